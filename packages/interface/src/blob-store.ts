@@ -1,0 +1,32 @@
+import type { AbortOptions } from './deadline.ts'
+
+export interface BlobProgress {
+  readonly bytesDone: number
+  readonly bytesTotal: number
+}
+
+/** Receives one blob's bytes in order; bytes of an earlier, broken attempt are kept and counted in `offset`. */
+export interface BlobWriter {
+  /** Bytes already there; write from here on. */
+  readonly offset: number
+  write(chunk: Uint8Array): Promise<void>
+  /**
+   * Checks the hash and makes the blob visible.
+   * @throws MeshError `hash_mismatch`; the partial file is deleted
+   */
+  commit(): Promise<void>
+  /** Stops writing and keeps what came, for the next attempt. */
+  release(): Promise<void>
+}
+
+/** Content-addressed files. A blob that is visible is complete and has its hash. */
+export interface BlobStore {
+  /** Absolute path of the blob, or undefined when it is not here. */
+  find(sha256: string): Promise<string | undefined>
+  /** @throws MeshError `resource_exhausted` when another writer has this blob open */
+  writer(sha256: string, bytes: number): Promise<BlobWriter>
+  /** Stores bytes in one go and returns their SHA-256. For small blobs: manifests, tokenizers. */
+  put(bytes: Uint8Array): Promise<string>
+  /** @throws MeshError `blob_not_found` */
+  read(sha256: string, options?: AbortOptions): Promise<Uint8Array>
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import { layerRangeSchema } from './layer-range.ts'
+import { sha256Schema } from './manifest.ts'
+
+const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'letters, digits, and . _ / - inside, 63 at most')
+
+const gpuSchema = z.object({
+  vendor: z.string().max(128),
+  model: z.string().max(256),
+  memoryBytes: z.int().nonnegative()
+})
+
+/** A stage this node serves now. */
+const servedStageSchema = z.object({
+  placementId: z.string().max(64),
+  manifest: sha256Schema,
+  range: layerRangeSchema,
+  /** Measured milliseconds of one decode step on one layer; 0 until measured. */
+  decodeMsPerLayer: z.number().nonnegative(),
+  sessionsOpen: z.int().nonnegative(),
+  sessionsMax: z.int().positive()
+})
+
+/**
+ * A node's statement of what it has and how loaded it is. Travels sealed in a signed envelope; valid until
+ * `expiresAtMs`, and only if `sequence` is higher than that of the last one seen from the same peer.
+ */
+export const advertSchema = z.object({
+  version: z.literal(1),
+  peerId: z.string().min(1).max(128),
+  sequence: z.int().nonnegative(),
+  /** Unix time in milliseconds. */
+  issuedAtMs: z.int().nonnegative(),
+  expiresAtMs: z.int().nonnegative(),
+  agentVersion: z.string().max(64),
+  multiaddrs: z.array(z.string().max(512)).max(16),
+  hardware: z.object({
+    platform: z.string().max(64),
+    architecture: z.string().max(64),
+    cpuModel: z.string().max(256),
+    cpuCores: z.int().positive().max(65_536),
+    memoryBytes: z.int().positive(),
+    gpus: z.array(gpuSchema).max(64),
+    executionProviders: z.array(z.string().max(64)).max(32)
+  }),
+  /** Bytes this node offers for weights and KV caches, in all. */
+  memoryOfferedBytes: z.int().nonnegative(),
+  /** Of these, bytes not yet given to a placement. */
+  memoryFreeBytes: z.int().nonnegative(),
+  /** Measured on this machine with a fixed probe: milliseconds to multiply one position by 100 million weights. */
+  probeMsPer100M: z.number().nonnegative(),
+  threads: z.int().positive().max(4096),
+  labels: z.record(label, z.string().max(256)).refine(labels => Object.keys(labels).length <= 32, {
+    message: 'at most 32 labels'
+  }),
+  stages: z.array(servedStageSchema).max(256)
+})
+export type Advert = z.infer<typeof advertSchema>
+export type ServedStage = z.infer<typeof servedStageSchema>

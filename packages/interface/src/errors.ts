@@ -1,0 +1,91 @@
+/**
+ * Every code that an error of the mesh can carry, on the wire, in HTTP bodies and in logs. Codes are stable:
+ * clients match on them, so one is added, never renamed.
+ */
+export const errorCodes = [
+  'address_in_use', // a port to listen on is taken by another process
+  'blob_not_found', // no source has the weights with this hash
+  'canceled', // the caller went away; nobody waits for the answer
+  'context_length_exceeded', // prompt and answer do not fit the model's context
+  'data_directory_locked', // another daemon runs on this data directory
+  'deadline_exceeded', // a named deadline passed; the work may still be running
+  'engine_failed', // the inference runtime refused or broke off
+  'frame_too_large', // a frame is over the limit; the stream is closed
+  'hash_mismatch', // bytes do not have the hash they were asked by
+  'insufficient_memory', // the weights and caches do not fit what the node offers
+  'internal', // a bug of ours; the log has the cause
+  'invalid_request', // input breaks its schema; `details.param` names the field
+  'layers_missing', // no live node serves some layer range, and none can be given it
+  'model_invalid', // a model file is truncated, corrupt or of an unsupported kind
+  'model_not_found', // no such model reference, or this coordinator does not serve it
+  'model_unavailable', // none of the model's sources answered
+  'node_lost', // a node of the route died or became unreachable
+  'not_found', // no such resource or route
+  'peer_refused', // the connection gater or the coordinator refuses this peer
+  'peer_unreachable', // the peer could not be dialled
+  'protocol_version', // the peer speaks another version of the protocol
+  'protocol_violation', // a frame out of order, malformed, or not allowed in this state
+  'resource_exhausted', // a limit was reached; trying later may work
+  'session_forbidden', // the sender has no part in this session
+  'session_unknown', // no such session on this stage, or its lease ended
+  'settings_invalid', // a flag, variable or configuration entry is wrong
+  'unavailable' // the part is starting, stopping or gone; another may serve
+] as const
+
+export type ErrorCode = (typeof errorCodes)[number]
+
+/** Codes after which the same request may succeed elsewhere or later. */
+const retryable: ReadonlySet<ErrorCode> = new Set([
+  'layers_missing',
+  'model_unavailable',
+  'node_lost',
+  'peer_unreachable',
+  'resource_exhausted',
+  'unavailable'
+])
+
+export interface MeshErrorOptions {
+  /** What the reader should do next, as a sentence. */
+  readonly hint?: string
+  /** Facts for programs: the field named (`param`), ids, limits. */
+  readonly details?: Readonly<Record<string, unknown>>
+  readonly cause?: unknown
+}
+
+/**
+ * The one error class that crosses a package, process or network boundary.
+ *
+ * `message` says what happened and to what; `hint` what to do next; `code` is what programs match on.
+ */
+export class MeshError extends Error {
+  override readonly name = 'MeshError'
+  readonly code: ErrorCode
+  readonly hint: string | undefined
+  readonly details: Readonly<Record<string, unknown>>
+
+  constructor(code: ErrorCode, message: string, options: MeshErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause })
+    this.code = code
+    this.hint = options.hint
+    this.details = options.details ?? {}
+  }
+
+  /** Whether the same request may succeed on another route or later. */
+  get retryable(): boolean {
+    return retryable.has(this.code)
+  }
+
+  /** `error` itself when it is a MeshError, else one with `code` (default `internal`) and `error` as its cause. */
+  static from(error: unknown, code: ErrorCode = 'internal'): MeshError {
+    if (error instanceof MeshError) return error
+    if (error instanceof Error && error.name === 'AbortError') {
+      return new MeshError('canceled', 'the operation was canceled', { cause: error })
+    }
+    return new MeshError(code, error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}
+
+/** True for a code this version knows; peers of another version may send others. */
+export function isErrorCode(value: string): value is ErrorCode {
+  return (errorCodes as readonly string[]).includes(value)
+}

@@ -1,0 +1,127 @@
+import { z } from 'zod'
+import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
+
+/** Lower-case hex SHA-256. */
+export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits')
+
+const size = z.int().positive()
+const extent = z.object({ offset: z.int().nonnegative(), bytes: size })
+
+/** A tensor stored as plain numbers, little endian. A matrix is stored as its consumer reads it, see `layout`. */
+const plainTensorSchema = z.object({
+  name: z.string(),
+  encoding: z.enum(['f32', 'f16', 'bf16']),
+  /** A vector is `[size]`; a projection `[in, out]`, ready for `x · W`; an embedding or head `[vocabulary, hidden]`. */
+  shape: z.array(size).min(1).max(2),
+  data: extent
+})
+
+/**
+ * A matrix of `rows` outputs × `columns` inputs, quantized in blocks along the inputs, in the layout of ONNX
+ * Runtime's `MatMulNBits`: value = scale · (q − zero), zero = 8 for q4 and 128 for q8, plus `correction`
+ * (one f32 per block, `[columns/blockSize, rows]`) where the source format has a per-block minimum (Q4_1).
+ */
+const quantizedTensorSchema = z.object({
+  name: z.string(),
+  encoding: z.enum(['q4', 'q8']),
+  rows: size,
+  columns: size,
+  blockSize: z.literal([16, 32, 64, 128, 256]),
+  /** `[rows, columns/blockSize, blockSize·bits/8]` bytes; for q4 the low nibble is the even column. */
+  data: extent,
+  /** f32 `[rows, columns/blockSize]`. */
+  scales: extent,
+  correction: extent.optional()
+})
+
+export const tensorEntrySchema = z.union([plainTensorSchema, quantizedTensorSchema])
+export type PlainTensor = z.infer<typeof plainTensorSchema>
+export type QuantizedTensor = z.infer<typeof quantizedTensorSchema>
+export type TensorEntry = z.infer<typeof tensorEntrySchema>
+
+/** One content-addressed file; every extent in it starts on a multiple of {@link TENSOR_ALIGNMENT_BYTES}. */
+export const weightFileSchema = z.object({
+  sha256: sha256Schema,
+  bytes: size,
+  tensors: z.array(tensorEntrySchema).max(64)
+})
+export type WeightFile = z.infer<typeof weightFileSchema>
+
+/** ONNX Runtime maps external data in place only at page-aligned offsets. */
+export const TENSOR_ALIGNMENT_BYTES = 4096
+
+const ropeScalingSchema = z.discriminatedUnion('type', [
+  z.object({ type: z.literal('none') }),
+  z.object({ type: z.literal('linear'), factor: z.number().positive() }),
+  z.object({
+    type: z.literal('llama3'),
+    factor: z.number().positive(),
+    lowFrequencyFactor: z.number().positive(),
+    highFrequencyFactor: z.number().positive(),
+    originalContextLength: size
+  })
+])
+
+export const modelConfigSchema = z.object({
+  layerCount: size.max(LAYERS_MAX),
+  hiddenSize: size.max(65_536),
+  intermediateSize: size.max(1_048_576),
+  headCount: size.max(1024),
+  kvHeadCount: size.max(1024),
+  headDim: size.max(1024),
+  vocabularySize: size.max(4_194_304),
+  /** Longest context the model was made for, in positions. */
+  contextLength: size.max(16_777_216),
+  rmsNormEpsilon: z.number().positive(),
+  ropeTheta: z.number().positive(),
+  ropeScaling: ropeScalingSchema,
+  /** The head multiplies by the embedding file's matrix; `head` then holds the final norm only. */
+  tiedEmbedding: z.boolean()
+})
+export type ModelConfig = z.infer<typeof modelConfigSchema>
+
+const blobRefSchema = z.object({ sha256: sha256Schema, bytes: size })
+export type BlobRef = z.infer<typeof blobRefSchema>
+
+/**
+ * What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh.
+ *
+ * Tensor names: `embedding` | per layer `input_norm`, `qkv` or (`q`, `k`, `v`), `output`, `post_norm`,
+ * `gate_up` or (`gate`, `up`), `down` | `final_norm`, and `head` unless tied.
+ */
+export const modelManifestSchema = z
+  .object({
+    version: z.literal(1),
+    name: z.string().min(1).max(256),
+    architecture: z.literal('llama'),
+    config: modelConfigSchema,
+    tokenizer: z.object({
+      /** A Hugging Face `tokenizer.json`. */
+      definition: blobRefSchema,
+      /** A Hugging Face `tokenizer_config.json`, with `chat_template` where the model has one. */
+      config: blobRefSchema,
+      endTokenIds: z.array(z.int().nonnegative()).max(64)
+    }),
+    embedding: weightFileSchema,
+    layers: z.array(weightFileSchema).min(1).max(LAYERS_MAX),
+    head: weightFileSchema
+  })
+  .refine(manifest => manifest.layers.length === manifest.config.layerCount, {
+    message: 'the manifest lists as many weight files as the model has layers',
+    path: ['layers']
+  })
+export type ModelManifest = z.infer<typeof modelManifestSchema>
+
+/** The weight files a stage of `range` opens, and no others: embedding on the first, head (and a tied embedding) on the last. */
+export function stageFiles(manifest: ModelManifest, range: LayerRange): WeightFile[] {
+  const files = manifest.layers.slice(range.first, range.end)
+  const last = range.end === manifest.config.layerCount
+  if (range.first === 0 || (last && manifest.config.tiedEmbedding)) files.unshift(manifest.embedding)
+  if (last) files.push(manifest.head)
+  return files
+}
+
+/** KV-cache bytes of one position on one layer: key and value of every KV head, f32. */
+export function kvBytesPerPosition(config: ModelConfig): number {
+  return 2 * config.kvHeadCount * config.headDim * Float32Array.BYTES_PER_ELEMENT
+}
