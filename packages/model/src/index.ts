@@ -1,0 +1,5 @@
+export * from './blob-store.ts'
+export * from './convert.ts'
+export * from './gguf.ts'
+export * from './rope-frequencies.ts'
+export * from './stage-memory.ts'

@@ -1,0 +1,115 @@
+import { existsSync, readFileSync, statSync } from 'node:fs'
+import { basename, join } from 'node:path'
+import { MeshError } from '@resultity/interface'
+import { z } from 'zod'
+import { type ByteSource, openFileSource } from './byte-source.ts'
+import { modelConfigFromJson } from './config.ts'
+import { LlamaTensors, type TensorNaming } from './llama-tensors.ts'
+import { modelInvalid } from './model-invalid.ts'
+import type { LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
+import { parseSafetensors, type SafetensorsEntry } from './safetensors.ts'
+
+const layerNames: Readonly<Record<LayerTensorName, string>> = {
+  input_norm: 'input_layernorm',
+  q: 'self_attn.q_proj',
+  k: 'self_attn.k_proj',
+  v: 'self_attn.v_proj',
+  output: 'self_attn.o_proj',
+  post_norm: 'post_attention_layernorm',
+  gate: 'mlp.gate_proj',
+  up: 'mlp.up_proj',
+  down: 'mlp.down_proj'
+}
+
+const naming: TensorNaming = {
+  embedding: 'model.embed_tokens.weight',
+  finalNorm: 'model.norm.weight',
+  head: 'lm_head.weight',
+  layer: (index, name) => `model.layers.${index}.${layerNames[name]}.weight`,
+  // tables of the rotary embedding, which old checkpoints carry along
+  ignored: /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/
+}
+
+const WEIGHTS = 'model.safetensors'
+const INDEX = 'model.safetensors.index.json'
+/** A 405 B model in bf16 has 191 shards. */
+const SHARDS_MAX = 1024
+const JSON_BYTES_MAX = 64 * 1024 * 1024
+
+const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) })
+
+/** Opens a folder in the Hugging Face layout as a Llama. The caller disposes it. */
+export function openSafetensorsDirectory(directory: string): ModelSource {
+  const configPath = join(directory, 'config.json')
+  const config = modelConfigFromJson(configPath, readText(configPath))
+  const files: ByteSource[] = []
+  const dispose = (): void => {
+    for (const file of files) file[Symbol.dispose]()
+  }
+  try {
+    const tensors = new Map<string, SourceTensor>()
+    for (const path of shardPaths(directory)) {
+      const file = openFileSource(path)
+      files.push(file)
+      for (const [name, entry] of parseSafetensors(file)) tensors.set(name, sourceTensor(file, name, entry))
+    }
+    const named = { names: tensors.keys(), get: (name: string) => tensors.get(name) }
+    const found = new LlamaTensors(directory, config, named, naming).collect()
+    return { config, ...found, [Symbol.dispose]: dispose }
+  } catch (error) {
+    dispose()
+    throw error
+  }
+}
+
+/** The weight files of the folder: one, or those that the index names. */
+function shardPaths(directory: string): string[] {
+  const indexPath = join(directory, INDEX)
+  if (!existsSync(indexPath)) return [join(directory, WEIGHTS)]
+  let json: unknown
+  try {
+    json = JSON.parse(readText(indexPath))
+  } catch (error) {
+    if (error instanceof MeshError) throw error
+    throw modelInvalid(indexPath, 'not JSON')
+  }
+  const parsed = indexSchema.safeParse(json)
+  if (!parsed.success) throw modelInvalid(indexPath, z.prettifyError(parsed.error))
+  const shards = [...new Set(Object.values(parsed.data.weight_map))].sort()
+  if (shards.length === 0 || shards.length > SHARDS_MAX) throw modelInvalid(indexPath, `names ${shards.length} files`)
+  const outside = shards.find(shard => shard !== basename(shard) || shard.startsWith('.'))
+  if (outside !== undefined) throw modelInvalid(indexPath, `names "${outside}", which is not a file of the folder`)
+  return shards.map(shard => join(directory, shard))
+}
+
+function readText(path: string): string {
+  try {
+    const { size } = statSync(path)
+    if (size > JSON_BYTES_MAX) throw modelInvalid(path, `has ${size} bytes, over the limit of ${JSON_BYTES_MAX}`)
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (error instanceof MeshError) throw error
+    throw new MeshError('model_not_found', `cannot read ${path}`, {
+      hint: 'a model folder holds config.json and model.safetensors (or its index and shards)',
+      cause: error
+    })
+  }
+}
+
+function sourceTensor(
+  file: ByteSource,
+  name: string,
+  { shape, encoding, offset, bytes }: SafetensorsEntry
+): SourceTensor {
+  const columns = shape.at(-1) ?? 1
+  const rows = shape.slice(0, -1).reduce((product, dimension) => product * dimension, 1)
+  const rowBytes = bytes / rows
+  return {
+    name,
+    encoding,
+    rows,
+    columns,
+    rowBytes,
+    read: (first, count) => file.read(offset + first * rowBytes, count * rowBytes)
+  }
+}

@@ -1,0 +1,93 @@
+import { z } from 'zod'
+import type { ByteSource } from './byte-source.ts'
+import { modelInvalid } from './model-invalid.ts'
+import { type FloatEncoding, storageUnit } from './quantization/encoding.ts'
+
+export interface SafetensorsEntry {
+  readonly encoding: FloatEncoding
+  /** Outermost dimension first: `[rows, columns]` or `[size]`. */
+  readonly shape: readonly number[]
+  /** Byte of the file at which the data starts. */
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** The limit of the reference implementation. */
+const HEADER_BYTES_MAX = 100_000_000
+const TENSORS_MAX = 65_536
+
+const entrySchema = z.object({
+  dtype: z.string(),
+  shape: z.array(z.int().nonnegative()).max(8),
+  data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()])
+})
+const headerSchema = z.record(z.string(), z.unknown())
+
+/**
+ * Reads and checks the header of a safetensors file (https://huggingface.co/docs/safetensors): every tensor is inside
+ * the file, has as many bytes as its shape needs, and none overlap.
+ *
+ * @throws MeshError `model_invalid` saying what is wrong and where
+ */
+export function parseSafetensors(file: ByteSource): ReadonlyMap<string, SafetensorsEntry> {
+  const header = readHeader(file)
+  const tensors = new Map<string, SafetensorsEntry>()
+  for (const [name, value] of Object.entries(header.entries)) {
+    if (name === '__metadata__') continue
+    if (tensors.size === TENSORS_MAX) throw modelInvalid(file.name, `more than ${TENSORS_MAX} tensors`)
+    const parsed = entrySchema.safeParse(value)
+    if (!parsed.success) throw modelInvalid(file.name, `tensor "${name}": ${z.prettifyError(parsed.error)}`)
+    tensors.set(name, checkEntry(file, name, parsed.data, header.dataOffset))
+  }
+  refuseOverlaps(file, tensors)
+  return tensors
+}
+
+function readHeader(file: ByteSource): { entries: Record<string, unknown>; dataOffset: number } {
+  const length = new DataView(file.read(0, 8).buffer).getBigUint64(0, true)
+  if (length > BigInt(HEADER_BYTES_MAX) || Number(length) + 8 > file.bytes) {
+    throw modelInvalid(file.name, `its header claims ${length} bytes, the file has ${file.bytes}`)
+  }
+  const text = new TextDecoder().decode(file.read(8, Number(length)))
+  let json: unknown
+  try {
+    json = JSON.parse(text)
+  } catch (error) {
+    throw modelInvalid(file.name, `its header is not JSON: ${error instanceof Error ? error.message : String(error)}`)
+  }
+  const parsed = headerSchema.safeParse(json)
+  if (!parsed.success) throw modelInvalid(file.name, 'its header is not a JSON object')
+  return { entries: parsed.data, dataOffset: 8 + Number(length) }
+}
+
+function checkEntry(
+  file: ByteSource,
+  name: string,
+  entry: z.infer<typeof entrySchema>,
+  dataOffset: number
+): SafetensorsEntry {
+  const encoding = entry.dtype
+  if (encoding !== 'F32' && encoding !== 'F16' && encoding !== 'BF16') {
+    throw modelInvalid(file.name, `tensor "${name}" is stored as ${encoding}; supported are F32, F16 and BF16`)
+  }
+  const [begin, end] = entry.data_offsets
+  const bytes = entry.shape.reduce((product, dimension) => product * dimension, storageUnit(encoding).bytes)
+  if (end - begin !== bytes || bytes === 0) {
+    throw modelInvalid(
+      file.name,
+      `tensor "${name}" of shape [${entry.shape.join(', ')}] needs ${bytes} bytes, not ${end - begin}`
+    )
+  }
+  if (dataOffset + end > file.bytes) {
+    throw modelInvalid(file.name, `tensor "${name}" ends at byte ${dataOffset + end}, the file at byte ${file.bytes}`)
+  }
+  return { encoding, shape: entry.shape, offset: dataOffset + begin, bytes }
+}
+
+function refuseOverlaps(file: ByteSource, tensors: ReadonlyMap<string, SafetensorsEntry>): void {
+  let end = 0
+  for (const [name, entry] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset)) {
+    if (entry.offset < end) throw modelInvalid(file.name, `tensor "${name}" overlaps the one before it`)
+    end = entry.offset + entry.bytes
+  }
+}

@@ -1,0 +1,26 @@
+import { kvBytesPerPosition, type LayerRange, layerCount, type ModelManifest, stageFiles } from '@resultity/interface'
+
+export interface StageMemoryInit {
+  readonly manifest: ModelManifest
+  readonly range: LayerRange
+  /** Longest session, in positions. */
+  readonly contextLength: number
+  /** Sessions open at once. */
+  readonly sessionsMax: number
+}
+
+export interface StageMemory {
+  /** Bytes of the weight files that the stage opens. */
+  readonly weightBytes: number
+  /** Bytes of all KV caches when every session is as long as it may be. */
+  readonly kvBytes: number
+}
+
+/** What a stage of `range` needs. Pure; the planner's input and the node's admission check. */
+export function stageMemory({ manifest, range, contextLength, sessionsMax }: StageMemoryInit): StageMemory {
+  const files = new Map(stageFiles(manifest, range).map(file => [file.sha256, file.bytes]))
+  return {
+    weightBytes: [...files.values()].reduce((sum, bytes) => sum + bytes, 0),
+    kvBytes: kvBytesPerPosition(manifest.config) * layerCount(range) * contextLength * sessionsMax
+  }
+}
