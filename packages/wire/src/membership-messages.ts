@@ -1,0 +1,94 @@
+import type { LayerRange, MeshError } from '@resultity/interface'
+
+/** What a node says to a coordinator. `Hello` comes first, exactly once. */
+export type NodeMessage = Hello | Heartbeat | AssignmentUpdate | Goodbye
+
+/** What a coordinator says to a node. */
+export type CoordinatorMessage = Welcome | Refused | Assign | Release | HeartbeatAck
+
+export interface Hello {
+  readonly type: 'hello'
+  /** A sealed envelope around an advert. */
+  readonly advert: Uint8Array
+}
+
+export interface Heartbeat {
+  readonly type: 'heartbeat'
+  readonly sequence: number
+  /** A new sealed advert, when it changed or half its time to live has passed. */
+  readonly advert: Uint8Array | undefined
+}
+
+export type AssignmentState = 'fetching' | 'building' | 'testing' | 'ready' | 'failed' | 'released'
+
+/** How far a node is with an assignment. */
+export interface AssignmentUpdate {
+  readonly type: 'assignment'
+  readonly placementId: string
+  readonly state: AssignmentState
+  /** Of the weights this range needs, while fetching. */
+  readonly bytesDone: number
+  readonly bytesTotal: number
+  /** Measured by the self-test; 0 until ready. */
+  readonly decodeMsPerLayer: number
+  readonly prefillMsPerPositionLayer: number
+  /** Embedding and head of this stage, per token. */
+  readonly fixedDecodeMs: number
+  /** Weights and slots of this stage. */
+  readonly memoryBytes: number
+  /** Set when `state` is `failed`. */
+  readonly error: MeshError | undefined
+}
+
+/** The node is shutting down cleanly. */
+export interface Goodbye {
+  readonly type: 'goodbye'
+  readonly reason: string
+}
+
+export interface Welcome {
+  readonly type: 'welcome'
+  readonly heartbeatIntervalMs: number
+  /** After that many silent intervals either side gives the other up. */
+  readonly heartbeatMissesMax: number
+}
+
+/** The coordinator does not take the node; the stream ends. */
+export interface Refused {
+  readonly type: 'refused'
+  readonly error: MeshError
+}
+
+export interface BlobSource {
+  readonly peerId: string
+  readonly multiaddrs: readonly string[]
+}
+
+/** Serve a layer range of a model from now on. Repeating it asks for the present state. */
+export interface Assign {
+  readonly type: 'assign'
+  readonly placementId: string
+  /** The model's name, for people. */
+  readonly model: string
+  readonly manifestSha256: string
+  readonly manifestBytes: number
+  readonly range: LayerRange
+  /** Positions of one session's KV slot. */
+  readonly contextLength: number
+  /** KV slots. */
+  readonly sessionsMax: number
+  readonly sources: readonly BlobSource[]
+  /** Wire type of activations between the stages. */
+  readonly activationType: 'f32'
+}
+
+export interface Release {
+  readonly type: 'release'
+  readonly placementId: string
+  readonly reason: string
+}
+
+export interface HeartbeatAck {
+  readonly type: 'heartbeat_ack'
+  readonly sequence: number
+}

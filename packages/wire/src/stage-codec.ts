@@ -1,0 +1,205 @@
+import { type Sampling, samplingSchema } from '@resultity/interface'
+import { resultity } from '#gen'
+import {
+  bigInteger64,
+  checkVersion,
+  fromBigInteger64,
+  integer,
+  layerRange,
+  list,
+  sessionId,
+  text
+} from './field-checks.ts'
+import { decodeGenerated, encodeGenerated, type FrameCodec, violation } from './frame-codec.ts'
+import { PROTOCOL_VERSION } from './protocols.ts'
+import { encodeActivations, encodeNextToken, encodeSampled } from './stage-hot-frames.ts'
+import {
+  type Activations,
+  type Finish,
+  type Hop,
+  NO_SESSION,
+  type OpenSession,
+  type Prompt,
+  type Sampled,
+  type StageFrame
+} from './stage-messages.ts'
+import { errorFromWire, errorToWire } from './wire-error.ts'
+
+const wire = resultity.stage.v1
+type WireFrame = resultity.stage.v1.StageFrame.$Properties
+
+/** Above the longest context a manifest may name (16 Mi positions). */
+const POSITION_MAX = 0x7fff_ffff
+const PREFILL_CHUNK_MAX = 65_536
+const END_TOKENS_MAX = 64
+const TOP_LOGPROBS_MAX = 20
+const LEASE_MS_MAX = 24 * 60 * 60 * 1000
+const ID_CHARACTERS_MAX = 128
+const MULTIADDRS_MAX = 16
+const MULTIADDR_CHARACTERS_MAX = 512
+const REASON_CHARACTERS_MAX = 512
+const BYTES_PER_FLOAT = Float32Array.BYTES_PER_ELEMENT
+
+const finishes: readonly Finish[] = ['continues', 'end_token', 'tokens_max']
+
+/** Both sides of {@link STAGE_PROTOCOL}. */
+export const stageCodec: FrameCodec<StageFrame, StageFrame> = {
+  encode(frame, headroom = 0) {
+    if (frame.type === 'activations') return encodeActivations(frame, headroom)
+    if (frame.type === 'next') return encodeNextToken(frame, headroom)
+    if (frame.type === 'sampled' && frame.top.length === 0) return encodeSampled(frame, headroom)
+    return encodeGenerated(wire.StageFrame, stageFrameToWire(frame), headroom)
+  },
+  decode(bytes) {
+    return fromWire(decodeGenerated(wire.StageFrame, bytes, 'stage'))
+  },
+  fault: error => ({ type: 'fault', session: NO_SESSION, epoch: 0, error })
+}
+
+/** The message as the generated code wants it. Exported for the test that compares the hand-written encoders with it. */
+export function stageFrameToWire(frame: StageFrame): WireFrame {
+  switch (frame.type) {
+    case 'open':
+      return { open: openToWire(frame) }
+    case 'opened':
+      return { opened: frame }
+    case 'join':
+      return { join: { protocolVersion: PROTOCOL_VERSION, session: frame.session, epoch: frame.epoch } }
+    case 'prompt':
+      return { prompt: { session: frame.session, epoch: frame.epoch, tokens: [...frame.tokens] } }
+    case 'activations':
+      return { activations: frame }
+    case 'next':
+      return { next: frame }
+    case 'sampled':
+      return { sampled: { ...frame, finish: finishes.indexOf(frame.finish), top: [...frame.top] } }
+    case 'close':
+      return { close: frame }
+    case 'fault':
+      return { fault: { session: frame.session, epoch: frame.epoch, error: errorToWire(frame.error) } }
+  }
+}
+
+function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properties {
+  const { range, next, sampling, endTokens, ...rest } = open
+  return {
+    ...rest,
+    protocolVersion: PROTOCOL_VERSION,
+    first: range.first,
+    end: range.end,
+    next: next === undefined ? null : { peerId: next.peerId, multiaddrs: [...next.multiaddrs] },
+    endTokens: [...endTokens],
+    sampling: { temperature: sampling.temperature, topP: sampling.topP, seed: fromBigInteger64(sampling.seed) }
+  }
+}
+
+function fromWire(frame: WireFrame): StageFrame {
+  // in the order of how often they come
+  if (frame.activations) return activationsFromWire(frame.activations)
+  if (frame.next) {
+    const { session, epoch, position, token } = frame.next
+    return { type: 'next', ...ofSession(session, epoch), position: at(position), token: token ?? 0 }
+  }
+  if (frame.sampled) return sampledFromWire(frame.sampled)
+  if (frame.prompt) return promptFromWire(frame.prompt)
+  if (frame.open) return openFromWire(frame.open)
+  if (frame.opened) return { type: 'opened', ...ofSession(frame.opened.session, frame.opened.epoch) }
+  if (frame.join) {
+    checkVersion(frame.join.protocolVersion, 'the stage protocol')
+    return { type: 'join', ...ofSession(frame.join.session, frame.join.epoch) }
+  }
+  if (frame.close) {
+    const reason = text(frame.close.reason, 'close.reason', REASON_CHARACTERS_MAX)
+    return { type: 'close', session: sessionId(frame.close.session), reason }
+  }
+  if (frame.fault) {
+    const { session, epoch, error } = frame.fault
+    return { type: 'fault', ...ofSession(session, epoch), error: errorFromWire(error) }
+  }
+  throw violation('a stage frame has no body that this version knows')
+}
+
+function ofSession(session: Uint8Array | null | undefined, epoch: number | null | undefined) {
+  return { session: sessionId(session), epoch: epoch ?? 0 }
+}
+
+function at(position: number | null | undefined): number {
+  return integer(position, 'position', 0, POSITION_MAX)
+}
+
+function activationsFromWire(wired: resultity.stage.v1.Activations.$Properties): Activations {
+  const count = integer(wired.count, 'activations.count', 1, PREFILL_CHUNK_MAX)
+  const hidden = wired.hidden
+  if (!hidden || hidden.length === 0 || hidden.length % (count * BYTES_PER_FLOAT) !== 0) {
+    throw violation(`${hidden?.length ?? 0} bytes of activations do not divide into ${count} positions of f32`)
+  }
+  return {
+    type: 'activations',
+    session: sessionId(wired.session),
+    epoch: wired.epoch ?? 0,
+    position: at(wired.position),
+    count,
+    hidden
+  }
+}
+
+function sampledFromWire(wired: resultity.stage.v1.Sampled.$Properties): Sampled {
+  const finish = finishes[wired.finish ?? 0]
+  if (finish === undefined) throw violation(`sampled.finish is ${wired.finish}, which this version does not know`)
+  const top = list(wired.top, 'sampled.top', TOP_LOGPROBS_MAX)
+  return {
+    type: 'sampled',
+    ...ofSession(wired.session, wired.epoch),
+    position: at(wired.position),
+    token: wired.token ?? 0,
+    finish,
+    logprob: wired.logprob ?? 0,
+    top: top.map(entry => ({ token: entry.token ?? 0, logprob: entry.logprob ?? 0 }))
+  }
+}
+
+function promptFromWire(wired: resultity.stage.v1.Prompt.$Properties): Prompt {
+  const tokens = wired.tokens ?? []
+  if (tokens.length === 0) throw violation('a prompt frame has no tokens')
+  return { type: 'prompt', ...ofSession(wired.session, wired.epoch), tokens }
+}
+
+function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSession {
+  checkVersion(wired.protocolVersion, 'the stage protocol')
+  return {
+    type: 'open',
+    // kept for as long as the session lives, so not a view of the frame
+    session: sessionId(wired.session).slice(),
+    epoch: wired.epoch ?? 0,
+    placementId: text(wired.placementId, 'open.placement_id', ID_CHARACTERS_MAX, 1),
+    range: layerRange(wired.first, wired.end),
+    next: wired.next ? hopFromWire(wired.next) : undefined,
+    previousPeer: text(wired.previousPeer, 'open.previous_peer', ID_CHARACTERS_MAX),
+    promptCount: integer(wired.promptCount, 'open.prompt_count', 1, POSITION_MAX),
+    tokensMax: integer(wired.tokensMax, 'open.tokens_max', 1, POSITION_MAX),
+    prefillChunk: integer(wired.prefillChunk, 'open.prefill_chunk', 1, PREFILL_CHUNK_MAX),
+    endTokens: list(wired.endTokens, 'open.end_tokens', END_TOKENS_MAX),
+    sampling: samplingFromWire(wired.sampling),
+    leaseMs: integer(wired.leaseMs, 'open.lease_ms', 1, LEASE_MS_MAX),
+    logprobs: wired.logprobs ?? false,
+    topLogprobs: integer(wired.topLogprobs, 'open.top_logprobs', 0, TOP_LOGPROBS_MAX)
+  }
+}
+
+function hopFromWire(wired: resultity.stage.v1.Hop.$Properties): Hop {
+  const multiaddrs = list(wired.multiaddrs, 'hop.multiaddrs', MULTIADDRS_MAX)
+  return {
+    peerId: text(wired.peerId, 'hop.peer_id', ID_CHARACTERS_MAX, 1),
+    multiaddrs: multiaddrs.map(multiaddr => text(multiaddr, 'hop.multiaddr', MULTIADDR_CHARACTERS_MAX))
+  }
+}
+
+function samplingFromWire(wired: resultity.stage.v1.Sampling.$Properties | null | undefined): Sampling {
+  const parsed = samplingSchema.safeParse({
+    temperature: wired?.temperature ?? 0,
+    topP: wired?.topP ?? 0,
+    seed: bigInteger64(wired?.seed)
+  })
+  if (!parsed.success) throw violation(`open.sampling is not valid: ${parsed.error.message}`, parsed.error)
+  return parsed.data
+}

@@ -1,0 +1,127 @@
+import type { LayerRange, MeshError, Sampling } from '@resultity/interface'
+
+/** One message on a stage stream; `stage.proto` says who sends which to whom, and when. */
+export type StageFrame =
+  | OpenSession
+  | SessionOpened
+  | JoinHop
+  | Prompt
+  | Activations
+  | NextToken
+  | Sampled
+  | CloseSession
+  | Fault
+
+/** What every frame of a running session carries. */
+interface OfSession {
+  /** 16 bytes. May be a view of the received frame: copy it to keep it. */
+  readonly session: Uint8Array
+  /** Number of the session's current route; frames of another epoch are dropped. */
+  readonly epoch: number
+}
+
+export interface Hop {
+  readonly peerId: string
+  readonly multiaddrs: readonly string[]
+}
+
+/** Takes a KV slot on a stage, and tells it its place in the route. */
+export interface OpenSession extends OfSession {
+  readonly type: 'open'
+  readonly placementId: string
+  readonly range: LayerRange
+  /** The stage to send to; undefined when the route has one stage. The last stage's next hop is the first. */
+  readonly next: Hop | undefined
+  /** Who may join with the hop stream; empty when the route has one stage. */
+  readonly previousPeer: string
+  /** Positions of the prompt. */
+  readonly promptCount: number
+  /** Tokens to sample at the most. */
+  readonly tokensMax: number
+  /** Positions of one prefill step. */
+  readonly prefillChunk: number
+  /** The last stage stops after sampling one of these. */
+  readonly endTokens: readonly number[]
+  readonly sampling: Sampling
+  /** The slot frees itself after that long without a frame. */
+  readonly leaseMs: number
+  /** Whether `Sampled.logprob` is wanted. */
+  readonly logprobs: boolean
+  /** How many of the most likely tokens to report beside the sampled one. */
+  readonly topLogprobs: number
+}
+
+/** The slot is taken and the next hop connected. */
+export interface SessionOpened extends OfSession {
+  readonly type: 'opened'
+}
+
+/** First frame of a hop stream: which session it carries. */
+export interface JoinHop extends OfSession {
+  readonly type: 'join'
+}
+
+export interface Prompt extends OfSession {
+  readonly type: 'prompt'
+  readonly tokens: readonly number[]
+}
+
+/** Hidden states of `count` consecutive positions. */
+export interface Activations extends OfSession {
+  readonly type: 'activations'
+  /** Index of the first position in this frame. */
+  readonly position: number
+  readonly count: number
+  /** `[count, hiddenSize]` f32, little endian; see `hiddenToFloats`. Sent by reference, received as a view. */
+  readonly hidden: Uint8Array
+}
+
+export interface NextToken extends OfSession {
+  readonly type: 'next'
+  /** Where this token stands. */
+  readonly position: number
+  readonly token: number
+}
+
+export type Finish = 'continues' | 'end_token' | 'tokens_max'
+
+export interface TokenLogprob {
+  readonly token: number
+  readonly logprob: number
+}
+
+export interface Sampled extends OfSession {
+  readonly type: 'sampled'
+  readonly position: number
+  readonly token: number
+  readonly finish: Finish
+  /** Of the token, when it was asked for; else 0. */
+  readonly logprob: number
+  readonly top: readonly TokenLogprob[]
+}
+
+export interface CloseSession {
+  readonly type: 'close'
+  readonly session: Uint8Array
+  readonly reason: string
+}
+
+/** The session failed; the stream ends. The session is all zeros when the fault is the stream's, not a session's. */
+export interface Fault extends OfSession {
+  readonly type: 'fault'
+  readonly error: MeshError
+}
+
+/** In a Fault that belongs to no session. */
+export const NO_SESSION: Uint8Array = new Uint8Array(16)
+
+/** The session's id as a map key: 32 hexadecimal digits. */
+export function sessionKey(session: Uint8Array): string {
+  return Buffer.from(session.buffer, session.byteOffset, session.byteLength).toString('hex')
+}
+
+/** Whether two ids are the same, without making strings of them. */
+export function sameSession(a: Uint8Array, b: Uint8Array): boolean {
+  for (let index = 0; index < NO_SESSION.length; index++) if (a[index] !== b[index]) return false
+  return true
+}
