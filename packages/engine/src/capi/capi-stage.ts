@@ -1,0 +1,104 @@
+import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import { rotaryTables } from '@resultity/model'
+import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
+import { RunQueue } from '../run-queue.ts'
+import { StageDirectory } from '../stage-directory.ts'
+import { StageShape } from '../stage-shape.ts'
+import { CapiSession } from './capi-session.ts'
+import { GraphSession } from './graph-session.ts'
+import type { SlotComponents } from './kv-slot.ts'
+import { getRuntime } from './runtime.ts'
+import { SlotPool } from './slot-pool.ts'
+import { NativeTensor } from './tensor.ts'
+
+/** A stage on ONNX Runtime's C API. */
+export class CapiStage implements Stage {
+  readonly range: LayerRange
+  readonly first: boolean
+  readonly last: boolean
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  readonly contextLength: number
+  readonly sessionsMax: number
+  readonly #components: SlotComponents
+  readonly #directory: StageDirectory
+  readonly #slots: SlotPool
+  readonly #queue = new RunQueue()
+  readonly #sessions = new Set<CapiSession>()
+  #closing: Promise<void> | undefined
+
+  private constructor(components: SlotComponents, directory: StageDirectory) {
+    const { shape } = components
+    this.range = shape.range
+    this.first = shape.first
+    this.last = shape.last
+    this.hiddenSize = shape.hiddenSize
+    this.vocabularySize = shape.vocabularySize
+    this.contextLength = shape.contextLength
+    this.sessionsMax = shape.sessionsMax
+    this.#components = components
+    this.#directory = directory
+    this.#slots = new SlotPool(components)
+  }
+
+  static async load(init: StageInit, options: AbortOptions = {}): Promise<CapiStage> {
+    options.signal?.throwIfAborted()
+    const shape = new StageShape(init)
+    const runtime = getRuntime()
+    const directory = await StageDirectory.create(init)
+    try {
+      const { threads, spinning } = init
+      const session = await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning })
+      if (options.signal?.aborted === true) {
+        session[Symbol.dispose]()
+        throw options.signal.reason
+      }
+      const { config } = init.manifest
+      const tables = rotaryTables(config, init.contextLength)
+      const dimensions = [init.contextLength, config.headDim / 2]
+      const cos = new NativeTensor(runtime, tables.cos, dimensions)
+      const sin = new NativeTensor(runtime, tables.sin, dimensions)
+      return new CapiStage({ runtime, graph: directory.graph, session, shape, config, cos, sin }, directory)
+    } catch (error) {
+      await directory[Symbol.asyncDispose]()
+      throw error
+    }
+  }
+
+  get sessionsOpen(): number {
+    return this.#slots.taken
+  }
+
+  open(init: SessionInit): StageSession {
+    const { shape } = this.#components
+    if (this.#closing !== undefined) {
+      throw new MeshError('unavailable', `stage ${formatRange(this.range)} is closed`)
+    }
+    shape.admitSession(init.positionsMax)
+    const slot = this.#slots.take(init.positionsMax)
+    const release = (session: CapiSession): void => {
+      this.#sessions.delete(session)
+      this.#slots.give(slot)
+    }
+    const session = new CapiSession({ shape, queue: this.#queue, slot, release }, init.positionsMax)
+    this.#sessions.add(session)
+    return session
+  }
+
+  /** Closes the sessions, waits until the runtime has left their memory, and frees it and the weights. */
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const session of this.#sessions) session[Symbol.dispose]()
+    await this.#queue.idle()
+    this.#slots[Symbol.dispose]()
+    const { session, cos, sin } = this.#components
+    session[Symbol.dispose]()
+    cos[Symbol.dispose]()
+    sin[Symbol.dispose]()
+    await this.#directory[Symbol.asyncDispose]()
+  }
+}

@@ -1,0 +1,153 @@
+import type { ModelConfig } from '@resultity/interface'
+import type { StageGraph } from '@resultity/model'
+import type { StageShape } from '../stage-shape.ts'
+import { Binding, RunOptions } from './binding.ts'
+import type { GraphSession } from './graph-session.ts'
+import type { Runtime } from './runtime.ts'
+import { NativeTensor } from './tensor.ts'
+
+/** What all slots of a stage share. */
+export interface SlotComponents {
+  readonly runtime: Runtime
+  readonly graph: StageGraph
+  readonly session: GraphSession
+  readonly shape: StageShape
+  readonly config: ModelConfig
+  readonly cos: NativeTensor
+  readonly sin: NativeTensor
+}
+
+/** A binding for runs of one length, with the memory it reads and writes. */
+export interface BoundRun {
+  readonly binding: Binding
+  readonly input: Int32Array | Float32Array
+  readonly output: Float32Array
+}
+
+/**
+ * The memory of one session on one stage: its KV cache, inputs and outputs, bound to the graph.
+ *
+ * The cache is bound as past and as present, so the attention operator appends to it in place. Memory is zero-filled
+ * by the system when first touched: a long capacity costs nothing until positions are there.
+ */
+export class KvSlot implements Disposable {
+  /** Positions the cache holds. */
+  readonly capacity: number
+  readonly runOptions: RunOptions
+  readonly #components: SlotComponents
+  readonly #lastPosition: NativeTensor
+  readonly #totalPositions: NativeTensor
+  readonly #cache: NativeTensor[]
+  #single: BoundRun | undefined
+  #wide: (BoundRun & { readonly count: number }) | undefined
+  #wideInput: Int32Array | Float32Array | undefined
+  #wideOutput: Float32Array | undefined
+  #tensors: NativeTensor[] = []
+
+  constructor(components: SlotComponents, capacity: number) {
+    this.#components = components
+    this.capacity = capacity
+    const { runtime, graph, config } = components
+    this.runOptions = new RunOptions(runtime)
+    this.#lastPosition = new NativeTensor(runtime, new Int32Array(1), [1])
+    this.#totalPositions = new NativeTensor(runtime, new Int32Array(1), [])
+    const dimensions = [1, config.kvHeadCount, capacity, config.headDim]
+    const length = config.kvHeadCount * capacity * config.headDim
+    this.#cache = graph.cache.map(() => new NativeTensor(runtime, new Float32Array(length), dimensions))
+  }
+
+  /** Tells the graph that the next run makes the cache `total` positions long. */
+  setTotal(total: number): void {
+    this.#lastPosition.data[0] = total - 1
+    this.#totalPositions.data[0] = total
+  }
+
+  /** The binding for a run of `count` positions; the one for a single position is kept for the slot's life. */
+  bind(count: number): BoundRun {
+    if (count > 1) return this.#bindWide(count)
+    this.#single ??= this.#bindInputAndOutput(
+      this.#createBinding(),
+      1,
+      this.#newInput(1),
+      new Float32Array(this.#outputLength(1))
+    )
+    return this.#single
+  }
+
+  #bindWide(count: number): BoundRun {
+    if (this.#wide?.count === count) return this.#wide
+    const inputLength = count * this.#inputWidth()
+    const outputLength = this.#outputLength(count)
+    if (this.#wideInput === undefined || this.#wideInput.length < inputLength) this.#wideInput = this.#newInput(count)
+    if (this.#wideOutput === undefined || this.#wideOutput.length < outputLength) {
+      this.#wideOutput = new Float32Array(outputLength)
+    }
+    const bound = this.#bindInputAndOutput(
+      this.#wide?.binding ?? this.#createBinding(),
+      count,
+      this.#wideInput.subarray(0, inputLength),
+      this.#wideOutput.subarray(0, outputLength)
+    )
+    this.#wide = { ...bound, count }
+    return this.#wide
+  }
+
+  /** A binding with all but the input and the output, whose shapes depend on the run. */
+  #createBinding(): Binding {
+    const { runtime, session, graph, cos, sin } = this.#components
+    const binding = new Binding(runtime, session.pointer)
+    binding.input(graph.lastPosition, this.#lastPosition)
+    binding.input(graph.totalPositions, this.#totalPositions)
+    binding.input(graph.rotary.cos, cos)
+    binding.input(graph.rotary.sin, sin)
+    for (const [index, edge] of graph.cache.entries()) {
+      const tensor = this.#cache[index]
+      if (tensor === undefined) continue
+      binding.input(edge.past, tensor)
+      binding.output(edge.present, tensor)
+    }
+    return binding
+  }
+
+  #bindInputAndOutput(
+    binding: Binding,
+    count: number,
+    inputData: Int32Array | Float32Array,
+    output: Float32Array
+  ): BoundRun {
+    const { runtime, graph, shape } = this.#components
+    const { width } = graph.output
+    const input = new NativeTensor(runtime, inputData, shape.first ? [1, count] : [1, count, shape.hiddenSize])
+    const outputShape = shape.last ? [output.length / width, width] : [1, count, width]
+    const result = new NativeTensor(runtime, output, outputShape)
+    this.#tensors.push(input, result)
+    binding.input(graph.input.name, input)
+    binding.output(graph.output.name, result)
+    return { binding, input: inputData, output }
+  }
+
+  #inputWidth(): number {
+    const { shape } = this.#components
+    return shape.first ? 1 : shape.hiddenSize
+  }
+
+  #newInput(count: number): Int32Array | Float32Array {
+    const length = count * this.#inputWidth()
+    return this.#components.shape.first ? new Int32Array(length) : new Float32Array(length)
+  }
+
+  #outputLength(count: number): number {
+    const { graph } = this.#components
+    return (graph.outputRows === 'last' ? 1 : count) * graph.output.width
+  }
+
+  [Symbol.dispose](): void {
+    this.#single?.binding[Symbol.dispose]()
+    this.#wide?.binding[Symbol.dispose]()
+    for (const tensor of this.#tensors) tensor[Symbol.dispose]()
+    for (const tensor of this.#cache) tensor[Symbol.dispose]()
+    this.#lastPosition[Symbol.dispose]()
+    this.#totalPositions[Symbol.dispose]()
+    this.runOptions[Symbol.dispose]()
+  }
+}

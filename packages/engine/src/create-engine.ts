@@ -1,0 +1,17 @@
+import { CapiStage } from './capi/capi-stage.ts'
+import { getRuntime } from './capi/runtime.ts'
+import { NodeStage } from './node/node-stage.ts'
+import type { Engine } from './port.ts'
+
+/**
+ * - `capi` ONNX Runtime's C API: off the event loop, KV cache in place; what nodes use
+ * - `node` onnxruntime-node's own API: on the event loop, copies the cache at every run; the yardstick for the other
+ */
+export type EngineKind = 'capi' | 'node'
+
+/** @throws MeshError `engine_failed` when the runtime does not start on this machine */
+export async function createEngine(kind: EngineKind = 'capi'): Promise<Engine> {
+  if (kind === 'node') return { loadStage: (init, options) => NodeStage.load(init, options) }
+  getRuntime()
+  return { loadStage: (init, options) => CapiStage.load(init, options) }
+}

@@ -1,0 +1,2 @@
+export { createEngine, type EngineKind } from './create-engine.ts'
+export * from './port.ts'

@@ -1,0 +1,89 @@
+import type { AbortOptions, LayerRange, ModelManifest, WeightFile } from '@resultity/interface'
+
+/**
+ * What the threads of a stage do between two operators: sleep (`false`), spin (`true`), or spin inside a run and
+ * sleep between runs (`'run'`). Spinning is faster alone on a machine and much slower where stages share one.
+ */
+export type Spinning = boolean | 'run'
+
+export interface StageInit {
+  readonly manifest: ModelManifest
+  readonly range: LayerRange
+  /** Longest session, in positions. */
+  readonly contextLength: number
+  /** Sessions that may be open at once, each with its own KV cache. */
+  readonly sessionsMax: number
+  readonly threads: number
+  readonly spinning: Spinning
+  /** Where a weight file of {@link stageFiles} lies on this machine. */
+  weightPath(file: WeightFile): string
+  /** An existing directory for the graph; the stage makes its own directory in it and removes that when disposed. */
+  readonly workDir: string
+  /** On the last stage: logits of a run's last position (default) or of each. */
+  readonly logits?: 'last' | 'all'
+}
+
+/** Builds and runs layer ranges. Two implementations and one compliance suite stand behind this port. */
+export interface Engine {
+  /**
+   * @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph, `invalid_request` for a
+   *   wrong range or setting
+   */
+  loadStage(init: StageInit, options?: AbortOptions): Promise<Stage>
+}
+
+/** One layer range of one model, loaded. Runs of its sessions are served one at a time, in the order they came. */
+export interface Stage extends AsyncDisposable {
+  readonly range: LayerRange
+  /** Takes token ids instead of hidden states. */
+  readonly first: boolean
+  /** Gives logits instead of hidden states. */
+  readonly last: boolean
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  readonly contextLength: number
+  readonly sessionsMax: number
+  readonly sessionsOpen: number
+  /**
+   * Takes a KV slot.
+   *
+   * @throws MeshError `resource_exhausted` when all slots are taken, `context_length_exceeded` when `positionsMax` is
+   *   over the stage's context, `unavailable` after disposal
+   */
+  open(init: SessionInit): StageSession
+}
+
+export interface SessionInit {
+  /** Positions this session will have at most; what it allocates follows from it. */
+  readonly positionsMax: number
+}
+
+export interface RunOptions extends AbortOptions {
+  /** On the last stage, false skips reading the logits and resolves with an empty array. Default true. */
+  readonly needLogits?: boolean
+}
+
+/** One generation's KV cache on one stage. */
+export interface StageSession extends Disposable {
+  /** Positions in the cache: the index of the next one. */
+  readonly position: number
+  /**
+   * Runs the next positions through the layers and keeps their keys and values.
+   *
+   * @param input token ids on the first stage; elsewhere hidden states, `[count, hiddenSize]`
+   * @returns hidden states `[count, hiddenSize]`, or on the last stage logits `[1 or count, vocabularySize]`: a view,
+   *   valid until this session's next run or disposal
+   * @throws MeshError `invalid_request` for input of a wrong kind, length or token id, `context_length_exceeded` over
+   *   `positionsMax`, `engine_failed` when the runtime broke off, `unavailable` after disposal; the reason of
+   *   `signal`. After a failed or aborted run the cache is unknown and every later run fails.
+   */
+  run(input: Uint32Array | Float32Array, options?: RunOptions): Promise<Float32Array>
+  /** Prepares what a run of one position needs, so that it starts at once. Call it while nothing waits. */
+  warm?(): void
+  /**
+   * Forgets the positions from `position` on.
+   *
+   * @throws MeshError `invalid_request` when the session is not that long, or is running
+   */
+  truncate(position: number): void
+}

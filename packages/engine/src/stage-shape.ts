@@ -1,0 +1,82 @@
+import { formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import type { StageInit } from './port.ts'
+
+/** The sizes of a stage, and the checks that both implementations owe their callers. */
+export class StageShape {
+  readonly range: LayerRange
+  readonly first: boolean
+  readonly last: boolean
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  readonly contextLength: number
+  readonly sessionsMax: number
+
+  constructor(init: StageInit) {
+    const { config } = init.manifest
+    this.range = init.range
+    this.first = init.range.first === 0
+    this.last = init.range.end === config.layerCount
+    this.hiddenSize = config.hiddenSize
+    this.vocabularySize = config.vocabularySize
+    this.contextLength = positive('contextLength', init.contextLength)
+    this.sessionsMax = positive('sessionsMax', init.sessionsMax)
+    positive('threads', init.threads)
+  }
+
+  /** @throws MeshError `context_length_exceeded` when a session of that many positions does not fit */
+  admitSession(positionsMax: number): void {
+    positive('positionsMax', positionsMax)
+    if (positionsMax <= this.contextLength) return
+    throw new MeshError(
+      'context_length_exceeded',
+      `a session of ${positionsMax} positions is over this stage's context of ${this.contextLength}`,
+      { hint: 'shorten the prompt or the answer', details: { contextLength: this.contextLength } }
+    )
+  }
+
+  /**
+   * Checks one run's input before any memory is taken for it.
+   *
+   * @returns the number of positions
+   * @throws MeshError `invalid_request` for a wrong kind, length or token id; `context_length_exceeded`
+   */
+  admitInput(input: Uint32Array | Float32Array, position: number, positionsMax: number): number {
+    const count = this.first ? this.#admitTokens(input) : this.#admitHidden(input)
+    if (position + count <= positionsMax) return count
+    throw new MeshError(
+      'context_length_exceeded',
+      `${count} more positions after ${position} are over the session's ${positionsMax}`,
+      { hint: 'open the session for more positions', details: { positionsMax } }
+    )
+  }
+
+  #admitTokens(input: Uint32Array | Float32Array): number {
+    if (!(input instanceof Uint32Array)) throw this.#wrongInput('takes token ids in a Uint32Array')
+    if (input.length === 0) throw this.#wrongInput('needs at least one token')
+    for (const token of input) {
+      if (token >= this.vocabularySize) {
+        throw this.#wrongInput(`has a vocabulary of ${this.vocabularySize}, token ${token} is not in it`)
+      }
+    }
+    return input.length
+  }
+
+  #admitHidden(input: Uint32Array | Float32Array): number {
+    if (!(input instanceof Float32Array)) throw this.#wrongInput('takes hidden states in a Float32Array')
+    if (input.length === 0 || input.length % this.hiddenSize !== 0) {
+      throw this.#wrongInput(`takes whole positions of ${this.hiddenSize} values, not ${input.length} values`)
+    }
+    return input.length / this.hiddenSize
+  }
+
+  #wrongInput(what: string): MeshError {
+    return new MeshError('invalid_request', `stage ${formatRange(this.range)} ${what}`, { details: { param: 'input' } })
+  }
+}
+
+function positive(name: string, value: number): number {
+  if (Number.isSafeInteger(value) && value > 0) return value
+  throw new MeshError('invalid_request', `${name} is ${value} and must be a positive integer`, {
+    details: { param: name }
+  })
+}

@@ -1,0 +1,123 @@
+import type { ModelConfig, ModelManifest } from '@resultity/interface'
+import type { GraphWriter } from './graph-writer.ts'
+import { findTensor, floatInitializer, type LocatedFile, project, requirePlain } from './projection.ts'
+
+/** Names of the graph's inputs and outputs, shared by every layer range. */
+export const names = {
+  tokens: 'tokens',
+  hidden: 'hidden',
+  /** int32 `[1]`: positions in the cache after this run, less one. */
+  lastPosition: 'last_position',
+  /** int32 scalar: positions in the cache after this run. */
+  totalPositions: 'total_positions',
+  cos: 'rotary_cos',
+  sin: 'rotary_sin',
+  pastKey: (layer: number) => `past_key_${layer}`,
+  pastValue: (layer: number) => `past_value_${layer}`,
+  presentKey: (layer: number) => `present_key_${layer}`,
+  presentValue: (layer: number) => `present_value_${layer}`,
+  output: 'output'
+} as const
+
+/**
+ * The residual stream between two blocks, as a sum not yet taken: the norm that follows adds `input` and `skip` and
+ * normalizes in one operator.
+ */
+export interface Residual {
+  readonly input: string
+  readonly skip: string
+}
+
+/** One decoder layer: attention and feed-forward, each behind a norm. Takes and returns an untaken residual sum. */
+export function decoderLayer(
+  graph: GraphWriter,
+  manifest: ModelManifest,
+  layer: number,
+  located: LocatedFile,
+  residual: Residual
+): Residual {
+  const { config } = manifest
+  const attentionInput = skipNorm(graph, config, located, 'input_norm', residual)
+  const attended = attention(graph, config, layer, located, attentionInput.normalized)
+  const feedForwardInput = skipNorm(graph, config, located, 'post_norm', {
+    input: attentionInput.sum,
+    skip: project(graph, located, 'output', attended)
+  })
+  return { input: feedForwardInput.sum, skip: feedForward(graph, config, located, feedForwardInput.normalized) }
+}
+
+/** RMSNorm (Zhang & Sennrich, arXiv:1910.07467) of `input + skip`, and that sum. */
+export function skipNorm(
+  graph: GraphWriter,
+  config: ModelConfig,
+  located: LocatedFile,
+  tensorName: string,
+  residual: Residual
+): { readonly normalized: string; readonly sum: string } {
+  const normalized = `${located.prefix}${tensorName}_out`
+  const sum = `${located.prefix}${tensorName}_sum`
+  const weight = floatInitializer(graph, located, requirePlain(located, tensorName))
+  graph.nodeWithOutputs(
+    'SkipSimplifiedLayerNormalization',
+    [normalized, '', '', sum],
+    [residual.input, residual.skip, weight],
+    { epsilon: { float: config.rmsNormEpsilon } }
+  )
+  return { normalized, sum }
+}
+
+/** Grouped-query attention over the cache, which the operator extends in place. */
+function attention(
+  graph: GraphWriter,
+  config: ModelConfig,
+  layer: number,
+  located: LocatedFile,
+  input: string
+): string {
+  const packed = findTensor(located, 'qkv') !== undefined
+  const [query, key, value] = packed
+    ? [project(graph, located, 'qkv', input), '', '']
+    : [project(graph, located, 'q', input), project(graph, located, 'k', input), project(graph, located, 'v', input)]
+  const output = `${located.prefix}attention_out`
+  graph.nodeWithOutputs(
+    'GroupQueryAttention',
+    [output, names.presentKey(layer), names.presentValue(layer)],
+    [
+      query,
+      key,
+      value,
+      names.pastKey(layer),
+      names.pastValue(layer),
+      names.lastPosition,
+      names.totalPositions,
+      names.cos,
+      names.sin
+    ],
+    { num_heads: config.headCount, kv_num_heads: config.kvHeadCount, do_rotary: 1, rotary_interleaved: 0 }
+  )
+  return output
+}
+
+/** SwiGLU (Shazeer, arXiv:2002.05202): `(silu(x · gate) ⊙ (x · up)) · down`. */
+function feedForward(graph: GraphWriter, config: ModelConfig, located: LocatedFile, input: string): string {
+  const { prefix } = located
+  let gate: string
+  let up: string
+  if (findTensor(located, 'gate_up') === undefined) {
+    gate = project(graph, located, 'gate', input)
+    up = project(graph, located, 'up', input)
+  } else {
+    gate = `${prefix}gate_out`
+    up = `${prefix}up_out`
+    const { intermediateSize } = config
+    const sizes = graph.constant(
+      'gate_up_sizes',
+      BigInt64Array.of(BigInt(intermediateSize), BigInt(intermediateSize)),
+      [2]
+    )
+    graph.nodeWithOutputs('Split', [gate, up], [project(graph, located, 'gate_up', input), sizes], { axis: 2 })
+  }
+  // x · sigmoid(alpha · x) with alpha 1 is SiLU, in one operator
+  const activated = graph.node('QuickGelu', `${prefix}silu_out`, [gate], { alpha: { float: 1 } })
+  return project(graph, located, 'down', graph.node('Mul', `${prefix}gated`, [activated, up]))
+}

@@ -1,0 +1,35 @@
+import { names, type Residual } from './decoder-layer.ts'
+import type { GraphWriter } from './graph-writer.ts'
+import { ElementType } from './onnx-schema.ts'
+import { codeBits, type LocatedFile, plainInitializer, quantizedInitializers, requireTensor } from './projection.ts'
+
+/**
+ * Looks up the rows of the tokens, converting only these: the table stays as it is stored, mapped from its file.
+ * Returned as a sum with zero, because a layer's norm takes a sum.
+ */
+export function embed(graph: GraphWriter, located: LocatedFile): Residual {
+  const tokens = graph.input(names.tokens, ElementType.int32, [1, 'positions'])
+  const rows = lookUp(graph, located, tokens)
+  const zero = graph.constant('zero', Float32Array.of(0), [1])
+  return { input: rows, skip: graph.node('Mul', 'no_skip', [rows, zero]) }
+}
+
+function lookUp(graph: GraphWriter, located: LocatedFile, tokens: string): string {
+  const table = requireTensor(located, 'embedding')
+  if ('scales' in table) {
+    const bits = codeBits(table)
+    const { codes, scales } = quantizedInitializers(graph, located, table, {
+      suffix: 'table',
+      dims: [table.rows, (table.columns * bits) / 8]
+    })
+    return graph.node('GatherBlockQuantized', 'embedded', [codes, tokens, scales], {
+      gather_axis: 0,
+      quantize_axis: 1,
+      block_size: table.blockSize,
+      bits
+    })
+  }
+  const rows = graph.node('Gather', 'embedded_rows', [plainInitializer(graph, located, table), tokens], { axis: 0 })
+  if (table.encoding === 'f32') return rows
+  return graph.node('Cast', 'embedded', [rows], { to: ElementType.float32 })
+}

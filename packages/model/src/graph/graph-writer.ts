@@ -1,0 +1,138 @@
+import { AttributeType, DataLocation, ElementType, encodeModel, IR_VERSION } from './onnx-schema.ts'
+
+/** Microsoft's operators beyond the ONNX standard: quantized matrices, grouped-query attention, fused norms. */
+const CONTRIB_DOMAIN = 'com.microsoft'
+
+/** Operators defined by ONNX itself; every other one this package uses is in {@link CONTRIB_DOMAIN}. */
+const standardOperators: ReadonlySet<string> = new Set([
+  'Add',
+  'Cast',
+  'Gather',
+  'Gemm',
+  'MatMul',
+  'Mul',
+  'ReduceSum',
+  'Reshape',
+  'SimplifiedLayerNormalization',
+  'Split',
+  'Squeeze',
+  'Unsqueeze'
+])
+
+/** A number of positions that differs from run to run is written as its name. */
+type Dimension = number | string
+
+/** Integers are ONNX ints, `{ float }` an ONNX float, arrays ONNX ints lists. */
+export type Attribute = number | { readonly float: number } | readonly number[]
+
+export interface ExternalTensor {
+  readonly name: string
+  readonly elementType: ElementType
+  readonly dims: readonly number[]
+  /** File name, relative to the graph's own directory. */
+  readonly location: string
+  readonly offset: number
+  readonly bytes: number
+}
+
+/** Collects nodes, tensors, inputs and outputs, and serializes them as an ONNX model. */
+export class GraphWriter {
+  readonly #nodes: Record<string, unknown>[] = []
+  readonly #initializers = new Map<string, Record<string, unknown>>()
+  readonly #inputs: Record<string, unknown>[] = []
+  readonly #outputs: Record<string, unknown>[] = []
+
+  /** Adds an operator with one output and returns the output's name, which is also the node's. */
+  node(
+    operator: string,
+    output: string,
+    inputs: readonly string[],
+    attributes: Record<string, Attribute> = {}
+  ): string {
+    this.nodeWithOutputs(operator, [output], inputs, attributes)
+    return output
+  }
+
+  /** Adds an operator; an empty string stands for an input or output that is left out. */
+  nodeWithOutputs(
+    operator: string,
+    outputs: readonly string[],
+    inputs: readonly string[],
+    attributes: Record<string, Attribute> = {}
+  ): void {
+    this.#nodes.push({
+      name: outputs.find(output => output !== ''),
+      opType: operator,
+      domain: standardOperators.has(operator) ? '' : CONTRIB_DOMAIN,
+      input: [...inputs],
+      output: [...outputs],
+      attribute: Object.entries(attributes).map(([name, value]) => attributeProto(name, value))
+    })
+  }
+
+  input(name: string, elementType: ElementType, shape: readonly Dimension[]): string {
+    this.#inputs.push(valueInfo(name, elementType, shape))
+    return name
+  }
+
+  output(name: string, elementType: ElementType, shape: readonly Dimension[]): void {
+    this.#outputs.push(valueInfo(name, elementType, shape))
+  }
+
+  /** A small constant, kept in the graph. The same name may be asked for again. */
+  constant(name: string, data: Float32Array | BigInt64Array, dims: readonly number[]): string {
+    this.#initializers.set(name, {
+      name,
+      dims: [...dims],
+      dataType: data instanceof Float32Array ? ElementType.float32 : ElementType.int64,
+      rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
+    })
+    return name
+  }
+
+  /** A tensor in a weight file, mapped and not read. The same name may be asked for again. */
+  external(tensor: ExternalTensor): string {
+    this.#initializers.set(tensor.name, {
+      name: tensor.name,
+      dims: [...tensor.dims],
+      dataType: tensor.elementType,
+      dataLocation: DataLocation.external,
+      externalData: [
+        { key: 'location', value: tensor.location },
+        { key: 'offset', value: String(tensor.offset) },
+        { key: 'length', value: String(tensor.bytes) }
+      ]
+    })
+    return tensor.name
+  }
+
+  /** The ONNX model, serialized. */
+  finish(name: string): Uint8Array {
+    return encodeModel({
+      irVersion: IR_VERSION,
+      producerName: 'resultity',
+      opsetImport: [
+        { domain: '', version: 21 },
+        { domain: CONTRIB_DOMAIN, version: 1 }
+      ],
+      graph: {
+        name,
+        node: this.#nodes,
+        initializer: [...this.#initializers.values()],
+        input: this.#inputs,
+        output: this.#outputs
+      }
+    })
+  }
+}
+
+function attributeProto(name: string, value: Attribute): Record<string, unknown> {
+  if (typeof value === 'number') return { name, type: AttributeType.int, i: value }
+  if ('float' in value) return { name, type: AttributeType.float, f: value.float }
+  return { name, type: AttributeType.ints, ints: [...value] }
+}
+
+function valueInfo(name: string, elementType: ElementType, shape: readonly Dimension[]): Record<string, unknown> {
+  const dim = shape.map(size => (typeof size === 'number' ? { dimValue: size } : { dimParam: size }))
+  return { name, type: { tensorType: { elemType: elementType, shape: { dim } } } }
+}

@@ -1,0 +1,2 @@
+export { type RotaryTables, rotaryTables } from './rotary.ts'
+export { buildStageGraph, type CacheEdge, type StageGraph, type StageGraphInit } from './stage-graph.ts'

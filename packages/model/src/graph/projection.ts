@@ -1,0 +1,164 @@
+import type { PlainTensor, QuantizedTensor, TensorEntry, WeightFile } from '@resultity/interface'
+import { MeshError } from '@resultity/interface'
+import type { GraphWriter } from './graph-writer.ts'
+import { ElementType } from './onnx-schema.ts'
+
+/**
+ * `accuracy_level` of MatMulNBits: 4 quantizes the activations to int8 per block and multiplies integers, as
+ * llama.cpp does. The other levels dequantize the weights and are several times slower on a CPU.
+ */
+const INTEGER_ARITHMETIC = 4
+
+/** A weight file and where the graph finds it. */
+export interface LocatedFile {
+  readonly file: WeightFile
+  readonly location: string
+  /** Put before tensor names, so that layers do not collide. */
+  readonly prefix: string
+}
+
+/** The tensor `name` of `located`, or undefined. */
+export function findTensor(located: LocatedFile, name: string): TensorEntry | undefined {
+  return located.file.tensors.find(tensor => tensor.name === name)
+}
+
+/** @throws MeshError `model_invalid` when the weight file lacks the tensor */
+export function requireTensor(located: LocatedFile, name: string): TensorEntry {
+  const tensor = findTensor(located, name)
+  if (tensor === undefined) {
+    throw new MeshError('model_invalid', `weight file ${located.file.sha256} has no tensor "${name}"`, {
+      hint: 'import the model again; its manifest does not fit this version'
+    })
+  }
+  return tensor
+}
+
+/** @throws MeshError `model_invalid` when the tensor is missing or quantized */
+export function requirePlain(located: LocatedFile, name: string): PlainTensor {
+  const tensor = requireTensor(located, name)
+  if ('scales' in tensor) {
+    throw new MeshError('model_invalid', `tensor "${name}" of ${located.file.sha256} is quantized and must not be`)
+  }
+  return tensor
+}
+
+const plainTypes = {
+  f32: ElementType.float32,
+  f16: ElementType.float16,
+  bf16: ElementType.bfloat16
+} as const
+
+/** The stored tensor as it is, in its own element type. */
+export function plainInitializer(graph: GraphWriter, located: LocatedFile, tensor: PlainTensor): string {
+  return graph.external({
+    name: `${located.prefix}${tensor.name}`,
+    elementType: plainTypes[tensor.encoding],
+    dims: tensor.shape,
+    location: located.location,
+    offset: tensor.data.offset,
+    bytes: tensor.data.bytes
+  })
+}
+
+/** The stored tensor in f32. The runtime folds the conversion of a half-precision one when it loads the graph. */
+export function floatInitializer(graph: GraphWriter, located: LocatedFile, tensor: PlainTensor): string {
+  const name = plainInitializer(graph, located, tensor)
+  if (tensor.encoding === 'f32') return name
+  return graph.node('Cast', `${name}_f32`, [name], { to: ElementType.float32 })
+}
+
+/** The scales and, where the format has them, the codes of a quantized matrix. `dims` is the shape of the codes. */
+export function quantizedInitializers(
+  graph: GraphWriter,
+  located: LocatedFile,
+  tensor: QuantizedTensor,
+  codes: { readonly suffix: string; readonly dims: readonly number[] }
+): { readonly codes: string; readonly scales: string } {
+  const name = `${located.prefix}${tensor.name}`
+  const { location } = located
+  return {
+    codes: graph.external({
+      name: `${name}_${codes.suffix}`,
+      elementType: ElementType.uint8,
+      dims: codes.dims,
+      location,
+      offset: tensor.data.offset,
+      bytes: tensor.data.bytes
+    }),
+    scales: graph.external({
+      name: `${name}_scales`,
+      elementType: ElementType.float32,
+      dims: [tensor.rows, tensor.columns / tensor.blockSize],
+      location,
+      offset: tensor.scales.offset,
+      bytes: tensor.scales.bytes
+    })
+  }
+}
+
+export function codeBits(tensor: QuantizedTensor): 4 | 8 {
+  return tensor.encoding === 'q4' ? 4 : 8
+}
+
+/**
+ * `y = x · W` for a projection stored `[in, out]` or quantized.
+ *
+ * @param input name of x, `[1, positions, in]`
+ * @returns name of y, `[1, positions, out]`
+ */
+export function project(graph: GraphWriter, located: LocatedFile, tensorName: string, input: string): string {
+  const tensor = requireTensor(located, tensorName)
+  const output = `${located.prefix}${tensorName}_out`
+  if (!('scales' in tensor)) return graph.node('MatMul', output, [input, floatInitializer(graph, located, tensor)])
+  return projectQuantized(graph, located, tensor, { input, output })
+}
+
+/** As {@link project}, for a quantized matrix `[out, in]`; also the head's. */
+export function projectQuantized(
+  graph: GraphWriter,
+  located: LocatedFile,
+  tensor: QuantizedTensor,
+  edges: { readonly input: string; readonly output: string }
+): string {
+  const { rows, columns, blockSize, correction } = tensor
+  const bits = codeBits(tensor)
+  const blocks = columns / blockSize
+  const { codes, scales } = quantizedInitializers(graph, located, tensor, {
+    suffix: 'codes',
+    dims: [rows, blocks, (blockSize * bits) / 8]
+  })
+  const product = correction === undefined ? edges.output : `${edges.output}_symmetric`
+  graph.node('MatMulNBits', product, [edges.input, codes, scales], {
+    K: columns,
+    N: rows,
+    bits,
+    block_size: blockSize,
+    accuracy_level: INTEGER_ARITHMETIC
+  })
+  if (correction === undefined) return product
+  const corrections = graph.external({
+    name: `${located.prefix}${tensor.name}_correction`,
+    elementType: ElementType.float32,
+    dims: [blocks, rows],
+    location: located.location,
+    offset: correction.offset,
+    bytes: correction.bytes
+  })
+  const sums = blockSums(graph, edges.input, columns, blockSize)
+  const minimum = graph.node('MatMul', `${edges.output}_minimum`, [sums, corrections])
+  return graph.node('Add', edges.output, [product, minimum])
+}
+
+/**
+ * Sums of each block of inputs, `[1, positions, blocks]`: a matrix product with a constant 0/1 matrix, the cheapest
+ * form the runtime has for few positions (docs/engine.md has the measurements).
+ */
+function blockSums(graph: GraphWriter, input: string, columns: number, blockSize: number): string {
+  const blocks = columns / blockSize
+  const indicator = new Float32Array(columns * blocks)
+  for (let column = 0; column < columns; column++) {
+    indicator[column * blocks + Math.floor(column / blockSize)] = 1
+  }
+  const matrix = graph.constant(`block_sums_${columns}_${blockSize}`, indicator, [columns, blocks])
+  return graph.node('MatMul', `${input}_block_sums`, [input, matrix])
+}

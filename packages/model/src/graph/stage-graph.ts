@@ -1,0 +1,131 @@
+import { formatRange, type LayerRange, MeshError, type ModelManifest, type WeightFile } from '@resultity/interface'
+import { decoderLayer, names, type Residual } from './decoder-layer.ts'
+import { embed } from './embedding.ts'
+import { GraphWriter } from './graph-writer.ts'
+import { head } from './head.ts'
+import { ElementType } from './onnx-schema.ts'
+import type { LocatedFile } from './projection.ts'
+
+export interface StageGraphInit {
+  readonly manifest: ModelManifest
+  readonly range: LayerRange
+  /** Longest context in positions; sizes the rotary tables. */
+  readonly contextLength: number
+  /** On the last stage: logits of the last position of a run, or of all of them. */
+  readonly logits: 'last' | 'all'
+  /** Name of the weight file, relative to the directory the graph is loaded from. */
+  weightLocation(file: WeightFile): string
+}
+
+/** One input of a stage's cache: the tensor bound as `past` and as `present`. */
+export interface CacheEdge {
+  readonly past: string
+  readonly present: string
+}
+
+/**
+ * A layer range as an ONNX model, and how to feed it. P is the number of positions of a run, C the capacity of the
+ * cache in positions.
+ */
+export interface StageGraph {
+  /** The serialized model. Weights are external data. */
+  readonly bytes: Uint8Array
+  /** int32 `[1, P]` token ids on the first stage, f32 `[1, P, hiddenSize]` elsewhere. */
+  readonly input: { readonly name: string; readonly kind: 'tokens' | 'hidden' }
+  /** f32 `[1, P, hiddenSize]`, or on the last stage f32 `[1 or P, vocabularySize]`. */
+  readonly output: { readonly name: string; readonly kind: 'hidden' | 'logits'; readonly width: number }
+  /** Whether the output has a row for each position of a run or only for the last. */
+  readonly outputRows: 'last' | 'all'
+  /** int32 `[1]`: positions in the cache after the run, less one. */
+  readonly lastPosition: string
+  /** int32 scalar: positions in the cache after the run. */
+  readonly totalPositions: string
+  /** f32 `[contextLength, headDim / 2]` each; see `rotaryTables`. */
+  readonly rotary: { readonly cos: string; readonly sin: string }
+  /** f32 `[1, kvHeadCount, C, headDim]` each: key, value of the range's first layer, then of the next. */
+  readonly cache: readonly CacheEdge[]
+}
+
+/**
+ * Builds the ONNX model of a layer range.
+ *
+ * The same range computes the same bits wherever the model is cut: the hidden state that leaves a stage is the sum
+ * which, inside a stage, the next layer's norm takes; a stage that receives one lets that same norm add zero to it.
+ *
+ * @throws MeshError `invalid_request` for a range the model does not have, `model_invalid` for a missing tensor
+ */
+export function buildStageGraph(init: StageGraphInit): StageGraph {
+  const { manifest, range } = init
+  const { config } = manifest
+  if (range.first < 0 || range.end <= range.first || range.end > config.layerCount) {
+    throw new MeshError(
+      'invalid_request',
+      `${manifest.name} has ${config.layerCount} layers; ${formatRange(range)} is not a range of them`
+    )
+  }
+  const graph = new GraphWriter()
+  const first = range.first === 0
+  const last = range.end === config.layerCount
+  const locate = (file: WeightFile, prefix: string): LocatedFile => ({
+    file,
+    location: init.weightLocation(file),
+    prefix
+  })
+
+  let residual = first ? embed(graph, locate(manifest.embedding, 'embedding_')) : receive(graph, config.hiddenSize)
+  graph.input(names.lastPosition, ElementType.int32, [1])
+  graph.input(names.totalPositions, ElementType.int32, [])
+  graph.input(names.cos, ElementType.float32, [init.contextLength, config.headDim / 2])
+  graph.input(names.sin, ElementType.float32, [init.contextLength, config.headDim / 2])
+  for (let layer = range.first; layer < range.end; layer++) {
+    const file = manifest.layers[layer]
+    if (file === undefined) throw new MeshError('model_invalid', `${manifest.name} lists no weights of layer ${layer}`)
+    residual = decoderLayer(graph, manifest, layer, locate(file, `layer_${layer}_`), residual)
+  }
+  const cache = declareCache(graph, manifest, range)
+  if (last) {
+    head(graph, manifest, {
+      located: locate(manifest.head, 'head_'),
+      embedding: locate(manifest.embedding, 'embedding_'),
+      residual,
+      rows: init.logits
+    })
+  } else {
+    graph.node('Add', names.output, [residual.input, residual.skip])
+    graph.output(names.output, ElementType.float32, [1, 'positions', config.hiddenSize])
+  }
+  return {
+    bytes: graph.finish(`${manifest.name} ${formatRange(range)}`),
+    input: first ? { name: names.tokens, kind: 'tokens' } : { name: names.hidden, kind: 'hidden' },
+    output: last
+      ? { name: names.output, kind: 'logits', width: config.vocabularySize }
+      : { name: names.output, kind: 'hidden', width: config.hiddenSize },
+    outputRows: last ? init.logits : 'all',
+    lastPosition: names.lastPosition,
+    totalPositions: names.totalPositions,
+    rotary: { cos: names.cos, sin: names.sin },
+    cache
+  }
+}
+
+/** The hidden state of an earlier stage, as a sum with zero. */
+function receive(graph: GraphWriter, hiddenSize: number): Residual {
+  const hidden = graph.input(names.hidden, ElementType.float32, [1, 'positions', hiddenSize])
+  const zero = graph.constant('zero', Float32Array.of(0), [1])
+  return { input: hidden, skip: graph.node('Mul', 'no_skip', [hidden, zero]) }
+}
+
+function declareCache(graph: GraphWriter, manifest: ModelManifest, range: LayerRange): CacheEdge[] {
+  const shape = [1, manifest.config.kvHeadCount, 'capacity', manifest.config.headDim]
+  const edges: CacheEdge[] = []
+  for (let layer = range.first; layer < range.end; layer++) {
+    const key = { past: names.pastKey(layer), present: names.presentKey(layer) }
+    const value = { past: names.pastValue(layer), present: names.presentValue(layer) }
+    for (const edge of [key, value]) {
+      graph.input(edge.past, ElementType.float32, shape)
+      graph.output(edge.present, ElementType.float32, shape)
+      edges.push(edge)
+    }
+  }
+  return edges
+}
