@@ -1,0 +1,167 @@
+import { createContext, Script } from 'node:vm'
+import { Environment, Interpreter, parse, tokenize } from '@huggingface/jinja'
+import { type Clock, MeshError, systemClock } from '@resultity/interface'
+import { formatTime } from './chat-template-date.ts'
+
+/** One turn of a conversation. `developer` is OpenAI's newer word for `system`; templates see the latter. */
+export interface ChatMessage {
+  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool'
+  readonly content: string
+}
+
+export interface ChatTemplateOptions {
+  /** Ends the prompt with the head of an assistant turn, so that the model answers. Default true. */
+  readonly addGenerationPrompt?: boolean
+}
+
+/** Names of a vocabulary's tokens that templates may write. */
+export interface TemplateTokens {
+  readonly bos: string
+  readonly eos: string
+  readonly unk: string
+  readonly pad: string
+}
+
+/** Used for a model that brings none: every turn on a line of its own, headed by its role. */
+export const PLAIN_TEMPLATE = `{{ bos_token }}{% for message in messages %}{{ message['role'] | capitalize }}: {{ message['content'] }}
+{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}`
+
+/** The longest published template has some 20,000 characters. */
+export const TEMPLATE_CHARS_MAX = 262_144
+
+/** A prompt of this size is over any context. */
+export const RENDERED_CHARS_MAX = 8_388_608
+
+/** Rendering blocks the event loop; a sane template takes a few milliseconds. */
+const RENDER_MS_MAX = 1000
+
+const TIMED_OUT = 'ERR_SCRIPT_EXECUTION_TIMEOUT'
+
+/** Longest list that a template's `range()` may make. */
+const RANGE_MAX = 100_000
+
+/** The message a template gave to `raise_exception`: it refuses these messages. */
+class TemplateRefusal extends Error {}
+
+/** A model's Jinja chat template. */
+export class ChatTemplate {
+  readonly #program: ReturnType<typeof parse>
+  readonly #tokens: TemplateTokens
+  readonly #clock: Clock
+  readonly #timed: Script
+  readonly #context: { render: () => string }
+
+  /** @throws MeshError `model_invalid` when `source` is too long or no valid template */
+  constructor(source: string, tokens: TemplateTokens, clock: Clock = systemClock) {
+    if (source.length > TEMPLATE_CHARS_MAX) {
+      throw templateInvalid(`the chat template has ${source.length} characters, the limit is ${TEMPLATE_CHARS_MAX}`)
+    }
+    try {
+      // white space as transformers sets it
+      this.#program = parse(tokenize(source, { lstrip_blocks: true, trim_blocks: true }))
+    } catch (error) {
+      throw templateInvalid(`the chat template cannot be parsed: ${messageOf(error)}`, error)
+    }
+    this.#tokens = tokens
+    this.#clock = clock
+    this.#timed = new Script('render()')
+    this.#context = { render: () => '' }
+    createContext(this.#context)
+  }
+
+  /**
+   * Writes `messages` as the model was trained to read them.
+   *
+   * @throws MeshError `invalid_request` when the template refuses the messages or the prompt gets too long;
+   * `model_invalid` when the template itself fails; `deadline_exceeded` when it takes over a second
+   */
+  render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
+    const environment = this.#environment(messages, options.addGenerationPrompt ?? true)
+    this.#context.render = () => String(new Interpreter(environment).run(this.#program).value)
+    let rendered: unknown
+    try {
+      // the only way to stop synchronous work: the limit holds for what is called, too
+      rendered = this.#timed.runInContext(this.#context, { timeout: RENDER_MS_MAX })
+    } catch (error) {
+      throw renderError(error)
+    } finally {
+      // keeps no conversation alive
+      this.#context.render = () => ''
+    }
+    if (typeof rendered !== 'string') throw templateInvalid('the chat template made no text')
+    if (rendered.length > RENDERED_CHARS_MAX) throw tooLong(rendered.length)
+    return rendered
+  }
+
+  // in place of the library's own set-up, whose `range` has no bound and whose refusals look like failures
+  #environment(messages: readonly ChatMessage[], addGenerationPrompt: boolean): Environment {
+    const variables = {
+      false: false,
+      true: true,
+      none: null,
+      False: false,
+      True: true,
+      None: null,
+      range: boundedRange,
+      strftime_now: (format: string) => formatTime(format, this.#clock.now()),
+      raise_exception: (message: unknown) => {
+        throw new TemplateRefusal(String(message))
+      },
+      messages: messages.map(({ role, content }) => ({ role: role === 'developer' ? 'system' : role, content })),
+      add_generation_prompt: addGenerationPrompt,
+      tools: null,
+      documents: null,
+      bos_token: this.#tokens.bos,
+      eos_token: this.#tokens.eos,
+      unk_token: this.#tokens.unk,
+      pad_token: this.#tokens.pad
+    }
+    const environment = new Environment()
+    for (const [name, value] of Object.entries(variables)) environment.set(name, value)
+    return environment
+  }
+}
+
+function boundedRange(...bounds: readonly number[]): number[] {
+  const [first = 0, second, step = 1] = bounds
+  const [start, end] = second === undefined ? [0, first] : [first, second]
+  const length = Math.max(0, Math.ceil((end - start) / step))
+  if (!(length <= RANGE_MAX)) throw new RangeError(`range() of ${length} numbers, the limit is ${RANGE_MAX}`)
+  return Array.from({ length }, (_, index) => start + index * step)
+}
+
+function renderError(error: unknown): MeshError {
+  if (error instanceof TemplateRefusal) {
+    return new MeshError('invalid_request', `the model's chat template refuses these messages: ${error.message}`, {
+      hint: 'Change the roles or the order of the messages to what this model takes.',
+      details: { param: 'messages' },
+      cause: error
+    })
+  }
+  // made in the context, so no instance of this realm's Error
+  if (typeof error === 'object' && error !== null && 'code' in error && error.code === TIMED_OUT) {
+    return new MeshError('deadline_exceeded', `the chat template took longer than ${RENDER_MS_MAX} ms`, {
+      hint: 'Send fewer or shorter messages; if short ones fail too, the model has a bad template.',
+      cause: error
+    })
+  }
+  return templateInvalid(`the chat template failed: ${messageOf(error)}`, error)
+}
+
+function tooLong(chars: number): MeshError {
+  return new MeshError('invalid_request', `the prompt has ${chars} characters, the limit is ${RENDERED_CHARS_MAX}`, {
+    hint: 'Send fewer or shorter messages.',
+    details: { param: 'messages' }
+  })
+}
+
+function templateInvalid(message: string, cause?: unknown): MeshError {
+  return new MeshError('model_invalid', message, {
+    hint: 'Use a model whose chat template keeps to plain Jinja, or ask the publisher for a fix.',
+    ...(cause === undefined ? {} : { cause })
+  })
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,258 @@
+import { z } from 'zod'
+import { type Step, TOKENS_MAX, tokenizerInvalid } from './tokenizer-definition.ts'
+import { endTokenIds, type TokenizerFiles } from './tokenizer-files.ts'
+import { preTokenizerKind, preTokenizerStep } from './tokenizer-pre-tokenizers.ts'
+
+/** `tokenizer.ggml.token_type`, as llama.cpp numbers them. */
+const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
+
+const tokenId = z.union([z.int(), z.bigint().transform(Number)]).pipe(z.int().min(0).max(TOKENS_MAX))
+const textList = z.custom<readonly string[]>(isListOf('string'), 'expected a list of texts')
+const numberList = z.custom<readonly number[]>(isListOf('number'), 'expected a list of numbers')
+
+const metadataSchema = z.looseObject({
+  'tokenizer.ggml.model': z.string(),
+  'tokenizer.ggml.pre': z.string().default('default'),
+  'tokenizer.ggml.tokens': textList,
+  'tokenizer.ggml.scores': numberList.optional(),
+  'tokenizer.ggml.merges': textList.optional(),
+  'tokenizer.ggml.token_type': numberList.optional(),
+  'tokenizer.ggml.bos_token_id': tokenId.optional(),
+  'tokenizer.ggml.eos_token_id': tokenId.optional(),
+  'tokenizer.ggml.eot_token_id': tokenId.optional(),
+  'tokenizer.ggml.eom_token_id': tokenId.optional(),
+  'tokenizer.ggml.unknown_token_id': tokenId.optional(),
+  'tokenizer.ggml.padding_token_id': tokenId.optional(),
+  'tokenizer.ggml.add_bos_token': z.boolean().optional(),
+  'tokenizer.ggml.add_space_prefix': z.boolean().default(true),
+  'tokenizer.chat_template': z.string().optional()
+})
+type Metadata = z.infer<typeof metadataSchema>
+
+function isListOf(type: 'string' | 'number'): (value: unknown) => boolean {
+  return value => Array.isArray(value) && value.length <= TOKENS_MAX && value.every(item => typeof item === type)
+}
+
+interface Vocabulary {
+  readonly tokens: readonly string[]
+  readonly types: readonly number[]
+  readonly ids: ReadonlyMap<string, number>
+}
+
+/**
+ * Builds the `tokenizer.json` and `tokenizer_config.json` that equal the tokenizer in a GGUF file's metadata: byte-level
+ * BPE (`gpt2`) and SentencePiece BPE with scores (`llama`). The same metadata gives the same bytes.
+ *
+ * @throws MeshError `model_invalid` when a key is missing or of a wrong type, or the kind is not supported
+ */
+export function tokenizerFilesFromGguf(metadata: Readonly<Record<string, unknown>>): TokenizerFiles {
+  const parsed = metadataSchema.safeParse(metadata)
+  if (!parsed.success) throw tokenizerInvalid(`GGUF tokenizer metadata: ${z.prettifyError(parsed.error)}`)
+  const keys = parsed.data
+  const vocabulary = readVocabulary(keys)
+  const { steps, addBos } = tokenizerSteps(keys, vocabulary)
+  const nameOf = (id: number | undefined): string | undefined => (id === undefined ? undefined : vocabulary.tokens[id])
+  const bos = nameOf(keys['tokenizer.ggml.bos_token_id'])
+  const added = addedTokens(vocabulary)
+  const encoder = new TextEncoder()
+  return {
+    definition: encoder.encode(
+      JSON.stringify({
+        version: '1.0',
+        truncation: null,
+        padding: null,
+        added_tokens: added,
+        ...steps,
+        post_processor: addBos && bos !== undefined ? beginTemplate(bos, vocabulary.ids.get(bos) ?? 0) : null
+      })
+    ),
+    config: encoder.encode(
+      JSON.stringify({
+        tokenizer_class: 'PreTrainedTokenizerFast',
+        clean_up_tokenization_spaces: false,
+        add_bos_token: addBos,
+        bos_token: bos,
+        eos_token: nameOf(keys['tokenizer.ggml.eos_token_id']),
+        unk_token: nameOf(keys['tokenizer.ggml.unknown_token_id']),
+        pad_token: nameOf(keys['tokenizer.ggml.padding_token_id']),
+        chat_template: keys['tokenizer.chat_template']
+      })
+    ),
+    endTokenIds: endTokenIds(
+      added.filter(token => token.special),
+      [
+        keys['tokenizer.ggml.eos_token_id'],
+        keys['tokenizer.ggml.eot_token_id'],
+        keys['tokenizer.ggml.eom_token_id']
+      ].filter(id => id !== undefined)
+    )
+  }
+}
+
+function readVocabulary(keys: Metadata): Vocabulary {
+  const tokens = keys['tokenizer.ggml.tokens']
+  const types = keys['tokenizer.ggml.token_type'] ?? tokens.map(() => TokenType.normal)
+  if (tokens.length === 0) throw tokenizerInvalid('GGUF tokenizer metadata: the vocabulary is empty')
+  if (types.length !== tokens.length) {
+    throw tokenizerInvalid(`GGUF tokenizer metadata: ${tokens.length} tokens, but ${types.length} token types`)
+  }
+  return { tokens, types, ids: new Map(tokens.map((token, id) => [token, id])) }
+}
+
+interface TokenizerSteps {
+  readonly steps: {
+    readonly normalizer: Step | null
+    readonly pre_tokenizer: Step | null
+    readonly decoder: Step
+    readonly model: object
+  }
+  readonly addBos: boolean
+}
+
+function tokenizerSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps {
+  switch (keys['tokenizer.ggml.model']) {
+    case 'gpt2':
+      return byteLevelSteps(keys, vocabulary)
+    case 'llama':
+      return sentencePieceSteps(keys, vocabulary)
+    default:
+      throw tokenizerInvalid(
+        `tokenizer.ggml.model is ${JSON.stringify(keys['tokenizer.ggml.model'].slice(0, 64))}; supported are gpt2 and llama`
+      )
+  }
+}
+
+function byteLevelSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps {
+  const kind = preTokenizerKind(keys['tokenizer.ggml.pre'])
+  const merges = keys['tokenizer.ggml.merges']
+  if (merges === undefined) throw tokenizerInvalid('GGUF tokenizer metadata: tokenizer.ggml.merges is missing')
+  return {
+    addBos: keys['tokenizer.ggml.add_bos_token'] ?? kind.addBos,
+    steps: {
+      normalizer: null,
+      pre_tokenizer: preTokenizerStep(kind),
+      decoder: { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: true },
+      model: bpeModel(vocabulary, { merges, unknown: null, byteFallback: false, ignoreMerges: kind.ignoreMerges })
+    }
+  }
+}
+
+function sentencePieceSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps {
+  const scores = keys['tokenizer.ggml.scores']
+  if (scores?.length !== vocabulary.tokens.length) {
+    throw tokenizerInvalid('GGUF tokenizer metadata: tokenizer.ggml.scores must have one number a token')
+  }
+  const prefixed = keys['tokenizer.ggml.add_space_prefix']
+  const toSpace: Step = { type: 'Replace', pattern: { String: '\u2581' }, content: ' ' }
+  const fromSpace: Step = { type: 'Replace', pattern: { String: ' ' }, content: '\u2581' }
+  const unknown = keys['tokenizer.ggml.unknown_token_id'] ?? vocabulary.types.indexOf(TokenType.unknown)
+  return {
+    addBos: keys['tokenizer.ggml.add_bos_token'] ?? true,
+    steps: {
+      normalizer: {
+        type: 'Sequence',
+        normalizers: prefixed ? [{ type: 'Prepend', prepend: '\u2581' }, fromSpace] : [fromSpace]
+      },
+      pre_tokenizer: null,
+      decoder: {
+        type: 'Sequence',
+        decoders: [
+          toSpace,
+          { type: 'ByteFallback' },
+          { type: 'Fuse' },
+          ...(prefixed ? [{ type: 'Strip', content: ' ', start: 1, stop: 0 }] : [])
+        ]
+      },
+      model: bpeModel(vocabulary, {
+        merges: mergesFromScores(vocabulary, scores),
+        unknown: vocabulary.tokens[unknown] ?? null,
+        byteFallback: vocabulary.types.includes(TokenType.byte),
+        ignoreMerges: false
+      })
+    }
+  }
+}
+
+/** Two tokens that become one. */
+type Merge = readonly [left: string, right: string]
+
+interface BpeOptions {
+  readonly merges: readonly (string | Merge)[]
+  readonly unknown: string | null
+  readonly byteFallback: boolean
+  readonly ignoreMerges: boolean
+}
+
+function bpeModel(vocabulary: Vocabulary, options: BpeOptions): object {
+  return {
+    type: 'BPE',
+    dropout: null,
+    unk_token: options.unknown,
+    continuing_subword_prefix: null,
+    end_of_word_suffix: null,
+    fuse_unk: options.unknown !== null,
+    byte_fallback: options.byteFallback,
+    ignore_merges: options.ignoreMerges,
+    vocab: Object.fromEntries(vocabulary.ids),
+    merges: options.merges
+  }
+}
+
+/**
+ * The merges that a SentencePiece vocabulary implies: every way to make a token of two others, those of the
+ * highest score first; among the ways to make one token, those of the better left part, then right part. As in the
+ * converter of Hugging Face's transformers. Only ordinary tokens are made or used, so no text merges into a control token.
+ */
+function mergesFromScores({ tokens, types, ids }: Vocabulary, scores: readonly number[]): Merge[] {
+  const scoreOf = (token: string): number | undefined => {
+    const id = ids.get(token)
+    return id !== undefined && types[id] === TokenType.normal ? scores[id] : undefined
+  }
+  const merges: { readonly pair: Merge; readonly score: number }[] = []
+  for (const [id, token] of tokens.entries()) {
+    const score = scores[id]
+    if (score === undefined || types[id] !== TokenType.normal) continue
+    const ways: { readonly pair: Merge; readonly left: number; readonly right: number }[] = []
+    for (let cut = 1; cut < token.length; cut++) {
+      const left = scoreOf(token.slice(0, cut))
+      const right = scoreOf(token.slice(cut))
+      if (left !== undefined && right !== undefined) {
+        ways.push({ pair: [token.slice(0, cut), token.slice(cut)], left, right })
+      }
+    }
+    ways.sort((a, b) => b.left - a.left || b.right - a.right)
+    for (const { pair } of ways) merges.push({ pair, score })
+  }
+  return merges.sort((a, b) => b.score - a.score).map(merge => merge.pair)
+}
+
+interface AddedTokenEntry {
+  readonly id: number
+  readonly content: string
+  readonly special: boolean
+  readonly single_word: false
+  readonly lstrip: false
+  readonly rstrip: false
+  readonly normalized: false
+}
+
+function addedTokens({ tokens, types }: Vocabulary): AddedTokenEntry[] {
+  const entries: AddedTokenEntry[] = []
+  for (const [id, content] of tokens.entries()) {
+    const special = types[id] === TokenType.control || types[id] === TokenType.unknown
+    if (content === '' || (!special && types[id] !== TokenType.userDefined)) continue
+    entries.push({ id, content, special, single_word: false, lstrip: false, rstrip: false, normalized: false })
+  }
+  return entries
+}
+
+function beginTemplate(bos: string, id: number): Step {
+  const begin = { SpecialToken: { id: bos, type_id: 0 } }
+  const text = { Sequence: { id: 'A', type_id: 0 } }
+  return {
+    type: 'TemplateProcessing',
+    single: [begin, text],
+    pair: [begin, text, { Sequence: { id: 'B', type_id: 1 } }],
+    special_tokens: { [bos]: { id: bos, ids: [id], tokens: [bos] } }
+  }
+}

@@ -1,0 +1,132 @@
+import { MeshError } from '@resultity/interface'
+import { z } from 'zod'
+import { BYTE_LEVEL_ALPHABET } from './byte-level-alphabet.ts'
+
+/** Largest vocabulary accepted, in tokens; the largest published one has some 260,000. */
+export const TOKENS_MAX = 4_194_304
+
+/** A token that is matched in the text before any other rule, as `tokenizer.json` lists it. */
+export const addedTokenSchema = z.object({
+  id: z.int().min(0).max(TOKENS_MAX),
+  content: z.string().min(1).max(1024),
+  special: z.boolean().default(false),
+  lstrip: z.boolean().default(false),
+  rstrip: z.boolean().default(false),
+  single_word: z.boolean().default(false)
+})
+export type AddedToken = z.infer<typeof addedTokenSchema>
+
+/** One step of a `tokenizer.json` pipeline: an object that names its `type`. */
+const stepSchema = z.looseObject({ type: z.string() })
+export type Step = z.infer<typeof stepSchema>
+
+const definitionSchema = z.looseObject({
+  added_tokens: z.array(addedTokenSchema).max(65_536).default([]),
+  normalizer: stepSchema.nullish().transform(step => step ?? null),
+  pre_tokenizer: stepSchema.nullish().transform(step => step ?? null),
+  decoder: stepSchema.nullish().transform(step => step ?? null),
+  model: z.looseObject({
+    type: z.literal('BPE', 'only byte-pair-encoding tokenizers (type BPE) are supported').default('BPE'),
+    vocab: z.custom<Record<string, number>>(isVocabulary, 'the vocabulary must map tokens to ids'),
+    merges: z.custom<readonly unknown[]>(Array.isArray, 'the merges must be a list'),
+    unk_token: z.string().nullish()
+  })
+})
+
+/** The parts of a Hugging Face `tokenizer.json` that this package reads; the rest is passed on as it is. */
+export type TokenizerDefinition = z.infer<typeof definitionSchema>
+
+// hand-written: a schema of a record takes a second for a big vocabulary
+function isVocabulary(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return false
+  const ids = Object.values(value)
+  return (
+    ids.length > 0 && ids.length <= TOKENS_MAX && ids.every(id => Number.isInteger(id) && id >= 0 && id < TOKENS_MAX)
+  )
+}
+
+/**
+ * Reads a `tokenizer.json`.
+ *
+ * @throws MeshError `model_invalid` when it is not JSON, breaks the schema or is of an unsupported kind
+ */
+export function parseTokenizerDefinition(bytes: Uint8Array): TokenizerDefinition {
+  const parsed = definitionSchema.safeParse(parseJson(bytes, 'tokenizer.json'))
+  if (!parsed.success) throw tokenizerInvalid(`tokenizer.json: ${z.prettifyError(parsed.error)}`)
+  return parsed.data
+}
+
+/** @throws MeshError `model_invalid` when the bytes are no JSON; the message names `file` */
+export function parseJson(bytes: Uint8Array, file: string): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch (error) {
+    throw tokenizerInvalid(`${file} is not JSON`, error)
+  }
+}
+
+export function tokenizerInvalid(message: string, cause?: unknown): MeshError {
+  return new MeshError('model_invalid', message, {
+    hint: 'Download the model again, or choose one with a byte-pair-encoding tokenizer.',
+    ...(cause === undefined ? {} : { cause })
+  })
+}
+
+/** How GPT-2 cuts text into words; what the `ByteLevel` step does when `use_regex` is on. */
+export const GPT2_PATTERN = "'s|'t|'re|'ve|'m|'ll|'d| ?\\p{L}+| ?\\p{N}+| ?[^\\s\\p{L}\\p{N}]+|\\s+(?!\\S)|\\s+"
+
+/** A `Split` step that makes every match of `regex` a piece of its own. */
+export function splitStep(regex: string): Step {
+  return { type: 'Split', pattern: { Regex: regex }, behavior: 'Isolated', invert: false }
+}
+
+/**
+ * Rewrites the pre-tokenizer where `@huggingface/tokenizers` 0.2.0 differs from the reference implementation into an
+ * equivalent one where it does not:
+ *
+ * - `Digits` there knows ASCII digits only; the reference takes every numeric character.
+ * - `ByteLevel`'s built-in pattern there uses JavaScript's `\s`, which has U+FEFF and lacks U+0085. Its `Split`
+ *   step reads `\s` as the reference does.
+ * - `Split` there knows the behaviours `Removed` and `Isolated` and takes every other for the latter.
+ * - A byte that the vocabulary lacks is dropped by both where there is no unknown token, but there after merging and
+ *   in the reference before, so that its neighbours may merge.
+ *
+ * @throws MeshError `model_invalid` for a `Split` behaviour that would be misread
+ */
+export function equivalentPreTokenizer({ pre_tokenizer: step, model }: TokenizerDefinition): Step | null {
+  const equivalent = equivalentStep(step)
+  const missing = model.unk_token == null && model.byte_fallback !== true ? missingBytes(model.vocab) : ''
+  if (equivalent === null || missing === '') return equivalent
+  const drop: Step = { type: 'Replace', pattern: { Regex: `[${missing}]` }, content: '' }
+  return { type: 'Sequence', pretokenizers: [equivalent, drop] }
+}
+
+/** The byte-level letters that no token stands for, escaped for a character class; empty where the alphabet is not byte-level. */
+function missingBytes(vocabulary: Readonly<Record<string, number>>): string {
+  const missing = BYTE_LEVEL_ALPHABET.filter(letter => !Object.hasOwn(vocabulary, letter))
+  if (missing.length > 128) return ''
+  return missing.map(letter => `\\u{${letter.charCodeAt(0).toString(16)}}`).join('')
+}
+
+function equivalentStep(step: Step | null): Step | null {
+  switch (step?.type) {
+    case 'Sequence': {
+      const steps = z.array(stepSchema).safeParse(step.pretokenizers)
+      if (!steps.success) throw tokenizerInvalid('tokenizer.json: a pre_tokenizer Sequence lists no steps')
+      return { ...step, pretokenizers: steps.data.map(inner => equivalentStep(inner)) }
+    }
+    case 'Digits':
+      return splitStep(step.individual_digits === true ? '\\p{N}' : '\\p{N}+')
+    case 'ByteLevel':
+      // with a prefix space the words are cut after the space is added, so the order cannot be changed
+      if (step.use_regex === false || step.add_prefix_space === true) return step
+      return { type: 'Sequence', pretokenizers: [splitStep(GPT2_PATTERN), { ...step, use_regex: false }] }
+    case 'Split':
+      if (step.behavior !== 'Isolated' && step.behavior !== 'Removed' && step.invert !== true) {
+        throw tokenizerInvalid(`tokenizer.json: Split behaviour ${String(step.behavior)} is not supported`)
+      }
+      return step
+    default:
+      return step ?? null
+  }
+}

@@ -1,0 +1,227 @@
+import { Tokenizer } from '@huggingface/tokenizers'
+import { type AbortOptions, type BlobStore, MeshError, type ModelManifest } from '@resultity/interface'
+import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.ts'
+import { AddedTokens } from './tokenizer-added-tokens.ts'
+import { readTokenizerConfig } from './tokenizer-config.ts'
+import {
+  createTokenDecoder,
+  type TokenDecoder,
+  type TokenSpelling,
+  tokenBytes,
+  tokenSpelling
+} from './tokenizer-decoder.ts'
+import { equivalentPreTokenizer, parseTokenizerDefinition, tokenizerInvalid } from './tokenizer-definition.ts'
+import type { TokenizerFiles } from './tokenizer-files.ts'
+
+/** Largest tokenizer file read; the biggest published `tokenizer.json` has some 35 MB. */
+export const TOKENIZER_BYTES_MAX = 134_217_728
+
+export interface EncodeOptions {
+  /**
+   * `parse` (default): the name of a special token in the text becomes that token. `text`: it stays the letters
+   * it is made of; for text that comes from outside.
+   */
+  readonly specialTokens?: 'parse' | 'text'
+}
+
+/** A model's vocabulary and its chat template. */
+export interface ModelTokenizer {
+  /** Ids that end an answer. */
+  readonly endTokenIds: ReadonlySet<number>
+  /** Token that begins a text, where the model has one; chat templates write it themselves. */
+  readonly bosTokenId: number | undefined
+  /**
+   * Token ids of `text`. Adds no begin or end token. Lone surrogates count as U+FFFD.
+   *
+   * @throws MeshError `context_length_exceeded` when the text is longer than any text that fits the context
+   */
+  encode(text: string, options?: EncodeOptions): number[]
+  /**
+   * The prompt of a conversation as text, for people to read.
+   *
+   * @throws MeshError `invalid_request` when the template refuses the messages
+   */
+  applyChatTemplate(messages: readonly ChatMessage[], options?: ChatTemplateOptions): string
+  /**
+   * The prompt of a conversation as token ids. Names of special tokens inside the messages stay ordinary text,
+   * so that a message cannot forge another turn.
+   *
+   * @throws MeshError `invalid_request` when the template refuses the messages; `context_length_exceeded`
+   */
+  encodeChat(messages: readonly ChatMessage[], options?: ChatTemplateOptions): number[]
+  /** A decoder for one answer. */
+  decoder(): TokenDecoder
+  /** Text of `ids` without special tokens; what {@link decoder} gives for them in any portions. */
+  decode(ids: Iterable<number>): string
+}
+
+/** What {@link createTokenizer} must know of the model around the tokenizer. */
+export interface TokenizerLimits {
+  /** Rows of the embedding: every id is smaller. */
+  readonly vocabularySize: number
+  /** Positions of the longest context. */
+  readonly contextLength: number
+}
+
+/**
+ * Reads a model's tokenizer from its blobs. Building a big vocabulary holds the event loop for some 100 ms: do it
+ * when a model is loaded, not when a request comes.
+ *
+ * @throws MeshError `blob_not_found`, `model_invalid`
+ */
+export async function loadTokenizer(
+  manifest: ModelManifest,
+  store: BlobStore,
+  options: AbortOptions = {}
+): Promise<ModelTokenizer> {
+  const { definition, config, endTokenIds } = manifest.tokenizer
+  if (definition.bytes + config.bytes > TOKENIZER_BYTES_MAX) {
+    throw tokenizerInvalid(
+      `the tokenizer has ${definition.bytes + config.bytes} bytes, the limit is ${TOKENIZER_BYTES_MAX}`
+    )
+  }
+  const files = {
+    definition: await store.read(definition.sha256, options),
+    config: await store.read(config.sha256, options),
+    endTokenIds
+  }
+  return createTokenizer(files, manifest.config)
+}
+
+/**
+ * Builds a tokenizer from the contents of its files.
+ *
+ * @throws MeshError `model_invalid`
+ */
+export function createTokenizer(files: TokenizerFiles, limits: TokenizerLimits): ModelTokenizer {
+  return new BpeTokenizer(files, limits)
+}
+
+/** `@huggingface/tokenizers` for ordinary text; added tokens, bytes and templates are ours. */
+class BpeTokenizer implements ModelTokenizer {
+  readonly endTokenIds: ReadonlySet<number>
+  readonly bosTokenId: number | undefined
+  readonly #library: Tokenizer
+  readonly #added: AddedTokens
+  readonly #addedIds: ReadonlyMap<number, string>
+  readonly #hiddenIds: ReadonlySet<number>
+  readonly #unknownId: number | undefined
+  readonly #spelling: TokenSpelling
+  readonly #template: ChatTemplate
+  readonly #charsMax: number
+
+  constructor(files: TokenizerFiles, { vocabularySize, contextLength }: TokenizerLimits) {
+    const definition = parseTokenizerDefinition(files.definition)
+    const config = readTokenizerConfig(files.config)
+    // publishers list tokens that they never trained: without a row in the embedding they stay text
+    const added = definition.added_tokens.filter(token => token.id < vocabularySize)
+    this.#added = new AddedTokens(added)
+    this.#addedIds = new Map(added.map(token => [token.id, token.content]))
+    this.#hiddenIds = new Set(added.filter(token => token.special).map(token => token.id))
+    this.#spelling = tokenSpelling(definition.decoder)
+    this.#charsMax = contextLength * checkVocabulary(definition.model.vocab, vocabularySize)
+    this.#library = buildLibrary({ ...definition, pre_tokenizer: equivalentPreTokenizer(definition) })
+    this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
+    this.#template = new ChatTemplate(config.template, config.tokens)
+    this.bosTokenId = this.#idOf(config.tokens.bos)
+    this.endTokenIds = new Set(files.endTokenIds)
+  }
+
+  encode(text: string, options: EncodeOptions = {}): number[] {
+    this.#checkLength(text)
+    const wellFormed = text.toWellFormed()
+    const ids: number[] = []
+    if (options.specialTokens === 'text') this.#encodeText(this.#added.guard(wellFormed), ids)
+    else this.#encodeText(wellFormed, ids)
+    return ids
+  }
+
+  applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
+    return this.#template.render(messages, options)
+  }
+
+  encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): number[] {
+    for (const { content } of messages) this.#checkLength(content)
+    const guarded = messages.map(({ role, content }) => ({ role, content: this.#added.guard(content.toWellFormed()) }))
+    const ids: number[] = []
+    this.#encodeText(this.#template.render(guarded, options), ids)
+    return ids
+  }
+
+  decoder(): TokenDecoder {
+    return createTokenDecoder(token => this.#bytesOf(token), this.#spelling.leadingSpaces)
+  }
+
+  decode(ids: Iterable<number>): string {
+    const decoder = this.decoder()
+    let text = ''
+    for (const id of ids) text += decoder.push(id)
+    return text + decoder.flush()
+  }
+
+  #bytesOf(token: number): Uint8Array | undefined {
+    if (this.#hiddenIds.has(token)) return undefined
+    const added = this.#addedIds.get(token)
+    const name = added ?? this.#library.id_to_token(token)
+    return name === undefined ? undefined : tokenBytes(name, added !== undefined, this.#spelling)
+  }
+
+  #idOf(token: string): number | undefined {
+    if (token === '') return undefined
+    for (const [id, content] of this.#addedIds) if (content === token) return id
+    return this.#library.token_to_id(token)
+  }
+
+  #encodeText(text: string, ids: number[]): void {
+    for (const [index, section] of this.#added.split(text).entries()) {
+      if ('token' in section) ids.push(section.token.id)
+      else this.#encodeSection(this.#added.unguard(section.text), index, ids)
+    }
+  }
+
+  /** Encodes text in which no added token is looked for; `index` tells some vocabularies where the text begins. */
+  #encodeSection(text: string, index: number, ids: number[]): void {
+    const { normalizer, pre_tokenizer: preTokenizer, model } = this.#library
+    const normalized = normalizer?.normalize(text) ?? text
+    if (normalized === '' || model === null) return
+    const pieces = preTokenizer?.pre_tokenize(normalized, { section_index: index }) ?? [normalized]
+    for (const token of model._call(pieces)) {
+      const id = model.tokens_to_ids.get(token) ?? this.#unknownId
+      if (id !== undefined) ids.push(id)
+    }
+  }
+
+  #checkLength(text: string): void {
+    if (text.length <= this.#charsMax) return
+    throw new MeshError(
+      'context_length_exceeded',
+      `a text of ${text.length} characters cannot fit the model's context; no text over ${this.#charsMax} does`,
+      { hint: 'Send a shorter text.', details: { param: 'messages' } }
+    )
+  }
+}
+
+/**
+ * Checks that every id has a row in the embedding.
+ *
+ * @returns characters of the longest token; a byte-level token is never longer as text than in its own alphabet
+ */
+function checkVocabulary(vocabulary: Readonly<Record<string, number>>, vocabularySize: number): number {
+  let longest = 1
+  for (const [token, id] of Object.entries(vocabulary)) {
+    if (id >= vocabularySize) {
+      throw tokenizerInvalid(`the tokenizer has id ${id}, the model only ${vocabularySize} ids`)
+    }
+    if (token.length > longest) longest = token.length
+  }
+  return longest
+}
+
+function buildLibrary(definition: object): Tokenizer {
+  try {
+    // added tokens and post-processing are not the library's: it sees ordinary text only
+    return new Tokenizer({ ...definition, added_tokens: [], post_processor: null, decoder: null }, {})
+  } catch (error) {
+    throw tokenizerInvalid(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`, error)
+  }
+}

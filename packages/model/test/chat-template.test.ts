@@ -1,0 +1,63 @@
+import t from 'tap'
+import { type ChatMessage, ChatTemplate, PLAIN_TEMPLATE, RENDERED_CHARS_MAX, TEMPLATE_CHARS_MAX } from '../src/index.ts'
+
+const tokens = { bos: '<s>', eos: '</s>', unk: '', pad: '' }
+const chat: ChatMessage[] = [
+  { role: 'developer', content: 'Be brief.' },
+  { role: 'user', content: ' Hi {{ bos_token }} ' },
+  { role: 'assistant', content: 'Hello.' },
+  { role: 'tool', content: '{"a": 1}' }
+]
+// 2024-07-26, noon
+const clock = { now: () => 1_721_995_200_000 }
+
+t.test('templates see roles, contents, tokens and the generation prompt as transformers gives them', t => {
+  const cases: [string, string][] = [
+    [PLAIN_TEMPLATE, '<s>System: Be brief.\nUser:  Hi {{ bos_token }} \nAssistant: Hello.\nTool: {"a": 1}\nAssistant:'],
+    ["{{ messages | map(attribute='role') | join(',') }}", 'system,user,assistant,tool'],
+    ['{{ messages[1].content | trim }}|{{ messages[-1]["content"] }}', 'Hi {{ bos_token }}|{"a": 1}'],
+    ['{{ bos_token }}{{ eos_token }}{{ pad_token }}', '<s></s>'],
+    ['{% if tools is not none %}tools{% endif %}{% if documents %}documents{% endif %}none', 'none'],
+    ['{%- for i in range(1, 6, 2) %}{{ i }}{%- endfor %}{{ range(2) | length }}', '1352'],
+    [
+      '{{ strftime_now("%d %b %Y") }} {{ strftime_now("%A %B %H:%M:%S %y-%m %I%p %a %% %Q") }}',
+      '26 Jul 2024 Friday July 12:00:00 24-07 12PM Fri % %Q'
+    ],
+    ['  {% if true %}\nx\n  {% endif %}\ny', 'x\ny']
+  ]
+  for (const [source, expected] of cases)
+    t.equal(new ChatTemplate(source, tokens, clock).render(chat), expected, source)
+  const plain = new ChatTemplate(PLAIN_TEMPLATE, tokens)
+  t.equal(plain.render([{ role: 'user', content: 'x' }], { addGenerationPrompt: false }), '<s>User: x\n')
+  t.end()
+})
+
+t.test('what a template refuses is the request’s fault, what it gets wrong is the model’s', t => {
+  const refusing = new ChatTemplate("{{ raise_exception('Only user and assistant roles') }}", tokens)
+  t.throws(() => refusing.render(chat), { code: 'invalid_request', message: /Only user and assistant roles/ })
+  for (const source of [
+    '{{ messages | nope }}',
+    '{{ nope() }}',
+    '{{ 1 + [] }}',
+    '{{ range(1000000) }}',
+    '{{ range(1, 5, 0) }}'
+  ]) {
+    t.throws(() => new ChatTemplate(source, tokens).render(chat), { code: 'model_invalid' }, source)
+  }
+  for (const source of ['{% for %}', '{{', '{% endif %}', 'x'.repeat(TEMPLATE_CHARS_MAX + 1)]) {
+    t.throws(() => new ChatTemplate(source, tokens), { code: 'model_invalid' }, source.slice(0, 20))
+  }
+  t.end()
+})
+
+t.test('a template cannot hold the event loop or fill the memory', t => {
+  const nested =
+    '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}'
+  t.throws(() => new ChatTemplate(nested, tokens).render(chat), { code: 'deadline_exceeded' })
+  const huge = new ChatTemplate('{{ messages[0].content }}', tokens)
+  t.throws(() => huge.render([{ role: 'user', content: 'x'.repeat(RENDERED_CHARS_MAX + 1) }]), {
+    code: 'invalid_request'
+  })
+  t.equal(huge.render([{ role: 'user', content: 'fine' }]), 'fine', 'and goes on to serve')
+  t.end()
+})
