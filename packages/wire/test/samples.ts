@@ -1,0 +1,213 @@
+import { MeshError } from '@resultity/interface'
+import {
+  type BlobRequest,
+  type BlobResponse,
+  blobRequestCodec,
+  blobResponseCodec,
+  type CoordinatorMessage,
+  type FrameCodec,
+  floatsToHidden,
+  type JobEvent,
+  type JobRequest,
+  jobEventCodec,
+  jobRequestCodec,
+  membershipCoordinatorCodec,
+  membershipNodeCodec,
+  type NodeMessage,
+  type StageFrame,
+  stageCodec
+} from '../src/index.ts'
+
+const session = Uint8Array.from({ length: 16 }, (_, index) => 0xf0 + index)
+const sha256 = '00'.repeat(15) + 'ab'.repeat(17)
+const error = new MeshError('node_lost', 'node A died', { hint: 'Try again.' })
+
+/** One frame of every kind, and of every shape that encodes differently. */
+const stageFrames: Record<string, StageFrame> = {
+  open: {
+    type: 'open',
+    session,
+    epoch: 3,
+    placementId: 'p-1',
+    range: { first: 0, end: 12 },
+    next: { peerId: '12D3KooWNext', multiaddrs: ['/ip4/10.0.0.2/tcp/4701'] },
+    previousPeer: '12D3KooWPrevious',
+    promptCount: 40,
+    tokensMax: 64,
+    prefillChunk: 32,
+    endTokens: [0, 2, 32_000],
+    sampling: { temperature: 0.75, topP: 0.9, seed: 0xfedc_ba98_7654_3211n },
+    leaseMs: 60_000,
+    logprobs: true,
+    topLogprobs: 5
+  },
+  'open, one stage': {
+    type: 'open',
+    session,
+    epoch: 0,
+    placementId: 'p-1',
+    range: { first: 0, end: 1 },
+    next: undefined,
+    previousPeer: '',
+    promptCount: 1,
+    tokensMax: 1,
+    prefillChunk: 1,
+    endTokens: [],
+    sampling: { temperature: 0, topP: 1, seed: 0n },
+    leaseMs: 1,
+    logprobs: false,
+    topLogprobs: 0
+  },
+  opened: { type: 'opened', session, epoch: 1 },
+  join: { type: 'join', session, epoch: 300 },
+  prompt: { type: 'prompt', session, epoch: 1, tokens: [0, 127, 128, 49_151] },
+  activations: {
+    type: 'activations',
+    session,
+    epoch: 1,
+    position: 1000,
+    count: 2,
+    hidden: floatsToHidden(Float32Array.of(1, -2.5, 3e38, 0))
+  },
+  next: { type: 'next', session, epoch: 1, position: 0, token: 0xffff_ffff },
+  sampled: {
+    type: 'sampled',
+    session,
+    epoch: 1,
+    position: 41,
+    token: 17,
+    finish: 'continues',
+    logprob: 0,
+    top: []
+  },
+  'sampled, with logprobs': {
+    type: 'sampled',
+    session,
+    epoch: 1,
+    position: 41,
+    token: 17,
+    finish: 'end_token',
+    logprob: -0.5,
+    top: [
+      { token: 17, logprob: -0.5 },
+      { token: 0, logprob: -1.25 }
+    ]
+  },
+  close: { type: 'close', session, reason: 'done' },
+  fault: { type: 'fault', session, epoch: 2, error }
+}
+
+const nodeMessages: Record<string, NodeMessage> = {
+  hello: { type: 'hello', advert: Uint8Array.of(1, 2, 3) },
+  heartbeat: { type: 'heartbeat', sequence: 2 ** 40, advert: undefined },
+  'heartbeat, with advert': { type: 'heartbeat', sequence: 0, advert: Uint8Array.of(9) },
+  'assignment, ready': {
+    type: 'assignment',
+    placementId: 'p-1',
+    state: 'ready',
+    bytesDone: 2 ** 33,
+    bytesTotal: 2 ** 33,
+    decodeMsPerLayer: 0.25,
+    prefillMsPerPositionLayer: 0.125,
+    fixedDecodeMs: 1.5,
+    memoryBytes: 3_000_000_000,
+    error: undefined
+  },
+  'assignment, failed': {
+    type: 'assignment',
+    placementId: 'p-1',
+    state: 'failed',
+    bytesDone: 0,
+    bytesTotal: 0,
+    decodeMsPerLayer: 0,
+    prefillMsPerPositionLayer: 0,
+    fixedDecodeMs: 0,
+    memoryBytes: 0,
+    error
+  },
+  goodbye: { type: 'goodbye', reason: 'stopping' }
+}
+
+const coordinatorMessages: Record<string, CoordinatorMessage> = {
+  welcome: { type: 'welcome', heartbeatIntervalMs: 1000, heartbeatMissesMax: 3 },
+  refused: { type: 'refused', error },
+  assign: {
+    type: 'assign',
+    placementId: 'p-1',
+    model: 'smollm2-135m',
+    manifestSha256: sha256,
+    manifestBytes: 123_456,
+    range: { first: 10, end: 20 },
+    contextLength: 2048,
+    sessionsMax: 4,
+    sources: [{ peerId: '12D3KooWSource', multiaddrs: ['/ip4/10.0.0.3/tcp/1', '/ip4/10.0.0.3/tcp/2'] }],
+    activationType: 'f32'
+  },
+  release: { type: 'release', placementId: 'p-1', reason: 'moved' },
+  'heartbeat ack': { type: 'heartbeat_ack', sequence: 7 }
+}
+
+const jobRequests: Record<string, JobRequest> = {
+  request: {
+    jobId: 'job-1',
+    attempt: 2,
+    endpoint: '/v1/embeddings',
+    model: 'mini',
+    manifestSha256: sha256,
+    body: Buffer.from('{"input":"a"}'),
+    deadlineMs: 5000
+  }
+}
+
+const jobEvents: Record<string, JobEvent> = {
+  started: { type: 'started', sequence: 0 },
+  chunk: { type: 'chunk', sequence: 1, chunk: Buffer.from('part') },
+  result: { type: 'result', sequence: 2, result: Buffer.from('{}') },
+  'job error': { type: 'error', sequence: 3, error }
+}
+
+const blobRequests: Record<string, BlobRequest> = {
+  'blob request': { sha256, offset: 2 ** 35 + 1 },
+  'blob request, from the start': { sha256, offset: 0 }
+}
+
+const blobResponses: Record<string, BlobResponse> = {
+  header: { type: 'header', totalBytes: 2 ** 35 + 300 },
+  'blob chunk': { type: 'chunk', chunk: Buffer.alloc(300, 7) },
+  'blob error': { type: 'error', error }
+}
+
+/** A message with the codec that writes it and the one that reads it, types erased. */
+export interface Sample {
+  readonly name: string
+  readonly encode: () => Uint8Array
+  readonly decode: (bytes: Uint8Array) => unknown
+  readonly message: unknown
+}
+
+function samplesOf<Message>(
+  writer: Pick<FrameCodec<Message, unknown>, 'encode'>,
+  reader: Pick<FrameCodec<unknown, Message>, 'decode'>,
+  messages: Record<string, Message>
+): Sample[] {
+  return Object.entries(messages).map(([name, message]) => ({
+    name,
+    message,
+    encode: () => joined(writer.encode(message)),
+    decode: bytes => reader.decode(bytes)
+  }))
+}
+
+export function joined(parts: Uint8Array | Uint8Array[]): Uint8Array {
+  return Array.isArray(parts) ? Buffer.concat(parts) : parts
+}
+
+export const samples: readonly Sample[] = [
+  ...samplesOf(stageCodec, stageCodec, stageFrames),
+  ...samplesOf(membershipNodeCodec, membershipCoordinatorCodec, nodeMessages),
+  ...samplesOf(membershipCoordinatorCodec, membershipNodeCodec, coordinatorMessages),
+  ...samplesOf(jobRequestCodec, jobEventCodec, jobRequests),
+  ...samplesOf(jobEventCodec, jobRequestCodec, jobEvents),
+  ...samplesOf(blobRequestCodec, blobResponseCodec, blobRequests),
+  ...samplesOf(blobResponseCodec, blobRequestCodec, blobResponses)
+]
