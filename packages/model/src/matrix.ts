@@ -1,5 +1,5 @@
 import type { SourceTensor } from './model-source.ts'
-import { type BlockFormat, blockFormat, dequantize, packBlocks } from './quantization/encoding.ts'
+import { type BlockFormat, blockFormat, blockScales, dequantize, packValues } from './quantization/encoding.ts'
 
 /** Source bytes converted at a time: large enough for fast reads, small beside any layer. */
 const BATCH_BYTES = 4 * 1024 * 1024
@@ -53,12 +53,12 @@ export function commonFormat(matrix: Matrix): BlockFormat | undefined {
 
 /** Packed quantized values, row by row. */
 export function* packedData(matrix: Matrix, format: BlockFormat): Generator<Uint8Array<ArrayBuffer>> {
-  for (const { source } of rowBatches(matrix)) yield packBlocks(format, source).data
+  for (const { source } of rowBatches(matrix)) yield packValues(format, source)
 }
 
 /** f32 `[rows, blocks]`. */
 export function* packedScales(matrix: Matrix, format: BlockFormat): Generator<Uint8Array<ArrayBuffer>> {
-  for (const { source } of rowBatches(matrix)) yield bytesOf(packBlocks(format, source).scales)
+  for (const { source } of rowBatches(matrix)) yield bytesOf(blockScales(format, source).scales)
 }
 
 /** f32 `[blocks, rows]`: the transpose of how blocks come, so it is gathered whole (1/32 of the weights' number). */
@@ -67,7 +67,7 @@ export function* packedCorrections(matrix: Matrix, format: BlockFormat): Generat
   const gathered = new Float32Array(blocks * matrix.rows)
   let row = 0
   for (const { source } of rowBatches(matrix)) {
-    const { corrections } = packBlocks(format, source)
+    const { corrections } = blockScales(format, source)
     for (let index = 0; index < corrections.length; index += 1) {
       gathered[(index % blocks) * matrix.rows + row + Math.floor(index / blocks)] = corrections[index] ?? 0
     }

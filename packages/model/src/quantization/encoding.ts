@@ -53,34 +53,42 @@ export function decodeFloats(encoding: FloatEncoding, source: Uint8Array<ArrayBu
   return values
 }
 
-/** Our packed form of a run of source blocks. */
-export interface PackedBlocks {
-  readonly data: Uint8Array<ArrayBuffer>
+/** Re-packs whole source blocks, in order. */
+export function packValues(format: BlockFormat, source: Uint8Array): Uint8Array<ArrayBuffer> {
+  const blocks = source.byteLength / format.sourceBytes
+  const packedBytes = (format.sourceWeights * format.bits) / 8
+  const data = new Uint8Array(blocks * packedBytes)
+  for (let block = 0; block < blocks; block += 1) {
+    format.pack(source, block * format.sourceBytes, data, block * packedBytes)
+  }
+  return data
+}
+
+/** One value for each of our blocks, in order. */
+export interface BlockScales {
   readonly scales: Float32Array<ArrayBuffer>
   /** Zeros when the format has none. */
   readonly corrections: Float32Array<ArrayBuffer>
 }
 
-/** Re-packs whole source blocks, in order. */
-export function packBlocks(format: BlockFormat, source: Uint8Array): PackedBlocks {
+/** Scales and corrections of whole source blocks. */
+export function blockScales(format: BlockFormat, source: Uint8Array): BlockScales {
   const blocks = source.byteLength / format.sourceBytes
   const ratio = format.sourceWeights / format.blockSize
-  const packedBytes = (format.sourceWeights * format.bits) / 8
-  const data = new Uint8Array(blocks * packedBytes)
   const scales = new Float32Array(blocks * ratio)
   const corrections = new Float32Array(blocks * ratio)
   for (let block = 0; block < blocks; block += 1) {
-    format.pack(source, block * format.sourceBytes, data, block * packedBytes)
     format.scale(source, block * format.sourceBytes, scales, corrections, block * ratio)
   }
-  return { data, scales, corrections }
+  return { scales, corrections }
 }
 
 /** Decodes any encoding to f32. */
 export function dequantize(encoding: SourceEncoding, source: Uint8Array<ArrayBuffer>): Float32Array<ArrayBuffer> {
   if (isFloatEncoding(encoding)) return decodeFloats(encoding, source)
   const format = formats[encoding]
-  const { data, scales, corrections } = packBlocks(format, source)
+  const data = packValues(format, source)
+  const { scales, corrections } = blockScales(format, source)
   const values = new Float32Array(scales.length * format.blockSize)
   for (let index = 0; index < values.length; index += 1) {
     const block = Math.floor(index / format.blockSize)
