@@ -1,2 +1,6 @@
 export { createEngine, type EngineKind } from './create-engine.ts'
+export { type Logprobs, logprobsOf, TOP_LOGPROBS_MAX, type TokenLogprob } from './logprobs.ts'
+export { probeMachine } from './machine-probe.ts'
 export * from './port.ts'
+export { argmax, sampleToken } from './sampling.ts'
+export { measureStage, type StageMeasurement } from './stage-measurement.ts'

@@ -44,6 +44,8 @@ export interface Stage extends AsyncDisposable {
   readonly contextLength: number
   readonly sessionsMax: number
   readonly sessionsOpen: number
+  /** Share, from 0 to 1, of the weights a decode step multiplies by that lies in the layers; the rest is the head's. */
+  readonly layersShare: number
   /**
    * Takes a KV slot.
    *

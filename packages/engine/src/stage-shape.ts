@@ -1,4 +1,4 @@
-import { formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import { formatRange, type LayerRange, MeshError, type WeightFile } from '@resultity/interface'
 import type { StageInit } from './port.ts'
 
 /** The sizes of a stage, and the checks that both implementations owe their callers. */
@@ -10,6 +10,7 @@ export class StageShape {
   readonly vocabularySize: number
   readonly contextLength: number
   readonly sessionsMax: number
+  readonly layersShare: number
 
   constructor(init: StageInit) {
     const { config } = init.manifest
@@ -21,6 +22,7 @@ export class StageShape {
     this.contextLength = positive('contextLength', init.contextLength)
     this.sessionsMax = positive('sessionsMax', init.sessionsMax)
     positive('threads', init.threads)
+    this.layersShare = layersShare(init)
   }
 
   /** @throws MeshError `context_length_exceeded` when a session of that many positions does not fit */
@@ -79,4 +81,15 @@ function positive(name: string, value: number): number {
   throw new MeshError('invalid_request', `${name} is ${value} and must be a positive integer`, {
     details: { param: name }
   })
+}
+
+function layersShare({ manifest, range }: StageInit): number {
+  if (range.end < manifest.config.layerCount) return 1
+  const layers = manifest.layers.slice(range.first, range.end).reduce((sum, file) => sum + weightBytes(file), 0)
+  const head = weightBytes(manifest.head) + (manifest.config.tiedEmbedding ? weightBytes(manifest.embedding) : 0)
+  return layers / (layers + head)
+}
+
+function weightBytes(file: WeightFile): number {
+  return file.tensors.reduce((sum, tensor) => sum + tensor.data.bytes, 0)
 }

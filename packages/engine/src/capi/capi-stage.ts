@@ -20,6 +20,7 @@ export class CapiStage implements Stage {
   readonly vocabularySize: number
   readonly contextLength: number
   readonly sessionsMax: number
+  readonly layersShare: number
   readonly #components: SlotComponents
   readonly #directory: StageDirectory
   readonly #slots: SlotPool
@@ -36,6 +37,7 @@ export class CapiStage implements Stage {
     this.vocabularySize = shape.vocabularySize
     this.contextLength = shape.contextLength
     this.sessionsMax = shape.sessionsMax
+    this.layersShare = shape.layersShare
     this.#components = components
     this.#directory = directory
     this.#slots = new SlotPool(components)

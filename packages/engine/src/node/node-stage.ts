@@ -16,6 +16,7 @@ export class NodeStage implements Stage {
   readonly vocabularySize: number
   readonly contextLength: number
   readonly sessionsMax: number
+  readonly layersShare: number
   readonly #shape: StageShape
   readonly #directory: StageDirectory
   readonly #session: InferenceSession
@@ -35,6 +36,7 @@ export class NodeStage implements Stage {
     this.vocabularySize = shape.vocabularySize
     this.contextLength = shape.contextLength
     this.sessionsMax = shape.sessionsMax
+    this.layersShare = shape.layersShare
     this.#shape = shape
     this.#directory = directory
     this.#session = session

@@ -22,6 +22,9 @@ const standardOperators: ReadonlySet<string> = new Set([
 /** A number of positions that differs from run to run is written as its name. */
 type Dimension = number | string
 
+/** What a constant of the graph may hold: f32, u8 or i64. */
+type ConstantData = Float32Array | Uint8Array | BigInt64Array
+
 /** Integers are ONNX ints, `{ float }` an ONNX float, arrays ONNX ints lists. */
 export type Attribute = number | { readonly float: number } | readonly number[]
 
@@ -80,11 +83,11 @@ export class GraphWriter {
   }
 
   /** A small constant, kept in the graph. The same name may be asked for again. */
-  constant(name: string, data: Float32Array | BigInt64Array, dims: readonly number[]): string {
+  constant(name: string, data: ConstantData, dims: readonly number[]): string {
     this.#initializers.set(name, {
       name,
       dims: [...dims],
-      dataType: data instanceof Float32Array ? ElementType.float32 : ElementType.int64,
+      dataType: constantType(data),
       rawData: new Uint8Array(data.buffer, data.byteOffset, data.byteLength)
     })
     return name
@@ -124,6 +127,11 @@ export class GraphWriter {
       }
     })
   }
+}
+
+function constantType(data: ConstantData): ElementType {
+  if (data instanceof Float32Array) return ElementType.float32
+  return data instanceof Uint8Array ? ElementType.uint8 : ElementType.int64
 }
 
 function attributeProto(name: string, value: Attribute): Record<string, unknown> {

@@ -1,2 +1,3 @@
+export { buildProbeGraph, type ProbeGraph } from './probe-graph.ts'
 export { type RotaryTables, rotaryTables } from './rotary.ts'
 export { buildStageGraph, type CacheEdge, type StageGraph, type StageGraphInit } from './stage-graph.ts'

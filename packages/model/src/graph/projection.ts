@@ -7,7 +7,7 @@ import { ElementType } from './onnx-schema.ts'
  * `accuracy_level` of MatMulNBits: 4 quantizes the activations to int8 per block and multiplies integers, as
  * llama.cpp does. The other levels dequantize the weights and are several times slower on a CPU.
  */
-const INTEGER_ARITHMETIC = 4
+export const INTEGER_ARITHMETIC = 4
 
 /** A weight file and where the graph finds it. */
 export interface LocatedFile {

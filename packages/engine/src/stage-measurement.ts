@@ -1,0 +1,56 @@
+import type { AbortOptions } from '@resultity/interface'
+import { layerCount } from '@resultity/interface'
+import { median } from './median.ts'
+import type { Stage, StageSession } from './port.ts'
+
+/** What a stage's runs cost on this machine as it is now, other load included. */
+export interface StageMeasurement {
+  /** Milliseconds of one decode step on one layer. */
+  readonly decodeMsPerLayer: number
+  /** Milliseconds of one position of a prefill on one layer. */
+  readonly prefillMsPerPositionLayer: number
+  /** Milliseconds of one decode step outside the layers: the head on the last stage. */
+  readonly fixedMs: number
+}
+
+/** A short chunk and a few steps: some tens of milliseconds for a small stage, a second or two for a large one. */
+const PREFILL_POSITIONS = 64
+const PREFILL_RUNS = 3
+const DECODE_RUNS = 16
+
+/**
+ * Times a few runs of a session of its own.
+ *
+ * The head cannot be timed apart from the layers, so a step's time is shared out by the weights each multiplies.
+ *
+ * @throws MeshError `resource_exhausted` when no session is free, and what a run throws
+ */
+export async function measureStage(stage: Stage, options: AbortOptions = {}): Promise<StageMeasurement> {
+  const positions = Math.min(PREFILL_POSITIONS, Math.max(1, stage.contextLength - 1))
+  using session = stage.open({ positionsMax: Math.min(stage.contextLength, positions + DECODE_RUNS) })
+  session.warm?.()
+  const prefillMs: number[] = []
+  for (let run = 0; run < PREFILL_RUNS; run++) {
+    session.truncate(0)
+    prefillMs.push(await timeRun(stage, session, positions, options))
+  }
+  const decodeMs: number[] = []
+  const steps = Math.min(DECODE_RUNS, stage.contextLength - session.position)
+  for (let step = 0; step < steps; step++) decodeMs.push(await timeRun(stage, session, 1, options))
+  const layers = layerCount(stage.range)
+  const stepMs = decodeMs.length === 0 ? median(prefillMs) / positions : median(decodeMs)
+  return {
+    decodeMsPerLayer: (stepMs * stage.layersShare) / layers,
+    prefillMsPerPositionLayer: median(prefillMs) / (positions * layers),
+    fixedMs: stepMs * (1 - stage.layersShare)
+  }
+}
+
+async function timeRun(stage: Stage, session: StageSession, count: number, options: AbortOptions): Promise<number> {
+  const input = stage.first
+    ? Uint32Array.from({ length: count }, (_, index) => index % stage.vocabularySize)
+    : Float32Array.from({ length: count * stage.hiddenSize }, (_, index) => Math.sin(index))
+  const start = performance.now()
+  await session.run(input, options)
+  return performance.now() - start
+}

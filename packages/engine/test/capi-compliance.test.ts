@@ -1,0 +1,4 @@
+import t from 'tap'
+import { engineCompliance } from './compliance.ts'
+
+engineCompliance(t, 'capi')

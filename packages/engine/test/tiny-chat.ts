@@ -1,0 +1,131 @@
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { LayerRange, ModelManifest, WeightFile } from '@resultity/interface'
+import { convertModel, FileBlobStore } from '@resultity/model'
+import { argmax } from '../src/index.ts'
+import type { Engine, Stage, StageInit, StageSession } from '../src/port.ts'
+
+const modelDir = join(import.meta.dirname, '../../../model/models/tiny-chat')
+
+/** One question and its greedy answer, computed by an independent implementation. */
+export interface Golden {
+  readonly prompt_ids: readonly number[]
+  readonly completion_ids: readonly number[]
+}
+
+/** `<|end|>` of tiny-chat's vocabulary. */
+export const END_TOKEN = 6
+
+export interface Fixture extends AsyncDisposable {
+  readonly manifest: ModelManifest
+  readonly golden: readonly Golden[]
+  readonly workDir: string
+  weightPath(file: WeightFile): string
+  /** What a stage of `range` is loaded with, everything else being usual. */
+  init(range: LayerRange, changes?: Partial<StageInit>): StageInit
+}
+
+/** tiny-chat, imported into a directory of its own that goes with the fixture. */
+export async function openTinyChat(): Promise<Fixture> {
+  const directory = await mkdtemp(join(tmpdir(), 'engine-test-'))
+  const store = await FileBlobStore.open(join(directory, 'blobs'))
+  const { manifest } = await convertModel(modelDir, {
+    store,
+    name: 'tiny-chat',
+    tokenizerFiles: {
+      definition: await readFile(join(modelDir, 'tokenizer.json')),
+      config: await readFile(join(modelDir, 'tokenizer_config.json')),
+      endTokenIds: [END_TOKEN]
+    }
+  })
+  const paths = new Map<string, string>()
+  for (const file of [manifest.embedding, ...manifest.layers, manifest.head]) {
+    const path = await store.find(file.sha256)
+    if (path !== undefined) paths.set(file.sha256, path)
+  }
+  const workDir = await mkdtemp(join(directory, 'work-'))
+  const weightPath = (file: WeightFile): string => paths.get(file.sha256) ?? join(directory, 'missing')
+  return {
+    manifest,
+    golden: JSON.parse(await readFile(join(modelDir, 'golden.json'), 'utf8')),
+    workDir,
+    weightPath,
+    init: (range, changes) => ({
+      manifest,
+      range,
+      contextLength: 512,
+      sessionsMax: 4,
+      threads: 1,
+      spinning: false,
+      weightPath,
+      workDir,
+      ...changes
+    }),
+    async [Symbol.asyncDispose]() {
+      await store[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true, force: true })
+    }
+  }
+}
+
+/** Stages that cover the model, cut behind each layer of `ends`. */
+export class Pipeline implements AsyncDisposable {
+  readonly stages: readonly Stage[]
+
+  private constructor(stages: readonly Stage[]) {
+    this.stages = stages
+  }
+
+  static async load(engine: Engine, ends: readonly number[], init: Fixture['init'], changes?: Partial<StageInit>) {
+    const stages: Stage[] = []
+    let first = 0
+    for (const end of ends) {
+      stages.push(await engine.loadStage(init({ first, end }, changes)))
+      first = end
+    }
+    return new Pipeline(stages)
+  }
+
+  open(positionsMax = 512): PipelineSession {
+    return new PipelineSession(this.stages.map(stage => stage.open({ positionsMax })))
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const stage of this.stages) await stage[Symbol.asyncDispose]()
+  }
+}
+
+/** A session on every stage of a pipeline. */
+export class PipelineSession implements Disposable {
+  readonly sessions: readonly StageSession[]
+
+  constructor(sessions: readonly StageSession[]) {
+    this.sessions = sessions
+  }
+
+  /** Logits after `tokens`; copied, so that they may be kept. */
+  async run(tokens: readonly number[]): Promise<Float32Array> {
+    let value: Uint32Array | Float32Array = Uint32Array.from(tokens)
+    for (const session of this.sessions) value = await session.run(value)
+    return value instanceof Float32Array ? value.slice() : new Float32Array(0)
+  }
+
+  /** The greedy answer to a prompt that is run in chunks. */
+  async answer(prompt: readonly number[], chunk = prompt.length): Promise<number[]> {
+    let logits = new Float32Array(0)
+    for (let start = 0; start < prompt.length; start += chunk) {
+      logits = new Float32Array(await this.run(prompt.slice(start, start + chunk)))
+    }
+    const answer: number[] = []
+    for (let token = argmax(logits); token !== END_TOKEN && answer.length < 64; token = argmax(logits)) {
+      answer.push(token)
+      logits = new Float32Array(await this.run([token]))
+    }
+    return answer
+  }
+
+  [Symbol.dispose](): void {
+    for (const session of this.sessions) session[Symbol.dispose]()
+  }
+}
