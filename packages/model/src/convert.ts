@@ -103,7 +103,7 @@ class ConvertWorker implements AsyncDisposable {
   readonly #signal: AbortSignal | undefined
 
   constructor(init: ConvertWorkerInit, { signal }: AbortOptions) {
-    signal?.throwIfAborted()
+    if (signal?.aborted === true) throw MeshError.from(signal.reason, 'canceled')
     this.#worker = new Worker(new URL('./convert-worker.js', import.meta.url), { workerData: init })
     this.#signal = signal
   }
@@ -118,7 +118,7 @@ class ConvertWorker implements AsyncDisposable {
     try {
       ;[reply] = await answer
     } catch (error) {
-      throw MeshError.from(error)
+      throw this.#signal?.aborted === true ? MeshError.from(this.#signal.reason, 'canceled') : MeshError.from(error)
     }
     if (reply.kind !== 'failure') return reply
     throw new MeshError(reply.code, reply.message, reply.hint === undefined ? {} : { hint: reply.hint })

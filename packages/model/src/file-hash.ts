@@ -15,12 +15,14 @@ export class FileHasher implements AsyncDisposable {
   readonly #pending = new Map<number, PromiseWithResolvers<string>>()
   #worker: Worker | undefined
   #nextId = 0
+  #disposed = false
 
   /**
    * SHA-256 of the file, lower-case hex.
    * @throws MeshError `unavailable` when the file cannot be read or the hasher was disposed
    */
   async sha256(path: string): Promise<string> {
+    if (this.#disposed) throw new MeshError('unavailable', 'the blob store is closed')
     this.#worker ??= this.#start()
     const worker = this.#worker
     const id = this.#nextId
@@ -34,6 +36,7 @@ export class FileHasher implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
     await this.#worker?.terminate()
   }
 
