@@ -1,0 +1,73 @@
+import { layerRangeSchema } from '@resultity/interface'
+import { z } from 'zod'
+
+// The parts of the API's answers that the command shows. The coordinator may add fields, which pass through to
+// `--json`.
+
+export const modelsSchema = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) })
+export type ApiModel = z.infer<typeof modelsSchema>['data'][number]
+
+export const nodesSchema = z.looseObject({
+  data: z.array(
+    z.looseObject({
+      peerId: z.string(),
+      threads: z.int(),
+      memoryOfferedBytes: z.int(),
+      memoryFreeBytes: z.int(),
+      labels: z.record(z.string(), z.string()),
+      hardware: z.looseObject({ cpuModel: z.string() })
+    })
+  )
+})
+export type ApiNode = z.infer<typeof nodesSchema>['data'][number]
+
+export const placementsSchema = z.looseObject({
+  data: z.array(
+    z.looseObject({
+      id: z.string(),
+      model: z.string(),
+      state: z.string(),
+      stages: z.array(
+        z.looseObject({
+          peerId: z.string(),
+          range: layerRangeSchema,
+          state: z.string(),
+          bytesDone: z.int().optional(),
+          bytesTotal: z.int().optional()
+        })
+      )
+    })
+  )
+})
+export type ApiPlacement = z.infer<typeof placementsSchema>['data'][number]
+
+export const planSchema = z.looseObject({
+  msPerToken: z.number(),
+  tokensPerSecond: z.number(),
+  bytesToMove: z.int(),
+  stages: z.array(
+    z.looseObject({
+      peerId: z.string(),
+      range: layerRangeSchema,
+      memoryBytes: z.int(),
+      ms: z.number(),
+      hopMs: z.number()
+    })
+  )
+})
+export type ApiPlan = z.infer<typeof planSchema>
+
+export const errorSchema = z.looseObject({
+  error: z.looseObject({ message: z.string(), code: z.string().nullish() })
+})
+
+/** One event of a streamed chat completion. */
+export const chunkSchema = z.looseObject({
+  choices: z.array(
+    z.looseObject({
+      delta: z.looseObject({ content: z.string().nullish() }),
+      finish_reason: z.string().nullish()
+    })
+  ),
+  usage: z.looseObject({ prompt_tokens: z.int(), completion_tokens: z.int() }).nullish()
+})

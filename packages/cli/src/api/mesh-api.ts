@@ -1,0 +1,170 @@
+import { type AbortOptions, isErrorCode, MeshError } from '@resultity/interface'
+import { EventSourceParserStream } from 'eventsource-parser/stream'
+import type { z } from 'zod'
+import {
+  type ApiModel,
+  type ApiNode,
+  type ApiPlacement,
+  type ApiPlan,
+  chunkSchema,
+  errorSchema,
+  modelsSchema,
+  nodesSchema,
+  placementsSchema,
+  planSchema
+} from './answers.ts'
+
+/** A question about the mesh's state is answered from memory; longer means that nobody is there. */
+const STATE_TIMEOUT_MS = 10_000
+
+export interface ChatMessage {
+  readonly role: 'system' | 'user' | 'assistant'
+  readonly content: string
+}
+
+export interface ChatRequest {
+  readonly model: string
+  readonly messages: readonly ChatMessage[]
+  readonly temperature?: number
+  readonly max_tokens?: number
+}
+
+export type ChatEvent =
+  | { readonly type: 'text'; readonly text: string }
+  | {
+      readonly type: 'end'
+      readonly finishReason: string
+      readonly promptTokens: number
+      readonly completionTokens: number
+      /** `PEER[first,end) …`, as the coordinator states it. */
+      readonly route: string
+    }
+
+/** A client of the coordinator's HTTP API. */
+export class MeshApi {
+  readonly url: string
+
+  constructor(url: string) {
+    this.url = url.replace(/\/+$/, '')
+  }
+
+  async models(options?: AbortOptions): Promise<ApiModel[]> {
+    return (await this.#get('/v1/models', modelsSchema, options)).data
+  }
+
+  async nodes(options?: AbortOptions): Promise<ApiNode[]> {
+    return (await this.#get('/v1/mesh/nodes', nodesSchema, options)).data
+  }
+
+  async placements(options?: AbortOptions): Promise<ApiPlacement[]> {
+    return (await this.#get('/v1/mesh/placements', placementsSchema, options)).data
+  }
+
+  /** What the planner would do for `model` with the nodes that are there. */
+  async plan(model: string, stages: number | 'auto', options?: AbortOptions): Promise<ApiPlan> {
+    const query = new URLSearchParams({ model, stages: String(stages) })
+    return this.#get(`/v1/mesh/plan?${query}`, planSchema, options)
+  }
+
+  /**
+   * Streams one answer. Leaving the loop cancels the generation.
+   *
+   * @throws MeshError with the code that the coordinator gave, before the first event or between two
+   */
+  async *chat(request: ChatRequest, options: AbortOptions = {}): AsyncGenerator<ChatEvent> {
+    const controller = new AbortController()
+    const signal = options.signal ? AbortSignal.any([controller.signal, options.signal]) : controller.signal
+    try {
+      const body = JSON.stringify({ ...request, stream: true, stream_options: { include_usage: true } })
+      const response = await this.#fetch('/v1/chat/completions', {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body,
+        signal
+      })
+      yield* readEvents(response)
+    } finally {
+      controller.abort()
+    }
+  }
+
+  async #get<T extends z.ZodType>(path: string, schema: T, { signal }: AbortOptions = {}): Promise<z.infer<T>> {
+    const timeout = AbortSignal.timeout(STATE_TIMEOUT_MS)
+    const response = await this.#fetch(path, { signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
+    const body = schema.safeParse(parseJson(await response.text()))
+    if (body.success) return body.data
+    throw new MeshError('protocol_violation', `${this.url}${path} answers in a form that this version does not know`, {
+      hint: 'Check that --url is a Resultity coordinator of this version.',
+      cause: body.error
+    })
+  }
+
+  async #fetch(path: string, init: RequestInit): Promise<Response> {
+    let response: Response
+    try {
+      response = await fetch(`${this.url}${path}`, init)
+    } catch (error) {
+      if (
+        init.signal?.aborted &&
+        !(init.signal.reason instanceof DOMException && init.signal.reason.name === 'TimeoutError')
+      ) {
+        throw error
+      }
+      throw new MeshError('unavailable', `no answer from ${this.url}`, {
+        hint: 'Start a mesh with "resultity up", or name another address with --url URL.',
+        cause: error
+      })
+    }
+    if (response.ok) return response
+    throw toMeshError(await response.text(), response.status)
+  }
+}
+
+async function* readEvents(response: Response): AsyncGenerator<ChatEvent> {
+  if (response.body === null) throw new MeshError('protocol_violation', 'the answer has no body')
+  const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
+  let finishReason: string | undefined
+  let usage = { prompt_tokens: 0, completion_tokens: 0 }
+  for await (const { data } of events) {
+    if (data === '[DONE]') break
+    const chunk = chunkSchema.safeParse(JSON.parse(data))
+    if (!chunk.success) throw toMeshError(data, response.status)
+    if (chunk.data.usage) usage = chunk.data.usage
+    for (const choice of chunk.data.choices) {
+      if (choice.delta.content) yield { type: 'text', text: choice.delta.content }
+      finishReason = choice.finish_reason ?? finishReason
+    }
+  }
+  if (finishReason === undefined) {
+    throw new MeshError('unavailable', 'the answer ended before it was complete', { hint: 'Ask again.' })
+  }
+  const route = response.headers.get('x-resultity-route') ?? ''
+  yield {
+    type: 'end',
+    finishReason,
+    promptTokens: usage.prompt_tokens,
+    completionTokens: usage.completion_tokens,
+    route
+  }
+}
+
+/** What is no JSON fits no schema either; the schema's complaint is the one that is reported. */
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+function toMeshError(body: string, status: number): MeshError {
+  try {
+    const { message, code } = errorSchema.parse(JSON.parse(body)).error
+    return new MeshError(code && isErrorCode(code) ? code : 'unavailable', message)
+  } catch (cause) {
+    return new MeshError('protocol_violation', `an answer with status ${status} that is not from a coordinator`, {
+      hint: 'Check the address given with --url.',
+      cause
+    })
+  }
+}

@@ -1,0 +1,96 @@
+import { join } from 'node:path'
+import { type Command, Option } from 'commander'
+import type { CliContext } from './context.ts'
+import { userDataDirectory } from './settings/data-directory.ts'
+import { formatDefault } from './settings/reference.ts'
+import { type ResolvedSettings, resolveSettings } from './settings/resolve.ts'
+import { flagOf, type SettingName, settingsSchema, variableOf } from './settings/schema.ts'
+
+/** What one run of a command gets. */
+export interface CommandRun {
+  readonly settings: ResolvedSettings
+  /** The positional argument, where the command has one and it was given. */
+  readonly argument: string | undefined
+  /** `--json`: report for programs. */
+  readonly json: boolean
+  /** Options of the command alone, which are no settings. */
+  readonly options: Readonly<Record<string, unknown>>
+  readonly context: CliContext
+}
+
+export interface CommandDefinition {
+  readonly name: string
+  readonly summary: string
+  /** Commander's notation: `<ref>` required, `[prompt]` optional. */
+  readonly argument?: { readonly name: string; readonly summary: string }
+  /** Settings that it takes as flags. */
+  readonly settings: readonly SettingName[]
+  readonly options?: readonly { readonly flags: string; readonly summary: string }[]
+  /** What `--json` prints; left out where the command does not report. */
+  readonly json?: string
+  readonly examples: readonly string[]
+  /** Below the user's data directory; where this command keeps its data by default. */
+  readonly dataDirectory?: string
+  /** @returns the exit code */
+  run(run: CommandRun): Promise<number>
+}
+
+const placeholders: Partial<Record<SettingName, string>> = {
+  data: '<dir>',
+  http: '<host:port>',
+  listen: '<multiaddr>',
+  announce: '<multiaddr>',
+  join: '<multiaddr>',
+  model: '<ref>',
+  stages: '<auto|n>',
+  memory: '<size>',
+  engine: '<capi|node>',
+  label: '<name=value>',
+  blobSource: '<dir>',
+  url: '<url>',
+  logLevel: '<level>'
+}
+const repeated: ReadonlySet<SettingName> = new Set(['listen', 'announce', 'join', 'model', 'label', 'blobSource'])
+const switches: ReadonlySet<SettingName> = new Set(['mdns', 'spinning'])
+
+/** Adds the command to the program; its exit code goes to `finish`. */
+export function addCommand(
+  program: Command,
+  context: CliContext,
+  definition: CommandDefinition,
+  finish: (exitCode: number) => void
+): void {
+  const command = program.command(definition.name).summary(definition.summary).description(definition.summary)
+  if (definition.argument) command.argument(definition.argument.name, definition.argument.summary)
+  for (const name of definition.settings) for (const option of settingOptions(name)) command.addOption(option)
+  for (const option of definition.options ?? []) command.option(option.flags, option.summary)
+  if (definition.json) command.option('--json', definition.json)
+  command.addHelpText('after', `\nExamples:\n${definition.examples.map(line => `  $ ${line}`).join('\n')}`)
+  command.action(async () => {
+    const options = command.opts<Record<string, unknown>>()
+    const flags = Object.fromEntries(definition.settings.map(name => [name, options[name]]))
+    const root = userDataDirectory(context.env, context.home)
+    const settings = await resolveSettings({
+      flags,
+      env: context.env,
+      defaultData: join(root, definition.dataDirectory ?? '')
+    })
+    const [argument] = command.args
+    finish(await definition.run({ settings, argument, json: options.json === true, options, context }))
+  })
+}
+
+function settingOptions(name: SettingName): Option[] {
+  const usual = formatDefault(name)
+  const notes = [...(repeated.has(name) ? ['repeatable'] : []), ...(usual === undefined ? [] : [`default ${usual}`])]
+  const remark = notes.length > 0 ? ` (${notes.join(', ')})` : ''
+  const summary = `${settingsSchema.shape[name].description}${remark} [${variableOf(name)}]`
+  const flag = flagOf(name)
+  if (switches.has(name)) return [new Option(flag, summary), new Option(`--no-${flag.slice(2)}`, `turn ${flag} off`)]
+  const option = new Option(`${flag} ${placeholders[name] ?? '<n>'}`, summary)
+  return [repeated.has(name) ? option.argParser(collect) : option]
+}
+
+function collect(value: string, previous: readonly string[] | undefined): string[] {
+  return [...(previous ?? []), value]
+}

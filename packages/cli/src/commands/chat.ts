@@ -1,0 +1,77 @@
+import { MeshError } from '@resultity/interface'
+import { MeshApi } from '../api/mesh-api.ts'
+import { Conversation } from '../chat/conversation.ts'
+import { runInteractive } from '../chat/interactive.ts'
+import type { CommandDefinition, CommandRun } from '../command.ts'
+import { EXIT_OK } from '../context.ts'
+import { StopSignal } from '../daemon/stop-signal.ts'
+
+/** A prompt that is piped in; longer than any context. */
+const PIPED_CHARACTERS_MAX = 4 * 1024 * 1024
+
+export const chatCommand: CommandDefinition = {
+  name: 'chat',
+  summary: 'Asks a model; without a prompt, talks with it until Ctrl-D.',
+  argument: { name: '[prompt]', summary: 'what to ask; "-" or a pipe reads it from standard input' },
+  settings: ['model', 'url'],
+  options: [{ flags: '--max-tokens <n>', summary: 'longest answer, in tokens' }],
+  json: 'print the answer and its figures as one JSON object',
+  examples: [
+    'resultity chat "What is the capital of France?"',
+    'resultity chat --model tiny-chat',
+    'git diff | resultity chat -'
+  ],
+  async run(input) {
+    const { settings, argument, context } = input
+    using stop = new StopSignal()
+    const api = new MeshApi(settings.url)
+    const model = settings.model?.[0] ?? (await firstModel(api, stop.signal))
+    const conversation = new Conversation(api, model, maxTokens(input.options.maxTokens))
+    const piped = argument === '-' || (argument === undefined && !context.stdin.isTTY)
+    if (argument === undefined && !piped) return runInteractive(conversation, context, stop)
+    await answerOnce(conversation, piped ? await readAll(context.stdin) : (argument ?? ''), input, stop.signal)
+    return EXIT_OK
+  }
+}
+
+async function answerOnce(
+  conversation: Conversation,
+  prompt: string,
+  { json, context }: CommandRun,
+  signal: AbortSignal
+) {
+  if (prompt === '')
+    throw new MeshError('invalid_request', 'the prompt is empty', {
+      hint: 'Give one as an argument or on standard input.'
+    })
+  const answer = await conversation.ask(prompt, text => !json && context.stdout.write(text), { signal })
+  context.stdout.write(json ? `${JSON.stringify(answer)}\n` : '\n')
+}
+
+async function firstModel(api: MeshApi, signal: AbortSignal): Promise<string> {
+  const [model] = await api.models({ signal })
+  if (model !== undefined) return model.id
+  throw new MeshError('model_not_found', `${api.url} serves no model`, {
+    hint: 'Start the coordinator with --model REF.'
+  })
+}
+
+function maxTokens(text: unknown): number | undefined {
+  if (text === undefined) return undefined
+  const value = Number(text)
+  if (Number.isInteger(value) && value >= 1) return value
+  throw new MeshError('settings_invalid', `--max-tokens: expected a whole number of 1 or more, got "${text}"`)
+}
+
+async function readAll(stdin: NodeJS.ReadStream): Promise<string> {
+  let text = ''
+  for await (const chunk of stdin.setEncoding('utf8')) {
+    text += chunk
+    if (text.length > PIPED_CHARACTERS_MAX) {
+      throw new MeshError('invalid_request', `standard input is longer than ${PIPED_CHARACTERS_MAX} characters`, {
+        hint: 'Send a shorter prompt.'
+      })
+    }
+  }
+  return text.trim()
+}

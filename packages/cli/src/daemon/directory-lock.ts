@@ -1,0 +1,70 @@
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { DatabaseSync } from 'node:sqlite'
+import { MeshError } from '@resultity/interface'
+
+const LOCK_FILE = 'daemon.lock'
+const PID_FILE = 'daemon.pid'
+
+/** SQLITE_BUSY of https://sqlite.org/rescode.html */
+const SQLITE_BUSY = 5
+
+/**
+ * Holds a data directory for this process. The lock is an SQLite file with an exclusive transaction open, that is a
+ * lock of the operating system: it ends with the process, however that ends, so there is no stale lock to clear.
+ *
+ * @throws MeshError `data_directory_locked`, naming the process that has it; `settings_invalid` when the
+ * directory cannot be made or written to
+ */
+export async function lockDirectory(directory: string): Promise<AsyncDisposable> {
+  try {
+    await mkdir(directory, { recursive: true, mode: 0o700 })
+  } catch (error) {
+    throw unusable(directory, error)
+  }
+  const database = await acquire(directory)
+  const pidPath = join(directory, PID_FILE)
+  await writeFile(pidPath, `${process.pid}\n`)
+  return {
+    async [Symbol.asyncDispose]() {
+      await rm(pidPath, { force: true })
+      database.close()
+    }
+  }
+}
+
+async function acquire(directory: string): Promise<DatabaseSync> {
+  let database: DatabaseSync | undefined
+  try {
+    database = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 })
+    database.exec('BEGIN EXCLUSIVE')
+    return database
+  } catch (error) {
+    database?.close()
+    if (!(error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY))
+      throw unusable(directory, error)
+    const pid = await holder(directory)
+    throw new MeshError(
+      'data_directory_locked',
+      `${directory} is in use by another daemon${pid ? ` (process ${pid})` : ''}`,
+      {
+        hint: 'Stop that one first, or give this one a directory of its own with --data DIR.',
+        details: { pid, directory },
+        cause: error
+      }
+    )
+  }
+}
+
+async function holder(directory: string): Promise<number | undefined> {
+  const text = await readFile(join(directory, PID_FILE), 'utf8').catch(() => '')
+  const pid = Number.parseInt(text, 10)
+  return Number.isNaN(pid) ? undefined : pid
+}
+
+function unusable(directory: string, cause: unknown): MeshError {
+  return new MeshError('settings_invalid', `--data: ${directory} cannot be used: ${MeshError.from(cause).message}`, {
+    cause,
+    hint: 'Name a directory that this user may write to.'
+  })
+}

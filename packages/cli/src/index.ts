@@ -1,0 +1,6 @@
+export type { ApiNode, ApiPlacement } from './api/answers.ts'
+export { MeshApi } from './api/mesh-api.ts'
+export type { CliContext } from './context.ts'
+export { type ChildDaemon, startChildDaemon } from './daemon/child-daemon.ts'
+export { main } from './main.ts'
+export { settingsReference } from './settings/reference.ts'

@@ -1,0 +1,78 @@
+import { setTimeout } from 'node:timers/promises'
+import { type AbortOptions, formatRange, type LayerRange, MeshError, withDeadline } from '@resultity/interface'
+import type { ApiPlacement } from '../api/answers.ts'
+import type { MeshApi } from '../api/mesh-api.ts'
+import type { ProgressStep } from '../output/progress.ts'
+import type { LocalMesh } from './local-mesh.ts'
+
+const POLL_MS = 250
+
+/** Reading and testing the weights of a big model takes minutes on a slow disk. */
+const PLACEMENT_TIMEOUT_MS = 15 * 60_000
+
+/** A model that is ready to answer, and who serves which layers of it. */
+export interface PlacedModel {
+  readonly model: string
+  readonly stages: readonly { readonly peerId: string; readonly range: LayerRange }[]
+}
+
+/**
+ * Waits until every model of the mesh has a placement that serves.
+ *
+ * @throws MeshError `unavailable` when the coordinator or every node has ended; `deadline_exceeded`
+ */
+export async function waitUntilPlaced(
+  mesh: LocalMesh,
+  api: MeshApi,
+  { signal, onProgress }: AbortOptions & { readonly onProgress: (step: ProgressStep) => void }
+): Promise<PlacedModel[]> {
+  return withDeadline(
+    'loading the model',
+    PLACEMENT_TIMEOUT_MS,
+    async limit => {
+      const models = (await api.models({ signal: limit })).map(model => model.id)
+      for (;;) {
+        if (mesh.nodesUp === 0)
+          throw new MeshError('unavailable', 'every node has ended before the model was loaded', {
+            hint: 'Their logs are in the data directory, below logs/.'
+          })
+        const placements = await api.placements({ signal: limit })
+        const ready = models.flatMap(model => placements.find(candidate => isReady(candidate, model)) ?? [])
+        if (ready.length === models.length) return ready.map(toPlaced)
+        onProgress(describeLoading(placements))
+        await setTimeout(POLL_MS, undefined, { signal: limit })
+      }
+    },
+    { ...(signal ? { signal } : {}) }
+  )
+}
+
+function isReady(placement: ApiPlacement, model: string): boolean {
+  return placement.model === model && placement.state === 'ready'
+}
+
+function toPlaced({ model, stages }: ApiPlacement): PlacedModel {
+  return { model, stages: stages.map(({ peerId, range }) => ({ peerId, range })) }
+}
+
+function describeLoading(placements: readonly ApiPlacement[]): ProgressStep {
+  const stages = placements.flatMap(placement => (placement.state === 'loading' ? placement.stages : []))
+  if (stages.length === 0) return { text: 'waiting for the nodes to join' }
+  const done = stages.reduce((sum, stage) => sum + (stage.bytesDone ?? 0), 0)
+  const total = stages.reduce((sum, stage) => sum + (stage.bytesTotal ?? 0), 0)
+  const states = stages.map(stage => `${formatRange(stage.range)} ${stage.state}`).join(', ')
+  return { text: `loading layers ${states}`, ...(total > done ? { fraction: done / total } : {}) }
+}
+
+/** The line of `up --json`: exactly this shape, programs read it. A node that serves nothing has `layers` null. */
+export function readyLine(mesh: LocalMesh, placed: readonly PlacedModel[]): object {
+  return {
+    ready: true,
+    http: mesh.http,
+    coordinator: { peerId: mesh.coordinator.ready.peerId, pid: mesh.coordinator.pid },
+    nodes: mesh.nodes.map(({ pid, ready: { peerId } }) => {
+      const stage = placed[0]?.stages.find(candidate => candidate.peerId === peerId)
+      return { peerId, pid, layers: stage ? [stage.range.first, stage.range.end] : null }
+    })
+  }
+}

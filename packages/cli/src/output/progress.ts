@@ -1,0 +1,51 @@
+import ora, { type Ora } from 'ora'
+
+/** Without a terminal, one line for each so much of a step. */
+const LINE_EVERY_FRACTION = 0.25
+
+export interface ProgressStep {
+  readonly text: string
+  /** Between 0 and 1; undefined where the end is unknown. */
+  readonly fraction?: number | undefined
+}
+
+/** Says what takes long: a spinner at a terminal, a line now and then in a log. */
+export class Progress implements Disposable {
+  readonly #out: NodeJS.WriteStream
+  readonly #spinner: Ora | undefined
+  #last: ProgressStep | undefined
+
+  constructor(out: NodeJS.WriteStream) {
+    this.#out = out
+    // stdin stays alone: the commands that read it do so themselves
+    this.#spinner = out.isTTY ? ora({ stream: out, discardStdin: false }) : undefined
+  }
+
+  /** Shows what is under way now; called as often as one likes. */
+  show(step: ProgressStep): void {
+    if (this.#spinner) {
+      this.#spinner.start(format(step))
+      return
+    }
+    const isNews =
+      this.#last?.text !== step.text || (step.fraction ?? 0) - (this.#last.fraction ?? 0) >= LINE_EVERY_FRACTION
+    if (!isNews) return
+    this.#last = step
+    this.#out.write(`${format(step)}\n`)
+  }
+
+  /** A line that stays. */
+  note(text: string): void {
+    this.#spinner?.clear()
+    this.#out.write(`${text}\n`)
+  }
+
+  /** Ends the spinner and leaves nothing of it. */
+  [Symbol.dispose](): void {
+    this.#spinner?.stop()
+  }
+}
+
+function format({ text, fraction }: ProgressStep): string {
+  return fraction === undefined ? `${text} …` : `${text} … ${Math.floor(fraction * 100)} %`
+}

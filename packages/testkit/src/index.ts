@@ -1,0 +1,3 @@
+export * from './shaper.ts'
+export * from './swarm.ts'
+export * from './swarm-test.ts'

@@ -1,0 +1,18 @@
+import { type Swarm, type SwarmInit, startSwarm } from './swarm.ts'
+
+/** What is needed of a tap test. */
+export interface TestLike {
+  teardown(work: () => Promise<void>): void
+  passing(): boolean
+  comment(text: string): void
+}
+
+/** A swarm for one test: stopped after it, its logs shown when the test fails. */
+export async function swarmFor(t: TestLike, init: SwarmInit = {}): Promise<Swarm> {
+  const swarm = await startSwarm(init)
+  t.teardown(async () => {
+    if (!t.passing()) t.comment(swarm.logs())
+    await swarm.stop()
+  })
+  return swarm
+}
