@@ -1,0 +1,265 @@
+import type { Connection, PeerId, PrivateKey, Stream } from '@libp2p/interface'
+import { peerIdFromString } from '@libp2p/peer-id'
+import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
+import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
+import type { ByteStream } from '@resultity/wire'
+import { createLibp2p, type Libp2p } from 'libp2p'
+import { closedAtOnce, dialError, isClosure, reasons, streamError } from './dial-error.ts'
+import { type DiscoveredPeer, type DiscoverOptions, discoverCoordinators } from './discovery.ts'
+import type { MdnsInit } from './discovery-names.ts'
+import { type JoinFailure, keepJoined } from './join.ts'
+import { libp2pOptions, type MeshServices } from './libp2p-options.ts'
+import { DEFAULT_MESH_LIMITS, type MeshLimits } from './limits.ts'
+import { type MeshLogger, silentLogger } from './logger.ts'
+
+/** Who to open a stream to, and where it may be. Without addresses, those that the host has learnt are used. */
+export interface PeerAddress {
+  readonly peerId: string
+  readonly multiaddrs?: readonly string[]
+}
+
+/** Takes over an inbound stream, and ends it. What it throws resets the stream. */
+export type InboundHandler = (stream: ByteStream, remotePeer: string) => void
+
+export interface HandleOptions {
+  /** Streams of this protocol that one connection may have open; the next ones are reset without a word. */
+  readonly inboundStreamsMax: number
+}
+
+export interface MeshHostInit {
+  readonly privateKey: PrivateKey
+  /** Multiaddrs to listen on, such as /ip4/0.0.0.0/tcp/4701; port 0 takes a free one. Empty: dial only. */
+  readonly listen: readonly string[]
+  /** Multiaddrs to tell others instead of those listened on: behind NAT, in a container. */
+  readonly announce?: readonly string[]
+  /** Multiaddrs to stay connected to, for as long as the host runs. */
+  readonly join?: readonly string[]
+  /** Find (as a coordinator: be found) on the local network. Default false. */
+  readonly mdns?: boolean | MdnsInit
+  /** Connection gater: peers it says no to are refused, both ways. Default: everybody is allowed. */
+  readonly allowPeer?: (peerId: string) => boolean
+  readonly limits?: Partial<MeshLimits>
+  /** What this peer calls itself, such as 'resultity-coordinator/0.1.0'. */
+  readonly agent: string
+  readonly logger?: MeshLogger
+  /** Told of every failed attempt at a join address, which the logger is told too. */
+  readonly onJoinFailed?: (failure: JoinFailure) => void
+}
+
+/** This process on the mesh: dials, is dialled, and finds others. */
+export interface MeshHost extends AsyncDisposable {
+  readonly peerId: string
+  /** Where others reach this host, each with its peer id. */
+  multiaddrs(): string[]
+  handle(protocol: string, handler: InboundHandler, options: HandleOptions): Promise<void>
+  unhandle(protocol: string): Promise<void>
+  /**
+   * A new stream, over the connection that is there, or a new one. Costs a round trip on a warm connection: keep
+   * streams, do not open one per message. A peer that is out of streams for this protocol resets it after the fact.
+   *
+   * @throws MeshError `peer_unreachable`, `peer_refused`, `protocol_version` (the peer does not speak the protocol),
+   * `resource_exhausted`, `deadline_exceeded`, or the caller's abort reason
+   */
+  open(peer: PeerAddress, protocol: string, options?: AbortOptions): Promise<ByteStream>
+  /** Calls `listener` when the last connection to a peer is gone. @returns a function that stops that */
+  onPeerDisconnected(listener: (peerId: string) => void): () => void
+  /**
+   * Coordinators, as they are found: by join addresses, to which the host stays connected until the signal aborts,
+   * and by mDNS where the host has it. A coordinator comes again after its connection was lost and is back. Ends
+   * when the signal aborts.
+   *
+   * @throws MeshError `settings_invalid` when there is neither a join address nor mDNS
+   */
+  discoverCoordinator(options: DiscoverOptions): AsyncIterable<DiscoveredPeer>
+  /** Stops everything; does nothing when called again. */
+  close(): Promise<void>
+}
+
+/**
+ * Starts a host.
+ * @throws MeshError `address_in_use`, `settings_invalid` for an address that cannot be listened on or is none
+ */
+export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
+  const limits = { ...DEFAULT_MESH_LIMITS, ...init.limits }
+  const { privateKey, agent, listen, announce = [], join = [], mdns = false, allowPeer } = init
+  for (const address of [...listen, ...announce, ...join]) parseMultiaddr(address)
+  const libp2p = await createLibp2p<MeshServices>(
+    libp2pOptions({ privateKey, agent, listen, announce, mdns, allowPeer }, limits)
+  )
+  try {
+    await libp2p.start()
+  } catch (error) {
+    await libp2p.stop()
+    throw listenError(listen, error)
+  }
+  return new Libp2pHost(libp2p, limits, init)
+}
+
+class Libp2pHost implements MeshHost {
+  readonly peerId: string
+  readonly #libp2p: Libp2p<MeshServices>
+  readonly #limits: MeshLimits
+  readonly #init: MeshHostInit
+  readonly #closing = new AbortController()
+  #closed: Promise<void> | undefined
+
+  constructor(libp2p: Libp2p<MeshServices>, limits: MeshLimits, init: MeshHostInit) {
+    this.#libp2p = libp2p
+    this.#limits = limits
+    this.#init = init
+    this.peerId = libp2p.peerId.toString()
+    for (const address of init.join ?? []) this.#join(address, this.#closing.signal)
+  }
+
+  multiaddrs(): string[] {
+    return this.#libp2p.getMultiaddrs().map(String)
+  }
+
+  async handle(protocol: string, handler: InboundHandler, options: HandleOptions): Promise<void> {
+    await this.#libp2p.handle(
+      protocol,
+      (stream, connection) => {
+        try {
+          handler(stream, connection.remotePeer.toString())
+        } catch (error) {
+          this.#logger.error({ err: error, protocol }, 'a stream handler threw')
+          stream.abort(MeshError.from(error))
+        }
+      },
+      { maxInboundStreams: options.inboundStreamsMax, maxOutboundStreams: this.#limits.streamsPerConnectionMax }
+    )
+  }
+
+  async unhandle(protocol: string): Promise<void> {
+    await this.#libp2p.unhandle(protocol)
+  }
+
+  async open(peer: PeerAddress, protocol: string, options: AbortOptions = {}): Promise<ByteStream> {
+    const peerId = parsePeerId(peer.peerId)
+    const warm = this.#libp2p.getConnections(peerId).find(connection => connection.status === 'open')
+    try {
+      if (warm !== undefined) return await this.#newStream(warm, protocol, options)
+    } catch (error) {
+      // the connection was ending without our knowing; any other failure would repeat itself on a new one
+      if (!isClosure(error)) throw streamError(peer.peerId, protocol, error, options.signal)
+    }
+    const connection = await this.#dial(peerId, peer.multiaddrs ?? [], options)
+    try {
+      return await this.#newStream(connection, protocol, options)
+    } catch (error) {
+      if (options.signal?.aborted !== true && isClosure(error)) throw closedAtOnce(peer.peerId, error)
+      throw streamError(peer.peerId, protocol, error, options.signal)
+    }
+  }
+
+  onPeerDisconnected(listener: (peerId: string) => void): () => void {
+    const onDisconnect = (event: CustomEvent<PeerId>): void => listener(event.detail.toString())
+    this.#libp2p.addEventListener('peer:disconnect', onDisconnect)
+    return () => this.#libp2p.removeEventListener('peer:disconnect', onDisconnect)
+  }
+
+  discoverCoordinator(options: DiscoverOptions): AsyncIterable<DiscoveredPeer> {
+    const signal = AbortSignal.any([options.signal, this.#closing.signal])
+    const { join = [] } = options
+    for (const address of join) parseMultiaddr(address)
+    if (join.length === 0 && (this.#init.join ?? []).length === 0 && (this.#init.mdns ?? false) === false) {
+      throw new MeshError('settings_invalid', 'there is no way to find a coordinator', {
+        hint: 'Give the address of one to join, or allow discovery on the local network.'
+      })
+    }
+    for (const address of join) this.#join(address, signal)
+    return discoverCoordinators(this.#libp2p, this.#limits, this.#logger, signal)
+  }
+
+  close(): Promise<void> {
+    this.#closed ??= this.#stop()
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  get #logger(): MeshLogger {
+    return this.#init.logger ?? silentLogger
+  }
+
+  async #stop(): Promise<void> {
+    this.#closing.abort(new MeshError('unavailable', 'the host is closing'))
+    await this.#libp2p.stop()
+  }
+
+  #join(address: string, signal: AbortSignal): void {
+    const onFailed = this.#init.onJoinFailed ?? (() => {})
+    void keepJoined({ libp2p: this.#libp2p, limits: this.#limits, logger: this.#logger, onFailed }, address, signal)
+  }
+
+  #newStream(connection: Connection, protocol: string, options: AbortOptions): Promise<Stream> {
+    const { streamOpenTimeoutMs, streamsPerConnectionMax } = this.#limits
+    return withDeadline(
+      `opening a ${protocol} stream`,
+      streamOpenTimeoutMs,
+      signal => connection.newStream(protocol, { signal, maxOutboundStreams: streamsPerConnectionMax }),
+      options
+    )
+  }
+
+  async #dial(peerId: PeerId, addresses: readonly string[], options: AbortOptions) {
+    const targets = addresses.map(address => withPeer(parseMultiaddr(address), peerId))
+    const dial = (signal: AbortSignal) => this.#libp2p.dial(targets.length > 0 ? targets : peerId, { signal })
+    try {
+      return await withDeadline(`dialling ${peerId}`, this.#limits.dialTimeoutMs, dial, options)
+    } catch (error) {
+      throw dialError(describe(peerId, addresses), error, options.signal)
+    }
+  }
+}
+
+function describe(peerId: PeerId, addresses: readonly string[]): string {
+  return addresses.length === 0 ? peerId.toString() : `${peerId} at ${addresses.join(', ')}`
+}
+
+function parsePeerId(text: string): PeerId {
+  try {
+    return peerIdFromString(text)
+  } catch (cause) {
+    throw new MeshError('invalid_request', `"${text.slice(0, 128)}" is not a peer id`, { cause })
+  }
+}
+
+/** @throws MeshError `settings_invalid` */
+function parseMultiaddr(text: string): Multiaddr {
+  try {
+    return multiaddr(text)
+  } catch (cause) {
+    throw new MeshError('settings_invalid', `"${text.slice(0, 256)}" is not a multiaddr`, {
+      hint: 'Write it as /ip4/192.0.2.1/tcp/4701, with /p2p/PEER at the end to name the peer.',
+      cause
+    })
+  }
+}
+
+function withPeer(address: Multiaddr, peerId: PeerId): Multiaddr {
+  const named = address.getComponents().some(component => component.name === 'p2p')
+  return named ? address : address.encapsulate(`/p2p/${peerId}`)
+}
+
+/** libp2p puts the causes into one text, an address a line. */
+function listenError(listen: readonly string[], error: unknown): MeshError {
+  const text = reasons(error)
+  const message = error instanceof Error ? error.message : text
+  const taken = /EADDRINUSE: address already in use (\S+)/.exec(message)?.[1]
+  if (taken !== undefined) {
+    return new MeshError('address_in_use', `another process listens on ${taken} already`, {
+      hint: 'Stop that process, or choose another port to listen on; port 0 takes a free one.',
+      details: { address: taken, listen },
+      cause: error
+    })
+  }
+  const why = /(?:listen )?(E[A-Z]+: [^\n]+)/.exec(message)?.[1] ?? text
+  return new MeshError('settings_invalid', `cannot listen on ${listen.join(', ')}: ${why}`, {
+    hint: 'Listen on an address of this machine, such as /ip4/0.0.0.0/tcp/4701, and a port above 1023.',
+    details: { listen },
+    cause: error
+  })
+}
