@@ -39,7 +39,7 @@ const RANDOM_SEED = 20_260
 
 /**
  * Brings a model's files to this machine. Complete downloads are used again without a network; broken ones go on
- * where they stopped.
+ * where they stopped. Not for several processes at once on one data directory: `importModel` sees to that.
  *
  * @throws MeshError `model_not_found`, `model_unavailable` (with the failure of every source in `details.failures`),
  * `model_invalid`, `hash_mismatch`, `deadline_exceeded`; the reason of the signal

