@@ -250,8 +250,9 @@ async function removeLeftovers(directory: string, clock: Clock): Promise<void> {
   for (const name of await readdir(directory)) {
     const path = join(directory, name)
     const ingest = /^ingest-(\d+)-/.exec(name)
-    const { mtimeMs } = await stat(path)
-    const old = clock.now() - mtimeMs > PARTIAL_AGE_MAX_MS
+    // another process may have finished or removed it since the folder was read
+    const stats = await stat(path).catch(() => undefined)
+    const old = stats !== undefined && clock.now() - stats.mtimeMs > PARTIAL_AGE_MAX_MS
     if (old || (ingest?.[1] !== undefined && !isRunning(Number(ingest[1])))) await rm(path, { force: true })
   }
 }

@@ -116,7 +116,8 @@ function modelMetadata(shape: LlamaShape, encoding: RandomEncoding): Record<stri
 /** A SentencePiece vocabulary in which every text is spelled in bytes; the other pieces have no meaning. */
 function vocabularyMetadata(size: number): Record<string, GgufEntry> {
   const bytes = Array.from({ length: 256 }, (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`)
-  const pieces = Array.from({ length: size - VOCABULARY_MIN }, (_, index) => `▁piece${index}`)
+  // the first stands for a space, so that a text survives its round trip
+  const pieces = Array.from({ length: size - VOCABULARY_MIN }, (_, index) => (index === 0 ? '▁' : `▁piece${index}`))
   // 2 unknown, 3 control, 6 byte, 1 normal
   const types = [2, 3, 3, ...bytes.map(() => 6), ...pieces.map(() => 1)]
   return {

@@ -1,20 +1,7 @@
 /** How matrices and vectors are stored in the files that models come in; names are ggml's. */
-export const sourceEncodings = [
-  'F32',
-  'F16',
-  'BF16',
-  'Q4_0',
-  'Q4_1',
-  'Q5_0',
-  'Q5_1',
-  'Q8_0',
-  'Q4_K',
-  'Q5_K',
-  'Q6_K'
-] as const
-export type SourceEncoding = (typeof sourceEncodings)[number]
+export type SourceEncoding = FloatEncoding | QuantizedEncoding
 export type FloatEncoding = 'F32' | 'F16' | 'BF16'
-export type QuantizedEncoding = Exclude<SourceEncoding, FloatEncoding>
+export type QuantizedEncoding = 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K'
 
 /**
  * A ggml block format and how it becomes ours without loss: value = scale · (q − zero) + correction, with

@@ -4,7 +4,6 @@ import { q4_K, q5_K, q6_K } from './k-formats.ts'
 import { q4_0, q4_1, q5_0, q5_1, q8_0 } from './legacy-formats.ts'
 
 export type { BlockFormat, FloatEncoding, QuantizedEncoding, SourceEncoding } from './block-format.ts'
-export { sourceEncodings } from './block-format.ts'
 
 const formats: Readonly<Record<QuantizedEncoding, BlockFormat>> = {
   Q4_0: q4_0,
@@ -17,7 +16,7 @@ const formats: Readonly<Record<QuantizedEncoding, BlockFormat>> = {
   Q6_K: q6_K
 }
 
-export function isFloatEncoding(encoding: SourceEncoding): encoding is FloatEncoding {
+function isFloatEncoding(encoding: SourceEncoding): encoding is FloatEncoding {
   return encoding === 'F32' || encoding === 'F16' || encoding === 'BF16'
 }
 
