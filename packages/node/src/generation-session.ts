@@ -1,0 +1,152 @@
+import { logprobsOf, type StageSession, sampleToken } from '@resultity/engine'
+import { MeshError, type Sampling } from '@resultity/interface'
+import type { Sampled } from '@resultity/wire'
+
+/** What the coordinator fixed when it opened the session. */
+export interface GenerationSpec {
+  readonly promptCount: number
+  /** Tokens to sample at the most. */
+  readonly tokensMax: number
+  /** Positions of one prefill step. */
+  readonly prefillChunk: number
+  /** The last stage stops after sampling one of these. */
+  readonly endTokens: ReadonlySet<number>
+  readonly sampling: Sampling
+  readonly logprobs: boolean
+  readonly topLogprobs: number
+  readonly vocabularySize: number
+  readonly hiddenSize: number
+  /** The stage embeds. */
+  readonly first: boolean
+  /** The stage projects and samples. */
+  readonly last: boolean
+}
+
+/** A token the last stage picked, as the coordinator is told of it. */
+export type SampledToken = Pick<Sampled, 'position' | 'token' | 'finish' | 'logprob' | 'top'>
+
+/** Where a step's result goes. Awaiting the hidden states is the back pressure of the next stage. */
+export interface GenerationOutputs {
+  hidden(position: number, count: number, hidden: Float32Array): Promise<void> | void
+  /** The sampled token, to the first stage. */
+  nextToken(position: number, token: number): void
+  /** The sampled token, to the coordinator. */
+  sampled(token: SampledToken): void
+}
+
+/**
+ * One generation on one stage: admits inputs in order, runs them, hands the results on.
+ *
+ * Every input names its position; one that is not the next is refused, so a replayed, lost or forged frame can never
+ * reach the KV cache.
+ */
+export class GenerationSession {
+  readonly #spec: GenerationSpec
+  readonly #stage: StageSession
+  readonly #outputs: GenerationOutputs
+  readonly #abort = new AbortController()
+  readonly #tokenInput = new Uint32Array(1)
+  #sampledCount = 0
+  #finished = false
+
+  constructor(spec: GenerationSpec, stage: StageSession, outputs: GenerationOutputs) {
+    this.#spec = spec
+    this.#stage = stage
+    this.#outputs = outputs
+  }
+
+  /** The whole prompt, on the first stage. Resolves once its last chunk has left this stage. */
+  async prompt(tokens: Uint32Array): Promise<void> {
+    if (!this.#spec.first) throw violation('a prompt goes to the first stage only')
+    if (tokens.length !== this.#spec.promptCount) {
+      throw violation(`a prompt of ${tokens.length} tokens in a session opened for ${this.#spec.promptCount}`)
+    }
+    for (const token of tokens) this.#admitToken(token)
+    for (let at = 0; at < tokens.length; at += this.#spec.prefillChunk) {
+      const chunk = tokens.subarray(at, at + this.#spec.prefillChunk)
+      this.#admit(at, chunk.length)
+      await this.#step(chunk)
+    }
+  }
+
+  /** One token of the answer, on the first stage. */
+  next(position: number, token: number): Promise<void> {
+    if (!this.#spec.first) throw violation('a token goes to the first stage only')
+    if (position < this.#spec.promptCount) throw violation(`a token at position ${position}, inside the prompt`)
+    this.#admit(position, 1)
+    this.#admitToken(token)
+    this.#tokenInput[0] = token
+    return this.#step(this.#tokenInput)
+  }
+
+  /** Hidden states `[count, hiddenSize]` of the previous stage. */
+  hidden(position: number, count: number, hidden: Float32Array): Promise<void> {
+    if (this.#spec.first) throw violation('hidden states cannot go to the first stage')
+    if (hidden.length !== count * this.#spec.hiddenSize) {
+      throw violation(`${hidden.length} values for ${count} positions of ${this.#spec.hiddenSize}`)
+    }
+    this.#admit(position, count)
+    return this.#step(hidden)
+  }
+
+  /** Stops a run in flight; the slot is free when this returns. */
+  [Symbol.dispose](): void {
+    this.#finished = true
+    this.#abort.abort(new MeshError('canceled', 'the session was closed'))
+    this.#stage[Symbol.dispose]()
+  }
+
+  /** The one place that decides whether positions may enter the KV cache. */
+  #admit(position: number, count: number): void {
+    const { promptCount, tokensMax, prefillChunk } = this.#spec
+    if (this.#finished) throw violation('the generation has ended')
+    if (position !== this.#stage.position) {
+      throw violation(`position ${position} came, ${this.#stage.position} is next`)
+    }
+    const countMax = position < promptCount ? Math.min(prefillChunk, promptCount - position) : 1
+    if (count < 1 || count > countMax)
+      throw violation(`${count} positions at ${position}, at most ${countMax} may come`)
+    // the last sampled token is never fed back, so it takes no position
+    if (position + count > promptCount + tokensMax - 1) {
+      throw violation(`position ${position} is beyond the ${tokensMax} tokens the session was opened for`)
+    }
+  }
+
+  #admitToken(token: number): void {
+    if (token >= this.#spec.vocabularySize) {
+      throw violation(`token ${token}, the vocabulary has ${this.#spec.vocabularySize}`)
+    }
+  }
+
+  async #step(input: Uint32Array | Float32Array): Promise<void> {
+    const position = this.#stage.position
+    const output = await this.#stage.run(input, { signal: this.#abort.signal })
+    // disposed while the run was under way: nobody waits for its result
+    if (this.#finished) return
+    if (!this.#spec.last) {
+      await this.#outputs.hidden(position, this.#stage.position - position, output)
+    } else if (this.#stage.position >= this.#spec.promptCount) {
+      this.#sample(output)
+    }
+    this.#stage.warm?.()
+  }
+
+  #sample(logits: Float32Array): void {
+    const { sampling, endTokens, tokensMax, logprobs, topLogprobs } = this.#spec
+    const position = this.#stage.position
+    const { token } = sampleToken(logits, sampling, position)
+    this.#sampledCount++
+    const finish = endTokens.has(token) ? 'end_token' : this.#sampledCount >= tokensMax ? 'tokens_max' : 'continues'
+    // the first stage waits for this token, the coordinator only watches
+    if (finish === 'continues') this.#outputs.nextToken(position, token)
+    else this.#finished = true
+    const { logprob, top } = logprobs ? logprobsOf(logits, token, topLogprobs) : { logprob: 0, top: [] }
+    this.#outputs.sampled({ position, token, finish, logprob, top })
+  }
+}
+
+function violation(message: string): MeshError {
+  return new MeshError('protocol_violation', message, {
+    hint: 'the sender broke the order of the stage protocol; the session is over, others are not affected'
+  })
+}

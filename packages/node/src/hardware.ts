@@ -1,0 +1,38 @@
+import { arch, availableParallelism, platform, totalmem } from 'node:os'
+import type { Advert } from '@resultity/interface'
+import { cpu, graphics, mem } from 'systeminformation'
+
+export type Hardware = Advert['hardware']
+
+/** Share of the memory that is available at start which a node offers when its operator names no figure. */
+const DEFAULT_MEMORY_SHARE = 0.8
+
+const MIB = 1024 * 1024
+
+/** What this machine has, as far as the operating system tells. Probing the GPUs takes up to some seconds. */
+export async function probeHardware(executionProviders: readonly string[]): Promise<Hardware> {
+  const [processor, video] = await Promise.all([cpu(), graphics()])
+  return {
+    platform: platform(),
+    architecture: arch(),
+    cpuModel: `${processor.manufacturer} ${processor.brand}`.trim().slice(0, 256) || 'unknown',
+    cpuCores: availableParallelism(),
+    memoryBytes: totalmem(),
+    gpus: video.controllers
+      // a virtual display adapter has no memory to compute in
+      .filter(controller => (controller.vram ?? 0) > 0 || controller.memoryTotal !== undefined)
+      .slice(0, 64)
+      .map(controller => ({
+        vendor: controller.vendor.slice(0, 128),
+        model: controller.model.slice(0, 256),
+        memoryBytes: Math.round((controller.memoryTotal ?? controller.vram ?? 0) * MIB)
+      })),
+    executionProviders: [...executionProviders]
+  }
+}
+
+/** Bytes a node offers when its operator names no figure: most of what is available now. */
+export async function defaultMemoryOffer(): Promise<number> {
+  const { available } = await mem()
+  return Math.floor(available * DEFAULT_MEMORY_SHARE)
+}

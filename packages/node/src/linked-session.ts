@@ -1,0 +1,158 @@
+import type { StageSession } from '@resultity/engine'
+import { MeshError } from '@resultity/interface'
+import {
+  type Activations,
+  type FrameStream,
+  floatsToHidden,
+  hiddenToFloats,
+  type NextToken,
+  type OpenSession,
+  type Prompt,
+  type StageFrame,
+  sameSession
+} from '@resultity/wire'
+import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
+
+export type StageStream = FrameStream<StageFrame, StageFrame>
+
+export interface LinkedSessionComponents {
+  /** To the coordinator; when it ends, the session ends. */
+  readonly control: StageStream
+  readonly stage: StageSession
+  /** Milliseconds, monotonic. */
+  readonly now: () => number
+  /** Called once, when the session is over for whatever reason. */
+  readonly onClosed: (session: LinkedSession, cause: MeshError | undefined) => void
+}
+
+export interface LinkedSessionInit {
+  readonly open: OpenSession
+  readonly first: boolean
+  readonly last: boolean
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+}
+
+/**
+ * A generation session with its streams: the control stream to the coordinator, the hop from the previous stage and the
+ * hop to the next. Owns all of them and the KV slot, and gives all of them up at once, exactly once.
+ */
+export class LinkedSession implements GenerationOutputs {
+  readonly open: OpenSession
+  readonly #control: StageStream
+  readonly #generation: GenerationSession
+  readonly #now: () => number
+  readonly #onClosed: LinkedSessionComponents['onClosed']
+  #next: StageStream | undefined
+  #previous: StageStream | undefined
+  #closed = false
+  /** The lease runs from here. */
+  #lastFrameAt: number
+
+  constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
+    const { open } = init
+    this.open = open
+    this.#control = components.control
+    this.#now = components.now
+    this.#onClosed = components.onClosed
+    this.#lastFrameAt = components.now()
+    this.#generation = new GenerationSession(
+      { ...init, ...open, endTokens: new Set(open.endTokens) },
+      components.stage,
+      this
+    )
+  }
+
+  get closed(): boolean {
+    return this.#closed
+  }
+
+  /** True when no frame has come for the lease that the coordinator asked for. */
+  leaseExpired(now: number): boolean {
+    return now - this.#lastFrameAt > this.open.leaseMs
+  }
+
+  /** The hop stream to the next stage, ready to be written to. */
+  connectNext(next: StageStream): void {
+    if (this.#closed) next.abort(new MeshError('canceled', 'the session has ended'))
+    else this.#next = next
+  }
+
+  /** The hop stream from the previous stage. @throws MeshError `protocol_violation` when there is one already */
+  connectPrevious(previous: StageStream): void {
+    if (this.#previous !== undefined) throw new MeshError('protocol_violation', 'the previous stage has joined already')
+    this.#previous = previous
+  }
+
+  /** One input of the session; the promise settles when its result has been handed on. */
+  async input(frame: Prompt | Activations | NextToken): Promise<void> {
+    if (this.#closed || frame.epoch !== this.open.epoch) return
+    this.#lastFrameAt = this.#now()
+    try {
+      if (!sameSession(frame.session, this.open.session)) {
+        throw new MeshError('session_forbidden', 'a frame names a session that its stream does not carry')
+      }
+      if (frame.type === 'activations') {
+        await this.#generation.hidden(frame.position, frame.count, hiddenToFloats(frame.hidden))
+      } else if (frame.type === 'next') {
+        await this.#generation.next(frame.position, frame.token)
+      } else {
+        await this.#generation.prompt(Uint32Array.from(frame.tokens))
+      }
+    } catch (error) {
+      this.fail(MeshError.from(error, 'engine_failed'))
+    }
+  }
+
+  hidden(position: number, count: number, hidden: Float32Array): Promise<void> | void {
+    const { session, epoch } = this.open
+    return this.#next?.send({ type: 'activations', session, epoch, position, count, hidden: floatsToHidden(hidden) })
+  }
+
+  nextToken(position: number, token: number): void {
+    const { session, epoch } = this.open
+    const frame: NextToken = { type: 'next', session, epoch, position, token }
+    // a route of one stage feeds itself; `input` reports its own failures
+    if (this.open.next === undefined) void this.input(frame)
+    else this.#forward(this.#next, frame)
+  }
+
+  sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
+    const { session, epoch } = this.open
+    this.#forward(this.#control, { type: 'sampled', session, epoch, ...token })
+  }
+
+  /** Ends the session and tells the coordinator why, when it can still be told. */
+  fail(error: MeshError): void {
+    if (this.#closed) return
+    const { session, epoch } = this.open
+    const control = this.#control
+    this.#release(error)
+    // a coordinator that is gone cannot be told, and has given the session up itself
+    control.send({ type: 'fault', session, epoch, error }).then(
+      () => control.close(),
+      () => control.abort(error)
+    )
+  }
+
+  /** Ends the session: the coordinator said so, or is gone. */
+  close(): void {
+    if (this.#closed) return
+    this.#release(undefined)
+    this.#control.abort(new MeshError('canceled', 'the session has ended'))
+  }
+
+  #release(cause: MeshError | undefined): void {
+    this.#closed = true
+    this.#generation[Symbol.dispose]()
+    const reason = cause ?? new MeshError('canceled', 'the session has ended')
+    this.#next?.abort(reason)
+    this.#previous?.abort(reason)
+    this.#onClosed(this, cause)
+  }
+
+  /** Small frames are not waited for: there are at most `tokensMax` of them. */
+  #forward(stream: StageStream | undefined, frame: StageFrame): void {
+    stream?.send(frame).catch((error: unknown) => this.fail(MeshError.from(error, 'node_lost')))
+  }
+}

@@ -1,0 +1,215 @@
+import { mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { createEngine, probeMachine } from '@resultity/engine'
+import { MeshError, systemClock } from '@resultity/interface'
+import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlobs } from '@resultity/mesh'
+import { FileBlobStore } from '@resultity/model'
+import pRetry from 'p-retry'
+import type { Logger } from 'pino'
+import { Advertiser } from './advertiser.ts'
+import { defaultMemoryOffer, probeHardware } from './hardware.ts'
+import { Membership } from './membership.ts'
+import { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'
+import { ServedPlacements } from './served-placements.ts'
+import { StageServer } from './stage-server.ts'
+import { StageTable } from './stage-table.ts'
+import { AGENT_VERSION } from './version.ts'
+import { peerWeights } from './weights.ts'
+
+interface NodeAgentComponents {
+  readonly host: MeshHost
+  readonly store: FileBlobStore
+  readonly stages: StageTable
+  readonly advertiser: Advertiser
+  readonly logger: Logger
+}
+
+/**
+ * Starts a node agent: probes the machine, opens the mesh, joins coordinators and serves what they assign.
+ *
+ * @throws MeshError `address_in_use`, `settings_invalid`, `engine_failed`
+ */
+export async function startNode(init: NodeInit): Promise<RunningNode> {
+  const { logger, dataDir, clock = systemClock } = init
+  const limits = { ...DEFAULT_NODE_LIMITS, ...init.limits }
+  const threads = init.threads ?? availableParallelism()
+  const workDir = join(dataDir, 'work')
+  await mkdir(workDir, { recursive: true })
+
+  const privateKey = await loadIdentity(dataDir)
+  const engine = await createEngine(init.engine)
+  const [hardware, memoryBytes, probeMsPer100M, store] = await Promise.all([
+    probeHardware(['cpu']),
+    init.memoryBytes ?? defaultMemoryOffer(),
+    probeMachine(threads),
+    FileBlobStore.open(dataDir, { readOnlySources: init.blobSources ?? [] })
+  ])
+  const stages = new StageTable(
+    { engine },
+    { memoryBytes, threads, spinning: init.spinning ?? false, workDir, stagesMax: limits.stagesMax }
+  )
+  const host = await createMeshHost({
+    privateKey,
+    listen: [...init.listen],
+    mdns: init.mdns,
+    agent: `resultity-node/${AGENT_VERSION}`,
+    logger,
+    ...(init.announce === undefined ? {} : { announce: [...init.announce] })
+  })
+  const advertiser = new Advertiser(
+    { privateKey, stages, clock, multiaddrs: () => host.multiaddrs() },
+    {
+      peerId: host.peerId,
+      agentVersion: AGENT_VERSION,
+      hardware,
+      memoryOfferedBytes: memoryBytes,
+      probeMsPer100M,
+      threads,
+      labels: init.labels,
+      ttlMs: limits.advertTtlMs
+    }
+  )
+  const agent = new NodeAgent({ host, store, stages, advertiser, logger }, limits)
+  await agent.listen()
+  agent.joinCoordinators(init.join)
+  return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), close: () => agent.close() }
+}
+
+/** The running agent: memberships with coordinators, and the stages they assigned. */
+class NodeAgent {
+  readonly #components: NodeAgentComponents
+  readonly #limits: NodeLimits
+  readonly #server: StageServer
+  readonly #placements: ServedPlacements
+  readonly #closing = new AbortController()
+  /** Living memberships by the coordinator's peer id. */
+  readonly #memberships = new Map<string, Membership>()
+  readonly #following = new Map<string, Promise<void>>()
+  #discovery: Promise<void> = Promise.resolve()
+
+  constructor(components: NodeAgentComponents, limits: NodeLimits) {
+    const { host, stages, store, logger } = components
+    this.#components = components
+    this.#limits = limits
+    this.#placements = new ServedPlacements({
+      stages,
+      logger,
+      weights: (assign, onBytes) =>
+        peerWeights(
+          { host, store },
+          { sources: assign.sources, manifestBytes: assign.manifestBytes, onProgress: onBytes }
+        ),
+      onReleasing: (placementId, reason) => this.#server.endPlacement(placementId, reason)
+    })
+    this.#server = new StageServer(
+      { host, stages, logger, mayOpen: (peerId, placementId) => this.#placements.owns(peerId, placementId) },
+      {
+        streamsPerPeerMax: limits.stageStreamsPerPeerMax,
+        hopTimeoutMs: limits.hopTimeoutMs,
+        joinTimeoutMs: limits.joinTimeoutMs,
+        joinsPendingMax: limits.joinsPendingMax
+      }
+    )
+  }
+
+  async listen(): Promise<void> {
+    await this.#server.listen()
+    await serveBlobs(this.#components.host, this.#components.store)
+  }
+
+  /** Follows every coordinator that is named or found, for as long as the agent runs. */
+  joinCoordinators(join: readonly string[]): void {
+    this.#discovery = this.#discover(join).catch((error: unknown) => {
+      if (!this.#closing.signal.aborted)
+        this.#components.logger.error({ err: error }, 'coordinators can no longer be found')
+    })
+  }
+
+  async close(): Promise<void> {
+    this.#closing.abort(new MeshError('canceled', 'the node is shutting down'))
+    const leaving = [...this.#memberships.values()].map(membership => membership.leave('the node is shutting down'))
+    await Promise.allSettled([...leaving, ...this.#following.values(), this.#discovery])
+    await this.#server.close()
+    await this.#components.stages.close()
+    await this.#components.host.close()
+    await this.#components.store[Symbol.asyncDispose]()
+  }
+
+  async #discover(join: readonly string[]): Promise<void> {
+    const { host, logger } = this.#components
+    const { signal } = this.#closing
+    for await (const coordinator of host.discoverCoordinator({ join: [...join], signal })) {
+      if (this.#following.has(coordinator.peerId)) continue
+      logger.info({ coordinator: coordinator.peerId, addresses: coordinator.multiaddrs }, 'coordinator found')
+      this.#following.set(coordinator.peerId, this.#follow(coordinator))
+    }
+  }
+
+  /** Joins the coordinator again and again until the agent closes. */
+  async #follow(coordinator: PeerAddress): Promise<void> {
+    const { signal } = this.#closing
+    const { logger } = this.#components
+    const { peerId } = coordinator
+    while (!signal.aborted) {
+      try {
+        const membership = await pRetry(() => this.#join(coordinator), {
+          retries: Number.POSITIVE_INFINITY,
+          minTimeout: 250,
+          maxTimeout: 10_000,
+          factor: 1.6,
+          randomize: true,
+          signal,
+          onFailedAttempt: ({ error, attemptNumber }) => {
+            logger.warn(
+              { err: error, coordinator: peerId, attempt: attemptNumber },
+              'the coordinator could not be joined; trying again'
+            )
+          }
+        })
+        this.#memberships.set(peerId, membership)
+        logger.info({ coordinator: peerId }, 'joined the coordinator')
+        const cause = await membership.ended
+        this.#memberships.delete(peerId)
+        if (signal.aborted) return
+        logger.warn({ err: cause, coordinator: peerId }, 'the coordinator is gone; joining again')
+        this.#releaseOrphansLater(peerId)
+      } catch (error) {
+        if (!signal.aborted) throw error
+      }
+    }
+  }
+
+  #join(coordinator: PeerAddress): Promise<Membership> {
+    const { host, advertiser, logger } = this.#components
+    // identifies this membership before it exists: assignments may come with the welcome
+    const token = {}
+    return Membership.join(
+      {
+        host,
+        advertiser,
+        logger,
+        onAssign: (assign, report) => void this.#placements.assign(assign, coordinator.peerId, token, report),
+        onRelease: ({ placementId, reason }) => {
+          this.#placements.release(placementId, coordinator.peerId, reason).catch((error: unknown) => {
+            logger.error({ err: error, placement: placementId }, 'a stage could not be released')
+          })
+        },
+        token
+      },
+      { coordinator, helloTimeoutMs: this.#limits.helloTimeoutMs, advertTtlMs: this.#limits.advertTtlMs },
+      this.#closing.signal
+    )
+  }
+
+  #releaseOrphansLater(coordinator: string): void {
+    const timer = setTimeout(() => {
+      const current = this.#memberships.get(coordinator)?.token
+      this.#placements.releaseOrphans(coordinator, current).catch((error: unknown) => {
+        this.#components.logger.error({ err: error, coordinator }, 'orphaned stages could not be released')
+      })
+    }, this.#limits.orphanedStageMs)
+    timer.unref()
+    this.#closing.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+  }
+}

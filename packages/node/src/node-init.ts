@@ -1,0 +1,65 @@
+import type { EngineKind } from '@resultity/engine'
+import type { Clock } from '@resultity/interface'
+import type { Logger } from 'pino'
+
+export interface NodeInit {
+  /** Identity, weights and scratch files; one daemon at a time. */
+  readonly dataDir: string
+  /** Multiaddrs to listen on. */
+  readonly listen: readonly string[]
+  /** Multiaddrs to tell others instead of the ones listened on. */
+  readonly announce?: readonly string[]
+  /** Multiaddrs of coordinators; empty: look on the local network, if `mdns`. */
+  readonly join: readonly string[]
+  readonly mdns: boolean
+  /** Bytes offered for weights and KV caches. Default: most of what is available at start. */
+  readonly memoryBytes?: number
+  /** Threads of one model run. Default: every core. */
+  readonly threads?: number
+  /** Threads spin between operators: faster alone on a machine, far slower where stages share one. Default false. */
+  readonly spinning?: boolean
+  readonly labels: Readonly<Record<string, string>>
+  /** Folders of blobs on this machine to use in place, without fetching. */
+  readonly blobSources?: readonly string[]
+  readonly engine?: EngineKind
+  readonly logger: Logger
+  readonly limits?: Partial<NodeLimits>
+  readonly clock?: Clock
+}
+
+/** Every bound of the node agent. */
+export interface NodeLimits {
+  /** Stages served at a time. */
+  readonly stagesMax: number
+  /** Stage streams from one peer at a time. */
+  readonly stageStreamsPerPeerMax: number
+  /** Dialling and greeting the next stage of a session. */
+  readonly hopTimeoutMs: number
+  /** How long a hop may wait for its session to be opened. */
+  readonly joinTimeoutMs: number
+  readonly joinsPendingMax: number
+  /** From dialling a coordinator to its welcome. */
+  readonly helloTimeoutMs: number
+  /** How long an advert holds. */
+  readonly advertTtlMs: number
+  /** How long stages outlive the coordinator that assigned them, so that its restart need not load them again. */
+  readonly orphanedStageMs: number
+}
+
+export const DEFAULT_NODE_LIMITS: NodeLimits = {
+  stagesMax: 64,
+  stageStreamsPerPeerMax: 256,
+  hopTimeoutMs: 5_000,
+  joinTimeoutMs: 10_000,
+  joinsPendingMax: 256,
+  helloTimeoutMs: 10_000,
+  advertTtlMs: 30_000,
+  orphanedStageMs: 60_000
+}
+
+export interface RunningNode {
+  readonly peerId: string
+  multiaddrs(): string[]
+  /** Ends sessions, leaves the coordinators, frees every stage. */
+  close(): Promise<void>
+}

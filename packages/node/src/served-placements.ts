@@ -1,0 +1,107 @@
+import { MeshError } from '@resultity/interface'
+import type { Assign, AssignmentUpdate } from '@resultity/wire'
+import type { Logger } from 'pino'
+import { NO_PROGRESS } from './membership.ts'
+import type { StageTable, WeightSource } from './stage-table.ts'
+
+export interface ServedPlacementsComponents {
+  readonly stages: StageTable
+  readonly logger: Logger
+  /** Where the weights of an assignment come from; `onBytes` tells how much has come. */
+  readonly weights: (assign: Assign, onBytes: (done: number, total: number) => void) => WeightSource
+  /** Called before a placement's stage goes away. */
+  readonly onReleasing: (placementId: string, reason: string) => void
+}
+
+interface ServedPlacement {
+  readonly coordinator: string
+  /** The membership that asked for it last; one that no living membership asked for is an orphan. */
+  membership: object
+}
+
+/** At most one progress report for this many bytes fetched. */
+const PROGRESS_STEP_BYTES = 4 * 1024 * 1024
+
+/**
+ * Which coordinator asked for which placement. Only its owner may release a placement or open sessions on it; what its
+ * owner has forgotten is given up.
+ */
+export class ServedPlacements {
+  readonly #components: ServedPlacementsComponents
+  readonly #placements = new Map<string, ServedPlacement>()
+
+  constructor(components: ServedPlacementsComponents) {
+    this.#components = components
+  }
+
+  owns(coordinator: string, placementId: string): boolean {
+    return this.#placements.get(placementId)?.coordinator === coordinator
+  }
+
+  /** Serves an assignment and reports every state of it; never rejects: failures are reported too. */
+  async assign(
+    assign: Assign,
+    coordinator: string,
+    membership: object,
+    report: (update: AssignmentUpdate) => void
+  ): Promise<void> {
+    const { placementId, model, range } = assign
+    const update = (fields: Partial<AssignmentUpdate> & Pick<AssignmentUpdate, 'state'>): void =>
+      report({ ...NO_PROGRESS, placementId, ...fields })
+    try {
+      this.#claim(placementId, coordinator, membership)
+      const source = this.#components.weights(
+        assign,
+        throttleBytes((bytesDone, bytesTotal) => {
+          update({ state: 'fetching', bytesDone, bytesTotal })
+        })
+      )
+      const { measurement, memoryBytes } = await this.#components.stages.assign(assign, source, state => {
+        if (state !== 'ready') update({ state })
+      })
+      const { fixedMs: fixedDecodeMs, ...perLayer } = measurement
+      update({ state: 'ready', memoryBytes, fixedDecodeMs, ...perLayer })
+      this.#components.logger.info({ model, range, placement: placementId, ...measurement }, 'stage ready')
+    } catch (cause) {
+      const error = MeshError.from(cause, 'engine_failed')
+      if (this.owns(coordinator, placementId)) this.#placements.delete(placementId)
+      update({ state: error.code === 'canceled' ? 'released' : 'failed', error })
+      if (error.code !== 'canceled') this.#components.logger.error({ err: cause, model, range }, 'stage not served')
+    }
+  }
+
+  /** Gives a placement up, if `coordinator` owns it. */
+  async release(placementId: string, coordinator: string, reason: string): Promise<void> {
+    if (!this.owns(coordinator, placementId)) return
+    this.#placements.delete(placementId)
+    this.#components.onReleasing(placementId, reason)
+    await this.#components.stages.release(placementId)
+    this.#components.logger.info({ placement: placementId, reason }, 'stage released')
+  }
+
+  /** Gives up what `coordinator` assigned over any membership but `current`. */
+  async releaseOrphans(coordinator: string, current: object | undefined): Promise<void> {
+    for (const [placementId, placement] of this.#placements) {
+      if (placement.coordinator !== coordinator || placement.membership === current) continue
+      await this.release(placementId, coordinator, 'the coordinator that assigned it is gone')
+    }
+  }
+
+  #claim(placementId: string, coordinator: string, membership: object): void {
+    const present = this.#placements.get(placementId)
+    if (present !== undefined && present.coordinator !== coordinator) {
+      throw new MeshError('peer_refused', `placement ${placementId} belongs to another coordinator`)
+    }
+    if (present !== undefined) present.membership = membership
+    else this.#placements.set(placementId, { coordinator, membership })
+  }
+}
+
+function throttleBytes(report: (done: number, total: number) => void): (done: number, total: number) => void {
+  let reported = Number.NEGATIVE_INFINITY
+  return (done, total) => {
+    if (done < total && done - reported < PROGRESS_STEP_BYTES) return
+    reported = done
+    report(done, total)
+  }
+}

@@ -1,0 +1,255 @@
+import { formatRange, MeshError, withDeadline } from '@resultity/interface'
+import type { MeshHost } from '@resultity/mesh'
+import {
+  type Activations,
+  type ByteStream,
+  FrameStream,
+  type NextToken,
+  type OpenSession,
+  type Prompt,
+  STAGE_FRAME_BYTES_MAX,
+  STAGE_PROTOCOL,
+  type StageFrame,
+  sessionKey,
+  stageCodec
+} from '@resultity/wire'
+import type { Logger } from 'pino'
+import { LinkedSession, type StageStream } from './linked-session.ts'
+import { PendingJoins } from './pending-joins.ts'
+import type { StageTable } from './stage-table.ts'
+
+export interface StageServerComponents {
+  readonly host: MeshHost
+  readonly stages: StageTable
+  readonly logger: Logger
+  /** Whether this peer assigned this placement: only its coordinator may open sessions on it. */
+  readonly mayOpen: (peerId: string, placementId: string) => boolean
+}
+
+export interface StageServerInit {
+  /** Streams that one peer may have open here at a time. */
+  readonly streamsPerPeerMax: number
+  /** Dialling and greeting the next stage. */
+  readonly hopTimeoutMs: number
+  /** A hop stream that joins before its session is opened waits that long. */
+  readonly joinTimeoutMs: number
+  readonly joinsPendingMax: number
+}
+
+/** How often leases are looked at; they are tens of seconds long. */
+const LEASE_SWEEP_MS = 1000
+
+/** Serves `/resultity/stage`: opens sessions for coordinators, joins hops to them, and frees what they leave. */
+export class StageServer {
+  readonly #host: MeshHost
+  readonly #stages: StageTable
+  readonly #logger: Logger
+  readonly #mayOpen: StageServerComponents['mayOpen']
+  readonly #init: StageServerInit
+  readonly #sessions = new Map<string, LinkedSession>()
+  readonly #joins: PendingJoins
+  readonly #sweep: NodeJS.Timeout
+
+  constructor(components: StageServerComponents, init: StageServerInit) {
+    this.#host = components.host
+    this.#stages = components.stages
+    this.#logger = components.logger
+    this.#mayOpen = components.mayOpen
+    this.#init = init
+    this.#joins = new PendingJoins({ timeoutMs: init.joinTimeoutMs, pendingMax: init.joinsPendingMax })
+    this.#sweep = setInterval(() => this.#expireLeases(), LEASE_SWEEP_MS)
+    this.#sweep.unref()
+  }
+
+  get sessionsOpen(): number {
+    return this.#sessions.size
+  }
+
+  async listen(): Promise<void> {
+    await this.#host.handle(STAGE_PROTOCOL, (stream, remotePeer) => this.#accept(stream, remotePeer), {
+      inboundStreamsMax: this.#init.streamsPerPeerMax
+    })
+  }
+
+  /** Ends every session that runs on `placementId`. */
+  endPlacement(placementId: string, reason: string): void {
+    for (const session of this.#sessions.values()) {
+      if (session.open.placementId === placementId) session.fail(new MeshError('unavailable', reason))
+    }
+  }
+
+  async close(): Promise<void> {
+    clearInterval(this.#sweep)
+    await this.#host.unhandle(STAGE_PROTOCOL)
+    this.#joins.close()
+    for (const session of this.#sessions.values()) {
+      session.fail(
+        new MeshError('unavailable', 'the node is shutting down', { hint: 'another node can serve the request' })
+      )
+    }
+  }
+
+  /** The first frame says what the stream is: a coordinator's control stream or a hop. */
+  #accept(stream: ByteStream, remotePeer: string): void {
+    let session: LinkedSession | undefined
+    let control = false
+    const frames: StageStream = new FrameStream(
+      stream,
+      stageCodec,
+      {
+        onFrame: (frame: StageFrame) => {
+          if (session !== undefined) return this.#continue(session, frame, control)
+          if (frame.type === 'open') {
+            control = true
+            return this.#open(frame, remotePeer, frames, opened => {
+              session = opened
+            })
+          }
+          if (frame.type === 'join') {
+            return this.#joins.wait(frame, remotePeer, this.#sessions.get(sessionKey(frame.session))).then(joined => {
+              joined.connectPrevious(frames)
+              session = joined
+            })
+          }
+          throw new MeshError('protocol_violation', `a stage stream starts with open or join, not with ${frame.type}`)
+        },
+        onEnd: error => {
+          if (session === undefined || session.closed) return
+          if (control) session.close()
+          else session.fail(hopLost('previous', remotePeer, session, error))
+        }
+      },
+      { frameBytesMax: STAGE_FRAME_BYTES_MAX }
+    )
+  }
+
+  #continue(session: LinkedSession, frame: StageFrame, control: boolean): Promise<void> | void {
+    if (isInput(frame, control)) return session.input(frame)
+    if (frame.type === 'close' && control) return session.close()
+    session.fail(
+      new MeshError('protocol_violation', `${frame.type} does not belong on a ${control ? 'control' : 'hop'} stream`)
+    )
+  }
+
+  async #open(
+    open: OpenSession,
+    coordinator: string,
+    control: StageStream,
+    onOpened: (session: LinkedSession) => void
+  ): Promise<void> {
+    const { session: id, epoch } = open
+    try {
+      const session = this.#createSession(open, coordinator, control)
+      onOpened(session)
+      this.#joins.arrived(session)
+      if (open.next !== undefined) session.connectNext(await this.#connectNext(session, open.next))
+      await control.send({ type: 'opened', session: id, epoch })
+    } catch (error) {
+      const failure = MeshError.from(error)
+      const session = this.#sessions.get(sessionKey(id))
+      if (session !== undefined && session.open === open) return session.fail(failure)
+      await control.send({ type: 'fault', session: id, epoch, error: failure })
+      await control.close()
+    }
+  }
+
+  #createSession(open: OpenSession, coordinator: string, control: StageStream): LinkedSession {
+    if (!this.#mayOpen(coordinator, open.placementId)) {
+      throw new MeshError(
+        'session_forbidden',
+        `${coordinator} did not assign placement ${open.placementId} to this node`,
+        {
+          hint: 'only the coordinator that assigned a placement may open sessions on it'
+        }
+      )
+    }
+    const key = sessionKey(open.session)
+    this.#replaceOlder(key, open)
+    const { stage, manifest } = this.#stages.find(open.placementId)
+    if (stage.range.first !== open.range.first || stage.range.end !== open.range.end) {
+      throw new MeshError(
+        'protocol_violation',
+        `placement ${open.placementId} has layers ${formatRange(stage.range)} here, not ${formatRange(open.range)}`
+      )
+    }
+    const positionsMax = open.promptCount + open.tokensMax
+    const session: LinkedSession = new LinkedSession(
+      {
+        control,
+        stage: stage.open({ positionsMax }),
+        now: () => performance.now(),
+        onClosed: (closed, cause) => this.#forget(key, closed, cause)
+      },
+      {
+        open,
+        first: stage.first,
+        last: stage.last,
+        hiddenSize: stage.hiddenSize,
+        vocabularySize: manifest.config.vocabularySize
+      }
+    )
+    this.#sessions.set(key, session)
+    return session
+  }
+
+  /** A re-routed session comes back with a higher epoch and takes the place of its former self. */
+  #replaceOlder(key: string, open: OpenSession): void {
+    const older = this.#sessions.get(key)
+    if (older === undefined) return
+    if (older.open.epoch >= open.epoch) {
+      throw new MeshError('protocol_violation', `session ${key} is open already with epoch ${older.open.epoch}`)
+    }
+    older.close()
+  }
+
+  #connectNext(session: LinkedSession, next: NonNullable<OpenSession['next']>): Promise<StageStream> {
+    return withDeadline(`connecting to the next stage at ${next.peerId}`, this.#init.hopTimeoutMs, async signal => {
+      const stream = await this.#host.open(next, STAGE_PROTOCOL, { signal })
+      const frames: StageStream = new FrameStream(
+        stream,
+        stageCodec,
+        {
+          onFrame: frame => {
+            const error =
+              frame.type === 'fault' ? frame.error : new MeshError('protocol_violation', 'a next stage sends no frames')
+            session.fail(error)
+          },
+          onEnd: error => session.fail(hopLost('next', next.peerId, session, error))
+        },
+        { frameBytesMax: STAGE_FRAME_BYTES_MAX }
+      )
+      await frames.send({ type: 'join', session: session.open.session, epoch: session.open.epoch }, { signal })
+      return frames
+    })
+  }
+
+  #forget(key: string, session: LinkedSession, cause: MeshError | undefined): void {
+    if (this.#sessions.get(key) === session) this.#sessions.delete(key)
+    this.#logger.debug({ session: key, err: cause }, cause === undefined ? 'session closed' : 'session failed')
+  }
+
+  #expireLeases(): void {
+    const now = performance.now()
+    for (const session of this.#sessions.values()) {
+      if (!session.leaseExpired(now)) continue
+      session.fail(
+        new MeshError('deadline_exceeded', `no frame came for ${session.open.leaseMs} ms; the slot was freed`, {
+          hint: 'a stage of the route hangs; send the request again'
+        })
+      )
+    }
+  }
+}
+
+/** Prompts come from the coordinator, everything else from the previous stage. */
+function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activations | NextToken {
+  return control ? frame.type === 'prompt' : frame.type === 'activations' || frame.type === 'next'
+}
+
+function hopLost(which: 'previous' | 'next', peerId: string, session: LinkedSession, cause?: MeshError): MeshError {
+  return new MeshError(
+    'node_lost',
+    `the ${which} stage, at ${peerId}, went away while layers ${formatRange(session.open.range)} were waiting for it`,
+    { cause, hint: 'send the request again; it will be routed around the lost node', details: { peerId } }
+  )
+}

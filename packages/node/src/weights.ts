@@ -1,0 +1,80 @@
+import {
+  type BlobStore,
+  MeshError,
+  type ModelManifest,
+  modelManifestSchema,
+  type WeightFile
+} from '@resultity/interface'
+import { fetchBlob, type MeshHost, type PeerAddress } from '@resultity/mesh'
+import type { WeightSource } from './stage-table.ts'
+
+/** A manifest of a thousand layers is some hundred kilobytes. */
+const MANIFEST_BYTES_MAX = 16 * 1024 * 1024
+
+export interface PeerWeightsComponents {
+  readonly host: MeshHost
+  readonly store: BlobStore
+}
+
+export interface PeerWeightsInit {
+  readonly sources: readonly PeerAddress[]
+  readonly manifestBytes: number
+  readonly onProgress: (bytesDone: number, bytesTotal: number) => void
+}
+
+/** Weights out of the local store where they are there already, else from `sources` by hash. */
+export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWeightsInit): WeightSource {
+  const fetch = (
+    sha256: string,
+    bytes: number,
+    signal: AbortSignal,
+    onBytes: (bytes: number) => void
+  ): Promise<string> =>
+    fetchBlob(host, { sha256, bytes, sources: init.sources }, store, {
+      signal,
+      onProgress: ({ bytesDone }) => onBytes(bytesDone)
+    })
+
+  return {
+    async manifest(sha256, signal): Promise<ModelManifest> {
+      if (init.manifestBytes > MANIFEST_BYTES_MAX) {
+        throw new MeshError(
+          'model_invalid',
+          `a manifest of ${init.manifestBytes} bytes, at most ${MANIFEST_BYTES_MAX} are read`
+        )
+      }
+      if ((await store.find(sha256)) === undefined) await fetch(sha256, init.manifestBytes, signal, () => {})
+      return parseManifest(sha256, await store.read(sha256, { signal }))
+    },
+
+    async files(files, signal): Promise<ReadonlyMap<string, string>> {
+      const paths = new Map<string, string>()
+      const bytesTotal = files.reduce((sum, file) => sum + file.bytes, 0)
+      let bytesBefore = 0
+      for (const file of uniqueFiles(files)) {
+        const path =
+          (await store.find(file.sha256)) ??
+          (await fetch(file.sha256, file.bytes, signal, bytes => init.onProgress(bytesBefore + bytes, bytesTotal)))
+        paths.set(file.sha256, path)
+        bytesBefore += file.bytes
+        init.onProgress(bytesBefore, bytesTotal)
+      }
+      return paths
+    }
+  }
+}
+
+function uniqueFiles(files: readonly WeightFile[]): WeightFile[] {
+  return [...new Map(files.map(file => [file.sha256, file])).values()]
+}
+
+function parseManifest(sha256: string, bytes: Uint8Array): ModelManifest {
+  try {
+    return modelManifestSchema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
+  } catch (cause) {
+    throw new MeshError('model_invalid', `manifest ${sha256} is not a manifest this version reads`, {
+      cause,
+      hint: 'node and coordinator may be of different versions; upgrade the older one'
+    })
+  }
+}

@@ -1,0 +1,162 @@
+import type { StageSession } from '@resultity/engine'
+import { GREEDY, MeshError } from '@resultity/interface'
+import fc from 'fast-check'
+import { test } from 'tap'
+import { GenerationSession, type GenerationSpec, type SampledToken } from '../src/generation-session.ts'
+
+const HIDDEN = 4
+const VOCABULARY = 16
+
+const spec: GenerationSpec = {
+  promptCount: 5,
+  tokensMax: 3,
+  prefillChunk: 2,
+  endTokens: new Set([9]),
+  sampling: GREEDY,
+  logprobs: false,
+  topLogprobs: 0,
+  vocabularySize: VOCABULARY,
+  hiddenSize: HIDDEN,
+  first: true,
+  last: false
+}
+
+/** A KV slot that counts positions and answers with what it is told to. */
+class CountingSlot implements StageSession {
+  position = 0
+  readonly runs: number[] = []
+  disposed = false
+  readonly #last: boolean
+  readonly #tokens: number[]
+  readonly #first: boolean
+
+  constructor(init: { first: boolean; last: boolean; tokens?: number[] }) {
+    this.#first = init.first
+    this.#last = init.last
+    this.#tokens = [...(init.tokens ?? [])]
+  }
+
+  async run(input: Uint32Array | Float32Array): Promise<Float32Array> {
+    const count = this.#first ? input.length : input.length / HIDDEN
+    this.position += count
+    this.runs.push(count)
+    if (!this.#last) return new Float32Array(count * HIDDEN)
+    const logits = new Float32Array(VOCABULARY)
+    // only the last prompt position and decode steps are sampled
+    if (this.position >= spec.promptCount) logits[this.#tokens.shift() ?? 0] = 1
+    return logits
+  }
+
+  truncate(position: number): void {
+    this.position = position
+  }
+
+  [Symbol.dispose](): void {
+    this.disposed = true
+  }
+}
+
+function start(overrides: Partial<GenerationSpec>, tokens: number[] = []) {
+  const full = { ...spec, ...overrides }
+  const slot = new CountingSlot({ first: full.first, last: full.last, tokens })
+  const sent: { hidden: [number, number][]; next: [number, number][]; sampled: SampledToken[] } = {
+    hidden: [],
+    next: [],
+    sampled: []
+  }
+  const session = new GenerationSession(full, slot, {
+    hidden: (position, count) => void sent.hidden.push([position, count]),
+    nextToken: (position, token) => void sent.next.push([position, token]),
+    sampled: token => void sent.sampled.push(token)
+  })
+  return { session, slot, sent }
+}
+
+const hidden = (count: number): Float32Array => new Float32Array(count * HIDDEN)
+
+test('the first stage cuts the prompt into chunks and passes them on in order', async t => {
+  const { session, sent } = start({})
+  await session.prompt(Uint32Array.of(1, 2, 3, 4, 5))
+  t.same(sent.hidden, [
+    [0, 2],
+    [2, 2],
+    [4, 1]
+  ])
+  await session.next(5, 7)
+  t.same(sent.hidden.at(-1), [5, 1])
+})
+
+test('the last stage samples after the prompt, feeds back all tokens but the last, and says why it ended', async t => {
+  const cases = [
+    { id: 'the token limit', tokens: [3, 4, 5], finish: 'tokens_max', fedBack: 2 },
+    { id: 'an end token', tokens: [3, 9], finish: 'end_token', fedBack: 1 }
+  ]
+  for (const { id, tokens, finish, fedBack } of cases) {
+    await t.test(id, async t => {
+      const { session, sent } = start({ first: false, last: true }, tokens)
+      await session.hidden(0, 2, hidden(2))
+      await session.hidden(2, 2, hidden(2))
+      t.same(sent.sampled, [], 'no token before the prompt is complete')
+      await session.hidden(4, 1, hidden(1))
+      for (let position = 5; position < 4 + tokens.length; position++) await session.hidden(position, 1, hidden(1))
+      t.same(
+        sent.sampled.map(({ position, token }) => [position, token]),
+        tokens.map((token, index) => [5 + index, token])
+      )
+      t.same(sent.sampled.map(token => token.finish).at(-1), finish)
+      t.equal(sent.next.length, fedBack)
+      t.throws(() => session.hidden(4 + tokens.length, 1, hidden(1)), { code: 'protocol_violation' }, 'it has ended')
+    })
+  }
+})
+
+test('inputs that are not the next ones never reach the cache', async t => {
+  const cases: { id: string; overrides?: Partial<GenerationSpec>; act: (session: GenerationSession) => unknown }[] = [
+    { id: 'a prompt of another length', act: s => s.prompt(Uint32Array.of(1, 2)) },
+    { id: 'a token outside the vocabulary', act: s => s.prompt(Uint32Array.of(1, 2, 3, 4, VOCABULARY)) },
+    { id: 'a token inside the prompt', act: s => s.next(0, 1) },
+    { id: 'a token too early', act: s => s.next(5, 1) },
+    { id: 'hidden states on the first stage', act: s => s.hidden(0, 1, hidden(1)) },
+    { id: 'a prompt on a later stage', overrides: { first: false }, act: s => s.prompt(Uint32Array.of(1, 2, 3, 4, 5)) },
+    { id: 'a gap', overrides: { first: false }, act: s => s.hidden(1, 1, hidden(1)) },
+    { id: 'more than a chunk', overrides: { first: false }, act: s => s.hidden(0, 3, hidden(3)) },
+    { id: 'a length that is not the count', overrides: { first: false }, act: s => s.hidden(0, 2, hidden(1)) },
+    { id: 'no position at all', overrides: { first: false }, act: s => s.hidden(0, 0, hidden(0)) }
+  ]
+  for (const { id, overrides, act } of cases) {
+    const { session, slot } = start(overrides ?? {})
+    await t.rejects(async () => act(session), { name: 'MeshError', code: 'protocol_violation' }, id)
+    t.same(slot.runs, [], `${id}: nothing ran`)
+  }
+})
+
+test('any order of frames leaves the cache a prefix of the right one', async () => {
+  const frame = fc.record({ position: fc.nat(10), count: fc.nat(4) })
+  await fc.assert(
+    fc.asyncProperty(fc.array(frame, { maxLength: 30 }), async frames => {
+      const { session, slot } = start({ first: false })
+      let expected = 0
+      for (const { position, count } of frames) {
+        const before = slot.position
+        try {
+          await session.hidden(position, count, hidden(count))
+          expected += count
+        } catch (error) {
+          if (!(error instanceof MeshError) || error.code !== 'protocol_violation' || slot.position !== before)
+            return false
+        }
+        if (slot.position !== expected) return false
+      }
+      return expected <= spec.promptCount + spec.tokensMax - 1
+    })
+  )
+})
+
+test('disposing frees the slot and swallows the result of a run under way', async t => {
+  const { session, slot, sent } = start({ first: false })
+  const running = session.hidden(0, 2, hidden(2))
+  session[Symbol.dispose]()
+  await running
+  t.ok(slot.disposed)
+  t.same(sent.hidden, [])
+})
