@@ -1,10 +1,8 @@
 import { z } from 'zod'
+import { type GgufVocabulary, type Merge, mergesFromScores, TokenType } from './gguf-vocabulary.ts'
 import { type Step, TOKENS_MAX, tokenizerInvalid } from './tokenizer-definition.ts'
 import { endTokenIds, type TokenizerFiles } from './tokenizer-files.ts'
 import { preTokenizerKind, preTokenizerStep } from './tokenizer-pre-tokenizers.ts'
-
-/** `tokenizer.ggml.token_type`, as llama.cpp numbers them. */
-const TokenType = { normal: 1, unknown: 2, control: 3, userDefined: 4, unused: 5, byte: 6 } as const
 
 const tokenId = z.union([z.int(), z.bigint().transform(Number)]).pipe(z.int().min(0).max(TOKENS_MAX))
 const textList = z.custom<readonly string[]>(isListOf('string'), 'expected a list of texts')
@@ -31,12 +29,6 @@ type Metadata = z.infer<typeof metadataSchema>
 
 function isListOf(type: 'string' | 'number'): (value: unknown) => boolean {
   return value => Array.isArray(value) && value.length <= TOKENS_MAX && value.every(item => typeof item === type)
-}
-
-interface Vocabulary {
-  readonly tokens: readonly string[]
-  readonly types: readonly number[]
-  readonly ids: ReadonlyMap<string, number>
 }
 
 /**
@@ -89,7 +81,7 @@ export function tokenizerFilesFromGguf(metadata: Readonly<Record<string, unknown
   }
 }
 
-function readVocabulary(keys: Metadata): Vocabulary {
+function readVocabulary(keys: Metadata): GgufVocabulary {
   const tokens = keys['tokenizer.ggml.tokens']
   const types = keys['tokenizer.ggml.token_type'] ?? tokens.map(() => TokenType.normal)
   if (tokens.length === 0) throw tokenizerInvalid('GGUF tokenizer metadata: the vocabulary is empty')
@@ -109,7 +101,7 @@ interface TokenizerSteps {
   readonly addBos: boolean
 }
 
-function tokenizerSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps {
+function tokenizerSteps(keys: Metadata, vocabulary: GgufVocabulary): TokenizerSteps {
   switch (keys['tokenizer.ggml.model']) {
     case 'gpt2':
       return byteLevelSteps(keys, vocabulary)
@@ -122,7 +114,7 @@ function tokenizerSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps 
   }
 }
 
-function byteLevelSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps {
+function byteLevelSteps(keys: Metadata, vocabulary: GgufVocabulary): TokenizerSteps {
   const kind = preTokenizerKind(keys['tokenizer.ggml.pre'])
   const merges = keys['tokenizer.ggml.merges']
   if (merges === undefined) throw tokenizerInvalid('GGUF tokenizer metadata: tokenizer.ggml.merges is missing')
@@ -137,7 +129,7 @@ function byteLevelSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps 
   }
 }
 
-function sentencePieceSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSteps {
+function sentencePieceSteps(keys: Metadata, vocabulary: GgufVocabulary): TokenizerSteps {
   const scores = keys['tokenizer.ggml.scores']
   if (scores?.length !== vocabulary.tokens.length) {
     throw tokenizerInvalid('GGUF tokenizer metadata: tokenizer.ggml.scores must have one number a token')
@@ -173,9 +165,6 @@ function sentencePieceSteps(keys: Metadata, vocabulary: Vocabulary): TokenizerSt
   }
 }
 
-/** Two tokens that become one. */
-type Merge = readonly [left: string, right: string]
-
 interface BpeOptions {
   readonly merges: readonly (string | Merge)[]
   readonly unknown: string | null
@@ -183,7 +172,7 @@ interface BpeOptions {
   readonly ignoreMerges: boolean
 }
 
-function bpeModel(vocabulary: Vocabulary, options: BpeOptions): object {
+function bpeModel(vocabulary: GgufVocabulary, options: BpeOptions): object {
   return {
     type: 'BPE',
     dropout: null,
@@ -198,34 +187,6 @@ function bpeModel(vocabulary: Vocabulary, options: BpeOptions): object {
   }
 }
 
-/**
- * The merges that a SentencePiece vocabulary implies: every way to make a token of two others, those of the
- * highest score first; among the ways to make one token, those of the better left part, then right part. As in the
- * converter of Hugging Face's transformers. Only ordinary tokens are made or used, so no text merges into a control token.
- */
-function mergesFromScores({ tokens, types, ids }: Vocabulary, scores: readonly number[]): Merge[] {
-  const scoreOf = (token: string): number | undefined => {
-    const id = ids.get(token)
-    return id !== undefined && types[id] === TokenType.normal ? scores[id] : undefined
-  }
-  const merges: { readonly pair: Merge; readonly score: number }[] = []
-  for (const [id, token] of tokens.entries()) {
-    const score = scores[id]
-    if (score === undefined || types[id] !== TokenType.normal) continue
-    const ways: { readonly pair: Merge; readonly left: number; readonly right: number }[] = []
-    for (let cut = 1; cut < token.length; cut++) {
-      const left = scoreOf(token.slice(0, cut))
-      const right = scoreOf(token.slice(cut))
-      if (left !== undefined && right !== undefined) {
-        ways.push({ pair: [token.slice(0, cut), token.slice(cut)], left, right })
-      }
-    }
-    ways.sort((a, b) => b.left - a.left || b.right - a.right)
-    for (const { pair } of ways) merges.push({ pair, score })
-  }
-  return merges.sort((a, b) => b.score - a.score).map(merge => merge.pair)
-}
-
 interface AddedTokenEntry {
   readonly id: number
   readonly content: string
@@ -236,7 +197,7 @@ interface AddedTokenEntry {
   readonly normalized: false
 }
 
-function addedTokens({ tokens, types }: Vocabulary): AddedTokenEntry[] {
+function addedTokens({ tokens, types }: GgufVocabulary): AddedTokenEntry[] {
   const entries: AddedTokenEntry[] = []
   for (const [id, content] of tokens.entries()) {
     const special = types[id] === TokenType.control || types[id] === TokenType.unknown

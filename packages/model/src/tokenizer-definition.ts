@@ -53,7 +53,20 @@ function isVocabulary(value: unknown): boolean {
 export function parseTokenizerDefinition(bytes: Uint8Array): TokenizerDefinition {
   const parsed = definitionSchema.safeParse(parseJson(bytes, 'tokenizer.json'))
   if (!parsed.success) throw tokenizerInvalid(`tokenizer.json: ${z.prettifyError(parsed.error)}`)
+  for (const step of [parsed.data.normalizer, parsed.data.pre_tokenizer]) if (step !== null) checkPatterns(step)
   return parsed.data
+}
+
+const patternSchema = z.union([z.looseObject({ Regex: z.string() }), z.looseObject({ String: z.string() })])
+
+/** The library only warns, on the console, of a step whose pattern it cannot read. */
+function checkPatterns(step: Step): void {
+  const inner = z.array(stepSchema).safeParse(step.normalizers ?? step.pretokenizers)
+  if (inner.success) for (const each of inner.data) checkPatterns(each)
+  const matches = step.type === 'Split' || step.type === 'Replace'
+  if (matches && !patternSchema.safeParse(step.pattern).success) {
+    throw tokenizerInvalid(`tokenizer.json: a ${step.type} step has no pattern`)
+  }
 }
 
 /** @throws MeshError `model_invalid` when the bytes are no JSON; the message names `file` */

@@ -1,7 +1,7 @@
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { MeshError } from '@resultity/interface'
+import { MeshError } from '@resultity/interface'
 import fc from 'fast-check'
 import t from 'tap'
 import {
@@ -237,6 +237,15 @@ t.test('a tokenizer that cannot be right is refused, saying why', async t => {
         ),
       /MergedWithNext/
     ],
+    [
+      'no pattern',
+      () =>
+        createTokenizer(
+          definitionWith({ normalizer: { type: 'Sequence', normalizers: [{ type: 'Replace' }] } }),
+          limits
+        ),
+      /Replace step has no pattern/
+    ],
     ['bad config', () => createTokenizer(definitionWith({}, { bos_token: 7 }), limits), /tokenizer_config.json/],
     ['bad template', () => createTokenizer(definitionWith({}, { chat_template: '{% if' }), limits), /chat template/],
     ['GGUF without tokens', () => tokenizerFilesFromGguf({ 'tokenizer.ggml.model': 'gpt2' }), /tokens/],
@@ -252,6 +261,35 @@ t.test('a tokenizer that cannot be right is refused, saying why', async t => {
   ]
   for (const [name, make, message] of cases) t.throws(make, { code: 'model_invalid', message }, name)
   await t.rejects(tokenizerFilesFromDirectory(tmpdir()), { code: 'model_invalid', message: /no tokenizer.json/ })
+})
+
+t.test('whatever stands in a tokenizer file, it is read or refused with a typed error', t => {
+  const parts = ['normalizer', 'pre_tokenizer', 'decoder', 'model', 'added_tokens', 'chat_template', 'bos_token']
+  const step = fc.record({
+    type: fc.constantFrom('Sequence', 'Split', 'Replace', 'ByteLevel', 'Metaspace', 'Strip', 'Prepend', 'BPE'),
+    pattern: fc.option(fc.record({ Regex: fc.string() })),
+    content: fc.option(fc.string())
+  })
+  const typed = (work: () => unknown): boolean => {
+    try {
+      work()
+      return true
+    } catch (error) {
+      return error instanceof MeshError
+    }
+  }
+  fc.assert(
+    fc.property(fc.constantFrom(...parts), fc.oneof(fc.jsonValue(), step), (part, value) =>
+      typed(() => createTokenizer(definitionWith({ [part]: value }, { [part]: value }), limits))
+    )
+  )
+  const keys = Object.keys(byteLevelMetadata())
+  fc.assert(
+    fc.property(fc.constantFrom(...keys), fc.oneof(fc.jsonValue(), fc.constant(undefined)), (key, value) =>
+      typed(() => tokenizerFilesFromGguf(byteLevelMetadata({ [key]: value })))
+    )
+  )
+  t.end()
 })
 
 t.test('a text that no context can hold is refused before work is spent on it', t => {
