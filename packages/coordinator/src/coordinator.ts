@@ -1,0 +1,214 @@
+import { randomUUID } from 'node:crypto'
+import { type AbortOptions, type Clock, MeshError, systemClock, withDeadline } from '@resultity/interface'
+import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
+import { FileBlobStore } from '@resultity/model'
+import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { GenerationDriver } from './generation/generation.ts'
+import { RouteLeases } from './generation/route-leases.ts'
+import { Metrics } from './http/metrics.ts'
+import { RequestDesk } from './http/request-desk.ts'
+import { createHttpServer } from './http/server.ts'
+import { loadModel, type ModelProgress } from './load-model.ts'
+import { Membership } from './membership/membership.ts'
+import { NodeRegistry } from './membership/node-registry.ts'
+import { NodeOrders, toStageReport } from './node-orders.ts'
+import { PlacementDirector } from './placement/placement-director.ts'
+import { PlacementLoop } from './placement/placement-loop.ts'
+import { ServedModels } from './served-models.ts'
+import { type CoordinatorLimits, DEFAULT_LIMITS, DEFAULT_PREFILL_CHUNK, GREETERS_MAX } from './settings.ts'
+import { COORDINATOR_VERSION } from './version.ts'
+
+export interface CoordinatorInit {
+  /** Identity, models and their weight files. Only one coordinator may use it. */
+  readonly dataDir: string
+  /** Port 0 takes a free one. */
+  readonly http: { readonly host: string; readonly port: number }
+  /** Multiaddrs to listen on for nodes. */
+  readonly listen: readonly string[]
+  /** Multiaddrs to tell nodes instead, behind NAT. */
+  readonly announce?: readonly string[]
+  /** Be found on the local network. */
+  readonly mdns: boolean
+  /** Model references; all are imported before the coordinator is up. */
+  readonly models: readonly string[]
+  /** Positions of one session; default: each model's own, at most 4096. */
+  readonly contextLength?: number
+  /** Sessions that one placement serves at once; default 4. */
+  readonly sessionsMax?: number
+  /** Positions of one prefill step; default 128. */
+  readonly prefillChunk?: number
+  /** Stages of each model's default placement. A number is taken as far as there are nodes; default `auto`. */
+  readonly stages?: 'auto' | number
+  readonly limits?: Partial<CoordinatorLimits>
+  readonly logger: Logger
+  readonly clock?: Clock
+  readonly onProgress?: (reference: string, progress: ModelProgress) => void
+}
+
+export interface RunningCoordinator extends AsyncDisposable {
+  readonly peerId: string
+  /** Where nodes join. */
+  multiaddrs(): string[]
+  /** Of the API, without a slash at the end. */
+  readonly httpUrl: string
+  /** Ends answers with an error, says goodbye to nodes, stops listening. Does nothing when called again. */
+  close(): Promise<void>
+}
+
+/** Streams of one node's connection: its membership, and one more while it rejoins. */
+const MEMBERSHIP_STREAMS_MAX = 2
+
+/** Connections beyond the nodes': those that are being made or given up. */
+const SPARE_CONNECTIONS = 32
+
+/**
+ * Starts a coordinator: nodes may join and HTTP answers from the beginning; resolves when all models are imported.
+ *
+ * @throws MeshError `address_in_use`, `settings_invalid`, and what importing a model throws; nothing is left running
+ */
+export async function startCoordinator(init: CoordinatorInit, options: AbortOptions = {}): Promise<RunningCoordinator> {
+  await using starting = new AsyncDisposableStack()
+  const limits = { ...DEFAULT_LIMITS, ...init.limits }
+  const clock = init.clock ?? systemClock
+  const host = starting.use(await openHost(init, limits))
+  const store = starting.use(await FileBlobStore.open(init.dataDir))
+  const mesh = buildMesh(host, clock, limits, init)
+  starting.use(mesh.leases)
+  starting.use(mesh.loop)
+  starting.use(mesh.membership)
+  const http = buildHttp(mesh, clock, limits, init.logger)
+  starting.defer(() => http.server.close())
+  const httpUrl = await listen(http.server, init.http)
+  await serveBlobs(host, store)
+  await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId) => mesh.membership.accept(stream, peerId), {
+    inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
+  })
+  await addModels(init, store, mesh, clock, options)
+  starting.defer(() => stopAnswering(http.desk, limits.stopMs, init.logger))
+  const running = starting.move()
+  const close = (): Promise<void> => running.disposeAsync()
+  return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), httpUrl, close, [Symbol.asyncDispose]: close }
+}
+
+async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promise<MeshHost> {
+  return createMeshHost({
+    privateKey: await loadIdentity(init.dataDir),
+    listen: init.listen,
+    ...(init.announce === undefined ? {} : { announce: init.announce }),
+    mdns: init.mdns,
+    agent: `resultity-coordinator/${COORDINATOR_VERSION}`,
+    limits: { connectionsMax: limits.nodesMax + SPARE_CONNECTIONS },
+    logger: init.logger
+  })
+}
+
+/** Everything between the mesh and HTTP. */
+function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init: CoordinatorInit) {
+  const silenceMaxMs = limits.heartbeatIntervalMs * limits.heartbeatMissesMax
+  const registry = new NodeRegistry(clock, { nodesMax: limits.nodesMax, silenceMaxMs })
+  const orders = new NodeOrders({
+    registry,
+    ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
+    send: (peerId, message) => membership.send(peerId, message)
+  })
+  const director = new PlacementDirector(
+    { registry, orders, clock, newId: randomUUID },
+    { ...limits, stages: init.stages ?? 'auto' }
+  )
+  const loop = new PlacementLoop({ registry, director, clock }, limits.joinSettleMs)
+  const membership: Membership = new Membership(
+    {
+      registry,
+      clock,
+      openAdvert,
+      onAssignment: (peerId, update) => loop.report(peerId, update.placementId, toStageReport(update))
+    },
+    { ...limits, greetersMax: GREETERS_MAX }
+  )
+  const leases = new RouteLeases(director, limits)
+  const driver = new GenerationDriver(
+    {
+      leases,
+      opener: host,
+      addressOf: peerId => {
+        const node = registry.get(peerId)
+        return node === undefined ? undefined : { peerId, multiaddrs: node.advert.multiaddrs }
+      },
+      onNodeLeft: listener =>
+        registry.onChange(change => {
+          if (change.type === 'left') listener(change.node.peerId)
+        })
+    },
+    { ...limits, prefillChunk: init.prefillChunk ?? DEFAULT_PREFILL_CHUNK }
+  )
+  logNodes(registry, init.logger)
+  return { registry, director, loop, membership, leases, driver, models: new ServedModels() }
+}
+
+type MeshParts = ReturnType<typeof buildMesh>
+
+function logNodes(registry: NodeRegistry, logger: Logger): void {
+  registry.onChange(change => {
+    const { peerId } = change.node
+    if (change.type === 'joined') logger.info({ peerId }, 'a node joined')
+    if (change.type === 'left') logger.warn({ peerId, reason: change.reason }, 'a node left')
+  })
+}
+
+function buildHttp(mesh: MeshParts, clock: Clock, limits: CoordinatorLimits, logger: Logger) {
+  const desk = new RequestDesk(limits.requestsMax)
+  const metrics = new Metrics(mesh)
+  const components = { ...mesh, metrics, desk, clock, limits, logger }
+  return { desk, server: createHttpServer(components, { version: COORDINATOR_VERSION }) }
+}
+
+async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {
+  try {
+    return await server.listen({ host, port })
+  } catch (error) {
+    const busy = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+    const what = `cannot listen for HTTP on ${host} port ${port}`
+    throw new MeshError(busy ? 'address_in_use' : 'settings_invalid', busy ? `${what}: it is taken` : what, {
+      hint: busy ? 'Stop the other program, or choose another port (0 takes a free one).' : 'Check host and port.',
+      cause: error
+    })
+  }
+}
+
+async function addModels(
+  init: CoordinatorInit,
+  store: FileBlobStore,
+  { models, director, loop }: MeshParts,
+  clock: Clock,
+  options: AbortOptions
+): Promise<void> {
+  for (const reference of init.models) {
+    const model = await loadModel(
+      reference,
+      {
+        dataDir: init.dataDir,
+        store,
+        nowMs: clock.now(),
+        ...(init.contextLength === undefined ? {} : { contextLength: init.contextLength }),
+        ...(init.sessionsMax === undefined ? {} : { sessionsMax: init.sessionsMax }),
+        onProgress: progress => init.onProgress?.(reference, progress)
+      },
+      options
+    )
+    if (models.add(model)) director.addModel(model.placeable)
+    init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
+  }
+  loop.reconcile()
+}
+
+/** Streams get their error event before the sockets go. */
+async function stopAnswering(desk: RequestDesk, stopMs: number, logger: Logger): Promise<void> {
+  const stopping = new MeshError('unavailable', 'the coordinator is stopping', { hint: 'Try again in a moment.' })
+  try {
+    await withDeadline('ending all answers', stopMs, () => desk.stop(stopping))
+  } catch (error) {
+    logger.warn({ err: error }, 'some answers were cut off')
+  }
+}

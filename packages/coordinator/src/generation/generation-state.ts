@@ -1,0 +1,110 @@
+import { MeshError } from '@resultity/interface'
+import { type Sampled, type StageFrame, sameSession } from '@resultity/wire'
+
+/**
+ * - `opening`  sessions are being opened; nothing but SessionOpened may come
+ * - `prompted` the prompt is on its way; the first token may come
+ * - `decoding` tokens have come
+ * - `ended`    the last token came; nothing more may
+ */
+export type GenerationPhase = 'opening' | 'prompted' | 'decoding' | 'ended'
+
+export interface GenerationStateInit {
+  /** 16 bytes. */
+  readonly session: Uint8Array
+  /** Of the first route. */
+  readonly epoch: number
+  readonly stageCount: number
+  readonly promptCount: number
+  readonly tokensMax: number
+  readonly endTokens: ReadonlySet<number>
+}
+
+/** What a frame means for the driver; undefined: nothing. */
+export type GenerationStep = { readonly type: 'opened' } | { readonly type: 'token'; readonly sampled: Sampled }
+
+/**
+ * Decides what each stage may say, and when. Pure: frames in, steps or errors out.
+ *
+ * The session, its epoch and the tokens committed so far are all here, so that a later re-route needs nothing else:
+ * raise the epoch, replay prompt and tokens, go on.
+ */
+export class GenerationState {
+  readonly #init: GenerationStateInit
+  readonly #epoch: number
+  readonly #opened = new Set<number>()
+  readonly #tokens: number[] = []
+  #phase: GenerationPhase = 'opening'
+
+  constructor(init: GenerationStateInit) {
+    this.#init = init
+    this.#epoch = init.epoch
+  }
+
+  get phase(): GenerationPhase {
+    return this.#phase
+  }
+
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Tokens sampled so far, in order. */
+  get tokens(): readonly number[] {
+    return this.#tokens
+  }
+
+  /**
+   * Takes in a frame from the stage with this index in the route.
+   * @throws MeshError `protocol_violation` when the stage may not say this now; a Fault's own error
+   */
+  admit(stageIndex: number, frame: StageFrame): GenerationStep | undefined {
+    // a fault may concern the stream alone, and then names no session
+    if (frame.type === 'fault') throw frame.error
+    if (!sameSession(frame.session, this.#init.session)) throw violation('a frame of another session came')
+    if (frame.type === 'opened') return this.#admitOpened(stageIndex, frame.epoch)
+    if (frame.type === 'sampled') return this.#admitSampled(stageIndex, frame)
+    throw violation(`a stage may not send "${frame.type}" to the coordinator`)
+  }
+
+  #admitOpened(stageIndex: number, epoch: number): GenerationStep | undefined {
+    if (this.#isStale(epoch)) return undefined
+    if (this.#phase !== 'opening' || this.#opened.has(stageIndex)) throw violation('a session was opened twice')
+    this.#opened.add(stageIndex)
+    if (this.#opened.size < this.#init.stageCount) return undefined
+    this.#phase = 'prompted'
+    return { type: 'opened' }
+  }
+
+  #admitSampled(stageIndex: number, sampled: Sampled): GenerationStep | undefined {
+    if (this.#isStale(sampled.epoch)) return undefined
+    const { promptCount, tokensMax, stageCount, endTokens } = this.#init
+    if (stageIndex !== stageCount - 1) throw violation('a stage that is not the last sampled a token')
+    if (this.#phase === 'opening') throw violation('a token came before the prompt was sent')
+    if (this.#phase === 'ended') throw violation('a token came after the last one')
+    const position = promptCount + this.#tokens.length
+    if (sampled.position !== position) throw violation(`position ${sampled.position} came, ${position} is next`)
+    this.#tokens.push(sampled.token)
+    const count = this.#tokens.length
+    if (sampled.finish === 'end_token' && !endTokens.has(sampled.token)) {
+      throw violation(`token ${sampled.token} ended the answer and is no end token`)
+    }
+    if ((sampled.finish === 'tokens_max') !== (count === tokensMax) && sampled.finish !== 'end_token') {
+      throw violation(`token ${count} of ${tokensMax} came with "${sampled.finish}"`)
+    }
+    this.#phase = sampled.finish === 'continues' ? 'decoding' : 'ended'
+    return { type: 'token', sampled }
+  }
+
+  /** A frame of an earlier route is dropped; one of a route that does not exist yet is made up. */
+  #isStale(epoch: number): boolean {
+    if (epoch > this.#epoch) throw violation(`a frame of epoch ${epoch} came, the route's is ${this.#epoch}`)
+    return epoch < this.#epoch
+  }
+}
+
+function violation(message: string): MeshError {
+  return new MeshError('protocol_violation', message, {
+    hint: 'The node is faulty or runs another release; compare the versions on both sides.'
+  })
+}

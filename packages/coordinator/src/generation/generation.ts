@@ -1,0 +1,176 @@
+import { type AbortOptions, type FinishReason, MeshError, type Route, type Sampling } from '@resultity/interface'
+import type { ModelTokenizer } from '@resultity/model'
+import type { Sampled, TokenLogprob } from '@resultity/wire'
+import type { PlaceableModel } from '../placement/placeable-model.ts'
+import type { RouteLease, RouteLeases } from './route-leases.ts'
+import { RouteSession, type RouteSessionComponents, type RouteSessionLimits } from './route-session.ts'
+import { StopMatcher } from './stop-matcher.ts'
+
+/** What a caller wants generated. */
+export interface GenerationRequest {
+  readonly model: PlaceableModel
+  readonly tokenizer: ModelTokenizer
+  /** Token ids; with `tokensMax` at most the model's context length. */
+  readonly prompt: readonly number[]
+  /** From 1 up. */
+  readonly tokensMax: number
+  readonly sampling: Sampling
+  /** Texts that end the answer; none of them is part of it. */
+  readonly stop: readonly string[]
+  /** Go on to `tokensMax` whatever is sampled. */
+  readonly ignoreEndTokens: boolean
+  /** How many alternatives to report with each token; undefined: not even its own probability. */
+  readonly topLogprobs?: number
+  /** Run on a route of exactly so many stages. */
+  readonly stages?: number
+}
+
+export interface Usage {
+  readonly promptTokens: number
+  /** Sampled tokens, an end token included. */
+  readonly completionTokens: number
+}
+
+export type GenerationEvent =
+  | {
+      readonly type: 'token'
+      /** Empty while characters or a possible stop string are incomplete. */
+      readonly text: string
+      readonly tokenId: number
+      /** Set when asked for. */
+      readonly logprob?: number
+      readonly top?: readonly TokenLogprob[]
+    }
+  | {
+      readonly type: 'end'
+      /** What was held back until now. */
+      readonly text: string
+      readonly finishReason: FinishReason
+      readonly usage: Usage
+    }
+
+/** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
+export interface Generation extends AsyncDisposable {
+  readonly route: Route
+  /** Iterate once. Ends with exactly one `end` event, or throws MeshError (`node_lost`, …). */
+  readonly events: AsyncGenerator<GenerationEvent, void>
+}
+
+export interface GenerationDriverComponents extends RouteSessionComponents {
+  readonly leases: RouteLeases
+}
+
+export interface GenerationDriverInit extends RouteSessionLimits {
+  readonly prefillChunk: number
+}
+
+/** Turns token ids into answers: leases a route, opens the session on it, reads and decodes what is sampled. */
+export class GenerationDriver {
+  readonly #components: GenerationDriverComponents
+  readonly #init: GenerationDriverInit
+  #active = 0
+
+  constructor(components: GenerationDriverComponents, init: GenerationDriverInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  /** Generations that hold a slot. */
+  get active(): number {
+    return this.#active
+  }
+
+  /**
+   * Resolves once every stage of the route has taken a slot and the prompt is on its way.
+   *
+   * @param options the signal also cancels the generation later
+   * @throws MeshError as {@link RouteLeases.lease} and {@link RouteSession.open} do
+   */
+  async start(request: GenerationRequest, options: AbortOptions = {}): Promise<Generation> {
+    const lease = await this.#components.leases.lease(request.model, request.stages, options)
+    this.#active++
+    try {
+      const session = await RouteSession.open(this.#components, this.#init, this.#sessionInit(request, lease), options)
+      return this.#generation(request, lease, session, options)
+    } catch (error) {
+      this.#release(lease)
+      throw error
+    }
+  }
+
+  #sessionInit(request: GenerationRequest, lease: RouteLease) {
+    return {
+      route: lease.route,
+      prompt: request.prompt,
+      tokensMax: request.tokensMax,
+      prefillChunk: this.#init.prefillChunk,
+      endTokens: request.ignoreEndTokens ? new Set<number>() : request.tokenizer.endTokenIds,
+      sampling: request.sampling,
+      logprobs: request.topLogprobs !== undefined,
+      topLogprobs: request.topLogprobs ?? 0
+    }
+  }
+
+  #generation(
+    request: GenerationRequest,
+    lease: RouteLease,
+    session: RouteSession,
+    { signal }: AbortOptions
+  ): Generation {
+    const onAbort = (): void => session.fail(MeshError.from(signal?.reason, 'canceled'))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+    let ended: Promise<void> | undefined
+    const end = (): Promise<void> => {
+      signal?.removeEventListener('abort', onAbort)
+      ended ??= session.close('the answer ended').finally(() => this.#release(lease))
+      return ended
+    }
+    return { route: lease.route, events: answer(request, session, end), [Symbol.asyncDispose]: end }
+  }
+
+  #release(lease: RouteLease): void {
+    this.#active--
+    lease[Symbol.dispose]()
+  }
+}
+
+async function* answer(
+  request: GenerationRequest,
+  session: RouteSession,
+  end: () => Promise<void>
+): AsyncGenerator<GenerationEvent, void> {
+  const decoder = request.tokenizer.decoder()
+  const stops = new StopMatcher(request.stop)
+  const usage = (completionTokens: number): Usage => ({ promptTokens: request.prompt.length, completionTokens })
+  let count = 0
+  try {
+    for (;;) {
+      const sampled = await session.next()
+      if (sampled === undefined) throw new MeshError('internal', 'the answer ended without a last token')
+      count++
+      const endToken = sampled.finish === 'end_token'
+      const { text, stopped } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))
+      if (stopped) {
+        yield tokenEvent(request, sampled, text)
+        yield { type: 'end', text: '', finishReason: 'stop', usage: usage(count) }
+        return
+      }
+      if (!endToken) yield tokenEvent(request, sampled, text)
+      if (sampled.finish === 'continues') continue
+      const rest = stops.push(endToken ? '' : decoder.flush())
+      const held = rest.stopped ? '' : stops.flush()
+      const finishReason = endToken || rest.stopped ? 'stop' : 'length'
+      yield { type: 'end', text: (endToken ? text : '') + rest.text + held, finishReason, usage: usage(count) }
+      return
+    }
+  } finally {
+    // not awaited: the client need not wait until the stages have confirmed
+    void end()
+  }
+}
+
+function tokenEvent(request: GenerationRequest, sampled: Sampled, text: string): GenerationEvent {
+  const event = { type: 'token' as const, text, tokenId: sampled.token }
+  return request.topLogprobs === undefined ? event : { ...event, logprob: sampled.logprob, top: sampled.top }
+}

@@ -1,0 +1,133 @@
+import { type AbortOptions, MeshError, type Route } from '@resultity/interface'
+import type { PlaceableModel } from '../placement/placeable-model.ts'
+import type { Placement } from '../placement/placement.ts'
+import type { PlacementDirector } from '../placement/placement-director.ts'
+
+/** One slot on every stage of one placement. Dispose when the stages have confirmed that the session ended. */
+export interface RouteLease extends Disposable {
+  readonly route: Route
+  readonly placement: Placement
+}
+
+export interface RouteLeasesInit {
+  readonly waitersMax: number
+  readonly placementWaitMs: number
+  readonly slotWaitMs: number
+}
+
+interface Waiter {
+  readonly model: PlaceableModel
+  readonly stages: number | undefined
+  settle(outcome: RouteLease | MeshError): void
+}
+
+/**
+ * Gives each generation a slot on a ready placement, and lets those that find none wait in line.
+ *
+ * Waiting is bounded in number and in time; first come, first served among requests for the same model and number of
+ * stages. Whatever may change the outcome (a slot freed, a placement ready or broken) re-examines the line.
+ */
+export class RouteLeases implements Disposable {
+  readonly #director: PlacementDirector
+  readonly #init: RouteLeasesInit
+  readonly #waiters = new Set<Waiter>()
+  readonly #stopListening: () => void
+  #serving = false
+
+  constructor(director: PlacementDirector, init: RouteLeasesInit) {
+    this.#director = director
+    this.#init = init
+    this.#stopListening = director.onChange(() => this.#serve())
+  }
+
+  /** Requests in line. */
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  /**
+   * Resolves once a slot on every stage is this caller's.
+   *
+   * @param stages the number of stages asked for; undefined takes any placement
+   * @throws MeshError `resource_exhausted` when the line is full or no slot came free in time, `unavailable` when the
+   * placement did not get ready in time, `layers_missing` when there can be none; the signal's reason
+   */
+  async lease(model: PlaceableModel, stages: number | undefined, options: AbortOptions = {}): Promise<RouteLease> {
+    options.signal?.throwIfAborted()
+    const ahead = [...this.#waiters].some(waiter => waiter.model === model && waiter.stages === stages)
+    const choice = this.#director.choose(model, stages)
+    if (choice.type === 'error') throw choice.error
+    if (choice.type === 'ready' && !ahead) return this.#take(choice.placement)
+    if (this.#waiters.size >= this.#init.waitersMax) {
+      throw new MeshError('resource_exhausted', `${this.#waiters.size} requests wait already`, {
+        hint: 'Try again in a few seconds.'
+      })
+    }
+    return this.#wait(model, stages, choice.type === 'loading', options)
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopListening()
+    for (const waiter of this.#waiters) waiter.settle(new MeshError('unavailable', 'the coordinator is stopping'))
+  }
+
+  #wait(
+    model: PlaceableModel,
+    stages: number | undefined,
+    loading: boolean,
+    options: AbortOptions
+  ): Promise<RouteLease> {
+    const { promise, resolve, reject } = Promise.withResolvers<RouteLease>()
+    const timeUp = loading
+      ? new MeshError('unavailable', `${model.name} was not placed on nodes within ${this.#init.placementWaitMs} ms`, {
+          hint: 'Nodes are still fetching or building their layers; GET /v1/mesh/placements shows how far they are.'
+        })
+      : new MeshError('resource_exhausted', `no slot for ${model.name} came free within ${this.#init.slotWaitMs} ms`, {
+          hint: 'All slots are busy; try again later, or add nodes.'
+        })
+    const timer = setTimeout(() => waiter.settle(timeUp), loading ? this.#init.placementWaitMs : this.#init.slotWaitMs)
+    const onAbort = (): void => waiter.settle(MeshError.from(options.signal?.reason, 'canceled'))
+    const waiter: Waiter = {
+      model,
+      stages,
+      settle: outcome => {
+        clearTimeout(timer)
+        options.signal?.removeEventListener('abort', onAbort)
+        this.#waiters.delete(waiter)
+        if (outcome instanceof MeshError) reject(outcome)
+        else resolve(outcome)
+      }
+    }
+    options.signal?.addEventListener('abort', onAbort, { once: true })
+    this.#waiters.add(waiter)
+    return promise
+  }
+
+  /** Goes through the line once, in order. Choosing may itself make placements, so it must not run inside itself. */
+  #serve(): void {
+    if (this.#serving) return
+    this.#serving = true
+    try {
+      for (const waiter of [...this.#waiters]) {
+        const choice = this.#director.choose(waiter.model, waiter.stages)
+        if (choice.type === 'ready') waiter.settle(this.#take(choice.placement))
+        else if (choice.type === 'error') waiter.settle(choice.error)
+      }
+    } finally {
+      this.#serving = false
+    }
+  }
+
+  #take(placement: Placement): RouteLease {
+    this.#director.takeSlot(placement)
+    let held = true
+    return {
+      placement,
+      route: placement.route,
+      [Symbol.dispose]: () => {
+        if (held) this.#director.freeSlot(placement)
+        held = false
+      }
+    }
+  }
+}

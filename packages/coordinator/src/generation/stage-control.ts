@@ -1,0 +1,121 @@
+import { type AbortOptions, formatRange, MeshError, type StagePlacement } from '@resultity/interface'
+import {
+  type ByteStream,
+  FrameStream,
+  STAGE_FRAME_BYTES_MAX,
+  STAGE_PROTOCOL,
+  type StageFrame,
+  stageCodec
+} from '@resultity/wire'
+
+/** Where a node can be reached. */
+export interface NodeAddress {
+  readonly peerId: string
+  readonly multiaddrs: readonly string[]
+}
+
+/** Opens streams to peers; the mesh host does. */
+export interface StreamOpener {
+  /** @throws MeshError `peer_unreachable`, `peer_refused`, `deadline_exceeded` */
+  open(
+    peer: { readonly peerId: string; readonly multiaddrs?: readonly string[] },
+    protocol: string,
+    options?: AbortOptions
+  ): Promise<ByteStream>
+}
+
+export interface StageControlHandlers {
+  onFrame(frame: StageFrame): void
+  /** Called once: undefined when the stage ended its side cleanly. */
+  onEnd(error: MeshError | undefined): void
+}
+
+/** The coordinator's control stream to one stage of a route. While it is open, the session's slot there is taken. */
+export class StageControl {
+  readonly stage: StagePlacement
+  readonly #frames: FrameStream<StageFrame, StageFrame>
+  readonly #ended = Promise.withResolvers<void>()
+
+  private constructor(stage: StagePlacement, stream: ByteStream, handlers: StageControlHandlers) {
+    this.stage = stage
+    this.#frames = new FrameStream(
+      stream,
+      stageCodec,
+      {
+        onFrame: frame => handlers.onFrame(frame),
+        onEnd: error => {
+          this.#ended.resolve()
+          handlers.onEnd(error)
+        }
+      },
+      { frameBytesMax: STAGE_FRAME_BYTES_MAX }
+    )
+  }
+
+  /** @throws MeshError `node_lost` naming the node and its layers when it cannot be reached */
+  static async open(
+    opener: StreamOpener,
+    stage: StagePlacement,
+    address: NodeAddress,
+    handlers: StageControlHandlers,
+    options: AbortOptions
+  ): Promise<StageControl> {
+    try {
+      return new StageControl(stage, await opener.open(address, STAGE_PROTOCOL, options), handlers)
+    } catch (error) {
+      options.signal?.throwIfAborted()
+      throw stageLost(stage, 'could not be reached', error)
+    }
+  }
+
+  send(frame: StageFrame): Promise<void> {
+    return this.#frames.send(frame)
+  }
+
+  /**
+   * Tells the stage that the session is over, and waits until it has ended the stream too: the slot is free then.
+   * A stage that does not answer within `closeMs` is cut off, which frees the slot as well.
+   */
+  async end(session: Uint8Array, reason: string, closeMs: number): Promise<void> {
+    const cut = setTimeout(() => this.abort(new MeshError('deadline_exceeded', 'the stage did not end')), closeMs)
+    try {
+      await this.#frames.send({ type: 'close', session, reason })
+      await this.#frames.close()
+      await this.#ended.promise
+    } catch (error) {
+      // the stream broke before: the stage has freed the slot because of that
+      this.abort(MeshError.from(error))
+    } finally {
+      clearTimeout(cut)
+    }
+  }
+
+  abort(error: MeshError): void {
+    this.#frames.abort(error)
+    this.#ended.resolve()
+  }
+}
+
+/** `node_lost`, naming the node and the layers it served. */
+export function stageLost(stage: StagePlacement, what: string, cause?: unknown): MeshError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : ''
+  return new MeshError('node_lost', `node ${stage.peerId} with layers ${formatRange(stage.range)} ${what}${reason}`, {
+    hint: 'Send the request again: it will run on other nodes if they have room for these layers.',
+    details: { peerId: stage.peerId, range: stage.range },
+    cause
+  })
+}
+
+/** An error that a stage reported, naming the stage; a neighbour it lost is a lost node to the client too. */
+export function stageFault(stage: StagePlacement, error: MeshError): MeshError {
+  const neighbourLost = error.code === 'peer_unreachable' || error.code === 'unavailable'
+  return new MeshError(
+    neighbourLost ? 'node_lost' : error.code,
+    `node ${stage.peerId} with layers ${formatRange(stage.range)}: ${error.message}`,
+    {
+      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      details: { peerId: stage.peerId, range: stage.range },
+      cause: error
+    }
+  )
+}

@@ -1,0 +1,64 @@
+/** What `push` lets through, and whether a stop string ended the text. */
+export interface StopResult {
+  readonly text: string
+  readonly stopped: boolean
+}
+
+/**
+ * Ends a text at the first stop string, however the text is cut into pieces: the one that is complete first, and of
+ * several that end together the longest.
+ *
+ * Text that may be the beginning of a stop string is held back until the next piece decides, so that not a character
+ * of a stop string ever reaches the client. At most the longest stop string's length is held.
+ */
+export class StopMatcher {
+  readonly #stops: readonly string[]
+  #held = ''
+
+  /** @param stops none of them empty */
+  constructor(stops: readonly string[]) {
+    this.#stops = stops
+  }
+
+  push(piece: string): StopResult {
+    if (this.#stops.length === 0) return { text: piece, stopped: false }
+    const text = this.#held + piece
+    const at = this.#firstStop(text)
+    if (at !== undefined) {
+      this.#held = ''
+      return { text: text.slice(0, at), stopped: true }
+    }
+    const keep = this.#undecided(text)
+    this.#held = text.slice(text.length - keep)
+    return { text: text.slice(0, text.length - keep), stopped: false }
+  }
+
+  /** The text is over: what was held back is no stop string. */
+  flush(): string {
+    const text = this.#held
+    this.#held = ''
+    return text
+  }
+
+  #firstStop(text: string): number | undefined {
+    let first: { at: number; end: number } | undefined
+    for (const stop of this.#stops) {
+      const at = text.indexOf(stop)
+      const end = at + stop.length
+      if (at < 0) continue
+      if (first === undefined || end < first.end || (end === first.end && at < first.at)) first = { at, end }
+    }
+    return first?.at
+  }
+
+  /** Length of the longest end of `text` that some stop string begins with. */
+  #undecided(text: string): number {
+    let longest = 0
+    for (const stop of this.#stops) {
+      for (let length = Math.min(stop.length - 1, text.length); length > longest; length--) {
+        if (text.endsWith(stop.slice(0, length))) longest = length
+      }
+    }
+    return longest
+  }
+}

@@ -1,0 +1,129 @@
+import { z } from 'zod'
+
+/** Longest conversation taken, in messages. */
+const MESSAGES_MAX = 8192
+const STOP_CHARACTERS_MAX = 512
+const PARTS_MAX = 1024
+
+const contentPart = z.looseObject({ type: z.string(), text: z.string().optional() })
+
+const content = z.union([z.string(), z.array(contentPart).max(PARTS_MAX), z.null()], {
+  error: 'content is a string, a list of text parts, or null'
+})
+
+const message = z.looseObject({
+  role: z.enum(['developer', 'system', 'user', 'assistant', 'tool', 'function']),
+  content: content.optional()
+})
+
+const stopString = z.string().min(1).max(STOP_CHARACTERS_MAX)
+
+/** Tokens of the answer. OpenAI's newer and older name for the same. */
+const tokenLimit = z.int().min(1).nullish()
+
+/**
+ * Body of `POST /v1/chat/completions`. Unknown fields are let through and ignored, as other servers do, since clients
+ * send more than any one server knows.
+ */
+export const chatRequestSchema = z
+  .looseObject({
+    model: z.string().max(512).optional(),
+    messages: z.array(message).min(1).max(MESSAGES_MAX),
+    max_tokens: tokenLimit,
+    max_completion_tokens: tokenLimit,
+    temperature: z.number().min(0).max(2).nullish(),
+    top_p: z.number().gt(0).max(1).nullish(),
+    seed: z.int().nullish(),
+    stop: z
+      .union([stopString, z.array(stopString).max(4), z.null()], {
+        error: `stop is a text of 1 to ${STOP_CHARACTERS_MAX} characters, or a list of at most 4 of them`
+      })
+      .optional(),
+    stream: z.boolean().nullish(),
+    stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+    n: z.int().min(1).nullish(),
+    logprobs: z.boolean().nullish(),
+    top_logprobs: z.int().min(0).max(20).nullish(),
+    response_format: z.looseObject({ type: z.string() }).nullish(),
+    tools: z.array(z.unknown()).nullish(),
+    tool_choice: z.unknown().optional(),
+    /** As in vLLM: go on to the token limit whatever is sampled. */
+    ignore_eos: z.boolean().nullish(),
+    /** Ours: how the mesh is to serve this request. */
+    mesh: z.looseObject({ stages: z.int().min(1).max(1024).nullish() }).nullish()
+  })
+  .meta({ id: 'ChatCompletionRequest' })
+export type ChatRequest = z.infer<typeof chatRequestSchema>
+
+const topLogprob = z.object({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()).nullable() })
+const tokenLogprob = topLogprob.extend({ top_logprobs: z.array(topLogprob) })
+const logprobs = z.object({ content: z.array(tokenLogprob).nullable(), refusal: z.null() }).nullable()
+export type ChatLogprobs = z.infer<typeof logprobs>
+
+const usage = z.object({
+  prompt_tokens: z.int(),
+  completion_tokens: z.int(),
+  total_tokens: z.int(),
+  prompt_tokens_details: z.object({ cached_tokens: z.int(), audio_tokens: z.int() }),
+  completion_tokens_details: z.object({
+    reasoning_tokens: z.int(),
+    audio_tokens: z.int(),
+    accepted_prediction_tokens: z.int(),
+    rejected_prediction_tokens: z.int()
+  })
+})
+export type ChatUsage = z.infer<typeof usage>
+
+const finishReason = z.enum(['stop', 'length'])
+
+/** Ours: who answered, and how fast. */
+const meshReport = z.object({
+  placementId: z.string(),
+  route: z.array(z.object({ peerId: z.string(), range: z.object({ first: z.int(), end: z.int() }) })),
+  ttftMs: z.number(),
+  tokensPerSecond: z.number().nullable()
+})
+export type MeshReport = z.infer<typeof meshReport>
+
+const common = {
+  id: z.string(),
+  created: z.int(),
+  model: z.string(),
+  system_fingerprint: z.string()
+}
+
+export const chatCompletionSchema = z
+  .object({
+    ...common,
+    object: z.literal('chat.completion'),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
+        finish_reason: finishReason,
+        logprobs
+      })
+    ),
+    usage,
+    mesh: meshReport
+  })
+  .meta({ id: 'ChatCompletion' })
+export type ChatCompletion = z.infer<typeof chatCompletionSchema>
+
+export const chatChunkSchema = z
+  .object({
+    ...common,
+    object: z.literal('chat.completion.chunk'),
+    choices: z.array(
+      z.object({
+        index: z.int(),
+        delta: z.object({ role: z.literal('assistant').optional(), content: z.string().optional() }),
+        finish_reason: finishReason.nullable(),
+        logprobs
+      })
+    ),
+    usage: usage.nullable().optional(),
+    mesh: meshReport.optional()
+  })
+  .meta({ id: 'ChatCompletionChunk' })
+export type ChatChunk = z.infer<typeof chatChunkSchema>

@@ -1,0 +1,114 @@
+import { type ErrorCode, MeshError } from '@resultity/interface'
+
+/** The body of every error answer: all four keys, as the OpenAI schema requires. */
+export interface ErrorBody {
+  readonly error: {
+    readonly message: string
+    readonly type: string
+    readonly param: string | null
+    readonly code: string | null
+  }
+}
+
+export interface ErrorReply {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: ErrorBody
+}
+
+type ErrorType = 'invalid_request_error' | 'rate_limit_error' | 'server_error'
+
+/**
+ * HTTP status and OpenAI error type of each code. Clients retry 408, 409, 429 and 5xx by themselves, so those are
+ * for what may succeed when it is sent again.
+ */
+const replies: Readonly<Record<ErrorCode, readonly [status: number, type: ErrorType]>> = {
+  address_in_use: [500, 'server_error'],
+  blob_not_found: [503, 'server_error'],
+  // nobody reads it; the number that proxies log for a client that hung up
+  canceled: [499, 'invalid_request_error'],
+  context_length_exceeded: [400, 'invalid_request_error'],
+  data_directory_locked: [500, 'server_error'],
+  deadline_exceeded: [504, 'server_error'],
+  engine_failed: [500, 'server_error'],
+  frame_too_large: [500, 'server_error'],
+  hash_mismatch: [500, 'server_error'],
+  insufficient_memory: [503, 'server_error'],
+  internal: [500, 'server_error'],
+  invalid_request: [400, 'invalid_request_error'],
+  layers_missing: [503, 'server_error'],
+  model_invalid: [500, 'server_error'],
+  model_not_found: [404, 'invalid_request_error'],
+  model_unavailable: [503, 'server_error'],
+  node_lost: [503, 'server_error'],
+  not_found: [404, 'invalid_request_error'],
+  peer_refused: [503, 'server_error'],
+  peer_unreachable: [503, 'server_error'],
+  protocol_version: [502, 'server_error'],
+  protocol_violation: [502, 'server_error'],
+  resource_exhausted: [503, 'server_error'],
+  session_forbidden: [502, 'server_error'],
+  session_unknown: [502, 'server_error'],
+  settings_invalid: [500, 'server_error'],
+  unavailable: [503, 'server_error']
+}
+
+/** Seconds after which a client may try again, where that differs from the usual one: placing takes a while. */
+const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { layers_missing: 5, unavailable: 2 }
+
+/** What the API's clients get for `error`; causes and stacks stay in the log. */
+export function errorReply(error: MeshError): ErrorReply {
+  const { status, code } = overridesOf(error)
+  const [usualStatus, type] = replies[error.code]
+  const finalStatus = status ?? usualStatus
+  return {
+    status: finalStatus,
+    headers: retryHeaders(finalStatus, error.code),
+    body: {
+      error: {
+        message: sentence(error),
+        type: finalStatus === 429 ? 'rate_limit_error' : type,
+        param: paramOf(error),
+        code: code ?? error.code
+      }
+    }
+  }
+}
+
+/** The body of an error that comes when the answer has begun: only the event is left to say it. */
+export function errorEvent(error: MeshError): ErrorBody {
+  return errorReply(error).body
+}
+
+/** An error whose HTTP status or code is not the usual one of its mesh code. */
+export function httpError(error: MeshError, status: number, code?: string): MeshError {
+  return new MeshError(error.code, error.message, {
+    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    details: { ...error.details, httpStatus: status, ...(code === undefined ? {} : { httpCode: code }) },
+    cause: error.cause
+  })
+}
+
+function overridesOf({ details }: MeshError): { status: number | undefined; code: string | undefined } {
+  const { httpStatus, httpCode } = details
+  return {
+    status: typeof httpStatus === 'number' ? httpStatus : undefined,
+    code: typeof httpCode === 'string' ? httpCode : undefined
+  }
+}
+
+function paramOf({ details }: MeshError): string | null {
+  return typeof details.param === 'string' ? details.param : null
+}
+
+/** What happened, then what to do: "x is wrong. Do y." */
+function sentence({ message, hint }: MeshError): string {
+  if (hint === undefined) return message
+  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${hint}`
+}
+
+function retryHeaders(status: number, code: ErrorCode): Record<string, string> {
+  if (status !== 429 && status !== 503) return {}
+  const seconds = retryAfterSeconds[code] ?? 1
+  return { 'retry-after': String(seconds), 'retry-after-ms': String(seconds * 1000) }
+}

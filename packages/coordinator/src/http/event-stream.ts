@@ -1,0 +1,87 @@
+import type { ServerResponse } from 'node:http'
+import { MeshError } from '@resultity/interface'
+
+export interface EventStreamInit {
+  readonly headers: Readonly<Record<string, string>>
+  readonly eventStreamPingMs: number
+  readonly clientStallMs: number
+}
+
+const PING = ': ping\n\n'
+
+/**
+ * Server-sent events, one `write` each: some clients lose an event that arrives in two reads.
+ *
+ * A comment keeps a silent stream alive. A client that reads slower than we write is waited for, up to a limit.
+ */
+export class EventStream {
+  readonly #response: ServerResponse
+  readonly #stallMs: number
+  readonly #ping: NodeJS.Timeout
+
+  /** Sends the headers at once, so that the client knows it was admitted. */
+  constructor(response: ServerResponse, init: EventStreamInit) {
+    this.#response = response
+    this.#stallMs = init.clientStallMs
+    response.writeHead(200, {
+      ...init.headers,
+      'content-type': 'text/event-stream; charset=utf-8',
+      'cache-control': 'no-cache',
+      'x-accel-buffering': 'no'
+    })
+    response.write(PING)
+    this.#ping = setInterval(() => {
+      if (!response.writableNeedDrain) response.write(PING)
+    }, init.eventStreamPingMs)
+    // a heartbeat alone is no reason for the process to stay
+    this.#ping.unref()
+  }
+
+  /**
+   * Sends one event. Resolves once there is room for the next.
+   * @throws MeshError `canceled` when the client is gone or takes nothing for too long
+   */
+  async send(event: unknown): Promise<void> {
+    await this.#write(`data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`)
+    this.#ping.refresh()
+  }
+
+  /** Ends the stream after what was sent. The socket is never destroyed under a client that still reads. */
+  end(): void {
+    clearInterval(this.#ping)
+    this.#response.end()
+  }
+
+  /** Gives up on a client that is gone or reads nothing. */
+  cut(error: MeshError): void {
+    clearInterval(this.#ping)
+    this.#response.destroy(error)
+  }
+
+  #write(chunk: string): Promise<void> | undefined {
+    const response = this.#response
+    if (response.destroyed) throw new MeshError('canceled', 'the client hung up')
+    if (response.write(chunk)) return undefined
+    return this.#drained()
+  }
+
+  #drained(): Promise<void> {
+    const response = this.#response
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const settle = (error?: MeshError): void => {
+      clearTimeout(timer)
+      response.off('drain', onDrain)
+      response.off('close', onClose)
+      if (error === undefined) resolve()
+      else reject(error)
+    }
+    const onDrain = (): void => settle()
+    const onClose = (): void => settle(new MeshError('canceled', 'the client hung up'))
+    const timer = setTimeout(() => {
+      settle(new MeshError('canceled', `the client took nothing for ${this.#stallMs} ms`))
+    }, this.#stallMs)
+    response.on('drain', onDrain)
+    response.on('close', onClose)
+    return promise
+  }
+}

@@ -1,0 +1,128 @@
+import { MeshError } from '@resultity/interface'
+import type { FastifyInstance } from 'fastify'
+import type { z } from 'zod'
+import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
+import type { Placement } from '../placement/placement.ts'
+import type { PlacementDirector } from '../placement/placement-director.ts'
+import type { ServedModel, ServedModels } from '../served-models.ts'
+import type { modelSchema, nodeSchema, placementSchema, planSchema } from './mesh-schema.ts'
+import { planQuerySchema } from './mesh-schema.ts'
+import { parseInput } from './parse-body.ts'
+
+export interface MeshRouteComponents {
+  readonly models: ServedModels
+  readonly registry: NodeRegistry
+  readonly director: PlacementDirector
+}
+
+/** What is here and who does what: `/v1/models`, `/v1/mesh/*`. */
+export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComponents): void {
+  const { models, registry, director } = components
+  server.get('/v1/models', async () => ({ object: 'list', data: models.list().map(toModel) }))
+  // a model's id may hold slashes, raw or encoded
+  server.get<{ Params: { '*': string } }>('/v1/models/*', async request => toModel(models.find(request.params['*'])))
+  server.get('/v1/mesh/nodes', async () => ({
+    object: 'list',
+    data: registry.list().map(node => toNode(node, models))
+  }))
+  server.get('/v1/mesh/placements', async () => ({ object: 'list', data: director.book.all().map(toPlacement) }))
+  server.get('/v1/mesh/plan', async request => {
+    const query = parseInput(planQuerySchema, request.query)
+    return toPlan(components, models.find(query.model), query.stages)
+  })
+}
+
+/** `/healthz`: the process answers. `/readyz`: it can answer a prompt. */
+export function addHealthRoutes(server: FastifyInstance, { director }: MeshRouteComponents): void {
+  server.get('/healthz', async () => ({ status: 'ok' }))
+  server.get('/readyz', async () => {
+    const ready = director.book.all().some(placement => placement.state === 'ready')
+    if (ready) return { status: 'ready' }
+    throw new MeshError('unavailable', 'no model has a ready placement', {
+      hint: 'GET /v1/mesh/nodes and /v1/mesh/placements show what is there and how far it is.'
+    })
+  })
+}
+
+function toModel({ id, createdAt, placeable }: ServedModel): z.infer<typeof modelSchema> {
+  return {
+    id,
+    object: 'model',
+    created: createdAt,
+    owned_by: 'resultity',
+    contextLength: placeable.contextLength,
+    layers: placeable.manifest.config.layerCount,
+    manifestSha256: placeable.manifestSha256
+  }
+}
+
+function toNode({ peerId, advert, joinedAtMs, lastSeenMs }: NodeRecord, models: ServedModels) {
+  const node: z.infer<typeof nodeSchema> = {
+    peerId,
+    agentVersion: advert.agentVersion,
+    multiaddrs: advert.multiaddrs,
+    hardware: advert.hardware,
+    memoryOfferedBytes: advert.memoryOfferedBytes,
+    memoryFreeBytes: advert.memoryFreeBytes,
+    probeMsPer100M: advert.probeMsPer100M,
+    threads: advert.threads,
+    labels: advert.labels,
+    stages: advert.stages.map(({ manifest, ...stage }) => ({ ...stage, model: nameOf(manifest, models) })),
+    joinedAtMs,
+    lastSeenMs
+  }
+  return node
+}
+
+function nameOf(manifestSha256: string, models: ServedModels): string {
+  return models.list().find(model => model.placeable.manifestSha256 === manifestSha256)?.id ?? manifestSha256
+}
+
+function toPlacement(placement: Placement): z.infer<typeof placementSchema> {
+  const { id, model, purpose, state, plan, sessionsOpen, createdAtMs, lastUsedAtMs } = placement
+  return {
+    id,
+    model: model.name,
+    manifestSha256: model.manifestSha256,
+    purpose,
+    state,
+    contextLength: model.contextLength,
+    sessionsOpen,
+    sessionsMax: model.sessionsMax,
+    predictedMsPerToken: plan.tokenMs,
+    createdAtMs,
+    lastUsedAtMs,
+    stages: placement.stages.map(({ peerId, range, memoryBytes, report }) => ({
+      peerId,
+      range,
+      state: report.state,
+      memoryBytes,
+      bytesDone: report.bytesDone,
+      bytesTotal: report.bytesTotal,
+      decodeMsPerLayer: report.decodeMsPerLayer
+    }))
+  }
+}
+
+/** @throws MeshError `layers_missing` when nothing fits */
+function toPlan(
+  { director }: MeshRouteComponents,
+  model: ServedModel,
+  stages: 'auto' | number | undefined
+): z.infer<typeof planSchema> {
+  const plan = director.whatIf(model.placeable, stages)
+  return {
+    model: model.id,
+    msPerToken: plan.tokenMs,
+    tokensPerSecond: plan.tokenMs === 0 ? 0 : 1000 / plan.tokenMs,
+    bottleneckMs: plan.bottleneckMs,
+    bytesToMove: plan.bytesToMove,
+    stages: plan.stages.map(({ peerId, range, memoryBytes, computeMs, hopMs }) => ({
+      peerId,
+      range,
+      memoryBytes,
+      ms: computeMs,
+      hopMs
+    }))
+  }
+}

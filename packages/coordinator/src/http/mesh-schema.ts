@@ -1,0 +1,121 @@
+import { layerRangeSchema } from '@resultity/interface'
+import { z } from 'zod'
+
+const nodeStage = z.object({
+  placementId: z.string(),
+  /** Name of the model, or its manifest's hash when this coordinator does not serve it. */
+  model: z.string(),
+  range: layerRangeSchema,
+  decodeMsPerLayer: z.number(),
+  sessionsOpen: z.int(),
+  sessionsMax: z.int()
+})
+
+export const nodeSchema = z
+  .object({
+    peerId: z.string(),
+    agentVersion: z.string(),
+    multiaddrs: z.array(z.string()),
+    hardware: z.object({
+      platform: z.string(),
+      architecture: z.string(),
+      cpuModel: z.string(),
+      cpuCores: z.int(),
+      memoryBytes: z.int(),
+      gpus: z.array(z.object({ vendor: z.string(), model: z.string(), memoryBytes: z.int() })),
+      executionProviders: z.array(z.string())
+    }),
+    memoryOfferedBytes: z.int(),
+    memoryFreeBytes: z.int(),
+    probeMsPer100M: z.number(),
+    threads: z.int(),
+    labels: z.record(z.string(), z.string()),
+    stages: z.array(nodeStage),
+    /** Unix milliseconds. */
+    joinedAtMs: z.int(),
+    lastSeenMs: z.int()
+  })
+  .meta({ id: 'Node' })
+
+export const placementSchema = z
+  .object({
+    id: z.string(),
+    model: z.string(),
+    manifestSha256: z.string(),
+    purpose: z.enum(['default', 'on-demand']),
+    state: z.enum(['loading', 'ready', 'draining', 'broken', 'released']),
+    contextLength: z.int(),
+    sessionsOpen: z.int(),
+    sessionsMax: z.int(),
+    predictedMsPerToken: z.number(),
+    createdAtMs: z.int(),
+    lastUsedAtMs: z.int(),
+    stages: z.array(
+      z.object({
+        peerId: z.string(),
+        range: layerRangeSchema,
+        state: z.enum(['assigned', 'fetching', 'building', 'testing', 'ready', 'failed', 'released']),
+        memoryBytes: z.int(),
+        bytesDone: z.int(),
+        bytesTotal: z.int(),
+        decodeMsPerLayer: z.number()
+      })
+    )
+  })
+  .meta({ id: 'Placement' })
+
+export const planSchema = z
+  .object({
+    model: z.string(),
+    msPerToken: z.number(),
+    tokensPerSecond: z.number(),
+    bottleneckMs: z.number(),
+    /** Weights that nodes would still have to fetch. */
+    bytesToMove: z.int(),
+    stages: z.array(
+      z.object({
+        peerId: z.string(),
+        range: layerRangeSchema,
+        memoryBytes: z.int(),
+        ms: z.number(),
+        /** To the next stage. */
+        hopMs: z.number()
+      })
+    )
+  })
+  .meta({ id: 'Plan' })
+
+export const planQuerySchema = z.looseObject({
+  model: z.string(),
+  stages: z.union([z.literal('auto'), z.coerce.number().int().min(1).max(1024)]).optional()
+})
+
+export const modelSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal('model'),
+    created: z.int(),
+    owned_by: z.string(),
+    contextLength: z.int(),
+    layers: z.int(),
+    manifestSha256: z.string()
+  })
+  .meta({ id: 'Model' })
+
+/** `{object: 'list', data}`, as OpenAI lists. */
+export function listOf<T extends z.ZodType>(item: T) {
+  return z.object({ object: z.literal('list'), data: z.array(item) })
+}
+
+export const healthSchema = z.object({ status: z.string() }).meta({ id: 'Health' })
+
+export const errorSchema = z
+  .object({
+    error: z.object({
+      message: z.string(),
+      type: z.string(),
+      param: z.string().nullable(),
+      code: z.string().nullable()
+    })
+  })
+  .meta({ id: 'Error' })

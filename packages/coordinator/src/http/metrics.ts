@@ -1,0 +1,124 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { GenerationDriver } from '../generation/generation.ts'
+import type { RouteLeases } from '../generation/route-leases.ts'
+import type { NodeRegistry } from '../membership/node-registry.ts'
+import type { PlacementDirector } from '../placement/placement-director.ts'
+
+export interface MetricsComponents {
+  readonly registry: NodeRegistry
+  readonly director: PlacementDirector
+  readonly leases: RouteLeases
+  readonly driver: GenerationDriver
+}
+
+/** From a stage on a fast machine to a prompt of minutes. */
+const FIRST_TOKEN_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
+
+/** From 500 tokens a second to one in two seconds. */
+const TOKEN_SECONDS = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2]
+
+/** Prometheus metrics of one coordinator; several in one process do not mix. */
+export class Metrics {
+  readonly #prometheus = new Registry()
+  readonly requests: Counter<'route' | 'method' | 'status'>
+  readonly generations: Counter<'model' | 'outcome'>
+  readonly promptTokens: Counter<'model'>
+  readonly completionTokens: Counter<'model'>
+  readonly firstTokenSeconds: Histogram<'model'>
+  readonly tokenSeconds: Histogram<'model'>
+
+  constructor(components: MetricsComponents) {
+    const registers = [this.#prometheus]
+    collectDefaultMetrics({ register: this.#prometheus })
+    this.requests = new Counter({
+      name: 'resultity_http_requests_total',
+      help: 'HTTP requests answered.',
+      labelNames: ['route', 'method', 'status'],
+      registers
+    })
+    this.generations = new Counter({
+      name: 'resultity_generations_total',
+      help: 'Answers that ended: stop, length, or the code of the error.',
+      labelNames: ['model', 'outcome'],
+      registers
+    })
+    this.promptTokens = new Counter({
+      name: 'resultity_prompt_tokens_total',
+      help: 'Tokens of the prompts of answers that ended.',
+      labelNames: ['model'],
+      registers
+    })
+    this.completionTokens = new Counter({
+      name: 'resultity_completion_tokens_total',
+      help: 'Tokens sampled.',
+      labelNames: ['model'],
+      registers
+    })
+    this.firstTokenSeconds = new Histogram({
+      name: 'resultity_time_to_first_token_seconds',
+      help: 'From the request to its first token.',
+      labelNames: ['model'],
+      buckets: FIRST_TOKEN_SECONDS,
+      registers
+    })
+    this.tokenSeconds = new Histogram({
+      name: 'resultity_time_per_token_seconds',
+      help: 'From one token to the next.',
+      labelNames: ['model'],
+      buckets: TOKEN_SECONDS,
+      registers
+    })
+    this.#addGauges(components)
+  }
+
+  get contentType(): string {
+    return this.#prometheus.contentType
+  }
+
+  text(): Promise<string> {
+    return this.#prometheus.metrics()
+  }
+
+  /** Read from the parts themselves at each scrape. */
+  #addGauges({ registry, director, leases, driver }: MetricsComponents): void {
+    this.#gauge('resultity_nodes', 'Nodes connected.', () => registry.list().length)
+    this.#gauge('resultity_sessions_open', 'Answers being made.', () => driver.active)
+    this.#gauge('resultity_requests_waiting', 'Requests waiting for a slot or a placement.', () => leases.waiting)
+    this.#gauge('resultity_slots', 'Slots of ready placements.', () =>
+      director.book
+        .all()
+        .filter(placement => placement.state === 'ready')
+        .reduce((sum, placement) => sum + placement.model.sessionsMax, 0)
+    )
+    this.#countByState('resultity_placements', 'Placements.', () => director.book.all().map(one => one.state))
+    this.#countByState('resultity_stages', 'Stages of all placements.', () =>
+      director.book.all().flatMap(placement => placement.stages.map(stage => stage.report.state))
+    )
+  }
+
+  #gauge(name: string, help: string, read: () => number): void {
+    const registers = [this.#prometheus]
+    new Gauge({
+      name,
+      help,
+      registers,
+      collect() {
+        this.set(read())
+      }
+    })
+  }
+
+  #countByState(name: string, help: string, states: () => readonly string[]): void {
+    const registers = [this.#prometheus]
+    new Gauge({
+      name,
+      help: `${help} By state.`,
+      labelNames: ['state'],
+      registers,
+      collect() {
+        this.reset()
+        for (const state of states()) this.inc({ state })
+      }
+    })
+  }
+}

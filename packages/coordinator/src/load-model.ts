@@ -1,0 +1,58 @@
+import { type AbortOptions, MeshError } from '@resultity/interface'
+import {
+  type FileBlobStore,
+  type ImportOptions,
+  importModel,
+  loadTokenizer,
+  parseModelReference
+} from '@resultity/model'
+import type { ServedModel } from './served-models.ts'
+import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_SESSIONS_MAX } from './settings.ts'
+
+/** How far the import of a model is, as `@resultity/model` reports it. */
+export type ModelProgress = Parameters<NonNullable<ImportOptions['onProgress']>>[0]
+
+export interface LoadModelInit {
+  readonly dataDir: string
+  readonly store: FileBlobStore
+  /** Positions of one KV slot; the default is the model's own, up to {@link DEFAULT_CONTEXT_LENGTH_MAX}. */
+  readonly contextLength?: number
+  readonly sessionsMax?: number
+  readonly nowMs: number
+  readonly onProgress?: (progress: ModelProgress) => void
+}
+
+/**
+ * Imports a model, unless it was imported before, and makes it ready to be served.
+ *
+ * @throws MeshError as `importModel` does; `settings_invalid` when the context is longer than the model's own
+ */
+export async function loadModel(
+  reference: string,
+  init: LoadModelInit,
+  options: AbortOptions = {}
+): Promise<ServedModel> {
+  const { dataDir, store, onProgress } = init
+  const { manifest, manifestSha256 } = await importModel(parseModelReference(reference), {
+    dataDir,
+    store,
+    ...options,
+    ...(onProgress === undefined ? {} : { onProgress })
+  })
+  const modelMax = manifest.config.contextLength
+  const contextLength = init.contextLength ?? Math.min(modelMax, DEFAULT_CONTEXT_LENGTH_MAX)
+  if (contextLength > modelMax) {
+    const message = `a context of ${contextLength} was asked for, and ${manifest.name} was made for ${modelMax}`
+    throw new MeshError('settings_invalid', message, { hint: 'Lower the context length, or leave it out.' })
+  }
+  const tokenizer = await loadTokenizer(manifest, store, options)
+  const manifestBytes = (await store.read(manifestSha256, options)).length
+  const sessionsMax = init.sessionsMax ?? DEFAULT_SESSIONS_MAX
+  return {
+    id: manifest.name,
+    aliases: reference === manifest.name ? [] : [reference],
+    placeable: { name: manifest.name, manifest, manifestSha256, manifestBytes, contextLength, sessionsMax },
+    tokenizer,
+    createdAt: Math.floor(init.nowMs / 1000)
+  }
+}

@@ -1,0 +1,136 @@
+import { type Advert, MeshError } from '@resultity/interface'
+import {
+  type AssignmentUpdate,
+  type ByteStream,
+  type CoordinatorMessage,
+  FrameStream,
+  MEMBERSHIP_FRAME_BYTES_MAX,
+  membershipCoordinatorCodec,
+  type NodeMessage
+} from '@resultity/wire'
+
+/**
+ * - `greeting` nothing but a Hello may come
+ * - `opening`  a Hello came, its advert is being verified
+ * - `member`   the node was welcomed
+ * - `ended`    the node left, was refused, or was replaced
+ */
+export type MemberLinkState = 'greeting' | 'opening' | 'member' | 'ended'
+
+/** What the link's owner decides and hears. */
+export interface MemberLinkHandlers {
+  /**
+   * Verifies a sealed advert of this peer.
+   * @throws MeshError when it is forged, expired, older than the last one, or malformed
+   */
+  openAdvert(sealed: Uint8Array, lastSequence: number | undefined): Promise<Advert>
+  /** @throws MeshError when the node is not taken */
+  joined(link: MemberLink, advert: Advert): void
+  seen(link: MemberLink, advert: Advert | undefined): void
+  assignment(link: MemberLink, update: AssignmentUpdate): void
+  /** Called at least once, whether or not the node had joined. */
+  ended(link: MemberLink, reason: string): void
+}
+
+export interface MemberLinkInit {
+  readonly helloTimeoutMs: number
+  readonly heartbeatIntervalMs: number
+  readonly heartbeatMissesMax: number
+}
+
+/** One node's membership stream, from its Hello to its end. */
+export class MemberLink {
+  readonly peerId: string
+  readonly #handlers: MemberLinkHandlers
+  readonly #init: MemberLinkInit
+  readonly #frames: FrameStream<CoordinatorMessage, NodeMessage>
+  readonly #helloTimer: NodeJS.Timeout
+  #state: MemberLinkState = 'greeting'
+  #lastSequence: number | undefined
+
+  constructor(stream: ByteStream, peerId: string, handlers: MemberLinkHandlers, init: MemberLinkInit) {
+    this.peerId = peerId
+    this.#handlers = handlers
+    this.#init = init
+    this.#helloTimer = setTimeout(() => {
+      this.refuse(new MeshError('deadline_exceeded', `no Hello came within ${init.helloTimeoutMs} ms`))
+    }, init.helloTimeoutMs)
+    this.#frames = new FrameStream(
+      stream,
+      membershipCoordinatorCodec,
+      { onFrame: message => this.#onMessage(message), onEnd: error => this.#end(error?.message ?? 'it disconnected') },
+      { frameBytesMax: MEMBERSHIP_FRAME_BYTES_MAX }
+    )
+  }
+
+  /** A node that does not read its orders in time is noticed by its stream ending. */
+  send(message: CoordinatorMessage): void {
+    void this.#frames.send(message)
+  }
+
+  /** Ends the stream, after telling the node why. */
+  refuse(error: MeshError): void {
+    this.#end(error.message)
+    // the codec has a last frame for that, sent before the stream is cut
+    this.#frames.fail(error)
+  }
+
+  #onMessage(message: NodeMessage): void | Promise<void> {
+    if (message.type === 'hello') return this.#onHello(message.advert)
+    if (this.#state !== 'member') throw new MeshError('protocol_violation', `"${message.type}" came before a Hello`)
+    switch (message.type) {
+      case 'heartbeat':
+        return this.#onHeartbeat(message.sequence, message.advert)
+      case 'assignment':
+        this.#handlers.seen(this, undefined)
+        return this.#handlers.assignment(this, message)
+      case 'goodbye':
+        this.#end(`it said goodbye: ${message.reason.slice(0, 200)}`)
+        return this.#close()
+    }
+  }
+
+  async #onHello(sealed: Uint8Array): Promise<void> {
+    if (this.#state !== 'greeting') throw new MeshError('protocol_violation', 'a second Hello came')
+    this.#state = 'opening'
+    clearTimeout(this.#helloTimer)
+    try {
+      const advert = await this.#handlers.openAdvert(sealed, undefined)
+      // the stream may have ended while the signature was checked
+      if (this.#state !== 'opening') return
+      this.#lastSequence = advert.sequence
+      this.#handlers.joined(this, advert)
+      this.#state = 'member'
+      const { heartbeatIntervalMs, heartbeatMissesMax } = this.#init
+      this.send({ type: 'welcome', heartbeatIntervalMs, heartbeatMissesMax })
+    } catch (error) {
+      this.refuse(MeshError.from(error))
+    }
+  }
+
+  #onHeartbeat(sequence: number, sealed: Uint8Array | undefined): void | Promise<void> {
+    this.send({ type: 'heartbeat_ack', sequence })
+    if (sealed === undefined) return this.#handlers.seen(this, undefined)
+    return this.#onAdvert(sealed)
+  }
+
+  async #onAdvert(sealed: Uint8Array): Promise<void> {
+    const advert = await this.#handlers.openAdvert(sealed, this.#lastSequence)
+    this.#lastSequence = advert.sequence
+    if (this.#state === 'member') this.#handlers.seen(this, advert)
+  }
+
+  #end(reason: string): void {
+    clearTimeout(this.#helloTimer)
+    this.#state = 'ended'
+    this.#handlers.ended(this, reason)
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.#frames.close({ signal: AbortSignal.timeout(this.#init.heartbeatIntervalMs) })
+    } catch (error) {
+      this.#frames.abort(MeshError.from(error))
+    }
+  }
+}

@@ -1,0 +1,102 @@
+import { type Advert, type Clock, MeshError } from '@resultity/interface'
+
+/** A node that is here now. */
+export interface NodeRecord {
+  readonly peerId: string
+  readonly advert: Advert
+  /** Unix milliseconds. */
+  readonly joinedAtMs: number
+  readonly lastSeenMs: number
+}
+
+export type NodeChange =
+  | { readonly type: 'joined'; readonly node: NodeRecord }
+  | { readonly type: 'updated'; readonly node: NodeRecord }
+  | { readonly type: 'left'; readonly node: NodeRecord; readonly reason: string }
+
+export interface NodeRegistryInit {
+  readonly nodesMax: number
+  /** A node that was silent for longer is gone. */
+  readonly silenceMaxMs: number
+}
+
+/**
+ * Which nodes are here, by what they said and when.
+ *
+ * A node is here from its Hello until it says Goodbye, its stream ends, it is silent for too long, or its advert
+ * expires; whichever comes first. Listeners hear of each change once, in order.
+ */
+export class NodeRegistry {
+  readonly #nodes = new Map<string, NodeRecord>()
+  readonly #listeners = new Set<(change: NodeChange) => void>()
+  readonly #clock: Clock
+  readonly #init: NodeRegistryInit
+
+  constructor(clock: Clock, init: NodeRegistryInit) {
+    this.#clock = clock
+    this.#init = init
+  }
+
+  /**
+   * Admits a node. One that is here already is a node that restarted: what it had is gone, so it leaves first.
+   * @throws MeshError `resource_exhausted` when there is room for no more nodes
+   */
+  join(advert: Advert): NodeRecord {
+    this.leave(advert.peerId, 'it joined anew')
+    if (this.#nodes.size >= this.#init.nodesMax) {
+      throw new MeshError('resource_exhausted', `this coordinator has its ${this.#init.nodesMax} nodes`, {
+        hint: 'Join another coordinator, or raise the limit on nodes.'
+      })
+    }
+    const now = this.#clock.now()
+    const node = { peerId: advert.peerId, advert, joinedAtMs: now, lastSeenMs: now }
+    this.#nodes.set(node.peerId, node)
+    this.#tell({ type: 'joined', node })
+    return node
+  }
+
+  /** A sign of life. Unknown peers are ignored: their stream is ending. */
+  seen(peerId: string, advert?: Advert): void {
+    const before = this.#nodes.get(peerId)
+    if (before === undefined) return
+    const node = { ...before, lastSeenMs: this.#clock.now(), advert: advert ?? before.advert }
+    this.#nodes.set(peerId, node)
+    if (advert !== undefined) this.#tell({ type: 'updated', node })
+  }
+
+  leave(peerId: string, reason: string): void {
+    const node = this.#nodes.get(peerId)
+    if (node === undefined) return
+    this.#nodes.delete(peerId)
+    this.#tell({ type: 'left', node, reason })
+  }
+
+  /** Lets go of the silent and the expired. Call at least once a heartbeat interval. */
+  prune(): void {
+    const now = this.#clock.now()
+    for (const node of this.#nodes.values()) {
+      const silentMs = now - node.lastSeenMs
+      if (silentMs > this.#init.silenceMaxMs) this.leave(node.peerId, `it was silent for ${silentMs} ms`)
+      else if (node.advert.expiresAtMs <= now) this.leave(node.peerId, 'its advert expired')
+    }
+  }
+
+  get(peerId: string): NodeRecord | undefined {
+    return this.#nodes.get(peerId)
+  }
+
+  /** All nodes, by peer id. */
+  list(): NodeRecord[] {
+    return [...this.#nodes.values()].toSorted((a, b) => (a.peerId < b.peerId ? -1 : 1))
+  }
+
+  /** @returns stops listening */
+  onChange(listener: (change: NodeChange) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  #tell(change: NodeChange): void {
+    for (const listener of this.#listeners) listener(change)
+  }
+}

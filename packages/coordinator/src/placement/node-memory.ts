@@ -1,0 +1,40 @@
+import type { NodeRecord } from '../membership/node-registry.ts'
+import { bytesOn } from './node-estimate.ts'
+import type { PlacementBook } from './placement-book.ts'
+
+/** Memory that nodes say is taken and this coordinator did not give away: other coordinators', or what it forgot. */
+export class NodeMemory {
+  readonly #book: PlacementBook
+  readonly #foreignBytes = new Map<string, number>()
+  /** Placements whose nodes were told to release them and have not said that they did. */
+  readonly #releasing = new Map<string, Set<string>>()
+
+  constructor(book: PlacementBook) {
+    this.#book = book
+  }
+
+  foreignBytes(peerId: string): number {
+    return this.#foreignBytes.get(peerId) ?? 0
+  }
+
+  /** Takes in what an advert says. */
+  note({ peerId, advert }: NodeRecord): void {
+    // while a release is under way the node still counts memory that is about to be free
+    if ((this.#releasing.get(peerId)?.size ?? 0) > 0) return
+    const usedBytes = advert.memoryOfferedBytes - advert.memoryFreeBytes
+    this.#foreignBytes.set(peerId, Math.max(0, usedBytes - bytesOn(peerId, this.#book.all())))
+  }
+
+  releaseSent(peerId: string, placementId: string): void {
+    this.#releasing.set(peerId, (this.#releasing.get(peerId) ?? new Set()).add(placementId))
+  }
+
+  releaseConfirmed(peerId: string, placementId: string): void {
+    this.#releasing.get(peerId)?.delete(placementId)
+  }
+
+  forget(peerId: string): void {
+    this.#foreignBytes.delete(peerId)
+    this.#releasing.delete(peerId)
+  }
+}

@@ -1,0 +1,74 @@
+import type { Clock } from '@resultity/interface'
+import type { NodeChange, NodeRegistry } from '../membership/node-registry.ts'
+import type { StageReport } from './placement.ts'
+import type { PlacementDirector } from './placement-director.ts'
+
+export interface PlacementLoopComponents {
+  readonly registry: NodeRegistry
+  readonly director: PlacementDirector
+  readonly clock: Clock
+}
+
+/** Node timers hold at most 2³¹−1 ms. */
+const TIMER_MS_MAX = 2 ** 31 - 1
+
+/**
+ * Gives the director its sense of time: tells it what changes, has it reconcile at once when something was lost,
+ * after a settling time when something was gained, and when it asked to be called again.
+ */
+export class PlacementLoop implements Disposable {
+  readonly #components: PlacementLoopComponents
+  readonly #settleMs: number
+  readonly #stopListening: () => void
+  #timer: NodeJS.Timeout | undefined
+  #dueMs = Number.POSITIVE_INFINITY
+  #stopped = false
+
+  constructor(components: PlacementLoopComponents, settleMs: number) {
+    this.#components = components
+    this.#settleMs = settleMs
+    this.#stopListening = components.registry.onChange(change => this.#onNodeChange(change))
+  }
+
+  /** A node's report; what follows from it happens before this returns. */
+  report(peerId: string, placementId: string, report: StageReport): void {
+    this.#components.director.report(peerId, placementId, report)
+    if (report.state === 'ready' || report.state === 'failed' || report.state === 'released') this.reconcile()
+  }
+
+  reconcile(): void {
+    if (this.#stopped) return
+    this.#clearTimer()
+    const wakeMs = this.#components.director.reconcile()
+    if (wakeMs !== undefined) this.#wakeAt(wakeMs)
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopped = true
+    this.#stopListening()
+    this.#clearTimer()
+  }
+
+  #onNodeChange(change: NodeChange): void {
+    const { director, clock } = this.#components
+    director.nodeChanged(change)
+    // not debounced: requests are failing now
+    if (change.type === 'left') this.reconcile()
+    else if (change.type === 'joined' || director.unplacedCount > 0) this.#wakeAt(clock.now() + this.#settleMs)
+  }
+
+  /** Wakes at `ms` at the latest. */
+  #wakeAt(ms: number): void {
+    if (this.#stopped || ms >= this.#dueMs) return
+    this.#clearTimer()
+    this.#dueMs = ms
+    const waitMs = Math.min(Math.max(0, ms - this.#components.clock.now()), TIMER_MS_MAX)
+    this.#timer = setTimeout(() => this.reconcile(), waitMs)
+  }
+
+  #clearTimer(): void {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    this.#dueMs = Number.POSITIVE_INFINITY
+  }
+}

@@ -1,0 +1,196 @@
+import { formatRange, type LayerRange, MeshError, type Route } from '@resultity/interface'
+import type { PlacementPlan } from '@resultity/planner'
+import type { PlaceableModel } from './placeable-model.ts'
+
+/**
+ * - `loading`  some stage does not serve yet
+ * - `ready`    every stage serves; sessions may open
+ * - `draining` another placement took its place; its sessions may end, none may open
+ * - `broken`   a node of it left or failed; its sessions are failing
+ * - `released` its nodes were told to forget it
+ */
+export type PlacementState = 'loading' | 'ready' | 'draining' | 'broken' | 'released'
+
+/** As `membership.proto` has it; `assigned` until the node first reports. */
+export type StageState = 'assigned' | 'fetching' | 'building' | 'testing' | 'ready' | 'failed' | 'released'
+
+/** `default` is kept for a model as long as nodes allow; `on-demand` was made for requests that named a stage count. */
+export type PlacementPurpose = 'default' | 'on-demand'
+
+/** A node's report on one stage. */
+export interface StageReport {
+  readonly state: StageState
+  /** Of the weights, while fetching. */
+  readonly bytesDone: number
+  readonly bytesTotal: number
+  /** Measured by the node's self-test, with `ready`; 0 when it was not. */
+  readonly decodeMsPerLayer: number
+  readonly fixedDecodeMs: number
+  /** With `failed`. */
+  readonly error?: MeshError
+}
+
+export interface PlacedStage {
+  readonly peerId: string
+  readonly range: LayerRange
+  /** What the plan counts for weights and slots. */
+  readonly memoryBytes: number
+  readonly report: StageReport
+}
+
+const NOT_REPORTED: StageReport = {
+  state: 'assigned',
+  bytesDone: 0,
+  bytesTotal: 0,
+  decodeMsPerLayer: 0,
+  fixedDecodeMs: 0
+}
+
+/** Which state may follow which. */
+const transitions: Readonly<Record<PlacementState, readonly PlacementState[]>> = {
+  loading: ['ready', 'broken', 'released'],
+  ready: ['draining', 'broken', 'released'],
+  draining: ['broken', 'released'],
+  broken: ['released'],
+  released: []
+}
+
+export interface PlacementInit {
+  readonly id: string
+  readonly model: PlaceableModel
+  readonly purpose: PlacementPurpose
+  readonly plan: PlacementPlan
+  readonly nowMs: number
+}
+
+/** One way to serve one model, from its assignment to its release. */
+export class Placement {
+  readonly id: string
+  readonly model: PlaceableModel
+  readonly purpose: PlacementPurpose
+  readonly plan: PlacementPlan
+  readonly createdAtMs: number
+  #stages: readonly PlacedStage[]
+  #state: PlacementState = 'loading'
+  #error: MeshError | undefined
+  #sessionsOpen = 0
+  #lastUsedAtMs: number
+  #lastReportMs: number
+
+  constructor(init: PlacementInit) {
+    this.id = init.id
+    this.model = init.model
+    this.purpose = init.purpose
+    this.plan = init.plan
+    this.createdAtMs = init.nowMs
+    this.#lastUsedAtMs = init.nowMs
+    this.#lastReportMs = init.nowMs
+    this.#stages = init.plan.stages.map(({ peerId, range, memoryBytes }) => ({
+      peerId,
+      range,
+      memoryBytes,
+      report: NOT_REPORTED
+    }))
+  }
+
+  get state(): PlacementState {
+    return this.#state
+  }
+
+  get stages(): readonly PlacedStage[] {
+    return this.#stages
+  }
+
+  /** Why it broke. */
+  get error(): MeshError | undefined {
+    return this.#error
+  }
+
+  get sessionsOpen(): number {
+    return this.#sessionsOpen
+  }
+
+  get lastUsedAtMs(): number {
+    return this.#lastUsedAtMs
+  }
+
+  /** When a node of it last reported; its creation before that. */
+  get lastReportMs(): number {
+    return this.#lastReportMs
+  }
+
+  /** A stage that still loads, when no stage has reported since `sinceMs`. */
+  silentStage(sinceMs: number): PlacedStage | undefined {
+    if (this.#state !== 'loading' || this.#lastReportMs > sinceMs) return undefined
+    return this.#stages.find(stage => stage.report.state !== 'ready')
+  }
+
+  /** Loading or ready: it serves requests, or will. */
+  get serving(): boolean {
+    return this.#state === 'loading' || this.#state === 'ready'
+  }
+
+  get route(): Route {
+    return { placementId: this.id, stages: this.#stages.map(({ peerId, range }) => ({ peerId, range })) }
+  }
+
+  stageOn(peerId: string): PlacedStage | undefined {
+    return this.#stages.find(stage => stage.peerId === peerId)
+  }
+
+  /** Takes in a node's report. Reports on a placement that is over, or from a node that has no part in it, count for nothing. */
+  report(peerId: string, report: StageReport, nowMs: number): void {
+    if (this.stageOn(peerId) === undefined || this.#state === 'released' || this.#state === 'broken') return
+    this.#stages = this.#stages.map(stage => (stage.peerId === peerId ? { ...stage, report } : stage))
+    this.#lastReportMs = nowMs
+    if (report.state === 'failed' || report.state === 'released') {
+      this.break(peerId, report.error ?? new MeshError('unavailable', `node ${peerId} gave its layers back`))
+    } else if (this.#state === 'loading' && this.#stages.every(stage => stage.report.state === 'ready')) {
+      this.#become('ready')
+    }
+  }
+
+  /** A node of it left or failed. */
+  break(peerId: string, cause: MeshError): void {
+    const stage = this.stageOn(peerId)
+    if (stage === undefined || this.#state === 'broken' || this.#state === 'released') return
+    this.#become('broken')
+    this.#error = new MeshError(
+      cause.code,
+      `node ${peerId} with layers ${formatRange(stage.range)} of ${this.model.name}: ${cause.message}`,
+      { ...(cause.hint === undefined ? {} : { hint: cause.hint }), cause }
+    )
+  }
+
+  drain(): void {
+    this.#become('draining')
+  }
+
+  release(): void {
+    this.#become('released')
+  }
+
+  /** True when one more session may open. */
+  get hasFreeSlot(): boolean {
+    return this.#state === 'ready' && this.#sessionsOpen < this.model.sessionsMax
+  }
+
+  takeSlot(nowMs: number): void {
+    if (!this.hasFreeSlot) throw new MeshError('internal', `placement ${this.id} has no free slot to take`)
+    this.#sessionsOpen++
+    this.#lastUsedAtMs = nowMs
+  }
+
+  freeSlot(nowMs: number): void {
+    if (this.#sessionsOpen === 0) throw new MeshError('internal', `placement ${this.id} has no slot to free`)
+    this.#sessionsOpen--
+    this.#lastUsedAtMs = nowMs
+  }
+
+  #become(next: PlacementState): void {
+    if (!transitions[this.#state].includes(next)) {
+      throw new MeshError('internal', `placement ${this.id} cannot go from ${this.#state} to ${next}`)
+    }
+    this.#state = next
+  }
+}

@@ -1,0 +1,98 @@
+/** Every limit and deadline of a coordinator. All have defaults; all may be set by the operator. */
+export interface CoordinatorLimits {
+  /** Nodes connected at once. */
+  readonly nodesMax: number
+  readonly heartbeatIntervalMs: number
+  /** After so many silent intervals a node is given up. */
+  readonly heartbeatMissesMax: number
+  /** From a membership stream's opening to its Hello. */
+  readonly helloTimeoutMs: number
+  /** After nodes came: wait for more before planning, so that a starting swarm is planned once. */
+  readonly joinSettleMs: number
+  /** How long a default placement of a fixed number of stages waits for that many nodes before it takes fewer. */
+  readonly fewerStagesAfterMs: number
+  /** A node that failed an assignment is left out for this long; doubled on each further failure, up to 64 times. */
+  readonly assignmentRetryMs: number
+  /** A placement none of whose nodes reports on its assignment for so long has failed. */
+  readonly assignmentSilenceMs: number
+  /** A placement made for one request's `mesh.stages` is released when it was not used for so long. */
+  readonly onDemandIdleMs: number
+  /** How long a request waits for its placement to be ready. */
+  readonly placementWaitMs: number
+  /** How long a request waits for a free slot. */
+  readonly slotWaitMs: number
+  /** Requests that wait for a slot or a placement, in all. */
+  readonly waitersMax: number
+  /** Opening the session on all stages of a route. */
+  readonly sessionOpenMs: number
+  /** The first token: at least so long, plus {@link promptTokenMs} for every token of the prompt. */
+  readonly firstTokenMs: number
+  readonly promptTokenMs: number
+  /** From one token to the next. */
+  readonly nextTokenMs: number
+  /** A slot frees itself on a stage after so long without a frame. */
+  readonly sessionLeaseMs: number
+  /** Waiting for stages to confirm that a session has ended. */
+  readonly sessionCloseMs: number
+  /** HTTP requests at work at once; more are answered 429. */
+  readonly requestsMax: number
+  readonly bodyBytesMax: number
+  readonly headerBytesMax: number
+  /** Receiving one whole request. */
+  readonly requestReceiveMs: number
+  /** At most so long is waited for answers to end when the coordinator stops. */
+  readonly stopMs: number
+  /** Between keep-alive comments on a silent event stream. */
+  readonly eventStreamPingMs: number
+  /** A client that takes nothing for so long is given up. */
+  readonly clientStallMs: number
+}
+
+export const DEFAULT_LIMITS: CoordinatorLimits = {
+  nodesMax: 256,
+  heartbeatIntervalMs: 1000,
+  heartbeatMissesMax: 3,
+  helloTimeoutMs: 10_000,
+  joinSettleMs: 300,
+  fewerStagesAfterMs: 15_000,
+  assignmentRetryMs: 15_000,
+  assignmentSilenceMs: 300_000,
+  onDemandIdleMs: 600_000,
+  placementWaitMs: 60_000,
+  slotWaitMs: 30_000,
+  waitersMax: 256,
+  sessionOpenMs: 10_000,
+  firstTokenMs: 60_000,
+  promptTokenMs: 100,
+  nextTokenMs: 30_000,
+  sessionLeaseMs: 120_000,
+  sessionCloseMs: 1000,
+  requestsMax: 512,
+  bodyBytesMax: 4 * 1024 * 1024,
+  headerBytesMax: 16 * 1024,
+  requestReceiveMs: 60_000,
+  stopMs: 2000,
+  eventStreamPingMs: 10_000,
+  clientStallMs: 60_000
+}
+
+/** Longest context a placement is made for unless the operator says otherwise, in positions. */
+export const DEFAULT_CONTEXT_LENGTH_MAX = 4096
+
+/** KV slots of one stage, i.e. answers that one placement makes at once. */
+export const DEFAULT_SESSIONS_MAX = 4
+
+/** Positions of one prefill step: small enough that stages overlap, large enough that matrices are efficient. */
+export const DEFAULT_PREFILL_CHUNK = 128
+
+/**
+ * A hop's own cost beside the network, measured between stages on one machine: 0.9–1.2 ms from send to receive and
+ * 0.3–0.5 ms until the next stage computes.
+ */
+export const HOP_MS = 1.4
+
+/** Blob sources named in an assignment: the coordinator, and nodes that have some of the layers. */
+export const BLOB_SOURCES_MAX = 8
+
+/** Nodes that have opened a stream and not yet said Hello. */
+export const GREETERS_MAX = 32

@@ -1,0 +1,75 @@
+import { MeshError } from '@resultity/interface'
+import type { Finish, Sampled, StageFrame } from '@resultity/wire'
+import t from 'tap'
+import { GenerationState } from '../src/generation/generation-state.ts'
+
+const session = new Uint8Array(16).fill(7)
+const opened: StageFrame = { type: 'opened', session, epoch: 1 }
+
+function sampled(position: number, finish: Finish = 'continues', overrides: Partial<Sampled> = {}): Sampled {
+  return { type: 'sampled', session, epoch: 1, position, token: 5, finish, logprob: 0, top: [], ...overrides }
+}
+
+/** Two stages, a prompt of ten, three tokens, 9 ends. */
+function fresh(): GenerationState {
+  const init = { session, epoch: 1, stageCount: 2, promptCount: 10, tokensMax: 3, endTokens: new Set([9]) }
+  return new GenerationState(init)
+}
+
+function open(): GenerationState {
+  const state = fresh()
+  state.admit(0, opened)
+  state.admit(1, opened)
+  return state
+}
+
+t.test('a generation opens, is prompted, decodes and ends', async t => {
+  const state = fresh()
+  t.equal(state.admit(1, opened), undefined, 'one stage of two')
+  t.equal(state.phase, 'opening')
+  t.same(state.admit(0, opened), { type: 'opened' })
+  t.equal(state.phase, 'prompted')
+  t.match(state.admit(1, sampled(10)), { type: 'token' })
+  t.equal(state.phase, 'decoding')
+  state.admit(1, sampled(11))
+  t.equal(state.admit(1, sampled(11, 'continues', { epoch: 0 })), undefined, 'a frame of an earlier route is dropped')
+  state.admit(1, sampled(12, 'tokens_max'))
+  t.equal(state.phase, 'ended')
+  t.same(state.tokens, [5, 5, 5])
+})
+
+t.test('an end token ends it early', async t => {
+  const state = open()
+  state.admit(1, sampled(10, 'end_token', { token: 9 }))
+  t.equal(state.phase, 'ended')
+  t.throws(() => state.admit(1, sampled(11)), { code: 'protocol_violation', message: /after the last/ })
+})
+
+t.test('what a stage may not say is a violation', async t => {
+  const other = new Uint8Array(16)
+  const cases: { id: string; from?: number; frame: StageFrame; message: RegExp; state?: GenerationState }[] = [
+    { id: 'a position too early', frame: sampled(9), message: /position 9 came, 10 is next/ },
+    { id: 'a position skipped', frame: sampled(11), message: /position 11 came, 10 is next/ },
+    { id: 'a token from the first stage', from: 0, frame: sampled(10), message: /not the last/ },
+    { id: 'a token before the prompt', frame: sampled(10), message: /before the prompt/, state: fresh() },
+    { id: 'a later epoch', frame: sampled(10, 'continues', { epoch: 2 }), message: /epoch 2/ },
+    { id: 'another session', frame: sampled(10, 'continues', { session: other }), message: /another session/ },
+    { id: 'opening twice', frame: opened, message: /opened twice/ },
+    { id: 'an end token that is none', frame: sampled(10, 'end_token'), message: /is no end token/ },
+    { id: 'the limit too early', frame: sampled(10, 'tokens_max'), message: /token 1 of 3/ },
+    {
+      id: 'a frame for stages',
+      frame: { type: 'next', session, epoch: 1, position: 10, token: 1 },
+      message: /may not send "next"/
+    }
+  ]
+  for (const { id, from = 1, frame, message, state = open() } of cases) {
+    t.throws(() => state.admit(from, frame), { code: 'protocol_violation', message }, id)
+  }
+})
+
+t.test('a fault is its own error, even of no session', async t => {
+  const error = new MeshError('engine_failed', 'out of memory')
+  const fault: StageFrame = { type: 'fault', session: new Uint8Array(16), epoch: 0, error }
+  t.throws(() => open().admit(0, fault), { code: 'engine_failed' })
+})
