@@ -1,0 +1,264 @@
+import { createSocket } from 'node:dgram'
+import { generateKeyPair } from '@libp2p/crypto/keys'
+import type { ByteStream } from '@resultity/wire'
+import t from 'tap'
+import { createMeshHost, type DiscoveredPeer, type JoinFailure, type MeshHost, peerIdOf } from '../src/index.ts'
+import { addressOf, startHost, TEST_LIMITS, until } from './hosts.ts'
+
+const ECHO = '/test/echo/1.0.0'
+
+async function serveEcho(host: MeshHost, inboundStreamsMax = 8): Promise<ByteStream[]> {
+  const streams: ByteStream[] = []
+  const accept = (stream: ByteStream): void => {
+    streams.push(stream)
+    stream.addEventListener('message', event => stream.send(event.data))
+  }
+  await host.handle(ECHO, accept, { inboundStreamsMax })
+  return streams
+}
+
+/** Sends a byte and waits for it to come back. */
+async function ping(stream: ByteStream): Promise<boolean> {
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  stream.addEventListener('message', () => resolve(true))
+  stream.addEventListener('close', () => resolve(false))
+  // the peer may have reset it before it was handed to us
+  if (stream.status !== 'open') return false
+  stream.send(Uint8Array.of(1))
+  return promise
+}
+
+/** The address a host listens on, without its peer id. */
+function listenAddress(host: MeshHost): string {
+  return host.multiaddrs()[0]?.split('/p2p/')[0] ?? ''
+}
+
+t.test('hosts dial each other, and open streams over the connection that is there', async t => {
+  const [a, b] = [await startHost(t), await startHost(t)]
+  await serveEcho(a)
+  t.ok(await ping(await b.open(addressOf(a), ECHO)), 'dialled by address')
+  t.ok(await ping(await b.open({ peerId: a.peerId }, ECHO)), 'over the warm connection, without an address')
+  await serveEcho(b)
+  t.ok(await ping(await a.open({ peerId: b.peerId }, ECHO)), 'and the other way')
+  await a.unhandle(ECHO)
+  t.match(a.multiaddrs()[0], new RegExp(`^/ip4/127.0.0.1/tcp/\\d+/p2p/${a.peerId}$`))
+})
+
+t.test('why a peer cannot be had', async t => {
+  const [a, b] = [await startHost(t), await startHost(t)]
+  const stranger = peerIdOf(await generateKeyPair('Ed25519'))
+  const gone = await startHost(t)
+  const old = addressOf(gone)
+  await gone.close()
+  await t.rejects(
+    b.open(old, ECHO),
+    { code: 'peer_unreachable', message: new RegExp(`${old.multiaddrs[0]}.*ECONNREFUSED`) },
+    'nobody listens'
+  )
+  await t.rejects(b.open({ peerId: stranger }, ECHO), { code: 'peer_unreachable', message: /no address is known/ })
+  await t.rejects(
+    b.open({ peerId: stranger, multiaddrs: [listenAddress(a)] }, ECHO),
+    { code: 'peer_unreachable' },
+    'somebody else listens'
+  )
+  await t.rejects(
+    b.open({ peerId: stranger, multiaddrs: ['/ip4/1.2.3.4/udp/1'] }, ECHO),
+    { code: 'peer_unreachable' },
+    'no TCP address'
+  )
+  await t.rejects(b.open({ peerId: 'nonsense' }, ECHO), { code: 'invalid_request' })
+  await t.rejects(b.open({ peerId: stranger, multiaddrs: ['nonsense'] }, ECHO), { code: 'settings_invalid' })
+  await t.rejects(b.open(addressOf(a), '/test/other/1.0.0'), { code: 'protocol_version', message: /does not speak/ })
+  const aborted = AbortSignal.abort(new Error('changed my mind'))
+  await t.rejects(b.open(addressOf(a), ECHO, { signal: aborted }), { message: /changed my mind/ })
+})
+
+t.test('a dial that nobody answers ends at its deadline', async t => {
+  const host = await startHost(t, { limits: { dialTimeoutMs: 50 } })
+  const peerId = peerIdOf(await generateKeyPair('Ed25519'))
+  // 192.0.2.0/24 is for documentation: packets go nowhere, or there is no route
+  const opening = host.open({ peerId, multiaddrs: ['/ip4/192.0.2.1/tcp/1'] }, ECHO)
+  const error = await opening.then(
+    () => undefined,
+    cause => cause
+  )
+  t.ok(['deadline_exceeded', 'peer_unreachable'].includes(error?.code), error?.message)
+})
+
+t.test('the gater keeps peers out, both ways', async t => {
+  const guest = await startHost(t)
+  const picky = await startHost(t, { allowPeer: peerId => peerId === guest.peerId })
+  const stranger = await startHost(t)
+  const accepted = await serveEcho(picky)
+  await serveEcho(stranger)
+  t.ok(await ping(await guest.open(addressOf(picky), ECHO)))
+  await t.rejects(stranger.open(addressOf(picky), ECHO), { code: 'peer_refused', hint: /allow/ }, 'coming in')
+  await t.rejects(picky.open(addressOf(stranger), ECHO), { code: 'peer_refused', hint: /allow list/ }, 'going out')
+  t.equal(accepted.length, 1)
+})
+
+t.test('addresses to listen on', async t => {
+  const host = await startHost(t)
+  const busy = listenAddress(host)
+  const init = { privateKey: await generateKeyPair('Ed25519'), agent: 'x' }
+  const port = busy.split('/').at(-1)
+  await t.rejects(createMeshHost({ ...init, listen: [busy] }), {
+    code: 'address_in_use',
+    message: new RegExp(`127.0.0.1:${port}`),
+    hint: /another port/
+  })
+  await t.rejects(createMeshHost({ ...init, listen: ['/ip4/192.0.2.1/tcp/0'] }), {
+    code: 'settings_invalid',
+    message: /192.0.2.1.*EADDRNOTAVAIL/
+  })
+  await t.rejects(createMeshHost({ ...init, listen: ['127.0.0.1:4701'] }), {
+    code: 'settings_invalid',
+    message: /not a multiaddr/
+  })
+  await t.rejects(createMeshHost({ ...init, listen: [], join: ['x'] }), { code: 'settings_invalid' })
+  const announced = await startHost(t, { announce: ['/ip4/203.0.113.9/tcp/4701'] })
+  t.same(announced.multiaddrs(), [`/ip4/203.0.113.9/tcp/4701/p2p/${announced.peerId}`])
+  const dialOnly = await startHost(t, { listen: [] })
+  await serveEcho(host)
+  t.ok(await ping(await dialOnly.open(addressOf(host), ECHO)), 'a host that listens nowhere can dial')
+})
+
+t.test('streams beyond the limit are reset after the fact', async t => {
+  const [a, b] = [await startHost(t), await startHost(t)]
+  await serveEcho(a, 2)
+  const streams = [await b.open(addressOf(a), ECHO), await b.open(addressOf(a), ECHO)]
+  const third = await b.open(addressOf(a), ECHO).then(ping, () => false)
+  t.notOk(third)
+  t.same(await Promise.all(streams.map(ping)), [true, true], 'the others live')
+})
+
+t.test('a handler that throws resets its stream only', async t => {
+  const [a, b] = [await startHost(t), await startHost(t)]
+  await a.handle(
+    '/test/broken/1.0.0',
+    () => {
+      throw new Error('bug')
+    },
+    { inboundStreamsMax: 1 }
+  )
+  await serveEcho(a)
+  t.notOk(await b.open(addressOf(a), '/test/broken/1.0.0').then(ping, () => false))
+  t.ok(await ping(await b.open(addressOf(a), ECHO)))
+})
+
+t.test('a lost peer is reported, and closing is final', async t => {
+  const [a, b] = [await startHost(t), await startHost(t)]
+  await serveEcho(a)
+  const { promise: lost, resolve } = Promise.withResolvers<string>()
+  const stop = b.onPeerDisconnected(resolve)
+  const stream = await b.open(addressOf(a), ECHO)
+  t.ok(await ping(stream))
+  await a.close()
+  await a.close()
+  t.equal(await lost, a.peerId)
+  stop()
+  await t.rejects(b.open(addressOf(a), ECHO), { code: 'peer_unreachable' })
+})
+
+t.test('joining', async t => {
+  t.test('goes on until the coordinator is there, says why it failed, and joins again after a restart', async t => {
+    const privateKey = await generateKeyPair('Ed25519')
+    const coordinator = { privateKey, agent: 'resultity-coordinator/test' }
+    const first = await startHost(t, coordinator)
+    const address = listenAddress(first)
+    await first.close()
+    const failures: JoinFailure[] = []
+    const node = await startHost(t, { join: [address], onJoinFailed: failure => failures.push(failure) })
+    await until(() => failures.length >= 2)
+    t.match(failures[0], {
+      multiaddr: address,
+      attempt: 1,
+      error: { code: 'peer_unreachable', message: /cannot be dialled: .*ECONNREFUSED/ }
+    })
+    t.equal(failures[1]?.attempt, 2)
+    t.ok(failures.every(({ retryMs }) => retryMs > 0 && retryMs <= (TEST_LIMITS.redialMaxMs ?? 0)))
+
+    const stop = new AbortController()
+    const found = node.discoverCoordinator({ signal: stop.signal })[Symbol.asyncIterator]()
+    const second = await startHost(t, { ...coordinator, listen: [address] })
+    const peer: DiscoveredPeer | undefined = (await found.next()).value
+    t.equal(peer?.peerId, second.peerId)
+    t.ok(peer?.multiaddrs.some(multiaddr => multiaddr.startsWith(address)))
+    await serveEcho(second)
+    t.ok(await ping(await node.open({ peerId: second.peerId }, ECHO)))
+
+    await second.close()
+    const third = await startHost(t, { ...coordinator, listen: [address] })
+    t.equal((await found.next()).value?.peerId, third.peerId, 'found again after the restart')
+    stop.abort()
+    t.ok((await found.next()).done, 'the search ends with its signal')
+  })
+
+  t.test('a search that begins late knows who is there; peers that are no coordinators are not yielded', async t => {
+    const coordinator = await startHost(t, { agent: 'resultity-coordinator/test' })
+    const other = await startHost(t)
+    const node = await startHost(t)
+    await serveEcho(coordinator)
+    await serveEcho(other)
+    await node.open(addressOf(other), ECHO)
+    await ping(await node.open(addressOf(coordinator), ECHO))
+    const stop = new AbortController()
+    const join = [...other.multiaddrs(), ...coordinator.multiaddrs()]
+    const seen: string[] = []
+    for await (const peer of node.discoverCoordinator({ join, signal: stop.signal })) {
+      seen.push(peer.peerId)
+      stop.abort()
+    }
+    t.same(seen, [coordinator.peerId])
+  })
+
+  t.test('closing the host ends the search and the dialling', async t => {
+    const node = await startHost(t)
+    const search = node.discoverCoordinator({ join: ['/ip4/127.0.0.1/tcp/1'], signal: new AbortController().signal })
+    const next = search[Symbol.asyncIterator]().next()
+    await node.close()
+    t.ok((await next).done)
+  })
+
+  t.test('with nothing to go by it is an error at once', async t => {
+    const node = await startHost(t)
+    t.throws(() => node.discoverCoordinator({ signal: new AbortController().signal }), { code: 'settings_invalid' })
+  })
+})
+
+/** Whether this machine lets multicast packets back to itself: some containers do not. */
+async function multicastWorks(): Promise<boolean> {
+  const socket = createSocket({ type: 'udp4', reuseAddr: true })
+  const { promise, resolve } = Promise.withResolvers<boolean>()
+  const deadline = setTimeout(resolve, 1000, false)
+  socket.on('error', () => resolve(false))
+  socket.on('message', () => resolve(true))
+  socket.bind(0, () => {
+    try {
+      socket.addMembership('224.0.0.251')
+      socket.send('probe', socket.address().port, '224.0.0.251')
+    } catch {
+      resolve(false)
+    }
+  })
+  const works = await promise
+  clearTimeout(deadline)
+  socket.close()
+  return works
+}
+
+const skip = (await multicastWorks()) ? false : 'no multicast on this machine'
+
+t.test('on the local network nodes find coordinators, by mDNS', { skip }, async t => {
+  const mdns = { serviceTag: `_mesh-test-${process.pid}._udp.local`, intervalMs: 200 }
+  const node = await startHost(t, { mdns })
+  await startHost(t, { mdns })
+  const coordinator = await startHost(t, { mdns, agent: 'resultity-coordinator/test' })
+  const stop = new AbortController()
+  const seen: string[] = []
+  for await (const peer of node.discoverCoordinator({ signal: stop.signal })) {
+    seen.push(peer.peerId)
+    stop.abort()
+  }
+  t.same(seen, [coordinator.peerId])
+})
