@@ -18,12 +18,13 @@ export class SetupError extends Error {}
 /**
  * Installs and builds what is missing or stale. Writes to stderr only: stdout belongs to the command that follows.
  *
+ * @param project what to build, with all that it needs; everything when left out
  * @returns absolute path of the Node to run everything with
  */
-export async function setUp() {
+export async function setUp(project = '.') {
   if (!installed()) await install()
   const runtime = findRuntime()
-  await build(runtime)
+  await build(runtime, project)
   return runtime
 }
 
@@ -89,10 +90,10 @@ function findRuntime() {
   )
 }
 
-async function build(runtime) {
+async function build(runtime, project) {
   const fresh = !existsSync(join(root, 'packages/cli/dist'))
   if (fresh) process.stderr.write('Building …\n')
-  await step('the build', runtime, [join(modules, 'typescript/bin/tsc'), '-b'])
+  await step('the build', runtime, [join(modules, 'typescript/bin/tsc'), '-b', project])
   removeStaleTests()
 }
 

@@ -6,7 +6,7 @@ import { root, run, SetupError, setUp } from './setup.mjs'
 const PARENT_CHECK_MS = 1000
 
 try {
-  const runtime = await setUp()
+  const runtime = await setUp('packages/cli')
   const bin = join(root, 'packages/cli/bin/resultity.js')
   const { code, signal } = await run(runtime, [bin, 'up', ...process.argv.slice(2)], {
     // the channel's end tells `up` that we are gone

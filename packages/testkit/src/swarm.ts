@@ -6,6 +6,7 @@ import { type ApiPlacement, type ChildDaemon, MeshApi, startChildDaemon } from '
 import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
 
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
+const DEFAULT_NODES = 3
 const POLL_MS = 50
 /** A start of four processes and the loading of a small model take some seconds on a busy machine. */
 const READY_TIMEOUT_MS = 120_000
@@ -54,35 +55,65 @@ export interface AddNodeOptions {
   readonly join?: readonly string[]
 }
 
+/** The coordinator's process. */
+export interface SwarmCoordinator {
+  readonly peerId: string
+  readonly pid: number
+  readonly dataDir: string
+  /** Multiaddresses it listens on. */
+  readonly multiaddrs: readonly string[]
+  /** Base URL of the HTTP API. */
+  readonly url: string
+}
+
 /** A mesh of real processes on free ports, in a directory of its own, gone without a trace after {@link Swarm.stop}. */
 export class Swarm implements AsyncDisposable {
   readonly directory: string
-  /** Base URL of the HTTP API. */
-  readonly url: string
-  readonly coordinator: {
-    readonly peerId: string
-    readonly pid: number
-    readonly dataDir: string
-    readonly multiaddrs: readonly string[]
-  }
   readonly api: MeshApi
   readonly #init: SwarmInit
-  readonly #children: ChildDaemon[]
+  readonly #coordinatorData: string
   readonly #nodes: SwarmNode[] = []
+  readonly #nodeProcesses: ChildDaemon[] = []
+  #coordinator: ChildDaemon
   #nodesStarted = 0
 
-  constructor(init: SwarmInit, directory: string, coordinatorData: string, coordinator: ChildDaemon) {
+  private constructor(init: SwarmInit, directory: string, coordinatorData: string, coordinator: ChildDaemon) {
     this.#init = init
     this.directory = directory
-    this.#children = [coordinator]
-    this.url = String(coordinator.ready.http)
+    this.#coordinatorData = coordinatorData
+    this.#coordinator = coordinator
     this.api = new MeshApi(this.url)
-    this.coordinator = {
-      peerId: coordinator.ready.peerId,
-      pid: coordinator.pid,
-      dataDir: coordinatorData,
-      multiaddrs: addressesOf(coordinator)
-    }
+  }
+
+  /** Starts the coordinator alone. */
+  static async start(init: SwarmInit, directory: string): Promise<Swarm> {
+    const data = init.coordinatorData ?? join(directory, 'coordinator')
+    const ports = { http: 0, mesh: 0 }
+    return new Swarm(init, directory, data, await launchCoordinator(init, directory, data, ports))
+  }
+
+  /** Base URL of the HTTP API. */
+  get url(): string {
+    return String(this.#coordinator.ready.http)
+  }
+
+  get coordinator(): SwarmCoordinator {
+    const { pid, ready } = this.#coordinator
+    const multiaddrs = addressesOf(this.#coordinator)
+    return { peerId: ready.peerId, pid, dataDir: this.#coordinatorData, multiaddrs, url: this.url }
+  }
+
+  /**
+   * Ends the coordinator by `signal` and starts it again on the same ports and data. Its nodes look for it by
+   * themselves, see {@link untilNodes}.
+   */
+  async restartCoordinator(signal: NodeJS.Signals): Promise<void> {
+    const { url, multiaddrs } = this.coordinator
+    const mesh = /\/tcp\/(\d+)/.exec(multiaddrs[0] ?? '')?.[1]
+    this.#coordinator.kill(signal)
+    await this.#coordinator.ended
+    const ports = { http: Number(new URL(url).port), mesh: Number(mesh ?? 0) }
+    this.#coordinator = await launchCoordinator(this.#init, this.directory, this.#coordinatorData, ports)
   }
 
   /** Nodes in the order they were added, those that were killed among them. */
@@ -109,7 +140,7 @@ export class Swarm implements AsyncDisposable {
       ...nodeArgs,
       ...(options.args ?? [])
     ])
-    this.#children.push(child)
+    this.#nodeProcesses.push(child)
     const node = describeNode(child, dataDir)
     this.#nodes.push(node)
     return node
@@ -142,14 +173,15 @@ export class Swarm implements AsyncDisposable {
 
   /** The last log lines of all processes, for a test that failed. */
   logs(): string {
-    return this.#children.map(child => `--- ${child.name} (${child.pid})\n${child.logs().join('\n')}`).join('\n')
+    return [this.#coordinator, ...this.#nodeProcesses]
+      .map(child => `--- ${child.name} (${child.pid})\n${child.logs().join('\n')}`)
+      .join('\n')
   }
 
   /** Stops every process and removes the swarm's directory. */
   async stop(): Promise<void> {
-    const [coordinator, ...nodes] = this.#children
-    await Promise.all(nodes.map(node => node.stop()))
-    await coordinator?.stop()
+    await Promise.all(this.#nodeProcesses.map(node => node.stop()))
+    await this.#coordinator.stop()
     await rm(this.directory, { recursive: true, force: true })
   }
 
@@ -177,24 +209,13 @@ export class Swarm implements AsyncDisposable {
  * @throws MeshError of the process that did not come up; `deadline_exceeded`; nothing is left running then
  */
 export async function startSwarm(init: SwarmInit = {}): Promise<Swarm> {
-  const { nodes = 3, models = ['tiny-chat'] } = init
-  const stages = init.stages ?? (nodes > 0 ? nodes : 'auto')
+  const { nodes = DEFAULT_NODES } = init
+  const stages = stagesOf(init)
   const directory = await mkdtemp(join(tmpdir(), 'resultity-swarm-'))
-  const coordinatorData = init.coordinatorData ?? join(directory, 'coordinator')
   let swarm: Swarm | undefined
   try {
-    const coordinator = await launch(init, directory, 'coordinator', [
-      'coordinator',
-      '--no-mdns',
-      '--http=127.0.0.1:0',
-      `--data=${coordinatorData}`,
-      `--listen=${LOOPBACK}`,
-      `--stages=${stages}`,
-      ...models.map(model => `--model=${model}`),
-      ...(init.coordinatorArgs ?? [])
-    ])
-    swarm = new Swarm(init, directory, coordinatorData, coordinator)
-    const started = swarm
+    const started = await Swarm.start(init, directory)
+    swarm = started
     await Promise.all(Array.from({ length: nodes }, () => started.addNode()))
     if (nodes > 0) {
       await started.untilPlaced(
@@ -210,6 +231,30 @@ export async function startSwarm(init: SwarmInit = {}): Promise<Swarm> {
     const { code, message, hint } = MeshError.from(error)
     throw new MeshError(code, message, { cause: error, hint: [hint, logs].filter(Boolean).join('\n') })
   }
+}
+
+/** As many stages as nodes, unless said otherwise. */
+function stagesOf({ nodes = DEFAULT_NODES, stages }: SwarmInit): number | 'auto' {
+  return stages ?? (nodes > 0 ? nodes : 'auto')
+}
+
+async function launchCoordinator(
+  init: SwarmInit,
+  directory: string,
+  data: string,
+  ports: { readonly http: number; readonly mesh: number }
+): Promise<ChildDaemon> {
+  const { models = ['tiny-chat'], coordinatorArgs = [] } = init
+  return launch(init, directory, 'coordinator', [
+    'coordinator',
+    '--no-mdns',
+    `--http=127.0.0.1:${ports.http}`,
+    `--listen=/ip4/127.0.0.1/tcp/${ports.mesh}`,
+    `--data=${data}`,
+    `--stages=${stagesOf(init)}`,
+    ...models.map(model => `--model=${model}`),
+    ...coordinatorArgs
+  ])
 }
 
 async function launch(init: SwarmInit, directory: string, name: string, args: readonly string[]): Promise<ChildDaemon> {

@@ -1,7 +1,8 @@
+import { MeshError } from '@resultity/interface'
 import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { tellParent } from '../daemon/parent-channel.ts'
-import { runDaemon } from '../daemon/run-daemon.ts'
+import { runDaemon, type StartedDaemon } from '../daemon/run-daemon.ts'
 
 export const coordinatorCommand: CommandDefinition = {
   name: 'coordinator',
@@ -29,40 +30,60 @@ export const coordinatorCommand: CommandDefinition = {
   run: input => runDaemon(input, (logger, signal) => start(input, logger, signal))
 }
 
-async function start({ settings }: CommandRun, logger: Logger, signal: AbortSignal) {
+async function start({ settings }: CommandRun, logger: Logger, signal: AbortSignal): Promise<StartedDaemon> {
   // loaded only here: the other commands must start without libp2p and the inference runtime
   const { startCoordinator } = await import('@resultity/coordinator')
-  const { importModels } = await import('../models/import.ts')
-  const models = await importModels(settings.model ?? [], {
-    dataDir: settings.data,
-    signal,
-    onProgress: step => tellParent({ type: 'progress', ...step }),
-    onNotice: text => {
-      logger.warn(text)
-      tellParent({ type: 'notice', text })
-    }
-  })
-  const coordinator = await startCoordinator({
-    dataDir: settings.data,
-    http: settings.http,
-    listen: settings.listen,
-    announce: settings.announce,
-    mdns: settings.mdns,
-    models,
-    stages: settings.stages ?? 'auto',
-    ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
-    ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
-    ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
-    logger
-  })
+  const { toStep } = await import('../models/import.ts')
+  const coordinator = await withFallback(settings.model ?? [], logger, models =>
+    startCoordinator(
+      {
+        dataDir: settings.data,
+        http: settings.http,
+        listen: settings.listen,
+        announce: settings.announce,
+        mdns: settings.mdns,
+        models,
+        stages: settings.stages ?? 'auto',
+        ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
+        ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
+        ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
+        logger,
+        onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
+      },
+      { signal }
+    )
+  )
   const multiaddrs = coordinator.multiaddrs()
   return {
     ready: { role: 'coordinator', peerId: coordinator.peerId, multiaddrs, http: coordinator.httpUrl },
     summary: [
       `coordinator ${coordinator.peerId} is up`,
-      `  API   ${coordinator.httpUrl}/v1`,
+      `  API    ${coordinator.httpUrl}/v1`,
       ...multiaddrs.map(address => `  nodes  resultity node --join ${address}`)
     ],
     close: () => coordinator.close()
+  }
+}
+
+/**
+ * Serves the models asked for. With none asked for it is the default model, and the one that comes with the project
+ * where no source of that answers.
+ */
+async function withFallback<T>(
+  wanted: readonly string[],
+  logger: Logger,
+  startWith: (models: readonly string[]) => Promise<T>
+): Promise<T> {
+  if (wanted.length > 0) return startWith(wanted)
+  const { DEFAULT_MODEL, FALLBACK_MODEL } = await import('@resultity/model')
+  try {
+    return await startWith([DEFAULT_MODEL])
+  } catch (error) {
+    const { code, message } = MeshError.from(error)
+    if (code !== 'model_unavailable') throw error
+    const text = `${DEFAULT_MODEL} cannot be had here, so ${FALLBACK_MODEL} serves instead: ${message}`
+    logger.warn(text)
+    tellParent({ type: 'notice', text })
+    return startWith([FALLBACK_MODEL])
   }
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
-import { runDaemon } from '../daemon/run-daemon.ts'
+import { runDaemon, type StartedDaemon } from '../daemon/run-daemon.ts'
 
 export const nodeCommand: CommandDefinition = {
   name: 'node',
@@ -29,7 +29,7 @@ export const nodeCommand: CommandDefinition = {
   run: input => runDaemon(input, logger => start(input, logger))
 }
 
-async function start({ settings }: CommandRun, logger: Logger) {
+async function start({ settings }: CommandRun, logger: Logger): Promise<StartedDaemon> {
   // loaded only here: the other commands must start without libp2p and the inference runtime
   const { startNode } = await import('@resultity/node')
   const node = await startNode({
