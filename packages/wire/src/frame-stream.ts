@@ -53,6 +53,7 @@ export class FrameStream<Out, In> {
   /** A frame is being handled; others wait in the reader. */
   #busy = false
   #paused = false
+  #resuming = false
   /** The peer has ended its side; what it sent before may still wait. */
   #remoteEnded = false
   #ended = false
@@ -219,18 +220,25 @@ export class FrameStream<Out, In> {
   }
 
   #pauseWhenFull(): void {
-    if (this.#paused || this.#remoteEnded) return
+    if (this.#paused || this.#resuming || this.#remoteEnded) return
     if (this.#reader.bytesQueued <= READ_QUEUE_BYTES && this.#reader.piecesQueued <= READ_QUEUE_PIECES) return
     if (this.#stream.readStatus !== 'readable') return
     this.#paused = true
     this.#stream.pause()
   }
 
-  /** May hand over, before it returns, what the stream has kept meanwhile. */
+  /**
+   * Hands over, before it returns, what the stream has kept meanwhile. A libp2p stream that is paused in the middle
+   * of that forgets it, and goes on granting its peer room until its buffer overflows: so pause afterwards.
+   */
   #resume(): void {
     if (!this.#paused) return
     this.#paused = false
-    if (this.#stream.readStatus === 'paused') this.#stream.resume()
+    if (this.#stream.readStatus !== 'paused') return
+    this.#resuming = true
+    this.#stream.resume()
+    this.#resuming = false
+    if (this.#busy) this.#pauseWhenFull()
   }
 
   get #queuedBytesMax(): number {
