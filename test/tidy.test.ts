@@ -1,0 +1,245 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { builtinModules, stripTypeScriptTypes } from 'node:module'
+import { dirname, join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { type Node, parse } from 'acorn'
+import t from 'tap'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Who may import whom, as docs/architecture.md draws it. Whoever a package may import, its tests may. */
+const arrows: Readonly<Record<string, readonly string[]>> = {
+  interface: [],
+  wire: ['interface'],
+  planner: ['interface'],
+  model: ['interface'],
+  engine: ['interface', 'model'],
+  mesh: ['interface', 'wire'],
+  node: ['interface', 'wire', 'model', 'engine', 'mesh'],
+  coordinator: ['interface', 'wire', 'model', 'planner', 'mesh'],
+  cli: ['interface', 'model', 'node', 'coordinator'],
+  testkit: ['interface', 'wire', 'planner', 'model', 'engine', 'mesh', 'node', 'coordinator', 'cli']
+}
+
+const FILE_LINES_MAX = 400
+const FUNCTION_LINES_MAX = 70
+
+/** Tests declare the steps of a case in one function, so theirs are not held to the limit. */
+const sources = listSources(join(root, 'packages')).filter(path => !path.includes('/src/gen/'))
+const product = sources.filter(path => path.includes('/src/'))
+
+function listSources(directory: string): string[] {
+  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
+    .filter(path => /\/(src|test)\/.*\.ts$/.test(`/${path}`) && !/(^|\/)(dist|node_modules)\//.test(path))
+    .map(path => join(directory, path))
+}
+
+function read(path: string): string {
+  return readFileSync(path, 'utf8')
+}
+
+function named(path: string): string {
+  return relative(root, path)
+}
+
+function packageOf(path: string): string {
+  return named(path).split('/')[1] ?? ''
+}
+
+/** What a file imports, types and dynamic imports included. */
+function importsOf(path: string): string[] {
+  const text = read(path)
+  const patterns = [/^(?:import|export)\s[^'"]*?from\s+'([^']+)'/gm, /^import\s+'([^']+)'/gm, /\bimport\('([^']+)'\)/g]
+  return patterns.flatMap(pattern => [...text.matchAll(pattern)].flatMap(match => match[1] ?? []))
+}
+
+interface PackageFile {
+  readonly dependencies?: Readonly<Record<string, string>>
+  readonly devDependencies?: Readonly<Record<string, string>>
+  readonly optionalDependencies?: Readonly<Record<string, string>>
+}
+
+function manifestOf(directory: string): PackageFile {
+  return JSON.parse(read(join(directory, 'package.json')))
+}
+
+function dependenciesOf({ dependencies, devDependencies, optionalDependencies }: PackageFile): string[] {
+  return Object.keys({ ...dependencies, ...devDependencies, ...optionalDependencies })
+}
+
+t.test('every package is in the drawing', async t => {
+  t.strictSame(readdirSync(join(root, 'packages')).toSorted(), Object.keys(arrows).toSorted())
+})
+
+t.test('imports follow the arrows, and nobody reaches past an index', async t => {
+  for (const path of sources) {
+    const from = packageOf(path)
+    for (const specifier of importsOf(path)) {
+      if (specifier.startsWith('@resultity/')) {
+        const [to = '', ...deeper] = specifier.slice('@resultity/'.length).split('/')
+        if (!arrows[from]?.includes(to)) t.fail(`${named(path)} imports ${to}: ${from} may not`)
+        if (deeper.length > 0) t.fail(`${named(path)} reaches into ${to}: ${specifier}`)
+      } else if (specifier.startsWith('.')) {
+        const target = join(dirname(path), specifier)
+        if (!target.startsWith(join(root, 'packages', from, '/')))
+          t.fail(`${named(path)} leaves its package: ${specifier}`)
+      }
+    }
+  }
+})
+
+t.test('only mesh knows libp2p, and only engine knows ONNX Runtime', async t => {
+  for (const path of sources) {
+    for (const specifier of importsOf(path)) {
+      const libp2p = /^(libp2p$|@libp2p\/|@chainsafe\/libp2p|@multiformats\/)/.test(specifier)
+      if (libp2p && packageOf(path) !== 'mesh') t.fail(`${named(path)} imports ${specifier}`)
+      const runtime = /^(onnxruntime-node|koffi)$/.test(specifier)
+      if (runtime && packageOf(path) !== 'engine') t.fail(`${named(path)} imports ${specifier}`)
+    }
+  }
+})
+
+t.test('every package declares what it imports, and imports what it declares', async t => {
+  const shared = dependenciesOf(manifestOf(root))
+  for (const name of Object.keys(arrows)) {
+    const directory = join(root, 'packages', name)
+    const declared = dependenciesOf(manifestOf(directory))
+    const files = sources.filter(path => packageOf(path) === name)
+    const text = files.map(read).join('\n')
+    for (const path of files) {
+      for (const specifier of importsOf(path)) {
+        const module = /^(@[^/]+\/[^/]+|[^/]+)/.exec(specifier)?.[0] ?? specifier
+        if (/^(\.|#|node:)/.test(specifier) || builtinModules.includes(module)) continue
+        if (declared.includes(module)) continue
+        const forTests = path.includes('/test/') && shared.includes(module)
+        if (!forTests) t.fail(`${named(path)} imports ${module}, which packages/${name}/package.json lacks`)
+      }
+    }
+    for (const dependency of declared) {
+      const typed = dependency.replace(/^@types\//, '')
+      // generated code and resolved paths name a dependency without importing it
+      const used = text.includes(typed) || generatedOf(name).includes(typed)
+      if (!used) t.fail(`packages/${name}/package.json declares ${dependency}, and nothing uses it`)
+    }
+  }
+})
+
+function generatedOf(name: string): string {
+  const directory = join(root, 'packages', name, 'src/gen')
+  try {
+    return readdirSync(directory)
+      .map(file => read(join(directory, file)))
+      .join('\n')
+  } catch {
+    // most packages have no generated code
+    return ''
+  }
+}
+
+t.test('docs/dependencies.md gives the reason for every dependency, and for none that is gone', async t => {
+  const text = read(join(root, 'docs/dependencies.md'))
+  const manifests = [root, ...Object.keys(arrows).map(name => join(root, 'packages', name))].map(manifestOf)
+  const declared = new Set(manifests.flatMap(dependenciesOf).filter(name => !name.startsWith('@resultity/')))
+  const listed = new Set([...text.matchAll(/^\| `([^`]+)`/gm)].flatMap(match => match[1] ?? []))
+  for (const name of declared) if (!listed.has(name)) t.fail(`docs/dependencies.md lacks ${name}`)
+  for (const name of listed)
+    if (!declared.has(name)) t.fail(`docs/dependencies.md lists ${name}, which nobody depends on`)
+})
+
+t.test('every package says what it owns and what it does not know', async t => {
+  for (const name of Object.keys(arrows)) {
+    const text = read(join(root, 'packages', name, 'README.md'))
+    t.match(text, /\bOwns\b/, `packages/${name}/README.md`)
+    t.match(text, /\bDoes not know\b/i, `packages/${name}/README.md`)
+  }
+})
+
+t.test(`no file has more than ${FILE_LINES_MAX} lines`, async t => {
+  for (const path of sources) {
+    const lines = read(path).split('\n').length
+    if (lines > FILE_LINES_MAX) t.fail(`${named(path)} has ${lines} lines`)
+  }
+})
+
+t.test(`no function has more than ${FUNCTION_LINES_MAX} lines`, async t => {
+  for (const path of product) {
+    for (const { name, line, lines } of functionsOf(path)) {
+      if (lines > FUNCTION_LINES_MAX) t.fail(`${named(path)}:${line} ${name} has ${lines} lines`)
+    }
+  }
+})
+
+interface MeasuredFunction {
+  readonly name: string
+  readonly line: number
+  readonly lines: number
+}
+
+function functionsOf(path: string): MeasuredFunction[] {
+  // types become blanks, so lines stay where they are
+  const program = parse(stripTypeScriptTypes(read(path)), {
+    ecmaVersion: 'latest',
+    sourceType: 'module',
+    locations: true
+  })
+  const found: MeasuredFunction[] = []
+  visit(program, node => {
+    if (!/^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type) || !node.loc) return
+    const { start, end } = node.loc
+    const id =
+      'id' in node && node.id !== null && typeof node.id === 'object' && 'name' in node.id ? node.id.name : 'a function'
+    found.push({ name: String(id), line: start.line, lines: end.line - start.line + 1 })
+  })
+  return found
+}
+
+function visit(value: unknown, onNode: (node: Node) => void): void {
+  if (Array.isArray(value)) for (const item of value) visit(item, onNode)
+  else if (isNode(value)) {
+    onNode(value)
+    for (const child of Object.values(value)) visit(child, onNode)
+  }
+}
+
+function isNode(value: unknown): value is Node {
+  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
+}
+
+const forbidden: readonly (readonly [string, RegExp])[] = [
+  ['the type any', /(?::|\bas|<|,|\|)\s*any\b(?!\s*(?:other|of|more))/],
+  ['a double cast', /\bas unknown as\b/],
+  ['console', /\bconsole\./],
+  ['an unfinished part', /\b(TODO|FIXME|XXX)\b/],
+  ['an empty catch', /catch\s*(\([^)]*\))?\s*\{\s*\}/],
+  ['a disabled check', /@ts-(ignore|expect-error|nocheck)|biome-ignore-all/]
+]
+for (const [what, pattern] of forbidden) {
+  t.test(`no source has ${what}`, async t => {
+    for (const path of product) {
+      const text = read(path)
+      // a catch may hold a comment alone, if that says why nothing is to be done
+      const code = /unfinished|catch/.test(what) ? text : withoutComments(text)
+      const at = pattern.exec(code)
+      if (at) t.fail(`${named(path)}:${code.slice(0, at.index).split('\n').length}`)
+    }
+  })
+}
+
+/** Comments as blanks, so that line numbers stay. Good enough for code that a formatter has laid out. */
+function withoutComments(text: string): string {
+  return text
+    .replaceAll(/\/\*[\s\S]*?\*\//g, comment => comment.replaceAll(/[^\n]/g, ' '))
+    .replaceAll(/(^|\s)\/\/.*$/gm, '$1')
+}
+
+t.test('no file is a drawer', async t => {
+  for (const path of product) {
+    if (/\/(utils?|helpers?|misc|common|manager|types)\.ts$/.test(path)) t.fail(named(path))
+  }
+})
+
+t.test('the environment is read where the program starts, and nowhere else', async t => {
+  for (const path of product) {
+    if (withoutComments(read(path)).includes('process.env') && packageOf(path) !== 'testkit') t.fail(named(path))
+  }
+})
