@@ -202,7 +202,10 @@ t.test('an idle on-demand placement makes room for another, and only for one tha
   t.same(takeOrders(), [], 'so p2 stays too')
   const other = placeable(8, 2, 'other')
   director.addModel(other)
-  t.equal(director.choose(other, 2).type, 'loading')
+  t.equal(director.choose(other, 2).type, 'loading', 'nothing is decided yet')
+  t.same(takeOrders(), [])
+  director.reconcile()
+  t.equal(director.choose(other, 2).type, 'loading', 'the default one has as many stages')
   t.same(takeOrders(), ['release p2 b', 'release p2 c', 'p3 b[0,4)', 'p3 c[4,8)'])
 })
 

@@ -7,6 +7,8 @@ export interface NodeRecord {
   /** Unix milliseconds. */
   readonly joinedAtMs: number
   readonly lastSeenMs: number
+  /** When the advert ends, by this machine's clock: clocks of other machines may differ. */
+  readonly advertEndsMs: number
 }
 
 export type NodeChange =
@@ -49,7 +51,7 @@ export class NodeRegistry {
       })
     }
     const now = this.#clock.now()
-    const node = { peerId: advert.peerId, advert, joinedAtMs: now, lastSeenMs: now }
+    const node = { peerId: advert.peerId, advert, joinedAtMs: now, lastSeenMs: now, advertEndsMs: endOf(advert, now) }
     this.#nodes.set(node.peerId, node)
     this.#tell({ type: 'joined', node })
     return node
@@ -59,7 +61,9 @@ export class NodeRegistry {
   seen(peerId: string, advert?: Advert): void {
     const before = this.#nodes.get(peerId)
     if (before === undefined) return
-    const node = { ...before, lastSeenMs: this.#clock.now(), advert: advert ?? before.advert }
+    const lastSeenMs = this.#clock.now()
+    const fresh = advert === undefined ? {} : { advert, advertEndsMs: endOf(advert, lastSeenMs) }
+    const node = { ...before, lastSeenMs, ...fresh }
     this.#nodes.set(peerId, node)
     if (advert !== undefined) this.#tell({ type: 'updated', node })
   }
@@ -77,7 +81,7 @@ export class NodeRegistry {
     for (const node of this.#nodes.values()) {
       const silentMs = now - node.lastSeenMs
       if (silentMs > this.#init.silenceMaxMs) this.leave(node.peerId, `it was silent for ${silentMs} ms`)
-      else if (node.advert.expiresAtMs <= now) this.leave(node.peerId, 'its advert expired')
+      else if (node.advertEndsMs <= now) this.leave(node.peerId, 'its advert expired')
     }
   }
 
@@ -99,4 +103,9 @@ export class NodeRegistry {
   #tell(change: NodeChange): void {
     for (const listener of this.#listeners) listener(change)
   }
+}
+
+/** Its whole time to live, counted from its arrival. */
+function endOf(advert: Advert, nowMs: number): number {
+  return nowMs + advert.expiresAtMs - advert.issuedAtMs
 }

@@ -104,7 +104,11 @@ export class PlacementDirector {
       this.book.nodeLeft(peerId, change.reason)
       return
     }
-    if (change.type === 'joined') this.#lastJoinMs = this.#components.clock.now()
+    if (change.type === 'joined') {
+      this.#lastJoinMs = this.#components.clock.now()
+      // what could not be placed may be placed now: requests wait for the next try
+      this.#shortfalls.clear()
+    }
     this.#memory.note(change.node)
   }
 
@@ -126,16 +130,17 @@ export class PlacementDirector {
    * @throws MeshError `invalid_request` when there are more stages than layers
    */
   choose(model: PlaceableModel, stages?: number): PlacementChoice {
+    if (stages !== undefined) refuseMoreStagesThanLayers(model, stages, 'mesh.stages')
     const found = this.book.serving(model, stages)
-    if (found === undefined && stages === undefined) {
-      const shortfall = this.#shortfalls.get(model.manifestSha256)
-      return shortfall === undefined
-        ? { type: 'loading' }
-        : { type: 'error', error: this.#layersMissing(model, shortfall) }
-    }
-    if (found === undefined) return this.#demand(model, stages ?? 1)
-    if (found.state === 'loading') return { type: 'loading' }
-    return found.hasFreeSlot ? { type: 'ready', placement: found } : { type: 'busy' }
+    if (found?.hasFreeSlot) return { type: 'ready', placement: found }
+    if (found !== undefined) return { type: found.state === 'loading' ? 'loading' : 'busy' }
+    // the default placement comes first; it may turn out to have as many stages as are asked for
+    const shortfall = this.#shortfalls.get(model.manifestSha256)
+    if (shortfall === undefined && !this.#hasDefault(model)) return { type: 'loading' }
+    if (stages !== undefined) return this.#demand(model, stages)
+    return shortfall === undefined
+      ? { type: 'loading' }
+      : { type: 'error', error: this.#layersMissing(model, shortfall) }
   }
 
   /**
@@ -195,8 +200,11 @@ export class PlacementDirector {
     return Math.max(1, Math.min(this.#init.stages, nodeCount, model.manifest.config.layerCount))
   }
 
+  #hasDefault(model: PlaceableModel): boolean {
+    return this.book.of(model).some(placement => placement.purpose === 'default' && placement.serving)
+  }
+
   #demand(model: PlaceableModel, stages: number): PlacementChoice {
-    refuseMoreStagesThanLayers(model, stages, 'mesh.stages')
     const plan = this.#planMakingRoom(model, stages)
     if ('missing' in plan) return { type: 'error', error: this.#layersMissing(model, plan) }
     this.#create(model, 'on-demand', plan)

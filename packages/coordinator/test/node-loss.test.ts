@@ -1,0 +1,148 @@
+import { createServer } from 'node:net'
+import { MeshError } from '@resultity/interface'
+import { pino } from 'pino'
+import t from 'tap'
+import { startCoordinator } from '../src/index.ts'
+import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
+import { type Ring, readyReport, ScriptedNode } from './support/scripted-node.ts'
+
+t.test('a node that dies mid-stream ends the answer with node_lost, and the rest serves on', async t => {
+  await using mesh = await startScriptedMesh(2)
+  const [first, second] = mesh.nodes
+  mesh.ring.script = async ring => {
+    await ring.sample([5])
+    const { node } = ring.stages[1] ?? {}
+    await node?.kill()
+  }
+  const events = await readEvents(await mesh.post({ ...QUESTION, stream: true }))
+  t.match(JSON.parse(events.at(-1) ?? ''), { error: { code: 'node_lost', message: /layers \[2,4\)/ } })
+  t.match(events.at(-2), /"content"/, 'after the text that had come')
+  mesh.ring.script = ({ sample }) => sample([5], 'tokens_max')
+  const next = await mesh.post({ ...QUESTION, max_tokens: 1 })
+  t.equal(next.status, 200, 'one node is enough for the model: it was given all layers')
+  t.match(next.headers.get('x-resultity-route'), /^\w+\[0,4\)$/)
+  await Promise.all([first?.kill(), second?.kill()])
+  const gone = await mesh.post(QUESTION)
+  t.equal(gone.status, 503)
+  t.ok(gone.headers.get('retry-after'))
+  t.ok(gone.headers.get('retry-after-ms'))
+  t.match(await gone.json(), { error: { code: 'layers_missing', message: /\[0,4\)/ } })
+  const ready = await fetch(`${mesh.coordinator.httpUrl}/readyz`)
+  t.equal(ready.status, 503, 'not ready any more')
+})
+
+t.test('a stage that refuses the session fails the request before any header of a stream', async t => {
+  await using mesh = await startScriptedMesh(1)
+  const [node] = mesh.nodes
+  const coordinates = { peerId: mesh.coordinator.peerId, multiaddrs: mesh.coordinator.multiaddrs() }
+  const error = new MeshError('engine_failed', 'the engine is out of order')
+  const refusing = await ScriptedNode.start({
+    onSession: ({ open, send }) => send({ type: 'fault', session: open.session, epoch: open.epoch, error })
+  })
+  await node?.kill()
+  await refusing.join(coordinates)
+  const response = await mesh.post({ ...QUESTION, stream: true })
+  t.equal(response.status, 500)
+  t.match(await response.json(), {
+    error: { code: 'engine_failed', message: /layers \[0,4\): the engine is out of order/ }
+  })
+  await refusing.kill()
+})
+
+t.test('busy slots are waited for, then refused; too many requests are refused at once', async t => {
+  const limits = { slotWaitMs: 50, requestsMax: 2 }
+  await using mesh = await startScriptedMesh(1, { sessionsMax: 1, limits })
+  const began = Promise.withResolvers<Ring>()
+  mesh.ring.script = began.resolve
+  const first = mesh.post(QUESTION)
+  const ring = await began.promise
+  const busy = await mesh.post(QUESTION)
+  t.equal(busy.status, 503)
+  t.match(await busy.json(), { error: { code: 'resource_exhausted', message: /no slot/ } })
+  t.ok(busy.headers.get('retry-after'))
+  const three = await Promise.all([mesh.post(QUESTION), mesh.post(QUESTION), mesh.post(QUESTION)])
+  const over = three.find(response => response.status === 429)
+  t.ok(over?.headers.get('retry-after-ms'), 'one works, one waits, and there is no room for a third')
+  t.match(await over?.json(), { error: { code: 'resource_exhausted', type: 'rate_limit_error' } })
+  await ring.sample(Array(ring.open.tokensMax).fill(5), 'tokens_max')
+  t.equal((await first).status, 200)
+  mesh.ring.script = ({ sample, open }) => sample(Array(open.tokensMax).fill(5), 'tokens_max')
+  t.equal((await mesh.post(QUESTION)).status, 200, 'its slot is free again')
+})
+
+t.test('an answer without tokens is given up in time', async t => {
+  const limits = { firstTokenMs: 1, promptTokenMs: 0, nextTokenMs: 1 }
+  await using mesh = await startScriptedMesh(0, { limits })
+  const coordinates = { peerId: mesh.coordinator.peerId, multiaddrs: mesh.coordinator.multiaddrs() }
+  const node = await ScriptedNode.start({ onSession: mesh.ring.onSession })
+  await node.join(coordinates)
+  mesh.ring.script = () => {}
+  const silent = await mesh.post(QUESTION)
+  t.equal(silent.status, 503)
+  t.match(await silent.json(), { error: { code: 'node_lost', message: /no first token came within 1 ms/ } })
+  t.equal(node.sessionsOpen, 0)
+  await node.kill()
+})
+
+t.test('who is no node is turned away, and the coordinator stays up', async t => {
+  await using mesh = await startScriptedMesh(0, { limits: { nodesMax: 1, helloTimeoutMs: 50 } })
+  const coordinates = { peerId: mesh.coordinator.peerId, multiaddrs: mesh.coordinator.multiaddrs() }
+  const nodes = await Promise.all(Array.from({ length: 5 }, () => ScriptedNode.start()))
+  const [silent, forged, early, good, late] = nodes
+  if (!silent || !forged || !early || !good || !late) throw new Error('five nodes were started')
+  await silent.join(coordinates, [])
+  t.match(await silent.refused, { code: 'deadline_exceeded', message: /no Hello/ })
+  await forged.join(coordinates, [await good.hello()])
+  t.match(await forged.refused, { code: 'protocol_violation' }, 'an advert that another peer signed')
+  await early.join(coordinates, [readyReport('p1')])
+  t.match(await early.refused, { code: 'protocol_violation', message: /before a Hello/ })
+  await good.join(coordinates)
+  await late.join(coordinates)
+  t.match(await late.refused, { code: 'resource_exhausted', message: /has its 1 nodes/ })
+  good.say(await good.hello())
+  t.match(await good.refused, { code: 'protocol_violation', message: /second Hello/ })
+  const list = await fetch(`${mesh.coordinator.httpUrl}/v1/mesh/nodes`)
+  t.match(await list.json(), { data: [] }, 'nobody is left')
+  await Promise.all(nodes.map(node => node.kill()))
+})
+
+t.test('a failed assignment is told to the client', async t => {
+  await using mesh = await startScriptedMesh(0)
+  const error = new MeshError('hash_mismatch', 'layer 2 is not what it should be')
+  const node = await ScriptedNode.start({
+    onAssign: ({ placementId }) =>
+      ({ ...readyReport(placementId), state: 'failed', error }) as ReturnType<typeof readyReport>
+  })
+  await node.join({ peerId: mesh.coordinator.peerId, multiaddrs: mesh.coordinator.multiaddrs() })
+  const response = await mesh.post(QUESTION)
+  t.equal(response.status, 503)
+  t.match(await response.json(), { error: { code: 'layers_missing', message: /layer 2 is not what it should be/ } })
+  await node.kill()
+})
+
+t.test('stopping ends a stream with an event, and a port that is taken is named', async t => {
+  const mesh = await startScriptedMesh(1)
+  mesh.ring.script = ring => {
+    void ring.sample([5]).then(() => mesh.coordinator.close())
+  }
+  const events = await readEvents(await mesh.post({ ...QUESTION, stream: true }))
+  t.match(JSON.parse(events.at(-1) ?? ''), { error: { code: 'unavailable', message: /stopping/ } })
+  await mesh[Symbol.asyncDispose]()
+
+  const taken = createServer()
+  await new Promise<void>(resolve => taken.listen(0, '127.0.0.1', resolve))
+  const address = taken.address()
+  const port = typeof address === 'object' && address !== null ? address.port : 0
+  await t.rejects(
+    startCoordinator({
+      dataDir: t.testdir(),
+      http: { host: '127.0.0.1', port },
+      listen: ['/ip4/127.0.0.1/tcp/0'],
+      mdns: false,
+      models: [],
+      logger: pino({ level: 'silent' })
+    }),
+    { code: 'address_in_use', message: new RegExp(String(port)) }
+  )
+  taken.close()
+})

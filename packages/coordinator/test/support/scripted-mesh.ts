@@ -1,0 +1,94 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { FileBlobStore, importModel, loadTokenizer, type ModelTokenizer, parseModelReference } from '@resultity/model'
+import { pino } from 'pino'
+import { type CoordinatorInit, type RunningCoordinator, startCoordinator } from '../../src/index.ts'
+import { ScriptedNode, ScriptedRing } from './scripted-node.ts'
+
+/** A real coordinator serving tiny-chat to scripted nodes on this machine. */
+export interface ScriptedMesh extends AsyncDisposable {
+  readonly coordinator: RunningCoordinator
+  readonly nodes: readonly ScriptedNode[]
+  readonly ring: ScriptedRing
+  readonly tokenizer: ModelTokenizer
+  post(body: unknown, options?: RequestInit): Promise<Response>
+  /** Resolves once some placement with this many stages is ready. */
+  ready(stages: number): Promise<void>
+}
+
+export const CHAT = '/v1/chat/completions'
+
+/** A question that every test may ask. */
+export const QUESTION = { model: 'tiny-chat', messages: [{ role: 'user', content: 'What is this?' }] }
+
+export async function startScriptedMesh(
+  nodeCount: number,
+  overrides: Partial<CoordinatorInit> = {}
+): Promise<ScriptedMesh> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
+  const coordinator = await startCoordinator({
+    dataDir,
+    http: { host: '127.0.0.1', port: 0 },
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    mdns: false,
+    models: ['tiny-chat'],
+    stages: nodeCount,
+    logger: pino({ level: 'silent' }),
+    ...overrides,
+    // scripted nodes have no heart
+    limits: { heartbeatIntervalMs: 600_000, ...overrides.limits }
+  })
+  const ring = new ScriptedRing(({ sample, open }) => sample(Array(open.tokensMax).fill(5), 'tokens_max'))
+  const nodes: ScriptedNode[] = []
+  for (let index = 0; index < nodeCount; index++) {
+    const node = await ScriptedNode.start({ onSession: ring.onSession })
+    await node.join({ peerId: coordinator.peerId, multiaddrs: coordinator.multiaddrs() })
+    nodes.push(node)
+  }
+  const mesh: ScriptedMesh = {
+    coordinator,
+    nodes,
+    ring,
+    tokenizer: await tinyChatTokenizer(dataDir),
+    post: (body, options = {}) => {
+      const text = typeof body === 'string' ? body : JSON.stringify(body)
+      return fetch(`${coordinator.httpUrl}${CHAT}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: text,
+        ...options
+      })
+    },
+    ready: async stages => {
+      // asking for that many stages waits until they are placed
+      const body = { ...QUESTION, max_tokens: 1, mesh: { stages } }
+      const response = await mesh.post(body)
+      if (!response.ok) throw new Error(`${response.status} ${await response.text()}`)
+      await response.text()
+    },
+    [Symbol.asyncDispose]: async () => {
+      await coordinator.close()
+      await Promise.all(nodes.map(node => node.kill()))
+      await rm(dataDir, { recursive: true, force: true })
+    }
+  }
+  if (nodeCount > 0) await mesh.ready(nodeCount)
+  return mesh
+}
+
+async function tinyChatTokenizer(dataDir: string): Promise<ModelTokenizer> {
+  await using store = await FileBlobStore.open(dataDir)
+  const { manifest } = await importModel(parseModelReference('tiny-chat'), { dataDir, store })
+  return loadTokenizer(manifest, store)
+}
+
+/** The data of every event of a whole event stream, and what its raw pieces were. */
+export async function readEvents(response: Response): Promise<string[]> {
+  const text = await response.text()
+  const events = text.split('\n\n').filter(block => block !== '' && !block.startsWith(':'))
+  return events.map(block => {
+    if (!block.startsWith('data: ') || block.includes('\n')) throw new Error(`not one data line: ${block}`)
+    return block.slice('data: '.length)
+  })
+}
