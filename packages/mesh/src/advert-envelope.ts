@@ -61,9 +61,11 @@ export async function sealAdvert(advert: Advert, privateKey: PrivateKey): Promis
 export async function openAdvert(bytes: Uint8Array, options: OpenAdvertOptions): Promise<Advert> {
   const { now, expectedPeer, lastSequence } = options
   if (bytes.length > ADVERT_BYTES_MAX) throw refuse('too_large', `${bytes.length} bytes, more than ${ADVERT_BYTES_MAX}`)
-  const envelope = await openEnvelope(bytes)
+  const envelope = parseEnvelope(bytes)
   const signer = peerIdFromPublicKey(envelope.publicKey).toString()
+  // before the signature: a key that a stranger chose is not worth the work
   if (signer !== expectedPeer) throw refuse('foreign', `signed by ${signer}, not by ${expectedPeer}`)
+  await verify(envelope)
   const advert = parse(envelope.payload)
   if (advert.peerId !== signer) throw refuse('foreign', `names ${advert.peerId}, but ${signer} signed it`)
   if (now >= advert.expiresAtMs + CLOCK_SKEW_MS) {
@@ -78,18 +80,23 @@ export async function openAdvert(bytes: Uint8Array, options: OpenAdvertOptions):
   return advert
 }
 
-async function openEnvelope(bytes: Uint8Array): Promise<RecordEnvelope> {
-  let envelope: RecordEnvelope
-  let valid: boolean
+function parseEnvelope(bytes: Uint8Array): RecordEnvelope {
   try {
-    envelope = RecordEnvelope.createFromProtobuf(bytes)
-    valid = await envelope.validate(DOMAIN)
+    return RecordEnvelope.createFromProtobuf(bytes)
   } catch (cause) {
     throw refuse('malformed', 'not a signed envelope', cause)
   }
+}
+
+async function verify(envelope: RecordEnvelope): Promise<void> {
+  let valid: boolean
+  try {
+    valid = await envelope.validate(DOMAIN)
+  } catch (cause) {
+    throw refuse('signature', 'its signature cannot be checked', cause)
+  }
   if (!valid) throw refuse('signature', 'its signature does not fit')
   if (!Buffer.from(envelope.payloadType).equals(PAYLOAD_TYPE)) throw refuse('malformed', 'not an advert')
-  return envelope
 }
 
 function parse(payload: { subarray(): Uint8Array }): Advert {

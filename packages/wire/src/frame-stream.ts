@@ -236,7 +236,12 @@ export class FrameStream<Out, In> {
     this.#paused = false
     if (this.#stream.readStatus !== 'paused') return
     this.#resuming = true
-    this.#stream.resume()
+    try {
+      this.#stream.resume()
+    } catch (error) {
+      // what was kept has been handed over; granting more room fails when the connection went meanwhile
+      if (!this.#remoteEnded) this.#finish(lost('the connection closed', error))
+    }
     this.#resuming = false
     if (this.#busy) this.#pauseWhenFull()
   }

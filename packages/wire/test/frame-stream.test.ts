@@ -129,6 +129,14 @@ t.test('a frame in one piece is a view, one in several is put together once', t 
   t.end()
 })
 
+t.test('a small payload is copied: its memory is free at once', async t => {
+  const { near, nearFrames } = pair(1 << 20, 1)
+  const payload = body(1000, 1)
+  void nearFrames.send(payload)
+  payload.fill(9)
+  t.equal(near.unsentAt(500), 1)
+})
+
 t.test('a large payload is handed to the stream by reference', async t => {
   const { near, nearFrames } = pair(1 << 20, 1)
   const payload = body(100_000, 1)
@@ -165,6 +173,22 @@ t.test('a slow handler holds the sender back, and both buffers stay small', asyn
   t.equal(atFar.frames.length, frames)
   t.ok(near.writeBufferLengthMax <= frameBytes + 64, `writer kept ${near.writeBufferLengthMax} bytes`)
   t.ok(far.readBufferLengthMax <= 128 * 1024, `reader kept ${far.readBufferLengthMax} bytes`)
+})
+
+t.test('a connection that goes while the stream is paused ends it, after what had arrived', async t => {
+  for (const remoteEnded of [true, false]) {
+    const gate = Promise.withResolvers<void>()
+    const { near, far, nearFrames, atFar } = pair(1 << 20, 1 << 20, LIMITS, () => gate.promise)
+    for (let count = 0; count < 20; count++) void nearFrames.send(body(40_000, count))
+    await settled()
+    t.equal(far.readStatus, 'paused')
+    if (remoteEnded) await near.close()
+    await settled()
+    far.breakResume = true
+    gate.resolve()
+    t.match(await atFar.ended, remoteEnded ? undefined : { code: 'peer_unreachable' })
+    t.equal(atFar.frames.length, 20)
+  }
 })
 
 t.test('many tiny pieces behind a busy handler pause the stream by their number', async t => {

@@ -34,6 +34,8 @@ export class MemoryStream implements ByteStream {
   readStatus: ByteStream['readStatus'] = 'readable'
   remoteWriteStatus: ByteStream['remoteWriteStatus'] = 'writable'
   writableNeedsDrain = false
+  /** Fail as a libp2p stream does when it cannot tell the peer that there is room again. */
+  breakResume = false
   readBufferLengthMax = 0
   writeBufferLengthMax = 0
   readonly #init: MemoryStreamInit
@@ -84,6 +86,7 @@ export class MemoryStream implements ByteStream {
   resume(): void {
     this.readStatus = 'readable'
     this.#deliver()
+    if (this.breakResume) throw new Error('the connection is closed')
   }
 
   async close(_options?: AbortOptions): Promise<void> {
