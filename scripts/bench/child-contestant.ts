@@ -1,0 +1,70 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { MeshError } from '@resultity/interface'
+import type { ChildInit, ChildReply, ChildRequest } from './child-messages.ts'
+import type { Contestant, ResidentMemory, Sample, Workload } from './contestant.ts'
+import { residentBytes } from './resident-memory.ts'
+
+/** A contestant in a process of its own, which computes on the loop's behalf and nothing else. */
+export class ChildContestant implements Contestant {
+  readonly name: string
+  readonly #child: ChildProcess
+  readonly #weightBytes: number
+  readonly #workload: Workload
+
+  private constructor(name: string, child: ChildProcess, weightBytes: number, workload: Workload) {
+    this.name = name
+    this.#child = child
+    this.#weightBytes = weightBytes
+    this.#workload = workload
+  }
+
+  static async start(name: string, init: ChildInit, workload: Workload): Promise<ChildContestant> {
+    const child = fork(new URL('./measured-child.js', import.meta.url), [JSON.stringify(init)])
+    const ready = await nextReply(child)
+    return new ChildContestant(name, child, ready.type === 'ready' ? ready.weightBytes : 0, workload)
+  }
+
+  measure(): Promise<Sample> {
+    return this.#ask({ type: 'measure', workload: this.#workload })
+  }
+
+  decodeAt(position: number, decodeTokens: number): Promise<Sample> {
+    return this.#ask({ type: 'decode-at', position, decodeTokens })
+  }
+
+  async memory(): Promise<ResidentMemory[]> {
+    const { pid } = this.#child
+    if (pid === undefined) return []
+    return [{ name: this.name, residentBytes: await residentBytes(pid), weightBytes: this.#weightBytes }]
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#child.exitCode !== null) return
+    const exited = once(this.#child, 'exit')
+    this.#child.disconnect()
+    await exited
+  }
+
+  async #ask(request: ChildRequest): Promise<Sample> {
+    this.#child.send(request)
+    const reply = await nextReply(this.#child)
+    if (reply.type !== 'sample') throw new MeshError('internal', `${this.name} answered ${reply.type}`)
+    return reply.sample
+  }
+}
+
+async function nextReply(child: ChildProcess): Promise<ChildReply> {
+  const { promise, resolve, reject } = Promise.withResolvers<ChildReply>()
+  const onExit = (code: number | null): void =>
+    reject(new MeshError('internal', `the measured process ended with ${code}`))
+  child.once('message', (reply: ChildReply) => resolve(reply))
+  child.once('exit', onExit)
+  try {
+    const reply = await promise
+    if (reply.type === 'failed') throw new MeshError('internal', reply.message)
+    return reply
+  } finally {
+    child.off('exit', onExit)
+  }
+}

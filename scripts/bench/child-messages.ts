@@ -1,0 +1,31 @@
+import type { Sample, Workload } from './contestant.ts'
+
+/** What the parent asks of a measured child process. */
+export type ChildRequest =
+  | { readonly type: 'measure'; readonly workload: Workload }
+  /** Decode speed with `position` positions in the cache. */
+  | { readonly type: 'decode-at'; readonly position: number; readonly decodeTokens: number }
+
+export type ChildReply =
+  | { readonly type: 'ready'; readonly weightBytes: number }
+  | { readonly type: 'sample'; readonly sample: Sample }
+  | { readonly type: 'failed'; readonly message: string }
+
+/** How the engine is run alone in one process. */
+export interface EngineChildInit {
+  readonly kind: 'engine'
+  readonly reference: string
+  readonly dataDir: string
+  readonly spinning: boolean | 'run'
+  readonly threads: number
+  readonly contextLength: number
+}
+
+export interface LlamaChildInit {
+  readonly kind: 'llama.cpp'
+  readonly ggufPath: string
+  readonly cacheDir: string
+  readonly threads: number
+}
+
+export type ChildInit = EngineChildInit | LlamaChildInit

@@ -1,0 +1,51 @@
+import { availableParallelism, homedir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import { renderSplit } from './render.ts'
+import { benchSplit } from './split.ts'
+
+const usage = `Usage: npm run bench -- split [options]
+
+Measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
+over libp2p on loopback, and llama.cpp on the same GGUF file.
+
+  --model REF         a GGUF model reference, or random:llama-1.1b-q4_0 (default: smollm2-135m)
+  --threads N         threads of every contestant (default: all cores)
+  --rounds N          rounds that count (default: 5)
+  --prompt-tokens N   tokens of the prompt (default: 128)
+  --decode-tokens N   tokens generated (default: 64)
+  --without NAME,…    leave contestants out: engine, engine-spinning, engine-run-spinning, stages-1, stages-2, stages-4, llama.cpp
+  --cache DIR         where models and llama.cpp are kept (default: ~/.cache/resultity-bench)
+  --json              print one JSON document on stdout; progress stays on stderr
+`
+
+const { positionals, values } = parseArgs({
+  allowPositionals: true,
+  options: {
+    model: { type: 'string', default: 'smollm2-135m' },
+    threads: { type: 'string', default: String(availableParallelism()) },
+    rounds: { type: 'string', default: '5' },
+    'prompt-tokens': { type: 'string', default: '128' },
+    'decode-tokens': { type: 'string', default: '64' },
+    without: { type: 'string', default: '' },
+    cache: { type: 'string', default: join(homedir(), '.cache', 'resultity-bench') },
+    json: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false }
+  }
+})
+
+if (values.help || positionals[0] !== 'split') {
+  process.stderr.write(usage)
+  process.exit(values.help ? 0 : 2)
+}
+
+const report = await benchSplit({
+  model: values.model,
+  cacheDir: values.cache,
+  threads: Number(values.threads),
+  rounds: Number(values.rounds),
+  workload: { promptTokens: Number(values['prompt-tokens']), decodeTokens: Number(values['decode-tokens']) },
+  without: new Set(values.without.split(',')),
+  log: line => process.stderr.write(`${line}\n`)
+})
+process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : renderSplit(report))

@@ -1,0 +1,128 @@
+import { mkdtemp } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createEngine, type StageSession, sampleToken } from '@resultity/engine'
+import { GREEDY, MeshError, stageFiles } from '@resultity/interface'
+import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
+import type { ChildInit, ChildReply, ChildRequest, EngineChildInit, LlamaChildInit } from './child-messages.ts'
+import type { Sample, Workload } from './contestant.ts'
+import { openLlamaCpp } from './llama-cpp.ts'
+
+/** One process that computes alone: our engine, or llama.cpp. Started by `child-contestant.ts`. */
+
+interface Measured {
+  readonly weightBytes: number
+  measure(workload: Workload): Promise<Sample>
+  decodeAt(position: number, decodeTokens: number): Promise<Sample>
+}
+
+/** The same ids for every contestant; any ids do, speed does not depend on them. */
+function promptIds(count: number): number[] {
+  return Array.from({ length: count }, (_, index) => 100 + ((index * 7919) % 20_000))
+}
+
+/** Positions of one prefill step, as the coordinator asks for. */
+const PREFILL_CHUNK = 128
+
+async function engineAlone(init: EngineChildInit): Promise<Measured> {
+  const store = await FileBlobStore.open(init.dataDir)
+  const { manifest } = await importModel(parseModelReference(init.reference), { dataDir: init.dataDir, store })
+  const range = { first: 0, end: manifest.config.layerCount }
+  const files = stageFiles(manifest, range)
+  const paths = new Map<string, string>()
+  for (const { sha256 } of files) paths.set(sha256, (await store.find(sha256)) ?? '')
+  const engine = await createEngine()
+  const stage = await engine.loadStage({
+    manifest,
+    range,
+    contextLength: Math.min(init.contextLength, manifest.config.contextLength),
+    sessionsMax: 1,
+    threads: init.threads,
+    spinning: init.spinning,
+    weightPath: file => paths.get(file.sha256) ?? '',
+    workDir: await mkdtemp(join(tmpdir(), 'resultity-bench-'))
+  })
+  const run = async (positionsBefore: number, decodeTokens: number): Promise<Sample> => {
+    using session = stage.open({ positionsMax: positionsBefore + decodeTokens + 1 })
+    const ids = Uint32Array.from(promptIds(positionsBefore))
+    const started = performance.now()
+    let logits = new Float32Array(0)
+    for (let at = 0; at < ids.length; at += PREFILL_CHUNK)
+      logits = copy(await session.run(ids.subarray(at, at + PREFILL_CHUNK)))
+    const { token } = sampleToken(logits, GREEDY, session.position)
+    const prefillMs = performance.now() - started
+    const decodeMs = await timeDecode(session, token, decodeTokens)
+    return {
+      prefill: (1000 * positionsBefore) / prefillMs,
+      decode: (1000 * decodeTokens) / decodeMs,
+      firstTokenMs: prefillMs
+    }
+  }
+  return {
+    weightBytes: files.reduce((sum, file) => sum + file.bytes, 0),
+    measure: workload => run(workload.promptTokens, workload.decodeTokens),
+    decodeAt: run
+  }
+}
+
+function copy(values: Float32Array): Float32Array<ArrayBuffer> {
+  return new Float32Array(values)
+}
+
+async function timeDecode(session: StageSession, first: number, count: number): Promise<number> {
+  const input = new Uint32Array(1)
+  let token = first
+  const started = performance.now()
+  for (let step = 0; step < count; step++) {
+    input[0] = token
+    token = sampleToken(await session.run(input), GREEDY, session.position).token
+  }
+  return performance.now() - started
+}
+
+async function llamaCpp(init: LlamaChildInit): Promise<Measured> {
+  const sequence = await openLlamaCpp(init.ggufPath, init.cacheDir, init.threads)
+  return {
+    weightBytes: 0,
+    async measure({ promptTokens, decodeTokens }) {
+      await sequence.clearHistory()
+      const started = performance.now()
+      await sequence.evaluateWithoutGeneratingNewTokens(promptIds(promptTokens))
+      const prefillMs = performance.now() - started
+      const decodeStarted = performance.now()
+      for (let step = 0; step < decodeTokens; step++) await sequence.evaluateWithoutGeneratingNewTokens([100 + step])
+      const decodeMs = performance.now() - decodeStarted
+      return {
+        prefill: (1000 * promptTokens) / prefillMs,
+        decode: (1000 * decodeTokens) / decodeMs,
+        firstTokenMs: prefillMs
+      }
+    },
+    decodeAt: () => Promise.reject(new MeshError('invalid_request', 'llama.cpp is measured at the workload only'))
+  }
+}
+
+function reply(message: ChildReply): void {
+  process.send?.(message)
+}
+
+async function serve(init: ChildInit): Promise<void> {
+  const measured = init.kind === 'engine' ? await engineAlone(init) : await llamaCpp(init)
+  process.on('message', (request: ChildRequest) => {
+    const sample =
+      request.type === 'measure'
+        ? measured.measure(request.workload)
+        : measured.decodeAt(request.position, request.decodeTokens)
+    sample.then(
+      sample => reply({ type: 'sample', sample }),
+      (error: unknown) => reply({ type: 'failed', message: String(error) })
+    )
+  })
+  reply({ type: 'ready', weightBytes: measured.weightBytes })
+}
+
+process.on('disconnect', () => process.exit(0))
+serve(JSON.parse(process.argv[2] ?? '{}')).catch((error: unknown) => {
+  reply({ type: 'failed', message: error instanceof Error ? `${error.message}` : String(error) })
+  process.exit(1)
+})

@@ -1,0 +1,42 @@
+import Table from 'cli-table3'
+import type { SplitReport } from './split.ts'
+
+const MIB = 1024 * 1024
+
+/** The report as tables for a terminal. */
+export function renderSplit(report: SplitReport): string {
+  const speeds = new Table({
+    head: ['', 'prefill tok/s', 'decode tok/s', 'min–max', 'of engine', 'first token ms', 'µs/hop'],
+    style: { head: [], border: [] }
+  })
+  for (const result of report.results) {
+    speeds.push([
+      result.name,
+      result.prefill.toFixed(1),
+      result.decode.toFixed(2),
+      result.decodeRange.map(value => value.toFixed(1)).join('–'),
+      result.decodeRatio.toFixed(3),
+      result.firstToken.toFixed(1),
+      result.hopMicroseconds?.toFixed(0) ?? ''
+    ])
+  }
+  const memory = new Table({
+    head: ['process', 'resident MiB', 'weights MiB', 'beside them MiB'],
+    style: { head: [], border: [] }
+  })
+  for (const { name, residentBytes, weightBytes } of report.memory) {
+    memory.push([
+      name,
+      ...[residentBytes, weightBytes, residentBytes - weightBytes].map(bytes => (bytes / MIB).toFixed(0))
+    ])
+  }
+  const contexts = report.decodeByContext.map(({ position, decode }) => `${decode.toFixed(2)} tok/s at ${position}`)
+  return [
+    `${report.model}: prompt ${report.workload.promptTokens}, ${report.workload.decodeTokens} tokens, ${report.threads} threads, medians of ${report.rounds} rounds`,
+    speeds.toString(),
+    `bytes per token per hop: ${report.bytesPerTokenPerHop}`,
+    `decode by context: ${contexts.join(', ') || 'not measured'}`,
+    memory.toString(),
+    ''
+  ].join('\n')
+}

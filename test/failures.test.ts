@@ -1,0 +1,108 @@
+import { type Swarm, swarmFor } from '@resultity/testkit'
+import { type Test, test } from 'tap'
+import { ask, askStreaming, postChat, routeRanges } from './chat-client.ts'
+import { eventually, meshNodes, slotsTaken } from './mesh-state.ts'
+
+/** A generation that goes on until it is stopped. */
+const endless = {
+  model: 'tiny-chat',
+  messages: [{ role: 'user', content: 'What is the capital of France?' }],
+  max_tokens: 480,
+  ignore_eos: true
+}
+
+const question = { model: 'tiny-chat', messages: endless.messages }
+const FRANCE = 'The capital of France is Paris.'
+
+function swarmOf(t: Test, nodes: number): Promise<Swarm> {
+  return swarmFor(t, { nodes, stages: nodes, models: ['tiny-chat'] })
+}
+
+test('a client that hangs up frees every slot on every stage', { timeout: 120_000 }, async t => {
+  const swarm = await swarmOf(t, 3)
+  const slots = async (): Promise<number> => slotsTaken(await meshNodes(swarm.url))
+
+  await t.test('before the first token', async () => {
+    const controller = new AbortController()
+    const response = postChat(swarm.url, endless, controller.signal)
+    await eventually('the session is open', slots, taken => taken > 0)
+    controller.abort()
+    await response.catch(() => {})
+    await eventually('the slots are free', slots, taken => taken === 0)
+  })
+
+  await t.test('after the first token', async t => {
+    const controller = new AbortController()
+    await t.rejects(askStreaming(swarm.url, endless, () => controller.abort(), controller.signal))
+    await eventually('the slots are free', slots, taken => taken === 0)
+  })
+
+  await t.test('and the next request is served', async t => {
+    const { answer } = await ask(swarm.url, question)
+    t.equal(answer.choices[0]?.message.content, FRANCE)
+  })
+})
+
+for (const position of ['first', 'middle', 'last'] as const) {
+  test(`kill -9 of the ${position} stage ends the answer with node_lost, and the rest serves on`, {
+    timeout: 120_000
+  }, async t => {
+    const swarm = await swarmOf(t, 3)
+    const victim = await peerOfStage(swarm, { first: 0, middle: 1, last: 2 }[position])
+    let killed = false
+    const streamed = await askStreaming(swarm.url, endless, () => {
+      if (killed) return
+      killed = true
+      swarm.nodes.find(node => node.peerId === victim)?.kill('SIGKILL')
+    })
+    t.equal(streamed.error?.code, 'node_lost')
+    t.equal(streamed.error?.type, 'server_error')
+    t.match(streamed.error?.message, victim, 'the error names the node')
+
+    const { answer, route } = await eventually(
+      'the remaining nodes serve',
+      () => ask(swarm.url, question).catch(() => ({ answer: undefined, route: '' })),
+      ({ answer }) => answer !== undefined
+    )
+    t.equal(answer?.choices[0]?.message.content, FRANCE)
+    t.notMatch(route, victim)
+    t.same([routeRanges(route)[0]?.[0], routeRanges(route).at(-1)?.[1]], [0, 4])
+    await eventually(
+      'no slot is left behind',
+      async () => slotsTaken(await meshNodes(swarm.url)),
+      taken => taken === 0
+    )
+  })
+}
+
+test('when the remaining nodes cannot hold the model, the answer is 503 and names the missing layers', {
+  timeout: 120_000
+}, async t => {
+  // each node has room for about half of the model
+  const swarm = await swarmFor(t, { nodes: 2, stages: 2, models: ['tiny-chat'], memoryBytes: 9_000_000 })
+  t.equal((await ask(swarm.url, question)).answer.choices[0]?.message.content, FRANCE)
+
+  swarm.nodes[1]?.kill('SIGKILL')
+  const refused = await eventually(
+    'the coordinator has seen that the node is gone',
+    () => postChat(swarm.url, question),
+    response => response.status === 503
+  )
+  const { error } = await refused.json()
+  t.equal(error.code, 'layers_missing')
+  t.match(error.message, /\[\d+,\d+\)/)
+  t.ok(Number(refused.headers.get('retry-after')) > 0)
+
+  await swarm.addNode()
+  const { answer } = await eventually(
+    'a new node takes the missing layers',
+    () => ask(swarm.url, question).catch(() => ({ answer: undefined })),
+    ({ answer }) => answer !== undefined
+  )
+  t.equal(answer?.choices[0]?.message.content, FRANCE)
+})
+
+async function peerOfStage(swarm: Swarm, index: number): Promise<string> {
+  const { route } = await ask(swarm.url, question)
+  return route.split(' ')[index]?.replace(/\[.*$/, '') ?? ''
+}

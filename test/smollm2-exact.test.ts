@@ -1,0 +1,65 @@
+import { swarmFor } from '@resultity/testkit'
+import { type Test, test } from 'tap'
+import { ask, askStreaming, routeRanges } from './chat-client.ts'
+
+const TOKENS = 64
+
+const prompts = [
+  'Hi.',
+  'What is the capital of France?',
+  'Write a haiku about the sea.',
+  'Explain gravity to a six year old.',
+  'List three prime numbers.',
+  'Translate "good morning" into Spanish.',
+  'def fibonacci(n):\n    """Return the n-th Fibonacci number."""\n',
+  'Why is the sky blue? Answer in one sentence.',
+  '1, 1, 2, 3, 5, 8, 13,',
+  'Summarise the plot of Romeo and Juliet in three sentences.',
+  'Ünïcödé, emoji 🙂 and 漢字 in one prompt: what do you see?',
+  'Give me a recipe for pancakes with exact amounts for two people.',
+  'What would happen if the moon were twice as heavy as it is today?',
+  'Compare a bicycle and a car for a commute of five kilometres in a flat city with good weather.',
+  `Repeat after me: ${'lorem ipsum dolor sit amet '.repeat(8)}`,
+  `Continue this story. ${'The old lighthouse keeper climbed the stairs, lit the lamp and looked out over the waves. '.repeat(6)}`,
+  `Find the odd one out: ${Array.from({ length: 60 }, (_, i) => `item-${i * 37}`).join(', ')}`,
+  `Sort these words: ${'pear apple quince fig cherry plum banana '.repeat(14)}`,
+  `What is this code doing?\n${'for (let i = 0; i < n; i++) { total += values[i] * weights[i] }\n'.repeat(10)}`,
+  `Here is a long note. ${'Meeting at nine, lunch at noon, train at five, dinner at eight; bring the blue folder. '.repeat(16)} When is lunch?`
+]
+
+test('SmolLM2 answers the same on 1, 2, 3 and 5 stages, streamed or not', { timeout: 600_000 }, async (t: Test) => {
+  const swarm = await swarmFor(t, { nodes: 5, models: ['smollm2-135m'] })
+  const served: { data: { id: string }[] } = await (await fetch(`${swarm.url}/v1/models`)).json()
+  const model = served.data[0]?.id ?? ''
+  if (!model.toLowerCase().includes('smollm2')) {
+    t.plan(0, 'no source of SmolLM2 answered on this machine')
+    return
+  }
+
+  const body = (prompt: string, stages: number) => ({
+    model,
+    messages: [{ role: 'user', content: prompt }],
+    max_tokens: TOKENS,
+    ignore_eos: true,
+    mesh: { stages }
+  })
+  const alone: string[] = []
+  for (const prompt of prompts) {
+    const { answer } = await ask(swarm.url, body(prompt, 1))
+    t.equal(answer.usage.completion_tokens, TOKENS)
+    alone.push(answer.choices[0]?.message.content ?? '')
+  }
+  t.ok(new Set(alone).size > prompts.length / 2, 'the answers differ from prompt to prompt')
+
+  for (const stages of [2, 3, 5]) {
+    for (const [index, prompt] of prompts.entries()) {
+      const { answer, route } = await ask(swarm.url, body(prompt, stages))
+      t.equal(answer.choices[0]?.message.content, alone[index], `${stages} stages: ${prompt.slice(0, 40)}`)
+      t.equal(routeRanges(route).length, stages)
+    }
+  }
+  for (const [index, prompt] of prompts.entries()) {
+    const streamed = await askStreaming(swarm.url, body(prompt, 3))
+    t.same(streamed, { text: alone[index], finishReason: 'length', error: undefined, done: true }, prompt.slice(0, 40))
+  }
+})
