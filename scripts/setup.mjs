@@ -7,7 +7,6 @@ import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
-const runtimeNames = process.platform === 'win32' ? ['node.exe', 'node.cmd'] : ['node']
 
 /** Lowest Node that the packages run on, where the platform has none on npm. */
 const RUNTIME_MIN = [22, 13]
@@ -45,9 +44,7 @@ export function run(command, args, { env = {}, onSpawn, ...options } = {}) {
 }
 
 function toolPath() {
-  const name = Object.keys(process.env).find(key => key.toUpperCase() === 'PATH') ?? 'PATH'
-  const separator = process.platform === 'win32' ? ';' : ':'
-  return { [name]: [join(modules, '.bin'), process.env[name] ?? ''].join(separator) }
+  return { PATH: `${join(modules, '.bin')}:${process.env.PATH ?? ''}` }
 }
 
 /**
@@ -75,13 +72,13 @@ async function install() {
   const npm = process.env.npm_execpath
   // under `npm start` the very npm that runs us, else the one on PATH
   if (npm?.endsWith('.js')) await step('npm ci', process.execPath, [npm, ...args])
-  else await step('npm ci', 'npm', args, { shell: process.platform === 'win32' })
+  else await step('npm ci', 'npm', args)
   process.stderr.write(`Installed in ${Math.round((Date.now() - startedAt) / 1000)} s.\n`)
 }
 
 function findRuntime() {
-  const bundled = runtimeNames.map(name => join(modules, '.bin', name)).find(existsSync)
-  if (bundled !== undefined) return bundled
+  const bundled = join(modules, '.bin/node')
+  if (existsSync(bundled)) return bundled
   const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
   if (major > RUNTIME_MIN[0] || (major === RUNTIME_MIN[0] && minor >= RUNTIME_MIN[1])) return process.execPath
   throw new SetupError(
