@@ -131,8 +131,11 @@ async function sendError(
   error: MeshError
 ): Promise<void> {
   metrics.generations.inc({ model: model.id, outcome: error.code })
-  logger.warn({ err: error, requestId: request.id, code: error.code }, 'a stream ended with an error')
-  if (error.code === 'canceled') return events.cut(error)
+  if (error.code === 'canceled') {
+    logger.info({ requestId: request.id, reason: error.message }, 'a client left its stream')
+    return events.cut(error)
+  }
+  logger.warn({ err: error, requestId: request.id }, 'a stream ended with an error')
   try {
     await events.send(errorEvent(error))
   } catch (cause) {

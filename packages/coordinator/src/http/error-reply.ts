@@ -104,7 +104,8 @@ function paramOf({ details }: MeshError): string | null {
 /** What happened, then what to do: "x is wrong. Do y." */
 function sentence({ message, hint }: MeshError): string {
   if (hint === undefined) return message
-  return `${message}${/[.!?]$/.test(message) ? '' : '.'} ${hint}`
+  const what = /[.!?]$/.test(message) ? message : `${message}.`
+  return `${what} ${hint.charAt(0).toUpperCase()}${hint.slice(1)}`
 }
 
 function retryHeaders(status: number, code: ErrorCode): Record<string, string> {

@@ -1,4 +1,3 @@
-import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -6,6 +5,7 @@ import type { Advert, MeshError } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, type PrivateKey, sealAdvert } from '@resultity/mesh'
 import {
   type Assign,
+  type AssignmentUpdate,
   type CoordinatorMessage,
   FrameStream,
   MEMBERSHIP_FRAME_BYTES_MAX,
@@ -170,7 +170,7 @@ export class ScriptedNode {
   }
 }
 
-export function readyReport(placementId: string): NodeMessage {
+export function readyReport(placementId: string): AssignmentUpdate {
   return {
     type: 'assignment',
     placementId,
@@ -235,8 +235,3 @@ export class ScriptedRing {
 
 /** Of tiny-chat. */
 export const LAYERS = 4
-
-/** Names nothing that exists. */
-export function strangeSession(): Uint8Array {
-  return randomBytes(16)
-}
