@@ -7,13 +7,17 @@ export interface HashRequest {
 }
 export type HashReply = { readonly id: number } & ({ readonly sha256: string } | { readonly failure: string })
 
+/** An idle thread holds some 15 MB; a new one takes 30 ms. */
+const IDLE_MS = 1000
+
 /**
  * Hashes files in one worker thread: a weight file of 500 MB keeps a core busy for half a second, which the
- * event loop does not have. The thread starts with the first file and does not keep the process alive when idle.
+ * event loop does not have. The thread starts with the first file, ends when idle, and does not keep the process alive.
  */
 export class FileHasher implements AsyncDisposable {
   readonly #pending = new Map<number, PromiseWithResolvers<string>>()
   #worker: Worker | undefined
+  #idle: NodeJS.Timeout | undefined
   #nextId = 0
   #disposed = false
 
@@ -23,6 +27,7 @@ export class FileHasher implements AsyncDisposable {
    */
   async sha256(path: string): Promise<string> {
     if (this.#disposed) throw new MeshError('unavailable', 'the blob store is closed')
+    clearTimeout(this.#idle)
     this.#worker ??= this.#start()
     const worker = this.#worker
     const id = this.#nextId
@@ -37,7 +42,15 @@ export class FileHasher implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
-    await this.#worker?.terminate()
+    await this.#end()
+    this.#fail(new MeshError('unavailable', 'the blob store is closed'))
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#idle)
+    const worker = this.#worker
+    this.#worker = undefined
+    await worker?.terminate()
   }
 
   #start(): Worker {
@@ -45,12 +58,19 @@ export class FileHasher implements AsyncDisposable {
     worker.on('message', (reply: HashReply) => {
       const waiter = this.#pending.get(reply.id)
       this.#pending.delete(reply.id)
-      if (this.#pending.size === 0) worker.unref()
+      if (this.#pending.size === 0) {
+        worker.unref()
+        this.#idle = setTimeout(() => void this.#end(), IDLE_MS)
+        this.#idle.unref()
+      }
       if ('sha256' in reply) waiter?.resolve(reply.sha256)
       else waiter?.reject(new MeshError('unavailable', `cannot hash a file: ${reply.failure}`))
     })
     worker.on('error', error => this.#fail(MeshError.from(error)))
-    worker.on('exit', () => this.#fail(new MeshError('unavailable', 'the hashing thread ended')))
+    worker.on('exit', () => {
+      // one that was ended for idling has been replaced already, if there was more to do
+      if (this.#worker === worker) this.#fail(new MeshError('unavailable', 'the hashing thread ended'))
+    })
     return worker
   }
 

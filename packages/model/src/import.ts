@@ -2,7 +2,6 @@ import { mkdir, stat } from 'node:fs/promises'
 import { basename, join } from 'node:path'
 import { MeshError, type ModelManifest } from '@resultity/interface'
 import pRetry from 'p-retry'
-import { lock } from 'proper-lockfile'
 import type { IngestingBlobStore } from './blob-store.ts'
 import { FALLBACK_MODEL } from './catalogue.ts'
 import { convertModel } from './convert.ts'
@@ -121,6 +120,8 @@ async function withImportLock<T>(options: ImportOptions, work: (signal: AbortSig
   const directory = join(options.dataDir, 'models')
   await mkdir(directory, { recursive: true })
   const lost = new AbortController()
+  // loaded when first needed: a node never imports
+  const { lock } = await import('proper-lockfile')
   const unlock = await pRetry(
     () =>
       lock(directory, {

@@ -6,17 +6,15 @@ const CONTRIB_DOMAIN = 'com.microsoft'
 /** Operators defined by ONNX itself; every other one this package uses is in {@link CONTRIB_DOMAIN}. */
 const standardOperators: ReadonlySet<string> = new Set([
   'Add',
+  'AveragePool',
   'Cast',
   'Gather',
   'Gemm',
   'MatMul',
   'Mul',
-  'ReduceSum',
-  'Reshape',
   'SimplifiedLayerNormalization',
   'Split',
-  'Squeeze',
-  'Unsqueeze'
+  'Squeeze'
 ])
 
 /** A number of positions that differs from run to run is written as its name. */
@@ -107,6 +105,15 @@ export class GraphWriter {
       ]
     })
     return tensor.name
+  }
+
+  /**
+   * As {@link external}, but declared as an input with a default: the runtime must not take it for constant, and so
+   * reads it where it is mapped instead of keeping a packed copy.
+   */
+  unpackedExternal(tensor: ExternalTensor): string {
+    this.input(tensor.name, tensor.elementType, tensor.dims)
+    return this.external(tensor)
   }
 
   /** The ONNX model, serialized. */

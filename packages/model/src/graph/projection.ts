@@ -136,29 +136,38 @@ export function projectQuantized(
     accuracy_level: INTEGER_ARITHMETIC
   })
   if (correction === undefined) return product
-  const corrections = graph.external({
-    name: `${located.prefix}${tensor.name}_correction`,
-    elementType: ElementType.float32,
-    dims: [blocks, rows],
-    location: located.location,
-    offset: correction.offset,
-    bytes: correction.bytes
-  })
-  const sums = blockSums(graph, edges.input, columns, blockSize)
-  const minimum = graph.node('MatMul', `${edges.output}_minimum`, [sums, corrections])
+  const minimum = correctedMinimum(graph, located, tensor, { input: edges.input, correction })
   return graph.node('Add', edges.output, [product, minimum])
 }
 
 /**
- * Sums of each block of inputs, `[1, positions, blocks]`: a matrix product with a constant 0/1 matrix, the cheapest
- * form the runtime has for few positions (docs/engine.md has the measurements).
+ * The part of a product that a block's constant contributes: the sum of the block's inputs times the constant.
+ *
+ * Pooling gives means, and is by far the cheapest way to block sums; the power of two that makes sums of them loses
+ * nothing. The matrix is declared an input with a default, which keeps the runtime from packing it: a product of one
+ * position by an unpacked matrix has a kernel of its own. Measurements are in docs/engine.md.
  */
-function blockSums(graph: GraphWriter, input: string, columns: number, blockSize: number): string {
-  const blocks = columns / blockSize
-  const indicator = new Float32Array(columns * blocks)
-  for (let column = 0; column < columns; column++) {
-    indicator[column * blocks + Math.floor(column / blockSize)] = 1
-  }
-  const matrix = graph.constant(`block_sums_${columns}_${blockSize}`, indicator, [columns, blocks])
-  return graph.node('MatMul', `${input}_block_sums`, [input, matrix])
+function correctedMinimum(
+  graph: GraphWriter,
+  located: LocatedFile,
+  tensor: QuantizedTensor,
+  edges: { readonly input: string; readonly correction: QuantizedTensor['data'] }
+): string {
+  const { rows, columns, blockSize, name } = tensor
+  const prefix = `${located.prefix}${name}`
+  const matrix = graph.unpackedExternal({
+    name: `${prefix}_correction`,
+    elementType: ElementType.float32,
+    dims: [columns / blockSize, rows],
+    location: located.location,
+    offset: edges.correction.offset,
+    bytes: edges.correction.bytes
+  })
+  const means = graph.node('AveragePool', `${prefix}_means`, [edges.input], {
+    kernel_shape: [blockSize],
+    strides: [blockSize]
+  })
+  const size = graph.constant(`block_size_${blockSize}`, Float32Array.of(blockSize), [1])
+  const sums = graph.node('Mul', `${prefix}_sums`, [means, size])
+  return graph.node('MatMul', `${prefix}_minimum`, [sums, matrix])
 }

