@@ -237,3 +237,35 @@ t.test('memory that others took on a node is not planned with', async t => {
   director.reconcile()
   t.same(takeOrders(), ['p1 b[0,4)'])
 })
+
+t.test('memory that is being released counts as free, until the node says otherwise', async t => {
+  const { clock, registry, director, takeOrders, allReady } = setUp({ stages: 2 })
+  const model = placeable(4)
+  director.addModel(model)
+  registry.join(advert('a', 4.5))
+  registry.join(advert('b', 4.5))
+  director.reconcile()
+  allReady(director.book.get('p1'))
+  takeOrders()
+  const stage = { manifest: model.manifestSha256, range: { first: 0, end: 2 }, decodeMsPerLayer: 1 }
+  const served = [{ ...stage, placementId: 'p1', sessionsOpen: 0, sessionsMax: 2 }]
+  const { memoryOfferedBytes } = advert('a', 4.5)
+  registry.leave('b', 'it died')
+  director.reconcile()
+  t.same(takeOrders(), ['release p1 a', 'p2 a[0,4)'])
+  // the node has not come round to it yet, and fails the next assignment
+  registry.seen('a', advert('a', 4.5, { memoryFreeBytes: memoryOfferedBytes / 2, stages: served }))
+  director.report('a', 'p2', report('failed'))
+  clock.pass(1000)
+  director.reconcile()
+  t.same(takeOrders(), ['release p2 a', 'p3 a[0,4)'], 'all of it is planned with')
+  director.report('a', 'p3', report('failed'))
+  director.reconcile()
+  takeOrders()
+  // now it has released both, and something else has taken the rest
+  registry.seen('a', advert('a', 4.5, { memoryFreeBytes: memoryOfferedBytes / 2 }))
+  clock.pass(2000)
+  director.reconcile()
+  t.same(takeOrders(), [], 'what others have taken is not planned with')
+  t.match(director.choose(model), { error: { code: 'layers_missing', message: /bytes more of node memory/ } })
+})

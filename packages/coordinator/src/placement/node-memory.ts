@@ -6,7 +6,7 @@ import type { PlacementBook } from './placement-book.ts'
 export class NodeMemory {
   readonly #book: PlacementBook
   readonly #foreignBytes = new Map<string, number>()
-  /** Placements whose nodes were told to release them and have not said that they did. */
+  /** Placements that a node was told to release, until it says that it did or its advert shows it. */
   readonly #releasing = new Map<string, Set<string>>()
 
   constructor(book: PlacementBook) {
@@ -19,8 +19,11 @@ export class NodeMemory {
 
   /** Takes in what an advert says. */
   note({ peerId, advert }: NodeRecord): void {
+    const served = new Set(advert.stages.map(stage => stage.placementId))
+    const releasing = [...(this.#releasing.get(peerId) ?? [])]
     // while a release is under way the node still counts memory that is about to be free
-    if ((this.#releasing.get(peerId)?.size ?? 0) > 0) return
+    if (releasing.some(placementId => served.has(placementId))) return
+    this.#releasing.delete(peerId)
     const usedBytes = advert.memoryOfferedBytes - advert.memoryFreeBytes
     this.#foreignBytes.set(peerId, Math.max(0, usedBytes - bytesOn(peerId, this.#book.all())))
   }
