@@ -32,6 +32,12 @@ export interface CoordinatorLimits {
   readonly nextTokenMs: number
   /** A slot frees itself on a stage after so long without a frame. */
   readonly sessionLeaseMs: number
+  /** When a stage says that it lost its neighbour: waiting to hear which node it was that died. */
+  readonly lossGraceMs: number
+  /** When a node is lost before its session opened: waiting until the placement is known to be broken. */
+  readonly lossNoticeMs: number
+  /** Routes tried for one request, as long as none has opened. */
+  readonly routeAttemptsMax: number
   /** Waiting for stages to confirm that a session has ended. */
   readonly sessionCloseMs: number
   /** HTTP requests at work at once; more are answered 429. */
@@ -66,6 +72,9 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   promptTokenMs: 100,
   nextTokenMs: 30_000,
   sessionLeaseMs: 120_000,
+  lossGraceMs: 300,
+  lossNoticeMs: 3500,
+  routeAttemptsMax: 3,
   sessionCloseMs: 1000,
   requestsMax: 512,
   bodyBytesMax: 4 * 1024 * 1024,

@@ -31,6 +31,42 @@ t.test('a node that dies mid-stream ends the answer with node_lost, and the rest
   t.equal(ready.status, 503, 'not ready any more')
 })
 
+t.test('the node that died is named, not the neighbours that noticed', async t => {
+  await using mesh = await startScriptedMesh(3)
+  const lost = new MeshError('node_lost', 'my neighbour went away')
+  mesh.ring.script = async ({ stages, open: { session, epoch }, sample }) => {
+    await sample([5])
+    for (const stage of stages.slice(1)) await stage.send({ type: 'fault', session, epoch, error: lost })
+    for (const stage of stages.slice(1)) stage.cut()
+    stages[0]?.cut()
+  }
+  const events = await readEvents(await mesh.post({ ...QUESTION, stream: true }))
+  t.match(JSON.parse(events.at(-1) ?? ''), { error: { code: 'node_lost', message: /layers \[0,2\) was lost/ } })
+  mesh.ring.script = ({ stages, open: { session, epoch } }) =>
+    stages[1]?.send({ type: 'fault', session, epoch, error: lost })
+  const unknown = await mesh.post({ ...QUESTION, stream: true })
+  const told = JSON.parse((await readEvents(unknown)).at(-1) ?? '')
+  t.match(
+    told,
+    { error: { code: 'node_lost', message: /my neighbour went away/ } },
+    'if nobody died, it is what was said'
+  )
+})
+
+t.test('a node that is lost before the session opens costs the client nothing', async t => {
+  await using mesh = await startScriptedMesh(0)
+  const coordinates = { peerId: mesh.coordinator.peerId, multiaddrs: mesh.coordinator.multiaddrs() }
+  const dying = await ScriptedNode.start({ onSession: ({ node }) => node.kill() })
+  await dying.join(coordinates)
+  await waitUntilReady(mesh.coordinator.httpUrl)
+  const healthy = await ScriptedNode.start({ onSession: mesh.ring.onSession })
+  await healthy.join(coordinates)
+  const response = await mesh.post({ ...QUESTION, max_tokens: 1 })
+  t.equal(response.status, 200)
+  t.equal(response.headers.get('x-resultity-route'), `${healthy.peerId}[0,4)`)
+  await healthy.kill()
+})
+
 t.test('a stage that refuses the session fails the request before any header of a stream', async t => {
   await using mesh = await startScriptedMesh(1)
   const [node] = mesh.nodes
@@ -151,3 +187,10 @@ t.test('stopping ends a stream with an event, and a port that is taken is named'
   )
   taken.close()
 })
+
+async function waitUntilReady(httpUrl: string): Promise<void> {
+  for (;;) {
+    const { status } = await fetch(`${httpUrl}/readyz`)
+    if (status === 200) return
+  }
+}

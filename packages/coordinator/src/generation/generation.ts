@@ -62,6 +62,8 @@ export interface GenerationDriverComponents extends RouteSessionComponents {
 
 export interface GenerationDriverInit extends RouteSessionLimits {
   readonly prefillChunk: number
+  readonly lossNoticeMs: number
+  readonly routeAttemptsMax: number
 }
 
 /** Turns token ids into answers: leases a route, opens the session on it, reads and decodes what is sampled. */
@@ -81,13 +83,27 @@ export class GenerationDriver {
   }
 
   /**
-   * Resolves once every stage of the route has taken a slot and the prompt is on its way.
+   * Resolves once every stage of the route has taken a slot and the prompt is on its way. A node that turns out to be
+   * lost before that costs the client nothing: another route is taken as soon as there is one.
    *
    * @param options the signal also cancels the generation later
    * @throws MeshError as {@link RouteLeases.lease} and {@link RouteSession.open} do
    */
   async start(request: GenerationRequest, options: AbortOptions = {}): Promise<Generation> {
-    const lease = await this.#components.leases.lease(request.model, request.stages, options)
+    const { leases } = this.#components
+    for (let attempt = 1; ; attempt++) {
+      const lease = await leases.lease(request.model, request.stages, options)
+      try {
+        return await this.#open(request, lease, options)
+      } catch (error) {
+        const lost = error instanceof MeshError && error.code === 'node_lost'
+        if (!lost || attempt >= this.#init.routeAttemptsMax) throw error
+        await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)
+      }
+    }
+  }
+
+  async #open(request: GenerationRequest, lease: RouteLease, options: AbortOptions): Promise<Generation> {
     this.#active++
     try {
       const session = await RouteSession.open(this.#components, this.#init, this.#sessionInit(request, lease), options)

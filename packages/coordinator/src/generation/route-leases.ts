@@ -66,6 +66,27 @@ export class RouteLeases implements Disposable {
     return this.#wait(model, stages, choice.type === 'loading', options)
   }
 
+  /** Resolves when `placement` serves no longer, or after `ms`, whichever comes first. */
+  async untilBroken(placement: Placement, ms: number, options: AbortOptions = {}): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onChange = (): void => {
+      if (placement.state !== 'ready') resolve()
+    }
+    const onAbort = (): void => reject(MeshError.from(options.signal?.reason, 'canceled'))
+    const timer = setTimeout(resolve, ms)
+    const stopListening = this.#director.onChange(onChange)
+    options.signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      onChange()
+      if (options.signal?.aborted === true) onAbort()
+      await promise
+    } finally {
+      clearTimeout(timer)
+      stopListening()
+      options.signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
   [Symbol.dispose](): void {
     this.#stopListening()
     for (const waiter of this.#waiters) waiter.settle(new MeshError('unavailable', 'the coordinator is stopping'))

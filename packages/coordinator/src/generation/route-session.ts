@@ -9,7 +9,14 @@ import {
 } from '@resultity/interface'
 import type { OpenSession, Sampled, StageFrame } from '@resultity/wire'
 import { GenerationState } from './generation-state.ts'
-import { type NodeAddress, StageControl, type StreamOpener, stageFault, stageLost } from './stage-control.ts'
+import {
+  isNeighbourLoss,
+  type NodeAddress,
+  StageControl,
+  type StreamOpener,
+  stageFault,
+  stageLost
+} from './stage-control.ts'
 
 export interface RouteSessionComponents {
   readonly opener: StreamOpener
@@ -26,6 +33,7 @@ export interface RouteSessionLimits {
   readonly nextTokenMs: number
   readonly sessionLeaseMs: number
   readonly sessionCloseMs: number
+  readonly lossGraceMs: number
 }
 
 /** What is to be generated, in token ids. */
@@ -63,6 +71,8 @@ export class RouteSession {
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
   #watchdog: NodeJS.Timeout | undefined
+  /** Stages that have reported a fault: that their streams end after it says nothing new. */
+  readonly #faulted = new Set<number>()
   #error: MeshError | undefined
   #closed: Promise<void> | undefined
 
@@ -162,7 +172,7 @@ export class RouteSession {
   ): Promise<void> {
     const handlers = {
       onFrame: (frame: StageFrame) => this.#onFrame(index, frame),
-      onEnd: (error: MeshError | undefined) => this.#onStageEnd(stage, error)
+      onEnd: (error: MeshError | undefined) => this.#onStageEnd(stage, index, error)
     }
     const address = addresses[index] ?? this.#address(stage)
     const control = await StageControl.open(this.#components.opener, stage, address, handlers, { signal })
@@ -217,10 +227,22 @@ export class RouteSession {
       if (step?.type === 'opened') this.#opened.resolve()
       if (step?.type === 'token') this.#onToken(step.sampled)
     } catch (error) {
-      const stage = this.#init.route.stages[stageIndex]
-      const known = MeshError.from(error)
-      this.fail(stage === undefined ? known : stageFault(stage, known))
+      this.#onStageFault(stageIndex, MeshError.from(error))
     }
+  }
+
+  /**
+   * A stage that lost its neighbour may be the second or third in a row of falling stages. Whose stream ends without
+   * a fault is the one that died: a moment is given for that to show.
+   */
+  #onStageFault(stageIndex: number, error: MeshError): void {
+    const stage = this.#init.route.stages[stageIndex]
+    if (stage === undefined) return
+    this.#faulted.add(stageIndex)
+    if (!isNeighbourLoss(error)) this.fail(stageFault(stage, error))
+    if (this.#error !== undefined || this.#faulted.size > 1) return
+    clearTimeout(this.#watchdog)
+    this.#watchdog = setTimeout(() => this.fail(stageFault(stage, error)), this.#limits.lossGraceMs)
   }
 
   #onToken(sampled: Sampled): void {
@@ -228,12 +250,13 @@ export class RouteSession {
     this.#tokens.push(sampled)
     this.#wake?.resolve()
     if (this.#state.phase === 'ended') clearTimeout(this.#watchdog)
+    else if (this.#faulted.size > 0) return
     else if (this.#state.tokens.length === 1) this.#watch(this.#limits.nextTokenMs, 'no further token came')
     else this.#watchdog?.refresh()
   }
 
-  #onStageEnd(stage: StagePlacement, error: MeshError | undefined): void {
-    if (this.#closed !== undefined || this.#state.phase === 'ended') return
+  #onStageEnd(stage: StagePlacement, index: number, error: MeshError | undefined): void {
+    if (this.#closed !== undefined || this.#state.phase === 'ended' || this.#faulted.has(index)) return
     const ownFault = error?.code === 'protocol_violation' || error?.code === 'frame_too_large'
     this.fail(ownFault && error !== undefined ? stageFault(stage, error) : stageLost(stage, 'was lost', error))
   }

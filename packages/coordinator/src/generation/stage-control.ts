@@ -108,9 +108,8 @@ export function stageLost(stage: StagePlacement, what: string, cause?: unknown):
 
 /** An error that a stage reported, naming the stage; a neighbour it lost is a lost node to the client too. */
 export function stageFault(stage: StagePlacement, error: MeshError): MeshError {
-  const neighbourLost = error.code === 'peer_unreachable' || error.code === 'unavailable'
   return new MeshError(
-    neighbourLost ? 'node_lost' : error.code,
+    isNeighbourLoss(error) ? 'node_lost' : error.code,
     `node ${stage.peerId} with layers ${formatRange(stage.range)}: ${error.message}`,
     {
       ...(error.hint === undefined ? {} : { hint: error.hint }),
@@ -118,4 +117,9 @@ export function stageFault(stage: StagePlacement, error: MeshError): MeshError {
       cause: error
     }
   )
+}
+
+/** Whether a stage's fault says that another stage went away, rather than that itself is broken. */
+export function isNeighbourLoss(error: MeshError): boolean {
+  return error.code === 'node_lost' || error.code === 'peer_unreachable' || error.code === 'unavailable'
 }
