@@ -7,6 +7,7 @@ import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
 import type { SlotComponents } from './kv-slot.ts'
+import { releaseMappedPages } from './mapped-weights.ts'
 import { getRuntime } from './runtime.ts'
 import { SlotPool } from './slot-pool.ts'
 import { NativeTensor } from './tensor.ts'
@@ -55,6 +56,7 @@ export class CapiStage implements Stage {
         session[Symbol.dispose]()
         throw options.signal.reason
       }
+      await releaseMappedPages(directory.path)
       const { config } = init.manifest
       const tables = rotaryTables(config, init.contextLength)
       const dimensions = [init.contextLength, config.headDim / 2]

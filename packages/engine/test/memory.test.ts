@@ -1,0 +1,87 @@
+import { readFile } from 'node:fs/promises'
+import { setFlagsFromString } from 'node:v8'
+import { runInNewContext } from 'node:vm'
+import t from 'tap'
+import { createEngine, measureStage, probeMachine } from '../src/index.ts'
+import { openTinyChat, Pipeline } from './tiny-chat.ts'
+
+setFlagsFromString('--expose-gc')
+const collectGarbage: () => void = runInNewContext('gc')
+
+const MEGABYTE = 1024 * 1024
+
+function residentBytes(): number {
+  collectGarbage()
+  return process.memoryUsage.rss()
+}
+
+t.test('loading and unloading fifty times keeps memory flat', async t => {
+  await using fixture = await openTinyChat()
+  const engine = await createEngine()
+  const cycle = async (): Promise<void> => {
+    await using pipeline = await Pipeline.load(engine, [2, 4], fixture.init)
+    using session = pipeline.open()
+    await session.run([1, 4, 17, 335])
+    await session.run([286])
+  }
+  // allocators settle in the first rounds
+  for (let round = 0; round < 15; round++) await cycle()
+  const before = residentBytes()
+  for (let round = 0; round < 50; round++) await cycle()
+  const grown = residentBytes() - before
+  t.ok(grown < 24 * MEGABYTE, `grew by ${(grown / MEGABYTE).toFixed(1)} MB; a stage of these has 4 MB`)
+})
+
+t.test('sessions that come and go take no new memory', async t => {
+  await using fixture = await openTinyChat()
+  const engine = await createEngine()
+  await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }, { sessionsMax: 2 }))
+  const prompt = Uint32Array.from({ length: 400 }, (_, index) => 8 + index)
+  const use = async (round: number): Promise<void> => {
+    using one = stage.open({ positionsMax: 100 + ((round * 37) % 400) })
+    using two = stage.open({ positionsMax: 512 })
+    await Promise.all([one.run(prompt.subarray(0, 60 + (round % 40))), two.run(prompt)])
+  }
+  for (let round = 0; round < 20; round++) await use(round)
+  const before = residentBytes()
+  for (let round = 0; round < 80; round++) await use(round)
+  const grown = residentBytes() - before
+  t.ok(grown < 16 * MEGABYTE, `grew by ${(grown / MEGABYTE).toFixed(1)} MB`)
+  t.equal(stage.sessionsOpen, 0)
+})
+
+t.test(
+  'a loaded stage does not hold the pages of its weight files',
+  { skip: process.platform !== 'linux' },
+  async t => {
+    await using fixture = await openTinyChat()
+    const engine = await createEngine()
+    await using pipeline = await Pipeline.load(engine, [4], fixture.init)
+    const { workDir, manifest } = fixture
+    const maps = await readFile('/proc/self/smaps', 'utf8')
+    const resident = maps
+      .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+      .filter(mapping => mapping.includes(workDir))
+      .map(mapping => Number(/^Rss: +(\d+) kB/m.exec(mapping)?.[1]) * 1024)
+      .reduce((sum, bytes) => sum + bytes, 0)
+    t.ok(resident < manifest.embedding.bytes, `${resident} bytes of the weight files are resident`)
+    t.equal(pipeline.stages.length, 1)
+  }
+)
+
+t.test('measurements are positive and finite, and add up', async t => {
+  await using fixture = await openTinyChat()
+  const engine = await createEngine()
+  await using pipeline = await Pipeline.load(engine, [2, 4], fixture.init)
+  for (const stage of pipeline.stages) {
+    const measured = await measureStage(stage)
+    t.ok(measured.decodeMsPerLayer > 0 && Number.isFinite(measured.decodeMsPerLayer))
+    t.ok(measured.prefillMsPerPositionLayer > 0 && Number.isFinite(measured.prefillMsPerPositionLayer))
+    t.equal(measured.fixedMs > 0, stage.last, 'only the last stage has a head')
+    const signal = AbortSignal.abort(new Error('not now'))
+    await t.rejects(measureStage(stage, { signal }), /not now/)
+    t.equal(stage.sessionsOpen, 0)
+  }
+  const ms = await probeMachine(1)
+  t.ok(ms > 0 && Number.isFinite(ms), `${ms} ms per 100 million weights`)
+})
