@@ -79,7 +79,7 @@ test('when the remaining nodes cannot hold the model, the answer is 503 and name
   timeout: 120_000
 }, async t => {
   // each node has room for about half of the model
-  const swarm = await swarmFor(t, { nodes: 2, stages: 2, models: ['tiny-chat'], memoryBytes: 9_000_000 })
+  const swarm = await swarmFor(t, { nodes: 2, stages: 2, models: ['tiny-chat'], memoryBytes: 5_500_000 })
   t.equal((await ask(swarm.url, question)).answer.choices[0]?.message.content, FRANCE)
 
   swarm.nodes[1]?.kill('SIGKILL')
