@@ -17,8 +17,9 @@ export class Progress implements Disposable {
 
   constructor(out: NodeJS.WriteStream) {
     this.#out = out
+    // a terminal that does not say how wide it is would make ora erase lines for ever;
     // stdin stays alone: the commands that read it do so themselves
-    this.#spinner = out.isTTY ? ora({ stream: out, discardStdin: false }) : undefined
+    this.#spinner = out.isTTY && out.columns > 0 ? ora({ stream: out, discardStdin: false }) : undefined
   }
 
   /** Shows what is under way now; called as often as one likes. */
