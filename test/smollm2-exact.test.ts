@@ -3,6 +3,8 @@ import { type Test, test } from 'tap'
 import { ask, askStreaming, routeRanges } from './chat-client.ts'
 
 const TOKENS = 64
+/** Slots of a stage by default. */
+const SESSIONS = 4
 
 const prompts = [
   'Hi.',
@@ -43,23 +45,40 @@ test('SmolLM2 answers the same on 1, 2, 3 and 5 stages, streamed or not', { time
     ignore_eos: true,
     mesh: { stages }
   })
-  const alone: string[] = []
-  for (const prompt of prompts) {
+  // as many at once as a stage has slots: sessions beside each other must not touch
+  const askAll = <T>(run: (prompt: string) => Promise<T>): Promise<T[]> => inParallel(prompts, SESSIONS, run)
+  const alone = await askAll(async prompt => {
     const { answer } = await ask(swarm.url, body(prompt, 1))
     t.equal(answer.usage.completion_tokens, TOKENS)
-    alone.push(answer.choices[0]?.message.content ?? '')
-  }
+    return answer.choices[0]?.message.content ?? ''
+  })
   t.ok(new Set(alone).size > prompts.length / 2, 'the answers differ from prompt to prompt')
 
   for (const stages of [2, 3, 5]) {
-    for (const [index, prompt] of prompts.entries()) {
-      const { answer, route } = await ask(swarm.url, body(prompt, stages))
-      t.equal(answer.choices[0]?.message.content, alone[index], `${stages} stages: ${prompt.slice(0, 40)}`)
+    const answers = await askAll(prompt => ask(swarm.url, body(prompt, stages)))
+    for (const [index, { answer, route }] of answers.entries()) {
+      t.equal(answer.choices[0]?.message.content, alone[index], `${stages} stages: ${prompts[index]?.slice(0, 40)}`)
       t.equal(routeRanges(route).length, stages)
     }
   }
-  for (const [index, prompt] of prompts.entries()) {
-    const streamed = await askStreaming(swarm.url, body(prompt, 3))
-    t.same(streamed, { text: alone[index], finishReason: 'length', error: undefined, done: true }, prompt.slice(0, 40))
+  const streamed = await askAll(prompt => askStreaming(swarm.url, body(prompt, 3)))
+  for (const [index, answer] of streamed.entries()) {
+    t.same(answer, { text: alone[index], finishReason: 'length', error: undefined, done: true })
   }
 })
+
+/** `run` of every item, `width` at a time, results in the order of the items. */
+async function inParallel<T, R>(items: readonly T[], width: number, run: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = []
+  let next = 0
+  const worker = async (): Promise<void> => {
+    for (;;) {
+      const index = next++
+      const item = items[index]
+      if (item === undefined) return
+      results[index] = await run(item)
+    }
+  }
+  await Promise.all(Array.from({ length: width }, worker))
+  return results
+}
