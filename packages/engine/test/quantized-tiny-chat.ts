@@ -5,7 +5,7 @@ import { type ModelManifest, TENSOR_ALIGNMENT_BYTES, type TensorEntry, type Weig
 import type { Fixture } from './tiny-chat.ts'
 
 /** How the matrices of a variant are stored. Every variant has the values of its own `f32` twin. */
-export type Encoding = 'q4' | 'q4 corrected' | 'q8' | 'f16' | 'bf16'
+export type Encoding = 'q4' | 'q8' | 'f16' | 'bf16'
 
 export interface Variant {
   readonly manifest: ModelManifest
@@ -154,7 +154,7 @@ function store(
   const rounded =
     encoding === 'f16' || encoding === 'bf16'
       ? storeHalf(encoded, name, tensor, encoding, table)
-      : storeQuantized(encoded, name, tensor, table && encoding === 'q4 corrected' ? 'q8' : encoding)
+      : storeQuantized(encoded, name, tensor, encoding)
   const matrix = table ? rounded : transpose(rounded)
   plain.tensors.push({ name, encoding: 'f32', shape: [matrix.rows, matrix.columns], data: plain.put(matrix.values) })
 }
@@ -184,25 +184,22 @@ function storeQuantized(
   builder: FileBuilder,
   name: string,
   { rows, columns, values }: Matrix,
-  encoding: 'q4' | 'q4 corrected' | 'q8'
+  encoding: 'q4' | 'q8'
 ): Matrix {
   const bits = encoding === 'q8' ? 8 : 4
   const zero = 2 ** (bits - 1)
   const blocks = columns / BLOCK
   const scales = new Float32Array(rows * blocks)
-  const correction = new Float32Array(rows * blocks)
   const codes = new Uint8Array((values.length * bits) / 8)
   const rounded = new Float32Array(values.length)
   for (let block = 0; block < rows * blocks; block++) {
     const part = values.subarray(block * BLOCK, (block + 1) * BLOCK)
-    const middle = encoding === 'q4 corrected' ? Math.fround((Math.min(...part) + Math.max(...part)) / 2) : 0
-    const scale = Math.fround(Math.max(...part.map(value => Math.abs(value - middle))) / (zero - 1))
+    const scale = Math.fround(Math.max(...part.map(value => Math.abs(value))) / (zero - 1))
     scales[block] = scale
-    correction[(block % blocks) * rows + Math.floor(block / blocks)] = middle
     for (const [index, value] of part.entries()) {
-      const code = Math.round((value - middle) / scale) + zero
+      const code = Math.round(value / scale) + zero
       const at = block * BLOCK + index
-      rounded[at] = scale * (code - zero) + middle
+      rounded[at] = scale * (code - zero)
       if (bits === 8) codes[at] = code
       else codes[at >> 1] = (codes[at >> 1] ?? 0) | (code << (4 * (at & 1)))
     }
@@ -214,8 +211,7 @@ function storeQuantized(
     columns,
     blockSize: BLOCK,
     data: builder.put(codes),
-    scales: builder.put(scales),
-    ...(encoding === 'q4 corrected' ? { correction: builder.put(correction) } : {})
+    scales: builder.put(scales)
   })
   return { rows, columns, values: rounded }
 }

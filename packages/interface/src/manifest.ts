@@ -18,20 +18,26 @@ const plainTensorSchema = z.object({
 
 /**
  * A matrix of `rows` outputs × `columns` inputs, quantized in blocks along the inputs, in the layout of ONNX
- * Runtime's `MatMulNBits`: value = scale · (q − zero), zero = 8 for q4 and 128 for q8, plus `correction`
- * (one f32 per block, `[columns/blockSize, rows]`) where the source format has a per-block minimum (Q4_1).
+ * Runtime's `MatMulNBits`: value = scale · (q − zero), zero = 8 for q4 and 128 for q8.
+ *
+ * Where the source format has a per-block minimum (Q4_1), blocks have zero points of their own, and `meanColumns` further
+ * columns stand behind the others, copies of one column for each block of inputs: the column k of a copy multiplies the
+ * mean of the inputs of block k.
  */
-const quantizedTensorSchema = z.object({
+const quantizedTensorSchema = z.strictObject({
   name: z.string(),
   encoding: z.enum(['q4', 'q8']),
   rows: size,
   columns: size,
+  /** A multiple of `columns / blockSize`; absent when there are none. */
+  meanColumns: size.optional(),
   blockSize: z.literal([16, 32, 64, 128, 256]),
-  /** `[rows, columns/blockSize, blockSize·bits/8]` bytes; for q4 the low nibble is the even column. */
+  /** `[rows, blocks, blockSize·bits/8]` bytes, with enough blocks for all columns; for q4 the low nibble is the even column. */
   data: extent,
-  /** f32 `[rows, columns/blockSize]`. */
+  /** f32 `[rows, blocks]`. */
   scales: extent,
-  correction: extent.optional()
+  /** `[rows, ⌈blocks·bits/8⌉]` bytes, the low nibble first for q4; absent when every zero is 8 or 128. */
+  zeroPoints: extent.optional()
 })
 
 export const tensorEntrySchema = z.union([plainTensorSchema, quantizedTensorSchema])

@@ -9,7 +9,7 @@ import { formatModelReference, type ModelReference } from './reference.ts'
 /**
  * Raised when the importer turns the same source into other bytes: records of older versions are then not used.
  */
-const IMPORTER_VERSION = 1
+const IMPORTER_VERSION = 2
 
 const recordSchema = z.object({
   version: z.literal(IMPORTER_VERSION),

@@ -1,4 +1,5 @@
 import type { SourceTensor } from './model-source.ts'
+import { type EncodedMinima, encodeMinima, minimaLayout } from './quantization/block-minima.ts'
 import { type BlockFormat, blockFormat, blockScales, dequantize, packValues } from './quantization/encoding.ts'
 
 /** Source bytes converted at a time: large enough for fast reads, small beside any layer. */
@@ -51,29 +52,63 @@ export function commonFormat(matrix: Matrix): BlockFormat | undefined {
   return others.every(format => format === first) ? first : undefined
 }
 
-/** Packed quantized values, row by row. */
+/** Packed quantized values, row by row; behind each row, where the format has minima, the columns that stand for them. */
 export function* packedData(matrix: Matrix, format: BlockFormat): Generator<Uint8Array<ArrayBuffer>> {
-  for (const { source } of rowBatches(matrix)) yield packValues(format, source)
-}
-
-/** f32 `[rows, blocks]`. */
-export function* packedScales(matrix: Matrix, format: BlockFormat): Generator<Uint8Array<ArrayBuffer>> {
-  for (const { source } of rowBatches(matrix)) yield bytesOf(blockScales(format, source).scales)
-}
-
-/** f32 `[blocks, rows]`: the transpose of how blocks come, so it is gathered whole (1/32 of the weights' number). */
-export function* packedCorrections(matrix: Matrix, format: BlockFormat): Generator<Uint8Array<ArrayBuffer>> {
-  const blocks = matrix.columns / format.blockSize
-  const gathered = new Float32Array(blocks * matrix.rows)
-  let row = 0
   for (const { source } of rowBatches(matrix)) {
-    const { corrections } = blockScales(format, source)
-    for (let index = 0; index < corrections.length; index += 1) {
-      gathered[(index % blocks) * matrix.rows + row + Math.floor(index / blocks)] = corrections[index] ?? 0
-    }
-    row += corrections.length / blocks
+    const data = packValues(format, source)
+    if (!format.corrected) yield data
+    else
+      yield behindRows(
+        data,
+        encodedMinima(matrix, format, source).map(row => row.data)
+      )
   }
-  yield bytesOf(gathered)
+}
+
+/** f32 `[rows, blocks]`, of the same blocks as the values. */
+export function* packedScales(matrix: Matrix, format: BlockFormat): Generator<Uint8Array<ArrayBuffer>> {
+  for (const { source } of rowBatches(matrix)) {
+    const scales = bytesOf(blockScales(format, source).scales)
+    if (!format.corrected) yield scales
+    else
+      yield behindRows(
+        scales,
+        encodedMinima(matrix, format, source).map(row => bytesOf(row.scales))
+      )
+  }
+}
+
+/** Zero points of a format with minima, row by row. */
+export function* packedZeroPoints(matrix: Matrix, format: BlockFormat): Generator<Uint8Array<ArrayBuffer>> {
+  const { zeroPointBytes } = minimaLayout(format, matrix.columns)
+  for (const { source } of rowBatches(matrix)) {
+    const rows = encodedMinima(matrix, format, source)
+    const joined = new Uint8Array(rows.length * zeroPointBytes)
+    for (const [index, row] of rows.entries()) joined.set(row.zeroPoints, index * zeroPointBytes)
+    yield joined
+  }
+}
+
+function encodedMinima(matrix: Matrix, format: BlockFormat, source: Uint8Array): EncodedMinima[] {
+  const { scales, corrections } = blockScales(format, source)
+  const blocks = matrix.columns / format.blockSize
+  return Array.from({ length: corrections.length / blocks }, (_, row) => {
+    const [start, end] = [row * blocks, (row + 1) * blocks]
+    return encodeMinima(format, scales.subarray(start, end), corrections.subarray(start, end))
+  })
+}
+
+/** Rows of equal length, each followed by its tail. */
+function behindRows(rows: Uint8Array, tails: readonly Uint8Array[]): Uint8Array<ArrayBuffer> {
+  const rowBytes = rows.byteLength / tails.length
+  const tailBytes = tails[0]?.byteLength ?? 0
+  const joined = new Uint8Array(rows.byteLength + tails.length * tailBytes)
+  for (const [row, tail] of tails.entries()) {
+    const start = row * (rowBytes + tailBytes)
+    joined.set(rows.subarray(row * rowBytes, (row + 1) * rowBytes), start)
+    joined.set(tail, start + rowBytes)
+  }
+  return joined
 }
 
 /** f32 `[rows, columns]`: embeddings, heads and vectors. */

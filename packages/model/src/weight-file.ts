@@ -4,13 +4,14 @@ import {
   floatColumns,
   floatRows,
   type Matrix,
-  packedCorrections,
   packedData,
   packedScales,
+  packedZeroPoints,
   sourceRows,
   stack
 } from './matrix.ts'
 import type { LayerTensors, ModelSource, SourceTensor } from './model-source.ts'
+import { minimaLayout } from './quantization/block-minima.ts'
 import { type BlockFormat, blockFormat } from './quantization/encoding.ts'
 
 /** A weight file before it is written: everything but its hash, and where its bytes come from. */
@@ -80,7 +81,7 @@ function outputTable(matrix: Matrix, options: WeightFileOptions): TensorPlan {
 
 /**
  * The embedding: looked up row by row, so a 16-bit table stays as it is unless it serves as the head too. A format
- * with minima becomes f32, because a correction is stored for products, not for looking up rows.
+ * with minima becomes f32, because minima are stored for products, not for looking up rows.
  */
 function embeddingTable(source: ModelSource, matrix: Matrix, options: WeightFileOptions): TensorPlan {
   const encoding = source.embedding.encoding
@@ -113,21 +114,26 @@ function plain(
 function quantized(matrix: Matrix, format: BlockFormat): TensorPlan {
   return reserve => {
     const { rows, columns, name } = matrix
-    const tableBytes = ((rows * columns) / format.blockSize) * Float32Array.BYTES_PER_ELEMENT
-    const data = reserve((rows * columns * format.bits) / 8, () => packedData(matrix, format))
-    const scales = reserve(tableBytes, () => packedScales(matrix, format))
+    const { bits, blockSize } = format
+    const minima = format.corrected ? minimaLayout(format, columns) : undefined
+    const blocks = rows * (minima?.blocks ?? columns / blockSize)
+    const data = reserve((blocks * blockSize * bits) / 8, () => packedData(matrix, format))
+    const scales = reserve(blocks * Float32Array.BYTES_PER_ELEMENT, () => packedScales(matrix, format))
     const entry = {
       name,
-      encoding: format.bits === 4 ? ('q4' as const) : ('q8' as const),
+      encoding: bits === 4 ? ('q4' as const) : ('q8' as const),
       rows,
       columns,
-      blockSize: format.blockSize,
+      blockSize,
       data: data.extent,
       scales: scales.extent
     }
-    if (!format.corrected) return { entry, contents: [data, scales] }
-    const correction = reserve(tableBytes, () => packedCorrections(matrix, format))
-    return { entry: { ...entry, correction: correction.extent }, contents: [data, scales, correction] }
+    if (minima === undefined) return { entry, contents: [data, scales] }
+    const zeroPoints = reserve(rows * minima.zeroPointBytes, () => packedZeroPoints(matrix, format))
+    return {
+      entry: { ...entry, meanColumns: minima.meanColumns, zeroPoints: zeroPoints.extent },
+      contents: [data, scales, zeroPoints]
+    }
   }
 }
 

@@ -46,7 +46,7 @@ async function convertGguf(t: Test, content: GgufContent, init: Partial<ConvertI
 
 const filesOf = (manifest: ModelManifest): WeightFile[] => [manifest.embedding, ...manifest.layers, manifest.head]
 const describe = (tensor: TensorEntry): string =>
-  `${tensor.name} ${tensor.encoding} ${'shape' in tensor ? tensor.shape.join('×') : `${tensor.rows}×${tensor.columns}/${tensor.blockSize}${tensor.correction ? ' corrected' : ''}`}`
+  `${tensor.name} ${tensor.encoding} ${'shape' in tensor ? tensor.shape.join('×') : `${tensor.rows}×${tensor.columns}/${tensor.blockSize}${tensor.meanColumns ? ' corrected' : ''}`}`
 
 /** Values of an f32 tensor. */
 async function floats(store: FileBlobStore, file: WeightFile, name: string): Promise<Float32Array> {
@@ -221,7 +221,7 @@ async function checkExtents(t: Test, store: FileBlobStore, file: WeightFile): Pr
   t.equal((await store.read(file.sha256)).byteLength, file.bytes)
   let end = 0
   for (const tensor of file.tensors) {
-    const extents = 'rows' in tensor ? [tensor.data, tensor.scales, tensor.correction] : [tensor.data]
+    const extents = 'rows' in tensor ? [tensor.data, tensor.scales, tensor.zeroPoints] : [tensor.data]
     for (const extent of extents) {
       if (extent === undefined) continue
       t.equal(extent.offset, Math.ceil(end / TENSOR_ALIGNMENT_BYTES) * TENSOR_ALIGNMENT_BYTES)

@@ -118,8 +118,7 @@ export class KvSlot implements Disposable {
     const { runtime, graph, shape } = this.#components
     const { width } = graph.output
     const input = new NativeTensor(runtime, inputData, shape.first ? [1, count] : [1, count, shape.hiddenSize])
-    const outputShape = shape.last ? [output.length / width, width] : [1, count, width]
-    const result = new NativeTensor(runtime, output, outputShape)
+    const result = new NativeTensor(runtime, output, [1, output.length / width, width])
     this.#tensors.push(input, result)
     binding.input(graph.input.name, input)
     binding.output(graph.output.name, result)

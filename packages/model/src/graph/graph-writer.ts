@@ -8,13 +8,15 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Add',
   'AveragePool',
   'Cast',
+  'Concat',
   'Gather',
   'Gemm',
   'MatMul',
   'Mul',
   'SimplifiedLayerNormalization',
   'Split',
-  'Squeeze'
+  'Squeeze',
+  'Unsqueeze'
 ])
 
 /** A number of positions that differs from run to run is written as its name. */
@@ -105,15 +107,6 @@ export class GraphWriter {
       ]
     })
     return tensor.name
-  }
-
-  /**
-   * As {@link external}, but declared as an input with a default: the runtime must not take it for constant, and so
-   * reads it where it is mapped instead of keeping a packed copy.
-   */
-  unpackedExternal(tensor: ExternalTensor): string {
-    this.input(tensor.name, tensor.elementType, tensor.dims)
-    return this.external(tensor)
   }
 
   /** The ONNX model, serialized. */

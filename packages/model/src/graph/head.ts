@@ -13,7 +13,7 @@ export interface HeadInit {
   readonly rows: 'last' | 'all'
 }
 
-/** Final norm and projection to the vocabulary: output f32 `[rows, vocabulary]`. */
+/** Final norm and projection to the vocabulary: output f32 `[1, rows, vocabulary]`. */
 export function head(graph: GraphWriter, manifest: ModelManifest, init: HeadInit): void {
   const { config } = manifest
   const residual = { input: pick(graph, init.residual.input, init), skip: pick(graph, init.residual.skip, init) }
@@ -23,17 +23,22 @@ export function head(graph: GraphWriter, manifest: ModelManifest, init: HeadInit
   if ('scales' in matrix) {
     projectQuantized(graph, located, matrix, { input: normalized, output: names.output })
   } else {
-    graph.node('Gemm', names.output, [normalized, floatInitializer(graph, located, matrix)], { transB: 1 })
+    projectPlain(graph, normalized, floatInitializer(graph, located, matrix))
   }
-  graph.output(names.output, ElementType.float32, ['rows', config.vocabularySize])
+  graph.output(names.output, ElementType.float32, [1, 'rows', config.vocabularySize])
 }
 
-/** `[1, positions, hidden]` to `[rows, hidden]`. */
-function pick(graph: GraphWriter, value: string, init: HeadInit): string {
-  if (init.rows === 'last') {
-    const last = graph.constant('last', BigInt64Array.of(-1n), [])
-    return graph.node('Gather', `${value}_picked`, [value, last], { axis: 1 })
-  }
+/** By a matrix `[vocabulary, hidden]`: only Gemm multiplies by a transpose, and it takes no batch. */
+function projectPlain(graph: GraphWriter, input: string, matrix: string): void {
   const batch = graph.constant('batch_axis', BigInt64Array.of(0n), [1])
-  return graph.node('Squeeze', `${value}_picked`, [value, batch])
+  const rows = graph.node('Squeeze', 'head_in', [input, batch])
+  const logits = graph.node('Gemm', 'head_out', [rows, matrix], { transB: 1 })
+  graph.node('Unsqueeze', names.output, [logits, batch])
+}
+
+/** `[1, positions, hidden]` to `[1, rows, hidden]`. */
+function pick(graph: GraphWriter, value: string, init: HeadInit): string {
+  if (init.rows === 'all') return value
+  const last = graph.constant('last', BigInt64Array.of(-1n), [1])
+  return graph.node('Gather', `${value}_picked`, [value, last], { axis: 1 })
 }

@@ -88,7 +88,7 @@ export function quantizedInitializers(
     scales: graph.external({
       name: `${name}_scales`,
       elementType: ElementType.float32,
-      dims: [tensor.rows, tensor.columns / tensor.blockSize],
+      dims: [tensor.rows, blockCount(tensor)],
       location,
       offset: tensor.scales.offset,
       bytes: tensor.scales.bytes
@@ -120,54 +120,54 @@ export function projectQuantized(
   tensor: QuantizedTensor,
   edges: { readonly input: string; readonly output: string }
 ): string {
-  const { rows, columns, blockSize, correction } = tensor
+  const { rows, blockSize, meanColumns = 0 } = tensor
   const bits = codeBits(tensor)
-  const blocks = columns / blockSize
   const { codes, scales } = quantizedInitializers(graph, located, tensor, {
     suffix: 'codes',
-    dims: [rows, blocks, (blockSize * bits) / 8]
+    dims: [rows, blockCount(tensor), (blockSize * bits) / 8]
   })
-  const product = correction === undefined ? edges.output : `${edges.output}_symmetric`
-  graph.node('MatMulNBits', product, [edges.input, codes, scales], {
-    K: columns,
+  const input = meanColumns === 0 ? edges.input : withBlockMeans(graph, located, tensor, edges.input)
+  const zeroPoints = zeroPointsInitializer(graph, located, tensor)
+  const inputs = zeroPoints === undefined ? [input, codes, scales] : [input, codes, scales, zeroPoints]
+  return graph.node('MatMulNBits', edges.output, inputs, {
+    K: tensor.columns + meanColumns,
     N: rows,
     bits,
     block_size: blockSize,
     accuracy_level: INTEGER_ARITHMETIC
   })
-  if (correction === undefined) return product
-  const minimum = correctedMinimum(graph, located, tensor, { input: edges.input, correction })
-  return graph.node('Add', edges.output, [product, minimum])
+}
+
+function zeroPointsInitializer(graph: GraphWriter, located: LocatedFile, tensor: QuantizedTensor): string | undefined {
+  const { name, rows, zeroPoints } = tensor
+  if (zeroPoints === undefined) return undefined
+  return graph.external({
+    name: `${located.prefix}${name}_zero_points`,
+    elementType: ElementType.uint8,
+    dims: [rows, Math.ceil((blockCount(tensor) * codeBits(tensor)) / 8)],
+    location: located.location,
+    offset: zeroPoints.offset,
+    bytes: zeroPoints.bytes
+  })
 }
 
 /**
- * The part of a product that a block's constant contributes: the sum of the block's inputs times the constant.
- *
- * Pooling gives means, and is by far the cheapest way to block sums; the power of two that makes sums of them loses
- * nothing. The matrix is declared an input with a default, which keeps the runtime from packing it: a product of one
- * position by an unpacked matrix has a kernel of its own. Measurements are in docs/engine.md.
+ * The input with the means of its blocks behind it, as often as the matrix has columns for them. Pooling is by far the
+ * cheapest way to these.
  */
-function correctedMinimum(
-  graph: GraphWriter,
-  located: LocatedFile,
-  tensor: QuantizedTensor,
-  edges: { readonly input: string; readonly correction: QuantizedTensor['data'] }
-): string {
-  const { rows, columns, blockSize, name } = tensor
-  const prefix = `${located.prefix}${name}`
-  const matrix = graph.unpackedExternal({
-    name: `${prefix}_correction`,
-    elementType: ElementType.float32,
-    dims: [columns / blockSize, rows],
-    location: located.location,
-    offset: edges.correction.offset,
-    bytes: edges.correction.bytes
-  })
-  const means = graph.node('AveragePool', `${prefix}_means`, [edges.input], {
+function withBlockMeans(graph: GraphWriter, located: LocatedFile, tensor: QuantizedTensor, input: string): string {
+  const { name, columns, meanColumns = 0, blockSize } = tensor
+  const copies = (meanColumns * blockSize) / columns
+  const means = graph.node('AveragePool', `${located.prefix}${name}_means`, [input], {
     kernel_shape: [blockSize],
     strides: [blockSize]
   })
-  const size = graph.constant(`block_size_${blockSize}`, Float32Array.of(blockSize), [1])
-  const sums = graph.node('Mul', `${prefix}_sums`, [means, size])
-  return graph.node('MatMul', `${prefix}_minimum`, [sums, matrix])
+  return graph.node('Concat', `${located.prefix}${name}_in`, [input, ...new Array<string>(copies).fill(means)], {
+    axis: 2
+  })
+}
+
+/** Quantized blocks of one row. */
+function blockCount({ columns, meanColumns = 0, blockSize }: QuantizedTensor): number {
+  return Math.ceil((columns + meanColumns) / blockSize)
 }

@@ -32,7 +32,7 @@ export interface StageGraph {
   readonly bytes: Uint8Array
   /** int32 `[1, P]` token ids on the first stage, f32 `[1, P, hiddenSize]` elsewhere. */
   readonly input: { readonly name: string; readonly kind: 'tokens' | 'hidden' }
-  /** f32 `[1, P, hiddenSize]`, or on the last stage f32 `[1 or P, vocabularySize]`. */
+  /** f32 `[1, P, hiddenSize]`, or on the last stage f32 `[1, 1 or P, vocabularySize]`. */
   readonly output: { readonly name: string; readonly kind: 'hidden' | 'logits'; readonly width: number }
   /** Whether the output has a row for each position of a run or only for the last. */
   readonly outputRows: 'last' | 'all'
