@@ -1,6 +1,5 @@
 import { CapiStage } from './capi/capi-stage.ts'
 import { getRuntime } from './capi/runtime.ts'
-import { NodeStage } from './node/node-stage.ts'
 import type { Engine } from './port.ts'
 
 /**
@@ -11,7 +10,11 @@ export type EngineKind = 'capi' | 'node'
 
 /** @throws MeshError `engine_failed` when the runtime does not start on this machine */
 export async function createEngine(kind: EngineKind = 'capi'): Promise<Engine> {
-  if (kind === 'node') return { loadStage: (init, options) => NodeStage.load(init, options) }
+  if (kind === 'node') {
+    // loaded when asked for: a node process never is
+    const { NodeStage } = await import('./node/node-stage.ts')
+    return { loadStage: (init, options) => NodeStage.load(init, options) }
+  }
   getRuntime()
   return { loadStage: (init, options) => CapiStage.load(init, options) }
 }

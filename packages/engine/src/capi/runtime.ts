@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import { loadOrtApi } from './library.ts'
+import { loadOrtLibrary, type OrtLibrary } from './library.ts'
 import type { OrtApi, Pointer, PointerOut, Status } from './ort-api.ts'
 
 /** `ORT_LOGGING_LEVEL_FATAL`: errors reach the caller as statuses; printed as well they would come twice. */
@@ -9,8 +9,7 @@ const DEVICE_ALLOCATOR = 0
 const MEMORY_TYPE_DEFAULT = 0
 
 /** The library, with what every session needs of it; one per process, never unloaded. */
-export interface Runtime {
-  readonly api: OrtApi
+export interface Runtime extends OrtLibrary {
   readonly env: Pointer
   readonly cpuMemory: Pointer
 }
@@ -20,9 +19,10 @@ let shared: Runtime | undefined
 /** @throws MeshError `engine_failed` when the library is missing, too old or does not start */
 export function getRuntime(): Runtime {
   if (shared !== undefined) return shared
-  const api = loadOrtApi()
+  const library = loadOrtLibrary()
+  const { api } = library
   shared = {
-    api,
+    ...library,
     env: obtain(api, 'create the environment', out => api.createEnv(LOG_LEVEL, 'resultity', out)),
     cpuMemory: obtain(api, 'describe CPU memory', out =>
       api.createCpuMemoryInfo(DEVICE_ALLOCATOR, MEMORY_TYPE_DEFAULT, out)
