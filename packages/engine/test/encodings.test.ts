@@ -1,7 +1,8 @@
 import { join } from 'node:path'
-import { convertModel, FileBlobStore, readTokenizerFiles, writeRandomGguf } from '@resultity/model'
+import { writeRandomGguf } from '@resultity/model'
 import t from 'tap'
 import { createEngine } from '../src/index.ts'
+import { convertGguf } from './convert-gguf.ts'
 import { type Encoding, encodeTinyChat, type Variant } from './quantized-tiny-chat.ts'
 import { type Fixture, openTinyChat, Pipeline } from './tiny-chat.ts'
 
@@ -60,8 +61,9 @@ for (const tiedEmbedding of [true, false]) {
     // block counts that no quantized block of means divides: 6 of the hidden size, 17 of the intermediate one
     const shape = { ...SHAPE, tiedEmbedding }
     await writeRandomGguf(path, { shape, seed: 5, encoding: 'Q4_1' })
-    const plain = await convertGguf(fixture, path, true)
-    const stored = await convertGguf(fixture, path, false)
+    const directory = join(fixture.workDir, '..')
+    const plain = await convertGguf(path, join(directory, 'plain'), { dequantize: true })
+    const stored = await convertGguf(path, join(directory, 'stored'))
     t.ok(stored.manifest.layers[0]?.tensors.some(tensor => 'meanColumns' in tensor))
     const wanted = await logitsOf(fixture, plain, [3])
     const found = await logitsOf(fixture, stored, [3])
@@ -70,18 +72,6 @@ for (const tiedEmbedding of [true, false]) {
     t.ok(Math.min(...cosines) > 0.999, `cosines from ${Math.min(...cosines)}`)
     t.same(await logitsOf(fixture, stored, [1, 3]), found, 'the same bits when cut')
   })
-}
-
-async function convertGguf(fixture: Fixture, path: string, dequantize: boolean): Promise<Variant> {
-  const store = await FileBlobStore.open(join(fixture.workDir, '..', `minima-${dequantize}`))
-  const tokenizerFiles = await readTokenizerFiles(path)
-  const { manifest } = await convertModel(path, { store, name: 'minima', dequantize, tokenizerFiles })
-  const paths = new Map<string, string>()
-  for (const { sha256 } of [manifest.embedding, ...manifest.layers, manifest.head]) {
-    paths.set(sha256, (await store.find(sha256)) ?? '')
-  }
-  await store[Symbol.asyncDispose]()
-  return { manifest, weightPath: file => paths.get(file.sha256) ?? '' }
 }
 
 /** Logits of every position, with a few steps of one position at the end. */

@@ -58,7 +58,7 @@ export class CapiSession implements StageSession {
       const count = shape.admitInput(input, this.#position, this.#positionsMax)
       const bound = slot.bind(count)
       bound.input.set(input)
-      slot.setTotal(this.#position + count)
+      slot.setPosition(count, this.#position + count)
       this.#pending = { bound, count, signal, needLogits, resolve, reject }
       this.#state = 'waiting'
       signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -125,6 +125,7 @@ export class CapiSession implements StageSession {
   readonly #finish = (error: MeshError | undefined): void => {
     const closed = this.#state === 'closed'
     const pending = this.#settle()
+    if (error !== undefined || !endsFinite(pending?.bound.output)) this.#components.slot.damaged = true
     if (closed) {
       pending?.reject(closedError())
       this.#components.release(this)
@@ -156,6 +157,11 @@ export class CapiSession implements StageSession {
     pending?.signal?.removeEventListener('abort', this.#onAbort)
     return pending
   }
+}
+
+/** A value that is no number spreads from anywhere in the cache to all of the last position's outputs: one tells. */
+function endsFinite(output: Float32Array | undefined): boolean {
+  return Number.isFinite(output?.at(-1))
 }
 
 function closedError(): MeshError {

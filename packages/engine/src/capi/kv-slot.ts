@@ -3,6 +3,7 @@ import type { StageGraph } from '@resultity/model'
 import type { StageShape } from '../stage-shape.ts'
 import { Binding, RunOptions } from './binding.ts'
 import type { GraphSession } from './graph-session.ts'
+import { PositionInputs } from './position-inputs.ts'
 import type { Runtime } from './runtime.ts'
 import { NativeTensor } from './tensor.ts'
 
@@ -34,9 +35,10 @@ export class KvSlot implements Disposable {
   /** Positions the cache holds. */
   readonly capacity: number
   readonly runOptions: RunOptions
+  /** Set once the cache may hold what is no number: positions behind a mask still meet it, times zero. */
+  damaged = false
   readonly #components: SlotComponents
-  readonly #lastPosition: NativeTensor
-  readonly #totalPositions: NativeTensor
+  readonly #position: PositionInputs
   readonly #cache: NativeTensor[]
   #single: BoundRun | undefined
   #wide: (BoundRun & { readonly count: number }) | undefined
@@ -49,17 +51,16 @@ export class KvSlot implements Disposable {
     this.capacity = capacity
     const { runtime, graph, config } = components
     this.runOptions = new RunOptions(runtime)
-    this.#lastPosition = new NativeTensor(runtime, new Int32Array(1), [1])
-    this.#totalPositions = new NativeTensor(runtime, new Int32Array(1), [])
+    const headsPerGroup = config.headCount / config.kvHeadCount
+    this.#position = new PositionInputs({ runtime, graph, capacity, headsPerGroup })
     const dimensions = [1, config.kvHeadCount, capacity, config.headDim]
     const length = config.kvHeadCount * capacity * config.headDim
     this.#cache = graph.cache.map(() => new NativeTensor(runtime, new Float32Array(length), dimensions))
   }
 
-  /** Tells the graph that the next run makes the cache `total` positions long. */
-  setTotal(total: number): void {
-    this.#lastPosition.data[0] = total - 1
-    this.#totalPositions.data[0] = total
+  /** Tells the graph that the next run adds `count` positions and makes the cache `total` long. */
+  setPosition(count: number, total: number): void {
+    this.#position.set(count, total)
   }
 
   /** The binding for a run of `count` positions; the one for a single position is kept for the slot's life. */
@@ -96,8 +97,7 @@ export class KvSlot implements Disposable {
   #createBinding(): Binding {
     const { runtime, session, graph, cos, sin } = this.#components
     const binding = new Binding(runtime, session.pointer)
-    binding.input(graph.lastPosition, this.#lastPosition)
-    binding.input(graph.totalPositions, this.#totalPositions)
+    this.#position.bindTo(binding)
     binding.input(graph.rotary.cos, cos)
     binding.input(graph.rotary.sin, sin)
     for (const [index, edge] of graph.cache.entries()) {
@@ -145,8 +145,7 @@ export class KvSlot implements Disposable {
     this.#wide?.binding[Symbol.dispose]()
     for (const tensor of this.#tensors) tensor[Symbol.dispose]()
     for (const tensor of this.#cache) tensor[Symbol.dispose]()
-    this.#lastPosition[Symbol.dispose]()
-    this.#totalPositions[Symbol.dispose]()
+    this.#position[Symbol.dispose]()
     this.runOptions[Symbol.dispose]()
   }
 }

@@ -1,13 +1,15 @@
 import { MeshError } from '@resultity/interface'
 import { KvSlot, type SlotComponents } from './kv-slot.ts'
 
-/** Capacities are powers of two from here on, so that a freed slot serves sessions of other lengths too. */
+/** Shortest capacity, and the finest step between capacities. */
 const CAPACITY_MIN = 256
+/** Capacities between one power of two and the next: enough that little is wasted, few enough that slots are reused. */
+const STEPS_PER_DOUBLING = 16
 
 /** The KV slots of a stage: `sessionsMax` at most, reused, so that sessions coming and going take no new memory. */
 export class SlotPool implements Disposable {
   readonly #components: SlotComponents
-  #free: KvSlot[] = []
+  readonly #free: KvSlot[] = []
   #taken = 0
 
   constructor(components: SlotComponents) {
@@ -20,14 +22,15 @@ export class SlotPool implements Disposable {
 
   /** @throws MeshError `resource_exhausted` when all slots are taken */
   take(positionsMax: number): KvSlot {
-    const { sessionsMax, contextLength } = this.#components.shape
+    const { sessionsMax } = this.#components.shape
     if (this.#taken >= sessionsMax) {
       throw new MeshError('resource_exhausted', `all ${sessionsMax} sessions of this stage are open`, {
         hint: 'try again when one has ended',
         details: { sessionsMax }
       })
     }
-    const slot = this.#reuse(positionsMax) ?? new KvSlot(this.#components, capacityFor(positionsMax, contextLength))
+    const capacity = capacityFor(positionsMax)
+    const slot = this.#reuse(capacity) ?? new KvSlot(this.#components, capacity)
     this.#taken++
     return slot
   }
@@ -35,14 +38,20 @@ export class SlotPool implements Disposable {
   /** Takes a slot back. It must not be in use by a run. */
   give(slot: KvSlot): void {
     this.#taken--
+    if (slot.damaged) {
+      slot[Symbol.dispose]()
+      return
+    }
     slot.runOptions.allow()
     this.#free.push(slot)
   }
 
-  /** The smallest free slot that is long enough; if there is none, makes room by freeing the smallest. */
-  #reuse(positionsMax: number): KvSlot | undefined {
-    this.#free.sort((a, b) => a.capacity - b.capacity)
-    const index = this.#free.findIndex(slot => slot.capacity >= positionsMax)
+  /**
+   * A free slot of just this capacity, because results may differ in the last bit between capacities; if there is none,
+   * makes room by freeing the one that has waited longest.
+   */
+  #reuse(capacity: number): KvSlot | undefined {
+    const index = this.#free.findIndex(slot => slot.capacity === capacity)
     if (index !== -1) return this.#free.splice(index, 1)[0]
     if (this.#taken + this.#free.length >= this.#components.shape.sessionsMax) this.#free.shift()?.[Symbol.dispose]()
     return undefined
@@ -53,7 +62,8 @@ export class SlotPool implements Disposable {
   }
 }
 
-/** The positions a slot for `positionsMax` has room for. */
-export function capacityFor(positionsMax: number, contextLength: number): number {
-  return Math.min(contextLength, Math.max(CAPACITY_MIN, 2 ** Math.ceil(Math.log2(positionsMax))))
+/** The positions a slot for `positionsMax` has room for; follows from that alone, so all stages of a route agree. */
+export function capacityFor(positionsMax: number): number {
+  const step = Math.max(CAPACITY_MIN, 2 ** Math.floor(Math.log2(positionsMax)) / STEPS_PER_DOUBLING)
+  return Math.ceil(positionsMax / step) * step
 }

@@ -107,6 +107,12 @@ export class NodeSession implements StageSession {
       [graph.lastPosition]: new Tensor('int32', Int32Array.of(total - 1), [1]),
       [graph.totalPositions]: new Tensor('int32', Int32Array.of(total), [])
     }
+    if (graph.groups !== undefined) {
+      // attending by groups writes into a longer cache, which this implementation does not have
+      feeds[graph.groups.enabled] = new Tensor('bool', Uint8Array.of(0), [])
+      feeds[graph.groups.position] = new Tensor('int64', BigInt64Array.of(BigInt(this.#position)), [1])
+      feeds[graph.groups.mask] = new Tensor('float32', new Float32Array(total), [1, 1, 1, total])
+    }
     for (const [index, edge] of graph.cache.entries()) {
       const tensor = this.#cache[index]
       if (tensor !== undefined) feeds[edge.past] = tensor

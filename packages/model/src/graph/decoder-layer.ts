@@ -1,23 +1,7 @@
 import type { ModelConfig, ModelManifest } from '@resultity/interface'
+import { attention } from './attention.ts'
 import type { GraphWriter } from './graph-writer.ts'
 import { findTensor, floatInitializer, type LocatedFile, project, requirePlain } from './projection.ts'
-
-/** Names of the graph's inputs and outputs, shared by every layer range. */
-export const names = {
-  tokens: 'tokens',
-  hidden: 'hidden',
-  /** int32 `[1]`: positions in the cache after this run, less one. */
-  lastPosition: 'last_position',
-  /** int32 scalar: positions in the cache after this run. */
-  totalPositions: 'total_positions',
-  cos: 'rotary_cos',
-  sin: 'rotary_sin',
-  pastKey: (layer: number) => `past_key_${layer}`,
-  pastValue: (layer: number) => `past_value_${layer}`,
-  presentKey: (layer: number) => `present_key_${layer}`,
-  presentValue: (layer: number) => `present_value_${layer}`,
-  output: 'output'
-} as const
 
 /**
  * The residual stream between two blocks, as a sum not yet taken: the norm that follows adds `input` and `skip` and
@@ -64,38 +48,6 @@ export function skipNorm(
     { epsilon: { float: config.rmsNormEpsilon } }
   )
   return { normalized, sum }
-}
-
-/** Grouped-query attention over the cache, which the operator extends in place. */
-function attention(
-  graph: GraphWriter,
-  config: ModelConfig,
-  layer: number,
-  located: LocatedFile,
-  input: string
-): string {
-  const packed = findTensor(located, 'qkv') !== undefined
-  const [query, key, value] = packed
-    ? [project(graph, located, 'qkv', input), '', '']
-    : [project(graph, located, 'q', input), project(graph, located, 'k', input), project(graph, located, 'v', input)]
-  const output = `${located.prefix}attention_out`
-  graph.nodeWithOutputs(
-    'GroupQueryAttention',
-    [output, names.presentKey(layer), names.presentValue(layer)],
-    [
-      query,
-      key,
-      value,
-      names.pastKey(layer),
-      names.pastValue(layer),
-      names.lastPosition,
-      names.totalPositions,
-      names.cos,
-      names.sin
-    ],
-    { num_heads: config.headCount, kv_num_heads: config.kvHeadCount, do_rotary: 1, rotary_interleaved: 0 }
-  )
-  return output
 }
 
 /** SwiGLU (Shazeer, arXiv:2002.05202): `(silu(x · gate) ⊙ (x · up)) · down`. */

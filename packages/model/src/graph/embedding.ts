@@ -1,5 +1,6 @@
-import { names, type Residual } from './decoder-layer.ts'
+import type { Residual } from './decoder-layer.ts'
 import type { GraphWriter } from './graph-writer.ts'
+import { names } from './names.ts'
 import { ElementType } from './onnx-schema.ts'
 import { codeBits, type LocatedFile, plainInitializer, quantizedInitializers, requireTensor } from './projection.ts'
 

@@ -11,11 +11,14 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Concat',
   'Gather',
   'Gemm',
+  'If',
   'MatMul',
   'Mul',
-  'SimplifiedLayerNormalization',
+  'Reshape',
+  'Softmax',
   'Split',
   'Squeeze',
+  'TensorScatter',
   'Unsqueeze'
 ])
 
@@ -26,7 +29,16 @@ type Dimension = number | string
 type ConstantData = Float32Array | Uint8Array | BigInt64Array
 
 /** Integers are ONNX ints, `{ float }` an ONNX float, arrays ONNX ints lists. */
-export type Attribute = number | { readonly float: number } | readonly number[]
+export type Attribute = number | { readonly float: number } | readonly number[] | { readonly graph: GraphProto }
+
+/** A graph as the plain object that the schema describes. */
+type GraphProto = Readonly<Record<string, unknown>>
+
+/** A branch of a choice. Its nodes may read any edge of the graph around it; names are unique across both. */
+export interface Branch {
+  readonly graph: GraphWriter
+  readonly outputs: readonly string[]
+}
 
 export interface ExternalTensor {
   readonly name: string
@@ -73,6 +85,18 @@ export class GraphWriter {
     })
   }
 
+  /** An operator that runs one of two branches, by a bool scalar. */
+  choice(
+    condition: string,
+    outputs: readonly string[],
+    branches: { readonly whenTrue: Branch; readonly whenFalse: Branch }
+  ): void {
+    this.nodeWithOutputs('If', outputs, [condition], {
+      then_branch: { graph: branchProto(branches.whenTrue) },
+      else_branch: { graph: branchProto(branches.whenFalse) }
+    })
+  }
+
   input(name: string, elementType: ElementType, shape: readonly Dimension[]): string {
     this.#inputs.push(valueInfo(name, elementType, shape))
     return name
@@ -115,17 +139,22 @@ export class GraphWriter {
       irVersion: IR_VERSION,
       producerName: 'resultity',
       opsetImport: [
-        { domain: '', version: 21 },
+        { domain: '', version: 24 },
         { domain: CONTRIB_DOMAIN, version: 1 }
       ],
-      graph: {
-        name,
-        node: this.#nodes,
-        initializer: [...this.#initializers.values()],
-        input: this.#inputs,
-        output: this.#outputs
-      }
+      graph: this.proto(name)
     })
+  }
+
+  /** The graph alone, for a branch of another. */
+  proto(name: string): GraphProto {
+    return {
+      name,
+      node: this.#nodes,
+      initializer: [...this.#initializers.values()],
+      input: this.#inputs,
+      output: this.#outputs
+    }
   }
 }
 
@@ -137,7 +166,13 @@ function constantType(data: ConstantData): ElementType {
 function attributeProto(name: string, value: Attribute): Record<string, unknown> {
   if (typeof value === 'number') return { name, type: AttributeType.int, i: value }
   if ('float' in value) return { name, type: AttributeType.float, f: value.float }
+  if ('graph' in value) return { name, type: AttributeType.graph, g: value.graph }
   return { name, type: AttributeType.ints, ints: [...value] }
+}
+
+/** The types of a branch's outputs are those of its operators. */
+function branchProto({ graph, outputs }: Branch): GraphProto {
+  return { ...graph.proto(outputs.join(' ')), output: outputs.map(name => ({ name })) }
 }
 
 function valueInfo(name: string, elementType: ElementType, shape: readonly Dimension[]): Record<string, unknown> {

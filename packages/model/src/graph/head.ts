@@ -1,6 +1,7 @@
 import type { ModelManifest } from '@resultity/interface'
-import { names, type Residual, skipNorm } from './decoder-layer.ts'
+import { type Residual, skipNorm } from './decoder-layer.ts'
 import type { GraphWriter } from './graph-writer.ts'
+import { names } from './names.ts'
 import { ElementType } from './onnx-schema.ts'
 import { floatInitializer, type LocatedFile, projectQuantized, requireTensor } from './projection.ts'
 

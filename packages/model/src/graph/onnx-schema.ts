@@ -6,6 +6,7 @@ export const ElementType = {
   uint8: 2,
   int32: 6,
   int64: 7,
+  boolean: 9,
   float16: 10,
   bfloat16: 16
 } as const
@@ -15,13 +16,13 @@ export type ElementType = (typeof ElementType)[keyof typeof ElementType]
 export const DataLocation = { inline: 0, external: 1 } as const
 
 /** `AttributeProto.AttributeType`. */
-export const AttributeType = { float: 1, int: 2, ints: 7 } as const
+export const AttributeType = { float: 1, int: 2, graph: 5, ints: 7 } as const
 
-/** Version of the file format that knows opset 21; the runtime reads everything from 3 on. */
-export const IR_VERSION = 10
+/** Version of the file format that knows opset 24. */
+export const IR_VERSION = 11
 
 /**
- * The part of onnx.proto3 (https://github.com/onnx/onnx/blob/v1.17.0/onnx/onnx.proto3) that a stage graph needs.
+ * The part of onnx.proto3 (https://github.com/onnx/onnx/blob/v1.19.0/onnx/onnx.proto3) that a stage graph needs.
  * Field numbers are ONNX's own.
  */
 const schema = protobuf.Root.fromJSON({
@@ -34,6 +35,7 @@ const schema = protobuf.Root.fromJSON({
         name: { type: 'string', id: 1 },
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
+        g: { type: 'GraphProto', id: 6 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 }
       }

@@ -1,8 +1,10 @@
 import { formatRange, type LayerRange, MeshError, type ModelManifest, type WeightFile } from '@resultity/interface'
-import { decoderLayer, names, type Residual } from './decoder-layer.ts'
+import { attendsByGroups } from './attention.ts'
+import { decoderLayer, type Residual } from './decoder-layer.ts'
 import { embed } from './embedding.ts'
 import { GraphWriter } from './graph-writer.ts'
 import { head } from './head.ts'
+import { names } from './names.ts'
 import { ElementType } from './onnx-schema.ts'
 import type { LocatedFile } from './projection.ts'
 
@@ -21,6 +23,16 @@ export interface StageGraphInit {
 export interface CacheEdge {
   readonly past: string
   readonly present: string
+}
+
+/** Inputs of a graph that can attend by groups of heads: the same result, faster where the cache is long and full. */
+export interface GroupInputs {
+  /** bool scalar: attend by groups. Only for runs of one position. */
+  readonly enabled: string
+  /** int64 `[1]`: index of the run's position. */
+  readonly position: string
+  /** f32 `[1, 1, 1, C]`: 0 for each position in the cache after the run, −∞ for the others. */
+  readonly mask: string
 }
 
 /**
@@ -42,6 +54,8 @@ export interface StageGraph {
   readonly totalPositions: string
   /** f32 `[contextLength, headDim / 2]` each; see `rotaryTables`. */
   readonly rotary: { readonly cos: string; readonly sin: string }
+  /** Further inputs of graphs that can also attend by groups of heads, for a run of one position. */
+  readonly groups?: GroupInputs
   /** f32 `[1, kvHeadCount, C, headDim]` each: key, value of the range's first layer, then of the next. */
   readonly cache: readonly CacheEdge[]
 }
@@ -77,6 +91,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
   graph.input(names.totalPositions, ElementType.int32, [])
   graph.input(names.cos, ElementType.float32, [init.contextLength, config.headDim / 2])
   graph.input(names.sin, ElementType.float32, [init.contextLength, config.headDim / 2])
+  if (attendsByGroups(config)) declareGroupInputs(graph)
   for (let layer = range.first; layer < range.end; layer++) {
     const file = manifest.layers[layer]
     if (file === undefined) throw new MeshError('model_invalid', `${manifest.name} lists no weights of layer ${layer}`)
@@ -104,6 +119,9 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
     lastPosition: names.lastPosition,
     totalPositions: names.totalPositions,
     rotary: { cos: names.cos, sin: names.sin },
+    ...(attendsByGroups(config)
+      ? { groups: { enabled: names.groupHeads, position: names.position, mask: names.mask } }
+      : {}),
     cache
   }
 }
@@ -113,6 +131,12 @@ function receive(graph: GraphWriter, hiddenSize: number): Residual {
   const hidden = graph.input(names.hidden, ElementType.float32, [1, 'positions', hiddenSize])
   const zero = graph.constant('zero', Float32Array.of(0), [1])
   return { input: hidden, skip: graph.node('Mul', 'no_skip', [hidden, zero]) }
+}
+
+function declareGroupInputs(graph: GraphWriter): void {
+  graph.input(names.groupHeads, ElementType.boolean, [])
+  graph.input(names.position, ElementType.int64, [1])
+  graph.input(names.mask, ElementType.float32, [1, 1, 1, 'capacity'])
 }
 
 function declareCache(graph: GraphWriter, manifest: ModelManifest, range: LayerRange): CacheEdge[] {

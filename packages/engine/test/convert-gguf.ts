@@ -1,0 +1,18 @@
+import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
+import type { Variant } from './quantized-tiny-chat.ts'
+
+/** Converts a GGUF file into weight files below `directory`. */
+export async function convertGguf(
+  path: string,
+  directory: string,
+  options: { readonly dequantize?: boolean } = {}
+): Promise<Variant> {
+  await using store = await FileBlobStore.open(directory)
+  const tokenizerFiles = await readTokenizerFiles(path)
+  const { manifest } = await convertModel(path, { store, name: 'converted', tokenizerFiles, ...options })
+  const paths = new Map<string, string>()
+  for (const { sha256 } of [manifest.embedding, ...manifest.layers, manifest.head]) {
+    paths.set(sha256, (await store.find(sha256)) ?? '')
+  }
+  return { manifest, weightPath: file => paths.get(file.sha256) ?? '' }
+}

@@ -1,0 +1,82 @@
+import { join } from 'node:path'
+import { writeRandomGguf } from '@resultity/model'
+import t from 'tap'
+import { createEngine, type EngineKind } from '../src/index.ts'
+import { convertGguf } from './convert-gguf.ts'
+import type { Variant } from './quantized-tiny-chat.ts'
+import { type Fixture, openTinyChat, Pipeline, type PipelineSession } from './tiny-chat.ts'
+
+/** Eight query heads to a KV head: sessions of 256 positions attend by groups from position 96 on. */
+const SHAPE = {
+  layerCount: 3,
+  hiddenSize: 256,
+  intermediateSize: 512,
+  headCount: 16,
+  kvHeadCount: 2,
+  vocabularySize: 300,
+  contextLength: 512,
+  tiedEmbedding: true
+}
+
+const prompt = Array.from({ length: 90 }, (_, index) => 8 + ((index * 37) % 290))
+/** On both sides of the position where groups begin. */
+const steps = Array.from({ length: 20 }, (_, index) => 8 + ((index * 53) % 290))
+
+async function openModel(fixture: Fixture): Promise<Variant> {
+  const path = join(fixture.workDir, '..', 'groups.gguf')
+  await writeRandomGguf(path, { shape: SHAPE, seed: 11, encoding: 'F32' })
+  return await convertGguf(path, join(fixture.workDir, '..', 'groups'))
+}
+
+async function runSteps(session: PipelineSession): Promise<Float32Array[]> {
+  const logits: Float32Array[] = []
+  for (const token of steps) logits.push(await session.run([token]))
+  return logits
+}
+
+function largestDifference(a: readonly Float32Array[], b: readonly Float32Array[]): number {
+  return Math.max(
+    ...a.flatMap((row, step) => [...row].map((value, id) => Math.abs(value - (b[step]?.[id] ?? Number.NaN))))
+  )
+}
+
+t.test('attending by groups of heads', async t => {
+  await using fixture = await openTinyChat()
+  const model = await openModel(fixture)
+  const load = async (kind: EngineKind, ends: readonly number[]): Promise<Pipeline> =>
+    Pipeline.load(await createEngine(kind), ends, fixture.init, { ...model, sessionsMax: 1 })
+
+  await using reference = await load('node', [3])
+  using referenceSession = reference.open(256)
+  await referenceSession.run(prompt)
+  const wanted = await runSteps(referenceSession)
+
+  await using whole = await load('capi', [3])
+  using session = whole.open(256)
+  await session.run(prompt)
+  const found = await runSteps(session)
+
+  await t.test('gives what attending by heads gives', async t => {
+    const difference = largestDifference(found, wanted)
+    t.ok(difference < 1e-4, `within ${difference}`)
+    t.ok(difference > 0, 'by another way')
+  })
+
+  await t.test('gives the same bits when the model is cut, and in a reused slot', async t => {
+    await using cut = await load('capi', [1, 2, 3])
+    for (const round of ['fresh', 'reused']) {
+      using cutSession = cut.open(250)
+      await cutSession.run(prompt)
+      t.same(await runSteps(cutSession), found, round)
+    }
+  })
+
+  await t.test('forgets what is truncated', async t => {
+    for (const part of session.sessions) part.truncate(prompt.length)
+    t.same(await runSteps(session), found)
+    for (const part of session.sessions) part.truncate(prompt.length + 10)
+    const again = []
+    for (const token of steps.slice(10)) again.push(await session.run([token]))
+    t.same(again, found.slice(10), 'to a position among the groups')
+  })
+})

@@ -1,0 +1,125 @@
+import type { ModelConfig } from '@resultity/interface'
+import { GraphWriter } from './graph-writer.ts'
+import { names } from './names.ts'
+import { findTensor, type LocatedFile, project } from './projection.ts'
+
+/**
+ * Query heads to a KV head from which on a graph can also attend by groups. Below, the operators that this takes cost
+ * more than the cache it does not read again.
+ */
+const GROUP_MIN = 4
+
+/** Whether the model's graphs have both ways to attend; see {@link attention}. */
+export function attendsByGroups(config: ModelConfig): boolean {
+  return config.headCount / config.kvHeadCount >= GROUP_MIN
+}
+
+/**
+ * Grouped-query attention (Ainslie et al., arXiv:2305.13245) over the cache, which it extends in place.
+ *
+ * The runtime's operator reads a KV head's cache once for each of its query heads, and for a long context that is most
+ * of a decode step. So graphs of models with large groups have a second way for a single position: the group's heads
+ * as the rows of one matrix, which reads the cache once. The input `group_heads` chooses, the same way for all layers.
+ *
+ * @param input name of the normalized hidden state
+ * @returns name of the heads' outputs, `[1, positions, headCount · headDim]`
+ */
+export function attention(
+  graph: GraphWriter,
+  config: ModelConfig,
+  layer: number,
+  located: LocatedFile,
+  input: string
+): string {
+  const packed = findTensor(located, 'qkv') !== undefined
+  const output = `${located.prefix}attention_out`
+  const outputs = [output, names.presentKey(layer), names.presentValue(layer)]
+  const heads = packed
+    ? [project(graph, located, 'qkv', input)]
+    : ['q', 'k', 'v'].map(name => project(graph, located, name, input))
+  if (!attendsByGroups(config)) {
+    eachHead(graph, config, layer, heads, outputs)
+    return output
+  }
+  const byHead = new GraphWriter()
+  const byHeadOutputs = outputs.map(name => `${name}_by_head`)
+  eachHead(byHead, config, layer, heads, byHeadOutputs)
+  const byGroup = new GraphWriter()
+  const byGroupOutputs = outputs.map(name => `${name}_by_group`)
+  eachGroup(byGroup, config, layer, heads, byGroupOutputs)
+  graph.choice(names.groupHeads, outputs, {
+    // the runtime allocates a branch's outputs where those of the choice are bound, so the cache stays in place
+    whenTrue: { graph: byGroup, outputs: byGroupOutputs },
+    whenFalse: { graph: byHead, outputs: byHeadOutputs }
+  })
+  return output
+}
+
+/** The runtime's own operator. `heads` is q, k and v, or one edge with all three. */
+function eachHead(
+  graph: GraphWriter,
+  config: ModelConfig,
+  layer: number,
+  heads: readonly string[],
+  outputs: readonly string[]
+): void {
+  const [query = '', key = '', value = ''] = heads
+  const cache = [names.pastKey(layer), names.pastValue(layer)]
+  const positions = [names.lastPosition, names.totalPositions, names.cos, names.sin]
+  graph.nodeWithOutputs('GroupQueryAttention', outputs, [query, key, value, ...cache, ...positions], {
+    num_heads: config.headCount,
+    kv_num_heads: config.kvHeadCount,
+    do_rotary: 1,
+    rotary_interleaved: 0
+  })
+}
+
+/** A single position, all query heads of a KV head as the rows of one matrix. Outputs: attended, key and value cache. */
+function eachGroup(
+  graph: GraphWriter,
+  config: ModelConfig,
+  layer: number,
+  heads: readonly string[],
+  outputs: readonly string[]
+): void {
+  const { headCount, kvHeadCount, headDim } = config
+  const [attended = '', presentKey = '', presentValue = ''] = outputs
+  const edge = (name: string): string => `${attended}_${name}`
+  const [query, key, value] = heads.length === 3 ? heads : splitHeads(graph, config, heads[0] ?? '', edge)
+  const rotate = (name: string, input: string, count: number): string =>
+    graph.node('RotaryEmbedding', edge(name), [input, names.position, names.cos, names.sin], {
+      num_heads: count,
+      rotary_embedding_dim: headDim,
+      interleaved: 0
+    })
+  const shape = (name: string, ...sizes: number[]): string =>
+    graph.constant(name, BigInt64Array.from(sizes, BigInt), [sizes.length])
+  const group = headCount / kvHeadCount
+  const groupShape = shape('group_shape', 1, kvHeadCount, group, headDim)
+  const rowShape = shape('row_shape', 1, kvHeadCount, 1, headDim)
+  const queries = graph.node('Reshape', edge('queries'), [rotate('q_rotated', query ?? '', headCount), groupShape])
+  const keyRow = graph.node('Reshape', edge('key_row'), [rotate('k_rotated', key ?? '', kvHeadCount), rowShape])
+  const valueRow = graph.node('Reshape', edge('value_row'), [value ?? '', rowShape])
+  graph.node('TensorScatter', presentKey, [names.pastKey(layer), keyRow, names.position], { axis: 2 })
+  graph.node('TensorScatter', presentValue, [names.pastValue(layer), valueRow, names.position], { axis: 2 })
+  const scores = graph.node('FusedMatMul', edge('scores'), [queries, presentKey], {
+    transB: 1,
+    alpha: { float: 1 / Math.sqrt(headDim) }
+  })
+  const masked = graph.node('Add', edge('masked'), [scores, names.mask])
+  const weights = graph.node('Softmax', edge('weights'), [masked], { axis: -1 })
+  const mixed = graph.node('MatMul', edge('mixed'), [weights, presentValue])
+  graph.node('Reshape', attended, [mixed, shape('attended_shape', 1, 1, headCount * headDim)])
+}
+
+function splitHeads(
+  graph: GraphWriter,
+  { headCount, kvHeadCount, headDim }: ModelConfig,
+  packed: string,
+  edge: (name: string) => string
+): string[] {
+  const sizes = BigInt64Array.from([headCount, kvHeadCount, kvHeadCount], count => BigInt(count * headDim))
+  const outputs = ['q', 'k', 'v'].map(edge)
+  graph.nodeWithOutputs('Split', outputs, [packed, graph.constant('head_sizes', sizes, [3])], { axis: 2 })
+  return outputs
+}

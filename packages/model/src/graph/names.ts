@@ -1,0 +1,17 @@
+/** Names of the graph's inputs and outputs, shared by every layer range. */
+export const names = {
+  tokens: 'tokens',
+  hidden: 'hidden',
+  lastPosition: 'last_position',
+  totalPositions: 'total_positions',
+  cos: 'rotary_cos',
+  sin: 'rotary_sin',
+  groupHeads: 'group_heads',
+  position: 'position',
+  mask: 'mask',
+  pastKey: (layer: number) => `past_key_${layer}`,
+  pastValue: (layer: number) => `past_value_${layer}`,
+  presentKey: (layer: number) => `present_key_${layer}`,
+  presentValue: (layer: number) => `present_value_${layer}`,
+  output: 'output'
+} as const
