@@ -8,6 +8,9 @@ import type { Engine } from './port.ts'
  */
 export type EngineKind = 'capi' | 'node'
 
+/** What both engines compute on: neither adds another of the runtime's execution providers to its sessions. */
+export const EXECUTION_PROVIDERS: readonly string[] = ['cpu']
+
 /** @throws MeshError `engine_failed` when the runtime does not start on this machine */
 export async function createEngine(kind: EngineKind = 'capi'): Promise<Engine> {
   if (kind === 'node') {

@@ -1,4 +1,4 @@
-export { createEngine, type EngineKind } from './create-engine.ts'
+export { createEngine, type EngineKind, EXECUTION_PROVIDERS } from './create-engine.ts'
 export { type Logprobs, logprobsOf, TOP_LOGPROBS_MAX, type TokenLogprob } from './logprobs.ts'
 export { probeMachine } from './machine-probe.ts'
 export * from './port.ts'

@@ -13,6 +13,9 @@ import {
 } from '@resultity/wire'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 
+/** Time for a fault to reach a coordinator that hardly reads. */
+const LAST_FRAME_MS = 2000
+
 export type StageStream = FrameStream<StageFrame, StageFrame>
 
 export interface LinkedSessionComponents {
@@ -129,10 +132,10 @@ export class LinkedSession implements GenerationOutputs {
     const control = this.#control
     this.#release(error)
     // a coordinator that is gone cannot be told, and has given the session up itself
-    control.send({ type: 'fault', session, epoch, error }).then(
-      () => control.close(),
-      () => control.abort(error)
-    )
+    control
+      .send({ type: 'fault', session, epoch, error })
+      .then(() => control.close({ signal: AbortSignal.timeout(LAST_FRAME_MS) }))
+      .catch(() => control.abort(error))
   }
 
   /** Ends the session: the coordinator said so, or is gone. */

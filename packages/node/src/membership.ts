@@ -31,6 +31,9 @@ export interface MembershipInit {
   readonly advertTtlMs: number
 }
 
+/** A coordinator that does not read must not keep a node from stopping. */
+const GOODBYE_MS = 2000
+
 /** The first state of an assignment, to be spread over. */
 export const NO_PROGRESS = {
   type: 'assignment',
@@ -118,8 +121,10 @@ export class Membership {
     clearInterval(this.#heartbeat)
     if (this.#stream.closed) return
     try {
-      await this.#stream.send({ type: 'goodbye', reason })
-      await this.#stream.close()
+      await withDeadline('saying goodbye', GOODBYE_MS, async signal => {
+        await this.#stream.send({ type: 'goodbye', reason }, { signal })
+        await this.#stream.close({ signal })
+      })
     } catch (error) {
       this.#stream.abort(MeshError.from(error))
     }

@@ -1,7 +1,8 @@
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { createEngine, probeMachine } from '@resultity/engine'
+import { setTimeout as delay } from 'node:timers/promises'
+import { createEngine, EXECUTION_PROVIDERS, probeMachine } from '@resultity/engine'
 import { MeshError, systemClock } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
@@ -16,6 +17,9 @@ import { StageServer } from './stage-server.ts'
 import { StageTable } from './stage-table.ts'
 import { AGENT_VERSION } from './version.ts'
 import { peerWeights } from './weights.ts'
+
+/** Between the end of a membership and the next attempt at one. */
+const REJOIN_MS = 250
 
 interface NodeAgentComponents {
   readonly host: MeshHost
@@ -40,7 +44,7 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   const privateKey = await loadIdentity(dataDir)
   const engine = await createEngine(init.engine)
   const [hardware, memoryBytes, probeMsPer100M, store] = await Promise.all([
-    probeHardware(['cpu']),
+    probeHardware(EXECUTION_PROVIDERS),
     init.memoryBytes ?? defaultMemoryOffer(),
     probeMachine(threads),
     FileBlobStore.open(dataDir, { readOnlySources: init.blobSources ?? [] })
@@ -86,6 +90,8 @@ class NodeAgent {
   /** Living memberships by the coordinator's peer id. */
   readonly #memberships = new Map<string, Membership>()
   readonly #following = new Map<string, Promise<void>>()
+  /** By coordinator: when the stages it left behind are given up. */
+  readonly #orphanTimers = new Map<string, NodeJS.Timeout>()
   #discovery: Promise<void> = Promise.resolve()
 
   constructor(components: NodeAgentComponents, limits: NodeLimits) {
@@ -128,6 +134,7 @@ class NodeAgent {
 
   async close(): Promise<void> {
     this.#closing.abort(new MeshError('canceled', 'the node is shutting down'))
+    for (const timer of this.#orphanTimers.values()) clearTimeout(timer)
     const leaving = [...this.#memberships.values()].map(membership => membership.leave('the node is shutting down'))
     await Promise.allSettled([...leaving, ...this.#following.values(), this.#discovery])
     await this.#server.close()
@@ -174,6 +181,8 @@ class NodeAgent {
         if (signal.aborted) return
         logger.warn({ err: cause, coordinator: peerId }, 'the coordinator is gone; joining again')
         this.#releaseOrphansLater(peerId)
+        // a coordinator that welcomes and drops us again and again must not keep us busy
+        await delay(REJOIN_MS, undefined, { signal })
       } catch (error) {
         if (!signal.aborted) throw error
       }
@@ -203,6 +212,7 @@ class NodeAgent {
   }
 
   #releaseOrphansLater(coordinator: string): void {
+    clearTimeout(this.#orphanTimers.get(coordinator))
     const timer = setTimeout(() => {
       const current = this.#memberships.get(coordinator)?.token
       this.#placements.releaseOrphans(coordinator, current).catch((error: unknown) => {
@@ -210,6 +220,6 @@ class NodeAgent {
       })
     }, this.#limits.orphanedStageMs)
     timer.unref()
-    this.#closing.signal.addEventListener('abort', () => clearTimeout(timer), { once: true })
+    this.#orphanTimers.set(coordinator, timer)
   }
 }

@@ -137,7 +137,8 @@ export class StageTable {
     try {
       return await entry.ready
     } catch (error) {
-      this.#entries.delete(key)
+      // released and assigned again meanwhile, the key belongs to another load
+      if (this.#entries.get(key) === entry) this.#entries.delete(key)
       throw error
     }
   }
