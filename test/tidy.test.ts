@@ -12,13 +12,14 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   wire: ['interface'],
   planner: ['interface'],
+  store: ['interface'],
   model: ['interface'],
   engine: ['interface', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
-  coordinator: ['interface', 'wire', 'model', 'planner', 'mesh'],
+  coordinator: ['interface', 'wire', 'model', 'planner', 'mesh', 'store'],
   cli: ['interface', 'model', 'node', 'coordinator'],
-  testkit: ['interface', 'wire', 'planner', 'model', 'engine', 'mesh', 'node', 'coordinator', 'cli']
+  testkit: ['interface', 'wire', 'planner', 'store', 'model', 'engine', 'mesh', 'node', 'coordinator', 'cli']
 }
 
 const FILE_LINES_MAX = 400

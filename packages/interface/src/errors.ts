@@ -12,23 +12,30 @@ export const errorCodes = [
   'engine_failed', // the inference runtime refused or broke off
   'frame_too_large', // a frame is over the limit; the stream is closed
   'hash_mismatch', // bytes do not have the hash they were asked by
+  'idempotency_conflict', // an Idempotency-Key came again with another body
   'insufficient_memory', // the weights and caches do not fit what the node offers
   'internal', // a bug of ours; the log has the cause
   'invalid_request', // input breaks its schema; `details.param` names the field
+  'job_lease_lost', // this coordinator no longer holds the job; another may
   'layers_missing', // no live node serves some layer range, and none can be given it
   'model_invalid', // a model file is truncated, corrupt or of an unsupported kind
   'model_not_found', // no such model reference, or this coordinator does not serve it
   'model_unavailable', // none of the model's sources answered
   'node_lost', // a node of the route died or became unreachable
+  'not_implemented', // known, and not configured or not served here
   'not_found', // no such resource or route
   'peer_refused', // the connection gater or the coordinator refuses this peer
   'peer_unreachable', // the peer could not be dialled
+  'permission_denied', // the key is valid and may not do this
   'protocol_version', // the peer speaks another version of the protocol
   'protocol_violation', // a frame out of order, malformed, or not allowed in this state
+  'rate_limited', // this key has used up what it may for now
+  'replay_diverged', // an interrupted answer could not be reproduced, so it was not continued
   'resource_exhausted', // a limit was reached; trying later may work
   'session_forbidden', // the sender has no part in this session
   'session_unknown', // no such session on this stage, or its lease ended
   'settings_invalid', // a flag, variable or configuration entry is wrong
+  'unauthenticated', // no key, or one that is unknown, expired or revoked
   'unavailable' // the part is starting, stopping or gone; another may serve
 ] as const
 
@@ -40,6 +47,7 @@ const retryable: ReadonlySet<ErrorCode> = new Set([
   'model_unavailable',
   'node_lost',
   'peer_unreachable',
+  'rate_limited',
   'resource_exhausted',
   'unavailable'
 ])

@@ -1,0 +1,153 @@
+import type {
+  Job,
+  JobClass,
+  JobError,
+  JobEvent,
+  JobResult,
+  JobState,
+  JobSubmission,
+  JobUsage,
+  NewJobEvent
+} from './job.ts'
+
+/** The right to work on a job. Ends when the lease runs out unrenewed; what its holder then says is refused. */
+export interface JobClaim {
+  readonly jobId: string
+  /** Who works: one coordinator process. */
+  readonly owner: string
+  /** Number of this attempt; a claim of an earlier one is void. */
+  readonly attempt: number
+}
+
+export interface ClaimedJob {
+  readonly job: Job
+  readonly claim: JobClaim
+}
+
+/** How many jobs of one lane and class there is room for. */
+export interface ClaimWish {
+  readonly lane: string
+  readonly class: JobClass
+  readonly count: number
+}
+
+/** How an attempt ended. */
+export type JobOutcome =
+  | { readonly state: 'succeeded'; readonly result: JobResult; readonly usage: JobUsage | null }
+  | { readonly state: 'failed'; readonly error: JobError }
+  | { readonly state: 'cancelled' }
+  /** Back in the queue, at its old place. `interrupted`: through no fault of its own, which uses up no attempt. */
+  | { readonly state: 'queued'; readonly interrupted: boolean }
+
+export interface JobFilter {
+  readonly namespace?: string
+  readonly states?: readonly JobState[]
+  readonly endpoint?: string
+  readonly groupId?: string
+  /** Hidden jobs too. Default false. */
+  readonly hidden?: boolean
+  /** Only what comes after the job with this id, in the order asked for. */
+  readonly after?: string
+  /** By creation. Default `desc`, the newest first. */
+  readonly order?: 'asc' | 'desc'
+  /** At most 1000. */
+  readonly limit: number
+}
+
+/** What listeners hear, of this process's changes and, where a store is shared, of the others'. */
+export type JobNotice =
+  | { readonly type: 'queued'; readonly lane: string }
+  | { readonly type: 'cancel_requested'; readonly jobId: string }
+  /** Its log has grown, or its state has changed. */
+  | { readonly type: 'changed'; readonly jobId: string }
+
+export interface JobCounts {
+  readonly lane: string
+  readonly class: JobClass
+  readonly state: 'queued' | 'running'
+  readonly count: number
+}
+
+/**
+ * Jobs and their logs, kept across the end of the process.
+ *
+ * Every call is one transaction: it has happened as a whole, and stays, when its promise resolves. Calls made at once
+ * may share a transaction; a failing one does not touch the others. Order within a lane and class is fair between keys
+ * (start-time fair queueing by `keyId`, or by namespace where there is none) and by age within a key.
+ */
+export interface JobStore extends AsyncDisposable {
+  /**
+   * Stores a job. The first event of its log is `queued`.
+   *
+   * @param begin claims it at once for this owner, when there is room and nobody waits before it
+   * @returns the job, and its claim when it was begun; `created` is false when the same idempotency key and body had
+   * stored it before, and then nothing changes
+   * @throws MeshError `idempotency_conflict` when the key came with another body
+   */
+  submit(
+    submission: JobSubmission,
+    begin?: { readonly owner: string; readonly leaseMs: number }
+  ): Promise<{ readonly job: Job; readonly created: boolean; readonly claim?: JobClaim }>
+
+  /** Stores all of them or, when one is refused, none. Returns their number. */
+  submitAll(submissions: readonly JobSubmission[]): Promise<number>
+
+  get(id: string): Promise<Job | undefined>
+
+  /** @throws MeshError `not_found` when `filter.after` names no job */
+  list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }>
+
+  /** Jobs by state of one group; states with none are left out. */
+  countGroup(groupId: string): Promise<Partial<Record<JobState, number>>>
+
+  /** Queued and running jobs by lane and class. */
+  counts(): Promise<readonly JobCounts[]>
+
+  /** Begins waiting jobs, each for one owner only; appends `started` to their logs on their first attempt. */
+  claim(owner: string, leaseMs: number, wishes: readonly ClaimWish[]): Promise<readonly ClaimedJob[]>
+
+  /** Prolongs leases. Returns the claims that are void: their jobs must be dropped at once. */
+  renew(claims: readonly JobClaim[], leaseMs: number): Promise<readonly JobClaim[]>
+
+  /**
+   * Adds to the log behind its entry number `after`.
+   * @returns the number of the last entry
+   * @throws MeshError `job_lease_lost` when the claim is void or the log is longer than `after`
+   */
+  append(claim: JobClaim, after: number, events: readonly NewJobEvent[]): Promise<number>
+
+  /**
+   * Ends an attempt, with a last event named after the outcome's state unless that is `queued`. A job whose end was
+   * asked for is `cancelled` and not queued again; one that has used up its attempts is `failed` with the error
+   * `attempts_exhausted`.
+   * @throws MeshError `job_lease_lost`
+   */
+  finish(claim: JobClaim, outcome: JobOutcome): Promise<Job>
+
+  /**
+   * Asks for a job's end: a queued one is cancelled now, a running one when its owner hears of it. A final one stays as
+   * it is.
+   */
+  cancel(id: string): Promise<Job | undefined>
+
+  /** {@link cancel} for every job of a group. */
+  cancelGroup(groupId: string): Promise<void>
+
+  /** Entries with numbers above `after`, in order; at most `limit`. */
+  events(id: string, after: number, limit: number): Promise<readonly JobEvent[]>
+
+  /**
+   * What time brings: queued jobs past their deadline expire, and running ones whose lease has run out are queued
+   * again (an interruption), or failed with `interrupted_too_often`.
+   */
+  sweep(): Promise<void>
+
+  /** Removes a final job with its log and idempotency key. Returns whether there was one. */
+  remove(id: string): Promise<boolean>
+
+  /** Removes final jobs that ended before `endedBeforeMs`, some at a time; returns how many. */
+  prune(endedBeforeMs: number, limit: number): Promise<number>
+
+  /** @returns stops listening */
+  onNotice(listener: (notice: JobNotice) => void): () => void
+}

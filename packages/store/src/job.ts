@@ -1,0 +1,106 @@
+/** What JSON can say. */
+export type JsonValue =
+  | null
+  | boolean
+  | number
+  | string
+  | readonly JsonValue[]
+  | { readonly [key: string]: JsonValue | undefined }
+
+/**
+ * - `queued`    stored, waiting for a place
+ * - `running`   one coordinator holds a lease on it and works
+ * - `succeeded` has a result
+ * - `failed`    has an error; no further attempt is made
+ * - `cancelled` somebody asked for its end before it had one
+ * - `expired`   nobody began it before its deadline
+ *
+ * The last four are final: nothing changes in a job after them but its removal.
+ */
+export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled', 'expired'] as const
+export type JobState = (typeof jobStates)[number]
+
+/** A client waits for `interactive` work; `batch` work takes what that leaves idle. */
+export type JobClass = 'interactive' | 'batch'
+
+/** What a client asked for, before it is acknowledged. */
+export interface JobSubmission {
+  /** `req_` and 32 hexadecimal digits, unique for ever. */
+  readonly id: string
+  /** Path of the API, such as `/v1/chat/completions`. */
+  readonly endpoint: string
+  /** Whose it is; nobody of another namespace sees it. */
+  readonly namespace: string
+  /** The key it came with; null where no keys are asked for. */
+  readonly keyId: string | null
+  readonly class: JobClass
+  /** What it needs a place on: jobs of one lane compete for the same slots. */
+  readonly lane: string
+  /** Checked and complete: running it again gives the same answer, so a seed that the client left out is in it. */
+  readonly body: JsonValue
+  /** The client's `Idempotency-Key`, and the SHA-256 of what it sent with it. */
+  readonly idempotency?: { readonly key: string; readonly bodySha256: string }
+  /** The batch or ensemble it belongs to. */
+  readonly groupId?: string
+  /** Its name in the group. */
+  readonly customId?: string
+  /** Part of another job, and not listed beside it. */
+  readonly hidden?: boolean
+  /** Unix milliseconds; not begun by then, it expires. */
+  readonly expiresAtMs: number
+  /** How often it may fail with an error that another attempt may cure. */
+  readonly attemptsMax: number
+}
+
+/** Tokens, as the API counts them. */
+export interface JobUsage {
+  readonly promptTokens: number
+  readonly completionTokens: number
+}
+
+/** What the client is told when it went wrong: as an HTTP answer. */
+export interface JobError {
+  readonly status: number
+  readonly code: string
+  readonly type: string
+  readonly message: string
+  readonly param: string | null
+}
+
+/** The answer of the endpoint, as HTTP would carry it. */
+export interface JobResult {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: JsonValue
+}
+
+export interface Job extends JobSubmission {
+  readonly state: JobState
+  /** Times that it was begun. */
+  readonly attempts: number
+  /** Of these, attempts that ended because their coordinator did. */
+  readonly interruptions: number
+  readonly cancelRequested: boolean
+  readonly eventCount: number
+  readonly result: JobResult | null
+  readonly error: JobError | null
+  readonly usage: JobUsage | null
+  /** Unix milliseconds. */
+  readonly createdAtMs: number
+  /** Of the first attempt. */
+  readonly startedAtMs: number | null
+  readonly endedAtMs: number | null
+}
+
+/** One entry of a job's log. Numbers count from 1 without a gap. */
+export interface JobEvent {
+  readonly number: number
+  readonly type: string
+  readonly data: JsonValue
+}
+export type NewJobEvent = Omit<JobEvent, 'number'>
+
+/** True once nothing will change any more. */
+export function isFinal(state: JobState): boolean {
+  return state !== 'queued' && state !== 'running'
+}
