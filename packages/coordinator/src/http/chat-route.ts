@@ -6,9 +6,10 @@ import type { Generation, GenerationDriver, GenerationEvent } from '../generatio
 import type { ServedModel, ServedModels } from '../served-models.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 import { AnswerTiming } from './answer-timing.ts'
+import { type ApiRoute, addRoute } from './api-route.ts'
 import { ChatAnswer, routeHeader } from './chat-answer.ts'
 import { toGenerationRequest } from './chat-request.ts'
-import { type ChatRequest, chatRequestSchema } from './chat-schema.ts'
+import { type ChatRequest, chatChunkSchema, chatCompletionSchema, chatRequestSchema } from './chat-schema.ts'
 import { errorEvent } from './error-reply.ts'
 import { EventStream } from './event-stream.ts'
 import type { Metrics } from './metrics.ts'
@@ -33,9 +34,26 @@ interface Exchange {
   readonly timing: AnswerTiming
 }
 
+const createChatCompletion: ApiRoute = {
+  method: 'POST',
+  path: '/v1/chat/completions',
+  id: 'createChatCompletion',
+  summary: 'Answers a conversation, whole or as server-sent events.',
+  body: chatRequestSchema,
+  answers: {
+    200: {
+      description: 'The answer. Streamed: chunks as `data:` events, then `data: [DONE]`.',
+      json: chatCompletionSchema,
+      events: chatChunkSchema,
+      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+    }
+  },
+  errors: [400, 404, 413, 429, 503, 504]
+}
+
 /** `POST /v1/chat/completions`, whole and streamed. */
 export function addChatRoute(server: FastifyInstance, components: ChatRouteComponents): void {
-  server.post('/v1/chat/completions', async (request, reply) => {
+  addRoute(server, createChatCompletion, async (request, reply) => {
     using ticket = components.desk.admit(reply.raw)
     const timing = new AnswerTiming()
     const body = parseInput(chatRequestSchema, request.body)
@@ -98,7 +116,7 @@ async function stream(
     await sendError(components, exchange, events, request, MeshError.from(error))
   } finally {
     events.end()
-    components.metrics.requests.inc({ route: '/v1/chat/completions', method: 'POST', status: '200' })
+    components.metrics.requests.inc({ route: createChatCompletion.path, method: 'POST', status: '200' })
   }
   return reply
 }

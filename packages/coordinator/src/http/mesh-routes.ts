@@ -1,12 +1,11 @@
-import { MeshError } from '@resultity/interface'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
 import type { Placement } from '../placement/placement.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedModel, ServedModels } from '../served-models.ts'
-import type { modelSchema, nodeSchema, placementSchema, planSchema } from './mesh-schema.ts'
-import { planQuerySchema } from './mesh-schema.ts'
+import { type ApiRoute, addRoute } from './api-route.ts'
+import { listOf, modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'
 import { parseInput } from './parse-body.ts'
 
 export interface MeshRouteComponents {
@@ -15,32 +14,65 @@ export interface MeshRouteComponents {
   readonly director: PlacementDirector
 }
 
+const listModels: ApiRoute = {
+  method: 'GET',
+  path: '/v1/models',
+  id: 'listModels',
+  summary: 'Models that requests may name.',
+  answers: { 200: { json: listOf('ModelList', modelSchema) } }
+}
+
+const retrieveModel: ApiRoute = {
+  method: 'GET',
+  path: '/v1/models/{id}',
+  url: '/v1/models/*',
+  id: 'retrieveModel',
+  summary: 'One model. Slashes in its id may be raw or encoded.',
+  answers: { 200: { json: modelSchema } },
+  errors: [404]
+}
+
+const listNodes: ApiRoute = {
+  method: 'GET',
+  path: '/v1/mesh/nodes',
+  id: 'listNodes',
+  summary: 'Nodes connected now, as they advertise themselves.',
+  answers: { 200: { json: listOf('NodeList', nodeSchema) } }
+}
+
+const listPlacements: ApiRoute = {
+  method: 'GET',
+  path: '/v1/mesh/placements',
+  id: 'listPlacements',
+  summary: 'Which node serves which layers of which model, and how far it is.',
+  answers: { 200: { json: listOf('PlacementList', placementSchema) } }
+}
+
+const showPlan: ApiRoute = {
+  method: 'GET',
+  path: '/v1/mesh/plan',
+  id: 'plan',
+  summary: 'How the planner would place a model now, and the predicted time per token.',
+  query: planQuerySchema,
+  answers: { 200: { json: planSchema } },
+  errors: [400, 404, 503]
+}
+
 /** What is here and who does what: `/v1/models`, `/v1/mesh/*`. */
 export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComponents): void {
   const { models, registry, director } = components
-  server.get('/v1/models', async () => ({ object: 'list', data: models.list().map(toModel) }))
-  // a model's id may hold slashes, raw or encoded
-  server.get<{ Params: { '*': string } }>('/v1/models/*', async request => toModel(models.find(request.params['*'])))
-  server.get('/v1/mesh/nodes', async () => ({
+  addRoute(server, listModels, async () => ({ object: 'list', data: models.list().map(toModel) }))
+  addRoute<{ Params: { '*': string } }>(server, retrieveModel, async request =>
+    toModel(models.find(request.params['*']))
+  )
+  addRoute(server, listNodes, async () => ({
     object: 'list',
     data: registry.list().map(node => toNode(node, models))
   }))
-  server.get('/v1/mesh/placements', async () => ({ object: 'list', data: director.book.all().map(toPlacement) }))
-  server.get('/v1/mesh/plan', async request => {
+  addRoute(server, listPlacements, async () => ({ object: 'list', data: director.book.all().map(toPlacement) }))
+  addRoute(server, showPlan, async request => {
     const query = parseInput(planQuerySchema, request.query)
     return toPlan(components, models.find(query.model), query.stages)
-  })
-}
-
-/** `/healthz`: the process answers. `/readyz`: it can answer a prompt. */
-export function addHealthRoutes(server: FastifyInstance, { director }: MeshRouteComponents): void {
-  server.get('/healthz', async () => ({ status: 'ok' }))
-  server.get('/readyz', async () => {
-    const ready = director.book.all().some(placement => placement.state === 'ready')
-    if (ready) return { status: 'ready' }
-    throw new MeshError('unavailable', 'no model has a ready placement', {
-      hint: 'GET /v1/mesh/nodes and /v1/mesh/placements show what is there and how far it is.'
-    })
   })
 }
 

@@ -102,9 +102,9 @@ export const modelSchema = z
   })
   .meta({ id: 'Model' })
 
-/** `{object: 'list', data}`, as OpenAI lists. */
-export function listOf<T extends z.ZodType>(item: T) {
-  return z.object({ object: z.literal('list'), data: z.array(item) })
+/** `{object: 'list', data}`, as OpenAI lists; `id` names the schema. */
+export function listOf<T extends z.ZodType>(id: string, item: T) {
+  return z.object({ object: z.literal('list'), data: z.array(item) }).meta({ id })
 }
 
 export const healthSchema = z.object({ status: z.string() }).meta({ id: 'Health' })

@@ -1,175 +1,144 @@
 import { z } from 'zod'
-import { chatChunkSchema, chatCompletionSchema, chatRequestSchema } from './chat-schema.ts'
-import {
-  errorSchema,
-  healthSchema,
-  listOf,
-  modelSchema,
-  nodeSchema,
-  placementSchema,
-  planSchema
-} from './mesh-schema.ts'
+import type { ApiAnswer, ApiRoute } from './api-route.ts'
+import { errorSchema } from './mesh-schema.ts'
 
 type Json = Readonly<Record<string, unknown>>
 
-const components = {
-  ChatCompletionRequest: chatRequestSchema,
-  ChatCompletion: chatCompletionSchema,
-  ChatCompletionChunk: chatChunkSchema,
-  Model: modelSchema,
-  ModelList: listOf(modelSchema),
-  Node: nodeSchema,
-  NodeList: listOf(nodeSchema),
-  Placement: placementSchema,
-  PlacementList: listOf(placementSchema),
-  Plan: planSchema,
-  Health: healthSchema,
-  Error: errorSchema
-}
-type ComponentName = keyof typeof components
-
-/** The OpenAPI 3.1 document of this server, made of the schemas that check its requests. */
-export function openApiDocument(version: string): Json {
+/** The OpenAPI 3.1 document of this server, made of what its routes declare. */
+export function openApiDocument(routes: Iterable<ApiRoute>, version: string): Json {
+  const components = new ComponentSchemas()
+  const paths: Record<string, Record<string, Json>> = {}
+  for (const route of routes) {
+    const operations = paths[route.path] ?? {}
+    paths[route.path] = { ...operations, [route.method.toLowerCase()]: operation(route, components) }
+  }
   return {
     openapi: '3.1.0',
     info: {
       title: 'Resultity Mesh',
       version,
-      description: 'OpenAI-compatible chat completions, computed by nodes that each hold some layers of the model.',
+      description: 'OpenAI-compatible inference, computed by nodes that each hold some layers of the model.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
     },
-    paths: paths(),
-    components: { schemas: componentSchemas() }
+    paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    components: { schemas: components.toJson() }
   }
 }
 
-function paths(): Json {
+function operation(route: ApiRoute, components: ComponentSchemas): Json {
+  const parameters = [...pathParameters(route.path), ...queryParameters(route.query)]
   return {
-    '/v1/chat/completions': { post: chatOperation() },
-    '/v1/models': { get: operation('listModels', 'Models that requests may name.', 'ModelList') },
-    '/v1/models/{id}': {
-      get: operation(
-        'retrieveModel',
-        'One model. Slashes in its id may be raw or encoded.',
-        'Model',
-        [404],
-        [parameter('id', 'path', true, { type: 'string' })]
-      )
-    },
-    '/v1/mesh/nodes': { get: operation('listNodes', 'Nodes connected now, as they advertise themselves.', 'NodeList') },
-    '/v1/mesh/placements': {
-      get: operation(
-        'listPlacements',
-        'Which node serves which layers of which model, and how far it is.',
-        'PlacementList'
-      )
-    },
-    '/v1/mesh/plan': {
-      get: operation(
-        'plan',
-        'How the planner would place a model now, and the predicted time per token.',
-        'Plan',
-        [400, 404, 503],
-        [
-          parameter('model', 'query', true, { type: 'string' }),
-          parameter('stages', 'query', false, { oneOf: [{ const: 'auto' }, { type: 'integer', minimum: 1 }] })
-        ]
-      )
-    },
-    '/healthz': { get: operation('health', 'The process answers.', 'Health') },
-    '/readyz': { get: operation('ready', 'At least one model can answer.', 'Health', [503]) },
-    '/metrics': { get: textOperation('metrics', 'Prometheus metrics.', 'text/plain') },
-    '/openapi.json': { get: textOperation('openapi', 'This document.', 'application/json') }
-  }
-}
-
-function chatOperation(): Json {
-  return {
-    operationId: 'createChatCompletion',
-    summary: 'Answers a conversation, whole or as server-sent events.',
-    requestBody: { required: true, content: json('ChatCompletionRequest') },
-    responses: {
-      200: {
-        description: 'The answer. Streamed: chunks as `data:` events, then `data: [DONE]`.',
-        headers: {
-          ...requestIdHeader(),
-          'x-resultity-route': {
-            description: 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
-            schema: { type: 'string' }
-          }
-        },
-        content: {
-          ...json('ChatCompletion'),
-          'text/event-stream': { schema: reference('ChatCompletionChunk') }
-        }
-      },
-      ...errorResponses([400, 404, 413, 429, 503, 504])
-    }
-  }
-}
-
-function operation(
-  operationId: string,
-  summary: string,
-  answer: ComponentName,
-  errors: readonly number[] = [],
-  parameters: readonly Json[] = []
-): Json {
-  return {
-    operationId,
-    summary,
+    operationId: route.id,
+    summary: route.summary,
     ...(parameters.length === 0 ? {} : { parameters }),
-    responses: {
-      200: { description: 'OK', headers: requestIdHeader(), content: json(answer) },
-      ...errorResponses(errors)
-    }
+    ...requestBody(route, components),
+    responses: { ...answers(route, components), ...errors(route, components) }
   }
 }
 
-function textOperation(operationId: string, summary: string, mediaType: string): Json {
-  return {
-    operationId,
-    summary,
-    responses: { 200: { description: 'OK', headers: requestIdHeader(), content: { [mediaType]: {} } } }
-  }
+function pathParameters(path: string): Json[] {
+  return [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => parameter(String(name), 'path', true, { type: 'string' }))
 }
 
-function parameter(name: string, place: 'path' | 'query', required: boolean, schema: Json): Json {
+function queryParameters(query: z.ZodObject | undefined): Json[] {
+  if (query === undefined) return []
+  const { properties = {}, required = [] } = z.toJSONSchema(query, { io: 'input', reused: 'inline' })
+  return Object.entries(properties).map(([name, schema]) => parameter(name, 'query', required.includes(name), schema))
+}
+
+function parameter(name: string, place: 'path' | 'query', required: boolean, schema: unknown): Json {
   return { name, in: place, required, schema }
+}
+
+function requestBody(route: ApiRoute, components: ComponentSchemas): Json {
+  if (route.body === undefined) return {}
+  const schema = components.reference(route.body, `${capitalised(route.id)}Request`)
+  const content = { [route.bodyType ?? 'application/json']: { schema } }
+  return { requestBody: { required: route.bodyOptional !== true, content } }
+}
+
+function answers(route: ApiRoute, components: ComponentSchemas): Json {
+  const all = Object.entries(route.answers).map(([status, answer]) => [
+    status,
+    {
+      description: answer.description ?? 'OK',
+      headers: headers(answer.headers),
+      ...content(answer, route, components)
+    }
+  ])
+  return Object.fromEntries(all)
+}
+
+function content({ json, events, media = [] }: ApiAnswer, route: ApiRoute, components: ComponentSchemas): Json {
+  const name = capitalised(route.id)
+  const types = Object.fromEntries([
+    ...(json === undefined ? [] : [['application/json', { schema: components.reference(json, `${name}Answer`) }]]),
+    ...(events === undefined ? [] : [['text/event-stream', { schema: components.reference(events, `${name}Event`) }]]),
+    ...media.map(type => [type, {}])
+  ])
+  return Object.keys(types).length === 0 ? {} : { content: types }
 }
 
 const errorMeanings: Readonly<Record<number, string>> = {
   400: 'The request is wrong; `param` names the field.',
-  404: 'No such model.',
+  401: 'No key, or one that is not valid.',
+  403: 'The key may not do this.',
+  404: 'No such thing.',
   413: 'The body is too large.',
+  422: 'An idempotency key came again with another body.',
   429: 'Too many requests at once; `retry-after` says when to try again.',
+  501: 'Known, and not served here.',
   503: 'No node can serve this now; `retry-after` says when to try again.',
   504: 'A deadline passed.'
 }
 
-function errorResponses(statuses: readonly number[]): Json {
-  const responses = statuses.map(status => [
+function errors(route: ApiRoute, components: ComponentSchemas): Json {
+  const body = { 'application/json': { schema: components.reference(errorSchema, 'Error') } }
+  const responses = (route.errors ?? []).map(status => [
     String(status),
-    { description: errorMeanings[status] ?? 'An error.', headers: requestIdHeader(), content: json('Error') }
+    { description: errorMeanings[status] ?? 'An error.', headers: headers(), content: body }
   ])
   return Object.fromEntries(responses)
 }
 
-function requestIdHeader(): Json {
-  return { 'x-request-id': { description: 'Names this request in logs.', schema: { type: 'string' } } }
+function headers(meanings: Readonly<Record<string, string>> = {}): Json {
+  const all = { 'x-request-id': 'Names this request in logs.', ...meanings }
+  const entries = Object.entries(all).map(([name, description]) => [name, { description, schema: { type: 'string' } }])
+  return Object.fromEntries(entries)
 }
 
-function json(name: ComponentName): Json {
-  return { 'application/json': { schema: reference(name) } }
+function capitalised(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1)
 }
 
-function reference(name: ComponentName): Json {
-  return { $ref: `#/components/schemas/${name}` }
+const COMPONENTS = '#/components/schemas/'
+
+/** The document's named schemas. */
+class ComponentSchemas {
+  readonly #schemas = new Map<string, z.ZodType>()
+
+  /** Takes `schema` in by its own id, else by `name`, and refers to it. @throws Error when the name is taken */
+  reference(schema: z.ZodType, name: string): Json {
+    const id = z.globalRegistry.get(schema)?.id ?? name
+    const known = this.#schemas.get(id)
+    if (known !== undefined && known !== schema) throw new Error(`two schemas are named ${id}`)
+    this.#schemas.set(id, schema)
+    return { $ref: COMPONENTS + id }
+  }
+
+  toJson(): Json {
+    const registry = z.registry<{ id: string }>()
+    for (const [id, schema] of this.#schemas) registry.add(schema, { id })
+    const { schemas } = z.toJSONSchema(registry, { uri: id => COMPONENTS + id, io: 'input' })
+    const { __shared: shared, ...named } = schemas
+    // named schemas that only others use come apart, under a reference of their own
+    const all = { ...named, ...(shared?.$defs ?? {}) }
+    const text = JSON.stringify(Object.fromEntries(Object.entries(all).map(([id, schema]) => [id, bare(schema)])))
+    return JSON.parse(text.replaceAll(`${COMPONENTS}__shared#/$defs/`, COMPONENTS))
+  }
 }
 
-function componentSchemas(): Json {
-  const registry = z.registry<{ id: string }>()
-  for (const [id, schema] of Object.entries(components)) registry.add(schema, { id })
-  const { schemas } = z.toJSONSchema(registry, { uri: id => `#/components/schemas/${id}`, io: 'input' })
-  return Object.fromEntries(Object.entries(schemas).map(([id, { $schema: _, $id: __, ...schema }]) => [id, schema]))
+/** Without what only a document of one schema needs. */
+function bare(schema: object): Json {
+  return Object.fromEntries(Object.entries(schema).filter(([key]) => !['$schema', '$id', 'id'].includes(key)))
 }

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { MeshError } from '@resultity/interface'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import { collectRoutes } from './api-route.ts'
 import { addChatRoute, type ChatRouteComponents } from './chat-route.ts'
 import { errorReply, httpError } from './error-reply.ts'
-import { addHealthRoutes, addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
-import { openApiDocument } from './openapi.ts'
+import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import { invalidRequest } from './parse-body.ts'
+import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 
 export type HttpComponents = ChatRouteComponents & MeshRouteComponents
 
@@ -29,6 +30,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
     forceCloseConnections: true,
     routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX }
   })
+  const routes = collectRoutes(server)
   acceptAnyContentType(server)
   server.addHook('onRequest', async (request, reply) => {
     reply.header('x-request-id', request.id)
@@ -38,12 +40,8 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addMeshRoutes(server, components)
   addHealthRoutes(server, components)
   addChatRoute(server, components)
-  const document = openApiDocument(init.version)
-  server.get('/openapi.json', async () => document)
-  server.get('/metrics', async (_request, reply) => {
-    reply.type(components.metrics.contentType)
-    return components.metrics.text()
-  })
+  addMetricsRoute(server, components)
+  addDocumentRoute(server, routes, init.version)
   return server
 }
 

@@ -1,0 +1,68 @@
+import { MeshError } from '@resultity/interface'
+import type { FastifyInstance } from 'fastify'
+import type { PlacementDirector } from '../placement/placement-director.ts'
+import { type ApiRoute, type ApiRoutes, addRoute } from './api-route.ts'
+import { healthSchema } from './mesh-schema.ts'
+import type { Metrics } from './metrics.ts'
+import { openApiDocument } from './openapi.ts'
+
+const health: ApiRoute = {
+  method: 'GET',
+  path: '/healthz',
+  id: 'health',
+  summary: 'The process answers.',
+  answers: { 200: { json: healthSchema } }
+}
+
+const ready: ApiRoute = {
+  method: 'GET',
+  path: '/readyz',
+  id: 'ready',
+  summary: 'At least one model can answer.',
+  answers: { 200: { json: healthSchema } },
+  errors: [503]
+}
+
+const showMetrics: ApiRoute = {
+  method: 'GET',
+  path: '/metrics',
+  id: 'metrics',
+  summary: 'Prometheus metrics.',
+  answers: { 200: { media: ['text/plain'] } }
+}
+
+const showDocument: ApiRoute = {
+  method: 'GET',
+  path: '/openapi.json',
+  id: 'openapi',
+  summary: 'This document.',
+  answers: { 200: { media: ['application/json'] } }
+}
+
+/** `/healthz`: the process answers. `/readyz`: it can answer a prompt. */
+export function addHealthRoutes(server: FastifyInstance, { director }: { readonly director: PlacementDirector }): void {
+  addRoute(server, health, async () => ({ status: 'ok' }))
+  addRoute(server, ready, async () => {
+    if (director.book.all().some(placement => placement.state === 'ready')) return { status: 'ready' }
+    throw new MeshError('unavailable', 'no model has a ready placement', {
+      hint: 'GET /v1/mesh/nodes and /v1/mesh/placements show what is there and how far it is.'
+    })
+  })
+}
+
+/** `/metrics`, for Prometheus. */
+export function addMetricsRoute(server: FastifyInstance, { metrics }: { readonly metrics: Metrics }): void {
+  addRoute(server, showMetrics, async (_request, reply) => {
+    reply.type(metrics.contentType)
+    return metrics.text()
+  })
+}
+
+/** `/openapi.json`: what all routes of the server declare, those added later too. */
+export function addDocumentRoute(server: FastifyInstance, routes: ApiRoutes, version: string): void {
+  let document: ReturnType<typeof openApiDocument> | undefined
+  addRoute(server, showDocument, async () => {
+    document ??= openApiDocument(routes, version)
+    return document
+  })
+}
