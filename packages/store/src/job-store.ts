@@ -73,7 +73,8 @@ export interface JobCounts {
  *
  * Every call is one transaction: it has happened as a whole, and stays, when its promise resolves. Calls made at once
  * may share a transaction; a failing one does not touch the others. Order within a lane and class is fair between keys
- * (start-time fair queueing by `keyId`, or by namespace where there is none) and by age within a key.
+ * (start-time fair queueing by `keyId`, or by namespace where there is none) and by age within a key. Errors are those
+ * of `@resultity/interface`.
  */
 export interface JobStore extends AsyncDisposable {
   /**
