@@ -12,14 +12,27 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   wire: ['interface'],
   planner: ['interface'],
-  store: ['interface'],
+  'test-postgres': [],
+  store: ['interface', 'test-postgres'],
   model: ['interface'],
   engine: ['interface', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
-  coordinator: ['interface', 'wire', 'model', 'planner', 'mesh', 'store'],
+  coordinator: ['interface', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres'],
   cli: ['interface', 'model', 'node', 'coordinator'],
-  testkit: ['interface', 'wire', 'planner', 'store', 'model', 'engine', 'mesh', 'node', 'coordinator', 'cli']
+  testkit: [
+    'interface',
+    'test-postgres',
+    'wire',
+    'planner',
+    'store',
+    'model',
+    'engine',
+    'mesh',
+    'node',
+    'coordinator',
+    'cli'
+  ]
 }
 
 const FILE_LINES_MAX = 400
@@ -97,6 +110,13 @@ t.test('only mesh knows libp2p, and only engine knows ONNX Runtime', async t => 
       const runtime = /^(onnxruntime-node|koffi)$/.test(specifier)
       if (runtime && packageOf(path) !== 'engine') t.fail(`${named(path)} imports ${specifier}`)
     }
+  }
+})
+
+t.test('the database for tests stays out of the product', async t => {
+  for (const path of product) {
+    if (packageOf(path) === 'testkit') continue
+    if (importsOf(path).includes('@resultity/test-postgres')) t.fail(named(path))
   }
 })
 
@@ -241,6 +261,6 @@ t.test('no file is a drawer', async t => {
 
 t.test('the environment is read where the program starts, and nowhere else', async t => {
   for (const path of product) {
-    if (withoutComments(read(path)).includes('process.env') && packageOf(path) !== 'testkit') t.fail(named(path))
+    if (withoutComments(read(path)).includes('process.env') && !/^test/.test(packageOf(path))) t.fail(named(path))
   }
 })

@@ -8,6 +8,7 @@ export const errorCodes = [
   'canceled', // the caller went away; nobody waits for the answer
   'context_length_exceeded', // prompt and answer do not fit the model's context
   'data_directory_locked', // another daemon runs on this data directory
+  'database_version', // a newer version of this program wrote the database
   'deadline_exceeded', // a named deadline passed; the work may still be running
   'engine_failed', // the inference runtime refused or broke off
   'frame_too_large', // a frame is over the limit; the stream is closed

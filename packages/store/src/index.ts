@@ -1,2 +1,12 @@
+export {
+  type DatabaseInit,
+  openDatabase,
+  type PostgresInit,
+  type SqliteInit,
+  type StoreDatabase
+} from './database/database.ts'
+export { decodeJson, encodeJson, type JsonColumn } from './database/json-column.ts'
+export { isUniqueViolation, StatementError } from './database/statement-error.ts'
+export type { Tables } from './database/tables.ts'
 export * from './job.ts'
 export * from './job-store.ts'

@@ -29,6 +29,7 @@ const replies: Readonly<Record<ErrorCode, readonly [status: number, type: ErrorT
   canceled: [499, 'invalid_request_error'],
   context_length_exceeded: [400, 'invalid_request_error'],
   data_directory_locked: [500, 'server_error'],
+  database_version: [500, 'server_error'],
   deadline_exceeded: [504, 'server_error'],
   engine_failed: [500, 'server_error'],
   frame_too_large: [500, 'server_error'],

@@ -1,0 +1,82 @@
+import { join, resolve } from 'node:path'
+import { MeshError } from '@resultity/interface'
+import { Kysely, PostgresDialect } from 'kysely'
+import { type DialectName, migrate } from './migrate.ts'
+import { PostgresConnections } from './postgres-pool.ts'
+import { SqliteThreadDialect } from './sqlite-dialect.ts'
+import { SqliteThread } from './sqlite-thread.ts'
+import type { Tables } from './tables.ts'
+
+const DEFAULT_CONNECTIONS_MAX = 10
+
+export interface SqliteInit {
+  /** Where the file is; its lock is held elsewhere, so that no second process opens it. */
+  readonly dataDir: string
+  /**
+   * Wait for the disk at every commit. Without it, what was acknowledged survives the end of the process, however it
+   * ends, but the last moments before a power cut may be lost. Default false.
+   */
+  readonly syncEveryCommit?: boolean
+}
+
+export interface PostgresInit {
+  /** `postgres://user:password@host:port/database` */
+  readonly postgresUrl: string
+  /** Most connections at once, the listener's not counted. Default 10. */
+  readonly connectionsMax?: number
+}
+
+export type DatabaseInit = SqliteInit | PostgresInit
+
+interface AnyDatabase extends AsyncDisposable {
+  readonly dialect: DialectName
+  /** Typed queries, the same for both databases. */
+  readonly kysely: Kysely<Tables>
+}
+
+export interface SqliteStoreDatabase extends AnyDatabase {
+  readonly dialect: 'sqlite'
+  readonly thread: SqliteThread
+}
+
+export interface PostgresStoreDatabase extends AnyDatabase {
+  readonly dialect: 'postgres'
+  readonly url: string
+}
+
+/** An open database of the newest version. Everything that a coordinator stores is in one. */
+export type StoreDatabase = SqliteStoreDatabase | PostgresStoreDatabase
+
+/**
+ * Opens a database, creates or migrates its tables.
+ *
+ * @throws MeshError `unavailable` when it cannot be reached or opened, `settings_invalid` when the server refuses the
+ * credentials, `database_version` when a newer version wrote it
+ */
+export async function openDatabase(init: DatabaseInit): Promise<StoreDatabase> {
+  const database = 'dataDir' in init ? await openSqlite(init) : openPostgres(init)
+  try {
+    await migrate(database.kysely, database.dialect)
+    return database
+  } catch (error) {
+    await database[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+async function openSqlite({ dataDir, syncEveryCommit = false }: SqliteInit): Promise<SqliteStoreDatabase> {
+  const thread = await SqliteThread.open({ path: join(resolve(dataDir), 'store.sqlite'), syncEveryCommit })
+  const kysely = new Kysely<Tables>({ dialect: new SqliteThreadDialect(thread) })
+  return { dialect: 'sqlite', kysely, thread, [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose]() }
+}
+
+function openPostgres({ postgresUrl, connectionsMax = DEFAULT_CONNECTIONS_MAX }: PostgresInit): PostgresStoreDatabase {
+  if (!/^postgres(ql)?:$/.test(URL.parse(postgresUrl)?.protocol ?? '')) {
+    throw new MeshError('settings_invalid', 'the address of the store is not one of PostgreSQL', {
+      hint: 'write it as postgres://user:password@host:port/database'
+    })
+  }
+  const pool = new PostgresConnections(postgresUrl, connectionsMax)
+  const kysely = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+  return { dialect: 'postgres', kysely, url: postgresUrl, [Symbol.asyncDispose]: () => pool.end() }
+}

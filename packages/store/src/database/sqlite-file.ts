@@ -1,0 +1,27 @@
+import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { dirname } from 'node:path'
+import SqliteDatabase, { type Database } from 'better-sqlite3'
+
+/** Longest wait for another process, such as a backup, that has the file locked. */
+const BUSY_TIMEOUT_MS = 5000
+
+/** Memory for pages, in KiB; SQLite's own default of 2 MB is a phone's. */
+const CACHE_KIB = 32 * 1024
+
+export interface SqliteFileInit {
+  readonly path: string
+  /** Wait for the disk at every commit, so that a power cut loses nothing either. */
+  readonly syncEveryCommit: boolean
+}
+
+/** Opens or creates the file, readable by its owner alone: prompts are in it. */
+export function openSqliteFile({ path, syncEveryCommit }: SqliteFileInit): Database {
+  mkdirSync(dirname(path), { recursive: true })
+  closeSync(openSync(path, 'a', 0o600))
+  const database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
+  database.pragma('journal_mode = WAL')
+  database.pragma(`synchronous = ${syncEveryCommit ? 'FULL' : 'NORMAL'}`)
+  database.pragma('foreign_keys = ON')
+  database.pragma(`cache_size = -${CACHE_KIB}`)
+  return database
+}

@@ -1,0 +1,163 @@
+import { type Generated, type Kysely, sql } from 'kysely'
+import type { JsonColumn } from '../database/json-column.ts'
+import type { DialectName } from '../database/migrate.ts'
+import type { JobClass, JobError, JobResult, JobState, JobUsage, JsonValue } from '../job.ts'
+
+export interface JobTables {
+  job: JobTable
+  job_content: JobContentTable
+  job_event: JobEventTable
+  job_flow: JobFlowTable
+  job_lane: JobLaneTable
+}
+
+/** What is asked for and changed often, and nothing that is long. */
+export interface JobTable {
+  /** Order of creation, and the name of the job within the database. */
+  seq: Generated<number>
+  id: string
+  namespace: string
+  endpoint: string
+  key_id: string | null
+  class: JobClass
+  lane: string
+  group_id: string | null
+  custom_id: JsonColumn<string> | null
+  hidden: 0 | 1
+  idempotency_key: string | null
+  idempotency_sha256: string | null
+  expires_at_ms: number
+  attempts_max: number
+  state: JobState
+  attempts: number
+  interruptions: number
+  cancel_requested: 0 | 1
+  event_count: number
+  /** Its place in the queue of its lane and class: the virtual time at which it may begin. */
+  start_tag: number
+  owner: string | null
+  lease_until_ms: number
+  created_at_ms: number
+  started_at_ms: number | null
+  ended_at_ms: number | null
+}
+
+/** What only those read who want the whole job. */
+export interface JobContentTable {
+  seq: number
+  body: JsonColumn<JsonValue>
+  result: JsonColumn<JobResult> | null
+  error: JsonColumn<JobError> | null
+  usage: JsonColumn<JobUsage> | null
+}
+
+/** One row a call that appended: entries that came together stay together. */
+export interface JobEventTable {
+  seq: number
+  /** Of the last entry. */
+  number: number
+  /** `[type, data]` of each. */
+  entries: JsonColumn<readonly (readonly [type: string, data: JsonValue])[]>
+}
+
+/** When the last job of a key would end, in the virtual time of a lane and class. */
+export interface JobFlowTable {
+  lane: string
+  class: JobClass
+  flow: string
+  finish_tag: number
+}
+
+/** The virtual time of a lane and class: the tag of the job begun last. */
+export interface JobLaneTable {
+  lane: string
+  class: JobClass
+  virtual_time: number
+}
+
+export async function createJobs(database: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  await createJob(database, dialect)
+  await createLogs(database, dialect)
+  await createQueues(database)
+}
+
+async function createJob(database: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  const table = database.schema.createTable('job')
+  const keyed =
+    dialect === 'sqlite'
+      ? table.addColumn('seq', 'integer', column => column.primaryKey())
+      : table.addColumn('seq', 'bigint', column => column.generatedByDefaultAsIdentity().primaryKey())
+  await keyed
+    .addColumn('id', 'text', column => column.notNull().unique())
+    .addColumn('namespace', 'text', column => column.notNull())
+    .addColumn('endpoint', 'text', column => column.notNull())
+    .addColumn('key_id', 'text')
+    .addColumn('class', 'text', column => column.notNull())
+    .addColumn('lane', 'text', column => column.notNull())
+    .addColumn('group_id', 'text')
+    .addColumn('custom_id', 'text')
+    .addColumn('hidden', 'integer', column => column.notNull())
+    .addColumn('idempotency_key', 'text')
+    .addColumn('idempotency_sha256', 'text')
+    .addColumn('expires_at_ms', 'bigint', column => column.notNull())
+    .addColumn('attempts_max', 'integer', column => column.notNull())
+    .addColumn('state', 'text', column => column.notNull())
+    .addColumn('attempts', 'integer', column => column.notNull())
+    .addColumn('interruptions', 'integer', column => column.notNull())
+    .addColumn('cancel_requested', 'integer', column => column.notNull())
+    .addColumn('event_count', 'integer', column => column.notNull())
+    .addColumn('start_tag', 'bigint', column => column.notNull())
+    .addColumn('owner', 'text')
+    .addColumn('lease_until_ms', 'bigint', column => column.notNull())
+    .addColumn('created_at_ms', 'bigint', column => column.notNull())
+    .addColumn('started_at_ms', 'bigint')
+    .addColumn('ended_at_ms', 'bigint')
+    .execute()
+  const indexes = [
+    sql`create unique index job_idempotency on job (namespace, idempotency_key) where idempotency_key is not null`,
+    sql`create index job_queue on job (lane, class, start_tag, seq) where state = 'queued'`,
+    sql`create index job_deadline on job (expires_at_ms) where state = 'queued'`,
+    sql`create index job_lease on job (lease_until_ms) where state = 'running'`,
+    sql`create index job_listing on job (namespace, seq) where hidden = 0`,
+    sql`create index job_group on job (group_id, seq) where group_id is not null`,
+    sql`create index job_ended on job (ended_at_ms) where ended_at_ms is not null`
+  ]
+  for (const index of indexes) await index.execute(database)
+}
+
+async function createLogs(database: Kysely<unknown>, dialect: DialectName): Promise<void> {
+  await database.schema
+    .createTable('job_content')
+    .addColumn('seq', dialect === 'sqlite' ? 'integer' : 'bigint', column => column.primaryKey())
+    .addColumn('body', 'text', column => column.notNull())
+    .addColumn('result', 'text')
+    .addColumn('error', 'text')
+    .addColumn('usage', 'text')
+    .execute()
+  await database.schema
+    .createTable('job_event')
+    .addColumn('seq', 'bigint', column => column.notNull())
+    .addColumn('number', 'integer', column => column.notNull())
+    .addColumn('entries', 'text', column => column.notNull())
+    .addPrimaryKeyConstraint('job_event_key', ['seq', 'number'])
+    .$call(table => (dialect === 'sqlite' ? table.modifyEnd(sql`without rowid`) : table))
+    .execute()
+}
+
+async function createQueues(database: Kysely<unknown>): Promise<void> {
+  await database.schema
+    .createTable('job_flow')
+    .addColumn('lane', 'text', column => column.notNull())
+    .addColumn('class', 'text', column => column.notNull())
+    .addColumn('flow', 'text', column => column.notNull())
+    .addColumn('finish_tag', 'bigint', column => column.notNull())
+    .addPrimaryKeyConstraint('job_flow_key', ['lane', 'class', 'flow'])
+    .execute()
+  await database.schema
+    .createTable('job_lane')
+    .addColumn('lane', 'text', column => column.notNull())
+    .addColumn('class', 'text', column => column.notNull())
+    .addColumn('virtual_time', 'bigint', column => column.notNull())
+    .addPrimaryKeyConstraint('job_lane_key', ['lane', 'class'])
+    .execute()
+}
