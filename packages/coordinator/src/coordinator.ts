@@ -25,6 +25,8 @@ export interface CoordinatorInit {
   readonly dataDir: string
   /** Port 0 takes a free one. */
   readonly http: { readonly host: string; readonly port: number }
+  /** Origins whose pages may use the API beside those of this machine; `*` for any. Default none. */
+  readonly corsOrigins?: readonly string[]
   /** Multiaddrs to listen on for nodes. */
   readonly listen: readonly string[]
   /** Multiaddrs to tell nodes instead, behind NAT. */
@@ -78,7 +80,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
-  const http = buildHttp(mesh, clock, limits, init.logger)
+  const http = buildHttp(mesh, clock, limits, init)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
   await serveBlobs(host, store)
@@ -157,11 +159,12 @@ function logNodes(registry: NodeRegistry, logger: Logger): void {
   })
 }
 
-function buildHttp(mesh: MeshParts, clock: Clock, limits: CoordinatorLimits, logger: Logger) {
+function buildHttp(mesh: MeshParts, clock: Clock, limits: CoordinatorLimits, init: CoordinatorInit) {
+  const { logger, corsOrigins = [] } = init
   const desk = new RequestDesk(limits.requestsMax)
   const metrics = new Metrics(mesh)
   const components = { ...mesh, metrics, desk, clock, limits, logger }
-  return { desk, server: createHttpServer(components, { version: COORDINATOR_VERSION }) }
+  return { desk, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }
 }
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {

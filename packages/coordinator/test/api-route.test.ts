@@ -42,6 +42,7 @@ t.test('a declared route is served where it says, and described as it says', asy
   t.same(Object.keys(drop.responses), ['204'])
   t.match(post, {
     operationId: 'makeThing',
+    tags: ['things'],
     parameters: [
       { name: 'id', in: 'path', required: true },
       { name: 'after', in: 'query', required: true, schema: { type: 'string' } },

@@ -9,6 +9,7 @@ export const coordinatorCommand: CommandDefinition = {
   summary: 'Runs a coordinator: takes HTTP requests and spreads models over the nodes that join it.',
   settings: [
     'http',
+    'corsOrigin',
     'listen',
     'announce',
     'mdns',
@@ -39,6 +40,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
       {
         dataDir: settings.data,
         http: settings.http,
+        corsOrigins: settings.corsOrigin,
         listen: settings.listen,
         announce: settings.announce,
         mdns: settings.mdns,

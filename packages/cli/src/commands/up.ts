@@ -26,6 +26,7 @@ export const upCommand: CommandDefinition = {
     'stages',
     'model',
     'http',
+    'corsOrigin',
     'data',
     'threads',
     'memory',

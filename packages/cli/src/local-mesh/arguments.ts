@@ -15,6 +15,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
     ...flags({
       data,
       http: formatHttpAddress(settings.http),
+      corsOrigin: settings.corsOrigin,
       listen: [LOOPBACK],
       model: settings.model,
       stages: settings.stages ?? settings.nodes,

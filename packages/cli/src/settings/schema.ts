@@ -78,6 +78,9 @@ const labels = z.preprocess(
 )
 
 const stages = z.union([z.literal('auto'), whole(1, 1024)], { error: 'expected "auto" or a whole number of 1 or more' })
+const origin = z
+  .string()
+  .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/,]+)$/i, 'expected an origin such as https://chat.example.org, or *')
 const path = z.string('expected a path').min(1, 'expected a path')
 const modelReference = z.string('expected a model reference').min(1).max(1024)
 
@@ -90,6 +93,7 @@ export const settingsSchema = z.object({
     'data directory: identity, weights, lock, config.json; below ~/.local/share/resultity when not given'
   ),
   http: httpAddress.describe('address of the HTTP API'),
+  corsOrigin: list(origin).describe('origin whose pages may use the HTTP API, beside those of this machine; * for any'),
   listen: list(multiaddr).describe('multiaddress to listen on for peers'),
   announce: list(multiaddr).describe('multiaddress to tell peers instead of the ones listened on'),
   join: list(multiaddr).describe('multiaddress of a coordinator, with its /p2p/ID'),
@@ -134,6 +138,7 @@ export const settingNames: readonly SettingName[] = settingsSchema.keyof().optio
 /** Settings that hold when nobody says otherwise. `data` depends on the command and the user, see data-directory.ts. */
 export const defaultSettings = {
   http: { host: '127.0.0.1', port: DEFAULT_HTTP_PORT },
+  corsOrigin: [],
   listen: ['/ip4/0.0.0.0/tcp/0'],
   announce: [],
   join: [],

@@ -117,6 +117,8 @@ function sentence({ message, hint }: MeshError): string {
 }
 
 function retryHeaders(status: number, code: ErrorCode): Record<string, string> {
+  // clients take any 5xx for a passing trouble
+  if (status === 501) return { 'x-should-retry': 'false' }
   if (status !== 429 && status !== 503) return {}
   const seconds = retryAfterSeconds[code] ?? 1
   return { 'retry-after': String(seconds), 'retry-after-ms': String(seconds * 1000) }

@@ -20,9 +20,19 @@ export function openApiDocument(routes: Iterable<ApiRoute>, version: string): Js
       description: 'OpenAI-compatible inference, computed by nodes that each hold some layers of the model.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
     },
-    paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => (a < b ? -1 : 1))),
+    servers: [{ url: '/' }],
+    paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => order(a).localeCompare(order(b), 'en'))),
     components: { schemas: components.toJson() }
   }
+}
+
+/** `/v1/chat/completions` is of `chat`; what is outside of `/v1` serves whoever runs this. */
+function tagOf(path: string): string {
+  return /^\/v1\/(\w+)/.exec(path)?.[1] ?? 'service'
+}
+
+function order(path: string): string {
+  return path.startsWith('/v1/') ? `1${path}` : `2${path}`
 }
 
 function operation(route: ApiRoute, components: ComponentSchemas): Json {
@@ -30,6 +40,7 @@ function operation(route: ApiRoute, components: ComponentSchemas): Json {
   return {
     operationId: route.id,
     summary: route.summary,
+    tags: [tagOf(route.path)],
     ...(parameters.length === 0 ? {} : { parameters }),
     ...requestBody(route, components),
     responses: { ...answers(route, components), ...errors(route, components) }

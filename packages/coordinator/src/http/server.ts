@@ -1,22 +1,32 @@
-import { randomUUID } from 'node:crypto'
+import helmet from '@fastify/helmet'
 import { MeshError } from '@resultity/interface'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import { collectRoutes } from './api-route.ts'
 import { addChatRoute, type ChatRouteComponents } from './chat-route.ts'
-import { errorReply, httpError } from './error-reply.ts'
+import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
+import { guardOrigins } from './cross-origin.ts'
+import { addDocsPage } from './docs-page.ts'
+import { errorReply } from './error-reply.ts'
+import { parseJsonBodies } from './json-body.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import { invalidRequest } from './parse-body.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
+import { refuseUnknownRoutes } from './unknown-routes.ts'
 
 export type HttpComponents = ChatRouteComponents & MeshRouteComponents
 
 export interface HttpServerInit {
   /** Of this software, for the OpenAPI document. */
   readonly version: string
+  /** Origins whose pages may use the API, beside this server's own and those of this machine; `*` for any. */
+  readonly corsOrigins: readonly string[]
 }
 
 /** Longest model id in a path, with every character encoded. */
 const PARAMETER_CHARACTERS_MAX = 1536
+
+/** A client's own name for its request: given back when it is harmless in a header and in a log. */
+const CLIENT_REQUEST_ID = /^[\w.:/+=@-]{1,512}$/
 
 /** The HTTP surface, not yet listening. */
 export function createHttpServer(components: HttpComponents, init: HttpServerInit): FastifyInstance {
@@ -24,32 +34,51 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   const server = fastify({
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestReceiveMs,
-    http: { maxHeaderSize: limits.headerBytesMax },
-    genReqId: () => `req_${randomUUID().replaceAll('-', '')}`,
+    // without a host is refused below, with a body that says so
+    http: { maxHeaderSize: limits.headerBytesMax, requireHostHeader: false },
+    genReqId: newRequestId,
     requestIdHeader: false,
     forceCloseConnections: true,
-    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX }
+    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
+    clientErrorHandler: answerBrokenRequest,
+    frameworkErrors: answerBadPath
   })
-  const routes = collectRoutes(server)
-  acceptAnyContentType(server)
-  server.addHook('onRequest', async (request, reply) => {
-    reply.header('x-request-id', request.id)
-  })
+  // the CORS plug-in's preflight takes and gives nothing that is worth describing
+  const routes = collectRoutes(server, url => url === '*')
+  parseJsonBodies(server)
+  nameRequests(server)
   countRequests(server, components)
-  addErrorHandlers(server, components)
+  addErrorHandler(server, components)
+  addSecurityHeaders(server)
+  guardOrigins(server, init.corsOrigins)
+  refuseUnknownRoutes(server, routes)
   addMeshRoutes(server, components)
   addHealthRoutes(server, components)
   addChatRoute(server, components)
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)
+  addDocsPage(server)
   return server
 }
 
-/** All bodies are JSON, whatever they are called: `curl -d` names none, and some clients send an empty one. */
-function acceptAnyContentType(server: FastifyInstance): void {
-  const parse = server.getDefaultJsonParser('error', 'error')
-  server.removeAllContentTypeParsers()
-  server.addContentTypeParser('*', { parseAs: 'string' }, parse)
+function nameRequests(server: FastifyInstance): void {
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('x-request-id', request.id)
+    const theirs = request.headers['x-client-request-id']
+    if (typeof theirs === 'string' && CLIENT_REQUEST_ID.test(theirs)) reply.header('x-client-request-id', theirs)
+    if (request.headers.host === undefined) throw invalidRequest(null, 'the request names no host')
+  })
+}
+
+/** Nothing here is a page but the docs, which set a policy of their own. TLS is the business of what stands before. */
+function addSecurityHeaders(server: FastifyInstance): void {
+  server.register(helmet, {
+    contentSecurityPolicy: {
+      useDefaults: false,
+      directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }
+    },
+    strictTransportSecurity: false
+  })
 }
 
 /** Hijacked (streamed) answers count themselves: this hook does not run for them. */
@@ -60,30 +89,11 @@ function countRequests(server: FastifyInstance, { metrics }: HttpComponents): vo
   })
 }
 
-function addErrorHandlers(server: FastifyInstance, { logger }: HttpComponents): void {
+function addErrorHandler(server: FastifyInstance, { logger }: HttpComponents): void {
   server.setErrorHandler(async (error, request, reply) => {
     const known = error instanceof MeshError ? error : fromFastify(error as FastifyError)
     const { status, headers, body } = errorReply(known)
     if (status >= 500) logger.warn({ err: known, requestId: request.id }, 'a request failed')
     return reply.code(status).headers(headers).send(body)
   })
-  server.setNotFoundHandler(async (request, reply) => {
-    const error = new MeshError('not_found', `there is no ${request.method} ${request.url.slice(0, 256)}`, {
-      hint: 'GET /openapi.json lists what there is.'
-    })
-    const { status, body } = errorReply(httpError(error, 404, 'unknown_url'))
-    return reply.code(status).send(body)
-  })
-}
-
-/** Fastify's own complaints about a request, in our terms. */
-function fromFastify(error: FastifyError): MeshError {
-  const status = error.statusCode ?? 500
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return httpError(invalidRequest(null, 'the body is too large', 'Send a shorter request.'), 413, 'request_too_large')
-  }
-  if (error.code === 'FST_ERR_CTP_EMPTY_JSON_BODY') return invalidRequest(null, 'the body is empty', 'Send JSON.')
-  if (status === 400) return invalidRequest(null, `the body is not JSON: ${error.message}`, 'Send valid JSON.')
-  if (status < 500) return httpError(invalidRequest(null, error.message), status)
-  return MeshError.from(error)
 }
