@@ -1,4 +1,5 @@
 import type { JobTables } from '../migrations/0001-jobs.ts'
+import type { KeyTables } from '../migrations/0002-keys.ts'
 
 /** Every table, by feature. A feature adds its own interface here, and a migration that creates what it names. */
-export interface Tables extends JobTables {}
+export interface Tables extends JobTables, KeyTables {}

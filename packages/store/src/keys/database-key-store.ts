@@ -1,0 +1,122 @@
+import { MeshError } from '@resultity/interface'
+import type { Kysely, Selectable } from 'kysely'
+import type { StoreDatabase } from '../database/database.ts'
+import { decodeJson, encodeJson } from '../database/json-column.ts'
+import type { Tables } from '../database/tables.ts'
+import type { ApiKeyTable } from '../migrations/0002-keys.ts'
+import type { ApiKey, ApiKeyChange, ApiKeyFilter, KeyStore, NewApiKey } from './api-key.ts'
+
+/** Keys in a table, the same on both databases. */
+export class DatabaseKeyStore implements KeyStore {
+  readonly #kysely: Kysely<Tables>
+
+  constructor({ kysely }: Pick<StoreDatabase, 'kysely'>) {
+    this.#kysely = kysely
+  }
+
+  async add(key: NewApiKey): Promise<ApiKey> {
+    const row = await this.#kysely
+      .insertInto('api_key')
+      .values({
+        id: key.id,
+        name: key.name,
+        namespace: key.namespace,
+        scopes: encodeJson(key.scopes),
+        limits: encodeJson(key.limits),
+        secret_sha256: key.secretSha256,
+        created_at_ms: key.createdAtMs,
+        expires_at_ms: key.expiresAtMs,
+        previous_sha256: null,
+        previous_until_ms: null,
+        revoked_at_ms: null,
+        last_used_at_ms: null
+      })
+      .returningAll()
+      .executeTakeFirstOrThrow()
+    return toKey(row)
+  }
+
+  async find(id: string): Promise<ApiKey | undefined> {
+    const row = await this.#kysely.selectFrom('api_key').selectAll().where('id', '=', id).executeTakeFirst()
+    return row === undefined ? undefined : toKey(row)
+  }
+
+  async list(filter: ApiKeyFilter): Promise<{ readonly keys: readonly ApiKey[]; readonly hasMore: boolean }> {
+    const { namespace, limit } = filter
+    const after = filter.after === undefined ? undefined : await this.#cursor(filter.after)
+    const rows = await this.#kysely
+      .selectFrom('api_key')
+      .selectAll()
+      .$if(namespace !== undefined, query => query.where('namespace', '=', namespace ?? ''))
+      .$if(after !== undefined, query =>
+        query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at_ms', 'id'), '<', tuple(after?.createdAtMs ?? 0, after?.id ?? ''))
+        )
+      )
+      .orderBy('created_at_ms', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit + 1)
+      .execute()
+    return { keys: rows.slice(0, limit).map(toKey), hasMore: rows.length > limit }
+  }
+
+  async count(): Promise<number> {
+    const { count } = await this.#kysely
+      .selectFrom('api_key')
+      .select(({ fn }) => fn.countAll<number>().as('count'))
+      .executeTakeFirstOrThrow()
+    return count
+  }
+
+  async change(id: string, change: ApiKeyChange): Promise<ApiKey | undefined> {
+    const row = await this.#kysely
+      .updateTable('api_key')
+      .set(toColumns(change))
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirst()
+    return row === undefined ? undefined : toKey(row)
+  }
+
+  async #cursor(id: string): Promise<ApiKey> {
+    const key = await this.find(id)
+    if (key !== undefined) return key
+    throw new MeshError('not_found', 'no key has the id that "after" names', {
+      hint: 'Give the id of a key of the page before.',
+      details: { param: 'after' }
+    })
+  }
+}
+
+function toColumns(change: ApiKeyChange): Partial<Selectable<ApiKeyTable>> {
+  const { scopes, limits } = change
+  const columns: { [Name in keyof ApiKeyTable]?: ApiKeyTable[Name] | undefined } = {
+    name: change.name,
+    scopes: scopes === undefined ? undefined : encodeJson(scopes),
+    limits: limits === undefined ? undefined : encodeJson(limits),
+    secret_sha256: change.secretSha256,
+    previous_sha256: change.previousSha256,
+    previous_until_ms: change.previousUntilMs,
+    expires_at_ms: change.expiresAtMs,
+    revoked_at_ms: change.revokedAtMs,
+    last_used_at_ms: change.lastUsedAtMs
+  }
+  return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
+}
+
+function toKey(row: Selectable<ApiKeyTable>): ApiKey {
+  return {
+    id: row.id,
+    name: row.name,
+    namespace: row.namespace,
+    scopes: decodeJson(row.scopes),
+    limits: decodeJson(row.limits),
+    secretSha256: row.secret_sha256,
+    previousSha256: row.previous_sha256,
+    previousUntilMs: row.previous_until_ms,
+    createdAtMs: row.created_at_ms,
+    expiresAtMs: row.expires_at_ms,
+    revokedAtMs: row.revoked_at_ms,
+    lastUsedAtMs: row.last_used_at_ms
+  }
+}
