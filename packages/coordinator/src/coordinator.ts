@@ -2,9 +2,11 @@ import { randomUUID } from 'node:crypto'
 import { type AbortOptions, type Clock, MeshError, systemClock, withDeadline } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import { openDatabase } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { type Doors, openDoors } from './doors/doors.ts'
 import { GenerationDriver } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
 import { Metrics } from './http/metrics.ts'
@@ -27,6 +29,8 @@ export interface CoordinatorInit {
   readonly http: { readonly host: string; readonly port: number }
   /** Origins whose pages may use the API beside those of this machine; `*` for any. Default none. */
   readonly corsOrigins?: readonly string[]
+  /** Let everybody use the API who reaches it, without a key. Default false. */
+  readonly open?: boolean
   /** Multiaddrs to listen on for nodes. */
   readonly listen: readonly string[]
   /** Multiaddrs to tell nodes instead, behind NAT. */
@@ -74,13 +78,17 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await using starting = new AsyncDisposableStack()
   const limits = { ...DEFAULT_LIMITS, ...init.limits }
   const clock = init.clock ?? systemClock
+  const database = starting.use(await openDatabase({ dataDir: init.dataDir }))
+  const doors = starting.use(
+    await openDoors({ database, clock, logger: init.logger }, { host: init.http.host, open: init.open ?? false })
+  )
   const host = starting.use(await openHost(init, limits))
   const store = starting.use(await FileBlobStore.open(init.dataDir))
   const mesh = buildMesh(host, clock, limits, init)
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
-  const http = buildHttp(mesh, clock, limits, init)
+  const http = buildHttp({ ...mesh, doors }, clock, limits, init)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
   await serveBlobs(host, store)
@@ -159,11 +167,16 @@ function logNodes(registry: NodeRegistry, logger: Logger): void {
   })
 }
 
-function buildHttp(mesh: MeshParts, clock: Clock, limits: CoordinatorLimits, init: CoordinatorInit) {
+function buildHttp(
+  parts: MeshParts & { readonly doors: Doors },
+  clock: Clock,
+  limits: CoordinatorLimits,
+  init: CoordinatorInit
+) {
   const { logger, corsOrigins = [] } = init
   const desk = new RequestDesk(limits.requestsMax)
-  const metrics = new Metrics(mesh)
-  const components = { ...mesh, metrics, desk, clock, limits, logger }
+  const metrics = new Metrics(parts)
+  const components = { ...parts, metrics, desk, clock, limits, logger }
   return { desk, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }
 }
 

@@ -66,12 +66,12 @@ const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { layers_missing: 
 
 /** What the API's clients get for `error`; causes and stacks stay in the log. */
 export function errorReply(error: MeshError): ErrorReply {
-  const { status, code } = overridesOf(error)
+  const { status, code, headers } = overridesOf(error)
   const [usualStatus, type] = replies[error.code]
   const finalStatus = status ?? usualStatus
   return {
     status: finalStatus,
-    headers: retryHeaders(finalStatus, error.code),
+    headers: { ...retryHeaders(finalStatus, error.code), ...headers },
     body: {
       error: {
         message: sentence(error),
@@ -88,21 +88,36 @@ export function errorEvent(error: MeshError): ErrorBody {
   return errorReply(error).body
 }
 
-/** An error whose HTTP status or code is not the usual one of its mesh code. */
-export function httpError(error: MeshError, status: number, code?: string): MeshError {
+/** An error whose HTTP status, code or headers are not the usual ones of its mesh code. */
+export function httpError(
+  error: MeshError,
+  status: number,
+  code?: string,
+  headers: Readonly<Record<string, string>> = {}
+): MeshError {
   return new MeshError(error.code, error.message, {
     ...(error.hint === undefined ? {} : { hint: error.hint }),
-    details: { ...error.details, httpStatus: status, ...(code === undefined ? {} : { httpCode: code }) },
+    details: {
+      ...error.details,
+      httpStatus: status,
+      httpHeaders: headers,
+      ...(code === undefined ? {} : { httpCode: code })
+    },
     cause: error.cause
   })
 }
 
-function overridesOf({ details }: MeshError): { status: number | undefined; code: string | undefined } {
-  const { httpStatus, httpCode } = details
+function overridesOf({ details }: MeshError) {
+  const { httpStatus, httpCode, httpHeaders } = details
   return {
     status: typeof httpStatus === 'number' ? httpStatus : undefined,
-    code: typeof httpCode === 'string' ? httpCode : undefined
+    code: typeof httpCode === 'string' ? httpCode : undefined,
+    headers: isHeaders(httpHeaders) ? httpHeaders : {}
   }
+}
+
+function isHeaders(value: unknown): value is Readonly<Record<string, string>> {
+  return typeof value === 'object' && value !== null
 }
 
 function paramOf({ details }: MeshError): string | null {

@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet'
 import { MeshError } from '@resultity/interface'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import type { Doors } from '../doors/doors.ts'
 import { collectRoutes } from './api-route.ts'
 import { addChatRoute, type ChatRouteComponents } from './chat-route.ts'
 import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
@@ -13,7 +14,7 @@ import { invalidRequest } from './parse-body.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
-export type HttpComponents = ChatRouteComponents & MeshRouteComponents
+export type HttpComponents = ChatRouteComponents & MeshRouteComponents & { readonly doors: Doors }
 
 export interface HttpServerInit {
   /** Of this software, for the OpenAPI document. */
@@ -51,10 +52,12 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addErrorHandler(server, components)
   addSecurityHeaders(server)
   guardOrigins(server, init.corsOrigins)
+  components.doors.guard(server)
   refuseUnknownRoutes(server, routes)
   addMeshRoutes(server, components)
   addHealthRoutes(server, components)
   addChatRoute(server, components)
+  components.doors.addRoutes(server)
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)
   addDocsPage(server)

@@ -1,0 +1,70 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import type { FastifyInstance } from 'fastify'
+import { anonymous, type Caller, requireScope, type Scope } from './keys/caller.ts'
+import { type KeyRing, refused } from './keys/key-ring.ts'
+import { parseKey } from './keys/key-secret.ts'
+import { presentedKey } from './keys/presented-key.ts'
+import { isFromElsewhere } from './loopback.ts'
+import { scopeOf } from './route-scope.ts'
+
+export interface FrontDoorInit {
+  /** Whether only this machine reaches the API. */
+  readonly loopback: boolean
+  /** The operator's word that strangers may use it. */
+  readonly open: boolean
+}
+
+/** What strangers may do where the operator lets them in. */
+const STRANGERS: readonly Scope[] = ['inference', 'read-usage', 'read-mesh']
+
+/** Decides who a request is from, and whether that one may send it. */
+export class FrontDoor {
+  readonly #keys: KeyRing
+  readonly #init: FrontDoorInit
+
+  constructor(keys: KeyRing, init: FrontDoorInit) {
+    this.#keys = keys
+    this.#init = init
+  }
+
+  /**
+   * @param url the route's pattern
+   * @throws MeshError `unauthenticated`, `permission_denied`
+   */
+  async admit(url: string, headers: IncomingHttpHeaders): Promise<Caller> {
+    const scope = scopeOf(url)
+    if (scope === undefined) return anonymous([])
+    const caller = await this.#identify(headers)
+    requireScope(caller, scope)
+    return caller
+  }
+
+  async #identify(headers: IncomingHttpHeaders): Promise<Caller> {
+    const text = presentedKey(headers)
+    const required = await this.#keys.required()
+    // clients that must send something send anything: only what looks like a key of ours is meant as one
+    const meant = text !== undefined && parseKey(text) !== undefined
+    if (!required && this.#init.loopback) return anonymous(isFromElsewhere(headers) ? STRANGERS : ['admin'])
+    if (this.#init.open && !(required && meant)) return anonymous(STRANGERS)
+    if (text === undefined) throw refused('this request has no API key')
+    return this.#keys.verify(text)
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent it; without any scope on routes that are open to everybody. */
+    caller: Caller
+  }
+}
+
+/** Has every request answered only after it was let in. Call it before routes are added. */
+export function guard(server: FastifyInstance, door: FrontDoor): void {
+  server.decorateRequest('caller')
+  // before parsing: after the hooks whose headers a browser needs to show a refusal to its page
+  server.addHook('preParsing', async request => {
+    // there is nothing behind it: the answer is the same 404 for everybody
+    const nowhere = request.is404 || request.method === 'OPTIONS'
+    request.caller = nowhere ? anonymous([]) : await door.admit(request.routeOptions.url ?? '', request.headers)
+  })
+}

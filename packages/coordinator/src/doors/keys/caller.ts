@@ -1,0 +1,48 @@
+import { MeshError } from '@resultity/interface'
+import type { KeyLimits } from '../limits/key-limits.ts'
+
+/**
+ * What a key lets its holder do.
+ *
+ * - `inference`  ask models, and see its namespace's own requests, files and batches
+ * - `read-usage` see its namespace's usage
+ * - `read-mesh`  see nodes, placements and metrics
+ * - `webhooks`   manage its namespace's webhooks
+ * - `admin`      all of these, in every namespace, and manage keys
+ */
+export const scopes = ['inference', 'read-usage', 'read-mesh', 'webhooks', 'admin'] as const
+export type Scope = (typeof scopes)[number]
+
+/** What a key can do when nobody says otherwise. */
+export const DEFAULT_SCOPES: readonly Scope[] = ['inference', 'read-usage']
+
+/** Whose requests are whose when there are no keys. */
+export const DEFAULT_NAMESPACE = 'default'
+
+/** Who sent a request. */
+export interface Caller {
+  /** Nobody of another namespace sees what belongs to it. */
+  readonly namespace: string
+  /** Null when it came without a key, where none is asked for. */
+  readonly keyId: string | null
+  readonly scopes: ReadonlySet<Scope>
+  readonly limits: KeyLimits
+}
+
+export function may(caller: Caller, scope: Scope): boolean {
+  return caller.scopes.has(scope) || caller.scopes.has('admin')
+}
+
+/** @throws MeshError `permission_denied` */
+export function requireScope(caller: Caller, scope: Scope): void {
+  if (may(caller, scope)) return
+  throw new MeshError('permission_denied', `this key does not have the scope "${scope}"`, {
+    hint: 'Use another key, or have an administrator give it the scope.',
+    details: { scope }
+  })
+}
+
+/** Somebody without a key, where keys are not asked for. */
+export function anonymous(granted: readonly Scope[]): Caller {
+  return { namespace: DEFAULT_NAMESPACE, keyId: null, scopes: new Set(granted), limits: {} }
+}

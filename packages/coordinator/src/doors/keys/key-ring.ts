@@ -1,0 +1,125 @@
+import { type Clock, MeshError } from '@resultity/interface'
+import type { ApiKey, KeyStore } from '@resultity/store'
+import { LRUCache } from 'lru-cache'
+import type { Logger } from 'pino'
+import { httpError } from '../../http/error-reply.ts'
+import { keyLimitsSchema } from '../limits/key-limits.ts'
+import { type Caller, type Scope, scopes } from './caller.ts'
+import { isSecret, parseKey } from './key-secret.ts'
+
+export interface KeyRingComponents {
+  readonly store: KeyStore
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface KeyRingInit {
+  /** For how long a key that another coordinator revoked may still open this one. */
+  readonly keyCacheMs: number
+  /** Keys kept in memory. */
+  readonly keysCachedMax: number
+  /** How exact the time of a key's last use is. */
+  readonly keyUseMs: number
+}
+
+/** An unknown key is compared as well, with this: the time of a refusal does not tell which ids there are. */
+const NO_SECRET = '0'.repeat(64)
+
+/** Checks keys. What it read from the store it believes for a short while. */
+export class KeyRing implements AsyncDisposable {
+  readonly #components: KeyRingComponents
+  readonly #init: KeyRingInit
+  readonly #cache: LRUCache<string, ApiKey>
+  /** When each key's use was last written down. */
+  readonly #uses: LRUCache<string, number>
+  readonly #writing = new Set<Promise<void>>()
+  #required: { readonly value: Promise<boolean>; readonly atMs: number } | undefined
+
+  constructor(components: KeyRingComponents, init: KeyRingInit) {
+    this.#components = components
+    this.#init = init
+    this.#cache = new LRUCache({
+      max: init.keysCachedMax,
+      ttl: init.keyCacheMs,
+      ttlResolution: 0,
+      perf: components.clock,
+      fetchMethod: id => components.store.find(id)
+    })
+    this.#uses = new LRUCache({ max: init.keysCachedMax })
+  }
+
+  /** Whether keys are asked for: from the first one on that was made, for ever. */
+  async required(): Promise<boolean> {
+    const now = this.#components.clock.now()
+    if (this.#required === undefined || now - this.#required.atMs >= this.#init.keyCacheMs) {
+      const value = this.#components.store.count().then(count => count > 0)
+      this.#required = { value, atMs: now }
+      value.then(
+        // it will not change again
+        required => {
+          if (required) this.#required = { value, atMs: Number.POSITIVE_INFINITY }
+        },
+        () => {
+          this.#required = undefined
+        }
+      )
+    }
+    return this.#required.value
+  }
+
+  /** @throws MeshError `unauthenticated`, which never repeats what was given */
+  async verify(text: string): Promise<Caller> {
+    const parts = parseKey(text)
+    if (parts === undefined) throw refused('this is not an API key of this mesh')
+    const key = await this.#cache.fetch(parts.id)
+    const now = this.#components.clock.now()
+    const known = isSecret(parts.secret, key?.secretSha256 ?? NO_SECRET)
+    const before = isSecret(parts.secret, key?.previousSha256 ?? NO_SECRET) && now < (key?.previousUntilMs ?? 0)
+    if (key === undefined || !(known || before)) throw refused('there is no such API key')
+    // from here on the sender has shown the secret, so may know
+    if (key.revokedAtMs !== null && now >= key.revokedAtMs) throw refused(`the API key ${key.id} was revoked`)
+    if (key.expiresAtMs !== null && now >= key.expiresAtMs) throw refused(`the API key ${key.id} has expired`)
+    this.#note(key, now)
+    return toCaller(key)
+  }
+
+  /** Believes nothing about this key any more; after a change, or when another coordinator made one. */
+  forget(id: string): void {
+    this.#cache.delete(id)
+    this.#required = undefined
+  }
+
+  /** Resolves when all uses are written down. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all(this.#writing)
+  }
+
+  #note({ id, lastUsedAtMs }: ApiKey, nowMs: number): void {
+    if (nowMs - (this.#uses.get(id) ?? lastUsedAtMs ?? 0) < this.#init.keyUseMs) return
+    this.#uses.set(id, nowMs)
+    const writing: Promise<void> = this.#write(id, nowMs).finally(() => this.#writing.delete(writing))
+    this.#writing.add(writing)
+  }
+
+  async #write(id: string, lastUsedAtMs: number): Promise<void> {
+    try {
+      await this.#components.store.change(id, { lastUsedAtMs })
+    } catch (error) {
+      // the request is good all the same
+      this.#components.logger.warn({ err: error, keyId: id }, 'the last use of a key was not written down')
+    }
+  }
+}
+
+/** HTTP 401, as OpenAI's API says it. */
+export function refused(message: string): MeshError {
+  const error = new MeshError('unauthenticated', message, {
+    hint: 'Send a key as "Authorization: Bearer rk_…"; "resultity keys create" makes one.'
+  })
+  return httpError(error, 401, 'invalid_api_key', { 'www-authenticate': 'Bearer' })
+}
+
+function toCaller({ id, namespace, scopes: named, limits }: ApiKey): Caller {
+  const granted = scopes.filter((scope): scope is Scope => named.includes(scope))
+  return { namespace, keyId: id, scopes: new Set(granted), limits: keyLimitsSchema.parse(limits) }
+}

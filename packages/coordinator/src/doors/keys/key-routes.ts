@@ -1,0 +1,116 @@
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import { type ApiRoute, addRoute } from '../../http/api-route.ts'
+import { parseInput } from '../../http/parse-body.ts'
+import type { KeyDesk } from './key-desk.ts'
+import {
+  apiKeySchema,
+  createdKeySchema,
+  keyChangeSchema,
+  namespaceSchema,
+  newKeySchema,
+  rotationSchema
+} from './key-schema.ts'
+
+const listQuery = z.looseObject({
+  namespace: namespaceSchema.optional(),
+  after: z.string().max(64).optional(),
+  limit: z.coerce.number().int().min(1).max(1000).default(100)
+})
+
+const keyList = z
+  .object({
+    object: z.literal('list'),
+    data: z.array(apiKeySchema),
+    first_id: z.string().nullable(),
+    last_id: z.string().nullable(),
+    has_more: z.boolean()
+  })
+  .meta({ id: 'ApiKeyList' })
+
+const listKeys: ApiRoute = {
+  method: 'GET',
+  path: '/v1/admin/keys',
+  id: 'listApiKeys',
+  summary: 'API keys of all namespaces, revoked ones too, newest first.',
+  query: listQuery,
+  answers: { 200: { json: keyList } },
+  errors: [400, 401, 403, 404]
+}
+
+const createKey: ApiRoute = {
+  method: 'POST',
+  path: '/v1/admin/keys',
+  id: 'createApiKey',
+  summary: 'Makes an API key. Only this answer has it.',
+  body: newKeySchema,
+  answers: { 200: { json: createdKeySchema } },
+  errors: [400, 401, 403]
+}
+
+const retrieveKey: ApiRoute = {
+  method: 'GET',
+  path: '/v1/admin/keys/{id}',
+  id: 'retrieveApiKey',
+  summary: 'One API key.',
+  answers: { 200: { json: apiKeySchema } },
+  errors: [401, 403, 404]
+}
+
+const changeKey: ApiRoute = {
+  method: 'POST',
+  path: '/v1/admin/keys/{id}',
+  id: 'changeApiKey',
+  summary: 'Changes what is given: name, scopes, limits (as a whole), expiry.',
+  body: keyChangeSchema,
+  answers: { 200: { json: apiKeySchema } },
+  errors: [400, 401, 403, 404]
+}
+
+const revokeKey: ApiRoute = {
+  method: 'POST',
+  path: '/v1/admin/keys/{id}/revoke',
+  id: 'revokeApiKey',
+  summary: 'Ends an API key for good.',
+  answers: { 200: { json: apiKeySchema } },
+  errors: [401, 403, 404]
+}
+
+const rotateKey: ApiRoute = {
+  method: 'POST',
+  path: '/v1/admin/keys/{id}/rotate',
+  id: 'rotateApiKey',
+  summary: 'Gives an API key a new secret, which only this answer has.',
+  body: rotationSchema,
+  bodyOptional: true,
+  answers: { 200: { json: createdKeySchema } },
+  errors: [400, 401, 403, 404]
+}
+
+interface ById {
+  Params: { id: string }
+}
+
+/** `/v1/admin/keys`. */
+export function addKeyRoutes(server: FastifyInstance, desk: KeyDesk): void {
+  addRoute(server, listKeys, async request => {
+    const { namespace, after, limit } = parseInput(listQuery, request.query)
+    const { keys, hasMore } = await desk.list({
+      limit,
+      ...(namespace === undefined ? {} : { namespace }),
+      ...(after === undefined ? {} : { after })
+    })
+    const ends = { first_id: keys[0]?.id ?? null, last_id: keys.at(-1)?.id ?? null }
+    return { object: 'list', data: keys, ...ends, has_more: hasMore }
+  })
+  addRoute(server, createKey, async request => desk.create(parseInput(newKeySchema, request.body)))
+  addRoute<ById>(server, retrieveKey, async request => desk.find(request.params.id))
+  addRoute<ById>(server, changeKey, async request =>
+    desk.change(request.params.id, parseInput(keyChangeSchema, request.body))
+  )
+  addRoute<ById>(server, revokeKey, async request => desk.revoke(request.params.id))
+  addRoute<ById>(server, rotateKey, async request => {
+    const { grace_seconds: grace } = parseInput(rotationSchema, request.body ?? {})
+    return desk.rotate(request.params.id, grace * 1000)
+  })
+}

@@ -1,0 +1,15 @@
+import type { IncomingHttpHeaders } from 'node:http'
+import { parseKey } from './key-secret.ts'
+
+const BEARER = /^Bearer +(\S+) *$/i
+
+/**
+ * The key that a request carries: `Authorization: Bearer KEY` or `x-api-key: KEY`. Some clients send both, one of them
+ * a placeholder; the one that looks like a key of ours counts.
+ */
+export function presentedKey(headers: IncomingHttpHeaders): string | undefined {
+  const bearer = BEARER.exec(headers.authorization ?? '')?.[1]
+  const header = headers['x-api-key']
+  const given = [bearer, typeof header === 'string' ? header.trim() : undefined].filter(text => text)
+  return given.find(text => text !== undefined && parseKey(text) !== undefined) ?? given[0]
+}

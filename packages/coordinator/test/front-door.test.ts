@@ -1,0 +1,194 @@
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { openKeyDesk, startCoordinator } from '../src/index.ts'
+import { openAiErrors } from './support/openai-schema.ts'
+import { CHAT, QUESTION } from './support/scripted-mesh.ts'
+
+interface Started {
+  readonly url: string
+  /** Everything that was logged, at the finest level. */
+  log(): string
+  ask(method: string, path: string, options?: Asked): Promise<Answer>
+}
+
+interface Asked {
+  readonly key?: string | undefined
+  readonly body?: unknown
+  readonly headers?: Record<string, string>
+}
+
+interface Answer {
+  readonly status: number
+  readonly headers: Headers
+  readonly body: Readonly<Record<string, never>> & { readonly error?: { code: string; message: string } }
+}
+
+async function start(t: Test, { dataDir = t.testdir({}), host = '127.0.0.1', open = false } = {}): Promise<Started> {
+  const lines: string[] = []
+  const write = (chunk: Buffer, _encoding: string, done: () => void): void => {
+    lines.push(String(chunk))
+    done()
+  }
+  const coordinator = await startCoordinator({
+    dataDir,
+    http: { host, port: 0 },
+    open,
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    mdns: false,
+    models: [],
+    logger: pino({ level: 'trace' }, new Writable({ write }))
+  })
+  t.teardown(() => coordinator.close())
+  const url = coordinator.httpUrl.replace('0.0.0.0', '127.0.0.1')
+  const ask: Started['ask'] = async (method, path, { key, body, headers = {} } = {}) => {
+    const response = await fetch(`${url}${path}`, {
+      method,
+      headers: { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) })
+    })
+    const text = await response.text()
+    const json = response.headers.get('content-type')?.startsWith('application/json')
+    return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : {} }
+  }
+  return { url, log: () => lines.join(''), ask }
+}
+
+const ADMIN_ROUTES = '/v1/admin/keys'
+
+async function createKey({ ask }: Started, key: string | undefined, input: object) {
+  const { status, body } = await ask('POST', ADMIN_ROUTES, { key, body: input })
+  if (status !== 200) throw new Error(JSON.stringify(body))
+  return body as unknown as { readonly id: string; readonly key: string }
+}
+
+t.test('a coordinator that others can reach does not start without keys', async t => {
+  const dataDir = t.testdir({})
+  await t.rejects(start(t, { dataDir, host: '0.0.0.0' }), {
+    code: 'settings_invalid',
+    message: /other machines can reach 0\.0\.0\.0, and there is no API key/,
+    hint: /keys create --admin.*--open/
+  })
+  // the directory was let go of
+  const desk = await openKeyDesk({ dataDir })
+  const { key } = await desk.create({ scopes: ['admin'] })
+  await desk[Symbol.asyncDispose]()
+  const started = await start(t, { dataDir, host: '0.0.0.0' })
+  t.equal((await started.ask('GET', '/v1/models')).status, 401)
+  t.equal((await started.ask('GET', '/v1/models', { key })).status, 200)
+})
+
+t.test('told to be open it lets everybody ask, and nobody administer', async t => {
+  const started = await start(t, { host: '0.0.0.0', open: true })
+  t.equal((await started.ask('GET', '/v1/models')).status, 200)
+  t.equal((await started.ask('GET', '/v1/models', { key: 'anything' })).status, 200)
+  t.match(await started.ask('POST', ADMIN_ROUTES, { body: { scopes: ['admin'] } }), {
+    status: 403,
+    body: { error: { code: 'permission_denied' } }
+  })
+})
+
+t.test('on loopback no key is asked for until there is one', async t => {
+  const started = await start(t)
+  const { ask } = started
+  t.equal((await ask('GET', '/v1/models')).status, 200)
+  t.equal((await ask('GET', '/v1/models', { key: 'none' })).status, 200)
+  t.match(await ask('POST', ADMIN_ROUTES, { body: {} }), { status: 400, body: { error: { param: 'scopes' } } })
+  const elsewhere = { headers: { origin: 'https://attacker.example' }, body: { scopes: ['admin'] } }
+  t.equal((await ask('POST', ADMIN_ROUTES, elsewhere)).status, 403, 'a web page cannot make itself a key')
+  const { key } = await createKey(started, undefined, { scopes: ['admin'] })
+  t.equal((await ask('GET', '/v1/models')).status, 401)
+  t.equal((await ask('GET', '/v1/models', { key })).status, 200)
+})
+
+t.test('without a good key there is an answer that clients understand, and no more', async t => {
+  const started = await start(t)
+  const { ask } = started
+  const admin = await createKey(started, undefined, { scopes: ['admin'], name: 'root' })
+  const revoked = await createKey(started, admin.key, {})
+  t.match(await ask('POST', `${ADMIN_ROUTES}/${revoked.id}/revoke`, { key: admin.key }), { status: 200 })
+  const keys = [undefined, 'none', 'sk-123', revoked.key, `${admin.key.slice(0, -1)}!`, 'x'.repeat(9000)]
+  const routes = [
+    ['POST', CHAT],
+    ['GET', '/v1/models'],
+    ['GET', '/v1/mesh/nodes'],
+    ['GET', '/metrics'],
+    ['GET', ADMIN_ROUTES],
+    ['GET', '/v1/%61dmin/keys'],
+    ['GET', '/v1/models/a%2Fb']
+  ] as const
+  for (const key of keys) {
+    for (const [method, path] of routes) {
+      const { status, headers, body } = await ask(method, path, {
+        key,
+        ...(method === 'POST' ? { body: QUESTION } : {})
+      })
+      t.equal(status, 401, `${method} ${path} ${key?.slice(0, 8)}`)
+      t.strictSame(openAiErrors('ErrorResponse', body), [])
+      t.match(body.error, { code: 'invalid_api_key', type: 'invalid_request_error', param: null })
+      t.equal(headers.get('www-authenticate'), 'Bearer')
+      t.match(headers.get('x-request-id'), /^req_/)
+    }
+  }
+  for (const path of ['/healthz', '/openapi.json']) t.equal((await ask('GET', path)).status, 200, path)
+  t.match(await ask('GET', '/v1/nothing'), { status: 404, body: { error: { code: 'unknown_url' } } })
+  t.equal((await ask('GET', '/v1/models', { headers: { 'x-api-key': admin.key } })).status, 200)
+})
+
+t.test('a key does what its scopes say', async t => {
+  const started = await start(t)
+  const { ask } = started
+  const admin = await createKey(started, undefined, { scopes: ['admin'] })
+  const plain = await createKey(started, admin.key, { namespace: 'team' })
+  const watcher = await createKey(started, admin.key, { scopes: ['read-mesh'] })
+  const may = async (key: string) => {
+    const paths = ['/v1/models', '/v1/mesh/nodes', '/metrics', ADMIN_ROUTES]
+    return Promise.all(paths.map(async path => (await ask('GET', path, { key })).status))
+  }
+  t.strictSame(await may(admin.key), [200, 200, 200, 200])
+  t.strictSame(await may(plain.key), [200, 403, 403, 403])
+  t.strictSame(await may(watcher.key), [403, 200, 200, 403])
+  const { body } = await ask('GET', ADMIN_ROUTES, { key: plain.key })
+  t.match(body, { error: { code: 'permission_denied', message: /scope "admin"/ } })
+})
+
+t.test('keys are listed, changed, rotated and revoked, and shown once', async t => {
+  const started = await start(t)
+  const { ask } = started
+  const { key } = await createKey(started, undefined, { scopes: ['admin'], name: 'root' })
+  const other = await createKey(started, key, { name: 'other', limits: { concurrent_jobs: 2 } })
+  const listed = await ask('GET', `${ADMIN_ROUTES}?limit=1`, { key })
+  t.match(listed.body, { object: 'list', has_more: true, first_id: String, last_id: String })
+  const rest = await ask('GET', `${ADMIN_ROUTES}?after=${listed.body.last_id}`, { key })
+  t.match(rest.body, { has_more: false, data: [{ object: 'api_key' }] })
+  t.notMatch(JSON.stringify([listed.body, rest.body]), /rk_|sha256/i)
+  const path = `${ADMIN_ROUTES}/${other.id}`
+  const changed = await ask('POST', path, { key, body: { name: 'renamed', limits: {} } })
+  t.match(changed, { status: 200, body: { name: 'renamed', limits: {}, scopes: ['inference', 'read-usage'] } })
+  const rotated = await ask('POST', `${path}/rotate`, { key, body: { grace_seconds: 0 } })
+  t.equal((await ask('GET', '/v1/models', { key: other.key })).status, 401)
+  t.equal((await ask('GET', '/v1/models', { key: rotated.body.key })).status, 200)
+  t.match((await ask('POST', `${path}/revoke`, { key })).body, { revoked_at: Number })
+  t.equal((await ask('GET', '/v1/models', { key: rotated.body.key })).status, 401)
+  t.match(await ask('GET', `${ADMIN_ROUTES}/0000000000000000`, { key }), { status: 404 })
+  t.match(await ask('GET', `${ADMIN_ROUTES}?limit=0`, { key }), { status: 400, body: { error: { param: 'limit' } } })
+  t.match(await ask('POST', ADMIN_ROUTES, { key, body: { expires_at: 1 } }), {
+    status: 400,
+    body: { error: { param: 'expires_at' } }
+  })
+})
+
+t.test('no key gets into the log', async t => {
+  const started = await start(t)
+  const { ask } = started
+  const admin = await createKey(started, undefined, { scopes: ['admin'] })
+  const other = await createKey(started, admin.key, {})
+  const wrong = `${other.key.slice(0, -8)}AAAAAAAA`
+  for (const key of [admin.key, other.key, wrong]) {
+    await ask('GET', ADMIN_ROUTES, { key })
+    await ask('POST', CHAT, { key, body: '{' })
+    await ask('GET', `/readyz?key=${key}`, { headers: { 'x-api-key': key } })
+  }
+  t.match(started.log(), /a request failed/, 'something was logged')
+  for (const key of [admin.key, other.key, wrong]) t.notMatch(started.log(), key.split('_').at(-1) ?? '')
+})
