@@ -48,24 +48,39 @@ const placeholders: Partial<Record<SettingName, string>> = {
   label: '<name=value>',
   blobSource: '<dir>',
   url: '<url>',
+  apiKey: '<key>',
   logLevel: '<level>'
 }
 const repeated: ReadonlySet<SettingName> = new Set(['listen', 'announce', 'join', 'model', 'label', 'blobSource'])
-const switches: ReadonlySet<SettingName> = new Set(['mdns', 'spinning'])
+const switches: ReadonlySet<SettingName> = new Set(['mdns', 'spinning', 'open'])
 
-/** Adds the command to the program; its exit code goes to `finish`. */
+/** Commands about one thing: `keys create`, `keys list`. */
+export interface CommandGroup {
+  readonly name: string
+  readonly summary: string
+  readonly commands: readonly CommandDefinition[]
+}
+
+/** Adds the command, or all of a group, to the program; its exit code goes to `finish`. */
 export function addCommand(
   program: Command,
   context: CliContext,
-  definition: CommandDefinition,
+  definition: CommandDefinition | CommandGroup,
   finish: (exitCode: number) => void
 ): void {
+  if ('commands' in definition) {
+    const group = program.command(definition.name).summary(definition.summary).description(definition.summary)
+    for (const command of definition.commands) addCommand(group, context, command, finish)
+    const examples = definition.commands.flatMap(({ examples: [first] }) => first ?? [])
+    group.addHelpText('after', examplesText(examples))
+    return
+  }
   const command = program.command(definition.name).summary(definition.summary).description(definition.summary)
   if (definition.argument) command.argument(definition.argument.name, definition.argument.summary)
   for (const name of definition.settings) for (const option of settingOptions(name)) command.addOption(option)
   for (const option of definition.options ?? []) command.option(option.flags, option.summary)
   if (definition.json) command.option('--json', definition.json)
-  command.addHelpText('after', `\nExamples:\n${definition.examples.map(line => `  $ ${line}`).join('\n')}`)
+  command.addHelpText('after', examplesText(definition.examples))
   command.action(async () => {
     const options = command.opts<Record<string, unknown>>()
     const flags = Object.fromEntries(definition.settings.map(name => [name, options[name]]))
@@ -78,6 +93,10 @@ export function addCommand(
     const [argument] = command.args
     finish(await definition.run({ settings, argument, json: options.json === true, options, context }))
   })
+}
+
+function examplesText(examples: readonly string[]): string {
+  return `\nExamples:\n${examples.map(line => `  $ ${line}`).join('\n')}`
 }
 
 function settingOptions(name: SettingName): Option[] {

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addCommand } from './command.ts'
 import { chatCommand } from './commands/chat.ts'
 import { coordinatorCommand } from './commands/coordinator.ts'
+import { keysCommands } from './commands/keys.ts'
 import { modelsCommand } from './commands/models.ts'
 import { nodeCommand } from './commands/node.ts'
 import { planCommand } from './commands/plan.ts'
@@ -23,6 +24,7 @@ const commands = [
   pullCommand,
   planCommand,
   statusCommand,
+  keysCommands,
   versionCommand
 ]
 

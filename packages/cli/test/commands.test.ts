@@ -16,12 +16,13 @@ const answer = [
 
 t.test('every command explains itself, with examples', async t => {
   const { stdout } = await runCommand(['--help'])
-  const names = ['up', 'coordinator', 'node', 'chat', 'models', 'pull', 'plan', 'status', 'version']
+  const names = ['up', 'coordinator', 'node', 'chat', 'models', 'pull', 'plan', 'status', 'keys', 'version']
   for (const name of names) t.match(stdout, new RegExp(`^  ${name} `, 'm'), `the list has ${name}`)
-  const helps = await Promise.all(names.map(name => runCommand([name, '--help'])))
+  const whole = [...names.map(name => [name]), ...['create', 'list', 'revoke', 'rotate'].map(name => ['keys', name])]
+  const helps = await Promise.all(whole.map(name => runCommand([...name, '--help'])))
   for (const [index, help] of helps.entries()) {
     t.equal(help.code, 0)
-    t.match(help.stdout, /Examples:\n {2}\$ resultity /, `${names[index]} has examples`)
+    t.match(help.stdout, /Examples:\n {2}\$ resultity /, `${whole[index]?.join(' ')} has examples`)
   }
 })
 

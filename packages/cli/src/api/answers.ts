@@ -57,6 +57,33 @@ export const planSchema = z.looseObject({
 })
 export type ApiPlan = z.infer<typeof planSchema>
 
+export const apiKeySchema = z.looseObject({
+  id: z.string(),
+  name: z.string(),
+  namespace: z.string(),
+  scopes: z.array(z.string()),
+  limits: z.record(z.string(), z.unknown()),
+  created_at: z.int(),
+  expires_at: z.int().nullable(),
+  revoked_at: z.int().nullable(),
+  last_used_at: z.int().nullable()
+})
+export type ApiKeyView = z.infer<typeof apiKeySchema>
+
+export const createdKeySchema = apiKeySchema.extend({ key: z.string() })
+export type ApiCreatedKey = z.infer<typeof createdKeySchema>
+
+export const keysSchema = z.looseObject({ data: z.array(apiKeySchema), has_more: z.boolean() })
+
+/** What the admin API takes; what is left out is as it says there. */
+export interface NewKey {
+  readonly name?: string
+  readonly namespace?: string
+  readonly scopes?: readonly string[]
+  readonly limits?: Readonly<Record<string, unknown>>
+  readonly expires_at?: number
+}
+
 export const errorSchema = z.looseObject({
   error: z.looseObject({ message: z.string(), code: z.string().nullish() })
 })

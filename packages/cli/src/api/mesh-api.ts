@@ -1,14 +1,20 @@
-import { type AbortOptions, isErrorCode, MeshError } from '@resultity/interface'
+import { type AbortOptions, type ErrorCode, isErrorCode, MeshError } from '@resultity/interface'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import type { z } from 'zod'
 import {
+  type ApiCreatedKey,
+  type ApiKeyView,
   type ApiModel,
   type ApiNode,
   type ApiPlacement,
   type ApiPlan,
+  apiKeySchema,
   chunkSchema,
+  createdKeySchema,
   errorSchema,
+  keysSchema,
   modelsSchema,
+  type NewKey,
   nodesSchema,
   placementsSchema,
   planSchema
@@ -43,9 +49,12 @@ export type ChatEvent =
 /** A client of the coordinator's HTTP API. */
 export class MeshApi {
   readonly url: string
+  readonly #headers: Readonly<Record<string, string>>
 
-  constructor(url: string) {
+  /** @param apiKey where the coordinator asks for one */
+  constructor(url: string, apiKey?: string) {
     this.url = url.replace(/\/+$/, '')
+    this.#headers = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` }
   }
 
   async models(options?: AbortOptions): Promise<ApiModel[]> {
@@ -64,6 +73,33 @@ export class MeshApi {
   async plan(model: string, stages: number | 'auto', options?: AbortOptions): Promise<ApiPlan> {
     const query = new URLSearchParams({ model, stages: String(stages) })
     return this.#get(`/v1/mesh/plan?${query}`, planSchema, options)
+  }
+
+  /** Makes an API key; the answer has the key itself. */
+  async createKey(key: NewKey, options?: AbortOptions): Promise<ApiCreatedKey> {
+    return this.#post('/v1/admin/keys', key, createdKeySchema, options)
+  }
+
+  /** All keys, newest first. */
+  async keys(options?: AbortOptions): Promise<ApiKeyView[]> {
+    const keys: ApiKeyView[] = []
+    for (let after = ''; ; ) {
+      const query = new URLSearchParams({ limit: '1000', ...(after === '' ? {} : { after }) })
+      const page = await this.#get(`/v1/admin/keys?${query}`, keysSchema, options)
+      keys.push(...page.data)
+      after = page.data.at(-1)?.id ?? ''
+      if (!page.has_more || after === '') return keys
+    }
+  }
+
+  async revokeKey(id: string, options?: AbortOptions): Promise<ApiKeyView> {
+    return this.#post(`/v1/admin/keys/${encodeURIComponent(id)}/revoke`, {}, apiKeySchema, options)
+  }
+
+  /** Gives a key a new secret. */
+  async rotateKey(id: string, graceSeconds: number, options?: AbortOptions): Promise<ApiCreatedKey> {
+    const input = { grace_seconds: graceSeconds }
+    return this.#post(`/v1/admin/keys/${encodeURIComponent(id)}/rotate`, input, createdKeySchema, options)
   }
 
   /**
@@ -89,8 +125,26 @@ export class MeshApi {
   }
 
   async #get<T extends z.ZodType>(path: string, schema: T, { signal }: AbortOptions = {}): Promise<z.infer<T>> {
+    return this.#ask(path, {}, schema, signal)
+  }
+
+  /** Sends `input` as JSON. */
+  async #post<T extends z.ZodType>(path: string, input: unknown, schema: T, { signal }: AbortOptions = {}) {
+    const headers = { 'content-type': 'application/json' }
+    return this.#ask(path, { method: 'POST', headers, body: JSON.stringify(input) }, schema, signal)
+  }
+
+  async #ask<T extends z.ZodType>(
+    path: string,
+    init: { method?: string; headers?: Record<string, string>; body?: string },
+    schema: T,
+    signal?: AbortSignal
+  ): Promise<z.infer<T>> {
     const timeout = AbortSignal.timeout(STATE_TIMEOUT_MS)
-    const response = await this.#fetch(path, { signal: signal ? AbortSignal.any([signal, timeout]) : timeout })
+    const response = await this.#fetch(path, {
+      ...init,
+      signal: signal ? AbortSignal.any([signal, timeout]) : timeout
+    })
     const body = schema.safeParse(parseJson(await response.text()))
     if (body.success) return body.data
     throw new MeshError('protocol_violation', `${this.url}${path} answers in a form that this version does not know`, {
@@ -99,10 +153,13 @@ export class MeshApi {
     })
   }
 
-  async #fetch(path: string, init: RequestInit): Promise<Response> {
+  async #fetch(
+    path: string,
+    { headers, ...init }: RequestInit & { headers?: Record<string, string> }
+  ): Promise<Response> {
     let response: Response
     try {
-      response = await fetch(`${this.url}${path}`, init)
+      response = await fetch(`${this.url}${path}`, { ...init, headers: { ...this.#headers, ...headers } })
     } catch (error) {
       if (
         init.signal?.aborted &&
@@ -148,6 +205,10 @@ async function* readEvents(response: Response): AsyncGenerator<ChatEvent> {
   }
 }
 
+function knownCode(code: string | null | undefined): ErrorCode {
+  return code && isErrorCode(code) ? code : 'unavailable'
+}
+
 /** What is no JSON fits no schema either; the schema's complaint is the one that is reported. */
 function parseJson(text: string): unknown {
   try {
@@ -160,7 +221,7 @@ function parseJson(text: string): unknown {
 function toMeshError(body: string, status: number): MeshError {
   try {
     const { message, code } = errorSchema.parse(JSON.parse(body)).error
-    return new MeshError(code && isErrorCode(code) ? code : 'unavailable', message)
+    return new MeshError(code === 'invalid_api_key' ? 'unauthenticated' : knownCode(code), message)
   } catch (cause) {
     return new MeshError('protocol_violation', `an answer with status ${status} that is not from a coordinator`, {
       hint: 'Check the address given with --url.',

@@ -13,7 +13,7 @@ export const chatCommand: CommandDefinition = {
   name: 'chat',
   summary: 'Asks a model; without a prompt, talks with it until Ctrl-D.',
   argument: { name: '[prompt]', summary: 'what to ask; "-" or a pipe reads it from standard input' },
-  settings: ['model', 'url'],
+  settings: ['model', 'url', 'apiKey'],
   options: [{ flags: '--max-tokens <n>', summary: 'longest answer, in tokens' }],
   json: 'print the answer and its figures as one JSON object',
   examples: [
@@ -24,7 +24,7 @@ export const chatCommand: CommandDefinition = {
   async run(input) {
     const { settings, argument, context } = input
     using stop = new StopSignal()
-    const api = new MeshApi(settings.url)
+    const api = new MeshApi(settings.url, settings.apiKey)
     const model = settings.model?.[0] ?? (await firstModel(api, stop.signal))
     const conversation = new Conversation(api, model, maxTokens(input.options.maxTokens))
     const piped = argument === '-' || (argument === undefined && !context.stdin.isTTY)

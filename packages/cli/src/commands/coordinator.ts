@@ -10,6 +10,7 @@ export const coordinatorCommand: CommandDefinition = {
   settings: [
     'http',
     'corsOrigin',
+    'open',
     'listen',
     'announce',
     'mdns',
@@ -41,6 +42,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         dataDir: settings.data,
         http: settings.http,
         corsOrigins: settings.corsOrigin,
+        open: settings.open,
         listen: settings.listen,
         announce: settings.announce,
         mdns: settings.mdns,

@@ -9,7 +9,7 @@ import { formatByteSize } from '../settings/byte-size.ts'
 export const planCommand: CommandDefinition = {
   name: 'plan',
   summary: 'Shows which node would serve which layers of a model, and the predicted time per token.',
-  settings: ['model', 'stages', 'url'],
+  settings: ['model', 'stages', 'url', 'apiKey'],
   json: 'print the plan as one JSON object',
   examples: ['resultity plan --model smollm2-135m', 'resultity plan --model tiny-chat --stages 2 --json'],
   async run({ settings, json, context }) {
@@ -19,7 +19,7 @@ export const planCommand: CommandDefinition = {
         hint: '"resultity models" lists those that are served.'
       })
     }
-    const plan = await new MeshApi(settings.url).plan(model, settings.stages ?? 'auto')
+    const plan = await new MeshApi(settings.url, settings.apiKey).plan(model, settings.stages ?? 'auto')
     context.stdout.write(json ? `${JSON.stringify(plan)}\n` : describe(plan))
     return EXIT_OK
   }

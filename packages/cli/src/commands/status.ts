@@ -9,11 +9,11 @@ import { formatByteSize } from '../settings/byte-size.ts'
 export const statusCommand: CommandDefinition = {
   name: 'status',
   summary: 'Shows the nodes of the mesh and who serves which layers.',
-  settings: ['url'],
+  settings: ['url', 'apiKey'],
   json: 'print nodes and placements as one JSON object',
   examples: ['resultity status', 'resultity status --url http://192.0.2.7:8420 --json'],
   async run({ settings, json, context }) {
-    const api = new MeshApi(settings.url)
+    const api = new MeshApi(settings.url, settings.apiKey)
     const [nodes, placements] = await Promise.all([api.nodes(), api.placements()])
     context.stdout.write(json ? `${JSON.stringify({ nodes, placements })}\n` : describe(nodes, placements))
     return EXIT_OK

@@ -27,6 +27,8 @@ export const upCommand: CommandDefinition = {
     'model',
     'http',
     'corsOrigin',
+    'open',
+    'apiKey',
     'data',
     'threads',
     'memory',
@@ -72,7 +74,7 @@ async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
     },
     onLost: reportLoss(progress, settings)
   })
-  const api = new MeshApi(mesh.http)
+  const api = new MeshApi(mesh.http, settings.apiKey)
   const placed = await waitUntilPlaced(mesh, api, { signal: stop.signal, onProgress: step => progress.show(step) })
   progress[Symbol.dispose]()
   if (json) context.stdout.write(`${JSON.stringify(readyLine(mesh, placed))}\n`)

@@ -12,6 +12,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
   return [
     'coordinator',
     '--no-mdns',
+    settings.open ? '--open' : '--no-open',
     ...flags({
       data,
       http: formatHttpAddress(settings.http),

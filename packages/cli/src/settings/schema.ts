@@ -123,6 +123,13 @@ export const settingsSchema = z.object({
   url: z
     .url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:8420' })
     .describe('address of the HTTP API to talk to'),
+  apiKey: z
+    .string('expected a key')
+    .min(1, 'expected a key')
+    .max(512, 'longer than any key')
+    .regex(/^[\x21-\x7e]+$/, 'a key has no spaces and no control characters')
+    .describe('key for the HTTP API to talk to; in a variable it stays out of the list of processes'),
+  open: flag.describe('serve the API to everybody who reaches it, without keys'),
   logLevel: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -147,6 +154,7 @@ export const defaultSettings = {
   label: {},
   blobSource: [],
   url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
+  open: false,
   logLevel: 'info'
 } as const satisfies Partial<Settings>
 

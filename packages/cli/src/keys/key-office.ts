@@ -1,0 +1,68 @@
+import { MeshError } from '@resultity/interface'
+import type { ApiCreatedKey, ApiKeyView, NewKey } from '../api/answers.ts'
+import { MeshApi } from '../api/mesh-api.ts'
+import type { CommandRun } from '../command.ts'
+import { lockDirectory } from '../daemon/directory-lock.ts'
+import { variableOf } from '../settings/schema.ts'
+
+/** Where keys are made and changed. */
+export interface KeyOffice extends AsyncDisposable {
+  create(key: NewKey): Promise<ApiCreatedKey>
+  list(): Promise<readonly ApiKeyView[]>
+  revoke(id: string): Promise<ApiKeyView>
+  rotate(id: string, graceSeconds: number): Promise<ApiCreatedKey>
+}
+
+/**
+ * The coordinator's admin API when it runs, its data directory when it does not: whoever may write there is an
+ * administrator, which is how the first key comes to be.
+ *
+ * It runs when somebody names its address or a key for it, or when it holds the directory.
+ */
+export async function openKeyOffice({ settings, options, context }: CommandRun): Promise<KeyOffice> {
+  const named = options.url !== undefined || context.env[variableOf('url')] !== undefined
+  if (named || settings.apiKey !== undefined) return remoteOffice(new MeshApi(settings.url, settings.apiKey))
+  try {
+    return await localOffice(settings.data)
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== 'data_directory_locked') throw error
+    return remoteOffice(new MeshApi(settings.url))
+  }
+}
+
+function remoteOffice(api: MeshApi): KeyOffice {
+  const explained = async <T>(work: Promise<T>): Promise<T> => {
+    try {
+      return await work
+    } catch (error) {
+      if (!(error instanceof MeshError) || !['unauthenticated', 'permission_denied'].includes(error.code)) throw error
+      throw new MeshError(error.code, `${api.url} wants an admin key: ${error.message}`, {
+        hint: `Set ${variableOf('apiKey')} or --api-key, or stop the coordinator and work on its data directory.`,
+        cause: error
+      })
+    }
+  }
+  return {
+    create: key => explained(api.createKey(key)),
+    list: () => explained(api.keys()),
+    revoke: id => explained(api.revokeKey(id)),
+    rotate: (id, graceSeconds) => explained(api.rotateKey(id, graceSeconds)),
+    [Symbol.asyncDispose]: async () => {}
+  }
+}
+
+async function localOffice(dataDir: string): Promise<KeyOffice> {
+  await using opening = new AsyncDisposableStack()
+  opening.use(await lockDirectory(dataDir))
+  // loaded only here: the other commands must start without the database
+  const { openKeyDesk } = await import('@resultity/coordinator')
+  const desk = opening.use(await openKeyDesk({ dataDir }))
+  const open = opening.move()
+  return {
+    create: key => desk.create(key),
+    list: () => desk.list(),
+    revoke: id => desk.revoke(id),
+    rotate: (id, graceSeconds) => desk.rotate(id, graceSeconds * 1000),
+    [Symbol.asyncDispose]: () => open.disposeAsync()
+  }
+}
