@@ -10,18 +10,20 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Who may import whom, as docs/architecture.md draws it. Whoever a package may import, its tests may. */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
+  grammar: ['interface'],
   wire: ['interface'],
   planner: ['interface'],
   'test-postgres': [],
   store: ['interface', 'test-postgres'],
   model: ['interface'],
-  engine: ['interface', 'model'],
+  engine: ['interface', 'grammar', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
-  coordinator: ['interface', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres'],
+  coordinator: ['interface', 'grammar', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres'],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
     'interface',
+    'grammar',
     'test-postgres',
     'wire',
     'planner',

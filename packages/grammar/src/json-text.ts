@@ -1,0 +1,269 @@
+import { BoundedNumber } from './bounded-number.ts'
+import { ANY_CHARACTER, type CodePoints, common, oneOf, without } from './characters.ts'
+import type { Expression, Expressions } from './expression.ts'
+
+const QUOTE = 0x22
+const BACKSLASH = 0x5c
+const CONTROLS: CodePoints = [[0, 0x1f]]
+/** Characters that a JSON string may hold as they are. */
+const PLAIN: CodePoints = without(ANY_CHARACTER, [...CONTROLS, [QUOTE, QUOTE], [BACKSLASH, BACKSLASH]])
+
+const SHORT_ESCAPES: readonly (readonly [string, number])[] = [
+  ['"', QUOTE],
+  ['\\', BACKSLASH],
+  ['b', 0x08],
+  ['t', 0x09],
+  ['n', 0x0a],
+  ['f', 0x0c],
+  ['r', 0x0d]
+]
+
+/** Deepest indentation. White space has an end, so that a model cannot go on with it for ever. */
+const INDENT_MAX = 64
+/** Digits of a number without bounds, before the point and behind it: what a double can hold. */
+const DIGITS_MAX = 15
+
+const utf8 = new TextEncoder()
+
+export interface Member {
+  readonly name: string
+  readonly value: Expression
+  readonly required: boolean
+}
+
+/** What stands where the items of an array stand. */
+export interface ArrayItems {
+  readonly prefix: readonly Expression[]
+  /** For what comes behind the prefix; undefined: nothing may. */
+  readonly rest: Expression | undefined
+  readonly min: number
+  readonly max: number
+}
+
+/** The pieces of JSON documents as expressions. */
+export class JsonText {
+  readonly expressions: Expressions
+  readonly character: Expression
+  /** Any value at all. */
+  readonly anyValue: Expression
+  readonly #plain: Expression
+  readonly #quote: Expression
+  /** Nothing, a space, or a new line with its indentation. */
+  readonly #space: Expression
+  readonly #comma: Expression
+  readonly #colon: Expression
+
+  constructor(expressions: Expressions) {
+    this.expressions = expressions
+    const { bytes, literal, choice, sequence, repeat, optional } = bound(expressions)
+    this.#quote = literal('"')
+    this.#plain = oneOf(expressions, PLAIN)
+    this.character = choice(this.#plain, sequence(literal('\\'), escapes(expressions)))
+    const blank = bytes([
+      [0x09, 0x09],
+      [0x20, 0x20]
+    ])
+    this.#space = optional(choice(literal(' '), sequence(literal('\n'), repeat(blank, 0, INDENT_MAX))))
+    this.#comma = sequence(literal(','), this.#space)
+    this.#colon = sequence(literal(':'), optional(literal(' ')))
+    this.anyValue = expressions.reference('any value', () => this.#any())
+  }
+
+  /** An object whose members are all named in `members`, in this order, or else have names and values of `extra`. */
+  object(members: readonly Member[], extra: Expression | undefined): Expression {
+    const { literal, choice, sequence } = bound(this.expressions)
+    const close = sequence(this.#space, literal('}'))
+    const names = members.map(member => member.name)
+    const extras = extra === undefined ? undefined : sequence(this.#otherName(names), this.#colon, extra)
+    // what may follow when members stand before it, and when none does
+    let following = close
+    let leading = close
+    if (extras !== undefined) {
+      const more = this.expressions.repeat(sequence(this.#comma, extras))
+      following = sequence(more, close)
+      leading = choice(sequence(this.#space, extras, more, close), close)
+    }
+    for (const { name, value, required } of members.toReversed()) {
+      const member = sequence(literal(JSON.stringify(name)), this.#colon, value)
+      const asFirst = sequence(this.#space, member, following)
+      const asNext = sequence(this.#comma, member, following)
+      leading = required ? asFirst : choice(asFirst, leading)
+      following = required ? asNext : choice(asNext, following)
+    }
+    return sequence(literal('{'), leading)
+  }
+
+  array({ prefix, rest, min, max }: ArrayItems): Expression {
+    const { literal, choice, sequence, repeat } = bound(this.expressions)
+    const close = sequence(this.#space, literal(']'))
+    const count = Math.min(prefix.length, max)
+    const behind = (taken: number): Expression =>
+      rest === undefined
+        ? taken >= min
+          ? this.expressions.empty
+          : this.expressions.dead
+        : repeat(sequence(this.#comma, rest), Math.max(0, min - taken), max - taken)
+    let following = sequence(behind(count), close)
+    for (let index = count - 1; index >= 1; index--) {
+      const next = sequence(this.#comma, prefix[index] ?? this.anyValue, following)
+      following = index >= min ? choice(next, close) : next
+    }
+    const first = count > 0 ? prefix[0] : max > 0 ? rest : undefined
+    const afterFirst = count > 0 ? following : sequence(behind(1), close)
+    const nothing = min === 0 ? close : this.expressions.dead
+    const some = first === undefined ? this.expressions.dead : sequence(this.#space, first, afterFirst)
+    return sequence(literal('['), choice(nothing, some))
+  }
+
+  /** A string of so many characters; without limits, escapes of every kind may stand in it. */
+  string(min = 0, max = Number.POSITIVE_INFINITY): Expression {
+    return this.quoted(this.expressions.repeat(this.character, min, max))
+  }
+
+  /** A string with this content. */
+  quoted(content: Expression): Expression {
+    return this.expressions.sequence(this.#quote, content, this.#quote)
+  }
+
+  /** One character out of `ranges` as a JSON string writes it, escaped where it must be. */
+  characterOf(ranges: CodePoints): Expression {
+    const { literal, choice } = bound(this.expressions)
+    const escaped = SHORT_ESCAPES.filter(([, code]) => common(ranges, [[code, code]]).length > 0)
+    return choice(oneOf(this.expressions, common(ranges, PLAIN)), ...escaped.map(([letter]) => literal(`\\${letter}`)))
+  }
+
+  /** A number; with bounds, digit by digit within them. */
+  number(bounds: BoundedNumber | undefined, integer: boolean): Expression {
+    if (bounds !== undefined) return this.expressions.number(bounds)
+    const { bytes, literal, choice, sequence, repeat, optional } = bound(this.expressions)
+    const digit = bytes([[0x30, 0x39]])
+    const whole = choice(literal('0'), sequence(bytes([[0x31, 0x39]]), repeat(digit, 0, DIGITS_MAX - 1)))
+    const signed = sequence(optional(literal('-')), whole)
+    if (integer) return signed
+    const sign = bytes([
+      [0x2b, 0x2b],
+      [0x2d, 0x2d]
+    ])
+    const letter = bytes([
+      [0x45, 0x45],
+      [0x65, 0x65]
+    ])
+    const fraction = sequence(literal('.'), repeat(digit, 1, DIGITS_MAX))
+    return sequence(signed, optional(fraction), optional(sequence(letter, optional(sign), repeat(digit, 1, 2))))
+  }
+
+  /** Exactly this value. */
+  value(value: unknown): Expression {
+    return this.expressions.literal(JSON.stringify(value))
+  }
+
+  /** One of these values. */
+  oneOfValues(values: readonly unknown[]): Expression {
+    const texts = new Set(values.map(value => JSON.stringify(value)))
+    return this.#oneOfTexts(
+      [...texts].map(text => utf8.encode(text)),
+      0
+    )
+  }
+
+  /** As a tree over their bytes: a step then looks at one branch and not at every text. */
+  #oneOfTexts(texts: readonly Uint8Array[], at: number): Expression {
+    const [first] = texts
+    if (first === undefined) return this.expressions.dead
+    if (texts.length === 1) return this.expressions.literal(first, at)
+    let same = at
+    while (same < first.length && texts.every(text => text[same] === first[same])) same++
+    const ended = texts.some(text => text.length === same)
+    const byNext = Map.groupBy(
+      texts.filter(text => text.length > same),
+      text => text[same] ?? 0
+    )
+    const branches = [...byNext].map(([byte, group]) =>
+      this.expressions.sequence(this.expressions.bytes([[byte, byte]]), this.#oneOfTexts(group, same + 1))
+    )
+    const rest = this.expressions.choice(...branches, ended ? this.expressions.empty : this.expressions.dead)
+    return this.expressions.sequence(this.expressions.literal(first.subarray(at, same)), rest)
+  }
+
+  /** Any object. */
+  anyObject(): Expression {
+    return this.object([], this.anyValue)
+  }
+
+  anyArray(): Expression {
+    return this.array({ prefix: [], rest: this.anyValue, min: 0, max: Number.POSITIVE_INFINITY })
+  }
+
+  #any(): Expression {
+    const { literal, choice } = bound(this.expressions)
+    const words = ['true', 'false', 'null'].map(word => literal(word))
+    return choice(this.anyObject(), this.anyArray(), this.string(), this.number(undefined, false), ...words)
+  }
+
+  /** A quoted name that is none of `names`. It has no escapes, so that none can be written another way. */
+  #otherName(names: readonly string[]): Expression {
+    const { choice, sequence, repeat } = bound(this.expressions)
+    if (names.length === 0) return this.string()
+    const tail = sequence(repeat(this.#plain), this.#quote)
+    const differing = (suffixes: readonly (readonly string[])[]): Expression => {
+      const byFirst = Map.groupBy(
+        suffixes.filter(([first]) => first !== undefined),
+        ([first]) => first ?? ''
+      )
+      const taken = [...byFirst.keys()].map(first => [first.codePointAt(0) ?? 0, first.codePointAt(0) ?? 0] as const)
+      const other = sequence(oneOf(this.expressions, without(PLAIN, taken)), tail)
+      const same = [...byFirst].map(([first, all]) =>
+        sequence(
+          oneOf(this.expressions, common(PLAIN, [[first.codePointAt(0) ?? 0, first.codePointAt(0) ?? 0]])),
+          differing(all.map(suffix => suffix.slice(1)))
+        )
+      )
+      const isName = suffixes.some(suffix => suffix.length === 0)
+      return choice(other, ...same, isName ? this.expressions.dead : this.#quote)
+    }
+    return sequence(this.#quote, differing(names.map(name => [...name])))
+  }
+}
+
+/** What follows a backslash. Halves of surrogate pairs are left out: such characters are written as they are. */
+function escapes(expressions: Expressions): Expression {
+  const { bytes, literal, choice, sequence } = bound(expressions)
+  const letters = [...SHORT_ESCAPES.map(([letter]) => literal(letter)), literal('/')]
+  const hex = bytes([
+    [0x30, 0x39],
+    [0x41, 0x46],
+    [0x61, 0x66]
+  ])
+  const notD = bytes([
+    [0x30, 0x39],
+    [0x41, 0x43],
+    [0x45, 0x46],
+    [0x61, 0x63],
+    [0x65, 0x66]
+  ])
+  const d = bytes([
+    [0x44, 0x44],
+    [0x64, 0x64]
+  ])
+  const low = bytes([[0x30, 0x37]])
+  const code = choice(sequence(notD, hex, hex, hex), sequence(d, low, hex, hex))
+  return choice(...letters, sequence(literal('u'), code))
+}
+
+/** The factory's methods as plain functions, so that grammars read like grammars. */
+function bound(expressions: Expressions) {
+  return {
+    bytes: expressions.bytes.bind(expressions),
+    literal: (text: string) => expressions.literal(text),
+    choice: expressions.choice.bind(expressions),
+    sequence: expressions.sequence.bind(expressions),
+    repeat: expressions.repeat.bind(expressions),
+    optional: expressions.optional.bind(expressions)
+  }
+}
+
+/** Bounds of a number, or undefined when it has none. */
+export function boundsOf(limits: ConstructorParameters<typeof BoundedNumber>[0]): BoundedNumber | undefined {
+  const { integer: _integer, ...set } = limits
+  return Object.keys(set).length === 0 ? undefined : new BoundedNumber(limits)
+}

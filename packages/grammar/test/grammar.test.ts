@@ -1,0 +1,248 @@
+import type { OutputConstraint } from '@resultity/interface'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import fc from 'fast-check'
+import t from 'tap'
+import { checkConstraint, Grammar, type GrammarState, TOOL_CALL } from '../src/index.ts'
+import { RECURSIVE, schemas } from './random-schemas.ts'
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false })
+const decoder = new TextDecoder('utf-8', { fatal: true })
+
+function grammarOf(schema: unknown): Grammar {
+  return new Grammar({ type: 'json_schema', schema: JSON.stringify(schema) })
+}
+
+/** Small numbers that a seed gives. */
+function dice(seed: number): (sides: number) => number {
+  let state = seed >>> 0
+  return sides => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0
+    return Math.floor((state / 2 ** 32) * sides)
+  }
+}
+
+/** Bytes that lead out of strings and containers. */
+const CLOSING = [...'"]}'].map(letter => letter.charCodeAt(0))
+
+/** A text of the grammar, byte by byte at random; after a while the shortest way out is preferred. */
+function randomText(grammar: Grammar, seed: number): string {
+  const roll = dice(seed)
+  const bytes: number[] = []
+  let state: GrammarState = grammar.start
+  for (;;) {
+    const options: [number, GrammarState][] = []
+    for (let byte = 0; byte < 256; byte++) {
+      const next = grammar.after(state, byte)
+      if (next !== undefined) options.push([byte, next])
+    }
+    const mayEnd = state.nullable && (bytes.length > 60 || options.length === 0 || roll(3) === 0)
+    if (mayEnd) return decoder.decode(Uint8Array.from(bytes))
+    const out = bytes.length > 60 ? options.filter(([byte]) => CLOSING.includes(byte)) : []
+    const from = out.length > 0 ? out : options
+    const chosen = from[roll(from.length)]
+    if (chosen === undefined) throw new Error(`stuck after ${decoder.decode(Uint8Array.from(bytes))}`)
+    bytes.push(chosen[0])
+    state = chosen[1]
+    if (bytes.length > 4000) throw new Error(`no end: ${decoder.decode(Uint8Array.from(bytes)).slice(0, 200)}`)
+  }
+}
+
+t.test('every text of a grammar is valid under its schema, and no way is a dead end', async () => {
+  const property = fc.property(schemas, fc.nat(), (schema, seed) => {
+    let grammar: Grammar
+    try {
+      grammar = grammarOf(schema)
+    } catch (error) {
+      // a random schema may leave no value at all, such as no multiple of seven between two bounds
+      return error instanceof Error && /allows no value|cannot be held to beside/.test(error.message)
+    }
+    const text = randomText(grammar, seed)
+    const validate = ajv.compile(schema)
+    if (validate(JSON.parse(text))) return true
+    throw new Error(`${text} breaks ${ajv.errorsText(validate.errors)}`)
+  })
+  fc.assert(property, { numRuns: 600 })
+})
+
+t.test('recursive schemas end too', async t => {
+  for (const schema of RECURSIVE) {
+    const grammar = grammarOf(schema)
+    const validate = ajv.compile(schema)
+    for (let seed = 0; seed < 40; seed++) t.ok(validate(JSON.parse(randomText(grammar, seed))))
+  }
+})
+
+t.test('any object is an object', async t => {
+  const grammar = new Grammar({ type: 'json_object' })
+  for (let seed = 0; seed < 60; seed++) {
+    const value: unknown = JSON.parse(randomText(grammar, seed))
+    t.ok(typeof value === 'object' && value !== null && !Array.isArray(value))
+  }
+  const objects = fc.property(
+    fc.dictionary(fc.string({ unit: 'grapheme' }), fc.jsonValue()),
+    fc.constantFrom(0, 2),
+    (value, indent) => {
+      const text = JSON.stringify(value, undefined, indent)
+      // numbers that no double prints so, and exponents of three digits, are left out
+      return /[0-9]{16}|e[+-]?[0-9]{3}|\\ud[89a-f]/i.test(text) || grammar.accepts(text)
+    }
+  )
+  fc.assert(objects)
+})
+
+t.test('what is accepted, and what is not', async t => {
+  const cases: { id: string; schema: unknown; yes: string[]; no: string[] }[] = [
+    {
+      id: 'members in order, optional ones left out',
+      schema: { type: 'object', properties: { a: {}, b: {}, c: {} }, required: ['b'] },
+      yes: ['{"b":1}', '{"a":1,"b":2,"c":3}', '{"b": [], "c": {}}', '{\n  "b": 1\n}'],
+      no: ['{}', '{"a":1}', '{"c":1,"b":2}', '{"b":1,"d":2}', '{"b":1,}', '{"b":1}}', '{ "b" : 1 }']
+    },
+    {
+      id: 'other members behind the declared ones, and none twice',
+      schema: { properties: { ab: { type: 'null' } }, additionalProperties: { type: 'boolean' } },
+      yes: ['{}', '{"ab":null}', '{"a":true}', '{"ab":null,"abc":true,"":false}'],
+      no: ['{"ab":true}', '{"a":null}', '{"ab":null,"ab":true}', '{"\\u0061b":true}', '{"a":true,"ab":null}']
+    },
+    {
+      id: 'tuples',
+      schema: {
+        prefixItems: [{ type: 'string' }, { type: 'boolean' }],
+        items: { type: 'null' },
+        minItems: 1,
+        maxItems: 3
+      },
+      yes: ['["a"]', '["a",true]', '["a", false, null]'],
+      no: ['[]', '[true]', '["a",null]', '["a",true,null,null]']
+    },
+    { id: 'no items', schema: { type: 'array', items: false }, yes: ['[]'], no: ['[1]'] },
+    {
+      id: 'lengths in characters, not bytes',
+      schema: { type: 'string', minLength: 2, maxLength: 3 },
+      yes: ['"ab"', '"日本語"', '"😀😀"', '"\\n\\u00e9a"'],
+      no: ['"a"', '"abcd"', '"\\ud83d\\ude00"', '"a\nb"']
+    },
+    {
+      id: 'whole numbers in bounds',
+      schema: { type: 'integer', minimum: -12, maximum: 105 },
+      yes: ['-12', '0', '105', '99', '-0'],
+      no: ['-13', '106', '1000', '1.0', '1e1', '01', '-']
+    },
+    {
+      id: 'decimal bounds',
+      schema: { type: 'number', exclusiveMinimum: 0.1, maximum: 2.5 },
+      yes: ['0.10000000000001', '2.5', '1', '2.50', '0.2'],
+      no: ['0.1', '0', '2.51', '3', '1e0', '0.100', '-1', '1.']
+    },
+    { id: 'multiples', schema: { type: 'integer', multipleOf: 25 }, yes: ['0', '75', '-100'], no: ['7', '80', '5'] },
+    {
+      id: 'alternatives that no value fits twice',
+      schema: {
+        oneOf: [
+          { type: 'object', properties: { kind: { const: 'a' }, x: {} }, required: ['kind'] },
+          { $ref: '#/$defs/b' },
+          { type: 'string' }
+        ],
+        $defs: { b: { type: 'object', properties: { kind: { enum: ['b'] } }, required: ['kind'] } }
+      },
+      yes: ['{"kind":"a","x":1}', '{"kind":"b"}', '""'],
+      no: ['{"kind":"c"}', '{"kind":"b","x":1}']
+    },
+    { id: 'a pattern anywhere in a text', schema: { type: 'string', pattern: 'b+' }, yes: ['"abba"'], no: ['"aa"'] },
+    { id: 'a pattern over escapes', schema: { pattern: '^\\n"\\\\$' }, yes: ['"\\n\\"\\\\"'], no: ['"n\\"\\\\"'] },
+    { id: 'null beside a type', schema: { type: 'string', nullable: true }, yes: ['null', '""'], no: ['0'] },
+    {
+      id: 'a reference by pointer',
+      schema: { prefixItems: [{ type: 'null' }, { $ref: '#/prefixItems/0' }] },
+      yes: ['[null, null]'],
+      no: ['[null,1]']
+    }
+  ]
+  for (const { id, schema, yes, no } of cases) {
+    const grammar = grammarOf(schema)
+    for (const text of yes) t.ok(grammar.accepts(text), `${id}: ${text}`)
+    for (const text of no) t.notOk(grammar.accepts(text), `${id}: not ${text}`)
+  }
+})
+
+t.test('what cannot be held to is refused by name', async t => {
+  const cases: [unknown, string][] = [
+    [{ type: 'array', uniqueItems: true }, 'schema/uniqueItems'],
+    [{ properties: { a: { not: {} } } }, 'schema/properties/a/not'],
+    [{ type: 'object', patternProperties: {} }, 'schema/patternProperties'],
+    [{ type: 'object', minProperties: 1 }, 'schema/minProperties'],
+    [{ type: 'number', multipleOf: 0.1 }, 'schema/multipleOf'],
+    [{ type: 'string', format: 'regex' }, 'schema/format'],
+    [{ type: 'string', pattern: '(?=a)b' }, 'schema/pattern'],
+    [{ type: 'string', pattern: '(a)\\1' }, 'schema/pattern'],
+    [{ type: 'string', pattern: 'a$b' }, 'schema/pattern'],
+    [{ type: 'string', pattern: 'a', minLength: 2 }, 'schema/pattern'],
+    [{ type: 'date' }, 'schema/type'],
+    [{ allOf: [{}, {}] }, 'schema/allOf'],
+    [{ oneOf: [{ type: 'integer' }, { type: 'number' }] }, 'schema/oneOf'],
+    [{ anyOf: [{}], type: 'string' }, 'schema/type'],
+    [{ $ref: 'https://example.com/schema' }, 'schema/$ref'],
+    [{ $ref: '#/$defs/nothing' }, 'schema/$ref'],
+    [{ $ref: '#' }, 'schema'],
+    [{ anyOf: [{ $ref: '#' }, { type: 'null' }] }, 'schema'],
+    [{ type: 'object', properties: { self: { $ref: '#' } }, required: ['self'] }, 'schema'],
+    [{ type: 'integer', minimum: 3, maximum: 2 }, 'schema'],
+    [{ type: 'array', items: false, minItems: 1 }, 'schema'],
+    [{ enum: ['a'], type: 'integer' }, 'schema'],
+    [{ type: 'object', required: ['a'], additionalProperties: false }, 'schema/required'],
+    [{ properties: { a: false } }, 'schema/properties/a'],
+    [7, 'schema'],
+    [{ description: 'x'.repeat(70_000) }, 'schema'],
+    [Array.from({ length: 40 }).reduce<object>(items => ({ type: 'array', items }), {}), `schema${'/items'.repeat(33)}`]
+  ]
+  for (const [schema, param] of cases) {
+    t.throws(
+      () => grammarOf(schema),
+      { code: 'invalid_request', details: { param } },
+      `${JSON.stringify(schema).slice(0, 70)}`
+    )
+  }
+})
+
+t.test('places are called as the caller calls them', async t => {
+  const functions = [
+    { name: 'a', parameters: '{}' },
+    { name: 'b', parameters: '{"not":{}}' }
+  ]
+  const places = { schema: 'format', parameters: (index: number) => `tools[${index}]` }
+  const check = (constraint: OutputConstraint): void => checkConstraint(constraint, places)
+  t.throws(() => check({ type: 'tool_calls', functions, parallel: true }), {
+    code: 'invalid_request',
+    details: { param: 'tools[1]/not' }
+  })
+  t.throws(() => check({ type: 'json_schema', schema: '{"not":{}}' }), {
+    code: 'invalid_request',
+    details: { param: 'format/not' }
+  })
+  t.throws(() => check({ type: 'json_schema', schema: '{' }), { code: 'invalid_request', details: { param: 'format' } })
+  t.doesNotThrow(() => check({ type: 'json_object' }))
+})
+
+t.test('tool calls are calls of the declared functions', async t => {
+  const functions = [
+    { name: 'add', parameters: '{"type":"object","properties":{"x":{"type":"integer"}},"required":["x"]}' },
+    { name: 'now', parameters: '{"type":"object","properties":{}}' }
+  ]
+  const one = `${TOOL_CALL.beforeName}"add"${TOOL_CALL.beforeArguments}{"x":1}${TOOL_CALL.afterArguments}`
+  const other = `${TOOL_CALL.beforeName}"now"${TOOL_CALL.beforeArguments}{}${TOOL_CALL.afterArguments}`
+  const single = new Grammar({ type: 'tool_calls', functions, parallel: false })
+  const several = new Grammar({ type: 'tool_calls', functions, parallel: true })
+  t.ok(single.accepts(one))
+  t.ok(single.accepts(other))
+  t.notOk(single.accepts(`${one}\n${other}`))
+  t.ok(several.accepts(`${one}\n${other}\n${one}`))
+  t.notOk(several.accepts(one.replace('1', '"1"')))
+  t.notOk(several.accepts(''))
+})
+
+t.test('spaces that a decoder takes away may come first', async t => {
+  const grammar = new Grammar({ type: 'json_object' }, 1)
+  t.ok(grammar.accepts(' {}'))
+  t.ok(grammar.accepts('{}'))
+  t.notOk(grammar.accepts('  {}'))
+})

@@ -1,0 +1,22 @@
+/** A function that an answer may call, with the JSON Schema of its arguments as JSON text. */
+export interface ToolFunction {
+  readonly name: string
+  readonly parameters: string
+}
+
+/**
+ * What an answer must be. Schemas are kept as the client's JSON text: the order of their properties is the order in
+ * the answer.
+ */
+export type OutputConstraint =
+  /** Any JSON object. */
+  | { readonly type: 'json_object' }
+  /** A JSON document that is valid under `schema`, JSON text. */
+  | { readonly type: 'json_schema'; readonly schema: string }
+  /** Calls of these functions and nothing else: one, or with `parallel` one or more. */
+  | { readonly type: 'tool_calls'; readonly functions: readonly ToolFunction[]; readonly parallel: boolean }
+
+/** UTF-8 bytes of all names and schemas of a constraint. */
+export const CONSTRAINT_BYTES_MAX = 262_144
+/** Functions of a `tool_calls` constraint: OpenAI's own limit. */
+export const TOOL_FUNCTIONS_MAX = 128
