@@ -5,7 +5,7 @@ import { uniformAt } from './philox.ts'
  * Picks the token at `position`.
  *
  * Temperature 0 takes the highest logit, the lowest id on a tie. Otherwise the softmax of `logits / temperature` is
- * cut to its nucleus (Holtzman et al., arXiv:1904.09751) and drawn from with the number that (seed, position) give:
+ * cut to what `minP`, `topK` and `topP` (the nucleus of Holtzman et al., arXiv:1904.09751) leave, and drawn from with the number that (seed, position) give:
  * the same logits, sampling and position give the same token anywhere.
  *
  * @throws MeshError `engine_failed` when the logits hold NaN or +∞, or nothing but -∞
@@ -15,8 +15,12 @@ export function sampleToken(logits: Float32Array, sampling: Sampling, position: 
   if (sampling.temperature === 0) return { token: best }
   const weights = exponentials(logits, logits[best] ?? 0, sampling.temperature)
   const draw = uniformAt(sampling.seed, position)
-  if (sampling.topP >= 1) return { token: drawFromAll(weights, draw) }
-  return { token: drawFromRanked(nucleus(weights, sampling.topP), weights, draw) }
+  const { topP, topK, minP } = sampling
+  // the highest weight is 1
+  if (minP !== undefined) for (let i = 0; i < weights.length; i++) if ((weights[i] ?? 0) < minP) weights[i] = 0
+  if (topK !== undefined && topK < weights.length) keepHeaviest(weights, topK)
+  if (topP >= 1) return { token: drawFromAll(weights, draw) }
+  return { token: drawFromRanked(nucleus(weights, topP), weights, draw) }
 }
 
 /**
@@ -111,6 +115,25 @@ function nucleus(weights: Float64Array, topP: number): number[] {
     return sum >= wanted
   })
   return end === -1 ? candidates : candidates.slice(0, end + 1)
+}
+
+/**
+ * Sets all but the `count` heaviest weights to zero, lower ids first among equals. Only tokens of the bins in which the
+ * last of them can be are sorted.
+ */
+function keepHeaviest(weights: Float64Array, count: number): void {
+  const bins = new Uint32Array(BINS)
+  for (const weight of weights) if (weight > 0) bins[binOf(weight)] = (bins[binOf(weight)] ?? 0) + 1
+  let lastBin = 0
+  for (let sum = bins[0] ?? 0; sum < count && lastBin < BINS - 1; sum += bins[lastBin] ?? 0) lastBin++
+  const candidates: number[] = []
+  for (let token = 0; token < weights.length; token++) {
+    const weight = weights[token] ?? 0
+    if (weight > 0 && binOf(weight) <= lastBin) candidates.push(token)
+    else weights[token] = 0
+  }
+  candidates.sort((a, b) => (weights[b] ?? 0) - (weights[a] ?? 0) || a - b)
+  for (const token of candidates.slice(count)) weights[token] = 0
 }
 
 function binOf(weight: number): number {

@@ -1,0 +1,73 @@
+import type { Sampling } from '@resultity/interface'
+import { sampleToken } from './sampling.ts'
+import type { TokenConstraint } from './token-constraint.ts'
+
+export interface TokenSamplerInit {
+  readonly sampling: Sampling
+  /** Tokens of the prompt, each once; `repetitionPenalty` counts them as seen. */
+  readonly promptTokens: Iterable<number>
+}
+
+/**
+ * Picks the tokens of one answer, one after another, and remembers what penalties and constraints must know of it.
+ *
+ * The model's logits are changed in this order: repetition penalty, frequency and presence penalty, bias, constraint.
+ * An answer that asks for none of these is sampled from the logits as they are, without a copy.
+ */
+export class TokenSampler {
+  readonly #sampling: Sampling
+  readonly #adjusts: boolean
+  /** How often each token came in the answer. */
+  readonly #counts = new Map<number, number>()
+  /** What the repetition penalty lowers. */
+  readonly #seen: Set<number>
+  #constraint: TokenConstraint | undefined
+  #adjusted: Float32Array | undefined
+
+  constructor({ sampling, promptTokens }: TokenSamplerInit) {
+    this.#sampling = sampling
+    const { frequencyPenalty = 0, presencePenalty = 0, repetitionPenalty = 1, logitBias = [] } = sampling
+    this.#adjusts = frequencyPenalty !== 0 || presencePenalty !== 0 || repetitionPenalty !== 1 || logitBias.length > 0
+    this.#seen = new Set(repetitionPenalty === 1 ? [] : promptTokens)
+  }
+
+  /** Holds the answer to `constraint` from its first token on. */
+  constrain(constraint: TokenConstraint): void {
+    this.#constraint = constraint
+  }
+
+  /**
+   * The token at `position`. `logits` stay as they are.
+   *
+   * @throws MeshError `engine_failed` when the logits are no numbers, or none of the tokens may come
+   */
+  next(logits: Float32Array, position: number): number {
+    if (!this.#adjusts && this.#constraint === undefined) return sampleToken(logits, this.#sampling, position).token
+    this.#adjusted ??= new Float32Array(logits.length)
+    this.#adjusted.set(logits)
+    if (this.#adjusts) this.#adjust(this.#adjusted)
+    this.#constraint?.mask(this.#adjusted)
+    const { token } = sampleToken(this.#adjusted, this.#sampling, position)
+    this.#constraint?.accept(token)
+    if (this.#adjusts) {
+      this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1)
+      if ((this.#sampling.repetitionPenalty ?? 1) !== 1) this.#seen.add(token)
+    }
+    return token
+  }
+
+  #adjust(logits: Float32Array): void {
+    const { frequencyPenalty = 0, presencePenalty = 0, repetitionPenalty = 1, logitBias = [] } = this.#sampling
+    // as in CTRL (Keskar et al., arXiv:1909.05858): away from being picked on either side of zero
+    for (const token of this.#seen) {
+      const logit = logits[token] ?? 0
+      logits[token] = logit > 0 ? logit / repetitionPenalty : logit * repetitionPenalty
+    }
+    if (frequencyPenalty !== 0 || presencePenalty !== 0) {
+      for (const [token, count] of this.#counts) {
+        logits[token] = (logits[token] ?? 0) - frequencyPenalty * count - presencePenalty
+      }
+    }
+    for (const { token, bias } of logitBias) if (token < logits.length) logits[token] = (logits[token] ?? 0) + bias
+  }
+}
