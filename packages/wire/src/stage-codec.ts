@@ -1,17 +1,8 @@
-import { type Sampling, samplingSchema } from '@resultity/interface'
 import { resultity } from '#gen'
-import {
-  bigInteger64,
-  checkVersion,
-  fromBigInteger64,
-  integer,
-  layerRange,
-  list,
-  sessionId,
-  text
-} from './field-checks.ts'
+import { checkVersion, integer, layerRange, list, sessionId, text } from './field-checks.ts'
 import { decodeGenerated, encodeGenerated, type FrameCodec, violation } from './frame-codec.ts'
 import { PROTOCOL_VERSION } from './protocols.ts'
+import { constraintFromWire, constraintToWire, samplingFromWire, samplingToWire } from './stage-answer.ts'
 import { encodeActivations, encodeNextToken, encodeSampled } from './stage-hot-frames.ts'
 import {
   type Activations,
@@ -20,8 +11,10 @@ import {
   NO_SESSION,
   type OpenSession,
   type Prompt,
+  type PromptScores,
   type Sampled,
-  type StageFrame
+  type StageFrame,
+  type TokenLogprob
 } from './stage-messages.ts'
 import { errorFromWire, errorToWire } from './wire-error.ts'
 
@@ -73,6 +66,8 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
       return { next: frame }
     case 'sampled':
       return { sampled: { ...frame, finish: finishes.indexOf(frame.finish), top: [...frame.top] } }
+    case 'scores':
+      return { scores: { ...frame, scores: frame.scores.map(score => ({ ...score, top: [...score.top] })) } }
     case 'close':
       return { close: frame }
     case 'fault':
@@ -81,7 +76,7 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
 }
 
 function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properties {
-  const { range, next, sampling, endTokens, ...rest } = open
+  const { range, next, sampling, endTokens, constraint, promptTokens = [], ...rest } = open
   return {
     ...rest,
     protocolVersion: PROTOCOL_VERSION,
@@ -89,7 +84,9 @@ function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properti
     end: range.end,
     next: next === undefined ? null : { peerId: next.peerId, multiaddrs: [...next.multiaddrs] },
     endTokens: [...endTokens],
-    sampling: { temperature: sampling.temperature, topP: sampling.topP, seed: fromBigInteger64(sampling.seed) }
+    sampling: samplingToWire(sampling),
+    constraint: constraint === undefined ? null : constraintToWire(constraint),
+    promptTokens: [...promptTokens]
   }
 }
 
@@ -101,6 +98,7 @@ function fromWire(frame: WireFrame): StageFrame {
     return { type: 'next', ...ofSession(session, epoch), position: at(position), token: token ?? 0 }
   }
   if (frame.sampled) return sampledFromWire(frame.sampled)
+  if (frame.scores) return scoresFromWire(frame.scores)
   if (frame.prompt) return promptFromWire(frame.prompt)
   if (frame.open) return openFromWire(frame.open)
   if (frame.opened) return { type: 'opened', ...ofSession(frame.opened.session, frame.opened.epoch) }
@@ -146,7 +144,6 @@ function activationsFromWire(wired: resultity.stage.v1.Activations.$Properties):
 function sampledFromWire(wired: resultity.stage.v1.Sampled.$Properties): Sampled {
   const finish = finishes[wired.finish ?? 0]
   if (finish === undefined) throw violation(`sampled.finish is ${wired.finish}, which this version does not know`)
-  const top = list(wired.top, 'sampled.top', TOP_LOGPROBS_MAX)
   return {
     type: 'sampled',
     ...ofSession(wired.session, wired.epoch),
@@ -154,7 +151,22 @@ function sampledFromWire(wired: resultity.stage.v1.Sampled.$Properties): Sampled
     token: wired.token ?? 0,
     finish,
     logprob: wired.logprob ?? 0,
-    top: top.map(entry => ({ token: entry.token ?? 0, logprob: entry.logprob ?? 0 }))
+    top: topFromWire(wired.top, 'sampled.top')
+  }
+}
+
+function topFromWire(wired: resultity.stage.v1.Sampled.$Properties['top'], field: string): TokenLogprob[] {
+  const top = list(wired, field, TOP_LOGPROBS_MAX)
+  return top.map(entry => ({ token: entry.token ?? 0, logprob: entry.logprob ?? 0 }))
+}
+
+function scoresFromWire(wired: resultity.stage.v1.PromptScores.$Properties): PromptScores {
+  const scores = list(wired.scores, 'scores.scores', PREFILL_CHUNK_MAX)
+  return {
+    type: 'scores',
+    ...ofSession(wired.session, wired.epoch),
+    position: integer(wired.position, 'scores.position', 1, POSITION_MAX),
+    scores: scores.map(({ logprob, top }) => ({ logprob: logprob ?? 0, top: topFromWire(top, 'scores.top') }))
   }
 }
 
@@ -182,7 +194,20 @@ function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSe
     sampling: samplingFromWire(wired.sampling),
     leaseMs: integer(wired.leaseMs, 'open.lease_ms', 1, LEASE_MS_MAX),
     logprobs: wired.logprobs ?? false,
-    topLogprobs: integer(wired.topLogprobs, 'open.top_logprobs', 0, TOP_LOGPROBS_MAX)
+    topLogprobs: integer(wired.topLogprobs, 'open.top_logprobs', 0, TOP_LOGPROBS_MAX),
+    ...optionalsFromWire(wired)
+  }
+}
+
+/** Absent where they were not asked for, so that what is not used costs no byte. */
+function optionalsFromWire(
+  wired: resultity.stage.v1.OpenSession.$Properties
+): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs'> {
+  const promptTokens = list(wired.promptTokens, 'open.prompt_tokens', POSITION_MAX)
+  return {
+    ...(wired.constraint ? { constraint: constraintFromWire(wired.constraint) } : {}),
+    ...(promptTokens.length > 0 ? { promptTokens } : {}),
+    ...(wired.promptLogprobs === true ? { promptLogprobs: true } : {})
   }
 }
 
@@ -192,14 +217,4 @@ function hopFromWire(wired: resultity.stage.v1.Hop.$Properties): Hop {
     peerId: text(wired.peerId, 'hop.peer_id', ID_CHARACTERS_MAX, 1),
     multiaddrs: multiaddrs.map(multiaddr => text(multiaddr, 'hop.multiaddr', MULTIADDR_CHARACTERS_MAX))
   }
-}
-
-function samplingFromWire(wired: resultity.stage.v1.Sampling.$Properties | null | undefined): Sampling {
-  const parsed = samplingSchema.safeParse({
-    temperature: wired?.temperature ?? 0,
-    topP: wired?.topP ?? 0,
-    seed: bigInteger64(wired?.seed)
-  })
-  if (!parsed.success) throw violation(`open.sampling is not valid: ${parsed.error.message}`, parsed.error)
-  return parsed.data
 }

@@ -1,4 +1,4 @@
-import type { LayerRange, MeshError, Sampling } from '@resultity/interface'
+import type { LayerRange, MeshError, OutputConstraint, Sampling } from '@resultity/interface'
 
 /** One message on a stage stream; `stage.proto` says who sends which to whom, and when. */
 export type StageFrame =
@@ -9,6 +9,7 @@ export type StageFrame =
   | Activations
   | NextToken
   | Sampled
+  | PromptScores
   | CloseSession
   | Fault
 
@@ -49,6 +50,12 @@ export interface OpenSession extends OfSession {
   readonly logprobs: boolean
   /** How many of the most likely tokens to report beside the sampled one. */
   readonly topLogprobs: number
+  /** What the last stage holds the answer to. */
+  readonly constraint?: OutputConstraint
+  /** The prompt, for a last stage whose sampling has a repetition penalty or that is to score it. */
+  readonly promptTokens?: readonly number[]
+  /** Whether `PromptScores` are wanted; with a `prefillChunk` of 1. */
+  readonly promptLogprobs?: boolean
 }
 
 /** The slot is taken and the next hop connected. */
@@ -96,6 +103,19 @@ export interface Sampled extends OfSession {
   readonly token: number
   readonly finish: Finish
   /** Of the token, when it was asked for; else 0. */
+  readonly logprob: number
+  readonly top: readonly TokenLogprob[]
+}
+
+/** How likely the model found consecutive tokens of the prompt. */
+export interface PromptScores extends OfSession {
+  readonly type: 'scores'
+  /** Of the first token scored here; from 1 up, for nothing comes before the first. */
+  readonly position: number
+  readonly scores: readonly TokenScore[]
+}
+
+export interface TokenScore {
   readonly logprob: number
   readonly top: readonly TokenLogprob[]
 }

@@ -216,7 +216,31 @@ t.test('fields out of bounds are refused, the last good value passes', t => {
     'a next hop without peer': { open: { ...openFields, next: {} } },
     'a temperature below zero': { open: { ...openFields, sampling: { topP: 1, temperature: -1 } } },
     'a temperature that is no number': { open: { ...openFields, sampling: { topP: 1, temperature: Number.NaN } } },
-    'no sampling': { open: { ...openFields, sampling: null } }
+    'no sampling': { open: { ...openFields, sampling: null } },
+    'a penalty beyond its bounds': { open: { ...openFields, sampling: { topP: 1, frequencyPenalty: 2.5 } } },
+    'a share above one': { open: { ...openFields, sampling: { topP: 1, minP: 1.5 } } },
+    'a bias without end': {
+      open: { ...openFields, sampling: { topP: 1, logitBias: [{ token: 1, bias: Number.NEGATIVE_INFINITY }] } }
+    },
+    'too many biases': {
+      open: { ...openFields, sampling: { topP: 1, logitBias: new Array(1025).fill({ token: 1 }) } }
+    },
+    'a constraint of no kind': { open: { ...openFields, constraint: {} } },
+    'a schema that is too long': { open: { ...openFields, constraint: { jsonSchema: '1'.repeat(262_145) } } },
+    'calls of no function': { open: { ...openFields, constraint: { toolCalls: {} } } },
+    'too many functions': {
+      open: {
+        ...openFields,
+        constraint: { toolCalls: { functions: new Array(129).fill({ name: 'f', parameters: '{}' }) } }
+      }
+    },
+    'functions that are too long together': {
+      open: {
+        ...openFields,
+        constraint: { toolCalls: { functions: new Array(2).fill({ name: 'f', parameters: '1'.repeat(140_000) }) } }
+      }
+    },
+    'a score of the first position': { scores: { session, position: 0 } }
   }
   for (const [name, frame] of Object.entries(stageCases)) {
     t.throws(() => stageCodec.decode(stage.encode(frame).finish()), { code: 'protocol_violation' }, name)

@@ -14,6 +14,7 @@ import {
   membershipCoordinatorCodec,
   membershipNodeCodec,
   type NodeMessage,
+  type OpenSession,
   type StageFrame,
   stageCodec
 } from '../src/index.ts'
@@ -21,6 +22,25 @@ import {
 const session = Uint8Array.from({ length: 16 }, (_, index) => 0xf0 + index)
 const sha256 = '00'.repeat(15) + 'ab'.repeat(17)
 const error = new MeshError('node_lost', 'node A died', { hint: 'Try again.' })
+
+/** On a route of one stage, with nothing that may be left out. */
+const opened: OpenSession = {
+  type: 'open',
+  session,
+  epoch: 0,
+  placementId: 'p-1',
+  range: { first: 0, end: 1 },
+  next: undefined,
+  previousPeer: '',
+  promptCount: 1,
+  tokensMax: 1,
+  prefillChunk: 1,
+  endTokens: [],
+  sampling: { temperature: 0, topP: 1, seed: 0n },
+  leaseMs: 1,
+  logprobs: false,
+  topLogprobs: 0
+}
 
 /** One frame of every kind, and of every shape that encodes differently. */
 const stageFrames: Record<string, StageFrame> = {
@@ -41,22 +61,38 @@ const stageFrames: Record<string, StageFrame> = {
     logprobs: true,
     topLogprobs: 5
   },
-  'open, one stage': {
-    type: 'open',
-    session,
-    epoch: 0,
-    placementId: 'p-1',
-    range: { first: 0, end: 1 },
-    next: undefined,
-    previousPeer: '',
-    promptCount: 1,
-    tokensMax: 1,
-    prefillChunk: 1,
-    endTokens: [],
-    sampling: { temperature: 0, topP: 1, seed: 0n },
-    leaseMs: 1,
-    logprobs: false,
-    topLogprobs: 0
+  'open, one stage': opened,
+  'open, all of sampling': {
+    ...opened,
+    sampling: {
+      temperature: 1,
+      topP: 1,
+      seed: 1n,
+      topK: 40,
+      minP: 0.0625,
+      frequencyPenalty: -0.5,
+      presencePenalty: 1.5,
+      repetitionPenalty: 1.25,
+      logitBias: [
+        { token: 7, bias: -100 },
+        { token: 49_151, bias: 2.5 }
+      ]
+    },
+    promptTokens: [1, 300],
+    promptLogprobs: true
+  },
+  'open, held to an object': { ...opened, constraint: { type: 'json_object' } },
+  'open, held to a schema': { ...opened, constraint: { type: 'json_schema', schema: '{"type":"null"}' } },
+  'open, held to calls': {
+    ...opened,
+    constraint: {
+      type: 'tool_calls',
+      parallel: true,
+      functions: [
+        { name: 'now', parameters: '{}' },
+        { name: 'add', parameters: '{"type":"object"}' }
+      ]
+    }
   },
   opened: { type: 'opened', session, epoch: 1 },
   join: { type: 'join', session, epoch: 300 },
@@ -91,6 +127,16 @@ const stageFrames: Record<string, StageFrame> = {
     top: [
       { token: 17, logprob: -0.5 },
       { token: 0, logprob: -1.25 }
+    ]
+  },
+  scores: {
+    type: 'scores',
+    session,
+    epoch: 1,
+    position: 1,
+    scores: [
+      { logprob: -0.25, top: [] },
+      { logprob: -2, top: [{ token: 5, logprob: -0.125 }] }
     ]
   },
   close: { type: 'close', session, reason: 'done' },

@@ -1536,8 +1536,11 @@ export namespace resultity {
                 /** StageFrame fault. */
                 fault?: (resultity.stage.v1.Fault.$Properties|null);
 
+                /** StageFrame scores. */
+                scores?: (resultity.stage.v1.PromptScores.$Properties|null);
+
                 /** StageFrame body. */
-                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault");
+                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores");
 
                 /**
                  * Encodes the specified StageFrame message. Does not implicitly {@link resultity.stage.v1.StageFrame.verify|verify} messages.
@@ -1590,8 +1593,11 @@ export namespace resultity {
                     /** StageFrame fault */
                     fault?: (resultity.stage.v1.Fault.$Properties|null);
 
+                    /** StageFrame scores */
+                    scores?: (resultity.stage.v1.PromptScores.$Properties|null);
+
                     /** StageFrame body */
-                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault");
+                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1608,9 +1614,10 @@ export namespace resultity {
                   sampled?: resultity.stage.v1.Sampled.$Shape|null;
                   close?: resultity.stage.v1.CloseSession.$Shape|null;
                   fault?: resultity.stage.v1.Fault.$Shape|null;
+                  scores?: resultity.stage.v1.PromptScores.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape })
+                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape })
                 );
             }
 
@@ -1680,6 +1687,15 @@ export namespace resultity {
 
                 /** OpenSession logprobs. */
                 logprobs: boolean;
+
+                /** OpenSession constraint. */
+                constraint?: (resultity.stage.v1.Constraint.$Properties|null);
+
+                /** OpenSession promptTokens. */
+                promptTokens: number[];
+
+                /** OpenSession promptLogprobs. */
+                promptLogprobs: boolean;
 
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
@@ -1753,12 +1769,250 @@ export namespace resultity {
                     /** OpenSession logprobs */
                     logprobs?: (boolean|null);
 
+                    /** OpenSession constraint */
+                    constraint?: (resultity.stage.v1.Constraint.$Properties|null);
+
+                    /** OpenSession promptTokens */
+                    promptTokens?: (number[]|null);
+
+                    /** OpenSession promptLogprobs */
+                    promptLogprobs?: (boolean|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of an OpenSession. */
-                type $Shape = resultity.stage.v1.OpenSession.$Properties;
+                type $Shape = {
+                  protocolVersion?: number|null;
+                  session?: Uint8Array|null;
+                  epoch?: number|null;
+                  placementId?: string|null;
+                  first?: number|null;
+                  end?: number|null;
+                  next?: resultity.stage.v1.Hop.$Shape|null;
+                  previousPeer?: string|null;
+                  promptCount?: number|null;
+                  tokensMax?: number|null;
+                  prefillChunk?: number|null;
+                  endTokens?: number[]|null;
+                  sampling?: resultity.stage.v1.Sampling.$Shape|null;
+                  leaseMs?: number|null;
+                  topLogprobs?: number|null;
+                  logprobs?: boolean|null;
+                  constraint?: resultity.stage.v1.Constraint.$Shape|null;
+                  promptTokens?: number[]|null;
+                  promptLogprobs?: boolean|null;
+                  $unknowns?: Uint8Array[];
+                };
+            }
+
+            /**
+             * Properties of a Constraint.
+             * @deprecated Use resultity.stage.v1.Constraint.$Properties instead.
+             */
+            interface IConstraint extends resultity.stage.v1.Constraint.$Properties {
+            }
+
+            /** Represents a Constraint. */
+            class Constraint {
+
+                /**
+                 * Constructs a new Constraint.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Constraint.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Constraint jsonObject. */
+                jsonObject?: (boolean|null);
+
+                /** Constraint jsonSchema. */
+                jsonSchema?: (string|null);
+
+                /** Constraint toolCalls. */
+                toolCalls?: (resultity.stage.v1.ToolCalls.$Properties|null);
+
+                /** Constraint kind. */
+                kind?: ("jsonObject"|"jsonSchema"|"toolCalls");
+
+                /**
+                 * Encodes the specified Constraint message. Does not implicitly {@link resultity.stage.v1.Constraint.verify|verify} messages.
+                 * @param message Constraint message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Constraint.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Constraint message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Constraint & resultity.stage.v1.Constraint.$Shape} Constraint
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Constraint & resultity.stage.v1.Constraint.$Shape;
+            }
+
+            namespace Constraint {
+
+                /** Properties of a Constraint. */
+                interface $Properties {
+
+                    /** Constraint jsonObject */
+                    jsonObject?: (boolean|null);
+
+                    /** Constraint jsonSchema */
+                    jsonSchema?: (string|null);
+
+                    /** Constraint toolCalls */
+                    toolCalls?: (resultity.stage.v1.ToolCalls.$Properties|null);
+
+                    /** Constraint kind */
+                    kind?: ("jsonObject"|"jsonSchema"|"toolCalls");
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Narrowed shape of a Constraint. */
+                type $Shape = {
+                  jsonObject?: boolean|null;
+                  jsonSchema?: string|null;
+                  toolCalls?: resultity.stage.v1.ToolCalls.$Shape|null;
+                  $unknowns?: Uint8Array[];
+                } & (
+                  ({ kind?: undefined; jsonObject?: null; jsonSchema?: null; toolCalls?: null }|{ kind?: "jsonObject"; jsonObject: boolean; jsonSchema?: null; toolCalls?: null }|{ kind?: "jsonSchema"; jsonObject?: null; jsonSchema: string; toolCalls?: null }|{ kind?: "toolCalls"; jsonObject?: null; jsonSchema?: null; toolCalls: resultity.stage.v1.ToolCalls.$Shape })
+                );
+            }
+
+            /**
+             * Properties of a ToolCalls.
+             * @deprecated Use resultity.stage.v1.ToolCalls.$Properties instead.
+             */
+            interface IToolCalls extends resultity.stage.v1.ToolCalls.$Properties {
+            }
+
+            /** Represents a ToolCalls. */
+            class ToolCalls {
+
+                /**
+                 * Constructs a new ToolCalls.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.ToolCalls.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ToolCalls functions. */
+                functions: resultity.stage.v1.ToolFunction.$Properties[];
+
+                /** ToolCalls parallel. */
+                parallel: boolean;
+
+                /**
+                 * Encodes the specified ToolCalls message. Does not implicitly {@link resultity.stage.v1.ToolCalls.verify|verify} messages.
+                 * @param message ToolCalls message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.ToolCalls.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ToolCalls message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.ToolCalls & resultity.stage.v1.ToolCalls.$Shape} ToolCalls
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.ToolCalls & resultity.stage.v1.ToolCalls.$Shape;
+            }
+
+            namespace ToolCalls {
+
+                /** Properties of a ToolCalls. */
+                interface $Properties {
+
+                    /** ToolCalls functions */
+                    functions?: (resultity.stage.v1.ToolFunction.$Properties[]|null);
+
+                    /** ToolCalls parallel */
+                    parallel?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ToolCalls. */
+                type $Shape = resultity.stage.v1.ToolCalls.$Properties;
+            }
+
+            /**
+             * Properties of a ToolFunction.
+             * @deprecated Use resultity.stage.v1.ToolFunction.$Properties instead.
+             */
+            interface IToolFunction extends resultity.stage.v1.ToolFunction.$Properties {
+            }
+
+            /** Represents a ToolFunction. */
+            class ToolFunction {
+
+                /**
+                 * Constructs a new ToolFunction.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.ToolFunction.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ToolFunction name. */
+                name: string;
+
+                /** ToolFunction parameters. */
+                parameters: string;
+
+                /**
+                 * Encodes the specified ToolFunction message. Does not implicitly {@link resultity.stage.v1.ToolFunction.verify|verify} messages.
+                 * @param message ToolFunction message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.ToolFunction.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ToolFunction message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.ToolFunction & resultity.stage.v1.ToolFunction.$Shape} ToolFunction
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.ToolFunction & resultity.stage.v1.ToolFunction.$Shape;
+            }
+
+            namespace ToolFunction {
+
+                /** Properties of a ToolFunction. */
+                interface $Properties {
+
+                    /** ToolFunction name */
+                    name?: (string|null);
+
+                    /** ToolFunction parameters */
+                    parameters?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ToolFunction. */
+                type $Shape = resultity.stage.v1.ToolFunction.$Properties;
             }
 
             /**
@@ -1852,6 +2106,24 @@ export namespace resultity {
                 /** Sampling seed. */
                 seed: (number|Long);
 
+                /** Sampling topK. */
+                topK: number;
+
+                /** Sampling minP. */
+                minP: number;
+
+                /** Sampling frequencyPenalty. */
+                frequencyPenalty: number;
+
+                /** Sampling presencePenalty. */
+                presencePenalty: number;
+
+                /** Sampling repetitionPenalty. */
+                repetitionPenalty: number;
+
+                /** Sampling logitBias. */
+                logitBias: resultity.stage.v1.LogitBias.$Properties[];
+
                 /**
                  * Encodes the specified Sampling message. Does not implicitly {@link resultity.stage.v1.Sampling.verify|verify} messages.
                  * @param message Sampling message or plain object to encode
@@ -1885,12 +2157,93 @@ export namespace resultity {
                     /** Sampling seed */
                     seed?: (number|Long|null);
 
+                    /** Sampling topK */
+                    topK?: (number|null);
+
+                    /** Sampling minP */
+                    minP?: (number|null);
+
+                    /** Sampling frequencyPenalty */
+                    frequencyPenalty?: (number|null);
+
+                    /** Sampling presencePenalty */
+                    presencePenalty?: (number|null);
+
+                    /** Sampling repetitionPenalty */
+                    repetitionPenalty?: (number|null);
+
+                    /** Sampling logitBias */
+                    logitBias?: (resultity.stage.v1.LogitBias.$Properties[]|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of a Sampling. */
                 type $Shape = resultity.stage.v1.Sampling.$Properties;
+            }
+
+            /**
+             * Properties of a LogitBias.
+             * @deprecated Use resultity.stage.v1.LogitBias.$Properties instead.
+             */
+            interface ILogitBias extends resultity.stage.v1.LogitBias.$Properties {
+            }
+
+            /** Represents a LogitBias. */
+            class LogitBias {
+
+                /**
+                 * Constructs a new LogitBias.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.LogitBias.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** LogitBias token. */
+                token: number;
+
+                /** LogitBias bias. */
+                bias: number;
+
+                /**
+                 * Encodes the specified LogitBias message. Does not implicitly {@link resultity.stage.v1.LogitBias.verify|verify} messages.
+                 * @param message LogitBias message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.LogitBias.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a LogitBias message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.LogitBias & resultity.stage.v1.LogitBias.$Shape} LogitBias
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.LogitBias & resultity.stage.v1.LogitBias.$Shape;
+            }
+
+            namespace LogitBias {
+
+                /** Properties of a LogitBias. */
+                interface $Properties {
+
+                    /** LogitBias token */
+                    token?: (number|null);
+
+                    /** LogitBias bias */
+                    bias?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a LogitBias. */
+                type $Shape = resultity.stage.v1.LogitBias.$Properties;
             }
 
             /**
@@ -2417,6 +2770,144 @@ export namespace resultity {
 
                 /** Shape of a TokenLogprob. */
                 type $Shape = resultity.stage.v1.TokenLogprob.$Properties;
+            }
+
+            /**
+             * Properties of a PromptScores.
+             * @deprecated Use resultity.stage.v1.PromptScores.$Properties instead.
+             */
+            interface IPromptScores extends resultity.stage.v1.PromptScores.$Properties {
+            }
+
+            /** Represents a PromptScores. */
+            class PromptScores {
+
+                /**
+                 * Constructs a new PromptScores.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.PromptScores.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** PromptScores session. */
+                session: Uint8Array;
+
+                /** PromptScores epoch. */
+                epoch: number;
+
+                /** PromptScores position. */
+                position: number;
+
+                /** PromptScores scores. */
+                scores: resultity.stage.v1.TokenScore.$Properties[];
+
+                /**
+                 * Encodes the specified PromptScores message. Does not implicitly {@link resultity.stage.v1.PromptScores.verify|verify} messages.
+                 * @param message PromptScores message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.PromptScores.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a PromptScores message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.PromptScores & resultity.stage.v1.PromptScores.$Shape} PromptScores
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.PromptScores & resultity.stage.v1.PromptScores.$Shape;
+            }
+
+            namespace PromptScores {
+
+                /** Properties of a PromptScores. */
+                interface $Properties {
+
+                    /** PromptScores session */
+                    session?: (Uint8Array|null);
+
+                    /** PromptScores epoch */
+                    epoch?: (number|null);
+
+                    /** PromptScores position */
+                    position?: (number|null);
+
+                    /** PromptScores scores */
+                    scores?: (resultity.stage.v1.TokenScore.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a PromptScores. */
+                type $Shape = resultity.stage.v1.PromptScores.$Properties;
+            }
+
+            /**
+             * Properties of a TokenScore.
+             * @deprecated Use resultity.stage.v1.TokenScore.$Properties instead.
+             */
+            interface ITokenScore extends resultity.stage.v1.TokenScore.$Properties {
+            }
+
+            /** Represents a TokenScore. */
+            class TokenScore {
+
+                /**
+                 * Constructs a new TokenScore.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.TokenScore.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** TokenScore logprob. */
+                logprob: number;
+
+                /** TokenScore top. */
+                top: resultity.stage.v1.TokenLogprob.$Properties[];
+
+                /**
+                 * Encodes the specified TokenScore message. Does not implicitly {@link resultity.stage.v1.TokenScore.verify|verify} messages.
+                 * @param message TokenScore message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.TokenScore.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a TokenScore message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.TokenScore & resultity.stage.v1.TokenScore.$Shape} TokenScore
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.TokenScore & resultity.stage.v1.TokenScore.$Shape;
+            }
+
+            namespace TokenScore {
+
+                /** Properties of a TokenScore. */
+                interface $Properties {
+
+                    /** TokenScore logprob */
+                    logprob?: (number|null);
+
+                    /** TokenScore top */
+                    top?: (resultity.stage.v1.TokenLogprob.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a TokenScore. */
+                type $Shape = resultity.stage.v1.TokenScore.$Properties;
             }
 
             /**

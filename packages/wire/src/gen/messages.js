@@ -2208,11 +2208,12 @@ export const resultity = $root.resultity = (() => {
                 StageFrame.prototype.sampled = null;
                 StageFrame.prototype.close = null;
                 StageFrame.prototype.fault = null;
+                StageFrame.prototype.scores = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(StageFrame.prototype, "body", {
-                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault"]),
+                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2241,6 +2242,8 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.CloseSession.encode(message.close, writer.uint32(66).fork(), _depth + 1).ldelim();
                     if (message.fault != null && $Object.hasOwnProperty.call(message, "fault"))
                         $root.resultity.stage.v1.Fault.encode(message.fault, writer.uint32(74).fork(), _depth + 1).ldelim();
+                    if (message.scores != null && $Object.hasOwnProperty.call(message, "scores"))
+                        $root.resultity.stage.v1.PromptScores.encode(message.scores, writer.uint32(82).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2337,6 +2340,13 @@ export const resultity = $root.resultity = (() => {
                                 message.body = "fault";
                                 continue;
                             }
+                        case 10: {
+                                if (wireType !== 2)
+                                    break;
+                                message.scores = $root.resultity.stage.v1.PromptScores.decode(reader, reader.size(), $undefined, _depth + 1, message.scores);
+                                message.body = "scores";
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2361,6 +2371,7 @@ export const resultity = $root.resultity = (() => {
 
                 const OpenSession = function (properties) {
                     this.endTokens = [];
+                    this.promptTokens = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2383,6 +2394,9 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.leaseMs = 0;
                 OpenSession.prototype.topLogprobs = 0;
                 OpenSession.prototype.logprobs = false;
+                OpenSession.prototype.constraint = null;
+                OpenSession.prototype.promptTokens = $util.emptyArray;
+                OpenSession.prototype.promptLogprobs = false;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2423,6 +2437,12 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(120).uint32(message.topLogprobs);
                     if (message.logprobs != null && $Object.hasOwnProperty.call(message, "logprobs") && message.logprobs !== false)
                         writer.uint32(128).bool(message.logprobs);
+                    if (message.constraint != null && $Object.hasOwnProperty.call(message, "constraint"))
+                        $root.resultity.stage.v1.Constraint.encode(message.constraint, writer.uint32(138).fork(), _depth + 1).ldelim();
+                    if (message.promptTokens != null && message.promptTokens.length)
+                        writer.uint32(146).uint32s(message.promptTokens);
+                    if (message.promptLogprobs != null && $Object.hasOwnProperty.call(message, "promptLogprobs") && message.promptLogprobs !== false)
+                        writer.uint32(152).bool(message.promptLogprobs);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2599,6 +2619,35 @@ export const resultity = $root.resultity = (() => {
                                     delete message.logprobs;
                                 continue;
                             }
+                        case 17: {
+                                if (wireType !== 2)
+                                    break;
+                                message.constraint = $root.resultity.stage.v1.Constraint.decode(reader, reader.size(), $undefined, _depth + 1, message.constraint);
+                                continue;
+                            }
+                        case 18: {
+                                if (wireType === 2) {
+                                    if (!(message.promptTokens && message.promptTokens.length))
+                                        message.promptTokens = [];
+                                    reader.uint32s(message.promptTokens);
+                                    continue;
+                                }
+                                if (wireType !== 0)
+                                    break;
+                                if (!(message.promptTokens && message.promptTokens.length))
+                                    message.promptTokens = [];
+                                message.promptTokens.push(reader.uint32());
+                                continue;
+                            }
+                        case 19: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.promptLogprobs = value;
+                                else
+                                    delete message.promptLogprobs;
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2617,6 +2666,302 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return OpenSession;
+            })();
+
+            v1.Constraint = (function() {
+
+                const Constraint = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Constraint.prototype.jsonObject = null;
+                Constraint.prototype.jsonSchema = null;
+                Constraint.prototype.toolCalls = null;
+
+                let $oneOfFields;
+
+                $Object.defineProperty(Constraint.prototype, "kind", {
+                    get: $util.oneOfGetter($oneOfFields = ["jsonObject", "jsonSchema", "toolCalls"]),
+                    set: $util.oneOfSetter($oneOfFields)
+                });
+
+                Constraint.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.jsonObject != null && $Object.hasOwnProperty.call(message, "jsonObject"))
+                        writer.uint32(8).bool(message.jsonObject);
+                    if (message.jsonSchema != null && $Object.hasOwnProperty.call(message, "jsonSchema"))
+                        writer.uint32(18).string(message.jsonSchema);
+                    if (message.toolCalls != null && $Object.hasOwnProperty.call(message, "toolCalls"))
+                        $root.resultity.stage.v1.ToolCalls.encode(message.toolCalls, writer.uint32(26).fork(), _depth + 1).ldelim();
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Constraint.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Constraint();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 0)
+                                    break;
+                                message.jsonObject = reader.bool();
+                                message.kind = "jsonObject";
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                message.jsonSchema = reader.stringVerify();
+                                message.kind = "jsonSchema";
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 2)
+                                    break;
+                                message.toolCalls = $root.resultity.stage.v1.ToolCalls.decode(reader, reader.size(), $undefined, _depth + 1, message.toolCalls);
+                                message.kind = "toolCalls";
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Constraint;
+            })();
+
+            v1.ToolCalls = (function() {
+
+                const ToolCalls = function (properties) {
+                    this.functions = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                ToolCalls.prototype.functions = $util.emptyArray;
+                ToolCalls.prototype.parallel = false;
+
+                ToolCalls.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.functions != null && message.functions.length)
+                        for (let i = 0; i < message.functions.length; ++i)
+                            $root.resultity.stage.v1.ToolFunction.encode(message.functions[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                    if (message.parallel != null && $Object.hasOwnProperty.call(message, "parallel") && message.parallel !== false)
+                        writer.uint32(16).bool(message.parallel);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                ToolCalls.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.ToolCalls();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.functions && message.functions.length))
+                                    message.functions = [];
+                                message.functions.push($root.resultity.stage.v1.ToolFunction.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.parallel = value;
+                                else
+                                    delete message.parallel;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return ToolCalls;
+            })();
+
+            v1.ToolFunction = (function() {
+
+                const ToolFunction = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                ToolFunction.prototype.name = "";
+                ToolFunction.prototype.parameters = "";
+
+                ToolFunction.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.name != null && $Object.hasOwnProperty.call(message, "name") && message.name !== "")
+                        writer.uint32(10).string(message.name);
+                    if (message.parameters != null && $Object.hasOwnProperty.call(message, "parameters") && message.parameters !== "")
+                        writer.uint32(18).string(message.parameters);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                ToolFunction.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.ToolFunction();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.name = value;
+                                else
+                                    delete message.name;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.parameters = value;
+                                else
+                                    delete message.parameters;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return ToolFunction;
             })();
 
             v1.Hop = (function() {
@@ -2717,6 +3062,7 @@ export const resultity = $root.resultity = (() => {
             v1.Sampling = (function() {
 
                 const Sampling = function (properties) {
+                    this.logitBias = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2726,6 +3072,12 @@ export const resultity = $root.resultity = (() => {
                 Sampling.prototype.temperature = 0;
                 Sampling.prototype.topP = 0;
                 Sampling.prototype.seed = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                Sampling.prototype.topK = 0;
+                Sampling.prototype.minP = 0;
+                Sampling.prototype.frequencyPenalty = 0;
+                Sampling.prototype.presencePenalty = 0;
+                Sampling.prototype.repetitionPenalty = 0;
+                Sampling.prototype.logitBias = $util.emptyArray;
 
                 Sampling.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2740,6 +3092,19 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(17).double(message.topP);
                     if (message.seed != null && $Object.hasOwnProperty.call(message, "seed") && (typeof message.seed === "object" ? message.seed.low || message.seed.high : message.seed !== 0))
                         writer.uint32(25).fixed64(message.seed);
+                    if (message.topK != null && $Object.hasOwnProperty.call(message, "topK") && message.topK !== 0)
+                        writer.uint32(32).uint32(message.topK);
+                    if (message.minP != null && $Object.hasOwnProperty.call(message, "minP") && !$Object.is(message.minP, 0))
+                        writer.uint32(41).double(message.minP);
+                    if (message.frequencyPenalty != null && $Object.hasOwnProperty.call(message, "frequencyPenalty") && !$Object.is(message.frequencyPenalty, 0))
+                        writer.uint32(49).double(message.frequencyPenalty);
+                    if (message.presencePenalty != null && $Object.hasOwnProperty.call(message, "presencePenalty") && !$Object.is(message.presencePenalty, 0))
+                        writer.uint32(57).double(message.presencePenalty);
+                    if (message.repetitionPenalty != null && $Object.hasOwnProperty.call(message, "repetitionPenalty") && !$Object.is(message.repetitionPenalty, 0))
+                        writer.uint32(65).double(message.repetitionPenalty);
+                    if (message.logitBias != null && message.logitBias.length)
+                        for (let i = 0; i < message.logitBias.length; ++i)
+                            $root.resultity.stage.v1.LogitBias.encode(message.logitBias[i], writer.uint32(74).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2800,6 +3165,59 @@ export const resultity = $root.resultity = (() => {
                                     delete message.seed;
                                 continue;
                             }
+                        case 4: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.topK = value;
+                                else
+                                    delete message.topK;
+                                continue;
+                            }
+                        case 5: {
+                                if (wireType !== 1)
+                                    break;
+                                if (!$Object.is(value = reader.double(), 0))
+                                    message.minP = value;
+                                else
+                                    delete message.minP;
+                                continue;
+                            }
+                        case 6: {
+                                if (wireType !== 1)
+                                    break;
+                                if (!$Object.is(value = reader.double(), 0))
+                                    message.frequencyPenalty = value;
+                                else
+                                    delete message.frequencyPenalty;
+                                continue;
+                            }
+                        case 7: {
+                                if (wireType !== 1)
+                                    break;
+                                if (!$Object.is(value = reader.double(), 0))
+                                    message.presencePenalty = value;
+                                else
+                                    delete message.presencePenalty;
+                                continue;
+                            }
+                        case 8: {
+                                if (wireType !== 1)
+                                    break;
+                                if (!$Object.is(value = reader.double(), 0))
+                                    message.repetitionPenalty = value;
+                                else
+                                    delete message.repetitionPenalty;
+                                continue;
+                            }
+                        case 9: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.logitBias && message.logitBias.length))
+                                    message.logitBias = [];
+                                message.logitBias.push($root.resultity.stage.v1.LogitBias.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2818,6 +3236,100 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return Sampling;
+            })();
+
+            v1.LogitBias = (function() {
+
+                const LogitBias = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                LogitBias.prototype.token = 0;
+                LogitBias.prototype.bias = 0;
+
+                LogitBias.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.token != null && $Object.hasOwnProperty.call(message, "token") && message.token !== 0)
+                        writer.uint32(8).uint32(message.token);
+                    if (message.bias != null && $Object.hasOwnProperty.call(message, "bias") && !$Object.is(message.bias, 0))
+                        writer.uint32(21).float(message.bias);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                LogitBias.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.LogitBias();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.token = value;
+                                else
+                                    delete message.token;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 5)
+                                    break;
+                                if (!$Object.is(value = reader.float(), 0))
+                                    message.bias = value;
+                                else
+                                    delete message.bias;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return LogitBias;
             })();
 
             v1.SessionOpened = (function() {
@@ -3635,6 +4147,220 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return TokenLogprob;
+            })();
+
+            v1.PromptScores = (function() {
+
+                const PromptScores = function (properties) {
+                    this.scores = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                PromptScores.prototype.session = $util.newBuffer([]);
+                PromptScores.prototype.epoch = 0;
+                PromptScores.prototype.position = 0;
+                PromptScores.prototype.scores = $util.emptyArray;
+
+                PromptScores.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.position != null && $Object.hasOwnProperty.call(message, "position") && message.position !== 0)
+                        writer.uint32(24).uint32(message.position);
+                    if (message.scores != null && message.scores.length)
+                        for (let i = 0; i < message.scores.length; ++i)
+                            $root.resultity.stage.v1.TokenScore.encode(message.scores[i], writer.uint32(34).fork(), _depth + 1).ldelim();
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                PromptScores.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.PromptScores();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.position = value;
+                                else
+                                    delete message.position;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.scores && message.scores.length))
+                                    message.scores = [];
+                                message.scores.push($root.resultity.stage.v1.TokenScore.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return PromptScores;
+            })();
+
+            v1.TokenScore = (function() {
+
+                const TokenScore = function (properties) {
+                    this.top = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                TokenScore.prototype.logprob = 0;
+                TokenScore.prototype.top = $util.emptyArray;
+
+                TokenScore.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.logprob != null && $Object.hasOwnProperty.call(message, "logprob") && !$Object.is(message.logprob, 0))
+                        writer.uint32(13).float(message.logprob);
+                    if (message.top != null && message.top.length)
+                        for (let i = 0; i < message.top.length; ++i)
+                            $root.resultity.stage.v1.TokenLogprob.encode(message.top[i], writer.uint32(18).fork(), _depth + 1).ldelim();
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                TokenScore.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.TokenScore();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 5)
+                                    break;
+                                if (!$Object.is(value = reader.float(), 0))
+                                    message.logprob = value;
+                                else
+                                    delete message.logprob;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.top && message.top.length))
+                                    message.top = [];
+                                message.top.push($root.resultity.stage.v1.TokenLogprob.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return TokenScore;
             })();
 
             v1.CloseSession = (function() {

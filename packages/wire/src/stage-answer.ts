@@ -1,0 +1,84 @@
+import {
+  CONSTRAINT_BYTES_MAX,
+  LOGIT_BIAS_MAX,
+  type OutputConstraint,
+  type Sampling,
+  samplingSchema,
+  TOOL_FUNCTIONS_MAX
+} from '@resultity/interface'
+import type { resultity } from '#gen'
+import { bigInteger64, fromBigInteger64, list, text } from './field-checks.ts'
+import { violation } from './frame-codec.ts'
+
+type WireSampling = resultity.stage.v1.Sampling.$Properties
+type WireConstraint = resultity.stage.v1.Constraint.$Properties
+
+const FUNCTION_NAME_CHARACTERS_MAX = 256
+
+export function samplingToWire(sampling: Sampling): WireSampling {
+  const { temperature, topP, seed, logitBias = [] } = sampling
+  return {
+    temperature,
+    topP,
+    seed: fromBigInteger64(seed),
+    topK: sampling.topK ?? null,
+    minP: sampling.minP ?? null,
+    frequencyPenalty: sampling.frequencyPenalty ?? null,
+    presencePenalty: sampling.presencePenalty ?? null,
+    repetitionPenalty: sampling.repetitionPenalty ?? null,
+    logitBias: [...logitBias]
+  }
+}
+
+/** What is zero on the wire is not used, and left out. */
+export function samplingFromWire(wired: WireSampling | null | undefined): Sampling {
+  const bias = list(wired?.logitBias, 'sampling.logit_bias', LOGIT_BIAS_MAX)
+  const optional = {
+    topK: wired?.topK,
+    minP: wired?.minP,
+    frequencyPenalty: wired?.frequencyPenalty,
+    presencePenalty: wired?.presencePenalty,
+    repetitionPenalty: wired?.repetitionPenalty,
+    logitBias: bias.length > 0 && bias.map(entry => ({ token: entry.token ?? 0, bias: entry.bias ?? 0 }))
+  }
+  const parsed = samplingSchema.safeParse({
+    temperature: wired?.temperature ?? 0,
+    topP: wired?.topP ?? 0,
+    seed: bigInteger64(wired?.seed),
+    ...Object.fromEntries(
+      Object.entries(optional).filter(
+        ([, value]) => value !== undefined && value !== null && value !== 0 && value !== false
+      )
+    )
+  })
+  if (!parsed.success) throw violation(`open.sampling is not valid: ${parsed.error.message}`, parsed.error)
+  return parsed.data
+}
+
+export function constraintToWire(constraint: OutputConstraint): WireConstraint {
+  switch (constraint.type) {
+    case 'json_object':
+      return { jsonObject: true }
+    case 'json_schema':
+      return { jsonSchema: constraint.schema }
+    case 'tool_calls':
+      return { toolCalls: { functions: constraint.functions.map(one => ({ ...one })), parallel: constraint.parallel } }
+  }
+}
+
+export function constraintFromWire(wired: WireConstraint): OutputConstraint {
+  if (wired.jsonObject === true) return { type: 'json_object' }
+  if (typeof wired.jsonSchema === 'string') {
+    return { type: 'json_schema', schema: text(wired.jsonSchema, 'constraint.json_schema', CONSTRAINT_BYTES_MAX, 1) }
+  }
+  const { toolCalls } = wired
+  if (!toolCalls) throw violation('a constraint has no kind that this version knows')
+  const functions = list(toolCalls.functions, 'constraint.functions', TOOL_FUNCTIONS_MAX).map(one => ({
+    name: text(one.name, 'constraint.function.name', FUNCTION_NAME_CHARACTERS_MAX, 1),
+    parameters: text(one.parameters, 'constraint.function.parameters', CONSTRAINT_BYTES_MAX, 1)
+  }))
+  if (functions.length === 0) throw violation('a constraint to tool calls names no function')
+  const characters = functions.reduce((sum, one) => sum + one.name.length + one.parameters.length, 0)
+  if (characters > CONSTRAINT_BYTES_MAX) throw violation(`a constraint has ${characters} characters of functions`)
+  return { type: 'tool_calls', functions, parallel: toolCalls.parallel ?? false }
+}
