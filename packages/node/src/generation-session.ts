@@ -1,6 +1,6 @@
-import { logprobsOf, type StageSession, sampleToken } from '@resultity/engine'
+import { logprobsOf, type StageSession, type TokenConstraint, TokenSampler } from '@resultity/engine'
 import { MeshError, type Sampling } from '@resultity/interface'
-import type { Sampled } from '@resultity/wire'
+import type { PromptScores, Sampled, TokenScore } from '@resultity/wire'
 
 /** What the coordinator fixed when it opened the session. */
 export interface GenerationSpec {
@@ -14,6 +14,12 @@ export interface GenerationSpec {
   readonly sampling: Sampling
   readonly logprobs: boolean
   readonly topLogprobs: number
+  /** The prompt, where a repetition penalty or `promptLogprobs` needs it on the last stage. */
+  readonly promptTokens?: readonly number[]
+  /** The last stage scores the prompt; `prefillChunk` is 1 then. */
+  readonly promptLogprobs?: boolean
+  /** The last stage must be given a constraint before it samples. */
+  readonly constrained?: boolean
   readonly vocabularySize: number
   readonly hiddenSize: number
   /** The stage embeds. */
@@ -32,7 +38,12 @@ export interface GenerationOutputs {
   nextToken(position: number, token: number): void
   /** The sampled token, to the coordinator. */
   sampled(token: SampledToken): void
+  /** How likely prompt tokens from `position` on were, to the coordinator. */
+  scores(scores: Pick<PromptScores, 'position' | 'scores'>): void
 }
+
+/** Prompt scores that travel together. */
+const SCORES_PER_FRAME = 64
 
 /**
  * One generation on one stage: admits inputs in order, runs them, hands the results on.
@@ -46,13 +57,27 @@ export class GenerationSession {
   readonly #outputs: GenerationOutputs
   readonly #abort = new AbortController()
   readonly #tokenInput = new Uint32Array(1)
+  readonly #sampler: TokenSampler
+  readonly #scores: TokenScore[] = []
+  #constrained = false
   #sampledCount = 0
   #finished = false
 
+  /** @throws MeshError `protocol_violation` when the prompt cannot be scored as asked */
   constructor(spec: GenerationSpec, stage: StageSession, outputs: GenerationOutputs) {
     this.#spec = spec
     this.#stage = stage
     this.#outputs = outputs
+    const { sampling, promptTokens = [] } = spec
+    for (const token of promptTokens) this.#admitToken(token)
+    if (spec.last && spec.promptLogprobs === true) admitScoring(spec)
+    this.#sampler = new TokenSampler({ sampling, promptTokens })
+  }
+
+  /** Holds the answer to `constraint`. Before the first sampled token. */
+  constrain(constraint: TokenConstraint): void {
+    this.#constrained = true
+    this.#sampler.constrain(constraint)
   }
 
   /** The whole prompt, on the first stage. Resolves once its last chunk has left this stage. */
@@ -127,14 +152,17 @@ export class GenerationSession {
       await this.#outputs.hidden(position, this.#stage.position - position, output)
     } else if (this.#stage.position >= this.#spec.promptCount) {
       this.#sample(output)
+    } else if (this.#spec.promptLogprobs === true) {
+      this.#score(output)
     }
     this.#stage.warm?.()
   }
 
   #sample(logits: Float32Array): void {
-    const { sampling, endTokens, tokensMax, logprobs, topLogprobs } = this.#spec
+    const { endTokens, tokensMax, logprobs, topLogprobs, constrained } = this.#spec
     const position = this.#stage.position
-    const { token } = sampleToken(logits, sampling, position)
+    if (constrained === true && !this.#constrained) throw violation('the prompt came before the session was opened')
+    const token = this.#sampler.next(logits, position)
     this.#sampledCount++
     const finish = endTokens.has(token) ? 'end_token' : this.#sampledCount >= tokensMax ? 'tokens_max' : 'continues'
     // the first stage waits for this token, the coordinator only watches
@@ -142,6 +170,25 @@ export class GenerationSession {
     else this.#finished = true
     const { logprob, top } = logprobs ? logprobsOf(logits, token, topLogprobs) : { logprob: 0, top: [] }
     this.#outputs.sampled({ position, token, finish, logprob, top })
+  }
+
+  /** How likely the prompt's next token is after what has run. */
+  #score(logits: Float32Array): void {
+    const { promptTokens = [], promptCount, topLogprobs } = this.#spec
+    const position = this.#stage.position
+    const { logprob, top } = logprobsOf(logits, promptTokens[position] ?? 0, topLogprobs)
+    this.#scores.push({ logprob, top })
+    if (this.#scores.length < SCORES_PER_FRAME && position < promptCount - 1) return
+    const scores = this.#scores.splice(0)
+    this.#outputs.scores({ position: position - scores.length + 1, scores })
+  }
+}
+
+/** A chunk's logits are its last position's: all positions have theirs in chunks of one. */
+function admitScoring({ prefillChunk, promptCount, promptTokens = [] }: GenerationSpec): void {
+  if (prefillChunk !== 1) throw violation(`a prompt is scored in chunks of 1, not of ${prefillChunk}`)
+  if (promptTokens.length !== promptCount) {
+    throw violation(`${promptTokens.length} tokens came to score in a prompt of ${promptCount}`)
   }
 }
 

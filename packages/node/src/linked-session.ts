@@ -1,4 +1,4 @@
-import type { StageSession } from '@resultity/engine'
+import type { StageSession, TokenConstraint } from '@resultity/engine'
 import { MeshError } from '@resultity/interface'
 import {
   type Activations,
@@ -60,7 +60,7 @@ export class LinkedSession implements GenerationOutputs {
     this.#onClosed = components.onClosed
     this.#lastFrameAt = components.now()
     this.#generation = new GenerationSession(
-      { ...init, ...open, endTokens: new Set(open.endTokens) },
+      { ...init, ...open, endTokens: new Set(open.endTokens), constrained: open.constraint !== undefined },
       components.stage,
       this
     )
@@ -123,6 +123,16 @@ export class LinkedSession implements GenerationOutputs {
   sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
     const { session, epoch } = this.open
     this.#forward(this.#control, { type: 'sampled', session, epoch, ...token })
+  }
+
+  scores(scores: Parameters<GenerationOutputs['scores']>[0]): void {
+    const { session, epoch } = this.open
+    this.#forward(this.#control, { type: 'scores', session, epoch, ...scores })
+  }
+
+  /** Holds the answer to `constraint`; before the session is said to be open. */
+  constrain(constraint: TokenConstraint): void {
+    if (!this.#closed) this.#generation.constrain(constraint)
   }
 
   /** Ends the session and tells the coordinator why, when it can still be told. */

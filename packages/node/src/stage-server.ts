@@ -142,7 +142,7 @@ export class StageServer {
       const session = this.#createSession(open, coordinator, control)
       onOpened(session)
       this.#joins.arrived(session)
-      if (open.next !== undefined) session.connectNext(await this.#connectNext(session, open.next))
+      await Promise.all([this.#constrain(session, open), this.#linkNext(session, open)])
       await control.send({ type: 'opened', session: id, epoch })
     } catch (error) {
       const failure = MeshError.from(error)
@@ -200,6 +200,18 @@ export class StageServer {
       throw new MeshError('protocol_violation', `session ${key} is open already with epoch ${older.open.epoch}`)
     }
     older.close()
+  }
+
+  /** Compiles what the answer is held to, where this stage samples it. */
+  async #constrain(session: LinkedSession, { constraint, placementId, endTokens }: OpenSession): Promise<void> {
+    const { stage, constraints } = this.#stages.find(placementId)
+    if (constraint === undefined || !stage.last) return
+    const compiler = await constraints.compiler()
+    session.constrain(compiler.constrain(constraint, new Set(endTokens)))
+  }
+
+  async #linkNext(session: LinkedSession, { next }: OpenSession): Promise<void> {
+    if (next !== undefined) session.connectNext(await this.#connectNext(session, next))
   }
 
   #connectNext(session: LinkedSession, next: NonNullable<OpenSession['next']>): Promise<StageStream> {

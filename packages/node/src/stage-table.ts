@@ -1,5 +1,6 @@
 import { type Engine, measureStage, type Stage, type StageMeasurement } from '@resultity/engine'
 import {
+  type BlobRef,
   formatRange,
   type LayerRange,
   MeshError,
@@ -7,7 +8,8 @@ import {
   type ServedStage,
   stageFiles
 } from '@resultity/interface'
-import { stageMemory } from '@resultity/model'
+import { loadVocabulary, stageMemory } from '@resultity/model'
+import { AnswerConstraints } from './answer-constraints.ts'
 
 /** What a coordinator asks this node to serve. */
 export interface Assignment {
@@ -29,13 +31,15 @@ export interface ReadyStage {
   readonly manifest: ModelManifest
   readonly measurement: StageMeasurement
   readonly memoryBytes: number
+  /** Of answers that the last stage samples. */
+  readonly constraints: AnswerConstraints
 }
 
 /** Brings the manifest and the weight files of a range into the local store. */
 export interface WeightSource {
   manifest(sha256: string, signal: AbortSignal): Promise<ModelManifest>
   /** @returns path by SHA-256 of every file in `files` */
-  files(files: ReturnType<typeof stageFiles>, signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  files(files: readonly BlobRef[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
 }
 
 export interface StageTableComponents {
@@ -188,7 +192,11 @@ export class StageTable {
       )
     }
     this.#reserve(entry, manifest)
-    const paths = await source.files(stageFiles(manifest, range), signal)
+    const { definition } = manifest.tokenizer
+    const files = stageFiles(manifest, range)
+    // only the last stage meets tokens as texts
+    const samples = range.end === manifest.config.layerCount
+    const paths = await source.files(samples ? [...files, definition] : files, signal)
     onProgress('building')
     const stage = await this.#engine.loadStage(
       {
@@ -206,7 +214,8 @@ export class StageTable {
     try {
       onProgress('testing')
       const measurement = await measureStage(stage, { signal })
-      entry.loaded = { stage, manifest, measurement, memoryBytes: entry.memoryBytes }
+      const constraints = new AnswerConstraints(() => loadVocabulary(manifest, requirePath(paths, definition.sha256)))
+      entry.loaded = { stage, manifest, measurement, memoryBytes: entry.memoryBytes, constraints }
       onProgress('ready')
       return entry.loaded
     } catch (error) {

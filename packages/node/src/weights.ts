@@ -1,10 +1,4 @@
-import {
-  type BlobStore,
-  MeshError,
-  type ModelManifest,
-  modelManifestSchema,
-  type WeightFile
-} from '@resultity/interface'
+import { type BlobRef, type BlobStore, MeshError, type ModelManifest, modelManifestSchema } from '@resultity/interface'
 import { fetchBlob, type MeshHost, type PeerAddress } from '@resultity/mesh'
 import type { WeightSource } from './stage-table.ts'
 
@@ -64,7 +58,7 @@ export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWe
   }
 }
 
-function uniqueFiles(files: readonly WeightFile[]): WeightFile[] {
+function uniqueFiles(files: readonly BlobRef[]): BlobRef[] {
   return [...new Map(files.map(file => [file.sha256, file])).values()]
 }
 

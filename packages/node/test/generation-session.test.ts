@@ -2,7 +2,12 @@ import type { StageSession } from '@resultity/engine'
 import { GREEDY, MeshError } from '@resultity/interface'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { GenerationSession, type GenerationSpec, type SampledToken } from '../src/generation-session.ts'
+import {
+  type GenerationOutputs,
+  GenerationSession,
+  type GenerationSpec,
+  type SampledToken
+} from '../src/generation-session.ts'
 
 const HIDDEN = 4
 const VOCABULARY = 16
@@ -56,18 +61,22 @@ class CountingSlot implements StageSession {
   }
 }
 
+interface Sent {
+  readonly hidden: [number, number][]
+  readonly next: [number, number][]
+  readonly sampled: SampledToken[]
+  readonly scores: Parameters<GenerationOutputs['scores']>[0][]
+}
+
 function start(overrides: Partial<GenerationSpec>, tokens: number[] = []) {
   const full = { ...spec, ...overrides }
   const slot = new CountingSlot({ first: full.first, last: full.last, tokens })
-  const sent: { hidden: [number, number][]; next: [number, number][]; sampled: SampledToken[] } = {
-    hidden: [],
-    next: [],
-    sampled: []
-  }
+  const sent: Sent = { hidden: [], next: [], sampled: [], scores: [] }
   const session = new GenerationSession(full, slot, {
     hidden: (position, count) => void sent.hidden.push([position, count]),
     nextToken: (position, token) => void sent.next.push([position, token]),
-    sampled: token => void sent.sampled.push(token)
+    sampled: token => void sent.sampled.push(token),
+    scores: scores => void sent.scores.push(scores)
   })
   return { session, slot, sent }
 }
@@ -159,4 +168,55 @@ test('disposing frees the slot and swallows the result of a run under way', asyn
   await running
   t.ok(slot.disposed)
   t.same(sent.hidden, [])
+})
+
+test('the last stage holds the answer to its constraint, and tells it each token', async t => {
+  const { session, sent } = start({ first: false, last: true, constrained: true }, [3, 3, 3])
+  const accepted: number[] = []
+  session.constrain({
+    complete: false,
+    // only the token after the one before
+    mask: logits => logits.set(logits.map((logit, token) => (token === accepted.length + 5 ? logit : -Infinity))),
+    accept: token => void accepted.push(token)
+  })
+  await session.hidden(0, 2, hidden(2))
+  await session.hidden(2, 2, hidden(2))
+  for (let position = 4; position < 7; position++) await session.hidden(position, 1, hidden(1))
+  t.same(
+    sent.sampled.map(({ token }) => token),
+    [5, 6, 7]
+  )
+  t.same(accepted, [5, 6, 7])
+})
+
+test('a prompt that comes before the constraint is refused', async t => {
+  const { session, sent } = start({ first: false, last: true, constrained: true, promptCount: 1 })
+  await t.rejects(session.hidden(0, 1, hidden(1)), { code: 'protocol_violation' })
+  t.same(sent.sampled, [])
+})
+
+test('the last stage scores the prompt, all tokens but the first, before the answer', async t => {
+  const scoring = { first: false, last: true, prefillChunk: 1, promptLogprobs: true, topLogprobs: 1 }
+  const { session, sent } = start({ ...scoring, promptTokens: [1, 2, 3, 4, 5] }, [7])
+  for (let position = 0; position < 4; position++) await session.hidden(position, 1, hidden(1))
+  t.equal(sent.sampled.length, 0)
+  t.match(sent.scores, [{ position: 1, scores: { length: 4 } }])
+  // the slot's logits are all the same before the prompt is complete
+  for (const { logprob, top } of sent.scores[0]?.scores ?? []) {
+    t.ok(Math.abs(logprob + Math.log(VOCABULARY)) < 1e-6)
+    t.equal(top.length, 1)
+  }
+  await session.hidden(4, 1, hidden(1))
+  t.equal(sent.sampled[0]?.token, 7)
+})
+
+test('a prompt cannot be scored in chunks, nor without its tokens', async t => {
+  const scoring = { first: false, last: true, prefillChunk: 1, promptLogprobs: true }
+  const cases: Partial<GenerationSpec>[] = [
+    { ...scoring, prefillChunk: 2, promptTokens: [1, 2, 3, 4, 5] },
+    { ...scoring, promptTokens: [1, 2, 3, 4] },
+    { ...scoring },
+    { ...scoring, promptTokens: [1, 2, 3, 4, VOCABULARY] }
+  ]
+  for (const spec of cases) t.throws(() => start(spec), { code: 'protocol_violation' })
 })
