@@ -91,6 +91,7 @@ t.test('what the client asks for reaches the stages', async t => {
   }
   const plain = await ask({})
   t.match(plain.open?.sampling, { temperature: 1, topP: 1 }, 'OpenAI defaults')
+  t.same(Object.keys(plain.open?.sampling ?? {}), ['temperature', 'topP', 'seed'], 'what is not asked for is not sent')
   t.same(plain.open?.endTokens, [...mesh.tokenizer.endTokenIds])
   t.equal(plain.body.choices[0].finish_reason, 'length')
   t.equal(plain.body.choices[0].message.content, textOf(answerIds.slice(0, 2)))
@@ -98,6 +99,34 @@ t.test('what the client asks for reaches the stages', async t => {
   t.same(set.open?.sampling, { temperature: 0.5, topP: 0.25, seed: 0xffff_ffff_ffff_ffffn })
   t.equal(set.open?.tokensMax, 3, 'the newer name wins')
   t.same(set.open?.endTokens, [], 'ignore_eos: nothing ends it but the limit')
+  const wishes = {
+    frequency_penalty: 0.5,
+    presence_penalty: -1,
+    repetition_penalty: 1.5,
+    top_k: 9,
+    min_p: 0.25,
+    logit_bias: { '7': -100 }
+  }
+  const wished = await ask({ ...wishes, seed: 1 })
+  t.same(wished.open?.sampling, {
+    temperature: 1,
+    topP: 1,
+    seed: 1n,
+    frequencyPenalty: 0.5,
+    presencePenalty: -1,
+    repetitionPenalty: 1.5,
+    topK: 9,
+    minP: 0.25,
+    logitBias: [{ token: 7, bias: -100 }]
+  })
+  t.equal(wished.open?.promptTokens?.length, wished.open?.promptCount, 'the last stage is told what may repeat')
+  const unused = await ask({ top_k: -1, min_p: 0, repetition_penalty: 1, logit_bias: {}, frequency_penalty: null })
+  t.same(Object.keys(unused.open?.sampling ?? {}), ['temperature', 'topP', 'seed'])
+  const schema = { type: 'object', properties: { b: { type: 'integer' }, a: {} } }
+  const format = { type: 'json_schema', json_schema: { name: 'x', schema, strict: true } }
+  const held = await ask({ response_format: format })
+  t.same(held.open?.constraint, { type: 'json_schema', schema: JSON.stringify(schema) }, 'in the order of the client')
+  t.same((await ask({ response_format: { type: 'json_object' } })).open?.constraint, { type: 'json_object' })
   t.not((await ask({})).open?.sampling.seed, plain.open?.sampling.seed, 'a seed of its own each time')
   const { open, body } = await ask({ logprobs: true, top_logprobs: 2 })
   t.match(open, { logprobs: true, topLogprobs: 2 })

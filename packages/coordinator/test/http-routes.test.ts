@@ -56,7 +56,37 @@ t.test('a wrong request is refused with a status, a code, the field, and what to
     { id: 'two answers', body: { ...QUESTION, n: 2 }, param: 'n' },
     { id: 'top_logprobs alone', body: { ...QUESTION, top_logprobs: 2 }, param: 'top_logprobs' },
     { id: '21 top_logprobs', body: { ...QUESTION, logprobs: true, top_logprobs: 21 }, param: 'top_logprobs' },
-    { id: 'JSON mode', body: { ...QUESTION, response_format: { type: 'json_object' } }, param: 'response_format' },
+    {
+      id: 'a format of no kind',
+      body: { ...QUESTION, response_format: { type: 'xml' } },
+      param: 'response_format.type'
+    },
+    {
+      id: 'a schema that is missing',
+      body: { ...QUESTION, response_format: { type: 'json_schema' } },
+      param: 'response_format.json_schema'
+    },
+    {
+      id: 'a keyword that cannot be held to',
+      body: {
+        ...QUESTION,
+        response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { items: { not: {} } } } }
+      },
+      param: 'response_format.json_schema.schema/items/not'
+    },
+    {
+      id: 'JSON without an end',
+      body: { ...QUESTION, response_format: { type: 'json_object' }, ignore_eos: true },
+      param: 'ignore_eos'
+    },
+    { id: 'a penalty out of bounds', body: { ...QUESTION, frequency_penalty: 3 }, param: 'frequency_penalty' },
+    { id: 'a bias on no token', body: { ...QUESTION, logit_bias: { word: 1 } }, param: 'logit_bias.word' },
+    {
+      id: 'a bias on a token beyond the vocabulary',
+      body: { ...QUESTION, logit_bias: { 768: 1 } },
+      param: 'logit_bias'
+    },
+    { id: 'a share above one', body: { ...QUESTION, min_p: 2 }, param: 'min_p' },
     { id: 'tools', body: { ...QUESTION, tools: [{ type: 'function' }] }, param: 'tools' },
     { id: 'stream as a text', body: { ...QUESTION, stream: 'yes' }, param: 'stream' },
     { id: 'no stages', body: { ...QUESTION, mesh: { stages: 0 } }, param: 'mesh.stages' },

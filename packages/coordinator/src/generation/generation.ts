@@ -1,4 +1,11 @@
-import { type AbortOptions, type FinishReason, MeshError, type Route, type Sampling } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type FinishReason,
+  MeshError,
+  type OutputConstraint,
+  type Route,
+  type Sampling
+} from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
 import type { Sampled, TokenLogprob } from '@resultity/wire'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
@@ -21,6 +28,8 @@ export interface GenerationRequest {
   readonly ignoreEndTokens: boolean
   /** How many alternatives to report with each token; undefined: not even its own probability. */
   readonly topLogprobs?: number
+  /** What the answer must be; it goes with `ignoreEndTokens` unset, or the answer could not end. */
+  readonly constraint?: OutputConstraint
   /** Run on a route of exactly so many stages. */
   readonly stages?: number
 }
@@ -123,7 +132,8 @@ export class GenerationDriver {
       endTokens: request.ignoreEndTokens ? new Set<number>() : request.tokenizer.endTokenIds,
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,
-      topLogprobs: request.topLogprobs ?? 0
+      topLogprobs: request.topLogprobs ?? 0,
+      ...(request.constraint === undefined ? {} : { constraint: request.constraint })
     }
   }
 

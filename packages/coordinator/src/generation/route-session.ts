@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import {
   type AbortOptions,
   MeshError,
+  type OutputConstraint,
   type Route,
   type Sampling,
   type StagePlacement,
@@ -46,6 +47,7 @@ export interface RouteSessionInit {
   readonly sampling: Sampling
   readonly logprobs: boolean
   readonly topLogprobs: number
+  readonly constraint?: OutputConstraint
 }
 
 /** Of a session's first and so far only route. */
@@ -203,7 +205,17 @@ export class RouteSession {
       sampling,
       leaseMs: this.#limits.sessionLeaseMs,
       logprobs,
-      topLogprobs
+      topLogprobs,
+      ...(index === count - 1 ? this.#lastStageFields() : {})
+    }
+  }
+
+  /** What only the stage that samples is told. */
+  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens'> {
+    const { constraint, prompt, sampling } = this.#init
+    return {
+      ...(constraint === undefined ? {} : { constraint }),
+      ...(sampling.repetitionPenalty === undefined ? {} : { promptTokens: prompt })
     }
   }
 

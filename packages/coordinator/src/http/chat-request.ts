@@ -1,10 +1,12 @@
 import { randomBytes } from 'node:crypto'
-import { MeshError, type Sampling } from '@resultity/interface'
+import { MeshError } from '@resultity/interface'
 import type { ChatMessage } from '@resultity/model'
 import type { GenerationRequest } from '../generation/generation.ts'
 import type { ServedModel } from '../served-models.ts'
 import type { ChatRequest } from './chat-schema.ts'
 import { invalidRequest } from './parse-body.ts'
+import { constraintOfFormat } from './response-format.ts'
+import { samplingOf } from './sampling-fields.ts'
 
 /**
  * Longest text a token stands for, generously: more characters than this for every position of the context cannot be
@@ -25,24 +27,29 @@ export function toGenerationRequest(body: ChatRequest, model: ServedModel): Gene
   const prompt = model.tokenizer.encodeChat(messages, { addGenerationPrompt: true })
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
   const stages = body.mesh?.stages ?? undefined
+  const constraint = constraintOfFormat(body.response_format)
   return {
     model: model.placeable,
     tokenizer: model.tokenizer,
     prompt,
     tokensMax: tokenLimit(body, prompt.length, model.placeable.contextLength),
-    sampling: toSampling(body),
+    sampling: samplingOf(body, randomBytes(8).readBigUInt64LE(), model.placeable.manifest.config.vocabularySize),
     stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     ignoreEndTokens: body.ignore_eos === true,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    ...(constraint === undefined ? {} : { constraint }),
     ...(stages === undefined ? {} : { stages })
   }
 }
 
 function refuseUnsupported(body: ChatRequest): void {
   if ((body.n ?? 1) > 1) throw invalidRequest('n', `n is ${body.n} and only 1 is served`, 'Send the request n times.')
-  const format = body.response_format?.type ?? 'text'
-  if (format !== 'text') {
-    throw invalidRequest('response_format', `response_format "${format}" is not served`, 'Use "text", or leave it out.')
+  if (body.ignore_eos === true && (body.response_format?.type ?? 'text') !== 'text') {
+    throw invalidRequest(
+      'ignore_eos',
+      'an answer that must be JSON cannot go on after its end',
+      'Leave ignore_eos out.'
+    )
   }
   if ((body.tools?.length ?? 0) > 0 && body.tool_choice !== 'none') {
     throw invalidRequest('tools', 'tools are not served', 'Leave tools out, or set tool_choice to "none".')
@@ -99,13 +106,4 @@ function tokenLimit(body: ChatRequest, promptCount: number, contextLength: numbe
     )
   }
   return Math.min(body.max_completion_tokens ?? body.max_tokens ?? room, room)
-}
-
-/** OpenAI's defaults: temperature 1, and a seed nobody knows. A negative seed counts down from 2⁶⁴. */
-function toSampling({ temperature, top_p: topP, seed }: ChatRequest): Sampling {
-  return {
-    temperature: temperature ?? 1,
-    topP: topP ?? 1,
-    seed: seed === null || seed === undefined ? randomBytes(8).readBigUInt64LE() : BigInt.asUintN(64, BigInt(seed))
-  }
 }

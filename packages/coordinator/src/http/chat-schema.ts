@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { responseFormatSchema } from './response-format.ts'
+import { samplingFields } from './sampling-fields.ts'
 
 /** Longest conversation taken, in messages. */
 const MESSAGES_MAX = 8192
@@ -31,9 +33,7 @@ export const chatRequestSchema = z
     messages: z.array(message).min(1).max(MESSAGES_MAX),
     max_tokens: tokenLimit,
     max_completion_tokens: tokenLimit,
-    temperature: z.number().min(0).max(2).nullish(),
-    top_p: z.number().gt(0).max(1).nullish(),
-    seed: z.int().nullish(),
+    ...samplingFields,
     stop: z
       .union([stopString, z.array(stopString).max(4), z.null()], {
         error: `stop is a text of 1 to ${STOP_CHARACTERS_MAX} characters, or a list of at most 4 of them`
@@ -44,7 +44,7 @@ export const chatRequestSchema = z
     n: z.int().min(1).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.int().min(0).max(20).nullish(),
-    response_format: z.looseObject({ type: z.string() }).nullish(),
+    response_format: responseFormatSchema.nullish(),
     tools: z.array(z.unknown()).nullish(),
     tool_choice: z.unknown().optional(),
     /** As in vLLM: go on to the token limit whatever is sampled. */

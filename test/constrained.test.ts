@@ -1,0 +1,114 @@
+import { swarmFor } from '@resultity/testkit'
+import { Ajv2020 } from 'ajv/dist/2020.js'
+import { test } from 'tap'
+import { ask, askStreaming, type ChatBody } from './chat-client.ts'
+
+const ajv = new Ajv2020({ strict: false, validateFormats: false })
+const question = { model: 'tiny-chat', messages: [{ role: 'user', content: 'What is the capital of France?' }] }
+
+const schemas: Record<string, object> = {
+  'a flat object': {
+    type: 'object',
+    properties: { capital: { type: 'string', maxLength: 20 }, sure: { type: 'boolean' } },
+    required: ['capital', 'sure'],
+    additionalProperties: false
+  },
+  'one of a few': { type: 'string', enum: ['Paris', 'Rome', 'Berlin'] },
+  'a short list of small numbers': {
+    type: 'array',
+    items: { type: 'integer', minimum: -3, maximum: 120 },
+    minItems: 2,
+    maxItems: 3
+  },
+  'a tree of itself': {
+    $ref: '#/$defs/node',
+    $defs: {
+      node: {
+        type: 'object',
+        properties: {
+          name: { type: 'string', pattern: '^[A-Z][a-z]{1,5}$' },
+          next: { anyOf: [{ type: 'null' }, { $ref: '#/$defs/node' }] }
+        },
+        required: ['name', 'next'],
+        additionalProperties: false
+      }
+    }
+  }
+}
+
+const samplings: Record<string, object> = {
+  greedy: { temperature: 0 },
+  drawn: { temperature: 1.2, seed: 11, top_k: 40, min_p: 0.001 },
+  'with penalties': {
+    temperature: 0.7,
+    seed: 5,
+    frequency_penalty: 0.5,
+    presence_penalty: 0.3,
+    repetition_penalty: 1.2
+  }
+}
+
+const formatOf = (schema: object) => ({ type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } })
+
+test('an answer that is held to a schema is the same on 1 to 4 stages, and valid', { timeout: 240_000 }, async t => {
+  const swarm = await swarmFor(t, { nodes: 4, models: ['tiny-chat'] })
+  const contentOf = async (body: ChatBody) => {
+    const { answer } = await ask(swarm.url, body)
+    const [choice] = answer.choices
+    return { content: choice?.message.content ?? '', finish: choice?.finish_reason }
+  }
+
+  for (const [name, schema] of Object.entries(schemas)) {
+    for (const [how, sampling] of Object.entries(samplings)) {
+      const body = { ...question, ...sampling, response_format: formatOf(schema), max_tokens: 200 }
+      const whole = await contentOf({ ...body, mesh: { stages: 1 } })
+      if (whole.finish === 'stop')
+        t.ok(ajv.validate(schema, JSON.parse(whole.content)), `${name}, ${how}: ${whole.content}`)
+      for (const stages of [2, 3, 4]) {
+        t.same(await contentOf({ ...body, mesh: { stages } }), whole, `${name}, ${how}: on ${stages} stages`)
+      }
+      const streamed = await askStreaming(swarm.url, { ...body, mesh: { stages: 3 } })
+      t.equal(streamed.text, whole.content, `${name}, ${how}: streamed`)
+    }
+  }
+
+  await t.test('an answer that is cut off says so', async t => {
+    const body = { ...question, response_format: formatOf(schemas['a flat object'] ?? {}), max_tokens: 4 }
+    t.equal((await contentOf({ ...body, mesh: { stages: 2 } })).finish, 'length')
+  })
+
+  await t.test('any object', async t => {
+    for (const seed of [1, 2, 3]) {
+      const body = { ...question, temperature: 1, seed, response_format: { type: 'json_object' }, max_tokens: 300 }
+      const { content, finish } = await contentOf({ ...body, mesh: { stages: 2 } })
+      if (finish === 'stop') t.type(JSON.parse(content), 'object', content)
+      else t.match(content, /^\{/)
+    }
+  })
+
+  await t.test('a bias that bans every word of the answer changes it, on any route', async t => {
+    const plain = await contentOf({ ...question, temperature: 0, mesh: { stages: 2 } })
+    const logit_bias = Object.fromEntries(Array.from({ length: 500 }, (_, index) => [String(index + 260), -100]))
+    const biased = await contentOf({ ...question, temperature: 0, logit_bias, mesh: { stages: 1 } })
+    t.not(biased.content, plain.content)
+    t.same(await contentOf({ ...question, temperature: 0, logit_bias, mesh: { stages: 4 } }), biased)
+  })
+
+  await t.test("the log-probabilities are the model's own, whatever the answer is held to", async t => {
+    const fields = { temperature: 0, logprobs: true, top_logprobs: 3, max_tokens: 1 }
+    const free = await ask(swarm.url, { ...question, ...fields, mesh: { stages: 2 } })
+    const held = await ask(swarm.url, {
+      ...question,
+      ...fields,
+      logit_bias: { '300': 4 },
+      frequency_penalty: 1,
+      response_format: formatOf({ type: 'integer' }),
+      mesh: { stages: 3 }
+    })
+    t.same(topOf(held.answer), topOf(free.answer), 'the alternatives are those of the free answer')
+  })
+})
+
+function topOf(answer: object): unknown {
+  return JSON.parse(JSON.stringify(answer)).choices[0].logprobs.content[0].top_logprobs
+}
