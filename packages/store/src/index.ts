@@ -10,5 +10,6 @@ export { isUniqueViolation, StatementError } from './database/statement-error.ts
 export type { Tables } from './database/tables.ts'
 export * from './job.ts'
 export * from './job-store.ts'
+export { type JobStoreInit, openJobStore } from './jobs/open-job-store.ts'
 export * from './keys/api-key.ts'
 export { DatabaseKeyStore } from './keys/database-key-store.ts'

@@ -60,6 +60,8 @@ export type JobNotice =
   | { readonly type: 'cancel_requested'; readonly jobId: string }
   /** Its log has grown, or its state has changed. */
   | { readonly type: 'changed'; readonly jobId: string }
+  /** Notices may have been lost: look again at everything that you wait for. */
+  | { readonly type: 'missed' }
 
 export interface JobCounts {
   readonly lane: string

@@ -1,4 +1,5 @@
 import { parentPort, workerData } from 'node:worker_threads'
+import { createJobOperations } from '../jobs/sqlite-job-operations.ts'
 import { openSqliteFile, type SqliteFileInit } from './sqlite-file.ts'
 import { failureOf, type SqliteReplies, type SqliteRequest } from './sqlite-messages.ts'
 import { SqliteSession } from './sqlite-session.ts'
@@ -10,7 +11,9 @@ const init: SqliteFileInit = workerData
 
 try {
   const database = openSqliteFile(init)
-  const session = new SqliteSession(database, {}, replies => say({ replies, batch: false }))
+  const session = new SqliteSession(database, { ...createJobOperations(database) }, replies =>
+    say({ replies, batch: false })
+  )
   port?.on('message', (batch: readonly SqliteRequest[]) => {
     const last = batch.at(-1)
     if (last?.type === 'close') {

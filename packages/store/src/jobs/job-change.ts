@@ -1,0 +1,160 @@
+import { MeshError } from '@resultity/interface'
+import { encodeJson } from '../database/json-column.ts'
+import { isFinal, type JobError, type JobState } from '../job.ts'
+import type { JobClaim, JobNotice } from '../job-store.ts'
+import type { JobContent, JobRow, LogEntries } from './job-row.ts'
+
+/** What becomes of a job, for a store to write down. Both stores decide here, so they cannot differ. */
+export interface JobChange {
+  readonly set: Partial<JobRow>
+  readonly entries?: LogEntries
+  readonly content?: Partial<JobContent>
+  readonly notices: readonly JobNotice[]
+}
+
+/** `JobOutcome` with its JSON as text. */
+export type EncodedOutcome =
+  | { readonly state: 'succeeded'; readonly content: Pick<JobContent, 'result' | 'usage'> }
+  | { readonly state: 'failed'; readonly content: Pick<JobContent, 'error'> }
+  | { readonly state: 'cancelled' }
+  | { readonly state: 'queued'; readonly interrupted: boolean }
+
+export interface JobLimits {
+  /** Attempts of one job that may end with their coordinator, before it is taken for the cause. */
+  readonly interruptionsMax: number
+}
+
+const unchanged: JobChange = { set: {}, notices: [] }
+
+/** A queued job that an owner takes. */
+export function begin(
+  row: Pick<JobRow, 'id' | 'attempts' | 'event_count'>,
+  owner: string,
+  leaseMs: number,
+  nowMs: number
+): JobChange {
+  const first = row.attempts === 0
+  return {
+    set: {
+      state: 'running',
+      owner,
+      attempts: row.attempts + 1,
+      lease_until_ms: nowMs + leaseMs,
+      ...(first ? { started_at_ms: nowMs, event_count: row.event_count + 1 } : {})
+    },
+    ...(first ? { entries: entry('started') } : {}),
+    notices: [{ type: 'changed', jobId: row.id }]
+  }
+}
+
+export function append(row: JobRow, claim: JobClaim, after: number, entries: LogEntries, nowMs: number): JobChange {
+  checkClaim(row, claim, nowMs)
+  if (row.event_count !== after) {
+    throw leaseLost(claim.jobId, `its log has ${row.event_count} entries, not ${after}`)
+  }
+  if (entries.count === 0) return unchanged
+  return {
+    set: { event_count: row.event_count + entries.count },
+    entries,
+    notices: [{ type: 'changed', jobId: row.id }]
+  }
+}
+
+export function finish(
+  row: JobRow,
+  claim: JobClaim,
+  outcome: EncodedOutcome,
+  nowMs: number,
+  limits: JobLimits
+): JobChange {
+  checkClaim(row, claim, nowMs)
+  if (outcome.state === 'queued') return giveBack(row, outcome.interrupted, nowMs, limits)
+  return end(row, outcome.state, nowMs, 'content' in outcome ? outcome.content : {})
+}
+
+/** A running job whose coordinator is gone. */
+export function interrupt(row: JobRow, nowMs: number, limits: JobLimits): JobChange {
+  return giveBack(row, true, nowMs, limits)
+}
+
+/** Somebody asks for the job's end. */
+export function cancel(row: JobRow, nowMs: number): JobChange {
+  if (row.state === 'queued') return end(row, 'cancelled', nowMs)
+  if (isFinal(row.state)) return unchanged
+  return { set: { cancel_requested: 1 }, notices: [{ type: 'cancel_requested', jobId: row.id }] }
+}
+
+/** A queued job whose deadline has passed. */
+export function expire(row: JobRow, nowMs: number): JobChange {
+  return end(row, 'expired', nowMs)
+}
+
+export function renew(row: JobRow, claim: JobClaim, leaseMs: number, nowMs: number): JobChange {
+  checkClaim(row, claim, nowMs)
+  return { set: { lease_until_ms: nowMs + leaseMs }, notices: [] }
+}
+
+export function leaseLost(jobId: string, why: string): MeshError {
+  return new MeshError('job_lease_lost', `job ${jobId} is not this coordinator's any more: ${why}`, {
+    hint: 'drop the work; whoever holds the job goes on with it',
+    details: { jobId }
+  })
+}
+
+function checkClaim(row: JobRow, claim: JobClaim, nowMs: number): void {
+  if (row.state !== 'running') throw leaseLost(claim.jobId, `it is ${row.state}`)
+  if (row.owner !== claim.owner) throw leaseLost(claim.jobId, 'another has it')
+  if (row.attempts !== claim.attempt) throw leaseLost(claim.jobId, `attempt ${row.attempts} has begun`)
+  if (row.lease_until_ms <= nowMs) throw leaseLost(claim.jobId, 'the lease has run out')
+}
+
+function giveBack(row: JobRow, interrupted: boolean, nowMs: number, limits: JobLimits): JobChange {
+  const interruptions = row.interruptions + (interrupted ? 1 : 0)
+  const counted: JobRow = { ...row, interruptions }
+  if (row.cancel_requested === 1) return end(counted, 'cancelled', nowMs)
+  if (interrupted && interruptions >= limits.interruptionsMax) {
+    return fail(counted, nowMs, {
+      code: 'interrupted_too_often',
+      message: `the request was begun ${row.attempts} times, and ${interruptions} times its coordinator ended meanwhile`
+    })
+  }
+  if (!interrupted && row.attempts - interruptions >= row.attempts_max) {
+    return fail(counted, nowMs, {
+      code: 'attempts_exhausted',
+      message: `the request failed ${row.attempts - interruptions} times, with errors that another attempt might have cured`
+    })
+  }
+  return {
+    set: { state: 'queued', owner: null, lease_until_ms: 0, interruptions },
+    notices: [
+      { type: 'queued', lane: row.lane },
+      { type: 'changed', jobId: row.id }
+    ]
+  }
+}
+
+function fail(row: JobRow, nowMs: number, { code, message }: Pick<JobError, 'code' | 'message'>): JobChange {
+  const error: JobError = { status: 500, code, type: 'server_error', message, param: null }
+  return end(row, 'failed', nowMs, { error: encodeJson(error) })
+}
+
+function end(row: JobRow, state: JobState, nowMs: number, content?: Partial<JobContent>): JobChange {
+  return {
+    set: {
+      state,
+      owner: null,
+      lease_until_ms: 0,
+      interruptions: row.interruptions,
+      ended_at_ms: nowMs,
+      event_count: row.event_count + 1
+    },
+    entries: entry(state),
+    ...(content === undefined ? {} : { content }),
+    notices: [{ type: 'changed', jobId: row.id }]
+  }
+}
+
+/** One entry of the store itself; it has no data, the job tells the rest. */
+export function entry(...types: readonly string[]): LogEntries {
+  return { text: encodeJson(types.map(type => [type, null])), count: types.length }
+}

@@ -1,0 +1,50 @@
+import type { ClaimWish, JobClaim, JobNotice } from '../job-store.ts'
+import type { EncodedOutcome } from './job-change.ts'
+import type { JobContent, JobRow, LogEntries, SubmittedRow } from './job-row.ts'
+
+export interface StoredJob {
+  readonly row: JobRow
+  readonly content: JobContent
+}
+
+export interface Begin {
+  readonly owner: string
+  readonly leaseMs: number
+}
+
+/** The operations that run in the database's thread: what goes in and what comes out. */
+export interface SqliteJobOperations {
+  /** `content` is there only of a job that was stored before; of another the caller has it. */
+  submit(input: { readonly submitted: SubmittedRow; readonly begin: Begin | null }): {
+    readonly row: JobRow
+    readonly content: JobContent | null
+    readonly begun: boolean
+  }
+  submitAll(rows: readonly SubmittedRow[]): null
+  get(id: string): StoredJob | null
+  claim(input: { readonly begin: Begin; readonly wishes: readonly ClaimWish[] }): readonly StoredJob[]
+  renew(input: { readonly claims: readonly JobClaim[]; readonly leaseMs: number }): readonly JobClaim[]
+  append(input: { readonly claim: JobClaim; readonly after: number; readonly entries: LogEntries }): number
+  finish(input: { readonly claim: JobClaim; readonly outcome: EncodedOutcome; readonly interruptionsMax: number }): {
+    readonly job: StoredJob
+    readonly notices: readonly JobNotice[]
+  }
+  cancel(id: string): { readonly job: StoredJob; readonly notices: readonly JobNotice[] } | null
+  cancelGroup(groupId: string): readonly JobNotice[]
+  /** `[number of the last entry, entries]` of each row. */
+  logs(input: {
+    readonly id: string
+    readonly after: number
+    readonly limit: number
+  }): readonly (readonly [number, string])[]
+  /**
+   * At most some thousand at once; `more` says whether to go on. With `everyLease`, all that is running counts as
+   * abandoned: this process has just begun, and there is no other.
+   */
+  sweep(input: { readonly everyLease: boolean; readonly interruptionsMax: number }): {
+    readonly notices: readonly JobNotice[]
+    readonly more: boolean
+  }
+  remove(id: string): boolean
+  prune(input: { readonly endedBeforeMs: number; readonly limit: number }): number
+}

@@ -1,0 +1,85 @@
+import { isUniqueViolation, sqliteError } from '../database/statement-error.ts'
+import type { ClaimWish } from '../job-store.ts'
+import { begin, entry } from './job-change.ts'
+import { duplicateId, idempotencyConflict } from './job-refusals.ts'
+import { flowOf, type JobRow, type SubmittedRow } from './job-row.ts'
+import type { Begin, SqliteJobOperations, StoredJob } from './sqlite-job-messages.ts'
+import { apply, stored } from './sqlite-job-rows.ts'
+import type { JobStatements, NewRow } from './sqlite-job-statements.ts'
+
+type Submitted = ReturnType<SqliteJobOperations['submit']>
+
+/** Stores a job at its place in the queue, or begins it when nobody is before it. */
+export function submit(statements: JobStatements, { body, ...columns }: SubmittedRow, wanted: Begin | null): Submitted {
+  const before = storedBefore(statements, columns)
+  if (before !== undefined) return { row: before.row, content: before.content, begun: false }
+  const now = Date.now()
+  const queued: NewRow = {
+    ...columns,
+    state: 'queued',
+    attempts: 0,
+    interruptions: 0,
+    cancel_requested: 0,
+    event_count: 1,
+    start_tag: takeTag(statements, columns),
+    owner: null,
+    lease_until_ms: 0,
+    created_at_ms: now,
+    started_at_ms: null,
+    ended_at_ms: null
+  }
+  if (wanted === null || waits(statements, queued)) {
+    return { row: insert(statements, queued, body, entry('queued').text), content: null, begun: false }
+  }
+  statements.advance.run(queued.lane, queued.class, queued.start_tag)
+  const { set } = begin(queued, wanted.owner, wanted.leaseMs, now)
+  const row = insert(statements, { ...queued, ...set }, body, entry('queued', 'started').text)
+  return { row, content: null, begun: true }
+}
+
+/** Begins the jobs that come next in one lane and class. */
+export function claimNext(
+  statements: JobStatements,
+  { owner, leaseMs }: Begin,
+  { lane, class: jobClass, count }: ClaimWish
+): StoredJob[] {
+  const now = Date.now()
+  const rows = statements.next.all(lane, jobClass, now, count)
+  const last = rows.at(-1)
+  if (last !== undefined) statements.advance.run(lane, jobClass, last.start_tag)
+  return rows.map(row => stored(statements, apply(statements, row, begin(row, owner, leaseMs, now))))
+}
+
+function storedBefore(statements: JobStatements, columns: Omit<SubmittedRow, 'body'>): StoredJob | undefined {
+  if (columns.idempotency_key === null) return undefined
+  const known = statements.byIdempotencyKey.get(columns.namespace, columns.idempotency_key)
+  if (known === undefined) return undefined
+  if (known.idempotency_sha256 !== columns.idempotency_sha256) throw idempotencyConflict(columns.idempotency_key)
+  return stored(statements, known)
+}
+
+/**
+ * Start-time fair queueing: a job may begin when the one of its key before it would have ended, were each key served
+ * one job per unit of virtual time; but not before the queue's present.
+ */
+function takeTag(statements: JobStatements, columns: Omit<SubmittedRow, 'body'>): number {
+  const { lane, class: jobClass } = columns
+  const virtualTime = statements.virtualTime.get(lane, jobClass) ?? 0
+  const flow = flowOf(columns)
+  return statements.takeTag.get({ lane, class: jobClass, flow, virtualTime }) ?? virtualTime
+}
+
+function waits(statements: JobStatements, { lane, class: jobClass, start_tag }: NewRow): boolean {
+  return statements.waitsBefore.get(lane, jobClass, start_tag) !== undefined
+}
+
+function insert(statements: JobStatements, row: NewRow, body: string, entries: string): JobRow {
+  try {
+    const seq = Number(statements.insert.run(row).lastInsertRowid)
+    statements.insertContent.run(seq, body)
+    statements.insertLog.run(seq, row.event_count, entries)
+    return { ...row, seq }
+  } catch (error) {
+    throw isUniqueViolation(sqliteError(error)) ? duplicateId(row.id) : error
+  }
+}

@@ -1,0 +1,38 @@
+import { type JobChange, leaseLost } from './job-change.ts'
+import type { JobRow } from './job-row.ts'
+import type { StoredJob } from './sqlite-job-messages.ts'
+import type { JobStatements } from './sqlite-job-statements.ts'
+
+export function stored(statements: JobStatements, row: JobRow): StoredJob {
+  const content = statements.content.get(row.seq)
+  if (content === undefined) throw new Error(`job ${row.id} has no content`)
+  return { row, content }
+}
+
+/** The job that a claim is about. */
+export function held(statements: JobStatements, id: string): JobRow {
+  const row = statements.byId.get(id)
+  if (row === undefined) throw leaseLost(id, 'it was removed')
+  return row
+}
+
+/** Writes down what was decided. */
+export function apply(statements: JobStatements, row: JobRow, { set, entries, content }: JobChange): JobRow {
+  const next = { ...row, ...set }
+  if (entries !== undefined) statements.insertLog.run(row.seq, next.event_count, entries.text)
+  const changed = Object.keys(set)
+  if (changed.length === 1 && set.event_count !== undefined) {
+    // the one that runs for every token: the indexes do not have to be looked at
+    statements.updateEventCount.run(set.event_count, row.seq)
+  } else if (changed.length > 0) statements.update.run(next)
+  if (content !== undefined) {
+    statements.updateContent.run({ result: null, error: null, usage: null, ...content, seq: row.seq })
+  }
+  return next
+}
+
+export function remove(statements: JobStatements, seq: number): void {
+  statements.deleteLogs.run(seq)
+  statements.deleteContent.run(seq)
+  statements.deleteJob.run(seq)
+}

@@ -1,0 +1,162 @@
+import type { Database } from 'better-sqlite3'
+import type { JobContent, JobRow, SubmittedRow } from './job-row.ts'
+
+const SUBMITTED_COLUMNS = [
+  'id',
+  'namespace',
+  'endpoint',
+  'key_id',
+  'class',
+  'lane',
+  'group_id',
+  'custom_id',
+  'hidden',
+  'idempotency_key',
+  'idempotency_sha256',
+  'expires_at_ms',
+  'attempts_max'
+] as const satisfies readonly (keyof SubmittedRow)[]
+
+const STATE_COLUMNS = [
+  'state',
+  'attempts',
+  'interruptions',
+  'cancel_requested',
+  'event_count',
+  'owner',
+  'lease_until_ms',
+  'started_at_ms',
+  'ended_at_ms'
+] as const satisfies readonly (keyof JobRow)[]
+
+const INSERTED_COLUMNS = [...SUBMITTED_COLUMNS, ...STATE_COLUMNS, 'start_tag', 'created_at_ms'] as const
+
+export type NewRow = Pick<JobRow, (typeof INSERTED_COLUMNS)[number]>
+
+/** A compiled statement, as far as it is used. */
+export interface Prepared<Bind extends unknown[], Row> {
+  get(...parameters: Bind): Row | undefined
+  all(...parameters: Bind): Row[]
+  run(...parameters: Bind): { readonly lastInsertRowid: number | bigint }
+}
+
+type Log = readonly [number: number, entries: string]
+
+function compiler(database: Database) {
+  return {
+    one: <Bind extends unknown[], Row>(sql: string): Prepared<Bind, Row> => database.prepare<Bind, Row>(sql),
+    /** Of statements that give one column. */
+    value: <Bind extends unknown[], Value>(sql: string): Prepared<Bind, Value> =>
+      database.prepare<Bind, Value>(sql).pluck(),
+    array: <Bind extends unknown[], Row>(sql: string): Prepared<Bind, Row> => database.prepare<Bind, Row>(sql).raw()
+  }
+}
+
+type Compiler = ReturnType<typeof compiler>
+
+/** One job, its content and its log. */
+function prepareRows({ one, array }: Compiler) {
+  return {
+    byId: one<[id: string], JobRow>('select * from job where id = ?'),
+    byIdempotencyKey: one<[namespace: string, key: string], JobRow>(
+      'select * from job where namespace = ? and idempotency_key = ?'
+    ),
+    content: one<[seq: number], JobContent>('select body, result, error, usage from job_content where seq = ?'),
+    insert: one<[NewRow], never>(
+      `insert into job (${INSERTED_COLUMNS.join(', ')}) values (${INSERTED_COLUMNS.map(name => `@${name}`).join(', ')})`
+    ),
+    insertContent: one<[seq: number, body: string], never>('insert into job_content (seq, body) values (?, ?)'),
+    update: one<[JobRow], never>(
+      `update job set ${STATE_COLUMNS.map(name => `${name} = @${name}`).join(', ')} where seq = @seq`
+    ),
+    updateEventCount: one<[count: number, seq: number], never>('update job set event_count = ? where seq = ?'),
+    updateContent: one<[{ seq: number } & Omit<JobContent, 'body'>], never>(
+      `update job_content set result = @result, error = @error, usage = @usage where seq = @seq`
+    ),
+    insertLog: one<[seq: number, number: number, entries: string], never>(
+      'insert into job_event (seq, number, entries) values (?, ?, ?)'
+    ),
+    logs: array<[id: string, after: number, limit: number], Log>(
+      `select number, entries from job_event
+       where seq = (select seq from job where id = ?) and number > ? order by number limit ?`
+    )
+  }
+}
+
+/** Places in the queues. */
+function prepareQueues({ one, value }: Compiler) {
+  return {
+    virtualTime: value<[lane: string, jobClass: string], number>(
+      'select virtual_time from job_lane where lane = ? and class = ?'
+    ),
+    advance: one<[lane: string, jobClass: string, tag: number], never>(
+      `insert into job_lane (lane, class, virtual_time) values (?, ?, ?)
+       on conflict do update set virtual_time = max(virtual_time, excluded.virtual_time)`
+    ),
+    takeTag: value<[{ lane: string; class: string; flow: string; virtualTime: number }], number>(
+      `insert into job_flow (lane, class, flow, finish_tag) values (@lane, @class, @flow, @virtualTime + 1)
+       on conflict do update set finish_tag = max(finish_tag, @virtualTime) + 1 returning finish_tag - 1`
+    ),
+    waitsBefore: value<[lane: string, jobClass: string, tag: number], 1>(
+      `select 1 from job where state = 'queued' and lane = ? and class = ? and start_tag <= ? limit 1`
+    ),
+    next: one<[lane: string, jobClass: string, now: number, count: number], JobRow>(
+      `select * from job where state = 'queued' and lane = ? and class = ? and expires_at_ms > ?
+       order by start_tag, seq limit ?`
+    ),
+    forgetFlows: one<[], never>(
+      `delete from job_flow where
+         finish_tag <= (select virtual_time from job_lane l where l.lane = job_flow.lane and l.class = job_flow.class)
+         or not exists (select 1 from job j
+           where j.state = 'queued' and j.lane = job_flow.lane and j.class = job_flow.class)`
+    )
+  }
+}
+
+/** Many jobs at once. */
+function prepareUpkeep({ one, value }: Compiler) {
+  return {
+    overdue: one<[now: number, limit: number], JobRow>(
+      `select * from job where state = 'queued' and expires_at_ms <= ? limit ?`
+    ),
+    abandoned: one<[now: number, limit: number], JobRow>(
+      `select * from job where state = 'running' and lease_until_ms <= ? limit ?`
+    ),
+    groupIds: one<[groupId: string, state: string], { readonly id: string }>(
+      'select id from job where group_id = ? and state = ?'
+    ),
+    logGroupCancel: one<[entries: string, groupId: string], never>(
+      `insert into job_event (seq, number, entries)
+       select seq, event_count + 1, ? from job where group_id = ? and state = 'queued'`
+    ),
+    cancelQueued: one<[now: number, groupId: string], never>(
+      `update job set state = 'cancelled', event_count = event_count + 1, ended_at_ms = ?
+       where group_id = ? and state = 'queued'`
+    ),
+    askRunning: one<[groupId: string], never>(
+      `update job set cancel_requested = 1 where group_id = ? and state = 'running'`
+    ),
+    ended: value<[before: number, limit: number], number>(
+      'select seq from job where ended_at_ms is not null and ended_at_ms < ? order by ended_at_ms limit ?'
+    ),
+    deleteJob: one<[seq: number], never>('delete from job where seq = ?'),
+    deleteContent: one<[seq: number], never>('delete from job_content where seq = ?'),
+    deleteLogs: one<[seq: number], never>('delete from job_event where seq = ?')
+  }
+}
+
+function prepare(database: Database) {
+  const compile = compiler(database)
+  return { ...prepareRows(compile), ...prepareQueues(compile), ...prepareUpkeep(compile) }
+}
+
+export type JobStatements = ReturnType<typeof prepare>
+
+/** Compiled when first asked for: the tables are there once the migrations have run. */
+export function lazyJobStatements(database: Database): () => JobStatements {
+  let statements: JobStatements | undefined
+  return () => {
+    statements ??= prepare(database)
+    return statements
+  }
+}
