@@ -178,6 +178,27 @@ t.test('keys are listed, changed, rotated and revoked, and shown once', async t 
   })
 })
 
+t.test('a limited key hears on every answer how much is left, and 429 when nothing is', async t => {
+  const started = await start(t)
+  const { ask } = started
+  const admin = await createKey(started, undefined, { scopes: ['admin'] })
+  const limits = { requests_per_second: 0.001, burst: 3, tokens_per_minute: 500 }
+  const { key } = await createKey(started, admin.key, { limits })
+  const left = (headers: Headers) => headers.get('x-ratelimit-remaining-requests')
+  t.equal(left((await ask('GET', '/v1/models', { key })).headers), '2')
+  const failed = await ask('POST', CHAT, { key, body: {} })
+  t.match([failed.status, left(failed.headers)], [400, '1'])
+  const missing = await ask('GET', '/v1/models/none', { key })
+  t.match([missing.status, left(missing.headers)], [404, '0'])
+  t.equal(missing.headers.get('x-ratelimit-remaining-tokens'), '500')
+  const refused = await ask('GET', '/v1/models', { key })
+  t.match(refused, { status: 429, body: { error: { code: 'rate_limited', type: 'rate_limit_error' } } })
+  t.strictSame(openAiErrors('ErrorResponse', refused.body), [])
+  t.equal(left(refused.headers), '0')
+  t.match(Number(refused.headers.get('retry-after-ms')) / 1000 <= Number(refused.headers.get('retry-after')), true)
+  t.equal(left((await ask('GET', '/v1/models', { key: admin.key })).headers), null, 'others go on')
+})
+
 t.test('no key gets into the log', async t => {
   const started = await start(t)
   const { ask } = started

@@ -6,10 +6,13 @@ export interface DoorLimits {
   readonly keysCachedMax: number
   /** How exact the time of a key's last use is. */
   readonly keyUseMs: number
+  /** How often what is over is removed. */
+  readonly upkeepMs: number
 }
 
 export const DEFAULT_DOOR_LIMITS: DoorLimits = {
   keyCacheMs: 2000,
   keysCachedMax: 10_000,
-  keyUseMs: 60_000
+  keyUseMs: 60_000,
+  upkeepMs: 60_000
 }

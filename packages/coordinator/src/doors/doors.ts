@@ -1,13 +1,16 @@
 import { type Clock, MeshError } from '@resultity/interface'
-import { DatabaseKeyStore, type StoreDatabase } from '@resultity/store'
+import { DatabaseKeyStore, type Job, OpenJobs, type StoreDatabase, windowCounters } from '@resultity/store'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
 import { FrontDoor, guard } from './front-door.ts'
+import type { Caller } from './keys/caller.ts'
 import { KeyDesk } from './keys/key-desk.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
+import { type Admission, type AdmissionRequest, KeyLimiter } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
+import { Upkeep } from './upkeep.ts'
 
 export interface DoorsComponents {
   readonly database: StoreDatabase
@@ -29,6 +32,13 @@ export interface Doors extends AsyncDisposable {
   guard(server: FastifyInstance): void
   /** The doors' own routes. */
   addRoutes(server: FastifyInstance): void
+  /**
+   * Lets in a request that will be a job, within its key's limits on tokens and concurrent jobs.
+   * @throws MeshError `rate_limited`
+   */
+  admit(caller: Caller, request: AdmissionRequest): Promise<Admission>
+  /** A job that was admitted here has ended, wherever it ran. */
+  jobEnded(job: Pick<Job, 'id' | 'usage'>): Promise<void>
 }
 
 /**
@@ -44,10 +54,18 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
   const keys = new KeyRing({ store, clock, logger }, limits)
   const desk = new KeyDesk({ store, clock, onChange: id => keys.forget(id) })
   const door = new FrontDoor(keys, { loopback, open })
+  const counters = windowCounters(database)
+  const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database), clock })
+  const upkeep = new Upkeep([{ name: 'removing old counters', run: () => counters.prune() }], logger, limits.upkeepMs)
   return {
-    guard: server => guard(server, door),
+    guard: server => guard(server, door, limiter),
     addRoutes: server => addKeyRoutes(server, desk),
-    [Symbol.asyncDispose]: () => keys[Symbol.asyncDispose]()
+    admit: (caller, request) => limiter.admit(caller, request),
+    jobEnded: ({ id, usage }) => limiter.settle(id, usage),
+    [Symbol.asyncDispose]: async () => {
+      await upkeep[Symbol.asyncDispose]()
+      await keys[Symbol.asyncDispose]()
+    }
   }
 }
 

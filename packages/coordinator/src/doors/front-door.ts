@@ -4,6 +4,7 @@ import { anonymous, type Caller, requireScope, type Scope } from './keys/caller.
 import { type KeyRing, refused } from './keys/key-ring.ts'
 import { parseKey } from './keys/key-secret.ts'
 import { presentedKey } from './keys/presented-key.ts'
+import type { KeyLimiter } from './limits/key-limiter.ts'
 import { isFromElsewhere } from './loopback.ts'
 import { scopeOf } from './route-scope.ts'
 
@@ -58,13 +59,15 @@ declare module 'fastify' {
   }
 }
 
-/** Has every request answered only after it was let in. Call it before routes are added. */
-export function guard(server: FastifyInstance, door: FrontDoor): void {
+/** Has every request answered only after it was let in and counted. Call it before routes are added. */
+export function guard(server: FastifyInstance, door: FrontDoor, limiter: KeyLimiter): void {
   server.decorateRequest('caller')
   // before parsing: after the hooks whose headers a browser needs to show a refusal to its page
-  server.addHook('preParsing', async request => {
+  server.addHook('preParsing', async (request, reply) => {
     // there is nothing behind it: the answer is the same 404 for everybody
     const nowhere = request.is404 || request.method === 'OPTIONS'
-    request.caller = nowhere ? anonymous([]) : await door.admit(request.routeOptions.url ?? '', request.headers)
+    const { url = '' } = request.routeOptions
+    request.caller = nowhere ? anonymous([]) : await door.admit(url, request.headers)
+    reply.headers(await limiter.request(request.caller, url))
   })
 }

@@ -9,6 +9,12 @@ const EXPOSED_HEADERS = [
   'retry-after',
   'retry-after-ms',
   'x-client-request-id',
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-limit-tokens',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-remaining-tokens',
+  'x-ratelimit-reset-requests',
+  'x-ratelimit-reset-tokens',
   'x-request-id',
   'x-resultity-route',
   'x-should-retry'

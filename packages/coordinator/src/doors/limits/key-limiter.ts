@@ -1,0 +1,211 @@
+import { type Clock, MeshError } from '@resultity/interface'
+import type { JobUsage, OpenJobs, WindowCounters } from '@resultity/store'
+import { httpError } from '../../http/error-reply.ts'
+import type { Caller } from '../keys/caller.ts'
+import { type KeyLimits, type LimitScope, limitsAt, requestWindow, tokenWindow, type Window } from './key-limits.ts'
+import { type LimitKind, type LimitState, limitHeaders, retryHeaders } from './limit-headers.ts'
+import { Reservations } from './reservations.ts'
+import { Turnstile } from './turnstile.ts'
+
+export interface KeyLimiterComponents {
+  readonly counters: WindowCounters
+  readonly openJobs: Pick<OpenJobs, 'count'>
+  readonly clock: Clock
+}
+
+/** Who asks for how much. */
+export interface AdmissionRequest {
+  /** Path of the API, as in the key's limits. */
+  readonly endpoint: string
+  /** The most it may take: the prompt's tokens and the longest answer's. */
+  readonly tokens: number
+}
+
+/** A request that may become a job. It ends with exactly one of the two. */
+export interface Admission {
+  /** How far the limits on tokens are used now, as headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>
+  /** It is stored as this job: what it took is settled when that ends. */
+  stored(jobId: string): void
+  /** It came to nothing: gives back what was reserved. */
+  refund(): Promise<void>
+}
+
+interface Counted {
+  readonly name: string
+  readonly window: Window
+  readonly state: LimitState
+}
+
+/** How soon a client that has too many jobs may try again; nobody knows when one of them ends. */
+const CONCURRENCY_RETRY_MS = 1000
+
+/** Holds each key to its limits. A key without limits costs nothing. */
+export class KeyLimiter {
+  readonly #components: KeyLimiterComponents
+  readonly #reservations: Reservations<Counted>
+  readonly #turnstile = new Turnstile()
+
+  constructor(components: KeyLimiterComponents) {
+    this.#components = components
+    this.#reservations = new Reservations(components.clock)
+  }
+
+  /**
+   * Counts one request of whatever kind.
+   *
+   * @returns the headers of its answer
+   * @throws MeshError `rate_limited`; what was refused is not counted
+   */
+  async request({ keyId, limits }: Caller, endpoint: string): Promise<Readonly<Record<string, string>>> {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    if (scopes.length === 0) return {}
+    const counted = await this.#count('requests', scopes, requestWindow, 1)
+    const tokens = await this.#readTokens(scopes)
+    const now = this.#components.clock.now()
+    return { ...headersOf('requests', counted, now), ...limitHeaders('tokens', tokens, now) }
+  }
+
+  /**
+   * Lets a request in that will be a job: one more of the key's concurrent jobs, its tokens reserved.
+   *
+   * @throws MeshError `rate_limited`, and then nothing is reserved
+   */
+  async admit({ keyId, limits }: Caller, { endpoint, tokens }: AdmissionRequest): Promise<Admission> {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    const pass = await this.#enter(keyId ?? '', scopes, endpoint)
+    try {
+      const counted = await this.#count('tokens', scopes, tokenWindow, tokens)
+      return {
+        headers: headersOf('tokens', counted, this.#components.clock.now()),
+        stored: jobId => {
+          pass.leave()
+          this.#reservations.keep(jobId, { tokens, counted })
+        },
+        refund: async () => {
+          pass.leave()
+          await this.#adjust(counted, -tokens)
+        }
+      }
+    } catch (error) {
+      pass.leave()
+      throw error
+    }
+  }
+
+  /**
+   * A job has ended, here or elsewhere: counts what it took in place of what was reserved, and nothing when it took
+   * nothing. Does nothing for a job without a reservation, or when told again.
+   */
+  async settle(jobId: string, usage: JobUsage | null): Promise<void> {
+    const reservation = this.#reservations.take(jobId)
+    if (reservation === undefined) return
+    const used = usage === null ? 0 : usage.promptTokens + usage.completionTokens
+    await this.#adjust(reservation.counted, used - reservation.tokens)
+  }
+
+  /** Adds to all windows, or to none. */
+  async #count(
+    kind: LimitKind,
+    scopes: readonly LimitScope[],
+    windowOf: (rates: LimitScope['rates']) => Window | undefined,
+    points: number
+  ): Promise<readonly Counted[]> {
+    const windows = scopes.flatMap(({ name, rates }) => {
+      const window = windowOf(rates)
+      return window === undefined ? [] : [{ name: `${kind} ${name}`, window }]
+    })
+    const counted = await Promise.all(
+      windows.map(async ({ name, window }) => {
+        const reading = await this.#components.counters.add(name, points, window.ms)
+        return { name, window, state: { window, ...reading } }
+      })
+    )
+    const broken = counted.filter(({ window, state }) => state.used > window.points)
+    if (broken.length === 0) return counted
+    await this.#adjust(counted, -points)
+    throw this.#refusal(kind, counted, broken, points)
+  }
+
+  /** In windows that are still under way; one that is over has forgotten what was reserved in it. */
+  async #adjust(counted: readonly Counted[], points: number): Promise<void> {
+    if (points === 0) return
+    const now = this.#components.clock.now()
+    const running = counted.filter(({ state }) => now < state.endsAtMs)
+    await Promise.all(running.map(({ name, window }) => this.#components.counters.add(name, points, window.ms)))
+  }
+
+  async #readTokens(scopes: readonly LimitScope[]): Promise<LimitState[]> {
+    const states = scopes.map(async ({ name, rates }) => {
+      const window = tokenWindow(rates)
+      if (window === undefined) return []
+      const reading = await this.#components.counters.read(`tokens ${name}`)
+      return [{ window, ...(reading ?? { used: 0, endsAtMs: 0 }) }]
+    })
+    return (await Promise.all(states)).flat()
+  }
+
+  async #enter(keyId: string, scopes: readonly LimitScope[], endpoint: string) {
+    const pass = this.#turnstile.queue(keyId, endpoint)
+    try {
+      for (const { name, rates } of scopes) {
+        const max = rates.concurrent_jobs
+        if (max === undefined) continue
+        const only = name === keyId ? undefined : endpoint
+        const open = await this.#components.openJobs.count(keyId, only)
+        if (open + pass.ahead(only) + 1 > max) throw tooManyJobs(max, only)
+      }
+      return pass
+    } catch (error) {
+      pass.leave()
+      throw error
+    }
+  }
+
+  #refusal(kind: LimitKind, counted: readonly Counted[], broken: readonly Counted[], points: number): MeshError {
+    const now = this.#components.clock.now()
+    const waitMs = Math.max(...broken.map(({ state }) => state.endsAtMs - now))
+    const [{ window } = { window: { points: 0, ms: 0 } }] = broken
+    const limit = `${window.points} ${kind} in ${formatSeconds(window.ms)}`
+    const hopeless = broken.some(one => points > one.window.points)
+    const error = new MeshError(
+      'rate_limited',
+      hopeless
+        ? `this request may take ${points} tokens, and this key may take ${limit}`
+        : `this key may send no more for now: its limit is ${limit}`,
+      {
+        hint: hopeless ? 'Ask for a shorter answer (max_tokens), or shorten the prompt.' : 'Wait as "retry-after" says.'
+      }
+    )
+    const before = counted.map(one => ({ ...one, state: { ...one.state, used: one.state.used - points } }))
+    return httpError(error, 429, undefined, {
+      ...retryHeaders(waitMs),
+      ...headersOf(kind, before, now),
+      ...(hopeless ? { 'x-should-retry': 'false' } : {})
+    })
+  }
+}
+
+function scopesOf(keyId: string | null, limits: KeyLimits, endpoint: string): LimitScope[] {
+  return keyId === null ? [] : limitsAt(keyId, limits, endpoint)
+}
+
+function headersOf(kind: LimitKind, counted: readonly Counted[], nowMs: number): Record<string, string> {
+  return limitHeaders(
+    kind,
+    counted.map(({ state }) => state),
+    nowMs
+  )
+}
+
+function tooManyJobs(max: number, endpoint: string | undefined): MeshError {
+  const where = endpoint === undefined ? '' : ` at ${endpoint}`
+  const error = new MeshError('rate_limited', `this key has ${max} requests queued or running${where}, its limit`, {
+    hint: 'Wait until one of them has ended, or cancel one.'
+  })
+  return httpError(error, 429, undefined, retryHeaders(CONCURRENCY_RETRY_MS))
+}
+
+function formatSeconds(ms: number): string {
+  return ms === 1000 ? 'a second' : ms === 60_000 ? 'a minute' : `${ms / 1000} seconds`
+}

@@ -1,0 +1,48 @@
+import type { Logger } from 'pino'
+
+export interface Chore {
+  /** For the log: "removing old deliveries". */
+  readonly name: string
+  run(): Promise<void>
+}
+
+/** Does chores now and then, one after the other, until it is disposed. One that fails is tried again the next time. */
+export class Upkeep implements AsyncDisposable {
+  readonly #chores: readonly Chore[]
+  readonly #logger: Logger
+  readonly #timer: NodeJS.Timeout
+  #running: Promise<void> = Promise.resolve()
+  #busy = false
+
+  constructor(chores: readonly Chore[], logger: Logger, intervalMs: number) {
+    this.#chores = chores
+    this.#logger = logger
+    this.#timer = setInterval(() => this.tick(), intervalMs)
+    // chores are no reason for the process to stay
+    this.#timer.unref()
+  }
+
+  /** Begins a round unless one is under way. */
+  tick(): void {
+    if (this.#busy) return
+    this.#busy = true
+    this.#running = this.#round().finally(() => {
+      this.#busy = false
+    })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    clearInterval(this.#timer)
+    await this.#running
+  }
+
+  async #round(): Promise<void> {
+    for (const { name, run } of this.#chores) {
+      try {
+        await run()
+      } catch (error) {
+        this.#logger.warn({ err: error }, `${name} failed`)
+      }
+    }
+  }
+}
