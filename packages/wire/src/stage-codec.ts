@@ -3,11 +3,13 @@ import { checkVersion, integer, layerRange, list, sessionId, text } from './fiel
 import { decodeGenerated, encodeGenerated, type FrameCodec, violation } from './frame-codec.ts'
 import { PROTOCOL_VERSION } from './protocols.ts'
 import { constraintFromWire, constraintToWire, samplingFromWire, samplingToWire } from './stage-answer.ts'
+import { decodeHotFrame, type HotFields } from './stage-hot-decode.ts'
 import { encodeActivations, encodeNextToken, encodeSampled } from './stage-hot-frames.ts'
 import {
   type Activations,
   type Finish,
   type Hop,
+  type NextToken,
   NO_SESSION,
   type OpenSession,
   type Prompt,
@@ -44,7 +46,8 @@ export const stageCodec: FrameCodec<StageFrame, StageFrame> = {
     return encodeGenerated(wire.StageFrame, stageFrameToWire(frame), headroom)
   },
   decode(bytes) {
-    return fromWire(decodeGenerated(wire.StageFrame, bytes, 'stage'))
+    const hot = decodeHotFrame(bytes)
+    return hot === undefined ? fromWire(decodeGenerated(wire.StageFrame, bytes, 'stage')) : fromHot(hot)
   },
   fault: error => ({ type: 'fault', session: NO_SESSION, epoch: 0, error })
 }
@@ -90,13 +93,15 @@ function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properti
   }
 }
 
+/** The frames of every token pass the same checks, whichever decoder read them. */
+function fromHot(fields: HotFields): StageFrame {
+  if (fields.body === 'activations') return activationsFromWire(fields)
+  return fields.body === 'next' ? nextFromWire(fields) : sampledFromWire(fields)
+}
+
 function fromWire(frame: WireFrame): StageFrame {
-  // in the order of how often they come
   if (frame.activations) return activationsFromWire(frame.activations)
-  if (frame.next) {
-    const { session, epoch, position, token } = frame.next
-    return { type: 'next', ...ofSession(session, epoch), position: at(position), token: token ?? 0 }
-  }
+  if (frame.next) return nextFromWire(frame.next)
   if (frame.sampled) return sampledFromWire(frame.sampled)
   if (frame.scores) return scoresFromWire(frame.scores)
   if (frame.prompt) return promptFromWire(frame.prompt)
@@ -139,6 +144,10 @@ function activationsFromWire(wired: resultity.stage.v1.Activations.$Properties):
     count,
     hidden
   }
+}
+
+function nextFromWire({ session, epoch, position, token }: resultity.stage.v1.NextToken.$Properties): NextToken {
+  return { type: 'next', ...ofSession(session, epoch), position: at(position), token: token ?? 0 }
 }
 
 function sampledFromWire(wired: resultity.stage.v1.Sampled.$Properties): Sampled {

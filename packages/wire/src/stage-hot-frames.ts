@@ -1,3 +1,15 @@
+import {
+  BODY_ACTIVATIONS,
+  BODY_NEXT,
+  BODY_SAMPLED,
+  COUNT_OR_TOKEN,
+  EPOCH,
+  FINISH,
+  HIDDEN,
+  LOGPROB,
+  POSITION,
+  SESSION
+} from './stage-hot-tags.ts'
 import type { Activations, NextToken, Sampled } from './stage-messages.ts'
 
 /**
@@ -5,33 +17,29 @@ import type { Activations, NextToken, Sampled } from './stage-messages.ts'
  * A stage sends right after the model run has swept the caches, so what counts is few lines and few allocations.
  */
 
-const BODY_ACTIVATIONS = 0x2a // StageFrame.activations = 5, length-delimited
-const BODY_NEXT = 0x32 // StageFrame.next = 6
-const BODY_SAMPLED = 0x3a // StageFrame.sampled = 7
-const SESSION = 0x0a // field 1 of each, length-delimited
-const EPOCH = 0x10 // field 2, varint
-const POSITION = 0x18 // field 3, varint
-const COUNT_OR_TOKEN = 0x20 // field 4, varint
-const FINISH = 0x28 // field 5, varint
-const LOGPROB = 0x35 // field 6, 32 bit
-const HIDDEN = 0x7a // field 15, length-delimited
-
 const SESSION_FIELD_BYTES = 18
 const FINISH_NUMBER = { continues: 0, end_token: 1, tokens_max: 2 } as const
 
-/** The head of the frame, and `hidden` itself. */
+/** Hidden states up to here are copied behind the head: the copy costs less than a second piece on the way down. */
+const COPIED_BYTES_MAX = 32 * 1024
+
+/** The frame in one piece when it is small, else its head, and `hidden` itself. */
 export function encodeActivations(frame: Activations, headroom: number): Uint8Array[] {
   const { session, epoch, position, count, hidden } = frame
   const tail = hidden.length === 0 ? 0 : 1 + varintBytes(hidden.length)
   const fields = SESSION_FIELD_BYTES + fieldBytes(epoch) + fieldBytes(position) + fieldBytes(count) + tail
   const length = fields + hidden.length
-  const head = Buffer.allocUnsafe(headroom + 1 + varintBytes(length) + fields)
+  const headBytes = headroom + 1 + varintBytes(length) + fields
+  const copied = hidden.length <= COPIED_BYTES_MAX
+  const head = Buffer.allocUnsafe(copied ? headBytes + hidden.length : headBytes)
   let at = writeStart(head, headroom, BODY_ACTIVATIONS, length, session)
   at = writeField(head, at, EPOCH, epoch)
   at = writeField(head, at, POSITION, position)
   at = writeField(head, at, COUNT_OR_TOKEN, count)
   writeField(head, at, HIDDEN, hidden.length)
-  return [head, hidden]
+  if (!copied) return [head, hidden]
+  head.set(hidden, headBytes)
+  return [head]
 }
 
 export function encodeNextToken(frame: NextToken, headroom: number): Uint8Array {
