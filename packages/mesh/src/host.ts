@@ -11,6 +11,7 @@ import { type JoinFailure, keepJoined } from './join.ts'
 import { libp2pOptions, type MeshServices } from './libp2p-options.ts'
 import { DEFAULT_MESH_LIMITS, type MeshLimits } from './limits.ts'
 import { type MeshLogger, silentLogger } from './logger.ts'
+import { grantRarely } from './rare-grants.ts'
 
 /** Who to open a stream to, and where it may be. Without addresses, those that the host has learnt are used. */
 export interface PeerAddress {
@@ -119,6 +120,7 @@ class Libp2pHost implements MeshHost {
     await this.#libp2p.handle(
       protocol,
       (stream, connection) => {
+        grantRarely(stream)
         try {
           handler(stream, connection.remotePeer.toString())
         } catch (error) {
@@ -194,14 +196,16 @@ class Libp2pHost implements MeshHost {
     void keepJoined({ libp2p: this.#libp2p, limits: this.#limits, logger: this.#logger, onFailed }, address, signal)
   }
 
-  #newStream(connection: Connection, protocol: string, options: AbortOptions): Promise<Stream> {
+  async #newStream(connection: Connection, protocol: string, options: AbortOptions): Promise<Stream> {
     const { streamOpenTimeoutMs, streamsPerConnectionMax } = this.#limits
-    return withDeadline(
+    const stream = await withDeadline(
       `opening a ${protocol} stream`,
       streamOpenTimeoutMs,
       signal => connection.newStream(protocol, { signal, maxOutboundStreams: streamsPerConnectionMax }),
       options
     )
+    grantRarely(stream)
+    return stream
   }
 
   async #dial(peerId: PeerId, addresses: readonly string[], options: AbortOptions) {

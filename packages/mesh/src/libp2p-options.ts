@@ -7,6 +7,8 @@ import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { Libp2pOptions } from 'libp2p'
 import { COORDINATOR_AGENT, type MdnsInit, mdnsServiceTag } from './discovery-names.ts'
+import { frameCipher } from './frame-cipher.ts'
+import { joinedWrites } from './joined-writes.ts'
 import type { MeshLimits } from './limits.ts'
 
 export interface MeshServices extends ServiceMap {
@@ -40,7 +42,8 @@ export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2
       ...(settings.announce.length === 0 ? {} : { announce: [...settings.announce] })
     },
     transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
-    connectionEncrypters: [noise()],
+    connectionProtector: () => joinedWrites,
+    connectionEncrypters: [noise({ crypto: frameCipher })],
     streamMuxers: [muxer(limits)],
     connectionManager: connectionManager(limits),
     connectionMonitor: connectionMonitor(limits),
