@@ -55,7 +55,6 @@ export class GenerationSession {
   readonly #spec: GenerationSpec
   readonly #stage: StageSession
   readonly #outputs: GenerationOutputs
-  readonly #abort = new AbortController()
   readonly #tokenInput = new Uint32Array(1)
   readonly #sampler: TokenSampler
   readonly #scores: TokenScore[] = []
@@ -117,7 +116,6 @@ export class GenerationSession {
   /** Stops a run in flight; the slot is free when this returns. */
   [Symbol.dispose](): void {
     this.#finished = true
-    this.#abort.abort(new MeshError('canceled', 'the session was closed'))
     this.#stage[Symbol.dispose]()
   }
 
@@ -145,7 +143,7 @@ export class GenerationSession {
 
   async #step(input: Uint32Array | Float32Array): Promise<void> {
     const position = this.#stage.position
-    const output = await this.#stage.run(input, { signal: this.#abort.signal })
+    const output = await this.#stage.run(input)
     // disposed while the run was under way: nobody waits for its result
     if (this.#finished) return
     if (!this.#spec.last) {

@@ -8,6 +8,7 @@ import {
   type NextToken,
   type OpenSession,
   type Prompt,
+  type Sampled,
   type StageFrame,
   sameSession
 } from '@resultity/wire'
@@ -15,6 +16,12 @@ import { type GenerationOutputs, GenerationSession } from './generation-session.
 
 /** Time for a fault to reach a coordinator that hardly reads. */
 const LAST_FRAME_MS = 2000
+
+/**
+ * The coordinator hears of a token that late, except of the first and the last: by then the token has left for the first
+ * stage, which waits for it, and this process has given up its core, which the first stage may need to read it.
+ */
+const TELL_AFTER_MS = 1
 
 export type StageStream = FrameStream<StageFrame, StageFrame>
 
@@ -48,6 +55,8 @@ export class LinkedSession implements GenerationOutputs {
   readonly #onClosed: LinkedSessionComponents['onClosed']
   #next: StageStream | undefined
   #previous: StageStream | undefined
+  #untold: Sampled | undefined
+  #telling: NodeJS.Timeout | undefined
   #closed = false
   /** The lease runs from here. */
   #lastFrameAt: number
@@ -121,8 +130,19 @@ export class LinkedSession implements GenerationOutputs {
   }
 
   sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
-    const { session, epoch } = this.open
-    this.#forward(this.#control, { type: 'sampled', session, epoch, ...token })
+    const { session, epoch, promptCount } = this.open
+    this.#tell()
+    this.#untold = { type: 'sampled', session, epoch, ...token }
+    if (token.finish !== 'continues' || token.position === promptCount) this.#tell()
+    else this.#telling = this.#telling?.refresh() ?? setTimeout(this.#tell, TELL_AFTER_MS)
+  }
+
+  /** Tells the coordinator of the token that it has not been told of yet. */
+  readonly #tell = (): void => {
+    const frame = this.#untold
+    if (frame === undefined) return
+    this.#untold = undefined
+    this.#forward(this.#control, frame)
   }
 
   scores(scores: Parameters<GenerationOutputs['scores']>[0]): void {
@@ -140,6 +160,7 @@ export class LinkedSession implements GenerationOutputs {
     if (this.#closed) return
     const { session, epoch } = this.open
     const control = this.#control
+    this.#tell()
     this.#release(error)
     // a coordinator that is gone cannot be told, and has given the session up itself
     control
@@ -157,6 +178,7 @@ export class LinkedSession implements GenerationOutputs {
 
   #release(cause: MeshError | undefined): void {
     this.#closed = true
+    clearTimeout(this.#telling)
     this.#generation[Symbol.dispose]()
     const reason = cause ?? new MeshError('canceled', 'the session has ended')
     this.#next?.abort(reason)
