@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { modelManifestSchema, stageFiles } from '@resultity/interface'
+import { modelManifestSchema, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore } from '@resultity/model'
 import { swarmFor } from '@resultity/testkit'
 import { test } from 'tap'
@@ -16,7 +16,8 @@ test('a stage fetches, opens and maps the weights of its own layers only', { tim
   const store = await FileBlobStore.open(swarm.coordinator.dataDir)
   t.teardown(() => store[Symbol.asyncDispose]())
   const manifestSha256 = String(placement?.manifestSha256)
-  const manifest = modelManifestSchema.parse(JSON.parse(new TextDecoder().decode(await store.read(manifestSha256))))
+  const text = new TextDecoder().decode(await store.read(manifestSha256))
+  const manifest = requireDecoder(modelManifestSchema.parse(JSON.parse(text)))
 
   t.equal(routeRanges(route).length, 3)
   for (const { peerId, range } of placement?.stages ?? []) {

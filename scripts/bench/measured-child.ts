@@ -2,7 +2,7 @@ import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine, type StageSession, sampleToken } from '@resultity/engine'
-import { GREEDY, MeshError, stageFiles } from '@resultity/interface'
+import { GREEDY, MeshError, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
 import type { ChildInit, ChildReply, ChildRequest, EngineChildInit, LlamaChildInit } from './child-messages.ts'
 import type { Sample, Workload } from './contestant.ts'
@@ -26,7 +26,8 @@ const PREFILL_CHUNK = 128
 
 async function engineAlone(init: EngineChildInit): Promise<Measured> {
   const store = await FileBlobStore.open(init.dataDir)
-  const { manifest } = await importModel(parseModelReference(init.reference), { dataDir: init.dataDir, store })
+  const imported = await importModel(parseModelReference(init.reference), { dataDir: init.dataDir, store })
+  const manifest = requireDecoder(imported.manifest)
   const range = { first: 0, end: manifest.config.layerCount }
   const files = stageFiles(manifest, range)
   const paths = new Map<string, string>()

@@ -1,4 +1,4 @@
-import { MeshError, stageFiles } from '@resultity/interface'
+import { MeshError, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, type ModelReference } from '@resultity/model'
 import { type Swarm, startSwarm } from '@resultity/testkit'
 import { z } from 'zod'
@@ -83,7 +83,7 @@ export class SwarmContestant implements Contestant {
     const stages = placements.find(placement => placement.model === this.#model)?.stages ?? []
     const rows = this.#swarm.nodes.map(async ({ peerId, pid }) => {
       const range = stages.find(stage => stage.peerId === peerId)?.range
-      const files = range === undefined ? [] : stageFiles(manifest, range)
+      const files = range === undefined ? [] : stageFiles(requireDecoder(manifest), range)
       return {
         name: `${this.name} ${range === undefined ? 'idle' : `[${range.first},${range.end})`}`,
         residentBytes: await residentBytes(pid),

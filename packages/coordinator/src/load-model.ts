@@ -1,8 +1,9 @@
-import { type AbortOptions, MeshError } from '@resultity/interface'
+import { type AbortOptions, isEncoder, MeshError } from '@resultity/interface'
 import {
   type FileBlobStore,
   type ImportOptions,
   importModel,
+  loadEncoderTokenizer,
   loadTokenizer,
   parseModelReference
 } from '@resultity/model'
@@ -40,19 +41,23 @@ export async function loadModel(
     ...(onProgress === undefined ? {} : { onProgress })
   })
   const modelMax = manifest.config.contextLength
-  const contextLength = init.contextLength ?? Math.min(modelMax, DEFAULT_CONTEXT_LENGTH_MAX)
+  // the setting is for answers; an encoder takes inputs as long as it was made for
+  const wanted = isEncoder(manifest) ? modelMax : init.contextLength
+  const contextLength = wanted ?? Math.min(modelMax, DEFAULT_CONTEXT_LENGTH_MAX)
   if (contextLength > modelMax) {
     const message = `a context of ${contextLength} was asked for, and ${manifest.name} was made for ${modelMax}`
     throw new MeshError('settings_invalid', message, { hint: 'Lower the context length, or leave it out.' })
   }
-  const tokenizer = await loadTokenizer(manifest, store, options)
   const manifestBytes = (await store.read(manifestSha256, options)).length
   const sessionsMax = init.sessionsMax ?? DEFAULT_SESSIONS_MAX
-  return {
+  const served = {
     id: manifest.name,
     aliases: reference === manifest.name ? [] : [reference],
     placeable: { name: manifest.name, manifest, manifestSha256, manifestBytes, contextLength, sessionsMax },
-    tokenizer,
     createdAt: Math.floor(init.nowMs / 1000)
   }
+  if (isEncoder(manifest)) {
+    return { ...served, kind: 'encoder', tokenizer: await loadEncoderTokenizer(manifest, store, options) }
+  }
+  return { ...served, kind: 'decoder', tokenizer: await loadTokenizer(manifest, store, options) }
 }

@@ -1,18 +1,31 @@
 import { MeshError } from '@resultity/interface'
-import type { ModelTokenizer } from '@resultity/model'
+import type { EncoderTokenizer, ModelTokenizer } from '@resultity/model'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
-/** A model that requests may name. */
-export interface ServedModel {
+interface Served {
   /** Its name in the API. */
   readonly id: string
   /** Other names that it answers to: the reference it was imported by. */
   readonly aliases: readonly string[]
   readonly placeable: PlaceableModel
-  readonly tokenizer: ModelTokenizer
   /** Unix seconds since when it is served. */
   readonly createdAt: number
 }
+
+/** A model that generates text. */
+export interface ServedDecoder extends Served {
+  readonly kind: 'decoder'
+  readonly tokenizer: ModelTokenizer
+}
+
+/** A model that turns texts into vectors. */
+export interface ServedEncoder extends Served {
+  readonly kind: 'encoder'
+  readonly tokenizer: EncoderTokenizer
+}
+
+/** A model that requests may name. */
+export type ServedModel = ServedDecoder | ServedEncoder
 
 /** The models of a coordinator, by name. */
 export class ServedModels {
@@ -46,6 +59,29 @@ export class ServedModels {
     const message = name === undefined ? 'the request names no model' : `no model "${name}" is served here`
     throw new MeshError('model_not_found', message, {
       hint: `Name one of those that are: ${served}.`,
+      details: { param: 'model' }
+    })
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for an encoder */
+  findDecoder(name: string | undefined): ServedDecoder {
+    const model = this.find(name)
+    if (model.kind === 'decoder') return model
+    throw this.#otherKind(model, 'turns texts into vectors and does not generate text', 'decoder', '/v1/embeddings')
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model that generates text */
+  findEncoder(name: string | undefined): ServedEncoder {
+    const model = this.find(name)
+    if (model.kind === 'encoder') return model
+    throw this.#otherKind(model, 'generates text and gives no embeddings', 'encoder', '/v1/chat/completions')
+  }
+
+  #otherKind(model: ServedModel, what: string, wanted: ServedModel['kind'], path: string): MeshError {
+    const fitting = this.#models.filter(({ kind }) => kind === wanted).map(({ id }) => `"${id}"`)
+    const others = fitting.length > 0 ? `Name one of ${fitting.join(', ')}` : 'No other is served here'
+    return new MeshError('invalid_request', `the model "${model.id}" ${what}`, {
+      hint: `${others}, or send it to ${path}.`,
       details: { param: 'model' }
     })
   }

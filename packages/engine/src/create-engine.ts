@@ -1,3 +1,4 @@
+import { loadCapiEncoder } from './capi/capi-encoder.ts'
 import { CapiStage } from './capi/capi-stage.ts'
 import { getRuntime } from './capi/runtime.ts'
 import type { Engine } from './port.ts'
@@ -8,16 +9,16 @@ import type { Engine } from './port.ts'
  */
 export type EngineKind = 'capi' | 'node'
 
-/** What both engines compute on: neither adds another of the runtime's execution providers to its sessions. */
-export const EXECUTION_PROVIDERS: readonly string[] = ['cpu']
-
 /** @throws MeshError `engine_failed` when the runtime does not start on this machine */
 export async function createEngine(kind: EngineKind = 'capi'): Promise<Engine> {
   if (kind === 'node') {
     // loaded when asked for: a node process never is
-    const { NodeStage } = await import('./node/node-stage.ts')
-    return { loadStage: (init, options) => NodeStage.load(init, options) }
+    const [{ NodeStage }, { loadNodeEncoder }] = await Promise.all([
+      import('./node/node-stage.ts'),
+      import('./node/node-encoder.ts')
+    ])
+    return { loadStage: (init, options) => NodeStage.load(init, options), loadEncoder: loadNodeEncoder }
   }
   getRuntime()
-  return { loadStage: (init, options) => CapiStage.load(init, options) }
+  return { loadStage: (init, options) => CapiStage.load(init, options), loadEncoder: loadCapiEncoder }
 }

@@ -1,4 +1,7 @@
-export { createEngine, type EngineKind, EXECUTION_PROVIDERS } from './create-engine.ts'
+export { availableExecutionProviders } from './capi/execution-providers.ts'
+export { createEngine, type EngineKind } from './create-engine.ts'
+export { ENCODER_INPUTS_MAX, Encoder, type EncoderInit } from './encoder.ts'
+export { type EncoderMeasurement, measureEncoder } from './encoder-measurement.ts'
 export { type Logprobs, logprobsOf, TOP_LOGPROBS_MAX, type TokenLogprob } from './logprobs.ts'
 export { probeMachine } from './machine-probe.ts'
 export * from './port.ts'

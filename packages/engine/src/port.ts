@@ -1,4 +1,5 @@
-import type { AbortOptions, LayerRange, ModelManifest, WeightFile } from '@resultity/interface'
+import type { AbortOptions, DecoderManifest, LayerRange, WeightFile } from '@resultity/interface'
+import type { Encoder, EncoderInit } from './encoder.ts'
 
 /**
  * What the threads of a stage do between two operators: sleep (`false`), spin (`true`), or spin inside a run and
@@ -7,7 +8,7 @@ import type { AbortOptions, LayerRange, ModelManifest, WeightFile } from '@resul
 export type Spinning = boolean | 'run'
 
 export interface StageInit {
-  readonly manifest: ModelManifest
+  readonly manifest: DecoderManifest
   readonly range: LayerRange
   /** Longest session, in positions. */
   readonly contextLength: number
@@ -23,13 +24,15 @@ export interface StageInit {
   readonly logits?: 'last' | 'all'
 }
 
-/** Builds and runs layer ranges. Two implementations and one compliance suite stand behind this port. */
+/** Builds and runs layer ranges, and whole encoders. Two implementations and one compliance suite stand behind this port. */
 export interface Engine {
   /**
    * @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph, `invalid_request` for a
    *   wrong range or setting
    */
   loadStage(init: StageInit, options?: AbortOptions): Promise<Stage>
+  /** @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph */
+  loadEncoder(init: EncoderInit, options?: AbortOptions): Promise<Encoder>
 }
 
 /** One layer range of one model, loaded. Runs of its sessions are served one at a time, in the order they came. */

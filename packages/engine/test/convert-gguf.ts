@@ -1,3 +1,4 @@
+import { requireDecoder, weightFiles } from '@resultity/interface'
 import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
 import type { Variant } from './quantized-tiny-chat.ts'
 
@@ -11,8 +12,8 @@ export async function convertGguf(
   const tokenizerFiles = await readTokenizerFiles(path)
   const { manifest } = await convertModel(path, { store, name: 'converted', tokenizerFiles, ...options })
   const paths = new Map<string, string>()
-  for (const { sha256 } of [manifest.embedding, ...manifest.layers, manifest.head]) {
+  for (const { sha256 } of weightFiles(manifest)) {
     paths.set(sha256, (await store.find(sha256)) ?? '')
   }
-  return { manifest, weightPath: file => paths.get(file.sha256) ?? '' }
+  return { manifest: requireDecoder(manifest), weightPath: file => paths.get(file.sha256) ?? '' }
 }

@@ -1,14 +1,14 @@
 import { createHash } from 'node:crypto'
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type ModelManifest, TENSOR_ALIGNMENT_BYTES, type TensorEntry, type WeightFile } from '@resultity/interface'
+import { type DecoderManifest, TENSOR_ALIGNMENT_BYTES, type TensorEntry, type WeightFile } from '@resultity/interface'
 import type { Fixture } from './tiny-chat.ts'
 
 /** How the matrices of a variant are stored. Every variant has the values of its own `f32` twin. */
 export type Encoding = 'q4' | 'q8' | 'f16' | 'bf16'
 
 export interface Variant {
-  readonly manifest: ModelManifest
+  readonly manifest: DecoderManifest
   weightPath(file: WeightFile): string
 }
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MeshError, type WeightFile } from '@resultity/interface'
+import { MeshError, requireDecoder, type WeightFile, weightFiles } from '@resultity/interface'
 import { convertModel, FileBlobStore, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
 import t from 'tap'
 import { argmax, createEngine } from '../src/index.ts'
@@ -104,12 +104,12 @@ async function logitsOfPrompts(path: string, dequantize: boolean): Promise<Float
       tokenizerFiles: await readTokenizerFiles(path)
     })
     const paths = new Map<string, string>()
-    for (const { sha256 } of [manifest.embedding, ...manifest.layers, manifest.head]) {
+    for (const { sha256 } of weightFiles(manifest)) {
       paths.set(sha256, (await store.find(sha256)) ?? '')
     }
     const engine = await createEngine()
     await using stage = await engine.loadStage({
-      manifest,
+      manifest: requireDecoder(manifest),
       range: { first: 0, end: manifest.config.layerCount },
       contextLength: 256,
       sessionsMax: 1,

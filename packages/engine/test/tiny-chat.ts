@@ -1,7 +1,13 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import type { LayerRange, ModelManifest, WeightFile } from '@resultity/interface'
+import {
+  type DecoderManifest,
+  type LayerRange,
+  requireDecoder,
+  type WeightFile,
+  weightFiles
+} from '@resultity/interface'
 import { convertModel, FileBlobStore } from '@resultity/model'
 import { argmax } from '../src/index.ts'
 import type { Engine, Stage, StageInit, StageSession } from '../src/port.ts'
@@ -18,7 +24,7 @@ export interface Golden {
 export const END_TOKEN = 6
 
 export interface Fixture extends AsyncDisposable {
-  readonly manifest: ModelManifest
+  readonly manifest: DecoderManifest
   readonly golden: readonly Golden[]
   readonly workDir: string
   weightPath(file: WeightFile): string
@@ -30,7 +36,7 @@ export interface Fixture extends AsyncDisposable {
 export async function openTinyChat(): Promise<Fixture> {
   const directory = await mkdtemp(join(tmpdir(), 'engine-test-'))
   const store = await FileBlobStore.open(join(directory, 'blobs'))
-  const { manifest } = await convertModel(modelDir, {
+  const converted = await convertModel(modelDir, {
     store,
     name: 'tiny-chat',
     tokenizerFiles: {
@@ -39,8 +45,9 @@ export async function openTinyChat(): Promise<Fixture> {
       endTokenIds: [END_TOKEN]
     }
   })
+  const manifest = requireDecoder(converted.manifest)
   const paths = new Map<string, string>()
-  for (const file of [manifest.embedding, ...manifest.layers, manifest.head]) {
+  for (const file of weightFiles(manifest)) {
     const path = await store.find(file.sha256)
     if (path !== undefined) paths.set(file.sha256, path)
   }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 
 /** Lower-case hex SHA-256. */
@@ -86,40 +87,115 @@ export const modelConfigSchema = z.object({
 })
 export type ModelConfig = z.infer<typeof modelConfigSchema>
 
+/** Sizes and settings of a BERT-shaped sentence encoder. */
+export const encoderConfigSchema = z.object({
+  layerCount: size.max(LAYERS_MAX),
+  hiddenSize: size.max(65_536),
+  intermediateSize: size.max(1_048_576),
+  headCount: size.max(1024),
+  vocabularySize: size.max(4_194_304),
+  /** Longest input in tokens, those that frame it included. */
+  contextLength: size.max(65_536),
+  /** Rows of the table of positions; at least {@link EncoderConfig.contextLength}. */
+  positionCount: size.max(65_536),
+  /** Rows of the table of token types, of which inputs use the first. */
+  tokenTypeCount: size.max(1024),
+  layerNormEpsilon: z.number().positive(),
+  /** GELU with the error function, or its approximation with the hyperbolic tangent. */
+  activation: z.enum(['gelu', 'gelu_tanh']),
+  /** How an input's hidden states become its vector: their mean, or the first one. */
+  pooling: z.enum(['mean', 'cls']),
+  /** Whether vectors are scaled to length 1. */
+  normalize: z.boolean()
+})
+export type EncoderConfig = z.infer<typeof encoderConfigSchema>
+
 const blobRefSchema = z.object({ sha256: sha256Schema, bytes: size })
 export type BlobRef = z.infer<typeof blobRefSchema>
 
+const tokenizerSchema = z.object({
+  /** A Hugging Face `tokenizer.json`. */
+  definition: blobRefSchema,
+  /** A Hugging Face `tokenizer_config.json`, with `chat_template` where the model has one. */
+  config: blobRefSchema,
+  endTokenIds: z.array(z.int().nonnegative()).max(64)
+})
+
+const layerFiles = z.array(weightFileSchema).min(1).max(LAYERS_MAX)
+
+const ONE_FILE_A_LAYER = {
+  message: 'the manifest lists as many weight files as the model has layers',
+  path: ['layers']
+}
+
 /**
- * What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh.
+ * A model that generates text: Llama's architecture.
  *
  * Tensor names: `embedding` | per layer `input_norm`, `qkv` or (`q`, `k`, `v`), `output`, `post_norm`,
  * `gate_up` or (`gate`, `up`), `down` | `final_norm`, and `head` unless tied.
  */
-export const modelManifestSchema = z
+const decoderManifestSchema = z
   .object({
     version: z.literal(1),
     name: z.string().min(1).max(256),
     architecture: z.literal('llama'),
     config: modelConfigSchema,
-    tokenizer: z.object({
-      /** A Hugging Face `tokenizer.json`. */
-      definition: blobRefSchema,
-      /** A Hugging Face `tokenizer_config.json`, with `chat_template` where the model has one. */
-      config: blobRefSchema,
-      endTokenIds: z.array(z.int().nonnegative()).max(64)
-    }),
+    tokenizer: tokenizerSchema,
     embedding: weightFileSchema,
-    layers: z.array(weightFileSchema).min(1).max(LAYERS_MAX),
+    layers: layerFiles,
     head: weightFileSchema
   })
-  .refine(manifest => manifest.layers.length === manifest.config.layerCount, {
-    message: 'the manifest lists as many weight files as the model has layers',
-    path: ['layers']
+  .refine(manifest => manifest.layers.length === manifest.config.layerCount, ONE_FILE_A_LAYER)
+export interface DecoderManifest extends z.infer<typeof decoderManifestSchema> {}
+
+/**
+ * A model that turns texts into vectors: BERT's architecture. It is served whole, by one node.
+ *
+ * Tensor names: `words`, `positions`, `token_types`, `norm`, `norm_bias` | per layer `qkv`, `output`, `up`, `down`,
+ * `attention_norm` and `output_norm`, each with its `…_bias`.
+ */
+const encoderManifestSchema = z
+  .object({
+    version: z.literal(1),
+    name: z.string().min(1).max(256),
+    architecture: z.literal('bert'),
+    config: encoderConfigSchema,
+    tokenizer: tokenizerSchema,
+    embedding: weightFileSchema,
+    layers: layerFiles
   })
-export type ModelManifest = z.infer<typeof modelManifestSchema>
+  .refine(manifest => manifest.layers.length === manifest.config.layerCount, ONE_FILE_A_LAYER)
+export interface EncoderManifest extends z.infer<typeof encoderManifestSchema> {}
+
+/** What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh. */
+export const modelManifestSchema = z.discriminatedUnion('architecture', [decoderManifestSchema, encoderManifestSchema])
+export type ModelManifest = DecoderManifest | EncoderManifest
+
+/** True for a model that is served whole and takes jobs, false for one that is cut into stages. */
+export function isEncoder(manifest: ModelManifest): manifest is EncoderManifest {
+  return manifest.architecture === 'bert'
+}
+
+/** @throws MeshError `invalid_request` when the model is of another kind */
+export function requireDecoder(manifest: ModelManifest): DecoderManifest {
+  if (manifest.architecture === 'llama') return manifest
+  throw new MeshError('invalid_request', `${manifest.name} is an encoder and does not generate text`)
+}
+
+/** @throws MeshError `invalid_request` when the model is of another kind */
+export function requireEncoder(manifest: ModelManifest): EncoderManifest {
+  if (manifest.architecture === 'bert') return manifest
+  throw new MeshError('invalid_request', `${manifest.name} generates text and is no encoder`)
+}
+
+/** Every weight file of the model, in order. */
+export function weightFiles(manifest: ModelManifest): WeightFile[] {
+  const { embedding, layers } = manifest
+  return [embedding, ...layers, ...(isEncoder(manifest) ? [] : [manifest.head])]
+}
 
 /** The weight files a stage of `range` opens, and no others: embedding on the first, head (and a tied embedding) on the last. */
-export function stageFiles(manifest: ModelManifest, range: LayerRange): WeightFile[] {
+export function stageFiles(manifest: DecoderManifest, range: LayerRange): WeightFile[] {
   const files = manifest.layers.slice(range.first, range.end)
   const last = range.end === manifest.config.layerCount
   if (range.first === 0 || (last && manifest.config.tiedEmbedding)) files.unshift(manifest.embedding)

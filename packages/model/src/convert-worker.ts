@@ -1,29 +1,53 @@
 import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import { MeshError } from '@resultity/interface'
-import type { ConvertReply, ConvertRequest, ConvertWorkerInit } from './convert.ts'
+import type { ConvertReply, ConvertRequest, ConvertWorkerInit, ModelDescription } from './convert.ts'
+import { planEncoderFiles } from './encoder-weight-file.ts'
 import { openGguf } from './gguf-source.ts'
-import type { ModelSource } from './model-source.ts'
-import { openSafetensorsDirectory } from './safetensors-source.ts'
-import { planWeightFiles } from './weight-file.ts'
+import { modelTypeOf, openEncoderDirectory, openSafetensorsDirectory } from './safetensors-source.ts'
+import { planWeightFiles, type WeightFilePlan } from './weight-file.ts'
 
-function openModel(path: string): ModelSource {
+/** A model, described and laid out, before any of its weights is read. */
+interface PlannedModel extends Disposable {
+  readonly description: ModelDescription
+  readonly files: readonly WeightFilePlan[]
+}
+
+function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
+  using opening = new DisposableStack()
+  if (isDirectory(path) && modelTypeOf(path) === 'bert') {
+    const source = opening.use(openEncoderDirectory(path))
+    return planned({ architecture: 'bert', config: source.config }, planEncoderFiles(source), opening)
+  }
+  const source = opening.use(isDirectory(path) ? openSafetensorsDirectory(path) : openGguf(path))
+  const { embedding, layers, head } = planWeightFiles(source, { dequantize })
+  return planned({ architecture: 'llama', config: source.config }, [embedding, ...layers, head], opening)
+}
+
+function planned(
+  description: ModelDescription,
+  files: readonly WeightFilePlan[],
+  opening: DisposableStack
+): PlannedModel {
+  const opened = opening.move()
+  return { description, files, [Symbol.dispose]: () => opened.dispose() }
+}
+
+function isDirectory(path: string): boolean {
   const stats = statSync(path, { throwIfNoEntry: false })
   if (stats === undefined) {
     throw new MeshError('model_not_found', `there is nothing at ${path}`, {
       hint: 'give a GGUF file or a folder with config.json and model.safetensors'
     })
   }
-  return stats.isDirectory() ? openSafetensorsDirectory(path) : openGguf(path)
+  return stats.isDirectory()
 }
 
 /** The conversation with the main thread: one reply per request, in order. */
-function* replies({ path, dequantize }: ConvertWorkerInit): Generator<ConvertReply> {
-  using source = openModel(path)
-  const { embedding, layers, head } = planWeightFiles(source, { dequantize })
-  const files = [embedding, ...layers, head]
-  yield { kind: 'plan', config: source.config, layouts: files.map(file => file.layout) }
-  for (const file of files) {
+function* replies(init: ConvertWorkerInit): Generator<ConvertReply> {
+  using model = planModel(init)
+  yield { kind: 'plan', description: model.description, layouts: model.files.map(file => file.layout) }
+  for (const file of model.files) {
     for (const chunk of file.chunks()) yield { kind: 'chunk', chunk }
     yield { kind: 'file-end' }
   }

@@ -4,6 +4,7 @@ import {
   type AbortOptions,
   type BlobProgress,
   type BlobRef,
+  type EncoderConfig,
   type ErrorCode,
   MeshError,
   type ModelConfig,
@@ -40,11 +41,15 @@ export interface ConvertWorkerInit {
   readonly path: string
   readonly dequantize: boolean
 }
+/** What a model computes. */
+export type ModelDescription =
+  | { readonly architecture: 'llama'; readonly config: ModelConfig }
+  | { readonly architecture: 'bert'; readonly config: EncoderConfig }
 /** Asks for the next reply; the worker computes nothing that was not asked for. */
 export type ConvertRequest = 'next'
 export type WeightLayout = Omit<WeightFile, 'sha256'>
 export type ConvertReply =
-  | { readonly kind: 'plan'; readonly config: ModelConfig; readonly layouts: readonly WeightLayout[] }
+  | { readonly kind: 'plan'; readonly description: ModelDescription; readonly layouts: readonly WeightLayout[] }
   | { readonly kind: 'chunk'; readonly chunk: Uint8Array<ArrayBuffer> }
   | { readonly kind: 'file-end' }
   | { readonly kind: 'failure'; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
@@ -70,10 +75,14 @@ export async function convertModel(path: string, init: ConvertInit): Promise<Con
     if (bytes !== layout.bytes) throw new MeshError('internal', `a weight file has ${bytes} bytes, not ${layout.bytes}`)
     files.push({ sha256, ...layout })
   }
-  return storeManifest(plan.config, files, init)
+  return storeManifest(plan.description, files, init)
 }
 
-async function storeManifest(config: ModelConfig, files: WeightFile[], init: ConvertInit): Promise<ConvertedModel> {
+async function storeManifest(
+  { architecture, config }: ModelDescription,
+  files: WeightFile[],
+  init: ConvertInit
+): Promise<ConvertedModel> {
   const { definition, config: tokenizerConfig, endTokenIds } = init.tokenizerFiles
   const putRef = async (bytes: Uint8Array): Promise<BlobRef> => {
     return { sha256: await init.store.put(bytes), bytes: bytes.byteLength }
@@ -82,7 +91,7 @@ async function storeManifest(config: ModelConfig, files: WeightFile[], init: Con
   const manifest = modelManifestSchema.parse({
     version: 1,
     name: init.name,
-    architecture: 'llama',
+    architecture,
     config,
     tokenizer: {
       definition: await putRef(definition),
@@ -90,8 +99,7 @@ async function storeManifest(config: ModelConfig, files: WeightFile[], init: Con
       endTokenIds: [...endTokenIds]
     },
     embedding: files[0],
-    layers: files.slice(1, -1),
-    head: files.at(-1)
+    ...(architecture === 'bert' ? { layers: files.slice(1) } : { layers: files.slice(1, -1), head: files.at(-1) })
   })
   const manifestSha256 = await init.store.put(new TextEncoder().encode(JSON.stringify(manifest)))
   return { manifest, manifestSha256 }

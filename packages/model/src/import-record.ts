@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
-import { type BlobStore, type ModelManifest, modelManifestSchema, sha256Schema } from '@resultity/interface'
+import {
+  type BlobStore,
+  type ModelManifest,
+  modelManifestSchema,
+  sha256Schema,
+  weightFiles
+} from '@resultity/interface'
 import { z } from 'zod'
 import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
 import { formatModelReference, type ModelReference } from './reference.ts'
@@ -69,8 +75,8 @@ export async function findManifest(store: BlobStore, manifestSha256: string): Pr
   const text = new TextDecoder().decode(await store.read(manifestSha256))
   const manifest = modelManifestSchema.safeParse(parseOrUndefined(text)).data
   if (manifest === undefined) return undefined
-  const { tokenizer, embedding, layers, head } = manifest
-  for (const { sha256 } of [tokenizer.definition, tokenizer.config, embedding, ...layers, head]) {
+  const { definition, config } = manifest.tokenizer
+  for (const { sha256 } of [definition, config, ...weightFiles(manifest)]) {
     if ((await store.find(sha256)) === undefined) return undefined
   }
   return manifest
@@ -89,7 +95,8 @@ async function fingerprint(reference: ModelReference): Promise<string> {
 }
 
 async function pinOf(source: CatalogueSource): Promise<string> {
-  return source.kind === 'bundled' ? await fileFingerprint(source.directory) : source.sha256
+  if (source.kind === 'bundled') return await fileFingerprint(source.directory)
+  return 'files' in source ? Object.values(source.files).join('+') : source.sha256
 }
 
 /** Sizes and times of a file, or of the files in a folder. */

@@ -1,6 +1,6 @@
 import type { ModelConfig } from '@resultity/interface'
-import { modelInvalid } from './model-invalid.ts'
 import type { LayerTensorName, LayerTensors, SourceTensor } from './model-source.ts'
+import { type NamedTensors, TensorFinder } from './tensor-finder.ts'
 
 /** How one file format names the tensors of a Llama. */
 export interface TensorNaming {
@@ -12,24 +12,16 @@ export interface TensorNaming {
   readonly ignored: RegExp
 }
 
-export interface NamedTensors {
-  readonly names: Iterable<string>
-  get(name: string): SourceTensor | undefined
-}
-
 /** Finds every tensor of a Llama by its name and checks its shape against what the configuration implies. */
 export class LlamaTensors {
-  readonly #file: string
   readonly #config: ModelConfig
-  readonly #tensors: NamedTensors
   readonly #naming: TensorNaming
-  readonly #used = new Set<string>()
+  readonly #finder: TensorFinder
 
   constructor(file: string, config: ModelConfig, tensors: NamedTensors, naming: TensorNaming) {
-    this.#file = file
     this.#config = config
-    this.#tensors = tensors
     this.#naming = naming
+    this.#finder = new TensorFinder(file, tensors)
   }
 
   /** @throws MeshError `model_invalid` for a missing, misshapen or unknown tensor */
@@ -40,12 +32,16 @@ export class LlamaTensors {
     head: SourceTensor | undefined
   } {
     const { hiddenSize, vocabularySize, layerCount, tiedEmbedding } = this.#config
-    const embedding = this.#matrix(this.#naming.embedding, vocabularySize, hiddenSize)
+    const embedding = this.#finder.matrix(this.#naming.embedding, vocabularySize, hiddenSize)
     const layers = Array.from({ length: layerCount }, (_, index) => this.#layer(index))
-    const finalNorm = this.#vector(this.#naming.finalNorm, hiddenSize)
-    const head = tiedEmbedding ? undefined : this.#matrix(this.#naming.head, vocabularySize, hiddenSize)
-    this.#used.add(this.#naming.head)
-    this.#refuseUnknown()
+    const finalNorm = this.#finder.vector(this.#naming.finalNorm, hiddenSize)
+    const head = tiedEmbedding ? undefined : this.#finder.matrix(this.#naming.head, vocabularySize, hiddenSize)
+    // a tied head may be in the file all the same
+    this.#finder.refuseOthers(
+      name => name === this.#naming.head || this.#naming.ignored.test(name),
+      'Llama',
+      'supported are Llama models without attention or MLP biases, adapters or experts'
+    )
     return { embedding, layers, finalNorm, head }
   }
 
@@ -65,7 +61,9 @@ export class LlamaTensors {
     const find = (name: LayerTensorName): SourceTensor => {
       const shape = shapes[name]
       const inFile = this.#naming.layer(index, name)
-      return typeof shape === 'number' ? this.#vector(inFile, shape) : this.#matrix(inFile, shape[0], shape[1])
+      return typeof shape === 'number'
+        ? this.#finder.vector(inFile, shape)
+        : this.#finder.matrix(inFile, shape[0], shape[1])
     }
     return {
       input_norm: find('input_norm'),
@@ -77,35 +75,6 @@ export class LlamaTensors {
       gate: find('gate'),
       up: find('up'),
       down: find('down')
-    }
-  }
-
-  #vector(name: string, size: number): SourceTensor {
-    return this.#matrix(name, 1, size)
-  }
-
-  #matrix(name: string, rows: number, columns: number): SourceTensor {
-    const tensor = this.#tensors.get(name)
-    if (tensor === undefined) throw modelInvalid(this.#file, `tensor "${name}" is missing`)
-    if (tensor.rows !== rows || tensor.columns !== columns) {
-      throw modelInvalid(
-        this.#file,
-        `tensor "${name}" is ${tensor.rows} × ${tensor.columns}, the configuration implies ${rows} × ${columns}`
-      )
-    }
-    this.#used.add(name)
-    return tensor
-  }
-
-  /** A tensor that nobody reads (a bias, a norm on the queries) would silently make other answers. */
-  #refuseUnknown(): void {
-    for (const name of this.#tensors.names) {
-      if (this.#used.has(name) || this.#naming.ignored.test(name)) continue
-      throw modelInvalid(
-        this.#file,
-        `tensor "${name}" has no place in the Llama architecture as supported here`,
-        'supported are Llama models without attention or MLP biases, adapters or experts'
-      )
     }
   }
 }

@@ -1,4 +1,4 @@
-import type { ModelConfig } from '@resultity/interface'
+import type { EncoderConfig, ModelConfig } from '@resultity/interface'
 import type { SourceEncoding } from './quantization/encoding.ts'
 
 /** A tensor of a model file, as the file has it. */
@@ -30,4 +30,19 @@ export interface ModelSource extends Disposable {
   readonly finalNorm: SourceTensor
   /** Undefined when the embedding serves as the head. */
   readonly head: SourceTensor | undefined
+}
+
+/** Tables of an encoder's embedding, and the norm of their sum. */
+export type EncoderEmbeddingTensorName = 'words' | 'positions' | 'token_types' | 'norm' | 'norm_bias'
+
+/** Tensors of one encoder layer: six projections and two norms, each with a bias. */
+type EncoderMatrixName = 'q' | 'k' | 'v' | 'output' | 'up' | 'down' | 'attention_norm' | 'output_norm'
+export type EncoderLayerTensorName = EncoderMatrixName | `${EncoderMatrixName}_bias`
+export type EncoderLayerTensors = Readonly<Record<EncoderLayerTensorName, SourceTensor>>
+
+/** A sentence encoder in some file format, with checked shapes and one naming. */
+export interface EncoderSource extends Disposable {
+  readonly config: EncoderConfig
+  readonly embedding: Readonly<Record<EncoderEmbeddingTensorName, SourceTensor>>
+  readonly layers: readonly EncoderLayerTensors[]
 }

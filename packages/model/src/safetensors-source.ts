@@ -2,12 +2,15 @@ import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import { z } from 'zod'
+import { encoderConfigFromDirectory } from './bert-config.ts'
+import { BertTensors, NOT_WEIGHTS } from './bert-tensors.ts'
 import { type ByteSource, openFileSource } from './byte-source.ts'
 import { modelConfigFromJson } from './config.ts'
 import { LlamaTensors, type TensorNaming } from './llama-tensors.ts'
 import { modelInvalid } from './model-invalid.ts'
-import type { LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
+import type { EncoderSource, LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
 import { parseSafetensors, type SafetensorsEntry } from './safetensors.ts'
+import type { NamedTensors } from './tensor-finder.ts'
 
 const layerNames: Readonly<Record<LayerTensorName, string>> = {
   input_norm: 'input_layernorm',
@@ -42,20 +45,59 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
 export function openSafetensorsDirectory(directory: string): ModelSource {
   const configPath = join(directory, 'config.json')
   const config = modelConfigFromJson(configPath, readText(configPath))
+  const { tensors, dispose } = openTensors(directory)
+  return disposeOnError(dispose, () => {
+    const found = new LlamaTensors(directory, config, tensors, naming).collect()
+    return { config, ...found, [Symbol.dispose]: dispose }
+  })
+}
+
+/** Opens a folder in the layout of sentence-transformers as a BERT. The caller disposes it. */
+export function openEncoderDirectory(directory: string): EncoderSource {
+  const config = encoderConfigFromDirectory(directory, name => readOptionalText(join(directory, name)))
+  const { tensors, dispose } = openTensors(directory, NOT_WEIGHTS)
+  return disposeOnError(dispose, () => {
+    const found = new BertTensors(directory, config, tensors).collect()
+    return { config, ...found, [Symbol.dispose]: dispose }
+  })
+}
+
+/** The `model_type` of a folder's `config.json`; undefined where there is none. */
+export function modelTypeOf(directory: string): string | undefined {
+  const text = readOptionalText(join(directory, 'config.json'))
+  if (text === undefined) return undefined
+  try {
+    return z.looseObject({ model_type: z.string() }).safeParse(JSON.parse(text)).data?.model_type
+  } catch {
+    // whoever reads the whole file says what is wrong with it
+    return undefined
+  }
+}
+
+interface OpenTensors {
+  readonly tensors: NamedTensors
+  dispose(): void
+}
+
+function openTensors(directory: string, ignored?: RegExp): OpenTensors {
   const files: ByteSource[] = []
   const dispose = (): void => {
     for (const file of files) file[Symbol.dispose]()
   }
-  try {
+  return disposeOnError(dispose, () => {
     const tensors = new Map<string, SourceTensor>()
     for (const path of shardPaths(directory)) {
       const file = openFileSource(path)
       files.push(file)
-      for (const [name, entry] of parseSafetensors(file)) tensors.set(name, sourceTensor(file, name, entry))
+      for (const [name, entry] of parseSafetensors(file, ignored)) tensors.set(name, sourceTensor(file, name, entry))
     }
-    const named = { names: tensors.keys(), get: (name: string) => tensors.get(name) }
-    const found = new LlamaTensors(directory, config, named, naming).collect()
-    return { config, ...found, [Symbol.dispose]: dispose }
+    return { tensors: { names: [...tensors.keys()], get: name => tensors.get(name) }, dispose }
+  })
+}
+
+function disposeOnError<T>(dispose: () => void, work: () => T): T {
+  try {
+    return work()
   } catch (error) {
     dispose()
     throw error
@@ -80,6 +122,10 @@ function shardPaths(directory: string): string[] {
   const outside = shards.find(shard => shard !== basename(shard) || shard.startsWith('.'))
   if (outside !== undefined) throw modelInvalid(indexPath, `names "${outside}", which is not a file of the folder`)
   return shards.map(shard => join(directory, shard))
+}
+
+function readOptionalText(path: string): string | undefined {
+  return existsSync(path) ? readText(path) : undefined
 }
 
 function readText(path: string): string {

@@ -27,13 +27,14 @@ const headerSchema = z.record(z.string(), z.unknown())
  * Reads and checks the header of a safetensors file (https://huggingface.co/docs/safetensors): every tensor is inside
  * the file, has as many bytes as its shape needs, and none overlap.
  *
+ * @param ignored names of tensors to pass over, whatever they hold
  * @throws MeshError `model_invalid` saying what is wrong and where
  */
-export function parseSafetensors(file: ByteSource): ReadonlyMap<string, SafetensorsEntry> {
+export function parseSafetensors(file: ByteSource, ignored?: RegExp): ReadonlyMap<string, SafetensorsEntry> {
   const header = readHeader(file)
   const tensors = new Map<string, SafetensorsEntry>()
   for (const [name, value] of Object.entries(header.entries)) {
-    if (name === '__metadata__') continue
+    if (name === '__metadata__' || ignored?.test(name) === true) continue
     if (tensors.size === TENSORS_MAX) throw modelInvalid(file.name, `more than ${TENSORS_MAX} tensors`)
     const parsed = entrySchema.safeParse(value)
     if (!parsed.success) throw modelInvalid(file.name, `tensor "${name}": ${z.prettifyError(parsed.error)}`)

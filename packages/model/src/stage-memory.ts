@@ -1,7 +1,7 @@
-import { kvBytesPerPosition, type LayerRange, layerCount, type ModelManifest, stageFiles } from '@resultity/interface'
+import { type DecoderManifest, kvBytesPerPosition, type LayerRange, layerCount, stageFiles } from '@resultity/interface'
 
 export interface StageMemoryInit {
-  readonly manifest: ModelManifest
+  readonly manifest: DecoderManifest
   readonly range: LayerRange
   /** Longest session, in positions. */
   readonly contextLength: number

@@ -20,14 +20,19 @@ export type AddedToken = z.infer<typeof addedTokenSchema>
 const stepSchema = z.looseObject({ type: z.string() })
 export type Step = z.infer<typeof stepSchema>
 
+/** Tokens and their ids. */
+export const vocabularySchema = z.custom<Record<string, number>>(isVocabulary, 'the vocabulary must map tokens to ids')
+
 const definitionSchema = z.looseObject({
   added_tokens: z.array(addedTokenSchema).max(65_536).default([]),
   normalizer: stepSchema.nullish().transform(step => step ?? null),
   pre_tokenizer: stepSchema.nullish().transform(step => step ?? null),
   decoder: stepSchema.nullish().transform(step => step ?? null),
   model: z.looseObject({
-    type: z.literal('BPE', 'only byte-pair-encoding tokenizers (type BPE) are supported').default('BPE'),
-    vocab: z.custom<Record<string, number>>(isVocabulary, 'the vocabulary must map tokens to ids'),
+    type: z
+      .literal('BPE', 'a model that generates text needs a byte-pair-encoding tokenizer (type BPE)')
+      .default('BPE'),
+    vocab: vocabularySchema,
     merges: z.custom<readonly unknown[]>(Array.isArray, 'the merges must be a list'),
     unk_token: z.string().nullish()
   })
@@ -80,7 +85,7 @@ export function parseJson(bytes: Uint8Array, file: string): unknown {
 
 export function tokenizerInvalid(message: string, cause?: unknown): MeshError {
   return new MeshError('model_invalid', message, {
-    hint: 'Download the model again, or choose one with a byte-pair-encoding tokenizer.',
+    hint: 'Download the model again, or choose one with a byte-pair-encoding tokenizer (an encoder: WordPiece).',
     ...(cause === undefined ? {} : { cause })
   })
 }

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { AbortOptions } from '@resultity/interface'
 import { z } from 'zod'
+import { isWordPiece } from './encoder-tokenizer.ts'
 import { tokenizerConfigSchema } from './tokenizer-config.ts'
 import {
   parseJson,
@@ -70,11 +71,10 @@ export async function tokenizerFilesFromDirectory(
   const read = (name: string): Promise<Uint8Array | undefined> => readOptional(join(directory, name), options)
   const definition = await read('tokenizer.json')
   if (definition === undefined) throw tokenizerInvalid(`${directory} has no tokenizer.json`)
+  // an encoder ends nothing and has no chat template
+  if (isWordPiece(definition)) return { definition, config: encodeJson(await readConfig(read)), endTokenIds: [] }
   const parsed = parseTokenizerDefinition(definition)
-  const config = {
-    ...(await readObject(read, 'special_tokens_map.json')),
-    ...(await readObject(read, 'tokenizer_config.json'))
-  }
+  const config = await readConfig(read)
   const template = await separateTemplate(read)
   if (template !== undefined) config.chat_template = template
   const checked = tokenizerConfigSchema.safeParse(config)
@@ -82,7 +82,7 @@ export async function tokenizerFilesFromDirectory(
   const eos = idOfToken(parsed, checked.data.eos_token)
   return {
     definition,
-    config: new TextEncoder().encode(JSON.stringify(config)),
+    config: encodeJson(config),
     endTokenIds: endTokenIds(
       parsed.added_tokens.filter(token => token.special),
       [...(eos === undefined ? [] : [eos]), ...(await listedEndTokens(read))]
@@ -109,6 +109,17 @@ async function readObject(read: ReadFile, name: string): Promise<Record<string, 
   const parsed = z.record(z.string(), z.unknown()).safeParse(parseJson(bytes, name))
   if (!parsed.success) throw tokenizerInvalid(`${name} is not a JSON object`)
   return parsed.data
+}
+
+async function readConfig(read: ReadFile): Promise<Record<string, unknown>> {
+  return {
+    ...(await readObject(read, 'special_tokens_map.json')),
+    ...(await readObject(read, 'tokenizer_config.json'))
+  }
+}
+
+function encodeJson(value: unknown): Uint8Array {
+  return new TextEncoder().encode(JSON.stringify(value))
 }
 
 async function separateTemplate(read: ReadFile): Promise<unknown> {

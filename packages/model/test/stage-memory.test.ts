@@ -1,10 +1,10 @@
-import type { ModelManifest } from '@resultity/interface'
+import type { DecoderManifest } from '@resultity/interface'
 import t from 'tap'
 import { stageMemory } from '../src/stage-memory.ts'
 
 const file = (digit: string, bytes: number) => ({ sha256: digit.repeat(64), bytes, tensors: [] })
 
-const manifest = (tiedEmbedding: boolean): ModelManifest => ({
+const manifest = (tiedEmbedding: boolean): DecoderManifest => ({
   version: 1,
   name: 'test',
   architecture: 'llama',

@@ -214,7 +214,7 @@ t.test('a tokenizer that cannot be right is refused, saying why', async t => {
       () => createTokenizer(definitionWith({ model: { type: 'BPE', vocab: {}, merges: [] } }), limits),
       /vocabulary/
     ],
-    ['WordPiece', () => createTokenizer(definitionWith({ model: { type: 'WordPiece' } }), limits), /only byte-pair/],
+    ['WordPiece', () => createTokenizer(definitionWith({ model: { type: 'WordPiece' } }), limits), /needs a byte-pair/],
     [
       'negative id',
       () => createTokenizer(definitionWith({ model: { type: 'BPE', vocab: { a: -1 }, merges: [] } }), limits),

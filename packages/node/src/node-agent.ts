@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
-import { createEngine, EXECUTION_PROVIDERS, probeMachine } from '@resultity/engine'
+import { availableExecutionProviders, createEngine, probeMachine } from '@resultity/engine'
 import { MeshError, systemClock } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
@@ -44,7 +44,7 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   const privateKey = await loadIdentity(dataDir)
   const engine = await createEngine(init.engine)
   const [hardware, memoryBytes, probeMsPer100M, store] = await Promise.all([
-    probeHardware(EXECUTION_PROVIDERS),
+    probeHardware(availableExecutionProviders()),
     init.memoryBytes ?? defaultMemoryOffer(),
     probeMachine(threads),
     FileBlobStore.open(dataDir, { readOnlySources: init.blobSources ?? [] })

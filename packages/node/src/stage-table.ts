@@ -1,15 +1,20 @@
-import { type Engine, measureStage, type Stage, type StageMeasurement } from '@resultity/engine'
+import type { Engine } from '@resultity/engine'
 import {
   type BlobRef,
   formatRange,
   type LayerRange,
   MeshError,
   type ModelManifest,
-  type ServedStage,
-  stageFiles
+  type ServedStage
 } from '@resultity/interface'
-import { loadVocabulary, stageMemory } from '@resultity/model'
-import { AnswerConstraints } from './answer-constraints.ts'
+import {
+  type LoadedModel,
+  loadModel,
+  needsOf,
+  type ReadyEncoder,
+  type ReadyStage,
+  unloadModel
+} from './loaded-model.ts'
 
 /** What a coordinator asks this node to serve. */
 export interface Assignment {
@@ -18,22 +23,12 @@ export interface Assignment {
   readonly range: LayerRange
   /** Positions of one session's KV slot. */
   readonly contextLength: number
-  /** KV slots. */
+  /** KV slots; jobs at once, of an encoder. */
   readonly sessionsMax: number
 }
 
 /** - `fetching` weights are on their way · `building` the runtime loads them · `testing` it is measured · `ready` serves */
 export type StageProgress = 'fetching' | 'building' | 'testing' | 'ready'
-
-/** A stage that serves, with what it measured of itself. */
-export interface ReadyStage {
-  readonly stage: Stage
-  readonly manifest: ModelManifest
-  readonly measurement: StageMeasurement
-  readonly memoryBytes: number
-  /** Of answers that the last stage samples. */
-  readonly constraints: AnswerConstraints
-}
 
 /** Brings the manifest and the weight files of a range into the local store. */
 export interface WeightSource {
@@ -62,8 +57,16 @@ interface Entry {
   readonly placements: Set<string>
   readonly loading: AbortController
   memoryBytes: number
-  ready: Promise<ReadyStage>
-  loaded: ReadyStage | undefined
+  ready: Promise<LoadedModel>
+  loaded: LoadedModel | undefined
+  /** Jobs at work, of an encoder. */
+  jobsOpen: number
+}
+
+/** An encoder, and one of the jobs that it takes at once. Dispose when the job is over. */
+export interface JobSlot extends Disposable {
+  readonly ready: ReadyEncoder
+  readonly placementId: string
 }
 
 /**
@@ -91,7 +94,7 @@ export class StageTable {
   /** What the advert says of the stages that are ready. */
   served(): ServedStage[] {
     const served: ServedStage[] = []
-    for (const { placements, assignment, loaded } of this.#entries.values()) {
+    for (const { placements, assignment, loaded, jobsOpen } of this.#entries.values()) {
       if (loaded === undefined) continue
       for (const placementId of placements) {
         served.push({
@@ -99,7 +102,7 @@ export class StageTable {
           manifest: assignment.manifestSha256,
           range: assignment.range,
           decodeMsPerLayer: loaded.measurement.decodeMsPerLayer,
-          sessionsOpen: loaded.stage.sessionsOpen,
+          sessionsOpen: loaded.kind === 'stage' ? loaded.stage.sessionsOpen : jobsOpen,
           sessionsMax: assignment.sessionsMax
         })
       }
@@ -116,7 +119,7 @@ export class StageTable {
     assignment: Assignment,
     source: WeightSource,
     onProgress: (state: StageProgress) => void
-  ): Promise<ReadyStage> {
+  ): Promise<LoadedModel> {
     const key = stageKey(assignment)
     const present = this.#entries.get(key)
     if (present !== undefined) {
@@ -135,7 +138,8 @@ export class StageTable {
       loading: new AbortController(),
       memoryBytes: 0,
       ready: Promise.resolve().then(() => this.#enqueue(entry, source, onProgress)),
-      loaded: undefined
+      loaded: undefined,
+      jobsOpen: 0
     }
     this.#entries.set(key, entry)
     try {
@@ -150,11 +154,42 @@ export class StageTable {
   /** The stage that serves `placementId`. @throws MeshError `session_unknown` */
   find(placementId: string): ReadyStage {
     for (const entry of this.#entries.values()) {
-      if (entry.placements.has(placementId) && entry.loaded !== undefined) return entry.loaded
+      if (entry.placements.has(placementId) && entry.loaded?.kind === 'stage') return entry.loaded
     }
     throw new MeshError('session_unknown', `this node serves no stage of placement ${placementId}`, {
       hint: 'the placement was released or never became ready; ask the coordinator for a new route'
     })
+  }
+
+  /**
+   * Takes one of the jobs of the encoder with this manifest, if it serves a placement that `mayUse` allows.
+   *
+   * @throws MeshError `unavailable` when there is none (any more, or yet), `resource_exhausted` when it has no job to give
+   */
+  takeJob(manifestSha256: string, mayUse: (placementId: string) => boolean): JobSlot {
+    for (const entry of this.#entries.values()) {
+      const { loaded, assignment, placements } = entry
+      const placementId = [...placements].find(mayUse)
+      if (assignment.manifestSha256 !== manifestSha256 || loaded?.kind !== 'encoder' || placementId === undefined)
+        continue
+      if (entry.jobsOpen >= assignment.sessionsMax) {
+        throw new MeshError(
+          'resource_exhausted',
+          `${entry.jobsOpen} jobs of ${loaded.manifest.name} are at work here`,
+          {
+            hint: 'try again when one has ended, or on another node'
+          }
+        )
+      }
+      return takeSlot(entry, loaded, placementId)
+    }
+    throw new MeshError(
+      'unavailable',
+      `this node serves no encoder with the manifest ${manifestSha256} for this peer`,
+      {
+        hint: 'the placement was released or is not ready yet; ask again, or another node'
+      }
+    )
   }
 
   /** Ends `placementId`; the stage goes when no other placement uses it. Resolves once its memory is free. */
@@ -163,7 +198,7 @@ export class StageTable {
       if (!entry.placements.delete(placementId) || entry.placements.size > 0) continue
       entry.loading.abort(new MeshError('canceled', `placement ${placementId} was released`))
       this.#entries.delete(entry.key)
-      await entry.ready.then(({ stage }) => stage[Symbol.asyncDispose](), ignoreFailedLoad)
+      await entry.ready.then(unloadModel, ignoreFailedLoad)
     }
   }
 
@@ -172,67 +207,37 @@ export class StageTable {
     for (const placementId of placements) await this.release(placementId)
   }
 
-  #enqueue(entry: Entry, source: WeightSource, onProgress: (state: StageProgress) => void): Promise<ReadyStage> {
+  #enqueue(entry: Entry, source: WeightSource, onProgress: (state: StageProgress) => void): Promise<LoadedModel> {
     const load = this.#tail.then(() => this.#load(entry, source, onProgress))
     this.#tail = load.catch(ignoreFailedLoad)
     return load
   }
 
-  async #load(entry: Entry, source: WeightSource, onProgress: (state: StageProgress) => void): Promise<ReadyStage> {
+  async #load(entry: Entry, source: WeightSource, onProgress: (state: StageProgress) => void): Promise<LoadedModel> {
     const { assignment, loading } = entry
     const { signal } = loading
     signal.throwIfAborted()
     onProgress('fetching')
     const manifest = await source.manifest(assignment.manifestSha256, signal)
-    const { range, contextLength, sessionsMax } = assignment
-    if (range.end > manifest.config.layerCount) {
-      throw new MeshError(
-        'invalid_request',
-        `${manifest.name} has ${manifest.config.layerCount} layers, not ${formatRange(range)}`
-      )
-    }
-    this.#reserve(entry, manifest)
-    const { definition } = manifest.tokenizer
-    const files = stageFiles(manifest, range)
-    // only the last stage meets tokens as texts
-    const samples = range.end === manifest.config.layerCount
-    const paths = await source.files(samples ? [...files, definition] : files, signal)
-    onProgress('building')
-    const stage = await this.#engine.loadStage(
-      {
-        manifest,
-        range,
-        contextLength,
-        sessionsMax,
-        threads: this.#init.threads,
-        spinning: this.#init.spinning,
-        workDir: this.#init.workDir,
-        weightPath: file => requirePath(paths, file.sha256)
-      },
-      { signal }
-    )
-    try {
-      onProgress('testing')
-      const measurement = await measureStage(stage, { signal })
-      const constraints = new AnswerConstraints(() => loadVocabulary(manifest, requirePath(paths, definition.sha256)))
-      entry.loaded = { stage, manifest, measurement, memoryBytes: entry.memoryBytes, constraints }
-      onProgress('ready')
-      return entry.loaded
-    } catch (error) {
-      await stage[Symbol.asyncDispose]()
-      throw error
-    }
+    admitRange(manifest, assignment.range)
+    const files = this.#reserve(entry, manifest)
+    const paths = await source.files(files, signal)
+    const { threads, spinning, workDir } = this.#init
+    const { memoryBytes } = entry
+    const where = { threads, spinning, workDir, memoryBytes }
+    entry.loaded = await loadModel(this.#engine, { ...where, manifest, assignment, paths, onProgress, signal })
+    onProgress('ready')
+    return entry.loaded
   }
 
-  #reserve(entry: Entry, manifest: ModelManifest): void {
-    const { range, contextLength, sessionsMax } = entry.assignment
-    const { weightBytes, kvBytes } = stageMemory({ manifest, range, contextLength, sessionsMax })
-    const needed = weightBytes + kvBytes
+  /** @returns the files to fetch */
+  #reserve(entry: Entry, manifest: ModelManifest): BlobRef[] {
+    const { files, bytes: needed } = needsOf(manifest, entry.assignment)
     const free = this.memoryFreeBytes
     if (needed > free) {
       throw new MeshError(
         'insufficient_memory',
-        `layers ${formatRange(range)} of ${manifest.name} need ${needed} bytes, this node has ${free} left`,
+        `layers ${formatRange(entry.assignment.range)} of ${manifest.name} need ${needed} bytes, this node has ${free} left`,
         {
           hint: 'offer more with --memory, or let the coordinator cut the model into more stages',
           details: { needed, free }
@@ -240,17 +245,36 @@ export class StageTable {
       )
     }
     entry.memoryBytes = needed
+    return files
+  }
+}
+
+function takeSlot(entry: Entry, ready: ReadyEncoder, placementId: string): JobSlot {
+  entry.jobsOpen++
+  let held = true
+  return {
+    ready,
+    placementId,
+    [Symbol.dispose]: () => {
+      if (held) entry.jobsOpen--
+      held = false
+    }
+  }
+}
+
+/** @throws MeshError `invalid_request` for layers that the model does not have, or a part of a model that is not cut */
+function admitRange({ name, config, ...manifest }: ModelManifest, range: LayerRange): void {
+  const { layerCount } = config
+  if (range.end > layerCount) {
+    throw new MeshError('invalid_request', `${name} has ${layerCount} layers, not ${formatRange(range)}`)
+  }
+  if (manifest.architecture === 'bert' && (range.first > 0 || range.end < layerCount)) {
+    throw new MeshError('invalid_request', `${name} is an encoder and served whole, not as ${formatRange(range)}`)
   }
 }
 
 function stageKey({ manifestSha256, range, contextLength, sessionsMax }: Assignment): string {
   return `${manifestSha256} ${formatRange(range)} ${contextLength} ${sessionsMax}`
-}
-
-function requirePath(paths: ReadonlyMap<string, string>, sha256: string): string {
-  const path = paths.get(sha256)
-  if (path === undefined) throw new MeshError('blob_not_found', `weight file ${sha256} was not fetched`)
-  return path
 }
 
 /** The failure was reported to whoever asked for the load; here it only ends the wait. */

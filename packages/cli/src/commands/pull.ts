@@ -1,3 +1,4 @@
+import { weightFiles } from '@resultity/interface'
 import type { CommandDefinition } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
@@ -25,8 +26,7 @@ export const pullCommand: CommandDefinition = {
       signal: stop.signal,
       onProgress: step => progress.show(step)
     })
-    const files = [manifest.embedding, ...manifest.layers, manifest.head]
-    const bytes = files.reduce((sum, file) => sum + file.bytes, 0)
+    const bytes = weightFiles(manifest).reduce((sum, file) => sum + file.bytes, 0)
     const facts = {
       reference: argument,
       source,

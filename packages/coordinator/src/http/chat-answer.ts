@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type FinishReason, formatRange, type Route } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
 import type { GenerationEvent, Usage } from '../generation/generation.ts'
-import type { ServedModel } from '../served-models.ts'
+import type { ServedDecoder } from '../served-models.ts'
 import type { ChatChunk, ChatCompletion, ChatLogprobs, ChatUsage, MeshReport } from './chat-schema.ts'
 
 type TokenEvent = Extract<GenerationEvent, { type: 'token' }>
@@ -17,7 +17,7 @@ export class ChatAnswer {
   readonly #includeUsage: boolean
   readonly #logprobs: boolean
 
-  constructor(model: ServedModel, options: { nowMs: number; includeUsage: boolean; logprobs: boolean }) {
+  constructor(model: ServedDecoder, options: { nowMs: number; includeUsage: boolean; logprobs: boolean }) {
     this.#head = {
       id: `chatcmpl-${randomUUID().replaceAll('-', '')}`,
       created: Math.floor(options.nowMs / 1000),

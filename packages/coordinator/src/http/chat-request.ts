@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { MeshError } from '@resultity/interface'
 import type { ChatMessage } from '@resultity/model'
 import type { GenerationRequest } from '../generation/generation.ts'
-import type { ServedModel } from '../served-models.ts'
+import type { ServedDecoder } from '../served-models.ts'
 import type { ChatRequest } from './chat-schema.ts'
 import { invalidRequest } from './parse-body.ts'
 import { constraintOfFormat } from './response-format.ts'
@@ -20,7 +20,7 @@ const CHARACTERS_PER_POSITION_MAX = 32
  * @throws MeshError `invalid_request` naming the field for what is valid OpenAI and not served here;
  * `context_length_exceeded` naming both numbers
  */
-export function toGenerationRequest(body: ChatRequest, model: ServedModel): GenerationRequest {
+export function toGenerationRequest(body: ChatRequest, model: ServedDecoder): GenerationRequest {
   refuseUnsupported(body)
   const messages = body.messages.map((message, index) => toChatMessage(message, index))
   refuseHopeless(messages, model.placeable.contextLength)

@@ -3,7 +3,7 @@ import { MeshError } from '@resultity/interface'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import type { Generation, GenerationDriver, GenerationEvent } from '../generation/generation.ts'
-import type { ServedModel, ServedModels } from '../served-models.ts'
+import type { ServedDecoder, ServedModels } from '../served-models.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 import { AnswerTiming } from './answer-timing.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
@@ -28,7 +28,7 @@ export interface ChatRouteComponents {
 
 /** One chat completion on its way. */
 interface Exchange {
-  readonly model: ServedModel
+  readonly model: ServedDecoder
   readonly generation: Generation
   readonly answer: ChatAnswer
   readonly timing: AnswerTiming
@@ -57,7 +57,7 @@ export function addChatRoute(server: FastifyInstance, components: ChatRouteCompo
     using ticket = components.desk.admit(reply.raw)
     const timing = new AnswerTiming()
     const body = parseInput(chatRequestSchema, request.body)
-    const model = components.models.find(body.model)
+    const model = components.models.findDecoder(body.model)
     try {
       await using generation = await components.driver.start(toGenerationRequest(body, model), {
         signal: ticket.signal
@@ -74,7 +74,7 @@ export function addChatRoute(server: FastifyInstance, components: ChatRouteCompo
   })
 }
 
-function newAnswer({ clock }: ChatRouteComponents, model: ServedModel, body: ChatRequest): ChatAnswer {
+function newAnswer({ clock }: ChatRouteComponents, model: ServedDecoder, body: ChatRequest): ChatAnswer {
   return new ChatAnswer(model, {
     nowMs: clock.now(),
     includeUsage: body.stream_options?.include_usage === true,

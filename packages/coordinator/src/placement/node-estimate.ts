@@ -49,7 +49,7 @@ function measuredMsPerLayer(advert: Advert, model: PlaceableModel): number | und
 
 function priorMsPerLayer(advert: Advert, model: PlaceableModel): number {
   const probeMs = advert.probeMsPer100M > 0 ? advert.probeMsPer100M : PROBE_MS_PRIOR
-  return (probeMs * weightsPerLayer(model.manifest.config)) / 100e6
+  return (probeMs * weightsPerLayer(model.manifest)) / 100e6
 }
 
 function measuredHeadMs(peerId: string, model: PlaceableModel, placements: readonly Placement[]): number | undefined {

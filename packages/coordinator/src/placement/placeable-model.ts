@@ -1,4 +1,5 @@
-import { kvBytesPerPosition, type ModelConfig, type ModelManifest } from '@resultity/interface'
+import { isEncoder, kvBytesPerPosition, type ModelManifest } from '@resultity/interface'
+import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
 
 /** A model as placements need it: identity, sizes, and how it is to be served. */
@@ -8,17 +9,22 @@ export interface PlaceableModel {
   /** Identity on the mesh: SHA-256 of the manifest's bytes, lower-case hex. */
   readonly manifestSha256: string
   readonly manifestBytes: number
-  /** Positions of one KV slot. */
+  /** Positions of one KV slot; tokens of an encoder's longest input. */
   readonly contextLength: number
-  /** KV slots of each stage. */
+  /** KV slots of each stage; jobs that an encoder takes at once. */
   readonly sessionsMax: number
 }
 
 /** What the planner has to know of `model`. */
 export function shapeOf(model: PlaceableModel): ModelShape {
   const { manifest, contextLength, sessionsMax } = model
+  const layerBytes = manifest.layers.map(file => file.bytes)
+  if (isEncoder(manifest)) {
+    const embeddingBytes = manifest.embedding.bytes + encoderMemory(manifest).workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
   return {
-    layerBytes: manifest.layers.map(file => file.bytes),
+    layerBytes,
     embeddingBytes: manifest.embedding.bytes,
     headBytes: manifest.head.bytes,
     tiedEmbedding: manifest.config.tiedEmbedding,
@@ -27,7 +33,11 @@ export function shapeOf(model: PlaceableModel): ModelShape {
 }
 
 /** Weights that one position is multiplied by on one layer. */
-export function weightsPerLayer(config: ModelConfig): number {
-  const attention = config.headDim * (2 * config.headCount + 2 * config.kvHeadCount)
-  return config.hiddenSize * (attention + 3 * config.intermediateSize)
+export function weightsPerLayer(manifest: ModelManifest): number {
+  if (isEncoder(manifest)) {
+    const { hiddenSize, intermediateSize } = manifest.config
+    return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
+  }
+  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = manifest.config
+  return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
 }

@@ -1,4 +1,4 @@
-import { type Clock, formatRange, layerCount, MeshError } from '@resultity/interface'
+import { type Clock, formatRange, isEncoder, layerCount, MeshError } from '@resultity/interface'
 import { type PlacementPlan, type PlacementShortfall, planPlacement } from '@resultity/planner'
 import type { NodeChange, NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
 import { HOP_MS } from '../settings.ts'
@@ -183,7 +183,7 @@ export class PlacementDirector {
     const wanted = this.#wantedStages(model, nodes.length)
     if (current !== undefined && (wanted === 'auto' || current.stages.length >= wanted)) return undefined
     const wakeMs = this.#lastJoinMs + this.#init.fewerStagesAfterMs
-    const fewer = wanted !== 'auto' && nodes.length < Number(this.#init.stages)
+    const fewer = wanted !== 'auto' && !isEncoder(model.manifest) && nodes.length < Number(this.#init.stages)
     if (fewer && nodes.length > 0 && now < wakeMs && !this.book.wasBroken(model)) return wakeMs
     const plan = this.#plan(model, wanted)
     const fallback = 'missing' in plan && current === undefined ? this.#planMakingRoom(model, 'auto') : plan
@@ -196,6 +196,7 @@ export class PlacementDirector {
   }
 
   #wantedStages(model: PlaceableModel, nodeCount: number): 'auto' | number {
+    if (isEncoder(model.manifest)) return 1
     if (this.#init.stages === 'auto') return 'auto'
     return Math.max(1, Math.min(this.#init.stages, nodeCount, model.manifest.config.layerCount))
   }
@@ -234,7 +235,9 @@ export class PlacementDirector {
     const nodes = this.#usableNodes(model).map(node =>
       estimateNode(node, model, placements, this.#memory.foreignBytes(node.peerId))
     )
-    return planPlacement({ model: shapeOf(model), nodes, stages, hopMs: HOP_MS })
+    // an encoder is served whole
+    const count = isEncoder(model.manifest) ? 1 : stages
+    return planPlacement({ model: shapeOf(model), nodes, stages: count, hopMs: HOP_MS })
   }
 
   #usableNodes(model: PlaceableModel): NodeRecord[] {
@@ -336,6 +339,12 @@ export class PlacementDirector {
 }
 
 function refuseMoreStagesThanLayers(model: PlaceableModel, stages: number, param: string): void {
+  if (isEncoder(model.manifest) && stages > 1) {
+    throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} is an encoder, which is not cut`, {
+      hint: 'Ask for 1 stage, or leave it out.',
+      details: { param }
+    })
+  }
   const layers = model.manifest.config.layerCount
   if (stages <= layers) return
   throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} has ${layers} layers`, {

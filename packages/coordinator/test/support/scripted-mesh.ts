@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { requireDecoder } from '@resultity/interface'
 import { FileBlobStore, importModel, loadTokenizer, type ModelTokenizer, parseModelReference } from '@resultity/model'
 import { pino } from 'pino'
 import { type CoordinatorInit, type RunningCoordinator, startCoordinator } from '../../src/index.ts'
@@ -80,7 +81,7 @@ export async function startScriptedMesh(
 async function tinyChatTokenizer(dataDir: string): Promise<ModelTokenizer> {
   await using store = await FileBlobStore.open(dataDir)
   const { manifest } = await importModel(parseModelReference('tiny-chat'), { dataDir, store })
-  return loadTokenizer(manifest, store)
+  return loadTokenizer(requireDecoder(manifest), store)
 }
 
 /** The data of every event of a whole event stream, and what its raw pieces were. */

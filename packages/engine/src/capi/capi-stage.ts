@@ -1,8 +1,8 @@
 import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
-import { rotaryTables } from '@resultity/model'
+import { rotaryTables, type StageGraph } from '@resultity/model'
+import { GraphDirectory } from '../graph-directory.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
-import { StageDirectory } from '../stage-directory.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
@@ -23,13 +23,13 @@ export class CapiStage implements Stage {
   readonly sessionsMax: number
   readonly layersShare: number
   readonly #components: SlotComponents
-  readonly #directory: StageDirectory
+  readonly #directory: GraphDirectory<StageGraph>
   readonly #slots: SlotPool
   readonly #queue = new RunQueue()
   readonly #sessions = new Set<CapiSession>()
   #closing: Promise<void> | undefined
 
-  private constructor(components: SlotComponents, directory: StageDirectory) {
+  private constructor(components: SlotComponents, directory: GraphDirectory<StageGraph>) {
     const { shape } = components
     this.range = shape.range
     this.first = shape.first
@@ -48,7 +48,7 @@ export class CapiStage implements Stage {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
     const runtime = getRuntime()
-    const directory = await StageDirectory.create(init)
+    const directory = await GraphDirectory.forStage(init)
     try {
       const { threads, spinning } = init
       const session = await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning })

@@ -47,6 +47,8 @@ export interface OrtApi {
   releaseValue(value: Pointer): void
   releaseRunOptions(options: Pointer): void
   releaseSessionOptions(options: Pointer): void
+  getAvailableProviders(out: PointerOut, count: Int32Array): Status
+  releaseAvailableProviders(list: Pointer, count: number): Status
   addSessionConfigEntry(options: Pointer, key: string, value: string): Status
   readonly runWithBinding: KoffiFunc<(session: Pointer, runOptions: Pointer, binding: Pointer) => Status>
   createIoBinding(session: Pointer, out: PointerOut): Status
@@ -94,6 +96,8 @@ export function readOrtApi(library: LibraryHandle): OrtApi | undefined {
     releaseValue: release(96),
     releaseRunOptions: release(97),
     releaseSessionOptions: release(100),
+    getAvailableProviders: fallible(125, 'void *', 'void *'),
+    releaseAvailableProviders: fallible(126, 'void *', 'int'),
     addSessionConfigEntry: fallible(130, 'void *', 'str', 'str'),
     runWithBinding: fallible(133, 'void *', 'void *', 'void *'),
     createIoBinding: fallible(134, 'void *', 'void *'),

@@ -1,10 +1,10 @@
 import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
-import { type RotaryTables, rotaryTables } from '@resultity/model'
-import { InferenceSession, Tensor } from 'onnxruntime-node'
-import { sessionEntries } from '../capi/graph-session.ts'
+import { type RotaryTables, rotaryTables, type StageGraph } from '@resultity/model'
+import { type InferenceSession, Tensor } from 'onnxruntime-node'
+import { GraphDirectory } from '../graph-directory.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
-import { StageDirectory } from '../stage-directory.ts'
 import { StageShape } from '../stage-shape.ts'
+import { createNodeSession } from './node-runtime.ts'
 import { NodeSession } from './node-session.ts'
 
 /** A stage on onnxruntime-node's own API. Simple and slow: it is there to check the other one against. */
@@ -18,7 +18,7 @@ export class NodeStage implements Stage {
   readonly sessionsMax: number
   readonly layersShare: number
   readonly #shape: StageShape
-  readonly #directory: StageDirectory
+  readonly #directory: GraphDirectory<StageGraph>
   readonly #session: InferenceSession
   readonly #rotary: Readonly<Record<string, Tensor>>
   readonly #kvShape: { readonly heads: number; readonly dim: number }
@@ -27,7 +27,12 @@ export class NodeStage implements Stage {
   #tail: Promise<unknown> = Promise.resolve()
   #closing: Promise<void> | undefined
 
-  private constructor(init: StageInit, shape: StageShape, directory: StageDirectory, session: InferenceSession) {
+  private constructor(
+    init: StageInit,
+    shape: StageShape,
+    directory: GraphDirectory<StageGraph>,
+    session: InferenceSession
+  ) {
     const { config } = init.manifest
     this.range = shape.range
     this.first = shape.first
@@ -47,14 +52,9 @@ export class NodeStage implements Stage {
   static async load(init: StageInit, options: AbortOptions = {}): Promise<NodeStage> {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
-    const directory = await StageDirectory.create(init)
+    const directory = await GraphDirectory.forStage(init)
     try {
-      const session = await InferenceSession.create(directory.graphPath, {
-        intraOpNumThreads: init.threads,
-        interOpNumThreads: 1,
-        logSeverityLevel: 4,
-        extra: nested(sessionEntries(init.spinning))
-      })
+      const session = await createNodeSession(directory.graphPath, init)
       return new NodeStage(init, shape, directory, session)
     } catch (error) {
       await directory[Symbol.asyncDispose]()
@@ -108,7 +108,7 @@ export class NodeStage implements Stage {
 }
 
 function rotaryFeeds(
-  { graph }: StageDirectory,
+  { graph }: GraphDirectory<StageGraph>,
   tables: RotaryTables,
   positions: number
 ): Readonly<Record<string, Tensor>> {
@@ -117,24 +117,4 @@ function rotaryFeeds(
     [graph.rotary.cos]: new Tensor('float32', tables.cos, shape),
     [graph.rotary.sin]: new Tensor('float32', tables.sin, shape)
   }
-}
-
-/** `{ 'a.b': v }` as `{ a: { b: v } }`, the form in which onnxruntime-node takes configuration entries. */
-function nested(entries: Readonly<Record<string, string>>): Record<string, unknown> {
-  const root: Record<string, unknown> = {}
-  for (const [key, value] of Object.entries(entries)) {
-    const parts = key.split('.')
-    let level = root
-    for (const part of parts.slice(0, -1)) {
-      const next: Record<string, unknown> = isRecord(level[part]) ? level[part] : {}
-      level[part] = next
-      level = next
-    }
-    level[parts.at(-1) ?? key] = value
-  }
-  return root
-}
-
-function isRecord(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null
 }

@@ -1,4 +1,4 @@
-import type { ModelConfig, ModelManifest } from '@resultity/interface'
+import type { DecoderManifest, ModelConfig } from '@resultity/interface'
 import { attention } from './attention.ts'
 import type { GraphWriter } from './graph-writer.ts'
 import { findTensor, floatInitializer, type LocatedFile, project, requirePlain } from './projection.ts'
@@ -15,7 +15,7 @@ export interface Residual {
 /** One decoder layer: attention and feed-forward, each behind a norm. Takes and returns an untaken residual sum. */
 export function decoderLayer(
   graph: GraphWriter,
-  manifest: ModelManifest,
+  manifest: DecoderManifest,
   layer: number,
   located: LocatedFile,
   residual: Residual

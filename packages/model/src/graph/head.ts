@@ -1,4 +1,4 @@
-import type { ModelManifest } from '@resultity/interface'
+import type { DecoderManifest } from '@resultity/interface'
 import { type Residual, skipNorm } from './decoder-layer.ts'
 import type { GraphWriter } from './graph-writer.ts'
 import { names } from './names.ts'
@@ -15,7 +15,7 @@ export interface HeadInit {
 }
 
 /** Final norm and projection to the vocabulary: output f32 `[1, rows, vocabulary]`. */
-export function head(graph: GraphWriter, manifest: ModelManifest, init: HeadInit): void {
+export function head(graph: GraphWriter, manifest: DecoderManifest, init: HeadInit): void {
   const { config } = manifest
   const residual = { input: pick(graph, init.residual.input, init), skip: pick(graph, init.residual.skip, init) }
   const { normalized } = skipNorm(graph, config, init.located, 'final_norm', residual)

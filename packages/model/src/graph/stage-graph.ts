@@ -1,4 +1,4 @@
-import { formatRange, type LayerRange, MeshError, type ModelManifest, type WeightFile } from '@resultity/interface'
+import { type DecoderManifest, formatRange, type LayerRange, MeshError, type WeightFile } from '@resultity/interface'
 import { attendsByGroups } from './attention.ts'
 import { decoderLayer, type Residual } from './decoder-layer.ts'
 import { embed } from './embedding.ts'
@@ -9,7 +9,7 @@ import { ElementType } from './onnx-schema.ts'
 import type { LocatedFile } from './projection.ts'
 
 export interface StageGraphInit {
-  readonly manifest: ModelManifest
+  readonly manifest: DecoderManifest
   readonly range: LayerRange
   /** Longest context in positions; sizes the rotary tables. */
   readonly contextLength: number
@@ -139,7 +139,7 @@ function declareGroupInputs(graph: GraphWriter): void {
   graph.input(names.mask, ElementType.float32, [1, 1, 1, 'capacity'])
 }
 
-function declareCache(graph: GraphWriter, manifest: ModelManifest, range: LayerRange): CacheEdge[] {
+function declareCache(graph: GraphWriter, manifest: DecoderManifest, range: LayerRange): CacheEdge[] {
   const shape = [1, manifest.config.kvHeadCount, 'capacity', manifest.config.headDim]
   const edges: CacheEdge[] = []
   for (let layer = range.first; layer < range.end; layer++) {

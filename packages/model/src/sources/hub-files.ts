@@ -13,11 +13,17 @@ export interface ChosenFiles<Entry> {
   readonly model: string
 }
 
+/** Where sentence-transformers keeps how an encoder pools: the one file of a model that is not in the root. */
+export const POOLING_FOLDER = '1_Pooling'
+const POOLING_CONFIG = `${POOLING_FOLDER}/config.json`
+
 /** What conversion and tokenizer read of a model folder, besides `*.safetensors`. */
 const FOLDER_FILES: ReadonlySet<string> = new Set([
   'config.json',
   'generation_config.json',
   'model.safetensors.index.json',
+  'modules.json',
+  'sentence_bert_config.json',
   'tokenizer.json',
   'tokenizer_config.json',
   'special_tokens_map.json',
@@ -52,7 +58,8 @@ export function chooseHubFiles<Entry extends RepositoryEntry>(
     const indexed = plain.some(entry => entry.path === 'model.safetensors.index.json')
     const whole = indexed ? [] : weights.filter(entry => entry.path === 'model.safetensors')
     const kept = whole.length > 0 ? whole : weights
-    return { files: [...kept, ...plain.filter(entry => FOLDER_FILES.has(entry.path))], model: '.' }
+    const beside = files.filter(entry => FOLDER_FILES.has(entry.path) || entry.path === POOLING_CONFIG)
+    return { files: [...kept, ...beside], model: '.' }
   }
   const ggufs = plain.filter(entry => entry.path.endsWith('.gguf'))
   const [only] = ggufs
@@ -64,6 +71,24 @@ export function chooseHubFiles<Entry extends RepositoryEntry>(
     )
   }
   return { files: [only], model: only.path }
+}
+
+/**
+ * The entries of `paths`.
+ *
+ * @param name of the repository, for errors
+ * @throws MeshError `model_not_found` when one is not there
+ */
+export function findHubFiles<Entry extends RepositoryEntry>(
+  name: string,
+  entries: readonly Entry[],
+  paths: readonly string[]
+): Entry[] {
+  return paths.map(path => {
+    const found = entries.find(entry => entry.type === 'file' && entry.path === path)
+    if (found !== undefined) return found
+    throw new MeshError('model_not_found', `${name} has no ${path}`, { details: { param: 'model' } })
+  })
 }
 
 function notFound(name: string, what: string, files: readonly RepositoryEntry[]): MeshError {

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path'
 import { HubApiError, downloadFile as hubFile, type ListFileEntry, listFiles } from '@huggingface/hub'
 import { MeshError } from '@resultity/interface'
 import { type DownloadOptions, downloadFile, type FileDigest, isFile, type RemoteFile, reasonOf } from './download.ts'
-import { chooseHubFiles } from './hub-files.ts'
+import { chooseHubFiles, findHubFiles, POOLING_FOLDER } from './hub-files.ts'
 
 export interface HubSource {
   readonly repo: string
@@ -13,6 +13,8 @@ export interface HubSource {
   readonly revision?: string
   /** SHA-256 that `file` must have, where it is known beforehand. */
   readonly sha256?: string
+  /** Without `file`: exactly these files, by path, and the SHA-256 that each must have. */
+  readonly pinned?: Readonly<Record<string, string>>
 }
 
 export interface HubOptions extends DownloadOptions {
@@ -48,7 +50,16 @@ export async function fetchFromHub(source: HubSource, options: HubOptions): Prom
   const session = new HubSession(source, revision, options)
   try {
     const entries = await session.list(source.file === undefined ? '.' : dirname(source.file))
-    const { files, model } = chooseHubFiles(session.name, entries, source.file)
+    if (
+      source.file === undefined &&
+      entries.some(({ type, path }) => type === 'directory' && path === POOLING_FOLDER)
+    ) {
+      entries.push(...(await session.list(POOLING_FOLDER)))
+    }
+    const { files, model } =
+      source.pinned === undefined
+        ? chooseHubFiles(session.name, entries, source.file)
+        : { files: findHubFiles(session.name, entries, Object.keys(source.pinned)), model: '.' }
     for (const file of files) await session.download(file, join(directory, file.path))
     if (source.file === undefined) await writeFile(marker, model)
     return join(directory, model)
@@ -86,7 +97,7 @@ class HubSession {
   }
 
   async download(entry: ListFileEntry, path: string): Promise<void> {
-    const pinned = this.#source.sha256
+    const pinned = this.#source.sha256 ?? this.#source.pinned?.[entry.path]
     const remote: RemoteFile = {
       name: entry.path,
       bytes: entry.size,

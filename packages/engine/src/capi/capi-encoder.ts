@@ -1,0 +1,85 @@
+import type { AbortOptions } from '@resultity/interface'
+import type { EncoderGraph } from '@resultity/model'
+import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
+import type { EncoderInputs } from '../encoder-batches.ts'
+import { GraphDirectory } from '../graph-directory.ts'
+import { Binding, RunOptions } from './binding.ts'
+import { GraphSession } from './graph-session.ts'
+import { releaseMappedPages } from './mapped-weights.ts'
+import { getRuntime, type Runtime } from './runtime.ts'
+import { NativeTensor } from './tensor.ts'
+
+interface CapiEncoderComponents {
+  readonly runtime: Runtime
+  readonly session: GraphSession
+  readonly directory: GraphDirectory<EncoderGraph>
+  readonly dimensions: number
+}
+
+/** An encoder's graph on ONNX Runtime's C API: every run binds tensors of its own, since every run has its own shape. */
+class CapiEncoderSession implements EncoderSession {
+  readonly #components: CapiEncoderComponents
+
+  constructor(components: CapiEncoderComponents) {
+    this.#components = components
+  }
+
+  async run(inputs: EncoderInputs, { signal }: AbortOptions): Promise<Float32Array> {
+    const { runtime, directory, session, dimensions } = this.#components
+    const { graph } = directory
+    const { count, width } = inputs
+    using memory = new DisposableStack()
+    const tensor = <Data extends Int32Array | Float32Array>(data: Data, ...shape: number[]): NativeTensor<Data> =>
+      memory.use(new NativeTensor(runtime, data, shape))
+    const output = tensor(new Float32Array(count * dimensions), count, 1, dimensions)
+    const binding = memory.use(new Binding(runtime, session.pointer))
+    binding.input(graph.tokens, tensor(inputs.tokens, count, width))
+    binding.input(graph.types, tensor(inputs.types, count, width))
+    binding.input(graph.lengths, tensor(inputs.lengths, count))
+    binding.input(graph.shares, tensor(inputs.shares, count, 1, width))
+    binding.output(graph.output, output)
+    const runOptions = memory.use(new RunOptions(runtime))
+    const onAbort = (): void => runOptions.terminate()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      await finished(binding, runOptions)
+    } catch (error) {
+      throw signal?.aborted === true ? signal.reason : error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+    return output.data
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#components.session[Symbol.dispose]()
+    await this.#components.directory[Symbol.asyncDispose]()
+  }
+}
+
+/** @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal` */
+export async function loadCapiEncoder(init: EncoderInit, options: AbortOptions = {}): Promise<Encoder> {
+  options.signal?.throwIfAborted()
+  const runtime = getRuntime()
+  const directory = await GraphDirectory.forEncoder(init)
+  try {
+    const { threads, spinning, manifest } = init
+    const session = await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning })
+    if (options.signal?.aborted === true) {
+      session[Symbol.dispose]()
+      throw options.signal.reason
+    }
+    await releaseMappedPages(directory.path)
+    const dimensions = manifest.config.hiddenSize
+    return new Encoder(manifest, new CapiEncoderSession({ runtime, session, directory, dimensions }))
+  } catch (error) {
+    await directory[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+function finished(binding: Binding, runOptions: RunOptions): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  binding.run(runOptions, error => (error === undefined ? resolve() : reject(error)))
+  return promise
+}

@@ -1,0 +1,129 @@
+import { type AbortOptions, type EncoderManifest, MeshError, type WeightFile } from '@resultity/interface'
+import { batchInputs, type EncoderInputs, planBatches } from './encoder-batches.ts'
+import type { Spinning } from './port.ts'
+import { RunQueue } from './run-queue.ts'
+
+export interface EncoderInit {
+  readonly manifest: EncoderManifest
+  readonly threads: number
+  readonly spinning: Spinning
+  /** Where a weight file of the manifest lies on this machine. */
+  weightPath(file: WeightFile): string
+  /** An existing directory for the graph; the encoder makes its own directory in it and removes that when disposed. */
+  readonly workDir: string
+}
+
+/** The graph in some runtime: what an engine adds to {@link Encoder}. */
+export interface EncoderSession extends AsyncDisposable {
+  /** One run, off the event loop where the engine can. @returns `[count, dimensions]` of its own */
+  run(inputs: EncoderInputs, options: AbortOptions): Promise<Float32Array>
+}
+
+/** Inputs of one call at the most; more are several calls. */
+export const ENCODER_INPUTS_MAX = 2048
+
+/** A whole sentence encoder, loaded. Runs of its callers take turns. */
+export class Encoder implements AsyncDisposable {
+  /** Numbers of a vector. */
+  readonly dimensions: number
+  readonly vocabularySize: number
+  /** Longest input, in tokens. */
+  readonly inputTokensMax: number
+  readonly layerCount: number
+  readonly #pooling: 'mean' | 'cls'
+  readonly #session: EncoderSession
+  readonly #queue = new RunQueue()
+  readonly #closing = new AbortController()
+
+  constructor({ config }: EncoderManifest, session: EncoderSession) {
+    this.dimensions = config.hiddenSize
+    this.vocabularySize = config.vocabularySize
+    this.inputTokensMax = config.contextLength
+    this.layerCount = config.layerCount
+    this.#pooling = config.pooling
+    this.#session = session
+  }
+
+  /**
+   * The vectors of `inputs`, `[inputs, dimensions]`. Inputs are token ids with those that frame them; they run in
+   * bounded batches, and between two batches other callers have their turn.
+   *
+   * @throws MeshError `invalid_request` for no input, too many, one that is empty or too long, or a wrong token id;
+   *   `engine_failed` when the runtime broke off or gave no numbers, `unavailable` after disposal; the reason of `signal`
+   */
+  async encode(inputs: readonly (readonly number[])[], options: AbortOptions = {}): Promise<Float32Array> {
+    options.signal?.throwIfAborted()
+    this.#admit(inputs)
+    const vectors = new Float32Array(inputs.length * this.dimensions)
+    const signals = options.signal === undefined ? [] : [options.signal]
+    const signal = AbortSignal.any([...signals, this.#closing.signal])
+    for (const batch of planBatches(inputs.map(input => input.length))) {
+      const rows = await this.#runInTurn(batchInputs(batch, inputs, this.#pooling), signal)
+      for (const [row, index] of batch.indices.entries()) {
+        const vector = rows.subarray(row * this.dimensions, (row + 1) * this.dimensions)
+        requireNumbers(vector)
+        vectors.set(vector, index * this.dimensions)
+      }
+    }
+    return vectors
+  }
+
+  /** Breaks calls off, waits until the runtime has left their memory, and frees it and the weights. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    if (this.#closing.signal.aborted) return
+    this.#closing.abort(new MeshError('unavailable', 'the encoder is closed'))
+    await this.#queue.idle()
+    await this.#session[Symbol.asyncDispose]()
+  }
+
+  async #runInTurn(inputs: EncoderInputs, signal: AbortSignal): Promise<Float32Array> {
+    await this.#turn(signal)
+    try {
+      signal.throwIfAborted()
+      return await this.#session.run(inputs, { signal })
+    } finally {
+      this.#queue.leave()
+    }
+  }
+
+  #turn(signal: AbortSignal): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onAbort = (): void => {
+      if (this.#queue.withdraw(start)) reject(signal.reason)
+    }
+    const start = (): void => {
+      signal.removeEventListener('abort', onAbort)
+      resolve()
+    }
+    if (signal.aborted) reject(signal.reason)
+    else {
+      signal.addEventListener('abort', onAbort, { once: true })
+      this.#queue.enter(start)
+    }
+    return promise
+  }
+
+  #admit(inputs: readonly (readonly number[])[]): void {
+    if (inputs.length === 0 || inputs.length > ENCODER_INPUTS_MAX) {
+      throw invalid(`${inputs.length} inputs came, 1 to ${ENCODER_INPUTS_MAX} are taken at once`)
+    }
+    for (const [index, input] of inputs.entries()) {
+      if (input.length === 0 || input.length > this.inputTokensMax) {
+        throw invalid(`input ${index} has ${input.length} tokens, 1 to ${this.inputTokensMax} are taken`)
+      }
+      const wrong = input.find(token => !Number.isInteger(token) || token < 0 || token >= this.vocabularySize)
+      if (wrong !== undefined) throw invalid(`input ${index} has token ${wrong}, the vocabulary ${this.vocabularySize}`)
+    }
+  }
+}
+
+function invalid(message: string): MeshError {
+  return new MeshError('invalid_request', message, { details: { param: 'input' } })
+}
+
+function requireNumbers(vector: Float32Array): void {
+  if (vector.every(Number.isFinite)) return
+  throw new MeshError('engine_failed', 'the encoder gave a vector that holds no numbers', {
+    hint: 'its weights may be damaged; import the model again'
+  })
+}

@@ -1,0 +1,36 @@
+import { InferenceSession } from 'onnxruntime-node'
+import { sessionEntries } from '../capi/graph-session.ts'
+import type { Spinning } from '../port.ts'
+
+/** A graph loaded by onnxruntime-node, set up as the C API's sessions are. */
+export function createNodeSession(
+  path: string,
+  { threads, spinning }: { readonly threads: number; readonly spinning: Spinning }
+): Promise<InferenceSession> {
+  return InferenceSession.create(path, {
+    intraOpNumThreads: threads,
+    interOpNumThreads: 1,
+    logSeverityLevel: 4,
+    extra: nested(sessionEntries(spinning))
+  })
+}
+
+/** `{ 'a.b': v }` as `{ a: { b: v } }`, the form in which onnxruntime-node takes configuration entries. */
+function nested(entries: Readonly<Record<string, string>>): Record<string, unknown> {
+  const root: Record<string, unknown> = {}
+  for (const [key, value] of Object.entries(entries)) {
+    const parts = key.split('.')
+    let level = root
+    for (const part of parts.slice(0, -1)) {
+      const next: Record<string, unknown> = isRecord(level[part]) ? level[part] : {}
+      level[part] = next
+      level = next
+    }
+    level[parts.at(-1) ?? key] = value
+  }
+  return root
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null
+}

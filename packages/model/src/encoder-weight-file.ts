@@ -1,0 +1,37 @@
+import { stack } from './matrix.ts'
+import type { EncoderLayerTensorName, EncoderLayerTensors, EncoderSource, SourceTensor } from './model-source.ts'
+import { floatTable, planFile, projection, type TensorPlan, vector, type WeightFilePlan } from './weight-file.ts'
+
+/** Encoders come in plain numbers, and are stored as f32. */
+const PLAIN = { dequantize: true }
+
+/** The weight files of an encoder in the manifest's order: embedding, layers. */
+export function planEncoderFiles({ embedding, layers }: EncoderSource): WeightFilePlan[] {
+  const { words, positions, token_types, norm, norm_bias } = embedding
+  const tables = planFile([
+    floatTable('words', words),
+    floatTable('positions', positions),
+    floatTable('token_types', token_types),
+    vector('norm', [norm]),
+    vector('norm_bias', [norm_bias])
+  ])
+  return [tables, ...layers.map(layer => planFile(layerTensors(layer)))]
+}
+
+function layerTensors(layer: EncoderLayerTensors): TensorPlan[] {
+  const single = (name: EncoderLayerTensorName): readonly [SourceTensor] => [layer[name]]
+  return [
+    projection(stack('qkv', [layer.q, layer.k, layer.v]), PLAIN),
+    vector('qkv_bias', [layer.q_bias, layer.k_bias, layer.v_bias]),
+    projection(stack('output', single('output')), PLAIN),
+    vector('output_bias', single('output_bias')),
+    vector('attention_norm', single('attention_norm')),
+    vector('attention_norm_bias', single('attention_norm_bias')),
+    projection(stack('up', single('up')), PLAIN),
+    vector('up_bias', single('up_bias')),
+    projection(stack('down', single('down')), PLAIN),
+    vector('down_bias', single('down_bias')),
+    vector('output_norm', single('output_norm')),
+    vector('output_norm_bias', single('output_norm_bias'))
+  ]
+}

@@ -1,0 +1,127 @@
+import {
+  type Encoder,
+  type Engine,
+  measureEncoder,
+  measureStage,
+  type Spinning,
+  type Stage,
+  type StageMeasurement
+} from '@resultity/engine'
+import {
+  type BlobRef,
+  type DecoderManifest,
+  type EncoderManifest,
+  isEncoder,
+  MeshError,
+  type ModelManifest,
+  stageFiles,
+  type WeightFile,
+  weightFiles
+} from '@resultity/interface'
+import { encoderMemory, loadVocabulary, stageMemory } from '@resultity/model'
+import { AnswerConstraints } from './answer-constraints.ts'
+import type { Assignment, StageProgress } from './stage-table.ts'
+
+interface Ready {
+  /** As the coordinator plans with; for an encoder a token counts for a decode step. */
+  readonly measurement: StageMeasurement
+  readonly memoryBytes: number
+}
+
+/** A stage that serves, with what it measured of itself. */
+export interface ReadyStage extends Ready {
+  readonly kind: 'stage'
+  readonly stage: Stage
+  readonly manifest: DecoderManifest
+  /** Of answers that the last stage samples. */
+  readonly constraints: AnswerConstraints
+}
+
+/** A whole encoder that serves. */
+export interface ReadyEncoder extends Ready {
+  readonly kind: 'encoder'
+  readonly encoder: Encoder
+  readonly manifest: EncoderManifest
+}
+
+export type LoadedModel = ReadyStage | ReadyEncoder
+
+/** The files that `assignment` needs, and bytes of memory in all. */
+export function needsOf(manifest: ModelManifest, assignment: Assignment): { files: BlobRef[]; bytes: number } {
+  if (isEncoder(manifest)) {
+    const { weightBytes, workBytes } = encoderMemory(manifest)
+    return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
+  }
+  const { range } = assignment
+  const { weightBytes, kvBytes } = stageMemory({ manifest, ...assignment })
+  const files = stageFiles(manifest, range)
+  // only the last stage meets tokens as texts
+  const samples = range.end === manifest.config.layerCount
+  return { files: samples ? [...files, manifest.tokenizer.definition] : files, bytes: weightBytes + kvBytes }
+}
+
+export interface LoadInit {
+  readonly manifest: ModelManifest
+  readonly assignment: Assignment
+  readonly memoryBytes: number
+  readonly threads: number
+  readonly spinning: Spinning
+  readonly workDir: string
+  /** Path by SHA-256 of every file. */
+  readonly paths: ReadonlyMap<string, string>
+  readonly onProgress: (state: StageProgress) => void
+  readonly signal: AbortSignal
+}
+
+/**
+ * Builds and measures what `init.assignment` asks for.
+ *
+ * @throws MeshError `engine_failed`, `model_invalid`; the reason of the signal; nothing is left loaded
+ */
+export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedModel> {
+  const { manifest, threads, spinning, workDir, signal, onProgress, memoryBytes, paths } = init
+  const weightPath = (file: WeightFile): string => requirePath(paths, file.sha256)
+  const common = { threads, spinning, workDir, weightPath }
+  onProgress('building')
+  if (isEncoder(manifest)) {
+    const encoder = await engine.loadEncoder({ ...common, manifest }, { signal })
+    return measured(encoder, onProgress, async () => {
+      const { msPerTokenLayer } = await measureEncoder(encoder, { signal })
+      const measurement = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer, fixedMs: 0 }
+      return { kind: 'encoder', encoder, manifest, measurement, memoryBytes }
+    })
+  }
+  const { range, contextLength, sessionsMax } = init.assignment
+  const stage = await engine.loadStage({ ...common, manifest, range, contextLength, sessionsMax }, { signal })
+  return measured(stage, onProgress, async () => {
+    const measurement = await measureStage(stage, { signal })
+    const { definition } = manifest.tokenizer
+    const constraints = new AnswerConstraints(() => loadVocabulary(manifest, requirePath(paths, definition.sha256)))
+    return { kind: 'stage', stage, manifest, measurement, memoryBytes, constraints }
+  })
+}
+
+async function measured(
+  loaded: AsyncDisposable,
+  onProgress: (state: StageProgress) => void,
+  measure: () => Promise<LoadedModel>
+): Promise<LoadedModel> {
+  try {
+    onProgress('testing')
+    return await measure()
+  } catch (error) {
+    await loaded[Symbol.asyncDispose]()
+    throw error
+  }
+}
+
+function requirePath(paths: ReadonlyMap<string, string>, sha256: string): string {
+  const path = paths.get(sha256)
+  if (path === undefined) throw new MeshError('blob_not_found', `weight file ${sha256} was not fetched`)
+  return path
+}
+
+/** Frees it. Resolves once its memory is free. */
+export async function unloadModel(loaded: LoadedModel): Promise<void> {
+  await (loaded.kind === 'stage' ? loaded.stage : loaded.encoder)[Symbol.asyncDispose]()
+}
