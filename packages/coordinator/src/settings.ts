@@ -38,6 +38,12 @@ export interface CoordinatorLimits {
   readonly lossNoticeMs: number
   /** Routes tried for one request, as long as none has opened. */
   readonly routeAttemptsMax: number
+  /** From dialling a node with a whole job to its word that the job has begun. */
+  readonly jobStartMs: number
+  /** The whole of a job on one node. */
+  readonly jobRunMs: number
+  /** Beyond that, for what the node has to say at its end. */
+  readonly jobGraceMs: number
   /** Waiting for stages to confirm that a session has ended. */
   readonly sessionCloseMs: number
   /** HTTP requests at work at once; more are answered 429. */
@@ -75,6 +81,9 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   lossGraceMs: 300,
   lossNoticeMs: 3500,
   routeAttemptsMax: 3,
+  jobStartMs: 10_000,
+  jobRunMs: 120_000,
+  jobGraceMs: 2000,
   sessionCloseMs: 1000,
   requestsMax: 512,
   bodyBytesMax: 4 * 1024 * 1024,

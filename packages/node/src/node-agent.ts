@@ -10,6 +10,7 @@ import pRetry from 'p-retry'
 import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
 import { defaultMemoryOffer, probeHardware } from './hardware.ts'
+import { JobServer } from './job-server.ts'
 import { Membership } from './membership.ts'
 import { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'
 import { ServedPlacements } from './served-placements.ts'
@@ -85,6 +86,7 @@ class NodeAgent {
   readonly #components: NodeAgentComponents
   readonly #limits: NodeLimits
   readonly #server: StageServer
+  readonly #jobs: JobServer
   readonly #placements: ServedPlacements
   readonly #closing = new AbortController()
   /** Living memberships by the coordinator's peer id. */
@@ -106,7 +108,10 @@ class NodeAgent {
           { host, store },
           { sources: assign.sources, manifestBytes: assign.manifestBytes, onProgress: onBytes }
         ),
-      onReleasing: (placementId, reason) => this.#server.endPlacement(placementId, reason)
+      onReleasing: (placementId, reason) => {
+        this.#server.endPlacement(placementId, reason)
+        this.#jobs.endPlacement(placementId, reason)
+      }
     })
     this.#server = new StageServer(
       { host, stages, logger, mayOpen: (peerId, placementId) => this.#placements.owns(peerId, placementId) },
@@ -117,10 +122,21 @@ class NodeAgent {
         joinsPendingMax: limits.joinsPendingMax
       }
     )
+    this.#jobs = new JobServer(
+      {
+        host,
+        stages,
+        logger,
+        mayAsk: peerId => this.#placements.ownsAny(peerId),
+        mayUse: (peerId, placementId) => this.#placements.owns(peerId, placementId)
+      },
+      { streamsPerPeerMax: limits.jobStreamsPerPeerMax, requestTimeoutMs: limits.jobRequestTimeoutMs }
+    )
   }
 
   async listen(): Promise<void> {
     await this.#server.listen()
+    await this.#jobs.listen()
     await serveBlobs(this.#components.host, this.#components.store)
   }
 
@@ -138,6 +154,7 @@ class NodeAgent {
     const leaving = [...this.#memberships.values()].map(membership => membership.leave('the node is shutting down'))
     await Promise.allSettled([...leaving, ...this.#following.values(), this.#discovery])
     await this.#server.close()
+    await this.#jobs.close()
     await this.#components.stages.close()
     await this.#components.host.close()
     await this.#components.store[Symbol.asyncDispose]()

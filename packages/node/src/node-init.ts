@@ -33,6 +33,10 @@ export interface NodeLimits {
   readonly stagesMax: number
   /** Stage streams from one peer at a time. */
   readonly stageStreamsPerPeerMax: number
+  /** Jobs that one peer may have open at a time, those that are refused included. */
+  readonly jobStreamsPerPeerMax: number
+  /** From the opening of a job's stream to its request. */
+  readonly jobRequestTimeoutMs: number
   /** Dialling and greeting the next stage of a session. */
   readonly hopTimeoutMs: number
   /** How long a hop may wait for its session to be opened. */
@@ -49,6 +53,8 @@ export interface NodeLimits {
 export const DEFAULT_NODE_LIMITS: NodeLimits = {
   stagesMax: 64,
   stageStreamsPerPeerMax: 256,
+  jobStreamsPerPeerMax: 64,
+  jobRequestTimeoutMs: 10_000,
   hopTimeoutMs: 5_000,
   joinTimeoutMs: 10_000,
   joinsPendingMax: 256,

@@ -38,6 +38,11 @@ export class ServedPlacements {
     return this.#placements.get(placementId)?.coordinator === coordinator
   }
 
+  /** Whether `coordinator` assigned anything that is not released. */
+  ownsAny(coordinator: string): boolean {
+    return [...this.#placements.values()].some(placement => placement.coordinator === coordinator)
+  }
+
   /** Serves an assignment and reports every state of it; never rejects: failures are reported too. */
   async assign(
     assign: Assign,

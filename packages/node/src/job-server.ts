@@ -1,0 +1,171 @@
+import { EMBEDDINGS_ENDPOINT, MeshError, withDeadline } from '@resultity/interface'
+import type { MeshHost } from '@resultity/mesh'
+import {
+  type ByteStream,
+  FrameStream,
+  JOB_FRAME_BYTES_MAX,
+  JOB_PROTOCOL,
+  type JobEvent,
+  type JobRequest,
+  jobEventCodec
+} from '@resultity/wire'
+import type { Logger } from 'pino'
+import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
+import type { StageTable } from './stage-table.ts'
+
+export interface JobServerComponents {
+  readonly host: MeshHost
+  readonly stages: StageTable
+  readonly logger: Logger
+  /** Whether this peer assigned anything to this node. */
+  readonly mayAsk: (peerId: string) => boolean
+  /** Whether this peer assigned this placement: only its coordinator may run jobs on it. */
+  readonly mayUse: (peerId: string, placementId: string) => boolean
+}
+
+export interface JobServerInit {
+  /** Streams that one peer may have open here at a time. */
+  readonly streamsPerPeerMax: number
+  /** From a stream's opening to its request. */
+  readonly requestTimeoutMs: number
+}
+
+interface RunningJob {
+  readonly placementId: string
+  readonly abort: AbortController
+}
+
+type JobStream = FrameStream<JobEvent, JobRequest>
+
+/** How long a coordinator that hardly reads may take to read its answer. */
+const LAST_FRAME_MS = 5000
+
+/**
+ * Serves `/resultity/job`: runs a whole job for the coordinator that assigned the model, and streams what becomes of
+ * it. A job belongs to its stream: when that ends, however it ends, the job is broken off and its place is free.
+ */
+export class JobServer {
+  readonly #components: JobServerComponents
+  readonly #init: JobServerInit
+  readonly #running = new Set<RunningJob>()
+  #closing = false
+
+  constructor(components: JobServerComponents, init: JobServerInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  /** Jobs at work. */
+  get jobsOpen(): number {
+    return this.#running.size
+  }
+
+  async listen(): Promise<void> {
+    const { host } = this.#components
+    await host.handle(JOB_PROTOCOL, (stream, remotePeer) => this.#accept(stream, remotePeer), {
+      inboundStreamsMax: this.#init.streamsPerPeerMax
+    })
+  }
+
+  /** Ends every job that runs on `placementId`. */
+  endPlacement(placementId: string, reason: string): void {
+    this.#end(job => job.placementId === placementId, new MeshError('unavailable', reason))
+  }
+
+  async close(): Promise<void> {
+    this.#closing = true
+    await this.#components.host.unhandle(JOB_PROTOCOL)
+    const hint = 'another node can serve the request'
+    this.#end(() => true, new MeshError('unavailable', 'the node is shutting down', { hint }))
+  }
+
+  #end(which: (job: RunningJob) => boolean, reason: MeshError): void {
+    for (const job of this.#running) if (which(job)) job.abort.abort(reason)
+  }
+
+  #accept(stream: ByteStream, remotePeer: string): void {
+    const abort = new AbortController()
+    const unasked = new MeshError('deadline_exceeded', `no request came within ${this.#init.requestTimeoutMs} ms`)
+    const timer = setTimeout(() => frames.fail(unasked), this.#init.requestTimeoutMs)
+    let asked = false
+    const frames: JobStream = new FrameStream<JobEvent, JobRequest>(
+      stream,
+      jobEventCodec,
+      {
+        onFrame: request => {
+          if (asked) throw new MeshError('protocol_violation', 'a job stream carries one request')
+          asked = true
+          clearTimeout(timer)
+          // not returned: the stream must be read on, or its end would not be seen
+          void this.#serve(frames, request, remotePeer, abort)
+        },
+        onEnd: error => {
+          clearTimeout(timer)
+          abort.abort(error ?? new MeshError('canceled', 'the coordinator ended the job'))
+        }
+      },
+      { frameBytesMax: JOB_FRAME_BYTES_MAX }
+    )
+  }
+
+  /** Never rejects: what goes wrong is the job's last event. */
+  async #serve(frames: JobStream, request: JobRequest, remotePeer: string, abort: AbortController): Promise<void> {
+    const { logger } = this.#components
+    const { jobId: job, attempt, endpoint, model } = request
+    const started = performance.now()
+    const last = await this.#run(frames, request, remotePeer, abort).catch(
+      (error: unknown): JobEvent => ({ type: 'error', sequence: 0, error: MeshError.from(error, 'engine_failed') })
+    )
+    const outcome = last.type === 'error' ? { err: last.error } : {}
+    const ms = Math.round(performance.now() - started)
+    logger.debug({ job, attempt, endpoint, model, ms, ...outcome }, `a job ended with ${last.type}`)
+    try {
+      await withDeadline('the answer of a job', LAST_FRAME_MS, async signal => {
+        await frames.send(last, { signal })
+        await frames.close({ signal })
+      })
+    } catch (error) {
+      // the coordinator is gone or does not read: nobody waits for this
+      frames.abort(MeshError.from(error))
+    }
+  }
+
+  /** @returns the job's last event. @throws MeshError when it did not begin */
+  async #run(frames: JobStream, request: JobRequest, remotePeer: string, abort: AbortController): Promise<JobEvent> {
+    const { stages } = this.#components
+    this.#admit(request, remotePeer)
+    // before anything is awaited: the bytes belong to the stream
+    const body = parseEmbeddingJob(request.body)
+    using slot = stages.takeJob(request.manifestSha256, id => this.#components.mayUse(remotePeer, id))
+    const job: RunningJob = { placementId: slot.placementId, abort }
+    this.#running.add(job)
+    try {
+      await frames.send({ type: 'started', sequence: 0 }, { signal: abort.signal })
+      const result = await withDeadline(
+        `job ${request.jobId}`,
+        request.deadlineMs,
+        signal => runEmbeddingJob(slot.ready, body, signal),
+        { signal: abort.signal }
+      )
+      return { type: 'result', sequence: 1, result }
+    } catch (error) {
+      return { type: 'error', sequence: 1, error: MeshError.from(error, 'engine_failed') }
+    } finally {
+      this.#running.delete(job)
+    }
+  }
+
+  /** The one place that decides whether a job may begin. */
+  #admit({ endpoint }: JobRequest, remotePeer: string): void {
+    if (this.#closing) throw new MeshError('unavailable', 'the node is shutting down')
+    if (!this.#components.mayAsk(remotePeer)) {
+      throw new MeshError('peer_refused', `${remotePeer} assigned nothing to this node`, {
+        hint: 'only a coordinator that this node is a member of may run jobs on it'
+      })
+    }
+    if (endpoint === EMBEDDINGS_ENDPOINT) return
+    throw new MeshError('not_implemented', `this node runs no jobs for ${endpoint.slice(0, 64)}`, {
+      hint: `it runs jobs for ${EMBEDDINGS_ENDPOINT}; upgrade it if it should run others`
+    })
+  }
+}
