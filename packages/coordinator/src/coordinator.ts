@@ -15,6 +15,7 @@ import { createHttpServer } from './http/server.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
 import { Membership } from './membership/membership.ts'
 import { NodeRegistry } from './membership/node-registry.ts'
+import { NodeJobs, type NodeJobsComponents } from './node-jobs/node-jobs.ts'
 import { NodeOrders, toStageReport } from './node-orders.ts'
 import { PlacementDirector } from './placement/placement-director.ts'
 import { PlacementLoop } from './placement/placement-loop.ts'
@@ -138,23 +139,26 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
     { ...limits, greetersMax: GREETERS_MAX }
   )
   const leases = new RouteLeases(director, limits)
-  const driver = new GenerationDriver(
-    {
-      leases,
-      opener: host,
-      addressOf: peerId => {
-        const node = registry.get(peerId)
-        return node === undefined ? undefined : { peerId, multiaddrs: node.advert.multiaddrs }
-      },
-      onNodeLeft: listener =>
-        registry.onChange(change => {
-          if (change.type === 'left') listener(change.node.peerId)
-        })
-    },
-    { ...limits, prefillChunk: init.prefillChunk ?? DEFAULT_PREFILL_CHUNK }
-  )
+  const nodes = { leases, opener: host, ...nodesOf(registry) }
+  const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
+  const driver = new GenerationDriver(nodes, { ...limits, prefillChunk })
+  const jobs = new NodeJobs(nodes, limits)
   logNodes(registry, init.logger)
-  return { registry, director, loop, membership, leases, driver, models: new ServedModels() }
+  return { registry, director, loop, membership, leases, driver, jobs, models: new ServedModels() }
+}
+
+/** Where nodes are, and when one goes. */
+function nodesOf(registry: NodeRegistry): Pick<NodeJobsComponents, 'addressOf' | 'onNodeLeft'> {
+  return {
+    addressOf: peerId => {
+      const node = registry.get(peerId)
+      return node === undefined ? undefined : { peerId, multiaddrs: node.advert.multiaddrs }
+    },
+    onNodeLeft: listener =>
+      registry.onChange(change => {
+        if (change.type === 'left') listener(change.node.peerId)
+      })
+  }
 }
 
 type MeshParts = ReturnType<typeof buildMesh>

@@ -4,7 +4,7 @@ import { NodeRegistry } from '../src/membership/node-registry.ts'
 import type { Placement, StageReport, StageState } from '../src/placement/placement.ts'
 import { PlacementDirector, type PlacementDirectorInit } from '../src/placement/placement-director.ts'
 import { ManualClock } from './support/manual-clock.ts'
-import { advert, placeable } from './support/specimens.ts'
+import { advert, placeable, placeableEncoder } from './support/specimens.ts'
 
 const INIT: PlacementDirectorInit = {
   stages: 'auto',
@@ -268,4 +268,30 @@ t.test('memory that is being released counts as free, until the node says otherw
   director.reconcile()
   t.same(takeOrders(), [], 'what others have taken is not planned with')
   t.match(director.choose(model), { error: { code: 'layers_missing', message: /bytes more of node memory/ } })
+})
+
+t.test('an encoder is placed whole, at once and on one node, however the others are cut', async t => {
+  const { registry, director, takeOrders, allReady } = setUp({ stages: 3 })
+  const model = placeableEncoder()
+  director.addModel(model)
+  registry.join(advert('a', 64))
+  registry.join(advert('b', 64))
+  director.reconcile()
+  t.same(takeOrders(), ['p1 a[0,2)'], 'it waits for no third node')
+  allReady(director.book.get('p1'))
+  t.match(director.choose(model), { type: 'ready' })
+  t.match(director.whatIf(model), { stages: { length: 1 } })
+  t.throws(() => director.choose(model, 2), { code: 'invalid_request', message: /not cut/ })
+  t.throws(() => director.whatIf(model, 2), { code: 'invalid_request' })
+  registry.leave('a', 'test')
+  director.reconcile()
+  t.match(takeOrders(), ['p2 b[0,2)'])
+
+  const small = setUp()
+  small.director.addModel(model)
+  small.registry.join(advert('a', 2))
+  small.registry.join(advert('b', 2))
+  small.director.reconcile()
+  t.same(small.takeOrders(), [], 'two halves are no whole')
+  t.match(small.director.choose(model), { type: 'error', error: { code: 'layers_missing' } })
 })

@@ -218,8 +218,13 @@ export async function startSwarm(init: SwarmInit = {}): Promise<Swarm> {
     swarm = started
     await Promise.all(Array.from({ length: nodes }, () => started.addNode()))
     if (nodes > 0) {
+      const models = await started.api.models(init.signal ? { signal: init.signal } : {})
+      // an encoder is not cut
+      const whole = new Set(models.filter(({ kind }) => kind === 'encoder').map(({ id }) => id))
+      const wanted = (model: string): number | 'auto' => (whole.has(model) ? 1 : stages)
       await started.untilPlaced(
-        placement => placement.state === 'ready' && (stages === 'auto' || placement.stages.length === stages),
+        ({ state, model, stages: { length } }) =>
+          state === 'ready' && (wanted(model) === 'auto' || wanted(model) === length),
         init.signal ? { signal: init.signal } : {}
       )
     }

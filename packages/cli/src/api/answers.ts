@@ -4,7 +4,9 @@ import { z } from 'zod'
 // The parts of the API's answers that the command shows. The coordinator may add fields, which pass through to
 // `--json`.
 
-export const modelsSchema = z.looseObject({ data: z.array(z.looseObject({ id: z.string() })) })
+export const modelsSchema = z.looseObject({
+  data: z.array(z.looseObject({ id: z.string(), kind: z.enum(['decoder', 'encoder']).default('decoder') }))
+})
 export type ApiModel = z.infer<typeof modelsSchema>['data'][number]
 
 export const nodesSchema = z.looseObject({

@@ -49,9 +49,9 @@ async function answerOnce(
 }
 
 async function firstModel(api: MeshApi, signal: AbortSignal): Promise<string> {
-  const [model] = await api.models({ signal })
+  const model = (await api.models({ signal })).find(({ kind }) => kind === 'decoder')
   if (model !== undefined) return model.id
-  throw new MeshError('model_not_found', `${api.url} serves no model`, {
+  throw new MeshError('model_not_found', `${api.url} serves no model that answers prompts`, {
     hint: 'Start the coordinator with --model REF.'
   })
 }

@@ -78,19 +78,26 @@ async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
   const placed = await waitUntilPlaced(mesh, api, { signal: stop.signal, onProgress: step => progress.show(step) })
   progress[Symbol.dispose]()
   if (json) context.stdout.write(`${JSON.stringify(readyLine(mesh, placed))}\n`)
-  const model = placed[0]?.model ?? ''
+  const model = placed.find(({ kind }) => kind === 'decoder')?.model
   const { once } = input.options
   if (typeof once === 'string') {
+    if (model === undefined) throw noChatModel()
     await ask(once, input, api, model, stop.signal)
     return EXIT_OK
   }
   if (!json) {
-    await tryFirstQuestion(input, api, model, stop.signal)
+    if (model !== undefined) await tryFirstQuestion(input, api, model, stop.signal)
     context.stdout.write(describeMesh(mesh, placed))
   }
   await stop.wait()
   if (!json) context.stderr.write('\nstopping …\n')
   return EXIT_OK
+}
+
+function noChatModel(): MeshError {
+  return new MeshError('settings_invalid', '--once: none of the models answers prompts', {
+    hint: 'Add one that does with --model, such as smollm2-135m.'
+  })
 }
 
 /** Asks over HTTP, as any client would: the answer on standard output, all around it on standard error. */

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { type AbortOptions, formatRange, type LayerRange, MeshError, withDeadline } from '@resultity/interface'
-import type { ApiPlacement } from '../api/answers.ts'
+import type { ApiModel, ApiPlacement } from '../api/answers.ts'
 import type { MeshApi } from '../api/mesh-api.ts'
 import type { ProgressStep } from '../output/progress.ts'
 import type { LocalMesh } from './local-mesh.ts'
@@ -13,6 +13,8 @@ const PLACEMENT_TIMEOUT_MS = 15 * 60_000
 /** A model that is ready to answer, and who serves which layers of it. */
 export interface PlacedModel {
   readonly model: string
+  /** A decoder answers prompts, an encoder gives embeddings. */
+  readonly kind: ApiModel['kind']
   readonly stages: readonly { readonly peerId: string; readonly range: LayerRange }[]
 }
 
@@ -30,15 +32,18 @@ export async function waitUntilPlaced(
     'loading the model',
     PLACEMENT_TIMEOUT_MS,
     async limit => {
-      const models = (await api.models({ signal: limit })).map(model => model.id)
+      const models = await api.models({ signal: limit })
       for (;;) {
         if (mesh.nodesUp === 0)
           throw new MeshError('unavailable', 'every node has ended before the model was loaded', {
             hint: 'Their logs are in the data directory, below logs/.'
           })
         const placements = await api.placements({ signal: limit })
-        const ready = models.flatMap(model => placements.find(candidate => isReady(candidate, model)) ?? [])
-        if (ready.length === models.length) return ready.map(toPlaced)
+        const placed = models.flatMap(model => {
+          const ready = placements.find(candidate => isReady(candidate, model.id))
+          return ready === undefined ? [] : [toPlaced(ready, model.kind)]
+        })
+        if (placed.length === models.length) return placed
         onProgress(describeLoading(placements))
         await setTimeout(POLL_MS, undefined, { signal: limit })
       }
@@ -51,8 +56,8 @@ function isReady(placement: ApiPlacement, model: string): boolean {
   return placement.model === model && placement.state === 'ready'
 }
 
-function toPlaced({ model, stages }: ApiPlacement): PlacedModel {
-  return { model, stages: stages.map(({ peerId, range }) => ({ peerId, range })) }
+function toPlaced({ model, stages }: ApiPlacement, kind: ApiModel['kind']): PlacedModel {
+  return { model, kind, stages: stages.map(({ peerId, range }) => ({ peerId, range })) }
 }
 
 function describeLoading(placements: readonly ApiPlacement[]): ProgressStep {

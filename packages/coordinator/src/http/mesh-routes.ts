@@ -76,7 +76,7 @@ export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComp
   })
 }
 
-function toModel({ id, createdAt, placeable }: ServedModel): z.infer<typeof modelSchema> {
+function toModel({ id, createdAt, placeable, kind }: ServedModel): z.infer<typeof modelSchema> {
   return {
     id,
     object: 'model',
@@ -84,6 +84,7 @@ function toModel({ id, createdAt, placeable }: ServedModel): z.infer<typeof mode
     owned_by: 'resultity',
     contextLength: placeable.contextLength,
     layers: placeable.manifest.config.layerCount,
+    kind,
     manifestSha256: placeable.manifestSha256
   }
 }

@@ -98,6 +98,8 @@ export const modelSchema = z
     owned_by: z.string(),
     contextLength: z.int(),
     layers: z.int(),
+    /** A decoder generates text, an encoder gives embeddings. */
+    kind: z.enum(['decoder', 'encoder']),
     manifestSha256: z.string()
   })
   .meta({ id: 'Model' })

@@ -7,6 +7,7 @@ import { addChatRoute, type ChatRouteComponents } from './chat-route.ts'
 import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { addDocsPage } from './docs-page.ts'
+import { addEmbeddingsRoute, type EmbeddingsRouteComponents } from './embeddings-route.ts'
 import { errorReply } from './error-reply.ts'
 import { parseJsonBodies } from './json-body.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
@@ -14,7 +15,9 @@ import { invalidRequest } from './parse-body.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
-export type HttpComponents = ChatRouteComponents & MeshRouteComponents & { readonly doors: Doors }
+export type HttpComponents = ChatRouteComponents &
+  EmbeddingsRouteComponents &
+  MeshRouteComponents & { readonly doors: Doors }
 
 export interface HttpServerInit {
   /** Of this software, for the OpenAPI document. */
@@ -57,6 +60,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addMeshRoutes(server, components)
   addHealthRoutes(server, components)
   addChatRoute(server, components)
+  addEmbeddingsRoute(server, components)
   components.doors.addRoutes(server)
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)

@@ -97,7 +97,10 @@ class JobCall {
       { frameBytesMax: JOB_FRAME_BYTES_MAX }
     )
     this.#frames = frames
-    if (this.#over) return this.end()
+    if (this.#over) {
+      this.end()
+      return
+    }
     await frames.send(request, { signal })
   }
 
@@ -123,11 +126,17 @@ class JobCall {
     }
     this.#nextSequence++
     const first = event.sequence === 0
-    if (event.type === 'error') return this.fail(nodeError(this.#peerId, event.error))
+    if (event.type === 'error') {
+      this.fail(nodeError(this.#peerId, event.error))
+      return
+    }
     if (event.type === 'chunk' || first !== (event.type === 'started')) {
       throw this.#violation(`a job's event ${event.sequence} may not be "${event.type}"`)
     }
-    if (event.type === 'started') return this.#started.resolve()
+    if (event.type === 'started') {
+      this.#started.resolve()
+      return
+    }
     this.#over = true
     // a copy: the frame's bytes belong to the stream
     this.#result.resolve(event.result.slice())

@@ -8,6 +8,11 @@ import {
   type AssignmentUpdate,
   type CoordinatorMessage,
   FrameStream,
+  JOB_FRAME_BYTES_MAX,
+  JOB_PROTOCOL,
+  type JobEvent,
+  type JobRequest,
+  jobEventCodec,
   MEMBERSHIP_FRAME_BYTES_MAX,
   MEMBERSHIP_PROTOCOL,
   membershipNodeCodec,
@@ -43,6 +48,18 @@ export interface NodeScript {
   /** What to say to an assignment; default: ready. */
   readonly onAssign?: (assign: Assign) => NodeMessage | undefined
   readonly onSession?: (session: ScriptedSession) => void | Promise<void>
+  readonly onJob?: (job: ScriptedJob) => void | Promise<void>
+}
+
+/** A job that a coordinator sent. */
+export interface ScriptedJob {
+  readonly node: ScriptedNode
+  readonly request: JobRequest
+  /** Resolves when the coordinator ended the job's stream. */
+  readonly ended: Promise<void>
+  send(event: JobEvent): Promise<void>
+  /** Cuts the stream without a word. */
+  cut(): void
 }
 
 /**
@@ -72,6 +89,7 @@ export class ScriptedNode {
     const host = await createMeshHost({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'], agent: 'resultity-node/0.0.0' })
     const node = new ScriptedNode(host, privateKey, dataDir, script)
     await host.handle(STAGE_PROTOCOL, stream => node.#accept(stream), { inboundStreamsMax: 64 })
+    await host.handle(JOB_PROTOCOL, stream => node.#acceptJob(stream), { inboundStreamsMax: 64 })
     return node
   }
 
@@ -138,6 +156,24 @@ export class ScriptedNode {
     this.assigned.push(assign)
     const answer = this.#script.onAssign === undefined ? readyReport(assign.placementId) : this.#script.onAssign(assign)
     if (answer !== undefined) void frames.send(answer)
+  }
+
+  #acceptJob(stream: ConstructorParameters<typeof FrameStream>[0]): void {
+    const ended = Promise.withResolvers<void>()
+    const frames = new FrameStream<JobEvent, JobRequest>(
+      stream,
+      jobEventCodec,
+      {
+        onFrame: request => {
+          const body = request.body.slice()
+          const send = (event: JobEvent): Promise<void> => frames.send(event)
+          const cut = (): void => frames.abort(new Error('cut'))
+          void this.#script.onJob?.({ node: this, request: { ...request, body }, ended: ended.promise, send, cut })
+        },
+        onEnd: () => ended.resolve()
+      },
+      { frameBytesMax: JOB_FRAME_BYTES_MAX }
+    )
   }
 
   #accept(stream: ConstructorParameters<typeof FrameStream>[0]): void {

@@ -63,3 +63,32 @@ export function placeable(layers: number, sessionsMax = 2, name = 'specimen'): P
   const contextLength = MIB / 512 / sessionsMax
   return { name, manifest, manifestSha256: name.padEnd(64, '0'), manifestBytes: 1000, contextLength, sessionsMax }
 }
+
+/** An encoder of two layers that takes some 25 MiB with the memory its runs need. */
+export function placeableEncoder(): PlaceableModel {
+  const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'encoder',
+    architecture: 'bert',
+    config: {
+      layerCount: 2,
+      hiddenSize: 64,
+      intermediateSize: 128,
+      headCount: 4,
+      vocabularySize: 256,
+      contextLength: 512,
+      positionCount: 512,
+      tokenTypeCount: 2,
+      layerNormEpsilon: 1e-12,
+      activation: 'gelu',
+      pooling: 'mean',
+      normalize: true
+    },
+    tokenizer: { definition: file(100), config: file(101), endTokenIds: [] },
+    embedding: file(0),
+    layers: [file(1), file(2)]
+  }
+  const manifestSha256 = 'e'.repeat(64)
+  return { name: 'encoder', manifest, manifestSha256, manifestBytes: 1, contextLength: 512, sessionsMax: 2 }
+}
