@@ -2,16 +2,22 @@ import { randomUUID } from 'node:crypto'
 import { type AbortOptions, type Clock, MeshError, systemClock, withDeadline } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
-import { openDatabase } from '@resultity/store'
+import { type JobStore, openDatabase, openJobStore } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type Doors, openDoors } from './doors/doors.ts'
-import { GenerationDriver } from './generation/generation.ts'
+import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
+import { ChatEndpoint } from './http/chat-endpoint.ts'
+import { EmbeddingsEndpoint } from './http/embeddings-endpoint.ts'
+import { toJobError } from './http/error-reply.ts'
 import { Metrics } from './http/metrics.ts'
 import { RequestDesk } from './http/request-desk.ts'
 import { createHttpServer } from './http/server.ts'
+import { JobEndpoints } from './jobs/job-endpoint.ts'
+import { JobRuntime } from './jobs/job-runtime.ts'
+import { ModelPlaces } from './jobs/model-places.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
 import { Membership } from './membership/membership.ts'
 import { NodeRegistry } from './membership/node-registry.ts'
@@ -48,6 +54,8 @@ export interface CoordinatorInit {
   readonly prefillChunk?: number
   /** Stages of each model's default placement. A number is taken as far as there are nodes; default `auto`. */
   readonly stages?: 'auto' | number
+  /** Makes answers in the nodes' place: for measuring the coordinator alone. */
+  readonly generator?: Generator
   readonly limits?: Partial<CoordinatorLimits>
   readonly logger: Logger
   readonly clock?: Clock
@@ -85,11 +93,13 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   )
   const host = starting.use(await openHost(init, limits))
   const store = starting.use(await FileBlobStore.open(init.dataDir))
+  const jobStore = starting.use(await openJobStore(database))
   const mesh = buildMesh(host, clock, limits, init)
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
-  const http = buildHttp({ ...mesh, doors }, clock, limits, init)
+  const http = buildHttp({ ...mesh, doors }, jobStore, clock, limits, init)
+  starting.use(http.runtime)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
   await serveBlobs(host, store)
@@ -97,6 +107,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
   })
   await addModels(init, store, mesh, clock, options)
+  await http.runtime.start()
   starting.defer(() => stopAnswering(http.desk, limits.stopMs, init.logger))
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
@@ -173,6 +184,7 @@ function logNodes(registry: NodeRegistry, logger: Logger): void {
 
 function buildHttp(
   parts: MeshParts & { readonly doors: Doors },
+  store: JobStore,
   clock: Clock,
   limits: CoordinatorLimits,
   init: CoordinatorInit
@@ -180,8 +192,16 @@ function buildHttp(
   const { logger, corsOrigins = [] } = init
   const desk = new RequestDesk(limits.requestsMax)
   const metrics = new Metrics(parts)
-  const components = { ...parts, metrics, desk, clock, limits, logger }
-  return { desk, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }
+  const httpEndpoints = [
+    new ChatEndpoint({ ...parts, generator: init.generator ?? parts.driver, metrics }),
+    new EmbeddingsEndpoint({ ...parts, metrics })
+  ]
+  const endpoints = new JobEndpoints(httpEndpoints)
+  const places = new ModelPlaces(parts, limits.groupsMax)
+  const runtime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
+  metrics.watchJobs(runtime)
+  const components = { ...parts, metrics, desk, clock, limits, logger, store, runtime, endpoints, httpEndpoints }
+  return { desk, runtime, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }
 }
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {

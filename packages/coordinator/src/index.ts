@@ -1,4 +1,5 @@
 export * from './coordinator.ts'
 export { type OfflineKeyDesk, openKeyDesk } from './doors/keys/open-key-desk.ts'
+export type { Generation, GenerationEvent, GenerationRequest, Generator } from './generation/generation.ts'
 export type { ModelProgress } from './load-model.ts'
 export { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'

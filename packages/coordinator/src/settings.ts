@@ -46,6 +46,26 @@ export interface CoordinatorLimits {
   readonly jobGraceMs: number
   /** Waiting for stages to confirm that a session has ended. */
   readonly sessionCloseMs: number
+  /** Jobs waiting for a place whose clients wait for them; more are answered 503. */
+  readonly queuedMax: number
+  /** Jobs of batches waiting for a place. */
+  readonly queuedBatchMax: number
+  /** How long a job that goes on without its client waits for a place before it expires. */
+  readonly detachedWaitMs: number
+  /** How often a job that goes on without its client is tried when it fails with an error that may pass. */
+  readonly jobAttemptsMax: number
+  /** A coordinator that is silent for so long loses its jobs to another on the same store. */
+  readonly jobLeaseMs: number
+  /** How often deadlines and leases of jobs are looked at. */
+  readonly jobSweepMs: number
+  /** How long log entries of an answer that ends with its client may wait to be stored with others. */
+  readonly logDelayMs: number
+  /** Log entries of one job not yet stored. */
+  readonly logPendingMax: number
+  /** Jobs at once that only wait for others: batches, ensembles. */
+  readonly groupsMax: number
+  /** How long jobs are kept once they have ended. */
+  readonly jobRetentionMs: number
   /** HTTP requests at work at once; more are answered 429. */
   readonly requestsMax: number
   readonly bodyBytesMax: number
@@ -85,7 +105,17 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   jobRunMs: 120_000,
   jobGraceMs: 2000,
   sessionCloseMs: 1000,
-  requestsMax: 512,
+  queuedMax: 10_000,
+  queuedBatchMax: 100_000,
+  detachedWaitMs: 24 * 60 * 60_000,
+  jobAttemptsMax: 3,
+  jobLeaseMs: 15_000,
+  jobSweepMs: 1000,
+  logDelayMs: 250,
+  logPendingMax: 1024,
+  groupsMax: 1024,
+  jobRetentionMs: 7 * 24 * 60 * 60_000,
+  requestsMax: 8192,
   bodyBytesMax: 4 * 1024 * 1024,
   headerBytesMax: 16 * 1024,
   requestReceiveMs: 60_000,

@@ -53,7 +53,8 @@ t.test('a wrong request is refused with a status, a code, the field, and what to
     { id: 'a broken seed', body: { ...QUESTION, seed: 0.5 }, param: 'seed' },
     { id: 'five stops', body: { ...QUESTION, stop: ['a', 'b', 'c', 'd', 'e'] }, param: 'stop' },
     { id: 'an empty stop', body: { ...QUESTION, stop: '' }, param: 'stop' },
-    { id: 'two answers', body: { ...QUESTION, n: 2 }, param: 'n' },
+    { id: 'no answers', body: { ...QUESTION, n: 0 }, param: 'n' },
+    { id: 'too many answers', body: { ...QUESTION, n: 129 }, param: 'n' },
     { id: 'top_logprobs alone', body: { ...QUESTION, top_logprobs: 2 }, param: 'top_logprobs' },
     { id: '21 top_logprobs', body: { ...QUESTION, logprobs: true, top_logprobs: 21 }, param: 'top_logprobs' },
     {
@@ -219,7 +220,6 @@ t.test('health, metrics, and what does not exist', async t => {
     /^resultity_stages\{state="ready"\} 2$/m,
     /^resultity_slots 4$/m,
     /^resultity_generations_total\{model="tiny-chat",outcome="length"\} [1-9]/m,
-    /^resultity_generations_total\{model="tiny-chat",outcome="context_length_exceeded"\} [1-9]/m,
     /^resultity_completion_tokens_total\{model="tiny-chat"\} [1-9]/m,
     /^resultity_time_to_first_token_seconds_count\{model="tiny-chat"\} [1-9]/m,
     /^resultity_http_requests_total\{route="\/v1\/chat\/completions",method="POST",status="400"\} [1-9]/m,

@@ -163,10 +163,11 @@ t.test('a failed assignment is told to the client', async t => {
 
 t.test('stopping ends a stream with an event, and a port that is taken is named', async t => {
   const mesh = await startScriptedMesh(1)
-  mesh.ring.script = ring => {
-    void ring.sample([5]).then(() => mesh.coordinator.close())
-  }
-  const events = await readEvents(await mesh.post({ ...QUESTION, stream: true }))
+  mesh.ring.script = ring => ring.sample([5])
+  const response = await mesh.post({ ...QUESTION, stream: true })
+  const closed = mesh.coordinator.close()
+  const events = await readEvents(response)
+  await closed
   t.match(JSON.parse(events.at(-1) ?? ''), { error: { code: 'unavailable', message: /stopping/ } })
   await mesh[Symbol.asyncDispose]()
 

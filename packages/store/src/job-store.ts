@@ -97,6 +97,9 @@ export interface JobStore extends AsyncDisposable {
 
   get(id: string): Promise<Job | undefined>
 
+  /** How many jobs of its lane and class are begun before a queued one; undefined when it is not queued. */
+  position(id: string): Promise<number | undefined>
+
   /** @throws MeshError `not_found` when `filter.after` names no job */
   list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }>
 

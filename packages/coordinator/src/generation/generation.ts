@@ -65,6 +65,17 @@ export interface Generation extends AsyncDisposable {
   readonly events: AsyncGenerator<GenerationEvent, void>
 }
 
+/** Makes answers: on the routes of a mesh, unless somebody measures what stands before that. */
+export interface Generator {
+  /**
+   * Resolves once the answer is certain to begin.
+   *
+   * @param options the signal also cancels the generation later
+   * @throws MeshError as {@link GenerationDriver.start} does
+   */
+  start(request: GenerationRequest, options?: AbortOptions): Promise<Generation>
+}
+
 export interface GenerationDriverComponents extends RouteSessionComponents {
   readonly leases: RouteLeases
 }
@@ -76,7 +87,7 @@ export interface GenerationDriverInit extends RouteSessionLimits {
 }
 
 /** Turns token ids into answers: leases a route, opens the session on it, reads and decodes what is sampled. */
-export class GenerationDriver {
+export class GenerationDriver implements Generator {
   readonly #components: GenerationDriverComponents
   readonly #init: GenerationDriverInit
   #active = 0

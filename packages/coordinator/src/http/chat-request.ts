@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomInt } from 'node:crypto'
 import { MeshError } from '@resultity/interface'
 import type { ChatMessage } from '@resultity/model'
 import type { GenerationRequest } from '../generation/generation.ts'
@@ -33,7 +33,7 @@ export function toGenerationRequest(body: ChatRequest, model: ServedDecoder): Ge
     tokenizer: model.tokenizer,
     prompt,
     tokensMax: tokenLimit(body, prompt.length, model.placeable.contextLength),
-    sampling: samplingOf(body, randomBytes(8).readBigUInt64LE(), model.placeable.manifest.config.vocabularySize),
+    sampling: samplingOf(body, 0n, model.placeable.manifest.config.vocabularySize),
     stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     ignoreEndTokens: body.ignore_eos === true,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
@@ -43,7 +43,6 @@ export function toGenerationRequest(body: ChatRequest, model: ServedDecoder): Ge
 }
 
 function refuseUnsupported(body: ChatRequest): void {
-  if ((body.n ?? 1) > 1) throw invalidRequest('n', `n is ${body.n} and only 1 is served`, 'Send the request n times.')
   if (body.ignore_eos === true && (body.response_format?.type ?? 'text') !== 'text') {
     throw invalidRequest(
       'ignore_eos',
@@ -106,4 +105,18 @@ function tokenLimit(body: ChatRequest, promptCount: number, contextLength: numbe
     )
   }
   return Math.min(body.max_completion_tokens ?? body.max_tokens ?? room, room)
+}
+
+/**
+ * The body with a seed in it: the client's, or one that nobody knows. A request that is run again gives the same answer.
+ */
+export function withSeed(body: ChatRequest): ChatRequest {
+  return { ...body, seed: body.seed ?? randomInt(2 ** 47) }
+}
+
+/** The request of choice `index`: the same, but for the seed. */
+export function choiceRequest(request: GenerationRequest, index: number): GenerationRequest {
+  if (index === 0) return request
+  const seed = BigInt.asUintN(64, request.sampling.seed + BigInt(index))
+  return { ...request, sampling: { ...request.sampling, seed } }
 }

@@ -6,6 +6,7 @@ import { samplingFields } from './sampling-fields.ts'
 const MESSAGES_MAX = 8192
 const STOP_CHARACTERS_MAX = 512
 const PARTS_MAX = 1024
+const CHOICES_MAX = 128
 
 const contentPart = z.looseObject({ type: z.string(), text: z.string().optional() })
 
@@ -22,6 +23,14 @@ const stopString = z.string().min(1).max(STOP_CHARACTERS_MAX)
 
 /** Tokens of the answer. OpenAI's newer and older name for the same. */
 const tokenLimit = z.int().min(1).nullish()
+
+/** Ours: how the mesh is to serve a request. */
+export const meshFields = z.looseObject({
+  /** Run on a route of exactly so many stages. */
+  stages: z.int().min(1).max(1024).nullish(),
+  /** What happens when the client hangs up; default `cancel`. */
+  on_disconnect: z.enum(['cancel', 'continue']).nullish()
+})
 
 /**
  * Body of `POST /v1/chat/completions`. Unknown fields are let through and ignored, as other servers do, since clients
@@ -41,7 +50,8 @@ export const chatRequestSchema = z
       .optional(),
     stream: z.boolean().nullish(),
     stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
-    n: z.int().min(1).nullish(),
+    /** Choices to make, each with a seed of its own. */
+    n: z.int().min(1).max(CHOICES_MAX).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.int().min(0).max(20).nullish(),
     response_format: responseFormatSchema.nullish(),
@@ -49,8 +59,7 @@ export const chatRequestSchema = z
     tool_choice: z.unknown().optional(),
     /** As in vLLM: go on to the token limit whatever is sampled. */
     ignore_eos: z.boolean().nullish(),
-    /** Ours: how the mesh is to serve this request. */
-    mesh: z.looseObject({ stages: z.int().min(1).max(1024).nullish() }).nullish()
+    mesh: meshFields.nullish()
   })
   .meta({ id: 'ChatCompletionRequest' })
 export type ChatRequest = z.infer<typeof chatRequestSchema>

@@ -1,4 +1,5 @@
-import { type ErrorCode, MeshError } from '@resultity/interface'
+import { type ErrorCode, isErrorCode, MeshError } from '@resultity/interface'
+import type { Job, JobError, JobState } from '@resultity/store'
 
 /** The body of every error answer: all four keys, as the OpenAI schema requires. */
 export interface ErrorBody {
@@ -88,6 +89,38 @@ export function errorEvent(error: MeshError): ErrorBody {
   return errorReply(error).body
 }
 
+/** What a job keeps of an error: all that its client is told. */
+export function toJobError(error: MeshError): JobError {
+  const { status, body } = errorReply(error)
+  return { status, ...body.error, code: body.error.code ?? error.code }
+}
+
+/** The answer that a failed, cancelled or expired job stands for; undefined for one that succeeded or has not ended. */
+export function jobErrorReply(job: Job): ErrorReply | undefined {
+  const error = job.state === 'failed' ? job.error : endedWithout[job.state]
+  if (error === undefined || error === null) return undefined
+  const { status, ...rest } = error
+  return { status, headers: retryHeaders(status, rest.code), body: { error: rest } }
+}
+
+/** Neither is retried by clients as they are; asking for the same job again would not help. */
+const endedWithout: Partial<Record<JobState, JobError>> = {
+  cancelled: {
+    status: 410,
+    type: 'invalid_request_error',
+    code: 'request_cancelled',
+    message: 'The request was cancelled before it had an answer. Send it again if you need one.',
+    param: null
+  },
+  expired: {
+    status: 503,
+    type: 'server_error',
+    code: 'resource_exhausted',
+    message: 'no slot came free in time: all are busy. Try again later, or add nodes.',
+    param: null
+  }
+}
+
 /** An error whose HTTP status, code or headers are not the usual ones of its mesh code. */
 export function httpError(
   error: MeshError,
@@ -131,10 +164,11 @@ function sentence({ message, hint }: MeshError): string {
   return `${what} ${hint.charAt(0).toUpperCase()}${hint.slice(1)}`
 }
 
-function retryHeaders(status: number, code: ErrorCode): Record<string, string> {
+/** When a client may try again after this status and code. */
+export function retryHeaders(status: number, code: string): Record<string, string> {
   // clients take any 5xx for a passing trouble
   if (status === 501) return { 'x-should-retry': 'false' }
   if (status !== 429 && status !== 503) return {}
-  const seconds = retryAfterSeconds[code] ?? 1
+  const seconds = isErrorCode(code) ? (retryAfterSeconds[code] ?? 1) : 1
   return { 'retry-after': String(seconds), 'retry-after-ms': String(seconds * 1000) }
 }

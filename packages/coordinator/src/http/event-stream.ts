@@ -1,5 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { MeshError } from '@resultity/interface'
+import type { JobEvent } from '@resultity/store'
 
 export interface EventStreamInit {
   readonly headers: Readonly<Record<string, string>>
@@ -38,11 +39,19 @@ export class EventStream {
   }
 
   /**
-   * Sends one event. Resolves once there is room for the next.
+   * Sends one event, with `id` as where to go on from. Resolves once there is room for the next.
    * @throws MeshError `canceled` when the client is gone or takes nothing for too long
    */
-  async send(event: unknown): Promise<void> {
-    await this.#write(`data: ${typeof event === 'string' ? event : JSON.stringify(event)}\n\n`)
+  async send(event: unknown, id?: number): Promise<void> {
+    const data = typeof event === 'string' ? event : JSON.stringify(event)
+    // clients that are simple about it look at how a block begins
+    await this.#write(`data: ${data}\n${id === undefined ? '' : `id: ${id}\n`}\n`)
+    this.#ping.refresh()
+  }
+
+  /** Sends a log entry: named by its type, and by its number for a client that comes back. */
+  async sendEntry({ number, type, data }: JobEvent): Promise<void> {
+    await this.#write(`id: ${number}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`)
     this.#ping.refresh()
   }
 

@@ -1,3 +1,4 @@
+import type { JobClass } from '@resultity/store'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { GenerationDriver } from '../generation/generation.ts'
 import type { RouteLeases } from '../generation/route-leases.ts'
@@ -77,6 +78,17 @@ export class Metrics {
 
   text(): Promise<string> {
     return this.#prometheus.metrics()
+  }
+
+  /** Adds what the job runtime knows, which needs the metrics itself. */
+  watchJobs(runtime: { readonly running: number; readonly queued: Readonly<Record<JobClass, number>> }): void {
+    this.#gauge('resultity_jobs_running', 'Jobs at work here.', () => runtime.running)
+    this.#gauge(
+      'resultity_jobs_queued',
+      'Jobs of waiting clients that have no place yet.',
+      () => runtime.queued.interactive
+    )
+    this.#gauge('resultity_jobs_queued_batch', 'Jobs of batches that have no place yet.', () => runtime.queued.batch)
   }
 
   /** Read from the parts themselves at each scrape. */

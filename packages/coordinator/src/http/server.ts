@@ -3,21 +3,23 @@ import { MeshError } from '@resultity/interface'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import type { Doors } from '../doors/doors.ts'
 import { collectRoutes } from './api-route.ts'
-import { addChatRoute, type ChatRouteComponents } from './chat-route.ts'
 import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { addDocsPage } from './docs-page.ts'
-import { addEmbeddingsRoute, type EmbeddingsRouteComponents } from './embeddings-route.ts'
 import { errorReply } from './error-reply.ts'
+import { addJobRoute, type HttpEndpoint } from './job-routes.ts'
 import { parseJsonBodies } from './json-body.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import { invalidRequest } from './parse-body.ts'
+import { addRequestRoutes, type RequestRouteComponents } from './request-routes.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
-export type HttpComponents = ChatRouteComponents &
-  EmbeddingsRouteComponents &
-  MeshRouteComponents & { readonly doors: Doors }
+export interface HttpComponents extends RequestRouteComponents, MeshRouteComponents {
+  readonly doors: Doors
+  /** What makes jobs. */
+  readonly httpEndpoints: readonly HttpEndpoint[]
+}
 
 export interface HttpServerInit {
   /** Of this software, for the OpenAPI document. */
@@ -59,8 +61,8 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   refuseUnknownRoutes(server, routes)
   addMeshRoutes(server, components)
   addHealthRoutes(server, components)
-  addChatRoute(server, components)
-  addEmbeddingsRoute(server, components)
+  for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
+  addRequestRoutes(server, components)
   components.doors.addRoutes(server)
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)

@@ -89,7 +89,8 @@ export async function readEvents(response: Response): Promise<string[]> {
   const text = await response.text()
   const events = text.split('\n\n').filter(block => block !== '' && !block.startsWith(':'))
   return events.map(block => {
-    if (!block.startsWith('data: ') || block.includes('\n')) throw new Error(`not one data line: ${block}`)
-    return block.slice('data: '.length)
+    const [, data] = /^data: (.*)(\nid: \d+)?$/.exec(block) ?? []
+    if (data === undefined) throw new Error(`not one data line: ${block}`)
+    return data
   })
 }

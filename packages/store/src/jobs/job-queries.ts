@@ -41,6 +41,24 @@ export class JobQueries {
     return { jobs: rows.slice(0, filter.limit).map(row => jobOf(row, row)), hasMore }
   }
 
+  async position(id: string): Promise<number | undefined> {
+    const row = await this.#database
+      .selectFrom('job as one')
+      .select(({ selectFrom, fn }) =>
+        selectFrom('job as other')
+          .select(fn.countAll<number>().as('count'))
+          .where('other.state', '=', sql.lit('queued'))
+          .whereRef('other.lane', '=', 'one.lane')
+          .whereRef('other.class', '=', 'one.class')
+          .where(sql<boolean>`(other.start_tag, other.seq) < (one.start_tag, one.seq)`)
+          .as('before')
+      )
+      .where('one.id', '=', id)
+      .where('one.state', '=', sql.lit('queued'))
+      .executeTakeFirst()
+    return row === undefined ? undefined : Number(row.before)
+  }
+
   async countGroup(groupId: string): Promise<Partial<Record<JobState, number>>> {
     const rows = await this.#database
       .selectFrom('job')

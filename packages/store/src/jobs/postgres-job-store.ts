@@ -102,6 +102,10 @@ export class PostgresJobStore implements JobStore {
     return row === undefined ? undefined : jobOf(row, row)
   }
 
+  position(id: string): Promise<number | undefined> {
+    return this.#queries.position(id)
+  }
+
   list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }> {
     return this.#queries.list(filter)
   }

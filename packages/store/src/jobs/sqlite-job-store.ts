@@ -68,6 +68,10 @@ export class SqliteJobStore implements JobStore {
     return found === null ? undefined : toJob(found)
   }
 
+  position(id: string): Promise<number | undefined> {
+    return this.#queries.position(id)
+  }
+
   list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }> {
     return this.#queries.list(filter)
   }

@@ -31,6 +31,18 @@ export function listCompliance(t: Test, { open }: StoreSetup): void {
     t.strictSame(exact.jobs[0], await store.get(newest ?? ''), 'whole jobs')
   })
 
+  t.test('a waiting job knows how many are begun before it', async t => {
+    const store = await open(t)
+    const [first, second, third] = submissions(3)
+    for (const one of [first, second, third]) if (one !== undefined) await store.submit(one)
+    const positions = () => Promise.all([first, second, third].map(one => store.position(one?.id ?? '')))
+    t.strictSame(await positions(), [0, 1, 2])
+    const { lane = '', class: jobClass = 'interactive' } = first ?? {}
+    await store.claim('somebody', 60_000, [{ lane, class: jobClass, count: 1 }])
+    t.strictSame(await positions(), [undefined, 0, 1], 'one that runs has no place in the queue')
+    t.equal(await store.position('req_none'), undefined)
+  })
+
   t.test('filters narrow, together', async t => {
     const store = await open(t)
     const a = submission({ namespace: 'a' })

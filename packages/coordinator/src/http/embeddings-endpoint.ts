@@ -1,0 +1,82 @@
+import type { JsonValue } from '@resultity/store'
+import type { JobAnswer, JobContext, PreparedJob } from '../jobs/job-endpoint.ts'
+import { modelLane } from '../jobs/model-places.ts'
+import { embed } from '../node-jobs/embedder.ts'
+import type { NodeJobs } from '../node-jobs/node-jobs.ts'
+import type { PlacementDirector } from '../placement/placement-director.ts'
+import type { ServedEncoder, ServedModels } from '../served-models.ts'
+import type { ApiRoute } from './api-route.ts'
+import { routeHeader } from './chat-answer.ts'
+import { embeddingsAnswer } from './embeddings-answer.ts'
+import { type EmbeddingsPlan, toEmbeddingsPlan } from './embeddings-request.ts'
+import { embeddingsAnswerSchema, embeddingsRequestSchema } from './embeddings-schema.ts'
+import type { HttpEndpoint } from './job-routes.ts'
+import type { Metrics } from './metrics.ts'
+import { parseInput } from './parse-body.ts'
+
+export interface EmbeddingsEndpointComponents {
+  readonly models: ServedModels
+  readonly director: PlacementDirector
+  readonly jobs: NodeJobs
+  readonly metrics: Metrics
+}
+
+const createEmbedding: ApiRoute = {
+  method: 'POST',
+  path: '/v1/embeddings',
+  id: 'createEmbedding',
+  summary: 'Turns texts into vectors.',
+  body: embeddingsRequestSchema,
+  answers: {
+    200: {
+      description: 'A vector for each input, in their order.',
+      json: embeddingsAnswerSchema,
+      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end)`.' }
+    }
+  }
+}
+
+/** `POST /v1/embeddings`: a whole job on one node. */
+export class EmbeddingsEndpoint implements HttpEndpoint {
+  readonly api = createEmbedding
+  readonly path = createEmbedding.path
+  readonly #components: EmbeddingsEndpointComponents
+
+  constructor(components: EmbeddingsEndpointComponents) {
+    this.#components = components
+  }
+
+  prepare(body: unknown): PreparedJob {
+    const { models, director } = this.#components
+    const request = parseInput(embeddingsRequestSchema, body)
+    const model = models.findEncoder(request.model)
+    const plan = toEmbeddingsPlan(request, model)
+    return {
+      lane: modelLane(model.id),
+      request: request as JsonValue,
+      streamed: false,
+      outlivesClient: false,
+      tokens: { prompt: plan.promptTokens, answerMax: 0 },
+      check: () => {
+        const choice = director.choose(model.placeable)
+        if (choice.type === 'error') throw choice.error
+      },
+      run: context => this.#run(plan, model, context)
+    }
+  }
+
+  async #run(plan: EmbeddingsPlan, model: ServedEncoder, { job, signal }: JobContext): Promise<JobAnswer> {
+    const { jobs, metrics } = this.#components
+    const work = { jobId: job.id, model: model.placeable, inputs: plan.inputs }
+    const { vectors, dimensions, route } = await embed(jobs, work, { signal })
+    metrics.promptTokens.inc({ model: model.id }, plan.promptTokens)
+    return {
+      result: {
+        status: 200,
+        headers: { 'x-resultity-route': routeHeader(route) },
+        body: embeddingsAnswer(plan, vectors, dimensions)
+      },
+      usage: { promptTokens: plan.promptTokens, completionTokens: 0 }
+    }
+  }
+}

@@ -1,0 +1,212 @@
+import { MeshError } from '@resultity/interface'
+import type { Job, JobEvent } from '@resultity/store'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { z } from 'zod'
+import { BEGUN, type Begun, type JobEndpoint, type PreparedJob, type StreamView } from '../jobs/job-endpoint.ts'
+import type { Following, JobRuntime } from '../jobs/job-runtime.ts'
+import type { CoordinatorLimits } from '../settings.ts'
+import { type ApiRoute, addRoute } from './api-route.ts'
+import { errorEvent, jobErrorReply } from './error-reply.ts'
+import { EventStream } from './event-stream.ts'
+import type { Metrics } from './metrics.ts'
+import type { RequestDesk, RequestTicket } from './request-desk.ts'
+import { asyncQuerySchema, idempotencyOf, wantsAsync } from './request-options.ts'
+import { acceptedReply, requestSchema } from './request-view.ts'
+
+export interface JobRouteComponents {
+  readonly runtime: JobRuntime
+  readonly desk: RequestDesk
+  readonly metrics: Metrics
+  readonly logger: Logger
+  readonly limits: CoordinatorLimits
+}
+
+/** An endpoint with what it declares of itself; 202 and what jobs in general may fail with need not be declared. */
+export interface HttpEndpoint extends JobEndpoint {
+  readonly api: ApiRoute
+}
+
+/** What any job may fail with. */
+const JOB_ERRORS = [400, 404, 410, 413, 422, 429, 500, 502, 503, 504]
+
+/** `POST` of an endpoint: its answer, its answer as it comes, or where to fetch it later. */
+export function addJobRoute(server: FastifyInstance, components: JobRouteComponents, endpoint: HttpEndpoint): void {
+  const { api } = endpoint
+  const accepted = {
+    description: 'Taken; the client asked not to wait (`Prefer: respond-async`, or `?async=true`).',
+    json: requestSchema,
+    headers: { location: 'Where to ask for it.', 'retry-after': 'Seconds until that is worth it.' }
+  }
+  const errors = [...new Set([...(api.errors ?? []), ...JOB_ERRORS])].toSorted((a, b) => a - b)
+  const route: ApiRoute = {
+    ...api,
+    query: z.looseObject({ ...api.query?.shape, ...asyncQuerySchema.shape }),
+    answers: { ...api.answers, 202: accepted },
+    errors
+  }
+  addRoute(server, route, async (request, reply) => {
+    const prepared = endpoint.prepare(request.body)
+    if (wantsAsync(request)) return await accept(components, endpoint, prepared, request, reply)
+    return await answer(components, endpoint, prepared, request, reply)
+  })
+}
+
+/** 202: the client comes back for it. */
+async function accept(
+  { runtime }: JobRouteComponents,
+  endpoint: JobEndpoint,
+  prepared: PreparedJob,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  const { job, created } = await submit(runtime, endpoint, prepared, request, true)
+  return acceptedReply(reply, job, created)
+}
+
+async function answer(
+  components: JobRouteComponents,
+  endpoint: JobEndpoint,
+  prepared: PreparedJob,
+  request: FastifyRequest,
+  reply: FastifyReply
+) {
+  const { runtime, desk } = components
+  using ticket = desk.admit(reply.raw)
+  prepared.check()
+  // who sends a key means to ask again when the connection fails
+  const detached = prepared.outlivesClient || request.headers['idempotency-key'] !== undefined
+  const { job, created } = await submit(runtime, endpoint, prepared, request, detached)
+  if (!created) reply.header('idempotency-replayed', 'true').header('x-resultity-request-id', job.id)
+  using _ = detached ? undefined : cancelOnHangUp(runtime, job.id, ticket)
+  const view = prepared.streamed ? endpoint.view?.(job) : undefined
+  if (view === undefined) return await whole(runtime, job, ticket, reply)
+  return await stream(components, { job, view, ticket }, request, reply)
+}
+
+async function submit(
+  runtime: JobRuntime,
+  endpoint: JobEndpoint,
+  prepared: PreparedJob,
+  request: FastifyRequest,
+  detached: boolean
+) {
+  const idempotency = idempotencyOf(request)
+  return await runtime.submit(prepared, {
+    id: request.id,
+    endpoint: endpoint.path,
+    namespace: request.caller.namespace,
+    keyId: request.caller.keyId,
+    detached,
+    ...(idempotency === undefined ? {} : { idempotency })
+  })
+}
+
+/** Frees what the job holds as soon as nobody waits for it. A coordinator that stops ends its jobs itself. */
+function cancelOnHangUp(runtime: JobRuntime, jobId: string, { signal }: RequestTicket): Disposable {
+  const onAbort = (): void => {
+    if (MeshError.from(signal.reason).code !== 'canceled') return
+    // the store failing is told by whoever waits for the job
+    runtime.cancel(jobId).catch(() => {})
+  }
+  signal.addEventListener('abort', onAbort, { once: true })
+  if (signal.aborted) onAbort()
+  return { [Symbol.dispose]: () => signal.removeEventListener('abort', onAbort) }
+}
+
+async function whole(runtime: JobRuntime, job: Job, { signal }: RequestTicket, reply: FastifyReply) {
+  return jobReply(reply, await runtime.untilEnd(job.id, { signal }))
+}
+
+/** The HTTP answer that a job ended with. */
+export function jobReply(reply: FastifyReply, job: Job) {
+  const failure = jobErrorReply(job)
+  if (failure !== undefined) return reply.code(failure.status).headers(failure.headers).send(failure.body)
+  if (job.result === null) throw new MeshError('internal', `request ${job.id} ended without a result`)
+  return reply.code(job.result.status).headers(job.result.headers).send(job.result.body)
+}
+
+interface StreamedJob {
+  readonly job: Job
+  readonly view: StreamView
+  readonly ticket: RequestTicket
+}
+
+/** Sends the answer as it comes. What goes wrong before it begins is an HTTP error; after that, an event. */
+async function stream(
+  components: JobRouteComponents,
+  streamed: StreamedJob,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  using following = components.runtime.follow(streamed.job.id)
+  const entries = following.entries(0, { signal: streamed.ticket.signal })
+  const first = await untilBegun(entries)
+  if ('ended' in first) return jobReply(reply, first.ended)
+  reply.headers(first.begun.headers)
+  reply.hijack()
+  const events = new EventStream(reply.raw, { ...components.limits, headers: textHeaders(reply) })
+  try {
+    await sendView(events, streamed.view, entries, true)
+  } catch (error) {
+    await sendFailure(components, events, request, MeshError.from(error))
+  } finally {
+    events.end()
+    components.metrics.requests.inc({ route: streamed.job.endpoint, method: 'POST', status: '200' })
+  }
+  return reply
+}
+
+type Entries = ReturnType<Following['entries']>
+
+async function untilBegun(entries: Entries): Promise<{ begun: Begun } | { ended: Job }> {
+  for (;;) {
+    const { value, done } = await entries.next()
+    if (done === true) return { ended: value }
+    if (value.type === BEGUN) return { begun: begunOf(value) }
+  }
+}
+
+function begunOf({ data }: JobEvent): Begun {
+  return data as { headers: Record<string, string> }
+}
+
+/** A job's log as its endpoint streams it, then its end. `whole`: from the beginning. */
+export async function sendView(events: EventStream, view: StreamView, entries: Entries, whole: boolean): Promise<void> {
+  if (whole) for (const payload of view.begin()) await events.send(payload)
+  for (;;) {
+    const { value, done } = await entries.next()
+    if (done === true) return await sendEnd(events, view, value)
+    for (const payload of view.render(value)) await events.send(payload, value.number)
+  }
+}
+
+async function sendEnd(events: EventStream, view: StreamView, job: Job): Promise<void> {
+  const failure = jobErrorReply(job)
+  const payloads = failure === undefined ? view.end(job) : [failure.body]
+  for (const payload of payloads) await events.send(payload)
+}
+
+/** Tells the client, if it is still there, and ends cleanly. */
+async function sendFailure(
+  { logger }: JobRouteComponents,
+  events: EventStream,
+  request: FastifyRequest,
+  error: MeshError
+): Promise<void> {
+  if (error.code === 'canceled') {
+    logger.info({ requestId: request.id, reason: error.message }, 'a client left its stream')
+    return events.cut(error)
+  }
+  logger.warn({ err: error, requestId: request.id }, 'a stream ended with an error')
+  try {
+    await events.send(errorEvent(error))
+  } catch (cause) {
+    events.cut(MeshError.from(cause))
+  }
+}
+
+function textHeaders(reply: FastifyReply): Record<string, string> {
+  const headers = Object.entries(reply.getHeaders())
+  return Object.fromEntries(headers.flatMap(([name, value]) => (typeof value === 'string' ? [[name, value]] : [])))
+}

@@ -1,0 +1,143 @@
+import { isDeepStrictEqual } from 'node:util'
+import { MeshError } from '@resultity/interface'
+import type { JobClaim, JobEvent, JobStore, JsonValue, NewJobEvent } from '@resultity/store'
+import type { JobLog } from './job-endpoint.ts'
+
+export interface AttemptLogInit {
+  readonly claim: JobClaim
+  readonly wanted: boolean
+  /** Entries of earlier attempts that this one has to reproduce. */
+  readonly logged: readonly JobEvent[]
+  /** Number of the last entry in the store. */
+  readonly last: number
+  /**
+   * True: an entry is shown to followers once it is stored, so that what somebody saw is never lost. False: at once, and
+   * stored with others a little later; for answers that end with their client's connection.
+   */
+  readonly durable: boolean
+  /** How long entries that were shown may wait for others to be stored with. */
+  readonly delayMs: number
+  /** Entries not yet stored; more make the writer wait. */
+  readonly pendingMax: number
+}
+
+export interface AttemptLogComponents {
+  readonly store: JobStore
+  /** Shows entries to followers. */
+  publish(events: readonly JobEvent[]): void
+  /** The store refused: the attempt is void. */
+  onError(error: MeshError): void
+}
+
+/** The log of one attempt: compares what was logged before, numbers what is new, and writes in groups. */
+export class AttemptLog implements JobLog {
+  readonly #components: AttemptLogComponents
+  readonly #init: AttemptLogInit
+  /** What is left to be reproduced, by series. */
+  readonly #expected = new Map<string, JobEvent[]>()
+  #last: number
+  #stored: number
+  #pending: JobEvent[] = []
+  #timer: NodeJS.Timeout | undefined
+  #writing: Promise<void> | undefined
+  #error: MeshError | undefined
+
+  constructor(components: AttemptLogComponents, init: AttemptLogInit) {
+    this.#components = components
+    this.#init = init
+    this.#last = init.last
+    this.#stored = init.last
+    for (const event of init.logged) {
+      const series = seriesOf(event)
+      this.#expected.set(series, [...(this.#expected.get(series) ?? []), event])
+    }
+  }
+
+  get wanted(): boolean {
+    return this.#init.wanted
+  }
+
+  /** Entries that followers may see and the store does not have yet. */
+  get unstored(): readonly JobEvent[] {
+    return this.#init.durable ? [] : this.#pending
+  }
+
+  async add(type: string, data: JsonValue): Promise<void> {
+    const before = this.#expected.get(seriesOf({ type, data }))?.shift()
+    if (before === undefined) return this.#push({ type, data })
+    // what the store gave back went through JSON
+    if (isDeepStrictEqual(before.data, JSON.parse(JSON.stringify(data)))) return
+    throw new MeshError('replay_diverged', `entry ${before.number} of ${this.#init.claim.jobId} came out otherwise`, {
+      hint: 'The answer had begun on other hardware; send the request again.'
+    })
+  }
+
+  async note(type: string, data: JsonValue): Promise<void> {
+    const before = this.#expected.get(seriesOf({ type, data }))?.shift()
+    if (before === undefined) return this.#push({ type, data })
+  }
+
+  /** Resolves when everything is stored. @throws MeshError `job_lease_lost` */
+  async flush(): Promise<void> {
+    clearTimeout(this.#timer)
+    this.#timer = undefined
+    while (this.#pending.length > 0 && this.#error === undefined) await this.#write()
+    if (this.#error !== undefined) throw this.#error
+  }
+
+  /** Writes no more. */
+  stop(): void {
+    clearTimeout(this.#timer)
+  }
+
+  #push(event: NewJobEvent): Promise<void> | void {
+    if (!this.#init.wanted) return undefined
+    if (this.#error !== undefined) throw this.#error
+    const numbered = { number: ++this.#last, ...event }
+    this.#pending.push(numbered)
+    if (!this.#init.durable) this.#components.publish([numbered])
+    if (this.#pending.length >= this.#init.pendingMax) return this.flush()
+    this.#schedule()
+    return undefined
+  }
+
+  #schedule(): void {
+    if (this.#init.durable) {
+      void this.#write()
+      return
+    }
+    this.#timer ??= setTimeout(() => {
+      this.#timer = undefined
+      void this.#write()
+    }, this.#init.delayMs)
+  }
+
+  /** One write at a time; what came meanwhile goes with the next. Never rejects: the error waits for the next caller. */
+  #write(): Promise<void> {
+    this.#writing ??= this.#writePending().finally(() => {
+      this.#writing = undefined
+      if (this.#init.durable && this.#pending.length > 0 && this.#error === undefined) void this.#write()
+    })
+    return this.#writing
+  }
+
+  async #writePending(): Promise<void> {
+    const batch = [...this.#pending]
+    try {
+      const { claim } = this.#init
+      const events = batch.map(({ type, data }) => ({ type, data }))
+      this.#stored = await this.#components.store.append(claim, this.#stored, events)
+      if (this.#init.durable) this.#components.publish(batch)
+      this.#pending = this.#pending.slice(batch.length)
+    } catch (error) {
+      this.#error = MeshError.from(error)
+      this.#components.onError(this.#error)
+    }
+  }
+}
+
+/** Answers that are made beside each other take turns in no fixed order; each has its own by its index. */
+function seriesOf({ type, data }: NewJobEvent): string {
+  const index = data !== null && typeof data === 'object' && 'index' in data ? data.index : undefined
+  return typeof index === 'number' ? `${type} ${index}` : type
+}

@@ -1,0 +1,94 @@
+import { MeshError } from '@resultity/interface'
+import type { Job, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
+
+/** What an attempt at a job says while it works. */
+export interface JobLog {
+  /** False when nobody will read it: then only the result counts. */
+  readonly wanted: boolean
+  /**
+   * Adds an entry that a further attempt must reproduce: one that was logged before is compared and not added again.
+   * Resolves at once, unless the log is far behind.
+   *
+   * @throws MeshError `replay_diverged` when an earlier attempt logged something else here
+   */
+  add(type: string, data: JsonValue): Promise<void>
+  /** Adds an entry that may differ the next time (who answered, how fast); one that was logged before stays. */
+  note(type: string, data: JsonValue): Promise<void>
+}
+
+export interface JobContext {
+  readonly job: Job
+  /** Aborts when the job was cancelled, when its lease is lost, or when the coordinator stops. */
+  readonly signal: AbortSignal
+  readonly log: JobLog
+}
+
+export interface JobAnswer {
+  readonly result: JobResult
+  readonly usage: JobUsage | null
+}
+
+/** A request that was checked and can be run, now or after a restart. */
+export interface PreparedJob {
+  /** Jobs of one lane compete for the same places. */
+  readonly lane: string
+  /** What is stored: complete, so that preparing it again gives the same job. */
+  readonly request: JsonValue
+  /** The client reads the answer as it comes. */
+  readonly streamed: boolean
+  /** Goes on when the client hangs up. */
+  readonly outlivesClient: boolean
+  /** Tokens of the prompt, and the most that the answer may have. */
+  readonly tokens: { readonly prompt: number; readonly answerMax: number }
+  /** @throws MeshError when nothing could serve it now, for callers who would not wait for that to change */
+  check(): void
+  run(context: JobContext): Promise<JobAnswer>
+}
+
+/** How a job's log looks as the endpoint's own server-sent events. */
+export interface StreamView {
+  /** Payloads before the first entry. */
+  begin(): readonly unknown[]
+  /** Payloads that an entry stands for. */
+  render(event: JobEvent): readonly unknown[]
+  /** Payloads after the last entry of a job that succeeded. */
+  end(job: Job): readonly unknown[]
+}
+
+/** One path of the API that is served by jobs. */
+export interface JobEndpoint {
+  readonly path: string
+  /**
+   * Checks a body wholly: what is wrong with it is said here, not later.
+   * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`
+   */
+  prepare(body: unknown): PreparedJob
+  /** Undefined where the endpoint does not stream. */
+  view?(job: Job): StreamView
+}
+
+/** The first entry that an attempt notes once its answer is certain to begin; `headers` go before the answer. */
+export const BEGUN = 'begun'
+export interface Begun {
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** Which endpoint serves which path. */
+export class JobEndpoints {
+  readonly #endpoints: ReadonlyMap<string, JobEndpoint>
+
+  constructor(endpoints: readonly JobEndpoint[]) {
+    this.#endpoints = new Map(endpoints.map(endpoint => [endpoint.path, endpoint]))
+  }
+
+  paths(): string[] {
+    return [...this.#endpoints.keys()]
+  }
+
+  /** @throws MeshError `not_found` */
+  get(path: string): JobEndpoint {
+    const endpoint = this.#endpoints.get(path)
+    if (endpoint !== undefined) return endpoint
+    throw new MeshError('not_found', `${path} takes no jobs here`, { hint: `Use one of ${this.paths().join(', ')}.` })
+  }
+}

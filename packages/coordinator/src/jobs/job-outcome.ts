@@ -1,0 +1,37 @@
+import { MeshError } from '@resultity/interface'
+import type { Job, JobError, JobOutcome } from '@resultity/store'
+
+/** Why an attempt was aborted from outside. */
+export type AbortCause = 'cancelled' | 'stopping' | 'lease_lost'
+
+/**
+ * What becomes of a job whose attempt failed. Pure.
+ *
+ * A job whose client waits fails at once: the client knows best whether to ask again. One that goes on by itself is
+ * tried again where that may help.
+ */
+export function outcomeOf(
+  error: MeshError,
+  job: Job,
+  { detached, cause }: { readonly detached: boolean; readonly cause: AbortCause | undefined },
+  toJobError: (error: MeshError) => JobError
+): JobOutcome {
+  if (cause === 'cancelled') return { state: 'cancelled' }
+  if (cause === 'stopping') {
+    return detached ? { state: 'queued', interrupted: true } : { state: 'failed', error: toJobError(error) }
+  }
+  const mayRetry = detached && error.retryable && job.attempts - job.interruptions < job.attemptsMax
+  return mayRetry ? { state: 'queued', interrupted: false } : { state: 'failed', error: toJobError(error) }
+}
+
+/** The abort reason that says why. */
+export function abortReason(cause: AbortCause): MeshError {
+  switch (cause) {
+    case 'cancelled':
+      return new MeshError('canceled', 'the request was cancelled')
+    case 'stopping':
+      return new MeshError('unavailable', 'the coordinator is stopping', { hint: 'Try again in a moment.' })
+    case 'lease_lost':
+      return new MeshError('job_lease_lost', 'another coordinator has taken the request over')
+  }
+}

@@ -1,0 +1,43 @@
+import type { ClaimWish, JobClass } from '@resultity/store'
+
+/** How many jobs of a lane may run at once. */
+export interface Places {
+  /** 0 while nothing can serve the lane. */
+  places(lane: string): number
+  /** @returns stops listening */
+  onChange(listener: () => void): () => void
+}
+
+/** What is known of one lane. */
+export interface LaneState {
+  readonly lane: string
+  readonly places: number
+  readonly running: Readonly<Record<JobClass, number>>
+  /** Jobs may be waiting. True until a claim came back with fewer than it wished for. */
+  readonly waiting: Readonly<Record<JobClass, boolean>>
+}
+
+/**
+ * Batch work never takes the last places, so that somebody who waits for an answer finds one free: a quarter of them,
+ * and one at least where there are several, is kept.
+ */
+export function batchPlaces(places: number): number {
+  return places < 2 ? places : places - Math.max(1, Math.floor(places / 4))
+}
+
+/** What to claim for clients who wait. Pure. */
+export function interactiveWishes(lanes: readonly LaneState[]): ClaimWish[] {
+  return lanes.flatMap(({ lane, places, running, waiting }) => {
+    const count = places - running.interactive - running.batch
+    return waiting.interactive && count > 0 ? [{ lane, class: 'interactive' as const, count }] : []
+  })
+}
+
+/** What to claim of batch work: only on lanes where nobody waits. Pure. */
+export function batchWishes(lanes: readonly LaneState[]): ClaimWish[] {
+  return lanes.flatMap(({ lane, places, running, waiting }) => {
+    const left = places - running.interactive - running.batch
+    const count = Math.min(left, batchPlaces(places) - running.batch)
+    return waiting.batch && !waiting.interactive && count > 0 ? [{ lane, class: 'batch' as const, count }] : []
+  })
+}

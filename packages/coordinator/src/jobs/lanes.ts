@@ -1,0 +1,98 @@
+import type { ClaimedJob, ClaimWish, JobClass, JobCounts } from '@resultity/store'
+import { batchWishes, interactiveWishes, type LaneState, type Places } from './job-queue.ts'
+
+interface Lane {
+  readonly running: Record<JobClass, number>
+  readonly waiting: Record<JobClass, boolean>
+}
+
+/** What one coordinator knows of its lanes: what runs here, and where jobs may be waiting. */
+export class Lanes {
+  readonly #places: Places
+  readonly #lanes = new Map<string, Lane>()
+  readonly #queued: Record<JobClass, number> = { interactive: 0, batch: 0 }
+
+  constructor(places: Places) {
+    this.#places = places
+  }
+
+  /** Jobs that wait, as far as this process knows. */
+  get queued(): Readonly<Record<JobClass, number>> {
+    return this.#queued
+  }
+
+  names(): string[] {
+    return [...this.#lanes.keys()]
+  }
+
+  /** Whether a job may begin at once: as if it were the only one that waits, and nobody does. */
+  mayBegin(name: string, jobClass: JobClass): boolean {
+    const { running, waiting } = this.#lane(name)
+    if (waiting.interactive || waiting[jobClass]) return false
+    const places = this.#places.places(name)
+    const one = { lane: name, places, running, waiting: { interactive: false, batch: false, [jobClass]: true } }
+    return (jobClass === 'batch' ? batchWishes([one]) : interactiveWishes([one])).length > 0
+  }
+
+  /** Takes places, before the store says who gets them. */
+  enter(name: string, jobClass: JobClass, count = 1): void {
+    this.#lane(name).running[jobClass] += count
+  }
+
+  leave(name: string, jobClass: JobClass, count = 1): void {
+    this.#lane(name).running[jobClass] -= count
+  }
+
+  /** A job of this lane waits. */
+  enqueued(name: string, jobClass: JobClass): void {
+    this.#queued[jobClass]++
+    this.#lane(name).waiting[jobClass] = true
+  }
+
+  /** Jobs of this lane may wait, of whichever class. */
+  mayWait(name: string): void {
+    const { waiting } = this.#lane(name)
+    waiting.interactive = true
+    waiting.batch = true
+  }
+
+  wishes(jobClass: JobClass): ClaimWish[] {
+    return jobClass === 'batch' ? batchWishes(this.#states()) : interactiveWishes(this.#states())
+  }
+
+  /** What came of a wish whose places were entered: those it did not need are free again. */
+  claimed({ lane: name, class: jobClass, count }: ClaimWish, claimed: readonly ClaimedJob[]): void {
+    const got = claimed.filter(({ job }) => job.lane === name && job.class === jobClass).length
+    this.leave(name, jobClass, count - got)
+    if (got < count) this.#lane(name).waiting[jobClass] = false
+    this.#queued[jobClass] = Math.max(0, this.#queued[jobClass] - got)
+  }
+
+  /** What the store says. */
+  recount(counts: readonly JobCounts[]): void {
+    this.#queued.interactive = 0
+    this.#queued.batch = 0
+    for (const { lane, class: jobClass, state, count } of counts) {
+      if (state !== 'queued') continue
+      this.#queued[jobClass] += count
+      this.#lane(lane).waiting[jobClass] = true
+    }
+  }
+
+  #states(): LaneState[] {
+    return [...this.#lanes].map(([lane, { running, waiting }]) => ({
+      lane,
+      places: this.#places.places(lane),
+      running,
+      waiting
+    }))
+  }
+
+  #lane(name: string): Lane {
+    const known = this.#lanes.get(name)
+    if (known !== undefined) return known
+    const lane: Lane = { running: { interactive: 0, batch: 0 }, waiting: { interactive: false, batch: false } }
+    this.#lanes.set(name, lane)
+    return lane
+  }
+}

@@ -1,0 +1,44 @@
+import type { PlacementDirector } from '../placement/placement-director.ts'
+import type { ServedModels } from '../served-models.ts'
+import type { Places } from './job-queue.ts'
+
+const MODEL = 'model:'
+
+/** Lane of the jobs that run on a model. */
+export function modelLane(modelId: string): string {
+  return `${MODEL}${modelId}`
+}
+
+/** Lane of jobs that only wait for others: batches, ensembles. */
+export const GROUP_LANE = 'group'
+
+export interface ModelPlacesComponents {
+  readonly models: ServedModels
+  readonly director: PlacementDirector
+}
+
+/** As many places as a model's ready placements have slots. */
+export class ModelPlaces implements Places {
+  readonly #components: ModelPlacesComponents
+  readonly #groupsMax: number
+
+  constructor(components: ModelPlacesComponents, groupsMax: number) {
+    this.#components = components
+    this.#groupsMax = groupsMax
+  }
+
+  places(lane: string): number {
+    if (!lane.startsWith(MODEL)) return this.#groupsMax
+    const { models, director } = this.#components
+    const model = models.list().find(one => modelLane(one.id) === lane)?.placeable
+    if (model === undefined) return 0
+    const ready = director.book.of(model).filter(placement => placement.state === 'ready').length
+    if (ready > 0) return ready * model.sessionsMax
+    // a placement that loads is waited for by requests that hold their place, so that they hear why when it fails
+    return director.choose(model).type === 'error' ? 0 : model.sessionsMax
+  }
+
+  onChange(listener: () => void): () => void {
+    return this.#components.director.onChange(listener)
+  }
+}
