@@ -7,9 +7,25 @@ import { formatTime } from './chat-template-date.ts'
 export interface ChatMessage {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool'
   readonly content: string
+  /** Of an assistant's turn; for templates that {@link ChatTemplate.writesTools}. */
+  readonly toolCalls?: readonly ToolCall[]
+  /** Of a tool's turn: the call that it answers. */
+  readonly toolCallId?: string
+  /** Of a tool's turn: the function that was called. */
+  readonly name?: string
+}
+
+/** A call that the model made in an earlier turn. */
+export interface ToolCall {
+  readonly id: string
+  readonly name: string
+  /** The parsed arguments; the text where it is no JSON. */
+  readonly arguments: unknown
 }
 
 export interface ChatTemplateOptions {
+  /** Functions that the model may call, in OpenAI's form; for templates that {@link ChatTemplate.writesTools}. */
+  readonly tools?: readonly unknown[]
   /** Ends the prompt with the head of an assistant turn, so that the model answers. Default true. */
   readonly addGenerationPrompt?: boolean
 }
@@ -45,6 +61,8 @@ class TemplateRefusal extends Error {}
 
 /** A model's Jinja chat template. */
 export class ChatTemplate {
+  /** Writes `tools`, and calls as `<tool_call>` blocks, the one form of calls that is read out of answers. */
+  readonly writesTools: boolean
   readonly #program: ReturnType<typeof parse>
   readonly #tokens: TemplateTokens
   readonly #clock: Clock
@@ -62,6 +80,7 @@ export class ChatTemplate {
     } catch (error) {
       throw templateInvalid(`the chat template cannot be parsed: ${messageOf(error)}`, error)
     }
+    this.writesTools = /\btools\b/.test(source) && source.includes('<tool_call>')
     this.#tokens = tokens
     this.#clock = clock
     this.#timed = new Script('render()')
@@ -76,7 +95,7 @@ export class ChatTemplate {
    * `model_invalid` when the template itself fails; `deadline_exceeded` when it takes over a second
    */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
-    const environment = this.#environment(messages, options.addGenerationPrompt ?? true)
+    const environment = this.#environment(messages, options)
     this.#context.render = () => String(new Interpreter(environment).run(this.#program).value)
     let rendered: unknown
     try {
@@ -94,7 +113,10 @@ export class ChatTemplate {
   }
 
   // in place of the library's own set-up, whose `range` has no bound and whose refusals look like failures
-  #environment(messages: readonly ChatMessage[], addGenerationPrompt: boolean): Environment {
+  #environment(
+    messages: readonly ChatMessage[],
+    { addGenerationPrompt = true, tools }: ChatTemplateOptions
+  ): Environment {
     const variables = {
       false: false,
       true: true,
@@ -107,9 +129,9 @@ export class ChatTemplate {
       raise_exception: (message: unknown) => {
         throw new TemplateRefusal(String(message))
       },
-      messages: messages.map(({ role, content }) => ({ role: role === 'developer' ? 'system' : role, content })),
+      messages: messages.map(templateMessage),
       add_generation_prompt: addGenerationPrompt,
-      tools: null,
+      tools: tools === undefined || tools.length === 0 ? null : tools,
       documents: null,
       bos_token: this.#tokens.bos,
       eos_token: this.#tokens.eos,
@@ -119,6 +141,25 @@ export class ChatTemplate {
     const environment = new Environment()
     for (const [name, value] of Object.entries(variables)) environment.set(name, value)
     return environment
+  }
+}
+
+/** A message as templates know it: fields that it has not are not defined. */
+function templateMessage({ role, content, toolCalls, toolCallId, name }: ChatMessage): Record<string, unknown> {
+  return {
+    role: role === 'developer' ? 'system' : role,
+    content,
+    ...(toolCalls === undefined || toolCalls.length === 0
+      ? {}
+      : {
+          tool_calls: toolCalls.map(call => ({
+            id: call.id,
+            type: 'function',
+            function: { name: call.name, arguments: call.arguments }
+          }))
+        }),
+    ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
+    ...(name === undefined ? {} : { name })
   }
 }
 

@@ -30,6 +30,8 @@ export interface ModelTokenizer {
   readonly endTokenIds: ReadonlySet<number>
   /** Token that begins a text, where the model has one; chat templates write it themselves. */
   readonly bosTokenId: number | undefined
+  /** The chat template takes `tools` and calls; see {@link ChatTemplate.writesTools}. */
+  readonly writesTools: boolean
   /**
    * Token ids of `text`. Adds no begin or end token. Lone surrogates count as U+FFFD.
    *
@@ -101,6 +103,7 @@ export function createTokenizer(files: TokenizerFiles, limits: TokenizerLimits):
 class BpeTokenizer implements ModelTokenizer {
   readonly endTokenIds: ReadonlySet<number>
   readonly bosTokenId: number | undefined
+  readonly writesTools: boolean
   readonly #library: Tokenizer
   readonly #added: AddedTokens
   readonly #addedIds: ReadonlyMap<number, string>
@@ -123,6 +126,7 @@ class BpeTokenizer implements ModelTokenizer {
     this.#library = buildLibrary({ ...definition, pre_tokenizer: equivalentPreTokenizer(definition) })
     this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
     this.#template = new ChatTemplate(config.template, config.tokens)
+    this.writesTools = this.#template.writesTools
     this.bosTokenId = this.#idOf(config.tokens.bos)
     this.endTokenIds = new Set(files.endTokenIds)
   }
@@ -142,9 +146,11 @@ class BpeTokenizer implements ModelTokenizer {
 
   encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): number[] {
     for (const { content } of messages) this.#checkLength(content)
-    const guarded = messages.map(({ role, content }) => ({ role, content: this.#added.guard(content.toWellFormed()) }))
+    const guard = (text: string): string => this.#added.guard(text.toWellFormed())
+    const guarded = messages.map(message => ({ ...mapTexts(message, guard), role: message.role }))
+    const tools = options.tools?.map(tool => mapTexts(tool, guard))
     const ids: number[] = []
-    this.#encodeText(this.#template.render(guarded, options), ids)
+    this.#encodeText(this.#template.render(guarded, { ...options, ...(tools === undefined ? {} : { tools }) }), ids)
     return ids
   }
 
@@ -199,6 +205,15 @@ class BpeTokenizer implements ModelTokenizer {
       { hint: 'Send a shorter text.', details: { param: 'messages' } }
     )
   }
+}
+
+/** `value` with every text in it, names of fields too, replaced. */
+function mapTexts<T>(value: T, replace: (text: string) => string): T
+function mapTexts(value: unknown, replace: (text: string) => string): unknown {
+  if (typeof value === 'string') return replace(value)
+  if (Array.isArray(value)) return value.map(item => mapTexts(item, replace))
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(Object.entries(value).map(([key, item]) => [replace(key), mapTexts(item, replace)]))
 }
 
 /**

@@ -32,6 +32,34 @@ t.test('templates see roles, contents, tokens and the generation prompt as trans
   t.end()
 })
 
+/** How the templates of the Hermes and Qwen models write tools, shortened. */
+const TOOL_TEMPLATE = `{%- if tools %}<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools>
+{% endif %}{%- for message in messages %}
+{%- if message.role == "tool" %}<tool_response>{{ message.content }}</tool_response>
+{% elif message.tool_calls %}{{ message.content }}{% for tool_call in message.tool_calls %}{% set tool_call = tool_call.function %}<tool_call>
+{"name": "{{ tool_call.name }}", "arguments": {{ tool_call.arguments | tojson }}}
+</tool_call>
+{% endfor %}{% else %}{{ message.role }}: {{ message.content }}
+{% endif %}{%- endfor %}`
+
+t.test('templates that know tools are given them, and calls with their arguments as values', t => {
+  const template = new ChatTemplate(TOOL_TEMPLATE, tokens)
+  t.ok(template.writesTools)
+  t.notOk(new ChatTemplate(PLAIN_TEMPLATE, tokens).writesTools)
+  t.notOk(new ChatTemplate('{{ tools }}', tokens).writesTools, 'calls in another form could not be read')
+  const turns: ChatMessage[] = [
+    { role: 'user', content: '1+1?' },
+    { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'add', arguments: { x: [1, 1] } }] },
+    { role: 'tool', content: '2', toolCallId: 'a', name: 'add' }
+  ]
+  const call = '<tool_call>\n{"name": "add", "arguments": {"x": [1, 1]}}\n</tool_call>\n'
+  const rest = `user: 1+1?\n${call}<tool_response>2</tool_response>\n`
+  t.equal(template.render(turns), rest)
+  t.equal(template.render(turns, { tools: [{ type: 'function' }] }), `<tools>{"type": "function"}</tools>\n${rest}`)
+  t.equal(template.render(turns, { tools: [] }), rest)
+  t.end()
+})
+
 t.test('what a template refuses is the request’s fault, what it gets wrong is the model’s', t => {
   const refusing = new ChatTemplate("{{ raise_exception('Only user and assistant roles') }}", tokens)
   t.throws(() => refusing.render(chat), { code: 'invalid_request', message: /Only user and assistant roles/ })
