@@ -66,6 +66,8 @@ function textsOf(
       return json.anyObject()
     case 'json_schema':
       return schemaExpression(json, parseSchema(constraint.schema, places.schema), places.schema)
+    case 'any_of':
+      return expressions.choice(...constraint.options.map(option => textsOf(expressions, option, places)))
     case 'tool_calls': {
       const calls = constraint.functions.map((one, index) => callOf(json, one, places.parameters(index)))
       const call = expressions.reference('a call', () => expressions.choice(...calls))

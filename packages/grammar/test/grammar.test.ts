@@ -238,6 +238,11 @@ t.test('tool calls are calls of the declared functions', async t => {
   t.ok(several.accepts(`${one}\n${other}\n${one}`))
   t.notOk(several.accepts(one.replace('1', '"1"')))
   t.notOk(several.accepts(''))
+  const format = { type: 'json_schema' as const, schema: '{"type":"null"}' }
+  const either = new Grammar({ type: 'any_of', options: [format, { type: 'tool_calls', functions, parallel: false }] })
+  t.ok(either.accepts('null'))
+  t.ok(either.accepts(other))
+  t.notOk(either.accepts(`null${other}`))
 })
 
 t.test('spaces that a decoder takes away may come first', async t => {

@@ -15,8 +15,12 @@ export type OutputConstraint =
   | { readonly type: 'json_schema'; readonly schema: string }
   /** Calls of these functions and nothing else: one, or with `parallel` one or more. */
   | { readonly type: 'tool_calls'; readonly functions: readonly ToolFunction[]; readonly parallel: boolean }
+  /** What one of these allows, none of which is an `any_of` itself. */
+  | { readonly type: 'any_of'; readonly options: readonly Exclude<OutputConstraint, { type: 'any_of' }>[] }
 
 /** UTF-8 bytes of all names and schemas of a constraint. */
 export const CONSTRAINT_BYTES_MAX = 262_144
+/** Constraints of an `any_of`. */
+export const CONSTRAINT_OPTIONS_MAX = 4
 /** Functions of a `tool_calls` constraint: OpenAI's own limit. */
 export const TOOL_FUNCTIONS_MAX = 128

@@ -1,5 +1,6 @@
 import {
   CONSTRAINT_BYTES_MAX,
+  CONSTRAINT_OPTIONS_MAX,
   LOGIT_BIAS_MAX,
   type OutputConstraint,
   type Sampling,
@@ -61,12 +62,21 @@ export function constraintToWire(constraint: OutputConstraint): WireConstraint {
       return { jsonObject: true }
     case 'json_schema':
       return { jsonSchema: constraint.schema }
+    case 'any_of':
+      return { anyOf: { options: constraint.options.map(constraintToWire) } }
     case 'tool_calls':
       return { toolCalls: { functions: constraint.functions.map(one => ({ ...one })), parallel: constraint.parallel } }
   }
 }
 
 export function constraintFromWire(wired: WireConstraint): OutputConstraint {
+  if (!wired.anyOf) return singleFromWire(wired)
+  const options = list(wired.anyOf.options, 'constraint.options', CONSTRAINT_OPTIONS_MAX)
+  if (options.length === 0) throw violation('a constraint leaves no option')
+  return { type: 'any_of', options: options.map(singleFromWire) }
+}
+
+function singleFromWire(wired: WireConstraint): Exclude<OutputConstraint, { type: 'any_of' }> {
   if (wired.jsonObject === true) return { type: 'json_object' }
   if (typeof wired.jsonSchema === 'string') {
     return { type: 'json_schema', schema: text(wired.jsonSchema, 'constraint.json_schema', CONSTRAINT_BYTES_MAX, 1) }

@@ -255,6 +255,13 @@ t.test('fields out of bounds are refused, the last good value passes', t => {
     },
     'a constraint of no kind': { open: { ...openFields, constraint: {} } },
     'a schema that is too long': { open: { ...openFields, constraint: { jsonSchema: '1'.repeat(262_145) } } },
+    'no option': { open: { ...openFields, constraint: { anyOf: {} } } },
+    'too many options': {
+      open: { ...openFields, constraint: { anyOf: { options: new Array(5).fill({ jsonObject: true }) } } }
+    },
+    'options within options': {
+      open: { ...openFields, constraint: { anyOf: { options: [{ anyOf: { options: [{ jsonObject: true }] } }] } } }
+    },
     'calls of no function': { open: { ...openFields, constraint: { toolCalls: {} } } },
     'too many functions': {
       open: {

@@ -94,6 +94,10 @@ const stageFrames: Record<string, StageFrame> = {
       ]
     }
   },
+  'open, held to one of several': {
+    ...opened,
+    constraint: { type: 'any_of', options: [{ type: 'json_object' }, { type: 'json_schema', schema: '{}' }] }
+  },
   opened: { type: 'opened', session, epoch: 1 },
   join: { type: 'join', session, epoch: 300 },
   prompt: { type: 'prompt', session, epoch: 1, tokens: [0, 127, 128, 49_151] },

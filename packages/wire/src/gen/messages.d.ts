@@ -1835,8 +1835,11 @@ export namespace resultity {
                 /** Constraint toolCalls. */
                 toolCalls?: (resultity.stage.v1.ToolCalls.$Properties|null);
 
+                /** Constraint anyOf. */
+                anyOf?: (resultity.stage.v1.AnyOf.$Properties|null);
+
                 /** Constraint kind. */
-                kind?: ("jsonObject"|"jsonSchema"|"toolCalls");
+                kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf");
 
                 /**
                  * Encodes the specified Constraint message. Does not implicitly {@link resultity.stage.v1.Constraint.verify|verify} messages.
@@ -1871,8 +1874,11 @@ export namespace resultity {
                     /** Constraint toolCalls */
                     toolCalls?: (resultity.stage.v1.ToolCalls.$Properties|null);
 
+                    /** Constraint anyOf */
+                    anyOf?: (resultity.stage.v1.AnyOf.$Properties|null);
+
                     /** Constraint kind */
-                    kind?: ("jsonObject"|"jsonSchema"|"toolCalls");
+                    kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1883,10 +1889,71 @@ export namespace resultity {
                   jsonObject?: boolean|null;
                   jsonSchema?: string|null;
                   toolCalls?: resultity.stage.v1.ToolCalls.$Shape|null;
+                  anyOf?: resultity.stage.v1.AnyOf.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ kind?: undefined; jsonObject?: null; jsonSchema?: null; toolCalls?: null }|{ kind?: "jsonObject"; jsonObject: boolean; jsonSchema?: null; toolCalls?: null }|{ kind?: "jsonSchema"; jsonObject?: null; jsonSchema: string; toolCalls?: null }|{ kind?: "toolCalls"; jsonObject?: null; jsonSchema?: null; toolCalls: resultity.stage.v1.ToolCalls.$Shape })
+                  ({ kind?: undefined; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null }|{ kind?: "jsonObject"; jsonObject: boolean; jsonSchema?: null; toolCalls?: null; anyOf?: null }|{ kind?: "jsonSchema"; jsonObject?: null; jsonSchema: string; toolCalls?: null; anyOf?: null }|{ kind?: "toolCalls"; jsonObject?: null; jsonSchema?: null; toolCalls: resultity.stage.v1.ToolCalls.$Shape; anyOf?: null }|{ kind?: "anyOf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf: resultity.stage.v1.AnyOf.$Shape })
                 );
+            }
+
+            /**
+             * Properties of an AnyOf.
+             * @deprecated Use resultity.stage.v1.AnyOf.$Properties instead.
+             */
+            interface IAnyOf extends resultity.stage.v1.AnyOf.$Properties {
+            }
+
+            /** Represents an AnyOf. */
+            class AnyOf {
+
+                /**
+                 * Constructs a new AnyOf.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.AnyOf.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** AnyOf options. */
+                options: resultity.stage.v1.Constraint.$Properties[];
+
+                /**
+                 * Encodes the specified AnyOf message. Does not implicitly {@link resultity.stage.v1.AnyOf.verify|verify} messages.
+                 * @param message AnyOf message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.AnyOf.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes an AnyOf message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.AnyOf & resultity.stage.v1.AnyOf.$Shape} AnyOf
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.AnyOf & resultity.stage.v1.AnyOf.$Shape;
+            }
+
+            namespace AnyOf {
+
+                /** Properties of an AnyOf. */
+                interface $Properties {
+
+                    /** AnyOf options */
+                    options?: (resultity.stage.v1.Constraint.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of an AnyOf. */
+                type $Shape = {
+                  options?: resultity.stage.v1.Constraint.$Shape[]|null;
+                  $unknowns?: Uint8Array[];
+                };
             }
 
             /**

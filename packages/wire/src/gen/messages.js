@@ -2680,11 +2680,12 @@ export const resultity = $root.resultity = (() => {
                 Constraint.prototype.jsonObject = null;
                 Constraint.prototype.jsonSchema = null;
                 Constraint.prototype.toolCalls = null;
+                Constraint.prototype.anyOf = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(Constraint.prototype, "kind", {
-                    get: $util.oneOfGetter($oneOfFields = ["jsonObject", "jsonSchema", "toolCalls"]),
+                    get: $util.oneOfGetter($oneOfFields = ["jsonObject", "jsonSchema", "toolCalls", "anyOf"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2701,6 +2702,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(18).string(message.jsonSchema);
                     if (message.toolCalls != null && $Object.hasOwnProperty.call(message, "toolCalls"))
                         $root.resultity.stage.v1.ToolCalls.encode(message.toolCalls, writer.uint32(26).fork(), _depth + 1).ldelim();
+                    if (message.anyOf != null && $Object.hasOwnProperty.call(message, "anyOf"))
+                        $root.resultity.stage.v1.AnyOf.encode(message.anyOf, writer.uint32(34).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2755,6 +2758,13 @@ export const resultity = $root.resultity = (() => {
                                 message.kind = "toolCalls";
                                 continue;
                             }
+                        case 4: {
+                                if (wireType !== 2)
+                                    break;
+                                message.anyOf = $root.resultity.stage.v1.AnyOf.decode(reader, reader.size(), $undefined, _depth + 1, message.anyOf);
+                                message.kind = "anyOf";
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2773,6 +2783,89 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return Constraint;
+            })();
+
+            v1.AnyOf = (function() {
+
+                const AnyOf = function (properties) {
+                    this.options = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                AnyOf.prototype.options = $util.emptyArray;
+
+                AnyOf.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.options != null && message.options.length)
+                        for (let i = 0; i < message.options.length; ++i)
+                            $root.resultity.stage.v1.Constraint.encode(message.options[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                AnyOf.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.AnyOf();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.options && message.options.length))
+                                    message.options = [];
+                                message.options.push($root.resultity.stage.v1.Constraint.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return AnyOf;
             })();
 
             v1.ToolCalls = (function() {
