@@ -6,18 +6,23 @@ import { GenerationState } from '../src/generation/generation-state.ts'
 const session = new Uint8Array(16).fill(7)
 const opened: StageFrame = { type: 'opened', session, epoch: 1 }
 
+function scores(position: number, count: number): StageFrame {
+  const score = { logprob: -1, top: [] }
+  return { type: 'scores', session, epoch: 1, position, scores: Array.from({ length: count }, () => score) }
+}
+
 function sampled(position: number, finish: Finish = 'continues', overrides: Partial<Sampled> = {}): Sampled {
   return { type: 'sampled', session, epoch: 1, position, token: 5, finish, logprob: 0, top: [], ...overrides }
 }
 
 /** Two stages, a prompt of ten, three tokens, 9 ends. */
-function fresh(): GenerationState {
-  const init = { session, epoch: 1, stageCount: 2, promptCount: 10, tokensMax: 3, endTokens: new Set([9]) }
-  return new GenerationState(init)
+function fresh(promptLogprobs = false): GenerationState {
+  const counts = { stageCount: 2, promptCount: 10, tokensMax: 3 }
+  return new GenerationState({ session, epoch: 1, ...counts, endTokens: new Set([9]), promptLogprobs })
 }
 
-function open(): GenerationState {
-  const state = fresh()
+function open(promptLogprobs = false): GenerationState {
+  const state = fresh(promptLogprobs)
   state.admit(0, opened)
   state.admit(1, opened)
   return state
@@ -45,6 +50,14 @@ t.test('an end token ends it early', async t => {
   t.throws(() => state.admit(1, sampled(11)), { code: 'protocol_violation', message: /after the last/ })
 })
 
+t.test('scores of the prompt come before the first token, in any portions', async t => {
+  const state = open(true)
+  t.match(state.admit(1, scores(1, 4)), { type: 'scores', scores: { position: 1 } })
+  t.match(state.admit(1, scores(5, 5)), { type: 'scores' })
+  t.match(state.admit(1, sampled(10)), { type: 'token' })
+  t.throws(() => state.admit(1, scores(1, 9)), { message: /out of turn/ })
+})
+
 t.test('what a stage may not say is a violation', async t => {
   const other = new Uint8Array(16)
   const cases: { id: string; from?: number; frame: StageFrame; message: RegExp; state?: GenerationState }[] = [
@@ -52,6 +65,12 @@ t.test('what a stage may not say is a violation', async t => {
     { id: 'a position skipped', frame: sampled(11), message: /position 11 came, 10 is next/ },
     { id: 'a token from the first stage', from: 0, frame: sampled(10), message: /not the last/ },
     { id: 'a token before the prompt', frame: sampled(10), message: /before the prompt/, state: fresh() },
+    { id: 'scores that nobody asked for', frame: scores(1, 9), message: /out of turn/ },
+    { id: 'scores from the first stage', from: 0, frame: scores(1, 9), message: /not the last/, state: open(true) },
+    { id: 'scores that skip one', frame: scores(2, 8), message: /\[2,10\) came, 1 of 10/, state: open(true) },
+    { id: 'scores beyond the prompt', frame: scores(1, 10), message: /\[1,11\) came/, state: open(true) },
+    { id: 'no scores', frame: scores(1, 0), message: /\[1,1\) came/, state: open(true) },
+    { id: 'a token before the scores', frame: sampled(10), message: /before the prompt was scored/, state: open(true) },
     { id: 'a later epoch', frame: sampled(10, 'continues', { epoch: 2 }), message: /epoch 2/ },
     { id: 'another session', frame: sampled(10, 'continues', { session: other }), message: /another session/ },
     { id: 'opening twice', frame: opened, message: /opened twice/ },

@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import { type Sampled, type StageFrame, sameSession } from '@resultity/wire'
+import { type PromptScores, type Sampled, type StageFrame, sameSession } from '@resultity/wire'
 
 /**
  * - `opening`  sessions are being opened; nothing but SessionOpened may come
@@ -18,10 +18,15 @@ export interface GenerationStateInit {
   readonly promptCount: number
   readonly tokensMax: number
   readonly endTokens: ReadonlySet<number>
+  /** Scores of the prompt come before the first token. */
+  readonly promptLogprobs: boolean
 }
 
 /** What a frame means for the driver; undefined: nothing. */
-export type GenerationStep = { readonly type: 'opened' } | { readonly type: 'token'; readonly sampled: Sampled }
+export type GenerationStep =
+  | { readonly type: 'opened' }
+  | { readonly type: 'scores'; readonly scores: PromptScores }
+  | { readonly type: 'token'; readonly sampled: Sampled }
 
 /**
  * Decides what each stage may say, and when. Pure: frames in, steps or errors out.
@@ -34,6 +39,8 @@ export class GenerationState {
   readonly #epoch: number
   readonly #opened = new Set<number>()
   readonly #tokens: number[] = []
+  /** Position of the prompt token that is scored next; nothing comes before the first. */
+  #nextScored = 1
   #phase: GenerationPhase = 'opening'
 
   constructor(init: GenerationStateInit) {
@@ -64,6 +71,7 @@ export class GenerationState {
     if (!sameSession(frame.session, this.#init.session)) throw violation('a frame of another session came')
     if (frame.type === 'opened') return this.#admitOpened(stageIndex, frame.epoch)
     if (frame.type === 'sampled') return this.#admitSampled(stageIndex, frame)
+    if (frame.type === 'scores') return this.#admitScores(stageIndex, frame)
     throw violation(`a stage may not send "${frame.type}" to the coordinator`)
   }
 
@@ -76,12 +84,26 @@ export class GenerationState {
     return { type: 'opened' }
   }
 
+  #admitScores(stageIndex: number, scores: PromptScores): GenerationStep | undefined {
+    if (this.#isStale(scores.epoch)) return undefined
+    const { promptCount, stageCount, promptLogprobs } = this.#init
+    if (stageIndex !== stageCount - 1) throw violation('a stage that is not the last scored the prompt')
+    if (!promptLogprobs || this.#phase !== 'prompted') throw violation('scores of the prompt came out of turn')
+    const end = scores.position + scores.scores.length
+    if (scores.position !== this.#nextScored || scores.scores.length === 0 || end > promptCount) {
+      throw violation(`scores of [${scores.position},${end}) came, ${this.#nextScored} of ${promptCount} is next`)
+    }
+    this.#nextScored = end
+    return { type: 'scores', scores }
+  }
+
   #admitSampled(stageIndex: number, sampled: Sampled): GenerationStep | undefined {
     if (this.#isStale(sampled.epoch)) return undefined
-    const { promptCount, tokensMax, stageCount, endTokens } = this.#init
+    const { promptCount, tokensMax, stageCount, endTokens, promptLogprobs } = this.#init
     if (stageIndex !== stageCount - 1) throw violation('a stage that is not the last sampled a token')
     if (this.#phase === 'opening') throw violation('a token came before the prompt was sent')
     if (this.#phase === 'ended') throw violation('a token came after the last one')
+    if (promptLogprobs && this.#nextScored < promptCount) throw violation('a token came before the prompt was scored')
     const position = promptCount + this.#tokens.length
     if (sampled.position !== position) throw violation(`position ${sampled.position} came, ${position} is next`)
     this.#tokens.push(sampled.token)

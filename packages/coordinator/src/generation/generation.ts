@@ -7,7 +7,7 @@ import {
   type Sampling
 } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
-import type { Sampled, TokenLogprob } from '@resultity/wire'
+import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { RouteLease, RouteLeases } from './route-leases.ts'
 import { RouteSession, type RouteSessionComponents, type RouteSessionLimits } from './route-session.ts'
@@ -28,6 +28,8 @@ export interface GenerationRequest {
   readonly ignoreEndTokens: boolean
   /** How many alternatives to report with each token; undefined: not even its own probability. */
   readonly topLogprobs?: number
+  /** Report how likely the model found the prompt, with `topLogprobs` alternatives a token, before the answer. */
+  readonly promptLogprobs?: boolean
   /** What the answer must be; it goes with `ignoreEndTokens` unset, or the answer could not end. */
   readonly constraint?: OutputConstraint
   /** Run on a route of exactly so many stages. */
@@ -41,6 +43,15 @@ export interface Usage {
 }
 
 export type GenerationEvent =
+  | {
+      /** Only where asked for: scores of consecutive prompt tokens. All come, in order, before the first token. */
+      readonly type: 'prompt'
+      /** None. */
+      readonly text: ''
+      /** In the prompt, of the first token scored here; from 1 up, for nothing comes before the first. */
+      readonly position: number
+      readonly scores: readonly TokenScore[]
+    }
   | {
       readonly type: 'token'
       /** Empty while characters or a possible stop string are incomplete. */
@@ -144,6 +155,7 @@ export class GenerationDriver implements Generator {
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,
       topLogprobs: request.topLogprobs ?? 0,
+      promptLogprobs: request.promptLogprobs === true,
       ...(request.constraint === undefined ? {} : { constraint: request.constraint })
     }
   }
@@ -185,6 +197,10 @@ async function* answer(
     for (;;) {
       const sampled = await session.next()
       if (sampled === undefined) throw new MeshError('internal', 'the answer ended without a last token')
+      if (sampled.type === 'scores') {
+        yield { type: 'prompt', text: '', position: sampled.position, scores: sampled.scores }
+        continue
+      }
       count++
       const endToken = sampled.finish === 'end_token'
       const { text, stopped } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))

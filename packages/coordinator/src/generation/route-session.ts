@@ -8,7 +8,7 @@ import {
   type StagePlacement,
   withDeadline
 } from '@resultity/interface'
-import type { OpenSession, Sampled, StageFrame } from '@resultity/wire'
+import type { OpenSession, PromptScores, Sampled, StageFrame } from '@resultity/wire'
 import { GenerationState } from './generation-state.ts'
 import {
   isNeighbourLoss,
@@ -48,6 +48,8 @@ export interface RouteSessionInit {
   readonly logprobs: boolean
   readonly topLogprobs: number
   readonly constraint?: OutputConstraint
+  /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
+  readonly promptLogprobs: boolean
 }
 
 /** Of a session's first and so far only route. */
@@ -68,8 +70,8 @@ export class RouteSession {
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
   readonly #opened = Promise.withResolvers<void>()
-  /** At most `tokensMax`, which the context bounds. */
-  readonly #tokens: Sampled[] = []
+  /** Not yet read; no more than prompt and `tokensMax`, which the context bounds. */
+  readonly #results: (PromptScores | Sampled)[] = []
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
   #watchdog: NodeJS.Timeout | undefined
@@ -88,7 +90,8 @@ export class RouteSession {
       stageCount: init.route.stages.length,
       promptCount: init.prompt.length,
       tokensMax: init.tokensMax,
-      endTokens: init.endTokens
+      endTokens: init.endTokens,
+      promptLogprobs: init.promptLogprobs
     })
     this.#opened.promise.catch(() => this.#error)
     this.#stopListening = components.onNodeLeft(peerId => this.#onNodeLeft(peerId))
@@ -121,13 +124,13 @@ export class RouteSession {
   }
 
   /**
-   * The next sampled token; undefined after the last one.
+   * The next scores of the prompt, where they were asked for, then the next sampled token; undefined after the last one.
    * @throws MeshError what ended the session
    */
-  async next(): Promise<Sampled | undefined> {
+  async next(): Promise<PromptScores | Sampled | undefined> {
     for (;;) {
-      const token = this.#tokens.shift()
-      if (token !== undefined) return token
+      const result = this.#results.shift()
+      if (result !== undefined) return result
       if (this.#error !== undefined) throw this.#error
       if (this.#state.phase === 'ended') return undefined
       this.#wake = Promise.withResolvers()
@@ -187,7 +190,7 @@ export class RouteSession {
   }
 
   #openFrame(stage: StagePlacement, index: number, addresses: readonly NodeAddress[]): OpenSession {
-    const { route, prompt, tokensMax, prefillChunk, endTokens, sampling, logprobs, topLogprobs } = this.#init
+    const { route, prompt, tokensMax, endTokens, sampling, logprobs, topLogprobs, promptLogprobs } = this.#init
     const count = addresses.length
     const alone = count === 1
     return {
@@ -200,7 +203,7 @@ export class RouteSession {
       previousPeer: alone ? '' : (addresses[(index + count - 1) % count]?.peerId ?? ''),
       promptCount: prompt.length,
       tokensMax,
-      prefillChunk,
+      prefillChunk: promptLogprobs ? 1 : this.#init.prefillChunk,
       endTokens: [...endTokens],
       sampling,
       leaseMs: this.#limits.sessionLeaseMs,
@@ -211,11 +214,13 @@ export class RouteSession {
   }
 
   /** What only the stage that samples is told. */
-  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens'> {
-    const { constraint, prompt, sampling } = this.#init
+  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs'> {
+    const { constraint, prompt, sampling, promptLogprobs } = this.#init
+    const needsPrompt = promptLogprobs || sampling.repetitionPenalty !== undefined
     return {
       ...(constraint === undefined ? {} : { constraint }),
-      ...(sampling.repetitionPenalty === undefined ? {} : { promptTokens: prompt })
+      ...(needsPrompt ? { promptTokens: prompt } : {}),
+      ...(promptLogprobs ? { promptLogprobs } : {})
     }
   }
 
@@ -238,6 +243,7 @@ export class RouteSession {
       const step = this.#state.admit(stageIndex, frame)
       if (step?.type === 'opened') this.#opened.resolve()
       if (step?.type === 'token') this.#onToken(step.sampled)
+      if (step?.type === 'scores') this.#onScores(step.scores)
     } catch (error) {
       this.#onStageFault(stageIndex, MeshError.from(error))
     }
@@ -257,9 +263,15 @@ export class RouteSession {
     this.#watchdog = setTimeout(() => this.fail(stageFault(stage, error)), this.#limits.lossGraceMs)
   }
 
+  #onScores(scores: PromptScores): void {
+    this.#results.push(scores)
+    this.#wake?.resolve()
+    if (this.#faulted.size === 0) this.#watchdog?.refresh()
+  }
+
   #onToken(sampled: Sampled): void {
     // the frame's bytes belong to the stream's buffer and are not kept
-    this.#tokens.push(sampled)
+    this.#results.push(sampled)
     this.#wake?.resolve()
     if (this.#state.phase === 'ended') clearTimeout(this.#watchdog)
     else if (this.#faulted.size > 0) return
