@@ -14,19 +14,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   wire: ['interface'],
   planner: ['interface'],
   'test-postgres': [],
-  'test-api': [],
   store: ['interface', 'test-postgres'],
   model: ['interface'],
   engine: ['interface', 'grammar', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
-  coordinator: ['interface', 'grammar', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres', 'test-api'],
+  coordinator: ['interface', 'grammar', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres'],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
     'interface',
     'grammar',
     'test-postgres',
-    'test-api',
     'wire',
     'planner',
     'store',
@@ -117,10 +115,10 @@ t.test('only mesh knows libp2p, and only engine knows ONNX Runtime', async t => 
   }
 })
 
-t.test('what is for tests stays out of the product', async t => {
+t.test('the database for tests stays out of the product', async t => {
   for (const path of product) {
     if (packageOf(path) === 'testkit') continue
-    if (importsOf(path).some(specifier => specifier.startsWith('@resultity/test-'))) t.fail(named(path))
+    if (importsOf(path).includes('@resultity/test-postgres')) t.fail(named(path))
   }
 })
 

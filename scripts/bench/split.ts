@@ -83,8 +83,7 @@ export async function benchSplit(init: SplitInit): Promise<SplitReport> {
       return swarm
     })
   }
-  let prompt: string | undefined
-  for (const swarm of swarms) prompt = await swarm.calibrate(init.workload.promptTokens, prompt)
+  for (const swarm of swarms) await swarm.calibrate(init.workload.promptTokens)
   const workload = { ...init.workload, promptTokens: swarms[0]?.promptTokens ?? init.workload.promptTokens }
   const engines = { engine: false, 'engine-spinning': true, 'engine-run-spinning': 'run' } as const
   const alone: Record<string, ChildContestant> = {}

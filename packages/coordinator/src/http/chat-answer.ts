@@ -1,21 +1,25 @@
-import { type FinishReason, formatRange, type Route } from '@resultity/interface'
+import { formatRange, type Route } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
 import type { Job } from '@resultity/store'
 import type { GenerationEvent, Usage } from '../generation/generation.ts'
 import type { ServedDecoder } from '../served-models.ts'
+import type { ChoiceFinish } from '../tools/choice-text.ts'
+import type { ToolCallAnswer } from '../tools/tool-schema.ts'
 import type { ChatChunk, ChatCompletion, ChatLogprobs, ChatUsage, MeshReport } from './chat-schema.ts'
 
 type TokenEvent = Extract<GenerationEvent, { type: 'token' }>
-type LogprobEntry = NonNullable<NonNullable<ChatLogprobs>['content']>[number]
+export type LogprobEntry = NonNullable<NonNullable<ChatLogprobs>['content']>[number]
 
 /** A choice as a chunk carries it: what the job's log keeps of a chat completion. */
 export type ChatChunkChoice = ChatChunk['choices'][number]
 
 /** One finished choice. */
 export interface ChatChoice {
-  readonly text: string
+  /** Null where the answer is calls and nothing else. */
+  readonly content: string | null
+  readonly toolCalls: readonly ToolCallAnswer[]
   readonly logprobs: readonly LogprobEntry[]
-  readonly finishReason: FinishReason
+  readonly finishReason: ChoiceFinish
 }
 
 const text = new TextEncoder()
@@ -59,9 +63,14 @@ export class ChatAnswer {
     return {
       ...this.#head,
       object: 'chat.completion',
-      choices: choices.map(({ text: content, logprobs, finishReason }, index) => ({
+      choices: choices.map(({ content, toolCalls, logprobs, finishReason }, index) => ({
         index,
-        message: { role: 'assistant', content, refusal: null },
+        message: {
+          role: 'assistant',
+          content,
+          refusal: null,
+          ...(toolCalls.length === 0 ? {} : { tool_calls: [...toolCalls] })
+        },
         finish_reason: finishReason,
         logprobs: withLogprobs ? { content: [...logprobs], refusal: null } : null
       })),

@@ -1,4 +1,4 @@
-import { type FinishReason, MeshError } from '@resultity/interface'
+import { MeshError } from '@resultity/interface'
 import type { Job, JobEvent, JsonValue } from '@resultity/store'
 import type { Generation, GenerationRequest, Generator, Usage } from '../generation/generation.ts'
 import { jobBodyOf } from '../jobs/job-body.ts'
@@ -6,9 +6,18 @@ import { BEGUN, type JobAnswer, type JobContext, type PreparedJob, type StreamVi
 import { modelLane } from '../jobs/model-places.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedDecoder, ServedModels } from '../served-models.ts'
+import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
+import { toolUseOf } from '../tools/tool-use.ts'
 import { AnswerTiming } from './answer-timing.ts'
 import type { ApiRoute } from './api-route.ts'
-import { ChatAnswer, type ChatChoice, type ChatChunkChoice, logprobEntry, routeHeader } from './chat-answer.ts'
+import {
+  ChatAnswer,
+  type ChatChoice,
+  type ChatChunkChoice,
+  type LogprobEntry,
+  logprobEntry,
+  routeHeader
+} from './chat-answer.ts'
 import { choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
 import {
   type ChatRequest,
@@ -163,45 +172,57 @@ class ChatRun {
 
   async #read(index: number, generation: Generation): Promise<ChatChoice> {
     const { request, model } = this.#chat
-    let text = ''
-    const logprobs: ReturnType<typeof logprobEntry>[] = []
+    const text = new ChoiceText({ toolUse: toolUseOf(request), id: `${this.#context.job.id} ${index}` })
+    const logprobs: LogprobEntry[] = []
+    let tokens = 0
     for await (const event of generation.events) {
-      text += event.text
+      if (event.type === 'prompt') continue
+      const deltas = text.push(event.text)
+      if (event.type === 'end') deltas.push(...text.flush())
       const entry =
         event.type === 'token' && request.logprobs === true ? logprobEntry(model.tokenizer, event) : undefined
       if (entry !== undefined) logprobs.push(entry)
-      if (event.text !== '' || entry !== undefined) await this.#log(index, event.text, entry, null)
+      await this.#logDeltas(index, deltas, entry)
       if (event.type === 'token') {
+        tokens++
         this.#countToken()
-        continue
+        if (!text.done) continue
       }
-      this.#end(event.usage, event.finishReason)
-      const mesh = this.#timing.report(generation.route)
-      if (index === 0) this.#mesh = mesh
-      await this.#context.log.note(REPORT, { index, mesh })
-      await this.#log(index, undefined, undefined, event.finishReason)
-      return { text, logprobs, finishReason: event.finishReason }
+      const promptTokens = this.#chat.generation.prompt.length
+      const { usage, finishReason } =
+        event.type === 'end'
+          ? event
+          : { usage: { promptTokens, completionTokens: tokens }, finishReason: 'stop' as const }
+      const { content, toolCalls } = text
+      const choice = { content, toolCalls, logprobs, finishReason: text.finish(finishReason) }
+      return this.#finish(index, generation, choice, usage)
     }
     throw new MeshError('internal', 'the answer had no end')
   }
 
-  async #log(
-    index: number,
-    content: string | undefined,
-    logprob: ReturnType<typeof logprobEntry> | undefined,
-    finishReason: FinishReason | null
-  ): Promise<void> {
-    if (!this.#context.log.wanted) return
-    const choice: ChatChunkChoice = {
-      index,
-      delta: content === undefined ? {} : { content },
-      finish_reason: finishReason,
-      logprobs: logprob === undefined ? null : { content: [logprob], refusal: null }
-    }
-    await this.#context.log.add(CHOICE, choice)
+  async #finish(index: number, generation: Generation, choice: ChatChoice, usage: Usage): Promise<ChatChoice> {
+    this.#end(usage, choice.finishReason)
+    const mesh = this.#timing.report(generation.route)
+    if (index === 0) this.#mesh = mesh
+    await this.#context.log.note(REPORT, { index, mesh })
+    await this.#log({ index, delta: {}, finish_reason: choice.finishReason, logprobs: null })
+    return choice
   }
 
-  #end({ promptTokens, completionTokens }: Usage, outcome: FinishReason): void {
+  /** One entry a delta; what is said of the token goes with the first, or alone while its text is held back. */
+  async #logDeltas(index: number, deltas: readonly ChoiceDelta[], logprob: LogprobEntry | undefined): Promise<void> {
+    const first = logprob === undefined ? null : { content: [logprob], refusal: null }
+    const shown = deltas.length > 0 || first === null ? deltas : [{ content: '' }]
+    for (const [at, delta] of shown.entries()) {
+      await this.#log({ index, delta, finish_reason: null, logprobs: at === 0 ? first : null })
+    }
+  }
+
+  async #log(choice: ChatChunkChoice): Promise<void> {
+    if (this.#context.log.wanted) await this.#context.log.add(CHOICE, choice)
+  }
+
+  #end({ promptTokens, completionTokens }: Usage, outcome: ChoiceFinish): void {
     const { metrics } = this.#components
     metrics.generations.inc({ model: this.#chat.model.id, outcome })
     metrics.promptTokens.inc({ model: this.#chat.model.id }, promptTokens)

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { pastCallSchema, toolCallDeltaSchema, toolCallSchema, toolFields } from '../tools/tool-schema.ts'
 import { responseFormatSchema } from './response-format.ts'
 import { samplingFields } from './sampling-fields.ts'
 
@@ -7,6 +8,8 @@ const MESSAGES_MAX = 8192
 const STOP_CHARACTERS_MAX = 512
 const PARTS_MAX = 1024
 const CHOICES_MAX = 128
+/** Calls of one message. */
+const TOOL_CALLS_MAX = 1024
 
 const contentPart = z.looseObject({ type: z.string(), text: z.string().optional() })
 
@@ -16,7 +19,12 @@ const content = z.union([z.string(), z.array(contentPart).max(PARTS_MAX), z.null
 
 const message = z.looseObject({
   role: z.enum(['developer', 'system', 'user', 'assistant', 'tool', 'function']),
-  content: content.optional()
+  content: content.optional(),
+  /** Of an assistant's message: the calls that it made. */
+  tool_calls: z.array(pastCallSchema).max(TOOL_CALLS_MAX).nullish(),
+  /** Of a tool's message: the call that it answers. */
+  tool_call_id: z.string().max(256).nullish(),
+  name: z.string().max(256).nullish()
 })
 
 const stopString = z.string().min(1).max(STOP_CHARACTERS_MAX)
@@ -55,8 +63,7 @@ export const chatRequestSchema = z
     logprobs: z.boolean().nullish(),
     top_logprobs: z.int().min(0).max(20).nullish(),
     response_format: responseFormatSchema.nullish(),
-    tools: z.array(z.unknown()).nullish(),
-    tool_choice: z.unknown().optional(),
+    ...toolFields,
     /** As in vLLM: go on to the token limit whatever is sampled. */
     ignore_eos: z.boolean().nullish(),
     mesh: meshFields.nullish()
@@ -83,7 +90,7 @@ const usage = z.object({
 })
 export type ChatUsage = z.infer<typeof usage>
 
-const finishReason = z.enum(['stop', 'length'])
+const finishReason = z.enum(['stop', 'length', 'tool_calls'])
 
 /** Ours: who answered, and how fast. */
 const meshReport = z.object({
@@ -108,7 +115,13 @@ export const chatCompletionSchema = z
     choices: z.array(
       z.object({
         index: z.int(),
-        message: z.object({ role: z.literal('assistant'), content: z.string(), refusal: z.null() }),
+        message: z.object({
+          role: z.literal('assistant'),
+          /** Null where the answer is calls and nothing else. */
+          content: z.string().nullable(),
+          refusal: z.null(),
+          tool_calls: z.array(toolCallSchema).optional()
+        }),
         finish_reason: finishReason,
         logprobs
       })
@@ -126,7 +139,11 @@ export const chatChunkSchema = z
     choices: z.array(
       z.object({
         index: z.int(),
-        delta: z.object({ role: z.literal('assistant').optional(), content: z.string().optional() }),
+        delta: z.object({
+          role: z.literal('assistant').optional(),
+          content: z.string().optional(),
+          tool_calls: z.array(toolCallDeltaSchema).optional()
+        }),
         finish_reason: finishReason.nullable(),
         logprobs
       })

@@ -17,6 +17,8 @@ export const responseFormatSchema = z.looseObject({
 })
 export type ResponseFormat = z.infer<typeof responseFormatSchema>
 
+type FormatConstraint = Extract<OutputConstraint, { type: 'json_object' | 'json_schema' }>
+
 const PLACE = 'response_format.json_schema.schema'
 
 /**
@@ -24,7 +26,7 @@ const PLACE = 'response_format.json_schema.schema'
  *
  * @throws MeshError `invalid_request` naming the keyword for a schema that cannot be held to
  */
-export function constraintOfFormat(format: ResponseFormat | null | undefined): OutputConstraint | undefined {
+export function constraintOfFormat(format: ResponseFormat | null | undefined): FormatConstraint | undefined {
   if (format === null || format === undefined || format.type === 'text') return undefined
   if (format.type === 'json_object') return { type: 'json_object' }
   if (format.json_schema === null || format.json_schema === undefined) {
@@ -32,7 +34,7 @@ export function constraintOfFormat(format: ResponseFormat | null | undefined): O
   }
   const { schema } = format.json_schema
   if (schema === null || schema === undefined) return { type: 'json_object' }
-  const constraint: OutputConstraint = { type: 'json_schema', schema: JSON.stringify(schema) }
+  const constraint: FormatConstraint = { type: 'json_schema', schema: JSON.stringify(schema) }
   checkConstraint(constraint, { schema: PLACE, parameters: () => PLACE })
   return constraint
 }

@@ -1,0 +1,58 @@
+import { TOOL_CALL } from '@resultity/grammar'
+import type { ChatMessage, ToolCall } from '@resultity/model'
+import type { FunctionTool } from './tool-schema.ts'
+
+/** In the words that the Hermes and Qwen models were trained with; others follow them as they can. */
+const INTRODUCTION = `# Tools
+
+You may call one or more functions to assist with the user query.
+
+You are provided with function signatures within <tools></tools> XML tags:
+<tools>`
+
+const INSTRUCTION = `</tools>
+
+For each function call, return a json object with function name and arguments within ${TOOL_CALL.open}${TOOL_CALL.close} XML tags:
+${TOOL_CALL.open}
+{"name": <function-name>, "arguments": <args-json-object>}
+${TOOL_CALL.close}`
+
+/**
+ * The same conversation in turns that every chat template can write: tools become part of the system's turn, calls part
+ * of the assistant's, and what tools answered turns of the user.
+ */
+export function withoutToolTurns(messages: readonly ChatMessage[], tools: readonly FunctionTool[]): ChatMessage[] {
+  const turns: ChatMessage[] = []
+  for (const message of messages) {
+    const before = turns.at(-1)
+    if (message.role === 'tool') {
+      const content = `<tool_response>\n${message.content}\n</tool_response>`
+      // several answers are one turn: templates want user and assistant to alternate
+      const joined = before?.role === 'user' && before.content.endsWith('</tool_response>')
+      if (joined) turns[turns.length - 1] = { role: 'user', content: `${before.content}\n${content}` }
+      else turns.push({ role: 'user', content })
+    } else {
+      turns.push({ role: message.role, content: [message.content, ...callTexts(message)].filter(Boolean).join('\n') })
+    }
+  }
+  return tools.length === 0 ? turns : introduced(turns, tools)
+}
+
+function callTexts({ toolCalls = [] }: ChatMessage): string[] {
+  return toolCalls.map(call => TOOL_CALL.beforeName + callBody(call) + TOOL_CALL.afterArguments)
+}
+
+function callBody({ name, arguments: values }: ToolCall): string {
+  return (
+    JSON.stringify(name) + TOOL_CALL.beforeArguments + (typeof values === 'string' ? values : JSON.stringify(values))
+  )
+}
+
+function introduced(turns: readonly ChatMessage[], tools: readonly FunctionTool[]): ChatMessage[] {
+  const text = [INTRODUCTION, ...tools.map(tool => JSON.stringify(tool)), INSTRUCTION].join('\n')
+  const [first, ...others] = turns
+  if (first?.role === 'system' || first?.role === 'developer') {
+    return [{ ...first, content: `${first.content}\n\n${text}` }, ...others]
+  }
+  return [{ role: 'system', content: text }, ...turns]
+}

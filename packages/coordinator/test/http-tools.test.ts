@@ -1,0 +1,133 @@
+import t from 'tap'
+import { openAiErrors } from './support/openai-schema.ts'
+import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
+import type { Ring } from './support/scripted-node.ts'
+
+const mesh = await startScriptedMesh(2)
+t.teardown(() => mesh[Symbol.asyncDispose]())
+const tokenIdsOf = mesh.tokenizer.encode.bind(mesh.tokenizer)
+const endToken = [...mesh.tokenizer.endTokenIds][0] ?? 0
+
+const CALL = '<tool_call>\n{"name": "now", "arguments": {"zone": "UTC"}}\n</tool_call>'
+const tools = [{ type: 'function', function: { name: 'now', parameters: { type: 'object' } } }]
+
+/** Answers with this text and an end token, and remembers what the last stage was told. */
+const opens: Ring['open'][] = []
+const says =
+  (text: string) =>
+  ({ open, sample }: Ring) => {
+    opens.push(open)
+    return sample([...tokenIdsOf(text), endToken], 'end_token')
+  }
+
+t.test('a call that the model decides on is found in its text', async t => {
+  mesh.ring.script = says(`Let me see. ${CALL}`)
+  const body = await (await mesh.post({ ...QUESTION, tools })).json()
+  t.same(openAiErrors('CreateChatCompletionResponse', body), [])
+  t.match(body.choices[0], {
+    finish_reason: 'tool_calls',
+    message: {
+      content: 'Let me see.',
+      tool_calls: [{ type: 'function', function: { name: 'now', arguments: '{"zone":"UTC"}' } }]
+    }
+  })
+  t.equal(opens.at(-1)?.constraint, undefined, 'it is held to nothing')
+  mesh.ring.script = says(CALL)
+  t.equal((await (await mesh.post({ ...QUESTION, tools })).json()).choices[0].message.content, null)
+})
+
+t.test('streamed, not a letter of it is text, and its pieces are what clients put together', async t => {
+  mesh.ring.script = says(`Let me see. ${CALL}`)
+  const response = await mesh.post({ ...QUESTION, tools, stream: true, logprobs: true })
+  const events = await readEvents(response)
+  t.equal(events.pop(), '[DONE]')
+  const chunks = events.map(event => JSON.parse(event))
+  for (const chunk of chunks) t.same(openAiErrors('CreateChatCompletionStreamResponse', chunk), [])
+  const deltas = chunks.map(chunk => chunk.choices[0].delta)
+  t.same(deltas[0], { role: 'assistant', content: '' })
+  t.equal(deltas.map(delta => delta.content ?? '').join(''), 'Let me see.')
+  const pieces = deltas.flatMap(delta => delta.tool_calls ?? [])
+  const [first, ...others] = pieces
+  t.match(first, { index: 0, id: /^call_[0-9a-f]{24}$/, type: 'function', function: { name: 'now', arguments: '' } })
+  t.same(others, [{ index: 0, function: { arguments: '{"zone":"UTC"}' } }])
+  t.equal(chunks.at(-1).choices[0].finish_reason, 'tool_calls')
+  const scored = chunks.filter(chunk => chunk.choices[0].logprobs !== null)
+  t.equal(scored.length, tokenIdsOf(`Let me see. ${CALL}`).length, 'every token is said to be likely or not, once')
+})
+
+t.test('ids of calls follow from the request', async t => {
+  mesh.ring.script = says(CALL)
+  const headers = { 'content-type': 'application/json', 'idempotency-key': 'the-same-call' }
+  const idOf = async (): Promise<string> => {
+    const response = await mesh.post({ ...QUESTION, tools, seed: 1 }, { headers })
+    return (await response.json()).choices[0].message.tool_calls[0].id
+  }
+  t.equal(await idOf(), await idOf(), 'the same request')
+  mesh.ring.script = says(CALL)
+  const other = await (await mesh.post({ ...QUESTION, tools })).json()
+  t.not(other.choices[0].message.tool_calls[0].id, await idOf(), 'another request')
+})
+
+t.test('where one call is wanted, the answer ends with it, and the slots are free', async t => {
+  const ended: Promise<void>[] = []
+  mesh.ring.script = async ring => {
+    ended.push(...ring.stages.map(stage => stage.ended))
+    // would go on for ever
+    await ring.sample(tokenIdsOf(`${CALL}\n${CALL}\n`))
+  }
+  const body = await (await mesh.post({ ...QUESTION, tools, parallel_tool_calls: false })).json()
+  t.match(body.choices[0], { finish_reason: 'tool_calls', message: { tool_calls: { length: 1 } } })
+  t.equal(body.usage.completion_tokens, tokenIdsOf(CALL).length)
+  await Promise.all(ended)
+  t.same(
+    mesh.nodes.map(node => node.sessionsOpen),
+    [0, 0]
+  )
+})
+
+t.test('what is malformed, or no call of these tools, stays text', async t => {
+  for (const text of ['<tool_call>{"name": "now"</tool_call>', '<tool_call>{"name": "rm"}</tool_call>', 'a < b']) {
+    mesh.ring.script = says(text)
+    const body = await (await mesh.post({ ...QUESTION, tools })).json()
+    t.match(body.choices[0], { finish_reason: 'stop', message: { content: text, tool_calls: undefined } })
+  }
+  mesh.ring.script = says(CALL)
+  for (const fields of [{}, { tools, tool_choice: 'none' }]) {
+    const body = await (await mesh.post({ ...QUESTION, ...fields })).json()
+    t.match(body.choices[0], { finish_reason: 'stop', message: { content: CALL } }, 'without tools a call is text too')
+  }
+})
+
+t.test('calls that must come are a constraint of the last stage, and pass on as they come', async t => {
+  mesh.ring.script = says(CALL)
+  const events = await readEvents(await mesh.post({ ...QUESTION, tools, tool_choice: 'required', stream: true }))
+  t.same(opens.at(-1)?.constraint, {
+    type: 'tool_calls',
+    functions: [{ name: 'now', parameters: '{"type":"object"}' }],
+    parallel: true
+  })
+  const pieces = events
+    .slice(0, -1)
+    .flatMap(event => JSON.parse(event).choices[0].delta.tool_calls ?? [])
+    .map(piece => piece.function.arguments)
+  t.equal(pieces.join(''), '{"zone": "UTC"}')
+  t.ok(pieces.length > 3, `${pieces.length} pieces`)
+})
+
+t.test('tools and their history are in the prompt', async t => {
+  let prompt = ''
+  mesh.ring.script = ring => {
+    prompt = mesh.tokenizer.decode(ring.prompt)
+    return ring.sample([endToken], 'end_token')
+  }
+  const call = { id: 'a', type: 'function', function: { name: 'now', arguments: '{"zone":"UTC"}' } }
+  const messages = [
+    { role: 'user', content: 'Time?' },
+    { role: 'assistant', content: null, tool_calls: [call] },
+    { role: 'tool', tool_call_id: 'a', content: '12:00' }
+  ]
+  t.equal((await mesh.post({ ...QUESTION, messages, tools })).status, 200)
+  t.match(prompt, JSON.stringify(tools[0]))
+  t.match(prompt, '{"name": "now", "arguments": {"zone":"UTC"}}')
+  t.match(prompt, '<tool_response>\n12:00\n</tool_response>')
+})
