@@ -1,3 +1,5 @@
+export { FileContentStore } from './content/file-content-store.ts'
+export * from './content-store.ts'
 export {
   type DatabaseInit,
   openDatabase,
