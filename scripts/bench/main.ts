@@ -1,12 +1,13 @@
 import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { renderSplit } from './render.ts'
+import { renderSplit, renderStore } from './render.ts'
 import { benchSplit } from './split.ts'
+import { benchStore } from './store.ts'
 
-const usage = `Usage: npm run bench -- split [options]
+const usage = `Usage: npm run bench -- split|store [options]
 
-Measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
+split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp on the same GGUF file.
 
   --model REF         a GGUF model reference, or random:llama-1.1b-q4_0 (default: smollm2-135m)
@@ -16,6 +17,13 @@ over libp2p on loopback, and llama.cpp on the same GGUF file.
   --decode-tokens N   tokens generated (default: 64)
   --without NAME,…    leave contestants out: engine, engine-spinning, engine-run-spinning, stages-1, stages-2, stages-4, llama.cpp
   --cache DIR         where models and llama.cpp are kept (default: ~/.cache/resultity-bench)
+
+store measures the job stores: SQLite, SQLite that waits for the disk, and a PostgreSQL of its own (or the one that
+RESULTITY_TEST_POSTGRES names).
+
+  --seconds N         how long each figure is measured (default: 5)
+  --concurrency N     requests under way at once (default: 128)
+
   --json              print one JSON document on stdout; progress stays on stderr
 `
 
@@ -29,23 +37,40 @@ const { positionals, values } = parseArgs({
     'decode-tokens': { type: 'string', default: '64' },
     without: { type: 'string', default: '' },
     cache: { type: 'string', default: join(homedir(), '.cache', 'resultity-bench') },
+    seconds: { type: 'string', default: '5' },
+    concurrency: { type: 'string', default: '128' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
 
-if (values.help || positionals[0] !== 'split') {
+const log = (line: string): boolean => process.stderr.write(`${line}\n`)
+
+async function split(): Promise<string> {
+  const report = await benchSplit({
+    model: values.model,
+    cacheDir: values.cache,
+    threads: Number(values.threads),
+    rounds: Number(values.rounds),
+    workload: { promptTokens: Number(values['prompt-tokens']), decodeTokens: Number(values['decode-tokens']) },
+    without: new Set(values.without.split(',')),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderSplit(report)
+}
+
+async function store(): Promise<string> {
+  const report = await benchStore({ seconds: Number(values.seconds), concurrency: Number(values.concurrency), log })
+  return values.json ? `${JSON.stringify(report)}\n` : renderStore(report)
+}
+
+const benches = new Map([
+  ['split', split],
+  ['store', store]
+])
+const bench = benches.get(positionals[0] ?? '')
+if (values.help || bench === undefined) {
   process.stderr.write(usage)
   process.exit(values.help ? 0 : 2)
 }
-
-const report = await benchSplit({
-  model: values.model,
-  cacheDir: values.cache,
-  threads: Number(values.threads),
-  rounds: Number(values.rounds),
-  workload: { promptTokens: Number(values['prompt-tokens']), decodeTokens: Number(values['decode-tokens']) },
-  without: new Set(values.without.split(',')),
-  log: line => process.stderr.write(`${line}\n`)
-})
-process.stdout.write(values.json ? `${JSON.stringify(report)}\n` : renderSplit(report))
+process.stdout.write(await bench())

@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import type { SplitReport } from './split.ts'
+import type { StoreReport } from './store.ts'
 
 const MIB = 1024 * 1024
 
@@ -39,4 +40,20 @@ export function renderSplit(report: SplitReport): string {
     memory.toString(),
     ''
   ].join('\n')
+}
+
+export function renderStore(report: StoreReport): string {
+  const table = new Table({
+    head: ['', 'jobs/s', 'through the queue', 'events/s', 'in packs of 8', 'append p50 ms', 'p99 ms', 'claim p50 ms'],
+    style: { head: [], border: [] }
+  })
+  for (const result of report.results) {
+    const { jobs, queuedJobs, events, packedEvents, appendP50Ms, appendP99Ms, claimP50Ms } = result
+    table.push([
+      result.name,
+      ...[jobs, queuedJobs, events, packedEvents].map(value => value.toFixed(0)),
+      ...[appendP50Ms, appendP99Ms, claimP50Ms].map(value => value.toFixed(2))
+    ])
+  }
+  return `${report.concurrency} at once, ${report.seconds} s each\n${table.toString()}\n`
 }

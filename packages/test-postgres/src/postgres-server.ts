@@ -20,13 +20,18 @@ export interface PostgresServer {
   stop(): Promise<void>
 }
 
-/** Starts a server of its own, or takes the one that `RESULTITY_TEST_POSTGRES` names. */
-export async function startPostgres(): Promise<PostgresServer> {
-  const given = process.env.RESULTITY_TEST_POSTGRES
-  return given === undefined || given === '' ? startOwn() : withDatabases(given, async () => undefined)
+export interface PostgresServerInit {
+  /** Write to the disk as a server in use does. Default false: tests end processes, not machines. */
+  readonly durable?: boolean
 }
 
-async function startOwn(): Promise<PostgresServer> {
+/** Starts a server of its own, or takes the one that `RESULTITY_TEST_POSTGRES` names. */
+export async function startPostgres(init: PostgresServerInit = {}): Promise<PostgresServer> {
+  const given = process.env.RESULTITY_TEST_POSTGRES
+  return given === undefined || given === '' ? startOwn(init) : withDatabases(given, async () => undefined)
+}
+
+async function startOwn({ durable = false }: PostgresServerInit): Promise<PostgresServer> {
   linkLibraries()
   const directory = await mkdtemp(join(tmpdir(), 'resultity-postgres-'))
   // the server's user, who is not root, has to get to its folder
@@ -44,8 +49,14 @@ async function startOwn(): Promise<PostgresServer> {
       onLog: line => log.push(line),
       onError: line => log.push(String(line)),
       initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
-      // tests end processes, not machines: what the operating system has is safe enough
-      postgresFlags: ['-c', 'fsync=off', '-c', 'listen_addresses=127.0.0.1', '-c', 'unix_socket_directories=']
+      postgresFlags: [
+        '-c',
+        `fsync=${durable ? 'on' : 'off'}`,
+        '-c',
+        'listen_addresses=127.0.0.1',
+        '-c',
+        'unix_socket_directories='
+      ]
     })
     const stop = async (): Promise<void> => {
       await server.stop()
