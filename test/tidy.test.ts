@@ -14,17 +14,19 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   wire: ['interface'],
   planner: ['interface'],
   'test-postgres': [],
+  'test-api': [],
   store: ['interface', 'test-postgres'],
   model: ['interface'],
   engine: ['interface', 'grammar', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
-  coordinator: ['interface', 'grammar', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres'],
+  coordinator: ['interface', 'grammar', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres', 'test-api'],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
     'interface',
     'grammar',
     'test-postgres',
+    'test-api',
     'wire',
     'planner',
     'store',
@@ -115,10 +117,10 @@ t.test('only mesh knows libp2p, and only engine knows ONNX Runtime', async t => 
   }
 })
 
-t.test('the database for tests stays out of the product', async t => {
+t.test('what is for tests stays out of the product', async t => {
   for (const path of product) {
     if (packageOf(path) === 'testkit') continue
-    if (importsOf(path).includes('@resultity/test-postgres')) t.fail(named(path))
+    if (importsOf(path).some(specifier => specifier.startsWith('@resultity/test-'))) t.fail(named(path))
   }
 })
 

@@ -83,7 +83,8 @@ export async function benchSplit(init: SplitInit): Promise<SplitReport> {
       return swarm
     })
   }
-  for (const swarm of swarms) await swarm.calibrate(init.workload.promptTokens)
+  let prompt: string | undefined
+  for (const swarm of swarms) prompt = await swarm.calibrate(init.workload.promptTokens, prompt)
   const workload = { ...init.workload, promptTokens: swarms[0]?.promptTokens ?? init.workload.promptTokens }
   const engines = { engine: false, 'engine-spinning': true, 'engine-run-spinning': 'run' } as const
   const alone: Record<string, ChildContestant> = {}

@@ -52,18 +52,25 @@ export class SwarmContestant implements Contestant {
     return new SwarmContestant(swarm, init, model.id)
   }
 
-  /** Finds the prompt of about `tokens` tokens, by asking: the chat template adds its own. */
-  async calibrate(tokens: number): Promise<void> {
-    let words = tokens
-    for (let attempt = 0; attempt < 12; attempt++) {
-      this.#prompt = 'a '.repeat(words)
+  /**
+   * Finds the prompt of about `tokens` tokens, by asking: the chat template adds its own.
+   *
+   * @param prompt what another swarm of the same model has found, instead of searching again
+   * @returns the prompt
+   */
+  async calibrate(tokens: number, prompt?: string): Promise<string> {
+    const tried = new Set<number>()
+    for (let words = tokens; !tried.has(words); ) {
+      tried.add(words)
+      this.#prompt = prompt ?? 'a '.repeat(words)
       const { usage } = await this.#ask(1)
       this.promptTokens = usage.prompt_tokens
-      if (usage.prompt_tokens === tokens) return
-      // a word is one token in most vocabularies, several in one of single bytes
+      if (prompt !== undefined || usage.prompt_tokens === tokens) break
+      // a word is one token in most vocabularies, several in one of single bytes: then no count may fit
       const step = Math.round((tokens - usage.prompt_tokens) * (words / usage.prompt_tokens))
-      words = Math.max(1, words + (step === 0 ? Math.sign(tokens - usage.prompt_tokens) : step))
+      words = Math.max(1, words + step)
     }
+    return this.#prompt
   }
 
   async measure(): Promise<Sample> {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { type AbortOptions, type Clock, MeshError, systemClock, withDeadline } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
-import { type JobStore, openDatabase, openJobStore } from '@resultity/store'
+import { type JobStore, openJobStore } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -23,13 +23,14 @@ import { Membership } from './membership/membership.ts'
 import { NodeRegistry } from './membership/node-registry.ts'
 import { NodeJobs, type NodeJobsComponents } from './node-jobs/node-jobs.ts'
 import { NodeOrders, toStageReport } from './node-orders.ts'
+import { openStore, type StoreInit } from './open-store.ts'
 import { PlacementDirector } from './placement/placement-director.ts'
 import { PlacementLoop } from './placement/placement-loop.ts'
 import { ServedModels } from './served-models.ts'
 import { type CoordinatorLimits, DEFAULT_LIMITS, DEFAULT_PREFILL_CHUNK, GREETERS_MAX } from './settings.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
-export interface CoordinatorInit {
+export interface CoordinatorInit extends StoreInit {
   /** Identity, models and their weight files. Only one coordinator may use it. */
   readonly dataDir: string
   /** Port 0 takes a free one. */
@@ -87,7 +88,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await using starting = new AsyncDisposableStack()
   const limits = { ...DEFAULT_LIMITS, ...init.limits }
   const clock = init.clock ?? systemClock
-  const database = starting.use(await openDatabase({ dataDir: init.dataDir }))
+  const database = starting.use(await openStore(init))
   const doors = starting.use(
     await openDoors({ database, clock, logger: init.logger }, { host: init.http.host, open: init.open ?? false })
   )
@@ -95,6 +96,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const store = starting.use(await FileBlobStore.open(init.dataDir))
   const jobStore = starting.use(await openJobStore(database))
   const mesh = buildMesh(host, clock, limits, init)
+  mesh.models.complete = false
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -240,6 +242,7 @@ async function addModels(
     if (models.add(model)) director.addModel(model.placeable)
     init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
   }
+  models.complete = true
   loop.reconcile()
 }
 

@@ -30,6 +30,12 @@ export type ServedModel = ServedDecoder | ServedEncoder
 /** The models of a coordinator, by name. */
 export class ServedModels {
   readonly #models: ServedModel[] = []
+  #complete = true
+
+  /** Whether all models are here that are to be served. Until then a name that nobody knows may be one of the others. */
+  set complete(complete: boolean) {
+    this.#complete = complete
+  }
 
   /**
    * Serves one more model, or one that is served already under one more name.
@@ -51,10 +57,15 @@ export class ServedModels {
     return this.#models
   }
 
-  /** @throws MeshError `model_not_found` naming what is served */
+  /** @throws MeshError `model_not_found` naming what is served; `unavailable` while models are still being imported */
   find(name: string | undefined): ServedModel {
     const found = this.#models.find(model => model.id === name || (name !== undefined && model.aliases.includes(name)))
     if (found !== undefined) return found
+    if (!this.#complete) {
+      throw new MeshError('unavailable', `the coordinator is starting and still imports its models`, {
+        hint: 'Try again in a moment; GET /v1/models lists those that are here.'
+      })
+    }
     const served = this.#models.map(model => `"${model.id}"`).join(', ') || 'none yet'
     const message = name === undefined ? 'the request names no model' : `no model "${name}" is served here`
     throw new MeshError('model_not_found', message, {

@@ -1,8 +1,8 @@
 import { Writable } from 'node:stream'
+import { checkFetches, openAiErrors } from '@resultity/test-api'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { openKeyDesk, startCoordinator } from '../src/index.ts'
-import { openAiErrors } from './support/openai-schema.ts'
 import { CHAT, QUESTION } from './support/scripted-mesh.ts'
 
 interface Started {
@@ -39,8 +39,12 @@ async function start(t: Test, { dataDir = t.testdir({}), host = '127.0.0.1', ope
     models: [],
     logger: pino({ level: 'trace' }, new Writable({ write }))
   })
-  t.teardown(() => coordinator.close())
   const url = coordinator.httpUrl.replace('0.0.0.0', '127.0.0.1')
+  const check = checkFetches(url)
+  t.teardown(async () => {
+    await coordinator.close()
+    await check[Symbol.asyncDispose]()
+  })
   const ask: Started['ask'] = async (method, path, { key, body, headers = {} } = {}) => {
     const response = await fetch(`${url}${path}`, {
       method,

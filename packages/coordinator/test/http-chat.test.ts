@@ -1,6 +1,6 @@
 import { request } from 'node:http'
+import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
-import { openAiErrors } from './support/openai-schema.ts'
 import { CHAT, QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
 import type { Ring } from './support/scripted-node.ts'
 

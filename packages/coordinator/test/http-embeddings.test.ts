@@ -2,11 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddingJob, MeshError, toEmbeddingResult } from '@resultity/interface'
+import { openAiErrors } from '@resultity/test-api'
 import type { JobEvent } from '@resultity/wire'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { type CoordinatorLimits, startCoordinator } from '../src/index.ts'
-import { openAiErrors } from './support/openai-schema.ts'
 import { type ScriptedJob, ScriptedNode } from './support/scripted-node.ts'
 
 const encoder = join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')

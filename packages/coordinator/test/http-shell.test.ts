@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect } from 'node:net'
+import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
 import { nestsDeeper } from '../src/http/json-body.ts'
-import { openAiErrors } from './support/openai-schema.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const mesh = await startScriptedMesh(1, {

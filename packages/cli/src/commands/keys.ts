@@ -6,7 +6,7 @@ import { parseDuration, toNewKey } from '../keys/key-options.ts'
 import { formatTable } from '../output/table.ts'
 import type { SettingName } from '../settings/schema.ts'
 
-const settings: readonly SettingName[] = ['data', 'url', 'apiKey']
+const settings: readonly SettingName[] = ['data', 'store', 'url', 'apiKey']
 const dataDirectory = 'coordinator'
 
 const createCommand: CommandDefinition = {

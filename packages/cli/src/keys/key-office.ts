@@ -23,7 +23,7 @@ export async function openKeyOffice({ settings, options, context }: CommandRun):
   const named = options.url !== undefined || context.env[variableOf('url')] !== undefined
   if (named || settings.apiKey !== undefined) return remoteOffice(new MeshApi(settings.url, settings.apiKey))
   try {
-    return await localOffice(settings.data)
+    return await localOffice(settings.data, settings.store)
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'data_directory_locked') throw error
     return remoteOffice(new MeshApi(settings.url))
@@ -51,12 +51,12 @@ function remoteOffice(api: MeshApi): KeyOffice {
   }
 }
 
-async function localOffice(dataDir: string): Promise<KeyOffice> {
+async function localOffice(dataDir: string, store: string): Promise<KeyOffice> {
   await using opening = new AsyncDisposableStack()
   opening.use(await lockDirectory(dataDir))
   // loaded only here: the other commands must start without the database
   const { openKeyDesk } = await import('@resultity/coordinator')
-  const desk = opening.use(await openKeyDesk({ dataDir }))
+  const desk = opening.use(await openKeyDesk({ dataDir, store }))
   const open = opening.move()
   return {
     create: key => desk.create(key),

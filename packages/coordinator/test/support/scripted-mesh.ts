@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { requireDecoder } from '@resultity/interface'
 import { FileBlobStore, importModel, loadTokenizer, type ModelTokenizer, parseModelReference } from '@resultity/model'
+import { checkFetches } from '@resultity/test-api'
 import { pino } from 'pino'
 import { type CoordinatorInit, type RunningCoordinator, startCoordinator } from '../../src/index.ts'
 import { ScriptedNode, ScriptedRing } from './scripted-node.ts'
@@ -40,6 +41,7 @@ export async function startScriptedMesh(
     // scripted nodes have no heart
     limits: { heartbeatIntervalMs: 600_000, ...overrides.limits }
   })
+  const check = checkFetches(coordinator.httpUrl)
   const ring = new ScriptedRing(({ sample, open }) => sample(Array(open.tokensMax).fill(5), 'tokens_max'))
   const nodes: ScriptedNode[] = []
   for (let index = 0; index < nodeCount; index++) {
@@ -72,6 +74,7 @@ export async function startScriptedMesh(
       await coordinator.close()
       await Promise.all(nodes.map(node => node.kill()))
       await rm(dataDir, { recursive: true, force: true })
+      await check[Symbol.asyncDispose]()
     }
   }
   if (nodeCount > 0) await mesh.ready(nodeCount)

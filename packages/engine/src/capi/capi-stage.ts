@@ -6,6 +6,7 @@ import { RunQueue } from '../run-queue.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
+import { packIntoHugePages } from './huge-pages.ts'
 import type { SlotComponents } from './kv-slot.ts'
 import { releaseMappedPages } from './mapped-weights.ts'
 import { getRuntime } from './runtime.ts'
@@ -57,6 +58,7 @@ export class CapiStage implements Stage {
         throw options.signal.reason
       }
       await releaseMappedPages(directory.path)
+      await packIntoHugePages()
       const { config } = init.manifest
       const tables = rotaryTables(config, init.contextLength)
       const dimensions = [init.contextLength, config.headDim / 2]

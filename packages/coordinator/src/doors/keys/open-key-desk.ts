@@ -1,6 +1,7 @@
 import { systemClock } from '@resultity/interface'
-import { type DatabaseInit, DatabaseKeyStore, openDatabase } from '@resultity/store'
+import { DatabaseKeyStore } from '@resultity/store'
 import { parseInput } from '../../http/parse-body.ts'
+import { openStore, type StoreInit } from '../../open-store.ts'
 import { KeyDesk } from './key-desk.ts'
 import type { ApiKeyView, CreatedKey } from './key-schema.ts'
 import { newKeySchema } from './key-schema.ts'
@@ -17,8 +18,8 @@ export interface OfflineKeyDesk extends AsyncDisposable {
 const PAGE = 1000
 
 /** Opens a coordinator's database to make and change keys there. Whoever calls holds the lock of its directory. */
-export async function openKeyDesk(init: DatabaseInit): Promise<OfflineKeyDesk> {
-  const database = await openDatabase(init)
+export async function openKeyDesk(init: StoreInit): Promise<OfflineKeyDesk> {
+  const database = await openStore(init)
   const desk = new KeyDesk({ store: new DatabaseKeyStore(database), clock: systemClock })
   return {
     create: async input => desk.create(parseInput(newKeySchema, input)),

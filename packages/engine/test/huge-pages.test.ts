@@ -1,0 +1,35 @@
+import { readFile } from 'node:fs/promises'
+import t from 'tap'
+import { filledMappings, packIntoHugePages } from '../src/capi/huge-pages.ts'
+
+const mapping = (line: string, residentKb: number): string => `${line}\nSize: 4096 kB\nRss: ${residentKb} kB\n`
+
+t.test('only large and filled memory of the process itself is moved', t => {
+  const smaps = [
+    mapping('7f0000000000-7f0000400000 rw-p 00000000 00:00 0 ', 4096),
+    mapping('7f0000400000-7f0000800000 rw-p 00000000 00:00 0 ', 3000),
+    mapping('7f0000800000-7f0000801000 rw-p 00000000 00:00 0 ', 4),
+    mapping('7f0001000000-7f0001400000 r--p 00000000 fe:00 131 /data/blobs/weights', 4096),
+    mapping('7f0001400000-7f0001800000 r-xp 00000000 00:00 0 ', 4096),
+    mapping('7ffd00000000-7ffd00400000 rw-p 00000000 00:00 0                          [stack]', 4096),
+    mapping('55d000000000-55d000400000 rw-p 00000000 00:00 0                          [heap]', 4050)
+  ]
+  t.same(filledMappings(smaps.join('')), [
+    { address: 0x7f0000000000n, bytes: 4 * 1024 * 1024 },
+    { address: 0x55d000000000n, bytes: 4 * 1024 * 1024 }
+  ])
+  t.same(filledMappings(''), [])
+  t.end()
+})
+
+t.test('memory keeps its content and its size', { skip: process.platform !== 'linux' }, async t => {
+  const bytes = 32 * 1024 * 1024
+  const filled = Buffer.alloc(bytes, 7)
+  const found = filledMappings(await readFile('/proc/self/smaps', 'utf8')).reduce((sum, one) => sum + one.bytes, 0)
+  t.ok(found >= bytes, 'it is among the filled mappings')
+  const before = process.memoryUsage.rss()
+  await packIntoHugePages()
+  const grown = process.memoryUsage.rss() - before
+  t.ok(grown < bytes / 2, `grew by ${grown} bytes`)
+  t.ok(filled.every(byte => byte === 7))
+})

@@ -1,0 +1,32 @@
+import { readFileSync } from 'node:fs'
+import { matchPath } from './paths.ts'
+import { type Schema, SchemaSet } from './schema-set.ts'
+
+interface OpenAiDocument {
+  /** By path, method and media type of a successful answer. */
+  readonly paths: Readonly<Record<string, Readonly<Record<string, Readonly<Record<string, Schema>>>>>>
+  readonly components: { readonly schemas: Readonly<Record<string, Schema>> }
+}
+
+const document: OpenAiDocument = JSON.parse(
+  readFileSync(new URL('../../fixtures/openai.json', import.meta.url), 'utf8')
+)
+const schemas = new SchemaSet(document)
+
+/** What in `value` breaks OpenAI's published schema of this name; empty when nothing does. */
+export function openAiErrors(schemaName: string, value: unknown): string[] {
+  return schemas.errorsByName(schemaName, value)
+}
+
+/** OpenAI's schema of what an operation answers in this media type, where they have both. */
+export function openAiSchema(method: string, path: string, mediaType: string): Schema | undefined {
+  // their description calls any file a JSON text
+  if (path.endsWith('/content')) return undefined
+  const pattern = matchPath(Object.keys(document.paths), path)
+  return pattern === undefined ? undefined : document.paths[pattern]?.[method.toLowerCase()]?.[mediaType]
+}
+
+/** What in `value` breaks a schema from {@link openAiSchema}. */
+export function openAiSchemaErrors(schema: Schema, value: unknown): string[] {
+  return schemas.errors(schema, value)
+}
