@@ -1,11 +1,12 @@
 import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
-import { renderSplit, renderStore } from './render.ts'
+import { benchApi } from './api.ts'
+import { renderApi, renderSplit, renderStore } from './render.ts'
 import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 
-const usage = `Usage: npm run bench -- split|store [options]
+const usage = `Usage: npm run bench -- split|store|api [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp on the same GGUF file.
@@ -24,6 +25,13 @@ RESULTITY_TEST_POSTGRES names).
   --seconds N         how long each figure is measured (default: 5)
   --concurrency N     requests under way at once (default: 128)
 
+api measures a coordinator whose answers cost nothing to make, with clients in another process: requests a second, and
+streams held open at once.
+
+  --store STORE       sqlite, or a postgres:// URL (default: sqlite)
+  --connections N     requests under way at once (default: 64)
+  --streams N         streams open at once, with 5 events a second each (default: 5000)
+
   --json              print one JSON document on stdout; progress stays on stderr
 `
 
@@ -39,6 +47,9 @@ const { positionals, values } = parseArgs({
     cache: { type: 'string', default: join(homedir(), '.cache', 'resultity-bench') },
     seconds: { type: 'string', default: '5' },
     concurrency: { type: 'string', default: '128' },
+    store: { type: 'string', default: 'sqlite' },
+    connections: { type: 'string', default: '64' },
+    streams: { type: 'string', default: '5000' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
@@ -64,9 +75,21 @@ async function store(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderStore(report)
 }
 
+async function api(): Promise<string> {
+  const report = await benchApi({
+    store: values.store,
+    seconds: Number(values.seconds),
+    connections: Number(values.connections),
+    streams: Number(values.streams),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderApi(report)
+}
+
 const benches = new Map([
   ['split', split],
-  ['store', store]
+  ['store', store],
+  ['api', api]
 ])
 const bench = benches.get(positionals[0] ?? '')
 if (values.help || bench === undefined) {

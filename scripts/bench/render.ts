@@ -1,4 +1,5 @@
 import Table from 'cli-table3'
+import type { ApiReport } from './api.ts'
 import type { SplitReport } from './split.ts'
 import type { StoreReport } from './store.ts'
 
@@ -56,4 +57,24 @@ export function renderStore(report: StoreReport): string {
     ])
   }
   return `${report.concurrency} at once, ${report.seconds} s each\n${table.toString()}\n`
+}
+
+/** The report as a table for a terminal. */
+export function renderApi({ store, requests, alone, streams, residentBytes }: ApiReport): string {
+  const table = new Table({ head: ['', store], style: { head: [], border: [] } })
+  table.push(
+    ['requests a second', requests.perSecond.toFixed(0)],
+    ['ms each, p50 / p99', `${requests.p50Ms} / ${requests.p99Ms}`],
+    ['ms alone, p50 / p99', `${alone.p50Ms} / ${alone.p99Ms}`],
+    ['streams open', streams.open],
+    ['events a second', streams.eventsPerSecond.toFixed(0)],
+    ['event delay ms, p50 / p99', `${streams.p50Ms.toFixed(1)} / ${streams.p99Ms.toFixed(1)}`],
+    ['resident MiB, idle / streaming', `${toMib(residentBytes.idle)} / ${toMib(residentBytes.streaming)}`],
+    ['failed', requests.failed + streams.failed]
+  )
+  return `${table.toString()}\n`
+}
+
+function toMib(bytes: number): string {
+  return (bytes / MIB).toFixed(0)
 }

@@ -199,7 +199,7 @@ function buildHttp(
     new EmbeddingsEndpoint({ ...parts, metrics })
   ]
   const endpoints = new JobEndpoints(httpEndpoints)
-  const places = new ModelPlaces(parts, limits.groupsMax)
+  const places = new ModelPlaces(parts, { groupsMax: limits.groupsMax, placesMax: init.generator?.placesMax })
   const runtime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
   metrics.watchJobs(runtime)
   const components = { ...parts, metrics, desk, clock, limits, logger, store, runtime, endpoints, httpEndpoints }

@@ -78,6 +78,8 @@ export interface Generation extends AsyncDisposable {
 
 /** Makes answers: on the routes of a mesh, unless somebody measures what stands before that. */
 export interface Generator {
+  /** Answers it makes at once, where that is not a matter of slots on nodes. */
+  readonly placesMax?: number
   /**
    * Resolves once the answer is certain to begin.
    *

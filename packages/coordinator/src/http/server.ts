@@ -102,7 +102,9 @@ function addErrorHandler(server: FastifyInstance, { logger }: HttpComponents): v
   server.setErrorHandler(async (error, request, reply) => {
     const known = error instanceof MeshError ? error : fromFastify(error as FastifyError)
     const { status, headers, body } = errorReply(known)
-    if (status >= 500) logger.warn({ err: known, requestId: request.id }, 'a request failed')
+    // probes ask again and again while nothing is ready
+    if (status >= 500 && request.routeOptions.url !== '/readyz')
+      logger.warn({ err: known, requestId: request.id }, 'a request failed')
     return reply.code(status).headers(headers).send(body)
   })
 }

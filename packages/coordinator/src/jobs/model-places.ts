@@ -17,18 +17,26 @@ export interface ModelPlacesComponents {
   readonly director: PlacementDirector
 }
 
+export interface ModelPlacesInit {
+  /** Jobs at once that only wait for others. */
+  readonly groupsMax: number
+  /** Places of every model, where that is not a matter of slots on nodes. */
+  readonly placesMax?: number | undefined
+}
+
 /** As many places as a model's ready placements have slots. */
 export class ModelPlaces implements Places {
   readonly #components: ModelPlacesComponents
-  readonly #groupsMax: number
+  readonly #init: ModelPlacesInit
 
-  constructor(components: ModelPlacesComponents, groupsMax: number) {
+  constructor(components: ModelPlacesComponents, init: ModelPlacesInit) {
     this.#components = components
-    this.#groupsMax = groupsMax
+    this.#init = init
   }
 
   places(lane: string): number {
-    if (!lane.startsWith(MODEL)) return this.#groupsMax
+    if (!lane.startsWith(MODEL)) return this.#init.groupsMax
+    if (this.#init.placesMax !== undefined) return this.#init.placesMax
     const { models, director } = this.#components
     const model = models.list().find(one => modelLane(one.id) === lane)?.placeable
     if (model === undefined) return 0
