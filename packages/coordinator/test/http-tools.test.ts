@@ -1,5 +1,5 @@
+import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
-import { openAiErrors } from './support/openai-schema.ts'
 import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
 import type { Ring } from './support/scripted-node.ts'
 

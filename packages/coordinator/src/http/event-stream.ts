@@ -51,7 +51,7 @@ export class EventStream {
 
   /** Sends a log entry: named by its type, and by its number for a client that comes back. */
   async sendEntry({ number, type, data }: JobEvent): Promise<void> {
-    await this.#write(`id: ${number}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`)
+    await this.#write(`id: ${number}\nevent: ${type}\ndata: ${JSON.stringify(data ?? {})}\n\n`)
     this.#ping.refresh()
   }
 

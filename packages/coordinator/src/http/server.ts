@@ -102,9 +102,9 @@ function addErrorHandler(server: FastifyInstance, { logger }: HttpComponents): v
   server.setErrorHandler(async (error, request, reply) => {
     const known = error instanceof MeshError ? error : fromFastify(error as FastifyError)
     const { status, headers, body } = errorReply(known)
-    // probes ask again and again while nothing is ready
-    if (status >= 500 && request.routeOptions.url !== '/readyz')
-      logger.warn({ err: known, requestId: request.id }, 'a request failed')
+    // a probe asks again and again while nothing is ready: that is no warning
+    const level = request.routeOptions.url === '/readyz' ? 'info' : 'warn'
+    if (status >= 500) logger[level]({ err: known, requestId: request.id }, 'a request failed')
     return reply.code(status).headers(headers).send(body)
   })
 }
