@@ -231,6 +231,21 @@ t.test('an aborted wait rejects; the frame still arrives', async t => {
   t.equal(atFar.frames.length, 1)
 })
 
+t.test('a fault that cannot be sent off ends the stream, and no rejection is left behind', async t => {
+  const unhandled: unknown[] = []
+  const keep = (reason: unknown): number => unhandled.push(reason)
+  process.on('unhandledRejection', keep)
+  t.teardown(() => process.off('unhandledRejection', keep))
+  const { near, far, nearFrames, atNear } = pair(1 << 20, 5)
+  far.pause()
+  near.breakClose = true
+  nearFrames.fail(new MeshError('protocol_violation', 'the peer is faulty'))
+  t.match(await atNear.ended, { code: 'protocol_violation' })
+  await new Promise(setImmediate)
+  t.equal(near.status, 'aborted', 'the stream was cut')
+  t.same(unhandled, [])
+})
+
 t.test('a peer that does not read is given up at the limit', async t => {
   const { far, nearFrames, atNear } = pair(1 << 20, 100, { frameBytesMax: 1000, queuedBytesMax: 2000 })
   far.pause()

@@ -36,6 +36,8 @@ export class MemoryStream implements ByteStream {
   writableNeedsDrain = false
   /** Fail as a libp2p stream does when it cannot tell the peer that there is room again. */
   breakResume = false
+  /** Fail as a libp2p stream does whose connection goes before all is sent. */
+  breakClose = false
   readBufferLengthMax = 0
   writeBufferLengthMax = 0
   readonly #init: MemoryStreamInit
@@ -90,6 +92,7 @@ export class MemoryStream implements ByteStream {
   }
 
   async close(_options?: AbortOptions): Promise<void> {
+    if (this.breakClose) throw new Error('the connection is closed')
     this.#writeClosed = true
     this.#flush()
   }
