@@ -1,70 +1,8 @@
-import { Writable } from 'node:stream'
-import { checkFetches, openAiErrors } from '@resultity/test-api'
-import { pino } from 'pino'
-import t, { type Test } from 'tap'
-import { openKeyDesk, startCoordinator } from '../src/index.ts'
+import { openAiErrors } from '@resultity/test-api'
+import t from 'tap'
+import { openKeyDesk } from '../src/index.ts'
+import { ADMIN_ROUTES, createKey, start } from './support/doors.ts'
 import { CHAT, QUESTION } from './support/scripted-mesh.ts'
-
-interface Started {
-  readonly url: string
-  /** Everything that was logged, at the finest level. */
-  log(): string
-  ask(method: string, path: string, options?: Asked): Promise<Answer>
-}
-
-interface Asked {
-  readonly key?: string | undefined
-  readonly body?: unknown
-  readonly headers?: Record<string, string>
-}
-
-interface Answer {
-  readonly status: number
-  readonly headers: Headers
-  readonly body: Readonly<Record<string, never>> & { readonly error?: { code: string; message: string } }
-}
-
-async function start(t: Test, { dataDir = t.testdir({}), host = '127.0.0.1', open = false } = {}): Promise<Started> {
-  const lines: string[] = []
-  const write = (chunk: Buffer, _encoding: string, done: () => void): void => {
-    lines.push(String(chunk))
-    done()
-  }
-  const coordinator = await startCoordinator({
-    dataDir,
-    http: { host, port: 0 },
-    open,
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    mdns: false,
-    models: [],
-    logger: pino({ level: 'trace' }, new Writable({ write }))
-  })
-  const url = coordinator.httpUrl.replace('0.0.0.0', '127.0.0.1')
-  const check = checkFetches(url)
-  t.teardown(async () => {
-    await coordinator.close()
-    await check[Symbol.asyncDispose]()
-  })
-  const ask: Started['ask'] = async (method, path, { key, body, headers = {} } = {}) => {
-    const response = await fetch(`${url}${path}`, {
-      method,
-      headers: { ...(key === undefined ? {} : { authorization: `Bearer ${key}` }), ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
-    })
-    const text = await response.text()
-    const json = response.headers.get('content-type')?.startsWith('application/json')
-    return { status: response.status, headers: response.headers, body: json ? JSON.parse(text) : {} }
-  }
-  return { url, log: () => lines.join(''), ask }
-}
-
-const ADMIN_ROUTES = '/v1/admin/keys'
-
-async function createKey({ ask }: Started, key: string | undefined, input: object) {
-  const { status, body } = await ask('POST', ADMIN_ROUTES, { key, body: input })
-  if (status !== 200) throw new Error(JSON.stringify(body))
-  return body as unknown as { readonly id: string; readonly key: string }
-}
 
 t.test('a coordinator that others can reach does not start without keys', async t => {
   const dataDir = t.testdir({})

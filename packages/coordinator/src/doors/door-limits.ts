@@ -6,6 +6,8 @@ export interface DoorLimits {
   readonly keysCachedMax: number
   /** How exact the time of a key's last use is. */
   readonly keyUseMs: number
+  /** For how long usage is kept. */
+  readonly usageKeepMs: number
   /** How often what is over is removed. */
   readonly upkeepMs: number
 }
@@ -14,5 +16,6 @@ export const DEFAULT_DOOR_LIMITS: DoorLimits = {
   keyCacheMs: 2000,
   keysCachedMax: 10_000,
   keyUseMs: 60_000,
+  usageKeepMs: 400 * 86_400_000,
   upkeepMs: 60_000
 }

@@ -1,5 +1,5 @@
 import { type Clock, MeshError } from '@resultity/interface'
-import { DatabaseKeyStore, type Job, OpenJobs, type StoreDatabase, windowCounters } from '@resultity/store'
+import { DatabaseKeyStore, type Job, OpenJobs, type StoreDatabase, UsageLedger, windowCounters } from '@resultity/store'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
@@ -11,6 +11,8 @@ import { addKeyRoutes } from './keys/key-routes.ts'
 import { type Admission, type AdmissionRequest, KeyLimiter } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
 import { Upkeep } from './upkeep.ts'
+import { addUsageRoutes } from './usage/usage-routes.ts'
+import { WAITING_LANE } from './usage/usage-view.ts'
 
 export interface DoorsComponents {
   readonly database: StoreDatabase
@@ -56,10 +58,18 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
   const door = new FrontDoor(keys, { loopback, open })
   const counters = windowCounters(database)
   const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database), clock })
-  const upkeep = new Upkeep([{ name: 'removing old counters', run: () => counters.prune() }], logger, limits.upkeepMs)
+  const ledger = new UsageLedger(database, WAITING_LANE)
+  const chores = [
+    { name: 'removing old counters', run: () => counters.prune() },
+    { name: 'removing old usage', run: () => ledger.prune(clock.now() - limits.usageKeepMs) }
+  ]
+  const upkeep = new Upkeep(chores, logger, limits.upkeepMs)
   return {
     guard: server => guard(server, door, limiter),
-    addRoutes: server => addKeyRoutes(server, desk),
+    addRoutes: server => {
+      addKeyRoutes(server, desk)
+      addUsageRoutes(server, { ledger, clock })
+    },
     admit: (caller, request) => limiter.admit(caller, request),
     jobEnded: ({ id, usage }) => limiter.settle(id, usage),
     [Symbol.asyncDispose]: async () => {

@@ -3,7 +3,7 @@ import type { Logger } from 'pino'
 export interface Chore {
   /** For the log: "removing old deliveries". */
   readonly name: string
-  run(): Promise<void>
+  run(): Promise<unknown>
 }
 
 /** Does chores now and then, one after the other, until it is disposed. One that fails is tried again the next time. */

@@ -1,0 +1,57 @@
+import type { UsageGroup, UsageSum } from '@resultity/store'
+import { stringify } from 'csv-stringify/sync'
+import type { UsageGroupName, UsageView } from './usage-schema.ts'
+
+const DAY_MS = 86_400_000
+
+/** Lanes of jobs that run on a model are named after it. */
+const MODEL_LANE = 'model:'
+
+/** Lane of jobs that only wait for others. */
+export const WAITING_LANE = 'group'
+
+export function laneOf(model: string): string {
+  return MODEL_LANE + model
+}
+
+export function toGroup(name: UsageGroupName): UsageGroup {
+  return name === 'model' ? 'lane' : name
+}
+
+/** A sum as the API shows it: of what was asked for, and no more. */
+export function toUsageView({ key, namespace, lane, endpoint, day, request, ...sum }: UsageSum): UsageView {
+  return {
+    object: 'usage',
+    ...(key === undefined ? {} : { key_id: key }),
+    ...(namespace === undefined ? {} : { namespace }),
+    ...(lane === undefined ? {} : { model: lane.startsWith(MODEL_LANE) ? lane.slice(MODEL_LANE.length) : null }),
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(day === undefined ? {} : { day: new Date(day * DAY_MS).toISOString().slice(0, 10) }),
+    ...(request === undefined ? {} : { request_id: request }),
+    requests: sum.requests,
+    failures: sum.failures,
+    prompt_tokens: sum.promptTokens,
+    completion_tokens: sum.completionTokens,
+    total_tokens: sum.promptTokens + sum.completionTokens
+  }
+}
+
+const columnOf: Readonly<Record<UsageGroupName, keyof UsageView>> = {
+  key: 'key_id',
+  namespace: 'namespace',
+  model: 'model',
+  endpoint: 'endpoint',
+  day: 'day',
+  request: 'request_id'
+}
+
+const SUMS = ['requests', 'failures', 'prompt_tokens', 'completion_tokens', 'total_tokens'] as const
+
+/**
+ * The same as CSV with a heading. Names come from users: one that a spreadsheet would take for a formula gets an
+ * apostrophe before it.
+ */
+export function toCsv(views: readonly UsageView[], groupBy: readonly UsageGroupName[]): string {
+  const columns = [...groupBy.map(group => columnOf[group]), ...SUMS]
+  return stringify([...views], { header: true, columns: [...columns], escape_formulas: true })
+}
