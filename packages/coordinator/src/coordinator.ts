@@ -201,6 +201,7 @@ function buildHttp(
   const endpoints = new JobEndpoints(httpEndpoints)
   const places = new ModelPlaces(parts, { groupsMax: limits.groupsMax, placesMax: init.generator?.placesMax })
   const runtime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
+  runtime.onEnd(job => parts.doors.jobEnded(job))
   metrics.watchJobs(runtime)
   const components = { ...parts, metrics, desk, clock, limits, logger, store, runtime, endpoints, httpEndpoints }
   return { desk, runtime, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }

@@ -30,7 +30,7 @@ async function makeLimiter(t: Test, limits: KeyLimits) {
       .execute()
   }
   const endJob = (id: string) =>
-    database.kysely.updateTable('job').set({ state: 'succeeded' }).where('id', '=', id).execute()
+    database.kysely.updateTable('job').set({ state: 'succeeded', ended_at_ms: NOW }).where('id', '=', id).execute()
   const pass = (ms: number) => mock.timers.setTime(Date.now() + ms)
   const request = (endpoint = CHAT) => limiter.request(caller, endpoint)
   const admit = (tokens: number, endpoint = CHAT) => limiter.admit(caller, { endpoint, tokens })

@@ -4,11 +4,10 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
 import { FrontDoor, guard } from './front-door.ts'
-import type { Caller } from './keys/caller.ts'
 import { KeyDesk } from './keys/key-desk.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
-import { type Admission, type AdmissionRequest, KeyLimiter } from './limits/key-limiter.ts'
+import { KeyLimiter } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
 import { Upkeep } from './upkeep.ts'
 import { addUsageRoutes } from './usage/usage-routes.ts'
@@ -34,13 +33,8 @@ export interface Doors extends AsyncDisposable {
   guard(server: FastifyInstance): void
   /** The doors' own routes. */
   addRoutes(server: FastifyInstance): void
-  /**
-   * Lets in a request that will be a job, within its key's limits on tokens and concurrent jobs.
-   * @throws MeshError `rate_limited`
-   */
-  admit(caller: Caller, request: AdmissionRequest): Promise<Admission>
-  /** A job that was admitted here has ended, wherever it ran. */
-  jobEnded(job: Pick<Job, 'id' | 'usage'>): Promise<void>
+  /** A job that was admitted here has ended: settles what was reserved for it. */
+  jobEnded(job: Pick<Job, 'id' | 'usage'>): void
 }
 
 /**
@@ -70,8 +64,9 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
       addKeyRoutes(server, desk)
       addUsageRoutes(server, { ledger, clock })
     },
-    admit: (caller, request) => limiter.admit(caller, request),
-    jobEnded: ({ id, usage }) => limiter.settle(id, usage),
+    jobEnded: ({ id, usage }) => {
+      limiter.settle(id, usage).catch(error => logger.warn({ err: error, jobId: id }, 'a reservation was not settled'))
+    },
     [Symbol.asyncDispose]: async () => {
       await upkeep[Symbol.asyncDispose]()
       await keys[Symbol.asyncDispose]()

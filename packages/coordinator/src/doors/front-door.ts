@@ -4,7 +4,7 @@ import { anonymous, type Caller, requireScope, type Scope } from './keys/caller.
 import { type KeyRing, refused } from './keys/key-ring.ts'
 import { parseKey } from './keys/key-secret.ts'
 import { presentedKey } from './keys/presented-key.ts'
-import type { KeyLimiter } from './limits/key-limiter.ts'
+import { type AdmissionRequest, type KeyLimiter, type Submitted, submitAdmitted } from './limits/key-limiter.ts'
 import { isFromElsewhere } from './loopback.ts'
 import { scopeOf } from './route-scope.ts'
 
@@ -56,12 +56,20 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** Who sent it; without any scope on routes that are open to everybody. */
     caller: Caller
+    /**
+     * Makes a job of it by `submit`, within the limits of its key. What it may take is reserved until the job ends; how
+     * much is left is in the headers of the answer.
+     *
+     * @throws MeshError `rate_limited`, and what `submit` throws
+     */
+    admit<T extends Submitted>(what: AdmissionRequest, submit: () => Promise<T>): Promise<T>
   }
 }
 
 /** Has every request answered only after it was let in and counted. Call it before routes are added. */
 export function guard(server: FastifyInstance, door: FrontDoor, limiter: KeyLimiter): void {
   server.decorateRequest('caller')
+  server.decorateRequest('admit')
   // before parsing: after the hooks whose headers a browser needs to show a refusal to its page
   server.addHook('preParsing', async (request, reply) => {
     // there is nothing behind it: the answer is the same 404 for everybody
@@ -69,5 +77,10 @@ export function guard(server: FastifyInstance, door: FrontDoor, limiter: KeyLimi
     const { url = '' } = request.routeOptions
     request.caller = nowhere ? anonymous([]) : await door.admit(url, request.headers)
     reply.headers(await limiter.request(request.caller, url))
+    request.admit = async (what, submit) => {
+      const admission = await limiter.admit(request.caller, what)
+      reply.headers(admission.headers)
+      return await submitAdmitted(admission, submit)
+    }
   })
 }

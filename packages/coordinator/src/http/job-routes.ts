@@ -92,14 +92,17 @@ async function submit(
   detached: boolean
 ) {
   const idempotency = idempotencyOf(request)
-  return await runtime.submit(prepared, {
-    id: request.id,
-    endpoint: endpoint.path,
-    namespace: request.caller.namespace,
-    keyId: request.caller.keyId,
-    detached,
-    ...(idempotency === undefined ? {} : { idempotency })
-  })
+  const { prompt, answerMax } = prepared.tokens
+  return await request.admit({ endpoint: endpoint.path, tokens: prompt + answerMax }, () =>
+    runtime.submit(prepared, {
+      id: request.id,
+      endpoint: endpoint.path,
+      namespace: request.caller.namespace,
+      keyId: request.caller.keyId,
+      detached,
+      ...(idempotency === undefined ? {} : { idempotency })
+    })
+  )
 }
 
 /** Frees what the job holds as soon as nobody waits for it. A coordinator that stops ends its jobs itself. */

@@ -31,6 +31,28 @@ export interface Admission {
   refund(): Promise<void>
 }
 
+/** What came of storing a job; not `created` when it was stored before. */
+export interface Submitted {
+  readonly job: { readonly id: string }
+  readonly created: boolean
+}
+
+/** Stores an admitted job, or gives back what was reserved for it. */
+export async function submitAdmitted<T extends Submitted>(admission: Admission, submit: () => Promise<T>): Promise<T> {
+  let submitted: T
+  try {
+    submitted = await submit()
+  } catch (error) {
+    await admission.refund()
+    throw error
+  }
+  if (submitted.created) admission.stored(submitted.job.id)
+  else await admission.refund()
+  return submitted
+}
+
+const UNLIMITED: Admission = { headers: {}, stored: () => {}, refund: async () => {} }
+
 interface Counted {
   readonly name: string
   readonly window: Window
@@ -73,6 +95,7 @@ export class KeyLimiter {
    */
   async admit({ keyId, limits }: Caller, { endpoint, tokens }: AdmissionRequest): Promise<Admission> {
     const scopes = scopesOf(keyId, limits, endpoint)
+    if (scopes.length === 0) return UNLIMITED
     const pass = await this.#enter(keyId ?? '', scopes, endpoint)
     try {
       const counted = await this.#count('tokens', scopes, tokenWindow, tokens)
