@@ -10,6 +10,7 @@ import { type Doors, openDoors } from './doors/doors.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
 import { ChatEndpoint } from './http/chat-endpoint.ts'
+import { CompletionEndpoint } from './http/completion-endpoint.ts'
 import { EmbeddingsEndpoint } from './http/embeddings-endpoint.ts'
 import { toJobError } from './http/error-reply.ts'
 import { Metrics } from './http/metrics.ts'
@@ -194,16 +195,16 @@ function buildHttp(
   const { logger, corsOrigins = [] } = init
   const desk = new RequestDesk(limits.requestsMax)
   const metrics = new Metrics(parts)
-  const httpEndpoints = [
-    new ChatEndpoint({ ...parts, generator: init.generator ?? parts.driver, metrics }),
-    new EmbeddingsEndpoint({ ...parts, metrics })
-  ]
+  const generation = { ...parts, generator: init.generator ?? parts.driver, metrics }
+  const embeddings = new EmbeddingsEndpoint({ ...parts, metrics })
+  const httpEndpoints = [new ChatEndpoint(generation), new CompletionEndpoint(generation), embeddings]
   const endpoints = new JobEndpoints(httpEndpoints)
   const places = new ModelPlaces(parts, { groupsMax: limits.groupsMax, placesMax: init.generator?.placesMax })
   const runtime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
   runtime.onEnd(job => parts.doors.jobEnded(job))
   metrics.watchJobs(runtime)
-  const components = { ...parts, metrics, desk, clock, limits, logger, store, runtime, endpoints, httpEndpoints }
+  const jobs = { store, runtime, endpoints, httpEndpoints }
+  const components = { ...parts, ...jobs, metrics, desk, clock, limits, logger }
   return { desk, runtime, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }
 }
 

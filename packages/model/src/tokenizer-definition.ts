@@ -17,7 +17,7 @@ export const addedTokenSchema = z.object({
 export type AddedToken = z.infer<typeof addedTokenSchema>
 
 /** One step of a `tokenizer.json` pipeline: an object that names its `type`. */
-const stepSchema = z.looseObject({ type: z.string() })
+export const stepSchema = z.looseObject({ type: z.string() })
 export type Step = z.infer<typeof stepSchema>
 
 /** Tokens and their ids. */

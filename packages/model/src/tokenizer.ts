@@ -2,6 +2,7 @@ import { Tokenizer } from '@huggingface/tokenizers'
 import { type AbortOptions, type BlobStore, type DecoderManifest, MeshError } from '@resultity/interface'
 import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
+import { beginTokenIds } from './tokenizer-begin.ts'
 import { readTokenizerConfig } from './tokenizer-config.ts'
 import {
   createTokenDecoder,
@@ -32,6 +33,8 @@ export interface ModelTokenizer {
   readonly bosTokenId: number | undefined
   /** The chat template takes `tools` and calls; see {@link ChatTemplate.writesTools}. */
   readonly writesTools: boolean
+  /** Ids that belong before a text that is no conversation, as the model was trained; often none. */
+  readonly beginTokenIds: readonly number[]
   /**
    * Token ids of `text`. Adds no begin or end token. Lone surrogates count as U+FFFD.
    *
@@ -104,6 +107,7 @@ class BpeTokenizer implements ModelTokenizer {
   readonly endTokenIds: ReadonlySet<number>
   readonly bosTokenId: number | undefined
   readonly writesTools: boolean
+  readonly beginTokenIds: readonly number[]
   readonly #library: Tokenizer
   readonly #added: AddedTokens
   readonly #addedIds: ReadonlyMap<number, string>
@@ -128,6 +132,7 @@ class BpeTokenizer implements ModelTokenizer {
     this.#template = new ChatTemplate(config.template, config.tokens)
     this.writesTools = this.#template.writesTools
     this.bosTokenId = this.#idOf(config.tokens.bos)
+    this.beginTokenIds = beginTokenIds(definition.post_processor).filter(id => id < vocabularySize)
     this.endTokenIds = new Set(files.endTokenIds)
   }
 

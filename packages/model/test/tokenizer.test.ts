@@ -164,6 +164,36 @@ function definitionWith(changes: object, config: object = {}): TokenizerFiles {
   }
 }
 
+t.test('what stands before a text is read off the rules after tokenizing', t => {
+  const special = (id: string) => ({ SpecialToken: { id, type_id: 0 } })
+  const text = { Sequence: { id: 'A', type_id: 0 } }
+  const template = {
+    type: 'TemplateProcessing',
+    single: [special('<s>'), special('<t>'), text, special('</s>')],
+    special_tokens: {
+      '<s>': { id: '<s>', ids: [3] },
+      '<t>': { id: '<t>', ids: [4, 5] },
+      '</s>': { id: '</s>', ids: [6] }
+    }
+  }
+  const byteLevel = { type: 'ByteLevel', add_prefix_space: true }
+  const cases: [name: string, rules: object | null, ids: number[]][] = [
+    ['none', null, []],
+    ['a template', template, [3, 4, 5]],
+    ['a template among others', { type: 'Sequence', processors: [byteLevel, template] }, [3, 4, 5]],
+    ['no template', byteLevel, []],
+    ['nothing before the text', { ...template, single: [text, special('</s>')] }, []],
+    ['a token that is not explained', { ...template, single: [special('<x>'), text] }, []],
+    ['no text at all', { ...template, single: [special('<s>')] }, []],
+    ['a template that is none', { type: 'TemplateProcessing', single: 'x' }, []]
+  ]
+  for (const [name, rules, ids] of cases) {
+    const files = definitionWith({ post_processor: rules })
+    t.strictSame(createTokenizer(files, { vocabularySize: 300, contextLength: 8 }).beginTokenIds, ids, name)
+  }
+  t.end()
+})
+
 t.test('differences of the library from the reference are worked around', t => {
   const split = (pre: string, text: string, missing: string[] = []): string[] => {
     const metadata = byteLevelMetadata({ 'tokenizer.ggml.pre': pre })

@@ -14,10 +14,7 @@ export const REPORT = 'report'
 export const USAGE = 'usage'
 
 /** A choice's `report` entry. */
-export interface ChoiceReport {
-  readonly index: number
-  readonly mesh: MeshReport
-}
+export type ChoiceReport = { readonly index: number; readonly mesh: MeshReport }
 
 /** One choice in the making: what is generated goes in, entries of the log come out, and the choice in the end. */
 export interface ChoiceMaker<C> {

@@ -167,7 +167,7 @@ function chatView(answer: ChatAnswer, choiceCount: number): StreamView {
   const reports = new Map<number, MeshReport>()
   const render = ({ type, data }: JobEvent): unknown[] => {
     if (type === REPORT) {
-      const { index, mesh } = data as unknown as ChoiceReport
+      const { index, mesh } = data as ChoiceReport
       reports.set(index, mesh)
       return []
     }

@@ -61,7 +61,7 @@ function tokenLimit(body: ChatRequest, promptCount: number, contextLength: numbe
 /**
  * The body with a seed in it: the client's, or one that nobody knows. A request that is run again gives the same answer.
  */
-export function withSeed(body: ChatRequest): ChatRequest {
+export function withSeed<T extends { readonly seed?: number | null | undefined }>(body: T): T & { seed: number } {
   return { ...body, seed: body.seed ?? randomInt(2 ** 47) }
 }
 

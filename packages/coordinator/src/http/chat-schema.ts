@@ -7,7 +7,7 @@ import { samplingFields } from './sampling-fields.ts'
 const MESSAGES_MAX = 8192
 const STOP_CHARACTERS_MAX = 512
 const PARTS_MAX = 1024
-const CHOICES_MAX = 128
+export const CHOICES_MAX = 128
 /** Calls of one message. */
 const TOOL_CALLS_MAX = 1024
 
@@ -28,6 +28,13 @@ const message = z.looseObject({
 })
 
 const stopString = z.string().min(1).max(STOP_CHARACTERS_MAX)
+
+/** Texts that end an answer. */
+export const stopField = z.union([stopString, z.array(stopString).max(4), z.null()], {
+  error: `stop is a text of 1 to ${STOP_CHARACTERS_MAX} characters, or a list of at most 4 of them`
+})
+
+export const streamOptions = z.looseObject({ include_usage: z.boolean().nullish() })
 
 /** Tokens of the answer. OpenAI's newer and older name for the same. */
 const tokenLimit = z.int().min(1).nullish()
@@ -51,13 +58,9 @@ export const chatRequestSchema = z
     max_tokens: tokenLimit,
     max_completion_tokens: tokenLimit,
     ...samplingFields,
-    stop: z
-      .union([stopString, z.array(stopString).max(4), z.null()], {
-        error: `stop is a text of 1 to ${STOP_CHARACTERS_MAX} characters, or a list of at most 4 of them`
-      })
-      .optional(),
+    stop: stopField.optional(),
     stream: z.boolean().nullish(),
-    stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),
+    stream_options: streamOptions.nullish(),
     /** Choices to make, each with a seed of its own. */
     n: z.int().min(1).max(CHOICES_MAX).nullish(),
     logprobs: z.boolean().nullish(),
@@ -76,7 +79,7 @@ const tokenLogprob = topLogprob.extend({ top_logprobs: z.array(topLogprob) })
 const logprobs = z.object({ content: z.array(tokenLogprob).nullable(), refusal: z.null() }).nullable()
 export type ChatLogprobs = z.infer<typeof logprobs>
 
-const usage = z.object({
+export const usageSchema = z.object({
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
   total_tokens: z.int(),
@@ -88,12 +91,12 @@ const usage = z.object({
     rejected_prediction_tokens: z.int()
   })
 })
-export type ChatUsage = z.infer<typeof usage>
+export type ChatUsage = z.infer<typeof usageSchema>
 
 const finishReason = z.enum(['stop', 'length', 'tool_calls'])
 
 /** Ours: who answered, and how fast. */
-const meshReport = z.object({
+export const meshReport = z.object({
   placementId: z.string(),
   route: z.array(z.object({ peerId: z.string(), range: z.object({ first: z.int(), end: z.int() }) })),
   ttftMs: z.number(),
@@ -126,7 +129,7 @@ export const chatCompletionSchema = z
         logprobs
       })
     ),
-    usage,
+    usage: usageSchema,
     mesh: meshReport
   })
   .meta({ id: 'ChatCompletion' })
@@ -148,7 +151,7 @@ export const chatChunkSchema = z
         logprobs
       })
     ),
-    usage: usage.nullable().optional(),
+    usage: usageSchema.nullable().optional(),
     mesh: meshReport.optional()
   })
   .meta({ id: 'ChatCompletionChunk' })
