@@ -15,6 +15,7 @@ import { EmbeddingsEndpoint } from './http/embeddings-endpoint.ts'
 import { toJobError } from './http/error-reply.ts'
 import { Metrics } from './http/metrics.ts'
 import { RequestDesk } from './http/request-desk.ts'
+import { ResponseEndpoint } from './http/responses/response-endpoint.ts'
 import { createHttpServer } from './http/server.ts'
 import { JobEndpoints } from './jobs/job-endpoint.ts'
 import { JobRuntime } from './jobs/job-runtime.ts'
@@ -196,14 +197,16 @@ function buildHttp(
   const desk = new RequestDesk(limits.requestsMax)
   const metrics = new Metrics(parts)
   const generation = { ...parts, generator: init.generator ?? parts.driver, metrics }
+  const chat = new ChatEndpoint(generation)
+  const responses = new ResponseEndpoint({ models: parts.models, chat, store, clock })
   const embeddings = new EmbeddingsEndpoint({ ...parts, metrics })
-  const httpEndpoints = [new ChatEndpoint(generation), new CompletionEndpoint(generation), embeddings]
+  const httpEndpoints = [chat, new CompletionEndpoint(generation), responses, embeddings]
   const endpoints = new JobEndpoints(httpEndpoints)
   const places = new ModelPlaces(parts, { groupsMax: limits.groupsMax, placesMax: init.generator?.placesMax })
   const runtime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
   runtime.onEnd(job => parts.doors.jobEnded(job))
   metrics.watchJobs(runtime)
-  const jobs = { store, runtime, endpoints, httpEndpoints }
+  const jobs = { store, runtime, endpoints, httpEndpoints, responses }
   const components = { ...parts, ...jobs, metrics, desk, clock, limits, logger }
   return { desk, runtime, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }
 }

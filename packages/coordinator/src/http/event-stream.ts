@@ -42,10 +42,11 @@ export class EventStream {
    * Sends one event, with `id` as where to go on from. Resolves once there is room for the next.
    * @throws MeshError `canceled` when the client is gone or takes nothing for too long
    */
-  async send(event: unknown, id?: number): Promise<void> {
+  async send(event: unknown, id?: number, name?: string): Promise<void> {
     const data = typeof event === 'string' ? event : JSON.stringify(event)
     // clients that are simple about it look at how a block begins
-    await this.#write(`data: ${data}\n${id === undefined ? '' : `id: ${id}\n`}\n`)
+    const head = name === undefined ? '' : `event: ${name}\n`
+    await this.#write(`${head}data: ${data}\n${id === undefined ? '' : `id: ${id}\n`}\n`)
     this.#ping.refresh()
   }
 

@@ -7,7 +7,7 @@ import { BEGUN, type Begun, type JobEndpoint, type PreparedJob, type StreamView 
 import type { Following, JobRuntime } from '../jobs/job-runtime.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
-import { errorEvent, jobErrorReply } from './error-reply.ts'
+import { errorEvent, jobErrorReply, toJobError } from './error-reply.ts'
 import { EventStream } from './event-stream.ts'
 import type { Metrics } from './metrics.ts'
 import type { RequestDesk, RequestTicket } from './request-desk.ts'
@@ -46,7 +46,8 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
     errors
   }
   addRoute(server, route, async (request, reply) => {
-    const prepared = endpoint.prepare(request.body)
+    const complete = await endpoint.complete?.(request.body, request.caller.namespace)
+    const prepared = endpoint.prepare(complete ?? request.body)
     if (wantsAsync(request)) return await accept(components, endpoint, prepared, request, reply)
     return await answer(components, endpoint, prepared, request, reply)
   })
@@ -73,15 +74,21 @@ async function answer(
 ) {
   const { runtime, desk } = components
   using ticket = desk.admit(reply.raw)
-  prepared.check()
+  if (prepared.background !== true) prepared.check()
   // who sends a key means to ask again when the connection fails
   const detached = prepared.outlivesClient || request.headers['idempotency-key'] !== undefined
   const { job, created } = await submit(runtime, endpoint, prepared, request, detached)
   if (!created) reply.header('idempotency-replayed', 'true').header('x-resultity-request-id', job.id)
   using _ = detached ? undefined : cancelOnHangUp(runtime, job.id, ticket)
   const view = prepared.streamed ? endpoint.view?.(job) : undefined
-  if (view === undefined) return await whole(runtime, job, ticket, reply)
-  return await stream(components, { job, view, ticket }, request, reply)
+  if (view !== undefined) {
+    const streamed = { job, view, ticket }
+    // there is nothing to wait for where the answer begins with its acknowledgement
+    if (prepared.background === true) return await sendStream(components, streamed, request, reply)
+    return await stream(components, streamed, request, reply)
+  }
+  if (prepared.background === true && endpoint.acknowledge !== undefined) return reply.send(endpoint.acknowledge(job))
+  return await whole(runtime, job, ticket, reply)
 }
 
 async function submit(
@@ -129,10 +136,16 @@ export function jobReply(reply: FastifyReply, job: Job) {
   return reply.code(job.result.status).headers(job.result.headers).send(job.result.body)
 }
 
-interface StreamedJob {
+/** A job's log, for one reader. */
+export interface StreamedJob {
   readonly job: Job
-  readonly view: StreamView
+  /** Undefined: the entries as they are. */
+  readonly view: StreamView | undefined
   readonly ticket: RequestTicket
+  /** Number of the last entry that the reader has. Default 0: none, and what stands before the first is sent too. */
+  readonly after?: number
+  /** Which payloads are sent of what comes after that. Default: all. */
+  readonly wanted?: (payload: unknown) => boolean
 }
 
 /** Sends the answer as it comes. What goes wrong before it begins is an HTTP error; after that, an event. */
@@ -147,20 +160,50 @@ async function stream(
   const first = await untilBegun(entries)
   if ('ended' in first) return jobReply(reply, first.ended)
   reply.headers(first.begun.headers)
-  reply.hijack()
-  const events = new EventStream(reply.raw, { ...components.limits, headers: textHeaders(reply) })
-  try {
-    await sendView(events, streamed.view, entries, true)
-  } catch (error) {
-    await sendFailure(components, events, request, MeshError.from(error))
-  } finally {
-    events.end()
-    components.metrics.requests.inc({ route: streamed.job.endpoint, method: 'POST', status: '200' })
-  }
-  return reply
+  return await sendEntries(components, streamed, entries, request, reply)
+}
+
+/** Sends a log, and what comes, until the job ends or the reader leaves. */
+export async function sendStream(
+  components: JobRouteComponents,
+  streamed: StreamedJob,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  using following = components.runtime.follow(streamed.job.id)
+  // a view begins at the beginning
+  const after = streamed.view === undefined ? streamed.after : 0
+  const entries = following.entries(after ?? 0, { signal: streamed.ticket.signal })
+  return await sendEntries(components, streamed, entries, request, reply)
 }
 
 type Entries = ReturnType<Following['entries']>
+
+async function sendEntries(
+  components: JobRouteComponents,
+  { view, after = 0, wanted = () => true }: StreamedJob,
+  entries: Entries,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  const { metrics, limits } = components
+  reply.hijack()
+  const events = new EventStream(reply.raw, { ...limits, headers: textHeaders(reply) })
+  try {
+    if (view === undefined) for await (const entry of entries) await events.sendEntry(entry)
+    else
+      await sendView(events, view, entries, (payload, entry) => {
+        return (entry > after || after === 0) && wanted(payload)
+      })
+  } catch (error) {
+    await sendFailure(components, { events, view }, request, MeshError.from(error))
+  } finally {
+    events.end()
+    const { url = 'unknown' } = request.routeOptions
+    metrics.requests.inc({ route: url, method: request.method, status: '200' })
+  }
+  return reply
+}
 
 async function untilBegun(entries: Entries): Promise<{ begun: Begun } | { ended: Job }> {
   for (;;) {
@@ -174,26 +217,40 @@ function begunOf({ data }: JobEvent): Begun {
   return data as { headers: Record<string, string> }
 }
 
-/** A job's log as its endpoint streams it, then its end. `whole`: from the beginning. */
-export async function sendView(events: EventStream, view: StreamView, entries: Entries, whole: boolean): Promise<void> {
-  if (whole) for (const payload of view.begin()) await events.send(payload)
+/** A job's log as its endpoint streams it, then its end. */
+async function sendView(
+  events: EventStream,
+  view: StreamView,
+  entries: Entries,
+  wanted: (payload: unknown, entry: number) => boolean
+): Promise<void> {
+  const send = async (payloads: readonly unknown[], entry: number): Promise<void> => {
+    const id = entry === 0 || entry === Number.POSITIVE_INFINITY ? undefined : entry
+    for (const payload of payloads) if (wanted(payload, entry)) await events.send(payload, id, nameOf(view, payload))
+  }
+  await send(view.begin(), 0)
   for (;;) {
     const { value, done } = await entries.next()
-    if (done === true) return await sendEnd(events, view, value)
-    for (const payload of view.render(value)) await events.send(payload, value.number)
+    if (done === true) return await send(endPayloads(view, value), Number.POSITIVE_INFINITY)
+    await send(view.render(value), value.number)
   }
 }
 
-async function sendEnd(events: EventStream, view: StreamView, job: Job): Promise<void> {
+function nameOf({ named }: StreamView, payload: unknown): string | undefined {
+  if (named !== true || payload === null || typeof payload !== 'object' || !('type' in payload)) return undefined
+  return String(payload.type)
+}
+
+function endPayloads(view: StreamView, job: Job): readonly unknown[] {
   const failure = jobErrorReply(job)
-  const payloads = failure === undefined ? view.end(job) : [failure.body]
-  for (const payload of payloads) await events.send(payload)
+  if (failure === undefined) return view.end(job)
+  return view.fail?.(job) ?? [failure.body]
 }
 
 /** Tells the client, if it is still there, and ends cleanly. */
 async function sendFailure(
   { logger }: JobRouteComponents,
-  events: EventStream,
+  { events, view }: { readonly events: EventStream; readonly view: StreamView | undefined },
   request: FastifyRequest,
   error: MeshError
 ): Promise<void> {
@@ -202,8 +259,9 @@ async function sendFailure(
     return events.cut(error)
   }
   logger.warn({ err: error, requestId: request.id }, 'a stream ended with an error')
+  const payload = view?.interrupt?.(toJobError(error)) ?? errorEvent(error)
   try {
-    await events.send(errorEvent(error))
+    await events.send(payload, undefined, view === undefined ? undefined : nameOf(view, payload))
   } catch (cause) {
     events.cut(MeshError.from(cause))
   }

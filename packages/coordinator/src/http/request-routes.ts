@@ -1,12 +1,10 @@
 import { MeshError } from '@resultity/interface'
-import { isFinal, type Job, type JobEvent, type JobStore, jobStates } from '@resultity/store'
+import { isFinal, type Job, type JobStore, jobStates } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { JobEndpoints } from '../jobs/job-endpoint.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
-import { errorEvent } from './error-reply.ts'
-import { EventStream } from './event-stream.ts'
-import { type JobRouteComponents, jobReply, sendView } from './job-routes.ts'
+import { type JobRouteComponents, jobReply, sendStream } from './job-routes.ts'
 import { invalidRequest, parseInput } from './parse-body.ts'
 import { pendingReply, requestSchema, toRequestView } from './request-view.ts'
 
@@ -186,25 +184,7 @@ async function events(
     throw invalidRequest('format', `${job.endpoint} does not stream`, 'Use format=log.')
   }
   using ticket = components.desk.admit(reply.raw)
-  using following = components.runtime.follow(job.id)
-  const entries = following.entries(after, { signal: ticket.signal })
-  reply.hijack()
-  const stream = new EventStream(reply.raw, { ...components.limits, headers: { 'x-request-id': request.id } })
-  try {
-    if (view === undefined) await sendLog(stream, entries)
-    else await sendView(stream, view, entries, after === 0)
-  } catch (error) {
-    const known = MeshError.from(error)
-    if (known.code === 'canceled') stream.cut(known)
-    else await stream.send(errorEvent(known))
-  } finally {
-    stream.end()
-  }
-  return reply
-}
-
-async function sendLog(stream: EventStream, entries: AsyncGenerator<JobEvent, Job>): Promise<void> {
-  for await (const entry of entries) await stream.sendEntry(entry)
+  return await sendStream(components, { job, view, ticket, after }, request, reply)
 }
 
 /** `?after=N`, or what an EventSource sends by itself when it reconnects. */

@@ -12,10 +12,11 @@ import { parseJsonBodies } from './json-body.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import { invalidRequest } from './parse-body.ts'
 import { addRequestRoutes, type RequestRouteComponents } from './request-routes.ts'
+import { addResponseRoutes, type ResponseRouteComponents } from './responses/response-routes.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
-export interface HttpComponents extends RequestRouteComponents, MeshRouteComponents {
+export interface HttpComponents extends RequestRouteComponents, ResponseRouteComponents, MeshRouteComponents {
   readonly doors: Doors
   /** What makes jobs. */
   readonly httpEndpoints: readonly HttpEndpoint[]
@@ -62,6 +63,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addMeshRoutes(server, components)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
+  addResponseRoutes(server, components)
   addRequestRoutes(server, components)
   components.doors.addRoutes(server)
   addMetricsRoute(server, components)

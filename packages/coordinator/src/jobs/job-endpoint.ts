@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import type { Job, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
+import type { Job, JobError, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
 
 /** What an attempt at a job says while it works. */
 export interface JobLog {
@@ -38,6 +38,8 @@ export interface PreparedJob {
   readonly streamed: boolean
   /** Goes on when the client hangs up. */
   readonly outlivesClient: boolean
+  /** The client is told of the job at once, and asks for its answer later. Default false. */
+  readonly background?: boolean
   /** Tokens of the prompt, and the most that the answer may have. */
   readonly tokens: { readonly prompt: number; readonly answerMax: number }
   /** @throws MeshError when nothing could serve it now, for callers who would not wait for that to change */
@@ -45,19 +47,33 @@ export interface PreparedJob {
   run(context: JobContext): Promise<JobAnswer>
 }
 
-/** How a job's log looks as the endpoint's own server-sent events. */
+/**
+ * How a job's log looks as the endpoint's own server-sent events. It reads one log once, from its first entry on, and
+ * makes the same payloads of the same log.
+ */
 export interface StreamView {
+  /** Events are named after their payload's `type`. Default false. */
+  readonly named?: boolean
   /** Payloads before the first entry. */
   begin(): readonly unknown[]
   /** Payloads that an entry stands for. */
   render(event: JobEvent): readonly unknown[]
   /** Payloads after the last entry of a job that succeeded. */
   end(job: Job): readonly unknown[]
+  /** Payloads after the last entry of a job that did not succeed. Default: the error as HTTP would carry it. */
+  fail?(job: Job): readonly unknown[]
+  /** Payload for a reader who is cut off before the end. Default: the error as HTTP would carry it. */
+  interrupt?(error: JobError): unknown
 }
 
 /** One path of the API that is served by jobs. */
 export interface JobEndpoint {
   readonly path: string
+  /**
+   * Puts what a body refers to into it, where that is stored for the namespace: {@link prepare} looks nothing up.
+   * @throws MeshError `invalid_request`
+   */
+  complete?(body: unknown, namespace: string): Promise<unknown>
   /**
    * Checks a body wholly: what is wrong with it is said here, not later.
    * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`
@@ -65,6 +81,8 @@ export interface JobEndpoint {
   prepare(body: unknown): PreparedJob
   /** Undefined where the endpoint does not stream. */
   view?(job: Job): StreamView
+  /** What the client is told of a job that is done in the background. */
+  acknowledge?(job: Job): unknown
 }
 
 /** The first entry that an attempt notes once its answer is certain to begin; `headers` go before the answer. */

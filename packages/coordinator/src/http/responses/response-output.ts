@@ -1,0 +1,174 @@
+import type { Job } from '@resultity/store'
+import { z } from 'zod'
+import { itemIdOf } from './response-ids.ts'
+import type { FunctionCall, OutputItem, OutputMessage, OutputText, ResponseLogprob } from './response-schema.ts'
+
+const topLogprob = z.looseObject({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()).nullish() })
+
+const toolDelta = z.looseObject({
+  index: z.int(),
+  id: z.string().nullish(),
+  function: z.looseObject({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish()
+})
+
+/** A piece of a chat completion's choice, as far as it matters here: what its log has. */
+export const chatPieceSchema = z.looseObject({
+  delta: z.looseObject({ content: z.string().nullish(), tool_calls: z.array(toolDelta).nullish() }),
+  finish_reason: z.string().nullish(),
+  logprobs: z
+    .looseObject({ content: z.array(topLogprob.extend({ top_logprobs: z.array(topLogprob) })).nullish() })
+    .nullish()
+})
+export type ChatPiece = z.infer<typeof chatPieceSchema>
+type ToolDelta = z.infer<typeof toolDelta>
+
+/** An event without its number. */
+export type OutputEvent = { readonly type: string } & Readonly<Record<string, unknown>>
+
+/**
+ * Makes output items of the pieces of a chat completion's choice, and says with events how they grow. The same pieces
+ * make the same items and events, and so do the same texts in other pieces, but for the deltas.
+ */
+export class ResponseOutput {
+  readonly #job: Job
+  readonly #done: OutputItem[] = []
+  #message: { readonly item: OutputMessage; readonly part: OutputText } | undefined
+  #call: { readonly item: FunctionCall; readonly index: number } | undefined
+
+  constructor(job: Job) {
+    this.#job = job
+  }
+
+  /** What is complete so far: all of it after the piece that has a finish reason. */
+  get items(): readonly OutputItem[] {
+    return this.#done
+  }
+
+  take({ delta, logprobs, finish_reason: reason }: ChatPiece): OutputEvent[] {
+    const events: OutputEvent[] = []
+    const entries = (logprobs?.content ?? []).map(toLogprob)
+    if ((delta.content ?? '') !== '' || entries.length > 0) events.push(...this.#text(delta.content ?? '', entries))
+    for (const call of delta.tool_calls ?? []) events.push(...this.#arguments(call))
+    if (reason !== null && reason !== undefined) events.push(...this.#finish(reason))
+    return events
+  }
+
+  #text(delta: string, logprobs: readonly ResponseLogprob[]): OutputEvent[] {
+    const events = this.#message === undefined ? [...this.#closeCall('completed'), ...this.#openMessage()] : []
+    if (this.#message === undefined) return events
+    const { item, part } = this.#message
+    part.text += delta
+    part.logprobs.push(...logprobs)
+    const place = { item_id: item.id, output_index: this.#done.length, content_index: 0 }
+    return [...events, { type: 'response.output_text.delta', ...place, delta, logprobs }]
+  }
+
+  #openMessage(): OutputEvent[] {
+    const id = itemIdOf(this.#job, 'message', 'out', this.#done.length)
+    const part: OutputText = { type: 'output_text', text: '', annotations: [], logprobs: [] }
+    const item: OutputMessage = { type: 'message', id, role: 'assistant', status: 'in_progress', content: [] }
+    this.#message = { item, part }
+    const index = this.#done.length
+    return [
+      { type: 'response.output_item.added', output_index: index, item },
+      {
+        type: 'response.content_part.added',
+        item_id: id,
+        output_index: index,
+        content_index: 0,
+        part: { ...part, logprobs: [] }
+      }
+    ]
+  }
+
+  #closeMessage(status: OutputMessage['status']): OutputEvent[] {
+    if (this.#message === undefined) return []
+    const { item, part } = this.#message
+    this.#message = undefined
+    const whole: OutputMessage = { ...item, status, content: [part] }
+    const index = this.#done.push(whole) - 1
+    const place = { item_id: item.id, output_index: index, content_index: 0 }
+    return [
+      { type: 'response.output_text.done', ...place, text: part.text, logprobs: part.logprobs },
+      { type: 'response.content_part.done', ...place, part },
+      { type: 'response.output_item.done', output_index: index, item: whole }
+    ]
+  }
+
+  #arguments({ index, id, function: fn }: ToolDelta): OutputEvent[] {
+    const events: OutputEvent[] = []
+    if (this.#call?.index !== index) {
+      events.push(...this.#closeMessage('completed'), ...this.#closeCall('completed'))
+      events.push(...this.#openCall(index, id ?? `call_${index}`, fn?.name ?? ''))
+    }
+    const delta = fn?.arguments ?? ''
+    if (this.#call === undefined || delta === '') return events
+    const { item } = this.#call
+    this.#call = { index, item: { ...item, arguments: item.arguments + delta } }
+    const place = { item_id: item.id, output_index: this.#done.length }
+    return [...events, { type: 'response.function_call_arguments.delta', ...place, delta }]
+  }
+
+  #openCall(index: number, callId: string, name: string): OutputEvent[] {
+    const item: FunctionCall = {
+      type: 'function_call',
+      id: itemIdOf(this.#job, 'function_call', 'out', this.#done.length),
+      call_id: callId,
+      name,
+      arguments: '',
+      status: 'in_progress'
+    }
+    this.#call = { item, index }
+    return [{ type: 'response.output_item.added', output_index: this.#done.length, item }]
+  }
+
+  #closeCall(status: FunctionCall['status']): OutputEvent[] {
+    if (this.#call === undefined) return []
+    const whole: FunctionCall = { ...this.#call.item, status }
+    this.#call = undefined
+    const index = this.#done.push(whole) - 1
+    const { id, name, arguments: args } = whole
+    return [
+      { type: 'response.function_call_arguments.done', item_id: id, output_index: index, name, arguments: args },
+      { type: 'response.output_item.done', output_index: index, item: whole }
+    ]
+  }
+
+  #finish(reason: string): OutputEvent[] {
+    const nothing = this.#done.length === 0 && this.#message === undefined && this.#call === undefined
+    const status = incompleteReason(reason) === null ? 'completed' : 'incomplete'
+    // an answer of no words is a message all the same
+    return [...(nothing ? this.#openMessage() : []), ...this.#closeMessage(status), ...this.#closeCall(status)]
+  }
+}
+
+/** Why a response is not complete, when it is not. */
+export function incompleteReason(finishReason: string): 'max_output_tokens' | 'content_filter' | null {
+  if (finishReason === 'length') return 'max_output_tokens'
+  return finishReason === 'content_filter' ? 'content_filter' : null
+}
+
+/** The pieces that finished items stand for, for a log that was not kept. */
+export function piecesOf(items: readonly OutputItem[], finishReason: string): ChatPiece[] {
+  const pieces = items.map((item, index): ChatPiece => {
+    if (item.type === 'message') {
+      const [part] = item.content
+      return { delta: { content: part?.text ?? '' }, logprobs: { content: part?.logprobs ?? [] } }
+    }
+    const { call_id: id, name, arguments: args } = item
+    return { delta: { tool_calls: [{ index, id, function: { name, arguments: args } }] } }
+  })
+  return [...pieces, { delta: {}, finish_reason: finishReason }]
+}
+
+function toLogprob({
+  token,
+  logprob,
+  bytes,
+  top_logprobs: top
+}: z.infer<typeof topLogprob> & {
+  readonly top_logprobs: readonly z.infer<typeof topLogprob>[]
+}): ResponseLogprob {
+  const alternatives = top.map(one => ({ token: one.token, logprob: one.logprob, bytes: one.bytes ?? [] }))
+  return { token, logprob, bytes: bytes ?? [], top_logprobs: alternatives }
+}
