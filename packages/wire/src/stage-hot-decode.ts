@@ -48,7 +48,8 @@ export function decodeHotFrame(bytes: Uint8Array): HotFields | undefined {
   const epoch = cursor.field(EPOCH)
   const position = cursor.field(POSITION)
   const token = cursor.field(COUNT_OR_TOKEN)
-  const finish = body === 'sampled' ? cursor.field(FINISH) : 0
+  // an enum is signed, the other numbers are not
+  const finish = body === 'sampled' ? cursor.field(FINISH) | 0 : 0
   const logprob = body === 'sampled' && cursor.takes(LOGPROB) ? cursor.float() : 0
   const hidden = body === 'activations' && cursor.takes(HIDDEN) ? cursor.bytes() : null
   if (cursor.at !== bytes.length) return undefined
