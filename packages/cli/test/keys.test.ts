@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { z } from 'zod'
+import { MeshApi } from '../src/api/mesh-api.ts'
 import { startChildDaemon } from '../src/daemon/child-daemon.ts'
 import { parseDuration, toNewKey } from '../src/keys/key-options.ts'
 import { runCommand } from './run-command.ts'
@@ -32,8 +33,9 @@ t.test('the first key is made on the data directory, and opens the coordinator',
   const key = stdout.trim()
 
   const { daemon, url } = await startDaemon(t, data)
-  t.match(await runCommand(['models', '--url', url]), { code: 1, stderr: /no API key/ })
-  t.match(await runCommand(['models', '--url', url, '--api-key', key]), { code: 0, stdout: 'tiny-chat\n' })
+  const models = (apiKey?: string) => new MeshApi(url, apiKey).models()
+  await t.rejects(models(), { code: 'unauthenticated', message: /no API key/ })
+  t.match(await models(key), [{ id: 'tiny-chat' }])
   const env = { RESULTITY_API_KEY: key, RESULTITY_URL: url }
   t.match(await runCommand(['status'], { env }), { code: 0, stdout: /no node has joined/ })
 
@@ -43,16 +45,15 @@ t.test('the first key is made on the data directory, and opens the coordinator',
   t.match(await runCommand(['keys', 'list'], { env }), { stdout: new RegExp(`${laptop.id} +laptop +default`) })
   const rotated = await runCommand(['keys', 'rotate', laptop.id], { env })
   t.match(rotated.stdout.trimEnd(), KEY)
-  t.match(await runCommand(['models', '--url', url, '--api-key', laptop.key]), { code: 1 })
+  await t.rejects(models(laptop.key), { code: 'unauthenticated' })
   t.match(await runCommand(['keys', 'revoke', laptop.id], { env }), { stdout: `${laptop.id} is revoked\n` })
-  t.match(await runCommand(['models', '--url', url, '--api-key', rotated.stdout.trim()]), {
-    code: 1,
-    stderr: /revoked/
-  })
+  await t.rejects(models(rotated.stdout.trim()), { code: 'unauthenticated', message: /revoked/ })
   t.match(await runCommand(['keys', 'revoke', 'nobody'], { env }), { code: 1, stderr: /no key "nobody"/ })
 
-  const locked = await runCommand(['keys', 'list', '--data', data, '--url', url])
-  t.match(locked, { code: 1, stderr: /wants an admin key.*\n.*RESULTITY_API_KEY/ })
+  t.match(await runCommand(['keys', 'list', '--data', data, '--url', url]), {
+    code: 1,
+    stderr: /wants an admin key.*\n.*RESULTITY_API_KEY/
+  })
   await daemon.stop()
   const offline = await runCommand(['keys', 'list', '--data', data, '--json'])
   t.match(JSON.parse(offline.stdout), [{ name: 'laptop', revoked_at: Number }, { scopes: ['admin'] }])
@@ -62,12 +63,11 @@ t.test('the first key is made on the data directory, and opens the coordinator',
 t.test('a coordinator that asks for no key yet makes the first one itself', async t => {
   const data = t.testdir({})
   const { url } = await startDaemon(t, data)
-  t.match(await runCommand(['keys', 'list', '--url', url]), { code: 0, stdout: /there are no keys/ })
   const wrong = await runCommand(['keys', 'create', '--url', url])
   t.match(wrong, { code: 1, stderr: /first key must have the scope "admin"/ })
   const { stdout } = await runCommand(['keys', 'create', '--admin', '--url', url])
-  t.match(await runCommand(['models', '--url', url]), { code: 1 })
-  t.match(await runCommand(['models', '--url', url, '--api-key', stdout.trim()]), { code: 0 })
+  await t.rejects(new MeshApi(url).models(), { code: 'unauthenticated' })
+  await t.resolves(new MeshApi(url, stdout.trim()).models())
 })
 
 t.test('options of a key are what the admin API takes', async t => {
