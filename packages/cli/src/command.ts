@@ -52,7 +52,7 @@ const placeholders: Partial<Record<SettingName, string>> = {
   logLevel: '<level>'
 }
 const repeated: ReadonlySet<SettingName> = new Set(['listen', 'announce', 'join', 'model', 'label', 'blobSource'])
-const switches: ReadonlySet<SettingName> = new Set(['mdns', 'spinning', 'open'])
+const switches: ReadonlySet<SettingName> = new Set(['mdns', 'spinning', 'open', 'webhookPrivate'])
 
 /** Commands about one thing: `keys create`, `keys list`. */
 export interface CommandGroup {

@@ -41,6 +41,8 @@ export interface CoordinatorInit extends StoreInit {
   readonly corsOrigins?: readonly string[]
   /** Let everybody use the API who reaches it, without a key. Default false. */
   readonly open?: boolean
+  /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
+  readonly webhookPrivate?: boolean
   /** Multiaddrs to listen on for nodes. */
   readonly listen: readonly string[]
   /** Multiaddrs to tell nodes instead, behind NAT. */
@@ -92,7 +94,15 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const clock = init.clock ?? systemClock
   const database = starting.use(await openStore(init))
   const doors = starting.use(
-    await openDoors({ database, clock, logger: init.logger }, { host: init.http.host, open: init.open ?? false })
+    await openDoors(
+      { database, clock, logger: init.logger },
+      {
+        host: init.http.host,
+        open: init.open ?? false,
+        webhookPrivate: init.webhookPrivate ?? false,
+        version: COORDINATOR_VERSION
+      }
+    )
   )
   const host = starting.use(await openHost(init, limits))
   const store = starting.use(await FileBlobStore.open(init.dataDir))

@@ -18,3 +18,11 @@ export { DatabaseKeyStore } from './keys/database-key-store.ts'
 export { OpenJobs } from './limits/open-jobs.ts'
 export { type CounterReading, type WindowCounters, windowCounters } from './limits/window-counters.ts'
 export { type UsageFilter, type UsageGroup, UsageLedger, type UsageSum, usageGroups } from './usage/usage-ledger.ts'
+export {
+  type DeliveryOutcome,
+  type DeliveryPage,
+  DeliveryQueue,
+  type DeliveryWish
+} from './webhooks/delivery-queue.ts'
+export * from './webhooks/webhook.ts'
+export { WebhookStore } from './webhooks/webhook-store.ts'

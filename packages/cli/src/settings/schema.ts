@@ -135,6 +135,7 @@ export const settingsSchema = z.object({
     .regex(/^[\x21-\x7e]+$/, 'a key has no spaces and no control characters')
     .describe('key for the HTTP API to talk to; in a variable it stays out of the list of processes'),
   open: flag.describe('serve the API to everybody who reaches it, without keys'),
+  webhookPrivate: flag.describe('let webhooks go to private addresses and over plain HTTP'),
   logLevel: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -161,6 +162,7 @@ export const defaultSettings = {
   blobSource: [],
   url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
   open: false,
+  webhookPrivate: false,
   logLevel: 'info'
 } as const satisfies Partial<Settings>
 

@@ -8,14 +8,36 @@ export interface DoorLimits {
   readonly keyUseMs: number
   /** For how long usage is kept. */
   readonly usageKeepMs: number
+  /** From the beginning of a webhook delivery to the end of its answer. */
+  readonly webhookTimeoutMs: number
+  /** Of a receiver's answer; a longer one is cut off. */
+  readonly webhookAnswerBytesMax: number
+  /** Deliveries under way at once, to all receivers and to one. */
+  readonly deliveriesMax: number
+  readonly deliveriesPerWebhookMax: number
+  /** How often the queue of deliveries is looked at. */
+  readonly webhookPollMs: number
+  /** A receiver that took nothing for so long is given up. */
+  readonly webhookFailingMs: number
+  /** For how long the log of deliveries is kept. */
+  readonly deliveryKeepMs: number
   /** How often what is over is removed. */
   readonly upkeepMs: number
 }
+
+const DAY_MS = 86_400_000
 
 export const DEFAULT_DOOR_LIMITS: DoorLimits = {
   keyCacheMs: 2000,
   keysCachedMax: 10_000,
   keyUseMs: 60_000,
-  usageKeepMs: 400 * 86_400_000,
+  usageKeepMs: 400 * DAY_MS,
+  webhookTimeoutMs: 15_000,
+  webhookAnswerBytesMax: 64 * 1024,
+  deliveriesMax: 32,
+  deliveriesPerWebhookMax: 4,
+  webhookPollMs: 500,
+  webhookFailingMs: 3 * DAY_MS,
+  deliveryKeepMs: 30 * DAY_MS,
   upkeepMs: 60_000
 }

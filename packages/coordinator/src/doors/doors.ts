@@ -1,7 +1,17 @@
 import { type Clock, MeshError } from '@resultity/interface'
-import { DatabaseKeyStore, type Job, OpenJobs, type StoreDatabase, UsageLedger, windowCounters } from '@resultity/store'
+import {
+  DatabaseKeyStore,
+  DeliveryQueue,
+  type Job,
+  OpenJobs,
+  type StoreDatabase,
+  UsageLedger,
+  WebhookStore,
+  windowCounters
+} from '@resultity/store'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { GROUP_LANE } from '../jobs/model-places.ts'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
 import { FrontDoor, guard } from './front-door.ts'
 import { KeyDesk } from './keys/key-desk.ts'
@@ -11,7 +21,10 @@ import { KeyLimiter } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
 import { Upkeep } from './upkeep.ts'
 import { addUsageRoutes } from './usage/usage-routes.ts'
-import { WAITING_LANE } from './usage/usage-view.ts'
+import { systemResolve } from './webhooks/post.ts'
+import { WebhookCourier } from './webhooks/webhook-courier.ts'
+import { WebhookDesk } from './webhooks/webhook-desk.ts'
+import { addWebhookRoutes } from './webhooks/webhook-routes.ts'
 
 export interface DoorsComponents {
   readonly database: StoreDatabase
@@ -24,6 +37,10 @@ export interface DoorsInit {
   readonly host: string
   /** The operator's word that it may be used without keys. Default false. */
   readonly open?: boolean
+  /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
+  readonly webhookPrivate?: boolean
+  /** Of this software. */
+  readonly version: string
   readonly limits?: Partial<DoorLimits>
 }
 
@@ -33,7 +50,7 @@ export interface Doors extends AsyncDisposable {
   guard(server: FastifyInstance): void
   /** The doors' own routes. */
   addRoutes(server: FastifyInstance): void
-  /** A job that was admitted here has ended: settles what was reserved for it. */
+  /** A job has ended here: settles what was reserved for it. */
   jobEnded(job: Pick<Job, 'id' | 'usage'>): void
 }
 
@@ -52,10 +69,12 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
   const door = new FrontDoor(keys, { loopback, open })
   const counters = windowCounters(database)
   const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database), clock })
-  const ledger = new UsageLedger(database, WAITING_LANE)
+  const ledger = new UsageLedger(database, GROUP_LANE)
+  const webhooks = openWebhooks({ database, clock, logger }, init, limits)
   const chores = [
     { name: 'removing old counters', run: () => counters.prune() },
-    { name: 'removing old usage', run: () => ledger.prune(clock.now() - limits.usageKeepMs) }
+    { name: 'removing old usage', run: () => ledger.prune(clock.now() - limits.usageKeepMs) },
+    { name: 'removing old deliveries', run: () => webhooks.queue.prune(clock.now() - limits.deliveryKeepMs) }
   ]
   const upkeep = new Upkeep(chores, logger, limits.upkeepMs)
   return {
@@ -63,15 +82,30 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
     addRoutes: server => {
       addKeyRoutes(server, desk)
       addUsageRoutes(server, { ledger, clock })
+      addWebhookRoutes(server, webhooks.desk, () => webhooks.courier.look())
     },
     jobEnded: ({ id, usage }) => {
       limiter.settle(id, usage).catch(error => logger.warn({ err: error, jobId: id }, 'a reservation was not settled'))
     },
     [Symbol.asyncDispose]: async () => {
+      await webhooks.courier[Symbol.asyncDispose]()
       await upkeep[Symbol.asyncDispose]()
       await keys[Symbol.asyncDispose]()
     }
   }
+}
+
+function openWebhooks({ database, clock, logger }: DoorsComponents, init: DoorsInit, limits: DoorLimits) {
+  const { webhookPrivate = false, version } = init
+  const webhooks = new WebhookStore(database)
+  const queue = new DeliveryQueue(database)
+  const policy = { private: webhookPrivate }
+  const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = limits
+  const courier = new WebhookCourier(
+    { webhooks, queue, clock, logger },
+    { ...limits, ...policy, timeoutMs, answerBytesMax, version, resolve: systemResolve }
+  )
+  return { queue, courier, desk: new WebhookDesk({ webhooks, queue, clock }, policy) }
 }
 
 function unguarded(host: string): MeshError {

@@ -9,6 +9,11 @@ export function modelLane(modelId: string): string {
   return `${MODEL}${modelId}`
 }
 
+/** The model that jobs of a lane run on; null where they only wait for others. */
+export function modelOfLane(lane: string): string | null {
+  return lane.startsWith(MODEL) ? lane.slice(MODEL.length) : null
+}
+
 /** Lane of jobs that only wait for others: batches, ensembles. */
 export const GROUP_LANE = 'group'
 

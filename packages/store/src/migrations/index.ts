@@ -3,11 +3,13 @@ import { createJobs } from './0001-jobs.ts'
 import { createKeys } from './0002-keys.ts'
 import { createLimits } from './0003-limits.ts'
 import { createUsage } from './0004-usage.ts'
+import { createWebhooks } from './0005-webhooks.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
   '0001-jobs': createJobs,
   '0002-keys': createKeys,
   '0003-limits': createLimits,
-  '0004-usage': createUsage
+  '0004-usage': createUsage,
+  '0005-webhooks': createWebhooks
 }

@@ -42,6 +42,21 @@ export function requireScope(caller: Caller, scope: Scope): void {
   })
 }
 
+/**
+ * The namespace that a request is about: the caller's own, or for an administrator the one asked for; undefined when
+ * that is none in particular.
+ *
+ * @throws MeshError `permission_denied` when somebody asks for another's
+ */
+export function namespaceFor(caller: Caller, asked: string | undefined): string | undefined {
+  if (may(caller, 'admin')) return asked
+  if (asked === undefined || asked === caller.namespace) return caller.namespace
+  throw new MeshError('permission_denied', `this key is of the namespace "${caller.namespace}"`, {
+    hint: 'Leave "namespace" out, or use an admin key.',
+    details: { param: 'namespace' }
+  })
+}
+
 /** Somebody without a key, where keys are not asked for. */
 export function anonymous(granted: readonly Scope[]): Caller {
   return { namespace: DEFAULT_NAMESPACE, keyId: null, scopes: new Set(granted), limits: {} }

@@ -1,11 +1,12 @@
-import { type Clock, MeshError } from '@resultity/interface'
+import type { Clock } from '@resultity/interface'
 import type { UsageLedger } from '@resultity/store'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { type ApiRoute, addRoute } from '../../http/api-route.ts'
 import { invalidRequest, parseInput } from '../../http/parse-body.ts'
-import { type Caller, may } from '../keys/caller.ts'
+import { modelLane } from '../../jobs/model-places.ts'
+import { namespaceFor } from '../keys/caller.ts'
 import { usageListSchema, usageQuerySchema } from './usage-schema.ts'
-import { laneOf, toCsv, toGroup, toUsageView } from './usage-view.ts'
+import { toCsv, toGroup, toUsageView } from './usage-view.ts'
 
 export interface UsageRouteComponents {
   readonly ledger: UsageLedger
@@ -39,7 +40,7 @@ export function addUsageRoutes(server: FastifyInstance, { ledger, clock }: Usage
       limit,
       ...(namespace === undefined ? {} : { namespace }),
       ...(key === undefined ? {} : { keyId: key }),
-      ...(model === undefined ? {} : { lane: laneOf(model) })
+      ...(model === undefined ? {} : { lane: modelLane(model) })
     })
     const data = sums.map(toUsageView)
     if (wantsCsv(request, query.format)) {
@@ -48,16 +49,6 @@ export function addUsageRoutes(server: FastifyInstance, { ledger, clock }: Usage
     }
     const seconds = { from: Math.floor(fromMs / 1000), to: Math.floor(to / 1000) }
     return { object: 'list', ...seconds, data, has_more: hasMore }
-  })
-}
-
-/** Undefined for all of them. @throws MeshError `permission_denied` */
-function namespaceFor(caller: Caller, asked: string | undefined): string | undefined {
-  if (may(caller, 'admin')) return asked
-  if (asked === undefined || asked === caller.namespace) return caller.namespace
-  throw new MeshError('permission_denied', `this key sees the usage of "${caller.namespace}" only`, {
-    hint: 'Leave "namespace" out, or use an admin key.',
-    details: { param: 'namespace' }
   })
 }
 

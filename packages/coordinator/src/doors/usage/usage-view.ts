@@ -1,18 +1,9 @@
 import type { UsageGroup, UsageSum } from '@resultity/store'
 import { stringify } from 'csv-stringify/sync'
+import { modelOfLane } from '../../jobs/model-places.ts'
 import type { UsageGroupName, UsageView } from './usage-schema.ts'
 
 const DAY_MS = 86_400_000
-
-/** Lanes of jobs that run on a model are named after it. */
-const MODEL_LANE = 'model:'
-
-/** Lane of jobs that only wait for others. */
-export const WAITING_LANE = 'group'
-
-export function laneOf(model: string): string {
-  return MODEL_LANE + model
-}
 
 export function toGroup(name: UsageGroupName): UsageGroup {
   return name === 'model' ? 'lane' : name
@@ -24,7 +15,7 @@ export function toUsageView({ key, namespace, lane, endpoint, day, request, ...s
     object: 'usage',
     ...(key === undefined ? {} : { key_id: key }),
     ...(namespace === undefined ? {} : { namespace }),
-    ...(lane === undefined ? {} : { model: lane.startsWith(MODEL_LANE) ? lane.slice(MODEL_LANE.length) : null }),
+    ...(lane === undefined ? {} : { model: modelOfLane(lane) }),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(day === undefined ? {} : { day: new Date(day * DAY_MS).toISOString().slice(0, 10) }),
     ...(request === undefined ? {} : { request_id: request }),

@@ -1,0 +1,151 @@
+import { type Clock, MeshError } from '@resultity/interface'
+import type { Delivery, DeliveryAttempt, DeliveryQueue, Webhook, WebhookStore } from '@resultity/store'
+import type { Logger } from 'pino'
+import { hasArrived, isGone, outcomeOf } from './delivery-plan.ts'
+import { type PostInit, post } from './post.ts'
+import { bodyOf, signedHeaders } from './signature.ts'
+
+export interface CourierComponents {
+  readonly webhooks: WebhookStore
+  readonly queue: DeliveryQueue
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+export interface CourierInit extends PostInit {
+  /** Of this software, for the receiver's logs. */
+  readonly version: string
+  /** Deliveries under way at once, to all receivers and to one. */
+  readonly deliveriesMax: number
+  readonly deliveriesPerWebhookMax: number
+  /** How often the queue is looked at. */
+  readonly webhookPollMs: number
+  /** A receiver that took nothing for so long is given up. */
+  readonly webhookFailingMs: number
+}
+
+/** For deliveries that are under way when the coordinator stops. */
+const STOP_MS = 2000
+
+/** What a coordinator that ended in the midst of a delivery leaves is sent again after so much more than the timeout. */
+const LEASE_SPARE_MS = 15_000
+
+/** Takes deliveries from the queue to their receivers, until it is disposed. */
+export class WebhookCourier implements AsyncDisposable {
+  readonly #components: CourierComponents
+  readonly #init: CourierInit
+  readonly #timer: NodeJS.Timeout
+  readonly #underWay = new Map<Promise<void>, string>()
+  readonly #stop = new AbortController()
+  #looking: Promise<void> | undefined
+  #again = false
+  #stopped = false
+
+  constructor(components: CourierComponents, init: CourierInit) {
+    this.#components = components
+    this.#init = init
+    this.#timer = setInterval(() => this.look(), init.webhookPollMs)
+    // what is queued is safe without this process
+    this.#timer.unref()
+  }
+
+  /** Looks for deliveries that are due: call it when there may be one. */
+  look(): void {
+    if (this.#stopped) return
+    if (this.#looking !== undefined) {
+      this.#again = true
+      return
+    }
+    this.#again = false
+    this.#looking = this.#take().finally(() => {
+      this.#looking = undefined
+      if (this.#again) this.look()
+    })
+  }
+
+  /** Takes no more. What is under way has a moment to end; what is broken off then is sent again by the next process. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stopped = true
+    clearInterval(this.#timer)
+    const timer = setTimeout(() => this.#stop.abort(), STOP_MS)
+    await this.#looking
+    await Promise.all(this.#underWay.keys())
+    clearTimeout(timer)
+  }
+
+  async #take(): Promise<void> {
+    const { queue, clock, logger } = this.#components
+    const { deliveriesMax, deliveriesPerWebhookMax, timeoutMs } = this.#init
+    const count = deliveriesMax - this.#underWay.size
+    if (count <= 0) return
+    try {
+      const busy = [...new Set(this.#underWay.values())]
+      const deliveries = await queue.claim(clock.now(), timeoutMs + LEASE_SPARE_MS, {
+        count,
+        perWebhook: deliveriesPerWebhookMax,
+        except: busy
+      })
+      for (const delivery of deliveries) this.#begin(delivery)
+    } catch (error) {
+      // the next look tries again
+      logger.warn({ err: error }, 'the queue of webhook deliveries did not answer')
+    }
+  }
+
+  #begin(delivery: Delivery): void {
+    const done: Promise<void> = this.#deliver(delivery).finally(() => {
+      this.#underWay.delete(done)
+      this.look()
+    })
+    this.#underWay.set(done, delivery.webhookId)
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    const { webhooks, queue, logger } = this.#components
+    const { id, webhookId } = delivery
+    try {
+      const webhook = await webhooks.find(webhookId)
+      if (webhook === undefined) return
+      const attempt = await this.#attempt(webhook, delivery)
+      await queue.report(delivery, attempt, outcomeOf(delivery, attempt, Math.random()))
+      if (hasArrived(attempt)) await webhooks.succeeded(webhookId)
+      else await this.#failed(webhook, attempt)
+    } catch (error) {
+      // its lease ends, and then it is sent again
+      logger.warn({ err: error, deliveryId: id, webhookId }, 'a webhook delivery was not written down')
+    }
+  }
+
+  async #attempt({ url, secret }: Webhook, delivery: Delivery): Promise<DeliveryAttempt> {
+    const { clock } = this.#components
+    const body = bodyOf(delivery)
+    const atMs = clock.now()
+    const headers = {
+      ...signedHeaders(delivery.id, body, secret, atMs),
+      'content-type': 'application/json',
+      'user-agent': `resultity-webhooks/${this.#init.version}`
+    }
+    const begun = performance.now()
+    const { signal } = this.#stop
+    const result = await post(url, body, headers, this.#init, { signal }).then(
+      status => ({ status, error: status >= 200 && status < 300 ? null : `the receiver answered ${status}` }),
+      (error: unknown) => {
+        signal.throwIfAborted()
+        return { status: null, error: MeshError.from(error).message }
+      }
+    )
+    return { atMs, durationMs: Math.round(performance.now() - begun), ...result }
+  }
+
+  async #failed({ id }: Webhook, attempt: DeliveryAttempt): Promise<void> {
+    const { webhooks, logger } = this.#components
+    const { webhookFailingMs } = this.#init
+    const since = await webhooks.failed(id, attempt.atMs)
+    const tooLong = attempt.atMs - since >= webhookFailingMs
+    if (!tooLong && !isGone(attempt)) return
+    const hours = Math.round(webhookFailingMs / 3_600_000)
+    const reason = isGone(attempt) ? 'the receiver answered 410: gone' : `nothing arrived for ${hours} hours`
+    await webhooks.disable(id, reason, attempt.atMs)
+    logger.warn({ webhookId: id, reason }, 'a webhook was disabled')
+  }
+}

@@ -1,0 +1,131 @@
+import { MeshError } from '@resultity/interface'
+import { type Kysely, sql } from 'kysely'
+import type { StoreDatabase } from '../database/database.ts'
+import { encodeJson } from '../database/json-column.ts'
+import type { Tables } from '../database/tables.ts'
+import type { Delivery, DeliveryAttempt } from './webhook.ts'
+import { toDelivery } from './webhook-rows.ts'
+
+/** Attempts that the log of one delivery keeps. */
+const LOG_MAX = 20
+
+export interface DeliveryWish {
+  /** Most deliveries of all webhooks, and of one. */
+  readonly count: number
+  readonly perWebhook: number
+  /** Webhooks that have enough under way. */
+  readonly except: readonly string[]
+}
+
+/** What becomes of a delivery after an attempt. */
+export type DeliveryOutcome =
+  | { readonly state: 'delivered' | 'failed' }
+  /** Once more, at this time. */
+  | { readonly state: 'pending'; readonly dueAtMs: number }
+
+export interface DeliveryPage {
+  readonly webhookId: string
+  /** Only what comes after the delivery with this id, newest first. */
+  readonly after?: string
+  readonly limit: number
+}
+
+/** Deliveries that wait, in a table: what is queued survives the process, and each is taken by one coordinator. */
+export class DeliveryQueue {
+  readonly #kysely: Kysely<Tables>
+
+  constructor({ kysely }: Pick<StoreDatabase, 'kysely'>) {
+    this.#kysely = kysely
+  }
+
+  /**
+   * Takes deliveries that are due. One that is not reported on is due again after `leaseMs`: its coordinator has ended.
+   */
+  async claim(nowMs: number, leaseMs: number, { count, perWebhook, except }: DeliveryWish): Promise<Delivery[]> {
+    const allowed = except.length === 0 ? sql`true` : sql`w.id not in (${sql.join(except)})`
+    const due = sql<string>`
+      select d.id from webhook w join webhook_delivery d on d.id in (
+        select id from webhook_delivery own
+        where own.webhook_id = w.id and own.state = 'pending' and own.due_at_ms <= ${nowMs}
+        order by own.due_at_ms limit ${perWebhook})
+      where w.disabled_at_ms is null and ${allowed}
+      order by d.due_at_ms limit ${count}`
+    const rows = await this.#kysely
+      .updateTable('webhook_delivery')
+      .set(({ eb }) => ({ attempts: eb('attempts', '+', 1), due_at_ms: nowMs + leaseMs }))
+      .where(sql<boolean>`id in (${due})`)
+      // again, for the row that another coordinator took in this moment
+      .where('state', '=', 'pending')
+      .where('due_at_ms', '<=', nowMs)
+      .returningAll()
+      .execute()
+    return rows.map(toDelivery)
+  }
+
+  /** Writes down an attempt. Does nothing when the delivery is gone or was taken again since. */
+  async report(delivery: Delivery, attempt: DeliveryAttempt, outcome: DeliveryOutcome): Promise<void> {
+    const log = [...delivery.log, attempt].slice(-LOG_MAX)
+    const next =
+      outcome.state === 'pending'
+        ? { due_at_ms: outcome.dueAtMs }
+        : { state: outcome.state, ended_at_ms: attempt.atMs + attempt.durationMs }
+    await this.#kysely
+      .updateTable('webhook_delivery')
+      .set({ ...next, log: encodeJson(log) })
+      .where('id', '=', delivery.id)
+      .where('state', '=', 'pending')
+      .where('attempts', '=', delivery.attempts)
+      .execute()
+  }
+
+  async find(id: string): Promise<Delivery | undefined> {
+    const row = await this.#kysely.selectFrom('webhook_delivery').selectAll().where('id', '=', id).executeTakeFirst()
+    return row === undefined ? undefined : toDelivery(row)
+  }
+
+  /** @throws MeshError `not_found` when `after` names no delivery */
+  async list(page: DeliveryPage): Promise<{ readonly deliveries: readonly Delivery[]; readonly hasMore: boolean }> {
+    const { webhookId, limit } = page
+    const after = page.after === undefined ? undefined : await this.find(page.after)
+    if (page.after !== undefined && after?.webhookId !== webhookId) {
+      throw new MeshError('not_found', 'no delivery has the id that "after" names', {
+        hint: 'Give the id of a delivery of the page before.',
+        details: { param: 'after' }
+      })
+    }
+    const rows = await this.#kysely
+      .selectFrom('webhook_delivery')
+      .selectAll()
+      .where('webhook_id', '=', webhookId)
+      .$if(after !== undefined, query =>
+        query.where(({ eb, refTuple, tuple }) =>
+          eb(refTuple('created_at_ms', 'id'), '<', tuple(after?.createdAtMs ?? 0, after?.id ?? ''))
+        )
+      )
+      .orderBy('created_at_ms', 'desc')
+      .orderBy('id', 'desc')
+      .limit(limit + 1)
+      .execute()
+    return { deliveries: rows.slice(0, limit).map(toDelivery), hasMore: rows.length > limit }
+  }
+
+  /** Sends it once more, from the first attempt on. Undefined when there is no such delivery. */
+  async requeue(id: string, nowMs: number): Promise<Delivery | undefined> {
+    const row = await this.#kysely
+      .updateTable('webhook_delivery')
+      .set({ state: 'pending', attempts: 0, due_at_ms: nowMs, ended_at_ms: null })
+      .where('id', '=', id)
+      .returningAll()
+      .executeTakeFirst()
+    return row === undefined ? undefined : toDelivery(row)
+  }
+
+  /** Removes what ended before; returns how many. */
+  async prune(endedBeforeMs: number): Promise<number> {
+    const { numDeletedRows } = await this.#kysely
+      .deleteFrom('webhook_delivery')
+      .where('ended_at_ms', '<', endedBeforeMs)
+      .executeTakeFirst()
+    return Number(numDeletedRows)
+  }
+}
