@@ -48,6 +48,8 @@ onBothDatabases('a change touches what it names, and null is a value', async (t,
     limits: {}
   })
   t.equal(await store.change('b', { name: 'x' }), undefined)
+  t.match(await store.change('a', {}), { name: 'the key a', revokedAtMs: 7000 }, 'nothing is a change too')
+  t.equal(await store.change('b', {}), undefined)
 })
 
 onBothDatabases('a list is the newest first, page by page, each key once', async (t, { open }) => {

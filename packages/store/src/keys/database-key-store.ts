@@ -69,9 +69,12 @@ export class DatabaseKeyStore implements KeyStore {
   }
 
   async change(id: string, change: ApiKeyChange): Promise<ApiKey | undefined> {
+    const columns = toColumns(change)
+    // SQL has no update of nothing
+    if (Object.keys(columns).length === 0) return this.find(id)
     const row = await this.#kysely
       .updateTable('api_key')
-      .set(toColumns(change))
+      .set(columns)
       .where('id', '=', id)
       .returningAll()
       .executeTakeFirst()
