@@ -7,8 +7,8 @@ export interface NodeState {
   readonly stages: readonly { readonly range: LayerRange; readonly sessionsOpen: number }[]
 }
 
-export async function meshNodes(url: string): Promise<NodeState[]> {
-  const answer: { data: NodeState[] } = await (await fetch(`${url}/v1/mesh/nodes`)).json()
+export async function meshNodes(url: string, headers: Readonly<Record<string, string>> = {}): Promise<NodeState[]> {
+  const answer: { data: NodeState[] } = await (await fetch(`${url}/v1/mesh/nodes`, { headers })).json()
   return answer.data
 }
 

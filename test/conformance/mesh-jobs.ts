@@ -8,15 +8,18 @@ export interface RequestState {
   readonly started_at: number | null
 }
 
+type Headers = Readonly<Record<string, string>>
+
 /** Your requests in this state, the newest first. */
-export async function requestsIn(url: string, status: string): Promise<RequestState[]> {
-  const answer: { data: RequestState[] } = await (await fetch(`${url}/v1/requests?limit=100&status=${status}`)).json()
+async function requestsIn(url: string, status: string, headers: Headers = {}): Promise<RequestState[]> {
+  const response = await fetch(`${url}/v1/requests?limit=100&status=${status}`, { headers })
+  const answer: { data: RequestState[] } = await response.json()
   return answer.data
 }
 
 /** Requests that are at work or wait, ours among them. */
-async function openRequests(url: string): Promise<RequestState[]> {
-  return [...(await requestsIn(url, 'running')), ...(await requestsIn(url, 'queued'))]
+async function openRequests(url: string, headers: Headers): Promise<RequestState[]> {
+  return [...(await requestsIn(url, 'running', headers)), ...(await requestsIn(url, 'queued', headers))]
 }
 
 /** Long answers before anything that is asked for from now on, where a placement makes one at a time. */
@@ -56,12 +59,12 @@ export async function untilQueued(url: string, { ids }: Occupation): Promise<Req
 }
 
 /** Resolves once nothing is at work or waits, and no node keeps a slot for anything. */
-export async function untilIdle(url: string): Promise<void> {
+export async function untilIdle(url: string, headers: Headers = {}): Promise<void> {
   await eventually(
     'all slots free and no request open',
     async () => ({
-      slots: slotsTaken(await meshNodes(url)),
-      open: (await openRequests(url)).map(({ id }) => id)
+      slots: slotsTaken(await meshNodes(url, headers)),
+      open: (await openRequests(url, headers)).map(({ id }) => id)
     }),
     ({ slots, open }) => slots === 0 && open.length === 0
   )
