@@ -29,7 +29,13 @@ import { openStore, type StoreInit } from './open-store.ts'
 import { PlacementDirector } from './placement/placement-director.ts'
 import { PlacementLoop } from './placement/placement-loop.ts'
 import { ServedModels } from './served-models.ts'
-import { type CoordinatorLimits, DEFAULT_LIMITS, DEFAULT_PREFILL_CHUNK, GREETERS_MAX } from './settings.ts'
+import {
+  type CoordinatorLimits,
+  DEFAULT_BATCH_PREFILL_CHUNK,
+  DEFAULT_LIMITS,
+  DEFAULT_PREFILL_CHUNK,
+  GREETERS_MAX
+} from './settings.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit {
@@ -166,7 +172,8 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
   const leases = new RouteLeases(director, limits)
   const nodes = { leases, opener: host, ...nodesOf(registry) }
   const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
-  const driver = new GenerationDriver(nodes, { ...limits, prefillChunk })
+  const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
+  const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const jobs = new NodeJobs(nodes, limits)
   logNodes(registry, init.logger)
   return { registry, director, loop, membership, leases, driver, jobs, models: new ServedModels() }

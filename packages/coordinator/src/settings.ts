@@ -133,6 +133,12 @@ export const DEFAULT_SESSIONS_MAX = 4
 /** Positions of one prefill step: small enough that stages overlap, large enough that matrices are efficient. */
 export const DEFAULT_PREFILL_CHUNK = 128
 
+/** The same of batch work: a run that others wait for, if they come while it is at work, is a quarter as long. */
+export const DEFAULT_BATCH_PREFILL_CHUNK = 32
+
+/** Waits of batch work, which gives way to other work on every stage, are that many times as long. */
+export const BATCH_PATIENCE = 10
+
 /**
  * A hop's own cost beside the network, measured between stages on one machine: 0.9–1.2 ms from send to receive and
  * 0.3–0.5 ms until the next stage computes.

@@ -61,6 +61,12 @@ class Bench implements AsyncDisposable {
     return this.runtime.submit(this.#prepare({ id }), { ...base, ...options })
   }
 
+  /** A job of a batch, as many are submitted at once. */
+  job(id: string) {
+    const base = { endpoint: '/v1/test', namespace: 'default', keyId: null, detached: true }
+    return { prepared: this.#prepare({ id }), options: { ...base, id, class: 'batch' as const } }
+  }
+
   async entries(id: string, after = 0): Promise<{ entries: JobEvent[]; job: Job }> {
     using following = this.runtime.follow(id)
     const iterator = following.entries(after)
@@ -286,3 +292,35 @@ t.test('batch work leaves a place to who waits', async t => {
   const ended = await Promise.all([job, ...batch.map(one => one.job)].map(({ id }) => bench.runtime.untilEnd(id)))
   t.ok(ended.every(({ state }) => state === 'succeeded'))
 })
+
+t.test(
+  'with thousands of a batch waiting, who comes is begun, and a batch job that made room is done later',
+  async t => {
+    const bench = await Bench.open(t)
+    bench.setPlaces(4)
+    const finish = Promise.withResolvers<void>()
+    const interactive: string[] = []
+    const all = Promise.withResolvers<void>()
+    bench.script = async ({ job, signal }) => {
+      if (job.class === 'interactive' && interactive.push(job.id) === 4) all.resolve()
+      await Promise.race([finish.promise, untilAborted(signal)])
+    }
+    const lines = Array.from({ length: 2000 }, (_, index) => bench.job(`req_${String(index).padStart(32, 'b')}`))
+    await bench.runtime.submitAll(lines)
+    while (bench.begun.length < 3) await new Promise(resolve => setImmediate(resolve))
+    const first = bench.begun.slice()
+    const jobs = [await bench.submit(), await bench.submit(), await bench.submit(), await bench.submit()]
+    await all.promise
+    t.same(
+      interactive.toSorted(),
+      jobs.map(({ job }) => job.id),
+      'all four places are theirs'
+    )
+    const batch = bench.begun.filter(id => !interactive.includes(id))
+    t.same(batch, first, 'no job of the batch is begun meanwhile')
+    finish.resolve()
+    for (const { job } of jobs) t.equal((await bench.runtime.untilEnd(job.id)).state, 'succeeded')
+    for (const id of first)
+      t.match(await bench.runtime.untilEnd(id), { state: 'succeeded', attempts: 2, interruptions: 1 })
+  }
+)

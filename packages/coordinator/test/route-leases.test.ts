@@ -5,7 +5,7 @@ import { PlacementDirector } from '../src/placement/placement-director.ts'
 import { ManualClock } from './support/manual-clock.ts'
 import { advert, placeable } from './support/specimens.ts'
 
-function setUp(waitersMax = 8, waitMs = 60_000) {
+function setUp(waitersMax = 8, waitMs = 60_000, sessionsMax = 1) {
   const clock = new ManualClock()
   const registry = new NodeRegistry(clock, { nodesMax: 9, silenceMaxMs: 3000 })
   const director = new PlacementDirector(
@@ -20,7 +20,7 @@ function setUp(waitersMax = 8, waitMs = 60_000) {
   )
   registry.onChange(change => director.nodeChanged(change))
   const leases = new RouteLeases(director, { waitersMax, placementWaitMs: waitMs, slotWaitMs: waitMs })
-  const model = placeable(2, 1)
+  const model = placeable(2, sessionsMax)
   director.addModel(model)
   registry.join(advert('a', 8))
   director.reconcile()
@@ -53,6 +53,26 @@ t.test('requests wait for the placement, then for the slot, first come first ser
   t.same(order, ['first', 'second'])
   next[Symbol.dispose]()
   t.equal((await leases.lease(model, undefined)).placement.sessionsOpen, 1, 'freed exactly once each')
+})
+
+t.test('batch work never has the last slot, and waits behind whoever comes', async t => {
+  const { leases, model, ready } = setUp(8, 60_000, 2)
+  ready()
+  const batch = { workClass: 'batch' } as const
+  const held = await leases.lease(model, undefined, batch)
+  const order: string[] = []
+  const waiting = leases.lease(model, undefined, batch)
+  void waiting.then(() => order.push('batch'))
+  t.equal(leases.waiting, 1, 'a slot is free, but not for it')
+  const first = await leases.lease(model, undefined)
+  const second = leases.lease(model, undefined)
+  void second.then(() => order.push('interactive'))
+  held[Symbol.dispose]()
+  const last = await second
+  first[Symbol.dispose]()
+  ;(await waiting)[Symbol.dispose]()
+  t.same(order, ['interactive', 'batch'])
+  last[Symbol.dispose]()
 })
 
 t.test('the line is bounded, and leaving it leaves nothing behind', async t => {

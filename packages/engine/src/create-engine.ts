@@ -1,3 +1,4 @@
+import { BatchGate } from './batch-gate.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
 import { CapiStage } from './capi/capi-stage.ts'
 import { getRuntime } from './capi/runtime.ts'
@@ -11,14 +12,21 @@ export type EngineKind = 'capi' | 'node'
 
 /** @throws MeshError `engine_failed` when the runtime does not start on this machine */
 export async function createEngine(kind: EngineKind = 'capi'): Promise<Engine> {
+  const gate = new BatchGate(() => performance.now())
   if (kind === 'node') {
     // loaded when asked for: a node process never is
     const [{ NodeStage }, { loadNodeEncoder }] = await Promise.all([
       import('./node/node-stage.ts'),
       import('./node/node-encoder.ts')
     ])
-    return { loadStage: (init, options) => NodeStage.load(init, options), loadEncoder: loadNodeEncoder }
+    return {
+      loadStage: (init, options) => NodeStage.load(init, gate, options),
+      loadEncoder: (init, options) => loadNodeEncoder(init, gate, options)
+    }
   }
   getRuntime()
-  return { loadStage: (init, options) => CapiStage.load(init, options), loadEncoder: loadCapiEncoder }
+  return {
+    loadStage: (init, options) => CapiStage.load(init, gate, options),
+    loadEncoder: (init, options) => loadCapiEncoder(init, gate, options)
+  }
 }

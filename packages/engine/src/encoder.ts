@@ -1,4 +1,12 @@
-import { type AbortOptions, type EncoderManifest, MeshError, type WeightFile } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type EncoderManifest,
+  MeshError,
+  type WeightFile,
+  type WorkClass,
+  type WorkOptions
+} from '@resultity/interface'
+import type { BatchGate } from './batch-gate.ts'
 import { batchInputs, type EncoderInputs, planBatches } from './encoder-batches.ts'
 import type { Spinning } from './port.ts'
 import { RunQueue } from './run-queue.ts'
@@ -32,33 +40,34 @@ export class Encoder implements AsyncDisposable {
   readonly layerCount: number
   readonly #pooling: 'mean' | 'cls'
   readonly #session: EncoderSession
-  readonly #queue = new RunQueue()
+  readonly #queue: RunQueue
   readonly #closing = new AbortController()
 
-  constructor({ config }: EncoderManifest, session: EncoderSession) {
+  constructor({ config }: EncoderManifest, session: EncoderSession, gate: BatchGate) {
     this.dimensions = config.hiddenSize
     this.vocabularySize = config.vocabularySize
     this.inputTokensMax = config.contextLength
     this.layerCount = config.layerCount
     this.#pooling = config.pooling
     this.#session = session
+    this.#queue = new RunQueue(gate)
   }
 
   /**
    * The vectors of `inputs`, `[inputs, dimensions]`. Inputs are token ids with those that frame them; they run in
-   * bounded batches, and between two batches other callers have their turn.
+   * bounded batches, and between two batches other callers have their turn: those whose work is interactive first.
    *
    * @throws MeshError `invalid_request` for no input, too many, one that is empty or too long, or a wrong token id;
    *   `engine_failed` when the runtime broke off or gave no numbers, `unavailable` after disposal; the reason of `signal`
    */
-  async encode(inputs: readonly (readonly number[])[], options: AbortOptions = {}): Promise<Float32Array> {
+  async encode(inputs: readonly (readonly number[])[], options: WorkOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted()
     this.#admit(inputs)
     const vectors = new Float32Array(inputs.length * this.dimensions)
     const signals = options.signal === undefined ? [] : [options.signal]
     const signal = AbortSignal.any([...signals, this.#closing.signal])
     for (const batch of planBatches(inputs.map(input => input.length))) {
-      const rows = await this.#runInTurn(batchInputs(batch, inputs, this.#pooling), signal)
+      const rows = await this.#runInTurn(batchInputs(batch, inputs, this.#pooling), signal, options.workClass)
       for (const [row, index] of batch.indices.entries()) {
         const vector = rows.subarray(row * this.dimensions, (row + 1) * this.dimensions)
         requireNumbers(vector)
@@ -76,8 +85,12 @@ export class Encoder implements AsyncDisposable {
     await this.#session[Symbol.asyncDispose]()
   }
 
-  async #runInTurn(inputs: EncoderInputs, signal: AbortSignal): Promise<Float32Array> {
-    await this.#turn(signal)
+  async #runInTurn(
+    inputs: EncoderInputs,
+    signal: AbortSignal,
+    workClass: WorkClass | undefined
+  ): Promise<Float32Array> {
+    await this.#turn(signal, workClass)
     try {
       signal.throwIfAborted()
       return await this.#session.run(inputs, { signal })
@@ -86,7 +99,7 @@ export class Encoder implements AsyncDisposable {
     }
   }
 
-  #turn(signal: AbortSignal): Promise<void> {
+  #turn(signal: AbortSignal, workClass: WorkClass | undefined): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const onAbort = (): void => {
       if (this.#queue.withdraw(start)) reject(signal.reason)
@@ -98,7 +111,7 @@ export class Encoder implements AsyncDisposable {
     if (signal.aborted) reject(signal.reason)
     else {
       signal.addEventListener('abort', onAbort, { once: true })
-      this.#queue.enter(start)
+      this.#queue.enter(start, workClass)
     }
     return promise
   }

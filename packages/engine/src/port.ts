@@ -1,4 +1,4 @@
-import type { AbortOptions, DecoderManifest, LayerRange, WeightFile } from '@resultity/interface'
+import type { AbortOptions, DecoderManifest, LayerRange, WeightFile, WorkClass } from '@resultity/interface'
 import type { Encoder, EncoderInit } from './encoder.ts'
 
 /**
@@ -35,7 +35,10 @@ export interface Engine {
   loadEncoder(init: EncoderInit, options?: AbortOptions): Promise<Encoder>
 }
 
-/** One layer range of one model, loaded. Runs of its sessions are served one at a time, in the order they came. */
+/**
+ * One layer range of one model, loaded. Runs of its sessions are served one at a time: those of interactive sessions in
+ * the order they came, those of batch sessions where they leave the engine idle, or have left it too little for long.
+ */
 export interface Stage extends AsyncDisposable {
   readonly range: LayerRange
   /** Takes token ids instead of hidden states. */
@@ -61,6 +64,13 @@ export interface Stage extends AsyncDisposable {
 export interface SessionInit {
   /** Positions this session will have at most; what it allocates follows from it. */
   readonly positionsMax: number
+  /** Default `interactive`. */
+  readonly workClass?: WorkClass
+  /**
+   * Of an interactive session: from its opening until a run begins behind so many positions, or it is disposed, runs of
+   * batch sessions wait. Default 0: only while its runs wait or are at work.
+   */
+  readonly promptCount?: number
 }
 
 export interface RunOptions extends AbortOptions {

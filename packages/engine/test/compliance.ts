@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { MeshError, type WeightFile } from '@resultity/interface'
 import type t from 'tap'
 import { createEngine, type EngineKind } from '../src/index.ts'
-import type { Engine, Stage } from '../src/port.ts'
+import type { Engine, Stage, StageSession } from '../src/port.ts'
 import { type Fixture, openTinyChat, Pipeline } from './tiny-chat.ts'
 
 type Test = typeof t
@@ -25,6 +25,7 @@ export function engineCompliance(t: Test, kind: EngineKind): void {
     'the known answers, however the prompt is chunked': knownAnswers,
     'the same bits, wherever the model is cut': sameBits,
     'sessions do not see each other': interleaved,
+    'interactive sessions go first': turns,
     'slots are counted, and given back': slots,
     'an aborted run ends its session and no other': aborted,
     'truncating forgets exactly the later positions': truncated,
@@ -91,6 +92,35 @@ async function interleaved(t: Test, { engine, fixture }: Case): Promise<void> {
     answers,
     fixture.golden.slice(0, 4).map(({ completion_ids }) => completion_ids)
   )
+}
+
+async function turns(t: Test, { engine, fixture }: Case): Promise<void> {
+  await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }))
+  const order: string[] = []
+  const run = async (name: string, session: StageSession, tokens: Uint32Array): Promise<void> => {
+    await session.run(tokens)
+    order.push(name)
+  }
+  const chunk = longPrompt.subarray(0, 8)
+  // long, so that batch work is not owed another run for a good while
+  const many = longPrompt.subarray(0, 400)
+  using first = stage.open({ positionsMax: 512, workClass: 'batch' })
+  using second = stage.open({ positionsMax: 512, workClass: 'batch' })
+  using asking = stage.open({ positionsMax: 64 })
+  await Promise.all([run('first', first, many), run('second', second, many), run('asking', asking, chunk)])
+  t.same(order.splice(0), ['first', 'asking', 'second'])
+  const answering = stage.open({ positionsMax: 64, promptCount: 8 })
+  const held = Promise.all([run('first', first, many.subarray(0, 50)), run('second', second, chunk)])
+  await run('prompt', answering, chunk)
+  await run('token', answering, chunk.subarray(0, 1))
+  t.same(order.splice(0), ['prompt', 'token'], 'batch runs have waited since it was opened')
+  await held
+  t.same(order.splice(0), ['first', 'second'])
+  answering[Symbol.dispose]()
+  const ending = stage.open({ positionsMax: 64, promptCount: 8 })
+  const freed = run('first', first, chunk)
+  ending[Symbol.dispose]()
+  await freed
 }
 
 async function slots(t: Test, { engine, fixture }: Case): Promise<void> {

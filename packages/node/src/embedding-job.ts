@@ -1,4 +1,10 @@
-import { type EmbeddingJob, embeddingJobSchema, MeshError, toEmbeddingResult } from '@resultity/interface'
+import {
+  type EmbeddingJob,
+  embeddingJobSchema,
+  MeshError,
+  toEmbeddingResult,
+  type WorkOptions
+} from '@resultity/interface'
 import type { ReadyEncoder } from './loaded-model.ts'
 
 /**
@@ -10,9 +16,9 @@ import type { ReadyEncoder } from './loaded-model.ts'
 export async function runEmbeddingJob(
   { encoder }: ReadyEncoder,
   { inputs }: EmbeddingJob,
-  signal: AbortSignal
+  options: WorkOptions
 ): Promise<Uint8Array> {
-  const vectors = await encoder.encode(inputs, { signal })
+  const vectors = await encoder.encode(inputs, options)
   return new TextEncoder().encode(JSON.stringify(toEmbeddingResult(vectors, encoder.dimensions)))
 }
 

@@ -144,7 +144,7 @@ export class JobServer {
       const result = await withDeadline(
         `job ${request.jobId}`,
         request.deadlineMs,
-        signal => runEmbeddingJob(slot.ready, body, signal),
+        signal => runEmbeddingJob(slot.ready, body, { signal, workClass: request.workClass ?? 'interactive' }),
         { signal: abort.signal }
       )
       return { type: 'result', sequence: 1, result }

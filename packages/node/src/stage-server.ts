@@ -173,10 +173,11 @@ export class StageServer {
       )
     }
     const positionsMax = open.promptCount + open.tokensMax
+    const { workClass = 'interactive' } = open
     const session: LinkedSession = new LinkedSession(
       {
         control,
-        stage: stage.open({ positionsMax }),
+        stage: stage.open({ positionsMax, workClass, promptCount: open.promptCount }),
         now: () => performance.now(),
         onClosed: (closed, cause) => this.#forget(key, closed, cause)
       },

@@ -1,3 +1,5 @@
+import type { WorkClass } from '@resultity/interface'
+
 /** What JSON can say. */
 export type JsonValue =
   | null
@@ -21,7 +23,7 @@ export const jobStates = ['queued', 'running', 'succeeded', 'failed', 'cancelled
 export type JobState = (typeof jobStates)[number]
 
 /** A client waits for `interactive` work; `batch` work takes what that leaves idle. */
-export type JobClass = 'interactive' | 'batch'
+export type JobClass = WorkClass
 
 /** What a client asked for, before it is acknowledged. */
 export interface JobSubmission {

@@ -1,4 +1,4 @@
-import { LAYERS_MAX, type LayerRange, MeshError } from '@resultity/interface'
+import { LAYERS_MAX, type LayerRange, MeshError, type WorkClass } from '@resultity/interface'
 import Long from 'long'
 import { violation } from './frame-codec.ts'
 import { PROTOCOL_VERSION } from './protocols.ts'
@@ -24,6 +24,20 @@ export function checkVersion(version: number | Absent, protocol: string): void {
       details: { theirs: version ?? 0, ours: PROTOCOL_VERSION }
     }
   )
+}
+
+const WORK_CLASSES: readonly WorkClass[] = ['interactive', 'batch']
+
+/** The field that says it; nothing where the work is interactive, as peers are that do not know the field. */
+export function workClassFromWire(value: number | Absent): { readonly workClass?: WorkClass } {
+  const workClass = WORK_CLASSES[value ?? 0]
+  if (workClass === undefined) throw violation(`work_class is ${value}, which this version does not know`)
+  return workClass === 'interactive' ? {} : { workClass }
+}
+
+/** Zero, which costs no byte, where the work is interactive. */
+export function workClassToWire(workClass: WorkClass = 'interactive'): number {
+  return WORK_CLASSES.indexOf(workClass)
 }
 
 /** The 16 bytes of a session's id. */

@@ -1,6 +1,15 @@
-import type { MeshError } from '@resultity/interface'
+import type { MeshError, WorkClass } from '@resultity/interface'
 import { resultity } from '#gen'
-import { checkVersion, integer, integer64, sha256FromWire, sha256ToWire, text } from './field-checks.ts'
+import {
+  checkVersion,
+  integer,
+  integer64,
+  sha256FromWire,
+  sha256ToWire,
+  text,
+  workClassFromWire,
+  workClassToWire
+} from './field-checks.ts'
 import { decodeGenerated, encodeGenerated, type FrameCodec, violation } from './frame-codec.ts'
 import { PROTOCOL_VERSION } from './protocols.ts'
 import { errorFromWire, errorToWire } from './wire-error.ts'
@@ -23,6 +32,8 @@ export interface JobRequest {
   /** UTF-8 JSON, already checked by the coordinator. */
   readonly body: Uint8Array
   readonly deadlineMs: number
+  /** Default `interactive`. */
+  readonly workClass?: WorkClass
 }
 
 /** What a job's node reports; `sequence` counts from 0 without a gap. A `result` or an `error` is the last. */
@@ -36,7 +47,9 @@ export type JobEvent =
 export const jobRequestCodec: FrameCodec<JobRequest, JobEvent> = {
   encode(request, headroom) {
     const manifestSha256 = sha256ToWire(request.manifestSha256)
-    return encodeGenerated(wire.JobRequest, { ...request, manifestSha256, protocolVersion: PROTOCOL_VERSION }, headroom)
+    const workClass = workClassToWire(request.workClass)
+    const wired = { ...request, manifestSha256, workClass, protocolVersion: PROTOCOL_VERSION }
+    return encodeGenerated(wire.JobRequest, wired, headroom)
   },
   decode: frame => eventFromWire(decodeGenerated(wire.JobEvent, frame, 'job'))
 }
@@ -57,7 +70,8 @@ function requestFromWire(wired: resultity.job.v1.JobRequest.$Properties): JobReq
     model: text(wired.model, 'request.model', NAME_CHARACTERS_MAX, 1),
     manifestSha256: sha256FromWire(wired.manifestSha256, 'request.manifest_sha256'),
     body: wired.body ?? new Uint8Array(0),
-    deadlineMs: integer(wired.deadlineMs, 'request.deadline_ms', 1, DEADLINE_MS_MAX)
+    deadlineMs: integer(wired.deadlineMs, 'request.deadline_ms', 1, DEADLINE_MS_MAX),
+    ...workClassFromWire(wired.workClass)
   }
 }
 

@@ -1,5 +1,14 @@
 import { resultity } from '#gen'
-import { checkVersion, integer, layerRange, list, sessionId, text } from './field-checks.ts'
+import {
+  checkVersion,
+  integer,
+  layerRange,
+  list,
+  sessionId,
+  text,
+  workClassFromWire,
+  workClassToWire
+} from './field-checks.ts'
 import { decodeGenerated, encodeGenerated, type FrameCodec, violation } from './frame-codec.ts'
 import { PROTOCOL_VERSION } from './protocols.ts'
 import { constraintFromWire, constraintToWire, samplingFromWire, samplingToWire } from './stage-answer.ts'
@@ -79,7 +88,7 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
 }
 
 function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properties {
-  const { range, next, sampling, endTokens, constraint, promptTokens = [], ...rest } = open
+  const { range, next, sampling, endTokens, constraint, promptTokens = [], workClass, ...rest } = open
   return {
     ...rest,
     protocolVersion: PROTOCOL_VERSION,
@@ -89,7 +98,8 @@ function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properti
     endTokens: [...endTokens],
     sampling: samplingToWire(sampling),
     constraint: constraint === undefined ? null : constraintToWire(constraint),
-    promptTokens: [...promptTokens]
+    promptTokens: [...promptTokens],
+    workClass: workClassToWire(workClass)
   }
 }
 
@@ -211,12 +221,13 @@ function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSe
 /** Absent where they were not asked for, so that what is not used costs no byte. */
 function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
-): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs'> {
+): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass'> {
   const promptTokens = list(wired.promptTokens, 'open.prompt_tokens', POSITION_MAX)
   return {
     ...(wired.constraint ? { constraint: constraintFromWire(wired.constraint) } : {}),
     ...(promptTokens.length > 0 ? { promptTokens } : {}),
-    ...(wired.promptLogprobs === true ? { promptLogprobs: true } : {})
+    ...(wired.promptLogprobs === true ? { promptLogprobs: true } : {}),
+    ...workClassFromWire(wired.workClass)
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LayerRange, MeshError, OutputConstraint, Sampling } from '@resultity/interface'
+import type { LayerRange, MeshError, OutputConstraint, Sampling, WorkClass } from '@resultity/interface'
 
 /** One message on a stage stream; `stage.proto` says who sends which to whom, and when. */
 export type StageFrame =
@@ -56,6 +56,8 @@ export interface OpenSession extends OfSession {
   readonly promptTokens?: readonly number[]
   /** Whether `PromptScores` are wanted; with a `prefillChunk` of 1. */
   readonly promptLogprobs?: boolean
+  /** Whose runs go first on every stage. Default `interactive`. */
+  readonly workClass?: WorkClass
 }
 
 /** The slot is taken and the next hop connected. */

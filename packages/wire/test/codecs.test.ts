@@ -198,17 +198,8 @@ t.test('a seed travels without loss, and a uint64 that no number can hold is ref
 
 const stage = resultity.stage.v1.StageFrame
 const session = new Uint8Array(16)
-const openFields = {
-  protocolVersion: 1,
-  session,
-  placementId: 'p',
-  end: 1,
-  promptCount: 1,
-  tokensMax: 1,
-  prefillChunk: 1,
-  leaseMs: 1,
-  sampling: { topP: 1 }
-}
+const least = { end: 1, promptCount: 1, tokensMax: 1, prefillChunk: 1, leaseMs: 1 }
+const openFields = { protocolVersion: 1, session, placementId: 'p', ...least, sampling: { topP: 1 } }
 const assignFields = {
   placementId: 'p',
   manifestSha256: new Uint8Array(32),
@@ -235,6 +226,7 @@ t.test('fields out of bounds are refused, the last good value passes', t => {
     'an empty prompt': { prompt: { session } },
     'an unknown finish': { sampled: { session, finish: 9 as 0 } },
     'too many top tokens': { sampled: { session, top: Array.from({ length: 21 }, () => ({ token: 1 })) } },
+    'an unknown class of work': { open: { ...openFields, workClass: 2 as 0 } },
     'an empty layer range': { open: { ...openFields, first: 1 } },
     'a layer range beyond any model': { open: { ...openFields, end: 1025 } },
     'no placement': { open: { ...openFields, placementId: '' } },

@@ -81,6 +81,7 @@ const stageFrames: Record<string, StageFrame> = {
     promptTokens: [1, 300],
     promptLogprobs: true
   },
+  'open, for a batch': { ...opened, workClass: 'batch' },
   'open, held to an object': { ...opened, constraint: { type: 'json_object' } },
   'open, held to a schema': { ...opened, constraint: { type: 'json_schema', schema: '{"type":"null"}' } },
   'open, held to calls': {
@@ -206,6 +207,16 @@ const jobRequests: Record<string, JobRequest> = {
     manifestSha256: sha256,
     body: Buffer.from('{"input":"a"}'),
     deadlineMs: 5000
+  },
+  'request, for a batch': {
+    jobId: 'job-1',
+    attempt: 2,
+    endpoint: '/v1/embeddings',
+    model: 'mini',
+    manifestSha256: sha256,
+    body: Buffer.from('{}'),
+    deadlineMs: 5000,
+    workClass: 'batch'
   }
 }
 

@@ -1,14 +1,16 @@
 import {
-  type AbortOptions,
   type FinishReason,
   MeshError,
   type OutputConstraint,
   type Route,
-  type Sampling
+  type Sampling,
+  type WorkClass,
+  type WorkOptions
 } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
+import { BATCH_PATIENCE } from '../settings.ts'
 import type { RouteLease, RouteLeases } from './route-leases.ts'
 import { RouteSession, type RouteSessionComponents, type RouteSessionLimits } from './route-session.ts'
 import { StopMatcher } from './stop-matcher.ts'
@@ -86,7 +88,7 @@ export interface Generator {
    * @param options the signal also cancels the generation later
    * @throws MeshError as {@link GenerationDriver.start} does
    */
-  start(request: GenerationRequest, options?: AbortOptions): Promise<Generation>
+  start(request: GenerationRequest, options?: WorkOptions): Promise<Generation>
 }
 
 export interface GenerationDriverComponents extends RouteSessionComponents {
@@ -95,6 +97,8 @@ export interface GenerationDriverComponents extends RouteSessionComponents {
 
 export interface GenerationDriverInit extends RouteSessionLimits {
   readonly prefillChunk: number
+  /** Of batch work: what interactive work that comes in between waits for. */
+  readonly batchPrefillChunk: number
   readonly lossNoticeMs: number
   readonly routeAttemptsMax: number
 }
@@ -122,7 +126,7 @@ export class GenerationDriver implements Generator {
    * @param options the signal also cancels the generation later
    * @throws MeshError as {@link RouteLeases.lease} and {@link RouteSession.open} do
    */
-  async start(request: GenerationRequest, options: AbortOptions = {}): Promise<Generation> {
+  async start(request: GenerationRequest, options: WorkOptions = {}): Promise<Generation> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
       const lease = await leases.lease(request.model, request.stages, options)
@@ -136,10 +140,11 @@ export class GenerationDriver implements Generator {
     }
   }
 
-  async #open(request: GenerationRequest, lease: RouteLease, options: AbortOptions): Promise<Generation> {
+  async #open(request: GenerationRequest, lease: RouteLease, options: WorkOptions): Promise<Generation> {
     this.#active++
     try {
-      const session = await RouteSession.open(this.#components, this.#init, this.#sessionInit(request, lease), options)
+      const init = this.#sessionInit(request, lease, options)
+      const session = await RouteSession.open(this.#components, this.#limitsOf(init.workClass), init, options)
       return this.#generation(request, lease, session, options)
     } catch (error) {
       this.#release(lease)
@@ -147,12 +152,25 @@ export class GenerationDriver implements Generator {
     }
   }
 
-  #sessionInit(request: GenerationRequest, lease: RouteLease) {
+  /** Batch work waits for other work on every stage, and is not stuck because of that. */
+  #limitsOf(workClass: WorkClass): RouteSessionLimits {
+    if (workClass === 'interactive') return this.#init
+    const { firstTokenMs, promptTokenMs, nextTokenMs } = this.#init
+    return {
+      ...this.#init,
+      firstTokenMs: firstTokenMs * BATCH_PATIENCE,
+      promptTokenMs: promptTokenMs * BATCH_PATIENCE,
+      nextTokenMs: nextTokenMs * BATCH_PATIENCE
+    }
+  }
+
+  #sessionInit(request: GenerationRequest, lease: RouteLease, { workClass = 'interactive' }: WorkOptions) {
     return {
       route: lease.route,
       prompt: request.prompt,
       tokensMax: request.tokensMax,
-      prefillChunk: this.#init.prefillChunk,
+      prefillChunk: workClass === 'batch' ? this.#init.batchPrefillChunk : this.#init.prefillChunk,
+      workClass,
       endTokens: request.ignoreEndTokens ? new Set<number>() : request.tokenizer.endTokenIds,
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,
@@ -166,7 +184,7 @@ export class GenerationDriver implements Generator {
     request: GenerationRequest,
     lease: RouteLease,
     session: RouteSession,
-    { signal }: AbortOptions
+    { signal }: WorkOptions
   ): Generation {
     const onAbort = (): void => session.fail(MeshError.from(signal?.reason, 'canceled'))
     signal?.addEventListener('abort', onAbort, { once: true })

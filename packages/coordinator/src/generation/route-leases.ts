@@ -1,7 +1,9 @@
-import { type AbortOptions, MeshError, type Route } from '@resultity/interface'
+import { type AbortOptions, MeshError, type Route, type WorkClass, type WorkOptions } from '@resultity/interface'
+import { batchPlaces } from '../jobs/job-queue.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { Placement } from '../placement/placement.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
+import { BATCH_PATIENCE } from '../settings.ts'
 
 /** One slot on every stage of one placement. Dispose when the stages have confirmed that the session ended. */
 export interface RouteLease extends Disposable {
@@ -18,6 +20,7 @@ export interface RouteLeasesInit {
 interface Waiter {
   readonly model: PlaceableModel
   readonly stages: number | undefined
+  readonly workClass: WorkClass
   settle(outcome: RouteLease | MeshError): void
 }
 
@@ -25,12 +28,15 @@ interface Waiter {
  * Gives each generation a slot on a ready placement, and lets those that find none wait in line.
  *
  * Waiting is bounded in number and in time; first come, first served among requests for the same model and number of
- * stages. Whatever may change the outcome (a slot freed, a placement ready or broken) re-examines the line.
+ * stages, those of batch work after all others. It never has a placement's last slots: an answer of it may take several.
+ * Whatever may change the outcome (a slot freed, a placement ready or broken) re-examines the line.
  */
 export class RouteLeases implements Disposable {
   readonly #director: PlacementDirector
   readonly #init: RouteLeasesInit
   readonly #waiters = new Set<Waiter>()
+  /** Slots that batch work has. */
+  readonly #batchSlots = new Map<Placement, number>()
   readonly #stopListening: () => void
   #serving = false
 
@@ -52,12 +58,17 @@ export class RouteLeases implements Disposable {
    * @throws MeshError `resource_exhausted` when the line is full or no slot came free in time, `unavailable` when the
    * placement did not get ready in time, `layers_missing` when there can be none; the signal's reason
    */
-  async lease(model: PlaceableModel, stages: number | undefined, options: AbortOptions = {}): Promise<RouteLease> {
-    options.signal?.throwIfAborted()
-    const ahead = [...this.#waiters].some(waiter => waiter.model === model && waiter.stages === stages)
+  async lease(model: PlaceableModel, stages: number | undefined, options: WorkOptions = {}): Promise<RouteLease> {
+    const { signal, workClass = 'interactive' } = options
+    signal?.throwIfAborted()
+    const ahead = [...this.#waiters].some(
+      waiter => waiter.model === model && waiter.stages === stages && goesBefore(waiter.workClass, workClass)
+    )
     const choice = this.#director.choose(model, stages)
     if (choice.type === 'error') throw choice.error
-    if (choice.type === 'ready' && !ahead) return this.#take(choice.placement)
+    if (choice.type === 'ready' && !ahead && this.#mayTake(choice.placement, workClass)) {
+      return this.#take(choice.placement, workClass)
+    }
     if (this.#waiters.size >= this.#init.waitersMax) {
       throw new MeshError('resource_exhausted', `${this.#waiters.size} requests wait already`, {
         hint: 'Try again in a few seconds.'
@@ -96,30 +107,26 @@ export class RouteLeases implements Disposable {
     model: PlaceableModel,
     stages: number | undefined,
     loading: boolean,
-    options: AbortOptions
+    { signal, workClass = 'interactive' }: WorkOptions
   ): Promise<RouteLease> {
     const { promise, resolve, reject } = Promise.withResolvers<RouteLease>()
-    const timeUp = loading
-      ? new MeshError('unavailable', `${model.name} was not placed on nodes within ${this.#init.placementWaitMs} ms`, {
-          hint: 'Nodes are still fetching or building their layers; GET /v1/mesh/placements shows how far they are.'
-        })
-      : new MeshError('resource_exhausted', `no slot for ${model.name} came free within ${this.#init.slotWaitMs} ms`, {
-          hint: 'All slots are busy; try again later, or add nodes.'
-        })
-    const timer = setTimeout(() => waiter.settle(timeUp), loading ? this.#init.placementWaitMs : this.#init.slotWaitMs)
-    const onAbort = (): void => waiter.settle(MeshError.from(options.signal?.reason, 'canceled'))
+    const { placementWaitMs, slotWaitMs } = this.#init
+    const waitMs = loading ? placementWaitMs : workClass === 'batch' ? slotWaitMs * BATCH_PATIENCE : slotWaitMs
+    const timer = setTimeout(() => waiter.settle(timeUp(model, loading, waitMs)), waitMs)
+    const onAbort = (): void => waiter.settle(MeshError.from(signal?.reason, 'canceled'))
     const waiter: Waiter = {
       model,
       stages,
+      workClass,
       settle: outcome => {
         clearTimeout(timer)
-        options.signal?.removeEventListener('abort', onAbort)
+        signal?.removeEventListener('abort', onAbort)
         this.#waiters.delete(waiter)
         if (outcome instanceof MeshError) reject(outcome)
         else resolve(outcome)
       }
     }
-    options.signal?.addEventListener('abort', onAbort, { once: true })
+    signal?.addEventListener('abort', onAbort, { once: true })
     this.#waiters.add(waiter)
     return promise
   }
@@ -129,26 +136,61 @@ export class RouteLeases implements Disposable {
     if (this.#serving) return
     this.#serving = true
     try {
-      for (const waiter of [...this.#waiters]) {
+      const batch = (waiter: Waiter): number => (waiter.workClass === 'batch' ? 1 : 0)
+      for (const waiter of [...this.#waiters].sort((a, b) => batch(a) - batch(b))) {
         const choice = this.#director.choose(waiter.model, waiter.stages)
-        if (choice.type === 'ready') waiter.settle(this.#take(choice.placement))
-        else if (choice.type === 'error') waiter.settle(choice.error)
+        if (choice.type === 'error') waiter.settle(choice.error)
+        else if (choice.type === 'ready' && this.#mayTake(choice.placement, waiter.workClass)) {
+          waiter.settle(this.#take(choice.placement, waiter.workClass))
+        }
       }
     } finally {
       this.#serving = false
     }
   }
 
-  #take(placement: Placement): RouteLease {
+  #mayTake(placement: Placement, workClass: WorkClass): boolean {
+    return workClass === 'interactive' || this.#batchTaken(placement) < batchPlaces(placement.model.sessionsMax)
+  }
+
+  #batchTaken(placement: Placement): number {
+    return this.#batchSlots.get(placement) ?? 0
+  }
+
+  #take(placement: Placement, workClass: WorkClass): RouteLease {
     this.#director.takeSlot(placement)
+    if (workClass === 'batch') this.#batchSlots.set(placement, this.#batchTaken(placement) + 1)
     let held = true
     return {
       placement,
       route: placement.route,
       [Symbol.dispose]: () => {
-        if (held) this.#director.freeSlot(placement)
+        if (!held) return
         held = false
+        if (workClass === 'batch') this.#batchFreed(placement)
+        this.#director.freeSlot(placement)
       }
     }
   }
+
+  #batchFreed(placement: Placement): void {
+    const left = this.#batchTaken(placement) - 1
+    if (left > 0) this.#batchSlots.set(placement, left)
+    else this.#batchSlots.delete(placement)
+  }
+}
+
+/** Whether work of a class that waits goes before newcomers of another. */
+function goesBefore(waiting: WorkClass, coming: WorkClass): boolean {
+  return waiting === 'interactive' || coming === 'batch'
+}
+
+function timeUp(model: PlaceableModel, loading: boolean, waitMs: number): MeshError {
+  return loading
+    ? new MeshError('unavailable', `${model.name} was not placed on nodes within ${waitMs} ms`, {
+        hint: 'Nodes are still fetching or building their layers; GET /v1/mesh/placements shows how far they are.'
+      })
+    : new MeshError('resource_exhausted', `no slot for ${model.name} came free within ${waitMs} ms`, {
+        hint: 'All slots are busy; try again later, or add nodes.'
+      })
 }

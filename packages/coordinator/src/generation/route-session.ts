@@ -6,6 +6,7 @@ import {
   type Route,
   type Sampling,
   type StagePlacement,
+  type WorkClass,
   withDeadline
 } from '@resultity/interface'
 import type { OpenSession, PromptScores, Sampled, StageFrame } from '@resultity/wire'
@@ -50,6 +51,7 @@ export interface RouteSessionInit {
   readonly constraint?: OutputConstraint
   /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
   readonly promptLogprobs: boolean
+  readonly workClass: WorkClass
 }
 
 /** Of a session's first and so far only route. */
@@ -190,7 +192,8 @@ export class RouteSession {
   }
 
   #openFrame(stage: StagePlacement, index: number, addresses: readonly NodeAddress[]): OpenSession {
-    const { route, prompt, tokensMax, endTokens, sampling, logprobs, topLogprobs, promptLogprobs } = this.#init
+    const { route, prompt, tokensMax, endTokens, sampling, logprobs, topLogprobs, promptLogprobs, workClass } =
+      this.#init
     const count = addresses.length
     const alone = count === 1
     return {
@@ -209,6 +212,7 @@ export class RouteSession {
       leaseMs: this.#limits.sessionLeaseMs,
       logprobs,
       topLogprobs,
+      workClass,
       ...(index === count - 1 ? this.#lastStageFields() : {})
     }
   }

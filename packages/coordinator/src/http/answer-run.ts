@@ -114,7 +114,8 @@ export class AnswerRun<C> {
   }
 
   async #choice(index: number, request: GenerationRequest, signal: AbortSignal): Promise<void> {
-    await using generation = await this.#components.generator.start(request, { signal })
+    const { generator } = this.#components
+    await using generation = await generator.start(request, { signal, workClass: this.#context.job.class })
     if (this.#headers === undefined) {
       // said by whichever comes first: a reader sees nothing that was logged before
       this.#headers = { 'x-resultity-route': routeHeader(generation.route) }

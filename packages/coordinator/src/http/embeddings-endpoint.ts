@@ -68,7 +68,7 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
   async #run(plan: EmbeddingsPlan, model: ServedEncoder, { job, signal }: JobContext): Promise<JobAnswer> {
     const { jobs, metrics } = this.#components
     const work = { jobId: job.id, model: model.placeable, inputs: plan.inputs }
-    const { vectors, dimensions, route } = await embed(jobs, work, { signal })
+    const { vectors, dimensions, route } = await embed(jobs, work, { signal, workClass: job.class })
     metrics.promptTokens.inc({ model: model.id }, plan.promptTokens)
     return {
       result: {

@@ -48,6 +48,10 @@ export class Attempt {
     this.ended = this.#work()
   }
 
+  get job(): Job {
+    return this.#init.job
+  }
+
   /** Entries that followers may see and the store does not have yet. */
   get unstored(): readonly JobEvent[] {
     return this.#log?.unstored ?? []

@@ -2,7 +2,7 @@ import { MeshError } from '@resultity/interface'
 import type { Job, JobError, JobOutcome } from '@resultity/store'
 
 /** Why an attempt was aborted from outside. */
-export type AbortCause = 'cancelled' | 'stopping' | 'lease_lost'
+export type AbortCause = 'cancelled' | 'stopping' | 'lease_lost' | 'yielded'
 
 /**
  * What becomes of a job whose attempt failed. Pure.
@@ -17,6 +17,7 @@ export function outcomeOf(
   toJobError: (error: MeshError) => JobError
 ): JobOutcome {
   if (cause === 'cancelled') return { state: 'cancelled' }
+  if (cause === 'yielded') return { state: 'queued', interrupted: true }
   if (cause === 'stopping') {
     return detached ? { state: 'queued', interrupted: true } : { state: 'failed', error: toJobError(error) }
   }
@@ -31,6 +32,8 @@ export function abortReason(cause: AbortCause): MeshError {
       return new MeshError('canceled', 'the request was cancelled')
     case 'stopping':
       return new MeshError('unavailable', 'the coordinator is stopping', { hint: 'Try again in a moment.' })
+    case 'yielded':
+      return new MeshError('unavailable', 'the batch made room for somebody who waits')
     case 'lease_lost':
       return new MeshError('job_lease_lost', 'another coordinator has taken the request over')
   }

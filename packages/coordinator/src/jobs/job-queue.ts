@@ -13,6 +13,8 @@ export interface LaneState {
   readonly lane: string
   readonly places: number
   readonly running: Readonly<Record<JobClass, number>>
+  /** Of the batch jobs that run: those told to make room, that have not yet. */
+  readonly yielding: number
   /** Jobs may be waiting. True until a claim came back with fewer than it wished for. */
   readonly waiting: Readonly<Record<JobClass, boolean>>
 }
@@ -33,11 +35,32 @@ export function interactiveWishes(lanes: readonly LaneState[]): ClaimWish[] {
   })
 }
 
-/** What to claim of batch work: only on lanes where nobody waits. Pure. */
+/**
+ * What to claim of batch work: only on lanes where nobody waits, and so that the places that are kept stay free beside
+ * the interactive work that runs. Where that leaves none, one batch job may still have a place that is idle. Pure.
+ */
 export function batchWishes(lanes: readonly LaneState[]): ClaimWish[] {
   return lanes.flatMap(({ lane, places, running, waiting }) => {
+    const most = batchPlaces(places)
     const left = places - running.interactive - running.batch
-    const count = Math.min(left, batchPlaces(places) - running.batch)
+    const beyondKept = left - (places - most)
+    const count = Math.min(
+      most - running.batch,
+      running.batch > 0 ? beyondKept : Math.max(beyondKept, Math.min(left, 1))
+    )
     return waiting.batch && !waiting.interactive && count > 0 ? [{ lane, class: 'batch' as const, count }] : []
   })
+}
+
+/**
+ * Lanes where a batch job has to make room: somebody waits for an answer and there is no place. One at a time: whether
+ * another has to is seen once its place has been taken. Pure.
+ */
+export function lanesToYield(lanes: readonly LaneState[]): string[] {
+  return lanes
+    .filter(({ places, running, yielding, waiting }) => {
+      const full = running.interactive + running.batch >= places
+      return waiting.interactive && full && places > 0 && yielding === 0 && running.batch > 0
+    })
+    .map(({ lane }) => lane)
 }

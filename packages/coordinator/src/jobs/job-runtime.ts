@@ -260,6 +260,7 @@ export class JobRuntime implements AsyncDisposable {
     try {
       await this.#claim(this.#lanes.wishes('interactive'))
       await this.#claim(this.#lanes.wishes('batch'))
+      await this.#makeRoom(this.#lanes.toYield())
     } catch (error) {
       // the next tick tries again
       this.#components.logger.error({ err: error }, 'waiting requests could not be begun')
@@ -276,6 +277,24 @@ export class JobRuntime implements AsyncDisposable {
       for (const wish of wishes) this.#lanes.claimed(wish, claimed)
     }
     for (const one of claimed) this.#begin(one)
+  }
+
+  /** Lanes only know that somebody may wait there; whoever has to make room makes it for somebody who does. */
+  async #makeRoom(lanes: readonly string[]): Promise<void> {
+    if (lanes.length === 0) return
+    const counts = await this.#components.store.counts()
+    for (const lane of lanes) {
+      const waits = counts.some(one => one.lane === lane && one.class === 'interactive' && one.state === 'queued')
+      // the one begun last loses the least
+      const youngest = [...this.#attempts.values()].findLast(({ job }) => job.lane === lane && job.class === 'batch')
+      if (!waits || youngest === undefined) continue
+      this.#lanes.yielding(lane)
+      youngest.abort('yielded')
+      void youngest.ended.then(() => {
+        this.#lanes.yielded(lane)
+        this.pump()
+      })
+    }
   }
 
   #begin({ job, claim }: ClaimedJob, prepared?: PreparedJob): void {

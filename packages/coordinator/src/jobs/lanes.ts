@@ -1,9 +1,10 @@
 import type { ClaimedJob, ClaimWish, JobClass, JobCounts } from '@resultity/store'
-import { batchWishes, interactiveWishes, type LaneState, type Places } from './job-queue.ts'
+import { batchWishes, interactiveWishes, type LaneState, lanesToYield, type Places } from './job-queue.ts'
 
 interface Lane {
   readonly running: Record<JobClass, number>
   readonly waiting: Record<JobClass, boolean>
+  yielding: number
 }
 
 /** What one coordinator knows of its lanes: what runs here, and where jobs may be waiting. */
@@ -27,10 +28,11 @@ export class Lanes {
 
   /** Whether a job may begin at once: as if it were the only one that waits, and nobody does. */
   mayBegin(name: string, jobClass: JobClass): boolean {
-    const { running, waiting } = this.#lane(name)
+    const { running, waiting, yielding } = this.#lane(name)
     if (waiting.interactive || waiting[jobClass]) return false
     const places = this.#places.places(name)
-    const one = { lane: name, places, running, waiting: { interactive: false, batch: false, [jobClass]: true } }
+    const alone = { interactive: false, batch: false, [jobClass]: true }
+    const one = { lane: name, places, running, yielding, waiting: alone }
     return (jobClass === 'batch' ? batchWishes([one]) : interactiveWishes([one])).length > 0
   }
 
@@ -41,6 +43,21 @@ export class Lanes {
 
   leave(name: string, jobClass: JobClass, count = 1): void {
     this.#lane(name).running[jobClass] -= count
+  }
+
+  /** Lanes where a batch job has to make room. */
+  toYield(): string[] {
+    return lanesToYield(this.#states())
+  }
+
+  /** A batch job of this lane was told to make room. */
+  yielding(name: string): void {
+    this.#lane(name).yielding++
+  }
+
+  /** It has. */
+  yielded(name: string): void {
+    this.#lane(name).yielding--
   }
 
   /** A job of this lane waits. */
@@ -80,10 +97,11 @@ export class Lanes {
   }
 
   #states(): LaneState[] {
-    return [...this.#lanes].map(([lane, { running, waiting }]) => ({
+    return [...this.#lanes].map(([lane, { running, waiting, yielding }]) => ({
       lane,
       places: this.#places.places(lane),
       running,
+      yielding,
       waiting
     }))
   }
@@ -91,7 +109,8 @@ export class Lanes {
   #lane(name: string): Lane {
     const known = this.#lanes.get(name)
     if (known !== undefined) return known
-    const lane: Lane = { running: { interactive: 0, batch: 0 }, waiting: { interactive: false, batch: false } }
+    const none = { interactive: 0, batch: 0 }
+    const lane: Lane = { running: none, waiting: { interactive: false, batch: false }, yielding: 0 }
     this.#lanes.set(name, lane)
     return lane
   }

@@ -1,5 +1,4 @@
 import {
-  type AbortOptions,
   EMBEDDING_JOB_INPUTS_MAX,
   EMBEDDINGS_ENDPOINT,
   type EmbeddingJob,
@@ -8,7 +7,8 @@ import {
   fromEmbeddingResult,
   MeshError,
   type Route,
-  requireEncoder
+  requireEncoder,
+  type WorkOptions
 } from '@resultity/interface'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { NodeJobs } from './node-jobs.ts'
@@ -34,7 +34,7 @@ export interface EmbedRequest {
  *
  * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation` for a result that is not the vectors asked for
  */
-export async function embed(jobs: NodeJobs, request: EmbedRequest, options: AbortOptions = {}): Promise<Embedded> {
+export async function embed(jobs: NodeJobs, request: EmbedRequest, options: WorkOptions = {}): Promise<Embedded> {
   const { jobId, model, inputs } = request
   const manifest = requireEncoder(model.manifest)
   const dimensions = manifest.config.hiddenSize

@@ -1,7 +1,8 @@
-import { type AbortOptions, MeshError, type Route } from '@resultity/interface'
+import { MeshError, type Route, type WorkOptions } from '@resultity/interface'
 import type { RouteLease, RouteLeases } from '../generation/route-leases.ts'
 import type { NodeAddress } from '../generation/stage-control.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
+import { BATCH_PATIENCE } from '../settings.ts'
 import { callJob, type JobCallComponents, type JobCallInit } from './job-call.ts'
 
 export interface NodeJobsComponents extends JobCallComponents {
@@ -63,7 +64,7 @@ export class NodeJobs {
    *
    * @throws MeshError as {@link RouteLeases.lease} and {@link callJob} do
    */
-  async run(job: NodeJob, options: AbortOptions = {}): Promise<NodeJobResult> {
+  async run(job: NodeJob, options: WorkOptions = {}): Promise<NodeJobResult> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
       const lease = await leases.lease(job.model, undefined, options)
@@ -77,12 +78,14 @@ export class NodeJobs {
     }
   }
 
-  async #attempt(job: NodeJob, attempt: number, lease: RouteLease, options: AbortOptions): Promise<Uint8Array> {
+  async #attempt(job: NodeJob, attempt: number, lease: RouteLease, options: WorkOptions): Promise<Uint8Array> {
     using _held = lease
-    const { jobStartMs: startMs, jobGraceMs: graceMs, jobRunMs: deadlineMs } = this.#init
+    const { jobStartMs: startMs, jobGraceMs: graceMs, jobRunMs } = this.#init
+    const { workClass = 'interactive' } = options
+    const deadlineMs = workClass === 'batch' ? jobRunMs * BATCH_PATIENCE : jobRunMs
     const { jobId, model, endpoint, body } = job
     const { name, manifestSha256 } = model
-    const request = { jobId, attempt, endpoint, model: name, manifestSha256, body, deadlineMs }
+    const request = { jobId, attempt, endpoint, model: name, manifestSha256, body, deadlineMs, workClass }
     this.#active++
     try {
       return await callJob(

@@ -1,5 +1,6 @@
 import type { AbortOptions } from '@resultity/interface'
 import type { EncoderGraph } from '@resultity/model'
+import type { BatchGate } from '../batch-gate.ts'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
 import { GraphDirectory } from '../graph-directory.ts'
@@ -58,7 +59,11 @@ class CapiEncoderSession implements EncoderSession {
 }
 
 /** @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal` */
-export async function loadCapiEncoder(init: EncoderInit, options: AbortOptions = {}): Promise<Encoder> {
+export async function loadCapiEncoder(
+  init: EncoderInit,
+  gate: BatchGate,
+  options: AbortOptions = {}
+): Promise<Encoder> {
   options.signal?.throwIfAborted()
   const runtime = getRuntime()
   const directory = await GraphDirectory.forEncoder(init)
@@ -71,7 +76,7 @@ export async function loadCapiEncoder(init: EncoderInit, options: AbortOptions =
     }
     await releaseMappedPages(directory.path)
     const dimensions = manifest.config.hiddenSize
-    return new Encoder(manifest, new CapiEncoderSession({ runtime, session, directory, dimensions }))
+    return new Encoder(manifest, new CapiEncoderSession({ runtime, session, directory, dimensions }), gate)
   } catch (error) {
     await directory[Symbol.asyncDispose]()
     throw error

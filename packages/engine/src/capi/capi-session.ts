@@ -1,12 +1,12 @@
 import { MeshError } from '@resultity/interface'
 import type { RunOptions, StageSession } from '../port.ts'
-import type { RunQueue } from '../run-queue.ts'
+import type { SessionTurns } from '../session-turns.ts'
 import type { StageShape } from '../stage-shape.ts'
 import type { BoundRun, KvSlot } from './kv-slot.ts'
 
 export interface CapiSessionComponents {
   readonly shape: StageShape
-  readonly queue: RunQueue
+  readonly turns: SessionTurns
   readonly slot: KvSlot
   /** Called once, when the session is disposed and nothing uses the slot any more. */
   release(session: CapiSession): void
@@ -54,7 +54,7 @@ export class CapiSession implements StageSession {
       const { signal, needLogits = true } = options
       signal?.throwIfAborted()
       this.#requireIdle()
-      const { shape, slot, queue } = this.#components
+      const { shape, slot, turns } = this.#components
       const count = shape.admitInput(input, this.#position, this.#positionsMax)
       const bound = slot.bind(count)
       bound.input.set(input)
@@ -62,7 +62,7 @@ export class CapiSession implements StageSession {
       this.#pending = { bound, count, signal, needLogits, resolve, reject }
       this.#state = 'waiting'
       signal?.addEventListener('abort', this.#onAbort, { once: true })
-      queue.enter(this.#start)
+      turns.enter(this.#start, this.#position)
     })
   }
 
@@ -87,13 +87,14 @@ export class CapiSession implements StageSession {
     if (this.#state === 'closed') return
     const state = this.#state
     this.#state = 'closed'
+    this.#components.turns[Symbol.dispose]()
     if (state === 'running') {
       // the runtime still writes to the slot: it goes back when the run has broken off
       this.#components.slot.runOptions.terminate()
       return
     }
     if (state === 'waiting') {
-      this.#components.queue.withdraw(this.#start)
+      this.#components.turns.withdraw(this.#start)
       this.#settle()?.reject(closedError())
     }
     this.#components.release(this)
@@ -137,13 +138,13 @@ export class CapiSession implements StageSession {
       this.#position += pending.count
       pending.resolve(pending.needLogits || !this.#components.shape.last ? pending.bound.output : NO_LOGITS)
     }
-    this.#components.queue.leave()
+    this.#components.turns.leave()
   }
 
   readonly #onAbort = (): void => {
     if (this.#state === 'running') {
       this.#components.slot.runOptions.terminate()
-    } else if (this.#state === 'waiting' && this.#components.queue.withdraw(this.#start)) {
+    } else if (this.#state === 'waiting' && this.#components.turns.withdraw(this.#start)) {
       // nothing has touched the cache: the session stays usable
       this.#state = 'idle'
       const pending = this.#settle()

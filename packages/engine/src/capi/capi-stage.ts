@@ -1,8 +1,10 @@
 import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
 import { rotaryTables, type StageGraph } from '@resultity/model'
+import type { BatchGate } from '../batch-gate.ts'
 import { GraphDirectory } from '../graph-directory.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
+import { SessionTurns } from '../session-turns.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
@@ -26,11 +28,12 @@ export class CapiStage implements Stage {
   readonly #components: SlotComponents
   readonly #directory: GraphDirectory<StageGraph>
   readonly #slots: SlotPool
-  readonly #queue = new RunQueue()
+  readonly #gate: BatchGate
+  readonly #queue: RunQueue
   readonly #sessions = new Set<CapiSession>()
   #closing: Promise<void> | undefined
 
-  private constructor(components: SlotComponents, directory: GraphDirectory<StageGraph>) {
+  private constructor(components: SlotComponents, directory: GraphDirectory<StageGraph>, gate: BatchGate) {
     const { shape } = components
     this.range = shape.range
     this.first = shape.first
@@ -43,9 +46,11 @@ export class CapiStage implements Stage {
     this.#components = components
     this.#directory = directory
     this.#slots = new SlotPool(components)
+    this.#gate = gate
+    this.#queue = new RunQueue(gate)
   }
 
-  static async load(init: StageInit, options: AbortOptions = {}): Promise<CapiStage> {
+  static async load(init: StageInit, gate: BatchGate, options: AbortOptions = {}): Promise<CapiStage> {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
     const runtime = getRuntime()
@@ -64,7 +69,7 @@ export class CapiStage implements Stage {
       const dimensions = [init.contextLength, config.headDim / 2]
       const cos = new NativeTensor(runtime, tables.cos, dimensions)
       const sin = new NativeTensor(runtime, tables.sin, dimensions)
-      return new CapiStage({ runtime, graph: directory.graph, session, shape, config, cos, sin }, directory)
+      return new CapiStage({ runtime, graph: directory.graph, session, shape, config, cos, sin }, directory, gate)
     } catch (error) {
       await directory[Symbol.asyncDispose]()
       throw error
@@ -86,7 +91,8 @@ export class CapiStage implements Stage {
       this.#sessions.delete(session)
       this.#slots.give(slot)
     }
-    const session = new CapiSession({ shape, queue: this.#queue, slot, release }, init.positionsMax)
+    const turns = new SessionTurns(this.#queue, this.#gate, init)
+    const session = new CapiSession({ shape, turns, slot, release }, init.positionsMax)
     this.#sessions.add(session)
     return session
   }

@@ -1,6 +1,7 @@
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { EncoderGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
+import type { BatchGate } from '../batch-gate.ts'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
 import { GraphDirectory } from '../graph-directory.ts'
@@ -37,12 +38,16 @@ class NodeEncoderSession implements EncoderSession {
 }
 
 /** @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal` */
-export async function loadNodeEncoder(init: EncoderInit, options: AbortOptions = {}): Promise<Encoder> {
+export async function loadNodeEncoder(
+  init: EncoderInit,
+  gate: BatchGate,
+  options: AbortOptions = {}
+): Promise<Encoder> {
   options.signal?.throwIfAborted()
   const directory = await GraphDirectory.forEncoder(init)
   try {
     const session = await createNodeSession(directory.graphPath, init)
-    return new Encoder(init.manifest, new NodeEncoderSession(directory, session))
+    return new Encoder(init.manifest, new NodeEncoderSession(directory, session), gate)
   } catch (error) {
     await directory[Symbol.asyncDispose]()
     throw MeshError.from(error, 'engine_failed')

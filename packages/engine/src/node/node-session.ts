@@ -8,7 +8,7 @@ export interface NodeSessionComponents {
   readonly shape: StageShape
   readonly graph: StageGraph
   readonly kv: { readonly heads: number; readonly dim: number }
-  run(feeds: Record<string, Tensor>): Promise<InferenceSession.ReturnType>
+  run(feeds: Record<string, Tensor>, position: number): Promise<InferenceSession.ReturnType>
   release(session: NodeSession): void
 }
 
@@ -46,7 +46,7 @@ export class NodeSession implements StageSession {
     const abort = (): void => onAbort.reject(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     try {
-      const results = await Promise.race([run(this.#feeds(input, count)), onAbort.promise])
+      const results = await Promise.race([run(this.#feeds(input, count), this.#position), onAbort.promise])
       if (this.#isClosed()) throw closedError()
       this.#cache = graph.cache.map(edge => floatTensor(results, edge.present))
       this.#position += count

@@ -1,8 +1,11 @@
 import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
 import { type RotaryTables, rotaryTables, type StageGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
+import type { BatchGate } from '../batch-gate.ts'
 import { GraphDirectory } from '../graph-directory.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
+import { RunQueue } from '../run-queue.ts'
+import { SessionTurns } from '../session-turns.ts'
 import { StageShape } from '../stage-shape.ts'
 import { createNodeSession } from './node-runtime.ts'
 import { NodeSession } from './node-session.ts'
@@ -23,15 +26,16 @@ export class NodeStage implements Stage {
   readonly #rotary: Readonly<Record<string, Tensor>>
   readonly #kvShape: { readonly heads: number; readonly dim: number }
   readonly #sessions = new Set<StageSession>()
-  /** Runs of all sessions, one after the other. */
-  #tail: Promise<unknown> = Promise.resolve()
+  readonly #gate: BatchGate
+  readonly #queue: RunQueue
   #closing: Promise<void> | undefined
 
   private constructor(
     init: StageInit,
     shape: StageShape,
     directory: GraphDirectory<StageGraph>,
-    session: InferenceSession
+    session: InferenceSession,
+    gate: BatchGate
   ) {
     const { config } = init.manifest
     this.range = shape.range
@@ -45,17 +49,19 @@ export class NodeStage implements Stage {
     this.#shape = shape
     this.#directory = directory
     this.#session = session
+    this.#gate = gate
+    this.#queue = new RunQueue(gate)
     this.#rotary = rotaryFeeds(directory, rotaryTables(config, init.contextLength), init.contextLength)
     this.#kvShape = { heads: config.kvHeadCount, dim: config.headDim }
   }
 
-  static async load(init: StageInit, options: AbortOptions = {}): Promise<NodeStage> {
+  static async load(init: StageInit, gate: BatchGate, options: AbortOptions = {}): Promise<NodeStage> {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
     const directory = await GraphDirectory.forStage(init)
     try {
       const session = await createNodeSession(directory.graphPath, init)
-      return new NodeStage(init, shape, directory, session)
+      return new NodeStage(init, shape, directory, session, gate)
     } catch (error) {
       await directory[Symbol.asyncDispose]()
       throw MeshError.from(error, 'engine_failed')
@@ -74,13 +80,17 @@ export class NodeStage implements Stage {
     if (this.#sessions.size >= this.sessionsMax) {
       throw new MeshError('resource_exhausted', `all ${this.sessionsMax} sessions of this stage are open`)
     }
+    const turns = new SessionTurns(this.#queue, this.#gate, init)
     const session = new NodeSession(
       {
         shape: this.#shape,
         graph: this.#directory.graph,
         kv: this.#kvShape,
-        run: feeds => this.#run(feeds),
-        release: closed => this.#sessions.delete(closed)
+        run: (feeds, position) => this.#run(turns, feeds, position),
+        release: closed => {
+          this.#sessions.delete(closed)
+          turns[Symbol.dispose]()
+        }
       },
       init.positionsMax
     )
@@ -88,10 +98,17 @@ export class NodeStage implements Stage {
     return session
   }
 
-  #run(feeds: Record<string, Tensor>): Promise<InferenceSession.ReturnType> {
-    const result = this.#tail.then(() => this.#session.run({ ...this.#rotary, ...feeds }))
-    this.#tail = result.catch(() => undefined) // whoever asked for the run sees its error
-    return result
+  async #run(
+    turns: SessionTurns,
+    feeds: Record<string, Tensor>,
+    position: number
+  ): Promise<InferenceSession.ReturnType> {
+    await new Promise<void>(resolve => turns.enter(resolve, position))
+    try {
+      return await this.#session.run({ ...this.#rotary, ...feeds })
+    } finally {
+      turns.leave()
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -101,7 +118,7 @@ export class NodeStage implements Stage {
 
   async #close(): Promise<void> {
     for (const session of this.#sessions) session[Symbol.dispose]()
-    await this.#tail
+    await this.#queue.idle()
     await this.#session.release()
     await this.#directory[Symbol.asyncDispose]()
   }

@@ -226,6 +226,16 @@ export namespace resultity {
         /** Namespace v1. */
         namespace v1 {
 
+            /** WorkClass enum. */
+            enum WorkClass {
+
+                /** INTERACTIVE value */
+                INTERACTIVE = 0,
+
+                /** BATCH value */
+                BATCH = 1
+            }
+
             /**
              * Properties of an Error.
              * @deprecated Use resultity.common.v1.Error.$Properties instead.
@@ -346,6 +356,9 @@ export namespace resultity {
                 /** JobRequest deadlineMs. */
                 deadlineMs: number;
 
+                /** JobRequest workClass. */
+                workClass: resultity.common.v1.WorkClass;
+
                 /**
                  * Encodes the specified JobRequest message. Does not implicitly {@link resultity.job.v1.JobRequest.verify|verify} messages.
                  * @param message JobRequest message or plain object to encode
@@ -393,6 +406,9 @@ export namespace resultity {
 
                     /** JobRequest deadlineMs */
                     deadlineMs?: (number|null);
+
+                    /** JobRequest workClass */
+                    workClass?: (resultity.common.v1.WorkClass|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1697,6 +1713,9 @@ export namespace resultity {
                 /** OpenSession promptLogprobs. */
                 promptLogprobs: boolean;
 
+                /** OpenSession workClass. */
+                workClass: resultity.common.v1.WorkClass;
+
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
                  * @param message OpenSession message or plain object to encode
@@ -1778,6 +1797,9 @@ export namespace resultity {
                     /** OpenSession promptLogprobs */
                     promptLogprobs?: (boolean|null);
 
+                    /** OpenSession workClass */
+                    workClass?: (resultity.common.v1.WorkClass|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1803,6 +1825,7 @@ export namespace resultity {
                   constraint?: resultity.stage.v1.Constraint.$Shape|null;
                   promptTokens?: number[]|null;
                   promptLogprobs?: boolean|null;
+                  workClass?: resultity.common.v1.WorkClass|null;
                   $unknowns?: Uint8Array[];
                 };
             }

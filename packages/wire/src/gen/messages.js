@@ -327,6 +327,13 @@ export const resultity = $root.resultity = (() => {
 
             const v1 = {};
 
+            v1.WorkClass = (function() {
+                const valuesById = $Object.create(null), values = $Object.create(valuesById);
+                values[valuesById[0] = "INTERACTIVE"] = 0;
+                values[valuesById[1] = "BATCH"] = 1;
+                return values;
+            })();
+
             v1.Error = (function() {
 
                 const Error = function (properties) {
@@ -464,6 +471,7 @@ export const resultity = $root.resultity = (() => {
                 JobRequest.prototype.manifestSha256 = $util.newBuffer([]);
                 JobRequest.prototype.body = $util.newBuffer([]);
                 JobRequest.prototype.deadlineMs = 0;
+                JobRequest.prototype.workClass = 0;
 
                 JobRequest.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -488,6 +496,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(58).bytes(message.body);
                     if (message.deadlineMs != null && $Object.hasOwnProperty.call(message, "deadlineMs") && message.deadlineMs !== 0)
                         writer.uint32(64).uint32(message.deadlineMs);
+                    if (message.workClass != null && $Object.hasOwnProperty.call(message, "workClass") && message.workClass !== 0)
+                        writer.uint32(72).int32(message.workClass);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -591,6 +601,15 @@ export const resultity = $root.resultity = (() => {
                                     message.deadlineMs = value;
                                 else
                                     delete message.deadlineMs;
+                                continue;
+                            }
+                        case 9: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.int32())
+                                    message.workClass = value;
+                                else
+                                    delete message.workClass;
                                 continue;
                             }
                         }
@@ -2397,6 +2416,7 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.constraint = null;
                 OpenSession.prototype.promptTokens = $util.emptyArray;
                 OpenSession.prototype.promptLogprobs = false;
+                OpenSession.prototype.workClass = 0;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2443,6 +2463,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(146).uint32s(message.promptTokens);
                     if (message.promptLogprobs != null && $Object.hasOwnProperty.call(message, "promptLogprobs") && message.promptLogprobs !== false)
                         writer.uint32(152).bool(message.promptLogprobs);
+                    if (message.workClass != null && $Object.hasOwnProperty.call(message, "workClass") && message.workClass !== 0)
+                        writer.uint32(160).int32(message.workClass);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2646,6 +2668,15 @@ export const resultity = $root.resultity = (() => {
                                     message.promptLogprobs = value;
                                 else
                                     delete message.promptLogprobs;
+                                continue;
+                            }
+                        case 20: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.int32())
+                                    message.workClass = value;
+                                else
+                                    delete message.workClass;
                                 continue;
                             }
                         }
