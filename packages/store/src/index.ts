@@ -1,3 +1,5 @@
+export * from './batches/batch.ts'
+export { DatabaseBatchStore } from './batches/database-batch-store.ts'
 export { FileContentStore } from './content/file-content-store.ts'
 export * from './content-store.ts'
 export {
@@ -10,6 +12,8 @@ export {
 export { decodeJson, encodeJson, type JsonColumn } from './database/json-column.ts'
 export { isUniqueViolation, StatementError } from './database/statement-error.ts'
 export type { Tables } from './database/tables.ts'
+export { DatabaseFileStore } from './files/database-file-store.ts'
+export * from './files/stored-file.ts'
 export * from './job.ts'
 export * from './job-store.ts'
 export { type JobStoreInit, openJobStore } from './jobs/open-job-store.ts'

@@ -3,6 +3,7 @@ import type { KeyTables } from '../migrations/0002-keys.ts'
 import type { LimitTables } from '../migrations/0003-limits.ts'
 import type { UsageTables } from '../migrations/0004-usage.ts'
 import type { WebhookTables } from '../migrations/0005-webhooks.ts'
+import type { BatchTables } from '../migrations/0006-batches.ts'
 
 /** Every table, by feature. A feature adds its own interface here, and a migration that creates what it names. */
-export interface Tables extends JobTables, KeyTables, LimitTables, UsageTables, WebhookTables {}
+export interface Tables extends JobTables, KeyTables, LimitTables, UsageTables, WebhookTables, BatchTables {}

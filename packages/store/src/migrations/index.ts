@@ -4,6 +4,7 @@ import { createKeys } from './0002-keys.ts'
 import { createLimits } from './0003-limits.ts'
 import { createUsage } from './0004-usage.ts'
 import { createWebhooks } from './0005-webhooks.ts'
+import { createBatches } from './0006-batches.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -11,5 +12,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0002-keys': createKeys,
   '0003-limits': createLimits,
   '0004-usage': createUsage,
-  '0005-webhooks': createWebhooks
+  '0005-webhooks': createWebhooks,
+  '0006-batches': createBatches
 }

@@ -1,0 +1,114 @@
+import type { JobError } from '../job.ts'
+
+/**
+ * - `validating`  its lines are being counted
+ * - `in_progress` lines become jobs, and these run
+ * - `finalizing`  all have ended; the files are being written
+ * - `completed`   the files are there
+ * - `failed`      its input is no batch at all
+ * - `expired`     its time was up before all lines had run; the files say which did
+ * - `cancelling`  somebody asked for its end; lines that run may end
+ * - `cancelled`   as `expired`, for that reason
+ */
+export const batchStatuses = [
+  'validating',
+  'failed',
+  'in_progress',
+  'finalizing',
+  'completed',
+  'expired',
+  'cancelling',
+  'cancelled'
+] as const
+export type BatchStatus = (typeof batchStatuses)[number]
+
+export const unfinishedStatuses: readonly BatchStatus[] = ['validating', 'in_progress', 'finalizing', 'cancelling']
+
+/** What is wrong with a whole input. */
+export interface BatchFailure {
+  readonly code: string
+  readonly message: string
+  /** Null where it is no line's fault. */
+  readonly line: number | null
+  readonly param: string | null
+}
+
+export interface NewBatch {
+  readonly id: string
+  readonly namespace: string
+  readonly keyId: string | null
+  /** Of the job that does it, whose group its lines are. */
+  readonly jobId: string
+  readonly endpoint: string
+  readonly inputFileId: string
+  readonly completionWindow: string
+  readonly metadata: Readonly<Record<string, string>> | null
+  /** How long its output is kept; null for as long as usual. */
+  readonly outputExpiresSeconds: number | null
+  /** Unix milliseconds. */
+  readonly createdAtMs: number
+  readonly expiresAtMs: number
+}
+
+export interface Batch extends NewBatch {
+  readonly status: BatchStatus
+  /** When it entered each status that it had. */
+  readonly entered: Readonly<Partial<Record<BatchStatus, number>>>
+  /** Null until they are counted. */
+  readonly linesTotal: number | null
+  /** Lines from the first on that became jobs or errors. */
+  readonly linesTaken: number
+  /** Null until it has ended. */
+  readonly linesCompleted: number | null
+  readonly linesFailed: number | null
+  readonly failures: readonly BatchFailure[] | null
+  readonly outputFileId: string | null
+  readonly errorFileId: string | null
+}
+
+export interface BatchChange {
+  readonly status?: BatchStatus
+  readonly linesTotal?: number
+  readonly linesTaken?: number
+  readonly linesCompleted?: number
+  readonly linesFailed?: number
+  readonly failures?: readonly BatchFailure[]
+  readonly outputFileId?: string
+  readonly errorFileId?: string
+}
+
+/** A line that never became a job. */
+export interface BatchLineError {
+  /** From 1. */
+  readonly line: number
+  readonly customId: string | null
+  readonly error: JobError
+}
+
+export interface BatchFilter {
+  readonly namespace: string
+  /** Only what comes after the batch with this id, the newest first. */
+  readonly after?: string
+  readonly limit: number
+}
+
+/** Batches, and the lines of them that are no jobs. */
+export interface BatchStore {
+  /** Adds it, or finds it as it is by now. */
+  add(batch: NewBatch): Promise<Batch>
+  find(id: string): Promise<Batch | undefined>
+  /** @throws MeshError `not_found` when `filter.after` names no batch */
+  list(filter: BatchFilter): Promise<{ readonly batches: readonly Batch[]; readonly hasMore: boolean }>
+  /**
+   * Changes a batch that has one of these statuses, at one go.
+   * @returns undefined when there is none, or it has another status by now
+   */
+  change(id: string, from: readonly BatchStatus[], change: BatchChange, nowMs: number): Promise<Batch | undefined>
+  /** Those that are known already stay as they are. */
+  addLineErrors(batchId: string, errors: readonly BatchLineError[]): Promise<void>
+  /** Of lines after `afterLine`, in order. */
+  lineErrors(batchId: string, afterLine: number, limit: number): Promise<readonly BatchLineError[]>
+  countLineErrors(batchId: string): Promise<number>
+  /** Whether a batch that has not ended reads the file. */
+  reads(fileId: string): Promise<boolean>
+}

@@ -1,0 +1,39 @@
+/** A file of a client, or one made for it. */
+export interface StoredFile {
+  readonly id: string
+  /** Of its bytes, in the {@link ContentStore}. */
+  readonly contentId: string
+  readonly namespace: string
+  /** As the client called it: for people, never a path. */
+  readonly filename: string
+  readonly purpose: string
+  readonly bytes: number
+  /** Unix milliseconds. */
+  readonly createdAtMs: number
+  readonly expiresAtMs: number | null
+}
+
+export interface FileFilter {
+  readonly namespace: string
+  readonly purpose?: string
+  /** Only what comes after the file with this id, in the order asked for. */
+  readonly after?: string
+  /** By creation. Default `desc`. */
+  readonly order?: 'asc' | 'desc'
+  readonly limit: number
+}
+
+/** What is known of files; their bytes are in the {@link ContentStore}. */
+export interface FileStore {
+  /** Replaces one of the same id. */
+  put(file: StoredFile): Promise<void>
+  find(id: string): Promise<StoredFile | undefined>
+  /** @throws MeshError `not_found` when `filter.after` names no file */
+  list(filter: FileFilter): Promise<{ readonly files: readonly StoredFile[]; readonly hasMore: boolean }>
+  /** @returns whether there was one */
+  remove(id: string): Promise<boolean>
+  /** Files past their time that no unfinished batch reads. */
+  expired(nowMs: number, limit: number): Promise<readonly StoredFile[]>
+  /** Which of these contents are files. */
+  kept(contentIds: readonly string[]): Promise<ReadonlySet<string>>
+}
