@@ -46,12 +46,21 @@ const placeholders: Partial<Record<SettingName, string>> = {
   memory: '<size>',
   engine: '<capi|node>',
   label: '<name=value>',
+  alias: '<name=model>',
   blobSource: '<dir>',
   url: '<url>',
   apiKey: '<key>',
   logLevel: '<level>'
 }
-const repeated: ReadonlySet<SettingName> = new Set(['listen', 'announce', 'join', 'model', 'label', 'blobSource'])
+const repeated: ReadonlySet<SettingName> = new Set([
+  'listen',
+  'announce',
+  'join',
+  'model',
+  'alias',
+  'label',
+  'blobSource'
+])
 const switches: ReadonlySet<SettingName> = new Set(['mdns', 'spinning', 'open', 'webhookPrivate'])
 
 /** Commands about one thing: `keys create`, `keys list`. */

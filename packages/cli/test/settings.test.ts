@@ -38,6 +38,17 @@ t.test('a setting is the flag, else the variable, else the file, else the defaul
   })
 })
 
+t.test('an alias names a model or an ensemble, as text or in full', async t => {
+  const panel = { models: ['a', 'b'], strategy: 'judge', judge: { model: 'c' } }
+  const data = t.testdir({ 'config.json': JSON.stringify({ alias: { panel } }) })
+  const fromFile = await resolveSettings({ flags: {}, env: {}, defaultData: data })
+  t.same(fromFile.alias, { panel })
+  const alias = ['gpt-4o=tiny-chat', 'quick=fastest:hf:org/a+b', `panel=${JSON.stringify(panel)}`]
+  const fromFlags = await resolveSettings({ flags: { alias }, env: {}, defaultData: data })
+  const quick = { strategy: 'fastest', models: ['hf:org/a', 'b'] }
+  t.same(fromFlags.alias, { 'gpt-4o': 'tiny-chat', quick, panel })
+})
+
 t.test('the file is read from the data directory that a flag or a variable names', async t => {
   const first = t.testdir({ flag: { 'config.json': '{"threads": 4}' }, variable: { 'config.json': '{"threads": 5}' } })
   const env = { RESULTITY_DATA: join(first, 'variable') }
@@ -63,6 +74,12 @@ const wrong: readonly (Said & { readonly id: string; readonly message: RegExp; r
   { id: 'a second entry', config: { join: ['/ip4/1.1.1.1/tcp/1', 3] }, message: /config\.json: join\[1\]: / },
   { id: 'a label without a value', flags: { label: ['zone'] }, message: /^--label\.zone: expected NAME=VALUE/ },
   { id: 'a label name', flags: { label: ['a b=c'] }, message: /^--label.*: a label name has letters/ },
+  { id: 'an alias without a model', flags: { alias: ['fast'] }, message: /^--alias\.fast: / },
+  {
+    id: 'an alias of no known strategy',
+    config: { alias: { fast: { models: ['a'], strategy: 'guess' } } },
+    message: /alias/
+  },
   { id: 'an address of another kind', flags: { url: 'ftp://x' }, message: /^--url: expected a URL/ },
   { id: 'a switch', env: { RESULTITY_MDNS: 'maybe' }, message: /^RESULTITY_MDNS: expected true or false/ },
   { id: 'a level', config: { logLevel: 'loud' }, message: /config\.json: logLevel: expected fatal, error/ },

@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { type AbortOptions, type Clock, MeshError, systemClock, withDeadline } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type Clock,
+  MeshError,
+  type ModelAliases,
+  systemClock,
+  withDeadline
+} from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
 import { type JobStore, openJobStore } from '@resultity/store'
@@ -7,19 +14,13 @@ import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { type Doors, openDoors } from './doors/doors.ts'
+import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
-import { ChatEndpoint } from './http/chat-endpoint.ts'
-import { CompletionEndpoint } from './http/completion-endpoint.ts'
-import { EmbeddingsEndpoint } from './http/embeddings-endpoint.ts'
-import { toJobError } from './http/error-reply.ts'
 import { Metrics } from './http/metrics.ts'
 import { RequestDesk } from './http/request-desk.ts'
-import { ResponseEndpoint } from './http/responses/response-endpoint.ts'
 import { createHttpServer } from './http/server.ts'
-import { JobEndpoints } from './jobs/job-endpoint.ts'
-import { JobRuntime } from './jobs/job-runtime.ts'
-import { ModelPlaces } from './jobs/model-places.ts'
+import { buildJobs } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
 import { Membership } from './membership/membership.ts'
 import { NodeRegistry } from './membership/node-registry.ts'
@@ -67,6 +68,8 @@ export interface CoordinatorInit extends StoreInit {
   readonly stages?: 'auto' | number
   /** Makes answers in the nodes' place: for measuring the coordinator alone. */
   readonly generator?: Generator
+  /** Further names of models, and names of ensembles. */
+  readonly aliases?: ModelAliases
   readonly limits?: Partial<CoordinatorLimits>
   readonly logger: Logger
   readonly clock?: Clock
@@ -210,22 +213,17 @@ function buildHttp(
   limits: CoordinatorLimits,
   init: CoordinatorInit
 ) {
-  const { logger, corsOrigins = [] } = init
+  const { logger, corsOrigins = [], aliases = {} } = init
   const desk = new RequestDesk(limits.requestsMax)
   const metrics = new Metrics(parts)
-  const generation = { ...parts, generator: init.generator ?? parts.driver, metrics }
-  const chat = new ChatEndpoint(generation)
-  const responses = new ResponseEndpoint({ models: parts.models, chat, store, clock })
-  const embeddings = new EmbeddingsEndpoint({ ...parts, metrics })
-  const httpEndpoints = [chat, new CompletionEndpoint(generation), responses, embeddings]
-  const endpoints = new JobEndpoints(httpEndpoints)
-  const places = new ModelPlaces(parts, { groupsMax: limits.groupsMax, placesMax: init.generator?.placesMax })
-  const runtime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
-  runtime.onEnd(job => parts.doors.jobEnded(job))
-  metrics.watchJobs(runtime)
-  const jobs = { store, runtime, endpoints, httpEndpoints, responses }
+  const generator = init.generator ?? parts.driver
+  const placesMax = init.generator?.placesMax
+  const jobs = buildJobs({ ...parts, generator, metrics, clock, logger }, store, { limits, aliases, placesMax })
+  jobs.runtime.onEnd(job => parts.doors.jobEnded(job))
+  metrics.watchJobs(jobs.runtime)
   const components = { ...parts, ...jobs, metrics, desk, clock, limits, logger }
-  return { desk, runtime, server: createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins }) }
+  const server = createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins })
+  return { desk, server, runtime: jobs.runtime }
 }
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {
@@ -265,6 +263,7 @@ async function addModels(
     init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
   }
   models.complete = true
+  applyAliases(init.aliases ?? {}, models)
   loop.reconcile()
 }
 

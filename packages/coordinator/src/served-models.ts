@@ -57,9 +57,19 @@ export class ServedModels {
     return this.#models
   }
 
+  /** One more name for a model. @throws MeshError `model_not_found` */
+  alias(name: string, model: string): void {
+    const known = this.find(model)
+    this.#models[this.#models.indexOf(known)] = { ...known, aliases: [...known.aliases, name] }
+  }
+
+  has(name: string): boolean {
+    return this.#named(name) !== undefined
+  }
+
   /** @throws MeshError `model_not_found` naming what is served; `unavailable` while models are still being imported */
   find(name: string | undefined): ServedModel {
-    const found = this.#models.find(model => model.id === name || (name !== undefined && model.aliases.includes(name)))
+    const found = name === undefined ? undefined : this.#named(name)
     if (found !== undefined) return found
     if (!this.#complete) {
       throw new MeshError('unavailable', `the coordinator is starting and still imports its models`, {
@@ -95,5 +105,9 @@ export class ServedModels {
       hint: `${others}, or send it to ${path}.`,
       details: { param: 'model' }
     })
+  }
+
+  #named(name: string): ServedModel | undefined {
+    return this.#models.find(model => model.id === name || model.aliases.includes(name))
   }
 }

@@ -5,7 +5,14 @@ import { z } from 'zod'
 // `--json`.
 
 export const modelsSchema = z.looseObject({
-  data: z.array(z.looseObject({ id: z.string(), kind: z.enum(['decoder', 'encoder']).default('decoder') }))
+  data: z.array(
+    z.looseObject({
+      id: z.string(),
+      kind: z.enum(['decoder', 'encoder']).default('decoder'),
+      /** What it is set in has no layers of its own. */
+      ensemble: z.unknown().optional()
+    })
+  )
 })
 export type ApiModel = z.infer<typeof modelsSchema>['data'][number]
 

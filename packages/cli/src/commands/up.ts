@@ -25,6 +25,7 @@ export const upCommand: CommandDefinition = {
     'nodes',
     'stages',
     'model',
+    'alias',
     'http',
     'corsOrigin',
     'open',

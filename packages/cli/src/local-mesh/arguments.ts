@@ -19,6 +19,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       corsOrigin: settings.corsOrigin,
       listen: [LOOPBACK],
       model: settings.model,
+      alias: Object.entries(settings.alias).map(([name, alias]) => `${name}=${aliasText(alias)}`),
       stages: settings.stages ?? settings.nodes,
       contextLength: settings.contextLength,
       sessions: settings.sessions,
@@ -50,6 +51,10 @@ export function nodeArguments(
       logLevel: settings.logLevel
     })
   ]
+}
+
+function aliasText(alias: ResolvedSettings['alias'][string] | undefined): string {
+  return typeof alias === 'string' ? alias : JSON.stringify(alias)
 }
 
 type FlagValue = string | number | readonly string[] | undefined

@@ -32,7 +32,7 @@ export async function waitUntilPlaced(
     'loading the model',
     PLACEMENT_TIMEOUT_MS,
     async limit => {
-      const models = await api.models({ signal: limit })
+      const models = (await api.models({ signal: limit })).filter(model => model.ensemble === undefined)
       for (;;) {
         if (mesh.nodesUp === 0)
           throw new MeshError('unavailable', 'every node has ended before the model was loaded', {

@@ -1,3 +1,4 @@
+import { ensembleAliasSchema, strategies } from '@resultity/interface'
 import { z } from 'zod'
 import { parseByteSize } from './byte-size.ts'
 
@@ -77,12 +78,42 @@ const labels = z.preprocess(
   )
 )
 
+const modelReference = z.string('expected a model reference').min(1).max(1024)
+
+/** `NAME=MODEL`, or `NAME=STRATEGY:MODEL+MODEL`; in the file also all that an ensemble may be. */
+const aliases = z.preprocess(
+  value => {
+    const entries = typeof value === 'string' ? value.split(',') : value
+    if (!Array.isArray(entries)) return entries
+    return Object.fromEntries(entries.map(entry => aliasOf(String(entry))))
+  },
+  z
+    .record(z.string().min(1).max(256), z.union([modelReference, ensembleAliasSchema]), 'expected NAME=MODEL')
+    .refine(names => Object.keys(names).length <= 256, '256 aliases at most')
+)
+
+function aliasOf(text: string): [name: string, alias: unknown] {
+  const [name = '', target] = text.split(/=(.*)/s)
+  if (target?.startsWith('{') === true) return [name, jsonOf(target)]
+  const ensemble = new RegExp(`^(${strategies.join('|')}):(.+)$`, 's').exec(target ?? '')
+  if (ensemble === null) return [name, target]
+  return [name, { strategy: ensemble[1], models: ensemble[2]?.split('+') }]
+}
+
+/** What is no JSON is left as it is: the schema complains of it. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return text.slice(1)
+  }
+}
+
 const stages = z.union([z.literal('auto'), whole(1, 1024)], { error: 'expected "auto" or a whole number of 1 or more' })
 const origin = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/,]+)$/i, 'expected an origin such as https://chat.example.org, or *')
 const path = z.string('expected a path').min(1, 'expected a path')
-const modelReference = z.string('expected a model reference').min(1).max(1024)
 
 /**
  * Every setting there is. A flag, a `RESULTITY_*` variable and a key of `config.json` of the same name all go
@@ -106,6 +137,7 @@ export const settingsSchema = z.object({
       error: 'expected sqlite, or a URL such as postgres://user:password@db.example/resultity'
     })
     .describe('where requests and keys are kept: sqlite, or the postgres:// URL of a database that coordinators share'),
+  alias: aliases.describe('further name of a model, NAME=MODEL, or name of an ensemble, NAME=STRATEGY:MODEL+MODEL'),
   stages: stages.describe(
     'stages to split a model into, or auto for the fewest that fit; up takes one for each node when not given'
   ),
@@ -159,6 +191,7 @@ export const defaultSettings = {
   store: 'sqlite',
   nodes: 3,
   label: {},
+  alias: {},
   blobSource: [],
   url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
   open: false,

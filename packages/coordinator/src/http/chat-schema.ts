@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ensembleFields, ensembleMeshFields, ensembleReportSchema } from '../ensemble/ensemble-schema.ts'
 import { pastCallSchema, toolCallDeltaSchema, toolCallSchema, toolFields } from '../tools/tool-schema.ts'
 import { responseFormatSchema } from './response-format.ts'
 import { samplingFields } from './sampling-fields.ts'
@@ -44,7 +45,8 @@ export const meshFields = z.looseObject({
   /** Run on a route of exactly so many stages. */
   stages: z.int().min(1).max(1024).nullish(),
   /** What happens when the client hangs up; default `cancel`. */
-  on_disconnect: z.enum(['cancel', 'continue']).nullish()
+  on_disconnect: z.enum(['cancel', 'continue']).nullish(),
+  ...ensembleMeshFields
 })
 
 /**
@@ -69,7 +71,8 @@ export const chatRequestSchema = z
     ...toolFields,
     /** As in vLLM: go on to the token limit whatever is sampled. */
     ignore_eos: z.boolean().nullish(),
-    mesh: meshFields.nullish()
+    mesh: meshFields.nullish(),
+    ...ensembleFields
   })
   .meta({ id: 'ChatCompletionRequest' })
 export type ChatRequest = z.infer<typeof chatRequestSchema>
@@ -126,11 +129,13 @@ export const chatCompletionSchema = z
           tool_calls: z.array(toolCallSchema).optional()
         }),
         finish_reason: finishReason,
-        logprobs
+        logprobs,
+        /** Where several were asked: who made this choice. */
+        model: z.string().optional()
       })
     ),
     usage: usageSchema,
-    mesh: meshReport
+    mesh: z.union([meshReport, ensembleReportSchema])
   })
   .meta({ id: 'ChatCompletion' })
 export type ChatCompletion = z.infer<typeof chatCompletionSchema>
@@ -148,11 +153,12 @@ export const chatChunkSchema = z
           tool_calls: z.array(toolCallDeltaSchema).optional()
         }),
         finish_reason: finishReason.nullable(),
-        logprobs
+        logprobs,
+        model: z.string().optional()
       })
     ),
     usage: usageSchema.nullable().optional(),
-    mesh: meshReport.optional()
+    mesh: z.union([meshReport, ensembleReportSchema]).optional()
   })
   .meta({ id: 'ChatCompletionChunk' })
 export type ChatChunk = z.infer<typeof chatChunkSchema>

@@ -1,5 +1,8 @@
+import type { EnsembleAlias } from '@resultity/interface'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
+import type { EnsembleAliases } from '../ensemble/ensemble-aliases.ts'
+import { strategyOf } from '../ensemble/ensemble-plan.ts'
 import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
 import type { Placement } from '../placement/placement.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
@@ -10,6 +13,7 @@ import { parseInput } from './parse-body.ts'
 
 export interface MeshRouteComponents {
   readonly models: ServedModels
+  readonly aliases: EnsembleAliases
   readonly registry: NodeRegistry
   readonly director: PlacementDirector
 }
@@ -60,11 +64,19 @@ const showPlan: ApiRoute = {
 
 /** What is here and who does what: `/v1/models`, `/v1/mesh/*`. */
 export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComponents): void {
-  const { models, registry, director } = components
-  addRoute(server, listModels, async () => ({ object: 'list', data: models.list().map(toModel) }))
-  addRoute<{ Params: { '*': string } }>(server, retrieveModel, async request =>
-    toModel(models.find(request.params['*']))
-  )
+  const { models, aliases, registry, director } = components
+  addRoute(server, listModels, async () => ({
+    object: 'list',
+    data: [
+      ...models.list().map(toModel),
+      ...aliases.list().flatMap(([name, alias]) => toEnsembles(name, alias, models))
+    ]
+  }))
+  addRoute<{ Params: { '*': string } }>(server, retrieveModel, async request => {
+    const id = request.params['*']
+    const alias = models.has(id) ? undefined : aliases.get(id)
+    return alias === undefined ? toModel(models.find(id)) : toEnsemble(id, alias, models)
+  })
   addRoute(server, listNodes, async () => ({
     object: 'list',
     data: registry.list().map(node => toNode(node, models))
@@ -86,6 +98,25 @@ function toModel({ id, createdAt, placeable, kind }: ServedModel): z.infer<typeo
     layers: placeable.manifest.config.layerCount,
     kind,
     manifestSha256: placeable.manifestSha256
+  }
+}
+
+/** None while its models are still being imported. */
+function toEnsembles(name: string, alias: EnsembleAlias, models: ServedModels) {
+  return alias.models.every(model => models.has(model)) ? [toEnsemble(name, alias, models)] : []
+}
+
+/** An ensemble as a model: with the context that all of its models have. */
+function toEnsemble(id: string, alias: EnsembleAlias, models: ServedModels): z.infer<typeof modelSchema> {
+  const members = alias.models.map(name => models.find(name))
+  return {
+    id,
+    object: 'model',
+    created: Math.max(...members.map(member => member.createdAt)),
+    owned_by: 'resultity',
+    kind: 'decoder',
+    contextLength: Math.min(...members.map(member => member.placeable.contextLength)),
+    ensemble: { models: members.map(member => member.id), strategy: strategyOf(alias) }
   }
 }
 

@@ -1,4 +1,4 @@
-import { layerRangeSchema } from '@resultity/interface'
+import { layerRangeSchema, strategies } from '@resultity/interface'
 import { z } from 'zod'
 
 const nodeStage = z.object({
@@ -97,10 +97,13 @@ export const modelSchema = z
     created: z.int(),
     owned_by: z.string(),
     contextLength: z.int(),
-    layers: z.int(),
+    /** Of a model, not of an ensemble. */
+    layers: z.int().optional(),
+    manifestSha256: z.string().optional(),
     /** A decoder generates text, an encoder gives embeddings. */
     kind: z.enum(['decoder', 'encoder']),
-    manifestSha256: z.string()
+    /** Of an ensemble: whom it asks. */
+    ensemble: z.object({ models: z.array(z.string()), strategy: z.enum(strategies) }).optional()
   })
   .meta({ id: 'Model' })
 

@@ -14,8 +14,15 @@ export function modelOfLane(lane: string): string | null {
   return lane.startsWith(MODEL) ? lane.slice(MODEL.length) : null
 }
 
-/** Lane of jobs that only wait for others: batches, ensembles. */
+/** Lane of jobs that only wait for jobs on models. */
 export const GROUP_LANE = 'group'
+
+/** Lane of jobs that may wait for jobs of {@link GROUP_LANE}: on one lane, they could take all places from these. */
+export const OUTER_GROUP_LANE = 'group:outer'
+
+export function isGroupLane(lane: string): boolean {
+  return lane === GROUP_LANE || lane === OUTER_GROUP_LANE
+}
 
 export interface ModelPlacesComponents {
   readonly models: ServedModels

@@ -1,0 +1,59 @@
+import { z } from 'zod'
+import type { AnswerDialect, Choice } from './answer-dialect.ts'
+
+const messageSchema = z.looseObject({ content: z.string().nullish(), refusal: z.string().nullish() })
+const partsSchema = z.array(z.looseObject({ text: z.string().optional() }))
+const turnsSchema = z.array(z.looseObject({ role: z.string(), content: z.unknown() }))
+
+/** Chat completions. */
+export const chatDialect: AnswerDialect = {
+  idPrefix: 'chatcmpl-',
+  chunkObject: 'chat.completion.chunk',
+  question: ({ messages }) =>
+    (turnsSchema.safeParse(messages).data ?? []).map(({ role, content }) => `${role}: ${textIn(content)}`).join('\n'),
+  ask: messages => ({ messages }),
+  textOf: choice => messageOf(choice).content ?? '',
+  withText: (choice, content) => ({ ...choice, message: { ...messageOf(choice), content }, logprobs: null }),
+  pieces,
+  // "length" says best of all that there would have been more
+  cutOff: index => ({ index, delta: {}, finish_reason: 'length', logprobs: null }),
+  shows: piece => piece.finish_reason != null || Object.entries(deltaOf(piece)).some(shown),
+  declines: choice =>
+    choice.finish_reason === 'content_filter' || Boolean(messageOf(choice).refusal ?? deltaOf(choice).refusal)
+}
+
+function messageOf(choice: Choice): z.infer<typeof messageSchema> {
+  return messageSchema.safeParse(choice.message).data ?? {}
+}
+
+function deltaOf(choice: Choice): Record<string, unknown> {
+  return messageSchema.safeParse(choice.delta).data ?? {}
+}
+
+function shown([key, value]: readonly [string, unknown]): boolean {
+  return key !== 'role' && value !== null && value !== undefined && value !== ''
+}
+
+function textIn(content: unknown): string {
+  if (typeof content === 'string') return content
+  const parts = partsSchema.safeParse(content).data ?? []
+  return parts.map(part => part.text ?? '').join('')
+}
+
+/** Role, all that was said, and the end. */
+function pieces(choice: Choice): Choice[] {
+  const { message: _, finish_reason, logprobs = null, ...rest } = choice
+  const { role: _role, ...said } = messageOf(choice)
+  const shownFields = Object.fromEntries(Object.entries(said).filter(shown).map(indexed))
+  return [
+    { ...rest, delta: { role: 'assistant', content: '' }, finish_reason: null, logprobs: null },
+    { ...rest, delta: shownFields, finish_reason: null, logprobs },
+    { ...rest, delta: {}, finish_reason: finish_reason ?? 'stop', logprobs: null }
+  ]
+}
+
+/** In a stream, calls of tools say which they are. */
+function indexed([key, value]: [string, unknown]): [string, unknown] {
+  if (key !== 'tool_calls' || !Array.isArray(value)) return [key, value]
+  return [key, value.map((call: object, index) => ({ index, ...call }))]
+}

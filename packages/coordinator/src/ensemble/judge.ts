@@ -1,0 +1,55 @@
+/** An answer that the judge is shown. */
+export interface Candidate {
+  /** Index of its model in the request. */
+  readonly index: number
+  readonly text: string
+}
+
+export interface JudgeTask {
+  readonly mode: 'pick' | 'merge'
+  /** What makes an answer good; undefined for the usual. */
+  readonly instructions: string | undefined
+  /** The conversation that was answered, as text. */
+  readonly question: string
+  readonly candidates: readonly Candidate[]
+}
+
+interface JudgeMessage {
+  readonly role: 'system' | 'user'
+  readonly content: string
+}
+
+const USUAL = 'Prefer the answer that is most correct, then the one that is most complete, then the shortest.'
+
+const REPLY = {
+  pick: 'Reply with the number of the best answer on the first line, and your reasons below it.',
+  merge:
+    'Reply with one answer that keeps what is right in them. Then, on a line that begins with "Reasons:", say what you kept and why.'
+} as const
+
+/** What the judge is asked. Answers are numbered from 1, since models count like people. */
+export function judgeMessages({ mode, instructions, question, candidates }: JudgeTask): JudgeMessage[] {
+  const answers = candidates.map(({ text }, at) => `Answer ${at + 1}:\n${text}`)
+  return [
+    { role: 'system', content: `You judge answers to a question. ${instructions ?? USUAL}` },
+    { role: 'user', content: [`Question:\n${question}`, ...answers, REPLY[mode]].join('\n\n') }
+  ]
+}
+
+/** The candidate that the reply names first; undefined when it names none. */
+export function pickedBy(reply: string, candidates: readonly Candidate[]): Candidate | undefined {
+  for (const [number] of reply.matchAll(/\d+/g)) {
+    const candidate = candidates[Number(number) - 1]
+    if (candidate !== undefined) return candidate
+  }
+  return undefined
+}
+
+/** A merged answer and why it is as it is. */
+export function mergedBy(reply: string): { readonly text: string; readonly reasons: string } {
+  const heading = /^[ \t*_#]*reasons?[ \t*_]*:[ \t*_]*/im.exec(reply)
+  const text = reply.slice(0, heading?.index).trim()
+  // a judge that only gives reasons has given no answer: all it said must do
+  if (heading === null || text === '') return { text: reply.trim(), reasons: '' }
+  return { text, reasons: reply.slice(heading.index + heading[0].length).trim() }
+}
