@@ -47,6 +47,7 @@ const placeholders: Partial<Record<SettingName, string>> = {
   engine: '<capi|node>',
   label: '<name=value>',
   alias: '<name=model>',
+  content: '<dir>',
   blobSource: '<dir>',
   url: '<url>',
   apiKey: '<key>',

@@ -9,7 +9,6 @@ import {
 } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
-import { type JobStore, openJobStore } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
@@ -20,7 +19,7 @@ import { RouteLeases } from './generation/route-leases.ts'
 import { Metrics } from './http/metrics.ts'
 import { RequestDesk } from './http/request-desk.ts'
 import { createHttpServer } from './http/server.ts'
-import { buildJobs } from './job-parts.ts'
+import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
 import { Membership } from './membership/membership.ts'
 import { NodeRegistry } from './membership/node-registry.ts'
@@ -68,6 +67,8 @@ export interface CoordinatorInit extends StoreInit {
   readonly stages?: 'auto' | number
   /** Makes answers in the nodes' place: for measuring the coordinator alone. */
   readonly generator?: Generator
+  /** Uploaded files and answers of batches; default the data directory. */
+  readonly contentDir?: string
   /** Further names of models, and names of ensembles. */
   readonly aliases?: ModelAliases
   readonly limits?: Partial<CoordinatorLimits>
@@ -115,14 +116,16 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   )
   const host = starting.use(await openHost(init, limits))
   const store = starting.use(await FileBlobStore.open(init.dataDir))
-  const jobStore = starting.use(await openJobStore(database))
+  const stores = await openStores(database, init.contentDir ?? init.dataDir)
+  starting.use(stores.store)
   const mesh = buildMesh(host, clock, limits, init)
   mesh.models.complete = false
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
-  const http = buildHttp({ ...mesh, doors }, jobStore, clock, limits, init)
+  const http = buildHttp({ ...mesh, doors }, stores, clock, limits, init)
   starting.use(http.runtime)
+  starting.use(http.shelf)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
   await serveBlobs(host, store)
@@ -131,6 +134,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   })
   await addModels(init, store, mesh, clock, options)
   await http.runtime.start()
+  http.shelf.start()
   starting.defer(() => stopAnswering(http.desk, limits.stopMs, init.logger))
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
@@ -208,7 +212,7 @@ function logNodes(registry: NodeRegistry, logger: Logger): void {
 
 function buildHttp(
   parts: MeshParts & { readonly doors: Doors },
-  store: JobStore,
+  stores: Stores,
   clock: Clock,
   limits: CoordinatorLimits,
   init: CoordinatorInit
@@ -218,12 +222,12 @@ function buildHttp(
   const metrics = new Metrics(parts)
   const generator = init.generator ?? parts.driver
   const placesMax = init.generator?.placesMax
-  const jobs = buildJobs({ ...parts, generator, metrics, clock, logger }, store, { limits, aliases, placesMax })
+  const jobs = buildJobs({ ...parts, generator, metrics, clock, logger }, stores, { limits, aliases, placesMax })
   jobs.runtime.onEnd(job => parts.doors.jobEnded(job))
   metrics.watchJobs(jobs.runtime)
   const components = { ...parts, ...jobs, metrics, desk, clock, limits, logger }
   const server = createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins })
-  return { desk, server, runtime: jobs.runtime }
+  return { desk, server, runtime: jobs.runtime, shelf: jobs.shelf }
 }
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {

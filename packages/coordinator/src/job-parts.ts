@@ -1,9 +1,19 @@
 import type { Clock, ModelAliases } from '@resultity/interface'
-import type { JobStore } from '@resultity/store'
+import {
+  DatabaseBatchStore,
+  DatabaseFileStore,
+  FileContentStore,
+  type JobStore,
+  openJobStore,
+  type StoreDatabase
+} from '@resultity/store'
 import type { Logger } from 'pino'
+import { BatchEndpoint } from './batches/batch-endpoint.ts'
+import { InlineBatchEndpoint } from './batches/inline-batch.ts'
 import { chatDialect } from './ensemble/chat-dialect.ts'
 import { EnsembleAliases } from './ensemble/ensemble-aliases.ts'
 import { EnsembleEndpoint } from './ensemble/ensemble-endpoint.ts'
+import { FileShelf } from './files/file-shelf.ts'
 import { ChatEndpoint, type ChatEndpointComponents } from './http/chat-endpoint.ts'
 import { CompletionEndpoint } from './http/completion-endpoint.ts'
 import { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './http/embeddings-endpoint.ts'
@@ -14,6 +24,24 @@ import { JobEndpoints } from './jobs/job-endpoint.ts'
 import { JobRuntime } from './jobs/job-runtime.ts'
 import { ModelPlaces } from './jobs/model-places.ts'
 import type { CoordinatorLimits } from './settings.ts'
+
+/** What is kept across the end of the process. */
+export interface Stores {
+  readonly store: JobStore
+  readonly files: DatabaseFileStore
+  readonly batches: DatabaseBatchStore
+  readonly content: FileContentStore
+}
+
+/** @throws MeshError `unavailable` */
+export async function openStores(database: StoreDatabase, contentDir: string): Promise<Stores> {
+  return {
+    store: await openJobStore(database),
+    files: new DatabaseFileStore(database),
+    batches: new DatabaseBatchStore(database),
+    content: await FileContentStore.open(contentDir)
+  }
+}
 
 export interface JobPartsComponents extends ChatEndpointComponents, EmbeddingsEndpointComponents {
   readonly clock: Clock
@@ -30,23 +58,31 @@ export interface JobPartsInit {
 /** Everything that makes jobs of requests, and runs them. */
 export function buildJobs(
   components: JobPartsComponents,
-  store: JobStore,
+  stores: Stores,
   { limits, aliases: names, placesMax }: JobPartsInit
 ) {
   const { models, clock, logger } = components
+  const { store, batches } = stores
   const aliases = new EnsembleAliases(names)
   const children = new ChildJobs({ store, runtime: () => runtime })
+  const shelf = new FileShelf({ ...stores, clock, logger }, limits)
   const chat = new ChatEndpoint(components)
   const responses = new ResponseEndpoint({ models, chat, store, clock })
-  const httpEndpoints = [
+  const single = [
     new EnsembleEndpoint({ models, aliases, children }, chat, chatDialect),
     new CompletionEndpoint(components),
     responses,
     new EmbeddingsEndpoint(components)
   ]
-  const endpoints = new JobEndpoints(httpEndpoints)
+  // what a batch may ask: no further batches
+  const lines = new JobEndpoints(single)
+  const endpoint = lines.get.bind(lines)
+  const batchEndpoint = new BatchEndpoint({ store, batches, shelf, clock, runtime: () => runtime, endpoint }, limits)
+  const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
+  const endpoints = new JobEndpoints([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces(components, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
-  return { aliases, store, runtime, endpoints, httpEndpoints, responses }
+  const batching = { shelf, batches, batchEndpoint, linePaths: lines.paths() }
+  return { ...batching, aliases, store, runtime, endpoints, httpEndpoints, responses }
 }

@@ -66,6 +66,21 @@ export interface CoordinatorLimits {
   readonly groupsMax: number
   /** How long jobs are kept once they have ended. */
   readonly jobRetentionMs: number
+  /** Lines of one batch. */
+  readonly batchLinesMax: number
+  readonly batchLineBytesMax: number
+  /** Lines of one batch that wait or run at once; the others wait in its file. */
+  readonly batchOpenMax: number
+  /** How often a batch looks how far its lines are. */
+  readonly batchPollMs: number
+  /** Requests of one call to `/v1/batch`. */
+  readonly inlineBatchMax: number
+  /** Longest file taken. */
+  readonly fileBytesMax: number
+  /** How long a file is kept whose client did not say. */
+  readonly fileRetentionMs: number
+  /** How often files past their time are looked for. */
+  readonly fileSweepMs: number
   /** HTTP requests at work at once; more are answered 429. */
   readonly requestsMax: number
   readonly bodyBytesMax: number
@@ -115,6 +130,14 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   logPendingMax: 1024,
   groupsMax: 1024,
   jobRetentionMs: 7 * 24 * 60 * 60_000,
+  batchLinesMax: 50_000,
+  batchLineBytesMax: 1024 * 1024,
+  batchOpenMax: 2000,
+  batchPollMs: 1000,
+  inlineBatchMax: 1000,
+  fileBytesMax: 200 * 1024 * 1024,
+  fileRetentionMs: 30 * 24 * 60 * 60_000,
+  fileSweepMs: 60_000,
   requestsMax: 8192,
   bodyBytesMax: 4 * 1024 * 1024,
   headerBytesMax: 16 * 1024,

@@ -137,6 +137,9 @@ export const settingsSchema = z.object({
       error: 'expected sqlite, or a URL such as postgres://user:password@db.example/resultity'
     })
     .describe('where requests and keys are kept: sqlite, or the postgres:// URL of a database that coordinators share'),
+  content: path.describe(
+    'directory of uploaded files and answers of batches, shared by coordinators that share a database; in the data directory when not given'
+  ),
   alias: aliases.describe('further name of a model, NAME=MODEL, or name of an ensemble, NAME=STRATEGY:MODEL+MODEL'),
   stages: stages.describe(
     'stages to split a model into, or auto for the fewest that fit; up takes one for each node when not given'

@@ -3,10 +3,12 @@ import { MeshError } from '@resultity/interface'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import type { Doors } from '../doors/doors.ts'
 import { collectRoutes } from './api-route.ts'
+import { addBatchRoutes, type BatchRouteComponents } from './batch-routes.ts'
 import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { addDocsPage } from './docs-page.ts'
 import { errorReply } from './error-reply.ts'
+import { addFileRoutes, type FileRouteComponents } from './file-routes.ts'
 import { addJobRoute, type HttpEndpoint } from './job-routes.ts'
 import { parseJsonBodies } from './json-body.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
@@ -16,7 +18,12 @@ import { addResponseRoutes, type ResponseRouteComponents } from './responses/res
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
-export interface HttpComponents extends RequestRouteComponents, ResponseRouteComponents, MeshRouteComponents {
+export interface HttpComponents
+  extends RequestRouteComponents,
+    ResponseRouteComponents,
+    MeshRouteComponents,
+    FileRouteComponents,
+    BatchRouteComponents {
   readonly doors: Doors
   /** What makes jobs. */
   readonly httpEndpoints: readonly HttpEndpoint[]
@@ -65,6 +72,8 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)
   addRequestRoutes(server, components)
+  addFileRoutes(server, components)
+  addBatchRoutes(server, components)
   components.doors.addRoutes(server)
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)

@@ -1,0 +1,69 @@
+import { MeshError } from '@resultity/interface'
+import { z } from 'zod'
+import { nestsDeeper } from '../http/json-body.ts'
+import { invalidRequest, parseInput } from '../http/parse-body.ts'
+import type { JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
+
+/** As OpenAI's clients number their requests, with room. */
+export const CUSTOM_ID_CHARACTERS_MAX = 512
+
+/** Deeper than any request of ours. */
+const NESTING_MAX = 64
+
+const customId = z.string().min(1).max(CUSTOM_ID_CHARACTERS_MAX)
+
+/** One request of a batch. */
+export const batchRequestSchema = z.looseObject({
+  custom_id: customId,
+  method: z.literal('POST', 'method is POST').optional(),
+  url: z.string(),
+  body: z.looseObject({})
+})
+
+/** A line of a batch, made ready, or what is wrong with it. */
+export type BatchLine =
+  | { readonly type: 'job'; readonly customId: string; readonly prepared: PreparedJob }
+  | { readonly type: 'error'; readonly customId: string | null; readonly error: MeshError }
+
+export interface BatchLineRules {
+  /** The endpoint of a path that requests of this batch may ask. @throws MeshError */
+  endpoint(url: string): JobEndpoint
+  /** Names that were there before. */
+  readonly seen: Set<string>
+}
+
+/** Reads a line's JSON. What is wrong with it is the line's error: nothing is thrown. */
+export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
+  let value: unknown
+  try {
+    value = JSON.parse(text)
+  } catch (cause) {
+    const message = cause instanceof Error ? cause.message : String(cause)
+    return { type: 'error', customId: null, error: invalidRequest(null, `the line is not JSON: ${message}`) }
+  }
+  return readBatchRequest(value, rules)
+}
+
+/** As {@link readBatchLine}, of what was JSON. */
+export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLine {
+  const id = customIdOf(value)
+  try {
+    if (nestsDeeper(value, NESTING_MAX)) throw invalidRequest(null, `it nests more than ${NESTING_MAX} levels deep`)
+    const { custom_id, url, body } = parseInput(batchRequestSchema, value)
+    if (rules.seen.has(custom_id)) {
+      throw invalidRequest('custom_id', `"${custom_id}" names another request of this batch`, 'Name each but once.')
+    }
+    rules.seen.add(custom_id)
+    if (body.stream === true) {
+      throw invalidRequest('body.stream', 'answers of a batch are not streamed', 'Leave stream out.')
+    }
+    return { type: 'job', customId: custom_id, prepared: rules.endpoint(url).prepare(body) }
+  } catch (error) {
+    return { type: 'error', customId: id, error: MeshError.from(error) }
+  }
+}
+
+/** What a wrong line is called, where it says so. */
+function customIdOf(value: unknown): string | null {
+  return z.looseObject({ custom_id: customId }).safeParse(value).data?.custom_id ?? null
+}

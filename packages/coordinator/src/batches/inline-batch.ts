@@ -1,0 +1,165 @@
+import { MeshError } from '@resultity/interface'
+import type { Job, JsonValue } from '@resultity/store'
+import { z } from 'zod'
+import type { ApiRoute } from '../http/api-route.ts'
+import { errorReply, jobErrorReply } from '../http/error-reply.ts'
+import type { HttpEndpoint } from '../http/job-routes.ts'
+import { parseInput } from '../http/parse-body.ts'
+import type { ChildJobs } from '../jobs/child-jobs.ts'
+import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
+import { OUTER_GROUP_LANE } from '../jobs/model-places.ts'
+import { type BatchLine, batchRequestSchema, readBatchRequest } from './batch-line.ts'
+
+export interface InlineBatchComponents {
+  readonly children: ChildJobs
+  /** What the requests may ask. @throws MeshError */
+  endpoint(path: string): JobEndpoint
+}
+
+export interface InlineBatchInit {
+  /** Requests of one call. */
+  readonly inlineBatchMax: number
+  /** How long each of them waits for a place. */
+  readonly detachedWaitMs: number
+}
+
+const bodySchema = z
+  .looseObject({
+    /** Wrong ones do not fail the others: each has an answer of its own. */
+    requests: z.array(z.union([batchRequestSchema, z.unknown()])).min(1)
+  })
+  .meta({ id: 'InlineBatchRequest' })
+
+const answerSchema = z
+  .object({
+    id: z.string(),
+    object: z.literal('batch.result'),
+    created: z.int(),
+    request_counts: z.object({ total: z.int(), completed: z.int(), failed: z.int() }),
+    usage: z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() }),
+    /** In the order of the requests. */
+    responses: z.array(
+      z.object({
+        custom_id: z.string().nullable(),
+        response: z.object({ status_code: z.int(), request_id: z.string(), body: z.unknown() })
+      })
+    )
+  })
+  .meta({ id: 'InlineBatch' })
+
+/** What makes one answer of the batch. */
+interface Item {
+  readonly index: number
+  readonly line: BatchLine
+  readonly url: string
+}
+
+/** `POST /v1/batch`: many requests in one, answered together and in their order. */
+export class InlineBatchEndpoint implements HttpEndpoint {
+  readonly path = '/v1/batch'
+  readonly api: ApiRoute = {
+    method: 'POST',
+    path: this.path,
+    id: 'createInlineBatch',
+    summary: 'Answers many requests in one call, in their order.',
+    body: bodySchema,
+    answers: { 200: { description: 'Every answer, failures too.', json: answerSchema } }
+  }
+  readonly #components: InlineBatchComponents
+  readonly #init: InlineBatchInit
+
+  constructor(components: InlineBatchComponents, init: InlineBatchInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  prepare(body: unknown): PreparedJob {
+    const { inlineBatchMax } = this.#init
+    const requests = z.array(z.unknown()).min(1).max(inlineBatchMax, `at most ${inlineBatchMax} requests a call`)
+    const parsed = parseInput(z.looseObject({ requests }), body)
+    const items = this.#items(parsed.requests)
+    const prepared = items.flatMap(({ line }) => (line.type === 'job' ? [line.prepared] : []))
+    return {
+      lane: OUTER_GROUP_LANE,
+      // with what each request was completed by: a seed
+      request: {
+        ...parsed,
+        requests: items.map(({ line }, index) => stored(parsed.requests[index], line))
+      } as JsonValue,
+      streamed: false,
+      outlivesClient: false,
+      tokens: {
+        prompt: prepared.reduce((sum, { tokens }) => sum + tokens.prompt, 0),
+        answerMax: prepared.reduce((sum, { tokens }) => sum + tokens.answerMax, 0)
+      },
+      check: () => {},
+      run: context => this.#run(items, context)
+    }
+  }
+
+  #items(requests: readonly unknown[]): Item[] {
+    const rules = { endpoint: (url: string) => this.#components.endpoint(url), seen: new Set<string>() }
+    return requests.map((request, index) => ({ index, line: readBatchRequest(request, rules), url: urlOf(request) }))
+  }
+
+  async #run(items: readonly Item[], context: JobContext): Promise<JobAnswer> {
+    const { job } = context
+    const jobs = await Promise.all(items.map(item => this.#answer(item, context)))
+    const failed = jobs.filter(one => one instanceof MeshError || one.state !== 'succeeded').length
+    const usages = jobs.flatMap(one => (one instanceof MeshError ? [] : (one.usage ?? [])))
+    const usage = {
+      promptTokens: usages.reduce((sum, one) => sum + one.promptTokens, 0),
+      completionTokens: usages.reduce((sum, one) => sum + one.completionTokens, 0)
+    }
+    const body = {
+      id: job.id.replace(/^req_/, 'batch_'),
+      object: 'batch.result',
+      created: Math.floor(job.createdAtMs / 1000),
+      request_counts: { total: jobs.length, completed: jobs.length - failed, failed },
+      usage: {
+        prompt_tokens: usage.promptTokens,
+        completion_tokens: usage.completionTokens,
+        total_tokens: usage.promptTokens + usage.completionTokens
+      },
+      responses: jobs.map((one, index) => ({
+        custom_id: items[index]?.line.customId ?? null,
+        response: one instanceof MeshError ? refused(one, job) : answered(one)
+      }))
+    }
+    return { result: { status: 200, headers: {}, body }, usage }
+  }
+
+  /** Never rejects but with the signal's reason. */
+  async #answer({ index, line, url }: Item, { job, signal }: JobContext): Promise<Job | MeshError> {
+    if (line.type === 'error') return line.error
+    const { children } = this.#components
+    try {
+      const waitMs = this.#init.detachedWaitMs
+      const child = await children.submit(job, { name: `${index}`, endpoint: url, prepared: line.prepared, waitMs })
+      return await children.untilEnd(child.id, { signal })
+    } catch (error) {
+      signal.throwIfAborted()
+      return MeshError.from(error)
+    }
+  }
+}
+
+function stored(request: unknown, line: BatchLine): unknown {
+  if (line.type === 'error') return request
+  return { ...(request as object), body: line.prepared.request }
+}
+
+function urlOf(request: unknown): string {
+  return z.looseObject({ url: z.string() }).safeParse(request).data?.url ?? ''
+}
+
+function answered(job: Job) {
+  const failure = jobErrorReply(job)
+  if (failure !== undefined) return { status_code: failure.status, request_id: job.id, body: { ...failure.body } }
+  return { status_code: job.result?.status ?? 200, request_id: job.id, body: job.result?.body ?? null }
+}
+
+function refused(error: MeshError, parent: Job) {
+  const { status, body } = errorReply(error)
+  return { status_code: status, request_id: parent.id, body: { ...body } }
+}
