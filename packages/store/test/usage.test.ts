@@ -40,7 +40,7 @@ onBothDatabases('what a job took is written down with its end, once', async (t, 
   const database = await open()
   const store = await openJobStore(database)
   t.teardown(() => store[Symbol.asyncDispose]())
-  const ledger = new UsageLedger(database, 'group')
+  const ledger = new UsageLedger(database, ['group', 'group:outer'])
   t.match(await ledger.report({ ...EVER, groupBy: [] }), {
     sums: [{ requests: 0, failures: 0, promptTokens: 0, completionTokens: 0 }],
     hasMore: false
@@ -57,7 +57,7 @@ onBothDatabases('every way to end counts, and only an end', async (t, { open }) 
   const database = await open()
   const store = await openJobStore(database)
   t.teardown(() => store[Symbol.asyncDispose]())
-  const ledger = new UsageLedger(database, 'group')
+  const ledger = new UsageLedger(database, ['group', 'group:outer'])
   const total = async () => (await ledger.report({ ...EVER, groupBy: [] })).sums[0]
   // tried again: nothing has ended
   const retried = await store.submit(submission(), { owner: 'one', leaseMs: 60_000 })
@@ -84,7 +84,7 @@ onBothDatabases('usage is summed by what is asked for, within what is asked for'
   const database = await open()
   const store = await openJobStore(database)
   t.teardown(() => store[Symbol.asyncDispose]())
-  const ledger = new UsageLedger(database, 'group')
+  const ledger = new UsageLedger(database, ['group', 'group:outer'])
   await runJob(store, succeeded(1, 2), { namespace: 'a', keyId: 'k1', lane: 'm1' })
   await runJob(store, succeeded(10, 20), { namespace: 'a', keyId: 'k2', lane: 'm2' })
   await runJob(store, succeeded(100, 200), { namespace: 'b', keyId: null, lane: 'm1' })
@@ -116,10 +116,11 @@ onBothDatabases('parts count with their tokens, and what waited for them with it
   const database = await open()
   const store = await openJobStore(database)
   t.teardown(() => store[Symbol.asyncDispose]())
-  const ledger = new UsageLedger(database, 'group')
+  const ledger = new UsageLedger(database, ['group', 'group:outer'])
   await runJob(store, succeeded(1, 2), { groupId: 'g', hidden: true, lane: 'm1' })
   await runJob(store, succeeded(10, 20), { groupId: 'g', hidden: true, lane: 'm2' })
-  await runJob(store, succeeded(11, 22), { lane: 'group' })
+  await runJob(store, succeeded(11, 22), { lane: 'group', groupId: 'b', hidden: true })
+  await runJob(store, succeeded(11, 22), { lane: 'group:outer' })
   t.strictSame((await ledger.report({ ...EVER, groupBy: [] })).sums, [
     { requests: 1, failures: 0, promptTokens: 11, completionTokens: 22 }
   ])

@@ -50,19 +50,19 @@ const columns: Readonly<Record<UsageGroup, RawBuilder<unknown>>> = {
 /** What jobs took, as the database wrote it down when they ended. */
 export class UsageLedger {
   readonly #kysely: Kysely<Tables>
-  readonly #waitingLane: string
+  readonly #waitingLanes: readonly string[]
 
-  /** @param waitingLane of jobs that only wait for others: what those took is counted, and not a second time */
-  constructor({ kysely }: Pick<StoreDatabase, 'kysely'>, waitingLane: string) {
+  /** @param waitingLanes of jobs that only wait for others: what those took is counted, and not a second time */
+  constructor({ kysely }: Pick<StoreDatabase, 'kysely'>, waitingLanes: readonly string[]) {
     this.#kysely = kysely
-    this.#waitingLane = waitingLane
+    this.#waitingLanes = waitingLanes
   }
 
   /** Sums in the order of what they are of. */
   async report(filter: UsageFilter): Promise<{ readonly sums: readonly UsageSum[]; readonly hasMore: boolean }> {
     const { fromMs, toMs, namespace, keyId, lane, limit } = filter
     const groups = [...new Set(filter.groupBy)].map(group => ({ group, column: columns[group] }))
-    const own = sql`case when lane = ${this.#waitingLane} then 0 else 1 end`
+    const own = sql`case when lane in (${sql.join(this.#waitingLanes)}) then 0 else 1 end`
     const conditions = [
       sql`ended_at_ms >= ${fromMs}`,
       sql`ended_at_ms < ${toMs}`,

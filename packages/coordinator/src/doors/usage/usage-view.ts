@@ -1,9 +1,12 @@
 import type { UsageGroup, UsageSum } from '@resultity/store'
 import { stringify } from 'csv-stringify/sync'
-import { modelOfLane } from '../../jobs/model-places.ts'
+import { GROUP_LANE, modelOfLane, OUTER_GROUP_LANE } from '../../jobs/model-places.ts'
 import type { UsageGroupName, UsageView } from './usage-schema.ts'
 
 const DAY_MS = 86_400_000
+
+/** Lanes of jobs that only wait for others. */
+export const WAITING_LANES = [GROUP_LANE, OUTER_GROUP_LANE]
 
 export function toGroup(name: UsageGroupName): UsageGroup {
   return name === 'model' ? 'lane' : name
