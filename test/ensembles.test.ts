@@ -55,6 +55,8 @@ t.test('two models that are split over three nodes answer together, by every str
     )
   }
   t.equal((await askModels({ strategy: 'vote' })).mesh.vote.ballots[0].votes, 2)
+  const { judge } = (await askModels({ judge: { model: 'twin' } })).mesh
+  t.ok(judge.picked === 0 || judge.picked === 1, 'even this small a judge names an answer: it is held to')
 })
 
 t.test('an ensemble is streamed to clients that know nothing of it', async t => {

@@ -34,8 +34,11 @@ export interface AnswerDialect {
   readonly chunkObject: string
   /** What was asked, for a judge to read. */
   question(request: Readonly<Record<string, unknown>>): string
-  /** Fields of a request that asks something else. */
-  ask(messages: readonly { readonly role: string; readonly content: string }[]): Record<string, unknown>
+  /** Fields of a request that asks something else; its answer is JSON under `schema` where there is one. */
+  ask(
+    messages: readonly { readonly role: string; readonly content: string }[],
+    schema?: object
+  ): Record<string, unknown>
   textOf(choice: Choice): string
   /** The choice with another text, of whose tokens nothing is known. */
   withText(choice: Choice, text: string): Choice

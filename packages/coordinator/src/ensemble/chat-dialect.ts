@@ -11,7 +11,12 @@ export const chatDialect: AnswerDialect = {
   chunkObject: 'chat.completion.chunk',
   question: ({ messages }) =>
     (turnsSchema.safeParse(messages).data ?? []).map(({ role, content }) => `${role}: ${textIn(content)}`).join('\n'),
-  ask: messages => ({ messages }),
+  ask: (messages, schema) => ({
+    messages,
+    ...(schema === undefined
+      ? {}
+      : { response_format: { type: 'json_schema', json_schema: { name: 'reply', schema, strict: true } } })
+  }),
   textOf: choice => messageOf(choice).content ?? '',
   withText: (choice, content) => ({ ...choice, message: { ...messageOf(choice), content }, logprobs: null }),
   pieces,

@@ -8,7 +8,7 @@ import type { AnswerDialect, Choice, MemberAnswer } from './answer-dialect.ts'
 import { EnsembleAnswer, memberReport, type NamedChoice, skipped, totalUsage } from './ensemble-answer.ts'
 import { type EnsemblePlan, isLive } from './ensemble-plan.ts'
 import type { EnsembleReport, EnsembleRequest } from './ensemble-schema.ts'
-import { judgeMessages, mergedBy, pickedBy } from './judge.ts'
+import { judgeMessages, mergedBy, pickedBy, verdictSchema } from './judge.ts'
 import { type Member, MemberJobs, nobodyAnswered, type Outcome } from './member-jobs.ts'
 import { declined, PieceWriter, writePieces } from './piece-writer.ts'
 import { byField, normalised, vote } from './vote.ts'
@@ -201,9 +201,9 @@ export class EnsembleRun {
       const { text, reasons } = mergedBy(reply)
       return { chosen: [verdict], outcomes: all, text, report: { judge: { model, mode, picked: null, reasons } } }
     }
-    const picked = pickedBy(reply, candidates)
+    const { picked, reasons } = pickedBy(reply, candidates)
     const chosen = answered.find(one => one.member.index === picked?.index) ?? first
-    const report = { judge: { model, mode, picked: picked?.index ?? null, reasons: reply } }
+    const report = { judge: { model, mode, picked: picked?.index ?? null, reasons } }
     return { chosen: [chosen], outcomes: all, report }
   }
 
@@ -215,7 +215,8 @@ export class EnsembleRun {
     const { request, members } = this.#ensemble
     const messages = judgeMessages({ mode, instructions, question: dialect.question(request), candidates })
     // the seed is the request's, so that an attempt after a crash hears the same verdict
-    const body = { ...dialect.ask(messages), model, temperature: 0, seed: request.seed }
+    const schema = mode === 'pick' ? verdictSchema(candidates.length) : undefined
+    const body = { ...dialect.ask(messages, schema), model, temperature: 0, seed: request.seed }
     return { index: members.length, model, role: 'judge', prepared: endpoint.prepare(body) }
   }
 

@@ -1,3 +1,8 @@
+import { z } from 'zod'
+
+/** Longest reasons of a judge that picks; models that ramble would go on to the end of their context. */
+const REASONS_CHARACTERS_MAX = 1000
+
 /** An answer that the judge is shown. */
 export interface Candidate {
   /** Index of its model in the request. */
@@ -22,7 +27,7 @@ interface JudgeMessage {
 const USUAL = 'Prefer the answer that is most correct, then the one that is most complete, then the shortest.'
 
 const REPLY = {
-  pick: 'Reply with the number of the best answer on the first line, and your reasons below it.',
+  pick: 'Reply with JSON: {"answer": the number of the best answer, "reasons": "why"}.',
   merge:
     'Reply with one answer that keeps what is right in them. Then, on a line that begins with "Reasons:", say what you kept and why.'
 } as const
@@ -36,13 +41,38 @@ export function judgeMessages({ mode, instructions, question, candidates }: Judg
   ]
 }
 
-/** The candidate that the reply names first; undefined when it names none. */
-export function pickedBy(reply: string, candidates: readonly Candidate[]): Candidate | undefined {
-  for (const [number] of reply.matchAll(/\d+/g)) {
-    const candidate = candidates[Number(number) - 1]
-    if (candidate !== undefined) return candidate
+/** What a picking judge's reply is held to, so that small models name an answer too. */
+export function verdictSchema(candidateCount: number): Record<string, unknown> {
+  const answer = { type: 'integer', enum: Array.from({ length: candidateCount }, (_, index) => index + 1) }
+  return {
+    type: 'object',
+    properties: { answer, reasons: { type: 'string', maxLength: REASONS_CHARACTERS_MAX } },
+    required: ['answer', 'reasons'],
+    additionalProperties: false
   }
-  return undefined
+}
+
+/** The candidate that the reply names, undefined when it names none, and why. */
+export function pickedBy(
+  reply: string,
+  candidates: readonly Candidate[]
+): { readonly picked: Candidate | undefined; readonly reasons: string } {
+  const verdict = verdictIn(reply)
+  if (verdict !== undefined) return { picked: candidates[verdict.answer - 1], reasons: verdict.reasons }
+  // cut off, or from a judge that cannot be held to anything: the first number that is an answer's counts
+  for (const [number] of reply.matchAll(/\d+/g)) {
+    const picked = candidates[Number(number) - 1]
+    if (picked !== undefined) return { picked, reasons: reply }
+  }
+  return { picked: undefined, reasons: reply }
+}
+
+function verdictIn(reply: string): { readonly answer: number; readonly reasons: string } | undefined {
+  try {
+    return z.object({ answer: z.int(), reasons: z.string() }).parse(JSON.parse(reply))
+  } catch {
+    return undefined
+  }
 }
 
 /** A merged answer and why it is as it is. */
