@@ -11,6 +11,7 @@ import type { Logger } from 'pino'
 import { BatchEndpoint } from './batches/batch-endpoint.ts'
 import { InlineBatchEndpoint } from './batches/inline-batch.ts'
 import { chatDialect } from './ensemble/chat-dialect.ts'
+import { completionDialect } from './ensemble/completion-dialect.ts'
 import { EnsembleAliases } from './ensemble/ensemble-aliases.ts'
 import { EnsembleEndpoint } from './ensemble/ensemble-endpoint.ts'
 import { FileShelf } from './files/file-shelf.ts'
@@ -67,10 +68,11 @@ export function buildJobs(
   const children = new ChildJobs({ store, runtime: () => runtime })
   const shelf = new FileShelf({ ...stores, clock, logger }, limits)
   const chat = new ChatEndpoint(components)
+  const ensembles = { models, aliases, children, judging: chat }
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const single = [
-    new EnsembleEndpoint({ models, aliases, children }, chat, chatDialect),
-    new CompletionEndpoint(components),
+    new EnsembleEndpoint(ensembles, chat, chatDialect),
+    new EnsembleEndpoint(ensembles, new CompletionEndpoint(components), completionDialect),
     responses,
     new EmbeddingsEndpoint(components)
   ]

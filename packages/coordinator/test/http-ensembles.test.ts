@@ -246,6 +246,94 @@ t.test('judge: picks one or merges them, and its reasons are kept', async t => {
   t.notOk(alone.asked.includes('gamma'), 'one answer needs no judge')
 })
 
+const complete = async (fields: object) => {
+  const body = JSON.stringify({ prompt: 'The capital of France is', ...fields })
+  const response = await fetch(`${mesh.coordinator.httpUrl}/v1/completions`, { method: 'POST', body })
+  return response
+}
+
+t.test('several models go on with one text, by every strategy', async t => {
+  const parts = { 'tiny-chat': says('Paris.'), beta: says('Lyon.'), gamma: says('paris') }
+  play(parts)
+  const whole = async (fields: object) => {
+    const body = await (await complete({ models, ...fields })).json()
+    t.same(openAiErrors('CreateCompletionResponse', body), [])
+    return body
+  }
+  t.match(await whole({ strategy: 'all' }), {
+    object: 'text_completion',
+    id: /^cmpl-/,
+    choices: [
+      { index: 0, model: 'tiny-chat', text: /Paris\./ },
+      { index: 1, model: 'beta', text: /Lyon\./ },
+      { index: 2, model: 'gamma', text: /paris/ }
+    ],
+    mesh: { models: { length: 3 } }
+  })
+  t.match(await whole({ strategy: 'vote' }), { model: 'tiny-chat', choices: [{ text: /Paris\./ }] })
+  play({ ...parts, 'tiny-chat': fails })
+  t.match(await whole({}), { model: 'beta', choices: [{ text: /Lyon\./ }], mesh: { strategy: 'fallback' } })
+  play({ 'tiny-chat': says('Paris.'), beta: says('Lyon.'), gamma: says('1, of course') })
+  const two = { models: ['tiny-chat', 'beta'] }
+  const picked = await whole({ ...two, judge: { model: 'gamma' } })
+  t.match(picked, { model: 'tiny-chat', mesh: { judge: { picked: 0, reasons: /of course/ } } })
+  t.match(picked.mesh.models[2], { role: 'judge', content: /of course/ })
+  play({ 'tiny-chat': says('Paris.'), beta: says('Lyon.'), gamma: says('Both.\nReasons: why not') })
+  const merged = await whole({ ...two, judge: { model: 'gamma', mode: 'merge' } })
+  t.match(merged, { object: 'text_completion', model: 'gamma', choices: [{ index: 0, text: 'Both.', logprobs: null }] })
+  t.notOk('message' in merged.choices[0], 'a judge is asked by a chat, and its answer told as a text')
+})
+
+t.test('several models go on with one text, streamed', async t => {
+  play({ 'tiny-chat': says('Paris.'), beta: says('Lyon it is.') })
+  for (const [strategy, expected] of [
+    ['all', ['Paris.', 'Lyon it is.']],
+    ['vote', ['Paris.']]
+  ] as const) {
+    const events = await readEvents(await complete({ models: ['tiny-chat', 'beta'], strategy, stream: true }))
+    t.equal(events.pop(), '[DONE]')
+    const chunks = events.map(event => JSON.parse(event))
+    const choices = chunks.flatMap(chunk => chunk.choices)
+    for (const [index, text] of expected.entries()) {
+      const own = choices.filter(choice => choice.index === index)
+      t.equal(
+        own
+          .map(choice => choice.text)
+          .join('')
+          .trim(),
+        text,
+        strategy
+      )
+      t.equal(own.at(-1).finish_reason, 'stop')
+    }
+    t.match(chunks.at(-1).mesh, { strategy, models: { length: 2 } })
+  }
+})
+
+t.test('several prompts, or token ids, are asked of one model only', async t => {
+  for (const prompt of [['a', 'b'], [1, 2], [[1, 2]]]) {
+    const response = await complete({ models, prompt })
+    t.equal(response.status, 400)
+    t.match(await response.json(), { error: { param: 'prompt' } })
+  }
+  play({ 'tiny-chat': says('Paris.') })
+  t.equal((await complete({ models: ['tiny-chat'], prompt: ['a'] })).status, 200)
+})
+
+t.test('where one model answers, several are refused and not left aside', async t => {
+  for (const [path, fields] of [
+    ['/v1/responses', { input: 'a' }],
+    ['/v1/embeddings', { input: 'a' }]
+  ] as const) {
+    for (const named of [{ models }, { strategy: 'all' }]) {
+      const body = JSON.stringify({ model: 'tiny-chat', ...fields, ...named })
+      const response = await fetch(`${mesh.coordinator.httpUrl}${path}`, { method: 'POST', body })
+      t.equal(response.status, 400, path)
+      t.match(await response.json(), { error: { param: Object.keys(named)[0], message: /completions only/ } })
+    }
+  }
+})
+
 t.test('cancelling an ensemble cancels what its models do', async t => {
   play({ 'tiny-chat': hangs, beta: hangs })
   const response = await mesh.post(

@@ -30,17 +30,16 @@ export function piecesIn(payload: unknown): readonly Choice[] {
 export interface AnswerDialect {
   /** Of ids of answers. */
   readonly idPrefix: string
+  /** `object` of whole answers. */
+  readonly object: string
   /** `object` of a stream's chunks. */
   readonly chunkObject: string
+  /** @throws MeshError `invalid_request` for what one model may be asked and several may not */
+  refuse(request: Readonly<Record<string, unknown>>): void
   /** What was asked, for a judge to read. */
   question(request: Readonly<Record<string, unknown>>): string
-  /** Fields of a request that asks something else; its answer is JSON under `schema` where there is one. */
-  ask(
-    messages: readonly { readonly role: string; readonly content: string }[],
-    schema?: object
-  ): Record<string, unknown>
   textOf(choice: Choice): string
-  /** The choice with another text, of whose tokens nothing is known. */
+  /** The choice, a chat completion's or its own, with another text, of whose tokens nothing is known. */
   withText(choice: Choice, text: string): Choice
   /** A whole choice as a stream would have carried it. */
   pieces(choice: Choice): readonly Choice[]

@@ -8,15 +8,11 @@ const turnsSchema = z.array(z.looseObject({ role: z.string(), content: z.unknown
 /** Chat completions. */
 export const chatDialect: AnswerDialect = {
   idPrefix: 'chatcmpl-',
+  object: 'chat.completion',
   chunkObject: 'chat.completion.chunk',
+  refuse: () => {},
   question: ({ messages }) =>
     (turnsSchema.safeParse(messages).data ?? []).map(({ role, content }) => `${role}: ${textIn(content)}`).join('\n'),
-  ask: (messages, schema) => ({
-    messages,
-    ...(schema === undefined
-      ? {}
-      : { response_format: { type: 'json_schema', json_schema: { name: 'reply', schema, strict: true } } })
-  }),
   textOf: choice => messageOf(choice).content ?? '',
   withText: (choice, content) => ({ ...choice, message: { ...messageOf(choice), content }, logprobs: null }),
   pieces,

@@ -36,6 +36,7 @@ export class EnsembleAnswer {
     const body: Record<string, unknown> = {
       ...rest,
       ...this.#head(models),
+      object: this.#dialect.object,
       choices,
       usage: toChatUsage(usage),
       mesh: { ...own, ...report }

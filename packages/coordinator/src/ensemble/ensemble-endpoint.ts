@@ -5,7 +5,7 @@ import type { HttpEndpoint } from '../http/job-routes.ts'
 import { parseInput } from '../http/parse-body.ts'
 import type { ChildJobs } from '../jobs/child-jobs.ts'
 import { jobBodyOf } from '../jobs/job-body.ts'
-import type { PreparedJob, StreamView } from '../jobs/job-endpoint.ts'
+import type { JobEndpoint, PreparedJob, StreamView } from '../jobs/job-endpoint.ts'
 import { GROUP_LANE } from '../jobs/model-places.ts'
 import type { AnswerDialect } from './answer-dialect.ts'
 import { EnsembleAnswer } from './ensemble-answer.ts'
@@ -16,6 +16,8 @@ import type { Member } from './member-jobs.ts'
 
 export interface EnsembleEndpointComponents extends EnsembleNames {
   readonly children: ChildJobs
+  /** Chat completions: what a judge is asked by. */
+  readonly judging: JobEndpoint
 }
 
 /**
@@ -41,6 +43,7 @@ export class EnsembleEndpoint implements HttpEndpoint {
     const request = parseInput(ensembleRequestSchema, body)
     const plan = planOf(request, this.#components)
     if (plan === undefined) return this.#endpoint.prepare(body)
+    this.#dialect.refuse(request)
     const stored = storedRequest(request, plan)
     const members = plan.models.map((model, index) => this.#member(memberRequest(stored, plan, index), model, index))
     return this.#prepared({ request: stored, plan, members })
@@ -58,12 +61,13 @@ export class EnsembleEndpoint implements HttpEndpoint {
 
   /** A prompt may be too long for one model and not for another: that is the one model's failure. */
   #member(request: Record<string, unknown>, model: string, index: number): Member {
+    const member = { index, model, role: 'member', endpoint: this.#endpoint } as const
     try {
-      return { index, model, role: 'member', prepared: this.#endpoint.prepare(request) }
+      return { ...member, prepared: this.#endpoint.prepare(request) }
     } catch (error) {
       const known = MeshError.from(error)
       if (known.code !== 'context_length_exceeded') throw known
-      return { index, model, role: 'member', prepared: known }
+      return { ...member, prepared: known }
     }
   }
 
@@ -79,12 +83,7 @@ export class EnsembleEndpoint implements HttpEndpoint {
       outlivesClient: prepared.some(one => one.outlivesClient),
       tokens: tokensOf(prepared, plan),
       check: () => checkAny(prepared),
-      run: context =>
-        new EnsembleRun(
-          { ...this.#components, endpoint: this.#endpoint, dialect: this.#dialect },
-          ensemble,
-          context
-        ).run()
+      run: context => new EnsembleRun({ ...this.#components, dialect: this.#dialect }, ensemble, context).run()
     }
   }
 }

@@ -5,10 +5,11 @@ import { type ChildJobs, toMeshError } from '../jobs/child-jobs.ts'
 import { BEGUN, type JobAnswer, type JobContext, type JobEndpoint } from '../jobs/job-endpoint.ts'
 import type { ServedModels } from '../served-models.ts'
 import type { AnswerDialect, Choice, MemberAnswer } from './answer-dialect.ts'
+import { chatDialect } from './chat-dialect.ts'
 import { EnsembleAnswer, memberReport, type NamedChoice, skipped, totalUsage } from './ensemble-answer.ts'
 import { type EnsemblePlan, isLive } from './ensemble-plan.ts'
 import type { EnsembleReport, EnsembleRequest } from './ensemble-schema.ts'
-import { judgeMessages, mergedBy, pickedBy, verdictSchema } from './judge.ts'
+import { judgeRequest, mergedBy, pickedBy } from './judge.ts'
 import { type Member, MemberJobs, nobodyAnswered, type Outcome } from './member-jobs.ts'
 import { declined, PieceWriter, writePieces } from './piece-writer.ts'
 import { byField, normalised, vote } from './vote.ts'
@@ -16,8 +17,8 @@ import { byField, normalised, vote } from './vote.ts'
 export interface EnsembleRunComponents {
   readonly models: ServedModels
   readonly children: ChildJobs
-  /** What answers for one model. */
-  readonly endpoint: JobEndpoint
+  /** Chat completions: what a judge is asked by, whatever it judges. */
+  readonly judging: JobEndpoint
   readonly dialect: AnswerDialect
 }
 
@@ -55,7 +56,7 @@ export class EnsembleRun {
     this.#components = components
     this.#ensemble = ensemble
     this.#context = context
-    this.#jobs = new MemberJobs(components.children, components.endpoint, context.job)
+    this.#jobs = new MemberJobs(components.children, context.job)
     this.#options = { signal: context.signal }
   }
 
@@ -193,7 +194,7 @@ export class EnsembleRun {
     if (judge === undefined || answered.length === 1) return { chosen: [first], outcomes }
     const candidates = answered.map(one => ({ index: one.member.index, text: this.#textOf(one) ?? '' }))
     const verdict = await this.#jobs.answer(this.#judgeMember(judge, candidates), this.#options)
-    const reply = this.#textOf(verdict)
+    const reply = textOf(verdict, chatDialect)
     if (reply === undefined) throw nobodyAnswered([verdict])
     const all = [...outcomes, verdict]
     const { model, mode } = judge
@@ -211,18 +212,20 @@ export class EnsembleRun {
     { model, mode, instructions }: NonNullable<EnsemblePlan['judge']>,
     candidates: readonly { readonly index: number; readonly text: string }[]
   ): Member {
-    const { dialect, endpoint } = this.#components
+    const { dialect, judging: endpoint } = this.#components
     const { request, members } = this.#ensemble
-    const messages = judgeMessages({ mode, instructions, question: dialect.question(request), candidates })
+    const task = { mode, instructions, question: dialect.question(request), candidates }
     // the seed is the request's, so that an attempt after a crash hears the same verdict
-    const schema = mode === 'pick' ? verdictSchema(candidates.length) : undefined
-    const body = { ...dialect.ask(messages, schema), model, temperature: 0, seed: request.seed }
-    return { index: members.length, model, role: 'judge', prepared: endpoint.prepare(body) }
+    const body = { ...judgeRequest(model, task), seed: request.seed }
+    return { index: members.length, model, role: 'judge', endpoint, prepared: endpoint.prepare(body) }
   }
 
-  #textOf({ answer }: Outcome): string | undefined {
-    const choice = answer?.choices[0]
-    return choice === undefined ? undefined : this.#components.dialect.textOf(choice)
+  #textOf(outcome: Outcome): string | undefined {
+    return textOf(outcome, this.#components.dialect)
+  }
+
+  #saidBy(outcome: Outcome): string | undefined {
+    return outcome.member.role === 'judge' ? textOf(outcome, chatDialect) : this.#textOf(outcome)
   }
 
   #choices({ chosen, text }: Decision): NamedChoice[] {
@@ -254,13 +257,18 @@ export class EnsembleRun {
     if (first === undefined) throw new MeshError('internal', 'an ensemble was decided without an answer')
     const usage = totalUsage(outcomes)
     const reports = outcomes.map(outcome =>
-      memberReport(outcome, chosen.includes(outcome as Answered) ? undefined : this.#textOf(outcome))
+      memberReport(outcome, chosen.includes(outcome as Answered) ? undefined : this.#saidBy(outcome))
     )
     const answer = new EnsembleAnswer(dialect, plan, models, this.#context.job)
     const mesh: EnsembleReport = { strategy: plan.strategy, models: reports, ...report }
     const body = answer.whole(first.answer, choices, usage, mesh)
     return { result: { status: 200, headers: headersOf(first), body }, usage }
   }
+}
+
+function textOf({ answer }: Outcome, dialect: AnswerDialect): string | undefined {
+  const choice = answer?.choices[0]
+  return choice === undefined ? undefined : dialect.textOf(choice)
 }
 
 function isAnswered(outcome: Outcome): outcome is Answered {

@@ -41,6 +41,19 @@ export function judgeMessages({ mode, instructions, question, candidates }: Judg
   ]
 }
 
+/** The body of the chat completion that has `model` judge. */
+export function judgeRequest(model: string, task: JudgeTask): Record<string, unknown> {
+  const schema = task.mode === 'pick' ? verdictSchema(task.candidates.length) : undefined
+  return {
+    model,
+    messages: judgeMessages(task),
+    temperature: 0,
+    ...(schema === undefined
+      ? {}
+      : { response_format: { type: 'json_schema', json_schema: { name: 'reply', schema, strict: true } } })
+  }
+}
+
 /** What a picking judge's reply is held to, so that small models name an answer too. */
 export function verdictSchema(candidateCount: number): Record<string, unknown> {
   const answer = { type: 'integer', enum: Array.from({ length: candidateCount }, (_, index) => index + 1) }

@@ -10,6 +10,8 @@ export interface Member {
   readonly index: number
   readonly model: string
   readonly role: 'member' | 'judge'
+  /** What it is asked by. */
+  readonly endpoint: JobEndpoint
   /** What it is asked, or why it cannot be. */
   readonly prepared: PreparedJob | MeshError
 }
@@ -33,12 +35,10 @@ export interface MemberWatcher {
 /** Submits members as children of the ensemble's job, and waits for them. */
 export class MemberJobs {
   readonly #children: ChildJobs
-  readonly #endpoint: JobEndpoint
   readonly #parent: Job
 
-  constructor(children: ChildJobs, endpoint: JobEndpoint, parent: Job) {
+  constructor(children: ChildJobs, parent: Job) {
     this.#children = children
-    this.#endpoint = endpoint
     this.#parent = parent
   }
 
@@ -58,7 +58,7 @@ export class MemberJobs {
     limit?: { readonly ms: number; readonly begun: Promise<void> }
   ): Promise<Outcome> {
     return await this.#outcome(member, options, async job => {
-      const following = this.#follow(job, watcher, options)
+      const following = this.#follow(member, job, watcher, options)
       if (limit === undefined) return await following
       // a rejection is seen where it is awaited; nobody else must trip over it meanwhile
       following.catch(() => {})
@@ -84,10 +84,10 @@ export class MemberJobs {
     }
   }
 
-  async #submit({ index, model, role, prepared }: Member): Promise<Job> {
+  async #submit({ index, model, role, endpoint, prepared }: Member): Promise<Job> {
     if (prepared instanceof MeshError) throw prepared
     const name = role === 'judge' ? `judge ${model}` : `${index} ${model}`
-    return await this.#children.submit(this.#parent, { name, endpoint: this.#endpoint.path, prepared })
+    return await this.#children.submit(this.#parent, { name, endpoint: endpoint.path, prepared })
   }
 
   async #outcome(member: Member, { signal }: AbortOptions, work: (job: Job) => Promise<Job>): Promise<Outcome> {
@@ -117,8 +117,8 @@ export class MemberJobs {
     }
   }
 
-  async #follow(job: Job, watcher: MemberWatcher, options: AbortOptions): Promise<Job> {
-    const view = this.#endpoint.view?.(job)
+  async #follow({ endpoint }: Member, job: Job, watcher: MemberWatcher, options: AbortOptions): Promise<Job> {
+    const view = endpoint.view?.(job)
     if (view === undefined) throw new MeshError('internal', `${job.endpoint} does not stream`)
     using following = this.#children.follow(job.id)
     const entries = following.entries(0, options)

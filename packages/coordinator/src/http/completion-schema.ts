@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { ensembleFields, ensembleReportSchema } from '../ensemble/ensemble-schema.ts'
 import { CHOICES_MAX, meshFields, meshReport, stopField, streamOptions, usageSchema } from './chat-schema.ts'
 import { samplingFields } from './sampling-fields.ts'
 
@@ -40,7 +41,8 @@ export const completionRequestSchema = z
     logprobs: z.int().min(0).max(LOGPROBS_MAX).nullish(),
     /** As in vLLM: go on to the token limit whatever is sampled. */
     ignore_eos: z.boolean().nullish(),
-    mesh: meshFields.nullish()
+    mesh: meshFields.nullish(),
+    ...ensembleFields
   })
   .meta({ id: 'CompletionRequest' })
 export type CompletionRequest = z.infer<typeof completionRequestSchema>
@@ -59,7 +61,9 @@ const completionChoice = z.object({
   index: z.int(),
   text: z.string(),
   logprobs: completionLogprobs.nullable(),
-  finish_reason: z.enum(['stop', 'length'])
+  finish_reason: z.enum(['stop', 'length']),
+  /** Where several were asked: who made this choice. */
+  model: z.string().optional()
 })
 
 const head = {
@@ -76,7 +80,7 @@ export const completionSchema = z
     choices: z.array(completionChoice),
     usage: usageSchema,
     /** Not there when nothing had to be computed. */
-    mesh: meshReport.optional()
+    mesh: z.union([meshReport, ensembleReportSchema]).optional()
   })
   .meta({ id: 'Completion' })
 export type Completion = z.infer<typeof completionSchema>
@@ -90,7 +94,7 @@ export const completionChunkSchema = z
     ...head,
     choices: z.array(completionPiece),
     usage: usageSchema.nullable().optional(),
-    mesh: meshReport.optional()
+    mesh: z.union([meshReport, ensembleReportSchema]).optional()
   })
   .meta({ id: 'CompletionChunk' })
 export type CompletionChunk = z.infer<typeof completionChunkSchema>

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { oneModelFields } from '../ensemble/ensemble-schema.ts'
 
 /** Inputs of one request, as OpenAI limits them. */
 export const EMBEDDING_INPUTS_MAX = 2048
@@ -29,7 +30,8 @@ export const embeddingsRequestSchema = z
       }
     ),
     encoding_format: z.enum(['float', 'base64']).nullish(),
-    dimensions: z.int().min(1).nullish()
+    dimensions: z.int().min(1).nullish(),
+    ...oneModelFields
   })
   .meta({ id: 'CreateEmbeddingRequest' })
 export type EmbeddingsRequest = z.infer<typeof embeddingsRequestSchema>

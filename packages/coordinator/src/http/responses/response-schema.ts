@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { oneModelFields } from '../../ensemble/ensemble-schema.ts'
 import { meshFields, streamOptions } from '../chat-schema.ts'
 import { samplingFields } from '../sampling-fields.ts'
 
@@ -92,7 +93,8 @@ export const responseRequestSchema = z
     prompt_cache_key: z.string().max(512).nullish(),
     conversation: z.unknown().optional(),
     prompt: z.unknown().optional(),
-    mesh: meshFields.nullish()
+    mesh: meshFields.nullish(),
+    ...oneModelFields
   })
   .meta({ id: 'CreateResponseRequest' })
 
