@@ -6,6 +6,7 @@ import OpenAI6 from 'openai6'
 import t from 'tap'
 import { z } from 'zod'
 import { eventually } from '../mesh-state.ts'
+import { batches, cancelledBatch, files, refusals } from './batch-calls.ts'
 import { occupy, type RequestState, untilIdle, untilQueued } from './mesh-jobs.ts'
 import { failureOf, LONG, MODEL, questions } from './questions.ts'
 
@@ -156,6 +157,11 @@ for (const { version, client, errors } of clients) {
     })
     await fails(client.get('/assistants'), errors.NotFoundError, { code: 'unknown_url' })
   })
+
+  t.test(`openai ${version}: files`, t => files(t, { client, errors }))
+  t.test(`openai ${version}: batches`, t => batches(t, { client, errors }, [first, second]))
+  t.test(`openai ${version}: a batch that is cancelled`, t => cancelledBatch(t, { client, errors }))
+  t.test(`openai ${version}: files and batches that are refused`, t => refusals(t, { client, errors }))
 
   t.test(`openai ${version}: who leaves frees everything, before the first token and after`, async t => {
     const long = { ...ask(first.question), ...LONG }
