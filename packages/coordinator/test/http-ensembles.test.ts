@@ -248,8 +248,7 @@ t.test('judge: picks one or merges them, and its reasons are kept', async t => {
 
 const complete = async (fields: object) => {
   const body = JSON.stringify({ prompt: 'The capital of France is', ...fields })
-  const response = await fetch(`${mesh.coordinator.httpUrl}/v1/completions`, { method: 'POST', body })
-  return response
+  return await fetch(`${mesh.coordinator.httpUrl}/v1/completions`, { method: 'POST', body })
 }
 
 t.test('several models go on with one text, by every strategy', async t => {
@@ -296,14 +295,8 @@ t.test('several models go on with one text, streamed', async t => {
     const choices = chunks.flatMap(chunk => chunk.choices)
     for (const [index, text] of expected.entries()) {
       const own = choices.filter(choice => choice.index === index)
-      t.equal(
-        own
-          .map(choice => choice.text)
-          .join('')
-          .trim(),
-        text,
-        strategy
-      )
+      const said = own.map(choice => choice.text).join('')
+      t.equal(said.trim(), text, strategy)
       t.equal(own.at(-1).finish_reason, 'stop')
     }
     t.match(chunks.at(-1).mesh, { strategy, models: { length: 2 } })
