@@ -120,6 +120,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(stores.store)
   const mesh = buildMesh(host, clock, limits, init)
   mesh.models.complete = false
+  starting.use(mesh.models)
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)

@@ -4,7 +4,7 @@ import {
   type ImportOptions,
   importModel,
   loadEncoderTokenizer,
-  loadTokenizer,
+  PromptEncoder,
   parseModelReference
 } from '@resultity/model'
 import type { ServedModel } from './served-models.ts'
@@ -59,5 +59,6 @@ export async function loadModel(
   if (isEncoder(manifest)) {
     return { ...served, kind: 'encoder', tokenizer: await loadEncoderTokenizer(manifest, store, options) }
   }
-  return { ...served, kind: 'decoder', tokenizer: await loadTokenizer(manifest, store, options) }
+  const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
+  return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }
 }

@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import type { EncoderTokenizer, ModelTokenizer } from '@resultity/model'
+import type { EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/model'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
 interface Served {
@@ -16,6 +16,8 @@ interface Served {
 export interface ServedDecoder extends Served {
   readonly kind: 'decoder'
   readonly tokenizer: ModelTokenizer
+  /** Makes tokens of what clients send, however long. */
+  readonly prompts: PromptEncoder
 }
 
 /** A model that turns texts into vectors. */
@@ -28,7 +30,7 @@ export interface ServedEncoder extends Served {
 export type ServedModel = ServedDecoder | ServedEncoder
 
 /** The models of a coordinator, by name. */
-export class ServedModels {
+export class ServedModels implements AsyncDisposable {
   readonly #models: ServedModel[] = []
   #complete = true
 
@@ -51,6 +53,12 @@ export class ServedModels {
     }
     this.#models[at] = { ...same, aliases: [...same.aliases, model.id, ...model.aliases] }
     return false
+  }
+
+  /** Ends what runs for them. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    const decoders = this.#models.filter(model => model.kind === 'decoder')
+    await Promise.all(decoders.map(({ prompts }) => prompts[Symbol.asyncDispose]()))
   }
 
   list(): readonly ServedModel[] {

@@ -26,7 +26,7 @@ class Bench implements AsyncDisposable {
 
   constructor(store: JobStore) {
     this.#store = store
-    this.endpoint = { path: '/v1/test', prepare: request => this.#prepare(request) }
+    this.endpoint = { path: '/v1/test', prepare: async request => this.#prepare(request) }
     this.runtime = this.#newRuntime()
   }
 

@@ -3,6 +3,7 @@ import { type AbortOptions, type BlobStore, type DecoderManifest, MeshError } fr
 import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
 import { beginTokenIds } from './tokenizer-begin.ts'
+import { charactersPerTokenMax } from './tokenizer-bound.ts'
 import { readTokenizerConfig } from './tokenizer-config.ts'
 import {
   createTokenDecoder,
@@ -16,6 +17,9 @@ import type { TokenizerFiles } from './tokenizer-files.ts'
 
 /** Largest tokenizer file read; the biggest published `tokenizer.json` has some 35 MB. */
 export const TOKENIZER_BYTES_MAX = 134_217_728
+
+/** Pieces of a text, words mostly, between two looks at how many tokens there are by now. */
+const PIECES_AT_ONCE = 1000
 
 export interface EncodeOptions {
   /**
@@ -35,10 +39,13 @@ export interface ModelTokenizer {
   readonly writesTools: boolean
   /** Ids that belong before a text that is no conversation, as the model was trained; often none. */
   readonly beginTokenIds: readonly number[]
+  /** Characters of the longest text that may fit the context; infinite for vocabularies that leave out text. */
+  readonly charactersMax: number
   /**
    * Token ids of `text`. Adds no begin or end token. Lone surrogates count as U+FFFD.
    *
-   * @throws MeshError `context_length_exceeded` when the text is longer than any text that fits the context
+   * @throws MeshError `context_length_exceeded` when the text is longer than any that fits the context, or twice as long
+   * as the context
    */
   encode(text: string, options?: EncodeOptions): number[]
   /**
@@ -68,6 +75,11 @@ export interface TokenizerLimits {
   readonly contextLength: number
 }
 
+export interface LoadTokenizerOptions extends AbortOptions {
+  /** Positions of the longest context that is served; default the model's own. */
+  readonly contextLength?: number
+}
+
 /**
  * Reads a model's tokenizer from its blobs. Building a big vocabulary holds the event loop for some 100 ms: do it
  * when a model is loaded, not when a request comes.
@@ -77,7 +89,7 @@ export interface TokenizerLimits {
 export async function loadTokenizer(
   manifest: DecoderManifest,
   store: BlobStore,
-  options: AbortOptions = {}
+  { contextLength = manifest.config.contextLength, ...options }: LoadTokenizerOptions = {}
 ): Promise<ModelTokenizer> {
   const { definition, config, endTokenIds } = manifest.tokenizer
   if (definition.bytes + config.bytes > TOKENIZER_BYTES_MAX) {
@@ -90,7 +102,7 @@ export async function loadTokenizer(
     config: await store.read(config.sha256, options),
     endTokenIds
   }
-  return createTokenizer(files, manifest.config)
+  return createTokenizer(files, { ...manifest.config, contextLength })
 }
 
 /**
@@ -108,6 +120,7 @@ class BpeTokenizer implements ModelTokenizer {
   readonly bosTokenId: number | undefined
   readonly writesTools: boolean
   readonly beginTokenIds: readonly number[]
+  readonly charactersMax: number
   readonly #library: Tokenizer
   readonly #added: AddedTokens
   readonly #addedIds: ReadonlyMap<number, string>
@@ -115,7 +128,7 @@ class BpeTokenizer implements ModelTokenizer {
   readonly #unknownId: number | undefined
   readonly #spelling: TokenSpelling
   readonly #template: ChatTemplate
-  readonly #charsMax: number
+  readonly #contextLength: number
 
   constructor(files: TokenizerFiles, { vocabularySize, contextLength }: TokenizerLimits) {
     const definition = parseTokenizerDefinition(files.definition)
@@ -126,7 +139,9 @@ class BpeTokenizer implements ModelTokenizer {
     this.#addedIds = new Map(added.map(token => [token.id, token.content]))
     this.#hiddenIds = new Set(added.filter(token => token.special).map(token => token.id))
     this.#spelling = tokenSpelling(definition.decoder)
-    this.#charsMax = contextLength * checkVocabulary(definition.model.vocab, vocabularySize)
+    checkVocabulary(definition.model.vocab, vocabularySize)
+    this.charactersMax = contextLength * charactersPerTokenMax(definition)
+    this.#contextLength = contextLength
     this.#library = buildLibrary({ ...definition, pre_tokenizer: equivalentPreTokenizer(definition) })
     this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
     this.#template = new ChatTemplate(config.template, config.tokens)
@@ -137,7 +152,7 @@ class BpeTokenizer implements ModelTokenizer {
   }
 
   encode(text: string, options: EncodeOptions = {}): number[] {
-    this.#checkLength(text)
+    this.#checkLength(text.length)
     const wellFormed = text.toWellFormed()
     const ids: number[] = []
     if (options.specialTokens === 'text') this.#encodeText(this.#added.guard(wellFormed), ids)
@@ -150,12 +165,14 @@ class BpeTokenizer implements ModelTokenizer {
   }
 
   encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): number[] {
-    for (const { content } of messages) this.#checkLength(content)
     const guard = (text: string): string => this.#added.guard(text.toWellFormed())
     const guarded = messages.map(message => ({ ...mapTexts(message, guard), role: message.role }))
     const tools = options.tools?.map(tool => mapTexts(tool, guard))
+    const prompt = this.#template.render(guarded, { ...options, ...(tools === undefined ? {} : { tools }) })
+    // as long as a template writes it: some leave out what is old
+    this.#checkLength(this.#added.unguard(prompt).length)
     const ids: number[] = []
-    this.#encodeText(this.#template.render(guarded, { ...options, ...(tools === undefined ? {} : { tools }) }), ids)
+    this.#encodeText(prompt, ids)
     return ids
   }
 
@@ -196,17 +213,32 @@ class BpeTokenizer implements ModelTokenizer {
     const normalized = normalizer?.normalize(text) ?? text
     if (normalized === '' || model === null) return
     const pieces = preTokenizer?.pre_tokenize(normalized, { section_index: index }) ?? [normalized]
-    for (const token of model._call(pieces)) {
-      const id = model.tokens_to_ids.get(token) ?? this.#unknownId
-      if (id !== undefined) ids.push(id)
+    // unknown tokens of neighbouring pieces may become one
+    const step = model.fuse_unk ? pieces.length : PIECES_AT_ONCE
+    for (let at = 0; at < pieces.length; at += step) {
+      this.#checkCount(ids.length)
+      for (const token of model._call(pieces.slice(at, at + step))) {
+        const id = model.tokens_to_ids.get(token) ?? this.#unknownId
+        if (id !== undefined) ids.push(id)
+      }
     }
   }
 
-  #checkLength(text: string): void {
-    if (text.length <= this.#charsMax) return
+  /** A text that is far too long is not read to its end; of one that is a little too long it is good to know how much. */
+  #checkCount(tokens: number): void {
+    if (tokens <= 2 * this.#contextLength) return
     throw new MeshError(
       'context_length_exceeded',
-      `a text of ${text.length} characters cannot fit the model's context; no text over ${this.#charsMax} does`,
+      `the text has more than ${tokens} tokens and the context of this model is ${this.#contextLength}`,
+      { hint: 'Send a shorter text.', details: { param: 'messages' } }
+    )
+  }
+
+  #checkLength(characters: number): void {
+    if (characters <= this.charactersMax) return
+    throw new MeshError(
+      'context_length_exceeded',
+      `a text of ${characters} characters cannot fit the model's context; no text over ${this.charactersMax} does`,
       { hint: 'Send a shorter text.', details: { param: 'messages' } }
     )
   }
@@ -221,20 +253,13 @@ function mapTexts(value: unknown, replace: (text: string) => string): unknown {
   return Object.fromEntries(Object.entries(value).map(([key, item]) => [replace(key), mapTexts(item, replace)]))
 }
 
-/**
- * Checks that every id has a row in the embedding.
- *
- * @returns characters of the longest token; a byte-level token is never longer as text than in its own alphabet
- */
-function checkVocabulary(vocabulary: Readonly<Record<string, number>>, vocabularySize: number): number {
-  let longest = 1
-  for (const [token, id] of Object.entries(vocabulary)) {
+/** Checks that every id has a row in the embedding. */
+function checkVocabulary(vocabulary: Readonly<Record<string, number>>, vocabularySize: number): void {
+  for (const id of Object.values(vocabulary)) {
     if (id >= vocabularySize) {
       throw tokenizerInvalid(`the tokenizer has id ${id}, the model only ${vocabularySize} ids`)
     }
-    if (token.length > longest) longest = token.length
   }
-  return longest
 }
 
 function buildLibrary(definition: object): Tokenizer {

@@ -323,15 +323,47 @@ t.test('whatever stands in a tokenizer file, it is read or refused with a typed 
 })
 
 t.test('a text that no context can hold is refused before work is spent on it', t => {
-  const tokenizer = createTokenizer(definitionWith({}), { vocabularySize: 300, contextLength: 8 })
-  t.equal(tokenizer.encode('12345678').length, 8)
+  const vocab = Object.fromEntries(['<?>', ...'0123456789'].map((token, id) => [token, id]))
+  const definition = { model: { type: 'BPE', vocab, merges: [], unk_token: '<?>' } }
+  const tokenizer = createTokenizer(definitionWith(definition), { vocabularySize: 300, contextLength: 8 })
+  t.equal(tokenizer.charactersMax, 24, 'eight times the longest token')
+  t.equal(tokenizer.encode('1'.repeat(24)).length, 24, 'one that might fit is counted')
   for (const call of [
-    () => tokenizer.encode('123456789'),
-    () => tokenizer.encodeChat([{ role: 'user', content: '123456789' }])
+    () => tokenizer.encode('1'.repeat(25)),
+    () => tokenizer.encodeChat([{ role: 'user', content: '1'.repeat(25) }])
   ]) {
     t.throws(call, { name: 'MeshError', code: 'context_length_exceeded' } satisfies Partial<MeshError>)
   }
   t.end()
+})
+
+t.test('no text has more characters than its tokens allow', async t => {
+  const { metadata } = await readSentencePiece()
+  const hundred = { vocabularySize: 1024, contextLength: 100 }
+  const composing = { ...definitionWith({ normalizer: { type: 'NFKC' } }) }
+  const tokenizers = [
+    createTokenizer(await tokenizerFilesFromDirectory(tinyChatDirectory), hundred),
+    createTokenizer(tokenizerFilesFromGguf(metadata), hundred),
+    createTokenizer(tokenizerFilesFromGguf(byteLevelMetadata()), hundred),
+    createTokenizer(composing, hundred)
+  ]
+  t.strictSame(
+    tokenizers.map(({ charactersMax }) => Number.isFinite(charactersMax)),
+    [true, true, true, false],
+    'one that drops what it cannot spell says nothing'
+  )
+  const texts = fc.oneof(
+    fc.string({ unit: 'binary', maxLength: 60 }),
+    fc
+      .array(fc.constantFrom(' ', '<|im_start|>', '</s>', 'hello', '\n', '🙂'), { maxLength: 8 })
+      .map(parts => parts.join(''))
+  )
+  fc.assert(
+    fc.property(texts, fc.constantFrom(...tokenizers.slice(0, 3)), (text, tokenizer) => {
+      const perToken = tokenizer.charactersMax / hundred.contextLength
+      t.ok(text.length <= tokenizer.encode(text).length * perToken)
+    })
+  )
 })
 
 t.test('a model folder: separate templates and token lists count', async t => {

@@ -34,7 +34,7 @@ export class BatchEndpoint implements JobEndpoint {
     this.#init = init
   }
 
-  prepare(body: unknown): PreparedJob {
+  async prepare(body: unknown): Promise<PreparedJob> {
     const batch: NewBatch = parseInput(newBatchSchema, body)
     return {
       lane: OUTER_GROUP_LANE,

@@ -33,7 +33,7 @@ export interface BatchLineRules {
 }
 
 /** Reads a line's JSON. What is wrong with it is the line's error: nothing is thrown. */
-export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
+export async function readBatchLine(text: string, rules: BatchLineRules): Promise<BatchLine> {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -41,11 +41,11 @@ export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
     const message = cause instanceof Error ? cause.message : String(cause)
     return { type: 'error', customId: null, error: invalidRequest(null, `the line is not JSON: ${message}`) }
   }
-  return readBatchRequest(value, rules)
+  return await readBatchRequest(value, rules)
 }
 
 /** As {@link readBatchLine}, of what was JSON. */
-export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLine {
+export async function readBatchRequest(value: unknown, rules: BatchLineRules): Promise<BatchLine> {
   const id = customIdOf(value)
   try {
     if (nestsDeeper(value, NESTING_MAX)) throw invalidRequest(null, `it nests more than ${NESTING_MAX} levels deep`)
@@ -57,7 +57,7 @@ export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLi
     if (body.stream === true) {
       throw invalidRequest('body.stream', 'answers of a batch are not streamed', 'Leave stream out.')
     }
-    return { type: 'job', customId: custom_id, prepared: rules.endpoint(url).prepare(body) }
+    return { type: 'job', customId: custom_id, prepared: await rules.endpoint(url).prepare(body) }
   } catch (error) {
     return { type: 'error', customId: id, error: MeshError.from(error) }
   }

@@ -6,6 +6,7 @@ import { toJobError } from '../http/error-reply.ts'
 import { childId } from '../jobs/child-jobs.ts'
 import type { JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import type { JobRuntime } from '../jobs/job-runtime.ts'
+import { TimeSlice } from '../time-slice.ts'
 import { type BatchLine, readBatchLine } from './batch-line.ts'
 import { errorLines, outputLines, type Unanswered, unanswered } from './batch-output.ts'
 import { batchFileId, countLines } from './batch-progress.ts'
@@ -234,11 +235,13 @@ export class BatchRun {
   /** Lines after the one of this number, in chunks that are the same in every attempt. */
   async *#chunks(after: number): AsyncGenerator<readonly NumberedLine[]> {
     const rules = { endpoint: (url: string) => this.#endpoint(url), seen: new Set<string>() }
+    const slice = new TimeSlice()
     let chunk: NumberedLine[] = []
     for await (const { number, text, fault } of this.#lines()) {
       this.#context.signal.throwIfAborted()
       // those before are read too: they say which names are taken
-      const line = text === undefined ? unreadable(fault) : readBatchLine(text, rules)
+      const line = text === undefined ? unreadable(fault) : await readBatchLine(text, rules)
+      await slice.next()
       if (number <= after) continue
       chunk.push({ number, line })
       if (chunk.length < LINES_AT_ONCE) continue

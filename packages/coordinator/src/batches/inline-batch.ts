@@ -8,6 +8,7 @@ import { parseInput } from '../http/parse-body.ts'
 import type { ChildJobs } from '../jobs/child-jobs.ts'
 import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import { OUTER_GROUP_LANE } from '../jobs/model-places.ts'
+import { TimeSlice } from '../time-slice.ts'
 import { type BatchLine, batchRequestSchema, readBatchRequest } from './batch-line.ts'
 
 export interface InlineBatchComponents {
@@ -73,11 +74,11 @@ export class InlineBatchEndpoint implements HttpEndpoint {
     this.#init = init
   }
 
-  prepare(body: unknown): PreparedJob {
+  async prepare(body: unknown): Promise<PreparedJob> {
     const { inlineBatchMax } = this.#init
     const requests = z.array(z.unknown()).min(1).max(inlineBatchMax, `at most ${inlineBatchMax} requests a call`)
     const parsed = parseInput(z.looseObject({ requests }), body)
-    const items = this.#items(parsed.requests)
+    const items = await this.#items(parsed.requests)
     const prepared = items.flatMap(({ line }) => (line.type === 'job' ? [line.prepared] : []))
     return {
       lane: OUTER_GROUP_LANE,
@@ -97,9 +98,16 @@ export class InlineBatchEndpoint implements HttpEndpoint {
     }
   }
 
-  #items(requests: readonly unknown[]): Item[] {
+  /** One after the other: those before say which names are taken. */
+  async #items(requests: readonly unknown[]): Promise<Item[]> {
     const rules = { endpoint: (url: string) => this.#components.endpoint(url), seen: new Set<string>() }
-    return requests.map((request, index) => ({ index, line: readBatchRequest(request, rules), url: urlOf(request) }))
+    const slice = new TimeSlice()
+    const items: Item[] = []
+    for (const [index, request] of requests.entries()) {
+      items.push({ index, line: await readBatchRequest(request, rules), url: urlOf(request) })
+      await slice.next()
+    }
+    return items
   }
 
   async #run(items: readonly Item[], context: JobContext): Promise<JobAnswer> {

@@ -39,13 +39,15 @@ export class EnsembleEndpoint implements HttpEndpoint {
     this.path = endpoint.path
   }
 
-  prepare(body: unknown): PreparedJob {
+  async prepare(body: unknown): Promise<PreparedJob> {
     const request = parseInput(ensembleRequestSchema, body)
     const plan = planOf(request, this.#components)
-    if (plan === undefined) return this.#endpoint.prepare(body)
+    if (plan === undefined) return await this.#endpoint.prepare(body)
     this.#dialect.refuse(request)
     const stored = storedRequest(request, plan)
-    const members = plan.models.map((model, index) => this.#member(memberRequest(stored, plan, index), model, index))
+    const members = await Promise.all(
+      plan.models.map((model, index) => this.#member(memberRequest(stored, plan, index), model, index))
+    )
     return this.#prepared({ request: stored, plan, members })
   }
 
@@ -60,10 +62,10 @@ export class EnsembleEndpoint implements HttpEndpoint {
   }
 
   /** A prompt may be too long for one model and not for another: that is the one model's failure. */
-  #member(request: Record<string, unknown>, model: string, index: number): Member {
+  async #member(request: Record<string, unknown>, model: string, index: number): Promise<Member> {
     const member = { index, model, role: 'member', endpoint: this.#endpoint } as const
     try {
-      return { ...member, prepared: this.#endpoint.prepare(request) }
+      return { ...member, prepared: await this.#endpoint.prepare(request) }
     } catch (error) {
       const known = MeshError.from(error)
       if (known.code !== 'context_length_exceeded') throw known

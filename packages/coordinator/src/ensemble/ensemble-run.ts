@@ -193,7 +193,7 @@ export class EnsembleRun {
     // with one answer there is nothing to judge
     if (judge === undefined || answered.length === 1) return { chosen: [first], outcomes }
     const candidates = answered.map(one => ({ index: one.member.index, text: this.#textOf(one) ?? '' }))
-    const verdict = await this.#jobs.answer(this.#judgeMember(judge, candidates), this.#options)
+    const verdict = await this.#jobs.answer(await this.#judgeMember(judge, candidates), this.#options)
     const reply = textOf(verdict, chatDialect)
     if (reply === undefined) throw nobodyAnswered([verdict])
     const all = [...outcomes, verdict]
@@ -208,16 +208,16 @@ export class EnsembleRun {
     return { chosen: [chosen], outcomes: all, report }
   }
 
-  #judgeMember(
+  async #judgeMember(
     { model, mode, instructions }: NonNullable<EnsemblePlan['judge']>,
     candidates: readonly { readonly index: number; readonly text: string }[]
-  ): Member {
+  ): Promise<Member> {
     const { dialect, judging: endpoint } = this.#components
     const { request, members } = this.#ensemble
     const task = { mode, instructions, question: dialect.question(request), candidates }
     // the seed is the request's, so that an attempt after a crash hears the same verdict
     const body = { ...judgeRequest(model, task), seed: request.seed }
-    return { index: members.length, model, role: 'judge', endpoint, prepared: endpoint.prepare(body) }
+    return { index: members.length, model, role: 'judge', endpoint, prepared: await endpoint.prepare(body) }
   }
 
   #textOf(outcome: Outcome): string | undefined {

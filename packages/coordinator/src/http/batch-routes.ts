@@ -123,7 +123,7 @@ async function create(components: BatchRouteComponents, request: FastifyRequest)
     expiresAtMs: now + DAY_MS
   }
   // the job first: it has all that the batch is, so that none is left without one
-  await components.runtime.submit(components.batchEndpoint.prepare(batch), {
+  await components.runtime.submit(await components.batchEndpoint.prepare(batch), {
     id: batch.jobId,
     endpoint: BATCHES_PATH,
     namespace,

@@ -61,11 +61,11 @@ export class ChatEndpoint implements HttpEndpoint {
     this.#components = components
   }
 
-  prepare(body: unknown): PreparedJob {
+  async prepare(body: unknown): Promise<PreparedJob> {
     const { models, director } = this.#components
     const request = withSeed(parseInput(chatRequestSchema, body))
     const model = models.findDecoder(request.model)
-    const generation = toGenerationRequest(request, model)
+    const generation = await toGenerationRequest(request, model)
     return {
       lane: modelLane(model.id),
       request: request as JsonValue,

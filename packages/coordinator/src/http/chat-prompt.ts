@@ -10,27 +10,22 @@ import { invalidRequest } from './parse-body.ts'
 type RequestMessage = ChatRequest['messages'][number]
 
 /**
- * Longest text a token stands for, generously: more characters than this for every position of the context cannot be
- * a prompt that fits, and are refused before the event loop spends time on making tokens of them.
- */
-const CHARACTERS_PER_POSITION_MAX = 32
-
-/**
  * The prompt of a conversation as token ids. A chat template that knows tools writes them and calls itself; for others they
  * become ordinary turns.
  *
  * @throws MeshError `invalid_request` naming the field for what cannot be part of a prompt; `context_length_exceeded`
  */
-export function promptOf(
+export async function promptOf(
   requestMessages: readonly RequestMessage[],
   toolUse: ToolUse | undefined,
-  { placeable, tokenizer }: ServedDecoder
-): number[] {
+  model: ServedDecoder
+): Promise<number[]> {
   const messages = requestMessages.map((message, index) => toChatMessage(message, index))
-  refuseHopeless(messages, toolUse, placeable.contextLength)
+  refuseHopeless(messages, model)
   const tools = toolUse?.tools ?? []
-  if (tokenizer.writesTools) return tokenizer.encodeChat(messages, { tools })
-  return tokenizer.encodeChat(withoutToolTurns(messages, tools))
+  const { prompts, tokenizer } = model
+  if (tokenizer.writesTools) return await prompts.encodeChat(messages, { tools })
+  return await prompts.encodeChat(withoutToolTurns(messages, tools))
 }
 
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {
@@ -75,10 +70,12 @@ function contentText({ role, content }: RequestMessage, index: number): string {
   return texts.join('')
 }
 
-function refuseHopeless(messages: readonly ChatMessage[], toolUse: ToolUse | undefined, contextLength: number): void {
-  const tools = toolUse === undefined ? 0 : JSON.stringify(toolUse.tools).length
-  const characters = messages.reduce((sum, message) => sum + message.content.length, tools)
-  const charactersMax = contextLength * CHARACTERS_PER_POSITION_MAX
+/** What cannot fit is refused before anybody spends time on making tokens of it. */
+function refuseHopeless(
+  messages: readonly ChatMessage[],
+  { placeable: { contextLength }, tokenizer: { charactersMax } }: ServedDecoder
+): void {
+  const characters = messages.reduce((sum, message) => sum + message.content.length, 0)
   if (characters <= charactersMax) return
   throw new MeshError(
     'context_length_exceeded',

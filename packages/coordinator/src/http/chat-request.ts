@@ -15,10 +15,10 @@ import { samplingOf } from './sampling-fields.ts'
  * @throws MeshError `invalid_request` naming the field for what is valid OpenAI and not served here;
  * `context_length_exceeded` naming both numbers
  */
-export function toGenerationRequest(body: ChatRequest, model: ServedDecoder): GenerationRequest {
+export async function toGenerationRequest(body: ChatRequest, model: ServedDecoder): Promise<GenerationRequest> {
   refuseUnsupported(body)
   const toolUse = toolUseOf(body)
-  const prompt = promptOf(body.messages, toolUse, model)
+  const prompt = await promptOf(body.messages, toolUse, model)
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
   const stages = body.mesh?.stages ?? undefined
   const constraint = answerConstraint(toolUse, constraintOfFormat(body.response_format))

@@ -55,11 +55,11 @@ export class CompletionEndpoint implements HttpEndpoint {
     this.#components = components
   }
 
-  prepare(body: unknown): PreparedJob {
+  async prepare(body: unknown): Promise<PreparedJob> {
     const { models, director } = this.#components
     const request = withSeed(parseInput(completionRequestSchema, body))
     const model = models.findDecoder(request.model)
-    const plan = toCompletionPlan(request, model)
+    const plan = await toCompletionPlan(request, model)
     return {
       lane: modelLane(model.id),
       request: request as JsonValue,

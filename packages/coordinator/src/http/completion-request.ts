@@ -36,17 +36,18 @@ export interface CompletionPlan {
  *
  * @throws MeshError `invalid_request` naming the field; `context_length_exceeded`
  */
-export function toCompletionPlan(
+export async function toCompletionPlan(
   body: CompletionRequest & { readonly seed: number },
   model: ServedDecoder
-): CompletionPlan {
+): Promise<CompletionPlan> {
   refuseUnsupported(body)
-  const prompts = promptsOf(body, model)
+  const listed = listPrompts(body)
   const n = body.n ?? 1
-  if (prompts.length * n > TOTAL_CHOICES_MAX) {
-    const asked = `${prompts.length} prompts with ${n} choices each`
+  if (listed.length * n > TOTAL_CHOICES_MAX) {
+    const asked = `${listed.length} prompts with ${n} choices each`
     throw invalidRequest('n', `${asked} are too many`, `Ask for at most ${TOTAL_CHOICES_MAX} choices in all.`)
   }
+  const prompts = await encodeAll(listed, model)
   const choices = prompts.flatMap((prompt, promptIndex) => {
     const request = toGenerationRequest(body, model, prompt)
     const echoed = body.echo === true ? (prompt.text ?? model.tokenizer.decode(prompt.ids)) : undefined
@@ -92,13 +93,23 @@ interface Prompt {
   readonly text?: string
 }
 
-function promptsOf({ prompt }: CompletionRequest, model: ServedDecoder): Prompt[] {
-  if (typeof prompt === 'string') return [{ name: 'prompt', text: prompt, ids: encoded(prompt, model, 'prompt') }]
-  if (isTokenIds(prompt)) return [{ name: 'prompt', ids: checked(prompt, model, 'prompt') }]
-  return prompt.map((one, index) => {
-    const name = `prompt[${index}]`
-    if (typeof one === 'string') return { name, text: one, ids: encoded(one, model, name) }
-    return { name, ids: checked(one, model, name) }
+interface ListedPrompt {
+  readonly name: string
+  readonly value: string | readonly number[]
+}
+
+function listPrompts({ prompt }: CompletionRequest): ListedPrompt[] {
+  if (typeof prompt === 'string' || isTokenIds(prompt)) return [{ name: 'prompt', value: prompt }]
+  return prompt.map((value, index) => ({ name: `prompt[${index}]`, value }))
+}
+
+/** All texts at once: many short ones are as long as one long one. */
+async function encodeAll(listed: readonly ListedPrompt[], model: ServedDecoder): Promise<Prompt[]> {
+  const texts = listed.flatMap(({ name, value }) => (typeof value === 'string' ? [admitted(value, model, name)] : []))
+  const encoded = (await model.prompts.encode(texts)).values()
+  return listed.map(({ name, value }) => {
+    if (typeof value !== 'string') return { name, ids: checked(value, model, name) }
+    return { name, text: value, ids: begun(encoded.next().value ?? [], model, name) }
   })
 }
 
@@ -117,21 +128,21 @@ function isTokenIds(prompt: Exclude<CompletionRequest['prompt'], string>): promp
   return typeof prompt[0] === 'number'
 }
 
-function encoded(text: string, model: ServedDecoder, name: string): number[] {
-  const { beginTokenIds } = model.tokenizer
-  try {
-    const ids = model.tokenizer.encode(text)
-    const begun = beginTokenIds.every((id, index) => ids[index] === id)
-    const prompt = begun ? ids : [...beginTokenIds, ...ids]
-    if (prompt.length > 0) return prompt
-  } catch (error) {
-    const { code, message, hint } = MeshError.from(error)
-    throw new MeshError(code, message, {
-      ...(hint === undefined ? {} : { hint }),
-      details: { param: name },
-      cause: error
-    })
-  }
+/** What cannot fit is refused before anybody spends time on making tokens of it. */
+function admitted(text: string, { placeable, tokenizer: { charactersMax } }: ServedDecoder, name: string): string {
+  if (text.length <= charactersMax) return text
+  const { contextLength } = placeable
+  throw new MeshError(
+    'context_length_exceeded',
+    `${name} has ${text.length} characters; the context is ${contextLength} tokens, and no text over ${charactersMax} fits`,
+    { hint: 'Shorten it.', details: { param: name, contextLength } }
+  )
+}
+
+function begun(ids: number[], { tokenizer: { beginTokenIds } }: ServedDecoder, name: string): number[] {
+  const begins = beginTokenIds.every((id, index) => ids[index] === id)
+  const prompt = begins ? ids : [...beginTokenIds, ...ids]
+  if (prompt.length > 0) return prompt
   throw invalidRequest(name, `${name} is empty, and this model has no token to begin with`, 'Send some text.')
 }
 

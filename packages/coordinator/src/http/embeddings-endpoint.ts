@@ -46,11 +46,11 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
     this.#components = components
   }
 
-  prepare(body: unknown): PreparedJob {
+  async prepare(body: unknown): Promise<PreparedJob> {
     const { models, director } = this.#components
     const request = parseInput(embeddingsRequestSchema, body)
     const model = models.findEncoder(request.model)
-    const plan = toEmbeddingsPlan(request, model)
+    const plan = await toEmbeddingsPlan(request, model)
     return {
       lane: modelLane(model.id),
       request: request as JsonValue,

@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { ServedEncoder } from '../served-models.ts'
+import { TimeSlice } from '../time-slice.ts'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'
 import { invalidRequest } from './parse-body.ts'
 
@@ -22,16 +23,21 @@ export interface EmbeddingsPlan {
  *
  * @throws MeshError `invalid_request` naming the field, `context_length_exceeded` naming the input
  */
-export function toEmbeddingsPlan(body: EmbeddingsRequest, model: ServedEncoder): EmbeddingsPlan {
+export async function toEmbeddingsPlan(body: EmbeddingsRequest, model: ServedEncoder): Promise<EmbeddingsPlan> {
   const dimensions = admitDimensions(body, model)
   let promptTokens = 0
-  const inputs = listInputs(body.input).map(({ value, param }) => {
+  const slice = new TimeSlice()
+  const inputs: number[][] = []
+  for (const { value, param } of listInputs(body.input)) {
     const tokens = encodeInput(value, param, model)
     promptTokens += tokens.length
-    if (promptTokens <= REQUEST_TOKENS_MAX) return tokens
-    const message = `the inputs have more than ${REQUEST_TOKENS_MAX} tokens together`
-    throw invalidRequest('input', message, 'Send them in several requests.')
-  })
+    if (promptTokens > REQUEST_TOKENS_MAX) {
+      const message = `the inputs have more than ${REQUEST_TOKENS_MAX} tokens together`
+      throw invalidRequest('input', message, 'Send them in several requests.')
+    }
+    inputs.push(tokens)
+    await slice.next()
+  }
   return { model, inputs, promptTokens, format: body.encoding_format ?? 'float', dimensions }
 }
 

@@ -47,7 +47,7 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
   }
   addRoute(server, route, async (request, reply) => {
     const complete = await endpoint.complete?.(request.body, request.caller.namespace)
-    const prepared = endpoint.prepare(complete ?? request.body)
+    const prepared = await endpoint.prepare(complete ?? request.body)
     if (wantsAsync(request)) return await accept(components, endpoint, prepared, request, reply)
     return await answer(components, endpoint, prepared, request, reply)
   })

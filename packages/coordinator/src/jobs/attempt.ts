@@ -83,7 +83,7 @@ export class Attempt {
       ;({ detached } = jobBodyOf(job))
       const log = await this.#openLog()
       this.#controller.signal.throwIfAborted()
-      const prepared = this.#init.prepared ?? this.#prepareAgain()
+      const prepared = this.#init.prepared ?? (await this.#prepareAgain())
       const { result, usage } = await prepared.run({ job, signal: this.#controller.signal, log })
       await log.flush()
       return { state: 'succeeded', result, usage }
@@ -95,9 +95,9 @@ export class Attempt {
     }
   }
 
-  #prepareAgain(): PreparedJob {
+  async #prepareAgain(): Promise<PreparedJob> {
     const { job } = this.#init
-    return this.#components.endpoints.get(job.endpoint).prepare(jobBodyOf(job).request)
+    return await this.#components.endpoints.get(job.endpoint).prepare(jobBodyOf(job).request)
   }
 
   async #openLog(): Promise<AttemptLog> {

@@ -78,7 +78,7 @@ export interface JobEndpoint {
    * Checks a body wholly: what is wrong with it is said here, not later.
    * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`
    */
-  prepare(body: unknown): PreparedJob
+  prepare(body: unknown): Promise<PreparedJob>
   /** Undefined where the endpoint does not stream. */
   view?(job: Job): StreamView
   /** What the client is told of a job that is done in the background. */

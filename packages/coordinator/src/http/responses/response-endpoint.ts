@@ -79,10 +79,10 @@ export class ResponseEndpoint implements HttpEndpoint {
     return await withHistory(this.#components.store, namespace, parseInput(responseRequestSchema, body))
   }
 
-  prepare(body: unknown): PreparedJob {
+  async prepare(body: unknown): Promise<PreparedJob> {
     const parsed = withSeed(parseInput(storedResponseSchema, body))
     const request = { ...parsed, model: this.#components.models.findDecoder(parsed.model).id }
-    const chat = this.#prepareChat(request)
+    const chat = await this.#prepareChat(request)
     const background = request.background === true
     return {
       lane: chat.lane,
@@ -104,10 +104,10 @@ export class ResponseEndpoint implements HttpEndpoint {
     return responseOf(job)
   }
 
-  #prepareChat(request: ResponseRequest): PreparedJob {
+  async #prepareChat(request: ResponseRequest): Promise<PreparedJob> {
     const body = toChatBody(request)
     try {
-      return this.#components.chat.prepare(body)
+      return await this.#components.chat.prepare(body)
     } catch (error) {
       throw inResponseTerms(error)
     }

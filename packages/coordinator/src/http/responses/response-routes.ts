@@ -116,7 +116,8 @@ export function addResponseRoutes(server: FastifyInstance, components: ResponseR
   addRoute<ById>(server, routes.items, async request => listItems(await own(store, request), request.query))
   addRoute(server, routes.countTokens, async request => {
     const complete = await responses.complete(request.body, request.caller.namespace)
-    return { object: 'response.input_tokens', input_tokens: responses.prepare(complete).tokens.prompt }
+    const { tokens } = await responses.prepare(complete)
+    return { object: 'response.input_tokens', input_tokens: tokens.prompt }
   })
 }
 

@@ -1,0 +1,69 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { requireDecoder } from '@resultity/interface'
+import t, { type Test } from 'tap'
+import { type ChatMessage, FileBlobStore, importModel, PromptEncoder, parseModelReference } from '../src/index.ts'
+
+/** Longer than what is made tokens of at once. */
+const LONG = 'The capital of France is Paris. '.repeat(1000)
+
+async function open(t: Test, contextLength: number): Promise<PromptEncoder> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-prompts-'))
+  const store = await FileBlobStore.open(dataDir)
+  const { manifest } = await importModel(parseModelReference('tiny-chat'), { dataDir, store })
+  const prompts = await PromptEncoder.open(requireDecoder(manifest), contextLength, store)
+  t.teardown(async () => {
+    await prompts[Symbol.asyncDispose]()
+    await store[Symbol.asyncDispose]()
+    await rm(dataDir, { recursive: true, force: true })
+  })
+  return prompts
+}
+
+t.test('long prompts have the tokens that they have at once, and short ones need not wait for them', async t => {
+  const prompts = await open(t, 100_000)
+  const { tokenizer } = prompts
+  const order: string[] = []
+  const long = prompts.encode([LONG, 'Hello!', '']).finally(() => order.push('long'))
+  const short = prompts.encode(['Hello!']).finally(() => order.push('short'))
+  t.strictSame(await short, [tokenizer.encode('Hello!')])
+  t.strictSame(
+    await long,
+    [LONG, 'Hello!', ''].map(text => tokenizer.encode(text))
+  )
+  t.strictSame(order, ['short', 'long'])
+  const messages: ChatMessage[] = [
+    { role: 'system', content: 'Be brief.' },
+    { role: 'user', content: `<|user|>${LONG}` }
+  ]
+  for (const options of [{}, { addGenerationPrompt: false }]) {
+    t.strictSame(await prompts.encodeChat(messages, options), tokenizer.encodeChat(messages, options))
+  }
+  t.strictSame(await prompts.encodeChat(messages.slice(0, 1)), tokenizer.encodeChat(messages.slice(0, 1)))
+})
+
+t.test('what is wrong with a long prompt is said as of a short one', async t => {
+  const prompts = await open(t, 512)
+  const words = 'a '.repeat(4500)
+  const fits = prompts.tokenizer.charactersMax
+  t.ok(words.length > 8192 && words.length > fits)
+  for (const ask of [
+    () => prompts.encode([words]),
+    () => prompts.encodeChat([{ role: 'user', content: words }]),
+    () => prompts.encode(['x'.repeat(fits), 'x'.repeat(fits + 1)])
+  ] as (() => Promise<unknown>)[]) {
+    await t.rejects(ask(), { code: 'context_length_exceeded', hint: /shorter/, details: { param: 'messages' } })
+  }
+})
+
+t.test('whoever waits when the model goes is told', async t => {
+  const prompts = await open(t, 100_000)
+  const waiting = Array.from({ length: 256 }, () => prompts.encode([LONG]))
+  await t.rejects(prompts.encode([LONG]), { code: 'resource_exhausted' })
+  await prompts[Symbol.asyncDispose]()
+  const outcomes = await Promise.allSettled(waiting)
+  t.ok(outcomes.every(({ status }) => status === 'rejected'))
+  await t.rejects(prompts.encode([LONG]), { code: 'unavailable' })
+  t.equal((await prompts.encode(['Hello!'])).length, 1)
+})
