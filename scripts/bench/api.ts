@@ -111,7 +111,7 @@ async function load(url: string, connections: number, seconds: number): Promise<
 async function stream(server: ApiServer, { streams, seconds }: ApiBenchInit) {
   const body = JSON.stringify({ ...question, stream: true, max_tokens: EVENTS_PER_STREAM })
   let residentBytes = 0
-  const { delays, failed, measuredSeconds } = await readStreams(server.url, {
+  const { delays, open, failed, measuredSeconds } = await readStreams(server.url, {
     body,
     streams,
     seconds,
@@ -122,7 +122,7 @@ async function stream(server: ApiServer, { streams, seconds }: ApiBenchInit) {
   return {
     residentBytes,
     delays: {
-      open: streams - failed,
+      open,
       eventsPerSecond: delays.length / measuredSeconds,
       p50Ms: percentile(delays, 0.5),
       p99Ms: percentile(delays, 0.99),

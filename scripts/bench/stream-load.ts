@@ -14,6 +14,8 @@ export interface StreamLoadInit {
 export interface StreamLoad {
   /** Milliseconds from the making of each event to its arrival. */
   readonly delays: readonly number[]
+  /** Streams that had begun when the measurement did. */
+  readonly open: number
   readonly measuredSeconds: number
   readonly failed: number
 }
@@ -22,6 +24,9 @@ export interface StreamLoad {
 const OPENED_PER_TICK = 100
 const TICK_MS = 50
 
+/** Longest wait for the last of them to begin. */
+const BEGIN_MS_MAX = 60_000
+
 /** Opens many streams over connections of their own and reads the time stamps in what they send. */
 export async function readStreams(url: string, init: StreamLoadInit): Promise<StreamLoad> {
   const agent = new Agent({ keepAlive: true, maxSockets: Number.POSITIVE_INFINITY })
@@ -29,6 +34,7 @@ export async function readStreams(url: string, init: StreamLoadInit): Promise<St
   let measuring = false
   let stopped = false
   let failed = 0
+  const begun = new Set<number>()
   const onPiece = (piece: string): void => {
     if (!measuring) return
     const now = performance.timeOrigin + performance.now()
@@ -36,11 +42,12 @@ export async function readStreams(url: string, init: StreamLoadInit): Promise<St
       delays.push(now - Number(piece.slice(at + 2, piece.indexOf(' ', at))))
     }
   }
-  const open = (): void => {
+  const open = (stream: number): void => {
     const post = request(`${url}/v1/chat/completions`, { method: 'POST', agent }, response => {
       if (response.statusCode !== 200) failed++
+      response.once('data', () => begun.add(stream))
       read(response, onPiece, () => {
-        if (!stopped) open()
+        if (!stopped) open(stream)
       })
     })
     post.on('error', () => {
@@ -49,10 +56,12 @@ export async function readStreams(url: string, init: StreamLoadInit): Promise<St
     post.end(init.body)
   }
   for (let count = 0; count < init.streams; count++) {
-    open()
+    open(count)
     if (count % OPENED_PER_TICK === OPENED_PER_TICK - 1) await setTimeout(TICK_MS)
   }
-  await setTimeout(2000)
+  const givenUpAt = performance.now() + BEGIN_MS_MAX
+  while (begun.size < init.streams && performance.now() < givenUpAt) await setTimeout(100)
+  const opened = begun.size
   measuring = true
   const startedMs = performance.now()
   for (let second = 0; second < init.seconds; second++) {
@@ -62,7 +71,7 @@ export async function readStreams(url: string, init: StreamLoadInit): Promise<St
   const measuredSeconds = (performance.now() - startedMs) / 1000
   stopped = true
   agent.destroy()
-  return { delays, measuredSeconds, failed }
+  return { delays, open: opened, measuredSeconds, failed }
 }
 
 function read(response: IncomingMessage, onPiece: (piece: string) => void, onEnd: () => void): void {

@@ -1,6 +1,8 @@
-import helmet from '@fastify/helmet'
+import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import { Socket } from 'node:net'
 import { MeshError } from '@resultity/interface'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
+import helmet from 'helmet'
 import type { Doors } from '../doors/doors.ts'
 import { collectRoutes } from './api-route.ts'
 import { addBatchRoutes, type BatchRouteComponents } from './batch-routes.ts'
@@ -90,15 +92,28 @@ function nameRequests(server: FastifyInstance): void {
   })
 }
 
-/** Nothing here is a page but the docs, which set a policy of their own. TLS is the business of what stands before. */
 function addSecurityHeaders(server: FastifyInstance): void {
-  server.register(helmet, {
+  const headers = securityHeaders()
+  server.addHook('onRequest', async (_request, reply) => {
+    reply.headers(headers)
+  })
+}
+
+/**
+ * Nothing here is a page but the docs, which set a policy of their own. TLS is the business of what stands before.
+ * Made once and not for every answer: they depend on nothing.
+ */
+function securityHeaders(): OutgoingHttpHeaders {
+  const response = new ServerResponse(new IncomingMessage(new Socket()))
+  const write = helmet({
     contentSecurityPolicy: {
       useDefaults: false,
       directives: { defaultSrc: ["'none'"], frameAncestors: ["'none'"] }
     },
     strictTransportSecurity: false
   })
+  write(response.req, response, () => {})
+  return response.getHeaders()
 }
 
 /** Hijacked (streamed) answers count themselves: this hook does not run for them. */

@@ -20,8 +20,8 @@ const STATEMENTS_MAX = 500
 const TRANSACTION_MS_MAX = 10_000
 
 /**
- * The one connection to a SQLite file. What arrives together is committed together, each in a savepoint of its own, so
- * that one that fails takes nobody along. A transaction from outside has the connection to itself; the others wait.
+ * The one connection to a SQLite file. What arrives together is committed together, and one that fails takes nobody
+ * along. A transaction from outside has the connection to itself; the others wait.
  */
 export class SqliteSession {
   readonly #database: Database
@@ -78,7 +78,43 @@ export class SqliteSession {
     return taken
   }
 
+  /** Savepoints cost a copy of every page that is changed in them: only a group in which something failed has any. */
   #group(requests: readonly SqliteRequest[]): SqliteReply[] {
+    return this.#withoutSavepoints(requests) ?? this.#withSavepoints(requests)
+  }
+
+  /** Undefined when a write failed: then nothing of the group was done. */
+  #withoutSavepoints(requests: readonly SqliteRequest[]): SqliteReply[] | undefined {
+    const replies: SqliteReply[] = []
+    let writes = false
+    for (const request of requests) {
+      const write = request.transaction === 0 && !this.#isRead(request)
+      try {
+        if (request.transaction !== 0) throw endedError()
+        if (write && !writes) {
+          this.#run('BEGIN IMMEDIATE')
+          writes = true
+        }
+        replies.push({ id: request.id, value: this.#perform(request) })
+      } catch (error) {
+        if (write) {
+          this.#rollBack()
+          return undefined
+        }
+        replies.push({ id: request.id, failure: failureOf(error) })
+      }
+    }
+    if (!writes) return replies
+    try {
+      this.#run('COMMIT')
+      return replies
+    } catch {
+      this.#rollBack()
+      return undefined
+    }
+  }
+
+  #withSavepoints(requests: readonly SqliteRequest[]): SqliteReply[] {
     const replies: SqliteReply[] = []
     /** Where the writes of the open transaction begin. */
     let firstWrite: number | undefined
@@ -104,10 +140,14 @@ export class SqliteSession {
     try {
       this.#run('COMMIT')
     } catch (error) {
-      if (this.#database.inTransaction) this.#run('ROLLBACK')
+      this.#rollBack()
       refuseAll(error)
     }
     return replies
+  }
+
+  #rollBack(): void {
+    if (this.#database.inTransaction) this.#run('ROLLBACK')
   }
 
   #beginWrites(index: number): number {
@@ -161,7 +201,7 @@ export class SqliteSession {
     try {
       this.#run(how)
     } finally {
-      if (this.#database.inTransaction) this.#run('ROLLBACK')
+      this.#rollBack()
       this.#forgetTransaction()
     }
   }
