@@ -47,6 +47,7 @@ const placeholders: Partial<Record<SettingName, string>> = {
   engine: '<capi|node>',
   label: '<name=value>',
   alias: '<name=model>',
+  subcloud: '<name=label=value>',
   content: '<dir>',
   blobSource: '<dir>',
   url: '<url>',
@@ -59,6 +60,7 @@ const repeated: ReadonlySet<SettingName> = new Set([
   'join',
   'model',
   'alias',
+  'subcloud',
   'label',
   'blobSource'
 ])

@@ -38,6 +38,17 @@ t.test('a setting is the flag, else the variable, else the file, else the defaul
   })
 })
 
+t.test('a subcloud says which nodes it has, by labels or in full', async t => {
+  const lab = { region: 'eu', nodes: ['12D3'], models: ['tiny-chat'], isolated: true }
+  const data = t.testdir({ 'config.json': JSON.stringify({ subcloud: { lab } }) })
+  const fromFile = await resolveSettings({ flags: {}, env: {}, defaultData: data })
+  t.same(fromFile.subcloud, { lab })
+  const subcloud = ['eu=region=eu', 'gold=region=eu+tier=a=b', `lab=${JSON.stringify(lab)}`]
+  const fromFlags = await resolveSettings({ flags: { subcloud }, env: {}, defaultData: data })
+  const gold = { labels: { region: 'eu', tier: 'a=b' } }
+  t.same(fromFlags.subcloud, { eu: { labels: { region: 'eu' } }, gold, lab })
+})
+
 t.test('an alias names a model or an ensemble, as text or in full', async t => {
   const panel = { models: ['a', 'b'], strategy: 'judge', judge: { model: 'c' } }
   const data = t.testdir({ 'config.json': JSON.stringify({ alias: { panel } }) })
@@ -74,6 +85,13 @@ const wrong: readonly (Said & { readonly id: string; readonly message: RegExp; r
   { id: 'a second entry', config: { join: ['/ip4/1.1.1.1/tcp/1', 3] }, message: /config\.json: join\[1\]: / },
   { id: 'a label without a value', flags: { label: ['zone'] }, message: /^--label\.zone: expected NAME=VALUE/ },
   { id: 'a label name', flags: { label: ['a b=c'] }, message: /^--label.*: a label name has letters/ },
+  { id: 'a subcloud of no nodes', flags: { subcloud: ['eu='] }, message: /^--subcloud\.eu/ },
+  { id: 'a subcloud of a wrong name', flags: { subcloud: ['E U=a=b'] }, message: /^--subcloud/ },
+  {
+    id: 'a subcloud of an unknown key',
+    config: { subcloud: { eu: { region: 'eu', isolatet: true } } },
+    message: /subcloud\.eu.*isolatet/
+  },
   { id: 'an alias without a model', flags: { alias: ['fast'] }, message: /^--alias\.fast: / },
   {
     id: 'an alias of no known strategy',

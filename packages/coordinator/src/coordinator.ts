@@ -4,6 +4,7 @@ import {
   type Clock,
   MeshError,
   type ModelAliases,
+  type SubcloudDefinition,
   systemClock,
   withDeadline
 } from '@resultity/interface'
@@ -36,6 +37,9 @@ import {
   DEFAULT_PREFILL_CHUNK,
   GREETERS_MAX
 } from './settings.ts'
+import { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
+import { SubcloudDesk } from './subclouds/subcloud-desk.ts'
+import { Subclouds } from './subclouds/subclouds.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit {
@@ -71,6 +75,8 @@ export interface CoordinatorInit extends StoreInit {
   readonly contentDir?: string
   /** Further names of models, and names of ensembles. */
   readonly aliases?: ModelAliases
+  /** Named subsets of the nodes, beside those that are made over the API. */
+  readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
   readonly limits?: Partial<CoordinatorLimits>
   readonly logger: Logger
   readonly clock?: Clock
@@ -127,12 +133,14 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const http = buildHttp({ ...mesh, doors }, stores, clock, limits, init)
   starting.use(http.runtime)
   starting.use(http.shelf)
+  starting.use(http.subcloudDesk)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
   await serveBlobs(host, store)
   await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId) => mesh.membership.accept(stream, peerId), {
     inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
   })
+  await http.subcloudDesk.start()
   await addModels(init, store, mesh, clock, options)
   await http.runtime.start()
   http.shelf.start()
@@ -163,11 +171,15 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
     ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
     send: (peerId, message) => membership.send(peerId, message)
   })
+  const models = new ServedModels()
+  const subclouds = new Subclouds(init.subclouds)
+  const pools = new NodePools({ subclouds, models })
   const director = new PlacementDirector(
-    { registry, orders, clock, newId: randomUUID },
+    { registry, orders, clock, pools, newId: randomUUID },
     { ...limits, stages: init.stages ?? 'auto' }
   )
   const loop = new PlacementLoop({ registry, director, clock }, limits.joinSettleMs)
+  subclouds.onChange(() => loop.poolsChanged())
   const membership: Membership = new Membership(
     {
       registry,
@@ -184,7 +196,7 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const jobs = new NodeJobs(nodes, limits)
   logNodes(registry, init.logger)
-  return { registry, director, loop, membership, leases, driver, jobs, models: new ServedModels() }
+  return { registry, director, loop, membership, leases, driver, jobs, models, subclouds, pools }
 }
 
 /** Where nodes are, and when one goes. */
@@ -226,9 +238,10 @@ function buildHttp(
   const jobs = buildJobs({ ...parts, generator, metrics, clock, logger }, stores, { limits, aliases, placesMax })
   jobs.runtime.onEnd(job => parts.doors.jobEnded(job))
   metrics.watchJobs(jobs.runtime)
-  const components = { ...parts, ...jobs, metrics, desk, clock, limits, logger }
+  const subcloudDesk = new SubcloudDesk({ ...parts, store: stores.subclouds, clock, logger }, limits.subcloudRefreshMs)
+  const components = { ...parts, ...jobs, subcloudDesk, metrics, desk, clock, limits, logger }
   const server = createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins })
-  return { desk, server, runtime: jobs.runtime, shelf: jobs.shelf }
+  return { desk, server, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
 }
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {
@@ -269,6 +282,7 @@ async function addModels(
   }
   models.complete = true
   applyAliases(init.aliases ?? {}, models)
+  requireSubcloudModels(init.subclouds ?? {}, models)
   loop.reconcile()
 }
 

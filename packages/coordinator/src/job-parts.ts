@@ -5,7 +5,8 @@ import {
   FileContentStore,
   type JobStore,
   openJobStore,
-  type StoreDatabase
+  type StoreDatabase,
+  SubcloudStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
 import { BatchEndpoint } from './batches/batch-endpoint.ts'
@@ -32,6 +33,7 @@ export interface Stores {
   readonly files: DatabaseFileStore
   readonly batches: DatabaseBatchStore
   readonly content: FileContentStore
+  readonly subclouds: SubcloudStore
 }
 
 /** @throws MeshError `unavailable` */
@@ -40,7 +42,8 @@ export async function openStores(database: StoreDatabase, contentDir: string): P
     store: await openJobStore(database),
     files: new DatabaseFileStore(database),
     batches: new DatabaseBatchStore(database),
-    content: await FileContentStore.open(contentDir)
+    content: await FileContentStore.open(contentDir),
+    subclouds: new SubcloudStore(database)
   }
 }
 

@@ -81,6 +81,8 @@ export interface CoordinatorLimits {
   readonly fileRetentionMs: number
   /** How often files past their time are looked for. */
   readonly fileSweepMs: number
+  /** How often it is looked what subclouds others have defined. */
+  readonly subcloudRefreshMs: number
   /** HTTP requests at work at once; more are answered 429. */
   readonly requestsMax: number
   readonly bodyBytesMax: number
@@ -138,6 +140,7 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   fileBytesMax: 200 * 1024 * 1024,
   fileRetentionMs: 30 * 24 * 60 * 60_000,
   fileSweepMs: 60_000,
+  subcloudRefreshMs: 5000,
   requestsMax: 8192,
   bodyBytesMax: 4 * 1024 * 1024,
   headerBytesMax: 16 * 1024,

@@ -80,8 +80,8 @@ t.test('usage comes as CSV, in which no name is a formula', async t => {
   const byParameter = await ask('GET', `${url}&format=csv`)
   t.equal(byParameter.headers.get('content-type'), 'text/csv; charset=utf-8')
   t.match(byParameter.headers.get('content-disposition'), /usage\.csv/)
-  const heading = 'model,requests,failures,prompt_tokens,completion_tokens,total_tokens'
-  const expected = [heading, ',1,0,0,0,0', "'=cmd|calc,1,0,10,20,30", 'tiny-chat,2,0,1001,2002,3003', ''].join('\n')
+  const heading = 'model,subcloud,requests,failures,prompt_tokens,completion_tokens,total_tokens'
+  const expected = [heading, ',,1,0,0,0,0', "'=cmd|calc,,1,0,10,20,30", 'tiny-chat,,2,0,1001,2002,3003', ''].join('\n')
   t.equal(byParameter.text, expected)
   const byHeader = await ask('GET', url, { headers: { accept: 'text/csv' } })
   t.equal(byHeader.text, expected)
@@ -102,7 +102,7 @@ t.test('names with quotes, commas and line ends stay in their cells', async t =>
     ['\r=x', '"\'\r=x"']
   ] as const) {
     const csv = toCsv([toUsageView({ lane: `model:${name}`, ...sums })], ['model'])
-    t.equal(csv.slice(csv.indexOf('\n') + 1), `${cell},1,0,0,0,0\n`, JSON.stringify(name))
+    t.equal(csv.slice(csv.indexOf('\n') + 1), `${cell},,1,0,0,0,0\n`, JSON.stringify(name))
   }
 })
 

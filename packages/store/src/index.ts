@@ -21,6 +21,7 @@ export * from './keys/api-key.ts'
 export { DatabaseKeyStore } from './keys/database-key-store.ts'
 export { OpenJobs } from './limits/open-jobs.ts'
 export { type CounterReading, type WindowCounters, windowCounters } from './limits/window-counters.ts'
+export { type StoredSubcloud, SubcloudStore } from './subclouds/subcloud-store.ts'
 export { type UsageFilter, type UsageGroup, UsageLedger, type UsageSum, usageGroups } from './usage/usage-ledger.ts'
 export {
   type DeliveryOutcome,

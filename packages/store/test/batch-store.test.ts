@@ -12,6 +12,7 @@ function newBatch(id: string, overrides: Partial<NewBatch> = {}): NewBatch {
     completionWindow: '24h',
     metadata: { 'a\u0000': '' },
     outputExpiresSeconds: null,
+    subcloud: null,
     createdAtMs: 1000,
     expiresAtMs: 2000,
     ...overrides
@@ -35,11 +36,12 @@ function file(id: string, overrides: Partial<StoredFile> = {}): StoredFile {
 onBothDatabases('a batch is found as it was added, and adding it again changes nothing', async (t, { open }) => {
   const store = new DatabaseBatchStore(await open())
   const added = await store.add(newBatch('a'))
+  t.equal((await store.add(newBatch('b', { subcloud: 'eu' }))).subcloud, 'eu')
   t.match(added, { ...newBatch('a'), status: 'validating', entered: {}, linesTotal: null, linesTaken: 0 })
   await store.change('a', ['validating'], { status: 'in_progress', linesTotal: 5 }, 1500)
   t.match(await store.add(newBatch('a')), { status: 'in_progress', linesTotal: 5, entered: { in_progress: 1500 } })
   t.match(await new DatabaseBatchStore(await open()).find('a'), { status: 'in_progress' }, 'by another process too')
-  t.equal(await store.find('b'), undefined)
+  t.equal(await store.find('c'), undefined)
 })
 
 onBothDatabases('a batch changes only from the statuses that are named', async (t, { open }) => {

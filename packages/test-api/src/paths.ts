@@ -1,6 +1,10 @@
+/** Each route is there in every subcloud. */
+const SUBCLOUD = /^\/subclouds\/[^/]+(?=\/v1\/)/
+
 /** Of the patterns that match a concrete path, the one that names most of it; OpenAPI prefers those too. */
 export function matchPath(patterns: Iterable<string>, path: string): string | undefined {
-  const matching = [...patterns].filter(pattern => matches(pattern, path))
+  const own = path.replace(SUBCLOUD, '')
+  const matching = [...patterns].filter(pattern => matches(pattern, own))
   return matching.toSorted((a, b) => named(b) - named(a))[0]
 }
 

@@ -24,6 +24,7 @@ export const nodesSchema = z.looseObject({
       memoryOfferedBytes: z.int(),
       memoryFreeBytes: z.int(),
       labels: z.record(z.string(), z.string()),
+      subclouds: z.array(z.string()).default([]),
       hardware: z.looseObject({ cpuModel: z.string() })
     })
   )
@@ -35,6 +36,7 @@ export const placementsSchema = z.looseObject({
     z.looseObject({
       id: z.string(),
       model: z.string(),
+      subcloud: z.string().nullable().default(null),
       state: z.string(),
       stages: z.array(
         z.looseObject({

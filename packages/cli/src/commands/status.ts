@@ -29,11 +29,13 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
     `${formatByteSize(node.memoryFreeBytes)} of ${formatByteSize(node.memoryOfferedBytes)}`,
     `${Object.entries(node.labels)
       .map(([name, value]) => `${name}=${value}`)
-      .join(' ')}`
+      .join(' ')}`,
+    node.subclouds.join(' ')
   ])
   const stageRows = placements.flatMap(placement =>
     placement.stages.map((stage, index) => [
       index === 0 ? placement.model : '',
+      index === 0 ? (placement.subcloud ?? '') : '',
       index === 0 ? placement.state : '',
       formatRange(stage.range),
       shortPeer(stage.peerId),
@@ -41,7 +43,7 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
     ])
   )
   return [
-    formatTable(['node', 'processor', 'threads', 'memory free', 'labels'], nodeRows),
-    formatTable(['model', 'placement', 'layers', 'node', 'stage'], stageRows)
+    formatTable(['node', 'processor', 'threads', 'memory free', 'labels', 'subclouds'], nodeRows),
+    formatTable(['model', 'subcloud', 'placement', 'layers', 'node', 'stage'], stageRows)
   ].join('\n')
 }

@@ -1,4 +1,4 @@
-import { ensembleAliasSchema, strategies } from '@resultity/interface'
+import { ensembleAliasSchema, strategies, subcloudNameSchema, subcloudSchema } from '@resultity/interface'
 import { z } from 'zod'
 import { parseByteSize } from './byte-size.ts'
 
@@ -78,6 +78,28 @@ const labels = z.preprocess(
   )
 )
 
+/** `NAME=LABEL=VALUE+LABEL=VALUE`, or `NAME={…}` with all that a subcloud may say; in the file an object by name. */
+const subclouds = z.preprocess(
+  value => {
+    const entries = typeof value === 'string' ? value.split(',') : value
+    if (!Array.isArray(entries)) return entries
+    return Object.fromEntries(entries.map(entry => subcloudOf(String(entry))))
+  },
+  z
+    .record(subcloudNameSchema, subcloudSchema, {
+      error: issue =>
+        issue.code === 'invalid_key' ? 'a subcloud is named with a-z, 0-9 and -' : 'expected NAME=LABEL=VALUE'
+    })
+    .refine(names => Object.keys(names).length <= 64, '64 subclouds at most')
+)
+
+function subcloudOf(text: string): [name: string, definition: unknown] {
+  const [name = '', target = ''] = text.split(/=(.*)/s)
+  if (target.startsWith('{')) return [name, jsonOf(target)]
+  const wanted = target.split('+').map(pair => pair.split(/=(.*)/s).slice(0, 2))
+  return [name, { labels: Object.fromEntries(wanted) }]
+}
+
 const modelReference = z.string('expected a model reference').min(1).max(1024)
 
 /** `NAME=MODEL`, or `NAME=STRATEGY:MODEL+MODEL`; in the file also all that an ensemble may be. */
@@ -141,6 +163,7 @@ export const settingsSchema = z.object({
     'directory of uploaded files and answers of batches, shared by coordinators that share a database; in the data directory when not given'
   ),
   alias: aliases.describe('further name of a model, NAME=MODEL, or name of an ensemble, NAME=STRATEGY:MODEL+MODEL'),
+  subcloud: subclouds.describe('named subset of the nodes: NAME=LABEL=VALUE, with + between several labels'),
   stages: stages.describe(
     'stages to split a model into, or auto for the fewest that fit; up takes one for each node when not given'
   ),
@@ -195,6 +218,7 @@ export const defaultSettings = {
   nodes: 3,
   label: {},
   alias: {},
+  subcloud: {},
   blobSource: [],
   url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
   open: false,

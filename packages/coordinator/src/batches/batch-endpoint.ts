@@ -19,6 +19,7 @@ const newBatchSchema = z.object({
   completionWindow: z.string(),
   metadata: z.record(z.string(), z.string()).nullable(),
   outputExpiresSeconds: z.int().nullable(),
+  subcloud: z.string().nullable().default(null),
   createdAtMs: z.int(),
   expiresAtMs: z.int()
 })

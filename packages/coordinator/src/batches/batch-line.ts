@@ -2,6 +2,7 @@ import { MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { nestsDeeper } from '../http/json-body.ts'
 import { invalidRequest, parseInput } from '../http/parse-body.ts'
+import { inSubcloud } from '../http/subcloud-path.ts'
 import type { JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 
 /** As OpenAI's clients number their requests, with room. */
@@ -30,6 +31,8 @@ export interface BatchLineRules {
   endpoint(url: string): JobEndpoint
   /** Names that were there before. */
   readonly seen: Set<string>
+  /** Where requests run that do not say. */
+  readonly subcloud: string | undefined
 }
 
 /** Reads a line's JSON. What is wrong with it is the line's error: nothing is thrown. */
@@ -57,7 +60,8 @@ export async function readBatchRequest(value: unknown, rules: BatchLineRules): P
     if (body.stream === true) {
       throw invalidRequest('body.stream', 'answers of a batch are not streamed', 'Leave stream out.')
     }
-    return { type: 'job', customId: custom_id, prepared: await rules.endpoint(url).prepare(body) }
+    const placed = rules.subcloud === undefined ? body : inSubcloud(body, rules.subcloud)
+    return { type: 'job', customId: custom_id, prepared: await rules.endpoint(url).prepare(placed) }
   } catch (error) {
     return { type: 'error', customId: id, error: MeshError.from(error) }
   }

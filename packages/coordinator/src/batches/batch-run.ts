@@ -35,6 +35,9 @@ export interface BatchRunInit {
 /** Lines that become jobs in one transaction. */
 const LINES_AT_ONCE = 200
 
+/** Fewer where they are long: this many characters, and one line more, are in memory at once. */
+const CHARACTERS_AT_ONCE = 8 * 1024 * 1024
+
 interface NumberedLine {
   readonly number: number
   readonly line: BatchLine
@@ -234,9 +237,11 @@ export class BatchRun {
 
   /** Lines after the one of this number, in chunks that are the same in every attempt. */
   async *#chunks(after: number): AsyncGenerator<readonly NumberedLine[]> {
-    const rules = { endpoint: (url: string) => this.#endpoint(url), seen: new Set<string>() }
+    const subcloud = this.#batch.subcloud ?? undefined
+    const rules = { endpoint: (url: string) => this.#endpoint(url), seen: new Set<string>(), subcloud }
     const slice = new TimeSlice()
     let chunk: NumberedLine[] = []
+    let characters = 0
     for await (const { number, text, fault } of this.#lines()) {
       this.#context.signal.throwIfAborted()
       // those before are read too: they say which names are taken
@@ -244,9 +249,11 @@ export class BatchRun {
       await slice.next()
       if (number <= after) continue
       chunk.push({ number, line })
-      if (chunk.length < LINES_AT_ONCE) continue
+      characters += text?.length ?? 0
+      if (chunk.length < LINES_AT_ONCE && characters < CHARACTERS_AT_ONCE) continue
       yield chunk
       chunk = []
+      characters = 0
     }
     if (chunk.length > 0) yield chunk
   }

@@ -2,6 +2,7 @@ import { MeshError } from '@resultity/interface'
 import type { Job, JsonValue } from '@resultity/store'
 import { z } from 'zod'
 import type { ApiRoute } from '../http/api-route.ts'
+import { steeringFields } from '../http/chat-schema.ts'
 import { errorReply, jobErrorReply } from '../http/error-reply.ts'
 import type { HttpEndpoint } from '../http/job-routes.ts'
 import { parseInput } from '../http/parse-body.ts'
@@ -24,10 +25,14 @@ export interface InlineBatchInit {
   readonly detachedWaitMs: number
 }
 
+/** Where requests run that do not say. */
+const meshField = { mesh: z.looseObject({ subcloud: steeringFields.subcloud }).nullish() }
+
 const bodySchema = z
   .looseObject({
     /** Wrong ones do not fail the others: each has an answer of its own. */
-    requests: z.array(z.union([batchRequestSchema, z.unknown()])).min(1)
+    requests: z.array(z.union([batchRequestSchema, z.unknown()])).min(1),
+    ...meshField
   })
   .meta({ id: 'InlineBatchRequest' })
 
@@ -77,8 +82,8 @@ export class InlineBatchEndpoint implements HttpEndpoint {
   async prepare(body: unknown): Promise<PreparedJob> {
     const { inlineBatchMax } = this.#init
     const requests = z.array(z.unknown()).min(1).max(inlineBatchMax, `at most ${inlineBatchMax} requests a call`)
-    const parsed = parseInput(z.looseObject({ requests }), body)
-    const items = await this.#items(parsed.requests)
+    const parsed = parseInput(z.looseObject({ requests, ...meshField }), body)
+    const items = await this.#items(parsed.requests, parsed.mesh?.subcloud ?? undefined)
     const prepared = items.flatMap(({ line }) => (line.type === 'job' ? [line.prepared] : []))
     return {
       lane: OUTER_GROUP_LANE,
@@ -99,8 +104,8 @@ export class InlineBatchEndpoint implements HttpEndpoint {
   }
 
   /** One after the other: those before say which names are taken. */
-  async #items(requests: readonly unknown[]): Promise<Item[]> {
-    const rules = { endpoint: (url: string) => this.#components.endpoint(url), seen: new Set<string>() }
+  async #items(requests: readonly unknown[], subcloud: string | undefined): Promise<Item[]> {
+    const rules = { endpoint: (url: string) => this.#components.endpoint(url), seen: new Set<string>(), subcloud }
     const slice = new TimeSlice()
     const items: Item[] = []
     for (const [index, request] of requests.entries()) {

@@ -216,7 +216,9 @@ export class EnsembleRun {
     const { request, members } = this.#ensemble
     const task = { mode, instructions, question: dialect.question(request), candidates }
     // the seed is the request's, so that an attempt after a crash hears the same verdict
-    const body = { ...judgeRequest(model, task), seed: request.seed }
+    const { subcloud, region, nodes, stages } = request.mesh ?? {}
+    const mesh = { subcloud, region, nodes, stages }
+    const body = { ...judgeRequest(model, task), seed: request.seed, mesh }
     return { index: members.length, model, role: 'judge', endpoint, prepared: await endpoint.prepare(body) }
   }
 

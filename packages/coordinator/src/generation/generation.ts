@@ -9,6 +9,7 @@ import {
 } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
+import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
 import type { RouteLease, RouteLeases } from './route-leases.ts'
@@ -34,8 +35,8 @@ export interface GenerationRequest {
   readonly promptLogprobs?: boolean
   /** What the answer must be; it goes with `ignoreEndTokens` unset, or the answer could not end. */
   readonly constraint?: OutputConstraint
-  /** Run on a route of exactly so many stages. */
-  readonly stages?: number
+  /** Where to run it. Default: anywhere in the general pool. */
+  readonly wish?: RouteWish
 }
 
 export interface Usage {
@@ -129,7 +130,7 @@ export class GenerationDriver implements Generator {
   async start(request: GenerationRequest, options: WorkOptions = {}): Promise<Generation> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
-      const lease = await leases.lease(request.model, request.stages, options)
+      const lease = await leases.lease(request.model, request.wish, options)
       try {
         return await this.#open(request, lease, options)
       } catch (error) {

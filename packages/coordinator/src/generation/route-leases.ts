@@ -1,5 +1,6 @@
 import { type AbortOptions, MeshError, type Route, type WorkClass, type WorkOptions } from '@resultity/interface'
 import { batchPlaces } from '../jobs/job-queue.ts'
+import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { Placement } from '../placement/placement.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
@@ -19,7 +20,7 @@ export interface RouteLeasesInit {
 
 interface Waiter {
   readonly model: PlaceableModel
-  readonly stages: number | undefined
+  readonly wish: RouteWish
   readonly workClass: WorkClass
   settle(outcome: RouteLease | MeshError): void
 }
@@ -27,8 +28,8 @@ interface Waiter {
 /**
  * Gives each generation a slot on a ready placement, and lets those that find none wait in line.
  *
- * Waiting is bounded in number and in time; first come, first served among requests for the same model and number of
- * stages, those of batch work after all others. It never has a placement's last slots: an answer of it may take several.
+ * Waiting is bounded in number and in time; first come, first served among requests that want the same,
+ * those of batch work after all others. It never has a placement's last slots: an answer of it may take several.
  * Whatever may change the outcome (a slot freed, a placement ready or broken) re-examines the line.
  */
 export class RouteLeases implements Disposable {
@@ -54,17 +55,17 @@ export class RouteLeases implements Disposable {
   /**
    * Resolves once a slot on every stage is this caller's.
    *
-   * @param stages the number of stages asked for; undefined takes any placement
+   * @param wish default: any placement of the general pool
    * @throws MeshError `resource_exhausted` when the line is full or no slot came free in time, `unavailable` when the
    * placement did not get ready in time, `layers_missing` when there can be none; the signal's reason
    */
-  async lease(model: PlaceableModel, stages: number | undefined, options: WorkOptions = {}): Promise<RouteLease> {
+  async lease(model: PlaceableModel, wish: RouteWish = {}, options: WorkOptions = {}): Promise<RouteLease> {
     const { signal, workClass = 'interactive' } = options
     signal?.throwIfAborted()
     const ahead = [...this.#waiters].some(
-      waiter => waiter.model === model && waiter.stages === stages && goesBefore(waiter.workClass, workClass)
+      waiter => waiter.model === model && isSame(waiter.wish, wish) && goesBefore(waiter.workClass, workClass)
     )
-    const choice = this.#director.choose(model, stages)
+    const choice = this.#director.choose(model, wish)
     if (choice.type === 'error') throw choice.error
     if (choice.type === 'ready' && !ahead && this.#mayTake(choice.placement, workClass)) {
       return this.#take(choice.placement, workClass)
@@ -74,7 +75,7 @@ export class RouteLeases implements Disposable {
         hint: 'Try again in a few seconds.'
       })
     }
-    return this.#wait(model, stages, choice.type === 'loading', options)
+    return this.#wait(model, wish, choice.type === 'loading', options)
   }
 
   /** Resolves when `placement` serves no longer, or after `ms`, whichever comes first. */
@@ -105,7 +106,7 @@ export class RouteLeases implements Disposable {
 
   #wait(
     model: PlaceableModel,
-    stages: number | undefined,
+    wish: RouteWish,
     loading: boolean,
     { signal, workClass = 'interactive' }: WorkOptions
   ): Promise<RouteLease> {
@@ -116,7 +117,7 @@ export class RouteLeases implements Disposable {
     const onAbort = (): void => waiter.settle(MeshError.from(signal?.reason, 'canceled'))
     const waiter: Waiter = {
       model,
-      stages,
+      wish,
       workClass,
       settle: outcome => {
         clearTimeout(timer)
@@ -138,7 +139,7 @@ export class RouteLeases implements Disposable {
     try {
       const batch = (waiter: Waiter): number => (waiter.workClass === 'batch' ? 1 : 0)
       for (const waiter of [...this.#waiters].sort((a, b) => batch(a) - batch(b))) {
-        const choice = this.#director.choose(waiter.model, waiter.stages)
+        const choice = this.#director.choose(waiter.model, waiter.wish)
         if (choice.type === 'error') waiter.settle(choice.error)
         else if (choice.type === 'ready' && this.#mayTake(choice.placement, waiter.workClass)) {
           waiter.settle(this.#take(choice.placement, waiter.workClass))
@@ -193,4 +194,8 @@ function timeUp(model: PlaceableModel, loading: boolean, waitMs: number): MeshEr
     : new MeshError('resource_exhausted', `no slot for ${model.name} came free within ${waitMs} ms`, {
         hint: 'All slots are busy; try again later, or add nodes.'
       })
+}
+
+function isSame(a: RouteWish, b: RouteWish): boolean {
+  return a.stages === b.stages && (a.pool?.key ?? '') === (b.pool?.key ?? '')
 }

@@ -17,6 +17,7 @@ import type { JobRuntime } from '../jobs/job-runtime.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
 import { batchListSchema, batchSchema, createBatchSchema, toBatch } from './batch-schema.ts'
 import { invalidRequest, parseInput } from './parse-body.ts'
+import { subcloudOf } from './subcloud-path.ts'
 
 export interface BatchRouteComponents {
   readonly batches: BatchStore
@@ -31,6 +32,9 @@ export interface BatchRouteComponents {
 
 /** The only completion window there is. */
 const DAY_MS = 24 * 60 * 60_000
+
+/** A batch whose coordinator was away when its time was over still has its answers written. */
+const ENDING_MS = 7 * DAY_MS
 
 /** When to ask again how far a batch is. */
 const POLL_MS = 1000
@@ -119,6 +123,7 @@ async function create(components: BatchRouteComponents, request: FastifyRequest)
     completionWindow: body.completion_window,
     metadata: body.metadata ?? null,
     outputExpiresSeconds: body.output_expires_after?.seconds ?? null,
+    subcloud: subcloudOf(request) ?? null,
     createdAtMs: now,
     expiresAtMs: now + DAY_MS
   }
@@ -131,7 +136,7 @@ async function create(components: BatchRouteComponents, request: FastifyRequest)
     class: 'batch',
     detached: true,
     hidden: true,
-    waitMs: DAY_MS
+    waitMs: DAY_MS + ENDING_MS
   })
   return await components.batches.add(batch)
 }

@@ -7,6 +7,7 @@ import type { JobAnswer, JobContext, PreparedJob, StreamView } from '../jobs/job
 import { modelLane } from '../jobs/model-places.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedDecoder, ServedModels } from '../served-models.ts'
+import type { NodePools } from '../subclouds/node-pools.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
 import { toolUseOf } from '../tools/tool-use.ts'
 import {
@@ -33,6 +34,7 @@ import { parseInput } from './parse-body.ts'
 export interface ChatEndpointComponents extends AnswerRunComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
+  readonly pools: NodePools
 }
 
 const createChatCompletion: ApiRoute = {
@@ -62,18 +64,19 @@ export class ChatEndpoint implements HttpEndpoint {
   }
 
   async prepare(body: unknown): Promise<PreparedJob> {
-    const { models, director } = this.#components
+    const { models, director, pools } = this.#components
     const request = withSeed(parseInput(chatRequestSchema, body))
     const model = models.findDecoder(request.model)
-    const generation = await toGenerationRequest(request, model)
+    const wish = pools.wish(model, request.mesh)
+    const generation = await toGenerationRequest(request, model, wish)
     return {
-      lane: modelLane(model.id),
+      lane: modelLane(model.id, wish.pool?.subcloud),
       request: request as JsonValue,
       streamed: request.stream === true,
       outlivesClient: request.mesh?.on_disconnect === 'continue',
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
       check: () => {
-        const choice = director.choose(model.placeable, generation.stages)
+        const choice = director.choose(model.placeable, wish)
         if (choice.type === 'error') throw choice.error
       },
       run: context => this.#run({ request, model, generation }, context)

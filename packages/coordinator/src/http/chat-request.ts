@@ -1,6 +1,7 @@
 import { randomInt } from 'node:crypto'
 import { MeshError } from '@resultity/interface'
 import type { GenerationRequest } from '../generation/generation.ts'
+import type { RouteWish } from '../placement/node-pool.ts'
 import type { ServedDecoder } from '../served-models.ts'
 import { answerConstraint, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
@@ -15,12 +16,15 @@ import { samplingOf } from './sampling-fields.ts'
  * @throws MeshError `invalid_request` naming the field for what is valid OpenAI and not served here;
  * `context_length_exceeded` naming both numbers
  */
-export async function toGenerationRequest(body: ChatRequest, model: ServedDecoder): Promise<GenerationRequest> {
+export async function toGenerationRequest(
+  body: ChatRequest,
+  model: ServedDecoder,
+  wish: RouteWish = {}
+): Promise<GenerationRequest> {
   refuseUnsupported(body)
   const toolUse = toolUseOf(body)
   const prompt = await promptOf(body.messages, toolUse, model)
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
-  const stages = body.mesh?.stages ?? undefined
   const constraint = answerConstraint(toolUse, constraintOfFormat(body.response_format))
   if (constraint !== undefined && body.ignore_eos === true) {
     throw invalidRequest('ignore_eos', 'an answer that must be JSON or calls ends with it', 'Leave ignore_eos out.')
@@ -35,7 +39,7 @@ export async function toGenerationRequest(body: ChatRequest, model: ServedDecode
     ignoreEndTokens: body.ignore_eos === true,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraint === undefined ? {} : { constraint }),
-    ...(stages === undefined ? {} : { stages })
+    wish
   }
 }
 

@@ -1,3 +1,4 @@
+import { nodeListSchema, regionSchema } from '@resultity/interface'
 import { z } from 'zod'
 import { ensembleFields, ensembleMeshFields, ensembleReportSchema } from '../ensemble/ensemble-schema.ts'
 import { pastCallSchema, toolCallDeltaSchema, toolCallSchema, toolFields } from '../tools/tool-schema.ts'
@@ -40,10 +41,21 @@ export const streamOptions = z.looseObject({ include_usage: z.boolean().nullish(
 /** Tokens of the answer. OpenAI's newer and older name for the same. */
 const tokenLimit = z.int().min(1).nullish()
 
-/** Ours: how the mesh is to serve a request. */
-export const meshFields = z.looseObject({
+/** Ours: where the mesh is to serve a request. */
+export const steeringFields = {
   /** Run on a route of exactly so many stages. */
   stages: z.int().min(1).max(1024).nullish(),
+  /** Run on nodes of this subcloud only. */
+  subcloud: z.string().max(64).nullish(),
+  /** Run on nodes with this label `region` only. */
+  region: regionSchema.nullish(),
+  /** Run on these nodes only, or some of them. */
+  nodes: nodeListSchema.nullish()
+}
+
+/** Ours: how the mesh is to serve a request. */
+export const meshFields = z.looseObject({
+  ...steeringFields,
   /** What happens when the client hangs up; default `cancel`. */
   on_disconnect: z.enum(['cancel', 'continue']).nullish(),
   ...ensembleMeshFields

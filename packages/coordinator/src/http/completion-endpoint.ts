@@ -4,6 +4,7 @@ import { BEGUN, type JobAnswer, type JobContext, type PreparedJob, type StreamVi
 import { modelLane } from '../jobs/model-places.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedDecoder, ServedModels } from '../served-models.ts'
+import type { NodePools } from '../subclouds/node-pools.ts'
 import { AnswerRun, type AnswerRunComponents, CHOICE, USAGE } from './answer-run.ts'
 import type { ApiRoute } from './api-route.ts'
 import { withSeed } from './chat-request.ts'
@@ -21,6 +22,7 @@ import { parseInput } from './parse-body.ts'
 export interface CompletionEndpointComponents extends AnswerRunComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
+  readonly pools: NodePools
 }
 
 const createCompletion: ApiRoute = {
@@ -56,12 +58,13 @@ export class CompletionEndpoint implements HttpEndpoint {
   }
 
   async prepare(body: unknown): Promise<PreparedJob> {
-    const { models, director } = this.#components
+    const { models, director, pools } = this.#components
     const request = withSeed(parseInput(completionRequestSchema, body))
     const model = models.findDecoder(request.model)
-    const plan = await toCompletionPlan(request, model)
+    const wish = pools.wish(model, request.mesh)
+    const plan = await toCompletionPlan(request, model, wish)
     return {
-      lane: modelLane(model.id),
+      lane: modelLane(model.id, wish.pool?.subcloud),
       request: request as JsonValue,
       streamed: request.stream === true,
       outlivesClient: request.mesh?.on_disconnect === 'continue',
@@ -71,7 +74,7 @@ export class CompletionEndpoint implements HttpEndpoint {
       },
       check: () => {
         if (isEcho(plan)) return
-        const choice = director.choose(model.placeable, request.mesh?.stages ?? undefined)
+        const choice = director.choose(model.placeable, wish)
         if (choice.type === 'error') throw choice.error
       },
       run: context => {

@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { GenerationRequest } from '../generation/generation.ts'
+import type { RouteWish } from '../placement/node-pool.ts'
 import type { ServedDecoder } from '../served-models.ts'
 import { choiceRequest } from './chat-request.ts'
 import { CHOICES_MAX } from './chat-schema.ts'
@@ -38,7 +39,8 @@ export interface CompletionPlan {
  */
 export async function toCompletionPlan(
   body: CompletionRequest & { readonly seed: number },
-  model: ServedDecoder
+  model: ServedDecoder,
+  wish: RouteWish = {}
 ): Promise<CompletionPlan> {
   refuseUnsupported(body)
   const listed = listPrompts(body)
@@ -49,7 +51,7 @@ export async function toCompletionPlan(
   }
   const prompts = await encodeAll(listed, model)
   const choices = prompts.flatMap((prompt, promptIndex) => {
-    const request = toGenerationRequest(body, model, prompt)
+    const request = toGenerationRequest(body, model, wish, prompt)
     const echoed = body.echo === true ? (prompt.text ?? model.tokenizer.decode(prompt.ids)) : undefined
     return Array.from({ length: n }, (_, index) => ({
       echoed,
@@ -146,7 +148,12 @@ function begun(ids: number[], { tokenizer: { beginTokenIds } }: ServedDecoder, n
   throw invalidRequest(name, `${name} is empty, and this model has no token to begin with`, 'Send some text.')
 }
 
-function toGenerationRequest(body: CompletionRequest, model: ServedDecoder, { name, ids }: Prompt): GenerationRequest {
+function toGenerationRequest(
+  body: CompletionRequest,
+  model: ServedDecoder,
+  wish: RouteWish,
+  { name, ids }: Prompt
+): GenerationRequest {
   const { contextLength } = model.placeable
   const room = contextLength - ids.length
   // whoever asks how likely a prompt is has a token sampled that nobody sees
@@ -158,7 +165,6 @@ function toGenerationRequest(body: CompletionRequest, model: ServedDecoder, { na
       { hint: 'Shorten it: the answer needs room too.', details: { param: name, contextLength } }
     )
   }
-  const stages = body.mesh?.stages ?? undefined
   return {
     model: model.placeable,
     tokenizer: model.tokenizer,
@@ -169,6 +175,6 @@ function toGenerationRequest(body: CompletionRequest, model: ServedDecoder, { na
     ignoreEndTokens: body.ignore_eos === true,
     ...(body.logprobs === undefined || body.logprobs === null ? {} : { topLogprobs: body.logprobs }),
     ...(scoresPrompt(body) ? { promptLogprobs: true } : {}),
-    ...(stages === undefined ? {} : { stages })
+    wish
   }
 }

@@ -3,8 +3,10 @@ import type { JobAnswer, JobContext, PreparedJob } from '../jobs/job-endpoint.ts
 import { modelLane } from '../jobs/model-places.ts'
 import { embed } from '../node-jobs/embedder.ts'
 import type { NodeJobs } from '../node-jobs/node-jobs.ts'
+import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
-import type { ServedEncoder, ServedModels } from '../served-models.ts'
+import type { ServedModels } from '../served-models.ts'
+import type { NodePools } from '../subclouds/node-pools.ts'
 import type { ApiRoute } from './api-route.ts'
 import { routeHeader } from './chat-answer.ts'
 import { embeddingsAnswer } from './embeddings-answer.ts'
@@ -17,6 +19,7 @@ import { parseInput } from './parse-body.ts'
 export interface EmbeddingsEndpointComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
+  readonly pools: NodePools
   readonly jobs: NodeJobs
   readonly metrics: Metrics
 }
@@ -47,27 +50,29 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
   }
 
   async prepare(body: unknown): Promise<PreparedJob> {
-    const { models, director } = this.#components
+    const { models, director, pools } = this.#components
     const request = parseInput(embeddingsRequestSchema, body)
     const model = models.findEncoder(request.model)
+    const wish = pools.wish(model, request.mesh)
     const plan = await toEmbeddingsPlan(request, model)
     return {
-      lane: modelLane(model.id),
+      lane: modelLane(model.id, wish.pool?.subcloud),
       request: request as JsonValue,
       streamed: false,
       outlivesClient: false,
       tokens: { prompt: plan.promptTokens, answerMax: 0 },
       check: () => {
-        const choice = director.choose(model.placeable)
+        const choice = director.choose(model.placeable, wish)
         if (choice.type === 'error') throw choice.error
       },
-      run: context => this.#run(plan, model, context)
+      run: context => this.#run(plan, wish, context)
     }
   }
 
-  async #run(plan: EmbeddingsPlan, model: ServedEncoder, { job, signal }: JobContext): Promise<JobAnswer> {
+  async #run(plan: EmbeddingsPlan, wish: RouteWish, { job, signal }: JobContext): Promise<JobAnswer> {
     const { jobs, metrics } = this.#components
-    const work = { jobId: job.id, model: model.placeable, inputs: plan.inputs }
+    const { model } = plan
+    const work = { jobId: job.id, model: model.placeable, wish, inputs: plan.inputs }
     const { vectors, dimensions, route } = await embed(jobs, work, { signal, workClass: job.class })
     metrics.promptTokens.inc({ model: model.id }, plan.promptTokens)
     return {

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { oneModelFields } from '../ensemble/ensemble-schema.ts'
+import { steeringFields } from './chat-schema.ts'
 
 /** Inputs of one request, as OpenAI limits them. */
 export const EMBEDDING_INPUTS_MAX = 2048
@@ -31,6 +32,7 @@ export const embeddingsRequestSchema = z
     ),
     encoding_format: z.enum(['float', 'base64']).nullish(),
     dimensions: z.int().min(1).nullish(),
+    mesh: z.looseObject(steeringFields).nullish(),
     ...oneModelFields
   })
   .meta({ id: 'CreateEmbeddingRequest' })

@@ -13,6 +13,7 @@ import type { Metrics } from './metrics.ts'
 import type { RequestDesk, RequestTicket } from './request-desk.ts'
 import { asyncQuerySchema, idempotencyOf, wantsAsync } from './request-options.ts'
 import { acceptedReply, requestSchema } from './request-view.ts'
+import { bodyInSubcloud } from './subcloud-path.ts'
 
 export interface JobRouteComponents {
   readonly runtime: JobRuntime
@@ -46,6 +47,7 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
     errors
   }
   addRoute(server, route, async (request, reply) => {
+    request.body = bodyInSubcloud(request)
     const complete = await endpoint.complete?.(request.body, request.caller.namespace)
     const prepared = await endpoint.prepare(complete ?? request.body)
     if (wantsAsync(request)) return await accept(components, endpoint, prepared, request, reply)

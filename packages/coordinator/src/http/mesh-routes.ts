@@ -4,18 +4,24 @@ import type { z } from 'zod'
 import type { EnsembleAliases } from '../ensemble/ensemble-aliases.ts'
 import { strategyOf } from '../ensemble/ensemble-plan.ts'
 import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
+import type { NodePool } from '../placement/node-pool.ts'
 import type { Placement } from '../placement/placement.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedModel, ServedModels } from '../served-models.ts'
+import type { NodePools } from '../subclouds/node-pools.ts'
+import type { Subclouds } from '../subclouds/subclouds.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
 import { listOf, modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'
 import { parseInput } from './parse-body.ts'
+import { subcloudOf } from './subcloud-path.ts'
 
 export interface MeshRouteComponents {
   readonly models: ServedModels
   readonly aliases: EnsembleAliases
   readonly registry: NodeRegistry
   readonly director: PlacementDirector
+  readonly subclouds: Subclouds
+  readonly pools: NodePools
 }
 
 const listModels: ApiRoute = {
@@ -64,14 +70,21 @@ const showPlan: ApiRoute = {
 
 /** What is here and who does what: `/v1/models`, `/v1/mesh/*`. */
 export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComponents): void {
-  const { models, aliases, registry, director } = components
-  addRoute(server, listModels, async () => ({
-    object: 'list',
-    data: [
-      ...models.list().map(toModel),
-      ...aliases.list().flatMap(([name, alias]) => toEnsembles(name, alias, models))
-    ]
-  }))
+  const { models, aliases, registry, director, subclouds, pools } = components
+  addRoute(server, listModels, async request => {
+    const served = servedIn(subcloudOf(request), components)
+    const ensembles = aliases.list().filter(([, { models: names }]) => names.every(served))
+    return {
+      object: 'list',
+      data: [
+        ...models
+          .list()
+          .filter(({ id }) => served(id))
+          .map(toModel),
+        ...ensembles.map(([name, alias]) => toEnsemble(name, alias, models))
+      ]
+    }
+  })
   addRoute<{ Params: { '*': string } }>(server, retrieveModel, async request => {
     const id = request.params['*']
     const alias = models.has(id) ? undefined : aliases.get(id)
@@ -79,12 +92,14 @@ export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComp
   })
   addRoute(server, listNodes, async () => ({
     object: 'list',
-    data: registry.list().map(node => toNode(node, models))
+    data: registry.list().map(node => toNode(node, models, subclouds))
   }))
   addRoute(server, listPlacements, async () => ({ object: 'list', data: director.book.all().map(toPlacement) }))
   addRoute(server, showPlan, async request => {
     const query = parseInput(planQuerySchema, request.query)
-    return toPlan(components, models.find(query.model), query.stages)
+    const model = models.find(query.model)
+    const { pool } = pools.wish(model, { subcloud: query.subcloud ?? subcloudOf(request) })
+    return toPlan(components, model, query.stages, pool)
   })
 }
 
@@ -101,9 +116,11 @@ function toModel({ id, createdAt, placeable, kind }: ServedModel): z.infer<typeo
   }
 }
 
-/** None while its models are still being imported. */
-function toEnsembles(name: string, alias: EnsembleAlias, models: ServedModels) {
-  return alias.models.every(model => models.has(model)) ? [toEnsemble(name, alias, models)] : []
+/** Which models a subcloud serves: all, where it names none. One that is still being imported is not there yet. */
+function servedIn(name: string | undefined, { models, subclouds }: MeshRouteComponents): (model: string) => boolean {
+  const names = name === undefined ? undefined : subclouds.find(name).definition.models
+  const ids = names?.filter(one => models.has(one)).map(one => models.find(one).id)
+  return model => models.has(model) && (ids === undefined || ids.includes(models.find(model).id))
 }
 
 /** An ensemble as a model: with the context that all of its models have. */
@@ -120,7 +137,8 @@ function toEnsemble(id: string, alias: EnsembleAlias, models: ServedModels): z.i
   }
 }
 
-function toNode({ peerId, advert, joinedAtMs, lastSeenMs }: NodeRecord, models: ServedModels) {
+function toNode(record: NodeRecord, models: ServedModels, subclouds: Subclouds) {
+  const { peerId, advert, joinedAtMs, lastSeenMs } = record
   const node: z.infer<typeof nodeSchema> = {
     peerId,
     agentVersion: advert.agentVersion,
@@ -131,6 +149,7 @@ function toNode({ peerId, advert, joinedAtMs, lastSeenMs }: NodeRecord, models: 
     probeMsPer100M: advert.probeMsPer100M,
     threads: advert.threads,
     labels: advert.labels,
+    subclouds: subclouds.of(record).map(({ name }) => name),
     stages: advert.stages.map(({ manifest, ...stage }) => ({ ...stage, model: nameOf(manifest, models) })),
     joinedAtMs,
     lastSeenMs
@@ -143,11 +162,12 @@ function nameOf(manifestSha256: string, models: ServedModels): string {
 }
 
 function toPlacement(placement: Placement): z.infer<typeof placementSchema> {
-  const { id, model, purpose, state, plan, sessionsOpen, createdAtMs, lastUsedAtMs } = placement
+  const { id, model, pool, purpose, state, plan, sessionsOpen, createdAtMs, lastUsedAtMs } = placement
   return {
     id,
     model: model.name,
     manifestSha256: model.manifestSha256,
+    subcloud: pool.subcloud ?? null,
     purpose,
     state,
     contextLength: model.contextLength,
@@ -172,9 +192,10 @@ function toPlacement(placement: Placement): z.infer<typeof placementSchema> {
 function toPlan(
   { director }: MeshRouteComponents,
   model: ServedModel,
-  stages: 'auto' | number | undefined
+  stages: 'auto' | number | undefined,
+  pool: NodePool | undefined
 ): z.infer<typeof planSchema> {
-  const plan = director.whatIf(model.placeable, stages)
+  const plan = director.whatIf(model.placeable, stages, pool)
   return {
     model: model.id,
     msPerToken: plan.tokenMs,

@@ -30,6 +30,8 @@ export const nodeSchema = z
     probeMsPer100M: z.number(),
     threads: z.int(),
     labels: z.record(z.string(), z.string()),
+    /** Names of subclouds that it is of. */
+    subclouds: z.array(z.string()),
     stages: z.array(nodeStage),
     /** Unix milliseconds. */
     joinedAtMs: z.int(),
@@ -42,6 +44,8 @@ export const placementSchema = z
     id: z.string(),
     model: z.string(),
     manifestSha256: z.string(),
+    /** The subcloud that it was made in; null: for everybody. */
+    subcloud: z.string().nullable(),
     purpose: z.enum(['default', 'on-demand']),
     state: z.enum(['loading', 'ready', 'draining', 'broken', 'released']),
     contextLength: z.int(),
@@ -87,6 +91,7 @@ export const planSchema = z
 
 export const planQuerySchema = z.looseObject({
   model: z.string(),
+  subcloud: z.string().max(64).optional(),
   stages: z.union([z.literal('auto'), z.coerce.number().int().min(1).max(1024)]).optional()
 })
 

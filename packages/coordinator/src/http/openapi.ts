@@ -20,7 +20,14 @@ export function openApiDocument(routes: Iterable<ApiRoute>, version: string): Js
       description: 'OpenAI-compatible inference, computed by nodes that each hold some layers of the model.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' }
     },
-    servers: [{ url: '/' }],
+    servers: [
+      { url: '/' },
+      {
+        url: '/subclouds/{name}',
+        description: 'The same, run on the nodes of a subcloud only. What names no model is the same as without.',
+        variables: { name: { default: 'default', description: 'GET /v1/mesh/subclouds lists them.' } }
+      }
+    ],
     paths: Object.fromEntries(Object.entries(paths).toSorted(([a], [b]) => order(a).localeCompare(order(b), 'en'))),
     components: { schemas: components.toJson() }
   }

@@ -18,12 +18,15 @@ import { invalidRequest } from './parse-body.ts'
 import { addRequestRoutes, type RequestRouteComponents } from './request-routes.ts'
 import { addResponseRoutes, type ResponseRouteComponents } from './responses/response-routes.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
+import { guardSubclouds, withoutSubcloud } from './subcloud-path.ts'
+import { addSubcloudRoutes, type SubcloudRouteComponents } from './subcloud-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
 export interface HttpComponents
   extends RequestRouteComponents,
     ResponseRouteComponents,
     MeshRouteComponents,
+    SubcloudRouteComponents,
     FileRouteComponents,
     BatchRouteComponents {
   readonly doors: Doors
@@ -55,6 +58,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
     genReqId: newRequestId,
     requestIdHeader: false,
     forceCloseConnections: true,
+    rewriteUrl: ({ url = '/' }) => withoutSubcloud(url),
     routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerBadPath
@@ -68,8 +72,10 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addSecurityHeaders(server)
   guardOrigins(server, init.corsOrigins)
   components.doors.guard(server)
+  guardSubclouds(server, components.subclouds)
   refuseUnknownRoutes(server, routes)
   addMeshRoutes(server, components)
+  addSubcloudRoutes(server, components)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)

@@ -1,17 +1,21 @@
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedModels } from '../served-models.ts'
+import type { NodePools } from '../subclouds/node-pools.ts'
 import type { Places } from './job-queue.ts'
 
-const MODEL = 'model:'
+const MODEL_LANE = /^(?:subcloud:([a-z0-9-]+):)?model:(.+)$/s
 
-/** Lane of the jobs that run on a model. */
-export function modelLane(modelId: string): string {
-  return `${MODEL}${modelId}`
+/** Lane of the jobs that run on a model, in the subcloud that they name: it has places of its own. */
+export function modelLane(modelId: string, subcloud?: string): string {
+  return `${subcloud === undefined ? '' : `subcloud:${subcloud}:`}model:${modelId}`
 }
 
-/** The model that jobs of a lane run on; null where they only wait for others. */
-export function modelOfLane(lane: string): string | null {
-  return lane.startsWith(MODEL) ? lane.slice(MODEL.length) : null
+/** What {@link modelLane} was made of; undefined for other lanes. */
+export function ofModelLane(
+  lane: string
+): { readonly model: string; readonly subcloud: string | undefined } | undefined {
+  const [, subcloud, model] = MODEL_LANE.exec(lane) ?? []
+  return model === undefined ? undefined : { model, subcloud }
 }
 
 /** Lane of jobs that only wait for jobs on models. */
@@ -27,6 +31,7 @@ export function isGroupLane(lane: string): boolean {
 export interface ModelPlacesComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
+  readonly pools: NodePools
 }
 
 export interface ModelPlacesInit {
@@ -47,15 +52,17 @@ export class ModelPlaces implements Places {
   }
 
   places(lane: string): number {
-    if (!lane.startsWith(MODEL)) return this.#init.groupsMax
+    const of = ofModelLane(lane)
+    if (of === undefined) return this.#init.groupsMax
     if (this.#init.placesMax !== undefined) return this.#init.placesMax
-    const { models, director } = this.#components
-    const model = models.list().find(one => modelLane(one.id) === lane)?.placeable
+    const { models, director, pools } = this.#components
+    const model = models.list().find(one => one.id === of.model)?.placeable
     if (model === undefined) return 0
-    const ready = director.book.of(model).filter(placement => placement.state === 'ready').length
+    const pool = of.subcloud === undefined ? pools.general : pools.named(of.subcloud)
+    const ready = director.book.of(model).filter(one => one.state === 'ready' && director.fits(one, pool)).length
     if (ready > 0) return ready * model.sessionsMax
     // a placement that loads is waited for by requests that hold their place, so that they hear why when it fails
-    return director.choose(model).type === 'error' ? 0 : model.sessionsMax
+    return director.isUnplaced(model, pool) ? 0 : model.sessionsMax
   }
 
   onChange(listener: () => void): () => void {

@@ -10,6 +10,7 @@ import {
   requireEncoder,
   type WorkOptions
 } from '@resultity/interface'
+import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { NodeJobs } from './node-jobs.ts'
 
@@ -24,6 +25,7 @@ export interface Embedded {
 export interface EmbedRequest {
   readonly jobId: string
   readonly model: PlaceableModel
+  readonly wish: RouteWish
   /** Token ids with those that frame an input. */
   readonly inputs: readonly (readonly number[])[]
 }
@@ -35,7 +37,7 @@ export interface EmbedRequest {
  * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation` for a result that is not the vectors asked for
  */
 export async function embed(jobs: NodeJobs, request: EmbedRequest, options: WorkOptions = {}): Promise<Embedded> {
-  const { jobId, model, inputs } = request
+  const { jobId, model, wish, inputs } = request
   const manifest = requireEncoder(model.manifest)
   const dimensions = manifest.config.hiddenSize
   const vectors = new Float32Array(inputs.length * dimensions)
@@ -44,7 +46,7 @@ export async function embed(jobs: NodeJobs, request: EmbedRequest, options: Work
     const part = inputs.slice(first, first + EMBEDDING_JOB_INPUTS_MAX)
     const body: EmbeddingJob = { inputs: part.map(input => [...input]) }
     const encoded = new TextEncoder().encode(JSON.stringify(body))
-    const done = await jobs.run({ jobId, model, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
+    const done = await jobs.run({ jobId, model, wish, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
     vectors.set(readVectors(done.result, manifest, part.length), first * dimensions)
     route = done.route
   }

@@ -1,6 +1,7 @@
 import { MeshError, type Route, type WorkOptions } from '@resultity/interface'
 import type { RouteLease, RouteLeases } from '../generation/route-leases.ts'
 import type { NodeAddress } from '../generation/stage-control.ts'
+import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
 import { callJob, type JobCallComponents, type JobCallInit } from './job-call.ts'
@@ -29,6 +30,8 @@ export interface NodeJob {
   /** Names it in logs. */
   readonly jobId: string
   readonly model: PlaceableModel
+  /** Where to run it. Default: anywhere in the general pool. */
+  readonly wish?: RouteWish
   /** Such as `/v1/embeddings`. */
   readonly endpoint: string
   /** UTF-8 JSON, wholly checked. */
@@ -67,7 +70,7 @@ export class NodeJobs {
   async run(job: NodeJob, options: WorkOptions = {}): Promise<NodeJobResult> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
-      const lease = await leases.lease(job.model, undefined, options)
+      const lease = await leases.lease(job.model, job.wish, options)
       try {
         return { result: await this.#attempt(job, attempt, lease, options), route: lease.route }
       } catch (error) {

@@ -1,11 +1,12 @@
 import { formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 import type { Placement } from './placement.ts'
 
 /** All placements of a coordinator that are not yet released, and what was lost of the last ones. */
 export class PlacementBook {
   readonly #placements = new Map<string, Placement>()
-  /** Layers that were served until their node left, by model. */
+  /** Layers that were served until their node left, by model and pool. */
   readonly #lost = new Map<string, { readonly peerId: string; readonly range: LayerRange }[]>()
 
   add(placement: Placement): void {
@@ -24,12 +25,29 @@ export class PlacementBook {
     return this.all().filter(placement => placement.model.manifestSha256 === model.manifestSha256)
   }
 
-  /** The placement that a request for `stages` (undefined: any number) should run on or wait for. */
-  serving(model: PlaceableModel, stages?: number): Placement | undefined {
+  /**
+   * The placement that a request should run on or wait for.
+   *
+   * @param stages undefined: any number
+   * @param fits whether a placement is on nodes of the pool
+   */
+  serving(
+    model: PlaceableModel,
+    stages: number | undefined,
+    pool: NodePool,
+    fits: (placement: Placement) => boolean
+  ): Placement | undefined {
     const candidates = this.of(model)
-      .filter(placement => placement.serving && (stages === undefined || placement.stages.length === stages))
-      .toSorted((a, b) => rank(a) - rank(b))
+      .filter(one => one.serving && (stages === undefined || one.stages.length === stages) && fits(one))
+      .toSorted((a, b) => rank(a, pool) - rank(b, pool))
     return candidates[0]
+  }
+
+  /** Placements that could go, the longest unused first. */
+  idle(): Placement[] {
+    return this.all()
+      .filter(placement => placement.idle)
+      .toSorted((a, b) => a.lastUsedAtMs - b.lastUsedAtMs)
   }
 
   /** Breaks every placement that the node had a part in, and returns them. */
@@ -49,32 +67,41 @@ export class PlacementBook {
   }
 
   /** Layers of `model` that stopped being served, as far as their nodes have not come back. */
-  lostRanges(model: PlaceableModel, isHere: (peerId: string) => boolean): LayerRange[] {
-    return (this.#lost.get(model.manifestSha256) ?? []).filter(one => !isHere(one.peerId)).map(one => one.range)
+  lostRanges(model: PlaceableModel, pool: NodePool, isHere: (peerId: string) => boolean): LayerRange[] {
+    return (this.#lost.get(keyOf(model, pool)) ?? []).filter(one => !isHere(one.peerId)).map(one => one.range)
   }
 
   /** True once `model` was placed and lost a node: waiting for a better moment is over. */
-  wasBroken(model: PlaceableModel): boolean {
-    return this.#lost.has(model.manifestSha256)
+  wasBroken(model: PlaceableModel, pool: NodePool): boolean {
+    return this.#lost.has(keyOf(model, pool))
   }
 
   /** A placement of `model` is ready: nothing counts as lost any more. */
-  recovered(model: PlaceableModel): void {
-    this.#lost.delete(model.manifestSha256)
+  recovered(model: PlaceableModel, pool: NodePool): void {
+    this.#lost.delete(keyOf(model, pool))
   }
 
   #remember(placement: Placement, peerId: string): void {
     const stage = placement.stageOn(peerId)
-    if (stage === undefined) return
-    const key = placement.model.manifestSha256
+    // of pools that requests make up there is no end
+    if (stage === undefined || placement.pool.adHoc) return
+    const key = keyOf(placement.model, placement.pool)
     const others = (this.#lost.get(key) ?? []).filter(one => formatRange(one.range) !== formatRange(stage.range))
     // one entry per layer at most, whatever the history
     this.#lost.set(key, [...others, { peerId, range: stage.range }].slice(-placement.model.manifest.config.layerCount))
   }
 }
 
-/** A free slot before a busy placement before a loading one; the default before one made for somebody's request. */
-function rank(placement: Placement): number {
-  const state = placement.state === 'loading' ? 4 : placement.hasFreeSlot ? 0 : 2
-  return state + (placement.purpose === 'default' ? 0 : 1)
+/** Tells apart what is to be placed where. */
+export function keyOf(model: PlaceableModel, pool: NodePool): string {
+  return `${model.manifestSha256} ${pool.key}`
+}
+
+/**
+ * A free slot before a busy placement before a loading one; the pool's own before another that is on its nodes; the
+ * default before one made for somebody's request.
+ */
+function rank(placement: Placement, pool: NodePool): number {
+  const state = placement.state === 'loading' ? 8 : placement.hasFreeSlot ? 0 : 4
+  return state + (placement.pool.key === pool.key ? 0 : 2) + (placement.purpose === 'default' ? 0 : 1)
 }

@@ -1,13 +1,16 @@
-import { type Clock, formatRange, isEncoder, layerCount, MeshError } from '@resultity/interface'
+import { type Clock, isEncoder, MeshError } from '@resultity/interface'
 import { type PlacementPlan, type PlacementShortfall, planPlacement } from '@resultity/planner'
 import type { NodeChange, NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
 import { HOP_MS } from '../settings.ts'
 import { FailureLog } from './failure-log.ts'
 import { estimateNode } from './node-estimate.ts'
 import { NodeMemory } from './node-memory.ts'
+import { type NodePool, oneForAll, type PoolSource, type RouteWish } from './node-pool.ts'
 import { type PlaceableModel, shapeOf } from './placeable-model.ts'
 import { type PlacedStage, Placement, type PlacementPurpose, type StageReport } from './placement.ts'
-import { PlacementBook } from './placement-book.ts'
+import { keyOf, PlacementBook } from './placement-book.ts'
+import { layersMissing, refuseMoreStagesThanLayers } from './shortfall.ts'
+import { type Target, Targets } from './targets.ts'
 
 /** What the director wants a node told. */
 export interface PlacementOrders {
@@ -19,6 +22,8 @@ export interface PlacementDirectorComponents {
   readonly registry: NodeRegistry
   readonly orders: PlacementOrders
   readonly clock: Clock
+  /** Default: every node is for everybody. */
+  readonly pools?: PoolSource
   newId(): string
 }
 
@@ -43,14 +48,15 @@ export type PlacementChoice =
  *
  * Deterministic: it acts only when it is told of something (a node's coming, report or going; a request; the passing
  * of time through `reconcile`), and takes the time from its clock. Each model has one default placement as long as
- * nodes allow. When a node of a placement is lost, the placement is broken at once; the next `reconcile` tells its
- * other nodes to release it and plans the model anew.
+ * nodes allow, and one more in each subcloud that names it; what a subcloud does not name is placed there when it is
+ * asked for, and goes when it is not used. When a node of a placement is lost, the placement is broken at once; the
+ * next `reconcile` tells its other nodes to release it and plans the model anew.
  */
 export class PlacementDirector {
   readonly book = new PlacementBook()
   readonly #components: PlacementDirectorComponents
+  readonly #targets: Targets
   readonly #init: PlacementDirectorInit
-  readonly #models: PlaceableModel[] = []
   readonly #failures: FailureLog
   readonly #shortfalls = new Map<string, PlacementShortfall>()
   readonly #memory = new NodeMemory(this.book)
@@ -59,17 +65,18 @@ export class PlacementDirector {
 
   constructor(components: PlacementDirectorComponents, init: PlacementDirectorInit) {
     this.#components = components
+    this.#targets = new Targets(components.pools ?? oneForAll)
     this.#init = init
     this.#failures = new FailureLog(components.clock, init.assignmentRetryMs)
   }
 
   get models(): readonly PlaceableModel[] {
-    return this.#models
+    return this.#targets.models
   }
 
   /** Serves one more model from now on. */
   addModel(model: PlaceableModel): void {
-    this.#models.push(model)
+    this.#targets.addModel(model)
   }
 
   /** @returns stops listening */
@@ -85,8 +92,10 @@ export class PlacementDirector {
   reconcile(): number | undefined {
     const now = this.#components.clock.now()
     this.#giveUpSilent(now)
+    this.#leavePools()
     this.#releaseEnded(now)
-    const wakes = this.#models.map(model => this.#reconcileDefault(model, now))
+    const wakes = this.#targets.defaults().map(target => this.#reconcileDefault(target, now))
+    for (const target of this.#targets.asked()) if (this.#serving(target) === undefined) this.#placeAsked(target)
     this.#tell()
     const due = [...wakes, this.#failures.nextRetryMs(), this.#nextIdleMs(), this.#nextSilentMs()]
       .filter(ms => ms !== undefined)
@@ -112,6 +121,12 @@ export class PlacementDirector {
     this.#memory.note(change.node)
   }
 
+  /** Subclouds are not what they were. Call {@link reconcile} after it. */
+  poolsChanged(): void {
+    this.#shortfalls.clear()
+    this.#targets.prune()
+  }
+
   /** Takes in a node's report on what it was assigned. */
   report(peerId: string, placementId: string, report: StageReport): void {
     if (report.state === 'released') this.#memory.releaseConfirmed(peerId, placementId)
@@ -126,21 +141,36 @@ export class PlacementDirector {
   }
 
   /**
-   * Finds what a request for `model` should run on; makes a placement of `stages` stages when there is none.
+   * Finds what a request for `model` should run on; makes a placement as it is wished for when there is none.
    * @throws MeshError `invalid_request` when there are more stages than layers
    */
-  choose(model: PlaceableModel, stages?: number): PlacementChoice {
+  choose(model: PlaceableModel, { stages, pool = this.#targets.general }: RouteWish = {}): PlacementChoice {
     if (stages !== undefined) refuseMoreStagesThanLayers(model, stages, 'mesh.stages')
-    const found = this.book.serving(model, stages)
+    const target = { model, pool }
+    const found = this.#serving(target, stages)
     if (found?.hasFreeSlot) return { type: 'ready', placement: found }
     if (found !== undefined) return { type: found.state === 'loading' ? 'loading' : 'busy' }
+    const shortfall = this.#shortfalls.get(keyOf(model, pool))
+    const planned = this.#targets.isDefault(target)
     // the default placement comes first; it may turn out to have as many stages as are asked for
-    const shortfall = this.#shortfalls.get(model.manifestSha256)
-    if (shortfall === undefined && !this.#hasDefault(model)) return { type: 'loading' }
-    if (stages !== undefined) return this.#demand(model, stages)
-    return shortfall === undefined
-      ? { type: 'loading' }
-      : { type: 'error', error: this.#layersMissing(model, shortfall) }
+    if (planned && shortfall === undefined && this.#isAwaited(target)) return { type: 'loading' }
+    if (stages !== undefined) return this.#demand(target, stages)
+    if (shortfall !== undefined) return { type: 'error', error: this.#layersMissing(target, shortfall) }
+    return planned ? { type: 'loading' } : this.#ask(target)
+  }
+
+  /** Whether a placement is on nodes of `pool` only, whatever pool it was made for. */
+  fits(placement: Placement, pool: NodePool): boolean {
+    return placement.stages.every(({ peerId }) => {
+      const node = this.#components.registry.get(peerId)
+      // of a node that has gone its own pool knows, and breaks it
+      return node === undefined ? placement.pool.key === pool.key : pool.admits(node)
+    })
+  }
+
+  /** Whether `model` could not be placed in `pool` at the last try. */
+  isUnplaced(model: PlaceableModel, pool: NodePool): boolean {
+    return this.#shortfalls.has(keyOf(model, pool))
   }
 
   /**
@@ -149,12 +179,12 @@ export class PlacementDirector {
    * @param stages as the default placement's when it is left out
    * @throws MeshError `layers_missing`; `invalid_request` when there are more stages than layers
    */
-  whatIf(model: PlaceableModel, stages?: 'auto' | number): PlacementPlan {
+  whatIf(model: PlaceableModel, stages?: 'auto' | number, pool: NodePool = this.#targets.general): PlacementPlan {
     const others = this.book.all().filter(placement => placement.model !== model)
     if (typeof stages === 'number') refuseMoreStagesThanLayers(model, stages, 'stages')
-    const wanted = stages ?? this.#wantedStages(model, this.#usableNodes(model).length)
-    const plan = this.#plan(model, wanted, others)
-    if ('missing' in plan) throw this.#layersMissing(model, plan)
+    const target = { model, pool }
+    const plan = this.#plan(target, stages ?? this.#wantedStages(target), others)
+    if ('missing' in plan) throw this.#layersMissing(target, plan)
     return plan
   }
 
@@ -175,64 +205,97 @@ export class PlacementDirector {
   }
 
   /** @returns when to look again, if that is a matter of time */
-  #reconcileDefault(model: PlaceableModel, now: number): number | undefined {
-    const defaults = this.book.of(model).filter(placement => placement.purpose === 'default' && placement.serving)
+  #reconcileDefault(target: Target, now: number): number | undefined {
+    const { model, pool } = target
+    const defaults = this.#defaultsOf(target)
     if (defaults.some(placement => placement.state === 'loading')) return undefined
     const current = defaults[0]
-    const nodes = this.#usableNodes(model)
-    const wanted = this.#wantedStages(model, nodes.length)
+    if (current === undefined && !this.#isAwaited(target)) return undefined
+    const nodes = this.#usableNodes(model, pool)
+    const wanted = this.#wantedStages(target)
     if (current !== undefined && (wanted === 'auto' || current.stages.length >= wanted)) return undefined
     const wakeMs = this.#lastJoinMs + this.#init.fewerStagesAfterMs
     const fewer = wanted !== 'auto' && !isEncoder(model.manifest) && nodes.length < Number(this.#init.stages)
-    if (fewer && nodes.length > 0 && now < wakeMs && !this.book.wasBroken(model)) return wakeMs
-    const plan = this.#plan(model, wanted)
-    const fallback = 'missing' in plan && current === undefined ? this.#planMakingRoom(model, 'auto') : plan
+    if (fewer && nodes.length > 0 && now < wakeMs && !this.book.wasBroken(model, pool)) return wakeMs
+    const plan = this.#plan(target, wanted)
+    const fallback = 'missing' in plan && current === undefined ? this.#planMakingRoom(target, 'auto') : plan
     if (!('missing' in fallback)) {
-      this.#create(model, 'default', fallback)
+      this.#create(target, 'default', fallback)
     } else if (current === undefined) {
-      this.#shortfalls.set(model.manifestSha256, fallback)
+      this.#shortfalls.set(keyOf(model, pool), fallback)
     }
     return undefined
   }
 
-  #wantedStages(model: PlaceableModel, nodeCount: number): 'auto' | number {
+  /** Places what was asked for. @returns why not */
+  #placeAsked(target: Target): PlacementShortfall | undefined {
+    const wanted = this.#planMakingRoom(target, this.#wantedStages(target))
+    const plan = 'missing' in wanted ? this.#planMakingRoom(target, 'auto') : wanted
+    if (!('missing' in plan)) {
+      this.#create(target, 'on-demand', plan)
+      return undefined
+    }
+    if (!target.pool.adHoc) this.#shortfalls.set(keyOf(target.model, target.pool), plan)
+    return plan
+  }
+
+  #wantedStages({ model, pool }: Target): 'auto' | number {
     if (isEncoder(model.manifest)) return 1
     if (this.#init.stages === 'auto') return 'auto'
+    const nodeCount = this.#usableNodes(model, pool).length
     return Math.max(1, Math.min(this.#init.stages, nodeCount, model.manifest.config.layerCount))
   }
 
-  #hasDefault(model: PlaceableModel): boolean {
-    return this.book.of(model).some(placement => placement.purpose === 'default' && placement.serving)
+  #serving({ model, pool }: Target, stages?: number): Placement | undefined {
+    return this.book.serving(model, stages, pool, placement => this.fits(placement, pool))
   }
 
-  #demand(model: PlaceableModel, stages: number): PlacementChoice {
-    const plan = this.#planMakingRoom(model, stages)
-    if ('missing' in plan) return { type: 'error', error: this.#layersMissing(model, plan) }
-    this.#create(model, 'on-demand', plan)
+  #defaultsOf({ model, pool }: Target): Placement[] {
+    return this.book.of(model).filter(one => one.purpose === 'default' && one.pool.key === pool.key && one.serving)
+  }
+
+  /** Whether a default placement is still to come. A subcloud needs none while there is another on its nodes. */
+  #isAwaited(target: Target): boolean {
+    if (this.#defaultsOf(target).length > 0) return false
+    return target.pool === this.#targets.general || this.#serving(target) === undefined
+  }
+
+  #ask(target: Target): PlacementChoice {
+    this.#targets.ask(target)
+    const shortfall = this.#placeAsked(target)
+    return shortfall === undefined
+      ? { type: 'loading' }
+      : { type: 'error', error: this.#layersMissing(target, shortfall) }
+  }
+
+  #demand(target: Target, stages: number): PlacementChoice {
+    const plan = this.#planMakingRoom(target, stages)
+    if ('missing' in plan) return { type: 'error', error: this.#layersMissing(target, plan) }
+    this.#create(target, 'on-demand', plan)
     return { type: 'loading' }
   }
 
   /** Plans; if that fails for lack of memory, releases idle on-demand placements, as many as it takes and if it helps. */
-  #planMakingRoom(model: PlaceableModel, stages: 'auto' | number): PlacementPlan | PlacementShortfall {
-    let plan = this.#plan(model, stages)
+  #planMakingRoom(target: Target, stages: 'auto' | number): PlacementPlan | PlacementShortfall {
+    let plan = this.#plan(target, stages)
     if (!('missing' in plan)) return plan
-    const idle = this.#idleOnDemand()
+    const idle = this.book.idle()
     const rest = this.book.all().filter(placement => !idle.includes(placement))
-    if (idle.length === 0 || 'missing' in this.#plan(model, stages, rest)) return plan
+    if (idle.length === 0 || 'missing' in this.#plan(target, stages, rest)) return plan
     for (const placement of idle) {
       this.#release(placement, 'its memory is needed')
-      plan = this.#plan(model, stages)
+      plan = this.#plan(target, stages)
       if (!('missing' in plan)) break
     }
     return plan
   }
 
   #plan(
-    model: PlaceableModel,
+    { model, pool }: Target,
     stages: 'auto' | number,
     placements = this.book.all()
   ): PlacementPlan | PlacementShortfall {
-    const nodes = this.#usableNodes(model).map(node =>
+    const nodes = this.#usableNodes(model, pool).map(node =>
       estimateNode(node, model, placements, this.#memory.foreignBytes(node.peerId))
     )
     // an encoder is served whole
@@ -240,26 +303,25 @@ export class PlacementDirector {
     return planPlacement({ model: shapeOf(model), nodes, stages: count, hopMs: HOP_MS })
   }
 
-  #usableNodes(model: PlaceableModel): NodeRecord[] {
-    const nodes = this.#components.registry.list()
+  #usableNodes(model: PlaceableModel, pool: NodePool): NodeRecord[] {
+    const nodes = this.#components.registry.list().filter(node => pool.admits(node))
     return nodes.filter(node => !this.#failures.excludes(node.peerId, model.manifestSha256))
   }
 
-  #create(model: PlaceableModel, purpose: PlacementPurpose, plan: PlacementPlan): void {
+  #create({ model, pool }: Target, purpose: PlacementPurpose, plan: PlacementPlan): void {
     const { clock, orders, newId } = this.#components
-    const placement = new Placement({ id: newId(), model, purpose, plan, nowMs: clock.now() })
+    const placement = new Placement({ id: newId(), model, pool, purpose, plan, nowMs: clock.now() })
     this.book.add(placement)
-    this.#shortfalls.delete(model.manifestSha256)
+    this.#shortfalls.delete(keyOf(model, pool))
     for (const stage of placement.stages) orders.assign(placement, stage)
   }
 
   #onReady(placement: Placement): void {
-    this.book.recovered(placement.model)
+    const { model, pool } = placement
+    this.book.recovered(model, pool)
     for (const stage of placement.stages) this.#failures.forget(stage.peerId, placement.model.manifestSha256)
     if (placement.purpose !== 'default') return
-    const replaced = this.book
-      .of(placement.model)
-      .filter(other => other !== placement && other.purpose === 'default' && other.state === 'ready')
+    const replaced = this.#defaultsOf({ model, pool }).filter(other => other !== placement && other.state === 'ready')
     for (const old of replaced) {
       old.drain()
       if (old.sessionsOpen === 0) this.#release(old, 'it was replaced')
@@ -283,10 +345,20 @@ export class PlacementDirector {
     return Math.min(...loading.map(placement => placement.lastReportMs)) + this.#init.assignmentSilenceMs
   }
 
+  /** A placement some node of which is not of its pool any more takes no more sessions, and ends with its last. */
+  #leavePools(): void {
+    for (const placement of this.book.all()) {
+      if (!placement.serving || this.fits(placement, placement.pool)) continue
+      if (placement.state === 'ready') placement.drain()
+      if (placement.sessionsOpen === 0) this.#release(placement, 'its nodes are for others now')
+    }
+  }
+
   #releaseEnded(now: number): void {
     for (const placement of this.book.all()) {
       if (placement.state === 'broken') this.#release(placement, placement.error?.message ?? 'a node of it was lost')
-      else if (this.#isIdle(placement) && now >= placement.lastUsedAtMs + this.#init.onDemandIdleMs) {
+      else if (placement.idle && now >= placement.lastUsedAtMs + this.#init.onDemandIdleMs) {
+        this.#targets.forget(placement)
         this.#release(placement, 'it was not used')
       }
     }
@@ -301,54 +373,23 @@ export class PlacementDirector {
     this.book.remove(placement)
   }
 
-  /** On-demand placements that nobody uses, the longest unused first. */
-  #idleOnDemand(): Placement[] {
-    const idle = this.book.all().filter(placement => this.#isIdle(placement))
-    return idle.toSorted((a, b) => a.lastUsedAtMs - b.lastUsedAtMs)
-  }
-
-  #isIdle(placement: Placement): boolean {
-    return placement.purpose === 'on-demand' && placement.state === 'ready' && placement.sessionsOpen === 0
-  }
-
   #nextIdleMs(): number | undefined {
-    const first = this.#idleOnDemand()[0]
+    const first = this.book.idle()[0]
     return first === undefined ? undefined : first.lastUsedAtMs + this.#init.onDemandIdleMs
   }
 
-  #layersMissing(model: PlaceableModel, shortfall: PlacementShortfall): MeshError {
-    const lost = this.book.lostRanges(model, peerId => this.#components.registry.get(peerId) !== undefined)
-    const missing = lost.length > 0 ? lost : shortfall.missing
-    const layers = missing.toSorted((a, b) => a.first - b.first).map(formatRange)
-    const failure = this.#failures.latest(model.manifestSha256)
-    const what =
-      layers.length > 0 ? `layers ${layers.join(' ')} of ${model.name} have no node` : `no route for ${model.name}`
-    const noneUsable = failure !== undefined && this.#usableNodes(model).length === 0
-    const why = [noneUsable ? undefined : shortfall.reason, failure?.message]
-      .filter(one => one !== undefined)
-      .join('; ')
-    return new MeshError('layers_missing', `${what}: ${why}`, {
-      hint: 'Start more nodes, or nodes that offer more memory, and try again.',
-      details: { missing, layersShort: missing.reduce((sum, range) => sum + layerCount(range), 0) }
+  #layersMissing({ model, pool }: Target, shortfall: PlacementShortfall): MeshError {
+    return layersMissing({
+      model,
+      pool,
+      shortfall,
+      lost: this.book.lostRanges(model, pool, peerId => this.#components.registry.get(peerId) !== undefined),
+      failure: this.#failures.latest(model.manifestSha256),
+      usableCount: this.#usableNodes(model, pool).length
     })
   }
 
   #tell(): void {
     for (const listener of this.#listeners) listener()
   }
-}
-
-function refuseMoreStagesThanLayers(model: PlaceableModel, stages: number, param: string): void {
-  if (isEncoder(model.manifest) && stages > 1) {
-    throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} is an encoder, which is not cut`, {
-      hint: 'Ask for 1 stage, or leave it out.',
-      details: { param }
-    })
-  }
-  const layers = model.manifest.config.layerCount
-  if (stages <= layers) return
-  throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} has ${layers} layers`, {
-    hint: `Ask for at most ${layers} stages.`,
-    details: { param }
-  })
 }

@@ -36,6 +36,12 @@ export class PlacementLoop implements Disposable {
     if (report.state === 'ready' || report.state === 'failed' || report.state === 'released') this.reconcile()
   }
 
+  /** Subclouds were defined otherwise; what follows from it happens before this returns. */
+  poolsChanged(): void {
+    this.#components.director.poolsChanged()
+    this.reconcile()
+  }
+
   reconcile(): void {
     if (this.#stopped) return
     this.#clearTimer()

@@ -1,5 +1,6 @@
 import { formatRange, type LayerRange, MeshError, type Route } from '@resultity/interface'
 import type { PlacementPlan } from '@resultity/planner'
+import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 
 /**
@@ -14,7 +15,7 @@ export type PlacementState = 'loading' | 'ready' | 'draining' | 'broken' | 'rele
 /** As `membership.proto` has it; `assigned` until the node first reports. */
 export type StageState = 'assigned' | 'fetching' | 'building' | 'testing' | 'ready' | 'failed' | 'released'
 
-/** `default` is kept for a model as long as nodes allow; `on-demand` was made for requests that named a stage count. */
+/** `default` is kept for a model as long as nodes allow; `on-demand` was made for requests that wanted it so. */
 export type PlacementPurpose = 'default' | 'on-demand'
 
 /** A node's report on one stage. */
@@ -58,6 +59,8 @@ const transitions: Readonly<Record<PlacementState, readonly PlacementState[]>> =
 export interface PlacementInit {
   readonly id: string
   readonly model: PlaceableModel
+  /** Whose nodes its stages are on. */
+  readonly pool: NodePool
   readonly purpose: PlacementPurpose
   readonly plan: PlacementPlan
   readonly nowMs: number
@@ -67,6 +70,7 @@ export interface PlacementInit {
 export class Placement {
   readonly id: string
   readonly model: PlaceableModel
+  readonly pool: NodePool
   readonly purpose: PlacementPurpose
   readonly plan: PlacementPlan
   readonly createdAtMs: number
@@ -80,6 +84,7 @@ export class Placement {
   constructor(init: PlacementInit) {
     this.id = init.id
     this.model = init.model
+    this.pool = init.pool
     this.purpose = init.purpose
     this.plan = init.plan
     this.createdAtMs = init.nowMs
@@ -128,6 +133,11 @@ export class Placement {
   /** Loading or ready: it serves requests, or will. */
   get serving(): boolean {
     return this.#state === 'loading' || this.#state === 'ready'
+  }
+
+  /** Made on demand, and nobody uses it. */
+  get idle(): boolean {
+    return this.purpose === 'on-demand' && this.#state === 'ready' && this.#sessionsOpen === 0
   }
 
   get route(): Route {

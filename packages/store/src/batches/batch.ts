@@ -45,6 +45,8 @@ export interface NewBatch {
   readonly metadata: Readonly<Record<string, string>> | null
   /** How long its output is kept; null for as long as usual. */
   readonly outputExpiresSeconds: number | null
+  /** Where lines run that do not say; null: anywhere. */
+  readonly subcloud: string | null
   /** Unix milliseconds. */
   readonly createdAtMs: number
   readonly expiresAtMs: number

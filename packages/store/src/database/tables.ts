@@ -4,6 +4,14 @@ import type { LimitTables } from '../migrations/0003-limits.ts'
 import type { UsageTables } from '../migrations/0004-usage.ts'
 import type { WebhookTables } from '../migrations/0005-webhooks.ts'
 import type { BatchTables } from '../migrations/0006-batches.ts'
+import type { SubcloudTables } from '../migrations/0007-subclouds.ts'
 
 /** Every table, by feature. A feature adds its own interface here, and a migration that creates what it names. */
-export interface Tables extends JobTables, KeyTables, LimitTables, UsageTables, WebhookTables, BatchTables {}
+export interface Tables
+  extends JobTables,
+    KeyTables,
+    LimitTables,
+    UsageTables,
+    WebhookTables,
+    BatchTables,
+    SubcloudTables {}

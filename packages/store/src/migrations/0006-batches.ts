@@ -31,6 +31,8 @@ export interface BatchTable {
   completion_window: string
   metadata: JsonColumn<Readonly<Record<string, string>>> | null
   output_expires_seconds: number | null
+  /** Since 0007. */
+  subcloud: string | null
   status: BatchStatus
   /** When it entered each status, in Unix milliseconds. */
   entered: JsonColumn<Partial<Record<BatchStatus, number>>>

@@ -5,6 +5,7 @@ import { createLimits } from './0003-limits.ts'
 import { createUsage } from './0004-usage.ts'
 import { createWebhooks } from './0005-webhooks.ts'
 import { createBatches } from './0006-batches.ts'
+import { createSubclouds } from './0007-subclouds.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -13,5 +14,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0003-limits': createLimits,
   '0004-usage': createUsage,
   '0005-webhooks': createWebhooks,
-  '0006-batches': createBatches
+  '0006-batches': createBatches,
+  '0007-subclouds': createSubclouds
 }

@@ -12,6 +12,7 @@ export interface UsageFilter {
   readonly toMs: number
   readonly namespace?: string
   readonly keyId?: string
+  /** And those that end with a colon and it. */
   readonly lane?: string
   /** None: one sum of everything. */
   readonly groupBy: readonly UsageGroup[]
@@ -68,7 +69,7 @@ export class UsageLedger {
       sql`ended_at_ms < ${toMs}`,
       ...(namespace === undefined ? [] : [sql`namespace = ${namespace}`]),
       ...(keyId === undefined ? [] : [sql`key_id = ${keyId}`]),
-      ...(lane === undefined ? [] : [sql`lane = ${lane}`])
+      ...(lane === undefined ? [] : [ofLane(lane)])
     ]
     const selected = groups.map(({ group, column }) => sql`${column} as ${sql.id(group)}`)
     const sums = [
@@ -93,4 +94,12 @@ export class UsageLedger {
       .executeTakeFirst()
     return Number(numDeletedRows)
   }
+}
+
+/** A lane may be part of a larger one, which ends with its name. */
+function ofLane(lane: string): RawBuilder<unknown> {
+  const suffix = `:${lane}`
+  // databases count characters, not UTF-16 code units
+  const before = [...suffix].length - 1
+  return sql`(lane = ${lane} or substr(lane, length(lane) - ${before}) = ${suffix})`
 }

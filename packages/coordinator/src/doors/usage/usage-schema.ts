@@ -41,6 +41,7 @@ export const usageSchema = z
     key_id: z.string().nullable().optional(),
     namespace: z.string().optional(),
     model: z.string().nullable().optional().describe('Null where a request only waited for others.'),
+    subcloud: z.string().nullable().optional().describe('With `model`: where it ran, null for the general pool.'),
     endpoint: z.string().optional(),
     day: z.string().optional().describe('UTC.'),
     request_id: z.string().optional(),

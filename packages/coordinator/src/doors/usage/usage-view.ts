@@ -1,6 +1,6 @@
 import type { UsageGroup, UsageSum } from '@resultity/store'
 import { stringify } from 'csv-stringify/sync'
-import { GROUP_LANE, modelOfLane, OUTER_GROUP_LANE } from '../../jobs/model-places.ts'
+import { GROUP_LANE, OUTER_GROUP_LANE, ofModelLane } from '../../jobs/model-places.ts'
 import type { UsageGroupName, UsageView } from './usage-schema.ts'
 
 const DAY_MS = 86_400_000
@@ -18,7 +18,7 @@ export function toUsageView({ key, namespace, lane, endpoint, day, request, ...s
     object: 'usage',
     ...(key === undefined ? {} : { key_id: key }),
     ...(namespace === undefined ? {} : { namespace }),
-    ...(lane === undefined ? {} : { model: modelOfLane(lane) }),
+    ...(lane === undefined ? {} : modelOf(lane)),
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(day === undefined ? {} : { day: new Date(day * DAY_MS).toISOString().slice(0, 10) }),
     ...(request === undefined ? {} : { request_id: request }),
@@ -28,6 +28,12 @@ export function toUsageView({ key, namespace, lane, endpoint, day, request, ...s
     completion_tokens: sum.completionTokens,
     total_tokens: sum.promptTokens + sum.completionTokens
   }
+}
+
+/** What ran in a subcloud is summed by itself. */
+function modelOf(lane: string): Pick<UsageView, 'model' | 'subcloud'> {
+  const { model = null, subcloud = null } = ofModelLane(lane) ?? {}
+  return { model, subcloud }
 }
 
 const columnOf: Readonly<Record<UsageGroupName, keyof UsageView>> = {
@@ -46,6 +52,6 @@ const SUMS = ['requests', 'failures', 'prompt_tokens', 'completion_tokens', 'tot
  * apostrophe before it.
  */
 export function toCsv(views: readonly UsageView[], groupBy: readonly UsageGroupName[]): string {
-  const columns = [...groupBy.map(group => columnOf[group]), ...SUMS]
+  const columns = [...groupBy.flatMap(group => [columnOf[group], ...(group === 'model' ? ['subcloud'] : [])]), ...SUMS]
   return stringify([...views], { header: true, columns: [...columns], escape_formulas: true })
 }

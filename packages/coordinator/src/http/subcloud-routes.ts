@@ -1,0 +1,128 @@
+import { MeshError, subcloudNameSchema, subcloudSchema } from '@resultity/interface'
+import type { FastifyInstance } from 'fastify'
+import { z } from 'zod'
+import type { NodeRegistry } from '../membership/node-registry.ts'
+import type { SubcloudDesk } from '../subclouds/subcloud-desk.ts'
+import { hasNode, type Subcloud, type Subclouds } from '../subclouds/subclouds.ts'
+import { type ApiRoute, addRoute } from './api-route.ts'
+import { listOf } from './mesh-schema.ts'
+import { parseInput } from './parse-body.ts'
+
+export interface SubcloudRouteComponents {
+  readonly subclouds: Subclouds
+  readonly subcloudDesk: SubcloudDesk
+  readonly registry: NodeRegistry
+}
+
+const viewSchema = z
+  .object({
+    name: z.string(),
+    object: z.literal('subcloud'),
+    labels: z.record(z.string(), z.string()),
+    region: z.string().nullable(),
+    /** The allow list; null where there is none. */
+    nodes: z.array(z.string()).nullable(),
+    models: z.array(z.string()).nullable(),
+    isolated: z.boolean(),
+    source: z.enum(['configuration', 'api']),
+    /** Peer ids of its nodes that are here now. */
+    members: z.array(z.string())
+  })
+  .meta({ id: 'Subcloud' })
+
+const bodySchema = subcloudSchema.meta({ id: 'SubcloudDefinition' })
+const removedSchema = z.object({ name: z.string(), object: z.literal('subcloud'), deleted: z.literal(true) })
+const list = listOf('SubcloudList', viewSchema)
+
+const showSubclouds: ApiRoute = {
+  method: 'GET',
+  path: '/v1/mesh/subclouds',
+  id: 'listMeshSubclouds',
+  summary: 'Named subsets of the nodes, and who is in them now.',
+  answers: { 200: { json: list } }
+}
+
+const listSubclouds: ApiRoute = {
+  method: 'GET',
+  path: '/v1/admin/subclouds',
+  id: 'listSubclouds',
+  summary: 'Subclouds, those of the configuration too.',
+  answers: { 200: { json: list } },
+  errors: [401, 403]
+}
+
+const retrieveSubcloud: ApiRoute = {
+  method: 'GET',
+  path: '/v1/admin/subclouds/{name}',
+  id: 'retrieveSubcloud',
+  summary: 'One subcloud.',
+  answers: { 200: { json: viewSchema } },
+  errors: [401, 403, 404]
+}
+
+const putSubcloud: ApiRoute = {
+  method: 'PUT',
+  path: '/v1/admin/subclouds/{name}',
+  id: 'putSubcloud',
+  summary: 'Makes a subcloud, or replaces it.',
+  body: bodySchema,
+  answers: { 200: { json: viewSchema } },
+  errors: [400, 401, 403, 503]
+}
+
+const removeSubcloud: ApiRoute = {
+  method: 'DELETE',
+  path: '/v1/admin/subclouds/{name}',
+  id: 'deleteSubcloud',
+  summary: 'Removes a subcloud; what runs in it ends first.',
+  answers: { 200: { json: removedSchema } },
+  errors: [400, 401, 403, 404]
+}
+
+type ByName = { Params: { name: string } }
+
+/** `/v1/admin/subclouds`, and what everybody may see of them. */
+export function addSubcloudRoutes(server: FastifyInstance, components: SubcloudRouteComponents): void {
+  const { subclouds, subcloudDesk: desk, registry } = components
+  const view = ({ name, definition, source }: Subcloud): z.infer<typeof viewSchema> => ({
+    name,
+    object: 'subcloud',
+    labels: definition.labels ?? {},
+    region: definition.region ?? null,
+    nodes: definition.nodes ?? null,
+    models: definition.models ?? null,
+    isolated: definition.isolated ?? false,
+    source,
+    members: registry
+      .list()
+      .filter(node => hasNode(definition, node))
+      .map(({ peerId }) => peerId)
+  })
+  const all = async () => ({ object: 'list', data: subclouds.list().map(view) })
+  addRoute(server, showSubclouds, all)
+  addRoute(server, listSubclouds, all)
+  addRoute<ByName>(server, retrieveSubcloud, async request => view(find(subclouds, request.params.name)))
+  addRoute<ByName>(server, putSubcloud, async request => {
+    const { name } = parseInput(z.object({ name: subcloudNameSchema }), request.params)
+    return view(await desk.put(name, parseInput(bodySchema, request.body)))
+  })
+  addRoute<ByName>(server, removeSubcloud, async request => {
+    const { name } = request.params
+    find(subclouds, name)
+    await desk.remove(name)
+    return { name, object: 'subcloud', deleted: true }
+  })
+}
+
+/** @throws MeshError `not_found` naming the part of the path */
+function find(subclouds: Subclouds, name: string): Subcloud {
+  try {
+    return subclouds.find(name)
+  } catch (error) {
+    const known = MeshError.from(error)
+    throw new MeshError(known.code, known.message, {
+      ...(known.hint === undefined ? {} : { hint: known.hint }),
+      details: { ...known.details, param: 'name' }
+    })
+  }
+}

@@ -1,0 +1,52 @@
+import { formatRange, isEncoder, type LayerRange, layerCount, MeshError } from '@resultity/interface'
+import type { PlacementShortfall } from '@resultity/planner'
+import type { NodePool } from './node-pool.ts'
+import type { PlaceableModel } from './placeable-model.ts'
+
+/** What is known of a model that cannot be placed in a pool. */
+export interface Unplaced {
+  readonly model: PlaceableModel
+  readonly pool: NodePool
+  readonly shortfall: PlacementShortfall
+  /** Layers that were served until their nodes left. */
+  readonly lost: readonly LayerRange[]
+  /** Why the last node that tried failed. */
+  readonly failure: MeshError | undefined
+  /** Nodes that could still be asked. */
+  readonly usableCount: number
+}
+
+/** The error that says which layers have no node, and why. */
+export function layersMissing({ model, pool, shortfall, lost, failure, usableCount }: Unplaced): MeshError {
+  const missing = lost.length > 0 ? lost : shortfall.missing
+  const layers = missing.toSorted((a, b) => a.first - b.first).map(formatRange)
+  const what =
+    layers.length > 0
+      ? `layers ${layers.join(' ')} of ${model.name} have no node${pool.where}`
+      : `no route for ${model.name}${pool.where}`
+  const noneUsable = failure !== undefined && usableCount === 0
+  const why = [noneUsable ? undefined : shortfall.reason, failure?.message].filter(one => one !== undefined).join('; ')
+  return new MeshError('layers_missing', `${what}: ${why}`, {
+    hint:
+      pool.key === ''
+        ? 'Start more nodes, or nodes that offer more memory, and try again.'
+        : 'Start nodes that belong to it, or ask for others; GET /v1/mesh/nodes shows what each node is labelled.',
+    details: { missing, layersShort: missing.reduce((sum, range) => sum + layerCount(range), 0) }
+  })
+}
+
+/** @throws MeshError `invalid_request` naming `param` */
+export function refuseMoreStagesThanLayers(model: PlaceableModel, stages: number, param: string): void {
+  if (isEncoder(model.manifest) && stages > 1) {
+    throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} is an encoder, which is not cut`, {
+      hint: 'Ask for 1 stage, or leave it out.',
+      details: { param }
+    })
+  }
+  const layers = model.manifest.config.layerCount
+  if (stages <= layers) return
+  throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} has ${layers} layers`, {
+    hint: `Ask for at most ${layers} stages.`,
+    details: { param }
+  })
+}
