@@ -47,6 +47,7 @@ t.test('a wrong request is refused with a status, a code, the field, and what to
     { id: 'max_completion_tokens 0', body: { ...QUESTION, max_completion_tokens: 0 }, param: 'max_completion_tokens' },
     { id: 'max_tokens as a text', body: { ...QUESTION, max_tokens: '5' }, param: 'max_tokens' },
     { id: 'half a token', body: { ...QUESTION, max_tokens: 1.5 }, param: 'max_tokens' },
+    { id: 'hardly a penalty', body: { ...QUESTION, repetition_penalty: 5e-324 }, param: 'repetition_penalty' },
     { id: 'too hot', body: { ...QUESTION, temperature: 2.1 }, param: 'temperature' },
     { id: 'top_p 0', body: { ...QUESTION, top_p: 0 }, param: 'top_p' },
     { id: 'a broken seed', body: { ...QUESTION, seed: 0.5 }, param: 'seed' },

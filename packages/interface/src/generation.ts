@@ -2,6 +2,9 @@ import { z } from 'zod'
 
 /** Beyond, nothing but tokens that were never seen is left. */
 export const REPETITION_PENALTY_MAX = 100
+
+/** Below it, what is left of a penalty as a 32-bit number may be none. */
+export const REPETITION_PENALTY_MIN = 1e-6
 /** Tokens of one `logitBias`; OpenAI takes as many. */
 export const LOGIT_BIAS_MAX = 1024
 

@@ -1,4 +1,4 @@
-import { LOGIT_BIAS_MAX, REPETITION_PENALTY_MAX, type Sampling } from '@resultity/interface'
+import { LOGIT_BIAS_MAX, REPETITION_PENALTY_MAX, REPETITION_PENALTY_MIN, type Sampling } from '@resultity/interface'
 import { z } from 'zod'
 import { invalidRequest } from './parse-body.ts'
 
@@ -21,7 +21,7 @@ export const samplingFields = {
   /** As in vLLM: tokens at least that likely, as a share of the likeliest. */
   min_p: z.number().min(0).max(1).nullish(),
   /** As in vLLM: on what came in the prompt and the answer; 1 for none. */
-  repetition_penalty: z.number().gt(0).max(REPETITION_PENALTY_MAX).nullish()
+  repetition_penalty: z.number().min(REPETITION_PENALTY_MIN).max(REPETITION_PENALTY_MAX).nullish()
 }
 
 const samplingBody = z.object(samplingFields)
