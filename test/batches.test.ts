@@ -81,6 +81,39 @@ t.test('a batch on a split model survives its coordinator, killed again and agai
   )
 })
 
+t.test('a batch goes on while others are answered, until it is cancelled', async t => {
+  const { id } = await begin(Array.from({ length: 1000 }, (_, at) => line(`${at}`, golden[at % 60]?.messages ?? [])))
+  const completed = (count: number) => (batch: OpenAI.Batch) => (batch.request_counts?.completed ?? 0) >= count
+  await until(id, completed(1))
+  const some = golden.slice(0, 8)
+  const answers = await Promise.all(
+    some.map(async ({ messages }) => {
+      const body = JSON.parse(line('', messages)).body
+      const response = await fetch(`${swarm.url}${CHAT}`, { method: 'POST', body: JSON.stringify(body) })
+      return (await response.json()).choices?.[0]?.message.content
+    })
+  )
+  t.same(
+    answers,
+    some.map(({ text }) => text),
+    'more at once than there are slots, and exact'
+  )
+  const during = await client.batches.retrieve(id)
+  t.equal(during.status, 'in_progress')
+  await until(id, completed((during.request_counts?.completed ?? 0) + 1))
+  await client.batches.cancel(id)
+  const batch = await until(id, hasEnded)
+  t.equal(batch.status, 'cancelled')
+  const output = await linesOf(batch.output_file_id)
+  t.equal(output.length, batch.request_counts?.completed)
+  t.ok(
+    output.every(one => one.response.body.choices[0].message.content === golden[Number(one.custom_id) % 60]?.text),
+    'what made room and was done again is exact too'
+  )
+  const metrics = await (await fetch(`${swarm.url}/metrics`)).text()
+  t.match(metrics, /^resultity_sessions_open 0$/m, 'nothing is left at work')
+})
+
 t.test('many requests in one call are answered by a split model in their order', async t => {
   const some = golden.slice(0, 20)
   const requests = some.map(({ messages }, index) => JSON.parse(line(`golden-${index}`, messages)))

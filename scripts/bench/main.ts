@@ -2,11 +2,12 @@ import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchApi } from './api.ts'
-import { renderApi, renderSplit, renderStore } from './render.ts'
+import { benchFairness } from './fairness.ts'
+import { renderApi, renderFairness, renderSplit, renderStore } from './render.ts'
 import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 
-const usage = `Usage: npm run bench -- split|store|api [options]
+const usage = `Usage: npm run bench -- split|store|api|fairness [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp on the same GGUF file.
@@ -32,6 +33,15 @@ streams held open at once.
   --connections N     requests under way at once (default: 64)
   --streams N         streams open at once, with 5 events a second each (default: 5000)
 
+fairness measures what a batch costs whoever asks meanwhile, on a swarm of processes: requests that come by chance, their
+time to the first token alone and beside a batch, and the batch's pace with and without them.
+
+  --model, --threads, --rounds   as above
+  --stages N          stages of the model (default: 2)
+  --seconds N         of requests, alone and beside the batch, in each round (default: 30 here)
+  --rate N            requests a second, on average (default: 1)
+  --lines N           lines of each round's batch, which is cancelled at the round's end (default: 5000)
+
   --json              print one JSON document on stdout; progress stays on stderr
 `
 
@@ -45,16 +55,20 @@ const { positionals, values } = parseArgs({
     'decode-tokens': { type: 'string', default: '64' },
     without: { type: 'string', default: '' },
     cache: { type: 'string', default: join(homedir(), '.cache', 'resultity-bench') },
-    seconds: { type: 'string', default: '5' },
+    seconds: { type: 'string' },
     concurrency: { type: 'string', default: '128' },
     store: { type: 'string', default: 'sqlite' },
     connections: { type: 'string', default: '64' },
     streams: { type: 'string', default: '5000' },
+    stages: { type: 'string', default: '2' },
+    rate: { type: 'string', default: '1' },
+    lines: { type: 'string', default: '5000' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
 })
 
+const seconds = (usual: number): number => Number(values.seconds ?? usual)
 const log = (line: string): boolean => process.stderr.write(`${line}\n`)
 
 async function split(): Promise<string> {
@@ -71,14 +85,14 @@ async function split(): Promise<string> {
 }
 
 async function store(): Promise<string> {
-  const report = await benchStore({ seconds: Number(values.seconds), concurrency: Number(values.concurrency), log })
+  const report = await benchStore({ seconds: seconds(5), concurrency: Number(values.concurrency), log })
   return values.json ? `${JSON.stringify(report)}\n` : renderStore(report)
 }
 
 async function api(): Promise<string> {
   const report = await benchApi({
     store: values.store,
-    seconds: Number(values.seconds),
+    seconds: seconds(5),
     connections: Number(values.connections),
     streams: Number(values.streams),
     log
@@ -86,10 +100,26 @@ async function api(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderApi(report)
 }
 
+async function fairness(): Promise<string> {
+  const report = await benchFairness({
+    model: values.model,
+    cacheDir: values.cache,
+    stages: Number(values.stages),
+    threads: Number(values.threads),
+    rounds: Number(values.rounds),
+    seconds: seconds(30),
+    rate: Number(values.rate),
+    lines: Number(values.lines),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderFairness(report)
+}
+
 const benches = new Map([
   ['split', split],
   ['store', store],
-  ['api', api]
+  ['api', api],
+  ['fairness', fairness]
 ])
 const bench = benches.get(positionals[0] ?? '')
 if (values.help || bench === undefined) {

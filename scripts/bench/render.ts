@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import type { ApiReport } from './api.ts'
+import type { FairnessReport } from './fairness.ts'
 import type { SplitReport } from './split.ts'
 import type { StoreReport } from './store.ts'
 
@@ -73,6 +74,26 @@ export function renderApi({ store, requests, alone, streams, residentBytes }: Ap
     ['failed', requests.failed + streams.failed]
   )
   return `${table.toString()}\n`
+}
+
+/** The report as a table for a terminal. */
+export function renderFairness(report: FairnessReport): string {
+  const { alone, withBatch, ratio, batch } = report
+  const table = new Table({ head: ['', 'alone', 'beside the batch', 'ratio'], style: { head: [], border: [] } })
+  table.push(
+    ['first token ms, p50', alone.p50Ms.toFixed(0), withBatch.p50Ms.toFixed(0), ratio.p50.toFixed(2)],
+    ['first token ms, p95', alone.p95Ms.toFixed(0), withBatch.p95Ms.toFixed(0), ratio.p95.toFixed(2)],
+    ['requests (failed)', `${alone.requests} (${alone.failed})`, `${withBatch.requests} (${withBatch.failed})`, ''],
+    ['lines a second', batch.linesPerSecondAlone.toFixed(1), batch.linesPerSecondShared.toFixed(1), '']
+  )
+  const rounds = report.roundsP95Ms.map(([before, beside]) => `${before.toFixed(0)}/${beside.toFixed(0)}`)
+  return [
+    `${report.model} in ${report.stages} stages, ${report.threads} threads each, ${report.ratePerSecond} requests a second`,
+    table.toString(),
+    `p95 of each round, alone/beside: ${rounds.join(', ')}`,
+    `${batch.completed} lines answered, ${batch.failed} failed, of ${report.rounds} batches of ${report.lines}`,
+    ''
+  ].join('\n')
 }
 
 function toMib(bytes: number): string {

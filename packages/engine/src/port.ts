@@ -67,8 +67,8 @@ export interface SessionInit {
   /** Default `interactive`. */
   readonly workClass?: WorkClass
   /**
-   * Of an interactive session: from its opening until a run begins behind so many positions, or it is disposed, runs of
-   * batch sessions wait. Default 0: only while its runs wait or are at work.
+   * Of an interactive session: as long as it is open, runs of batch sessions make way, the more so until one of its own
+   * begins behind so many positions. Default 0: they do only while its runs wait or are at work.
    */
   readonly promptCount?: number
 }

@@ -89,12 +89,12 @@ export class RunQueue {
       nowMs,
       waiting: { interactive: interactive.length, batch: batch.length },
       yieldUntilMs: this.#gate.yieldUntilMs,
-      batchOwedAtMs: batchOwedAt(this.#batchSinceMs, this.#batchRunMs)
+      batchOwedAtMs: batchOwedAt(this.#batchSinceMs, this.#batchRunMs, this.#gate.phase)
     })
     if (turn === 'batch') this.#startedMs = nowMs
     if (turn === 'interactive' || turn === 'batch') this.#start(turn)
     else if (turn !== undefined) {
-      this.#gate.whenOpen(this.#next)
+      this.#gate.whenChanged(this.#next)
       this.#timer = setTimeout(this.#next, Math.ceil(turn.waitMs))
     }
   }

@@ -1,14 +1,16 @@
 import type { WorkClass } from '@resultity/interface'
-import type { BatchGate, FirstTokenHold } from './batch-gate.ts'
+import type { BatchGate, InteractiveHold } from './batch-gate.ts'
 import type { SessionInit } from './port.ts'
 import type { RunQueue } from './run-queue.ts'
+import type { InteractivePhase } from './turns.ts'
 
-/** A session's turns in its stage's queue. While it is on its way to its first token, batch runs wait. */
+/** A session's turns in its stage's queue. While it is open and interactive, batch runs make way. */
 export class SessionTurns implements Disposable {
   readonly #queue: RunQueue
   readonly #workClass: WorkClass
   readonly #promptCount: number
-  #hold: FirstTokenHold | undefined
+  readonly #hold: InteractiveHold | undefined
+  #phase: InteractivePhase = 'first-token'
 
   constructor(queue: RunQueue, gate: BatchGate, init: SessionInit) {
     this.#queue = queue
@@ -19,10 +21,9 @@ export class SessionTurns implements Disposable {
 
   /** As {@link RunQueue.enter}, for a run that begins at `position`. */
   enter(start: () => void, position: number): void {
+    if (position >= this.#promptCount) this.#phase = 'answering'
+    this.#hold?.renew(this.#phase)
     this.#queue.enter(start, this.#workClass)
-    if (this.#hold === undefined) return
-    if (position < this.#promptCount) this.#hold.renew()
-    else this[Symbol.dispose]()
   }
 
   withdraw(start: () => void): boolean {
@@ -30,13 +31,12 @@ export class SessionTurns implements Disposable {
   }
 
   leave(): void {
-    this.#hold?.renew()
+    this.#hold?.renew(this.#phase)
     this.#queue.leave()
   }
 
-  /** The session is over, or has its first token. */
+  /** The session is over. */
   [Symbol.dispose](): void {
     this.#hold?.[Symbol.dispose]()
-    this.#hold = undefined
   }
 }

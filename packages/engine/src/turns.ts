@@ -14,8 +14,14 @@ export interface TurnState {
 /** The class whose run begins now; or how long nothing does, unless something changes; undefined where nothing waits. */
 export type Turn = WorkClass | { readonly waitMs: number } | undefined
 
-/** Of a queue's time, what batch work gets however much interactive work there is. */
-const BATCH_SHARE = 1 / 20
+/** What is under way for those who wait: an answer that has no token yet, or one that has. */
+export type InteractivePhase = 'first-token' | 'answering'
+
+/**
+ * Of a queue's time, what batch work gets however much interactive work there is. Where stages share a machine, a batch
+ * run on one slows an interactive run on the other; answers that take longer delay the first tokens of others.
+ */
+const BATCH_SHARE: Readonly<Record<InteractivePhase, number>> = { 'first-token': 1 / 50, answering: 1 / 8 }
 
 /** Interactive runs first, and batch runs only where nothing interactive is under way; but batch work has its share. Pure. */
 export function nextTurn({ nowMs, waiting, yieldUntilMs, batchOwedAtMs }: TurnState): Turn {
@@ -30,6 +36,6 @@ export function nextTurn({ nowMs, waiting, yieldUntilMs, batchOwedAtMs }: TurnSt
  * When batch work that has waited since `sinceMs` has waited for its share: in proportion to how long its runs take, so
  * that slow models and long chunks do not take more of it.
  */
-export function batchOwedAt(sinceMs: number, batchRunMs: number): number {
-  return sinceMs + batchRunMs * (1 / BATCH_SHARE - 1)
+export function batchOwedAt(sinceMs: number, batchRunMs: number, phase: InteractivePhase): number {
+  return sinceMs + batchRunMs * (1 / BATCH_SHARE[phase] - 1)
 }

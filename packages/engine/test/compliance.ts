@@ -114,9 +114,9 @@ async function turns(t: Test, { engine, fixture }: Case): Promise<void> {
   await run('prompt', answering, chunk)
   await run('token', answering, chunk.subarray(0, 1))
   t.same(order.splice(0), ['prompt', 'token'], 'batch runs have waited since it was opened')
+  answering[Symbol.dispose]()
   await held
   t.same(order.splice(0), ['first', 'second'])
-  answering[Symbol.dispose]()
   const ending = stage.open({ positionsMax: 64, promptCount: 8 })
   const freed = run('first', first, chunk)
   ending[Symbol.dispose]()
@@ -142,6 +142,17 @@ async function slots(t: Test, { engine, fixture }: Case): Promise<void> {
   }
   t.throws(() => stage.open({ positionsMax: 513 }), { code: 'context_length_exceeded' })
   t.equal(stage.sessionsOpen, 0)
+  using _other = stage.open({ positionsMax: 512 })
+  const running = stage.open({ positionsMax: 512 })
+  const broken = t.rejects(running.run(longPrompt))
+  running[Symbol.dispose]()
+  using next = stage.open({ positionsMax: 32 })
+  t.same(
+    await next.run(Uint32Array.from(prompt_ids)),
+    wanted,
+    'a run that breaks off keeps no slot from the next session'
+  )
+  await broken
 }
 
 async function aborted(t: Test, { engine, fixture }: Case): Promise<void> {

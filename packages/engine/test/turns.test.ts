@@ -3,7 +3,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { BatchGate } from '../src/batch-gate.ts'
 import { RunQueue } from '../src/run-queue.ts'
-import { batchOwedAt, nextTurn } from '../src/turns.ts'
+import { batchOwedAt, type InteractivePhase, nextTurn } from '../src/turns.ts'
 
 const state = { nowMs: 100, waiting: { interactive: 1, batch: 1 }, yieldUntilMs: 0, batchOwedAtMs: 200 }
 
@@ -38,7 +38,7 @@ interface Arrival {
 }
 
 /** Serves arrivals by {@link nextTurn} in time that is made up. @returns what ran, from when to when */
-function serve(arrivals: readonly Arrival[]) {
+function serve(arrivals: readonly Arrival[], phase: InteractivePhase) {
   const coming = arrivals.toSorted((a, b) => a.atMs - b.atMs)
   const waiting: Record<WorkClass, Arrival[]> = { interactive: [], batch: [] }
   const served: (Arrival & { readonly startMs: number })[] = []
@@ -53,7 +53,7 @@ function serve(arrivals: readonly Arrival[]) {
       nowMs,
       waiting: { interactive: waiting.interactive.length, batch: waiting.batch.length },
       yieldUntilMs: 0,
-      batchOwedAtMs: batchOwedAt(batchSinceMs, batchRunMs)
+      batchOwedAtMs: batchOwedAt(batchSinceMs, batchRunMs, phase)
     })
     if (turn === 'interactive' || turn === 'batch') {
       const run = waiting[turn].shift()
@@ -77,24 +77,25 @@ const arrivals = fc.array(
 
 t.test('interactive work goes first, batch work has its share, and each class keeps its order', async () => {
   const longest = 40
-  const holds = fc.property(arrivals, all => {
-    const served = serve(all)
+  const holds = fc.property(arrivals, fc.constantFrom<InteractivePhase>('first-token', 'answering'), (all, phase) => {
+    const shares = phase === 'first-token' ? 50 : 8
+    const served = serve(all, phase)
     const batch = served.filter(run => run.workClass === 'batch')
     const inOrder = (['interactive', 'batch'] as const).every(workClass => {
       const ats = served.filter(run => run.workClass === workClass).map(run => run.atMs)
       return ats.every((atMs, index) => index === 0 || atMs >= (ats[index - 1] ?? 0))
     })
-    // beside the run that is at work and one that is owed, batch work has a twentieth of the time that somebody waits
+    // beside the run that is at work and one that is owed, batch work has its share of the time that somebody waits
     const first = served.every(({ workClass, atMs, startMs }) => {
       if (workClass === 'batch') return true
       const meanwhile = batch.filter(run => run.startMs + run.runMs > atMs && run.startMs < startMs)
       const batchMs = meanwhile.reduce((sum, run) => sum + run.runMs, 0)
-      return batchMs <= (startMs - atMs) / 20 + 2 * longest + 1
+      return batchMs <= (startMs - atMs) / shares + 2 * longest + 1
     })
     const shared = batch.every((run, index) => {
       const before = batch[index - 1]
       if (before === undefined || run.atMs > before.startMs + before.runMs) return true
-      return run.startMs <= before.startMs + before.runMs * 20 + longest
+      return run.startMs <= before.startMs + before.runMs * shares + longest
     })
     return served.length === all.length && inOrder && first && shared
   })
@@ -135,7 +136,7 @@ t.test('a queue serves interactive runs first, and batch runs once nothing inter
   await queue.idle()
 })
 
-t.test('batch runs wait for interactive work in any queue of the engine, and for first tokens', async t => {
+t.test('batch runs wait for interactive work in any queue of the engine, and for answers', async t => {
   const clock = { nowMs: 0 }
   const gate = new BatchGate(() => clock.nowMs)
   const one = queueOf(gate, clock)
@@ -147,8 +148,10 @@ t.test('batch runs wait for interactive work in any queue of the engine, and for
   t.same(other.begun, [])
   one.leave()
   t.same(other.begun, [], 'the answer has no token yet')
+  hold.renew('answering')
+  t.same(other.begun, [], 'nor is it complete')
   hold[Symbol.dispose]()
-  hold[Symbol.dispose]()
+  hold.renew('answering')
   t.same(other.begun, ['b1'])
   other.enter('i2')
   other.leave()
@@ -168,12 +171,19 @@ t.test('batch work gets its share while interactive work never ends', async t =>
   leave()
   enter('i')
   for (let run = 0; run < 100; run++) enter('b', 'batch')
-  for (let step = 0; step < 100; step++) {
+  for (let step = 0; step < 400; step++) {
     enter('i')
     leave()
   }
-  const shares = begun.slice(1, 101).filter(name => name === 'b').length
-  t.ok(shares >= 4 && shares <= 6, `${shares} of 100 runs`)
+  const shareOf = (runs: readonly string[]): number => runs.filter(name => name === 'b').length
+  t.equal(shareOf(begun.slice(1)), 50, 'an eighth while answers are made')
+  gate.hold()
+  begun.length = 0
+  for (let step = 0; step < 400; step++) {
+    enter('i')
+    leave()
+  }
+  t.equal(shareOf(begun), 8, 'a fiftieth before their first token')
 })
 
 t.test('a session whose prompt never comes holds batch work for a while only', async t => {
@@ -183,7 +193,7 @@ t.test('a session whose prompt never comes holds batch work for a while only', a
   const hold = gate.hold()
   t.equal(gate.yieldUntilMs, 5000)
   clock.nowMs = 1000
-  hold.renew()
+  hold.renew('answering')
   t.equal(gate.yieldUntilMs, 6000)
   hold[Symbol.dispose]()
   t.equal(gate.yieldUntilMs, 5000)

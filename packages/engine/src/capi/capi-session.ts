@@ -8,7 +8,9 @@ export interface CapiSessionComponents {
   readonly shape: StageShape
   readonly turns: SessionTurns
   readonly slot: KvSlot
-  /** Called once, when the session is disposed and nothing uses the slot any more. */
+  /** Called once, when the session is disposed: it counts no more. */
+  vacate(): void
+  /** Called once after that, when nothing uses the slot any more. */
   release(session: CapiSession): void
 }
 
@@ -88,6 +90,7 @@ export class CapiSession implements StageSession {
     const state = this.#state
     this.#state = 'closed'
     this.#components.turns[Symbol.dispose]()
+    this.#components.vacate()
     if (state === 'running') {
       // the runtime still writes to the slot: it goes back when the run has broken off
       this.#components.slot.runOptions.terminate()

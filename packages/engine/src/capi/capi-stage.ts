@@ -92,7 +92,8 @@ export class CapiStage implements Stage {
       this.#slots.give(slot)
     }
     const turns = new SessionTurns(this.#queue, this.#gate, init)
-    const session = new CapiSession({ shape, turns, slot, release }, init.positionsMax)
+    const vacate = (): void => this.#slots.vacate()
+    const session = new CapiSession({ shape, turns, slot, vacate, release }, init.positionsMax)
     this.#sessions.add(session)
     return session
   }

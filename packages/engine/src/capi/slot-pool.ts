@@ -35,10 +35,18 @@ export class SlotPool implements Disposable {
     return slot
   }
 
-  /** Takes a slot back. It must not be in use by a run. */
-  give(slot: KvSlot): void {
+  /**
+   * A session that had a slot is over: another may have one, even if a run that is breaking off still uses the former.
+   * For that moment there is one more than `sessionsMax`, as a stage runs one at a time.
+   */
+  vacate(): void {
     this.#taken--
-    if (slot.damaged) {
+  }
+
+  /** Takes the slot of a session that is over back. It must not be in use by a run. */
+  give(slot: KvSlot): void {
+    const full = this.#taken + this.#free.length >= this.#components.shape.sessionsMax
+    if (slot.damaged || full) {
       slot[Symbol.dispose]()
       return
     }
