@@ -1,5 +1,4 @@
 import { availableParallelism } from 'node:os'
-import { setTimeout } from 'node:timers/promises'
 import { type GenerationEvent, type Generator, startCoordinator } from '@resultity/coordinator'
 import { MeshError } from '@resultity/interface'
 import { startNode } from '@resultity/node'
@@ -17,20 +16,51 @@ const PLACES_MAX = 20_000
 /** Tokens of every answer that is not streamed. */
 const TOKENS = 8
 
+/** Streams whose pieces are made at one moment. */
+const STREAMS_PER_TICK = 50
+
+/** One timer for many streams: a timer each would cost more than what is measured. */
+class Pace {
+  readonly #groups: { next: PromiseWithResolvers<void>; streams: number }[] = []
+
+  constructor(intervalMs: number, groups: number) {
+    for (let index = 0; index < groups; index++) {
+      const group = { next: Promise.withResolvers<void>(), streams: 0 }
+      this.#groups.push(group)
+      setTimeout(() => setInterval(() => tick(group), intervalMs), (intervalMs * index) / groups)
+    }
+    const tick = (group: { next: PromiseWithResolvers<void> }): void => {
+      const { resolve } = group.next
+      group.next = Promise.withResolvers()
+      resolve()
+    }
+  }
+
+  /** Where there is room: the group with the fewest streams. */
+  join(): { next(): Promise<void>; leave(): void } {
+    const group = this.#groups.reduce((fewest, one) => (one.streams < fewest.streams ? one : fewest))
+    group.streams++
+    return { next: () => group.next.promise, leave: () => group.streams-- }
+  }
+}
+
 function reply(message: ApiServerReply): void {
   process.send?.(message)
 }
 
 /** Streams say when each piece was made, so that the reader can tell how long it was on its way. */
 function costless({ eventIntervalMs, eventsPerStream }: ApiServerInit): Generator {
+  const pace = new Pace(eventIntervalMs, PLACES_MAX / STREAMS_PER_TICK / 2)
   return {
     placesMax: PLACES_MAX,
     start: async (request, options = {}) => {
       const paced = request.tokensMax === eventsPerStream
+      const turn = paced ? pace.join() : undefined
       const events = async function* (): AsyncGenerator<GenerationEvent, void> {
         const count = paced ? eventsPerStream : TOKENS
         for (let index = 0; index < count; index++) {
-          if (paced) await setTimeout(eventIntervalMs, undefined, { ...options, ref: false })
+          if (paced) await turn?.next()
+          options.signal?.throwIfAborted()
           const text = paced ? `@${(performance.timeOrigin + performance.now()).toFixed(2)} ` : 'word '
           yield { type: 'token', text, tokenId: 5 }
         }
@@ -38,7 +68,7 @@ function costless({ eventIntervalMs, eventsPerStream }: ApiServerInit): Generato
         yield { type: 'end', text: '', finishReason: 'length', usage }
       }
       const route = { placementId: 'none', stages: [{ peerId: 'none', range: { first: 0, end: 4 } }] }
-      return { route, events: events(), [Symbol.asyncDispose]: async () => {} }
+      return { route, events: events(), [Symbol.asyncDispose]: async () => void turn?.leave() }
     }
   }
 }

@@ -128,7 +128,7 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   jobAttemptsMax: 3,
   jobLeaseMs: 15_000,
   jobSweepMs: 1000,
-  logDelayMs: 250,
+  logDelayMs: 1000,
   logPendingMax: 1024,
   groupsMax: 1024,
   jobRetentionMs: 7 * 24 * 60 * 60_000,

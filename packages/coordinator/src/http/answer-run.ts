@@ -129,7 +129,8 @@ export class AnswerRun<C> {
     const maker = this.#plan.maker(index)
     let tokens = 0
     for await (const event of generation.events) {
-      await this.#log(maker.take(event))
+      const behind = this.#log(maker.take(event))
+      if (behind !== undefined) await behind
       if (event.type === 'token') {
         tokens++
         this.#countToken()
@@ -156,9 +157,12 @@ export class AnswerRun<C> {
     await this.#context.log.note(REPORT, { index, mesh })
   }
 
-  async #log(entries: readonly JsonValue[]): Promise<void> {
-    if (!this.#context.log.wanted) return
-    for (const entry of entries) await this.#context.log.add(CHOICE, entry)
+  /** Synchronous where it can be: this is the path of every token of every stream. */
+  #log(entries: readonly JsonValue[]): Promise<void> | undefined {
+    const { log } = this.#context
+    if (!log.wanted) return undefined
+    const behind = entries.map(entry => log.add(CHOICE, entry)).filter(wait => wait !== undefined)
+    return behind.length === 0 ? undefined : Promise.all(behind).then(() => {})
   }
 
   #countToken(): void {

@@ -39,21 +39,19 @@ export class EventStream {
   }
 
   /**
-   * Sends one event, with `id` as where to go on from. Resolves once there is room for the next.
+   * Sends one event, with `id` as where to go on from. A promise only where there is no room for the next yet.
    * @throws MeshError `canceled` when the client is gone or takes nothing for too long
    */
-  async send(event: unknown, id?: number, name?: string): Promise<void> {
+  send(event: unknown, id?: number, name?: string): Promise<void> | undefined {
     const data = typeof event === 'string' ? event : JSON.stringify(event)
     // clients that are simple about it look at how a block begins
     const head = name === undefined ? '' : `event: ${name}\n`
-    await this.#write(`${head}data: ${data}\n${id === undefined ? '' : `id: ${id}\n`}\n`)
-    this.#ping.refresh()
+    return this.#write(`${head}data: ${data}\n${id === undefined ? '' : `id: ${id}\n`}\n`)
   }
 
   /** Sends a log entry: named by its type, and by its number for a client that comes back. */
-  async sendEntry({ number, type, data }: JobEvent): Promise<void> {
-    await this.#write(`id: ${number}\nevent: ${type}\ndata: ${JSON.stringify(data ?? {})}\n\n`)
-    this.#ping.refresh()
+  sendEntry({ number, type, data }: JobEvent): Promise<void> | undefined {
+    return this.#write(`id: ${number}\nevent: ${type}\ndata: ${JSON.stringify(data ?? {})}\n\n`)
   }
 
   /** Ends the stream after what was sent. The socket is never destroyed under a client that still reads. */
@@ -71,6 +69,7 @@ export class EventStream {
   #write(chunk: string): Promise<void> | undefined {
     const response = this.#response
     if (response.destroyed) throw new MeshError('canceled', 'the client hung up')
+    this.#ping.refresh()
     if (response.write(chunk)) return undefined
     return this.#drained()
   }

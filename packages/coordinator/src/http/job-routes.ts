@@ -226,15 +226,21 @@ async function sendView(
   entries: Entries,
   wanted: (payload: unknown, entry: number) => boolean
 ): Promise<void> {
-  const send = async (payloads: readonly unknown[], entry: number): Promise<void> => {
+  const send = (payload: unknown, entry: number): Promise<void> | undefined => {
     const id = entry === 0 || entry === Number.POSITIVE_INFINITY ? undefined : entry
-    for (const payload of payloads) if (wanted(payload, entry)) await events.send(payload, id, nameOf(view, payload))
+    return wanted(payload, entry) ? events.send(payload, id, nameOf(view, payload)) : undefined
   }
-  await send(view.begin(), 0)
+  for (const payload of view.begin()) await send(payload, 0)
   for (;;) {
     const { value, done } = await entries.next()
-    if (done === true) return await send(endPayloads(view, value), Number.POSITIVE_INFINITY)
-    await send(view.render(value), value.number)
+    if (done === true) {
+      for (const payload of endPayloads(view, value)) await send(payload, Number.POSITIVE_INFINITY)
+      return
+    }
+    for (const payload of view.render(value)) {
+      const full = send(payload, value.number)
+      if (full !== undefined) await full
+    }
   }
 }
 

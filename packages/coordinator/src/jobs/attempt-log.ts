@@ -62,19 +62,18 @@ export class AttemptLog implements JobLog {
     return this.#init.durable ? [] : this.#pending
   }
 
-  async add(type: string, data: JsonValue): Promise<void> {
-    const before = this.#expected.get(seriesOf({ type, data }))?.shift()
+  add(type: string, data: JsonValue): Promise<void> | undefined {
+    const before = this.#before({ type, data })
     if (before === undefined) return this.#push({ type, data })
     // what the store gave back went through JSON
-    if (isDeepStrictEqual(before.data, JSON.parse(JSON.stringify(data)))) return
+    if (isDeepStrictEqual(before.data, JSON.parse(JSON.stringify(data)))) return undefined
     throw new MeshError('replay_diverged', `entry ${before.number} of ${this.#init.claim.jobId} came out otherwise`, {
       hint: 'The answer had begun on other hardware; send the request again.'
     })
   }
 
-  async note(type: string, data: JsonValue): Promise<void> {
-    const before = this.#expected.get(seriesOf({ type, data }))?.shift()
-    if (before === undefined) return this.#push({ type, data })
+  note(type: string, data: JsonValue): Promise<void> | undefined {
+    return this.#before({ type, data }) === undefined ? this.#push({ type, data }) : undefined
   }
 
   /** Resolves when everything is stored. @throws MeshError `job_lease_lost` */
@@ -90,7 +89,12 @@ export class AttemptLog implements JobLog {
     clearTimeout(this.#timer)
   }
 
-  #push(event: NewJobEvent): Promise<void> | void {
+  /** What an earlier attempt logged here. */
+  #before(event: NewJobEvent): JobEvent | undefined {
+    return this.#expected.size === 0 ? undefined : this.#expected.get(seriesOf(event))?.shift()
+  }
+
+  #push(event: NewJobEvent): Promise<void> | undefined {
     if (!this.#init.wanted) return undefined
     if (this.#error !== undefined) throw this.#error
     const numbered = { number: ++this.#last, ...event }

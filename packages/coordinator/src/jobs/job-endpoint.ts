@@ -7,13 +7,13 @@ export interface JobLog {
   readonly wanted: boolean
   /**
    * Adds an entry that a further attempt must reproduce: one that was logged before is compared and not added again.
-   * Resolves at once, unless the log is far behind.
+   * What it returns is to be awaited: there is something only when the log is far behind.
    *
    * @throws MeshError `replay_diverged` when an earlier attempt logged something else here
    */
-  add(type: string, data: JsonValue): Promise<void>
+  add(type: string, data: JsonValue): Promise<void> | undefined
   /** Adds an entry that may differ the next time (who answered, how fast); one that was logged before stays. */
-  note(type: string, data: JsonValue): Promise<void>
+  note(type: string, data: JsonValue): Promise<void> | undefined
 }
 
 export interface JobContext {

@@ -20,6 +20,8 @@ export class JobFollower {
   readonly #end = Promise.withResolvers<Job>()
   #live: JobEvent[] = []
   #reading = false
+  /** The store may have what was not pushed. It is asked only then: not for every entry. */
+  #behind = true
   #final: Job | undefined
   #news = Promise.withResolvers<void>()
 
@@ -32,43 +34,53 @@ export class JobFollower {
   push(events: readonly JobEvent[]): void {
     if (!this.#reading) return
     this.#live.push(...events)
-    if (this.#live.length > LIVE_MAX) this.#live = []
-    this.#news.resolve()
+    if (this.#live.length > LIVE_MAX) this.#lookIntoStore()
+    this.#wake()
   }
 
   /** The job has ended. */
   end(job: Job): void {
     this.#final = job
     this.#end.resolve(job)
-    this.#news.resolve()
+    // the last entry is the store's own
+    this.#lookIntoStore()
+    this.#wake()
   }
 
   /** Looks into the store: for jobs that this process does not run. @throws MeshError `not_found` */
   async check(): Promise<void> {
     const job = await this.#load()
-    if (isFinal(job.state)) this.end(job)
-    else this.#news.resolve()
+    if (isFinal(job.state)) return this.end(job)
+    this.#lookIntoStore()
+    this.#wake()
   }
 
   /**
    * Entries above `after`, then the job as it ended.
    * @throws MeshError `not_found` when there is no such job (any more); the signal's reason
    */
-  async *entries(after: number, options: AbortOptions = {}): AsyncGenerator<JobEvent, Job> {
+  async *entries(after: number, { signal }: AbortOptions = {}): AsyncGenerator<JobEvent, Job> {
     let last = after
     this.#reading = true
-    for (;;) {
-      options.signal?.throwIfAborted()
-      const news = this.#renewNews()
-      const batch = this.#takeLive(last) ?? (await this.#read(last))
-      for (const event of batch) {
-        last = event.number
-        yield event
+    signal?.addEventListener('abort', this.#wake, { once: true })
+    try {
+      for (;;) {
+        signal?.throwIfAborted()
+        this.#news = Promise.withResolvers()
+        const news = this.#news.promise
+        const asked = this.#behind
+        const batch = asked ? await this.#read(last) : this.#takeLive(last)
+        for (const event of batch) {
+          last = event.number
+          yield event
+        }
+        if (batch.length > 0 || this.#behind) continue
+        const job = asked ? await this.#ended(last) : undefined
+        if (job !== undefined) return job
+        if (!this.#behind) await news
       }
-      if (batch.length > 0) continue
-      const job = await this.#ended(last)
-      if (job !== undefined) return job
-      await interruptible(news, options)
+    } finally {
+      signal?.removeEventListener('abort', this.#wake)
     }
   }
 
@@ -77,27 +89,39 @@ export class JobFollower {
     return interruptible(this.#end.promise, options)
   }
 
-  #renewNews(): Promise<void> {
-    this.#news = Promise.withResolvers()
-    return this.#news.promise
-  }
+  readonly #wake = (): void => this.#news.resolve()
 
-  #takeLive(last: number): JobEvent[] | undefined {
-    const live = this.#live.filter(event => event.number > last)
+  #lookIntoStore(): void {
+    this.#behind = true
     this.#live = []
-    return live[0]?.number === last + 1 ? live : undefined
   }
 
+  /** What follows on `last` without a gap. */
+  #takeLive(last: number): readonly JobEvent[] {
+    const live = this.#live[0]?.number === last + 1 ? this.#live : this.#live.filter(event => event.number > last)
+    this.#live = []
+    if (live.length === 0 || live[0]?.number === last + 1) return live
+    this.#behind = true
+    return []
+  }
+
+  /** What the store has, or does not have yet; nothing when there is no more. */
   async #read(last: number): Promise<readonly JobEvent[]> {
+    this.#behind = false
     const stored = await this.#components.store.events(this.jobId, last, PAGE)
-    if (stored.length > 0) return stored
     const unstored = this.#components.unstored(this.jobId).filter(event => event.number > last)
-    return unstored[0]?.number === last + 1 ? unstored : []
+    const found = stored.length > 0 || unstored[0]?.number !== last + 1 ? stored : unstored
+    // there may be another page
+    if (found.length > 0) this.#behind = true
+    return found
   }
 
   async #ended(last: number): Promise<Job | undefined> {
     const job = this.#final ?? (await this.#load())
-    return isFinal(job.state) && job.eventCount <= last ? job : undefined
+    if (!isFinal(job.state)) return undefined
+    if (job.eventCount <= last) return job
+    this.#behind = true
+    return undefined
   }
 
   async #load(): Promise<Job> {
