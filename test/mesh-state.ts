@@ -13,12 +13,19 @@ export async function meshNodes(url: string, headers: Readonly<Record<string, st
 }
 
 /** Polls until `holds`; the deadline only keeps a broken build from hanging. */
-export async function eventually<T>(what: string, read: () => Promise<T>, holds: (value: T) => boolean): Promise<T> {
-  const deadline = performance.now() + 30_000
+export async function eventually<T>(
+  what: string,
+  read: () => Promise<T>,
+  holds: (value: T) => boolean,
+  withinMs = 30_000
+): Promise<T> {
+  const deadline = performance.now() + withinMs
   for (;;) {
     const value = await read()
     if (holds(value)) return value
-    if (performance.now() > deadline) throw new Error(`${what}: not within 30 s; last seen ${JSON.stringify(value)}`)
+    if (performance.now() > deadline) {
+      throw new Error(`${what}: not within ${withinMs / 1000} s; last seen ${JSON.stringify(value)}`)
+    }
     await delay(50)
   }
 }
