@@ -146,7 +146,9 @@ export class Attempt {
   #report(error: MeshError): void {
     const { logger } = this.#components
     const facts = { err: error, jobId: this.claim.jobId, attempt: this.claim.attempt }
-    if (error.code === 'canceled') logger.info({ jobId: facts.jobId, reason: error.message }, 'a request was cancelled')
+    if (this.#cause === 'yielded') logger.info({ jobId: facts.jobId }, 'a batch job made room')
+    else if (error.code === 'canceled')
+      logger.info({ jobId: facts.jobId, reason: error.message }, 'a request was cancelled')
     else logger.warn(facts, 'a request failed')
   }
 }
