@@ -1,5 +1,6 @@
 import type { Test } from 'tap'
 import {
+  DatabaseBatchStore,
   DeliveryQueue,
   type Job,
   type JobStore,
@@ -13,6 +14,18 @@ import { onBothDatabases } from './support/both-databases.ts'
 import { submission } from './support/submissions.ts'
 
 const LEASE_MS = 30_000
+const BATCH = {
+  namespace: 'default',
+  keyId: null,
+  endpoint: '/v1/embeddings',
+  inputFileId: 'file-1',
+  completionWindow: '24h',
+  metadata: null,
+  outputExpiresSeconds: null,
+  subcloud: null,
+  createdAtMs: 5000,
+  expiresAtMs: 6000
+}
 const ALL = { count: 100, perWebhook: 100, except: [] }
 
 function newWebhook(id: string, overrides: Partial<NewWebhook> = {}): NewWebhook {
@@ -77,6 +90,32 @@ onBothDatabases('the end of a job is queued with it, for every webhook that want
     ended_at: Math.floor(ended / 1000)
   })
   t.equal(new Set(deliveries.map(({ id }) => id)).size, 3)
+})
+
+onBothDatabases('the end of a batch is queued with it', async (t, { open }) => {
+  const database = await open()
+  const { webhooks, queue } = await openAll(t, database)
+  const batches = new DatabaseBatchStore(database)
+  await webhooks.add(newWebhook('wh_1', { events: ['batch.completed', 'batch.cancelled'] }))
+  await webhooks.add(newWebhook('wh_2'))
+  for (const id of ['batch_1', 'batch_2']) {
+    await batches.add({ ...BATCH, id, jobId: `req_${id}` })
+    await batches.change(id, ['validating'], { status: 'finalizing' }, 7000)
+  }
+  t.strictSame(await queue.claim(10_000, LEASE_MS, ALL), [])
+  await batches.change('batch_1', ['finalizing'], { status: 'completed' }, 8500)
+  await batches.change('batch_1', ['completed'], { linesFailed: 3 }, 9000)
+  await batches.change('batch_2', ['finalizing'], { status: 'failed' }, 8500)
+  const told = await queue.claim(8500, LEASE_MS, ALL)
+  t.match(told, [{ webhookId: 'wh_1', type: 'batch.completed', subjectId: 'batch_1', createdAtMs: 8500 }])
+  t.strictSame(told[0]?.data, {
+    id: 'batch_1',
+    object: 'batch',
+    status: 'completed',
+    endpoint: '/v1/embeddings',
+    created_at: 5,
+    ended_at: 8
+  })
 })
 
 onBothDatabases('a delivery is taken by one coordinator, and again when that one ends', async (t, { open }) => {

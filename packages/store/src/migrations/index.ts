@@ -6,6 +6,7 @@ import { createUsage } from './0004-usage.ts'
 import { createWebhooks } from './0005-webhooks.ts'
 import { createBatches } from './0006-batches.ts'
 import { createSubclouds } from './0007-subclouds.ts'
+import { createBatchWebhooks } from './0008-batch-webhooks.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -15,5 +16,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0004-usage': createUsage,
   '0005-webhooks': createWebhooks,
   '0006-batches': createBatches,
-  '0007-subclouds': createSubclouds
+  '0007-subclouds': createSubclouds,
+  '0008-batch-webhooks': createBatchWebhooks
 }

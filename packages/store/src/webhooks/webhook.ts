@@ -45,7 +45,7 @@ export interface Delivery {
   readonly id: string
   readonly webhookId: string
   readonly type: string
-  /** The job it is about. */
+  /** The job or batch it is about. */
   readonly subjectId: string
   readonly data: JsonValue
   readonly state: DeliveryState

@@ -3,7 +3,16 @@ import { z } from 'zod'
 import { labelSchema, namespaceSchema } from '../keys/key-schema.ts'
 
 /** What there is to hear of. */
-export const webhookEventTypes = ['job.succeeded', 'job.failed', 'job.cancelled', 'job.expired'] as const
+export const webhookEventTypes = [
+  'job.succeeded',
+  'job.failed',
+  'job.cancelled',
+  'job.expired',
+  'batch.completed',
+  'batch.failed',
+  'batch.cancelled',
+  'batch.expired'
+] as const
 
 export const newWebhookSchema = z
   .strictObject({
@@ -55,7 +64,7 @@ export const deliverySchema = z
     id: z.string().describe('The `webhook-id` that the receiver sees.'),
     object: z.literal('webhook.delivery'),
     type: z.string(),
-    subject_id: z.string().describe('Of the request that it is about.'),
+    subject_id: z.string().describe('Of the request or batch that it is about.'),
     status: z.enum(['pending', 'delivered', 'failed']),
     attempts: z.array(
       z.object({
