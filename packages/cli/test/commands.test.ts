@@ -74,11 +74,13 @@ const node = {
   memoryOfferedBytes: 2 ** 31,
   memoryFreeBytes: 2 ** 30,
   labels: { zone: 'attic' },
+  subclouds: ['home'],
   hardware: { cpuModel: 'A processor' }
 }
 const placement = {
   id: 'p1',
   model: 'tiny-chat',
+  subcloud: 'home',
   state: 'ready',
   stages: [{ peerId: node.peerId, range, state: 'ready', bytesDone: 1, bytesTotal: 1 }]
 }
@@ -89,8 +91,8 @@ t.test('status shows who is here and who serves what', async t => {
     '/v1/mesh/placements': json({ object: 'list', data: [placement] })
   })
   const { stdout } = await runCommand(['status', '--url', url])
-  t.match(stdout, /…PeerName +A processor +2 +1\.0 GiB of 2\.0 GiB +zone=attic/)
-  t.match(stdout, /tiny-chat +ready +\[0,4\) +…PeerName +ready/)
+  t.match(stdout, /…PeerName +A processor +2 +1\.0 GiB of 2\.0 GiB +zone=attic +home/)
+  t.match(stdout, /tiny-chat +home +ready +\[0,4\) +…PeerName +ready/)
   const report = JSON.parse((await runCommand(['status', '--url', url, '--json'])).stdout)
   t.match(report, { nodes: [node], placements: [placement] })
 })

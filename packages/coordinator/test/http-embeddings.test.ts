@@ -151,6 +151,21 @@ t.test('what is wrong with a request is said, naming the field, before any node 
   t.equal(mesh.jobs.length, 0)
 })
 
+t.test('a request may name the nodes that it runs on', async t => {
+  const mesh = await startMesh(t, 2)
+  for (const { peerId } of mesh.nodes) {
+    const response = await mesh.post({ model: MODEL, input: [[7]], mesh: { nodes: [peerId] } })
+    t.equal(response.headers.get('x-resultity-route'), `${peerId}[0,2)`, await response.text())
+  }
+  for (const [steering, status] of [
+    [{ region: 'mars' }, 503],
+    [{ subcloud: 'none' }, 404],
+    [{ stages: 2 }, 400]
+  ] as const) {
+    t.equal((await mesh.post({ model: MODEL, input: [[7]], mesh: steering })).status, status)
+  }
+})
+
 t.test('a large request is several jobs, one after the other', async t => {
   const mesh = await startMesh(t, 1)
   const input = Array.from({ length: 600 }, (_, index) => [5 + (index % 200)])
