@@ -14,7 +14,7 @@ root.on('assert', point => {
   const counts = files.get(point.name) ?? { passed: 0, failed: 0, skipped: 0 }
   // a file that fails though no assertion of it did: it crashed, was killed or broke its plan
   if (isFailure(point) && counts.failed === 0) fail(point, counts, [])
-  printFile(point.name, counts)
+  printFile(point, counts)
   add(total, counts)
 })
 root.on('bailout', reason => fail({ name: `bailed out: ${reason}` }, total, []))
@@ -85,8 +85,10 @@ function describe(diag) {
     .join('\n')
 }
 
-function printFile(name, counts) {
+function printFile({ name, time }, counts) {
   if (!files.has(name)) return
   const mark = counts.failed === 0 ? '✓' : '✗'
-  process.stdout.write(`${mark} ${name} (${counts.passed} passed${counts.failed ? `, ${counts.failed} failed` : ''})\n`)
+  const failed = counts.failed > 0 ? `, ${counts.failed} failed` : ''
+  const seconds = time === null || time === undefined ? '' : `, ${(time / 1000).toFixed(1)} s`
+  process.stdout.write(`${mark} ${name} (${counts.passed} passed${failed}${seconds})\n`)
 }

@@ -26,7 +26,10 @@ export interface SplitResult {
   /** Milliseconds. */
   readonly firstToken: number
   readonly decodeRange: readonly [number, number]
-  /** Over the engine alone with spinning off. */
+  /**
+   * Over the engine alone with spinning off: the median of the rounds' own ratios, for what slows the machine for a while
+   * slows a whole round.
+   */
   readonly decodeRatio: number
   readonly prefillRatio: number
   /** Of a token, beyond what the engine alone takes, per hop of the ring. */
@@ -49,6 +52,9 @@ export interface SplitReport {
 const STAGE_COUNTS = [1, 2, 4]
 const CONTEXT_POSITIONS = [128, 4096]
 const CONTEXT_DECODE_TOKENS = 32
+
+/** They warm code, pages and connections, and do not count: what runs once a token gets its machine code late. */
+const WARM_UP_ROUNDS = 3
 
 /**
  * Measures one model alone and split, side by side: every round measures every contestant once, so that whatever else
@@ -135,8 +141,7 @@ async function separateCoordinator(base: string, model: string, stages: number):
 
 async function measureRounds(field: readonly Contestant[], init: SplitInit): Promise<Map<string, Sample[]>> {
   const samples = new Map<string, Sample[]>(field.map(({ name }) => [name, []]))
-  // the first round warms code, pages and connections, and does not count
-  for (let round = 0; round <= init.rounds; round++) {
+  for (let round = 1 - WARM_UP_ROUNDS; round <= init.rounds; round++) {
     for (const contestant of field) {
       const sample = await contestant.measure()
       if (round > 0) samples.get(contestant.name)?.push(sample)
@@ -152,7 +157,8 @@ function summarise(samples: ReadonlyMap<string, readonly Sample[]>): SplitResult
   const decodeOf = (name: string): number => median((samples.get(name) ?? []).map(sample => sample.decode))
   const base = samples.get('engine') ?? []
   const baseDecode = decodeOf('engine')
-  const basePrefill = median(base.map(sample => sample.prefill))
+  const ratio = (rows: readonly Sample[], speed: (sample: Sample) => number): number =>
+    median(rows.flatMap((sample, round) => (base[round] === undefined ? [] : [speed(sample) / speed(base[round])])))
   return [...samples].map(([name, rows]) => {
     const decodes = rows.map(sample => sample.decode)
     const decode = median(decodes)
@@ -164,8 +170,8 @@ function summarise(samples: ReadonlyMap<string, readonly Sample[]>): SplitResult
       decode,
       firstToken: median(rows.map(sample => sample.firstTokenMs)),
       decodeRange: [Math.min(...decodes), Math.max(...decodes)] as const,
-      decodeRatio: decode / baseDecode,
-      prefillRatio: prefill / basePrefill,
+      decodeRatio: ratio(rows, sample => sample.decode),
+      prefillRatio: ratio(rows, sample => sample.prefill),
       ...(stages > 1 ? { hopMicroseconds: (1e6 / decode - 1e6 / baseDecode) / stages } : {})
     }
   })
