@@ -36,7 +36,10 @@ export type JobOutcome =
   | { readonly state: 'succeeded'; readonly result: JobResult; readonly usage: JobUsage | null }
   | { readonly state: 'failed'; readonly error: JobError }
   | { readonly state: 'cancelled' }
-  /** Back in the queue, at its old place. `interrupted`: through no fault of its own, which uses up no attempt. */
+  /**
+   * Back in the queue, at its old place. `interrupted`: its coordinator needs the place or stops, which uses up no attempt
+   * and, as the coordinator goes on to say so, is no sign that the job ends coordinators.
+   */
   | { readonly state: 'queued'; readonly interrupted: boolean }
 
 export interface JobFilter {

@@ -68,13 +68,13 @@ export function finish(
   limits: JobLimits
 ): JobChange {
   checkClaim(row, claim, nowMs)
-  if (outcome.state === 'queued') return giveBack(row, outcome.interrupted, nowMs, limits)
+  if (outcome.state === 'queued') return giveBack(row, outcome.interrupted ? 'coordinator' : 'failure', nowMs, limits)
   return end(row, outcome.state, nowMs, 'content' in outcome ? outcome.content : {})
 }
 
 /** A running job whose coordinator is gone. */
 export function interrupt(row: JobRow, nowMs: number, limits: JobLimits): JobChange {
-  return giveBack(row, true, nowMs, limits)
+  return giveBack(row, 'crash', nowMs, limits)
 }
 
 /** Somebody asks for the job's end. */
@@ -108,24 +108,29 @@ function checkClaim(row: JobRow, claim: JobClaim, nowMs: number): void {
   if (row.lease_until_ms <= nowMs) throw leaseLost(claim.jobId, 'the lease has run out')
 }
 
-function giveBack(row: JobRow, interrupted: boolean, nowMs: number, limits: JobLimits): JobChange {
-  const interruptions = row.interruptions + (interrupted ? 1 : 0)
-  const counted: JobRow = { ...row, interruptions }
+/** Why an attempt did not bring the job to its end: it failed; its coordinator gave it back; or ended with it. */
+type Cause = 'failure' | 'coordinator' | 'crash'
+
+function giveBack(row: JobRow, cause: Cause, nowMs: number, limits: JobLimits): JobChange {
+  const interruptions = row.interruptions + (cause === 'failure' ? 0 : 1)
+  const handedBack = row.handed_back + (cause === 'coordinator' ? 1 : 0)
+  const crashes = interruptions - handedBack
+  const counted: JobRow = { ...row, interruptions, handed_back: handedBack }
   if (row.cancel_requested === 1) return end(counted, 'cancelled', nowMs)
-  if (interrupted && interruptions >= limits.interruptionsMax) {
+  if (cause === 'crash' && crashes >= limits.interruptionsMax) {
     return fail(counted, nowMs, {
       code: 'interrupted_too_often',
-      message: `the request was begun ${row.attempts} times, and ${interruptions} times its coordinator ended meanwhile`
+      message: `the request was begun ${row.attempts} times, and ${crashes} times its coordinator ended meanwhile`
     })
   }
-  if (!interrupted && row.attempts - interruptions >= row.attempts_max) {
+  if (cause === 'failure' && row.attempts - interruptions >= row.attempts_max) {
     return fail(counted, nowMs, {
       code: 'attempts_exhausted',
       message: `the request failed ${row.attempts - interruptions} times, with errors that another attempt might have cured`
     })
   }
   return {
-    set: { state: 'queued', owner: null, lease_until_ms: 0, interruptions },
+    set: { state: 'queued', owner: null, lease_until_ms: 0, interruptions, handed_back: handedBack },
     notices: [
       { type: 'queued', lane: row.lane },
       { type: 'changed', jobId: row.id }
@@ -145,6 +150,7 @@ function end(row: JobRow, state: JobState, nowMs: number, content?: Partial<JobC
       owner: null,
       lease_until_ms: 0,
       interruptions: row.interruptions,
+      handed_back: row.handed_back,
       ended_at_ms: nowMs,
       event_count: row.event_count + 1
     },

@@ -19,6 +19,7 @@ export function submit(statements: JobStatements, { body, ...columns }: Submitte
     state: 'queued',
     attempts: 0,
     interruptions: 0,
+    handed_back: 0,
     cancel_requested: 0,
     event_count: 1,
     start_tag: takeTag(statements, columns),

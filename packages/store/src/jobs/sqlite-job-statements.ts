@@ -21,6 +21,7 @@ const STATE_COLUMNS = [
   'state',
   'attempts',
   'interruptions',
+  'handed_back',
   'cancel_requested',
   'event_count',
   'owner',

@@ -31,6 +31,8 @@ export interface JobTable {
   state: JobState
   attempts: number
   interruptions: number
+  /** Of the interruptions: those after which the coordinator went on. Since 0009. */
+  handed_back: Generated<number>
   cancel_requested: 0 | 1
   event_count: number
   /** Its place in the queue of its lane and class: the virtual time at which it may begin. */

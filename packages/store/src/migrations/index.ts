@@ -7,6 +7,7 @@ import { createWebhooks } from './0005-webhooks.ts'
 import { createBatches } from './0006-batches.ts'
 import { createSubclouds } from './0007-subclouds.ts'
 import { createBatchWebhooks } from './0008-batch-webhooks.ts'
+import { createHandedBack } from './0009-handed-back.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -17,5 +18,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0005-webhooks': createWebhooks,
   '0006-batches': createBatches,
   '0007-subclouds': createSubclouds,
-  '0008-batch-webhooks': createBatchWebhooks
+  '0008-batch-webhooks': createBatchWebhooks,
+  '0009-handed-back': createHandedBack
 }

@@ -143,6 +143,23 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     t.match((await store.events(job.id, 2, 9))[0], { number: 3, type: 'failed' })
   })
 
+  t.test('a job that its coordinator gives back is no danger to coordinators, however often', async t => {
+    const store = await open(t, { interruptionsMax: 2 })
+    const { job } = await store.submit(submission({ attemptsMax: 1 }))
+    for (let time = 1; time <= 5; time++) {
+      const [claimed] = await store.claim('one', 60_000, [wish])
+      if (claimed === undefined) throw new Error('not claimed')
+      const given = await store.finish(claimed.claim, { state: 'queued', interrupted: true })
+      t.match(given, { state: 'queued', attempts: time, interruptions: time })
+    }
+    await store.claim('two', 0, [wish])
+    await store.sweep()
+    t.match(await store.get(job.id), { state: 'queued', interruptions: 6 }, 'the first coordinator that ended with it')
+    await store.claim('three', 0, [wish])
+    await store.sweep()
+    t.match(await store.get(job.id), { state: 'failed', error: { code: 'interrupted_too_often' } })
+  })
+
   t.test('a job that is given back keeps its place', async t => {
     const store = await open(t)
     const many = submissions(3)
