@@ -55,7 +55,7 @@ const retryable: ReadonlySet<ErrorCode> = new Set([
 
 export interface MeshErrorOptions {
   /** What the reader should do next, as a sentence. */
-  readonly hint?: string
+  readonly hint?: string | undefined
   /** Facts for programs: the field named (`param`), ids, limits. */
   readonly details?: Readonly<Record<string, unknown>>
   readonly cause?: unknown

@@ -105,9 +105,8 @@ async function openWriter(store: BlobStore, wanted: BlobWanted): Promise<BlobWri
     return await store.writer(wanted.sha256, wanted.bytes)
   } catch (cause) {
     const error = MeshError.from(cause)
-    const hint = error.hint === undefined ? {} : { hint: error.hint }
     throw new MeshError(error.code, error.message, {
-      ...hint,
+      hint: error.hint,
       details: { ...error.details, where: STORE_FAILED },
       cause
     })

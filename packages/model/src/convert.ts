@@ -129,7 +129,7 @@ class ConvertWorker implements AsyncDisposable {
       throw this.#signal?.aborted === true ? MeshError.from(this.#signal.reason, 'canceled') : MeshError.from(error)
     }
     if (reply.kind !== 'failure') return reply
-    throw new MeshError(reply.code, reply.message, reply.hint === undefined ? {} : { hint: reply.hint })
+    throw new MeshError(reply.code, reply.message, { hint: reply.hint })
   }
 
   /** The chunks of the next weight file. */

@@ -35,5 +35,5 @@ export function toFailure(error: unknown): PromptFailure {
 }
 
 export function fromFailure({ code, message, hint, details }: PromptFailure): MeshError {
-  return new MeshError(code, message, { details, ...(hint === undefined ? {} : { hint }) })
+  return new MeshError(code, message, { details, hint })
 }

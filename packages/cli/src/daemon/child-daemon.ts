@@ -102,7 +102,7 @@ export async function startChildDaemon(init: ChildDaemonInit, { signal }: AbortO
 }
 
 function toMeshError({ code, message, hint }: ChildMessage & { type: 'error' }): MeshError {
-  return new MeshError(code, message, hint === undefined ? {} : { hint })
+  return new MeshError(code, message, { hint })
 }
 
 function logHint(path: string, log: readonly string[]): { hint: string } {

@@ -6,6 +6,7 @@ import { steeringFields } from '../http/chat-schema.ts'
 import { errorReply, jobErrorReply } from '../http/error-reply.ts'
 import type { HttpEndpoint } from '../http/job-routes.ts'
 import { parseInput } from '../http/parse-body.ts'
+import { sumUsage, tokenUsageSchema, toTokenUsage } from '../http/token-usage.ts'
 import type { ChildJobs } from '../jobs/child-jobs.ts'
 import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import { OUTER_GROUP_LANE } from '../jobs/model-places.ts'
@@ -42,7 +43,7 @@ const answerSchema = z
     object: z.literal('batch.result'),
     created: z.int(),
     request_counts: z.object({ total: z.int(), completed: z.int(), failed: z.int() }),
-    usage: z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() }),
+    usage: tokenUsageSchema,
     /** In the order of the requests. */
     responses: z.array(
       z.object({
@@ -119,21 +120,13 @@ export class InlineBatchEndpoint implements HttpEndpoint {
     const { job } = context
     const jobs = await Promise.all(items.map(item => this.#answer(item, context)))
     const failed = jobs.filter(one => one instanceof MeshError || one.state !== 'succeeded').length
-    const usages = jobs.flatMap(one => (one instanceof MeshError ? [] : (one.usage ?? [])))
-    const usage = {
-      promptTokens: usages.reduce((sum, one) => sum + one.promptTokens, 0),
-      completionTokens: usages.reduce((sum, one) => sum + one.completionTokens, 0)
-    }
+    const usage = sumUsage(jobs.flatMap(one => (one instanceof MeshError ? [] : (one.usage ?? []))))
     const body = {
       id: job.id.replace(/^req_/, 'batch_'),
       object: 'batch.result',
       created: Math.floor(job.createdAtMs / 1000),
       request_counts: { total: jobs.length, completed: jobs.length - failed, failed },
-      usage: {
-        prompt_tokens: usage.promptTokens,
-        completion_tokens: usage.completionTokens,
-        total_tokens: usage.promptTokens + usage.completionTokens
-      },
+      usage: toTokenUsage(usage),
       responses: jobs.map((one, index) => ({
         custom_id: items[index]?.line.customId ?? null,
         response: one instanceof MeshError ? refused(one, job) : answered(one)

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Job, JobEvent, JobUsage, JsonValue } from '@resultity/store'
-import { fingerprint, toChatUsage } from '../http/chat-answer.ts'
+import { fingerprint } from '../http/chat-answer.ts'
+import { sumUsage, toTokenUsage } from '../http/token-usage.ts'
 import type { StreamView } from '../jobs/job-endpoint.ts'
 import type { ServedModels } from '../served-models.ts'
 import type { AnswerDialect, Choice, MemberAnswer } from './answer-dialect.ts'
@@ -38,7 +39,7 @@ export class EnsembleAnswer {
       ...this.#head(models),
       object: this.#dialect.object,
       choices,
-      usage: toChatUsage(usage),
+      usage: toTokenUsage(usage),
       mesh: { ...own, ...report }
     }
     return body as JsonValue
@@ -63,7 +64,7 @@ export class EnsembleAnswer {
     }
     const end = ({ usage, result }: Job): unknown[] => {
       const made = { ...chunk([]), mesh: (result?.body as { mesh?: unknown } | undefined)?.mesh }
-      return [includeUsage && usage !== null ? { ...made, usage: toChatUsage(usage) } : made, '[DONE]']
+      return [includeUsage && usage !== null ? { ...made, usage: toTokenUsage(usage) } : made, '[DONE]']
     }
     return { begin: () => [], render, end }
   }
@@ -99,14 +100,7 @@ export function memberReport({ member, job, error, answer }: Outcome, content?: 
     ttftMs: mesh?.ttftMs ?? null,
     tokensPerSecond: mesh?.tokensPerSecond ?? null,
     route: mesh?.route ?? [],
-    usage:
-      usage === null
-        ? null
-        : {
-            prompt_tokens: usage.promptTokens,
-            completion_tokens: usage.completionTokens,
-            total_tokens: usage.promptTokens + usage.completionTokens
-          },
+    usage: usage === null ? null : toTokenUsage(usage),
     error: error === undefined ? null : withoutStatus(error),
     ...(content === undefined ? {} : { content })
   }
@@ -131,9 +125,5 @@ export function skipped(member: Member): Outcome {
 
 /** What all of them took together. */
 export function totalUsage(outcomes: readonly Outcome[]): JobUsage {
-  const usages = outcomes.flatMap(({ job }) => job?.usage ?? [])
-  return {
-    promptTokens: usages.reduce((sum, usage) => sum + usage.promptTokens, 0),
-    completionTokens: usages.reduce((sum, usage) => sum + usage.completionTokens, 0)
-  }
+  return sumUsage(outcomes.flatMap(({ job }) => job?.usage ?? []))
 }

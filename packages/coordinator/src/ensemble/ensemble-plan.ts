@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
-import { MeshError, type Strategy } from '@resultity/interface'
-import { invalidRequest } from '../http/parse-body.ts'
+import type { Strategy } from '@resultity/interface'
+import { invalidRequest, withParam } from '../http/parse-body.ts'
 import type { ServedModels } from '../served-models.ts'
 import type { EnsembleAliases } from './ensemble-aliases.ts'
 import type { EnsembleRequest } from './ensemble-schema.ts'
@@ -97,8 +97,7 @@ function idOf(models: ServedModels, name: string, param: string): string {
   try {
     return models.find(name).id
   } catch (error) {
-    const { code, message, hint } = MeshError.from(error)
-    throw new MeshError(code, message, { ...(hint === undefined ? {} : { hint }), details: { param }, cause: error })
+    throw withParam(error, param)
   }
 }
 

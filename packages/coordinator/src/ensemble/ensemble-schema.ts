@@ -7,6 +7,7 @@ import {
   voteSchema
 } from '@resultity/interface'
 import { z } from 'zod'
+import { tokenUsageSchema } from '../http/token-usage.ts'
 
 /** Fields of a request that several models are to answer. */
 export const ensembleFields = {
@@ -66,7 +67,7 @@ const memberReport = z.object({
   ttftMs: z.number().nullable(),
   tokensPerSecond: z.number().nullable(),
   route,
-  usage: z.object({ prompt_tokens: z.int(), completion_tokens: z.int(), total_tokens: z.int() }).nullable(),
+  usage: tokenUsageSchema.nullable(),
   error: memberError.nullable(),
   /** Its answer, where the choices do not show it. */
   content: z.string().optional()

@@ -2,7 +2,7 @@ import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface
 import { isFinal, type Job, type JobError } from '@resultity/store'
 import { jobErrorReply, toJobError } from '../http/error-reply.ts'
 import { type ChildJobs, toMeshError } from '../jobs/child-jobs.ts'
-import { BEGUN, type Begun, type JobEndpoint, type PreparedJob } from '../jobs/job-endpoint.ts'
+import { BEGUN, type Begun, begunOf, type JobEndpoint, type PreparedJob } from '../jobs/job-endpoint.ts'
 import { type Choice, type MemberAnswer, memberAnswerSchema, piecesIn } from './answer-dialect.ts'
 
 /** One model's part in an ensemble. */
@@ -126,7 +126,7 @@ export class MemberJobs {
       const { value, done } = await entries.next()
       if (done === true) return value
       const payloads = value.type === BEGUN ? view.begin() : view.render(value)
-      if (value.type === BEGUN) await watcher.onBegun((value.data as { headers: Record<string, string> }).headers)
+      if (value.type === BEGUN) await watcher.onBegun(begunOf(value).headers)
       for (const payload of payloads) for (const piece of piecesIn(payload)) await watcher.onPiece(piece)
     }
   }

@@ -112,7 +112,7 @@ export function stageFault(stage: StagePlacement, error: MeshError): MeshError {
     isNeighbourLoss(error) ? 'node_lost' : error.code,
     `node ${stage.peerId} with layers ${formatRange(stage.range)}: ${error.message}`,
     {
-      ...(error.hint === undefined ? {} : { hint: error.hint }),
+      hint: error.hint,
       details: { peerId: stage.peerId, range: stage.range },
       cause: error
     }

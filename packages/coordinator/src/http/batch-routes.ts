@@ -16,7 +16,7 @@ import type { FileShelf } from '../files/file-shelf.ts'
 import type { JobRuntime } from '../jobs/job-runtime.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
 import { batchListSchema, batchSchema, createBatchSchema, toBatch } from './batch-schema.ts'
-import { invalidRequest, parseInput } from './parse-body.ts'
+import { invalidRequest, parseInput, withParam } from './parse-body.ts'
 import { subcloudOf } from './subcloud-path.ts'
 
 export interface BatchRouteComponents {
@@ -144,8 +144,7 @@ async function create(components: BatchRouteComponents, request: FastifyRequest)
 /** @throws MeshError `invalid_request` for what is no input of a batch */
 async function readable(shelf: FileShelf, fileId: string, namespace: string): Promise<void> {
   const file = await shelf.find(fileId, namespace).catch((cause: unknown) => {
-    const { code, message, hint } = MeshError.from(cause)
-    throw new MeshError(code, message, { ...(hint === undefined ? {} : { hint }), details: { param: 'input_file_id' } })
+    throw withParam(cause, 'input_file_id')
   })
   if (file.purpose === 'batch') return
   throw invalidRequest('input_file_id', `the purpose of ${file.id} is "${file.purpose}"`, 'Upload it for "batch".')

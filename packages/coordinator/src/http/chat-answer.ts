@@ -5,7 +5,8 @@ import type { GenerationEvent, Usage } from '../generation/generation.ts'
 import type { ServedDecoder } from '../served-models.ts'
 import type { ChoiceFinish } from '../tools/choice-text.ts'
 import type { ToolCallAnswer } from '../tools/tool-schema.ts'
-import type { ChatChunk, ChatCompletion, ChatLogprobs, ChatUsage, MeshReport } from './chat-schema.ts'
+import type { ChatChunk, ChatCompletion, ChatLogprobs, MeshReport } from './chat-schema.ts'
+import { toTokenUsage } from './token-usage.ts'
 
 type TokenEvent = Extract<GenerationEvent, { type: 'token' }>
 export type LogprobEntry = NonNullable<NonNullable<ChatLogprobs>['content']>[number]
@@ -56,7 +57,7 @@ export class ChatAnswer {
   /** After the last choice, for clients that asked for it. */
   usageChunk(usage: Usage): ChatChunk | undefined {
     if (!this.#includeUsage) return undefined
-    return { ...this.#head, object: 'chat.completion.chunk', choices: [], usage: toChatUsage(usage) }
+    return { ...this.#head, object: 'chat.completion.chunk', choices: [], usage: toTokenUsage(usage) }
   }
 
   completion(choices: readonly ChatChoice[], withLogprobs: boolean, usage: Usage, mesh: MeshReport): ChatCompletion {
@@ -74,7 +75,7 @@ export class ChatAnswer {
         finish_reason: finishReason,
         logprobs: withLogprobs ? { content: [...logprobs], refusal: null } : null
       })),
-      usage: toChatUsage(usage),
+      usage: toTokenUsage(usage),
       mesh
     }
   }
@@ -100,19 +101,4 @@ export function fingerprint(model: ServedDecoder): string {
 /** The header `x-resultity-route`: `PEER[first,end) PEER[first,end)`. */
 export function routeHeader(route: Route): string {
   return route.stages.map(stage => `${stage.peerId}${formatRange(stage.range)}`).join(' ')
-}
-
-export function toChatUsage({ promptTokens, completionTokens }: Usage): ChatUsage {
-  return {
-    prompt_tokens: promptTokens,
-    completion_tokens: completionTokens,
-    total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
-    completion_tokens_details: {
-      reasoning_tokens: 0,
-      audio_tokens: 0,
-      accepted_prediction_tokens: 0,
-      rejected_prediction_tokens: 0
-    }
-  }
 }

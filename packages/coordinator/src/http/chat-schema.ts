@@ -4,6 +4,7 @@ import { ensembleFields, ensembleMeshFields, ensembleReportSchema } from '../ens
 import { pastCallSchema, toolCallDeltaSchema, toolCallSchema, toolFields } from '../tools/tool-schema.ts'
 import { responseFormatSchema } from './response-format.ts'
 import { samplingFields } from './sampling-fields.ts'
+import { tokenUsageSchema } from './token-usage.ts'
 
 /** Longest conversation taken, in messages. */
 const MESSAGES_MAX = 8192
@@ -94,20 +95,6 @@ const tokenLogprob = topLogprob.extend({ top_logprobs: z.array(topLogprob) })
 const logprobs = z.object({ content: z.array(tokenLogprob).nullable(), refusal: z.null() }).nullable()
 export type ChatLogprobs = z.infer<typeof logprobs>
 
-export const usageSchema = z.object({
-  prompt_tokens: z.int(),
-  completion_tokens: z.int(),
-  total_tokens: z.int(),
-  prompt_tokens_details: z.object({ cached_tokens: z.int(), audio_tokens: z.int() }),
-  completion_tokens_details: z.object({
-    reasoning_tokens: z.int(),
-    audio_tokens: z.int(),
-    accepted_prediction_tokens: z.int(),
-    rejected_prediction_tokens: z.int()
-  })
-})
-export type ChatUsage = z.infer<typeof usageSchema>
-
 const finishReason = z.enum(['stop', 'length', 'tool_calls'])
 
 /** Ours: who answered, and how fast. */
@@ -146,7 +133,7 @@ export const chatCompletionSchema = z
         model: z.string().optional()
       })
     ),
-    usage: usageSchema,
+    usage: tokenUsageSchema,
     mesh: z.union([meshReport, ensembleReportSchema])
   })
   .meta({ id: 'ChatCompletion' })
@@ -169,7 +156,7 @@ export const chatChunkSchema = z
         model: z.string().optional()
       })
     ),
-    usage: usageSchema.nullable().optional(),
+    usage: tokenUsageSchema.nullable().optional(),
     mesh: z.union([meshReport, ensembleReportSchema]).optional()
   })
   .meta({ id: 'ChatCompletionChunk' })

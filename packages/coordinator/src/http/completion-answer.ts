@@ -5,10 +5,11 @@ import type { GenerationEvent, Usage } from '../generation/generation.ts'
 import type { StreamView } from '../jobs/job-endpoint.ts'
 import type { ServedDecoder } from '../served-models.ts'
 import { CHOICE, type ChoiceMaker, type ChoiceReport, REPORT } from './answer-run.ts'
-import { fingerprint, toChatUsage } from './chat-answer.ts'
+import { fingerprint } from './chat-answer.ts'
 import type { MeshReport } from './chat-schema.ts'
 import { LogprobWriter } from './completion-logprobs.ts'
 import type { Completion, CompletionChunk, CompletionLogprobs, CompletionPiece } from './completion-schema.ts'
+import { toTokenUsage } from './token-usage.ts'
 
 type TokenEvent = Extract<GenerationEvent, { type: 'token' }>
 
@@ -35,7 +36,7 @@ export class CompletionAnswer {
     return {
       ...this.#head,
       choices: [...choices],
-      usage: toChatUsage(usage),
+      usage: toTokenUsage(usage),
       ...(mesh === undefined ? {} : { mesh })
     }
   }
@@ -47,7 +48,7 @@ export class CompletionAnswer {
   /** After the last choice, for clients that asked for it. */
   usageChunk(usage: Usage): CompletionChunk | undefined {
     if (!this.#includeUsage) return undefined
-    return { ...this.#head, choices: [], usage: toChatUsage(usage) }
+    return { ...this.#head, choices: [], usage: toTokenUsage(usage) }
   }
 }
 

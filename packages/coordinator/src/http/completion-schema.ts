@@ -1,7 +1,8 @@
 import { z } from 'zod'
 import { ensembleFields, ensembleReportSchema } from '../ensemble/ensemble-schema.ts'
-import { CHOICES_MAX, meshFields, meshReport, stopField, streamOptions, usageSchema } from './chat-schema.ts'
+import { CHOICES_MAX, meshFields, meshReport, stopField, streamOptions } from './chat-schema.ts'
 import { samplingFields } from './sampling-fields.ts'
+import { tokenUsageSchema } from './token-usage.ts'
 
 /** Prompts of one request, as OpenAI has it. */
 const PROMPTS_MAX = 2048
@@ -78,7 +79,7 @@ export const completionSchema = z
   .object({
     ...head,
     choices: z.array(completionChoice),
-    usage: usageSchema,
+    usage: tokenUsageSchema,
     /** Not there when nothing had to be computed. */
     mesh: z.union([meshReport, ensembleReportSchema]).optional()
   })
@@ -93,7 +94,7 @@ export const completionChunkSchema = z
   .object({
     ...head,
     choices: z.array(completionPiece),
-    usage: usageSchema.nullable().optional(),
+    usage: tokenUsageSchema.nullable().optional(),
     mesh: z.union([meshReport, ensembleReportSchema]).optional()
   })
   .meta({ id: 'CompletionChunk' })

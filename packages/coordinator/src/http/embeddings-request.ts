@@ -69,7 +69,7 @@ function encodeInput(value: Input['value'], param: string, { tokenizer }: Served
   } catch (error) {
     const { code, message, hint } = MeshError.from(error)
     throw new MeshError(code, `${param}: ${message}`, {
-      ...(hint === undefined ? {} : { hint }),
+      hint,
       details: { param },
       cause: error
     })

@@ -129,7 +129,7 @@ export function httpError(
   headers: Readonly<Record<string, string>> = {}
 ): MeshError {
   return new MeshError(error.code, error.message, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
     details: {
       ...error.details,
       httpStatus: status,

@@ -1,9 +1,16 @@
 import { MeshError } from '@resultity/interface'
-import type { Job, JobEvent } from '@resultity/store'
+import type { Job } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { BEGUN, type Begun, type JobEndpoint, type PreparedJob, type StreamView } from '../jobs/job-endpoint.ts'
+import {
+  BEGUN,
+  type Begun,
+  begunOf,
+  type JobEndpoint,
+  type PreparedJob,
+  type StreamView
+} from '../jobs/job-endpoint.ts'
 import type { Following, JobRuntime } from '../jobs/job-runtime.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
@@ -213,10 +220,6 @@ async function untilBegun(entries: Entries): Promise<{ begun: Begun } | { ended:
     if (done === true) return { ended: value }
     if (value.type === BEGUN) return { begun: begunOf(value) }
   }
-}
-
-function begunOf({ data }: JobEvent): Begun {
-  return data as { headers: Record<string, string> }
 }
 
 /** A job's log as its endpoint streams it, then its end. */

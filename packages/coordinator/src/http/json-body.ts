@@ -37,8 +37,7 @@ function decodeUtf8(bytes: Buffer): string {
   try {
     return new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch (cause) {
-    const { message, hint } = invalidRequest(null, 'the body is not UTF-8', 'Send JSON in UTF-8.')
-    throw new MeshError('invalid_request', message, { ...(hint === undefined ? {} : { hint }), cause })
+    throw new MeshError('invalid_request', 'the body is not UTF-8', { hint: 'Send JSON in UTF-8.', cause })
   }
 }
 

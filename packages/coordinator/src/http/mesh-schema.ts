@@ -112,11 +112,6 @@ export const modelSchema = z
   })
   .meta({ id: 'Model' })
 
-/** `{object: 'list', data}`, as OpenAI lists; `id` names the schema. */
-export function listOf<T extends z.ZodType>(id: string, item: T) {
-  return z.object({ object: z.literal('list'), data: z.array(item) }).meta({ id })
-}
-
 export const healthSchema = z.object({ status: z.string() }).meta({ id: 'Health' })
 
 export const errorSchema = z

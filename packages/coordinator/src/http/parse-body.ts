@@ -22,6 +22,12 @@ export function invalidRequest(param: string | null, message: string, hint?: str
   })
 }
 
+/** An error, said of the field by which this request caused it. */
+export function withParam(error: unknown, param: string): MeshError {
+  const { code, message, hint, details } = MeshError.from(error)
+  return new MeshError(code, message, { hint, details: { ...details, param }, cause: error })
+}
+
 /** `messages[0].content`, as OpenAI names fields in errors. */
 function fieldName(path: readonly PropertyKey[]): string {
   let name = ''

@@ -5,6 +5,7 @@ import { z } from 'zod'
 import type { JobEndpoints } from '../jobs/job-endpoint.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
 import { type JobRouteComponents, jobReply, sendStream } from './job-routes.ts'
+import { pagedListOf, toPage } from './list.ts'
 import { invalidRequest, parseInput } from './parse-body.ts'
 import { pendingReply, requestSchema, toRequestView } from './request-view.ts'
 
@@ -32,16 +33,6 @@ export const eventsQuerySchema = z.looseObject({
 
 type ById = { Params: { id: string } }
 
-const listSchema = z
-  .object({
-    object: z.literal('list'),
-    data: z.array(requestSchema),
-    has_more: z.boolean(),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable()
-  })
-  .meta({ id: 'RequestList' })
-
 const deletedSchema = z.object({ id: z.string(), object: z.literal('request.deleted'), deleted: z.literal(true) })
 
 const routes = {
@@ -51,7 +42,7 @@ const routes = {
     id: 'listRequests',
     summary: 'Your requests of every kind, the newest first.',
     query: requestListQuerySchema,
-    answers: { 200: { json: listSchema } },
+    answers: { 200: { json: pagedListOf('RequestList', requestSchema) } },
     errors: [400]
   },
   retrieve: {
@@ -161,13 +152,10 @@ async function list(store: JobStore, request: FastifyRequest) {
     ...(after === undefined ? {} : { after }),
     ...(order === undefined ? {} : { order })
   })
-  return {
-    object: 'list',
-    data: jobs.map(job => toRequestView(job)),
-    has_more: hasMore,
-    first_id: jobs[0]?.id ?? null,
-    last_id: jobs.at(-1)?.id ?? null
-  }
+  return toPage(
+    jobs.map(job => toRequestView(job)),
+    hasMore
+  )
 }
 
 /** The log from an entry on, and what comes; ends when the request does. */

@@ -1,12 +1,12 @@
-import { MeshError, subcloudNameSchema, subcloudSchema } from '@resultity/interface'
+import { subcloudNameSchema, subcloudSchema } from '@resultity/interface'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import type { NodeRegistry } from '../membership/node-registry.ts'
 import type { SubcloudDesk } from '../subclouds/subcloud-desk.ts'
 import { hasNode, type Subcloud, type Subclouds } from '../subclouds/subclouds.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
-import { listOf } from './mesh-schema.ts'
-import { parseInput } from './parse-body.ts'
+import { listOf } from './list.ts'
+import { parseInput, withParam } from './parse-body.ts'
 
 export interface SubcloudRouteComponents {
   readonly subclouds: Subclouds
@@ -119,10 +119,6 @@ function find(subclouds: Subclouds, name: string): Subcloud {
   try {
     return subclouds.find(name)
   } catch (error) {
-    const known = MeshError.from(error)
-    throw new MeshError(known.code, known.message, {
-      ...(known.hint === undefined ? {} : { hint: known.hint }),
-      details: { ...known.details, param: 'name' }
-    })
+    throw withParam(error, 'name')
   }
 }

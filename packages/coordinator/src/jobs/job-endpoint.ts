@@ -91,6 +91,11 @@ export interface Begun {
   readonly headers: Readonly<Record<string, string>>
 }
 
+/** What an entry of the type {@link BEGUN} says. */
+export function begunOf({ data }: JobEvent): Begun {
+  return data as { headers: Record<string, string> }
+}
+
 /** Which endpoint serves which path. */
 export class JobEndpoints {
   readonly #endpoints: ReadonlyMap<string, JobEndpoint>

@@ -169,7 +169,7 @@ function nodeLost(peerId: string, what: string, cause?: unknown): MeshError {
 /** What a node reported. One that is stopping, or was told to forget the model, is a lost node to the client. */
 function nodeError(peerId: string, error: MeshError): MeshError {
   return new MeshError(error.code === 'unavailable' ? 'node_lost' : error.code, `node ${peerId}: ${error.message}`, {
-    ...(error.hint === undefined ? {} : { hint: error.hint }),
+    hint: error.hint,
     details: { peerId },
     cause: error
   })

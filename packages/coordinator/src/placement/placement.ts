@@ -168,7 +168,7 @@ export class Placement {
     this.#error = new MeshError(
       cause.code,
       `node ${peerId} with layers ${formatRange(stage.range)} of ${this.model.name}: ${cause.message}`,
-      { ...(cause.hint === undefined ? {} : { hint: cause.hint }), cause }
+      { hint: cause.hint, cause }
     )
   }
 

@@ -2,6 +2,7 @@ import { MeshError } from '@resultity/interface'
 import type { Kysely, Selectable } from 'kysely'
 import type { StoreDatabase } from '../database/database.ts'
 import { decodeJson, encodeJson } from '../database/json-column.ts'
+import { cursorOf, isAfter } from '../database/pages.ts'
 import type { Tables } from '../database/tables.ts'
 import type { BatchTable } from '../migrations/0006-batches.ts'
 import {
@@ -44,16 +45,12 @@ export class DatabaseBatchStore implements BatchStore {
 
   async list(filter: BatchFilter): Promise<{ readonly batches: readonly Batch[]; readonly hasMore: boolean }> {
     const { namespace, limit } = filter
-    const after = filter.after === undefined ? undefined : await this.#cursor(filter.after)
+    const cursor = await cursorOf(filter.after, 'batch', id => this.find(id))
     const rows = await this.#kysely
       .selectFrom('batch')
       .selectAll()
       .where('namespace', '=', namespace)
-      .$if(after !== undefined, query =>
-        query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at_ms', 'id'), '<', tuple(after?.createdAtMs ?? 0, after?.id ?? ''))
-        )
-      )
+      .where(isAfter(cursor))
       .orderBy('created_at_ms', 'desc')
       .orderBy('id', 'desc')
       .limit(limit + 1)
@@ -133,15 +130,6 @@ export class DatabaseBatchStore implements BatchStore {
       .where('status', 'in', unfinishedStatuses)
       .executeTakeFirst()
     return row !== undefined
-  }
-
-  async #cursor(id: string): Promise<Batch> {
-    const batch = await this.find(id)
-    if (batch !== undefined) return batch
-    throw new MeshError('not_found', 'no batch has the id that "after" names', {
-      hint: 'Give the id of a batch of the page before.',
-      details: { param: 'after' }
-    })
   }
 }
 

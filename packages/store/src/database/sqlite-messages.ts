@@ -46,5 +46,5 @@ export function failureOf(error: unknown): Failure {
 export function errorOf(failure: Failure): Error {
   if (failure.type === 'statement') return new StatementError(failure.code, failure.message)
   const { code, message, hint, details } = failure
-  return new MeshError(code, message, hint === undefined ? { details } : { details, hint })
+  return new MeshError(code, message, { details, hint })
 }

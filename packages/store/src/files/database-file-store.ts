@@ -1,8 +1,8 @@
-import { MeshError } from '@resultity/interface'
 import type { Kysely, Selectable } from 'kysely'
 import { unfinishedStatuses } from '../batches/batch.ts'
 import type { StoreDatabase } from '../database/database.ts'
 import { decodeJson, encodeJson } from '../database/json-column.ts'
+import { cursorOf, isAfter } from '../database/pages.ts'
 import type { Tables } from '../database/tables.ts'
 import type { FileTable } from '../migrations/0006-batches.ts'
 import type { FileFilter, FileStore, StoredFile } from './stored-file.ts'
@@ -34,21 +34,13 @@ export class DatabaseFileStore implements FileStore {
 
   async list(filter: FileFilter): Promise<{ readonly files: readonly StoredFile[]; readonly hasMore: boolean }> {
     const { namespace, purpose, order = 'desc', limit } = filter
-    const after = filter.after === undefined ? undefined : await this.#cursor(filter.after)
+    const cursor = await cursorOf(filter.after, 'file', id => this.find(id))
     const rows = await this.#kysely
       .selectFrom('file')
       .selectAll()
       .where('namespace', '=', namespace)
       .$if(purpose !== undefined, query => query.where('purpose', '=', purpose ?? ''))
-      .$if(after !== undefined, query =>
-        query.where(({ eb, refTuple, tuple }) =>
-          eb(
-            refTuple('created_at_ms', 'id'),
-            order === 'asc' ? '>' : '<',
-            tuple(after?.createdAtMs ?? 0, after?.id ?? '')
-          )
-        )
-      )
+      .where(isAfter(cursor, order))
       .orderBy('created_at_ms', order)
       .orderBy('id', order)
       .limit(limit + 1)
@@ -85,15 +77,6 @@ export class DatabaseFileStore implements FileStore {
       for (const row of rows) kept.add(row.content_id)
     }
     return kept
-  }
-
-  async #cursor(id: string): Promise<StoredFile> {
-    const file = await this.find(id)
-    if (file !== undefined) return file
-    throw new MeshError('not_found', 'no file has the id that "after" names', {
-      hint: 'Give the id of a file of the page before.',
-      details: { param: 'after' }
-    })
   }
 }
 

@@ -1,7 +1,7 @@
-import { MeshError } from '@resultity/interface'
 import type { Kysely, Selectable } from 'kysely'
 import type { StoreDatabase } from '../database/database.ts'
 import { decodeJson, encodeJson } from '../database/json-column.ts'
+import { cursorOf, isAfter } from '../database/pages.ts'
 import type { Tables } from '../database/tables.ts'
 import type { ApiKeyTable } from '../migrations/0002-keys.ts'
 import type { ApiKey, ApiKeyChange, ApiKeyFilter, KeyStore, NewApiKey } from './api-key.ts'
@@ -43,16 +43,12 @@ export class DatabaseKeyStore implements KeyStore {
 
   async list(filter: ApiKeyFilter): Promise<{ readonly keys: readonly ApiKey[]; readonly hasMore: boolean }> {
     const { namespace, limit } = filter
-    const after = filter.after === undefined ? undefined : await this.#cursor(filter.after)
+    const cursor = await cursorOf(filter.after, 'key', id => this.find(id))
     const rows = await this.#kysely
       .selectFrom('api_key')
       .selectAll()
       .$if(namespace !== undefined, query => query.where('namespace', '=', namespace ?? ''))
-      .$if(after !== undefined, query =>
-        query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at_ms', 'id'), '<', tuple(after?.createdAtMs ?? 0, after?.id ?? ''))
-        )
-      )
+      .where(isAfter(cursor))
       .orderBy('created_at_ms', 'desc')
       .orderBy('id', 'desc')
       .limit(limit + 1)
@@ -79,15 +75,6 @@ export class DatabaseKeyStore implements KeyStore {
       .returningAll()
       .executeTakeFirst()
     return row === undefined ? undefined : toKey(row)
-  }
-
-  async #cursor(id: string): Promise<ApiKey> {
-    const key = await this.find(id)
-    if (key !== undefined) return key
-    throw new MeshError('not_found', 'no key has the id that "after" names', {
-      hint: 'Give the id of a key of the page before.',
-      details: { param: 'after' }
-    })
   }
 }
 

@@ -1,7 +1,7 @@
-import { MeshError } from '@resultity/interface'
 import { type Kysely, sql } from 'kysely'
 import type { StoreDatabase } from '../database/database.ts'
 import { encodeJson } from '../database/json-column.ts'
+import { cursorOf, isAfter } from '../database/pages.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Delivery, DeliveryAttempt } from './webhook.ts'
 import { toDelivery } from './webhook-rows.ts'
@@ -86,22 +86,15 @@ export class DeliveryQueue {
   /** @throws MeshError `not_found` when `after` names no delivery */
   async list(page: DeliveryPage): Promise<{ readonly deliveries: readonly Delivery[]; readonly hasMore: boolean }> {
     const { webhookId, limit } = page
-    const after = page.after === undefined ? undefined : await this.find(page.after)
-    if (page.after !== undefined && after?.webhookId !== webhookId) {
-      throw new MeshError('not_found', 'no delivery has the id that "after" names', {
-        hint: 'Give the id of a delivery of the page before.',
-        details: { param: 'after' }
-      })
-    }
+    const cursor = await cursorOf(page.after, 'delivery', async id => {
+      const known = await this.find(id)
+      return known?.webhookId === webhookId ? known : undefined
+    })
     const rows = await this.#kysely
       .selectFrom('webhook_delivery')
       .selectAll()
       .where('webhook_id', '=', webhookId)
-      .$if(after !== undefined, query =>
-        query.where(({ eb, refTuple, tuple }) =>
-          eb(refTuple('created_at_ms', 'id'), '<', tuple(after?.createdAtMs ?? 0, after?.id ?? ''))
-        )
-      )
+      .where(isAfter(cursor))
       .orderBy('created_at_ms', 'desc')
       .orderBy('id', 'desc')
       .limit(limit + 1)

@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
 import { type ApiRoute, addRoute } from '../../http/api-route.ts'
+import { pagedListOf, toPage } from '../../http/list.ts'
 import { parseInput } from '../../http/parse-body.ts'
 import type { KeyDesk } from './key-desk.ts'
 import {
@@ -18,23 +19,13 @@ const listQuery = z.looseObject({
   limit: z.coerce.number().int().min(1).max(1000).default(100)
 })
 
-const keyList = z
-  .object({
-    object: z.literal('list'),
-    data: z.array(apiKeySchema),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean()
-  })
-  .meta({ id: 'ApiKeyList' })
-
 const listKeys: ApiRoute = {
   method: 'GET',
   path: '/v1/admin/keys',
   id: 'listApiKeys',
   summary: 'API keys of all namespaces, revoked ones too, newest first.',
   query: listQuery,
-  answers: { 200: { json: keyList } },
+  answers: { 200: { json: pagedListOf('ApiKeyList', apiKeySchema) } },
   errors: [400, 401, 403, 404]
 }
 
@@ -100,8 +91,7 @@ export function addKeyRoutes(server: FastifyInstance, desk: KeyDesk): void {
       ...(namespace === undefined ? {} : { namespace }),
       ...(after === undefined ? {} : { after })
     })
-    const ends = { first_id: keys[0]?.id ?? null, last_id: keys.at(-1)?.id ?? null }
-    return { object: 'list', data: keys, ...ends, has_more: hasMore }
+    return toPage(keys, hasMore)
   })
   addRoute(server, createKey, async request => desk.create(parseInput(newKeySchema, request.body)))
   addRoute<ById>(server, retrieveKey, async request => desk.find(request.params.id))

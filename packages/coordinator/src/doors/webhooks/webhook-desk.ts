@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { Delivery, DeliveryQueue, Webhook, WebhookStore } from '@resultity/store'
+import { invalidRequest } from '../../http/parse-body.ts'
 import { type Caller, may, namespaceFor } from '../keys/caller.ts'
 import { newWebhookSecret } from './signature.ts'
 import { parseTarget, type TargetPolicy } from './target.ts'
@@ -25,7 +26,7 @@ export class WebhookDesk {
     this.#policy = policy
   }
 
-  /** @throws MeshError `invalid_request`, `permission_denied`, `resource_exhausted` */
+  /** @throws MeshError `invalid_request`, also where there are too many; `permission_denied` */
   async create(caller: Caller, { url, events, description, namespace: asked }: NewWebhookInput): Promise<Webhook> {
     const { webhooks, clock } = this.#components
     const namespace = namespaceFor(caller, asked) ?? caller.namespace
@@ -100,7 +101,7 @@ function checkUrl(url: string, policy: TargetPolicy): void {
   try {
     parseTarget(url, policy)
   } catch (error) {
-    const { message, hint, details } = MeshError.from(error)
-    throw new MeshError('invalid_request', message, { details, ...(hint === undefined ? {} : { hint }) })
+    const { message, hint } = MeshError.from(error)
+    throw invalidRequest('url', message, hint)
   }
 }

@@ -1,17 +1,16 @@
 import type { FastifyInstance } from 'fastify'
 import { type ApiRoute, addRoute } from '../../http/api-route.ts'
+import { listOf, pagedListOf, toPage } from '../../http/list.ts'
 import { parseInput } from '../../http/parse-body.ts'
 import type { WebhookDesk } from './webhook-desk.ts'
 import {
   createdWebhookSchema,
   deletedWebhookSchema,
-  deliveryListSchema,
   deliveryQuerySchema,
   deliverySchema,
   newWebhookSchema,
   toDeliveryView,
   toWebhookView,
-  webhookListSchema,
   webhookQuerySchema,
   webhookSchema
 } from './webhook-schema.ts'
@@ -32,7 +31,7 @@ const routes = {
     id: 'listWebhooks',
     summary: 'Webhooks of the namespace, the oldest first.',
     query: webhookQuerySchema,
-    answers: { 200: { json: webhookListSchema } },
+    answers: { 200: { json: listOf('WebhookList', webhookSchema) } },
     errors: [400, 401, 403]
   },
   retrieve: {
@@ -65,7 +64,7 @@ const routes = {
     id: 'listWebhookDeliveries',
     summary: 'What was sent and what came of it, the newest first.',
     query: deliveryQuerySchema,
-    answers: { 200: { json: deliveryListSchema } },
+    answers: { 200: { json: pagedListOf('WebhookDeliveryList', deliverySchema) } },
     errors: [400, 401, 403, 404]
   },
   redeliver: {
@@ -110,8 +109,7 @@ export function addWebhookRoutes(server: FastifyInstance, desk: WebhookDesk, onQ
     const { after, limit } = parseInput(deliveryQuerySchema, query)
     const page = { limit, ...(after === undefined ? {} : { after }) }
     const { deliveries, hasMore } = await desk.deliveries(caller, params.id, page)
-    const ends = { first_id: deliveries[0]?.id ?? null, last_id: deliveries.at(-1)?.id ?? null }
-    return { object: 'list', data: deliveries.map(toDeliveryView), ...ends, has_more: hasMore }
+    return toPage(deliveries.map(toDeliveryView), hasMore)
   })
   addRoute<ByDelivery>(server, routes.redeliver, async ({ caller, params }) => {
     const delivery = await desk.redeliver(caller, params.id, params.delivery)

@@ -51,10 +51,6 @@ export const createdWebhookSchema = webhookSchema
   .extend({ secret: z.string().describe('Checks signatures. Shown this once.') })
   .meta({ id: 'CreatedWebhook' })
 
-export const webhookListSchema = z
-  .object({ object: z.literal('list'), data: z.array(webhookSchema) })
-  .meta({ id: 'WebhookList' })
-
 export const deletedWebhookSchema = z
   .object({ id: z.string(), object: z.literal('webhook.deleted'), deleted: z.literal(true) })
   .meta({ id: 'DeletedWebhook' })
@@ -79,16 +75,6 @@ export const deliverySchema = z
     ended_at: z.int().nullable()
   })
   .meta({ id: 'WebhookDelivery' })
-
-export const deliveryListSchema = z
-  .object({
-    object: z.literal('list'),
-    data: z.array(deliverySchema),
-    first_id: z.string().nullable(),
-    last_id: z.string().nullable(),
-    has_more: z.boolean()
-  })
-  .meta({ id: 'WebhookDeliveryList' })
 
 export const webhookQuerySchema = z.looseObject({
   namespace: namespaceSchema.optional().describe('Only with an admin key may it be another than the key’s own.')

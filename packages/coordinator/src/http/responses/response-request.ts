@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import { invalidRequest } from '../parse-body.ts'
+import { invalidRequest, withParam } from '../parse-body.ts'
 import { samplingFields } from '../sampling-fields.ts'
 import { toChatMessages } from './response-input.ts'
 import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } from './response-schema.ts'
@@ -124,9 +124,5 @@ export function inResponseTerms(error: unknown): MeshError {
   const { param } = known.details
   const [pattern, name] = fieldNames.find(([chat]) => typeof param === 'string' && chat.test(param)) ?? []
   if (typeof param !== 'string' || pattern === undefined || name === undefined) return known
-  return new MeshError(known.code, known.message, {
-    ...(known.hint === undefined ? {} : { hint: known.hint }),
-    details: { ...known.details, param: param.replace(pattern, name) },
-    cause: known
-  })
+  return withParam(known, param.replace(pattern, name))
 }
