@@ -77,6 +77,8 @@ export interface CoordinatorLimits {
   readonly inlineBatchMax: number
   /** Longest file taken. */
   readonly fileBytesMax: number
+  /** Files of one namespace together; what batches write counts, and is always written. */
+  readonly namespaceFileBytesMax: number
   /** How long a file is kept whose client did not say. */
   readonly fileRetentionMs: number
   /** How often files past their time are looked for. */
@@ -138,6 +140,7 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   batchPollMs: 1000,
   inlineBatchMax: 1000,
   fileBytesMax: 200 * 1024 * 1024,
+  namespaceFileBytesMax: 10 * 1024 ** 3,
   fileRetentionMs: 30 * 24 * 60 * 60_000,
   fileSweepMs: 60_000,
   subcloudRefreshMs: 5000,

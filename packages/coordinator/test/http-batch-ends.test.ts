@@ -31,7 +31,7 @@ const generator: Generator = {
     return { route: { placementId: 'none', stages: [] }, events: events(), [Symbol.asyncDispose]: async () => {} }
   }
 }
-const limits = { batchPollMs: 20, batchOpenMax: 200 }
+const limits = { batchPollMs: 20, batchOpenMax: 200, namespaceFileBytesMax: 300_000 }
 const mesh = await startScriptedMesh(0, { clock, generator, limits })
 t.teardown(() => mesh[Symbol.asyncDispose]())
 const url = mesh.coordinator.httpUrl
@@ -77,6 +77,19 @@ t.test('a batch whose time is over has expired, and says which lines were not be
       .map(({ custom_id, error }) => [custom_id, error.code]),
     ['200', '201', '202'].map(custom => [custom, 'batch_expired'])
   )
+})
+
+t.test('files of one namespace have an end together', async t => {
+  const client = clientOf('none')
+  const upload = (bytes: number) =>
+    client.files.create({ file: new File(['x'.repeat(bytes)], 'input.jsonl'), purpose: 'batch' })
+  await t.rejects(upload(300_000), { status: 400, message: /your files have \d+ bytes, and 300000 is the most/ })
+  const there = (await client.files.list()).data.reduce((sum, { bytes }) => sum + bytes, 0)
+  const { id } = await upload(300_000 - there)
+  const batch = { input_file_id: id, endpoint: CHAT, completion_window: '24h' } as const
+  await t.rejects(client.batches.create(batch), { message: /^400 your files have/ }, 'no room for answers')
+  await client.files.delete(id)
+  t.equal((await upload(10)).bytes, 10)
 })
 
 t.test('what belongs to somebody else does not exist', async t => {

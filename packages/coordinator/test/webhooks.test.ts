@@ -3,11 +3,16 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import type { Delivery } from '@resultity/store'
+import { systemClock } from '@resultity/interface'
+import { type Delivery, DeliveryQueue, openDatabase, openJobStore, WebhookStore } from '@resultity/store'
+import { pino } from 'pino'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
+import { DEFAULT_DOOR_LIMITS } from '../src/doors/door-limits.ts'
 import { DELIVERY_ATTEMPTS_MAX, outcomeOf } from '../src/doors/webhooks/delivery-plan.ts'
-import { signedHeaders } from '../src/doors/webhooks/signature.ts'
+import { systemResolve } from '../src/doors/webhooks/post.ts'
+import { newWebhookSecret, signedHeaders } from '../src/doors/webhooks/signature.ts'
+import { WebhookCourier } from '../src/doors/webhooks/webhook-courier.ts'
 import { createKey, type Started, start } from './support/doors.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
@@ -135,6 +140,37 @@ t.test('a receiver that says it is gone is told nothing more', async t => {
   t.match(await (await fetch(`${base}/v1/webhooks/${id}/enable`, { method: 'POST' })).json(), { status: 'enabled' })
   t.equal((await redeliver()).status, 200)
   t.equal((await next()).headers['webhook-id'], headers['webhook-id'])
+})
+
+t.test('a receiver that falls too far behind is given up', async t => {
+  const { url } = await receive(t, [500])
+  await using database = await openDatabase({ dataDir: t.testdir() })
+  const jobs = await openJobStore(database)
+  const webhooks = new WebhookStore(database)
+  const queue = new DeliveryQueue(database)
+  const secret = newWebhookSecret()
+  const events = ['job.cancelled']
+  await webhooks.add({ id: 'wh_1', namespace: 'default', url, events, description: '', secret, createdAtMs: 0 })
+  for (const id of ['req_1', 'req_2', 'req_3']) {
+    const job = { id, endpoint: CHAT, namespace: 'default', keyId: null, class: 'interactive', lane: 'x' } as const
+    await jobs.submit({ ...job, body: {}, expiresAtMs: Date.now() + 60_000, attemptsMax: 1 })
+    await jobs.cancel(id)
+  }
+  const limits = { ...DEFAULT_DOOR_LIMITS, deliveriesMax: 1, deliveriesWaitingMax: 2, webhookPollMs: 10 }
+  const policy = { private: true, timeoutMs: 5000, answerBytesMax: 1000, resolve: systemResolve }
+  const logger = pino({ level: 'silent' })
+  const components = { webhooks, queue, clock: systemClock, logger }
+  await using _ = new WebhookCourier(components, { ...limits, ...policy, version: '0' })
+  const hook = await until(
+    async () => webhooks.find('wh_1'),
+    webhook => webhook?.disabledAtMs !== null
+  )
+  t.match(hook, { disabledReason: /more than 2 events wait/ })
+  const { deliveries } = await queue.list({ webhookId: 'wh_1', limit: 10 })
+  t.strictSame(
+    deliveries.map(({ state }) => state),
+    ['failed', 'failed', 'failed']
+  )
 })
 
 t.test('webhooks belong to their namespace, and their secrets to nobody’s list or log', async t => {

@@ -61,6 +61,18 @@ async function endJobs(jobs: JobStore, count: number, over: Partial<JobSubmissio
   return Math.max(...ended.map(({ endedAtMs }) => endedAtMs ?? 0))
 }
 
+onBothDatabases('how many wait for a webhook is known without counting them all', async (t, { open }) => {
+  const { jobs, webhooks, queue } = await openAll(t, await open())
+  await webhooks.add(newWebhook('wh_1'))
+  await webhooks.add(newWebhook('wh_2', { events: ['job.failed'] }))
+  await endJobs(jobs, 3)
+  t.equal(await queue.hasMoreThan(2, 'wh_1'), true)
+  t.equal(await queue.hasMoreThan(3, 'wh_1'), false)
+  t.equal(await queue.hasMoreThan(0, 'wh_2'), false)
+  await webhooks.disable('wh_1', 'it fell behind', 7000)
+  t.equal(await queue.hasMoreThan(0, 'wh_1'), false, 'what was given up does not wait')
+})
+
 onBothDatabases('the end of a job is queued with it, for every webhook that wants it', async (t, { open }) => {
   const { jobs, webhooks, queue } = await openAll(t, await open())
   await endJob(jobs)

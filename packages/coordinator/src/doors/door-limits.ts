@@ -15,6 +15,8 @@ export interface DoorLimits {
   /** Deliveries under way at once, to all receivers and to one. */
   readonly deliveriesMax: number
   readonly deliveriesPerWebhookMax: number
+  /** Deliveries that may wait for one receiver; one that falls further behind is given up. */
+  readonly deliveriesWaitingMax: number
   /** How often the queue of deliveries is looked at. */
   readonly webhookPollMs: number
   /** A receiver that took nothing for so long is given up. */
@@ -36,6 +38,7 @@ export const DEFAULT_DOOR_LIMITS: DoorLimits = {
   webhookAnswerBytesMax: 64 * 1024,
   deliveriesMax: 32,
   deliveriesPerWebhookMax: 4,
+  deliveriesWaitingMax: 100_000,
   webhookPollMs: 500,
   webhookFailingMs: 3 * DAY_MS,
   deliveryKeepMs: 30 * DAY_MS,

@@ -14,6 +14,8 @@ export interface FileShelfComponents {
 export interface FileShelfInit {
   /** Longest file taken. */
   readonly fileBytesMax: number
+  /** Files of one namespace together. */
+  readonly namespaceFileBytesMax: number
   /** How long a file is kept whose client did not say. */
   readonly fileRetentionMs: number
   /** How often files past their time are looked for. */
@@ -58,14 +60,36 @@ export class FileShelf implements Disposable {
 
   /**
    * Stores bytes as they come; {@link keep} makes a file of them.
-   * @throws MeshError `invalid_request` with `details.bytesMax` when they are too many
+   * @throws MeshError `invalid_request` with `details.bytesMax` when they are too many, or when the namespace is full
    */
-  async receive(bytes: AsyncIterable<Uint8Array>, options: AbortOptions = {}): Promise<StoredContent> {
+  async receive(
+    bytes: AsyncIterable<Uint8Array>,
+    namespace: string,
+    options: AbortOptions = {}
+  ): Promise<StoredContent> {
+    await this.requireRoom(namespace)
     return await this.#components.content.write(bytes, this.#init.fileBytesMax, options)
   }
 
-  /** Makes a file of what was received. */
-  async keep(content: StoredContent, file: NewFile, id: string = newFileId()): Promise<StoredFile> {
+  /** Makes a file of what was received. @throws MeshError `invalid_request` when the namespace is full */
+  async keep(content: StoredContent, file: NewFile): Promise<StoredFile> {
+    // others may have come meanwhile
+    await this.requireRoom(file.namespace, content.bytes)
+    return await this.#put(content, file, newFileId())
+  }
+
+  /** @throws MeshError `invalid_request` when so many bytes more are too many for the namespace */
+  async requireRoom(namespace: string, bytes = 1): Promise<void> {
+    const { namespaceFileBytesMax: most } = this.#init
+    const there = await this.#components.files.bytesOf(namespace)
+    if (there + bytes <= most) return
+    throw new MeshError('invalid_request', `your files have ${there} bytes, and ${most} is the most`, {
+      hint: 'Delete some first; GET /v1/files lists them.',
+      details: { param: 'file', bytesMax: most }
+    })
+  }
+
+  async #put(content: StoredContent, file: NewFile, id: string): Promise<StoredFile> {
     const createdAtMs = this.#components.clock.now()
     const { expiresAfterMs = this.#init.fileRetentionMs, ...rest } = file
     const { id: contentId, bytes } = content
@@ -84,7 +108,7 @@ export class FileShelf implements Disposable {
     const { content, files } = this.#components
     const written = await content.write(bytes, Number.MAX_SAFE_INTEGER, options)
     const before = await files.find(id)
-    const stored = await this.keep(written, file, id)
+    const stored = await this.#put(written, file, id)
     if (before !== undefined) await content.remove(before.contentId)
     return stored
   }

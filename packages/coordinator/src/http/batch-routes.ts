@@ -141,8 +141,11 @@ async function create(components: BatchRouteComponents, request: FastifyRequest)
   return await components.batches.add(batch)
 }
 
-/** @throws MeshError `invalid_request` for what is no input of a batch */
+/** @throws MeshError `invalid_request` for what is no input of a batch, and where there is no room for its output */
 async function readable(shelf: FileShelf, fileId: string, namespace: string): Promise<void> {
+  await shelf.requireRoom(namespace).catch((cause: unknown) => {
+    throw withParam(cause, 'input_file_id')
+  })
   const file = await shelf.find(fileId, namespace).catch((cause: unknown) => {
     throw withParam(cause, 'input_file_id')
   })

@@ -145,7 +145,8 @@ async function receive(shelf: FileShelf, request: FastifyRequest, limits: Coordi
   let received: { readonly content: StoredContent; readonly filename: string } | undefined
   try {
     for await (const part of request.parts()) {
-      if (isFile(part)) received = { content: await spool(shelf, part, limits), filename: part.filename }
+      if (isFile(part))
+        received = { content: await spool(shelf, part, request.caller.namespace, limits), filename: part.filename }
       else fields[part.fieldname] = part.value
     }
     if (received === undefined) throw invalidRequest('file', 'the form has no file', 'Add a part named "file".')
@@ -166,12 +167,17 @@ function isFile(part: Multipart): part is MultipartFile {
   return part.type === 'file'
 }
 
-async function spool(shelf: FileShelf, part: MultipartFile, limits: CoordinatorLimits): Promise<StoredContent> {
+async function spool(
+  shelf: FileShelf,
+  part: MultipartFile,
+  namespace: string,
+  limits: CoordinatorLimits
+): Promise<StoredContent> {
   if (part.fieldname !== 'file') {
     part.file.resume()
     throw invalidRequest(part.fieldname.slice(0, 64), 'a file came under another name', 'Name its part "file".')
   }
-  const received = await shelf.receive(part.file)
+  const received = await shelf.receive(part.file, namespace)
   if (!part.file.truncated) return received
   await shelf.drop(received)
   throw tooLarge(limits.fileBytesMax)

@@ -1,4 +1,4 @@
-import type { Kysely, Selectable } from 'kysely'
+import { type Kysely, type Selectable, sql } from 'kysely'
 import { unfinishedStatuses } from '../batches/batch.ts'
 import type { StoreDatabase } from '../database/database.ts'
 import { decodeJson, encodeJson } from '../database/json-column.ts'
@@ -46,6 +46,15 @@ export class DatabaseFileStore implements FileStore {
       .limit(limit + 1)
       .execute()
     return { files: rows.slice(0, limit).map(toFile), hasMore: rows.length > limit }
+  }
+
+  async bytesOf(namespace: string): Promise<number> {
+    const { bytes } = await this.#kysely
+      .selectFrom('file')
+      .select(sql<number>`cast(coalesce(sum(bytes), 0) as bigint)`.as('bytes'))
+      .where('namespace', '=', namespace)
+      .executeTakeFirstOrThrow()
+    return bytes
   }
 
   async remove(id: string): Promise<boolean> {

@@ -30,6 +30,8 @@ export interface FileStore {
   find(id: string): Promise<StoredFile | undefined>
   /** @throws MeshError `not_found` when `filter.after` names no file */
   list(filter: FileFilter): Promise<{ readonly files: readonly StoredFile[]; readonly hasMore: boolean }>
+  /** Bytes of all files of a namespace. */
+  bytesOf(namespace: string): Promise<number>
   /** @returns whether there was one */
   remove(id: string): Promise<boolean>
   /** Files past their time that no unfinished batch reads. */

@@ -78,6 +78,20 @@ export class DeliveryQueue {
       .execute()
   }
 
+  /** Whether more than `count` wait for a webhook. */
+  async hasMoreThan(count: number, webhookId: string): Promise<boolean> {
+    const row = await this.#kysely
+      .selectFrom('webhook_delivery')
+      .select('id')
+      .where('webhook_id', '=', webhookId)
+      .where('state', '=', sql.lit('pending'))
+      .orderBy('due_at_ms')
+      .limit(1)
+      .offset(count)
+      .executeTakeFirst()
+    return row !== undefined
+  }
+
   async find(id: string): Promise<Delivery | undefined> {
     const row = await this.#kysely.selectFrom('webhook_delivery').selectAll().where('id', '=', id).executeTakeFirst()
     return row === undefined ? undefined : toDelivery(row)

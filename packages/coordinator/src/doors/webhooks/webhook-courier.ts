@@ -18,6 +18,8 @@ export interface CourierInit extends PostInit {
   /** Deliveries under way at once, to all receivers and to one. */
   readonly deliveriesMax: number
   readonly deliveriesPerWebhookMax: number
+  /** Deliveries that may wait for one receiver; one that falls further behind is given up. */
+  readonly deliveriesWaitingMax: number
   /** How often the queue is looked at. */
   readonly webhookPollMs: number
   /** A receiver that took nothing for so long is given up. */
@@ -109,7 +111,10 @@ export class WebhookCourier implements AsyncDisposable {
       const attempt = await this.#attempt(webhook, delivery)
       await queue.report(delivery, attempt, outcomeOf(delivery, attempt, Math.random()))
       if (hasArrived(attempt)) await webhooks.succeeded(webhookId)
-      else await this.#failed(webhook, attempt)
+      const reason = await this.#reasonToGiveUp(webhook, attempt)
+      if (reason === undefined) return
+      await webhooks.disable(webhookId, reason, attempt.atMs)
+      logger.warn({ webhookId, reason }, 'a webhook was disabled')
     } catch (error) {
       // its lease ends, and then it is sent again
       logger.warn({ err: error, deliveryId: id, webhookId }, 'a webhook delivery was not written down')
@@ -137,15 +142,14 @@ export class WebhookCourier implements AsyncDisposable {
     return { atMs, durationMs: Math.round(performance.now() - begun), ...result }
   }
 
-  async #failed({ id }: Webhook, attempt: DeliveryAttempt): Promise<void> {
-    const { webhooks, logger } = this.#components
-    const { webhookFailingMs } = this.#init
-    const since = await webhooks.failed(id, attempt.atMs)
-    const tooLong = attempt.atMs - since >= webhookFailingMs
-    if (!tooLong && !isGone(attempt)) return
-    const hours = Math.round(webhookFailingMs / 3_600_000)
-    const reason = isGone(attempt) ? 'the receiver answered 410: gone' : `nothing arrived for ${hours} hours`
-    await webhooks.disable(id, reason, attempt.atMs)
-    logger.warn({ webhookId: id, reason }, 'a webhook was disabled')
+  async #reasonToGiveUp({ id }: Webhook, attempt: DeliveryAttempt): Promise<string | undefined> {
+    const { webhooks, queue } = this.#components
+    const { webhookFailingMs, deliveriesWaitingMax } = this.#init
+    if (isGone(attempt)) return 'the receiver answered 410: gone'
+    if (!hasArrived(attempt) && attempt.atMs - (await webhooks.failed(id, attempt.atMs)) >= webhookFailingMs) {
+      return `nothing arrived for ${Math.round(webhookFailingMs / 3_600_000)} hours`
+    }
+    if (await queue.hasMoreThan(deliveriesWaitingMax, id)) return `more than ${deliveriesWaitingMax} events wait for it`
+    return undefined
   }
 }
