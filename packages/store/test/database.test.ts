@@ -73,6 +73,16 @@ for (const { name, create } of databases) {
       .select(({ fn }) => fn.countAll<number>().as('count'))
       .executeTakeFirstOrThrow()
     t.equal(count, 3)
+    const [wrong, right, write] = await Promise.allSettled([
+      sql`select nothing from nowhere`.execute(kysely),
+      sql`select 1`.execute(kysely),
+      kysely.insertInto('job_content').values(content(4)).execute()
+    ])
+    t.same(
+      [wrong.status, right.status, write.status],
+      ['rejected', 'fulfilled', 'fulfilled'],
+      'nor what cannot be read'
+    )
   })
 
   t.test(`${name}: a transaction happens as a whole, and others are not in it`, async t => {

@@ -11,6 +11,7 @@ import {
 } from '@resultity/store'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { GROUP_LANES } from '../jobs/model-places.ts'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
 import { FrontDoor, guard } from './front-door.ts'
 import { KeyDesk } from './keys/key-desk.ts'
@@ -20,7 +21,6 @@ import { KeyLimiter } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
 import { Upkeep } from './upkeep.ts'
 import { addUsageRoutes } from './usage/usage-routes.ts'
-import { WAITING_LANES } from './usage/usage-view.ts'
 import { systemResolve } from './webhooks/post.ts'
 import { WebhookCourier } from './webhooks/webhook-courier.ts'
 import { WebhookDesk } from './webhooks/webhook-desk.ts'
@@ -69,7 +69,7 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
   const door = new FrontDoor(keys, { loopback, open })
   const counters = windowCounters(database)
   const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database), clock })
-  const ledger = new UsageLedger(database, WAITING_LANES)
+  const ledger = new UsageLedger(database, GROUP_LANES)
   const webhooks = openWebhooks({ database, clock, logger }, init, limits)
   const chores = [
     { name: 'removing old counters', run: () => counters.prune() },

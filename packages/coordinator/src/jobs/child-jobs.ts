@@ -4,7 +4,7 @@ import type { Job, JobError, JobStore } from '@resultity/store'
 import { jobBodyOf } from './job-body.ts'
 import type { PreparedJob } from './job-endpoint.ts'
 import type { Following, JobRuntime } from './job-runtime.ts'
-import { isGroupLane } from './model-places.ts'
+import { GROUP_LANES } from './model-places.ts'
 
 /** Of a job that a job makes. */
 export interface ChildJob {
@@ -77,7 +77,7 @@ export function endChildrenWithParents(
   onError: (error: MeshError) => void
 ): () => void {
   return runtime.onEnd(job => {
-    if (!isGroupLane(job.lane) || job.state === 'succeeded') return
+    if (!GROUP_LANES.includes(job.lane) || job.state === 'succeeded') return
     store.cancelGroup(job.id).catch((error: unknown) => onError(MeshError.from(error)))
   })
 }

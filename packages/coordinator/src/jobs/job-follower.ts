@@ -8,7 +8,7 @@ const PAGE = 256
 const LIVE_MAX = 1024
 
 export interface FollowerComponents {
-  readonly store: JobStore
+  readonly store: Pick<JobStore, 'events' | 'get'>
   /** Entries of a running job that are shown and not stored yet. */
   unstored(jobId: string): readonly JobEvent[]
 }

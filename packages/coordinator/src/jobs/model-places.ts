@@ -24,9 +24,8 @@ export const GROUP_LANE = 'group'
 /** Lane of jobs that may wait for jobs of {@link GROUP_LANE}: on one lane, they could take all places from these. */
 export const OUTER_GROUP_LANE = 'group:outer'
 
-export function isGroupLane(lane: string): boolean {
-  return lane === GROUP_LANE || lane === OUTER_GROUP_LANE
-}
+/** Lanes of jobs that only wait for others. */
+export const GROUP_LANES: readonly string[] = [GROUP_LANE, OUTER_GROUP_LANE]
 
 export interface ModelPlacesComponents {
   readonly models: ServedModels

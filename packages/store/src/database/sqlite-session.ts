@@ -79,42 +79,14 @@ export class SqliteSession {
   }
 
   /** Savepoints cost a copy of every page that is changed in them: only a group in which something failed has any. */
-  #group(requests: readonly SqliteRequest[]): SqliteReply[] {
-    return this.#withoutSavepoints(requests) ?? this.#withSavepoints(requests)
+  #group(requests: readonly SqliteRequest[]): readonly SqliteReply[] {
+    return this.#together(requests, false) ?? this.#together(requests, true)
   }
 
-  /** Undefined when a write failed: then nothing of the group was done. */
-  #withoutSavepoints(requests: readonly SqliteRequest[]): SqliteReply[] | undefined {
-    const replies: SqliteReply[] = []
-    let writes = false
-    for (const request of requests) {
-      const write = request.transaction === 0 && !this.#isRead(request)
-      try {
-        if (request.transaction !== 0) throw endedError()
-        if (write && !writes) {
-          this.#run('BEGIN IMMEDIATE')
-          writes = true
-        }
-        replies.push({ id: request.id, value: this.#perform(request) })
-      } catch (error) {
-        if (write) {
-          this.#rollBack()
-          return undefined
-        }
-        replies.push({ id: request.id, failure: failureOf(error) })
-      }
-    }
-    if (!writes) return replies
-    try {
-      this.#run('COMMIT')
-      return replies
-    } catch {
-      this.#rollBack()
-      return undefined
-    }
-  }
-
-  #withSavepoints(requests: readonly SqliteRequest[]): SqliteReply[] {
+  /** Undefined when a write failed and there are no savepoints to go back to: then nothing of the group was done. */
+  #together(requests: readonly SqliteRequest[], savepoints: true): SqliteReply[]
+  #together(requests: readonly SqliteRequest[], savepoints: boolean): SqliteReply[] | undefined
+  #together(requests: readonly SqliteRequest[], savepoints: boolean): SqliteReply[] | undefined {
     const replies: SqliteReply[] = []
     /** Where the writes of the open transaction begin. */
     let firstWrite: number | undefined
@@ -124,13 +96,18 @@ export class SqliteSession {
       firstWrite = undefined
     }
     for (const request of requests) {
+      let write = false
       try {
         if (request.transaction !== 0) throw endedError()
-        if (!this.#isRead(request)) {
-          firstWrite ??= this.#beginWrites(replies.length)
-          replies.push({ id: request.id, value: this.#inSavepoint(request) })
-        } else replies.push({ id: request.id, value: this.#perform(request) })
+        write = !this.#isRead(request)
+        if (write && firstWrite === undefined) {
+          this.#run('BEGIN IMMEDIATE')
+          firstWrite = replies.length
+        }
+        const value = write && savepoints ? this.#inSavepoint(request) : this.#perform(request)
+        replies.push({ id: request.id, value })
       } catch (error) {
+        if (write && !savepoints) return this.#rollBack()
         replies.push({ id: request.id, failure: failureOf(error) })
         // a full disk, for one, makes SQLite give up the whole transaction
         if (firstWrite !== undefined && !this.#database.inTransaction) refuseAll(error)
@@ -141,18 +118,14 @@ export class SqliteSession {
       this.#run('COMMIT')
     } catch (error) {
       this.#rollBack()
+      if (!savepoints) return undefined
       refuseAll(error)
     }
     return replies
   }
 
-  #rollBack(): void {
+  #rollBack(): undefined {
     if (this.#database.inTransaction) this.#run('ROLLBACK')
-  }
-
-  #beginWrites(index: number): number {
-    this.#run('BEGIN IMMEDIATE')
-    return index
   }
 
   #inSavepoint(request: SqliteRequest): unknown {

@@ -1,12 +1,9 @@
 import type { UsageGroup, UsageSum } from '@resultity/store'
 import { stringify } from 'csv-stringify/sync'
-import { GROUP_LANE, OUTER_GROUP_LANE, ofModelLane } from '../../jobs/model-places.ts'
+import { ofModelLane } from '../../jobs/model-places.ts'
 import type { UsageGroupName, UsageView } from './usage-schema.ts'
 
 const DAY_MS = 86_400_000
-
-/** Lanes of jobs that only wait for others. */
-export const WAITING_LANES = [GROUP_LANE, OUTER_GROUP_LANE]
 
 export function toGroup(name: UsageGroupName): UsageGroup {
   return name === 'model' ? 'lane' : name
