@@ -141,8 +141,10 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
   })
   await http.subcloudDesk.start()
-  await addModels(init, store, mesh, clock, options)
+  // what is asked of a model that is here need not wait for the others
   await http.runtime.start()
+  await addModels(init, store, mesh, clock, options)
+  http.runtime.pump()
   http.shelf.start()
   starting.defer(() => stopAnswering(http.desk, limits.stopMs, init.logger))
   const running = starting.move()

@@ -35,6 +35,10 @@ export class ServedModels implements AsyncDisposable {
   #complete = true
 
   /** Whether all models are here that are to be served. Until then a name that nobody knows may be one of the others. */
+  get complete(): boolean {
+    return this.#complete
+  }
+
   set complete(complete: boolean) {
     this.#complete = complete
   }

@@ -107,7 +107,7 @@ class Bench implements AsyncDisposable {
       {
         store: this.#store,
         endpoints: new JobEndpoints([this.endpoint]),
-        places: { places: () => this.places, onChange },
+        places: { places: () => this.places, mayClaim: () => true, onChange },
         clock: systemClock,
         logger: pino({ level: 'silent' }),
         toJobError

@@ -21,14 +21,24 @@ export const batchRequestSchema = z.looseObject({
   body: z.looseObject({})
 })
 
-/** A line of a batch, made ready, or what is wrong with it. */
+/** What is wrong with a line, for good. */
+export interface WrongLine {
+  readonly type: 'error'
+  readonly customId: string | null
+  readonly error: MeshError
+}
+
+/** A line of a batch, read, or what is wrong with it. */
 export type BatchLine =
+  | { readonly type: 'request'; readonly customId: string; readonly url: string; readonly body: unknown }
+  | WrongLine
+
+/** A line made ready, or what is wrong with it. */
+export type PreparedLine =
   | { readonly type: 'job'; readonly customId: string; readonly prepared: PreparedJob }
-  | { readonly type: 'error'; readonly customId: string | null; readonly error: MeshError }
+  | WrongLine
 
 export interface BatchLineRules {
-  /** The endpoint of a path that requests of this batch may ask. @throws MeshError */
-  endpoint(url: string): JobEndpoint
   /** Names that were there before. */
   readonly seen: Set<string>
   /** Where requests run that do not say. */
@@ -36,7 +46,7 @@ export interface BatchLineRules {
 }
 
 /** Reads a line's JSON. What is wrong with it is the line's error: nothing is thrown. */
-export async function readBatchLine(text: string, rules: BatchLineRules): Promise<BatchLine> {
+export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
   let value: unknown
   try {
     value = JSON.parse(text)
@@ -44,11 +54,11 @@ export async function readBatchLine(text: string, rules: BatchLineRules): Promis
     const message = cause instanceof Error ? cause.message : String(cause)
     return { type: 'error', customId: null, error: invalidRequest(null, `the line is not JSON: ${message}`) }
   }
-  return await readBatchRequest(value, rules)
+  return readBatchRequest(value, rules)
 }
 
 /** As {@link readBatchLine}, of what was JSON. */
-export async function readBatchRequest(value: unknown, rules: BatchLineRules): Promise<BatchLine> {
+export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLine {
   const id = customIdOf(value)
   try {
     if (nestsDeeper(value, NESTING_MAX)) throw invalidRequest(null, `it nests more than ${NESTING_MAX} levels deep`)
@@ -61,9 +71,27 @@ export async function readBatchRequest(value: unknown, rules: BatchLineRules): P
       throw invalidRequest('body.stream', 'answers of a batch are not streamed', 'Leave stream out.')
     }
     const placed = rules.subcloud === undefined ? body : inSubcloud(body, rules.subcloud)
-    return { type: 'job', customId: custom_id, prepared: await rules.endpoint(url).prepare(placed) }
+    return { type: 'request', customId: custom_id, url, body: placed }
   } catch (error) {
     return { type: 'error', customId: id, error: MeshError.from(error) }
+  }
+}
+
+/**
+ * Makes the request of a line ready. What is wrong with it is the line's error; what may pass is not, and is thrown.
+ *
+ * @param endpointOf the endpoint of a path that requests of this batch may ask, or a MeshError
+ * @throws MeshError one to try again after, for the same line
+ */
+export async function prepareLine(line: BatchLine, endpointOf: (url: string) => JobEndpoint): Promise<PreparedLine> {
+  if (line.type === 'error') return line
+  const { customId, url, body } = line
+  try {
+    return { type: 'job', customId, prepared: await endpointOf(url).prepare(body) }
+  } catch (error) {
+    const known = MeshError.from(error)
+    if (known.retryable) throw known
+    return { type: 'error', customId, error: known }
   }
 }
 

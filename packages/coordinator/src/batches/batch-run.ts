@@ -7,7 +7,7 @@ import { childId } from '../jobs/child-jobs.ts'
 import type { JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import type { JobRuntime } from '../jobs/job-runtime.ts'
 import { TimeSlice } from '../time-slice.ts'
-import { type BatchLine, readBatchLine } from './batch-line.ts'
+import { type BatchLine, type PreparedLine, prepareLine, readBatchLine } from './batch-line.ts'
 import { errorLines, outputLines, type Unanswered, unanswered } from './batch-output.ts'
 import { batchFileId, countLines } from './batch-progress.ts'
 import { readLines } from './line-reader.ts'
@@ -38,9 +38,9 @@ const LINES_AT_ONCE = 200
 /** Fewer where they are long: this many characters, and one line more, are in memory at once. */
 const CHARACTERS_AT_ONCE = 8 * 1024 * 1024
 
-interface NumberedLine {
+interface Numbered<Line> {
   readonly number: number
-  readonly line: BatchLine
+  readonly line: Line
 }
 
 /**
@@ -99,12 +99,37 @@ export class BatchRun {
   }
 
   async #takeLines(): Promise<void> {
-    const { clock } = this.#components
     for await (const chunk of this.#chunks(await this.#alreadyTaken())) {
       await this.#untilRoom()
-      if (this.#batch.status !== 'in_progress' || clock.now() >= this.#batch.expiresAtMs) return
-      await this.#takeChunk(chunk)
+      const prepared = await this.#prepare(chunk)
+      if (prepared === undefined) return
+      await this.#takeChunk(prepared)
     }
+  }
+
+  /** Makes a chunk ready; undefined once nothing more is to be taken. What may pass is waited for, as a full queue is. */
+  async #prepare(chunk: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[] | undefined> {
+    const { clock } = this.#components
+    for (;;) {
+      if (this.#batch.status !== 'in_progress' || clock.now() >= this.#batch.expiresAtMs) return undefined
+      try {
+        return await this.#prepareAll(chunk)
+      } catch (error) {
+        if (!MeshError.from(error).retryable) throw error
+        await this.#pause()
+        await this.#refresh()
+      }
+    }
+  }
+
+  async #prepareAll(chunk: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[]> {
+    const slice = new TimeSlice()
+    const prepared: Numbered<PreparedLine>[] = []
+    for (const { number, line } of chunk) {
+      prepared.push({ number, line: await prepareLine(line, url => this.#endpoint(url)) })
+      await slice.next()
+    }
+    return prepared
   }
 
   /** An attempt may have ended between making jobs of a chunk and saying so. */
@@ -117,7 +142,7 @@ export class BatchRun {
     return this.#batch.linesTaken
   }
 
-  async #takeChunk(chunk: readonly NumberedLine[]): Promise<void> {
+  async #takeChunk(chunk: readonly Numbered<PreparedLine>[]): Promise<void> {
     const { batches, clock } = this.#components
     const jobs = chunk.flatMap(({ number, line }) =>
       line.type === 'job' ? [this.#job(number, line, this.#batch.expiresAtMs - clock.now())] : []
@@ -157,7 +182,7 @@ export class BatchRun {
     }
   }
 
-  async #taken(chunk: readonly NumberedLine[]): Promise<void> {
+  async #taken(chunk: readonly Numbered<unknown>[]): Promise<void> {
     const linesTaken = chunk.at(-1)?.number ?? this.#batch.linesTaken
     await this.#change(['in_progress', 'cancelling'], { linesTaken })
   }
@@ -236,16 +261,15 @@ export class BatchRun {
   }
 
   /** Lines after the one of this number, in chunks that are the same in every attempt. */
-  async *#chunks(after: number): AsyncGenerator<readonly NumberedLine[]> {
-    const subcloud = this.#batch.subcloud ?? undefined
-    const rules = { endpoint: (url: string) => this.#endpoint(url), seen: new Set<string>(), subcloud }
+  async *#chunks(after: number): AsyncGenerator<readonly Numbered<BatchLine>[]> {
+    const rules = { seen: new Set<string>(), subcloud: this.#batch.subcloud ?? undefined }
     const slice = new TimeSlice()
-    let chunk: NumberedLine[] = []
+    let chunk: Numbered<BatchLine>[] = []
     let characters = 0
     for await (const { number, text, fault } of this.#lines()) {
       this.#context.signal.throwIfAborted()
       // those before are read too: they say which names are taken
-      const line = text === undefined ? unreadable(fault) : await readBatchLine(text, rules)
+      const line = text === undefined ? unreadable(fault) : readBatchLine(text, rules)
       await slice.next()
       if (number <= after) continue
       chunk.push({ number, line })
@@ -291,7 +315,7 @@ export class BatchRun {
   }
 }
 
-function toLineError({ number, line }: NumberedLine): BatchLineError[] {
+function toLineError({ number, line }: Numbered<PreparedLine>): BatchLineError[] {
   if (line.type !== 'error') return []
   return [{ line: number, customId: line.customId, error: toJobError(line.error) }]
 }

@@ -11,7 +11,7 @@ import type { ChildJobs } from '../jobs/child-jobs.ts'
 import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import { OUTER_GROUP_LANE } from '../jobs/model-places.ts'
 import { TimeSlice } from '../time-slice.ts'
-import { type BatchLine, batchRequestSchema, readBatchRequest } from './batch-line.ts'
+import { batchRequestSchema, type PreparedLine, prepareLine, readBatchRequest } from './batch-line.ts'
 
 export interface InlineBatchComponents {
   readonly children: ChildJobs
@@ -57,7 +57,7 @@ const answerSchema = z
 /** What makes one answer of the batch. */
 interface Item {
   readonly index: number
-  readonly line: BatchLine
+  readonly line: PreparedLine
   readonly url: string
 }
 
@@ -104,13 +104,17 @@ export class InlineBatchEndpoint implements HttpEndpoint {
     }
   }
 
-  /** One after the other: those before say which names are taken. */
+  /**
+   * One after the other: those before say which names are taken.
+   * @throws MeshError what may pass, for one of them as for all: a client sends the call again, not one request of it
+   */
   async #items(requests: readonly unknown[], subcloud: string | undefined): Promise<Item[]> {
-    const rules = { endpoint: (url: string) => this.#components.endpoint(url), seen: new Set<string>(), subcloud }
+    const rules = { seen: new Set<string>(), subcloud }
     const slice = new TimeSlice()
     const items: Item[] = []
     for (const [index, request] of requests.entries()) {
-      items.push({ index, line: await readBatchRequest(request, rules), url: urlOf(request) })
+      const line = readBatchRequest(request, rules)
+      items.push({ index, line: await prepareLine(line, url => this.#components.endpoint(url)), url: urlOf(request) })
       await slice.next()
     }
     return items
@@ -135,7 +139,7 @@ export class InlineBatchEndpoint implements HttpEndpoint {
     return { result: { status: 200, headers: {}, body }, usage }
   }
 
-  /** Never rejects but with the signal's reason. */
+  /** @throws MeshError what may pass, which is not the request's own failure; the signal's reason */
   async #answer({ index, line, url }: Item, { job, signal }: JobContext): Promise<Job | MeshError> {
     if (line.type === 'error') return line.error
     const { children } = this.#components
@@ -145,12 +149,14 @@ export class InlineBatchEndpoint implements HttpEndpoint {
       return await children.untilEnd(child.id, { signal })
     } catch (error) {
       signal.throwIfAborted()
-      return MeshError.from(error)
+      const known = MeshError.from(error)
+      if (known.retryable) throw known
+      return known
     }
   }
 }
 
-function stored(request: unknown, line: BatchLine): unknown {
+function stored(request: unknown, line: PreparedLine): unknown {
   if (line.type === 'error') return request
   return { ...(request as object), body: line.prepared.request }
 }

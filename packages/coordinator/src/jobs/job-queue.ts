@@ -4,6 +4,8 @@ import type { ClaimWish, JobClass } from '@resultity/store'
 export interface Places {
   /** 0 while nothing can serve the lane. */
   places(lane: string): number
+  /** False while jobs that wait there may need what is not here yet; one that is made ready here and now has all. */
+  mayClaim(lane: string): boolean
   /** @returns stops listening */
   onChange(listener: () => void): () => void
 }

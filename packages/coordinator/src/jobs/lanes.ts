@@ -96,8 +96,10 @@ export class Lanes {
     }
   }
 
+  /** Of lanes whose jobs may be claimed. */
   #states(): LaneState[] {
-    return [...this.#lanes].map(([lane, { running, waiting, yielding }]) => ({
+    const claimable = [...this.#lanes].filter(([lane]) => this.#places.mayClaim(lane))
+    return claimable.map(([lane, { running, waiting, yielding }]) => ({
       lane,
       places: this.#places.places(lane),
       running,

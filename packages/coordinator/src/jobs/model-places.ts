@@ -53,15 +53,20 @@ export class ModelPlaces implements Places {
   places(lane: string): number {
     const of = ofModelLane(lane)
     if (of === undefined) return this.#init.groupsMax
-    if (this.#init.placesMax !== undefined) return this.#init.placesMax
     const { models, director, pools } = this.#components
     const model = models.list().find(one => one.id === of.model)?.placeable
     if (model === undefined) return 0
+    if (this.#init.placesMax !== undefined) return this.#init.placesMax
     const pool = of.subcloud === undefined ? pools.general : pools.named(of.subcloud)
     const ready = director.book.of(model).filter(one => one.state === 'ready' && director.fits(one, pool)).length
     if (ready > 0) return ready * model.sessionsMax
     // a placement that loads is waited for by requests that hold their place, so that they hear why when it fails
     return director.isUnplaced(model, pool) ? 0 : model.sessionsMax
+  }
+
+  /** Jobs that ask several models may name some that are still imported. */
+  mayClaim(lane: string): boolean {
+    return ofModelLane(lane) !== undefined || this.#components.models.complete
   }
 
   onChange(listener: () => void): () => void {
