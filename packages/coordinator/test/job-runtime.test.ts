@@ -155,6 +155,7 @@ t.test('no more run than there are places, and no more wait than may', async t =
   )
   await bench.submit()
   await t.rejects(bench.submit(), { code: 'resource_exhausted' }, 'three wait, and three may')
+  t.match(await bench.submit({ admitted: true }), { created: true }, 'but for a part of what was taken before')
   gate.resolve()
   for (const { job } of jobs) t.equal((await bench.runtime.untilEnd(job.id)).state, 'succeeded')
   t.equal(most, 2)
@@ -243,6 +244,25 @@ t.test('a job that a stopping coordinator gives back goes on where its log ends'
     [{ route: 'attempt 1' }],
     'what may differ is not said twice'
   )
+})
+
+t.test('a job that is refused a part of it by a stopping coordinator goes back to the queue', async t => {
+  const bench = await Bench.open(t)
+  const go = Promise.withResolvers<void>()
+  bench.script = async () => {
+    if (bench.begun.length > 1) return
+    await go.promise
+    await bench.submit()
+  }
+  const { job } = await bench.submit()
+  await bench.submit()
+  await new Promise(resolve => setImmediate(resolve))
+  // it stops while the second is being claimed
+  bench.setPlaces(2)
+  const restarted = bench.restart()
+  go.resolve()
+  await restarted
+  t.match(await bench.runtime.untilEnd(job.id), { state: 'succeeded', attempts: 2, interruptions: 1 })
 })
 
 t.test('an answer that comes out otherwise is not continued', async t => {

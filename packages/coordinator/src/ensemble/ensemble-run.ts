@@ -128,17 +128,24 @@ export class EnsembleRun {
     return { chosen: [winner], outcomes }
   }
 
-  /** @param outcomes those that have not ended are replaced as they end */
+  /**
+   * @param outcomes those that have not ended are replaced as they end
+   * @throws MeshError what may pass; the signal's reason
+   */
   async #race(outcomes: Outcome[]): Promise<Answered | undefined> {
-    const { promise: won, resolve: win } = Promise.withResolvers<Answered | undefined>()
+    const { promise: won, resolve: win, reject: fail } = Promise.withResolvers<Answered | undefined>()
     const waits = outcomes.map(async ({ member, error }, index) => {
       if (error !== undefined) return
       const outcome = await this.#jobs.answer(member, this.#options)
       outcomes[index] = outcome
       if (isAnswered(outcome)) win(outcome)
     })
-    // rejections are those of the signal, which the caller looks at
-    void Promise.allSettled(waits).then(() => win(undefined))
+    // one that could not be waited for matters only when none of the others answers
+    void Promise.allSettled(waits).then(ended => {
+      const broken = ended.find(one => one.status === 'rejected')
+      if (broken === undefined) win(undefined)
+      else fail(broken.reason)
+    })
     return await won
   }
 

@@ -42,7 +42,10 @@ export class MemberJobs {
     this.#parent = parent
   }
 
-  /** Resolves with what became of the member; rejects only with the reason of the signal. */
+  /**
+   * Resolves with what became of the member.
+   * @throws MeshError what may pass, and is no failure of the member; the reason of the signal
+   */
   async answer(member: Member, options: AbortOptions, timeoutMs?: number): Promise<Outcome> {
     return await this.#outcome(member, options, job => {
       if (timeoutMs === undefined) return this.#children.untilEnd(job.id, options)
@@ -72,7 +75,10 @@ export class MemberJobs {
     if (job !== undefined) await this.#children.cancel(job.id)
   }
 
-  /** Submits the member. One that an earlier attempt saw ended comes back with its answer or error. */
+  /**
+   * Submits the member. One that an earlier attempt saw ended comes back with its answer or error.
+   * @throws MeshError as {@link answer} does
+   */
   async begin(member: Member, { signal }: AbortOptions): Promise<Outcome> {
     try {
       const job = await this.#submit(member)
@@ -80,7 +86,7 @@ export class MemberJobs {
       return { member, job, error: undefined, answer: undefined }
     } catch (error) {
       signal?.throwIfAborted()
-      return { member, job: undefined, error: toJobError(MeshError.from(error)), answer: undefined }
+      return ownFailure(member, undefined, error)
     }
   }
 
@@ -97,7 +103,7 @@ export class MemberJobs {
       return outcomeOf(member, await work(job))
     } catch (error) {
       signal?.throwIfAborted()
-      return { member, job, error: toJobError(MeshError.from(error)), answer: undefined }
+      return ownFailure(member, job, error)
     }
   }
 
@@ -130,6 +136,16 @@ export class MemberJobs {
       for (const payload of payloads) for (const piece of piecesIn(payload)) await watcher.onPiece(piece)
     }
   }
+}
+
+/**
+ * A failure of the member's own.
+ * @throws MeshError what may pass: a member whose job failed with that is told so by its job
+ */
+function ownFailure(member: Member, job: Job | undefined, error: unknown): Outcome {
+  const known = MeshError.from(error)
+  if (known.retryable) throw known
+  return { member, job, error: toJobError(known), answer: undefined }
 }
 
 /** What a job that has ended came to. */

@@ -36,7 +36,7 @@ export class ChildJobs {
 
   /**
    * Submits a child, or finds it as it is.
-   * @throws MeshError as {@link JobRuntime.submit} does
+   * @throws MeshError what may pass: `unavailable` when stopping, or when the store is
    */
   async submit(parent: Job, { name, endpoint, prepared, waitMs }: ChildJob): Promise<Job> {
     const id = childId(parent.id, name)
@@ -52,6 +52,7 @@ export class ChildJobs {
       groupId: parent.id,
       customId: name,
       hidden: true,
+      admitted: true,
       ...(waitMs === undefined ? {} : { waitMs })
     })
     return job

@@ -65,6 +65,8 @@ export interface SubmitOptions {
   readonly groupId?: string
   readonly customId?: string
   readonly hidden?: boolean
+  /** Part of what was taken in: however many wait, it may too. */
+  readonly admitted?: boolean
   /** Milliseconds to wait for a place; the default depends on `detached`. */
   readonly waitMs?: number
 }
@@ -138,7 +140,8 @@ export class JobRuntime implements AsyncDisposable {
     prepared: PreparedJob,
     options: SubmitOptions
   ): Promise<{ readonly job: Job; readonly created: boolean }> {
-    this.#admit(options.class ?? 'interactive', 1)
+    this.#requireRunning()
+    if (options.admitted !== true) this.#requireRoom(options.class ?? 'interactive', 1)
     const submission = this.#submission(prepared, options)
     const begin = !this.#stopped && this.#lanes.mayBegin(submission.lane, submission.class)
     // the place is taken before the store answers, or two at once would both get it
@@ -160,7 +163,8 @@ export class JobRuntime implements AsyncDisposable {
 
   /** Stores many jobs at once, or none of them. They are begun as places come free. */
   async submitAll(jobs: readonly { readonly prepared: PreparedJob; readonly options: SubmitOptions }[]): Promise<void> {
-    this.#admit(jobs[0]?.options.class ?? 'interactive', jobs.length)
+    this.#requireRunning()
+    this.#requireRoom(jobs[0]?.options.class ?? 'interactive', jobs.length)
     const submissions = jobs.map(({ prepared, options }) => this.#submission(prepared, options))
     await this.#components.store.submitAll(submissions)
     for (const { lane, class: jobClass } of submissions) this.#enqueued(lane, jobClass)
@@ -214,14 +218,17 @@ export class JobRuntime implements AsyncDisposable {
     this.#stopped = true
     clearInterval(this.#timer)
     for (const stop of this.#stopListening) stop()
+    // at once: none may be told in another way first, as by a child that is refused, and fail for that
+    for (const attempt of this.#attempts.values()) attempt.abort('stopping')
     await this.#pumping
-    const attempts = [...this.#attempts.values()]
-    for (const attempt of attempts) attempt.abort('stopping')
-    await Promise.all(attempts.map(attempt => attempt.ended))
+    await Promise.all([...this.#attempts.values()].map(attempt => attempt.ended))
   }
 
-  #admit(jobClass: JobClass, count: number): void {
+  #requireRunning(): void {
     if (this.#stopped) throw new MeshError('unavailable', 'the coordinator is stopping', { hint: 'Try again.' })
+  }
+
+  #requireRoom(jobClass: JobClass, count: number): void {
     const max = jobClass === 'batch' ? this.#init.queuedBatchMax : this.#init.queuedMax
     const waiting = this.#lanes.queued[jobClass]
     if (waiting + count <= max) return
