@@ -49,6 +49,7 @@ function start(models: readonly string[]): Promise<RunningCoordinator> {
     listen: ['/ip4/127.0.0.1/tcp/0'],
     mdns: false,
     models,
+    aliases: { nick: 'tiny-chat' },
     generator,
     limits: { batchPollMs: 20, jobSweepMs: 20, slotWaitMs: 50 },
     logger: pino({ level: 'silent' })
@@ -143,6 +144,7 @@ t.test('what an earlier process took waits for its models, while those that are 
   const voting = { ...QUESTION, models: ['second', 'tiny-chat'], strategy: 'vote' }
   const vote = await (await post(CHAT, voting, async)).json()
   const batch = await beginBatch(requests)
+  const nick = await (await post(CHAT, { ...QUESTION, model: 'nick' }, async)).json()
   await running?.close()
   await holdImports()
   const starting = start(['tiny-chat', await twin('third'), second])
@@ -150,6 +152,7 @@ t.test('what an earlier process took waits for its models, while those that are 
   const late = await post(CHAT, QUESTION)
   t.match([late.status, await late.json()], [503, { error: { code: 'resource_exhausted' } }], 'all places are taken')
   gate.resolve()
+  t.equal((await ended(`/v1/requests/${nick.id}`)).status, 'succeeded')
   t.equal((await (await post(CHAT, { ...QUESTION, models: ['tiny-chat'] }, async)).json()).status, 'queued')
   await rmdir(importLock)
   running = await starting

@@ -65,7 +65,8 @@ export class CompletionEndpoint implements HttpEndpoint {
     const plan = await toCompletionPlan(request, model, wish)
     return {
       lane: modelLane(model.id, wish.pool?.subcloud),
-      request: request as JsonValue,
+      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
+      request: { ...request, model: model.id } as JsonValue,
       streamed: request.stream === true,
       outlivesClient: request.mesh?.on_disconnect === 'continue',
       tokens: {

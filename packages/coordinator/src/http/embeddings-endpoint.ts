@@ -57,7 +57,8 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
     const plan = await toEmbeddingsPlan(request, model)
     return {
       lane: modelLane(model.id, wish.pool?.subcloud),
-      request: request as JsonValue,
+      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
+      request: { ...request, model: model.id } as JsonValue,
       streamed: false,
       outlivesClient: false,
       tokens: { prompt: plan.promptTokens, answerMax: 0 },
