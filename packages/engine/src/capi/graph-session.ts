@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { Spinning } from '../port.ts'
+import { threadAffinities, usableCpus } from '../thread-affinity.ts'
 import type { Pointer } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
 
@@ -60,7 +61,7 @@ function createOptions(runtime: Runtime, init: GraphSessionInit): Pointer {
     check(api, 'set the optimization level', api.setSessionGraphOptimizationLevel(options, OPTIMIZE_ALL))
     check(api, 'set the number of threads', api.setIntraOpNumThreads(options, init.threads))
     check(api, 'set the number of threads', api.setInterOpNumThreads(options, 1))
-    for (const [key, value] of Object.entries(sessionEntries(init.spinning))) {
+    for (const [key, value] of Object.entries(sessionEntries(init))) {
       check(api, `set ${key}`, api.addSessionConfigEntry(options, key, value))
     }
     return options
@@ -71,8 +72,13 @@ function createOptions(runtime: Runtime, init: GraphSessionInit): Pointer {
 }
 
 /** Entries of onnxruntime_session_options_config_keys.h. */
-export function sessionEntries(spinning: Spinning): Readonly<Record<string, string>> {
+export function sessionEntries({
+  threads,
+  spinning
+}: Pick<GraphSessionInit, 'threads' | 'spinning'>): Readonly<Record<string, string>> {
+  const affinities = threadAffinities(threads, usableCpus())
   return {
+    ...(affinities === undefined ? {} : { 'session.intra_op_thread_affinities': affinities }),
     'session.intra_op.allow_spinning': spinning === false ? '0' : '1',
     // with it, threads spin between the operators of a run but sleep between runs
     'session.force_spinning_stop': spinning === 'run' ? '1' : '0',

@@ -11,7 +11,7 @@ export function createNodeSession(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    extra: nested(sessionEntries(spinning))
+    extra: nested(sessionEntries({ threads, spinning }))
   })
 }
 
