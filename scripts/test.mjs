@@ -1,15 +1,21 @@
-// `npm test`: sets the checkout up, then runs every compiled test with tap. Arguments go to tap: file names, --bail …
+// `npm test`: sets the checkout up, then runs every compiled test, or those that are named. `--bail` stops at the first
+// failure, `--snapshot` writes snapshots anew.
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { root, run, SetupError, setUp, step } from './setup.mjs'
 
 try {
   const runtime = await setUp()
-  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs')
-  await buildRunner(runtime, tap)
-  const { code } = await run(runtime, [tap, 'run', ...process.argv.slice(2)], {
-    stdio: ['ignore', 'inherit', 'inherit']
+  await buildRunner(runtime)
+  const summary = spawn(runtime, [join(root, 'scripts/tap-summary.mjs')], { stdio: ['pipe', 'inherit', 'inherit'] })
+  const ended = once(summary, 'exit')
+  await run(runtime, [join(root, 'scripts/run-tests.mjs'), ...process.argv.slice(2)], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+    onSpawn: ({ stdout }) => stdout.pipe(summary.stdin)
   })
+  const [code] = await ended
   process.exit(code ?? 1)
 } catch (error) {
   if (!(error instanceof SetupError)) throw error
@@ -22,7 +28,8 @@ try {
  * tap compiles its test class from the list of plugins. Left to itself it does so in the midst of the first run and
  * still loads the old plugins, and every file fails; so it is built ahead, once for each list.
  */
-async function buildRunner(runtime, tap) {
+async function buildRunner(runtime) {
+  const tap = join(root, 'node_modules/tap/dist/esm/run.mjs')
   const plugins = JSON.stringify(JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).tap.plugin)
   const stamp = join(root, 'node_modules/@tapjs/test/test-built/.plugins')
   if (existsSync(stamp) && readFileSync(stamp, 'utf8') === plugins) return

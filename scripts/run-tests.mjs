@@ -1,0 +1,63 @@
+// Runs compiled tests side by side, the long ones first, and writes one TAP stream. Started by test.mjs.
+//
+// `tap run` would do, but for its order, which is the alphabet's and leaves the longest file to run alone at the end,
+// and for its loader, which every process that a test starts would load too: a third more for each start of a daemon.
+import { globSync, readFileSync } from 'node:fs'
+import { join, relative, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { t } from 'tap'
+import { root } from './setup.mjs'
+
+/** The files that take the longest, in the order of their lengths. */
+const LONG_FIRST = [
+  'packages/cli/dist/test/up.test.js',
+  'test/dist/crash.test.js',
+  'test/dist/smollm2-exact.test.js',
+  'test/dist/failures.test.js',
+  'test/dist/golden.test.js',
+  'packages/coordinator/dist/test/http-embeddings.test.js',
+  'packages/cli/dist/test/keys.test.js',
+  'packages/cli/dist/test/commands.test.js'
+]
+
+const { values: options, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { bail: { type: 'boolean', default: false }, snapshot: { type: 'boolean', default: false } }
+})
+const { include, exclude, jobs, timeout } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')).tap
+
+/** Those that are named, or else all, as paths from the root. */
+function testFiles() {
+  const named = positionals.flatMap(name => {
+    const found = globSync(name)
+    if (found.length === 0) throw new Error(`there is no test file ${name}`)
+    return found.map(path => relative(root, resolve(path)))
+  })
+  if (positionals.length > 0) return named
+  const all = globSync(include, { cwd: root, exclude }).toSorted()
+  const missing = LONG_FIRST.filter(path => !all.includes(path))
+  if (missing.length > 0) throw new Error(`LONG_FIRST in scripts/run-tests.mjs names ${missing}, which is not there`)
+  return [...LONG_FIRST, ...all.filter(path => !LONG_FIRST.includes(path))]
+}
+
+const files = testFiles()
+// what `tap run` tells a file
+process.env.TAP_CWD = root
+process.env.TAP_TIMEOUT = String(timeout)
+if (options.snapshot) process.env.TAP_SNAPSHOT = '1'
+t.bail = options.bail
+t.jobs = jobs
+// the files have theirs
+t.setTimeout(0)
+t.plan(files.length)
+for (const name of files) {
+  // tap hands its loader on in NODE_OPTIONS
+  t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', name], {
+    name,
+    cwd: root,
+    at: null,
+    stack: '',
+    buffered: files.length > 1,
+    timeout: timeout * 1000
+  })
+}
