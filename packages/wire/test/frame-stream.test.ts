@@ -2,77 +2,9 @@ import { MeshError } from '@resultity/interface'
 import fc from 'fast-check'
 import t from 'tap'
 import { FrameReader } from '../src/frame-reader.ts'
-import type { FrameCodec } from '../src/index.ts'
-import { type FrameHandlers, FrameStream, type FrameStreamInit } from '../src/index.ts'
+import { FrameStream } from '../src/index.ts'
+import { body, framed, LIMITS, pair, rawCodec, receive } from './frame-pairs.ts'
 import { MemoryStream } from './memory-stream.ts'
-
-/** Frames are plain bytes; a body that starts with 0xff is garbage. */
-const rawCodec: FrameCodec<Uint8Array, Uint8Array> = {
-  encode: (frame, headroom = 0) => [Buffer.alloc(headroom), frame],
-  decode(body) {
-    if (body[0] === 0xff) throw new MeshError('protocol_violation', 'garbage')
-    return body
-  },
-  fault: error => Buffer.from(error.code)
-}
-
-const LIMITS: FrameStreamInit = { frameBytesMax: 1024 * 1024 }
-
-interface Received {
-  readonly frames: Uint8Array[]
-  readonly ended: Promise<MeshError | undefined>
-  endCalls: number
-  readonly handlers: FrameHandlers<Uint8Array>
-}
-
-function receive(onFrame: (frame: Uint8Array) => void | Promise<void> = () => {}): Received {
-  const { promise: ended, resolve } = Promise.withResolvers<MeshError | undefined>()
-  const received: Received = {
-    frames: [],
-    ended,
-    endCalls: 0,
-    handlers: {
-      onFrame(frame) {
-        received.frames.push(frame)
-        return onFrame(frame)
-      },
-      onEnd(error) {
-        received.endCalls++
-        resolve(error)
-      }
-    }
-  }
-  return received
-}
-
-function pair(
-  pieceBytes: number,
-  windowBytes: number,
-  init = LIMITS,
-  onFrame?: (frame: Uint8Array) => void | Promise<void>
-) {
-  const [near, far] = MemoryStream.pair({ pieceBytes, windowBytes })
-  const [atNear, atFar] = [receive(), receive(onFrame)]
-  return {
-    near,
-    far,
-    atNear,
-    atFar,
-    nearFrames: new FrameStream(near, rawCodec, atNear.handlers, init),
-    farFrames: new FrameStream(far, rawCodec, atFar.handlers, init)
-  }
-}
-
-/** The bytes of a frame as they travel. */
-function framed(body: Uint8Array): Buffer {
-  const header = Buffer.alloc(4)
-  header.writeUInt32LE(body.length)
-  return Buffer.concat([header, body])
-}
-
-function body(length: number, fill: number): Uint8Array {
-  return new Uint8Array(length).fill(fill)
-}
 
 t.test('frames arrive whole and in order at every piece size', async t => {
   const sent = [body(0, 0), body(1, 1), body(3, 2), body(4, 3), body(17, 4), body(0, 0), body(40, 5)]
