@@ -7,6 +7,7 @@ import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { Libp2pOptions } from 'libp2p'
 import { COORDINATOR_AGENT, type MdnsInit, mdnsServiceTag } from './discovery-names.ts'
+import { stopDecodersOnceEmptied } from './emptied-decoder.ts'
 import { frameCipher } from './frame-cipher.ts'
 import { joinedWrites } from './joined-writes.ts'
 import type { MeshLimits } from './limits.ts'
@@ -33,6 +34,7 @@ const PING_TIMEOUT_SPREAD_MS = 4_000
 
 /** TCP, noise, yamux, identify and ping; discovery by mDNS where it is asked for. */
 export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2pOptions<MeshServices> {
+  stopDecodersOnceEmptied()
   return {
     start: false,
     privateKey: settings.privateKey,
