@@ -5,6 +5,7 @@ import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
 import { GraphDirectory } from '../graph-directory.ts'
 import { Binding, RunOptions } from './binding.ts'
+import { releaseFreedMemory } from './freed-memory.ts'
 import { GraphSession } from './graph-session.ts'
 import { releaseMappedPages } from './mapped-weights.ts'
 import { getRuntime, type Runtime } from './runtime.ts'
@@ -75,6 +76,7 @@ export async function loadCapiEncoder(
       throw options.signal.reason
     }
     await releaseMappedPages(directory.path)
+    await releaseFreedMemory()
     const dimensions = manifest.config.hiddenSize
     return new Encoder(manifest, new CapiEncoderSession({ runtime, session, directory, dimensions }), gate)
   } catch (error) {

@@ -7,6 +7,7 @@ import { RunQueue } from '../run-queue.ts'
 import { SessionTurns } from '../session-turns.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
+import { releaseFreedMemory } from './freed-memory.ts'
 import { GraphSession } from './graph-session.ts'
 import { packIntoHugePages } from './huge-pages.ts'
 import type { SlotComponents } from './kv-slot.ts'
@@ -63,6 +64,7 @@ export class CapiStage implements Stage {
         throw options.signal.reason
       }
       await releaseMappedPages(directory.path)
+      await releaseFreedMemory()
       await packIntoHugePages()
       const { config } = init.manifest
       const tables = rotaryTables(config, init.contextLength)
@@ -112,6 +114,7 @@ export class CapiStage implements Stage {
     session[Symbol.dispose]()
     cos[Symbol.dispose]()
     sin[Symbol.dispose]()
+    await releaseFreedMemory()
     await this.#directory[Symbol.asyncDispose]()
   }
 }
