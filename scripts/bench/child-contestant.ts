@@ -25,12 +25,17 @@ export class ChildContestant implements Contestant {
     return new ChildContestant(name, child, ready.type === 'ready' ? ready.weightBytes : 0, workload)
   }
 
-  measure(): Promise<Sample> {
-    return this.#ask({ type: 'measure', workload: this.#workload })
+  async measure(): Promise<Sample> {
+    const reply = await this.#ask({ type: 'measure', workload: this.#workload })
+    if (reply.type !== 'sample') throw this.#unexpected(reply)
+    return reply.sample
   }
 
-  decodeAt(position: number, decodeTokens: number): Promise<Sample> {
-    return this.#ask({ type: 'decode-at', position, decodeTokens })
+  /** Tokens per second with each of `positions` in the cache, measured in turns: medians of `rounds`. */
+  async decodeAt(positions: readonly number[], decodeTokens: number, rounds: number): Promise<readonly number[]> {
+    const reply = await this.#ask({ type: 'decode-at', positions, decodeTokens, rounds })
+    if (reply.type !== 'decodes') throw this.#unexpected(reply)
+    return reply.decodes
   }
 
   async memory(): Promise<ResidentMemory[]> {
@@ -46,11 +51,13 @@ export class ChildContestant implements Contestant {
     await exited
   }
 
-  async #ask(request: ChildRequest): Promise<Sample> {
+  #ask(request: ChildRequest): Promise<ChildReply> {
     this.#child.send(request)
-    const reply = await nextReply(this.#child)
-    if (reply.type !== 'sample') throw new MeshError('internal', `${this.name} answered ${reply.type}`)
-    return reply.sample
+    return nextReply(this.#child)
+  }
+
+  #unexpected(reply: ChildReply): MeshError {
+    return new MeshError('internal', `${this.name} answered ${reply.type}`)
   }
 }
 

@@ -1,11 +1,11 @@
 import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngine, type StageSession, sampleToken } from '@resultity/engine'
+import { createEngine, type Stage, type StageSession, sampleToken } from '@resultity/engine'
 import { GREEDY, MeshError, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
 import type { ChildInit, ChildReply, ChildRequest, EngineChildInit, LlamaChildInit } from './child-messages.ts'
-import type { Sample, Workload } from './contestant.ts'
+import { median, type Sample, type Workload } from './contestant.ts'
 import { openLlamaCpp } from './llama-cpp.ts'
 
 /** One process that computes alone: our engine, or llama.cpp. Started by `child-contestant.ts`. */
@@ -13,13 +13,16 @@ import { openLlamaCpp } from './llama-cpp.ts'
 interface Measured {
   readonly weightBytes: number
   measure(workload: Workload): Promise<Sample>
-  decodeAt(position: number, decodeTokens: number): Promise<Sample>
+  decodeAt(positions: readonly number[], decodeTokens: number, rounds: number): Promise<number[]>
 }
 
 /** The same ids for every contestant; any ids do, speed does not depend on them. */
 function promptIds(count: number): number[] {
   return Array.from({ length: count }, (_, index) => 100 + ((index * 7919) % 20_000))
 }
+
+/** Contexts that are measured in turns. */
+const CONTEXTS_MAX = 4
 
 /** Positions of one prefill step, as the coordinator asks for. */
 const PREFILL_CHUNK = 128
@@ -37,37 +40,63 @@ async function engineAlone(init: EngineChildInit): Promise<Measured> {
     manifest,
     range,
     contextLength: Math.min(init.contextLength, manifest.config.contextLength),
-    sessionsMax: 1,
+    sessionsMax: CONTEXTS_MAX,
     threads: init.threads,
     spinning: init.spinning,
     weightPath: file => paths.get(file.sha256) ?? '',
     workDir: await mkdtemp(join(tmpdir(), 'resultity-bench-'))
   })
-  const run = async (positionsBefore: number, decodeTokens: number): Promise<Sample> => {
-    using session = stage.open({ positionsMax: positionsBefore + decodeTokens + 1 })
-    const ids = Uint32Array.from(promptIds(positionsBefore))
-    const started = performance.now()
-    let logits = new Float32Array(0)
-    for (let at = 0; at < ids.length; at += PREFILL_CHUNK)
-      logits = copy(await session.run(ids.subarray(at, at + PREFILL_CHUNK)))
-    const { token } = sampleToken(logits, GREEDY, session.position)
-    const prefillMs = performance.now() - started
-    const decodeMs = await timeDecode(session, token, decodeTokens)
-    return {
-      prefill: (1000 * positionsBefore) / prefillMs,
-      decode: (1000 * decodeTokens) / decodeMs,
-      firstTokenMs: prefillMs
-    }
-  }
   return {
     weightBytes: files.reduce((sum, file) => sum + file.bytes, 0),
-    measure: workload => run(workload.promptTokens, workload.decodeTokens),
-    decodeAt: run
+    measure: ({ promptTokens, decodeTokens }) => measureOnce(stage, promptTokens, decodeTokens),
+    decodeAt: (positions, decodeTokens, rounds) => decodeInTurns(stage, positions, decodeTokens, rounds)
   }
 }
 
-function copy(values: Float32Array): Float32Array<ArrayBuffer> {
-  return new Float32Array(values)
+async function measureOnce(stage: Stage, promptTokens: number, decodeTokens: number): Promise<Sample> {
+  using session = stage.open({ positionsMax: promptTokens + decodeTokens + 1 })
+  const started = performance.now()
+  const token = await prefill(session, promptTokens)
+  const prefillMs = performance.now() - started
+  const decodeMs = await timeDecode(session, token, decodeTokens)
+  return {
+    prefill: (1000 * promptTokens) / prefillMs,
+    decode: (1000 * decodeTokens) / decodeMs,
+    firstTokenMs: prefillMs
+  }
+}
+
+/** Decodes on behind each of `positions` again and again, in turns, so that the machine's drift falls on all of them. */
+async function decodeInTurns(
+  stage: Stage,
+  positions: readonly number[],
+  decodeTokens: number,
+  rounds: number
+): Promise<number[]> {
+  using sessions = new DisposableStack()
+  const contexts: { readonly session: StageSession; readonly token: number; readonly speeds: number[] }[] = []
+  for (const position of positions) {
+    const session = sessions.use(stage.open({ positionsMax: position + decodeTokens + 1 }))
+    contexts.push({ session, token: await prefill(session, position), speeds: [] })
+  }
+  for (let round = 0; round < rounds; round++) {
+    for (const { session, token, speeds } of contexts) {
+      const position = session.position
+      speeds.push((1000 * decodeTokens) / (await timeDecode(session, token, decodeTokens)))
+      session.truncate(position)
+    }
+  }
+  return contexts.map(({ speeds }) => median(speeds))
+}
+
+/** @returns the first token */
+async function prefill(session: StageSession, count: number): Promise<number> {
+  const ids = Uint32Array.from(promptIds(count))
+  let logits: Float32Array = new Float32Array(0)
+  for (let at = 0; at < ids.length; at += PREFILL_CHUNK) {
+    logits = await session.run(ids.subarray(at, at + PREFILL_CHUNK))
+  }
+  return sampleToken(logits, GREEDY, session.position).token
 }
 
 async function timeDecode(session: StageSession, first: number, count: number): Promise<number> {
@@ -107,17 +136,16 @@ function reply(message: ChildReply): void {
   process.send?.(message)
 }
 
+async function answer(measured: Measured, request: ChildRequest): Promise<ChildReply> {
+  if (request.type === 'measure') return { type: 'sample', sample: await measured.measure(request.workload) }
+  const { positions, decodeTokens, rounds } = request
+  return { type: 'decodes', decodes: await measured.decodeAt(positions, decodeTokens, rounds) }
+}
+
 async function serve(init: ChildInit): Promise<void> {
   const measured = init.kind === 'engine' ? await engineAlone(init) : await llamaCpp(init)
   process.on('message', (request: ChildRequest) => {
-    const sample =
-      request.type === 'measure'
-        ? measured.measure(request.workload)
-        : measured.decodeAt(request.position, request.decodeTokens)
-    sample.then(
-      sample => reply({ type: 'sample', sample }),
-      (error: unknown) => reply({ type: 'failed', message: String(error) })
-    )
+    answer(measured, request).then(reply, (error: unknown) => reply({ type: 'failed', message: String(error) }))
   })
   reply({ type: 'ready', weightBytes: measured.weightBytes })
 }

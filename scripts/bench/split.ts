@@ -27,8 +27,8 @@ export interface SplitResult {
   readonly firstToken: number
   readonly decodeRange: readonly [number, number]
   /**
-   * Over the engine alone with spinning off: the median of the rounds' own ratios, for what slows the machine for a while
-   * slows a whole round.
+   * Over the engine alone with spinning off: the median of each measurement's ratio to the mean of the engine's right
+   * before and after it, for the machine's speed drifts within a round.
    */
   readonly decodeRatio: number
   readonly prefillRatio: number
@@ -53,12 +53,15 @@ const STAGE_COUNTS = [1, 2, 4]
 const CONTEXT_POSITIONS = [128, 4096]
 const CONTEXT_DECODE_TOKENS = 32
 
+/** What the others are compared with. */
+const BASE = 'engine'
+
 /** They warm code, pages and connections, and do not count: what runs once a token gets its machine code late. */
 const WARM_UP_ROUNDS = 3
 
 /**
- * Measures one model alone and split, side by side: every round measures every contestant once, so that whatever else
- * the machine does falls on all of them.
+ * Measures one model alone and split, side by side: every round measures every contestant, so that whatever else the
+ * machine does falls on all of them.
  */
 export async function benchSplit(init: SplitInit): Promise<SplitReport> {
   const { path } = await fetchModel(parseModelReference(init.model), { dataDir: init.cacheDir })
@@ -123,7 +126,7 @@ export async function benchSplit(init: SplitInit): Promise<SplitReport> {
     results: summarise(samples),
     bytesPerTokenPerHop: FRAME_HEADER_BYTES_OF_WIRE + stageFrameBytes(manifest.config.hiddenSize),
     memory,
-    decodeByContext: alone.engine === undefined ? [] : await measureContexts(alone.engine, contextLength, init)
+    decodeByContext: alone[BASE] === undefined ? [] : await measureContexts(alone[BASE], contextLength, init)
   }
 }
 
@@ -139,51 +142,71 @@ async function separateCoordinator(base: string, model: string, stages: number):
   return dataDir
 }
 
-async function measureRounds(field: readonly Contestant[], init: SplitInit): Promise<Map<string, Sample[]>> {
-  const samples = new Map<string, Sample[]>(field.map(({ name }) => [name, []]))
-  for (let round = 1 - WARM_UP_ROUNDS; round <= init.rounds; round++) {
-    for (const contestant of field) {
-      const sample = await contestant.measure()
-      if (round > 0) samples.get(contestant.name)?.push(sample)
-      init.log(
-        `round ${round}/${init.rounds} ${contestant.name.padEnd(20)} prefill ${sample.prefill.toFixed(1).padStart(7)}  decode ${sample.decode.toFixed(2).padStart(7)} tok/s`
-      )
+/** A measurement, and those of the engine alone right before and after it. */
+interface PairedSample {
+  readonly sample: Sample
+  readonly base: readonly Sample[]
+}
+
+/** Measures every contestant once a round, and the engine alone between each two of them. */
+async function measureRounds(field: readonly Contestant[], init: SplitInit): Promise<Map<string, PairedSample[]>> {
+  const samples = new Map<string, PairedSample[]>(field.map(({ name }) => [name, []]))
+  const base = field.find(({ name }) => name === BASE)
+  const others = field.filter(contestant => contestant !== base)
+  const measure = async (contestant: Contestant, round: number): Promise<Sample> => {
+    const sample = await contestant.measure()
+    init.log(
+      `round ${round}/${init.rounds} ${contestant.name.padEnd(20)} prefill ${sample.prefill.toFixed(1).padStart(7)}  decode ${sample.decode.toFixed(2).padStart(7)} tok/s`
+    )
+    return sample
+  }
+  for (let round = 1 - WARM_UP_ROUNDS; round < 1; round++) for (const one of field) await measure(one, round)
+  for (let round = 1; round <= init.rounds; round++) {
+    let before = base === undefined ? undefined : await measure(base, round)
+    for (const contestant of others) {
+      const sample = await measure(contestant, round)
+      const after = base === undefined ? undefined : await measure(base, round)
+      samples.get(contestant.name)?.push({ sample, base: [before, after].filter(one => one !== undefined) })
+      if (before !== undefined) samples.get(BASE)?.push({ sample: before, base: [before] })
+      before = after
     }
   }
   return samples
 }
 
-function summarise(samples: ReadonlyMap<string, readonly Sample[]>): SplitResult[] {
-  const decodeOf = (name: string): number => median((samples.get(name) ?? []).map(sample => sample.decode))
-  const base = samples.get('engine') ?? []
-  const baseDecode = decodeOf('engine')
-  const ratio = (rows: readonly Sample[], speed: (sample: Sample) => number): number =>
-    median(rows.flatMap((sample, round) => (base[round] === undefined ? [] : [speed(sample) / speed(base[round])])))
+function summarise(samples: ReadonlyMap<string, readonly PairedSample[]>): SplitResult[] {
   return [...samples].map(([name, rows]) => {
-    const decodes = rows.map(sample => sample.decode)
-    const decode = median(decodes)
-    const prefill = median(rows.map(sample => sample.prefill))
+    const decodes = rows.map(({ sample }) => sample.decode)
+    const ratio = (speed: (sample: Sample) => number): number =>
+      median(
+        rows.filter(({ base }) => base.length > 0).map(({ sample, base }) => speed(sample) / mean(base.map(speed)))
+      )
     const stages = Number(/^stages-(\d+)$/.exec(name)?.[1] ?? 0)
+    const decode = median(decodes)
+    const decodeRatio = ratio(sample => sample.decode)
     return {
       name,
-      prefill,
+      prefill: median(rows.map(({ sample }) => sample.prefill)),
       decode,
-      firstToken: median(rows.map(sample => sample.firstTokenMs)),
+      firstToken: median(rows.map(({ sample }) => sample.firstTokenMs)),
       decodeRange: [Math.min(...decodes), Math.max(...decodes)] as const,
-      decodeRatio: ratio(rows, sample => sample.decode),
-      prefillRatio: ratio(rows, sample => sample.prefill),
-      ...(stages > 1 ? { hopMicroseconds: (1e6 / decode - 1e6 / baseDecode) / stages } : {})
+      decodeRatio,
+      prefillRatio: ratio(sample => sample.prefill),
+      ...(stages > 1 ? { hopMicroseconds: (1e6 / decode) * ((1 - decodeRatio) / stages) } : {})
     }
   })
 }
 
+function mean(values: readonly number[]): number {
+  return values.reduce((sum, value) => sum + value, 0) / values.length
+}
+
 async function measureContexts(engine: ChildContestant, contextLength: number, init: SplitInit) {
-  const rows: { position: number; decode: number }[] = []
-  for (const position of CONTEXT_POSITIONS) {
-    if (position + CONTEXT_DECODE_TOKENS + 1 > contextLength) continue
-    const { decode } = await engine.decodeAt(position, CONTEXT_DECODE_TOKENS)
+  const positions = CONTEXT_POSITIONS.filter(position => position + CONTEXT_DECODE_TOKENS + 1 <= contextLength)
+  const decodes = await engine.decodeAt(positions, CONTEXT_DECODE_TOKENS, init.rounds)
+  return positions.map((position, index) => {
+    const decode = decodes[index] ?? Number.NaN
     init.log(`decode at context ${position}: ${decode.toFixed(2)} tok/s`)
-    rows.push({ position, decode })
-  }
-  return rows
+    return { position, decode }
+  })
 }
