@@ -14,15 +14,26 @@ const endless = {
 const question = { model: 'tiny-chat', messages: endless.messages }
 const FRANCE = 'The capital of France is Paris.'
 
-function swarmOf(t: Test, nodes: number): Promise<Swarm> {
-  return swarmFor(t, { nodes, stages: nodes, models: ['tiny-chat'] })
-}
+test('in a mesh of three stages', { timeout: 240_000 }, async t => {
+  const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat'] })
+  await hangUp(t, swarm)
+  for (const position of ['first', 'middle', 'last'] as const) {
+    await t.test(`kill -9 of the ${position} stage ends the answer with node_lost, and the rest serves on`, async t => {
+      await killStage(t, swarm, { first: 0, middle: 1, last: 2 }[position])
+    })
+    await swarm.addNode()
+    await eventually(
+      'three stages again',
+      () => ask(swarm.url, question),
+      ({ route }) => routeRanges(route).length === 3
+    )
+  }
+})
 
-test('a client that hangs up frees every slot on every stage', { timeout: 120_000 }, async t => {
-  const swarm = await swarmOf(t, 3)
+async function hangUp(t: Test, swarm: Swarm): Promise<void> {
   const slots = async (): Promise<number> => slotsTaken(await meshNodes(swarm.url))
 
-  await t.test('before the first token', async () => {
+  await t.test('a client that hangs up before the first token frees every slot on every stage', async () => {
     const controller = new AbortController()
     const response = postChat(swarm.url, endless, controller.signal)
     await eventually('the session is open', slots, taken => taken > 0)
@@ -31,7 +42,7 @@ test('a client that hangs up frees every slot on every stage', { timeout: 120_00
     await eventually('the slots are free', slots, taken => taken === 0)
   })
 
-  await t.test('after the first token', async t => {
+  await t.test('and so does one that hangs up after it', async t => {
     const controller = new AbortController()
     await t.rejects(askStreaming(swarm.url, endless, () => controller.abort(), controller.signal))
     await eventually('the slots are free', slots, taken => taken === 0)
@@ -41,38 +52,33 @@ test('a client that hangs up frees every slot on every stage', { timeout: 120_00
     const { answer } = await ask(swarm.url, question)
     t.equal(answer.choices[0]?.message.content, FRANCE)
   })
-})
+}
 
-for (const position of ['first', 'middle', 'last'] as const) {
-  test(`kill -9 of the ${position} stage ends the answer with node_lost, and the rest serves on`, {
-    timeout: 120_000
-  }, async t => {
-    const swarm = await swarmOf(t, 3)
-    const victim = await peerOfStage(swarm, { first: 0, middle: 1, last: 2 }[position])
-    let killed = false
-    const streamed = await askStreaming(swarm.url, endless, () => {
-      if (killed) return
-      killed = true
-      swarm.nodes.find(node => node.peerId === victim)?.kill('SIGKILL')
-    })
-    t.equal(streamed.error?.code, 'node_lost')
-    t.equal(streamed.error?.type, 'server_error')
-    t.match(streamed.error?.message, victim, 'the error names the node')
-
-    const { answer, route } = await eventually(
-      'the remaining nodes serve',
-      () => ask(swarm.url, question).catch(() => ({ answer: undefined, route: '' })),
-      ({ answer }) => answer !== undefined
-    )
-    t.equal(answer?.choices[0]?.message.content, FRANCE)
-    t.notMatch(route, victim)
-    t.same([routeRanges(route)[0]?.[0], routeRanges(route).at(-1)?.[1]], [0, 4])
-    await eventually(
-      'no slot is left behind',
-      async () => slotsTaken(await meshNodes(swarm.url)),
-      taken => taken === 0
-    )
+async function killStage(t: Test, swarm: Swarm, index: number): Promise<void> {
+  const victim = await peerOfStage(swarm, index)
+  let killed = false
+  const streamed = await askStreaming(swarm.url, endless, () => {
+    if (killed) return
+    killed = true
+    swarm.nodes.find(node => node.peerId === victim)?.kill('SIGKILL')
   })
+  t.equal(streamed.error?.code, 'node_lost')
+  t.equal(streamed.error?.type, 'server_error')
+  t.match(streamed.error?.message, victim, 'the error names the node')
+
+  const { answer, route } = await eventually(
+    'the remaining nodes serve',
+    () => ask(swarm.url, question).catch(() => ({ answer: undefined, route: '' })),
+    ({ answer }) => answer !== undefined
+  )
+  t.equal(answer?.choices[0]?.message.content, FRANCE)
+  t.notMatch(route, victim)
+  t.same([routeRanges(route)[0]?.[0], routeRanges(route).at(-1)?.[1]], [0, 4])
+  await eventually(
+    'no slot is left behind',
+    async () => slotsTaken(await meshNodes(swarm.url)),
+    taken => taken === 0
+  )
 }
 
 test('when the remaining nodes cannot hold the model, the answer is 503 and names the missing layers', {
