@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
-import { swarmFor } from '@resultity/testkit'
-import { test } from 'tap'
-import { ask, askStreaming, routeRanges } from './chat-client.ts'
+import { type Swarm, swarmFor } from '@resultity/testkit'
+import { type Test, test } from 'tap'
+import { ask, askStreaming, type ChatBody, routeRanges } from './chat-client.ts'
+import { inParallel } from './in-parallel.ts'
 
 interface Golden {
   readonly prompt: string
@@ -9,41 +10,45 @@ interface Golden {
   readonly completion_ids: readonly number[]
 }
 
+/** Slots of a stage by default. */
+const SESSIONS = 4
+
 const goldenPath = new URL('../../packages/model/models/tiny-chat/golden.json', import.meta.url)
 
-test('every golden answer of tiny-chat comes through HTTP on 1, 2, 3 and 4 stages', { timeout: 240_000 }, async t => {
+test('every golden answer of tiny-chat comes through HTTP on 1, 2, 3 and 4 stages, streamed or not', {
+  timeout: 240_000
+}, async t => {
   const golden: Golden[] = JSON.parse(await readFile(goldenPath, 'utf8'))
   const swarm = await swarmFor(t, { nodes: 4, models: ['tiny-chat'] })
 
   for (const stages of [1, 2, 3, 4]) {
     await t.test(`${stages} stages`, async t => {
-      for (const { prompt, completion, completion_ids } of golden) {
-        const { answer, route } = await ask(swarm.url, {
-          model: 'tiny-chat',
-          messages: messagesOf(prompt),
-          mesh: { stages }
-        })
-        t.equal(answer.choices[0]?.message.content, completion, completion)
-        t.equal(answer.usage.completion_tokens, completion_ids.length + 1, 'the answer and its end token')
-        t.equal(answer.choices[0]?.finish_reason, 'stop')
-        const ranges = routeRanges(route)
-        t.equal(ranges.length, stages)
-        t.same([ranges[0]?.[0], ranges.at(-1)?.[1]], [0, 4])
-      }
+      // each is streamed on some numbers of stages, and not on the others
+      await inParallel([...golden.entries()], SESSIONS, ([index, entry]) =>
+        (index + stages) % 2 === 0 ? askWhole(t, swarm, entry, stages) : askPieces(t, swarm, entry, stages)
+      )
     })
   }
-
-  await t.test('streamed answers are the same', async t => {
-    for (const { prompt, completion } of golden) {
-      const streamed = await askStreaming(swarm.url, {
-        model: 'tiny-chat',
-        messages: messagesOf(prompt),
-        mesh: { stages: 3 }
-      })
-      t.same(streamed, { text: completion, finishReason: 'stop', error: undefined, done: true })
-    }
-  })
 })
+
+async function askWhole(t: Test, swarm: Swarm, golden: Golden, stages: number): Promise<void> {
+  const { answer, route } = await ask(swarm.url, bodyOf(golden, stages))
+  t.equal(answer.choices[0]?.message.content, golden.completion, golden.completion)
+  t.equal(answer.usage.completion_tokens, golden.completion_ids.length + 1, 'the answer and its end token')
+  t.equal(answer.choices[0]?.finish_reason, 'stop')
+  const ranges = routeRanges(route)
+  t.equal(ranges.length, stages)
+  t.same([ranges[0]?.[0], ranges.at(-1)?.[1]], [0, 4])
+}
+
+async function askPieces(t: Test, swarm: Swarm, golden: Golden, stages: number): Promise<void> {
+  const streamed = await askStreaming(swarm.url, bodyOf(golden, stages))
+  t.same(streamed, { text: golden.completion, finishReason: 'stop', error: undefined, done: true }, golden.completion)
+}
+
+function bodyOf({ prompt }: Golden, stages: number): ChatBody {
+  return { model: 'tiny-chat', messages: messagesOf(prompt), mesh: { stages } }
+}
 
 /** The messages that the chat template turned into `prompt`. */
 function messagesOf(prompt: string): { role: string; content: string }[] {
