@@ -9,7 +9,7 @@ import t, { type Test } from 'tap'
 import { type CoordinatorLimits, startCoordinator } from '../src/index.ts'
 import { type ScriptedJob, ScriptedNode } from './support/scripted-node.ts'
 
-const encoder = join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')
+const encoder = `file:${join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')}`
 const DIMENSIONS = 32
 
 type JobScript = (job: ScriptedJob) => void | Promise<void>
@@ -38,14 +38,19 @@ const answer: JobScript = async job => {
   await job.send({ type: 'result', sequence: 1, result: resultOf(job) })
 }
 
-async function startMesh(t: Test, nodeCount: number, limits: Partial<CoordinatorLimits> = {}): Promise<Mesh> {
+async function startMesh(
+  t: Test,
+  nodeCount: number,
+  limits: Partial<CoordinatorLimits> = {},
+  models: readonly string[] = [encoder]
+): Promise<Mesh> {
   const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
   const coordinator = await startCoordinator({
     dataDir,
     http: { host: '127.0.0.1', port: 0 },
     listen: ['/ip4/127.0.0.1/tcp/0'],
     mdns: false,
-    models: [`file:${encoder}`, 'tiny-chat'],
+    models,
     logger: pino({ level: 'silent' }),
     // scripted nodes have no heart
     limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0, ...limits }
@@ -118,7 +123,7 @@ t.test('answers are as OpenAI publishes them, in both encodings', async t => {
 })
 
 t.test('what is wrong with a request is said, naming the field, before any node hears of it', async t => {
-  const mesh = await startMesh(t, 1)
+  const mesh = await startMesh(t, 1, {}, [encoder, 'tiny-chat'])
   const long = 'the '.repeat(39)
   const cases: Record<string, [object, number, string | null, RegExp?]> = {
     'no input': [{}, 400, 'input'],
