@@ -19,6 +19,8 @@ interface Mesh {
   readonly jobs: readonly ScriptedJob[]
   /** What the next job does. */
   script: JobScript
+  /** As it was at first: no job has come, and each is answered. */
+  reset(): void
   post(body: unknown, options?: RequestInit): Promise<Response>
 }
 
@@ -61,6 +63,10 @@ async function startMesh(
     nodes,
     jobs,
     script: answer,
+    reset: () => {
+      jobs.length = 0
+      mesh.script = answer
+    },
     post: (body, options = {}) =>
       fetch(`${coordinator.httpUrl}/v1/embeddings`, {
         method: 'POST',
@@ -88,8 +94,12 @@ async function startMesh(
 
 const MODEL = 'tiny-encoder'
 
+/** Of one node that outlives every test that uses it. */
+const shared = await startMesh(t, 1, {}, [encoder, 'tiny-chat'])
+t.beforeEach(() => shared.reset())
+
 t.test('answers are as OpenAI publishes them, in both encodings', async t => {
-  const mesh = await startMesh(t, 1)
+  const mesh = shared
   const response = await mesh.post({ model: MODEL, input: [[7], [9, 8]], encoding_format: 'float' })
   t.equal(response.status, 200)
   const body = await response.json()
@@ -123,7 +133,7 @@ t.test('answers are as OpenAI publishes them, in both encodings', async t => {
 })
 
 t.test('what is wrong with a request is said, naming the field, before any node hears of it', async t => {
-  const mesh = await startMesh(t, 1, {}, [encoder, 'tiny-chat'])
+  const mesh = shared
   const long = 'the '.repeat(39)
   const cases: Record<string, [object, number, string | null, RegExp?]> = {
     'no input': [{}, 400, 'input'],
@@ -172,7 +182,7 @@ t.test('a request may name the nodes that it runs on', async t => {
 })
 
 t.test('a large request is several jobs, one after the other', async t => {
-  const mesh = await startMesh(t, 1)
+  const mesh = shared
   const input = Array.from({ length: 600 }, (_, index) => [5 + (index % 200)])
   const body = await (await mesh.post({ model: MODEL, input })).json()
   t.same(
@@ -238,7 +248,7 @@ t.test('what a node does wrong is an error and not an answer', async t => {
     'too few vectors': [[started, resultWith('{"dimensions":32,"vectors":"AAAA"}')], 502, 'protocol_violation'],
     'no numbers': [[started, resultWith(JSON.stringify(infinite))], 502, 'protocol_violation']
   }
-  const mesh = await startMesh(t, 1)
+  const mesh = shared
   for (const [name, [events, status, code]] of Object.entries(cases)) {
     mesh.script = async job => {
       for (const event of events) await job.send(event).catch(() => {})
@@ -267,7 +277,7 @@ t.test('a node that says nothing is not waited for longer than its deadline', as
 })
 
 t.test('a client that hangs up ends its job', async t => {
-  const mesh = await startMesh(t, 1)
+  const mesh = shared
   const begun = Promise.withResolvers<void>()
   mesh.script = async job => {
     await job.send({ type: 'started', sequence: 0 })
