@@ -41,6 +41,7 @@ export async function ask(url: string, body: ChatBody): Promise<{ answer: ChatAn
 
 export interface StreamedAnswer {
   readonly text: string
+  readonly route: string
   readonly finishReason: string | undefined
   /** Of an error event, when one came. */
   readonly error: ApiErrorBody | undefined
@@ -59,19 +60,20 @@ export async function askStreaming(
   if (response.status !== 200 || response.body === null) {
     throw new Error(`status ${response.status}: ${await response.text()}`)
   }
+  const route = response.headers.get('x-resultity-route') ?? ''
   let text = ''
   let finishReason: string | undefined
   const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
   for await (const { data } of events) {
-    if (data === '[DONE]') return { text, finishReason, error: undefined, done: true }
+    if (data === '[DONE]') return { text, route, finishReason, error: undefined, done: true }
     const chunk = JSON.parse(data)
-    if (chunk.error !== undefined) return { text, finishReason, error: chunk.error, done: false }
+    if (chunk.error !== undefined) return { text, route, finishReason, error: chunk.error, done: false }
     const piece: string = chunk.choices[0]?.delta.content ?? ''
     if (piece !== '') onText(piece)
     text += piece
     finishReason = chunk.choices[0]?.finish_reason ?? finishReason
   }
-  return { text, finishReason, error: undefined, done: false }
+  return { text, route, finishReason, error: undefined, done: false }
 }
 
 /** The `[first,end)` ranges named by an `x-resultity-route` header. */

@@ -36,14 +36,19 @@ async function askWhole(t: Test, swarm: Swarm, golden: Golden, stages: number): 
   t.equal(answer.choices[0]?.message.content, golden.completion, golden.completion)
   t.equal(answer.usage.completion_tokens, golden.completion_ids.length + 1, 'the answer and its end token')
   t.equal(answer.choices[0]?.finish_reason, 'stop')
-  const ranges = routeRanges(route)
-  t.equal(ranges.length, stages)
-  t.same([ranges[0]?.[0], ranges.at(-1)?.[1]], [0, 4])
+  checkRoute(t, route, stages)
 }
 
 async function askPieces(t: Test, swarm: Swarm, golden: Golden, stages: number): Promise<void> {
-  const streamed = await askStreaming(swarm.url, bodyOf(golden, stages))
+  const { route, ...streamed } = await askStreaming(swarm.url, bodyOf(golden, stages))
   t.same(streamed, { text: golden.completion, finishReason: 'stop', error: undefined, done: true }, golden.completion)
+  checkRoute(t, route, stages)
+}
+
+function checkRoute(t: Test, route: string, stages: number): void {
+  const ranges = routeRanges(route)
+  t.equal(ranges.length, stages)
+  t.same([ranges[0]?.[0], ranges.at(-1)?.[1]], [0, 4])
 }
 
 function bodyOf({ prompt }: Golden, stages: number): ChatBody {

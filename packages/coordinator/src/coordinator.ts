@@ -143,10 +143,10 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await http.subcloudDesk.start()
   // what is asked of a model that is here need not wait for the others
   await http.runtime.start()
+  starting.defer(() => stopAnswering(http.desk, limits.stopMs, init.logger))
   await addModels(init, store, mesh, clock, options)
   http.runtime.pump()
   http.shelf.start()
-  starting.defer(() => stopAnswering(http.desk, limits.stopMs, init.logger))
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
   return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), httpUrl, close, [Symbol.asyncDispose]: close }

@@ -31,17 +31,9 @@ export type ServedModel = ServedDecoder | ServedEncoder
 
 /** The models of a coordinator, by name. */
 export class ServedModels implements AsyncDisposable {
-  readonly #models: ServedModel[] = []
-  #complete = true
-
   /** Whether all models are here that are to be served. Until then a name that nobody knows may be one of the others. */
-  get complete(): boolean {
-    return this.#complete
-  }
-
-  set complete(complete: boolean) {
-    this.#complete = complete
-  }
+  complete = true
+  readonly #models: ServedModel[] = []
 
   /**
    * Serves one more model, or one that is served already under one more name.
@@ -83,7 +75,7 @@ export class ServedModels implements AsyncDisposable {
   find(name: string | undefined): ServedModel {
     const found = name === undefined ? undefined : this.#named(name)
     if (found !== undefined) return found
-    if (!this.#complete) {
+    if (!this.complete) {
       throw new MeshError('unavailable', `the coordinator is starting and still imports its models`, {
         hint: 'Try again in a moment; GET /v1/models lists those that are here.'
       })

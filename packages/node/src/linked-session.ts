@@ -23,9 +23,6 @@ const LAST_FRAME_MS = 2000
  */
 const TELL_AFTER_MS = 1
 
-/** Tokens that follow each other faster than a reader can tell apart reach the coordinator together. */
-const TELL_EVERY_MS = 25
-
 export type StageStream = FrameStream<StageFrame, StageFrame>
 
 export interface LinkedSessionComponents {
@@ -58,9 +55,7 @@ export class LinkedSession implements GenerationOutputs {
   readonly #onClosed: LinkedSessionComponents['onClosed']
   #next: StageStream | undefined
   #previous: StageStream | undefined
-  /** What the coordinator has not been told of yet; as many tokens as come in {@link TELL_EVERY_MS}. */
-  #untold: Sampled[] = []
-  #toldAt = 0
+  #untold: Sampled | undefined
   #telling: NodeJS.Timeout | undefined
   #closed = false
   /** The lease runs from here. */
@@ -136,21 +131,18 @@ export class LinkedSession implements GenerationOutputs {
 
   sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
     const { session, epoch, promptCount } = this.open
-    this.#untold.push({ type: 'sampled', session, epoch, ...token })
+    this.#tell()
+    this.#untold = { type: 'sampled', session, epoch, ...token }
     if (token.finish !== 'continues' || token.position === promptCount) this.#tell()
-    else if (this.#untold.length === 1) {
-      const waitMs = Math.max(TELL_AFTER_MS, this.#toldAt + TELL_EVERY_MS - this.#now())
-      this.#telling = setTimeout(this.#tell, waitMs)
-    }
+    else this.#telling = this.#telling?.refresh() ?? setTimeout(this.#tell, TELL_AFTER_MS)
   }
 
+  /** Tells the coordinator of the token that it has not been told of yet. */
   readonly #tell = (): void => {
-    clearTimeout(this.#telling)
-    const frames = this.#untold
-    if (frames.length === 0) return
-    this.#untold = []
-    this.#toldAt = this.#now()
-    this.#control.sendTogether(frames).catch(this.#onSendFailed)
+    const frame = this.#untold
+    if (frame === undefined) return
+    this.#untold = undefined
+    this.#forward(this.#control, frame)
   }
 
   scores(scores: Parameters<GenerationOutputs['scores']>[0]): void {
@@ -196,8 +188,6 @@ export class LinkedSession implements GenerationOutputs {
 
   /** Small frames are not waited for: there are at most `tokensMax` of them. */
   #forward(stream: StageStream | undefined, frame: StageFrame): void {
-    stream?.send(frame).catch(this.#onSendFailed)
+    stream?.send(frame).catch((error: unknown) => this.fail(MeshError.from(error, 'node_lost')))
   }
-
-  readonly #onSendFailed = (error: unknown): void => this.fail(MeshError.from(error, 'node_lost'))
 }

@@ -89,24 +89,11 @@ export class FrameStream<Out, In> {
    * when the peer has stopped reading, or the error that ended the stream
    */
   send(frame: Out, options?: AbortOptions): Promise<void> {
-    return this.#send(() => this.#frame(frame), options)
-  }
-
-  /** As {@link send}, several frames in one write: the peer wakes but once for them. For frames that are small. */
-  sendTogether(frames: readonly Out[], options?: AbortOptions): Promise<void> {
-    return this.#send(() => {
-      const bytes = new Uint8ArrayList()
-      for (const frame of frames) bytes.append(this.#frame(frame))
-      return bytes.subarray()
-    }, options)
-  }
-
-  #send(encode: () => Bytes, options: AbortOptions | undefined): Promise<void> {
     if (this.#writeClosed) return rejected(this.#error ?? closedHere())
     if (this.#stream.writeBufferLength > this.#queuedBytesMax) return rejected(this.#giveUpOnReader())
     let roomLeft: boolean
     try {
-      roomLeft = this.#stream.send(encode())
+      roomLeft = this.#stream.send(this.#frame(this.#codec.encode(frame, FRAME_HEADER_BYTES)))
     } catch (error) {
       return rejected(error instanceof MeshError ? error : lost('the stream can no longer be written to', error))
     }
@@ -273,9 +260,8 @@ export class FrameStream<Out, In> {
     return error
   }
 
-  /** Encodes it behind its header, and joins small parts. */
-  #frame(frame: Out): Bytes {
-    const body = this.#codec.encode(frame, FRAME_HEADER_BYTES)
+  /** Writes the header in front, and joins small parts. */
+  #frame(body: Uint8Array | Uint8Array[]): Bytes {
     const parts = Array.isArray(body) ? body : [body]
     let bytes = 0
     for (const part of parts) bytes += part.length

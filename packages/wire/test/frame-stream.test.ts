@@ -22,27 +22,6 @@ t.test('frames arrive whole and in order at every piece size', async t => {
   }
 })
 
-t.test('frames sent together arrive one by one, in one write', async t => {
-  const { near, nearFrames, atFar } = pair(1 << 20, 1 << 20)
-  const sent = [body(3, 1), body(0, 0), body(17, 2)]
-  let writes = 0
-  const write = near.send.bind(near)
-  near.send = data => {
-    writes++
-    return write(data)
-  }
-  await nearFrames.sendTogether(sent)
-  t.equal(writes, 1)
-  await t.rejects(nearFrames.sendTogether([body(1, 1), body(LIMITS.frameBytesMax + 1, 1)]), { code: 'frame_too_large' })
-  t.equal(writes, 1, 'nothing of what cannot be sent as a whole')
-  await nearFrames.close()
-  t.equal(await atFar.ended, undefined)
-  t.same(
-    atFar.frames.map(frame => [...frame]),
-    sent.map(frame => [...frame])
-  )
-})
-
 t.test('any frames, any pieces, any window: the same frames', async () => {
   const frames = fc.array(
     fc.uint8Array({ maxLength: 300 }).filter(frame => frame[0] !== 0xff),
