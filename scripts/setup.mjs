@@ -1,12 +1,16 @@
 // Makes a checkout ready to run: dependencies, the Node that runs everything, compiled packages. Runs on the
 // machine's own Node, which may be as old as 20, and before anything is installed: so built-in modules only.
 import { spawn } from 'node:child_process'
-import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 export const root = dirname(dirname(fileURLToPath(import.meta.url)))
 const modules = join(root, 'node_modules')
+
+/** What `resultity` runs, see bundle.mjs; the stamp in it is as old as its last build. */
+export const bundleDirectory = join(root, 'packages/cli/dist/bundle')
+export const bundleStamp = join(bundleDirectory, '.built')
 
 /** Lowest Node that the packages run on, where the platform has none on npm. */
 const RUNTIME_MIN = [22, 13]
@@ -92,6 +96,20 @@ async function build(runtime, project) {
   if (fresh) process.stderr.write('Building …\n')
   await step('the build', runtime, [join(modules, 'typescript/bin/tsc'), '-b', project])
   removeStaleTests()
+  if (bundleIsStale()) await step('the bundle', runtime, [join(root, 'scripts/bundle.mjs')])
+}
+
+/** The compiler touches a package's build record when it compiles any of it. */
+function bundleIsStale() {
+  if (!existsSync(bundleStamp)) return true
+  const builtAt = statSync(bundleStamp).mtimeMs
+  const records = readdirSync(join(root, 'packages')).map(name =>
+    join(root, 'packages', name, 'dist/tsconfig.tsbuildinfo')
+  )
+  return ['package-lock.json', 'scripts/bundle.mjs']
+    .map(name => join(root, name))
+    .concat(records)
+    .some(path => existsSync(path) && statSync(path).mtimeMs >= builtAt)
 }
 
 /** The compiler leaves the output of a deleted source behind, and the test runner would still run it. */

@@ -12,7 +12,7 @@ if (major < 22 || (major === 22 && minor < 13)) {
   process.exit(2)
 }
 
-const compiled = new URL('../dist/src/index.js', import.meta.url)
+const compiled = new URL('../dist/bundle/index.js', import.meta.url)
 if (!existsSync(compiled)) {
   process.stderr.write(
     'error: resultity is not built yet\n  Run "npm run build" in the checkout; "npm start" does it by itself.\n'

@@ -110,7 +110,7 @@ t.test('what is no HTTP request gets the same error body', async t => {
   const cases = [
     { id: 'no HTTP', request: 'hello\r\n\r\n', status: 400, code: 'invalid_request' },
     { id: 'an unknown method', request: 'BREW / HTTP/1.1\r\nhost: x\r\n\r\n', status: 400, code: 'invalid_request' },
-    { id: 'no host', request: 'GET / HTTP/1.1\r\n\r\n', status: 400 },
+    { id: 'no host', request: 'GET / HTTP/1.1\r\nconnection: close\r\n\r\n', status: 400 },
     { id: 'too many headers', request: long, status: 431, code: 'headers_too_large' },
     { id: 'a header with a line break', request: 'GET / HTTP/1.1\r\nhost: x\r\na: b\n c: d\r\n\r\n', status: 400 },
     { id: 'noise', request: Buffer.from([0x16, 3, 1, 0, 200, 1, 0, 0, 0xff]), status: 400, code: 'invalid_request' }

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 /** One place a catalogue model can come from, pinned so that every source gives the same weights. */
@@ -122,8 +123,12 @@ export const modelCatalogue: readonly CatalogueEntry[] = [
     summary: 'a toy of 0.84 million parameters that knows some capitals, for tests and machines without a network',
     license: 'Apache-2.0',
     downloadBytes: 0,
-    // from dist/src to the package's own folder
-    sources: [{ kind: 'bundled', directory: fileURLToPath(new URL('../../models/tiny-chat', import.meta.url)) }]
+    sources: [
+      {
+        kind: 'bundled',
+        directory: dirname(fileURLToPath(import.meta.resolve('@resultity/model/models/tiny-chat/config.json')))
+      }
+    ]
   }
 ]
 

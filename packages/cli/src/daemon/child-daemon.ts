@@ -48,7 +48,7 @@ export interface ChildDaemon extends AsyncDisposable {
   stop(): Promise<ChildEnd>
 }
 
-const bin = fileURLToPath(new URL('../../../bin/resultity.js', import.meta.url))
+const bin = fileURLToPath(import.meta.resolve('@resultity/cli/bin/resultity.js'))
 
 /**
  * Starts a daemon and resolves once it has said that it is ready.
