@@ -1,6 +1,7 @@
-import { arch, availableParallelism, platform, totalmem } from 'node:os'
+import { existsSync } from 'node:fs'
+import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os'
 import type { Advert } from '@resultity/interface'
-import { cpu, graphics, mem } from 'systeminformation'
+import { graphics, mem } from 'systeminformation'
 
 export type Hardware = Advert['hardware']
 
@@ -11,14 +12,14 @@ const MIB = 1024 * 1024
 
 /** What this machine has, as far as the operating system tells. Probing the GPUs takes up to some seconds. */
 export async function probeHardware(executionProviders: readonly string[]): Promise<Hardware> {
-  const [processor, video] = await Promise.all([cpu(), graphics()])
+  const controllers = mayHaveGpu() ? (await graphics()).controllers : []
   return {
     platform: platform(),
     architecture: arch(),
-    cpuModel: `${processor.manufacturer} ${processor.brand}`.trim().slice(0, 256) || 'unknown',
+    cpuModel: cpus()[0]?.model.trim().slice(0, 256) || 'unknown',
     cpuCores: availableParallelism(),
     memoryBytes: totalmem(),
-    gpus: video.controllers
+    gpus: controllers
       // a virtual display adapter has no memory to compute in
       .filter(controller => (controller.vram ?? 0) > 0 || controller.memoryTotal !== undefined)
       .slice(0, 64)
@@ -29,6 +30,14 @@ export async function probeHardware(executionProviders: readonly string[]): Prom
       })),
     executionProviders: [...executionProviders]
   }
+}
+
+/** Devices that a process on Linux opens to use a GPU: of NVIDIA, of AMD's compute driver, of any other, of WSL. */
+const LINUX_GPU_DEVICES = ['/dev/nvidiactl', '/dev/kfd', '/dev/dri', '/dev/dxg']
+
+/** Looking closer starts half a dozen programs, which takes longer than the rest of a node's start. */
+function mayHaveGpu(): boolean {
+  return platform() !== 'linux' || LINUX_GPU_DEVICES.some(path => existsSync(path))
 }
 
 /** Bytes a node offers when its operator names no figure: most of what is available now. */
