@@ -3,6 +3,7 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import koffi, { type LibraryHandle } from 'koffi'
+import { refuseTelemetry } from '../telemetry.ts'
 import { ORT_API_VERSION, type OrtApi, readOrtApi } from './ort-api.ts'
 
 /** File name of the shared library inside onnxruntime-node, per platform. */
@@ -36,6 +37,7 @@ export function loadOrtLibrary(): OrtLibrary {
       hint: 'run on linux, darwin or win32 with x64 or arm64, or install dependencies again'
     })
   }
+  refuseTelemetry()
   const handle = koffi.load(path)
   const api = readOrtApi(handle)
   if (api === undefined) {

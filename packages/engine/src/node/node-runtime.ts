@@ -1,12 +1,14 @@
 import { InferenceSession } from 'onnxruntime-node'
 import { sessionEntries } from '../capi/graph-session.ts'
 import type { Spinning } from '../port.ts'
+import { refuseTelemetry } from '../telemetry.ts'
 
 /** A graph loaded by onnxruntime-node, set up as the C API's sessions are. */
 export function createNodeSession(
   path: string,
   { threads, spinning }: { readonly threads: number; readonly spinning: Spinning }
 ): Promise<InferenceSession> {
+  refuseTelemetry()
   return InferenceSession.create(path, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
