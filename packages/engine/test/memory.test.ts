@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
@@ -50,24 +51,31 @@ t.test('sessions that come and go take no new memory', async t => {
   t.equal(stage.sessionsOpen, 0)
 })
 
-t.test(
-  'a loaded stage does not hold the pages of its weight files',
-  { skip: process.platform !== 'linux' },
-  async t => {
-    await using fixture = await openTinyChat()
-    const engine = await createEngine()
-    await using pipeline = await Pipeline.load(engine, [4], fixture.init)
-    const { workDir, manifest } = fixture
-    const maps = await readFile('/proc/self/smaps', 'utf8')
-    const resident = maps
-      .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-      .filter(mapping => mapping.includes(workDir))
-      .map(mapping => Number(/^Rss: +(\d+) kB/m.exec(mapping)?.[1]) * 1024)
-      .reduce((sum, bytes) => sum + bytes, 0)
-    t.ok(resident < manifest.embedding.bytes, `${resident} bytes of the weight files are resident`)
-    t.equal(pipeline.stages.length, 1)
+/** Bytes of the files below `directory` that this process has in memory. */
+async function residentFileBytes(directory: string): Promise<number> {
+  const maps = await readFile('/proc/self/smaps', 'utf8')
+  return maps
+    .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
+    .filter(mapping => mapping.includes(directory))
+    .map(mapping => Number(/^Rss: +(\d+) kB/m.exec(mapping)?.[1]) * 1024)
+    .reduce((sum, bytes) => sum + bytes, 0)
+}
+
+t.test('an idle stage holds no pages of its weight files', { skip: process.platform !== 'linux' }, async t => {
+  await using fixture = await openTinyChat()
+  const engine = await createEngine()
+  await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }))
+  const { workDir, manifest } = fixture
+  const resident = await residentFileBytes(workDir)
+  t.ok(resident < manifest.embedding.bytes, `${resident} bytes are resident after loading`)
+  {
+    using session = stage.open({ positionsMax: 512 })
+    await session.run(Uint32Array.from({ length: 500 }, (_, index) => 8 + index))
+    t.ok((await residentFileBytes(workDir)) > 0, 'rows of the embedding are read from the file')
   }
-)
+  while ((await residentFileBytes(workDir)) > 0) await setTimeout(10)
+  t.pass('and let go when the last session has ended')
+})
 
 t.test('measurements are positive and finite, and add up', async t => {
   await using fixture = await openTinyChat()

@@ -92,6 +92,7 @@ export class CapiStage implements Stage {
     const release = (session: CapiSession): void => {
       this.#sessions.delete(session)
       this.#slots.give(slot)
+      if (this.sessionsOpen === 0) void this.#releaseWeights()
     }
     const turns = new SessionTurns(this.#queue, this.#gate, init)
     const vacate = (): void => this.#slots.vacate()
@@ -104,6 +105,10 @@ export class CapiStage implements Stage {
   [Symbol.asyncDispose](): Promise<void> {
     this.#closing ??= this.#close()
     return this.#closing
+  }
+
+  async #releaseWeights(): Promise<void> {
+    await releaseMappedPages(this.#directory.path, () => this.#closing === undefined)
   }
 
   async #close(): Promise<void> {

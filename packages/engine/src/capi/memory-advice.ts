@@ -2,7 +2,7 @@ import koffi, { type KoffiFunc } from 'koffi'
 
 /** Advice of Linux's `madvise`, by the numbers of its headers. */
 export const Advice = {
-  /** A page that is read comes alone, without the fifteen around it. */
+  /** A page that is read brings none from the disk beside it. */
   random: 1,
   /** Pages of a mapped file leave this process and come back from the page cache when read. */
   dontNeed: 4,
