@@ -66,15 +66,19 @@ t.test('an idle stage holds no pages of its weight files', { skip: process.platf
   const engine = await createEngine()
   await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }))
   const { workDir, manifest } = fixture
-  const resident = await residentFileBytes(workDir)
-  t.ok(resident < manifest.embedding.bytes, `${resident} bytes are resident after loading`)
-  {
+  const prompt = Uint32Array.from({ length: 500 }, (_, index) => 8 + index)
+  const answer = async (): Promise<Float32Array> => {
     using session = stage.open({ positionsMax: 512 })
-    await session.run(Uint32Array.from({ length: 500 }, (_, index) => 8 + index))
-    t.ok((await residentFileBytes(workDir)) > 0, 'rows of the embedding are read from the file')
+    return Float32Array.from(await session.run(prompt))
   }
-  while ((await residentFileBytes(workDir)) > 0) await setTimeout(10)
-  t.pass('and let go when the last session has ended')
+  const loaded = await residentFileBytes(workDir)
+  t.ok(loaded < manifest.embedding.bytes, `${loaded} bytes are resident after loading`)
+  const before = await answer()
+  t.ok((await residentFileBytes(workDir)) > 0, 'rows of the embedding are read from the file')
+  while ((await residentFileBytes(workDir)) > 0) await setTimeout(20)
+  t.pass('and let go some time after the last session has ended')
+  t.same(await answer(), before, 'the next session computes the same')
+  t.equal(stage.sessionsOpen, 0)
 })
 
 t.test('measurements are positive and finite, and add up', async t => {

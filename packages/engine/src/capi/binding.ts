@@ -64,9 +64,14 @@ export class RunOptions implements Disposable {
   readonly #runtime: Runtime
   #released = false
 
-  constructor(runtime: Runtime) {
+  /** @param entries of onnxruntime_run_options_config_keys.h */
+  constructor(runtime: Runtime, entries: Readonly<Record<string, string>> = {}) {
+    const { api } = runtime
     this.#runtime = runtime
-    this.pointer = obtain(runtime.api, 'create run options', out => runtime.api.createRunOptions(out))
+    this.pointer = obtain(api, 'create run options', out => api.createRunOptions(out))
+    for (const [key, value] of Object.entries(entries)) {
+      check(api, `set ${key}`, api.addRunConfigEntry(this.pointer, key, value))
+    }
   }
 
   /** Runs with these options break off before their next operator, and so does every later one until `allow`. */

@@ -10,6 +10,7 @@ import { CapiSession } from './capi-session.ts'
 import { releaseFreedMemory } from './freed-memory.ts'
 import { GraphSession } from './graph-session.ts'
 import { packIntoHugePages } from './huge-pages.ts'
+import { IdleMemory } from './idle-memory.ts'
 import type { SlotComponents } from './kv-slot.ts'
 import { releaseMappedPages } from './mapped-weights.ts'
 import { getRuntime } from './runtime.ts'
@@ -31,6 +32,7 @@ export class CapiStage implements Stage {
   readonly #slots: SlotPool
   readonly #gate: BatchGate
   readonly #queue: RunQueue
+  readonly #idleMemory: IdleMemory
   readonly #sessions = new Set<CapiSession>()
   #closing: Promise<void> | undefined
 
@@ -49,6 +51,8 @@ export class CapiStage implements Stage {
     this.#slots = new SlotPool(components)
     this.#gate = gate
     this.#queue = new RunQueue(gate)
+    const { runtime } = components
+    this.#idleMemory = new IdleMemory({ runtime, queue: this.#queue, slots: this.#slots, directory: directory.path })
   }
 
   static async load(init: StageInit, gate: BatchGate, options: AbortOptions = {}): Promise<CapiStage> {
@@ -89,10 +93,11 @@ export class CapiStage implements Stage {
     }
     shape.admitSession(init.positionsMax)
     const slot = this.#slots.take(init.positionsMax)
+    this.#idleMemory.sessionOpened()
     const release = (session: CapiSession): void => {
       this.#sessions.delete(session)
       this.#slots.give(slot)
-      if (this.sessionsOpen === 0) void this.#releaseWeights()
+      if (this.sessionsOpen === 0) this.#idleMemory.sessionsEnded()
     }
     const turns = new SessionTurns(this.#queue, this.#gate, init)
     const vacate = (): void => this.#slots.vacate()
@@ -107,13 +112,9 @@ export class CapiStage implements Stage {
     return this.#closing
   }
 
-  async #releaseWeights(): Promise<void> {
-    await releaseMappedPages(this.#directory.path, () => this.#closing === undefined)
-  }
-
   async #close(): Promise<void> {
     for (const session of this.#sessions) session[Symbol.dispose]()
-    await this.#queue.idle()
+    await this.#idleMemory[Symbol.asyncDispose]()
     this.#slots[Symbol.dispose]()
     const { session, cos, sin } = this.#components
     session[Symbol.dispose]()

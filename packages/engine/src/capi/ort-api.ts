@@ -16,7 +16,7 @@ export type PointerOut = BigUint64Array
 export const ORT_API_VERSION = 22
 
 /** The highest position read from the function table. */
-const LAST_POSITION = 137
+const LAST_POSITION = 165
 
 /** The functions of ONNX Runtime's C API that the engine calls. Names and order of arguments are the header's. */
 export interface OrtApi {
@@ -24,8 +24,6 @@ export interface OrtApi {
   createEnv(logLevel: number, logId: string, out: PointerOut): Status
   readonly createSession: KoffiFunc<(env: Pointer, path: Uint8Array, options: Pointer, out: PointerOut) => Status>
   createSessionOptions(out: PointerOut): Status
-  disableMemPattern(options: Pointer): Status
-  disableCpuMemArena(options: Pointer): Status
   setSessionGraphOptimizationLevel(options: Pointer, level: number): Status
   setIntraOpNumThreads(options: Pointer, threads: number): Status
   setInterOpNumThreads(options: Pointer, threads: number): Status
@@ -55,6 +53,7 @@ export interface OrtApi {
   releaseIoBinding(binding: Pointer): void
   bindInput(binding: Pointer, name: string, value: Pointer): Status
   bindOutput(binding: Pointer, name: string, value: Pointer): Status
+  addRunConfigEntry(options: Pointer, key: string, value: string): Status
 }
 
 /**
@@ -81,8 +80,6 @@ export function readOrtApi(library: LibraryHandle): OrtApi | undefined {
     createEnv: fallible(3, 'int', 'str', 'void *'),
     createSession: fallible(7, 'void *', 'void *', 'void *', 'void *'),
     createSessionOptions: fallible(10, 'void *'),
-    disableMemPattern: fallible(17, 'void *'),
-    disableCpuMemArena: fallible(19, 'void *'),
     setSessionGraphOptimizationLevel: fallible(23, 'void *', 'int'),
     setIntraOpNumThreads: fallible(24, 'void *', 'int'),
     setInterOpNumThreads: fallible(25, 'void *', 'int'),
@@ -103,6 +100,7 @@ export function readOrtApi(library: LibraryHandle): OrtApi | undefined {
     createIoBinding: fallible(134, 'void *', 'void *'),
     releaseIoBinding: release(135),
     bindInput: fallible(136, 'void *', 'str', 'void *'),
-    bindOutput: fallible(LAST_POSITION, 'void *', 'str', 'void *')
+    bindOutput: fallible(137, 'void *', 'str', 'void *'),
+    addRunConfigEntry: fallible(LAST_POSITION, 'void *', 'str', 'str')
   }
 }

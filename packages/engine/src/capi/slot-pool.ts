@@ -35,6 +35,11 @@ export class SlotPool implements Disposable {
     return slot
   }
 
+  /** A slot that no session has, until it is given back; undefined when there is none. */
+  borrow(): KvSlot | undefined {
+    return this.#free.pop()
+  }
+
   /**
    * A session that had a slot is over: another may have one, even if a run that is breaking off still uses the former.
    * For that moment there is one more than `sessionsMax`, as a stage runs one at a time.
@@ -43,7 +48,7 @@ export class SlotPool implements Disposable {
     this.#taken--
   }
 
-  /** Takes the slot of a session that is over back. It must not be in use by a run. */
+  /** Takes the slot of a session that is over back, or a borrowed one. It must not be in use by a run. */
   give(slot: KvSlot): void {
     const full = this.#taken + this.#free.length >= this.#components.shape.sessionsMax
     if (slot.damaged || full) {

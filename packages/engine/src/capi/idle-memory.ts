@@ -1,0 +1,77 @@
+import type { RunQueue } from '../run-queue.ts'
+import { RunOptions } from './binding.ts'
+import { releaseFreedMemory } from './freed-memory.ts'
+import { releaseMappedPages } from './mapped-weights.ts'
+import type { Runtime } from './runtime.ts'
+import type { SlotPool } from './slot-pool.ts'
+
+/** Without a session for so long a stage is idle: one request after the other shall find all memory where it was. */
+const IDLE_MS = 1000
+
+export interface IdleMemoryInit {
+  readonly runtime: Runtime
+  readonly queue: RunQueue
+  readonly slots: SlotPool
+  /** Of the weight files. */
+  readonly directory: string
+}
+
+/**
+ * Gives memory back to the system once a stage is idle: what the runtime's arena keeps for the activations of the next
+ * prompt, and the pages of the embedding that prompts have brought in.
+ */
+export class IdleMemory implements AsyncDisposable {
+  readonly #init: IdleMemoryInit
+  /** The runtime shrinks its arena at the end of a run, and at no other time. */
+  readonly #shrinking: RunOptions
+  #timer: NodeJS.Timeout | undefined
+  #disposed = false
+
+  constructor(init: IdleMemoryInit) {
+    this.#init = init
+    this.#shrinking = new RunOptions(init.runtime, { 'memory.enable_memory_arena_shrinkage': 'cpu:0' })
+  }
+
+  /** The last session has ended. */
+  sessionsEnded(): void {
+    if (this.#disposed) return
+    clearTimeout(this.#timer)
+    this.#timer = setTimeout(() => this.#init.queue.enter(this.#shrink, 'batch'), IDLE_MS).unref()
+  }
+
+  sessionOpened(): void {
+    clearTimeout(this.#timer)
+  }
+
+  /** Computes one position of a session that nobody has, for what comes after it. */
+  readonly #shrink = (): void => {
+    const { queue, slots } = this.#init
+    const slot = slots.borrow()
+    if (slot === undefined) {
+      queue.leave()
+      void this.#release()
+      return
+    }
+    slot.setPosition(1, 1)
+    slot.bind(1).binding.run(this.#shrinking, error => {
+      if (error !== undefined) slot.damaged = true
+      slots.give(slot)
+      queue.leave()
+      void this.#release()
+    })
+  }
+
+  async #release(): Promise<void> {
+    await releaseMappedPages(this.#init.directory, () => !this.#disposed)
+    await releaseFreedMemory()
+  }
+
+  /** Gives nothing back from now on, and waits until no run is under way. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    clearTimeout(this.#timer)
+    this.#init.queue.withdraw(this.#shrink)
+    await this.#init.queue.idle()
+    this.#shrinking[Symbol.dispose]()
+  }
+}
