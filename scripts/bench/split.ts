@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { setTimeout } from 'node:timers/promises'
 import { FileBlobStore, fetchModel, importModel, parseModelReference } from '@resultity/model'
 import { ChildContestant } from './child-contestant.ts'
 import { type Contestant, median, type ResidentMemory, type Sample, type Workload } from './contestant.ts'
@@ -58,6 +59,8 @@ const BASE = 'engine'
 
 /** They warm code, pages and connections, and do not count: what runs once a token gets its machine code late. */
 const WARM_UP_ROUNDS = 3
+/** Memory is that of processes at rest: a stage gives back what it does not need after a second. */
+const SETTLE_MS = 2500
 
 /**
  * Measures one model alone and split, side by side: every round measures every contestant, so that whatever else the
@@ -117,6 +120,7 @@ export async function benchSplit(init: SplitInit): Promise<SplitReport> {
   )
 
   const samples = await measureRounds(field, init)
+  await setTimeout(SETTLE_MS)
   const memory = (await Promise.all(field.map(contestant => contestant.memory()))).flat()
   return {
     model: init.model,

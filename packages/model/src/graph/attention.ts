@@ -102,10 +102,12 @@ function eachGroup(
   const valueRow = graph.node('Reshape', edge('value_row'), [value ?? '', rowShape])
   graph.node('TensorScatter', presentKey, [names.pastKey(layer), keyRow, names.position], { axis: 2 })
   graph.node('TensorScatter', presentValue, [names.pastValue(layer), valueRow, names.position], { axis: 2 })
-  const scores = graph.node('FusedMatMul', edge('scores'), [queries, presentKey], {
+  // the keys as the left matrix are read as they lie; as the right one they would be transposed into blocks first
+  const byPosition = graph.node('FusedMatMul', edge('scores_by_position'), [presentKey, queries], {
     transB: 1,
     alpha: { float: 1 / Math.sqrt(headDim) }
   })
+  const scores = graph.node('Transpose', edge('scores'), [byPosition], { perm: [0, 1, 3, 2] })
   const masked = graph.node('Add', edge('masked'), [scores, names.mask])
   const weights = graph.node('Softmax', edge('weights'), [masked], { axis: -1 })
   const mixed = graph.node('MatMul', edge('mixed'), [weights, presentValue])

@@ -22,6 +22,7 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Split',
   'Squeeze',
   'TensorScatter',
+  'Transpose',
   'Unsqueeze'
 ])
 
