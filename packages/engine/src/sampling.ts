@@ -31,17 +31,38 @@ export function sampleToken(logits: Float32Array, sampling: Sampling, position: 
 export function argmax(values: Float32Array): number {
   let best = Number.NEGATIVE_INFINITY
   let index = -1
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i] ?? Number.NaN
-    // written so that NaN takes this branch, which only a new maximum takes otherwise
-    if (!(value <= best)) {
-      if (!(value < Number.POSITIVE_INFINITY)) throw notFinite(i, value)
-      best = value
-      index = i
+  for (let start = 0; start < values.length; start += BLOCK) {
+    if (noneAbove(best, values, start)) continue
+    const end = Math.min(start + BLOCK, values.length)
+    for (let i = start; i < end; i++) {
+      const value = values[i] ?? Number.NaN
+      // written so that NaN takes this branch, which only a new maximum takes otherwise
+      if (!(value <= best)) {
+        if (!(value < Number.POSITIVE_INFINITY)) throw notFinite(i, value)
+        best = value
+        index = i
+      }
     }
   }
   if (index === -1) throw notFinite(0, best)
   return index
+}
+
+/** Values that {@link argmax} judges at once, in less than half the time that one by one takes. */
+const BLOCK = 8
+
+/** Whether none of the block from `start` on is higher than `best`, or no number, or beyond the end. */
+function noneAbove(best: number, values: Float32Array, start: number): boolean {
+  return (
+    (values[start] ?? Number.NaN) <= best &&
+    (values[start + 1] ?? Number.NaN) <= best &&
+    (values[start + 2] ?? Number.NaN) <= best &&
+    (values[start + 3] ?? Number.NaN) <= best &&
+    (values[start + 4] ?? Number.NaN) <= best &&
+    (values[start + 5] ?? Number.NaN) <= best &&
+    (values[start + 6] ?? Number.NaN) <= best &&
+    (values[start + 7] ?? Number.NaN) <= best
+  )
 }
 
 function notFinite(index: number, value: number): MeshError {

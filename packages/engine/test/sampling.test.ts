@@ -54,6 +54,19 @@ t.test('greedy takes the highest logit, the lowest id on a tie', async t => {
   )
 })
 
+t.test('a value that is no number or too high is refused, wherever it stands', async () => {
+  fc.assert(
+    fc.property(logitsOf, fc.nat(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY), (logits, place, value) => {
+      logits[place % logits.length] = value
+      try {
+        return argmax(logits) === -1
+      } catch (error) {
+        return error instanceof MeshError && error.code === 'engine_failed'
+      }
+    })
+  )
+})
+
 t.test('the same seed and position draw the same token; it is one of the nucleus', async () => {
   fc.assert(
     fc.property(logitsOf, samplingOf, positionOf, (logits, sampling, position) => {
