@@ -39,7 +39,7 @@ export class KvSlot implements Disposable {
   damaged = false
   readonly #components: SlotComponents
   readonly #position: PositionInputs
-  readonly #cache: NativeTensor[]
+  readonly #cache: NativeTensor<Float32Array<ArrayBuffer>>[]
   #single: BoundRun | undefined
   #wide: (BoundRun & { readonly count: number }) | undefined
   #wideInput: Int32Array | Float32Array | undefined
@@ -144,7 +144,11 @@ export class KvSlot implements Disposable {
     this.#single?.binding[Symbol.dispose]()
     this.#wide?.binding[Symbol.dispose]()
     for (const tensor of this.#tensors) tensor[Symbol.dispose]()
-    for (const tensor of this.#cache) tensor[Symbol.dispose]()
+    for (const tensor of this.#cache) {
+      tensor[Symbol.dispose]()
+      // by far the most memory of a slot, and nobody else's: it goes now, not when the collector comes by
+      tensor.data.buffer.transfer(0)
+    }
     this.#position[Symbol.dispose]()
     this.runOptions[Symbol.dispose]()
   }
