@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { mock } from 'node:test'
 import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -79,6 +80,31 @@ t.test('an idle stage holds no pages of its weight files', { skip: process.platf
   t.pass('and let go some time after the last session has ended')
   t.same(await answer(), before, 'the next session computes the same')
   t.equal(stage.sessionsOpen, 0)
+})
+
+t.test('a stage left alone frees the slots that wait for sessions', { skip: process.platform !== 'linux' }, async t => {
+  await using fixture = await openTinyChat()
+  const engine = await createEngine()
+  await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }, { sessionsMax: 2 }))
+  const { layerCount, kvHeadCount, headDim } = fixture.manifest.config
+  const cacheBytes = layerCount * 2 * kvHeadCount * 512 * headDim * Float32Array.BYTES_PER_ELEMENT
+  const answer = async (): Promise<Float32Array> => {
+    using session = stage.open({ positionsMax: 512 })
+    return Float32Array.from(await session.run(Uint32Array.of(1, 4, 17, 335)))
+  }
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
+  const before = await answer()
+  mock.timers.tick(1000)
+  // it computes one position in such a slot before
+  while ((await residentFileBytes(fixture.workDir)) > 0);
+  collectGarbage()
+  const held = process.memoryUsage().arrayBuffers
+  mock.timers.tick(58_000)
+  t.equal(process.memoryUsage().arrayBuffers, held, 'for a minute they are kept')
+  mock.timers.tick(2000)
+  t.equal(held - process.memoryUsage().arrayBuffers, cacheBytes, 'then the memory is free at once')
+  t.same(await answer(), before, 'the next session gets a new slot, and computes the same')
 })
 
 t.test('measurements are positive and finite, and add up', async t => {

@@ -7,6 +7,8 @@ import type { SlotPool } from './slot-pool.ts'
 
 /** Without a session for so long a stage is idle: one request after the other shall find all memory where it was. */
 const IDLE_MS = 1000
+/** And for so long it is left alone: whoever comes now can wait some 20 ms for a new slot. */
+const ALONE_MS = 60_000
 
 export interface IdleMemoryInit {
   readonly runtime: Runtime
@@ -18,13 +20,15 @@ export interface IdleMemoryInit {
 
 /**
  * Gives memory back to the system once a stage is idle: what the runtime's arena keeps for the activations of the next
- * prompt, and the pages of the embedding that prompts have brought in.
+ * prompt, and the pages of the embedding that prompts have brought in; and when it is left alone, the KV slots that wait
+ * for sessions, which may be far more: each has touched as much of its cache as its longest session.
  */
 export class IdleMemory implements AsyncDisposable {
   readonly #init: IdleMemoryInit
   /** The runtime shrinks its arena at the end of a run, and at no other time. */
   readonly #shrinking: RunOptions
-  #timer: NodeJS.Timeout | undefined
+  #idleTimer: NodeJS.Timeout | undefined
+  #aloneTimer: NodeJS.Timeout | undefined
   #disposed = false
 
   constructor(init: IdleMemoryInit) {
@@ -35,12 +39,19 @@ export class IdleMemory implements AsyncDisposable {
   /** The last session has ended. */
   sessionsEnded(): void {
     if (this.#disposed) return
-    clearTimeout(this.#timer)
-    this.#timer = setTimeout(() => this.#init.queue.enter(this.#shrink, 'batch'), IDLE_MS).unref()
+    this.#stopTimers()
+    const { queue, slots } = this.#init
+    this.#idleTimer = setTimeout(() => queue.enter(this.#shrink, 'batch'), IDLE_MS).unref()
+    this.#aloneTimer = setTimeout(() => slots.empty(), ALONE_MS).unref()
   }
 
   sessionOpened(): void {
-    clearTimeout(this.#timer)
+    this.#stopTimers()
+  }
+
+  #stopTimers(): void {
+    clearTimeout(this.#idleTimer)
+    clearTimeout(this.#aloneTimer)
   }
 
   /** Computes one position of a session that nobody has, for what comes after it. */
@@ -69,7 +80,7 @@ export class IdleMemory implements AsyncDisposable {
   /** Gives nothing back from now on, and waits until no run is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
-    clearTimeout(this.#timer)
+    this.#stopTimers()
     this.#init.queue.withdraw(this.#shrink)
     await this.#init.queue.idle()
     this.#shrinking[Symbol.dispose]()

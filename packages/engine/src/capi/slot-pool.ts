@@ -70,8 +70,13 @@ export class SlotPool implements Disposable {
     return undefined
   }
 
-  [Symbol.dispose](): void {
+  /** Frees the slots that no session has. */
+  empty(): void {
     for (const slot of this.#free.splice(0)) slot[Symbol.dispose]()
+  }
+
+  [Symbol.dispose](): void {
+    this.empty()
   }
 }
 
