@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util'
 import { t } from 'tap'
 import { root } from './setup.mjs'
 
-/** The files that take the longest; nothing is shown before the first two have ended, so these are not the very longest. */
+/** The files that take the longest; nothing is shown before the first has ended, so these are not the very longest. */
 const LONG_FIRST = [
   'packages/cli/dist/test/up.test.js',
   'test/dist/failures.test.js',

@@ -1,6 +1,5 @@
 import { readFile } from 'node:fs/promises'
 import { mock } from 'node:test'
-import { setTimeout } from 'node:timers/promises'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
@@ -62,6 +61,14 @@ async function residentFileBytes(directory: string): Promise<number> {
     .reduce((sum, bytes) => sum + bytes, 0)
 }
 
+/** Waits until this process has no file below `directory` in memory any more. */
+async function untilNoneResident(directory: string): Promise<void> {
+  const deadline = performance.now() + 30_000
+  for (let bytes = await residentFileBytes(directory); bytes > 0; bytes = await residentFileBytes(directory)) {
+    if (performance.now() > deadline) throw new Error(`${bytes} bytes of ${directory} are still in memory`)
+  }
+}
+
 t.test('an idle stage holds no pages of its weight files', { skip: process.platform !== 'linux' }, async t => {
   await using fixture = await openTinyChat()
   const engine = await createEngine()
@@ -74,10 +81,14 @@ t.test('an idle stage holds no pages of its weight files', { skip: process.platf
   }
   const loaded = await residentFileBytes(workDir)
   t.ok(loaded < manifest.embedding.bytes, `${loaded} bytes are resident after loading`)
+  mock.timers.enable({ apis: ['setTimeout'] })
+  t.teardown(() => mock.timers.reset())
   const before = await answer()
+  mock.timers.tick(999)
   t.ok((await residentFileBytes(workDir)) > 0, 'rows of the embedding are read from the file')
-  while ((await residentFileBytes(workDir)) > 0) await setTimeout(20)
-  t.pass('and let go some time after the last session has ended')
+  mock.timers.tick(1)
+  await untilNoneResident(workDir)
+  t.pass('and let go a second after the last session has ended')
   t.same(await answer(), before, 'the next session computes the same')
   t.equal(stage.sessionsOpen, 0)
 })
@@ -97,7 +108,7 @@ t.test('a stage left alone frees the slots that wait for sessions', { skip: proc
   const before = await answer()
   mock.timers.tick(1000)
   // it computes one position in such a slot before
-  while ((await residentFileBytes(fixture.workDir)) > 0);
+  await untilNoneResident(fixture.workDir)
   collectGarbage()
   const held = process.memoryUsage().arrayBuffers
   mock.timers.tick(58_000)

@@ -56,20 +56,29 @@ export class IdleMemory implements AsyncDisposable {
 
   /** Computes one position of a session that nobody has, for what comes after it. */
   readonly #shrink = (): void => {
-    const { queue, slots } = this.#init
+    const { slots } = this.#init
     const slot = slots.borrow()
     if (slot === undefined) {
-      queue.leave()
-      void this.#release()
+      this.#end()
       return
     }
-    slot.setPosition(1, 1)
-    slot.bind(1).binding.run(this.#shrinking, error => {
+    const finish = (error: unknown): void => {
       if (error !== undefined) slot.damaged = true
       slots.give(slot)
-      queue.leave()
-      void this.#release()
-    })
+      this.#end()
+    }
+    try {
+      slot.setPosition(1, 1)
+      slot.bind(1).binding.run(this.#shrinking, finish)
+    } catch (error) {
+      // nobody waits for this position: the slot goes, and the next session gets a new one
+      finish(error)
+    }
+  }
+
+  #end(): void {
+    this.#init.queue.leave()
+    void this.#release()
   }
 
   async #release(): Promise<void> {
