@@ -29,27 +29,46 @@ t.test('each thread has a CPU of its own where there are just as many, else none
 
 const cpus = usableCpus()
 
-/** How many threads of this process may run on one CPU only. */
-async function pinnedThreads(): Promise<number> {
-  const threads = await readdir('/proc/self/task')
-  const lists = threads.map(async thread => {
+/** Of the threads of this process that may run on one CPU only, how many have each. */
+async function boundThreads(): Promise<Map<number, number>> {
+  const bound = new Map<number, number>()
+  for (const thread of await readdir('/proc/self/task')) {
     const status = await readFile(`/proc/self/task/${thread}/status`, 'utf8').catch(() => '')
-    return parseCpuList(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '')
-  })
-  return (await Promise.all(lists)).filter(list => list.length === 1).length
+    const [cpu, ...others] = parseCpuList(/^Cpus_allowed_list:\s*(\S+)$/m.exec(status)?.[1] ?? '')
+    if (cpu !== undefined && others.length === 0) bound.set(cpu, (bound.get(cpu) ?? 0) + 1)
+  }
+  return bound
 }
 
-t.test('a stage that uses every CPU has its threads pinned, another has not', { skip: cpus.length < 2 }, async t => {
+t.test('threads are bound where a stage uses every CPU, else not', { skip: cpus.length < 2 }, async t => {
   await using fixture = await openTinyChat()
   const engine = await createEngine()
-  const range = { first: 0, end: 4 }
-  const before = await pinnedThreads()
+  const load = (threads: number) => engine.loadStage(fixture.init({ first: 0, end: 4 }, { threads }))
+  const [first = 0, ...others] = cpus
   {
-    await using stage = await engine.loadStage(fixture.init(range, { threads: cpus.length + 1 }))
-    t.equal(stage.sessionsOpen, 0)
-    t.equal(await pinnedThreads(), before)
+    await using _free = await load(cpus.length + 1)
+    t.equal((await boundThreads()).size, 0)
   }
-  await using stage = await engine.loadStage(fixture.init(range, { threads: cpus.length }))
-  t.equal(stage.sessionsOpen, 0)
-  t.equal(await pinnedThreads(), before + cpus.length - 1)
+  {
+    await using stage = await load(cpus.length)
+    const bound = await boundThreads()
+    t.same(
+      others.map(cpu => bound.get(cpu)),
+      others.map(() => 1)
+    )
+    t.ok((bound.get(first) ?? 0) > 0, 'the threads that call the runtime have the first CPU')
+    {
+      await using _free = await load(cpus.length + 1)
+      t.notOk((await boundThreads()).has(first), 'they are free beside a stage whose threads are')
+    }
+    t.equal((await boundThreads()).get(first), bound.get(first))
+    {
+      using _one = stage.open({ positionsMax: 8 })
+      t.equal((await boundThreads()).get(first), bound.get(first))
+      using _other = stage.open({ positionsMax: 8 })
+      t.notOk((await boundThreads()).has(first), 'they are free while several sessions are open')
+    }
+    t.equal((await boundThreads()).get(first), bound.get(first))
+  }
+  t.equal((await boundThreads()).size, 0, 'they are free again without a stage')
 })

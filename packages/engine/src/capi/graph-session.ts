@@ -1,6 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import type { Spinning } from '../port.ts'
 import { threadAffinities, usableCpus } from '../thread-affinity.ts'
+import { CallingThreads } from './calling-threads.ts'
 import type { Pointer } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
 
@@ -17,12 +18,17 @@ export interface GraphSessionInit {
 /** A graph loaded by the runtime, its weights packed for this CPU. */
 export class GraphSession implements Disposable {
   readonly pointer: Pointer
+  /** Its runs are called on these. */
+  readonly callers: CallingThreads
+  readonly #placement: Disposable
   readonly #runtime: Runtime
   #released = false
 
-  private constructor(runtime: Runtime, pointer: Pointer) {
-    this.#runtime = runtime
+  private constructor(runtime: Runtime, pointer: Pointer, callers: CallingThreads, placement: Disposable) {
     this.pointer = pointer
+    this.callers = callers
+    this.#placement = placement
+    this.#runtime = runtime
   }
 
   /**
@@ -32,6 +38,11 @@ export class GraphSession implements Disposable {
    */
   static async load(runtime: Runtime, init: GraphSessionInit): Promise<GraphSession> {
     const { api, env } = runtime
+    const callers = await CallingThreads.of()
+    const bound = threadAffinities(init.threads, usableCpus()) !== undefined
+    using started = new DisposableStack()
+    // threads that are not bound are made with the CPUs of the caller that makes them: they need all
+    const placement = started.use(bound ? callers.hold() : callers.free())
     const options = createOptions(runtime, init)
     const out = new BigUint64Array(1)
     const { promise, resolve, reject } = Promise.withResolvers<Pointer | null>()
@@ -44,13 +55,15 @@ export class GraphSession implements Disposable {
     } finally {
       api.releaseSessionOptions(options)
     }
-    return new GraphSession(runtime, out[0] ?? 0n)
+    started.move()
+    return new GraphSession(runtime, out[0] ?? 0n, callers, placement)
   }
 
   [Symbol.dispose](): void {
     if (this.#released) return
     this.#released = true
     this.#runtime.api.releaseSession(this.pointer)
+    this.#placement[Symbol.dispose]()
   }
 }
 
