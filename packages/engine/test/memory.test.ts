@@ -111,10 +111,12 @@ t.test('a stage left alone frees the slots that wait for sessions', { skip: proc
   await untilNoneResident(fixture.workDir)
   collectGarbage()
   const held = process.memoryUsage().arrayBuffers
+  // the collector may come by at any time and take what is not the slot's
+  const freed = (): number => held - process.memoryUsage().arrayBuffers
   mock.timers.tick(58_000)
-  t.equal(process.memoryUsage().arrayBuffers, held, 'for a minute they are kept')
+  t.ok(freed() < cacheBytes, 'for a minute they are kept')
   mock.timers.tick(2000)
-  t.equal(held - process.memoryUsage().arrayBuffers, cacheBytes, 'then the memory is free at once')
+  t.ok(freed() >= cacheBytes, 'then the memory is free at once')
   t.same(await answer(), before, 'the next session gets a new slot, and computes the same')
 })
 
