@@ -57,7 +57,9 @@ t.test('bytes with another hash are refused and deleted', async t => {
   await wrong.write(content.toReversed())
   await t.rejects(wrong.commit(), { code: 'hash_mismatch' })
   t.same(partials(dir), [])
-  t.equal((await store.writer(sha256, content.byteLength)).offset, 0, 'the next attempt starts over')
+  const next = await store.writer(sha256, content.byteLength)
+  t.equal(next.offset, 0, 'the next attempt starts over')
+  await next.release()
 })
 
 t.test('more or fewer bytes than announced are refused', async t => {
