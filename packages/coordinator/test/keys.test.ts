@@ -101,7 +101,8 @@ t.test('a wrong, revoked or expired key is refused, and never repeated in the re
       (error: Error) => error
     )
     t.match(error, refusal(message))
-    t.notMatch(JSON.stringify(error) + String(error), text.split('_').at(-1) ?? '')
+    // a secret may have underscores of its own
+    t.notMatch(JSON.stringify(error) + String(error), /^rk_[^_]+_(.+)$/.exec(text)?.[1] ?? text)
   }
   t.match(await ring.verify(good.key), { keyId: id })
 })

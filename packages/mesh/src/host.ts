@@ -149,7 +149,9 @@ class Libp2pHost implements MeshHost {
     try {
       return await this.#newStream(connection, protocol, options)
     } catch (error) {
-      if (options.signal?.aborted !== true && isClosure(error)) throw closedAtOnce(peer.peerId, error)
+      // a dial may give the connection that is ending: that peer is gone, and refuses nobody
+      const fresh = connection !== warm
+      if (fresh && options.signal?.aborted !== true && isClosure(error)) throw closedAtOnce(peer.peerId, error)
       throw streamError(peer.peerId, protocol, error, options.signal)
     }
   }
