@@ -69,6 +69,14 @@ t.test('threads are bound where a stage uses every CPU, else not', { skip: cpus.
       t.notOk((await boundThreads()).has(first), 'they are free while several sessions are open')
     }
     t.equal((await boundThreads()).get(first), bound.get(first))
+    {
+      await using second = await load(cpus.length)
+      using _one = stage.open({ positionsMax: 8 })
+      t.equal((await boundThreads()).get(first), bound.get(first), 'two stages have them held')
+      using _other = second.open({ positionsMax: 8 })
+      t.notOk((await boundThreads()).has(first), 'until each has a session')
+    }
+    t.equal((await boundThreads()).get(first), bound.get(first))
   }
   t.equal((await boundThreads()).size, 0, 'they are free again without a stage')
 })

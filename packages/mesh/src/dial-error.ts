@@ -20,8 +20,9 @@ const closures: ReadonlySet<string> = new Set([
   'UnexpectedEOFError'
 ])
 
+/** libp2p rejects with the event itself where it waited for another one of a stream that ended. */
 export function isClosure(error: unknown): boolean {
-  return closures.has(errorName(error))
+  return error instanceof Event || closures.has(errorName(error))
 }
 
 /** What to say when `target` (a peer, or an address) cannot be dialled: each address that was tried has its reason in it. */
@@ -86,6 +87,7 @@ export function reasons(error: unknown): string {
 }
 
 function reason(error: unknown): string {
+  if (error instanceof Event) return 'the connection ended'
   const text = error instanceof Error ? error.message || error.name : String(error)
   return text.slice(0, REASON_CHARACTERS_MAX)
 }

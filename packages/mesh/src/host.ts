@@ -138,7 +138,8 @@ class Libp2pHost implements MeshHost {
 
   async open(peer: PeerAddress, protocol: string, options: AbortOptions = {}): Promise<ByteStream> {
     const peerId = parsePeerId(peer.peerId)
-    const warm = this.#libp2p.getConnections(peerId).find(connection => connection.status === 'open')
+    const known = this.#libp2p.getConnections(peerId)
+    const warm = known.find(connection => connection.status === 'open')
     try {
       if (warm !== undefined) return await this.#newStream(warm, protocol, options)
     } catch (error) {
@@ -149,8 +150,8 @@ class Libp2pHost implements MeshHost {
     try {
       return await this.#newStream(connection, protocol, options)
     } catch (error) {
-      // a dial may give the connection that is ending: that peer is gone, and refuses nobody
-      const fresh = connection !== warm
+      // a dial may give a connection that was there and is ending: that peer is gone, and refuses nobody
+      const fresh = !known.includes(connection)
       if (fresh && options.signal?.aborted !== true && isClosure(error)) throw closedAtOnce(peer.peerId, error)
       throw streamError(peer.peerId, protocol, error, options.signal)
     }

@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process'
 import { createSocket } from 'node:dgram'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import type { ByteStream } from '@resultity/wire'
 import t from 'tap'
@@ -71,6 +74,28 @@ t.test('why a peer cannot be had', async t => {
   await t.rejects(b.open(addressOf(a), '/test/other/1.0.0'), { code: 'protocol_version', message: /does not speak/ })
   const aborted = AbortSignal.abort(new Error('changed my mind'))
   await t.rejects(b.open(addressOf(a), ECHO, { signal: aborted }), { message: /changed my mind/ })
+})
+
+t.test('a peer that is killed is unreachable at every moment, and refuses nobody', async t => {
+  const host = await startHost(t)
+  const program = fileURLToPath(new URL('echo-process.js', import.meta.url))
+  const child = spawn(process.execPath, [program, ECHO], { stdio: ['ignore', 'pipe', 'inherit'] })
+  t.teardown(() => child.kill('SIGKILL'))
+  const [line] = await once(child.stdout, 'data')
+  const address = JSON.parse(String(line))
+  await host.open(address, ECHO)
+  const opening: Promise<unknown>[] = []
+  const open = (): void => void opening.push(host.open(address, ECHO).catch(error => error))
+  // these are under way when it dies
+  for (let before = 0; before < 3; before++) open()
+  child.kill('SIGKILL')
+  for (let after = 0; after < 40; after++) {
+    open()
+    await new Promise(setImmediate)
+  }
+  for (const error of await Promise.all(opening)) {
+    t.match(error, { code: 'peer_unreachable', message: /ECONN|ended|clos|reset|EOF/i })
+  }
 })
 
 t.test('a dial that nobody answers ends at its deadline', async t => {

@@ -10,55 +10,63 @@ const CPU_SET_BYTES = 128
 type SetAffinity = KoffiFunc<(thread: number, bytes: number, set: Uint8Array) => number>
 
 /**
- * The threads that runs are called on, those of libuv's pool. They are held to the first CPU while there are sessions
- * whose other threads are bound to the rest: else a caller that wakes on the CPU of a bound thread keeps that one waiting
- * for a millisecond or more, while the first CPU idles. Linux only; a refusal costs speed and nothing else.
+ * The threads that runs are called on, those of libuv's pool. They are held to the first CPU while every graph of the
+ * process has its other threads bound to the rest: else a caller that wakes on the CPU of a bound thread keeps that one
+ * waiting for a millisecond or more, while the first CPU idles. Not so while there is work for more than one caller: they
+ * do more than the other threads of a run, here and in other processes. Linux only; a refusal costs speed and nothing else.
  */
 export class CallingThreads {
   static #found: Promise<CallingThreads> | undefined
   readonly #threads: readonly number[]
-  readonly #reasons = { hold: 0, free: 0 }
+  readonly #cpus = usableCpus()
+  readonly #count = { bound: 0, unbound: 0, work: 0 }
+  #held = false
 
   private constructor(threads: readonly number[]) {
     this.#threads = threads
   }
 
-  /** Those of this process. First called before a session is made: what is named like a thread of the pool then is one. */
+  /** Those of this process. First called before a graph is loaded: what is named like a thread of the pool then is one. */
   static of(): Promise<CallingThreads> {
     CallingThreads.#found ??= poolThreads().then(threads => new CallingThreads(threads))
     return CallingThreads.#found
   }
 
-  /** Holds them to the first CPU until disposed, as long as nobody frees them. */
-  hold(): Disposable {
-    return this.#count('hold')
+  /**
+   * There is a graph until disposed, whose other threads are bound or not. Called before it is loaded: threads that are
+   * not bound are made with the CPUs of the caller that makes them, and need all.
+   */
+  graph(bound: boolean): Disposable {
+    return this.#add(bound ? 'bound' : 'unbound')
   }
 
-  /** Lets them run on every CPU until disposed, whoever holds them. */
-  free(): Disposable {
-    return this.#count('free')
+  /** There is something to call for until disposed: a session, or a run of its own. */
+  work(): Disposable {
+    return this.#add('work')
   }
 
-  #count(reason: 'hold' | 'free'): Disposable {
-    const add = (count: 1 | -1): void => {
-      this.#reasons[reason] += count
+  #add(what: 'bound' | 'unbound' | 'work'): Disposable {
+    const change = (by: 1 | -1): void => {
+      this.#count[what] += by
       this.#place()
     }
-    add(1)
-    return { [Symbol.dispose]: () => add(-1) }
+    change(1)
+    return { [Symbol.dispose]: () => change(-1) }
   }
 
   #place(): void {
-    if (this.#threads.length === 0) return
-    const cpus = usableCpus()
-    placeThreads(this.#threads, this.#reasons.hold > 0 && this.#reasons.free === 0 ? cpus.slice(0, 1) : cpus)
+    const { bound, unbound, work } = this.#count
+    const held = bound > 0 && unbound === 0 && work <= 1
+    if (held === this.#held) return
+    this.#held = held
+    placeThreads(this.#threads, held ? this.#cpus.slice(0, 1) : this.#cpus)
   }
 }
 
 /** Ids of the threads in libuv's pool. Reading a directory starts the pool where nothing else has. */
 async function poolThreads(): Promise<number[]> {
   if (process.platform !== 'linux') return []
-  const ids = await readdir('/proc/self/task')
+  const ids = await readdir('/proc/self/task').catch(() => [])
   const named = ids.map(async id => ({
     id: Number(id),
     // threads end at any time

@@ -31,6 +31,7 @@ class CapiEncoderSession implements EncoderSession {
     const { graph } = directory
     const { count, width } = inputs
     using memory = new DisposableStack()
+    memory.use(session.callers.work())
     const tensor = <Data extends Int32Array | Float32Array>(data: Data, ...shape: number[]): NativeTensor<Data> =>
       memory.use(new NativeTensor(runtime, data, shape))
     const output = tensor(new Float32Array(count * dimensions), count, 1, dimensions)

@@ -34,8 +34,6 @@ export class CapiStage implements Stage {
   readonly #queue: RunQueue
   readonly #idleMemory: IdleMemory
   readonly #sessions = new Set<CapiSession>()
-  /** There while several sessions are open. */
-  #freeCallers: Disposable | undefined
   #closing: Promise<void> | undefined
 
   private constructor(components: SlotComponents, directory: GraphDirectory<StageGraph>, gate: BatchGate) {
@@ -96,7 +94,7 @@ export class CapiStage implements Stage {
     shape.admitSession(init.positionsMax)
     const slot = this.#slots.take(init.positionsMax)
     this.#idleMemory.sessionOpened()
-    this.#placeCallers()
+    const work = this.#components.session.callers.work()
     const release = (session: CapiSession): void => {
       this.#sessions.delete(session)
       this.#slots.give(slot)
@@ -105,24 +103,11 @@ export class CapiStage implements Stage {
     const turns = new SessionTurns(this.#queue, this.#gate, init)
     const vacate = (): void => {
       this.#slots.vacate()
-      this.#placeCallers()
+      work[Symbol.dispose]()
     }
     const session = new CapiSession({ shape, turns, slot, vacate, release }, init.positionsMax)
     this.#sessions.add(session)
     return session
-  }
-
-  /**
-   * With several sessions other stages of this machine compute at the same time. Their callers would share the first CPU
-   * with ours, and they do more than the other threads of a run.
-   */
-  #placeCallers(): void {
-    if (this.sessionsOpen > 1) {
-      this.#freeCallers ??= this.#components.session.callers.free()
-    } else {
-      this.#freeCallers?.[Symbol.dispose]()
-      this.#freeCallers = undefined
-    }
   }
 
   /** Closes the sessions, waits until the runtime has left their memory, and frees it and the weights. */

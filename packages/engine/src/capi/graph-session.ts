@@ -39,10 +39,8 @@ export class GraphSession implements Disposable {
   static async load(runtime: Runtime, init: GraphSessionInit): Promise<GraphSession> {
     const { api, env } = runtime
     const callers = await CallingThreads.of()
-    const bound = threadAffinities(init.threads, usableCpus()) !== undefined
-    using started = new DisposableStack()
-    // threads that are not bound are made with the CPUs of the caller that makes them: they need all
-    const placement = started.use(bound ? callers.hold() : callers.free())
+    using placed = new DisposableStack()
+    placed.use(callers.graph(threadAffinities(init.threads, usableCpus()) !== undefined))
     const options = createOptions(runtime, init)
     const out = new BigUint64Array(1)
     const { promise, resolve, reject } = Promise.withResolvers<Pointer | null>()
@@ -55,8 +53,7 @@ export class GraphSession implements Disposable {
     } finally {
       api.releaseSessionOptions(options)
     }
-    started.move()
-    return new GraphSession(runtime, out[0] ?? 0n, callers, placement)
+    return new GraphSession(runtime, out[0] ?? 0n, callers, placed.move())
   }
 
   [Symbol.dispose](): void {
