@@ -42,6 +42,12 @@ await build({
   },
   // errors and metrics show names of classes
   keepNames: true,
+  // a process keeps its source in memory, comments and indentation included, and twice where a letter is not Latin-1
+  minifyWhitespace: true,
+  minifySyntax: true,
+  legalComments: 'linked',
+  // an uncaught error shows its line
+  lineLimit: 160,
   sourcemap: 'linked',
   sourcesContent: false,
   logLevel: 'warning'

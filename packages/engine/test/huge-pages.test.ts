@@ -1,6 +1,6 @@
-import { readFile } from 'node:fs/promises'
 import t from 'tap'
 import { filledMappings, packIntoHugePages } from '../src/capi/huge-pages.ts'
+import { memoryMappings, parseMappings } from '../src/capi/memory-mappings.ts'
 
 const mapping = (line: string, residentKb: number): string => `${line}\nSize: 4096 kB\nRss: ${residentKb} kB\n`
 
@@ -14,18 +14,21 @@ t.test('only large and filled memory of the process itself is moved', t => {
     mapping('7ffd00000000-7ffd00400000 rw-p 00000000 00:00 0                          [stack]', 4096),
     mapping('55d000000000-55d000400000 rw-p 00000000 00:00 0                          [heap]', 4050)
   ]
-  t.same(filledMappings(smaps.join('')), [
-    { address: 0x7f0000000000n, bytes: 4 * 1024 * 1024 },
-    { address: 0x55d000000000n, bytes: 4 * 1024 * 1024 }
-  ])
-  t.same(filledMappings(''), [])
+  const filled = filledMappings(parseMappings(smaps.join('')))
+  t.same(
+    filled.map(({ address, bytes }) => ({ address, bytes })),
+    [
+      { address: 0x7f0000000000n, bytes: 4 * 1024 * 1024 },
+      { address: 0x55d000000000n, bytes: 4 * 1024 * 1024 }
+    ]
+  )
   t.end()
 })
 
 t.test('memory keeps its content and its size', { skip: process.platform !== 'linux' }, async t => {
   const bytes = 32 * 1024 * 1024
   const filled = Buffer.alloc(bytes, 7)
-  const found = filledMappings(await readFile('/proc/self/smaps', 'utf8')).reduce((sum, one) => sum + one.bytes, 0)
+  const found = filledMappings(await memoryMappings()).reduce((sum, one) => sum + one.bytes, 0)
   t.ok(found >= bytes, 'it is among the filled mappings')
   const before = process.memoryUsage.rss()
   await packIntoHugePages()

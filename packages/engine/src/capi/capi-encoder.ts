@@ -5,9 +5,9 @@ import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
 import { GraphDirectory } from '../graph-directory.ts'
 import { Binding, RunOptions } from './binding.ts'
+import { releaseFilePages } from './file-pages.ts'
 import { releaseFreedMemory } from './freed-memory.ts'
 import { GraphSession } from './graph-session.ts'
-import { releaseMappedPages } from './mapped-weights.ts'
 import { getRuntime, type Runtime } from './runtime.ts'
 import { NativeTensor } from './tensor.ts'
 
@@ -68,22 +68,17 @@ export async function loadCapiEncoder(
 ): Promise<Encoder> {
   options.signal?.throwIfAborted()
   const runtime = getRuntime()
-  const directory = await GraphDirectory.forEncoder(init)
-  try {
-    const { threads, spinning, manifest } = init
-    const session = await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning })
-    if (options.signal?.aborted === true) {
-      session[Symbol.dispose]()
-      throw options.signal.reason
-    }
-    await releaseMappedPages(directory.path)
-    await releaseFreedMemory()
-    const dimensions = manifest.config.hiddenSize
-    return new Encoder(manifest, new CapiEncoderSession({ runtime, session, directory, dimensions }), gate)
-  } catch (error) {
-    await directory[Symbol.asyncDispose]()
-    throw error
-  }
+  await using loading = new AsyncDisposableStack()
+  const directory = loading.use(await GraphDirectory.forEncoder(init))
+  const { threads, spinning, manifest } = init
+  const session = loading.use(await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning }))
+  options.signal?.throwIfAborted()
+  await releaseFilePages(directory.path)
+  await releaseFreedMemory()
+  const dimensions = manifest.config.hiddenSize
+  const encoder = new Encoder(manifest, new CapiEncoderSession({ runtime, session, directory, dimensions }), gate)
+  loading.move()
+  return encoder
 }
 
 function finished(binding: Binding, runOptions: RunOptions): Promise<void> {

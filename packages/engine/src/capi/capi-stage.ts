@@ -7,12 +7,12 @@ import { RunQueue } from '../run-queue.ts'
 import { SessionTurns } from '../session-turns.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
+import { releaseFilePages } from './file-pages.ts'
 import { releaseFreedMemory } from './freed-memory.ts'
 import { GraphSession } from './graph-session.ts'
 import { packIntoHugePages } from './huge-pages.ts'
 import { IdleMemory } from './idle-memory.ts'
 import type { SlotComponents } from './kv-slot.ts'
-import { releaseMappedPages } from './mapped-weights.ts'
 import { getRuntime } from './runtime.ts'
 import { SlotPool } from './slot-pool.ts'
 import { NativeTensor } from './tensor.ts'
@@ -59,27 +59,22 @@ export class CapiStage implements Stage {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
     const runtime = getRuntime()
-    const directory = await GraphDirectory.forStage(init)
-    try {
-      const { threads, spinning } = init
-      const session = await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning })
-      if (options.signal?.aborted === true) {
-        session[Symbol.dispose]()
-        throw options.signal.reason
-      }
-      await releaseMappedPages(directory.path)
-      await releaseFreedMemory()
-      await packIntoHugePages()
-      const { config } = init.manifest
-      const tables = rotaryTables(config, init.contextLength)
-      const dimensions = [init.contextLength, config.headDim / 2]
-      const cos = new NativeTensor(runtime, tables.cos, dimensions)
-      const sin = new NativeTensor(runtime, tables.sin, dimensions)
-      return new CapiStage({ runtime, graph: directory.graph, session, shape, config, cos, sin }, directory, gate)
-    } catch (error) {
-      await directory[Symbol.asyncDispose]()
-      throw error
-    }
+    await using loading = new AsyncDisposableStack()
+    const directory = loading.use(await GraphDirectory.forStage(init))
+    const { threads, spinning } = init
+    const session = loading.use(await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning }))
+    options.signal?.throwIfAborted()
+    await releaseFilePages(directory.path)
+    await releaseFreedMemory()
+    await packIntoHugePages()
+    const { config } = init.manifest
+    const tables = rotaryTables(config, init.contextLength)
+    const dimensions = [init.contextLength, config.headDim / 2]
+    const cos = loading.use(new NativeTensor(runtime, tables.cos, dimensions))
+    const sin = loading.use(new NativeTensor(runtime, tables.sin, dimensions))
+    const stage = new CapiStage({ runtime, graph: directory.graph, session, shape, config, cos, sin }, directory, gate)
+    loading.move()
+    return stage
   }
 
   get sessionsOpen(): number {

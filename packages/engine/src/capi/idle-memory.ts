@@ -1,7 +1,7 @@
 import type { RunQueue } from '../run-queue.ts'
 import { RunOptions } from './binding.ts'
+import { releaseFilePages } from './file-pages.ts'
 import { releaseFreedMemory } from './freed-memory.ts'
-import { releaseMappedPages } from './mapped-weights.ts'
 import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
 
@@ -20,8 +20,8 @@ export interface IdleMemoryInit {
 
 /**
  * Gives memory back to the system once a stage is idle: what the runtime's arena keeps for the activations of the next
- * prompt, and the pages of the embedding that prompts have brought in; and when it is left alone, the KV slots that wait
- * for sessions, which may be far more: each has touched as much of its cache as its longest session.
+ * prompt, and the pages of files that prompts have brought in; and when it is left alone, the KV slots that wait for
+ * sessions, which may be far more: each has touched as much of its cache as its longest session.
  */
 export class IdleMemory implements AsyncDisposable {
   readonly #init: IdleMemoryInit
@@ -82,7 +82,7 @@ export class IdleMemory implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    await releaseMappedPages(this.#init.directory, () => !this.#disposed)
+    await releaseFilePages(this.#init.directory, () => !this.#disposed)
     await releaseFreedMemory()
   }
 

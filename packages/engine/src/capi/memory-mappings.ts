@@ -1,0 +1,39 @@
+import { readFile } from 'node:fs/promises'
+
+/** Addresses of a process that lie together and have one source. */
+export interface MemoryMapping {
+  readonly address: bigint
+  readonly bytes: number
+  /** As `rw-p`: may be read, written, executed; the last letter says whether writing reaches the file. */
+  readonly permissions: string
+  /** The file, `[heap]` and the like, or nothing. */
+  readonly path: string
+  readonly residentBytes: number
+  /** Of them, those that are not in the file as they are here, or belong to none. */
+  readonly anonymousBytes: number
+}
+
+/** The mappings of this process. None where the system is not Linux or keeps no list: whoever asks saves memory by it. */
+export async function memoryMappings(): Promise<MemoryMapping[]> {
+  return process.platform === 'linux' ? parseMappings(await readFile('/proc/self/smaps', 'utf8').catch(() => '')) : []
+}
+
+/** Out of the text of `smaps` (proc_pid_smaps(5)). */
+export function parseMappings(smaps: string): MemoryMapping[] {
+  return smaps.split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m).flatMap(text => {
+    const head = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$/m.exec(text)
+    const [, first, end, permissions, path] = head ?? []
+    if (first === undefined || end === undefined || permissions === undefined || path === undefined) return []
+    const bytesOf = (name: string): number =>
+      Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024
+    const address = BigInt(`0x${first}`)
+    return {
+      address,
+      bytes: Number(BigInt(`0x${end}`) - address),
+      permissions,
+      path,
+      residentBytes: bytesOf('Rss'),
+      anonymousBytes: bytesOf('Anonymous')
+    }
+  })
+}

@@ -1,0 +1,40 @@
+import { realpath } from 'node:fs/promises'
+import t from 'tap'
+import { codeMappings, releaseFilePages } from '../src/capi/file-pages.ts'
+import { findLibrary } from '../src/capi/library.ts'
+import { memoryMappings, parseMappings } from '../src/capi/memory-mappings.ts'
+import { createEngine } from '../src/index.ts'
+
+const mapping = (line: string, anonymousKb: number): string =>
+  `${line}\nSize: 4096 kB\nRss: 4096 kB\nAnonymous: ${anonymousKb} kB\n`
+
+t.test('only what the files named hold unchanged counts as code', t => {
+  const smaps = [
+    mapping('7f0000000000-7f0000400000 r--p 00000000 fe:00 131 /opt/a node', 0),
+    mapping('7f0000400000-7f0000800000 r-xp 00400000 fe:00 131 /opt/a node', 0),
+    mapping('7f0000800000-7f0000c00000 r--p 00800000 fe:00 131 /opt/a node', 8),
+    mapping('7f0000c00000-7f0001000000 rw-p 00c00000 fe:00 131 /opt/a node', 0),
+    mapping('7f0001000000-7f0001400000 r--s 00000000 fe:00 131 /opt/a node', 0),
+    mapping('7f0001400000-7f0001800000 r-xp 00000000 fe:00 132 /opt/a', 0),
+    mapping('7f0001800000-7f0001c00000 r-xp 00000000 00:00 0 ', 0)
+  ]
+  const found = codeMappings(parseMappings(smaps.join('')), ['/opt/a node'])
+  t.same(
+    found.map(({ address }) => address),
+    [0x7f0000000000n, 0x7f0000400000n]
+  )
+  t.same(parseMappings(''), [])
+  t.end()
+})
+
+t.test('code that is let go leaves memory and runs on', { skip: process.platform !== 'linux' }, async t => {
+  await createEngine()
+  const library = await realpath(findLibrary() ?? '')
+  const resident = async (): Promise<number> =>
+    codeMappings(await memoryMappings(), [library]).reduce((sum, { residentBytes }) => sum + residentBytes, 0)
+  const before = await resident()
+  await releaseFilePages('/nowhere')
+  const after = await resident()
+  t.ok(after < before / 2, `${after} of ${before} bytes of the library`)
+  t.ok(await createEngine(), 'and it is read again')
+})
