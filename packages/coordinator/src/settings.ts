@@ -30,6 +30,8 @@ export interface CoordinatorLimits {
   readonly promptTokenMs: number
   /** From one token to the next. */
   readonly nextTokenMs: number
+  /** How late the coordinator may hear of a token that no client watches come. */
+  readonly tellWithinMs: number
   /** A slot frees itself on a stage after so long without a frame. */
   readonly sessionLeaseMs: number
   /** When a stage says that it lost its neighbour: waiting to hear which node it was that died. */
@@ -116,6 +118,7 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   firstTokenMs: 60_000,
   promptTokenMs: 100,
   nextTokenMs: 30_000,
+  tellWithinMs: 250,
   sessionLeaseMs: 120_000,
   lossGraceMs: 300,
   lossNoticeMs: 3500,

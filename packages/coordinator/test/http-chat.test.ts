@@ -43,6 +43,31 @@ t.test('a whole answer is what OpenAI clients expect, and says who computed it',
   )
 })
 
+t.test('a stage may tell late of tokens that no client watches come, and of no others', async t => {
+  const measured = async (): Promise<number> => {
+    const text = await (await fetch(`${mesh.coordinator.httpUrl}/metrics`)).text()
+    return Number(/^resultity_time_per_token_seconds_count\{model="tiny-chat"\} (\d+)$/m.exec(text)?.[1] ?? 0)
+  }
+  const cases = [
+    { id: 'a whole answer', body: {}, tellWithinMs: 250 },
+    { id: 'a stream', body: { stream: true }, tellWithinMs: undefined },
+    { id: 'an answer that a text may end', body: { stop: 'Rome' }, tellWithinMs: undefined }
+  ]
+  for (const { id, body, tellWithinMs } of cases) {
+    const told = Promise.withResolvers<number | undefined>()
+    mesh.ring.script = ring => {
+      told.resolve(ring.open.tellWithinMs)
+      return says(answerIds)(ring)
+    }
+    const before = await measured()
+    const response = await mesh.post({ ...QUESTION, ...body })
+    await response.text()
+    t.equal(await told.promise, tellWithinMs, id)
+    // the end token is an event of the end
+    t.equal((await measured()) - before, answerIds.length - 1, `${id}: each token but the first has its time measured`)
+  }
+})
+
 t.test('a stream has the chunks that clients need, in their order', async t => {
   mesh.ring.script = says(answerIds)
   const body = { ...QUESTION, stream: true, stream_options: { include_usage: true } }

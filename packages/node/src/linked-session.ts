@@ -8,20 +8,14 @@ import {
   type NextToken,
   type OpenSession,
   type Prompt,
-  type Sampled,
   type StageFrame,
   sameSession
 } from '@resultity/wire'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
+import { TokenReports } from './token-reports.ts'
 
 /** Time for a fault to reach a coordinator that hardly reads. */
 const LAST_FRAME_MS = 2000
-
-/**
- * The coordinator hears of a token that late, except of the first and the last: by then the token has left for the first
- * stage, which waits for it, and this process has given up its core, which the first stage may need to read it.
- */
-const TELL_AFTER_MS = 1
 
 export type StageStream = FrameStream<StageFrame, StageFrame>
 
@@ -51,12 +45,11 @@ export class LinkedSession implements GenerationOutputs {
   readonly open: OpenSession
   readonly #control: StageStream
   readonly #generation: GenerationSession
+  readonly #reports: TokenReports
   readonly #now: () => number
   readonly #onClosed: LinkedSessionComponents['onClosed']
   #next: StageStream | undefined
   #previous: StageStream | undefined
-  #untold: Sampled | undefined
-  #telling: NodeJS.Timeout | undefined
   #closed = false
   /** The lease runs from here. */
   #lastFrameAt: number
@@ -68,6 +61,10 @@ export class LinkedSession implements GenerationOutputs {
     this.#now = components.now
     this.#onClosed = components.onClosed
     this.#lastFrameAt = components.now()
+    this.#reports = new TokenReports({
+      ...(open.tellWithinMs === undefined ? {} : { withinMs: open.tellWithinMs }),
+      send: reports => this.#handOn(this.#control.sendAll(reports))
+    })
     this.#generation = new GenerationSession(
       { ...init, ...open, endTokens: new Set(open.endTokens), constrained: open.constraint !== undefined },
       components.stage,
@@ -131,18 +128,8 @@ export class LinkedSession implements GenerationOutputs {
 
   sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
     const { session, epoch, promptCount } = this.open
-    this.#tell()
-    this.#untold = { type: 'sampled', session, epoch, ...token }
-    if (token.finish !== 'continues' || token.position === promptCount) this.#tell()
-    else this.#telling = this.#telling?.refresh() ?? setTimeout(this.#tell, TELL_AFTER_MS)
-  }
-
-  /** Tells the coordinator of the token that it has not been told of yet. */
-  readonly #tell = (): void => {
-    const frame = this.#untold
-    if (frame === undefined) return
-    this.#untold = undefined
-    this.#forward(this.#control, frame)
+    this.#reports.add({ type: 'sampled', session, epoch, ...token })
+    if (token.finish !== 'continues' || token.position === promptCount) this.#reports.flush()
   }
 
   scores(scores: Parameters<GenerationOutputs['scores']>[0]): void {
@@ -160,7 +147,7 @@ export class LinkedSession implements GenerationOutputs {
     if (this.#closed) return
     const { session, epoch } = this.open
     const control = this.#control
-    this.#tell()
+    this.#reports.flush()
     this.#release(error)
     // a coordinator that is gone cannot be told, and has given the session up itself
     control
@@ -178,7 +165,7 @@ export class LinkedSession implements GenerationOutputs {
 
   #release(cause: MeshError | undefined): void {
     this.#closed = true
-    clearTimeout(this.#telling)
+    this.#reports[Symbol.dispose]()
     this.#generation[Symbol.dispose]()
     const reason = cause ?? new MeshError('canceled', 'the session has ended')
     this.#next?.abort(reason)
@@ -188,6 +175,10 @@ export class LinkedSession implements GenerationOutputs {
 
   /** Small frames are not waited for: there are at most `tokensMax` of them. */
   #forward(stream: StageStream | undefined, frame: StageFrame): void {
-    stream?.send(frame).catch((error: unknown) => this.fail(MeshError.from(error, 'node_lost')))
+    if (stream !== undefined) this.#handOn(stream.send(frame))
+  }
+
+  #handOn(sent: Promise<void>): void {
+    sent.catch((error: unknown) => this.fail(MeshError.from(error, 'node_lost')))
   }
 }

@@ -89,11 +89,23 @@ export class FrameStream<Out, In> {
    * when the peer has stopped reading, or the error that ended the stream
    */
   send(frame: Out, options?: AbortOptions): Promise<void> {
+    return this.#send(() => this.#frame(frame), options)
+  }
+
+  /** Queues frames as {@link send} does each, small ones in one write. */
+  sendAll(frames: readonly Out[], options?: AbortOptions): Promise<void> {
+    return this.#send(() => {
+      const all = new Uint8ArrayList(...frames.map(frame => this.#frame(frame)))
+      return all.byteLength <= JOIN_BYTES_MAX ? all.slice() : all
+    }, options)
+  }
+
+  #send(encode: () => Bytes, options: AbortOptions | undefined): Promise<void> {
     if (this.#writeClosed) return rejected(this.#error ?? closedHere())
     if (this.#stream.writeBufferLength > this.#queuedBytesMax) return rejected(this.#giveUpOnReader())
     let roomLeft: boolean
     try {
-      roomLeft = this.#stream.send(this.#frame(this.#codec.encode(frame, FRAME_HEADER_BYTES)))
+      roomLeft = this.#stream.send(encode())
     } catch (error) {
       return rejected(error instanceof MeshError ? error : lost('the stream can no longer be written to', error))
     }
@@ -260,8 +272,9 @@ export class FrameStream<Out, In> {
     return error
   }
 
-  /** Writes the header in front, and joins small parts. */
-  #frame(body: Uint8Array | Uint8Array[]): Bytes {
+  /** Header and body; small parts of it joined. */
+  #frame(frame: Out): Bytes {
+    const body = this.#codec.encode(frame, FRAME_HEADER_BYTES)
     const parts = Array.isArray(body) ? body : [body]
     let bytes = 0
     for (const part of parts) bytes += part.length

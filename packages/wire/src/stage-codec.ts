@@ -38,6 +38,7 @@ const PREFILL_CHUNK_MAX = 65_536
 const END_TOKENS_MAX = 64
 const TOP_LOGPROBS_MAX = 20
 const LEASE_MS_MAX = 24 * 60 * 60 * 1000
+const TELL_WITHIN_MS_MAX = 60_000
 const ID_CHARACTERS_MAX = 128
 const MULTIADDRS_MAX = 16
 const MULTIADDR_CHARACTERS_MAX = 512
@@ -221,13 +222,15 @@ function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSe
 /** Absent where they were not asked for, so that what is not used costs no byte. */
 function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
-): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass'> {
+): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs'> {
+  const tellWithinMs = integer(wired.tellWithinMs, 'open.tell_within_ms', 0, TELL_WITHIN_MS_MAX)
   const promptTokens = list(wired.promptTokens, 'open.prompt_tokens', POSITION_MAX)
   return {
     ...(wired.constraint ? { constraint: constraintFromWire(wired.constraint) } : {}),
     ...(promptTokens.length > 0 ? { promptTokens } : {}),
     ...(wired.promptLogprobs === true ? { promptLogprobs: true } : {}),
-    ...workClassFromWire(wired.workClass)
+    ...workClassFromWire(wired.workClass),
+    ...(tellWithinMs > 0 ? { tellWithinMs } : {})
   }
 }
 

@@ -58,6 +58,11 @@ export interface OpenSession extends OfSession {
   readonly promptLogprobs?: boolean
   /** Whose runs go first on every stage. Default `interactive`. */
   readonly workClass?: WorkClass
+  /**
+   * Milliseconds by which the last stage may hold back `Sampled` of tokens but the first and the last, to send several in
+   * one write. Default 0: each by itself.
+   */
+  readonly tellWithinMs?: number
 }
 
 /** The slot is taken and the next hop connected. */

@@ -234,6 +234,7 @@ t.test('fields out of bounds are refused, the last good value passes', t => {
     'no prompt to come': { open: { ...openFields, promptCount: 0 } },
     'no tokens to sample': { open: { ...openFields, tokensMax: 0 } },
     'a lease of more than a day': { open: { ...openFields, leaseMs: 86_400_001 } },
+    'tokens told of after more than a minute': { open: { ...openFields, tellWithinMs: 60_001 } },
     'too many end tokens': { open: { ...openFields, endTokens: new Array(65).fill(1) } },
     'too many addresses': { open: { ...openFields, next: { peerId: 'n', multiaddrs: new Array(17).fill('/ip4') } } },
     'a next hop without peer': { open: { ...openFields, next: {} } },

@@ -33,7 +33,9 @@ t.test('any frames, any pieces, any window: the same frames', async () => {
     fc.integer({ min: 1, max: 400 }),
     async (sent, piece, window) => {
       const { nearFrames, atFar } = pair(piece, window)
-      for (const frame of sent) await nearFrames.send(frame)
+      const together = sent.slice(0, piece % 5)
+      await nearFrames.sendAll(together)
+      for (const frame of sent.slice(together.length)) await nearFrames.send(frame)
       await nearFrames.close()
       const error = await atFar.ended
       return (
@@ -59,6 +61,26 @@ t.test('a frame in one piece is a view, one in several is put together once', t 
   t.same(reader.next(), whole.subarray(4))
   t.ok(reader.empty)
   t.end()
+})
+
+t.test('frames sent together are one write where they are small, and none is sent when one may not be', async t => {
+  const { near, nearFrames, atFar } = pair(1 << 20, 1 << 20)
+  const writes: number[] = []
+  const { send } = near
+  near.send = data => {
+    writes.push(data.byteLength)
+    return send.call(near, data)
+  }
+  await nearFrames.sendAll([body(3, 1), body(0, 0), body(5, 2)])
+  t.same(writes, [20])
+  await t.rejects(nearFrames.sendAll([body(3, 3), body(LIMITS.frameBytesMax + 1, 4)]), { code: 'frame_too_large' })
+  await nearFrames.sendAll([body(LIMITS.frameBytesMax, 5), body(1, 6)])
+  await nearFrames.close()
+  t.equal(await atFar.ended, undefined)
+  t.same(
+    atFar.frames.map(frame => frame[0]),
+    [1, undefined, 2, 5, 6]
+  )
 })
 
 t.test('a small payload is copied: its memory is free at once', async t => {

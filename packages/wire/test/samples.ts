@@ -82,6 +82,7 @@ const stageFrames: Record<string, StageFrame> = {
     promptLogprobs: true
   },
   'open, for a batch': { ...opened, workClass: 'batch' },
+  'open, watched by nobody': { ...opened, tellWithinMs: 250 },
   'open, held to an object': { ...opened, constraint: { type: 'json_object' } },
   'open, held to a schema': { ...opened, constraint: { type: 'json_schema', schema: '{"type":"null"}' } },
   'open, held to calls': {

@@ -13,7 +13,12 @@ import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
 import type { RouteLease, RouteLeases } from './route-leases.ts'
-import { RouteSession, type RouteSessionComponents, type RouteSessionLimits } from './route-session.ts'
+import {
+  RouteSession,
+  type RouteSessionComponents,
+  type RouteSessionInit,
+  type RouteSessionLimits
+} from './route-session.ts'
 import { StopMatcher } from './stop-matcher.ts'
 
 /** What a caller wants generated. */
@@ -72,6 +77,11 @@ export type GenerationEvent =
       readonly usage: Usage
     }
 
+export interface GenerationOptions extends WorkOptions {
+  /** Each token is wanted as soon as there is one. Default true; where nobody waits for them, telling of them costs less. */
+  readonly watched?: boolean
+}
+
 /** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
 export interface Generation extends AsyncDisposable {
   readonly route: Route
@@ -89,7 +99,7 @@ export interface Generator {
    * @param options the signal also cancels the generation later
    * @throws MeshError as {@link GenerationDriver.start} does
    */
-  start(request: GenerationRequest, options?: WorkOptions): Promise<Generation>
+  start(request: GenerationRequest, options?: GenerationOptions): Promise<Generation>
 }
 
 export interface GenerationDriverComponents extends RouteSessionComponents {
@@ -127,7 +137,7 @@ export class GenerationDriver implements Generator {
    * @param options the signal also cancels the generation later
    * @throws MeshError as {@link RouteLeases.lease} and {@link RouteSession.open} do
    */
-  async start(request: GenerationRequest, options: WorkOptions = {}): Promise<Generation> {
+  async start(request: GenerationRequest, options: GenerationOptions = {}): Promise<Generation> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
       const lease = await leases.lease(request.model, request.wish, options)
@@ -141,7 +151,7 @@ export class GenerationDriver implements Generator {
     }
   }
 
-  async #open(request: GenerationRequest, lease: RouteLease, options: WorkOptions): Promise<Generation> {
+  async #open(request: GenerationRequest, lease: RouteLease, options: GenerationOptions): Promise<Generation> {
     this.#active++
     try {
       const init = this.#sessionInit(request, lease, options)
@@ -165,13 +175,19 @@ export class GenerationDriver implements Generator {
     }
   }
 
-  #sessionInit(request: GenerationRequest, lease: RouteLease, { workClass = 'interactive' }: WorkOptions) {
+  #sessionInit(
+    request: GenerationRequest,
+    lease: RouteLease,
+    { workClass = 'interactive', watched = true }: GenerationOptions
+  ): RouteSessionInit {
     return {
       route: lease.route,
       prompt: request.prompt,
       tokensMax: request.tokensMax,
       prefillChunk: workClass === 'batch' ? this.#init.batchPrefillChunk : this.#init.prefillChunk,
       workClass,
+      // a text that ends the answer is noticed here, and what comes after it is computed for nothing
+      watched: watched || request.stop.length > 0,
       endTokens: request.ignoreEndTokens ? new Set<number>() : request.tokenizer.endTokenIds,
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,

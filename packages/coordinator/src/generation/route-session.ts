@@ -33,6 +33,7 @@ export interface RouteSessionLimits {
   readonly firstTokenMs: number
   readonly promptTokenMs: number
   readonly nextTokenMs: number
+  readonly tellWithinMs: number
   readonly sessionLeaseMs: number
   readonly sessionCloseMs: number
   readonly lossGraceMs: number
@@ -52,6 +53,8 @@ export interface RouteSessionInit {
   /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
   readonly promptLogprobs: boolean
   readonly workClass: WorkClass
+  /** Whether each token is wanted as it comes; else some come late, and several at once. */
+  readonly watched: boolean
 }
 
 /** Of a session's first and so far only route. */
@@ -218,13 +221,14 @@ export class RouteSession {
   }
 
   /** What only the stage that samples is told. */
-  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs'> {
-    const { constraint, prompt, sampling, promptLogprobs } = this.#init
+  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs'> {
+    const { constraint, prompt, sampling, promptLogprobs, watched } = this.#init
     const needsPrompt = promptLogprobs || sampling.repetitionPenalty !== undefined
     return {
       ...(constraint === undefined ? {} : { constraint }),
       ...(needsPrompt ? { promptTokens: prompt } : {}),
-      ...(promptLogprobs ? { promptLogprobs } : {})
+      ...(promptLogprobs ? { promptLogprobs } : {}),
+      ...(watched ? {} : { tellWithinMs: this.#limits.tellWithinMs })
     }
   }
 

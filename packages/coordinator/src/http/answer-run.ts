@@ -82,6 +82,7 @@ export class AnswerRun<C> {
 
   async #answer(): Promise<Answer<C>> {
     await this.#makeChoices()
+    this.#observePace()
     const usage = { promptTokens: this.#plan.promptTokens, completionTokens: this.#completionTokens }
     await this.#context.log.add(USAGE, usage)
     if (this.#mesh === undefined || this.#headers === undefined) throw new MeshError('internal', 'there was no answer')
@@ -115,11 +116,12 @@ export class AnswerRun<C> {
 
   async #choice(index: number, request: GenerationRequest, signal: AbortSignal): Promise<void> {
     const { generator } = this.#components
-    await using generation = await generator.start(request, { signal, workClass: this.#context.job.class })
+    const { job, log } = this.#context
+    await using generation = await generator.start(request, { signal, workClass: job.class, watched: log.wanted })
     if (this.#headers === undefined) {
       // said by whichever comes first: a reader sees nothing that was logged before
       this.#headers = { 'x-resultity-route': routeHeader(generation.route) }
-      await this.#context.log.note(BEGUN, { headers: this.#headers })
+      await log.note(BEGUN, { headers: this.#headers })
     }
     const choice = await this.#read(index, generation, request)
     this.#choices[index] = choice
@@ -169,8 +171,17 @@ export class AnswerRun<C> {
     const { metrics } = this.#components
     const model = this.#plan.model.id
     const { first, ms } = this.#timing.token()
-    const histogram = first ? metrics.firstTokenSeconds : metrics.tokenSeconds
-    histogram.observe({ model }, ms / 1000)
+    if (first) metrics.firstTokenSeconds.observe({ model }, ms / 1000)
+    else if (this.#context.log.wanted) metrics.tokenSeconds.observe({ model }, ms / 1000)
     metrics.completionTokens.inc({ model })
+  }
+
+  /** Of tokens that nobody watches several come at once: each counts with the mean of all. */
+  #observePace(): void {
+    if (this.#context.log.wanted) return
+    const { count, ms } = this.#timing.pace
+    const { metrics } = this.#components
+    const model = this.#plan.model.id
+    for (let token = 0; token < count; token++) metrics.tokenSeconds.observe({ model }, ms / 1000)
   }
 }

@@ -29,14 +29,20 @@ export class AnswerTiming {
     return { first, ms }
   }
 
+  /** Tokens after the first, and the mean of milliseconds that each took. */
+  get pace(): { readonly count: number; readonly ms: number } {
+    const count = Math.max(this.#count - 1, 0)
+    const decodeMs = (this.#lastMs ?? 0) - (this.#firstMs ?? 0)
+    return { count, ms: count === 0 ? 0 : decodeMs / count }
+  }
+
   report(route: Route): MeshReport {
-    const first = this.#firstMs ?? this.#now()
-    const decodeMs = (this.#lastMs ?? first) - first
+    const { ms } = this.pace
     return {
       placementId: route.placementId,
       route: route.stages.map(({ peerId, range }) => ({ peerId, range: { first: range.first, end: range.end } })),
-      ttftMs: round(first - this.#startMs),
-      tokensPerSecond: this.#count < 2 || decodeMs === 0 ? null : round(((this.#count - 1) * 1000) / decodeMs)
+      ttftMs: round((this.#firstMs ?? this.#now()) - this.#startMs),
+      tokensPerSecond: ms === 0 ? null : round(1000 / ms)
     }
   }
 }

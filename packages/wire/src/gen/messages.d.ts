@@ -1716,6 +1716,9 @@ export namespace resultity {
                 /** OpenSession workClass. */
                 workClass: resultity.common.v1.WorkClass;
 
+                /** OpenSession tellWithinMs. */
+                tellWithinMs: number;
+
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
                  * @param message OpenSession message or plain object to encode
@@ -1800,6 +1803,9 @@ export namespace resultity {
                     /** OpenSession workClass */
                     workClass?: (resultity.common.v1.WorkClass|null);
 
+                    /** OpenSession tellWithinMs */
+                    tellWithinMs?: (number|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1826,6 +1832,7 @@ export namespace resultity {
                   promptTokens?: number[]|null;
                   promptLogprobs?: boolean|null;
                   workClass?: resultity.common.v1.WorkClass|null;
+                  tellWithinMs?: number|null;
                   $unknowns?: Uint8Array[];
                 };
             }

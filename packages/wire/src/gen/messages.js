@@ -2417,6 +2417,7 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.promptTokens = $util.emptyArray;
                 OpenSession.prototype.promptLogprobs = false;
                 OpenSession.prototype.workClass = 0;
+                OpenSession.prototype.tellWithinMs = 0;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2465,6 +2466,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(152).bool(message.promptLogprobs);
                     if (message.workClass != null && $Object.hasOwnProperty.call(message, "workClass") && message.workClass !== 0)
                         writer.uint32(160).int32(message.workClass);
+                    if (message.tellWithinMs != null && $Object.hasOwnProperty.call(message, "tellWithinMs") && message.tellWithinMs !== 0)
+                        writer.uint32(168).uint32(message.tellWithinMs);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2677,6 +2680,15 @@ export const resultity = $root.resultity = (() => {
                                     message.workClass = value;
                                 else
                                     delete message.workClass;
+                                continue;
+                            }
+                        case 21: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.tellWithinMs = value;
+                                else
+                                    delete message.tellWithinMs;
                                 continue;
                             }
                         }

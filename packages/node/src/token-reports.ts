@@ -1,0 +1,48 @@
+import type { Sampled } from '@resultity/wire'
+
+/**
+ * The coordinator hears of a token that late at the least, unless it is urgent: by then the token has left for the first
+ * stage, which waits for it, and this process has given up its core, which the first stage may need to read it.
+ */
+const DELAY_MS = 1
+
+export interface TokenReportsInit {
+  /** How late a report may come; with others that came meanwhile. Default: each as soon as is good for the ring. */
+  readonly withinMs?: number
+  /** At least one, in order. */
+  send(reports: readonly Sampled[]): void
+}
+
+/** What the coordinator is told of sampled tokens, and when: it only watches, and reading it takes a core from the ring. */
+export class TokenReports implements Disposable {
+  readonly #init: TokenReportsInit
+  readonly #delayMs: number
+  #held: Sampled[] = []
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(init: TokenReportsInit) {
+    this.#init = init
+    this.#delayMs = Math.max(DELAY_MS, init.withinMs ?? 0)
+  }
+
+  add(report: Sampled): void {
+    if (this.#held.push(report) === 1) this.#timer = setTimeout(this.#onTime, this.#delayMs)
+  }
+
+  /** Sends what is held. */
+  flush(): void {
+    const reports = this.#held
+    if (reports.length === 0) return
+    clearTimeout(this.#timer)
+    this.#held = []
+    this.#init.send(reports)
+  }
+
+  /** What is held is never sent. */
+  [Symbol.dispose](): void {
+    clearTimeout(this.#timer)
+    this.#held = []
+  }
+
+  readonly #onTime = (): void => this.flush()
+}
