@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os'
 import type { Advert } from '@resultity/interface'
-import { graphics, mem } from 'systeminformation'
+import type { Systeminformation } from 'systeminformation'
 
 export type Hardware = Advert['hardware']
 
@@ -12,7 +12,7 @@ const MIB = 1024 * 1024
 
 /** What this machine has, as far as the operating system tells. Probing the GPUs takes up to some seconds. */
 export async function probeHardware(executionProviders: readonly string[]): Promise<Hardware> {
-  const controllers = mayHaveGpu() ? (await graphics()).controllers : []
+  const controllers = mayHaveGpu() ? await graphicsControllers() : []
   return {
     platform: platform(),
     architecture: arch(),
@@ -32,6 +32,12 @@ export async function probeHardware(executionProviders: readonly string[]): Prom
   }
 }
 
+/** The library is loaded only where it is needed: a node that has it keeps 3 MB more. */
+async function graphicsControllers(): Promise<Systeminformation.GraphicsControllerData[]> {
+  const { graphics } = await import('systeminformation')
+  return (await graphics()).controllers
+}
+
 /** Devices that a process on Linux opens to use a GPU: of NVIDIA, of AMD's compute driver, of any other, of WSL. */
 const LINUX_GPU_DEVICES = ['/dev/nvidiactl', '/dev/kfd', '/dev/dri', '/dev/dxg']
 
@@ -42,6 +48,7 @@ function mayHaveGpu(): boolean {
 
 /** Bytes a node offers when its operator names no figure: most of what is available now. */
 export async function defaultMemoryOffer(): Promise<number> {
+  const { mem } = await import('systeminformation')
   const { available } = await mem()
   return Math.floor(available * DEFAULT_MEMORY_SHARE)
 }
