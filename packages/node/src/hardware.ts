@@ -32,10 +32,15 @@ export async function probeHardware(executionProviders: readonly string[]): Prom
   }
 }
 
-/** The library is loaded only where it is needed: a node that has it keeps 3 MB more. */
 async function graphicsControllers(): Promise<Systeminformation.GraphicsControllerData[]> {
-  const { graphics } = await import('systeminformation')
+  const { graphics } = await systemInformation()
   return (await graphics()).controllers
+}
+
+/** Loaded only where it is needed: a node that has it keeps 3 MB more. CommonJS, so in a bundle it has no named exports. */
+async function systemInformation(): Promise<typeof import('systeminformation')> {
+  const { default: library } = await import('systeminformation')
+  return library
 }
 
 /** Devices that a process on Linux opens to use a GPU: of NVIDIA, of AMD's compute driver, of any other, of WSL. */
@@ -48,7 +53,7 @@ function mayHaveGpu(): boolean {
 
 /** Bytes a node offers when its operator names no figure: most of what is available now. */
 export async function defaultMemoryOffer(): Promise<number> {
-  const { mem } = await import('systeminformation')
+  const { mem } = await systemInformation()
   const { available } = await mem()
   return Math.floor(available * DEFAULT_MEMORY_SHARE)
 }
