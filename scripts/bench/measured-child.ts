@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createEngine, type Stage, type StageSession, sampleToken } from '@resultity/engine'
 import { GREEDY, MeshError, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
+import { prefillStep } from '@resultity/planner'
 import type { ChildInit, ChildReply, ChildRequest, EngineChildInit, LlamaChildInit } from './child-messages.ts'
 import { median, type Sample, type Workload } from './contestant.ts'
 import { openLlamaCpp } from './llama-cpp.ts'
@@ -24,7 +25,7 @@ function promptIds(count: number): number[] {
 /** Contexts that are measured in turns. */
 const CONTEXTS_MAX = 4
 
-/** Positions of one prefill step, as the coordinator asks for. */
+/** Positions of one prefill step, about, as the coordinator asks for. */
 const PREFILL_CHUNK = 128
 
 async function engineAlone(init: EngineChildInit): Promise<Measured> {
@@ -93,8 +94,9 @@ async function decodeInTurns(
 async function prefill(session: StageSession, count: number): Promise<number> {
   const ids = Uint32Array.from(promptIds(count))
   let logits: Float32Array = new Float32Array(0)
-  for (let at = 0; at < ids.length; at += PREFILL_CHUNK) {
-    logits = await session.run(ids.subarray(at, at + PREFILL_CHUNK))
+  const step = prefillStep(count, PREFILL_CHUNK)
+  for (let at = 0; at < ids.length; at += step) {
+    logits = await session.run(ids.subarray(at, at + step))
   }
   return sampleToken(logits, GREEDY, session.position).token
 }

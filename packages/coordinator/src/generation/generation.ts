@@ -8,6 +8,7 @@ import {
   type WorkOptions
 } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
+import { prefillStep } from '@resultity/planner'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
@@ -180,11 +181,12 @@ export class GenerationDriver implements Generator {
     lease: RouteLease,
     { workClass = 'interactive', watched = true }: GenerationOptions
   ): RouteSessionInit {
+    const { prefillChunk, batchPrefillChunk } = this.#init
     return {
       route: lease.route,
       prompt: request.prompt,
       tokensMax: request.tokensMax,
-      prefillChunk: workClass === 'batch' ? this.#init.batchPrefillChunk : this.#init.prefillChunk,
+      prefillChunk: prefillStep(request.prompt.length, workClass === 'batch' ? batchPrefillChunk : prefillChunk),
       workClass,
       // a text that ends the answer is noticed here, and what comes after it is computed for nothing
       watched: watched || request.stop.length > 0,
