@@ -9,7 +9,7 @@ export interface MemoryMapping {
   /** The file, `[heap]` and the like, or nothing. */
   readonly path: string
   readonly residentBytes: number
-  /** Of them, those that are not in the file as they are here, or belong to none. */
+  /** Bytes that are not in the file as they are here, or belong to none; in memory or swapped out. */
   readonly anonymousBytes: number
 }
 
@@ -33,7 +33,7 @@ export function parseMappings(smaps: string): MemoryMapping[] {
       permissions,
       path,
       residentBytes: bytesOf('Rss'),
-      anonymousBytes: bytesOf('Anonymous')
+      anonymousBytes: bytesOf('Anonymous') + bytesOf('Swap')
     }
   })
 }
