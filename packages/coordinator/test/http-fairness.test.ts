@@ -1,11 +1,14 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
+import { CHAT, startScriptedMesh } from './support/scripted-mesh.ts'
 import type { Ring } from './support/scripted-node.ts'
 
 const mesh = await startScriptedMesh(2, { sessionsMax: 4, contextLength: 256, limits: { batchPollMs: 20 } })
 t.teardown(() => mesh[Symbol.asyncDispose]())
 const url = mesh.coordinator.httpUrl
+
+/** Several steps of a batch, one of anybody else. */
+const QUESTION = { model: 'tiny-chat', messages: [{ role: 'user', content: 'What is this? '.repeat(16) }] }
 
 /** Generations that have begun and go on until they are let. */
 const atWork: Ring[] = []
@@ -47,16 +50,21 @@ async function beginBatch(lines: number) {
 t.test('a batch of thousands is at work, and whoever comes is served before it', async t => {
   const batch = await beginBatch(3000)
   await until(() => countOf('batch') === 3)
+  const opened = atWork.flatMap(({ stages }) => stages.map(({ open }) => open))
   t.ok(
-    atWork.every(({ stages }) => stages.every(({ open }) => open.workClass === 'batch' && open.prefillChunk === 32)),
+    opened.every(({ workClass }) => workClass === 'batch'),
     'every stage knows'
+  )
+  t.ok(
+    opened.every(({ prefillChunk, promptCount }) => promptCount > 36 && prefillChunk <= 36),
+    'and runs its prompt in short steps'
   )
   const first = ask()
   await until(() => countOf('interactive') === 1)
   t.equal(countOf('batch'), 3, 'a place was free')
   t.ok(
-    atWork.filter(ring => classOf(ring) === 'interactive').every(({ open }) => open.prefillChunk === 128),
-    'its prompt runs in whole chunks'
+    atWork.filter(ring => classOf(ring) === 'interactive').every(({ open }) => open.prefillChunk === open.promptCount),
+    'its prompt runs in one step'
   )
   const others = [ask(), ask(), ask()]
   await until(() => countOf('interactive') === 4)
