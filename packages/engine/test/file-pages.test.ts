@@ -16,6 +16,7 @@ t.test('only what programs and libraries hold unchanged counts as code', t => {
     mapping('7f0000c00000-7f0001000000 rw-p 00c00000 fe:00 131 /opt/a node', 0),
     mapping('7f0001000000-7f0001400000 r--s 00000000 fe:00 131 /opt/a node', 0),
     mapping('7f0001400000-7f0001800000 r--p 00800000 fe:00 131 /opt/a node', 0, 8),
+    '7f0002400000-7f0002800000 r--p 00c00000 fe:00 131 /opt/a node\nSize: 4096 kB\nRss: 4096 kB\n',
     mapping('7f0002000000-7f0002400000 r--p 00000000 fe:00 132 /data/blobs/weights', 0),
     mapping('7f0001800000-7f0001c00000 r-xp 00000000 00:00 0 ', 0),
     mapping('7f0001c00000-7f0001c01000 r-xp 00000000 00:00 0 [vdso]', 0)

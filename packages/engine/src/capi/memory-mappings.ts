@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 
-/** Addresses of a process that lie together and have one source. */
+/** Addresses of a process that lie together and have one source. What the system does not say is NaN. */
 export interface MemoryMapping {
   readonly address: bigint
   readonly bytes: number
@@ -24,8 +24,7 @@ export function parseMappings(smaps: string): MemoryMapping[] {
     const head = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$/m.exec(text)
     const [, first, end, permissions, path] = head ?? []
     if (first === undefined || end === undefined || permissions === undefined || path === undefined) return []
-    const bytesOf = (name: string): number =>
-      Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1] ?? 0) * 1024
+    const bytesOf = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1]) * 1024
     const address = BigInt(`0x${first}`)
     return {
       address,
