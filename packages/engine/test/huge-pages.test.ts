@@ -1,18 +1,17 @@
 import t from 'tap'
 import { filledMappings, packIntoHugePages } from '../src/capi/huge-pages.ts'
 import { memoryMappings, parseMappings } from '../src/capi/memory-mappings.ts'
-
-const mapping = (line: string, residentKb: number): string => `${line}\nSize: 4096 kB\nRss: ${residentKb} kB\n`
+import { smapsEntry } from './smaps.ts'
 
 t.test('only large and filled memory of the process itself is moved', t => {
   const smaps = [
-    mapping('7f0000000000-7f0000400000 rw-p 00000000 00:00 0 ', 4096),
-    mapping('7f0000400000-7f0000800000 rw-p 00000000 00:00 0 ', 3000),
-    mapping('7f0000800000-7f0000801000 rw-p 00000000 00:00 0 ', 4),
-    mapping('7f0001000000-7f0001400000 r--p 00000000 fe:00 131 /data/blobs/weights', 4096),
-    mapping('7f0001400000-7f0001800000 r-xp 00000000 00:00 0 ', 4096),
-    mapping('7ffd00000000-7ffd00400000 rw-p 00000000 00:00 0                          [stack]', 4096),
-    mapping('55d000000000-55d000400000 rw-p 00000000 00:00 0                          [heap]', 4050)
+    smapsEntry('7f0000000000-7f0000400000 rw-p 00000000 00:00 0 ', { resident: 4096 }),
+    smapsEntry('7f0000400000-7f0000800000 rw-p 00000000 00:00 0 ', { resident: 3000 }),
+    smapsEntry('7f0000800000-7f0000801000 rw-p 00000000 00:00 0 ', { resident: 4 }),
+    smapsEntry('7f0001000000-7f0001400000 r--p 00000000 fe:00 131 /data/blobs/weights', { resident: 4096 }),
+    smapsEntry('7f0001400000-7f0001800000 r-xp 00000000 00:00 0 ', { resident: 4096 }),
+    smapsEntry('7ffd00000000-7ffd00400000 rw-p 00000000 00:00 0                          [stack]', { resident: 4096 }),
+    smapsEntry('55d000000000-55d000400000 rw-p 00000000 00:00 0                          [heap]', { resident: 4050 })
   ]
   const filled = filledMappings(parseMappings(smaps.join('')))
   t.same(

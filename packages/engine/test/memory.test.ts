@@ -1,8 +1,8 @@
-import { readFile } from 'node:fs/promises'
 import { mock } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
 import t from 'tap'
+import { memoryMappings } from '../src/capi/memory-mappings.ts'
 import { createEngine, measureStage, probeMachine } from '../src/index.ts'
 import { openTinyChat, Pipeline } from './tiny-chat.ts'
 
@@ -53,12 +53,10 @@ t.test('sessions that come and go take no new memory', async t => {
 
 /** Bytes of the files below `directory` that this process has in memory. */
 async function residentFileBytes(directory: string): Promise<number> {
-  const maps = await readFile('/proc/self/smaps', 'utf8')
-  return maps
-    .split(/^(?=[0-9a-f]+-[0-9a-f]+ )/m)
-    .filter(mapping => mapping.includes(directory))
-    .map(mapping => Number(/^Rss: +(\d+) kB/m.exec(mapping)?.[1]) * 1024)
-    .reduce((sum, bytes) => sum + bytes, 0)
+  const mappings = await memoryMappings()
+  return mappings
+    .filter(({ path }) => path.includes(directory))
+    .reduce((sum, { residentBytes }) => sum + residentBytes, 0)
 }
 
 /** Waits until this process has no file below `directory` in memory any more. */

@@ -62,7 +62,7 @@ export class LinkedSession implements GenerationOutputs {
     this.#onClosed = components.onClosed
     this.#lastFrameAt = components.now()
     this.#reports = new TokenReports({
-      ...(open.tellWithinMs === undefined ? {} : { withinMs: open.tellWithinMs }),
+      withinMs: open.tellWithinMs ?? 0,
       send: reports => this.#handOn(this.#control.sendAll(reports))
     })
     this.#generation = new GenerationSession(

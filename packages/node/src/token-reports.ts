@@ -6,9 +6,12 @@ import type { Sampled } from '@resultity/wire'
  */
 const DELAY_MS = 1
 
+/** Reports that are held, whatever time they have: no more than are read in one turn of a coordinator's event loop. */
+const HELD_MAX = 256
+
 export interface TokenReportsInit {
-  /** How late a report may come; with others that came meanwhile. Default: each as soon as is good for the ring. */
-  readonly withinMs?: number
+  /** How late a report may come, with others that came meanwhile; 0: each as soon as is good for the ring. */
+  readonly withinMs: number
   /** At least one, in order. */
   send(reports: readonly Sampled[]): void
 }
@@ -16,17 +19,17 @@ export interface TokenReportsInit {
 /** What the coordinator is told of sampled tokens, and when: it only watches, and reading it takes a core from the ring. */
 export class TokenReports implements Disposable {
   readonly #init: TokenReportsInit
-  readonly #delayMs: number
   #held: Sampled[] = []
   #timer: NodeJS.Timeout | undefined
 
   constructor(init: TokenReportsInit) {
     this.#init = init
-    this.#delayMs = Math.max(DELAY_MS, init.withinMs ?? 0)
   }
 
   add(report: Sampled): void {
-    if (this.#held.push(report) === 1) this.#timer = setTimeout(this.#onTime, this.#delayMs)
+    const count = this.#held.push(report)
+    if (count === 1) this.#timer = setTimeout(() => this.flush(), Math.max(DELAY_MS, this.#init.withinMs))
+    if (count === HELD_MAX) this.flush()
   }
 
   /** Sends what is held. */
@@ -43,6 +46,4 @@ export class TokenReports implements Disposable {
     clearTimeout(this.#timer)
     this.#held = []
   }
-
-  readonly #onTime = (): void => this.flush()
 }

@@ -19,14 +19,14 @@ const report = (position: number): Sampled => ({
   top: []
 })
 
-function start(withinMs?: number) {
+function start(withinMs: number) {
   const sent: number[][] = []
   const send = (reports: readonly Sampled[]): void => void sent.push(reports.map(({ position }) => position))
-  return { sent, reports: new TokenReports(withinMs === undefined ? { send } : { withinMs, send }) }
+  return { sent, reports: new TokenReports({ withinMs, send }) }
 }
 
 t.test('each token is told of a millisecond later, unless it may be later', t => {
-  const { sent, reports } = start()
+  const { sent, reports } = start(0)
   reports.add(report(1))
   t.same(sent, [])
   mock.timers.tick(1)
@@ -68,6 +68,21 @@ t.test('what is urgent takes along what is held, once, and what is held at the e
   mock.timers.tick(1000)
   reports.flush()
   t.same(sent, [[1, 2]])
+  t.end()
+})
+
+t.test('no more is held than a coordinator reads at once', t => {
+  const { sent, reports } = start(60_000)
+  for (let position = 0; position < 600; position++) reports.add(report(position))
+  t.same(
+    sent.map(({ length }) => length),
+    [256, 256]
+  )
+  mock.timers.tick(60_000)
+  t.same(
+    sent.flat(),
+    Array.from({ length: 600 }, (_, position) => position)
+  )
   t.end()
 })
 

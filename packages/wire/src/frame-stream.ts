@@ -89,23 +89,16 @@ export class FrameStream<Out, In> {
    * when the peer has stopped reading, or the error that ended the stream
    */
   send(frame: Out, options?: AbortOptions): Promise<void> {
-    return this.#send(() => this.#frame(frame), options)
+    return this.sendAll([frame], options)
   }
 
-  /** Queues frames as {@link send} does each, small ones in one write. */
+  /** Queues frames as {@link send} does each, small ones in one write; all of them, or none. */
   sendAll(frames: readonly Out[], options?: AbortOptions): Promise<void> {
-    return this.#send(() => {
-      const all = new Uint8ArrayList(...frames.map(frame => this.#frame(frame)))
-      return all.byteLength <= JOIN_BYTES_MAX ? all.slice() : all
-    }, options)
-  }
-
-  #send(encode: () => Bytes, options: AbortOptions | undefined): Promise<void> {
     if (this.#writeClosed) return rejected(this.#error ?? closedHere())
     if (this.#stream.writeBufferLength > this.#queuedBytesMax) return rejected(this.#giveUpOnReader())
     let roomLeft: boolean
     try {
-      roomLeft = this.#stream.send(encode())
+      roomLeft = this.#stream.send(this.#framed(frames))
     } catch (error) {
       return rejected(error instanceof MeshError ? error : lost('the stream can no longer be written to', error))
     }
@@ -270,6 +263,15 @@ export class FrameStream<Out, In> {
     })
     this.abort(error)
     return error
+  }
+
+  #framed(frames: readonly Out[]): Bytes {
+    const all = frames.map(frame => this.#frame(frame))
+    const [only] = all
+    if (all.length === 1 && only !== undefined) return only
+    const list = new Uint8ArrayList()
+    list.appendAll(all)
+    return list.byteLength <= JOIN_BYTES_MAX ? list.slice() : list
   }
 
   /** Header and body; small parts of it joined. */

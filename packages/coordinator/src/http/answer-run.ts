@@ -81,8 +81,7 @@ export class AnswerRun<C> {
   }
 
   async #answer(): Promise<Answer<C>> {
-    await this.#makeChoices()
-    this.#observePace()
+    await this.#makeChoices().finally(() => this.#observePace())
     const usage = { promptTokens: this.#plan.promptTokens, completionTokens: this.#completionTokens }
     await this.#context.log.add(USAGE, usage)
     if (this.#mesh === undefined || this.#headers === undefined) throw new MeshError('internal', 'there was no answer')

@@ -13,6 +13,11 @@ export interface MemoryMapping {
   readonly anonymousBytes: number
 }
 
+/** In kB, each on a line of its own. */
+const RESIDENT = /^Rss: +(\d+) kB/m
+const ANONYMOUS = /^Anonymous: +(\d+) kB/m
+const SWAPPED = /^Swap: +(\d+) kB/m
+
 /** The mappings of this process. None where the system is not Linux or keeps no list: whoever asks saves memory by it. */
 export async function memoryMappings(): Promise<MemoryMapping[]> {
   return process.platform === 'linux' ? parseMappings(await readFile('/proc/self/smaps', 'utf8').catch(() => '')) : []
@@ -24,15 +29,15 @@ export function parseMappings(smaps: string): MemoryMapping[] {
     const head = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \S+ *(.*)$/m.exec(text)
     const [, first, end, permissions, path] = head ?? []
     if (first === undefined || end === undefined || permissions === undefined || path === undefined) return []
-    const bytesOf = (name: string): number => Number(new RegExp(`^${name}: +(\\d+) kB`, 'm').exec(text)?.[1]) * 1024
+    const bytesOf = (field: RegExp): number => Number(field.exec(text)?.[1]) * 1024
     const address = BigInt(`0x${first}`)
     return {
       address,
       bytes: Number(BigInt(`0x${end}`) - address),
       permissions,
       path,
-      residentBytes: bytesOf('Rss'),
-      anonymousBytes: bytesOf('Anonymous') + bytesOf('Swap')
+      residentBytes: bytesOf(RESIDENT),
+      anonymousBytes: bytesOf(ANONYMOUS) + bytesOf(SWAPPED)
     }
   })
 }
