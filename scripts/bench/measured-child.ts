@@ -1,4 +1,4 @@
-import { mkdtemp } from 'node:fs/promises'
+import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine, type Stage, type StageSession, sampleToken } from '@resultity/engine'
@@ -11,7 +11,7 @@ import { openLlamaCpp } from './llama-cpp.ts'
 
 /** One process that computes alone: our engine, or llama.cpp. Started by `child-contestant.ts`. */
 
-interface Measured {
+interface Measured extends AsyncDisposable {
   readonly weightBytes: number
   measure(workload: Workload): Promise<Sample>
   decodeAt(positions: readonly number[], decodeTokens: number, rounds: number): Promise<number[]>
@@ -37,6 +37,7 @@ async function engineAlone(init: EngineChildInit): Promise<Measured> {
   const paths = new Map<string, string>()
   for (const { sha256 } of files) paths.set(sha256, (await store.find(sha256)) ?? '')
   const engine = await createEngine()
+  const workDir = await mkdtemp(join(tmpdir(), 'resultity-bench-'))
   const stage = await engine.loadStage({
     manifest,
     range,
@@ -45,12 +46,16 @@ async function engineAlone(init: EngineChildInit): Promise<Measured> {
     threads: init.threads,
     spinning: init.spinning,
     weightPath: file => paths.get(file.sha256) ?? '',
-    workDir: await mkdtemp(join(tmpdir(), 'resultity-bench-'))
+    workDir
   })
   return {
     weightBytes: files.reduce((sum, file) => sum + file.bytes, 0),
     measure: ({ promptTokens, decodeTokens }) => measureOnce(stage, promptTokens, decodeTokens),
-    decodeAt: (positions, decodeTokens, rounds) => decodeInTurns(stage, positions, decodeTokens, rounds)
+    decodeAt: (positions, decodeTokens, rounds) => decodeInTurns(stage, positions, decodeTokens, rounds),
+    async [Symbol.asyncDispose]() {
+      await stage[Symbol.asyncDispose]()
+      await rm(workDir, { recursive: true, force: true })
+    }
   }
 }
 
@@ -130,7 +135,8 @@ async function llamaCpp(init: LlamaChildInit): Promise<Measured> {
         firstTokenMs: prefillMs
       }
     },
-    decodeAt: () => Promise.reject(new MeshError('invalid_request', 'llama.cpp is measured at the workload only'))
+    decodeAt: () => Promise.reject(new MeshError('invalid_request', 'llama.cpp is measured at the workload only')),
+    async [Symbol.asyncDispose]() {}
   }
 }
 
@@ -144,16 +150,21 @@ async function answer(measured: Measured, request: ChildRequest): Promise<ChildR
   return { type: 'decodes', decodes: await measured.decodeAt(positions, decodeTokens, rounds) }
 }
 
-async function serve(init: ChildInit): Promise<void> {
-  const measured = init.kind === 'engine' ? await engineAlone(init) : await llamaCpp(init)
+async function serve(opening: Promise<Measured>): Promise<void> {
+  const measured = await opening
   process.on('message', (request: ChildRequest) => {
     answer(measured, request).then(reply, (error: unknown) => reply({ type: 'failed', message: String(error) }))
   })
   reply({ type: 'ready', weightBytes: measured.weightBytes })
 }
 
-process.on('disconnect', () => process.exit(0))
-serve(JSON.parse(process.argv[2] ?? '{}')).catch((error: unknown) => {
+const init: ChildInit = JSON.parse(process.argv[2] ?? '{}')
+const opening = init.kind === 'engine' ? engineAlone(init) : llamaCpp(init)
+const exit = (): never => process.exit(0)
+process.on('disconnect', () => {
+  opening.then(measured => measured[Symbol.asyncDispose]()).then(exit, exit)
+})
+serve(opening).catch((error: unknown) => {
   reply({ type: 'failed', message: error instanceof Error ? `${error.message}` : String(error) })
   process.exit(1)
 })
