@@ -56,6 +56,8 @@ export interface CoordinatorLimits {
   readonly detachedWaitMs: number
   /** How often a job that goes on without its client is tried when it fails with an error that may pass. */
   readonly jobAttemptsMax: number
+  /** From its first such error to the next attempt; every further pause is four times as long. */
+  readonly jobRetryMs: number
   /** A coordinator that is silent for so long loses its jobs to another on the same store. */
   readonly jobLeaseMs: number
   /** How often deadlines and leases of jobs are looked at. */
@@ -131,6 +133,7 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   queuedBatchMax: 100_000,
   detachedWaitMs: 24 * 60 * 60_000,
   jobAttemptsMax: 3,
+  jobRetryMs: 1000,
   jobLeaseMs: 15_000,
   jobSweepMs: 1000,
   logDelayMs: 1000,

@@ -1,9 +1,9 @@
 import { MeshError } from '@resultity/interface'
-import type { Job } from '@resultity/store'
+import type { Job, JobOutcome } from '@resultity/store'
 import fc from 'fast-check'
 import t from 'tap'
 import { toJobError } from '../src/http/error-reply.ts'
-import { type AbortCause, outcomeOf } from '../src/jobs/job-outcome.ts'
+import { type AbortCause, outcomeOf, pauseBeforeNext } from '../src/jobs/job-outcome.ts'
 import { batchPlaces, batchWishes, interactiveWishes, type LaneState, lanesToYield } from '../src/jobs/job-queue.ts'
 
 const idle: LaneState = {
@@ -125,4 +125,16 @@ t.test('what becomes of a job whose attempt failed', async t => {
   t.match(outcome(lost, 1, false, 'stopping'), { state: 'failed' })
   t.match(outcome(lost, 9, true, 'yielded'), { state: 'queued', interrupted: true }, 'making room costs no attempt')
   t.match(outcome(lost, 1, true, 'cancelled'), { state: 'cancelled' })
+})
+
+t.test('pauses grow with the failures, interruptions not counted, and no other end has one', async t => {
+  const pause = (outcome: JobOutcome, attempts: number) =>
+    pauseBeforeNext(outcome, { attempts, interruptions: 2 } as Job, 1000)
+  const failed: JobOutcome = { state: 'queued', interrupted: false }
+  t.same(
+    [3, 4, 5, 6, 60].map(attempts => pause(failed, attempts)),
+    [1000, 4000, 16_000, 60_000, 60_000]
+  )
+  t.equal(pause({ state: 'queued', interrupted: true }, 3), 0)
+  t.equal(pause({ state: 'cancelled' }, 3), 0)
 })

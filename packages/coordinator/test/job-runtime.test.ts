@@ -21,19 +21,21 @@ class Bench implements AsyncDisposable {
   runtime: JobRuntime
   readonly begun: string[] = []
   readonly #store: JobStore
+  readonly #retryMs: number
   readonly #listeners = new Set<() => void>()
   #count = 0
 
-  constructor(store: JobStore) {
+  constructor(store: JobStore, retryMs: number) {
     this.#store = store
+    this.#retryMs = retryMs
     this.endpoint = { path: '/v1/test', prepare: async request => this.#prepare(request) }
     this.runtime = this.#newRuntime()
   }
 
-  static async open(t: Test): Promise<Bench> {
+  static async open(t: Test, { retryMs = 5 } = {}): Promise<Bench> {
     const directory = await mkdtemp(join(tmpdir(), 'resultity-jobs-'))
     const store = await openTestStore(directory)
-    const bench = new Bench(store)
+    const bench = new Bench(store, retryMs)
     await bench.runtime.start()
     t.teardown(async () => {
       await bench[Symbol.asyncDispose]()
@@ -112,7 +114,7 @@ class Bench implements AsyncDisposable {
         logger: pino({ level: 'silent' }),
         toJobError
       },
-      { ...DEFAULT_LIMITS, queuedMax: 3, logDelayMs: 5 }
+      { ...DEFAULT_LIMITS, queuedMax: 3, logDelayMs: 5, jobRetryMs: this.#retryMs }
     )
   }
 }
@@ -184,6 +186,29 @@ t.test('an error that may pass is tried again where nobody waits, and told at on
   failures = 1
   const attached = (await bench.submit({ detached: false })).job
   t.match(await bench.runtime.untilEnd(attached.id), { state: 'failed', attempts: 1, error: { code: 'node_lost' } })
+})
+
+t.test('a pause before another attempt keeps nobody who cancels or stops', async t => {
+  const bench = await Bench.open(t, { retryMs: 3_600_000 })
+  let failed = Promise.withResolvers<void>()
+  bench.script = async ({ log }) => {
+    await log.add('failing', null)
+    failed.resolve()
+    throw new MeshError('node_lost', 'a node died')
+  }
+  const one = (await bench.submit()).job
+  await failed.promise
+  // a job that is given back and begun at once takes two calls of the store
+  for (let call = 0; call < 20; call++) await bench.runtime.cancel('req_none')
+  t.same(bench.begun, [one.id])
+  await bench.runtime.cancel(one.id)
+  t.match(await bench.runtime.untilEnd(one.id), { state: 'cancelled', attempts: 1 })
+  failed = Promise.withResolvers<void>()
+  const other = (await bench.submit()).job
+  await failed.promise
+  bench.script = async () => {}
+  await bench.restart()
+  t.match(await bench.runtime.untilEnd(other.id), { state: 'succeeded', attempts: 2 })
 })
 
 t.test('every entry reaches a follower once and in order, from wherever it begins', async t => {

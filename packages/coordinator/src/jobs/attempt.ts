@@ -1,10 +1,11 @@
+import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '@resultity/interface'
 import type { Job, JobClaim, JobError, JobEvent, JobOutcome, JobStore } from '@resultity/store'
 import type { Logger } from 'pino'
 import { AttemptLog } from './attempt-log.ts'
 import { jobBodyOf } from './job-body.ts'
 import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
-import { type AbortCause, abortReason, outcomeOf } from './job-outcome.ts'
+import { type AbortCause, abortReason, outcomeOf, pauseBeforeNext } from './job-outcome.ts'
 
 export interface AttemptComponents {
   readonly store: JobStore
@@ -19,6 +20,7 @@ export interface AttemptInit {
   readonly claim: JobClaim
   /** By who submitted it here, to save preparing it again. */
   readonly prepared: PreparedJob | undefined
+  readonly retryMs: number
   readonly logDelayMs: number
   readonly logPendingMax: number
 }
@@ -66,6 +68,7 @@ export class Attempt {
   async #work(): Promise<Job | undefined> {
     const outcome = await this.#outcome()
     this.#log?.stop()
+    await this.#pause(pauseBeforeNext(outcome, this.job, this.#init.retryMs))
     try {
       return await this.#components.store.finish(this.claim, outcome)
     } catch (error) {
@@ -93,6 +96,14 @@ export class Attempt {
       this.#report(known)
       return outcomeOf(known, job, { detached, cause: this.#cause }, this.#components.toJobError)
     }
+  }
+
+  /** Keeps the job's place meanwhile, so that a lane on which all fails is not hurried through its queue. */
+  async #pause(ms: number): Promise<void> {
+    if (ms === 0) return
+    await setTimeout(ms, undefined, { signal: this.#controller.signal }).catch(() => {
+      // aborted; the store decides between that and the failure
+    })
   }
 
   async #prepareAgain(): Promise<PreparedJob> {

@@ -25,6 +25,16 @@ export function outcomeOf(
   return mayRetry ? { state: 'queued', interrupted: false } : { state: 'failed', error: toJobError(error) }
 }
 
+/** Longest pause before another attempt. */
+const RETRY_MS_MAX = 60_000
+
+/** Milliseconds from an attempt's end to the next one: none unless it failed, then longer each time. Pure. */
+export function pauseBeforeNext(outcome: JobOutcome, job: Job, firstMs: number): number {
+  if (outcome.state !== 'queued' || outcome.interrupted) return 0
+  const failedBefore = job.attempts - job.interruptions - 1
+  return Math.min(firstMs * 4 ** failedBefore, RETRY_MS_MAX)
+}
+
 /** The abort reason that says why. */
 export function abortReason(cause: AbortCause): MeshError {
   switch (cause) {

@@ -45,6 +45,8 @@ export interface JobRuntimeInit {
   readonly detachedWaitMs: number
   /** How often a job that goes on by itself is tried when it fails with an error that may pass. */
   readonly jobAttemptsMax: number
+  /** From its first such error to the next attempt; every further pause is four times as long. */
+  readonly jobRetryMs: number
   /** How long jobs are kept once they have ended. */
   readonly jobRetentionMs: number
   /** How long entries of an attached answer's log may wait to be stored with others. */
@@ -305,6 +307,7 @@ export class JobRuntime implements AsyncDisposable {
   }
 
   #begin({ job, claim }: ClaimedJob, prepared?: PreparedJob): void {
+    const { jobRetryMs, logDelayMs, logPendingMax } = this.#init
     const { store, endpoints, logger, toJobError } = this.#components
     const attempt = new Attempt(
       {
@@ -314,7 +317,7 @@ export class JobRuntime implements AsyncDisposable {
         toJobError,
         publish: events => this.#publish(job.id, events)
       },
-      { job, claim, prepared, logDelayMs: this.#init.logDelayMs, logPendingMax: this.#init.logPendingMax }
+      { job, claim, prepared, retryMs: jobRetryMs, logDelayMs, logPendingMax }
     )
     this.#attempts.set(job.id, attempt)
     if (this.#stopped) attempt.abort('stopping')
