@@ -40,6 +40,9 @@ export async function startScriptedMesh(
     ...overrides,
     // scripted nodes have no heart
     limits: { heartbeatIntervalMs: 600_000, ...overrides.limits }
+  }).catch(async (error: unknown) => {
+    await rm(dataDir, { recursive: true, force: true })
+    throw error
   })
   const check = checkFetches(coordinator.httpUrl)
   const ring = new ScriptedRing(({ sample, open }) => sample(Array(open.tokensMax).fill(5), 'tokens_max'))
