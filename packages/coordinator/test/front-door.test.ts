@@ -1,5 +1,6 @@
 import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
+import { parseKey } from '../src/doors/keys/key-secret.ts'
 import { openKeyDesk } from '../src/index.ts'
 import { ADMIN_ROUTES, createKey, start } from './support/doors.ts'
 import { CHAT, QUESTION } from './support/scripted-mesh.ts'
@@ -153,5 +154,6 @@ t.test('no key gets into the log', async t => {
     await ask('GET', `/readyz?key=${key}`, { headers: { 'x-api-key': key } })
   }
   t.match(started.log(), /a request failed/, 'something was logged')
-  for (const key of [admin.key, other.key, wrong]) t.notMatch(started.log(), key.split('_').at(-1) ?? '')
+  // a secret may hold any character of base64url, `_` too
+  for (const key of [admin.key, other.key, wrong]) t.notMatch(started.log(), parseKey(key)?.secret ?? key)
 })
