@@ -44,7 +44,7 @@ t.test('attending by groups of heads', async t => {
   await using fixture = await openTinyChat()
   const model = await openModel(fixture)
   const load = async (kind: EngineKind, ends: readonly number[]): Promise<Pipeline> =>
-    Pipeline.load(await createEngine(kind), ends, fixture.init, { ...model, sessionsMax: 1 })
+    Pipeline.load(await createEngine(kind), ends, fixture.init, { ...model, sessionsMax: 2 })
 
   await using reference = await load('node', [3])
   using referenceSession = reference.open(256)
@@ -78,5 +78,42 @@ t.test('attending by groups of heads', async t => {
     const again = []
     for (const token of steps.slice(10)) again.push(await session.run([token]))
     t.same(again, found.slice(10), 'to a position among the groups')
+  })
+
+  await t.test('goes on behind runs of several positions, to the end of the cache', async t => {
+    const play = async (pipeline: Pipeline): Promise<Float32Array[]> => {
+      using played = pipeline.open(256)
+      const logits = [await played.run(prompt), ...(await runSteps(played)), await played.run(prompt.slice(0, 7))]
+      logits.push(...(await runSteps(played)))
+      for (const part of played.sessions) part.truncate(prompt.length + 15)
+      logits.push(await played.run(prompt.slice(7, 10)))
+      while ((played.sessions[0]?.position ?? 256) < 256) logits.push(await played.run([8 + (logits.length % 290)]))
+      return logits
+    }
+    await using several = await load('capi', [2, 3])
+    const difference = largestDifference(await play(several), await play(reference))
+    t.ok(difference < 1e-4, `within ${difference}`)
+  })
+
+  await t.test('leaves nothing of a run that is withdrawn before it begins', async t => {
+    await using shared = await load('capi', [3])
+    using busy = shared.open(256)
+    using withdrawn = shared.open(256)
+    await withdrawn.run(prompt)
+    const logits: Float32Array[] = []
+    for (const token of steps) {
+      // the first of them by groups is the sixth
+      const controller = new AbortController()
+      const ahead = busy.run([token])
+      const part = withdrawn.sessions[0]
+      const rejected = t.rejects(async () => void (await part?.run(Uint32Array.of(token), controller)), {
+        name: 'AbortError'
+      })
+      controller.abort()
+      await rejected
+      await ahead
+      logits.push(await withdrawn.run([token]))
+    }
+    t.same(logits, found)
   })
 })

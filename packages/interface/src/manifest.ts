@@ -203,7 +203,18 @@ export function stageFiles(manifest: DecoderManifest, range: LayerRange): Weight
   return files
 }
 
-/** KV-cache bytes of one position on one layer: key and value of every KV head, f32. */
+/**
+ * Query heads to a KV head from which on a stage can also attend by groups of heads. Below, the operators that this takes
+ * cost more than the cache it does not read again.
+ */
+const GROUP_MIN = 4
+
+/** Whether stages attend by groups of heads where a session is long, for which they keep the values twice. */
+export function attendsByGroups(config: ModelConfig): boolean {
+  return config.headCount / config.kvHeadCount >= GROUP_MIN
+}
+
+/** KV-cache bytes of one position on one layer: key and value of every KV head, f32, and the value once more for groups. */
 export function kvBytesPerPosition(config: ModelConfig): number {
-  return 2 * config.kvHeadCount * config.headDim * Float32Array.BYTES_PER_ELEMENT
+  return (attendsByGroups(config) ? 3 : 2) * config.kvHeadCount * config.headDim * Float32Array.BYTES_PER_ELEMENT
 }

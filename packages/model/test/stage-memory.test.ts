@@ -42,3 +42,21 @@ for (const { id, tied, range, weightBytes, layers } of cases) {
     t.same(memory, { weightBytes, kvBytes: 2 * 2 * 16 * 4 * layers * 100 * 4 })
   })
 }
+
+t.test('a model that attends by groups of heads keeps its values twice', t => {
+  const base = manifest(false)
+  const range = { first: 1, end: 2 }
+  for (const { headCount, tensors } of [
+    { headCount: 6, tensors: 2 },
+    { headCount: 8, tensors: 3 }
+  ]) {
+    const memory = stageMemory({
+      manifest: { ...base, config: { ...base.config, headCount } },
+      range,
+      contextLength: 100,
+      sessionsMax: 1
+    })
+    t.equal(memory.kvBytes, tensors * 2 * 16 * 4 * 100, `${headCount} heads, 2 KV heads`)
+  }
+  t.end()
+})

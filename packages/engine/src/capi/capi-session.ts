@@ -60,7 +60,6 @@ export class CapiSession implements StageSession {
       const count = shape.admitInput(input, this.#position, this.#positionsMax)
       const bound = slot.bind(count)
       bound.input.set(input)
-      slot.setPosition(count, this.#position + count)
       this.#pending = { bound, count, signal, needLogits, resolve, reject }
       this.#state = 'waiting'
       signal?.addEventListener('abort', this.#onAbort, { once: true })
@@ -123,7 +122,9 @@ export class CapiSession implements StageSession {
     const pending = this.#pending
     if (pending === undefined) return
     this.#state = 'running'
-    pending.bound.binding.run(this.#components.slot.runOptions, this.#finish)
+    const { slot } = this.#components
+    slot.setPosition(pending.count, this.#position + pending.count)
+    pending.bound.binding.run(slot.runOptions, this.#finish)
   }
 
   readonly #finish = (error: MeshError | undefined): void => {

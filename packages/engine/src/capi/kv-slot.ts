@@ -1,5 +1,5 @@
 import type { ModelConfig } from '@resultity/interface'
-import type { StageGraph } from '@resultity/model'
+import type { CacheEdge, StageGraph } from '@resultity/model'
 import type { StageShape } from '../stage-shape.ts'
 import { Binding, RunOptions } from './binding.ts'
 import type { GraphSession } from './graph-session.ts'
@@ -25,6 +25,11 @@ export interface BoundRun {
   readonly output: Float32Array
 }
 
+interface BoundCache {
+  readonly edge: CacheEdge
+  readonly tensor: NativeTensor<Float32Array<ArrayBuffer>>
+}
+
 /**
  * The memory of one session on one stage: its KV cache, inputs and outputs, bound to the graph.
  *
@@ -35,11 +40,11 @@ export class KvSlot implements Disposable {
   /** Positions the cache holds. */
   readonly capacity: number
   readonly runOptions: RunOptions
-  /** Set once the cache may hold what is no number: positions behind a mask still meet it, times zero. */
+  /** Set once the cache may hold what is no number: positions behind a run still meet it, times zero. */
   damaged = false
   readonly #components: SlotComponents
   readonly #position: PositionInputs
-  readonly #cache: NativeTensor<Float32Array<ArrayBuffer>>[]
+  readonly #cache: readonly BoundCache[]
   #single: BoundRun | undefined
   #wide: (BoundRun & { readonly count: number }) | undefined
   #wideInput: Int32Array | Float32Array | undefined
@@ -51,14 +56,19 @@ export class KvSlot implements Disposable {
     this.capacity = capacity
     const { runtime, graph, config } = components
     this.runOptions = new RunOptions(runtime)
-    const headsPerGroup = config.headCount / config.kvHeadCount
-    this.#position = new PositionInputs({ runtime, graph, capacity, headsPerGroup })
-    const dimensions = [1, config.kvHeadCount, capacity, config.headDim]
-    const length = config.kvHeadCount * capacity * config.headDim
-    this.#cache = graph.cache.map(() => new NativeTensor(runtime, new Float32Array(length), dimensions))
+    this.#position = new PositionInputs({ runtime, graph, capacity, config })
+    const { kvHeadCount, headDim } = config
+    const tensor = (edge: CacheEdge, rows: number, columns: number): BoundCache => {
+      const data = new Float32Array(kvHeadCount * rows * columns)
+      return { edge, tensor: new NativeTensor(runtime, data, [1, kvHeadCount, rows, columns]) }
+    }
+    this.#cache = [
+      ...graph.cache.map(edge => tensor(edge, capacity, headDim)),
+      ...(graph.groups?.transposed ?? []).map(edge => tensor(edge, headDim, capacity))
+    ]
   }
 
-  /** Tells the graph that the next run adds `count` positions and makes the cache `total` long. */
+  /** Tells the graph that the run which begins now adds `count` positions and makes the cache `total` long. */
   setPosition(count: number, total: number): void {
     this.#position.set(count, total)
   }
@@ -100,9 +110,7 @@ export class KvSlot implements Disposable {
     this.#position.bindTo(binding)
     binding.input(graph.rotary.cos, cos)
     binding.input(graph.rotary.sin, sin)
-    for (const [index, edge] of graph.cache.entries()) {
-      const tensor = this.#cache[index]
-      if (tensor === undefined) continue
+    for (const { edge, tensor } of this.#cache) {
       binding.input(edge.past, tensor)
       binding.output(edge.present, tensor)
     }
@@ -144,7 +152,7 @@ export class KvSlot implements Disposable {
     this.#single?.binding[Symbol.dispose]()
     this.#wide?.binding[Symbol.dispose]()
     for (const tensor of this.#tensors) tensor[Symbol.dispose]()
-    for (const tensor of this.#cache) {
+    for (const { tensor } of this.#cache) {
       tensor[Symbol.dispose]()
       // by far the most memory of a slot, and nobody else's: it goes now, not when the collector comes by
       tensor.data.buffer.transfer(0)

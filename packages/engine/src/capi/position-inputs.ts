@@ -1,3 +1,4 @@
+import type { ModelConfig } from '@resultity/interface'
 import type { StageGraph } from '@resultity/model'
 import type { Binding } from './binding.ts'
 import type { Runtime } from './runtime.ts'
@@ -8,8 +9,7 @@ export interface PositionInputsInit {
   readonly graph: StageGraph
   /** Positions the cache has room for. */
   readonly capacity: number
-  /** Query heads to a KV head. */
-  readonly headsPerGroup: number
+  readonly config: ModelConfig
 }
 
 /**
@@ -27,23 +27,25 @@ export class PositionInputs implements Disposable {
     | {
         readonly enabled: NativeTensor<Uint8Array>
         readonly position: NativeTensor<BigInt64Array>
-        readonly mask: NativeTensor<Float32Array>
+        readonly transposedEnd: NativeTensor<BigInt64Array>
+        readonly closedShape: NativeTensor<BigInt64Array>
       }
     | undefined
-  /** Positions that the mask lets through. */
-  #unmasked = 0
+  /** Positions from the first on whose values are the same in both caches. */
+  #transposed = 0
 
   constructor(init: PositionInputsInit) {
     this.#init = init
-    const { runtime, graph, capacity } = init
+    const { runtime, graph, config } = init
     this.#last = new NativeTensor(runtime, new Int32Array(1), [1])
     this.#total = new NativeTensor(runtime, new Int32Array(1), [])
     if (graph.groups === undefined) return
-    const closed = new Float32Array(capacity).fill(Number.NEGATIVE_INFINITY)
+    const closedShape = BigInt64Array.of(1n, BigInt(config.kvHeadCount), 0n, BigInt(this.#headsPerGroup))
     this.#groups = {
       enabled: new NativeTensor(runtime, new Uint8Array(1), []),
       position: new NativeTensor(runtime, new BigInt64Array(1), [1]),
-      mask: new NativeTensor(runtime, closed, [1, 1, 1, capacity])
+      transposedEnd: new NativeTensor(runtime, new BigInt64Array(1), [1]),
+      closedShape: new NativeTensor(runtime, closedShape, [4])
     }
   }
 
@@ -54,19 +56,28 @@ export class PositionInputs implements Disposable {
     if (graph.groups === undefined || this.#groups === undefined) return
     binding.input(graph.groups.enabled, this.#groups.enabled)
     binding.input(graph.groups.position, this.#groups.position)
-    binding.input(graph.groups.mask, this.#groups.mask)
+    binding.input(graph.groups.transposedEnd, this.#groups.transposedEnd)
+    binding.input(graph.groups.closedShape, this.#groups.closedShape)
   }
 
-  /** The next run adds `count` positions and makes the cache `total` long. */
+  /** The run that begins now adds `count` positions and makes the cache `total` long. */
   set(count: number, total: number): void {
     this.#last.data[0] = total - 1
     this.#total.data[0] = total
     if (this.#groups === undefined) return
+    const { enabled, position, transposedEnd, closedShape } = this.#groups
     const grouped = count === 1 && this.#prefersGroups(total)
-    this.#groups.enabled.data[0] = grouped ? 1 : 0
-    if (!grouped) return
-    this.#groups.position.data[0] = BigInt(total - 1)
-    this.#unmask(this.#groups.mask.data, total)
+    const transposed = Math.min(this.#transposed, total - count)
+    enabled.data[0] = grouped ? 1 : 0
+    position.data[0] = BigInt(total - count)
+    transposedEnd.data[0] = BigInt(transposed)
+    closedShape.data[2] = grouped ? BigInt(this.#init.capacity - total) : 0n
+    this.#transposed = grouped ? total : transposed
+  }
+
+  get #headsPerGroup(): number {
+    const { headCount, kvHeadCount } = this.#init.config
+    return headCount / kvHeadCount
   }
 
   /**
@@ -74,13 +85,7 @@ export class PositionInputs implements Disposable {
    * that every stage of a route, however the model is cut, decides alike.
    */
   #prefersGroups(total: number): boolean {
-    return total * this.#init.headsPerGroup >= GROUP_COST * this.#init.capacity
-  }
-
-  #unmask(mask: Float32Array, total: number): void {
-    if (total > this.#unmasked) mask.fill(0, this.#unmasked, total)
-    else mask.fill(Number.NEGATIVE_INFINITY, total, this.#unmasked)
-    this.#unmasked = total
+    return total * this.#headsPerGroup >= GROUP_COST * this.#init.capacity
   }
 
   [Symbol.dispose](): void {
@@ -88,6 +93,7 @@ export class PositionInputs implements Disposable {
     this.#total[Symbol.dispose]()
     this.#groups?.enabled[Symbol.dispose]()
     this.#groups?.position[Symbol.dispose]()
-    this.#groups?.mask[Symbol.dispose]()
+    this.#groups?.transposedEnd[Symbol.dispose]()
+    this.#groups?.closedShape[Symbol.dispose]()
   }
 }

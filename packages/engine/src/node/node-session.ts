@@ -110,8 +110,12 @@ export class NodeSession implements StageSession {
     if (graph.groups !== undefined) {
       // attending by groups writes into a longer cache, which this implementation does not have
       feeds[graph.groups.enabled] = new Tensor('bool', Uint8Array.of(0), [])
-      feeds[graph.groups.position] = new Tensor('int64', BigInt64Array.of(BigInt(this.#position)), [1])
-      feeds[graph.groups.mask] = new Tensor('float32', new Float32Array(total), [1, 1, 1, total])
+      feeds[graph.groups.position] = int64(BigInt(this.#position))
+      feeds[graph.groups.transposedEnd] = int64(0n)
+      feeds[graph.groups.closedShape] = int64(1n, 1n, 0n, 1n)
+      const { heads, dim } = this.#components.kv
+      const none = new Tensor('float32', new Float32Array(0), [1, heads, dim, 0])
+      for (const { past } of graph.groups.transposed) feeds[past] = none
     }
     for (const [index, edge] of graph.cache.entries()) {
       const tensor = this.#cache[index]
@@ -136,6 +140,10 @@ export class NodeSession implements StageSession {
     }
     return this.#cacheTensor(target, to)
   }
+}
+
+function int64(...values: readonly bigint[]): Tensor {
+  return new Tensor('int64', BigInt64Array.from(values), [values.length])
 }
 
 function floatTensor(results: InferenceSession.ReturnType, name: string): Tensor {

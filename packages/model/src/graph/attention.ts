@@ -1,18 +1,7 @@
-import type { ModelConfig } from '@resultity/interface'
+import { attendsByGroups, type ModelConfig } from '@resultity/interface'
 import { GraphWriter } from './graph-writer.ts'
 import { names } from './names.ts'
 import { findTensor, type LocatedFile, project } from './projection.ts'
-
-/**
- * Query heads to a KV head from which on a graph can also attend by groups. Below, the operators that this takes cost
- * more than the cache it does not read again.
- */
-const GROUP_MIN = 4
-
-/** Whether the model's graphs have both ways to attend; see {@link attention}. */
-export function attendsByGroups(config: ModelConfig): boolean {
-  return config.headCount / config.kvHeadCount >= GROUP_MIN
-}
 
 /**
  * Grouped-query attention (Ainslie et al., arXiv:2305.13245) over the cache, which it extends in place.
@@ -20,6 +9,7 @@ export function attendsByGroups(config: ModelConfig): boolean {
  * The runtime's operator reads a KV head's cache once for each of its query heads, and for a long context that is most
  * of a decode step. So graphs of models with large groups have a second way for a single position: the group's heads
  * as the rows of one matrix, which reads the cache once. The input `group_heads` chooses, the same way for all layers.
+ * The second way has the values a second time, transposed, and brings them up to date by itself.
  *
  * @param input name of the normalized hidden state
  * @returns name of the heads' outputs, `[1, positions, headCount · headDim]`
@@ -44,13 +34,16 @@ export function attention(
   const byHead = new GraphWriter()
   const byHeadOutputs = outputs.map(name => `${name}_by_head`)
   eachHead(byHead, config, layer, heads, byHeadOutputs)
+  const untouched = `${names.presentTransposed(layer)}_by_head`
+  byHead.node('Identity', untouched, [names.pastTransposed(layer)])
   const byGroup = new GraphWriter()
   const byGroupOutputs = outputs.map(name => `${name}_by_group`)
-  eachGroup(byGroup, config, layer, heads, byGroupOutputs)
-  graph.choice(names.groupHeads, outputs, {
+  const transposed = `${names.presentTransposed(layer)}_by_group`
+  eachGroup(byGroup, config, layer, heads, [...byGroupOutputs, transposed])
+  graph.choice(names.groupHeads, [...outputs, names.presentTransposed(layer)], {
     // the runtime allocates a branch's outputs where those of the choice are bound, so the cache stays in place
-    whenTrue: { graph: byGroup, outputs: byGroupOutputs },
-    whenFalse: { graph: byHead, outputs: byHeadOutputs }
+    whenTrue: { graph: byGroup, outputs: [...byGroupOutputs, transposed] },
+    whenFalse: { graph: byHead, outputs: [...byHeadOutputs, untouched] }
   })
   return output
 }
@@ -74,7 +67,23 @@ function eachHead(
   })
 }
 
-/** A single position, all query heads of a KV head as the rows of one matrix. Outputs: attended, key and value cache. */
+/**
+ * Edges that all layers share when they attend by groups; `closed` are the scores of what the cache holds behind the run,
+ * `[1, kvHeadCount, C - total, headCount / kvHeadCount]`, all −∞.
+ */
+export function prepareGroups(graph: GraphWriter): void {
+  graph.node('Add', names.end, [names.position, graph.constant('one', BigInt64Array.of(1n), [1])])
+  const lowest = graph.constant('lowest', Float32Array.of(Number.NEGATIVE_INFINITY), [1])
+  graph.node('Expand', names.closed, [lowest, names.closedShape])
+}
+
+/**
+ * A single position, all query heads of a KV head as the columns of one matrix. Outputs: attended, key cache, value cache,
+ * transposed values.
+ *
+ * The cache is the left matrix of both products, for that is read as it lies; a right matrix is copied into blocks first.
+ * So the products need the values transposed.
+ */
 function eachGroup(
   graph: GraphWriter,
   config: ModelConfig,
@@ -83,7 +92,7 @@ function eachGroup(
   outputs: readonly string[]
 ): void {
   const { headCount, kvHeadCount, headDim } = config
-  const [attended = '', presentKey = '', presentValue = ''] = outputs
+  const [attended = '', presentKey = '', presentValue = '', presentTransposed = ''] = outputs
   const edge = (name: string): string => `${attended}_${name}`
   const [query, key, value] = heads.length === 3 ? heads : splitHeads(graph, config, heads[0] ?? '', edge)
   const rotate = (name: string, input: string, count: number): string =>
@@ -102,15 +111,25 @@ function eachGroup(
   const valueRow = graph.node('Reshape', edge('value_row'), [value ?? '', rowShape])
   graph.node('TensorScatter', presentKey, [names.pastKey(layer), keyRow, names.position], { axis: 2 })
   graph.node('TensorScatter', presentValue, [names.pastValue(layer), valueRow, names.position], { axis: 2 })
-  // the keys as the left matrix are read as they lie; as the right one they would be transposed into blocks first
+  const added = graph.node('Slice', edge('added_values'), [
+    presentValue,
+    names.transposedEnd,
+    names.end,
+    graph.constant('position_axis', BigInt64Array.of(2n), [1])
+  ])
+  const columns = graph.node('Transpose', edge('value_columns'), [added], { perm: [0, 1, 3, 2] })
+  graph.node('TensorScatter', presentTransposed, [names.pastTransposed(layer), columns, names.transposedEnd], {
+    axis: 3
+  })
   const byPosition = graph.node('FusedMatMul', edge('scores_by_position'), [presentKey, queries], {
     transB: 1,
     alpha: { float: 1 / Math.sqrt(headDim) }
   })
-  const scores = graph.node('Transpose', edge('scores'), [byPosition], { perm: [0, 1, 3, 2] })
-  const masked = graph.node('Add', edge('masked'), [scores, names.mask])
-  const weights = graph.node('Softmax', edge('weights'), [masked], { axis: -1 })
-  const mixed = graph.node('MatMul', edge('mixed'), [weights, presentValue])
+  const open = graph.node('TensorScatter', edge('open'), [byPosition, names.closed, names.end], { axis: 2 })
+  const scores = graph.node('Transpose', edge('scores'), [open], { perm: [0, 1, 3, 2] })
+  const weights = graph.node('Softmax', edge('weights'), [scores], { axis: -1 })
+  const byHead = graph.node('FusedMatMul', edge('mixed_columns'), [presentTransposed, weights], { transB: 1 })
+  const mixed = graph.node('Transpose', edge('mixed'), [byHead], { perm: [0, 1, 3, 2] })
   graph.node('Reshape', attended, [mixed, shape('attended_shape', 1, 1, headCount * headDim)])
 }
 

@@ -8,10 +8,15 @@ export const names = {
   sin: 'rotary_sin',
   groupHeads: 'group_heads',
   position: 'position',
-  mask: 'mask',
+  end: 'end',
+  transposedEnd: 'transposed_end',
+  closedShape: 'closed_shape',
+  closed: 'closed',
   pastKey: (layer: number) => `past_key_${layer}`,
   pastValue: (layer: number) => `past_value_${layer}`,
+  pastTransposed: (layer: number) => `past_transposed_value_${layer}`,
   presentKey: (layer: number) => `present_key_${layer}`,
   presentValue: (layer: number) => `present_value_${layer}`,
+  presentTransposed: (layer: number) => `present_transposed_value_${layer}`,
   output: 'output'
 } as const

@@ -1,5 +1,12 @@
-import { type DecoderManifest, formatRange, type LayerRange, MeshError, type WeightFile } from '@resultity/interface'
-import { attendsByGroups } from './attention.ts'
+import {
+  attendsByGroups,
+  type DecoderManifest,
+  formatRange,
+  type LayerRange,
+  MeshError,
+  type WeightFile
+} from '@resultity/interface'
+import { prepareGroups } from './attention.ts'
 import { decoderLayer, type Residual } from './decoder-layer.ts'
 import { embed } from './embedding.ts'
 import { GraphWriter } from './graph-writer.ts'
@@ -31,8 +38,15 @@ export interface GroupInputs {
   readonly enabled: string
   /** int64 `[1]`: index of the run's position. */
   readonly position: string
-  /** f32 `[1, 1, 1, C]`: 0 for each position in the cache after the run, −∞ for the others. */
-  readonly mask: string
+  /** int64 `[1]`: positions whose values are transposed already; the run transposes those from there on. */
+  readonly transposedEnd: string
+  /**
+   * int64 `[4]`: `1, kvHeadCount, C - positions in the cache after the run, headCount / kvHeadCount`; without groups its
+   * third is 0.
+   */
+  readonly closedShape: string
+  /** f32 `[1, kvHeadCount, headDim, C]` each, of the range's layers in order: the values, transposed. */
+  readonly transposed: readonly CacheEdge[]
 }
 
 /**
@@ -91,7 +105,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
   graph.input(names.totalPositions, ElementType.int32, [])
   graph.input(names.cos, ElementType.float32, [init.contextLength, config.headDim / 2])
   graph.input(names.sin, ElementType.float32, [init.contextLength, config.headDim / 2])
-  if (attendsByGroups(config)) declareGroupInputs(graph)
+  const groups = attendsByGroups(config) ? declareGroups(graph, manifest, range) : undefined
   for (let layer = range.first; layer < range.end; layer++) {
     const file = manifest.layers[layer]
     if (file === undefined) throw new MeshError('model_invalid', `${manifest.name} lists no weights of layer ${layer}`)
@@ -119,9 +133,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
     lastPosition: names.lastPosition,
     totalPositions: names.totalPositions,
     rotary: { cos: names.cos, sin: names.sin },
-    ...(attendsByGroups(config)
-      ? { groups: { enabled: names.groupHeads, position: names.position, mask: names.mask } }
-      : {}),
+    ...(groups === undefined ? {} : { groups }),
     cache
   }
 }
@@ -133,10 +145,27 @@ function receive(graph: GraphWriter, hiddenSize: number): Residual {
   return { input: hidden, skip: graph.node('Mul', 'no_skip', [hidden, zero]) }
 }
 
-function declareGroupInputs(graph: GraphWriter): void {
+function declareGroups(graph: GraphWriter, { config }: DecoderManifest, range: LayerRange): GroupInputs {
   graph.input(names.groupHeads, ElementType.boolean, [])
   graph.input(names.position, ElementType.int64, [1])
-  graph.input(names.mask, ElementType.float32, [1, 1, 1, 'capacity'])
+  graph.input(names.transposedEnd, ElementType.int64, [1])
+  graph.input(names.closedShape, ElementType.int64, [4])
+  prepareGroups(graph)
+  const shape = [1, config.kvHeadCount, config.headDim, 'capacity']
+  const transposed: CacheEdge[] = []
+  for (let layer = range.first; layer < range.end; layer++) {
+    const edge = { past: names.pastTransposed(layer), present: names.presentTransposed(layer) }
+    graph.input(edge.past, ElementType.float32, shape)
+    graph.output(edge.present, ElementType.float32, shape)
+    transposed.push(edge)
+  }
+  return {
+    enabled: names.groupHeads,
+    position: names.position,
+    transposedEnd: names.transposedEnd,
+    closedShape: names.closedShape,
+    transposed
+  }
 }
 
 function declareCache(graph: GraphWriter, manifest: DecoderManifest, range: LayerRange): CacheEdge[] {
