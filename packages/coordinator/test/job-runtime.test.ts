@@ -188,6 +188,11 @@ t.test('an error that may pass is tried again where nobody waits, and told at on
   t.match(await bench.runtime.untilEnd(attached.id), { state: 'failed', attempts: 1, error: { code: 'node_lost' } })
 })
 
+/** A job that has failed waits by now: given back and begun at once, it would take two calls of the store. */
+async function pausing(bench: Bench): Promise<void> {
+  for (let call = 0; call < 20; call++) await bench.runtime.cancel('req_none')
+}
+
 t.test('a pause before another attempt keeps nobody who cancels or stops', async t => {
   const bench = await Bench.open(t, { retryMs: 3_600_000 })
   let failed = Promise.withResolvers<void>()
@@ -198,8 +203,7 @@ t.test('a pause before another attempt keeps nobody who cancels or stops', async
   }
   const one = (await bench.submit()).job
   await failed.promise
-  // a job that is given back and begun at once takes two calls of the store
-  for (let call = 0; call < 20; call++) await bench.runtime.cancel('req_none')
+  await pausing(bench)
   t.same(bench.begun, [one.id])
   await bench.runtime.cancel(one.id)
   t.match(await bench.runtime.untilEnd(one.id), { state: 'cancelled', attempts: 1 })
@@ -209,6 +213,23 @@ t.test('a pause before another attempt keeps nobody who cancels or stops', async
   bench.script = async () => {}
   await bench.restart()
   t.match(await bench.runtime.untilEnd(other.id), { state: 'succeeded', attempts: 2 })
+})
+
+t.test('a batch job that waits before another attempt makes room for who comes', async t => {
+  const bench = await Bench.open(t, { retryMs: 3_600_000 })
+  const failed = Promise.withResolvers<void>()
+  bench.script = async ({ job }) => {
+    if (job.class === 'interactive' || job.attempts > 1) return
+    failed.resolve()
+    throw new MeshError('node_lost', 'a node died')
+  }
+  const line = (await bench.submit({ class: 'batch' })).job
+  await failed.promise
+  await pausing(bench)
+  const { job } = await bench.submit()
+  t.match(await bench.runtime.untilEnd(job.id), { state: 'succeeded', attempts: 1 })
+  t.match(await bench.runtime.untilEnd(line.id), { state: 'succeeded', attempts: 2, interruptions: 0 })
+  t.same(bench.begun, [line.id, job.id, line.id])
 })
 
 t.test('every entry reaches a follower once and in order, from wherever it begins', async t => {
