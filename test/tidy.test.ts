@@ -11,20 +11,33 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   grammar: ['interface'],
+  memory: [],
   wire: ['interface'],
   planner: ['interface'],
   'test-postgres': [],
   'test-api': [],
   store: ['interface', 'test-postgres'],
   model: ['interface'],
-  engine: ['interface', 'grammar', 'model'],
+  engine: ['interface', 'grammar', 'memory', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
-  coordinator: ['interface', 'grammar', 'wire', 'model', 'planner', 'mesh', 'store', 'test-postgres', 'test-api'],
+  coordinator: [
+    'interface',
+    'grammar',
+    'memory',
+    'wire',
+    'model',
+    'planner',
+    'mesh',
+    'store',
+    'test-postgres',
+    'test-api'
+  ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
     'interface',
     'grammar',
+    'memory',
     'test-postgres',
     'test-api',
     'wire',
@@ -106,13 +119,16 @@ t.test('imports follow the arrows, and nobody reaches past an index', async t =>
   }
 })
 
-t.test('only mesh knows libp2p, and only engine knows ONNX Runtime', async t => {
+t.test('only mesh knows libp2p, only engine ONNX Runtime, and only memory and it the C library', async t => {
   for (const path of sources) {
     for (const specifier of importsOf(path)) {
       const libp2p = /^(libp2p$|@libp2p\/|@chainsafe\/libp2p|@multiformats\/)/.test(specifier)
       if (libp2p && packageOf(path) !== 'mesh') t.fail(`${named(path)} imports ${specifier}`)
-      const runtime = /^(onnxruntime-node|koffi)$/.test(specifier)
-      if (runtime && packageOf(path) !== 'engine') t.fail(`${named(path)} imports ${specifier}`)
+      const owner = packageOf(path)
+      const foreign =
+        (specifier === 'onnxruntime-node' && owner !== 'engine') ||
+        (specifier === 'koffi' && owner !== 'engine' && owner !== 'memory')
+      if (foreign) t.fail(`${named(path)} imports ${specifier}`)
     }
   }
 })

@@ -97,7 +97,9 @@ export class SwarmContestant implements Contestant {
         weightBytes: files.reduce((sum, file) => sum + file.bytes, 0)
       }
     })
-    return Promise.all(rows)
+    const { pid } = this.#swarm.coordinator
+    const coordinator = { name: `${this.name} coordinator`, residentBytes: await residentBytes(pid), weightBytes: 0 }
+    return [coordinator, ...(await Promise.all(rows))]
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,6 +8,7 @@ import {
   systemClock,
   withDeadline
 } from '@resultity/interface'
+import { releaseCodePages, releaseFreedMemory } from '@resultity/memory'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
@@ -282,10 +283,17 @@ async function addModels(
     if (models.add(model)) director.addModel(model.placeable)
     init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
   }
+  await releaseStartingMemory()
   models.complete = true
   applyAliases(init.aliases ?? {}, models)
   requireSubcloudModels(init.subclouds ?? {}, models)
   loop.reconcile()
+}
+
+/** What reading models, and starting, has left behind: beside a model just imported more than all that stays. */
+async function releaseStartingMemory(): Promise<void> {
+  await releaseFreedMemory()
+  await releaseCodePages()
 }
 
 /** Streams get their error event before the sockets go. */

@@ -1,8 +1,8 @@
 import { mock } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
+import { memoryMappings } from '@resultity/memory'
 import t from 'tap'
-import { memoryMappings } from '../src/capi/memory-mappings.ts'
 import { createEngine, measureStage, probeMachine } from '../src/index.ts'
 import { openTinyChat, Pipeline } from './tiny-chat.ts'
 

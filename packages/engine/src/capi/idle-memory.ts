@@ -1,7 +1,7 @@
+import { releaseFreedMemory } from '@resultity/memory'
 import type { RunQueue } from '../run-queue.ts'
 import { RunOptions } from './binding.ts'
 import { releaseFilePages } from './file-pages.ts'
-import { releaseFreedMemory } from './freed-memory.ts'
 import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
 

@@ -15,8 +15,8 @@ function mallocTrimOf(): MallocTrim | undefined {
 }
 
 /**
- * Gives memory that was freed back to the system, off the event loop: loading a stage reads and packs weights through
- * buffers whose pages the allocator would otherwise keep. Linux with glibc only.
+ * Gives memory that was freed back to the system, off the event loop: loading a stage or importing a model reads and
+ * packs weights through buffers whose pages the allocator would otherwise keep. Linux with glibc only.
  */
 export async function releaseFreedMemory(): Promise<void> {
   const trim = process.platform === 'linux' ? mallocTrimOf() : undefined

@@ -1,6 +1,5 @@
 import t from 'tap'
-import { filledMappings, packIntoHugePages } from '../src/capi/huge-pages.ts'
-import { memoryMappings, parseMappings } from '../src/capi/memory-mappings.ts'
+import { filledMappings, memoryMappings, packIntoHugePages, parseMappings } from '../src/index.ts'
 import { smapsEntry } from './smaps.ts'
 
 t.test('only large and filled memory of the process itself is moved', t => {

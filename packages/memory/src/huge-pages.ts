@@ -1,5 +1,5 @@
-import { Advice, adviseAsync } from './memory-advice.ts'
-import { type MemoryMapping, memoryMappings } from './memory-mappings.ts'
+import { Advice, adviseAsync } from './advice.ts'
+import { type MemoryMapping, memoryMappings } from './mappings.ts'
 
 const HUGE_PAGE_BYTES = 2 * 1024 * 1024
 /** A mapping with more than a little that was never touched would take that memory too. */

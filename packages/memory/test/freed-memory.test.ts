@@ -1,6 +1,6 @@
 import koffi from 'koffi'
 import t from 'tap'
-import { releaseFreedMemory } from '../src/capi/freed-memory.ts'
+import { releaseFreedMemory } from '../src/index.ts'
 
 const CHUNK_BYTES = 1024
 const CHUNKS = 64 * 1024
