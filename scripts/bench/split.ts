@@ -53,6 +53,8 @@ export interface SplitReport {
 const STAGE_COUNTS = [1, 2, 4]
 const CONTEXT_POSITIONS = [128, 4096]
 const CONTEXT_DECODE_TOKENS = 32
+/** They take two seconds each, and the long context's speed scatters by a fifth. */
+const CONTEXT_ROUNDS_MIN = 8
 
 /** What the others are compared with. */
 const BASE = 'engine'
@@ -207,7 +209,7 @@ function mean(values: readonly number[]): number {
 
 async function measureContexts(engine: ChildContestant, contextLength: number, init: SplitInit) {
   const positions = CONTEXT_POSITIONS.filter(position => position + CONTEXT_DECODE_TOKENS + 1 <= contextLength)
-  const decodes = await engine.decodeAt(positions, CONTEXT_DECODE_TOKENS, init.rounds)
+  const decodes = await engine.decodeAt(positions, CONTEXT_DECODE_TOKENS, Math.max(init.rounds, CONTEXT_ROUNDS_MIN))
   return positions.map((position, index) => {
     const decode = decodes[index] ?? Number.NaN
     init.log(`decode at context ${position}: ${decode.toFixed(2)} tok/s`)
