@@ -90,7 +90,7 @@ async function decodeInTurns(
       const position = session.position
       const speed = (1000 * decodeTokens) / (await timeDecode(session, token, decodeTokens))
       session.truncate(position)
-      // the first does not count: code and memory are touched for the first time
+      // the first does not count: code runs cold in it, and its first step transposes all values of the prompt
       if (round > 0) speeds.push(speed)
     }
   }

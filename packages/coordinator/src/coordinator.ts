@@ -8,7 +8,7 @@ import {
   systemClock,
   withDeadline
 } from '@resultity/interface'
-import { releaseCodePages, releaseFreedMemory } from '@resultity/memory'
+import { memoryMappings, releaseCodePages, releaseFreedMemory } from '@resultity/memory'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
@@ -148,6 +148,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await addModels(init, store, mesh, clock, options)
   http.runtime.pump()
   http.shelf.start()
+  await releaseStartingMemory()
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
   return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), httpUrl, close, [Symbol.asyncDispose]: close }
@@ -283,7 +284,6 @@ async function addModels(
     if (models.add(model)) director.addModel(model.placeable)
     init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
   }
-  await releaseStartingMemory()
   models.complete = true
   applyAliases(init.aliases ?? {}, models)
   requireSubcloudModels(init.subclouds ?? {}, models)
@@ -293,7 +293,7 @@ async function addModels(
 /** What reading models, and starting, has left behind: beside a model just imported more than all that stays. */
 async function releaseStartingMemory(): Promise<void> {
   await releaseFreedMemory()
-  await releaseCodePages()
+  releaseCodePages(await memoryMappings())
 }
 
 /** Streams get their error event before the sockets go. */

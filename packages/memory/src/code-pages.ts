@@ -1,13 +1,15 @@
 import { Advice, advise } from './advice.ts'
-import { type MemoryMapping, memoryMappings } from './mappings.ts'
+import type { MemoryMapping } from './mappings.ts'
 
 /**
  * Lets go of the pages of code and constants, of Node and of libraries; they would count as this process's memory for as
  * long as it lives. Half of them are there only for starting and loading. What still runs comes back from the page cache,
  * 64 KB at a touch. Linux only.
+ *
+ * @param mappings of this process, as they are now
  */
-export async function releaseCodePages(): Promise<void> {
-  for (const { address, bytes } of codeMappings(await memoryMappings())) advise(address, bytes, Advice.dontNeed)
+export function releaseCodePages(mappings: readonly MemoryMapping[]): void {
+  for (const { address, bytes } of codeMappings(mappings)) advise(address, bytes, Advice.dontNeed)
 }
 
 /**

@@ -1,5 +1,5 @@
 export { Advice, advise } from './advice.ts'
 export { codeMappings, releaseCodePages } from './code-pages.ts'
 export { releaseFreedMemory } from './freed-memory.ts'
-export { filledMappings, packIntoHugePages } from './huge-pages.ts'
-export { type MemoryMapping, memoryMappings, parseMappings } from './mappings.ts'
+export { packIntoHugePages } from './huge-pages.ts'
+export { type MemoryMapping, memoryMappings } from './mappings.ts'

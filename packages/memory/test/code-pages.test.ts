@@ -1,5 +1,6 @@
 import t from 'tap'
-import { codeMappings, parseMappings } from '../src/index.ts'
+import { codeMappings } from '../src/code-pages.ts'
+import { parseMappings } from '../src/mappings.ts'
 import { smapsEntry } from './smaps.ts'
 
 t.test('only what programs and libraries hold unchanged counts as code', t => {

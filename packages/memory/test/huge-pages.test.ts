@@ -1,5 +1,6 @@
 import t from 'tap'
-import { filledMappings, memoryMappings, packIntoHugePages, parseMappings } from '../src/index.ts'
+import { filledMappings, packIntoHugePages } from '../src/huge-pages.ts'
+import { memoryMappings, parseMappings } from '../src/mappings.ts'
 import { smapsEntry } from './smaps.ts'
 
 t.test('only large and filled memory of the process itself is moved', t => {

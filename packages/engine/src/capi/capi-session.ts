@@ -123,6 +123,7 @@ export class CapiSession implements StageSession {
     if (pending === undefined) return
     this.#state = 'running'
     const { slot } = this.#components
+    // not before: a run that is withdrawn while it waits has put nothing into the cache
     slot.setPosition(pending.count, this.#position + pending.count)
     pending.bound.binding.run(slot.runOptions, this.#finish)
   }

@@ -9,8 +9,8 @@ import { Advice, advise, memoryMappings, releaseCodePages } from '@resultity/mem
  * @param isLoaded whether the runtime still has them mapped; once it has not, their addresses may be another's
  */
 export async function releaseFilePages(directory: string, isLoaded = (): boolean => true): Promise<void> {
-  await releaseCodePages()
   const mappings = await memoryMappings()
+  releaseCodePages(mappings)
   if (!isLoaded()) return
   for (const { address, bytes, path } of mappings) {
     if (!path.startsWith(`${directory}/`)) continue

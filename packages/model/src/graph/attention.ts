@@ -8,7 +8,7 @@ import { findTensor, type LocatedFile, project } from './projection.ts'
  *
  * The runtime's operator reads a KV head's cache once for each of its query heads, and for a long context that is most
  * of a decode step. So graphs of models with large groups have a second way for a single position: the group's heads
- * as the rows of one matrix, which reads the cache once. The input `group_heads` chooses, the same way for all layers.
+ * as one matrix, which reads the cache once. The input `group_heads` chooses, the same way for all layers.
  * The second way has the values a second time, transposed, and brings them up to date by itself.
  *
  * @param input name of the normalized hidden state
@@ -101,11 +101,11 @@ function eachGroup(
       rotary_embedding_dim: headDim,
       interleaved: 0
     })
-  const shape = (name: string, ...sizes: number[]): string =>
-    graph.constant(name, BigInt64Array.from(sizes, BigInt), [sizes.length])
+  const integers = (name: string, ...values: number[]): string =>
+    graph.constant(name, BigInt64Array.from(values, BigInt), [values.length])
   const group = headCount / kvHeadCount
-  const groupShape = shape('group_shape', 1, kvHeadCount, group, headDim)
-  const rowShape = shape('row_shape', 1, kvHeadCount, 1, headDim)
+  const groupShape = integers('group_shape', 1, kvHeadCount, group, headDim)
+  const rowShape = integers('row_shape', 1, kvHeadCount, 1, headDim)
   const queries = graph.node('Reshape', edge('queries'), [rotate('q_rotated', query ?? '', headCount), groupShape])
   const keyRow = graph.node('Reshape', edge('key_row'), [rotate('k_rotated', key ?? '', kvHeadCount), rowShape])
   const valueRow = graph.node('Reshape', edge('value_row'), [value ?? '', rowShape])
@@ -115,7 +115,7 @@ function eachGroup(
     presentValue,
     names.transposedEnd,
     names.end,
-    graph.constant('position_axis', BigInt64Array.of(2n), [1])
+    integers('position_axis', 2)
   ])
   const columns = graph.node('Transpose', edge('value_columns'), [added], { perm: [0, 1, 3, 2] })
   graph.node('TensorScatter', presentTransposed, [names.pastTransposed(layer), columns, names.transposedEnd], {
@@ -128,9 +128,9 @@ function eachGroup(
   const open = graph.node('TensorScatter', edge('open'), [byPosition, names.closed, names.end], { axis: 2 })
   const scores = graph.node('Transpose', edge('scores'), [open], { perm: [0, 1, 3, 2] })
   const weights = graph.node('Softmax', edge('weights'), [scores], { axis: -1 })
-  const byHead = graph.node('FusedMatMul', edge('mixed_columns'), [presentTransposed, weights], { transB: 1 })
-  const mixed = graph.node('Transpose', edge('mixed'), [byHead], { perm: [0, 1, 3, 2] })
-  graph.node('Reshape', attended, [mixed, shape('attended_shape', 1, 1, headCount * headDim)])
+  const mixedColumns = graph.node('FusedMatMul', edge('mixed_columns'), [presentTransposed, weights], { transB: 1 })
+  const mixed = graph.node('Transpose', edge('mixed'), [mixedColumns], { perm: [0, 1, 3, 2] })
+  graph.node('Reshape', attended, [mixed, integers('attended_shape', 1, 1, headCount * headDim)])
 }
 
 function splitHeads(
