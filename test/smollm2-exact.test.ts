@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
-import { swarmFor } from '@resultity/testkit'
+import { residentBytes, swarmFor } from '@resultity/testkit'
 import { type Test, test } from 'tap'
 import { ask, askStreaming, routeRanges } from './chat-client.ts'
 import { inParallel } from './in-parallel.ts'
@@ -8,7 +7,7 @@ import { inParallel } from './in-parallel.ts'
 const TOKENS = 64
 /** Slots of a stage by default. */
 const SESSIONS = 4
-const RESIDENT_MAX_MB = 230
+const RESIDENT_MAX = 230e6
 /** V8 lets go of the pages of a thread that has ended some seconds later. */
 const GIVE_UP_MS = 60_000
 
@@ -35,12 +34,6 @@ const prompts = [
   `Here is a long note. ${'Meeting at nine, lunch at noon, train at five, dinner at eight; bring the blue folder. '.repeat(16)} When is lunch?`
 ]
 
-/** 0 where the system does not say. */
-async function residentMegabytes(pid: number): Promise<number> {
-  const status = await readFile(`/proc/${pid}/status`, 'utf8').catch(() => '')
-  return Math.round((Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)?.[1] ?? 0) * 1024) / 1e6)
-}
-
 test('SmolLM2 answers the same on 1, 2, 3 and 5 stages, streamed or not', { timeout: 600_000 }, async (t: Test) => {
   const swarm = await swarmFor(t, { nodes: 5, models: ['smollm2-135m'] })
   const served: { data: { id: string }[] } = await (await fetch(`${swarm.url}/v1/models`)).json()
@@ -52,11 +45,11 @@ test('SmolLM2 answers the same on 1, 2, 3 and 5 stages, streamed or not', { time
 
   await t.test('a coordinator that has imported it gives back what that took', async t => {
     const { pid } = swarm.coordinator
-    const resident = (): Promise<number> => residentMegabytes(pid)
+    const resident = (): Promise<number> => residentBytes(pid)
     const giveUpAt = Date.now() + GIVE_UP_MS
-    // it stays at some 180, and at 280 and more where it gives nothing back
-    while ((await resident()) > RESIDENT_MAX_MB && Date.now() < giveUpAt) await setTimeout(500)
-    t.ok((await resident()) <= RESIDENT_MAX_MB, `${await resident()} MB`)
+    // it comes to some 180 MB, and to 280 and more where it gives nothing back
+    while ((await resident()) > RESIDENT_MAX && Date.now() < giveUpAt) await setTimeout(500)
+    t.ok((await resident()) <= RESIDENT_MAX, `${await resident()} bytes`)
   })
 
   const body = (prompt: string, stages: number) => ({

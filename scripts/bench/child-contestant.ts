@@ -1,9 +1,9 @@
 import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { MeshError } from '@resultity/interface'
+import { residentBytes } from '@resultity/testkit'
 import type { ChildInit, ChildReply, ChildRequest } from './child-messages.ts'
 import type { Contestant, ResidentMemory, Sample, Workload } from './contestant.ts'
-import { residentBytes } from './resident-memory.ts'
 
 /** A contestant in a process of its own, which computes on the loop's behalf and nothing else. */
 export class ChildContestant implements Contestant {

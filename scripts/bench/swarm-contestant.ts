@@ -1,9 +1,8 @@
 import { MeshError, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, type ModelReference } from '@resultity/model'
-import { type Swarm, startSwarm } from '@resultity/testkit'
+import { residentBytes, type Swarm, startSwarm } from '@resultity/testkit'
 import { z } from 'zod'
 import type { Contestant, ResidentMemory, Sample } from './contestant.ts'
-import { residentBytes } from './resident-memory.ts'
 
 const answerSchema = z.looseObject({
   usage: z.looseObject({ prompt_tokens: z.int(), completion_tokens: z.int() }),
