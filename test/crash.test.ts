@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { setTimeout as delay } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { startPostgres } from '@resultity/test-postgres'
+import { testSeed } from '@resultity/test-property'
 import { type Swarm, startSwarm } from '@resultity/testkit'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
@@ -15,7 +16,6 @@ import { KINDS, lasting, MODELS, textsOf, type Work, works } from './crash-works
  */
 const KILLS = Number(process.env.RESULTITY_CRASH_KILLS ?? 2)
 const JOBS = Number(process.env.RESULTITY_CRASH_JOBS ?? KINDS)
-const SEED = Number(process.env.RESULTITY_CRASH_SEED ?? Date.now() % 1_000_000)
 /** Starting swarms, and leases that have to run out, take their time on a busy machine. */
 t.setTimeout(60 * 60_000)
 
@@ -41,7 +41,7 @@ async function undisturbed(door: Door, count: number): Promise<readonly unknown[
 }
 
 async function killAgainAndAgain(swarm: Swarm): Promise<void> {
-  const pauses = fc.sample(fc.integer({ min: 0, max: CALM_MS }), { seed: SEED, numRuns: KILLS })
+  const pauses = fc.sample(fc.integer({ min: 0, max: CALM_MS }), { seed: testSeed(), numRuns: KILLS })
   for (const pause of pauses) {
     await delay(pause)
     await swarm.restartCoordinator('SIGKILL')
@@ -75,7 +75,7 @@ async function check(t: Test, door: Door, taken: Taken, expected: unknown): Prom
 async function survives(t: Test, coordinatorArgs: readonly string[]): Promise<void> {
   const models = await modelsIn(t.testdir())
   await using swarm = await startSwarm({ nodes: 3, stages: 2, models, coordinatorArgs })
-  t.comment(`seed ${SEED}, ${KILLS} kills, ${JOBS} requests`)
+  t.comment(`seed ${testSeed()}, ${KILLS} kills, ${JOBS} requests`)
   const expected = await undisturbed(swarm, JOBS)
   const killing = killAgainAndAgain(swarm)
   const all: Taken[] = []

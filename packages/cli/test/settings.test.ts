@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { formatByteSize, parseByteSize } from '../src/settings/byte-size.ts'
@@ -167,7 +168,7 @@ t.test('sizes are read as people write them', t => {
 })
 
 t.test('the nearest name is found for one wrong letter, and none for another word', t => {
-  fc.assert(
+  assertProperty(
     fc.property(fc.constantFrom(...settingNames.map(variableOf)), fc.nat(), (name, at) => {
       const index = at % name.length
       return nearestName(`${name.slice(0, index)}${name.slice(index + 1)}`, [name]) === name

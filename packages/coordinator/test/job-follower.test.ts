@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises'
 import type { Job, JobEvent } from '@resultity/store'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { JobFollower } from '../src/jobs/job-follower.ts'
@@ -79,7 +80,7 @@ const range = (from: number, to: number) => Array.from({ length: to - from + 1 }
 
 t.test('however a log grows, a follower sees each entry once and in order', async t => {
   const step = fc.constantFrom('show', 'store', 'add', 'addElsewhere', 'wait')
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(fc.array(step, { maxLength: 40 }), fc.nat(5), async (steps, seen) => {
       const log = new Log()
       for (let i = 0; i < seen; i++) log.add()

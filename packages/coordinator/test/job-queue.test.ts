@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { Job, JobOutcome } from '@resultity/store'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { toJobError } from '../src/http/error-reply.ts'
@@ -93,7 +94,7 @@ t.test('whatever the lane is like, its places are kept and none is left idle for
     yielding: fc.constant(0),
     waiting: fc.record({ interactive: fc.boolean(), batch: fc.boolean() })
   })
-  fc.assert(
+  assertProperty(
     fc.property(state, lane => {
       const { places, running, waiting } = lane
       const left = places - running.interactive - running.batch

@@ -1,3 +1,4 @@
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { readLines } from '../src/batches/line-reader.ts'
@@ -80,7 +81,7 @@ t.test('what is not UTF-8 is a fault of its line alone', async t => {
 
 t.test('lines are what a text splits into, whatever the pieces', async () => {
   const piece = fc.constantFrom('a', 'ä', '\n', ' ', '🎈', 'abcdef')
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(fc.array(piece), fc.integer({ min: 1, max: 9 }), async (parts, size) => {
       const text = parts.join('')
       const expected = text

@@ -1,5 +1,7 @@
+import assert from 'node:assert/strict'
 import type { Job, JobEvent, JsonValue } from '@resultity/store'
 import { openAiErrors } from '@resultity/test-api'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { finished, responseOf } from '../src/http/responses/response-object.ts'
@@ -256,19 +258,20 @@ t.test('a response that failed or was cancelled says so at the end', t => {
 
 t.test('however an answer is cut into pieces, its events add up to it, and any part of them can be had again', t => {
   const pieces = fc.array(fc.string({ maxLength: 6 }), { maxLength: 12 })
-  fc.assert(
+  assertProperty(
     fc.property(pieces, fc.boolean(), fc.nat(40), (words, background, after) => {
       const choices = [...words.map(word => text(word)), finish('stop')]
       const job = jobWith({ background })
       const events = eventsOf(job, choices)
       const deltas = events.filter(event => event.type === 'response.output_text.delta').map(event => event.delta)
-      t.equal(deltas.join(''), words.join(''))
-      t.same(
+      assert.equal(deltas.join(''), words.join(''))
+      assert.deepEqual(
         eventsOf(job, choices).filter(event => event.sequence_number > after),
         events.slice(after + 1)
       )
     }),
     { numRuns: 50 }
   )
+  t.pass('held for every sample')
   t.end()
 })

@@ -1,3 +1,4 @@
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { StopMatcher } from '../src/generation/stop-matcher.ts'
@@ -40,7 +41,7 @@ t.test('text ends before the first stop string', async t => {
 t.test('how the text is cut changes nothing, and no part of a stop string is seen', async t => {
   const letters = fc.constantFrom('a', 'b', 'c')
   const word = (min: number, max: number) => fc.array(letters, { minLength: min, maxLength: max }).map(l => l.join(''))
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(word(1, 4), { maxLength: 3 }), fc.array(word(0, 3), { maxLength: 12 }), (stops, pieces) => {
       const text = pieces.join('')
       const letterByLetter = run(stops, [...text])

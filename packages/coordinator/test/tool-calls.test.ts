@@ -1,4 +1,5 @@
 import { Grammar, TOOL_CALL } from '@resultity/grammar'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { ChoiceText } from '../src/tools/choice-text.ts'
@@ -93,7 +94,7 @@ t.test('calls are found in free text, however it is cut', async t => {
       const texts = at.slice(1).map((end, index) => text.slice(at[index], end))
       return JSON.stringify(read(free(parallel), texts)) === JSON.stringify(pieces)
     })
-    fc.assert(cuts, { numRuns: 50 })
+    assertProperty(cuts, { numRuns: 50 })
   }
 })
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util'
 import { GREEDY, MeshError, type Sampling } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { logprobsOf } from '../src/logprobs.ts'
@@ -46,7 +47,7 @@ t.test('numbers are in [0, 1), evenly spread, and differ by seed and position', 
 
 t.test('greedy takes the highest logit, the lowest id on a tie', async t => {
   t.equal(sampleToken(Float32Array.of(1, 3, 2, 3), GREEDY, 0).token, 1)
-  fc.assert(
+  assertProperty(
     fc.property(logitsOf, logits => {
       const token = argmax(logits)
       return logits.every((logit, id) => logit < (logits[token] ?? 0) || (logit === logits[token] && id >= token))
@@ -55,7 +56,7 @@ t.test('greedy takes the highest logit, the lowest id on a tie', async t => {
 })
 
 t.test('a value that is no number or too high is refused, wherever it stands', async () => {
-  fc.assert(
+  assertProperty(
     fc.property(logitsOf, fc.nat(), fc.constantFrom(Number.NaN, Number.POSITIVE_INFINITY), (logits, place, value) => {
       logits[place % logits.length] = value
       try {
@@ -68,7 +69,7 @@ t.test('a value that is no number or too high is refused, wherever it stands', a
 })
 
 t.test('the same seed and position draw the same token; it is one of the nucleus', async () => {
-  fc.assert(
+  assertProperty(
     fc.property(logitsOf, samplingOf, positionOf, (logits, sampling, position) => {
       const { token } = sampleToken(logits, sampling, position)
       if (sampleToken(logits.slice(), sampling, position).token !== token) return false
@@ -130,7 +131,7 @@ t.test('logits that are no numbers are refused', async t => {
 })
 
 t.test('logprobs are those of the softmax, ranked', async () => {
-  fc.assert(
+  assertProperty(
     fc.property(logitsOf, fc.nat({ max: 25 }), (logits, count) => {
       const { token, logprob, top } = logprobsOf(logits, 0, count)
       const highest = Math.max(...logits)

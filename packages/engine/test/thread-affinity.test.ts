@@ -1,4 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { createEngine } from '../src/index.ts'
@@ -16,7 +17,7 @@ t.test('lists of CPUs are read as the kernel writes them', t => {
 t.test('each thread has a CPU of its own where there are just as many, else none has', t => {
   t.equal(threadAffinities(4, [0, 2, 4, 6]), '3;5;7')
   const cpus = fc.uniqueArray(fc.nat(127), { maxLength: 32 })
-  fc.assert(
+  assertProperty(
     fc.property(fc.integer({ min: 1, max: 32 }), cpus, (threads, cpus) => {
       const pinned = threadAffinities(threads, cpus)
       if (threads < 2 || threads !== cpus.length) return pinned === undefined

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { GREEDY, type OutputConstraint } from '@resultity/interface'
 import { buildVocabularyTrie, createTokenizer, readVocabulary, type TokenVocabulary } from '@resultity/model'
+import { assertProperty } from '@resultity/test-property'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import t from 'tap'
@@ -78,7 +79,7 @@ t.test('every answer that ends is valid, whatever the logits; one that is cut of
     const text = randomAnswer({ type: 'json_schema', schema: JSON.stringify(schema) }, seed, 160)
     return text === undefined || ajv.validate(schema, JSON.parse(text))
   })
-  fc.assert(property, { numRuns: 250 })
+  assertProperty(property, { numRuns: 250 })
 })
 
 t.test('any object is an object, and the same seed gives the same one', async t => {
@@ -208,5 +209,5 @@ t.test('a sampler without wishes draws what the logits alone give', async () => 
     const fits = !('topK' in extra) || rank < (extra.topK ?? 0)
     return fits && new TokenSampler({ sampling: long, promptTokens: [] }).next(logits, 3) === plain
   })
-  fc.assert(property)
+  assertProperty(property)
 })

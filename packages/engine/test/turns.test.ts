@@ -1,4 +1,5 @@
 import type { WorkClass } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { BatchGate } from '../src/batch-gate.ts'
@@ -99,7 +100,7 @@ t.test('interactive work goes first, batch work has its share, and each class ke
     })
     return served.length === all.length && inOrder && first && shared
   })
-  fc.assert(holds, { numRuns: 300 })
+  assertProperty(holds, { numRuns: 300 })
 })
 
 /** Runs of a queue that end when the test says so, after ten milliseconds, by name in the order they began. */

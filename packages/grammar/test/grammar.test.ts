@@ -1,4 +1,5 @@
 import type { OutputConstraint } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import t from 'tap'
@@ -61,7 +62,7 @@ t.test('every text of a grammar is valid under its schema, and no way is a dead 
     if (validate(JSON.parse(text))) return true
     throw new Error(`${text} breaks ${ajv.errorsText(validate.errors)}`)
   })
-  fc.assert(property, { numRuns: 600 })
+  assertProperty(property, { numRuns: 600 })
 })
 
 t.test('recursive schemas end too', async t => {
@@ -87,7 +88,7 @@ t.test('any object is an object', async t => {
       return /[0-9]{16}|e[+-]?[0-9]{3}|\\ud[89a-f]/i.test(text) || grammar.accepts(text)
     }
   )
-  fc.assert(objects)
+  assertProperty(objects)
 })
 
 t.test('what is accepted, and what is not', async t => {

@@ -1,6 +1,7 @@
 import { generateKeyPair } from '@libp2p/crypto/keys'
 import { RecordEnvelope } from '@libp2p/peer-record'
 import { type Advert, MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import {
@@ -109,7 +110,7 @@ t.test('tampered: no changed byte passes', async t => {
       }
     }
   )
-  await fc.assert(property, { numRuns: 150 })
+  await assertProperty(property, { numRuns: 150 })
   const text = Buffer.from(sealed).toString('latin1').replace('"threads":8', '"threads":9')
   await t.rejects(openAdvert(Buffer.from(text, 'latin1'), options), fault('signature'))
 })

@@ -1,4 +1,5 @@
 import { LengthPrefixedDecoder } from '@libp2p/utils'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { stopDecodersOnceEmptied } from '../src/emptied-decoder.ts'
@@ -42,7 +43,7 @@ t.test('a decoder asks for no length where nothing is left', t => {
 
 t.test('the same messages, cut anywhere', t => {
   const messages = fc.array(fc.uint8Array({ minLength: 1, maxLength: 40 }), { maxLength: 8 })
-  fc.assert(
+  assertProperty(
     fc.property(messages, fc.integer({ min: 1, max: 60 }), (messages, pieceBytes) => {
       const bytes = Buffer.concat(messages.map(framed))
       const pieces = []

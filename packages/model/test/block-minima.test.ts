@@ -1,3 +1,4 @@
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { encodeMinima, minimaLayout } from '../src/quantization/block-minima.ts'
@@ -28,7 +29,7 @@ t.test('zero point and column together give back the constant, to a 300th of the
     steps: fc.float({ min: Math.fround(-7.4), max: Math.fround(7.4), noNaN: true })
   })
   for (const format of Object.values(formats)) {
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(block, { minLength: 1, maxLength: 100 }), blocks => {
         const scales = Float32Array.from(blocks, ({ scale }) => scale)
         const constants = Float32Array.from(blocks, ({ scale, steps }) => scale * steps)

@@ -1,4 +1,5 @@
 import { MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { memorySource } from '../src/byte-source.ts'
@@ -64,7 +65,7 @@ t.test('cut off anywhere, it is refused as such', async t => {
 t.test('whatever is in it, only model_invalid comes out', async () => {
   const bytes = encodeGgufHeader(small)
   const change = fc.record({ at: fc.nat(bytes.byteLength - 1), value: fc.integer({ min: 0, max: 255 }) })
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(change, { minLength: 1, maxLength: 8 }), changes => {
       const damaged = new Uint8Array(ggufBytes(small))
       for (const { at, value } of changes) damaged[at] = value

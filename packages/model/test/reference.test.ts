@@ -1,4 +1,5 @@
 import { MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import {
@@ -75,7 +76,7 @@ t.test('a wrong reference says what is wrong and which forms there are', t => {
       `"${text}"`
     )
   }
-  fc.assert(
+  assertProperty(
     fc.property(
       fc.string({ unit: 'binary' }),
       fc.constantFrom('', 'file:', 'hf:', 'pypi:', 'random:'),

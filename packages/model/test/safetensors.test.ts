@@ -1,4 +1,5 @@
 import { MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { memorySource } from '../src/byte-source.ts'
@@ -61,7 +62,7 @@ t.test('refuses a header longer than the file before reading it', async t => {
 t.test('cut off or changed anywhere, only model_invalid comes out', async () => {
   const good = safetensorsBytes({ a: entry([2, 4], 0, 16), b: entry([6], 16, 40, 'F32') }, data)
   const change = fc.record({ at: fc.nat(good.byteLength - 41), value: fc.integer({ min: 0, max: 255 }) })
-  fc.assert(
+  assertProperty(
     fc.property(fc.array(change, { maxLength: 6 }), fc.nat(good.byteLength), (changes, length) => {
       const damaged = good.slice(0, length)
       for (const { at, value } of changes) if (at < length) damaged[at] = value

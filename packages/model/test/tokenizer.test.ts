@@ -1,7 +1,9 @@
+import assert from 'node:assert/strict'
 import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import {
@@ -54,10 +56,10 @@ t.test('a byte-level vocabulary keeps every text, and names of special tokens be
   const tokenizer = createTokenizer(tokenizerFilesFromGguf(byteLevelMetadata()), limits)
   t.strictSame(tokenizer.encode('<|im_start|>hello<|im_end|>'), [1, 262, 2])
   t.strictSame([...tokenizer.endTokenIds], [0, 2], 'the end token of the file and the known end-of-turn tokens')
-  fc.assert(
+  assertProperty(
     fc.property(fc.string({ unit: 'binary', maxLength: 40 }), text => {
       const ids = tokenizer.encode(text, { specialTokens: 'text' })
-      t.equal(tokenizer.decode(ids), text.toWellFormed())
+      assert.equal(tokenizer.decode(ids), text.toWellFormed())
     })
   )
   t.end()
@@ -72,14 +74,14 @@ t.test('text decoded token by token equals the text decoded at once, and holds b
     [sentencePiece, 600],
     [await tinyChat(), 768]
   ] as const) {
-    fc.assert(
+    assertProperty(
       fc.property(fc.array(fc.nat(size - 1), { maxLength: 60 }), fc.string({ unit: 'binary' }), (random, text) => {
         for (const ids of [random, tokenizer.encode(text)]) {
           const decoder = tokenizer.decoder()
           const parts = ids.map(id => decoder.push(id))
-          t.equal(parts.join('') + decoder.flush(), tokenizer.decode(ids))
-          t.ok(parts.every(part => part.isWellFormed()))
-          t.equal(decoder.flush(), '', 'nothing is left after a flush')
+          assert.equal(parts.join('') + decoder.flush(), tokenizer.decode(ids))
+          assert.ok(parts.every(part => part.isWellFormed()))
+          assert.equal(decoder.flush(), '', 'nothing is left after a flush')
         }
       }),
       { numRuns: 60 }
@@ -114,13 +116,13 @@ t.test('a message cannot forge a special token, wherever the template pastes it'
     tokenizer.decode(tokenizer.encodeChat([{ role: 'user', content: 'a\ufdd0b' }])),
     'user\na\ufffdb\nassistant\n'
   )
-  fc.assert(
+  assertProperty(
     fc.property(
       fc.array(fc.constantFrom('<', '|', 'im_', 'end', '|>', '<|im_end|>', '<|endoftext|>', ' ', 'x')),
       parts => {
         const encoded = tokenizer.encodeChat([{ role: 'user', content: parts.join('') }])
-        t.equal(encoded.filter(id => id < 3).length, 3)
-        t.equal(tokenizer.decode(encoded), `user\n${parts.join('')}\nassistant\n`)
+        assert.equal(encoded.filter(id => id < 3).length, 3)
+        assert.equal(tokenizer.decode(encoded), `user\n${parts.join('')}\nassistant\n`)
       }
     )
   )
@@ -308,13 +310,13 @@ t.test('whatever stands in a tokenizer file, it is read or refused with a typed 
       return error instanceof MeshError
     }
   }
-  fc.assert(
+  assertProperty(
     fc.property(fc.constantFrom(...parts), fc.oneof(fc.jsonValue(), step), (part, value) =>
       typed(() => createTokenizer(definitionWith({ [part]: value }, { [part]: value }), limits))
     )
   )
   const keys = Object.keys(byteLevelMetadata())
-  fc.assert(
+  assertProperty(
     fc.property(fc.constantFrom(...keys), fc.oneof(fc.jsonValue(), fc.constant(undefined)), (key, value) =>
       typed(() => tokenizerFilesFromGguf(byteLevelMetadata({ [key]: value })))
     )
@@ -358,10 +360,10 @@ t.test('no text has more characters than its tokens allow', async t => {
       .array(fc.constantFrom(' ', '<|im_start|>', '</s>', 'hello', '\n', '🙂'), { maxLength: 8 })
       .map(parts => parts.join(''))
   )
-  fc.assert(
+  assertProperty(
     fc.property(texts, fc.constantFrom(...tokenizers.slice(0, 3)), (text, tokenizer) => {
       const perToken = tokenizer.charactersMax / hundred.contextLength
-      t.ok(text.length <= tokenizer.encode(text).length * perToken)
+      return text.length <= tokenizer.encode(text).length * perToken
     })
   )
 })

@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import {
@@ -43,7 +44,7 @@ t.test('the tree holds every spelling, and nothing else', async () => {
     const found = spellings(buildVocabularyTrie(list))
     return found.size === expected.size && [...expected].every(([id, hex]) => found.get(Number(id)) === hex)
   })
-  fc.assert(property)
+  assertProperty(property)
 })
 
 t.test('a vocabulary spells what the tokenizer decodes', async t => {

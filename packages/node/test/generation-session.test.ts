@@ -1,5 +1,6 @@
 import type { StageSession } from '@resultity/engine'
 import { GREEDY, MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import { test } from 'tap'
 import {
@@ -141,7 +142,7 @@ test('inputs that are not the next ones never reach the cache', async t => {
 
 test('any order of frames leaves the cache a prefix of the right one', async () => {
   const frame = fc.record({ position: fc.nat(10), count: fc.nat(4) })
-  await fc.assert(
+  await assertProperty(
     fc.asyncProperty(fc.array(frame, { maxLength: 30 }), async frames => {
       const { session, slot } = start({ first: false })
       let expected = 0

@@ -1,4 +1,5 @@
 import { mock } from 'node:test'
+import { assertProperty } from '@resultity/test-property'
 import type { Sampled } from '@resultity/wire'
 import fc from 'fast-check'
 import t from 'tap'
@@ -105,6 +106,6 @@ t.test('whatever comes when, all are told of once, in order and in time', t => {
     reports.flush()
     return sent.flat().every((position, index) => position === index) && sent.flat().length === addedAt.length
   })
-  fc.assert(property)
+  assertProperty(property)
   t.end()
 })

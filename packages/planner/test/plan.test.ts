@@ -1,4 +1,5 @@
 import { coversExactly, type LayerRange, layerCount } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import {
@@ -201,7 +202,7 @@ function bruteForceBottleneck(costs: ModelCosts, order: PlannerNode[]): number {
 }
 
 t.test('every plan covers the model, fits the memory, and nothing smaller or better balanced exists', async () => {
-  fc.assert(
+  assertProperty(
     fc.property(shapeArbitrary, nodesArbitrary, (shape, nodes) => {
       const costs = new ModelCosts(shape)
       const result = planPlacement({ model: shape, nodes, stages: 'auto', hopMs: 0.5 })
@@ -229,7 +230,7 @@ t.test('every plan covers the model, fits the memory, and nothing smaller or bet
 })
 
 t.test('a cut for a given order is as balanced as any', async () => {
-  fc.assert(
+  assertProperty(
     fc.property(shapeArbitrary, nodesArbitrary, (shape, nodes) => {
       if (nodes.length === 0) return true
       const costs = new ModelCosts(shape)
@@ -244,7 +245,7 @@ t.test('a cut for a given order is as balanced as any', async () => {
 })
 
 t.test('the order in which nodes are given changes nothing', async () => {
-  fc.assert(
+  assertProperty(
     fc.property(shapeArbitrary, nodesArbitrary, fc.integer({ min: 1, max: 4 }), (shape, nodes, stages) => {
       const input = { model: shape, stages, hopMs: 1 }
       const forth = JSON.stringify(planPlacement({ ...input, nodes }))

@@ -1,3 +1,4 @@
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { prefillStep } from '../src/index.ts'
@@ -14,7 +15,7 @@ t.test('a prompt that is little longer than a step is one step', t => {
 
 t.test('steps are alike, no more than they need be, and little longer than asked for', t => {
   const count = fc.integer({ min: 1, max: 100_000 })
-  fc.assert(
+  assertProperty(
     fc.property(count, fc.integer({ min: 1, max: 8192 }), (promptCount, positions) => {
       const step = prefillStep(promptCount, positions)
       const steps = Math.ceil(promptCount / step)

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { isDeepStrictEqual } from 'node:util'
 import { MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { resultity } from '#gen'
@@ -79,12 +80,12 @@ t.test('truncated or garbled messages only ever throw MeshError', async t => {
       copy[index] = value
       return survives(decode, copy)
     })
-    fc.assert(garbled, { numRuns: 100 })
+    assertProperty(garbled, { numRuns: 100 })
   }
   const noise = fc.property(fc.constantFrom(...samples), fc.uint8Array({ maxLength: 80 }), ({ decode }, bytes) =>
     survives(decode, bytes)
   )
-  fc.assert(noise, { numRuns: 2000 })
+  assertProperty(noise, { numRuns: 2000 })
 })
 
 const uint32 = fc.nat(0xffff_ffff)
@@ -118,13 +119,15 @@ const sampled: fc.Arbitrary<Sampled> = fc.record({
 
 t.test('the hand-written encoders write what the generated ones write', t => {
   for (const frames of [activations, next, sampled]) {
-    fc.assert(fc.property(frames, fc.constantFrom(0, 4), (frame, room) => encoded(frame, room) === generated(frame)))
+    assertProperty(
+      fc.property(frames, fc.constantFrom(0, 4), (frame, room) => encoded(frame, room) === generated(frame))
+    )
   }
   const chunks = fc.property(fc.uint8Array({ minLength: 1, maxLength: 300 }), fc.constantFrom(0, 4), (chunk, room) => {
     const ours = Buffer.from(joined(blobResponseCodec.encode({ type: 'chunk', chunk }, room))).subarray(room)
     return ours.equals(resultity.blob.v1.BlobResponse.encode({ chunk }).finish())
   })
-  fc.assert(chunks)
+  assertProperty(chunks)
   t.end()
 })
 
@@ -139,7 +142,7 @@ t.test('the hand-written decoder reads what the generated one reads, or leaves i
   // with a field that no version knows, the hand-written one leaves the frame alone
   const generatedOutcome = (bytes: Uint8Array): unknown => outcome(Buffer.concat([bytes, Buffer.from('a01f01', 'hex')]))
   const frames = fc.oneof(activations, next, sampled).map(frame => Buffer.from(joined(stageCodec.encode(frame))))
-  fc.assert(fc.property(frames, bytes => isDeepStrictEqual(outcome(bytes), generatedOutcome(bytes))))
+  assertProperty(fc.property(frames, bytes => isDeepStrictEqual(outcome(bytes), generatedOutcome(bytes))))
   let read = 0
   const garbled = fc.property(frames, fc.nat(40), fc.nat(255), (bytes, index, value) => {
     bytes[index % bytes.length] = value
@@ -148,7 +151,7 @@ t.test('the hand-written decoder reads what the generated one reads, or leaves i
     read++
     return isDeepStrictEqual(outcome(bytes), generatedOutcome(bytes))
   })
-  fc.assert(garbled, { numRuns: 3000 })
+  assertProperty(garbled, { numRuns: 3000 })
   const unknownFinish = Buffer.from(`3a180a10${'ab'.repeat(16)}28ffffffff0f`, 'hex')
   t.ok(decodeHotFrame(unknownFinish))
   t.same(outcome(unknownFinish), generatedOutcome(unknownFinish), 'an enum beyond 31 bits is negative')
@@ -187,7 +190,7 @@ t.test('a seed travels without loss, and a uint64 that no number can hold is ref
     const decoded = stageCodec.decode(joined(stageCodec.encode(frame)))
     return decoded.type === 'open' && decoded.sampling.seed === seed
   })
-  fc.assert(seeds)
+  assertProperty(seeds)
   const header = (varint: string): Uint8Array =>
     Buffer.from(`0a${(1 + varint.length / 2).toString(16).padStart(2, '0')}08${varint}`, 'hex')
   t.same(blobRequestCodec.decode(header('ffffffffffffff0f')), { type: 'header', totalBytes: Number.MAX_SAFE_INTEGER })

@@ -1,4 +1,5 @@
 import { MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { FrameReader } from '../src/frame-reader.ts'
@@ -45,7 +46,7 @@ t.test('any frames, any pieces, any window: the same frames', async () => {
       )
     }
   )
-  await fc.assert(property, { numRuns: 100 })
+  await assertProperty(property, { numRuns: 100 })
 })
 
 t.test('a frame in one piece is a view, one in several is put together once', t => {
@@ -344,7 +345,7 @@ t.test('random bytes never do more than end the stream', async () => {
     const error = await atFar.ended
     return atFar.endCalls === 1 && (error === undefined || error instanceof MeshError)
   })
-  await fc.assert(property, { numRuns: 300 })
+  await assertProperty(property, { numRuns: 300 })
 })
 
 /** Lets everything run that is ready to. */

@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict'
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import type { Test } from 'tap'
 import type { JobClaim, JobEvent, JobOutcome, JobStore, NewJobEvent } from '../../src/index.ts'
@@ -51,7 +53,7 @@ export function logCompliance(t: Test, { open }: StoreSetup): void {
   t.test('any part of a log is what it is of the whole, however it was written', async t => {
     const store = await open(t)
     const packs = fc.array(fc.array(fc.jsonValue(), { maxLength: 4 }), { maxLength: 6 })
-    await fc.assert(
+    await assertProperty(
       fc.asyncProperty(packs, fc.nat(16), fc.integer({ min: 1, max: 16 }), async (packs, after, limit) => {
         const claim = await begun(store)
         const whole: JobEvent[] = [...(await store.events(claim.jobId, 0, 9))]
@@ -61,7 +63,7 @@ export function logCompliance(t: Test, { open }: StoreSetup): void {
           for (const event of events) whole.push({ number: whole.length + 1, ...event })
         }
         const part = await store.events(claim.jobId, after, limit)
-        t.same(JSON.stringify(part), JSON.stringify(whole.slice(after, after + limit)))
+        assert.equal(JSON.stringify(part), JSON.stringify(whole.slice(after, after + limit)))
       }),
       { numRuns: 40 }
     )

@@ -1,0 +1,2 @@
+export { assertProperty, type PropertyRuns } from './assert-property.ts'
+export { DEFAULT_SEED, SEED_MAX, SEED_VARIABLE, seedFrom, testSeed } from './seed.ts'
