@@ -6,6 +6,8 @@ import { Parser } from 'tap-parser'
 const DIAGNOSTIC_LINES_MAX = 60
 
 const total = { passed: 0, failed: 0, skipped: 0 }
+/** Names of what failed, for whoever started this with a channel. */
+const failures = []
 const files = new Map()
 const root = new Parser()
 
@@ -24,6 +26,7 @@ root.on('complete', results => {
   if (total.skipped > 0) process.stdout.write(`${total.skipped} skipped or to do\n`)
   process.stdout.write(`${total.passed} passed, ${total.failed} failed\n`)
   process.exitCode = total.failed === 0 ? 0 : 1
+  process.send?.({ passed: total.passed, failed: total.failed, failures }, () => process.disconnect())
 })
 process.stdin.pipe(root)
 
@@ -62,7 +65,9 @@ function count(point, counts) {
 
 function fail(point, counts, path) {
   counts.failed += 1
-  process.stdout.write(`\n✗ ${[...path, point.name].filter(Boolean).join(' › ')}\n${describe(point.diag)}\n`)
+  const name = [...path, point.name].filter(Boolean).join(' › ')
+  failures.push(name)
+  process.stdout.write(`\n✗ ${name}\n${describe(point.diag)}\n`)
 }
 
 function describe(diag) {

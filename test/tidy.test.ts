@@ -7,7 +7,10 @@ import t from 'tap'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Who may import whom, as docs/architecture.md draws it. Whoever a package may import, its tests may. */
+/**
+ * Who may import whom, as docs/architecture.md draws it. Whoever a package may import, its tests may, and the tests of
+ * every package {@link FOR_ALL_TESTS}.
+ */
 const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   grammar: ['interface'],
@@ -16,6 +19,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   planner: ['interface'],
   'test-postgres': [],
   'test-api': [],
+  'test-property': [],
   store: ['interface', 'test-postgres'],
   model: ['interface'],
   engine: ['interface', 'grammar', 'memory', 'model'],
@@ -51,6 +55,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'cli'
   ]
 }
+
+const FOR_ALL_TESTS = 'test-property'
 
 const FILE_LINES_MAX = 400
 const FUNCTION_LINES_MAX = 70
@@ -108,7 +114,8 @@ t.test('imports follow the arrows, and nobody reaches past an index', async t =>
     for (const specifier of importsOf(path)) {
       if (specifier.startsWith('@resultity/')) {
         const [to = '', ...deeper] = specifier.slice('@resultity/'.length).split('/')
-        if (!arrows[from]?.includes(to)) t.fail(`${named(path)} imports ${to}: ${from} may not`)
+        const forTests = to === FOR_ALL_TESTS && path.includes('/test/')
+        if (!forTests && !arrows[from]?.includes(to)) t.fail(`${named(path)} imports ${to}: ${from} may not`)
         if (deeper.length > 0) t.fail(`${named(path)} reaches into ${to}: ${specifier}`)
       } else if (specifier.startsWith('.')) {
         const target = join(dirname(path), specifier)
@@ -272,6 +279,35 @@ function withoutComments(text: string): string {
     .replaceAll(/\/\*[\s\S]*?\*\//g, comment => comment.replaceAll(/[^\n]/g, ' '))
     .replaceAll(/(^|\s)\/\/.*$/gm, '$1')
 }
+
+/** Every test of a package, and those that cross packages. */
+const tests = [
+  ...sources.filter(path => path.includes('/test/')),
+  ...readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
+    .filter(path => path.endsWith('.ts') && !path.startsWith('dist/'))
+    .map(path => join(root, 'test', path))
+]
+
+t.test('property tests draw the same cases in every run, and as many', async t => {
+  for (const path of tests) {
+    if (packageOf(path) === FOR_ALL_TESTS || named(path) === 'test/tidy.test.ts') continue
+    const drawn = /\bfc\.(?:assert|check|configureGlobal)\b|interruptAfterTimeLimit|Math\.random/.exec(read(path))
+    if (drawn) t.fail(`${named(path)} has ${drawn[0]}: use assertProperty and testSeed of test-property`)
+  }
+})
+
+t.test('a property is one assertion, not one for each case', async t => {
+  for (const path of tests) {
+    const text = read(path)
+    if (!text.includes('fast-check')) continue
+    visit(parse(stripTypeScriptTypes(text), { ecmaVersion: 'latest', sourceType: 'module' }), node => {
+      const call = text.slice(node.start, node.end)
+      if (node.type !== 'CallExpression' || !/^fc\.(?:async)?[pP]roperty\(/.test(call)) return
+      const asserted = /\bt\.(?!test)\w+/.exec(call)
+      if (asserted) t.fail(`${named(path)}: ${asserted[0]} in a property; return false or throw`)
+    })
+  }
+})
 
 t.test('no file is a drawer', async t => {
   for (const path of product) {

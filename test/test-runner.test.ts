@@ -1,0 +1,104 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath, pathToFileURL } from 'node:url'
+import t from 'tap'
+import { eventually } from './mesh-state.ts'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const scripts = join(root, 'scripts')
+
+/** Runs `npm test` as it is, without npm. */
+async function npmTest(...args: readonly string[]): Promise<{ code: number | null; output: string; errors: string }> {
+  const child = spawn(process.execPath, [join(scripts, 'test.mjs'), ...args], {
+    cwd: root,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    // what a test file is told by the runner is not meant for another runner
+    env: Object.fromEntries(Object.entries(process.env).filter(([name]) => !/^(?:TAP|RESULTITY_TEST)/.test(name)))
+  })
+  const closed = once(child, 'close')
+  const [output, errors] = await Promise.all([text(child.stdout), text(child.stderr)])
+  const [code] = await closed
+  return { code, output, errors }
+}
+
+/** A test file that asserts once or twice, and fails in its second run. Its property fails for most seeds. */
+const uneven = `
+import { appendFileSync, readFileSync } from 'node:fs'
+import t from 'tap'
+const log = new URL('./log', import.meta.url)
+appendFileSync(log, JSON.stringify({ seed: process.env.RESULTITY_TEST_SEED ?? null }) + '\\n')
+const runs = readFileSync(log, 'utf8').trim().split('\\n').length
+t.pass('always')
+if (runs === 2) t.fail('the second time')
+`
+
+t.test('several runs: a table of them, what failed in how many, and a failure in the end', async t => {
+  const directory = t.testdir({ 'uneven.test.mjs': uneven })
+  const { code, output, errors } = await npmTest('--runs', '3', '--under-load', '2', join(directory, 'uneven.test.mjs'))
+  t.equal(code, 1, errors)
+  t.match(errors, /2 busy processes/)
+  t.match(output, /run +passed +failed +seconds\n +1 +1 +0 +\d+\n +2 +1 +1 +\d+\n +3 +1 +0 +\d+\n/)
+  t.match(output, /✗ in 1 of 3 runs: \S*uneven\.test\.mjs › the second time/)
+  t.match(output, /different numbers of assertions/)
+})
+
+t.test('a seed is handed on, and a fresh one is drawn for each run and said', async t => {
+  const directory = t.testdir({ 'seeds.test.mjs': uneven.replace('runs === 2', 'runs === 0') })
+  const path = join(directory, 'seeds.test.mjs')
+  t.match(await npmTest('--seed', '17', path), { code: 0, output: /from seed 17\./ })
+  const { code, output } = await npmTest('--fresh-seeds', '--runs', '2', path)
+  t.equal(code, 0)
+  const said = [...output.matchAll(/from seed (\d+)\./g)].map(match => match[1])
+  t.equal(new Set(said).size, 2)
+  const log = readFileSync(join(directory, 'log'), 'utf8').trim().split('\n')
+  t.same(
+    log.map(line => JSON.parse(line).seed),
+    ['17', ...said]
+  )
+})
+
+t.test('options of nonsense are refused by name, before anything is done', async t => {
+  for (const args of [['--seed', 'x'], ['--seed', '-1'], ['--runs', '0'], ['--under-load', '1e3'], ['--banana']]) {
+    t.match(await npmTest(...args), { code: 1, output: '', errors: new RegExp(args[0] ?? '') }, args.join(' '))
+  }
+  t.match(await npmTest('--seed', '1', '--fresh-seeds'), { code: 1, errors: /exclude each other/ })
+  t.match(await npmTest('--help'), { code: 0, output: /--under-load N/ })
+})
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0)
+    // one that has ended and that nobody waited for is gone as well
+    return !existsSync('/proc') || !/^State:\s*Z/m.test(readFileSync(`/proc/${pid}/status`, 'utf8'))
+  } catch {
+    return false
+  }
+}
+
+t.test('busy processes end with whoever started them, however that ends', async t => {
+  const module = pathToFileURL(join(scripts, 'busy-processes.mjs')).href
+  const start = `import { startBusyProcesses } from '${module}'
+    process.stdout.write(JSON.stringify(startBusyProcesses(2).pids) + '\\n')
+    process.stdin.on('data', () => process.exit(3)).resume()`
+  for (const end of ['SIGKILL', 'SIGINT', 'SIGTERM', 'exit'] as const) {
+    const parent = spawn(process.execPath, ['--input-type=module', '--eval', start], {
+      stdio: ['pipe', 'pipe', 'inherit']
+    })
+    const exited = once(parent, 'exit')
+    const [line] = await once(parent.stdout, 'data')
+    const pids: number[] = JSON.parse(String(line))
+    t.equal(pids.filter(isAlive).length, 2)
+    if (end === 'exit') parent.stdin.write('x')
+    else parent.kill(end)
+    await exited
+    await eventually(
+      `no busy process after ${end}`,
+      async () => pids.filter(isAlive),
+      alive => alive.length === 0
+    )
+    t.pass(`none is left after ${end}`)
+  }
+})
