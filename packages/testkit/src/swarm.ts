@@ -8,8 +8,10 @@ import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 const DEFAULT_NODES = 3
 const POLL_MS = 50
-/** A start of four processes and the loading of a small model take some seconds on a busy machine. */
-const READY_TIMEOUT_MS = 120_000
+/** Keeps a broken build from hanging. What is waited for takes seconds, and minutes on a busy machine. */
+const READY_TIMEOUT_MS = 300_000
+/** On a busy machine a process may not run for some seconds, and is alive all the same. */
+const NODE_SILENCE_S = 60
 
 export interface SwarmInit extends AbortOptions {
   /** Node processes. Default 3. */
@@ -26,7 +28,10 @@ export interface SwarmInit extends AbortOptions {
   readonly separateBlobs?: boolean
   /** Directory kept between swarms for the coordinator, so that a big model is converted once. */
   readonly coordinatorData?: string
-  /** Further arguments of the coordinator's command. */
+  /**
+   * Further arguments of the coordinator's command. A swarm is patient: a node that falls silent counts as lost after a
+   * minute. A test of just that passes `--node-silence=3`. One that is killed is missed at once, for its connection ends.
+   */
   readonly coordinatorArgs?: readonly string[]
   /** Further arguments of every node's command. */
   readonly nodeArgs?: readonly string[]
@@ -257,6 +262,7 @@ async function launchCoordinator(
     `--listen=/ip4/127.0.0.1/tcp/${ports.mesh}`,
     `--data=${data}`,
     `--stages=${stagesOf(init)}`,
+    `--node-silence=${NODE_SILENCE_S}`,
     ...models.map(model => `--model=${model}`),
     ...coordinatorArgs
   ])

@@ -25,6 +25,7 @@ export const coordinatorCommand: CommandDefinition = {
     'contextLength',
     'sessions',
     'prefillChunk',
+    'nodeSilence',
     'logLevel'
   ],
   dataDirectory: 'coordinator',
@@ -61,6 +62,8 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
+        // a heartbeat comes every second
+        ...(settings.nodeSilence === undefined ? {} : { limits: { heartbeatMissesMax: settings.nodeSilence } }),
         logger,
         onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
       },

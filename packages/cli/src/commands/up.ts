@@ -38,6 +38,7 @@ export const upCommand: CommandDefinition = {
     'contextLength',
     'sessions',
     'prefillChunk',
+    'nodeSilence',
     'blobSource',
     'logLevel'
   ],

@@ -24,6 +24,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       contextLength: settings.contextLength,
       sessions: settings.sessions,
       prefillChunk: settings.prefillChunk,
+      nodeSilence: settings.nodeSilence,
       logLevel: settings.logLevel
     })
   ]
