@@ -9,7 +9,6 @@ const CHAT = '/v1/chat/completions'
 const golden = goldenCases()
 
 // loading models and starting processes takes its time on a busy machine
-t.setTimeout(5 * 60_000)
 
 const swarm = await swarmFor(t, { nodes: 3 })
 const client = new OpenAI({ baseURL: `${swarm.url}/v1`, apiKey: 'none' })

@@ -50,7 +50,7 @@ const samplings: Record<string, object> = {
 
 const formatOf = (schema: object) => ({ type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } })
 
-test('an answer that is held to a schema is the same on 1 to 4 stages, and valid', { timeout: 240_000 }, async t => {
+test('an answer that is held to a schema is the same on 1 to 4 stages, and valid', async t => {
   const swarm = await swarmFor(t, { nodes: 4, models: ['tiny-chat'] })
   const contentOf = async (body: ChatBody) => {
     const { answer } = await ask(swarm.url, body)

@@ -4,6 +4,7 @@ import { type Swarm, swarmFor } from '@resultity/testkit'
 import OpenAI from 'openai'
 import { type Test, test } from 'tap'
 import { ask } from './chat-client.ts'
+import { eventually } from './mesh-state.ts'
 
 const encoder = fileURLToPath(new URL('../../packages/model/test/fixtures/tiny-encoder', import.meta.url))
 const fixture = new URL('../../packages/model/test/fixtures/embeddings/tiny-encoder.json', import.meta.url)
@@ -42,7 +43,7 @@ function cosineOf(a: readonly number[], b: readonly number[]): number {
   return dot / Math.hypot(...a) / Math.hypot(...b)
 }
 
-test('an encoder beside a split model: the vectors of transformers through HTTP', { timeout: 240_000 }, async t => {
+test('an encoder beside a split model: the vectors of transformers through HTTP', async t => {
   const { texts }: Reference = JSON.parse(await readFile(fixture, 'utf8'))
   const fitting = texts.filter(({ ids }) => ids.length < 40)
   const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat', `file:${encoder}`], separateBlobs: true })
@@ -109,7 +110,7 @@ test('an encoder beside a split model: the vectors of transformers through HTTP'
   })
 })
 
-test('an encoder whose node is killed is served by another, and no request is lost', { timeout: 240_000 }, async t => {
+test('an encoder whose node is killed is served by another, and no request is lost', async t => {
   const swarm = await swarmFor(t, { nodes: 2, models: [`file:${encoder}`] })
   const [before] = await embed(swarm.url, { input: 'the same' }).then(({ vectors }) => vectors)
   const input = Array.from({ length: 2048 }, (_, index) => `word number ${index} of many that go on and on`)
@@ -127,7 +128,7 @@ test('an encoder whose node is killed is served by another, and no request is lo
   t.ok(cosineOf(before ?? [], after ?? []) > 0.9999)
 })
 
-test('a client that hangs up frees its place', { timeout: 120_000 }, async t => {
+test('a client that hangs up frees its place', async t => {
   const swarm = await swarmFor(t, { nodes: 1, models: [`file:${encoder}`], coordinatorArgs: ['--sessions=1'] })
   const input = Array.from({ length: 2048 }, (_, index) => `word number ${index} of many that go on and on`)
   const controller = new AbortController()
@@ -142,9 +143,12 @@ test('a client that hangs up frees its place', { timeout: 120_000 }, async t => 
 
 /** Resolves when a job holds a place. */
 async function untilBusy(t: Test, swarm: Swarm): Promise<void> {
-  for (;;) {
-    const [placement] = await swarm.api.placements()
-    if (Number(placement?.sessionsOpen) > 0) return
-    if (!t.passing()) throw new Error('the test has failed meanwhile')
-  }
+  await eventually(
+    'a job holds a place',
+    () => swarm.api.placements(),
+    ([placement]) => {
+      if (!t.passing()) throw new Error('the test has failed meanwhile')
+      return Number(placement?.sessionsOpen) > 0
+    }
+  )
 }

@@ -14,7 +14,7 @@ const endless = {
 const question = { model: 'tiny-chat', messages: endless.messages }
 const FRANCE = 'The capital of France is Paris.'
 
-test('in a mesh of three stages', { timeout: 240_000 }, async t => {
+test('in a mesh of three stages', async t => {
   const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat'] })
   await hangUp(t, swarm)
   for (const position of ['first', 'middle', 'last'] as const) {
@@ -81,9 +81,7 @@ async function killStage(t: Test, swarm: Swarm, index: number): Promise<void> {
   )
 }
 
-test('when the remaining nodes cannot hold the model, the answer is 503 and names the missing layers', {
-  timeout: 120_000
-}, async t => {
+test('when the remaining nodes cannot hold the model, the answer is 503 and names the missing layers', async t => {
   // each node has room for about half of the model
   const swarm = await swarmFor(t, { nodes: 2, stages: 2, models: ['tiny-chat'], memoryBytes: 5_500_000 })
   t.equal((await ask(swarm.url, question)).answer.choices[0]?.message.content, FRANCE)

@@ -15,9 +15,7 @@ const SESSIONS = 4
 
 const goldenPath = new URL('../../packages/model/models/tiny-chat/golden.json', import.meta.url)
 
-test('every golden answer of tiny-chat comes through HTTP on 1, 2, 3 and 4 stages, streamed or not', {
-  timeout: 240_000
-}, async t => {
+test('every golden answer of tiny-chat comes through HTTP on 1, 2, 3 and 4 stages, streamed or not', async t => {
   const golden: Golden[] = JSON.parse(await readFile(goldenPath, 'utf8'))
   const swarm = await swarmFor(t, { nodes: 4, models: ['tiny-chat'] })
 

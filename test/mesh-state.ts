@@ -12,12 +12,15 @@ export async function meshNodes(url: string, headers: Readonly<Record<string, st
   return answer.data
 }
 
-/** Polls until `holds`; the deadline only keeps a broken build from hanging. */
+/** Keeps a broken build from hanging. What is waited for takes moments, and minutes on a busy machine. */
+const HOLDS_WITHIN_MS = 300_000
+
+/** Polls until `holds`. */
 export async function eventually<T>(
   what: string,
   read: () => Promise<T>,
   holds: (value: T) => boolean,
-  withinMs = 30_000
+  withinMs = HOLDS_WITHIN_MS
 ): Promise<T> {
   const deadline = performance.now() + withinMs
   for (;;) {

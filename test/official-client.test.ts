@@ -6,7 +6,7 @@ import { z } from 'zod'
 
 const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }]
 
-test("the official client's own helpers, on a model in three stages", { timeout: 120_000 }, async t => {
+test("the official client's own helpers, on a model in three stages", async t => {
   const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat'] })
   const client = new OpenAI({ baseURL: `${swarm.url}/v1`, apiKey: 'none', maxRetries: 0 })
 

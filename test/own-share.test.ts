@@ -6,7 +6,7 @@ import { swarmFor } from '@resultity/testkit'
 import { test } from 'tap'
 import { ask, routeRanges } from './chat-client.ts'
 
-test('a stage fetches, opens and maps the weights of its own layers only', { timeout: 120_000 }, async t => {
+test('a stage fetches, opens and maps the weights of its own layers only', async t => {
   const swarm = await swarmFor(t, { nodes: 3, stages: 3, models: ['tiny-chat'], separateBlobs: true })
   const { route } = await ask(swarm.url, {
     model: 'tiny-chat',

@@ -6,8 +6,6 @@ import { eventually } from './mesh-state.ts'
 
 /** Every type of request once, on a model that three processes share. What each can do beyond that is tested elsewhere. */
 
-t.setTimeout(120_000)
-
 const [first, second] = await questions()
 const { url } = await swarmFor(t, { nodes: 3, stages: 3, models: [MODEL] })
 const body = { model: MODEL, messages: [{ role: 'user', content: first.question }], temperature: 0 }

@@ -17,7 +17,7 @@ async function collect(events: AsyncIterable<ResponseStreamEvent>): Promise<Resp
 }
 
 for (const stages of [2, 3]) {
-  test(`the official client on a model in ${stages} stages`, { timeout: 180_000 }, async t => {
+  test(`the official client on a model in ${stages} stages`, async t => {
     const swarm = await swarmFor(t, { nodes: stages, stages })
     const client = new OpenAI({ baseURL: `${swarm.url}/v1`, apiKey: 'none', maxRetries: 0 })
     const { responses } = client

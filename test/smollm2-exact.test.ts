@@ -9,7 +9,7 @@ const TOKENS = 64
 const SESSIONS = 4
 const RESIDENT_MAX = 230e6
 /** V8 lets go of the pages of a thread that has ended some seconds later. */
-const GIVE_UP_MS = 60_000
+const GIVE_UP_MS = 300_000
 
 const prompts = [
   'Hi.',
@@ -34,7 +34,7 @@ const prompts = [
   `Here is a long note. ${'Meeting at nine, lunch at noon, train at five, dinner at eight; bring the blue folder. '.repeat(16)} When is lunch?`
 ]
 
-test('SmolLM2 answers the same on 1, 2, 3 and 5 stages, streamed or not', { timeout: 600_000 }, async (t: Test) => {
+test('SmolLM2 answers the same on 1, 2, 3 and 5 stages, streamed or not', async (t: Test) => {
   const swarm = await swarmFor(t, { nodes: 5, models: ['smollm2-135m'] })
   const served: { data: { id: string }[] } = await (await fetch(`${swarm.url}/v1/models`)).json()
   const model = served.data[0]?.id ?? ''

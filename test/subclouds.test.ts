@@ -11,7 +11,6 @@ const question: ChatBody = {
 }
 
 // loading models and starting processes takes its time on a busy machine
-t.setTimeout(5 * 60_000)
 
 const eu = JSON.stringify({ region: 'eu', isolated: true })
 const swarm = await swarmFor(t, {

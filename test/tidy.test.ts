@@ -296,6 +296,15 @@ t.test('property tests draw the same cases in every run, and as many', async t =
   }
 })
 
+t.test('a test has no time limit of its own: the one in package.json keeps a broken build from hanging', async t => {
+  for (const path of tests) {
+    // the whole exercise takes an hour
+    if (named(path) === 'test/crash.test.ts') continue
+    const limit = /^\s*(?:t\.)?test\(.*\{ timeout: .*|^\s*t\.setTimeout\(.*/m.exec(read(path))
+    if (limit) t.fail(`${named(path)}: ${limit[0].trim()}`)
+  }
+})
+
 t.test('a property is one assertion, not one for each case', async t => {
   for (const path of tests) {
     const text = read(path)

@@ -28,7 +28,7 @@ interface Choice {
   readonly finish_reason: string
 }
 
-test('calls on a split model', { timeout: 240_000 }, async t => {
+test('calls on a split model', async t => {
   const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat'] })
   const choiceOf = async (fields: object): Promise<Choice> => {
     const response = await postChat(swarm.url, { ...question, temperature: 0, ...fields })

@@ -36,10 +36,11 @@ for (const { version, Client } of versions) {
   t.test(`openai ${version} waits for a node that is missing, as long as it is told to`, async t => {
     stages += 1
     const statuses: number[] = []
+    const waits: (string | null)[] = []
     const client = clientOf(Client, 'none', async ({ status, headers }) => {
       statuses.push(status)
       if (status !== 503) return
-      t.match(headers.get('retry-after-ms'), /^\d{3,5}$/, 'when to come again')
+      waits.push(headers.get('retry-after-ms'))
       if (statuses.length === 1) await swarm.addNode()
       await swarm.untilNodes(stages)
     })
@@ -52,6 +53,10 @@ for (const { version, Client } of versions) {
     const { choices } = await client.chat.completions.create(body)
     t.equal(choices[0]?.message.content, first.answer)
     t.same([statuses[0], statuses.at(-1)], [503, 200])
+    t.ok(
+      waits.every(wait => /^\d{3,5}$/.test(wait ?? '')),
+      `when to come again: ${waits}`
+    )
   })
 
   t.test(`openai ${version} does not ask again for what is not served`, async t => {
@@ -77,7 +82,7 @@ t.test('a key that has used up its requests is told when it may ask again, and t
     t.equal(answers.length, 2, version)
     const refused = attempts.filter(({ status }) => status === 429)
     t.ok(refused.length > 0)
-    for (const { headers } of refused) t.match(headers.get('retry-after-ms'), /^\d+$/)
+    t.ok(refused.every(({ headers }) => /^\d+$/.test(headers.get('retry-after-ms') ?? '')))
   }
 })
 

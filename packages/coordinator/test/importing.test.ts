@@ -10,8 +10,7 @@ import t from 'tap'
 import { type GenerationEvent, type Generator, type RunningCoordinator, startCoordinator } from '../src/index.ts'
 import { CHAT, QUESTION } from './support/scripted-mesh.ts'
 
-/** A coordinator that serves some models already and still imports others. */
-t.setTimeout(120_000)
+// A coordinator that serves some models already and still imports others.
 
 const directory = t.testdir()
 const dataDir = join(directory, 'data')

@@ -183,7 +183,7 @@ t.test('batches are bounded, hold every input once, and fill up little', async t
   t.same([...inputs.shares], [...Float32Array.of(1 / 3, 1 / 3, 1 / 3, 1, 0, 0)])
 })
 
-t.test('all-MiniLM-L6-v2 gives the vectors of transformers', { timeout: 600_000 }, async t => {
+t.test('all-MiniLM-L6-v2 gives the vectors of transformers', async t => {
   const path = await fetchModel(parseModelReference('all-minilm-l6-v2'), { dataDir }).catch((error: unknown) => {
     if (error instanceof MeshError && error.code === 'model_unavailable') return error
     throw error

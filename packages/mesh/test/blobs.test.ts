@@ -1,10 +1,14 @@
 import { rm } from 'node:fs/promises'
+import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '@resultity/interface'
 import { BLOB_CHUNK_BYTES, BLOB_FRAME_BYTES_MAX, BLOB_PROTOCOL, blobRequestCodec, FrameStream } from '@resultity/wire'
 import t, { type Test } from 'tap'
 import { fetchBlob, type MeshHost, serveBlobs } from '../src/index.ts'
 import { serveBadly, sha256Of, someBytes, TestBlobStore } from './blob-fixtures.ts'
 import { addressOf, settled, startHost, temporaryDir, until } from './hosts.ts'
+
+/** A limit of time that is not what a test is about. */
+const PATIENCE_MS = 600_000
 
 const content = someBytes(3 * BLOB_CHUNK_BYTES + 1234)
 const sha256 = sha256Of(content)
@@ -137,7 +141,10 @@ t.test('liars', async t => {
   })
   t.test('frames out of order, silence, and an early end', async t => {
     const chunk = content.slice(0, 100)
-    const cases: Record<string, { answer: Parameters<typeof serveBadly>[1]; message: RegExp }> = {
+    const cases: Record<
+      string,
+      { answer: Parameters<typeof serveBadly>[1]; message: RegExp; stallTimeoutMs?: number }
+    > = {
       'a chunk first': { answer: frames => frames.send({ type: 'chunk', chunk }), message: /before the header/ },
       'two headers': {
         answer: async frames => {
@@ -153,12 +160,12 @@ t.test('liars', async t => {
         },
         message: /ended after 0 of/
       },
-      silence: { answer: () => {}, message: /deadline_exceeded.*sent nothing for 1000 ms/ }
+      silence: { answer: () => {}, message: /deadline_exceeded.*sent nothing for 50 ms/, stallTimeoutMs: 50 }
     }
-    for (const [name, { answer, message }] of Object.entries(cases)) {
+    for (const [name, { answer, message, stallTimeoutMs = PATIENCE_MS }] of Object.entries(cases)) {
       const liar = await startHost(t)
       await serveBadly(liar, answer)
-      const fetching = fetchBlob(await startHost(t), sources(liar), await store(t), { stallTimeoutMs: 1000 })
+      const fetching = fetchBlob(await startHost(t), sources(liar), await store(t), { stallTimeoutMs })
       await t.rejects(fetching, { code: 'unavailable', message }, name)
     }
   })
@@ -166,9 +173,13 @@ t.test('liars', async t => {
 
 t.test('a slow disk is not a stalled source', async t => {
   const into = await store(t)
-  const stallTimeoutMs = 500
-  const start = performance.now()
-  into.beforeWrite = () => until(() => performance.now() > start + 1.5 * stallTimeoutMs)
+  // longer than a busy machine keeps either side waiting
+  const stallTimeoutMs = 2000
+  let written = false
+  into.beforeWrite = async () => {
+    if (!written) await setTimeout(1.5 * stallTimeoutMs)
+    written = true
+  }
   t.ok(await fetchBlob(await startHost(t), sources(await goodServer(t)), into, { stallTimeoutMs }))
 })
 
@@ -283,7 +294,7 @@ t.test('the server', async t => {
 
   t.test('answers bad requests with an error, and a silent peer with its deadline', async t => {
     const [server, client] = [await startHost(t), await startHost(t)]
-    await serveBlobs(server, await store(t, content), { requestTimeoutMs: 1000 })
+    await serveBlobs(server, await store(t, content), { requestTimeoutMs: PATIENCE_MS })
     const behind = await rawClient(client, server)
     await behind.frames.send({ sha256, offset: content.length + 1 })
     t.equal(await behind.ended, undefined)
@@ -293,7 +304,9 @@ t.test('the server', async t => {
     void twice.frames.send({ sha256, offset: 0 })
     await twice.ended
     t.match(twice.answers.at(-1), { type: 'error', error: { code: 'protocol_violation' } })
-    const silent = await rawClient(client, server)
+    const impatient = await startHost(t)
+    await serveBlobs(impatient, await store(t, content), { requestTimeoutMs: 50 })
+    const silent = await rawClient(client, impatient)
     await silent.ended
     t.match(silent.answers, [{ type: 'error', error: { code: 'deadline_exceeded' } }])
     t.ok(await fetchBlob(client, sources(server), await store(t)), 'and lives on')
