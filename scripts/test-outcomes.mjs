@@ -1,5 +1,14 @@
 // What several runs of the tests came to.
 
+/** Whether every run made as many assertions, and all of them held. */
+export function allGreen(outcomes) {
+  return outcomes.every(({ failed }) => failed === 0) && evenCounts(outcomes)
+}
+
+function evenCounts(outcomes) {
+  return new Set(outcomes.map(({ passed, failed }) => passed + failed)).size <= 1
+}
+
 /**
  * @param {{ passed: number, failed: number, seconds: number, seed?: number, failures: string[] }[]} outcomes
  * @returns {string} a line for each run, then what failed and in how many of them
@@ -21,7 +30,6 @@ export function outcomeLines(outcomes) {
   const failed = [...runs]
     .toSorted((a, b) => b[1] - a[1])
     .map(([name, count]) => `✗ in ${count} of ${outcomes.length} runs: ${name}`)
-  const counts = new Set(outcomes.map(({ passed, failed }) => passed + failed))
-  const uneven = counts.size > 1 ? ['The runs made different numbers of assertions.'] : []
+  const uneven = evenCounts(outcomes) ? [] : ['The runs made different numbers of assertions.']
   return `\n${[...table, ...failed, ...uneven].join('\n')}\n`
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { busyCount, startBusyProcesses } from './busy-processes.mjs'
 import { root, run, SetupError, setUp, step } from './setup.mjs'
 import { HELP, readOptions, UsageError } from './test-options.mjs'
-import { outcomeLines } from './test-outcomes.mjs'
+import { allGreen, outcomeLines } from './test-outcomes.mjs'
 
 const { tap } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8'))
 /** What a run that wrote no summary comes to. */
@@ -39,7 +39,7 @@ async function test(options) {
     busy?.stop()
   }
   if (options.runs > 1) process.stdout.write(outcomeLines(outcomes))
-  return outcomes.every(({ failed }) => failed === 0) ? 0 : 1
+  return allGreen(outcomes) ? 0 : 1
 }
 
 function startBusy(load) {

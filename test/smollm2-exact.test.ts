@@ -4,7 +4,8 @@ import { type Test, test } from 'tap'
 import { ask, askStreaming, routeRanges } from './chat-client.ts'
 import { inParallel } from './in-parallel.ts'
 
-const TOKENS = 64
+/** Past every prompt's end: a difference between cuts shows in the first tokens or spreads from there. */
+const TOKENS = 32
 /** Slots of a stage by default. */
 const SESSIONS = 4
 const RESIDENT_MAX = 230e6

@@ -24,7 +24,7 @@ async function npmTest(...args: readonly string[]): Promise<{ code: number | nul
   return { code, output, errors }
 }
 
-/** A test file that asserts once or twice, and fails in its second run. Its property fails for most seeds. */
+/** A test file that asserts once, and in its second run once more, in vain. It keeps the seeds that it was given. */
 const uneven = `
 import { appendFileSync, readFileSync } from 'node:fs'
 import t from 'tap'
@@ -42,6 +42,13 @@ t.test('several runs: a table of them, what failed in how many, and a failure in
   t.match(errors, /2 busy processes/)
   t.match(output, /run +passed +failed +seconds\n +1 +1 +0 +\d+\n +2 +1 +1 +\d+\n +3 +1 +0 +\d+\n/)
   t.match(output, /✗ in 1 of 3 runs: \S*uneven\.test\.mjs › the second time/)
+  t.match(output, /different numbers of assertions/)
+})
+
+t.test('runs that make different numbers of assertions are not green', async t => {
+  const directory = t.testdir({ 'uneven.test.mjs': uneven.replace("t.fail('the second time')", 't.pass()') })
+  const { code, output } = await npmTest('--runs', '2', join(directory, 'uneven.test.mjs'))
+  t.equal(code, 1)
   t.match(output, /different numbers of assertions/)
 })
 

@@ -7,7 +7,7 @@ import { isPublicAddress } from '../src/doors/webhooks/public-address.ts'
 import { parseTarget } from '../src/doors/webhooks/target.ts'
 
 const STRICT = { private: false }
-const BASE: PostInit = { private: false, timeoutMs: 5000, answerBytesMax: 1024, resolve: systemResolve }
+const BASE: PostInit = { private: false, timeoutMs: 600_000, answerBytesMax: 1024, resolve: systemResolve }
 
 t.test('an address is public only when the whole internet reaches the same machine by it', async t => {
   const inner = [

@@ -10,7 +10,7 @@ function opened(epoch: number, previousPeer: string): LinkedSession {
 }
 
 test('a hop that comes before its session waits for it', async t => {
-  const joins = new PendingJoins({ timeoutMs: 10_000, pendingMax: 2 })
+  const joins = new PendingJoins({ timeoutMs: 600_000, pendingMax: 2 })
   const joined = joins.wait({ type: 'join', session, epoch: 1 }, 'peer-a', undefined)
   const linked = opened(1, 'peer-a')
   joins.arrived(linked)
@@ -29,7 +29,7 @@ test('a hop is refused', async t => {
 })
 
 test('closing refuses every hop that waits', async t => {
-  const joins = new PendingJoins({ timeoutMs: 10_000, pendingMax: 4 })
+  const joins = new PendingJoins({ timeoutMs: 600_000, pendingMax: 4 })
   const waiting = joins.wait({ type: 'join', session, epoch: 1 }, 'peer-a', undefined)
   joins.close()
   await t.rejects(waiting, { code: 'unavailable' })

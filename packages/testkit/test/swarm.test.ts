@@ -30,6 +30,16 @@ t.test('a swarm grows, loses its coordinator, and is gone without a trace', asyn
   t.notOk(existsSync(swarm.directory))
 })
 
+t.test('a node that hangs is lost after the silence that is set, and joins again when it goes on', async t => {
+  const swarm = await swarmFor(t, { nodes: 1, coordinatorArgs: ['--node-silence=1'] })
+  const [node] = swarm.nodes
+  process.kill(Number(node?.pid), 'SIGSTOP')
+  await swarm.untilNodes(0)
+  process.kill(Number(node?.pid), 'SIGCONT')
+  await swarm.untilNodes(1)
+  t.equal((await swarm.api.nodes())[0]?.peerId, node?.peerId)
+})
+
 t.test('a swarm whose start fails says why and leaves nothing', async t => {
   await t.rejects(startSwarm({ models: ['no-such-model'] }), { code: 'model_not_found', hint: /tiny-chat/ })
 })
