@@ -10,9 +10,22 @@ import { eventually } from './mesh-state.ts'
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const scripts = join(root, 'scripts')
 
-/** Runs `npm test` as it is, without npm. */
-async function npmTest(...args: readonly string[]): Promise<{ code: number | null; output: string; errors: string }> {
-  const child = spawn(process.execPath, [join(scripts, 'test.mjs'), ...args], {
+interface Finished {
+  readonly code: number | null
+  readonly output: string
+  readonly errors: string
+}
+
+const moduleUrl = (name: string): string => pathToFileURL(join(scripts, name)).href
+/** What `npm test` does once the checkout is set up; to set it up beside other tests would take it from under them. */
+const afterSetup = `import { readOptions } from '${moduleUrl('test-options.mjs')}'
+  import { testRuns } from '${moduleUrl('test-runs.mjs')}'
+  process.exitCode = await testRuns(process.execPath, readOptions(process.argv.slice(1)))`
+
+const npmTest = (...args: readonly string[]) => finish(['--input-type=module', '--eval', afterSetup, '--', ...args])
+
+async function finish(args: readonly string[]): Promise<Finished> {
+  const child = spawn(process.execPath, args, {
     cwd: root,
     stdio: ['ignore', 'pipe', 'pipe'],
     // what a test file is told by the runner is not meant for another runner
@@ -68,11 +81,12 @@ t.test('a seed is handed on, and a fresh one is drawn for each run and said', as
 })
 
 t.test('options of nonsense are refused by name, before anything is done', async t => {
+  const command = (...args: readonly string[]) => finish([join(scripts, 'test.mjs'), ...args])
   for (const args of [['--seed', 'x'], ['--seed', '-1'], ['--runs', '0'], ['--under-load', '1e3'], ['--banana']]) {
-    t.match(await npmTest(...args), { code: 1, output: '', errors: new RegExp(args[0] ?? '') }, args.join(' '))
+    t.match(await command(...args), { code: 1, output: '', errors: new RegExp(args[0] ?? '') }, args.join(' '))
   }
-  t.match(await npmTest('--seed', '1', '--fresh-seeds'), { code: 1, errors: /exclude each other/ })
-  t.match(await npmTest('--help'), { code: 0, output: /--under-load N/ })
+  t.match(await command('--seed', '1', '--fresh-seeds'), { code: 1, errors: /exclude each other/ })
+  t.match(await command('--help'), { code: 0, output: /--under-load N/ })
 })
 
 function isAlive(pid: number): boolean {
@@ -86,8 +100,7 @@ function isAlive(pid: number): boolean {
 }
 
 t.test('busy processes end with whoever started them, however that ends', async t => {
-  const module = pathToFileURL(join(scripts, 'busy-processes.mjs')).href
-  const start = `import { startBusyProcesses } from '${module}'
+  const start = `import { startBusyProcesses } from '${moduleUrl('busy-processes.mjs')}'
     process.stdout.write(JSON.stringify(startBusyProcesses(2).pids) + '\\n')
     process.stdin.on('data', () => process.exit(3)).resume()`
   for (const end of ['SIGKILL', 'SIGINT', 'SIGTERM', 'exit'] as const) {

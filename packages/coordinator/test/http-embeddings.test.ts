@@ -209,7 +209,7 @@ t.test('a node that dies, stops or forgets the model costs the client nothing wh
     }
   }
   for (const [name, lose] of Object.entries(lost)) {
-    const mesh = await startMesh(t, 2, { lossNoticeMs: 500 })
+    const mesh = await startMesh(t, 2, { lossNoticeMs: 600_000 })
     mesh.script = job => {
       mesh.script = answer
       return lose(job)

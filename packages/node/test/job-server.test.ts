@@ -35,7 +35,9 @@ interface Workplace {
   peer(): Promise<MeshHost>
   readonly coordinator: MeshHost
   request(changes?: Partial<JobRequest>): JobRequest
-  /** Opens a job's stream and gathers what comes. */
+  /** Opens a job's stream, says nothing, and gathers what comes. */
+  open(host: MeshHost): Promise<Call>
+  /** The same, and sends the request. */
   call(host: MeshHost, request: JobRequest): Promise<Call>
 }
 
@@ -47,7 +49,10 @@ interface Call {
 }
 
 /** A real encoder on a real host, its weights out of a real import. */
-async function workplace(t: Test, { sessionsMax = 2, kind = encoder } = {}): Promise<Workplace> {
+async function workplace(
+  t: Test,
+  { sessionsMax = 2, kind = encoder, requestTimeoutMs = 600_000 } = {}
+): Promise<Workplace> {
   const directory = await mkdtemp(join(tmpdir(), 'resultity-jobs-'))
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   const peer = async (): Promise<MeshHost> => {
@@ -79,7 +84,7 @@ async function workplace(t: Test, { sessionsMax = 2, kind = encoder } = {}): Pro
       mayAsk: peerId => peerId === coordinator.peerId,
       mayUse: (peerId, placementId) => peerId === coordinator.peerId && placementId === PLACEMENT
     },
-    { streamsPerPeerMax: 8, requestTimeoutMs: 200 }
+    { streamsPerPeerMax: 8, requestTimeoutMs }
   )
   await server.listen()
   const address = { peerId: node.peerId, multiaddrs: node.multiaddrs() }
@@ -96,10 +101,15 @@ async function workplace(t: Test, { sessionsMax = 2, kind = encoder } = {}): Pro
       model: manifest.name,
       manifestSha256,
       body: bodyOf([[2, 7, 3]]),
-      deadlineMs: 60_000,
+      deadlineMs: 600_000,
       ...changes
     }),
-    call: (host, request) => call(host, address, request)
+    open: host => open(host, address),
+    call: async (host, request) => {
+      const opened = await open(host, address)
+      await opened.frames.send(request)
+      return opened
+    }
   }
 }
 
@@ -119,7 +129,7 @@ async function assign(
   await stages.assign(assignment, source, () => {})
 }
 
-async function call(host: MeshHost, address: { peerId: string; multiaddrs: string[] }, request: JobRequest) {
+async function open(host: MeshHost, address: { peerId: string; multiaddrs: string[] }): Promise<Call> {
   const events: JobEvent[] = []
   const ended = Promise.withResolvers<void>()
   const started = Promise.withResolvers<void>()
@@ -138,7 +148,6 @@ async function call(host: MeshHost, address: { peerId: string; multiaddrs: strin
     },
     { frameBytesMax: JOB_FRAME_BYTES_MAX }
   )
-  await frames.send(request)
   return { frames, events, ended: ended.promise, started: started.promise }
 }
 
@@ -201,7 +210,14 @@ t.test('what it may not or cannot run is refused, and it serves on', async t => 
   t.equal(events.at(-1)?.type, 'result')
 })
 
-t.test('a silent stream and a second request are ended', async t => {
+t.test('a silent stream is ended, and told why', async t => {
+  const { coordinator, open } = await workplace(t, { requestTimeoutMs: 50 })
+  const { events, ended } = await open(coordinator)
+  await ended
+  t.match(events, [{ type: 'error', error: { code: 'deadline_exceeded', message: /no request came within 50 ms/ } }])
+})
+
+t.test('a second request ends its stream', async t => {
   const { coordinator, call, request, stages } = await workplace(t)
   const twice = await call(coordinator, request({ body: bodyOf(longInputs) }))
   await twice.started
