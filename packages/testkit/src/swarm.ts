@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
 import { type ApiPlacement, type ChildDaemon, MeshApi, startChildDaemon } from '@resultity/cli'
 import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
+import { lastingPort } from './lasting-port.ts'
 
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 const DEFAULT_NODES = 3
@@ -12,6 +13,7 @@ const POLL_MS = 50
 const READY_TIMEOUT_MS = 300_000
 /** On a busy machine a process may not run for some seconds, and is alive all the same. */
 const NODE_SILENCE_S = 60
+const STARTS_MAX = 5
 
 export interface SwarmInit extends AbortOptions {
   /** Node processes. Default 3. */
@@ -93,8 +95,15 @@ export class Swarm implements AsyncDisposable {
   /** Starts the coordinator alone. */
   static async start(init: SwarmInit, directory: string): Promise<Swarm> {
     const data = init.coordinatorData ?? join(directory, 'coordinator')
-    const ports = { http: 0, mesh: 0 }
-    return new Swarm(init, directory, data, await launchCoordinator(init, directory, data, ports))
+    for (let start = 1; ; start++) {
+      const ports = { http: await lastingPort(), mesh: await lastingPort() }
+      try {
+        return new Swarm(init, directory, data, await launchCoordinator(init, directory, data, ports))
+      } catch (error) {
+        // another swarm was given the same port before ours had begun to listen
+        if (MeshError.from(error).code !== 'address_in_use' || start === STARTS_MAX) throw error
+      }
+    }
   }
 
   /** Base URL of the HTTP API. */

@@ -9,6 +9,10 @@ function alive(pid: number): boolean {
 t.test('a swarm grows, loses its coordinator, and is gone without a trace', async t => {
   const swarm = await startSwarm({ nodes: 1, separateBlobs: true })
   const first = swarm.coordinator
+  t.ok(
+    [first.url, ...first.multiaddrs].every(address => Number(/\d+(?=\/p2p|$)/.exec(address)?.[0]) < 32_768),
+    'its ports are none that a connection of anybody is given while it is down'
+  )
   await swarm.addNode()
   await swarm.untilNodes(2)
 
