@@ -35,10 +35,20 @@ async function hangUp(t: Test, swarm: Swarm): Promise<void> {
 
   await t.test('a client that hangs up before the first token frees every slot on every stage', async () => {
     const controller = new AbortController()
-    const response = postChat(swarm.url, endless, controller.signal)
-    await eventually('the session is open', slots, taken => taken > 0)
+    let asking: Promise<void> | undefined
+    // an answer may be through before a heartbeat has told of its session: then it is asked for again
+    const askToTheEnd = async (): Promise<void> => {
+      const response = await postChat(swarm.url, endless, controller.signal).catch(() => undefined)
+      await response?.text().catch(() => {})
+      asking = undefined
+    }
+    const slotsWhileAsking = async (): Promise<number> => {
+      asking ??= askToTheEnd()
+      return await slots()
+    }
+    await eventually('the session is open', slotsWhileAsking, taken => taken > 0)
     controller.abort()
-    await response.catch(() => {})
+    await asking
     await eventually('the slots are free', slots, taken => taken === 0)
   })
 
