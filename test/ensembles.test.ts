@@ -46,7 +46,11 @@ t.test('two models that are split over three nodes answer together, by every str
       strategy
     )
     const answered = body.mesh.models.filter((one: { status: string }) => one.status === 'succeeded')
-    for (const { model, route } of answered) t.equal(route.length, 3, `${strategy}: ${model} is on three stages`)
+    // of the fastest, one or more have answered
+    t.ok(
+      answered.every(({ route }: { route: object[] }) => route.length === 3),
+      `${strategy}: every model is on three stages`
+    )
     const tokens = answered.map((one: { usage: { total_tokens: number } }) => one.usage.total_tokens)
     t.equal(
       body.usage.total_tokens,

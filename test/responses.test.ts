@@ -54,7 +54,13 @@ for (const stages of [2, 3]) {
       t.equal(final.output_text, FRANCE)
       const first = await replay(final.id)
       t.equal(first.length, events.length)
-      for (const after of first.keys()) t.same(await replay(final.id, after), first.slice(after + 1), `after ${after}`)
+      const replays: ResponseStreamEvent[][] = []
+      for (const after of first.keys()) replays.push(await replay(final.id, after))
+      t.same(
+        replays,
+        first.map((_, after) => first.slice(after + 1)),
+        'after each of them'
+      )
       const resumed = await responses.stream({ response_id: final.id, starting_after: 3 }).finalResponse()
       t.equal(resumed.output_text, FRANCE)
     })

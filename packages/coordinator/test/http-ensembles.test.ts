@@ -79,8 +79,10 @@ const stream = async (fields: object) => {
   const events = await readEvents(response)
   const last = events.pop()
   const chunks = events.map(event => JSON.parse(event))
-  for (const chunk of chunks)
-    if (!('error' in chunk)) t.same(openAiErrors('CreateChatCompletionStreamResponse', chunk), [])
+  t.same(
+    chunks.flatMap(chunk => ('error' in chunk ? [] : openAiErrors('CreateChatCompletionStreamResponse', chunk))),
+    []
+  )
   return { response, chunks, last }
 }
 

@@ -42,7 +42,10 @@ t.test('streamed, not a letter of it is text, and its pieces are what clients pu
   const events = await readEvents(response)
   t.equal(events.pop(), '[DONE]')
   const chunks = events.map(event => JSON.parse(event))
-  for (const chunk of chunks) t.same(openAiErrors('CreateChatCompletionStreamResponse', chunk), [])
+  t.same(
+    chunks.flatMap(chunk => openAiErrors('CreateChatCompletionStreamResponse', chunk)),
+    []
+  )
   const deltas = chunks.map(chunk => chunk.choices[0].delta)
   t.same(deltas[0], { role: 'assistant', content: '' })
   t.equal(deltas.map(delta => delta.content ?? '').join(''), 'Let me see.')
