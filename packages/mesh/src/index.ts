@@ -1,4 +1,5 @@
 export type { PrivateKey } from '@libp2p/interface'
+export * from './address-scope.ts'
 export * from './advert-envelope.ts'
 export * from './blob-fetch.ts'
 export * from './blob-server.ts'
