@@ -6,7 +6,7 @@ import {
   integer64,
   layerRange,
   list,
-  magnitude,
+  milliseconds,
   sha256FromWire,
   sha256ToWire,
   text
@@ -129,9 +129,12 @@ function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Pro
     state,
     bytesDone: integer64(wired.bytesDone, 'assignment.bytes_done'),
     bytesTotal: integer64(wired.bytesTotal, 'assignment.bytes_total'),
-    decodeMsPerLayer: magnitude(wired.decodeMsPerLayer, 'assignment.decode_ms_per_layer'),
-    prefillMsPerPositionLayer: magnitude(wired.prefillMsPerPositionLayer, 'assignment.prefill_ms_per_position_layer'),
-    fixedDecodeMs: magnitude(wired.fixedDecodeMs, 'assignment.fixed_decode_ms'),
+    decodeMsPerLayer: milliseconds(wired.decodeMsPerLayer, 'assignment.decode_ms_per_layer'),
+    prefillMsPerPositionLayer: milliseconds(
+      wired.prefillMsPerPositionLayer,
+      'assignment.prefill_ms_per_position_layer'
+    ),
+    fixedDecodeMs: milliseconds(wired.fixedDecodeMs, 'assignment.fixed_decode_ms'),
     memoryBytes: integer64(wired.memoryBytes, 'assignment.memory_bytes'),
     error: state === 'failed' ? errorFromWire(wired.error) : undefined
   }
