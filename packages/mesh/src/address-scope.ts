@@ -127,3 +127,24 @@ function subnets(...nets: readonly (readonly [address: string, prefix: number])[
   for (const [address, prefix] of nets) list.addSubnet(address, prefix, isIP(address) === 4 ? 'ipv4' : 'ipv6')
   return list
 }
+
+/** Where a peer was seen by a third one that both are connected to. */
+export interface SeenPeer {
+  readonly scope: PeerScope
+  /** IP address that it connected from. */
+  readonly ip: string | undefined
+}
+
+export function seenFrom(remoteAddr: string): SeenPeer {
+  return { scope: peerScopeOf(remoteAddr), ip: ipOf(remoteAddr) }
+}
+
+/**
+ * What of the `addresses` of one peer another one is told: those of a machine only on that machine, those of a site only
+ * within the site, which is also who comes from the same public address.
+ */
+export function addressesBetween(addresses: readonly string[], of: SeenPeer, to: SeenPeer): string[] {
+  const sameMachine = of.scope === 'this_machine' && to.scope === 'this_machine'
+  const sameSite = (of.scope !== 'public' && to.scope !== 'public') || (of.ip !== undefined && of.ip === to.ip)
+  return believableAddresses(addresses, sameMachine ? 'this_machine' : sameSite ? 'private' : 'public')
+}

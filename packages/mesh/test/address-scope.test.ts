@@ -1,6 +1,15 @@
 import { networkInterfaces } from 'node:os'
 import t from 'tap'
-import { believableAddresses, PEER_ADDRESSES_MAX, peerScopeOf, scopeOf } from '../src/index.ts'
+import {
+  addressesBetween,
+  believableAddresses,
+  dialableAddresses,
+  PEER_ADDRESSES_MAX,
+  type PeerScope,
+  peerScopeOf,
+  scopeOf,
+  seenFrom
+} from '../src/index.ts'
 
 const PEER = '12D3KooWGC3tkwYoWh8Cu7a8RLzAS6ypoT5PxbWC5RbmcWqmuyxn'
 
@@ -74,4 +83,43 @@ t.test('a peer is believed the addresses that it can have', async t => {
   t.same(believableAddresses(advertised, 'this_machine'), [loopback, site, internet, name])
   const many = Array.from({ length: 100 }, (_, index) => `/ip4/198.51.100.7/tcp/${index + 1}`)
   t.equal(believableAddresses([...many, ...many], 'public').length, PEER_ADDRESSES_MAX)
+})
+
+t.test('what one peer is told of another depends on where both are', async t => {
+  const addresses = ['/ip4/127.0.0.1/tcp/1', '/ip4/192.168.1.9/tcp/1', '/ip4/198.51.100.7/tcp/1']
+  const [loopback, site, internet] = addresses
+  const here = seenFrom('/ip4/127.0.0.1/tcp/1')
+  const near = seenFrom('/ip4/192.168.1.5/tcp/1')
+  const far = seenFrom('/ip4/198.51.100.7/tcp/1')
+  const cases = [
+    { id: 'both on this machine', of: here, to: here, told: [loopback, site, internet] },
+    { id: 'here to the site', of: here, to: near, told: [site, internet] },
+    { id: 'the site to here', of: near, to: here, told: [site, internet] },
+    { id: 'far to here', of: far, to: here, told: [internet] },
+    { id: 'here to far', of: here, to: far, told: [internet] },
+    { id: 'behind one public address', of: far, to: seenFrom('/ip4/198.51.100.7/tcp/9'), told: [site, internet] },
+    { id: 'behind two', of: far, to: seenFrom('/ip4/203.0.113.7/tcp/9'), told: [internet] }
+  ]
+  for (const { id, of, to, told } of cases) t.same(addressesBetween(addresses, of, to), told, id)
+})
+
+t.test('names are looked up before they are dialled', async t => {
+  const zone: Record<string, string[]> = {
+    'good.example': ['198.51.100.7', '2606:4700::1111'],
+    'inside.example': ['127.0.0.1', '169.254.169.254', '10.0.0.1'],
+    'mapped.example': ['::ffff:127.0.0.1', '::1']
+  }
+  const find = async (name: string): Promise<string[]> => {
+    const found = zone[name]
+    if (found === undefined) throw new Error('ENOTFOUND')
+    return found
+  }
+  const dialled = (scope: PeerScope, ...addresses: string[]) => dialableAddresses(addresses, scope, find)
+  t.same(await dialled('public', '/dns4/good.example/tcp/1'), ['/ip4/198.51.100.7/tcp/1'])
+  t.same(await dialled('public', '/dns6/good.example/tcp/1'), ['/ip6/2606:4700::1111/tcp/1'])
+  t.same(await dialled('public', '/dns/inside.example/tcp/6379', '/dns/mapped.example/tcp/6379'), [
+    '/ip4/10.0.0.1/tcp/6379'
+  ])
+  t.same(await dialled('this_machine', '/dns4/inside.example/tcp/1'), ['/ip4/127.0.0.1/tcp/1', '/ip4/10.0.0.1/tcp/1'])
+  t.same(await dialled('public', '/dns4/gone.example/tcp/1', '/dnsaddr/good.example/tcp/1', '/ip4/127.0.0.1/tcp/1'), [])
 })

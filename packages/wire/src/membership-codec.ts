@@ -32,6 +32,8 @@ const ID_CHARACTERS_MAX = 128
 const NAME_CHARACTERS_MAX = 256
 const REASON_CHARACTERS_MAX = 512
 const SOURCES_MAX = 64
+/** At some 55 bytes each they fit a frame. */
+const MEMBERS_MAX = 4096
 const MULTIADDRS_MAX = 16
 const MULTIADDR_CHARACTERS_MAX = 512
 const CONTEXT_LENGTH_MAX = 16_777_216
@@ -84,7 +86,7 @@ function coordinatorMessageToWire(message: CoordinatorMessage): WireCoordinatorM
     case 'release':
       return { release: message }
     case 'heartbeat_ack':
-      return { heartbeatAck: { sequence: message.sequence } }
+      return { heartbeatAck: { sequence: message.sequence, members: [...(message.members ?? [])] } }
   }
 }
 
@@ -142,7 +144,14 @@ function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Pro
 
 function coordinatorMessageFromWire(message: WireCoordinatorMessage): CoordinatorMessage {
   if (message.heartbeatAck) {
-    return { type: 'heartbeat_ack', sequence: integer64(message.heartbeatAck.sequence, 'heartbeat_ack.sequence') }
+    const members = list(message.heartbeatAck.members, 'heartbeat_ack.members', MEMBERS_MAX)
+    return {
+      type: 'heartbeat_ack',
+      sequence: integer64(message.heartbeatAck.sequence, 'heartbeat_ack.sequence'),
+      ...(members.length === 0
+        ? {}
+        : { members: members.map(peerId => text(peerId, 'heartbeat_ack.member', ID_CHARACTERS_MAX, 1)) })
+    }
   }
   if (message.assign) return assignFromWire(message.assign)
   if (message.release) {
