@@ -147,7 +147,8 @@ class Search {
   /** mDNS says it again and again, so a failed dial is tried again with the next answer. */
   readonly #onDiscovery = (event: CustomEvent<PeerInfo>): void => {
     const { id, multiaddrs } = event.detail
-    this.#known.add(id.toString())
+    // libp2p calls any peer discovered that it learns of, one that dialled this host too
+    if (!this.#known.has(id.toString())) return
     if (this.#dialling.size >= DIALS_MAX || this.#dialling.has(id.toString())) return
     if (this.#libp2p.getConnections(id).length > 0) return
     void this.#dial(id, multiaddrs.map(String))

@@ -97,10 +97,14 @@ export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
   for (const address of [...listen, ...announce, ...join]) parseMultiaddr(address)
   const { strangersFraction } = limits
   const named = new Set<string>()
+  const known = new KnownCoordinators()
   const strangersMax = Math.max(1, Math.floor(limits.connectionsMax * strangersFraction))
   const connections = new ConnectionLimits({ ...limits, strangersMax })
   const libp2p = await createLibp2p<MeshServices>(
-    libp2pOptions({ privateKey, agent, listen, announce, named, mdns, allowPeer, connections }, limits)
+    libp2pOptions(
+      { privateKey, agent, listen, announce, named, mdns, allowPeer, connections, onFoundLocally: id => known.add(id) },
+      limits
+    )
   )
   try {
     await libp2p.start()
@@ -108,12 +112,13 @@ export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
     await libp2p.stop()
     throw listenError(listen, error)
   }
-  return new Libp2pHost({ libp2p, connections, named }, limits, init)
+  return new Libp2pHost({ libp2p, connections, known, named }, limits, init)
 }
 
 interface HostComponents {
   readonly libp2p: Libp2p<MeshServices>
   readonly connections: ConnectionLimits
+  readonly known: KnownCoordinators
   /** IP addresses and names that the operator gave: dialled whatever they are. */
   readonly named: Set<string>
 }
@@ -125,14 +130,15 @@ class Libp2pHost implements MeshHost {
   readonly #limits: MeshLimits
   readonly #init: MeshHostInit
   /** Coordinators that this host was told of. */
-  readonly #known = new KnownCoordinators()
+  readonly #known: KnownCoordinators
   readonly #named: Set<string>
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
-  constructor({ libp2p, connections, named }: HostComponents, limits: MeshLimits, init: MeshHostInit) {
+  constructor({ libp2p, connections, known, named }: HostComponents, limits: MeshLimits, init: MeshHostInit) {
     this.#libp2p = libp2p
     this.#connections = connections
+    this.#known = known
     this.#named = named
     this.#limits = limits
     this.#init = init

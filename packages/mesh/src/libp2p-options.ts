@@ -27,6 +27,8 @@ export interface HostSettings {
   readonly mdns: boolean | MdnsInit
   readonly allowPeer: ((peerId: string) => boolean) | undefined
   readonly connections: ConnectionLimits
+  /** Told of each peer that answers on the local network; libp2p tells of any that it learns of as discovered. */
+  readonly onFoundLocally: (peerId: string) => void
   /** IP addresses and names that the operator gave: dialled whatever they are. */
   readonly named: ReadonlySet<string>
   readonly agent: string
@@ -129,7 +131,12 @@ function hostOf(address: Multiaddr): string {
 }
 
 /** Only coordinators answer: nodes look for them, and learn of each other from them. */
-function localDiscovery({ mdns: init, agent }: HostSettings) {
+function localDiscovery({ mdns: init, agent, onFoundLocally }: HostSettings) {
   const { serviceTag = mdnsServiceTag, intervalMs = 10_000 } = init === true || init === false ? {} : init
-  return mdns({ serviceTag, interval: intervalMs, broadcast: agent.startsWith(COORDINATOR_AGENT) })
+  const create = mdns({ serviceTag, interval: intervalMs, broadcast: agent.startsWith(COORDINATOR_AGENT) })
+  return (components: Parameters<typeof create>[0]) => {
+    const discovery = create(components)
+    discovery.addEventListener('peer', ({ detail }) => onFoundLocally(detail.id.toString()))
+    return discovery
+  }
 }
