@@ -34,3 +34,18 @@ test('closing refuses every hop that waits', async t => {
   joins.close()
   await t.rejects(waiting, { code: 'unavailable' })
 })
+
+test('a peer that fills its own places leaves those of others', async t => {
+  const joins = new PendingJoins({
+    timeoutMs: 10_000,
+    pendingMax: 10,
+    pendingPerPeerMax: peerId => (peerId === 'member' ? 4 : 1)
+  })
+  const join = { type: 'join', session, epoch: 1 } as const
+  const ofStranger = joins.wait(join, 'stranger', undefined)
+  await t.rejects(joins.wait(join, 'stranger', undefined), { code: 'resource_exhausted', message: /of stranger/ })
+  const ofMember = [1, 2, 3, 4].map(() => joins.wait(join, 'member', undefined))
+  await t.rejects(joins.wait(join, 'member', undefined), { code: 'resource_exhausted' })
+  joins.close()
+  for (const waiting of [ofStranger, ...ofMember]) await t.rejects(waiting, { code: 'unavailable' })
+})
