@@ -18,6 +18,7 @@ import { type Doors, openDoors } from './doors/doors.ts'
 import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
+import type { RouteSessionComponents } from './generation/route-session.ts'
 import { Metrics } from './http/metrics.ts'
 import { RequestDesk } from './http/request-desk.ts'
 import { createHttpServer } from './http/server.ts'
@@ -25,7 +26,7 @@ import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
 import { Membership } from './membership/membership.ts'
 import { NodeRegistry } from './membership/node-registry.ts'
-import { NodeJobs, type NodeJobsComponents } from './node-jobs/node-jobs.ts'
+import { NodeJobs } from './node-jobs/node-jobs.ts'
 import { NodeOrders, toStageReport } from './node-orders.ts'
 import { openStore, type StoreInit } from './open-store.ts'
 import { PlacementDirector } from './placement/placement-director.ts'
@@ -54,6 +55,10 @@ export interface CoordinatorInit extends StoreInit {
   readonly open?: boolean
   /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
   readonly webhookPrivate?: boolean
+  /** Let every node join that reaches this coordinator, also from other machines. Default false. */
+  readonly openJoin?: boolean
+  /** Peer ids of nodes on other machines that may join. Default none. */
+  readonly allowNodes?: readonly string[]
   /** Multiaddrs to listen on for nodes. */
   readonly listen: readonly string[]
   /** Multiaddrs to tell nodes instead, behind NAT. */
@@ -137,8 +142,10 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(http.subcloudDesk)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
-  await serveBlobs(host, store)
-  await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId) => mesh.membership.accept(stream, peerId), {
+  const isMember = (peerId: string): boolean => mesh.registry.get(peerId) !== undefined
+  host.setMembers(isMember)
+  await serveBlobs(host, store, { allow: isMember })
+  await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId, from) => mesh.membership.accept(stream, peerId, from), {
     inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
   })
   await http.subcloudDesk.start()
@@ -161,6 +168,8 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
     ...(init.announce === undefined ? {} : { announce: init.announce }),
     mdns: init.mdns,
     agent: `resultity-coordinator/${COORDINATOR_VERSION}`,
+    // nodes come to it: it dials nobody, whatever anybody advertises
+    dials: false,
     limits: { connectionsMax: limits.nodesMax + SPARE_CONNECTIONS },
     logger: init.logger
   })
@@ -188,10 +197,15 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
     {
       registry,
       clock,
+      logger: init.logger,
       openAdvert,
       onAssignment: (peerId, update) => loop.report(peerId, update.placementId, toStageReport(update))
     },
-    { ...limits, greetersMax: GREETERS_MAX }
+    {
+      ...limits,
+      greetersMax: GREETERS_MAX,
+      joins: { open: init.openJoin ?? false, allowed: new Set(init.allowNodes) }
+    }
   )
   const leases = new RouteLeases(director, limits)
   const nodes = { leases, opener: host, ...nodesOf(registry) }
@@ -204,12 +218,10 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
 }
 
 /** Where nodes are, and when one goes. */
-function nodesOf(registry: NodeRegistry): Pick<NodeJobsComponents, 'addressOf' | 'onNodeLeft'> {
+function nodesOf(registry: NodeRegistry): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft'> {
   return {
-    addressOf: peerId => {
-      const node = registry.get(peerId)
-      return node === undefined ? undefined : { peerId, multiaddrs: node.advert.multiaddrs }
-    },
+    addressOf: (peerId, forPeer?: string) =>
+      registry.get(peerId) === undefined ? undefined : { peerId, multiaddrs: registry.addressesOf(peerId, forPeer) },
     onNodeLeft: listener =>
       registry.onChange(change => {
         if (change.type === 'left') listener(change.node.peerId)

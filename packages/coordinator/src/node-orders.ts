@@ -42,12 +42,12 @@ export class NodeOrders implements PlacementOrders {
     this.#components.send(peerId, { type: 'release', placementId, reason: reason.slice(0, REASON_CHARACTERS_MAX) })
   }
 
-  #sources(manifestSha256: string, except: string): BlobSource[] {
+  #sources(manifestSha256: string, receiver: string): BlobSource[] {
     const { registry, ownAddress } = this.#components
     const holders = registry
       .list()
-      .filter(({ peerId, advert }) => peerId !== except && advert.stages.some(one => one.manifest === manifestSha256))
-      .map(({ peerId, advert }) => ({ peerId, multiaddrs: advert.multiaddrs }))
+      .filter(({ peerId, advert }) => peerId !== receiver && advert.stages.some(one => one.manifest === manifestSha256))
+      .map(({ peerId }) => ({ peerId, multiaddrs: registry.addressesOf(peerId, receiver) }))
     return [ownAddress(), ...holders].slice(0, BLOB_SOURCES_MAX)
   }
 }

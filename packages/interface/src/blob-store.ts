@@ -23,10 +23,17 @@ export interface BlobWriter {
 export interface BlobStore {
   /** Absolute path of the blob, or undefined when it is not here. */
   find(sha256: string): Promise<string | undefined>
-  /** @throws MeshError `resource_exhausted` when another writer has this blob open */
+  /** @throws MeshError `resource_exhausted` when another writer has this blob open, or the disk has no room for it */
   writer(sha256: string, bytes: number): Promise<BlobWriter>
   /** Stores bytes in one go and returns their SHA-256. For small blobs: manifests, tokenizers. */
   put(bytes: Uint8Array): Promise<string>
+  /** Keeps these blobs, present or coming, until what is returned is disposed. Absent: the store never drops any. */
+  hold?(sha256s: readonly string[]): Disposable
+  /**
+   * Drops blobs that nobody holds, until there is room for `bytes` more. Absent: the store has no limit.
+   * @throws MeshError `resource_exhausted` when there cannot be
+   */
+  makeRoom?(bytes: number): Promise<void>
   /** @throws MeshError `blob_not_found` */
   read(sha256: string, options?: AbortOptions): Promise<Uint8Array>
 }

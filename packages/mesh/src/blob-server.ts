@@ -23,6 +23,10 @@ export interface BlobServeLimits {
   readonly requestTimeoutMs: number
   /** Time for the peer to make room for one chunk. Default 15 s. */
   readonly stallTimeoutMs: number
+  /** A peer that takes less in the long run is ended; it may ask for the rest later. Default 64 KiB/s. */
+  readonly bytesPerSecondMin: number
+  /** What "in the long run" is: time spent waiting for the peer. Default 20 s. */
+  readonly slowAfterMs: number
   /** Whether a peer may have a blob; default: every peer that is connected may have every blob. */
   readonly allow: (peerId: string, sha256: string) => boolean
 }
@@ -32,16 +36,29 @@ export const DEFAULT_BLOB_SERVE_LIMITS: BlobServeLimits = {
   transfersPerPeerMax: 4,
   requestTimeoutMs: 10_000,
   stallTimeoutMs: 15_000,
+  bytesPerSecondMin: 64 * 1024,
+  slowAfterMs: 20_000,
   allow: () => true
 }
+
+/** A request is a hash and an offset. */
+const REQUEST_BYTES_MAX = 4096
 
 /** Above the limit that a peer is told about: streams beyond are reset without a word. */
 const STREAMS_PER_TRANSFER = 4
 
+/** What is served is held, where the store drops blobs. */
+export type ServedStore = Pick<BlobStore, 'find' | 'hold'>
+
+interface Transfer {
+  readonly peerId: string
+  readonly end: (error: MeshError) => void
+}
+
 /** Serves the blobs in `store` to peers, from any offset, until the host closes. */
 export async function serveBlobs(
   host: Pick<MeshHost, 'handle'>,
-  store: Pick<BlobStore, 'find'>,
+  store: ServedStore,
   limits: Partial<BlobServeLimits> = {}
 ): Promise<void> {
   const server = new BlobServer(store, { ...DEFAULT_BLOB_SERVE_LIMITS, ...limits })
@@ -51,11 +68,11 @@ export async function serveBlobs(
 
 class BlobServer {
   readonly limits: BlobServeLimits
-  readonly #store: Pick<BlobStore, 'find'>
-  readonly #transfers = new Map<string, number>()
-  #transferCount = 0
+  readonly #store: ServedStore
+  /** In the order they began. */
+  readonly #transfers = new Set<Transfer>()
 
-  constructor(store: Pick<BlobStore, 'find'>, limits: BlobServeLimits) {
+  constructor(store: ServedStore, limits: BlobServeLimits) {
     this.#store = store
     this.limits = limits
   }
@@ -79,9 +96,9 @@ class BlobServer {
           if (error !== undefined) gone.abort(error)
         }
       },
-      { frameBytesMax: BLOB_FRAME_BYTES_MAX, allowHalfOpen: true }
+      { frameBytesMax: BLOB_FRAME_BYTES_MAX, receivedBytesMax: REQUEST_BYTES_MAX, allowHalfOpen: true }
     )
-    void this.#serve(frames, requested, peerId, gone.signal)
+    void this.#serve(frames, requested, peerId, gone)
   }
 
   /** Never rejects: what goes wrong is the peer's to know, and its stream ends. */
@@ -89,12 +106,13 @@ class BlobServer {
     frames: FrameStream<BlobResponse, BlobRequest>,
     requested: Promise<BlobRequest>,
     peerId: string,
-    signal: AbortSignal
+    gone: AbortController
   ): Promise<void> {
     const { requestTimeoutMs, stallTimeoutMs } = this.limits
+    const { signal } = gone
     try {
       const request = await withDeadline('the request on a blob stream', requestTimeoutMs, () => requested, { signal })
-      const release = this.#takeSlot(peerId)
+      const release = this.#takeSlot({ peerId, end: error => gone.abort(error) })
       try {
         await this.#transfer(frames, request, peerId, signal)
       } finally {
@@ -102,28 +120,30 @@ class BlobServer {
       }
       await withDeadline('ending a blob stream', stallTimeoutMs, deadline => frames.close({ signal: deadline }))
     } catch (error) {
-      frames.fail(forPeer(error))
+      // ended from here: what came of it, such as a read that was broken off, says less
+      frames.fail(forPeer(signal.aborted ? signal.reason : error))
     }
   }
 
   /** @throws MeshError `resource_exhausted` */
-  #takeSlot(peerId: string): () => void {
+  #takeSlot(transfer: Transfer): () => void {
     const { transfersMax, transfersPerPeerMax } = this.limits
-    const ofPeer = this.#transfers.get(peerId) ?? 0
-    if (this.#transferCount >= transfersMax || ofPeer >= transfersPerPeerMax) {
-      const limit = ofPeer >= transfersPerPeerMax ? `${transfersPerPeerMax} to one peer` : `${transfersMax}`
-      throw new MeshError('resource_exhausted', `this peer already serves as many blobs as it may: ${limit}`, {
-        hint: 'Try again later, or another source.'
-      })
-    }
-    this.#transferCount++
-    this.#transfers.set(peerId, ofPeer + 1)
-    return () => {
-      this.#transferCount--
-      const left = (this.#transfers.get(peerId) ?? 1) - 1
-      if (left === 0) this.#transfers.delete(peerId)
-      else this.#transfers.set(peerId, left)
-    }
+    const ofPeer = [...this.#transfers].filter(({ peerId }) => peerId === transfer.peerId).length
+    if (ofPeer >= transfersPerPeerMax) throw servesEnough(`${transfersPerPeerMax} to one peer`)
+    if (this.#transfers.size >= transfersMax && !this.#endOneOfMany(ofPeer)) throw servesEnough(`${transfersMax}`)
+    this.#transfers.add(transfer)
+    return () => this.#transfers.delete(transfer)
+  }
+
+  /** Ends the last transfer of a peer that has at least two more than the one that asks, so that all get their share. */
+  #endOneOfMany(ofAskingPeer: number): boolean {
+    const byPeer = Map.groupBy(this.#transfers, ({ peerId }) => peerId)
+    const most = [...byPeer.values()].toSorted((a, b) => b.length - a.length)[0] ?? []
+    const last = most.at(-1)
+    if (last === undefined || most.length < ofAskingPeer + 2) return false
+    this.#transfers.delete(last)
+    last.end(servesEnough('another peer has none yet'))
+    return true
   }
 
   async #transfer(
@@ -135,16 +155,24 @@ class BlobServer {
     if (!this.limits.allow(peerId, sha256)) {
       throw new MeshError('peer_refused', `${peerId} may not have blob ${sha256} from this peer`)
     }
+    using _held = this.#store.hold?.([sha256])
     const path = await this.#store.find(sha256)
     if (path === undefined) throw notFound(sha256)
     const totalBytes = (await stat(path)).size
     if (offset > totalBytes) {
       throw new MeshError('invalid_request', `blob ${sha256} has ${totalBytes} bytes; ${offset} is behind its end`)
     }
-    const send = (response: BlobResponse): Promise<void> =>
-      withDeadline('the peer making room for a chunk', this.limits.stallTimeoutMs, deadline =>
-        frames.send(response, { signal: deadline })
+    const pace = new Pace(this.limits)
+    const send = async (response: BlobResponse): Promise<void> => {
+      const sentAt = performance.now()
+      await withDeadline(
+        'the peer making room for a chunk',
+        this.limits.stallTimeoutMs,
+        deadline => frames.send(response, { signal: deadline }),
+        { signal }
       )
+      pace.took(response.type === 'chunk' ? response.chunk.length : 0, performance.now() - sentAt)
+    }
     await send({ type: 'header', totalBytes })
     if (offset === totalBytes) return
     const file = createReadStream(path, { start: offset, highWaterMark: BLOB_CHUNK_BYTES, signal })
@@ -158,6 +186,38 @@ class BlobServer {
       }
     )
   }
+}
+
+/** How fast a peer takes what it asked for; only the time counts for which it kept this side waiting. */
+export class Pace {
+  readonly #limits: Pick<BlobServeLimits, 'bytesPerSecondMin' | 'slowAfterMs'>
+  #bytes = 0
+  #waitedMs = 0
+
+  constructor(limits: Pick<BlobServeLimits, 'bytesPerSecondMin' | 'slowAfterMs'>) {
+    this.#limits = limits
+  }
+
+  /** @throws MeshError `deadline_exceeded` when the peer has been too slow over the last stretch */
+  took(bytes: number, waitedMs: number): void {
+    this.#bytes += bytes
+    this.#waitedMs += waitedMs
+    if (this.#waitedMs < this.#limits.slowAfterMs) return
+    const bytesPerSecond = (this.#bytes * 1000) / this.#waitedMs
+    if (bytesPerSecond < this.#limits.bytesPerSecondMin) {
+      throw new MeshError('deadline_exceeded', `the peer takes ${Math.round(bytesPerSecond)} bytes a second`, {
+        hint: `At least ${this.#limits.bytesPerSecondMin} are wanted; what has come is kept, ask for the rest later.`
+      })
+    }
+    this.#bytes = 0
+    this.#waitedMs = 0
+  }
+}
+
+function servesEnough(limit: string): MeshError {
+  return new MeshError('resource_exhausted', `this peer already serves as many blobs as it may: ${limit}`, {
+    hint: 'Try again later, or another source.'
+  })
 }
 
 /** Errors of the file system name paths, which are nobody else's business. */

@@ -1,6 +1,7 @@
 import type { IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
 import { withDeadline } from '@resultity/interface'
 import type { Libp2p } from 'libp2p'
+import { believableAddresses, peerScopeOf } from './address-scope.ts'
 import { dialError } from './dial-error.ts'
 import { COORDINATOR_AGENT } from './discovery-names.ts'
 import type { MeshLimits } from './limits.ts'
@@ -25,14 +26,43 @@ const DIALS_MAX = 16
 /** How often a search without a result is mentioned. */
 const REMINDER_MS = 15_000
 
-/** Yields every peer that identifies itself as a coordinator. Ends when the signal aborts. */
+/** Found on the local network; what else answers there is not remembered. */
+const KNOWN_MAX = 256
+
+/**
+ * The coordinators that this host may follow: those at addresses it was told to join, and those that it looked for on the
+ * local network, where it was told to. Whoever else connects and calls itself a coordinator is none.
+ */
+export class KnownCoordinators {
+  readonly #peerIds = new Set<string>()
+  readonly #listeners = new Set<(peerId: string) => void>()
+
+  has(peerId: string): boolean {
+    return this.#peerIds.has(peerId)
+  }
+
+  add(peerId: string): void {
+    if (this.#peerIds.has(peerId) || this.#peerIds.size >= KNOWN_MAX) return
+    this.#peerIds.add(peerId)
+    for (const listener of this.#listeners) listener(peerId)
+  }
+
+  /** @returns stops listening */
+  onAdded(listener: (peerId: string) => void): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+}
+
+/** Yields every known peer that identifies itself as a coordinator. Ends when the signal aborts. */
 export async function* discoverCoordinators(
   libp2p: Libp2p,
+  known: KnownCoordinators,
   limits: MeshLimits,
   logger: MeshLogger,
   signal: AbortSignal
 ): AsyncGenerator<DiscoveredPeer, void, undefined> {
-  const search = new Search(libp2p, limits, logger, signal)
+  const search = new Search(libp2p, known, limits, logger, signal)
   try {
     for (;;) {
       const found = await search.next()
@@ -47,6 +77,7 @@ export async function* discoverCoordinators(
 /** Bounded by the host's connections: a coordinator is known here only while it is connected. */
 class Search {
   readonly #libp2p: Libp2p
+  readonly #known: KnownCoordinators
   readonly #limits: MeshLimits
   readonly #logger: MeshLogger
   readonly #signal: AbortSignal
@@ -55,10 +86,12 @@ class Search {
   readonly #yielded = new Set<string>()
   readonly #dialling = new Set<string>()
   readonly #reminder: NodeJS.Timeout
+  readonly #stopListening: () => void
   #wake: () => void = () => {}
 
-  constructor(libp2p: Libp2p, limits: MeshLimits, logger: MeshLogger, signal: AbortSignal) {
+  constructor(libp2p: Libp2p, known: KnownCoordinators, limits: MeshLimits, logger: MeshLogger, signal: AbortSignal) {
     this.#libp2p = libp2p
+    this.#known = known
     this.#limits = limits
     this.#logger = logger
     this.#signal = signal
@@ -67,6 +100,10 @@ class Search {
     libp2p.addEventListener('peer:discovery', this.#onDiscovery)
     signal.addEventListener('abort', this.#onAbort)
     this.#reminder = setInterval(this.#onReminder, REMINDER_MS).unref()
+    // it may have been identified before it was known
+    this.#stopListening = known.onAdded(added => {
+      for (const peerId of libp2p.getPeers()) if (peerId.toString() === added) void this.#recall(peerId)
+    })
     for (const peerId of libp2p.getPeers()) void this.#recall(peerId)
   }
 
@@ -91,13 +128,15 @@ class Search {
     this.#libp2p.removeEventListener('peer:disconnect', this.#onDisconnect)
     this.#libp2p.removeEventListener('peer:discovery', this.#onDiscovery)
     this.#signal.removeEventListener('abort', this.#onAbort)
+    this.#stopListening()
     clearInterval(this.#reminder)
   }
 
   readonly #onIdentify = (event: CustomEvent<IdentifyResult>): void => {
     const { peerId, agentVersion, listenAddrs, connection } = event.detail
-    const reached = connection.direction === 'outbound' ? [connection.remoteAddr] : []
-    this.#consider(peerId, agentVersion ?? '', [...reached, ...listenAddrs].map(String))
+    const reached = connection.direction === 'outbound' ? [connection.remoteAddr.toString()] : []
+    const said = believableAddresses(listenAddrs.map(String), peerScopeOf(connection.remoteAddr))
+    this.#consider(peerId, agentVersion ?? '', [...reached, ...said])
   }
 
   readonly #onDisconnect = (event: CustomEvent<PeerId>): void => {
@@ -108,6 +147,8 @@ class Search {
   /** mDNS says it again and again, so a failed dial is tried again with the next answer. */
   readonly #onDiscovery = (event: CustomEvent<PeerInfo>): void => {
     const { id, multiaddrs } = event.detail
+    // libp2p calls any peer discovered that it learns of, one that dialled this host too
+    if (!this.#known.has(id.toString())) return
     if (this.#dialling.size >= DIALS_MAX || this.#dialling.has(id.toString())) return
     if (this.#libp2p.getConnections(id).length > 0) return
     void this.#dial(id, multiaddrs.map(String))
@@ -122,13 +163,14 @@ class Search {
 
   #consider(peerId: PeerId, agent: string, multiaddrs: readonly string[]): void {
     const key = peerId.toString()
-    if (!agent.startsWith(COORDINATOR_AGENT) || this.#yielded.has(key)) return
+    if (!agent.startsWith(COORDINATOR_AGENT) || !this.#known.has(key) || this.#yielded.has(key)) return
     this.#found.set(key, { peerId: key, multiaddrs: [...new Set(multiaddrs)].slice(0, MULTIADDRS_MAX) })
     this.#wake()
   }
 
   /** A peer that was identified before the search began. */
   async #recall(peerId: PeerId): Promise<void> {
+    if (!this.#known.has(peerId.toString())) return
     try {
       const { metadata, addresses } = await this.#libp2p.peerStore.get(peerId)
       const agent = Buffer.from(metadata.get('AgentVersion') ?? []).toString()

@@ -4,8 +4,9 @@ import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
 import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
 import type { ByteStream } from '@resultity/wire'
 import { createLibp2p, type Libp2p } from 'libp2p'
+import { ConnectionLimits } from './connection-limits.ts'
 import { closedAtOnce, dialError, isClosure, reasons, streamError } from './dial-error.ts'
-import { type DiscoveredPeer, type DiscoverOptions, discoverCoordinators } from './discovery.ts'
+import { type DiscoveredPeer, type DiscoverOptions, discoverCoordinators, KnownCoordinators } from './discovery.ts'
 import type { MdnsInit } from './discovery-names.ts'
 import { type JoinFailure, keepJoined } from './join.ts'
 import { libp2pOptions, type MeshServices } from './libp2p-options.ts'
@@ -13,14 +14,18 @@ import { DEFAULT_MESH_LIMITS, type MeshLimits } from './limits.ts'
 import { type MeshLogger, silentLogger } from './logger.ts'
 import { grantRarely } from './rare-grants.ts'
 
-/** Who to open a stream to, and where it may be. Without addresses, those that the host has learnt are used. */
+/** Who to open a stream to, and where it may be. */
 export interface PeerAddress {
   readonly peerId: string
+  /** Dialled where no connection is there. Absent: those that the host has learnt. Empty: none. */
   readonly multiaddrs?: readonly string[]
 }
 
-/** Takes over an inbound stream, and ends it. What it throws resets the stream. */
-export type InboundHandler = (stream: ByteStream, remotePeer: string) => void
+/**
+ * Takes over an inbound stream, and ends it. What it throws resets the stream. `remoteAddr` is the multiaddr from which
+ * the stream's connection came.
+ */
+export type InboundHandler = (stream: ByteStream, remotePeer: string, remoteAddr: string) => void
 
 export interface HandleOptions {
   /** Streams of this protocol that one connection may have open; the next ones are reset without a word. */
@@ -39,6 +44,8 @@ export interface MeshHostInit {
   readonly mdns?: boolean | MdnsInit
   /** Connection gater: peers it says no to are refused, both ways. Default: everybody is allowed. */
   readonly allowPeer?: (peerId: string) => boolean
+  /** Whether it dials to open a stream. False: only over connections that are there. Default true. */
+  readonly dials?: boolean
   readonly limits?: Partial<MeshLimits>
   /** What this peer calls itself, such as 'resultity-coordinator/0.1.0'. */
   readonly agent: string
@@ -62,6 +69,10 @@ export interface MeshHost extends AsyncDisposable {
    * `resource_exhausted`, `deadline_exceeded`, or the caller's abort reason
    */
   open(peer: PeerAddress, protocol: string, options?: AbortOptions): Promise<ByteStream>
+  /** Keeps room among the connections for peers that `isMember` says yes to; it is asked again and again. */
+  setMembers(isMember: (peerId: string) => boolean): void
+  /** The multiaddr from which, or to which, a peer is connected; undefined when it is not. */
+  remoteAddrOf(peerId: string): string | undefined
   /** Calls `listener` when the last connection to a peer is gone. @returns a function that stops that */
   onPeerDisconnected(listener: (peerId: string) => void): () => void
   /**
@@ -84,8 +95,16 @@ export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
   const limits = { ...DEFAULT_MESH_LIMITS, ...init.limits }
   const { privateKey, agent, listen, announce = [], join = [], mdns = false, allowPeer } = init
   for (const address of [...listen, ...announce, ...join]) parseMultiaddr(address)
+  const { strangersFraction } = limits
+  const named = new Set<string>()
+  const known = new KnownCoordinators()
+  const strangersMax = Math.max(1, Math.floor(limits.connectionsMax * strangersFraction))
+  const connections = new ConnectionLimits({ ...limits, strangersMax })
   const libp2p = await createLibp2p<MeshServices>(
-    libp2pOptions({ privateKey, agent, listen, announce, mdns, allowPeer }, limits)
+    libp2pOptions(
+      { privateKey, agent, listen, announce, named, mdns, allowPeer, connections, onFoundLocally: id => known.add(id) },
+      limits
+    )
   )
   try {
     await libp2p.start()
@@ -93,19 +112,34 @@ export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
     await libp2p.stop()
     throw listenError(listen, error)
   }
-  return new Libp2pHost(libp2p, limits, init)
+  return new Libp2pHost({ libp2p, connections, known, named }, limits, init)
+}
+
+interface HostComponents {
+  readonly libp2p: Libp2p<MeshServices>
+  readonly connections: ConnectionLimits
+  readonly known: KnownCoordinators
+  /** IP addresses and names that the operator gave: dialled whatever they are. */
+  readonly named: Set<string>
 }
 
 class Libp2pHost implements MeshHost {
   readonly peerId: string
   readonly #libp2p: Libp2p<MeshServices>
+  readonly #connections: ConnectionLimits
   readonly #limits: MeshLimits
   readonly #init: MeshHostInit
+  /** Coordinators that this host was told of. */
+  readonly #known: KnownCoordinators
+  readonly #named: Set<string>
   readonly #closing = new AbortController()
   #closed: Promise<void> | undefined
 
-  constructor(libp2p: Libp2p<MeshServices>, limits: MeshLimits, init: MeshHostInit) {
+  constructor({ libp2p, connections, known, named }: HostComponents, limits: MeshLimits, init: MeshHostInit) {
     this.#libp2p = libp2p
+    this.#connections = connections
+    this.#known = known
+    this.#named = named
     this.#limits = limits
     this.#init = init
     this.peerId = libp2p.peerId.toString()
@@ -122,7 +156,7 @@ class Libp2pHost implements MeshHost {
       (stream, connection) => {
         grantRarely(stream)
         try {
-          handler(stream, connection.remotePeer.toString())
+          handler(stream, connection.remotePeer.toString(), connection.remoteAddr.toString())
         } catch (error) {
           this.#logger.error({ err: error, protocol }, 'a stream handler threw')
           stream.abort(MeshError.from(error))
@@ -146,7 +180,7 @@ class Libp2pHost implements MeshHost {
       // the connection was ending without our knowing; any other failure would repeat itself on a new one
       if (!isClosure(error)) throw streamError(peer.peerId, protocol, error, options.signal)
     }
-    const connection = await this.#dial(peerId, peer.multiaddrs ?? [], options)
+    const connection = await this.#dial(peerId, peer.multiaddrs, options)
     try {
       return await this.#newStream(connection, protocol, options)
     } catch (error) {
@@ -155,6 +189,15 @@ class Libp2pHost implements MeshHost {
       if (fresh && options.signal?.aborted !== true && isClosure(error)) throw closedAtOnce(peer.peerId, error)
       throw streamError(peer.peerId, protocol, error, options.signal)
     }
+  }
+
+  setMembers(isMember: (peerId: string) => boolean): void {
+    this.#connections.setMembers(isMember)
+  }
+
+  remoteAddrOf(peerId: string): string | undefined {
+    const open = this.#libp2p.getConnections(parsePeerId(peerId)).find(({ status }) => status === 'open')
+    return open?.remoteAddr.toString()
   }
 
   onPeerDisconnected(listener: (peerId: string) => void): () => void {
@@ -173,7 +216,7 @@ class Libp2pHost implements MeshHost {
       })
     }
     for (const address of join) this.#join(address, signal)
-    return discoverCoordinators(this.#libp2p, this.#limits, this.#logger, signal)
+    return discoverCoordinators(this.#libp2p, this.#known, this.#limits, this.#logger, signal)
   }
 
   close(): Promise<void> {
@@ -195,8 +238,12 @@ class Libp2pHost implements MeshHost {
   }
 
   #join(address: string, signal: AbortSignal): void {
+    const [host] = multiaddr(address).getComponents()
+    if (host?.value !== undefined) this.#named.add(host.value)
     const onFailed = this.#init.onJoinFailed ?? (() => {})
-    void keepJoined({ libp2p: this.#libp2p, limits: this.#limits, logger: this.#logger, onFailed }, address, signal)
+    const onJoined = (peerId: PeerId): void => this.#known.add(peerId.toString())
+    const components = { libp2p: this.#libp2p, limits: this.#limits, logger: this.#logger, onFailed, onJoined }
+    void keepJoined(components, address, signal)
   }
 
   async #newStream(connection: Connection, protocol: string, options: AbortOptions): Promise<Stream> {
@@ -211,7 +258,9 @@ class Libp2pHost implements MeshHost {
     return stream
   }
 
-  async #dial(peerId: PeerId, addresses: readonly string[], options: AbortOptions) {
+  async #dial(peerId: PeerId, given: readonly string[] | undefined, options: AbortOptions) {
+    const addresses = given ?? []
+    if (this.#init.dials === false || given?.length === 0) throw notConnected(peerId)
     const targets = addresses.map(address => withPeer(parseMultiaddr(address), peerId))
     const dial = (signal: AbortSignal) => this.#libp2p.dial(targets.length > 0 ? targets : peerId, { signal })
     try {
@@ -220,6 +269,12 @@ class Libp2pHost implements MeshHost {
       throw dialError(describe(peerId, addresses), error, options.signal)
     }
   }
+}
+
+function notConnected(peerId: PeerId): MeshError {
+  return new MeshError('peer_unreachable', `${peerId} is not connected, and no address is known to dial it at`, {
+    hint: 'Check that it runs, and what it announces: see --listen and --announce.'
+  })
 }
 
 function describe(peerId: PeerId, addresses: readonly string[]): string {

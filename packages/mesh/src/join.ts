@@ -23,6 +23,8 @@ export interface JoinComponents {
   readonly limits: MeshLimits
   readonly logger: MeshLogger
   readonly onFailed: (failure: JoinFailure) => void
+  /** Told of the peer that answers at the address, each time it is reached. */
+  readonly onJoined: (peerId: PeerId) => void
 }
 
 /**
@@ -31,13 +33,14 @@ export interface JoinComponents {
  * libp2p's own keep-alive tags are not enough: they give up after some attempts, and say so to nobody.
  */
 export async function keepJoined(components: JoinComponents, address: string, signal: AbortSignal): Promise<void> {
-  const { libp2p, limits, logger, onFailed } = components
+  const { libp2p, limits, logger, onFailed, onJoined } = components
   let attempt = 0
   while (!signal.aborted) {
     let retryMs = backoffMs(0, limits)
     try {
       const peerId = await dial(components, address, signal)
       attempt = 0
+      onJoined(peerId)
       logger.info({ multiaddr: address, peerId: peerId.toString() }, 'joined')
       await disconnected(libp2p, peerId, signal)
       if (!signal.aborted)

@@ -1,11 +1,14 @@
 import { noise } from '@chainsafe/libp2p-noise'
 import { yamux } from '@chainsafe/libp2p-yamux'
 import { type Identify, identify } from '@libp2p/identify'
-import type { ConnectionGater, PeerId, PrivateKey, ServiceMap } from '@libp2p/interface'
+import type { ConnectionGater, MultiaddrConnection, PeerId, PrivateKey, ServiceMap } from '@libp2p/interface'
 import { mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
+import type { Multiaddr } from '@multiformats/multiaddr'
 import type { Libp2pOptions } from 'libp2p'
+import { ipOf, PEER_ADDRESSES_MAX, scopeOf } from './address-scope.ts'
+import type { ConnectionLimits } from './connection-limits.ts'
 import { COORDINATOR_AGENT, type MdnsInit, mdnsServiceTag } from './discovery-names.ts'
 import { stopDecodersOnceEmptied } from './emptied-decoder.ts'
 import { frameCipher } from './frame-cipher.ts'
@@ -23,11 +26,19 @@ export interface HostSettings {
   readonly announce: readonly string[]
   readonly mdns: boolean | MdnsInit
   readonly allowPeer: ((peerId: string) => boolean) | undefined
+  readonly connections: ConnectionLimits
+  /** Told of each peer that answers on the local network; libp2p tells of any that it learns of as discovered. */
+  readonly onFoundLocally: (peerId: string) => void
+  /** IP addresses and names that the operator gave: dialled whatever they are. */
+  readonly named: ReadonlySet<string>
   readonly agent: string
 }
 
 /** A paused stream keeps what its window let through; it is cut off when that exceeds its read buffer. */
 const READ_BUFFER_BYTES_MIN = 8 * 1024 * 1024
+
+/** Dials under way, to all peers. */
+const PARALLEL_DIALS_MAX = 32
 
 /** Below this, pings adapt to the link. */
 const PING_TIMEOUT_SPREAD_MS = 4_000
@@ -43,16 +54,22 @@ export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2
       listen: [...settings.listen],
       ...(settings.announce.length === 0 ? {} : { announce: [...settings.announce] })
     },
-    transports: [tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true } })],
+    transports: [transport(limits)],
     connectionProtector: () => joinedWrites,
     connectionEncrypters: [noise({ crypto: frameCipher })],
     streamMuxers: [muxer(limits)],
     connectionManager: connectionManager(limits),
     connectionMonitor: connectionMonitor(limits),
-    connectionGater: gater(settings.allowPeer),
+    connectionGater: gater(settings),
     peerDiscovery: settings.mdns === false ? [] : [localDiscovery(settings)],
     services: { identify: identify(), ping: ping() }
   }
+}
+
+/** Sockets beyond what the limits on connections allow are not even taken. */
+function transport(limits: MeshLimits) {
+  const maxConnections = limits.connectionsMax + limits.pendingInboundMax
+  return tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, maxConnections })
 }
 
 function muxer(limits: MeshLimits) {
@@ -69,7 +86,10 @@ function muxer(limits: MeshLimits) {
 
 function connectionManager(limits: MeshLimits) {
   return {
-    maxConnections: limits.connectionsMax,
+    // `ConnectionLimits` counts; this one lets handshakes at once pass, and knows no members
+    maxConnections: limits.connectionsMax + limits.pendingInboundMax,
+    maxPeerAddrsToDial: PEER_ADDRESSES_MAX,
+    maxParallelDials: PARALLEL_DIALS_MAX,
     maxIncomingPendingConnections: limits.pendingInboundMax,
     inboundConnectionThreshold: limits.inboundPerSecondMax,
     dialTimeout: limits.dialTimeoutMs,
@@ -89,14 +109,34 @@ function connectionMonitor(limits: MeshLimits) {
 }
 
 /** Asked on the peer id that the handshake has proved, not on an address. */
-function gater(allowPeer: ((peerId: string) => boolean) | undefined): ConnectionGater {
-  if (allowPeer === undefined) return {}
+function gater({ allowPeer = () => true, connections, named }: HostSettings): ConnectionGater {
   const denied = (peerId: PeerId): boolean => !allowPeer(peerId.toString())
-  return { denyDialPeer: denied, denyInboundEncryptedConnection: denied, denyOutboundEncryptedConnection: denied }
+  const refused = (peerId: PeerId, raw: MultiaddrConnection, inbound: boolean): boolean =>
+    denied(peerId) || !connections.admitPeer(raw, addressKey(raw), peerId.toString(), inbound)
+  return {
+    denyDialPeer: denied,
+    denyDialMultiaddr: address => scopeOf(address) === 'unusable' && !named.has(hostOf(address)),
+    denyInboundConnection: raw => !connections.admitInbound(raw, addressKey(raw)),
+    denyInboundEncryptedConnection: (peerId, raw) => refused(peerId, raw, true),
+    denyOutboundEncryptedConnection: (peerId, raw) => refused(peerId, raw, false)
+  }
+}
+
+function addressKey({ remoteAddr }: MultiaddrConnection): string {
+  return ipOf(remoteAddr) ?? remoteAddr.toString()
+}
+
+function hostOf(address: Multiaddr): string {
+  return address.getComponents()[0]?.value ?? ''
 }
 
 /** Only coordinators answer: nodes look for them, and learn of each other from them. */
-function localDiscovery({ mdns: init, agent }: HostSettings) {
+function localDiscovery({ mdns: init, agent, onFoundLocally }: HostSettings) {
   const { serviceTag = mdnsServiceTag, intervalMs = 10_000 } = init === true || init === false ? {} : init
-  return mdns({ serviceTag, interval: intervalMs, broadcast: agent.startsWith(COORDINATOR_AGENT) })
+  const create = mdns({ serviceTag, interval: intervalMs, broadcast: agent.startsWith(COORDINATOR_AGENT) })
+  return (components: Parameters<typeof create>[0]) => {
+    const discovery = create(components)
+    discovery.addEventListener('peer', ({ detail }) => onFoundLocally(detail.id.toString()))
+    return discovery
+  }
 }

@@ -3,10 +3,20 @@
  * window, so the numbers hang together.
  */
 export interface MeshLimits {
-  /** Open connections; over it new inbound ones are refused. */
+  /** Open connections. Over it a member takes the place of a stranger, and nobody else gets one. */
   readonly connectionsMax: number
+  /** Open connections of one peer; one more takes the place of its oldest. */
+  readonly connectionsPerPeerMax: number
+  /** Share of the connections that peers may have who are no members, once the host knows members. */
+  readonly strangersFraction: number
+  /** Inbound connections of one address that are no members'. */
+  readonly strangersPerAddressMax: number
+  /** A stranger that is connected for so long makes way for another. */
+  readonly strangerGraceMs: number
   /** Inbound connections that have not finished their handshake. */
   readonly pendingInboundMax: number
+  /** The same, of one address. */
+  readonly pendingPerAddressMax: number
   /** Inbound connections of one address in one second. */
   readonly inboundPerSecondMax: number
   /** Streams of one connection, each way. */
@@ -41,7 +51,12 @@ export interface MeshLimits {
 /** For a coordinator and some hundred nodes on a local network. */
 export const DEFAULT_MESH_LIMITS: MeshLimits = {
   connectionsMax: 128,
+  connectionsPerPeerMax: 4,
+  strangersFraction: 0.25,
+  strangersPerAddressMax: 32,
+  strangerGraceMs: 15_000,
   pendingInboundMax: 32,
+  pendingPerAddressMax: 16,
   inboundPerSecondMax: 20,
   streamsPerConnectionMax: 256,
   streamWindowBytesMax: 1024 * 1024,

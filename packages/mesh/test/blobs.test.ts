@@ -3,6 +3,7 @@ import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '@resultity/interface'
 import { BLOB_CHUNK_BYTES, BLOB_FRAME_BYTES_MAX, BLOB_PROTOCOL, blobRequestCodec, FrameStream } from '@resultity/wire'
 import t, { type Test } from 'tap'
+import { Pace } from '../src/blob-server.ts'
 import { fetchBlob, type MeshHost, serveBlobs } from '../src/index.ts'
 import { serveBadly, sha256Of, someBytes, TestBlobStore } from './blob-fixtures.ts'
 import { addressOf, settled, startHost, temporaryDir, until } from './hosts.ts'
@@ -265,6 +266,41 @@ t.test('the server', async t => {
     gate.resolve()
     for (const { ended } of slow) t.equal(await ended, undefined)
     t.ok(await fetchBlob(client, sources(server), await store(t)))
+  })
+
+  t.test('ends the last transfer of a peer that has many for one that has none', async t => {
+    const [server, client, other] = [await startHost(t), await startHost(t), await startHost(t)]
+    const big = someBytes(40 * BLOB_CHUNK_BYTES)
+    await serveBlobs(server, await store(t, content, big), { transfersPerPeerMax: 3, transfersMax: 3 })
+    const gate = Promise.withResolvers<void>()
+    const slow = []
+    for (let count = 0; count < 3; count++) slow.push(await rawClient(client, server, () => gate.promise))
+    for (const { frames, answers } of slow) {
+      await frames.send({ sha256: sha256Of(big), offset: 0 })
+      await until(() => answers.length > 0)
+    }
+    t.ok(await fetchBlob(other, sources(server), await store(t)), 'it is served while the others wait')
+    gate.resolve()
+    const ends = await Promise.all(slow.map(({ ended }) => ended))
+    t.same(
+      ends.map(error => error === undefined),
+      [true, true, false]
+    )
+  })
+
+  t.test('ends a peer that takes its blob too slowly, and not one whose own disk is slow', async t => {
+    const limits = { bytesPerSecondMin: 1000, slowAfterMs: 2000 }
+    const slow = new Pace(limits)
+    slow.took(900, 1000)
+    t.throws(() => slow.took(900, 1000), { code: 'deadline_exceeded', message: /900 bytes a second/ })
+    const fast = new Pace(limits)
+    for (let count = 0; count < 100; count++) fast.took(1001, 1000)
+    const idle = new Pace(limits)
+    for (let count = 0; count < 100; count++) idle.took(0, 10)
+    const lately = new Pace(limits)
+    lately.took(1_000_000, 2000)
+    lately.took(0, 1000)
+    t.throws(() => lately.took(0, 1000), { code: 'deadline_exceeded' }, 'what it took before does not count')
   })
 
   t.test('holds no more than a window for a peer that does not read, and gives it up', async t => {

@@ -288,3 +288,40 @@ t.test('on the local network nodes find coordinators, by mDNS', { skip }, async 
   }
   t.same(seen, [coordinator.peerId])
 })
+
+t.test('only who was named or looked for is followed', async t => {
+  const coordinator = { privateKey: await generateKeyPair('Ed25519'), agent: 'resultity-coordinator/test' }
+  const first = await startHost(t, coordinator)
+  const address = listenAddress(first)
+  await first.close()
+  const node = await startHost(t)
+  await serveEcho(node)
+  const stop = new AbortController()
+  const found = node.discoverCoordinator({ join: [address], signal: stop.signal })[Symbol.asyncIterator]()
+  const next = found.next()
+  // each connects while the search is on, and is identified before its stream is open
+  for (let count = 0; count < 3; count++) {
+    const intruder = await startHost(t, { agent: 'resultity-coordinator/test' })
+    t.ok(await ping(await intruder.open(addressOf(node), ECHO)))
+    t.ok(await ping(await intruder.open(addressOf(node), ECHO)))
+  }
+  const named = await startHost(t, { ...coordinator, listen: [address] })
+  t.equal((await next).value?.peerId, named.peerId)
+  stop.abort()
+  t.ok((await found.next()).done)
+})
+
+t.test('what may not be dialled is not dialled', async t => {
+  const [a, b] = [await startHost(t), await startHost(t)]
+  await serveEcho(a)
+  for (const address of ['/ip4/169.254.169.254/tcp/80', '/ip4/0.0.0.0/tcp/80', '/ip6/fe80::1/tcp/1']) {
+    await t.rejects(b.open({ peerId: a.peerId, multiaddrs: [address] }, ECHO), { code: 'peer_refused' }, address)
+  }
+  await t.rejects(b.open({ peerId: a.peerId, multiaddrs: [] }, ECHO), { code: 'peer_unreachable' }, 'no address')
+  const quiet = await startHost(t, { dials: false })
+  await t.rejects(quiet.open(addressOf(a), ECHO), { code: 'peer_unreachable', message: /is not connected/ })
+  await serveEcho(quiet)
+  t.ok(await ping(await a.open(addressOf(quiet), ECHO)))
+  t.ok(await ping(await quiet.open(addressOf(a), ECHO)), 'but it opens streams to who is connected')
+  t.match(quiet.remoteAddrOf(a.peerId), /^\/ip4\/127.0.0.1\/tcp/)
+})

@@ -10,6 +10,7 @@ import {
   sha256Schema,
   systemClock
 } from '@resultity/interface'
+import { BlobCache, type BlobCacheLimits } from './blob-cache.ts'
 import { BlobFile, storageError } from './blob-file.ts'
 import { FileHasher } from './file-hash.ts'
 import { VerificationLog } from './verification-log.ts'
@@ -33,6 +34,8 @@ export interface FileBlobStoreInit {
   /** Blob folders of other stores on this machine, used in place and never written. */
   readonly readOnlySources?: readonly string[]
   readonly clock?: Clock
+  /** Drop what was used longest ago where there would be too much. Default: nothing is dropped, and there is no limit. */
+  readonly cache?: BlobCacheLimits
 }
 
 /**
@@ -43,6 +46,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
   readonly #directory: string
   readonly #readOnlySources: readonly string[]
   readonly #verified: VerificationLog
+  readonly #cache: BlobCache | undefined
   readonly #hasher = new FileHasher()
   /** Blobs that have a writer. */
   readonly #writing = new Set<string>()
@@ -50,7 +54,13 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
   readonly #verifying = new Map<string, Promise<boolean>>()
   #ingestCount = 0
 
-  private constructor(directory: string, readOnlySources: readonly string[], verified: VerificationLog) {
+  private constructor(
+    directory: string,
+    readOnlySources: readonly string[],
+    verified: VerificationLog,
+    cache: BlobCache | undefined
+  ) {
+    this.#cache = cache
     this.#directory = directory
     this.#readOnlySources = readOnlySources
     this.#verified = verified
@@ -60,14 +70,17 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
   static async open(directory: string, init: FileBlobStoreInit = {}): Promise<FileBlobStore> {
     const root = resolve(directory)
     const sources = (init.readOnlySources ?? []).map(source => resolve(source))
+    const { clock = systemClock } = init
+    let cache: BlobCache | undefined
     try {
       await mkdir(join(root, 'blobs'), { recursive: true })
       await mkdir(join(root, 'partial'), { recursive: true })
-      await removeLeftovers(join(root, 'partial'), init.clock ?? systemClock)
+      await removeLeftovers(join(root, 'partial'), clock)
+      if (init.cache !== undefined) cache = await BlobCache.open(root, clock, init.cache)
     } catch (error) {
       throw storageError(`cannot open the blob store ${root}`, error)
     }
-    return new FileBlobStore(root, sources, await VerificationLog.open(join(root, 'verified.json')))
+    return new FileBlobStore(root, sources, await VerificationLog.open(join(root, 'verified.json')), cache)
   }
 
   /** The folder that another store may name as a read-only source. */
@@ -86,6 +99,14 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
     return undefined
   }
 
+  hold(sha256s: readonly string[]): Disposable {
+    return this.#cache?.hold(sha256s) ?? { [Symbol.dispose]: () => {} }
+  }
+
+  async makeRoom(bytes: number): Promise<void> {
+    await this.#cache?.makeRoom(bytes)
+  }
+
   async writer(sha256: string, bytes: number): Promise<BlobWriter> {
     checkHash(sha256)
     if (this.#writing.has(sha256)) {
@@ -95,10 +116,11 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
     }
     this.#writing.add(sha256)
     try {
-      const file = await BlobFile.open(join(this.#directory, 'partial', sha256), bytes)
-      return this.#blobWriter(sha256, bytes, file)
+      const path = join(this.#directory, 'partial', sha256)
+      await this.#cache?.expect(sha256, bytes)
+      return this.#blobWriter(sha256, bytes, await BlobFile.open(path, bytes))
     } catch (error) {
-      this.#writing.delete(sha256)
+      this.#free(sha256)
       throw error
     }
   }
@@ -147,6 +169,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
         `blob ${sha256} has ${size} bytes, at most ${READ_BYTES_MAX} are read at once`
       )
     }
+    using _held = this.hold([sha256])
     try {
       return await readFile(path, options)
     } catch (error) {
@@ -159,21 +182,28 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
   /** Stops the hashing thread. Blobs under way fail with `unavailable`. */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#hasher[Symbol.asyncDispose]()
+    await this.#cache?.[Symbol.asyncDispose]()
   }
 
   #blobPath(sha256: string): string {
     return join(this.blobDirectory, `sha256-${sha256}`)
   }
 
+  /** The blob has no writer any more. */
+  #free(sha256: string): void {
+    this.#writing.delete(sha256)
+    this.#cache?.arrived(sha256)
+  }
+
   #blobWriter(sha256: string, bytes: number, file: BlobFile): BlobWriter {
     const offset = file.bytes
     const release = async (): Promise<void> => {
-      this.#writing.delete(sha256)
+      this.#free(sha256)
       await file.close()
     }
     const refuse = async (what: string): Promise<never> => {
       await file.delete()
-      this.#writing.delete(sha256)
+      this.#free(sha256)
       throw new MeshError('hash_mismatch', `blob ${sha256}: ${what}`, { hint: 'fetch it again, from another source' })
     }
     return {

@@ -2,12 +2,14 @@ import { EMBEDDINGS_ENDPOINT, MeshError, withDeadline } from '@resultity/interfa
 import type { MeshHost } from '@resultity/mesh'
 import {
   type ByteStream,
+  FIRST_FRAME_BYTES_MAX,
   FrameStream,
   JOB_FRAME_BYTES_MAX,
   JOB_PROTOCOL,
   type JobEvent,
   type JobRequest,
-  jobEventCodec
+  jobEventCodec,
+  ReceiveBudgets
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
@@ -37,6 +39,10 @@ interface RunningJob {
 
 type JobStream = FrameStream<JobEvent, JobRequest>
 
+/** Memory of requests of which a part has come: of a coordinator that assigned something here, and of anybody else. */
+const OWNER_UNFINISHED_BYTES_MAX = 256 * 1024 * 1024
+const STRANGER_UNFINISHED_BYTES_MAX = 1024 * 1024
+
 /** How long a coordinator that hardly reads may take to read its answer. */
 const LAST_FRAME_MS = 5000
 
@@ -48,6 +54,9 @@ export class JobServer {
   readonly #components: JobServerComponents
   readonly #init: JobServerInit
   readonly #running = new Set<RunningJob>()
+  readonly #budgets = new ReceiveBudgets(peerId =>
+    this.#components.mayAsk(peerId) ? OWNER_UNFINISHED_BYTES_MAX : STRANGER_UNFINISHED_BYTES_MAX
+  )
   #closing = false
 
   constructor(components: JobServerComponents, init: JobServerInit) {
@@ -104,7 +113,12 @@ export class JobServer {
           abort.abort(error ?? new MeshError('canceled', 'the coordinator ended the job'))
         }
       },
-      { frameBytesMax: JOB_FRAME_BYTES_MAX }
+      {
+        frameBytesMax: JOB_FRAME_BYTES_MAX,
+        // who may ask nothing need not say much
+        receivedBytesMax: this.#components.mayAsk(remotePeer) ? JOB_FRAME_BYTES_MAX : FIRST_FRAME_BYTES_MAX,
+        budget: this.#budgets.of(remotePeer)
+      }
     )
   }
 

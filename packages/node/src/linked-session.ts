@@ -11,6 +11,7 @@ import {
   type StageFrame,
   sameSession
 } from '@resultity/wire'
+import { allFinite } from './finite.ts'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { TokenReports } from './token-reports.ts'
 
@@ -43,6 +44,8 @@ export interface LinkedSessionInit {
  */
 export class LinkedSession implements GenerationOutputs {
   readonly open: OpenSession
+  /** Values of one position's hidden state. */
+  readonly hiddenSize: number
   readonly #control: StageStream
   readonly #generation: GenerationSession
   readonly #reports: TokenReports
@@ -57,6 +60,7 @@ export class LinkedSession implements GenerationOutputs {
   constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
     const { open } = init
     this.open = open
+    this.hiddenSize = init.hiddenSize
     this.#control = components.control
     this.#now = components.now
     this.#onClosed = components.onClosed
@@ -102,7 +106,9 @@ export class LinkedSession implements GenerationOutputs {
         throw new MeshError('session_forbidden', 'a frame names a session that its stream does not carry')
       }
       if (frame.type === 'activations') {
-        await this.#generation.hidden(frame.position, frame.count, hiddenToFloats(frame.hidden))
+        const hidden = hiddenToFloats(frame.hidden)
+        if (!allFinite(hidden)) throw this.#notNumbers(frame)
+        await this.#generation.hidden(frame.position, frame.count, hidden)
       } else if (frame.type === 'next') {
         await this.#generation.next(frame.position, frame.token)
       } else {
@@ -171,6 +177,16 @@ export class LinkedSession implements GenerationOutputs {
     this.#next?.abort(reason)
     this.#previous?.abort(reason)
     this.#onClosed(this, cause)
+  }
+
+  /** Before they reach a cache, and while it is plain who sent them. */
+  #notNumbers({ position }: Activations): MeshError {
+    const { previousPeer } = this.open
+    const what = `the stage at ${previousPeer} sent hidden states for position ${position} that are no finite numbers`
+    return new MeshError('protocol_violation', what, {
+      hint: 'That node is faulty, or its weights are damaged or overflow on its engine; verify the model there.',
+      details: { peerId: previousPeer }
+    })
   }
 
   /** Small frames are not waited for: there are at most `tokensMax` of them. */

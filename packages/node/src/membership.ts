@@ -21,6 +21,8 @@ export interface MembershipComponents {
   readonly logger: Logger
   readonly onAssign: (assign: Assign, report: (update: AssignmentUpdate) => void) => void
   readonly onRelease: (release: Release) => void
+  /** The coordinator's members, when they have changed. */
+  readonly onMembers: (peerIds: readonly string[]) => void
   /** Stands for this membership where something must remember which one it came by. */
   readonly token: object
 }
@@ -168,6 +170,7 @@ export class Membership {
         break
       case 'heartbeat_ack':
         this.#acknowledged = Math.max(this.#acknowledged, message.sequence)
+        if (message.members !== undefined) this.#components.onMembers(message.members)
         break
       case 'assign':
         this.#components.onAssign(message, update => this.#report(update))

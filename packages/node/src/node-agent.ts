@@ -11,6 +11,7 @@ import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
 import { defaultMemoryOffer, probeHardware } from './hardware.ts'
 import { JobServer } from './job-server.ts'
+import { KnownPeers } from './known-peers.ts'
 import { Membership } from './membership.ts'
 import { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'
 import { ServedPlacements } from './served-placements.ts'
@@ -48,7 +49,7 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     probeHardware(availableExecutionProviders()),
     init.memoryBytes ?? defaultMemoryOffer(),
     probeMachine(threads),
-    FileBlobStore.open(dataDir, { readOnlySources: init.blobSources ?? [] })
+    openStore(init)
   ])
   const stages = new StageTable(
     { engine },
@@ -81,6 +82,12 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), close: () => agent.close() }
 }
 
+/** A coordinator says what is fetched: so what is kept has a limit. */
+function openStore({ dataDir, blobSources = [], blobCacheBytes }: NodeInit): Promise<FileBlobStore> {
+  const cache = blobCacheBytes === undefined ? {} : { bytesMax: blobCacheBytes }
+  return FileBlobStore.open(dataDir, { readOnlySources: blobSources, cache })
+}
+
 /** The running agent: memberships with coordinators, and the stages they assigned. */
 class NodeAgent {
   readonly #components: NodeAgentComponents
@@ -88,6 +95,7 @@ class NodeAgent {
   readonly #server: StageServer
   readonly #jobs: JobServer
   readonly #placements: ServedPlacements
+  readonly #known = new KnownPeers()
   readonly #closing = new AbortController()
   /** Living memberships by the coordinator's peer id. */
   readonly #memberships = new Map<string, Membership>()
@@ -103,23 +111,31 @@ class NodeAgent {
     this.#placements = new ServedPlacements({
       stages,
       logger,
-      weights: (assign, onBytes) =>
-        peerWeights(
-          { host, store },
-          { sources: assign.sources, manifestBytes: assign.manifestBytes, onProgress: onBytes }
-        ),
+      weights: (assign, coordinator, onBytes) => {
+        const { sources, manifestBytes } = assign
+        return peerWeights({ host, store }, { sources, coordinator, manifestBytes, onProgress: onBytes })
+      },
       onReleasing: (placementId, reason) => {
         this.#server.endPlacement(placementId, reason)
         this.#jobs.endPlacement(placementId, reason)
       }
     })
     this.#server = new StageServer(
-      { host, stages, logger, mayOpen: (peerId, placementId) => this.#placements.owns(peerId, placementId) },
+      {
+        host,
+        stages,
+        logger,
+        mayOpen: (peerId, placementId) => this.#placements.owns(peerId, placementId),
+        mayAsk: peerId => this.#placements.ownsAny(peerId),
+        isKnown: peerId => this.#known.has(peerId)
+      },
       {
         streamsPerPeerMax: limits.stageStreamsPerPeerMax,
         hopTimeoutMs: limits.hopTimeoutMs,
         joinTimeoutMs: limits.joinTimeoutMs,
-        joinsPendingMax: limits.joinsPendingMax
+        joinsPendingMax: limits.joinsPendingMax,
+        joinsPendingPerPeerMax: limits.joinsPendingPerPeerMax,
+        firstFrameMs: limits.firstFrameMs
       }
     )
     this.#jobs = new JobServer(
@@ -137,7 +153,9 @@ class NodeAgent {
   async listen(): Promise<void> {
     await this.#server.listen()
     await this.#jobs.listen()
-    await serveBlobs(this.#components.host, this.#components.store)
+    const isKnown = (peerId: string): boolean => this.#known.has(peerId)
+    this.#components.host.setMembers(isKnown)
+    await serveBlobs(this.#components.host, this.#components.store, { allow: isKnown })
   }
 
   /** Follows every coordinator that is named or found, for as long as the agent runs. */
@@ -175,6 +193,9 @@ class NodeAgent {
     const { signal } = this.#closing
     const { logger } = this.#components
     const { peerId } = coordinator
+    this.#known.follow(peerId)
+    // it is tried for ever, and told once why it fails
+    let told = ''
     while (!signal.aborted) {
       try {
         const membership = await pRetry(() => this.#join(coordinator), {
@@ -185,12 +206,16 @@ class NodeAgent {
           randomize: true,
           signal,
           onFailedAttempt: ({ error, attemptNumber }) => {
-            logger.warn(
+            const { message, hint = '' } = MeshError.from(error)
+            const level = message === told ? 'debug' : 'warn'
+            told = message
+            logger[level](
               { err: error, coordinator: peerId, attempt: attemptNumber },
-              'the coordinator could not be joined; trying again'
+              `the coordinator could not be joined, trying again: ${message}. ${hint}`
             )
           }
         })
+        told = ''
         this.#memberships.set(peerId, membership)
         logger.info({ coordinator: peerId }, 'joined the coordinator')
         const cause = await membership.ended
@@ -221,6 +246,7 @@ class NodeAgent {
             logger.error({ err: error, placement: placementId }, 'a stage could not be released')
           })
         },
+        onMembers: peerIds => this.#known.setMembers(coordinator.peerId, peerIds),
         token
       },
       { coordinator, helloTimeoutMs: this.#limits.helloTimeoutMs, advertTtlMs: this.#limits.advertTtlMs },

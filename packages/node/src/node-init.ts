@@ -1,5 +1,6 @@
 import type { EngineKind } from '@resultity/engine'
 import type { Clock } from '@resultity/interface'
+import { FIRST_FRAME_MS } from '@resultity/wire'
 import type { Logger } from 'pino'
 
 export interface NodeInit {
@@ -21,6 +22,8 @@ export interface NodeInit {
   readonly labels: Readonly<Record<string, string>>
   /** Folders of blobs on this machine to use in place, without fetching. */
   readonly blobSources?: readonly string[]
+  /** Bytes of disk to keep weights in. Default: half of what is free when the store is empty. */
+  readonly blobCacheBytes?: number
   readonly engine?: EngineKind
   readonly logger: Logger
   readonly limits?: Partial<NodeLimits>
@@ -42,6 +45,10 @@ export interface NodeLimits {
   /** How long a hop may wait for its session to be opened. */
   readonly joinTimeoutMs: number
   readonly joinsPendingMax: number
+  /** The same, of one peer that a coordinator of this node names as a member; of another peer an eighth. */
+  readonly joinsPendingPerPeerMax: number
+  /** From the opening of a stage stream to its first frame. */
+  readonly firstFrameMs: number
   /** From dialling a coordinator to its welcome. */
   readonly helloTimeoutMs: number
   /** How long an advert holds. */
@@ -58,6 +65,8 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
   hopTimeoutMs: 5_000,
   joinTimeoutMs: 10_000,
   joinsPendingMax: 256,
+  joinsPendingPerPeerMax: 64,
+  firstFrameMs: FIRST_FRAME_MS,
   helloTimeoutMs: 10_000,
   advertTtlMs: 30_000,
   orphanedStageMs: 60_000

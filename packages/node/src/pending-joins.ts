@@ -5,6 +5,8 @@ import type { LinkedSession } from './linked-session.ts'
 export interface PendingJoinsInit {
   readonly timeoutMs: number
   readonly pendingMax: number
+  /** Of these, those of one peer. */
+  readonly pendingPerPeerMax: (peerId: string) => number
 }
 
 interface PendingJoin {
@@ -41,6 +43,12 @@ export class PendingJoins {
     }
     if (this.#pending.size >= this.#init.pendingMax) {
       reject(new MeshError('resource_exhausted', `${this.#init.pendingMax} hops wait for their session already`))
+      return promise
+    }
+    const ofPeerMax = this.#init.pendingPerPeerMax(remotePeer)
+    const ofPeer = [...this.#pending].filter(pending => pending.remotePeer === remotePeer)
+    if (ofPeer.length >= ofPeerMax) {
+      reject(new MeshError('resource_exhausted', `${ofPeerMax} hops of ${remotePeer} wait for their session already`))
       return promise
     }
     const timer = setTimeout(() => {

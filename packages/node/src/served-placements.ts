@@ -7,8 +7,12 @@ import type { StageTable, WeightSource } from './stage-table.ts'
 export interface ServedPlacementsComponents {
   readonly stages: StageTable
   readonly logger: Logger
-  /** Where the weights of an assignment come from; `onBytes` tells how much has come. */
-  readonly weights: (assign: Assign, onBytes: (done: number, total: number) => void) => WeightSource
+  /** Where the weights of a coordinator's assignment come from; `onBytes` tells how much has come. */
+  readonly weights: (
+    assign: Assign,
+    coordinator: string,
+    onBytes: (done: number, total: number) => void
+  ) => WeightSource
   /** Called before a placement's stage goes away. */
   readonly onReleasing: (placementId: string, reason: string) => void
 }
@@ -57,6 +61,7 @@ export class ServedPlacements {
       this.#claim(placementId, coordinator, membership)
       const source = this.#components.weights(
         assign,
+        coordinator,
         throttleBytes((bytesDone, bytesTotal) => {
           update({ state: 'fetching', bytesDone, bytesTotal })
         })

@@ -3,10 +3,13 @@ import type { MeshHost } from '@resultity/mesh'
 import {
   type Activations,
   type ByteStream,
+  FIRST_FRAME_BYTES_MAX,
   FrameStream,
+  type Hop,
   type NextToken,
   type OpenSession,
   type Prompt,
+  ReceiveBudgets,
   STAGE_FRAME_BYTES_MAX,
   STAGE_PROTOCOL,
   type StageFrame,
@@ -15,6 +18,7 @@ import {
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { LinkedSession, type StageStream } from './linked-session.ts'
+import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
 import type { StageTable } from './stage-table.ts'
 
@@ -24,6 +28,10 @@ export interface StageServerComponents {
   readonly logger: Logger
   /** Whether this peer assigned this placement: only its coordinator may open sessions on it. */
   readonly mayOpen: (peerId: string, placementId: string) => boolean
+  /** Whether this peer assigned anything to this node. */
+  readonly mayAsk: (peerId: string) => boolean
+  /** Whether this peer is a coordinator of this node, or a member of one. */
+  readonly isKnown: (peerId: string) => boolean
 }
 
 export interface StageServerInit {
@@ -34,7 +42,20 @@ export interface StageServerInit {
   /** A hop stream that joins before its session is opened waits that long. */
   readonly joinTimeoutMs: number
   readonly joinsPendingMax: number
+  readonly joinsPendingPerPeerMax: number
+  /** Time for a stream's first frame. */
+  readonly firstFrameMs: number
 }
+
+/** Memory of frames of which a part has come, over all streams of a peer that this node has to do with, and of another. */
+const KNOWN_UNFINISHED_BYTES_MAX = 256 * 1024 * 1024
+const STRANGER_UNFINISHED_BYTES_MAX = 1024 * 1024
+
+/** Of the hops that a known peer may have waiting, what a stranger may: it may be a member that is not known yet. */
+const STRANGER_JOINS_FRACTION = 1 / 8
+
+/** Beside the hidden states of a frame. */
+const ACTIVATIONS_HEAD_BYTES = 1024
 
 /** How often leases are looked at; they are tens of seconds long. */
 const LEASE_SWEEP_MS = 1000
@@ -45,6 +66,8 @@ export class StageServer {
   readonly #stages: StageTable
   readonly #logger: Logger
   readonly #mayOpen: StageServerComponents['mayOpen']
+  readonly #mayAsk: StageServerComponents['mayAsk']
+  readonly #budgets: ReceiveBudgets
   readonly #init: StageServerInit
   readonly #sessions = new Map<string, LinkedSession>()
   readonly #joins: PendingJoins
@@ -55,8 +78,20 @@ export class StageServer {
     this.#stages = components.stages
     this.#logger = components.logger
     this.#mayOpen = components.mayOpen
+    this.#mayAsk = components.mayAsk
     this.#init = init
-    this.#joins = new PendingJoins({ timeoutMs: init.joinTimeoutMs, pendingMax: init.joinsPendingMax })
+    const { isKnown } = components
+    this.#budgets = new ReceiveBudgets(peerId =>
+      isKnown(peerId) ? KNOWN_UNFINISHED_BYTES_MAX : STRANGER_UNFINISHED_BYTES_MAX
+    )
+    this.#joins = new PendingJoins({
+      timeoutMs: init.joinTimeoutMs,
+      pendingMax: init.joinsPendingMax,
+      pendingPerPeerMax: peerId =>
+        isKnown(peerId)
+          ? init.joinsPendingPerPeerMax
+          : Math.max(1, Math.floor(init.joinsPendingPerPeerMax * STRANGER_JOINS_FRACTION))
+    })
     this.#sweep = setInterval(() => this.#expireLeases(), LEASE_SWEEP_MS)
     this.#sweep.unref()
   }
@@ -108,6 +143,8 @@ export class StageServer {
           if (frame.type === 'join') {
             return this.#joins.wait(frame, remotePeer, this.#sessions.get(sessionKey(frame.session))).then(joined => {
               joined.connectPrevious(frames)
+              // from now on what this session may carry, and no more
+              frames.limitFrames(hopFrameBytesMax(joined))
               session = joined
             })
           }
@@ -119,7 +156,15 @@ export class StageServer {
           else session.fail(hopLost('previous', remotePeer, session, error))
         }
       },
-      { frameBytesMax: STAGE_FRAME_BYTES_MAX }
+      {
+        frameBytesMax: STAGE_FRAME_BYTES_MAX,
+        // the session's coordinator may tell a whole prompt; anybody else says who he is
+        firstFrame: {
+          bytesMax: this.#mayAsk(remotePeer) ? STAGE_FRAME_BYTES_MAX : FIRST_FRAME_BYTES_MAX,
+          timeoutMs: this.#init.firstFrameMs
+        },
+        budget: this.#budgets.of(remotePeer)
+      }
     )
   }
 
@@ -142,7 +187,7 @@ export class StageServer {
       const session = this.#createSession(open, coordinator, control)
       onOpened(session)
       this.#joins.arrived(session)
-      await Promise.all([this.#constrain(session, open), this.#linkNext(session, open)])
+      await Promise.all([this.#constrain(session, open), this.#linkNext(session, open, coordinator)])
       await control.send({ type: 'opened', session: id, epoch })
     } catch (error) {
       const failure = MeshError.from(error)
@@ -211,13 +256,14 @@ export class StageServer {
     session.constrain(compiler.constrain(constraint, new Set(endTokens)))
   }
 
-  async #linkNext(session: LinkedSession, { next }: OpenSession): Promise<void> {
-    if (next !== undefined) session.connectNext(await this.#connectNext(session, next))
+  async #linkNext(session: LinkedSession, { next }: OpenSession, coordinator: string): Promise<void> {
+    if (next !== undefined) session.connectNext(await this.#connectNext(session, next, coordinator))
   }
 
-  #connectNext(session: LinkedSession, next: NonNullable<OpenSession['next']>): Promise<StageStream> {
+  #connectNext(session: LinkedSession, next: Hop, coordinator: string): Promise<StageStream> {
     return withDeadline(`connecting to the next stage at ${next.peerId}`, this.#init.hopTimeoutMs, async signal => {
-      const stream = await this.#host.open(next, STAGE_PROTOCOL, { signal })
+      const peer = await reachablePeer(this.#host, next, coordinator)
+      const stream = await this.#host.open(peer, STAGE_PROTOCOL, { signal })
       const frames: StageStream = new FrameStream(
         stream,
         stageCodec,
@@ -229,7 +275,7 @@ export class StageServer {
           },
           onEnd: error => session.fail(hopLost('next', next.peerId, session, error))
         },
-        { frameBytesMax: STAGE_FRAME_BYTES_MAX }
+        { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: FIRST_FRAME_BYTES_MAX }
       )
       await frames.send({ type: 'join', session: session.open.session, epoch: session.open.epoch }, { signal })
       return frames
@@ -252,6 +298,12 @@ export class StageServer {
       )
     }
   }
+}
+
+/** The longest prefill step of the session, or a token. */
+function hopFrameBytesMax({ open, hiddenSize }: LinkedSession): number {
+  const bytes = open.prefillChunk * hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
+  return Math.min(bytes, STAGE_FRAME_BYTES_MAX)
 }
 
 /** Prompts come from the coordinator, everything else from the previous stage. */

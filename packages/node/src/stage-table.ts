@@ -32,6 +32,8 @@ export type StageProgress = 'fetching' | 'building' | 'testing' | 'ready'
 
 /** Brings the manifest and the weight files of a range into the local store. */
 export interface WeightSource {
+  /** Keeps these blobs in the local store, those that are yet to come too, until what is returned is disposed. */
+  hold(sha256s: readonly string[]): Disposable
   manifest(sha256: string, signal: AbortSignal): Promise<ModelManifest>
   /** @returns path by SHA-256 of every file in `files` */
   files(files: readonly BlobRef[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
@@ -61,6 +63,8 @@ interface Entry {
   loaded: LoadedModel | undefined
   /** Jobs at work, of an encoder. */
   jobsOpen: number
+  /** Its files in the store, which it has mapped. */
+  readonly files: DisposableStack
 }
 
 /** An encoder, and one of the jobs that it takes at once. Dispose when the job is over. */
@@ -139,12 +143,14 @@ export class StageTable {
       memoryBytes: 0,
       ready: Promise.resolve().then(() => this.#enqueue(entry, source, onProgress)),
       loaded: undefined,
-      jobsOpen: 0
+      jobsOpen: 0,
+      files: new DisposableStack()
     }
     this.#entries.set(key, entry)
     try {
       return await entry.ready
     } catch (error) {
+      entry.files.dispose()
       // released and assigned again meanwhile, the key belongs to another load
       if (this.#entries.get(key) === entry) this.#entries.delete(key)
       throw error
@@ -199,6 +205,7 @@ export class StageTable {
       entry.loading.abort(new MeshError('canceled', `placement ${placementId} was released`))
       this.#entries.delete(entry.key)
       await entry.ready.then(unloadModel, ignoreFailedLoad)
+      entry.files.dispose()
     }
   }
 
@@ -218,9 +225,11 @@ export class StageTable {
     const { signal } = loading
     signal.throwIfAborted()
     onProgress('fetching')
+    entry.files.use(source.hold([assignment.manifestSha256]))
     const manifest = await source.manifest(assignment.manifestSha256, signal)
     admitRange(manifest, assignment.range)
     const files = this.#reserve(entry, manifest)
+    entry.files.use(source.hold(files.map(({ sha256 }) => sha256)))
     const paths = await source.files(files, signal)
     const { threads, spinning, workDir } = this.#init
     const { memoryBytes } = entry

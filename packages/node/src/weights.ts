@@ -1,5 +1,6 @@
 import { type BlobRef, type BlobStore, MeshError, type ModelManifest, modelManifestSchema } from '@resultity/interface'
 import { fetchBlob, type MeshHost, type PeerAddress } from '@resultity/mesh'
+import { reachablePeer } from './peer-addresses.ts'
 import type { WeightSource } from './stage-table.ts'
 
 /** A manifest of a thousand layers is some hundred kilobytes. */
@@ -11,25 +12,34 @@ export interface PeerWeightsComponents {
 }
 
 export interface PeerWeightsInit {
+  /** Peers that may have the weights, as the coordinator names them. */
   readonly sources: readonly PeerAddress[]
+  /** Peer id of the coordinator that asks. */
+  readonly coordinator: string
   readonly manifestBytes: number
   readonly onProgress: (bytesDone: number, bytesTotal: number) => void
 }
 
+/** Peers that are asked for one blob. */
+const SOURCES_MAX = 8
+
 /** Weights out of the local store where they are there already, else from `sources` by hash. */
 export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWeightsInit): WeightSource {
-  const fetch = (
+  const fetch = async (
     sha256: string,
     bytes: number,
     signal: AbortSignal,
     onBytes: (bytes: number) => void
-  ): Promise<string> =>
-    fetchBlob(host, { sha256, bytes, sources: init.sources }, store, {
-      signal,
-      onProgress: ({ bytesDone }) => onBytes(bytesDone)
-    })
+  ): Promise<string> => {
+    const named = init.sources.slice(0, SOURCES_MAX)
+    const sources = await Promise.all(named.map(source => reachablePeer(host, source, init.coordinator)))
+    const onProgress = ({ bytesDone }: { bytesDone: number }): void => onBytes(bytesDone)
+    return fetchBlob(host, { sha256, bytes, sources }, store, { signal, onProgress })
+  }
 
   return {
+    hold: sha256s => store.hold?.(sha256s) ?? { [Symbol.dispose]: () => {} },
+
     async manifest(sha256, signal): Promise<ModelManifest> {
       if (init.manifestBytes > MANIFEST_BYTES_MAX) {
         throw new MeshError(
@@ -43,6 +53,8 @@ export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWe
 
     async files(files, signal): Promise<ReadonlyMap<string, string>> {
       const paths = new Map<string, string>()
+      // refused before a byte is fetched, rather than when the disk is full
+      await store.makeRoom?.(await missingBytes(store, files))
       const bytesTotal = files.reduce((sum, file) => sum + file.bytes, 0)
       let bytesBefore = 0
       for (const file of uniqueFiles(files)) {
@@ -56,6 +68,12 @@ export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWe
       return paths
     }
   }
+}
+
+async function missingBytes(store: BlobStore, files: readonly BlobRef[]): Promise<number> {
+  let bytes = 0
+  for (const file of uniqueFiles(files)) if ((await store.find(file.sha256)) === undefined) bytes += file.bytes
+  return bytes
 }
 
 function uniqueFiles(files: readonly BlobRef[]): BlobRef[] {

@@ -121,6 +121,7 @@ async function assign(
   const { manifest, manifestSha256, sessionsMax } = model
   const range = { first: 0, end: manifest.config.layerCount }
   const source = {
+    hold: () => new DisposableStack(),
     manifest: async () => manifest,
     files: async (files: readonly { sha256: string }[]) =>
       new Map(await Promise.all(files.map(async ({ sha256 }) => [sha256, (await store.find(sha256)) ?? ''] as const)))
@@ -271,7 +272,11 @@ t.test('an encoder is served whole or not at all, within the memory that is offe
   const store = await FileBlobStore.open(directory)
   t.teardown(() => store[Symbol.asyncDispose]())
   const { manifest } = await importModel(parseModelReference(`file:${encoder}`), { dataDir: directory, store })
-  const source = { manifest: async () => manifest, files: async () => new Map<string, string>() }
+  const source = {
+    hold: () => new DisposableStack(),
+    manifest: async () => manifest,
+    files: async () => new Map<string, string>()
+  }
   const half = { placementId: 'half', manifestSha256, range: { first: 0, end: 1 }, contextLength: 40, sessionsMax: 1 }
   await t.rejects(
     stages.assign(half, source, () => {}),

@@ -10,7 +10,7 @@ function opened(epoch: number, previousPeer: string): LinkedSession {
 }
 
 test('a hop that comes before its session waits for it', async t => {
-  const joins = new PendingJoins({ timeoutMs: 600_000, pendingMax: 2 })
+  const joins = new PendingJoins({ timeoutMs: 600_000, pendingMax: 2, pendingPerPeerMax: () => 100 })
   const joined = joins.wait({ type: 'join', session, epoch: 1 }, 'peer-a', undefined)
   const linked = opened(1, 'peer-a')
   joins.arrived(linked)
@@ -18,7 +18,7 @@ test('a hop that comes before its session waits for it', async t => {
 })
 
 test('a hop is refused', async t => {
-  const joins = new PendingJoins({ timeoutMs: 1, pendingMax: 1 })
+  const joins = new PendingJoins({ timeoutMs: 1, pendingMax: 1, pendingPerPeerMax: () => 100 })
   t.teardown(() => joins.close())
   const join = { type: 'join', session, epoch: 1 } as const
   await t.rejects(joins.wait(join, 'stranger', opened(1, 'peer-a')), { code: 'session_forbidden' }, 'from a stranger')
@@ -29,8 +29,23 @@ test('a hop is refused', async t => {
 })
 
 test('closing refuses every hop that waits', async t => {
-  const joins = new PendingJoins({ timeoutMs: 600_000, pendingMax: 4 })
+  const joins = new PendingJoins({ timeoutMs: 600_000, pendingMax: 4, pendingPerPeerMax: () => 100 })
   const waiting = joins.wait({ type: 'join', session, epoch: 1 }, 'peer-a', undefined)
   joins.close()
   await t.rejects(waiting, { code: 'unavailable' })
+})
+
+test('a peer that fills its own places leaves those of others', async t => {
+  const joins = new PendingJoins({
+    timeoutMs: 10_000,
+    pendingMax: 10,
+    pendingPerPeerMax: peerId => (peerId === 'member' ? 4 : 1)
+  })
+  const join = { type: 'join', session, epoch: 1 } as const
+  const ofStranger = joins.wait(join, 'stranger', undefined)
+  await t.rejects(joins.wait(join, 'stranger', undefined), { code: 'resource_exhausted', message: /of stranger/ })
+  const ofMember = [1, 2, 3, 4].map(() => joins.wait(join, 'member', undefined))
+  await t.rejects(joins.wait(join, 'member', undefined), { code: 'resource_exhausted' })
+  joins.close()
+  for (const waiting of [ofStranger, ...ofMember]) await t.rejects(waiting, { code: 'unavailable' })
 })

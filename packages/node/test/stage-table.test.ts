@@ -8,6 +8,7 @@ function heldSource() {
   const asked = Promise.withResolvers<void>()
   const manifest = Promise.withResolvers<ModelManifest>()
   const source: WeightSource = {
+    hold: () => new DisposableStack(),
     manifest: () => {
       asked.resolve()
       return manifest.promise

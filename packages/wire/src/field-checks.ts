@@ -75,10 +75,25 @@ export function fromBigInteger64(value: bigint): Long {
   return Long.fromBits(low, high, true)
 }
 
-/** A finite number that is not negative: a duration, a size. */
-export function magnitude(value: number | Absent, field: string): number {
+/** A day: nothing that is measured of one layer takes longer. */
+const MILLISECONDS_MAX = 24 * 60 * 60 * 1000
+
+/** A duration in milliseconds. */
+export function milliseconds(value: number | Absent, field: string): number {
   const checked = value ?? 0
-  if (!Number.isFinite(checked) || checked < 0) throw violation(`${field} is ${checked}, not a finite number from 0 up`)
+  if (!(checked >= 0 && checked <= MILLISECONDS_MAX)) {
+    throw violation(`${field} is ${checked}, outside 0 to ${MILLISECONDS_MAX}`)
+  }
+  return checked
+}
+
+/** Rounding may lift the logarithm of a probability a little above zero. */
+const LOGPROB_MAX = 0.01
+
+/** A natural logarithm of a probability. */
+export function logprob(value: number | Absent, field: string): number {
+  const checked = value ?? 0
+  if (!Number.isFinite(checked) || checked > LOGPROB_MAX) throw violation(`${field} is ${checked}, no log-probability`)
   return checked
 }
 

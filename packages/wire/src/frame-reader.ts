@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { Bytes } from './byte-stream.ts'
+import type { ByteBudget } from './receive-budget.ts'
 
 /** Each frame starts with the length of its body, u32 little endian. */
 export const FRAME_HEADER_BYTES = 4
@@ -11,7 +12,9 @@ export const FRAME_HEADER_BYTES = 4
  * no more is allocated for it than the limit allows.
  */
 export class FrameReader {
-  readonly #bodyBytesMax: number
+  /** Largest body accepted, from the next frame on. */
+  bodyBytesMax: number
+  readonly #budget: ByteBudget | undefined
   readonly #pieces: Uint8Array[] = []
   #bytesQueued = 0
   /** The body being put together from several pieces, and how much of it is there. */
@@ -21,9 +24,13 @@ export class FrameReader {
   #header = 0
   #headerFilled = 0
 
-  /** @param bodyBytesMax largest body accepted */
-  constructor(bodyBytesMax: number) {
-    this.#bodyBytesMax = bodyBytesMax
+  /**
+   * @param bodyBytesMax largest body accepted
+   * @param budget what bodies in several pieces take their bytes from, until they are handed out
+   */
+  constructor(bodyBytesMax: number, budget?: ByteBudget) {
+    this.bodyBytesMax = bodyBytesMax
+    this.#budget = budget
   }
 
   /** Bytes pushed that `next` has not yet looked at. */
@@ -41,6 +48,15 @@ export class FrameReader {
     return this.#bytesQueued === 0 && this.#headerFilled === 0 && this.#body === undefined
   }
 
+  /** Lets go of all that has come. The reader is of no use afterwards. */
+  clear(): void {
+    if (this.#body !== undefined) this.#budget?.give(this.#body.length)
+    this.#body = undefined
+    this.#pieces.length = 0
+    this.#bytesQueued = 0
+    this.#headerFilled = 0
+  }
+
   push(data: Bytes): void {
     if (data instanceof Uint8Array) this.#pushPiece(data)
     else for (const piece of data) this.#pushPiece(piece)
@@ -48,7 +64,7 @@ export class FrameReader {
 
   /**
    * The next complete body, or undefined until more has been pushed.
-   * @throws MeshError `frame_too_large`, before anything is allocated for the frame
+   * @throws MeshError `frame_too_large`, `resource_exhausted`, before anything is allocated for the frame
    */
   next(): Uint8Array | undefined {
     while (this.#body === undefined) {
@@ -60,7 +76,7 @@ export class FrameReader {
         continue
       }
       const length = readHeader(piece)
-      if (length > this.#bodyBytesMax) throw this.#tooLarge(length)
+      if (length > this.bodyBytesMax) throw this.#tooLarge(length)
       const end = FRAME_HEADER_BYTES + length
       if (piece.length >= end) {
         this.#take(piece, end)
@@ -98,7 +114,17 @@ export class FrameReader {
   #startBody(length: number): void {
     this.#header = 0
     this.#headerFilled = 0
-    if (length > this.#bodyBytesMax) throw this.#tooLarge(length)
+    if (length > this.bodyBytesMax) throw this.#tooLarge(length)
+    if (this.#budget?.take(length) === false) {
+      throw new MeshError(
+        'resource_exhausted',
+        `a frame of ${length} bytes beside other unfinished ones of this peer`,
+        {
+          hint: 'Send one frame to its end before the next, or fewer at a time.',
+          details: { bytes: length }
+        }
+      )
+    }
     // Pages of an unfilled buffer cost no memory until the peer has sent what goes into them.
     this.#body = Buffer.allocUnsafeSlow(length)
     this.#bodyFilled = 0
@@ -114,13 +140,14 @@ export class FrameReader {
       this.#take(piece, count)
     }
     this.#body = undefined
+    this.#budget?.give(body.length)
     return body
   }
 
   #tooLarge(length: number): MeshError {
-    return new MeshError('frame_too_large', `a frame of ${length} bytes, the limit is ${this.#bodyBytesMax}`, {
+    return new MeshError('frame_too_large', `a frame of ${length} bytes, the limit is ${this.bodyBytesMax}`, {
       hint: 'The peer is faulty, runs another release, or has another frame limit set.',
-      details: { bytes: length, bytesMax: this.#bodyBytesMax }
+      details: { bytes: length, bytesMax: this.bodyBytesMax }
     })
   }
 }

@@ -3,6 +3,7 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import type { ByteStream, Bytes, StreamClosed } from './byte-stream.ts'
 import { type FrameCodec, violation } from './frame-codec.ts'
 import { FRAME_HEADER_BYTES, FrameReader, writeHeader } from './frame-reader.ts'
+import type { ByteBudget } from './receive-budget.ts'
 
 export interface FrameHandlers<In> {
   /**
@@ -17,6 +18,12 @@ export interface FrameHandlers<In> {
 export interface FrameStreamInit {
   /** Largest body, in both directions, in bytes. */
   readonly frameBytesMax: number
+  /** Largest body received, where it is not as large as one to send. */
+  readonly receivedBytesMax?: number
+  /** What the peer must say first: a body of at most `bytesMax`, within `timeoutMs`. Later ones may be larger. */
+  readonly firstFrame?: { readonly bytesMax: number; readonly timeoutMs: number }
+  /** What frames of which a part has come are taken from. */
+  readonly budget?: ByteBudget
   /** Bytes that may wait to be sent before a peer that does not read is given up; default 4 × `frameBytesMax`. */
   readonly queuedBytesMax?: number
   /** Keep the own side open after the peer has ended its side; default false: it is closed in answer. */
@@ -48,8 +55,9 @@ export class FrameStream<Out, In> {
   readonly #stream: ByteStream
   readonly #codec: FrameCodec<Out, In>
   readonly #handlers: FrameHandlers<In>
-  readonly #init: FrameStreamInit
+  #init: FrameStreamInit
   readonly #reader: FrameReader
+  #firstFrameTimer: NodeJS.Timeout | undefined
   /** A frame is being handled; others wait in the reader. */
   #busy = false
   #paused = false
@@ -66,7 +74,9 @@ export class FrameStream<Out, In> {
     this.#codec = codec
     this.#handlers = handlers
     this.#init = init
-    this.#reader = new FrameReader(init.frameBytesMax)
+    const { receivedBytesMax = init.frameBytesMax, firstFrame } = init
+    this.#reader = new FrameReader(firstFrame?.bytesMax ?? receivedBytesMax, init.budget)
+    if (firstFrame !== undefined) this.#firstFrameTimer = setTimeout(this.#onFirstFrameLate, firstFrame.timeoutMs)
     this.#remoteEnded = stream.remoteWriteStatus === 'closed' && stream.status === 'open'
     stream.addEventListener('close', this.#onClose)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteCloseWrite)
@@ -78,6 +88,12 @@ export class FrameStream<Out, In> {
   /** True once nothing more can be sent: this side was closed, or the stream ended with an error. */
   get closed(): boolean {
     return this.#writeClosed
+  }
+
+  /** From the next frame on, bodies received may have so many bytes. */
+  limitFrames(receivedBytesMax: number): void {
+    this.#init = { ...this.#init, receivedBytesMax }
+    if (this.#firstFrameTimer === undefined) this.#reader.bodyBytesMax = receivedBytesMax
   }
 
   /**
@@ -150,6 +166,7 @@ export class FrameStream<Out, In> {
         if (this.#ended) return
         const body = this.#reader.next()
         if (body === undefined) break
+        this.#onBody()
         const handled = this.#handlers.onFrame(this.#codec.decode(body))
         if (handled !== undefined) {
           handled.then(this.#readFrames, this.#onHandlerFailed)
@@ -165,6 +182,17 @@ export class FrameStream<Out, In> {
     this.#resume()
     this.#endWhenDone()
   }
+
+  /** The first frame is here: the next may be as large as they may be, once its handler is through. */
+  #onBody(): void {
+    if (this.#firstFrameTimer === undefined) return
+    clearTimeout(this.#firstFrameTimer)
+    this.#firstFrameTimer = undefined
+    this.#reader.bodyBytesMax = this.#init.receivedBytesMax ?? this.#init.frameBytesMax
+  }
+
+  readonly #onFirstFrameLate = (): void =>
+    this.fail(new MeshError('deadline_exceeded', `no frame came within ${this.#init.firstFrame?.timeoutMs} ms`))
 
   readonly #onHandlerFailed = (error: unknown): void => this.fail(MeshError.from(error))
 
@@ -199,6 +227,9 @@ export class FrameStream<Out, In> {
   #finish(error: MeshError | undefined): boolean {
     if (this.#ended) return false
     this.#ended = true
+    clearTimeout(this.#firstFrameTimer)
+    // a stream that is over may be kept for long by who handled it
+    this.#reader.clear()
     this.#stream.removeEventListener('message', this.#onMessage)
     this.#stream.removeEventListener('remoteCloseWrite', this.#onRemoteCloseWrite)
     if (error !== undefined) {

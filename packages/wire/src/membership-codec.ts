@@ -6,7 +6,7 @@ import {
   integer64,
   layerRange,
   list,
-  magnitude,
+  milliseconds,
   sha256FromWire,
   sha256ToWire,
   text
@@ -32,6 +32,8 @@ const ID_CHARACTERS_MAX = 128
 const NAME_CHARACTERS_MAX = 256
 const REASON_CHARACTERS_MAX = 512
 const SOURCES_MAX = 64
+/** At some 55 bytes each they fit a frame. */
+const MEMBERS_MAX = 4096
 const MULTIADDRS_MAX = 16
 const MULTIADDR_CHARACTERS_MAX = 512
 const CONTEXT_LENGTH_MAX = 16_777_216
@@ -84,7 +86,7 @@ function coordinatorMessageToWire(message: CoordinatorMessage): WireCoordinatorM
     case 'release':
       return { release: message }
     case 'heartbeat_ack':
-      return { heartbeatAck: { sequence: message.sequence } }
+      return { heartbeatAck: { sequence: message.sequence, members: [...(message.members ?? [])] } }
   }
 }
 
@@ -129,9 +131,12 @@ function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Pro
     state,
     bytesDone: integer64(wired.bytesDone, 'assignment.bytes_done'),
     bytesTotal: integer64(wired.bytesTotal, 'assignment.bytes_total'),
-    decodeMsPerLayer: magnitude(wired.decodeMsPerLayer, 'assignment.decode_ms_per_layer'),
-    prefillMsPerPositionLayer: magnitude(wired.prefillMsPerPositionLayer, 'assignment.prefill_ms_per_position_layer'),
-    fixedDecodeMs: magnitude(wired.fixedDecodeMs, 'assignment.fixed_decode_ms'),
+    decodeMsPerLayer: milliseconds(wired.decodeMsPerLayer, 'assignment.decode_ms_per_layer'),
+    prefillMsPerPositionLayer: milliseconds(
+      wired.prefillMsPerPositionLayer,
+      'assignment.prefill_ms_per_position_layer'
+    ),
+    fixedDecodeMs: milliseconds(wired.fixedDecodeMs, 'assignment.fixed_decode_ms'),
     memoryBytes: integer64(wired.memoryBytes, 'assignment.memory_bytes'),
     error: state === 'failed' ? errorFromWire(wired.error) : undefined
   }
@@ -139,7 +144,14 @@ function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Pro
 
 function coordinatorMessageFromWire(message: WireCoordinatorMessage): CoordinatorMessage {
   if (message.heartbeatAck) {
-    return { type: 'heartbeat_ack', sequence: integer64(message.heartbeatAck.sequence, 'heartbeat_ack.sequence') }
+    const members = list(message.heartbeatAck.members, 'heartbeat_ack.members', MEMBERS_MAX)
+    return {
+      type: 'heartbeat_ack',
+      sequence: integer64(message.heartbeatAck.sequence, 'heartbeat_ack.sequence'),
+      ...(members.length === 0
+        ? {}
+        : { members: members.map(peerId => text(peerId, 'heartbeat_ack.member', ID_CHARACTERS_MAX, 1)) })
+    }
   }
   if (message.assign) return assignFromWire(message.assign)
   if (message.release) {

@@ -91,4 +91,6 @@ export interface Release {
 export interface HeartbeatAck {
   readonly type: 'heartbeat_ack'
   readonly sequence: number
+  /** Peer ids of all members, this node among them, when they have changed since the last one that told. */
+  readonly members?: readonly string[]
 }

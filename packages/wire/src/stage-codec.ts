@@ -4,6 +4,7 @@ import {
   integer,
   layerRange,
   list,
+  logprob,
   sessionId,
   text,
   workClassFromWire,
@@ -170,14 +171,14 @@ function sampledFromWire(wired: resultity.stage.v1.Sampled.$Properties): Sampled
     position: at(wired.position),
     token: wired.token ?? 0,
     finish,
-    logprob: wired.logprob ?? 0,
+    logprob: logprob(wired.logprob, 'sampled.logprob'),
     top: topFromWire(wired.top, 'sampled.top')
   }
 }
 
 function topFromWire(wired: resultity.stage.v1.Sampled.$Properties['top'], field: string): TokenLogprob[] {
   const top = list(wired, field, TOP_LOGPROBS_MAX)
-  return top.map(entry => ({ token: entry.token ?? 0, logprob: entry.logprob ?? 0 }))
+  return top.map(entry => ({ token: entry.token ?? 0, logprob: logprob(entry.logprob, `${field}.logprob`) }))
 }
 
 function scoresFromWire(wired: resultity.stage.v1.PromptScores.$Properties): PromptScores {
@@ -186,7 +187,10 @@ function scoresFromWire(wired: resultity.stage.v1.PromptScores.$Properties): Pro
     type: 'scores',
     ...ofSession(wired.session, wired.epoch),
     position: integer(wired.position, 'scores.position', 1, POSITION_MAX),
-    scores: scores.map(({ logprob, top }) => ({ logprob: logprob ?? 0, top: topFromWire(top, 'scores.top') }))
+    scores: scores.map(score => ({
+      logprob: logprob(score.logprob, 'scores.logprob'),
+      top: topFromWire(score.top, 'scores.top')
+    }))
   }
 }
 

@@ -196,7 +196,8 @@ const coordinatorMessages: Record<string, CoordinatorMessage> = {
     activationType: 'f32'
   },
   release: { type: 'release', placementId: 'p-1', reason: 'moved' },
-  'heartbeat ack': { type: 'heartbeat_ack', sequence: 7 }
+  'heartbeat ack': { type: 'heartbeat_ack', sequence: 7 },
+  'heartbeat ack, with members': { type: 'heartbeat_ack', sequence: 7, members: ['12D3KooWMember', '12D3KooWOther'] }
 }
 
 const jobRequests: Record<string, JobRequest> = {

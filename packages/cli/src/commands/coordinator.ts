@@ -12,6 +12,8 @@ export const coordinatorCommand: CommandDefinition = {
     'corsOrigin',
     'open',
     'webhookPrivate',
+    'openJoin',
+    'allowNode',
     'listen',
     'announce',
     'mdns',
@@ -32,7 +34,7 @@ export const coordinatorCommand: CommandDefinition = {
   json: 'print one JSON line when ready',
   examples: [
     'resultity coordinator',
-    'resultity coordinator --http 0.0.0.0:8420 --listen /ip4/0.0.0.0/tcp/4001 --model smollm2-135m',
+    'resultity coordinator --http 0.0.0.0:8420 --listen /ip4/0.0.0.0/tcp/4001 --allow-node 12D3KooW…',
     'resultity coordinator --model file:/srv/models/llama.gguf --stages 2'
   ],
   run: input => runDaemon(input, (logger, signal) => start(input, logger, signal))
@@ -50,6 +52,8 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         corsOrigins: settings.corsOrigin,
         open: settings.open,
         webhookPrivate: settings.webhookPrivate,
+        openJoin: settings.openJoin,
+        allowNodes: settings.allowNode,
         listen: settings.listen,
         announce: settings.announce,
         mdns: settings.mdns,

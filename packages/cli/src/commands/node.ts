@@ -18,6 +18,7 @@ export const nodeCommand: CommandDefinition = {
     'engine',
     'label',
     'blobSource',
+    'blobCache',
     'logLevel'
   ],
   dataDirectory: 'node',
@@ -48,6 +49,7 @@ async function start({ settings }: CommandRun, logger: Logger): Promise<StartedD
     ...(settings.engine === undefined ? {} : { engine: settings.engine }),
     labels: settings.label,
     blobSources: settings.blobSource,
+    ...(settings.blobCache === undefined ? {} : { blobCacheBytes: settings.blobCache }),
     logger
   })
   const multiaddrs = node.multiaddrs()

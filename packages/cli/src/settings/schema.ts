@@ -39,6 +39,13 @@ const list = <T extends z.ZodType>(element: T) =>
 
 const multiaddr = z.string().regex(/^(\/[^/\s]+)+$/, 'expected a multiaddress such as /ip4/192.0.2.7/tcp/4001')
 
+const peerId = z
+  .string()
+  .regex(
+    /^(12D3KooW|Qm|16Uiu2)[1-9A-HJ-NP-Za-km-z]{40,64}$/,
+    'expected a peer id such as 12D3KooW…, which the node prints'
+  )
+
 const bytes = z
   .union([z.number(), z.string()], { error: 'expected a size such as 8GiB' })
   .transform((value, context) => {
@@ -197,6 +204,11 @@ export const settingsSchema = z.object({
     .describe('key for the HTTP API to talk to; in a variable it stays out of the list of processes'),
   open: flag.describe('serve the API to everybody who reaches it, without keys'),
   webhookPrivate: flag.describe('let webhooks go to private addresses and over plain HTTP'),
+  openJoin: flag.describe('let every node join that reaches the coordinator, also from other machines'),
+  allowNode: list(peerId).describe('peer id of a node on another machine that may join'),
+  blobCache: bytes.describe(
+    'disk space that a node keeps weights in; the ones used longest ago go first; half of the disk when not given'
+  ),
   logLevel: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -226,6 +238,8 @@ export const defaultSettings = {
   url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
   open: false,
   webhookPrivate: false,
+  openJoin: false,
+  allowNode: [],
   logLevel: 'info'
 } as const satisfies Partial<Settings>
 

@@ -22,8 +22,8 @@ import {
 
 export interface RouteSessionComponents {
   readonly opener: StreamOpener
-  /** Where a node is; undefined when it is not here any more. */
-  addressOf(peerId: string): NodeAddress | undefined
+  /** Where a node is, for the node `forPeer` to dial it; undefined when it is not here any more. */
+  addressOf(peerId: string, forPeer?: string): NodeAddress | undefined
   /** @returns stops listening */
   onNodeLeft(listener: (peerId: string) => void): () => void
 }
@@ -205,7 +205,7 @@ export class RouteSession {
       epoch: this.#state.epoch,
       placementId: route.placementId,
       range: stage.range,
-      next: alone ? undefined : addresses[(index + 1) % count],
+      next: alone ? undefined : this.#nextHop(stage, addresses[(index + 1) % count]),
       previousPeer: alone ? '' : (addresses[(index + count - 1) % count]?.peerId ?? ''),
       promptCount: prompt.length,
       tokensMax,
@@ -218,6 +218,11 @@ export class RouteSession {
       workClass,
       ...(index === count - 1 ? this.#lastStageFields() : {})
     }
+  }
+
+  /** As the stage that dials it can reach it. */
+  #nextHop(stage: StagePlacement, next: NodeAddress | undefined): NodeAddress | undefined {
+    return next && (this.#components.addressOf(next.peerId, stage.peerId) ?? next)
   }
 
   /** What only the stage that samples is told. */

@@ -4,6 +4,7 @@ import {
   FrameStream,
   STAGE_FRAME_BYTES_MAX,
   STAGE_PROTOCOL,
+  STAGE_REPORT_BYTES_MAX,
   type StageFrame,
   stageCodec
 } from '@resultity/wire'
@@ -48,7 +49,7 @@ export class StageControl {
           handlers.onEnd(error)
         }
       },
-      { frameBytesMax: STAGE_FRAME_BYTES_MAX }
+      { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: STAGE_REPORT_BYTES_MAX }
     )
   }
 

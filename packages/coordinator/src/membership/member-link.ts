@@ -6,8 +6,10 @@ import {
   FrameStream,
   MEMBERSHIP_FRAME_BYTES_MAX,
   membershipCoordinatorCodec,
+  NODE_MESSAGE_BYTES_MAX,
   type NodeMessage
 } from '@resultity/wire'
+import { TokenBucket } from './token-bucket.ts'
 
 /**
  * - `greeting` nothing but a Hello may come
@@ -19,6 +21,15 @@ export type MemberLinkState = 'greeting' | 'opening' | 'member' | 'ended'
 
 /** What the link's owner decides and hears. */
 export interface MemberLinkHandlers {
+  /** Milliseconds. */
+  now(): number
+  /**
+   * Whether this peer may join at all; asked before its signature is worth the work.
+   * @throws MeshError why not
+   */
+  admit(): void
+  /** Peer ids of all members, when this link has not been told of the last change of them. */
+  membersFor(link: MemberLink): readonly string[] | undefined
   /**
    * Verifies a sealed advert of this peer.
    * @throws MeshError when it is forged, expired, older than the last one, or malformed
@@ -38,6 +49,13 @@ export interface MemberLinkInit {
   readonly heartbeatMissesMax: number
 }
 
+/** Messages of one node: reports of fetched bytes come the fastest. */
+const MESSAGES_BURST = 1024
+const MESSAGES_PER_SECOND = 512
+/** Adverts of one node, each a signature to check: one a heartbeat is what an honest node sends at the most. */
+const ADVERTS_BURST = 16
+const ADVERTS_PER_HEARTBEAT = 2
+
 /** One node's membership stream, from its Hello to its end. */
 export class MemberLink {
   readonly peerId: string
@@ -45,6 +63,8 @@ export class MemberLink {
   readonly #init: MemberLinkInit
   readonly #frames: FrameStream<CoordinatorMessage, NodeMessage>
   readonly #helloTimer: NodeJS.Timeout
+  readonly #messages: TokenBucket
+  readonly #adverts: TokenBucket
   #state: MemberLinkState = 'greeting'
   #lastSequence: number | undefined
 
@@ -52,6 +72,9 @@ export class MemberLink {
     this.peerId = peerId
     this.#handlers = handlers
     this.#init = init
+    const advertsPerSecond = Math.max(1, (ADVERTS_PER_HEARTBEAT * 1000) / init.heartbeatIntervalMs)
+    this.#messages = new TokenBucket(MESSAGES_BURST, MESSAGES_PER_SECOND, handlers.now())
+    this.#adverts = new TokenBucket(ADVERTS_BURST, advertsPerSecond, handlers.now())
     this.#helloTimer = setTimeout(() => {
       this.refuse(new MeshError('deadline_exceeded', `no Hello came within ${init.helloTimeoutMs} ms`))
     }, init.helloTimeoutMs)
@@ -59,7 +82,7 @@ export class MemberLink {
       stream,
       membershipCoordinatorCodec,
       { onFrame: message => this.#onMessage(message), onEnd: error => this.#end(error?.message ?? 'it disconnected') },
-      { frameBytesMax: MEMBERSHIP_FRAME_BYTES_MAX }
+      { frameBytesMax: MEMBERSHIP_FRAME_BYTES_MAX, receivedBytesMax: NODE_MESSAGE_BYTES_MAX }
     )
   }
 
@@ -76,6 +99,7 @@ export class MemberLink {
   }
 
   #onMessage(message: NodeMessage): void | Promise<void> {
+    if (!this.#messages.take(this.#handlers.now())) throw tooOften('messages')
     if (message.type === 'hello') return this.#onHello(message.advert)
     if (this.#state !== 'member') throw new MeshError('protocol_violation', `"${message.type}" came before a Hello`)
     switch (message.type) {
@@ -95,6 +119,7 @@ export class MemberLink {
     this.#state = 'opening'
     clearTimeout(this.#helloTimer)
     try {
+      this.#handlers.admit()
       const advert = await this.#handlers.openAdvert(sealed, undefined)
       // the stream may have ended while the signature was checked
       if (this.#state !== 'opening') return
@@ -109,12 +134,14 @@ export class MemberLink {
   }
 
   #onHeartbeat(sequence: number, sealed: Uint8Array | undefined): void | Promise<void> {
-    this.send({ type: 'heartbeat_ack', sequence })
+    const members = this.#handlers.membersFor(this)
+    this.send({ type: 'heartbeat_ack', sequence, ...(members === undefined ? {} : { members }) })
     if (sealed === undefined) return this.#handlers.seen(this, undefined)
     return this.#onAdvert(sealed)
   }
 
   async #onAdvert(sealed: Uint8Array): Promise<void> {
+    if (!this.#adverts.take(this.#handlers.now())) throw tooOften('adverts')
     const advert = await this.#handlers.openAdvert(sealed, this.#lastSequence)
     this.#lastSequence = advert.sequence
     if (this.#state === 'member') this.#handlers.seen(this, advert)
@@ -133,4 +160,10 @@ export class MemberLink {
       this.#frames.abort(MeshError.from(error))
     }
   }
+}
+
+function tooOften(what: string): MeshError {
+  return new MeshError('rate_limited', `${what} come faster than any node of this release sends them`, {
+    hint: 'The node is faulty or runs another release; compare the versions on both sides.'
+  })
 }

@@ -1,11 +1,16 @@
 import { type Advert, type Clock, MeshError } from '@resultity/interface'
+import { believableAddresses, type SeenPeer, seenFrom } from '@resultity/mesh'
 import type { AssignmentUpdate, ByteStream, CoordinatorMessage } from '@resultity/wire'
+import type { Logger } from 'pino'
+import { type JoinPolicy, JoinRate, joinRefusal, RefusalNotes } from './join-policy.ts'
 import { MemberLink, type MemberLinkHandlers, type MemberLinkInit } from './member-link.ts'
 import type { NodeRegistry } from './node-registry.ts'
+import { plausibleAdvert } from './plausible-advert.ts'
 
 export interface MembershipComponents {
   readonly registry: NodeRegistry
   readonly clock: Clock
+  readonly logger: Logger
   /** Checks signature, domain, time to live, sequence and schema. */
   openAdvert(
     sealed: Uint8Array,
@@ -17,7 +22,11 @@ export interface MembershipComponents {
 export interface MembershipInit extends MemberLinkInit {
   /** Streams that have not said Hello yet, beside the members. */
   readonly greetersMax: number
+  readonly joins: JoinPolicy
 }
+
+/** Members that are told to each other. */
+const TOLD_MEMBERS_MAX = 4096
 
 /** A check of the registry this much later than planned means that this process was held up, not the nodes. */
 const OWN_DELAY_FACTOR = 2
@@ -30,6 +39,12 @@ export class Membership implements Disposable {
   readonly #init: MembershipInit
   readonly #links = new Map<string, MemberLink>()
   readonly #greeters = new Set<MemberLink>()
+  readonly #joinRate = new JoinRate()
+  readonly #refusals: RefusalNotes
+  readonly #corrections: RefusalNotes
+  /** Raised with each change of the members. */
+  #membersVersion = 0
+  readonly #toldVersions = new WeakMap<MemberLink, number>()
   readonly #pruneTimer: NodeJS.Timeout
   readonly #stopListening: () => void
   #lastPruneMs: number
@@ -39,19 +54,22 @@ export class Membership implements Disposable {
     this.#components = components
     this.#init = init
     this.#lastPruneMs = components.clock.now()
+    this.#refusals = new RefusalNotes(this.#lastPruneMs)
+    this.#corrections = new RefusalNotes(this.#lastPruneMs)
     this.#pruneTimer = setInterval(() => this.#prune(), init.heartbeatIntervalMs)
     this.#stopListening = components.registry.onChange(change => {
+      if (change.type !== 'updated') this.#membersVersion++
       if (change.type === 'left') this.#dismiss(change.node.peerId, change.reason)
     })
   }
 
-  /** Takes on a stream that a peer opened. */
-  accept(stream: ByteStream, peerId: string): void {
+  /** Takes on a stream that a peer opened, who is connected from `remoteAddr`. */
+  accept(stream: ByteStream, peerId: string, remoteAddr: string): void {
     if (this.#stopped || this.#greeters.size >= this.#init.greetersMax) {
       stream.abort(new MeshError('resource_exhausted', 'too many nodes are joining at once'))
       return
     }
-    const link = new MemberLink(stream, peerId, this.#handlers(peerId), this.#init)
+    const link = new MemberLink(stream, peerId, this.#handlers(peerId, seenFrom(remoteAddr)), this.#init)
     this.#greeters.add(link)
   }
 
@@ -68,14 +86,14 @@ export class Membership implements Disposable {
     for (const link of [...this.#greeters, ...this.#links.values()]) link.refuse(stopping)
   }
 
-  #handlers(peerId: string): MemberLinkHandlers {
-    const { registry, clock, openAdvert, onAssignment } = this.#components
+  #handlers(peerId: string, from: SeenPeer): MemberLinkHandlers {
+    const { registry, clock, onAssignment } = this.#components
     return {
-      openAdvert: (sealed, lastSequence) => {
-        const expected = { now: clock.now(), expectedPeer: peerId }
-        return openAdvert(sealed, lastSequence === undefined ? expected : { ...expected, lastSequence })
-      },
-      joined: (link, advert) => this.#welcome(link, advert),
+      now: () => clock.now(),
+      admit: () => this.#admit(peerId, from),
+      membersFor: link => this.#membersFor(link),
+      openAdvert: (sealed, lastSequence) => this.#openAdvert(sealed, peerId, from, lastSequence),
+      joined: (link, advert) => this.#welcome(link, advert, from),
       seen: (link, advert) => {
         if (this.#links.get(peerId) === link) registry.seen(peerId, advert)
       },
@@ -89,11 +107,48 @@ export class Membership implements Disposable {
     }
   }
 
+  #admit(peerId: string, from: SeenPeer): void {
+    const { clock, logger } = this.#components
+    this.#joinRate.admit(peerId, clock.now())
+    const refusal = joinRefusal(this.#init.joins, peerId, from)
+    if (refusal === undefined) return
+    if (this.#refusals.isNew(peerId, clock.now())) {
+      logger.warn({ peerId, ip: from.ip, hint: refusal.hint }, refusal.message)
+    }
+    throw refusal
+  }
+
+  /** What may be believed of it: addresses that the peer can have, figures that a machine can have. */
+  async #openAdvert(sealed: Uint8Array, peerId: string, from: SeenPeer, last: number | undefined): Promise<Advert> {
+    const { clock, openAdvert, logger } = this.#components
+    const expected = { now: clock.now(), expectedPeer: peerId }
+    const said = await openAdvert(sealed, last === undefined ? expected : { ...expected, lastSequence: last })
+    const { advert, corrected } = plausibleAdvert(said)
+    if (corrected.length > 0 && this.#corrections.isNew(peerId, clock.now())) {
+      logger.warn(
+        { peerId, corrected: corrected.slice(0, 8) },
+        'a node advertises what no machine has; it was put right'
+      )
+    }
+    // a site's own addresses may serve others of the site, whatever lies between it and here
+    const scope = from.scope === 'this_machine' ? from.scope : 'private'
+    return { ...advert, multiaddrs: believableAddresses(advert.multiaddrs, scope) }
+  }
+
+  #membersFor(link: MemberLink): readonly string[] | undefined {
+    if (this.#toldVersions.get(link) === this.#membersVersion) return undefined
+    this.#toldVersions.set(link, this.#membersVersion)
+    return this.#components.registry
+      .list()
+      .slice(0, TOLD_MEMBERS_MAX)
+      .map(({ peerId }) => peerId)
+  }
+
   /** A second stream of the same peer is a restarted node: the first one's leaving comes before its joining. */
-  #welcome(link: MemberLink, advert: Advert): void {
+  #welcome(link: MemberLink, advert: Advert, from: SeenPeer): void {
     const { registry } = this.#components
     registry.leave(link.peerId, 'it joined anew')
-    registry.join(advert)
+    registry.join(advert, from)
     this.#greeters.delete(link)
     this.#links.set(link.peerId, link)
   }

@@ -1,9 +1,12 @@
 import { type Advert, type Clock, MeshError } from '@resultity/interface'
+import { addressesBetween, type SeenPeer } from '@resultity/mesh'
 
 /** A node that is here now. */
 export interface NodeRecord {
   readonly peerId: string
   readonly advert: Advert
+  /** Where it is connected from. */
+  readonly from: SeenPeer
   /** Unix milliseconds. */
   readonly joinedAtMs: number
   readonly lastSeenMs: number
@@ -21,6 +24,8 @@ export interface NodeRegistryInit {
   /** A node that was silent for longer is gone. */
   readonly silenceMaxMs: number
 }
+
+const THIS_MACHINE: SeenPeer = { scope: 'this_machine', ip: undefined }
 
 /**
  * Which nodes are here, by what they said and when.
@@ -43,7 +48,7 @@ export class NodeRegistry {
    * Admits a node. One that is here already is a node that restarted: what it had is gone, so it leaves first.
    * @throws MeshError `resource_exhausted` when there is room for no more nodes
    */
-  join(advert: Advert): NodeRecord {
+  join(advert: Advert, from: SeenPeer = THIS_MACHINE): NodeRecord {
     this.leave(advert.peerId, 'it joined anew')
     if (this.#nodes.size >= this.#init.nodesMax) {
       throw new MeshError('resource_exhausted', `this coordinator has its ${this.#init.nodesMax} nodes`, {
@@ -51,7 +56,8 @@ export class NodeRegistry {
       })
     }
     const now = this.#clock.now()
-    const node = { peerId: advert.peerId, advert, joinedAtMs: now, lastSeenMs: now, advertEndsMs: endOf(advert, now) }
+    const advertEndsMs = endOf(advert, now)
+    const node = { peerId: advert.peerId, advert, from, joinedAtMs: now, lastSeenMs: now, advertEndsMs }
     this.#nodes.set(node.peerId, node)
     this.#tell({ type: 'joined', node })
     return node
@@ -87,6 +93,14 @@ export class NodeRegistry {
 
   get(peerId: string): NodeRecord | undefined {
     return this.#nodes.get(peerId)
+  }
+
+  /** Where a node tells that it can be dialled, as far as it concerns the node `forPeer`, or all of it. */
+  addressesOf(peerId: string, forPeer?: string): readonly string[] {
+    const node = this.#nodes.get(peerId)
+    const other = forPeer === undefined ? node : this.#nodes.get(forPeer)
+    if (node === undefined || other === undefined) return []
+    return addressesBetween(node.advert.multiaddrs, node.from, other.from)
   }
 
   /** All nodes, by peer id. */

@@ -1032,6 +1032,9 @@ export namespace resultity {
                 /** HeartbeatAck sequence. */
                 sequence: (number|Long);
 
+                /** HeartbeatAck members. */
+                members: string[];
+
                 /**
                  * Encodes the specified HeartbeatAck message. Does not implicitly {@link resultity.membership.v1.HeartbeatAck.verify|verify} messages.
                  * @param message HeartbeatAck message or plain object to encode
@@ -1058,6 +1061,9 @@ export namespace resultity {
 
                     /** HeartbeatAck sequence */
                     sequence?: (number|Long|null);
+
+                    /** HeartbeatAck members */
+                    members?: (string[]|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

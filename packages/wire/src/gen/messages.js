@@ -1461,6 +1461,7 @@ export const resultity = $root.resultity = (() => {
             v1.HeartbeatAck = (function() {
 
                 const HeartbeatAck = function (properties) {
+                    this.members = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -1468,6 +1469,7 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 HeartbeatAck.prototype.sequence = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
+                HeartbeatAck.prototype.members = $util.emptyArray;
 
                 HeartbeatAck.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -1478,6 +1480,9 @@ export const resultity = $root.resultity = (() => {
                         throw $Error("max depth exceeded");
                     if (message.sequence != null && $Object.hasOwnProperty.call(message, "sequence") && (typeof message.sequence === "object" ? message.sequence.low || message.sequence.high : message.sequence !== 0))
                         writer.uint32(8).uint64(message.sequence);
+                    if (message.members != null && message.members.length)
+                        for (let i = 0; i < message.members.length; ++i)
+                            writer.uint32(18).string(message.members[i]);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -1518,6 +1523,14 @@ export const resultity = $root.resultity = (() => {
                                     message.sequence = value;
                                 else
                                     delete message.sequence;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.members && message.members.length))
+                                    message.members = [];
+                                message.members.push(reader.stringVerify());
                                 continue;
                             }
                         }

@@ -1,0 +1,74 @@
+import { MeshError } from '@resultity/interface'
+import type { SeenPeer } from '@resultity/mesh'
+import { TokenBucket } from './token-bucket.ts'
+
+/** Who may join beside the nodes of this machine, which always may. */
+export interface JoinPolicy {
+  /** Everybody who reaches the coordinator. */
+  readonly open: boolean
+  /** Peer ids. */
+  readonly allowed: ReadonlySet<string>
+}
+
+/**
+ * Why a peer may not join; undefined: it may. Whoever joins is given layers, and so reads prompts and shapes answers.
+ */
+export function joinRefusal(
+  { open, allowed }: JoinPolicy,
+  peerId: string,
+  { scope, ip }: SeenPeer
+): MeshError | undefined {
+  if (open || scope === 'this_machine' || allowed.has(peerId)) return undefined
+  return new MeshError('peer_refused', `this coordinator takes no node ${peerId} from another machine`, {
+    hint:
+      `Start the coordinator with --allow-node ${peerId} to let this node join, or with --open-join to let every node ` +
+      'join that reaches it.',
+    details: { peerId, ip }
+  })
+}
+
+/** Joins of one peer that may follow each other closely, and in the long run. */
+const JOINS_BURST = 20
+const JOINS_PER_SECOND = 1
+/** Peers whose joins are counted; one that is forgotten begins anew. */
+const PEERS_MAX = 1024
+
+/** Counts how often each peer tries to join. */
+export class JoinRate {
+  readonly #buckets = new Map<string, TokenBucket>()
+
+  /** @throws MeshError `rate_limited` */
+  admit(peerId: string, nowMs: number): void {
+    const bucket = this.#buckets.get(peerId) ?? new TokenBucket(JOINS_BURST, JOINS_PER_SECOND, nowMs)
+    this.#buckets.delete(peerId)
+    this.#buckets.set(peerId, bucket)
+    const [oldest] = this.#buckets.keys()
+    if (this.#buckets.size > PEERS_MAX && oldest !== undefined) this.#buckets.delete(oldest)
+    if (bucket.take(nowMs)) return
+    throw new MeshError('rate_limited', `${peerId} joins too often`, {
+      hint: 'Wait some seconds before it joins again.'
+    })
+  }
+}
+
+/** Lines about strangers in one minute. */
+const LINES_PER_MINUTE = 20
+
+/** Decides which refusals are worth a line in the log: each peer's first, and not too many of them. */
+export class RefusalNotes {
+  readonly #told = new Set<string>()
+  readonly #lines: TokenBucket
+
+  constructor(nowMs: number) {
+    this.#lines = new TokenBucket(LINES_PER_MINUTE, LINES_PER_MINUTE / 60, nowMs)
+  }
+
+  /** Whether to write about this peer now. */
+  isNew(peerId: string, nowMs: number): boolean {
+    if (this.#told.has(peerId) || !this.#lines.take(nowMs)) return false
+    const [oldest] = this.#told
+    if (this.#told.size >= PEERS_MAX && oldest !== undefined) this.#told.delete(oldest)
+    this.#told.add(peerId)
+    return true
+  }
+}

@@ -1,0 +1,117 @@
+import { MeshError } from '@resultity/interface'
+
+/** A connection as it is before libp2p has made one of its own of it. */
+export interface RawConnection {
+  /** Of the other end. */
+  readonly remoteAddr: { toString(): string }
+  abort(error: Error): void
+  addEventListener(type: 'close', listener: () => void): void
+}
+
+export interface ConnectionLimitsInit {
+  /** Connections whose handshake is over, in all. */
+  readonly connectionsMax: number
+  /** Of these, those of one peer: one more takes the place of its oldest. */
+  readonly connectionsPerPeerMax: number
+  /** Of these, those of peers that are no members: the rest is kept for members. */
+  readonly strangersMax: number
+  /** Inbound connections of one address that are not members', those in their handshake included. */
+  readonly strangersPerAddressMax: number
+  /** Inbound connections of one address in their handshake. */
+  readonly pendingPerAddressMax: number
+  /** A stranger that is connected for so long makes way for another. */
+  readonly strangerGraceMs: number
+}
+
+interface Entry {
+  readonly raw: RawConnection
+  readonly ip: string
+  readonly inbound: boolean
+  /** Undefined until the handshake has proved it. */
+  peerId: string | undefined
+  sinceMs: number
+}
+
+/**
+ * Decides which connections a host has: at most so many, in all, of a peer and of an address, and room for members
+ * whatever strangers do. Counts connections from their first byte, so that several handshakes at once cannot pass a limit.
+ */
+export class ConnectionLimits {
+  readonly #init: ConnectionLimitsInit
+  readonly #now: () => number
+  readonly #entries = new Map<RawConnection, Entry>()
+  /** Undefined: no peer is a stranger. */
+  #isMember: ((peerId: string) => boolean) | undefined
+
+  constructor(init: ConnectionLimitsInit, now: () => number = () => performance.now()) {
+    this.#init = init
+    this.#now = now
+  }
+
+  /** Connections, those in their handshake included. */
+  get count(): number {
+    return this.#entries.size
+  }
+
+  /** From now on peers that `isMember` says no to are strangers. */
+  setMembers(isMember: (peerId: string) => boolean): void {
+    this.#isMember = isMember
+  }
+
+  /** Whether an inbound connection may begin its handshake. */
+  admitInbound(raw: RawConnection, ip: string): boolean {
+    const { strangersPerAddressMax, pendingPerAddressMax } = this.#init
+    const ofAddress = [...this.#entries.values()].filter(entry => entry.inbound && entry.ip === ip)
+    if (ofAddress.filter(({ peerId }) => peerId === undefined).length >= pendingPerAddressMax) return false
+    const strangers = ofAddress.filter(({ peerId }) => peerId === undefined || this.#isStranger(peerId))
+    if (strangers.length >= strangersPerAddressMax && !this.#evictOldStranger(strangers)) return false
+    this.#track({ raw, ip, inbound: true, peerId: undefined, sinceMs: this.#now() })
+    return true
+  }
+
+  /** Whether a peer whose handshake is over may stay. */
+  admitPeer(raw: RawConnection, ip: string, peerId: string, inbound: boolean): boolean {
+    const { connectionsMax, connectionsPerPeerMax, strangersMax } = this.#init
+    const established = [...this.#entries.values()].filter(entry => entry.peerId !== undefined && entry.raw !== raw)
+    const ofPeer = established.filter(entry => entry.peerId === peerId)
+    const strangers = established.filter(entry => entry.inbound && this.#isStranger(entry.peerId))
+    // what this host dials, it wants: only what comes is a stranger's
+    const stranger = inbound && this.#isStranger(peerId)
+    if (ofPeer.length >= connectionsPerPeerMax) this.#evict(oldest(ofPeer))
+    else if (stranger && strangers.length >= strangersMax && !this.#evictOldStranger(strangers)) return false
+    else if (!stranger && established.length >= connectionsMax && !this.#evict(oldest(strangers))) return false
+    else if (stranger && established.length >= connectionsMax && !this.#evictOldStranger(strangers)) return false
+    const entry = this.#entries.get(raw) ?? this.#track({ raw, ip, inbound, peerId, sinceMs: this.#now() })
+    entry.peerId = peerId
+    entry.sinceMs = this.#now()
+    return true
+  }
+
+  #isStranger(peerId: string | undefined): boolean {
+    return peerId !== undefined && this.#isMember !== undefined && !this.#isMember(peerId)
+  }
+
+  #track(entry: Entry): Entry {
+    this.#entries.set(entry.raw, entry)
+    entry.raw.addEventListener('close', () => this.#entries.delete(entry.raw))
+    return entry
+  }
+
+  #evictOldStranger(strangers: readonly Entry[]): boolean {
+    const old = oldest(strangers.filter(({ peerId }) => peerId !== undefined))
+    if (old === undefined || this.#now() - old.sinceMs < this.#init.strangerGraceMs) return false
+    return this.#evict(old)
+  }
+
+  #evict(entry: Entry | undefined): boolean {
+    if (entry === undefined) return false
+    // its place is free at once, whenever the socket says that it has closed
+    this.#entries.delete(entry.raw)
+    entry.raw.abort(new MeshError('resource_exhausted', 'the connection made way for another one'))
+    return true
+  }
+}
+
+function oldest(entries: readonly Entry[]): Entry | undefined {
+  return entries.toSorted((a, b) => a.sinceMs - b.sinceMs)[0]
+}

@@ -1,0 +1,16 @@
+import { dialableAddresses, type MeshHost, type PeerAddress, peerScopeOf } from '@resultity/mesh'
+
+/**
+ * Where to dial a peer that the coordinator `toldBy` names: of what it says only what may be dialled at its word, so
+ * loopback only when it runs on this machine. No address where the peer is connected already.
+ */
+export async function reachablePeer(
+  host: Pick<MeshHost, 'remoteAddrOf'>,
+  { peerId, multiaddrs = [] }: PeerAddress,
+  toldBy: string
+): Promise<PeerAddress> {
+  if (host.remoteAddrOf(peerId) !== undefined) return { peerId, multiaddrs: [] }
+  const coordinator = host.remoteAddrOf(toldBy)
+  const scope = coordinator === undefined ? 'public' : peerScopeOf(coordinator)
+  return { peerId, multiaddrs: await dialableAddresses(multiaddrs, scope) }
+}
