@@ -89,6 +89,12 @@ export interface CoordinatorLimits {
   readonly fileSweepMs: number
   /** How often it is looked what subclouds others have defined. */
   readonly subcloudRefreshMs: number
+  /** Finding out whether one request's schemas can be held to; what takes longer is refused. */
+  readonly constraintCheckMs: number
+  /** Checking one constrained answer. */
+  readonly answerCheckMs: number
+  /** Such checks that wait or run, of requests and of answers each. */
+  readonly constraintChecksMax: number
   /** HTTP requests at work at once; more are answered 429. */
   readonly requestsMax: number
   readonly bodyBytesMax: number
@@ -150,6 +156,9 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   fileRetentionMs: 30 * 24 * 60 * 60_000,
   fileSweepMs: 60_000,
   subcloudRefreshMs: 5000,
+  constraintCheckMs: 2000,
+  answerCheckMs: 10_000,
+  constraintChecksMax: 1024,
   requestsMax: 8192,
   bodyBytesMax: 4 * 1024 * 1024,
   headerBytesMax: 16 * 1024,

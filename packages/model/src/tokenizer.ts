@@ -14,6 +14,7 @@ import {
 } from './tokenizer-decoder.ts'
 import { equivalentPreTokenizer, parseTokenizerDefinition, tokenizerInvalid } from './tokenizer-definition.ts'
 import type { TokenizerFiles } from './tokenizer-files.ts'
+import { cutsQuickly } from './tokenizer-patterns.ts'
 
 /** Largest tokenizer file read; the biggest published `tokenizer.json` has some 35 MB. */
 export const TOKENIZER_BYTES_MAX = 134_217_728
@@ -39,6 +40,10 @@ export interface ModelTokenizer {
   readonly writesTools: boolean
   /** Ids that belong before a text that is no conversation, as the model was trained; often none. */
   readonly beginTokenIds: readonly number[]
+  /** Its text rules are known to take time in proportion to a text: a short one may be read on the event loop. */
+  readonly cutsQuickly: boolean
+  /** So is each step of its chat template; see {@link ChatTemplate.rendersQuickly}. */
+  readonly rendersQuickly: boolean
   /** Characters of the longest text that may fit the context; infinite for vocabularies that leave out text. */
   readonly charactersMax: number
   /**
@@ -121,6 +126,8 @@ class BpeTokenizer implements ModelTokenizer {
   readonly writesTools: boolean
   readonly beginTokenIds: readonly number[]
   readonly charactersMax: number
+  readonly cutsQuickly: boolean
+  readonly rendersQuickly: boolean
   readonly #library: Tokenizer
   readonly #added: AddedTokens
   readonly #addedIds: ReadonlyMap<number, string>
@@ -146,6 +153,8 @@ class BpeTokenizer implements ModelTokenizer {
     this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
     this.#template = new ChatTemplate(config.template, config.tokens)
     this.writesTools = this.#template.writesTools
+    this.rendersQuickly = this.#template.rendersQuickly
+    this.cutsQuickly = cutsQuickly(definition)
     this.bosTokenId = this.#idOf(config.tokens.bos)
     this.beginTokenIds = beginTokenIds(definition.post_processor).filter(id => id < vocabularySize)
     this.endTokenIds = new Set(files.endTokenIds)
