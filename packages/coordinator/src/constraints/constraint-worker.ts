@@ -31,7 +31,20 @@ function check({ constraint, places }: Check, progress: (where: string) => void)
   }
 }
 
-function isAllowed({ constraint, text, extent }: Answer): boolean {
+/** @throws MeshError `invalid_request` for what is too deep for the stack: it was not known to be until there was an answer */
+function isAllowed(task: Answer): boolean {
+  try {
+    return isIn(task)
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause
+    throw new MeshError('invalid_request', 'the schema of the answer is too deep to compare an answer with', {
+      hint: 'Send a flatter schema, and shorter names.',
+      cause
+    })
+  }
+}
+
+function isIn({ constraint, text, extent }: Answer): boolean {
   const grammar = new Grammar(constraint)
   if (extent === 'whole') return grammar.accepts(text)
   let state: GrammarState | undefined = grammar.start

@@ -75,6 +75,8 @@ export type GenerationEvent =
       /** What was held back until now. */
       readonly text: string
       readonly finishReason: FinishReason
+      /** The model ended it; else it was cut off, by a stop string or at its limit. */
+      readonly complete: boolean
       readonly usage: Usage
     }
 
@@ -194,6 +196,7 @@ export class GenerationDriver implements Generator {
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,
       topLogprobs: request.topLogprobs ?? 0,
+      vocabularySize: request.model.manifest.config.vocabularySize,
       promptLogprobs: request.promptLogprobs === true,
       ...(request.constraint === undefined ? {} : { constraint: request.constraint })
     }
@@ -245,7 +248,7 @@ async function* answer(
       const { text, stopped } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))
       if (stopped) {
         yield tokenEvent(request, sampled, text)
-        yield { type: 'end', text: '', finishReason: 'stop', usage: usage(count) }
+        yield { type: 'end', text: '', finishReason: 'stop', complete: false, usage: usage(count) }
         return
       }
       if (!endToken) yield tokenEvent(request, sampled, text)
@@ -253,7 +256,8 @@ async function* answer(
       const rest = stops.push(endToken ? '' : decoder.flush())
       const held = rest.stopped ? '' : stops.flush()
       const finishReason = endToken || rest.stopped ? 'stop' : 'length'
-      yield { type: 'end', text: (endToken ? text : '') + rest.text + held, finishReason, usage: usage(count) }
+      const last = (endToken ? text : '') + rest.text + held
+      yield { type: 'end', text: last, finishReason, complete: endToken, usage: usage(count) }
       return
     }
   } finally {
@@ -264,5 +268,8 @@ async function* answer(
 
 function tokenEvent(request: GenerationRequest, sampled: Sampled, text: string): GenerationEvent {
   const event = { type: 'token' as const, text, tokenId: sampled.token }
-  return request.topLogprobs === undefined ? event : { ...event, logprob: sampled.logprob, top: sampled.top }
+  if (request.topLogprobs === undefined) return event
+  // what a constraint rules out is no alternative
+  const top = sampled.top.filter(({ logprob }) => logprob > Number.NEGATIVE_INFINITY)
+  return { ...event, logprob: sampled.logprob, top }
 }

@@ -1,8 +1,10 @@
 import { type FinishReason, MeshError } from '@resultity/interface'
 import type { JsonValue } from '@resultity/store'
+import type { Constraints } from '../constraints/constraints.ts'
 import type { Generation, GenerationEvent, GenerationRequest, Generator, Usage } from '../generation/generation.ts'
 import { BEGUN, type JobContext } from '../jobs/job-endpoint.ts'
 import type { ServedDecoder } from '../served-models.ts'
+import { AnswerCheck } from './answer-check.ts'
 import { AnswerTiming } from './answer-timing.ts'
 import { routeHeader } from './chat-answer.ts'
 import type { MeshReport } from './chat-schema.ts'
@@ -49,6 +51,7 @@ export interface Answer<C> {
 
 export interface AnswerRunComponents {
   readonly generator: Generator
+  readonly constraints: Constraints
   readonly metrics: Metrics
 }
 
@@ -128,8 +131,12 @@ export class AnswerRun<C> {
 
   async #read(index: number, generation: Generation, request: GenerationRequest): Promise<C> {
     const maker = this.#plan.maker(index)
+    const check = new AnswerCheck(this.#components.constraints, request.constraint)
     let tokens = 0
     for await (const event of generation.events) {
+      check.push(event.text)
+      // before its last piece is told, as far as there is one
+      if (event.type === 'end') await check.end(event.complete ? 'whole' : 'beginning', generation.route, this.#context)
       const behind = this.#log(maker.take(event))
       if (behind !== undefined) await behind
       if (event.type === 'token') {
@@ -137,6 +144,7 @@ export class AnswerRun<C> {
         this.#countToken()
       }
       if (event.type !== 'end' && maker.done !== true) continue
+      if (event.type !== 'end') await check.end('beginning', generation.route, this.#context)
       const promptTokens = request.prompt.length
       const usage = event.type === 'end' ? event.usage : { promptTokens, completionTokens: tokens }
       const { entries, outcome } = maker.finish(event.type === 'end' ? event.finishReason : 'stop')

@@ -1,7 +1,6 @@
 import type { FinishReason } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
 import type { Job, JobEvent, JsonValue } from '@resultity/store'
-import type { Constraints } from '../constraints/constraints.ts'
 import type { GenerationEvent, GenerationRequest } from '../generation/generation.ts'
 import { jobBodyOf } from '../jobs/job-body.ts'
 import type { JobAnswer, JobContext, PreparedJob, StreamView } from '../jobs/job-endpoint.ts'
@@ -36,7 +35,6 @@ export interface ChatEndpointComponents extends AnswerRunComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
   readonly pools: NodePools
-  readonly constraints: Constraints
 }
 
 const createChatCompletion: ApiRoute = {

@@ -12,7 +12,7 @@ import {
 } from '@resultity/interface'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
-import type { NodeJobs } from './node-jobs.ts'
+import type { NodeJobResult, NodeJobs } from './node-jobs.ts'
 
 /** Vectors of all inputs, one after the other, and who computed the last of them. */
 export interface Embedded {
@@ -47,21 +47,33 @@ export async function embed(jobs: NodeJobs, request: EmbedRequest, options: Work
     const body: EmbeddingJob = { inputs: part.map(input => [...input]) }
     const encoded = new TextEncoder().encode(JSON.stringify(body))
     const done = await jobs.run({ jobId, model, wish, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
-    vectors.set(readVectors(done.result, manifest, part.length), first * dimensions)
+    vectors.set(readVectors(done, manifest, part.length), first * dimensions)
     route = done.route
   }
   if (route === undefined) throw new MeshError('internal', 'there was nothing to embed')
   return { vectors, dimensions, route }
 }
 
-function readVectors(result: Uint8Array, { name, config }: EncoderManifest, inputs: number): Float32Array {
-  const parsed = embeddingResultSchema.safeParse(parseJson(result))
+/** Beside the vectors: the members' names, and a number. */
+const FRAMING_BYTES_MAX = 1024
+
+/** @throws MeshError `protocol_violation` naming the node */
+function readVectors(
+  { result, route }: NodeJobResult,
+  { name, config }: EncoderManifest,
+  inputs: number
+): Float32Array {
+  // base64 has four characters for three bytes; what is longer is not even parsed
+  const bytesMax = Math.ceil((inputs * config.hiddenSize * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
+  const parsed = embeddingResultSchema.safeParse(result.length > bytesMax ? undefined : parseJson(result))
   if (parsed.success && parsed.data.dimensions === config.hiddenSize) {
     const vectors = fromEmbeddingResult(parsed.data, inputs)
     if (vectors !== undefined) return vectors
   }
-  throw new MeshError('protocol_violation', `the node's result is not ${inputs} vectors of ${name}`, {
-    hint: 'The node is faulty or runs another release; compare the versions on both sides.'
+  const peerId = route.stages[0]?.peerId
+  throw new MeshError('protocol_violation', `node ${peerId}: its result is not ${inputs} vectors of ${name}`, {
+    hint: 'The node is faulty or runs another release; compare the versions on both sides.',
+    details: { peerId }
   })
 }
 
