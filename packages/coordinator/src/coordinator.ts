@@ -124,7 +124,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   )
   const host = starting.use(await openHost(init, limits))
   const store = starting.use(await FileBlobStore.open(init.dataDir))
-  const stores = await openStores(database, init.contentDir ?? init.dataDir)
+  const stores = await openStores(database, init.contentDir ?? init.dataDir, limits)
   starting.use(stores.store)
   const mesh = buildMesh(host, clock, limits, init)
   mesh.models.complete = false

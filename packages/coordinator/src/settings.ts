@@ -58,6 +58,10 @@ export interface CoordinatorLimits {
   readonly jobAttemptsMax: number
   /** From its first such error to the next attempt; every further pause is four times as long. */
   readonly jobRetryMs: number
+  /** Coordinators that may end while they have one job; then it fails, for it may be what ends them. A batch: ten times. */
+  readonly jobCrashesMax: number
+  /** Nodes that may be lost while they have one job, over all attempts and routes; then it fails for the same reason. */
+  readonly jobNodeLossesMax: number
   /** A coordinator that is silent for so long loses its jobs to another on the same store. */
   readonly jobLeaseMs: number
   /** How often deadlines and leases of jobs are looked at. */
@@ -140,6 +144,8 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   detachedWaitMs: 24 * 60 * 60_000,
   jobAttemptsMax: 3,
   jobRetryMs: 1000,
+  jobCrashesMax: 3,
+  jobNodeLossesMax: 3,
   jobLeaseMs: 15_000,
   jobSweepMs: 1000,
   logDelayMs: 1000,

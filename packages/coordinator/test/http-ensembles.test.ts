@@ -227,7 +227,11 @@ t.test('vote: what most of them say, in their own words', async t => {
 })
 
 t.test('judge: picks one or merges them, and its reasons are kept', async t => {
-  play({ 'tiny-chat': says('Paris.'), beta: says('Lyon.'), gamma: says('{"answer":2,"reasons":"since it is shorter"}') })
+  play({
+    'tiny-chat': says('Paris.'),
+    beta: says('Lyon.'),
+    gamma: says('{"answer":2,"reasons":"since it is shorter"}')
+  })
   const judge = { model: 'gamma' }
   const { body } = await ask({ models: ['tiny-chat', 'beta'], strategy: 'judge', judge })
   t.match(body, {

@@ -10,6 +10,7 @@ import {
 import type { ModelTokenizer } from '@resultity/model'
 import { prefillStep } from '@resultity/planner'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
+import type { NodeLosses } from '../jobs/node-losses.ts'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
@@ -83,6 +84,8 @@ export type GenerationEvent =
 export interface GenerationOptions extends WorkOptions {
   /** Each token is wanted as soon as there is one. Default true; where nobody waits for them, telling of them costs less. */
   readonly watched?: boolean
+  /** Counts nodes that are lost on the way. */
+  readonly losses?: NodeLosses
 }
 
 /** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
@@ -148,7 +151,8 @@ export class GenerationDriver implements Generator {
         return await this.#open(request, lease, options)
       } catch (error) {
         const lost = error instanceof MeshError && error.code === 'node_lost'
-        if (!lost || attempt >= this.#init.routeAttemptsMax) throw error
+        const told = options.losses?.told(error) ?? error
+        if (!lost || told !== error || attempt >= this.#init.routeAttemptsMax) throw told
         await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)
       }
     }

@@ -118,14 +118,17 @@ export class AnswerRun<C> {
 
   async #choice(index: number, request: GenerationRequest, signal: AbortSignal): Promise<void> {
     const { generator } = this.#components
-    const { job, log } = this.#context
-    await using generation = await generator.start(request, { signal, workClass: job.class, watched: log.wanted })
+    const { job, log, losses } = this.#context
+    const options = { signal, workClass: job.class, watched: log.wanted, losses }
+    await using generation = await generator.start(request, options)
     if (this.#headers === undefined) {
       // said by whichever comes first: a reader sees nothing that was logged before
       this.#headers = { 'x-resultity-route': routeHeader(generation.route) }
       await log.note(BEGUN, { headers: this.#headers })
     }
-    const choice = await this.#read(index, generation, request)
+    const choice = await this.#read(index, generation, request).catch(error => {
+      throw losses.told(error)
+    })
     this.#choices[index] = choice
   }
 

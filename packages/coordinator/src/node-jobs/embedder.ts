@@ -7,12 +7,11 @@ import {
   fromEmbeddingResult,
   MeshError,
   type Route,
-  requireEncoder,
-  type WorkOptions
+  requireEncoder
 } from '@resultity/interface'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
-import type { NodeJobResult, NodeJobs } from './node-jobs.ts'
+import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
 
 /** Vectors of all inputs, one after the other, and who computed the last of them. */
 export interface Embedded {
@@ -36,7 +35,7 @@ export interface EmbedRequest {
  *
  * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation` for a result that is not the vectors asked for
  */
-export async function embed(jobs: NodeJobs, request: EmbedRequest, options: WorkOptions = {}): Promise<Embedded> {
+export async function embed(jobs: NodeJobs, request: EmbedRequest, options: NodeJobOptions = {}): Promise<Embedded> {
   const { jobId, model, wish, inputs } = request
   const manifest = requireEncoder(model.manifest)
   const dimensions = manifest.config.hiddenSize
