@@ -6,9 +6,7 @@ export const CACHE_BYTES = {
   /** Outcomes of constraints that were checked. */
   constraints: 8 * 1024 * 1024,
   /** Keys as the database has them. */
-  keys: 16 * 1024 * 1024,
-  /** Names of keys whose use is not yet stored. */
-  keyUses: 4 * 1024 * 1024
+  keys: 16 * 1024 * 1024
 } as const
 
 /** What an entry takes beside its texts, about. */

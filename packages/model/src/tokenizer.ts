@@ -22,6 +22,12 @@ export const TOKENIZER_BYTES_MAX = 134_217_728
 /** Pieces of a text, words mostly, between two looks at how many tokens there are by now. */
 const PIECES_AT_ONCE = 1000
 
+/**
+ * Longest piece whose tokens the library remembers, of 10,000: some 10 MB in all. Its own limit of 256 lets clients who send
+ * endless new words fill 100 MB of every model.
+ */
+const CACHED_CHARACTERS_MAX = 24
+
 export interface EncodeOptions {
   /**
    * `parse` (default): the name of a special token in the text becomes that token. `text`: it stays the letters
@@ -274,7 +280,9 @@ function checkVocabulary(vocabulary: Readonly<Record<string, number>>, vocabular
 function buildLibrary(definition: object): Tokenizer {
   try {
     // added tokens and post-processing are not the library's: it sees ordinary text only
-    return new Tokenizer({ ...definition, added_tokens: [], post_processor: null, decoder: null }, {})
+    const library = new Tokenizer({ ...definition, added_tokens: [], post_processor: null, decoder: null }, {})
+    if (library.model !== null) Object.assign(library.model, { max_length_to_cache: CACHED_CHARACTERS_MAX })
+    return library
   } catch (error) {
     throw tokenizerInvalid(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`, error)
   }

@@ -25,6 +25,7 @@ export const coordinatorCommand: CommandDefinition = {
     'contextLength',
     'sessions',
     'prefillChunk',
+    'jobCrashesMax',
     'logLevel'
   ],
   dataDirectory: 'coordinator',
@@ -61,6 +62,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
+        ...(settings.jobCrashesMax === undefined ? {} : { limits: { jobCrashesMax: settings.jobCrashesMax } }),
         logger,
         onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
       },

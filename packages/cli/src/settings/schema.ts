@@ -183,6 +183,9 @@ export const settingsSchema = z.object({
   ),
   sessions: whole(1, 1024).describe('generations at once on a stage; 4 when not given'),
   prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step, about; 128 when not given'),
+  jobCrashesMax: whole(1, 10_000).describe(
+    'coordinators that may end while they have one request, before it is given up; 3 when not given'
+  ),
   url: z
     .url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:8420' })
     .describe('address of the HTTP API to talk to'),

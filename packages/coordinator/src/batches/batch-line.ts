@@ -49,7 +49,7 @@ export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
     checkJsonShape(text, 'the line')
     value = JSON.parse(text)
   } catch (cause) {
-    if (cause instanceof MeshError) return { type: 'error', customId: null, error: cause }
+    if (cause instanceof MeshError) return { type: 'error', customId: nameOfMisshapen(text), error: cause }
     const message = cause instanceof Error ? cause.message : String(cause)
     return { type: 'error', customId: null, error: invalidRequest(null, `the line is not JSON: ${message}`) }
   }
@@ -90,6 +90,18 @@ export async function prepareLine(line: BatchLine, endpointOf: (url: string) => 
     const known = MeshError.from(error)
     if (known.retryable) throw known
     return { type: 'error', customId, error: known }
+  }
+}
+
+/** Longest line of a refused shape that is read for its name alone. */
+const MISSHAPEN_CHARACTERS_MAX = 65_536
+
+function nameOfMisshapen(text: string): string | null {
+  if (text.length > MISSHAPEN_CHARACTERS_MAX) return null
+  try {
+    return customIdOf(JSON.parse(text))
+  } catch {
+    return null
   }
 }
 
