@@ -72,7 +72,11 @@ async function check(t: Test, door: Door, taken: Taken, expected: unknown): Prom
   if (followed !== undefined) t.same([...followed.values()], texts, `${work.name}: and what its reader was sent`)
 }
 
-async function survives(t: Test, coordinatorArgs: readonly string[]): Promise<void> {
+/** None of the requests is what ends the coordinator. */
+const patience = `--job-crashes-max=${KILLS + 1}`
+
+async function survives(t: Test, args: readonly string[]): Promise<void> {
+  const coordinatorArgs = [...args, patience]
   const models = await modelsIn(t.testdir())
   await using swarm = await startSwarm({ nodes: 3, stages: 2, models, coordinatorArgs })
   t.comment(`seed ${testSeed()}, ${KILLS} kills, ${JOBS} requests`)

@@ -65,7 +65,7 @@ function costless({ eventIntervalMs, eventsPerStream }: ApiServerInit): Generato
           yield { type: 'token', text, tokenId: 5 }
         }
         const usage = { promptTokens: request.prompt.length, completionTokens: count }
-        yield { type: 'end', text: '', finishReason: 'length', usage }
+        yield { type: 'end', text: '', finishReason: 'length', complete: false, usage }
       }
       const route = { placementId: 'none', stages: [{ peerId: 'none', range: { first: 0, end: 4 } }] }
       return { route, events: events(), [Symbol.asyncDispose]: async () => void turn?.leave() }

@@ -14,6 +14,7 @@ import { FileBlobStore } from '@resultity/model'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { Constraints } from './constraints/constraints.ts'
 import { type Doors, openDoors } from './doors/doors.ts'
 import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
@@ -128,11 +129,12 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   )
   const host = starting.use(await openHost(init, limits))
   const store = starting.use(await FileBlobStore.open(init.dataDir))
-  const stores = await openStores(database, init.contentDir ?? init.dataDir)
+  const stores = await openStores(database, init.contentDir ?? init.dataDir, limits)
   starting.use(stores.store)
   const mesh = buildMesh(host, clock, limits, init)
   mesh.models.complete = false
   starting.use(mesh.models)
+  starting.use(mesh.constraints)
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -214,7 +216,8 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const jobs = new NodeJobs(nodes, limits)
   logNodes(registry, init.logger)
-  return { registry, director, loop, membership, leases, driver, jobs, models, subclouds, pools }
+  const constraints = new Constraints(limits)
+  return { registry, director, loop, membership, leases, driver, jobs, models, subclouds, pools, constraints }
 }
 
 /** Where nodes are, and when one goes. */

@@ -9,7 +9,7 @@ import {
   SubcloudStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
-import { BatchEndpoint } from './batches/batch-endpoint.ts'
+import { BATCHES_PATH, BatchEndpoint } from './batches/batch-endpoint.ts'
 import { InlineBatchEndpoint } from './batches/inline-batch.ts'
 import { chatDialect } from './ensemble/chat-dialect.ts'
 import { completionDialect } from './ensemble/completion-dialect.ts'
@@ -24,7 +24,7 @@ import { ResponseEndpoint } from './http/responses/response-endpoint.ts'
 import { ChildJobs, endChildrenWithParents } from './jobs/child-jobs.ts'
 import { JobEndpoints } from './jobs/job-endpoint.ts'
 import { JobRuntime } from './jobs/job-runtime.ts'
-import { ModelPlaces } from './jobs/model-places.ts'
+import { GROUP_LANES, ModelPlaces } from './jobs/model-places.ts'
 import type { CoordinatorLimits } from './settings.ts'
 
 /** What is kept across the end of the process. */
@@ -37,9 +37,19 @@ export interface Stores {
 }
 
 /** @throws MeshError `unavailable` */
-export async function openStores(database: StoreDatabase, contentDir: string): Promise<Stores> {
+export async function openStores(
+  database: StoreDatabase,
+  contentDir: string,
+  { jobCrashesMax }: Pick<CoordinatorLimits, 'jobCrashesMax'>
+): Promise<Stores> {
+  // a batch that takes a day is there when many a coordinator ends
+  const limits = {
+    interruptionsMax: jobCrashesMax,
+    interruptionsMaxOf: { [BATCHES_PATH]: 10 * jobCrashesMax },
+    waitingLanes: GROUP_LANES
+  }
   return {
-    store: await openJobStore(database),
+    store: await openJobStore(database, limits),
     files: new DatabaseFileStore(database),
     batches: new DatabaseBatchStore(database),
     content: await FileContentStore.open(contentDir),

@@ -58,6 +58,10 @@ export interface CoordinatorLimits {
   readonly jobAttemptsMax: number
   /** From its first such error to the next attempt; every further pause is four times as long. */
   readonly jobRetryMs: number
+  /** Coordinators that may end while they have one job; then it fails, for it may be what ends them. A batch: ten times. */
+  readonly jobCrashesMax: number
+  /** Nodes that may be lost while they have one job, over all attempts and routes; then it fails for the same reason. */
+  readonly jobNodeLossesMax: number
   /** A coordinator that is silent for so long loses its jobs to another on the same store. */
   readonly jobLeaseMs: number
   /** How often deadlines and leases of jobs are looked at. */
@@ -89,6 +93,12 @@ export interface CoordinatorLimits {
   readonly fileSweepMs: number
   /** How often it is looked what subclouds others have defined. */
   readonly subcloudRefreshMs: number
+  /** Finding out whether one request's schemas can be held to; what takes longer is refused. */
+  readonly constraintCheckMs: number
+  /** Checking one constrained answer. */
+  readonly answerCheckMs: number
+  /** Such checks that wait or run, of requests and of answers each. */
+  readonly constraintChecksMax: number
   /** HTTP requests at work at once; more are answered 429. */
   readonly requestsMax: number
   readonly bodyBytesMax: number
@@ -134,6 +144,8 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   detachedWaitMs: 24 * 60 * 60_000,
   jobAttemptsMax: 3,
   jobRetryMs: 1000,
+  jobCrashesMax: 3,
+  jobNodeLossesMax: 3,
   jobLeaseMs: 15_000,
   jobSweepMs: 1000,
   logDelayMs: 1000,
@@ -150,6 +162,9 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   fileRetentionMs: 30 * 24 * 60 * 60_000,
   fileSweepMs: 60_000,
   subcloudRefreshMs: 5000,
+  constraintCheckMs: 2000,
+  answerCheckMs: 10_000,
+  constraintChecksMax: 1024,
   requestsMax: 8192,
   bodyBytesMax: 4 * 1024 * 1024,
   headerBytesMax: 16 * 1024,

@@ -16,13 +16,13 @@ function sampled(position: number, finish: Finish = 'continues', overrides: Part
 }
 
 /** Two stages, a prompt of ten, three tokens, 9 ends. */
-function fresh(promptLogprobs = false): GenerationState {
-  const counts = { stageCount: 2, promptCount: 10, tokensMax: 3 }
+function fresh(promptLogprobs = false, topLogprobs?: number): GenerationState {
+  const counts = { stageCount: 2, promptCount: 10, tokensMax: 3, vocabularySize: 100, topLogprobs }
   return new GenerationState({ session, epoch: 1, ...counts, endTokens: new Set([9]), promptLogprobs })
 }
 
-function open(promptLogprobs = false): GenerationState {
-  const state = fresh(promptLogprobs)
+function open(promptLogprobs = false, topLogprobs?: number): GenerationState {
+  const state = fresh(promptLogprobs, topLogprobs)
   state.admit(0, opened)
   state.admit(1, opened)
   return state
@@ -91,4 +91,33 @@ t.test('a fault is its own error, even of no session', async t => {
   const error = new MeshError('engine_failed', 'out of memory')
   const fault: StageFrame = { type: 'fault', session: new Uint8Array(16), epoch: 0, error }
   t.throws(() => open().admit(0, fault), { code: 'engine_failed' })
+})
+
+t.test('what a peer says of tokens is what was asked for, and of this model', async t => {
+  const top = [
+    { token: 5, logprob: -1 },
+    { token: 6, logprob: Number.NEGATIVE_INFINITY }
+  ]
+  const asked: [name: string, said: Partial<Sampled>, message: RegExp | undefined][] = [
+    ['as asked', { top }, undefined],
+    ['no such token', { top, token: 100 }, /token 100 came.*end at 99/],
+    ['a logprob that is none', { top, logprob: Number.NaN }, /NaN/],
+    ['a logprob of what was ruled out', { top, logprob: Number.NEGATIVE_INFINITY }, /-Infinity/],
+    ['too few alternatives', { top: top.slice(1) }, /1 alternatives came.*2 were/],
+    ['too many', { top: [...top, { token: 7, logprob: -9 }] }, /3 alternatives/],
+    ['one twice', { top: [top[0], top[0]] as Sampled['top'] }, /twice/],
+    ['one that there is not', { top: [...top.slice(1), { token: 4_000_000_000, logprob: -1 }] }, /4000000000/],
+    ['one that is no number', { top: [...top.slice(1), { token: 5, logprob: Number.NaN }] }, /NaN/],
+    ['one beyond certain', { top: [...top.slice(1), { token: 5, logprob: Number.POSITIVE_INFINITY }] }, /Infinity/],
+    ['an end token that goes on', { top, token: 9 }, /did not end it/]
+  ]
+  for (const [name, said, message] of asked) {
+    const admit = () => open(false, 2).admit(1, sampled(10, 'continues', said))
+    if (message === undefined) t.match(admit(), { type: 'token' }, name)
+    else t.throws(admit, { code: 'protocol_violation', message }, name)
+  }
+  t.throws(() => open().admit(1, sampled(10, 'continues', { top })), { message: /0 were asked for/ })
+  const scored = { type: 'scores' as const, session, epoch: 1, position: 1 }
+  const bad = { ...scored, scores: [{ logprob: Number.POSITIVE_INFINITY, top: [] }] }
+  t.throws(() => open(true).admit(1, bad), { code: 'protocol_violation', message: /Infinity/ })
 })

@@ -229,7 +229,11 @@ t.test('vote: what most of them say, in their own words', async t => {
 })
 
 t.test('judge: picks one or merges them, and its reasons are kept', async t => {
-  play({ 'tiny-chat': says('Paris.'), beta: says('Lyon.'), gamma: says('2, since it is shorter.') })
+  play({
+    'tiny-chat': says('Paris.'),
+    beta: says('Lyon.'),
+    gamma: says('{"answer":2,"reasons":"since it is shorter"}')
+  })
   const judge = { model: 'gamma' }
   const { body } = await ask({ models: ['tiny-chat', 'beta'], strategy: 'judge', judge })
   t.match(body, {
@@ -274,7 +278,7 @@ t.test('several models go on with one text, by every strategy', async t => {
   t.match(await whole({ strategy: 'vote' }), { model: 'tiny-chat', choices: [{ text: /Paris\./ }] })
   play({ ...parts, 'tiny-chat': fails })
   t.match(await whole({}), { model: 'beta', choices: [{ text: /Lyon\./ }], mesh: { strategy: 'fallback' } })
-  play({ 'tiny-chat': says('Paris.'), beta: says('Lyon.'), gamma: says('1, of course') })
+  play({ 'tiny-chat': says('Paris.'), beta: says('Lyon.'), gamma: says('{"answer":1,"reasons":"of course"}') })
   const two = { models: ['tiny-chat', 'beta'] }
   const picked = await whole({ ...two, judge: { model: 'gamma' } })
   t.match(picked, { model: 'tiny-chat', mesh: { judge: { picked: 0, reasons: /of course/ } } })

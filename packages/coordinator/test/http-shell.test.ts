@@ -2,7 +2,6 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
-import { nestsDeeper } from '../src/http/json-body.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const mesh = await startScriptedMesh(1, {
@@ -89,21 +88,6 @@ t.test('a body that is no JSON in UTF-8, or nests too deep, is refused before it
 function nested(depth: number): string {
   return '['.repeat(depth) + ']'.repeat(depth)
 }
-
-t.test('levels are counted exactly', async t => {
-  const cases = [
-    { value: 1, levels: 0 },
-    { value: null, levels: 0 },
-    { value: [], levels: 1 },
-    { value: { a: 1, b: [{ c: 'x' }] }, levels: 3 },
-    { value: [[], [[]], 5], levels: 3 }
-  ]
-  for (const { value, levels } of cases) {
-    const name = JSON.stringify(value)
-    t.equal(nestsDeeper(value, levels), false, name)
-    if (levels > 0) t.equal(nestsDeeper(value, levels - 1), true, name)
-  }
-})
 
 t.test('what is no HTTP request gets the same error body', async t => {
   const long = `GET /v1/models HTTP/1.1\r\nhost: x\r\nx-pad: ${'x'.repeat(9000)}\r\n\r\n`

@@ -134,3 +134,51 @@ t.test('tools and their history are in the prompt', async t => {
   t.match(prompt, '{"name": "now", "arguments": {"zone":"UTC"}}')
   t.match(prompt, '<tool_response>\n12:00\n</tool_response>')
 })
+
+t.test('an answer that breaks its constraint fails, naming the node that sampled it', async t => {
+  const schema = { type: 'object', properties: { a: { type: 'integer' } }, required: ['a'] }
+  const format = { type: 'json_schema', json_schema: { name: 'x', schema } }
+  const required = { tools, tool_choice: 'required' }
+  const cases: [text: string, fields: object, honest: boolean][] = [
+    ['{"a":1}', { response_format: format }, true],
+    ['{"a":"x"}', { response_format: format }, false],
+    ['{"a":1} and more', { response_format: format }, false],
+    ['{"a":', { response_format: format }, false],
+    ['anything', { response_format: { type: 'json_object' } }, false],
+    [CALL, required, true],
+    [CALL.replace('"now"', '"rm"'), required, false],
+    ['no call at all', required, false],
+    [`{"a":1}`, { tools, response_format: format }, true],
+    ['{"b":1}', { tools, response_format: format }, false]
+  ]
+  const peerId = mesh.nodes.map(node => node.peerId)
+  for (const [text, fields, honest] of cases) {
+    mesh.ring.script = says(text)
+    const response = await mesh.post({ ...QUESTION, ...fields })
+    const body = await response.json()
+    if (honest) t.equal(response.status, 200, text)
+    else {
+      t.match(
+        [response.status, body],
+        [502, { error: { code: 'protocol_violation', message: /breaks the constraint/ } }],
+        text
+      )
+      t.ok(
+        peerId.some(id => body.error.message.includes(id)),
+        'it names the node'
+      )
+    }
+  }
+  const events = await readEvents(await mesh.post({ ...QUESTION, response_format: format, stream: true }))
+  t.match(JSON.parse(events.at(-1) ?? ''), { error: { code: 'protocol_violation' } }, 'a stream ends with the error')
+  t.notOk(events.includes('[DONE]'))
+  mesh.ring.script = ({ sample, open }) => {
+    const ids = tokenIdsOf('{"a":12345').slice(0, 3)
+    return sample([...ids, ...Array(open.tokensMax - ids.length).fill(ids.at(-1))], 'tokens_max')
+  }
+  const cut = await mesh.post({ ...QUESTION, response_format: format, max_tokens: 3 })
+  t.match(await cut.json(), { choices: [{ finish_reason: 'length' }] }, 'what was cut off is only begun')
+  mesh.ring.script = ({ sample }) => sample(tokenIdsOf('nothing of the kind').slice(0, 3), 'tokens_max')
+  const wrong = await mesh.post({ ...QUESTION, response_format: format, max_tokens: 3 })
+  t.match(await wrong.json(), { error: { code: 'protocol_violation' } }, 'and must be begun')
+})

@@ -28,7 +28,7 @@ const generator: Generator = {
     async function* events(): AsyncGenerator<GenerationEvent, void> {
       const usage = { promptTokens: prompt.length, completionTokens: 1 }
       yield { type: 'token', text: 'word', tokenId: 5 }
-      yield { type: 'end', text: '', finishReason: 'length', usage }
+      yield { type: 'end', text: '', finishReason: 'length', complete: false, usage }
     }
     return { route: { placementId: 'none', stages: [] }, events: events(), [Symbol.asyncDispose]: async () => {} }
   }

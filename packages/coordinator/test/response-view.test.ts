@@ -25,6 +25,7 @@ function jobWith(request: object, fields: Partial<Job> = {}): Job {
     state: 'running',
     attempts: 1,
     interruptions: 0,
+    nodesLost: 0,
     cancelRequested: false,
     eventCount: 0,
     result: null,

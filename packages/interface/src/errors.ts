@@ -15,6 +15,7 @@ export const errorCodes = [
   'hash_mismatch', // bytes do not have the hash they were asked by
   'idempotency_conflict', // an Idempotency-Key came again with another body
   'insufficient_memory', // the weights and caches do not fit what the node offers
+  'interrupted_too_often', // a job whose coordinators ended again and again; it may be what ends them
   'internal', // a bug of ours; the log has the cause
   'invalid_request', // input breaks its schema; `details.param` names the field
   'job_lease_lost', // this coordinator no longer holds the job; another may
@@ -23,6 +24,7 @@ export const errorCodes = [
   'model_not_found', // no such model reference, or this coordinator does not serve it
   'model_unavailable', // none of the model's sources answered
   'node_lost', // a node of the route died or became unreachable
+  'nodes_lost_too_often', // a job whose nodes were lost again and again; it may be what ends them
   'not_implemented', // known, and not configured or not served here
   'not_found', // no such resource or route
   'peer_refused', // the connection gater or the coordinator refuses this peer

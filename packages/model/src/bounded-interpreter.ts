@@ -3,7 +3,15 @@ import { type Environment, Interpreter } from '@huggingface/jinja'
 /** A template did more than a template has to do. */
 export class TemplateTooLong extends Error {}
 
-/** What an expression came to; of lists and texts the length counts. */
+/** How much a template may do. */
+export interface RenderBudget {
+  /** Expressions, entries of lists, and characters by the hundred. */
+  readonly steps: number
+  /** Of any one text, and entries of any one list. */
+  readonly characters: number
+}
+
+/** What an expression came to; of lists, objects and texts the length counts. */
 interface RuntimeValue {
   readonly value: unknown
 }
@@ -20,29 +28,63 @@ const LibraryInterpreter: new (environment: Environment) => Evaluator = Interpre
 const CHARACTERS_PER_STEP = 256
 
 /**
- * An interpreter that gives up after so many steps: expressions, entries of lists, and characters by the hundred.
+ * An interpreter that gives up after so many steps, or over a text or list that is too long.
  *
- * Templates come with models, so one that never ends must not hold the event loop. Counting costs next to nothing; a time
- * limit on synchronous work takes a thread for every prompt.
+ * Templates come with models, so one that never ends must not hold whoever renders it. Between two steps the library works
+ * alone: on what is no longer than the budget says, and never so that lengths multiply where {@link multipliesLengths}
+ * says so of the template.
  */
 export class BoundedInterpreter extends LibraryInterpreter {
-  readonly #stepsMax: number
+  readonly #budget: RenderBudget
   #steps = 0
 
-  constructor(environment: Environment, stepsMax: number) {
+  constructor(environment: Environment, budget: RenderBudget) {
     super(environment)
-    this.#stepsMax = stepsMax
+    this.#budget = budget
   }
 
   override evaluate(statement: unknown, environment: unknown): RuntimeValue {
+    // before as well: what calls itself never comes to an end
+    this.#count(1)
     const result = super.evaluate(statement, environment)
-    this.#steps += 1 + weightOf(result.value)
-    if (this.#steps > this.#stepsMax) throw new TemplateTooLong(`took more than ${this.#stepsMax} steps`)
+    this.#weigh(result.value)
     return result
+  }
+
+  #weigh(value: unknown): void {
+    const length = lengthOf(value)
+    if (length > this.#budget.characters) {
+      throw new TemplateTooLong(`made a value of ${length} parts, the limit is ${this.#budget.characters}`)
+    }
+    this.#count(typeof value === 'string' ? Math.floor(length / CHARACTERS_PER_STEP) : length)
+  }
+
+  #count(steps: number): void {
+    this.#steps += steps
+    if (this.#steps > this.#budget.steps) throw new TemplateTooLong(`took more than ${this.#budget.steps} steps`)
   }
 }
 
-function weightOf(value: unknown): number {
-  if (typeof value === 'string') return Math.floor(value.length / CHARACTERS_PER_STEP)
-  return Array.isArray(value) ? value.length : 0
+function lengthOf(value: unknown): number {
+  if (typeof value === 'string' || Array.isArray(value)) return value.length
+  return value instanceof Map ? value.size : 0
+}
+
+/** Arguments that are written out and short: at most so much longer can each of these make a text. */
+const HARMLESS = new RegExp(
+  [
+    String.raw`\bindent\s*=\s*\d\b`,
+    String.raw`\bjoin\b(?!\s*\()`,
+    String.raw`\bjoin\s*\(\s*(?:'[^']{0,64}'|"[^"]{0,64}")?\s*\)`,
+    String.raw`\breplace\s*\(\s*(?:'[^']{1,64}'|"[^"]{1,64}")\s*,\s*(?:'[^']{0,64}'|"[^"]{0,64}")\s*\)`
+  ].join('|'),
+  'g'
+)
+
+/** Functions of templates that can make a text as long as two lengths multiplied. */
+const MULTIPLYING = /\b(?:indent|join|replace)\b/
+
+/** Whether a template calls functions that multiply lengths, so that one step of it has no bound. */
+export function multipliesLengths(source: string): boolean {
+  return MULTIPLYING.test(source.replace(HARMLESS, ''))
 }

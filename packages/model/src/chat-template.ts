@@ -1,6 +1,6 @@
 import { Environment, parse, tokenize } from '@huggingface/jinja'
 import { type Clock, MeshError, systemClock } from '@resultity/interface'
-import { BoundedInterpreter, TemplateTooLong } from './bounded-interpreter.ts'
+import { BoundedInterpreter, multipliesLengths, type RenderBudget, TemplateTooLong } from './bounded-interpreter.ts'
 import { formatTime } from './chat-template-date.ts'
 
 /** One turn of a conversation. `developer` is OpenAI's newer word for `system`; templates see the latter. */
@@ -28,6 +28,8 @@ export interface ChatTemplateOptions {
   readonly tools?: readonly unknown[]
   /** Ends the prompt with the head of an assistant turn, so that the model answers. Default true. */
   readonly addGenerationPrompt?: boolean
+  /** How much the template may do. Default {@link FULL_RENDERING}. */
+  readonly budget?: RenderBudget
 }
 
 /** Names of a vocabulary's tokens that templates may write. */
@@ -48,8 +50,11 @@ export const TEMPLATE_CHARS_MAX = 262_144
 /** A prompt of this size is over any context. */
 export const RENDERED_CHARS_MAX = 8_388_608
 
-/** Rendering blocks the event loop: some hundred steps a message are usual, and so many take about a second. */
-const RENDER_STEPS_MAX = 2_000_000
+/** Some hundred steps a message are usual, and so many take about a second. */
+export const FULL_RENDERING: RenderBudget = { steps: 2_000_000, characters: RENDERED_CHARS_MAX }
+
+/** Some ten milliseconds: as much as the event loop may be held. */
+export const QUICK_RENDERING: RenderBudget = { steps: 20_000, characters: 65_536 }
 
 /** Longest list that a template's `range()` may make. */
 const RANGE_MAX = 100_000
@@ -61,6 +66,8 @@ class TemplateRefusal extends Error {}
 export class ChatTemplate {
   /** Writes `tools`, and calls as `<tool_call>` blocks, the one form of calls that is read out of answers. */
   readonly writesTools: boolean
+  /** Each step of it takes time in proportion to the texts at hand. */
+  readonly rendersQuickly: boolean
   readonly #program: ReturnType<typeof parse>
   readonly #tokens: TemplateTokens
   readonly #clock: Clock
@@ -77,6 +84,7 @@ export class ChatTemplate {
       throw templateInvalid(`the chat template cannot be parsed: ${messageOf(error)}`, error)
     }
     this.writesTools = /\btools\b/.test(source) && source.includes('<tool_call>')
+    this.rendersQuickly = !multipliesLengths(source)
     this.#tokens = tokens
     this.#clock = clock
   }
@@ -84,18 +92,18 @@ export class ChatTemplate {
   /**
    * Writes `messages` as the model was trained to read them.
    *
-   * @throws MeshError `invalid_request` when the template refuses the messages or the prompt gets too long;
-   * `model_invalid` when the template itself fails; `deadline_exceeded` when it takes too many steps
+   * @throws MeshError `invalid_request` when the template refuses the messages, fails over them, or takes too many steps,
+   * and when the prompt gets too long
    */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
     const environment = this.#environment(messages, options)
     let rendered: unknown
     try {
-      rendered = new BoundedInterpreter(environment, RENDER_STEPS_MAX).run(this.#program).value
+      rendered = new BoundedInterpreter(environment, options.budget ?? FULL_RENDERING).run(this.#program).value
     } catch (error) {
       throw renderError(error)
     }
-    if (typeof rendered !== 'string') throw templateInvalid('the chat template made no text')
+    if (typeof rendered !== 'string') throw renderError(new Error('it made no text'))
     if (rendered.length > RENDERED_CHARS_MAX) throw tooLong(rendered.length)
     return rendered
   }
@@ -167,13 +175,12 @@ function renderError(error: unknown): MeshError {
       cause: error
     })
   }
-  if (error instanceof TemplateTooLong) {
-    return new MeshError('deadline_exceeded', `the chat template ${error.message}`, {
-      hint: 'Send fewer or shorter messages; if short ones fail too, the model has a bad template.',
-      cause: error
-    })
-  }
-  return templateInvalid(`the chat template failed: ${messageOf(error)}`, error)
+  const what = error instanceof TemplateTooLong ? '' : 'failed over these messages: '
+  return new MeshError('invalid_request', `the model's chat template ${what}${messageOf(error)}`, {
+    hint: 'Send fewer or plainer messages and tools; if short ones fail too, the model has a bad template.',
+    details: { param: 'messages' },
+    cause: error
+  })
 }
 
 function tooLong(chars: number): MeshError {

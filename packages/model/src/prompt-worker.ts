@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
-import { parentPort, workerData } from 'node:worker_threads'
-import { type PromptReply, type PromptRequest, type PromptThreadInit, toFailure } from './prompt-messages.ts'
+import { workerData } from 'node:worker_threads'
+import { serveTasks } from '@resultity/interface'
+import type { PromptThreadInit, PromptWork } from './prompt-messages.ts'
 import { createTokenizer, type ModelTokenizer } from './tokenizer.ts'
 
 const { definitionPath, configPath, endTokenIds, limits }: PromptThreadInit = workerData
@@ -13,20 +14,13 @@ function load(): ModelTokenizer {
   return tokenizer
 }
 
-function encode(request: PromptRequest): Uint32Array<ArrayBuffer>[] {
+function encode(work: PromptWork): Uint32Array<ArrayBuffer>[] {
   const own = tokenizer ?? load()
-  if (request.type === 'chat') return [Uint32Array.from(own.encodeChat(request.messages, request.options))]
-  return request.texts.map(text => Uint32Array.from(own.encode(text)))
+  if (work.type === 'chat') return [Uint32Array.from(own.encodeChat(work.messages, work.options))]
+  return work.texts.map(text => Uint32Array.from(own.encode(text)))
 }
 
-parentPort?.on('message', (request: PromptRequest) => {
-  const { id } = request
-  let reply: PromptReply
-  try {
-    reply = { id, ids: encode(request) }
-  } catch (error) {
-    reply = { id, failure: toFailure(error) }
-  }
-  const buffers = 'ids' in reply ? reply.ids.map(ids => ids.buffer) : []
-  parentPort?.postMessage(reply, buffers)
+serveTasks((work: PromptWork) => {
+  const result = encode(work)
+  return { result, transfer: result.map(ids => ids.buffer) }
 })

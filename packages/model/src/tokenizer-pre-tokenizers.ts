@@ -85,6 +85,11 @@ export function preTokenizerKind(name: string): PreTokenizerKind {
   return kind
 }
 
+/** Every pattern of every kind. */
+export function preTokenizerPatterns(): string[] {
+  return [...kinds.values()].flatMap(({ patterns }) => patterns)
+}
+
 /** The `pre_tokenizer` of a `tokenizer.json` that cuts as `kind` does. */
 export function preTokenizerStep(kind: PreTokenizerKind): Step {
   const bytes: Step = { type: 'ByteLevel', add_prefix_space: false, trim_offsets: true, use_regex: false }

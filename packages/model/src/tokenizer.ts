@@ -14,12 +14,19 @@ import {
 } from './tokenizer-decoder.ts'
 import { equivalentPreTokenizer, parseTokenizerDefinition, tokenizerInvalid } from './tokenizer-definition.ts'
 import type { TokenizerFiles } from './tokenizer-files.ts'
+import { cutsQuickly } from './tokenizer-patterns.ts'
 
 /** Largest tokenizer file read; the biggest published `tokenizer.json` has some 35 MB. */
 export const TOKENIZER_BYTES_MAX = 134_217_728
 
 /** Pieces of a text, words mostly, between two looks at how many tokens there are by now. */
 const PIECES_AT_ONCE = 1000
+
+/**
+ * Longest piece whose tokens the library remembers, of 10,000: some 10 MB in all. Its own limit of 256 lets clients who send
+ * endless new words fill 100 MB of every model.
+ */
+const CACHED_CHARACTERS_MAX = 24
 
 export interface EncodeOptions {
   /**
@@ -39,6 +46,10 @@ export interface ModelTokenizer {
   readonly writesTools: boolean
   /** Ids that belong before a text that is no conversation, as the model was trained; often none. */
   readonly beginTokenIds: readonly number[]
+  /** Its text rules are known to take time in proportion to a text: a short one may be read on the event loop. */
+  readonly cutsQuickly: boolean
+  /** So is each step of its chat template; see {@link ChatTemplate.rendersQuickly}. */
+  readonly rendersQuickly: boolean
   /** Characters of the longest text that may fit the context; infinite for vocabularies that leave out text. */
   readonly charactersMax: number
   /**
@@ -121,6 +132,8 @@ class BpeTokenizer implements ModelTokenizer {
   readonly writesTools: boolean
   readonly beginTokenIds: readonly number[]
   readonly charactersMax: number
+  readonly cutsQuickly: boolean
+  readonly rendersQuickly: boolean
   readonly #library: Tokenizer
   readonly #added: AddedTokens
   readonly #addedIds: ReadonlyMap<number, string>
@@ -146,6 +159,8 @@ class BpeTokenizer implements ModelTokenizer {
     this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
     this.#template = new ChatTemplate(config.template, config.tokens)
     this.writesTools = this.#template.writesTools
+    this.rendersQuickly = this.#template.rendersQuickly
+    this.cutsQuickly = cutsQuickly(definition)
     this.bosTokenId = this.#idOf(config.tokens.bos)
     this.beginTokenIds = beginTokenIds(definition.post_processor).filter(id => id < vocabularySize)
     this.endTokenIds = new Set(files.endTokenIds)
@@ -265,7 +280,9 @@ function checkVocabulary(vocabulary: Readonly<Record<string, number>>, vocabular
 function buildLibrary(definition: object): Tokenizer {
   try {
     // added tokens and post-processing are not the library's: it sees ordinary text only
-    return new Tokenizer({ ...definition, added_tokens: [], post_processor: null, decoder: null }, {})
+    const library = new Tokenizer({ ...definition, added_tokens: [], post_processor: null, decoder: null }, {})
+    if (library.model !== null) Object.assign(library.model, { max_length_to_cache: CACHED_CHARACTERS_MAX })
+    return library
   } catch (error) {
     throw tokenizerInvalid(`tokenizer.json: ${error instanceof Error ? error.message : String(error)}`, error)
   }

@@ -60,7 +60,7 @@ t.test('templates that know tools are given them, and calls with their arguments
   t.end()
 })
 
-t.test('what a template refuses is the request’s fault, what it gets wrong is the model’s', t => {
+t.test('what a template refuses, or gets wrong over these messages, is said of the messages', t => {
   const refusing = new ChatTemplate("{{ raise_exception('Only user and assistant roles') }}", tokens)
   t.throws(() => refusing.render(chat), { code: 'invalid_request', message: /Only user and assistant roles/ })
   for (const source of [
@@ -70,7 +70,11 @@ t.test('what a template refuses is the request’s fault, what it gets wrong is 
     '{{ range(1000000) }}',
     '{{ range(1, 5, 0) }}'
   ]) {
-    t.throws(() => new ChatTemplate(source, tokens).render(chat), { code: 'model_invalid' }, source)
+    t.throws(
+      () => new ChatTemplate(source, tokens).render(chat),
+      { code: 'invalid_request', details: { param: 'messages' } },
+      source
+    )
   }
   for (const source of ['{% for %}', '{{', '{% endif %}', 'x'.repeat(TEMPLATE_CHARS_MAX + 1)]) {
     t.throws(() => new ChatTemplate(source, tokens), { code: 'model_invalid' }, source.slice(0, 20))
@@ -78,10 +82,39 @@ t.test('what a template refuses is the request’s fault, what it gets wrong is 
   t.end()
 })
 
+t.test('only templates whose steps are bounded are rendered on the event loop', t => {
+  const quick = [
+    "{{ a | join('') }}{{ b | join }}{{ c | join(', ') }}",
+    '{{ tools | tojson(indent=4) }}',
+    '{{ x.replace("_", "-") }}'
+  ]
+  for (const source of quick) t.ok(new ChatTemplate(source, tokens).rendersQuickly, source)
+  for (const source of [
+    '{{ a | join(b) }}',
+    '{{ x | replace(y, z) }}',
+    '{{ x | indent(9999999) }}',
+    "{{ x.replace('', y) }}"
+  ]) {
+    t.notOk(new ChatTemplate(source, tokens).rendersQuickly, source)
+  }
+  t.throws(() =>
+    new ChatTemplate('{% for a in range(9999) %}{% endfor %}', tokens).render(chat, {
+      budget: { steps: 99, characters: 99 }
+    })
+  )
+  t.end()
+})
+
 t.test('a template cannot hold the event loop or fill the memory', t => {
   const nested =
     '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}'
-  t.throws(() => new ChatTemplate(nested, tokens).render(chat), { code: 'deadline_exceeded' })
+  const doubling = `{% set ns = namespace(x='ab') %}{% for a in range(99999) %}{% set ns.x = ns.x ~ ns.x %}{% endfor %}`
+  const lists = `{% set r = range(99999) %}{% for a in r %}{% for b in r %}{% endfor %}{% endfor %}`
+  const calls = '{% macro f(n) %}{{ f(n - 1) }}{{ f(n - 1) }}{% endmacro %}{{ f(9) }}'
+  for (const source of [nested, doubling, lists, calls]) {
+    const refused = { code: 'invalid_request', message: /template/, details: { param: 'messages' } }
+    t.throws(() => new ChatTemplate(source, tokens).render(chat), refused, source)
+  }
   const huge = new ChatTemplate('{{ messages[0].content }}', tokens)
   t.throws(() => huge.render([{ role: 'user', content: 'x'.repeat(RENDERED_CHARS_MAX + 1) }]), {
     code: 'invalid_request'

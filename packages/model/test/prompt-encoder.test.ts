@@ -67,3 +67,60 @@ t.test('whoever waits when the model goes is told', async t => {
   await t.rejects(prompts.encode([LONG]), { code: 'unavailable' })
   t.equal((await prompts.encode(['Hello!'])).length, 1)
 })
+
+/** tiny-chat, but for parts of its tokenizer. */
+async function openWith(t: Test, parts: { template?: string; pattern?: string }): Promise<PromptEncoder> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-prompts-'))
+  const store = await FileBlobStore.open(dataDir)
+  const { manifest } = await importModel(parseModelReference('tiny-chat'), { dataDir, store })
+  const decoder = requireDecoder(manifest)
+  const { definition, config, endTokenIds } = decoder.tokenizer
+  const read = async (sha256: string) => JSON.parse(Buffer.from(await store.read(sha256)).toString())
+  const write = async (value: object) => {
+    const bytes = new TextEncoder().encode(JSON.stringify(value))
+    return { sha256: await store.put(bytes), bytes: bytes.length, tensors: [] }
+  }
+  const { template, pattern } = parts
+  const definitionJson = await read(definition.sha256)
+  const split = { type: 'Split', pattern: { Regex: pattern }, behavior: 'Isolated', invert: false }
+  const cut = { type: 'Sequence', pretokenizers: [split, definitionJson.pre_tokenizer].filter(Boolean) }
+  const tokenizer = {
+    definition: await write(pattern === undefined ? definitionJson : { ...definitionJson, pre_tokenizer: cut }),
+    config: await write({
+      ...(await read(config.sha256)),
+      ...(template === undefined ? {} : { chat_template: template })
+    }),
+    endTokenIds
+  }
+  const prompts = await PromptEncoder.open({ ...decoder, tokenizer }, 100_000, store, { deadlineMs: 1000 })
+  t.teardown(async () => {
+    await prompts[Symbol.asyncDispose]()
+    await store[Symbol.asyncDispose]()
+    await rm(dataDir, { recursive: true, force: true })
+  })
+  return prompts
+}
+
+t.test('a model whose patterns or template never end holds neither the event loop nor its thread', async t => {
+  const endless = { role: 'user' as const, content: `${'a'.repeat(60)}!` }
+  const regex = await openWith(t, { pattern: '(a+)+b' })
+  let turns = 0
+  const ticking = setInterval(() => turns++, 5)
+  t.teardown(() => clearInterval(ticking))
+  const refused = { code: 'invalid_request', message: /tiny-chat took more than 1000 ms/ }
+  await t.rejects(regex.encodeChat([endless]), { ...refused, details: { param: 'messages' } })
+  await t.rejects(regex.encode([endless.content]), { ...refused, details: { param: 'prompt' } })
+  t.ok(turns > 10, `meanwhile ${turns} other things were done`)
+  t.strictSame(await regex.encode(['Hello!']), [regex.tokenizer.encode('Hello!')], 'others are read on')
+
+  const multiplying =
+    "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for a in range(9) %}{% set ns.x = ns.x | replace('a', ns.x) %}{% endfor %}{{ ns.x }}"
+  const template = await openWith(t, { template: multiplying })
+  t.notOk(template.tokenizer.rendersQuickly)
+  await t.rejects(template.encodeChat([endless]), { code: 'invalid_request', details: { param: 'messages' } })
+
+  const slow = await openWith(t, { template: '{% for a in range(9000) %}{{ a }}{% endfor %}' })
+  t.ok(slow.tokenizer.rendersQuickly)
+  const ids = await slow.encodeChat([endless])
+  t.same(ids, slow.tokenizer.encodeChat([endless]), 'what is too long for the event loop is rendered in the thread')
+})

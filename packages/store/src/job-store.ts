@@ -38,9 +38,10 @@ export type JobOutcome =
   | { readonly state: 'cancelled' }
   /**
    * Back in the queue, at its old place. `interrupted`: its coordinator needs the place or stops, which uses up no attempt
-   * and, as the coordinator goes on to say so, is no sign that the job ends coordinators.
+   * and, as the coordinator goes on to say so, is no sign that the job ends coordinators. `nodesLost`: nodes lost with the
+   * job up to now, if that changed.
    */
-  | { readonly state: 'queued'; readonly interrupted: boolean }
+  | { readonly state: 'queued'; readonly interrupted: boolean; readonly nodesLost?: number }
 
 export interface JobFilter {
   readonly namespace?: string

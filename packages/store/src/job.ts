@@ -82,6 +82,8 @@ export interface Job extends JobSubmission {
   readonly attempts: number
   /** Of these, attempts that ended because their coordinator did. */
   readonly interruptions: number
+  /** Nodes that were lost with it, over all attempts. */
+  readonly nodesLost: number
   readonly cancelRequested: boolean
   readonly eventCount: number
   readonly result: JobResult | null

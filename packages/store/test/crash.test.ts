@@ -82,7 +82,7 @@ async function crash(t: Test, init: DatabaseInit, afterDeath: () => Promise<void
     await afterDeath()
   }
   await using database = await openDatabase(init)
-  await using store = await openJobStore(database)
+  await using store = await openJobStore(database, { interruptionsMax: 100 })
   await store.sweep()
   await check(t, store, acknowledged)
   const counts = await store.counts()

@@ -28,6 +28,7 @@ export const coordinatorCommand: CommandDefinition = {
     'sessions',
     'prefillChunk',
     'nodeSilence',
+    'jobCrashesMax',
     'logLevel'
   ],
   dataDirectory: 'coordinator',
@@ -66,8 +67,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
-        // a heartbeat comes every second
-        ...(settings.nodeSilence === undefined ? {} : { limits: { heartbeatMissesMax: settings.nodeSilence } }),
+        limits: limitsOf(settings),
         logger,
         onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
       },
@@ -83,6 +83,15 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
       ...multiaddrs.map(address => `  nodes  resultity node --join ${address}`)
     ],
     close: () => coordinator.close()
+  }
+}
+
+/** The coordinator's own limits that an operator may set. */
+function limitsOf({ nodeSilence, jobCrashesMax }: CommandRun['settings']) {
+  return {
+    // a heartbeat comes every second
+    ...(nodeSilence === undefined ? {} : { heartbeatMissesMax: nodeSilence }),
+    ...(jobCrashesMax === undefined ? {} : { jobCrashesMax })
   }
 }
 

@@ -193,6 +193,9 @@ export const settingsSchema = z.object({
   nodeSilence: whole(1, 100).describe(
     'seconds without a heartbeat after which a node counts as lost; 3 when not given'
   ),
+  jobCrashesMax: whole(1, 10_000).describe(
+    'coordinators that may end while they have one request, before it is given up; 3 when not given'
+  ),
   url: z
     .url({ protocol: /^https?$/, error: 'expected a URL such as http://127.0.0.1:8420' })
     .describe('address of the HTTP API to talk to'),

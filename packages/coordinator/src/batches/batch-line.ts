@@ -1,15 +1,12 @@
 import { MeshError } from '@resultity/interface'
 import { z } from 'zod'
-import { nestsDeeper } from '../http/json-body.ts'
+import { checkJsonShape } from '../http/json-shape.ts'
 import { invalidRequest, parseInput } from '../http/parse-body.ts'
 import { inSubcloud } from '../http/subcloud-path.ts'
 import type { JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 
 /** As OpenAI's clients number their requests, with room. */
 export const CUSTOM_ID_CHARACTERS_MAX = 512
-
-/** Deeper than any request of ours. */
-const NESTING_MAX = 64
 
 const customId = z.string().min(1).max(CUSTOM_ID_CHARACTERS_MAX)
 
@@ -49,19 +46,20 @@ export interface BatchLineRules {
 export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
   let value: unknown
   try {
+    checkJsonShape(text, 'the line')
     value = JSON.parse(text)
   } catch (cause) {
+    if (cause instanceof MeshError) return { type: 'error', customId: nameOfMisshapen(text), error: cause }
     const message = cause instanceof Error ? cause.message : String(cause)
     return { type: 'error', customId: null, error: invalidRequest(null, `the line is not JSON: ${message}`) }
   }
   return readBatchRequest(value, rules)
 }
 
-/** As {@link readBatchLine}, of what was JSON. */
+/** As {@link readBatchLine}, of what was JSON of an admitted shape. */
 export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLine {
   const id = customIdOf(value)
   try {
-    if (nestsDeeper(value, NESTING_MAX)) throw invalidRequest(null, `it nests more than ${NESTING_MAX} levels deep`)
     const { custom_id, url, body } = parseInput(batchRequestSchema, value)
     if (rules.seen.has(custom_id)) {
       throw invalidRequest('custom_id', `"${custom_id}" names another request of this batch`, 'Name each but once.')
@@ -92,6 +90,18 @@ export async function prepareLine(line: BatchLine, endpointOf: (url: string) => 
     const known = MeshError.from(error)
     if (known.retryable) throw known
     return { type: 'error', customId, error: known }
+  }
+}
+
+/** Longest line of a refused shape that is read for its name alone. */
+const MISSHAPEN_CHARACTERS_MAX = 65_536
+
+function nameOfMisshapen(text: string): string | null {
+  if (text.length > MISSHAPEN_CHARACTERS_MAX) return null
+  try {
+    return customIdOf(JSON.parse(text))
+  } catch {
+    return null
   }
 }
 

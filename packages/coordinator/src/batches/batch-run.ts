@@ -1,6 +1,14 @@
 import { setTimeout } from 'node:timers/promises'
 import { type Clock, MeshError } from '@resultity/interface'
-import type { Batch, BatchChange, BatchLineError, BatchStatus, BatchStore, JobStore } from '@resultity/store'
+import type {
+  Batch,
+  BatchChange,
+  BatchLineError,
+  BatchPreparing,
+  BatchStatus,
+  BatchStore,
+  JobStore
+} from '@resultity/store'
 import type { FileShelf } from '../files/file-shelf.ts'
 import { toJobError } from '../http/error-reply.ts'
 import { childId } from '../jobs/child-jobs.ts'
@@ -11,6 +19,7 @@ import { type BatchLine, type PreparedLine, prepareLine, readBatchLine } from '.
 import { errorLines, outputLines, type Unanswered, unanswered } from './batch-output.ts'
 import { batchFileId, countLines } from './batch-progress.ts'
 import { readLines } from './line-reader.ts'
+import { afterDeath, deathsOf, partsOf } from './suspect-lines.ts'
 
 export interface BatchRunComponents {
   readonly batches: BatchStore
@@ -28,6 +37,8 @@ export interface BatchRunInit {
   readonly batchLineBytesMax: number
   /** Lines of one batch that wait or run at once; the others wait in its file. */
   readonly batchOpenMax: number
+  /** Processes that may end over one line; then it is not tried again. */
+  readonly jobCrashesMax: number
   /** How often its progress is looked at. */
   readonly batchPollMs: number
 }
@@ -99,6 +110,7 @@ export class BatchRun {
   }
 
   async #takeLines(): Promise<void> {
+    await this.#note(afterDeath(this.#batch.preparing))
     for await (const chunk of this.#chunks(await this.#alreadyTaken())) {
       await this.#untilRoom()
       const prepared = await this.#prepare(chunk)
@@ -123,13 +135,38 @@ export class BatchRun {
   }
 
   async #prepareAll(chunk: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[]> {
+    const deaths = this.#batch.preparing?.deaths ?? {}
+    const prepared: Numbered<PreparedLine>[] = []
+    try {
+      for (const part of partsOf(chunk, deaths)) {
+        const [first, last] = [part[0]?.number ?? 0, part.at(-1)?.number ?? 0]
+        const times = deathsOf(deaths, first)
+        if (times >= this.#init.jobCrashesMax) {
+          prepared.push(...part.map(({ number, line }) => ({ number, line: poisoned(line, times) })))
+          continue
+        }
+        // before anything is made of them: should the process end over one, the next knows over which
+        await this.#note({ begun: [first, last], deaths })
+        prepared.push(...(await this.#preparePart(part)))
+      }
+    } finally {
+      await this.#note({ begun: null, deaths })
+    }
+    return prepared
+  }
+
+  async #preparePart(part: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[]> {
     const slice = new TimeSlice()
     const prepared: Numbered<PreparedLine>[] = []
-    for (const { number, line } of chunk) {
+    for (const { number, line } of part) {
       prepared.push({ number, line: await prepareLine(line, url => this.#endpoint(url)) })
       await slice.next()
     }
     return prepared
+  }
+
+  async #note(preparing: BatchPreparing): Promise<void> {
+    await this.#change(['validating', 'in_progress', 'cancelling'], { preparing })
   }
 
   /** An attempt may have ended between making jobs of a chunk and saying so. */
@@ -184,7 +221,7 @@ export class BatchRun {
 
   async #taken(chunk: readonly Numbered<unknown>[]): Promise<void> {
     const linesTaken = chunk.at(-1)?.number ?? this.#batch.linesTaken
-    await this.#change(['in_progress', 'cancelling'], { linesTaken })
+    await this.#change(['in_progress', 'cancelling'], { linesTaken, preparing: null })
   }
 
   async #untilRoom(): Promise<void> {
@@ -318,6 +355,13 @@ export class BatchRun {
 function toLineError({ number, line }: Numbered<PreparedLine>): BatchLineError[] {
   if (line.type !== 'error') return []
   return [{ line: number, customId: line.customId, error: toJobError(line.error) }]
+}
+
+/** What a process ended over so many times. */
+function poisoned({ customId }: BatchLine, times: number): PreparedLine {
+  const message = `${times} coordinators ended while they read this line`
+  const hint = 'It may be what ended them: it is not read again.'
+  return { type: 'error', customId, error: new MeshError('interrupted_too_often', message, { hint }) }
 }
 
 function unreadable(fault: 'too-long' | 'not-utf8' | undefined): BatchLine {

@@ -1,3 +1,5 @@
+import { checkJsonShape } from '../http/json-shape.ts'
+
 /** What one answer votes for; undefined when it abstains. */
 export type BallotOf = (text: string) => string | undefined
 
@@ -33,9 +35,15 @@ export function vote(
 /** Answers that differ in case, spacing, quotes or a full stop say the same. */
 export function normalised(text: string): string {
   const plain = text.normalize('NFKC').toLowerCase().replaceAll(/\s+/g, ' ').trim()
-  const bare = plain.replace(/^[\s"'`*_([]+/, '').replace(/[\s"'`*_.!?,;:)\]]+$/, '')
-  return bare === '' ? plain : bare
+  let [start, end] = [0, plain.length]
+  while (start < end && OPENING.has(plain.charAt(start))) start++
+  while (start < end && CLOSING.has(plain.charAt(end - 1))) end--
+  return start === end ? plain : plain.slice(start, end)
 }
+
+/** What may stand around an answer. One by one: a pattern's `+$` is tried from every character on. */
+const OPENING: ReadonlySet<string> = new Set(' "\'`*_([')
+const CLOSING: ReadonlySet<string> = new Set(' "\'`*_.!?,;:)]')
 
 /** Votes by one field of answers that are JSON; the others abstain. */
 export function byField(path: string): BallotOf {
@@ -50,9 +58,11 @@ export function byField(path: string): BallotOf {
 
 /** Models like to put JSON into a fence. */
 function parsed(text: string): unknown {
-  const fenced = /```(?:json)?\s*([\s\S]*?)```/.exec(text)?.[1]
+  const [, fenced, closing] = text.split('```', 3)
+  const json = fenced === undefined || closing === undefined ? text : fenced.replace(/^json/, '')
   try {
-    return JSON.parse(fenced ?? text)
+    checkJsonShape(json, 'an answer')
+    return JSON.parse(json)
   } catch {
     return undefined
   }

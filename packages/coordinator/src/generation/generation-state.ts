@@ -1,5 +1,5 @@
-import { MeshError } from '@resultity/interface'
 import { type PromptScores, type Sampled, type StageFrame, sameSession } from '@resultity/wire'
+import { checkLogprobs, checkToken, type ReportRules, violation } from './token-report.ts'
 
 /**
  * - `opening`  sessions are being opened; nothing but SessionOpened may come
@@ -9,7 +9,7 @@ import { type PromptScores, type Sampled, type StageFrame, sameSession } from '@
  */
 export type GenerationPhase = 'opening' | 'prompted' | 'decoding' | 'ended'
 
-export interface GenerationStateInit {
+export interface GenerationStateInit extends ReportRules {
   /** 16 bytes. */
   readonly session: Uint8Array
   /** Of the first route. */
@@ -93,6 +93,7 @@ export class GenerationState {
     if (scores.position !== this.#nextScored || scores.scores.length === 0 || end > promptCount) {
       throw violation(`scores of [${scores.position},${end}) came, ${this.#nextScored} of ${promptCount} is next`)
     }
+    for (const { logprob, top } of scores.scores) checkLogprobs(logprob, top, this.#init)
     this.#nextScored = end
     return { type: 'scores', scores }
   }
@@ -106,10 +107,15 @@ export class GenerationState {
     if (promptLogprobs && this.#nextScored < promptCount) throw violation('a token came before the prompt was scored')
     const position = promptCount + this.#tokens.length
     if (sampled.position !== position) throw violation(`position ${sampled.position} came, ${position} is next`)
+    checkToken(sampled.token, this.#init)
+    checkLogprobs(sampled.logprob, sampled.top, this.#init)
     this.#tokens.push(sampled.token)
     const count = this.#tokens.length
-    if (sampled.finish === 'end_token' && !endTokens.has(sampled.token)) {
-      throw violation(`token ${sampled.token} ended the answer and is no end token`)
+    if ((sampled.finish === 'end_token') !== endTokens.has(sampled.token)) {
+      const ended = sampled.finish === 'end_token'
+      throw violation(
+        `token ${sampled.token} ${ended ? 'ended the answer and is no' : 'did not end it and is an'} end token`
+      )
     }
     if ((sampled.finish === 'tokens_max') !== (count === tokensMax) && sampled.finish !== 'end_token') {
       throw violation(`token ${count} of ${tokensMax} came with "${sampled.finish}"`)
@@ -123,10 +129,4 @@ export class GenerationState {
     if (epoch > this.#epoch) throw violation(`a frame of epoch ${epoch} came, the route's is ${this.#epoch}`)
     return epoch < this.#epoch
   }
-}
-
-function violation(message: string): MeshError {
-  return new MeshError('protocol_violation', message, {
-    hint: 'The node is faulty or runs another release; compare the versions on both sides.'
-  })
 }

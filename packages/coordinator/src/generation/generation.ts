@@ -10,6 +10,7 @@ import {
 import type { ModelTokenizer } from '@resultity/model'
 import { prefillStep } from '@resultity/planner'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
+import type { NodeLosses } from '../jobs/node-losses.ts'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
@@ -75,12 +76,16 @@ export type GenerationEvent =
       /** What was held back until now. */
       readonly text: string
       readonly finishReason: FinishReason
+      /** The model ended it; else it was cut off, by a stop string or at its limit. */
+      readonly complete: boolean
       readonly usage: Usage
     }
 
 export interface GenerationOptions extends WorkOptions {
   /** Each token is wanted as soon as there is one. Default true; where nobody waits for them, telling of them costs less. */
   readonly watched?: boolean
+  /** Counts nodes that are lost on the way. */
+  readonly losses?: NodeLosses
 }
 
 /** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
@@ -146,7 +151,8 @@ export class GenerationDriver implements Generator {
         return await this.#open(request, lease, options)
       } catch (error) {
         const lost = error instanceof MeshError && error.code === 'node_lost'
-        if (!lost || attempt >= this.#init.routeAttemptsMax) throw error
+        const told = options.losses?.told(error) ?? error
+        if (!lost || told !== error || attempt >= this.#init.routeAttemptsMax) throw told
         await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)
       }
     }
@@ -194,6 +200,7 @@ export class GenerationDriver implements Generator {
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,
       topLogprobs: request.topLogprobs ?? 0,
+      vocabularySize: request.model.manifest.config.vocabularySize,
       promptLogprobs: request.promptLogprobs === true,
       ...(request.constraint === undefined ? {} : { constraint: request.constraint })
     }
@@ -245,7 +252,7 @@ async function* answer(
       const { text, stopped } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))
       if (stopped) {
         yield tokenEvent(request, sampled, text)
-        yield { type: 'end', text: '', finishReason: 'stop', usage: usage(count) }
+        yield { type: 'end', text: '', finishReason: 'stop', complete: false, usage: usage(count) }
         return
       }
       if (!endToken) yield tokenEvent(request, sampled, text)
@@ -253,7 +260,8 @@ async function* answer(
       const rest = stops.push(endToken ? '' : decoder.flush())
       const held = rest.stopped ? '' : stops.flush()
       const finishReason = endToken || rest.stopped ? 'stop' : 'length'
-      yield { type: 'end', text: (endToken ? text : '') + rest.text + held, finishReason, usage: usage(count) }
+      const last = (endToken ? text : '') + rest.text + held
+      yield { type: 'end', text: last, finishReason, complete: endToken, usage: usage(count) }
       return
     }
   } finally {
@@ -264,5 +272,8 @@ async function* answer(
 
 function tokenEvent(request: GenerationRequest, sampled: Sampled, text: string): GenerationEvent {
   const event = { type: 'token' as const, text, tokenId: sampled.token }
-  return request.topLogprobs === undefined ? event : { ...event, logprob: sampled.logprob, top: sampled.top }
+  if (request.topLogprobs === undefined) return event
+  // what a constraint rules out is no alternative
+  const top = sampled.top.filter(({ logprob }) => logprob > Number.NEGATIVE_INFINITY)
+  return { ...event, logprob: sampled.logprob, top }
 }

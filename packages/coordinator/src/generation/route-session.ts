@@ -49,6 +49,8 @@ export interface RouteSessionInit {
   readonly sampling: Sampling
   readonly logprobs: boolean
   readonly topLogprobs: number
+  /** Of the model: every token's id is smaller. */
+  readonly vocabularySize: number
   readonly constraint?: OutputConstraint
   /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
   readonly promptLogprobs: boolean
@@ -96,7 +98,9 @@ export class RouteSession {
       promptCount: init.prompt.length,
       tokensMax: init.tokensMax,
       endTokens: init.endTokens,
-      promptLogprobs: init.promptLogprobs
+      promptLogprobs: init.promptLogprobs,
+      vocabularySize: init.vocabularySize,
+      topLogprobs: init.logprobs || init.promptLogprobs ? init.topLogprobs : undefined
     })
     this.#opened.promise.catch(() => this.#error)
     this.#stopListening = components.onNodeLeft(peerId => this.#onNodeLeft(peerId))

@@ -65,7 +65,7 @@ export class StageControl {
       return new StageControl(stage, await opener.open(address, STAGE_PROTOCOL, options), handlers)
     } catch (error) {
       options.signal?.throwIfAborted()
-      throw stageLost(stage, 'could not be reached', error)
+      throw stageLost(stage, 'could not be reached', error, { unreached: true })
     }
   }
 
@@ -97,12 +97,17 @@ export class StageControl {
   }
 }
 
-/** `node_lost`, naming the node and the layers it served. */
-export function stageLost(stage: StagePlacement, what: string, cause?: unknown): MeshError {
+/** `node_lost`, naming the node and the layers it served. `unreached`: it never heard of the session. */
+export function stageLost(
+  stage: StagePlacement,
+  what: string,
+  cause?: unknown,
+  facts: { readonly unreached?: true } = {}
+): MeshError {
   const reason = cause instanceof Error ? `: ${cause.message}` : ''
   return new MeshError('node_lost', `node ${stage.peerId} with layers ${formatRange(stage.range)} ${what}${reason}`, {
     hint: 'Send the request again: it will run on other nodes if they have room for these layers.',
-    details: { peerId: stage.peerId, range: stage.range },
+    details: { peerId: stage.peerId, range: stage.range, ...facts },
     cause
   })
 }

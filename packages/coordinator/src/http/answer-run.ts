@@ -1,8 +1,10 @@
 import { type FinishReason, MeshError } from '@resultity/interface'
 import type { JsonValue } from '@resultity/store'
+import type { Constraints } from '../constraints/constraints.ts'
 import type { Generation, GenerationEvent, GenerationRequest, Generator, Usage } from '../generation/generation.ts'
 import { BEGUN, type JobContext } from '../jobs/job-endpoint.ts'
 import type { ServedDecoder } from '../served-models.ts'
+import { AnswerCheck } from './answer-check.ts'
 import { AnswerTiming } from './answer-timing.ts'
 import { routeHeader } from './chat-answer.ts'
 import type { MeshReport } from './chat-schema.ts'
@@ -49,6 +51,7 @@ export interface Answer<C> {
 
 export interface AnswerRunComponents {
   readonly generator: Generator
+  readonly constraints: Constraints
   readonly metrics: Metrics
 }
 
@@ -115,21 +118,28 @@ export class AnswerRun<C> {
 
   async #choice(index: number, request: GenerationRequest, signal: AbortSignal): Promise<void> {
     const { generator } = this.#components
-    const { job, log } = this.#context
-    await using generation = await generator.start(request, { signal, workClass: job.class, watched: log.wanted })
+    const { job, log, losses } = this.#context
+    const options = { signal, workClass: job.class, watched: log.wanted, losses }
+    await using generation = await generator.start(request, options)
     if (this.#headers === undefined) {
       // said by whichever comes first: a reader sees nothing that was logged before
       this.#headers = { 'x-resultity-route': routeHeader(generation.route) }
       await log.note(BEGUN, { headers: this.#headers })
     }
-    const choice = await this.#read(index, generation, request)
+    const choice = await this.#read(index, generation, request).catch(error => {
+      throw losses.told(error)
+    })
     this.#choices[index] = choice
   }
 
   async #read(index: number, generation: Generation, request: GenerationRequest): Promise<C> {
     const maker = this.#plan.maker(index)
+    const check = new AnswerCheck(this.#components.constraints, request.constraint)
     let tokens = 0
     for await (const event of generation.events) {
+      check.push(event.text)
+      // before its last piece is told, as far as there is one
+      if (event.type === 'end') await check.end(event.complete ? 'whole' : 'beginning', generation.route, this.#context)
       const behind = this.#log(maker.take(event))
       if (behind !== undefined) await behind
       if (event.type === 'token') {
@@ -137,6 +147,7 @@ export class AnswerRun<C> {
         this.#countToken()
       }
       if (event.type !== 'end' && maker.done !== true) continue
+      if (event.type !== 'end') await check.end('beginning', generation.route, this.#context)
       const promptTokens = request.prompt.length
       const usage = event.type === 'end' ? event.usage : { promptTokens, completionTokens: tokens }
       const { entries, outcome } = maker.finish(event.type === 'end' ? event.finishReason : 'stop')

@@ -9,7 +9,7 @@ import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedDecoder, ServedModels } from '../served-models.ts'
 import type { NodePools } from '../subclouds/node-pools.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
-import { toolUseOf } from '../tools/tool-use.ts'
+import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import {
   AnswerRun,
   type AnswerRunComponents,
@@ -64,11 +64,11 @@ export class ChatEndpoint implements HttpEndpoint {
   }
 
   async prepare(body: unknown): Promise<PreparedJob> {
-    const { models, director, pools } = this.#components
+    const { models, director, pools, constraints } = this.#components
     const request = withSeed(parseInput(chatRequestSchema, body))
     const model = models.findDecoder(request.model)
     const wish = pools.wish(model, request.mesh)
-    const generation = await toGenerationRequest(request, model, wish)
+    const generation = await toGenerationRequest(request, model, constraints, wish)
     return {
       lane: modelLane(model.id, wish.pool?.subcloud),
       // by its id: what else it was called by may mean another when the job is begun, or nothing yet
@@ -91,11 +91,12 @@ export class ChatEndpoint implements HttpEndpoint {
 
   async #run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
     const { request, model, generation } = chat
+    const toolUse = toolUseOf(request)
     const plan = {
       model,
       requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),
       promptTokens: generation.prompt.length,
-      maker: (index: number) => new ChatChoiceMaker(index, chat, context.job)
+      maker: (index: number) => new ChatChoiceMaker(index, chat, toolUse, context.job)
     }
     const { choices, usage, mesh, headers } = await new AnswerRun(this.#components, plan, context).run()
     const body = answerOf(context.job, request, model).completion(choices, request.logprobs === true, usage, mesh)
@@ -118,11 +119,11 @@ class ChatChoiceMaker implements ChoiceMaker<ChatChoice> {
   readonly #logprobs: LogprobEntry[] = []
   #finishReason: ChoiceFinish = 'stop'
 
-  constructor(index: number, { request, model }: PreparedChat, job: Job) {
+  constructor(index: number, { request, model }: PreparedChat, toolUse: ToolUse | undefined, job: Job) {
     this.#index = index
     this.#tokenizer = model.tokenizer
     this.#withLogprobs = request.logprobs === true
-    this.#text = new ChoiceText({ toolUse: toolUseOf(request), id: `${job.id} ${index}` })
+    this.#text = new ChoiceText({ toolUse, id: `${job.id} ${index}` })
   }
 
   get done(): boolean {

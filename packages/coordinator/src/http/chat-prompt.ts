@@ -5,6 +5,7 @@ import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
 import type { ChatRequest } from './chat-schema.ts'
+import { checkJsonShape } from './json-shape.ts'
 import { invalidRequest } from './parse-body.ts'
 
 type RequestMessage = ChatRequest['messages'][number]
@@ -34,14 +35,20 @@ function toChatMessage(message: RequestMessage, index: number): ChatMessage {
   return {
     role,
     content: contentText(message, index),
-    ...(role === 'assistant' && calls ? { toolCalls: calls.map(toToolCall) } : {}),
+    ...(role === 'assistant' && calls
+      ? { toolCalls: calls.map((call, at) => toToolCall(call, `messages[${index}].tool_calls[${at}]`)) }
+      : {}),
     ...(role === 'tool' && toolCallId ? { toolCallId } : {}),
     ...(role === 'tool' && name ? { name } : {})
   }
 }
 
-/** Templates write the arguments as JSON themselves, so they are given values. */
-function toToolCall({ id, function: { name, arguments: text } }: PastCall): ToolCall {
+/**
+ * Templates write the arguments as JSON themselves, so they are given values.
+ * @throws MeshError `invalid_request` for values of a shape that no call has
+ */
+function toToolCall({ id, function: { name, arguments: text } }: PastCall, field: string): ToolCall {
+  checkJsonShape(text, `${field}.function.arguments`, `${field}.function.arguments`)
   try {
     const values: unknown = JSON.parse(text)
     return { id, name, arguments: values }

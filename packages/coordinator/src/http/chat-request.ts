@@ -1,13 +1,14 @@
 import { randomInt } from 'node:crypto'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type OutputConstraint } from '@resultity/interface'
+import type { Constraints } from '../constraints/constraints.ts'
 import type { GenerationRequest } from '../generation/generation.ts'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { ServedDecoder } from '../served-models.ts'
-import { answerConstraint, toolUseOf } from '../tools/tool-use.ts'
+import { answerConstraint, parameterPlaces, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
 import { invalidRequest } from './parse-body.ts'
-import { constraintOfFormat } from './response-format.ts'
+import { constraintOfFormat, FORMAT_SCHEMA } from './response-format.ts'
 import { samplingOf } from './sampling-fields.ts'
 
 /**
@@ -19,16 +20,22 @@ import { samplingOf } from './sampling-fields.ts'
 export async function toGenerationRequest(
   body: ChatRequest,
   model: ServedDecoder,
+  constraints: Constraints,
   wish: RouteWish = {}
 ): Promise<GenerationRequest> {
   refuseUnsupported(body)
   const toolUse = toolUseOf(body)
-  const prompt = await promptOf(body.messages, toolUse, model)
-  const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
-  const constraint = answerConstraint(toolUse, constraintOfFormat(body.response_format))
+  const format = constraintOfFormat(body.response_format)
+  const constraint = answerConstraint(toolUse, format)
   if (constraint !== undefined && body.ignore_eos === true) {
     throw invalidRequest('ignore_eos', 'an answer that must be JSON or calls ends with it', 'Leave ignore_eos out.')
   }
+  // a format that calls leave no place for is checked too: nothing that is sent is passed over
+  for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format])) {
+    if (one !== undefined) await checkHeldTo(one, body, constraints)
+  }
+  const prompt = await promptOf(body.messages, toolUse, model)
+  const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
   return {
     model: model.placeable,
     tokenizer: model.tokenizer,
@@ -41,6 +48,15 @@ export async function toGenerationRequest(
     ...(constraint === undefined ? {} : { constraint }),
     wish
   }
+}
+
+/** @throws MeshError `invalid_request` naming the schema that cannot be held to; `resource_exhausted` */
+async function checkHeldTo(constraint: OutputConstraint, body: ChatRequest, constraints: Constraints): Promise<void> {
+  const calls = constraint.type === 'tool_calls'
+  await constraints.check(constraint, {
+    schema: calls ? 'tools' : FORMAT_SCHEMA,
+    parameters: constraint.type === 'any_of' || calls ? parameterPlaces(body) : []
+  })
 }
 
 function refuseUnsupported(body: ChatRequest): void {

@@ -37,6 +37,7 @@ const replies: Readonly<Record<ErrorCode, readonly [status: number, type: ErrorT
   hash_mismatch: [500, 'server_error'],
   idempotency_conflict: [422, 'invalid_request_error'],
   insufficient_memory: [503, 'server_error'],
+  interrupted_too_often: [500, 'server_error'],
   internal: [500, 'server_error'],
   invalid_request: [400, 'invalid_request_error'],
   job_lease_lost: [503, 'server_error'],
@@ -45,6 +46,8 @@ const replies: Readonly<Record<ErrorCode, readonly [status: number, type: ErrorT
   model_not_found: [404, 'invalid_request_error'],
   model_unavailable: [503, 'server_error'],
   node_lost: [503, 'server_error'],
+  // not one that clients try again by themselves
+  nodes_lost_too_often: [422, 'invalid_request_error'],
   not_implemented: [501, 'server_error'],
   not_found: [404, 'invalid_request_error'],
   peer_refused: [503, 'server_error'],

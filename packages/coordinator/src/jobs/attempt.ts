@@ -6,6 +6,7 @@ import { AttemptLog } from './attempt-log.ts'
 import { jobBodyOf } from './job-body.ts'
 import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
 import { type AbortCause, abortReason, outcomeOf, pauseBeforeNext } from './job-outcome.ts'
+import { NodeLosses } from './node-losses.ts'
 
 export interface AttemptComponents {
   readonly store: JobStore
@@ -21,6 +22,7 @@ export interface AttemptInit {
   /** By who submitted it here, to save preparing it again. */
   readonly prepared: PreparedJob | undefined
   readonly retryMs: number
+  readonly nodeLossesMax: number
   readonly logDelayMs: number
   readonly logPendingMax: number
 }
@@ -39,6 +41,7 @@ export class Attempt {
   readonly #components: AttemptComponents
   readonly #init: AttemptInit
   readonly #controller = new AbortController()
+  readonly #losses: NodeLosses
   #cause: AbortCause | undefined
   #log: AttemptLog | undefined
 
@@ -46,6 +49,7 @@ export class Attempt {
     this.claim = init.claim
     this.#components = components
     this.#init = init
+    this.#losses = new NodeLosses(init.nodeLossesMax, init.job.nodesLost)
     if (init.job.cancelRequested) this.abort('cancelled')
     this.ended = this.#work()
   }
@@ -87,14 +91,15 @@ export class Attempt {
       const log = await this.#openLog()
       this.#controller.signal.throwIfAborted()
       const prepared = this.#init.prepared ?? (await this.#prepareAgain())
-      const { result, usage } = await prepared.run({ job, signal: this.#controller.signal, log })
+      const { result, usage } = await prepared.run({ job, signal: this.#controller.signal, log, losses: this.#losses })
       await log.flush()
       return { state: 'succeeded', result, usage }
     } catch (error) {
       const known = MeshError.from(error)
       await this.#flushQuietly()
       this.#report(known)
-      return outcomeOf(known, job, { detached, cause: this.#cause }, this.#components.toJobError)
+      const outcome = outcomeOf(known, job, { detached, cause: this.#cause }, this.#components.toJobError)
+      return outcome.state === 'queued' ? { ...outcome, nodesLost: this.#losses.count } : outcome
     }
   }
 

@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { Job, JobError, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
+import type { NodeLosses } from './node-losses.ts'
 
 /** What an attempt at a job says while it works. */
 export interface JobLog {
@@ -21,6 +22,8 @@ export interface JobContext {
   /** Aborts when the job was cancelled, when its lease is lost, or when the coordinator stops. */
   readonly signal: AbortSignal
   readonly log: JobLog
+  /** Counts nodes that are lost with the job, over all its attempts. */
+  readonly losses: NodeLosses
 }
 
 export interface JobAnswer {

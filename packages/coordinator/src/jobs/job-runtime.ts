@@ -19,6 +19,9 @@ import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
 import { JobFollower } from './job-follower.ts'
 import type { Places } from './job-queue.ts'
 import { Lanes } from './lanes.ts'
+import type { SubmitOptions } from './submit-options.ts'
+
+export type { SubmitOptions } from './submit-options.ts'
 
 export interface JobRuntimeComponents {
   readonly store: JobStore
@@ -45,6 +48,8 @@ export interface JobRuntimeInit {
   readonly detachedWaitMs: number
   /** How often a job that goes on by itself is tried when it fails with an error that may pass. */
   readonly jobAttemptsMax: number
+  /** Nodes that may be lost while they have one job. */
+  readonly jobNodeLossesMax: number
   /** From its first such error to the next attempt; every further pause is four times as long. */
   readonly jobRetryMs: number
   /** How long jobs are kept once they have ended. */
@@ -52,25 +57,6 @@ export interface JobRuntimeInit {
   /** How long entries of an attached answer's log may wait to be stored with others. */
   readonly logDelayMs: number
   readonly logPendingMax: number
-}
-
-/** Who asks, and how the answer is to reach them. */
-export interface SubmitOptions {
-  readonly id: string
-  readonly endpoint: string
-  readonly namespace: string
-  readonly keyId: string | null
-  readonly class?: JobClass
-  /** Goes on when the client has gone. */
-  readonly detached: boolean
-  readonly idempotency?: NonNullable<JobSubmission['idempotency']>
-  readonly groupId?: string
-  readonly customId?: string
-  readonly hidden?: boolean
-  /** Part of what was taken in: however many wait, it may too. */
-  readonly admitted?: boolean
-  /** Milliseconds to wait for a place; the default depends on `detached`. */
-  readonly waitMs?: number
 }
 
 /** A follower that is told what happens until it is disposed. */
@@ -163,7 +149,7 @@ export class JobRuntime implements AsyncDisposable {
     }
   }
 
-  /** Stores many jobs at once, or none of them. They are begun as places come free. */
+  /** Stores many jobs at once, or none of them. */
   async submitAll(jobs: readonly { readonly prepared: PreparedJob; readonly options: SubmitOptions }[]): Promise<void> {
     this.#requireRunning()
     this.#requireRoom(jobs[0]?.options.class ?? 'interactive', jobs.length)
@@ -195,7 +181,7 @@ export class JobRuntime implements AsyncDisposable {
     return await following.ended(options)
   }
 
-  /** Asks for a job's end. */
+  /** Asks for its end. */
   async cancel(jobId: string): Promise<Job | undefined> {
     const job = await this.#components.store.cancel(jobId)
     if (job !== undefined && isFinal(job.state)) this.#ended(job)
@@ -307,7 +293,7 @@ export class JobRuntime implements AsyncDisposable {
   }
 
   #begin({ job, claim }: ClaimedJob, prepared?: PreparedJob): void {
-    const { jobRetryMs, logDelayMs, logPendingMax } = this.#init
+    const { jobRetryMs, jobNodeLossesMax: nodeLossesMax, logDelayMs, logPendingMax } = this.#init
     const { store, endpoints, logger, toJobError } = this.#components
     const attempt = new Attempt(
       {
@@ -317,12 +303,14 @@ export class JobRuntime implements AsyncDisposable {
         toJobError,
         publish: events => this.#publish(job.id, events)
       },
-      { job, claim, prepared, retryMs: jobRetryMs, logDelayMs, logPendingMax }
+      { job, claim, prepared, retryMs: jobRetryMs, nodeLossesMax, logDelayMs, logPendingMax }
     )
     this.#attempts.set(job.id, attempt)
     if (this.#stopped) attempt.abort('stopping')
     void attempt.ended.then(final => {
       this.#attempts.delete(job.id)
+      // others during which a coordinator ended wait for this one's end, on whatever lane
+      if (job.interruptions > 0) for (const lane of this.#lanes.names()) this.#lanes.mayWait(lane)
       this.#leave(job.lane, job.class)
       if (final !== undefined && isFinal(final.state)) this.#ended(final)
       else if (final !== undefined) this.#enqueued(job.lane, job.class)

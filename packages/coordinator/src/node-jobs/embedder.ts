@@ -7,12 +7,11 @@ import {
   fromEmbeddingResult,
   MeshError,
   type Route,
-  requireEncoder,
-  type WorkOptions
+  requireEncoder
 } from '@resultity/interface'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
-import type { NodeJobs } from './node-jobs.ts'
+import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
 
 /** Vectors of all inputs, one after the other, and who computed the last of them. */
 export interface Embedded {
@@ -36,7 +35,7 @@ export interface EmbedRequest {
  *
  * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation` for a result that is not the vectors asked for
  */
-export async function embed(jobs: NodeJobs, request: EmbedRequest, options: WorkOptions = {}): Promise<Embedded> {
+export async function embed(jobs: NodeJobs, request: EmbedRequest, options: NodeJobOptions = {}): Promise<Embedded> {
   const { jobId, model, wish, inputs } = request
   const manifest = requireEncoder(model.manifest)
   const dimensions = manifest.config.hiddenSize
@@ -47,21 +46,33 @@ export async function embed(jobs: NodeJobs, request: EmbedRequest, options: Work
     const body: EmbeddingJob = { inputs: part.map(input => [...input]) }
     const encoded = new TextEncoder().encode(JSON.stringify(body))
     const done = await jobs.run({ jobId, model, wish, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
-    vectors.set(readVectors(done.result, manifest, part.length), first * dimensions)
+    vectors.set(readVectors(done, manifest, part.length), first * dimensions)
     route = done.route
   }
   if (route === undefined) throw new MeshError('internal', 'there was nothing to embed')
   return { vectors, dimensions, route }
 }
 
-function readVectors(result: Uint8Array, { name, config }: EncoderManifest, inputs: number): Float32Array {
-  const parsed = embeddingResultSchema.safeParse(parseJson(result))
+/** Beside the vectors: the members' names, and a number. */
+const FRAMING_BYTES_MAX = 1024
+
+/** @throws MeshError `protocol_violation` naming the node */
+function readVectors(
+  { result, route }: NodeJobResult,
+  { name, config }: EncoderManifest,
+  inputs: number
+): Float32Array {
+  // base64 has four characters for three bytes; what is longer is not even parsed
+  const bytesMax = Math.ceil((inputs * config.hiddenSize * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
+  const parsed = embeddingResultSchema.safeParse(result.length > bytesMax ? undefined : parseJson(result))
   if (parsed.success && parsed.data.dimensions === config.hiddenSize) {
     const vectors = fromEmbeddingResult(parsed.data, inputs)
     if (vectors !== undefined) return vectors
   }
-  throw new MeshError('protocol_violation', `the node's result is not ${inputs} vectors of ${name}`, {
-    hint: 'The node is faulty or runs another release; compare the versions on both sides.'
+  const peerId = route.stages[0]?.peerId
+  throw new MeshError('protocol_violation', `node ${peerId}: its result is not ${inputs} vectors of ${name}`, {
+    hint: 'The node is faulty or runs another release; compare the versions on both sides.',
+    details: { peerId }
   })
 }
 

@@ -85,7 +85,7 @@ class JobCall {
   async open(opener: StreamOpener, node: NodeAddress, request: JobRequest, signal: AbortSignal): Promise<void> {
     const stream = await opener.open(node, JOB_PROTOCOL, { signal }).catch((error: unknown) => {
       signal.throwIfAborted()
-      throw nodeLost(this.#peerId, 'could not be reached', error)
+      throw nodeLost(this.#peerId, 'could not be reached', error, { unreached: true })
     })
     const frames = new FrameStream<JobRequest, JobEvent>(
       stream,
@@ -157,11 +157,11 @@ class JobCall {
 
 function heardElsewhere(): void {}
 
-function nodeLost(peerId: string, what: string, cause?: unknown): MeshError {
+function nodeLost(peerId: string, what: string, cause?: unknown, facts: { readonly unreached?: true } = {}): MeshError {
   const reason = cause instanceof Error ? `: ${cause.message}` : ''
   return new MeshError('node_lost', `node ${peerId} ${what} with a job${reason}`, {
     hint: 'Send the request again: it will run on another node if one has room.',
-    details: { peerId },
+    details: { peerId, ...facts },
     cause
   })
 }

@@ -1,6 +1,7 @@
 import { MeshError, type Route, type WorkOptions } from '@resultity/interface'
 import type { RouteLease, RouteLeases } from '../generation/route-leases.ts'
 import type { NodeAddress } from '../generation/stage-control.ts'
+import type { NodeLosses } from '../jobs/node-losses.ts'
 import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
@@ -38,6 +39,11 @@ export interface NodeJob {
   readonly body: Uint8Array
 }
 
+export interface NodeJobOptions extends WorkOptions {
+  /** Counts nodes that are lost with the job. */
+  readonly losses?: NodeLosses
+}
+
 export interface NodeJobResult {
   /** UTF-8 JSON as the node sent it; not yet checked. */
   readonly result: Uint8Array
@@ -67,7 +73,7 @@ export class NodeJobs {
    *
    * @throws MeshError as {@link RouteLeases.lease} and {@link callJob} do
    */
-  async run(job: NodeJob, options: WorkOptions = {}): Promise<NodeJobResult> {
+  async run(job: NodeJob, options: NodeJobOptions = {}): Promise<NodeJobResult> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
       const lease = await leases.lease(job.model, job.wish, options)
@@ -75,7 +81,8 @@ export class NodeJobs {
         return { result: await this.#attempt(job, attempt, lease, options), route: lease.route }
       } catch (error) {
         const lost = error instanceof MeshError && error.code === 'node_lost'
-        if (!lost || attempt >= this.#init.routeAttemptsMax) throw error
+        const told = options.losses?.told(error) ?? error
+        if (!lost || told !== error || attempt >= this.#init.routeAttemptsMax) throw told
         await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)
       }
     }

@@ -1,8 +1,12 @@
 import { TOOL_CALL } from '@resultity/grammar'
+import { MeshError } from '@resultity/interface'
 import type { AnswerPiece } from './tool-call-reader.ts'
 
 const HEAD_START = TOOL_CALL.beforeName
 const HEAD_END = TOOL_CALL.beforeArguments
+
+/** Longer than all that stands between the arguments of one call and those of the next. */
+const HEAD_CHARACTERS_MAX = 1024
 
 /** Reads calls that are written exactly as a constraint has them written. */
 export class CallBodyReader {
@@ -14,6 +18,7 @@ export class CallBodyReader {
   #inString = false
   #escaped = false
 
+  /** @throws MeshError `protocol_violation` for what no constraint has written */
   push(text: string): AnswerPiece[] {
     const pieces: AnswerPiece[] = []
     let from = 0
@@ -40,12 +45,13 @@ export class CallBodyReader {
   /** The function's name, once all that stands before the arguments has come. */
   #readHead(letter: string): string | undefined {
     this.#head += letter
+    if (this.#head.length > HEAD_CHARACTERS_MAX) throw noCall()
     const start = this.#head.indexOf(HEAD_START)
     if (start < 0 || !this.#head.endsWith(HEAD_END)) return undefined
-    const name: unknown = JSON.parse(this.#head.slice(start + HEAD_START.length, -HEAD_END.length))
+    const name = nameIn(this.#head.slice(start + HEAD_START.length, -HEAD_END.length))
     this.#head = ''
     this.#inArguments = true
-    return String(name)
+    return name
   }
 
   /** Whether `letter` closes the object around the arguments. */
@@ -64,4 +70,20 @@ export class CallBodyReader {
     }
     return false
   }
+}
+
+function nameIn(text: string): string {
+  try {
+    const name: unknown = JSON.parse(text)
+    if (typeof name === 'string') return name
+  } catch {
+    // said below
+  }
+  throw noCall()
+}
+
+function noCall(): MeshError {
+  return new MeshError('protocol_violation', 'an answer that must be calls is none', {
+    hint: 'The node is faulty or runs another release; compare the versions on both sides.'
+  })
 }

@@ -1,5 +1,6 @@
 import { TOOL_CALL } from '@resultity/grammar'
 import { z } from 'zod'
+import { checkJsonShape } from '../http/json-shape.ts'
 import { CallBodyReader } from './call-body-reader.ts'
 
 /** What an answer's text turns out to be. */
@@ -157,9 +158,10 @@ function readCall(body: string, names: ReadonlySet<string>): { name: string; arg
 
 function parseJson(text: string): unknown {
   try {
+    checkJsonShape(text, 'a call')
     return JSON.parse(text)
   } catch {
-    // no JSON is no call: the schema says so
+    // no JSON, or of a shape that no call has, is no call: the schema says so
     return undefined
   }
 }

@@ -1,4 +1,3 @@
-import { checkConstraint } from '@resultity/grammar'
 import { CONSTRAINT_BYTES_MAX, type OutputConstraint, type ToolFunction } from '@resultity/interface'
 import { z } from 'zod'
 import { invalidRequest } from '../http/parse-body.ts'
@@ -18,13 +17,25 @@ export interface ToolUse {
   readonly constraint?: CallsConstraint
 }
 
+/** Which functions the calls of an answer may be of: all, or the one that is named. */
+function callable({ tools, tool_choice: choice }: ToolFields): readonly (readonly [number, FunctionTool])[] {
+  const only = typeof choice === 'object' ? choice?.function.name : undefined
+  const all = [...(tools ?? []).entries()]
+  return only === undefined ? all : all.filter(([, tool]) => tool.function.name === only)
+}
+
+/** How errors call the parameters of the functions in a request's constraint, by their index there. */
+export function parameterPlaces(fields: ToolFields): string[] {
+  return callable(fields).map(([index]) => `tools[${index}].function.parameters`)
+}
+
 type CallsConstraint = Extract<OutputConstraint, { type: 'tool_calls' }>
 
 /**
  * Reads a request's tools and how they are to be used; undefined where there are none to use.
  *
- * @throws MeshError `invalid_request` naming the field: a choice of nothing, a name twice or unknown, or parameters that
- *   calls that must come could not be held to
+ * @throws MeshError `invalid_request` naming the field: a choice of nothing, a name twice or unknown, or parameters of
+ *   another type than an object, where calls must come. Whether they can be held to is not checked here.
  */
 export function toolUseOf(fields: ToolFields): ToolUse | undefined {
   const tools = fields.tools ?? []
@@ -52,7 +63,7 @@ export function toolUseOf(fields: ToolFields): ToolUse | undefined {
  * What an answer must be that has both tools and a format: calls where calls are asked for, one or the other where the
  * model decides.
  *
- * @throws MeshError `invalid_request` for tools that could not be held to
+ * @throws MeshError `invalid_request` for tools whose parameters are not of an object
  */
 export function answerConstraint(
   use: ToolUse | undefined,
@@ -65,21 +76,16 @@ export function answerConstraint(
 
 /** Calls of all functions or of one; of a named one there is one call, as clients expect who name it. */
 function callsOnly(tools: readonly FunctionTool[], only: string | undefined, parallel: boolean): CallsConstraint {
-  const places: number[] = []
   const functions: ToolFunction[] = []
   for (const [index, tool] of tools.entries()) {
     if (only !== undefined && tool.function.name !== only) continue
-    places.push(index)
     functions.push({ name: tool.function.name, parameters: JSON.stringify(parametersOf(tool, index)) })
   }
   const characters = functions.reduce((sum, { name, parameters }) => sum + name.length + parameters.length, 0)
   if (characters > CONSTRAINT_BYTES_MAX) {
     throw invalidRequest('tools', `tools have ${characters} characters, at most ${CONSTRAINT_BYTES_MAX} are read`)
   }
-  const constraint = { type: 'tool_calls' as const, functions, parallel: parallel && only === undefined }
-  const parameters = (index: number): string => `tools[${places[index] ?? 0}].function.parameters`
-  checkConstraint(constraint, { schema: 'tools', parameters })
-  return constraint
+  return { type: 'tool_calls', functions, parallel: parallel && only === undefined }
 }
 
 /** Arguments are always an object; a function without parameters takes an empty one. */

@@ -33,6 +33,14 @@ export interface BatchFailure {
   readonly param: string | null
 }
 
+/** Lines that are just made into jobs, and what became of those before: kept so that whoever comes after a crash knows. */
+export interface BatchPreparing {
+  /** First and last line that was begun and has not ended; null: none. */
+  readonly begun: readonly [first: number, last: number] | null
+  /** How often a process ended over each line, by its number. */
+  readonly deaths: Readonly<Record<string, number>>
+}
+
 export interface NewBatch {
   readonly id: string
   readonly namespace: string
@@ -66,6 +74,7 @@ export interface Batch extends NewBatch {
   readonly failures: readonly BatchFailure[] | null
   readonly outputFileId: string | null
   readonly errorFileId: string | null
+  readonly preparing: BatchPreparing | null
 }
 
 export interface BatchChange {
@@ -77,6 +86,7 @@ export interface BatchChange {
   readonly failures?: readonly BatchFailure[]
   readonly outputFileId?: string
   readonly errorFileId?: string
+  readonly preparing?: BatchPreparing | null
 }
 
 /** A line that never became a job. */

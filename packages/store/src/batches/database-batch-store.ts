@@ -155,7 +155,8 @@ function toRow(batch: NewBatch): Selectable<BatchTable> {
     lines_failed: null,
     failures: null,
     output_file_id: null,
-    error_file_id: null
+    error_file_id: null,
+    preparing: null
   }
 }
 
@@ -168,7 +169,8 @@ function toColumns(change: BatchChange): Partial<Selectable<BatchTable>> {
     lines_failed: change.linesFailed,
     failures: change.failures === undefined ? undefined : encodeJson(change.failures),
     output_file_id: change.outputFileId,
-    error_file_id: change.errorFileId
+    error_file_id: change.errorFileId,
+    preparing: change.preparing === undefined ? undefined : orNull(change.preparing, encodeJson)
   }
   return Object.fromEntries(Object.entries(columns).filter(([, value]) => value !== undefined))
 }
@@ -195,7 +197,8 @@ function toBatch(row: Selectable<BatchTable>): Batch {
     linesFailed: row.lines_failed,
     failures: orNull(row.failures, decodeJson),
     outputFileId: row.output_file_id,
-    errorFileId: row.error_file_id
+    errorFileId: row.error_file_id,
+    preparing: orNull(row.preparing, decodeJson)
   }
 }
 

@@ -17,12 +17,22 @@ export type EncodedOutcome =
   | { readonly state: 'succeeded'; readonly content: Pick<JobContent, 'result' | 'usage'> }
   | { readonly state: 'failed'; readonly content: Pick<JobContent, 'error'> }
   | { readonly state: 'cancelled' }
-  | { readonly state: 'queued'; readonly interrupted: boolean }
+  | { readonly state: 'queued'; readonly interrupted: boolean; readonly nodesLost?: number }
 
 export interface JobLimits {
   /** Attempts of one job that may end with their coordinator, before it is taken for the cause. */
   readonly interruptionsMax: number
+  /** Of jobs of some endpoints, by path: of such as run for long. */
+  readonly interruptionsMaxOf?: Readonly<Record<string, number>>
+  /** Lanes of jobs that only wait for others: these are not kept apart, or one would wait for a part of its own. */
+  readonly waitingLanes?: readonly string[]
 }
+
+/**
+ * Condition of a job during which a coordinator ended. Of such only one runs at a time, so that the next end names the one
+ * that is the cause: those that were there by chance are done beside it without being counted again.
+ */
+export const isSuspect = 'interruptions > handed_back'
 
 const unchanged: JobChange = { set: {}, notices: [] }
 
@@ -68,7 +78,10 @@ export function finish(
   limits: JobLimits
 ): JobChange {
   checkClaim(row, claim, nowMs)
-  if (outcome.state === 'queued') return giveBack(row, outcome.interrupted ? 'coordinator' : 'failure', nowMs, limits)
+  if (outcome.state === 'queued') {
+    const counted = { ...row, nodes_lost: outcome.nodesLost ?? row.nodes_lost }
+    return giveBack(counted, outcome.interrupted ? 'coordinator' : 'failure', nowMs, limits)
+  }
   return end(row, outcome.state, nowMs, 'content' in outcome ? outcome.content : {})
 }
 
@@ -117,7 +130,8 @@ function giveBack(row: JobRow, cause: Cause, nowMs: number, limits: JobLimits): 
   const crashes = interruptions - handedBack
   const counted: JobRow = { ...row, interruptions, handed_back: handedBack }
   if (row.cancel_requested === 1) return end(counted, 'cancelled', nowMs)
-  if (cause === 'crash' && crashes >= limits.interruptionsMax) {
+  const crashesMax = limits.interruptionsMaxOf?.[row.endpoint] ?? limits.interruptionsMax
+  if (cause === 'crash' && crashes >= crashesMax) {
     return fail(counted, nowMs, {
       code: 'interrupted_too_often',
       message: `the request was begun ${row.attempts} times, and ${crashes} times its coordinator ended meanwhile`
@@ -130,7 +144,14 @@ function giveBack(row: JobRow, cause: Cause, nowMs: number, limits: JobLimits): 
     })
   }
   return {
-    set: { state: 'queued', owner: null, lease_until_ms: 0, interruptions, handed_back: handedBack },
+    set: {
+      state: 'queued',
+      owner: null,
+      lease_until_ms: 0,
+      interruptions,
+      handed_back: handedBack,
+      nodes_lost: row.nodes_lost
+    },
     notices: [
       { type: 'queued', lane: row.lane },
       { type: 'changed', jobId: row.id }
@@ -151,6 +172,7 @@ function end(row: JobRow, state: JobState, nowMs: number, content?: Partial<JobC
       lease_until_ms: 0,
       interruptions: row.interruptions,
       handed_back: row.handed_back,
+      nodes_lost: row.nodes_lost,
       ended_at_ms: nowMs,
       event_count: row.event_count + 1
     },

@@ -56,6 +56,7 @@ export function jobOf(row: JobRow, content: JobContent): Job {
     state: row.state,
     attempts: row.attempts,
     interruptions: row.interruptions,
+    nodesLost: row.nodes_lost,
     cancelRequested: row.cancel_requested === 1,
     eventCount: row.event_count,
     result: content.result === null ? null : decodeJson(content.result),

@@ -1,22 +1,22 @@
 import type { StoreDatabase } from '../database/database.ts'
 import type { JobStore } from '../job-store.ts'
+import type { JobLimits } from './job-change.ts'
 import { PostgresJobStore } from './postgres-job-store.ts'
 import { SqliteJobStore } from './sqlite-job-store.ts'
 
-const DEFAULT_INTERRUPTIONS_MAX = 100
+/** A job that was there by chance when its coordinator ended is tried again twice. */
+const DEFAULT_INTERRUPTIONS_MAX = 3
 
-export interface JobStoreInit {
+export interface JobStoreInit extends Partial<JobLimits> {
   /**
    * Attempts of one job that may end with their coordinator; then it fails with `interrupted_too_often`, for it may be
-   * what ends them. Default 100.
+   * what ends them. Default 3.
    */
   readonly interruptionsMax?: number
 }
 
 /** The jobs of a database. It must be open for as long as the store is used, and is closed by whoever opened it. */
 export async function openJobStore(database: StoreDatabase, init: JobStoreInit = {}): Promise<JobStore> {
-  const { interruptionsMax = DEFAULT_INTERRUPTIONS_MAX } = init
-  return database.dialect === 'sqlite'
-    ? SqliteJobStore.open(database, interruptionsMax)
-    : PostgresJobStore.open(database, interruptionsMax)
+  const limits = { ...init, interruptionsMax: init.interruptionsMax ?? DEFAULT_INTERRUPTIONS_MAX }
+  return database.dialect === 'sqlite' ? SqliteJobStore.open(database, limits) : PostgresJobStore.open(database, limits)
 }

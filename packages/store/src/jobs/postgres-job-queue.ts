@@ -3,6 +3,7 @@ import type { Tables } from '../database/tables.ts'
 import type { JobClass } from '../job.ts'
 import type { ClaimWish, JobNotice } from '../job-store.ts'
 import type { Settled } from './batches.ts'
+import { isSuspect, type JobLimits } from './job-change.ts'
 import { duplicateId, idempotencyConflict } from './job-refusals.ts'
 import { flowOf, type JobContent, type JobRow, type SubmittedRow } from './job-row.ts'
 import { contentsOf } from './postgres-job-rows.ts'
@@ -64,13 +65,20 @@ export function claimJobs(
   database: Kysely<Tables>,
   from: string,
   { owner, leaseMs }: Begin,
-  wishes: readonly ClaimWish[]
+  wishes: readonly ClaimWish[],
+  { waitingLanes = [] }: JobLimits
 ): Promise<readonly StoredJob[]> {
   return inTransaction(database, async transaction => {
     const rows: JobRow[] = []
     // in one order, for the rows of the lanes' times
     for (const { lane, class: jobClass, count } of wishes.toSorted(byLane)) {
-      rows.push(...(await rowsOf<JobRow>(transaction, claimStatement, [lane, jobClass, count, owner, leaseMs])))
+      const claim = (most: number, which: ClaimedKind) =>
+        rowsOf<JobRow>(transaction, claimStatement, [lane, jobClass, most, owner, leaseMs, which, waitingLanes])
+      if (waitingLanes.includes(lane)) rows.push(...(await claim(count, 'any')))
+      else {
+        const suspects = count === 0 ? [] : await claim(1, 'suspect')
+        rows.push(...suspects, ...(await claim(count - suspects.length, 'unsuspected')))
+      }
     }
     const contents = await contentsOf(
       transaction,
@@ -88,11 +96,17 @@ export function claimJobs(
   })
 }
 
+/** Of jobs that {@link isSuspect}, one is claimed when none runs. */
+type ClaimedKind = 'any' | 'suspect' | 'unsuspected'
+
 const claimStatement = `
   with moment as materialized (select ${serverNow} as ms),
   next as materialized (
     select seq from job
     where state = 'queued' and lane = $1 and class = $2 and expires_at_ms > (select ms from moment)
+      and case $6 when 'any' then true when 'unsuspected' then not (${isSuspect}) else ${isSuspect} and not exists (
+        select 1 from job running where running.state = 'running' and running.interruptions > running.handed_back
+          and running.lane <> all ($7::text[])) end
     order by start_tag, seq limit $3 for update skip locked
   ), begun as (
     update job set

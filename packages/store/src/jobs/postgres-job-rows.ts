@@ -39,10 +39,11 @@ const writeStatement = `
   with written as (
     update job set
       state = r.state, attempts = r.attempts, interruptions = r.interruptions, handed_back = r.handed_back,
+      nodes_lost = r.nodes_lost,
       cancel_requested = r.cancel_requested, event_count = r.event_count, owner = r.owner, lease_until_ms = r.lease_until_ms,
       started_at_ms = r.started_at_ms, ended_at_ms = r.ended_at_ms
     from json_to_recordset($1::json) as r(
-      seq bigint, state text, attempts integer, interruptions integer, handed_back integer,
+      seq bigint, state text, attempts integer, interruptions integer, handed_back integer, nodes_lost integer,
       cancel_requested integer, event_count integer, owner text, lease_until_ms bigint, started_at_ms bigint, ended_at_ms bigint)
     where job.seq = r.seq
   ), logged as (

@@ -44,9 +44,9 @@ export class PostgresJobStore implements JobStore {
   readonly #changes: Batches<JobTask, JobTaskDone>
   #listener: PostgresListener | undefined
 
-  private constructor(database: Kysely<Tables>, interruptionsMax: number) {
+  private constructor(database: Kysely<Tables>, limits: JobLimits) {
     this.#database = database
-    this.#limits = { interruptionsMax }
+    this.#limits = limits
     this.#queries = new JobQueries(database)
     this.#submits = new Batches({
       tasksMax: BATCH_MAX,
@@ -60,8 +60,8 @@ export class PostgresJobStore implements JobStore {
     })
   }
 
-  static async open({ kysely, url }: PostgresStoreDatabase, interruptionsMax: number): Promise<PostgresJobStore> {
-    const store = new PostgresJobStore(kysely, interruptionsMax)
+  static async open({ kysely, url }: PostgresStoreDatabase, limits: JobLimits): Promise<PostgresJobStore> {
+    const store = new PostgresJobStore(kysely, limits)
     store.#listener = await PostgresListener.start({
       url,
       channel: noticeChannel,
@@ -120,7 +120,7 @@ export class PostgresJobStore implements JobStore {
 
   async claim(owner: string, leaseMs: number, wishes: readonly ClaimWish[]): Promise<readonly ClaimedJob[]> {
     if (wishes.length === 0) return []
-    const claimed = await claimJobs(this.#database, this.#self, { owner, leaseMs }, wishes)
+    const claimed = await claimJobs(this.#database, this.#self, { owner, leaseMs }, wishes, this.#limits)
     this.#notices.emit(claimed.map(({ row }) => ({ type: 'changed', jobId: row.id })))
     return claimed.map(({ row, content }) => ({ job: jobOf(row, content), claim: claimOf(row) }))
   }

@@ -1,5 +1,5 @@
 import type { ClaimWish, JobClaim, JobNotice } from '../job-store.ts'
-import type { EncodedOutcome } from './job-change.ts'
+import type { EncodedOutcome, JobLimits } from './job-change.ts'
 import type { JobContent, JobRow, LogEntries, SubmittedRow } from './job-row.ts'
 
 export interface StoredJob {
@@ -22,10 +22,14 @@ export interface SqliteJobOperations {
   }
   submitAll(rows: readonly SubmittedRow[]): null
   get(id: string): StoredJob | null
-  claim(input: { readonly begin: Begin; readonly wishes: readonly ClaimWish[] }): readonly StoredJob[]
+  claim(input: {
+    readonly begin: Begin
+    readonly wishes: readonly ClaimWish[]
+    readonly limits: JobLimits
+  }): readonly StoredJob[]
   renew(input: { readonly claims: readonly JobClaim[]; readonly leaseMs: number }): readonly JobClaim[]
   append(input: { readonly claim: JobClaim; readonly after: number; readonly entries: LogEntries }): number
-  finish(input: { readonly claim: JobClaim; readonly outcome: EncodedOutcome; readonly interruptionsMax: number }): {
+  finish(input: { readonly claim: JobClaim; readonly outcome: EncodedOutcome; readonly limits: JobLimits }): {
     readonly job: StoredJob
     readonly notices: readonly JobNotice[]
   }
@@ -41,7 +45,7 @@ export interface SqliteJobOperations {
    * At most some thousand at once; `more` says whether to go on. With `everyLease`, all that is running counts as
    * abandoned: this process has just begun, and there is no other.
    */
-  sweep(input: { readonly everyLease: boolean; readonly interruptionsMax: number }): {
+  sweep(input: { readonly everyLease: boolean; readonly limits: JobLimits }): {
     readonly notices: readonly JobNotice[]
     readonly more: boolean
   }

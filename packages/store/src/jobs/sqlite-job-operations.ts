@@ -2,7 +2,17 @@ import { MeshError } from '@resultity/interface'
 import type { Database } from 'better-sqlite3'
 import { isFinal } from '../job.ts'
 import type { JobNotice } from '../job-store.ts'
-import { append, cancel, entry, expire, finish, interrupt, type JobChange, renew } from './job-change.ts'
+import {
+  append,
+  cancel,
+  entry,
+  expire,
+  finish,
+  interrupt,
+  type JobChange,
+  type JobLimits,
+  renew
+} from './job-change.ts'
 import type { JobRow } from './job-row.ts'
 import type { SqliteJobOperations } from './sqlite-job-messages.ts'
 import { claimNext, submit } from './sqlite-job-queue.ts'
@@ -25,15 +35,15 @@ export function createJobOperations(database: Database): SqliteJobOperations {
       const row = statements().byId.get(id)
       return row === undefined ? null : stored(statements(), row)
     },
-    claim: ({ begin, wishes }) => wishes.flatMap(wish => claimNext(statements(), begin, wish)),
+    claim: ({ begin, wishes, limits }) => wishes.flatMap(wish => claimNext(statements(), begin, wish, limits)),
     renew: ({ claims, leaseMs }) =>
       claims.filter(claim =>
         isVoid(() => change(statements(), claim.jobId, row => renew(row, claim, leaseMs, Date.now())))
       ),
     append: ({ claim, after, entries }) =>
       change(statements(), claim.jobId, row => append(row, claim, after, entries, Date.now())).row.event_count,
-    finish: ({ claim, outcome, interruptionsMax }) => {
-      const decide = (row: JobRow): JobChange => finish(row, claim, outcome, Date.now(), { interruptionsMax })
+    finish: ({ claim, outcome, limits }) => {
+      const decide = (row: JobRow): JobChange => finish(row, claim, outcome, Date.now(), limits)
       const { row, notices } = change(statements(), claim.jobId, decide)
       return { job: stored(statements(), row), notices }
     },
@@ -44,7 +54,7 @@ export function createJobOperations(database: Database): SqliteJobOperations {
     },
     cancelGroup: groupId => cancelGroup(statements(), groupId),
     logs: ({ id, after, limit }) => statements().logs.all(id, after, limit),
-    sweep: ({ everyLease, interruptionsMax }) => sweep(statements(), everyLease, interruptionsMax),
+    sweep: ({ everyLease, limits }) => sweep(statements(), everyLease, limits),
     remove: id => {
       const row = statements().byId.get(id)
       if (row === undefined || !isFinal(row.state)) return false
@@ -95,14 +105,14 @@ function cancelGroup(statements: JobStatements, groupId: string): readonly JobNo
 function sweep(
   statements: JobStatements,
   everyLease: boolean,
-  interruptionsMax: number
+  limits: JobLimits
 ): ReturnType<SqliteJobOperations['sweep']> {
   const now = Date.now()
   const overdue = statements.overdue.all(now, SWEEP_MAX)
   const abandoned = statements.abandoned.all(everyLease ? Number.MAX_SAFE_INTEGER : now, SWEEP_MAX)
   const changes = [
     ...overdue.map(row => ({ row, decided: expire(row, now) })),
-    ...abandoned.map(row => ({ row, decided: interrupt(row, now, { interruptionsMax }) }))
+    ...abandoned.map(row => ({ row, decided: interrupt(row, now, limits) }))
   ]
   for (const { row, decided } of changes) apply(statements, row, decided)
   statements.forgetFlows.run()

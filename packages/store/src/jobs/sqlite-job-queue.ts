@@ -1,6 +1,6 @@
 import { isUniqueViolation, sqliteError } from '../database/statement-error.ts'
 import type { ClaimWish } from '../job-store.ts'
-import { begin, entry } from './job-change.ts'
+import { begin, entry, type JobLimits } from './job-change.ts'
 import { duplicateId, idempotencyConflict } from './job-refusals.ts'
 import { flowOf, type JobRow, type SubmittedRow } from './job-row.ts'
 import type { Begin, SqliteJobOperations, StoredJob } from './sqlite-job-messages.ts'
@@ -20,6 +20,7 @@ export function submit(statements: JobStatements, { body, ...columns }: Submitte
     attempts: 0,
     interruptions: 0,
     handed_back: 0,
+    nodes_lost: 0,
     cancel_requested: 0,
     event_count: 1,
     start_tag: takeTag(statements, columns),
@@ -42,13 +43,28 @@ export function submit(statements: JobStatements, { body, ...columns }: Submitte
 export function claimNext(
   statements: JobStatements,
   { owner, leaseMs }: Begin,
-  { lane, class: jobClass, count }: ClaimWish
+  wish: ClaimWish,
+  limits: JobLimits
 ): StoredJob[] {
+  const { lane, class: jobClass } = wish
   const now = Date.now()
-  const rows = statements.next.all(lane, jobClass, now, count)
+  const rows = nextRows(statements, wish, now, limits)
   const last = rows.at(-1)
   if (last !== undefined) statements.advance.run(lane, jobClass, last.start_tag)
   return rows.map(row => stored(statements, apply(statements, row, begin(row, owner, leaseMs, now))))
+}
+
+/** At most one that {@link isSuspect}, and none while one runs. */
+function nextRows(
+  statements: JobStatements,
+  { lane, class: jobClass, count }: ClaimWish,
+  now: number,
+  { waitingLanes = [] }: JobLimits
+): JobRow[] {
+  if (waitingLanes.includes(lane)) return statements.next.all(lane, jobClass, now, count)
+  const free = count > 0 && statements.suspectsRun.get(JSON.stringify(waitingLanes)) === undefined
+  const suspect = free ? statements.nextSuspect.all(lane, jobClass, now) : []
+  return [...suspect, ...statements.nextUnsuspected.all(lane, jobClass, now, count - suspect.length)]
 }
 
 function storedBefore(statements: JobStatements, columns: Omit<SubmittedRow, 'body'>): StoredJob | undefined {

@@ -1,4 +1,5 @@
 import type { Database } from 'better-sqlite3'
+import { isSuspect } from './job-change.ts'
 import type { JobContent, JobRow, SubmittedRow } from './job-row.ts'
 
 const SUBMITTED_COLUMNS = [
@@ -22,6 +23,7 @@ const STATE_COLUMNS = [
   'attempts',
   'interruptions',
   'handed_back',
+  'nodes_lost',
   'cancel_requested',
   'event_count',
   'owner',
@@ -104,6 +106,17 @@ function prepareQueues({ one, value }: Compiler) {
     next: one<[lane: string, jobClass: string, now: number, count: number], JobRow>(
       `select * from job where state = 'queued' and lane = ? and class = ? and expires_at_ms > ?
        order by start_tag, seq limit ?`
+    ),
+    nextUnsuspected: one<[lane: string, jobClass: string, now: number, count: number], JobRow>(
+      `select * from job where state = 'queued' and lane = ? and class = ? and expires_at_ms > ? and not (${isSuspect})
+       order by start_tag, seq limit ?`
+    ),
+    nextSuspect: one<[lane: string, jobClass: string, now: number], JobRow>(
+      `select * from job where state = 'queued' and lane = ? and class = ? and expires_at_ms > ? and ${isSuspect}
+       order by start_tag, seq limit 1`
+    ),
+    suspectsRun: value<[waitingLanes: string], 1>(
+      `select 1 from job where state = 'running' and ${isSuspect} and lane not in (select value from json_each(?)) limit 1`
     ),
     forgetFlows: one<[], never>(
       `delete from job_flow where

@@ -10,6 +10,7 @@ import type {
   JobOutcome,
   JobStore
 } from '../job-store.ts'
+import type { JobLimits } from './job-change.ts'
 import { encodeEntries, encodeOutcome, eventsOf } from './job-encoding.ts'
 import { JobNotices } from './job-notices.ts'
 import { JobQueries } from './job-queries.ts'
@@ -22,19 +23,19 @@ type Output<Name extends keyof SqliteJobOperations> = ReturnType<SqliteJobOperat
 /** Jobs in the one process that has the file: each operation is one message to the database's thread. */
 export class SqliteJobStore implements JobStore {
   readonly #database: SqliteStoreDatabase
-  readonly #interruptionsMax: number
+  readonly #limits: JobLimits
   readonly #queries: JobQueries
   readonly #notices = new JobNotices()
 
-  private constructor(database: SqliteStoreDatabase, interruptionsMax: number) {
+  private constructor(database: SqliteStoreDatabase, limits: JobLimits) {
     this.#database = database
-    this.#interruptionsMax = interruptionsMax
+    this.#limits = limits
     this.#queries = new JobQueries(database.kysely)
   }
 
   /** What was running when the last process ended goes back to the queue. */
-  static async open(database: SqliteStoreDatabase, interruptionsMax: number): Promise<SqliteJobStore> {
-    const store = new SqliteJobStore(database, interruptionsMax)
+  static async open(database: SqliteStoreDatabase, limits: JobLimits): Promise<SqliteJobStore> {
+    const store = new SqliteJobStore(database, limits)
     await store.#sweep(true)
     return store
   }
@@ -85,7 +86,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   async claim(owner: string, leaseMs: number, wishes: readonly ClaimWish[]): Promise<readonly ClaimedJob[]> {
-    const claimed = await this.#call('claim', { begin: { owner, leaseMs }, wishes })
+    const claimed = await this.#call('claim', { begin: { owner, leaseMs }, wishes, limits: this.#limits })
     const jobs = claimed.map(toJob)
     this.#notices.emit(jobs.map(({ id }) => ({ type: 'changed', jobId: id })))
     return jobs.map(job => ({ job, claim: claimOf(job, owner) }))
@@ -105,7 +106,7 @@ export class SqliteJobStore implements JobStore {
     const { job, notices } = await this.#call('finish', {
       claim,
       outcome: encodeOutcome(outcome),
-      interruptionsMax: this.#interruptionsMax
+      limits: this.#limits
     })
     this.#notices.emit(notices)
     return toJob(job)
@@ -148,7 +149,7 @@ export class SqliteJobStore implements JobStore {
 
   async #sweep(everyLease: boolean): Promise<void> {
     for (let more = true; more; ) {
-      const swept = await this.#call('sweep', { everyLease, interruptionsMax: this.#interruptionsMax })
+      const swept = await this.#call('sweep', { everyLease, limits: this.#limits })
       this.#notices.emit(swept.notices)
       more = swept.more
     }

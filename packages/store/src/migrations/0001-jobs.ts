@@ -33,6 +33,8 @@ export interface JobTable {
   interruptions: number
   /** Of the interruptions: those after which the coordinator went on. Since 0009. */
   handed_back: Generated<number>
+  /** Nodes that were lost with it, over all attempts that ended otherwise than by a crash. Since 0010. */
+  nodes_lost: Generated<number>
   cancel_requested: 0 | 1
   event_count: number
   /** Its place in the queue of its lane and class: the virtual time at which it may begin. */

@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { BatchFailure, BatchStatus } from '../batches/batch.ts'
+import type { BatchFailure, BatchPreparing, BatchStatus } from '../batches/batch.ts'
 import type { JsonColumn } from '../database/json-column.ts'
 import type { JobError } from '../job.ts'
 
@@ -47,6 +47,8 @@ export interface BatchTable {
   failures: JsonColumn<readonly BatchFailure[]> | null
   output_file_id: string | null
   error_file_id: string | null
+  /** Since 0010. */
+  preparing: JsonColumn<BatchPreparing> | null
 }
 
 /** A line that never became a job. */

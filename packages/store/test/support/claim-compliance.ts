@@ -160,6 +160,50 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     t.match(await store.get(job.id), { state: 'failed', error: { code: 'interrupted_too_often' } })
   })
 
+  t.test('of jobs that a coordinator ended over, one runs at a time, and others beside it', async t => {
+    const store = await open(t, { interruptionsMax: 3, waitingLanes: ['group'] })
+    for (const one of submissions(3)) await store.submit(one)
+    await store.submit(submission({ lane: 'group' }))
+    const all = [
+      { ...wish, count: 9 },
+      { ...wish, lane: 'group', count: 9 }
+    ]
+    t.equal((await store.claim('one', 0, all)).length, 4)
+    await store.sweep()
+    await store.submit(submission())
+    const claimed = await store.claim('two', 60_000, all)
+    const kinds = claimed.map(({ job }) => [job.lane, job.interruptions])
+    t.strictSame(
+      kinds.toSorted(),
+      [
+        ['group', 1],
+        [lane, 0],
+        [lane, 1]
+      ].toSorted()
+    )
+    t.strictSame(await store.claim('two', 60_000, all), [], 'the others wait for its end')
+    const suspect = claimed.find(({ job }) => job.lane === lane && job.interruptions === 1)
+    if (suspect === undefined) throw new Error('none was claimed')
+    await store.finish(suspect.claim, { state: 'cancelled' })
+    t.equal((await store.claim('two', 60_000, all)).length, 1)
+  })
+
+  t.test('how many nodes were lost is kept, and how many coordinators may end depends on the endpoint', async t => {
+    const store = await open(t, { interruptionsMax: 1, interruptionsMaxOf: { '/v1/batches': 2 } })
+    const { job } = await store.submit(submission({ endpoint: '/v1/batches' }))
+    const [first] = await store.claim('one', 60_000, [wish])
+    if (first === undefined) throw new Error('not claimed')
+    t.equal(first.job.nodesLost, 0)
+    await store.finish(first.claim, { state: 'queued', interrupted: false, nodesLost: 2 })
+    const [second] = await store.claim('one', 0, [wish])
+    t.equal(second?.job.nodesLost, 2)
+    await store.sweep()
+    t.match(await store.get(job.id), { state: 'queued', nodesLost: 2 })
+    await store.claim('one', 0, [wish])
+    await store.sweep()
+    t.match(await store.get(job.id), { state: 'failed', nodesLost: 2 })
+  })
+
   t.test('a job that is given back keeps its place', async t => {
     const store = await open(t)
     const many = submissions(3)

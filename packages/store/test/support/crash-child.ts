@@ -43,7 +43,7 @@ async function work(store: JobStore): Promise<void> {
 
 if (process.argv[2] !== undefined) {
   const init: DatabaseInit = JSON.parse(process.argv[2])
-  const store = await openJobStore(await openDatabase(init))
+  const store = await openJobStore(await openDatabase(init), { interruptionsMax: 100 })
   await store.sweep()
   await Promise.all(
     Array.from({ length: LOOPS }, async () => {

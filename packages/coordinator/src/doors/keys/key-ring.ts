@@ -2,6 +2,7 @@ import { type Clock, MeshError } from '@resultity/interface'
 import type { ApiKey, KeyStore } from '@resultity/store'
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
+import { CACHE_BYTES, weightOf } from '../../cache-budget.ts'
 import { httpError } from '../../http/error-reply.ts'
 import { keyLimitsSchema } from '../limits/key-limits.ts'
 import { type Caller, type Scope, scopes } from './caller.ts'
@@ -40,6 +41,8 @@ export class KeyRing implements AsyncDisposable {
     this.#init = init
     this.#cache = new LRUCache({
       max: init.keysCachedMax,
+      maxSize: CACHE_BYTES.keys,
+      sizeCalculation: weightOf,
       ttl: init.keyCacheMs,
       ttlResolution: 0,
       perf: components.clock,

@@ -1,0 +1,40 @@
+import type { BatchPreparing } from '@resultity/store'
+
+/** What is known where nothing was begun yet. */
+const NOTHING: BatchPreparing = { begun: null, deaths: {} }
+
+/**
+ * What a new attempt knows of its lines: those that were begun, and whose process did not live to say that they ended, have
+ * one death more. Pure.
+ */
+export function afterDeath(stored: BatchPreparing | null): BatchPreparing {
+  const { begun, deaths } = stored ?? NOTHING
+  if (begun === null) return { begun, deaths }
+  const [first, last] = begun
+  const more = { ...deaths }
+  for (let line = first; line <= last; line++) more[line] = deathsOf(deaths, line) + 1
+  return { begun: null, deaths: more }
+}
+
+export function deathsOf(deaths: BatchPreparing['deaths'], line: number): number {
+  return deaths[line] ?? 0
+}
+
+/** Lines that are made ready together: of those over which a process ended each alone, so that the next death names it. Pure. */
+export function partsOf<Line extends { readonly number: number }>(
+  lines: readonly Line[],
+  deaths: BatchPreparing['deaths']
+): Line[][] {
+  const parts: Line[][] = []
+  let open: Line[] | undefined
+  for (const line of lines) {
+    if (deathsOf(deaths, line.number) > 0) {
+      parts.push([line])
+      open = undefined
+    } else if (open === undefined) {
+      open = [line]
+      parts.push(open)
+    } else open.push(line)
+  }
+  return parts
+}

@@ -1,0 +1,27 @@
+import type { OutputConstraint } from '@resultity/interface'
+
+/** How a request calls the schemas of its constraint. */
+export interface SchemaPlaces {
+  readonly schema: string
+  /** Of the function with each index. */
+  readonly parameters: readonly string[]
+}
+
+/** How much of an answer is there. */
+export type AnswerExtent =
+  /** The model ended it: it must be complete. */
+  | 'whole'
+  /** It was cut off: it must be the beginning of one. */
+  | 'beginning'
+
+/** What the thread that compiles constraints is asked. */
+export type ConstraintTask =
+  /** Whether a constraint can be held to; answered by nothing, or the error. */
+  | { readonly type: 'check'; readonly constraint: OutputConstraint; readonly places: SchemaPlaces }
+  /** Whether a text is what the constraint allows; answered by a boolean. */
+  | {
+      readonly type: 'answer'
+      readonly constraint: OutputConstraint
+      readonly text: string
+      readonly extent: AnswerExtent
+    }

@@ -1,0 +1,115 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { MeshError } from '@resultity/interface'
+import fc from 'fast-check'
+import t, { type Test } from 'tap'
+import { afterDeath, deathsOf, partsOf } from '../src/batches/suspect-lines.ts'
+import { NodeLosses } from '../src/jobs/node-losses.ts'
+import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
+
+/** Starts some processes, one after the other. */
+t.setTimeout(10 * 60_000)
+
+const child = fileURLToPath(new URL('./support/poison-child.js', import.meta.url))
+const STARTS_MAX = 20
+
+/** Does a batch in a process after the other, for as long as they are killed. @returns what the last said, and how many were */
+async function untilDone(t: Test, bodies: readonly object[]) {
+  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-poison-'))
+  t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+  for (let killed = 0; killed < STARTS_MAX; killed++) {
+    const doing = killed === 0 ? [JSON.stringify(bodies)] : []
+    const started = spawn(process.execPath, [child, dataDir, ...doing], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const [said, [code, signal]] = await Promise.all([text(started.stdout), once(started, 'exit')])
+    if (signal === 'SIGKILL') continue
+    t.equal(code, 0)
+    return { killed, ...JSON.parse(said) }
+  }
+  throw new Error(`${STARTS_MAX} processes were killed`)
+}
+
+t.test('a line that ends the coordinator that reads it is given up, and the batch goes on', async t => {
+  const done = await untilDone(t, [{}, { dies: 'prepared' }, {}])
+  t.equal(done.killed, 3)
+  t.match(done, {
+    state: 'succeeded',
+    batch: { status: 'completed', linesCompleted: 2, linesFailed: 1 },
+    wrong: [{ line: 2, customId: 'line 2', error: { code: 'interrupted_too_often', message: /3 coordinators ended/ } }],
+    jobs: [
+      { customId: 'line 1', state: 'succeeded' },
+      { customId: 'line 3', state: 'succeeded' }
+    ]
+  })
+})
+
+t.test('a job that ends the coordinator that runs it is given up, and those beside it go on', async t => {
+  const done = await untilDone(t, [{}, { dies: 'run' }, {}])
+  t.equal(done.killed, 3)
+  t.match(done.batch, { status: 'completed', linesCompleted: 2, linesFailed: 1 })
+  const failed = done.jobs.filter(({ state }: { state: string }) => state !== 'succeeded')
+  t.match(failed, [{ customId: 'line 2', state: 'failed', code: 'interrupted_too_often' }])
+})
+
+t.test('lines are parted so that the next death names one', async t => {
+  const lines = [3, 4, 5, 6, 7].map(number => ({ number }))
+  const numbers = (parts: readonly (readonly { number: number }[])[]) =>
+    parts.map(part => part.map(({ number }) => number))
+  const first = afterDeath({ begun: [4, 5], deaths: { 5: 1 } })
+  t.same(first, { begun: null, deaths: { 4: 1, 5: 2 } })
+  t.same(numbers(partsOf(lines, first.deaths)), [[3], [4], [5], [6, 7]])
+  t.same(numbers(partsOf(lines, {})), [[3, 4, 5, 6, 7]])
+  t.same(afterDeath(null), { begun: null, deaths: {} })
+  const deaths = fc.dictionary(fc.nat(9).map(String), fc.integer({ min: 1, max: 3 }))
+  fc.assert(
+    fc.property(fc.uniqueArray(fc.nat(9)), deaths, (some, known) => {
+      const all = some.toSorted((a, b) => a - b).map(number => ({ number }))
+      const parts = partsOf(all, known)
+      const alone = parts.every(part => part.length === 1 || part.every(({ number }) => deathsOf(known, number) === 0))
+      return alone && JSON.stringify(parts.flat()) === JSON.stringify(all)
+    }),
+    { seed: 13, numRuns: 200 }
+  )
+})
+
+t.test('nodes that are lost with a job are counted once each, and those that never had it are not', async t => {
+  const lost = (peerId: string, facts = {}) =>
+    new MeshError('node_lost', `${peerId} went`, { details: { peerId, ...facts } })
+  const losses = new NodeLosses(3, 1)
+  const [first, again, unreached] = [lost('a'), lost('a'), lost('b', { unreached: true })]
+  const other = new MeshError('engine_failed', 'x')
+  for (const error of [first, again, unreached, other]) t.equal(losses.told(error), error)
+  t.equal(losses.count, 2)
+  t.match(losses.told(lost('c')), {
+    code: 'nodes_lost_too_often',
+    message: /^3 nodes/,
+    hint: /c went/,
+    retryable: false
+  })
+})
+
+t.test('a job that loses node after node is not carried to the next', async t => {
+  await using mesh = await startScriptedMesh(1, { limits: { jobRetryMs: 1, jobAttemptsMax: 9, lossNoticeMs: 1 } })
+  let begun = 0
+  mesh.ring.script = ({ stages }) => {
+    begun++
+    stages[0]?.cut()
+  }
+  const { httpUrl } = mesh.coordinator
+  const headers = { prefer: 'respond-async' }
+  const sent = await fetch(httpUrl + CHAT, { method: 'POST', headers, body: JSON.stringify(QUESTION) })
+  const { id } = await sent.json()
+  const result = await fetch(`${httpUrl}/v1/requests/${id}/events`)
+  await result.text()
+  const view = await (await fetch(`${httpUrl}/v1/requests/${id}`)).json()
+  t.match(view, {
+    status: 'failed',
+    attempts: 3,
+    error: { code: 'nodes_lost_too_often', message: /3 nodes were lost/ }
+  })
+  t.equal(begun, 3)
+})

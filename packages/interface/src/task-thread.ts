@@ -1,0 +1,212 @@
+import { Worker } from 'node:worker_threads'
+import type { AbortOptions } from './deadline.ts'
+import { type ErrorCode, MeshError } from './errors.ts'
+
+/** An error as it travels between threads. */
+export interface TaskFailure {
+  readonly code: ErrorCode
+  readonly message: string
+  readonly hint: string | undefined
+  readonly details: Readonly<Record<string, unknown>>
+}
+
+/** What a thread says of the task it works on. */
+export type TaskReply =
+  | { readonly type: 'begun' }
+  | { readonly type: 'progress'; readonly progress: string }
+  | { readonly type: 'result'; readonly result: unknown }
+  | { readonly type: 'failure'; readonly failure: TaskFailure }
+
+export interface TaskThreadInit {
+  /** The thread's file; it calls `serveTasks`. */
+  readonly url: URL
+  readonly workerData?: unknown
+  /** Tasks that wait or run; more are refused. */
+  readonly tasksMax: number
+  /** The thread ends after so long without a task. */
+  readonly idleMs: number
+  /** Heap of the thread: a task that needs more ends the thread and not the process. Default 1024. */
+  readonly heapMib?: number
+  /** The tasks in errors, such as "schemas". */
+  readonly tasks: string
+}
+
+export interface TaskOptions extends AbortOptions {
+  /** From the task's own begin; the time that it waits for others, or for the thread to start, does not count. */
+  readonly deadlineMs: number
+}
+
+/** For a thread to start and to begin its first task, on a busy machine. */
+const START_MS = 60_000
+
+interface Task {
+  readonly input: unknown
+  readonly deadlineMs: number
+  readonly outcome: PromiseWithResolvers<unknown>
+  progress?: string
+}
+
+/** A task took more time or memory than it may: its thread was ended, and other tasks go on in a new one. */
+export class TaskOverrun extends Error {
+  override readonly name = 'TaskOverrun'
+  readonly limit: 'time' | 'memory'
+  /** What the task said last of where it is. */
+  readonly progress: string | undefined
+
+  constructor(limit: 'time' | 'memory', progress: string | undefined) {
+    super(limit === 'time' ? 'the task took too long' : 'the task needs too much memory')
+    this.limit = limit
+    this.progress = progress
+  }
+}
+
+/**
+ * Does work whose size others decide away from the event loop: in one thread, one task after the other, each with a
+ * deadline. The thread starts with the first task, ends when idle, and does not keep the process alive.
+ */
+export class TaskThread implements AsyncDisposable {
+  readonly #init: TaskThreadInit
+  readonly #waiting: Task[] = []
+  #worker: Worker | undefined
+  #running: Task | undefined
+  #deadline: NodeJS.Timeout | undefined
+  #idle: NodeJS.Timeout | undefined
+  #disposed = false
+
+  constructor(init: TaskThreadInit) {
+    this.#init = init
+  }
+
+  /** Tasks that wait or run. */
+  get tasks(): number {
+    return this.#waiting.length + (this.#running === undefined ? 0 : 1)
+  }
+
+  /**
+   * @param input what structured cloning can copy
+   * @throws TaskOverrun; MeshError what the task throws; `resource_exhausted` when too many wait; `unavailable`; the
+   * signal's reason, which ends a task that runs
+   */
+  async run<Result>(input: unknown, { deadlineMs, signal }: TaskOptions): Promise<Result> {
+    signal?.throwIfAborted()
+    if (this.#disposed) throw this.#gone()
+    const { tasksMax, tasks } = this.#init
+    if (this.tasks >= tasksMax) {
+      throw new MeshError('resource_exhausted', `${tasksMax} ${tasks} wait to be read`, {
+        hint: 'Try again in some seconds.'
+      })
+    }
+    const task: Task = { input, deadlineMs, outcome: Promise.withResolvers<unknown>() }
+    const onAbort = (): void => this.#drop(task, signal?.reason)
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#waiting.push(task)
+    this.#next()
+    try {
+      // the thread's file answers with this type
+      return (await task.outcome.promise) as Result
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#disposed = true
+    const waiting = this.#waiting.splice(0)
+    const running = this.#running
+    await this.#end()
+    for (const task of running === undefined ? waiting : [running, ...waiting]) task.outcome.reject(this.#gone())
+  }
+
+  #next(): void {
+    if (this.#running !== undefined || this.#disposed) return
+    const task = this.#waiting.shift()
+    if (task === undefined) return
+    clearTimeout(this.#idle)
+    this.#worker ??= this.#start()
+    const worker = this.#worker
+    this.#running = task
+    worker.ref()
+    this.#deadline = setTimeout(() => this.#overrun('time'), START_MS)
+    try {
+      worker.postMessage(task.input)
+    } catch (error) {
+      this.#settle(() => task.outcome.reject(MeshError.from(error)))
+    }
+  }
+
+  #start(): Worker {
+    const { url, workerData, heapMib = 1024 } = this.#init
+    const worker = new Worker(url, { workerData, resourceLimits: { maxOldGenerationSizeMb: heapMib } })
+    worker.on('message', (reply: TaskReply) => {
+      if (this.#worker === worker) this.#onReply(reply)
+    })
+    worker.on('error', error => {
+      if (this.#worker !== worker) return
+      if ('code' in error && error.code === 'ERR_WORKER_OUT_OF_MEMORY') this.#overrun('memory')
+      else this.#broke(MeshError.from(error))
+    })
+    worker.on('exit', () => {
+      if (this.#worker === worker) this.#broke(this.#gone())
+    })
+    return worker
+  }
+
+  #onReply(reply: TaskReply): void {
+    const task = this.#running
+    if (task === undefined) return
+    if (reply.type === 'begun') {
+      clearTimeout(this.#deadline)
+      this.#deadline = setTimeout(() => this.#overrun('time'), task.deadlineMs)
+    } else if (reply.type === 'progress') task.progress = reply.progress
+    else if (reply.type === 'result') this.#settle(() => task.outcome.resolve(reply.result))
+    else {
+      const { code, message, hint, details } = reply.failure
+      this.#settle(() => task.outcome.reject(new MeshError(code, message, { hint, details })))
+    }
+  }
+
+  #settle(tell: () => void): void {
+    clearTimeout(this.#deadline)
+    this.#running = undefined
+    tell()
+    this.#next()
+    if (this.#running !== undefined) return
+    this.#worker?.unref()
+    this.#idle = setTimeout(() => void this.#end(), this.#init.idleMs)
+    this.#idle.unref()
+  }
+
+  #overrun(limit: 'time' | 'memory'): void {
+    this.#broke(new TaskOverrun(limit, this.#running?.progress))
+  }
+
+  /** The thread is of no use any more; what waits goes on in another. */
+  #broke(error: Error): void {
+    const task = this.#running
+    void this.#end()
+    this.#settle(() => task?.outcome.reject(error))
+  }
+
+  #drop(task: Task, reason: unknown): void {
+    const at = this.#waiting.indexOf(task)
+    if (at >= 0) {
+      this.#waiting.splice(at, 1)
+      task.outcome.reject(reason)
+    } else if (this.#running === task) {
+      this.#broke(MeshError.from(reason, 'canceled'))
+    }
+  }
+
+  async #end(): Promise<void> {
+    clearTimeout(this.#idle)
+    clearTimeout(this.#deadline)
+    const worker = this.#worker
+    this.#worker = undefined
+    this.#running = undefined
+    await worker?.terminate()
+  }
+
+  #gone(): MeshError {
+    return new MeshError('unavailable', `the thread that reads ${this.#init.tasks} ended`, { hint: 'Try again.' })
+  }
+}
