@@ -38,6 +38,8 @@ export interface CommandDefinition {
 const placeholders: Partial<Record<SettingName, string>> = {
   data: '<dir>',
   http: '<host:port>',
+  corsOrigin: '<origin>',
+  allowedHost: '<name>',
   listen: '<multiaddr>',
   announce: '<multiaddr>',
   join: '<multiaddr>',
@@ -55,6 +57,8 @@ const placeholders: Partial<Record<SettingName, string>> = {
   logLevel: '<level>'
 }
 const repeated: ReadonlySet<SettingName> = new Set([
+  'corsOrigin',
+  'allowedHost',
   'listen',
   'announce',
   'join',

@@ -48,8 +48,10 @@ export interface CoordinatorInit extends StoreInit {
   readonly dataDir: string
   /** Port 0 takes a free one. */
   readonly http: { readonly host: string; readonly port: number }
-  /** Origins whose pages may use the API beside those of this machine; `*` for any. Default none. */
+  /** Origins whose pages may use the API beside its own; `*` for any. Default none. */
   readonly corsOrigins?: readonly string[]
+  /** Further names that the API answers to without a key; `*` for any. Default none. */
+  readonly allowedHosts?: readonly string[]
   /** Let everybody use the API who reaches it, without a key. Default false. */
   readonly open?: boolean
   /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
@@ -115,6 +117,8 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
       { database, clock, logger: init.logger },
       {
         host: init.http.host,
+        corsOrigins: init.corsOrigins ?? [],
+        allowedHosts: init.allowedHosts ?? [],
         open: init.open ?? false,
         webhookPrivate: init.webhookPrivate ?? false,
         version: COORDINATOR_VERSION
@@ -234,7 +238,7 @@ function buildHttp(
   limits: CoordinatorLimits,
   init: CoordinatorInit
 ) {
-  const { logger, corsOrigins = [], aliases = {} } = init
+  const { logger, aliases = {} } = init
   const desk = new RequestDesk(limits.requestsMax)
   const metrics = new Metrics(parts)
   const generator = init.generator ?? parts.driver
@@ -244,7 +248,7 @@ function buildHttp(
   metrics.watchJobs(jobs.runtime)
   const subcloudDesk = new SubcloudDesk({ ...parts, store: stores.subclouds, clock, logger }, limits.subcloudRefreshMs)
   const components = { ...parts, ...jobs, subcloudDesk, metrics, desk, clock, limits, logger }
-  const server = createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins })
+  const server = createHttpServer(components, { version: COORDINATOR_VERSION })
   return { desk, server, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
 }
 

@@ -10,6 +10,7 @@ export const coordinatorCommand: CommandDefinition = {
   settings: [
     'http',
     'corsOrigin',
+    'allowedHost',
     'open',
     'webhookPrivate',
     'listen',
@@ -47,6 +48,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         dataDir: settings.data,
         http: settings.http,
         corsOrigins: settings.corsOrigin,
+        allowedHosts: settings.allowedHost,
         open: settings.open,
         webhookPrivate: settings.webhookPrivate,
         listen: settings.listen,

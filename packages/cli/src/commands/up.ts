@@ -28,6 +28,7 @@ export const upCommand: CommandDefinition = {
     'alias',
     'http',
     'corsOrigin',
+    'allowedHost',
     'open',
     'apiKey',
     'data',

@@ -135,6 +135,9 @@ const stages = z.union([z.literal('auto'), whole(1, 1024)], { error: 'expected "
 const origin = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/,]+)$/i, 'expected an origin such as https://chat.example.org, or *')
+const hostName = z
+  .string()
+  .regex(/^(\*|[a-z0-9._-]{1,253}|\[?[0-9a-f:.]{2,45}\]?)$/i, 'expected a host name or address without a port, or *')
 const path = z.string('expected a path').min(1, 'expected a path')
 
 /**
@@ -146,7 +149,10 @@ export const settingsSchema = z.object({
     'data directory: identity, weights, lock, config.json; below ~/.local/share/resultity when not given'
   ),
   http: httpAddress.describe('address of the HTTP API'),
-  corsOrigin: list(origin).describe('origin whose pages may use the HTTP API, beside those of this machine; * for any'),
+  corsOrigin: list(origin).describe('origin whose pages may use the HTTP API, beside its own; * for any'),
+  allowedHost: list(hostName).describe(
+    'name or address that the HTTP API answers to without a key, beside those of this machine; * for any'
+  ),
   listen: list(multiaddr).describe('multiaddress to listen on for peers'),
   announce: list(multiaddr).describe('multiaddress to tell peers instead of the ones listened on'),
   join: list(multiaddr).describe('multiaddress of a coordinator, with its /p2p/ID'),
@@ -210,6 +216,7 @@ export const settingNames: readonly SettingName[] = settingsSchema.keyof().optio
 export const defaultSettings = {
   http: { host: '127.0.0.1', port: DEFAULT_HTTP_PORT },
   corsOrigin: [],
+  allowedHost: [],
   listen: ['/ip4/0.0.0.0/tcp/0'],
   announce: [],
   join: [],

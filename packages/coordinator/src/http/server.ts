@@ -14,7 +14,6 @@ import { addFileRoutes, type FileRouteComponents } from './file-routes.ts'
 import { addJobRoute, type HttpEndpoint } from './job-routes.ts'
 import { parseJsonBodies } from './json-body.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
-import { invalidRequest } from './parse-body.ts'
 import { addRequestRoutes, type RequestRouteComponents } from './request-routes.ts'
 import { addResponseRoutes, type ResponseRouteComponents } from './responses/response-routes.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
@@ -37,8 +36,6 @@ export interface HttpComponents
 export interface HttpServerInit {
   /** Of this software, for the OpenAPI document. */
   readonly version: string
-  /** Origins whose pages may use the API, beside this server's own and those of this machine; `*` for any. */
-  readonly corsOrigins: readonly string[]
 }
 
 /** Longest model id in a path, with every character encoded. */
@@ -53,7 +50,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   const server = fastify({
     bodyLimit: limits.bodyBytesMax,
     requestTimeout: limits.requestReceiveMs,
-    // without a host is refused below, with a body that says so
+    // without a host is refused by the doors, with a body that says so
     http: { maxHeaderSize: limits.headerBytesMax, requireHostHeader: false },
     genReqId: newRequestId,
     requestIdHeader: false,
@@ -70,7 +67,8 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   countRequests(server, components)
   addErrorHandler(server, components)
   addSecurityHeaders(server)
-  guardOrigins(server, init.corsOrigins)
+  components.doors.guardHosts(server)
+  guardOrigins(server, components.doors.origins)
   components.doors.guard(server)
   guardSubclouds(server, components.subclouds)
   refuseUnknownRoutes(server, routes)
@@ -94,7 +92,6 @@ function nameRequests(server: FastifyInstance): void {
     reply.header('x-request-id', request.id)
     const theirs = request.headers['x-client-request-id']
     if (typeof theirs === 'string' && CLIENT_REQUEST_ID.test(theirs)) reply.header('x-client-request-id', theirs)
-    if (request.headers.host === undefined) throw invalidRequest(null, 'the request names no host')
   })
 }
 
