@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { CliContext } from './context.ts'
+import type { Output } from './output/output.ts'
 import { userDataDirectory } from './settings/data-directory.ts'
 import { formatDefault } from './settings/reference.ts'
 import { type ResolvedSettings, resolveSettings } from './settings/resolve.ts'
@@ -15,7 +16,13 @@ export interface CommandRun {
   readonly json: boolean
   /** Options of the command alone, which are no settings. */
   readonly options: Readonly<Record<string, unknown>>
-  readonly context: CliContext
+  readonly context: CommandContext
+}
+
+/** The surroundings of a command: what it prints goes through {@link Output}. */
+export interface CommandContext extends Omit<CliContext, 'stdout' | 'stderr'> {
+  readonly out: Output
+  readonly err: Output
 }
 
 export interface CommandDefinition {
@@ -80,7 +87,7 @@ export interface CommandGroup {
 /** Adds the command, or all of a group, to the program; its exit code goes to `finish`. */
 export function addCommand(
   program: Command,
-  context: CliContext,
+  context: CommandContext,
   definition: CommandDefinition | CommandGroup,
   finish: (exitCode: number) => void
 ): void {

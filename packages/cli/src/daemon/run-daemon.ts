@@ -2,6 +2,7 @@ import { MeshError, withDeadline } from '@resultity/interface'
 import type { Logger } from 'pino'
 import type { CommandRun } from '../command.ts'
 import { EXIT_FAILED, EXIT_OK } from '../context.ts'
+import { joined, text } from '../output/text.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { createLogger } from './logger.ts'
 import { StopSignal } from './stop-signal.ts'
@@ -28,11 +29,11 @@ export async function runDaemon(
 ): Promise<number> {
   using stop = new StopSignal()
   await using _lock = await lockDirectory(settings.data)
-  const logger = createLogger(settings.logLevel, context.stderr)
+  const logger = createLogger(settings.logLevel, context.err)
   const daemon = await Promise.race([start(logger, stop.signal), stop.wait()])
   if (daemon === undefined) return EXIT_OK
-  const lines = json ? [JSON.stringify({ ready: true, pid: process.pid, ...daemon.ready })] : daemon.summary
-  context.stdout.write(`${lines.join('\n')}\n`)
+  if (json) context.out.json({ ready: true, pid: process.pid, ...daemon.ready })
+  else context.out.print(text`${joined(daemon.summary, '\n')}\n`)
   await stop.wait()
   logger.info('stopping')
   try {

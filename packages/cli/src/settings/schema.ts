@@ -1,4 +1,4 @@
-import { ensembleAliasSchema, strategies, subcloudNameSchema, subcloudSchema } from '@resultity/interface'
+import { ensembleAliasSchema, strategies, subcloudNameSchema, subcloudSchema, UNPRINTABLE } from '@resultity/interface'
 import { z } from 'zod'
 import { parseByteSize } from './byte-size.ts'
 
@@ -73,7 +73,10 @@ const labels = z.preprocess(
   },
   z.record(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, LABEL_NAME),
-    z.string('expected NAME=VALUE').max(256, 'a label is 256 characters at most'),
+    z
+      .string('expected NAME=VALUE')
+      .max(256, 'a label is 256 characters at most')
+      .refine(text => !UNPRINTABLE.test(text), 'a label has no control characters'),
     { error: issue => (issue.code === 'invalid_key' ? LABEL_NAME : 'expected NAME=VALUE') }
   )
 )

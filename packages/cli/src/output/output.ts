@@ -1,0 +1,34 @@
+import type { Text } from './text.ts'
+import { escapeJson, visibleJson } from './visible.ts'
+
+/**
+ * Standard output or standard error. Everything that the command prints goes through here, so that nothing of what comes
+ * from elsewhere (models, nodes, servers, files) can act on the terminal.
+ */
+export class Output {
+  /** For libraries that draw by themselves: readline, a spinner. They get text that went through {@link Text}. */
+  readonly stream: NodeJS.WriteStream
+
+  constructor(stream: NodeJS.WriteStream) {
+    this.stream = stream
+  }
+
+  print(content: Text): void {
+    this.stream.write(content.toString())
+  }
+
+  /** One line of JSON, for programs: the value as it is, with what a terminal would obey written as its number. */
+  json(value: unknown): void {
+    this.stream.write(`${visibleJson(value)}\n`)
+  }
+
+  /** Lines that are JSON already, such as those of a log. */
+  jsonText(lines: string): void {
+    this.stream.write(escapeJson(lines))
+  }
+
+  /** Exactly what came, because the user asked for exactly that. */
+  raw(content: string): void {
+    this.stream.write(content)
+  }
+}
