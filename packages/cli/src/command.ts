@@ -38,6 +38,8 @@ export interface CommandDefinition {
   readonly examples: readonly string[]
   /** Below the user's data directory; where this command keeps its data by default. */
   readonly dataDirectory?: string
+  /** Runs until it is asked to stop, whether or not somebody reads what it prints. */
+  readonly daemon?: boolean
   /** @returns the exit code */
   run(run: CommandRun): Promise<number>
 }

@@ -11,7 +11,7 @@ import { pullCommand } from './commands/pull.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
 import { versionCommand } from './commands/version.ts'
-import { type CliContext, EXIT_CANCELED, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './context.ts'
+import { type CliContext, EXIT_CANCELED, EXIT_FAILED, EXIT_OK, EXIT_PIPE, EXIT_USAGE } from './context.ts'
 import { tellParent } from './daemon/parent-channel.ts'
 import { Output } from './output/output.ts'
 import { prose, text } from './output/text.ts'
@@ -55,12 +55,31 @@ export async function main({ stdout, stderr, ...surroundings }: CliContext): Pro
       exitCode = code
     })
   }
-  try {
-    await program.parseAsync(context.args, { from: 'user' })
-    return exitCode
-  } catch (error) {
-    return reportError(error, context)
+  const run = async (): Promise<number> => {
+    try {
+      await program.parseAsync(context.args, { from: 'user' })
+      return exitCode
+    } catch (error) {
+      return reportError(error, context)
+    }
   }
+  if (outlivesItsReader(context.args)) return run()
+  const ended = await Promise.race([run(), context.out.broken])
+  const failure = typeof ended === 'number' ? await context.out.flush() : ended
+  return failure === undefined ? Number(ended) : reportBrokenOutput(failure, context)
+}
+
+/** A daemon says on standard output that it is up; that nobody hears it is no reason to stop. */
+function outlivesItsReader([name]: readonly string[]): boolean {
+  return commands.some(command => command.name === name && 'daemon' in command && command.daemon === true)
+}
+
+/** Whoever read has had enough, as `head` has: that is no error to speak of. */
+function reportBrokenOutput(failure: Error, { err }: CommandContext): number {
+  const code = 'code' in failure ? String(failure.code) : failure.message
+  if (code === 'EPIPE') return EXIT_PIPE
+  err.print(text`error: standard output cannot be written to: ${code}\n  Is the disk full?\n`)
+  return EXIT_FAILED
 }
 
 function reportError(error: unknown, { args, err }: CommandContext): number {

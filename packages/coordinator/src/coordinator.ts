@@ -18,6 +18,7 @@ import { type Doors, openDoors } from './doors/doors.ts'
 import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
+import { connectionsWithin } from './http/connection-limits.ts'
 import { Metrics } from './http/metrics.ts'
 import { RequestDesk } from './http/request-desk.ts'
 import { createHttpServer } from './http/server.ts'
@@ -81,6 +82,8 @@ export interface CoordinatorInit extends StoreInit {
   /** Named subsets of the nodes, beside those that are made over the API. */
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
   readonly limits?: Partial<CoordinatorLimits>
+  /** Files that this process may have open; default: no limit. */
+  readonly openFilesMax?: number | undefined
   readonly logger: Logger
   readonly clock?: Clock
   readonly onProgress?: (reference: string, progress: ModelProgress) => void
@@ -92,6 +95,8 @@ export interface RunningCoordinator extends AsyncDisposable {
   multiaddrs(): string[]
   /** Of the API, without a slash at the end. */
   readonly httpUrl: string
+  /** Lets go of idle connections and takes none for a moment: to be called when files run out. */
+  shedLoad(): void
   /** Ends answers with an error, says goodbye to nodes, stops listening. Does nothing when called again. */
   close(): Promise<void>
 }
@@ -109,7 +114,7 @@ const SPARE_CONNECTIONS = 32
  */
 export async function startCoordinator(init: CoordinatorInit, options: AbortOptions = {}): Promise<RunningCoordinator> {
   await using starting = new AsyncDisposableStack()
-  const limits = { ...DEFAULT_LIMITS, ...init.limits }
+  const limits = boundedByFiles({ ...DEFAULT_LIMITS, ...init.limits }, init.openFilesMax)
   const clock = init.clock ?? systemClock
   const database = starting.use(await openStore(init))
   const doors = starting.use(
@@ -155,7 +160,18 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await releaseStartingMemory()
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
-  return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), httpUrl, close, [Symbol.asyncDispose]: close }
+  return {
+    peerId: host.peerId,
+    multiaddrs: () => host.multiaddrs(),
+    httpUrl,
+    shedLoad: () => http.shed(),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
+
+function boundedByFiles(limits: CoordinatorLimits, openFilesMax: number | undefined): CoordinatorLimits {
+  return { ...limits, connectionsMax: connectionsWithin(limits.connectionsMax, openFilesMax) }
 }
 
 async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promise<MeshHost> {
@@ -248,8 +264,8 @@ function buildHttp(
   metrics.watchJobs(jobs.runtime)
   const subcloudDesk = new SubcloudDesk({ ...parts, store: stores.subclouds, clock, logger }, limits.subcloudRefreshMs)
   const components = { ...parts, ...jobs, subcloudDesk, metrics, desk, clock, limits, logger }
-  const server = createHttpServer(components, { version: COORDINATOR_VERSION })
-  return { desk, server, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
+  const { server, shed } = createHttpServer(components, { version: COORDINATOR_VERSION })
+  return { desk, server, shed, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
 }
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {

@@ -11,6 +11,8 @@ export const coordinatorCommand: CommandDefinition = {
     'http',
     'corsOrigin',
     'allowedHost',
+    'httpConnections',
+    'httpConnectionsPerAddress',
     'open',
     'webhookPrivate',
     'listen',
@@ -29,16 +31,22 @@ export const coordinatorCommand: CommandDefinition = {
     'logLevel'
   ],
   dataDirectory: 'coordinator',
+  daemon: true,
   json: 'print one JSON line when ready',
   examples: [
     'resultity coordinator',
     'resultity coordinator --http 0.0.0.0:8420 --listen /ip4/0.0.0.0/tcp/4001 --model smollm2-135m',
     'resultity coordinator --model file:/srv/models/llama.gguf --stages 2'
   ],
-  run: input => runDaemon(input, (logger, signal) => start(input, logger, signal))
+  run: input => runDaemon(input, (logger, signal, openFilesMax) => start(input, logger, signal, openFilesMax))
 }
 
-async function start({ settings }: CommandRun, logger: Logger, signal: AbortSignal): Promise<StartedDaemon> {
+async function start(
+  { settings }: CommandRun,
+  logger: Logger,
+  signal: AbortSignal,
+  openFilesMax: number | undefined
+): Promise<StartedDaemon> {
   // loaded only here: the other commands must start without libp2p and the inference runtime
   const { startCoordinator } = await import('@resultity/coordinator')
   const { toStep } = await import('../models/import.ts')
@@ -63,6 +71,11 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
+        limits: {
+          connectionsMax: settings.httpConnections,
+          connectionsPerAddressMax: settings.httpConnectionsPerAddress
+        },
+        openFilesMax,
         logger,
         onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
       },
@@ -77,6 +90,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
       `  API    ${coordinator.httpUrl}/v1`,
       ...multiaddrs.map(address => `  nodes  resultity node --join ${address}`)
     ],
+    shedLoad: () => coordinator.shedLoad(),
     close: () => coordinator.close()
   }
 }

@@ -44,6 +44,7 @@ export const upCommand: CommandDefinition = {
   ],
   options: [{ flags: '--once <prompt>', summary: 'print the answer to this prompt on standard output, then stop' }],
   json: 'print one JSON line when ready, and no question is asked',
+  daemon: true,
   examples: [
     'resultity up',
     'resultity up --once "What is the capital of France?"',

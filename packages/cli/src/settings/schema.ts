@@ -156,6 +156,12 @@ export const settingsSchema = z.object({
   allowedHost: list(hostName).describe(
     'name or address that the HTTP API answers to without a key, beside those of this machine; * for any'
   ),
+  httpConnections: whole(8, 1_000_000).describe(
+    'connections to the HTTP API at once; fewer where the process may not open so many files'
+  ),
+  httpConnectionsPerAddress: whole(1, 1_000_000).describe(
+    'of these, from one address or IPv6 network of 64 bits; this machine’s own are not counted'
+  ),
   listen: list(multiaddr).describe('multiaddress to listen on for peers'),
   announce: list(multiaddr).describe('multiaddress to tell peers instead of the ones listened on'),
   join: list(multiaddr).describe('multiaddress of a coordinator, with its /p2p/ID'),
@@ -220,6 +226,8 @@ export const defaultSettings = {
   http: { host: '127.0.0.1', port: DEFAULT_HTTP_PORT },
   corsOrigin: [],
   allowedHost: [],
+  httpConnections: 10_000,
+  httpConnectionsPerAddress: 1024,
   listen: ['/ip4/0.0.0.0/tcp/0'],
   announce: [],
   join: [],

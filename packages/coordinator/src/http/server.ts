@@ -7,6 +7,7 @@ import type { Doors } from '../doors/doors.ts'
 import { collectRoutes } from './api-route.ts'
 import { addBatchRoutes, type BatchRouteComponents } from './batch-routes.ts'
 import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
+import { ConnectionLimiter } from './connection-limits.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { addDocsPage } from './docs-page.ts'
 import { errorReply } from './error-reply.ts'
@@ -45,13 +46,21 @@ const PARAMETER_CHARACTERS_MAX = 1536
 const CLIENT_REQUEST_ID = /^[\w.:/+=@-]{1,512}$/
 
 /** The HTTP surface, not yet listening. */
-export function createHttpServer(components: HttpComponents, init: HttpServerInit): FastifyInstance {
-  const { limits } = components
+export interface HttpServer {
+  readonly server: FastifyInstance
+  /** Closes idle connections and takes none for a moment: files run out. */
+  shed(): void
+}
+
+export function createHttpServer(components: HttpComponents, init: HttpServerInit): HttpServer {
+  const { limits, logger } = components
+  let connections: ConnectionLimiter | undefined
   const server = fastify({
     bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestReceiveMs,
-    // without a host is refused by the doors, with a body that says so
-    http: { maxHeaderSize: limits.headerBytesMax, requireHostHeader: false },
+    serverFactory: handler => {
+      connections = new ConnectionLimiter(handler, limits, logger)
+      return connections.server
+    },
     genReqId: newRequestId,
     requestIdHeader: false,
     forceCloseConnections: true,
@@ -84,7 +93,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)
   addDocsPage(server)
-  return server
+  return { server, shed: () => connections?.shed() }
 }
 
 function nameRequests(server: FastifyInstance): void {
