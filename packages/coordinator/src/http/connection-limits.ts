@@ -133,8 +133,9 @@ export class ConnectionLimiter {
 
   /** Nothing has moved on it for long. One that waits for its answer waits for us: it is let be. */
   #giveUp(socket: Socket): void {
-    const waits = (this.#unanswered.get(socket) ?? 0) > 0 && socket.writableLength === 0
-    if (!waits) socket.destroy()
+    const unsent = socket.writableLength > 0
+    if (unsent) this.#refuse(socket, 'a client took nothing of its answer')
+    else if ((this.#unanswered.get(socket) ?? 0) === 0) socket.destroy()
   }
 
   #refuse(socket: Socket, reason: string): void {
