@@ -14,6 +14,7 @@ import type { Logger } from 'pino'
 import { GROUP_LANES } from '../jobs/model-places.ts'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
 import { FrontDoor, guard, guardHosts } from './front-door.ts'
+import { FailedAttempts } from './keys/failed-attempts.ts'
 import { KeyDesk } from './keys/key-desk.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
@@ -78,7 +79,7 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
   const desk = new KeyDesk({ store, clock, onChange: id => keys.forget(id) })
   const origins = new Origins(init.corsOrigins ?? [])
   const hosts = new HostNames([host, ...(init.allowedHosts ?? [])])
-  const door = new FrontDoor(keys, { loopback, open, hosts, origins })
+  const door = new FrontDoor(keys, { loopback, open, hosts, origins, failures: new FailedAttempts(clock, limits) })
   const counters = windowCounters(database)
   const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database), clock })
   const ledger = new UsageLedger(database, GROUP_LANES)

@@ -1,6 +1,8 @@
 import { MeshError } from '@resultity/interface'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { senderOf } from '../http/connection-limits.ts'
 import { anonymous, type Caller, requireScope, type Scope } from './keys/caller.ts'
+import type { FailedAttempts } from './keys/failed-attempts.ts'
 import { type KeyRing, refused } from './keys/key-ring.ts'
 import { parseKey } from './keys/key-secret.ts'
 import { presentedKey } from './keys/presented-key.ts'
@@ -17,6 +19,8 @@ export interface FrontDoorInit {
   readonly hosts: HostNames
   /** Pages that may use it. */
   readonly origins: Origins
+  /** Keys that were none, by address. */
+  readonly failures: FailedAttempts
   /** The operator's word that strangers may use it. */
   readonly open: boolean
 }
@@ -67,7 +71,24 @@ export class FrontDoor {
     if (!required && this.#init.loopback) return this.#withoutKey(request, ['admin'])
     if (this.#init.open && !(required && meant)) return this.#withoutKey(request, STRANGERS)
     if (text === undefined) throw refused('this request has no API key')
-    return this.#keys.verify(text)
+    return this.#verify(text, senderOf(request.raw.socket.remoteAddress) ?? 'this machine')
+  }
+
+  /**
+   * An address that has tried too many keys is asked no further, but for keys that are in use here: a stranger behind the
+   * same proxy locks nobody out.
+   */
+  async #verify(text: string, sender: string): Promise<Caller> {
+    const { failures } = this.#init
+    const over = failures.isOver(sender)
+    if (over && !this.#keys.hasSeen(text)) throw failures.refusal(sender)
+    try {
+      return await this.#keys.verify(text)
+    } catch (error) {
+      if (!(error instanceof MeshError) || error.code !== 'unauthenticated') throw error
+      failures.add(sender)
+      throw over ? failures.refusal(sender) : error
+    }
   }
 
   /** @param own what a program on this machine may do, and this server's own page */
