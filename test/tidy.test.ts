@@ -147,6 +147,19 @@ t.test('what is for tests stays out of the product', async t => {
   }
 })
 
+t.test('the command prints through its output alone, which shows what a terminal would obey', async t => {
+  const own = ['/cli/src/output/', '/cli/src/main.ts', '/cli/src/context.ts']
+  for (const path of product.filter(path => packageOf(path) === 'cli')) {
+    if (own.some(part => path.includes(part))) continue
+    const text = read(path)
+    if (importsOf(path).includes('picocolors')) t.fail(`${named(path)} colours by itself: use output/text.ts`)
+    if (/\b(process|context)\.(stdout|stderr)\b|\bstd(out|err)\.write\b/.test(text))
+      t.fail(`${named(path)} prints by itself`)
+    const drawing = path.endsWith('/chat/interactive.ts') || path.endsWith('/daemon/logger.ts')
+    if (/\.stream\b/.test(text) && !drawing) t.fail(`${named(path)} takes the stream of an output`)
+  }
+})
+
 t.test('every package declares what it imports, and imports what it declares', async t => {
   const shared = dependenciesOf(manifestOf(root))
   for (const name of Object.keys(arrows)) {

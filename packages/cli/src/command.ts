@@ -1,6 +1,7 @@
 import { join } from 'node:path'
 import { type Command, Option } from 'commander'
 import type { CliContext } from './context.ts'
+import type { Output } from './output/output.ts'
 import { userDataDirectory } from './settings/data-directory.ts'
 import { formatDefault } from './settings/reference.ts'
 import { type ResolvedSettings, resolveSettings } from './settings/resolve.ts'
@@ -15,7 +16,13 @@ export interface CommandRun {
   readonly json: boolean
   /** Options of the command alone, which are no settings. */
   readonly options: Readonly<Record<string, unknown>>
-  readonly context: CliContext
+  readonly context: CommandContext
+}
+
+/** The surroundings of a command: what it prints goes through {@link Output}. */
+export interface CommandContext extends Omit<CliContext, 'stdout' | 'stderr'> {
+  readonly out: Output
+  readonly err: Output
 }
 
 export interface CommandDefinition {
@@ -31,6 +38,8 @@ export interface CommandDefinition {
   readonly examples: readonly string[]
   /** Below the user's data directory; where this command keeps its data by default. */
   readonly dataDirectory?: string
+  /** Runs until it is asked to stop, whether or not somebody reads what it prints. */
+  readonly daemon?: boolean
   /** @returns the exit code */
   run(run: CommandRun): Promise<number>
 }
@@ -38,6 +47,8 @@ export interface CommandDefinition {
 const placeholders: Partial<Record<SettingName, string>> = {
   data: '<dir>',
   http: '<host:port>',
+  corsOrigin: '<origin>',
+  allowedHost: '<name>',
   listen: '<multiaddr>',
   announce: '<multiaddr>',
   join: '<multiaddr>',
@@ -55,6 +66,8 @@ const placeholders: Partial<Record<SettingName, string>> = {
   logLevel: '<level>'
 }
 const repeated: ReadonlySet<SettingName> = new Set([
+  'corsOrigin',
+  'allowedHost',
   'listen',
   'announce',
   'join',
@@ -76,7 +89,7 @@ export interface CommandGroup {
 /** Adds the command, or all of a group, to the program; its exit code goes to `finish`. */
 export function addCommand(
   program: Command,
-  context: CliContext,
+  context: CommandContext,
   definition: CommandDefinition | CommandGroup,
   finish: (exitCode: number) => void
 ): void {

@@ -17,3 +17,5 @@ export const EXIT_FAILED = 1
 export const EXIT_USAGE = 2
 /** Ctrl-C took away what was asked for; 128 + SIGINT, as shells do. */
 export const EXIT_CANCELED = 130
+/** Nobody reads standard output any more; 128 + SIGPIPE, as shells do. */
+export const EXIT_PIPE = 141

@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import { Command, CommanderError } from 'commander'
-import { addCommand } from './command.ts'
+import { addCommand, type CommandContext } from './command.ts'
 import { chatCommand } from './commands/chat.ts'
 import { coordinatorCommand } from './commands/coordinator.ts'
 import { keysCommands } from './commands/keys.ts'
@@ -11,8 +11,10 @@ import { pullCommand } from './commands/pull.ts'
 import { statusCommand } from './commands/status.ts'
 import { upCommand } from './commands/up.ts'
 import { versionCommand } from './commands/version.ts'
-import { type CliContext, EXIT_CANCELED, EXIT_FAILED, EXIT_OK, EXIT_USAGE } from './context.ts'
+import { type CliContext, EXIT_CANCELED, EXIT_FAILED, EXIT_OK, EXIT_PIPE, EXIT_USAGE } from './context.ts'
 import { tellParent } from './daemon/parent-channel.ts'
+import { Output } from './output/output.ts'
+import { prose, text } from './output/text.ts'
 import { version } from './version.ts'
 
 const commands = [
@@ -33,17 +35,18 @@ const commands = [
  *
  * @returns the exit code: 0, 1 when it failed, 2 when the command line or a setting is wrong
  */
-export async function main(context: CliContext): Promise<number> {
+export async function main({ stdout, stderr, ...surroundings }: CliContext): Promise<number> {
+  const context = { ...surroundings, out: new Output(stdout), err: new Output(stderr) }
   let exitCode = EXIT_OK
   const program = new Command('resultity')
     .description('Runs one language model over several machines, with an OpenAI-compatible API.')
     .version(version, '--version', 'print the version')
     .configureHelp({ showGlobalOptions: false })
     .configureOutput({
-      writeOut: text => context.stdout.write(text),
-      writeErr: text => context.stderr.write(text),
-      getOutHelpWidth: () => context.stdout.columns ?? 100,
-      getErrHelpWidth: () => context.stderr.columns ?? 100
+      writeOut: help => context.out.print(prose(help)),
+      writeErr: message => context.err.print(prose(message)),
+      getOutHelpWidth: () => stdout.columns ?? 100,
+      getErrHelpWidth: () => stderr.columns ?? 100
     })
     .showHelpAfterError('(add --help for what is possible)')
     .exitOverride()
@@ -52,27 +55,43 @@ export async function main(context: CliContext): Promise<number> {
       exitCode = code
     })
   }
-  try {
-    await program.parseAsync(context.args, { from: 'user' })
-    return exitCode
-  } catch (error) {
-    return reportError(error, context)
+  const run = async (): Promise<number> => {
+    try {
+      await program.parseAsync(context.args, { from: 'user' })
+      return exitCode
+    } catch (error) {
+      return reportError(error, context)
+    }
   }
+  if (outlivesItsReader(context.args)) return run()
+  const ended = await Promise.race([run(), context.out.broken])
+  const failure = typeof ended === 'number' ? await context.out.flush() : ended
+  return failure === undefined ? Number(ended) : reportBrokenOutput(failure, context)
 }
 
-function reportError(error: unknown, context: CliContext): number {
+/** A daemon says on standard output that it is up; that nobody hears it is no reason to stop. */
+function outlivesItsReader([name]: readonly string[]): boolean {
+  return commands.some(command => command.name === name && 'daemon' in command && command.daemon === true)
+}
+
+/** Whoever read has had enough, as `head` has: that is no error to speak of. */
+function reportBrokenOutput(failure: Error, { err }: CommandContext): number {
+  const code = 'code' in failure ? String(failure.code) : failure.message
+  if (code === 'EPIPE') return EXIT_PIPE
+  err.print(text`error: standard output cannot be written to: ${code}\n  Is the disk full?\n`)
+  return EXIT_FAILED
+}
+
+function reportError(error: unknown, { args, err }: CommandContext): number {
   // commander has already printed its message, or the help that was asked for
   if (error instanceof CommanderError) return error.exitCode === 0 ? EXIT_OK : EXIT_USAGE
   const meshError = MeshError.from(error)
   const { code, message, hint } = meshError
   if (code === 'canceled') return EXIT_CANCELED
   tellParent({ type: 'error', code, message, hint })
-  if (context.args.includes('--json')) {
-    context.stderr.write(`${JSON.stringify({ error: { code, message, hint } })}\n`)
-  } else {
-    context.stderr.write(`error: ${message}\n${hint ? `  ${hint}\n` : ''}`)
-  }
+  if (args.includes('--json')) err.json({ error: { code, message, hint } })
+  else err.print(text`error: ${message}\n${hint ? text`  ${prose(hint)}\n` : ''}`)
   // a bug of ours: without its stack nobody can mend it
-  if (code === 'internal' && meshError.cause instanceof Error) context.stderr.write(`${meshError.cause.stack}\n`)
+  if (code === 'internal' && meshError.cause instanceof Error) err.print(text`${prose(meshError.cause.stack ?? '')}\n`)
   return code === 'settings_invalid' ? EXIT_USAGE : EXIT_FAILED
 }

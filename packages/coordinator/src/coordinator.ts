@@ -20,6 +20,7 @@ import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
 import type { RouteSessionComponents } from './generation/route-session.ts'
+import { connectionsWithin } from './http/connection-limits.ts'
 import { Metrics } from './http/metrics.ts'
 import { RequestDesk } from './http/request-desk.ts'
 import { createHttpServer } from './http/server.ts'
@@ -50,8 +51,10 @@ export interface CoordinatorInit extends StoreInit {
   readonly dataDir: string
   /** Port 0 takes a free one. */
   readonly http: { readonly host: string; readonly port: number }
-  /** Origins whose pages may use the API beside those of this machine; `*` for any. Default none. */
+  /** Origins whose pages may use the API beside its own; `*` for any. Default none. */
   readonly corsOrigins?: readonly string[]
+  /** Further names that the API answers to without a key; `*` for any. Default none. */
+  readonly allowedHosts?: readonly string[]
   /** Let everybody use the API who reaches it, without a key. Default false. */
   readonly open?: boolean
   /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
@@ -85,6 +88,8 @@ export interface CoordinatorInit extends StoreInit {
   /** Named subsets of the nodes, beside those that are made over the API. */
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
   readonly limits?: Partial<CoordinatorLimits>
+  /** Files that this process may have open; default: no limit. */
+  readonly openFilesMax?: number | undefined
   readonly logger: Logger
   readonly clock?: Clock
   readonly onProgress?: (reference: string, progress: ModelProgress) => void
@@ -96,6 +101,8 @@ export interface RunningCoordinator extends AsyncDisposable {
   multiaddrs(): string[]
   /** Of the API, without a slash at the end. */
   readonly httpUrl: string
+  /** Lets go of idle connections and takes none for a moment: to be called when files run out. */
+  shedLoad(): void
   /** Ends answers with an error, says goodbye to nodes, stops listening. Does nothing when called again. */
   close(): Promise<void>
 }
@@ -113,7 +120,7 @@ const SPARE_CONNECTIONS = 32
  */
 export async function startCoordinator(init: CoordinatorInit, options: AbortOptions = {}): Promise<RunningCoordinator> {
   await using starting = new AsyncDisposableStack()
-  const limits = { ...DEFAULT_LIMITS, ...init.limits }
+  const limits = boundedByFiles({ ...DEFAULT_LIMITS, ...init.limits }, init.openFilesMax)
   const clock = init.clock ?? systemClock
   const database = starting.use(await openStore(init))
   const doors = starting.use(
@@ -121,6 +128,8 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
       { database, clock, logger: init.logger },
       {
         host: init.http.host,
+        corsOrigins: init.corsOrigins ?? [],
+        allowedHosts: init.allowedHosts ?? [],
         open: init.open ?? false,
         webhookPrivate: init.webhookPrivate ?? false,
         version: COORDINATOR_VERSION
@@ -160,7 +169,18 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await releaseStartingMemory()
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
-  return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), httpUrl, close, [Symbol.asyncDispose]: close }
+  return {
+    peerId: host.peerId,
+    multiaddrs: () => host.multiaddrs(),
+    httpUrl,
+    shedLoad: () => http.shed(),
+    close,
+    [Symbol.asyncDispose]: close
+  }
+}
+
+function boundedByFiles(limits: CoordinatorLimits, openFilesMax: number | undefined): CoordinatorLimits {
+  return { ...limits, connectionsMax: connectionsWithin(limits.connectionsMax, openFilesMax) }
 }
 
 async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promise<MeshHost> {
@@ -249,7 +269,7 @@ function buildHttp(
   limits: CoordinatorLimits,
   init: CoordinatorInit
 ) {
-  const { logger, corsOrigins = [], aliases = {} } = init
+  const { logger, aliases = {} } = init
   const desk = new RequestDesk(limits.requestsMax)
   const metrics = new Metrics(parts)
   const generator = init.generator ?? parts.driver
@@ -259,8 +279,8 @@ function buildHttp(
   metrics.watchJobs(jobs.runtime)
   const subcloudDesk = new SubcloudDesk({ ...parts, store: stores.subclouds, clock, logger }, limits.subcloudRefreshMs)
   const components = { ...parts, ...jobs, subcloudDesk, metrics, desk, clock, limits, logger }
-  const server = createHttpServer(components, { version: COORDINATOR_VERSION, corsOrigins })
-  return { desk, server, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
+  const { server, shed } = createHttpServer(components, { version: COORDINATOR_VERSION })
+  return { desk, server, shed, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
 }
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {

@@ -9,7 +9,7 @@ import { KeyRing } from '../src/doors/keys/key-ring.ts'
 import { keyChangeSchema, newKeySchema } from '../src/doors/keys/key-schema.ts'
 import { formatKey, hashSecret, isSecret, newKeyId, newKeySecret, parseKey } from '../src/doors/keys/key-secret.ts'
 import { presentedKey } from '../src/doors/keys/presented-key.ts'
-import { isFromElsewhere, isLoopback } from '../src/doors/loopback.ts'
+import { isLoopback } from '../src/doors/loopback.ts'
 import { scopeOf } from '../src/doors/route-scope.ts'
 import { ManualClock } from './support/manual-clock.ts'
 
@@ -21,7 +21,10 @@ async function makeKeys(t: Test, { told = true } = {}) {
   const database = await openDatabase({ dataDir: t.testdir({}) })
   const store = new DatabaseKeyStore(database)
   const logger = pino({ level: 'silent' })
-  const ring = new KeyRing({ store, clock, logger }, { keyCacheMs: CACHE_MS, keysCachedMax: 10, keyUseMs: USE_MS })
+  const ring = new KeyRing(
+    { store, clock, logger },
+    { keyCacheMs: CACHE_MS, keysCachedMax: 10, keyUseMs: USE_MS, keyLookupsMax: 4 }
+  )
   t.teardown(async () => {
     await ring[Symbol.asyncDispose]()
     await database[Symbol.asyncDispose]()
@@ -245,26 +248,18 @@ t.test('loopback is what only this machine reaches', async t => {
   for (const host of ['127.0.0.1', '127.9.9.9', '::1', '[::1]', 'localhost', 'LOCALHOST', '::ffff:127.0.0.1']) {
     t.ok(isLoopback(host), host)
   }
-  for (const host of ['0.0.0.0', '::', '10.0.0.1', '192.168.1.2', '2001:db8::1', 'localhost.example', 'example', '']) {
+  for (const host of [
+    '0.0.0.0',
+    '::',
+    '10.0.0.1',
+    '192.168.1.2',
+    '2001:db8::1',
+    'localhost.example',
+    'example',
+    '',
+    '2130706433',
+    '127.1'
+  ]) {
     t.notOk(isLoopback(host), host)
   }
-})
-
-t.test('a page of somebody else is told from a program of this machine', async t => {
-  const own = [
-    { host: '127.0.0.1:8420' },
-    { host: 'localhost:8420' },
-    { host: '[::1]:8420' },
-    { host: 'localhost:8420', origin: 'http://localhost:3000' }
-  ]
-  const foreign = [
-    { host: 'attacker.example:8420' },
-    { host: '127.0.0.1:8420', origin: 'https://attacker.example' },
-    { host: '127.0.0.1:8420', origin: 'null' },
-    { host: 'localhost.attacker.example' },
-    { host: '127.0.0.1@attacker.example' },
-    {}
-  ]
-  for (const headers of own) t.notOk(isFromElsewhere(headers), JSON.stringify(headers))
-  for (const headers of foreign) t.ok(isFromElsewhere(headers), JSON.stringify(headers))
 })

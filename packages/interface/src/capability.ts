@@ -4,15 +4,25 @@ import { sha256Schema } from './manifest.ts'
 
 const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'letters, digits, and . _ / - inside, 63 at most')
 
+/** Control characters, and what turns or hides the text beside it: in no text that a peer has shown to people. */
+export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
+
+/** Text that is shown to people. */
+const shown = (charactersMax: number) =>
+  z
+    .string()
+    .max(charactersMax)
+    .refine(text => !UNPRINTABLE.test(text), 'control characters are not allowed')
+
 const gpuSchema = z.object({
-  vendor: z.string().max(128),
-  model: z.string().max(256),
+  vendor: shown(128),
+  model: shown(256),
   memoryBytes: z.int().nonnegative()
 })
 
 /** A stage this node serves now. */
 const servedStageSchema = z.object({
-  placementId: z.string().max(64),
+  placementId: shown(64),
   manifest: sha256Schema,
   range: layerRangeSchema,
   /** Measured milliseconds of one decode step on one layer; 0 until measured. */
@@ -27,21 +37,21 @@ const servedStageSchema = z.object({
  */
 export const advertSchema = z.object({
   version: z.literal(1),
-  peerId: z.string().min(1).max(128),
+  peerId: shown(128).min(1),
   sequence: z.int().nonnegative(),
   /** Unix time in milliseconds. */
   issuedAtMs: z.int().nonnegative(),
   expiresAtMs: z.int().nonnegative(),
-  agentVersion: z.string().max(64),
-  multiaddrs: z.array(z.string().max(512)).max(16),
+  agentVersion: shown(64),
+  multiaddrs: z.array(shown(512)).max(16),
   hardware: z.object({
-    platform: z.string().max(64),
-    architecture: z.string().max(64),
-    cpuModel: z.string().max(256),
+    platform: shown(64),
+    architecture: shown(64),
+    cpuModel: shown(256),
     cpuCores: z.int().positive().max(65_536),
     memoryBytes: z.int().positive(),
     gpus: z.array(gpuSchema).max(64),
-    executionProviders: z.array(z.string().max(64)).max(32)
+    executionProviders: z.array(shown(64)).max(32)
   }),
   /** Bytes this node offers for weights and KV caches, in all. */
   memoryOfferedBytes: z.int().nonnegative(),
@@ -50,7 +60,7 @@ export const advertSchema = z.object({
   /** Measured on this machine with a fixed probe: milliseconds to multiply one position by 100 million weights. */
   probeMsPer100M: z.number().nonnegative(),
   threads: z.int().positive().max(4096),
-  labels: z.record(label, z.string().max(256)).refine(labels => Object.keys(labels).length <= 32, {
+  labels: z.record(label, shown(256)).refine(labels => Object.keys(labels).length <= 32, {
     message: 'at most 32 labels'
   }),
   stages: z.array(servedStageSchema).max(256)

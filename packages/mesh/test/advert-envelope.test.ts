@@ -131,6 +131,25 @@ t.test('another domain, kind, schema or size is refused', async t => {
   await t.rejects(openAdvert(new Uint8Array(0), options), fault('malformed'))
 })
 
+t.test('no advert brings what a terminal obeys, or what hides text', async t => {
+  for (const evil of ['\x1b[2J', '\x9b8m', 'a\nb', '\x7f', '\u202e', '\u200b', '\ud800']) {
+    const { hardware } = advert
+    const adverts = [
+      { ...advert, agentVersion: evil },
+      { ...advert, multiaddrs: [evil] },
+      { ...advert, labels: { region: evil } },
+      { ...advert, hardware: { ...hardware, cpuModel: evil } },
+      { ...advert, hardware: { ...hardware, platform: evil } },
+      { ...advert, hardware: { ...hardware, executionProviders: [evil] } },
+      { ...advert, hardware: { ...hardware, gpus: [{ vendor: 'V', model: evil, memoryBytes: 1 }] } }
+    ]
+    for (const hostile of adverts) await t.rejects(openAdvert(await sealJson(hostile), options), fault('schema'))
+  }
+  const cpuModel = 'Intel(R) Xeon® 处理器 – 4°'
+  const honest = await sealAdvert({ ...advert, hardware: { ...advert.hardware, cpuModel } }, privateKey)
+  t.match(await openAdvert(honest, options), { hardware: { cpuModel } })
+})
+
 t.test('an own advert that nobody would take is not sealed', async t => {
   await t.rejects(sealAdvert({ ...advert, threads: -1 }, privateKey), { code: 'internal' })
   const multiaddrs = new Array(16).fill('m'.repeat(512))

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { arch, availableParallelism, cpus, platform, totalmem } from 'node:os'
-import type { Advert } from '@resultity/interface'
+import { type Advert, UNPRINTABLE } from '@resultity/interface'
 import type { Systeminformation } from 'systeminformation'
 
 export type Hardware = Advert['hardware']
@@ -16,7 +16,7 @@ export async function probeHardware(executionProviders: readonly string[]): Prom
   return {
     platform: platform(),
     architecture: arch(),
-    cpuModel: cpus()[0]?.model.trim().slice(0, 256) || 'unknown',
+    cpuModel: printable(cpus()[0]?.model ?? '', 256) || 'unknown',
     cpuCores: availableParallelism(),
     memoryBytes: totalmem(),
     gpus: controllers
@@ -24,12 +24,17 @@ export async function probeHardware(executionProviders: readonly string[]): Prom
       .filter(controller => (controller.vram ?? 0) > 0 || controller.memoryTotal !== undefined)
       .slice(0, 64)
       .map(controller => ({
-        vendor: controller.vendor.slice(0, 128),
-        model: controller.model.slice(0, 256),
+        vendor: printable(controller.vendor, 128),
+        model: printable(controller.model, 256),
         memoryBytes: Math.round((controller.memoryTotal ?? controller.vram ?? 0) * MIB)
       })),
     executionProviders: [...executionProviders]
   }
+}
+
+/** What firmware calls itself, as an advert may have it. */
+function printable(name: string, charactersMax: number): string {
+  return name.replaceAll(new RegExp(UNPRINTABLE, 'gu'), ' ').trim().slice(0, charactersMax)
 }
 
 async function graphicsControllers(): Promise<Systeminformation.GraphicsControllerData[]> {

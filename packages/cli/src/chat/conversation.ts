@@ -1,5 +1,7 @@
 import type { AbortOptions } from '@resultity/interface'
 import type { ChatMessage, MeshApi } from '../api/mesh-api.ts'
+import type { Output } from '../output/output.ts'
+import { prose } from '../output/text.ts'
 
 export interface Answer {
   readonly model: string
@@ -75,4 +77,12 @@ function figures(
 export function formatFigures(answer: Answer): string {
   const rate = answer.tokensPerSecond > 0 ? `, ${answer.tokensPerSecond.toFixed(1)} tokens/s` : ''
   return `${answer.completionTokens} tokens${rate}, first after ${answer.firstTokenMs.toFixed(0)} ms`
+}
+
+/**
+ * Prints an answer as it comes. A model says whatever it was led to say, escape sequences of terminals too: they are
+ * shown and do nothing, unless the user wants the very bytes.
+ */
+export function answerPrinter(out: Output, raw: boolean): (piece: string) => void {
+  return piece => (raw ? out.raw(piece) : out.print(prose(piece)))
 }

@@ -1,9 +1,11 @@
 import { createInterface } from 'node:readline/promises'
 import { MeshError } from '@resultity/interface'
-import pc from 'picocolors'
-import { type CliContext, EXIT_OK } from '../context.ts'
+import type { CommandContext } from '../command.ts'
+import { EXIT_OK } from '../context.ts'
 import type { StopSignal } from '../daemon/stop-signal.ts'
-import { type Conversation, formatFigures } from './conversation.ts'
+import type { Output } from '../output/output.ts'
+import { cyan, dim, prose, red, text } from '../output/text.ts'
+import { answerPrinter, type Conversation, formatFigures } from './conversation.ts'
 
 /**
  * Reads questions from the terminal and prints answers, until the input ends. Ctrl-C cancels the answer under way;
@@ -11,10 +13,11 @@ import { type Conversation, formatFigures } from './conversation.ts'
  */
 export async function runInteractive(
   conversation: Conversation,
-  context: CliContext,
-  stop: StopSignal
+  { stdin, out }: CommandContext,
+  stop: StopSignal,
+  raw: boolean
 ): Promise<number> {
-  const terminal = createInterface({ input: context.stdin, output: context.stdout, prompt: pc.cyan('> ') })
+  const terminal = createInterface({ input: stdin, output: out.stream, prompt: cyan('> ').toString() })
   let answering: AbortController | undefined
   // at a terminal in raw mode Ctrl-C comes as a key, not as a signal
   terminal.on('SIGINT', () => {
@@ -25,36 +28,36 @@ export async function runInteractive(
     answering?.abort()
     terminal.close()
   })
-  context.stdout.write(pc.dim(`${conversation.model}; Ctrl-C cancels an answer, Ctrl-D ends\n`))
+  out.print(dim(text`${conversation.model}; Ctrl-C cancels an answer, Ctrl-D ends\n`))
   terminal.prompt()
   for await (const line of terminal) {
     if (line.trim() !== '') {
       answering = new AbortController()
-      await answer(conversation, line, context, answering.signal)
+      await answer(conversation, line, { out, raw }, answering.signal)
       answering = undefined
     }
     terminal.prompt()
   }
-  context.stdout.write('\n')
+  out.print(text`\n`)
   return EXIT_OK
 }
 
 async function answer(
   conversation: Conversation,
   prompt: string,
-  context: CliContext,
+  { out, raw }: { readonly out: Output; readonly raw: boolean },
   signal: AbortSignal
 ): Promise<void> {
   try {
-    const answered = await conversation.ask(prompt, text => context.stdout.write(text), { signal })
-    context.stdout.write(`\n${pc.dim(formatFigures(answered))}\n`)
+    const answered = await conversation.ask(prompt, answerPrinter(out, raw), { signal })
+    out.print(text`\n${dim(formatFigures(answered))}\n`)
   } catch (error) {
     if (signal.aborted) {
-      context.stdout.write(pc.dim('\ncanceled\n'))
+      out.print(dim(text`\ncanceled\n`))
       return
     }
     // the talk goes on: the next question may find the mesh mended
     const { message, hint } = MeshError.from(error)
-    context.stdout.write(`\n${pc.red(message)}\n${hint ? `${hint}\n` : ''}`)
+    out.print(text`\n${red(message)}\n${hint ? text`${prose(hint)}\n` : ''}`)
   }
 }

@@ -1,10 +1,11 @@
 import { MeshError } from '@resultity/interface'
 import { MeshApi } from '../api/mesh-api.ts'
-import { Conversation } from '../chat/conversation.ts'
+import { answerPrinter, Conversation } from '../chat/conversation.ts'
 import { runInteractive } from '../chat/interactive.ts'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
+import { text } from '../output/text.ts'
 
 /** A prompt that is piped in; longer than any context. */
 const PIPED_CHARACTERS_MAX = 4 * 1024 * 1024
@@ -14,7 +15,10 @@ export const chatCommand: CommandDefinition = {
   summary: 'Asks a model; without a prompt, talks with it until Ctrl-D.',
   argument: { name: '[prompt]', summary: 'what to ask; "-" or a pipe reads it from standard input' },
   settings: ['model', 'url', 'apiKey'],
-  options: [{ flags: '--max-tokens <n>', summary: 'longest answer, in tokens' }],
+  options: [
+    { flags: '--max-tokens <n>', summary: 'longest answer, in tokens' },
+    { flags: '--raw', summary: 'print the answer exactly as it came, control characters of terminals too' }
+  ],
   json: 'print the answer and its figures as one JSON object',
   examples: [
     'resultity chat "What is the capital of France?"',
@@ -28,7 +32,7 @@ export const chatCommand: CommandDefinition = {
     const model = settings.model?.[0] ?? (await firstModel(api, stop.signal))
     const conversation = new Conversation(api, model, maxTokens(input.options.maxTokens))
     const piped = argument === '-' || (argument === undefined && !context.stdin.isTTY)
-    if (argument === undefined && !piped) return runInteractive(conversation, context, stop)
+    if (argument === undefined && !piped) return runInteractive(conversation, context, stop, input.options.raw === true)
     await answerOnce(conversation, piped ? await readAll(context.stdin) : (argument ?? ''), input, stop.signal)
     return EXIT_OK
   }
@@ -37,15 +41,17 @@ export const chatCommand: CommandDefinition = {
 async function answerOnce(
   conversation: Conversation,
   prompt: string,
-  { json, context }: CommandRun,
+  { json, context, options }: CommandRun,
   signal: AbortSignal
 ) {
   if (prompt === '')
     throw new MeshError('invalid_request', 'the prompt is empty', {
       hint: 'Give one as an argument or on standard input.'
     })
-  const answer = await conversation.ask(prompt, text => !json && context.stdout.write(text), { signal })
-  context.stdout.write(json ? `${JSON.stringify(answer)}\n` : '\n')
+  const printer = answerPrinter(context.out, options.raw === true)
+  const answer = await conversation.ask(prompt, piece => !json && printer(piece), { signal })
+  if (json) context.out.json(answer)
+  else context.out.print(text`\n`)
 }
 
 async function firstModel(api: MeshApi, signal: AbortSignal): Promise<string> {

@@ -10,6 +10,9 @@ export const coordinatorCommand: CommandDefinition = {
   settings: [
     'http',
     'corsOrigin',
+    'allowedHost',
+    'httpConnections',
+    'httpConnectionsPerAddress',
     'open',
     'webhookPrivate',
     'openJoin',
@@ -32,16 +35,22 @@ export const coordinatorCommand: CommandDefinition = {
     'logLevel'
   ],
   dataDirectory: 'coordinator',
+  daemon: true,
   json: 'print one JSON line when ready',
   examples: [
     'resultity coordinator',
     'resultity coordinator --http 0.0.0.0:8420 --listen /ip4/0.0.0.0/tcp/4001 --allow-node 12D3KooW…',
     'resultity coordinator --model file:/srv/models/llama.gguf --stages 2'
   ],
-  run: input => runDaemon(input, (logger, signal) => start(input, logger, signal))
+  run: input => runDaemon(input, (logger, signal, openFilesMax) => start(input, logger, signal, openFilesMax))
 }
 
-async function start({ settings }: CommandRun, logger: Logger, signal: AbortSignal): Promise<StartedDaemon> {
+async function start(
+  { settings }: CommandRun,
+  logger: Logger,
+  signal: AbortSignal,
+  openFilesMax: number | undefined
+): Promise<StartedDaemon> {
   // loaded only here: the other commands must start without libp2p and the inference runtime
   const { startCoordinator } = await import('@resultity/coordinator')
   const { toStep } = await import('../models/import.ts')
@@ -51,6 +60,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         dataDir: settings.data,
         http: settings.http,
         corsOrigins: settings.corsOrigin,
+        allowedHosts: settings.allowedHost,
         open: settings.open,
         webhookPrivate: settings.webhookPrivate,
         openJoin: settings.openJoin,
@@ -68,6 +78,7 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
         limits: limitsOf(settings),
+        openFilesMax,
         logger,
         onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
       },
@@ -82,13 +93,21 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
       `  API    ${coordinator.httpUrl}/v1`,
       ...multiaddrs.map(address => `  nodes  resultity node --join ${address}`)
     ],
+    shedLoad: () => coordinator.shedLoad(),
     close: () => coordinator.close()
   }
 }
 
 /** The coordinator's own limits that an operator may set. */
-function limitsOf({ nodeSilence, jobCrashesMax }: CommandRun['settings']) {
+function limitsOf({
+  nodeSilence,
+  jobCrashesMax,
+  httpConnections,
+  httpConnectionsPerAddress
+}: CommandRun['settings']) {
   return {
+    connectionsMax: httpConnections,
+    connectionsPerAddressMax: httpConnectionsPerAddress,
     // a heartbeat comes every second
     ...(nodeSilence === undefined ? {} : { heartbeatMissesMax: nodeSilence }),
     ...(jobCrashesMax === undefined ? {} : { jobCrashesMax })

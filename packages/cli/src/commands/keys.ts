@@ -4,6 +4,7 @@ import { EXIT_OK } from '../context.ts'
 import { openKeyOffice } from '../keys/key-office.ts'
 import { parseDuration, toNewKey } from '../keys/key-options.ts'
 import { formatTable } from '../output/table.ts'
+import { type Text, text } from '../output/text.ts'
 import type { SettingName } from '../settings/schema.ts'
 
 const settings: readonly SettingName[] = ['data', 'store', 'url', 'apiKey']
@@ -49,7 +50,8 @@ const listCommand: CommandDefinition = {
   async run(input) {
     await using office = await openKeyOffice(input)
     const keys = await office.list()
-    input.context.stdout.write(input.json ? `${JSON.stringify(keys)}\n` : describe(keys))
+    if (input.json) input.context.out.json(keys)
+    else input.context.out.print(describe(keys))
     return EXIT_OK
   }
 }
@@ -65,7 +67,8 @@ const revokeCommand: CommandDefinition = {
   async run(input) {
     await using office = await openKeyOffice(input)
     const key = await office.revoke(input.argument ?? '')
-    input.context.stdout.write(input.json ? `${JSON.stringify(key)}\n` : `${key.id} is revoked\n`)
+    if (input.json) input.context.out.json(key)
+    else input.context.out.print(text`${key.id} is revoked\n`)
     return EXIT_OK
   }
 }
@@ -97,17 +100,17 @@ export const keysCommands: CommandGroup = {
 
 /** The key alone on standard output, so that a script can take it. */
 function showSecret(key: ApiCreatedKey, { json, context }: CommandRun): number {
-  if (json) context.stdout.write(`${JSON.stringify(key)}\n`)
+  if (json) context.out.json(key)
   else {
-    context.stdout.write(`${key.key}\n`)
+    context.out.print(text`${key.key}\n`)
     const facts = `${key.id}, namespace ${key.namespace}, scopes ${key.scopes.join(', ')}`
-    context.stderr.write(`This is the only time that the key is shown (${facts}).\n`)
+    context.err.print(text`This is the only time that the key is shown (${facts}).\n`)
   }
   return EXIT_OK
 }
 
-function describe(keys: readonly ApiKeyView[]): string {
-  if (keys.length === 0) return 'there are no keys\n  Make the first with: resultity keys create --admin\n'
+function describe(keys: readonly ApiKeyView[]): Text {
+  if (keys.length === 0) return text`there are no keys\n  Make the first with: resultity keys create --admin\n`
   const rows = keys.map(key => [
     key.id,
     key.name,

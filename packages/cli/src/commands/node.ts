@@ -22,6 +22,7 @@ export const nodeCommand: CommandDefinition = {
     'logLevel'
   ],
   dataDirectory: 'node',
+  daemon: true,
   json: 'print one JSON line when ready',
   examples: [
     'resultity node',

@@ -4,6 +4,7 @@ import { MeshApi } from '../api/mesh-api.ts'
 import type { CommandDefinition } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { formatTable, shortPeer } from '../output/table.ts'
+import { joined, type Text, text } from '../output/text.ts'
 import { formatByteSize } from '../settings/byte-size.ts'
 
 export const planCommand: CommandDefinition = {
@@ -20,12 +21,13 @@ export const planCommand: CommandDefinition = {
       })
     }
     const plan = await new MeshApi(settings.url, settings.apiKey).plan(model, settings.stages ?? 'auto')
-    context.stdout.write(json ? `${JSON.stringify(plan)}\n` : describe(plan))
+    if (json) context.out.json(plan)
+    else context.out.print(describe(plan))
     return EXIT_OK
   }
 }
 
-function describe(plan: ApiPlan): string {
+function describe(plan: ApiPlan): Text {
   const rows = plan.stages.map(stage => [
     formatRange(stage.range),
     shortPeer(stage.peerId),
@@ -33,10 +35,11 @@ function describe(plan: ApiPlan): string {
     `${stage.ms.toFixed(2)} ms`,
     `${stage.hopMs.toFixed(2)} ms`
   ])
-  return [
+  const lines = [
     formatTable(['layers', 'node', 'memory', 'computing', 'hop'], rows),
-    `  predicted  ${plan.msPerToken.toFixed(2)} ms a token, ${plan.tokensPerSecond.toFixed(1)} tokens/s for one answer`,
-    `  to fetch   ${formatByteSize(plan.bytesToMove)}`,
+    text`  predicted  ${plan.msPerToken.toFixed(2)} ms a token, ${plan.tokensPerSecond.toFixed(1)} tokens/s for one answer`,
+    text`  to fetch   ${formatByteSize(plan.bytesToMove)}`,
     ''
-  ].join('\n')
+  ]
+  return joined(lines, '\n')
 }

@@ -3,6 +3,7 @@ import type { CommandDefinition } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { Progress } from '../output/progress.ts'
+import { joined, text } from '../output/text.ts'
 import { formatByteSize } from '../settings/byte-size.ts'
 
 export const pullCommand: CommandDefinition = {
@@ -20,7 +21,7 @@ export const pullCommand: CommandDefinition = {
   async run({ settings, argument = '', json, context }) {
     const { importIntoDirectory } = await import('../models/import.ts')
     using stop = new StopSignal()
-    using progress = new Progress(context.stderr)
+    using progress = new Progress(context.err)
     const { manifest, manifestSha256, source } = await importIntoDirectory(argument, {
       dataDir: settings.data,
       signal: stop.signal,
@@ -38,13 +39,14 @@ export const pullCommand: CommandDefinition = {
     }
     progress[Symbol.dispose]()
     const lines = [
-      `${manifest.name} is ready in ${settings.data}`,
-      `  source    ${source}`,
-      `  manifest  ${manifestSha256}`,
-      `  layers    ${manifest.layers.length}`,
-      `  weights   ${formatByteSize(bytes)}`
+      text`${manifest.name} is ready in ${settings.data}`,
+      text`  source    ${source}`,
+      text`  manifest  ${manifestSha256}`,
+      text`  layers    ${manifest.layers.length}`,
+      text`  weights   ${formatByteSize(bytes)}`
     ]
-    context.stdout.write(`${json ? JSON.stringify(facts) : lines.join('\n')}\n`)
+    if (json) context.out.json(facts)
+    else context.out.print(text`${joined(lines, '\n')}\n`)
     return EXIT_OK
   }
 }

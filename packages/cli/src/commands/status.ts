@@ -4,6 +4,7 @@ import { MeshApi } from '../api/mesh-api.ts'
 import type { CommandDefinition } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { formatTable, shortPeer } from '../output/table.ts'
+import { joined, type Text, text } from '../output/text.ts'
 import { formatByteSize } from '../settings/byte-size.ts'
 
 export const statusCommand: CommandDefinition = {
@@ -15,13 +16,14 @@ export const statusCommand: CommandDefinition = {
   async run({ settings, json, context }) {
     const api = new MeshApi(settings.url, settings.apiKey)
     const [nodes, placements] = await Promise.all([api.nodes(), api.placements()])
-    context.stdout.write(json ? `${JSON.stringify({ nodes, placements })}\n` : describe(nodes, placements))
+    if (json) context.out.json({ nodes, placements })
+    else context.out.print(describe(nodes, placements))
     return EXIT_OK
   }
 }
 
-function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]): string {
-  if (nodes.length === 0) return 'no node has joined yet\n  Start one with: resultity node --join MULTIADDR\n'
+function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]): Text {
+  if (nodes.length === 0) return text`no node has joined yet\n  Start one with: resultity node --join MULTIADDR\n`
   const nodeRows = nodes.map(node => [
     shortPeer(node.peerId),
     node.hardware.cpuModel,
@@ -42,8 +44,9 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
       stage.state
     ])
   )
-  return [
+  const tables = [
     formatTable(['node', 'processor', 'threads', 'memory free', 'labels', 'subclouds'], nodeRows),
     formatTable(['model', 'subcloud', 'placement', 'layers', 'node', 'stage'], stageRows)
-  ].join('\n')
+  ]
+  return joined(tables, '\n')
 }

@@ -1,8 +1,7 @@
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
-import pc from 'picocolors'
 import { MeshApi } from '../api/mesh-api.ts'
-import { Conversation, formatFigures } from '../chat/conversation.ts'
+import { answerPrinter, Conversation, formatFigures } from '../chat/conversation.ts'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import type { ChildDaemon } from '../daemon/child-daemon.ts'
@@ -12,6 +11,7 @@ import { LocalMesh } from '../local-mesh/local-mesh.ts'
 import { readyLine, waitUntilPlaced } from '../local-mesh/placed.ts'
 import { describeMesh } from '../local-mesh/report.ts'
 import { Progress } from '../output/progress.ts'
+import { cyan, dim, red, text } from '../output/text.ts'
 import type { ResolvedSettings } from '../settings/resolve.ts'
 
 /** Asked when nothing else is; every model in the catalogue knows the answer. */
@@ -28,6 +28,7 @@ export const upCommand: CommandDefinition = {
     'alias',
     'http',
     'corsOrigin',
+    'allowedHost',
     'open',
     'apiKey',
     'data',
@@ -44,6 +45,7 @@ export const upCommand: CommandDefinition = {
   ],
   options: [{ flags: '--once <prompt>', summary: 'print the answer to this prompt on standard output, then stop' }],
   json: 'print one JSON line when ready, and no question is asked',
+  daemon: true,
   examples: [
     'resultity up',
     'resultity up --once "What is the capital of France?"',
@@ -64,12 +66,12 @@ export const upCommand: CommandDefinition = {
 async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
   const { settings, json, context } = input
   await using _lock = await lockDirectory(settings.data)
-  using progress = new Progress(context.stderr)
+  using progress = new Progress(context.err)
   await using mesh = await LocalMesh.start({
     settings,
     env: context.env,
     signal: stop.signal,
-    onStep: text => progress.show({ text }),
+    onStep: step => progress.show({ text: step }),
     onMessage: message => {
       if (message.type === 'progress') progress.show(message)
       if (message.type === 'notice') progress.note(message.text)
@@ -79,7 +81,7 @@ async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
   const api = new MeshApi(mesh.http, settings.apiKey)
   const placed = await waitUntilPlaced(mesh, api, { signal: stop.signal, onProgress: step => progress.show(step) })
   progress[Symbol.dispose]()
-  if (json) context.stdout.write(`${JSON.stringify(readyLine(mesh, placed))}\n`)
+  if (json) context.out.json(readyLine(mesh, placed))
   const model = placed.find(({ kind }) => kind === 'decoder')?.model
   const { once } = input.options
   if (typeof once === 'string') {
@@ -89,10 +91,10 @@ async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
   }
   if (!json) {
     if (model !== undefined) await tryFirstQuestion(input, api, model, stop.signal)
-    context.stdout.write(describeMesh(mesh, placed))
+    context.out.print(describeMesh(mesh, placed))
   }
   await stop.wait()
-  if (!json) context.stderr.write('\nstopping …\n')
+  if (!json) context.err.print(text`\nstopping …\n`)
   return EXIT_OK
 }
 
@@ -110,11 +112,13 @@ async function ask(
   model: string,
   signal: AbortSignal
 ): Promise<void> {
-  context.stderr.write(`\n${pc.cyan('>')} ${prompt}\n`)
+  context.err.print(text`\n${cyan('>')} ${prompt}\n`)
   const conversation = new Conversation(api, model, FIRST_ANSWER_TOKENS_MAX)
-  const answer = await conversation.ask(prompt, text => !json && context.stdout.write(text), { signal })
-  context.stdout.write(json ? `${JSON.stringify(answer)}\n` : '\n')
-  context.stderr.write(`${pc.dim(formatFigures(answer))}\n`)
+  const printer = answerPrinter(context.out, false)
+  const answer = await conversation.ask(prompt, piece => !json && printer(piece), { signal })
+  if (json) context.out.json(answer)
+  else context.out.print(text`\n`)
+  context.err.print(text`${dim(formatFigures(answer))}\n`)
 }
 
 /** The question is a courtesy: a mesh that cannot answer it now stays up, and says why. */
@@ -123,13 +127,13 @@ async function tryFirstQuestion(input: CommandRun, api: MeshApi, model: string, 
     await ask(FIRST_QUESTION, input, api, model, signal)
   } catch (error) {
     if (signal.aborted) throw error
-    input.context.stderr.write(`${pc.red(MeshError.from(error).message)}\n`)
+    input.context.err.print(text`${red(MeshError.from(error).message)}\n`)
   }
 }
 
 function reportLoss(progress: Progress, settings: ResolvedSettings): (child: ChildDaemon, reason: string) => void {
   return ({ name, pid }, reason) => {
     const log = join(settings.data, 'logs', `${name}.log`)
-    progress.note(`${pc.red(`${name} (process ${pid}) ended: ${reason}`)}; the others stay up. Its log: ${log}`)
+    progress.note(text`${red(text`${name} (process ${pid}) ended: ${reason}`)}; the others stay up. Its log: ${log}`)
   }
 }

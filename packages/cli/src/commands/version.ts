@@ -1,5 +1,6 @@
 import type { CommandDefinition } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
+import { text } from '../output/text.ts'
 import { version } from '../version.ts'
 
 export const versionCommand: CommandDefinition = {
@@ -10,8 +11,8 @@ export const versionCommand: CommandDefinition = {
   examples: ['resultity version', 'resultity version --json'],
   async run({ json, context }) {
     const facts = { version, node: process.versions.node, platform: process.platform, architecture: process.arch }
-    const text = `resultity ${version} (Node ${facts.node}, ${facts.platform}-${facts.architecture})`
-    context.stdout.write(`${json ? JSON.stringify(facts) : text}\n`)
+    if (json) context.out.json(facts)
+    else context.out.print(text`resultity ${version} (Node ${facts.node}, ${facts.platform}-${facts.architecture})\n`)
     return EXIT_OK
   }
 }

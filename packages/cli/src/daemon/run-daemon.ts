@@ -2,8 +2,11 @@ import { MeshError, withDeadline } from '@resultity/interface'
 import type { Logger } from 'pino'
 import type { CommandRun } from '../command.ts'
 import { EXIT_FAILED, EXIT_OK } from '../context.ts'
+import { joined, text } from '../output/text.ts'
 import { lockDirectory } from './directory-lock.ts'
+import { LastResort } from './last-resort.ts'
 import { createLogger } from './logger.ts'
+import { openFilesLimit, requireOpenFiles } from './open-files.ts'
 import { StopSignal } from './stop-signal.ts'
 
 /** Longest that a daemon may take to say goodbye to its peers and finish its answers. */
@@ -14,6 +17,8 @@ export interface StartedDaemon {
   readonly ready: Readonly<Record<string, unknown>>
   /** The same, for people. */
   readonly summary: readonly string[]
+  /** Lets go of what it can do without for a moment, when files run out. */
+  shedLoad?(): void
   close(): Promise<void>
 }
 
@@ -24,19 +29,27 @@ export interface StartedDaemon {
  */
 export async function runDaemon(
   { settings, json, context }: CommandRun,
-  start: (logger: Logger, signal: AbortSignal) => Promise<StartedDaemon>
+  start: (logger: Logger, signal: AbortSignal, openFilesMax: number | undefined) => Promise<StartedDaemon>
 ): Promise<number> {
+  const openFilesMax = await openFilesLimit()
+  requireOpenFiles(openFilesMax)
   using stop = new StopSignal()
   await using _lock = await lockDirectory(settings.data)
-  const logger = createLogger(settings.logLevel, context.stderr)
-  const daemon = await Promise.race([start(logger, stop.signal), stop.wait()])
+  const logger = createLogger(settings.logLevel, context.err)
+  let daemon: StartedDaemon | undefined
+  using _lastResort = new LastResort(logger, {
+    shed: () => daemon?.shedLoad?.(),
+    release: async () => daemon?.close()
+  })
+  daemon = (await Promise.race([start(logger, stop.signal, openFilesMax), stop.wait()])) ?? undefined
   if (daemon === undefined) return EXIT_OK
-  const lines = json ? [JSON.stringify({ ready: true, pid: process.pid, ...daemon.ready })] : daemon.summary
-  context.stdout.write(`${lines.join('\n')}\n`)
+  if (json) context.out.json({ ready: true, pid: process.pid, ...daemon.ready })
+  else context.out.print(text`${joined(daemon.summary, '\n')}\n`)
   await stop.wait()
   logger.info('stopping')
+  const running = daemon
   try {
-    await withDeadline('closing', CLOSE_TIMEOUT_MS, () => daemon.close())
+    await withDeadline('closing', CLOSE_TIMEOUT_MS, () => running.close())
     return EXIT_OK
   } catch (error) {
     logger.error({ err: MeshError.from(error) }, 'stopped without a clean end')

@@ -17,6 +17,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       data,
       http: formatHttpAddress(settings.http),
       corsOrigin: settings.corsOrigin,
+      allowedHost: settings.allowedHost,
       listen: [LOOPBACK],
       model: settings.model,
       alias: Object.entries(settings.alias).map(([name, alias]) => `${name}=${aliasText(alias)}`),

@@ -1,12 +1,12 @@
 import { formatRange } from '@resultity/interface'
-import pc from 'picocolors'
 import { formatTable, shortPeer } from '../output/table.ts'
+import { bold, cyan, joined, type Text, text } from '../output/text.ts'
 import { DEFAULT_HTTP_PORT } from '../settings/schema.ts'
 import type { LocalMesh } from './local-mesh.ts'
 import type { PlacedModel } from './placed.ts'
 
 /** Who runs what, where the API and the status are, and what to try next. */
-export function describeMesh(mesh: LocalMesh, placed: readonly PlacedModel[]): string {
+export function describeMesh(mesh: LocalMesh, placed: readonly PlacedModel[]): Text {
   const rows = [mesh.coordinator, ...mesh.nodes].map(({ name, pid, ready: { peerId } }) => [
     name,
     String(pid),
@@ -14,19 +14,20 @@ export function describeMesh(mesh: LocalMesh, placed: readonly PlacedModel[]): s
     layersOf(peerId, placed)
   ])
   const url = mesh.http === `http://127.0.0.1:${DEFAULT_HTTP_PORT}` ? '' : ` --url ${mesh.http}`
-  return [
+  const lines = [
     '',
     formatTable(['process', 'pid', 'peer', 'layers'], rows),
-    `  API     ${pc.cyan(`${mesh.http}/v1`)}  (OpenAI-compatible; any key)`,
-    `  status  ${pc.cyan(`${mesh.http}/v1/mesh/placements`)}  or  npx resultity status${url}`,
-    `  next    ${pc.bold(`npx resultity chat${url}`)}   in another terminal; Ctrl-C here stops everything`,
+    text`  API     ${cyan(`${mesh.http}/v1`)}  (OpenAI-compatible; any key)`,
+    text`  status  ${cyan(`${mesh.http}/v1/mesh/placements`)}  or  npx resultity status${url}`,
+    text`  next    ${bold(`npx resultity chat${url}`)}   in another terminal; Ctrl-C here stops everything`,
     ''
-  ].join('\n')
+  ]
+  return joined(lines, '\n')
 }
 
 function layersOf(peerId: string, placed: readonly PlacedModel[]): string {
   const served = placed.flatMap(({ model, stages }) =>
     stages.filter(stage => stage.peerId === peerId).map(stage => `${formatRange(stage.range)} of ${model}`)
   )
-  return served.join(', ') || pc.dim('none')
+  return served.join(', ') || 'none'
 }

@@ -1,4 +1,6 @@
 import ora, { type Ora } from 'ora'
+import type { Output } from './output.ts'
+import { type Piece, type Text, text } from './text.ts'
 
 /** Without a terminal, one line for each so much of a step. */
 const LINE_EVERY_FRACTION = 0.25
@@ -11,34 +13,35 @@ export interface ProgressStep {
 
 /** Says what takes long: a spinner at a terminal, a line now and then in a log. */
 export class Progress implements Disposable {
-  readonly #out: NodeJS.WriteStream
+  readonly #out: Output
   readonly #spinner: Ora | undefined
   #last: ProgressStep | undefined
 
-  constructor(out: NodeJS.WriteStream) {
+  constructor(out: Output) {
+    const { stream } = out
     this.#out = out
     // a terminal that does not say how wide it is would make ora erase lines for ever;
     // stdin stays alone: the commands that read it do so themselves
-    this.#spinner = out.isTTY && out.columns > 0 ? ora({ stream: out, discardStdin: false }) : undefined
+    this.#spinner = stream.isTTY && stream.columns > 0 ? ora({ stream, discardStdin: false }) : undefined
   }
 
   /** Shows what is under way now; called as often as one likes. */
   show(step: ProgressStep): void {
     if (this.#spinner) {
-      this.#spinner.start(format(step))
+      this.#spinner.start(format(step).toString())
       return
     }
     const isNews =
       this.#last?.text !== step.text || (step.fraction ?? 0) - (this.#last.fraction ?? 0) >= LINE_EVERY_FRACTION
     if (!isNews) return
     this.#last = step
-    this.#out.write(`${format(step)}\n`)
+    this.#out.print(text`${format(step)}\n`)
   }
 
   /** A line that stays. */
-  note(text: string): void {
+  note(line: Piece): void {
     this.#spinner?.clear()
-    this.#out.write(`${text}\n`)
+    this.#out.print(text`${line}\n`)
   }
 
   /** Ends the spinner and leaves nothing of it. */
@@ -47,6 +50,6 @@ export class Progress implements Disposable {
   }
 }
 
-function format({ text, fraction }: ProgressStep): string {
-  return fraction === undefined ? `${text} …` : `${text} … ${Math.floor(fraction * 100)} %`
+function format({ text: what, fraction }: ProgressStep): Text {
+  return fraction === undefined ? text`${what} …` : text`${what} … ${Math.floor(fraction * 100)} %`
 }

@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
-import pc from 'picocolors'
+import { dim, joined, type Piece, type Text, text } from './text.ts'
+import { visible } from './visible.ts'
 
 const BORDERLESS = {
   top: '',
@@ -19,15 +20,27 @@ const BORDERLESS = {
   middle: '  '
 }
 
-/** Rows under headings, in columns as wide as they need to be. */
-export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): string {
+/** A longer cell is cut: what one node calls itself must not push the others out of sight. */
+const CELL_CHARACTERS_MAX = 100
+
+/** Rows under headings, in columns as wide as they need to be; what is in the cells may come from anywhere. */
+export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): Text {
   const table = new Table({
-    head: headings.map(heading => pc.dim(heading)),
     chars: BORDERLESS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 }
   })
-  table.push(...rows.map(row => [...row]))
-  return `${table.toString()}\n`
+  // cells are made fit before they are measured, so that columns are as wide as what is seen
+  table.push([...headings], ...rows.map(row => row.map(fit)))
+  const lines: Piece[] = table.toString().split('\n')
+  const [head = '', ...body] = lines
+  return text`${joined([dim(head), ...body], '\n')}\n`
+}
+
+function fit(cell: string): string {
+  const characters = [...visible(cell)]
+  return characters.length <= CELL_CHARACTERS_MAX
+    ? characters.join('')
+    : `${characters.slice(0, CELL_CHARACTERS_MAX - 1).join('')}…`
 }
 
 /** The end of a peer id, which is where two of them differ. */

@@ -1,4 +1,4 @@
-import { ensembleAliasSchema, strategies, subcloudNameSchema, subcloudSchema } from '@resultity/interface'
+import { ensembleAliasSchema, strategies, subcloudNameSchema, subcloudSchema, UNPRINTABLE } from '@resultity/interface'
 import { z } from 'zod'
 import { parseByteSize } from './byte-size.ts'
 
@@ -80,7 +80,10 @@ const labels = z.preprocess(
   },
   z.record(
     z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, LABEL_NAME),
-    z.string('expected NAME=VALUE').max(256, 'a label is 256 characters at most'),
+    z
+      .string('expected NAME=VALUE')
+      .max(256, 'a label is 256 characters at most')
+      .refine(text => !UNPRINTABLE.test(text), 'a label has no control characters'),
     { error: issue => (issue.code === 'invalid_key' ? LABEL_NAME : 'expected NAME=VALUE') }
   )
 )
@@ -142,6 +145,9 @@ const stages = z.union([z.literal('auto'), whole(1, 1024)], { error: 'expected "
 const origin = z
   .string()
   .regex(/^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s/,]+)$/i, 'expected an origin such as https://chat.example.org, or *')
+const hostName = z
+  .string()
+  .regex(/^(\*|[a-z0-9._-]{1,253}|\[?[0-9a-f:.]{2,45}\]?)$/i, 'expected a host name or address without a port, or *')
 const path = z.string('expected a path').min(1, 'expected a path')
 
 /**
@@ -153,7 +159,16 @@ export const settingsSchema = z.object({
     'data directory: identity, weights, lock, config.json; below ~/.local/share/resultity when not given'
   ),
   http: httpAddress.describe('address of the HTTP API'),
-  corsOrigin: list(origin).describe('origin whose pages may use the HTTP API, beside those of this machine; * for any'),
+  corsOrigin: list(origin).describe('origin whose pages may use the HTTP API, beside its own; * for any'),
+  allowedHost: list(hostName).describe(
+    'name or address that the HTTP API answers to without a key, beside those of this machine; * for any'
+  ),
+  httpConnections: whole(8, 1_000_000).describe(
+    'connections to the HTTP API at once; fewer where the process may not open so many files'
+  ),
+  httpConnectionsPerAddress: whole(1, 1_000_000).describe(
+    'of these, from one address or IPv6 network of 64 bits; this machine’s own are not counted'
+  ),
   listen: list(multiaddr).describe('multiaddress to listen on for peers'),
   announce: list(multiaddr).describe('multiaddress to tell peers instead of the ones listened on'),
   join: list(multiaddr).describe('multiaddress of a coordinator, with its /p2p/ID'),
@@ -228,6 +243,9 @@ export const settingNames: readonly SettingName[] = settingsSchema.keyof().optio
 export const defaultSettings = {
   http: { host: '127.0.0.1', port: DEFAULT_HTTP_PORT },
   corsOrigin: [],
+  allowedHost: [],
+  httpConnections: 10_000,
+  httpConnectionsPerAddress: 1024,
   listen: ['/ip4/0.0.0.0/tcp/0'],
   announce: [],
   join: [],

@@ -4,6 +4,13 @@ export interface DoorLimits {
   readonly keyCacheMs: number
   /** Keys kept in memory. */
   readonly keysCachedMax: number
+  /** Questions to the database at once about keys that nobody has used here. */
+  readonly keyLookupsMax: number
+  /** Keys that are none, from one address (or IPv6 network of 64 bits) in a window; then it is answered 429. */
+  readonly failedKeysMax: number
+  readonly failedKeysWindowMs: number
+  /** Addresses of which that is remembered. */
+  readonly failedAddressesMax: number
   /** How exact the time of a key's last use is. */
   readonly keyUseMs: number
   /** For how long usage is kept. */
@@ -32,6 +39,10 @@ const DAY_MS = 86_400_000
 export const DEFAULT_DOOR_LIMITS: DoorLimits = {
   keyCacheMs: 2000,
   keysCachedMax: 10_000,
+  keyLookupsMax: 64,
+  failedKeysMax: 100,
+  failedKeysWindowMs: 60_000,
+  failedAddressesMax: 10_000,
   keyUseMs: 60_000,
   usageKeepMs: 400 * DAY_MS,
   webhookTimeoutMs: 15_000,

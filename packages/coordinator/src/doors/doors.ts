@@ -13,12 +13,15 @@ import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { GROUP_LANES } from '../jobs/model-places.ts'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
-import { FrontDoor, guard } from './front-door.ts'
+import { FrontDoor, guard, guardHosts } from './front-door.ts'
+import { FailedAttempts } from './keys/failed-attempts.ts'
 import { KeyDesk } from './keys/key-desk.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
 import { KeyLimiter } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
+import { HostNames } from './request-host.ts'
+import { Origins } from './request-origin.ts'
 import { Upkeep } from './upkeep.ts'
 import { addUsageRoutes } from './usage/usage-routes.ts'
 import { systemResolve } from './webhooks/post.ts'
@@ -35,6 +38,10 @@ export interface DoorsComponents {
 export interface DoorsInit {
   /** What the HTTP API listens on. */
   readonly host: string
+  /** Further names that the API answers to without a key; `*` for any. Default none. */
+  readonly allowedHosts?: readonly string[]
+  /** Origins whose pages may use the API beside its own; `*` for any. Default none. */
+  readonly corsOrigins?: readonly string[]
   /** The operator's word that it may be used without keys. Default false. */
   readonly open?: boolean
   /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
@@ -46,6 +53,10 @@ export interface DoorsInit {
 
 /** Who may use the API, how much, and what is told of it: keys, limits, usage, webhooks. */
 export interface Doors extends AsyncDisposable {
+  /** Has every request refused that calls `server` by a name of somebody else. Before all other hooks. */
+  guardHosts(server: FastifyInstance): void
+  /** Which pages may use the API. */
+  readonly origins: Origins
   /** Has every request of `server` checked. Before routes are added. */
   guard(server: FastifyInstance): void
   /** The doors' own routes. */
@@ -66,7 +77,9 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
   if (!loopback && !open && (await store.count()) === 0) throw unguarded(host)
   const keys = new KeyRing({ store, clock, logger }, limits)
   const desk = new KeyDesk({ store, clock, onChange: id => keys.forget(id) })
-  const door = new FrontDoor(keys, { loopback, open })
+  const origins = new Origins(init.corsOrigins ?? [])
+  const hosts = new HostNames([host, ...(init.allowedHosts ?? [])])
+  const door = new FrontDoor(keys, { loopback, open, hosts, origins, failures: new FailedAttempts(clock, limits) })
   const counters = windowCounters(database)
   const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database), clock })
   const ledger = new UsageLedger(database, GROUP_LANES)
@@ -78,6 +91,8 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
   ]
   const upkeep = new Upkeep(chores, logger, limits.upkeepMs)
   return {
+    origins,
+    guardHosts: server => guardHosts(server, door),
     guard: server => guard(server, door, limiter),
     addRoutes: server => {
       addKeyRoutes(server, desk)

@@ -5,6 +5,18 @@ const PUBLIC = /^\/(healthz|readyz|openapi\.json|docs)(\/|$)/
 
 const SUBCLOUD = /^\/subclouds\/[^/]+(?=\/)/
 
+/** Routes that ask a model, or name those there are, and show nothing of what others asked. */
+const PLAIN_INFERENCE: ReadonlySet<string> = new Set([
+  'POST /v1/chat/completions',
+  'POST /v1/completions',
+  'POST /v1/embeddings',
+  'POST /v1/responses',
+  'GET /v1/models',
+  'HEAD /v1/models',
+  'GET /v1/models/*',
+  'HEAD /v1/models/*'
+])
+
 const areas: readonly (readonly [RegExp, Scope])[] = [
   [/^\/v1\/admin(\/|$)/, 'admin'],
   [/^\/v1\/usage(\/|$)/, 'read-usage'],
@@ -23,4 +35,9 @@ export function scopeOf(url: string): Scope | undefined {
   const path = url.replace(SUBCLOUD, '')
   if (PUBLIC.test(path)) return undefined
   return areas.find(([pattern]) => pattern.test(path))?.[1] ?? 'inference'
+}
+
+/** Whether a request asks a model and no more. @param url the route's own pattern */
+export function isPlainInference(method: string, url: string): boolean {
+  return PLAIN_INFERENCE.has(`${method} ${url.replace(SUBCLOUD, '')}`)
 }

@@ -1,6 +1,8 @@
 import cors from '@fastify/cors'
 import { MeshError } from '@resultity/interface'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { isNavigation, type Origins } from '../doors/request-origin.ts'
+import { scopeOf } from '../doors/route-scope.ts'
 
 /** Headers of answers that a page's script may read. */
 const EXPOSED_HEADERS = [
@@ -21,29 +23,20 @@ const EXPOSED_HEADERS = [
 ]
 
 const PREFLIGHT_SECONDS = 600
-const LOOPBACK_ORIGIN = /^https?:\/\/(localhost|127\.0\.0\.1|\[::1\])(:\d+)?$/i
 
 /**
- * Lets pages of the allowed origins use the API, and no others.
+ * Lets pages of the allowed origins, and of this machine, use the API, and no others. What those of this machine may do
+ * without a key is decided later, by the route.
  *
  * A browser alone would still deliver a stranger's `POST` and only hide the answer, so that any page a person visits
  * could spend what a mesh on their machine computes: such a request is refused.
- *
- * @param allowed origins beside the server's own and those of this machine; `*` for any
  */
-export function guardOrigins(server: FastifyInstance, allowed: readonly string[]): void {
-  const any = allowed.includes('*')
-  const isAllowed = (origin: string): boolean => any || allowed.includes(origin) || LOOPBACK_ORIGIN.test(origin)
-  server.addHook('onRequest', async ({ headers }) => {
-    const { origin, host } = headers
-    if (origin === undefined || isAllowed(origin) || isSame(origin, host)) return
-    const shown = origin.slice(0, 256)
-    throw new MeshError('permission_denied', `pages of the origin "${shown}" may not use this API`, {
-      hint: `The operator allows them with --cors-origin ${/^[\x21-\x7e]+$/.test(shown) ? shown : 'ORIGIN'}.`
-    })
+export function guardOrigins(server: FastifyInstance, origins: Origins): void {
+  server.addHook('onRequest', async request => {
+    if (origins.kindOf(request.headers) === 'foreign' && !isLinkToPublicPage(request)) throw foreign(request)
   })
   server.register(cors, {
-    origin: (origin, answer) => answer(null, origin !== undefined && isAllowed(origin)),
+    origin: (origin, answer) => answer(null, origin !== undefined && origins.mayRead(origin)),
     methods: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE'],
     exposedHeaders: EXPOSED_HEADERS,
     maxAge: PREFLIGHT_SECONDS,
@@ -51,7 +44,19 @@ export function guardOrigins(server: FastifyInstance, allowed: readonly string[]
   })
 }
 
-/** Whether the page came from this very server, by any name: its docs page tries requests out. */
-function isSame(origin: string, host: string | undefined): boolean {
-  return host !== undefined && URL.parse(origin)?.host === host.toLowerCase()
+/** A link to the documentation, from wherever: it tells nothing of the mesh. */
+function isLinkToPublicPage({ method, headers, routeOptions: { url } }: FastifyRequest): boolean {
+  return method === 'GET' && headers.origin === undefined && isNavigation(headers) && scopeOf(url ?? '') === undefined
+}
+
+function foreign({ headers: { origin } }: FastifyRequest): MeshError {
+  if (origin === undefined) {
+    return new MeshError('permission_denied', 'pages of other sites may not load this', {
+      hint: 'Open the address itself, or have the operator allow the page with --cors-origin ORIGIN.'
+    })
+  }
+  const shown = origin.slice(0, 256)
+  return new MeshError('permission_denied', `pages of the origin "${shown}" may not use this API`, {
+    hint: `The operator allows them with --cors-origin ${/^[\x21-\x7e]+$/.test(shown) ? shown : 'ORIGIN'}.`
+  })
 }

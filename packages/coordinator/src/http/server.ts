@@ -7,6 +7,7 @@ import type { Doors } from '../doors/doors.ts'
 import { collectRoutes } from './api-route.ts'
 import { addBatchRoutes, type BatchRouteComponents } from './batch-routes.ts'
 import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
+import { ConnectionLimiter } from './connection-limits.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { addDocsPage } from './docs-page.ts'
 import { errorReply } from './error-reply.ts'
@@ -14,7 +15,6 @@ import { addFileRoutes, type FileRouteComponents } from './file-routes.ts'
 import { addJobRoute, type HttpEndpoint } from './job-routes.ts'
 import { parseJsonBodies } from './json-body.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
-import { invalidRequest } from './parse-body.ts'
 import { addRequestRoutes, type RequestRouteComponents } from './request-routes.ts'
 import { addResponseRoutes, type ResponseRouteComponents } from './responses/response-routes.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
@@ -37,8 +37,6 @@ export interface HttpComponents
 export interface HttpServerInit {
   /** Of this software, for the OpenAPI document. */
   readonly version: string
-  /** Origins whose pages may use the API, beside this server's own and those of this machine; `*` for any. */
-  readonly corsOrigins: readonly string[]
 }
 
 /** Longest model id in a path, with every character encoded. */
@@ -48,13 +46,21 @@ const PARAMETER_CHARACTERS_MAX = 1536
 const CLIENT_REQUEST_ID = /^[\w.:/+=@-]{1,512}$/
 
 /** The HTTP surface, not yet listening. */
-export function createHttpServer(components: HttpComponents, init: HttpServerInit): FastifyInstance {
-  const { limits } = components
+export interface HttpServer {
+  readonly server: FastifyInstance
+  /** Closes idle connections and takes none for a moment: files run out. */
+  shed(): void
+}
+
+export function createHttpServer(components: HttpComponents, init: HttpServerInit): HttpServer {
+  const { limits, logger } = components
+  let connections: ConnectionLimiter | undefined
   const server = fastify({
     bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestReceiveMs,
-    // without a host is refused below, with a body that says so
-    http: { maxHeaderSize: limits.headerBytesMax, requireHostHeader: false },
+    serverFactory: handler => {
+      connections = new ConnectionLimiter(handler, limits, logger)
+      return connections.server
+    },
     genReqId: newRequestId,
     requestIdHeader: false,
     forceCloseConnections: true,
@@ -70,7 +76,8 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   countRequests(server, components)
   addErrorHandler(server, components)
   addSecurityHeaders(server)
-  guardOrigins(server, init.corsOrigins)
+  components.doors.guardHosts(server)
+  guardOrigins(server, components.doors.origins)
   components.doors.guard(server)
   guardSubclouds(server, components.subclouds)
   refuseUnknownRoutes(server, routes)
@@ -86,7 +93,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)
   addDocsPage(server)
-  return server
+  return { server, shed: () => connections?.shed() }
 }
 
 function nameRequests(server: FastifyInstance): void {
@@ -94,7 +101,6 @@ function nameRequests(server: FastifyInstance): void {
     reply.header('x-request-id', request.id)
     const theirs = request.headers['x-client-request-id']
     if (typeof theirs === 'string' && CLIENT_REQUEST_ID.test(theirs)) reply.header('x-client-request-id', theirs)
-    if (request.headers.host === undefined) throw invalidRequest(null, 'the request names no host')
   })
 }
 

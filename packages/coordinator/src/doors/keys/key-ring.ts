@@ -2,11 +2,11 @@ import { type Clock, MeshError } from '@resultity/interface'
 import type { ApiKey, KeyStore } from '@resultity/store'
 import { LRUCache } from 'lru-cache'
 import type { Logger } from 'pino'
-import { CACHE_BYTES, weightOf } from '../../cache-budget.ts'
 import { httpError } from '../../http/error-reply.ts'
 import { keyLimitsSchema } from '../limits/key-limits.ts'
 import { type Caller, type Scope, scopes } from './caller.ts'
-import { isSecret, parseKey } from './key-secret.ts'
+import { KeyLookup, type KeyLookupInit } from './key-lookup.ts'
+import { hashSecret, isHash, parseKey } from './key-secret.ts'
 
 export interface KeyRingComponents {
   readonly store: KeyStore
@@ -14,41 +14,32 @@ export interface KeyRingComponents {
   readonly logger: Logger
 }
 
-export interface KeyRingInit {
-  /** For how long a key that another coordinator revoked may still open this one. */
-  readonly keyCacheMs: number
-  /** Keys kept in memory. */
-  readonly keysCachedMax: number
+export interface KeyRingInit extends KeyLookupInit {
   /** How exact the time of a key's last use is. */
   readonly keyUseMs: number
 }
 
-/** An unknown key is compared as well, with this: the time of a refusal does not tell which ids there are. */
-const NO_SECRET = '0'.repeat(64)
+/** Stands for a key that is none, so that a refusal takes the same steps whether or not there is such an id. */
+const NO_KEY = { secretSha256: '0'.repeat(64), previousSha256: null, previousUntilMs: null }
 
 /** Checks keys. What it read from the store it believes for a short while. */
 export class KeyRing implements AsyncDisposable {
   readonly #components: KeyRingComponents
   readonly #init: KeyRingInit
-  readonly #cache: LRUCache<string, ApiKey>
+  readonly #lookup: KeyLookup
   /** When each key's use was last written down. */
   readonly #uses: LRUCache<string, number>
+  /** Ids whose secret was shown here. */
+  readonly #seen: LRUCache<string, true>
   readonly #writing = new Set<Promise<void>>()
   #required: { readonly value: Promise<boolean>; readonly atMs: number } | undefined
 
   constructor(components: KeyRingComponents, init: KeyRingInit) {
     this.#components = components
     this.#init = init
-    this.#cache = new LRUCache({
-      max: init.keysCachedMax,
-      maxSize: CACHE_BYTES.keys,
-      sizeCalculation: weightOf,
-      ttl: init.keyCacheMs,
-      ttlResolution: 0,
-      perf: components.clock,
-      fetchMethod: id => components.store.find(id)
-    })
+    this.#lookup = new KeyLookup(components.store, components.clock, init)
     this.#uses = new LRUCache({ max: init.keysCachedMax })
+    this.#seen = new LRUCache({ max: init.keysCachedMax })
   }
 
   /** Whether keys are asked for: from the first one on that was made, for ever. */
@@ -70,25 +61,39 @@ export class KeyRing implements AsyncDisposable {
     return this.#required.value
   }
 
-  /** @throws MeshError `unauthenticated`, which never repeats what was given */
+  /** Whether somebody has shown this key's secret here, not too long ago. */
+  hasSeen(text: string): boolean {
+    const id = parseKey(text)?.id
+    return id !== undefined && this.#seen.has(id)
+  }
+
+  /**
+   * An id that is unknown, a wrong secret, and a wrong secret of a key that was revoked or has expired take the same
+   * steps: one look, one hash, two comparisons.
+   *
+   * @throws MeshError `unauthenticated`, which never repeats what was given; `resource_exhausted`
+   */
   async verify(text: string): Promise<Caller> {
     const parts = parseKey(text)
     if (parts === undefined) throw refused('this is not an API key of this mesh')
-    const key = await this.#cache.fetch(parts.id)
+    const key = await this.#lookup.find(parts.id, this.#seen.has(parts.id))
     const now = this.#components.clock.now()
-    const known = isSecret(parts.secret, key?.secretSha256 ?? NO_SECRET)
-    const before = isSecret(parts.secret, key?.previousSha256 ?? NO_SECRET) && now < (key?.previousUntilMs ?? 0)
+    const { secretSha256, previousSha256, previousUntilMs } = key ?? NO_KEY
+    const given = hashSecret(parts.secret)
+    const known = isHash(given, secretSha256)
+    const before = isHash(given, previousSha256 ?? NO_KEY.secretSha256) && now < (previousUntilMs ?? 0)
     if (key === undefined || !(known || before)) throw refused('there is no such API key')
     // from here on the sender has shown the secret, so may know
     if (key.revokedAtMs !== null && now >= key.revokedAtMs) throw refused(`the API key ${key.id} was revoked`)
     if (key.expiresAtMs !== null && now >= key.expiresAtMs) throw refused(`the API key ${key.id} has expired`)
+    this.#seen.set(key.id, true)
     this.#note(key, now)
     return toCaller(key)
   }
 
   /** Believes nothing about this key any more; after a change, or when another coordinator made one. */
   forget(id: string): void {
-    this.#cache.delete(id)
+    this.#lookup.forget(id)
     this.#required = undefined
   }
 

@@ -41,9 +41,13 @@ export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')
 }
 
-/** Compares in the same time whatever the difference is. */
+/** Whether a secret is the one of this hash. */
 export function isSecret(secret: string, sha256: string): boolean {
-  const given = Buffer.from(hashSecret(secret), 'hex')
-  const stored = Buffer.from(sha256, 'hex')
-  return given.length === stored.length && timingSafeEqual(given, stored)
+  return isHash(hashSecret(secret), sha256)
+}
+
+/** Compares two hashes in the same time whatever the difference is. */
+export function isHash(given: string, stored: string): boolean {
+  const [one, other] = [Buffer.from(given, 'hex'), Buffer.from(stored, 'hex')]
+  return one.length === other.length && timingSafeEqual(one, other)
 }

@@ -11,6 +11,9 @@ export type Resolve = (host: string) => Promise<readonly LookupAddress[]>
 
 const lookupAll = promisify(lookup)
 
+/** Of an answer's headers; only its status is of interest. */
+const HEADER_BYTES_MAX = 16 * 1024
+
 /** As every program of this machine does. */
 export const systemResolve: Resolve = host => lookupAll(host, { all: true })
 
@@ -44,6 +47,7 @@ export async function post(
       headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
       // a connection that is kept would outlive what was checked for it
       agent: false,
+      maxHeaderSize: HEADER_BYTES_MAX,
       lookup: checkedLookup(init),
       signal
     })
@@ -64,7 +68,9 @@ export async function post(
 function checkedLookup(init: PostInit): LookupFunction {
   return (host, { all }, callback) => {
     init.resolve(host).then(
-      addresses => {
+      found => {
+        // read once: what is checked below is what is connected to
+        const addresses = found.map(({ address, family }) => ({ address, family }))
         try {
           for (const { address } of addresses) checkAddress(address, init)
         } catch (error) {
@@ -72,7 +78,7 @@ function checkedLookup(init: PostInit): LookupFunction {
         }
         const [first] = addresses
         if (first === undefined) return callback(new Error('the name has no address'), '', 0)
-        return all === true ? callback(null, [...addresses]) : callback(null, first.address, first.family)
+        return all === true ? callback(null, addresses) : callback(null, first.address, first.family)
       },
       (error: Error) => callback(error, '', 0)
     )
