@@ -27,7 +27,7 @@ export class KeyLookup {
     const bounds = { max: init.keysCachedMax, ttl: init.keyCacheMs, ttlResolution: 0, perf: clock }
     this.#store = store
     this.#lookupsMax = init.keyLookupsMax
-    this.#found = new LRUCache({ ...bounds, maxSize: CACHE_BYTES.keys, sizeCalculation: weightOf })
+    this.#found = new LRUCache<string, ApiKey>({ ...bounds, maxSize: CACHE_BYTES.keys, sizeCalculation: weightOf })
     this.#missing = new LRUCache(bounds)
   }
 
