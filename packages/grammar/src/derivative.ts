@@ -26,7 +26,8 @@ function fillRow(expressions: Expressions, successors: Successors): void {
   const row = new Uint8Array(256)
   // with 256 of them the last could not be told from none; they are looked up as before
   if (successors.nexts.length > 255) return
-  successors.firsts.forEach((first, index) => row.fill(index + 1, first, (successors.lasts[index] ?? 0) + 1))
+  for (const [index, first] of successors.firsts.entries())
+    row.fill(index + 1, first, (successors.lasts[index] ?? 0) + 1)
   successors.row = row
   expressions.keep(ROW_BYTES)
 }
@@ -39,7 +40,8 @@ function worked(expressions: Expressions, state: Expression): Successors {
 
 function successorsOf(expressions: Expressions, state: Expression, depth: number): Successors {
   if (state.successors !== undefined) return state.successors
-  if (depth > LEADING_DEPTH_MAX) throw expressions.budget.refusal(`nests more than ${LEADING_DEPTH_MAX} parts in one place`)
+  if (depth > LEADING_DEPTH_MAX)
+    throw expressions.budget.refusal(`nests more than ${LEADING_DEPTH_MAX} parts in one place`)
   const successors = derived(expressions, state, depth + 1)
   expressions.keepSuccessors(state, successors)
   return successors
@@ -136,7 +138,7 @@ function union(expressions: Expressions, all: readonly Successors[]): Successors
   }
   const starts = [...begins.keys()].filter(byte => begins[byte] === 1)
   const segmentAt = new Uint16Array(257)
-  starts.forEach((start, segment) => segmentAt.fill(segment, start))
+  for (const [segment, start] of starts.entries()) segmentAt.fill(segment, start)
   const options: Expression[][] = starts.map(() => [])
   for (const { firsts, lasts, nexts } of all) {
     nexts.forEach((next, index) => {

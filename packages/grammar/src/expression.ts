@@ -76,6 +76,7 @@ export class Expressions {
   #bytes = 0
   /** Bytes of what is in use whatever happens. */
   #bytesFixed = 0
+  #forgotten = 0
 
   constructor(budget: WorkBudget) {
     this.budget = budget
@@ -93,6 +94,11 @@ export class Expressions {
     return this.#bytes - this.#bytesFixed
   }
 
+  /** How often {@link forget} was called. */
+  get forgotten(): number {
+    return this.#forgotten
+  }
+
   /** What is there now stays: {@link forget} gives back what comes later. */
   settle(): void {
     this.#bytesFixed = this.#bytes
@@ -104,6 +110,7 @@ export class Expressions {
     this.#withSuccessors = []
     this.#known = new Map()
     this.#bytes = this.#bytesFixed
+    this.#forgotten++
   }
 
   /** Keeps what follows `state` with it. */

@@ -37,6 +37,11 @@ export class Grammar {
     return this.#expressions.bytes
   }
 
+  /** How often states were let go of, so that a state may come again as another one. */
+  get forgotten(): number {
+    return this.#expressions.forgotten
+  }
+
   /** From here on `budget` pays for what is worked out; a state that was there before costs nothing. */
   work(budget: WorkBudget): void {
     this.#expressions.budget = budget

@@ -3,10 +3,14 @@
  * schemas in use take a tenth of it.
  */
 export const COMPILE_STEPS_MAX = 2_000_000
-/** Steps of work for what may follow one token of an answer: all ways of a vocabulary from one state. */
-export const TOKEN_STEPS_MAX = 1_000_000
-/** Steps of work for one answer, over all its tokens. */
-export const ANSWER_STEPS_MAX = 20_000_000
+/**
+ * Steps of work for what may follow one token of an answer: all ways of a vocabulary from one state. Honest schemas take
+ * some hundreds to some thousands.
+ */
+export const TOKEN_STEPS_MAX = 250_000
+/** Steps of work that an answer may be ahead of {@link ANSWER_STEPS_PER_TOKEN}. */
+export const ANSWER_STEPS_MAX = 4_000_000
+export const ANSWER_STEPS_PER_TOKEN = 4_000
 /** Bytes of the expressions that a constraint is compiled to. */
 export const COMPILED_BYTES_MAX = 16 * 1024 * 1024
 /** Bytes of states that texts have led to, after which they are forgotten: what is needed again is made anew. */

@@ -236,7 +236,9 @@ class PatternReader {
 function counted(parts: readonly Part[], times = 1): number {
   const positions = times * parts.reduce((sum, part) => sum + part.positions, 0)
   if (positions > PATTERN_POSITIONS_MAX) {
-    throw new PatternRefusal(`its counts come to ${positions} characters, at most ${PATTERN_POSITIONS_MAX} are followed`)
+    throw new PatternRefusal(
+      `its counts come to ${positions} characters, at most ${PATTERN_POSITIONS_MAX} are followed`
+    )
   }
   return positions
 }

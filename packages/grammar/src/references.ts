@@ -91,11 +91,7 @@ function neededParts({ form }: Expression): number {
 }
 
 /** A reference on a circle of expressions that no byte is read on; the outermost one that is met. */
-function leadsToItself(
-  expressions: Expressions,
-  root: Expression,
-  all: readonly Expression[]
-): Expression | undefined {
+function leadsToItself(expressions: Expressions, root: Expression, all: readonly Expression[]): Expression | undefined {
   const done = new Map<Expression, number>()
   for (const start of [root, ...all]) {
     const found = circleFrom(expressions, start, done)
