@@ -12,9 +12,10 @@ const USES_BEFORE_ROW = 48
  */
 export function after(expressions: Expressions, state: Expression, byte: number): Expression | undefined {
   const successors = state.successors ?? worked(expressions, state)
-  const { firsts, lasts, nexts, row } = successors
-  if (row !== undefined) return nexts[(row[byte] ?? 0) - 1]
+  const { row } = successors
+  if (row !== undefined) return row.targets[row.indexOf[byte] ?? 0]
   if (++successors.uses > USES_BEFORE_ROW) fillRow(expressions, successors)
+  const { firsts, lasts, nexts } = successors
   for (let index = 0; index < firsts.length; index++) {
     if (byte < (firsts[index] ?? 0)) return undefined
     if (byte <= (lasts[index] ?? 0)) return nexts[index]
@@ -23,12 +24,12 @@ export function after(expressions: Expressions, state: Expression, byte: number)
 }
 
 function fillRow(expressions: Expressions, successors: Successors): void {
-  const row = new Uint8Array(256)
-  // with 256 of them the last could not be told from none; they are looked up as before
-  if (successors.nexts.length > 255) return
-  for (const [index, first] of successors.firsts.entries())
-    row.fill(index + 1, first, (successors.lasts[index] ?? 0) + 1)
-  successors.row = row
+  const { firsts, lasts, nexts } = successors
+  // the first target is none, and an index is a byte
+  if (nexts.length > 255) return
+  const indexOf = new Uint8Array(256)
+  for (const [index, first] of firsts.entries()) indexOf.fill(index + 1, first, (lasts[index] ?? 0) + 1)
+  successors.row = { indexOf, targets: [undefined, ...nexts] }
   expressions.keep(ROW_BYTES)
 }
 

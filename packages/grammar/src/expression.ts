@@ -45,15 +45,21 @@ export interface Successors {
   readonly nexts: readonly Expression[]
   /** How often it was asked for a byte. */
   uses: number
-  /** For each byte the index in `nexts` plus one, 0 for none: for states that are asked often. */
-  row: Uint8Array | undefined
+  /** For states that are asked often. */
+  row: SuccessorRow | undefined
+}
+
+/** `targets[indexOf[byte]]` follows `byte`; the first target is undefined. */
+export interface SuccessorRow {
+  readonly indexOf: Uint8Array
+  readonly targets: readonly (Expression | undefined)[]
 }
 
 const utf8 = new TextEncoder()
 
 /** Bytes of the heap for an expression with its entry in the table, by measurement; keys and lists come on top. */
 const EXPRESSION_BYTES = 240
-const ITEM_BYTES = 8
+const ITEM_BYTES = 16
 const SUCCESSORS_BYTES = 280
 const SUCCESSOR_BYTES = 24
 export const ROW_BYTES = 400
