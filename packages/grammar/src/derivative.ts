@@ -1,8 +1,8 @@
-import { type Expression, type Expressions, ROW_BYTES, type Successors } from './expression.ts'
+import type { Expression, Expressions, Successors } from './expression.ts'
 import { LEADING_DEPTH_MAX, STATES_BYTES_MAX } from './limits.ts'
 
-/** Looked up so often, a state gets a table of all bytes. */
-const USES_BEFORE_ROW = 48
+/** Asked more often than by one walk over all first bytes, a state gets a table of all bytes. */
+const USES_BEFORE_ROW = 300
 
 /**
  * What may follow after `byte` (Brzozowski, "Derivatives of regular expressions", 1964); undefined when `byte` may not
@@ -11,10 +11,10 @@ const USES_BEFORE_ROW = 48
  * @throws MeshError `invalid_request` when that takes more work than the budget of `expressions` has
  */
 export function after(expressions: Expressions, state: Expression, byte: number): Expression | undefined {
+  const { row } = state
+  if (row !== undefined) return row[byte]
   const successors = state.successors ?? worked(expressions, state)
-  const { row } = successors
-  if (row !== undefined) return row.targets[row.indexOf[byte] ?? 0]
-  if (++successors.uses > USES_BEFORE_ROW) fillRow(expressions, successors)
+  if (++successors.uses > USES_BEFORE_ROW) expressions.keepRow(state, rowOf(successors))
   const { firsts, lasts, nexts } = successors
   for (let index = 0; index < firsts.length; index++) {
     if (byte < (firsts[index] ?? 0)) return undefined
@@ -23,14 +23,10 @@ export function after(expressions: Expressions, state: Expression, byte: number)
   return undefined
 }
 
-function fillRow(expressions: Expressions, successors: Successors): void {
-  const { firsts, lasts, nexts } = successors
-  // the first target is none, and an index is a byte
-  if (nexts.length > 255) return
-  const indexOf = new Uint8Array(256)
-  for (const [index, first] of firsts.entries()) indexOf.fill(index + 1, first, (lasts[index] ?? 0) + 1)
-  successors.row = { indexOf, targets: [undefined, ...nexts] }
-  expressions.keep(ROW_BYTES)
+function rowOf({ firsts, lasts, nexts }: Successors): (Expression | undefined)[] {
+  const row = new Array<Expression | undefined>(256).fill(undefined)
+  for (const [index, first] of firsts.entries()) row.fill(nexts[index], first, (lasts[index] ?? 0) + 1)
+  return row
 }
 
 /** Where a text stands is a safe place to forget: nothing is half made. */
@@ -112,7 +108,7 @@ function ofSequence(expressions: Expressions, state: Expression, depth: number):
 }
 
 function successors(firsts: readonly number[], lasts: readonly number[], nexts: readonly Expression[]): Successors {
-  return { firsts, lasts, nexts, uses: 0, row: undefined }
+  return { firsts, lasts, nexts, uses: 0 }
 }
 
 function followedBy(expressions: Expressions, { firsts, lasts, nexts }: Successors, rest: Expression): Successors {

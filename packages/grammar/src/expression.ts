@@ -18,6 +18,8 @@ export interface Expression {
   readonly form: ExpressionForm
   /** What follows, once it was asked for. */
   successors: Successors | undefined
+  /** The same for each byte, where it is asked for often. */
+  row: readonly (Expression | undefined)[] | undefined
 }
 
 export type ExpressionForm =
@@ -45,14 +47,6 @@ export interface Successors {
   readonly nexts: readonly Expression[]
   /** How often it was asked for a byte. */
   uses: number
-  /** For states that are asked often. */
-  row: SuccessorRow | undefined
-}
-
-/** `targets[indexOf[byte]]` follows `byte`; the first target is undefined. */
-export interface SuccessorRow {
-  readonly indexOf: Uint8Array
-  readonly targets: readonly (Expression | undefined)[]
 }
 
 const utf8 = new TextEncoder()
@@ -62,7 +56,7 @@ const EXPRESSION_BYTES = 240
 const ITEM_BYTES = 16
 const SUCCESSORS_BYTES = 280
 const SUCCESSOR_BYTES = 24
-export const ROW_BYTES = 400
+const ROW_BYTES = 2100
 /** Steps for making an expression; finding one that is there takes about a third. */
 const CREATE_STEPS = 6
 
@@ -112,7 +106,10 @@ export class Expressions {
 
   /** Lets go of what texts have led to. Expressions in use stay good, and what is needed again is made anew. */
   forget(): void {
-    for (const state of this.#withSuccessors) state.successors = undefined
+    for (const state of this.#withSuccessors) {
+      state.successors = undefined
+      state.row = undefined
+    }
     this.#withSuccessors = []
     this.#known = new Map()
     this.#bytes = this.#bytesFixed
@@ -123,13 +120,13 @@ export class Expressions {
   keepSuccessors(state: Expression, successors: Successors): void {
     state.successors = successors
     this.#withSuccessors.push(state)
-    this.keep(SUCCESSORS_BYTES + SUCCESSOR_BYTES * successors.nexts.length)
+    this.#keep(SUCCESSORS_BYTES + SUCCESSOR_BYTES * successors.nexts.length)
   }
 
-  /** Counts bytes of something that goes with the expressions. */
-  keep(bytes: number): void {
-    this.#bytes += bytes
-    this.budget.keep(bytes)
+  /** Keeps a table of what follows each byte, for a state that has its successors. */
+  keepRow(state: Expression, row: readonly (Expression | undefined)[]): void {
+    state.row = row
+    this.#keep(ROW_BYTES)
   }
 
   /** One byte out of `ranges`. */
@@ -147,7 +144,7 @@ export class Expressions {
     if (text === undefined) {
       text = { id: this.#literals.size, bytes }
       this.#literals.set(key, text)
-      this.keep(EXPRESSION_BYTES + 2 * bytes.length)
+      this.#keep(EXPRESSION_BYTES + 2 * bytes.length)
     }
     return this.literalRest(text, 0)
   }
@@ -241,14 +238,19 @@ export class Expressions {
     if (known !== undefined) return known
     const created = this.#create(form(), nullable)
     this.#known.set(key, created)
-    this.keep(key.length + ITEM_BYTES * items)
+    this.#keep(key.length + ITEM_BYTES * items)
     return created
+  }
+
+  #keep(bytes: number): void {
+    this.#bytes += bytes
+    this.budget.keep(bytes)
   }
 
   #create(form: ExpressionForm, nullable: boolean): Expression {
     this.budget.spend(CREATE_STEPS)
-    this.keep(EXPRESSION_BYTES)
-    return { id: this.#count++, nullable, form, successors: undefined }
+    this.#keep(EXPRESSION_BYTES)
+    return { id: this.#count++, nullable, form, successors: undefined, row: undefined }
   }
 }
 
