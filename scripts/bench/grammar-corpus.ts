@@ -25,7 +25,7 @@ interface SuiteCase {
   readonly tests: readonly { readonly data: unknown; readonly valid: boolean }[]
 }
 
-/** The project's own schemas of tools and responses, and those of the JSON Schema Test Suite, draft 4. */
+/** The project's own schemas of tools and responses, and those of the JSON Schema Test Suite. */
 export function readCorpus(root: string): CorpusSchema[] {
   return [...readRealistic(root), ...readTestSuite()]
 }
@@ -42,7 +42,7 @@ function readRealistic(root: string): CorpusSchema[] {
 }
 
 function readTestSuite(): CorpusSchema[] {
-  const directory = join(dirname(createRequire(import.meta.url).resolve('json-schema-test-suite')), 'tests/draft4')
+  const directory = join(dirname(createRequire(import.meta.url).resolve('json-schema-test-suite')), 'tests')
   const files = readdirSync(directory, { recursive: true, encoding: 'utf8' }).filter(name => name.endsWith('.json'))
   return files.toSorted().flatMap(file => {
     const cases: readonly SuiteCase[] = JSON.parse(readFileSync(join(directory, file), 'utf8'))
