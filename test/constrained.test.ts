@@ -112,3 +112,27 @@ test('an answer that is held to a schema is the same on 1 to 4 stages, and valid
 function topOf(answer: object): unknown {
   return JSON.parse(JSON.stringify(answer)).choices[0].logprobs.content[0].top_logprobs
 }
+
+test('a pattern that is too much work fails its own answer, and no node', { timeout: 120_000 }, async t => {
+  const swarm = await swarmFor(t, { nodes: 2, models: ['tiny-chat'] })
+  const nodes = async (): Promise<number> => {
+    const response = await fetch(`${swarm.url}/v1/mesh/nodes`)
+    const { data } = (await response.json()) as { data: readonly unknown[] }
+    return data.length
+  }
+  const before = await nodes()
+  // nothing but a may come, in very many ways
+  const costly = { type: 'string', pattern: '^((a{1,30}a?){9,30}a?){9,30}$' }
+  const format = { ...question, max_tokens: 200, response_format: formatOf(costly) }
+  const response = await fetch(`${swarm.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(format)
+  })
+  t.match(await response.json(), { error: { message: /steps of work/ } })
+  t.equal(response.status, 400)
+  const flat = { type: 'object', properties: { sure: { type: 'boolean' } }, required: ['sure'] }
+  const { answer } = await ask(swarm.url, { ...question, max_tokens: 60, response_format: formatOf(flat) })
+  t.ok(ajv.validate(flat, JSON.parse(answer.choices[0]?.message.content ?? '')))
+  t.equal(await nodes(), before)
+})

@@ -3,11 +3,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchApi } from './api.ts'
 import { benchFairness } from './fairness.ts'
-import { renderApi, renderFairness, renderSplit, renderStore } from './render.ts'
+import { benchGrammar } from './grammar.ts'
+import { renderApi, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
 import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 
-const usage = `Usage: npm run bench -- split|store|api|fairness [options]
+const usage = `Usage: npm run bench -- split|store|api|fairness|grammar [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp on the same GGUF file.
@@ -42,6 +43,12 @@ time to the first token alone and beside a batch, and the batch's pace with and 
   --rate N            requests a second, on average (default: 1)
   --lines N           lines of each round's batch, which is cancelled at the round's end (default: 5000)
 
+grammar measures what honest schemas cost: compiling them, and the mask of each token of their documents. The schemas are
+the project's own of tools and responses, and those of the JSON Schema Test Suite.
+
+  --tokenizer FILE    a tokenizer.json, for the vocabulary (default: tiny-chat's)
+  --rounds N          rounds, of which the median counts (default: 5)
+
   --json              print one JSON document on stdout; progress stays on stderr
 `
 
@@ -63,6 +70,7 @@ const { positionals, values } = parseArgs({
     stages: { type: 'string', default: '2' },
     rate: { type: 'string', default: '1' },
     lines: { type: 'string', default: '5000' },
+    tokenizer: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
@@ -115,11 +123,18 @@ async function fairness(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderFairness(report)
 }
 
+async function grammar(): Promise<string> {
+  const root = join(import.meta.dirname, '../../..')
+  const report = benchGrammar({ root, tokenizer: values.tokenizer, rounds: Number(values.rounds) })
+  return values.json ? `${JSON.stringify(report)}\n` : renderGrammar(report)
+}
+
 const benches = new Map([
   ['split', split],
   ['store', store],
   ['api', api],
-  ['fairness', fairness]
+  ['fairness', fairness],
+  ['grammar', grammar]
 ])
 const bench = benches.get(positionals[0] ?? '')
 if (values.help || bench === undefined) {

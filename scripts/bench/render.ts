@@ -1,6 +1,7 @@
 import Table from 'cli-table3'
 import type { ApiReport } from './api.ts'
 import type { FairnessReport } from './fairness.ts'
+import type { GrammarReport } from './grammar.ts'
 import type { SplitReport } from './split.ts'
 import type { StoreReport } from './store.ts'
 
@@ -98,4 +99,24 @@ export function renderFairness(report: FairnessReport): string {
 
 function toMib(bytes: number): string {
   return (bytes / MIB).toFixed(0)
+}
+
+export function renderGrammar({ groups, vocabularySize, rounds }: GrammarReport): string {
+  const table = new Table({
+    head: ['', 'schemas', 'compiled', 'compile ms', 'slowest', 'tokens', 'new token ms', 'p99', 'known token ms'],
+    style: { head: [], border: [] }
+  })
+  for (const group of groups) {
+    const { name, schemas, compiled, tokens } = group
+    const times = [group.newTokenMs, group.newTokenMsP99, group.knownTokenMs].map(value => value.toFixed(3))
+    const compile = [group.compileMsMedian, group.compileMsSlowest].map(value => value.toFixed(2))
+    table.push([name, schemas, compiled, ...compile, tokens, ...times])
+  }
+  const tooMuch = groups.flatMap(group => group.tooMuch)
+  return [
+    `a vocabulary of ${vocabularySize} tokens, medians of ${rounds} rounds`,
+    table.toString(),
+    tooMuch.length === 0 ? 'none was too much work' : `too much work: ${tooMuch.join('; ')}`,
+    ''
+  ].join('\n')
 }

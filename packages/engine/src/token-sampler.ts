@@ -14,7 +14,7 @@ export interface TokenSamplerInit {
  * The model's logits are changed in this order: repetition penalty, frequency and presence penalty, bias, constraint.
  * An answer that asks for none of these is sampled from the logits as they are, without a copy.
  */
-export class TokenSampler {
+export class TokenSampler implements Disposable {
   readonly #sampling: Sampling
   readonly #adjusts: boolean
   /** How often each token came in the answer. */
@@ -34,6 +34,20 @@ export class TokenSampler {
   /** Holds the answer to `constraint` from its first token on. */
   constrain(constraint: TokenConstraint): void {
     this.#constraint = constraint
+  }
+
+  /**
+   * Resolves once {@link next} can be called; undefined when it can.
+   *
+   * @throws MeshError `invalid_request` when it is too much work to say what may come
+   */
+  ready(): Promise<void> | undefined {
+    return this.#constraint?.ready()
+  }
+
+  /** Nothing more is sampled. */
+  [Symbol.dispose](): void {
+    this.#constraint?.[Symbol.dispose]()
   }
 
   /**

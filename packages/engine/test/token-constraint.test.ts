@@ -6,7 +6,7 @@ import { assertProperty } from '@resultity/test-property'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import t from 'tap'
-import { ConstraintCompiler, TokenSampler } from '../src/index.ts'
+import { ConstraintCompiler, type TokenConstraint, TokenSampler } from '../src/index.ts'
 import { uniformAt } from '../src/philox.ts'
 import { END_TOKEN } from './tiny-chat.ts'
 
@@ -19,11 +19,20 @@ const tokenizer = createTokenizer(
   { vocabularySize: SIZE, contextLength: 512 }
 )
 const endTokens = new Set([END_TOKEN])
-const compiler = new ConstraintCompiler(vocabulary)
+const compiler = new ConstraintCompiler()
+t.teardown(() => compiler[Symbol.asyncDispose]())
+const constrain = (constraint: OutputConstraint) => compiler.constrain(vocabulary, constraint, endTokens)
 const ajv = new Ajv2020({ strict: false, validateFormats: false })
 
 /** Tokens that lead out of strings and containers, so that random answers end. */
 const closing = ['"', '}', ']', '0'].flatMap(text => tokenizer.encode(text))
+
+async function write(constraint: TokenConstraint, text: string): Promise<void> {
+  for (const token of tokenizer.encode(text)) {
+    constraint.accept(token)
+    await constraint.ready()
+  }
+}
 
 /** Logits that a seed gives; the further the answer, the likelier it is to close what is open. */
 function randomLogits(seed: bigint, position: number): Float32Array {
@@ -33,12 +42,17 @@ function randomLogits(seed: bigint, position: number): Float32Array {
 }
 
 /** The answer to random logits; undefined when it had no end within `tokensMax`. */
-function randomAnswer(constraint: OutputConstraint, seed: bigint, tokensMax: number): string | undefined {
+async function randomAnswer(
+  constraint: OutputConstraint,
+  seed: bigint,
+  tokensMax: number
+): Promise<string | undefined> {
   const sampling = { temperature: 1, topP: 1, seed }
   const sampler = new TokenSampler({ sampling, promptTokens: [] })
-  sampler.constrain(compiler.constrain(constraint, endTokens))
+  sampler.constrain(await constrain(constraint))
   const ids: number[] = []
   for (let position = 0; position < tokensMax; position++) {
+    await sampler.ready()
     const token = sampler.next(randomLogits(seed, position), position)
     if (token === END_TOKEN) return tokenizer.decode(ids)
     ids.push(token)
@@ -75,18 +89,18 @@ const randomSchemas = fc.letrec<{ schema: object }>(tie => ({
 })).schema
 
 t.test('every answer that ends is valid, whatever the logits; one that is cut off was on its way', async () => {
-  const property = fc.property(randomSchemas, fc.bigInt({ min: 0n, max: 0xffff_ffffn }), (schema, seed) => {
-    const text = randomAnswer({ type: 'json_schema', schema: JSON.stringify(schema) }, seed, 160)
+  const property = fc.asyncProperty(randomSchemas, fc.bigInt({ min: 0n, max: 0xffff_ffffn }), async (schema, seed) => {
+    const text = await randomAnswer({ type: 'json_schema', schema: JSON.stringify(schema) }, seed, 160)
     return text === undefined || ajv.validate(schema, JSON.parse(text))
   })
-  assertProperty(property, { numRuns: 250 })
+  await assertProperty(property, { numRuns: 250 })
 })
 
 t.test('any object is an object, and the same seed gives the same one', async t => {
   let ended = 0
   for (let seed = 0n; seed < 20n; seed++) {
-    const text = randomAnswer({ type: 'json_object' }, seed, 200)
-    t.equal(randomAnswer({ type: 'json_object' }, seed, 200), text)
+    const text = await randomAnswer({ type: 'json_object' }, seed, 200)
+    t.equal(await randomAnswer({ type: 'json_object' }, seed, 200), text)
     if (text === undefined) continue
     ended++
     t.type(JSON.parse(text), 'object')
@@ -95,14 +109,14 @@ t.test('any object is an object, and the same seed gives the same one', async t 
 })
 
 t.test('an answer ends only where it is complete', async t => {
-  const constraint = compiler.constrain({ type: 'json_schema', schema: '{"enum":["ab"]}' }, endTokens)
+  const constraint = await constrain({ type: 'json_schema', schema: '{"enum":["ab"]}' })
   const allowed = (): number[] => {
     const logits = new Float32Array(SIZE)
     constraint.mask(logits)
     return [...logits.keys()].filter(token => logits[token] === 0)
   }
   t.notOk(allowed().includes(END_TOKEN))
-  for (const token of tokenizer.encode('"ab"')) constraint.accept(token)
+  await write(constraint, '"ab"')
   t.ok(constraint.complete)
   t.same(allowed(), [END_TOKEN])
   constraint.accept(END_TOKEN)
@@ -111,32 +125,32 @@ t.test('an answer ends only where it is complete', async t => {
 
 t.test('special tokens never write into an answer, though their names would fit', async t => {
   const logits = new Float32Array(SIZE)
-  const constraint = compiler.constrain({ type: 'json_schema', schema: '{"type":"string"}' }, endTokens)
-  for (const token of tokenizer.encode('"')) constraint.accept(token)
+  const constraint = await constrain({ type: 'json_schema', schema: '{"type":"string"}' })
+  await write(constraint, '"')
   constraint.mask(logits)
   t.equal(logits[END_TOKEN], Number.NEGATIVE_INFINITY)
 })
 
 t.test('what cannot be done is said', async t => {
-  t.throws(() => compiler.constrain({ type: 'json_object' }, new Set()), { code: 'invalid_request' })
-  t.throws(() => compiler.constrain({ type: 'json_schema', schema: '{"not":{}}' }, endTokens), {
-    code: 'invalid_request'
-  })
+  await t.rejects(compiler.constrain(vocabulary, { type: 'json_object' }, new Set()), { code: 'invalid_request' })
+  await t.rejects(constrain({ type: 'json_schema', schema: '{"not":{}}' }), { code: 'invalid_request' })
   const letters = buildVocabularyTrie([Buffer.from('a'), Buffer.from('{')])
   const poor: TokenVocabulary = { size: 2, leadingSpaces: 0, trie: letters }
-  const constraint = new ConstraintCompiler(poor).constrain({ type: 'json_object' }, new Set([0]))
+  const constraint = await compiler.constrain(poor, { type: 'json_object' }, new Set([0]))
   constraint.accept(1)
+  await constraint.ready()
   t.throws(() => constraint.mask(new Float32Array(2)), { code: 'engine_failed' }, 'a vocabulary without the letters')
 })
 
 t.test('a document may be written as the tokenizer cuts it, half characters included', async t => {
   const document = '{"city": "Rome", "n": [1, 2.5], "größe": null}'
-  const constraint = compiler.constrain({ type: 'json_object' }, endTokens)
+  const constraint = await constrain({ type: 'json_object' })
   for (const token of tokenizer.encode(document)) {
     const logits = new Float32Array(SIZE)
     constraint.mask(logits)
     t.equal(logits[token], 0, `token ${token}`)
     constraint.accept(token)
+    await constraint.ready()
   }
   t.ok(constraint.complete)
 })

@@ -13,6 +13,7 @@ export const ANY_CHARACTER: CodePoints = without([[0, CODE_POINT_MAX]], [SURROGA
 
 /** Sorted, and joined where they touch. */
 export function normalized(ranges: CodePoints): CodePoints {
+  if (ranges.every(([first], index) => index === 0 || first > (ranges[index - 1]?.[1] ?? 0) + 1)) return ranges
   const joined: [number, number][] = []
   for (const [first, last] of ranges.toSorted((a, b) => a[0] - b[0])) {
     const before = joined.at(-1)
@@ -24,27 +25,41 @@ export function normalized(ranges: CodePoints): CodePoints {
 
 /** What is in `ranges` and not in `holes`. */
 export function without(ranges: CodePoints, holes: CodePoints): CodePoints {
-  let left = normalized(ranges)
-  for (const [holeFirst, holeLast] of holes) {
-    left = left.flatMap(([first, last]) => {
-      if (holeLast < first || holeFirst > last) return [[first, last] as const]
-      const parts: (readonly [number, number])[] = []
-      if (first < holeFirst) parts.push([first, holeFirst - 1])
-      if (holeLast < last) parts.push([holeLast + 1, last])
-      return parts
-    })
-  }
-  return left
+  return common(ranges, complement(holes))
 }
 
 /** What is in both. */
 export function common(ranges: CodePoints, others: CodePoints): CodePoints {
-  return without(ranges, without([[0, CODE_POINT_MAX]], others))
+  const [ones, twos] = [normalized(ranges), normalized(others)]
+  const shared: (readonly [number, number])[] = []
+  for (let one = 0, two = 0; one < ones.length && two < twos.length; ) {
+    const [first, last] = ones[one] ?? [0, 0]
+    const [otherFirst, otherLast] = twos[two] ?? [0, 0]
+    if (Math.max(first, otherFirst) <= Math.min(last, otherLast)) {
+      shared.push([Math.max(first, otherFirst), Math.min(last, otherLast)])
+    }
+    if (last < otherLast) one++
+    else two++
+  }
+  return shared
+}
+
+/** Every code point that is not in `ranges`. */
+function complement(ranges: CodePoints): CodePoints {
+  const left: (readonly [number, number])[] = []
+  let next = 0
+  for (const [first, last] of normalized(ranges)) {
+    if (first > next) left.push([next, first - 1])
+    next = last + 1
+  }
+  if (next <= CODE_POINT_MAX) left.push([next, CODE_POINT_MAX])
+  return left
 }
 
 /** One character out of `ranges`, in UTF-8. */
 export function oneOf(expressions: Expressions, ranges: CodePoints): Expression {
   const characters = without(ranges, [SURROGATES])
+  expressions.budget.spend(8 + 4 * ranges.length)
   const sequences: Expression[] = []
   let length = 0
   let first = 0
@@ -53,7 +68,7 @@ export function oneOf(expressions: Expressions, ranges: CodePoints): Expression 
     for (const [from, to] of common(characters, [[first, end]])) sequences.push(utf8(expressions, from, to, length))
     first = end + 1
   }
-  return expressions.choice(...sequences)
+  return expressions.choice(sequences)
 }
 
 /** The code points `first` to `last`, all of `length` bytes. */
@@ -64,26 +79,26 @@ function utf8(expressions: Expressions, first: number, last: number, length: num
 
 /** `tail` continuation bytes follow the one that begins with the bits `lead`. */
 function byteRange(expressions: Expressions, first: number, last: number, tail: number, lead: number): Expression {
-  if (tail === 0) return expressions.bytes([[lead | first, lead | last]])
+  if (tail === 0) return expressions.byteIn([[lead | first, lead | last]])
   const shift = 6 * tail
   const low = first >> shift
   const high = last >> shift
   const mask = (1 << shift) - 1
   const below = (value: number, to: number): Expression =>
     byteRange(expressions, value & mask, to & mask, tail - 1, 0x80)
-  const at = (value: number): Expression => expressions.bytes([[lead | value, lead | value]])
-  if (low === high) return expressions.sequence(at(low), below(first, last))
+  const at = (value: number): Expression => expressions.byteIn([[lead | value, lead | value]])
+  if (low === high) return expressions.pair(at(low), below(first, last))
   const options: Expression[] = []
   let from = low
   let to = high
   if ((first & mask) !== 0) {
-    options.push(expressions.sequence(at(low), below(first, mask)))
+    options.push(expressions.pair(at(low), below(first, mask)))
     from++
   }
   if ((last & mask) !== mask) {
-    options.push(expressions.sequence(at(high), below(0, last)))
+    options.push(expressions.pair(at(high), below(0, last)))
     to--
   }
-  if (from <= to) options.push(expressions.sequence(expressions.bytes([[lead | from, lead | to]]), below(0, mask)))
-  return expressions.choice(...options)
+  if (from <= to) options.push(expressions.pair(expressions.byteIn([[lead | from, lead | to]]), below(0, mask)))
+  return expressions.choice(options)
 }

@@ -1,113 +1,173 @@
-import type { Expression, Expressions } from './expression.ts'
+import type { Expression, Expressions, Successors } from './expression.ts'
+import { LEADING_DEPTH_MAX, STATES_BYTES_MAX } from './limits.ts'
+
+/** Asked more often than by one walk over all first bytes, a state gets a table of all bytes. */
+const USES_BEFORE_ROW = 300
 
 /**
- * What may follow after `byte` (Brzozowski, "Derivatives of regular expressions", 1964); {@link Expressions.dead} when
- * `byte` may not come. Each is worked out once and kept with the state.
+ * What may follow after `byte` (Brzozowski, "Derivatives of regular expressions", 1964); undefined when `byte` may not
+ * come. All successors of a state are worked out at once, by ranges of bytes, and kept with it.
+ *
+ * @throws MeshError `invalid_request` when that takes more work than the budget of `expressions` has
  */
-export function after(expressions: Expressions, state: Expression, byte: number): Expression {
-  const known = state.row?.[byte]
-  if (known !== undefined) return known
-  const next = derive(expressions, state, byte)
-  expressions.row(state)[byte] = next
-  return next
+export function after(expressions: Expressions, state: Expression, byte: number): Expression | undefined {
+  const { row } = state
+  if (row !== undefined) return row[byte]
+  const successors = state.successors ?? worked(expressions, state)
+  if (++successors.uses > USES_BEFORE_ROW) expressions.keepRow(state, rowOf(successors))
+  const { firsts, lasts, nexts } = successors
+  for (let index = 0; index < firsts.length; index++) {
+    if (byte < (firsts[index] ?? 0)) return undefined
+    if (byte <= (lasts[index] ?? 0)) return nexts[index]
+  }
+  return undefined
 }
 
-function derive(expressions: Expressions, state: Expression, byte: number): Expression {
+function rowOf({ firsts, lasts, nexts }: Successors): (Expression | undefined)[] {
+  const row = new Array<Expression | undefined>(256).fill(undefined)
+  for (const [index, first] of firsts.entries()) row.fill(nexts[index], first, (lasts[index] ?? 0) + 1)
+  return row
+}
+
+/** Where a text stands is a safe place to forget: nothing is half made. */
+function worked(expressions: Expressions, state: Expression): Successors {
+  if (expressions.bytesOfStates > STATES_BYTES_MAX) expressions.forget()
+  return successorsOf(expressions, state, 0)
+}
+
+function successorsOf(expressions: Expressions, state: Expression, depth: number): Successors {
+  if (state.successors !== undefined) return state.successors
+  if (depth > LEADING_DEPTH_MAX)
+    throw expressions.budget.refusal(`nests more than ${LEADING_DEPTH_MAX} parts in one place`)
+  const successors = derived(expressions, state, depth + 1)
+  expressions.keepSuccessors(state, successors)
+  return successors
+}
+
+function derived(expressions: Expressions, state: Expression, depth: number): Successors {
   const { form } = state
+  expressions.budget.spend(2)
   switch (form.type) {
     case 'dead':
     case 'empty':
-      return expressions.dead
-    case 'bytes':
-      return form.ranges.some(([first, last]) => byte >= first && byte <= last) ? expressions.empty : expressions.dead
-    case 'literal':
-      return form.bytes[form.at] === byte ? expressions.literal(form.bytes, form.at + 1) : expressions.dead
-    case 'sequence': {
-      const inFirst = expressions.sequence(after(expressions, form.first, byte), form.rest)
-      return form.first.nullable ? expressions.choice(inFirst, after(expressions, form.rest, byte)) : inFirst
+      return successors([], [], [])
+    case 'bytes': {
+      const [firsts, lasts] = [form.ranges.map(([first]) => first), form.ranges.map(([, last]) => last)]
+      return successors(
+        firsts,
+        lasts,
+        firsts.map(() => expressions.empty)
+      )
     }
+    case 'literal': {
+      const byte = form.text.bytes[form.at] ?? 0
+      return successors([byte], [byte], [expressions.literalRest(form.text, form.at + 1)])
+    }
+    case 'sequence':
+      return ofSequence(expressions, state, depth)
     case 'choice':
-      return expressions.choice(...form.options.map(option => after(expressions, option, byte)))
+      return union(
+        expressions,
+        form.options.map(option => successorsOf(expressions, option, depth))
+      )
     case 'repeat': {
-      const inItem = after(expressions, form.item, byte)
       const further = expressions.repeat(form.item, Math.max(0, form.min - 1), form.max - 1)
-      return expressions.sequence(inItem, further)
+      return followedBy(expressions, successorsOf(expressions, form.item, depth), further)
     }
-    case 'number':
-      return expressions.number(form.bounds, form.written + String.fromCharCode(byte))
+    case 'number': {
+      const { bounds, written } = form
+      const letters = [...NUMBER_LETTERS].map(letter => expressions.number(bounds, written + letter))
+      const codes = [...NUMBER_LETTERS].map(letter => letter.charCodeAt(0))
+      const alive = letters.flatMap((next, index) => (next === expressions.dead ? [] : [index]))
+      const bytes = alive.map(index => codes[index] ?? 0)
+      return successors(
+        bytes,
+        bytes,
+        alive.map(index => letters[index] ?? expressions.dead)
+      )
+    }
     case 'reference':
-      return after(expressions, form.target(), byte)
+      return successorsOf(expressions, form.target(), depth)
   }
 }
 
-/**
- * Names of references that no finite text can stand for, or that stand for themselves before any byte is read. An
- * automaton must have neither: it would get stuck, or never get anywhere.
- */
-export function brokenReferences(roots: readonly Expression[]): string[] {
-  const references = new Map<Expression, Expression>()
-  for (const root of roots) collect(root, references, new Set())
-  const finite = new Set<Expression>()
-  for (let before = -1; before < finite.size; ) {
-    before = finite.size
-    for (const [reference, target] of references) if (hasText(target, finite)) finite.add(reference)
+/** What a number may be written with, by their bytes. */
+const NUMBER_LETTERS = '-.0123456789'
+
+/** The parts of a sequence one after another, as long as those before them may be left out. */
+function ofSequence(expressions: Expressions, state: Expression, depth: number): Successors {
+  const parts: Successors[] = []
+  let one = state
+  for (; one.form.type === 'sequence'; one = one.form.rest) {
+    const { first, rest } = one.form
+    parts.push(followedBy(expressions, successorsOf(expressions, first, depth), rest))
+    if (!first.nullable) return union(expressions, parts)
   }
-  const broken = [...references.keys()].filter(
-    reference => !finite.has(reference) || leadsToItself(reference, references)
-  )
-  return broken.map(({ form }) => (form.type === 'reference' ? form.name : ''))
+  parts.push(successorsOf(expressions, one, depth))
+  return union(expressions, parts)
 }
 
-function parts({ form }: Expression): readonly Expression[] {
-  if (form.type === 'sequence') return [form.first, form.rest]
-  if (form.type === 'choice') return form.options
-  return form.type === 'repeat' ? [form.item] : []
+function successors(firsts: readonly number[], lasts: readonly number[], nexts: readonly Expression[]): Successors {
+  return { firsts, lasts, nexts, uses: 0 }
 }
 
-function collect(root: Expression, references: Map<Expression, Expression>, seen: Set<Expression>): void {
-  const open = [root]
-  for (let one = open.pop(); one !== undefined; one = open.pop()) {
-    if (seen.has(one)) continue
-    seen.add(one)
-    if (one.form.type === 'reference' && !references.has(one)) {
-      const target = one.form.target()
-      references.set(one, target)
-      open.push(target)
+function followedBy(expressions: Expressions, { firsts, lasts, nexts }: Successors, rest: Expression): Successors {
+  const paired = new Map<Expression, Expression>()
+  const all = nexts.map(next => {
+    const pair = paired.get(next) ?? expressions.pair(next, rest)
+    paired.set(next, pair)
+    return pair
+  })
+  return successors(firsts, lasts, all)
+}
+
+/** The successors of a choice between states that have these. */
+function union(expressions: Expressions, all: readonly Successors[]): Successors {
+  const [only] = all
+  if (all.length === 1 && only !== undefined) return successors(only.firsts, only.lasts, only.nexts)
+  // a segment begins wherever a range begins or has just ended
+  const begins = new Uint8Array(257)
+  for (const { firsts, lasts } of all) {
+    firsts.forEach((first, index) => {
+      begins[first] = 1
+      begins[(lasts[index] ?? 0) + 1] = 1
+    })
+  }
+  const starts = [...begins.keys()].filter(byte => begins[byte] === 1)
+  const segmentAt = new Uint16Array(257)
+  for (const [segment, start] of starts.entries()) segmentAt.fill(segment, start)
+  const options: Expression[][] = starts.map(() => [])
+  for (const { firsts, lasts, nexts } of all) {
+    nexts.forEach((next, index) => {
+      const from = segmentAt[firsts[index] ?? 0] ?? 0
+      const end = segmentAt[(lasts[index] ?? 0) + 1] ?? 0
+      expressions.budget.spend(end - from)
+      for (let segment = from; segment < end; segment++) options[segment]?.push(next)
+    })
+  }
+  return joined(expressions, starts, options)
+}
+
+/** Choices of `options` over the segments that begin at `starts`, equal neighbours as one. */
+function joined(
+  expressions: Expressions,
+  starts: readonly number[],
+  options: readonly (readonly Expression[])[]
+): Successors {
+  const firsts: number[] = []
+  const lasts: number[] = []
+  const nexts: Expression[] = []
+  starts.forEach((start, segment) => {
+    const listed = options[segment] ?? []
+    if (listed.length === 0) return
+    const next = expressions.choice(listed)
+    const last = (starts[segment + 1] ?? 256) - 1
+    if (nexts.at(-1) === next && lasts.at(-1) === start - 1) lasts[lasts.length - 1] = last
+    else {
+      firsts.push(start)
+      lasts.push(last)
+      nexts.push(next)
     }
-    open.push(...parts(one))
-  }
-}
-
-/** Whether a finite text is in the language when those of `finite` have one; `known` keeps this pass's answers. */
-function hasText(
-  expression: Expression,
-  finite: ReadonlySet<Expression>,
-  known: Map<Expression, boolean> = new Map()
-): boolean {
-  const answered = known.get(expression)
-  if (answered !== undefined) return answered
-  const { form } = expression
-  const each = (part: Expression): boolean => hasText(part, finite, known)
-  let answer = form.type !== 'dead'
-  if (form.type === 'reference') answer = finite.has(expression)
-  else if (form.type === 'choice') answer = form.options.some(each)
-  else if (form.type === 'sequence') answer = each(form.first) && each(form.rest)
-  else if (form.type === 'repeat') answer = form.min === 0 || each(form.item)
-  known.set(expression, answer)
-  return answer
-}
-
-function leadsToItself(reference: Expression, references: ReadonlyMap<Expression, Expression>): boolean {
-  const seen = new Set<Expression>()
-  const open = [references.get(reference)]
-  for (let one = open.pop(); one !== undefined; one = open.pop()) {
-    if (one === reference) return true
-    if (seen.has(one)) continue
-    seen.add(one)
-    const { form } = one
-    if (form.type === 'reference') open.push(references.get(one))
-    else if (form.type === 'sequence') open.push(form.first, ...(form.first.nullable ? [form.rest] : []))
-    else open.push(...parts(one))
-  }
-  return false
+  })
+  return successors(firsts, lasts, nexts)
 }

@@ -1,4 +1,5 @@
 import type { BoundedNumber } from './bounded-number.ts'
+import type { WorkBudget } from './work-budget.ts'
 
 /** Byte values, `[first, last]` both included, ascending and apart. */
 export type ByteRanges = readonly (readonly [number, number])[]
@@ -15,29 +16,49 @@ export interface Expression {
   /** The text may end here. */
   readonly nullable: boolean
   readonly form: ExpressionForm
-  /** States after each byte, as far as they were asked for; see {@link Expressions.row}. */
-  row: (Expression | undefined)[] | undefined
+  /** What follows, once it was asked for. */
+  successors: Successors | undefined
+  /** The same for each byte, where it is asked for often. */
+  row: readonly (Expression | undefined)[] | undefined
 }
 
 export type ExpressionForm =
   | { readonly type: 'dead' }
   | { readonly type: 'empty' }
   | { readonly type: 'bytes'; readonly ranges: ByteRanges }
-  /** `bytes` from `at` on. */
-  | { readonly type: 'literal'; readonly bytes: Uint8Array; readonly at: number }
+  /** `text` from `at` on. */
+  | { readonly type: 'literal'; readonly text: LiteralText; readonly at: number }
   | { readonly type: 'sequence'; readonly first: Expression; readonly rest: Expression }
   | { readonly type: 'choice'; readonly options: readonly Expression[] }
   | { readonly type: 'repeat'; readonly item: Expression; readonly min: number; readonly max: number }
   | { readonly type: 'number'; readonly written: string; readonly bounds: BoundedNumber }
-  /** Stands for an expression that may contain itself; never nullable. */
-  | { readonly type: 'reference'; readonly name: string; readonly target: () => Expression }
+  /** Stands for an expression that may contain itself; never nullable. Without a name it is no place in a schema. */
+  | { readonly type: 'reference'; readonly name: string | undefined; readonly target: () => Expression }
 
-const text = new TextEncoder()
+export interface LiteralText {
+  readonly id: number
+  readonly bytes: Uint8Array
+}
 
-/** States whose successors are kept: a row of 256 takes 2 KiB. */
-const ROWS_MAX = 4096
-/** Expressions that are kept to be found again. */
-const KNOWN_MAX = 65_536
+/** The states after each byte: `nexts[i]` after those from `firsts[i]` to `lasts[i]`. Ascending and apart. */
+export interface Successors {
+  readonly firsts: readonly number[]
+  readonly lasts: readonly number[]
+  readonly nexts: readonly Expression[]
+  /** How often it was asked for a byte. */
+  uses: number
+}
+
+const utf8 = new TextEncoder()
+
+/** Bytes of the heap for an expression with its entry in the table, by measurement; keys and lists come on top. */
+const EXPRESSION_BYTES = 240
+const ITEM_BYTES = 16
+const SUCCESSORS_BYTES = 280
+const SUCCESSOR_BYTES = 24
+const ROW_BYTES = 2100
+/** Steps for making an expression; finding one that is there takes about a third. */
+const CREATE_STEPS = 6
 
 /**
  * Makes expressions, the same object for the same language as far as that is easily seen: so a text that comes back to
@@ -46,69 +67,130 @@ const KNOWN_MAX = 65_536
 export class Expressions {
   readonly dead: Expression
   readonly empty: Expression
+  /** Pays for what is made now. */
+  budget: WorkBudget
   #known = new Map<string, Expression>()
-  #withRow: Expression[] = []
+  #literals = new Map<string, LiteralText>()
+  #withSuccessors: Expression[] = []
   #count = 0
+  #bytes = 0
+  /** Bytes of what is in use whatever happens. */
+  #bytesFixed = 0
+  #forgotten = 0
 
-  constructor() {
+  constructor(budget: WorkBudget) {
+    this.budget = budget
     this.dead = this.#create({ type: 'dead' }, false)
     this.empty = this.#create({ type: 'empty' }, true)
   }
 
-  /**
-   * Where the successors of `state` are kept. When there are too many, all are forgotten: expressions in use stay
-   * good, and what is needed again is made anew.
-   */
-  row(state: Expression): (Expression | undefined)[] {
-    if (state.row !== undefined) return state.row
-    if (this.#withRow.length >= ROWS_MAX || this.#known.size >= KNOWN_MAX) this.#forget()
-    this.#withRow.push(state)
-    state.row = new Array(256)
-    return state.row
+  /** Bytes that all of it takes, about. */
+  get bytes(): number {
+    return this.#bytes
   }
 
-  #forget(): void {
-    for (const state of this.#withRow) state.row = undefined
-    this.#withRow = []
+  /** Bytes since {@link settle}. */
+  get bytesOfStates(): number {
+    return this.#bytes - this.#bytesFixed
+  }
+
+  /** How often {@link forget} was called. */
+  get forgotten(): number {
+    return this.#forgotten
+  }
+
+  /** What is there now stays: {@link forget} gives back what comes later. */
+  settle(): void {
+    this.#bytesFixed = this.#bytes
+  }
+
+  /** Lets go of what texts have led to. Expressions in use stay good, and what is needed again is made anew. */
+  forget(): void {
+    for (const state of this.#withSuccessors) {
+      state.successors = undefined
+      state.row = undefined
+    }
+    this.#withSuccessors = []
     this.#known = new Map()
+    this.#bytes = this.#bytesFixed
+    this.#forgotten++
   }
 
-  bytes(ranges: ByteRanges): Expression {
+  /** Keeps what follows `state` with it. */
+  keepSuccessors(state: Expression, successors: Successors): void {
+    state.successors = successors
+    this.#withSuccessors.push(state)
+    this.#keep(SUCCESSORS_BYTES + SUCCESSOR_BYTES * successors.nexts.length)
+  }
+
+  /** Keeps a table of what follows each byte, for a state that has its successors. */
+  keepRow(state: Expression, row: readonly (Expression | undefined)[]): void {
+    state.row = row
+    this.#keep(ROW_BYTES)
+  }
+
+  /** One byte out of `ranges`. */
+  byteIn(ranges: ByteRanges): Expression {
     if (ranges.length === 0) return this.dead
-    return this.#intern(`b${ranges.join(';')}`, false, () => ({ type: 'bytes', ranges }))
+    return this.#intern(`b${ranges.join(';')}`, false, ranges.length, () => ({ type: 'bytes', ranges }))
   }
 
-  literal(value: string | Uint8Array, at = 0): Expression {
-    const bytes = typeof value === 'string' ? text.encode(value) : value
-    if (at >= bytes.length) return this.empty
-    const key = `l${Buffer.from(bytes.buffer, bytes.byteOffset + at, bytes.length - at).toString('latin1')}`
-    return this.#intern(key, false, () => ({ type: 'literal', bytes, at }))
+  literal(value: string | Uint8Array): Expression {
+    const bytes = typeof value === 'string' ? utf8.encode(value) : value
+    if (bytes.length === 0) return this.empty
+    this.budget.spend(bytes.length >> 4)
+    const key = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
+    let text = this.#literals.get(key)
+    if (text === undefined) {
+      text = { id: this.#literals.size, bytes }
+      this.#literals.set(key, text)
+      this.#keep(EXPRESSION_BYTES + 2 * bytes.length)
+    }
+    return this.literalRest(text, 0)
+  }
+
+  /** `text` from `at` on. */
+  literalRest(text: LiteralText, at: number): Expression {
+    if (at >= text.bytes.length) return this.empty
+    return this.#intern(`l${text.id},${at}`, false, 0, () => ({ type: 'literal', text, at }))
   }
 
   /** One after the other. */
-  sequence(...parts: readonly Expression[]): Expression {
-    return parts.reduceRight((rest, part) => this.#pair(part, rest), this.empty)
+  sequence(parts: readonly Expression[]): Expression {
+    let whole = this.empty
+    for (let index = parts.length - 1; index >= 0; index--) whole = this.pair(parts[index] ?? this.empty, whole)
+    return whole
   }
 
-  choice(...options: readonly Expression[]): Expression {
-    const flat = new Map<number, Expression>()
+  /** `first`, then `rest`. Sequences lean to the right, so that what comes next is always found at once. */
+  pair(first: Expression, rest: Expression): Expression {
+    if (first === this.dead || rest === this.dead) return this.dead
+    const parts: Expression[] = []
+    let last = first
+    for (; last.form.type === 'sequence'; last = last.form.rest) parts.push(last.form.first)
+    let whole = this.#pair(last, rest)
+    for (let index = parts.length - 1; index >= 0; index--) whole = this.#pair(parts[index] ?? this.empty, whole)
+    return whole
+  }
+
+  choice(options: Iterable<Expression>): Expression {
+    const flat = new Set<Expression>()
     for (const option of options) {
-      if (option.form.type === 'choice') for (const inner of option.form.options) flat.set(inner.id, inner)
-      else if (option !== this.dead) flat.set(option.id, option)
+      if (option.form.type === 'choice') for (const inner of option.form.options) flat.add(inner)
+      else if (option !== this.dead) flat.add(option)
     }
-    const [only] = flat.values()
+    const [only] = flat
     if (only === undefined) return this.dead
     if (flat.size === 1) return only
-    const sorted = [...flat.values()].toSorted((a, b) => a.id - b.id)
+    this.budget.spend(flat.size)
+    const sorted = [...flat].sort((a, b) => a.id - b.id)
     const nullable = sorted.some(option => option.nullable)
-    return this.#intern(`c${sorted.map(option => option.id).join()}`, nullable, () => ({
-      type: 'choice',
-      options: sorted
-    }))
+    const key = `c${sorted.map(option => option.id).join()}`
+    return this.#intern(key, nullable, sorted.length, () => ({ type: 'choice', options: sorted }))
   }
 
   optional(expression: Expression): Expression {
-    return this.choice(this.empty, expression)
+    return this.choice([this.empty, expression])
   }
 
   /** `item` from `min` to `max` times; `max` may be infinite. */
@@ -119,39 +201,72 @@ export class Expressions {
     if (min === 1 && max === 1) return item
     // empty repetitions count, so a nullable item need not be repeated at all
     const least = item.nullable ? 0 : min
-    return this.#intern(`r${item.id},${least},${max}`, least === 0, () => ({ type: 'repeat', item, min: least, max }))
+    const merged = mergedCounts(item.form, least, max)
+    if (merged !== undefined) return this.repeat(merged.item, merged.min, merged.max)
+    const nullable = least === 0
+    return this.#intern(`r${item.id},${least},${max}`, nullable, 0, () => ({ type: 'repeat', item, min: least, max }))
   }
 
   /** A number literal within `bounds`, of which `written` is there already. */
   number(bounds: BoundedNumber, written = ''): Expression {
+    this.budget.spend(CREATE_STEPS)
     if (!bounds.mayBegin(written)) return this.dead
     const complete = bounds.mayEnd(written)
-    return this.#intern(`n${bounds.key},${written}`, complete, () => ({ type: 'number', written, bounds }))
+    return this.#intern(`n${bounds.key},${written}`, complete, 4, () => ({ type: 'number', written, bounds }))
   }
 
-  /** Needed where an expression contains itself. `target` is not called before the first byte is read. */
-  reference(name: string, target: () => Expression): Expression {
-    return this.#create({ type: 'reference', name, target }, false)
+  /** Needed where an expression contains itself. `target` is called once, not before the first byte is read. */
+  reference(name: string | undefined, target: () => Expression): Expression {
+    let known: Expression | undefined
+    const once = (): Expression => {
+      known ??= target()
+      return known
+    }
+    return this.#create({ type: 'reference', name, target: once }, false)
   }
 
   #pair(first: Expression, rest: Expression): Expression {
-    if (first === this.dead || rest === this.dead) return this.dead
     if (first === this.empty) return rest
     if (rest === this.empty) return first
-    if (first.form.type === 'sequence') return this.#pair(first.form.first, this.#pair(first.form.rest, rest))
     const nullable = first.nullable && rest.nullable
-    return this.#intern(`s${first.id},${rest.id}`, nullable, () => ({ type: 'sequence', first, rest }))
+    return this.#intern(`s${first.id},${rest.id}`, nullable, 0, () => ({ type: 'sequence', first, rest }))
   }
 
-  #intern(key: string, nullable: boolean, form: () => ExpressionForm): Expression {
+  #intern(key: string, nullable: boolean, items: number, form: () => ExpressionForm): Expression {
+    this.budget.spend(2)
     const known = this.#known.get(key)
     if (known !== undefined) return known
     const created = this.#create(form(), nullable)
     this.#known.set(key, created)
+    this.#keep(key.length + ITEM_BYTES * items)
     return created
   }
 
-  #create(form: ExpressionForm, nullable: boolean): Expression {
-    return { id: this.#count++, nullable, form, row: undefined }
+  #keep(bytes: number): void {
+    this.#bytes += bytes
+    this.budget.keep(bytes)
   }
+
+  #create(form: ExpressionForm, nullable: boolean): Expression {
+    this.budget.spend(CREATE_STEPS)
+    this.#keep(EXPRESSION_BYTES)
+    return { id: this.#count++, nullable, form, successors: undefined, row: undefined }
+  }
+}
+
+/**
+ * A repetition of a repetition as one, where every count from the least to the most can come: `(a{0,3}){0,4}` is
+ * `a{0,12}`, while `(a{3}){0,4}` is not `a{0,12}`. One count is one state where two are a grid of them.
+ */
+function mergedCounts(
+  form: ExpressionForm,
+  min: number,
+  max: number
+): { item: Expression; min: number; max: number } | undefined {
+  if (form.type !== 'repeat') return undefined
+  // each further round of the outer one must begin where the round before can reach; the first gap is the widest
+  const apart = min < max && (min === 0 ? form.min > 1 : min * (form.max - form.min) < form.min - 1)
+  const most = max * form.max
+  if (apart || (Number.isFinite(most) && !Number.isSafeInteger(most))) return undefined
+  return { item: form.item, min: min * form.min, max: most }
 }

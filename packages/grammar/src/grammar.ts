@@ -1,9 +1,13 @@
 import { MeshError, type OutputConstraint, type ToolFunction } from '@resultity/interface'
 import { after } from './derivative.ts'
 import { type Expression, Expressions } from './expression.ts'
+import { jsonDepth } from './json-depth.ts'
 import { JsonText } from './json-text.ts'
+import { ANSWER_STEPS_MAX, COMPILE_STEPS_MAX, COMPILED_BYTES_MAX, JSON_DEPTH_MAX, TOKEN_STEPS_MAX } from './limits.ts'
 import { schemaExpression } from './schema.ts'
+import { SCHEMA_CHARACTERS_MAX } from './schema-keywords.ts'
 import { TOOL_CALL, TOOL_CALLS_MAX } from './tool-call-text.ts'
+import { WorkBudget } from './work-budget.ts'
 
 /** A place in a text: what was read decides what may follow. `nullable`: the text may end here. */
 export type GrammarState = Expression
@@ -12,26 +16,53 @@ export type GrammarState = Expression
 export class Grammar {
   /** Before the first byte. */
   readonly start: GrammarState
-  readonly #expressions = new Expressions()
+  readonly #expressions: Expressions
 
   /**
    * @param leadingSpaces that a vocabulary puts before the first word and a decoder takes away: they may come first
-   * @throws MeshError `invalid_request` naming what in the constraint cannot be held to
+   * @param budget for compiling
+   * @throws MeshError `invalid_request` naming what in the constraint cannot be held to, or takes too much work
    */
-  constructor(constraint: OutputConstraint, leadingSpaces = 0) {
-    const expressions = this.#expressions
+  constructor(constraint: OutputConstraint, leadingSpaces = 0, budget = compileBudget()) {
+    const expressions = new Expressions(budget)
+    this.#expressions = expressions
     const spaces = expressions.repeat(expressions.literal(' '), 0, leadingSpaces)
-    this.start = expressions.sequence(spaces, textsOf(expressions, constraint))
+    this.start = expressions.pair(spaces, textsOf(expressions, constraint))
+    expressions.settle()
+    this.work(tokenBudget())
   }
 
-  /** The state after one more byte; undefined when that byte may not come. */
+  /** Bytes that the grammar takes, with all states that texts have led to so far; an estimate. */
+  get bytes(): number {
+    return this.#expressions.bytes
+  }
+
+  /** How often states were let go of, so that a state may come again as another one. */
+  get forgotten(): number {
+    return this.#expressions.forgotten
+  }
+
+  /** From here on `budget` pays for what is worked out; a state that was there before costs nothing. */
+  work(budget: WorkBudget): void {
+    this.#expressions.budget = budget
+  }
+
+  /**
+   * The state after one more byte; undefined when that byte may not come.
+   *
+   * @throws MeshError `invalid_request` when the budget is spent; the grammar stays good
+   */
   after(state: GrammarState, byte: number): GrammarState | undefined {
-    const next = after(this.#expressions, state, byte)
-    return next === this.#expressions.dead ? undefined : next
+    return after(this.#expressions, state, byte)
   }
 
-  /** Whether `text` is in the grammar as a whole. */
-  accepts(text: string): boolean {
+  /**
+   * Whether `text` is in the grammar as a whole.
+   *
+   * @throws MeshError `invalid_request` when the budget is spent
+   */
+  accepts(text: string, budget = new WorkBudget('the answer', { steps: ANSWER_STEPS_MAX })): boolean {
+    this.work(budget)
     let state: GrammarState | undefined = this.start
     for (const byte of new TextEncoder().encode(text)) {
       if (state === undefined) return false
@@ -39,6 +70,16 @@ export class Grammar {
     }
     return state?.nullable === true
   }
+}
+
+/** What reading a constraint may take. */
+export function compileBudget(): WorkBudget {
+  return new WorkBudget('the constraint', { steps: COMPILE_STEPS_MAX, bytes: COMPILED_BYTES_MAX })
+}
+
+/** What working out one token may take. */
+export function tokenBudget(steps = TOKEN_STEPS_MAX): WorkBudget {
+  return new WorkBudget("what the answer is held to, at one of the answer's tokens,", { steps })
 }
 
 /** How whoever is told of an error calls the schemas of a constraint. */
@@ -50,9 +91,13 @@ export interface ConstraintPlaces {
 
 const OWN_PLACES: ConstraintPlaces = { schema: 'schema', parameters: index => `functions[${index}].parameters` }
 
-/** @throws MeshError `invalid_request` naming the place in `constraint` that cannot be held to */
-export function checkConstraint(constraint: OutputConstraint, places: ConstraintPlaces = OWN_PLACES): void {
-  textsOf(new Expressions(), constraint, places)
+/** @throws MeshError `invalid_request` naming the place in `constraint` that cannot be held to, or takes too much work */
+export function checkConstraint(
+  constraint: OutputConstraint,
+  places: ConstraintPlaces = OWN_PLACES,
+  budget = compileBudget()
+): void {
+  textsOf(new Expressions(budget), constraint, places)
 }
 
 function textsOf(
@@ -67,26 +112,33 @@ function textsOf(
     case 'json_schema':
       return schemaExpression(json, parseSchema(constraint.schema, places.schema), places.schema)
     case 'any_of':
-      return expressions.choice(...constraint.options.map(option => textsOf(expressions, option, places)))
+      return expressions.choice(constraint.options.map(option => textsOf(expressions, option, places)))
     case 'tool_calls': {
       const calls = constraint.functions.map((one, index) => callOf(json, one, places.parameters(index)))
-      const call = expressions.reference('a call', () => expressions.choice(...calls))
-      const further = expressions.sequence(expressions.literal(TOOL_CALL.between), call)
-      return expressions.sequence(call, expressions.repeat(further, 0, constraint.parallel ? TOOL_CALLS_MAX - 1 : 0))
+      const call = expressions.reference(undefined, () => expressions.choice(calls))
+      const further = expressions.pair(expressions.literal(TOOL_CALL.between), call)
+      return expressions.pair(call, expressions.repeat(further, 0, constraint.parallel ? TOOL_CALLS_MAX - 1 : 0))
     }
   }
 }
 
 function callOf(json: JsonText, { name, parameters }: ToolFunction, where: string): Expression {
   const { expressions } = json
-  return expressions.sequence(
+  return expressions.sequence([
     expressions.literal(TOOL_CALL.beforeName + JSON.stringify(name) + TOOL_CALL.beforeArguments),
     schemaExpression(json, parseSchema(parameters, where), where),
     expressions.literal(TOOL_CALL.afterArguments)
-  )
+  ])
 }
 
 function parseSchema(source: string, where: string): unknown {
+  const refusal = (problem: string): MeshError =>
+    new MeshError('invalid_request', `${where} ${problem}`, { hint: 'Make it smaller.', details: { param: where } })
+  if (source.length > SCHEMA_CHARACTERS_MAX) {
+    throw refusal(`has ${source.length} characters, at most ${SCHEMA_CHARACTERS_MAX} are read`)
+  }
+  // what walks over a value later calls itself at each level
+  if (jsonDepth(source) > JSON_DEPTH_MAX) throw refusal(`is nested deeper than ${JSON_DEPTH_MAX}`)
   try {
     return JSON.parse(source)
   } catch (cause) {

@@ -1,12 +1,13 @@
 import { BoundedNumber } from './bounded-number.ts'
 import { ANY_CHARACTER, type CodePoints, common, oneOf, without } from './characters.ts'
-import type { Expression, Expressions } from './expression.ts'
+import type { ByteRanges, Expression, Expressions } from './expression.ts'
+import { otherName } from './other-name.ts'
 
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const CONTROLS: CodePoints = [[0, 0x1f]]
 /** Characters that a JSON string may hold as they are. */
-const PLAIN: CodePoints = without(ANY_CHARACTER, [...CONTROLS, [QUOTE, QUOTE], [BACKSLASH, BACKSLASH]])
+export const PLAIN: CodePoints = without(ANY_CHARACTER, [...CONTROLS, [QUOTE, QUOTE], [BACKSLASH, BACKSLASH]])
 
 const SHORT_ESCAPES: readonly (readonly [string, number])[] = [
   ['"', QUOTE],
@@ -22,6 +23,12 @@ const SHORT_ESCAPES: readonly (readonly [string, number])[] = [
 const INDENT_MAX = 64
 /** Digits of a number without bounds, before the point and behind it: what a double can hold. */
 const DIGITS_MAX = 15
+
+/**
+ * Optional members whose alternatives are listed together: each may be followed by any that comes later, which would be
+ * half the square of their number.
+ */
+const MEMBERS_LISTED_MAX = 64
 
 const utf8 = new TextEncoder()
 
@@ -46,8 +53,9 @@ export class JsonText {
   readonly character: Expression
   /** Any value at all. */
   readonly anyValue: Expression
-  readonly #plain: Expression
-  readonly #quote: Expression
+  /** A character that stands in a string as it is. */
+  readonly plain: Expression
+  readonly quote: Expression
   /** Nothing, a space, or a new line with its indentation. */
   readonly #space: Expression
   readonly #comma: Expression
@@ -56,9 +64,9 @@ export class JsonText {
   constructor(expressions: Expressions) {
     this.expressions = expressions
     const { bytes, literal, choice, sequence, repeat, optional } = bound(expressions)
-    this.#quote = literal('"')
-    this.#plain = oneOf(expressions, PLAIN)
-    this.character = choice(this.#plain, sequence(literal('\\'), escapes(expressions)))
+    this.quote = literal('"')
+    this.plain = oneOf(expressions, PLAIN)
+    this.character = choice(this.plain, sequence(literal('\\'), escapes(expressions)))
     const blank = bytes([
       [0x09, 0x09],
       [0x20, 0x20]
@@ -83,7 +91,10 @@ export class JsonText {
       following = sequence(more, close)
       leading = choice(sequence(this.#space, extras, more, close), close)
     }
-    for (const { name, value, required } of members.toReversed()) {
+    for (const [index, { name, value, required }] of members.toReversed().entries()) {
+      if (index % MEMBERS_LISTED_MAX === MEMBERS_LISTED_MAX - 1) {
+        ;[following, leading] = [this.#apart(following), this.#apart(leading)]
+      }
       const member = sequence(literal(JSON.stringify(name)), this.#colon, value)
       const asFirst = sequence(this.#space, member, following)
       const asNext = sequence(this.#comma, member, following)
@@ -91,6 +102,11 @@ export class JsonText {
       following = required ? asNext : choice(asNext, following)
     }
     return sequence(literal('{'), leading)
+  }
+
+  /** The same expression, not taken apart where it is an option of a choice. */
+  #apart(expression: Expression): Expression {
+    return this.expressions.reference(undefined, () => expression)
   }
 
   array({ prefix, rest, min, max }: ArrayItems): Expression {
@@ -122,12 +138,16 @@ export class JsonText {
 
   /** A string with this content. */
   quoted(content: Expression): Expression {
-    return this.expressions.sequence(this.#quote, content, this.#quote)
+    return this.expressions.sequence([this.quote, content, this.quote])
   }
 
   /** One character out of `ranges` as a JSON string writes it, escaped where it must be. */
   characterOf(ranges: CodePoints): Expression {
     const { literal, choice } = bound(this.expressions)
+    const [first, last] = ranges[0] ?? [0, 0]
+    const isPlain = first >= 0x20 && first !== QUOTE && first !== BACKSLASH && !isSurrogate(first)
+    if (ranges.length === 1 && first === last && isPlain) return literal(String.fromCodePoint(first))
+    this.expressions.budget.spend(16 + 8 * ranges.length)
     const escaped = SHORT_ESCAPES.filter(([, code]) => common(ranges, [[code, code]]).length > 0)
     return choice(oneOf(this.expressions, common(ranges, PLAIN)), ...escaped.map(([letter]) => literal(`\\${letter}`)))
   }
@@ -170,19 +190,23 @@ export class JsonText {
   #oneOfTexts(texts: readonly Uint8Array[], at: number): Expression {
     const [first] = texts
     if (first === undefined) return this.expressions.dead
-    if (texts.length === 1) return this.expressions.literal(first, at)
+    this.expressions.budget.spend(texts.length)
+    if (texts.length === 1) return this.expressions.literal(first.subarray(at))
     let same = at
-    while (same < first.length && texts.every(text => text[same] === first[same])) same++
+    while (same < first.length && texts.every(text => text[same] === first[same])) {
+      this.expressions.budget.spend(texts.length)
+      same++
+    }
     const ended = texts.some(text => text.length === same)
     const byNext = Map.groupBy(
       texts.filter(text => text.length > same),
       text => text[same] ?? 0
     )
     const branches = [...byNext].map(([byte, group]) =>
-      this.expressions.sequence(this.expressions.bytes([[byte, byte]]), this.#oneOfTexts(group, same + 1))
+      this.expressions.pair(this.expressions.byteIn([[byte, byte]]), this.#oneOfTexts(group, same + 1))
     )
-    const rest = this.expressions.choice(...branches, ended ? this.expressions.empty : this.expressions.dead)
-    return this.expressions.sequence(this.expressions.literal(first.subarray(at, same)), rest)
+    const rest = this.expressions.choice([...branches, ended ? this.expressions.empty : this.expressions.dead])
+    return this.expressions.pair(this.expressions.literal(first.subarray(at, same)), rest)
   }
 
   /** Any object. */
@@ -200,29 +224,14 @@ export class JsonText {
     return choice(this.anyObject(), this.anyArray(), this.string(), this.number(undefined, false), ...words)
   }
 
-  /** A quoted name that is none of `names`. It has no escapes, so that none can be written another way. */
+  /** A quoted name that is none of `names`. */
   #otherName(names: readonly string[]): Expression {
-    const { choice, sequence, repeat } = bound(this.expressions)
-    if (names.length === 0) return this.string()
-    const tail = sequence(repeat(this.#plain), this.#quote)
-    const differing = (suffixes: readonly (readonly string[])[]): Expression => {
-      const byFirst = Map.groupBy(
-        suffixes.filter(([first]) => first !== undefined),
-        ([first]) => first ?? ''
-      )
-      const taken = [...byFirst.keys()].map(first => [first.codePointAt(0) ?? 0, first.codePointAt(0) ?? 0] as const)
-      const other = sequence(oneOf(this.expressions, without(PLAIN, taken)), tail)
-      const same = [...byFirst].map(([first, all]) =>
-        sequence(
-          oneOf(this.expressions, common(PLAIN, [[first.codePointAt(0) ?? 0, first.codePointAt(0) ?? 0]])),
-          differing(all.map(suffix => suffix.slice(1)))
-        )
-      )
-      const isName = suffixes.some(suffix => suffix.length === 0)
-      return choice(other, ...same, isName ? this.expressions.dead : this.#quote)
-    }
-    return sequence(this.#quote, differing(names.map(name => [...name])))
+    return names.length === 0 ? this.string() : otherName(this, names)
   }
+}
+
+function isSurrogate(code: number): boolean {
+  return code >= 0xd800 && code <= 0xdfff
 }
 
 /** What follows a backslash. Halves of surrogate pairs are left out: such characters are written as they are. */
@@ -253,10 +262,10 @@ function escapes(expressions: Expressions): Expression {
 /** The factory's methods as plain functions, so that grammars read like grammars. */
 function bound(expressions: Expressions) {
   return {
-    bytes: expressions.bytes.bind(expressions),
+    bytes: (ranges: ByteRanges) => expressions.byteIn(ranges),
     literal: (text: string) => expressions.literal(text),
-    choice: expressions.choice.bind(expressions),
-    sequence: expressions.sequence.bind(expressions),
+    choice: (...options: readonly Expression[]) => expressions.choice(options),
+    sequence: (...parts: readonly Expression[]) => expressions.sequence(parts),
     repeat: expressions.repeat.bind(expressions),
     optional: expressions.optional.bind(expressions)
   }

@@ -1,6 +1,7 @@
 import { ANY_CHARACTER, CODE_POINT_MAX, type CodePoints, normalized, without } from './characters.ts'
 import type { Expression } from './expression.ts'
 import type { JsonText } from './json-text.ts'
+import { PATTERN_POSITIONS_MAX } from './limits.ts'
 
 /** Largest count in `{n,m}`. */
 const COUNT_MAX = 1000
@@ -53,6 +54,12 @@ export function patternContent(json: JsonText, source: string): Expression {
   return new PatternReader(json, source).read()
 }
 
+/** A part of a pattern, and how many characters it has when all that is counted is written out. */
+interface Part {
+  readonly expression: Expression
+  readonly positions: number
+}
+
 class PatternReader {
   readonly #json: JsonText
   readonly #characters: readonly string[]
@@ -70,28 +77,31 @@ class PatternReader {
     const options = [this.#anchored()]
     while (this.#take('|')) options.push(this.#anchored())
     if (this.#at < this.#characters.length) throw new PatternRefusal(`"${this.#peek()}" at ${this.#at} has no partner`)
-    return this.#json.expressions.choice(...options)
+    return this.#json.expressions.choice(options)
   }
 
   /** One alternative of the whole pattern, with its `^` and `$`. */
   #anchored(): Expression {
     const { expressions } = this.#json
     const start = this.#take('^') ? expressions.empty : this.#anything
-    const content = this.#terms()
+    const { expression: content } = this.#terms()
     const end = this.#take('$') ? expressions.empty : this.#anything
-    return expressions.sequence(start, content, end)
+    return expressions.sequence([start, content, end])
   }
 
-  #alternatives(): Expression {
+  #alternatives(): Part {
     if (++this.#depth > DEPTH_MAX) throw new PatternRefusal(`groups are nested deeper than ${DEPTH_MAX}`)
     const options = [this.#terms()]
     while (this.#take('|')) options.push(this.#terms())
     this.#depth--
-    return this.#json.expressions.choice(...options)
+    return {
+      expression: this.#json.expressions.choice(options.map(({ expression }) => expression)),
+      positions: counted(options)
+    }
   }
 
-  #terms(): Expression {
-    const terms: Expression[] = []
+  #terms(): Part {
+    const terms: Part[] = []
     for (;;) {
       const next = this.#peek()
       if (next === undefined || next === '|' || next === ')') break
@@ -99,15 +109,20 @@ class PatternReader {
       if (next === '$' && this.#depth === 0 && '|'.includes(this.#characters[this.#at + 1] ?? '|')) break
       terms.push(this.#quantified(this.#atom()))
     }
-    return this.#json.expressions.sequence(...terms)
+    return {
+      expression: this.#json.expressions.sequence(terms.map(({ expression }) => expression)),
+      positions: counted(terms)
+    }
   }
 
-  #quantified(item: Expression): Expression {
+  #quantified(item: Part): Part {
     const range = this.#quantifier()
     if (range === undefined) return item
     // whether it takes much or little first makes no difference to what is accepted
     this.#take('?')
-    return this.#json.expressions.repeat(item, range.min, range.max)
+    const { min, max } = range
+    const expression = this.#json.expressions.repeat(item.expression, min, max)
+    return { expression, positions: counted([item], Number.isFinite(max) ? max : Math.max(1, min)) }
   }
 
   #quantifier(): { min: number; max: number } | undefined {
@@ -127,19 +142,23 @@ class PatternReader {
     return { min: least, max: most }
   }
 
-  #atom(): Expression {
+  #atom(): Part {
     const start = this.#at
     const next = this.#characters[this.#at++] ?? ''
     if (next === '(') return this.#group(start)
-    if (next === '[') return this.#json.characterOf(this.#set())
-    if (next === '.') return this.#json.characterOf(without(ANY_CHARACTER, LINE_ENDS))
-    if (next === '\\') return this.#json.characterOf(this.#escaped())
+    if (next === '[') return this.#character(this.#set())
+    if (next === '.') return this.#character(without(ANY_CHARACTER, LINE_ENDS))
+    if (next === '\\') return this.#character(this.#escaped())
     if ('^$'.includes(next)) throw new PatternRefusal(`"${next}" at ${start} is not at an end of the pattern`)
     if ('*+?{}]'.includes(next)) throw new PatternRefusal(`"${next}" at ${start} stands alone`)
-    return this.#json.characterOf(single(next))
+    return this.#character(single(next))
   }
 
-  #group(start: number): Expression {
+  #character(ranges: CodePoints): Part {
+    return { expression: this.#json.characterOf(ranges), positions: 1 }
+  }
+
+  #group(start: number): Part {
     if (this.#take('?')) {
       const named = /^<[A-Za-z_$][\w$]*>/.exec(this.#characters.slice(this.#at, this.#at + 64).join(''))?.[0]
       if (named !== undefined) this.#at += named.length
@@ -157,6 +176,7 @@ class PatternReader {
     while (!this.#take(']')) {
       if (this.#at >= this.#characters.length) throw new PatternRefusal(`the set at ${start} has no end`)
       const from = this.#setMember()
+      this.#json.expressions.budget.spend(1 + from.length)
       const isRange = this.#peek() === '-' && this.#characters[this.#at + 1] !== ']'
       if (!isRange) {
         ranges.push(...from)
@@ -210,6 +230,17 @@ class PatternReader {
     this.#at++
     return true
   }
+}
+
+/** @throws PatternRefusal when there are too many characters to write out */
+function counted(parts: readonly Part[], times = 1): number {
+  const positions = times * parts.reduce((sum, part) => sum + part.positions, 0)
+  if (positions > PATTERN_POSITIONS_MAX) {
+    throw new PatternRefusal(
+      `its counts come to ${positions} characters, at most ${PATTERN_POSITIONS_MAX} are followed`
+    )
+  }
+  return positions
 }
 
 function single(character: string): CodePoints {

@@ -34,6 +34,10 @@ export const KEYWORDS_OF: Readonly<Record<TypeName, readonly string[]>> = {
 
 export const TYPE_NAMES = Object.keys(KEYWORDS_OF) as readonly TypeName[]
 
+export function isTypeName(value: unknown): value is TypeName {
+  return TYPE_NAMES.some(name => name === value)
+}
+
 /** Each stands for the whole schema, with nothing beside it but annotations. */
 export const WHOLE_KEYWORDS = ['$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const'] as const
 

@@ -1,22 +1,23 @@
 import { MeshError } from '@resultity/interface'
-import { brokenReferences } from './derivative.ts'
 import type { Expression } from './expression.ts'
 import { FORMAT_PATTERNS } from './formats.ts'
 import { boundsOf, type JsonText, type Member } from './json-text.ts'
 import { PatternRefusal, patternContent } from './pattern.ts'
+import { brokenReference } from './references.ts'
 import {
   ANNOTATIONS,
   ENUM_VALUES_MAX,
+  isTypeName,
   KEYWORDS_OF,
   KNOWN,
-  SCHEMA_CHARACTERS_MAX,
   SCHEMA_DEPTH_MAX,
   SCHEMA_PARTS_MAX,
   TYPE_NAMES,
   type TypeName,
   WHOLE_KEYWORDS
 } from './schema-keywords.ts'
-import { mayOverlap } from './schema-overlap.ts'
+import { SchemaOverlap } from './schema-overlap.ts'
+import { shortPlace } from './work-budget.ts'
 
 type Schema = Readonly<Record<string, unknown>>
 
@@ -38,21 +39,21 @@ class SchemaReader {
   readonly #where: string
   /** What a place in the schema stands for. A reference for each place keeps what is built linear in the schema. */
   readonly #places = new Map<unknown, Expression>()
+  readonly #overlap: SchemaOverlap
   #parts = 0
 
   constructor(json: JsonText, root: unknown, where: string) {
     this.#json = json
     this.#root = root
     this.#where = where
+    this.#overlap = new SchemaOverlap(json.expressions.budget, ref => this.#resolve(ref, where))
   }
 
   read(): Expression {
-    const characters = JSON.stringify(this.#root)?.length ?? 0
-    if (characters > SCHEMA_CHARACTERS_MAX) {
-      throw this.#refusal('', `has ${characters} characters, at most ${SCHEMA_CHARACTERS_MAX} are read`)
-    }
+    const { expressions } = this.#json
+    expressions.budget.place = this.#where
     const expression = this.#at(this.#root, '', 0)
-    const [broken] = brokenReferences([expression])
+    const broken = brokenReference(expressions, expression)
     if (broken !== undefined) throw this.#refusal(broken, 'leads back to itself without end')
     return expression
   }
@@ -65,11 +66,16 @@ class SchemaReader {
     if (depth > SCHEMA_DEPTH_MAX) throw this.#refusal(path, `is nested deeper than ${SCHEMA_DEPTH_MAX}`)
     if (++this.#parts > SCHEMA_PARTS_MAX) throw this.#refusal('', `has more than ${SCHEMA_PARTS_MAX} parts`)
     if (!isObject(schema)) throw this.#refusal(path, 'is no schema: that is an object, or true')
+    const { budget } = this.#json.expressions
+    const around = budget.place
+    budget.place = `${this.#where}${path}`
+    budget.spend(8)
     let target: Expression | undefined
     const reference = this.#json.expressions.reference(path, () => target ?? this.#json.expressions.dead)
     this.#places.set(schema, reference)
     target = this.#whole(schema, path, depth)
     if (target === this.#json.expressions.dead) throw this.#refusal(path, 'allows no value at all')
+    budget.place = around
     return reference
   }
 
@@ -99,7 +105,7 @@ class SchemaReader {
     if (keyword === 'allOf' && list.length > 1) {
       throw this.#refusal(place, 'has several schemas, and only one can be held to', 'Merge them into one.')
     }
-    if (keyword === 'oneOf' && mayOverlap(list, ref => this.#resolve(ref, place))) {
+    if (keyword === 'oneOf' && this.#overlap.any(list)) {
       throw this.#refusal(
         place,
         'has schemas of which several may fit one value',
@@ -107,7 +113,7 @@ class SchemaReader {
       )
     }
     const options = list.map((option, index) => this.#at(option, `${place}/${index}`, depth + 1))
-    return this.#json.expressions.choice(...options)
+    return this.#json.expressions.choice(options)
   }
 
   #referenced(ref: unknown, path: string, depth: number): Expression {
@@ -119,13 +125,14 @@ class SchemaReader {
     if (typeof ref !== 'string' || !/^#(\/|$)/.test(ref)) {
       throw this.#refusal(place, 'must point into the same schema: "#", "#/$defs/NAME"')
     }
+    this.#json.expressions.budget.spend(ref.length)
     let target: unknown = this.#root
     for (const step of ref.split('/').slice(1)) {
       const name = decodePointer(step)
       const holder = target
       target = isContainer(holder) && Object.hasOwn(holder, name) ? holder[name] : undefined
     }
-    if (target === undefined) throw this.#refusal(place, `points to ${ref}, where nothing is`)
+    if (target === undefined) throw this.#refusal(place, `points to ${shortPlace(ref)}, where nothing is`)
     return target
   }
 
@@ -146,7 +153,7 @@ class SchemaReader {
     const types = this.#types(schema, path) ?? TYPE_NAMES.filter(type => KEYWORDS_OF[type].some(name => name in schema))
     if (types.length === 0) return this.#json.anyValue
     const distinct = types.includes('number') ? types.filter(type => type !== 'integer') : types
-    return this.#json.expressions.choice(...distinct.map(type => this.#ofType(type, schema, path, depth)))
+    return this.#json.expressions.choice(distinct.map(type => this.#ofType(type, schema, path, depth)))
   }
 
   #ofType(type: TypeName, schema: Schema, path: string, depth: number): Expression {
@@ -161,7 +168,7 @@ class SchemaReader {
       case 'integer':
         return this.#number(schema, path, type === 'integer')
       case 'boolean':
-        return this.#json.expressions.choice(this.#json.value(true), this.#json.value(false))
+        return this.#json.oneOfValues([true, false])
       case 'null':
         return this.#json.value(null)
     }
@@ -295,10 +302,8 @@ class SchemaReader {
   }
 
   #refusal(path: string, problem: string, hint = 'Leave it out, or say it another way.'): MeshError {
-    return new MeshError('invalid_request', `${this.#where}${path} ${problem}`, {
-      hint,
-      details: { param: `${this.#where}${path}` }
-    })
+    const place = shortPlace(`${this.#where}${path}`)
+    return new MeshError('invalid_request', `${place} ${problem}`, { hint, details: { param: place } })
   }
 }
 
@@ -309,10 +314,6 @@ function isObject(value: unknown): value is Schema {
 /** An object, or a list, which a pointer may lead through too. */
 function isContainer(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null
-}
-
-function isTypeName(value: unknown): value is TypeName {
-  return TYPE_NAMES.some(name => name === value)
 }
 
 function hasType(value: unknown, type: TypeName): boolean {

@@ -1,27 +1,41 @@
-import { ConstraintCompiler } from '@resultity/engine'
+import type { ConstraintCompiler, TokenConstraint } from '@resultity/engine'
+import { MeshError, type OutputConstraint } from '@resultity/interface'
 import type { TokenVocabulary } from '@resultity/model'
 
 /**
  * Makes the constraints of the answers of one stage. The vocabulary is read when the first answer needs it: most models
  * are never asked for one, and a big vocabulary takes some megabytes.
  */
-export class AnswerConstraints {
+export class AnswerConstraints implements Disposable {
+  readonly #compiler: ConstraintCompiler
   readonly #load: () => Promise<TokenVocabulary>
-  #compiler: Promise<ConstraintCompiler> | undefined
+  #vocabulary: Promise<TokenVocabulary> | undefined
+  #disposed = false
 
-  constructor(load: () => Promise<TokenVocabulary>) {
+  /** @param compiler of the whole node */
+  constructor(compiler: ConstraintCompiler, load: () => Promise<TokenVocabulary>) {
+    this.#compiler = compiler
     this.#load = load
   }
 
-  /** @throws MeshError `model_invalid` when the vocabulary cannot be read; the next call tries again */
-  compiler(): Promise<ConstraintCompiler> {
-    this.#compiler ??= this.#load().then(
-      vocabulary => new ConstraintCompiler(vocabulary),
-      (error: unknown) => {
-        this.#compiler = undefined
-        throw error
-      }
-    )
-    return this.#compiler
+  /**
+   * @throws MeshError as {@link ConstraintCompiler.constrain} does; `model_invalid` when the vocabulary cannot be read,
+   *   and the next call tries again; `unavailable` once the stage is gone
+   */
+  async constrain(constraint: OutputConstraint, endTokens: ReadonlySet<number>): Promise<TokenConstraint> {
+    this.#vocabulary ??= this.#load().catch((error: unknown) => {
+      this.#vocabulary = undefined
+      throw error
+    })
+    const vocabulary = await this.#vocabulary
+    if (this.#disposed) throw new MeshError('unavailable', 'the stage was released')
+    return this.#compiler.constrain(vocabulary, constraint, endTokens)
+  }
+
+  /** Lets go of the vocabulary and all grammars over it. */
+  [Symbol.dispose](): void {
+    this.#disposed = true
+    // one that could not be read left nothing
+    this.#vocabulary?.then(vocabulary => this.#compiler.release(vocabulary)).catch(() => undefined)
   }
 }

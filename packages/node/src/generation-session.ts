@@ -59,6 +59,8 @@ export class GenerationSession {
   readonly #sampler: TokenSampler
   readonly #scores: TokenScore[] = []
   #constrained = false
+  /** What may come next is being worked out, and no input can be next before that. */
+  #awaitsMask = false
   #sampledCount = 0
   #finished = false
 
@@ -116,6 +118,7 @@ export class GenerationSession {
   /** Stops a run in flight; the slot is free when this returns. */
   [Symbol.dispose](): void {
     this.#finished = true
+    this.#sampler[Symbol.dispose]()
     this.#stage[Symbol.dispose]()
   }
 
@@ -123,6 +126,7 @@ export class GenerationSession {
   #admit(position: number, count: number): void {
     const { promptCount, tokensMax, prefillChunk } = this.#spec
     if (this.#finished) throw violation('the generation has ended')
+    if (this.#awaitsMask) throw violation('an input came before the token that it must follow')
     if (position !== this.#stage.position) {
       throw violation(`position ${position} came, ${this.#stage.position} is next`)
     }
@@ -149,6 +153,8 @@ export class GenerationSession {
     if (!this.#spec.last) {
       await this.#outputs.hidden(position, this.#stage.position - position, output)
     } else if (this.#stage.position >= this.#spec.promptCount) {
+      await this.#untilMasked()
+      if (this.#finished) return
       this.#sample(output)
     } else if (this.#spec.promptLogprobs === true) {
       this.#score(output)
@@ -156,10 +162,21 @@ export class GenerationSession {
     this.#stage.warm?.()
   }
 
+  /** Resolves once it is known which tokens may come; mostly it was worked out while the model ran. */
+  async #untilMasked(): Promise<void> {
+    if (this.#spec.constrained === true && !this.#constrained) {
+      throw violation('the prompt came before the session was opened')
+    }
+    const pending = this.#sampler.ready()
+    if (pending === undefined) return
+    this.#awaitsMask = true
+    await pending
+    this.#awaitsMask = false
+  }
+
   #sample(logits: Float32Array): void {
-    const { endTokens, tokensMax, logprobs, topLogprobs, constrained } = this.#spec
+    const { endTokens, tokensMax, logprobs, topLogprobs } = this.#spec
     const position = this.#stage.position
-    if (constrained === true && !this.#constrained) throw violation('the prompt came before the session was opened')
     const token = this.#sampler.next(logits, position)
     this.#sampledCount++
     const finish = endTokens.has(token) ? 'end_token' : this.#sampledCount >= tokensMax ? 'tokens_max' : 'continues'

@@ -145,7 +145,8 @@ export class LinkedSession implements GenerationOutputs {
 
   /** Holds the answer to `constraint`; before the session is said to be open. */
   constrain(constraint: TokenConstraint): void {
-    if (!this.#closed) this.#generation.constrain(constraint)
+    if (this.#closed) constraint[Symbol.dispose]()
+    else this.#generation.constrain(constraint)
   }
 
   /** Ends the session and tells the coordinator why, when it can still be told. */

@@ -1,4 +1,5 @@
 import {
+  type ConstraintCompiler,
   type Encoder,
   type Engine,
   measureEncoder,
@@ -61,6 +62,8 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
 }
 
 export interface LoadInit {
+  /** Of the whole node. */
+  readonly compiler: ConstraintCompiler
   readonly manifest: ModelManifest
   readonly assignment: Assignment
   readonly memoryBytes: number
@@ -96,7 +99,9 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
   return measured(stage, onProgress, async () => {
     const measurement = await measureStage(stage, { signal })
     const { definition } = manifest.tokenizer
-    const constraints = new AnswerConstraints(() => loadVocabulary(manifest, requirePath(paths, definition.sha256)))
+    const constraints = new AnswerConstraints(init.compiler, () =>
+      loadVocabulary(manifest, requirePath(paths, definition.sha256))
+    )
     return { kind: 'stage', stage, manifest, measurement, memoryBytes, constraints }
   })
 }
@@ -123,5 +128,6 @@ function requirePath(paths: ReadonlyMap<string, string>, sha256: string): string
 
 /** Frees it. Resolves once its memory is free. */
 export async function unloadModel(loaded: LoadedModel): Promise<void> {
+  if (loaded.kind === 'stage') loaded.constraints[Symbol.dispose]()
   await (loaded.kind === 'stage' ? loaded.stage : loaded.encoder)[Symbol.asyncDispose]()
 }

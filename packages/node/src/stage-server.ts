@@ -252,8 +252,7 @@ export class StageServer {
   async #constrain(session: LinkedSession, { constraint, placementId, endTokens }: OpenSession): Promise<void> {
     const { stage, constraints } = this.#stages.find(placementId)
     if (constraint === undefined || !stage.last) return
-    const compiler = await constraints.compiler()
-    session.constrain(compiler.constrain(constraint, new Set(endTokens)))
+    session.constrain(await constraints.constrain(constraint, new Set(endTokens)))
   }
 
   async #linkNext(session: LinkedSession, { next }: OpenSession, coordinator: string): Promise<void> {

@@ -1,4 +1,4 @@
-import type { Engine } from '@resultity/engine'
+import { ConstraintCompiler, type Engine } from '@resultity/engine'
 import {
   type BlobRef,
   formatRange,
@@ -80,6 +80,8 @@ export interface JobSlot extends Disposable {
 export class StageTable {
   readonly #engine: Engine
   readonly #init: StageTableInit
+  /** Of the answers of all stages: they share its thread and its memory. */
+  readonly #compiler = new ConstraintCompiler()
   readonly #entries = new Map<string, Entry>()
   /** Loads run one after another: two at once would fight for memory and falsify each other's measurement. */
   #tail: Promise<unknown> = Promise.resolve()
@@ -212,6 +214,7 @@ export class StageTable {
   async close(): Promise<void> {
     const placements = [...this.#entries.values()].flatMap(entry => [...entry.placements])
     for (const placementId of placements) await this.release(placementId)
+    await this.#compiler[Symbol.asyncDispose]()
   }
 
   #enqueue(entry: Entry, source: WeightSource, onProgress: (state: StageProgress) => void): Promise<LoadedModel> {
@@ -233,7 +236,7 @@ export class StageTable {
     const paths = await source.files(files, signal)
     const { threads, spinning, workDir } = this.#init
     const { memoryBytes } = entry
-    const where = { threads, spinning, workDir, memoryBytes }
+    const where = { threads, spinning, workDir, memoryBytes, compiler: this.#compiler }
     entry.loaded = await loadModel(this.#engine, { ...where, manifest, assignment, paths, onProgress, signal })
     onProgress('ready')
     return entry.loaded

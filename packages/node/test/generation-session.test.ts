@@ -176,6 +176,8 @@ test('the last stage holds the answer to its constraint, and tells it each token
   const accepted: number[] = []
   session.constrain({
     complete: false,
+    ready: () => undefined,
+    [Symbol.dispose]: () => undefined,
     // only the token after the one before
     mask: logits => logits.set(logits.map((logit, token) => (token === accepted.length + 5 ? logit : -Infinity))),
     accept: token => void accepted.push(token)
