@@ -43,7 +43,7 @@ async function timeRuns(session: GraphSession, graph: ProbeGraph, options: Abort
   )
   using output = new NativeTensor(runtime, new Float32Array(graph.width), shape)
   using runOptions = new RunOptions(runtime)
-  using binding = new Binding(runtime, session.pointer)
+  using binding = new Binding(runtime, session)
   binding.input(graph.input, input)
   binding.output(graph.output, output)
   const times: number[] = []

@@ -35,7 +35,7 @@ class CapiEncoderSession implements EncoderSession {
     const tensor = <Data extends Int32Array | Float32Array>(data: Data, ...shape: number[]): NativeTensor<Data> =>
       memory.use(new NativeTensor(runtime, data, shape))
     const output = tensor(new Float32Array(count * dimensions), count, 1, dimensions)
-    const binding = memory.use(new Binding(runtime, session.pointer))
+    const binding = memory.use(new Binding(runtime, session))
     binding.input(graph.tokens, tensor(inputs.tokens, count, width))
     binding.input(graph.types, tensor(inputs.types, count, width))
     binding.input(graph.lengths, tensor(inputs.lengths, count))

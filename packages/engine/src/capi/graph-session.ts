@@ -1,8 +1,10 @@
 import { MeshError } from '@resultity/interface'
+import { callAsync } from '@resultity/memory'
 import type { Spinning } from '../port.ts'
 import { threadAffinities, usableCpus } from '../thread-affinity.ts'
 import { CallingThreads } from './calling-threads.ts'
-import type { Pointer } from './ort-api.ts'
+import { NativeHandle } from './native-handle.ts'
+import type { Pointer, Status } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
 
 /** `ORT_ENABLE_ALL` of the header. */
@@ -17,18 +19,13 @@ export interface GraphSessionInit {
 
 /** A graph loaded by the runtime, its weights packed for this CPU. */
 export class GraphSession implements Disposable {
-  readonly pointer: Pointer
+  readonly handle: NativeHandle
   /** Its runs are called on these. */
   readonly callers: CallingThreads
-  readonly #placement: Disposable
-  readonly #runtime: Runtime
-  #released = false
 
-  private constructor(runtime: Runtime, pointer: Pointer, callers: CallingThreads, placement: Disposable) {
-    this.pointer = pointer
+  private constructor(handle: NativeHandle, callers: CallingThreads) {
+    this.handle = handle
     this.callers = callers
-    this.#placement = placement
-    this.#runtime = runtime
   }
 
   /**
@@ -43,9 +40,9 @@ export class GraphSession implements Disposable {
     placed.use(callers.graph(threadAffinities(init.threads, usableCpus()) !== undefined))
     const options = createOptions(runtime, init)
     const out = new BigUint64Array(1)
-    const { promise, resolve, reject } = Promise.withResolvers<Pointer | null>()
-    api.createSession.async(env, pathBytes(init.path), options, out, (error, status) => {
-      if (error === null) resolve(status)
+    const { promise, resolve, reject } = Promise.withResolvers<Status>()
+    callAsync(api.createSession, [env, pathBytes(init.path), options, out], (error, status) => {
+      if (error === null) resolve(status ?? null)
       else reject(MeshError.from(error, 'engine_failed'))
     })
     try {
@@ -53,14 +50,18 @@ export class GraphSession implements Disposable {
     } finally {
       api.releaseSessionOptions(options)
     }
-    return new GraphSession(runtime, out[0] ?? 0n, callers, placed.move())
+    const [pointer = 0n] = out
+    const placement = placed.move()
+    const handle = new NativeHandle(pointer, () => {
+      api.releaseSession(pointer)
+      placement[Symbol.dispose]()
+    })
+    return new GraphSession(handle, callers)
   }
 
+  /** The weights go when the last binding has gone. */
   [Symbol.dispose](): void {
-    if (this.#released) return
-    this.#released = true
-    this.#runtime.api.releaseSession(this.pointer)
-    this.#placement[Symbol.dispose]()
+    this.handle[Symbol.dispose]()
   }
 }
 

@@ -1,0 +1,112 @@
+import { pbkdf2 } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { buildProbeGraph } from '@resultity/model'
+import { Binding, RunOptions } from '../src/capi/binding.ts'
+import { CallingThreads } from '../src/capi/calling-threads.ts'
+import { GraphSession } from '../src/capi/graph-session.ts'
+import { getRuntime } from '../src/capi/runtime.ts'
+import { NativeTensor } from '../src/capi/tensor.ts'
+import { createEngine } from '../src/index.ts'
+import { openTinyChat, Pipeline } from './tiny-chat.ts'
+
+// A program of its own, started with --expose-gc: memory that is held too briefly takes down nobody else's tests.
+
+const LOADS = 64
+const PATH_CHARACTERS = 3500
+const SESSIONS = 4
+const STEPS = 8
+/** As many as libuv's pool has threads, twice: calls wait behind them while memory is collected. */
+const BLOCKERS = 8
+const BLOCKER_ITERATIONS = 40_000
+
+const { gc } = globalThis
+if (gc === undefined) throw new Error('start this with --expose-gc')
+const collectGarbage = gc
+
+/** Collects, and writes over whatever memory that gave back. */
+function collect(): void {
+  collectGarbage()
+  for (const bytes of [8192, PATH_CHARACTERS, 512, 8]) {
+    for (let index = 0; index < 128; index++) Buffer.from(new ArrayBuffer(bytes)).fill('!')
+  }
+}
+
+function occupyPool(): void {
+  for (let index = 0; index < BLOCKERS; index++) pbkdf2('x', 'y', BLOCKER_ITERATIONS, 64, 'sha512', () => undefined)
+}
+
+/** Where the loads fail that read another path than theirs. */
+async function loadsOfOthersPaths(): Promise<number> {
+  await CallingThreads.of()
+  const name = 'nothing-is-here.onnx'
+  const path = `/${'./'.repeat((PATH_CHARACTERS - name.length) / 2)}${name}`
+  occupyPool()
+  const loads = Array.from({ length: LOADS }, () =>
+    GraphSession.load(getRuntime(), { path, threads: 1, spinning: false }).catch(String)
+  )
+  await new Promise(resolve => setImmediate(resolve))
+  for (let round = 0; round < 4; round++) collect()
+  // the library's own message repeats what it was given
+  const messages = await Promise.all(loads)
+  return messages.filter(message => String(message).split(name).length < 4).length
+}
+
+/** Greedy answers of several sessions at once, collecting while their runs are in the library or wait for it. */
+async function answers(collecting: boolean): Promise<string[]> {
+  await using fixture = await openTinyChat()
+  await using pipeline = await Pipeline.load(await createEngine(), [2, 4], fixture.init)
+  const answer = async (index: number): Promise<string> => {
+    using session = pipeline.open()
+    const written: number[] = []
+    let tokens = fixture.golden[index % fixture.golden.length]?.prompt_ids ?? []
+    for (let step = 0; step < STEPS; step++) {
+      const run = session.run(tokens)
+      if (collecting) collect()
+      const logits = await run
+      tokens = [logits.indexOf(logits.reduce((best, value) => Math.max(best, value), Number.NEGATIVE_INFINITY))]
+      written.push(...tokens)
+    }
+    return written.join(' ')
+  }
+  return await Promise.all(Array.from({ length: SESSIONS }, (_, index) => answer(index)))
+}
+
+/** What a run gives whose session, binding, options and tensors are all disposed while it waits for a thread. */
+async function released(early: boolean): Promise<number[]> {
+  const directory = await mkdtemp(join(tmpdir(), 'released-'))
+  using later = new DisposableStack()
+  try {
+    const runtime = getRuntime()
+    const graph = buildProbeGraph()
+    const path = join(directory, 'graph.onnx')
+    await writeFile(path, graph.bytes)
+    const session = later.use(await GraphSession.load(runtime, { path, threads: 1, spinning: false }))
+    const shape = [1, 1, graph.width]
+    const input = later.use(new NativeTensor(runtime, new Float32Array(graph.width).fill(1), shape))
+    const output = later.use(new NativeTensor(runtime, new Float32Array(graph.width), shape))
+    const options = later.use(new RunOptions(runtime))
+    const binding = later.use(new Binding(runtime, session))
+    binding.input(graph.input, input)
+    binding.output(graph.output, output)
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    if (early) occupyPool()
+    binding.run(options, error => (error === undefined ? resolve() : reject(error)))
+    if (early) {
+      for (const resource of [session, input, output, options, binding]) resource[Symbol.dispose]()
+      collect()
+    }
+    await promise
+    return [...output.data]
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+const wrongPaths = await loadsOfOthersPaths()
+const expected = await answers(false)
+const got = await answers(true)
+const sum = (values: readonly number[]): number => values.reduce((total, value) => total + Math.abs(value), 0)
+const sums = [sum(await released(false)), sum(await released(true))]
+process.stdout.write(JSON.stringify({ wrongPaths, expected, got, sums }))
