@@ -1,10 +1,6 @@
 import { pbkdf2 } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { buildProbeGraph } from '@resultity/model'
+import { buildProbeGraph, buildStageGraph } from '@resultity/model'
 import { Binding, RunOptions } from '../src/capi/binding.ts'
-import { CallingThreads } from '../src/capi/calling-threads.ts'
 import { GraphSession } from '../src/capi/graph-session.ts'
 import { getRuntime } from '../src/capi/runtime.ts'
 import { NativeTensor } from '../src/capi/tensor.ts'
@@ -14,7 +10,6 @@ import { openTinyChat, Pipeline } from './tiny-chat.ts'
 // A program of its own, started with --expose-gc: memory that is held too briefly takes down nobody else's tests.
 
 const LOADS = 64
-const PATH_CHARACTERS = 3500
 const SESSIONS = 4
 const STEPS = 8
 /** As many as libuv's pool has threads, twice: calls wait behind them while memory is collected. */
@@ -26,9 +21,9 @@ if (gc === undefined) throw new Error('start this with --expose-gc')
 const collectGarbage = gc
 
 /** Collects, and writes over whatever memory that gave back. */
-function collect(): void {
+function collect(...sizes: number[]): void {
   collectGarbage()
-  for (const bytes of [8192, PATH_CHARACTERS, 512, 8]) {
+  for (const bytes of [8192, 512, 8, ...sizes]) {
     for (let index = 0; index < 128; index++) Buffer.from(new ArrayBuffer(bytes)).fill('!')
   }
 }
@@ -37,20 +32,30 @@ function occupyPool(): void {
   for (let index = 0; index < BLOCKERS; index++) pbkdf2('x', 'y', BLOCKER_ITERATIONS, 64, 'sha512', () => undefined)
 }
 
-/** Where the loads fail that read another path than theirs. */
-async function loadsOfOthersPaths(): Promise<number> {
-  await CallingThreads.of()
-  const name = 'nothing-is-here.onnx'
-  const path = `/${'./'.repeat((PATH_CHARACTERS - name.length) / 2)}${name}`
+/** How many of many loads read another graph than theirs: without its weights each is refused, and in the same words. */
+async function loadsOfOtherGraphs(): Promise<number> {
+  await using fixture = await openTinyChat()
+  const { manifest } = fixture
+  const range = { first: 0, end: 4 }
+  const { bytes } = buildStageGraph({
+    manifest,
+    range,
+    contextLength: 512,
+    logits: 'last',
+    weightLocation: () => 'none'
+  })
+  const load = (graph: Uint8Array): Promise<string> =>
+    GraphSession.load(getRuntime(), { graph, folder: fixture.workDir, threads: 1, spinning: false }).then(
+      () => 'loaded',
+      String
+    )
+  const expected = await load(bytes)
   occupyPool()
-  const loads = Array.from({ length: LOADS }, () =>
-    GraphSession.load(getRuntime(), { path, threads: 1, spinning: false }).catch(String)
-  )
+  // nobody but the call has these copies
+  const loads = Array.from({ length: LOADS }, () => load(bytes.slice()))
   await new Promise(resolve => setImmediate(resolve))
-  for (let round = 0; round < 4; round++) collect()
-  // the library's own message repeats what it was given
-  const messages = await Promise.all(loads)
-  return messages.filter(message => String(message).split(name).length < 4).length
+  for (let round = 0; round < 4; round++) collect(bytes.byteLength)
+  return (await Promise.all(loads)).filter(message => message !== expected).length
 }
 
 /** Greedy answers of several sessions at once, collecting while their runs are in the library or wait for it. */
@@ -75,38 +80,30 @@ async function answers(collecting: boolean): Promise<string[]> {
 
 /** What a run gives whose session, binding, options and tensors are all disposed while it waits for a thread. */
 async function released(early: boolean): Promise<number[]> {
-  const directory = await mkdtemp(join(tmpdir(), 'released-'))
   using later = new DisposableStack()
-  try {
-    const runtime = getRuntime()
-    const graph = buildProbeGraph()
-    const path = join(directory, 'graph.onnx')
-    await writeFile(path, graph.bytes)
-    const session = later.use(await GraphSession.load(runtime, { path, threads: 1, spinning: false }))
-    const shape = [1, 1, graph.width]
-    const input = later.use(new NativeTensor(runtime, new Float32Array(graph.width).fill(1), shape))
-    const output = later.use(new NativeTensor(runtime, new Float32Array(graph.width), shape))
-    const options = later.use(new RunOptions(runtime))
-    const binding = later.use(new Binding(runtime, session))
-    binding.input(graph.input, input)
-    binding.output(graph.output, output)
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    if (early) occupyPool()
-    binding.run(options, error => (error === undefined ? resolve() : reject(error)))
-    if (early) {
-      for (const resource of [session, input, output, options, binding]) resource[Symbol.dispose]()
-      collect()
-    }
-    await promise
-    return [...output.data]
-  } finally {
-    await rm(directory, { recursive: true, force: true })
+  const runtime = getRuntime()
+  const { bytes, width, ...names } = buildProbeGraph()
+  const session = later.use(await GraphSession.load(runtime, { graph: bytes, threads: 1, spinning: false }))
+  const input = later.use(new NativeTensor(runtime, new Float32Array(width).fill(1), [1, 1, width]))
+  const output = later.use(new NativeTensor(runtime, new Float32Array(width), [1, 1, width]))
+  const options = later.use(new RunOptions(runtime))
+  const binding = later.use(new Binding(runtime, session))
+  binding.input(names.input, input)
+  binding.output(names.output, output)
+  const { promise, resolve, reject } = Promise.withResolvers<void>()
+  if (early) occupyPool()
+  binding.run(options, error => (error === undefined ? resolve() : reject(error)))
+  if (early) {
+    for (const resource of [session, input, output, options, binding]) resource[Symbol.dispose]()
+    collect()
   }
+  await promise
+  return [...output.data]
 }
 
-const wrongPaths = await loadsOfOthersPaths()
+const wrongGraphs = await loadsOfOtherGraphs()
 const expected = await answers(false)
 const got = await answers(true)
 const sum = (values: readonly number[]): number => values.reduce((total, value) => total + Math.abs(value), 0)
 const sums = [sum(await released(false)), sum(await released(true))]
-process.stdout.write(JSON.stringify({ wrongPaths, expected, got, sums }))
+process.stdout.write(JSON.stringify({ wrongGraphs, expected, got, sums }))

@@ -11,7 +11,10 @@ import { check, obtain, type Runtime } from './runtime.ts'
 const OPTIMIZE_ALL = 99
 
 export interface GraphSessionInit {
-  readonly path: string
+  /** A serialized ONNX model. */
+  readonly graph: Uint8Array
+  /** Where the weight files lie that the graph names; it has all in itself where there is none. */
+  readonly folder?: string
   /** Threads of one operator, the calling one included. */
   readonly threads: number
   readonly spinning: Spinning
@@ -41,12 +44,13 @@ export class GraphSession implements Disposable {
     const options = createOptions(runtime, init)
     const out = new BigUint64Array(1)
     const { promise, resolve, reject } = Promise.withResolvers<Status>()
-    callAsync(api.createSession, [env, pathBytes(init.path), options, out], (error, status) => {
+    const { graph } = init
+    callAsync(api.createSessionFromArray, [env, graph, graph.byteLength, options, out], (error, status) => {
       if (error === null) resolve(status ?? null)
       else reject(MeshError.from(error, 'engine_failed'))
     })
     try {
-      check(api, `load ${init.path}`, await promise)
+      check(api, 'load the graph', await promise)
     } finally {
       api.releaseSessionOptions(options)
     }
@@ -85,10 +89,12 @@ function createOptions(runtime: Runtime, init: GraphSessionInit): Pointer {
 /** Entries of onnxruntime_session_options_config_keys.h. */
 export function sessionEntries({
   threads,
-  spinning
-}: Pick<GraphSessionInit, 'threads' | 'spinning'>): Readonly<Record<string, string>> {
+  spinning,
+  folder
+}: Pick<GraphSessionInit, 'threads' | 'spinning' | 'folder'>): Readonly<Record<string, string>> {
   const affinities = threadAffinities(threads, usableCpus())
   return {
+    ...(folder === undefined ? {} : { 'session.model_external_initializers_file_folder_path': folder }),
     ...(affinities === undefined ? {} : { 'session.intra_op_thread_affinities': affinities }),
     'session.intra_op.allow_spinning': spinning === false ? '0' : '1',
     // with it, threads spin between the operators of a run but sleep between runs
@@ -98,9 +104,4 @@ export function sessionEntries({
     // a denormal costs over a hundred cycles and is zero for any purpose of ours
     'session.set_denormal_as_zero': '1'
   }
-}
-
-/** The path as the runtime's `ORTCHAR_T`: UTF-16 on Windows, UTF-8 elsewhere, null-terminated. */
-function pathBytes(path: string): Uint8Array {
-  return Buffer.from(`${path}\0`, process.platform === 'win32' ? 'utf16le' : 'utf8')
 }
