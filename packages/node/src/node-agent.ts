@@ -48,7 +48,10 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     probeHardware(availableExecutionProviders()),
     init.memoryBytes ?? defaultMemoryOffer(),
     probeMachine(threads),
-    FileBlobStore.open(dataDir, { readOnlySources: init.blobSources ?? [] })
+    FileBlobStore.open(dataDir, {
+      readOnlySources: init.blobSources ?? [],
+      onDamaged: path => logger.warn({ path }, 'a weight file is damaged; it is fetched again')
+    })
   ])
   const stages = new StageTable(
     { engine },
