@@ -1,6 +1,6 @@
 import { Environment, parse, tokenize } from '@huggingface/jinja'
 import { type Clock, MeshError, systemClock } from '@resultity/interface'
-import { BoundedInterpreter, TemplateTooLong } from './bounded-interpreter.ts'
+import { BoundedInterpreter, type TemplateLimits, TemplateTextTooLong, TemplateTooLong } from './bounded-interpreter.ts'
 import { formatTime } from './chat-template-date.ts'
 
 /** One turn of a conversation. `developer` is OpenAI's newer word for `system`; templates see the latter. */
@@ -49,7 +49,14 @@ export const TEMPLATE_CHARS_MAX = 262_144
 export const RENDERED_CHARS_MAX = 8_388_608
 
 /** Rendering blocks the event loop: some hundred steps a message are usual, and so many take about a second. */
-const RENDER_STEPS_MAX = 2_000_000
+const RENDER_LIMITS: TemplateLimits = {
+  steps: 2_000_000,
+  characters: RENDERED_CHARS_MAX,
+  // of a prompt's own characters: a template that splits a conversation does it at its turns
+  pieces: 262_144,
+  // a conversation of 100,000 turns
+  nodes: 1_048_576
+}
 
 /** Longest list that a template's `range()` may make. */
 const RANGE_MAX = 100_000
@@ -91,7 +98,7 @@ export class ChatTemplate {
     const environment = this.#environment(messages, options)
     let rendered: unknown
     try {
-      rendered = new BoundedInterpreter(environment, RENDER_STEPS_MAX).run(this.#program).value
+      rendered = new BoundedInterpreter(environment, RENDER_LIMITS).run(this.#program).value
     } catch (error) {
       throw renderError(error)
     }
@@ -167,6 +174,7 @@ function renderError(error: unknown): MeshError {
       cause: error
     })
   }
+  if (error instanceof TemplateTextTooLong) return tooLong(error.characters)
   if (error instanceof TemplateTooLong) {
     return new MeshError('deadline_exceeded', `the chat template ${error.message}`, {
       hint: 'Send fewer or shorter messages; if short ones fail too, the model has a bad template.',

@@ -78,6 +78,69 @@ t.test('what a template refuses is the request’s fault, what it gets wrong is 
   t.end()
 })
 
+t.test('what one expression makes is bounded before it is made', t => {
+  const doubled = (start: string, next: string, times: number): string =>
+    `{% set ns = namespace(x=${start}) %}{% for i in range(${times}) %}{% set ns.x = ${next} %}{% endfor %}`
+  const lists = (times: number): string => doubled('[1]', '[ns.x, ns.x]', times)
+  const text = (times: number): string => doubled("'a '", 'ns.x ~ ns.x', times)
+  const cases: Record<string, readonly [string, string]> = {
+    'a list of lists of lists, written': [`${lists(60)}{{ ns.x }}`, 'deadline_exceeded'],
+    'a list of lists of lists, as JSON': [`${lists(60)}{{ ns.x | tojson }}`, 'deadline_exceeded'],
+    'a list of lists of lists, as text': [`${lists(60)}{% set y = ns.x ~ '' %}`, 'deadline_exceeded'],
+    'one big list, written again and again': [
+      `${lists(17)}{% for i in range(99999) %}{% set y %}{{ ns.x }}{% endset %}{% endfor %}`,
+      'deadline_exceeded'
+    ],
+    'one big list, put behind a text again and again': [
+      `${lists(17)}{% for i in range(99999) %}{% if ns.x ~ '' == 'a' %}{% endif %}{% endfor %}`,
+      'deadline_exceeded'
+    ],
+    'a list that holds itself': [
+      '{% set ns = namespace(x=1) %}{% set ns.x = [ns, ns] %}{{ ns.x }}',
+      'deadline_exceeded'
+    ],
+    'a text in a million pieces': [`${text(20)}{{ ns.x.split(' ') | length }}`, 'deadline_exceeded'],
+    'the same by another name': [`${text(20)}{% set f = ns['x']['split'] %}{{ f() | length }}`, 'deadline_exceeded'],
+    'a text doubled for ever': [text(60), 'invalid_request'],
+    'a text put in place of each of its letters': [
+      `${text(20)}{{ ns.x.replace('a', ns.x) | length }}`,
+      'invalid_request'
+    ],
+    'the same by a filter': [`${text(20)}{{ ns.x | replace('a', ns.x) | length }}`, 'invalid_request'],
+    'a text between all numbers': [`${text(10)}{{ range(99999) | join(ns.x) | length }}`, 'invalid_request'],
+    'a wide indentation': ['{{ messages | tojson(indent=400000000) }}', 'model_invalid'],
+    'a wide indentation of a text': ["{{ 'a\nb' | indent(400000000) }}", 'model_invalid']
+  }
+  for (const [name, [source, code]] of Object.entries(cases)) {
+    t.throws(() => new ChatTemplate(source, tokens).render(chat), { name: 'MeshError', code }, name)
+  }
+  t.end()
+})
+
+t.test('what is bounded still does what it did', t => {
+  const write = (source: string): string => new ChatTemplate(source, tokens).render(chat)
+  t.equal(write("{{ 'a-b-c'.split('-') | join('+') }}"), 'a+b+c')
+  t.equal(write("{{ ' a  b c'.split() | tojson }}"), '["a", "b", "c"]')
+  t.equal(write("{{ 'a-b-c'.split('-', 1)[-1] }}"), 'b-c')
+  t.equal(write("{{ 'aXbX'.replace('X', '--') }}{{ 'aX' | replace('X', 'y') }}"), 'a--b--ay')
+  t.equal(write('{{ {"a": [1]} | tojson(indent=2) }}'), '{\n  "a": [\n    1\n  ]\n}')
+  t.equal(write("{{ 'a\nb' | indent(2, first=true) }}"), '  a\n  b')
+  t.equal(write("{{ [1, 2] | join(', ') }}{{ [1] + [2] }}{{ 1 + 2 }}{{ [1] ~ 'x' }}"), '1, 2[1, 2]31x')
+  t.equal(
+    write('{% set ns = namespace(x=1) %}{{ ns }}{% set ns.x = 2 %}{{ ns.x }}'),
+    '{"x": 1}2',
+    'a namespace is written as it is at its place'
+  )
+  const turns = Array.from({ length: 3000 }, () => ({ role: 'user' as const, content: 'word' }))
+  const looking = "{% for m in messages %}{% if messages[loop.index0 - 1].role == 'user' %}x{% endif %}{% endfor %}"
+  t.equal(
+    new ChatTemplate(looking, tokens).render(turns).length,
+    3000,
+    'a long conversation that looks back is written'
+  )
+  t.end()
+})
+
 t.test('a template cannot hold the event loop or fill the memory', t => {
   const nested =
     '{% for a in range(9999) %}{% for b in range(9999) %}{% for c in range(9999) %}{% endfor %}{% endfor %}{% endfor %}'
