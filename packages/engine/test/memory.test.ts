@@ -60,14 +60,10 @@ async function residentFileBytes(directory: string): Promise<number> {
     .reduce((sum, { residentBytes }) => sum + residentBytes, 0)
 }
 
-/**
- * Waits until this process has no file below `directory` in memory any more. The mocked time goes on by a little: the
- * stage's own run for that may have to wait for its turn.
- */
+/** Waits until this process has no file below `directory` in memory any more. */
 async function untilNoneResident(directory: string): Promise<void> {
   const deadline = performance.now() + 30_000
   for (let bytes = await residentFileBytes(directory); bytes > 0; bytes = await residentFileBytes(directory)) {
-    mock.timers.tick(1)
     if (performance.now() > deadline) throw new Error(`${bytes} bytes of ${directory} are still in memory`)
   }
 }
