@@ -66,16 +66,34 @@ const oddValue: fc.Arbitrary<unknown> = fc.oneof(
   fc.string({ maxLength: 12 })
 )
 
+/** Numbers close to the right one pass more checks than wild ones do. */
+const nearby: fc.Arbitrary<(value: number) => number> = fc.constantFrom(
+  value => value + 1,
+  value => value - 1,
+  value => value * 2,
+  value => value / 2,
+  value => -value,
+  value => value * 1e6
+)
+
 /** JSON documents like `sample` with some values replaced, removed, doubled or put under odd names. */
 export function oddJson(sample: unknown): fc.Arbitrary<unknown> {
+  const paths = pathsOf(sample)
+  // what decides most stands on top, and is few among many
+  const shallow = paths.filter(({ length }) => length <= 3)
   const change = fc.record({
-    path: fc.array(fc.nat(), { minLength: 1, maxLength: 6 }),
-    how: fc.constantFrom('replace', 'replace', 'replace', 'remove', 'double', 'rename'),
-    value: oddValue
+    path: fc.oneof(fc.constantFrom(...shallow), fc.constantFrom(...paths)),
+    how: fc.constantFrom('replace', 'near', 'near', 'remove', 'double', 'rename'),
+    value: oddValue,
+    near: nearby
   })
-  return fc.array(change, { minLength: 1, maxLength: 4 }).map(changes => {
+  return fc.array(change, { minLength: 1, maxLength: 2 }).map(changes => {
     const copy: { root: unknown } = { root: structuredClone(sample) }
-    for (const { path, how, value } of changes) alter(copy, ['root', ...walk(copy.root, path)], how, value)
+    for (const { path, how, value, near } of changes) {
+      const old = valueAt(copy, path)
+      if (how !== 'near') alter(copy, path, how, value)
+      else alter(copy, path, 'replace', typeof old === 'number' ? near(old) : value)
+    }
     return copy.root
   })
 }
@@ -87,33 +105,38 @@ export function damagedJson(sample: unknown): fc.Arbitrary<Uint8Array> {
   return fc.oneof({ weight: 3, arbitrary: odd }, { weight: 1, arbitrary: damagedBytes([text], text.length) })
 }
 
-/** The keys that `path` chooses, as deep as it goes. */
-function walk(root: unknown, path: readonly number[]): string[] {
-  const keys: string[] = []
-  let at = root
-  for (const choice of path) {
-    if (typeof at !== 'object' || at === null) break
-    const names = Object.keys(at)
-    const key = names[choice % Math.max(1, names.length)]
-    if (key === undefined) break
-    keys.push(key)
-    at = Reflect.get(at, key)
+/** Of a list or object of thousands, the first entries stand for all. */
+const ENTRIES_MAX = 40
+
+/** Where in `{ root: sample }` there is a value. */
+function pathsOf(sample: unknown): string[][] {
+  const paths: string[][] = []
+  const visit = (value: unknown, path: string[]): void => {
+    paths.push(path)
+    if (typeof value !== 'object' || value === null) return
+    for (const key of Object.keys(value).slice(0, ENTRIES_MAX)) visit(Reflect.get(value, key), [...path, key])
   }
-  return keys
+  visit(sample, ['root'])
+  return paths
+}
+
+function valueAt(root: object, path: readonly string[]): unknown {
+  return path.reduce<unknown>(
+    (holder, key) => (typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined),
+    root
+  )
 }
 
 function alter(root: object, path: readonly string[], how: string, value: unknown): void {
-  let holder: unknown = root
-  for (const key of path.slice(0, -1)) {
-    holder = typeof holder === 'object' && holder !== null ? Reflect.get(holder, key) : undefined
-  }
+  const holder = valueAt(root, path.slice(0, -1))
   const key = path.at(-1) ?? 'root'
   if (typeof holder !== 'object' || holder === null) return
   if (how === 'replace') Reflect.set(holder, key, value)
   else if (how === 'remove' && holder !== root) Reflect.deleteProperty(holder, key)
   else if (how === 'double' && Array.isArray(holder)) holder.push(structuredClone(holder[Number(key)]))
-  else if (how === 'rename')
+  else if (how === 'rename') {
     Object.defineProperty(holder, '__proto__', { value, enumerable: true, configurable: true, writable: true })
+  }
 }
 
 /** Chat templates that a grammar grows, with all that makes much of little. */

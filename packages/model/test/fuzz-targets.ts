@@ -10,6 +10,7 @@ import { memorySource } from '../src/byte-source.ts'
 import { ChatTemplate, RENDERED_CHARS_MAX } from '../src/chat-template.ts'
 import { planEncoderFiles } from '../src/encoder-weight-file.ts'
 import { openGguf } from '../src/gguf-source.ts'
+import type { GgufContent, GgufTensorContent } from '../src/gguf-writer.ts'
 import {
   buildEncoderGraph,
   buildStageGraph,
@@ -23,7 +24,6 @@ import {
   tokenizerFilesFromDirectory,
   tokenizerFilesFromGguf
 } from '../src/index.ts'
-import { randomGguf } from '../src/random-gguf.ts'
 import { parseSafetensors } from '../src/safetensors.ts'
 import { openEncoderDirectory, openSafetensorsDirectory } from '../src/safetensors-source.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
@@ -31,7 +31,7 @@ import { extractModel } from '../src/sources/wheel.ts'
 import { planWeightFiles, type WeightFilePlan } from '../src/weight-file.ts'
 import { damagedBytes, damagedJson, grownTemplates, hardTexts } from './fuzz-inputs.ts'
 import { makeZip } from './sources-fixtures.ts'
-import { ggufBytes, TINY_CHAT, TINY_SHAPE, tinyGguf } from './tiny-models.ts'
+import { ggufBytes, TINY_CHAT, tinyGguf } from './tiny-models.ts'
 
 /** A reader of what comes from outside, and inputs that are nearly right. */
 export interface FuzzTarget {
@@ -292,12 +292,23 @@ function manifestTarget(sample: unknown): FuzzTarget {
   }
 }
 
+/** A tiny model of blocks with minima: their matrices have the most fields. */
+function withMinima(): GgufContent {
+  const content = tinyGguf()
+  const tensors = content.tensors.map((tensor): GgufTensorContent => {
+    if (tensor.encoding !== 'Q4_0') return tensor
+    const blocks = tensor.shape.reduce((product, dimension) => product * dimension, 1) / 32
+    return { ...tensor, encoding: 'Q4_1', chunks: () => [new Uint8Array(blocks * 20)] }
+  })
+  return { ...content, tensors }
+}
+
 /** As conversion makes it of a tiny model. */
 function sampleManifest(): unknown {
   const directory = mkdtempSync(join(tmpdir(), 'resultity-fuzz-'))
   const path = join(directory, 'model.gguf')
   try {
-    writeFileSync(path, ggufBytes(randomGguf({ shape: TINY_SHAPE, seed: 7, encoding: 'Q4_0' })))
+    writeFileSync(path, ggufBytes(withMinima()))
     using source = openGguf(path)
     const { embedding, layers, head } = planWeightFiles(source, { dequantize: false })
     const sha256 = 'a'.repeat(64)
