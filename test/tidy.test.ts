@@ -140,6 +140,13 @@ t.test('only mesh knows libp2p, only engine ONNX Runtime, and only memory and it
   }
 })
 
+t.test('native functions are called off the event loop in one place, which holds what they are given', async t => {
+  for (const path of sources) {
+    if (named(path) === 'packages/memory/src/native-call.ts') continue
+    if (/\.async\s*\(/.test(withoutComments(read(path)))) t.fail(named(path))
+  }
+})
+
 t.test('what is for tests stays out of the product', async t => {
   for (const path of product) {
     if (packageOf(path) === 'testkit') continue

@@ -17,7 +17,10 @@ export interface EncoderInit {
   readonly spinning: Spinning
   /** Where a weight file of the manifest lies on this machine. */
   weightPath(file: WeightFile): string
-  /** An existing directory for the graph; the encoder makes its own directory in it and removes that when disposed. */
+  /**
+   * An existing directory. Where the weight files lie in several folders, the encoder makes one of its own in it, and removes
+   * that when disposed.
+   */
   readonly workDir: string
 }
 

@@ -1,6 +1,3 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import type { AbortOptions, MeshError } from '@resultity/interface'
 import { buildProbeGraph, type ProbeGraph } from '@resultity/model'
 import { Binding, RunOptions } from './capi/binding.ts'
@@ -20,17 +17,10 @@ const RUNS = 9
  * @throws MeshError `engine_failed` when the runtime does not start or the graph does not load
  */
 export async function probeMachine(threads: number, options: AbortOptions = {}): Promise<number> {
-  const directory = await mkdtemp(join(tmpdir(), 'resultity-probe-'))
-  try {
-    const graph = buildProbeGraph()
-    const path = join(directory, 'graph.onnx')
-    await writeFile(path, graph.bytes)
-    using session = await GraphSession.load(getRuntime(), { path, threads, spinning: false })
-    const ms = await timeRuns(session, graph, options)
-    return (ms * 100e6) / graph.weightCount
-  } finally {
-    await rm(directory, { recursive: true, force: true })
-  }
+  const graph = buildProbeGraph()
+  using session = await GraphSession.load(getRuntime(), { graph: graph.bytes, threads, spinning: false })
+  const ms = await timeRuns(session, graph, options)
+  return (ms * 100e6) / graph.weightCount
 }
 
 async function timeRuns(session: GraphSession, graph: ProbeGraph, options: AbortOptions): Promise<number> {
@@ -43,7 +33,7 @@ async function timeRuns(session: GraphSession, graph: ProbeGraph, options: Abort
   )
   using output = new NativeTensor(runtime, new Float32Array(graph.width), shape)
   using runOptions = new RunOptions(runtime)
-  using binding = new Binding(runtime, session.pointer)
+  using binding = new Binding(runtime, session)
   binding.input(graph.input, input)
   binding.output(graph.output, output)
   const times: number[] = []

@@ -18,7 +18,10 @@ export interface StageInit {
   readonly spinning: Spinning
   /** Where a weight file of {@link stageFiles} lies on this machine. */
   weightPath(file: WeightFile): string
-  /** An existing directory for the graph; the stage makes its own directory in it and removes that when disposed. */
+  /**
+   * An existing directory. Where the weight files lie in several folders, the stage makes one of its own in it, and removes
+   * that when disposed.
+   */
   readonly workDir: string
   /** On the last stage: logits of a run's last position (default) or of each. */
   readonly logits?: 'last' | 'all'

@@ -235,6 +235,8 @@ async function unloadable(t: Test, { engine, fixture }: Case): Promise<void> {
   if (victim === undefined) throw new Error('tiny-chat has four layers')
   await copyFile(fixture.weightPath(victim), damaged)
   await truncate(damaged, 8192)
+  const elsewhere = join(directory, 'elsewhere')
+  await copyFile(fixture.weightPath(victim), elsewhere)
   const replaced = (path: string) => (file: WeightFile) => (file === victim ? path : fixture.weightPath(file))
   const lacking = structuredClone(manifest)
   lacking.layers[1]?.tensors.pop()
@@ -246,7 +248,10 @@ async function unloadable(t: Test, { engine, fixture }: Case): Promise<void> {
     'layers the model does not have': [init({ first: 0, end: 5 }), 'invalid_request'],
     'an empty range': [init({ first: 2, end: 2 }), 'invalid_request'],
     'no sessions': [init(whole, { sessionsMax: 0 }), 'invalid_request'],
-    'no work directory': [init(whole, { workDir: join(directory, 'absent') }), 'engine_failed']
+    'files of several folders and no work directory': [
+      init(whole, { workDir: join(directory, 'absent'), weightPath: replaced(elsewhere) }),
+      'engine_failed'
+    ]
   } as const
   for (const [name, [broken, code]] of Object.entries(cases)) {
     await t.rejects(engine.loadStage(broken), { name: 'MeshError', code }, name)
@@ -254,6 +259,10 @@ async function unloadable(t: Test, { engine, fixture }: Case): Promise<void> {
   const canceled = new MeshError('canceled', 'no longer wanted')
   await t.rejects(engine.loadStage(init(whole), { signal: AbortSignal.abort(canceled) }), canceled)
   t.same(await readdir(workDir), [], 'nothing is left behind')
+  const mixed = await engine.loadStage(init(whole, { weightPath: replaced(elsewhere) }))
+  t.equal((await readdir(workDir)).length, 1, 'files of several folders are linked into one')
+  await mixed[Symbol.asyncDispose]()
+  t.same(await readdir(workDir), [])
   const middle = await engine.loadStage(init({ first: 2, end: 3 }, { weightPath: replaced(damaged) }))
   t.equal(middle.first || middle.last, false, 'a stage opens only its own layers')
   await middle[Symbol.asyncDispose]()

@@ -141,7 +141,6 @@ for (const kind of ['capi', 'node'] as const) {
     await t.rejects(engine.loadEncoder(init({ weightPath: () => join(directory, 'absent') })), {
       code: 'engine_failed'
     })
-    await t.rejects(engine.loadEncoder(init({ workDir: join(directory, 'absent') })), { code: 'engine_failed' })
     const path = init().weightPath(manifest.embedding)
     await truncate(path, 4096)
     await t.rejects(engine.loadEncoder(init()), { code: 'engine_failed' })

@@ -1,3 +1,4 @@
+import { dirname } from 'node:path'
 import { mock } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
@@ -72,21 +73,22 @@ t.test('an idle stage holds no pages of its weight files', { skip: process.platf
   await using fixture = await openTinyChat()
   const engine = await createEngine()
   await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }))
-  const { workDir, manifest } = fixture
+  const { manifest } = fixture
+  const folder = dirname(fixture.weightPath(manifest.embedding))
   const prompt = Uint32Array.from({ length: 500 }, (_, index) => 8 + index)
   const answer = async (): Promise<Float32Array> => {
     using session = stage.open({ positionsMax: 512 })
     return Float32Array.from(await session.run(prompt))
   }
-  const loaded = await residentFileBytes(workDir)
+  const loaded = await residentFileBytes(folder)
   t.ok(loaded < manifest.embedding.bytes, `${loaded} bytes are resident after loading`)
   mock.timers.enable({ apis: ['setTimeout'] })
   t.teardown(() => mock.timers.reset())
   const before = await answer()
   mock.timers.tick(999)
-  t.ok((await residentFileBytes(workDir)) > 0, 'rows of the embedding are read from the file')
+  t.ok((await residentFileBytes(folder)) > 0, 'rows of the embedding are read from the file')
   mock.timers.tick(1)
-  await untilNoneResident(workDir)
+  await untilNoneResident(folder)
   t.pass('and let go a second after the last session has ended')
   t.same(await answer(), before, 'the next session computes the same')
   t.equal(stage.sessionsOpen, 0)
@@ -107,7 +109,7 @@ t.test('a stage left alone frees the slots that wait for sessions', { skip: proc
   const before = await answer()
   mock.timers.tick(1000)
   // it computes one position in such a slot before
-  await untilNoneResident(fixture.workDir)
+  await untilNoneResident(dirname(fixture.weightPath(fixture.manifest.embedding)))
   collectGarbage()
   const held = process.memoryUsage().arrayBuffers
   // the collector may come by at any time and take what is not the slot's

@@ -1,19 +1,22 @@
 import { z } from 'zod'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
+import { checkWeightFile } from './weight-file-checks.ts'
 
 /** Lower-case hex SHA-256. */
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits')
 
 const size = z.int().positive()
+/** A number of tensors or blocks: with what it is multiplied by, still exact in a double. */
+const dimension = size.max(16_777_216)
 const extent = z.object({ offset: z.int().nonnegative(), bytes: size })
 
 /** A tensor stored as plain numbers, little endian. A matrix is stored as its consumer reads it, see `layout`. */
 const plainTensorSchema = z.object({
-  name: z.string(),
+  name: z.string().max(64),
   encoding: z.enum(['f32', 'f16', 'bf16']),
   /** A vector is `[size]`; a projection `[in, out]`, ready for `x · W`; an embedding or head `[vocabulary, hidden]`. */
-  shape: z.array(size).min(1).max(2),
+  shape: z.array(dimension).min(1).max(2),
   data: extent
 })
 
@@ -26,12 +29,12 @@ const plainTensorSchema = z.object({
  * mean of the inputs of block k.
  */
 const quantizedTensorSchema = z.strictObject({
-  name: z.string(),
+  name: z.string().max(64),
   encoding: z.enum(['q4', 'q8']),
-  rows: size,
-  columns: size,
+  rows: dimension,
+  columns: dimension,
   /** A multiple of `columns / blockSize`; absent when there are none. */
-  meanColumns: size.optional(),
+  meanColumns: dimension.optional(),
   blockSize: z.literal([16, 32, 64, 128, 256]),
   /** `[rows, blocks, blockSize·bits/8]` bytes, with enough blocks for all columns; for q4 the low nibble is the even column. */
   data: extent,
@@ -47,67 +50,98 @@ export type QuantizedTensor = z.infer<typeof quantizedTensorSchema>
 export type TensorEntry = z.infer<typeof tensorEntrySchema>
 
 /** One content-addressed file; every extent in it starts on a multiple of {@link TENSOR_ALIGNMENT_BYTES}. */
-export const weightFileSchema = z.object({
-  sha256: sha256Schema,
-  bytes: size,
-  tensors: z.array(tensorEntrySchema).max(64)
-})
+export const weightFileSchema = z
+  .object({
+    sha256: sha256Schema,
+    bytes: size,
+    tensors: z.array(tensorEntrySchema).max(64)
+  })
+  .superRefine(checkWeightFile)
 export type WeightFile = z.infer<typeof weightFileSchema>
 
 /** ONNX Runtime maps external data in place only at page-aligned offsets. */
 export const TENSOR_ALIGNMENT_BYTES = 4096
 
+/** A context is stretched by some tens; with more, or less than nothing, angles are no numbers any more. */
+const stretch = z.number().min(1e-6).max(1e6)
+/** Added to a mean of squares, so that nothing is divided by zero. */
+const epsilon = z.number().min(1e-20).max(1)
+
 const ropeScalingSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('none') }),
-  z.object({ type: z.literal('linear'), factor: z.number().positive() }),
-  z.object({
-    type: z.literal('llama3'),
-    factor: z.number().positive(),
-    lowFrequencyFactor: z.number().positive(),
-    highFrequencyFactor: z.number().positive(),
-    originalContextLength: size
-  })
+  z.object({ type: z.literal('linear'), factor: stretch }),
+  z
+    .object({
+      type: z.literal('llama3'),
+      factor: stretch,
+      lowFrequencyFactor: stretch,
+      highFrequencyFactor: stretch,
+      originalContextLength: size.max(16_777_216)
+    })
+    .refine(({ lowFrequencyFactor, highFrequencyFactor }) => lowFrequencyFactor < highFrequencyFactor, {
+      message: 'the factor of low frequencies is less than that of high ones',
+      path: ['lowFrequencyFactor']
+    })
 ])
 
-export const modelConfigSchema = z.object({
-  layerCount: size.max(LAYERS_MAX),
-  hiddenSize: size.max(65_536),
-  intermediateSize: size.max(1_048_576),
-  headCount: size.max(1024),
-  kvHeadCount: size.max(1024),
-  headDim: size.max(1024),
-  vocabularySize: size.max(4_194_304),
-  /** Longest context the model was made for, in positions. */
-  contextLength: size.max(16_777_216),
-  rmsNormEpsilon: z.number().positive(),
-  ropeTheta: z.number().positive(),
-  ropeScaling: ropeScalingSchema,
-  /** The head multiplies by the embedding file's matrix; `head` then holds the final norm only. */
-  tiedEmbedding: z.boolean()
-})
+export const modelConfigSchema = z
+  .object({
+    layerCount: size.max(LAYERS_MAX),
+    hiddenSize: size.max(65_536),
+    intermediateSize: size.max(1_048_576),
+    headCount: size.max(1024),
+    kvHeadCount: size.max(1024),
+    headDim: size.max(1024),
+    vocabularySize: size.max(4_194_304),
+    /** Longest context the model was made for, in positions. */
+    contextLength: size.max(16_777_216),
+    rmsNormEpsilon: epsilon,
+    /** 10,000 to some millions. */
+    ropeTheta: z.number().min(1).max(1e15),
+    ropeScaling: ropeScalingSchema,
+    /** The head multiplies by the embedding file's matrix; `head` then holds the final norm only. */
+    tiedEmbedding: z.boolean()
+  })
+  .superRefine(({ headCount, kvHeadCount }, { addIssue }) => {
+    if (headCount % kvHeadCount === 0) return
+    const message = `${headCount} heads cannot share ${kvHeadCount} key/value heads evenly`
+    addIssue({ code: 'custom', path: ['kvHeadCount'], message })
+  })
+  .refine(({ headDim }) => headDim % 2 === 0, { message: 'a head cannot be rotated in pairs', path: ['headDim'] })
 export type ModelConfig = z.infer<typeof modelConfigSchema>
 
 /** Sizes and settings of a BERT-shaped sentence encoder. */
-export const encoderConfigSchema = z.object({
-  layerCount: size.max(LAYERS_MAX),
-  hiddenSize: size.max(65_536),
-  intermediateSize: size.max(1_048_576),
-  headCount: size.max(1024),
-  vocabularySize: size.max(4_194_304),
-  /** Longest input in tokens, those that frame it included. */
-  contextLength: size.max(65_536),
-  /** Rows of the table of positions; at least {@link EncoderConfig.contextLength}. */
-  positionCount: size.max(65_536),
-  /** Rows of the table of token types, of which inputs use the first. */
-  tokenTypeCount: size.max(1024),
-  layerNormEpsilon: z.number().positive(),
-  /** GELU with the error function, or its approximation with the hyperbolic tangent. */
-  activation: z.enum(['gelu', 'gelu_tanh']),
-  /** How an input's hidden states become its vector: their mean, or the first one. */
-  pooling: z.enum(['mean', 'cls']),
-  /** Whether vectors are scaled to length 1. */
-  normalize: z.boolean()
-})
+export const encoderConfigSchema = z
+  .object({
+    layerCount: size.max(LAYERS_MAX),
+    hiddenSize: size.max(65_536),
+    intermediateSize: size.max(1_048_576),
+    headCount: size.max(1024),
+    vocabularySize: size.max(4_194_304),
+    /** Longest input in tokens, those that frame it included. */
+    contextLength: size.max(65_536),
+    /** Rows of the table of positions; at least {@link EncoderConfig.contextLength}. */
+    positionCount: size.max(65_536),
+    /** Rows of the table of token types, of which inputs use the first. */
+    tokenTypeCount: size.max(1024),
+    layerNormEpsilon: epsilon,
+    /** GELU with the error function, or its approximation with the hyperbolic tangent. */
+    activation: z.enum(['gelu', 'gelu_tanh']),
+    /** How an input's hidden states become its vector: their mean, or the first one. */
+    pooling: z.enum(['mean', 'cls']),
+    /** Whether vectors are scaled to length 1. */
+    normalize: z.boolean()
+  })
+  .superRefine(({ hiddenSize, headCount, contextLength, positionCount }, { addIssue }) => {
+    if (hiddenSize % headCount !== 0) {
+      const message = `${hiddenSize} hidden values cannot be shared by ${headCount} heads evenly`
+      addIssue({ code: 'custom', path: ['headCount'], message })
+    }
+    if (contextLength > positionCount) {
+      const message = `inputs of ${contextLength} tokens do not fit ${positionCount} positions`
+      addIssue({ code: 'custom', path: ['contextLength'], message })
+    }
+  })
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>
 
 const blobRefSchema = z.object({ sha256: sha256Schema, bytes: size })
@@ -118,7 +152,7 @@ const tokenizerSchema = z.object({
   definition: blobRefSchema,
   /** A Hugging Face `tokenizer_config.json`, with `chat_template` where the model has one. */
   config: blobRefSchema,
-  endTokenIds: z.array(z.int().nonnegative()).max(64)
+  endTokenIds: z.array(z.int().nonnegative().max(4_294_967_295)).max(64)
 })
 
 const layerFiles = z.array(weightFileSchema).min(1).max(LAYERS_MAX)

@@ -1,4 +1,5 @@
 import koffi, { type KoffiFunc } from 'koffi'
+import { callAsync } from './native-call.ts'
 
 /** Advice of Linux's `madvise`, by the numbers of its headers. */
 export const Advice = {
@@ -28,6 +29,6 @@ export function advise(address: bigint, bytes: number, advice: number): void {
 export async function adviseAsync(address: bigint, bytes: number, advice: number): Promise<void> {
   if (process.platform !== 'linux') return
   const { promise, resolve } = Promise.withResolvers<void>()
-  madviseOf().async(address, bytes, advice, () => resolve())
+  callAsync(madviseOf(), [address, bytes, advice], () => resolve())
   await promise
 }

@@ -1,4 +1,5 @@
 import koffi, { type KoffiFunc } from 'koffi'
+import { callAsync } from './native-call.ts'
 
 type MallocTrim = KoffiFunc<(keepBytes: number) => number>
 
@@ -22,6 +23,6 @@ export async function releaseFreedMemory(): Promise<void> {
   const trim = process.platform === 'linux' ? mallocTrimOf() : undefined
   if (trim === undefined) return
   const { promise, resolve } = Promise.withResolvers<void>()
-  trim.async(0, () => resolve())
+  callAsync(trim, [0], () => resolve())
   await promise
 }

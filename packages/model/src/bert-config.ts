@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type EncoderConfig, encoderConfigSchema } from '@resultity/interface'
+import { describeIssues, type EncoderConfig, encoderConfigSchema } from '@resultity/interface'
 import { z } from 'zod'
 import { modelInvalid } from './model-invalid.ts'
 
@@ -73,14 +73,10 @@ export function encoderConfigFromDirectory(directory: string, read: ReadFile): E
 
 function check(file: string, candidate: unknown): EncoderConfig {
   const parsed = encoderConfigSchema.safeParse(candidate)
-  if (!parsed.success) throw modelInvalid(file, `the model's configuration is wrong: ${z.prettifyError(parsed.error)}`)
+  if (!parsed.success)
+    throw modelInvalid(file, `the model's configuration is wrong: ${describeIssues(parsed.error, candidate)}`)
   const config = parsed.data
-  if (config.hiddenSize % config.headCount !== 0) {
-    throw modelInvalid(file, `${config.hiddenSize} hidden values cannot be shared by ${config.headCount} heads evenly`)
-  }
-  if (config.contextLength > config.positionCount || config.contextLength < 3) {
-    throw modelInvalid(file, `inputs of ${config.contextLength} tokens do not fit ${config.positionCount} positions`)
-  }
+  if (config.contextLength < 3) throw modelInvalid(file, `inputs of ${config.contextLength} tokens hold no text`)
   return config
 }
 
@@ -127,7 +123,7 @@ function parse<T extends z.ZodType>(file: string, text: string | undefined, sche
     throw modelInvalid(file, `not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
   const parsed = schema.safeParse(json)
-  if (!parsed.success) throw modelInvalid(file, z.prettifyError(parsed.error))
+  if (!parsed.success) throw modelInvalid(file, describeIssues(parsed.error, json))
   return parsed.data
 }
 

@@ -1,5 +1,5 @@
 import type { Stats } from 'node:fs'
-import { mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
+import { chmod, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import {
   type AbortOptions,
@@ -36,10 +36,16 @@ export interface FileBlobStoreInit {
   readonly clock?: Clock
   /** Drop what was used longest ago where there would be too much. Default: nothing is dropped, and there is no limit. */
   readonly cache?: BlobCacheLimits
+  /** Told of a blob file that has not the hash it is named by: one of our own is deleted then, a source's passed over. */
+  readonly onDamaged?: (path: string) => void
 }
 
+/** What nobody has any use for in a blob file, whose bytes never change. */
+const WRITE_BITS = 0o222
+
 /**
- * Blobs as files: `blobs/sha256-<hex>` is complete and right, `partial/<hex>` what came so far.
+ * Blobs as files: `blobs/sha256-<hex>` is complete and right, `partial/<hex>` what came so far. A blob file is never written
+ * to, only renamed into place and removed: whoever has it mapped keeps the bytes that it mapped.
  * One process writes to a folder at a time; several may read it.
  */
 export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
@@ -48,6 +54,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
   readonly #verified: VerificationLog
   readonly #cache: BlobCache | undefined
   readonly #hasher = new FileHasher()
+  readonly #onDamaged: (path: string) => void
   /** Blobs that have a writer. */
   readonly #writing = new Set<string>()
   /** Verifications under way, so that several readers share one hashing. */
@@ -58,12 +65,14 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
     directory: string,
     readOnlySources: readonly string[],
     verified: VerificationLog,
-    cache: BlobCache | undefined
+    cache: BlobCache | undefined,
+    onDamaged: (path: string) => void
   ) {
     this.#cache = cache
     this.#directory = directory
     this.#readOnlySources = readOnlySources
     this.#verified = verified
+    this.#onDamaged = onDamaged
   }
 
   /** Opens the store, creating its folders, and removes what broken imports left. */
@@ -80,7 +89,8 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
     } catch (error) {
       throw storageError(`cannot open the blob store ${root}`, error)
     }
-    return new FileBlobStore(root, sources, await VerificationLog.open(join(root, 'verified.json')), cache)
+    const verified = await VerificationLog.open(join(root, 'verified.json'))
+    return new FileBlobStore(root, sources, verified, cache, init.onDamaged ?? (() => undefined))
   }
 
   /** The folder that another store may name as a read-only source. */
@@ -231,6 +241,9 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
   async #publish(path: string, sha256: string): Promise<void> {
     const target = this.#blobPath(sha256)
     try {
+      const { mode } = await stat(path)
+      // some file systems know no modes; Windows would let nobody replace the file
+      if (process.platform !== 'win32') await chmod(path, mode & ~WRITE_BITS).catch(() => undefined)
       await rename(path, target)
       await this.#verified.record(target, await stat(target))
     } catch (error) {
@@ -261,6 +274,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
       await this.#verified.record(path, stats)
       return true
     }
+    this.#onDamaged(path)
     // a damaged blob of our own would be in the way of a good one
     if (path === this.#blobPath(sha256)) await rm(path, { force: true })
     return false

@@ -1,4 +1,4 @@
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { MeshError } from '@resultity/interface'
 import { modelInvalid } from './model-invalid.ts'
 
@@ -15,7 +15,7 @@ export interface ByteSource extends Disposable {
 }
 
 function checkExtent(source: Pick<ByteSource, 'name' | 'bytes'>, offset: number, length: number): void {
-  if (offset < 0 || length < 0 || offset + length > source.bytes) {
+  if (!(offset >= 0 && length >= 0 && offset + length <= source.bytes)) {
     throw modelInvalid(
       source.name,
       `ends at byte ${source.bytes}, but bytes ${offset} to ${offset + length} are needed`
@@ -23,12 +23,15 @@ function checkExtent(source: Pick<ByteSource, 'name' | 'bytes'>, offset: number,
   }
 }
 
-/** @throws MeshError `model_not_found` when the file cannot be opened */
+/** @throws MeshError `model_not_found` when the file cannot be opened, `model_invalid` when it is no plain file */
 export function openFileSource(path: string): ByteSource {
   let descriptor: number
   try {
+    // a pipe would keep whoever opens it
+    if (!statSync(path).isFile()) throw modelInvalid(path, 'is not a file')
     descriptor = openSync(path, 'r')
   } catch (error) {
+    if (error instanceof MeshError) throw error
     throw new MeshError('model_not_found', `cannot open ${path}`, {
       hint: 'check the path and its permissions',
       cause: error
@@ -41,13 +44,24 @@ export function openFileSource(path: string): ByteSource {
       checkExtent(source, offset, length)
       const bytes = new Uint8Array(length)
       for (let done = 0; done < length; ) {
-        const count = readSync(descriptor, bytes, done, length - done, offset + done)
+        const count = readAt(descriptor, bytes.subarray(done), offset + done, path)
         if (count === 0) throw modelInvalid(path, `became shorter while it was read, at byte ${offset + done}`)
         done += count
       }
       return bytes
     },
     [Symbol.dispose]: () => closeSync(descriptor)
+  }
+}
+
+function readAt(descriptor: number, bytes: Uint8Array, offset: number, path: string): number {
+  try {
+    return readSync(descriptor, bytes, 0, bytes.byteLength, offset)
+  } catch (error) {
+    throw modelInvalid(
+      path,
+      `cannot be read at byte ${offset}: ${error instanceof Error ? error.message : String(error)}`
+    )
   }
 }
 

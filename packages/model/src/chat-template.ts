@@ -1,6 +1,6 @@
 import { Environment, parse, tokenize } from '@huggingface/jinja'
 import { type Clock, MeshError, systemClock } from '@resultity/interface'
-import { BoundedInterpreter, multipliesLengths, type RenderBudget, TemplateTooLong } from './bounded-interpreter.ts'
+import { BoundedInterpreter, type RenderBudget, TemplateTextTooLong, TemplateTooLong } from './bounded-interpreter.ts'
 import { formatTime } from './chat-template-date.ts'
 
 /** One turn of a conversation. `developer` is OpenAI's newer word for `system`; templates see the latter. */
@@ -51,10 +51,17 @@ export const TEMPLATE_CHARS_MAX = 262_144
 export const RENDERED_CHARS_MAX = 8_388_608
 
 /** Some hundred steps a message are usual, and so many take about a second. */
-export const FULL_RENDERING: RenderBudget = { steps: 2_000_000, characters: RENDERED_CHARS_MAX }
+export const FULL_RENDERING: RenderBudget = {
+  steps: 2_000_000,
+  characters: RENDERED_CHARS_MAX,
+  // of a prompt's own characters: a template that splits a conversation does it at its turns
+  pieces: 262_144,
+  // a conversation of 100,000 turns
+  nodes: 1_048_576
+}
 
 /** Some ten milliseconds: as much as the event loop may be held. */
-export const QUICK_RENDERING: RenderBudget = { steps: 20_000, characters: 65_536 }
+export const QUICK_RENDERING: RenderBudget = { steps: 20_000, characters: 65_536, pieces: 4096, nodes: 16_384 }
 
 /** Longest list that a template's `range()` may make. */
 const RANGE_MAX = 100_000
@@ -66,8 +73,6 @@ class TemplateRefusal extends Error {}
 export class ChatTemplate {
   /** Writes `tools`, and calls as `<tool_call>` blocks, the one form of calls that is read out of answers. */
   readonly writesTools: boolean
-  /** Each step of it takes time in proportion to the texts at hand. */
-  readonly rendersQuickly: boolean
   readonly #program: ReturnType<typeof parse>
   readonly #tokens: TemplateTokens
   readonly #clock: Clock
@@ -84,7 +89,6 @@ export class ChatTemplate {
       throw templateInvalid(`the chat template cannot be parsed: ${messageOf(error)}`, error)
     }
     this.writesTools = /\btools\b/.test(source) && source.includes('<tool_call>')
-    this.rendersQuickly = !multipliesLengths(source)
     this.#tokens = tokens
     this.#clock = clock
   }
@@ -175,6 +179,7 @@ function renderError(error: unknown): MeshError {
       cause: error
     })
   }
+  if (error instanceof TemplateTextTooLong) return tooLong(error.characters, error)
   const what = error instanceof TemplateTooLong ? '' : 'failed over these messages: '
   return new MeshError('invalid_request', `the model's chat template ${what}${messageOf(error)}`, {
     hint: 'Send fewer or plainer messages and tools; if short ones fail too, the model has a bad template.',
@@ -183,10 +188,11 @@ function renderError(error: unknown): MeshError {
   })
 }
 
-function tooLong(chars: number): MeshError {
+function tooLong(chars: number, cause?: unknown): MeshError {
   return new MeshError('invalid_request', `the prompt has ${chars} characters, the limit is ${RENDERED_CHARS_MAX}`, {
     hint: 'Send fewer or shorter messages.',
-    details: { param: 'messages' }
+    details: { param: 'messages' },
+    ...(cause === undefined ? {} : { cause })
   })
 }
 

@@ -1,4 +1,4 @@
-import { type ModelConfig, modelConfigSchema } from '@resultity/interface'
+import { describeIssues, type ModelConfig, modelConfigSchema } from '@resultity/interface'
 import { z } from 'zod'
 import { modelInvalid } from './model-invalid.ts'
 
@@ -68,13 +68,9 @@ export function modelConfigFromJson(file: string, text: string): ModelConfig {
 /** Checks a configuration, from whatever format, for sizes that fit together. */
 export function checkModelConfig(file: string, candidate: unknown): ModelConfig {
   const parsed = modelConfigSchema.safeParse(candidate)
-  if (!parsed.success) throw modelInvalid(file, `the model's configuration is wrong: ${z.prettifyError(parsed.error)}`)
-  const config = parsed.data
-  if (config.headCount % config.kvHeadCount !== 0) {
-    throw modelInvalid(file, `${config.headCount} heads cannot share ${config.kvHeadCount} key/value heads evenly`)
-  }
-  if (config.headDim % 2 !== 0) throw modelInvalid(file, `a head of ${config.headDim} cannot be rotated in pairs`)
-  return config
+  if (!parsed.success)
+    throw modelInvalid(file, `the model's configuration is wrong: ${describeIssues(parsed.error, candidate)}`)
+  return parsed.data
 }
 
 /** The refusal of a model that is not a Llama. */
@@ -94,7 +90,7 @@ function parseConfig(file: string, text: string): HuggingFaceConfig {
     throw unsupportedArchitecture(file, `the architecture "${named.data.model_type}"`)
   }
   const parsed = configSchema.safeParse(json)
-  if (!parsed.success) throw modelInvalid(file, z.prettifyError(parsed.error))
+  if (!parsed.success) throw modelInvalid(file, describeIssues(parsed.error, json))
   return parsed.data
 }
 

@@ -4,6 +4,7 @@ import {
   type AbortOptions,
   type BlobProgress,
   type BlobRef,
+  describeIssues,
   type EncoderConfig,
   type ErrorCode,
   MeshError,
@@ -13,6 +14,7 @@ import {
   type WeightFile
 } from '@resultity/interface'
 import type { IngestingBlobStore } from './blob-store.ts'
+import { modelInvalid } from './model-invalid.ts'
 
 export interface ConvertInit extends AbortOptions {
   readonly store: IngestingBlobStore
@@ -88,7 +90,7 @@ async function storeManifest(
     return { sha256: await init.store.put(bytes), bytes: bytes.byteLength }
   }
   // the schema's order of fields decides the JSON, so the identity does not depend on how this object was built
-  const manifest = modelManifestSchema.parse({
+  const candidate = {
     version: 1,
     name: init.name,
     architecture,
@@ -100,7 +102,10 @@ async function storeManifest(
     },
     embedding: files[0],
     ...(architecture === 'bert' ? { layers: files.slice(1) } : { layers: files.slice(1, -1), head: files.at(-1) })
-  })
+  }
+  const parsed = modelManifestSchema.safeParse(candidate)
+  if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
+  const manifest = parsed.data
   const manifestSha256 = await init.store.put(new TextEncoder().encode(JSON.stringify(manifest)))
   return { manifest, manifestSha256 }
 }

@@ -15,7 +15,7 @@ const IDLE_MS = 1000
  * event loop does not have. The thread starts with the first file, ends when idle, and does not keep the process alive.
  */
 export class FileHasher implements AsyncDisposable {
-  readonly #pending = new Map<number, PromiseWithResolvers<string>>()
+  readonly #pending = new Map<number, PromiseWithResolvers<string> & { readonly path: string }>()
   #worker: Worker | undefined
   #idle: NodeJS.Timeout | undefined
   #nextId = 0
@@ -32,7 +32,7 @@ export class FileHasher implements AsyncDisposable {
     const worker = this.#worker
     const id = this.#nextId
     this.#nextId += 1
-    const waiter = Promise.withResolvers<string>()
+    const waiter = { ...Promise.withResolvers<string>(), path }
     this.#pending.set(id, waiter)
     worker.ref()
     const request: HashRequest = { id, path }
@@ -64,7 +64,7 @@ export class FileHasher implements AsyncDisposable {
         this.#idle.unref()
       }
       if ('sha256' in reply) waiter?.resolve(reply.sha256)
-      else waiter?.reject(new MeshError('unavailable', `cannot hash a file: ${reply.failure}`))
+      else waiter?.reject(new MeshError('unavailable', `cannot hash ${waiter.path}: ${reply.failure}`))
     })
     worker.on('error', error => this.#fail(MeshError.from(error)))
     worker.on('exit', () => {

@@ -6,6 +6,11 @@ const WINDOW_BYTES = 1024 * 1024
 /** Longest string of a header: chat templates reach some 100 kB. */
 const STRING_BYTES_MAX = 16 * 1024 * 1024
 
+/** Longest header: vocabularies of a few million tokens with their merges. Each byte of one may become 16 in memory. */
+const HEADER_BYTES_MAX = 256 * 1024 * 1024
+/** Entries of all arrays together. */
+const ENTRIES_MAX = 16_777_216
+
 /** Reads GGUF's little-endian primitives one after the other; never past the end of the file. */
 export class GgufReader {
   readonly #source: ByteSource
@@ -13,6 +18,7 @@ export class GgufReader {
   #window: DataView<ArrayBuffer> = new DataView(new ArrayBuffer(0))
   #windowStart = 0
   #position = 0
+  #entries = 0
 
   constructor(source: ByteSource) {
     this.#source = source
@@ -90,6 +96,14 @@ export class GgufReader {
     return this.#text.decode(new Uint8Array(this.#window.buffer, at, bytes))
   }
 
+  /** The length of an array whose entries have `bytesMin` or more each: no more than the file and memory hold. */
+  entries(what: string, bytesMin: number): number {
+    const left = Math.min(this.bytesLeft, HEADER_BYTES_MAX - this.#position)
+    const count = this.count(what, Math.min(ENTRIES_MAX - this.#entries, Math.floor(left / bytesMin)))
+    this.#entries += count
+    return count
+  }
+
   invalid(what: string): Error {
     return modelInvalid(this.#source.name, what)
   }
@@ -102,6 +116,7 @@ export class GgufReader {
       )
     }
     const end = this.#position + bytes
+    if (end > HEADER_BYTES_MAX) throw this.invalid(`its header is longer than ${HEADER_BYTES_MAX} bytes`)
     if (end > this.#windowStart + this.#window.byteLength) {
       const length = Math.min(Math.max(bytes, WINDOW_BYTES), this.bytesLeft)
       this.#window = new DataView(this.#source.read(this.#position, length).buffer)

@@ -31,8 +31,6 @@ const METADATA_MAX = 65_536
 /** 1,024 layers of nine tensors, and some. */
 const TENSORS_MAX = 16_384
 const DIMENSIONS_MAX = 4
-/** Vocabularies and their merges have some 100,000 entries, the largest a few million. */
-const ARRAY_MAX = 16_777_216
 const DEFAULT_ALIGNMENT = 32
 
 /** Value types of gguf.md, by their number; 8 is a string and 9 an array. */
@@ -117,10 +115,7 @@ function readValue(reader: GgufReader, key: string): GgufValue {
   if (type !== ARRAY_TYPE) return scalarReader(reader, key, type).read(reader, key)
   const element = scalarReader(reader, key, reader.u32())
   // so many elements that the rest of the file cannot hold them are refused before memory is taken
-  const count = reader.count(
-    `length of the array "${key}"`,
-    Math.min(ARRAY_MAX, Math.floor(reader.bytesLeft / element.bytesMin))
-  )
+  const count = reader.entries(`length of the array "${key}"`, element.bytesMin)
   return Array.from({ length: count }, () => element.read(reader, key))
 }
 

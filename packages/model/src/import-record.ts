@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { Stats } from 'node:fs'
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
 import {
@@ -28,6 +29,10 @@ const recordSchema = z.object({
 })
 export type ImportRecord = z.infer<typeof recordSchema>
 
+export interface ImportedSource extends Pick<ImportRecord, 'manifestSha256' | 'source'> {
+  readonly sourceFingerprint: string
+}
+
 /** Remembers what a reference was imported as: one small file each below `models/`. */
 export class ImportRecords {
   readonly #directory: string
@@ -45,11 +50,20 @@ export class ImportRecords {
     return record.fingerprint === (await fingerprint(reference)) ? record : undefined
   }
 
-  async remember(reference: ModelReference, manifestSha256: string, source: string): Promise<void> {
+  /** What the source of `reference` is like now; other bytes make another. */
+  async fingerprint(reference: ModelReference): Promise<string> {
+    return await fingerprint(reference)
+  }
+
+  /** @param sourceFingerprint of the source as it was imported */
+  async remember(
+    reference: ModelReference,
+    { manifestSha256, source, sourceFingerprint }: ImportedSource
+  ): Promise<void> {
     const record: ImportRecord = {
       version: IMPORTER_VERSION,
       reference: formatModelReference(reference),
-      fingerprint: await fingerprint(reference),
+      fingerprint: sourceFingerprint,
       manifestSha256,
       source
     }
@@ -99,14 +113,21 @@ async function pinOf(source: CatalogueSource): Promise<string> {
   return 'files' in source ? Object.values(source.files).join('+') : source.sha256
 }
 
-/** Sizes and times of a file, or of the files in a folder. */
+/** Which inodes a file, or the files in a folder, are, their sizes and times; that of change cannot be set by programs. */
 async function fileFingerprint(path: string): Promise<string> {
   const stats = await stat(path).catch(() => undefined)
   if (stats === undefined) return 'gone'
-  if (!stats.isDirectory()) return `${stats.size}@${stats.mtimeMs}`
+  if (!stats.isDirectory()) return stateOf(stats)
   const names = (await readdir(path)).toSorted()
-  const files = await Promise.all(names.map(async name => ({ name, stats: await stat(join(path, name)) })))
-  return files.map(file => `${file.name}:${file.stats.size}@${file.stats.mtimeMs}`).join(' ')
+  const files = names.map(async name => {
+    const found = await stat(join(path, name)).catch(() => undefined)
+    return `${name}:${found === undefined ? 'gone' : stateOf(found)}`
+  })
+  return (await Promise.all(files)).join(' ')
+}
+
+function stateOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
+  return `${size}@${mtimeMs}/${ctimeMs}#${ino}`
 }
 
 function parseOrUndefined(text: string): unknown {

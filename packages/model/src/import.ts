@@ -8,6 +8,7 @@ import { convertModel } from './convert.ts'
 import { readGgufHeader } from './gguf.ts'
 import { tokenizerFilesFromGguf } from './gguf-tokenizer.ts'
 import { findManifest, ImportRecords } from './import-record.ts'
+import { modelInvalid } from './model-invalid.ts'
 import { formatModelReference, type ModelReference } from './reference.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from './sources/fetch-model.ts'
 import { type TokenizerFiles, tokenizerFilesFromDirectory } from './tokenizer-files.ts'
@@ -74,6 +75,8 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   const known = await recall(reference, options)
   if (known !== undefined) return known
   const { path, source, failures } = await fetchModel(reference, options)
+  const records = new ImportRecords(options.dataDir)
+  const sourceFingerprint = await records.fingerprint(reference)
   const name = modelName(reference)
   const { manifest, manifestSha256 } = await convertModel(path, {
     store: options.store,
@@ -82,7 +85,11 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
     ...(options.signal === undefined ? {} : { signal: options.signal }),
     onProgress: progress => options.onProgress?.({ phase: 'convert', what: name, ...progress })
   })
-  await new ImportRecords(options.dataDir).remember(reference, manifestSha256, source)
+  // what was read may be half of one model and half of another
+  if ((await records.fingerprint(reference)) !== sourceFingerprint) {
+    throw modelInvalid(path, 'changed while it was imported', 'import it again once nothing writes to it')
+  }
+  await records.remember(reference, { manifestSha256, source, sourceFingerprint })
   return { manifest, manifestSha256, source, failures, fellBack: false }
 }
 

@@ -95,8 +95,8 @@ export class PromptEncoder implements AsyncDisposable {
    * @throws also MeshError `resource_exhausted`; `invalid_request` for messages that take too long
    */
   async encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): Promise<number[]> {
-    const { cutsQuickly, rendersQuickly } = this.tokenizer
-    if (cutsQuickly && rendersQuickly && sizeOf(messages, options) <= INLINE_CHARACTERS_MAX) {
+    const { cutsQuickly } = this.tokenizer
+    if (cutsQuickly && sizeOf(messages, options) <= INLINE_CHARACTERS_MAX) {
       try {
         return this.tokenizer.encodeChat(messages, { ...options, budget: QUICK_RENDERING })
       } catch (error) {

@@ -1,6 +1,6 @@
 import { existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { MeshError } from '@resultity/interface'
+import { describeIssues, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { encoderConfigFromDirectory } from './bert-config.ts'
 import { BertTensors, NOT_WEIGHTS } from './bert-tensors.ts'
@@ -116,7 +116,7 @@ function shardPaths(directory: string): string[] {
     throw modelInvalid(indexPath, 'not JSON')
   }
   const parsed = indexSchema.safeParse(json)
-  if (!parsed.success) throw modelInvalid(indexPath, z.prettifyError(parsed.error))
+  if (!parsed.success) throw modelInvalid(indexPath, describeIssues(parsed.error, json))
   const shards = [...new Set(Object.values(parsed.data.weight_map))].sort()
   if (shards.length === 0 || shards.length > SHARDS_MAX) throw modelInvalid(indexPath, `names ${shards.length} files`)
   const outside = shards.find(shard => shard !== basename(shard) || shard.startsWith('.'))

@@ -1,3 +1,4 @@
+import { describeIssues } from '@resultity/interface'
 import { z } from 'zod'
 import type { ByteSource } from './byte-source.ts'
 import { modelInvalid } from './model-invalid.ts'
@@ -21,11 +22,13 @@ const entrySchema = z.object({
   shape: z.array(z.int().nonnegative()).max(8),
   data_offsets: z.tuple([z.int().nonnegative(), z.int().nonnegative()])
 })
+/** What is asked of tensors that are passed over, too. */
+const extentSchema = entrySchema.pick({ data_offsets: true })
 const headerSchema = z.record(z.string(), z.unknown())
 
 /**
  * Reads and checks the header of a safetensors file (https://huggingface.co/docs/safetensors): every tensor is inside
- * the file, has as many bytes as its shape needs, and none overlap.
+ * the file, has as many bytes as its shape needs, and there is nothing between them.
  *
  * @param ignored names of tensors to pass over, whatever they hold
  * @throws MeshError `model_invalid` saying what is wrong and where
@@ -33,14 +36,20 @@ const headerSchema = z.record(z.string(), z.unknown())
 export function parseSafetensors(file: ByteSource, ignored?: RegExp): ReadonlyMap<string, SafetensorsEntry> {
   const header = readHeader(file)
   const tensors = new Map<string, SafetensorsEntry>()
+  const extents: Extent[] = []
   for (const [name, value] of Object.entries(header.entries)) {
-    if (name === '__metadata__' || ignored?.test(name) === true) continue
+    if (name === '__metadata__') continue
+    const extent = extentSchema.safeParse(value)
+    if (!extent.success) throw modelInvalid(file.name, `tensor "${name}": ${describeIssues(extent.error, value)}`)
+    const [begin, end] = extent.data.data_offsets
+    extents.push({ name, begin, end })
+    if (ignored?.test(name) === true) continue
     if (tensors.size === TENSORS_MAX) throw modelInvalid(file.name, `more than ${TENSORS_MAX} tensors`)
     const parsed = entrySchema.safeParse(value)
-    if (!parsed.success) throw modelInvalid(file.name, `tensor "${name}": ${z.prettifyError(parsed.error)}`)
+    if (!parsed.success) throw modelInvalid(file.name, `tensor "${name}": ${describeIssues(parsed.error, value)}`)
     tensors.set(name, checkEntry(file, name, parsed.data, header.dataOffset))
   }
-  refuseOverlaps(file, tensors)
+  refuseOverlapsAndHoles(file, extents, header.dataOffset)
   return tensors
 }
 
@@ -85,10 +94,24 @@ function checkEntry(
   return { encoding, shape: entry.shape, offset: dataOffset + begin, bytes }
 }
 
-function refuseOverlaps(file: ByteSource, tensors: ReadonlyMap<string, SafetensorsEntry>): void {
-  let end = 0
-  for (const [name, entry] of [...tensors].sort(([, a], [, b]) => a.offset - b.offset)) {
-    if (entry.offset < end) throw modelInvalid(file.name, `tensor "${name}" overlaps the one before it`)
-    end = entry.offset + entry.bytes
+interface Extent {
+  readonly name: string
+  readonly begin: number
+  readonly end: number
+}
+
+/**
+ * The format has neither, and a hole tells of a tensor that stands there twice: of two entries with one name, JSON keeps
+ * the latter.
+ */
+function refuseOverlapsAndHoles(file: ByteSource, extents: readonly Extent[], dataOffset: number): void {
+  let last = 0
+  for (const { name, begin, end } of extents.toSorted((a, b) => a.begin - b.begin || a.end - b.end)) {
+    if (begin < last) throw modelInvalid(file.name, `tensor "${name}" overlaps the one before it`)
+    if (begin > last) throw modelInvalid(file.name, `bytes ${last} to ${begin} of its data belong to no tensor`)
+    last = end
+  }
+  if (dataOffset + last !== file.bytes) {
+    throw modelInvalid(file.name, `its tensors end at byte ${dataOffset + last}, the file at byte ${file.bytes}`)
   }
 }

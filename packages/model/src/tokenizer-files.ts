@@ -1,8 +1,10 @@
-import { readFile } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { AbortOptions } from '@resultity/interface'
+import { type AbortOptions, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { isWordPiece } from './encoder-tokenizer.ts'
+import { modelInvalid } from './model-invalid.ts'
+import { TOKENIZER_BYTES_MAX } from './tokenizer.ts'
 import { tokenizerConfigSchema } from './tokenizer-config.ts'
 import {
   parseJson,
@@ -94,11 +96,17 @@ type ReadFile = (name: string) => Promise<Uint8Array | undefined>
 
 async function readOptional(path: string, options: AbortOptions): Promise<Uint8Array | undefined> {
   try {
-    const bytes = await readFile(path, options)
-    return bytes
+    const stats = await stat(path)
+    if (!stats.isFile()) throw modelInvalid(path, 'is not a file')
+    if (stats.size > TOKENIZER_BYTES_MAX) {
+      throw modelInvalid(path, `has ${stats.size} bytes, the limit is ${TOKENIZER_BYTES_MAX}`)
+    }
+    return await readFile(path, options)
   } catch (error) {
+    options.signal?.throwIfAborted()
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
-    throw error
+    if (error instanceof MeshError) throw error
+    throw modelInvalid(path, `cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
 }
 

@@ -48,8 +48,6 @@ export interface ModelTokenizer {
   readonly beginTokenIds: readonly number[]
   /** Its text rules are known to take time in proportion to a text: a short one may be read on the event loop. */
   readonly cutsQuickly: boolean
-  /** So is each step of its chat template; see {@link ChatTemplate.rendersQuickly}. */
-  readonly rendersQuickly: boolean
   /** Characters of the longest text that may fit the context; infinite for vocabularies that leave out text. */
   readonly charactersMax: number
   /**
@@ -133,7 +131,6 @@ class BpeTokenizer implements ModelTokenizer {
   readonly beginTokenIds: readonly number[]
   readonly charactersMax: number
   readonly cutsQuickly: boolean
-  readonly rendersQuickly: boolean
   readonly #library: Tokenizer
   readonly #added: AddedTokens
   readonly #addedIds: ReadonlyMap<number, string>
@@ -159,7 +156,6 @@ class BpeTokenizer implements ModelTokenizer {
     this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
     this.#template = new ChatTemplate(config.template, config.tokens)
     this.writesTools = this.#template.writesTools
-    this.rendersQuickly = this.#template.rendersQuickly
     this.cutsQuickly = cutsQuickly(definition)
     this.bosTokenId = this.#idOf(config.tokens.bos)
     this.beginTokenIds = beginTokenIds(definition.post_processor).filter(id => id < vocabularySize)

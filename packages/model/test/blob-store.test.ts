@@ -1,5 +1,15 @@
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  statSync,
+  truncateSync,
+  utimesSync,
+  writeFileSync
+} from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { FileBlobStore } from '../src/blob-store.ts'
@@ -123,6 +133,7 @@ t.test('what a killed import left is removed at the next start', async t => {
 t.test('a damaged blob is noticed, deleted and can be stored again', async t => {
   const { store, dir } = await openStore(t)
   await store.put(content)
+  chmodSync(join(dir, 'blobs', `sha256-${sha256}`), 0o600)
   truncateSync(join(dir, 'blobs', `sha256-${sha256}`), 1000)
   t.equal(await store.find(sha256), undefined)
   await t.rejects(store.read(sha256), { code: 'blob_not_found', message: new RegExp(sha256) })
@@ -144,10 +155,12 @@ t.test("another store's blobs are used in place, once verified", async t => {
   t.ok(existsSync(join(source.store.blobDirectory, `sha256-${wrongHash}`)), 'and is left alone: it is not ours')
   t.same(readdirSync(join(dir, 'blobs')), [])
 
-  // same size and time: the record is trusted after a restart, without reading the file
-  const record = JSON.parse(readFileSync(join(dir, 'verified.json'), 'utf8'))
-  t.same(Object.keys(record), [path])
+  // untouched: the record is trusted after a restart, without reading the file
+  const { files } = JSON.parse(readFileSync(join(dir, 'verified.json'), 'utf8'))
+  t.equal(files.length, 1)
+  t.equal(files[0][0], path)
   t.equal(await (await reopen(t, dir, [source.store.blobDirectory])).find(sha256), path)
+  chmodSync(path, 0o600)
   writeFileSync(path, content.toReversed())
   utimesSync(path, 1, 1)
   t.equal(await store.find(sha256), undefined, 'a file that changed is hashed again')
@@ -156,10 +169,51 @@ t.test("another store's blobs are used in place, once verified", async t => {
 t.test('a record file that is damaged costs time, not blobs', async t => {
   const { store, dir } = await openStore(t)
   await store.put(content)
-  for (const text of ['{', '{"a":1}', '']) {
+  const good = readFileSync(join(dir, 'verified.json'), 'utf8')
+  const texts = ['{', '{"a":1}', '', 'null', '[]', '{"version":2,"files":[["x",{"bytes":-1}]]}', good.replace('2', '1')]
+  for (const text of texts) {
     writeFileSync(join(dir, 'verified.json'), text)
     t.ok(await (await reopen(t, dir)).find(sha256))
   }
+})
+
+t.test('a file that changed is seen, though its size and its time of modification are as they were', async t => {
+  const { store, dir } = await openStore(t)
+  await store.put(content)
+  const path = join(dir, 'blobs', `sha256-${sha256}`)
+  chmodSync(path, 0o600)
+  utimesSync(path, 1000, 1000)
+  t.equal(await store.find(sha256), path, 'touched, so it is hashed again')
+  writeFileSync(path, content.toReversed())
+  utimesSync(path, 1000, 1000)
+  const damaged: string[] = []
+  const later = await FileBlobStore.open(dir, { onDamaged: each => damaged.push(each) })
+  t.teardown(() => later[Symbol.asyncDispose]())
+  t.equal(await later.find(sha256), undefined)
+  t.strictSame(damaged, [path], 'and told of')
+})
+
+t.test('another file in its place is hashed', async t => {
+  const { store, dir } = await openStore(t)
+  await store.put(content)
+  const path = join(dir, 'blobs', `sha256-${sha256}`)
+  utimesSync(path, 1000, 1000)
+  t.equal(await store.find(sha256), path)
+  writeFileSync(join(dir, 'other'), content.toReversed())
+  utimesSync(join(dir, 'other'), 1000, 1000)
+  renameSync(join(dir, 'other'), path)
+  t.equal(await store.find(sha256), undefined)
+})
+
+t.test('a blob file is read-only', { skip: process.platform === 'win32' }, async t => {
+  const { store, dir } = await openStore(t)
+  await store.put(content)
+  t.equal(statSync(join(dir, 'blobs', `sha256-${sha256}`)).mode & 0o222, 0)
+  t.equal(await store.put(content), sha256, 'and is replaced by itself all the same')
+  const writer = await store.writer(sha256, content.byteLength)
+  await writer.write(content)
+  await writer.commit()
+  t.equal(statSync(join(dir, 'blobs', `sha256-${sha256}`)).mode & 0o222, 0)
 })
 
 t.test('names that are no hashes never reach the disk', async t => {

@@ -82,25 +82,65 @@ t.test('what a template refuses, or gets wrong over these messages, is said of t
   t.end()
 })
 
-t.test('only templates whose steps are bounded are rendered on the event loop', t => {
-  const quick = [
-    "{{ a | join('') }}{{ b | join }}{{ c | join(', ') }}",
-    '{{ tools | tojson(indent=4) }}',
-    '{{ x.replace("_", "-") }}'
-  ]
-  for (const source of quick) t.ok(new ChatTemplate(source, tokens).rendersQuickly, source)
-  for (const source of [
-    '{{ a | join(b) }}',
-    '{{ x | replace(y, z) }}',
-    '{{ x | indent(9999999) }}',
-    "{{ x.replace('', y) }}"
-  ]) {
-    t.notOk(new ChatTemplate(source, tokens).rendersQuickly, source)
+t.test('what one expression makes is bounded before it is made', t => {
+  const doubled = (start: string, next: string, times: number): string =>
+    `{% set ns = namespace(x=${start}) %}{% for i in range(${times}) %}{% set ns.x = ${next} %}{% endfor %}`
+  const lists = (times: number): string => doubled('[1]', '[ns.x, ns.x]', times)
+  const text = (times: number): string => doubled("'a '", 'ns.x ~ ns.x', times)
+  const cases: Record<string, readonly [string, string]> = {
+    'a list of lists of lists, written': [`${lists(60)}{{ ns.x }}`, 'invalid_request'],
+    'a list of lists of lists, as JSON': [`${lists(60)}{{ ns.x | tojson }}`, 'invalid_request'],
+    'a list of lists of lists, as text': [`${lists(60)}{% set y = ns.x ~ '' %}`, 'invalid_request'],
+    'one big list, written again and again': [
+      `${lists(17)}{% for i in range(99999) %}{% set y %}{{ ns.x }}{% endset %}{% endfor %}`,
+      'invalid_request'
+    ],
+    'one big list, put behind a text again and again': [
+      `${lists(17)}{% for i in range(99999) %}{% if ns.x ~ '' == 'a' %}{% endif %}{% endfor %}`,
+      'invalid_request'
+    ],
+    'a list that holds itself': [
+      '{% set ns = namespace(x=1) %}{% set ns.x = [ns, ns] %}{{ ns.x }}',
+      'invalid_request'
+    ],
+    'a text in a million pieces': [`${text(20)}{{ ns.x.split(' ') | length }}`, 'invalid_request'],
+    'the same by another name': [`${text(20)}{% set f = ns['x']['split'] %}{{ f() | length }}`, 'invalid_request'],
+    'a text doubled for ever': [text(60), 'invalid_request'],
+    'a text put in place of each of its letters': [
+      `${text(20)}{{ ns.x.replace('a', ns.x) | length }}`,
+      'invalid_request'
+    ],
+    'the same by a filter': [`${text(20)}{{ ns.x | replace('a', ns.x) | length }}`, 'invalid_request'],
+    'a text between all numbers': [`${text(10)}{{ range(99999) | join(ns.x) | length }}`, 'invalid_request'],
+    'a wide indentation': ['{{ messages | tojson(indent=400000000) }}', 'invalid_request'],
+    'a wide indentation of a text': ["{{ 'a\nb' | indent(400000000) }}", 'invalid_request']
   }
-  t.throws(() =>
-    new ChatTemplate('{% for a in range(9999) %}{% endfor %}', tokens).render(chat, {
-      budget: { steps: 99, characters: 99 }
-    })
+  for (const [name, [source, code]] of Object.entries(cases)) {
+    t.throws(() => new ChatTemplate(source, tokens).render(chat), { name: 'MeshError', code }, name)
+  }
+  t.end()
+})
+
+t.test('what is bounded still does what it did', t => {
+  const write = (source: string): string => new ChatTemplate(source, tokens).render(chat)
+  t.equal(write("{{ 'a-b-c'.split('-') | join('+') }}"), 'a+b+c')
+  t.equal(write("{{ ' a  b c'.split() | tojson }}"), '["a", "b", "c"]')
+  t.equal(write("{{ 'a-b-c'.split('-', 1)[-1] }}"), 'b-c')
+  t.equal(write("{{ 'aXbX'.replace('X', '--') }}{{ 'aX' | replace('X', 'y') }}"), 'a--b--ay')
+  t.equal(write('{{ {"a": [1]} | tojson(indent=2) }}'), '{\n  "a": [\n    1\n  ]\n}')
+  t.equal(write("{{ 'a\nb' | indent(2, first=true) }}"), '  a\n  b')
+  t.equal(write("{{ [1, 2] | join(', ') }}{{ [1] + [2] }}{{ 1 + 2 }}{{ [1] ~ 'x' }}"), '1, 2[1, 2]31x')
+  t.equal(
+    write('{% set ns = namespace(x=1) %}{{ ns }}{% set ns.x = 2 %}{{ ns.x }}'),
+    '{"x": 1}2',
+    'a namespace is written as it is at its place'
+  )
+  const turns = Array.from({ length: 3000 }, () => ({ role: 'user' as const, content: 'word' }))
+  const looking = "{% for m in messages %}{% if messages[loop.index0 - 1].role == 'user' %}x{% endif %}{% endfor %}"
+  t.equal(
+    new ChatTemplate(looking, tokens).render(turns).length,
+    3000,
+    'a long conversation that looks back is written'
   )
   t.end()
 })

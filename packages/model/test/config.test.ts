@@ -54,7 +54,7 @@ const refusedJson = [
   },
   { id: 'a scaling without its factor', change: { rope_scaling: { type: 'linear' } }, message: /ropeScaling.factor/ },
   { id: 'heads that do not group', change: { num_key_value_heads: 3 }, message: /8 heads cannot share 3/ },
-  { id: 'an odd head', change: { head_dim: 15 }, message: /head of 15/ },
+  { id: 'an odd head', change: { head_dim: 15 }, message: /"headDim" is 15: a head cannot be rotated/ },
   { id: 'a fractional head', change: { head_dim: undefined, hidden_size: 130 }, message: /headDim/ },
   { id: 'no layers', change: { num_hidden_layers: 0 }, message: /layerCount/ },
   { id: 'too many layers', change: { num_hidden_layers: 1e6 }, message: /layerCount/ },

@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { copyFileSync, renameSync, rmSync, statSync, truncateSync, utimesSync, writeFileSync } from 'node:fs'
 import { cp, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -74,6 +75,41 @@ t.test('a model is converted once; then the disk alone answers, while everything
   const [record = ''] = (await readdir(join(dataDir, 'models'))).filter(name => name.endsWith('.json'))
   await writeFile(join(dataDir, 'models', record), '{"half a rec')
   t.equal((await run('tiny-chat')).manifestSha256, first.manifestSha256, 'a damaged record is no record')
+})
+
+t.test('a source that changes while it is imported is refused by its name', async t => {
+  const changes = {
+    'cut short': (path: string) => truncateSync(path, 5000),
+    'written anew, as long and as old as it was': (path: string) => {
+      const { atime, mtime, size } = statSync(path)
+      writeFileSync(path, new Uint8Array(size).fill(7))
+      utimesSync(path, atime, mtime)
+    },
+    replaced: (path: string) => {
+      copyFileSync(path, `${path}.new`)
+      renameSync(`${path}.new`, path)
+    },
+    deleted: (path: string) => rmSync(path)
+  }
+  for (const [name, change] of Object.entries(changes)) {
+    const { dataDir, run } = await workplace(t)
+    const directory = join(dataDir, 'mine')
+    await cp(tinyChatDirectory, directory, { recursive: true })
+    let changed = false
+    const importing = run(`file:${directory}`, {
+      onProgress: ({ phase, bytesDone }) => {
+        if (phase !== 'convert' || bytesDone === 0 || changed) return
+        changed = true
+        change(join(directory, 'model.safetensors'))
+      }
+    })
+    await t.rejects(importing, { name: 'MeshError', code: 'model_invalid', message: new RegExp(directory) }, name)
+    t.strictSame(
+      (await readdir(join(dataDir, 'models'))).filter(file => file.endsWith('.json')),
+      [],
+      'nothing is remembered'
+    )
+  }
 })
 
 t.test('a file is imported again when it changed', async t => {

@@ -116,11 +116,9 @@ t.test('a model whose patterns or template never end holds neither the event loo
   const multiplying =
     "{% set ns = namespace(x='aaaaaaaaaaaaaaaa') %}{% for a in range(9) %}{% set ns.x = ns.x | replace('a', ns.x) %}{% endfor %}{{ ns.x }}"
   const template = await openWith(t, { template: multiplying })
-  t.notOk(template.tokenizer.rendersQuickly)
   await t.rejects(template.encodeChat([endless]), { code: 'invalid_request', details: { param: 'messages' } })
 
   const slow = await openWith(t, { template: '{% for a in range(9000) %}{{ a }}{% endfor %}' })
-  t.ok(slow.tokenizer.rendersQuickly)
   const ids = await slow.encodeChat([endless])
   t.same(ids, slow.tokenizer.encodeChat([endless]), 'what is too long for the event loop is rendered in the thread')
 })

@@ -83,9 +83,12 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
 }
 
 /** A coordinator says what is fetched: so what is kept has a limit. */
-function openStore({ dataDir, blobSources = [], blobCacheBytes }: NodeInit): Promise<FileBlobStore> {
-  const cache = blobCacheBytes === undefined ? {} : { bytesMax: blobCacheBytes }
-  return FileBlobStore.open(dataDir, { readOnlySources: blobSources, cache })
+function openStore({ dataDir, blobSources = [], blobCacheBytes, logger }: NodeInit): Promise<FileBlobStore> {
+  return FileBlobStore.open(dataDir, {
+    readOnlySources: blobSources,
+    cache: blobCacheBytes === undefined ? {} : { bytesMax: blobCacheBytes },
+    onDamaged: path => logger.warn({ path }, 'a weight file is damaged; it is fetched again')
+  })
 }
 
 /** The running agent: memberships with coordinators, and the stages they assigned. */

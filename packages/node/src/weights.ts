@@ -1,4 +1,4 @@
-import { type BlobRef, type BlobStore, MeshError, type ModelManifest, modelManifestSchema } from '@resultity/interface'
+import { type BlobRef, type BlobStore, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
 import { fetchBlob, type MeshHost, type PeerAddress } from '@resultity/mesh'
 import { reachablePeer } from './peer-addresses.ts'
 import type { WeightSource } from './stage-table.ts'
@@ -48,7 +48,7 @@ export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWe
         )
       }
       if ((await store.find(sha256)) === undefined) await fetch(sha256, init.manifestBytes, signal, () => {})
-      return parseManifest(sha256, await store.read(sha256, { signal }))
+      return parseModelManifest(sha256, await store.read(sha256, { signal }))
     },
 
     async files(files, signal): Promise<ReadonlyMap<string, string>> {
@@ -78,15 +78,4 @@ async function missingBytes(store: BlobStore, files: readonly BlobRef[]): Promis
 
 function uniqueFiles(files: readonly BlobRef[]): BlobRef[] {
   return [...new Map(files.map(file => [file.sha256, file])).values()]
-}
-
-function parseManifest(sha256: string, bytes: Uint8Array): ModelManifest {
-  try {
-    return modelManifestSchema.parse(JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes)))
-  } catch (cause) {
-    throw new MeshError('model_invalid', `manifest ${sha256} is not a manifest this version reads`, {
-      cause,
-      hint: 'node and coordinator may be of different versions; upgrade the older one'
-    })
-  }
 }

@@ -88,8 +88,13 @@ export class LocalMesh implements AsyncDisposable {
   async #watch(child: ChildDaemon, onLost: LocalMeshInit['onLost']): Promise<void> {
     const { code, signal } = await child.ended
     if (child !== this.coordinator) this.#nodesUp -= 1
-    if (!this.#stopping) onLost(child, signal === null ? `exit code ${code}` : signal)
+    if (!this.#stopping) onLost(child, signal === null ? `exit code ${code}` : explainSignal(signal))
   }
+}
+
+function explainSignal(signal: NodeJS.Signals): string {
+  if (signal !== 'SIGBUS') return signal
+  return 'SIGBUS: a file that it has mapped, such as its weights, was cut short or cannot be read; its next start checks them'
 }
 
 /** Flags say everything that the children need; a variable meant for `up` must not reach them as well. */

@@ -1,36 +1,49 @@
 import { MeshError } from '@resultity/interface'
+import { callAsync } from '@resultity/memory'
+import type { GraphSession } from './graph-session.ts'
+import { NativeHandle } from './native-handle.ts'
 import type { Pointer } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
 import type { NativeTensor } from './tensor.ts'
 
 /**
- * Inputs and outputs of a session, bound to tensors once; each run reads and writes their memory.
+ * Inputs and outputs of a session, bound to tensors; each run reads and writes their memory.
  *
- * Keeps every bound tensor referenced.
+ * Keeps its session and every bound tensor from being freed, and a run keeps it.
  */
 export class Binding implements Disposable {
   readonly #runtime: Runtime
-  readonly #session: Pointer
-  readonly #pointer: Pointer
-  readonly #bound: NativeTensor[] = []
-  #released = false
+  readonly #session: NativeHandle
+  readonly #handle: NativeHandle
+  /** By the name of the edge: what is bound anew lets go of what was. */
+  readonly #inputs = new Map<string, NativeTensor>()
+  readonly #outputs = new Map<string, NativeTensor>()
 
-  constructor(runtime: Runtime, session: Pointer) {
+  constructor(runtime: Runtime, session: GraphSession) {
+    const { api } = runtime
     this.#runtime = runtime
-    this.#session = session
-    this.#pointer = obtain(runtime.api, 'create a binding', out => runtime.api.createIoBinding(session, out))
+    this.#session = session.handle
+    const pointer = obtain(api, 'create a binding', out => api.createIoBinding(session.handle.pointer, out))
+    this.#session.retain()
+    this.#handle = new NativeHandle(pointer, () => {
+      api.releaseIoBinding(pointer)
+      for (const tensor of [...this.#inputs.values(), ...this.#outputs.values()]) tensor.handle.release()
+      this.#session.release()
+    })
   }
 
+  /** Not while a run is under way. */
   input(name: string, tensor: NativeTensor): void {
     const { api } = this.#runtime
-    check(api, `bind input "${name}"`, api.bindInput(this.#pointer, name, tensor.pointer))
-    this.#bound.push(tensor)
+    check(api, `bind input "${name}"`, api.bindInput(this.#handle.pointer, name, tensor.handle.pointer))
+    replaceBound(this.#inputs, name, tensor)
   }
 
+  /** Not while a run is under way. */
   output(name: string, tensor: NativeTensor): void {
     const { api } = this.#runtime
-    check(api, `bind output "${name}"`, api.bindOutput(this.#pointer, name, tensor.pointer))
-    this.#bound.push(tensor)
+    check(api, `bind output "${name}"`, api.bindOutput(this.#handle.pointer, name, tensor.handle.pointer))
+    replaceBound(this.#outputs, name, tensor)
   }
 
   /**
@@ -39,53 +52,62 @@ export class Binding implements Disposable {
    */
   run(options: RunOptions, done: (error: MeshError | undefined) => void): void {
     const { api } = this.#runtime
-    api.runWithBinding.async(this.#session, options.pointer, this.#pointer, (thrown, status) => {
-      if (thrown === null && status === null) return done(undefined)
+    const { pointer } = this.#handle
+    this.#handle.retain()
+    options.handle.retain()
+    const end = (thrown: unknown, status: Pointer | null | undefined): void => {
+      let failure: MeshError | undefined
       try {
-        check(api, 'run the graph', status)
-        done(MeshError.from(thrown, 'engine_failed'))
+        if (thrown === null) check(api, 'run the graph', status ?? null)
+        else failure = MeshError.from(thrown, 'engine_failed')
       } catch (error) {
-        done(MeshError.from(error, 'engine_failed'))
+        failure = MeshError.from(error, 'engine_failed')
       }
-    })
+      options.handle.release()
+      this.#handle.release()
+      done(failure)
+    }
+    callAsync(api.runWithBinding, [this.#session.pointer, options.handle.pointer, pointer], end, [this, options])
   }
 
+  /** What it holds goes when the last run is over. */
   [Symbol.dispose](): void {
-    if (this.#released) return
-    this.#released = true
-    this.#runtime.api.releaseIoBinding(this.#pointer)
-    this.#bound.length = 0
+    this.#handle[Symbol.dispose]()
   }
+}
+
+function replaceBound(bound: Map<string, NativeTensor>, name: string, tensor: NativeTensor): void {
+  tensor.handle.retain()
+  bound.get(name)?.handle.release()
+  bound.set(name, tensor)
 }
 
 /** Through these a run that is under way can be told to stop. */
 export class RunOptions implements Disposable {
-  readonly pointer: Pointer
+  readonly handle: NativeHandle
   readonly #runtime: Runtime
-  #released = false
 
   /** @param entries of onnxruntime_run_options_config_keys.h */
   constructor(runtime: Runtime, entries: Readonly<Record<string, string>> = {}) {
     const { api } = runtime
     this.#runtime = runtime
-    this.pointer = obtain(api, 'create run options', out => api.createRunOptions(out))
+    const pointer = obtain(api, 'create run options', out => api.createRunOptions(out))
+    this.handle = new NativeHandle(pointer, () => api.releaseRunOptions(pointer))
     for (const [key, value] of Object.entries(entries)) {
-      check(api, `set ${key}`, api.addRunConfigEntry(this.pointer, key, value))
+      check(api, `set ${key}`, api.addRunConfigEntry(pointer, key, value))
     }
   }
 
   /** Runs with these options break off before their next operator, and so does every later one until `allow`. */
   terminate(): void {
-    check(this.#runtime.api, 'stop a run', this.#runtime.api.runOptionsSetTerminate(this.pointer))
+    check(this.#runtime.api, 'stop a run', this.#runtime.api.runOptionsSetTerminate(this.handle.pointer))
   }
 
   allow(): void {
-    check(this.#runtime.api, 'allow runs again', this.#runtime.api.runOptionsUnsetTerminate(this.pointer))
+    check(this.#runtime.api, 'allow runs again', this.#runtime.api.runOptionsUnsetTerminate(this.handle.pointer))
   }
 
   [Symbol.dispose](): void {
-    if (this.#released) return
-    this.#released = true
-    this.#runtime.api.releaseRunOptions(this.pointer)
+    this.handle[Symbol.dispose]()
   }
 }

@@ -4,7 +4,7 @@ import type { EncoderGraph } from '@resultity/model'
 import type { BatchGate } from '../batch-gate.ts'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
-import { GraphDirectory } from '../graph-directory.ts'
+import { GraphSource } from '../graph-source.ts'
 import { Binding, RunOptions } from './binding.ts'
 import { releaseFilePages } from './file-pages.ts'
 import { GraphSession } from './graph-session.ts'
@@ -14,7 +14,7 @@ import { NativeTensor } from './tensor.ts'
 interface CapiEncoderComponents {
   readonly runtime: Runtime
   readonly session: GraphSession
-  readonly directory: GraphDirectory<EncoderGraph>
+  readonly source: GraphSource<EncoderGraph>
   readonly dimensions: number
 }
 
@@ -27,15 +27,15 @@ class CapiEncoderSession implements EncoderSession {
   }
 
   async run(inputs: EncoderInputs, { signal }: AbortOptions): Promise<Float32Array> {
-    const { runtime, directory, session, dimensions } = this.#components
-    const { graph } = directory
+    const { runtime, source, session, dimensions } = this.#components
+    const { graph } = source
     const { count, width } = inputs
     using memory = new DisposableStack()
     memory.use(session.callers.work())
     const tensor = <Data extends Int32Array | Float32Array>(data: Data, ...shape: number[]): NativeTensor<Data> =>
       memory.use(new NativeTensor(runtime, data, shape))
     const output = tensor(new Float32Array(count * dimensions), count, 1, dimensions)
-    const binding = memory.use(new Binding(runtime, session.pointer))
+    const binding = memory.use(new Binding(runtime, session))
     binding.input(graph.tokens, tensor(inputs.tokens, count, width))
     binding.input(graph.types, tensor(inputs.types, count, width))
     binding.input(graph.lengths, tensor(inputs.lengths, count))
@@ -56,7 +56,7 @@ class CapiEncoderSession implements EncoderSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#components.session[Symbol.dispose]()
-    await this.#components.directory[Symbol.asyncDispose]()
+    await this.#components.source[Symbol.asyncDispose]()
   }
 }
 
@@ -69,14 +69,16 @@ export async function loadCapiEncoder(
   options.signal?.throwIfAborted()
   const runtime = getRuntime()
   await using loading = new AsyncDisposableStack()
-  const directory = loading.use(await GraphDirectory.forEncoder(init))
+  const source = loading.use(await GraphSource.forEncoder(init))
   const { threads, spinning, manifest } = init
-  const session = loading.use(await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning }))
+  const session = loading.use(
+    await GraphSession.load(runtime, { graph: source.graph.bytes, folder: source.folder, threads, spinning })
+  )
   options.signal?.throwIfAborted()
-  await releaseFilePages(directory.path)
+  await releaseFilePages(source.files)
   await releaseFreedMemory()
   const dimensions = manifest.config.hiddenSize
-  const encoder = new Encoder(manifest, new CapiEncoderSession({ runtime, session, directory, dimensions }), gate)
+  const encoder = new Encoder(manifest, new CapiEncoderSession({ runtime, session, source, dimensions }), gate)
   loading.move()
   return encoder
 }

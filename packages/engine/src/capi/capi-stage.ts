@@ -2,7 +2,7 @@ import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@res
 import { packIntoHugePages, releaseFreedMemory } from '@resultity/memory'
 import { rotaryTables, type StageGraph } from '@resultity/model'
 import type { BatchGate } from '../batch-gate.ts'
-import { GraphDirectory } from '../graph-directory.ts'
+import { GraphSource } from '../graph-source.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
 import { SessionTurns } from '../session-turns.ts'
@@ -27,7 +27,7 @@ export class CapiStage implements Stage {
   readonly sessionsMax: number
   readonly layersShare: number
   readonly #components: SlotComponents
-  readonly #directory: GraphDirectory<StageGraph>
+  readonly #source: GraphSource<StageGraph>
   readonly #slots: SlotPool
   readonly #gate: BatchGate
   readonly #queue: RunQueue
@@ -35,7 +35,7 @@ export class CapiStage implements Stage {
   readonly #sessions = new Set<CapiSession>()
   #closing: Promise<void> | undefined
 
-  private constructor(components: SlotComponents, directory: GraphDirectory<StageGraph>, gate: BatchGate) {
+  private constructor(components: SlotComponents, source: GraphSource<StageGraph>, gate: BatchGate) {
     const { shape } = components
     this.range = shape.range
     this.first = shape.first
@@ -46,12 +46,12 @@ export class CapiStage implements Stage {
     this.sessionsMax = shape.sessionsMax
     this.layersShare = shape.layersShare
     this.#components = components
-    this.#directory = directory
+    this.#source = source
     this.#slots = new SlotPool(components)
     this.#gate = gate
     this.#queue = new RunQueue(gate)
     const { runtime } = components
-    this.#idleMemory = new IdleMemory({ runtime, queue: this.#queue, slots: this.#slots, directory: directory.path })
+    this.#idleMemory = new IdleMemory({ runtime, queue: this.#queue, slots: this.#slots, files: source.files })
   }
 
   static async load(init: StageInit, gate: BatchGate, options: AbortOptions = {}): Promise<CapiStage> {
@@ -59,11 +59,13 @@ export class CapiStage implements Stage {
     const shape = new StageShape(init)
     const runtime = getRuntime()
     await using loading = new AsyncDisposableStack()
-    const directory = loading.use(await GraphDirectory.forStage(init))
+    const source = loading.use(await GraphSource.forStage(init))
     const { threads, spinning } = init
-    const session = loading.use(await GraphSession.load(runtime, { path: directory.graphPath, threads, spinning }))
+    const session = loading.use(
+      await GraphSession.load(runtime, { graph: source.graph.bytes, folder: source.folder, threads, spinning })
+    )
     options.signal?.throwIfAborted()
-    await releaseFilePages(directory.path)
+    await releaseFilePages(source.files)
     await releaseFreedMemory()
     await packIntoHugePages()
     const { config } = init.manifest
@@ -71,7 +73,7 @@ export class CapiStage implements Stage {
     const dimensions = [init.contextLength, config.headDim / 2]
     const cos = loading.use(new NativeTensor(runtime, tables.cos, dimensions))
     const sin = loading.use(new NativeTensor(runtime, tables.sin, dimensions))
-    const stage = new CapiStage({ runtime, graph: directory.graph, session, shape, config, cos, sin }, directory, gate)
+    const stage = new CapiStage({ runtime, graph: source.graph, session, shape, config, cos, sin }, source, gate)
     loading.move()
     return stage
   }
@@ -119,6 +121,6 @@ export class CapiStage implements Stage {
     cos[Symbol.dispose]()
     sin[Symbol.dispose]()
     await releaseFreedMemory()
-    await this.#directory[Symbol.asyncDispose]()
+    await this.#source[Symbol.asyncDispose]()
   }
 }

@@ -5,15 +5,15 @@ import { Advice, advise, memoryMappings, releaseCodePages } from '@resultity/mem
  * every weight once, to pack it, and much of it never again. What is still read, the rows of an embedding, comes back in
  * pieces of up to 2 MB, as the page cache holds them. Linux only.
  *
- * @param directory of the weight files
+ * @param files the weight files, by their real paths
  * @param isLoaded whether the runtime still has them mapped; once it has not, their addresses may be another's
  */
-export async function releaseFilePages(directory: string, isLoaded = (): boolean => true): Promise<void> {
+export async function releaseFilePages(files: ReadonlySet<string>, isLoaded = (): boolean => true): Promise<void> {
   const mappings = await memoryMappings()
   releaseCodePages(mappings)
   if (!isLoaded()) return
   for (const { address, bytes, path } of mappings) {
-    if (!path.startsWith(`${directory}/`)) continue
+    if (!files.has(path)) continue
     // the mapping is private and nothing writes to it, so no change is lost
     advise(address, bytes, Advice.dontNeed)
     advise(address, bytes, Advice.random)

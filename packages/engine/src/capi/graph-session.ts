@@ -1,15 +1,20 @@
 import { MeshError } from '@resultity/interface'
+import { callAsync } from '@resultity/memory'
 import type { Spinning } from '../port.ts'
 import { threadAffinities, usableCpus } from '../thread-affinity.ts'
 import { CallingThreads } from './calling-threads.ts'
-import type { Pointer } from './ort-api.ts'
+import { NativeHandle } from './native-handle.ts'
+import type { Pointer, Status } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
 
 /** `ORT_ENABLE_ALL` of the header. */
 const OPTIMIZE_ALL = 99
 
 export interface GraphSessionInit {
-  readonly path: string
+  /** A serialized ONNX model. */
+  readonly graph: Uint8Array
+  /** Where the weight files lie that the graph names; it has all in itself where there is none. */
+  readonly folder?: string
   /** Threads of one operator, the calling one included. */
   readonly threads: number
   readonly spinning: Spinning
@@ -17,18 +22,13 @@ export interface GraphSessionInit {
 
 /** A graph loaded by the runtime, its weights packed for this CPU. */
 export class GraphSession implements Disposable {
-  readonly pointer: Pointer
+  readonly handle: NativeHandle
   /** Its runs are called on these. */
   readonly callers: CallingThreads
-  readonly #placement: Disposable
-  readonly #runtime: Runtime
-  #released = false
 
-  private constructor(runtime: Runtime, pointer: Pointer, callers: CallingThreads, placement: Disposable) {
-    this.pointer = pointer
+  private constructor(handle: NativeHandle, callers: CallingThreads) {
+    this.handle = handle
     this.callers = callers
-    this.#placement = placement
-    this.#runtime = runtime
   }
 
   /**
@@ -43,24 +43,29 @@ export class GraphSession implements Disposable {
     placed.use(callers.graph(threadAffinities(init.threads, usableCpus()) !== undefined))
     const options = createOptions(runtime, init)
     const out = new BigUint64Array(1)
-    const { promise, resolve, reject } = Promise.withResolvers<Pointer | null>()
-    api.createSession.async(env, pathBytes(init.path), options, out, (error, status) => {
-      if (error === null) resolve(status)
+    const { promise, resolve, reject } = Promise.withResolvers<Status>()
+    const { graph } = init
+    callAsync(api.createSessionFromArray, [env, graph, graph.byteLength, options, out], (error, status) => {
+      if (error === null) resolve(status ?? null)
       else reject(MeshError.from(error, 'engine_failed'))
     })
     try {
-      check(api, `load ${init.path}`, await promise)
+      check(api, 'load the graph', await promise)
     } finally {
       api.releaseSessionOptions(options)
     }
-    return new GraphSession(runtime, out[0] ?? 0n, callers, placed.move())
+    const [pointer = 0n] = out
+    const placement = placed.move()
+    const handle = new NativeHandle(pointer, () => {
+      api.releaseSession(pointer)
+      placement[Symbol.dispose]()
+    })
+    return new GraphSession(handle, callers)
   }
 
+  /** The weights go when the last binding has gone. */
   [Symbol.dispose](): void {
-    if (this.#released) return
-    this.#released = true
-    this.#runtime.api.releaseSession(this.pointer)
-    this.#placement[Symbol.dispose]()
+    this.handle[Symbol.dispose]()
   }
 }
 
@@ -84,10 +89,12 @@ function createOptions(runtime: Runtime, init: GraphSessionInit): Pointer {
 /** Entries of onnxruntime_session_options_config_keys.h. */
 export function sessionEntries({
   threads,
-  spinning
-}: Pick<GraphSessionInit, 'threads' | 'spinning'>): Readonly<Record<string, string>> {
+  spinning,
+  folder
+}: Pick<GraphSessionInit, 'threads' | 'spinning' | 'folder'>): Readonly<Record<string, string>> {
   const affinities = threadAffinities(threads, usableCpus())
   return {
+    ...(folder === undefined ? {} : { 'session.model_external_initializers_file_folder_path': folder }),
     ...(affinities === undefined ? {} : { 'session.intra_op_thread_affinities': affinities }),
     'session.intra_op.allow_spinning': spinning === false ? '0' : '1',
     // with it, threads spin between the operators of a run but sleep between runs
@@ -97,9 +104,4 @@ export function sessionEntries({
     // a denormal costs over a hundred cycles and is zero for any purpose of ours
     'session.set_denormal_as_zero': '1'
   }
-}
-
-/** The path as the runtime's `ORTCHAR_T`: UTF-16 on Windows, UTF-8 elsewhere, null-terminated. */
-function pathBytes(path: string): Uint8Array {
-  return Buffer.from(`${path}\0`, process.platform === 'win32' ? 'utf16le' : 'utf8')
 }

@@ -14,8 +14,8 @@ export interface IdleMemoryInit {
   readonly runtime: Runtime
   readonly queue: RunQueue
   readonly slots: SlotPool
-  /** Of the weight files. */
-  readonly directory: string
+  /** The weight files, as the system names their mappings. */
+  readonly files: ReadonlySet<string>
 }
 
 /**
@@ -82,7 +82,7 @@ export class IdleMemory implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    await releaseFilePages(this.#init.directory, () => !this.#disposed)
+    await releaseFilePages(this.#init.files, () => !this.#disposed)
     await releaseFreedMemory()
   }
 

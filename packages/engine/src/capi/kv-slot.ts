@@ -49,7 +49,6 @@ export class KvSlot implements Disposable {
   #wide: (BoundRun & { readonly count: number }) | undefined
   #wideInput: Int32Array | Float32Array | undefined
   #wideOutput: Float32Array | undefined
-  #tensors: NativeTensor[] = []
 
   constructor(components: SlotComponents, capacity: number) {
     this.#components = components
@@ -60,7 +59,9 @@ export class KvSlot implements Disposable {
     const { kvHeadCount, headDim } = config
     const tensor = (edge: CacheEdge, rows: number, columns: number): BoundCache => {
       const data = new Float32Array(kvHeadCount * rows * columns)
-      return { edge, tensor: new NativeTensor(runtime, data, [1, kvHeadCount, rows, columns]) }
+      // by far the most memory of a slot, and nobody else's: it goes with the tensor, not when the collector comes by
+      const giveBack = (): void => void data.buffer.transfer(0)
+      return { edge, tensor: new NativeTensor(runtime, data, [1, kvHeadCount, rows, columns], giveBack) }
     }
     this.#cache = [
       ...graph.cache.map(edge => tensor(edge, capacity, headDim)),
@@ -106,7 +107,7 @@ export class KvSlot implements Disposable {
   /** A binding with all but the input and the output, whose shapes depend on the run. */
   #createBinding(): Binding {
     const { runtime, session, graph, cos, sin } = this.#components
-    const binding = new Binding(runtime, session.pointer)
+    const binding = new Binding(runtime, session)
     this.#position.bindTo(binding)
     binding.input(graph.rotary.cos, cos)
     binding.input(graph.rotary.sin, sin)
@@ -125,9 +126,9 @@ export class KvSlot implements Disposable {
   ): BoundRun {
     const { runtime, graph, shape } = this.#components
     const { width } = graph.output
-    const input = new NativeTensor(runtime, inputData, shape.first ? [1, count] : [1, count, shape.hiddenSize])
-    const result = new NativeTensor(runtime, output, [1, output.length / width, width])
-    this.#tensors.push(input, result)
+    // the binding keeps them until others take their place: a slot lives through any number of lengths
+    using input = new NativeTensor(runtime, inputData, shape.first ? [1, count] : [1, count, shape.hiddenSize])
+    using result = new NativeTensor(runtime, output, [1, output.length / width, width])
     binding.input(graph.input.name, input)
     binding.output(graph.output.name, result)
     return { binding, input: inputData, output }
@@ -151,12 +152,7 @@ export class KvSlot implements Disposable {
   [Symbol.dispose](): void {
     this.#single?.binding[Symbol.dispose]()
     this.#wide?.binding[Symbol.dispose]()
-    for (const tensor of this.#tensors) tensor[Symbol.dispose]()
-    for (const { tensor } of this.#cache) {
-      tensor[Symbol.dispose]()
-      // by far the most memory of a slot, and nobody else's: it goes now, not when the collector comes by
-      tensor.data.buffer.transfer(0)
-    }
+    for (const { tensor } of this.#cache) tensor[Symbol.dispose]()
     this.#position[Symbol.dispose]()
     this.runOptions[Symbol.dispose]()
   }

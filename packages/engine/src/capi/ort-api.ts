@@ -22,7 +22,9 @@ const LAST_POSITION = 165
 export interface OrtApi {
   getErrorMessage(status: Pointer): string
   createEnv(logLevel: number, logId: string, out: PointerOut): Status
-  readonly createSession: KoffiFunc<(env: Pointer, path: Uint8Array, options: Pointer, out: PointerOut) => Status>
+  readonly createSessionFromArray: KoffiFunc<
+    (env: Pointer, graph: Uint8Array, graphBytes: number, options: Pointer, out: PointerOut) => Status
+  >
   createSessionOptions(out: PointerOut): Status
   setSessionGraphOptimizationLevel(options: Pointer, level: number): Status
   setIntraOpNumThreads(options: Pointer, threads: number): Status
@@ -78,7 +80,7 @@ export function readOrtApi(library: LibraryHandle): OrtApi | undefined {
   return {
     getErrorMessage: at(2, 'str', 'void *'),
     createEnv: fallible(3, 'int', 'str', 'void *'),
-    createSession: fallible(7, 'void *', 'void *', 'void *', 'void *'),
+    createSessionFromArray: fallible(8, 'void *', 'void *', 'size_t', 'void *', 'void *'),
     createSessionOptions: fallible(10, 'void *'),
     setSessionGraphOptimizationLevel: fallible(23, 'void *', 'int'),
     setIntraOpNumThreads: fallible(24, 'void *', 'int'),

@@ -30,9 +30,25 @@ export class SlotPool implements Disposable {
       })
     }
     const capacity = capacityFor(positionsMax)
-    const slot = this.#reuse(capacity) ?? new KvSlot(this.#components, capacity)
+    const slot = this.#reuse(capacity) ?? this.#create(capacity)
     this.#taken++
     return slot
+  }
+
+  #create(capacity: number): KvSlot {
+    try {
+      return new KvSlot(this.#components, capacity)
+    } catch (error) {
+      if (!(error instanceof RangeError)) throw error
+      throw new MeshError(
+        'resource_exhausted',
+        `this machine has no memory left for a session of ${capacity} positions`,
+        {
+          hint: 'offer less memory to the mesh, or open shorter sessions',
+          cause: error
+        }
+      )
+    }
   }
 
   /** A slot that no session has, until it is given back; undefined when there is none. */

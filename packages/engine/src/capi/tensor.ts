@@ -1,4 +1,4 @@
-import type { Pointer } from './ort-api.ts'
+import { NativeHandle } from './native-handle.ts'
 import { obtain, type Runtime } from './runtime.ts'
 
 /** f32, i32 and i64; bytes are booleans. */
@@ -14,28 +14,28 @@ function elementType(data: TensorData): number {
 /**
  * A tensor over memory of ours, which the runtime reads and writes in place.
  *
- * The runtime does not keep `data` alive: this object does, so it must live as long as any binding that names it.
+ * The runtime does not keep `data` alive: this object does, and every binding that names it keeps this object.
  */
 export class NativeTensor<Data extends TensorData = TensorData> implements Disposable {
-  readonly pointer: Pointer
+  readonly handle: NativeHandle
   readonly data: Data
-  readonly #runtime: Runtime
-  #released = false
 
-  constructor(runtime: Runtime, data: Data, shape: readonly number[]) {
-    this.#runtime = runtime
+  /** @param whenFreed called once neither the owner nor a binding has it any more */
+  constructor(runtime: Runtime, data: Data, shape: readonly number[], whenFreed?: () => void) {
     this.data = data
     const { api, cpuMemory } = runtime
     const dimensions = BigInt64Array.from(shape, BigInt)
     const type = elementType(data)
-    this.pointer = obtain(api, 'create a tensor', out =>
+    const pointer = obtain(api, 'create a tensor', out =>
       api.createTensorWithDataAsOrtValue(cpuMemory, data, data.byteLength, dimensions, shape.length, type, out)
     )
+    this.handle = new NativeHandle(pointer, () => {
+      api.releaseValue(pointer)
+      whenFreed?.()
+    })
   }
 
   [Symbol.dispose](): void {
-    if (this.#released) return
-    this.#released = true
-    this.#runtime.api.releaseValue(this.pointer)
+    this.handle[Symbol.dispose]()
   }
 }

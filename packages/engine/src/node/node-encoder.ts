@@ -4,21 +4,21 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { BatchGate } from '../batch-gate.ts'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
-import { GraphDirectory } from '../graph-directory.ts'
+import { GraphSource } from '../graph-source.ts'
 import { createNodeSession } from './node-runtime.ts'
 
 /** An encoder's graph on onnxruntime-node's own API. */
 class NodeEncoderSession implements EncoderSession {
-  readonly #directory: GraphDirectory<EncoderGraph>
+  readonly #source: GraphSource<EncoderGraph>
   readonly #session: InferenceSession
 
-  constructor(directory: GraphDirectory<EncoderGraph>, session: InferenceSession) {
-    this.#directory = directory
+  constructor(source: GraphSource<EncoderGraph>, session: InferenceSession) {
+    this.#source = source
     this.#session = session
   }
 
   async run(inputs: EncoderInputs): Promise<Float32Array> {
-    const { graph } = this.#directory
+    const { graph } = this.#source
     const { count, width } = inputs
     const results = await this.#session.run({
       [graph.tokens]: new Tensor('int32', inputs.tokens, [count, width]),
@@ -33,7 +33,7 @@ class NodeEncoderSession implements EncoderSession {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#session.release()
-    await this.#directory[Symbol.asyncDispose]()
+    await this.#source[Symbol.asyncDispose]()
   }
 }
 
@@ -44,12 +44,12 @@ export async function loadNodeEncoder(
   options: AbortOptions = {}
 ): Promise<Encoder> {
   options.signal?.throwIfAborted()
-  const directory = await GraphDirectory.forEncoder(init)
+  const source = await GraphSource.forEncoder(init)
   try {
-    const session = await createNodeSession(directory.graphPath, init)
-    return new Encoder(init.manifest, new NodeEncoderSession(directory, session), gate)
+    const session = await createNodeSession(source, init)
+    return new Encoder(init.manifest, new NodeEncoderSession(source, session), gate)
   } catch (error) {
-    await directory[Symbol.asyncDispose]()
+    await source[Symbol.asyncDispose]()
     throw MeshError.from(error, 'engine_failed')
   }
 }

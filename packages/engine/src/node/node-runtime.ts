@@ -1,19 +1,20 @@
 import { InferenceSession } from 'onnxruntime-node'
 import { sessionEntries } from '../capi/graph-session.ts'
+import type { GraphSource } from '../graph-source.ts'
 import type { Spinning } from '../port.ts'
 import { refuseTelemetry } from '../telemetry.ts'
 
 /** A graph loaded by onnxruntime-node, set up as the C API's sessions are. */
 export function createNodeSession(
-  path: string,
+  { graph, folder }: GraphSource<{ readonly bytes: Uint8Array }>,
   { threads, spinning }: { readonly threads: number; readonly spinning: Spinning }
 ): Promise<InferenceSession> {
   refuseTelemetry()
-  return InferenceSession.create(path, {
+  return InferenceSession.create(graph.bytes, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    extra: nested(sessionEntries({ threads, spinning }))
+    extra: nested(sessionEntries({ threads, spinning, folder }))
   })
 }
 

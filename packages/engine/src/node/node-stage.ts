@@ -2,7 +2,7 @@ import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@res
 import { type RotaryTables, rotaryTables, type StageGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { BatchGate } from '../batch-gate.ts'
-import { GraphDirectory } from '../graph-directory.ts'
+import { GraphSource } from '../graph-source.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
 import { SessionTurns } from '../session-turns.ts'
@@ -21,7 +21,7 @@ export class NodeStage implements Stage {
   readonly sessionsMax: number
   readonly layersShare: number
   readonly #shape: StageShape
-  readonly #directory: GraphDirectory<StageGraph>
+  readonly #source: GraphSource<StageGraph>
   readonly #session: InferenceSession
   readonly #rotary: Readonly<Record<string, Tensor>>
   readonly #kvShape: { readonly heads: number; readonly dim: number }
@@ -33,7 +33,7 @@ export class NodeStage implements Stage {
   private constructor(
     init: StageInit,
     shape: StageShape,
-    directory: GraphDirectory<StageGraph>,
+    source: GraphSource<StageGraph>,
     session: InferenceSession,
     gate: BatchGate
   ) {
@@ -47,23 +47,23 @@ export class NodeStage implements Stage {
     this.sessionsMax = shape.sessionsMax
     this.layersShare = shape.layersShare
     this.#shape = shape
-    this.#directory = directory
+    this.#source = source
     this.#session = session
     this.#gate = gate
     this.#queue = new RunQueue(gate)
-    this.#rotary = rotaryFeeds(directory, rotaryTables(config, init.contextLength), init.contextLength)
+    this.#rotary = rotaryFeeds(source, rotaryTables(config, init.contextLength), init.contextLength)
     this.#kvShape = { heads: config.kvHeadCount, dim: config.headDim }
   }
 
   static async load(init: StageInit, gate: BatchGate, options: AbortOptions = {}): Promise<NodeStage> {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
-    const directory = await GraphDirectory.forStage(init)
+    const source = await GraphSource.forStage(init)
     try {
-      const session = await createNodeSession(directory.graphPath, init)
-      return new NodeStage(init, shape, directory, session, gate)
+      const session = await createNodeSession(source, init)
+      return new NodeStage(init, shape, source, session, gate)
     } catch (error) {
-      await directory[Symbol.asyncDispose]()
+      await source[Symbol.asyncDispose]()
       throw MeshError.from(error, 'engine_failed')
     }
   }
@@ -84,7 +84,7 @@ export class NodeStage implements Stage {
     const session = new NodeSession(
       {
         shape: this.#shape,
-        graph: this.#directory.graph,
+        graph: this.#source.graph,
         kv: this.#kvShape,
         run: (feeds, position) => this.#run(turns, feeds, position),
         release: closed => {
@@ -120,12 +120,12 @@ export class NodeStage implements Stage {
     for (const session of this.#sessions) session[Symbol.dispose]()
     await this.#queue.idle()
     await this.#session.release()
-    await this.#directory[Symbol.asyncDispose]()
+    await this.#source[Symbol.asyncDispose]()
   }
 }
 
 function rotaryFeeds(
-  { graph }: GraphDirectory<StageGraph>,
+  { graph }: GraphSource<StageGraph>,
   tables: RotaryTables,
   positions: number
 ): Readonly<Record<string, Tensor>> {

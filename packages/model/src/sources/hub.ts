@@ -31,6 +31,10 @@ export interface HubOptions extends DownloadOptions {
 /** A repository's folder has some tens of files; one with more than this is no model. */
 const ENTRIES_MAX = 2000
 
+/** Of a listing's pages: 2,000 entries have some hundred kilobytes. */
+const LISTING_BYTES_MAX = 16 * 1024 * 1024
+const LISTING_PAGES_MAX = 64
+
 /** Written last into a repository's folder; holds the path of the model in it, `.` for the folder itself. */
 const COMPLETE = '.complete'
 
@@ -87,7 +91,8 @@ class HubSession {
     this.#options.onProgress?.({ phase: 'connect', what: this.name, bytesDone: 0, bytesTotal: 0 })
     const path = folder === '.' ? {} : { path: folder }
     const entries: ListFileEntry[] = []
-    for await (const entry of listFiles({ ...this.#parameters(this.#options.signal), ...path })) {
+    const parameters = this.#parameters(this.#options.signal)
+    for await (const entry of listFiles({ ...parameters, fetch: boundedFetch(parameters.fetch, this.name), ...path })) {
       entries.push(entry)
       if (entries.length > ENTRIES_MAX) {
         throw new MeshError('resource_exhausted', `${this.name} has more than ${ENTRIES_MAX} files`)
@@ -138,6 +143,28 @@ class HubSession {
       ...(hubUrl === undefined ? {} : { hubUrl }),
       ...(accessToken === undefined ? {} : { accessToken })
     }
+  }
+}
+
+/** `fetch` for a listing: so many pages, and so many bytes in all. */
+function boundedFetch(inner: typeof fetch, name: string): typeof fetch {
+  let pages = 0
+  let bytes = 0
+  const tooMuch = (what: string): MeshError =>
+    new MeshError('resource_exhausted', `the list of files of ${name} ${what}`)
+  const counter = (): TransformStream<Uint8Array, Uint8Array> =>
+    new TransformStream({
+      transform(chunk, controller) {
+        bytes += chunk.byteLength
+        if (bytes > LISTING_BYTES_MAX) controller.error(tooMuch(`has more than ${LISTING_BYTES_MAX} bytes`))
+        else controller.enqueue(chunk)
+      }
+    })
+  return async (input, init) => {
+    pages += 1
+    if (pages > LISTING_PAGES_MAX) throw tooMuch(`has more than ${LISTING_PAGES_MAX} pages`)
+    const response = await inner(input, init)
+    return new Response(response.body?.pipeThrough(counter()) ?? null, response)
   }
 }
 

