@@ -4,16 +4,6 @@ import { containerNodes } from './template-values.ts'
 /** A template did more than a template has to do. */
 export class TemplateTooLong extends Error {}
 
-/** A template made a text that is longer than its budget: than any prompt, or than the event loop has time for. */
-export class TemplateTextTooLong extends TemplateTooLong {
-  readonly characters: number
-
-  constructor(characters: number) {
-    super(`made a text of ${characters} characters`)
-    this.characters = characters
-  }
-}
-
 /** What an expression came to; of lists and texts the length counts. */
 export interface RuntimeValue {
   readonly type: string
@@ -222,7 +212,7 @@ export class BoundedInterpreter extends LibraryInterpreter {
 
   #checkCharacters(characters: number): void {
     if (characters <= this.#budget.characters) return
-    throw new TemplateTextTooLong(characters)
+    throw new TemplateTooLong(`made a text of ${characters} characters, the limit is ${this.#budget.characters}`)
   }
 
   #charge(steps: number): void {

@@ -1,6 +1,6 @@
 import { Environment, parse, tokenize } from '@huggingface/jinja'
 import { type Clock, MeshError, systemClock } from '@resultity/interface'
-import { BoundedInterpreter, type RenderBudget, TemplateTextTooLong, TemplateTooLong } from './bounded-interpreter.ts'
+import { BoundedInterpreter, type RenderBudget, TemplateTooLong } from './bounded-interpreter.ts'
 import { formatTime } from './chat-template-date.ts'
 
 /** One turn of a conversation. `developer` is OpenAI's newer word for `system`; templates see the latter. */
@@ -179,7 +179,6 @@ function renderError(error: unknown): MeshError {
       cause: error
     })
   }
-  if (error instanceof TemplateTextTooLong) return tooLong(error.characters, error)
   const what = error instanceof TemplateTooLong ? '' : 'failed over these messages: '
   return new MeshError('invalid_request', `the model's chat template ${what}${messageOf(error)}`, {
     hint: 'Send fewer or plainer messages and tools; if short ones fail too, the model has a bad template.',
@@ -188,11 +187,10 @@ function renderError(error: unknown): MeshError {
   })
 }
 
-function tooLong(chars: number, cause?: unknown): MeshError {
+function tooLong(chars: number): MeshError {
   return new MeshError('invalid_request', `the prompt has ${chars} characters, the limit is ${RENDERED_CHARS_MAX}`, {
     hint: 'Send fewer or shorter messages.',
-    details: { param: 'messages' },
-    ...(cause === undefined ? {} : { cause })
+    details: { param: 'messages' }
   })
 }
 
