@@ -99,10 +99,7 @@ t.test('what one expression makes is bounded before it is made', t => {
       `${lists(17)}{% for i in range(99999) %}{% if ns.x ~ '' == 'a' %}{% endif %}{% endfor %}`,
       'invalid_request'
     ],
-    'a list that holds itself': [
-      '{% set ns = namespace(x=1) %}{% set ns.x = [ns, ns] %}{{ ns.x }}',
-      'invalid_request'
-    ],
+    'a list that holds itself': ['{% set ns = namespace(x=1) %}{% set ns.x = [ns, ns] %}{{ ns.x }}', 'invalid_request'],
     'a text in a million pieces': [`${text(20)}{{ ns.x.split(' ') | length }}`, 'invalid_request'],
     'the same by another name': [`${text(20)}{% set f = ns['x']['split'] %}{{ f() | length }}`, 'invalid_request'],
     'a text doubled for ever': [text(60), 'invalid_request'],
