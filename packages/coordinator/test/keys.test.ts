@@ -20,7 +20,10 @@ async function makeKeys(t: Test, { told = true } = {}) {
   const database = await openDatabase({ dataDir: t.testdir({}) })
   const store = new DatabaseKeyStore(database)
   const logger = pino({ level: 'silent' })
-  const ring = new KeyRing({ store, clock, logger }, { keyCacheMs: CACHE_MS, keysCachedMax: 10, keyUseMs: USE_MS })
+  const ring = new KeyRing(
+    { store, clock, steady: clock, logger },
+    { keyCacheMs: CACHE_MS, keysCachedMax: 10, keyUseMs: USE_MS }
+  )
   t.teardown(async () => {
     await ring[Symbol.asyncDispose]()
     await database[Symbol.asyncDispose]()

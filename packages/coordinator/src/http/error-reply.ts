@@ -58,6 +58,8 @@ const replies: Readonly<Record<ErrorCode, readonly [status: number, type: ErrorT
   session_forbidden: [502, 'server_error'],
   session_unknown: [502, 'server_error'],
   settings_invalid: [500, 'server_error'],
+  storage_low: [507, 'server_error'],
+  storage_quota_exceeded: [429, 'rate_limit_error'],
   unauthenticated: [401, 'invalid_request_error'],
   unavailable: [503, 'server_error']
 }

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type AbortOptions, type Clock, MeshError } from '@resultity/interface'
+import { type AbortOptions, type Clock, MeshError, steadyClock } from '@resultity/interface'
 import {
   type ClaimedJob,
   type ClaimWish,
@@ -10,14 +10,15 @@ import {
   type JobError,
   type JobEvent,
   type JobNotice,
-  type JobStore,
-  type JobSubmission
+  type JobStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
+import type { JobAdmission } from '../doors/job-admission.ts'
 import { Attempt } from './attempt.ts'
 import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
 import { JobFollower } from './job-follower.ts'
 import type { Places } from './job-queue.ts'
+import { type SubmitOptions, submissionOf } from './job-submission.ts'
 import { Lanes } from './lanes.ts'
 
 export interface JobRuntimeComponents {
@@ -25,7 +26,11 @@ export interface JobRuntimeComponents {
   readonly endpoints: JobEndpoints
   readonly places: Places
   readonly clock: Clock
+  /** Does not jump when the other one is set: for leases. Default the system's. */
+  readonly steady?: Clock
   readonly logger: Logger
+  /** Whether a job that is about to begin may still be done for its key. */
+  readonly admission: Pick<JobAdmission, 'check'>
   /** How an error looks to the client. */
   toJobError(error: MeshError): JobError
 }
@@ -49,28 +54,11 @@ export interface JobRuntimeInit {
   readonly jobRetryMs: number
   /** How long jobs are kept once they have ended. */
   readonly jobRetentionMs: number
+  /** How long those are kept at most whose client does not want them kept. */
+  readonly unstoredRetentionMs: number
   /** How long entries of an attached answer's log may wait to be stored with others. */
   readonly logDelayMs: number
   readonly logPendingMax: number
-}
-
-/** Who asks, and how the answer is to reach them. */
-export interface SubmitOptions {
-  readonly id: string
-  readonly endpoint: string
-  readonly namespace: string
-  readonly keyId: string | null
-  readonly class?: JobClass
-  /** Goes on when the client has gone. */
-  readonly detached: boolean
-  readonly idempotency?: NonNullable<JobSubmission['idempotency']>
-  readonly groupId?: string
-  readonly customId?: string
-  readonly hidden?: boolean
-  /** Part of what was taken in: however many wait, it may too. */
-  readonly admitted?: boolean
-  /** Milliseconds to wait for a place; the default depends on `detached`. */
-  readonly waitMs?: number
 }
 
 /** A follower that is told what happens until it is disposed. */
@@ -144,7 +132,7 @@ export class JobRuntime implements AsyncDisposable {
   ): Promise<{ readonly job: Job; readonly created: boolean }> {
     this.#requireRunning()
     if (options.admitted !== true) this.#requireRoom(options.class ?? 'interactive', 1)
-    const submission = this.#submission(prepared, options)
+    const submission = submissionOf(prepared, options, this.#init)
     const begin = !this.#stopped && this.#lanes.mayBegin(submission.lane, submission.class)
     // the place is taken before the store answers, or two at once would both get it
     if (begin) this.#lanes.enter(submission.lane, submission.class)
@@ -167,7 +155,7 @@ export class JobRuntime implements AsyncDisposable {
   async submitAll(jobs: readonly { readonly prepared: PreparedJob; readonly options: SubmitOptions }[]): Promise<void> {
     this.#requireRunning()
     this.#requireRoom(jobs[0]?.options.class ?? 'interactive', jobs.length)
-    const submissions = jobs.map(({ prepared, options }) => this.#submission(prepared, options))
+    const submissions = jobs.map(({ prepared, options }) => submissionOf(prepared, options, this.#init))
     await this.#components.store.submitAll(submissions)
     for (const { lane, class: jobClass } of submissions) this.#enqueued(lane, jobClass)
   }
@@ -239,26 +227,6 @@ export class JobRuntime implements AsyncDisposable {
     })
   }
 
-  #submission(prepared: PreparedJob, options: SubmitOptions): JobSubmission {
-    const { id, endpoint, namespace, keyId, detached, idempotency, groupId, customId, hidden } = options
-    const { slotWaitMs, detachedWaitMs, jobAttemptsMax } = this.#init
-    return {
-      id,
-      endpoint,
-      namespace,
-      keyId,
-      class: options.class ?? 'interactive',
-      lane: prepared.lane,
-      body: { request: prepared.request, streamed: prepared.streamed, detached },
-      expiresAtMs: this.#components.clock.now() + (options.waitMs ?? (detached ? detachedWaitMs : slotWaitMs)),
-      attemptsMax: jobAttemptsMax,
-      ...(idempotency === undefined ? {} : { idempotency }),
-      ...(groupId === undefined ? {} : { groupId }),
-      ...(customId === undefined ? {} : { customId }),
-      ...(hidden === undefined ? {} : { hidden })
-    }
-  }
-
   #enqueued(lane: string, jobClass: JobClass): void {
     this.#lanes.enqueued(lane, jobClass)
     this.pump()
@@ -308,14 +276,16 @@ export class JobRuntime implements AsyncDisposable {
 
   #begin({ job, claim }: ClaimedJob, prepared?: PreparedJob): void {
     const { jobRetryMs, logDelayMs, logPendingMax } = this.#init
-    const { store, endpoints, logger, toJobError } = this.#components
+    const { store, endpoints, logger, admission, toJobError } = this.#components
     const attempt = new Attempt(
       {
         store,
         endpoints,
         logger,
+        admission,
         toJobError,
-        publish: events => this.#publish(job.id, events)
+        publish: events => this.#publish(job.id, events),
+        onUnstorable: error => this.#tellUnstorable(job.id, error)
       },
       { job, claim, prepared, retryMs: jobRetryMs, logDelayMs, logPendingMax }
     )
@@ -336,6 +306,10 @@ export class JobRuntime implements AsyncDisposable {
 
   #publish(jobId: string, events: readonly JobEvent[]): void {
     for (const follower of this.#followers.get(jobId) ?? []) follower.push(events)
+  }
+
+  #tellUnstorable(jobId: string, error: MeshError): void {
+    for (const follower of this.#followers.get(jobId) ?? []) follower.fail(error)
   }
 
   #ended(job: Job): void {
@@ -374,12 +348,14 @@ export class JobRuntime implements AsyncDisposable {
   async #tick(): Promise<void> {
     try {
       await this.#components.store.sweep()
-      const now = this.#components.clock.now()
-      if (now - this.#renewedMs < this.#init.jobLeaseMs / 3) return
-      this.#renewedMs = now
+      const steadyMs = (this.#components.steady ?? steadyClock).now()
+      if (steadyMs - this.#renewedMs < this.#init.jobLeaseMs / 3) return
+      this.#renewedMs = steadyMs
       await this.#renew()
       await this.#recount()
-      await this.#components.store.prune(now - this.#init.jobRetentionMs, PRUNED_AT_ONCE)
+      const now = this.#components.clock.now()
+      const { jobRetentionMs, unstoredRetentionMs } = this.#init
+      await this.#components.store.prune(now - jobRetentionMs, PRUNED_AT_ONCE, now - unstoredRetentionMs)
       this.pump()
     } catch (error) {
       this.#components.logger.error({ err: error }, 'the job store did not answer')

@@ -5,7 +5,10 @@ import type { NodeRegistry } from './node-registry.ts'
 
 export interface MembershipComponents {
   readonly registry: NodeRegistry
+  /** What adverts of other machines are compared with. */
   readonly clock: Clock
+  /** Does not jump when the other one is set. */
+  readonly steady: Clock
   /** Checks signature, domain, time to live, sequence and schema. */
   openAdvert(
     sealed: Uint8Array,
@@ -38,7 +41,7 @@ export class Membership implements Disposable {
   constructor(components: MembershipComponents, init: MembershipInit) {
     this.#components = components
     this.#init = init
-    this.#lastPruneMs = components.clock.now()
+    this.#lastPruneMs = components.steady.now()
     this.#pruneTimer = setInterval(() => this.#prune(), init.heartbeatIntervalMs)
     this.#stopListening = components.registry.onChange(change => {
       if (change.type === 'left') this.#dismiss(change.node.peerId, change.reason)
@@ -106,7 +109,7 @@ export class Membership implements Disposable {
   }
 
   #prune(): void {
-    const now = this.#components.clock.now()
+    const now = this.#components.steady.now()
     const lateMs = now - this.#lastPruneMs
     this.#lastPruneMs = now
     // heartbeats that came meanwhile are still in our own queue: let them in first

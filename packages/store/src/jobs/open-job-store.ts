@@ -11,12 +11,14 @@ export interface JobStoreInit {
    * what ends them. Default 100.
    */
   readonly interruptionsMax?: number
+  /** What each namespace may have stored: bodies, logs and results of jobs, and files. Default: as much as there is room for. */
+  readonly namespaceBytesMax?: number
 }
 
 /** The jobs of a database. It must be open for as long as the store is used, and is closed by whoever opened it. */
 export async function openJobStore(database: StoreDatabase, init: JobStoreInit = {}): Promise<JobStore> {
-  const { interruptionsMax = DEFAULT_INTERRUPTIONS_MAX } = init
+  const complete = { interruptionsMax: DEFAULT_INTERRUPTIONS_MAX, namespaceBytesMax: Number.MAX_SAFE_INTEGER, ...init }
   return database.dialect === 'sqlite'
-    ? SqliteJobStore.open(database, interruptionsMax)
-    : PostgresJobStore.open(database, interruptionsMax)
+    ? SqliteJobStore.open(database, complete)
+    : PostgresJobStore.open(database, complete)
 }

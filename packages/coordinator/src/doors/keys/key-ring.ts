@@ -10,6 +10,8 @@ import { isSecret, parseKey } from './key-secret.ts'
 export interface KeyRingComponents {
   readonly store: KeyStore
   readonly clock: Clock
+  /** One that does not jump: for how long what was read is believed. */
+  readonly steady: Clock
   readonly logger: Logger
 }
 
@@ -42,7 +44,7 @@ export class KeyRing implements AsyncDisposable {
       max: init.keysCachedMax,
       ttl: init.keyCacheMs,
       ttlResolution: 0,
-      perf: components.clock,
+      perf: components.steady,
       fetchMethod: id => components.store.find(id)
     })
     this.#uses = new LRUCache({ max: init.keysCachedMax })
@@ -50,7 +52,7 @@ export class KeyRing implements AsyncDisposable {
 
   /** Whether keys are asked for: from the first one on that was made, for ever. */
   async required(): Promise<boolean> {
-    const now = this.#components.clock.now()
+    const now = this.#components.steady.now()
     if (this.#required === undefined || now - this.#required.atMs >= this.#init.keyCacheMs) {
       const value = this.#components.store.count().then(count => count > 0)
       this.#required = { value, atMs: now }
@@ -77,9 +79,19 @@ export class KeyRing implements AsyncDisposable {
     const before = isSecret(parts.secret, key?.previousSha256 ?? NO_SECRET) && now < (key?.previousUntilMs ?? 0)
     if (key === undefined || !(known || before)) throw refused('there is no such API key')
     // from here on the sender has shown the secret, so may know
-    if (key.revokedAtMs !== null && now >= key.revokedAtMs) throw refused(`the API key ${key.id} was revoked`)
-    if (key.expiresAtMs !== null && now >= key.expiresAtMs) throw refused(`the API key ${key.id} has expired`)
+    requireUsable(key, now)
     this.#note(key, now)
+    return toCaller(key)
+  }
+
+  /**
+   * What the holder of a key may do now, whose job it is that is done.
+   * @throws MeshError `unauthenticated` when the key was revoked or has expired
+   */
+  async holder(id: string): Promise<Caller> {
+    const key = await this.#cache.fetch(id)
+    if (key === undefined) throw refused(`there is no API key ${id} any more`)
+    requireUsable(key, this.#components.clock.now())
     return toCaller(key)
   }
 
@@ -111,6 +123,12 @@ export class KeyRing implements AsyncDisposable {
   }
 }
 
+/** A revoked key stays so whatever the clock says. */
+function requireUsable({ id, revokedAtMs, expiresAtMs }: ApiKey, nowMs: number): void {
+  if (revokedAtMs !== null) throw refused(`the API key ${id} was revoked`)
+  if (expiresAtMs !== null && nowMs >= expiresAtMs) throw refused(`the API key ${id} has expired`)
+}
+
 /** HTTP 401, as OpenAI's API says it. */
 export function refused(message: string): MeshError {
   const error = new MeshError('unauthenticated', message, {
@@ -119,7 +137,13 @@ export function refused(message: string): MeshError {
   return httpError(error, 401, 'invalid_api_key', { 'www-authenticate': 'Bearer' })
 }
 
-function toCaller({ id, namespace, scopes: named, limits }: ApiKey): Caller {
+function toCaller({ id, namespace, scopes: named, limits, subclouds }: ApiKey): Caller {
   const granted = scopes.filter((scope): scope is Scope => named.includes(scope))
-  return { namespace, keyId: id, scopes: new Set(granted), limits: keyLimitsSchema.parse(limits) }
+  return {
+    namespace,
+    keyId: id,
+    scopes: new Set(granted),
+    limits: keyLimitsSchema.parse(limits),
+    subclouds: subclouds === null ? undefined : new Set(subclouds)
+  }
 }
