@@ -11,4 +11,4 @@ export const systemClock: Clock = { now: () => Date.now() }
  * For durations within one process: windows, waits, leases. It began as the wall clock did and never jumps, so it may
  * differ from that clock by as much as that was set since.
  */
-export const steadyClock: Clock = { now: () => performance.timeOrigin + performance.now() }
+export const steadyClock: Clock = { now: () => Math.round(performance.timeOrigin + performance.now()) }

@@ -153,8 +153,8 @@ export interface JobStore extends AsyncDisposable {
   sweep(): Promise<void>
 
   /**
-   * Removes a final job with its log and idempotency key, and all jobs of its group: those that have not ended, soon
-   * after their end. Returns whether there was one.
+   * Removes a final job with its log and idempotency key, and all jobs of its group. What has not ended goes soon after
+   * its end. Returns whether the job is gone now.
    */
   remove(id: string): Promise<boolean>
 

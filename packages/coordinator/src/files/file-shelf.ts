@@ -6,6 +6,7 @@ import type {
   ContentStore,
   FileFilter,
   FileStore,
+  JobStore,
   NamespaceBytes,
   StoredContent,
   StoredFile
@@ -19,6 +20,8 @@ export interface FileShelfComponents {
   readonly content: ContentStore
   readonly batches: BatchStore
   readonly bytes: NamespaceBytes
+  /** Where lines of batches are. */
+  readonly store: Pick<JobStore, 'remove'>
   /** Of the disk that files are on. */
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   readonly clock: Clock
@@ -166,7 +169,10 @@ export class FileShelf implements Disposable {
     return this.#components.content.read(contentId, {}, options)
   }
 
-  /** @throws MeshError `invalid_request` while a batch reads it */
+  /**
+   * Removes a file and, when it was of a batch that has ended, the requests of that: they say the same.
+   * @throws MeshError `invalid_request` while a batch reads it
+   */
   async remove(file: StoredFile): Promise<void> {
     if (await this.#components.batches.reads(file.id)) {
       throw new MeshError('invalid_request', `a batch that has not ended reads file ${file.id}`, {
@@ -174,8 +180,10 @@ export class FileShelf implements Disposable {
         details: { param: 'file_id' }
       })
     }
-    await this.#components.files.remove(file.id)
-    await this.#components.content.remove(file.contentId)
+    const { files, content, batches, store } = this.#components
+    for (const jobId of await batches.jobsOf(file.id)) await store.remove(jobId)
+    await files.remove(file.id)
+    await content.remove(file.contentId)
   }
 
   /** Removes files past their time, and bytes that never became one. Nothing but files is in the content store. */

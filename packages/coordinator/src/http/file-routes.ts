@@ -159,6 +159,9 @@ async function receive(shelf: FileShelf, request: FastifyRequest, limits: Coordi
     })
   } catch (error) {
     if (received !== undefined) await shelf.drop(received.file)
+    // what is still on its way has to go somewhere, or the client never reads why
+    request.raw.unpipe()
+    request.raw.resume()
     throw formError(error)
   }
 }

@@ -130,6 +130,7 @@ export function removeTrees(database: Kysely<Tables>, ids: readonly string[]): P
       `select seq from job where id = any($1::text[]) and ended_at_ms is not null order by seq for update`,
       [ids]
     )
+    await rowsOf(transaction, 'update job set unstored = 1 where id = any($1::text[])', [ids])
     if (roots === 0) return 0
     await rowsOf(transaction, `${partsOf} update job set unstored = 1 where seq in (select seq from tree)`, [ids])
     await removeJobs(transaction, `${partsOf} select seq from tree where ended`, [ids])

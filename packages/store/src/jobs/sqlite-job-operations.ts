@@ -70,7 +70,11 @@ export function createJobOperations(database: Database, clocks: StoreClocks = sy
 
 function removeJob(statements: JobStatements, id: string): { readonly removed: boolean; readonly more: boolean } {
   const row = statements.byId.get(id)
-  if (row === undefined || !isFinal(row.state)) return { removed: false, more: false }
+  if (row === undefined) return { removed: false, more: false }
+  if (!isFinal(row.state)) {
+    statements.forget.run(row.seq)
+    return { removed: false, more: false }
+  }
   const parts = statements.parts.all(id, REMOVE_MAX)
   for (const seq of parts) remove(statements, seq)
   if (parts.length === REMOVE_MAX) return { removed: false, more: true }

@@ -165,6 +165,7 @@ function prepareUpkeep({ one, value }: Compiler) {
     /** Of its whole group, the groups within too; those that have ended. */
     parts: value<[id: string, limit: number], number>(`${TREE} select seq from tree where ended = 1 limit ?`),
     forgetParts: one<[id: string], never>(`${TREE} update job set unstored = 1 where seq in (select seq from tree)`),
+    forget: one<[seq: number], never>('update job set unstored = 1 where seq = ?'),
     moveDeadlines: one<[jumpMs: number], never>(
       `update job set expires_at_ms = expires_at_ms + ? where state in ('queued', 'running')`
     ),

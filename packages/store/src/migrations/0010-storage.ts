@@ -55,6 +55,8 @@ export async function createStorage(database: Kysely<unknown>, dialect: DialectN
     // parts of other jobs count too
     'drop index job_open_by_key',
     `create index job_open_by_key on job (key_id, endpoint) where key_id is not null and state in ('queued', 'running')`,
+    'create index batch_output on batch (output_file_id) where output_file_id is not null',
+    'create index batch_errors on batch (error_file_id) where error_file_id is not null',
     'create index job_unstored on job (ended_at_ms) where unstored = 1 and ended_at_ms is not null',
     ...COUNTED.flatMap(table => (dialect === 'sqlite' ? sqliteTriggers(table) : postgresTriggers(table)))
   ]
