@@ -83,23 +83,26 @@ export class FileShelf implements Disposable {
    * Stores bytes as they come, each reserved before it is written; {@link keep} makes a file of them, or {@link drop}
    * forgets them.
    *
+   * @param announced how many are said to come; others that come at once then see that they are taken
    * @throws MeshError `invalid_request` with `details.bytesMax` when they are too many; `storage_quota_exceeded`;
    * `storage_low`
    */
   async receive(
     bytes: AsyncIterable<Uint8Array>,
     namespace: string,
+    announced: number,
     options: AbortOptions = {}
   ): Promise<ReceivedFile> {
     const { content, bytes: counts, disk } = this.#components
     await disk.requireSpace()
-    const reservation = await counts.reserve(namespace, 1)
+    const ahead = Math.max(1, Math.min(announced, this.#init.fileBytesMax))
+    const reservation = await counts.reserve(namespace, ahead)
     const reserve = async (more: number): Promise<void> => {
       await disk.requireSpace()
       await reservation.grow(more)
     }
     try {
-      const stored = await content.write(reservedAhead(bytes, reserve), this.#init.fileBytesMax, options)
+      const stored = await content.write(reservedAhead(bytes, ahead, reserve), this.#init.fileBytesMax, options)
       return { content: stored, reservation }
     } catch (error) {
       await reservation.release()

@@ -5,14 +5,16 @@ const AHEAD_BYTES_MAX = 8 * 1024 * 1024
  * A stream whose bytes are reserved before they go on. Reserves as much again as has come, so that a long stream asks
  * rarely and a short one takes little more than it needs.
  *
+ * @param ahead bytes that are reserved already
  * @param reserve throws when there is no room for so many more
  */
 export async function* reservedAhead(
   chunks: AsyncIterable<Uint8Array>,
+  ahead: number,
   reserve: (bytes: number) => Promise<void>
 ): AsyncGenerator<Uint8Array> {
   let came = 0
-  let reserved = 0
+  let reserved = ahead
   for await (const chunk of chunks) {
     came += chunk.byteLength
     const missing = came - reserved

@@ -145,8 +145,7 @@ async function receive(shelf: FileShelf, request: FastifyRequest, limits: Coordi
   let received: { readonly file: ReceivedFile; readonly filename: string } | undefined
   try {
     for await (const part of request.parts()) {
-      if (isFile(part))
-        received = { file: await spool(shelf, part, request.caller.namespace, limits), filename: part.filename }
+      if (isFile(part)) received = { file: await spool(shelf, part, request, limits), filename: part.filename }
       else fields[part.fieldname] = part.value
     }
     if (received === undefined) throw invalidRequest('file', 'the form has no file', 'Add a part named "file".')
@@ -173,14 +172,14 @@ function isFile(part: Multipart): part is MultipartFile {
 async function spool(
   shelf: FileShelf,
   part: MultipartFile,
-  namespace: string,
+  { caller, headers }: FastifyRequest,
   limits: CoordinatorLimits
 ): Promise<ReceivedFile> {
   if (part.fieldname !== 'file') {
     part.file.resume()
     throw invalidRequest(part.fieldname.slice(0, 64), 'a file came under another name', 'Name its part "file".')
   }
-  const received = await shelf.receive(part.file, namespace)
+  const received = await shelf.receive(part.file, caller.namespace, Number(headers['content-length'] ?? 1))
   if (!part.file.truncated) return received
   await shelf.drop(received)
   throw tooLarge(limits.fileBytesMax)
