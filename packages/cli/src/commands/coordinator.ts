@@ -21,6 +21,8 @@ export const coordinatorCommand: CommandDefinition = {
     'alias',
     'subcloud',
     'content',
+    'namespaceBytes',
+    'diskReserve',
     'stages',
     'contextLength',
     'sessions',
@@ -61,6 +63,10 @@ async function start({ settings }: CommandRun, logger: Logger, signal: AbortSign
         ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
+        limits: {
+          ...(settings.namespaceBytes === undefined ? {} : { namespaceBytesMax: settings.namespaceBytes }),
+          ...(settings.diskReserve === undefined ? {} : { diskReserveBytes: settings.diskReserve })
+        },
         logger,
         onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
       },

@@ -7,6 +7,8 @@ import type { CommandDefinition, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import type { ChildDaemon } from '../daemon/child-daemon.ts'
 import { lockDirectory } from '../daemon/directory-lock.ts'
+import { createLogger } from '../daemon/logger.ts'
+import { keepPrivate } from '../daemon/private-files.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { LocalMesh } from '../local-mesh/local-mesh.ts'
 import { readyLine, waitUntilPlaced } from '../local-mesh/placed.ts'
@@ -63,6 +65,7 @@ export const upCommand: CommandDefinition = {
 async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
   const { settings, json, context } = input
   await using _lock = await lockDirectory(settings.data)
+  await keepPrivate(settings.data, createLogger(settings.logLevel, context.stderr))
   using progress = new Progress(context.stderr)
   await using mesh = await LocalMesh.start({
     settings,

@@ -4,6 +4,7 @@ import type { CommandRun } from '../command.ts'
 import { EXIT_FAILED, EXIT_OK } from '../context.ts'
 import { lockDirectory } from './directory-lock.ts'
 import { createLogger } from './logger.ts'
+import { keepPrivate } from './private-files.ts'
 import { StopSignal } from './stop-signal.ts'
 
 /** Longest that a daemon may take to say goodbye to its peers and finish its answers. */
@@ -29,6 +30,7 @@ export async function runDaemon(
   using stop = new StopSignal()
   await using _lock = await lockDirectory(settings.data)
   const logger = createLogger(settings.logLevel, context.stderr)
+  await keepPrivate(settings.data, logger)
   const daemon = await Promise.race([start(logger, stop.signal), stop.wait()])
   if (daemon === undefined) return EXIT_OK
   const lines = json ? [JSON.stringify({ ready: true, pid: process.pid, ...daemon.ready })] : daemon.summary

@@ -194,6 +194,10 @@ export const settingsSchema = z.object({
     .describe('key for the HTTP API to talk to; in a variable it stays out of the list of processes'),
   open: flag.describe('serve the API to everybody who reaches it, without keys'),
   webhookPrivate: flag.describe('let webhooks go to private addresses and over plain HTTP'),
+  namespaceBytes: bytes.describe(
+    'what each namespace may have stored: files, and what requests say and are answered; 20GiB when not given'
+  ),
+  diskReserve: bytes.describe('free space on the disk below which nothing new is stored; 1GiB when not given'),
   logLevel: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

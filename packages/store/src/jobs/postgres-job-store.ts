@@ -25,7 +25,7 @@ import { LOG_PAGE_BYTES_MAX, pageOf } from './log-page.ts'
 import type { JobStoreInit } from './open-job-store.ts'
 import { changeJobs, type JobTask, type JobTaskDone } from './postgres-job-changes.ts'
 import { claimJobs, type SubmitDone, type SubmitTask, submitJobs } from './postgres-job-queue.ts'
-import { cancelGroup, forgetFlows, keepWaits, removeJobs, removeTrees, sweepJobs } from './postgres-job-upkeep.ts'
+import { cancelGroup, forgetFlows, removeJobs, removeTrees, sweepJobs } from './postgres-job-upkeep.ts'
 import { PostgresListener } from './postgres-listener.ts'
 import { decodeNotices } from './postgres-notice-payload.ts'
 import { noticeChannel, rowsOf } from './postgres-transactions.ts'
@@ -69,7 +69,6 @@ export class PostgresJobStore implements JobStore {
 
   static async open({ kysely, url }: PostgresStoreDatabase, init: Required<JobStoreInit>): Promise<PostgresJobStore> {
     const store = new PostgresJobStore(kysely, init)
-    await keepWaits(kysely)
     store.#listener = await PostgresListener.start({
       url,
       channel: noticeChannel,

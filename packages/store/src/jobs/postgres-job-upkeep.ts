@@ -23,6 +23,7 @@ export function sweepJobs(database: Kysely<Tables>, from: string, limits: JobLim
         []
       )
     await rowsOf(transaction, shortenLeases, [])
+    await rowsOf(transaction, keepWaits, [])
     const overdue = await take(`state = 'queued' and expires_at_ms <= ${serverNow}`)
     const abandoned = await take(`state = 'running' and lease_until_ms <= ${serverNow}`)
     const pending = new PendingChanges()
@@ -51,16 +52,10 @@ const shortenLeases = `update job set lease_until_ms = ${serverNow} + ${LEASE_MS
     order by seq for update skip locked)`
 
 /** Jobs that were made before the server's clock was set back wait as long as they would have. */
-export async function keepWaits(database: Kysely<Tables>): Promise<void> {
-  await rowsOf(
-    database,
-    `with moment as materialized (select ${serverNow} as ms)
-     update job set expires_at_ms = ms + (expires_at_ms - created_at_ms), created_at_ms = ms from moment
-     where seq in (select seq from job, moment where state in ('queued', 'running') and created_at_ms > ms
-       order by seq for update of job skip locked)`,
-    []
-  )
-}
+const keepWaits = `with moment as materialized (select ${serverNow} as ms)
+  update job set expires_at_ms = ms + (expires_at_ms - created_at_ms), created_at_ms = ms from moment
+  where seq in (select seq from job where state in ('queued', 'running') and created_at_ms > (select ms from moment)
+    order by seq for update skip locked)`
 
 /** Where nobody waits, nobody has to wait for another's past. */
 export async function forgetFlows(database: Kysely<Tables>): Promise<void> {

@@ -58,6 +58,10 @@ export async function createStorage(database: Kysely<unknown>, dialect: DialectN
     'create index batch_output on batch (output_file_id) where output_file_id is not null',
     'create index batch_errors on batch (error_file_id) where error_file_id is not null',
     'create index job_unstored on job (ended_at_ms) where unstored = 1 and ended_at_ms is not null',
+    // for the sweep to see what was made before the server's clock was set back
+    ...(dialect === 'postgres'
+      ? [`create index job_made on job (created_at_ms) where state in ('queued', 'running')`]
+      : []),
     ...COUNTED.flatMap(table => (dialect === 'sqlite' ? sqliteTriggers(table) : postgresTriggers(table)))
   ]
   for (const statement of statements) await sql.raw(statement).execute(database)
