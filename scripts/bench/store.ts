@@ -191,7 +191,7 @@ function submission(): JobSubmission {
     class: 'interactive',
     lane: 'tiny-chat',
     body,
-    expiresAtMs: Date.now() + 3_600_000,
+    waitMs: 3_600_000,
     attemptsMax: 3
   }
 }

@@ -38,6 +38,8 @@ const commands = [
 export async function main({ stdout, stderr, ...surroundings }: CliContext): Promise<number> {
   const context = { ...surroundings, out: new Output(stdout), err: new Output(stderr) }
   let exitCode = EXIT_OK
+  // what is made from here on, by libraries too, is for this user alone
+  process.umask(0o077)
   const program = new Command('resultity')
     .description('Runs one language model over several machines, with an OpenAI-compatible API.')
     .version(version, '--version', 'print the version')

@@ -5,18 +5,21 @@ import {
   MeshError,
   type ModelAliases,
   type SubcloudDefinition,
+  steadyClock,
   systemClock,
   withDeadline
 } from '@resultity/interface'
 import { memoryMappings, releaseCodePages, releaseFreedMemory } from '@resultity/memory'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import type { StoreDatabase } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { Constraints } from './constraints/constraints.ts'
 import { type Doors, openDoors } from './doors/doors.ts'
 import { applyAliases } from './ensemble/ensemble-aliases.ts'
+import { DiskSpace } from './files/disk-space.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
 import type { RouteSessionComponents } from './generation/route-session.ts'
@@ -147,7 +150,8 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
-  const http = buildHttp({ ...mesh, doors }, stores, clock, limits, init)
+  const disks = disksOf(database, init, limits)
+  const http = buildHttp({ ...mesh, ...disks, doors }, stores, clock, limits, init)
   starting.use(http.runtime)
   starting.use(http.shelf)
   starting.use(http.subcloudDesk)
@@ -200,7 +204,9 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
 /** Everything between the mesh and HTTP. */
 function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init: CoordinatorInit) {
   const silenceMaxMs = limits.heartbeatIntervalMs * limits.heartbeatMissesMax
-  const registry = new NodeRegistry(clock, { nodesMax: limits.nodesMax, silenceMaxMs })
+  // silence, waits and leases are durations: no setting of the wall clock ends or prolongs them
+  const steady = steadyClock
+  const registry = new NodeRegistry(steady, { nodesMax: limits.nodesMax, silenceMaxMs })
   const orders = new NodeOrders({
     registry,
     ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
@@ -210,16 +216,17 @@ function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init
   const subclouds = new Subclouds(init.subclouds)
   const pools = new NodePools({ subclouds, models })
   const director = new PlacementDirector(
-    { registry, orders, clock, pools, newId: randomUUID },
+    { registry, orders, clock: steady, pools, newId: randomUUID },
     { ...limits, stages: init.stages ?? 'auto' }
   )
-  const loop = new PlacementLoop({ registry, director, clock }, limits.joinSettleMs)
+  const loop = new PlacementLoop({ registry, director, clock: steady }, limits.joinSettleMs)
   subclouds.onChange(() => loop.poolsChanged())
   const membership: Membership = new Membership(
     {
       registry,
       clock,
       logger: init.logger,
+      steady,
       openAdvert,
       onAssignment: (peerId, update) => loop.report(peerId, update.placementId, toStageReport(update))
     },
@@ -263,7 +270,7 @@ function logNodes(registry: NodeRegistry, logger: Logger): void {
 }
 
 function buildHttp(
-  parts: MeshParts & { readonly doors: Doors },
+  parts: MeshParts & Disks & { readonly doors: Doors },
   stores: Stores,
   clock: Clock,
   limits: CoordinatorLimits,
@@ -274,7 +281,11 @@ function buildHttp(
   const metrics = new Metrics(parts)
   const generator = init.generator ?? parts.driver
   const placesMax = init.generator?.placesMax
-  const jobs = buildJobs({ ...parts, generator, metrics, clock, logger }, stores, { limits, aliases, placesMax })
+  const jobs = buildJobs({ ...parts, admission: parts.doors.jobs, generator, metrics, clock, logger }, stores, {
+    limits,
+    aliases,
+    placesMax
+  })
   jobs.runtime.onEnd(job => parts.doors.jobEnded(job))
   metrics.watchJobs(jobs.runtime)
   const subcloudDesk = new SubcloudDesk({ ...parts, store: stores.subclouds, clock, logger }, limits.subcloudRefreshMs)
@@ -282,6 +293,21 @@ function buildHttp(
   const { server, shed } = createHttpServer(components, { version: COORDINATOR_VERSION })
   return { desk, server, shed, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
 }
+
+/** Where things are stored, and how full that is. */
+function disksOf(
+  database: StoreDatabase,
+  init: CoordinatorInit,
+  { diskReserveBytes: reserveBytes }: CoordinatorLimits
+) {
+  const contentDisk = new DiskSpace({ directories: [init.contentDir ?? init.dataDir], reserveBytes })
+  // a server's disk is the business of whoever runs it
+  if (database.dialect === 'postgres') return { contentDisk, disk: new DiskSpace({ directories: [], reserveBytes }) }
+  const reusableBytes = () => database.reusableBytes()
+  return { contentDisk, disk: new DiskSpace({ directories: [init.dataDir], reserveBytes, reusableBytes }) }
+}
+
+type Disks = ReturnType<typeof disksOf>
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {
   try {

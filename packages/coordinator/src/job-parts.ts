@@ -4,6 +4,7 @@ import {
   DatabaseFileStore,
   FileContentStore,
   type JobStore,
+  NamespaceBytes,
   openJobStore,
   type StoreDatabase,
   SubcloudStore
@@ -11,10 +12,12 @@ import {
 import type { Logger } from 'pino'
 import { BATCHES_PATH, BatchEndpoint } from './batches/batch-endpoint.ts'
 import { InlineBatchEndpoint } from './batches/inline-batch.ts'
+import type { JobAdmission } from './doors/job-admission.ts'
 import { chatDialect } from './ensemble/chat-dialect.ts'
 import { completionDialect } from './ensemble/completion-dialect.ts'
 import { EnsembleAliases } from './ensemble/ensemble-aliases.ts'
 import { EnsembleEndpoint } from './ensemble/ensemble-endpoint.ts'
+import type { DiskSpace } from './files/disk-space.ts'
 import { FileShelf } from './files/file-shelf.ts'
 import { ChatEndpoint, type ChatEndpointComponents } from './http/chat-endpoint.ts'
 import { CompletionEndpoint } from './http/completion-endpoint.ts'
@@ -34,32 +37,39 @@ export interface Stores {
   readonly batches: DatabaseBatchStore
   readonly content: FileContentStore
   readonly subclouds: SubcloudStore
+  readonly bytes: NamespaceBytes
 }
 
 /** @throws MeshError `unavailable` */
 export async function openStores(
   database: StoreDatabase,
   contentDir: string,
-  { jobCrashesMax }: Pick<CoordinatorLimits, 'jobCrashesMax'>
+  { jobCrashesMax, namespaceBytesMax }: Pick<CoordinatorLimits, 'jobCrashesMax' | 'namespaceBytesMax'>
 ): Promise<Stores> {
   // a batch that takes a day is there when many a coordinator ends
   const limits = {
     interruptionsMax: jobCrashesMax,
     interruptionsMaxOf: { [BATCHES_PATH]: 10 * jobCrashesMax },
-    waitingLanes: GROUP_LANES
+    waitingLanes: GROUP_LANES,
+    namespaceBytesMax
   }
   return {
     store: await openJobStore(database, limits),
     files: new DatabaseFileStore(database),
     batches: new DatabaseBatchStore(database),
     content: await FileContentStore.open(contentDir),
-    subclouds: new SubcloudStore(database)
+    subclouds: new SubcloudStore(database),
+    bytes: new NamespaceBytes(database, namespaceBytesMax)
   }
 }
 
 export interface JobPartsComponents extends ChatEndpointComponents, EmbeddingsEndpointComponents {
   readonly clock: Clock
   readonly logger: Logger
+  readonly admission: JobAdmission
+  /** Where jobs are stored, and where files are. */
+  readonly disk: DiskSpace
+  readonly contentDisk: DiskSpace
 }
 
 export interface JobPartsInit {
@@ -75,11 +85,11 @@ export function buildJobs(
   stores: Stores,
   { limits, aliases: names, placesMax }: JobPartsInit
 ) {
-  const { models, clock, logger } = components
+  const { models, clock, logger, admission } = components
   const { store, batches } = stores
   const aliases = new EnsembleAliases(names)
-  const children = new ChildJobs({ store, runtime: () => runtime })
-  const shelf = new FileShelf({ ...stores, clock, logger }, limits)
+  const children = new ChildJobs({ store, admission, runtime: () => runtime })
+  const shelf = new FileShelf({ ...stores, clock, logger, disk: components.contentDisk }, limits)
   const chat = new ChatEndpoint(components)
   const ensembles = { models, aliases, children, judging: chat }
   const responses = new ResponseEndpoint({ models, chat, store, clock })
@@ -92,11 +102,14 @@ export function buildJobs(
   // what a batch may ask: no further batches
   const lines = new JobEndpoints(single)
   const endpoint = lines.get.bind(lines)
-  const batchEndpoint = new BatchEndpoint({ store, batches, shelf, clock, runtime: () => runtime, endpoint }, limits)
+  const batchEndpoint = new BatchEndpoint(
+    { store, batches, shelf, clock, admission, disk: components.disk, runtime: () => runtime, endpoint },
+    limits
+  )
   const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
   const endpoints = new JobEndpoints([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces(components, { groupsMax: limits.groupsMax, placesMax })
-  const runtime: JobRuntime = new JobRuntime({ store, endpoints, places, clock, logger, toJobError }, limits)
+  const runtime: JobRuntime = new JobRuntime({ store, endpoints, places, clock, logger, admission, toJobError }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const batching = { shelf, batches, batchEndpoint, linePaths: lines.paths() }
   return { ...batching, aliases, store, runtime, endpoints, httpEndpoints, responses }

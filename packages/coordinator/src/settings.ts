@@ -74,6 +74,8 @@ export interface CoordinatorLimits {
   readonly groupsMax: number
   /** How long jobs are kept once they have ended. */
   readonly jobRetentionMs: number
+  /** How long a job that its client does not want kept waits for its answer to be fetched. */
+  readonly unstoredRetentionMs: number
   /** Lines of one batch. */
   readonly batchLinesMax: number
   readonly batchLineBytesMax: number
@@ -85,8 +87,10 @@ export interface CoordinatorLimits {
   readonly inlineBatchMax: number
   /** Longest file taken. */
   readonly fileBytesMax: number
-  /** Files of one namespace together; what batches write counts, and is always written. */
-  readonly namespaceFileBytesMax: number
+  /** What one namespace may have stored: files, answers of batches, and bodies, logs and results of requests. */
+  readonly namespaceBytesMax: number
+  /** Space on the disk below which nothing new is stored. */
+  readonly diskReserveBytes: number
   /** How long a file is kept whose client did not say. */
   readonly fileRetentionMs: number
   /** How often files past their time are looked for. */
@@ -165,13 +169,15 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   logPendingMax: 1024,
   groupsMax: 1024,
   jobRetentionMs: 7 * 24 * 60 * 60_000,
+  unstoredRetentionMs: 10 * 60_000,
   batchLinesMax: 50_000,
   batchLineBytesMax: 1024 * 1024,
   batchOpenMax: 2000,
   batchPollMs: 1000,
   inlineBatchMax: 1000,
   fileBytesMax: 200 * 1024 * 1024,
-  namespaceFileBytesMax: 10 * 1024 ** 3,
+  namespaceBytesMax: 20 * 1024 ** 3,
+  diskReserveBytes: 1024 ** 3,
   fileRetentionMs: 30 * 24 * 60 * 60_000,
   fileSweepMs: 60_000,
   subcloudRefreshMs: 5000,

@@ -31,7 +31,7 @@ const generator: Generator = {
     return { route: { placementId: 'none', stages: [] }, events: events(), [Symbol.asyncDispose]: async () => {} }
   }
 }
-const limits = { batchPollMs: 20, batchOpenMax: 200, namespaceFileBytesMax: 300_000 }
+const limits = { batchPollMs: 20, batchOpenMax: 200, namespaceBytesMax: 3_000_000 }
 const mesh = await startScriptedMesh(0, { clock, generator, limits })
 t.teardown(() => mesh[Symbol.asyncDispose]())
 const url = mesh.coordinator.httpUrl
@@ -79,16 +79,31 @@ t.test('a batch whose time is over has expired, and says which lines were not be
   )
 })
 
-t.test('files of one namespace have an end together', async t => {
+t.test('what one namespace has stored has an end together', async t => {
   const client = clientOf('none')
   const upload = (bytes: number) =>
     client.files.create({ file: new File(['x'.repeat(bytes)], 'input.jsonl'), purpose: 'batch' })
-  await t.rejects(upload(300_000), { status: 400, message: /your files have \d+ bytes, and 300000 is the most/ })
-  const there = (await client.files.list()).data.reduce((sum, { bytes }) => sum + bytes, 0)
-  const { id } = await upload(300_000 - there)
-  const batch = { input_file_id: id, endpoint: CHAT, completion_window: '24h' } as const
-  await t.rejects(client.batches.create(batch), { message: /^400 your files have/ }, 'no room for answers')
-  await client.files.delete(id)
+  const error = { status: 429, code: 'storage_quota_exceeded' }
+  await t.rejects(upload(3_000_000), { ...error, message: /3000000 is the most. Delete requests or files/ })
+  // as much as there is room for, to the byte: the error says what there is
+  const refusal = await upload(3_000_000).catch((error: unknown) => String(error))
+  const there = Number(/has stored or reserved (\d+) bytes/.exec(String(refusal))?.[1])
+  t.ok(there > 0)
+  const files = []
+  for (let size = 1_500_000; size > 0; size = Math.floor(size / 2)) {
+    try {
+      files.push(await upload(size))
+    } catch (cause) {
+      t.match(cause, error)
+    }
+  }
+  const [first, ...others] = files
+  if (first === undefined) throw new Error('there was no room at all')
+  const batch = { input_file_id: first.id, endpoint: CHAT, completion_window: '24h' } as const
+  await t.rejects(client.batches.create(batch), error, 'no room for answers')
+  const ask = client.post('/chat/completions', { body: QUESTION, headers: { prefer: 'respond-async' } })
+  await t.rejects(ask, error, 'nor for a request')
+  for (const { id } of [first, ...others]) await client.files.delete(id)
   t.equal((await upload(10)).bytes, 10)
 })
 

@@ -7,7 +7,8 @@ import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { toJobError } from '../src/http/error-reply.ts'
 import { type JobContext, type JobEndpoint, JobEndpoints, type PreparedJob } from '../src/jobs/job-endpoint.ts'
-import { JobRuntime, type SubmitOptions } from '../src/jobs/job-runtime.ts'
+import { JobRuntime } from '../src/jobs/job-runtime.ts'
+import type { SubmitOptions } from '../src/jobs/job-submission.ts'
 import { DEFAULT_LIMITS } from '../src/settings.ts'
 import { openTestStore } from './support/test-store.ts'
 
@@ -112,6 +113,7 @@ class Bench implements AsyncDisposable {
         places: { places: () => this.places, mayClaim: () => true, onChange },
         clock: systemClock,
         logger: pino({ level: 'silent' }),
+        admission: { check: async () => {} },
         toJobError
       },
       { ...DEFAULT_LIMITS, queuedMax: 3, logDelayMs: 5, jobRetryMs: this.#retryMs }

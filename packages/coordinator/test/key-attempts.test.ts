@@ -34,7 +34,7 @@ async function makeRing(t: Test) {
     }
   }
   const init = { keyCacheMs: CACHE_MS, keysCachedMax: KEYS_MAX, keyUseMs: 60_000, keyLookupsMax: LOOKUPS_MAX }
-  const ring = new KeyRing({ store, clock, logger: pino({ level: 'silent' }) }, init)
+  const ring = new KeyRing({ store, clock, steady: clock, logger: pino({ level: 'silent' }) }, init)
   t.teardown(async () => {
     await ring[Symbol.asyncDispose]()
     await database[Symbol.asyncDispose]()

@@ -17,7 +17,11 @@ async function makeLimiter(t: Test, limits: KeyLimits) {
   mock.timers.enable({ apis: ['Date'], now: NOW })
   t.teardown(() => mock.timers.reset())
   const clock = { now: () => Date.now() }
-  const limiter = new KeyLimiter({ counters: windowCounters(database), openJobs: new OpenJobs(database), clock })
+  const limiter = new KeyLimiter({
+    counters: windowCounters(database, clock),
+    openJobs: new OpenJobs(database, ['group']),
+    clock
+  })
   const caller: Caller = { namespace: 'n', keyId: 'k', scopes: new Set(['inference']), limits }
   const addJob = async (id: string, endpoint = CHAT) => {
     const zero = { expires_at_ms: 0, attempts: 0, interruptions: 0, start_tag: 0, lease_until_ms: 0, created_at_ms: 0 }

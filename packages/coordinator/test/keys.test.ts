@@ -22,7 +22,7 @@ async function makeKeys(t: Test, { told = true } = {}) {
   const store = new DatabaseKeyStore(database)
   const logger = pino({ level: 'silent' })
   const ring = new KeyRing(
-    { store, clock, logger },
+    { store, clock, steady: clock, logger },
     { keyCacheMs: CACHE_MS, keysCachedMax: 10, keyUseMs: USE_MS, keyLookupsMax: 4 }
   )
   t.teardown(async () => {

@@ -28,7 +28,7 @@ async function setUp(t: Test, remoteAddr: string, joins: JoinPolicy = { open: fa
   const lines: { peerId?: string; msg: string; hint?: string }[] = []
   const logger = pino({ level: 'info' }, { write: (line: string) => void lines.push(JSON.parse(line)) })
   const membership = new Membership(
-    { registry, clock, logger, openAdvert, onAssignment: () => {} },
+    { registry, clock, steady: clock, logger, openAdvert, onAssignment: () => {} },
     { joins, helloTimeoutMs: 60_000, heartbeatIntervalMs: 600_000, heartbeatMissesMax: 3, greetersMax: 8 }
   )
   await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId) => membership.accept(stream, peerId, remoteAddr), {

@@ -166,7 +166,7 @@ t.test('a webhook whose name turns inside after it was made is told nothing', as
   const rest = { namespace: 'default', description: '', secret: newWebhookSecret(), createdAtMs: 0 }
   await webhooks.add({ id: 'wh_1', url, events: ['job.cancelled'], ...rest })
   const job = { id: 'req_1', namespace: 'default', keyId: null, class: 'interactive', lane: 'x' } as const
-  await jobs.submit({ ...job, endpoint: CHAT, body: {}, expiresAtMs: Date.now() + 60_000, attemptsMax: 1 })
+  await jobs.submit({ ...job, endpoint: CHAT, body: {}, waitMs: 60_000, attemptsMax: 1 })
   await jobs.cancel('req_1')
   const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = DEFAULT_DOOR_LIMITS
   const limits = { ...DEFAULT_DOOR_LIMITS, webhookPollMs: 10, timeoutMs, answerBytesMax }

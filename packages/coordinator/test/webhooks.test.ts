@@ -153,7 +153,7 @@ t.test('a receiver that falls too far behind is given up', async t => {
   await webhooks.add({ id: 'wh_1', namespace: 'default', url, events, description: '', secret, createdAtMs: 0 })
   for (const id of ['req_1', 'req_2', 'req_3']) {
     const job = { id, endpoint: CHAT, namespace: 'default', keyId: null, class: 'interactive', lane: 'x' } as const
-    await jobs.submit({ ...job, body: {}, expiresAtMs: Date.now() + 60_000, attemptsMax: 1 })
+    await jobs.submit({ ...job, body: {}, waitMs: 60_000, attemptsMax: 1 })
     await jobs.cancel(id)
   }
   const limits = { ...DEFAULT_DOOR_LIMITS, deliveriesMax: 1, deliveriesWaitingMax: 2, webhookPollMs: 10 }

@@ -38,6 +38,8 @@ export const errorCodes = [
   'session_forbidden', // the sender has no part in this session
   'session_unknown', // no such session on this stage, or its lease ended
   'settings_invalid', // a flag, variable or configuration entry is wrong
+  'storage_low', // the disk is nearly full: nothing new is stored
+  'storage_quota_exceeded', // this namespace has stored as much as it may
   'unauthenticated', // no key, or one that is unknown, expired or revoked
   'unavailable' // the part is starting, stopping or gone; another may serve
 ] as const
@@ -52,6 +54,7 @@ const retryable: ReadonlySet<ErrorCode> = new Set([
   'peer_unreachable',
   'rate_limited',
   'resource_exhausted',
+  'storage_low',
   'unavailable'
 ])
 

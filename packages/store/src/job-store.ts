@@ -89,14 +89,15 @@ export interface JobStore extends AsyncDisposable {
    * @param begin claims it at once for this owner, when there is room and nobody waits before it
    * @returns the job, and its claim when it was begun; `created` is false when the same idempotency key and body had
    * stored it before, and then nothing changes
-   * @throws MeshError `idempotency_conflict` when the key came with another body
+   * @throws MeshError `idempotency_conflict` when the key came with another body; `storage_quota_exceeded` when its
+   * namespace has no room for it
    */
   submit(
     submission: JobSubmission,
     begin?: { readonly owner: string; readonly leaseMs: number }
   ): Promise<{ readonly job: Job; readonly created: boolean; readonly claim?: JobClaim }>
 
-  /** Stores all of them or, when one is refused, none. Returns their number. */
+  /** Stores all of them or, when one is refused as in {@link submit}, none. Returns their number. */
   submitAll(submissions: readonly JobSubmission[]): Promise<number>
 
   get(id: string): Promise<Job | undefined>
@@ -152,11 +153,17 @@ export interface JobStore extends AsyncDisposable {
    */
   sweep(): Promise<void>
 
-  /** Removes a final job with its log and idempotency key. Returns whether there was one. */
+  /**
+   * Removes a final job with its log and idempotency key, and all jobs of its group. What has not ended goes soon after
+   * its end. Returns whether the job is gone now.
+   */
   remove(id: string): Promise<boolean>
 
-  /** Removes final jobs that ended before `endedBeforeMs`, some at a time; returns how many. */
-  prune(endedBeforeMs: number, limit: number): Promise<number>
+  /**
+   * Removes final jobs that ended before `endedBeforeMs`, and with their groups those that are not to be kept and ended
+   * before `unstoredBeforeMs` (default the same), some at a time; returns how many.
+   */
+  prune(endedBeforeMs: number, limit: number, unstoredBeforeMs?: number): Promise<number>
 
   /** @returns stops listening */
   onNotice(listener: (notice: JobNotice) => void): () => void

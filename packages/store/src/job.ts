@@ -48,10 +48,16 @@ export interface JobSubmission {
   readonly customId?: string
   /** Part of another job, and not listed beside it. */
   readonly hidden?: boolean
-  /** Unix milliseconds; not begun by then, it expires. */
-  readonly expiresAtMs: number
+  /** Milliseconds from now on; not begun by then, it expires. */
+  readonly waitMs: number
   /** How often it may fail with an error that another attempt may cure. */
   readonly attemptsMax: number
+  /** How many places it may take at once, as a request for several choices does. Default 1. */
+  readonly places?: number
+  /** Bytes that its log and result are expected to take: reserved until it ends. Default 0. */
+  readonly reservedBytes?: number
+  /** Its client does not want it kept: it is removed soon after its end. Default false. */
+  readonly unstored?: boolean
 }
 
 /** Tokens, as the API counts them. */
@@ -76,7 +82,9 @@ export interface JobResult {
   readonly body: JsonValue
 }
 
-export interface Job extends JobSubmission {
+export interface Job extends Omit<JobSubmission, 'waitMs' | 'reservedBytes' | 'places'> {
+  /** Unix milliseconds; not begun by then, it expires. */
+  readonly expiresAtMs: number
   readonly state: JobState
   /** Times that it was begun. */
   readonly attempts: number

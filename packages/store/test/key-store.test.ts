@@ -10,6 +10,7 @@ function newKey(id: string, overrides: Partial<NewApiKey> = {}): NewApiKey {
     limits: { tokens_per_minute: 5, endpoints: {} },
     secretSha256: 'ab'.repeat(32),
     createdAtMs: 1000,
+    subclouds: null,
     expiresAtMs: null,
     ...overrides
   }
@@ -22,8 +23,11 @@ onBothDatabases('a key is found as it was made, by another process too', async (
   t.strictSame(await store.add(newKey('a', { name })), { ...newKey('a', { name }), ...unused })
   const other = new DatabaseKeyStore(await open())
   t.strictSame(await other.find('a'), { ...newKey('a', { name }), ...unused })
+  await store.add(newKey('c', { subclouds: ['eu'] }))
+  t.match(await other.find('c'), { subclouds: ['eu'] })
+  t.match(await store.change('c', { subclouds: null }), { subclouds: null })
   t.equal(await other.find('b'), undefined)
-  t.equal(await other.count(), 1)
+  t.equal(await other.count(), 2)
 })
 
 onBothDatabases('two keys do not share an id', async (t, { open }) => {

@@ -92,6 +92,7 @@ export interface NewKey {
   readonly namespace?: string
   readonly scopes?: readonly string[]
   readonly limits?: Readonly<Record<string, unknown>>
+  readonly subclouds?: readonly string[]
   readonly expires_at?: number
 }
 

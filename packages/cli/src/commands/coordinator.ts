@@ -26,6 +26,8 @@ export const coordinatorCommand: CommandDefinition = {
     'alias',
     'subcloud',
     'content',
+    'namespaceBytes',
+    'diskReserve',
     'stages',
     'contextLength',
     'sessions',
@@ -103,14 +105,18 @@ function limitsOf({
   nodeSilence,
   jobCrashesMax,
   httpConnections,
-  httpConnectionsPerAddress
+  httpConnectionsPerAddress,
+  namespaceBytes,
+  diskReserve
 }: CommandRun['settings']) {
   return {
     connectionsMax: httpConnections,
     connectionsPerAddressMax: httpConnectionsPerAddress,
     // a heartbeat comes every second
     ...(nodeSilence === undefined ? {} : { heartbeatMissesMax: nodeSilence }),
-    ...(jobCrashesMax === undefined ? {} : { jobCrashesMax })
+    ...(jobCrashesMax === undefined ? {} : { jobCrashesMax }),
+    ...(namespaceBytes === undefined ? {} : { namespaceBytesMax: namespaceBytes }),
+    ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve })
   }
 }
 

@@ -25,6 +25,7 @@ const createCommand: CommandDefinition = {
     { flags: '--burst <n>', summary: 'so many of them at once' },
     { flags: '--tokens-per-minute <n>', summary: 'most tokens a minute, of prompts and answers' },
     { flags: '--concurrent-jobs <n>', summary: 'most requests queued or running at once' },
+    { flags: '--subclouds <list>', summary: 'the only subclouds that it may use and see; all when not given' },
     { flags: '--limits <json>', summary: 'limits as the admin API takes them, for those of single endpoints' }
   ],
   json: 'print the key and what is known of it as one JSON object',

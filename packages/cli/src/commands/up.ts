@@ -6,6 +6,8 @@ import type { CommandDefinition, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import type { ChildDaemon } from '../daemon/child-daemon.ts'
 import { lockDirectory } from '../daemon/directory-lock.ts'
+import { createLogger } from '../daemon/logger.ts'
+import { keepPrivate } from '../daemon/private-files.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
 import { LocalMesh } from '../local-mesh/local-mesh.ts'
 import { readyLine, waitUntilPlaced } from '../local-mesh/placed.ts'
@@ -66,6 +68,7 @@ export const upCommand: CommandDefinition = {
 async function runMesh(input: CommandRun, stop: StopSignal): Promise<number> {
   const { settings, json, context } = input
   await using _lock = await lockDirectory(settings.data)
+  await keepPrivate(settings.data, createLogger(settings.logLevel, context.err))
   using progress = new Progress(context.err)
   await using mesh = await LocalMesh.start({
     settings,

@@ -7,6 +7,7 @@ import { lockDirectory } from './directory-lock.ts'
 import { LastResort } from './last-resort.ts'
 import { createLogger } from './logger.ts'
 import { openFilesLimit, requireOpenFiles } from './open-files.ts'
+import { keepPrivate } from './private-files.ts'
 import { StopSignal } from './stop-signal.ts'
 
 /** Longest that a daemon may take to say goodbye to its peers and finish its answers. */
@@ -36,6 +37,7 @@ export async function runDaemon(
   using stop = new StopSignal()
   await using _lock = await lockDirectory(settings.data)
   const logger = createLogger(settings.logLevel, context.err)
+  await keepPrivate(settings.data, logger)
   let daemon: StartedDaemon | undefined
   using _lastResort = new LastResort(logger, {
     shed: () => daemon?.shedLoad?.(),

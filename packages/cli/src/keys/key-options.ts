@@ -19,11 +19,13 @@ export function toNewKey(options: Readonly<Record<string, unknown>>, nowMs: numb
   const { name, namespace, expires } = options
   const scopes = scopesOf(options)
   const limits = limitsOf(options)
+  const { subclouds } = options
   return {
     ...(typeof name === 'string' ? { name } : {}),
     ...(typeof namespace === 'string' ? { namespace } : {}),
     ...(scopes.length === 0 ? {} : { scopes }),
     ...(limits === undefined ? {} : { limits }),
+    ...(typeof subclouds === 'string' ? { subclouds: subclouds.split(',').filter(one => one !== '') } : {}),
     ...(typeof expires === 'string' ? { expires_at: expiryOf(expires, nowMs) } : {})
   }
 }

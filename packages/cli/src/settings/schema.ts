@@ -227,6 +227,10 @@ export const settingsSchema = z.object({
   blobCache: bytes.describe(
     'disk space that a node keeps weights in; the ones used longest ago go first; half of the disk when not given'
   ),
+  namespaceBytes: bytes.describe(
+    'what each namespace may have stored: files, and what requests say and are answered; 20GiB when not given'
+  ),
+  diskReserve: bytes.describe('free space on the disk below which nothing new is stored; 1GiB when not given'),
   logLevel: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

@@ -27,6 +27,7 @@ const newBatchSchema = z.object({
 /** Does batches, each as one job that makes a job of every line. */
 export class BatchEndpoint implements JobEndpoint {
   readonly path = BATCHES_PATH
+  readonly watchesKey = true
   readonly #components: BatchRunComponents
   readonly #init: BatchRunInit
 

@@ -11,10 +11,12 @@ export interface BatchOutputComponents {
 }
 
 /** Why lines have no answer: what their batch came to. */
-export type Unanswered = 'batch_cancelled' | 'batch_expired'
+export type Unanswered = 'batch_cancelled' | 'batch_expired' | 'batch_unauthorized'
 
-const unansweredMessages: Readonly<Record<Unanswered, string>> = {
+export const unansweredMessages: Readonly<Record<Unanswered, string>> = {
   batch_cancelled: 'The batch was cancelled before this request had an answer.',
+  batch_unauthorized:
+    'The key that made this batch was revoked, has expired or may not ask this any more; the request was not begun before.',
   batch_expired: 'This request was not begun before the completion window of its batch was over.'
 }
 
@@ -35,11 +37,12 @@ export async function* outputLines(groupId: string, { store }: BatchOutputCompon
 export async function* errorLines(
   batch: { readonly id: string; readonly jobId: string },
   components: BatchOutputComponents,
+  why: Unanswered,
   untaken: AsyncIterable<BatchLineError>
 ): AsyncGenerator<Uint8Array> {
   const { store, batches } = components
   for await (const job of jobsOf(batch.jobId, ['failed', 'cancelled', 'expired'], store)) {
-    yield toErrorLine(lineId(job.id), job.customId ?? null, errorOf(job))
+    yield toErrorLine(lineId(job.id), job.customId ?? null, errorOf(job, why))
   }
   for (let after = 0; ; ) {
     const errors = await batches.lineErrors(batch.id, after, ERRORS_AT_ONCE)
@@ -72,7 +75,11 @@ async function* jobsOf(groupId: string, states: readonly JobState[], store: JobS
   }
 }
 
-function errorOf(job: Job): { readonly code: string | null; readonly message: string } {
+function errorOf(job: Job, why: Unanswered): { readonly code: string | null; readonly message: string } {
+  const refused = job.error?.status === 401 || job.error?.status === 403
+  if (why === 'batch_unauthorized' && (job.state === 'cancelled' || refused)) {
+    return { code: why, message: unansweredMessages[why] }
+  }
   if (job.state === 'cancelled') return { code: 'batch_cancelled', message: unansweredMessages.batch_cancelled }
   if (job.state === 'expired') return { code: 'batch_expired', message: unansweredMessages.batch_expired }
   return jobErrorReply(job)?.body.error ?? { code: 'internal', message: 'the request failed' }

@@ -9,23 +9,39 @@ import type {
   BatchStore,
   JobStore
 } from '@resultity/store'
+import type { JobAdmission } from '../doors/job-admission.ts'
+import type { Caller } from '../doors/keys/caller.ts'
+import { requireSubcloudsOf } from '../doors/keys/key-subclouds.ts'
+import type { DiskSpace } from '../files/disk-space.ts'
 import type { FileShelf } from '../files/file-shelf.ts'
 import { toJobError } from '../http/error-reply.ts'
 import { childId } from '../jobs/child-jobs.ts'
 import type { JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import type { JobRuntime } from '../jobs/job-runtime.ts'
 import { TimeSlice } from '../time-slice.ts'
-import { type BatchLine, type PreparedLine, prepareLine, readBatchLine } from './batch-line.ts'
+import { BatchInput, LINES_AT_ONCE, type Numbered } from './batch-input.ts'
+import { type BatchLine, type PreparedLine, prepareLine } from './batch-line.ts'
 import { errorLines, outputLines, type Unanswered, unanswered } from './batch-output.ts'
 import { batchFileId, countLines } from './batch-progress.ts'
-import { readLines } from './line-reader.ts'
-import { afterDeath, deathsOf, partsOf } from './suspect-lines.ts'
+import {
+  type FinalStatus,
+  failureOf,
+  linesWith,
+  PATIENT,
+  unansweredBy,
+  unauthorized,
+  weightOf,
+  weightsOf
+} from './batch-rules.ts'
+import { afterDeath, deathsOf, partsOf, poisoned } from './suspect-lines.ts'
 
 export interface BatchRunComponents {
   readonly batches: BatchStore
   readonly store: JobStore
   readonly shelf: FileShelf
   readonly clock: Clock
+  readonly admission: JobAdmission
+  readonly disk: Pick<DiskSpace, 'requireSpace'>
   runtime(): JobRuntime
   /** What lines may ask. @throws MeshError */
   endpoint(path: string): JobEndpoint
@@ -43,37 +59,32 @@ export interface BatchRunInit {
   readonly batchPollMs: number
 }
 
-/** Lines that become jobs in one transaction. */
-const LINES_AT_ONCE = 200
-
-/** Fewer where they are long: this many characters, and one line more, are in memory at once. */
-const CHARACTERS_AT_ONCE = 8 * 1024 * 1024
-
-interface Numbered<Line> {
-  readonly number: number
-  readonly line: Line
-}
-
 /**
  * One attempt at a batch: takes its lines in, waits for them, writes its files.
  *
- * Whatever moment an earlier attempt ended at, this one goes on from what is stored: lines are taken in chunks that are
- * jobs as a whole or not at all, and a job's id follows from its line.
+ * Whatever moment an earlier attempt ended at, this one goes on from what is stored: lines are taken in their order, some
+ * at once as a whole or not at all, and a job's id follows from its line. Its key is asked for every time: once that may
+ * not ask any more, nothing further is begun, and what was answered is kept.
  */
 export class BatchRun {
   readonly #components: BatchRunComponents
   readonly #init: BatchRunInit
   readonly #context: JobContext
+  readonly #input: BatchInput
   #batch: Batch
+  /** Why its key may not have it done any more. */
+  #refusal: MeshError | undefined
 
   constructor(components: BatchRunComponents, init: BatchRunInit, context: JobContext, batch: Batch) {
     this.#components = components
     this.#init = init
     this.#context = context
     this.#batch = batch
+    this.#input = new BatchInput(components, init, batch, { signal: context.signal })
   }
 
   async run(): Promise<void> {
+    if (this.#batch.status === 'validating' && (await this.#isRefused())) return await this.fail(unauthorized())
     if (this.#batch.status === 'validating') await this.#validate()
     if (this.#batch.status === 'in_progress') await this.#takeLines()
     await this.#untilEnded()
@@ -81,10 +92,10 @@ export class BatchRun {
   }
 
   /** Makes the batch `failed`: for what no further attempt would cure. */
-  async fail({ code, message }: MeshError): Promise<void> {
+  async fail(error: MeshError): Promise<void> {
     await this.#change(['validating', 'in_progress', 'finalizing', 'cancelling'], {
       status: 'failed',
-      failures: [{ code, message, line: null, param: null }]
+      failures: [failureOf(error)]
     })
     await this.#components.store.cancelGroup(this.#batch.jobId)
   }
@@ -92,11 +103,7 @@ export class BatchRun {
   /** Counts the lines, so that what is no batch at all is said at once. */
   async #validate(): Promise<void> {
     const { batchLinesMax } = this.#init
-    let count = 0
-    for await (const _ of this.#lines()) {
-      this.#context.signal.throwIfAborted()
-      if (++count > batchLinesMax) break
-    }
+    const count = await this.#input.count(batchLinesMax)
     if (count > 0 && count <= batchLinesMax) {
       await this.#change(['validating'], { status: 'in_progress', linesTotal: count })
       return
@@ -111,19 +118,58 @@ export class BatchRun {
 
   async #takeLines(): Promise<void> {
     await this.#note(afterDeath(this.#batch.preparing))
-    for await (const chunk of this.#chunks(await this.#alreadyTaken())) {
+    for await (const chunk of this.#input.chunks(await this.#alreadyTaken())) {
       await this.#untilRoom()
-      const prepared = await this.#prepare(chunk)
-      if (prepared === undefined) return
-      await this.#takeChunk(prepared)
+      let left = await this.#prepare(chunk)
+      while (left !== undefined && left.length > 0) left = await this.#takeSome(left)
+      if (left === undefined) return
     }
+  }
+
+  /** Takes the first of these lines, as many as may be jobs now. Undefined once nothing more is to be taken. */
+  async #takeSome(lines: readonly Numbered<PreparedLine>[]): Promise<readonly Numbered<PreparedLine>[] | undefined> {
+    if (this.#isOver() || (await this.#isRefused())) return undefined
+    const { admission } = this.#components
+    const { keyId, endpoint } = this.#batch
+    const admitted = await admission.admitLines(keyId, endpoint, weightsOf(lines))
+    const count = linesWith(lines, admitted.count)
+    if (count === 0) {
+      await this.#pause()
+      await this.#refresh()
+      return lines
+    }
+    const taken = lines.slice(0, count)
+    try {
+      admitted.stored(await this.#store(taken))
+    } catch (error) {
+      await admitted.refund()
+      throw error
+    }
+    await this.#taken(taken)
+    return lines.slice(count)
+  }
+
+  #isOver(): boolean {
+    return this.#batch.status !== 'in_progress' || this.#components.clock.now() >= this.#batch.expiresAtMs
+  }
+
+  /** Whether its key may have nothing done any more. @throws MeshError when that cannot be found out */
+  async #isRefused(): Promise<boolean> {
+    if (this.#refusal !== undefined) return true
+    try {
+      await this.#components.admission.holder(this.#batch.keyId)
+    } catch (error) {
+      const known = MeshError.from(error)
+      if (known.code !== 'unauthenticated' && known.code !== 'permission_denied') throw known
+      this.#refusal = known
+    }
+    return this.#refusal !== undefined
   }
 
   /** Makes a chunk ready; undefined once nothing more is to be taken. What may pass is waited for, as a full queue is. */
   async #prepare(chunk: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[] | undefined> {
-    const { clock } = this.#components
     for (;;) {
-      if (this.#batch.status !== 'in_progress' || clock.now() >= this.#batch.expiresAtMs) return undefined
+      if (this.#isOver() || (await this.#isRefused())) return undefined
       try {
         return await this.#prepareAll(chunk)
       } catch (error) {
@@ -135,6 +181,7 @@ export class BatchRun {
   }
 
   async #prepareAll(chunk: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[]> {
+    const holder = await this.#components.admission.holder(this.#batch.keyId)
     const deaths = this.#batch.preparing?.deaths ?? {}
     const prepared: Numbered<PreparedLine>[] = []
     try {
@@ -147,7 +194,7 @@ export class BatchRun {
         }
         // before anything is made of them: should the process end over one, the next knows over which
         await this.#note({ begun: [first, last], deaths })
-        prepared.push(...(await this.#preparePart(part)))
+        prepared.push(...(await this.#preparePart(part, holder)))
       }
     } finally {
       await this.#note({ begun: null, deaths })
@@ -155,11 +202,14 @@ export class BatchRun {
     return prepared
   }
 
-  async #preparePart(part: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[]> {
+  async #preparePart(
+    part: readonly Numbered<BatchLine>[],
+    holder: Caller | undefined
+  ): Promise<readonly Numbered<PreparedLine>[]> {
     const slice = new TimeSlice()
     const prepared: Numbered<PreparedLine>[] = []
     for (const { number, line } of part) {
-      prepared.push({ number, line: await prepareLine(line, url => this.#endpoint(url)) })
+      prepared.push({ number, line: await this.#prepareLine(line, holder) })
       await slice.next()
     }
     return prepared
@@ -169,24 +219,45 @@ export class BatchRun {
     await this.#change(['validating', 'in_progress', 'cancelling'], { preparing })
   }
 
-  /** An attempt may have ended between making jobs of a chunk and saying so. */
+  /** What the key could never have done is the line's error, as what is wrong with the line is. */
+  async #prepareLine(line: BatchLine, holder: Caller | undefined): Promise<PreparedLine> {
+    const check = (work: () => void): PreparedLine | undefined => {
+      try {
+        work()
+        return undefined
+      } catch (error) {
+        const customId = line.type === 'request' ? line.customId : null
+        return { type: 'error', customId, error: MeshError.from(error) }
+      }
+    }
+    const { admission } = this.#components
+    if (holder === undefined) return await prepareLine(line, url => this.#endpoint(url))
+    const forbidden = line.type === 'request' ? check(() => requireSubcloudsOf(holder, line.body)) : undefined
+    const prepared = forbidden ?? (await prepareLine(line, url => this.#endpoint(url)))
+    if (prepared.type === 'error') return prepared
+    return check(() => admission.requirePossible(holder, this.#batch.endpoint, weightOf(prepared.prepared))) ?? prepared
+  }
+
+  /** An attempt may have ended between making jobs of some lines and saying so. */
   async #alreadyTaken(): Promise<number> {
-    for await (const chunk of this.#chunks(this.#batch.linesTaken)) {
+    for await (const chunk of this.#input.chunks(this.#batch.linesTaken)) {
       const known = await Promise.all(chunk.map(({ number }) => this.#components.store.get(this.#jobId(number))))
-      if (known.some(job => job !== undefined)) await this.#taken(chunk)
+      const last = known.findLastIndex(job => job !== undefined)
+      if (last !== -1) await this.#taken(chunk.slice(0, last + 1))
       break
     }
     return this.#batch.linesTaken
   }
 
-  async #takeChunk(chunk: readonly Numbered<PreparedLine>[]): Promise<void> {
+  /** @returns ids of the jobs that were made */
+  async #store(lines: readonly Numbered<PreparedLine>[]): Promise<readonly string[]> {
     const { batches, clock } = this.#components
-    const jobs = chunk.flatMap(({ number, line }) =>
+    const jobs = lines.flatMap(({ number, line }) =>
       line.type === 'job' ? [this.#job(number, line, this.#batch.expiresAtMs - clock.now())] : []
     )
-    await batches.addLineErrors(this.#batch.id, chunk.flatMap(toLineError))
+    await batches.addLineErrors(this.#batch.id, lines.flatMap(toLineError))
     await this.#submit(jobs)
-    await this.#taken(chunk)
+    return jobs.map(({ options }) => options.id)
   }
 
   #job(number: number, { customId, prepared }: { customId: string; prepared: PreparedJob }, waitMs: number) {
@@ -206,14 +277,16 @@ export class BatchRun {
     return { prepared, options }
   }
 
-  /** A full queue is waited for: the batch has until its end. */
+  /** A full queue, disk or namespace is waited for: the batch has until its end. */
   async #submit(jobs: Parameters<JobRuntime['submitAll']>[0]): Promise<void> {
     if (jobs.length === 0) return
     for (;;) {
       try {
+        await this.#components.disk.requireSpace()
         return await this.#components.runtime().submitAll(jobs)
       } catch (error) {
-        if (MeshError.from(error).code !== 'resource_exhausted') throw error
+        if (!PATIENT.has(MeshError.from(error).code) || this.#components.clock.now() >= this.#batch.expiresAtMs)
+          throw error
         await this.#pause()
       }
     }
@@ -237,7 +310,8 @@ export class BatchRun {
   async #untilEnded(): Promise<void> {
     for (;;) {
       await this.#refresh()
-      if (this.#batch.status === 'cancelling') await this.#components.store.cancelGroup(this.#batch.jobId)
+      const ending = this.#batch.status === 'cancelling' || (await this.#isRefused())
+      if (ending) await this.#components.store.cancelGroup(this.#batch.jobId)
       const { open } = await countLines(this.#batch, this.#components)
       if (open === 0) return
       await this.#pause()
@@ -258,26 +332,25 @@ export class BatchRun {
         : { outputFileId: await this.#write('output', outputLines(this.#batch.jobId, this.#components)) }),
       ...(failed === 0 ? {} : { errorFileId: await this.#write('errors', this.#errorLines(status)) })
     }
-    const change = { status, linesCompleted: counts.completed, linesFailed: failed, ...files }
+    const failures = status === 'failed' ? { failures: [failureOf(unauthorized())] } : {}
+    const change = { status, linesCompleted: counts.completed, linesFailed: failed, ...files, ...failures }
     await this.#change(['finalizing', 'cancelling'], change)
   }
 
-  #finalStatus(incomplete: boolean): 'completed' | 'expired' | 'cancelled' {
+  #finalStatus(incomplete: boolean): FinalStatus {
+    if (this.#refusal !== undefined && incomplete) return 'failed'
     if (this.#batch.status === 'cancelling') return 'cancelled'
     return incomplete ? 'expired' : 'completed'
   }
 
-  #errorLines(status: 'completed' | 'expired' | 'cancelled'): AsyncIterable<Uint8Array> {
-    return errorLines(
-      this.#batch,
-      this.#components,
-      this.#untaken(status === 'expired' ? 'batch_expired' : 'batch_cancelled')
-    )
+  #errorLines(status: FinalStatus): AsyncIterable<Uint8Array> {
+    const why = unansweredBy[status]
+    return errorLines(this.#batch, this.#components, why, this.#untaken(why))
   }
 
   /** Lines that were not come to. */
   async *#untaken(code: Unanswered): AsyncGenerator<BatchLineError> {
-    for await (const chunk of this.#chunks(this.#batch.linesTaken)) {
+    for await (const chunk of this.#input.chunks(this.#batch.linesTaken)) {
       for (const { number, line } of chunk) yield unanswered(number, line.customId, code)
     }
   }
@@ -289,34 +362,6 @@ export class BatchRun {
     const file = { namespace, filename, purpose: 'batch_output', ...expiry }
     const { signal } = this.#context
     return (await this.#components.shelf.write(batchFileId(id, kind), bytes, file, { signal })).id
-  }
-
-  async *#lines() {
-    const { inputFileId, namespace } = this.#batch
-    const file = await this.#components.shelf.findInUse(inputFileId, namespace)
-    yield* readLines(this.#components.shelf.read(file), this.#init.batchLineBytesMax)
-  }
-
-  /** Lines after the one of this number, in chunks that are the same in every attempt. */
-  async *#chunks(after: number): AsyncGenerator<readonly Numbered<BatchLine>[]> {
-    const rules = { seen: new Set<string>(), subcloud: this.#batch.subcloud ?? undefined }
-    const slice = new TimeSlice()
-    let chunk: Numbered<BatchLine>[] = []
-    let characters = 0
-    for await (const { number, text, fault } of this.#lines()) {
-      this.#context.signal.throwIfAborted()
-      // those before are read too: they say which names are taken
-      const line = text === undefined ? unreadable(fault) : readBatchLine(text, rules)
-      await slice.next()
-      if (number <= after) continue
-      chunk.push({ number, line })
-      characters += text?.length ?? 0
-      if (chunk.length < LINES_AT_ONCE && characters < CHARACTERS_AT_ONCE) continue
-      yield chunk
-      chunk = []
-      characters = 0
-    }
-    if (chunk.length > 0) yield chunk
   }
 
   /** @throws MeshError `invalid_request` for another endpoint than the batch's */
@@ -355,16 +400,4 @@ export class BatchRun {
 function toLineError({ number, line }: Numbered<PreparedLine>): BatchLineError[] {
   if (line.type !== 'error') return []
   return [{ line: number, customId: line.customId, error: toJobError(line.error) }]
-}
-
-/** What a process ended over so many times. */
-function poisoned({ customId }: BatchLine, times: number): PreparedLine {
-  const message = `${times} coordinators ended while they read this line`
-  const hint = 'It may be what ended them: it is not read again.'
-  return { type: 'error', customId, error: new MeshError('interrupted_too_often', message, { hint }) }
-}
-
-function unreadable(fault: 'too-long' | 'not-utf8' | undefined): BatchLine {
-  const what = fault === 'too-long' ? 'the line is too long' : 'the line is not UTF-8'
-  return { type: 'error', customId: null, error: new MeshError('invalid_request', what, { hint: 'Correct the line.' }) }
 }

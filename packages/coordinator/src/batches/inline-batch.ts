@@ -33,6 +33,8 @@ const bodySchema = z
   .looseObject({
     /** Wrong ones do not fail the others: each has an answer of its own. */
     requests: z.array(z.union([batchRequestSchema, z.unknown()])).min(1),
+    /** `false`: nothing of it is kept once the client has the answers. */
+    store: z.boolean().nullish(),
     ...meshField
   })
   .meta({ id: 'InlineBatchRequest' })
@@ -83,7 +85,7 @@ export class InlineBatchEndpoint implements HttpEndpoint {
   async prepare(body: unknown): Promise<PreparedJob> {
     const { inlineBatchMax } = this.#init
     const requests = z.array(z.unknown()).min(1).max(inlineBatchMax, `at most ${inlineBatchMax} requests a call`)
-    const parsed = parseInput(z.looseObject({ requests, ...meshField }), body)
+    const parsed = parseInput(z.looseObject({ requests, store: z.boolean().nullish(), ...meshField }), body)
     const items = await this.#items(parsed.requests, parsed.mesh?.subcloud ?? undefined)
     const prepared = items.flatMap(({ line }) => (line.type === 'job' ? [line.prepared] : []))
     return {
@@ -99,6 +101,7 @@ export class InlineBatchEndpoint implements HttpEndpoint {
         prompt: prepared.reduce((sum, { tokens }) => sum + tokens.prompt, 0),
         answerMax: prepared.reduce((sum, { tokens }) => sum + tokens.answerMax, 0)
       },
+      unstored: parsed.store === false,
       check: () => {},
       run: context => this.#run(items, context)
     }
@@ -145,7 +148,8 @@ export class InlineBatchEndpoint implements HttpEndpoint {
     const { children } = this.#components
     try {
       const waitMs = this.#init.detachedWaitMs
-      const child = await children.submit(job, { name: `${index}`, endpoint: url, prepared: line.prepared, waitMs })
+      const part = { name: `${index}`, endpoint: url, prepared: line.prepared, waitMs }
+      const child = await children.submit(job, part, { signal })
       return await children.untilEnd(child.id, { signal })
     } catch (error) {
       signal.throwIfAborted()

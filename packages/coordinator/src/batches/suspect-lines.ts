@@ -1,4 +1,6 @@
+import { MeshError } from '@resultity/interface'
 import type { BatchPreparing } from '@resultity/store'
+import type { BatchLine, PreparedLine } from './batch-line.ts'
 
 /** What is known where nothing was begun yet. */
 const NOTHING: BatchPreparing = { begun: null, deaths: {} }
@@ -37,4 +39,11 @@ export function partsOf<Line extends { readonly number: number }>(
     } else open.push(line)
   }
   return parts
+}
+
+/** What stands for a line over which so many processes ended. */
+export function poisoned({ customId }: BatchLine, times: number): PreparedLine {
+  const message = `${times} coordinators ended while they read this line`
+  const hint = 'It may be what ended them: it is not read again.'
+  return { type: 'error', customId, error: new MeshError('interrupted_too_often', message, { hint }) }
 }

@@ -1,4 +1,4 @@
-import { type Clock, MeshError } from '@resultity/interface'
+import { type Clock, MeshError, steadyClock } from '@resultity/interface'
 import {
   DatabaseKeyStore,
   DeliveryQueue,
@@ -15,6 +15,7 @@ import { GROUP_LANES } from '../jobs/model-places.ts'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
 import { FrontDoor, guard, guardHosts } from './front-door.ts'
 import { FailedAttempts } from './keys/failed-attempts.ts'
+import { JobAdmission } from './job-admission.ts'
 import { KeyDesk } from './keys/key-desk.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
@@ -32,6 +33,8 @@ import { addWebhookRoutes } from './webhooks/webhook-routes.ts'
 export interface DoorsComponents {
   readonly database: StoreDatabase
   readonly clock: Clock
+  /** Does not jump when the other one is set. Default the system's. */
+  readonly steady?: Clock
   readonly logger: Logger
 }
 
@@ -61,27 +64,34 @@ export interface Doors extends AsyncDisposable {
   guard(server: FastifyInstance): void
   /** The doors' own routes. */
   addRoutes(server: FastifyInstance): void
+  /** Holds jobs to their keys, whatever makes them. */
+  readonly jobs: JobAdmission
   /** A job has ended here: settles what was reserved for it. */
-  jobEnded(job: Pick<Job, 'id' | 'usage'>): void
+  jobEnded(job: Pick<Job, 'id' | 'usage' | 'state' | 'startedAtMs'>): void
 }
 
 /**
  * @throws MeshError `settings_invalid` when others than this machine could use the API and nothing would ask them for a
  * key
  */
-export async function openDoors({ database, clock, logger }: DoorsComponents, init: DoorsInit): Promise<Doors> {
+export async function openDoors(
+  { database, clock, steady = steadyClock, logger }: DoorsComponents,
+  init: DoorsInit
+): Promise<Doors> {
   const limits = { ...DEFAULT_DOOR_LIMITS, ...init.limits }
   const { host, open = false } = init
   const store = new DatabaseKeyStore(database)
   const loopback = isLoopback(host)
   if (!loopback && !open && (await store.count()) === 0) throw unguarded(host)
-  const keys = new KeyRing({ store, clock, logger }, limits)
+  const keys = new KeyRing({ store, clock, steady, logger }, limits)
   const desk = new KeyDesk({ store, clock, onChange: id => keys.forget(id) })
   const origins = new Origins(init.corsOrigins ?? [])
   const hosts = new HostNames([host, ...(init.allowedHosts ?? [])])
-  const door = new FrontDoor(keys, { loopback, open, hosts, origins, failures: new FailedAttempts(clock, limits) })
-  const counters = windowCounters(database)
-  const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database), clock })
+  const failures = new FailedAttempts(steady, limits)
+  const door = new FrontDoor(keys, { loopback, open, hosts, origins, failures })
+  const counters = windowCounters(database, steady)
+  const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database, GROUP_LANES), clock: steady })
+  const jobs = new JobAdmission({ keys, limiter })
   const ledger = new UsageLedger(database, GROUP_LANES)
   const webhooks = openWebhooks({ database, clock, logger }, init, limits)
   const chores = [
@@ -99,8 +109,9 @@ export async function openDoors({ database, clock, logger }: DoorsComponents, in
       addUsageRoutes(server, { ledger, clock })
       addWebhookRoutes(server, webhooks.desk, () => webhooks.courier.look())
     },
-    jobEnded: ({ id, usage }) => {
-      limiter.settle(id, usage).catch(error => logger.warn({ err: error, jobId: id }, 'a reservation was not settled'))
+    jobs,
+    jobEnded: job => {
+      jobs.jobEnded(job).catch(error => logger.warn({ err: error, jobId: job.id }, 'a reservation was not settled'))
     },
     [Symbol.asyncDispose]: async () => {
       await webhooks.courier[Symbol.asyncDispose]()

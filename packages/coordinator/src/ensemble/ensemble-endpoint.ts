@@ -84,6 +84,7 @@ export class EnsembleEndpoint implements HttpEndpoint {
       streamed: request.stream === true,
       outlivesClient: prepared.some(one => one.outlivesClient),
       tokens: tokensOf(prepared, plan),
+      unstored: prepared.some(one => one.unstored === true),
       check: () => checkAny(prepared),
       run: context => new EnsembleRun({ ...this.#components, dialect: this.#dialect }, ensemble, context).run()
     }

@@ -81,7 +81,7 @@ export class MemberJobs {
    */
   async begin(member: Member, { signal }: AbortOptions): Promise<Outcome> {
     try {
-      const job = await this.#submit(member)
+      const job = await this.#submit(member, { signal })
       if (isFinal(job.state)) return outcomeOf(member, job)
       return { member, job, error: undefined, answer: undefined }
     } catch (error) {
@@ -90,16 +90,19 @@ export class MemberJobs {
     }
   }
 
-  async #submit({ index, model, role, endpoint, prepared }: Member): Promise<Job> {
+  async #submit(
+    { index, model, role, endpoint, prepared }: Member,
+    options: { readonly signal?: AbortSignal | undefined }
+  ): Promise<Job> {
     if (prepared instanceof MeshError) throw prepared
     const name = role === 'judge' ? `judge ${model}` : `${index} ${model}`
-    return await this.#children.submit(this.#parent, { name, endpoint: endpoint.path, prepared })
+    return await this.#children.submit(this.#parent, { name, endpoint: endpoint.path, prepared }, options)
   }
 
   async #outcome(member: Member, { signal }: AbortOptions, work: (job: Job) => Promise<Job>): Promise<Outcome> {
     let job: Job | undefined
     try {
-      job = await this.#submit(member)
+      job = await this.#submit(member, { signal })
       return outcomeOf(member, await work(job))
     } catch (error) {
       signal?.throwIfAborted()

@@ -1,12 +1,29 @@
 import { randomUUID } from 'node:crypto'
 import { type AbortOptions, type Clock, MeshError } from '@resultity/interface'
-import type { BatchStore, ContentStore, FileFilter, FileStore, StoredContent, StoredFile } from '@resultity/store'
+import type {
+  BatchStore,
+  ByteReservation,
+  ContentStore,
+  FileFilter,
+  FileStore,
+  JobStore,
+  NamespaceBytes,
+  StoredContent,
+  StoredFile
+} from '@resultity/store'
 import type { Logger } from 'pino'
+import type { DiskSpace } from './disk-space.ts'
+import { reservedAhead } from './reserved-stream.ts'
 
 export interface FileShelfComponents {
   readonly files: FileStore
   readonly content: ContentStore
   readonly batches: BatchStore
+  readonly bytes: NamespaceBytes
+  /** Where lines of batches are. */
+  readonly store: Pick<JobStore, 'remove'>
+  /** Of the disk that files are on. */
+  readonly disk: Pick<DiskSpace, 'requireSpace'>
   readonly clock: Clock
   readonly logger: Logger
 }
@@ -14,8 +31,6 @@ export interface FileShelfComponents {
 export interface FileShelfInit {
   /** Longest file taken. */
   readonly fileBytesMax: number
-  /** Files of one namespace together. */
-  readonly namespaceFileBytesMax: number
   /** How long a file is kept whose client did not say. */
   readonly fileRetentionMs: number
   /** How often files past their time are looked for. */
@@ -28,6 +43,12 @@ export interface NewFile {
   readonly filename: string
   readonly purpose: string
   readonly expiresAfterMs?: number
+}
+
+/** Bytes that came and are no file yet: they count in their namespace. */
+export interface ReceivedFile {
+  readonly content: StoredContent
+  readonly reservation: ByteReservation
 }
 
 /** Bytes that are no file by then never will be: an upload takes minutes. */
@@ -59,34 +80,48 @@ export class FileShelf implements Disposable {
   }
 
   /**
-   * Stores bytes as they come; {@link keep} makes a file of them.
-   * @throws MeshError `invalid_request` with `details.bytesMax` when they are too many, or when the namespace is full
+   * Stores bytes as they come, each reserved before it is written; {@link keep} makes a file of them, or {@link drop}
+   * forgets them.
+   *
+   * @param announced how many are said to come; others that come at once then see that they are taken
+   * @throws MeshError `invalid_request` with `details.bytesMax` when they are too many; `storage_quota_exceeded`;
+   * `storage_low`
    */
   async receive(
     bytes: AsyncIterable<Uint8Array>,
     namespace: string,
+    announced: number,
     options: AbortOptions = {}
-  ): Promise<StoredContent> {
-    await this.requireRoom(namespace)
-    return await this.#components.content.write(bytes, this.#init.fileBytesMax, options)
+  ): Promise<ReceivedFile> {
+    const { content, bytes: counts, disk } = this.#components
+    await disk.requireSpace()
+    const ahead = Math.max(1, Math.min(announced, this.#init.fileBytesMax))
+    const reservation = await counts.reserve(namespace, ahead)
+    const reserve = async (more: number): Promise<void> => {
+      await disk.requireSpace()
+      await reservation.grow(more)
+    }
+    try {
+      const stored = await content.write(reservedAhead(bytes, ahead, reserve), this.#init.fileBytesMax, options)
+      return { content: stored, reservation }
+    } catch (error) {
+      await reservation.release()
+      throw error
+    }
   }
 
-  /** Makes a file of what was received. @throws MeshError `invalid_request` when the namespace is full */
-  async keep(content: StoredContent, file: NewFile): Promise<StoredFile> {
-    // others may have come meanwhile
-    await this.requireRoom(file.namespace, content.bytes)
-    return await this.#put(content, file, newFileId())
+  /** Makes a file of what was received. */
+  async keep({ content, reservation }: ReceivedFile, file: NewFile): Promise<StoredFile> {
+    const stored = await this.#put(content, file, newFileId())
+    // it counts as a file now
+    await reservation.release()
+    return stored
   }
 
-  /** @throws MeshError `invalid_request` when so many bytes more are too many for the namespace */
-  async requireRoom(namespace: string, bytes = 1): Promise<void> {
-    const { namespaceFileBytesMax: most } = this.#init
-    const there = await this.#components.files.bytesOf(namespace)
-    if (there + bytes <= most) return
-    throw new MeshError('invalid_request', `your files have ${there} bytes, and ${most} is the most`, {
-      hint: 'Delete some first; GET /v1/files lists them.',
-      details: { param: 'file', bytesMax: most }
-    })
+  /** @throws MeshError `storage_quota_exceeded` when the namespace is full; `storage_low` */
+  async requireRoom(namespace: string): Promise<void> {
+    await this.#components.disk.requireSpace()
+    await this.#components.bytes.requireRoom(namespace, 1)
   }
 
   async #put(content: StoredContent, file: NewFile, id: string): Promise<StoredFile> {
@@ -99,8 +134,9 @@ export class FileShelf implements Disposable {
   }
 
   /** Forgets what was received and never kept. */
-  async drop({ id }: StoredContent): Promise<void> {
-    await this.#components.content.remove(id)
+  async drop({ content, reservation }: ReceivedFile): Promise<void> {
+    await this.#components.content.remove(content.id)
+    await reservation.release()
   }
 
   /** Writes a file of our own making, whose id is known: doing so again replaces it. */
@@ -136,7 +172,10 @@ export class FileShelf implements Disposable {
     return this.#components.content.read(contentId, {}, options)
   }
 
-  /** @throws MeshError `invalid_request` while a batch reads it */
+  /**
+   * Removes a file and, when it was of a batch that has ended, the requests of that: they say the same.
+   * @throws MeshError `invalid_request` while a batch reads it
+   */
   async remove(file: StoredFile): Promise<void> {
     if (await this.#components.batches.reads(file.id)) {
       throw new MeshError('invalid_request', `a batch that has not ended reads file ${file.id}`, {
@@ -144,8 +183,10 @@ export class FileShelf implements Disposable {
         details: { param: 'file_id' }
       })
     }
-    await this.#components.files.remove(file.id)
-    await this.#components.content.remove(file.contentId)
+    const { files, content, batches, store } = this.#components
+    for (const jobId of await batches.jobsOf(file.id)) await store.remove(jobId)
+    await files.remove(file.id)
+    await content.remove(file.contentId)
   }
 
   /** Removes files past their time, and bytes that never became one. Nothing but files is in the content store. */
@@ -157,6 +198,7 @@ export class FileShelf implements Disposable {
       await content.remove(contentId)
     }
     await content.prune(now - STRAY_AGE_MS, ids => files.kept(ids))
+    await this.#components.bytes.prune()
   }
 
   #isOver({ expiresAtMs }: StoredFile): boolean {

@@ -76,6 +76,8 @@ export class ChatEndpoint implements HttpEndpoint {
       streamed: request.stream === true,
       outlivesClient: request.mesh?.on_disconnect === 'continue',
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
+      places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
+      unstored: request.store === false,
       check: () => {
         const choice = director.choose(model.placeable, wish)
         if (choice.type === 'error') throw choice.error

@@ -75,6 +75,8 @@ export const chatRequestSchema = z
     ...samplingFields,
     stop: stopField.optional(),
     stream: z.boolean().nullish(),
+    /** `false`: nothing of it is kept once the client has the answer. */
+    store: z.boolean().nullish(),
     stream_options: streamOptions.nullish(),
     /** Choices to make, each with a seed of its own. */
     n: z.int().min(1).max(CHOICES_MAX).nullish(),

@@ -73,6 +73,8 @@ export class CompletionEndpoint implements HttpEndpoint {
         prompt: plan.promptTokens,
         answerMax: plan.choices.reduce((sum, { request: { tokensMax } }) => sum + tokensMax, 0)
       },
+      places: Math.min(plan.choices.length, model.placeable.sessionsMax),
+      unstored: request.store === false,
       check: () => {
         if (isEcho(plan)) return
         const choice = director.choose(model.placeable, wish)

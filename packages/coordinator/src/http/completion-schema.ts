@@ -30,6 +30,8 @@ export const completionRequestSchema = z
     /** Texts for the middle need a model that was trained for it. */
     suffix: z.string().nullish(),
     max_tokens: z.int().min(0).nullish(),
+    /** `false`: nothing of it is kept once the client has the answer. */
+    store: z.boolean().nullish(),
     ...samplingFields,
     stop: stopField.optional(),
     stream: z.boolean().nullish(),

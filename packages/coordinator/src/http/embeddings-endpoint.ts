@@ -39,6 +39,9 @@ const createEmbedding: ApiRoute = {
   }
 }
 
+/** A number of a vector as JSON, at most. */
+const NUMBER_BYTES = 24
+
 /** `POST /v1/embeddings`: a whole job on one node. */
 export class EmbeddingsEndpoint implements HttpEndpoint {
   readonly api = createEmbedding
@@ -62,6 +65,8 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
       streamed: false,
       outlivesClient: false,
       tokens: { prompt: plan.promptTokens, answerMax: 0 },
+      resultBytes: plan.inputs.length * plan.dimensions * NUMBER_BYTES,
+      unstored: request.store === false,
       check: () => {
         const choice = director.choose(model.placeable, wish)
         if (choice.type === 'error') throw choice.error

@@ -61,12 +61,14 @@ const replies: Readonly<Record<ErrorCode, readonly [status: number, type: ErrorT
   session_forbidden: [502, 'server_error'],
   session_unknown: [502, 'server_error'],
   settings_invalid: [500, 'server_error'],
+  storage_low: [507, 'server_error'],
+  storage_quota_exceeded: [429, 'rate_limit_error'],
   unauthenticated: [401, 'invalid_request_error'],
   unavailable: [503, 'server_error']
 }
 
 /** Seconds after which a client may try again, where that differs from the usual one: placing takes a while. */
-const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { layers_missing: 5, unavailable: 2 }
+const retryAfterSeconds: Partial<Record<ErrorCode, number>> = { layers_missing: 5, storage_low: 30, unavailable: 2 }
 
 /** What the API's clients get for `error`; causes and stacks stay in the log. */
 export function errorReply(error: MeshError): ErrorReply {
@@ -169,9 +171,9 @@ function sentence({ message, hint }: MeshError): string {
 
 /** When a client may try again after this status and code. */
 export function retryHeaders(status: number, code: string): Record<string, string> {
-  // clients take any 5xx for a passing trouble
-  if (status === 501) return { 'x-should-retry': 'false' }
-  if (status !== 429 && status !== 503) return {}
+  // clients take any 5xx for a passing trouble, and so 429; there is room once something was deleted
+  if (status === 501 || code === 'storage_quota_exceeded') return { 'x-should-retry': 'false' }
+  if (status !== 429 && status !== 503 && status !== 507) return {}
   const seconds = isErrorCode(code) ? (retryAfterSeconds[code] ?? 1) : 1
   return { 'retry-after': String(seconds), 'retry-after-ms': String(seconds * 1000) }
 }

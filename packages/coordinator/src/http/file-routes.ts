@@ -1,10 +1,10 @@
 import { Readable } from 'node:stream'
 import multipart, { type Multipart, type MultipartFile } from '@fastify/multipart'
 import { MeshError } from '@resultity/interface'
-import type { StoredContent, StoredFile } from '@resultity/store'
+import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { FileShelf } from '../files/file-shelf.ts'
+import type { FileShelf, ReceivedFile } from '../files/file-shelf.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
 import { httpError } from './error-reply.ts'
@@ -80,7 +80,7 @@ const routes = {
     body: uploadSchema,
     bodyType: 'multipart/form-data',
     answers: { 200: { json: fileSchema } },
-    errors: [400, 413, 503]
+    errors: [400, 413, 429, 503, 507]
   },
   list: {
     method: 'GET',
@@ -142,23 +142,25 @@ async function receive(shelf: FileShelf, request: FastifyRequest, limits: Coordi
     throw invalidRequest(null, 'the body is not multipart/form-data', 'Send the file as a form with "file", "purpose".')
   }
   const fields: Record<string, unknown> = {}
-  let received: { readonly content: StoredContent; readonly filename: string } | undefined
+  let received: { readonly file: ReceivedFile; readonly filename: string } | undefined
   try {
     for await (const part of request.parts()) {
-      if (isFile(part))
-        received = { content: await spool(shelf, part, request.caller.namespace, limits), filename: part.filename }
+      if (isFile(part)) received = { file: await spool(shelf, part, request, limits), filename: part.filename }
       else fields[part.fieldname] = part.value
     }
     if (received === undefined) throw invalidRequest('file', 'the form has no file', 'Add a part named "file".')
     const { purpose, 'expires_after[seconds]': seconds } = parseInput(fieldsSchema, fields)
-    return await shelf.keep(received.content, {
+    return await shelf.keep(received.file, {
       namespace: request.caller.namespace,
       filename: received.filename.slice(0, FILENAME_CHARACTERS_MAX),
       purpose,
       ...(seconds === undefined ? {} : { expiresAfterMs: seconds * 1000 })
     })
   } catch (error) {
-    if (received !== undefined) await shelf.drop(received.content)
+    if (received !== undefined) await shelf.drop(received.file)
+    // what is still on its way has to go somewhere, or the client never reads why
+    request.raw.unpipe()
+    request.raw.resume()
     throw formError(error)
   }
 }
@@ -170,14 +172,14 @@ function isFile(part: Multipart): part is MultipartFile {
 async function spool(
   shelf: FileShelf,
   part: MultipartFile,
-  namespace: string,
+  { caller, headers }: FastifyRequest,
   limits: CoordinatorLimits
-): Promise<StoredContent> {
+): Promise<ReceivedFile> {
   if (part.fieldname !== 'file') {
     part.file.resume()
     throw invalidRequest(part.fieldname.slice(0, 64), 'a file came under another name', 'Name its part "file".')
   }
-  const received = await shelf.receive(part.file, namespace)
+  const received = await shelf.receive(part.file, caller.namespace, Number(headers['content-length'] ?? 1))
   if (!part.file.truncated) return received
   await shelf.drop(received)
   throw tooLarge(limits.fileBytesMax)

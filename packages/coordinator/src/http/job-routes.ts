@@ -1,8 +1,11 @@
 import { MeshError } from '@resultity/interface'
-import type { Job } from '@resultity/store'
+import type { Job, JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { z } from 'zod'
+import { requireSubcloudsOf } from '../doors/keys/key-subclouds.ts'
+import type { DiskSpace } from '../files/disk-space.ts'
+import { placesOf } from '../jobs/answer-size.ts'
 import {
   BEGUN,
   type Begun,
@@ -21,13 +24,16 @@ import type { RequestDesk, RequestTicket } from './request-desk.ts'
 import { asyncQuerySchema, idempotencyOf, wantsAsync } from './request-options.ts'
 import { acceptedReply, requestSchema } from './request-view.ts'
 import { bodyInSubcloud } from './subcloud-path.ts'
+import { forgetOnceDelivered } from './unstored-answers.ts'
 
 export interface JobRouteComponents {
   readonly runtime: JobRuntime
+  readonly store: JobStore
   readonly desk: RequestDesk
   readonly metrics: Metrics
   readonly logger: Logger
   readonly limits: CoordinatorLimits
+  readonly disk: DiskSpace
 }
 
 /** An endpoint with what it declares of itself; 202 and what jobs in general may fail with need not be declared. */
@@ -36,7 +42,7 @@ export interface HttpEndpoint extends JobEndpoint {
 }
 
 /** What any job may fail with. */
-const JOB_ERRORS = [400, 404, 410, 413, 422, 429, 500, 502, 503, 504]
+const JOB_ERRORS = [400, 401, 403, 404, 410, 413, 422, 429, 500, 502, 503, 504, 507]
 
 /** `POST` of an endpoint: its answer, its answer as it comes, or where to fetch it later. */
 export function addJobRoute(server: FastifyInstance, components: JobRouteComponents, endpoint: HttpEndpoint): void {
@@ -55,6 +61,8 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
   }
   addRoute(server, route, async (request, reply) => {
     request.body = bodyInSubcloud(request)
+    requireSubcloudsOf(request.caller, request.body)
+    await components.disk.requireSpace()
     const complete = await endpoint.complete?.(request.body, request.caller.namespace)
     const prepared = await endpoint.prepare(complete ?? request.body)
     if (wantsAsync(request)) return await accept(components, endpoint, prepared, request, reply)
@@ -89,6 +97,7 @@ async function answer(
   const { job, created } = await submit(runtime, endpoint, prepared, request, detached)
   if (!created) reply.header('idempotency-replayed', 'true').header('x-resultity-request-id', job.id)
   using _ = detached ? undefined : cancelOnHangUp(runtime, job.id, ticket)
+  if (prepared.background !== true) forgetOnceDelivered(components, job, reply, !detached)
   const view = prepared.streamed ? endpoint.view?.(job) : undefined
   if (view !== undefined) {
     const streamed = { job, view, ticket }
@@ -109,7 +118,8 @@ async function submit(
 ) {
   const idempotency = idempotencyOf(request)
   const { prompt, answerMax } = prepared.tokens
-  return await request.admit({ endpoint: endpoint.path, tokens: prompt + answerMax }, () =>
+  const weight = { tokens: prompt + answerMax, places: placesOf(prepared) }
+  return await request.admit({ endpoint: endpoint.path, ...weight }, () =>
     runtime.submit(prepared, {
       id: request.id,
       endpoint: endpoint.path,

@@ -1,6 +1,7 @@
 import type { EnsembleAlias } from '@resultity/interface'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
+import { maySee, requireSubcloud } from '../doors/keys/key-subclouds.ts'
 import type { EnsembleAliases } from '../ensemble/ensemble-aliases.ts'
 import { strategyOf } from '../ensemble/ensemble-plan.ts'
 import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
@@ -9,7 +10,7 @@ import type { Placement } from '../placement/placement.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedModel, ServedModels } from '../served-models.ts'
 import type { NodePools } from '../subclouds/node-pools.ts'
-import type { Subclouds } from '../subclouds/subclouds.ts'
+import type { Subcloud, Subclouds } from '../subclouds/subclouds.ts'
 import { type ApiRoute, addRoute } from './api-route.ts'
 import { listOf } from './list.ts'
 import { modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'
@@ -91,15 +92,24 @@ export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComp
     const alias = models.has(id) ? undefined : aliases.get(id)
     return alias === undefined ? toModel(models.find(id)) : toEnsemble(id, alias, models)
   })
-  addRoute(server, listNodes, async () => ({
+  addRoute(server, listNodes, async ({ caller }) => ({
     object: 'list',
-    data: registry.list().map(node => toNode(node, models, subclouds))
+    data: registry.list().map(node => {
+      const shown = subclouds.of(node).filter(({ name }) => maySee(caller, name))
+      return toNode(node, models, shown)
+    })
   }))
-  addRoute(server, listPlacements, async () => ({ object: 'list', data: director.book.all().map(toPlacement) }))
+  addRoute(server, listPlacements, async ({ caller }) => {
+    const all = director.book.all()
+    const shown = all.filter(({ pool: { subcloud } }) => subcloud === undefined || maySee(caller, subcloud))
+    return { object: 'list', data: shown.map(toPlacement) }
+  })
   addRoute(server, showPlan, async request => {
     const query = parseInput(planQuerySchema, request.query)
     const model = models.find(query.model)
-    const { pool } = pools.wish(model, { subcloud: query.subcloud ?? subcloudOf(request) })
+    const subcloud = query.subcloud ?? subcloudOf(request)
+    if (subcloud !== undefined) requireSubcloud(request.caller, subcloud, 'subcloud')
+    const { pool } = pools.wish(model, { subcloud })
     return toPlan(components, model, query.stages, pool)
   })
 }
@@ -138,7 +148,7 @@ function toEnsemble(id: string, alias: EnsembleAlias, models: ServedModels): z.i
   }
 }
 
-function toNode(record: NodeRecord, models: ServedModels, subclouds: Subclouds) {
+function toNode(record: NodeRecord, models: ServedModels, subclouds: readonly Subcloud[]) {
   const { peerId, advert, joinedAtMs, lastSeenMs } = record
   const node: z.infer<typeof nodeSchema> = {
     peerId,
@@ -150,7 +160,7 @@ function toNode(record: NodeRecord, models: ServedModels, subclouds: Subclouds) 
     probeMsPer100M: advert.probeMsPer100M,
     threads: advert.threads,
     labels: advert.labels,
-    subclouds: subclouds.of(record).map(({ name }) => name),
+    subclouds: subclouds.map(({ name }) => name),
     stages: advert.stages.map(({ manifest, ...stage }) => ({ ...stage, model: nameOf(manifest, models) })),
     joinedAtMs,
     lastSeenMs

@@ -8,6 +8,7 @@ import { type JobRouteComponents, jobReply, sendStream } from './job-routes.ts'
 import { pagedListOf, toPage } from './list.ts'
 import { invalidRequest, parseInput } from './parse-body.ts'
 import { pendingReply, requestSchema, toRequestView } from './request-view.ts'
+import { forgetOnceDelivered } from './unstored-answers.ts'
 
 export interface RequestRouteComponents extends JobRouteComponents {
   readonly store: JobStore
@@ -62,7 +63,7 @@ const routes = {
       200: { description: 'The answer.', media: ['application/json'] },
       202: { description: 'Not yet.', json: requestSchema }
     },
-    errors: [400, 404, 410, 422, 429, 500, 502, 503, 504]
+    errors: [400, 401, 403, 404, 410, 422, 429, 500, 502, 503, 504, 507]
   },
   cancel: {
     method: 'POST',
@@ -103,7 +104,9 @@ export function addRequestRoutes(server: FastifyInstance, components: RequestRou
   })
   addRoute<ById>(server, routes.result, async (request, reply) => {
     const job = await own(store, request)
-    return isFinal(job.state) ? jobReply(reply, job) : pendingReply(reply, job)
+    if (!isFinal(job.state)) return pendingReply(reply, job)
+    forgetOnceDelivered(components, job, reply, false)
+    return jobReply(reply, job)
   })
   addRoute<ById>(server, routes.cancel, async request => {
     const { id } = await own(store, request)
@@ -165,6 +168,7 @@ async function events(
   reply: FastifyReply
 ): Promise<FastifyReply> {
   const job = await own(components.store, request)
+  forgetOnceDelivered(components, job, reply, false)
   const { format } = parseInput(eventsQuerySchema, request.query)
   const after = entryAfter(request)
   const view = format === 'endpoint' ? components.endpoints.get(job.endpoint).view?.(job) : undefined

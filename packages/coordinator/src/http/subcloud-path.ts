@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { requireSubcloud } from '../doors/keys/key-subclouds.ts'
 import type { Subclouds } from '../subclouds/subclouds.ts'
 import { invalidRequest } from './parse-body.ts'
 
@@ -15,11 +16,13 @@ export function subcloudOf({ originalUrl }: FastifyRequest): string | undefined 
   return PREFIX.exec(originalUrl)?.[1]
 }
 
-/** Refuses paths of subclouds that there are not. */
+/** Refuses paths of subclouds that there are not, or not for this key. */
 export function guardSubclouds(server: FastifyInstance, subclouds: Subclouds): void {
   server.addHook('preValidation', async request => {
     const name = subcloudOf(request)
-    if (name !== undefined) subclouds.find(name)
+    if (name === undefined) return
+    requireSubcloud(request.caller, name)
+    subclouds.find(name)
   })
 }
 

@@ -1,6 +1,7 @@
 import { subcloudNameSchema, subcloudSchema } from '@resultity/interface'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { maySee } from '../doors/keys/key-subclouds.ts'
 import type { NodeRegistry } from '../membership/node-registry.ts'
 import type { SubcloudDesk } from '../subclouds/subcloud-desk.ts'
 import { hasNode, type Subcloud, type Subclouds } from '../subclouds/subclouds.ts'
@@ -98,7 +99,10 @@ export function addSubcloudRoutes(server: FastifyInstance, components: SubcloudR
       .filter(node => hasNode(definition, node))
       .map(({ peerId }) => peerId)
   })
-  const all = async () => ({ object: 'list', data: subclouds.list().map(view) })
+  const all = async ({ caller }: FastifyRequest) => {
+    const shown = subclouds.list().filter(({ name }) => maySee(caller, name))
+    return { object: 'list', data: shown.map(view) }
+  }
   addRoute(server, showSubclouds, all)
   addRoute(server, listSubclouds, all)
   addRoute<ByName>(server, retrieveSubcloud, async request => view(find(subclouds, request.params.name)))

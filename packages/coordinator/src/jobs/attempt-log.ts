@@ -25,9 +25,12 @@ export interface AttemptLogComponents {
   readonly store: JobStore
   /** Shows entries to followers. */
   publish(events: readonly JobEvent[]): void
-  /** The store refused: the attempt is void. */
+  /** The store refused, as it does when the attempt is void: it cannot go on. */
   onError(error: MeshError): void
 }
+
+/** Entries written as one row: what a reader has to take from the store at once. */
+const ENTRIES_A_ROW_MAX = 128
 
 /** The log of one attempt: compares what was logged before, numbers what is new, and writes in groups. */
 export class AttemptLog implements JobLog {
@@ -120,13 +123,13 @@ export class AttemptLog implements JobLog {
   #write(): Promise<void> {
     this.#writing ??= this.#writePending().finally(() => {
       this.#writing = undefined
-      if (this.#init.durable && this.#pending.length > 0 && this.#error === undefined) void this.#write()
+      if (this.#pending.length > 0 && this.#error === undefined) this.#schedule()
     })
     return this.#writing
   }
 
   async #writePending(): Promise<void> {
-    const batch = [...this.#pending]
+    const batch = this.#pending.slice(0, ENTRIES_A_ROW_MAX)
     try {
       const { claim } = this.#init
       const events = batch.map(({ type, data }) => ({ type, data }))

@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '@resultity/interface'
 import type { Job, JobClaim, JobError, JobEvent, JobOutcome, JobStore } from '@resultity/store'
 import type { Logger } from 'pino'
+import type { JobAdmission } from '../doors/job-admission.ts'
 import { AttemptLog } from './attempt-log.ts'
 import { jobBodyOf } from './job-body.ts'
 import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
@@ -12,8 +13,11 @@ export interface AttemptComponents {
   readonly store: JobStore
   readonly endpoints: JobEndpoints
   readonly logger: Logger
+  readonly admission: Pick<JobAdmission, 'check'>
   toJobError(error: MeshError): JobError
   publish(events: readonly JobEvent[]): void
+  /** The job's end cannot be written now. */
+  onUnstorable(error: MeshError): void
 }
 
 export interface AttemptInit {
@@ -42,6 +46,8 @@ export class Attempt {
   readonly #init: AttemptInit
   readonly #controller = new AbortController()
   readonly #losses: NodeLosses
+  /** Ends pauses: a log that cannot be written ends the work and no pause. */
+  readonly #ending = new AbortController()
   #cause: AbortCause | undefined
   #log: AttemptLog | undefined
 
@@ -67,29 +73,43 @@ export class Attempt {
   abort(cause: AbortCause): void {
     this.#cause ??= cause
     this.#controller.abort(abortReason(this.#cause))
+    this.#ending.abort()
   }
 
   async #work(): Promise<Job | undefined> {
     const outcome = await this.#outcome()
     this.#log?.stop()
     await this.#pause(pauseBeforeNext(outcome, this.job, this.#init.retryMs))
-    try {
-      return await this.#components.store.finish(this.claim, outcome)
-    } catch (error) {
-      const { logger } = this.#components
-      const known = MeshError.from(error)
-      if (known.code !== 'job_lease_lost') logger.error({ err: known, jobId: this.claim.jobId }, 'a job was not ended')
-      return undefined
+    return await this.#finish(outcome)
+  }
+
+  /** What cannot be written, as on a full disk, is tried again for as long as the job is ours; who waits is told at once. */
+  async #finish(outcome: JobOutcome): Promise<Job | undefined> {
+    const { store, logger, onUnstorable } = this.#components
+    for (;;) {
+      try {
+        return await store.finish(this.claim, outcome)
+      } catch (error) {
+        const known = MeshError.from(error)
+        if (known.code === 'job_lease_lost') return undefined
+        logger.error({ err: known, jobId: this.claim.jobId }, 'a job was not ended')
+        onUnstorable(known)
+        if (!known.retryable || this.#isStopping()) return undefined
+      }
+      await setTimeout(this.#init.retryMs)
+      if (this.#isStopping()) return undefined
     }
   }
 
   async #outcome(): Promise<JobOutcome> {
     const { job } = this.#init
+    const { endpoints, admission } = this.#components
     let detached = true
     try {
       ;({ detached } = jobBodyOf(job))
       const log = await this.#openLog()
       this.#controller.signal.throwIfAborted()
+      if (endpoints.get(job.endpoint).watchesKey !== true) await admission.check(job)
       const prepared = this.#init.prepared ?? (await this.#prepareAgain())
       const { result, usage } = await prepared.run({ job, signal: this.#controller.signal, log, losses: this.#losses })
       await log.flush()
@@ -103,12 +123,15 @@ export class Attempt {
     }
   }
 
+  #isStopping(): boolean {
+    return this.#cause === 'stopping'
+  }
+
   /** Keeps the job's place meanwhile, so that a lane on which all fails is not hurried through its queue. */
   async #pause(ms: number): Promise<void> {
     if (ms === 0) return
-    await setTimeout(ms, undefined, { signal: this.#controller.signal }).catch(() => {
-      // aborted; the store decides between that and the failure
-    })
+    // aborted: the store decides between that and the failure
+    await setTimeout(ms, undefined, { signal: this.#ending.signal }).catch(() => {})
   }
 
   async #prepareAgain(): Promise<PreparedJob> {
@@ -123,7 +146,10 @@ export class Attempt {
       {
         store: this.#components.store,
         publish: this.#components.publish,
-        onError: () => this.abort('lease_lost')
+        onError: error => {
+          if (error.code === 'job_lease_lost') this.abort('lease_lost')
+          else this.#controller.abort(error)
+        }
       },
       {
         claim,

@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { Job, JobError, JobStore } from '@resultity/store'
+import type { JobAdmission } from '../doors/job-admission.ts'
+import { placesOf } from './answer-size.ts'
 import { jobBodyOf } from './job-body.ts'
 import type { PreparedJob } from './job-endpoint.ts'
 import type { Following, JobRuntime } from './job-runtime.ts'
@@ -18,6 +20,7 @@ export interface ChildJob {
 
 export interface ChildJobsComponents {
   readonly store: JobStore
+  readonly admission: Pick<JobAdmission, 'submitPart'>
   /** Asked for late: the runtime knows the endpoints, and some of these make children. */
   runtime(): JobRuntime
 }
@@ -35,26 +38,33 @@ export class ChildJobs {
   }
 
   /**
-   * Submits a child, or finds it as it is.
-   * @throws MeshError what may pass: `unavailable` when stopping, or when the store is
+   * Submits a child once its key may have one more at work, or finds it as it is.
+   * @throws MeshError what may pass: `unavailable` when stopping, or when the store is; the signal's reason
    */
-  async submit(parent: Job, { name, endpoint, prepared, waitMs }: ChildJob): Promise<Job> {
+  async submit(
+    parent: Job,
+    { name, endpoint, prepared, waitMs }: ChildJob,
+    options: { readonly signal?: AbortSignal | undefined } = {}
+  ): Promise<Job> {
     const id = childId(parent.id, name)
     const known = await this.#components.store.get(id)
     if (known !== undefined) return known
-    const { job } = await this.#components.runtime().submit(prepared, {
-      id,
-      endpoint,
-      namespace: parent.namespace,
-      keyId: parent.keyId,
-      class: parent.class,
-      detached: jobBodyOf(parent).detached,
-      groupId: parent.id,
-      customId: name,
-      hidden: true,
-      admitted: true,
-      ...(waitMs === undefined ? {} : { waitMs })
-    })
+    const part = { keyId: parent.keyId, endpoint, places: placesOf(prepared) }
+    const submit = () =>
+      this.#components.runtime().submit(prepared, {
+        id,
+        endpoint,
+        namespace: parent.namespace,
+        keyId: parent.keyId,
+        class: parent.class,
+        detached: jobBodyOf(parent).detached,
+        groupId: parent.id,
+        customId: name,
+        hidden: true,
+        admitted: true,
+        ...(waitMs === undefined ? {} : { waitMs })
+      })
+    const { job } = await this.#components.admission.submitPart(part, submit, options)
     return job
   }
 

@@ -45,6 +45,12 @@ export interface PreparedJob {
   readonly background?: boolean
   /** Tokens of the prompt, and the most that the answer may have. */
   readonly tokens: { readonly prompt: number; readonly answerMax: number }
+  /** How many slots it may take at once. Default 1. */
+  readonly places?: number
+  /** Bytes of its result, where tokens do not say. */
+  readonly resultBytes?: number
+  /** The client does not want it kept once it has the answer. Default false. */
+  readonly unstored?: boolean
   /** @throws MeshError when nothing could serve it now, for callers who would not wait for that to change */
   check(): void
   run(context: JobContext): Promise<JobAnswer>
@@ -72,6 +78,8 @@ export interface StreamView {
 /** One path of the API that is served by jobs. */
 export interface JobEndpoint {
   readonly path: string
+  /** Its jobs see to it themselves when their key may not have them done any more. Default false. */
+  readonly watchesKey?: boolean
   /**
    * Puts what a body refers to into it, where that is stored for the namespace: {@link prepare} looks nothing up.
    * @throws MeshError `invalid_request`

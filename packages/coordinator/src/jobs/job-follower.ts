@@ -2,10 +2,10 @@ import { type AbortOptions, MeshError } from '@resultity/interface'
 import { isFinal, type Job, type JobEvent, type JobStore } from '@resultity/store'
 
 /** Entries read from the store at once. */
-const PAGE = 256
+const PAGE = 128
 
-/** Live entries kept for a follower that is slow; it reads what it missed from the store. */
-const LIVE_MAX = 1024
+/** Live entries kept for a follower that is slow, and so in memory; it reads what it missed from the store. */
+const LIVE_MAX = 64
 
 export interface FollowerComponents {
   readonly store: Pick<JobStore, 'events' | 'get'>
@@ -23,6 +23,7 @@ export class JobFollower {
   /** The store may have what was not pushed. It is asked only then: not for every entry. */
   #behind = true
   #final: Job | undefined
+  #failure: MeshError | undefined
   #news = Promise.withResolvers<void>()
 
   constructor(jobId: string, components: FollowerComponents) {
@@ -47,6 +48,15 @@ export class JobFollower {
     this.#wake()
   }
 
+  /** The job's end will not be told for now. */
+  fail(error: MeshError): void {
+    this.#failure = error
+    // seen by whoever waits
+    this.#end.promise.catch(() => {})
+    this.#end.reject(error)
+    this.#wake()
+  }
+
   /** Looks into the store: for jobs that this process does not run. @throws MeshError `not_found` */
   async check(): Promise<void> {
     const job = await this.#load()
@@ -57,7 +67,8 @@ export class JobFollower {
 
   /**
    * Entries above `after`, then the job as it ended.
-   * @throws MeshError `not_found` when there is no such job (any more); the signal's reason
+   * @throws MeshError `not_found` when there is no such job (any more); why the job's end cannot be told; the signal's
+   * reason
    */
   async *entries(after: number, { signal }: AbortOptions = {}): AsyncGenerator<JobEvent, Job> {
     let last = after
@@ -66,6 +77,7 @@ export class JobFollower {
     try {
       for (;;) {
         signal?.throwIfAborted()
+        if (this.#failure !== undefined) throw this.#failure
         this.#news = Promise.withResolvers()
         const news = this.#news.promise
         const asked = this.#behind

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type AbortOptions, type Clock, MeshError } from '@resultity/interface'
+import { type AbortOptions, type Clock, MeshError, steadyClock } from '@resultity/interface'
 import {
   type ClaimedJob,
   type ClaimWish,
@@ -10,25 +10,29 @@ import {
   type JobError,
   type JobEvent,
   type JobNotice,
-  type JobStore,
-  type JobSubmission
+  type JobStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
+import type { JobAdmission } from '../doors/job-admission.ts'
 import { Attempt } from './attempt.ts'
 import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
 import { JobFollower } from './job-follower.ts'
 import type { Places } from './job-queue.ts'
+import { type SubmitOptions, submissionOf } from './job-submission.ts'
 import { Lanes } from './lanes.ts'
-import type { SubmitOptions } from './submit-options.ts'
 
-export type { SubmitOptions } from './submit-options.ts'
+export type { SubmitOptions } from './job-submission.ts'
 
 export interface JobRuntimeComponents {
   readonly store: JobStore
   readonly endpoints: JobEndpoints
   readonly places: Places
   readonly clock: Clock
+  /** Does not jump when the other one is set: for leases. Default the system's. */
+  readonly steady?: Clock
   readonly logger: Logger
+  /** Whether a job that is about to begin may still be done for its key. */
+  readonly admission: Pick<JobAdmission, 'check'>
   /** How an error looks to the client. */
   toJobError(error: MeshError): JobError
 }
@@ -54,6 +58,8 @@ export interface JobRuntimeInit {
   readonly jobRetryMs: number
   /** How long jobs are kept once they have ended. */
   readonly jobRetentionMs: number
+  /** How long those are kept at most whose client does not want them kept. */
+  readonly unstoredRetentionMs: number
   /** How long entries of an attached answer's log may wait to be stored with others. */
   readonly logDelayMs: number
   readonly logPendingMax: number
@@ -130,7 +136,7 @@ export class JobRuntime implements AsyncDisposable {
   ): Promise<{ readonly job: Job; readonly created: boolean }> {
     this.#requireRunning()
     if (options.admitted !== true) this.#requireRoom(options.class ?? 'interactive', 1)
-    const submission = this.#submission(prepared, options)
+    const submission = submissionOf(prepared, options, this.#init)
     const begin = !this.#stopped && this.#lanes.mayBegin(submission.lane, submission.class)
     // the place is taken before the store answers, or two at once would both get it
     if (begin) this.#lanes.enter(submission.lane, submission.class)
@@ -153,7 +159,7 @@ export class JobRuntime implements AsyncDisposable {
   async submitAll(jobs: readonly { readonly prepared: PreparedJob; readonly options: SubmitOptions }[]): Promise<void> {
     this.#requireRunning()
     this.#requireRoom(jobs[0]?.options.class ?? 'interactive', jobs.length)
-    const submissions = jobs.map(({ prepared, options }) => this.#submission(prepared, options))
+    const submissions = jobs.map(({ prepared, options }) => submissionOf(prepared, options, this.#init))
     await this.#components.store.submitAll(submissions)
     for (const { lane, class: jobClass } of submissions) this.#enqueued(lane, jobClass)
   }
@@ -225,26 +231,6 @@ export class JobRuntime implements AsyncDisposable {
     })
   }
 
-  #submission(prepared: PreparedJob, options: SubmitOptions): JobSubmission {
-    const { id, endpoint, namespace, keyId, detached, idempotency, groupId, customId, hidden } = options
-    const { slotWaitMs, detachedWaitMs, jobAttemptsMax } = this.#init
-    return {
-      id,
-      endpoint,
-      namespace,
-      keyId,
-      class: options.class ?? 'interactive',
-      lane: prepared.lane,
-      body: { request: prepared.request, streamed: prepared.streamed, detached },
-      expiresAtMs: this.#components.clock.now() + (options.waitMs ?? (detached ? detachedWaitMs : slotWaitMs)),
-      attemptsMax: jobAttemptsMax,
-      ...(idempotency === undefined ? {} : { idempotency }),
-      ...(groupId === undefined ? {} : { groupId }),
-      ...(customId === undefined ? {} : { customId }),
-      ...(hidden === undefined ? {} : { hidden })
-    }
-  }
-
   #enqueued(lane: string, jobClass: JobClass): void {
     this.#lanes.enqueued(lane, jobClass)
     this.pump()
@@ -294,14 +280,16 @@ export class JobRuntime implements AsyncDisposable {
 
   #begin({ job, claim }: ClaimedJob, prepared?: PreparedJob): void {
     const { jobRetryMs, jobNodeLossesMax: nodeLossesMax, logDelayMs, logPendingMax } = this.#init
-    const { store, endpoints, logger, toJobError } = this.#components
+    const { store, endpoints, logger, admission, toJobError } = this.#components
     const attempt = new Attempt(
       {
         store,
         endpoints,
         logger,
+        admission,
         toJobError,
-        publish: events => this.#publish(job.id, events)
+        publish: events => this.#publish(job.id, events),
+        onUnstorable: error => this.#tellUnstorable(job.id, error)
       },
       { job, claim, prepared, retryMs: jobRetryMs, nodeLossesMax, logDelayMs, logPendingMax }
     )
@@ -324,6 +312,10 @@ export class JobRuntime implements AsyncDisposable {
 
   #publish(jobId: string, events: readonly JobEvent[]): void {
     for (const follower of this.#followers.get(jobId) ?? []) follower.push(events)
+  }
+
+  #tellUnstorable(jobId: string, error: MeshError): void {
+    for (const follower of this.#followers.get(jobId) ?? []) follower.fail(error)
   }
 
   #ended(job: Job): void {
@@ -362,12 +354,14 @@ export class JobRuntime implements AsyncDisposable {
   async #tick(): Promise<void> {
     try {
       await this.#components.store.sweep()
-      const now = this.#components.clock.now()
-      if (now - this.#renewedMs < this.#init.jobLeaseMs / 3) return
-      this.#renewedMs = now
+      const steadyMs = (this.#components.steady ?? steadyClock).now()
+      if (steadyMs - this.#renewedMs < this.#init.jobLeaseMs / 3) return
+      this.#renewedMs = steadyMs
       await this.#renew()
       await this.#recount()
-      await this.#components.store.prune(now - this.#init.jobRetentionMs, PRUNED_AT_ONCE)
+      const now = this.#components.clock.now()
+      const { jobRetentionMs, unstoredRetentionMs } = this.#init
+      await this.#components.store.prune(now - jobRetentionMs, PRUNED_AT_ONCE, now - unstoredRetentionMs)
       this.pump()
     } catch (error) {
       this.#components.logger.error({ err: error }, 'the job store did not answer')

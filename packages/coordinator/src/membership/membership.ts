@@ -9,8 +9,11 @@ import { plausibleAdvert } from './plausible-advert.ts'
 
 export interface MembershipComponents {
   readonly registry: NodeRegistry
+  /** What adverts of other machines are compared with. */
   readonly clock: Clock
   readonly logger: Logger
+  /** Does not jump when the other one is set. */
+  readonly steady: Clock
   /** Checks signature, domain, time to live, sequence and schema. */
   openAdvert(
     sealed: Uint8Array,
@@ -53,7 +56,7 @@ export class Membership implements Disposable {
   constructor(components: MembershipComponents, init: MembershipInit) {
     this.#components = components
     this.#init = init
-    this.#lastPruneMs = components.clock.now()
+    this.#lastPruneMs = components.steady.now()
     this.#refusals = new RefusalNotes(this.#lastPruneMs)
     this.#corrections = new RefusalNotes(this.#lastPruneMs)
     this.#pruneTimer = setInterval(() => this.#prune(), init.heartbeatIntervalMs)
@@ -161,7 +164,7 @@ export class Membership implements Disposable {
   }
 
   #prune(): void {
-    const now = this.#components.clock.now()
+    const now = this.#components.steady.now()
     const lateMs = now - this.#lastPruneMs
     this.#lastPruneMs = now
     // heartbeats that came meanwhile are still in our own queue: let them in first

@@ -2,6 +2,8 @@ import { systemClock } from '@resultity/interface'
 import { openDatabase } from '@resultity/store'
 import { pino } from 'pino'
 import { BATCHES_PATH, BatchEndpoint } from '../../src/batches/batch-endpoint.ts'
+import { openDoors } from '../../src/doors/doors.ts'
+import { DiskSpace } from '../../src/files/disk-space.ts'
 import { FileShelf } from '../../src/files/file-shelf.ts'
 import { toJobError } from '../../src/http/error-reply.ts'
 import { openStores } from '../../src/job-parts.ts'
@@ -18,7 +20,13 @@ const limits = { ...DEFAULT_LIMITS, batchPollMs: 10, jobSweepMs: 50 }
 
 const database = await openDatabase({ dataDir })
 const stores = await openStores(database, dataDir, limits)
-const shelf = new FileShelf({ ...stores, clock: systemClock, logger: pino({ level: 'silent' }) }, limits)
+const logger = pino({ level: 'silent' })
+const disk = new DiskSpace({ directories: [], reserveBytes: 0 })
+const doors = await openDoors(
+  { database, clock: systemClock, steady: systemClock, logger },
+  { host: '127.0.0.1', version: '0' }
+)
+const shelf = new FileShelf({ ...stores, disk, clock: systemClock, logger }, limits)
 
 function die(): never {
   process.kill(process.pid, 'SIGKILL')
@@ -47,7 +55,15 @@ const endpoint: JobEndpoint = {
 }
 const lines = new JobEndpoints([endpoint])
 const batchEndpoint = new BatchEndpoint(
-  { ...stores, shelf, clock: systemClock, runtime: () => runtime, endpoint: path => lines.get(path) },
+  {
+    ...stores,
+    shelf,
+    disk,
+    admission: doors.jobs,
+    clock: systemClock,
+    runtime: () => runtime,
+    endpoint: path => lines.get(path)
+  },
   limits
 )
 const runtime: JobRuntime = new JobRuntime(
@@ -56,7 +72,8 @@ const runtime: JobRuntime = new JobRuntime(
     endpoints: new JobEndpoints([endpoint, batchEndpoint]),
     places: { places: () => 4, mayClaim: () => true, onChange: () => () => {} },
     clock: systemClock,
-    logger: pino({ level: 'silent' }),
+    logger,
+    admission: doors.jobs,
     toJobError
   },
   limits
@@ -102,4 +119,5 @@ process.stdout.write(
   })
 )
 await runtime[Symbol.asyncDispose]()
+await doors[Symbol.asyncDispose]()
 await database[Symbol.asyncDispose]()

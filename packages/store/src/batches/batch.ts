@@ -121,6 +121,8 @@ export interface BatchStore {
   /** Of lines after `afterLine`, in order. */
   lineErrors(batchId: string, afterLine: number, limit: number): Promise<readonly BatchLineError[]>
   countLineErrors(batchId: string): Promise<number>
+  /** Jobs of batches that have ended, of which this file is the input or an output. */
+  jobsOf(fileId: string): Promise<readonly string[]>
   /** Whether a batch that has not ended reads the file. */
   reads(fileId: string): Promise<boolean>
 }

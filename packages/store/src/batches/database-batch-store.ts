@@ -122,6 +122,18 @@ export class DatabaseBatchStore implements BatchStore {
     return count
   }
 
+  async jobsOf(fileId: string): Promise<readonly string[]> {
+    const rows = await this.#kysely
+      .selectFrom('batch')
+      .select('job_id')
+      .where('status', 'not in', unfinishedStatuses)
+      .where(({ or, eb }) =>
+        or([eb('input_file_id', '=', fileId), eb('output_file_id', '=', fileId), eb('error_file_id', '=', fileId)])
+      )
+      .execute()
+    return rows.map(({ job_id: jobId }) => jobId)
+  }
+
   async reads(fileId: string): Promise<boolean> {
     const row = await this.#kysely
       .selectFrom('batch')

@@ -1,6 +1,6 @@
 import { join, resolve } from 'node:path'
 import { MeshError } from '@resultity/interface'
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely, PostgresDialect, sql } from 'kysely'
 import { type DialectName, migrate } from './migrate.ts'
 import { PostgresConnections } from './postgres-pool.ts'
 import { SqliteThreadDialect } from './sqlite-dialect.ts'
@@ -37,6 +37,8 @@ interface AnyDatabase extends AsyncDisposable {
 export interface SqliteStoreDatabase extends AnyDatabase {
   readonly dialect: 'sqlite'
   readonly thread: SqliteThread
+  /** Bytes of the file that are free, after deletions, for what comes. */
+  reusableBytes(): Promise<number>
 }
 
 export interface PostgresStoreDatabase extends AnyDatabase {
@@ -67,7 +69,18 @@ export async function openDatabase(init: DatabaseInit): Promise<StoreDatabase> {
 async function openSqlite({ dataDir, syncEveryCommit = false }: SqliteInit): Promise<SqliteStoreDatabase> {
   const thread = await SqliteThread.open({ path: join(resolve(dataDir), 'store.sqlite'), syncEveryCommit })
   const kysely = new Kysely<Tables>({ dialect: new SqliteThreadDialect(thread) })
-  return { dialect: 'sqlite', kysely, thread, [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose]() }
+  const reusableBytes = async (): Promise<number> => {
+    const { rows } = await sql<{ readonly bytes: number }>`
+      select freelist_count * page_size as bytes from pragma_freelist_count, pragma_page_size`.execute(kysely)
+    return rows[0]?.bytes ?? 0
+  }
+  return {
+    dialect: 'sqlite',
+    kysely,
+    thread,
+    reusableBytes,
+    [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose]()
+  }
 }
 
 function openPostgres({ postgresUrl, connectionsMax = DEFAULT_CONNECTIONS_MAX }: PostgresInit): PostgresStoreDatabase {

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync } from 'node:fs'
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs'
 import { dirname } from 'node:path'
 import SqliteDatabase, { type Database } from 'better-sqlite3'
 
@@ -20,15 +20,31 @@ export interface SqliteFileInit {
   readonly syncEveryCommit: boolean
 }
 
-/** Opens or creates the file, readable by its owner alone: prompts are in it. */
+/**
+ * Opens or creates the file, readable by its owner alone: prompts are in it. What is deleted is overwritten, and what an
+ * earlier process left in the write-ahead log is folded into the file.
+ */
 export function openSqliteFile({ path, syncEveryCommit }: SqliteFileInit): Database {
-  mkdirSync(dirname(path), { recursive: true })
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
   closeSync(openSync(path, 'a', 0o600))
+  // one that was made with a looser mode; the files beside it take their mode from it
+  chmodSync(path, 0o600)
   const database = new SqliteDatabase(path, { timeout: BUSY_TIMEOUT_MS })
   database.pragma('journal_mode = WAL')
   database.pragma(`synchronous = ${syncEveryCommit ? 'FULL' : 'NORMAL'}`)
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   database.pragma('foreign_keys = ON')
+  database.pragma('secure_delete = ON')
   database.pragma(`cache_size = -${CACHE_KIB}`)
+  emptyLog(database)
   return database
+}
+
+/**
+ * Copies the write-ahead log to where its pages belong and makes it empty: what was deleted is in it until then.
+ * @returns false while another program reads the file
+ */
+export function emptyLog(database: Database): boolean {
+  const [result] = database.pragma('wal_checkpoint(TRUNCATE)') as { readonly busy: number }[]
+  return result?.busy === 0
 }

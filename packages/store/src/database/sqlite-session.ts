@@ -28,6 +28,7 @@ export class SqliteSession {
   readonly #operations: SqliteOperations
   /** Says what had to wait. */
   readonly #reply: (replies: readonly SqliteReply[]) => void
+  readonly #onDelete: () => void
   readonly #statements = new Map<string, Statement<SqliteValue[], Row>>()
   #waiting: SqliteRequest[] = []
   #transaction = 0
@@ -36,11 +37,18 @@ export class SqliteSession {
   constructor(
     database: Database,
     operations: SqliteOperations,
-    reply: (replies: readonly SqliteReply[]) => void = () => undefined
+    reply: (replies: readonly SqliteReply[]) => void = () => undefined,
+    onDelete: () => void = () => undefined
   ) {
     this.#database = database
     this.#operations = operations
     this.#reply = reply
+    this.#onDelete = onDelete
+  }
+
+  /** Whether no transaction from outside is open. */
+  get idle(): boolean {
+    return this.#transaction === 0
   }
 
   /** Does what can be done now. Answers to the rest follow when the transaction that is in its way has ended. */
@@ -197,13 +205,17 @@ export class SqliteSession {
     const operation = this.#operations[request.name]
     if (operation === undefined) throw new MeshError('internal', `the database has no operation ${request.name}`)
     // the caller's side is typed by the operations themselves
-    return operation(request.input as never)
+    const output = operation(request.input as never)
+    if (hasDeleted(request.name, output)) this.#onDelete()
+    return output
   }
 
   #query(sql: string, parameters: readonly SqliteValue[]): SqliteResult {
     const statement = this.#prepare(sql)
     if (statement.reader) return { rows: statement.all(...parameters), changes: undefined }
-    return { rows: [], changes: statement.run(...parameters).changes }
+    const { changes } = statement.run(...parameters)
+    if (changes > 0 && /^\s*delete\b/i.test(sql)) this.#onDelete()
+    return { rows: [], changes }
   }
 
   #run(sql: string): void {
@@ -221,6 +233,11 @@ export class SqliteSession {
     }
     return statement
   }
+}
+
+/** Whether an operation has removed what clients wrote. */
+function hasDeleted(name: string, output: unknown): boolean {
+  return name === 'remove' || (name === 'prune' && output !== 0)
 }
 
 function endedError(): MeshError {

@@ -1,6 +1,6 @@
 import { parentPort, workerData } from 'node:worker_threads'
 import { createJobOperations } from '../jobs/sqlite-job-operations.ts'
-import { openSqliteFile, type SqliteFileInit } from './sqlite-file.ts'
+import { emptyLog, openSqliteFile, type SqliteFileInit } from './sqlite-file.ts'
 import { failureOf, type SqliteReplies, type SqliteRequest } from './sqlite-messages.ts'
 import { SqliteSession } from './sqlite-session.ts'
 
@@ -9,16 +9,36 @@ const port = parentPort
 const say = (replies: SqliteReplies): void => port?.postMessage(replies)
 const init: SqliteFileInit = workerData
 
+/** From a deletion until nothing of what was deleted is left in the write-ahead log: many share one emptying. */
+const EMPTY_LOG_AFTER_MS = 1000
+
 try {
   const database = openSqliteFile(init)
-  const session = new SqliteSession(database, { ...createJobOperations(database) }, replies =>
-    say({ replies, batch: false })
+  let emptying: NodeJS.Timeout | undefined
+  const emptySoon = (): void => {
+    emptying ??= setTimeout(() => {
+      emptying = undefined
+      if (!database.open) return
+      try {
+        if (session.idle && emptyLog(database)) return
+      } catch {
+        // a full disk, for one
+      }
+      emptySoon()
+    }, EMPTY_LOG_AFTER_MS)
+  }
+  const session = new SqliteSession(
+    database,
+    { ...createJobOperations(database) },
+    replies => say({ replies, batch: false }),
+    emptySoon
   )
   port?.on('message', (batch: readonly SqliteRequest[]) => {
     const last = batch.at(-1)
     if (last?.type === 'close') {
       const replies = session.handle(batch.slice(0, -1))
       // folds the write-ahead log into the file
+      clearTimeout(emptying)
       database.close()
       say({ replies: [...replies, { id: last.id, value: undefined }], batch: true })
       port.close()

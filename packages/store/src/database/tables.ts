@@ -5,6 +5,7 @@ import type { UsageTables } from '../migrations/0004-usage.ts'
 import type { WebhookTables } from '../migrations/0005-webhooks.ts'
 import type { BatchTables } from '../migrations/0006-batches.ts'
 import type { SubcloudTables } from '../migrations/0007-subclouds.ts'
+import type { StorageTables } from '../migrations/0010-storage.ts'
 
 /** Every table, by feature. A feature adds its own interface here, and a migration that creates what it names. */
 export interface Tables
@@ -14,4 +15,5 @@ export interface Tables
     UsageTables,
     WebhookTables,
     BatchTables,
-    SubcloudTables {}
+    SubcloudTables,
+    StorageTables {}

@@ -1,7 +1,9 @@
 import { MeshError } from '@resultity/interface'
+import type { Moment } from '../database/clocks.ts'
 import { encodeJson } from '../database/json-column.ts'
 import { isFinal, type JobError, type JobState } from '../job.ts'
 import type { JobClaim, JobNotice } from '../job-store.ts'
+import { bytesOf } from '../storage/byte-quota.ts'
 import type { JobContent, JobRow, LogEntries } from './job-row.ts'
 
 /** What becomes of a job, for a store to write down. Both stores decide here, so they cannot differ. */
@@ -33,6 +35,8 @@ export interface JobLimits {
  * that is the cause: those that were there by chance are done beside it without being counted again.
  */
 export const isSuspect = 'interruptions > handed_back'
+/** A log that outgrows what was reserved for it takes this much more at a time. */
+const RESERVED_MORE_BYTES = 64 * 1024
 
 const unchanged: JobChange = { set: {}, notices: [] }
 
@@ -41,7 +45,7 @@ export function begin(
   row: Pick<JobRow, 'id' | 'attempts' | 'event_count'>,
   owner: string,
   leaseMs: number,
-  nowMs: number
+  now: Moment
 ): JobChange {
   const first = row.attempts === 0
   return {
@@ -49,22 +53,28 @@ export function begin(
       state: 'running',
       owner,
       attempts: row.attempts + 1,
-      lease_until_ms: nowMs + leaseMs,
-      ...(first ? { started_at_ms: nowMs, event_count: row.event_count + 1 } : {})
+      lease_until_ms: now.leaseMs + leaseMs,
+      ...(first ? { started_at_ms: now.ms, event_count: row.event_count + 1 } : {})
     },
     ...(first ? { entries: entry('started') } : {}),
     notices: [{ type: 'changed', jobId: row.id }]
   }
 }
 
-export function append(row: JobRow, claim: JobClaim, after: number, entries: LogEntries, nowMs: number): JobChange {
-  checkClaim(row, claim, nowMs)
+export function append(row: JobRow, claim: JobClaim, after: number, entries: LogEntries, now: Moment): JobChange {
+  checkClaim(row, claim, now)
   if (row.event_count !== after) {
     throw leaseLost(claim.jobId, `its log has ${row.event_count} entries, not ${after}`)
   }
   if (entries.count === 0) return unchanged
+  const usedBytes = row.used_bytes + bytesOf(entries.text)
   return {
-    set: { event_count: row.event_count + entries.count },
+    set: {
+      event_count: row.event_count + entries.count,
+      used_bytes: usedBytes,
+      // more than was reserved for it
+      ...(usedBytes > row.bytes ? { bytes: usedBytes + RESERVED_MORE_BYTES } : {})
+    },
     entries,
     notices: [{ type: 'changed', jobId: row.id }]
   }
@@ -74,37 +84,37 @@ export function finish(
   row: JobRow,
   claim: JobClaim,
   outcome: EncodedOutcome,
-  nowMs: number,
+  now: Moment,
   limits: JobLimits
 ): JobChange {
-  checkClaim(row, claim, nowMs)
+  checkClaim(row, claim, now)
   if (outcome.state === 'queued') {
     const counted = { ...row, nodes_lost: outcome.nodesLost ?? row.nodes_lost }
-    return giveBack(counted, outcome.interrupted ? 'coordinator' : 'failure', nowMs, limits)
+    return giveBack(counted, outcome.interrupted ? 'coordinator' : 'failure', now, limits)
   }
-  return end(row, outcome.state, nowMs, 'content' in outcome ? outcome.content : {})
+  return end(row, outcome.state, now, 'content' in outcome ? outcome.content : {})
 }
 
 /** A running job whose coordinator is gone. */
-export function interrupt(row: JobRow, nowMs: number, limits: JobLimits): JobChange {
-  return giveBack(row, 'crash', nowMs, limits)
+export function interrupt(row: JobRow, now: Moment, limits: JobLimits): JobChange {
+  return giveBack(row, 'crash', now, limits)
 }
 
 /** Somebody asks for the job's end. */
-export function cancel(row: JobRow, nowMs: number): JobChange {
-  if (row.state === 'queued') return end(row, 'cancelled', nowMs)
+export function cancel(row: JobRow, now: Moment): JobChange {
+  if (row.state === 'queued') return end(row, 'cancelled', now)
   if (isFinal(row.state)) return unchanged
   return { set: { cancel_requested: 1 }, notices: [{ type: 'cancel_requested', jobId: row.id }] }
 }
 
 /** A queued job whose deadline has passed. */
-export function expire(row: JobRow, nowMs: number): JobChange {
-  return end(row, 'expired', nowMs)
+export function expire(row: JobRow, now: Moment): JobChange {
+  return end(row, 'expired', now)
 }
 
-export function renew(row: JobRow, claim: JobClaim, leaseMs: number, nowMs: number): JobChange {
-  checkClaim(row, claim, nowMs)
-  return { set: { lease_until_ms: nowMs + leaseMs }, notices: [] }
+export function renew(row: JobRow, claim: JobClaim, leaseMs: number, now: Moment): JobChange {
+  checkClaim(row, claim, now)
+  return { set: { lease_until_ms: now.leaseMs + leaseMs }, notices: [] }
 }
 
 export function leaseLost(jobId: string, why: string): MeshError {
@@ -114,31 +124,31 @@ export function leaseLost(jobId: string, why: string): MeshError {
   })
 }
 
-function checkClaim(row: JobRow, claim: JobClaim, nowMs: number): void {
+function checkClaim(row: JobRow, claim: JobClaim, now: Moment): void {
   if (row.state !== 'running') throw leaseLost(claim.jobId, `it is ${row.state}`)
   if (row.owner !== claim.owner) throw leaseLost(claim.jobId, 'another has it')
   if (row.attempts !== claim.attempt) throw leaseLost(claim.jobId, `attempt ${row.attempts} has begun`)
-  if (row.lease_until_ms <= nowMs) throw leaseLost(claim.jobId, 'the lease has run out')
+  if (row.lease_until_ms <= now.leaseMs) throw leaseLost(claim.jobId, 'the lease has run out')
 }
 
 /** Why an attempt did not bring the job to its end: it failed; its coordinator gave it back; or ended with it. */
 type Cause = 'failure' | 'coordinator' | 'crash'
 
-function giveBack(row: JobRow, cause: Cause, nowMs: number, limits: JobLimits): JobChange {
+function giveBack(row: JobRow, cause: Cause, now: Moment, limits: JobLimits): JobChange {
   const interruptions = row.interruptions + (cause === 'failure' ? 0 : 1)
   const handedBack = row.handed_back + (cause === 'coordinator' ? 1 : 0)
   const crashes = interruptions - handedBack
   const counted: JobRow = { ...row, interruptions, handed_back: handedBack }
-  if (row.cancel_requested === 1) return end(counted, 'cancelled', nowMs)
+  if (row.cancel_requested === 1) return end(counted, 'cancelled', now)
   const crashesMax = limits.interruptionsMaxOf?.[row.endpoint] ?? limits.interruptionsMax
   if (cause === 'crash' && crashes >= crashesMax) {
-    return fail(counted, nowMs, {
+    return fail(counted, now, {
       code: 'interrupted_too_often',
       message: `the request was begun ${row.attempts} times, and ${crashes} times its coordinator ended meanwhile`
     })
   }
   if (cause === 'failure' && row.attempts - interruptions >= row.attempts_max) {
-    return fail(counted, nowMs, {
+    return fail(counted, now, {
       code: 'attempts_exhausted',
       message: `the request failed ${row.attempts - interruptions} times, with errors that another attempt might have cured`
     })
@@ -159,12 +169,13 @@ function giveBack(row: JobRow, cause: Cause, nowMs: number, limits: JobLimits): 
   }
 }
 
-function fail(row: JobRow, nowMs: number, { code, message }: Pick<JobError, 'code' | 'message'>): JobChange {
+function fail(row: JobRow, now: Moment, { code, message }: Pick<JobError, 'code' | 'message'>): JobChange {
   const error: JobError = { status: 500, code, type: 'server_error', message, param: null }
-  return end(row, 'failed', nowMs, { error: encodeJson(error) })
+  return end(row, 'failed', now, { error: encodeJson(error) })
 }
 
-function end(row: JobRow, state: JobState, nowMs: number, content?: Partial<JobContent>): JobChange {
+function end(row: JobRow, state: JobState, now: Moment, content?: Partial<JobContent>): JobChange {
+  const usedBytes = row.used_bytes + bytesOf(content?.result, content?.error)
   return {
     set: {
       state,
@@ -173,8 +184,10 @@ function end(row: JobRow, state: JobState, nowMs: number, content?: Partial<JobC
       interruptions: row.interruptions,
       handed_back: row.handed_back,
       nodes_lost: row.nodes_lost,
-      ended_at_ms: nowMs,
-      event_count: row.event_count + 1
+      ended_at_ms: now.ms,
+      event_count: row.event_count + 1,
+      bytes: usedBytes,
+      used_bytes: usedBytes
     },
     entries: entry(state),
     ...(content === undefined ? {} : { content }),

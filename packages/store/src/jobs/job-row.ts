@@ -2,6 +2,7 @@ import type { Selectable } from 'kysely'
 import { decodeJson, encodeJson } from '../database/json-column.ts'
 import type { Job, JobSubmission } from '../job.ts'
 import type { JobContentTable, JobTable } from '../migrations/0001-jobs.ts'
+import { newJobBytes } from '../storage/byte-quota.ts'
 
 export type JobRow = Selectable<JobTable>
 export type JobContent = Omit<Selectable<JobContentTable>, 'seq'>
@@ -20,10 +21,13 @@ export type SubmittedRow = Pick<
   | 'hidden'
   | 'idempotency_key'
   | 'idempotency_sha256'
-  | 'expires_at_ms'
   | 'attempts_max'
+  | 'unstored'
+  | 'places'
+  | 'bytes'
+  | 'used_bytes'
 > &
-  Pick<JobContent, 'body'>
+  Pick<JobContent, 'body'> & { readonly wait_ms: number }
 
 /** Entries of a log, as one row holds them. */
 export interface LogEntries {
@@ -32,6 +36,8 @@ export interface LogEntries {
 }
 
 export function rowOf(submission: JobSubmission): SubmittedRow {
+  const body = encodeJson(submission.body)
+  const usedBytes = newJobBytes(body)
   return {
     id: submission.id,
     namespace: submission.namespace,
@@ -44,9 +50,13 @@ export function rowOf(submission: JobSubmission): SubmittedRow {
     hidden: submission.hidden === true ? 1 : 0,
     idempotency_key: submission.idempotency?.key ?? null,
     idempotency_sha256: submission.idempotency?.bodySha256 ?? null,
-    expires_at_ms: submission.expiresAtMs,
+    wait_ms: submission.waitMs,
     attempts_max: submission.attemptsMax,
-    body: encodeJson(submission.body)
+    unstored: submission.unstored === true ? 1 : 0,
+    places: submission.places ?? 1,
+    bytes: usedBytes + (submission.reservedBytes ?? 0),
+    used_bytes: usedBytes,
+    body
   }
 }
 
@@ -68,7 +78,7 @@ export function jobOf(row: JobRow, content: JobContent): Job {
   }
 }
 
-function submissionOf(row: JobRow, content: JobContent): JobSubmission {
+function submissionOf(row: JobRow, content: JobContent) {
   return {
     id: row.id,
     endpoint: row.endpoint,
@@ -84,7 +94,8 @@ function submissionOf(row: JobRow, content: JobContent): JobSubmission {
       : { idempotency: { key: row.idempotency_key, bodySha256: row.idempotency_sha256 } }),
     ...(row.group_id === null ? {} : { groupId: row.group_id }),
     ...(row.custom_id === null ? {} : { customId: decodeJson(row.custom_id) }),
-    ...(row.hidden === 1 ? { hidden: true } : {})
+    ...(row.hidden === 1 ? { hidden: true } : {}),
+    ...(row.unstored === 1 ? { unstored: true } : {})
   }
 }
 

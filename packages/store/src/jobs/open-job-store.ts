@@ -13,10 +13,15 @@ export interface JobStoreInit extends Partial<JobLimits> {
    * what ends them. Default 3.
    */
   readonly interruptionsMax?: number
+  /** What each namespace may have stored: bodies, logs and results of jobs, and files. Default: as much as there is room for. */
+  readonly namespaceBytesMax?: number
 }
 
 /** The jobs of a database. It must be open for as long as the store is used, and is closed by whoever opened it. */
 export async function openJobStore(database: StoreDatabase, init: JobStoreInit = {}): Promise<JobStore> {
-  const limits = { ...init, interruptionsMax: init.interruptionsMax ?? DEFAULT_INTERRUPTIONS_MAX }
-  return database.dialect === 'sqlite' ? SqliteJobStore.open(database, limits) : PostgresJobStore.open(database, limits)
+  const { namespaceBytesMax = Number.MAX_SAFE_INTEGER, interruptionsMax = DEFAULT_INTERRUPTIONS_MAX } = init
+  const limits = { ...init, interruptionsMax }
+  return database.dialect === 'sqlite'
+    ? SqliteJobStore.open(database, limits, namespaceBytesMax)
+    : PostgresJobStore.open(database, limits, namespaceBytesMax)
 }

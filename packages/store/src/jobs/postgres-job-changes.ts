@@ -14,7 +14,7 @@ import {
   renew
 } from './job-change.ts'
 import { jobOf, type LogEntries } from './job-row.ts'
-import { contentsOf, type LockedRow, lockedColumns, PendingChanges } from './postgres-job-rows.ts'
+import { contentsOf, type LockedRow, lockedColumns, momentOf, PendingChanges } from './postgres-job-rows.ts'
 import { inTransaction, notify, rowsOf } from './postgres-transactions.ts'
 
 /** What may happen to one job, as its owner or its client says. */
@@ -99,13 +99,13 @@ function decideOn(
 function decide(task: JobTask, row: LockedRow, limits: JobLimits): JobChange {
   switch (task.type) {
     case 'append':
-      return append(row, task.claim, task.after, task.entries, row.now_ms)
+      return append(row, task.claim, task.after, task.entries, momentOf(row))
     case 'finish':
-      return finish(row, task.claim, task.outcome, row.now_ms, limits)
+      return finish(row, task.claim, task.outcome, momentOf(row), limits)
     case 'renew':
-      return renew(row, task.claim, task.leaseMs, row.now_ms)
+      return renew(row, task.claim, task.leaseMs, momentOf(row))
     case 'cancel':
-      return cancel(row, row.now_ms)
+      return cancel(row, momentOf(row))
   }
 }
 

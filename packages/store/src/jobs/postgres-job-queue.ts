@@ -2,6 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { JobClass } from '../job.ts'
 import type { ClaimWish, JobNotice } from '../job-store.ts'
+import { requireRoom } from '../storage/byte-quota.ts'
 import type { Settled } from './batches.ts'
 import { isSuspect, type JobLimits } from './job-change.ts'
 import { duplicateId, idempotencyConflict } from './job-refusals.ts'
@@ -31,33 +32,67 @@ interface Placed {
 /**
  * Stores jobs that came at once. One that is refused is told so, and does not keep the others.
  *
+ * @param bytesMax what each namespace may have stored
  * @param check sees what became of them before it is final; nothing is stored when it throws
  */
 export function submitJobs(
   database: Kysely<Tables>,
   from: string,
   tasks: readonly SubmitTask[],
+  bytesMax: number,
   check: (settled: readonly Settled<SubmitDone>[]) => void = () => undefined
 ): Promise<readonly Settled<SubmitDone>[]> {
   return inTransaction(database, async transaction => {
+    const refused = await refusals(transaction, tasks, bytesMax)
     const placed = await place(transaction, tasks)
-    const added = await insert(transaction, placed)
+    const added = await insert(
+      transaction,
+      placed.filter(({ task }) => !refused.has(task))
+    )
     const rest = tasks.filter(({ submitted }) => !added.has(submitted.id))
     const known = await storedBefore(transaction, rest)
     await notify(transaction, from, noticesOf([...added.values()]))
     // an id that comes twice at once is stored for the first of them
     const given = new Set<string>()
-    const settled = placed.map(({ task: { submitted }, begun }): Settled<SubmitDone> => {
+    const settled = placed.map(({ task, begun }): Settled<SubmitDone> => {
+      const { submitted } = task
       const row = added.get(submitted.id)
       if (row !== undefined && !given.has(submitted.id)) {
         given.add(submitted.id)
         return { value: { row, content: null, begun } }
       }
-      return settleKnown(submitted, known)
+      return settleKnown(submitted, known, refused.get(task))
     })
     check(settled)
     return settled
   })
+}
+
+/** Jobs that there is no room for. What comes at once on other coordinators is seen by those who come after it. */
+async function refusals(
+  transaction: Kysely<Tables>,
+  tasks: readonly SubmitTask[],
+  bytesMax: number
+): Promise<ReadonlyMap<SubmitTask, unknown>> {
+  const refused = new Map<SubmitTask, unknown>()
+  if (bytesMax === Number.MAX_SAFE_INTEGER) return refused
+  const rows = await rowsOf<{ readonly namespace: string; readonly bytes: number }>(
+    transaction,
+    'select namespace, sum(bytes) as bytes from namespace_bytes where namespace = any($1::text[]) group by namespace',
+    [[...new Set(tasks.map(({ submitted }) => submitted.namespace))]]
+  )
+  const there = new Map(rows.map(({ namespace, bytes }) => [namespace, bytes]))
+  for (const task of tasks) {
+    const { namespace, bytes } = task.submitted
+    const before = there.get(namespace) ?? 0
+    try {
+      requireRoom(before, bytes, bytesMax)
+      there.set(namespace, before + bytes)
+    } catch (error) {
+      refused.set(task, error)
+    }
+  }
+  return refused
 }
 
 /** Begins the jobs that come next; those that another coordinator is just taking are passed over. */
@@ -203,14 +238,14 @@ const insertStatement = `
   input as materialized (
     select * from json_to_recordset($1::json) as i(
       id text, namespace text, endpoint text, key_id text, class text, lane text, group_id text, custom_id text,
-      hidden integer, idempotency_key text, idempotency_sha256 text, expires_at_ms bigint, attempts_max integer,
-      start_tag bigint, owner text, lease_ms bigint, body text)
+      hidden integer, idempotency_key text, idempotency_sha256 text, wait_ms bigint, attempts_max integer,
+      unstored integer, places integer, bytes bigint, used_bytes bigint, start_tag bigint, owner text, lease_ms bigint, body text)
   ), added as (
     insert into job (id, namespace, endpoint, key_id, class, lane, group_id, custom_id, hidden, idempotency_key,
-      idempotency_sha256, expires_at_ms, attempts_max, start_tag, state, attempts, interruptions, cancel_requested,
+      idempotency_sha256, expires_at_ms, attempts_max, unstored, places, bytes, used_bytes, start_tag, state, attempts, interruptions, cancel_requested,
       event_count, owner, lease_until_ms, created_at_ms, started_at_ms)
     select id, namespace, endpoint, key_id, class, lane, group_id, custom_id, hidden, idempotency_key,
-      idempotency_sha256, expires_at_ms, attempts_max, start_tag,
+      idempotency_sha256, ms + wait_ms, attempts_max, unstored, places, bytes, used_bytes, start_tag,
       case when owner is null then 'queued' else 'running' end, case when owner is null then 0 else 1 end, 0, 0,
       case when owner is null then 1 else 2 end, owner, coalesce(ms + lease_ms, 0), ms,
       case when owner is null then null else ms end
@@ -252,10 +287,11 @@ async function storedBefore(
 
 function settleKnown(
   { id, namespace, idempotency_key, idempotency_sha256 }: SubmittedRow,
-  known: ReadonlyMap<string, StoredJob>
+  known: ReadonlyMap<string, StoredJob>,
+  refusal: unknown
 ): Settled<SubmitDone> {
   const before = idempotency_key === null ? undefined : known.get(keyOf(namespace, idempotency_key))
-  if (before === undefined) return { error: duplicateId(id) }
+  if (before === undefined) return { error: refusal ?? duplicateId(id) }
   if (before.row.idempotency_sha256 !== idempotency_sha256) return { error: idempotencyConflict(idempotency_key ?? '') }
   return { value: { ...before, begun: false } }
 }

@@ -1,4 +1,5 @@
 import type { Kysely } from 'kysely'
+import type { Moment } from '../database/clocks.ts'
 import type { Tables } from '../database/tables.ts'
 import type { JobChange } from './job-change.ts'
 import type { JobContent, JobRow } from './job-row.ts'
@@ -6,6 +7,11 @@ import { rowsOf, serverNow } from './postgres-transactions.ts'
 
 /** A row under lock, and the server's time when it was taken. */
 export type LockedRow = JobRow & { readonly now_ms: number }
+
+/** Leases of several coordinators are judged by the server's one clock. */
+export function momentOf({ now_ms: ms }: LockedRow): Moment {
+  return { ms, leaseMs: ms }
+}
 
 export const lockedColumns = `job.*, ${serverNow} as now_ms`
 
@@ -39,12 +45,11 @@ const writeStatement = `
   with written as (
     update job set
       state = r.state, attempts = r.attempts, interruptions = r.interruptions, handed_back = r.handed_back,
-      nodes_lost = r.nodes_lost,
-      cancel_requested = r.cancel_requested, event_count = r.event_count, owner = r.owner, lease_until_ms = r.lease_until_ms,
+      nodes_lost = r.nodes_lost, cancel_requested = r.cancel_requested, event_count = r.event_count, bytes = r.bytes, used_bytes = r.used_bytes, owner = r.owner, lease_until_ms = r.lease_until_ms,
       started_at_ms = r.started_at_ms, ended_at_ms = r.ended_at_ms
     from json_to_recordset($1::json) as r(
       seq bigint, state text, attempts integer, interruptions integer, handed_back integer, nodes_lost integer,
-      cancel_requested integer, event_count integer, owner text, lease_until_ms bigint, started_at_ms bigint, ended_at_ms bigint)
+      cancel_requested integer, event_count integer, bytes bigint, used_bytes bigint, owner text, lease_until_ms bigint, started_at_ms bigint, ended_at_ms bigint)
     where job.seq = r.seq
   ), logged as (
     insert into job_event (seq, number, entries)

@@ -21,13 +21,17 @@ import { encodeEntries, encodeOutcome, eventsOf } from './job-encoding.ts'
 import { JobNotices } from './job-notices.ts'
 import { JobQueries } from './job-queries.ts'
 import { type JobContent, type JobRow, jobOf, rowOf } from './job-row.ts'
+import { LOG_PAGE_BYTES_MAX, pageOf } from './log-page.ts'
 import { changeJobs, type JobTask, type JobTaskDone } from './postgres-job-changes.ts'
 import { claimJobs, type SubmitDone, type SubmitTask, submitJobs } from './postgres-job-queue.ts'
-import { cancelGroup, forgetFlows, removeJobs, sweepJobs } from './postgres-job-upkeep.ts'
+import { cancelGroup, forgetFlows, removeJobs, removeTrees, sweepJobs } from './postgres-job-upkeep.ts'
 import { PostgresListener } from './postgres-listener.ts'
 import { decodeNotices } from './postgres-notice-payload.ts'
 import { noticeChannel, rowsOf } from './postgres-transactions.ts'
 import type { Begin } from './sqlite-job-messages.ts'
+
+/** Rows that a page of a log is made of: one entry each, at least. */
+const LOG_PAGE_ROWS_MAX = 256
 
 /** Changes in one transaction: few enough that others do not wait long for its locks. */
 const BATCH_MAX = 256
@@ -36,6 +40,7 @@ const BATCH_MAX = 256
 export class PostgresJobStore implements JobStore {
   readonly #database: Kysely<Tables>
   readonly #limits: JobLimits
+  readonly #bytesMax: number
   /** Tells this process's notices from the others'. */
   readonly #self = randomUUID()
   readonly #queries: JobQueries
@@ -44,14 +49,15 @@ export class PostgresJobStore implements JobStore {
   readonly #changes: Batches<JobTask, JobTaskDone>
   #listener: PostgresListener | undefined
 
-  private constructor(database: Kysely<Tables>, limits: JobLimits) {
+  private constructor(database: Kysely<Tables>, limits: JobLimits, bytesMax: number) {
     this.#database = database
     this.#limits = limits
+    this.#bytesMax = bytesMax
     this.#queries = new JobQueries(database)
     this.#submits = new Batches({
       tasksMax: BATCH_MAX,
       isOneTasks,
-      run: tasks => submitJobs(database, this.#self, tasks)
+      run: tasks => submitJobs(database, this.#self, tasks, bytesMax)
     })
     this.#changes = new Batches({
       tasksMax: BATCH_MAX,
@@ -60,8 +66,12 @@ export class PostgresJobStore implements JobStore {
     })
   }
 
-  static async open({ kysely, url }: PostgresStoreDatabase, limits: JobLimits): Promise<PostgresJobStore> {
-    const store = new PostgresJobStore(kysely, limits)
+  static async open(
+    { kysely, url }: PostgresStoreDatabase,
+    limits: JobLimits,
+    bytesMax: number
+  ): Promise<PostgresJobStore> {
+    const store = new PostgresJobStore(kysely, limits, bytesMax)
     store.#listener = await PostgresListener.start({
       url,
       channel: noticeChannel,
@@ -87,7 +97,7 @@ export class PostgresJobStore implements JobStore {
   async submitAll(submissions: readonly JobSubmission[]): Promise<number> {
     if (submissions.length === 0) return 0
     const tasks = submissions.map(submission => ({ submitted: rowOf(submission), begin: null }))
-    await submitJobs(this.#database, this.#self, tasks, refuseAny)
+    await submitJobs(this.#database, this.#self, tasks, this.#bytesMax, refuseAny)
     const lanes = new Set(submissions.map(({ lane }) => lane))
     this.#notices.emit([...lanes].map(lane => ({ type: 'queued', lane })))
     return submissions.length
@@ -163,15 +173,22 @@ export class PostgresJobStore implements JobStore {
   async events(id: string, after: number, limit: number): Promise<readonly JobEvent[]> {
     const rows = await rowsOf<{ readonly number: number; readonly entries: string }>(
       this.#database,
-      `select number, entries from job_event
-       where seq = (select seq from job where id = $1) and number > $2 order by number limit $3`,
+      `select number, entries from (
+         select number, entries, sum(octet_length(entries)) over (order by number) - octet_length(entries) as before
+         from (
+           select number, entries from job_event
+           where seq = (select seq from job where id = $1) and number > $2
+           order by number limit least($3, ${LOG_PAGE_ROWS_MAX})
+         ) next
+       ) page where before < ${LOG_PAGE_BYTES_MAX} order by number`,
       [id, after, limit]
     )
-    return eventsOf(
-      rows.map(({ number, entries }) => [number, entries]),
+    const page = pageOf(
+      rows.map(({ number, entries }) => [number, entries] as const),
       after,
       limit
     )
+    return eventsOf(page, after, limit)
   }
 
   async sweep(): Promise<void> {
@@ -184,14 +201,20 @@ export class PostgresJobStore implements JobStore {
   }
 
   async remove(id: string): Promise<boolean> {
-    const which = 'select seq from job where id = $1 and ended_at_ms is not null for update'
-    return (await removeJobs(this.#database, which, [id])) > 0
+    return (await removeTrees(this.#database, [id])) > 0
   }
 
-  prune(endedBeforeMs: number, limit: number): Promise<number> {
+  async prune(endedBeforeMs: number, limit: number, unstoredBeforeMs = endedBeforeMs): Promise<number> {
+    const unstored = await rowsOf<{ readonly id: string }>(
+      this.#database,
+      'select id from job where unstored = 1 and ended_at_ms is not null and ended_at_ms < $1 order by ended_at_ms limit $2',
+      [unstoredBeforeMs, limit]
+    )
+    const ids = unstored.map(({ id }) => id)
+    const removed = ids.length === 0 ? 0 : await removeTrees(this.#database, ids)
     const which = `select seq from job where ended_at_ms is not null and ended_at_ms < $1
       order by ended_at_ms limit $2 for update skip locked`
-    return removeJobs(this.#database, which, [endedBeforeMs, limit])
+    return removed + (await removeJobs(this.#database, which, [endedBeforeMs, limit]))
   }
 
   onNotice(listener: (notice: JobNotice) => void): () => void {

@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { JobNotice } from '../job-store.ts'
 import { entry, expire, interrupt, type JobLimits } from './job-change.ts'
-import { type LockedRow, lockedColumns, PendingChanges } from './postgres-job-rows.ts'
+import { type LockedRow, lockedColumns, momentOf, PendingChanges } from './postgres-job-rows.ts'
 import { inTransaction, notify, rowsOf, serverNow } from './postgres-transactions.ts'
 
 /** Jobs that one transaction of a sweep looks at. */
@@ -22,17 +22,19 @@ export function sweepJobs(database: Kysely<Tables>, from: string, limits: JobLim
         `select ${lockedColumns} from job where ${condition} order by seq limit ${SWEEP_MAX} for update skip locked`,
         []
       )
+    await rowsOf(transaction, shortenLeases, [])
+    await rowsOf(transaction, keepWaits, [])
     const overdue = await take(`state = 'queued' and expires_at_ms <= ${serverNow}`)
     const abandoned = await take(`state = 'running' and lease_until_ms <= ${serverNow}`)
     const pending = new PendingChanges()
     const notices: JobNotice[] = []
     for (const row of overdue) {
-      const change = expire(row, row.now_ms)
+      const change = expire(row, momentOf(row))
       pending.add(row, change)
       notices.push(...change.notices)
     }
     for (const row of abandoned) {
-      const change = interrupt(row, row.now_ms, limits)
+      const change = interrupt(row, momentOf(row), limits)
       pending.add(row, change)
       notices.push(...change.notices)
     }
@@ -41,6 +43,19 @@ export function sweepJobs(database: Kysely<Tables>, from: string, limits: JobLim
     return { notices, more: overdue.length === SWEEP_MAX || abandoned.length === SWEEP_MAX }
   })
 }
+
+/** A lease is some seconds: one that seems to hold longer was taken before the server's clock was set back. */
+const LEASE_MS_MAX = 5 * 60_000
+
+const shortenLeases = `update job set lease_until_ms = ${serverNow} + ${LEASE_MS_MAX}
+  where seq in (select seq from job where state = 'running' and lease_until_ms > ${serverNow} + ${LEASE_MS_MAX}
+    order by seq for update skip locked)`
+
+/** Jobs that were made before the server's clock was set back wait as long as they would have. */
+const keepWaits = `with moment as materialized (select ${serverNow} as ms)
+  update job set expires_at_ms = ms + (expires_at_ms - created_at_ms), created_at_ms = ms from moment
+  where seq in (select seq from job where state in ('queued', 'running') and created_at_ms > (select ms from moment)
+    order by seq for update skip locked)`
 
 /** Where nobody waits, nobody has to wait for another's past. */
 export async function forgetFlows(database: Kysely<Tables>): Promise<void> {
@@ -76,7 +91,7 @@ export function cancelGroup(database: Kysely<Tables>, from: string, groupId: str
 
 const cancelStatement = `
   with gone as (
-    update job set state = 'cancelled', event_count = event_count + 1, ended_at_ms = ${serverNow}
+    update job set state = 'cancelled', event_count = event_count + 1, bytes = used_bytes, ended_at_ms = ${serverNow}
     where group_id = $1 and state = 'queued' returning id, seq, event_count
   ), logged as (
     insert into job_event (seq, number, entries) select seq, event_count, $2 from gone
@@ -85,7 +100,7 @@ const cancelStatement = `
   )
   select id, true as ended from gone union all select id, false from asked`
 
-/** @returns how many jobs went */
+/** Removes the jobs that a query names; @returns how many */
 export async function removeJobs(
   database: Kysely<Tables>,
   which: string,
@@ -101,3 +116,24 @@ export async function removeJobs(
   )
   return row?.count ?? 0
 }
+
+/** Removes final jobs with the jobs of their groups; of these, what has not ended yet is not kept after its end. */
+export function removeTrees(database: Kysely<Tables>, ids: readonly string[]): Promise<number> {
+  return inTransaction(database, async transaction => {
+    const roots = await removeJobs(
+      transaction,
+      `select seq from job where id = any($1::text[]) and ended_at_ms is not null order by seq for update`,
+      [ids]
+    )
+    await rowsOf(transaction, 'update job set unstored = 1 where id = any($1::text[])', [ids])
+    if (roots === 0) return 0
+    await rowsOf(transaction, `${partsOf} update job set unstored = 1 where seq in (select seq from tree)`, [ids])
+    await removeJobs(transaction, `${partsOf} select seq from tree where ended`, [ids])
+    return roots
+  })
+}
+
+const partsOf = `with recursive tree (seq, id, ended) as (
+  select seq, id, ended_at_ms is not null from job where group_id = any($1::text[])
+  union all
+  select job.seq, job.id, job.ended_at_ms is not null from job join tree on job.group_id = tree.id)`

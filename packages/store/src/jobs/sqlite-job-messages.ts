@@ -15,12 +15,12 @@ export interface Begin {
 /** The operations that run in the database's thread: what goes in and what comes out. */
 export interface SqliteJobOperations {
   /** `content` is there only of a job that was stored before; of another the caller has it. */
-  submit(input: { readonly submitted: SubmittedRow; readonly begin: Begin | null }): {
+  submit(input: { readonly submitted: SubmittedRow; readonly begin: Begin | null; readonly bytesMax: number }): {
     readonly row: JobRow
     readonly content: JobContent | null
     readonly begun: boolean
   }
-  submitAll(rows: readonly SubmittedRow[]): null
+  submitAll(input: { readonly rows: readonly SubmittedRow[]; readonly bytesMax: number }): null
   get(id: string): StoredJob | null
   claim(input: {
     readonly begin: Begin
@@ -35,7 +35,7 @@ export interface SqliteJobOperations {
   }
   cancel(id: string): { readonly job: StoredJob; readonly notices: readonly JobNotice[] } | null
   cancelGroup(groupId: string): readonly JobNotice[]
-  /** `[number of the last entry, entries]` of each row. */
+  /** `[number of the last entry, entries]` of each row, until there are `limit` entries or some hundred kilobytes. */
   logs(input: {
     readonly id: string
     readonly after: number
@@ -49,6 +49,7 @@ export interface SqliteJobOperations {
     readonly notices: readonly JobNotice[]
     readonly more: boolean
   }
-  remove(id: string): boolean
-  prune(input: { readonly endedBeforeMs: number; readonly limit: number }): number
+  /** Removes some of a job's group; when those are gone, the job itself. `more` says whether to go on. */
+  remove(id: string): { readonly removed: boolean; readonly more: boolean }
+  prune(input: { readonly endedBeforeMs: number; readonly unstoredBeforeMs: number; readonly limit: number }): number
 }

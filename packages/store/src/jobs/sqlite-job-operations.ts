@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { Database } from 'better-sqlite3'
+import { ClockWatch, type Moment, momentOf, type StoreClocks, systemClocks } from '../database/clocks.ts'
 import { isFinal } from '../job.ts'
 import type { JobNotice } from '../job-store.ts'
 import {
@@ -14,6 +15,7 @@ import {
   renew
 } from './job-change.ts'
 import type { JobRow } from './job-row.ts'
+import { pageOf } from './log-page.ts'
 import type { SqliteJobOperations } from './sqlite-job-messages.ts'
 import { claimNext, submit } from './sqlite-job-queue.ts'
 import { apply, held, remove, stored } from './sqlite-job-rows.ts'
@@ -22,51 +24,73 @@ import { type JobStatements, lazyJobStatements } from './sqlite-job-statements.t
 /** Jobs that one call of `sweep` looks at: some ten milliseconds. */
 const SWEEP_MAX = 1000
 
+/** Jobs of a group that one call of `remove` takes. */
+const REMOVE_MAX = 500
+
 /** Each of these runs within a transaction, and undoes itself by throwing. */
-export function createJobOperations(database: Database): SqliteJobOperations {
+export function createJobOperations(database: Database, clocks: StoreClocks = systemClocks): SqliteJobOperations {
   const statements = lazyJobStatements(database)
+  const watch = new ClockWatch()
+  const now = (): Moment => momentOf(clocks)
   return {
-    submit: ({ submitted, begin }) => submit(statements(), submitted, begin),
-    submitAll: rows => {
-      for (const row of rows) submit(statements(), row, null)
+    submit: ({ submitted, begin, bytesMax }) => submit(statements(), submitted, { begin, bytesMax, now: now() }),
+    submitAll: ({ rows, bytesMax }) => {
+      for (const row of rows) submit(statements(), row, { begin: null, bytesMax, now: now() })
       return null
     },
     get: id => {
       const row = statements().byId.get(id)
       return row === undefined ? null : stored(statements(), row)
     },
-    claim: ({ begin, wishes, limits }) => wishes.flatMap(wish => claimNext(statements(), begin, wish, limits)),
+    claim: ({ begin, wishes, limits }) => wishes.flatMap(wish => claimNext(statements(), begin, wish, limits, now())),
     renew: ({ claims, leaseMs }) =>
-      claims.filter(claim =>
-        isVoid(() => change(statements(), claim.jobId, row => renew(row, claim, leaseMs, Date.now())))
-      ),
+      claims.filter(claim => isVoid(() => change(statements(), claim.jobId, row => renew(row, claim, leaseMs, now())))),
     append: ({ claim, after, entries }) =>
-      change(statements(), claim.jobId, row => append(row, claim, after, entries, Date.now())).row.event_count,
+      change(statements(), claim.jobId, row => append(row, claim, after, entries, now())).row.event_count,
     finish: ({ claim, outcome, limits }) => {
-      const decide = (row: JobRow): JobChange => finish(row, claim, outcome, Date.now(), limits)
+      const decide = (row: JobRow): JobChange => finish(row, claim, outcome, now(), limits)
       const { row, notices } = change(statements(), claim.jobId, decide)
       return { job: stored(statements(), row), notices }
     },
     cancel: id => {
       if (statements().byId.get(id) === undefined) return null
-      const { row, notices } = change(statements(), id, row => cancel(row, Date.now()))
+      const { row, notices } = change(statements(), id, row => cancel(row, now()))
       return { job: stored(statements(), row), notices }
     },
-    cancelGroup: groupId => cancelGroup(statements(), groupId),
-    logs: ({ id, after, limit }) => statements().logs.all(id, after, limit),
-    sweep: ({ everyLease, limits }) => sweep(statements(), everyLease, limits),
-    remove: id => {
-      const row = statements().byId.get(id)
-      if (row === undefined || !isFinal(row.state)) return false
-      remove(statements(), row.seq)
-      return true
+    cancelGroup: groupId => cancelGroup(statements(), groupId, now()),
+    logs: ({ id, after, limit }) => pageOf(statements().logs.iterate(id, after), after, limit),
+    sweep: ({ everyLease, limits }) => {
+      const moment = now()
+      const jumpMs = watch.look(moment)
+      // waits are durations: what is left of them does not change with the clock
+      if (jumpMs !== 0) statements().moveDeadlines.run(jumpMs)
+      if (everyLease) statements().fromTheFuture.run({ now: moment.ms })
+      return sweep(statements(), everyLease, limits, moment)
     },
-    prune: ({ endedBeforeMs, limit }) => {
+    remove: id => removeJob(statements(), id),
+    prune: ({ endedBeforeMs, unstoredBeforeMs, limit }) => {
+      const unstored = statements().endedUnstored.all(unstoredBeforeMs, limit)
+      for (const { id } of unstored) removeJob(statements(), id)
       const sequences = statements().ended.all(endedBeforeMs, limit)
       for (const seq of sequences) remove(statements(), seq)
-      return sequences.length
+      return unstored.length + sequences.length
     }
   }
+}
+
+function removeJob(statements: JobStatements, id: string): { readonly removed: boolean; readonly more: boolean } {
+  const row = statements.byId.get(id)
+  if (row === undefined) return { removed: false, more: false }
+  if (!isFinal(row.state)) {
+    statements.forget.run(row.seq)
+    return { removed: false, more: false }
+  }
+  const parts = statements.parts.all(id, REMOVE_MAX)
+  for (const seq of parts) remove(statements, seq)
+  if (parts.length === REMOVE_MAX) return { removed: false, more: true }
+  statements.forgetParts.run(id)
+  remove(statements, row.seq)
+  return { removed: true, more: false }
 }
 
 function change(
@@ -90,11 +114,11 @@ function isVoid(use: () => unknown): boolean {
 }
 
 /** As `cancel` decides, said of all at once: a batch has fifty thousand. */
-function cancelGroup(statements: JobStatements, groupId: string): readonly JobNotice[] {
+function cancelGroup(statements: JobStatements, groupId: string, now: Moment): readonly JobNotice[] {
   const queued = statements.groupIds.all(groupId, 'queued')
   const running = statements.groupIds.all(groupId, 'running')
   statements.logGroupCancel.run(entry('cancelled').text, groupId)
-  statements.cancelQueued.run(Date.now(), groupId)
+  statements.cancelQueued.run(now.ms, groupId)
   statements.askRunning.run(groupId)
   return [
     ...queued.map(({ id }): JobNotice => ({ type: 'changed', jobId: id })),
@@ -105,11 +129,11 @@ function cancelGroup(statements: JobStatements, groupId: string): readonly JobNo
 function sweep(
   statements: JobStatements,
   everyLease: boolean,
-  limits: JobLimits
+  limits: JobLimits,
+  now: Moment
 ): ReturnType<SqliteJobOperations['sweep']> {
-  const now = Date.now()
-  const overdue = statements.overdue.all(now, SWEEP_MAX)
-  const abandoned = statements.abandoned.all(everyLease ? Number.MAX_SAFE_INTEGER : now, SWEEP_MAX)
+  const overdue = statements.overdue.all(now.ms, SWEEP_MAX)
+  const abandoned = statements.abandoned.all(everyLease ? Number.MAX_SAFE_INTEGER : now.leaseMs, SWEEP_MAX)
   const changes = [
     ...overdue.map(row => ({ row, decided: expire(row, now) })),
     ...abandoned.map(row => ({ row, decided: interrupt(row, now, limits) }))

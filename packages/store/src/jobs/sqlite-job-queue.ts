@@ -1,5 +1,7 @@
+import type { Moment } from '../database/clocks.ts'
 import { isUniqueViolation, sqliteError } from '../database/statement-error.ts'
 import type { ClaimWish } from '../job-store.ts'
+import { requireRoom } from '../storage/byte-quota.ts'
 import { begin, entry, type JobLimits } from './job-change.ts'
 import { duplicateId, idempotencyConflict } from './job-refusals.ts'
 import { flowOf, type JobRow, type SubmittedRow } from './job-row.ts'
@@ -7,13 +9,18 @@ import type { Begin, SqliteJobOperations, StoredJob } from './sqlite-job-message
 import { apply, stored } from './sqlite-job-rows.ts'
 import type { JobStatements, NewRow } from './sqlite-job-statements.ts'
 
+type Columns = Omit<SubmittedRow, 'body' | 'wait_ms'>
 type Submitted = ReturnType<SqliteJobOperations['submit']>
 
 /** Stores a job at its place in the queue, or begins it when nobody is before it. */
-export function submit(statements: JobStatements, { body, ...columns }: SubmittedRow, wanted: Begin | null): Submitted {
+export function submit(
+  statements: JobStatements,
+  { body, wait_ms: waitMs, ...columns }: SubmittedRow,
+  { begin: wanted, bytesMax, now }: { readonly begin: Begin | null; readonly bytesMax: number; readonly now: Moment }
+): Submitted {
   const before = storedBefore(statements, columns)
   if (before !== undefined) return { row: before.row, content: before.content, begun: false }
-  const now = Date.now()
+  requireRoom(statements.namespaceBytes.get(columns.namespace) ?? 0, columns.bytes, bytesMax)
   const queued: NewRow = {
     ...columns,
     state: 'queued',
@@ -26,7 +33,8 @@ export function submit(statements: JobStatements, { body, ...columns }: Submitte
     start_tag: takeTag(statements, columns),
     owner: null,
     lease_until_ms: 0,
-    created_at_ms: now,
+    created_at_ms: now.ms,
+    expires_at_ms: now.ms + waitMs,
     started_at_ms: null,
     ended_at_ms: null
   }
@@ -44,11 +52,11 @@ export function claimNext(
   statements: JobStatements,
   { owner, leaseMs }: Begin,
   wish: ClaimWish,
-  limits: JobLimits
+  limits: JobLimits,
+  now: Moment
 ): StoredJob[] {
   const { lane, class: jobClass } = wish
-  const now = Date.now()
-  const rows = nextRows(statements, wish, now, limits)
+  const rows = nextRows(statements, wish, now.ms, limits)
   const last = rows.at(-1)
   if (last !== undefined) statements.advance.run(lane, jobClass, last.start_tag)
   return rows.map(row => stored(statements, apply(statements, row, begin(row, owner, leaseMs, now))))
@@ -67,7 +75,7 @@ function nextRows(
   return [...suspect, ...statements.nextUnsuspected.all(lane, jobClass, now, count - suspect.length)]
 }
 
-function storedBefore(statements: JobStatements, columns: Omit<SubmittedRow, 'body'>): StoredJob | undefined {
+function storedBefore(statements: JobStatements, columns: Columns): StoredJob | undefined {
   if (columns.idempotency_key === null) return undefined
   const known = statements.byIdempotencyKey.get(columns.namespace, columns.idempotency_key)
   if (known === undefined) return undefined
@@ -79,7 +87,7 @@ function storedBefore(statements: JobStatements, columns: Omit<SubmittedRow, 'bo
  * Start-time fair queueing: a job may begin when the one of its key before it would have ended, were each key served
  * one job per unit of virtual time; but not before the queue's present.
  */
-function takeTag(statements: JobStatements, columns: Omit<SubmittedRow, 'body'>): number {
+function takeTag(statements: JobStatements, columns: Columns): number {
   const { lane, class: jobClass } = columns
   const virtualTime = statements.virtualTime.get(lane, jobClass) ?? 0
   const flow = flowOf(columns)

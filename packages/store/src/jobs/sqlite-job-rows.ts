@@ -21,9 +21,9 @@ export function apply(statements: JobStatements, row: JobRow, { set, entries, co
   const next = { ...row, ...set }
   if (entries !== undefined) statements.insertLog.run(row.seq, next.event_count, entries.text)
   const changed = Object.keys(set)
-  if (changed.length === 1 && set.event_count !== undefined) {
+  if (changed.every(name => name === 'event_count' || name === 'used_bytes') && changed.length > 0) {
     // the one that runs for every token: the indexes do not have to be looked at
-    statements.updateEventCount.run(set.event_count, row.seq)
+    statements.updateLogSize.run(next.event_count, next.used_bytes, row.seq)
   } else if (changed.length > 0) statements.update.run(next)
   if (content !== undefined) {
     statements.updateContent.run({ result: null, error: null, usage: null, ...content, seq: row.seq })

@@ -14,8 +14,9 @@ const SUBMITTED_COLUMNS = [
   'hidden',
   'idempotency_key',
   'idempotency_sha256',
-  'expires_at_ms',
-  'attempts_max'
+  'attempts_max',
+  'unstored',
+  'places'
 ] as const satisfies readonly (keyof SubmittedRow)[]
 
 const STATE_COLUMNS = [
@@ -26,13 +27,21 @@ const STATE_COLUMNS = [
   'nodes_lost',
   'cancel_requested',
   'event_count',
+  'bytes',
+  'used_bytes',
   'owner',
   'lease_until_ms',
   'started_at_ms',
   'ended_at_ms'
 ] as const satisfies readonly (keyof JobRow)[]
 
-const INSERTED_COLUMNS = [...SUBMITTED_COLUMNS, ...STATE_COLUMNS, 'start_tag', 'created_at_ms'] as const
+const INSERTED_COLUMNS = [
+  ...SUBMITTED_COLUMNS,
+  ...STATE_COLUMNS,
+  'start_tag',
+  'created_at_ms',
+  'expires_at_ms'
+] as const
 
 export type NewRow = Pick<JobRow, (typeof INSERTED_COLUMNS)[number]>
 
@@ -40,6 +49,7 @@ export type NewRow = Pick<JobRow, (typeof INSERTED_COLUMNS)[number]>
 export interface Prepared<Bind extends unknown[], Row> {
   get(...parameters: Bind): Row | undefined
   all(...parameters: Bind): Row[]
+  iterate(...parameters: Bind): IterableIterator<Row>
   run(...parameters: Bind): { readonly lastInsertRowid: number | bigint }
 }
 
@@ -58,7 +68,7 @@ function compiler(database: Database) {
 type Compiler = ReturnType<typeof compiler>
 
 /** One job, its content and its log. */
-function prepareRows({ one, array }: Compiler) {
+function prepareRows({ one, value, array }: Compiler) {
   return {
     byId: one<[id: string], JobRow>('select * from job where id = ?'),
     byIdempotencyKey: one<[namespace: string, key: string], JobRow>(
@@ -72,17 +82,20 @@ function prepareRows({ one, array }: Compiler) {
     update: one<[JobRow], never>(
       `update job set ${STATE_COLUMNS.map(name => `${name} = @${name}`).join(', ')} where seq = @seq`
     ),
-    updateEventCount: one<[count: number, seq: number], never>('update job set event_count = ? where seq = ?'),
+    updateLogSize: one<[count: number, usedBytes: number, seq: number], never>(
+      'update job set event_count = ?, used_bytes = ? where seq = ?'
+    ),
     updateContent: one<[{ seq: number } & Omit<JobContent, 'body'>], never>(
       `update job_content set result = @result, error = @error, usage = @usage where seq = @seq`
     ),
     insertLog: one<[seq: number, number: number, entries: string], never>(
       'insert into job_event (seq, number, entries) values (?, ?, ?)'
     ),
-    logs: array<[id: string, after: number, limit: number], Log>(
+    logs: array<[id: string, after: number], Log>(
       `select number, entries from job_event
-       where seq = (select seq from job where id = ?) and number > ? order by number limit ?`
-    )
+       where seq = (select seq from job where id = ?) and number > ? order by number`
+    ),
+    namespaceBytes: value<[namespace: string], number>('select sum(bytes) from namespace_bytes where namespace = ?')
   }
 }
 
@@ -127,6 +140,12 @@ function prepareQueues({ one, value }: Compiler) {
   }
 }
 
+/** Jobs of a group, and of the groups that these are. */
+const TREE = `with recursive tree (seq, id, ended) as (
+  select seq, id, ended_at_ms is not null from job where group_id = ?
+  union all
+  select job.seq, job.id, job.ended_at_ms is not null from job join tree on job.group_id = tree.id)`
+
 /** Many jobs at once. */
 function prepareUpkeep({ one, value }: Compiler) {
   return {
@@ -144,7 +163,7 @@ function prepareUpkeep({ one, value }: Compiler) {
        select seq, event_count + 1, ? from job where group_id = ? and state = 'queued'`
     ),
     cancelQueued: one<[now: number, groupId: string], never>(
-      `update job set state = 'cancelled', event_count = event_count + 1, ended_at_ms = ?
+      `update job set state = 'cancelled', event_count = event_count + 1, bytes = used_bytes, ended_at_ms = ?
        where group_id = ? and state = 'queued'`
     ),
     askRunning: one<[groupId: string], never>(
@@ -152,6 +171,20 @@ function prepareUpkeep({ one, value }: Compiler) {
     ),
     ended: value<[before: number, limit: number], number>(
       'select seq from job where ended_at_ms is not null and ended_at_ms < ? order by ended_at_ms limit ?'
+    ),
+    endedUnstored: one<[before: number, limit: number], JobRow>(
+      `select * from job where unstored = 1 and ended_at_ms is not null and ended_at_ms < ? order by ended_at_ms limit ?`
+    ),
+    /** Of its whole group, the groups within too; those that have ended. */
+    parts: value<[id: string, limit: number], number>(`${TREE} select seq from tree where ended = 1 limit ?`),
+    forgetParts: one<[id: string], never>(`${TREE} update job set unstored = 1 where seq in (select seq from tree)`),
+    forget: one<[seq: number], never>('update job set unstored = 1 where seq = ?'),
+    moveDeadlines: one<[jumpMs: number], never>(
+      `update job set expires_at_ms = expires_at_ms + ? where state in ('queued', 'running')`
+    ),
+    fromTheFuture: one<[{ readonly now: number }], never>(
+      `update job set expires_at_ms = @now + (expires_at_ms - created_at_ms), created_at_ms = @now
+       where state in ('queued', 'running') and created_at_ms > @now`
     ),
     deleteJob: one<[seq: number], never>('delete from job where seq = ?'),
     deleteContent: one<[seq: number], never>('delete from job_content where seq = ?'),

@@ -24,18 +24,20 @@ type Output<Name extends keyof SqliteJobOperations> = ReturnType<SqliteJobOperat
 export class SqliteJobStore implements JobStore {
   readonly #database: SqliteStoreDatabase
   readonly #limits: JobLimits
+  readonly #bytesMax: number
   readonly #queries: JobQueries
   readonly #notices = new JobNotices()
 
-  private constructor(database: SqliteStoreDatabase, limits: JobLimits) {
+  private constructor(database: SqliteStoreDatabase, limits: JobLimits, bytesMax: number) {
     this.#database = database
     this.#limits = limits
+    this.#bytesMax = bytesMax
     this.#queries = new JobQueries(database.kysely)
   }
 
   /** What was running when the last process ended goes back to the queue. */
-  static async open(database: SqliteStoreDatabase, limits: JobLimits): Promise<SqliteJobStore> {
-    const store = new SqliteJobStore(database, limits)
+  static async open(database: SqliteStoreDatabase, limits: JobLimits, bytesMax: number): Promise<SqliteJobStore> {
+    const store = new SqliteJobStore(database, limits, bytesMax)
     await store.#sweep(true)
     return store
   }
@@ -45,7 +47,11 @@ export class SqliteJobStore implements JobStore {
     begin?: Begin
   ): Promise<{ readonly job: Job; readonly created: boolean; readonly claim?: JobClaim }> {
     const submitted = rowOf(submission)
-    const { row, content, begun } = await this.#call('submit', { submitted, begin: begin ?? null })
+    const { row, content, begun } = await this.#call('submit', {
+      submitted,
+      begin: begin ?? null,
+      bytesMax: this.#bytesMax
+    })
     if (content !== null) return { job: jobOf(row, content), created: false }
     // the caller's own body: nothing has to be parsed again
     const job = jobOf(row, { body: 'null', result: null, error: null, usage: null })
@@ -58,7 +64,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   async submitAll(submissions: readonly JobSubmission[]): Promise<number> {
-    await this.#call('submitAll', submissions.map(rowOf))
+    await this.#call('submitAll', { rows: submissions.map(rowOf), bytesMax: this.#bytesMax })
     const lanes = new Set(submissions.map(({ lane }) => lane))
     this.#notices.emit([...lanes].map(lane => ({ type: 'queued', lane })))
     return submissions.length
@@ -131,12 +137,15 @@ export class SqliteJobStore implements JobStore {
     return this.#sweep(false)
   }
 
-  remove(id: string): Promise<boolean> {
-    return this.#call('remove', id)
+  async remove(id: string): Promise<boolean> {
+    for (;;) {
+      const { removed, more } = await this.#call('remove', id)
+      if (!more) return removed
+    }
   }
 
-  prune(endedBeforeMs: number, limit: number): Promise<number> {
-    return this.#call('prune', { endedBeforeMs, limit })
+  prune(endedBeforeMs: number, limit: number, unstoredBeforeMs = endedBeforeMs): Promise<number> {
+    return this.#call('prune', { endedBeforeMs, unstoredBeforeMs, limit })
   }
 
   onNotice(listener: (notice: JobNotice) => void): () => void {

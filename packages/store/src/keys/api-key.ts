@@ -9,6 +9,8 @@ export interface ApiKey {
   readonly namespace: string
   readonly scopes: readonly string[]
   readonly limits: JsonValue
+  /** Subclouds that it may use and see; null: all. */
+  readonly subclouds: readonly string[] | null
   /** SHA-256 of its secret, in hexadecimal. */
   readonly secretSha256: string
   /** The secret before the last rotation, and until when that is good too. */
@@ -25,7 +27,8 @@ export interface ApiKey {
 export type NewApiKey = Pick<
   ApiKey,
   'id' | 'name' | 'namespace' | 'scopes' | 'limits' | 'secretSha256' | 'createdAtMs' | 'expiresAtMs'
->
+> &
+  Partial<Pick<ApiKey, 'subclouds'>>
 
 export type ApiKeyChange = Partial<Omit<ApiKey, 'id' | 'namespace' | 'createdAtMs'>>
 

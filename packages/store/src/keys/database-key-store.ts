@@ -29,7 +29,8 @@ export class DatabaseKeyStore implements KeyStore {
         previous_sha256: null,
         previous_until_ms: null,
         revoked_at_ms: null,
-        last_used_at_ms: null
+        last_used_at_ms: null,
+        subclouds: key.subclouds == null ? null : encodeJson(key.subclouds)
       })
       .returningAll()
       .executeTakeFirstOrThrow()
@@ -79,11 +80,12 @@ export class DatabaseKeyStore implements KeyStore {
 }
 
 function toColumns(change: ApiKeyChange): Partial<Selectable<ApiKeyTable>> {
-  const { scopes, limits } = change
+  const { scopes, limits, subclouds } = change
   const columns: { [Name in keyof ApiKeyTable]?: ApiKeyTable[Name] | undefined } = {
     name: change.name,
     scopes: scopes === undefined ? undefined : encodeJson(scopes),
     limits: limits === undefined ? undefined : encodeJson(limits),
+    subclouds: subclouds == null ? subclouds : encodeJson(subclouds),
     secret_sha256: change.secretSha256,
     previous_sha256: change.previousSha256,
     previous_until_ms: change.previousUntilMs,
@@ -101,6 +103,7 @@ function toKey(row: Selectable<ApiKeyTable>): ApiKey {
     namespace: row.namespace,
     scopes: decodeJson(row.scopes),
     limits: decodeJson(row.limits),
+    subclouds: row.subclouds === null ? null : decodeJson(row.subclouds),
     secretSha256: row.secret_sha256,
     previousSha256: row.previous_sha256,
     previousUntilMs: row.previous_until_ms,

@@ -36,6 +36,14 @@ export interface JobTable {
   /** Nodes that were lost with it, over all attempts that ended otherwise than by a crash. Since 0010. */
   nodes_lost: Generated<number>
   cancel_requested: 0 | 1
+  /** Not to be kept once its client has the answer. Since 0010. */
+  unstored: Generated<0 | 1>
+  /** How many places it may take at once. Since 0010. */
+  places: Generated<number>
+  /** What it counts with in its namespace: what it reserved until it ends, then what it has. Since 0010. */
+  bytes: Generated<number>
+  /** What its body, log and result have so far. Since 0010. */
+  used_bytes: Generated<number>
   event_count: number
   /** Its place in the queue of its lane and class: the virtual time at which it may begin. */
   start_tag: number

@@ -19,6 +19,8 @@ export interface ApiKeyTable {
   expires_at_ms: number | null
   revoked_at_ms: number | null
   last_used_at_ms: number | null
+  /** Null: all. Since 0010. */
+  subclouds: JsonColumn<readonly string[]> | null
 }
 
 export async function createKeys(database: Kysely<unknown>): Promise<void> {

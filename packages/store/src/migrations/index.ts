@@ -8,7 +8,8 @@ import { createBatches } from './0006-batches.ts'
 import { createSubclouds } from './0007-subclouds.ts'
 import { createBatchWebhooks } from './0008-batch-webhooks.ts'
 import { createHandedBack } from './0009-handed-back.ts'
-import { createPoison } from './0010-poison.ts'
+import { createStorage } from './0010-storage.ts'
+import { createPoison } from './0011-poison.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -21,5 +22,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0007-subclouds': createSubclouds,
   '0008-batch-webhooks': createBatchWebhooks,
   '0009-handed-back': createHandedBack,
-  '0010-poison': createPoison
+  '0010-storage': createStorage,
+  '0011-poison': createPoison
 }

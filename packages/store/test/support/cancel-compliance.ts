@@ -86,7 +86,7 @@ export function cancelCompliance(t: Test, { open }: StoreSetup): void {
     await told('append', () => store.append(claim, 2, [{ type: 'token', data: 1 }]), [changed])
     await told('cancel', () => store.cancel(one.id), [{ type: 'cancel_requested', jobId: one.id }])
     await told('finish', () => store.finish(claim, { state: 'cancelled' }), [changed])
-    const two = submission({ groupId: 'batch_1', expiresAtMs: 1 })
+    const two = submission({ groupId: 'batch_1', waitMs: -1 })
     await told('submitAll', () => store.submitAll([two]), [{ type: 'queued', lane: 'tiny-chat' }])
     await told('sweep', () => store.sweep(), [{ type: 'changed', jobId: two.id }])
     const three = submission({ groupId: 'batch_1' })

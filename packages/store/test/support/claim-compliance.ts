@@ -80,7 +80,7 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
 
   t.test('a job past its deadline is not begun, and expires', async t => {
     const store = await open(t)
-    const { job } = await store.submit(submission({ expiresAtMs: Date.now() - 1 }))
+    const { job } = await store.submit(submission({ waitMs: -1 }))
     const alive = await store.submit(submission())
     const claimed = await store.claim('one', 60_000, [{ ...wish, count: 5 }])
     t.strictSame(

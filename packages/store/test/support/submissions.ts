@@ -14,7 +14,7 @@ export function submission(over: Partial<JobSubmission> = {}): JobSubmission {
     class: 'interactive',
     lane: 'tiny-chat',
     body: { model: 'tiny-chat', messages: [{ role: 'user', content: 'hello' }] },
-    expiresAtMs: Date.now() + TOMORROW_MS,
+    waitMs: TOMORROW_MS,
     attemptsMax: 3,
     ...over
   }

@@ -27,6 +27,8 @@ export interface Caller {
   readonly keyId: string | null
   readonly scopes: ReadonlySet<Scope>
   readonly limits: KeyLimits
+  /** Subclouds that it may use and see; undefined: all. */
+  readonly subclouds?: ReadonlySet<string> | undefined
 }
 
 export function may(caller: Caller, scope: Scope): boolean {

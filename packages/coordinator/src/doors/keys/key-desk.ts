@@ -23,7 +23,7 @@ export class KeyDesk {
   }
 
   /** @throws MeshError `invalid_request` when it could not be used, or would lock everybody out */
-  async create({ name, namespace, scopes, limits, expires_at }: NewKey): Promise<CreatedKey> {
+  async create({ name, namespace, scopes, limits, subclouds, expires_at }: NewKey): Promise<CreatedKey> {
     const { store, clock } = this.#components
     const count = await store.count()
     if (count === 0 && !scopes.includes('admin')) {
@@ -37,6 +37,7 @@ export class KeyDesk {
       namespace,
       scopes: [...new Set(scopes)],
       limits,
+      subclouds: subclouds ?? null,
       secretSha256: hashSecret(parts.secret),
       createdAtMs: clock.now(),
       expiresAtMs: this.#expiry(expires_at ?? null)
@@ -58,11 +59,12 @@ export class KeyDesk {
   }
 
   /** @throws MeshError `not_found`, `invalid_request` */
-  async change(id: string, { name, scopes, limits, expires_at }: KeyChange): Promise<ApiKeyView> {
+  async change(id: string, { name, scopes, limits, subclouds, expires_at }: KeyChange): Promise<ApiKeyView> {
     return this.#change(id, {
       ...(name === undefined ? {} : { name }),
       ...(scopes === undefined ? {} : { scopes: [...new Set(scopes)] }),
       ...(limits === undefined ? {} : { limits }),
+      ...(subclouds === undefined ? {} : { subclouds }),
       ...(expires_at === undefined ? {} : { expiresAtMs: this.#expiry(expires_at) })
     })
   }

@@ -11,6 +11,8 @@ import { hashSecret, isHash, parseKey } from './key-secret.ts'
 export interface KeyRingComponents {
   readonly store: KeyStore
   readonly clock: Clock
+  /** One that does not jump: for how long what was read is believed. */
+  readonly steady: Clock
   readonly logger: Logger
 }
 
@@ -37,14 +39,14 @@ export class KeyRing implements AsyncDisposable {
   constructor(components: KeyRingComponents, init: KeyRingInit) {
     this.#components = components
     this.#init = init
-    this.#lookup = new KeyLookup(components.store, components.clock, init)
+    this.#lookup = new KeyLookup(components.store, components.steady, init)
     this.#uses = new LRUCache({ max: init.keysCachedMax })
     this.#seen = new LRUCache({ max: init.keysCachedMax })
   }
 
   /** Whether keys are asked for: from the first one on that was made, for ever. */
   async required(): Promise<boolean> {
-    const now = this.#components.clock.now()
+    const now = this.#components.steady.now()
     if (this.#required === undefined || now - this.#required.atMs >= this.#init.keyCacheMs) {
       const value = this.#components.store.count().then(count => count > 0)
       this.#required = { value, atMs: now }
@@ -84,10 +86,20 @@ export class KeyRing implements AsyncDisposable {
     const before = isHash(given, previousSha256 ?? NO_KEY.secretSha256) && now < (previousUntilMs ?? 0)
     if (key === undefined || !(known || before)) throw refused('there is no such API key')
     // from here on the sender has shown the secret, so may know
-    if (key.revokedAtMs !== null && now >= key.revokedAtMs) throw refused(`the API key ${key.id} was revoked`)
-    if (key.expiresAtMs !== null && now >= key.expiresAtMs) throw refused(`the API key ${key.id} has expired`)
+    requireUsable(key, now)
     this.#seen.set(key.id, true)
     this.#note(key, now)
+    return toCaller(key)
+  }
+
+  /**
+   * What the holder of a key may do now, whose job it is that is done.
+   * @throws MeshError `unauthenticated` when the key was revoked or has expired
+   */
+  async holder(id: string): Promise<Caller> {
+    const key = await this.#lookup.find(id, true)
+    if (key === undefined) throw refused(`there is no API key ${id} any more`)
+    requireUsable(key, this.#components.clock.now())
     return toCaller(key)
   }
 
@@ -119,6 +131,12 @@ export class KeyRing implements AsyncDisposable {
   }
 }
 
+/** A revoked key stays so whatever the clock says. */
+function requireUsable({ id, revokedAtMs, expiresAtMs }: ApiKey, nowMs: number): void {
+  if (revokedAtMs !== null) throw refused(`the API key ${id} was revoked`)
+  if (expiresAtMs !== null && nowMs >= expiresAtMs) throw refused(`the API key ${id} has expired`)
+}
+
 /** HTTP 401, as OpenAI's API says it. */
 export function refused(message: string): MeshError {
   const error = new MeshError('unauthenticated', message, {
@@ -127,7 +145,13 @@ export function refused(message: string): MeshError {
   return httpError(error, 401, 'invalid_api_key', { 'www-authenticate': 'Bearer' })
 }
 
-function toCaller({ id, namespace, scopes: named, limits }: ApiKey): Caller {
+function toCaller({ id, namespace, scopes: named, limits, subclouds }: ApiKey): Caller {
   const granted = scopes.filter((scope): scope is Scope => named.includes(scope))
-  return { namespace, keyId: id, scopes: new Set(granted), limits: keyLimitsSchema.parse(limits) }
+  return {
+    namespace,
+    keyId: id,
+    scopes: new Set(granted),
+    limits: keyLimitsSchema.parse(limits),
+    subclouds: subclouds === null ? undefined : new Set(subclouds)
+  }
 }

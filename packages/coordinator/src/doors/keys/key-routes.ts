@@ -52,7 +52,7 @@ const changeKey: ApiRoute = {
   method: 'POST',
   path: '/v1/admin/keys/{id}',
   id: 'changeApiKey',
-  summary: 'Changes what is given: name, scopes, limits (as a whole), expiry.',
+  summary: 'Changes what is given: name, scopes, limits (as a whole), subclouds, expiry.',
   body: keyChangeSchema,
   answers: { 200: { json: apiKeySchema } },
   errors: [400, 401, 403, 404]

@@ -1,3 +1,4 @@
+import { subcloudNameSchema } from '@resultity/interface'
 import type { ApiKey } from '@resultity/store'
 import { z } from 'zod'
 import { keyLimitsSchema } from '../limits/key-limits.ts'
@@ -19,6 +20,14 @@ export const labelSchema = z
 
 const scopesSchema = z.array(z.enum(scopes)).min(1).max(scopes.length)
 
+/** Most subclouds that one key is given by name. */
+const SUBCLOUDS_MAX = 256
+
+const subcloudsSchema = z
+  .array(subcloudNameSchema)
+  .max(SUBCLOUDS_MAX)
+  .describe('Subclouds that the key may use and see, beside the nodes that are for everybody. Null or left out: all.')
+
 const futureSeconds = z.int().positive().max(253_402_300_799).describe('Unix seconds; the key is refused from then on.')
 
 export const newKeySchema = z
@@ -27,6 +36,7 @@ export const newKeySchema = z
     namespace: namespaceSchema.default(DEFAULT_NAMESPACE),
     scopes: scopesSchema.default([...DEFAULT_SCOPES]),
     limits: keyLimitsSchema.default({}),
+    subclouds: subcloudsSchema.nullish(),
     expires_at: futureSeconds.nullish()
   })
   .meta({ id: 'NewApiKey' })
@@ -37,6 +47,7 @@ export const keyChangeSchema = z
     name: labelSchema.optional(),
     scopes: scopesSchema.optional(),
     limits: keyLimitsSchema.optional(),
+    subclouds: subcloudsSchema.nullish(),
     expires_at: futureSeconds.nullish()
   })
   .meta({ id: 'ApiKeyChange' })
@@ -61,6 +72,7 @@ export const apiKeySchema = z
     namespace: z.string(),
     scopes: z.array(z.string()),
     limits: keyLimitsSchema,
+    subclouds: z.array(z.string()).nullable().describe('Null: all.'),
     created_at: z.int(),
     expires_at: z.int().nullable(),
     revoked_at: z.int().nullable(),
@@ -85,6 +97,7 @@ export function toApiKeyView(key: ApiKey): ApiKeyView {
     namespace: key.namespace,
     scopes: [...key.scopes],
     limits: keyLimitsSchema.parse(key.limits),
+    subclouds: key.subclouds === null ? null : [...key.subclouds],
     created_at: Math.floor(key.createdAtMs / 1000),
     expires_at: seconds(key.expiresAtMs),
     revoked_at: seconds(key.revokedAtMs),

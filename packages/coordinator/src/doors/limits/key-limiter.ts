@@ -2,14 +2,16 @@ import { type Clock, MeshError } from '@resultity/interface'
 import type { JobUsage, OpenJobs, WindowCounters } from '@resultity/store'
 import { httpError } from '../../http/error-reply.ts'
 import type { Caller } from '../keys/caller.ts'
+import { Concurrency, requirePossibleIn } from './concurrency.ts'
 import { type KeyLimits, type LimitScope, limitsAt, requestWindow, tokenWindow, type Window } from './key-limits.ts'
 import { type LimitKind, type LimitState, limitHeaders, retryHeaders } from './limit-headers.ts'
 import { Reservations } from './reservations.ts'
-import { Turnstile } from './turnstile.ts'
+import type { Pass } from './turnstile.ts'
 
 export interface KeyLimiterComponents {
   readonly counters: WindowCounters
   readonly openJobs: Pick<OpenJobs, 'count'>
+  /** The one that the counters were made with. */
   readonly clock: Clock
 }
 
@@ -19,6 +21,8 @@ export interface AdmissionRequest {
   readonly endpoint: string
   /** The most it may take: the prompt's tokens and the longest answer's. */
   readonly tokens: number
+  /** How many jobs of one answer it counts with: choices that are made at once. 0: it only waits for other jobs. Default 1. */
+  readonly places?: number
 }
 
 /** A request that may become a job. It ends with exactly one of the two. */
@@ -28,6 +32,15 @@ export interface Admission {
   /** It is stored as this job: what it took is settled when that ends. */
   stored(jobId: string): void
   /** It came to nothing: gives back what was reserved. */
+  refund(): Promise<void>
+}
+
+/** Of requests that can wait, the first ones that may become jobs now. It ends with exactly one of the two. */
+export interface PartialAdmission {
+  /** How many; 0 when all have to wait. */
+  readonly count: number
+  /** They are stored as these jobs, in this order. */
+  stored(jobIds: readonly string[]): void
   refund(): Promise<void>
 }
 
@@ -59,18 +72,16 @@ interface Counted {
   readonly state: LimitState
 }
 
-/** How soon a client that has too many jobs may try again; nobody knows when one of them ends. */
-const CONCURRENCY_RETRY_MS = 1000
-
 /** Holds each key to its limits. A key without limits costs nothing. */
 export class KeyLimiter {
   readonly #components: KeyLimiterComponents
   readonly #reservations: Reservations<Counted>
-  readonly #turnstile = new Turnstile()
+  readonly #concurrency: Concurrency
 
   constructor(components: KeyLimiterComponents) {
     this.#components = components
     this.#reservations = new Reservations(components.clock)
+    this.#concurrency = new Concurrency(components.openJobs)
   }
 
   /**
@@ -93,10 +104,10 @@ export class KeyLimiter {
    *
    * @throws MeshError `rate_limited`, and then nothing is reserved
    */
-  async admit({ keyId, limits }: Caller, { endpoint, tokens }: AdmissionRequest): Promise<Admission> {
+  async admit({ keyId, limits }: Caller, { endpoint, tokens, places = 1 }: AdmissionRequest): Promise<Admission> {
     const scopes = scopesOf(keyId, limits, endpoint)
     if (scopes.length === 0) return UNLIMITED
-    const pass = await this.#enter(keyId ?? '', scopes, endpoint)
+    const pass = await this.#concurrency.enter(keyId ?? '', scopes, { endpoint, places })
     try {
       const counted = await this.#count('tokens', scopes, tokenWindow, tokens)
       return {
@@ -114,6 +125,73 @@ export class KeyLimiter {
       pass.leave()
       throw error
     }
+  }
+
+  /**
+   * Lets in as many of several requests to one endpoint, in their order, as may be jobs now.
+   *
+   * @param share how much of a limit on concurrent jobs they may take
+   */
+  async admitFirst(
+    { keyId, limits }: Caller,
+    endpoint: string,
+    requests: readonly Required<Pick<AdmissionRequest, 'tokens' | 'places'>>[],
+    share: (max: number) => number
+  ): Promise<PartialAdmission> {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    const left = (await this.#readTokens(scopes)).map(({ window, used }) => window.points - used)
+    let first: typeof requests = []
+    const choose = (free: number): number => {
+      first = fitting(requests, free, Math.min(...left, Number.POSITIVE_INFINITY))
+      return first.reduce((sum, { places }) => sum + places, 0)
+    }
+    const pass = await this.#concurrency.enterSome(keyId ?? '', scopes, endpoint, { share, choose })
+    const tokens = first.reduce((sum, one) => sum + one.tokens, 0)
+    try {
+      const counted = first.length === 0 ? [] : await this.#count('tokens', scopes, tokenWindow, tokens)
+      return {
+        count: first.length,
+        stored: jobIds => {
+          pass.leave()
+          for (const [index, one] of first.entries()) {
+            const jobId = jobIds[index]
+            if (jobId !== undefined) this.#reservations.keep(jobId, { tokens: one.tokens, counted })
+          }
+        },
+        refund: async () => {
+          pass.leave()
+          await this.#adjust(counted, -tokens)
+        }
+      }
+    } catch (error) {
+      pass.leave()
+      // somebody was faster
+      if (MeshError.from(error).code === 'rate_limited') return { count: 0, stored: () => {}, refund: async () => {} }
+      throw error
+    }
+  }
+
+  /**
+   * Lets a part of a job in, whose tokens were reserved with the whole.
+   * @throws MeshError `rate_limited` when the key has as many jobs as it may
+   */
+  async enter({ keyId, limits }: Caller, endpoint: string, places: number): Promise<Pass> {
+    return await this.#concurrency.enter(keyId ?? '', scopesOf(keyId, limits, endpoint), { endpoint, places })
+  }
+
+  /** @throws MeshError `rate_limited` for what would not fit if it were the only one */
+  requirePossible({ keyId, limits }: Caller, { endpoint, tokens, places = 1 }: AdmissionRequest): void {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    requirePossibleIn(keyId ?? '', scopes, { endpoint, places })
+    for (const { rates } of scopes) {
+      const window = tokenWindow(rates)
+      if (window !== undefined && tokens > window.points) throw tooManyTokens(window, tokens)
+    }
+  }
+
+  /** A job has ended and what was reserved for it stands: its client broke it off, and nobody knows what it took. */
+  forfeit(jobId: string): void {
+    this.#reservations.take(jobId)
   }
 
   /**
@@ -168,43 +246,20 @@ export class KeyLimiter {
     return (await Promise.all(states)).flat()
   }
 
-  async #enter(keyId: string, scopes: readonly LimitScope[], endpoint: string) {
-    const pass = this.#turnstile.queue(keyId, endpoint)
-    try {
-      for (const { name, rates } of scopes) {
-        const max = rates.concurrent_jobs
-        if (max === undefined) continue
-        const only = name === keyId ? undefined : endpoint
-        const open = await this.#components.openJobs.count(keyId, only)
-        if (open + pass.ahead(only) + 1 > max) throw tooManyJobs(max, only)
-      }
-      return pass
-    } catch (error) {
-      pass.leave()
-      throw error
-    }
-  }
-
   #refusal(kind: LimitKind, counted: readonly Counted[], broken: readonly Counted[], points: number): MeshError {
     const now = this.#components.clock.now()
     const waitMs = Math.max(...broken.map(({ state }) => state.endsAtMs - now))
     const [{ window } = { window: { points: 0, ms: 0 } }] = broken
     const limit = `${window.points} ${kind} in ${formatSeconds(window.ms)}`
-    const hopeless = broken.some(one => points > one.window.points)
-    const error = new MeshError(
-      'rate_limited',
-      hopeless
-        ? `this request may take ${points} tokens, and this key may take ${limit}`
-        : `this key may send no more for now: its limit is ${limit}`,
-      {
-        hint: hopeless ? 'Ask for a shorter answer (max_tokens), or shorten the prompt.' : 'Wait as "retry-after" says.'
-      }
-    )
+    const hopeless = broken.find(one => points > one.window.points)
+    if (hopeless !== undefined && kind === 'tokens') throw tooManyTokens(hopeless.window, points)
+    const error = new MeshError('rate_limited', `this key may send no more for now: its limit is ${limit}`, {
+      hint: 'Wait as "retry-after" says.'
+    })
     const before = counted.map(one => ({ ...one, state: { ...one.state, used: one.state.used - points } }))
     return httpError(error, 429, undefined, {
       ...retryHeaders(waitMs),
-      ...headersOf(kind, before, now),
-      ...(hopeless ? { 'x-should-retry': 'false' } : {})
+      ...headersOf(kind, before, now)
     })
   }
 }
@@ -221,12 +276,32 @@ function headersOf(kind: LimitKind, counted: readonly Counted[], nowMs: number):
   )
 }
 
-function tooManyJobs(max: number, endpoint: string | undefined): MeshError {
-  const where = endpoint === undefined ? '' : ` at ${endpoint}`
-  const error = new MeshError('rate_limited', `this key has ${max} requests queued or running${where}, its limit`, {
-    hint: 'Wait until one of them has ended, or cancel one.'
+function tooManyTokens(window: Window, tokens: number): MeshError {
+  const limit = `${window.points} tokens in ${formatSeconds(window.ms)}`
+  const error = new MeshError(
+    'rate_limited',
+    `this request may take ${tokens} tokens, and this key may take ${limit}`,
+    {
+      hint: 'Ask for a shorter answer (max_tokens), or shorten the prompt.'
+    }
+  )
+  return httpError(error, 429, undefined, { 'x-should-retry': 'false' })
+}
+
+/** The first of these that fit into what is left. Pure. */
+function fitting<T extends { readonly tokens: number; readonly places: number }>(
+  requests: readonly T[],
+  free: number,
+  tokensLeft: number
+): readonly T[] {
+  let places = 0
+  let tokens = 0
+  const over = requests.findIndex(one => {
+    places += one.places
+    tokens += one.tokens
+    return places > free || tokens > tokensLeft
   })
-  return httpError(error, 429, undefined, retryHeaders(CONCURRENCY_RETRY_MS))
+  return over === -1 ? requests : requests.slice(0, over)
 }
 
 function formatSeconds(ms: number): string {

@@ -1,34 +1,42 @@
-/** A request on its way to become a job. */
-export interface Pass {
-  /** Those of the same key, and of this endpoint where one is named, that came before and are still on their way. */
-  ahead(endpoint?: string): number
-  /** Arrived or turned back. */
-  leave(): void
+/** What a request on its way to become a job will count with. */
+export interface Ticket {
+  readonly endpoint: string
+  /** Places that it may take; 0 for one that only waits for others. */
+  readonly places: number
 }
 
-interface Ticket {
-  readonly endpoint: string
+/** A request on its way to become a job. */
+export interface Pass {
+  /** Tickets of the same key, and of this endpoint where one is named, that came before and are still on their way. */
+  ahead(endpoint?: string): readonly Ticket[]
+  /** As {@link ahead}, of those too that came later. */
+  others(endpoint?: string): readonly Ticket[]
+  /** Counts with so many places from now on. */
+  take(places: number): void
+  /** Arrived or turned back. */
+  leave(): void
 }
 
 /** Requests of each key that are admitted and not yet stored: a count of stored jobs alone would let a rush in. */
 export class Turnstile {
   readonly #queues = new Map<string, Set<Ticket>>()
 
-  queue(keyId: string, endpoint: string): Pass {
+  queue(keyId: string, ticket: Ticket): Pass {
+    const own = { ...ticket }
+    const of = (only: string | undefined) => (other: Ticket) => only === undefined || other.endpoint === only
     const queue = this.#queues.get(keyId) ?? new Set()
-    const ticket: Ticket = { endpoint }
-    this.#queues.set(keyId, queue.add(ticket))
+    this.#queues.set(keyId, queue.add(own))
     return {
       ahead: only => {
-        let count = 0
-        for (const other of queue) {
-          if (other === ticket) break
-          if (only === undefined || other.endpoint === only) count += 1
-        }
-        return count
+        const all = [...queue]
+        return all.slice(0, all.indexOf(own)).filter(of(only))
+      },
+      others: only => [...queue].filter(other => other !== own).filter(of(only)),
+      take: places => {
+        own.places = places
       },
       leave: () => {
-        queue.delete(ticket)
+        queue.delete(own)
         if (queue.size === 0 && this.#queues.get(keyId) === queue) this.#queues.delete(keyId)
       }
     }

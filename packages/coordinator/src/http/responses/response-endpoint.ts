@@ -91,6 +91,8 @@ export class ResponseEndpoint implements HttpEndpoint {
       outlivesClient: background || chat.outlivesClient,
       background,
       tokens: chat.tokens,
+      ...(chat.places === undefined ? {} : { places: chat.places }),
+      unstored: request.store === false,
       check: chat.check,
       run: context => this.#run(request, chat, context)
     }

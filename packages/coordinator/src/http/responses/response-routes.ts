@@ -2,6 +2,7 @@ import { MeshError } from '@resultity/interface'
 import { isFinal, type Job, type JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { requireSubcloudsOf } from '../../doors/keys/key-subclouds.ts'
 import { type ApiRoute, addRoute } from '../api-route.ts'
 import { type JobRouteComponents, sendStream } from '../job-routes.ts'
 import { invalidRequest, parseInput } from '../parse-body.ts'
@@ -115,6 +116,7 @@ export function addResponseRoutes(server: FastifyInstance, components: ResponseR
   })
   addRoute<ById>(server, routes.items, async request => listItems(await own(store, request), request.query))
   addRoute(server, routes.countTokens, async request => {
+    requireSubcloudsOf(request.caller, request.body)
     const complete = await responses.complete(request.body, request.caller.namespace)
     const { tokens } = await responses.prepare(complete)
     return { object: 'response.input_tokens', input_tokens: tokens.prompt }
