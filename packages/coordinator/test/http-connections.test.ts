@@ -39,7 +39,11 @@ t.test('what is sent a byte now and then is given up', async t => {
   t.teardown(() => clearInterval(drip))
   const body = open()
   body.write('POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\ncontent-length: 100\r\n\r\n{')
-  for (const socket of [silent, slow, body]) t.match(await untilClosed(socket), /^HTTP\/1\.1 408 request_timeout/)
+  const [nothing, dripped, begun] = await Promise.all([silent, slow, body].map(untilClosed))
+  t.match(nothing, /^HTTP\/1\.1 408 request_timeout/)
+  t.match(begun, /^HTTP\/1\.1 408 request_timeout/)
+  // one that still writes may have its connection reset before it has read the answer
+  t.match(dripped, /^(HTTP\/1\.1 408 request_timeout|$)/)
 })
 
 t.test('an idle connection ends, and one that has asked enough', async t => {
