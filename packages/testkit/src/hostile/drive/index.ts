@@ -1,0 +1,7 @@
+export type { HonestReport } from './honest-client.ts'
+export type { CaseInFlight, Fault } from './hostile-clients.ts'
+export { type HostileReport, type HostileRunInit, runHostile, type Stall } from './hostile-run.ts'
+export type { Latencies } from './latencies.ts'
+export { isNothing, type Leftovers } from './mesh-watch.ts'
+export { COORDINATOR, OWN_TIMERS } from './probe-messages.ts'
+export type { ProcessReport } from './process-watch.ts'

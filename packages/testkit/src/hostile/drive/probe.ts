@@ -1,0 +1,37 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import { type Latencies, latencies } from './latencies.ts'
+import type { ProbeMessage, ProbeOrders, ProbeResults, SlowProbe } from './probe-messages.ts'
+
+export interface ProbeReport {
+  /** Of the coordinator, of every node, and of the probe's own timers, by name. */
+  readonly latencies: Readonly<Record<string, Latencies>>
+  readonly failures: readonly string[]
+}
+
+/** Asks the coordinator for its health and pings every node, all the time, from a thread of its own. */
+export class Probe {
+  readonly #worker: Worker
+  readonly #results = Promise.withResolvers<ProbeResults>()
+  readonly #intervalMs: number
+
+  constructor(orders: ProbeOrders, onSlow: (slow: SlowProbe) => void) {
+    this.#intervalMs = orders.intervalMs
+    this.#worker = new Worker(new URL('./probe-thread.js', import.meta.url), { workerData: orders })
+    this.#worker.on('message', (message: ProbeMessage) => {
+      if (message.type === 'slow') onSlow(message)
+      else this.#results.resolve(message)
+    })
+    this.#worker.on('error', this.#results.reject)
+    // whoever stops it is told; until then it may fail unheard
+    this.#results.promise.catch(() => undefined)
+  }
+
+  async stop(): Promise<ProbeReport> {
+    this.#worker.postMessage('stop')
+    const { samples, failures } = await this.#results.promise
+    await once(this.#worker, 'exit')
+    const summed = Object.entries(samples).map(([target, all]) => [target, latencies(all, this.#intervalMs)])
+    return { latencies: Object.fromEntries(summed), failures }
+  }
+}
