@@ -159,6 +159,8 @@ async function receive(shelf: FileShelf, request: FastifyRequest, limits: Coordi
     })
   } catch (error) {
     if (received !== undefined) await shelf.drop(received.content)
+    // nobody reads the rest of the form, and the connection's next request comes behind it
+    request.raw.resume()
     throw formError(error)
   }
 }

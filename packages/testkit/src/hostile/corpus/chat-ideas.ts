@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { type Idea, post, SERVED } from './hostile-case.ts'
-import { type Scale, someOf, upTo } from './scale.ts'
+import { mostly, type Scale, someOf, upTo } from './scale.ts'
 import { hostileObjectSchema, hostileSchema } from './schemas.ts'
 import { hostileName, hostileText } from './texts.ts'
 import { boundNumbers, hostileValue, oddType } from './values.ts'
@@ -46,35 +46,27 @@ const tools: Idea = {
   name: 'tools with hostile parameters',
   weight: 6,
   drafts: scale => {
-    const name = fc.oneof(
-      { weight: 5, arbitrary: fc.constantFrom('look_up', 'send') },
-      { weight: 1, arbitrary: hostileName(scale) }
-    )
-    const declared = fc.record(
-      { name, description: hostileText({ ...scale, characters: 400 }), parameters: hostileObjectSchema(scale) },
-      { requiredKeys: ['name', 'parameters'] }
-    )
-    const list = fc.oneof(
-      fc.array(declared, { minLength: 1, maxLength: 3 }),
-      fc
-        .tuple(declared, someOf(Math.min(scale.width, 300)))
-        .map(([one, count]) => {
-          const length = Math.min(count, Math.floor(TOOLS_CHARACTERS_MAX / JSON.stringify(one).length))
-          return Array.from({ length }, (_, index) => ({ ...one, name: `${one.name.slice(0, 40)}${index}` }))
-        })
-    )
-    const choice = fc.constantFrom('auto', 'required', 'none', { type: 'function', function: { name: 'look_up' } })
-    return fc.tuple(list, choice, ANSWER_TOKENS, fc.boolean()).map(([functions, tool_choice, max_tokens, parallel]) =>
-      post(
+    const name = mostly(fc.constantFrom('look_up', 'send'), hostileName(scale))
+    const description = mostly(fc.constant('Looks up.'), hostileText({ ...scale, characters: 400 }))
+    const declared = fc.record({ name, description, parameters: hostileObjectSchema(scale) })
+    const many = fc.tuple(declared, someOf(Math.min(scale.width, 129))).map(([one, count]) => {
+      const length = Math.min(count, Math.floor(TOOLS_CHARACTERS_MAX / JSON.stringify(one).length))
+      return Array.from({ length }, (_, index) => ({ ...one, name: `${one.name}${index}` }))
+    })
+    const list = mostly(fc.uniqueArray(declared, { minLength: 1, maxLength: 2, selector: one => one.name }), many)
+    const choice = fc.constantFrom('auto', 'required', 'required', 'required', 'none', 'the first')
+    return fc.tuple(list, choice, ANSWER_TOKENS, fc.boolean()).map(([functions, how, max_tokens, parallel]) => {
+      const first = { type: 'function', function: { name: functions[0]?.name } }
+      return post(
         CHAT,
         plainChat({
           max_tokens,
           tools: functions.map(one => ({ type: 'function', function: one })),
-          tool_choice,
+          tool_choice: how === 'the first' ? first : how,
           parallel_tool_calls: parallel
         })
       )
-    )
+    })
   }
 }
 
@@ -184,56 +176,50 @@ const oddMessages: Idea = {
 /** As many tokens as a bias may name; some beyond, and ids that no model has. */
 const bias = fc
   .tuple(
-    fc.oneof(fc.constantFrom(1, 1023, 1024, 1025), fc.nat(1100)),
-    fc.constantFrom(-100, 100, 0, -101, 1e9),
-    fc.constantFrom(1, 700)
+    mostly(fc.constantFrom(1, 500, 768), fc.constantFrom(769, 1024, 1025)),
+    mostly(fc.constantFrom(-100, 100, 0, 5e-324), fc.constantFrom(-101, 1e9))
   )
-  .map(([count, value, spread]) =>
-    Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index % (spread * 1100)}`, value]))
-  )
+  .map(([count, value]) => Object.fromEntries(Array.from({ length: count }, (_, token) => [`${token}`, value])))
 
 /** Bans every token there is: an answer that cannot be begun. */
 const allBanned = fc.constant(Object.fromEntries(Array.from({ length: 768 }, (_, token) => [`${token}`, -100])))
 
+const stops = (scale: Scale) =>
+  mostly(
+    fc.constantFrom('a', ['a'.repeat(511).concat('b'), 'a'.repeat(512), 'aaab', 'ab'], [' ', '.', 'é', '\u{1f600}']),
+    fc.oneof(
+      fc.array(hostileText({ ...scale, characters: 512 }), { maxLength: 5 }),
+      hostileText({ ...scale, characters: 600 })
+    )
+  )
+
 const samplingBounds: Idea = {
   name: 'sampling at its bounds',
-  weight: 4,
-  drafts: scale => {
-    const stop = fc.oneof(
-      fc.array(hostileText({ ...scale, characters: 512 }), { maxLength: 5 }),
-      hostileText({ ...scale, characters: 600 }),
-      fc.constant(['a'.repeat(511).concat('b'), 'a'.repeat(512), 'aaab', 'ab'])
-    )
-    return fc
+  weight: 5,
+  drafts: scale =>
+    fc
       .record(
         {
-          temperature: fc.oneof(fc.constantFrom(0, 2, 1e-9, 2.000_001), boundNumbers),
-          top_p: fc.oneof(fc.constantFrom(1, 1e-12, 0), boundNumbers),
-          top_k: fc.oneof(fc.constantFrom(-1, 0, 1, 0x7fff_ffff), boundNumbers),
-          min_p: fc.constantFrom(0, 1, 1e-30, -1),
-          seed: boundNumbers,
-          frequency_penalty: fc.constantFrom(-2, 2, 0, 2.1),
-          presence_penalty: fc.constantFrom(-2, 2),
-          repetition_penalty: fc.oneof(fc.constantFrom(0.01, 100, 1), boundNumbers),
+          temperature: mostly(fc.constantFrom(0, 2, 1e-9, 5e-324), boundNumbers),
+          top_p: mostly(fc.constantFrom(1, 1e-12, 5e-324), boundNumbers),
+          top_k: mostly(fc.constantFrom(-1, 0, 1, 0x7fff_ffff), boundNumbers),
+          min_p: mostly(fc.constantFrom(0, 1, 1e-30), boundNumbers),
+          seed: mostly(fc.maxSafeInteger(), boundNumbers),
+          frequency_penalty: mostly(fc.constantFrom(-2, 2, 0), boundNumbers),
+          presence_penalty: mostly(fc.constantFrom(-2, 2), boundNumbers),
+          repetition_penalty: mostly(fc.constantFrom(0.01, 100, 1), boundNumbers),
           logit_bias: fc.oneof(bias, allBanned),
-          stop,
-          n: fc.oneof(
-            { weight: 9, arbitrary: fc.constantFrom(1, 2, 4) },
-            { weight: 1, arbitrary: fc.constantFrom(128, 129) }
-          ),
-          logprobs: fc.boolean(),
-          top_logprobs: upTo(21),
-          max_tokens: fc.oneof(
-            { weight: 6, arbitrary: upTo(16) },
-            { weight: 1, arbitrary: fc.constantFrom(512, 2 ** 31, 2 ** 53) }
-          ),
+          stop: stops(scale),
+          n: mostly(fc.constantFrom(1, 2, 4), fc.constantFrom(128, 129)),
+          logprobs: fc.constant(true),
+          top_logprobs: mostly(upTo(20), boundNumbers),
+          max_tokens: mostly(someOf(16), fc.constantFrom(0, 512, 2 ** 31, 2 ** 53)),
           ignore_eos: fc.boolean(),
           stream: fc.boolean()
         },
-        { requiredKeys: [] }
+        { requiredKeys: ['logprobs'] }
       )
       .map(fields => post(CHAT, plainChat(fields)))
-  }
 }
 
 const steering: Idea = {
@@ -261,30 +247,31 @@ const ensembles: Idea = {
   name: 'ensembles',
   weight: 3,
   drafts: scale => {
-    const name = fc.oneof(
-      { weight: 4, arbitrary: fc.constant(SERVED.chat) },
-      { weight: 1, arbitrary: hostileName(scale) }
+    const name = mostly(fc.constant(SERVED.chat), hostileName(scale))
+    const count = mostly(fc.constantFrom(1, 2, 3, 16), fc.constantFrom(0, 17))
+    const instructions = mostly(fc.constant('Prefer short answers.'), hostileText(scale))
+    const field = mostly(fc.constantFrom('a', 'a.b', '__proto__', '.'.repeat(256)), hostileName(scale))
+    const how = fc.oneof(
+      fc.record({ strategy: mostly(fc.constantFrom('all', 'fastest', 'fallback', 'vote'), fc.constant('x')) }),
+      fc.record({ vote: mostly(fc.record({ field }), oddType) }),
+      fc.record({
+        judge: mostly(fc.record({ model: name, mode: fc.constantFrom('pick', 'merge'), instructions }), oddType)
+      }),
+      fc.record({
+        strategy: fc.constant('fallback'),
+        mesh: fc.record({ timeout_ms: mostly(fc.constantFrom(1, 50), boundNumbers) })
+      })
     )
     return fc
-      .record(
-        {
-          models: fc.oneof(
-            fc.array(name, { maxLength: 4 }),
-            upTo(17).map(length => Array<string>(length).fill(SERVED.chat))
-          ),
-          strategy: fc.constantFrom('all', 'fastest', 'fallback', 'vote', 'judge', 'x'),
-          vote: fc.oneof(oddType, fc.record({ field: hostileName(scale) }), fc.constant({ field: '.'.repeat(300) })),
-          judge: fc.oneof(
-            oddType,
-            fc.record({ model: name, mode: fc.constantFrom('pick', 'merge'), instructions: hostileText(scale) })
-          ),
-          mesh: fc.record({ timeout_ms: boundNumbers }),
-          model: fc.constantFrom('tiny-chat+tiny-chat', '+', Array(40).fill('tiny-chat').join('+')),
-          stream: fc.boolean()
-        },
-        { requiredKeys: ['models'] }
+      .tuple(
+        fc.tuple(name, count).map(([one, length]) => Array<string>(length).fill(one)),
+        how,
+        fc.boolean()
       )
-      .map(fields => post(CHAT, plainChat({ ...fields, max_tokens: 4 })))
+      .map(([models, fields, stream]) => {
+        const { model: _, ...body } = plainChat({ models, ...fields, stream, max_tokens: 4 })
+        return post(CHAT, body)
+      })
   }
 }
 

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { type Body, plainChat, withOddFields } from './chat-ideas.ts'
 import { type Idea, post, SERVED } from './hostile-case.ts'
-import { someOf, upTo } from './scale.ts'
+import { mostly, type Scale, someOf, upTo } from './scale.ts'
 import { hostileObjectSchema, hostileSchema } from './schemas.ts'
 import { hostileName, hostileText } from './texts.ts'
 import { boundNumbers, hostileValue, oddType } from './values.ts'
@@ -65,56 +65,64 @@ const RESPONSE_FIELDS = [
   'models'
 ]
 
+const plainResponse: Body = { model: SERVED.chat, input: 'Who are you?', max_output_tokens: 4, temperature: 0 }
+
+function responseItems(scale: Scale): fc.Arbitrary<Body[]> {
+  const text = hostileText({ ...scale, characters: Math.min(scale.characters, 2_000) })
+  const name = mostly(fc.constantFrom('f', 'call_1', 'msg_1'), hostileName(scale))
+  const role = mostly(fc.constantFrom('user', 'assistant', 'system', 'developer'), fc.constant('x'))
+  const part = fc.record({ type: mostly(fc.constant('input_text'), fc.constant('input_image')), text })
+  const message = fc.record({
+    type: fc.constant('message'),
+    role,
+    content: fc.oneof(text, fc.array(part, { maxLength: 3 }))
+  })
+  const call = fc.record({ type: fc.constant('function_call'), call_id: name, name, arguments: text })
+  const output = fc.record({ type: fc.constant('function_call_output'), call_id: name, output: text })
+  const other = fc.record({ type: fc.constantFrom('reasoning', 'item_reference', 'x'), id: name })
+  return fc.array(fc.oneof({ weight: 4, arbitrary: message }, call, output, other), { minLength: 1, maxLength: 4 })
+}
+
 const responses: Idea = {
   name: 'responses',
-  weight: 4,
+  weight: 5,
   drafts: scale => {
-    const plain = { model: SERVED.chat, input: 'Who are you?', max_output_tokens: 4, temperature: 0 }
-    const item = fc.record(
-      {
-        type: fc.constantFrom('message', 'function_call', 'function_call_output', 'item_reference', 'reasoning', 'x'),
-        id: hostileName(scale),
-        role: fc.constantFrom('user', 'assistant', 'system', 'x'),
-        content: fc.oneof(
-          hostileText(scale),
-          fc.array(fc.record({ type: fc.constantFrom('input_text', 'input_image'), text: hostileText(scale) }), {
-            maxLength: 3
-          })
-        ),
-        call_id: hostileName(scale),
-        name: hostileName(scale),
-        arguments: hostileText(scale),
-        output: hostileText(scale)
-      },
-      { requiredKeys: ['type'] }
-    )
     const text = hostileSchema(scale).map(schema => ({ format: { type: 'json_schema', name: 'a', schema } }))
     const tools = hostileObjectSchema(scale).map(parameters => [{ type: 'function', name: 'f', parameters }])
-    const metadata = fc.dictionary(
-      hostileName({ ...scale, characters: 70 }),
-      hostileText({ ...scale, characters: 520 }),
-      { maxKeys: 18 }
+    const metadata = mostly(
+      upTo(16).map(count =>
+        Object.fromEntries(Array.from({ length: count }, (_, index) => [`${index}`.padEnd(64, 'k'), 'v'.repeat(512)]))
+      ),
+      fc.dictionary(hostileName({ ...scale, characters: 70 }), hostileText({ ...scale, characters: 520 }), {
+        maxKeys: 18
+      })
     )
+    const fields = {
+      metadata,
+      background: fc.boolean(),
+      store: fc.boolean(),
+      stream: fc.boolean(),
+      previous_response_id: mostly(fc.constant(null), fc.constantFrom('resp_0', `resp_${'0'.repeat(32)}`, '../..'))
+    }
     return fc.oneof(
       fc
         .record(
-          {
-            input: fc.array(item, { maxLength: 4 }),
-            instructions: hostileText(scale),
-            text,
-            tools,
-            tool_choice: fc.constantFrom('required', 'auto'),
-            metadata,
-            background: fc.boolean(),
-            store: fc.boolean(),
-            stream: fc.boolean(),
-            previous_response_id: fc.constantFrom('resp_0', `resp_${'0'.repeat(32)}`, '../..')
-          },
-          { requiredKeys: [] }
+          { ...fields, input: responseItems(scale), instructions: hostileText({ ...scale, characters: 300 }) },
+          { requiredKeys: ['input'] }
         )
-        .map(fields => post('/v1/responses', { ...plain, ...fields })),
-      withOddFields(plain, RESPONSE_FIELDS, scale).map(body => post('/v1/responses', body)),
-      withOddFields(plain, RESPONSE_FIELDS, scale).map(body => post('/v1/responses/input_tokens', body))
+        .map(one => post('/v1/responses', { ...plainResponse, ...one })),
+      fc
+        .record({ ...fields, text }, { requiredKeys: ['text'] })
+        .map(one => post('/v1/responses', { ...plainResponse, ...one })),
+      fc
+        .record({ ...fields, tools, tool_choice: fc.constantFrom('required', 'auto') }, { requiredKeys: ['tools'] })
+        .map(one => post('/v1/responses', { ...plainResponse, ...one })),
+      fc
+        .tuple(
+          fc.constantFrom('/v1/responses', '/v1/responses/input_tokens'),
+          withOddFields(plainResponse, RESPONSE_FIELDS, scale)
+        )
+        .map(([path, body]) => post(path, body))
     )
   }
 }

@@ -36,6 +36,8 @@ export class HostileClients {
   readonly faults: Fault[] = []
   /** Of each idea, how often what came of it: a status, or why there was none. */
   readonly outcomes = new Map<string, Map<string, number>>()
+  /** Cases that had no answer until their client's patience ended. */
+  readonly late: { readonly index: number; readonly idea: string }[] = []
   /** Batches that were made of uploaded files. */
   readonly batchIds: string[] = []
   readonly #init: HostileClientsInit
@@ -85,6 +87,8 @@ export class HostileClients {
     const counts = this.outcomes.get(idea) ?? new Map<string, number>()
     const came = outcome.kind === 'answered' ? String(outcome.status) : `${outcome.kind} (${outcome.reason})`
     this.outcomes.set(idea, counts.set(came, (counts.get(came) ?? 0) + 1))
+    if (outcome.kind === 'gone' && outcome.reason === 'late' && this.late.length < FAULTS_MAX)
+      this.late.push({ index, idea })
     for (const what of faultsOf(drawn, outcome)) this.#fault({ index, idea, what })
   }
 

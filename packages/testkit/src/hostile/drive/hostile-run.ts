@@ -45,6 +45,8 @@ export interface HostileReport {
   /** By idea, then by status. */
   readonly outcomes: Readonly<Record<string, Readonly<Record<string, number>>>>
   readonly faults: readonly Fault[]
+  /** Cases that had no answer until their client's patience ended. */
+  readonly late: readonly { readonly index: number; readonly idea: string }[]
   /** Requests and lines of batches that failed by a fault of the mesh. */
   readonly ownFailures: readonly string[]
   readonly honest: HonestReport
@@ -145,6 +147,7 @@ async function attack(
     seconds,
     outcomes: Object.fromEntries([...hostile.outcomes].map(([idea, counts]) => [idea, Object.fromEntries(counts)])),
     faults: hostile.faults,
+    late: hostile.late,
     ownFailures: [...(await ownFailures(api.hostile)), ...(await ownBatchFailures(api.hostile, hostile.batchIds))],
     stalls,
     leftovers: left,

@@ -159,9 +159,17 @@ function sendRaw(bytes: Uint8Array, { url }: SendTarget): Promise<Outcome> {
   return promise
 }
 
+/** Of several answers, as pipelined requests get them, the first that is final. */
 function rawOutcome(text: string, reason: string): Outcome {
-  const status = /^HTTP\/1\.1 (\d{3})/.exec(text)?.[1]
-  if (status === undefined) return reason === 'late' ? { kind: 'gone', reason } : { kind: 'broken', reason }
-  const [, ...rest] = text.split('\r\n\r\n')
-  return { kind: 'answered', status: Number(status), headers: {}, text: rest.join('\r\n\r\n') }
+  const answers = text.split(/^(?=HTTP\/1\.1 \d{3})/m)
+  const answer = answers.find(one => /^HTTP\/1\.1 [2-5]/.test(one))
+  if (answer === undefined) return reason === 'late' ? { kind: 'gone', reason } : { kind: 'broken', reason }
+  const [head = '', ...rest] = answer.split('\r\n\r\n')
+  const headers = Object.fromEntries(
+    head
+      .split('\r\n')
+      .slice(1)
+      .map(line => line.split(/: ?(.*)/s, 2))
+  )
+  return { kind: 'answered', status: Number(head.slice(9, 12)), headers, text: rest.join('\r\n\r\n') }
 }
