@@ -1,2 +1,2 @@
-export { caseAt, ideas } from './corpus.ts'
-export type { Header, HostileCase, HostileRequest, Manner } from './hostile-case.ts'
+export { caseAt } from './corpus.ts'
+export type { HostileCase } from './hostile-case.ts'

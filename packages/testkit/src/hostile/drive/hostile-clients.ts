@@ -12,11 +12,12 @@ export interface Fault {
   readonly what: string
 }
 
-/** A case that is out now. */
-export interface CaseInFlight {
+/** A case that is out, or was a moment ago. */
+export interface RecentCase {
   readonly index: number
   readonly idea: string
   readonly startedMs: number
+  endedMs: number
 }
 
 export interface HostileClientsInit {
@@ -30,6 +31,7 @@ export interface HostileClientsInit {
 
 const FAULTS_MAX = 200
 const BATCHES_MAX = 200
+const RECENT_MAX = 200
 
 /** Clients that send cases, each the next as soon as it has one's answer. */
 export class HostileClients {
@@ -43,7 +45,7 @@ export class HostileClients {
   readonly #init: HostileClientsInit
   readonly #api: ApiClient
   readonly #target: SendTarget
-  readonly #inFlight = new Map<number, CaseInFlight>()
+  readonly #recent: RecentCase[] = []
   #next = 0
 
   constructor(init: HostileClientsInit, api: ApiClient) {
@@ -58,8 +60,9 @@ export class HostileClients {
     return this.#next
   }
 
-  get inFlight(): CaseInFlight[] {
-    return [...this.#inFlight.values()]
+  /** Cases that were out at some time since `sinceMs`, the oldest first. */
+  outSince(sinceMs: number): RecentCase[] {
+    return this.#recent.filter(({ endedMs }) => endedMs >= sinceMs)
   }
 
   /** Sends cases until there are no more, or the signal aborts. */
@@ -74,12 +77,19 @@ export class HostileClients {
       const drawn = this.#init.caseOf(index)
       if (drawn === undefined) return
       this.#next = index + 1
-      this.#inFlight.set(index, { index, idea: drawn.idea, startedMs: performance.now() })
+      const recent = this.#begin(index, drawn)
       const outcome = await sendCase(drawn, this.#target)
-      this.#inFlight.delete(index)
+      recent.endedMs = performance.now()
       this.#note(index, drawn, outcome)
       await this.#goOn(index, drawn, outcome)
     }
+  }
+
+  #begin(index: number, { idea }: HostileCase): RecentCase {
+    const recent = { index, idea, startedMs: performance.now(), endedMs: Number.POSITIVE_INFINITY }
+    this.#recent.push(recent)
+    if (this.#recent.length > RECENT_MAX) this.#recent.splice(0, 1)
+    return recent
   }
 
   #note(index: number, drawn: HostileCase, outcome: Outcome): void {

@@ -5,7 +5,7 @@ import type { HostileCase } from '../corpus/hostile-case.ts'
 import { cancelAll, directoryBytes, loggedErrors, ownBatchFailures, ownFailures, settle } from './after-run.ts'
 import { ApiClient } from './api-client.ts'
 import { HonestClient, type HonestReport } from './honest-client.ts'
-import { type CaseInFlight, type Fault, HostileClients } from './hostile-clients.ts'
+import { type Fault, HostileClients, type RecentCase } from './hostile-clients.ts'
 import { type Leftovers, MeshWatch } from './mesh-watch.ts'
 import { Probe, type ProbeReport } from './probe.ts'
 import { type ProcessReport, ProcessWatch } from './process-watch.ts'
@@ -30,11 +30,11 @@ export interface HostileRunInit {
   readonly log?: (line: string) => void
 }
 
-/** A probe that took long, and the cases that were out then, the oldest first. */
+/** A probe that took long, and the cases that were out meanwhile, the oldest first. */
 export interface Stall {
   readonly target: string
   readonly ms: number
-  readonly inFlight: readonly CaseInFlight[]
+  readonly out: readonly Pick<RecentCase, 'index' | 'idea'>[]
 }
 
 /** All that a run showed. */
@@ -117,7 +117,7 @@ async function attack(
     api.hostile
   )
   const stalls: Stall[] = []
-  const probe = new Probe(
+  const probe = await Probe.start(
     {
       healthUrl: `${swarm.url}/healthz`,
       nodes: nodes.map(({ name, peerId, multiaddrs }) => ({ name, peerId, multiaddrs })),
@@ -126,7 +126,12 @@ async function attack(
       slowMs: SLOW_MS
     },
     ({ target, ms }) => {
-      if (stalls.length < STALLS_MAX) stalls.push({ target, ms, inFlight: hostile.inFlight })
+      if (stalls.length < STALLS_MAX)
+        stalls.push({
+          target,
+          ms,
+          out: hostile.outSince(performance.now() - ms).map(({ index, idea }) => ({ index, idea }))
+        })
     }
   )
   const startedMs = performance.now()

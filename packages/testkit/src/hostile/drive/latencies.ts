@@ -12,8 +12,8 @@ export interface Latencies {
  */
 export function latencies(samples: readonly number[], intervalMs: number): Latencies {
   const all = samples.flatMap(ms => {
-    const missed = Math.floor(ms / intervalMs)
-    return Array.from({ length: missed + 1 }, (_, index) => ms - index * intervalMs)
+    const due = Math.max(1, Math.ceil(ms / intervalMs))
+    return Array.from({ length: due }, (_, index) => ms - index * intervalMs)
   })
   all.sort((a, b) => a - b)
   const at = (share: number): number => all[Math.max(0, Math.ceil(all.length * share) - 1)] ?? Number.NaN

@@ -22,7 +22,12 @@ export interface SlowProbe {
   readonly ms: number
 }
 
-export type ProbeMessage = ProbeResults | SlowProbe
+/** Everybody has been reached once; what follows counts. */
+export interface ProbeReady {
+  readonly type: 'ready'
+}
+
+export type ProbeMessage = ProbeResults | SlowProbe | ProbeReady
 
 /** Targets that are no node. */
 export const COORDINATOR = 'coordinator'

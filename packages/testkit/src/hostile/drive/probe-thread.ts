@@ -102,15 +102,14 @@ const host = await createMeshHost({
 parentPort?.on('message', () => {
   stopped = true
 })
-const watches = [
+const pingers = orders.nodes.map(node => ({ name: node.name, pinger: new Pinger(host, node) }))
+await Promise.all([askHealth(), ...pingers.map(({ pinger }) => pinger.ping())])
+tell({ type: 'ready' })
+await Promise.all([
   watch(COORDINATOR, askHealth),
   watch(OWN_TIMERS, () => delay(1)),
-  ...orders.nodes.map(node => {
-    const pinger = new Pinger(host, node)
-    return watch(node.name, () => pinger.ping())
-  })
-]
-await Promise.all(watches)
+  ...pingers.map(({ name, pinger }) => watch(name, () => pinger.ping()))
+])
 tell({ type: 'results', samples, failures })
 await host.close()
 agent.destroy()

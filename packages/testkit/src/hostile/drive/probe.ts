@@ -12,19 +12,31 @@ export interface ProbeReport {
 /** Asks the coordinator for its health and pings every node, all the time, from a thread of its own. */
 export class Probe {
   readonly #worker: Worker
+  readonly #ready = Promise.withResolvers<void>()
   readonly #results = Promise.withResolvers<ProbeResults>()
   readonly #intervalMs: number
 
-  constructor(orders: ProbeOrders, onSlow: (slow: SlowProbe) => void) {
+  private constructor(orders: ProbeOrders, onSlow: (slow: SlowProbe) => void) {
     this.#intervalMs = orders.intervalMs
     this.#worker = new Worker(new URL('./probe-thread.js', import.meta.url), { workerData: orders })
     this.#worker.on('message', (message: ProbeMessage) => {
       if (message.type === 'slow') onSlow(message)
+      else if (message.type === 'ready') this.#ready.resolve()
       else this.#results.resolve(message)
     })
-    this.#worker.on('error', this.#results.reject)
+    this.#worker.on('error', error => {
+      this.#ready.reject(error)
+      this.#results.reject(error)
+    })
     // whoever stops it is told; until then it may fail unheard
     this.#results.promise.catch(() => undefined)
+  }
+
+  /** Resolves once it has reached everybody. `onSlow` is told of probes that take long, as they end. */
+  static async start(orders: ProbeOrders, onSlow: (slow: SlowProbe) => void): Promise<Probe> {
+    const probe = new Probe(orders, onSlow)
+    await probe.#ready.promise
+    return probe
   }
 
   async stop(): Promise<ProbeReport> {

@@ -161,15 +161,14 @@ function sendRaw(bytes: Uint8Array, { url }: SendTarget): Promise<Outcome> {
 
 /** Of several answers, as pipelined requests get them, the first that is final. */
 function rawOutcome(text: string, reason: string): Outcome {
-  const answers = text.split(/^(?=HTTP\/1\.1 \d{3})/m)
-  const answer = answers.find(one => /^HTTP\/1\.1 [2-5]/.test(one))
-  if (answer === undefined) return reason === 'late' ? { kind: 'gone', reason } : { kind: 'broken', reason }
-  const [head = '', ...rest] = answer.split('\r\n\r\n')
+  const answer = /HTTP\/1\.1 ([2-5]\d\d) .*?\r\n(.*?)\r\n\r\n/s.exec(text)
+  if (answer === null) return reason === 'late' ? { kind: 'gone', reason } : { kind: 'broken', reason }
   const headers = Object.fromEntries(
-    head
+    String(answer[2])
       .split('\r\n')
-      .slice(1)
-      .map(line => line.split(/: ?(.*)/s, 2))
+      .map(line => [line.slice(0, line.indexOf(':')).toLowerCase(), line.slice(line.indexOf(':') + 1).trim()])
   )
-  return { kind: 'answered', status: Number(head.slice(9, 12)), headers, text: rest.join('\r\n\r\n') }
+  const rest = Buffer.from(text.slice(answer.index + answer[0].length))
+  const body = rest.subarray(0, Number(headers['content-length'] ?? rest.length)).toString()
+  return { kind: 'answered', status: Number(answer[1]), headers, text: body }
 }
