@@ -4,11 +4,13 @@ import { parseArgs } from 'node:util'
 import { benchApi } from './api.ts'
 import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
+import { benchHostile } from './hostile.ts'
 import { renderApi, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
+import { renderHostile } from './render-hostile.ts'
 import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 
-const usage = `Usage: npm run bench -- split|store|api|fairness|grammar [options]
+const usage = `Usage: npm run bench -- split|store|api|fairness|grammar|hostile [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp on the same GGUF file.
@@ -49,6 +51,17 @@ the project's own of tools and responses, and those of the JSON Schema Test Suit
   --tokenizer FILE    a tokenizer.json, for the vocabulary (default: tiny-chat's)
   --rounds N          rounds, of which the median counts (default: 5)
 
+hostile sends seeded hostile input to a swarm of processes and watches what that does to it; it ends with 1 when an aim is
+missed. Half an hour of it: --minutes 30.
+
+  --minutes N         how long (default: 5)
+  --seed N            of the cases (default: 1)
+  --clients N         hostile clients at once (default: 8)
+  --only TEXT         only cases whose name has this in it
+  --case N            only case number N of the seed
+  --cases-file FILE   where cases that showed a fault are written (default: hostile-cases.json)
+  --replay FILE       send the cases of such a file instead
+
   --json              print one JSON document on stdout; progress stays on stderr
 `
 
@@ -71,6 +84,13 @@ const { positionals, values } = parseArgs({
     rate: { type: 'string', default: '1' },
     lines: { type: 'string', default: '5000' },
     tokenizer: { type: 'string' },
+    minutes: { type: 'string', default: '5' },
+    seed: { type: 'string', default: '1' },
+    clients: { type: 'string', default: '8' },
+    only: { type: 'string' },
+    case: { type: 'string' },
+    'cases-file': { type: 'string', default: 'hostile-cases.json' },
+    replay: { type: 'string' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
@@ -129,12 +149,28 @@ async function grammar(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderGrammar(report)
 }
 
+async function hostile(): Promise<string> {
+  const result = await benchHostile({
+    seed: Number(values.seed),
+    minutes: Number(values.minutes),
+    clients: Number(values.clients),
+    only: values.only,
+    case: values.case === undefined ? undefined : Number(values.case),
+    replay: values.replay,
+    casesFile: values['cases-file'],
+    log
+  })
+  if (result.missed.length > 0) process.exitCode = 1
+  return values.json ? `${JSON.stringify(result)}\n` : renderHostile(result)
+}
+
 const benches = new Map([
   ['split', split],
   ['store', store],
   ['api', api],
   ['fairness', fairness],
-  ['grammar', grammar]
+  ['grammar', grammar],
+  ['hostile', hostile]
 ])
 const bench = benches.get(positionals[0] ?? '')
 if (values.help || bench === undefined) {

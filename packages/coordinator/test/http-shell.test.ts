@@ -190,6 +190,29 @@ t.test('the docs page comes with its script and lets it run', async t => {
   }
 })
 
+t.test('a request that expects the impossible is told so in the usual words', async t => {
+  const request = 'GET /healthz HTTP/1.1\r\nhost: x\r\nexpect: a miracle\r\nconnection: close\r\n\r\n'
+  const answer = await askRaw(request)
+  t.match(answer, {
+    status: 417,
+    head: /x-request-id: req_/,
+    body: { error: { code: 'expectation_failed', param: 'expect' } }
+  })
+  t.same(openAiErrors('ErrorResponse', answer.body), [])
+})
+
+t.test('a form that is refused before it has come does not hold up the next request of its connection', async t => {
+  const boundary = 'longer than any form has it'.repeat(100)
+  const form = `--${boundary}\r\ncontent-disposition: form-data; name="file"; filename="a"\r\n\r\n${'a'.repeat(300_000)}`
+  const head = `content-type: multipart/form-data; boundary="${boundary}"\r\ncontent-length: ${form.length}`
+  const socket = connect({ port: Number(port), host: '127.0.0.1' })
+  socket.write(`POST /v1/files HTTP/1.1\r\nhost: x\r\n${head}\r\n\r\n`)
+  t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 400 .*the form cannot be read/s)
+  socket.write(`${form}GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n`)
+  t.match(String((await once(socket, 'data'))[0]), /^HTTP\/1\.1 200 /)
+  socket.destroy()
+})
+
 t.test('after all that nothing is left behind', async t => {
   t.same(
     mesh.nodes.map(node => node.sessionsOpen),

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { MeshError } from '@resultity/interface'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
@@ -24,6 +25,19 @@ export function answerBrokenRequest(error: ConnectionError, socket: Socket): voi
   ]
   // what the client still sends has no meaning any more
   socket.end(`${lines.join('\r\n')}\r\n\r\n${text}`, () => socket.destroy())
+}
+
+/** Answers a request that expects what no server here can do; "100-continue" is seen to before. */
+export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
+  const error = invalidRequest('expect', 'this server can meet no expectation but "100-continue"')
+  const { status, body } = errorReply(httpError(error, 417, 'expectation_failed'))
+  const text = JSON.stringify(body)
+  response.writeHead(status, {
+    'content-type': 'application/json; charset=utf-8',
+    'content-length': Buffer.byteLength(text),
+    'x-request-id': newRequestId()
+  })
+  response.end(text)
 }
 
 /** Answers a path that the router cannot read, for which no hook runs. */

@@ -6,7 +6,7 @@ import helmet from 'helmet'
 import type { Doors } from '../doors/doors.ts'
 import { collectRoutes } from './api-route.ts'
 import { addBatchRoutes, type BatchRouteComponents } from './batch-routes.ts'
-import { answerBadPath, answerBrokenRequest, fromFastify, newRequestId } from './client-errors.ts'
+import { answerBadPath, answerBrokenRequest, answerExpectation, fromFastify, newRequestId } from './client-errors.ts'
 import { ConnectionLimiter } from './connection-limits.ts'
 import { guardOrigins } from './cross-origin.ts'
 import { addDocsPage } from './docs-page.ts'
@@ -69,6 +69,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerBadPath
   })
+  server.server.on('checkExpectation', answerExpectation)
   // the CORS plug-in's preflight takes and gives nothing that is worth describing
   const routes = collectRoutes(server, url => url === '*')
   parseJsonBodies(server)

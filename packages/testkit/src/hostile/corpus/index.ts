@@ -1,0 +1,2 @@
+export { caseAt } from './corpus.ts'
+export type { HostileCase } from './hostile-case.ts'

@@ -1,0 +1,2 @@
+export * from './corpus/index.ts'
+export * from './drive/index.ts'
