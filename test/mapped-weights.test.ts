@@ -36,7 +36,7 @@ async function answered(swarm: Swarm): Promise<string | undefined> {
 // where a file that is mapped cannot be cut short, none of this can happen
 const skip = process.platform !== 'linux'
 
-test('a weight file that is cut short while it is mapped', { timeout: 240_000, skip }, async t => {
+test('a weight file that is cut short while it is mapped', { skip }, async t => {
   const swarm = await swarmFor(t, { nodes: 2, stages: 1, models: ['tiny-chat'], separateBlobs: true })
   t.equal(await answered(swarm), FRANCE)
   const victim = await servingNode(swarm)

@@ -1,3 +1,4 @@
+import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { checkJsonShape } from '../src/http/json-shape.ts'
@@ -32,7 +33,7 @@ t.test('levels, parts and entries have a limit each, and what is inside a text c
 })
 
 t.test('no JSON of a usual shape is refused, whatever is in its texts', async () => {
-  fc.assert(
+  assertProperty(
     fc.property(fc.jsonValue({ maxDepth: 6 }), value => {
       const text = JSON.stringify(value)
       try {
@@ -42,6 +43,6 @@ t.test('no JSON of a usual shape is refused, whatever is in its texts', async ()
         return /"__proto__"/.test(text) && /__proto__/.test(String(error))
       }
     }),
-    { seed: 13, numRuns: 500 }
+    { numRuns: 500 }
   )
 })

@@ -1,5 +1,6 @@
 import type { StageSession } from '@resultity/engine'
 import { GREEDY } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
 import { floatsToHidden, type OpenSession, type StageFrame } from '@resultity/wire'
 import fc from 'fast-check'
 import { test } from 'tap'
@@ -78,5 +79,5 @@ test('every finite value passes, any other is found wherever it stands', async (
     floats[at % floats.length] = odd
     return !allFinite(floats)
   })
-  fc.assert(holds, { numRuns: 1000, seed: 13 })
+  assertProperty(holds, { numRuns: 1000 })
 })

@@ -1,5 +1,7 @@
 import type { BatchLineError, BatchStore, Job, JobState, JobStore } from '@resultity/store'
-import { jobErrorReply } from '../http/error-reply.ts'
+import { jobErrorReply, toJobError } from '../http/error-reply.ts'
+import type { Numbered } from './batch-input.ts'
+import type { PreparedLine } from './batch-line.ts'
 
 /** Jobs read at once: their answers are in memory together. */
 const JOBS_AT_ONCE = 100
@@ -100,4 +102,10 @@ function lineId(jobId: string): string {
 
 function toLine(value: unknown): Uint8Array {
   return Buffer.from(`${JSON.stringify(value)}\n`)
+}
+
+/** What is stored of a line that is no request. */
+export function toLineError({ number, line }: Numbered<PreparedLine>): BatchLineError[] {
+  if (line.type !== 'error') return []
+  return [{ line: number, customId: line.customId, error: toJobError(line.error) }]
 }

@@ -14,14 +14,13 @@ import type { Caller } from '../doors/keys/caller.ts'
 import { requireSubcloudsOf } from '../doors/keys/key-subclouds.ts'
 import type { DiskSpace } from '../files/disk-space.ts'
 import type { FileShelf } from '../files/file-shelf.ts'
-import { toJobError } from '../http/error-reply.ts'
 import { childId } from '../jobs/child-jobs.ts'
 import type { JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import type { JobRuntime } from '../jobs/job-runtime.ts'
 import { TimeSlice } from '../time-slice.ts'
 import { BatchInput, LINES_AT_ONCE, type Numbered } from './batch-input.ts'
 import { type BatchLine, type PreparedLine, prepareLine } from './batch-line.ts'
-import { errorLines, outputLines, type Unanswered, unanswered } from './batch-output.ts'
+import { errorLines, outputLines, toLineError, type Unanswered, unanswered } from './batch-output.ts'
 import { batchFileId, countLines } from './batch-progress.ts'
 import {
   type FinalStatus,
@@ -395,9 +394,4 @@ export class BatchRun {
     signal.throwIfAborted()
     await setTimeout(this.#init.batchPollMs, undefined, { signal }).catch(() => signal.throwIfAborted())
   }
-}
-
-function toLineError({ number, line }: Numbered<PreparedLine>): BatchLineError[] {
-  if (line.type !== 'error') return []
-  return [{ line: number, customId: line.customId, error: toJobError(line.error) }]
 }
