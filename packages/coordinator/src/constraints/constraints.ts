@@ -114,7 +114,7 @@ export class Constraints implements AsyncDisposable {
 }
 
 function thread(tasks: string, tasksMax: number): TaskThread {
-  const url = new URL('./constraint-worker.js', import.meta.url)
+  const url = new URL('./constraint-check-worker.js', import.meta.url)
   return new TaskThread({ url, tasksMax, idleMs: IDLE_MS, heapMib: HEAP_MIB, tasks })
 }
 
