@@ -149,6 +149,9 @@ async function grammar(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderGrammar(report)
 }
 
+/** An aim was missed: that is what the command ends with. */
+let missed = false
+
 async function hostile(): Promise<string> {
   const result = await benchHostile({
     seed: Number(values.seed),
@@ -160,7 +163,7 @@ async function hostile(): Promise<string> {
     casesFile: values['cases-file'],
     log
   })
-  if (result.missed.length > 0) process.exitCode = 1
+  missed = result.missed.length > 0
   return values.json ? `${JSON.stringify(result)}\n` : renderHostile(result)
 }
 
@@ -177,4 +180,6 @@ if (values.help || bench === undefined) {
   process.stderr.write(usage)
   process.exit(values.help ? 0 : 2)
 }
-process.stdout.write(await bench())
+const text = await bench()
+// at once: a library that is loaded here ends the process with 0 when nothing is left to do
+process.stdout.write(text, () => process.exit(missed ? 1 : 0))

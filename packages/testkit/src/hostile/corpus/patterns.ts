@@ -3,7 +3,19 @@ import { type Scale, someOf } from './scale.ts'
 
 /** Each level repeats the one before: what a derivative or a backtracker multiplies out. */
 function nestedRepetitions({ depth }: Scale): fc.Arbitrary<string> {
-  const repetition = fc.constantFrom('*', '+', '?', '{0,14}', '{2,3}', '{1,}', '{0,100}', '{14}', '*?')
+  const repetition = fc.constantFrom(
+    '{0,14}',
+    '{0,14}',
+    '{0,14}',
+    '*',
+    '+',
+    '?',
+    '{2,3}',
+    '{1,}',
+    '{0,100}',
+    '{14}',
+    '*?'
+  )
   const levels = fc.array(repetition, { minLength: 1, maxLength: Math.min(depth, 12) })
   return fc
     .tuple(levels, fc.constantFrom('a', '[ab]', '(?:a|b)', '.', 'a?b?', '\\w'), fc.boolean())

@@ -207,7 +207,7 @@ export function hostileSchema(scale: Scale): fc.Arbitrary<Schema> {
     { weight: 2, arbitrary: recursive },
     { weight: 2, arbitrary: enumerations(scale) },
     { weight: 2, arbitrary: objects(scale) },
-    { weight: 3, arbitrary: strings(scale) },
+    { weight: 5, arbitrary: strings(scale) },
     { weight: 2, arbitrary: bounds(scale) },
     { weight: 1, arbitrary: oddKeyword }
   )

@@ -71,14 +71,19 @@ class Pinger {
   async ready(): Promise<ByteStream> {
     const fresh = performance.now() - this.#openedMs < STREAM_MS
     if (this.#stream?.status === 'open' && fresh) return this.#stream
-    await this.#stream?.close().catch(() => undefined)
+    const old = this.#stream
+    this.#stream = undefined
+    await old?.close().catch(() => undefined)
     const stream = await this.#host.open(this.#node, PING_PROTOCOL)
     let received = 0
     stream.addEventListener('message', ({ data }) => {
       received += data.byteLength
       if (received % PING_BYTES === 0) this.#pong.resolve()
     })
-    stream.addEventListener('close', () => this.#pong.reject(new Error('the ping stream ended')))
+    stream.addEventListener('close', () => {
+      // one that was replaced takes its time to close
+      if (this.#stream === stream) this.#pong.reject(new Error('the ping stream ended'))
+    })
     this.#openedMs = performance.now()
     this.#stream = stream
     return stream
