@@ -1,6 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { BYTE_LEVEL_ALPHABET } from './byte-level-alphabet.ts'
+import { hasNestedRepeats, PATTERN_CHARS_MAX } from './endless-patterns.ts'
 
 /** Largest vocabulary accepted, in tokens; the largest published one has some 260,000. */
 export const TOKENS_MAX = 4_194_304
@@ -68,9 +69,15 @@ const patternSchema = z.union([z.looseObject({ Regex: z.string() }), z.looseObje
 function checkPatterns(step: Step): void {
   const inner = z.array(stepSchema).safeParse(step.normalizers ?? step.pretokenizers)
   if (inner.success) for (const each of inner.data) checkPatterns(each)
+  const pattern = patternSchema.safeParse(step.pattern).data
   const matches = step.type === 'Split' || step.type === 'Replace'
-  if (matches && !patternSchema.safeParse(step.pattern).success) {
-    throw tokenizerInvalid(`tokenizer.json: a ${step.type} step has no pattern`)
+  if (matches && pattern === undefined) throw tokenizerInvalid(`tokenizer.json: a ${step.type} step has no pattern`)
+  const regex = pattern !== undefined && 'Regex' in pattern ? String(pattern.Regex) : ''
+  if (regex.length > PATTERN_CHARS_MAX || hasNestedRepeats(regex)) {
+    const shown = JSON.stringify(regex.slice(0, 80))
+    throw tokenizerInvalid(
+      `tokenizer.json: the pattern ${shown} of a ${step.type} step is too long or repeats what repeats already`
+    )
   }
 }
 

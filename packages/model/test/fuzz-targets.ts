@@ -210,7 +210,9 @@ const wheel: FuzzTarget = {
   name: 'wheel',
   runs: 150,
   input: damagedBytes(
-    [makeZip({ 'pkg/model.gguf': Buffer.from('GGUF of a model'), 'pkg/other.py': Buffer.from('pass') })],
+    [false, true].map(deflate =>
+      makeZip({ 'pkg/model.gguf': Buffer.from('GGUF of a model'), 'pkg/other.py': Buffer.from('pass') }, { deflate })
+    ),
     400
   ),
   read: async (input, directory) => {

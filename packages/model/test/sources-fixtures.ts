@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { crc32 } from 'node:zlib'
+import { crc32, deflateRawSync } from 'node:zlib'
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
@@ -105,20 +105,22 @@ function sendBytes(
   else response.write(part.subarray(0, end), () => response.destroy())
 }
 
-/** A zip archive of stored entries, as wheels are. */
-export function makeZip(files: Readonly<Record<string, Uint8Array>>): Buffer {
+/** A zip archive, as wheels are: of stored entries, or of deflated ones. */
+export function makeZip(files: Readonly<Record<string, Uint8Array>>, { deflate = false } = {}): Buffer {
   const parts: Buffer[] = []
   const directory: Buffer[] = []
   let offset = 0
   for (const [name, bytes] of Object.entries(files)) {
+    const stored = deflate ? deflateRawSync(bytes) : Buffer.from(bytes)
     const common = Buffer.alloc(26)
     common.writeUInt16LE(20, 0)
+    common.writeUInt16LE(deflate ? 8 : 0, 4)
     common.writeUInt32LE(0x21_0000, 6)
     common.writeUInt32LE(crc32(bytes), 10)
-    common.writeUInt32LE(bytes.length, 14)
+    common.writeUInt32LE(stored.length, 14)
     common.writeUInt32LE(bytes.length, 18)
     common.writeUInt16LE(Buffer.byteLength(name), 22)
-    const local = [Buffer.from('PK\x03\x04'), common, Buffer.from(name), Buffer.from(bytes)]
+    const local = [Buffer.from('PK\x03\x04'), common, Buffer.from(name), stored]
     const tail = Buffer.alloc(14)
     tail.writeUInt32LE(offset, 10)
     directory.push(Buffer.from('PK\x01\x02'), Buffer.from([20, 0]), common, tail, Buffer.from(name))

