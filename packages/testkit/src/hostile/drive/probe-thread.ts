@@ -54,6 +54,8 @@ function askHealth(): Promise<void> {
   return promise
 }
 
+class StreamEnded extends Error {}
+
 /** Pings over one stream, and over the next when that is old: every ping is a round through the node's event loop. */
 class Pinger {
   readonly #host: MeshHost
@@ -74,6 +76,7 @@ class Pinger {
     const old = this.#stream
     this.#stream = undefined
     await old?.close().catch(() => undefined)
+    this.#openedMs = performance.now()
     const stream = await this.#host.open(this.#node, PING_PROTOCOL)
     let received = 0
     stream.addEventListener('message', ({ data }) => {
@@ -82,14 +85,23 @@ class Pinger {
     })
     stream.addEventListener('close', () => {
       // one that was replaced takes its time to close
-      if (this.#stream === stream) this.#pong.reject(new Error('the ping stream ended'))
+      if (this.#stream === stream) this.#pong.reject(new StreamEnded('the ping stream ended'))
     })
-    this.#openedMs = performance.now()
     this.#stream = stream
     return stream
   }
 
+  /** A stream that the node ended of old age says nothing of the node: the next one is asked. */
   async ping(): Promise<void> {
+    try {
+      await this.#pingOnce()
+    } catch (error) {
+      if (!(error instanceof StreamEnded)) throw error
+      await this.#pingOnce()
+    }
+  }
+
+  async #pingOnce(): Promise<void> {
     const stream = await this.ready()
     this.#pong = Promise.withResolvers<void>()
     const { promise } = this.#pong
