@@ -28,7 +28,8 @@ const made = await fetch(`${httpUrl}/v1/admin/keys`, {
 const authorization = `Bearer ${(await made.json()).key}`
 mesh.ring.script = async ({ sample, open, prompt, stages }) => {
   const { session, epoch, promptLogprobs } = open
-  const scores = prompt.slice(1).map(() => ({ logprob: -1, top: [] }))
+  const top = Array.from({ length: open.topLogprobs }, (_, rank) => ({ token: rank + 10, logprob: -rank }))
+  const scores = prompt.slice(1).map(() => ({ logprob: -1, top }))
   if (promptLogprobs) await stages.at(-1)?.send({ type: 'scores', session, epoch, position: 1, scores })
   await sample(Array(open.tokensMax).fill(5), 'tokens_max')
 }
