@@ -71,7 +71,10 @@ t.test('all that a mesh writes is for its user alone, whatever the mask', { skip
   t.equal((await fetch(`${http}/v1/files`, { method: 'POST', body: form })).status, 200)
   const names = await readdir(data, { recursive: true })
   for (const name of ['identity.key', 'store.sqlite', 'store.sqlite-wal', 'content/', 'blobs/', 'logs/']) {
-    t.ok(names.some(path => `${path}/`.includes(name) || path.endsWith(name)), `${name} is there`)
+    t.ok(
+      names.some(path => `${path}/`.includes(name) || path.endsWith(name)),
+      `${name} is there`
+    )
   }
   t.strictSame(await shared(data), [])
 })

@@ -3,39 +3,42 @@ import { DatabaseKeyStore, openDatabase } from '@resultity/store'
 import { pino } from 'pino'
 import t from 'tap'
 import { KeyDesk } from '../src/doors/keys/key-desk.ts'
-import { newKeySchema } from '../src/doors/keys/key-schema.ts'
 import { KeyRing } from '../src/doors/keys/key-ring.ts'
+import { newKeySchema } from '../src/doors/keys/key-schema.ts'
 import { heldGenerator } from './support/held-generator.ts'
 import { ManualClock } from './support/manual-clock.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const HOUR_MS = 3_600_000
 
-t.test('a key that was revoked stays so when the clock is set back, and what is cached is not believed longer', async t => {
-  const database = await openDatabase({ dataDir: t.testdir({}) })
-  t.teardown(() => database[Symbol.asyncDispose]())
-  const store = new DatabaseKeyStore(database)
-  const clock = new ManualClock()
-  clock.ms = Date.now()
-  const steady = new ManualClock()
-  const limits = { keyCacheMs: 2000, keysCachedMax: 100, keyUseMs: 60_000 }
-  const ring = new KeyRing({ store, clock, steady, logger: pino({ level: 'silent' }) }, limits)
-  t.teardown(() => ring[Symbol.asyncDispose]())
-  // as another coordinator on the same database: this one is not told
-  const desk = new KeyDesk({ store, clock })
-  const first = await desk.create(newKeySchema.parse({ scopes: ['admin'] }))
-  const second = await desk.create(newKeySchema.parse({}))
-  for (const jump of [-6 * HOUR_MS, 6 * HOUR_MS]) {
-    const { id, key } = jump < 0 ? first : second
-    await ring.verify(key)
-    await desk.revoke(id)
-    clock.pass(jump)
-    steady.pass(2001)
-    await t.rejects(ring.verify(key), { code: 'unauthenticated', message: /revoked/ }, `${jump / HOUR_MS} h`)
-    await t.rejects(ring.holder(id), { code: 'unauthenticated' })
-    clock.pass(-jump)
+t.test(
+  'a key that was revoked stays so when the clock is set back, and what is cached is not believed longer',
+  async t => {
+    const database = await openDatabase({ dataDir: t.testdir({}) })
+    t.teardown(() => database[Symbol.asyncDispose]())
+    const store = new DatabaseKeyStore(database)
+    const clock = new ManualClock()
+    clock.ms = Date.now()
+    const steady = new ManualClock()
+    const limits = { keyCacheMs: 2000, keysCachedMax: 100, keyUseMs: 60_000 }
+    const ring = new KeyRing({ store, clock, steady, logger: pino({ level: 'silent' }) }, limits)
+    t.teardown(() => ring[Symbol.asyncDispose]())
+    // as another coordinator on the same database: this one is not told
+    const desk = new KeyDesk({ store, clock })
+    const first = await desk.create(newKeySchema.parse({ scopes: ['admin'] }))
+    const second = await desk.create(newKeySchema.parse({}))
+    for (const jump of [-6 * HOUR_MS, 6 * HOUR_MS]) {
+      const { id, key } = jump < 0 ? first : second
+      await ring.verify(key)
+      await desk.revoke(id)
+      clock.pass(jump)
+      steady.pass(2001)
+      await t.rejects(ring.verify(key), { code: 'unauthenticated', message: /revoked/ }, `${jump / HOUR_MS} h`)
+      await t.rejects(ring.holder(id), { code: 'unauthenticated' })
+      clock.pass(-jump)
+    }
   }
-})
+)
 
 t.test('a job that runs while the clock is set keeps its lease, and is done once', async t => {
   const generator = heldGenerator()
@@ -49,7 +52,8 @@ t.test('a job that runs while the clock is set keeps its lease, and is done once
     const headers = { prefer: 'respond-async' }
     const body = JSON.stringify({ ...QUESTION, max_tokens: 1 })
     const { id } = (await (await fetch(`${url}${CHAT}`, { method: 'POST', headers, body })).json()) as { id: string }
-    const show = async () => (await (await fetch(`${url}/v1/requests/${id}`)).json()) as { status: string; attempts: number }
+    const show = async () =>
+      (await (await fetch(`${url}/v1/requests/${id}`)).json()) as { status: string; attempts: number }
     while (generator.now === 0) await show()
     clock.aheadMs = jump
     // three leases long: nobody but the renewals keeps it

@@ -40,7 +40,13 @@ t.test('a key with a list neither uses nor sees another subcloud, whatever form 
     ['the path of a list', 'GET', '/subclouds/theirs/v1/models', undefined, 'mesh.subcloud'],
     ['a plan', 'GET', '/v1/mesh/plan?model=tiny-chat&subcloud=theirs', undefined, 'subcloud'],
     ['an ensemble', 'POST', CHAT, { ...inside('theirs'), models: ['tiny-chat', 'tiny-chat'] }, 'mesh.subcloud'],
-    ['a response', 'POST', '/v1/responses', { model: 'tiny-chat', input: 'a', mesh: { subcloud: 'theirs' } }, 'mesh.subcloud'],
+    [
+      'a response',
+      'POST',
+      '/v1/responses',
+      { model: 'tiny-chat', input: 'a', mesh: { subcloud: 'theirs' } },
+      'mesh.subcloud'
+    ],
     [
       'one of many',
       'POST',
@@ -48,7 +54,13 @@ t.test('a key with a list neither uses nor sees another subcloud, whatever form 
       { requests: [line('a', 'mine'), line('b', 'theirs')] },
       'requests[1].body.mesh.subcloud'
     ],
-    ['a call of many', 'POST', '/v1/batch', { requests: [line('a', 'mine')], mesh: { subcloud: 'theirs' } }, 'mesh.subcloud']
+    [
+      'a call of many',
+      'POST',
+      '/v1/batch',
+      { requests: [line('a', 'mine')], mesh: { subcloud: 'theirs' } },
+      'mesh.subcloud'
+    ]
   ]
   for (const [name, method, path, body, param] of forms) {
     const refused = await ask(bound, method, path, body)
@@ -76,7 +88,9 @@ t.test('a line of a batch in a file is held to it too', async t => {
   form.append('purpose', 'batch')
   form.append('file', new File([`${JSON.stringify(line('a', 'theirs'))}\n`], 'in.jsonl'))
   const headers = { authorization: `Bearer ${bound}` }
-  const file = (await (await fetch(`${url}/v1/files`, { method: 'POST', body: form, headers })).json()) as { id: string }
+  const file = (await (await fetch(`${url}/v1/files`, { method: 'POST', body: form, headers })).json()) as {
+    id: string
+  }
   const wish = { input_file_id: file.id, endpoint: CHAT, completion_window: '24h' }
   const { id } = (await ask(bound, 'POST', '/v1/batches', wish)).body
   let batch = (await ask(bound, 'GET', `/v1/batches/${id}`)).body

@@ -70,62 +70,74 @@ for (const jump of JUMPS) {
     t.equal(begin()[0]?.row.id, next.id, 'one that waits can be begun')
   })
 
-  t.test(`SQLite, the clock set by ${hours} h: a job that runs stays whose it is, and no lease is for ever`, async t => {
-    const { jobs, submit, begin, state, set, pass } = await operations(t)
-    submit()
-    const [begun] = begin()
-    if (begun === undefined) throw new Error('it was not begun')
-    const claim = claimOf(begun.row)
-    pass(5000)
-    set(jump)
-    t.equal(state(begun.row.id), 'running', 'it is not taken away')
-    const entries = { text: '[["a",1]]', count: 1 }
-    t.equal(jobs.append({ claim, after: 2, entries }), 3, 'its log goes on')
-    t.strictSame(jobs.renew({ claims: [claim], leaseMs: LEASE_MS }), [])
-    pass(14_000)
-    t.equal(state(begun.row.id), 'running')
-    pass(2000)
-    t.equal(state(begun.row.id), 'queued', 'nobody renewed it')
-    // a job that is given back keeps what is left of its wait
-    set(-jump)
-    t.equal(begin()[0]?.row.id, begun.row.id)
-    const again = claimOf({ ...begun.row, attempts: begun.row.attempts + 1 })
-    const done = { state: 'succeeded', content: { result: '{}', usage: null } } as const
-    t.equal(jobs.finish({ claim: again, outcome: done, interruptionsMax: 100 }).job.row.state, 'succeeded')
-  })
+  t.test(
+    `SQLite, the clock set by ${hours} h: a job that runs stays whose it is, and no lease is for ever`,
+    async t => {
+      const { jobs, submit, begin, state, set, pass } = await operations(t)
+      submit()
+      const [begun] = begin()
+      if (begun === undefined) throw new Error('it was not begun')
+      const claim = claimOf(begun.row)
+      pass(5000)
+      set(jump)
+      t.equal(state(begun.row.id), 'running', 'it is not taken away')
+      const entries = { text: '[["a",1]]', count: 1 }
+      t.equal(jobs.append({ claim, after: 2, entries }), 3, 'its log goes on')
+      t.strictSame(jobs.renew({ claims: [claim], leaseMs: LEASE_MS }), [])
+      pass(14_000)
+      t.equal(state(begun.row.id), 'running')
+      pass(2000)
+      t.equal(state(begun.row.id), 'queued', 'nobody renewed it')
+      // a job that is given back keeps what is left of its wait
+      set(-jump)
+      t.equal(begin()[0]?.row.id, begun.row.id)
+      const again = claimOf({ ...begun.row, attempts: begun.row.attempts + 1 })
+      const done = { state: 'succeeded', content: { result: '{}', usage: null } } as const
+      t.equal(jobs.finish({ claim: again, outcome: done, interruptionsMax: 100 }).job.row.state, 'succeeded')
+    }
+  )
 }
 
-t.test('SQLite: a process that starts with a clock further back leaves no job waiting until it has caught up', async t => {
-  const dataDir = t.testdir({})
-  const before = await openDatabase({ dataDir })
-  const { job } = await (await openJobStore(before)).submit(submission({ waitMs: WAIT_MS }))
-  await setBack(before.kysely)
-  await before[Symbol.asyncDispose]()
-  const database = await openDatabase({ dataDir })
-  t.teardown(() => database[Symbol.asyncDispose]())
-  const found = await (await openJobStore(database)).get(job.id)
-  t.ok((found?.expiresAtMs ?? 0) <= Date.now() + WAIT_MS)
-})
+t.test(
+  'SQLite: a process that starts with a clock further back leaves no job waiting until it has caught up',
+  async t => {
+    const dataDir = t.testdir({})
+    const before = await openDatabase({ dataDir })
+    const { job } = await (await openJobStore(before)).submit(submission({ waitMs: WAIT_MS }))
+    await setBack(before.kysely)
+    await before[Symbol.asyncDispose]()
+    const database = await openDatabase({ dataDir })
+    t.teardown(() => database[Symbol.asyncDispose]())
+    const found = await (await openJobStore(database)).get(job.id)
+    t.ok((found?.expiresAtMs ?? 0) <= Date.now() + WAIT_MS)
+  }
+)
 
-t.test('PostgreSQL: a server whose clock was set back leaves no job waiting and no lease held until it has caught up', async t => {
-  const server = await startPostgres()
-  t.teardown(() => server.stop())
-  const postgresUrl = await server.createDatabase()
-  const database = await openDatabase({ postgresUrl })
-  t.teardown(() => database[Symbol.asyncDispose]())
-  const store = await openJobStore(database)
-  t.teardown(() => store[Symbol.asyncDispose]())
-  const waiting = await store.submit(submission({ waitMs: WAIT_MS, lane: 'waiting' }))
-  const running = await store.submit(submission(), { owner: 'gone', leaseMs: LEASE_MS })
-  await setBack(database.kysely)
-  await store.sweep()
-  const { rows } = await sql<{ id: string; lease_ms: number; wait_ms: number }>`
+t.test(
+  'PostgreSQL: a server whose clock was set back leaves no job waiting and no lease held until it has caught up',
+  async t => {
+    const server = await startPostgres()
+    t.teardown(() => server.stop())
+    const postgresUrl = await server.createDatabase()
+    const database = await openDatabase({ postgresUrl })
+    t.teardown(() => database[Symbol.asyncDispose]())
+    const store = await openJobStore(database)
+    t.teardown(() => store[Symbol.asyncDispose]())
+    const waiting = await store.submit(submission({ waitMs: WAIT_MS, lane: 'waiting' }))
+    const running = await store.submit(submission(), { owner: 'gone', leaseMs: LEASE_MS })
+    await setBack(database.kysely)
+    await store.sweep()
+    const { rows } = await sql<{ id: string; lease_ms: number; wait_ms: number }>`
     select id, lease_until_ms - (extract(epoch from clock_timestamp()) * 1000)::bigint as lease_ms,
       expires_at_ms - (extract(epoch from clock_timestamp()) * 1000)::bigint as wait_ms
     from job order by seq`.execute(database.kysely)
-  t.ok((rows.find(({ id }) => id === running.job.id)?.lease_ms ?? 0) <= 5 * 60_000, 'a lease is some minutes at most')
-  t.ok((rows.find(({ id }) => id === waiting.job.id)?.wait_ms ?? 0) <= WAIT_MS, 'a job waits as long as it would have')
-})
+    t.ok((rows.find(({ id }) => id === running.job.id)?.lease_ms ?? 0) <= 5 * 60_000, 'a lease is some minutes at most')
+    t.ok(
+      (rows.find(({ id }) => id === waiting.job.id)?.wait_ms ?? 0) <= WAIT_MS,
+      'a job waits as long as it would have'
+    )
+  }
+)
 
 /** As if the clock had been six hours ahead of what it is now. */
 async function setBack(kysely: Awaited<ReturnType<typeof openDatabase>>['kysely']): Promise<void> {

@@ -52,7 +52,10 @@ t.test('a full disk is an error that says so, and nothing stands still once ther
   const bytes = (async function* () {
     for (;;) yield Buffer.alloc(64 * 1024)
   })()
-  await t.rejects(content.write(bytes, Number.MAX_SAFE_INTEGER), { code: 'resource_exhausted', message: /disk is full/ })
+  await t.rejects(content.write(bytes, Number.MAX_SAFE_INTEGER), {
+    code: 'resource_exhausted',
+    message: /disk is full/
+  })
   t.match(await store.get(job.id), { state: 'running' }, 'reading goes on')
   rmSync(ballast)
   t.equal(await store.append(claim, job.eventCount, [{ type: 'a', data: 1 }]), job.eventCount + 1)

@@ -19,7 +19,10 @@ export async function keepPrivate(directory: string, logger: Pick<Logger, 'warn'
     logger.warn({ directory, files: counts.tightened }, 'other users could read files of the data directory; no more')
   }
   if (counts.failed > 0) {
-    logger.warn({ directory, files: counts.failed }, 'files of the data directory belong to somebody else, who may read them')
+    logger.warn(
+      { directory, files: counts.failed },
+      'files of the data directory belong to somebody else, who may read them'
+    )
   }
 }
 
