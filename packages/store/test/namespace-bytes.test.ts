@@ -34,7 +34,9 @@ onBothDatabases('a namespace counts what is stored and reserved, whatever become
   const cancelled = await begin({ lane: 'b' })
   await store.cancel(cancelled.jobId)
   await store.finish(cancelled, { state: 'cancelled' })
-  await store.submitAll(['c', 'd'].map(lane => submission({ namespace: 'default', lane, groupId: 'g', reservedBytes: 50 * KIB })))
+  await store.submitAll(
+    ['c', 'd'].map(lane => submission({ namespace: 'default', lane, groupId: 'g', reservedBytes: 50 * KIB }))
+  )
   await store.cancelGroup('g')
   await store.submit(submission({ namespace: 'default', lane: 'e', waitMs: -1, reservedBytes: 50 * KIB }))
   await store.sweep()
