@@ -123,7 +123,8 @@ export interface JobStore extends AsyncDisposable {
   /**
    * Adds to the log behind its entry number `after`.
    * @returns the number of the last entry
-   * @throws MeshError `job_lease_lost` when the claim is void or the log is longer than `after`
+   * @throws MeshError `job_lease_lost` when the claim is void or the log is longer than `after`;
+   * `storage_quota_exceeded` when the log would be longer than any may be
    */
   append(claim: JobClaim, after: number, events: readonly NewJobEvent[]): Promise<number>
 

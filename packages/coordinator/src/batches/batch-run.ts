@@ -142,6 +142,8 @@ export class BatchRun {
       admitted.stored(await this.#store(taken))
     } catch (error) {
       await admitted.refund()
+      // there was no room until the end of the batch: what was answered by then is written all the same
+      if (PATIENT.has(MeshError.from(error).code) && this.#isOver()) return undefined
       throw error
     }
     await this.#taken(taken)
@@ -284,9 +286,10 @@ export class BatchRun {
         await this.#components.disk.requireSpace()
         return await this.#components.runtime().submitAll(jobs)
       } catch (error) {
-        if (!PATIENT.has(MeshError.from(error).code) || this.#components.clock.now() >= this.#batch.expiresAtMs)
-          throw error
+        if (!PATIENT.has(MeshError.from(error).code)) throw error
         await this.#pause()
+        await this.#refresh()
+        if (this.#isOver()) throw error
       }
     }
   }

@@ -117,6 +117,8 @@ async function submit(
   detached: boolean
 ) {
   const idempotency = idempotencyOf(request)
+  // what was sent is in what was prepared; a slow reader need not hold it twice
+  request.body = undefined
   const { prompt, answerMax } = prepared.tokens
   const weight = { tokens: prompt + answerMax, places: placesOf(prepared) }
   return await request.admit({ endpoint: endpoint.path, ...weight }, () =>

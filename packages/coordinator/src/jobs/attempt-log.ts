@@ -11,8 +11,9 @@ export interface AttemptLogInit {
   /** Number of the last entry in the store. */
   readonly last: number
   /**
-   * True: an entry is shown to followers once it is stored, so that what somebody saw is never lost. False: at once, and
-   * stored with others a little later; for answers that end with their client's connection.
+   * True: an entry is shown to followers once it is stored, so that what somebody saw is never lost; while nobody follows,
+   * entries are stored some at a time. False: at once, and stored with others a little later; for answers that end with
+   * their client's connection.
    */
   readonly durable: boolean
   /** How long entries that were shown may wait for others to be stored with. */
@@ -25,6 +26,8 @@ export interface AttemptLogComponents {
   readonly store: JobStore
   /** Shows entries to followers. */
   publish(events: readonly JobEvent[]): void
+  /** Whether somebody waits for entries now. */
+  isFollowed(): boolean
   /** The store refused, as it does when the attempt is void: it cannot go on. */
   onError(error: MeshError): void
 }
@@ -87,6 +90,11 @@ export class AttemptLog implements JobLog {
     if (this.#error !== undefined) throw this.#error
   }
 
+  /** Somebody follows from now on. */
+  show(): void {
+    if (this.#init.durable && this.#pending.length > 0 && this.#error === undefined) void this.#write()
+  }
+
   /** Writes no more. */
   stop(): void {
     clearTimeout(this.#timer)
@@ -109,7 +117,7 @@ export class AttemptLog implements JobLog {
   }
 
   #schedule(): void {
-    if (this.#init.durable) {
+    if (this.#init.durable && this.#components.isFollowed()) {
       void this.#write()
       return
     }

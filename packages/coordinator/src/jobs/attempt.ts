@@ -16,6 +16,7 @@ export interface AttemptComponents {
   readonly admission: Pick<JobAdmission, 'check'>
   toJobError(error: MeshError): JobError
   publish(events: readonly JobEvent[]): void
+  isFollowed(): boolean
   /** The job's end cannot be written now. */
   onUnstorable(error: MeshError): void
 }
@@ -67,6 +68,11 @@ export class Attempt {
   /** Entries that followers may see and the store does not have yet. */
   get unstored(): readonly JobEvent[] {
     return this.#log?.unstored ?? []
+  }
+
+  /** Somebody follows it from now on. */
+  show(): void {
+    this.#log?.show()
   }
 
   /** Breaks it off; {@link ended} tells when that is done. The first cause counts. */
@@ -146,6 +152,7 @@ export class Attempt {
       {
         store: this.#components.store,
         publish: this.#components.publish,
+        isFollowed: this.#components.isFollowed,
         onError: error => {
           if (error.code === 'job_lease_lost') this.abort('lease_lost')
           else this.#controller.abort(error)

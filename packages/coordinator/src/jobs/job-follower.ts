@@ -22,7 +22,6 @@ export class JobFollower {
   #reading = false
   /** The store may have what was not pushed. It is asked only then: not for every entry. */
   #behind = true
-  #final: Job | undefined
   #failure: MeshError | undefined
   #news = Promise.withResolvers<void>()
 
@@ -41,8 +40,8 @@ export class JobFollower {
 
   /** The job has ended. */
   end(job: Job): void {
-    this.#final = job
-    this.#end.resolve(job)
+    // a reader has the answer from its log: the whole of it once more, for as long as that is read, would be in memory
+    if (!this.#reading) this.#end.resolve(job)
     // the last entry is the store's own
     this.#lookIntoStore()
     this.#wake()
@@ -96,7 +95,7 @@ export class JobFollower {
     }
   }
 
-  /** Resolves with the job when it has ended. @throws the signal's reason */
+  /** Resolves with the job when it has ended; not beside {@link entries}, which end with it. @throws the signal's reason */
   ended(options: AbortOptions = {}): Promise<Job> {
     return interruptible(this.#end.promise, options)
   }
@@ -129,7 +128,7 @@ export class JobFollower {
   }
 
   async #ended(last: number): Promise<Job | undefined> {
-    const job = this.#final ?? (await this.#load())
+    const job = await this.#load()
     if (!isFinal(job.state)) return undefined
     if (job.eventCount <= last) return job
     this.#behind = true

@@ -172,6 +172,7 @@ export class JobRuntime implements AsyncDisposable {
     })
     const followers = this.#followers.get(jobId) ?? new Set()
     this.#followers.set(jobId, followers.add(follower))
+    this.#attempts.get(jobId)?.show()
     return Object.assign(follower, {
       [Symbol.dispose]: () => {
         followers.delete(follower)
@@ -289,6 +290,7 @@ export class JobRuntime implements AsyncDisposable {
         admission,
         toJobError,
         publish: events => this.#publish(job.id, events),
+        isFollowed: () => this.#followers.has(job.id),
         onUnstorable: error => this.#tellUnstorable(job.id, error)
       },
       { job, claim, prepared, retryMs: jobRetryMs, nodeLossesMax, logDelayMs, logPendingMax }

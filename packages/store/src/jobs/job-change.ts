@@ -38,6 +38,9 @@ export const isSuspect = 'interruptions > handed_back'
 /** A log that outgrows what was reserved for it takes this much more at a time. */
 const RESERVED_MORE_BYTES = 64 * 1024
 
+/** What body and log of one job may have together: far more than the longest answer with all that can be told of it. */
+export const JOB_BYTES_MAX = 64 * 1024 * 1024
+
 const unchanged: JobChange = { set: {}, notices: [] }
 
 /** A queued job that an owner takes. */
@@ -68,6 +71,7 @@ export function append(row: JobRow, claim: JobClaim, after: number, entries: Log
   }
   if (entries.count === 0) return unchanged
   const usedBytes = row.used_bytes + bytesOf(entries.text)
+  if (usedBytes > JOB_BYTES_MAX) throw logTooLong(row.id)
   return {
     set: {
       event_count: row.event_count + entries.count,
@@ -121,6 +125,13 @@ export function leaseLost(jobId: string, why: string): MeshError {
   return new MeshError('job_lease_lost', `job ${jobId} is not this coordinator's any more: ${why}`, {
     hint: 'drop the work; whoever holds the job goes on with it',
     details: { jobId }
+  })
+}
+
+function logTooLong(jobId: string): MeshError {
+  return new MeshError('storage_quota_exceeded', `the log of ${jobId} would have more than ${JOB_BYTES_MAX} bytes`, {
+    hint: 'ask for a shorter answer, for fewer choices, or for less about each token',
+    details: { jobId, bytesMax: JOB_BYTES_MAX }
   })
 }
 
