@@ -1,4 +1,5 @@
-import { readdir, readFile } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
 import { heldGenerator } from './support/held-generator.ts'
@@ -6,41 +7,37 @@ import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const ANSWER = ['Zz', 'yzzyva']
 
-async function start(t: Test) {
-  const dataDir = t.testdir({})
-  const generator = heldGenerator(ANSWER)
-  const mesh = await startScriptedMesh(1, {
-    dataDir,
-    generator,
-    contextLength: 256,
-    limits: { batchPollMs: 20, unstoredRetentionMs: 200 }
+const dataDir = await mkdtemp(join(tmpdir(), 'resultity-not-kept-'))
+const generator = heldGenerator(ANSWER)
+const limits = { batchPollMs: 20, unstoredRetentionMs: 200 }
+const mesh = await startScriptedMesh(1, { dataDir, generator, contextLength: 256, limits })
+t.teardown(async () => {
+  await mesh[Symbol.asyncDispose]()
+  await rm(dataDir, { recursive: true, force: true })
+})
+const { httpUrl: url } = mesh.coordinator
+const ask = (path: string, body?: object, headers: Record<string, string> = {}, method?: string) =>
+  fetch(`${url}${path}`, {
+    method: method ?? (body === undefined ? 'GET' : 'POST'),
+    headers: { 'content-type': 'application/json', ...headers },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) })
   })
-  t.teardown(() => mesh[Symbol.asyncDispose]())
-  const { httpUrl: url } = mesh.coordinator
-  const ask = (path: string, body?: object, headers: Record<string, string> = {}, method?: string) =>
-    fetch(`${url}${path}`, {
-      method: method ?? (body === undefined ? 'GET' : 'POST'),
-      headers: { 'content-type': 'application/json', ...headers },
-      ...(body === undefined ? {} : { body: JSON.stringify(body) })
-    })
-  /** Files of the data directory that have this text. */
-  const holding = async (text: string): Promise<string[]> => {
-    const found: string[] = []
-    for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
-      // weights and what models are made of are no texts of clients
-      if (!entry.isFile() || /blobs|models|sources/.test(entry.parentPath)) continue
-      const path = join(entry.parentPath, entry.name)
-      const bytes = await readFile(path).catch(() => Buffer.alloc(0))
-      if (bytes.includes(text)) found.push(path)
-    }
-    return found
+/** Files of the data directory that have this text. */
+const holding = async (text: string): Promise<string[]> => {
+  const found: string[] = []
+  for (const entry of await readdir(dataDir, { recursive: true, withFileTypes: true })) {
+    // weights and what models are made of are no texts of clients
+    if (!entry.isFile() || /blobs|models|sources/.test(entry.parentPath)) continue
+    const path = join(entry.parentPath, entry.name)
+    const bytes = await readFile(path).catch(() => Buffer.alloc(0))
+    if (bytes.includes(text)) found.push(path)
   }
-  const gone = async (t: Test, text: string): Promise<void> => {
-    // within a second or so; a test that never ends has failed
-    while ((await holding(text)).length > 0) await ask('/healthz')
-    t.pass(`nothing of ${text} is left`)
-  }
-  return { generator, ask, holding, gone, dataDir, url }
+  return found
+}
+const gone = async (t: Test, text: string): Promise<void> => {
+  // within a second or so; a test that never ends has failed
+  while ((await holding(text)).length > 0) await ask('/healthz')
+  t.pass(`nothing of ${text} is left`)
 }
 
 const secret = (name: string) => `the secret of ${name} is 7f3a9c`
@@ -52,7 +49,6 @@ const asking = (name: string, body: object = {}) => ({
 })
 
 t.test('an answer that is not to be kept is nowhere once its client has it', async t => {
-  const { ask, gone } = await start(t)
   const cases: readonly [name: string, path: string, body: object][] = [
     ['whole', CHAT, asking('whole', { store: false })],
     ['streamed', CHAT, asking('streamed', { store: false, stream: true })],
@@ -89,7 +85,6 @@ t.test('an answer that is not to be kept is nowhere once its client has it', asy
 })
 
 t.test('one that is fetched later is kept until it was', async t => {
-  const { ask, gone } = await start(t)
   const accepted = await ask(CHAT, asking('later', { store: false }), { prefer: 'respond-async' })
   const { id } = (await accepted.json()) as { id: string }
   let result = await ask(`/v1/requests/${id}/result`)
@@ -101,7 +96,6 @@ t.test('one that is fetched later is kept until it was', async t => {
 })
 
 t.test('one whose client hangs up goes too', async t => {
-  const { ask, gone, generator, url } = await start(t)
   generator.hold()
   const controller = new AbortController()
   const body = JSON.stringify(asking('gone', { store: false }))
@@ -109,11 +103,11 @@ t.test('one whose client hangs up goes too', async t => {
   while (generator.now === 0) await ask('/healthz')
   controller.abort()
   await answer
+  generator.let()
   await gone(t, secret('gone'))
 })
 
 t.test('what is deleted is not left in the write-ahead log, nor with the parts of a request', async t => {
-  const { ask, holding, gone } = await start(t)
   const cases: readonly [name: string, body: object][] = [
     ['one', asking('one')],
     // longer than a page of the database
@@ -131,7 +125,6 @@ t.test('what is deleted is not left in the write-ahead log, nor with the parts o
 })
 
 t.test('a file that is deleted goes with its bytes, and with what a batch made of them', async t => {
-  const { ask, gone, url } = await start(t)
   const line = JSON.stringify({ custom_id: 'a', method: 'POST', url: CHAT, body: asking('a line') })
   const form = new FormData()
   form.append('purpose', 'batch')
