@@ -106,6 +106,33 @@ async function run(url: string, statements: readonly string[]): Promise<void> {
   }
 }
 
+/**
+ * Tables of a database in which some row has this text in some column.
+ *
+ * @param url of the database
+ */
+export async function tablesHolding(url: string, text: string): Promise<string[]> {
+  const client = new pg.Client({ connectionString: url })
+  await client.connect()
+  try {
+    const { rows } = await client.query<{ name: string }>(
+      "select table_name as name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'"
+    )
+    const found: string[] = []
+    for (const { name } of rows) {
+      const { rowCount } = await client.query(
+        `select 1 from "${name}" as one where strpos(one::text, $1) > 0 or strpos(one::text, $2) > 0 limit 1`,
+        // a column of bytes is written as hexadecimal digits
+        [text, Buffer.from(text).toString('hex')]
+      )
+      if (rowCount !== null && rowCount > 0) found.push(name)
+    }
+    return found
+  } finally {
+    await client.end()
+  }
+}
+
 async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1')
   await once(server, 'listening')

@@ -30,6 +30,14 @@ export function failureOf({ code, message, details }: MeshError): BatchFailure {
   return { code: typeof details.httpCode === 'string' ? details.httpCode : code, message, line: null, param: null }
 }
 
+/** What is wrong with a file of so many lines, if anything. Pure. */
+export function lineCountFailure(count: number, max: number): BatchFailure | undefined {
+  const place = { line: null, param: 'input_file_id' }
+  if (count === 0) return { code: 'empty_file', message: 'The input file has no lines.', ...place }
+  if (count <= max) return undefined
+  return { code: 'too_many_tasks', message: `The input file has more than ${max} lines. Split it.`, ...place }
+}
+
 export function weightOf(prepared: PreparedJob): JobWeight {
   return { tokens: prepared.tokens.prompt + prepared.tokens.answerMax, places: placesOf(prepared) }
 }

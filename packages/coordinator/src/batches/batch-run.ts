@@ -25,6 +25,7 @@ import { batchFileId, countLines } from './batch-progress.ts'
 import {
   type FinalStatus,
   failureOf,
+  lineCountFailure,
   linesWith,
   PATIENT,
   unansweredBy,
@@ -102,17 +103,13 @@ export class BatchRun {
   /** Counts the lines, so that what is no batch at all is said at once. */
   async #validate(): Promise<void> {
     const { batchLinesMax } = this.#init
-    const count = await this.#input.count(batchLinesMax)
-    if (count > 0 && count <= batchLinesMax) {
-      await this.#change(['validating'], { status: 'in_progress', linesTotal: count })
-      return
-    }
-    const failure =
-      count === 0
-        ? { code: 'empty_file', message: 'The input file has no lines.' }
-        : { code: 'too_many_tasks', message: `The input file has more than ${batchLinesMax} lines. Split it.` }
-    const failures = [{ ...failure, line: null, param: 'input_file_id' }]
-    await this.#change(['validating'], { status: 'failed', failures })
+    const linesTotal = await this.#input.count(batchLinesMax)
+    const failure = lineCountFailure(linesTotal, batchLinesMax)
+    const change =
+      failure === undefined
+        ? ({ status: 'in_progress', linesTotal } as const)
+        : ({ status: 'failed', failures: [failure] } as const)
+    await this.#change(['validating'], change)
   }
 
   async #takeLines(): Promise<void> {
