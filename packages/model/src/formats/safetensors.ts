@@ -1,8 +1,8 @@
 import { describeIssues } from '@resultity/interface'
 import { z } from 'zod'
+import { modelInvalid } from '../model-invalid.ts'
+import { type FloatEncoding, storageUnit } from '../quantization/encoding.ts'
 import type { ByteSource } from './byte-source.ts'
-import { modelInvalid } from './model-invalid.ts'
-import { type FloatEncoding, storageUnit } from './quantization/encoding.ts'
 
 export interface SafetensorsEntry {
   readonly encoding: FloatEncoding

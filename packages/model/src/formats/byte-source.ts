@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { MeshError } from '@resultity/interface'
-import { modelInvalid } from './model-invalid.ts'
+import { modelInvalid } from '../model-invalid.ts'
 
 /**
  * Bytes of a model file, read synchronously: formats are parsed and converted in a worker thread, where

@@ -1,4 +1,6 @@
 import { TENSOR_ALIGNMENT_BYTES, type TensorEntry, type WeightFile } from '@resultity/interface'
+import { minimaLayout } from '../quantization/block-minima.ts'
+import { type BlockFormat, blockFormat } from '../quantization/encoding.ts'
 import {
   commonFormat,
   floatColumns,
@@ -11,8 +13,6 @@ import {
   stack
 } from './matrix.ts'
 import type { LayerTensors, ModelSource, SourceTensor } from './model-source.ts'
-import { minimaLayout } from './quantization/block-minima.ts'
-import { type BlockFormat, blockFormat } from './quantization/encoding.ts'
 
 /** A weight file before it is written: everything but its hash, and where its bytes come from. */
 export interface WeightFilePlan {

@@ -1,4 +1,4 @@
-import { modelInvalid } from './model-invalid.ts'
+import { modelInvalid } from '../model-invalid.ts'
 import type { SourceTensor } from './model-source.ts'
 
 export interface NamedTensors {

@@ -1,8 +1,8 @@
 import type { ModelConfig } from '@resultity/interface'
+import type { GgufHeader, GgufMetadata } from '../formats/gguf.ts'
+import { ropeFrequencyDivisors } from '../graph/rope-frequencies.ts'
+import { modelInvalid } from '../model-invalid.ts'
 import { checkModelConfig, unsupportedArchitecture } from './config.ts'
-import type { GgufHeader, GgufMetadata } from './gguf.ts'
-import { modelInvalid } from './model-invalid.ts'
-import { ropeFrequencyDivisors } from './rope-frequencies.ts'
 
 /** Largest relative difference between stored (f32) and computed frequency divisors. */
 const DIVISOR_TOLERANCE = 1e-3

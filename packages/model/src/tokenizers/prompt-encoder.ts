@@ -6,8 +6,8 @@ import {
   TaskOverrun,
   TaskThread
 } from '@resultity/interface'
-import { TemplateTooLong } from './bounded-interpreter.ts'
-import { type ChatMessage, type ChatTemplateOptions, QUICK_RENDERING } from './chat-template.ts'
+import { TemplateTooLong } from '../templates/bounded-interpreter.ts'
+import { type ChatMessage, type ChatTemplateOptions, QUICK_RENDERING } from '../templates/chat-template.ts'
 import type { PromptThreadInit, PromptWork } from './prompt-messages.ts'
 import { loadTokenizer, type ModelTokenizer } from './tokenizer.ts'
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { PLAIN_TEMPLATE, type TemplateTokens } from './chat-template.ts'
+import { PLAIN_TEMPLATE, type TemplateTokens } from '../templates/chat-template.ts'
 import { parseJson, tokenizerInvalid } from './tokenizer-definition.ts'
 
 /** A special token, as `tokenizer_config.json` names it: the text itself, or an object around it. */

@@ -10,8 +10,8 @@ import {
   weightFiles
 } from '@resultity/interface'
 import { z } from 'zod'
-import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
-import { formatModelReference, type ModelReference } from './reference.ts'
+import { type CatalogueSource, findCatalogueEntry } from '../sources/catalogue.ts'
+import { formatModelReference, type ModelReference } from '../sources/reference.ts'
 
 /**
  * Raised when the importer turns the same source into other bytes: records of older versions are then not used.

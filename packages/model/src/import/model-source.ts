@@ -1,5 +1,5 @@
 import type { EncoderConfig, ModelConfig } from '@resultity/interface'
-import type { SourceEncoding } from './quantization/encoding.ts'
+import type { SourceEncoding } from '../quantization/encoding.ts'
 
 /** A tensor of a model file, as the file has it. */
 export interface SourceTensor {

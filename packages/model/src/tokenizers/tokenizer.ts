@@ -1,6 +1,6 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { type AbortOptions, type BlobStore, type DecoderManifest, MeshError } from '@resultity/interface'
-import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from './chat-template.ts'
+import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from '../templates/chat-template.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
 import { beginTokenIds } from './tokenizer-begin.ts'
 import { charactersPerTokenMax } from './tokenizer-bound.ts'

@@ -1,6 +1,6 @@
 import { describeIssues, type ModelConfig, modelConfigSchema } from '@resultity/interface'
 import { z } from 'zod'
-import { modelInvalid } from './model-invalid.ts'
+import { modelInvalid } from '../model-invalid.ts'
 
 const SUPPORTED =
   'supported is the Llama architecture: RMSNorm, rotary embedding, grouped-query attention, SwiGLU, no biases'

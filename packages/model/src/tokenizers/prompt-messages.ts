@@ -1,4 +1,4 @@
-import type { ChatMessage, ChatTemplateOptions } from './chat-template.ts'
+import type { ChatMessage, ChatTemplateOptions } from '../templates/chat-template.ts'
 import type { TokenizerLimits } from './tokenizer.ts'
 
 /** What the thread that makes tokens begins with. */

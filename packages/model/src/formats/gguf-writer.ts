@@ -1,8 +1,8 @@
 import { rename, rm } from 'node:fs/promises'
 import type { AbortOptions, BlobProgress } from '@resultity/interface'
 import { MeshError } from '@resultity/interface'
-import { BlobFile } from './blob-file.ts'
-import { type SourceEncoding, storageUnit } from './quantization/encoding.ts'
+import { BlobFile } from '../blobs/blob-file.ts'
+import { type SourceEncoding, storageUnit } from '../quantization/encoding.ts'
 
 /** A metadata value with its type of gguf.md, which JavaScript's numbers do not have. */
 export type GgufEntry =

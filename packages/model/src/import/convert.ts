@@ -13,8 +13,8 @@ import {
   modelManifestSchema,
   type WeightFile
 } from '@resultity/interface'
-import type { IngestingBlobStore } from './blob-store.ts'
-import { modelInvalid } from './model-invalid.ts'
+import type { IngestingBlobStore } from '../blobs/blob-store.ts'
+import { modelInvalid } from '../model-invalid.ts'
 
 export interface ConvertInit extends AbortOptions {
   readonly store: IngestingBlobStore

@@ -1,5 +1,5 @@
+import { modelInvalid } from '../model-invalid.ts'
 import type { ByteSource } from './byte-source.ts'
-import { modelInvalid } from './model-invalid.ts'
 
 /** One read of the file; a header of 50,000 tokens is some 2 MB. */
 const WINDOW_BYTES = 1024 * 1024

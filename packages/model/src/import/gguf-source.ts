@@ -1,10 +1,10 @@
-import { type ByteSource, openFileSource } from './byte-source.ts'
-import { type GgufHeader, type GgufTensor, parseGgufHeader } from './gguf.ts'
+import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
+import { type GgufHeader, type GgufTensor, parseGgufHeader } from '../formats/gguf.ts'
+import { modelInvalid } from '../model-invalid.ts'
+import { dequantize } from '../quantization/encoding.ts'
 import { modelConfigFromGguf } from './gguf-config.ts'
 import { LlamaTensors, type TensorNaming } from './llama-tensors.ts'
-import { modelInvalid } from './model-invalid.ts'
 import type { LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
-import { dequantize } from './quantization/encoding.ts'
 
 const layerNames: Readonly<Record<LayerTensorName, string>> = {
   input_norm: 'attn_norm',
