@@ -126,6 +126,43 @@ t.test('imports follow the arrows, and nobody reaches past an index', async t =>
   }
 })
 
+t.test('files of a package do not import each other in circles, types included', async t => {
+  const edges = new Map(
+    product.map(path => [
+      path,
+      importsOf(path)
+        .filter(specifier => specifier.startsWith('.'))
+        .map(specifier => join(dirname(path), specifier))
+    ])
+  )
+  for (const circle of circlesOf(edges)) t.fail(circle.map(named).join(' -> '))
+})
+
+t.test('the search for circles finds each of them', async t => {
+  const edges = new Map(Object.entries({ a: ['b', 'd'], b: ['c'], c: ['a', 'd'], d: ['e'], e: ['d'], f: ['f', 'a'] }))
+  t.strictSame(circlesOf(edges), [
+    ['a', 'b', 'c', 'a'],
+    ['d', 'e', 'd'],
+    ['f', 'f']
+  ])
+})
+
+/** A circle for each edge that leads back to where a walk in depth still is: none if and only if there is no circle. */
+function circlesOf(edges: ReadonlyMap<string, readonly string[]>): string[][] {
+  const circles: string[][] = []
+  const done = new Set<string>()
+  const walk = (from: string, way: readonly string[]): void => {
+    const here = [...way, from]
+    for (const to of edges.get(from) ?? []) {
+      if (here.includes(to)) circles.push([...here.slice(here.indexOf(to)), to])
+      else if (!done.has(to)) walk(to, here)
+    }
+    done.add(from)
+  }
+  for (const file of edges.keys()) if (!done.has(file)) walk(file, [])
+  return circles
+}
+
 t.test('only mesh knows libp2p, only engine ONNX Runtime, and only memory and it the C library', async t => {
   for (const path of sources) {
     for (const specifier of importsOf(path)) {

@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import { callAsync } from '@resultity/memory'
-import type { Spinning } from '../port.ts'
+import type { Spinning } from '../spinning.ts'
 import { threadAffinities, usableCpus } from '../thread-affinity.ts'
 import { CallingThreads } from './calling-threads.ts'
 import { NativeHandle } from './native-handle.ts'

@@ -1,7 +1,7 @@
 import { InferenceSession } from 'onnxruntime-node'
 import { sessionEntries } from '../capi/graph-session.ts'
 import type { GraphSource } from '../graph-source.ts'
-import type { Spinning } from '../port.ts'
+import type { Spinning } from '../spinning.ts'
 import { refuseTelemetry } from '../telemetry.ts'
 
 /** A graph loaded by onnxruntime-node, set up as the C API's sessions are. */

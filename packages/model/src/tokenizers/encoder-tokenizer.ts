@@ -1,9 +1,14 @@
 import { type AbortOptions, type BlobStore, type EncoderManifest, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { bertWords, readBertNormalizer } from './bert-words.ts'
-import { TOKENIZER_BYTES_MAX } from './tokenizer.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
-import { addedTokenSchema, parseJson, tokenizerInvalid, vocabularySchema } from './tokenizer-definition.ts'
+import {
+  addedTokenSchema,
+  parseJson,
+  TOKENIZER_BYTES_MAX,
+  tokenizerInvalid,
+  vocabularySchema
+} from './tokenizer-definition.ts'
 
 /** Turns texts into the token ids that a sentence encoder takes. */
 export interface EncoderTokenizer {
@@ -65,12 +70,6 @@ const framingSchema = z.union([
     })
     .transform(({ cls, sep }) => ({ first: cls[0], last: sep[0] }))
 ])
-
-/** True for a `tokenizer.json` of an encoder. @throws MeshError `model_invalid` when the bytes are no JSON */
-export function isWordPiece(definition: Uint8Array): boolean {
-  const kind = z.looseObject({ model: z.looseObject({ type: z.literal('WordPiece') }) })
-  return kind.safeParse(parseJson(definition, 'tokenizer.json')).success
-}
 
 /**
  * Reads an encoder's tokenizer from its blobs.

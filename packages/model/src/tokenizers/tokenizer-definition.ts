@@ -3,6 +3,9 @@ import { z } from 'zod'
 import { BYTE_LEVEL_ALPHABET } from './byte-level-alphabet.ts'
 import { hasNestedRepeats, PATTERN_CHARS_MAX } from './endless-patterns.ts'
 
+/** Largest tokenizer file read; the biggest published `tokenizer.json` has some 35 MB. */
+export const TOKENIZER_BYTES_MAX = 134_217_728
+
 /** Largest vocabulary accepted, in tokens; the largest published one has some 260,000. */
 export const TOKENS_MAX = 4_194_304
 
@@ -79,6 +82,12 @@ function checkPatterns(step: Step): void {
       `tokenizer.json: the pattern ${shown} of a ${step.type} step is too long or repeats what repeats already`
     )
   }
+}
+
+/** True for a `tokenizer.json` of an encoder. @throws MeshError `model_invalid` when the bytes are no JSON */
+export function isWordPiece(definition: Uint8Array): boolean {
+  const kind = z.looseObject({ model: z.looseObject({ type: z.literal('WordPiece') }) })
+  return kind.safeParse(parseJson(definition, 'tokenizer.json')).success
 }
 
 /** @throws MeshError `model_invalid` when the bytes are no JSON; the message names `file` */

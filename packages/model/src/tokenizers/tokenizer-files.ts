@@ -3,12 +3,12 @@ import { join } from 'node:path'
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { modelInvalid } from '../model-invalid.ts'
-import { isWordPiece } from './encoder-tokenizer.ts'
-import { TOKENIZER_BYTES_MAX } from './tokenizer.ts'
 import { tokenizerConfigSchema } from './tokenizer-config.ts'
 import {
+  isWordPiece,
   parseJson,
   parseTokenizerDefinition,
+  TOKENIZER_BYTES_MAX,
   type TokenizerDefinition,
   tokenizerInvalid
 } from './tokenizer-definition.ts'

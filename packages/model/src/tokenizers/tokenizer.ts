@@ -12,12 +12,14 @@ import {
   tokenBytes,
   tokenSpelling
 } from './tokenizer-decoder.ts'
-import { equivalentPreTokenizer, parseTokenizerDefinition, tokenizerInvalid } from './tokenizer-definition.ts'
+import {
+  equivalentPreTokenizer,
+  parseTokenizerDefinition,
+  TOKENIZER_BYTES_MAX,
+  tokenizerInvalid
+} from './tokenizer-definition.ts'
 import type { TokenizerFiles } from './tokenizer-files.ts'
 import { cutsQuickly } from './tokenizer-patterns.ts'
-
-/** Largest tokenizer file read; the biggest published `tokenizer.json` has some 35 MB. */
-export const TOKENIZER_BYTES_MAX = 134_217_728
 
 /** Pieces of a text, words mostly, between two looks at how many tokens there are by now. */
 const PIECES_AT_ONCE = 1000

@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads'
 import { type AbortOptions, MeshError, type ModelManifest } from '@resultity/interface'
-import { TOKENIZER_BYTES_MAX } from './tokenizer.ts'
 import { tokenBytes, tokenSpelling } from './tokenizer-decoder.ts'
-import { parseTokenizerDefinition, tokenizerInvalid } from './tokenizer-definition.ts'
+import { parseTokenizerDefinition, TOKENIZER_BYTES_MAX, tokenizerInvalid } from './tokenizer-definition.ts'
 import { buildVocabularyTrie, type VocabularyTrie } from './vocabulary-trie.ts'
 
 /** What each token of a vocabulary writes: enough to hold an answer to a grammar, without a tokenizer. */
