@@ -1,5 +1,5 @@
 export { availableExecutionProviders } from './capi/execution-providers.ts'
-export { createEngine, type EngineKind } from './create-engine.ts'
+export { createEngine, type EngineKind, type EngineOptions } from './create-engine.ts'
 export { ENCODER_INPUTS_MAX, Encoder, type EncoderInit } from './encoder.ts'
 export { type EncoderMeasurement, measureEncoder } from './encoder-measurement.ts'
 export { type Logprobs, logprobsOf, TOP_LOGPROBS_MAX, type TokenLogprob } from './logprobs.ts'

@@ -1,3 +1,8 @@
+// What: moves packed weights into huge pages.
+// Measured: cache and weights together 1.07 times the tokens at 128 positions, 1.11 at 4,096; docs/engine.md, "Huge pages".
+// Upstream: no issue; it stands for an allocator of the runtime that asks for them, as llama.cpp considers for its
+// mapped weights: https://github.com/ggml-org/llama.cpp/pull/22022
+
 import { Advice, adviseAsync } from './advice.ts'
 import { type MemoryMapping, memoryMappings } from './mappings.ts'
 

@@ -1,3 +1,8 @@
+// What: wraps a connection below its encryption.
+// Measured: with rare grants, a run starts on both cores 0.3 ms earlier; docs/engine.md, "On the way of every token".
+// Upstream: noise did so once, https://github.com/ChainSafe/js-libp2p-noise/pull/387; it stands for a transport that
+// writes the pieces of a list at once.
+
 import type { ConnectionProtector, MessageStream } from '@libp2p/interface'
 
 /** Above this a copy costs more than the writes it saves. */

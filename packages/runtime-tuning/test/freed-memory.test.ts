@@ -1,6 +1,6 @@
 import koffi from 'koffi'
 import t from 'tap'
-import { releaseFreedMemory } from '../src/index.ts'
+import { releaseFreedMemory } from '../src/freed-memory.ts'
 
 const CHUNK_BYTES = 1024
 const CHUNKS = 64 * 1024

@@ -1,3 +1,7 @@
+// What: replaces two methods of each yamux stream.
+// Measured: with one write a frame, a run starts on both cores 0.3 ms earlier; docs/engine.md, "On the way of every token".
+// Upstream: a threshold in @chainsafe/libp2p-yamux, as in https://github.com/libp2p/rust-yamux/pull/109
+
 import { StreamState, YamuxStream } from '@chainsafe/libp2p-yamux/stream'
 import type { Stream } from '@libp2p/interface'
 

@@ -1,3 +1,8 @@
+// What: gives each thread of a run a CPU of its own where there are as many threads as CPUs.
+// Measured: SmolLM2 in four stages of one process, with a pause before each run: 20.2 ms a token free, 15.1 bound; over
+// libp2p better in two of three pairs; docs/engine.md, "A CPU for each thread".
+// Upstream: none needed, it is an option of the runtime. It would go if the runtime woke its threads on idle CPUs.
+
 import { readFileSync } from 'node:fs'
 
 /** CPUs that a list of the kernel names, such as `0-2,7`; see cpuset(7), "List format". */

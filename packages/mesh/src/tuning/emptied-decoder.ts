@@ -1,3 +1,8 @@
+// What: replaces a method of libp2p's decoder of lengths, for the whole process.
+// Measured: 9.5 % of what the main threads of coordinator and nodes did; docs/engine.md, "On the way of every token".
+// Upstream: a check for an empty buffer in @libp2p/utils; the same cost was found in mplex's decoder,
+// https://github.com/ChainSafe/lodestar/issues/3467
+
 import { LengthPrefixedDecoder } from '@libp2p/utils'
 
 type Decode = LengthPrefixedDecoder['decode']

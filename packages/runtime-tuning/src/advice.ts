@@ -1,5 +1,5 @@
+import { callAsync } from '@resultity/native-call'
 import koffi, { type KoffiFunc } from 'koffi'
-import { callAsync } from './native-call.ts'
 
 /** Advice of Linux's `madvise`, by the numbers of its headers. */
 export const Advice = {
