@@ -17,7 +17,10 @@ const EXTERNAL = [
   'proper-lockfile'
 ]
 
-const workers = globSync('packages/*/dist/src/**/*-worker.js', { cwd: root })
+// by their sources: the compiler leaves what it made of a file behind when that file is moved
+const workers = globSync('packages/*/src/**/*-worker.ts', { cwd: root }).map(path =>
+  path.replace('/src/', '/dist/src/').replace(/\.ts$/, '.js')
+)
 const entries = ['packages/cli/dist/src/index.js', ...workers]
 // all of them beside each other: a worker is started from `./NAME-worker.js`, next to whatever starts it
 const names = entries.map(path => basename(path, '.js'))

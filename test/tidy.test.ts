@@ -14,7 +14,8 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   grammar: ['interface'],
-  memory: [],
+  'native-call': [],
+  'runtime-tuning': ['native-call'],
   wire: ['interface'],
   planner: ['interface'],
   'test-postgres': [],
@@ -22,13 +23,13 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-property': [],
   store: ['interface', 'test-postgres'],
   model: ['interface'],
-  engine: ['interface', 'grammar', 'memory', 'model'],
+  engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
   coordinator: [
     'interface',
     'grammar',
-    'memory',
+    'runtime-tuning',
     'wire',
     'model',
     'planner',
@@ -41,7 +42,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   testkit: [
     'interface',
     'grammar',
-    'memory',
+    'native-call',
+    'runtime-tuning',
     'test-postgres',
     'test-api',
     'wire',
@@ -126,7 +128,44 @@ t.test('imports follow the arrows, and nobody reaches past an index', async t =>
   }
 })
 
-t.test('only mesh knows libp2p, only engine ONNX Runtime, and only memory and it the C library', async t => {
+t.test('files of a package do not import each other in circles, types included', async t => {
+  const edges = new Map(
+    product.map(path => [
+      path,
+      importsOf(path)
+        .filter(specifier => specifier.startsWith('.'))
+        .map(specifier => join(dirname(path), specifier))
+    ])
+  )
+  for (const circle of circlesOf(edges)) t.fail(circle.map(named).join(' -> '))
+})
+
+t.test('the search for circles finds each of them', async t => {
+  const edges = new Map(Object.entries({ a: ['b', 'd'], b: ['c'], c: ['a', 'd'], d: ['e'], e: ['d'], f: ['f', 'a'] }))
+  t.strictSame(circlesOf(edges), [
+    ['a', 'b', 'c', 'a'],
+    ['d', 'e', 'd'],
+    ['f', 'f']
+  ])
+})
+
+/** A circle for each edge that leads back to where a walk in depth still is: none if and only if there is no circle. */
+function circlesOf(edges: ReadonlyMap<string, readonly string[]>): string[][] {
+  const circles: string[][] = []
+  const done = new Set<string>()
+  const walk = (from: string, way: readonly string[]): void => {
+    const here = [...way, from]
+    for (const to of edges.get(from) ?? []) {
+      if (here.includes(to)) circles.push([...here.slice(here.indexOf(to)), to])
+      else if (!done.has(to)) walk(to, here)
+    }
+    done.add(from)
+  }
+  for (const file of edges.keys()) if (!done.has(file)) walk(file, [])
+  return circles
+}
+
+t.test('only mesh knows libp2p, only engine ONNX Runtime, and few the C library', async t => {
   for (const path of sources) {
     for (const specifier of importsOf(path)) {
       const libp2p = /^(libp2p$|@libp2p\/|@chainsafe\/libp2p|@multiformats\/)/.test(specifier)
@@ -134,7 +173,7 @@ t.test('only mesh knows libp2p, only engine ONNX Runtime, and only memory and it
       const owner = packageOf(path)
       const foreign =
         (specifier === 'onnxruntime-node' && owner !== 'engine') ||
-        (specifier === 'koffi' && owner !== 'engine' && owner !== 'memory')
+        (specifier === 'koffi' && !['engine', 'native-call', 'runtime-tuning'].includes(owner))
       if (foreign) t.fail(`${named(path)} imports ${specifier}`)
     }
   }
@@ -142,7 +181,7 @@ t.test('only mesh knows libp2p, only engine ONNX Runtime, and only memory and it
 
 t.test('native functions are called off the event loop in one place, which holds what they are given', async t => {
   for (const path of sources) {
-    if (named(path) === 'packages/memory/src/native-call.ts') continue
+    if (named(path) === 'packages/native-call/src/native-call.ts') continue
     if (/\.async\s*\(/.test(withoutComments(read(path)))) t.fail(named(path))
   }
 })

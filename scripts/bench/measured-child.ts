@@ -36,7 +36,7 @@ async function engineAlone(init: EngineChildInit): Promise<Measured> {
   const files = stageFiles(manifest, range)
   const paths = new Map<string, string>()
   for (const { sha256 } of files) paths.set(sha256, (await store.find(sha256)) ?? '')
-  const engine = await createEngine()
+  const engine = await createEngine('capi', { tuning: true })
   const workDir = await mkdtemp(join(tmpdir(), 'resultity-bench-'))
   const stage = await engine.loadStage({
     manifest,

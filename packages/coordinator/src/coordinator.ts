@@ -9,9 +9,9 @@ import {
   systemClock,
   withDeadline
 } from '@resultity/interface'
-import { memoryMappings, releaseCodePages, releaseFreedMemory } from '@resultity/memory'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import type { StoreDatabase } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
@@ -80,6 +80,8 @@ export interface CoordinatorInit extends StoreInit {
   readonly sessionsMax?: number
   /** Positions of one prefill step; default 128. */
   readonly prefillChunk?: number
+  /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
+  readonly tuning?: boolean
   /** Stages of each model's default placement. A number is taken as far as there are nodes; default `auto`. */
   readonly stages?: 'auto' | number
   /** Makes answers in the nodes' place: for measuring the coordinator alone. */
@@ -170,7 +172,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await addModels(init, store, mesh, clock, options)
   http.runtime.pump()
   http.shelf.start()
-  await releaseStartingMemory()
+  await releaseStartingMemory(processTuning(init.tuning ?? false))
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
   return {
@@ -193,6 +195,7 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
     listen: init.listen,
     ...(init.announce === undefined ? {} : { announce: init.announce }),
     mdns: init.mdns,
+    tuning: init.tuning ?? false,
     agent: `resultity-coordinator/${COORDINATOR_VERSION}`,
     // nodes come to it: it dials nobody, whatever anybody advertises
     dials: false,
@@ -352,9 +355,9 @@ async function addModels(
 }
 
 /** What reading models, and starting, has left behind: beside a model just imported more than all that stays. */
-async function releaseStartingMemory(): Promise<void> {
-  await releaseFreedMemory()
-  releaseCodePages(await memoryMappings())
+async function releaseStartingMemory(tuning: ProcessTuning): Promise<void> {
+  await tuning.releaseFreedMemory()
+  await tuning.releaseCodePages()
 }
 
 /** Streams get their error event before the sockets go. */

@@ -1,7 +1,9 @@
+import { processTuning } from '@resultity/runtime-tuning'
 import { BatchGate } from './batch-gate.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
 import { CapiStage } from './capi/capi-stage.ts'
 import { getRuntime } from './capi/runtime.ts'
+import type { EngineContext } from './engine-context.ts'
 import type { Engine } from './port.ts'
 
 /**
@@ -10,9 +12,17 @@ import type { Engine } from './port.ts'
  */
 export type EngineKind = 'capi' | 'node'
 
+export interface EngineOptions {
+  /** What `@resultity/runtime-tuning` does for speed and memory of the whole process. Default false. */
+  readonly tuning?: boolean
+}
+
 /** @throws MeshError `engine_failed` when the runtime does not start on this machine */
-export async function createEngine(kind: EngineKind = 'capi'): Promise<Engine> {
-  const gate = new BatchGate(() => performance.now())
+export async function createEngine(kind: EngineKind = 'capi', options: EngineOptions = {}): Promise<Engine> {
+  const context: EngineContext = {
+    gate: new BatchGate(() => performance.now()),
+    tuning: processTuning(options.tuning ?? false)
+  }
   if (kind === 'node') {
     // loaded when asked for: a node process never is
     const [{ NodeStage }, { loadNodeEncoder }] = await Promise.all([
@@ -20,13 +30,13 @@ export async function createEngine(kind: EngineKind = 'capi'): Promise<Engine> {
       import('./node/node-encoder.ts')
     ])
     return {
-      loadStage: (init, options) => NodeStage.load(init, gate, options),
-      loadEncoder: (init, options) => loadNodeEncoder(init, gate, options)
+      loadStage: (init, options) => NodeStage.load(init, context, options),
+      loadEncoder: (init, options) => loadNodeEncoder(init, context, options)
     }
   }
   getRuntime()
   return {
-    loadStage: (init, options) => CapiStage.load(init, gate, options),
-    loadEncoder: (init, options) => loadCapiEncoder(init, gate, options)
+    loadStage: (init, options) => CapiStage.load(init, context, options),
+    loadEncoder: (init, options) => loadCapiEncoder(init, context, options)
   }
 }

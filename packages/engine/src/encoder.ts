@@ -8,8 +8,8 @@ import {
 } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
 import { batchInputs, type EncoderInputs, planBatches } from './encoder-batches.ts'
-import type { Spinning } from './port.ts'
 import { RunQueue } from './run-queue.ts'
+import type { Spinning } from './spinning.ts'
 
 export interface EncoderInit {
   readonly manifest: EncoderManifest

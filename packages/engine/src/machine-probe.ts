@@ -1,14 +1,18 @@
 import type { AbortOptions, MeshError } from '@resultity/interface'
 import { buildProbeGraph, type ProbeGraph } from '@resultity/model'
+import { processTuning } from '@resultity/runtime-tuning'
 import { Binding, RunOptions } from './capi/binding.ts'
 import { GraphSession } from './capi/graph-session.ts'
 import { getRuntime } from './capi/runtime.ts'
 import { NativeTensor } from './capi/tensor.ts'
+import type { EngineOptions } from './create-engine.ts'
 import { median } from './median.ts'
 
 /** The first runs wake threads and fault pages in. */
 const WARM_UP_RUNS = 3
 const RUNS = 9
+
+export interface ProbeOptions extends AbortOptions, EngineOptions {}
 
 /**
  * Milliseconds this machine takes to multiply one position by 100 million 4-bit weights, with that many threads: what
@@ -16,9 +20,10 @@ const RUNS = 9
  *
  * @throws MeshError `engine_failed` when the runtime does not start or the graph does not load
  */
-export async function probeMachine(threads: number, options: AbortOptions = {}): Promise<number> {
+export async function probeMachine(threads: number, options: ProbeOptions = {}): Promise<number> {
   const graph = buildProbeGraph()
-  using session = await GraphSession.load(getRuntime(), { graph: graph.bytes, threads, spinning: false })
+  const tuning = processTuning(options.tuning ?? false)
+  using session = await GraphSession.load(getRuntime(), { graph: graph.bytes, threads, spinning: false, tuning })
   const ms = await timeRuns(session, graph, options)
   return (ms * 100e6) / graph.weightCount
 }

@@ -1,11 +1,6 @@
 import type { AbortOptions, DecoderManifest, LayerRange, WeightFile, WorkClass } from '@resultity/interface'
 import type { Encoder, EncoderInit } from './encoder.ts'
-
-/**
- * What the threads of a stage do between two operators: sleep (`false`), spin (`true`), or spin inside a run and
- * sleep between runs (`'run'`). Spinning is faster alone on a machine and much slower where stages share one.
- */
-export type Spinning = boolean | 'run'
+import type { Spinning } from './spinning.ts'
 
 export interface StageInit {
   readonly manifest: DecoderManifest

@@ -1,7 +1,6 @@
 import { realpath } from 'node:fs/promises'
-import { codeMappings, memoryMappings } from '@resultity/memory'
+import { codeMappings, memoryMappings, releaseFilePages } from '@resultity/runtime-tuning'
 import t from 'tap'
-import { releaseFilePages } from '../src/capi/file-pages.ts'
 import { findLibrary } from '../src/capi/library.ts'
 import { createEngine } from '../src/index.ts'
 

@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import { mock } from 'node:test'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { memoryMappings } from '@resultity/memory'
+import { memoryMappings } from '@resultity/runtime-tuning'
 import t from 'tap'
 import { createEngine, measureStage, probeMachine } from '../src/index.ts'
 import { openTinyChat, Pipeline } from './tiny-chat.ts'
@@ -19,7 +19,7 @@ function residentBytes(): number {
 
 t.test('loading and unloading fifty times keeps memory flat', async t => {
   await using fixture = await openTinyChat()
-  const engine = await createEngine()
+  const engine = await createEngine('capi', { tuning: true })
   const cycle = async (): Promise<void> => {
     await using pipeline = await Pipeline.load(engine, [2, 4], fixture.init)
     using session = pipeline.open()
@@ -36,7 +36,7 @@ t.test('loading and unloading fifty times keeps memory flat', async t => {
 
 t.test('sessions that come and go take no new memory', async t => {
   await using fixture = await openTinyChat()
-  const engine = await createEngine()
+  const engine = await createEngine('capi', { tuning: true })
   await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }, { sessionsMax: 2 }))
   const prompt = Uint32Array.from({ length: 400 }, (_, index) => 8 + index)
   const use = async (round: number): Promise<void> => {
@@ -71,7 +71,7 @@ async function untilNoneResident(directory: string): Promise<void> {
 
 t.test('an idle stage holds no pages of its weight files', { skip: process.platform !== 'linux' }, async t => {
   await using fixture = await openTinyChat()
-  const engine = await createEngine()
+  const engine = await createEngine('capi', { tuning: true })
   await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }))
   const { manifest } = fixture
   const folder = dirname(fixture.weightPath(manifest.embedding))
@@ -96,7 +96,7 @@ t.test('an idle stage holds no pages of its weight files', { skip: process.platf
 
 t.test('a stage left alone frees the slots that wait for sessions', { skip: process.platform !== 'linux' }, async t => {
   await using fixture = await openTinyChat()
-  const engine = await createEngine()
+  const engine = await createEngine('capi', { tuning: true })
   await using stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }, { sessionsMax: 2 }))
   const { layerCount, kvHeadCount, headDim } = fixture.manifest.config
   const cacheBytes = layerCount * 2 * kvHeadCount * 512 * headDim * Float32Array.BYTES_PER_ELEMENT
@@ -123,7 +123,7 @@ t.test('a stage left alone frees the slots that wait for sessions', { skip: proc
 
 t.test('measurements are positive and finite, and add up', async t => {
   await using fixture = await openTinyChat()
-  const engine = await createEngine()
+  const engine = await createEngine('capi', { tuning: true })
   await using pipeline = await Pipeline.load(engine, [2, 4], fixture.init)
   for (const stage of pipeline.stages) {
     const measured = await measureStage(stage)

@@ -1,32 +1,8 @@
 import { readdir, readFile } from 'node:fs/promises'
-import { assertProperty } from '@resultity/test-property'
-import fc from 'fast-check'
+import { parseCpuList, usableCpus } from '@resultity/runtime-tuning'
 import t from 'tap'
 import { createEngine } from '../src/index.ts'
-import { parseCpuList, threadAffinities, usableCpus } from '../src/thread-affinity.ts'
 import { openTinyChat } from './tiny-chat.ts'
-
-t.test('lists of CPUs are read as the kernel writes them', t => {
-  t.same(parseCpuList('0'), [0])
-  t.same(parseCpuList('0-2,7,9-10'), [0, 1, 2, 7, 9, 10])
-  t.same(parseCpuList(''), [])
-  t.same(parseCpuList('none'), [])
-  t.end()
-})
-
-t.test('each thread has a CPU of its own where there are just as many, else none has', t => {
-  t.equal(threadAffinities(4, [0, 2, 4, 6]), '3;5;7')
-  const cpus = fc.uniqueArray(fc.nat(127), { maxLength: 32 })
-  assertProperty(
-    fc.property(fc.integer({ min: 1, max: 32 }), cpus, (threads, cpus) => {
-      const pinned = threadAffinities(threads, cpus)
-      if (threads < 2 || threads !== cpus.length) return pinned === undefined
-      const numbers = pinned?.split(';').map(Number) ?? []
-      return numbers.length === threads - 1 && numbers.every((number, index) => number - 1 === cpus[index + 1])
-    })
-  )
-  t.end()
-})
 
 const cpus = usableCpus()
 
@@ -43,7 +19,7 @@ async function boundThreads(): Promise<Map<number, number>> {
 
 t.test('threads are bound where a stage uses every CPU, else not', { skip: cpus.length < 2 }, async t => {
   await using fixture = await openTinyChat()
-  const engine = await createEngine()
+  const engine = await createEngine('capi', { tuning: true })
   const load = (threads: number) => engine.loadStage(fixture.init({ first: 0, end: 4 }, { threads }))
   const [first = 0, ...others] = cpus
   {
@@ -80,4 +56,11 @@ t.test('threads are bound where a stage uses every CPU, else not', { skip: cpus.
     t.equal((await boundThreads()).get(first), bound.get(first))
   }
   t.equal((await boundThreads()).size, 0, 'they are free again without a stage')
+})
+
+t.test('without tuning no thread is bound', { skip: cpus.length < 2 }, async t => {
+  await using fixture = await openTinyChat()
+  const engine = await createEngine()
+  await using _stage = await engine.loadStage(fixture.init({ first: 0, end: 4 }, { threads: cpus.length }))
+  t.equal((await boundThreads()).size, 0)
 })

@@ -1,13 +1,8 @@
 import { BoundedNumber } from './bounded-number.ts'
-import { ANY_CHARACTER, type CodePoints, common, oneOf, without } from './characters.ts'
+import { type CodePoints, common, oneOf } from './characters.ts'
 import type { ByteRanges, Expression, Expressions } from './expression.ts'
+import { BACKSLASH, PLAIN, QUOTE } from './json-characters.ts'
 import { otherName } from './other-name.ts'
-
-const QUOTE = 0x22
-const BACKSLASH = 0x5c
-const CONTROLS: CodePoints = [[0, 0x1f]]
-/** Characters that a JSON string may hold as they are. */
-export const PLAIN: CodePoints = without(ANY_CHARACTER, [...CONTROLS, [QUOTE, QUOTE], [BACKSLASH, BACKSLASH]])
 
 const SHORT_ESCAPES: readonly (readonly [string, number])[] = [
   ['"', QUOTE],

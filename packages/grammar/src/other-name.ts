@@ -1,6 +1,14 @@
 import { common, oneOf, without } from './characters.ts'
-import type { Expression } from './expression.ts'
-import { type JsonText, PLAIN } from './json-text.ts'
+import type { Expression, Expressions } from './expression.ts'
+import { PLAIN } from './json-characters.ts'
+
+/** How the names of an object are written. */
+export interface NameSpelling {
+  readonly expressions: Expressions
+  /** A character that stands in a string as it is. */
+  readonly plain: Expression
+  readonly quote: Expression
+}
 
 /** Names that begin alike, by their next character. */
 interface NameNode {
@@ -12,7 +20,7 @@ interface NameNode {
  * A quoted name that is none of `names`. It has no escapes, so that none can be written another way. Names may have
  * any length: nothing here calls itself.
  */
-export function otherName(json: JsonText, names: readonly string[]): Expression {
+export function otherName(json: NameSpelling, names: readonly string[]): Expression {
   const { expressions } = json
   const nodes = nodesOf(json, names)
   const tail = expressions.pair(expressions.repeat(json.plain), json.quote)
@@ -34,7 +42,7 @@ export function otherName(json: JsonText, names: readonly string[]): Expression 
 }
 
 /** As a tree over their characters, its root first and every node before those below it. */
-function nodesOf({ expressions }: JsonText, names: readonly string[]): NameNode[] {
+function nodesOf({ expressions }: NameSpelling, names: readonly string[]): NameNode[] {
   const root: NameNode = { next: new Map(), isName: false }
   const nodes = [root]
   for (const name of names) {

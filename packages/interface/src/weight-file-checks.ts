@@ -1,9 +1,14 @@
 import type { z } from 'zod'
-import type { TensorEntry, WeightFile } from './manifest.ts'
+import type { TensorEntry } from './tensor-entry.ts'
 
 type Extent = TensorEntry['data']
 
 const elementBytes = { f32: 4, f16: 2, bf16: 2 } as const
+
+export interface CheckedFile {
+  readonly bytes: number
+  readonly tensors: readonly TensorEntry[]
+}
 
 /** An extent of the file, and how many bytes the sizes beside it make it. */
 interface Claim {
@@ -16,7 +21,7 @@ interface Claim {
  * Refuses a weight file whose tensors have one name, lie outside the file or in each other, or have another number of
  * bytes than their sizes make: whoever reads them computes with these numbers.
  */
-export function checkWeightFile(file: Omit<WeightFile, 'sha256'>, context: z.RefinementCtx): void {
+export function checkWeightFile(file: CheckedFile, context: z.RefinementCtx): void {
   const refuse = (path: (string | number)[], message: string): void =>
     context.addIssue({ code: 'custom', path: ['tensors', ...path], message })
   const names = new Set<string>()

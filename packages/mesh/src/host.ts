@@ -12,7 +12,7 @@ import { type JoinFailure, keepJoined } from './join.ts'
 import { libp2pOptions, type MeshServices } from './libp2p-options.ts'
 import { DEFAULT_MESH_LIMITS, type MeshLimits } from './limits.ts'
 import { type MeshLogger, silentLogger } from './logger.ts'
-import { grantRarely } from './rare-grants.ts'
+import { grantRarely } from './tuning/rare-grants.ts'
 
 /** Who to open a stream to, and where it may be. */
 export interface PeerAddress {
@@ -50,6 +50,8 @@ export interface MeshHostInit {
   /** What this peer calls itself, such as 'resultity-coordinator/0.1.0'. */
   readonly agent: string
   readonly logger?: MeshLogger
+  /** Writes and reads frames in ways that were measured to be faster here; see `tuning/`. Default false. */
+  readonly tuning?: boolean
   /** Told of every failed attempt at a join address, which the logger is told too. */
   readonly onJoinFailed?: (failure: JoinFailure) => void
 }
@@ -93,19 +95,16 @@ export interface MeshHost extends AsyncDisposable {
  */
 export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
   const limits = { ...DEFAULT_MESH_LIMITS, ...init.limits }
-  const { privateKey, agent, listen, announce = [], join = [], mdns = false, allowPeer } = init
+  const { privateKey, agent, listen, announce = [], join = [], mdns = false, allowPeer, tuning = false } = init
   for (const address of [...listen, ...announce, ...join]) parseMultiaddr(address)
   const { strangersFraction } = limits
   const named = new Set<string>()
   const known = new KnownCoordinators()
   const strangersMax = Math.max(1, Math.floor(limits.connectionsMax * strangersFraction))
   const connections = new ConnectionLimits({ ...limits, strangersMax })
-  const libp2p = await createLibp2p<MeshServices>(
-    libp2pOptions(
-      { privateKey, agent, listen, announce, named, mdns, allowPeer, connections, onFoundLocally: id => known.add(id) },
-      limits
-    )
-  )
+  const onFoundLocally = (id: string): void => known.add(id)
+  const settings = { privateKey, agent, listen, announce, named, mdns, allowPeer, connections, onFoundLocally, tuning }
+  const libp2p = await createLibp2p<MeshServices>(libp2pOptions(settings, limits))
   try {
     await libp2p.start()
   } catch (error) {
@@ -154,7 +153,7 @@ class Libp2pHost implements MeshHost {
     await this.#libp2p.handle(
       protocol,
       (stream, connection) => {
-        grantRarely(stream)
+        if (this.#init.tuning === true) grantRarely(stream)
         try {
           handler(stream, connection.remotePeer.toString(), connection.remoteAddr.toString())
         } catch (error) {
@@ -254,7 +253,7 @@ class Libp2pHost implements MeshHost {
       signal => connection.newStream(protocol, { signal, maxOutboundStreams: streamsPerConnectionMax }),
       options
     )
-    grantRarely(stream)
+    if (this.#init.tuning === true) grantRarely(stream)
     return stream
   }
 

@@ -10,10 +10,10 @@ import type { Libp2pOptions } from 'libp2p'
 import { ipOf, PEER_ADDRESSES_MAX, scopeOf } from './address-scope.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
 import { COORDINATOR_AGENT, type MdnsInit, mdnsServiceTag } from './discovery-names.ts'
-import { stopDecodersOnceEmptied } from './emptied-decoder.ts'
-import { frameCipher } from './frame-cipher.ts'
-import { joinedWrites } from './joined-writes.ts'
 import type { MeshLimits } from './limits.ts'
+import { stopDecodersOnceEmptied } from './tuning/emptied-decoder.ts'
+import { frameCipher } from './tuning/frame-cipher.ts'
+import { joinedWrites } from './tuning/joined-writes.ts'
 
 export interface MeshServices extends ServiceMap {
   identify: Identify
@@ -32,6 +32,8 @@ export interface HostSettings {
   /** IP addresses and names that the operator gave: dialled whatever they are. */
   readonly named: ReadonlySet<string>
   readonly agent: string
+  /** See `tuning/`: what is sent stays the same, how it is written and read changes. */
+  readonly tuning: boolean
 }
 
 /** A paused stream keeps what its window let through; it is cut off when that exceeds its read buffer. */
@@ -45,7 +47,8 @@ const PING_TIMEOUT_SPREAD_MS = 4_000
 
 /** TCP, noise, yamux, identify and ping; discovery by mDNS where it is asked for. */
 export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2pOptions<MeshServices> {
-  stopDecodersOnceEmptied()
+  const { tuning } = settings
+  if (tuning) stopDecodersOnceEmptied()
   return {
     start: false,
     privateKey: settings.privateKey,
@@ -55,8 +58,8 @@ export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2
       ...(settings.announce.length === 0 ? {} : { announce: [...settings.announce] })
     },
     transports: [transport(limits)],
-    connectionProtector: () => joinedWrites,
-    connectionEncrypters: [noise({ crypto: frameCipher })],
+    ...(tuning ? { connectionProtector: () => joinedWrites } : {}),
+    connectionEncrypters: [noise(tuning ? { crypto: frameCipher } : {})],
     streamMuxers: [muxer(limits)],
     connectionManager: connectionManager(limits),
     connectionMonitor: connectionMonitor(limits),

@@ -2,7 +2,7 @@ import { LengthPrefixedDecoder } from '@libp2p/utils'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { stopDecodersOnceEmptied } from '../src/emptied-decoder.ts'
+import { stopDecodersOnceEmptied } from '../src/tuning/emptied-decoder.ts'
 
 let asked = 0
 /** Two bytes, as noise's. */

@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { memorySource } from '../src/byte-source.ts'
-import { modelConfigFromJson } from '../src/config.ts'
-import { parseGgufHeader } from '../src/gguf.ts'
-import { modelConfigFromGguf } from '../src/gguf-config.ts'
-import type { GgufEntry } from '../src/gguf-writer.ts'
-import { ropeFrequencyDivisors } from '../src/rope-frequencies.ts'
+import { memorySource } from '../src/formats/byte-source.ts'
+import { parseGgufHeader } from '../src/formats/gguf.ts'
+import type { GgufEntry } from '../src/formats/gguf-writer.ts'
+import { ropeFrequencyDivisors } from '../src/graph/rope-frequencies.ts'
+import { modelConfigFromJson } from '../src/import/config.ts'
+import { modelConfigFromGguf } from '../src/import/gguf-config.ts'
 import { ggufBytes, TINY_CHAT, TINY_SHAPE, tinyGguf, withMetadata } from './tiny-models.ts'
 
 const tinyChat = JSON.parse(readFileSync(`${TINY_CHAT}/config.json`, 'utf8'))

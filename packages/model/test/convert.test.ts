@@ -11,11 +11,11 @@ import {
   type WeightFile
 } from '@resultity/interface'
 import t, { type Test } from 'tap'
-import { FileBlobStore } from '../src/blob-store.ts'
-import { type ConvertedModel, type ConvertInit, convertModel } from '../src/convert.ts'
-import type { GgufContent } from '../src/gguf-writer.ts'
+import { FileBlobStore } from '../src/blobs/blob-store.ts'
+import type { GgufContent } from '../src/formats/gguf-writer.ts'
+import { randomGguf, writeRandomGguf } from '../src/formats/random-gguf.ts'
+import { type ConvertedModel, type ConvertInit, convertModel } from '../src/import/convert.ts'
 import { decodeFloats } from '../src/quantization/encoding.ts'
-import { randomGguf, writeRandomGguf } from '../src/random-gguf.ts'
 import {
   floatTensor,
   ggufBytes,

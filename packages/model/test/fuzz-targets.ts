@@ -6,11 +6,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ErrorCode, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
 import fc from 'fast-check'
-import { memorySource } from '../src/byte-source.ts'
-import { ChatTemplate, RENDERED_CHARS_MAX } from '../src/chat-template.ts'
-import { planEncoderFiles } from '../src/encoder-weight-file.ts'
-import { openGguf } from '../src/gguf-source.ts'
-import type { GgufContent, GgufTensorContent } from '../src/gguf-writer.ts'
+import { memorySource } from '../src/formats/byte-source.ts'
+import type { GgufContent, GgufTensorContent } from '../src/formats/gguf-writer.ts'
+import { parseSafetensors } from '../src/formats/safetensors.ts'
+import { planEncoderFiles } from '../src/import/encoder-weight-file.ts'
+import { openGguf } from '../src/import/gguf-source.ts'
+import { openEncoderDirectory, openSafetensorsDirectory } from '../src/import/safetensors-source.ts'
+import { planWeightFiles, type WeightFilePlan } from '../src/import/weight-file.ts'
 import {
   buildEncoderGraph,
   buildStageGraph,
@@ -24,11 +26,9 @@ import {
   tokenizerFilesFromDirectory,
   tokenizerFilesFromGguf
 } from '../src/index.ts'
-import { parseSafetensors } from '../src/safetensors.ts'
-import { openEncoderDirectory, openSafetensorsDirectory } from '../src/safetensors-source.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { extractModel } from '../src/sources/wheel.ts'
-import { planWeightFiles, type WeightFilePlan } from '../src/weight-file.ts'
+import { ChatTemplate, RENDERED_CHARS_MAX } from '../src/templates/chat-template.ts'
 import { damagedBytes, damagedJson, grownTemplates, hardTexts } from './fuzz-inputs.ts'
 import { makeZip } from './sources-fixtures.ts'
 import { ggufBytes, TINY_CHAT, tinyGguf } from './tiny-models.ts'

@@ -2,9 +2,9 @@ import { MeshError } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { memorySource } from '../src/byte-source.ts'
-import { parseGgufHeader } from '../src/gguf.ts'
-import { encodeGgufHeader, type GgufContent } from '../src/gguf-writer.ts'
+import { memorySource } from '../src/formats/byte-source.ts'
+import { parseGgufHeader } from '../src/formats/gguf.ts'
+import { encodeGgufHeader, type GgufContent } from '../src/formats/gguf-writer.ts'
 import { floatTensor, ggufBytes, tinyGguf, withMetadata } from './tiny-models.ts'
 
 const parse = (bytes: Uint8Array) => parseGgufHeader(memorySource('m.gguf', bytes))

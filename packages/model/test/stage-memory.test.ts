@@ -1,6 +1,6 @@
 import type { DecoderManifest } from '@resultity/interface'
 import t from 'tap'
-import { stageMemory } from '../src/stage-memory.ts'
+import { stageMemory } from '../src/graph/stage-memory.ts'
 
 const file = (digit: string, bytes: number) => ({ sha256: digit.repeat(64), bytes, tensors: [] })
 

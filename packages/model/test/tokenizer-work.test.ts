@@ -1,10 +1,10 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { BYTE_LEVEL_ALPHABET } from '../src/byte-level-alphabet.ts'
-import { hasNestedRepeats } from '../src/endless-patterns.ts'
 import { createTokenizer, type ModelTokenizer, tokenizerFilesFromGguf } from '../src/index.ts'
-import { preTokenizerKind } from '../src/tokenizer-pre-tokenizers.ts'
+import { BYTE_LEVEL_ALPHABET } from '../src/tokenizers/byte-level-alphabet.ts'
+import { hasNestedRepeats } from '../src/tokenizers/endless-patterns.ts'
+import { preTokenizerKind } from '../src/tokenizers/tokenizer-pre-tokenizers.ts'
 import { hardTexts } from './fuzz-inputs.ts'
 import { TINY_CHAT } from './tiny-models.ts'
 

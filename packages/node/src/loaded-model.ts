@@ -21,7 +21,7 @@ import {
 } from '@resultity/interface'
 import { encoderMemory, loadVocabulary, stageMemory } from '@resultity/model'
 import { AnswerConstraints } from './answer-constraints.ts'
-import type { Assignment, StageProgress } from './stage-table.ts'
+import type { Assignment, StageProgress } from './assignment.ts'
 
 interface Ready {
   /** As the coordinator plans with; for an encoder a token counts for a decode step. */

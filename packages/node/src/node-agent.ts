@@ -37,18 +37,18 @@ interface NodeAgentComponents {
  * @throws MeshError `address_in_use`, `settings_invalid`, `engine_failed`
  */
 export async function startNode(init: NodeInit): Promise<RunningNode> {
-  const { logger, dataDir, clock = systemClock } = init
+  const { logger, dataDir, clock = systemClock, tuning = false } = init
   const limits = { ...DEFAULT_NODE_LIMITS, ...init.limits }
   const threads = init.threads ?? availableParallelism()
   const workDir = join(dataDir, 'work')
   await mkdir(workDir, { recursive: true })
 
   const privateKey = await loadIdentity(dataDir)
-  const engine = await createEngine(init.engine)
+  const engine = await createEngine(init.engine, { tuning })
   const [hardware, memoryBytes, probeMsPer100M, store] = await Promise.all([
     probeHardware(availableExecutionProviders()),
     init.memoryBytes ?? defaultMemoryOffer(),
-    probeMachine(threads),
+    probeMachine(threads, { tuning }),
     openStore(init)
   ])
   const stages = new StageTable(
@@ -60,6 +60,7 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     listen: [...init.listen],
     mdns: init.mdns,
     agent: `resultity-node/${AGENT_VERSION}`,
+    tuning,
     logger,
     ...(init.announce === undefined ? {} : { announce: [...init.announce] })
   })

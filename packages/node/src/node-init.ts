@@ -25,6 +25,8 @@ export interface NodeInit {
   /** Bytes of disk to keep weights in. Default: half of what is free when the store is empty. */
   readonly blobCacheBytes?: number
   readonly engine?: EngineKind
+  /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
+  readonly tuning?: boolean
   readonly logger: Logger
   readonly limits?: Partial<NodeLimits>
   readonly clock?: Clock

@@ -7,6 +7,7 @@ import {
   type ModelManifest,
   type ServedStage
 } from '@resultity/interface'
+import type { Assignment, StageProgress } from './assignment.ts'
 import {
   type LoadedModel,
   loadModel,
@@ -15,20 +16,6 @@ import {
   type ReadyStage,
   unloadModel
 } from './loaded-model.ts'
-
-/** What a coordinator asks this node to serve. */
-export interface Assignment {
-  readonly placementId: string
-  readonly manifestSha256: string
-  readonly range: LayerRange
-  /** Positions of one session's KV slot. */
-  readonly contextLength: number
-  /** KV slots; jobs at once, of an encoder. */
-  readonly sessionsMax: number
-}
-
-/** - `fetching` weights are on their way · `building` the runtime loads them · `testing` it is measured · `ready` serves */
-export type StageProgress = 'fetching' | 'building' | 'testing' | 'ready'
 
 /** Brings the manifest and the weight files of a range into the local store. */
 export interface WeightSource {

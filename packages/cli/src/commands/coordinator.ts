@@ -32,6 +32,7 @@ export const coordinatorCommand: CommandDefinition = {
     'contextLength',
     'sessions',
     'prefillChunk',
+    'tuning',
     'nodeSilence',
     'jobCrashesMax',
     'logLevel'
@@ -79,6 +80,7 @@ async function start(
         ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
+        tuning: settings.tuning === 'on',
         limits: limitsOf(settings),
         openFilesMax,
         logger,

@@ -38,6 +38,7 @@ export const upCommand: CommandDefinition = {
     'memory',
     'spinning',
     'engine',
+    'tuning',
     'contextLength',
     'sessions',
     'prefillChunk',

@@ -25,6 +25,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       contextLength: settings.contextLength,
       sessions: settings.sessions,
       prefillChunk: settings.prefillChunk,
+      tuning: settings.tuning,
       nodeSilence: settings.nodeSilence,
       logLevel: settings.logLevel
     })
@@ -50,6 +51,7 @@ export function nodeArguments(
       memory: settings.memory ?? share,
       threads: settings.threads ?? availableParallelism(),
       engine: settings.engine,
+      tuning: settings.tuning,
       logLevel: settings.logLevel
     })
   ]

@@ -198,6 +198,9 @@ export const settingsSchema = z.object({
   engine: z
     .enum(['capi', 'node'], 'expected capi or node')
     .describe('binding of ONNX Runtime that runs the stages; capi when not given'),
+  tuning: z
+    .enum(['on', 'off'], 'expected on or off')
+    .describe('measures for speed and memory around the runtime, libp2p and the system; no answer depends on them'),
   label: labels.describe('label of this node, for placement policies'),
   blobSource: list(path).describe('directory of blobs to read weights from, never written to'),
   contextLength: whole(1, 16_777_216).describe(
@@ -256,6 +259,7 @@ export const defaultSettings = {
   mdns: true,
   store: 'sqlite',
   nodes: 3,
+  tuning: 'on',
   label: {},
   alias: {},
   subcloud: {},

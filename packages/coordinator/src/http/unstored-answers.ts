@@ -1,6 +1,13 @@
-import { isFinal, type Job } from '@resultity/store'
+import { isFinal, type Job, type JobStore } from '@resultity/store'
 import type { FastifyReply } from 'fastify'
-import type { JobRouteComponents } from './job-routes.ts'
+import type { Logger } from 'pino'
+import type { JobRuntime } from '../jobs/job-runtime.ts'
+
+export interface UnstoredAnswerComponents {
+  readonly runtime: JobRuntime
+  readonly store: JobStore
+  readonly logger: Logger
+}
 
 /**
  * An answer that its client does not want kept goes when the client has it, and when the client is gone and nothing
@@ -9,7 +16,7 @@ import type { JobRouteComponents } from './job-routes.ts'
  * @param attached whether it ends with its client's connection
  */
 export function forgetOnceDelivered(
-  { runtime, store, logger }: Pick<JobRouteComponents, 'runtime' | 'store' | 'logger'>,
+  { runtime, store, logger }: UnstoredAnswerComponents,
   { id, unstored }: Job,
   reply: FastifyReply,
   attached: boolean

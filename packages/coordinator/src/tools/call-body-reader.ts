@@ -1,6 +1,6 @@
 import { TOOL_CALL } from '@resultity/grammar'
 import { MeshError } from '@resultity/interface'
-import type { AnswerPiece } from './tool-call-reader.ts'
+import type { AnswerPiece } from './answer-piece.ts'
 
 const HEAD_START = TOOL_CALL.beforeName
 const HEAD_END = TOOL_CALL.beforeArguments

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { FinishReason } from '@resultity/interface'
-import { type AnswerPiece, type AnswerReader, CallsReader, FreeAnswerReader } from './tool-call-reader.ts'
+import type { AnswerPiece } from './answer-piece.ts'
+import { type AnswerReader, CallsReader, FreeAnswerReader } from './tool-call-reader.ts'
 import type { ToolCallAnswer, ToolCallDelta } from './tool-schema.ts'
 import type { ToolUse } from './tool-use.ts'
 

@@ -1,15 +1,8 @@
 import { TOOL_CALL } from '@resultity/grammar'
 import { z } from 'zod'
 import { checkJsonShape } from '../http/json-shape.ts'
+import type { AnswerPiece } from './answer-piece.ts'
 import { CallBodyReader } from './call-body-reader.ts'
-
-/** What an answer's text turns out to be. */
-export type AnswerPiece =
-  | { readonly type: 'content'; readonly text: string }
-  /** Call `index` begins. */
-  | { readonly type: 'call'; readonly index: number; readonly name: string }
-  /** More of the arguments of call `index`, JSON text. */
-  | { readonly type: 'arguments'; readonly index: number; readonly text: string }
 
 export interface ToolCallReaderInit {
   /** Functions that may be called; a call of any other is text. */

@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import { callAsync } from '@resultity/memory'
+import { callAsync } from '@resultity/native-call'
 import type { GraphSession } from './graph-session.ts'
 import { NativeHandle } from './native-handle.ts'
 import type { Pointer } from './ort-api.ts'

@@ -1,12 +1,10 @@
 import type { AbortOptions } from '@resultity/interface'
-import { releaseFreedMemory } from '@resultity/memory'
 import type { EncoderGraph } from '@resultity/model'
-import type { BatchGate } from '../batch-gate.ts'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import { Binding, RunOptions } from './binding.ts'
-import { releaseFilePages } from './file-pages.ts'
 import { GraphSession } from './graph-session.ts'
 import { getRuntime, type Runtime } from './runtime.ts'
 import { NativeTensor } from './tensor.ts'
@@ -63,7 +61,7 @@ class CapiEncoderSession implements EncoderSession {
 /** @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal` */
 export async function loadCapiEncoder(
   init: EncoderInit,
-  gate: BatchGate,
+  { gate, tuning }: EngineContext,
   options: AbortOptions = {}
 ): Promise<Encoder> {
   options.signal?.throwIfAborted()
@@ -71,12 +69,13 @@ export async function loadCapiEncoder(
   await using loading = new AsyncDisposableStack()
   const source = loading.use(await GraphSource.forEncoder(init))
   const { threads, spinning, manifest } = init
+  const { folder } = source
   const session = loading.use(
-    await GraphSession.load(runtime, { graph: source.graph.bytes, folder: source.folder, threads, spinning })
+    await GraphSession.load(runtime, { graph: source.graph.bytes, folder, threads, spinning, tuning })
   )
   options.signal?.throwIfAborted()
-  await releaseFilePages(source.files)
-  await releaseFreedMemory()
+  await tuning.releaseFilePages(source.files)
+  await tuning.releaseFreedMemory()
   const dimensions = manifest.config.hiddenSize
   const encoder = new Encoder(manifest, new CapiEncoderSession({ runtime, session, source, dimensions }), gate)
   loading.move()

@@ -1,14 +1,12 @@
 import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
-import { packIntoHugePages, releaseFreedMemory } from '@resultity/memory'
 import { rotaryTables, type StageGraph } from '@resultity/model'
-import type { BatchGate } from '../batch-gate.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
 import { SessionTurns } from '../session-turns.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
-import { releaseFilePages } from './file-pages.ts'
 import { GraphSession } from './graph-session.ts'
 import { IdleMemory } from './idle-memory.ts'
 import type { SlotComponents } from './kv-slot.ts'
@@ -29,13 +27,13 @@ export class CapiStage implements Stage {
   readonly #components: SlotComponents
   readonly #source: GraphSource<StageGraph>
   readonly #slots: SlotPool
-  readonly #gate: BatchGate
+  readonly #context: EngineContext
   readonly #queue: RunQueue
   readonly #idleMemory: IdleMemory
   readonly #sessions = new Set<CapiSession>()
   #closing: Promise<void> | undefined
 
-  private constructor(components: SlotComponents, source: GraphSource<StageGraph>, gate: BatchGate) {
+  private constructor(components: SlotComponents, source: GraphSource<StageGraph>, context: EngineContext) {
     const { shape } = components
     this.range = shape.range
     this.first = shape.first
@@ -48,32 +46,36 @@ export class CapiStage implements Stage {
     this.#components = components
     this.#source = source
     this.#slots = new SlotPool(components)
-    this.#gate = gate
-    this.#queue = new RunQueue(gate)
+    this.#context = context
+    this.#queue = new RunQueue(context.gate)
     const { runtime } = components
-    this.#idleMemory = new IdleMemory({ runtime, queue: this.#queue, slots: this.#slots, files: source.files })
+    const { tuning } = context
+    const { files } = source
+    this.#idleMemory = new IdleMemory({ runtime, tuning, queue: this.#queue, slots: this.#slots, files })
   }
 
-  static async load(init: StageInit, gate: BatchGate, options: AbortOptions = {}): Promise<CapiStage> {
+  static async load(init: StageInit, context: EngineContext, options: AbortOptions = {}): Promise<CapiStage> {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
     const runtime = getRuntime()
     await using loading = new AsyncDisposableStack()
     const source = loading.use(await GraphSource.forStage(init))
     const { threads, spinning } = init
+    const { tuning } = context
+    const { folder } = source
     const session = loading.use(
-      await GraphSession.load(runtime, { graph: source.graph.bytes, folder: source.folder, threads, spinning })
+      await GraphSession.load(runtime, { graph: source.graph.bytes, folder, threads, spinning, tuning })
     )
     options.signal?.throwIfAborted()
-    await releaseFilePages(source.files)
-    await releaseFreedMemory()
-    await packIntoHugePages()
+    await tuning.releaseFilePages(source.files)
+    await tuning.releaseFreedMemory()
+    await tuning.packIntoHugePages()
     const { config } = init.manifest
     const tables = rotaryTables(config, init.contextLength)
     const dimensions = [init.contextLength, config.headDim / 2]
     const cos = loading.use(new NativeTensor(runtime, tables.cos, dimensions))
     const sin = loading.use(new NativeTensor(runtime, tables.sin, dimensions))
-    const stage = new CapiStage({ runtime, graph: source.graph, session, shape, config, cos, sin }, source, gate)
+    const stage = new CapiStage({ runtime, graph: source.graph, session, shape, config, cos, sin }, source, context)
     loading.move()
     return stage
   }
@@ -96,7 +98,7 @@ export class CapiStage implements Stage {
       this.#slots.give(slot)
       if (this.sessionsOpen === 0) this.#idleMemory.sessionsEnded()
     }
-    const turns = new SessionTurns(this.#queue, this.#gate, init)
+    const turns = new SessionTurns(this.#queue, this.#context.gate, init)
     const vacate = (): void => {
       this.#slots.vacate()
       work[Symbol.dispose]()
@@ -120,7 +122,7 @@ export class CapiStage implements Stage {
     session[Symbol.dispose]()
     cos[Symbol.dispose]()
     sin[Symbol.dispose]()
-    await releaseFreedMemory()
+    await this.#context.tuning.releaseFreedMemory()
     await this.#source[Symbol.asyncDispose]()
   }
 }

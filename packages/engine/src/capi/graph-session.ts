@@ -1,8 +1,7 @@
 import { MeshError } from '@resultity/interface'
-import { callAsync } from '@resultity/memory'
-import type { Spinning } from '../port.ts'
-import { threadAffinities, usableCpus } from '../thread-affinity.ts'
-import { CallingThreads } from './calling-threads.ts'
+import { callAsync } from '@resultity/native-call'
+import { type CallerPlacement, type ProcessTuning, untuned } from '@resultity/runtime-tuning'
+import type { Spinning } from '../spinning.ts'
 import { NativeHandle } from './native-handle.ts'
 import type { Pointer, Status } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
@@ -18,15 +17,17 @@ export interface GraphSessionInit {
   /** Threads of one operator, the calling one included. */
   readonly threads: number
   readonly spinning: Spinning
+  /** Default: none. */
+  readonly tuning?: ProcessTuning
 }
 
 /** A graph loaded by the runtime, its weights packed for this CPU. */
 export class GraphSession implements Disposable {
   readonly handle: NativeHandle
-  /** Its runs are called on these. */
-  readonly callers: CallingThreads
+  /** Of the threads that its runs are called on. */
+  readonly callers: CallerPlacement
 
-  private constructor(handle: NativeHandle, callers: CallingThreads) {
+  private constructor(handle: NativeHandle, callers: CallerPlacement) {
     this.handle = handle
     this.callers = callers
   }
@@ -38,10 +39,12 @@ export class GraphSession implements Disposable {
    */
   static async load(runtime: Runtime, init: GraphSessionInit): Promise<GraphSession> {
     const { api, env } = runtime
-    const callers = await CallingThreads.of()
+    const { tuning = untuned } = init
+    const affinities = tuning.threadAffinities(init.threads)
+    const callers = await tuning.callers()
     using placed = new DisposableStack()
-    placed.use(callers.graph(threadAffinities(init.threads, usableCpus()) !== undefined))
-    const options = createOptions(runtime, init)
+    placed.use(callers.graph(affinities !== undefined))
+    const options = createOptions(runtime, { ...init, affinities })
     const out = new BigUint64Array(1)
     const { promise, resolve, reject } = Promise.withResolvers<Status>()
     const { graph } = init
@@ -69,7 +72,7 @@ export class GraphSession implements Disposable {
   }
 }
 
-function createOptions(runtime: Runtime, init: GraphSessionInit): Pointer {
+function createOptions(runtime: Runtime, init: SessionSettings): Pointer {
   const { api } = runtime
   const options = obtain(api, 'create session options', out => api.createSessionOptions(out))
   try {
@@ -86,13 +89,14 @@ function createOptions(runtime: Runtime, init: GraphSessionInit): Pointer {
   }
 }
 
+/** What the runtime's options say of a session. */
+export interface SessionSettings extends Pick<GraphSessionInit, 'threads' | 'spinning' | 'folder'> {
+  /** CPUs of the threads that help the calling one; undefined: any. */
+  readonly affinities: string | undefined
+}
+
 /** Entries of onnxruntime_session_options_config_keys.h. */
-export function sessionEntries({
-  threads,
-  spinning,
-  folder
-}: Pick<GraphSessionInit, 'threads' | 'spinning' | 'folder'>): Readonly<Record<string, string>> {
-  const affinities = threadAffinities(threads, usableCpus())
+export function sessionEntries({ spinning, folder, affinities }: SessionSettings): Readonly<Record<string, string>> {
   return {
     ...(folder === undefined ? {} : { 'session.model_external_initializers_file_folder_path': folder }),
     ...(affinities === undefined ? {} : { 'session.intra_op_thread_affinities': affinities }),

@@ -1,7 +1,6 @@
-import { releaseFreedMemory } from '@resultity/memory'
+import type { ProcessTuning } from '@resultity/runtime-tuning'
 import type { RunQueue } from '../run-queue.ts'
 import { RunOptions } from './binding.ts'
-import { releaseFilePages } from './file-pages.ts'
 import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
 
@@ -12,6 +11,7 @@ const ALONE_MS = 60_000
 
 export interface IdleMemoryInit {
   readonly runtime: Runtime
+  readonly tuning: ProcessTuning
   readonly queue: RunQueue
   readonly slots: SlotPool
   /** The weight files, as the system names their mappings. */
@@ -19,9 +19,11 @@ export interface IdleMemoryInit {
 }
 
 /**
- * Gives memory back to the system once a stage is idle: what the runtime's arena keeps for the activations of the next
- * prompt, and the pages of files that prompts have brought in; and when it is left alone, the KV slots that wait for
- * sessions, which may be far more: each has touched as much of its cache as its longest session.
+ * Gives memory back to the system once a stage is idle.
+ *
+ * With tuning: what the runtime's arena keeps for the activations of the next prompt, and the pages of files that
+ * prompts have brought in. Always, when the stage is left alone: the KV slots that wait for sessions, which may be far
+ * more: each has touched as much of its cache as its longest session.
  */
 export class IdleMemory implements AsyncDisposable {
   readonly #init: IdleMemoryInit
@@ -40,8 +42,8 @@ export class IdleMemory implements AsyncDisposable {
   sessionsEnded(): void {
     if (this.#disposed) return
     this.#stopTimers()
-    const { queue, slots } = this.#init
-    this.#idleTimer = setTimeout(() => queue.enter(this.#shrink, 'batch'), IDLE_MS).unref()
+    const { queue, slots, tuning } = this.#init
+    if (tuning.active) this.#idleTimer = setTimeout(() => queue.enter(this.#shrink, 'batch'), IDLE_MS).unref()
     this.#aloneTimer = setTimeout(() => slots.empty(), ALONE_MS).unref()
   }
 
@@ -82,8 +84,9 @@ export class IdleMemory implements AsyncDisposable {
   }
 
   async #release(): Promise<void> {
-    await releaseFilePages(this.#init.files, () => !this.#disposed)
-    await releaseFreedMemory()
+    const { tuning, files } = this.#init
+    await tuning.releaseFilePages(files, () => !this.#disposed)
+    await tuning.releaseFreedMemory()
   }
 
   /** Gives nothing back from now on, and waits until no run is under way. */

@@ -1,9 +1,9 @@
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { EncoderGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
-import type { BatchGate } from '../batch-gate.ts'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import { createNodeSession } from './node-runtime.ts'
 
@@ -40,13 +40,13 @@ class NodeEncoderSession implements EncoderSession {
 /** @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal` */
 export async function loadNodeEncoder(
   init: EncoderInit,
-  gate: BatchGate,
+  { gate, tuning }: EngineContext,
   options: AbortOptions = {}
 ): Promise<Encoder> {
   options.signal?.throwIfAborted()
   const source = await GraphSource.forEncoder(init)
   try {
-    const session = await createNodeSession(source, init)
+    const session = await createNodeSession(source, init, tuning)
     return new Encoder(init.manifest, new NodeEncoderSession(source, session), gate)
   } catch (error) {
     await source[Symbol.asyncDispose]()

@@ -1,20 +1,22 @@
+import type { ProcessTuning } from '@resultity/runtime-tuning'
 import { InferenceSession } from 'onnxruntime-node'
 import { sessionEntries } from '../capi/graph-session.ts'
 import type { GraphSource } from '../graph-source.ts'
-import type { Spinning } from '../port.ts'
+import type { Spinning } from '../spinning.ts'
 import { refuseTelemetry } from '../telemetry.ts'
 
 /** A graph loaded by onnxruntime-node, set up as the C API's sessions are. */
 export function createNodeSession(
   { graph, folder }: GraphSource<{ readonly bytes: Uint8Array }>,
-  { threads, spinning }: { readonly threads: number; readonly spinning: Spinning }
+  { threads, spinning }: { readonly threads: number; readonly spinning: Spinning },
+  tuning: ProcessTuning
 ): Promise<InferenceSession> {
   refuseTelemetry()
   return InferenceSession.create(graph.bytes, {
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    extra: nested(sessionEntries({ threads, spinning, folder }))
+    extra: nested(sessionEntries({ threads, spinning, folder, affinities: tuning.threadAffinities(threads) }))
   })
 }
 

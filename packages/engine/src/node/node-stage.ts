@@ -2,6 +2,7 @@ import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@res
 import { type RotaryTables, rotaryTables, type StageGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { BatchGate } from '../batch-gate.ts'
+import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
@@ -55,12 +56,12 @@ export class NodeStage implements Stage {
     this.#kvShape = { heads: config.kvHeadCount, dim: config.headDim }
   }
 
-  static async load(init: StageInit, gate: BatchGate, options: AbortOptions = {}): Promise<NodeStage> {
+  static async load(init: StageInit, { gate, tuning }: EngineContext, options: AbortOptions = {}): Promise<NodeStage> {
     options.signal?.throwIfAborted()
     const shape = new StageShape(init)
     const source = await GraphSource.forStage(init)
     try {
-      const session = await createNodeSession(source, init)
+      const session = await createNodeSession(source, init, tuning)
       return new NodeStage(init, shape, source, session, gate)
     } catch (error) {
       await source[Symbol.asyncDispose]()

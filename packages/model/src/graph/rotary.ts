@@ -1,5 +1,5 @@
 import type { ModelConfig } from '@resultity/interface'
-import { ropeFrequencyDivisors } from '../rope-frequencies.ts'
+import { ropeFrequencyDivisors } from './rope-frequencies.ts'
 
 /** Cosines and sines of every position, `[positions, headDim / 2]` each, row-major. */
 export interface RotaryTables {

@@ -3,7 +3,7 @@ import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { MeshError, withDeadline } from '@resultity/interface'
 import pRetry from 'p-retry'
-import { FileHasher } from '../file-hash.ts'
+import { FileHasher } from '../blobs/file-hash.ts'
 import type { ProgressOptions } from './progress.ts'
 
 /** What a file's bytes are checked by. A git blob's is the SHA-1 that git names its contents with. */

@@ -1,13 +1,13 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@resultity/interface'
-import { type CatalogueSource, findCatalogueEntry } from '../catalogue.ts'
-import { LLAMA_1_1B, writeRandomGguf } from '../random-gguf.ts'
-import { formatModelReference, type ModelReference, type RandomShape } from '../reference.ts'
+import { LLAMA_1_1B, writeRandomGguf } from '../formats/random-gguf.ts'
+import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
 import { isFile } from './download.ts'
 import type { HubOptions } from './hub.ts'
 import type { PipOptions } from './pip.ts'
 import type { ProgressOptions } from './progress.ts'
+import { formatModelReference, type ModelReference, type RandomShape } from './reference.ts'
 
 export interface FetchModelOptions extends ProgressOptions {
   /** Downloads are kept in `downloads/` below it. */

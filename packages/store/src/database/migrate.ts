@@ -2,11 +2,7 @@ import { MeshError } from '@resultity/interface'
 import { type Kysely, sql } from 'kysely'
 import { Migrator } from 'kysely/migration'
 import { migrations } from '../migrations/index.ts'
-
-export type DialectName = 'sqlite' | 'postgres'
-
-/** Brings a database to this version. Several coordinators may do so at once: the first does it, the others wait. */
-export type Migration = (database: Kysely<unknown>, dialect: DialectName) => Promise<void>
+import type { DialectName } from './migration.ts'
 
 /**
  * Runs the migrations that the database lacks.

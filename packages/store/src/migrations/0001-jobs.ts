@@ -1,6 +1,6 @@
 import { type Generated, type Kysely, sql } from 'kysely'
 import type { JsonColumn } from '../database/json-column.ts'
-import type { DialectName } from '../database/migrate.ts'
+import type { DialectName } from '../database/migration.ts'
 import type { JobClass, JobError, JobResult, JobState, JobUsage, JsonValue } from '../job.ts'
 
 export interface JobTables {

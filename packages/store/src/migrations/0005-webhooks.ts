@@ -1,6 +1,6 @@
 import { type Kysely, sql } from 'kysely'
 import type { JsonColumn } from '../database/json-column.ts'
-import type { DialectName } from '../database/migrate.ts'
+import type { DialectName } from '../database/migration.ts'
 import type { JsonValue } from '../job.ts'
 import type { DeliveryAttempt, DeliveryState } from '../webhooks/webhook.ts'
 

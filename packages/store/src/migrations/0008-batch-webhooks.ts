@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { DialectName } from '../database/migrate.ts'
+import type { DialectName } from '../database/migration.ts'
 
 /** Queues what is to be told of a batch's end as `createWebhooks` does of a job's: with the change itself. */
 export async function createBatchWebhooks(database: Kysely<unknown>, dialect: DialectName): Promise<void> {

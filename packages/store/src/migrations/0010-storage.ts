@@ -1,5 +1,5 @@
 import { type Kysely, sql } from 'kysely'
-import type { DialectName } from '../database/migrate.ts'
+import type { DialectName } from '../database/migration.ts'
 
 export interface StorageTables {
   namespace_bytes: NamespaceBytesTable

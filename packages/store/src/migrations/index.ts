@@ -1,4 +1,4 @@
-import type { Migration } from '../database/migrate.ts'
+import type { Migration } from '../database/migration.ts'
 import { createJobs } from './0001-jobs.ts'
 import { createKeys } from './0002-keys.ts'
 import { createLimits } from './0003-limits.ts'

@@ -1,6 +1,0 @@
-export { Advice, advise } from './advice.ts'
-export { codeMappings, releaseCodePages } from './code-pages.ts'
-export { releaseFreedMemory } from './freed-memory.ts'
-export { packIntoHugePages } from './huge-pages.ts'
-export { type MemoryMapping, memoryMappings } from './mappings.ts'
-export { callAsync } from './native-call.ts'

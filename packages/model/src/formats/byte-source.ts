@@ -1,0 +1,78 @@
+import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
+import { MeshError } from '@resultity/interface'
+import { modelInvalid } from '../model-invalid.ts'
+
+/**
+ * Bytes of a model file, read synchronously: formats are parsed and converted in a worker thread, where
+ * blocking costs nobody anything.
+ */
+export interface ByteSource extends Disposable {
+  /** Names the source in errors. */
+  readonly name: string
+  readonly bytes: number
+  /** @throws MeshError `model_invalid` when the extent is not inside the source */
+  read(offset: number, length: number): Uint8Array<ArrayBuffer>
+}
+
+function checkExtent(source: Pick<ByteSource, 'name' | 'bytes'>, offset: number, length: number): void {
+  if (!(offset >= 0 && length >= 0 && offset + length <= source.bytes)) {
+    throw modelInvalid(
+      source.name,
+      `ends at byte ${source.bytes}, but bytes ${offset} to ${offset + length} are needed`
+    )
+  }
+}
+
+/** @throws MeshError `model_not_found` when the file cannot be opened, `model_invalid` when it is no plain file */
+export function openFileSource(path: string): ByteSource {
+  let descriptor: number
+  try {
+    // a pipe would keep whoever opens it
+    if (!statSync(path).isFile()) throw modelInvalid(path, 'is not a file')
+    descriptor = openSync(path, 'r')
+  } catch (error) {
+    if (error instanceof MeshError) throw error
+    throw new MeshError('model_not_found', `cannot open ${path}`, {
+      hint: 'check the path and its permissions',
+      cause: error
+    })
+  }
+  const source = { name: path, bytes: fstatSync(descriptor).size }
+  return {
+    ...source,
+    read(offset, length) {
+      checkExtent(source, offset, length)
+      const bytes = new Uint8Array(length)
+      for (let done = 0; done < length; ) {
+        const count = readAt(descriptor, bytes.subarray(done), offset + done, path)
+        if (count === 0) throw modelInvalid(path, `became shorter while it was read, at byte ${offset + done}`)
+        done += count
+      }
+      return bytes
+    },
+    [Symbol.dispose]: () => closeSync(descriptor)
+  }
+}
+
+function readAt(descriptor: number, bytes: Uint8Array, offset: number, path: string): number {
+  try {
+    return readSync(descriptor, bytes, 0, bytes.byteLength, offset)
+  } catch (error) {
+    throw modelInvalid(
+      path,
+      `cannot be read at byte ${offset}: ${error instanceof Error ? error.message : String(error)}`
+    )
+  }
+}
+
+export function memorySource(name: string, content: Uint8Array): ByteSource {
+  const source = { name, bytes: content.byteLength }
+  return {
+    ...source,
+    read(offset, length) {
+      checkExtent(source, offset, length)
+      return new Uint8Array(content.subarray(offset, offset + length))
+    },
+    [Symbol.dispose]: () => undefined
+  }
+}

@@ -1,0 +1,153 @@
+import { once } from 'node:events'
+import { Worker } from 'node:worker_threads'
+import {
+  type AbortOptions,
+  type BlobProgress,
+  type BlobRef,
+  describeIssues,
+  type EncoderConfig,
+  type ErrorCode,
+  MeshError,
+  type ModelConfig,
+  type ModelManifest,
+  modelManifestSchema,
+  type WeightFile
+} from '@resultity/interface'
+import type { IngestingBlobStore } from '../blobs/blob-store.ts'
+import { modelInvalid } from '../model-invalid.ts'
+
+export interface ConvertInit extends AbortOptions {
+  readonly store: IngestingBlobStore
+  /** Name in the manifest, by which clients ask for the model. */
+  readonly name: string
+  readonly tokenizerFiles: {
+    /** A Hugging Face `tokenizer.json`. */
+    readonly definition: Uint8Array
+    /** A Hugging Face `tokenizer_config.json`. */
+    readonly config: Uint8Array
+    readonly endTokenIds: readonly number[]
+  }
+  /** Bytes of weight files written, of all that will be. */
+  onProgress?(progress: BlobProgress): void
+  /** Stores every matrix as f32, for comparison with a reference in full precision. Default false. */
+  readonly dequantize?: boolean
+}
+
+export interface ConvertedModel {
+  readonly manifest: ModelManifest
+  /** The model's identity: SHA-256 of the manifest's JSON, which is in the store. */
+  readonly manifestSha256: string
+}
+
+export interface ConvertWorkerInit {
+  readonly path: string
+  readonly dequantize: boolean
+}
+/** What a model computes. */
+export type ModelDescription =
+  | { readonly architecture: 'llama'; readonly config: ModelConfig }
+  | { readonly architecture: 'bert'; readonly config: EncoderConfig }
+/** Asks for the next reply; the worker computes nothing that was not asked for. */
+export type ConvertRequest = 'next'
+export type WeightLayout = Omit<WeightFile, 'sha256'>
+export type ConvertReply =
+  | { readonly kind: 'plan'; readonly description: ModelDescription; readonly layouts: readonly WeightLayout[] }
+  | { readonly kind: 'chunk'; readonly chunk: Uint8Array<ArrayBuffer> }
+  | { readonly kind: 'file-end' }
+  | { readonly kind: 'failure'; readonly code: ErrorCode; readonly message: string; readonly hint: string | undefined }
+
+/**
+ * Converts a GGUF file or a Hugging Face folder into weight files and a manifest in the store. The same input gives the same
+ * hashes. Runs in a worker thread and holds one matrix at a time; breaking off leaves nothing half-written behind.
+ *
+ * @throws MeshError `model_invalid` or `model_not_found` saying what is wrong and where; `canceled`
+ */
+export async function convertModel(path: string, init: ConvertInit): Promise<ConvertedModel> {
+  await using worker = new ConvertWorker({ path, dequantize: init.dequantize ?? false }, init)
+  const plan = await worker.next()
+  if (plan.kind !== 'plan') throw new MeshError('internal', `the converter began with "${plan.kind}"`)
+  const progress = { bytesDone: 0, bytesTotal: plan.layouts.reduce((sum, layout) => sum + layout.bytes, 0) }
+  const count = (bytes: number): void => {
+    progress.bytesDone += bytes
+    init.onProgress?.({ ...progress })
+  }
+  const files: WeightFile[] = []
+  for (const layout of plan.layouts) {
+    const { sha256, bytes } = await init.store.ingest(worker.fileChunks(count), init)
+    if (bytes !== layout.bytes) throw new MeshError('internal', `a weight file has ${bytes} bytes, not ${layout.bytes}`)
+    files.push({ sha256, ...layout })
+  }
+  return storeManifest(plan.description, files, init)
+}
+
+async function storeManifest(
+  { architecture, config }: ModelDescription,
+  files: WeightFile[],
+  init: ConvertInit
+): Promise<ConvertedModel> {
+  const { definition, config: tokenizerConfig, endTokenIds } = init.tokenizerFiles
+  const putRef = async (bytes: Uint8Array): Promise<BlobRef> => {
+    return { sha256: await init.store.put(bytes), bytes: bytes.byteLength }
+  }
+  // the schema's order of fields decides the JSON, so the identity does not depend on how this object was built
+  const candidate = {
+    version: 1,
+    name: init.name,
+    architecture,
+    config,
+    tokenizer: {
+      definition: await putRef(definition),
+      config: await putRef(tokenizerConfig),
+      endTokenIds: [...endTokenIds]
+    },
+    embedding: files[0],
+    ...(architecture === 'bert' ? { layers: files.slice(1) } : { layers: files.slice(1, -1), head: files.at(-1) })
+  }
+  const parsed = modelManifestSchema.safeParse(candidate)
+  if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
+  const manifest = parsed.data
+  const manifestSha256 = await init.store.put(new TextEncoder().encode(JSON.stringify(manifest)))
+  return { manifest, manifestSha256 }
+}
+
+/** The main thread's end of the conversation with `convert-worker.ts`. */
+class ConvertWorker implements AsyncDisposable {
+  readonly #worker: Worker
+  readonly #signal: AbortSignal | undefined
+
+  constructor(init: ConvertWorkerInit, { signal }: AbortOptions) {
+    if (signal?.aborted === true) throw MeshError.from(signal.reason, 'canceled')
+    this.#worker = new Worker(new URL('./convert-worker.js', import.meta.url), { workerData: init })
+    this.#signal = signal
+  }
+
+  /** @throws the failure that the worker reports */
+  async next(): Promise<Exclude<ConvertReply, { kind: 'failure' }>> {
+    const request: ConvertRequest = 'next'
+    const options = this.#signal === undefined ? {} : { signal: this.#signal }
+    const answer = once(this.#worker, 'message', options)
+    this.#worker.postMessage(request)
+    let reply: ConvertReply
+    try {
+      ;[reply] = await answer
+    } catch (error) {
+      throw this.#signal?.aborted === true ? MeshError.from(this.#signal.reason, 'canceled') : MeshError.from(error)
+    }
+    if (reply.kind !== 'failure') return reply
+    throw new MeshError(reply.code, reply.message, { hint: reply.hint })
+  }
+
+  /** The chunks of the next weight file. */
+  async *fileChunks(count: (bytes: number) => void): AsyncGenerator<Uint8Array> {
+    for (;;) {
+      const reply = await this.next()
+      if (reply.kind !== 'chunk') return
+      yield reply.chunk
+      count(reply.chunk.byteLength)
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#worker.terminate()
+  }
+}

@@ -1,0 +1,139 @@
+import { createHash } from 'node:crypto'
+import type { Stats } from 'node:fs'
+import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
+import { dirname, join, resolve } from 'node:path'
+import {
+  type BlobStore,
+  type ModelManifest,
+  modelManifestSchema,
+  sha256Schema,
+  weightFiles
+} from '@resultity/interface'
+import { z } from 'zod'
+import { type CatalogueSource, findCatalogueEntry } from '../sources/catalogue.ts'
+import { formatModelReference, type ModelReference } from '../sources/reference.ts'
+
+/**
+ * Raised when the importer turns the same source into other bytes: records of older versions are then not used.
+ */
+const IMPORTER_VERSION = 2
+
+const recordSchema = z.object({
+  version: z.literal(IMPORTER_VERSION),
+  reference: z.string(),
+  /** What the source was like; another one means another import. */
+  fingerprint: z.string(),
+  manifestSha256: sha256Schema,
+  /** The source that served, as a model reference. */
+  source: z.string()
+})
+export type ImportRecord = z.infer<typeof recordSchema>
+
+export interface ImportedSource extends Pick<ImportRecord, 'manifestSha256' | 'source'> {
+  readonly sourceFingerprint: string
+}
+
+/** Remembers what a reference was imported as: one small file each below `models/`. */
+export class ImportRecords {
+  readonly #directory: string
+
+  constructor(dataDir: string) {
+    this.#directory = join(dataDir, 'models')
+  }
+
+  /** The record of `reference`, if its source is still what it was. */
+  async find(reference: ModelReference): Promise<ImportRecord | undefined> {
+    const text = await readFile(this.#path(reference), 'utf8').catch(() => undefined)
+    if (text === undefined) return undefined
+    const record = recordSchema.safeParse(parseOrUndefined(text)).data
+    if (record?.reference !== formatModelReference(reference)) return undefined
+    return record.fingerprint === (await fingerprint(reference)) ? record : undefined
+  }
+
+  /** What the source of `reference` is like now; other bytes make another. */
+  async fingerprint(reference: ModelReference): Promise<string> {
+    return await fingerprint(reference)
+  }
+
+  /** @param sourceFingerprint of the source as it was imported */
+  async remember(
+    reference: ModelReference,
+    { manifestSha256, source, sourceFingerprint }: ImportedSource
+  ): Promise<void> {
+    const record: ImportRecord = {
+      version: IMPORTER_VERSION,
+      reference: formatModelReference(reference),
+      fingerprint: sourceFingerprint,
+      manifestSha256,
+      source
+    }
+    const path = this.#path(reference)
+    await mkdir(dirname(path), { recursive: true })
+    // renamed into place: a reader never sees half of it
+    const draft = `${path}.${process.pid}`
+    await writeFile(draft, `${JSON.stringify(record, undefined, 2)}\n`)
+    await rename(draft, path)
+  }
+
+  #path(reference: ModelReference): string {
+    const text = formatModelReference(reference)
+    const readable = text.replaceAll(/[^A-Za-z0-9.=-]+/g, '-').slice(-80)
+    const hash = createHash('sha256').update(text).digest('hex').slice(0, 12)
+    return join(this.#directory, `${readable}-${hash}.json`)
+  }
+}
+
+/** The manifest, if it and every blob it names are in the store. */
+export async function findManifest(store: BlobStore, manifestSha256: string): Promise<ModelManifest | undefined> {
+  if ((await store.find(manifestSha256)) === undefined) return undefined
+  const text = new TextDecoder().decode(await store.read(manifestSha256))
+  const manifest = modelManifestSchema.safeParse(parseOrUndefined(text)).data
+  if (manifest === undefined) return undefined
+  const { definition, config } = manifest.tokenizer
+  for (const { sha256 } of [definition, config, ...weightFiles(manifest)]) {
+    if ((await store.find(sha256)) === undefined) return undefined
+  }
+  return manifest
+}
+
+/** Changes when the same reference would be imported from other bytes. */
+async function fingerprint(reference: ModelReference): Promise<string> {
+  switch (reference.kind) {
+    case 'catalogue':
+      return (await Promise.all((findCatalogueEntry(reference.name)?.sources ?? []).map(pinOf))).join(' ')
+    case 'file':
+      return await fileFingerprint(resolve(reference.path))
+    default:
+      return ''
+  }
+}
+
+async function pinOf(source: CatalogueSource): Promise<string> {
+  if (source.kind === 'bundled') return await fileFingerprint(source.directory)
+  return 'files' in source ? Object.values(source.files).join('+') : source.sha256
+}
+
+/** Which inodes a file, or the files in a folder, are, their sizes and times; that of change cannot be set by programs. */
+async function fileFingerprint(path: string): Promise<string> {
+  const stats = await stat(path).catch(() => undefined)
+  if (stats === undefined) return 'gone'
+  if (!stats.isDirectory()) return stateOf(stats)
+  const names = (await readdir(path)).toSorted()
+  const files = names.map(async name => {
+    const found = await stat(join(path, name)).catch(() => undefined)
+    return `${name}:${found === undefined ? 'gone' : stateOf(found)}`
+  })
+  return (await Promise.all(files)).join(' ')
+}
+
+function stateOf({ size, mtimeMs, ctimeMs, ino }: Stats): string {
+  return `${size}@${mtimeMs}/${ctimeMs}#${ino}`
+}
+
+function parseOrUndefined(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}

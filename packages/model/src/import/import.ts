@@ -1,0 +1,165 @@
+import { mkdir, stat } from 'node:fs/promises'
+import { basename, join } from 'node:path'
+import { MeshError, type ModelManifest } from '@resultity/interface'
+import pRetry from 'p-retry'
+import type { IngestingBlobStore } from '../blobs/blob-store.ts'
+import { readGgufHeader } from '../formats/gguf.ts'
+import { modelInvalid } from '../model-invalid.ts'
+import { FALLBACK_MODEL } from '../sources/catalogue.ts'
+import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
+import { formatModelReference, type ModelReference } from '../sources/reference.ts'
+import { tokenizerFilesFromGguf } from '../tokenizers/gguf-tokenizer.ts'
+import { type TokenizerFiles, tokenizerFilesFromDirectory } from '../tokenizers/tokenizer-files.ts'
+import { convertModel } from './convert.ts'
+import { findManifest, ImportRecords } from './import-record.ts'
+
+export interface ImportOptions extends FetchModelOptions {
+  /** Where the weight files, the tokenizer and the manifest go. */
+  readonly store: IngestingBlobStore
+  /** When no source of a catalogue model answers, import the one that comes with the program. Default false. */
+  readonly allowFallback?: boolean
+}
+
+export interface ImportedModel {
+  readonly manifest: ModelManifest
+  readonly manifestSha256: string
+  /** The source that served, as a model reference. */
+  readonly source: string
+  /** Sources that were tried and did not serve; empty when the model was here already. */
+  readonly failures: readonly SourceFailure[]
+  /** True when the model that comes with the program serves in place of the one asked for. */
+  readonly fellBack: boolean
+}
+
+/** Longest wait for another process that imports into the same data directory. */
+const LOCK_WAIT_MS = 30 * 60 * 1000
+const LOCK_PAUSE_MS = 500
+/** A lock not renewed for so long belongs to a process that died. */
+const LOCK_STALE_MS = 30_000
+
+/**
+ * Brings a model into the store: fetches it, converts it once, and remembers it, so that the next call answers from
+ * the disk alone. Processes that share a data directory take turns.
+ *
+ * @throws MeshError whatever {@link fetchModel} and {@link convertModel} throw; `resource_exhausted` when another
+ * import holds the data directory for half an hour
+ */
+export async function importModel(reference: ModelReference, options: ImportOptions): Promise<ImportedModel> {
+  const known = await recall(reference, options)
+  if (known !== undefined) return known
+  try {
+    return await withImportLock(options, signal => importLocked(reference, { ...options, signal }))
+  } catch (error) {
+    options.signal?.throwIfAborted()
+    if (options.allowFallback !== true || reference.kind !== 'catalogue' || reference.name === FALLBACK_MODEL)
+      throw error
+    if (!(error instanceof MeshError) || error.code !== 'model_unavailable') throw error
+    const imported = await importModel(
+      { kind: 'catalogue', name: FALLBACK_MODEL },
+      { ...options, allowFallback: false }
+    )
+    return { ...imported, failures: [{ source: formatModelReference(reference), error }], fellBack: true }
+  }
+}
+
+async function recall(reference: ModelReference, options: ImportOptions): Promise<ImportedModel | undefined> {
+  const record = await new ImportRecords(options.dataDir).find(reference)
+  if (record === undefined) return undefined
+  const { manifestSha256, source } = record
+  const manifest = await findManifest(options.store, manifestSha256)
+  return manifest === undefined ? undefined : { manifest, manifestSha256, source, failures: [], fellBack: false }
+}
+
+async function importLocked(reference: ModelReference, options: ImportOptions): Promise<ImportedModel> {
+  // another process may have done it while this one waited
+  const known = await recall(reference, options)
+  if (known !== undefined) return known
+  const { path, source, failures } = await fetchModel(reference, options)
+  const records = new ImportRecords(options.dataDir)
+  const sourceFingerprint = await records.fingerprint(reference)
+  const name = modelName(reference)
+  const { manifest, manifestSha256 } = await convertModel(path, {
+    store: options.store,
+    name,
+    tokenizerFiles: await readTokenizerFiles(path, options),
+    ...(options.signal === undefined ? {} : { signal: options.signal }),
+    onProgress: progress => options.onProgress?.({ phase: 'convert', what: name, ...progress })
+  })
+  // what was read may be half of one model and half of another
+  if ((await records.fingerprint(reference)) !== sourceFingerprint) {
+    throw modelInvalid(path, 'changed while it was imported', 'import it again once nothing writes to it')
+  }
+  await records.remember(reference, { manifestSha256, source, sourceFingerprint })
+  return { manifest, manifestSha256, source, failures, fellBack: false }
+}
+
+/**
+ * The tokenizer of a model folder or of a GGUF file.
+ *
+ * @throws MeshError `model_invalid`
+ */
+export async function readTokenizerFiles(
+  path: string,
+  options: { readonly signal?: AbortSignal } = {}
+): Promise<TokenizerFiles> {
+  if ((await stat(path)).isDirectory()) return await tokenizerFilesFromDirectory(path, options)
+  return tokenizerFilesFromGguf(Object.fromEntries(readGgufHeader(path).metadata))
+}
+
+/** The name by which clients ask for the model. */
+function modelName(reference: ModelReference): string {
+  switch (reference.kind) {
+    case 'catalogue':
+      return reference.name
+    case 'file':
+      return basename(reference.path).replace(/\.gguf$/, '')
+    case 'hub':
+      return reference.file === undefined ? reference.repo : `${reference.repo}:${reference.file}`
+    case 'pypi':
+      return reference.project
+    case 'random':
+      return `random-${reference.shape}`
+  }
+}
+
+/** Runs `work` while no other process imports into the same data directory; its signal aborts if the lock is lost. */
+async function withImportLock<T>(options: ImportOptions, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const directory = join(options.dataDir, 'models')
+  await mkdir(directory, { recursive: true })
+  const lost = new AbortController()
+  // loaded when first needed: a node never imports
+  const { lock } = await import('proper-lockfile')
+  const unlock = await pRetry(
+    () =>
+      lock(directory, {
+        stale: LOCK_STALE_MS,
+        onCompromised: error =>
+          lost.abort(new MeshError('unavailable', `the import lock in ${directory} was taken away`, { cause: error }))
+      }),
+    {
+      retries: LOCK_WAIT_MS / LOCK_PAUSE_MS,
+      minTimeout: LOCK_PAUSE_MS,
+      factor: 1,
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      shouldRetry: ({ error }) => isHeld(error)
+    }
+  ).catch((error: unknown) => {
+    options.signal?.throwIfAborted()
+    if (!isHeld(error)) throw MeshError.from(error, 'unavailable')
+    throw new MeshError('resource_exhausted', `another process imports a model into ${options.dataDir}`, {
+      hint: 'Wait until it has ended, or use another data directory.',
+      cause: error
+    })
+  })
+  try {
+    const signals = options.signal === undefined ? [lost.signal] : [options.signal, lost.signal]
+    return await work(AbortSignal.any(signals))
+  } finally {
+    // a lock that was lost is not ours to give back
+    if (!lost.signal.aborted) await unlock()
+  }
+}
+
+function isHeld(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && error.code === 'ELOCKED'
+}

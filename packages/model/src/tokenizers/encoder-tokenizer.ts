@@ -1,0 +1,230 @@
+import { type AbortOptions, type BlobStore, type EncoderManifest, MeshError } from '@resultity/interface'
+import { z } from 'zod'
+import { bertWords, readBertNormalizer } from './bert-words.ts'
+import { AddedTokens } from './tokenizer-added-tokens.ts'
+import {
+  addedTokenSchema,
+  parseJson,
+  TOKENIZER_BYTES_MAX,
+  tokenizerInvalid,
+  vocabularySchema
+} from './tokenizer-definition.ts'
+
+/** Turns texts into the token ids that a sentence encoder takes. */
+export interface EncoderTokenizer {
+  /** Longest input in tokens, the framing ones included. */
+  readonly inputTokensMax: number
+  readonly vocabularySize: number
+  /**
+   * Token ids of `text` between the tokens that begin and end an input. Names of special tokens in the text become
+   * these tokens, as in the reference. Lone surrogates count as U+FFFD.
+   *
+   * @throws MeshError `context_length_exceeded` when that is more than {@link inputTokensMax}
+   */
+  encode(text: string): number[]
+  /**
+   * `tokens` between the tokens that begin and end an input.
+   *
+   * @throws MeshError `invalid_request` for an id that the vocabulary lacks; `context_length_exceeded`
+   */
+  frame(tokens: readonly number[]): number[]
+}
+
+/**
+ * A text of more characters than this for every token cannot fit: words are four or five characters long. It is refused
+ * before anybody spends time on it.
+ */
+const CHARACTERS_PER_TOKEN_MAX = 32
+
+const wordPieceSchema = z.looseObject({
+  added_tokens: z.array(addedTokenSchema).max(65_536).default([]),
+  normalizer: z.unknown(),
+  pre_tokenizer: z.looseObject({ type: z.literal('BertPreTokenizer') }),
+  post_processor: z.unknown(),
+  model: z.looseObject({
+    type: z.literal('WordPiece').default('WordPiece'),
+    vocab: vocabularySchema,
+    unk_token: z.string().default('[UNK]'),
+    continuing_subword_prefix: z.string().max(16).default('##'),
+    max_input_chars_per_word: z.int().positive().max(1000).default(100)
+  })
+})
+
+/** Two ways in which `tokenizer.json` says which tokens an input stands between. */
+const framingSchema = z.union([
+  z
+    .looseObject({
+      type: z.literal('TemplateProcessing'),
+      single: z.tuple([
+        z.looseObject({ SpecialToken: z.looseObject({ id: z.string() }) }),
+        z.looseObject({ Sequence: z.unknown() }),
+        z.looseObject({ SpecialToken: z.looseObject({ id: z.string() }) })
+      ])
+    })
+    .transform(({ single: [first, , last] }) => ({ first: first.SpecialToken.id, last: last.SpecialToken.id })),
+  z
+    .looseObject({
+      type: z.literal('BertProcessing'),
+      cls: z.tuple([z.string(), z.int()]),
+      sep: z.tuple([z.string(), z.int()])
+    })
+    .transform(({ cls, sep }) => ({ first: cls[0], last: sep[0] }))
+])
+
+/**
+ * Reads an encoder's tokenizer from its blobs.
+ *
+ * @throws MeshError `blob_not_found`, `model_invalid`
+ */
+export async function loadEncoderTokenizer(
+  manifest: EncoderManifest,
+  store: BlobStore,
+  options: AbortOptions = {}
+): Promise<EncoderTokenizer> {
+  const { definition } = manifest.tokenizer
+  if (definition.bytes > TOKENIZER_BYTES_MAX) {
+    throw tokenizerInvalid(`the tokenizer has ${definition.bytes} bytes, the limit is ${TOKENIZER_BYTES_MAX}`)
+  }
+  return createEncoderTokenizer(await store.read(definition.sha256, options), manifest.config)
+}
+
+/**
+ * Builds a WordPiece tokenizer (Wu et al., arXiv:1609.08144) from the contents of a `tokenizer.json`.
+ *
+ * @throws MeshError `model_invalid`
+ */
+export function createEncoderTokenizer(
+  definition: Uint8Array,
+  limits: { readonly vocabularySize: number; readonly contextLength: number }
+): EncoderTokenizer {
+  return new WordPieceTokenizer(definition, limits)
+}
+
+/**
+ * Our own and not the library's, whose search for the longest piece takes time with the square of a word's length, so
+ * that a short request could hold the event loop for a minute. The library is what the tests compare with.
+ */
+class WordPieceTokenizer implements EncoderTokenizer {
+  readonly inputTokensMax: number
+  readonly vocabularySize: number
+  readonly #vocabulary: ReadonlyMap<string, number>
+  readonly #added: AddedTokens
+  readonly #normalizer: ReturnType<typeof readBertNormalizer>
+  readonly #continuation: string
+  readonly #wordCharactersMax: number
+  readonly #pieceCharactersMax: number
+  readonly #unknown: number
+  readonly #first: number
+  readonly #last: number
+
+  constructor(
+    definition: Uint8Array,
+    { vocabularySize, contextLength }: { readonly vocabularySize: number; readonly contextLength: number }
+  ) {
+    const parsed = wordPieceSchema.safeParse(parseJson(definition, 'tokenizer.json'))
+    if (!parsed.success) throw tokenizerInvalid(`tokenizer.json: ${z.prettifyError(parsed.error)}`)
+    const { model, added_tokens: added, normalizer, post_processor: framing } = parsed.data
+    this.inputTokensMax = contextLength
+    this.vocabularySize = vocabularySize
+    this.#vocabulary = new Map(Object.entries(model.vocab))
+    this.#added = new AddedTokens(added)
+    this.#normalizer = readBertNormalizer(normalizer)
+    this.#continuation = model.continuing_subword_prefix
+    this.#wordCharactersMax = model.max_input_chars_per_word
+    this.#pieceCharactersMax = this.#checkVocabulary([...this.#vocabulary, ...added.map(idOfAdded)])
+    this.#unknown = this.#idOf(model.unk_token)
+    const frame = framingSchema.safeParse(framing)
+    if (!frame.success)
+      throw tokenizerInvalid('tokenizer.json: the post_processor does not frame an input as BERT does')
+    this.#first = this.#idOf(frame.data.first)
+    this.#last = this.#idOf(frame.data.last)
+  }
+
+  encode(text: string): number[] {
+    const charactersMax = this.inputTokensMax * CHARACTERS_PER_TOKEN_MAX
+    if (text.length > charactersMax) {
+      throw tooLong(`${text.length} characters, and texts of more than ${charactersMax} are refused uncounted`)
+    }
+    const ids = [this.#first]
+    for (const section of this.#added.split(text.toWellFormed())) {
+      if ('token' in section) ids.push(section.token.id)
+      else for (const word of bertWords(section.text, this.#normalizer)) this.#encodeWord(word, ids)
+    }
+    ids.push(this.#last)
+    return this.#checkLength(ids)
+  }
+
+  frame(tokens: readonly number[]): number[] {
+    const unknown = tokens.find(token => token >= this.vocabularySize)
+    if (unknown !== undefined) {
+      throw new MeshError(
+        'invalid_request',
+        `there is no token ${unknown}: the vocabulary has ${this.vocabularySize}`,
+        {
+          hint: "Token ids are those of this model's own tokenizer; send text instead."
+        }
+      )
+    }
+    return this.#checkLength([this.#first, ...tokens, this.#last])
+  }
+
+  /** Takes the longest piece that fits, again and again; a word with a stretch that no piece fits is unknown as a whole. */
+  #encodeWord(word: string, ids: number[]): void {
+    const characters = Array.from(word)
+    if (characters.length > this.#wordCharactersMax) {
+      ids.push(this.#unknown)
+      return
+    }
+    const pieces: number[] = []
+    for (let start = 0; start < characters.length; ) {
+      const found = this.#longestPiece(characters, start)
+      if (found === undefined) {
+        ids.push(this.#unknown)
+        return
+      }
+      pieces.push(found.id)
+      start = found.end
+    }
+    ids.push(...pieces)
+  }
+
+  #longestPiece(characters: readonly string[], start: number): { id: number; end: number } | undefined {
+    const prefix = start === 0 ? '' : this.#continuation
+    for (let end = Math.min(characters.length, start + this.#pieceCharactersMax); end > start; end--) {
+      const id = this.#vocabulary.get(prefix + characters.slice(start, end).join(''))
+      if (id !== undefined) return { id, end }
+    }
+    return undefined
+  }
+
+  #checkLength(ids: number[]): number[] {
+    if (ids.length <= this.inputTokensMax) return ids
+    throw tooLong(`${ids.length} tokens, and this model takes ${this.inputTokensMax} with the two that frame an input`)
+  }
+
+  #idOf(token: string): number {
+    const id = this.#vocabulary.get(token)
+    if (id === undefined) throw tokenizerInvalid(`tokenizer.json: the vocabulary lacks ${JSON.stringify(token)}`)
+    return id
+  }
+
+  /** @returns characters of the longest token */
+  #checkVocabulary(tokens: readonly (readonly [string, number])[]): number {
+    let longest = 1
+    for (const [token, id] of tokens) {
+      if (id >= this.vocabularySize) {
+        throw tokenizerInvalid(`the tokenizer has id ${id}, the model only ${this.vocabularySize} ids`)
+      }
+      longest = Math.max(longest, token.length)
+    }
+    return longest
+  }
+}
+
+function idOfAdded({ content, id }: z.infer<typeof addedTokenSchema>): [string, number] {
+  return [content, id]
+}
+
+function tooLong(what: string): MeshError {
+  return new MeshError('context_length_exceeded', `the input has ${what}`, { hint: 'Send a shorter input.' })
+}

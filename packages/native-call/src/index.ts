@@ -1,0 +1,1 @@
+export { callAsync } from './native-call.ts'

@@ -1,0 +1,5 @@
+export { codeMappings } from './code-pages.ts'
+export { releaseFilePages } from './file-pages.ts'
+export { type MemoryMapping, memoryMappings } from './mappings.ts'
+export { type CallerPlacement, type ProcessTuning, processTuning, untuned } from './process-tuning.ts'
+export { parseCpuList, usableCpus } from './thread-affinity.ts'
