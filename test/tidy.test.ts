@@ -25,17 +25,19 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   engine: ['interface', 'grammar', 'memory', 'model'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
+  'api-kit': ['interface', 'store'],
   coordinator: [
     'interface',
     'grammar',
     'memory',
-    'wire',
-    'model',
-    'planner',
-    'mesh',
-    'store',
     'test-postgres',
-    'test-api'
+    'test-api',
+    'wire',
+    'planner',
+    'store',
+    'model',
+    'mesh',
+    'api-kit'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -50,6 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'model',
     'engine',
     'mesh',
+    'api-kit',
     'node',
     'coordinator',
     'cli'

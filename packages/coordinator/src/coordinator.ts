@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { connectionsWithin, RequestDesk } from '@resultity/api-kit'
 import {
   type AbortOptions,
   type Clock,
@@ -23,9 +24,7 @@ import { DiskSpace } from './files/disk-space.ts'
 import { GenerationDriver, type Generator } from './generation/generation.ts'
 import { RouteLeases } from './generation/route-leases.ts'
 import type { RouteSessionComponents } from './generation/route-session.ts'
-import { connectionsWithin } from './http/connection-limits.ts'
 import { Metrics } from './http/metrics.ts'
-import { RequestDesk } from './http/request-desk.ts'
 import { createHttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'

@@ -1,3 +1,4 @@
+import { toJobError } from '@resultity/api-kit'
 import type { Clock, ModelAliases } from '@resultity/interface'
 import {
   DatabaseBatchStore,
@@ -22,7 +23,6 @@ import { FileShelf } from './files/file-shelf.ts'
 import { ChatEndpoint, type ChatEndpointComponents } from './http/chat-endpoint.ts'
 import { CompletionEndpoint } from './http/completion-endpoint.ts'
 import { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './http/embeddings-endpoint.ts'
-import { toJobError } from './http/error-reply.ts'
 import { ResponseEndpoint } from './http/responses/response-endpoint.ts'
 import { ChildJobs, endChildrenWithParents } from './jobs/child-jobs.ts'
 import { JobEndpoints } from './jobs/job-endpoint.ts'

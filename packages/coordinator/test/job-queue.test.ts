@@ -1,9 +1,9 @@
+import { toJobError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { Job, JobOutcome } from '@resultity/store'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { toJobError } from '../src/http/error-reply.ts'
 import { type AbortCause, outcomeOf, pauseBeforeNext } from '../src/jobs/job-outcome.ts'
 import { batchPlaces, batchWishes, interactiveWishes, type LaneState, lanesToYield } from '../src/jobs/job-queue.ts'
 

@@ -1,4 +1,5 @@
 import { mock } from 'node:test'
+import { errorReply } from '@resultity/api-kit'
 import type { MeshError } from '@resultity/interface'
 import { OpenJobs, openDatabase, windowCounters } from '@resultity/store'
 import t, { type Test } from 'tap'
@@ -6,7 +7,6 @@ import type { Caller } from '../src/doors/keys/caller.ts'
 import { KeyLimiter } from '../src/doors/limits/key-limiter.ts'
 import { type KeyLimits, keyLimitsSchema, limitsAt, requestWindow } from '../src/doors/limits/key-limits.ts'
 import { formatReset, limitHeaders } from '../src/doors/limits/limit-headers.ts'
-import { errorReply } from '../src/http/error-reply.ts'
 
 const CHAT = '/v1/chat/completions'
 const NOW = 1_700_000_000_000

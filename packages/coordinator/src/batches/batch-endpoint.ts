@@ -1,7 +1,7 @@
+import { parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { JsonValue, NewBatch } from '@resultity/store'
 import { z } from 'zod'
-import { parseInput } from '../http/parse-body.ts'
 import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 import { OUTER_GROUP_LANE } from '../jobs/model-places.ts'
 import { BatchRun, type BatchRunComponents, type BatchRunInit } from './batch-run.ts'

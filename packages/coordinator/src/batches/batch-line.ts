@@ -1,8 +1,6 @@
+import { checkJsonShape, inSubcloud, invalidRequest, parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { z } from 'zod'
-import { checkJsonShape } from '../http/json-shape.ts'
-import { invalidRequest, parseInput } from '../http/parse-body.ts'
-import { inSubcloud } from '../http/subcloud-path.ts'
 import type { JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
 
 /** As OpenAI's clients number their requests, with room. */

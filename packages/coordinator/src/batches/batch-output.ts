@@ -1,5 +1,5 @@
+import { jobErrorReply, toJobError } from '@resultity/api-kit'
 import type { BatchLineError, BatchStore, Job, JobState, JobStore } from '@resultity/store'
-import { jobErrorReply, toJobError } from '../http/error-reply.ts'
 import type { Numbered } from './batch-input.ts'
 import type { PreparedLine } from './batch-line.ts'
 

@@ -1,6 +1,6 @@
+import { senderOf } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { senderOf } from '../http/connection-limits.ts'
 import { anonymous, type Caller, requireScope, type Scope } from './keys/caller.ts'
 import type { FailedAttempts } from './keys/failed-attempts.ts'
 import { type KeyRing, refused } from './keys/key-ring.ts'

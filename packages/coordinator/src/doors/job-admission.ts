@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises'
+import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { Job } from '@resultity/store'
-import { httpError } from '../http/error-reply.ts'
 import { batchPlaces } from '../jobs/job-queue.ts'
 import { ofModelLane } from '../jobs/model-places.ts'
 import { type Caller, requireScope } from './keys/caller.ts'

@@ -1,9 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
+import { httpError, invalidRequest } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import ipaddr from 'ipaddr.js'
-import { httpError } from '../http/error-reply.ts'
-import { invalidRequest } from '../http/parse-body.ts'
 import { isLoopback } from './loopback.ts'
 
 /** A name, an IPv4 address or an IPv6 address in brackets, and perhaps a port. Nothing that a URL could hide more in. */

@@ -1,5 +1,5 @@
+import { invalidRequest } from '@resultity/api-kit'
 import { z } from 'zod'
-import { invalidRequest } from '../http/parse-body.ts'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 
 const textSchema = z.looseObject({ text: z.string().catch('') })

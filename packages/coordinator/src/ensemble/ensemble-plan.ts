@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto'
+import { invalidRequest, withParam } from '@resultity/api-kit'
 import type { Strategy } from '@resultity/interface'
-import { invalidRequest, withParam } from '../http/parse-body.ts'
 import type { ServedModels } from '../served-models.ts'
 import type { EnsembleAliases } from './ensemble-aliases.ts'
 import type { EnsembleRequest } from './ensemble-schema.ts'

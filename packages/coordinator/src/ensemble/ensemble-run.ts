@@ -1,6 +1,6 @@
+import { toJobError } from '@resultity/api-kit'
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { JobResult } from '@resultity/store'
-import { toJobError } from '../http/error-reply.ts'
 import { type ChildJobs, toMeshError } from '../jobs/child-jobs.ts'
 import { BEGUN, type JobAnswer, type JobContext, type JobEndpoint } from '../jobs/job-endpoint.ts'
 import type { ServedModels } from '../served-models.ts'

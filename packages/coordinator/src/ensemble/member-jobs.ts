@@ -1,6 +1,6 @@
+import { jobErrorReply, toJobError } from '@resultity/api-kit'
 import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
 import { isFinal, type Job, type JobError } from '@resultity/store'
-import { jobErrorReply, toJobError } from '../http/error-reply.ts'
 import { type ChildJobs, toMeshError } from '../jobs/child-jobs.ts'
 import { BEGUN, type Begun, begunOf, type JobEndpoint, type PreparedJob } from '../jobs/job-endpoint.ts'
 import { type Choice, type MemberAnswer, memberAnswerSchema, piecesIn } from './answer-dialect.ts'

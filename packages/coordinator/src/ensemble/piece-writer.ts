@@ -1,6 +1,6 @@
+import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { JsonValue } from '@resultity/store'
-import { httpError } from '../http/error-reply.ts'
 import { BEGUN, type Begun, type JobLog } from '../jobs/job-endpoint.ts'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 import { type NamedChoice, PIECE } from './ensemble-answer.ts'

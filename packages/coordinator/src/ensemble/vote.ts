@@ -1,4 +1,4 @@
-import { checkJsonShape } from '../http/json-shape.ts'
+import { checkJsonShape } from '@resultity/api-kit'
 
 /** What one answer votes for; undefined when it abstains. */
 export type BallotOf = (text: string) => string | undefined

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type ApiRoute, addRoute, invalidRequest, parseInput, subcloudOf, withParam } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import {
   type Batch,
@@ -14,10 +15,7 @@ import { BATCHES_PATH, type BatchEndpoint } from '../batches/batch-endpoint.ts'
 import { countLines } from '../batches/batch-progress.ts'
 import type { FileShelf } from '../files/file-shelf.ts'
 import type { JobRuntime } from '../jobs/job-runtime.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
 import { batchListSchema, batchSchema, createBatchSchema, toBatch } from './batch-schema.ts'
-import { invalidRequest, parseInput, withParam } from './parse-body.ts'
-import { subcloudOf } from './subcloud-path.ts'
 
 export interface BatchRouteComponents {
   readonly batches: BatchStore

@@ -1,3 +1,4 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { FinishReason } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
 import type { Job, JobEvent, JsonValue } from '@resultity/store'
@@ -18,7 +19,6 @@ import {
   type ChoiceReport,
   REPORT
 } from './answer-run.ts'
-import type { ApiRoute } from './api-route.ts'
 import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
 import { choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
 import {
@@ -29,7 +29,6 @@ import {
   type MeshReport
 } from './chat-schema.ts'
 import type { HttpEndpoint } from './job-routes.ts'
-import { parseInput } from './parse-body.ts'
 
 export interface ChatEndpointComponents extends AnswerRunComponents {
   readonly models: ServedModels

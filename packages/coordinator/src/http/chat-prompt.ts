@@ -1,3 +1,4 @@
+import { checkJsonShape, invalidRequest } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { ChatMessage, ToolCall } from '@resultity/model'
 import type { ServedDecoder } from '../served-models.ts'
@@ -5,8 +6,6 @@ import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
 import type { ChatRequest } from './chat-schema.ts'
-import { checkJsonShape } from './json-shape.ts'
-import { invalidRequest } from './parse-body.ts'
 
 type RequestMessage = ChatRequest['messages'][number]
 

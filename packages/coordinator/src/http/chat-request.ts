@@ -1,4 +1,5 @@
 import { randomInt } from 'node:crypto'
+import { invalidRequest } from '@resultity/api-kit'
 import { MeshError, type OutputConstraint } from '@resultity/interface'
 import type { Constraints } from '../constraints/constraints.ts'
 import type { GenerationRequest } from '../generation/generation.ts'
@@ -7,7 +8,6 @@ import type { ServedDecoder } from '../served-models.ts'
 import { answerConstraint, parameterPlaces, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
-import { invalidRequest } from './parse-body.ts'
 import { constraintOfFormat, FORMAT_SCHEMA } from './response-format.ts'
 import { samplingOf } from './sampling-fields.ts'
 

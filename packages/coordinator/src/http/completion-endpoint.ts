@@ -1,3 +1,4 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { Job, JsonValue } from '@resultity/store'
 import { jobBodyOf } from '../jobs/job-body.ts'
 import { BEGUN, type JobAnswer, type JobContext, type PreparedJob, type StreamView } from '../jobs/job-endpoint.ts'
@@ -6,7 +7,6 @@ import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedDecoder, ServedModels } from '../served-models.ts'
 import type { NodePools } from '../subclouds/node-pools.ts'
 import { AnswerRun, type AnswerRunComponents, CHOICE, USAGE } from './answer-run.ts'
-import type { ApiRoute } from './api-route.ts'
 import { withSeed } from './chat-request.ts'
 import { CompletionAnswer, CompletionMaker, completionView } from './completion-answer.ts'
 import { type CompletionPlan, toCompletionPlan } from './completion-request.ts'
@@ -17,7 +17,6 @@ import {
   completionSchema
 } from './completion-schema.ts'
 import type { HttpEndpoint } from './job-routes.ts'
-import { parseInput } from './parse-body.ts'
 
 export interface CompletionEndpointComponents extends AnswerRunComponents {
   readonly models: ServedModels

@@ -1,3 +1,4 @@
+import { invalidRequest } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { GenerationRequest } from '../generation/generation.ts'
 import type { RouteWish } from '../placement/node-pool.ts'
@@ -5,7 +6,6 @@ import type { ServedDecoder } from '../served-models.ts'
 import { choiceRequest } from './chat-request.ts'
 import { CHOICES_MAX } from './chat-schema.ts'
 import type { CompletionRequest } from './completion-schema.ts'
-import { invalidRequest } from './parse-body.ts'
 import { samplingOf } from './sampling-fields.ts'
 
 /** OpenAI's, for completions. */

@@ -1,3 +1,4 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { JsonValue } from '@resultity/store'
 import type { JobAnswer, JobContext, PreparedJob } from '../jobs/job-endpoint.ts'
 import { modelLane } from '../jobs/model-places.ts'
@@ -7,14 +8,12 @@ import type { RouteWish } from '../placement/node-pool.ts'
 import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedModels } from '../served-models.ts'
 import type { NodePools } from '../subclouds/node-pools.ts'
-import type { ApiRoute } from './api-route.ts'
 import { routeHeader } from './chat-answer.ts'
 import { embeddingsAnswer } from './embeddings-answer.ts'
 import { type EmbeddingsPlan, toEmbeddingsPlan } from './embeddings-request.ts'
 import { embeddingsAnswerSchema, embeddingsRequestSchema } from './embeddings-schema.ts'
 import type { HttpEndpoint } from './job-routes.ts'
 import type { Metrics } from './metrics.ts'
-import { parseInput } from './parse-body.ts'
 
 export interface EmbeddingsEndpointComponents {
   readonly models: ServedModels

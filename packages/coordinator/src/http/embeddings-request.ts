@@ -1,8 +1,8 @@
+import { invalidRequest } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { ServedEncoder } from '../served-models.ts'
 import { TimeSlice } from '../time-slice.ts'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'
-import { invalidRequest } from './parse-body.ts'
 
 /** Tokens of all inputs of one request, as OpenAI limits them. */
 const REQUEST_TOKENS_MAX = 300_000

@@ -1,14 +1,12 @@
 import { Readable } from 'node:stream'
 import multipart, { type Multipart, type MultipartFile } from '@fastify/multipart'
+import { type ApiRoute, addRoute, httpError, invalidRequest, parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { FileShelf, ReceivedFile } from '../files/file-shelf.ts'
 import type { CoordinatorLimits } from '../settings.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
-import { httpError } from './error-reply.ts'
-import { invalidRequest, parseInput } from './parse-body.ts'
 
 export interface FileRouteComponents {
   readonly shelf: FileShelf

@@ -1,3 +1,17 @@
+import {
+  type ApiRoute,
+  addRoute,
+  asyncQuerySchema,
+  bodyInSubcloud,
+  EventStream,
+  errorEvent,
+  idempotencyOf,
+  jobErrorReply,
+  type RequestDesk,
+  type RequestTicket,
+  toJobError,
+  wantsAsync
+} from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { Job, JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
@@ -16,14 +30,8 @@ import {
 } from '../jobs/job-endpoint.ts'
 import type { Following, JobRuntime } from '../jobs/job-runtime.ts'
 import type { CoordinatorLimits } from '../settings.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
-import { errorEvent, jobErrorReply, toJobError } from './error-reply.ts'
-import { EventStream } from './event-stream.ts'
 import type { Metrics } from './metrics.ts'
-import type { RequestDesk, RequestTicket } from './request-desk.ts'
-import { asyncQuerySchema, idempotencyOf, wantsAsync } from './request-options.ts'
 import { acceptedReply, requestSchema } from './request-view.ts'
-import { bodyInSubcloud } from './subcloud-path.ts'
 import { forgetOnceDelivered } from './unstored-answers.ts'
 
 export interface JobRouteComponents {

@@ -1,3 +1,4 @@
+import { type ApiRoute, addRoute, listOf, parseInput, subcloudOf } from '@resultity/api-kit'
 import type { EnsembleAlias } from '@resultity/interface'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
@@ -11,11 +12,7 @@ import type { PlacementDirector } from '../placement/placement-director.ts'
 import type { ServedModel, ServedModels } from '../served-models.ts'
 import type { NodePools } from '../subclouds/node-pools.ts'
 import type { Subcloud, Subclouds } from '../subclouds/subclouds.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
-import { listOf } from './list.ts'
 import { modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'
-import { parseInput } from './parse-body.ts'
-import { subcloudOf } from './subcloud-path.ts'
 
 export interface MeshRouteComponents {
   readonly models: ServedModels

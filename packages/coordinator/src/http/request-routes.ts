@@ -1,12 +1,10 @@
+import { type ApiRoute, addRoute, invalidRequest, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { isFinal, type Job, type JobStore, jobStates } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 import type { JobEndpoints } from '../jobs/job-endpoint.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
 import { type JobRouteComponents, jobReply, sendStream } from './job-routes.ts'
-import { pagedListOf, toPage } from './list.ts'
-import { invalidRequest, parseInput } from './parse-body.ts'
 import { pendingReply, requestSchema, toRequestView } from './request-view.ts'
 import { forgetOnceDelivered } from './unstored-answers.ts'
 

@@ -1,7 +1,7 @@
+import { jobErrorReply } from '@resultity/api-kit'
 import { isFinal, type Job } from '@resultity/store'
 import type { FastifyReply } from 'fastify'
 import { z } from 'zod'
-import { jobErrorReply } from './error-reply.ts'
 
 /** Seconds after which to ask for a request again. */
 const POLL_SECONDS = 1

@@ -1,6 +1,6 @@
+import { invalidRequest } from '@resultity/api-kit'
 import type { OutputConstraint } from '@resultity/interface'
 import { z } from 'zod'
-import { invalidRequest } from './parse-body.ts'
 
 const jsonSchemaFormat = z.looseObject({
   name: z.string().max(64),

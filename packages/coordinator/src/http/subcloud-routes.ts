@@ -1,3 +1,4 @@
+import { type ApiRoute, addRoute, listOf, parseInput, withParam } from '@resultity/api-kit'
 import { subcloudNameSchema, subcloudSchema } from '@resultity/interface'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -5,9 +6,6 @@ import { maySee } from '../doors/keys/key-subclouds.ts'
 import type { NodeRegistry } from '../membership/node-registry.ts'
 import type { SubcloudDesk } from '../subclouds/subcloud-desk.ts'
 import { hasNode, type Subcloud, type Subclouds } from '../subclouds/subclouds.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
-import { listOf } from './list.ts'
-import { parseInput, withParam } from './parse-body.ts'
 
 export interface SubcloudRouteComponents {
   readonly subclouds: Subclouds

@@ -1,7 +1,7 @@
+import { invalidRequest } from '@resultity/api-kit'
 import { type Clock, MeshError, type SubcloudDefinition } from '@resultity/interface'
 import type { SubcloudStore } from '@resultity/store'
 import type { Logger } from 'pino'
-import { invalidRequest } from '../http/parse-body.ts'
 import type { ServedModels } from '../served-models.ts'
 import { requireModels } from './node-pools.ts'
 import type { Subcloud, Subclouds } from './subclouds.ts'

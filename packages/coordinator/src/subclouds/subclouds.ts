@@ -1,5 +1,5 @@
+import { httpError } from '@resultity/api-kit'
 import { MeshError, REGION_LABEL, type SubcloudDefinition } from '@resultity/interface'
-import { httpError } from '../http/error-reply.ts'
 import type { NodeRecord } from '../membership/node-registry.ts'
 
 /** A named subset of nodes. */

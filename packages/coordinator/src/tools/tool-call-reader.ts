@@ -1,6 +1,6 @@
+import { checkJsonShape } from '@resultity/api-kit'
 import { TOOL_CALL } from '@resultity/grammar'
 import { z } from 'zod'
-import { checkJsonShape } from '../http/json-shape.ts'
 import { CallBodyReader } from './call-body-reader.ts'
 
 /** What an answer's text turns out to be. */

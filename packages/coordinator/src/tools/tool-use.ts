@@ -1,6 +1,6 @@
+import { invalidRequest } from '@resultity/api-kit'
 import { CONSTRAINT_BYTES_MAX, type OutputConstraint, type ToolFunction } from '@resultity/interface'
 import { z } from 'zod'
-import { invalidRequest } from '../http/parse-body.ts'
 import { type FunctionTool, toolFields } from './tool-schema.ts'
 
 const toolBody = z.object(toolFields)

@@ -1,3 +1,4 @@
+import { toJobError } from '@resultity/api-kit'
 import { systemClock } from '@resultity/interface'
 import { openDatabase } from '@resultity/store'
 import { pino } from 'pino'
@@ -5,7 +6,6 @@ import { BATCHES_PATH, BatchEndpoint } from '../../src/batches/batch-endpoint.ts
 import { openDoors } from '../../src/doors/doors.ts'
 import { DiskSpace } from '../../src/files/disk-space.ts'
 import { FileShelf } from '../../src/files/file-shelf.ts'
-import { toJobError } from '../../src/http/error-reply.ts'
 import { openStores } from '../../src/job-parts.ts'
 import { type JobEndpoint, JobEndpoints } from '../../src/jobs/job-endpoint.ts'
 import { JobRuntime } from '../../src/jobs/job-runtime.ts'

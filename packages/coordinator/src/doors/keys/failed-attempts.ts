@@ -1,6 +1,6 @@
+import { httpError, retryHeaders } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import { LRUCache } from 'lru-cache'
-import { httpError, retryHeaders } from '../../http/error-reply.ts'
 
 export interface FailedAttemptsInit {
   /** Keys that were none, from one address in a window. */

@@ -1,6 +1,6 @@
+import { invalidRequest } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { ApiKeyChange, ApiKeyFilter, KeyStore } from '@resultity/store'
-import { invalidRequest } from '../../http/parse-body.ts'
 import { type ApiKeyView, type CreatedKey, type KeyChange, type NewKey, toApiKeyView } from './key-schema.ts'
 import { formatKey, hashSecret, newKeyId, newKeySecret } from './key-secret.ts'
 

@@ -1,8 +1,6 @@
+import { type ApiRoute, addRoute, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import { type ApiRoute, addRoute } from '../../http/api-route.ts'
-import { pagedListOf, toPage } from '../../http/list.ts'
-import { parseInput } from '../../http/parse-body.ts'
 import type { KeyDesk } from './key-desk.ts'
 import {
   apiKeySchema,

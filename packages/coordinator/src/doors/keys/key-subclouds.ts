@@ -1,5 +1,5 @@
+import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
-import { httpError } from '../../http/error-reply.ts'
 import { type Caller, may } from './caller.ts'
 
 /** Whether a key may use, and see, the subcloud of this name. */

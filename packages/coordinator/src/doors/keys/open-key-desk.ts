@@ -1,6 +1,6 @@
+import { parseInput } from '@resultity/api-kit'
 import { systemClock } from '@resultity/interface'
 import { DatabaseKeyStore } from '@resultity/store'
-import { parseInput } from '../../http/parse-body.ts'
 import { openStore, type StoreInit } from '../../open-store.ts'
 import { KeyDesk } from './key-desk.ts'
 import type { ApiKeyView, CreatedKey } from './key-schema.ts'

@@ -1,6 +1,6 @@
+import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { OpenJobs } from '@resultity/store'
-import { httpError } from '../../http/error-reply.ts'
 import type { LimitScope } from './key-limits.ts'
 import { retryHeaders } from './limit-headers.ts'
 import { type Pass, type Ticket, Turnstile } from './turnstile.ts'

@@ -1,6 +1,6 @@
+import { httpError } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { JobUsage, OpenJobs, WindowCounters } from '@resultity/store'
-import { httpError } from '../../http/error-reply.ts'
 import type { Caller } from '../keys/caller.ts'
 import { Concurrency, requirePossibleIn } from './concurrency.ts'
 import { type KeyLimits, type LimitScope, limitsAt, requestWindow, tokenWindow, type Window } from './key-limits.ts'

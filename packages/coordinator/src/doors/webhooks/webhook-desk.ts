@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
+import { invalidRequest } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { Delivery, DeliveryQueue, Webhook, WebhookStore } from '@resultity/store'
-import { invalidRequest } from '../../http/parse-body.ts'
 import { type Caller, may, namespaceFor } from '../keys/caller.ts'
 import { newWebhookSecret } from './signature.ts'
 import { parseTarget, type TargetPolicy } from './target.ts'

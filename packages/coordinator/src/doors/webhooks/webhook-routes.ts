@@ -1,7 +1,5 @@
+import { type ApiRoute, addRoute, listOf, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
 import type { FastifyInstance } from 'fastify'
-import { type ApiRoute, addRoute } from '../../http/api-route.ts'
-import { listOf, pagedListOf, toPage } from '../../http/list.ts'
-import { parseInput } from '../../http/parse-body.ts'
 import type { WebhookDesk } from './webhook-desk.ts'
 import {
   createdWebhookSchema,

@@ -1,6 +1,5 @@
+import { httpError, invalidRequest } from '@resultity/api-kit'
 import type { Job, JobStore } from '@resultity/store'
-import { httpError } from '../error-reply.ts'
-import { invalidRequest } from '../parse-body.ts'
 import { itemIdOf, jobIdOf, jobIdOfItem, RESPONSES } from './response-ids.ts'
 import { requestOf, responseOf } from './response-object.ts'
 import { inputItems } from './response-request.ts'

@@ -1,5 +1,5 @@
+import { invalidRequest } from '@resultity/api-kit'
 import type { ChatRequest } from '../chat-schema.ts'
-import { invalidRequest } from '../parse-body.ts'
 import type { ResponseItem, ResponsePart } from './response-schema.ts'
 
 type ChatMessage = ChatRequest['messages'][number]

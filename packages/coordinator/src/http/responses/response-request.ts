@@ -1,5 +1,5 @@
+import { invalidRequest, withParam } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
-import { invalidRequest, withParam } from '../parse-body.ts'
 import { samplingFields } from '../sampling-fields.ts'
 import { toChatMessages } from './response-input.ts'
 import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } from './response-schema.ts'

@@ -1,8 +1,8 @@
 import { fastify } from 'fastify'
 import t from 'tap'
 import { z } from 'zod'
-import { type ApiRoute, addRoute, collectRoutes } from '../src/http/api-route.ts'
-import { openApiDocument } from '../src/http/openapi.ts'
+import { type ApiRoute, addRoute, collectRoutes } from '../src/api-route.ts'
+import { openApiDocument } from '../src/openapi.ts'
 
 const part = z.object({ size: z.int() }).meta({ id: 'TestPart' })
 const thing = z.object({ id: z.string(), parts: z.array(part) }).meta({ id: 'TestThing' })

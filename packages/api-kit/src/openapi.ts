@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import type { ApiAnswer, ApiRoute } from './api-route.ts'
-import { errorSchema } from './mesh-schema.ts'
+import { errorSchema } from './error-schema.ts'
 
 type Json = Readonly<Record<string, unknown>>
 

@@ -1,6 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { requireSubcloud } from '../doors/keys/key-subclouds.ts'
-import type { Subclouds } from '../subclouds/subclouds.ts'
+import type { FastifyRequest } from 'fastify'
 import { invalidRequest } from './parse-body.ts'
 
 /** What comes before a route's own path to have it run in a subcloud. */
@@ -14,16 +12,6 @@ export function withoutSubcloud(url: string): string {
 /** The subcloud that the client's path names. */
 export function subcloudOf({ originalUrl }: FastifyRequest): string | undefined {
   return PREFIX.exec(originalUrl)?.[1]
-}
-
-/** Refuses paths of subclouds that there are not, or not for this key. */
-export function guardSubclouds(server: FastifyInstance, subclouds: Subclouds): void {
-  server.addHook('preValidation', async request => {
-    const name = subcloudOf(request)
-    if (name === undefined) return
-    requireSubcloud(request.caller, name)
-    subclouds.find(name)
-  })
 }
 
 /**

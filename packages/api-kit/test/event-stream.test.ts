@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer, get, type IncomingMessage, type ServerResponse } from 'node:http'
 import t from 'tap'
-import { EventStream } from '../src/http/event-stream.ts'
+import { EventStream } from '../src/event-stream.ts'
 
 const LIMITS = { eventStreamPingMs: 60_000, clientStallMs: 60_000 }
 

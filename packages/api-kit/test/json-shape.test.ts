@@ -1,7 +1,7 @@
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { checkJsonShape } from '../src/http/json-shape.ts'
+import { checkJsonShape } from '../src/json-shape.ts'
 
 const check = (text: string): void => checkJsonShape(text, 'it', 'field')
 
