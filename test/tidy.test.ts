@@ -26,18 +26,22 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
+  'test-nodes': ['interface', 'wire', 'mesh'],
+  placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh', 'api-kit'],
   coordinator: [
     'interface',
     'grammar',
     'memory',
     'test-postgres',
     'test-api',
+    'test-nodes',
     'wire',
     'planner',
     'store',
     'model',
     'mesh',
-    'api-kit'
+    'api-kit',
+    'placement'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -46,6 +50,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'memory',
     'test-postgres',
     'test-api',
+    'test-nodes',
     'wire',
     'planner',
     'store',
@@ -53,6 +58,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'engine',
     'mesh',
     'api-kit',
+    'placement',
     'node',
     'coordinator',
     'cli'

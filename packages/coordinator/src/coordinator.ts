@@ -13,6 +13,20 @@ import {
 import { memoryMappings, releaseCodePages, releaseFreedMemory } from '@resultity/memory'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import {
+  GREETERS_MAX,
+  Membership,
+  NodeOrders,
+  NodePools,
+  NodeRegistry,
+  PlacementDirector,
+  PlacementLoop,
+  requireSubcloudModels,
+  ServedModels,
+  SubcloudDesk,
+  Subclouds,
+  toStageReport
+} from '@resultity/placement'
 import type { StoreDatabase } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
@@ -28,24 +42,14 @@ import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
-import { Membership } from './membership/membership.ts'
-import { NodeRegistry } from './membership/node-registry.ts'
 import { NodeJobs } from './node-jobs/node-jobs.ts'
-import { NodeOrders, toStageReport } from './node-orders.ts'
 import { openStore, type StoreInit } from './open-store.ts'
-import { PlacementDirector } from './placement/placement-director.ts'
-import { PlacementLoop } from './placement/placement-loop.ts'
-import { ServedModels } from './served-models.ts'
 import {
   type CoordinatorLimits,
   DEFAULT_BATCH_PREFILL_CHUNK,
   DEFAULT_LIMITS,
-  DEFAULT_PREFILL_CHUNK,
-  GREETERS_MAX
+  DEFAULT_PREFILL_CHUNK
 } from './settings.ts'
-import { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
-import { SubcloudDesk } from './subclouds/subcloud-desk.ts'
-import { Subclouds } from './subclouds/subclouds.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit {

@@ -214,15 +214,3 @@ export const DEFAULT_BATCH_PREFILL_CHUNK = 32
 
 /** Waits of batch work, which gives way to other work on every stage, are that many times as long. */
 export const BATCH_PATIENCE = 10
-
-/**
- * A hop's own cost beside the network, measured between stages on one machine: 0.9–1.2 ms from send to receive and
- * 0.3–0.5 ms until the next stage computes.
- */
-export const HOP_MS = 1.4
-
-/** Blob sources named in an assignment: the coordinator, and nodes that have some of the layers. */
-export const BLOB_SOURCES_MAX = 8
-
-/** Nodes that have opened a stream and not yet said Hello. */
-export const GREETERS_MAX = 32

@@ -1,11 +1,11 @@
 import { toJobError } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { batchPlaces, MeshError } from '@resultity/interface'
 import type { Job, JobOutcome } from '@resultity/store'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { type AbortCause, outcomeOf, pauseBeforeNext } from '../src/jobs/job-outcome.ts'
-import { batchPlaces, batchWishes, interactiveWishes, type LaneState, lanesToYield } from '../src/jobs/job-queue.ts'
+import { batchWishes, interactiveWishes, type LaneState, lanesToYield } from '../src/jobs/job-queue.ts'
 
 const idle: LaneState = {
   lane: 'model:a',

@@ -1,4 +1,5 @@
 import { DatabaseKeyStore, openDatabase } from '@resultity/store'
+import { ManualClock } from '@resultity/test-nodes'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import { pino } from 'pino'
@@ -11,7 +12,6 @@ import { formatKey, hashSecret, isSecret, newKeyId, newKeySecret, parseKey } fro
 import { presentedKey } from '../src/doors/keys/presented-key.ts'
 import { isLoopback } from '../src/doors/loopback.ts'
 import { scopeOf } from '../src/doors/route-scope.ts'
-import { ManualClock } from './support/manual-clock.ts'
 
 const CACHE_MS = 2000
 const USE_MS = 60_000

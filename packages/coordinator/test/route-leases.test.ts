@@ -1,9 +1,7 @@
+import { NodeRegistry, PlacementDirector } from '@resultity/placement'
+import { advert, ManualClock, placeable } from '@resultity/test-nodes'
 import t from 'tap'
 import { RouteLeases } from '../src/generation/route-leases.ts'
-import { NodeRegistry } from '../src/membership/node-registry.ts'
-import { PlacementDirector } from '../src/placement/placement-director.ts'
-import { ManualClock } from './support/manual-clock.ts'
-import { advert, placeable } from './support/specimens.ts'
 
 function setUp(waitersMax = 8, waitMs = 60_000, sessionsMax = 1) {
   const clock = new ManualClock()

@@ -1,5 +1,5 @@
 import { type EnsembleAlias, MeshError, type ModelAliases } from '@resultity/interface'
-import type { ServedModels } from '../served-models.ts'
+import type { ServedModels } from '@resultity/placement'
 
 /** The ensembles that requests may name as their model. */
 export class EnsembleAliases {

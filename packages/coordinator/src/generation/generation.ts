@@ -8,11 +8,9 @@ import {
   type WorkOptions
 } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
+import type { NodeLosses, PlaceableModel, RouteWish } from '@resultity/placement'
 import { prefillStep } from '@resultity/planner'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
-import type { NodeLosses } from '../jobs/node-losses.ts'
-import type { RouteWish } from '../placement/node-pool.ts'
-import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
 import type { RouteLease, RouteLeases } from './route-leases.ts'
 import {

@@ -1,9 +1,12 @@
-import { type AbortOptions, MeshError, type Route, type WorkClass, type WorkOptions } from '@resultity/interface'
-import { batchPlaces } from '../jobs/job-queue.ts'
-import type { RouteWish } from '../placement/node-pool.ts'
-import type { PlaceableModel } from '../placement/placeable-model.ts'
-import type { Placement } from '../placement/placement.ts'
-import type { PlacementDirector } from '../placement/placement-director.ts'
+import {
+  type AbortOptions,
+  batchPlaces,
+  MeshError,
+  type Route,
+  type WorkClass,
+  type WorkOptions
+} from '@resultity/interface'
+import type { PlaceableModel, Placement, PlacementDirector, RouteWish } from '@resultity/placement'
 import { BATCH_PATIENCE } from '../settings.ts'
 
 /** One slot on every stage of one placement. Dispose when the stages have confirmed that the session ended. */

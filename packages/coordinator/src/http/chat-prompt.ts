@@ -1,7 +1,7 @@
 import { checkJsonShape, invalidRequest } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { ChatMessage, ToolCall } from '@resultity/model'
-import type { ServedDecoder } from '../served-models.ts'
+import type { ServedDecoder } from '@resultity/placement'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'

@@ -1,6 +1,6 @@
 import { invalidRequest } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
-import type { ServedEncoder } from '../served-models.ts'
+import type { ServedEncoder } from '@resultity/placement'
 import { TimeSlice } from '../time-slice.ts'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'
 

@@ -1,9 +1,8 @@
+import type { NodeRegistry, PlacementDirector } from '@resultity/placement'
 import type { JobClass } from '@resultity/store'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { GenerationDriver } from '../generation/generation.ts'
 import type { RouteLeases } from '../generation/route-leases.ts'
-import type { NodeRegistry } from '../membership/node-registry.ts'
-import type { PlacementDirector } from '../placement/placement-director.ts'
 
 export interface MetricsComponents {
   readonly registry: NodeRegistry

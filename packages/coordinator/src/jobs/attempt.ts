@@ -1,5 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '@resultity/interface'
+import { NodeLosses } from '@resultity/placement'
 import type { Job, JobClaim, JobError, JobEvent, JobOutcome, JobStore } from '@resultity/store'
 import type { Logger } from 'pino'
 import type { JobAdmission } from '../doors/job-admission.ts'
@@ -7,7 +8,6 @@ import { AttemptLog } from './attempt-log.ts'
 import { jobBodyOf } from './job-body.ts'
 import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
 import { type AbortCause, abortReason, outcomeOf, pauseBeforeNext } from './job-outcome.ts'
-import { NodeLosses } from './node-losses.ts'
 
 export interface AttemptComponents {
   readonly store: JobStore

@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
+import type { NodeLosses } from '@resultity/placement'
 import type { Job, JobError, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
-import type { NodeLosses } from './node-losses.ts'
 
 /** What an attempt at a job says while it works. */
 export interface JobLog {

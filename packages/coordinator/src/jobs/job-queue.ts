@@ -1,3 +1,4 @@
+import { batchPlaces } from '@resultity/interface'
 import type { ClaimWish, JobClass } from '@resultity/store'
 
 /** How many jobs of a lane may run at once. */
@@ -19,14 +20,6 @@ export interface LaneState {
   readonly yielding: number
   /** Jobs may be waiting. True until a claim came back with fewer than it wished for. */
   readonly waiting: Readonly<Record<JobClass, boolean>>
-}
-
-/**
- * Batch work never takes the last places, so that somebody who waits for an answer finds one free: a quarter of them,
- * and one at least where there are several, is kept.
- */
-export function batchPlaces(places: number): number {
-  return places < 2 ? places : places - Math.max(1, Math.floor(places / 4))
 }
 
 /** What to claim for clients who wait. Pure. */

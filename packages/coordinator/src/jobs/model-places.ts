@@ -1,6 +1,4 @@
-import type { PlacementDirector } from '../placement/placement-director.ts'
-import type { ServedModels } from '../served-models.ts'
-import type { NodePools } from '../subclouds/node-pools.ts'
+import type { NodePools, PlacementDirector, ServedModels } from '@resultity/placement'
 import type { Places } from './job-queue.ts'
 
 const MODEL_LANE = /^(?:subcloud:([a-z0-9-]+):)?model:(.+)$/s

@@ -9,8 +9,7 @@ import {
   type Route,
   requireEncoder
 } from '@resultity/interface'
-import type { RouteWish } from '../placement/node-pool.ts'
-import type { PlaceableModel } from '../placement/placeable-model.ts'
+import type { PlaceableModel, RouteWish } from '@resultity/placement'
 import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
 
 /** Vectors of all inputs, one after the other, and who computed the last of them. */

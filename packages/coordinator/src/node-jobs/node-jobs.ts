@@ -1,9 +1,7 @@
 import { MeshError, type Route, type WorkOptions } from '@resultity/interface'
+import type { NodeLosses, PlaceableModel, RouteWish } from '@resultity/placement'
 import type { RouteLease, RouteLeases } from '../generation/route-leases.ts'
 import type { NodeAddress } from '../generation/stage-control.ts'
-import type { NodeLosses } from '../jobs/node-losses.ts'
-import type { RouteWish } from '../placement/node-pool.ts'
-import type { PlaceableModel } from '../placement/placeable-model.ts'
 import { BATCH_PATIENCE } from '../settings.ts'
 import { callJob, type JobCallComponents, type JobCallInit } from './job-call.ts'
 

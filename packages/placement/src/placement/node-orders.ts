@@ -1,8 +1,10 @@
 import type { AssignmentUpdate, BlobSource, CoordinatorMessage } from '@resultity/wire'
-import type { NodeRegistry } from './membership/node-registry.ts'
-import type { PlacedStage, Placement, StageReport } from './placement/placement.ts'
-import type { PlacementOrders } from './placement/placement-director.ts'
-import { BLOB_SOURCES_MAX } from './settings.ts'
+import type { NodeRegistry } from '../membership/node-registry.ts'
+import type { PlacedStage, Placement, StageReport } from './placement.ts'
+import type { PlacementOrders } from './placement-director.ts'
+
+/** Blob sources named in an assignment: the coordinator, and nodes that have some of the layers. */
+const BLOB_SOURCES_MAX = 8
 
 /** `membership.proto` takes no longer reason. */
 const REASON_CHARACTERS_MAX = 256

@@ -1,10 +1,9 @@
 import { formatRange, MeshError } from '@resultity/interface'
+import { advert, ManualClock, placeable, placeableEncoder } from '@resultity/test-nodes'
 import t from 'tap'
 import { NodeRegistry } from '../src/membership/node-registry.ts'
 import type { Placement, StageReport, StageState } from '../src/placement/placement.ts'
 import { PlacementDirector, type PlacementDirectorInit } from '../src/placement/placement-director.ts'
-import { ManualClock } from './support/manual-clock.ts'
-import { advert, placeable, placeableEncoder } from './support/specimens.ts'
 
 const INIT: PlacementDirectorInit = {
   stages: 'auto',

@@ -1,7 +1,16 @@
 import type { Advert, ModelManifest } from '@resultity/interface'
-import type { PlaceableModel } from '../../src/placement/placeable-model.ts'
 
 export const MIB = 2 ** 20
+
+/** A model as placements know it. */
+export interface PlaceableSpecimen {
+  readonly name: string
+  readonly manifest: ModelManifest
+  readonly manifestSha256: string
+  readonly manifestBytes: number
+  readonly contextLength: number
+  readonly sessionsMax: number
+}
 
 /** An advert of a node with room for so many of {@link placeable}'s layers. */
 export function advert(peerId: string, layersOfRoom: number, overrides: Partial<Advert> = {}): Advert {
@@ -34,7 +43,7 @@ export function advert(peerId: string, layersOfRoom: number, overrides: Partial<
 }
 
 /** A model whose layers take 1 MiB of weights and 1 MiB of KV slots each; its ends weigh nearly nothing. */
-export function placeable(layers: number, sessionsMax = 2, name = 'specimen'): PlaceableModel {
+export function placeable(layers: number, sessionsMax = 2, name = 'specimen'): PlaceableSpecimen {
   const file = (index: number, bytes: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes, tensors: [] })
   const manifest: ModelManifest = {
     version: 1,
@@ -65,7 +74,7 @@ export function placeable(layers: number, sessionsMax = 2, name = 'specimen'): P
 }
 
 /** An encoder of two layers that takes some 25 MiB with the memory its runs need. */
-export function placeableEncoder(): PlaceableModel {
+export function placeableEncoder(): PlaceableSpecimen {
   const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
   const manifest: ModelManifest = {
     version: 1,

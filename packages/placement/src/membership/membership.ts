@@ -7,6 +7,9 @@ import { MemberLink, type MemberLinkHandlers, type MemberLinkInit } from './memb
 import type { NodeRegistry } from './node-registry.ts'
 import { plausibleAdvert } from './plausible-advert.ts'
 
+/** Nodes that have opened a stream and not yet said Hello. */
+export const GREETERS_MAX = 32
+
 export interface MembershipComponents {
   readonly registry: NodeRegistry
   /** What adverts of other machines are compared with. */

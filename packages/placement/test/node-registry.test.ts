@@ -1,7 +1,6 @@
+import { advert, ManualClock } from '@resultity/test-nodes'
 import t from 'tap'
 import { type NodeChange, NodeRegistry } from '../src/membership/node-registry.ts'
-import { ManualClock } from './support/manual-clock.ts'
-import { advert } from './support/specimens.ts'
 
 function setUp(nodesMax = 3) {
   const clock = new ManualClock()

@@ -1,4 +1,5 @@
 import { formatRange, type SubcloudDefinition } from '@resultity/interface'
+import { advert, ManualClock, placeable } from '@resultity/test-nodes'
 import t from 'tap'
 import { NodeRegistry } from '../src/membership/node-registry.ts'
 import type { PlaceableModel } from '../src/placement/placeable-model.ts'
@@ -7,8 +8,6 @@ import { PlacementDirector } from '../src/placement/placement-director.ts'
 import { ServedModels } from '../src/served-models.ts'
 import { NodePools } from '../src/subclouds/node-pools.ts'
 import { Subclouds } from '../src/subclouds/subclouds.ts'
-import { ManualClock } from './support/manual-clock.ts'
-import { advert, placeable } from './support/specimens.ts'
 
 const READY: StageReport = { state: 'ready', bytesDone: 0, bytesTotal: 0, decodeMsPerLayer: 0, fixedDecodeMs: 0 }
 
