@@ -28,6 +28,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh', 'api-kit'],
+  generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
   coordinator: [
     'interface',
     'grammar',
@@ -36,12 +37,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'test-api',
     'test-nodes',
     'wire',
-    'planner',
     'store',
     'model',
     'mesh',
     'api-kit',
-    'placement'
+    'placement',
+    'generation'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -59,6 +60,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'mesh',
     'api-kit',
     'placement',
+    'generation',
     'node',
     'coordinator',
     'cli'

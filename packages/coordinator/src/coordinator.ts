@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { connectionsWithin, RequestDesk } from '@resultity/api-kit'
 import {
+  Constraints,
+  GenerationDriver,
+  type Generator,
+  NodeJobs,
+  RouteLeases,
+  type RouteSessionComponents
+} from '@resultity/generation'
+import {
   type AbortOptions,
   type Clock,
   MeshError,
@@ -31,18 +39,13 @@ import type { StoreDatabase } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { Constraints } from './constraints/constraints.ts'
 import { type Doors, openDoors } from './doors/doors.ts'
 import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { DiskSpace } from './files/disk-space.ts'
-import { GenerationDriver, type Generator } from './generation/generation.ts'
-import { RouteLeases } from './generation/route-leases.ts'
-import type { RouteSessionComponents } from './generation/route-session.ts'
 import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
-import { NodeJobs } from './node-jobs/node-jobs.ts'
 import { openStore, type StoreInit } from './open-store.ts'
 import {
   type CoordinatorLimits,

@@ -211,6 +211,3 @@ export const DEFAULT_PREFILL_CHUNK = 128
 
 /** The same of batch work: a run that others wait for, if they come while it is at work, is a quarter as long. */
 export const DEFAULT_BATCH_PREFILL_CHUNK = 32
-
-/** Waits of batch work, which gives way to other work on every stage, are that many times as long. */
-export const BATCH_PATIENCE = 10

@@ -1,4 +1,5 @@
 export * from './blob-store.ts'
+export * from './cache-weight.ts'
 export * from './capability.ts'
 export * from './clock.ts'
 export * from './deadline.ts'

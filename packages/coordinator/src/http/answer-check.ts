@@ -1,6 +1,5 @@
+import type { AnswerExtent, Constraints } from '@resultity/generation'
 import { type AbortOptions, formatRange, MeshError, type OutputConstraint, type Route } from '@resultity/interface'
-import type { AnswerExtent } from '../constraints/constraint-messages.ts'
-import type { Constraints } from '../constraints/constraints.ts'
 
 /**
  * Gathers an answer that was to be held to a constraint and compares it, so that a node that samples what it likes does not

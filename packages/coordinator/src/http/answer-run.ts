@@ -1,8 +1,14 @@
+import type {
+  Constraints,
+  Generation,
+  GenerationEvent,
+  GenerationRequest,
+  Generator,
+  Usage
+} from '@resultity/generation'
 import { type FinishReason, MeshError } from '@resultity/interface'
 import type { ServedDecoder } from '@resultity/placement'
 import type { JsonValue } from '@resultity/store'
-import type { Constraints } from '../constraints/constraints.ts'
-import type { Generation, GenerationEvent, GenerationRequest, Generator, Usage } from '../generation/generation.ts'
 import { BEGUN, type JobContext } from '../jobs/job-endpoint.ts'
 import { AnswerCheck } from './answer-check.ts'
 import { AnswerTiming } from './answer-timing.ts'

@@ -1,7 +1,7 @@
 import { invalidRequest } from '@resultity/api-kit'
+import type { GenerationRequest } from '@resultity/generation'
 import { MeshError } from '@resultity/interface'
 import type { RouteWish, ServedDecoder } from '@resultity/placement'
-import type { GenerationRequest } from '../generation/generation.ts'
 import { choiceRequest } from './chat-request.ts'
 import { CHOICES_MAX } from './chat-schema.ts'
 import type { CompletionRequest } from './completion-schema.ts'

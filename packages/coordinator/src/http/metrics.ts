@@ -1,8 +1,7 @@
+import type { GenerationDriver, RouteLeases } from '@resultity/generation'
 import type { NodeRegistry, PlacementDirector } from '@resultity/placement'
 import type { JobClass } from '@resultity/store'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { GenerationDriver } from '../generation/generation.ts'
-import type { RouteLeases } from '../generation/route-leases.ts'
 
 export interface MetricsComponents {
   readonly registry: NodeRegistry

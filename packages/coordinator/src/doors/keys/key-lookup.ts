@@ -1,7 +1,6 @@
-import { type Clock, MeshError } from '@resultity/interface'
+import { type Clock, cacheWeight, MeshError } from '@resultity/interface'
 import type { ApiKey, KeyStore } from '@resultity/store'
 import { LRUCache } from 'lru-cache'
-import { CACHE_BYTES, weightOf } from '../../cache-budget.ts'
 
 export interface KeyLookupInit {
   /** For how long what the store said is believed. */
@@ -11,6 +10,9 @@ export interface KeyLookupInit {
   /** Questions to the store at once about ids that nobody has shown a good secret for. */
   readonly keyLookupsMax: number
 }
+
+/** Keys that are remembered, in bytes: clients decide their size. The least used is forgotten first. */
+const KEY_CACHE_BYTES = 16 * 1024 * 1024
 
 /**
  * Finds keys in the store, and remembers for a short while what it said: that there is a key and that there is none in
@@ -27,7 +29,7 @@ export class KeyLookup {
     const bounds = { max: init.keysCachedMax, ttl: init.keyCacheMs, ttlResolution: 0, perf: clock }
     this.#store = store
     this.#lookupsMax = init.keyLookupsMax
-    this.#found = new LRUCache<string, ApiKey>({ ...bounds, maxSize: CACHE_BYTES.keys, sizeCalculation: weightOf })
+    this.#found = new LRUCache<string, ApiKey>({ ...bounds, maxSize: KEY_CACHE_BYTES, sizeCalculation: cacheWeight })
     this.#missing = new LRUCache(bounds)
   }
 

@@ -7,7 +7,7 @@ import {
   type JobRequest,
   jobRequestCodec
 } from '@resultity/wire'
-import type { NodeAddress, StreamOpener } from '../generation/stage-control.ts'
+import type { NodeAddress, StreamOpener } from '../stage-control.ts'
 
 export interface JobCallComponents {
   readonly opener: StreamOpener

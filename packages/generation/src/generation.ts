@@ -11,7 +11,7 @@ import type { ModelTokenizer } from '@resultity/model'
 import type { NodeLosses, PlaceableModel, RouteWish } from '@resultity/placement'
 import { prefillStep } from '@resultity/planner'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
-import { BATCH_PATIENCE } from '../settings.ts'
+import { BATCH_PATIENCE } from './batch-patience.ts'
 import type { RouteLease, RouteLeases } from './route-leases.ts'
 import {
   RouteSession,

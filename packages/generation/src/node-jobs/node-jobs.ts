@@ -1,8 +1,8 @@
 import { MeshError, type Route, type WorkOptions } from '@resultity/interface'
 import type { NodeLosses, PlaceableModel, RouteWish } from '@resultity/placement'
-import type { RouteLease, RouteLeases } from '../generation/route-leases.ts'
-import type { NodeAddress } from '../generation/stage-control.ts'
-import { BATCH_PATIENCE } from '../settings.ts'
+import { BATCH_PATIENCE } from '../batch-patience.ts'
+import type { RouteLease, RouteLeases } from '../route-leases.ts'
+import type { NodeAddress } from '../stage-control.ts'
 import { callJob, type JobCallComponents, type JobCallInit } from './job-call.ts'
 
 export interface NodeJobsComponents extends JobCallComponents {

@@ -1,7 +1,7 @@
 import { NodeRegistry, PlacementDirector } from '@resultity/placement'
 import { advert, ManualClock, placeable } from '@resultity/test-nodes'
 import t from 'tap'
-import { RouteLeases } from '../src/generation/route-leases.ts'
+import { RouteLeases } from '../src/route-leases.ts'
 
 function setUp(waitersMax = 8, waitMs = 60_000, sessionsMax = 1) {
   const clock = new ManualClock()

@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
-import { type AbortOptions, MeshError, type OutputConstraint, TaskOverrun, TaskThread } from '@resultity/interface'
+import {
+  type AbortOptions,
+  cacheWeight,
+  MeshError,
+  type OutputConstraint,
+  TaskOverrun,
+  TaskThread
+} from '@resultity/interface'
 import { LRUCache } from 'lru-cache'
-import { CACHE_BYTES, weightOf } from '../cache-budget.ts'
 import type { AnswerExtent, ConstraintTask, SchemaPlaces } from './constraint-messages.ts'
 
 export interface ConstraintsInit {
@@ -15,6 +21,9 @@ export interface ConstraintsInit {
 
 /** What became of a check: `null` where the constraint can be held to. */
 type Outcome = Pick<MeshError, 'message' | 'hint' | 'details'> | null
+
+/** Outcomes that are remembered, in bytes: they are made of what clients send. The least used is forgotten first. */
+const OUTCOME_CACHE_BYTES = 8 * 1024 * 1024
 
 const IDLE_MS = 60_000
 
@@ -30,8 +39,8 @@ export class Constraints implements AsyncDisposable {
   readonly #requests: TaskThread
   readonly #answers: TaskThread
   readonly #outcomes = new LRUCache<string, { readonly outcome: Outcome }>({
-    maxSize: CACHE_BYTES.constraints,
-    sizeCalculation: ({ outcome }, key) => weightOf([key, outcome])
+    maxSize: OUTCOME_CACHE_BYTES,
+    sizeCalculation: ({ outcome }, key) => cacheWeight([key, outcome])
   })
   readonly #underWay = new Map<string, Promise<Outcome>>()
 

@@ -7,7 +7,7 @@ import {
   type WorkOptions
 } from '@resultity/interface'
 import type { PlaceableModel, Placement, PlacementDirector, RouteWish } from '@resultity/placement'
-import { BATCH_PATIENCE } from '../settings.ts'
+import { BATCH_PATIENCE } from './batch-patience.ts'
 
 /** One slot on every stage of one placement. Dispose when the stages have confirmed that the session ended. */
 export interface RouteLease extends Disposable {

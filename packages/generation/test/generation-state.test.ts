@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import type { Finish, Sampled, StageFrame } from '@resultity/wire'
 import t from 'tap'
-import { GenerationState } from '../src/generation/generation-state.ts'
+import { GenerationState } from '../src/generation-state.ts'
 
 const session = new Uint8Array(16).fill(7)
 const opened: StageFrame = { type: 'opened', session, epoch: 1 }

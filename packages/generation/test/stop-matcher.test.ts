@@ -1,7 +1,7 @@
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { StopMatcher } from '../src/generation/stop-matcher.ts'
+import { StopMatcher } from '../src/stop-matcher.ts'
 
 /** What a client sees when the text comes in these pieces. */
 function run(stops: string[], pieces: string[]): { seen: string[]; stopped: boolean } {
