@@ -29,6 +29,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-nodes': ['interface', 'wire', 'mesh'],
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh', 'api-kit'],
   generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
+  access: ['interface', 'test-nodes', 'store', 'api-kit'],
   coordinator: [
     'interface',
     'grammar',
@@ -42,7 +43,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'mesh',
     'api-kit',
     'placement',
-    'generation'
+    'generation',
+    'access'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -61,6 +63,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'api-kit',
     'placement',
     'generation',
+    'access',
     'node',
     'coordinator',
     'cli'

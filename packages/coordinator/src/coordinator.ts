@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { type Doors, openDoors } from '@resultity/access'
 import { connectionsWithin, RequestDesk } from '@resultity/api-kit'
 import {
   Constraints,
@@ -35,18 +36,16 @@ import {
   Subclouds,
   toStageReport
 } from '@resultity/placement'
-import type { StoreDatabase } from '@resultity/store'
+import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { type Doors, openDoors } from './doors/doors.ts'
 import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { DiskSpace } from './files/disk-space.ts'
 import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
-import { openStore, type StoreInit } from './open-store.ts'
 import {
   type CoordinatorLimits,
   DEFAULT_BATCH_PREFILL_CHUNK,

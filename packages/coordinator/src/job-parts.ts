@@ -1,9 +1,11 @@
+import type { JobAdmission } from '@resultity/access'
 import { toJobError } from '@resultity/api-kit'
 import type { Clock, ModelAliases } from '@resultity/interface'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,
   FileContentStore,
+  GROUP_LANES,
   type JobStore,
   NamespaceBytes,
   openJobStore,
@@ -13,7 +15,6 @@ import {
 import type { Logger } from 'pino'
 import { BATCHES_PATH, BatchEndpoint } from './batches/batch-endpoint.ts'
 import { InlineBatchEndpoint } from './batches/inline-batch.ts'
-import type { JobAdmission } from './doors/job-admission.ts'
 import { chatDialect } from './ensemble/chat-dialect.ts'
 import { completionDialect } from './ensemble/completion-dialect.ts'
 import { EnsembleAliases } from './ensemble/ensemble-aliases.ts'
@@ -27,7 +28,7 @@ import { ResponseEndpoint } from './http/responses/response-endpoint.ts'
 import { ChildJobs, endChildrenWithParents } from './jobs/child-jobs.ts'
 import { JobEndpoints } from './jobs/job-endpoint.ts'
 import { JobRuntime } from './jobs/job-runtime.ts'
-import { GROUP_LANES, ModelPlaces } from './jobs/model-places.ts'
+import { ModelPlaces } from './jobs/model-places.ts'
 import type { CoordinatorLimits } from './settings.ts'
 
 /** What is kept across the end of the process. */

@@ -1,9 +1,8 @@
 import { parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
-import type { JsonValue, NewBatch } from '@resultity/store'
+import { type JsonValue, type NewBatch, OUTER_GROUP_LANE } from '@resultity/store'
 import { z } from 'zod'
 import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
-import { OUTER_GROUP_LANE } from '../jobs/model-places.ts'
 import { BatchRun, type BatchRunComponents, type BatchRunInit } from './batch-run.ts'
 
 export const BATCHES_PATH = '/v1/batches'

@@ -1,6 +1,6 @@
+import type { JobWeight } from '@resultity/access'
 import { MeshError } from '@resultity/interface'
 import type { BatchFailure } from '@resultity/store'
-import type { JobWeight } from '../doors/job-admission.ts'
 import { placesOf } from '../jobs/answer-size.ts'
 import type { PreparedJob } from '../jobs/job-endpoint.ts'
 import type { Numbered } from './batch-input.ts'

@@ -1,4 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
+import { type Caller, type JobAdmission, requireSubcloudsOf } from '@resultity/access'
 import { type Clock, MeshError } from '@resultity/interface'
 import type {
   Batch,
@@ -9,9 +10,6 @@ import type {
   BatchStore,
   JobStore
 } from '@resultity/store'
-import type { JobAdmission } from '../doors/job-admission.ts'
-import type { Caller } from '../doors/keys/caller.ts'
-import { requireSubcloudsOf } from '../doors/keys/key-subclouds.ts'
 import type { DiskSpace } from '../files/disk-space.ts'
 import type { FileShelf } from '../files/file-shelf.ts'
 import { childId } from '../jobs/child-jobs.ts'

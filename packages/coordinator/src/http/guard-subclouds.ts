@@ -1,7 +1,7 @@
+import { requireSubcloud } from '@resultity/access'
 import { subcloudOf } from '@resultity/api-kit'
 import type { Subclouds } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
-import { requireSubcloud } from '../doors/keys/key-subclouds.ts'
 
 /** Refuses paths of subclouds that there are not, or not for this key. */
 export function guardSubclouds(server: FastifyInstance, subclouds: Subclouds): void {

@@ -1,3 +1,4 @@
+import { requireSubcloudsOf } from '@resultity/access'
 import {
   type ApiRoute,
   addRoute,
@@ -17,7 +18,6 @@ import type { Job, JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { Logger } from 'pino'
 import { z } from 'zod'
-import { requireSubcloudsOf } from '../doors/keys/key-subclouds.ts'
 import type { DiskSpace } from '../files/disk-space.ts'
 import { placesOf } from '../jobs/answer-size.ts'
 import {

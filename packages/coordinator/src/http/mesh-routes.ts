@@ -1,3 +1,4 @@
+import { maySee, requireSubcloud } from '@resultity/access'
 import { type ApiRoute, addRoute, listOf, parseInput, subcloudOf } from '@resultity/api-kit'
 import type { EnsembleAlias } from '@resultity/interface'
 import type {
@@ -14,7 +15,6 @@ import type {
 } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
-import { maySee, requireSubcloud } from '../doors/keys/key-subclouds.ts'
 import type { EnsembleAliases } from '../ensemble/ensemble-aliases.ts'
 import { strategyOf } from '../ensemble/ensemble-plan.ts'
 import { modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'

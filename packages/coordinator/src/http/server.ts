@@ -1,5 +1,6 @@
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { type Doors, guardOrigins } from '@resultity/access'
 import {
   answerBadPath,
   answerBrokenRequest,
@@ -15,9 +16,7 @@ import {
 import { MeshError } from '@resultity/interface'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
-import type { Doors } from '../doors/doors.ts'
 import { addBatchRoutes, type BatchRouteComponents } from './batch-routes.ts'
-import { guardOrigins } from './cross-origin.ts'
 import { addDocsPage } from './docs-page.ts'
 import { addFileRoutes, type FileRouteComponents } from './file-routes.ts'
 import { guardSubclouds } from './guard-subclouds.ts'

@@ -1,9 +1,9 @@
+import { maySee } from '@resultity/access'
 import { type ApiRoute, addRoute, listOf, parseInput, withParam } from '@resultity/api-kit'
 import { subcloudNameSchema, subcloudSchema } from '@resultity/interface'
 import { hasNode, type NodeRegistry, type Subcloud, type SubcloudDesk, type Subclouds } from '@resultity/placement'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { maySee } from '../doors/keys/key-subclouds.ts'
 
 export interface SubcloudRouteComponents {
   readonly subclouds: Subclouds

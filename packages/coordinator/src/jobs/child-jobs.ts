@@ -1,12 +1,11 @@
 import { createHash } from 'node:crypto'
+import type { JobAdmission } from '@resultity/access'
 import { type AbortOptions, MeshError } from '@resultity/interface'
-import type { Job, JobError, JobStore } from '@resultity/store'
-import type { JobAdmission } from '../doors/job-admission.ts'
+import { GROUP_LANES, type Job, type JobError, type JobStore } from '@resultity/store'
 import { placesOf } from './answer-size.ts'
 import { jobBodyOf } from './job-body.ts'
 import type { PreparedJob } from './job-endpoint.ts'
 import type { Following, JobRuntime } from './job-runtime.ts'
-import { GROUP_LANES } from './model-places.ts'
 
 /** Of a job that a job makes. */
 export interface ChildJob {

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import type { JobAdmission } from '@resultity/access'
 import { type AbortOptions, type Clock, MeshError, steadyClock } from '@resultity/interface'
 import {
   type ClaimedJob,
@@ -13,7 +14,6 @@ import {
   type JobStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
-import type { JobAdmission } from '../doors/job-admission.ts'
 import { Attempt } from './attempt.ts'
 import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
 import { JobFollower } from './job-follower.ts'

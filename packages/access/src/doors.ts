@@ -2,6 +2,7 @@ import { type Clock, MeshError, steadyClock } from '@resultity/interface'
 import {
   DatabaseKeyStore,
   DeliveryQueue,
+  GROUP_LANES,
   type Job,
   OpenJobs,
   type StoreDatabase,
@@ -11,15 +12,15 @@ import {
 } from '@resultity/store'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { GROUP_LANES } from '../jobs/model-places.ts'
 import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
 import { FrontDoor, guard, guardHosts } from './front-door.ts'
 import { JobAdmission } from './job-admission.ts'
+import type { Caller } from './keys/caller.ts'
 import { FailedAttempts } from './keys/failed-attempts.ts'
 import { KeyDesk } from './keys/key-desk.ts'
 import { KeyRing } from './keys/key-ring.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
-import { KeyLimiter } from './limits/key-limiter.ts'
+import { type AdmissionRequest, KeyLimiter, type Submitted } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
 import { HostNames } from './request-host.ts'
 import { Origins } from './request-origin.ts'
@@ -52,6 +53,20 @@ export interface DoorsInit {
   /** Of this software. */
   readonly version: string
   readonly limits?: Partial<DoorLimits>
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent it; without any scope on routes that are open to everybody. */
+    caller: Caller
+    /**
+     * Makes a job of it by `submit`, within the limits of its key. What it may take is reserved until the job ends; how
+     * much is left is in the headers of the answer.
+     *
+     * @throws MeshError `rate_limited`, and what `submit` throws
+     */
+    admit<T extends Submitted>(what: AdmissionRequest, submit: () => Promise<T>): Promise<T>
+  }
 }
 
 /** Who may use the API, how much, and what is told of it: keys, limits, usage, webhooks. */

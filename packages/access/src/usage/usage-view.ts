@@ -1,6 +1,5 @@
-import type { UsageGroup, UsageSum } from '@resultity/store'
+import { ofModelLane, type UsageGroup, type UsageSum } from '@resultity/store'
 import { stringify } from 'csv-stringify/sync'
-import { ofModelLane } from '../../jobs/model-places.ts'
 import type { UsageGroupName, UsageView } from './usage-schema.ts'
 
 const DAY_MS = 86_400_000

@@ -1,4 +1,4 @@
-import { openDatabase, type StoreDatabase } from '@resultity/store'
+import { openDatabase, type StoreDatabase } from './database/database.ts'
 
 export interface StoreInit {
   /** The coordinator's. */

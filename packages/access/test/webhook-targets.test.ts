@@ -2,9 +2,9 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import { type AddressInfo, createServer as createTcpServer, type Socket } from 'node:net'
 import t, { type Test } from 'tap'
-import { type PostInit, post, systemResolve } from '../src/doors/webhooks/post.ts'
-import { isPublicAddress } from '../src/doors/webhooks/public-address.ts'
-import { parseTarget } from '../src/doors/webhooks/target.ts'
+import { type PostInit, post, systemResolve } from '../src/webhooks/post.ts'
+import { isPublicAddress } from '../src/webhooks/public-address.ts'
+import { parseTarget } from '../src/webhooks/target.ts'
 
 const STRICT = { private: false }
 const BASE: PostInit = { private: false, timeoutMs: 600_000, answerBytesMax: 1024, resolve: systemResolve }

@@ -6,7 +6,7 @@ import type { FailedAttempts } from './keys/failed-attempts.ts'
 import { type KeyRing, refused } from './keys/key-ring.ts'
 import { parseKey } from './keys/key-secret.ts'
 import { presentedKey } from './keys/presented-key.ts'
-import { type AdmissionRequest, type KeyLimiter, type Submitted, submitAdmitted } from './limits/key-limiter.ts'
+import { type KeyLimiter, submitAdmitted } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
 import { type HostNames, hostOf, hostsOf, wrongHost } from './request-host.ts'
 import type { Origins } from './request-origin.ts'
@@ -104,20 +104,6 @@ function notForPages(origin = ''): MeshError {
   return new MeshError('permission_denied', `without a key, pages of the origin "${origin}" may only ask models`, {
     hint: `Send a key, or have the operator allow more with --cors-origin ${origin}.`
   })
-}
-
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** Who sent it; without any scope on routes that are open to everybody. */
-    caller: Caller
-    /**
-     * Makes a job of it by `submit`, within the limits of its key. What it may take is reserved until the job ends; how
-     * much is left is in the headers of the answer.
-     *
-     * @throws MeshError `rate_limited`, and what `submit` throws
-     */
-    admit<T extends Submitted>(what: AdmissionRequest, submit: () => Promise<T>): Promise<T>
-  }
 }
 
 /** Has every request refused that calls this server by a name of somebody else. Call it before any other hook. */

@@ -1,8 +1,8 @@
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { HostNames, hostOf } from '../src/doors/request-host.ts'
-import { Origins } from '../src/doors/request-origin.ts'
+import { HostNames, hostOf } from '../src/request-host.ts'
+import { Origins } from '../src/request-origin.ts'
 
 t.test('a host is read from an authority, and nothing that only looks like one', async t => {
   const hosts: Readonly<Record<string, string | undefined>> = {

@@ -1,7 +1,6 @@
 import { parseInput } from '@resultity/api-kit'
 import { systemClock } from '@resultity/interface'
-import { DatabaseKeyStore } from '@resultity/store'
-import { openStore, type StoreInit } from '../../open-store.ts'
+import { DatabaseKeyStore, openStore, type StoreInit } from '@resultity/store'
 import { KeyDesk } from './key-desk.ts'
 import type { ApiKeyView, CreatedKey } from './key-schema.ts'
 import { newKeySchema } from './key-schema.ts'

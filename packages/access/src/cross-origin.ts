@@ -1,8 +1,8 @@
 import cors from '@fastify/cors'
 import { MeshError } from '@resultity/interface'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { isNavigation, type Origins } from '../doors/request-origin.ts'
-import { scopeOf } from '../doors/route-scope.ts'
+import { isNavigation, type Origins } from './request-origin.ts'
+import { scopeOf } from './route-scope.ts'
 
 /** Headers of answers that a page's script may read. */
 const EXPOSED_HEADERS = [
