@@ -30,6 +30,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh', 'api-kit'],
   generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
+  jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
   coordinator: [
     'interface',
     'grammar',
@@ -44,7 +45,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'api-kit',
     'placement',
     'generation',
-    'access'
+    'access',
+    'jobs'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -64,6 +66,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'placement',
     'generation',
     'access',
+    'jobs',
     'node',
     'coordinator',
     'cli'

@@ -19,6 +19,7 @@ import {
   systemClock,
   withDeadline
 } from '@resultity/interface'
+import { DiskSpace } from '@resultity/jobs'
 import { memoryMappings, releaseCodePages, releaseFreedMemory } from '@resultity/memory'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
@@ -41,7 +42,6 @@ import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { applyAliases } from './ensemble/ensemble-aliases.ts'
-import { DiskSpace } from './files/disk-space.ts'
 import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'

@@ -1,14 +1,22 @@
 import { type ApiRoute, errorReply, jobErrorReply, parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import {
+  batchRequestSchema,
+  type ChildJobs,
+  type JobAnswer,
+  type JobContext,
+  type JobEndpoint,
+  type PreparedJob,
+  type PreparedLine,
+  prepareLine,
+  readBatchRequest,
+  TimeSlice
+} from '@resultity/jobs'
 import { type Job, type JsonValue, OUTER_GROUP_LANE } from '@resultity/store'
 import { z } from 'zod'
 import { steeringFields } from '../http/chat-schema.ts'
 import type { HttpEndpoint } from '../http/job-routes.ts'
 import { sumUsage, tokenUsageSchema, toTokenUsage } from '../http/token-usage.ts'
-import type { ChildJobs } from '../jobs/child-jobs.ts'
-import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
-import { TimeSlice } from '../time-slice.ts'
-import { batchRequestSchema, type PreparedLine, prepareLine, readBatchRequest } from './batch-line.ts'
 
 export interface InlineBatchComponents {
   readonly children: ChildJobs

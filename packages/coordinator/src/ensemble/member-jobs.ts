@@ -1,8 +1,15 @@
 import { jobErrorReply, toJobError } from '@resultity/api-kit'
 import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
+import {
+  BEGUN,
+  type Begun,
+  begunOf,
+  type ChildJobs,
+  type JobEndpoint,
+  type PreparedJob,
+  toMeshError
+} from '@resultity/jobs'
 import { isFinal, type Job, type JobError } from '@resultity/store'
-import { type ChildJobs, toMeshError } from '../jobs/child-jobs.ts'
-import { BEGUN, type Begun, begunOf, type JobEndpoint, type PreparedJob } from '../jobs/job-endpoint.ts'
 import { type Choice, type MemberAnswer, memberAnswerSchema, piecesIn } from './answer-dialect.ts'
 
 /** One model's part in an ensemble. */

@@ -1,7 +1,7 @@
 import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import { BEGUN, type Begun, type JobLog } from '@resultity/jobs'
 import type { JsonValue } from '@resultity/store'
-import { BEGUN, type Begun, type JobLog } from '../jobs/job-endpoint.ts'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 import { type NamedChoice, PIECE } from './ensemble-answer.ts'
 import type { Member, MemberWatcher } from './member-jobs.ts'

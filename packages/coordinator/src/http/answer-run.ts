@@ -7,9 +7,9 @@ import type {
   Usage
 } from '@resultity/generation'
 import { type FinishReason, MeshError } from '@resultity/interface'
+import { BEGUN, type JobContext } from '@resultity/jobs'
 import type { ServedDecoder } from '@resultity/placement'
 import type { JsonValue } from '@resultity/store'
-import { BEGUN, type JobContext } from '../jobs/job-endpoint.ts'
 import { AnswerCheck } from './answer-check.ts'
 import { AnswerTiming } from './answer-timing.ts'
 import { routeHeader } from './chat-answer.ts'

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type ApiRoute, addRoute, invalidRequest, parseInput, subcloudOf, withParam } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
+import { BATCHES_PATH, type BatchEndpoint, countLines, type FileShelf, type JobRuntime } from '@resultity/jobs'
 import {
   type Batch,
   type BatchStore,
@@ -11,10 +12,6 @@ import {
 } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { BATCHES_PATH, type BatchEndpoint } from '../batches/batch-endpoint.ts'
-import { countLines } from '../batches/batch-progress.ts'
-import type { FileShelf } from '../files/file-shelf.ts'
-import type { JobRuntime } from '../jobs/job-runtime.ts'
 import { batchListSchema, batchSchema, createBatchSchema, toBatch } from './batch-schema.ts'
 
 export interface BatchRouteComponents {

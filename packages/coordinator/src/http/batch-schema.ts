@@ -1,6 +1,6 @@
+import type { BatchCounts } from '@resultity/jobs'
 import { type Batch, batchStatuses } from '@resultity/store'
 import { z } from 'zod'
-import type { BatchCounts } from '../batches/batch-progress.ts'
 
 const HOUR_SECONDS = 3600
 const MONTH_SECONDS = 30 * 24 * HOUR_SECONDS

@@ -1,11 +1,10 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { GenerationEvent, GenerationRequest } from '@resultity/generation'
 import type { FinishReason } from '@resultity/interface'
+import { type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
 import type { ModelTokenizer } from '@resultity/model'
 import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '@resultity/placement'
 import { type Job, type JobEvent, type JsonValue, modelLane } from '@resultity/store'
-import { jobBodyOf } from '../jobs/job-body.ts'
-import type { JobAnswer, JobContext, PreparedJob, StreamView } from '../jobs/job-endpoint.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
 import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import {

@@ -1,7 +1,7 @@
 import { invalidRequest } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import { TimeSlice } from '@resultity/jobs'
 import type { ServedEncoder } from '@resultity/placement'
-import { TimeSlice } from '../time-slice.ts'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'
 
 /** Tokens of all inputs of one request, as OpenAI limits them. */

@@ -2,10 +2,10 @@ import { Readable } from 'node:stream'
 import multipart, { type Multipart, type MultipartFile } from '@fastify/multipart'
 import { type ApiRoute, addRoute, httpError, invalidRequest, parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import type { FileShelf, ReceivedFile } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import type { FileShelf, ReceivedFile } from '../files/file-shelf.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 
 export interface FileRouteComponents {

@@ -14,21 +14,22 @@ import {
   wantsAsync
 } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
-import type { Job, JobStore } from '@resultity/store'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
-import type { Logger } from 'pino'
-import { z } from 'zod'
-import type { DiskSpace } from '../files/disk-space.ts'
-import { placesOf } from '../jobs/answer-size.ts'
 import {
   BEGUN,
   type Begun,
   begunOf,
+  type DiskSpace,
+  type Following,
   type JobEndpoint,
+  type JobRuntime,
   type PreparedJob,
+  placesOf,
   type StreamView
-} from '../jobs/job-endpoint.ts'
-import type { Following, JobRuntime } from '../jobs/job-runtime.ts'
+} from '@resultity/jobs'
+import type { Job, JobStore } from '@resultity/store'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { Logger } from 'pino'
+import { z } from 'zod'
 import type { CoordinatorLimits } from '../settings.ts'
 import type { Metrics } from './metrics.ts'
 import { acceptedReply, requestSchema } from './request-view.ts'

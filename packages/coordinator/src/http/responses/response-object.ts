@@ -1,6 +1,6 @@
 import { jobErrorReply } from '@resultity/api-kit'
+import { jobBodyOf } from '@resultity/jobs'
 import { isFinal, type Job, type JobUsage } from '@resultity/store'
-import { jobBodyOf } from '../../jobs/job-body.ts'
 import { responseIdOf } from './response-ids.ts'
 import { incompleteReason } from './response-output.ts'
 import {

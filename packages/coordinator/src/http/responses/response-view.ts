@@ -1,5 +1,5 @@
+import type { StreamView } from '@resultity/jobs'
 import type { Job, JobError, JobEvent } from '@resultity/store'
-import type { StreamView } from '../../jobs/job-endpoint.ts'
 import { CHOICE } from '../answer-run.ts'
 import { finishReasonOf, requestOf, responseOf, unfinished } from './response-object.ts'
 import { chatPieceSchema, type OutputEvent, piecesOf, ResponseOutput } from './response-output.ts'

@@ -1,7 +1,7 @@
 import { checkJsonShape, inSubcloud, invalidRequest, parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { z } from 'zod'
-import type { JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
+import type { JobEndpoint, PreparedJob } from '../job-endpoint.ts'
 
 /** As OpenAI's clients number their requests, with room. */
 export const CUSTOM_ID_CHARACTERS_MAX = 512

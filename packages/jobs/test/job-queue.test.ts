@@ -4,8 +4,8 @@ import type { Job, JobOutcome } from '@resultity/store'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { type AbortCause, outcomeOf, pauseBeforeNext } from '../src/jobs/job-outcome.ts'
-import { batchWishes, interactiveWishes, type LaneState, lanesToYield } from '../src/jobs/job-queue.ts'
+import { type AbortCause, outcomeOf, pauseBeforeNext } from '../src/job-outcome.ts'
+import { batchWishes, interactiveWishes, type LaneState, lanesToYield } from '../src/job-queue.ts'
 
 const idle: LaneState = {
   lane: 'model:a',

@@ -2,7 +2,7 @@ import { parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { type JsonValue, type NewBatch, OUTER_GROUP_LANE } from '@resultity/store'
 import { z } from 'zod'
-import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
+import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../job-endpoint.ts'
 import { BatchRun, type BatchRunComponents, type BatchRunInit } from './batch-run.ts'
 
 export const BATCHES_PATH = '/v1/batches'

@@ -10,11 +10,11 @@ import type {
   BatchStore,
   JobStore
 } from '@resultity/store'
+import { childId } from '../child-jobs.ts'
 import type { DiskSpace } from '../files/disk-space.ts'
 import type { FileShelf } from '../files/file-shelf.ts'
-import { childId } from '../jobs/child-jobs.ts'
-import type { JobContext, JobEndpoint, PreparedJob } from '../jobs/job-endpoint.ts'
-import type { JobRuntime } from '../jobs/job-runtime.ts'
+import type { JobContext, JobEndpoint, PreparedJob } from '../job-endpoint.ts'
+import type { JobRuntime } from '../job-runtime.ts'
 import { TimeSlice } from '../time-slice.ts'
 import { BatchInput, LINES_AT_ONCE, type Numbered } from './batch-input.ts'
 import { type BatchLine, type PreparedLine, prepareLine } from './batch-line.ts'

@@ -6,10 +6,10 @@ import { MeshError, systemClock } from '@resultity/interface'
 import type { Job, JobEvent, JobStore } from '@resultity/store'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { type JobContext, type JobEndpoint, JobEndpoints, type PreparedJob } from '../src/jobs/job-endpoint.ts'
-import { JobRuntime } from '../src/jobs/job-runtime.ts'
-import type { SubmitOptions } from '../src/jobs/job-submission.ts'
-import { DEFAULT_LIMITS } from '../src/settings.ts'
+import { type JobContext, type JobEndpoint, JobEndpoints, type PreparedJob } from '../src/job-endpoint.ts'
+import { DEFAULT_JOB_LIMITS } from '../src/job-limits.ts'
+import { JobRuntime } from '../src/job-runtime.ts'
+import type { SubmitOptions } from '../src/job-submission.ts'
 import { openTestStore } from './support/test-store.ts'
 
 type Script = (context: JobContext) => Promise<void>
@@ -116,7 +116,7 @@ class Bench implements AsyncDisposable {
         admission: { check: async () => {} },
         toJobError
       },
-      { ...DEFAULT_LIMITS, queuedMax: 3, logDelayMs: 5, jobRetryMs: this.#retryMs }
+      { ...DEFAULT_JOB_LIMITS, queuedMax: 3, logDelayMs: 5, jobRetryMs: this.#retryMs }
     )
   }
 }

@@ -3,7 +3,7 @@ import type { Job, JobEvent } from '@resultity/store'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { JobFollower } from '../src/jobs/job-follower.ts'
+import { JobFollower } from '../src/job-follower.ts'
 
 /** A log that grows in every way that there is, and counts how often the store is asked for it. */
 class Log {
