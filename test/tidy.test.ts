@@ -31,9 +31,20 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
   jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
-  coordinator: [
+  openai: [
     'interface',
     'grammar',
+    'test-api',
+    'store',
+    'model',
+    'api-kit',
+    'placement',
+    'generation',
+    'access',
+    'jobs'
+  ],
+  coordinator: [
+    'interface',
     'memory',
     'test-postgres',
     'test-api',
@@ -46,7 +57,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'placement',
     'generation',
     'access',
-    'jobs'
+    'jobs',
+    'openai'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -67,6 +79,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'generation',
     'access',
     'jobs',
+    'openai',
     'node',
     'coordinator',
     'cli'

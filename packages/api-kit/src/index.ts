@@ -2,7 +2,7 @@ export { type ApiRoute, ApiRoutes, addRoute, collectRoutes } from './api-route.t
 export { answerBadPath, answerBrokenRequest, answerExpectation, fromFastify, newRequestId } from './client-errors.ts'
 export { ConnectionLimiter, connectionsWithin, senderOf } from './connection-limits.ts'
 export { errorEvent, errorReply, httpError, jobErrorReply, retryHeaders, toJobError } from './error-reply.ts'
-export { EventStream } from './event-stream.ts'
+export { EventStream, type EventStreamInit } from './event-stream.ts'
 export { parseJsonBodies } from './json-body.ts'
 export { checkJsonShape } from './json-shape.ts'
 export { listOf, pagedListOf, toPage } from './list.ts'

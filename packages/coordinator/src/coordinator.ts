@@ -23,6 +23,7 @@ import { DiskSpace } from '@resultity/jobs'
 import { memoryMappings, releaseCodePages, releaseFreedMemory } from '@resultity/memory'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import { applyAliases } from '@resultity/openai'
 import {
   GREETERS_MAX,
   Membership,
@@ -41,7 +42,6 @@ import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { applyAliases } from './ensemble/ensemble-aliases.ts'
 import { Metrics } from './http/metrics.ts'
 import { createHttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'

@@ -13,6 +13,19 @@ import {
   ModelPlaces
 } from '@resultity/jobs'
 import {
+  ChatEndpoint,
+  type ChatEndpointComponents,
+  CompletionEndpoint,
+  chatDialect,
+  completionDialect,
+  EmbeddingsEndpoint,
+  type EmbeddingsEndpointComponents,
+  EnsembleAliases,
+  EnsembleEndpoint,
+  InlineBatchEndpoint,
+  ResponseEndpoint
+} from '@resultity/openai'
+import {
   DatabaseBatchStore,
   DatabaseFileStore,
   FileContentStore,
@@ -24,15 +37,6 @@ import {
   SubcloudStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
-import { InlineBatchEndpoint } from './batches/inline-batch.ts'
-import { chatDialect } from './ensemble/chat-dialect.ts'
-import { completionDialect } from './ensemble/completion-dialect.ts'
-import { EnsembleAliases } from './ensemble/ensemble-aliases.ts'
-import { EnsembleEndpoint } from './ensemble/ensemble-endpoint.ts'
-import { ChatEndpoint, type ChatEndpointComponents } from './http/chat-endpoint.ts'
-import { CompletionEndpoint } from './http/completion-endpoint.ts'
-import { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './http/embeddings-endpoint.ts'
-import { ResponseEndpoint } from './http/responses/response-endpoint.ts'
 import type { CoordinatorLimits } from './settings.ts'
 
 /** What is kept across the end of the process. */

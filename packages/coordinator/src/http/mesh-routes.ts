@@ -1,6 +1,7 @@
 import { maySee, requireSubcloud } from '@resultity/access'
 import { type ApiRoute, addRoute, listOf, parseInput, subcloudOf } from '@resultity/api-kit'
 import type { EnsembleAlias } from '@resultity/interface'
+import { type EnsembleAliases, strategyOf } from '@resultity/openai'
 import type {
   NodePool,
   NodePools,
@@ -15,8 +16,6 @@ import type {
 } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
-import type { EnsembleAliases } from '../ensemble/ensemble-aliases.ts'
-import { strategyOf } from '../ensemble/ensemble-plan.ts'
 import { modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'
 
 export interface MeshRouteComponents {
