@@ -27,7 +27,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
-  placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh', 'api-kit'],
+  placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh'],
   generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
   jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],

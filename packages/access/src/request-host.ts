@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import { httpError, invalidRequest } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { httpError } from '@resultity/api-kit'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import ipaddr from 'ipaddr.js'
 import { isLoopback } from './loopback.ts'
 

@@ -1,10 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
-import { MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
 import { errorReply, httpError } from './error-reply.ts'
-import { invalidRequest } from './parse-body.ts'
 
 /** Names a request in answers and logs. Clients do not choose it. */
 export function newRequestId(): string {

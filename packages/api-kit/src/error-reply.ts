@@ -146,7 +146,7 @@ export function httpError(
 }
 
 function overridesOf({ details }: MeshError) {
-  const { httpStatus, httpCode, httpHeaders } = details
+  const { reason, httpStatus, httpCode = reason, httpHeaders } = details
   return {
     status: typeof httpStatus === 'number' ? httpStatus : undefined,
     code: typeof httpCode === 'string' ? httpCode : undefined,

@@ -1,7 +1,6 @@
-import { MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { checkJsonShape } from './json-shape.ts'
-import { invalidRequest } from './parse-body.ts'
 
 /**
  * All bodies are JSON, whatever they are called: `curl -d` names none. An empty one is none, under any name: clients

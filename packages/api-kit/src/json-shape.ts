@@ -1,4 +1,4 @@
-import { invalidRequest } from './parse-body.ts'
+import { invalidRequest } from '@resultity/interface'
 
 /** Deeper than any schema of ours or tool's parameters; far less than what walks over a value by recursion can take. */
 const NESTING_MAX = 64

@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { invalidRequest } from '@resultity/interface'
 import type { z } from 'zod'
 
 /**
@@ -12,20 +12,6 @@ export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.in
   const param = fieldName(issue?.path ?? [])
   const where = param === '' ? 'the request' : `"${param}"`
   throw invalidRequest(param === '' ? null : param, `${where}: ${issue?.message ?? 'is not valid'}`)
-}
-
-/** `invalid_request`, naming the field, or null when the fault is the whole request's. */
-export function invalidRequest(param: string | null, message: string, hint?: string): MeshError {
-  return new MeshError('invalid_request', message, {
-    hint: hint ?? 'Correct the request; GET /openapi.json describes it.',
-    details: param === null ? {} : { param }
-  })
-}
-
-/** An error, said of the field by which this request caused it. */
-export function withParam(error: unknown, param: string): MeshError {
-  const { code, message, hint, details } = MeshError.from(error)
-  return new MeshError(code, message, { hint, details: { ...details, param }, cause: error })
 }
 
 /** `messages[0].content`, as OpenAI names fields in errors. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { invalidRequest } from '@resultity/interface'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { invalidRequest } from './parse-body.ts'
 
 /** As OpenAI, Stripe and the IETF draft have it, and long enough for a UUID and a name. */
 const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255

@@ -1,5 +1,5 @@
+import { invalidRequest } from '@resultity/interface'
 import type { FastifyRequest } from 'fastify'
-import { invalidRequest } from './parse-body.ts'
 
 /** What comes before a route's own path to have it run in a subcloud. */
 const PREFIX = /^\/subclouds\/([^/?#]*)(\/v1\/.*)$/s

@@ -1,5 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
-import { type Clock, MeshError } from '@resultity/interface'
+import { type Clock, invalidRequest, MeshError } from '@resultity/interface'
 import type { ApiKeyChange, ApiKeyFilter, KeyStore } from '@resultity/store'
 import { type ApiKeyView, type CreatedKey, type KeyChange, type NewKey, toApiKeyView } from './key-schema.ts'
 import { formatKey, hashSecret, newKeyId, newKeySecret } from './key-secret.ts'

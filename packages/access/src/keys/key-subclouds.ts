@@ -1,4 +1,3 @@
-import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { type Caller, may } from './caller.ts'
 
@@ -11,11 +10,10 @@ export function maySee(caller: Caller, name: string): boolean {
 export function requireSubcloud(caller: Caller, name: string, param = 'mesh.subcloud'): void {
   if (maySee(caller, name)) return
   const names = [...(caller.subclouds ?? [])].toSorted().map(one => `"${one}"`)
-  const error = new MeshError('not_found', `there is no subcloud "${name.slice(0, 64)}"`, {
+  throw new MeshError('not_found', `there is no subcloud "${name.slice(0, 64)}"`, {
     hint: names.length === 0 ? 'None is defined here.' : `There are ${names.join(', ')}.`,
-    details: { param }
+    details: { param, reason: 'subcloud_not_found' }
   })
-  throw httpError(error, 404, 'subcloud_not_found')
 }
 
 /**

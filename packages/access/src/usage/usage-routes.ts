@@ -1,5 +1,5 @@
-import { type ApiRoute, addRoute, invalidRequest, parseInput } from '@resultity/api-kit'
-import type { Clock } from '@resultity/interface'
+import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
+import { type Clock, invalidRequest } from '@resultity/interface'
 import { modelLane, type UsageLedger } from '@resultity/store'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { namespaceFor } from '../keys/caller.ts'

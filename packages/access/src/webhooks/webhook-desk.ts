@@ -1,6 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { invalidRequest } from '@resultity/api-kit'
-import { type Clock, MeshError } from '@resultity/interface'
+import { type Clock, invalidRequest, MeshError } from '@resultity/interface'
 import type { Delivery, DeliveryQueue, Webhook, WebhookStore } from '@resultity/store'
 import { type Caller, may, namespaceFor } from '../keys/caller.ts'
 import { newWebhookSecret } from './signature.ts'

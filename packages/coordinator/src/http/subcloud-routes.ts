@@ -1,6 +1,6 @@
 import { maySee } from '@resultity/access'
-import { type ApiRoute, addRoute, listOf, parseInput, withParam } from '@resultity/api-kit'
-import { subcloudNameSchema, subcloudSchema } from '@resultity/interface'
+import { type ApiRoute, addRoute, listOf, parseInput } from '@resultity/api-kit'
+import { subcloudNameSchema, subcloudSchema, withParam } from '@resultity/interface'
 import { hasNode, type NodeRegistry, type Subcloud, type SubcloudDesk, type Subclouds } from '@resultity/placement'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'

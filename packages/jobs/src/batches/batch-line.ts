@@ -1,5 +1,5 @@
-import { checkJsonShape, inSubcloud, invalidRequest, parseInput } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { checkJsonShape, inSubcloud, parseInput } from '@resultity/api-kit'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import type { JobEndpoint, PreparedJob } from '../job-endpoint.ts'
 

@@ -1,5 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
-import type { OutputConstraint } from '@resultity/interface'
+import { invalidRequest, type OutputConstraint } from '@resultity/interface'
 import { z } from 'zod'
 
 const jsonSchemaFormat = z.looseObject({

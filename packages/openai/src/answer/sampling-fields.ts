@@ -1,5 +1,10 @@
-import { invalidRequest } from '@resultity/api-kit'
-import { LOGIT_BIAS_MAX, REPETITION_PENALTY_MAX, REPETITION_PENALTY_MIN, type Sampling } from '@resultity/interface'
+import {
+  invalidRequest,
+  LOGIT_BIAS_MAX,
+  REPETITION_PENALTY_MAX,
+  REPETITION_PENALTY_MIN,
+  type Sampling
+} from '@resultity/interface'
 import { z } from 'zod'
 
 const penalty = z.number().min(-2).max(2).nullish()

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
-import { type ApiRoute, addRoute, invalidRequest, parseInput, subcloudOf, withParam } from '@resultity/api-kit'
-import { type Clock, MeshError } from '@resultity/interface'
+import { type ApiRoute, addRoute, parseInput, subcloudOf } from '@resultity/api-kit'
+import { type Clock, invalidRequest, MeshError, withParam } from '@resultity/interface'
 import { BATCHES_PATH, type BatchEndpoint, countLines, type FileShelf, type JobRuntime } from '@resultity/jobs'
 import {
   type Batch,

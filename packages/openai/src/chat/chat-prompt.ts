@@ -1,5 +1,5 @@
-import { checkJsonShape, invalidRequest } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { checkJsonShape } from '@resultity/api-kit'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ChatMessage, ToolCall } from '@resultity/model'
 import type { ServedDecoder } from '@resultity/placement'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'

@@ -1,7 +1,6 @@
 import { randomInt } from 'node:crypto'
-import { invalidRequest } from '@resultity/api-kit'
 import type { Constraints, GenerationRequest } from '@resultity/generation'
-import { MeshError, type OutputConstraint } from '@resultity/interface'
+import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
 import type { RouteWish, ServedDecoder } from '@resultity/placement'
 import { constraintOfFormat, FORMAT_SCHEMA } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'

@@ -1,6 +1,5 @@
-import { invalidRequest } from '@resultity/api-kit'
 import type { GenerationRequest } from '@resultity/generation'
-import { MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import type { RouteWish, ServedDecoder } from '@resultity/placement'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { choiceRequest } from '../chat/chat-request.ts'

@@ -1,5 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import { TimeSlice } from '@resultity/jobs'
 import type { ServedEncoder } from '@resultity/placement'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'

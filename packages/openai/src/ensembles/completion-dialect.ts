@@ -1,4 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
+import { invalidRequest } from '@resultity/interface'
 import { z } from 'zod'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 

@@ -1,6 +1,5 @@
 import { randomInt } from 'node:crypto'
-import { invalidRequest, withParam } from '@resultity/api-kit'
-import type { Strategy } from '@resultity/interface'
+import { invalidRequest, type Strategy, withParam } from '@resultity/interface'
 import type { ServedModels } from '@resultity/placement'
 import type { EnsembleAliases } from './ensemble-aliases.ts'
 import type { EnsembleRequest } from './ensemble-schema.ts'

@@ -1,4 +1,3 @@
-import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { BEGUN, type Begun, type JobLog } from '@resultity/jobs'
 import type { JsonValue } from '@resultity/store'
@@ -81,5 +80,5 @@ export async function writePieces(log: JobLog, model: string, index: number, pie
 
 /** The model's own way to give no answer. */
 export function declined(model: string): MeshError {
-  return httpError(new MeshError('invalid_request', `${model} declined to answer`), 400, 'content_filter')
+  return new MeshError('invalid_request', `${model} declined to answer`, { details: { reason: 'content_filter' } })
 }

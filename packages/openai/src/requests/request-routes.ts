@@ -1,5 +1,5 @@
-import { type ApiRoute, addRoute, invalidRequest, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { type ApiRoute, addRoute, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import type { JobEndpoints } from '@resultity/jobs'
 import { isFinal, type Job, type JobStore, jobStates } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'

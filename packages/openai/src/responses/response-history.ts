@@ -1,4 +1,5 @@
-import { httpError, invalidRequest } from '@resultity/api-kit'
+import { httpError } from '@resultity/api-kit'
+import { invalidRequest } from '@resultity/interface'
 import type { Job, JobStore } from '@resultity/store'
 import { itemIdOf, jobIdOf, jobIdOfItem, RESPONSES } from './response-ids.ts'
 import { requestOf, responseOf } from './response-object.ts'

@@ -1,4 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
+import { invalidRequest } from '@resultity/interface'
 import type { ChatRequest } from '../chat/chat-schema.ts'
 import type { ResponseItem, ResponsePart } from './response-schema.ts'
 

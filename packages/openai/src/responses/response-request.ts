@@ -1,5 +1,4 @@
-import { invalidRequest, withParam } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError, withParam } from '@resultity/interface'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { toChatMessages } from './response-input.ts'
 import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } from './response-schema.ts'

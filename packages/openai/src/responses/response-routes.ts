@@ -1,6 +1,6 @@
 import { requireSubcloudsOf } from '@resultity/access'
-import { type ApiRoute, addRoute, invalidRequest, parseInput } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import { isFinal, type Job, type JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'

@@ -1,5 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
-import { CONSTRAINT_BYTES_MAX, type OutputConstraint, type ToolFunction } from '@resultity/interface'
+import { CONSTRAINT_BYTES_MAX, invalidRequest, type OutputConstraint, type ToolFunction } from '@resultity/interface'
 import { z } from 'zod'
 import { type FunctionTool, toolFields } from './tool-schema.ts'
 

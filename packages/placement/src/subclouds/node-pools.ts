@@ -1,5 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
-import { MeshError, REGION_LABEL, type SubcloudDefinition } from '@resultity/interface'
+import { invalidRequest, MeshError, REGION_LABEL, type SubcloudDefinition } from '@resultity/interface'
 import type { NodePool, PoolSource, RouteWish, StandingPool } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { ServedModel, ServedModels } from '../served-models.ts'

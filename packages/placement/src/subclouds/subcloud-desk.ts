@@ -1,5 +1,4 @@
-import { invalidRequest } from '@resultity/api-kit'
-import { type Clock, MeshError, type SubcloudDefinition } from '@resultity/interface'
+import { type Clock, invalidRequest, MeshError, type SubcloudDefinition } from '@resultity/interface'
 import type { SubcloudStore } from '@resultity/store'
 import type { Logger } from 'pino'
 import type { ServedModels } from '../served-models.ts'

@@ -1,4 +1,3 @@
-import { httpError } from '@resultity/api-kit'
 import { MeshError, REGION_LABEL, type SubcloudDefinition } from '@resultity/interface'
 import type { NodeRecord } from '../membership/node-registry.ts'
 
@@ -52,11 +51,10 @@ export class Subclouds {
     if (found !== undefined) return found
     const names = this.list().map(one => `"${one.name}"`)
     const hint = names.length === 0 ? 'None is defined here.' : `There are ${names.join(', ')}.`
-    const error = new MeshError('not_found', `there is no subcloud "${name.slice(0, 64)}"`, {
+    throw new MeshError('not_found', `there is no subcloud "${name.slice(0, 64)}"`, {
       hint,
-      details: { param: 'mesh.subcloud' }
+      details: { param: 'mesh.subcloud', reason: 'subcloud_not_found' }
     })
-    throw httpError(error, 404, 'subcloud_not_found')
   }
 
   /** Subclouds that a node is of. */
