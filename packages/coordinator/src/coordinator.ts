@@ -1,4 +1,14 @@
 import { randomUUID } from 'node:crypto'
+import { type Doors, openDoors } from '@resultity/access'
+import { connectionsWithin, RequestDesk } from '@resultity/api-kit'
+import {
+  Constraints,
+  GenerationDriver,
+  type Generator,
+  NodeJobs,
+  RouteLeases,
+  type RouteSessionComponents
+} from '@resultity/generation'
 import {
   type AbortOptions,
   type Clock,
@@ -9,44 +19,39 @@ import {
   systemClock,
   withDeadline
 } from '@resultity/interface'
+import { DiskSpace } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import { applyAliases } from '@resultity/openai'
+import {
+  GREETERS_MAX,
+  Membership,
+  NodeOrders,
+  NodePools,
+  NodeRegistry,
+  PlacementDirector,
+  PlacementLoop,
+  requireSubcloudModels,
+  ServedModels,
+  SubcloudDesk,
+  Subclouds,
+  toStageReport
+} from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
-import type { StoreDatabase } from '@resultity/store'
+import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { Constraints } from './constraints/constraints.ts'
-import { type Doors, openDoors } from './doors/doors.ts'
-import { applyAliases } from './ensemble/ensemble-aliases.ts'
-import { DiskSpace } from './files/disk-space.ts'
-import { GenerationDriver, type Generator } from './generation/generation.ts'
-import { RouteLeases } from './generation/route-leases.ts'
-import type { RouteSessionComponents } from './generation/route-session.ts'
-import { connectionsWithin } from './http/connection-limits.ts'
 import { Metrics } from './http/metrics.ts'
-import { RequestDesk } from './http/request-desk.ts'
 import { createHttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
-import { Membership } from './membership/membership.ts'
-import { NodeRegistry } from './membership/node-registry.ts'
-import { NodeJobs } from './node-jobs/node-jobs.ts'
-import { NodeOrders, toStageReport } from './node-orders.ts'
-import { openStore, type StoreInit } from './open-store.ts'
-import { PlacementDirector } from './placement/placement-director.ts'
-import { PlacementLoop } from './placement/placement-loop.ts'
-import { ServedModels } from './served-models.ts'
 import {
   type CoordinatorLimits,
   DEFAULT_BATCH_PREFILL_CHUNK,
   DEFAULT_LIMITS,
-  DEFAULT_PREFILL_CHUNK,
-  GREETERS_MAX
+  DEFAULT_PREFILL_CHUNK
 } from './settings.ts'
-import { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
-import { SubcloudDesk } from './subclouds/subcloud-desk.ts'
-import { Subclouds } from './subclouds/subclouds.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit {

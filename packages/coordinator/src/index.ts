@@ -1,5 +1,5 @@
+export { type OfflineKeyDesk, openKeyDesk } from '@resultity/access'
+export type { Generation, GenerationEvent, GenerationRequest, Generator } from '@resultity/generation'
 export * from './coordinator.ts'
-export { type OfflineKeyDesk, openKeyDesk } from './doors/keys/open-key-desk.ts'
-export type { Generation, GenerationEvent, GenerationRequest, Generator } from './generation/generation.ts'
 export type { ModelProgress } from './load-model.ts'
 export { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'

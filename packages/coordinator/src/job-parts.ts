@@ -1,8 +1,35 @@
+import type { JobAdmission } from '@resultity/access'
+import { toJobError } from '@resultity/api-kit'
 import type { Clock, ModelAliases } from '@resultity/interface'
+import {
+  BATCHES_PATH,
+  BatchEndpoint,
+  ChildJobs,
+  type DiskSpace,
+  endChildrenWithParents,
+  FileShelf,
+  JobEndpoints,
+  JobRuntime,
+  ModelPlaces
+} from '@resultity/jobs'
+import {
+  ChatEndpoint,
+  type ChatEndpointComponents,
+  CompletionEndpoint,
+  chatDialect,
+  completionDialect,
+  EmbeddingsEndpoint,
+  type EmbeddingsEndpointComponents,
+  EnsembleAliases,
+  EnsembleEndpoint,
+  InlineBatchEndpoint,
+  ResponseEndpoint
+} from '@resultity/openai'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,
   FileContentStore,
+  GROUP_LANES,
   type JobStore,
   NamespaceBytes,
   openJobStore,
@@ -10,24 +37,6 @@ import {
   SubcloudStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
-import { BATCHES_PATH, BatchEndpoint } from './batches/batch-endpoint.ts'
-import { InlineBatchEndpoint } from './batches/inline-batch.ts'
-import type { JobAdmission } from './doors/job-admission.ts'
-import { chatDialect } from './ensemble/chat-dialect.ts'
-import { completionDialect } from './ensemble/completion-dialect.ts'
-import { EnsembleAliases } from './ensemble/ensemble-aliases.ts'
-import { EnsembleEndpoint } from './ensemble/ensemble-endpoint.ts'
-import type { DiskSpace } from './files/disk-space.ts'
-import { FileShelf } from './files/file-shelf.ts'
-import { ChatEndpoint, type ChatEndpointComponents } from './http/chat-endpoint.ts'
-import { CompletionEndpoint } from './http/completion-endpoint.ts'
-import { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './http/embeddings-endpoint.ts'
-import { toJobError } from './http/error-reply.ts'
-import { ResponseEndpoint } from './http/responses/response-endpoint.ts'
-import { ChildJobs, endChildrenWithParents } from './jobs/child-jobs.ts'
-import { JobEndpoints } from './jobs/job-endpoint.ts'
-import { JobRuntime } from './jobs/job-runtime.ts'
-import { GROUP_LANES, ModelPlaces } from './jobs/model-places.ts'
 import type { CoordinatorLimits } from './settings.ts'
 
 /** What is kept across the end of the process. */

@@ -7,7 +7,7 @@ import {
   PromptEncoder,
   parseModelReference
 } from '@resultity/model'
-import type { ServedModel } from './served-models.ts'
+import type { ServedModel } from '@resultity/placement'
 import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_SESSIONS_MAX } from './settings.ts'
 
 /** How far the import of a model is, as `@resultity/model` reports it. */

@@ -1,5 +1,7 @@
+import { DEFAULT_JOB_LIMITS, type JobLimits } from '@resultity/jobs'
+
 /** Every limit and deadline of a coordinator. All have defaults; all may be set by the operator. */
-export interface CoordinatorLimits {
+export interface CoordinatorLimits extends JobLimits {
   /** Nodes connected at once. */
   readonly nodesMax: number
   readonly heartbeatIntervalMs: number
@@ -19,8 +21,6 @@ export interface CoordinatorLimits {
   readonly onDemandIdleMs: number
   /** How long a request waits for its placement to be ready. */
   readonly placementWaitMs: number
-  /** How long a request waits for a free slot. */
-  readonly slotWaitMs: number
   /** Requests that wait for a slot or a placement, in all. */
   readonly waitersMax: number
   /** Opening the session on all stages of a route. */
@@ -48,53 +48,14 @@ export interface CoordinatorLimits {
   readonly jobGraceMs: number
   /** Waiting for stages to confirm that a session has ended. */
   readonly sessionCloseMs: number
-  /** Jobs waiting for a place whose clients wait for them; more are answered 503. */
-  readonly queuedMax: number
-  /** Jobs of batches waiting for a place. */
-  readonly queuedBatchMax: number
-  /** How long a job that goes on without its client waits for a place before it expires. */
-  readonly detachedWaitMs: number
-  /** How often a job that goes on without its client is tried when it fails with an error that may pass. */
-  readonly jobAttemptsMax: number
-  /** From its first such error to the next attempt; every further pause is four times as long. */
-  readonly jobRetryMs: number
-  /** Coordinators that may end while they have one job; then it fails, for it may be what ends them. A batch: ten times. */
-  readonly jobCrashesMax: number
-  /** Nodes that may be lost while they have one job, over all attempts and routes; then it fails for the same reason. */
-  readonly jobNodeLossesMax: number
-  /** A coordinator that is silent for so long loses its jobs to another on the same store. */
-  readonly jobLeaseMs: number
-  /** How often deadlines and leases of jobs are looked at. */
-  readonly jobSweepMs: number
-  /** How long log entries of an answer that ends with its client may wait to be stored with others. */
-  readonly logDelayMs: number
-  /** Log entries of one job not yet stored. */
-  readonly logPendingMax: number
   /** Jobs at once that only wait for others: batches, ensembles. */
   readonly groupsMax: number
-  /** How long jobs are kept once they have ended. */
-  readonly jobRetentionMs: number
-  /** How long a job that its client does not want kept waits for its answer to be fetched. */
-  readonly unstoredRetentionMs: number
-  /** Lines of one batch. */
-  readonly batchLinesMax: number
-  readonly batchLineBytesMax: number
-  /** Lines of one batch that wait or run at once; the others wait in its file. */
-  readonly batchOpenMax: number
-  /** How often a batch looks how far its lines are. */
-  readonly batchPollMs: number
   /** Requests of one call to `/v1/batch`. */
   readonly inlineBatchMax: number
-  /** Longest file taken. */
-  readonly fileBytesMax: number
   /** What one namespace may have stored: files, answers of batches, and bodies, logs and results of requests. */
   readonly namespaceBytesMax: number
   /** Space on the disk below which nothing new is stored. */
   readonly diskReserveBytes: number
-  /** How long a file is kept whose client did not say. */
-  readonly fileRetentionMs: number
-  /** How often files past their time are looked for. */
-  readonly fileSweepMs: number
   /** How often it is looked what subclouds others have defined. */
   readonly subcloudRefreshMs: number
   /** Finding out whether one request's schemas can be held to; what takes longer is refused. */
@@ -131,6 +92,7 @@ export interface CoordinatorLimits {
 }
 
 export const DEFAULT_LIMITS: CoordinatorLimits = {
+  ...DEFAULT_JOB_LIMITS,
   nodesMax: 256,
   heartbeatIntervalMs: 1000,
   heartbeatMissesMax: 3,
@@ -141,7 +103,6 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   assignmentSilenceMs: 300_000,
   onDemandIdleMs: 600_000,
   placementWaitMs: 60_000,
-  slotWaitMs: 30_000,
   waitersMax: 256,
   sessionOpenMs: 10_000,
   firstTokenMs: 60_000,
@@ -156,30 +117,10 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   jobRunMs: 120_000,
   jobGraceMs: 2000,
   sessionCloseMs: 1000,
-  queuedMax: 10_000,
-  queuedBatchMax: 100_000,
-  detachedWaitMs: 24 * 60 * 60_000,
-  jobAttemptsMax: 3,
-  jobRetryMs: 1000,
-  jobCrashesMax: 3,
-  jobNodeLossesMax: 3,
-  jobLeaseMs: 15_000,
-  jobSweepMs: 1000,
-  logDelayMs: 1000,
-  logPendingMax: 1024,
   groupsMax: 1024,
-  jobRetentionMs: 7 * 24 * 60 * 60_000,
-  unstoredRetentionMs: 10 * 60_000,
-  batchLinesMax: 50_000,
-  batchLineBytesMax: 1024 * 1024,
-  batchOpenMax: 2000,
-  batchPollMs: 1000,
   inlineBatchMax: 1000,
-  fileBytesMax: 200 * 1024 * 1024,
   namespaceBytesMax: 20 * 1024 ** 3,
   diskReserveBytes: 1024 ** 3,
-  fileRetentionMs: 30 * 24 * 60 * 60_000,
-  fileSweepMs: 60_000,
   subcloudRefreshMs: 5000,
   constraintCheckMs: 2000,
   answerCheckMs: 10_000,
@@ -211,18 +152,3 @@ export const DEFAULT_PREFILL_CHUNK = 128
 
 /** The same of batch work: a run that others wait for, if they come while it is at work, is a quarter as long. */
 export const DEFAULT_BATCH_PREFILL_CHUNK = 32
-
-/** Waits of batch work, which gives way to other work on every stage, are that many times as long. */
-export const BATCH_PATIENCE = 10
-
-/**
- * A hop's own cost beside the network, measured between stages on one machine: 0.9–1.2 ms from send to receive and
- * 0.3–0.5 ms until the next stage computes.
- */
-export const HOP_MS = 1.4
-
-/** Blob sources named in an assignment: the coordinator, and nodes that have some of the layers. */
-export const BLOB_SOURCES_MAX = 8
-
-/** Nodes that have opened a stream and not yet said Hello. */
-export const GREETERS_MAX = 32

@@ -1,12 +1,10 @@
+import { KeyDesk, KeyRing, newKeySchema } from '@resultity/access'
 import { type Clock, steadyClock } from '@resultity/interface'
 import { DatabaseKeyStore, openDatabase } from '@resultity/store'
+import { ManualClock } from '@resultity/test-nodes'
 import { pino } from 'pino'
 import t from 'tap'
-import { KeyDesk } from '../src/doors/keys/key-desk.ts'
-import { KeyRing } from '../src/doors/keys/key-ring.ts'
-import { newKeySchema } from '../src/doors/keys/key-schema.ts'
 import { heldGenerator } from './support/held-generator.ts'
-import { ManualClock } from './support/manual-clock.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const HOUR_MS = 3_600_000

@@ -1,6 +1,6 @@
+import { Constraints } from '@resultity/generation'
 import { MeshError, TaskOverrun, TaskThread } from '@resultity/interface'
 import t, { type Test } from 'tap'
-import { Constraints } from '../src/constraints/constraints.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const limits = { constraintCheckMs: 2000, answerCheckMs: 60_000, constraintChecksMax: 8 }

@@ -1,6 +1,6 @@
+import { parseKey } from '@resultity/access'
 import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
-import { parseKey } from '../src/doors/keys/key-secret.ts'
 import { openKeyDesk } from '../src/index.ts'
 import { ADMIN_ROUTES, createKey, start } from './support/doors.ts'
 import { CHAT, QUESTION } from './support/scripted-mesh.ts'

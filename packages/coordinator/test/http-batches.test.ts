@@ -1,8 +1,8 @@
 import { openAiErrors } from '@resultity/test-api'
+import type { Ring } from '@resultity/test-nodes'
 import OpenAI, { toFile } from 'openai'
 import t, { type Test } from 'tap'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
-import type { Ring } from './support/scripted-node.ts'
 
 const limits = {
   batchPollMs: 20,

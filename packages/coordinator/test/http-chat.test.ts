@@ -1,8 +1,8 @@
 import { request } from 'node:http'
 import { openAiErrors } from '@resultity/test-api'
+import type { Ring } from '@resultity/test-nodes'
 import t from 'tap'
 import { CHAT, QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
-import type { Ring } from './support/scripted-node.ts'
 
 const mesh = await startScriptedMesh(2, { contextLength: 256 })
 t.teardown(() => mesh[Symbol.asyncDispose]())

@@ -1,8 +1,8 @@
+import type { CompletionLogprobs } from '@resultity/openai'
 import { openAiErrors } from '@resultity/test-api'
+import type { Ring } from '@resultity/test-nodes'
 import t from 'tap'
-import type { CompletionLogprobs } from '../src/http/completion-schema.ts'
 import { readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
-import type { Ring } from './support/scripted-node.ts'
 
 const mesh = await startScriptedMesh(2, { contextLength: 64 })
 t.teardown(() => mesh[Symbol.asyncDispose]())

@@ -1,8 +1,8 @@
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
 import { networkInterfaces } from 'node:os'
+import { connectionsWithin, senderOf } from '@resultity/api-kit'
 import t, { type Test } from 'tap'
-import { connectionsWithin, senderOf } from '../src/http/connection-limits.ts'
 import type { CoordinatorLimits } from '../src/settings.ts'
 import { start } from './support/doors.ts'
 

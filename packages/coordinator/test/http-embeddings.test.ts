@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddingJob, MeshError, toEmbeddingResult } from '@resultity/interface'
 import { openAiErrors } from '@resultity/test-api'
+import { type ScriptedJob, ScriptedNode } from '@resultity/test-nodes'
 import type { JobEvent } from '@resultity/wire'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { type CoordinatorLimits, startCoordinator } from '../src/index.ts'
-import { type ScriptedJob, ScriptedNode } from './support/scripted-node.ts'
 
 const encoder = `file:${join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')}`
 const DIMENSIONS = 32

@@ -3,9 +3,9 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MeshError } from '@resultity/interface'
 import { openAiErrors } from '@resultity/test-api'
+import type { Ring } from '@resultity/test-nodes'
 import t from 'tap'
 import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
-import type { Ring } from './support/scripted-node.ts'
 
 const tinyChat = fileURLToPath(new URL('../../../model/models/tiny-chat', import.meta.url))
 const directory = t.testdir()

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
+import type { Ring } from '@resultity/test-nodes'
 import t from 'tap'
 import { CHAT, startScriptedMesh } from './support/scripted-mesh.ts'
-import type { Ring } from './support/scripted-node.ts'
 
 const mesh = await startScriptedMesh(2, { sessionsMax: 4, contextLength: 256, limits: { batchPollMs: 20 } })
 t.teardown(() => mesh[Symbol.asyncDispose]())

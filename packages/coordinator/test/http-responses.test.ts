@@ -1,8 +1,8 @@
 import { MeshError } from '@resultity/interface'
 import { openAiErrors } from '@resultity/test-api'
+import type { Ring } from '@resultity/test-nodes'
 import t from 'tap'
 import { startScriptedMesh } from './support/scripted-mesh.ts'
-import type { Ring } from './support/scripted-node.ts'
 
 const mesh = await startScriptedMesh(2, { contextLength: 256 })
 t.teardown(() => mesh[Symbol.asyncDispose]())

@@ -1,7 +1,7 @@
 import { openAiErrors } from '@resultity/test-api'
+import type { Ring } from '@resultity/test-nodes'
 import t from 'tap'
 import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
-import type { Ring } from './support/scripted-node.ts'
 
 const mesh = await startScriptedMesh(2)
 t.teardown(() => mesh[Symbol.asyncDispose]())

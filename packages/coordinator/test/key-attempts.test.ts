@@ -1,15 +1,20 @@
 import crypto from 'node:crypto'
 import { syncBuiltinESMExports } from 'node:module'
+import {
+  FailedAttempts,
+  formatKey,
+  KeyDesk,
+  KeyRing,
+  newKeyId,
+  newKeySchema,
+  newKeySecret,
+  parseKey
+} from '@resultity/access'
 import { DatabaseKeyStore, type KeyStore, openDatabase } from '@resultity/store'
+import { ManualClock } from '@resultity/test-nodes'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { FailedAttempts } from '../src/doors/keys/failed-attempts.ts'
-import { KeyDesk } from '../src/doors/keys/key-desk.ts'
-import { KeyRing } from '../src/doors/keys/key-ring.ts'
-import { newKeySchema } from '../src/doors/keys/key-schema.ts'
-import { formatKey, newKeyId, newKeySecret, parseKey } from '../src/doors/keys/key-secret.ts'
 import { createKey, start } from './support/doors.ts'
-import { ManualClock } from './support/manual-clock.ts'
 
 const CACHE_MS = 2000
 const KEYS_MAX = 8

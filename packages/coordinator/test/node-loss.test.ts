@@ -1,10 +1,10 @@
 import { createServer } from 'node:net'
 import { MeshError } from '@resultity/interface'
+import { type Ring, readyReport, ScriptedNode } from '@resultity/test-nodes'
 import { pino } from 'pino'
 import t from 'tap'
 import { startCoordinator } from '../src/index.ts'
 import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
-import { type Ring, readyReport, ScriptedNode } from './support/scripted-node.ts'
 
 t.test('a node that dies mid-stream ends the answer with node_lost, and the rest serves on', async t => {
   await using mesh = await startScriptedMesh(2)

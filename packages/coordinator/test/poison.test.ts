@@ -6,11 +6,11 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { MeshError } from '@resultity/interface'
+import { afterDeath, deathsOf, partsOf } from '@resultity/jobs'
+import { NodeLosses } from '@resultity/placement'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { afterDeath, deathsOf, partsOf } from '../src/batches/suspect-lines.ts'
-import { NodeLosses } from '../src/jobs/node-losses.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 /** Starts some processes, one after the other. */

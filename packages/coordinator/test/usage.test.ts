@@ -1,6 +1,6 @@
+import { toCsv, toUsageView } from '@resultity/access'
 import { openDatabase } from '@resultity/store'
 import t from 'tap'
-import { toCsv, toUsageView } from '../src/doors/usage/usage-view.ts'
 import { createKey, start } from './support/doors.ts'
 
 const DAY_MS = 86_400_000

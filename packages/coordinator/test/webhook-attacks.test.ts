@@ -1,13 +1,18 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
+import {
+  DEFAULT_DOOR_LIMITS,
+  newWebhookSecret,
+  type PostInit,
+  post,
+  type Resolve,
+  systemResolve,
+  WebhookCourier
+} from '@resultity/access'
 import { systemClock } from '@resultity/interface'
 import { DeliveryQueue, openDatabase, openJobStore, WebhookStore } from '@resultity/store'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { DEFAULT_DOOR_LIMITS } from '../src/doors/door-limits.ts'
-import { type PostInit, post, type Resolve, systemResolve } from '../src/doors/webhooks/post.ts'
-import { newWebhookSecret } from '../src/doors/webhooks/signature.ts'
-import { WebhookCourier } from '../src/doors/webhooks/webhook-courier.ts'
 import { CHAT } from './support/scripted-mesh.ts'
 
 const BASE: PostInit = { private: false, timeoutMs: 5000, answerBytesMax: 1024, resolve: systemResolve }

@@ -3,16 +3,20 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
+import {
+  DEFAULT_DOOR_LIMITS,
+  DELIVERY_ATTEMPTS_MAX,
+  newWebhookSecret,
+  outcomeOf,
+  signedHeaders,
+  systemResolve,
+  WebhookCourier
+} from '@resultity/access'
 import { systemClock } from '@resultity/interface'
 import { type Delivery, DeliveryQueue, openDatabase, openJobStore, WebhookStore } from '@resultity/store'
 import { pino } from 'pino'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
-import { DEFAULT_DOOR_LIMITS } from '../src/doors/door-limits.ts'
-import { DELIVERY_ATTEMPTS_MAX, outcomeOf } from '../src/doors/webhooks/delivery-plan.ts'
-import { systemResolve } from '../src/doors/webhooks/post.ts'
-import { newWebhookSecret, signedHeaders } from '../src/doors/webhooks/signature.ts'
-import { WebhookCourier } from '../src/doors/webhooks/webhook-courier.ts'
 import { createKey, type Started, start } from './support/doors.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 

@@ -61,7 +61,7 @@ const retryable: ReadonlySet<ErrorCode> = new Set([
 export interface MeshErrorOptions {
   /** What the reader should do next, as a sentence. */
   readonly hint?: string | undefined
-  /** Facts for programs: the field named (`param`), ids, limits. */
+  /** Facts for programs: the field named (`param`), ids, limits; a `reason` that clients get in place of the code. */
   readonly details?: Readonly<Record<string, unknown>>
   readonly cause?: unknown
 }

@@ -10,3 +10,11 @@ export interface WorkOptions extends AbortOptions {
   /** Default `interactive`. */
   readonly workClass?: WorkClass
 }
+
+/**
+ * Batch work never takes the last places, so that somebody who waits for an answer finds one free: a quarter of them,
+ * and one at least where there are several, is kept.
+ */
+export function batchPlaces(places: number): number {
+  return places < 2 ? places : places - Math.max(1, Math.floor(places / 4))
+}

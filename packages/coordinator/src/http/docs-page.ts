@@ -1,6 +1,6 @@
+import { type ApiRoute, addRoute } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { type FastifyInstance, fastify } from 'fastify'
-import { type ApiRoute, addRoute } from './api-route.ts'
 
 const showDocs: ApiRoute = {
   method: 'GET',

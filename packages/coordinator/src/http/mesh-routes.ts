@@ -1,21 +1,22 @@
+import { maySee, requireSubcloud } from '@resultity/access'
+import { type ApiRoute, addRoute, listOf, parseInput, subcloudOf } from '@resultity/api-kit'
 import type { EnsembleAlias } from '@resultity/interface'
+import { type EnsembleAliases, strategyOf } from '@resultity/openai'
+import type {
+  NodePool,
+  NodePools,
+  NodeRecord,
+  NodeRegistry,
+  Placement,
+  PlacementDirector,
+  ServedModel,
+  ServedModels,
+  Subcloud,
+  Subclouds
+} from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
-import { maySee, requireSubcloud } from '../doors/keys/key-subclouds.ts'
-import type { EnsembleAliases } from '../ensemble/ensemble-aliases.ts'
-import { strategyOf } from '../ensemble/ensemble-plan.ts'
-import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
-import type { NodePool } from '../placement/node-pool.ts'
-import type { Placement } from '../placement/placement.ts'
-import type { PlacementDirector } from '../placement/placement-director.ts'
-import type { ServedModel, ServedModels } from '../served-models.ts'
-import type { NodePools } from '../subclouds/node-pools.ts'
-import type { Subcloud, Subclouds } from '../subclouds/subclouds.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
-import { listOf } from './list.ts'
 import { modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'
-import { parseInput } from './parse-body.ts'
-import { subcloudOf } from './subcloud-path.ts'
 
 export interface MeshRouteComponents {
   readonly models: ServedModels

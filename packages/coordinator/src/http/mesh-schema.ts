@@ -113,14 +113,3 @@ export const modelSchema = z
   .meta({ id: 'Model' })
 
 export const healthSchema = z.object({ status: z.string() }).meta({ id: 'Health' })
-
-export const errorSchema = z
-  .object({
-    error: z.object({
-      message: z.string(),
-      type: z.string(),
-      param: z.string().nullable(),
-      code: z.string().nullable()
-    })
-  })
-  .meta({ id: 'Error' })

@@ -1,9 +1,8 @@
+import type { GenerationDriver, RouteLeases } from '@resultity/generation'
+import type { AnswerMetrics } from '@resultity/openai'
+import type { NodeRegistry, PlacementDirector } from '@resultity/placement'
 import type { JobClass } from '@resultity/store'
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
-import type { GenerationDriver } from '../generation/generation.ts'
-import type { RouteLeases } from '../generation/route-leases.ts'
-import type { NodeRegistry } from '../membership/node-registry.ts'
-import type { PlacementDirector } from '../placement/placement-director.ts'
 
 export interface MetricsComponents {
   readonly registry: NodeRegistry
@@ -19,7 +18,7 @@ const FIRST_TOKEN_SECONDS = [0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120]
 const TOKEN_SECONDS = [0.002, 0.005, 0.01, 0.02, 0.03, 0.05, 0.075, 0.1, 0.2, 0.5, 1, 2]
 
 /** Prometheus metrics of one coordinator; several in one process do not mix. */
-export class Metrics {
+export class Metrics implements AnswerMetrics {
   readonly #prometheus = new Registry()
   readonly requests: Counter<'route' | 'method' | 'status'>
   readonly generations: Counter<'model' | 'outcome'>

@@ -1,24 +1,39 @@
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
+import { type Doors, guardOrigins } from '@resultity/access'
+import {
+  answerBadPath,
+  answerBrokenRequest,
+  answerExpectation,
+  ConnectionLimiter,
+  collectRoutes,
+  errorReply,
+  fromFastify,
+  newRequestId,
+  parseJsonBodies,
+  withoutSubcloud
+} from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import {
+  addBatchRoutes,
+  addFileRoutes,
+  addJobRoute,
+  addRequestRoutes,
+  addResponseRoutes,
+  type BatchRouteComponents,
+  type FileRouteComponents,
+  type HttpEndpoint,
+  type RequestRouteComponents,
+  type ResponseRouteComponents
+} from '@resultity/openai'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
-import type { Doors } from '../doors/doors.ts'
-import { collectRoutes } from './api-route.ts'
-import { addBatchRoutes, type BatchRouteComponents } from './batch-routes.ts'
-import { answerBadPath, answerBrokenRequest, answerExpectation, fromFastify, newRequestId } from './client-errors.ts'
-import { ConnectionLimiter } from './connection-limits.ts'
-import { guardOrigins } from './cross-origin.ts'
+import type { CoordinatorLimits } from '../settings.ts'
 import { addDocsPage } from './docs-page.ts'
-import { errorReply } from './error-reply.ts'
-import { addFileRoutes, type FileRouteComponents } from './file-routes.ts'
-import { addJobRoute, type HttpEndpoint } from './job-routes.ts'
-import { parseJsonBodies } from './json-body.ts'
+import { guardSubclouds } from './guard-subclouds.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
-import { addRequestRoutes, type RequestRouteComponents } from './request-routes.ts'
-import { addResponseRoutes, type ResponseRouteComponents } from './responses/response-routes.ts'
+import type { Metrics } from './metrics.ts'
 import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
-import { guardSubclouds, withoutSubcloud } from './subcloud-path.ts'
 import { addSubcloudRoutes, type SubcloudRouteComponents } from './subcloud-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
@@ -30,6 +45,8 @@ export interface HttpComponents
     FileRouteComponents,
     BatchRouteComponents {
   readonly doors: Doors
+  readonly limits: CoordinatorLimits
+  readonly metrics: Metrics
   /** What makes jobs. */
   readonly httpEndpoints: readonly HttpEndpoint[]
 }

@@ -1,10 +1,9 @@
+import { type ApiRoute, type ApiRoutes, addRoute, openApiDocument } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import type { PlacementDirector } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
-import type { PlacementDirector } from '../placement/placement-director.ts'
-import { type ApiRoute, type ApiRoutes, addRoute } from './api-route.ts'
 import { healthSchema } from './mesh-schema.ts'
 import type { Metrics } from './metrics.ts'
-import { openApiDocument } from './openapi.ts'
 
 const health: ApiRoute = {
   method: 'GET',

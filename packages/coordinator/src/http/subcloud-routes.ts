@@ -1,13 +1,9 @@
-import { subcloudNameSchema, subcloudSchema } from '@resultity/interface'
+import { maySee } from '@resultity/access'
+import { type ApiRoute, addRoute, listOf, parseInput } from '@resultity/api-kit'
+import { subcloudNameSchema, subcloudSchema, withParam } from '@resultity/interface'
+import { hasNode, type NodeRegistry, type Subcloud, type SubcloudDesk, type Subclouds } from '@resultity/placement'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { maySee } from '../doors/keys/key-subclouds.ts'
-import type { NodeRegistry } from '../membership/node-registry.ts'
-import type { SubcloudDesk } from '../subclouds/subcloud-desk.ts'
-import { hasNode, type Subcloud, type Subclouds } from '../subclouds/subclouds.ts'
-import { type ApiRoute, addRoute } from './api-route.ts'
-import { listOf } from './list.ts'
-import { parseInput, withParam } from './parse-body.ts'
 
 export interface SubcloudRouteComponents {
   readonly subclouds: Subclouds

@@ -1,7 +1,6 @@
+import { type ApiRoutes, httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { FastifyInstance } from 'fastify'
-import type { ApiRoutes } from './api-route.ts'
-import { httpError } from './error-reply.ts'
 
 /** What clients of OpenAI's API and its relatives know, and a coordinator serves only where it is set up for it. */
 const KNOWN: readonly (readonly [method: string, path: string])[] = [

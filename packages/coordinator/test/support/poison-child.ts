@@ -1,14 +1,18 @@
+import { openDoors } from '@resultity/access'
+import { toJobError } from '@resultity/api-kit'
 import { systemClock } from '@resultity/interface'
+import {
+  BATCHES_PATH,
+  BatchEndpoint,
+  DiskSpace,
+  FileShelf,
+  type JobEndpoint,
+  JobEndpoints,
+  JobRuntime
+} from '@resultity/jobs'
 import { openDatabase } from '@resultity/store'
 import { pino } from 'pino'
-import { BATCHES_PATH, BatchEndpoint } from '../../src/batches/batch-endpoint.ts'
-import { openDoors } from '../../src/doors/doors.ts'
-import { DiskSpace } from '../../src/files/disk-space.ts'
-import { FileShelf } from '../../src/files/file-shelf.ts'
-import { toJobError } from '../../src/http/error-reply.ts'
 import { openStores } from '../../src/job-parts.ts'
-import { type JobEndpoint, JobEndpoints } from '../../src/jobs/job-endpoint.ts'
-import { JobRuntime } from '../../src/jobs/job-runtime.ts'
 import { DEFAULT_LIMITS } from '../../src/settings.ts'
 
 /** A coordinator's jobs and batches, over real stores, whose endpoint ends the process where a body says so. */

@@ -4,9 +4,9 @@ import { join } from 'node:path'
 import { requireDecoder } from '@resultity/interface'
 import { FileBlobStore, importModel, loadTokenizer, type ModelTokenizer, parseModelReference } from '@resultity/model'
 import { checkFetches } from '@resultity/test-api'
+import { ScriptedNode, ScriptedRing } from '@resultity/test-nodes'
 import { pino } from 'pino'
 import { type CoordinatorInit, type RunningCoordinator, startCoordinator } from '../../src/index.ts'
-import { ScriptedNode, ScriptedRing } from './scripted-node.ts'
 
 /** A real coordinator serving tiny-chat to scripted nodes on this machine. */
 export interface ScriptedMesh extends AsyncDisposable {

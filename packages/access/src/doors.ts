@@ -1,0 +1,159 @@
+import { type Clock, MeshError, steadyClock } from '@resultity/interface'
+import {
+  DatabaseKeyStore,
+  DeliveryQueue,
+  GROUP_LANES,
+  type Job,
+  OpenJobs,
+  type StoreDatabase,
+  UsageLedger,
+  WebhookStore,
+  windowCounters
+} from '@resultity/store'
+import type { FastifyInstance } from 'fastify'
+import type { Logger } from 'pino'
+import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
+import { FrontDoor, guard, guardHosts } from './front-door.ts'
+import { JobAdmission } from './job-admission.ts'
+import type { Caller } from './keys/caller.ts'
+import { FailedAttempts } from './keys/failed-attempts.ts'
+import { KeyDesk } from './keys/key-desk.ts'
+import { KeyRing } from './keys/key-ring.ts'
+import { addKeyRoutes } from './keys/key-routes.ts'
+import { type AdmissionRequest, KeyLimiter, type Submitted } from './limits/key-limiter.ts'
+import { isLoopback } from './loopback.ts'
+import { HostNames } from './request-host.ts'
+import { Origins } from './request-origin.ts'
+import { Upkeep } from './upkeep.ts'
+import { addUsageRoutes } from './usage/usage-routes.ts'
+import { systemResolve } from './webhooks/post.ts'
+import { WebhookCourier } from './webhooks/webhook-courier.ts'
+import { WebhookDesk } from './webhooks/webhook-desk.ts'
+import { addWebhookRoutes } from './webhooks/webhook-routes.ts'
+
+export interface DoorsComponents {
+  readonly database: StoreDatabase
+  readonly clock: Clock
+  /** Does not jump when the other one is set. Default the system's. */
+  readonly steady?: Clock
+  readonly logger: Logger
+}
+
+export interface DoorsInit {
+  /** What the HTTP API listens on. */
+  readonly host: string
+  /** Further names that the API answers to without a key; `*` for any. Default none. */
+  readonly allowedHosts?: readonly string[]
+  /** Origins whose pages may use the API beside its own; `*` for any. Default none. */
+  readonly corsOrigins?: readonly string[]
+  /** The operator's word that it may be used without keys. Default false. */
+  readonly open?: boolean
+  /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
+  readonly webhookPrivate?: boolean
+  /** Of this software. */
+  readonly version: string
+  readonly limits?: Partial<DoorLimits>
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Who sent it; without any scope on routes that are open to everybody. */
+    caller: Caller
+    /**
+     * Makes a job of it by `submit`, within the limits of its key. What it may take is reserved until the job ends; how
+     * much is left is in the headers of the answer.
+     *
+     * @throws MeshError `rate_limited`, and what `submit` throws
+     */
+    admit<T extends Submitted>(what: AdmissionRequest, submit: () => Promise<T>): Promise<T>
+  }
+}
+
+/** Who may use the API, how much, and what is told of it: keys, limits, usage, webhooks. */
+export interface Doors extends AsyncDisposable {
+  /** Has every request refused that calls `server` by a name of somebody else. Before all other hooks. */
+  guardHosts(server: FastifyInstance): void
+  /** Which pages may use the API. */
+  readonly origins: Origins
+  /** Has every request of `server` checked. Before routes are added. */
+  guard(server: FastifyInstance): void
+  /** The doors' own routes. */
+  addRoutes(server: FastifyInstance): void
+  /** Holds jobs to their keys, whatever makes them. */
+  readonly jobs: JobAdmission
+  /** A job has ended here: settles what was reserved for it. */
+  jobEnded(job: Pick<Job, 'id' | 'usage' | 'state' | 'startedAtMs'>): void
+}
+
+/**
+ * @throws MeshError `settings_invalid` when others than this machine could use the API and nothing would ask them for a
+ * key
+ */
+export async function openDoors(
+  { database, clock, steady = steadyClock, logger }: DoorsComponents,
+  init: DoorsInit
+): Promise<Doors> {
+  const limits = { ...DEFAULT_DOOR_LIMITS, ...init.limits }
+  const { host, open = false } = init
+  const store = new DatabaseKeyStore(database)
+  const loopback = isLoopback(host)
+  if (!loopback && !open && (await store.count()) === 0) throw unguarded(host)
+  const keys = new KeyRing({ store, clock, steady, logger }, limits)
+  const desk = new KeyDesk({ store, clock, onChange: id => keys.forget(id) })
+  const origins = new Origins(init.corsOrigins ?? [])
+  const hosts = new HostNames([host, ...(init.allowedHosts ?? [])])
+  const failures = new FailedAttempts(steady, limits)
+  const door = new FrontDoor(keys, { loopback, open, hosts, origins, failures })
+  const counters = windowCounters(database, steady)
+  const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database, GROUP_LANES), clock: steady })
+  const jobs = new JobAdmission({ keys, limiter })
+  const ledger = new UsageLedger(database, GROUP_LANES)
+  const webhooks = openWebhooks({ database, clock, logger }, init, limits)
+  const chores = [
+    { name: 'removing old counters', run: () => counters.prune() },
+    { name: 'removing old usage', run: () => ledger.prune(clock.now() - limits.usageKeepMs) },
+    { name: 'removing old deliveries', run: () => webhooks.queue.prune(clock.now() - limits.deliveryKeepMs) }
+  ]
+  const upkeep = new Upkeep(chores, logger, limits.upkeepMs)
+  return {
+    origins,
+    guardHosts: server => guardHosts(server, door),
+    guard: server => guard(server, door, limiter),
+    addRoutes: server => {
+      addKeyRoutes(server, desk)
+      addUsageRoutes(server, { ledger, clock })
+      addWebhookRoutes(server, webhooks.desk, () => webhooks.courier.look())
+    },
+    jobs,
+    jobEnded: job => {
+      jobs.jobEnded(job).catch(error => logger.warn({ err: error, jobId: job.id }, 'a reservation was not settled'))
+    },
+    [Symbol.asyncDispose]: async () => {
+      await webhooks.courier[Symbol.asyncDispose]()
+      await upkeep[Symbol.asyncDispose]()
+      await keys[Symbol.asyncDispose]()
+    }
+  }
+}
+
+function openWebhooks({ database, clock, logger }: DoorsComponents, init: DoorsInit, limits: DoorLimits) {
+  const { webhookPrivate = false, version } = init
+  const webhooks = new WebhookStore(database)
+  const queue = new DeliveryQueue(database)
+  const policy = { private: webhookPrivate }
+  const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = limits
+  const courier = new WebhookCourier(
+    { webhooks, queue, clock, logger },
+    { ...limits, ...policy, timeoutMs, answerBytesMax, version, resolve: systemResolve }
+  )
+  return { queue, courier, desk: new WebhookDesk({ webhooks, queue, clock }, policy) }
+}
+
+function unguarded(host: string): MeshError {
+  return new MeshError('settings_invalid', `other machines can reach ${host}, and there is no API key`, {
+    hint:
+      'Make one with "resultity keys create --admin" (and --data, if you use it here), then start again. ' +
+      'Or let everybody in with --open.',
+    details: { param: 'http' }
+  })
+}

@@ -1,0 +1,50 @@
+import { httpError, retryHeaders } from '@resultity/api-kit'
+import { type Clock, MeshError } from '@resultity/interface'
+import { LRUCache } from 'lru-cache'
+
+export interface FailedAttemptsInit {
+  /** Keys that were none, from one address in a window. */
+  readonly failedKeysMax: number
+  readonly failedKeysWindowMs: number
+  /** Addresses remembered. */
+  readonly failedAddressesMax: number
+}
+
+/** Counts, by address, keys that were none. Windows are fixed and begin with the first of them. */
+export class FailedAttempts {
+  readonly #init: FailedAttemptsInit
+  readonly #clock: Clock
+  readonly #counts: LRUCache<string, { count: number; readonly untilMs: number }>
+
+  constructor(clock: Clock, init: FailedAttemptsInit) {
+    this.#init = init
+    this.#clock = clock
+    this.#counts = new LRUCache({ max: init.failedAddressesMax })
+  }
+
+  /** Whether this address has had its share. */
+  isOver(address: string): boolean {
+    return (this.#current(address)?.count ?? 0) >= this.#init.failedKeysMax
+  }
+
+  add(address: string): void {
+    const current = this.#current(address)
+    if (current !== undefined) current.count += 1
+    else this.#counts.set(address, { count: 1, untilMs: this.#clock.now() + this.#init.failedKeysWindowMs })
+  }
+
+  /** HTTP 429: the same whether there is such a key or not. */
+  refusal(address: string): MeshError {
+    const leftMs = Math.max(1, (this.#current(address)?.untilMs ?? 0) - this.#clock.now())
+    const error = new MeshError('rate_limited', 'too many API keys from this address were none', {
+      hint: 'Check the key, and try again later.'
+    })
+    const headers = { 'retry-after': String(Math.ceil(leftMs / 1000)), 'retry-after-ms': String(Math.ceil(leftMs)) }
+    return httpError(error, 429, 'rate_limited', { ...retryHeaders(429, 'rate_limited'), ...headers })
+  }
+
+  #current(address: string) {
+    const entry = this.#counts.get(address)
+    return entry !== undefined && this.#clock.now() < entry.untilMs ? entry : undefined
+  }
+}

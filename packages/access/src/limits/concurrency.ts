@@ -1,0 +1,108 @@
+import { httpError } from '@resultity/api-kit'
+import { MeshError } from '@resultity/interface'
+import type { OpenJobs } from '@resultity/store'
+import type { LimitScope } from './key-limits.ts'
+import { retryHeaders } from './limit-headers.ts'
+import { type Pass, type Ticket, Turnstile } from './turnstile.ts'
+
+/** How soon a client that has too many jobs may try again; nobody knows when one of them ends. */
+const RETRY_MS = 1000
+
+/** How many jobs each key has at once: those stored anywhere, and those on their way here. */
+export class Concurrency {
+  readonly #openJobs: Pick<OpenJobs, 'count'>
+  readonly #turnstile = new Turnstile()
+
+  constructor(openJobs: Pick<OpenJobs, 'count'>) {
+    this.#openJobs = openJobs
+  }
+
+  /**
+   * Lets one more in; it counts as on its way until its pass is left.
+   * @throws MeshError `rate_limited`
+   */
+  async enter(keyId: string, scopes: readonly LimitScope[], ticket: Ticket): Promise<Pass> {
+    const pass = this.#turnstile.queue(keyId, ticket)
+    try {
+      for (const { max, only } of maximaOf(keyId, scopes, ticket.endpoint)) {
+        requirePossible(max, ticket, only)
+        const ahead = pass.ahead(only)
+        const open = await this.#openJobs.count(keyId, only)
+        const places = open.places + sum(ahead)
+        const waiting = open.waiting + ahead.filter(other => other.places === 0).length
+        if (ticket.places === 0 ? waiting + 1 > max : places + ticket.places > max) throw tooMany(max, only)
+      }
+      return pass
+    } catch (error) {
+      pass.leave()
+      throw error
+    }
+  }
+
+  /**
+   * Lets several in that can wait, as many as there is room for.
+   *
+   * @param share how many places they may take of a limit
+   * @param choose how many they take of those that are free: infinity where there is no limit
+   */
+  async enterSome(
+    keyId: string,
+    scopes: readonly LimitScope[],
+    endpoint: string,
+    { share, choose }: { share(max: number): number; choose(free: number): number }
+  ): Promise<Pass> {
+    const pass = this.#turnstile.queue(keyId, { endpoint, places: 0 })
+    try {
+      let free = Number.POSITIVE_INFINITY
+      for (const { max, only } of maximaOf(keyId, scopes, endpoint)) {
+        const ahead = pass.ahead(only)
+        const open = await this.#openJobs.count(keyId, only)
+        const onTheirWay = sum([...new Set([...ahead, ...pass.others(only)])])
+        free = Math.min(free, share(max) - open.places - onTheirWay)
+      }
+      pass.take(choose(Math.max(0, free)))
+      return pass
+    } catch (error) {
+      pass.leave()
+      throw error
+    }
+  }
+}
+
+/** @throws MeshError `rate_limited` for what would not fit if it were alone */
+export function requirePossibleIn(keyId: string, scopes: readonly LimitScope[], ticket: Ticket): void {
+  for (const { max, only } of maximaOf(keyId, scopes, ticket.endpoint)) requirePossible(max, ticket, only)
+}
+
+function maximaOf(keyId: string, scopes: readonly LimitScope[], endpoint: string) {
+  return scopes.flatMap(({ name, rates: { concurrent_jobs: max } }) =>
+    max === undefined ? [] : [{ max, only: name === keyId ? undefined : endpoint }]
+  )
+}
+
+function sum(tickets: readonly Ticket[]): number {
+  return tickets.reduce((total, { places }) => total + places, 0)
+}
+
+function requirePossible(max: number, { places }: Ticket, only: string | undefined): void {
+  if (places <= max) return
+  const error = new MeshError(
+    'rate_limited',
+    `this request takes ${places} places${at(only)}, and this key may ${max}`,
+    {
+      hint: 'Ask for fewer choices at once (n).'
+    }
+  )
+  throw httpError(error, 429, undefined, { 'x-should-retry': 'false' })
+}
+
+function tooMany(max: number, only: string | undefined): MeshError {
+  const error = new MeshError('rate_limited', `this key has ${max} requests queued or running${at(only)}, its limit`, {
+    hint: 'Wait until one of them has ended, or cancel one.'
+  })
+  return httpError(error, 429, undefined, retryHeaders(RETRY_MS))
+}
+
+function at(endpoint: string | undefined): string {
+  return endpoint === undefined ? '' : ` at ${endpoint}`
+}

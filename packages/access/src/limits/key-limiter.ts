@@ -1,0 +1,309 @@
+import { httpError } from '@resultity/api-kit'
+import { type Clock, MeshError } from '@resultity/interface'
+import type { JobUsage, OpenJobs, WindowCounters } from '@resultity/store'
+import type { Caller } from '../keys/caller.ts'
+import { Concurrency, requirePossibleIn } from './concurrency.ts'
+import { type KeyLimits, type LimitScope, limitsAt, requestWindow, tokenWindow, type Window } from './key-limits.ts'
+import { type LimitKind, type LimitState, limitHeaders, retryHeaders } from './limit-headers.ts'
+import { Reservations } from './reservations.ts'
+import type { Pass } from './turnstile.ts'
+
+export interface KeyLimiterComponents {
+  readonly counters: WindowCounters
+  readonly openJobs: Pick<OpenJobs, 'count'>
+  /** The one that the counters were made with. */
+  readonly clock: Clock
+}
+
+/** Who asks for how much. */
+export interface AdmissionRequest {
+  /** Path of the API, as in the key's limits. */
+  readonly endpoint: string
+  /** The most it may take: the prompt's tokens and the longest answer's. */
+  readonly tokens: number
+  /** How many jobs of one answer it counts with: choices that are made at once. 0: it only waits for other jobs. Default 1. */
+  readonly places?: number
+}
+
+/** A request that may become a job. It ends with exactly one of the two. */
+export interface Admission {
+  /** How far the limits on tokens are used now, as headers of the answer. */
+  readonly headers: Readonly<Record<string, string>>
+  /** It is stored as this job: what it took is settled when that ends. */
+  stored(jobId: string): void
+  /** It came to nothing: gives back what was reserved. */
+  refund(): Promise<void>
+}
+
+/** Of requests that can wait, the first ones that may become jobs now. It ends with exactly one of the two. */
+export interface PartialAdmission {
+  /** How many; 0 when all have to wait. */
+  readonly count: number
+  /** They are stored as these jobs, in this order. */
+  stored(jobIds: readonly string[]): void
+  refund(): Promise<void>
+}
+
+/** What came of storing a job; not `created` when it was stored before. */
+export interface Submitted {
+  readonly job: { readonly id: string }
+  readonly created: boolean
+}
+
+/** Stores an admitted job, or gives back what was reserved for it. */
+export async function submitAdmitted<T extends Submitted>(admission: Admission, submit: () => Promise<T>): Promise<T> {
+  let submitted: T
+  try {
+    submitted = await submit()
+  } catch (error) {
+    await admission.refund()
+    throw error
+  }
+  if (submitted.created) admission.stored(submitted.job.id)
+  else await admission.refund()
+  return submitted
+}
+
+const UNLIMITED: Admission = { headers: {}, stored: () => {}, refund: async () => {} }
+
+interface Counted {
+  readonly name: string
+  readonly window: Window
+  readonly state: LimitState
+}
+
+/** Holds each key to its limits. A key without limits costs nothing. */
+export class KeyLimiter {
+  readonly #components: KeyLimiterComponents
+  readonly #reservations: Reservations<Counted>
+  readonly #concurrency: Concurrency
+
+  constructor(components: KeyLimiterComponents) {
+    this.#components = components
+    this.#reservations = new Reservations(components.clock)
+    this.#concurrency = new Concurrency(components.openJobs)
+  }
+
+  /**
+   * Counts one request of whatever kind.
+   *
+   * @returns the headers of its answer
+   * @throws MeshError `rate_limited`; what was refused is not counted
+   */
+  async request({ keyId, limits }: Caller, endpoint: string): Promise<Readonly<Record<string, string>>> {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    if (scopes.length === 0) return {}
+    const counted = await this.#count('requests', scopes, requestWindow, 1)
+    const tokens = await this.#readTokens(scopes)
+    const now = this.#components.clock.now()
+    return { ...headersOf('requests', counted, now), ...limitHeaders('tokens', tokens, now) }
+  }
+
+  /**
+   * Lets a request in that will be a job: one more of the key's concurrent jobs, its tokens reserved.
+   *
+   * @throws MeshError `rate_limited`, and then nothing is reserved
+   */
+  async admit({ keyId, limits }: Caller, { endpoint, tokens, places = 1 }: AdmissionRequest): Promise<Admission> {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    if (scopes.length === 0) return UNLIMITED
+    const pass = await this.#concurrency.enter(keyId ?? '', scopes, { endpoint, places })
+    try {
+      const counted = await this.#count('tokens', scopes, tokenWindow, tokens)
+      return {
+        headers: headersOf('tokens', counted, this.#components.clock.now()),
+        stored: jobId => {
+          pass.leave()
+          this.#reservations.keep(jobId, { tokens, counted })
+        },
+        refund: async () => {
+          pass.leave()
+          await this.#adjust(counted, -tokens)
+        }
+      }
+    } catch (error) {
+      pass.leave()
+      throw error
+    }
+  }
+
+  /**
+   * Lets in as many of several requests to one endpoint, in their order, as may be jobs now.
+   *
+   * @param share how much of a limit on concurrent jobs they may take
+   */
+  async admitFirst(
+    { keyId, limits }: Caller,
+    endpoint: string,
+    requests: readonly Required<Pick<AdmissionRequest, 'tokens' | 'places'>>[],
+    share: (max: number) => number
+  ): Promise<PartialAdmission> {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    const left = (await this.#readTokens(scopes)).map(({ window, used }) => window.points - used)
+    let first: typeof requests = []
+    const choose = (free: number): number => {
+      first = fitting(requests, free, Math.min(...left, Number.POSITIVE_INFINITY))
+      return first.reduce((sum, { places }) => sum + places, 0)
+    }
+    const pass = await this.#concurrency.enterSome(keyId ?? '', scopes, endpoint, { share, choose })
+    const tokens = first.reduce((sum, one) => sum + one.tokens, 0)
+    try {
+      const counted = first.length === 0 ? [] : await this.#count('tokens', scopes, tokenWindow, tokens)
+      return {
+        count: first.length,
+        stored: jobIds => {
+          pass.leave()
+          for (const [index, one] of first.entries()) {
+            const jobId = jobIds[index]
+            if (jobId !== undefined) this.#reservations.keep(jobId, { tokens: one.tokens, counted })
+          }
+        },
+        refund: async () => {
+          pass.leave()
+          await this.#adjust(counted, -tokens)
+        }
+      }
+    } catch (error) {
+      pass.leave()
+      // somebody was faster
+      if (MeshError.from(error).code === 'rate_limited') return { count: 0, stored: () => {}, refund: async () => {} }
+      throw error
+    }
+  }
+
+  /**
+   * Lets a part of a job in, whose tokens were reserved with the whole.
+   * @throws MeshError `rate_limited` when the key has as many jobs as it may
+   */
+  async enter({ keyId, limits }: Caller, endpoint: string, places: number): Promise<Pass> {
+    return await this.#concurrency.enter(keyId ?? '', scopesOf(keyId, limits, endpoint), { endpoint, places })
+  }
+
+  /** @throws MeshError `rate_limited` for what would not fit if it were the only one */
+  requirePossible({ keyId, limits }: Caller, { endpoint, tokens, places = 1 }: AdmissionRequest): void {
+    const scopes = scopesOf(keyId, limits, endpoint)
+    requirePossibleIn(keyId ?? '', scopes, { endpoint, places })
+    for (const { rates } of scopes) {
+      const window = tokenWindow(rates)
+      if (window !== undefined && tokens > window.points) throw tooManyTokens(window, tokens)
+    }
+  }
+
+  /** A job has ended and what was reserved for it stands: its client broke it off, and nobody knows what it took. */
+  forfeit(jobId: string): void {
+    this.#reservations.take(jobId)
+  }
+
+  /**
+   * A job has ended, here or elsewhere: counts what it took in place of what was reserved, and nothing when it took
+   * nothing. Does nothing for a job without a reservation, or when told again.
+   */
+  async settle(jobId: string, usage: JobUsage | null): Promise<void> {
+    const reservation = this.#reservations.take(jobId)
+    if (reservation === undefined) return
+    const used = usage === null ? 0 : usage.promptTokens + usage.completionTokens
+    await this.#adjust(reservation.counted, used - reservation.tokens)
+  }
+
+  /** Adds to all windows, or to none. */
+  async #count(
+    kind: LimitKind,
+    scopes: readonly LimitScope[],
+    windowOf: (rates: LimitScope['rates']) => Window | undefined,
+    points: number
+  ): Promise<readonly Counted[]> {
+    const windows = scopes.flatMap(({ name, rates }) => {
+      const window = windowOf(rates)
+      return window === undefined ? [] : [{ name: `${kind} ${name}`, window }]
+    })
+    const counted = await Promise.all(
+      windows.map(async ({ name, window }) => {
+        const reading = await this.#components.counters.add(name, points, window.ms)
+        return { name, window, state: { window, ...reading } }
+      })
+    )
+    const broken = counted.filter(({ window, state }) => state.used > window.points)
+    if (broken.length === 0) return counted
+    await this.#adjust(counted, -points)
+    throw this.#refusal(kind, counted, broken, points)
+  }
+
+  /** In windows that are still under way; one that is over has forgotten what was reserved in it. */
+  async #adjust(counted: readonly Counted[], points: number): Promise<void> {
+    if (points === 0) return
+    const now = this.#components.clock.now()
+    const running = counted.filter(({ state }) => now < state.endsAtMs)
+    await Promise.all(running.map(({ name, window }) => this.#components.counters.add(name, points, window.ms)))
+  }
+
+  async #readTokens(scopes: readonly LimitScope[]): Promise<LimitState[]> {
+    const states = scopes.map(async ({ name, rates }) => {
+      const window = tokenWindow(rates)
+      if (window === undefined) return []
+      const reading = await this.#components.counters.read(`tokens ${name}`)
+      return [{ window, ...(reading ?? { used: 0, endsAtMs: 0 }) }]
+    })
+    return (await Promise.all(states)).flat()
+  }
+
+  #refusal(kind: LimitKind, counted: readonly Counted[], broken: readonly Counted[], points: number): MeshError {
+    const now = this.#components.clock.now()
+    const waitMs = Math.max(...broken.map(({ state }) => state.endsAtMs - now))
+    const [{ window } = { window: { points: 0, ms: 0 } }] = broken
+    const limit = `${window.points} ${kind} in ${formatSeconds(window.ms)}`
+    const hopeless = broken.find(one => points > one.window.points)
+    if (hopeless !== undefined && kind === 'tokens') throw tooManyTokens(hopeless.window, points)
+    const error = new MeshError('rate_limited', `this key may send no more for now: its limit is ${limit}`, {
+      hint: 'Wait as "retry-after" says.'
+    })
+    const before = counted.map(one => ({ ...one, state: { ...one.state, used: one.state.used - points } }))
+    return httpError(error, 429, undefined, {
+      ...retryHeaders(waitMs),
+      ...headersOf(kind, before, now)
+    })
+  }
+}
+
+function scopesOf(keyId: string | null, limits: KeyLimits, endpoint: string): LimitScope[] {
+  return keyId === null ? [] : limitsAt(keyId, limits, endpoint)
+}
+
+function headersOf(kind: LimitKind, counted: readonly Counted[], nowMs: number): Record<string, string> {
+  return limitHeaders(
+    kind,
+    counted.map(({ state }) => state),
+    nowMs
+  )
+}
+
+function tooManyTokens(window: Window, tokens: number): MeshError {
+  const limit = `${window.points} tokens in ${formatSeconds(window.ms)}`
+  const error = new MeshError(
+    'rate_limited',
+    `this request may take ${tokens} tokens, and this key may take ${limit}`,
+    {
+      hint: 'Ask for a shorter answer (max_tokens), or shorten the prompt.'
+    }
+  )
+  return httpError(error, 429, undefined, { 'x-should-retry': 'false' })
+}
+
+/** The first of these that fit into what is left. Pure. */
+function fitting<T extends { readonly tokens: number; readonly places: number }>(
+  requests: readonly T[],
+  free: number,
+  tokensLeft: number
+): readonly T[] {
+  let places = 0
+  let tokens = 0
+  const over = requests.findIndex(one => {
+    places += one.places
+    tokens += one.tokens
+    return places > free || tokens > tokensLeft
+  })
+  return over === -1 ? requests : requests.slice(0, over)
+}
+
+function formatSeconds(ms: number): string {
+  return ms === 1000 ? 'a second' : ms === 60_000 ? 'a minute' : `${ms / 1000} seconds`
+}

@@ -1,0 +1,117 @@
+import { type ApiRoute, addRoute, listOf, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
+import type { FastifyInstance } from 'fastify'
+import type { WebhookDesk } from './webhook-desk.ts'
+import {
+  createdWebhookSchema,
+  deletedWebhookSchema,
+  deliveryQuerySchema,
+  deliverySchema,
+  newWebhookSchema,
+  toDeliveryView,
+  toWebhookView,
+  webhookQuerySchema,
+  webhookSchema
+} from './webhook-schema.ts'
+
+const routes = {
+  create: {
+    method: 'POST',
+    path: '/v1/webhooks',
+    id: 'createWebhook',
+    summary: 'Has events of the namespace sent to a URL. Only this answer has the secret that signs them.',
+    body: newWebhookSchema,
+    answers: { 200: { json: createdWebhookSchema } },
+    errors: [400, 401, 403]
+  },
+  list: {
+    method: 'GET',
+    path: '/v1/webhooks',
+    id: 'listWebhooks',
+    summary: 'Webhooks of the namespace, the oldest first.',
+    query: webhookQuerySchema,
+    answers: { 200: { json: listOf('WebhookList', webhookSchema) } },
+    errors: [400, 401, 403]
+  },
+  retrieve: {
+    method: 'GET',
+    path: '/v1/webhooks/{id}',
+    id: 'retrieveWebhook',
+    summary: 'One webhook.',
+    answers: { 200: { json: webhookSchema } },
+    errors: [401, 403, 404]
+  },
+  remove: {
+    method: 'DELETE',
+    path: '/v1/webhooks/{id}',
+    id: 'deleteWebhook',
+    summary: 'Removes a webhook, with the log of its deliveries.',
+    answers: { 200: { json: deletedWebhookSchema } },
+    errors: [401, 403, 404]
+  },
+  enable: {
+    method: 'POST',
+    path: '/v1/webhooks/{id}/enable',
+    id: 'enableWebhook',
+    summary: 'Takes up a webhook that was given up. What it missed can be redelivered.',
+    answers: { 200: { json: webhookSchema } },
+    errors: [401, 403, 404]
+  },
+  deliveries: {
+    method: 'GET',
+    path: '/v1/webhooks/{id}/deliveries',
+    id: 'listWebhookDeliveries',
+    summary: 'What was sent and what came of it, the newest first.',
+    query: deliveryQuerySchema,
+    answers: { 200: { json: pagedListOf('WebhookDeliveryList', deliverySchema) } },
+    errors: [400, 401, 403, 404]
+  },
+  redeliver: {
+    method: 'POST',
+    path: '/v1/webhooks/{id}/deliveries/{delivery}/redeliver',
+    id: 'redeliverWebhook',
+    summary: 'Sends one event again, under its old `webhook-id`.',
+    answers: { 200: { json: deliverySchema } },
+    errors: [400, 401, 403, 404]
+  }
+} satisfies Record<string, ApiRoute>
+
+interface ById {
+  Params: { id: string }
+}
+
+interface ByDelivery {
+  Params: { id: string; delivery: string }
+}
+
+/** `/v1/webhooks`. `onQueued` hears when something is to be sent. */
+export function addWebhookRoutes(server: FastifyInstance, desk: WebhookDesk, onQueued: () => void): void {
+  addRoute(server, routes.create, async request => {
+    const webhook = await desk.create(request.caller, parseInput(newWebhookSchema, request.body))
+    return { ...toWebhookView(webhook), secret: webhook.secret }
+  })
+  addRoute(server, routes.list, async request => {
+    const { namespace } = parseInput(webhookQuerySchema, request.query)
+    return { object: 'list', data: (await desk.list(request.caller, namespace)).map(toWebhookView) }
+  })
+  addRoute<ById>(server, routes.retrieve, async ({ caller, params }) =>
+    toWebhookView(await desk.find(caller, params.id))
+  )
+  addRoute<ById>(server, routes.remove, async ({ caller, params }) => {
+    await desk.remove(caller, params.id)
+    return { id: params.id, object: 'webhook.deleted', deleted: true }
+  })
+  addRoute<ById>(server, routes.enable, async ({ caller, params }) =>
+    toWebhookView(await desk.enable(caller, params.id))
+  )
+  addRoute<ById>(server, routes.deliveries, async ({ caller, params, query }) => {
+    const { after, limit } = parseInput(deliveryQuerySchema, query)
+    const page = { limit, ...(after === undefined ? {} : { after }) }
+    const { deliveries, hasMore } = await desk.deliveries(caller, params.id, page)
+    return toPage(deliveries.map(toDeliveryView), hasMore)
+  })
+  addRoute<ByDelivery>(server, routes.redeliver, async ({ caller, params }) => {
+    const delivery = await desk.redeliver(caller, params.id, params.delivery)
+    onQueued()
+    return toDeliveryView(delivery)
+  })
+}

@@ -1,0 +1,138 @@
+import { createHash } from 'node:crypto'
+import {
+  type AbortOptions,
+  cacheWeight,
+  MeshError,
+  type OutputConstraint,
+  TaskOverrun,
+  TaskThread
+} from '@resultity/interface'
+import { LRUCache } from 'lru-cache'
+import type { AnswerExtent, ConstraintTask, SchemaPlaces } from './constraint-messages.ts'
+
+export interface ConstraintsInit {
+  /** Checking whether one request's schemas can be held to. */
+  readonly constraintCheckMs: number
+  /** Checking one answer against its constraint. */
+  readonly answerCheckMs: number
+  /** Checks that wait or run; more are refused. */
+  readonly constraintChecksMax: number
+}
+
+/** What became of a check: `null` where the constraint can be held to. */
+type Outcome = Pick<MeshError, 'message' | 'hint' | 'details'> | null
+
+/** Outcomes that are remembered, in bytes: they are made of what clients send. The least used is forgotten first. */
+const OUTCOME_CACHE_BYTES = 8 * 1024 * 1024
+
+const IDLE_MS = 60_000
+
+/** The largest schemas that can be held to take some 100. */
+const HEAP_MIB = 512
+
+/**
+ * Compiles the constraints that clients send, away from the event loop and for so long only: one thread for those of new
+ * requests, and one for answers, which do not wait for the former.
+ */
+export class Constraints implements AsyncDisposable {
+  readonly #init: ConstraintsInit
+  readonly #requests: TaskThread
+  readonly #answers: TaskThread
+  readonly #outcomes = new LRUCache<string, { readonly outcome: Outcome }>({
+    maxSize: OUTCOME_CACHE_BYTES,
+    sizeCalculation: ({ outcome }, key) => cacheWeight([key, outcome])
+  })
+  readonly #underWay = new Map<string, Promise<Outcome>>()
+
+  constructor(init: ConstraintsInit) {
+    this.#init = init
+    this.#requests = thread('schemas', init.constraintChecksMax)
+    this.#answers = thread('constrained answers', init.constraintChecksMax)
+  }
+
+  /**
+   * @param places how the request calls the constraint's schemas
+   * @throws MeshError `invalid_request` naming the place for what cannot be held to, or takes too long to find out;
+   * `resource_exhausted`
+   */
+  async check(constraint: OutputConstraint, places: SchemaPlaces): Promise<void> {
+    const key = createHash('sha256')
+      .update(JSON.stringify([constraint, places]))
+      .digest('base64')
+    const outcome = this.#outcomes.get(key)?.outcome ?? (await this.#shared(key, constraint, places))
+    if (outcome === null) return
+    const { message, hint, details } = outcome
+    throw new MeshError('invalid_request', message, { hint, details })
+  }
+
+  /**
+   * Whether an answer is what its constraint allows.
+   * @throws MeshError `deadline_exceeded` when that takes too long; `resource_exhausted`; the signal's reason
+   */
+  async allows(
+    constraint: OutputConstraint,
+    text: string,
+    extent: AnswerExtent,
+    options: AbortOptions = {}
+  ): Promise<boolean> {
+    const task: ConstraintTask = { type: 'answer', constraint, text, extent }
+    const { answerCheckMs: deadlineMs } = this.#init
+    try {
+      return await this.#answers.run<boolean>(task, { ...options, deadlineMs })
+    } catch (error) {
+      if (!(error instanceof TaskOverrun)) throw error
+      throw new MeshError('deadline_exceeded', `checking the answer took longer than ${deadlineMs} ms`, {
+        hint: 'Ask for it by a simpler schema.',
+        cause: error
+      })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([this.#requests[Symbol.asyncDispose](), this.#answers[Symbol.asyncDispose]()])
+  }
+
+  /** The same that comes again while it is checked is checked once. */
+  async #shared(key: string, constraint: OutputConstraint, places: SchemaPlaces): Promise<Outcome> {
+    const known = this.#underWay.get(key)
+    if (known !== undefined) return await known
+    const checking = this.#outcome({ type: 'check', constraint, places })
+    this.#underWay.set(key, checking)
+    try {
+      const outcome = await checking
+      this.#outcomes.set(key, { outcome })
+      return outcome
+    } finally {
+      this.#underWay.delete(key)
+    }
+  }
+
+  /** @throws MeshError what is no fault of the constraint */
+  async #outcome(task: Extract<ConstraintTask, { type: 'check' }>): Promise<Outcome> {
+    const { constraintCheckMs: deadlineMs } = this.#init
+    try {
+      await this.#requests.run(task, { deadlineMs })
+      return null
+    } catch (error) {
+      if (error instanceof TaskOverrun) return overrun(error, task.places, deadlineMs)
+      const known = MeshError.from(error)
+      if (known.code === 'invalid_request') return known
+      throw known
+    }
+  }
+}
+
+function thread(tasks: string, tasksMax: number): TaskThread {
+  const url = new URL('./constraint-check-worker.js', import.meta.url)
+  return new TaskThread({ url, tasksMax, idleMs: IDLE_MS, heapMib: HEAP_MIB, tasks })
+}
+
+function overrun({ limit, progress }: TaskOverrun, places: SchemaPlaces, deadlineMs: number): Outcome {
+  const param = progress ?? places.schema
+  const what = limit === 'time' ? `more than ${deadlineMs} ms` : 'too much memory'
+  return {
+    message: `${param} takes ${what} to be compiled`,
+    hint: 'Send a simpler schema: fewer alternatives, shorter patterns, smaller counts.',
+    details: { param }
+  }
+}

@@ -1,0 +1,277 @@
+import {
+  type FinishReason,
+  MeshError,
+  type OutputConstraint,
+  type Route,
+  type Sampling,
+  type WorkClass,
+  type WorkOptions
+} from '@resultity/interface'
+import type { ModelTokenizer } from '@resultity/model'
+import type { NodeLosses, PlaceableModel, RouteWish } from '@resultity/placement'
+import { prefillStep } from '@resultity/planner'
+import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
+import { BATCH_PATIENCE } from './batch-patience.ts'
+import type { RouteLease, RouteLeases } from './route-leases.ts'
+import {
+  RouteSession,
+  type RouteSessionComponents,
+  type RouteSessionInit,
+  type RouteSessionLimits
+} from './route-session.ts'
+import { StopMatcher } from './stop-matcher.ts'
+
+/** What a caller wants generated. */
+export interface GenerationRequest {
+  readonly model: PlaceableModel
+  readonly tokenizer: ModelTokenizer
+  /** Token ids; with `tokensMax` at most the model's context length. */
+  readonly prompt: readonly number[]
+  /** From 1 up. */
+  readonly tokensMax: number
+  readonly sampling: Sampling
+  /** Texts that end the answer; none of them is part of it. */
+  readonly stop: readonly string[]
+  /** Go on to `tokensMax` whatever is sampled. */
+  readonly ignoreEndTokens: boolean
+  /** How many alternatives to report with each token; undefined: not even its own probability. */
+  readonly topLogprobs?: number
+  /** Report how likely the model found the prompt, with `topLogprobs` alternatives a token, before the answer. */
+  readonly promptLogprobs?: boolean
+  /** What the answer must be; it goes with `ignoreEndTokens` unset, or the answer could not end. */
+  readonly constraint?: OutputConstraint
+  /** Where to run it. Default: anywhere in the general pool. */
+  readonly wish?: RouteWish
+}
+
+export interface Usage {
+  readonly promptTokens: number
+  /** Sampled tokens, an end token included. */
+  readonly completionTokens: number
+}
+
+export type GenerationEvent =
+  | {
+      /** Only where asked for: scores of consecutive prompt tokens. All come, in order, before the first token. */
+      readonly type: 'prompt'
+      /** None. */
+      readonly text: ''
+      /** In the prompt, of the first token scored here; from 1 up, for nothing comes before the first. */
+      readonly position: number
+      readonly scores: readonly TokenScore[]
+    }
+  | {
+      readonly type: 'token'
+      /** Empty while characters or a possible stop string are incomplete. */
+      readonly text: string
+      readonly tokenId: number
+      /** Set when asked for. */
+      readonly logprob?: number
+      readonly top?: readonly TokenLogprob[]
+    }
+  | {
+      readonly type: 'end'
+      /** What was held back until now. */
+      readonly text: string
+      readonly finishReason: FinishReason
+      /** The model ended it; else it was cut off, by a stop string or at its limit. */
+      readonly complete: boolean
+      readonly usage: Usage
+    }
+
+export interface GenerationOptions extends WorkOptions {
+  /** Each token is wanted as soon as there is one. Default true; where nobody waits for them, telling of them costs less. */
+  readonly watched?: boolean
+  /** Counts nodes that are lost on the way. */
+  readonly losses?: NodeLosses
+}
+
+/** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
+export interface Generation extends AsyncDisposable {
+  readonly route: Route
+  /** Iterate once. Ends with exactly one `end` event, or throws MeshError (`node_lost`, …). */
+  readonly events: AsyncGenerator<GenerationEvent, void>
+}
+
+/** Makes answers: on the routes of a mesh, unless somebody measures what stands before that. */
+export interface Generator {
+  /** Answers it makes at once, where that is not a matter of slots on nodes. */
+  readonly placesMax?: number
+  /**
+   * Resolves once the answer is certain to begin.
+   *
+   * @param options the signal also cancels the generation later
+   * @throws MeshError as {@link GenerationDriver.start} does
+   */
+  start(request: GenerationRequest, options?: GenerationOptions): Promise<Generation>
+}
+
+export interface GenerationDriverComponents extends RouteSessionComponents {
+  readonly leases: RouteLeases
+}
+
+export interface GenerationDriverInit extends RouteSessionLimits {
+  readonly prefillChunk: number
+  /** Of batch work: what interactive work that comes in between waits for. */
+  readonly batchPrefillChunk: number
+  readonly lossNoticeMs: number
+  readonly routeAttemptsMax: number
+}
+
+/** Turns token ids into answers: leases a route, opens the session on it, reads and decodes what is sampled. */
+export class GenerationDriver implements Generator {
+  readonly #components: GenerationDriverComponents
+  readonly #init: GenerationDriverInit
+  #active = 0
+
+  constructor(components: GenerationDriverComponents, init: GenerationDriverInit) {
+    this.#components = components
+    this.#init = init
+  }
+
+  /** Generations that hold a slot. */
+  get active(): number {
+    return this.#active
+  }
+
+  /**
+   * Resolves once every stage of the route has taken a slot and the prompt is on its way. A node that turns out to be
+   * lost before that costs the client nothing: another route is taken as soon as there is one.
+   *
+   * @param options the signal also cancels the generation later
+   * @throws MeshError as {@link RouteLeases.lease} and {@link RouteSession.open} do
+   */
+  async start(request: GenerationRequest, options: GenerationOptions = {}): Promise<Generation> {
+    const { leases } = this.#components
+    for (let attempt = 1; ; attempt++) {
+      const lease = await leases.lease(request.model, request.wish, options)
+      try {
+        return await this.#open(request, lease, options)
+      } catch (error) {
+        const lost = error instanceof MeshError && error.code === 'node_lost'
+        const told = options.losses?.told(error) ?? error
+        if (!lost || told !== error || attempt >= this.#init.routeAttemptsMax) throw told
+        await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)
+      }
+    }
+  }
+
+  async #open(request: GenerationRequest, lease: RouteLease, options: GenerationOptions): Promise<Generation> {
+    this.#active++
+    try {
+      const init = this.#sessionInit(request, lease, options)
+      const session = await RouteSession.open(this.#components, this.#limitsOf(init.workClass), init, options)
+      return this.#generation(request, lease, session, options)
+    } catch (error) {
+      this.#release(lease)
+      throw error
+    }
+  }
+
+  /** Batch work waits for other work on every stage, and is not stuck because of that. */
+  #limitsOf(workClass: WorkClass): RouteSessionLimits {
+    if (workClass === 'interactive') return this.#init
+    const { firstTokenMs, promptTokenMs, nextTokenMs } = this.#init
+    return {
+      ...this.#init,
+      firstTokenMs: firstTokenMs * BATCH_PATIENCE,
+      promptTokenMs: promptTokenMs * BATCH_PATIENCE,
+      nextTokenMs: nextTokenMs * BATCH_PATIENCE
+    }
+  }
+
+  #sessionInit(
+    request: GenerationRequest,
+    lease: RouteLease,
+    { workClass = 'interactive', watched = true }: GenerationOptions
+  ): RouteSessionInit {
+    const { prefillChunk, batchPrefillChunk } = this.#init
+    return {
+      route: lease.route,
+      prompt: request.prompt,
+      tokensMax: request.tokensMax,
+      prefillChunk: prefillStep(request.prompt.length, workClass === 'batch' ? batchPrefillChunk : prefillChunk),
+      workClass,
+      // a text that ends the answer is noticed here, and what comes after it is computed for nothing
+      watched: watched || request.stop.length > 0,
+      endTokens: request.ignoreEndTokens ? new Set<number>() : request.tokenizer.endTokenIds,
+      sampling: request.sampling,
+      logprobs: request.topLogprobs !== undefined,
+      topLogprobs: request.topLogprobs ?? 0,
+      vocabularySize: request.model.manifest.config.vocabularySize,
+      promptLogprobs: request.promptLogprobs === true,
+      ...(request.constraint === undefined ? {} : { constraint: request.constraint })
+    }
+  }
+
+  #generation(
+    request: GenerationRequest,
+    lease: RouteLease,
+    session: RouteSession,
+    { signal }: WorkOptions
+  ): Generation {
+    const onAbort = (): void => session.fail(MeshError.from(signal?.reason, 'canceled'))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+    let ended: Promise<void> | undefined
+    const end = (): Promise<void> => {
+      signal?.removeEventListener('abort', onAbort)
+      ended ??= session.close('the answer ended').finally(() => this.#release(lease))
+      return ended
+    }
+    return { route: lease.route, events: answer(request, session, end), [Symbol.asyncDispose]: end }
+  }
+
+  #release(lease: RouteLease): void {
+    this.#active--
+    lease[Symbol.dispose]()
+  }
+}
+
+async function* answer(
+  request: GenerationRequest,
+  session: RouteSession,
+  end: () => Promise<void>
+): AsyncGenerator<GenerationEvent, void> {
+  const decoder = request.tokenizer.decoder()
+  const stops = new StopMatcher(request.stop)
+  const usage = (completionTokens: number): Usage => ({ promptTokens: request.prompt.length, completionTokens })
+  let count = 0
+  try {
+    for (;;) {
+      const sampled = await session.next()
+      if (sampled === undefined) throw new MeshError('internal', 'the answer ended without a last token')
+      if (sampled.type === 'scores') {
+        yield { type: 'prompt', text: '', position: sampled.position, scores: sampled.scores }
+        continue
+      }
+      count++
+      const endToken = sampled.finish === 'end_token'
+      const { text, stopped } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))
+      if (stopped) {
+        yield tokenEvent(request, sampled, text)
+        yield { type: 'end', text: '', finishReason: 'stop', complete: false, usage: usage(count) }
+        return
+      }
+      if (!endToken) yield tokenEvent(request, sampled, text)
+      if (sampled.finish === 'continues') continue
+      const rest = stops.push(endToken ? '' : decoder.flush())
+      const held = rest.stopped ? '' : stops.flush()
+      const finishReason = endToken || rest.stopped ? 'stop' : 'length'
+      const last = (endToken ? text : '') + rest.text + held
+      yield { type: 'end', text: last, finishReason, complete: endToken, usage: usage(count) }
+      return
+    }
+  } finally {
+    // not awaited: the client need not wait until the stages have confirmed
+    void end()
+  }
+}
+
+function tokenEvent(request: GenerationRequest, sampled: Sampled, text: string): GenerationEvent {
+  const event = { type: 'token' as const, text, tokenId: sampled.token }
+  if (request.topLogprobs === undefined) return event
+  // what a constraint rules out is no alternative
+  const top = sampled.top.filter(({ logprob }) => logprob > Number.NEGATIVE_INFINITY)
+  return { ...event, logprob: sampled.logprob, top }
+}

@@ -1,0 +1,14 @@
+export type { AnswerExtent } from './constraints/constraint-messages.ts'
+export { Constraints } from './constraints/constraints.ts'
+export {
+  type Generation,
+  GenerationDriver,
+  type GenerationEvent,
+  type GenerationRequest,
+  type Generator,
+  type Usage
+} from './generation.ts'
+export { embed } from './node-jobs/embedder.ts'
+export { NodeJobs } from './node-jobs/node-jobs.ts'
+export { RouteLeases } from './route-leases.ts'
+export type { RouteSessionComponents } from './route-session.ts'

@@ -1,0 +1,85 @@
+import {
+  EMBEDDING_JOB_INPUTS_MAX,
+  EMBEDDINGS_ENDPOINT,
+  type EmbeddingJob,
+  type EncoderManifest,
+  embeddingResultSchema,
+  fromEmbeddingResult,
+  MeshError,
+  type Route,
+  requireEncoder
+} from '@resultity/interface'
+import type { PlaceableModel, RouteWish } from '@resultity/placement'
+import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
+
+/** Vectors of all inputs, one after the other, and who computed the last of them. */
+export interface Embedded {
+  readonly vectors: Float32Array
+  /** Numbers of one vector. */
+  readonly dimensions: number
+  readonly route: Route
+}
+
+export interface EmbedRequest {
+  readonly jobId: string
+  readonly model: PlaceableModel
+  readonly wish: RouteWish
+  /** Token ids with those that frame an input. */
+  readonly inputs: readonly (readonly number[])[]
+}
+
+/**
+ * Has an encoder's node turn inputs into vectors, in jobs of bounded size one after the other: between two of them
+ * another request may have the place.
+ *
+ * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation` for a result that is not the vectors asked for
+ */
+export async function embed(jobs: NodeJobs, request: EmbedRequest, options: NodeJobOptions = {}): Promise<Embedded> {
+  const { jobId, model, wish, inputs } = request
+  const manifest = requireEncoder(model.manifest)
+  const dimensions = manifest.config.hiddenSize
+  const vectors = new Float32Array(inputs.length * dimensions)
+  let route: Route | undefined
+  for (let first = 0; first < inputs.length; first += EMBEDDING_JOB_INPUTS_MAX) {
+    const part = inputs.slice(first, first + EMBEDDING_JOB_INPUTS_MAX)
+    const body: EmbeddingJob = { inputs: part.map(input => [...input]) }
+    const encoded = new TextEncoder().encode(JSON.stringify(body))
+    const done = await jobs.run({ jobId, model, wish, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
+    vectors.set(readVectors(done, manifest, part.length), first * dimensions)
+    route = done.route
+  }
+  if (route === undefined) throw new MeshError('internal', 'there was nothing to embed')
+  return { vectors, dimensions, route }
+}
+
+/** Beside the vectors: the members' names, and a number. */
+const FRAMING_BYTES_MAX = 1024
+
+/** @throws MeshError `protocol_violation` naming the node */
+function readVectors(
+  { result, route }: NodeJobResult,
+  { name, config }: EncoderManifest,
+  inputs: number
+): Float32Array {
+  // base64 has four characters for three bytes; what is longer is not even parsed
+  const bytesMax = Math.ceil((inputs * config.hiddenSize * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
+  const parsed = embeddingResultSchema.safeParse(result.length > bytesMax ? undefined : parseJson(result))
+  if (parsed.success && parsed.data.dimensions === config.hiddenSize) {
+    const vectors = fromEmbeddingResult(parsed.data, inputs)
+    if (vectors !== undefined) return vectors
+  }
+  const peerId = route.stages[0]?.peerId
+  throw new MeshError('protocol_violation', `node ${peerId}: its result is not ${inputs} vectors of ${name}`, {
+    hint: 'The node is faulty or runs another release; compare the versions on both sides.',
+    details: { peerId }
+  })
+}
+
+function parseJson(bytes: Uint8Array): unknown {
+  try {
+    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
+  } catch {
+    // what it is not, the schema says
+    return undefined
+  }
+}

@@ -1,0 +1,176 @@
+import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
+import {
+  FrameStream,
+  JOB_FRAME_BYTES_MAX,
+  JOB_PROTOCOL,
+  type JobEvent,
+  type JobRequest,
+  jobRequestCodec
+} from '@resultity/wire'
+import type { NodeAddress, StreamOpener } from '../stage-control.ts'
+
+export interface JobCallComponents {
+  readonly opener: StreamOpener
+  /** @returns stops listening */
+  onNodeLeft(listener: (peerId: string) => void): () => void
+}
+
+export interface JobCallInit {
+  /** From dialling the node to its word that the job has begun. */
+  readonly startMs: number
+  /** Beyond the job's own deadline, for what the node has to say at its end. */
+  readonly graceMs: number
+}
+
+/**
+ * Runs one job on one node. Leaving early breaks the job off there, because its stream ends.
+ *
+ * @returns the node's result, UTF-8 JSON
+ * @throws MeshError `node_lost` when the node cannot be reached or goes before its result; `deadline_exceeded`;
+ * `protocol_violation` for events out of order; the node's own error, naming the node; the signal's reason
+ */
+export async function callJob(
+  components: JobCallComponents,
+  init: JobCallInit,
+  node: NodeAddress,
+  request: JobRequest,
+  options: AbortOptions = {}
+): Promise<Uint8Array> {
+  const call = new JobCall(node.peerId)
+  const stopListening = components.onNodeLeft(peerId => {
+    if (peerId === node.peerId) call.fail(nodeLost(node.peerId, 'left the mesh'))
+  })
+  try {
+    await withDeadline(
+      `the start of a job on ${node.peerId}`,
+      init.startMs,
+      async signal => {
+        await call.open(components.opener, node, request, signal)
+        await call.started
+      },
+      options
+    )
+    const waitMs = request.deadlineMs + init.graceMs
+    return await withDeadline(`a job on ${node.peerId}`, waitMs, () => call.result, options)
+  } finally {
+    stopListening()
+    call.end()
+  }
+}
+
+/** A job's stream to its node, and what has come over it. */
+class JobCall {
+  readonly #peerId: string
+  readonly #started = Promise.withResolvers<void>()
+  readonly #result = Promise.withResolvers<Uint8Array>()
+  #frames: FrameStream<JobRequest, JobEvent> | undefined
+  #nextSequence = 0
+  #over = false
+
+  constructor(peerId: string) {
+    this.#peerId = peerId
+    // whoever waits for one of them hears of an error; the other is then not waited for
+    this.#started.promise.catch(heardElsewhere)
+    this.#result.promise.catch(heardElsewhere)
+  }
+
+  get started(): Promise<void> {
+    return this.#started.promise
+  }
+
+  get result(): Promise<Uint8Array> {
+    return this.#result.promise
+  }
+
+  async open(opener: StreamOpener, node: NodeAddress, request: JobRequest, signal: AbortSignal): Promise<void> {
+    const stream = await opener.open(node, JOB_PROTOCOL, { signal }).catch((error: unknown) => {
+      signal.throwIfAborted()
+      throw nodeLost(this.#peerId, 'could not be reached', error, { unreached: true })
+    })
+    const frames = new FrameStream<JobRequest, JobEvent>(
+      stream,
+      jobRequestCodec,
+      {
+        onFrame: event => this.#admit(event),
+        onEnd: error => this.#onEnd(error)
+      },
+      { frameBytesMax: JOB_FRAME_BYTES_MAX }
+    )
+    this.#frames = frames
+    if (this.#over) {
+      this.end()
+      return
+    }
+    await frames.send(request, { signal })
+  }
+
+  fail(error: MeshError): void {
+    this.#over = true
+    this.#started.reject(error)
+    this.#result.reject(error)
+  }
+
+  /** Ends the stream: at once while the job runs, which breaks it off. */
+  end(): void {
+    const done = this.#over
+    this.#over = true
+    if (this.#frames === undefined || this.#frames.closed) return
+    if (done) this.#frames.close().catch((error: unknown) => this.#frames?.abort(MeshError.from(error)))
+    else this.#frames.abort(new MeshError('canceled', 'the job is not waited for any more'))
+  }
+
+  #admit(event: JobEvent): void {
+    if (this.#over) return
+    if (event.sequence !== this.#nextSequence) {
+      throw this.#violation(`event ${event.sequence} came, ${this.#nextSequence} is next`)
+    }
+    this.#nextSequence++
+    const first = event.sequence === 0
+    if (event.type === 'error') {
+      this.fail(nodeError(this.#peerId, event.error))
+      return
+    }
+    if (event.type === 'chunk' || first !== (event.type === 'started')) {
+      throw this.#violation(`a job's event ${event.sequence} may not be "${event.type}"`)
+    }
+    if (event.type === 'started') {
+      this.#started.resolve()
+      return
+    }
+    this.#over = true
+    // a copy: the frame's bytes belong to the stream
+    this.#result.resolve(event.result.slice())
+  }
+
+  #onEnd(error: MeshError | undefined): void {
+    if (this.#over) return
+    const ownFault = error?.code === 'protocol_violation' || error?.code === 'frame_too_large'
+    this.fail(ownFault ? nodeError(this.#peerId, error) : nodeLost(this.#peerId, 'was lost', error))
+  }
+
+  #violation(message: string): MeshError {
+    return new MeshError('protocol_violation', message, {
+      hint: 'The node is faulty or runs another release; compare the versions on both sides.'
+    })
+  }
+}
+
+function heardElsewhere(): void {}
+
+function nodeLost(peerId: string, what: string, cause?: unknown, facts: { readonly unreached?: true } = {}): MeshError {
+  const reason = cause instanceof Error ? `: ${cause.message}` : ''
+  return new MeshError('node_lost', `node ${peerId} ${what} with a job${reason}`, {
+    hint: 'Send the request again: it will run on another node if one has room.',
+    details: { peerId, ...facts },
+    cause
+  })
+}
+
+/** What a node reported. One that is stopping, or was told to forget the model, is a lost node to the client. */
+function nodeError(peerId: string, error: MeshError): MeshError {
+  return new MeshError(error.code === 'unavailable' ? 'node_lost' : error.code, `node ${peerId}: ${error.message}`, {
+    hint: error.hint,
+    details: { peerId },
+    cause: error
+  })
+}

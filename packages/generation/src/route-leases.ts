@@ -1,0 +1,204 @@
+import {
+  type AbortOptions,
+  batchPlaces,
+  MeshError,
+  type Route,
+  type WorkClass,
+  type WorkOptions
+} from '@resultity/interface'
+import type { PlaceableModel, Placement, PlacementDirector, RouteWish } from '@resultity/placement'
+import { BATCH_PATIENCE } from './batch-patience.ts'
+
+/** One slot on every stage of one placement. Dispose when the stages have confirmed that the session ended. */
+export interface RouteLease extends Disposable {
+  readonly route: Route
+  readonly placement: Placement
+}
+
+export interface RouteLeasesInit {
+  readonly waitersMax: number
+  readonly placementWaitMs: number
+  readonly slotWaitMs: number
+}
+
+interface Waiter {
+  readonly model: PlaceableModel
+  readonly wish: RouteWish
+  readonly workClass: WorkClass
+  settle(outcome: RouteLease | MeshError): void
+}
+
+/**
+ * Gives each generation a slot on a ready placement, and lets those that find none wait in line.
+ *
+ * Waiting is bounded in number and in time; first come, first served among requests that want the same,
+ * those of batch work after all others. It never has a placement's last slots: an answer of it may take several.
+ * Whatever may change the outcome (a slot freed, a placement ready or broken) re-examines the line.
+ */
+export class RouteLeases implements Disposable {
+  readonly #director: PlacementDirector
+  readonly #init: RouteLeasesInit
+  readonly #waiters = new Set<Waiter>()
+  /** Slots that batch work has. */
+  readonly #batchSlots = new Map<Placement, number>()
+  readonly #stopListening: () => void
+  #serving = false
+
+  constructor(director: PlacementDirector, init: RouteLeasesInit) {
+    this.#director = director
+    this.#init = init
+    this.#stopListening = director.onChange(() => this.#serve())
+  }
+
+  /** Requests in line. */
+  get waiting(): number {
+    return this.#waiters.size
+  }
+
+  /**
+   * Resolves once a slot on every stage is this caller's.
+   *
+   * @param wish default: any placement of the general pool
+   * @throws MeshError `resource_exhausted` when the line is full or no slot came free in time, `unavailable` when the
+   * placement did not get ready in time, `layers_missing` when there can be none; the signal's reason
+   */
+  async lease(model: PlaceableModel, wish: RouteWish = {}, options: WorkOptions = {}): Promise<RouteLease> {
+    const { signal, workClass = 'interactive' } = options
+    signal?.throwIfAborted()
+    const ahead = [...this.#waiters].some(
+      waiter => waiter.model === model && isSame(waiter.wish, wish) && goesBefore(waiter.workClass, workClass)
+    )
+    const choice = this.#director.choose(model, wish)
+    if (choice.type === 'error') throw choice.error
+    if (choice.type === 'ready' && !ahead && this.#mayTake(choice.placement, workClass)) {
+      return this.#take(choice.placement, workClass)
+    }
+    if (this.#waiters.size >= this.#init.waitersMax) {
+      throw new MeshError('resource_exhausted', `${this.#waiters.size} requests wait already`, {
+        hint: 'Try again in a few seconds.'
+      })
+    }
+    return this.#wait(model, wish, choice.type === 'loading', options)
+  }
+
+  /** Resolves when `placement` serves no longer, or after `ms`, whichever comes first. */
+  async untilBroken(placement: Placement, ms: number, options: AbortOptions = {}): Promise<void> {
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    const onChange = (): void => {
+      if (placement.state !== 'ready') resolve()
+    }
+    const onAbort = (): void => reject(MeshError.from(options.signal?.reason, 'canceled'))
+    const timer = setTimeout(resolve, ms)
+    const stopListening = this.#director.onChange(onChange)
+    options.signal?.addEventListener('abort', onAbort, { once: true })
+    try {
+      onChange()
+      if (options.signal?.aborted === true) onAbort()
+      await promise
+    } finally {
+      clearTimeout(timer)
+      stopListening()
+      options.signal?.removeEventListener('abort', onAbort)
+    }
+  }
+
+  [Symbol.dispose](): void {
+    this.#stopListening()
+    for (const waiter of this.#waiters) waiter.settle(new MeshError('unavailable', 'the coordinator is stopping'))
+  }
+
+  #wait(
+    model: PlaceableModel,
+    wish: RouteWish,
+    loading: boolean,
+    { signal, workClass = 'interactive' }: WorkOptions
+  ): Promise<RouteLease> {
+    const { promise, resolve, reject } = Promise.withResolvers<RouteLease>()
+    const { placementWaitMs, slotWaitMs } = this.#init
+    const waitMs = loading ? placementWaitMs : workClass === 'batch' ? slotWaitMs * BATCH_PATIENCE : slotWaitMs
+    const timer = setTimeout(() => waiter.settle(timeUp(model, loading, waitMs)), waitMs)
+    const onAbort = (): void => waiter.settle(MeshError.from(signal?.reason, 'canceled'))
+    const waiter: Waiter = {
+      model,
+      wish,
+      workClass,
+      settle: outcome => {
+        clearTimeout(timer)
+        signal?.removeEventListener('abort', onAbort)
+        this.#waiters.delete(waiter)
+        if (outcome instanceof MeshError) reject(outcome)
+        else resolve(outcome)
+      }
+    }
+    signal?.addEventListener('abort', onAbort, { once: true })
+    this.#waiters.add(waiter)
+    return promise
+  }
+
+  /** Goes through the line once, in order. Choosing may itself make placements, so it must not run inside itself. */
+  #serve(): void {
+    if (this.#serving) return
+    this.#serving = true
+    try {
+      const batch = (waiter: Waiter): number => (waiter.workClass === 'batch' ? 1 : 0)
+      for (const waiter of [...this.#waiters].sort((a, b) => batch(a) - batch(b))) {
+        const choice = this.#director.choose(waiter.model, waiter.wish)
+        if (choice.type === 'error') waiter.settle(choice.error)
+        else if (choice.type === 'ready' && this.#mayTake(choice.placement, waiter.workClass)) {
+          waiter.settle(this.#take(choice.placement, waiter.workClass))
+        }
+      }
+    } finally {
+      this.#serving = false
+    }
+  }
+
+  #mayTake(placement: Placement, workClass: WorkClass): boolean {
+    return workClass === 'interactive' || this.#batchTaken(placement) < batchPlaces(placement.model.sessionsMax)
+  }
+
+  #batchTaken(placement: Placement): number {
+    return this.#batchSlots.get(placement) ?? 0
+  }
+
+  #take(placement: Placement, workClass: WorkClass): RouteLease {
+    this.#director.takeSlot(placement)
+    if (workClass === 'batch') this.#batchSlots.set(placement, this.#batchTaken(placement) + 1)
+    let held = true
+    return {
+      placement,
+      route: placement.route,
+      [Symbol.dispose]: () => {
+        if (!held) return
+        held = false
+        if (workClass === 'batch') this.#batchFreed(placement)
+        this.#director.freeSlot(placement)
+      }
+    }
+  }
+
+  #batchFreed(placement: Placement): void {
+    const left = this.#batchTaken(placement) - 1
+    if (left > 0) this.#batchSlots.set(placement, left)
+    else this.#batchSlots.delete(placement)
+  }
+}
+
+/** Whether work of a class that waits goes before newcomers of another. */
+function goesBefore(waiting: WorkClass, coming: WorkClass): boolean {
+  return waiting === 'interactive' || coming === 'batch'
+}
+
+function timeUp(model: PlaceableModel, loading: boolean, waitMs: number): MeshError {
+  return loading
+    ? new MeshError('unavailable', `${model.name} was not placed on nodes within ${waitMs} ms`, {
+        hint: 'Nodes are still fetching or building their layers; GET /v1/mesh/placements shows how far they are.'
+      })
+    : new MeshError('resource_exhausted', `no slot for ${model.name} came free within ${waitMs} ms`, {
+        hint: 'All slots are busy; try again later, or add nodes.'
+      })
+}
+
+function isSame(a: RouteWish, b: RouteWish): boolean {
+  return a.stages === b.stages && (a.pool?.key ?? '') === (b.pool?.key ?? '')
+}

@@ -1,0 +1,60 @@
+import { assertProperty } from '@resultity/test-property'
+import fc from 'fast-check'
+import t from 'tap'
+import { StopMatcher } from '../src/stop-matcher.ts'
+
+/** What a client sees when the text comes in these pieces. */
+function run(stops: string[], pieces: string[]): { seen: string[]; stopped: boolean } {
+  const matcher = new StopMatcher(stops)
+  const seen: string[] = []
+  for (const piece of pieces) {
+    const { text, stopped } = matcher.push(piece)
+    seen.push(text)
+    if (stopped) return { seen, stopped }
+  }
+  seen.push(matcher.flush())
+  return { seen, stopped: false }
+}
+
+t.test('text ends before the first stop string', async t => {
+  const cases: { id: string; stops: string[]; pieces: string[]; seen: string[]; stopped: boolean }[] = [
+    { id: 'no stops: nothing is held', stops: [], pieces: ['a', 'b'], seen: ['a', 'b', ''], stopped: false },
+    { id: 'inside one piece', stops: ['END'], pieces: ['one END two'], seen: ['one '], stopped: true },
+    { id: 'over three pieces', stops: ['END'], pieces: ['one E', 'N', 'D two'], seen: ['one ', '', ''], stopped: true },
+    {
+      id: 'a beginning that comes to nothing is given back',
+      stops: ['END'],
+      pieces: ['one EN', 'ough'],
+      seen: ['one ', 'ENough', ''],
+      stopped: false
+    },
+    { id: 'held until the end', stops: ['END'], pieces: ['one E'], seen: ['one ', 'E'], stopped: false },
+    { id: 'the one that is complete first', stops: ['aba', 'b'], pieces: ['xaba'], seen: ['xa'], stopped: true },
+    { id: 'the longer of two that end together', stops: ['b', 'ab'], pieces: ['xab'], seen: ['x'], stopped: true },
+    { id: 'the earliest of several', stops: ['b', 'a'], pieces: ['xxaab'], seen: ['xx'], stopped: true },
+    { id: 'one that repeats itself', stops: ['aab'], pieces: ['aa', 'ab'], seen: ['', 'a'], stopped: true },
+    { id: 'at once', stops: ['\n'], pieces: ['\nrest'], seen: [''], stopped: true }
+  ]
+  for (const { id, stops, pieces, ...want } of cases) t.same(run(stops, pieces), want, id)
+})
+
+t.test('how the text is cut changes nothing, and no part of a stop string is seen', async t => {
+  const letters = fc.constantFrom('a', 'b', 'c')
+  const word = (min: number, max: number) => fc.array(letters, { minLength: min, maxLength: max }).map(l => l.join(''))
+  assertProperty(
+    fc.property(fc.array(word(1, 4), { maxLength: 3 }), fc.array(word(0, 3), { maxLength: 12 }), (stops, pieces) => {
+      const text = pieces.join('')
+      const letterByLetter = run(stops, [...text])
+      const whole = run(stops, pieces)
+      const seen = whole.seen.join('')
+      const stopComes = stops.some(stop => text.includes(stop))
+      return (
+        seen === letterByLetter.seen.join('') &&
+        whole.stopped === stopComes &&
+        (stopComes ? text.startsWith(seen) : text === seen) &&
+        !stops.some(stop => seen.includes(stop))
+      )
+    })
+  )
+  t.pass('held for every sample')
+})

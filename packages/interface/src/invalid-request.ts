@@ -1,0 +1,15 @@
+import { MeshError } from './errors.ts'
+
+/** `invalid_request`, naming the field, or null when the fault is the whole request's. */
+export function invalidRequest(param: string | null, message: string, hint?: string): MeshError {
+  return new MeshError('invalid_request', message, {
+    hint: hint ?? 'Correct the request; GET /openapi.json describes it.',
+    details: param === null ? {} : { param }
+  })
+}
+
+/** An error, said of the field by which this request caused it. */
+export function withParam(error: unknown, param: string): MeshError {
+  const { code, message, hint, details } = MeshError.from(error)
+  return new MeshError(code, message, { hint, details: { ...details, param }, cause: error })
+}

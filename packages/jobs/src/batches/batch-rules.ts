@@ -1,0 +1,54 @@
+import type { JobWeight } from '@resultity/access'
+import { MeshError } from '@resultity/interface'
+import type { BatchFailure } from '@resultity/store'
+import { placesOf } from '../answer-size.ts'
+import type { PreparedJob } from '../job-endpoint.ts'
+import type { Numbered } from './batch-input.ts'
+import type { PreparedLine } from './batch-line.ts'
+import { type Unanswered, unansweredMessages } from './batch-output.ts'
+
+export type FinalStatus = 'completed' | 'expired' | 'cancelled' | 'failed'
+
+/** What lines without an answer are told. */
+export const unansweredBy: Readonly<Record<FinalStatus, Unanswered>> = {
+  completed: 'batch_cancelled',
+  cancelled: 'batch_cancelled',
+  expired: 'batch_expired',
+  failed: 'batch_unauthorized'
+}
+
+/** What a batch waits out. */
+export const PATIENT: ReadonlySet<string> = new Set(['resource_exhausted', 'storage_low', 'storage_quota_exceeded'])
+
+/** Why a batch ends whose key may not have it done any more. */
+export function unauthorized(): MeshError {
+  const message = unansweredMessages.batch_unauthorized
+  return new MeshError('unauthenticated', message, { details: { httpCode: 'batch_unauthorized' } })
+}
+
+export function failureOf({ code, message, details }: MeshError): BatchFailure {
+  return { code: typeof details.httpCode === 'string' ? details.httpCode : code, message, line: null, param: null }
+}
+
+/** What is wrong with a file of so many lines, if anything. Pure. */
+export function lineCountFailure(count: number, max: number): BatchFailure | undefined {
+  const place = { line: null, param: 'input_file_id' }
+  if (count === 0) return { code: 'empty_file', message: 'The input file has no lines.', ...place }
+  if (count <= max) return undefined
+  return { code: 'too_many_tasks', message: `The input file has more than ${max} lines. Split it.`, ...place }
+}
+
+export function weightOf(prepared: PreparedJob): JobWeight {
+  return { tokens: prepared.tokens.prompt + prepared.tokens.answerMax, places: placesOf(prepared) }
+}
+
+export function weightsOf(lines: readonly Numbered<PreparedLine>[]): JobWeight[] {
+  return lines.flatMap(({ line }) => (line.type === 'job' ? [weightOf(line.prepared)] : []))
+}
+
+/** How many of these lines there are up to the end, or to the first that is a job too many. Pure. */
+export function linesWith(lines: readonly Numbered<PreparedLine>[], jobs: number): number {
+  let left = jobs
+  const over = lines.findIndex(({ line }) => line.type === 'job' && left-- === 0)
+  return over === -1 ? lines.length : over
+}

@@ -1,0 +1,25 @@
+export { placesOf } from './answer-size.ts'
+export { BATCHES_PATH, BatchEndpoint } from './batches/batch-endpoint.ts'
+export { batchRequestSchema, type PreparedLine, prepareLine, readBatchRequest } from './batches/batch-line.ts'
+export { type BatchCounts, countLines } from './batches/batch-progress.ts'
+export { afterDeath, deathsOf, partsOf } from './batches/suspect-lines.ts'
+export { ChildJobs, endChildrenWithParents, toMeshError } from './child-jobs.ts'
+export { DiskSpace } from './files/disk-space.ts'
+export { FileShelf, type FileShelfInit, type ReceivedFile } from './files/file-shelf.ts'
+export { jobBodyOf } from './job-body.ts'
+export {
+  BEGUN,
+  type Begun,
+  begunOf,
+  type JobAnswer,
+  type JobContext,
+  type JobEndpoint,
+  JobEndpoints,
+  type JobLog,
+  type PreparedJob,
+  type StreamView
+} from './job-endpoint.ts'
+export { DEFAULT_JOB_LIMITS, type JobLimits } from './job-limits.ts'
+export { type Following, JobRuntime } from './job-runtime.ts'
+export { ModelPlaces } from './model-places.ts'
+export { TimeSlice } from './time-slice.ts'

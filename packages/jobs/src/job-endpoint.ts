@@ -1,0 +1,128 @@
+import { MeshError } from '@resultity/interface'
+import type { NodeLosses } from '@resultity/placement'
+import type { Job, JobError, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
+
+/** What an attempt at a job says while it works. */
+export interface JobLog {
+  /** False when nobody will read it: then only the result counts. */
+  readonly wanted: boolean
+  /**
+   * Adds an entry that a further attempt must reproduce: one that was logged before is compared and not added again.
+   * What it returns is to be awaited: there is something only when the log is far behind.
+   *
+   * @throws MeshError `replay_diverged` when an earlier attempt logged something else here
+   */
+  add(type: string, data: JsonValue): Promise<void> | undefined
+  /** Adds an entry that may differ the next time (who answered, how fast); one that was logged before stays. */
+  note(type: string, data: JsonValue): Promise<void> | undefined
+}
+
+export interface JobContext {
+  readonly job: Job
+  /** Aborts when the job was cancelled, when its lease is lost, or when the coordinator stops. */
+  readonly signal: AbortSignal
+  readonly log: JobLog
+  /** Counts nodes that are lost with the job, over all its attempts. */
+  readonly losses: NodeLosses
+}
+
+export interface JobAnswer {
+  readonly result: JobResult
+  readonly usage: JobUsage | null
+}
+
+/** A request that was checked and can be run, now or after a restart. */
+export interface PreparedJob {
+  /** Jobs of one lane compete for the same places. */
+  readonly lane: string
+  /** What is stored: complete, so that preparing it again gives the same job. */
+  readonly request: JsonValue
+  /** The client reads the answer as it comes. */
+  readonly streamed: boolean
+  /** Goes on when the client hangs up. */
+  readonly outlivesClient: boolean
+  /** The client is told of the job at once, and asks for its answer later. Default false. */
+  readonly background?: boolean
+  /** Tokens of the prompt, and the most that the answer may have. */
+  readonly tokens: { readonly prompt: number; readonly answerMax: number }
+  /** How many slots it may take at once. Default 1. */
+  readonly places?: number
+  /** Bytes of its result, where tokens do not say. */
+  readonly resultBytes?: number
+  /** The client does not want it kept once it has the answer. Default false. */
+  readonly unstored?: boolean
+  /** @throws MeshError when nothing could serve it now, for callers who would not wait for that to change */
+  check(): void
+  run(context: JobContext): Promise<JobAnswer>
+}
+
+/**
+ * How a job's log looks as the endpoint's own server-sent events. It reads one log once, from its first entry on, and
+ * makes the same payloads of the same log.
+ */
+export interface StreamView {
+  /** Events are named after their payload's `type`. Default false. */
+  readonly named?: boolean
+  /** Payloads before the first entry. */
+  begin(): readonly unknown[]
+  /** Payloads that an entry stands for. */
+  render(event: JobEvent): readonly unknown[]
+  /** Payloads after the last entry of a job that succeeded. */
+  end(job: Job): readonly unknown[]
+  /** Payloads after the last entry of a job that did not succeed. Default: the error as HTTP would carry it. */
+  fail?(job: Job): readonly unknown[]
+  /** Payload for a reader who is cut off before the end. Default: the error as HTTP would carry it. */
+  interrupt?(error: JobError): unknown
+}
+
+/** One path of the API that is served by jobs. */
+export interface JobEndpoint {
+  readonly path: string
+  /** Its jobs see to it themselves when their key may not have them done any more. Default false. */
+  readonly watchesKey?: boolean
+  /**
+   * Puts what a body refers to into it, where that is stored for the namespace: {@link prepare} looks nothing up.
+   * @throws MeshError `invalid_request`
+   */
+  complete?(body: unknown, namespace: string): Promise<unknown>
+  /**
+   * Checks a body wholly: what is wrong with it is said here, not later.
+   * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`
+   */
+  prepare(body: unknown): Promise<PreparedJob>
+  /** Undefined where the endpoint does not stream. */
+  view?(job: Job): StreamView
+  /** What the client is told of a job that is done in the background. */
+  acknowledge?(job: Job): unknown
+}
+
+/** The first entry that an attempt notes once its answer is certain to begin; `headers` go before the answer. */
+export const BEGUN = 'begun'
+export interface Begun {
+  readonly headers: Readonly<Record<string, string>>
+}
+
+/** What an entry of the type {@link BEGUN} says. */
+export function begunOf({ data }: JobEvent): Begun {
+  return data as { headers: Record<string, string> }
+}
+
+/** Which endpoint serves which path. */
+export class JobEndpoints {
+  readonly #endpoints: ReadonlyMap<string, JobEndpoint>
+
+  constructor(endpoints: readonly JobEndpoint[]) {
+    this.#endpoints = new Map(endpoints.map(endpoint => [endpoint.path, endpoint]))
+  }
+
+  paths(): string[] {
+    return [...this.#endpoints.keys()]
+  }
+
+  /** @throws MeshError `not_found` */
+  get(path: string): JobEndpoint {
+    const endpoint = this.#endpoints.get(path)
+    if (endpoint !== undefined) return endpoint
+    throw new MeshError('not_found', `${path} takes no jobs here`, { hint: `Use one of ${this.paths().join(', ')}.` })
+  }
+}

@@ -1,0 +1,31 @@
+import type { BatchRunInit } from './batches/batch-run.ts'
+import type { FileShelfInit } from './files/file-shelf.ts'
+import type { JobRuntimeInit } from './job-runtime.ts'
+
+/** Limits and times of jobs, batches and files. */
+export interface JobLimits extends JobRuntimeInit, BatchRunInit, FileShelfInit {}
+
+/** What holds unless the operator says otherwise. */
+export const DEFAULT_JOB_LIMITS: JobLimits = {
+  jobLeaseMs: 15_000,
+  jobSweepMs: 1000,
+  queuedMax: 10_000,
+  queuedBatchMax: 100_000,
+  slotWaitMs: 30_000,
+  detachedWaitMs: 24 * 60 * 60_000,
+  jobAttemptsMax: 3,
+  jobNodeLossesMax: 3,
+  jobRetryMs: 1000,
+  jobRetentionMs: 7 * 24 * 60 * 60_000,
+  unstoredRetentionMs: 10 * 60_000,
+  logDelayMs: 1000,
+  logPendingMax: 1024,
+  batchLinesMax: 50_000,
+  batchLineBytesMax: 1024 * 1024,
+  batchOpenMax: 2000,
+  jobCrashesMax: 3,
+  batchPollMs: 1000,
+  fileBytesMax: 200 * 1024 * 1024,
+  fileRetentionMs: 30 * 24 * 60 * 60_000,
+  fileSweepMs: 60_000
+}

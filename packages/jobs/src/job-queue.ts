@@ -1,0 +1,61 @@
+import { batchPlaces } from '@resultity/interface'
+import type { ClaimWish, JobClass } from '@resultity/store'
+
+/** How many jobs of a lane may run at once. */
+export interface Places {
+  /** 0 while nothing can serve the lane. */
+  places(lane: string): number
+  /** False while jobs that wait there may need what is not here yet; one that is made ready here and now has all. */
+  mayClaim(lane: string): boolean
+  /** @returns stops listening */
+  onChange(listener: () => void): () => void
+}
+
+/** What is known of one lane. */
+export interface LaneState {
+  readonly lane: string
+  readonly places: number
+  readonly running: Readonly<Record<JobClass, number>>
+  /** Of the batch jobs that run: those told to make room, that have not yet. */
+  readonly yielding: number
+  /** Jobs may be waiting. True until a claim came back with fewer than it wished for. */
+  readonly waiting: Readonly<Record<JobClass, boolean>>
+}
+
+/** What to claim for clients who wait. Pure. */
+export function interactiveWishes(lanes: readonly LaneState[]): ClaimWish[] {
+  return lanes.flatMap(({ lane, places, running, waiting }) => {
+    const count = places - running.interactive - running.batch
+    return waiting.interactive && count > 0 ? [{ lane, class: 'interactive' as const, count }] : []
+  })
+}
+
+/**
+ * What to claim of batch work: only on lanes where nobody waits, and so that the places that are kept stay free beside
+ * the interactive work that runs. Where that leaves none, one batch job may still have a place that is idle. Pure.
+ */
+export function batchWishes(lanes: readonly LaneState[]): ClaimWish[] {
+  return lanes.flatMap(({ lane, places, running, waiting }) => {
+    const most = batchPlaces(places)
+    const left = places - running.interactive - running.batch
+    const beyondKept = left - (places - most)
+    const count = Math.min(
+      most - running.batch,
+      running.batch > 0 ? beyondKept : Math.max(beyondKept, Math.min(left, 1))
+    )
+    return waiting.batch && !waiting.interactive && count > 0 ? [{ lane, class: 'batch' as const, count }] : []
+  })
+}
+
+/**
+ * Lanes where a batch job has to make room: somebody waits for an answer and there is no place. One at a time: whether
+ * another has to is seen once its place has been taken. Pure.
+ */
+export function lanesToYield(lanes: readonly LaneState[]): string[] {
+  return lanes
+    .filter(({ places, running, yielding, waiting }) => {
+      const full = running.interactive + running.batch >= places
+      return waiting.interactive && full && places > 0 && yielding === 0 && running.batch > 0
+    })
+    .map(({ lane }) => lane)
+}

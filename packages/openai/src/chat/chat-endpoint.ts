@@ -1,0 +1,191 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
+import type { GenerationEvent, GenerationRequest } from '@resultity/generation'
+import type { FinishReason } from '@resultity/interface'
+import { type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
+import type { ModelTokenizer } from '@resultity/model'
+import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '@resultity/placement'
+import { type Job, type JobEvent, type JsonValue, modelLane } from '@resultity/store'
+import {
+  AnswerRun,
+  type AnswerRunComponents,
+  CHOICE,
+  type ChoiceMaker,
+  type ChoiceReport,
+  REPORT
+} from '../answer/answer-run.ts'
+import type { HttpEndpoint } from '../requests/job-routes.ts'
+import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
+import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
+import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
+import { choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
+import {
+  type ChatRequest,
+  chatChunkSchema,
+  chatCompletionSchema,
+  chatRequestSchema,
+  type MeshReport
+} from './chat-schema.ts'
+
+export interface ChatEndpointComponents extends AnswerRunComponents {
+  readonly models: ServedModels
+  readonly director: PlacementDirector
+  readonly pools: NodePools
+}
+
+const createChatCompletion: ApiRoute = {
+  method: 'POST',
+  path: '/v1/chat/completions',
+  id: 'createChatCompletion',
+  summary: 'Answers a conversation, whole or as server-sent events.',
+  body: chatRequestSchema,
+  answers: {
+    200: {
+      description: 'The answer. Streamed: chunks as `data:` events, then `data: [DONE]`.',
+      json: chatCompletionSchema,
+      events: chatChunkSchema,
+      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+    }
+  }
+}
+
+/** `POST /v1/chat/completions`, whole and streamed. */
+export class ChatEndpoint implements HttpEndpoint {
+  readonly api = createChatCompletion
+  readonly path = createChatCompletion.path
+  readonly #components: ChatEndpointComponents
+
+  constructor(components: ChatEndpointComponents) {
+    this.#components = components
+  }
+
+  async prepare(body: unknown): Promise<PreparedJob> {
+    const { models, director, pools, constraints } = this.#components
+    const request = withSeed(parseInput(chatRequestSchema, body))
+    const model = models.findDecoder(request.model)
+    const wish = pools.wish(model, request.mesh)
+    const generation = await toGenerationRequest(request, model, constraints, wish)
+    return {
+      lane: modelLane(model.id, wish.pool?.subcloud),
+      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
+      request: { ...request, model: model.id } as JsonValue,
+      streamed: request.stream === true,
+      outlivesClient: request.mesh?.on_disconnect === 'continue',
+      tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
+      places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
+      unstored: request.store === false,
+      check: () => {
+        const choice = director.choose(model.placeable, wish)
+        if (choice.type === 'error') throw choice.error
+      },
+      run: context => this.#run({ request, model, generation }, context)
+    }
+  }
+
+  view(job: Job): StreamView {
+    const request = parseInput(chatRequestSchema, jobBodyOf(job).request)
+    return chatView(answerOf(job, request, this.#components.models.findDecoder(request.model)), request.n ?? 1)
+  }
+
+  async #run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
+    const { request, model, generation } = chat
+    const toolUse = toolUseOf(request)
+    const plan = {
+      model,
+      requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),
+      promptTokens: generation.prompt.length,
+      maker: (index: number) => new ChatChoiceMaker(index, chat, toolUse, context.job)
+    }
+    const { choices, usage, mesh, headers } = await new AnswerRun(this.#components, plan, context).run()
+    const body = answerOf(context.job, request, model).completion(choices, request.logprobs === true, usage, mesh)
+    return { result: { status: 200, headers, body }, usage }
+  }
+}
+
+interface PreparedChat {
+  readonly request: ChatRequest
+  readonly model: ServedDecoder
+  readonly generation: GenerationRequest
+}
+
+/** One choice: its text and calls, with the probabilities of its tokens where they are asked for. */
+class ChatChoiceMaker implements ChoiceMaker<ChatChoice> {
+  readonly #index: number
+  readonly #tokenizer: ModelTokenizer
+  readonly #withLogprobs: boolean
+  readonly #text: ChoiceText
+  readonly #logprobs: LogprobEntry[] = []
+  #finishReason: ChoiceFinish = 'stop'
+
+  constructor(index: number, { request, model }: PreparedChat, toolUse: ToolUse | undefined, job: Job) {
+    this.#index = index
+    this.#tokenizer = model.tokenizer
+    this.#withLogprobs = request.logprobs === true
+    this.#text = new ChoiceText({ toolUse, id: `${job.id} ${index}` })
+  }
+
+  get done(): boolean {
+    return this.#text.done
+  }
+
+  take(event: GenerationEvent): ChatChunkChoice[] {
+    if (event.type === 'prompt') return []
+    const deltas = this.#text.push(event.text)
+    if (event.type === 'end') deltas.push(...this.#text.flush())
+    const entry = event.type === 'token' && this.#withLogprobs ? logprobEntry(this.#tokenizer, event) : undefined
+    if (entry !== undefined) this.#logprobs.push(entry)
+    return this.#pieces(deltas, entry)
+  }
+
+  finish(reason: FinishReason): { entries: ChatChunkChoice[]; outcome: ChoiceFinish } {
+    this.#finishReason = this.#text.finish(reason)
+    const entry = { index: this.#index, delta: {}, finish_reason: this.#finishReason, logprobs: null }
+    return { entries: [entry], outcome: this.#finishReason }
+  }
+
+  choice(): ChatChoice {
+    const { content, toolCalls } = this.#text
+    return { content, toolCalls, logprobs: this.#logprobs, finishReason: this.#finishReason }
+  }
+
+  /** One entry a delta; what is said of the token goes with the first, or alone while its text is held back. */
+  #pieces(deltas: readonly ChoiceDelta[], logprob: LogprobEntry | undefined): ChatChunkChoice[] {
+    const first = logprob === undefined ? null : { content: [logprob], refusal: null }
+    const shown = deltas.length > 0 || first === null ? deltas : [{ content: '' }]
+    return shown.map((delta, at) => ({
+      index: this.#index,
+      delta,
+      finish_reason: null,
+      logprobs: at === 0 ? first : null
+    }))
+  }
+}
+
+function answerOf(job: Job, request: ChatRequest, model: ServedDecoder): ChatAnswer {
+  return new ChatAnswer(model, job, { includeUsage: request.stream_options?.include_usage === true })
+}
+
+/** Chunks, in the order that clients need: role, pieces, one finish for each choice, usage, `[DONE]`. */
+function chatView(answer: ChatAnswer, choiceCount: number): StreamView {
+  const reports = new Map<number, MeshReport>()
+  const render = ({ type, data }: JobEvent): unknown[] => {
+    if (type === REPORT) {
+      const { index, mesh } = data as ChoiceReport
+      reports.set(index, mesh)
+      return []
+    }
+    if (type === CHOICE) {
+      const choice = data as ChatChunkChoice
+      const mesh = choice.finish_reason === null ? undefined : reports.get(choice.index)
+      return [{ ...answer.chunk(choice), ...(mesh === undefined ? {} : { mesh }) }]
+    }
+    return []
+  }
+  return {
+    begin: () => Array.from({ length: choiceCount }, (_, index) => answer.roleChunk(index)),
+    render,
+    end: job => {
+      const usage = job.usage === null ? undefined : answer.usageChunk(job.usage)
+      return usage === undefined ? ['[DONE]'] : [usage, '[DONE]']
+    }
+  }
+}

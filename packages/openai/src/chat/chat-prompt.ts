@@ -1,0 +1,92 @@
+import { checkJsonShape } from '@resultity/api-kit'
+import { invalidRequest, MeshError } from '@resultity/interface'
+import type { ChatMessage, ToolCall } from '@resultity/model'
+import type { ServedDecoder } from '@resultity/placement'
+import { withoutToolTurns } from '../tools/tool-prompt.ts'
+import type { PastCall } from '../tools/tool-schema.ts'
+import type { ToolUse } from '../tools/tool-use.ts'
+import type { ChatRequest } from './chat-schema.ts'
+
+type RequestMessage = ChatRequest['messages'][number]
+
+/**
+ * The prompt of a conversation as token ids. A chat template that knows tools writes them and calls itself; for others they
+ * become ordinary turns.
+ *
+ * @throws MeshError `invalid_request` naming the field for what cannot be part of a prompt; `context_length_exceeded`
+ */
+export async function promptOf(
+  requestMessages: readonly RequestMessage[],
+  toolUse: ToolUse | undefined,
+  model: ServedDecoder
+): Promise<number[]> {
+  const messages = requestMessages.map((message, index) => toChatMessage(message, index))
+  refuseHopeless(messages, model)
+  const tools = toolUse?.tools ?? []
+  const { prompts, tokenizer } = model
+  if (tokenizer.writesTools) return await prompts.encodeChat(messages, { tools })
+  return await prompts.encodeChat(withoutToolTurns(messages, tools))
+}
+
+function toChatMessage(message: RequestMessage, index: number): ChatMessage {
+  const role = message.role === 'function' ? 'tool' : message.role
+  const { tool_calls: calls, tool_call_id: toolCallId, name } = message
+  return {
+    role,
+    content: contentText(message, index),
+    ...(role === 'assistant' && calls
+      ? { toolCalls: calls.map((call, at) => toToolCall(call, `messages[${index}].tool_calls[${at}]`)) }
+      : {}),
+    ...(role === 'tool' && toolCallId ? { toolCallId } : {}),
+    ...(role === 'tool' && name ? { name } : {})
+  }
+}
+
+/**
+ * Templates write the arguments as JSON themselves, so they are given values.
+ * @throws MeshError `invalid_request` for values of a shape that no call has
+ */
+function toToolCall({ id, function: { name, arguments: text } }: PastCall, field: string): ToolCall {
+  checkJsonShape(text, `${field}.function.arguments`, `${field}.function.arguments`)
+  try {
+    const values: unknown = JSON.parse(text)
+    return { id, name, arguments: values }
+  } catch {
+    // what a model once wrote wrong is shown to it as it was
+    return { id, name, arguments: text }
+  }
+}
+
+/** An assistant turn may have no content (it called a tool); any other message must say something. */
+function contentText({ role, content }: RequestMessage, index: number): string {
+  if (typeof content === 'string') return content
+  const field = `messages[${index}].content`
+  if (content === null || content === undefined) {
+    if (role === 'assistant') return ''
+    throw invalidRequest(field, `${field} is missing in a ${role} message`)
+  }
+  const texts = content.map((part, partIndex) => {
+    const partField = `${field}[${partIndex}]`
+    if (part.type !== 'text') {
+      throw invalidRequest(`${partField}.type`, `"${part.type}" parts are not served`, 'Send text parts only.')
+    }
+    if (part.text === undefined) throw invalidRequest(`${partField}.text`, `${partField} has no text`)
+    return part.text
+  })
+  return texts.join('')
+}
+
+/** What cannot fit is refused before anybody spends time on making tokens of it. */
+function refuseHopeless(
+  messages: readonly ChatMessage[],
+  { placeable: { contextLength }, tokenizer: { charactersMax } }: ServedDecoder
+): void {
+  const characters = messages.reduce((sum, message) => sum + message.content.length, 0)
+  if (characters <= charactersMax) return
+  throw new MeshError(
+    'context_length_exceeded',
+    `the messages have ${characters} characters; the context is ${contextLength} tokens, and prompts of more than ` +
+      `${charactersMax} characters are refused uncounted`,
+    { hint: 'Shorten the messages.', details: { param: 'messages', contextLength } }
+  )
+}

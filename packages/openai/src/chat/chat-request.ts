@@ -1,0 +1,90 @@
+import { randomInt } from 'node:crypto'
+import type { Constraints, GenerationRequest } from '@resultity/generation'
+import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
+import type { RouteWish, ServedDecoder } from '@resultity/placement'
+import { constraintOfFormat, FORMAT_SCHEMA } from '../answer/response-format.ts'
+import { samplingOf } from '../answer/sampling-fields.ts'
+import { answerConstraint, parameterPlaces, toolUseOf } from '../tools/tool-use.ts'
+import { promptOf } from './chat-prompt.ts'
+import type { ChatRequest } from './chat-schema.ts'
+
+/**
+ * Turns a checked body into token ids and limits.
+ *
+ * @throws MeshError `invalid_request` naming the field for what is valid OpenAI and not served here;
+ * `context_length_exceeded` naming both numbers
+ */
+export async function toGenerationRequest(
+  body: ChatRequest,
+  model: ServedDecoder,
+  constraints: Constraints,
+  wish: RouteWish = {}
+): Promise<GenerationRequest> {
+  refuseUnsupported(body)
+  const toolUse = toolUseOf(body)
+  const format = constraintOfFormat(body.response_format)
+  const constraint = answerConstraint(toolUse, format)
+  if (constraint !== undefined && body.ignore_eos === true) {
+    throw invalidRequest('ignore_eos', 'an answer that must be JSON or calls ends with it', 'Leave ignore_eos out.')
+  }
+  // a format that calls leave no place for is checked too: nothing that is sent is passed over
+  for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format])) {
+    if (one !== undefined) await checkHeldTo(one, body, constraints)
+  }
+  const prompt = await promptOf(body.messages, toolUse, model)
+  const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
+  return {
+    model: model.placeable,
+    tokenizer: model.tokenizer,
+    prompt,
+    tokensMax: tokenLimit(body, prompt.length, model.placeable.contextLength),
+    sampling: samplingOf(body, 0n, model.placeable.manifest.config.vocabularySize),
+    stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+    ignoreEndTokens: body.ignore_eos === true,
+    ...(topLogprobs === undefined ? {} : { topLogprobs }),
+    ...(constraint === undefined ? {} : { constraint }),
+    wish
+  }
+}
+
+/** @throws MeshError `invalid_request` naming the schema that cannot be held to; `resource_exhausted` */
+async function checkHeldTo(constraint: OutputConstraint, body: ChatRequest, constraints: Constraints): Promise<void> {
+  const calls = constraint.type === 'tool_calls'
+  await constraints.check(constraint, {
+    schema: calls ? 'tools' : FORMAT_SCHEMA,
+    parameters: constraint.type === 'any_of' || calls ? parameterPlaces(body) : []
+  })
+}
+
+function refuseUnsupported(body: ChatRequest): void {
+  if (body.logprobs !== true && (body.top_logprobs ?? 0) > 0) {
+    throw invalidRequest('top_logprobs', 'top_logprobs is set and logprobs is not', 'Set logprobs to true as well.')
+  }
+}
+
+/** The client's limit, cut to what the context leaves; all of that when the client set none. */
+function tokenLimit(body: ChatRequest, promptCount: number, contextLength: number): number {
+  const room = contextLength - promptCount
+  if (room < 1) {
+    throw new MeshError(
+      'context_length_exceeded',
+      `the prompt has ${promptCount} tokens and the context of this model is ${contextLength}`,
+      { hint: 'Shorten the messages: the answer needs room too.', details: { param: 'messages', contextLength } }
+    )
+  }
+  return Math.min(body.max_completion_tokens ?? body.max_tokens ?? room, room)
+}
+
+/**
+ * The body with a seed in it: the client's, or one that nobody knows. A request that is run again gives the same answer.
+ */
+export function withSeed<T extends { readonly seed?: number | null | undefined }>(body: T): T & { seed: number } {
+  return { ...body, seed: body.seed ?? randomInt(2 ** 47) }
+}
+
+/** The request of choice `index`: the same, but for the seed. */
+export function choiceRequest(request: GenerationRequest, index: number): GenerationRequest {
+  if (index === 0) return request
+  const seed = BigInt.asUintN(64, request.sampling.seed + BigInt(index))
+  return { ...request, sampling: { ...request.sampling, seed } }
+}

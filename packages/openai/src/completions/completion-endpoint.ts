@@ -1,0 +1,138 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
+import { BEGUN, type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
+import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '@resultity/placement'
+import { type Job, type JsonValue, modelLane } from '@resultity/store'
+import { AnswerRun, type AnswerRunComponents, CHOICE, USAGE } from '../answer/answer-run.ts'
+import { withSeed } from '../chat/chat-request.ts'
+import type { HttpEndpoint } from '../requests/job-routes.ts'
+import { CompletionAnswer, CompletionMaker, completionView } from './completion-answer.ts'
+import { type CompletionPlan, toCompletionPlan } from './completion-request.ts'
+import {
+  type CompletionRequest,
+  completionChunkSchema,
+  completionRequestSchema,
+  completionSchema
+} from './completion-schema.ts'
+
+export interface CompletionEndpointComponents extends AnswerRunComponents {
+  readonly models: ServedModels
+  readonly director: PlacementDirector
+  readonly pools: NodePools
+}
+
+const createCompletion: ApiRoute = {
+  method: 'POST',
+  path: '/v1/completions',
+  id: 'createCompletion',
+  summary: 'Goes on with one or several texts, whole or as server-sent events.',
+  body: completionRequestSchema,
+  answers: {
+    200: {
+      description: 'The answer. Streamed: pieces as `data:` events, then `data: [DONE]`.',
+      json: completionSchema,
+      events: completionChunkSchema,
+      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+    }
+  }
+}
+
+interface PreparedCompletion {
+  readonly request: CompletionRequest
+  readonly model: ServedDecoder
+  readonly plan: CompletionPlan
+}
+
+/** `POST /v1/completions`, whole and streamed. */
+export class CompletionEndpoint implements HttpEndpoint {
+  readonly api = createCompletion
+  readonly path = createCompletion.path
+  readonly #components: CompletionEndpointComponents
+
+  constructor(components: CompletionEndpointComponents) {
+    this.#components = components
+  }
+
+  async prepare(body: unknown): Promise<PreparedJob> {
+    const { models, director, pools } = this.#components
+    const request = withSeed(parseInput(completionRequestSchema, body))
+    const model = models.findDecoder(request.model)
+    const wish = pools.wish(model, request.mesh)
+    const plan = await toCompletionPlan(request, model, wish)
+    return {
+      lane: modelLane(model.id, wish.pool?.subcloud),
+      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
+      request: { ...request, model: model.id } as JsonValue,
+      streamed: request.stream === true,
+      outlivesClient: request.mesh?.on_disconnect === 'continue',
+      tokens: {
+        prompt: plan.promptTokens,
+        answerMax: plan.choices.reduce((sum, { request: { tokensMax } }) => sum + tokensMax, 0)
+      },
+      places: Math.min(plan.choices.length, model.placeable.sessionsMax),
+      unstored: request.store === false,
+      check: () => {
+        if (isEcho(plan)) return
+        const choice = director.choose(model.placeable, wish)
+        if (choice.type === 'error') throw choice.error
+      },
+      run: context => {
+        const prepared = { request, model, plan }
+        return isEcho(plan) ? this.#echo(prepared, context) : this.#run(prepared, context)
+      }
+    }
+  }
+
+  view(job: Job): StreamView {
+    const request = parseInput(completionRequestSchema, jobBodyOf(job).request)
+    return completionView(answerOf(job, request, this.#components.models.findDecoder(request.model)))
+  }
+
+  async #run({ request, model, plan }: PreparedCompletion, context: JobContext): Promise<JobAnswer> {
+    const run = new AnswerRun(
+      this.#components,
+      {
+        model,
+        requests: plan.choices.map(choice => choice.request),
+        promptTokens: plan.promptTokens,
+        maker: index => makerOf({ request, model, plan }, index)
+      },
+      context
+    )
+    const { choices, usage: spent, mesh, headers } = await run.run()
+    const usage = plan.promptOnly ? { ...spent, completionTokens: 0 } : spent
+    const body = answerOf(context.job, request, model).whole(choices, usage, mesh)
+    return { result: { status: 200, headers, body }, usage }
+  }
+
+  /** The prompts alone: nothing is to be generated. */
+  async #echo(prepared: PreparedCompletion, { job, log }: JobContext): Promise<JobAnswer> {
+    const { request, model, plan } = prepared
+    const usage = { promptTokens: plan.promptTokens, completionTokens: 0 }
+    await log.note(BEGUN, { headers: {} })
+    const makers = plan.choices.map((_, index) => makerOf(prepared, index))
+    for (const maker of makers) for (const piece of maker.finish('length').entries) await log.add(CHOICE, piece)
+    await log.add(USAGE, usage)
+    const choices = makers.map(maker => maker.choice())
+    return { result: { status: 200, headers: {}, body: answerOf(job, request, model).whole(choices, usage) }, usage }
+  }
+}
+
+function makerOf({ request, model, plan }: PreparedCompletion, index: number): CompletionMaker {
+  return new CompletionMaker({
+    index,
+    tokenizer: model.tokenizer,
+    withLogprobs: request.logprobs !== undefined && request.logprobs !== null,
+    prompt: plan.choices[index]?.request.prompt ?? [],
+    echoed: plan.choices[index]?.echoed,
+    promptOnly: plan.promptOnly
+  })
+}
+
+/** Nothing is to be computed. */
+function isEcho({ promptOnly, scored }: CompletionPlan): boolean {
+  return promptOnly && !scored
+}
+
+function answerOf(job: Job, request: CompletionRequest, model: ServedDecoder): CompletionAnswer {
+  return new CompletionAnswer(model, job, { includeUsage: request.stream_options?.include_usage === true })
+}

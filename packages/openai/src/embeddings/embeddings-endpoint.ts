@@ -1,0 +1,87 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
+import { embed, type NodeJobs } from '@resultity/generation'
+import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
+import type { NodePools, PlacementDirector, RouteWish, ServedModels } from '@resultity/placement'
+import { type JsonValue, modelLane } from '@resultity/store'
+import type { AnswerMetrics } from '../answer/answer-metrics.ts'
+import { routeHeader } from '../chat/chat-answer.ts'
+import type { HttpEndpoint } from '../requests/job-routes.ts'
+import { embeddingsAnswer } from './embeddings-answer.ts'
+import { type EmbeddingsPlan, toEmbeddingsPlan } from './embeddings-request.ts'
+import { embeddingsAnswerSchema, embeddingsRequestSchema } from './embeddings-schema.ts'
+
+export interface EmbeddingsEndpointComponents {
+  readonly models: ServedModels
+  readonly director: PlacementDirector
+  readonly pools: NodePools
+  readonly jobs: NodeJobs
+  readonly metrics: AnswerMetrics
+}
+
+const createEmbedding: ApiRoute = {
+  method: 'POST',
+  path: '/v1/embeddings',
+  id: 'createEmbedding',
+  summary: 'Turns texts into vectors.',
+  body: embeddingsRequestSchema,
+  answers: {
+    200: {
+      description: 'A vector for each input, in their order.',
+      json: embeddingsAnswerSchema,
+      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end)`.' }
+    }
+  }
+}
+
+/** A number of a vector as JSON, at most. */
+const NUMBER_BYTES = 24
+
+/** `POST /v1/embeddings`: a whole job on one node. */
+export class EmbeddingsEndpoint implements HttpEndpoint {
+  readonly api = createEmbedding
+  readonly path = createEmbedding.path
+  readonly #components: EmbeddingsEndpointComponents
+
+  constructor(components: EmbeddingsEndpointComponents) {
+    this.#components = components
+  }
+
+  async prepare(body: unknown): Promise<PreparedJob> {
+    const { models, director, pools } = this.#components
+    const request = parseInput(embeddingsRequestSchema, body)
+    const model = models.findEncoder(request.model)
+    const wish = pools.wish(model, request.mesh)
+    const plan = await toEmbeddingsPlan(request, model)
+    return {
+      lane: modelLane(model.id, wish.pool?.subcloud),
+      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
+      request: { ...request, model: model.id } as JsonValue,
+      streamed: false,
+      outlivesClient: false,
+      tokens: { prompt: plan.promptTokens, answerMax: 0 },
+      resultBytes: plan.inputs.length * plan.dimensions * NUMBER_BYTES,
+      unstored: request.store === false,
+      check: () => {
+        const choice = director.choose(model.placeable, wish)
+        if (choice.type === 'error') throw choice.error
+      },
+      run: context => this.#run(plan, wish, context)
+    }
+  }
+
+  async #run(plan: EmbeddingsPlan, wish: RouteWish, { job, signal }: JobContext): Promise<JobAnswer> {
+    const { jobs, metrics } = this.#components
+    const { model } = plan
+    const work = { jobId: job.id, model: model.placeable, wish, inputs: plan.inputs }
+    const { vectors, dimensions, route } = await embed(jobs, work, { signal, workClass: job.class })
+    metrics.promptTokens.inc({ model: model.id }, plan.promptTokens)
+    return {
+      result: {
+        status: 200,
+        headers: { 'x-resultity-route': routeHeader(route) },
+        body: embeddingsAnswer(plan, vectors, dimensions)
+      },
+      usage: { promptTokens: plan.promptTokens, completionTokens: 0 }
+    }
+  }
+}

@@ -1,0 +1,135 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
+import { type Clock, MeshError } from '@resultity/interface'
+import type { JobAnswer, JobContext, JobEndpoint, PreparedJob, StreamView } from '@resultity/jobs'
+import type { ServedModels } from '@resultity/placement'
+import type { Job, JobStore, JsonValue } from '@resultity/store'
+import { z } from 'zod'
+import { withSeed } from '../chat/chat-request.ts'
+import type { HttpEndpoint } from '../requests/job-routes.ts'
+import { withHistory } from './response-history.ts'
+import { RESPONSES } from './response-ids.ts'
+import { finished, responseOf } from './response-object.ts'
+import { chatPieceSchema, ResponseOutput } from './response-output.ts'
+import { inResponseTerms, toChatBody } from './response-request.ts'
+import {
+  type ResponseRequest,
+  responseEventSchema,
+  responseRequestSchema,
+  responseSchema,
+  storedResponseSchema
+} from './response-schema.ts'
+import { ResponseView } from './response-view.ts'
+
+export interface ResponseEndpointComponents {
+  readonly models: ServedModels
+  /** What a response is made of. */
+  readonly chat: JobEndpoint
+  readonly store: JobStore
+  readonly clock: Clock
+}
+
+const createResponse: ApiRoute = {
+  method: 'POST',
+  path: RESPONSES,
+  id: 'createResponse',
+  summary: 'Answers a conversation of items: whole, as server-sent events, or in the background.',
+  body: responseRequestSchema,
+  answers: {
+    200: {
+      description: 'The response. Streamed: events that each name their type. In the background: its id, to ask with.',
+      json: responseSchema,
+      events: responseEventSchema,
+      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+    }
+  }
+}
+
+/** The one choice of a chat completion, as far as a response is made of it. */
+const completionSchema = z.looseObject({
+  choices: z
+    .array(
+      z.looseObject({
+        message: z.looseObject({
+          content: z.string().nullish(),
+          tool_calls: z.array(z.looseObject({})).nullish()
+        }),
+        finish_reason: z.string(),
+        logprobs: chatPieceSchema.shape.logprobs
+      })
+    )
+    .min(1)
+})
+
+/**
+ * `POST /v1/responses`. A response is a chat completion that is asked for and told in other words; its log is that of
+ * the chat completion.
+ */
+export class ResponseEndpoint implements HttpEndpoint {
+  readonly api = createResponse
+  readonly path = createResponse.path
+  readonly #components: ResponseEndpointComponents
+
+  constructor(components: ResponseEndpointComponents) {
+    this.#components = components
+  }
+
+  /** Fetches what the body refers to: the conversation that it goes on with. */
+  async complete(body: unknown, namespace: string): Promise<unknown> {
+    return await withHistory(this.#components.store, namespace, parseInput(responseRequestSchema, body))
+  }
+
+  async prepare(body: unknown): Promise<PreparedJob> {
+    const parsed = withSeed(parseInput(storedResponseSchema, body))
+    const request = { ...parsed, model: this.#components.models.findDecoder(parsed.model).id }
+    const chat = await this.#prepareChat(request)
+    const background = request.background === true
+    return {
+      lane: chat.lane,
+      request: request as JsonValue,
+      streamed: request.stream === true,
+      outlivesClient: background || chat.outlivesClient,
+      background,
+      tokens: chat.tokens,
+      ...(chat.places === undefined ? {} : { places: chat.places }),
+      unstored: request.store === false,
+      check: chat.check,
+      run: context => this.#run(request, chat, context)
+    }
+  }
+
+  view(job: Job): StreamView {
+    return new ResponseView(job)
+  }
+
+  acknowledge(job: Job): unknown {
+    return responseOf(job)
+  }
+
+  async #prepareChat(request: ResponseRequest): Promise<PreparedJob> {
+    const body = toChatBody(request)
+    try {
+      return await this.#components.chat.prepare(body)
+    } catch (error) {
+      throw inResponseTerms(error)
+    }
+  }
+
+  async #run(request: ResponseRequest, chat: PreparedJob, context: JobContext): Promise<JobAnswer> {
+    const { result, usage } = await chat.run(context)
+    const [choice] = completionSchema.parse(result.body).choices
+    if (choice === undefined) throw new MeshError('internal', 'the answer had no choice')
+    const { message, finish_reason: finishReason, logprobs } = choice
+    const output = new ResponseOutput(context.job)
+    const calls = (message.tool_calls ?? []).map((call, index) => ({ ...call, index }))
+    output.take(
+      chatPieceSchema.parse({
+        delta: { content: message.content, tool_calls: calls },
+        finish_reason: finishReason,
+        logprobs
+      })
+    )
+    const nowMs = this.#components.clock.now()
+    const body = finished(context.job, request, { output: output.items, finishReason, usage, nowMs })
+    return { result: { status: 200, headers: result.headers, body: body as JsonValue }, usage }
+  }
+}

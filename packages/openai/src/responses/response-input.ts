@@ -1,0 +1,87 @@
+import { invalidRequest } from '@resultity/interface'
+import type { ChatRequest } from '../chat/chat-schema.ts'
+import type { ResponseItem, ResponsePart } from './response-schema.ts'
+
+type ChatMessage = ChatRequest['messages'][number]
+
+const roles = ['user', 'assistant', 'system', 'developer'] as const
+type Role = (typeof roles)[number]
+
+/** Parts that are text, under all of their names. */
+const TEXT_PARTS: ReadonlySet<string> = new Set(['input_text', 'output_text', 'text', 'refusal'])
+
+/**
+ * The messages that stand for a list of items. Function calls belong to the assistant's turn before them.
+ *
+ * @throws MeshError `invalid_request` naming the part of `field` that is wrong or not served
+ */
+export function toChatMessages(items: readonly ResponseItem[], field: string): ChatMessage[] {
+  const messages: ChatMessage[] = []
+  for (const [index, item] of items.entries()) addItem(messages, item, `${field}[${index}]`)
+  return messages
+}
+
+function addItem(messages: ChatMessage[], item: ResponseItem, field: string): void {
+  switch (item.type ?? 'message') {
+    case 'message':
+      messages.push({ role: roleOf(item, field), content: textOf(item.content, `${field}.content`) })
+      return
+    case 'function_call':
+      addCall(messages, item, field)
+      return
+    case 'function_call_output': {
+      const content = textOf(item.output, `${field}.output`)
+      messages.push({ role: 'tool', tool_call_id: required(item, 'call_id', field), content })
+      return
+    }
+    case 'reasoning':
+      // thoughts of an earlier turn, which clients send back as they came
+      return
+    case 'item_reference':
+      throw invalidRequest(`${field}.id`, `${field} refers to an item that is not stored here`, 'Send the item itself.')
+    default:
+      throw invalidRequest(`${field}.type`, `"${item.type}" items are not served`, 'Send messages and function calls.')
+  }
+}
+
+function addCall(messages: ChatMessage[], item: ResponseItem, field: string): void {
+  const call = {
+    id: required(item, 'call_id', field),
+    type: 'function' as const,
+    function: { name: required(item, 'name', field), arguments: required(item, 'arguments', field) }
+  }
+  const last = messages.at(-1)
+  if (last?.role !== 'assistant') {
+    messages.push({ role: 'assistant', content: null, tool_calls: [call] })
+    return
+  }
+  const before = Array.isArray(last.tool_calls) ? last.tool_calls : []
+  messages[messages.length - 1] = { ...last, tool_calls: [...before, call] }
+}
+
+function roleOf({ role }: ResponseItem, field: string): Role {
+  const known = roles.find(one => one === role)
+  if (known !== undefined) return known
+  throw invalidRequest(`${field}.role`, `${field}.role is ${JSON.stringify(role)}`, `Use one of ${roles.join(', ')}.`)
+}
+
+function required(item: ResponseItem, key: 'call_id' | 'name' | 'arguments', field: string): string {
+  const value = item[key]
+  if (value !== undefined) return value
+  throw invalidRequest(`${field}.${key}`, `${field} has no ${key}, which a ${item.type} must have`)
+}
+
+function textOf(content: ResponseItem['content'], field: string): string {
+  if (typeof content === 'string') return content
+  if (content === null || content === undefined) throw invalidRequest(field, `${field} is missing`)
+  return content.map((part, index) => partText(part, `${field}[${index}]`)).join('')
+}
+
+function partText(part: ResponsePart, field: string): string {
+  if (!TEXT_PARTS.has(part.type)) {
+    throw invalidRequest(`${field}.type`, `"${part.type}" parts are not served`, 'Send text parts only.')
+  }
+  const text = part.type === 'refusal' ? part.refusal : part.text
+  if (text !== undefined) return text
+  throw invalidRequest(`${field}.text`, `${field} has no text`)
+}

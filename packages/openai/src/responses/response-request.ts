@@ -1,0 +1,127 @@
+import { invalidRequest, MeshError, withParam } from '@resultity/interface'
+import { samplingFields } from '../answer/sampling-fields.ts'
+import { toChatMessages } from './response-input.ts'
+import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } from './response-schema.ts'
+
+/** What `include` may ask for, of what there is. */
+const LOGPROBS = 'message.output_text.logprobs'
+
+const samplingNames = Object.keys(samplingFields) as readonly (keyof typeof samplingFields)[]
+
+/** The items that the client sent itself. */
+export function inputItems({ input }: ResponseRequest): readonly ResponseItem[] {
+  if (input === undefined) return []
+  return typeof input === 'string' ? [{ type: 'message', role: 'user', content: input }] : input
+}
+
+/**
+ * The body of the chat completion that a response is made of.
+ *
+ * @throws MeshError `invalid_request` naming the field for what is valid OpenAI and not served here
+ */
+export function toChatBody(request: ResponseRequest): Readonly<Record<string, unknown>> {
+  refuseUnsupported(request)
+  const sampling = Object.fromEntries(samplingNames.map(name => [name, request[name]]))
+  const { model, max_output_tokens: limit, parallel_tool_calls, stream, ignore_eos, mesh, user } = request
+  return {
+    ...present({
+      ...sampling,
+      model,
+      parallel_tool_calls,
+      stream,
+      ignore_eos,
+      mesh,
+      user,
+      max_completion_tokens: limit
+    }),
+    messages: [
+      ...(typeof request.instructions === 'string' ? [{ role: 'developer', content: request.instructions }] : []),
+      ...toChatMessages(request.history ?? [], 'history'),
+      ...toChatMessages(inputItems(request), 'input')
+    ],
+    ...(wantsLogprobs(request) ? { logprobs: true, top_logprobs: request.top_logprobs ?? 0 } : {}),
+    ...responseFormat(request.text?.format),
+    ...tools(request)
+  }
+}
+
+/** Clients name the probabilities that they want, or how many alternatives. */
+export function wantsLogprobs({ include, top_logprobs }: ResponseRequest): boolean {
+  return include?.includes(LOGPROBS) === true || (top_logprobs ?? 0) > 0
+}
+
+function refuseUnsupported(request: ResponseRequest): void {
+  if (request.conversation !== undefined && request.conversation !== null) {
+    throw invalidRequest('conversation', 'conversations are not kept here', 'Use previous_response_id.')
+  }
+  if (request.prompt !== undefined && request.prompt !== null) {
+    throw invalidRequest('prompt', 'there are no prompt templates here', 'Send input and instructions.')
+  }
+  if (typeof request.previous_response_id === 'string' && request.history === undefined) {
+    throw invalidRequest(
+      'previous_response_id',
+      'previous_response_id cannot be used here',
+      'Send the whole conversation.'
+    )
+  }
+  if (request.background === true && request.store === false) {
+    throw invalidRequest('background', 'background needs store: the response is asked for later', 'Leave store out.')
+  }
+  if (inputItems(request).length === 0 && (request.history ?? []).length === 0) {
+    throw invalidRequest('input', 'there is no input', 'Send a text, or a list of items.')
+  }
+}
+
+function responseFormat(format: ResponseTextFormat | null | undefined): Readonly<Record<string, unknown>> {
+  if (format === undefined || format === null || format.type === 'text') return {}
+  if (format.type === 'json_object') return { response_format: { type: 'json_object' } }
+  const { name, schema, description, strict } = format
+  if (schema === undefined || schema === null) {
+    throw invalidRequest('text.format.schema', 'text.format is "json_schema" and has no schema')
+  }
+  const described = present({ name: name ?? 'response', description, strict, schema })
+  return { response_format: { type: 'json_schema', json_schema: described } }
+}
+
+function tools({ tools: list, tool_choice: choice }: ResponseRequest): Readonly<Record<string, unknown>> {
+  if (list === undefined || list === null || list.length === 0) return {}
+  return { tools: list.map(toChatTool), ...present({ tool_choice: toChatChoice(choice) }) }
+}
+
+function toChatTool(tool: ResponseTool, index: number): unknown {
+  if (tool.type !== 'function') {
+    throw invalidRequest(`tools[${index}].type`, `"${tool.type}" tools are not served`, 'Offer function tools only.')
+  }
+  if (tool.name === undefined) throw invalidRequest(`tools[${index}].name`, `tools[${index}] has no name`)
+  const { name, description, parameters, strict } = tool
+  return { type: 'function', function: present({ name, description, parameters, strict }) }
+}
+
+function toChatChoice(choice: ResponseRequest['tool_choice']): unknown {
+  if (choice === null || choice === undefined || typeof choice === 'string') return choice
+  if (choice.type === 'function' && choice.name !== undefined)
+    return { type: 'function', function: { name: choice.name } }
+  throw invalidRequest('tool_choice', `tool_choice "${choice.type}" is not served`, 'Name a function, or use "auto".')
+}
+
+/** Without what the client left out. */
+function present(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null))
+}
+
+const fieldNames: readonly (readonly [chat: RegExp, response: string])[] = [
+  [/^messages.*/, 'input'],
+  [/^response_format\.json_schema/, 'text.format'],
+  [/^response_format/, 'text.format'],
+  [/^max_completion_tokens/, 'max_output_tokens'],
+  [/^(tools\[\d+\])\.function/, '$1']
+]
+
+/** An error of the chat completion, in the words of the response: its fields have other names there. */
+export function inResponseTerms(error: unknown): MeshError {
+  const known = MeshError.from(error)
+  const { param } = known.details
+  const [pattern, name] = fieldNames.find(([chat]) => typeof param === 'string' && chat.test(param)) ?? []
+  if (typeof param !== 'string' || pattern === undefined || name === undefined) return known
+  return withParam(known, param.replace(pattern, name))
+}

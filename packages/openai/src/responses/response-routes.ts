@@ -1,0 +1,172 @@
+import { requireSubcloudsOf } from '@resultity/access'
+import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
+import { invalidRequest, MeshError } from '@resultity/interface'
+import { isFinal, type Job, type JobStore } from '@resultity/store'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { z } from 'zod'
+import { type JobRouteComponents, sendStream } from '../requests/job-routes.ts'
+import type { ResponseEndpoint } from './response-endpoint.ts'
+import { findResponse, inputItemsOf } from './response-history.ts'
+import { toItemView } from './response-item-view.ts'
+import { responseOf } from './response-object.ts'
+import { responseEventSchema, responseRequestSchema, responseSchema } from './response-schema.ts'
+import { ResponseView } from './response-view.ts'
+
+export interface ResponseRouteComponents extends JobRouteComponents {
+  readonly store: JobStore
+  readonly responses: ResponseEndpoint
+}
+
+type ById = { Params: { id: string } }
+
+const ITEMS_PER_PAGE_MAX = 100
+
+const retrieveQuerySchema = z.looseObject({
+  /** `true`: its events, from the first on and live until it ends. */
+  stream: z.enum(['true', 'false']).optional(),
+  /** `sequence_number` of the last event that was seen. */
+  starting_after: z.coerce.number().int().min(0).optional()
+})
+
+const itemsQuerySchema = z.looseObject({
+  order: z.enum(['asc', 'desc']).default('desc'),
+  after: z.string().max(512).optional(),
+  limit: z.coerce.number().int().min(1).max(ITEMS_PER_PAGE_MAX).default(20)
+})
+
+const deletedSchema = z.object({ id: z.string(), object: z.literal('response'), deleted: z.literal(true) })
+
+const itemListSchema = z
+  .object({
+    object: z.literal('list'),
+    data: z.array(z.looseObject({ id: z.string(), type: z.string() })),
+    first_id: z.string(),
+    last_id: z.string(),
+    has_more: z.boolean()
+  })
+  .meta({ id: 'ResponseItemList' })
+
+const tokensSchema = z.object({ object: z.literal('response.input_tokens'), input_tokens: z.int() })
+
+const routes = {
+  retrieve: {
+    method: 'GET',
+    path: '/v1/responses/{id}',
+    id: 'getResponse',
+    summary: 'A response as it is now, or its events from any of them on.',
+    query: retrieveQuerySchema,
+    answers: { 200: { json: responseSchema, events: responseEventSchema } },
+    errors: [400, 404, 429]
+  },
+  remove: {
+    method: 'DELETE',
+    path: '/v1/responses/{id}',
+    id: 'deleteResponse',
+    summary: 'Removes a response; one that is not finished is cancelled first.',
+    answers: { 200: { json: deletedSchema } },
+    errors: [404, 429]
+  },
+  cancel: {
+    method: 'POST',
+    path: '/v1/responses/{id}/cancel',
+    id: 'cancelResponse',
+    summary: 'Ends a response; one that has ended stays as it is.',
+    answers: { 200: { json: responseSchema } },
+    errors: [404, 429]
+  },
+  items: {
+    method: 'GET',
+    path: '/v1/responses/{id}/input_items',
+    id: 'listInputItems',
+    summary: 'What a response was asked, the conversation before it included.',
+    query: itemsQuerySchema,
+    answers: { 200: { json: itemListSchema } },
+    errors: [400, 404]
+  },
+  countTokens: {
+    method: 'POST',
+    path: '/v1/responses/input_tokens',
+    id: 'getInputTokenCounts',
+    summary: 'Tokens that a request would have, without making a response.',
+    body: responseRequestSchema,
+    answers: { 200: { json: tokensSchema } },
+    errors: [400, 404]
+  }
+} as const satisfies Readonly<Record<string, ApiRoute>>
+
+/** `/v1/responses/{id}`: what became of a response. */
+export function addResponseRoutes(server: FastifyInstance, components: ResponseRouteComponents): void {
+  const { store, responses } = components
+  addRoute<ById>(server, routes.retrieve, async (request, reply) => {
+    const job = await own(store, request)
+    const { stream, starting_after: after } = parseInput(retrieveQuerySchema, request.query)
+    if (stream === 'true') return await replay(components, job, after ?? -1, request, reply)
+    if (!isFinal(job.state)) reply.headers({ 'retry-after': '1', 'openai-poll-after-ms': '1000' })
+    return responseOf(job)
+  })
+  addRoute<ById>(server, routes.cancel, async (request, reply) => {
+    return responseOf(await end(components, await own(store, request), reply))
+  })
+  addRoute<ById>(server, routes.remove, async (request, reply) => {
+    const job = await own(store, request)
+    await end(components, job, reply)
+    await store.remove(job.id)
+    return { id: request.params.id, object: 'response', deleted: true }
+  })
+  addRoute<ById>(server, routes.items, async request => listItems(await own(store, request), request.query))
+  addRoute(server, routes.countTokens, async request => {
+    requireSubcloudsOf(request.caller, request.body)
+    const complete = await responses.complete(request.body, request.caller.namespace)
+    const { tokens } = await responses.prepare(complete)
+    return { object: 'response.input_tokens', input_tokens: tokens.prompt }
+  })
+}
+
+/** @throws MeshError `not_found` also for what belongs to somebody else: its existence is nobody's business */
+async function own(store: JobStore, request: FastifyRequest<ById>): Promise<Job> {
+  const job = await findResponse(store, request.caller.namespace, request.params.id)
+  if (job !== undefined) return job
+  throw new MeshError('not_found', `there is no response "${request.params.id.slice(0, 64)}"`, {
+    hint: 'Old ones are removed after a while, and those made with store: false are not kept.',
+    details: { param: 'id' }
+  })
+}
+
+/** The events above a sequence number, and those to come. */
+async function replay(
+  components: ResponseRouteComponents,
+  job: Job,
+  after: number,
+  request: FastifyRequest,
+  reply: FastifyReply
+): Promise<FastifyReply> {
+  using ticket = components.desk.admit(reply.raw)
+  const wanted = (payload: unknown): boolean => responseEventSchema.parse(payload).sequence_number > after
+  return await sendStream(components, { job, view: new ResponseView(job), ticket, wanted }, request, reply)
+}
+
+/** Resolves with the job when it has ended, by itself or because it was asked to. */
+async function end({ runtime, desk }: ResponseRouteComponents, job: Job, reply: FastifyReply): Promise<Job> {
+  if (isFinal(job.state)) return job
+  using ticket = desk.admit(reply.raw)
+  await runtime.cancel(job.id)
+  return await runtime.untilEnd(job.id, { signal: ticket.signal })
+}
+
+function listItems(job: Job, query: unknown) {
+  const { order, after, limit } = parseInput(itemsQuerySchema, query)
+  const all = inputItemsOf(job).map(toItemView)
+  if (order === 'desc') all.reverse()
+  const seen = after === undefined ? -1 : all.findIndex(({ id }) => id === after)
+  if (after !== undefined && seen < 0) {
+    throw invalidRequest('after', `after is "${after.slice(0, 64)}", which is no item of this response`)
+  }
+  const data = all.slice(seen + 1, seen + 1 + limit)
+  return {
+    object: 'list',
+    data,
+    first_id: data[0]?.id ?? '',
+    last_id: data.at(-1)?.id ?? '',
+    has_more: seen + 1 + limit < all.length
+  }
+}

@@ -1,0 +1,97 @@
+import { CONSTRAINT_BYTES_MAX, invalidRequest, type OutputConstraint, type ToolFunction } from '@resultity/interface'
+import { z } from 'zod'
+import { type FunctionTool, toolFields } from './tool-schema.ts'
+
+const toolBody = z.object(toolFields)
+type ToolFields = z.infer<typeof toolBody>
+
+/** What an answer may do with the tools of its request. */
+export interface ToolUse {
+  readonly tools: readonly FunctionTool[]
+  /** Functions that may be called. */
+  readonly names: ReadonlySet<string>
+  /** More than one call may come. */
+  readonly parallel: boolean
+  /** Set where the answer must be calls; otherwise the model decides. */
+  readonly constraint?: CallsConstraint
+}
+
+/** Which functions the calls of an answer may be of: all, or the one that is named. */
+function callable({ tools, tool_choice: choice }: ToolFields): readonly (readonly [number, FunctionTool])[] {
+  const only = typeof choice === 'object' ? choice?.function.name : undefined
+  const all = [...(tools ?? []).entries()]
+  return only === undefined ? all : all.filter(([, tool]) => tool.function.name === only)
+}
+
+/** How errors call the parameters of the functions in a request's constraint, by their index there. */
+export function parameterPlaces(fields: ToolFields): string[] {
+  return callable(fields).map(([index]) => `tools[${index}].function.parameters`)
+}
+
+type CallsConstraint = Extract<OutputConstraint, { type: 'tool_calls' }>
+
+/**
+ * Reads a request's tools and how they are to be used; undefined where there are none to use.
+ *
+ * @throws MeshError `invalid_request` naming the field: a choice of nothing, a name twice or unknown, or parameters of
+ *   another type than an object, where calls must come. Whether they can be held to is not checked here.
+ */
+export function toolUseOf(fields: ToolFields): ToolUse | undefined {
+  const tools = fields.tools ?? []
+  const choice = fields.tool_choice ?? 'auto'
+  if (choice === 'none') return undefined
+  if (tools.length === 0) {
+    if (choice === 'auto') return undefined
+    throw invalidRequest('tool_choice', 'tool_choice asks for a call, and there are no tools', 'Send tools as well.')
+  }
+  const names = new Set<string>()
+  for (const [index, { function: one }] of tools.entries()) {
+    if (names.has(one.name)) throw invalidRequest(`tools[${index}].function.name`, `"${one.name}" is there twice`)
+    names.add(one.name)
+  }
+  const parallel = fields.parallel_tool_calls !== false
+  if (choice === 'auto') return { tools, names, parallel }
+  const only = choice === 'required' ? undefined : choice.function.name
+  if (only !== undefined && !names.has(only)) {
+    throw invalidRequest('tool_choice.function.name', `"${only}" is none of the tools`)
+  }
+  return { tools, names, parallel, constraint: callsOnly(tools, only, parallel) }
+}
+
+/**
+ * What an answer must be that has both tools and a format: calls where calls are asked for, one or the other where the
+ * model decides.
+ *
+ * @throws MeshError `invalid_request` for tools whose parameters are not of an object
+ */
+export function answerConstraint(
+  use: ToolUse | undefined,
+  format: Exclude<OutputConstraint, { type: 'any_of' }> | undefined
+): OutputConstraint | undefined {
+  if (use === undefined || format === undefined) return use?.constraint ?? format
+  if (use.constraint !== undefined) return use.constraint
+  return { type: 'any_of', options: [format, callsOnly(use.tools, undefined, use.parallel)] }
+}
+
+/** Calls of all functions or of one; of a named one there is one call, as clients expect who name it. */
+function callsOnly(tools: readonly FunctionTool[], only: string | undefined, parallel: boolean): CallsConstraint {
+  const functions: ToolFunction[] = []
+  for (const [index, tool] of tools.entries()) {
+    if (only !== undefined && tool.function.name !== only) continue
+    functions.push({ name: tool.function.name, parameters: JSON.stringify(parametersOf(tool, index)) })
+  }
+  const characters = functions.reduce((sum, { name, parameters }) => sum + name.length + parameters.length, 0)
+  if (characters > CONSTRAINT_BYTES_MAX) {
+    throw invalidRequest('tools', `tools have ${characters} characters, at most ${CONSTRAINT_BYTES_MAX} are read`)
+  }
+  return { type: 'tool_calls', functions, parallel: parallel && only === undefined }
+}
+
+/** Arguments are always an object; a function without parameters takes an empty one. */
+function parametersOf({ function: { parameters } }: FunctionTool, index: number): object {
+  if (parameters === null || parameters === undefined) return { type: 'object', properties: {} }
+  const { type } = parameters
+  if (type === 'object' || ['$ref', 'anyOf', 'oneOf', 'allOf'].some(keyword => keyword in parameters)) return parameters
+  if (type === undefined) return { type: 'object', properties: {}, ...parameters }
+  throw invalidRequest(`tools[${index}].function.parameters.type`, 'arguments are an object: the type must be "object"')
+}

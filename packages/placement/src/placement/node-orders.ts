@@ -1,0 +1,68 @@
+import type { AssignmentUpdate, BlobSource, CoordinatorMessage } from '@resultity/wire'
+import type { NodeRegistry } from '../membership/node-registry.ts'
+import type { PlacedStage, Placement, StageReport } from './placement.ts'
+import type { PlacementOrders } from './placement-director.ts'
+
+/** Blob sources named in an assignment: the coordinator, and nodes that have some of the layers. */
+const BLOB_SOURCES_MAX = 8
+
+/** `membership.proto` takes no longer reason. */
+const REASON_CHARACTERS_MAX = 256
+
+export interface NodeOrdersComponents {
+  readonly registry: NodeRegistry
+  /** This coordinator, which has every weight file of the models it serves. */
+  ownAddress(): BlobSource
+  send(peerId: string, message: CoordinatorMessage): void
+}
+
+/** Puts the director's decisions into membership messages. */
+export class NodeOrders implements PlacementOrders {
+  readonly #components: NodeOrdersComponents
+
+  constructor(components: NodeOrdersComponents) {
+    this.#components = components
+  }
+
+  assign(placement: Placement, stage: PlacedStage): void {
+    const { model } = placement
+    this.#components.send(stage.peerId, {
+      type: 'assign',
+      placementId: placement.id,
+      model: model.name,
+      manifestSha256: model.manifestSha256,
+      manifestBytes: model.manifestBytes,
+      range: stage.range,
+      contextLength: model.contextLength,
+      sessionsMax: model.sessionsMax,
+      sources: this.#sources(model.manifestSha256, stage.peerId),
+      activationType: 'f32'
+    })
+  }
+
+  release(peerId: string, placementId: string, reason: string): void {
+    this.#components.send(peerId, { type: 'release', placementId, reason: reason.slice(0, REASON_CHARACTERS_MAX) })
+  }
+
+  #sources(manifestSha256: string, receiver: string): BlobSource[] {
+    const { registry, ownAddress } = this.#components
+    const holders = registry
+      .list()
+      .filter(({ peerId, advert }) => peerId !== receiver && advert.stages.some(one => one.manifest === manifestSha256))
+      .map(({ peerId }) => ({ peerId, multiaddrs: registry.addressesOf(peerId, receiver) }))
+    return [ownAddress(), ...holders].slice(0, BLOB_SOURCES_MAX)
+  }
+}
+
+/** A node's report, as the placement states know it. */
+export function toStageReport(update: AssignmentUpdate): StageReport {
+  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, error } = update
+  return {
+    state,
+    bytesDone,
+    bytesTotal,
+    decodeMsPerLayer,
+    fixedDecodeMs,
+    ...(error === undefined ? {} : { error })
+  }
+}

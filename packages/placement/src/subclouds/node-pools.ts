@@ -1,0 +1,143 @@
+import { invalidRequest, MeshError, REGION_LABEL, type SubcloudDefinition } from '@resultity/interface'
+import type { NodePool, PoolSource, RouteWish, StandingPool } from '../placement/node-pool.ts'
+import type { PlaceableModel } from '../placement/placeable-model.ts'
+import type { ServedModel, ServedModels } from '../served-models.ts'
+import { hasNode, labelOf, type Member, type Subcloud, type Subclouds } from './subclouds.ts'
+
+/** How a request steers where it is run: fields of its `mesh`. */
+export interface Steering {
+  readonly stages?: number | null | undefined
+  readonly subcloud?: string | null | undefined
+  readonly region?: string | null | undefined
+  readonly nodes?: readonly string[] | null | undefined
+}
+
+export interface NodePoolsComponents {
+  readonly subclouds: Subclouds
+  readonly models: ServedModels
+}
+
+/** Makes pools of nodes: of subclouds as they are at any moment, and of what requests ask for. */
+export class NodePools implements PoolSource {
+  /** All nodes that no subcloud has for itself. */
+  readonly general: NodePool
+  readonly #components: NodePoolsComponents
+
+  constructor(components: NodePoolsComponents) {
+    this.#components = components
+    this.general = {
+      key: '',
+      subcloud: undefined,
+      adHoc: false,
+      where: '',
+      admits: node => !components.subclouds.isolates(node)
+    }
+  }
+
+  standing(): readonly StandingPool[] {
+    return this.#components.subclouds.list().flatMap(({ name, definition: { models } }) => {
+      if (models === undefined) return []
+      return [{ pool: this.named(name), serves: (model: PlaceableModel) => this.#isAmong(model, models) }]
+    })
+  }
+
+  has({ subcloud }: NodePool): boolean {
+    return subcloud === undefined || this.#components.subclouds.get(subcloud) !== undefined
+  }
+
+  /** The nodes of a subcloud: none when there is no such one, or no more. */
+  named(name: string): NodePool {
+    const { subclouds } = this.#components
+    return {
+      key: `subcloud ${name}`,
+      subcloud: name,
+      adHoc: false,
+      where: ` in ${described(subclouds.get(name), name)}`,
+      admits: node => {
+        const definition = subclouds.get(name)?.definition
+        return definition !== undefined && hasNode(definition, node)
+      }
+    }
+  }
+
+  /**
+   * Where a request for `model` wants to be run.
+   * @throws MeshError `not_found` for a subcloud that there is not, `model_not_found` for what it does not serve
+   */
+  wish(model: ServedModel, steering: Steering | null | undefined): RouteWish {
+    const { stages, subcloud, region, nodes } = steering ?? {}
+    if (subcloud != null) this.#requireServed(model, this.#components.subclouds.find(subcloud))
+    const base = subcloud == null ? this.general : this.named(subcloud)
+    return { stages: stages ?? undefined, pool: narrowed(base, region ?? undefined, nodes ?? undefined) }
+  }
+
+  #requireServed(model: ServedModel, { name, definition: { models } }: Subcloud): void {
+    if (models === undefined || this.#isAmong(model.placeable, models)) return
+    throw new MeshError('model_not_found', `subcloud "${name}" does not serve "${model.id}"`, {
+      hint: `It serves ${models.join(', ')}.`,
+      details: { param: 'model' }
+    })
+  }
+
+  #isAmong({ manifestSha256 }: PlaceableModel, names: readonly string[]): boolean {
+    const { models } = this.#components
+    return names.some(name => models.has(name) && models.find(name).placeable.manifestSha256 === manifestSha256)
+  }
+}
+
+/** @throws MeshError `invalid_request` for a model that is named and not served */
+export function requireModels(models: ServedModels, names: readonly string[] = []): void {
+  const at = names.findIndex(name => !models.has(name))
+  if (at === -1) return
+  throw invalidRequest(
+    `models[${at}]`,
+    `there is no model "${names[at]}"`,
+    'GET /v1/models lists those that there are.'
+  )
+}
+
+/** @throws MeshError `settings_invalid` naming the subcloud of the configuration that names a model which is not served */
+export function requireSubcloudModels(
+  subclouds: Readonly<Record<string, SubcloudDefinition>>,
+  models: ServedModels
+): void {
+  for (const [name, { models: names = [] }] of Object.entries(subclouds)) {
+    const unknown = names.find(one => !models.has(one))
+    if (unknown === undefined) continue
+    throw new MeshError('settings_invalid', `the subcloud "${name}" names a model "${unknown}" that is not served`, {
+      hint: `Serve it too: --model ${unknown}.`
+    })
+  }
+}
+
+/** Those of a pool that a request names. */
+function narrowed(base: NodePool, region: string | undefined, nodes: readonly string[] | undefined): NodePool {
+  if (region === undefined && nodes === undefined) return base
+  const named = nodes === undefined ? undefined : [...new Set(nodes)].toSorted()
+  const asked = [
+    ...(region === undefined ? [] : [`in region "${region}"`]),
+    ...(named === undefined ? [] : [`on ${named.join(', ')}`])
+  ]
+  return {
+    key: `${base.key} ${JSON.stringify([region, named])}`,
+    subcloud: base.subcloud,
+    adHoc: true,
+    where: `${base.where} ${asked.join(' ')}`,
+    admits: (node: Member) =>
+      base.admits(node) &&
+      (region === undefined || labelOf(node.advert, REGION_LABEL) === region) &&
+      (named === undefined || named.includes(node.peerId))
+  }
+}
+
+/** `subcloud "eu" (region=eu tier=gold)`: what a node of it must be. */
+function described(subcloud: Subcloud | undefined, name: string): string {
+  if (subcloud === undefined) return `subcloud "${name}"`
+  const { labels = {}, region, nodes } = subcloud.definition
+  const needs = [
+    ...(region === undefined ? [] : [`${REGION_LABEL}=${region}`]),
+    ...Object.entries(labels).map(([label, value]) => `${label}=${value}`),
+    ...(nodes === undefined ? [] : [`one of ${nodes.length} nodes`])
+  ]
+  return `subcloud "${name}" (${needs.join(' ')})`
+}

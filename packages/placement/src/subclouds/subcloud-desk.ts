@@ -1,0 +1,75 @@
+import { type Clock, invalidRequest, MeshError, type SubcloudDefinition } from '@resultity/interface'
+import type { SubcloudStore } from '@resultity/store'
+import type { Logger } from 'pino'
+import type { ServedModels } from '../served-models.ts'
+import { requireModels } from './node-pools.ts'
+import type { Subcloud, Subclouds } from './subclouds.ts'
+
+export interface SubcloudDeskComponents {
+  readonly store: SubcloudStore
+  readonly subclouds: Subclouds
+  readonly models: ServedModels
+  readonly clock: Clock
+  readonly logger: Logger
+}
+
+/** More are more than anybody looks through. */
+const SUBCLOUDS_MAX = 256
+
+/** Makes and changes subclouds. What other coordinators on the same database make comes to be known here soon. */
+export class SubcloudDesk implements Disposable {
+  readonly #components: SubcloudDeskComponents
+  readonly #refreshMs: number
+  #timer: NodeJS.Timeout | undefined
+
+  constructor(components: SubcloudDeskComponents, refreshMs: number) {
+    this.#components = components
+    this.#refreshMs = refreshMs
+  }
+
+  /** Reads what is stored, now and from now on. */
+  async start(): Promise<void> {
+    const { logger } = this.#components
+    await this.refresh()
+    this.#timer = setInterval(() => {
+      this.refresh().catch((err: unknown) => logger.error({ err }, 'subclouds were not read'))
+    }, this.#refreshMs)
+  }
+
+  [Symbol.dispose](): void {
+    clearInterval(this.#timer)
+  }
+
+  async refresh(): Promise<void> {
+    const { store, subclouds } = this.#components
+    subclouds.define(await store.list())
+  }
+
+  /** @throws MeshError `invalid_request` for one of the configuration, or a model that is not served */
+  async put(name: string, definition: SubcloudDefinition): Promise<Subcloud> {
+    const { store, subclouds, models, clock } = this.#components
+    this.#requireOwn(name)
+    requireModels(models, definition.models)
+    if (subclouds.get(name) === undefined && subclouds.list().length >= SUBCLOUDS_MAX) {
+      throw new MeshError('resource_exhausted', `there are ${SUBCLOUDS_MAX} subclouds, and no more may be`, {
+        hint: 'Remove some.'
+      })
+    }
+    await store.put({ name, definition, changedAtMs: clock.now() })
+    await this.refresh()
+    return subclouds.find(name)
+  }
+
+  /** @throws MeshError `not_found`, `invalid_request` for one of the configuration */
+  async remove(name: string): Promise<void> {
+    const { store, subclouds } = this.#components
+    this.#requireOwn(name)
+    if (!(await store.remove(name))) subclouds.find(name)
+    await this.refresh()
+  }
+
+  #requireOwn(name: string): void {
+    if (this.#components.subclouds.get(name)?.source !== 'configuration') return
+    throw invalidRequest('name', `"${name}" is defined in the configuration`, 'Change it there, and start again.')
+  }
+}

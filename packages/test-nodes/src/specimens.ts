@@ -1,0 +1,103 @@
+import type { Advert, ModelManifest } from '@resultity/interface'
+
+export const MIB = 2 ** 20
+
+/** A model as placements know it. */
+export interface PlaceableSpecimen {
+  readonly name: string
+  readonly manifest: ModelManifest
+  readonly manifestSha256: string
+  readonly manifestBytes: number
+  readonly contextLength: number
+  readonly sessionsMax: number
+}
+
+/** An advert of a node with room for so many of {@link placeable}'s layers. */
+export function advert(peerId: string, layersOfRoom: number, overrides: Partial<Advert> = {}): Advert {
+  const memoryBytes = layersOfRoom * 2 * MIB
+  return {
+    version: 1,
+    peerId,
+    sequence: 1,
+    issuedAtMs: 0,
+    expiresAtMs: Number.MAX_SAFE_INTEGER,
+    agentVersion: '0.0.0',
+    multiaddrs: [],
+    hardware: {
+      platform: 'linux',
+      architecture: 'x64',
+      cpuModel: 'test',
+      cpuCores: 1,
+      memoryBytes: 2 ** 34,
+      gpus: [],
+      executionProviders: ['cpu']
+    },
+    memoryOfferedBytes: memoryBytes,
+    memoryFreeBytes: memoryBytes,
+    probeMsPer100M: 1,
+    threads: 1,
+    labels: {},
+    stages: [],
+    ...overrides
+  }
+}
+
+/** A model whose layers take 1 MiB of weights and 1 MiB of KV slots each; its ends weigh nearly nothing. */
+export function placeable(layers: number, sessionsMax = 2, name = 'specimen'): PlaceableSpecimen {
+  const file = (index: number, bytes: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes, tensors: [] })
+  const manifest: ModelManifest = {
+    version: 1,
+    name,
+    architecture: 'llama',
+    config: {
+      layerCount: layers,
+      hiddenSize: 64,
+      intermediateSize: 128,
+      headCount: 1,
+      kvHeadCount: 1,
+      headDim: 64,
+      vocabularySize: 256,
+      contextLength: 4096,
+      rmsNormEpsilon: 1e-5,
+      ropeTheta: 10_000,
+      ropeScaling: { type: 'none' },
+      tiedEmbedding: false
+    },
+    tokenizer: { definition: file(1, 1), config: file(2, 1), endTokenIds: [0] },
+    embedding: file(3, 1),
+    layers: Array.from({ length: layers }, (_, index) => file(10 + index, MIB - 1)),
+    head: file(4, 1)
+  }
+  // 512 bytes of KV cache a position and layer
+  const contextLength = MIB / 512 / sessionsMax
+  return { name, manifest, manifestSha256: name.padEnd(64, '0'), manifestBytes: 1000, contextLength, sessionsMax }
+}
+
+/** An encoder of two layers that takes some 25 MiB with the memory its runs need. */
+export function placeableEncoder(): PlaceableSpecimen {
+  const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'encoder',
+    architecture: 'bert',
+    config: {
+      layerCount: 2,
+      hiddenSize: 64,
+      intermediateSize: 128,
+      headCount: 4,
+      vocabularySize: 256,
+      contextLength: 512,
+      positionCount: 512,
+      tokenTypeCount: 2,
+      layerNormEpsilon: 1e-12,
+      activation: 'gelu',
+      pooling: 'mean',
+      normalize: true
+    },
+    tokenizer: { definition: file(100), config: file(101), endTokenIds: [] },
+    embedding: file(0),
+    layers: [file(1), file(2)]
+  }
+  const manifestSha256 = 'e'.repeat(64)
+  return { name: 'encoder', manifest, manifestSha256, manifestBytes: 1, contextLength: 512, sessionsMax: 2 }
+}
