@@ -1,57 +1,31 @@
-import { randomUUID } from 'node:crypto'
 import { type Doors, openDoors } from '@resultity/access'
 import { connectionsWithin, RequestDesk } from '@resultity/api-kit'
-import {
-  Constraints,
-  GenerationDriver,
-  type Generator,
-  NodeJobs,
-  RouteLeases,
-  type RouteSessionComponents
-} from '@resultity/generation'
+import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
   type Clock,
   MeshError,
   type ModelAliases,
   type SubcloudDefinition,
-  steadyClock,
   systemClock,
   withDeadline
 } from '@resultity/interface'
-import { DiskSpace } from '@resultity/jobs'
-import { createMeshHost, loadIdentity, type MeshHost, openAdvert, serveBlobs } from '@resultity/mesh'
+import { DiskSpace, type FileShelf, type JobRuntime } from '@resultity/jobs'
+import { createMeshHost, loadIdentity, type MeshHost, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
 import { applyAliases } from '@resultity/openai'
-import {
-  GREETERS_MAX,
-  Membership,
-  NodeOrders,
-  NodePools,
-  NodeRegistry,
-  PlacementDirector,
-  PlacementLoop,
-  requireSubcloudModels,
-  ServedModels,
-  SubcloudDesk,
-  Subclouds,
-  toStageReport
-} from '@resultity/placement'
+import { requireSubcloudModels, SubcloudDesk } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { Metrics } from './http/metrics.ts'
-import { createHttpServer } from './http/server.ts'
+import { createHttpServer, type HttpComponents, type HttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { loadModel, type ModelProgress } from './load-model.ts'
-import {
-  type CoordinatorLimits,
-  DEFAULT_BATCH_PREFILL_CHUNK,
-  DEFAULT_LIMITS,
-  DEFAULT_PREFILL_CHUNK
-} from './settings.ts'
+import { buildMesh, type MeshParts } from './mesh-parts.ts'
+import { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit {
@@ -158,10 +132,10 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(mesh.loop)
   starting.use(mesh.membership)
   const disks = disksOf(database, init, limits)
-  const http = buildHttp({ ...mesh, ...disks, doors }, stores, clock, limits, init)
-  starting.use(http.runtime)
-  starting.use(http.shelf)
-  starting.use(http.subcloudDesk)
+  const { desk, runtime, shelf, subcloudDesk, http } = buildHttp(mesh, disks, doors, stores, clock, limits, init)
+  starting.use(runtime)
+  starting.use(shelf)
+  starting.use(subcloudDesk)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
   const isMember = (peerId: string): boolean => mesh.registry.get(peerId) !== undefined
@@ -170,13 +144,13 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId, from) => mesh.membership.accept(stream, peerId, from), {
     inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
   })
-  await http.subcloudDesk.start()
+  await subcloudDesk.start()
   // what is asked of a model that is here need not wait for the others
-  await http.runtime.start()
-  starting.defer(() => stopAnswering(http.desk, limits.stopMs, init.logger))
+  await runtime.start()
+  starting.defer(() => stopAnswering(desk, limits.stopMs, init.logger))
   await addModels(init, store, mesh, clock, options)
-  http.runtime.pump()
-  http.shelf.start()
+  runtime.pump()
+  shelf.start()
   await releaseStartingMemory(processTuning(init.tuning ?? false))
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
@@ -209,97 +183,73 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
   })
 }
 
-/** Everything between the mesh and HTTP. */
-function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init: CoordinatorInit) {
-  const silenceMaxMs = limits.heartbeatIntervalMs * limits.heartbeatMissesMax
-  // silence, waits and leases are durations: no setting of the wall clock ends or prolongs them
-  const steady = steadyClock
-  const registry = new NodeRegistry(steady, { nodesMax: limits.nodesMax, silenceMaxMs })
-  const orders = new NodeOrders({
-    registry,
-    ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
-    send: (peerId, message) => membership.send(peerId, message)
-  })
-  const models = new ServedModels()
-  const subclouds = new Subclouds(init.subclouds)
-  const pools = new NodePools({ subclouds, models })
-  const director = new PlacementDirector(
-    { registry, orders, clock: steady, pools, newId: randomUUID },
-    { ...limits, stages: init.stages ?? 'auto' }
-  )
-  const loop = new PlacementLoop({ registry, director, clock: steady }, limits.joinSettleMs)
-  subclouds.onChange(() => loop.poolsChanged())
-  const membership: Membership = new Membership(
-    {
-      registry,
-      clock,
-      logger: init.logger,
-      steady,
-      openAdvert,
-      onAssignment: (peerId, update) => loop.report(peerId, update.placementId, toStageReport(update))
-    },
-    {
-      ...limits,
-      greetersMax: GREETERS_MAX,
-      joins: { open: init.openJoin ?? false, allowed: new Set(init.allowNodes) }
-    }
-  )
-  const leases = new RouteLeases(director, limits)
-  const nodes = { leases, opener: host, ...nodesOf(registry) }
-  const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
-  const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
-  const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
-  const jobs = new NodeJobs(nodes, limits)
-  logNodes(registry, init.logger)
-  const constraints = new Constraints(limits)
-  return { registry, director, loop, membership, leases, driver, jobs, models, subclouds, pools, constraints }
+interface HttpParts {
+  readonly desk: RequestDesk
+  readonly runtime: JobRuntime
+  readonly shelf: FileShelf
+  readonly subcloudDesk: SubcloudDesk
+  readonly http: HttpServer
 }
 
-/** Where nodes are, and when one goes. */
-function nodesOf(registry: NodeRegistry): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft'> {
-  return {
-    addressOf: (peerId, forPeer?: string) =>
-      registry.get(peerId) === undefined ? undefined : { peerId, multiaddrs: registry.addressesOf(peerId, forPeer) },
-    onNodeLeft: listener =>
-      registry.onChange(change => {
-        if (change.type === 'left') listener(change.node.peerId)
-      })
-  }
-}
-
-type MeshParts = ReturnType<typeof buildMesh>
-
-function logNodes(registry: NodeRegistry, logger: Logger): void {
-  registry.onChange(change => {
-    const { peerId } = change.node
-    if (change.type === 'joined') logger.info({ peerId }, 'a node joined')
-    if (change.type === 'left') logger.warn({ peerId, reason: change.reason }, 'a node left')
-  })
-}
-
+/** What stands before the mesh: jobs, and the server that makes them. */
 function buildHttp(
-  parts: MeshParts & Disks & { readonly doors: Doors },
+  mesh: MeshParts,
+  { disk, contentDisk }: Disks,
+  doors: Doors,
   stores: Stores,
   clock: Clock,
   limits: CoordinatorLimits,
-  init: CoordinatorInit
-) {
-  const { logger, aliases = {} } = init
-  const desk = new RequestDesk(limits.requestsMax)
-  const metrics = new Metrics(parts)
-  const generator = init.generator ?? parts.driver
-  const placesMax = init.generator?.placesMax
-  const jobs = buildJobs({ ...parts, admission: parts.doors.jobs, generator, metrics, clock, logger }, stores, {
+  { logger, aliases: names = {}, generator = mesh.driver }: CoordinatorInit
+): HttpParts {
+  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
+  const metrics = new Metrics({ registry, director, leases, driver })
+  const answers = { models, director, pools, constraints, generator, nodeJobs, metrics }
+  const jobs = buildJobs({ answers, admission: doors.jobs, disk, contentDisk, clock, logger }, stores, {
     limits,
-    aliases,
-    placesMax
+    aliases: names,
+    placesMax: generator.placesMax
   })
-  jobs.runtime.onEnd(job => parts.doors.jobEnded(job))
-  metrics.watchJobs(jobs.runtime)
-  const subcloudDesk = new SubcloudDesk({ ...parts, store: stores.subclouds, clock, logger }, limits.subcloudRefreshMs)
-  const components = { ...parts, ...jobs, subcloudDesk, metrics, desk, clock, limits, logger }
-  const { server, shed } = createHttpServer(components, { version: COORDINATOR_VERSION })
-  return { desk, server, shed, runtime: jobs.runtime, shelf: jobs.shelf, subcloudDesk }
+  const { runtime, shelf } = jobs
+  runtime.onEnd(job => doors.jobEnded(job))
+  metrics.watchJobs(runtime)
+  const desk = new RequestDesk(limits.requestsMax)
+  const subcloudDesk = new SubcloudDesk(
+    { store: stores.subclouds, subclouds, models, clock, logger },
+    limits.subcloudRefreshMs
+  )
+  const routes: HttpComponents = {
+    doors,
+    limits,
+    metrics,
+    logger,
+    clock,
+    desk,
+    disk,
+    registry,
+    models,
+    director,
+    pools,
+    subclouds,
+    subcloudDesk,
+    batches: stores.batches,
+    store: stores.store,
+    runtime,
+    shelf,
+    aliases: jobs.aliases,
+    endpoints: jobs.endpoints,
+    httpEndpoints: jobs.httpEndpoints,
+    responses: jobs.responses,
+    batchEndpoint: jobs.batchEndpoint,
+    linePaths: jobs.linePaths
+  }
+  return { desk, runtime, shelf, subcloudDesk, http: createHttpServer(routes, { version: COORDINATOR_VERSION }) }
+}
+
+interface Disks {
+  /** Where jobs are stored. */
+  readonly disk: DiskSpace
+  /** Where files are. */
+  readonly contentDisk: DiskSpace
 }
 
 /** Where things are stored, and how full that is. */
@@ -307,15 +257,13 @@ function disksOf(
   database: StoreDatabase,
   init: CoordinatorInit,
   { diskReserveBytes: reserveBytes }: CoordinatorLimits
-) {
+): Disks {
   const contentDisk = new DiskSpace({ directories: [init.contentDir ?? init.dataDir], reserveBytes })
   // a server's disk is the business of whoever runs it
   if (database.dialect === 'postgres') return { contentDisk, disk: new DiskSpace({ directories: [], reserveBytes }) }
   const reusableBytes = () => database.reusableBytes()
   return { contentDisk, disk: new DiskSpace({ directories: [init.dataDir], reserveBytes, reusableBytes }) }
 }
-
-type Disks = ReturnType<typeof disksOf>
 
 async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['http']): Promise<string> {
   try {

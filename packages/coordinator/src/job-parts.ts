@@ -22,6 +22,7 @@ import {
   type EmbeddingsEndpointComponents,
   EnsembleAliases,
   EnsembleEndpoint,
+  type HttpEndpoint,
   InlineBatchEndpoint,
   ResponseEndpoint
 } from '@resultity/openai'
@@ -72,7 +73,9 @@ export async function openStores(
   }
 }
 
-export interface JobPartsComponents extends ChatEndpointComponents, EmbeddingsEndpointComponents {
+export interface JobPartsComponents {
+  /** What endpoints make answers with. */
+  readonly answers: ChatEndpointComponents & EmbeddingsEndpointComponents
   readonly clock: Clock
   readonly logger: Logger
   readonly admission: JobAdmission
@@ -88,38 +91,54 @@ export interface JobPartsInit {
   readonly placesMax: number | undefined
 }
 
+/** What makes jobs of requests, and what runs them. */
+export interface JobParts {
+  readonly runtime: JobRuntime
+  readonly shelf: FileShelf
+  readonly aliases: EnsembleAliases
+  /** All that jobs may ask, batches included. */
+  readonly endpoints: JobEndpoints
+  /** Those that have a route of their own. */
+  readonly httpEndpoints: readonly HttpEndpoint[]
+  readonly responses: ResponseEndpoint
+  readonly batchEndpoint: BatchEndpoint
+  /** Paths that lines of batches may ask. */
+  readonly linePaths: readonly string[]
+}
+
 /** Everything that makes jobs of requests, and runs them. */
 export function buildJobs(
   components: JobPartsComponents,
   stores: Stores,
   { limits, aliases: names, placesMax }: JobPartsInit
-) {
-  const { models, clock, logger, admission } = components
-  const { store, batches } = stores
+): JobParts {
+  const { answers, clock, logger, admission, disk, contentDisk } = components
+  const { models, director, pools } = answers
+  const { store, files, content, bytes, batches } = stores
   const aliases = new EnsembleAliases(names)
   const children = new ChildJobs({ store, admission, runtime: () => runtime })
-  const shelf = new FileShelf({ ...stores, clock, logger, disk: components.contentDisk }, limits)
-  const chat = new ChatEndpoint(components)
+  const shelf = new FileShelf({ files, content, batches, bytes, store, clock, logger, disk: contentDisk }, limits)
+  const chat = new ChatEndpoint(answers)
   const ensembles = { models, aliases, children, judging: chat }
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const single = [
     new EnsembleEndpoint(ensembles, chat, chatDialect),
-    new EnsembleEndpoint(ensembles, new CompletionEndpoint(components), completionDialect),
+    new EnsembleEndpoint(ensembles, new CompletionEndpoint(answers), completionDialect),
     responses,
-    new EmbeddingsEndpoint(components)
+    new EmbeddingsEndpoint(answers)
   ]
   // what a batch may ask: no further batches
   const lines = new JobEndpoints(single)
   const endpoint = lines.get.bind(lines)
   const batchEndpoint = new BatchEndpoint(
-    { store, batches, shelf, clock, admission, disk: components.disk, runtime: () => runtime, endpoint },
+    { store, batches, shelf, clock, admission, disk, runtime: () => runtime, endpoint },
     limits
   )
   const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
   const endpoints = new JobEndpoints([...httpEndpoints, batchEndpoint])
-  const places = new ModelPlaces(components, { groupsMax: limits.groupsMax, placesMax })
+  const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, endpoints, places, clock, logger, admission, toJobError }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
-  const batching = { shelf, batches, batchEndpoint, linePaths: lines.paths() }
-  return { ...batching, aliases, store, runtime, endpoints, httpEndpoints, responses }
+  const linePaths = lines.paths()
+  return { runtime, shelf, aliases, endpoints, httpEndpoints, responses, batchEndpoint, linePaths }
 }

@@ -14,7 +14,7 @@ export interface EmbeddingsEndpointComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
   readonly pools: NodePools
-  readonly jobs: NodeJobs
+  readonly nodeJobs: NodeJobs
   readonly metrics: AnswerMetrics
 }
 
@@ -70,10 +70,10 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
   }
 
   async #run(plan: EmbeddingsPlan, wish: RouteWish, { job, signal }: JobContext): Promise<JobAnswer> {
-    const { jobs, metrics } = this.#components
+    const { nodeJobs, metrics } = this.#components
     const { model } = plan
     const work = { jobId: job.id, model: model.placeable, wish, inputs: plan.inputs }
-    const { vectors, dimensions, route } = await embed(jobs, work, { signal, workClass: job.class })
+    const { vectors, dimensions, route } = await embed(nodeJobs, work, { signal, workClass: job.class })
     metrics.promptTokens.inc({ model: model.id }, plan.promptTokens)
     return {
       result: {

@@ -1,0 +1,114 @@
+import { randomUUID } from 'node:crypto'
+import {
+  Constraints,
+  GenerationDriver,
+  NodeJobs,
+  RouteLeases,
+  type RouteSessionComponents
+} from '@resultity/generation'
+import { type Clock, type SubcloudDefinition, steadyClock } from '@resultity/interface'
+import { type MeshHost, openAdvert } from '@resultity/mesh'
+import {
+  GREETERS_MAX,
+  Membership,
+  NodeOrders,
+  NodePools,
+  NodeRegistry,
+  PlacementDirector,
+  PlacementLoop,
+  ServedModels,
+  Subclouds,
+  toStageReport
+} from '@resultity/placement'
+import type { Logger } from 'pino'
+import { type CoordinatorLimits, DEFAULT_BATCH_PREFILL_CHUNK, DEFAULT_PREFILL_CHUNK } from './settings.ts'
+
+export interface MeshPartsInit {
+  readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
+  readonly stages?: 'auto' | number
+  readonly openJoin?: boolean
+  readonly allowNodes?: readonly string[]
+  readonly prefillChunk?: number
+  readonly logger: Logger
+}
+
+/** Who is here, who serves what, and how answers are had of them. */
+export interface MeshParts {
+  readonly registry: NodeRegistry
+  readonly membership: Membership
+  readonly models: ServedModels
+  readonly subclouds: Subclouds
+  readonly pools: NodePools
+  readonly director: PlacementDirector
+  readonly loop: PlacementLoop
+  readonly leases: RouteLeases
+  readonly driver: GenerationDriver
+  readonly nodeJobs: NodeJobs
+  readonly constraints: Constraints
+}
+
+/** Everything between the mesh and HTTP. */
+export function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init: MeshPartsInit): MeshParts {
+  const silenceMaxMs = limits.heartbeatIntervalMs * limits.heartbeatMissesMax
+  // silence, waits and leases are durations: no setting of the wall clock ends or prolongs them
+  const steady = steadyClock
+  const registry = new NodeRegistry(steady, { nodesMax: limits.nodesMax, silenceMaxMs })
+  const orders = new NodeOrders({
+    registry,
+    ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
+    send: (peerId, message) => membership.send(peerId, message)
+  })
+  const models = new ServedModels()
+  const subclouds = new Subclouds(init.subclouds)
+  const pools = new NodePools({ subclouds, models })
+  const director = new PlacementDirector(
+    { registry, orders, clock: steady, pools, newId: randomUUID },
+    { ...limits, stages: init.stages ?? 'auto' }
+  )
+  const loop = new PlacementLoop({ registry, director, clock: steady }, limits.joinSettleMs)
+  subclouds.onChange(() => loop.poolsChanged())
+  const membership: Membership = new Membership(
+    {
+      registry,
+      clock,
+      logger: init.logger,
+      steady,
+      openAdvert,
+      onAssignment: (peerId, update) => loop.report(peerId, update.placementId, toStageReport(update))
+    },
+    {
+      ...limits,
+      greetersMax: GREETERS_MAX,
+      joins: { open: init.openJoin ?? false, allowed: new Set(init.allowNodes) }
+    }
+  )
+  const leases = new RouteLeases(director, limits)
+  const nodes = { leases, opener: host, ...nodesOf(registry) }
+  const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
+  const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
+  const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
+  const nodeJobs = new NodeJobs(nodes, limits)
+  logNodes(registry, init.logger)
+  const constraints = new Constraints(limits)
+  return { registry, membership, models, subclouds, pools, director, loop, leases, driver, nodeJobs, constraints }
+}
+
+/** Where nodes are, and when one goes. */
+function nodesOf(registry: NodeRegistry): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft'> {
+  return {
+    addressOf: (peerId, forPeer?: string) =>
+      registry.get(peerId) === undefined ? undefined : { peerId, multiaddrs: registry.addressesOf(peerId, forPeer) },
+    onNodeLeft: listener =>
+      registry.onChange(change => {
+        if (change.type === 'left') listener(change.node.peerId)
+      })
+  }
+}
+
+function logNodes(registry: NodeRegistry, logger: Logger): void {
+  registry.onChange(change => {
+    const { peerId } = change.node
+    if (change.type === 'joined') logger.info({ peerId }, 'a node joined')
+    if (change.type === 'left') logger.warn({ peerId, reason: change.reason }, 'a node left')
+  })
+}
