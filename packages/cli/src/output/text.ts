@@ -1,4 +1,4 @@
-import pc from 'picocolors'
+import picocolors from 'picocolors'
 import { visible, visibleProse } from './visible.ts'
 
 /** What may stand in a {@link text}: strings and numbers from anywhere, and what is made fit for a terminal already. */
@@ -51,6 +51,14 @@ export function prose(content: string): Text {
 export function joined(parts: readonly Piece[], separator: string): Text {
   return Text.join(parts, separator)
 }
+
+/**
+ * Colours where somebody looks: at a terminal, unless NO_COLOR is set, and where FORCE_COLOR asks for them. The library
+ * would also colour whatever runs in CI, logs and pipes among them.
+ */
+const { NO_COLOR, FORCE_COLOR, TERM } = process.env
+const atTerminal = process.stdout.isTTY === true && TERM !== 'dumb'
+const pc = picocolors.createColors(!NO_COLOR && (Boolean(FORCE_COLOR) || atTerminal))
 
 export const dim = (content: Piece): Text => Text.colour(pc.dim, content)
 export const bold = (content: Piece): Text => Text.colour(pc.bold, content)
