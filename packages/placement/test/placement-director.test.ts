@@ -21,22 +21,22 @@ function report(state: StageState, error?: MeshError): StageReport {
 function setUp(init: Partial<PlacementDirectorInit> = {}) {
   const clock = new ManualClock()
   const registry = new NodeRegistry(clock, { nodesMax: 100, silenceMaxMs: 3000 })
-  const orders: string[] = []
+  const assignments: string[] = []
   let ids = 0
   const director: PlacementDirector = new PlacementDirector(
     {
       registry,
       clock,
       newId: () => `p${++ids}`,
-      orders: {
-        assign: (placement, stage) => orders.push(`${placement.id} ${stage.peerId}${formatRange(stage.range)}`),
-        release: (peerId, placementId) => orders.push(`release ${placementId} ${peerId}`)
+      assignments: {
+        assign: (placement, stage) => assignments.push(`${placement.id} ${stage.peerId}${formatRange(stage.range)}`),
+        release: (peerId, placementId) => assignments.push(`release ${placementId} ${peerId}`)
       }
     },
     { ...INIT, ...init }
   )
   registry.onChange(change => director.nodeChanged(change))
-  const takeOrders = (): string[] => orders.splice(0)
+  const takeOrders = (): string[] => assignments.splice(0)
   const allReady = (placement: Placement | undefined): void => {
     for (const stage of placement?.stages ?? []) director.report(stage.peerId, placement?.id ?? '', report('ready'))
   }
@@ -56,7 +56,7 @@ t.test('a default placement is assigned, gets ready, and survives what does not 
   director.report('stranger', 'p1', report('failed'))
   director.report('b', 'p9', report('failed'))
   t.equal(director.choose(model).type, 'loading', 'ready only when all stages are')
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   const choice = director.choose(model)
   t.equal(choice.type === 'ready' && choice.placement.id, 'p1')
   registry.join(advert('c', 10))
@@ -70,7 +70,7 @@ t.test('when a node dies the rest is released and planned anew at once', async t
   director.addModel(model)
   for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 4))
   director.reconcile()
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   takeOrders()
   registry.leave('b', 'it died')
   director.reconcile()
@@ -109,15 +109,15 @@ t.test('a fixed number of stages waits a while for its nodes, then takes fewer, 
   clock.pass(3000)
   director.reconcile()
   t.same(takeOrders(), ['p1 a[0,3)', 'p1 b[3,6)'])
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   registry.join(advert('c', 20))
   director.reconcile()
   t.same(takeOrders(), ['p2 a[0,2)', 'p2 c[2,4)', 'p2 b[4,6)'], 'layers that are there stay')
   const choice = director.choose(model)
   t.equal(choice.type === 'ready' && choice.placement.id, 'p1', 'the old one serves meanwhile')
-  const old = director.book.get('p1')
+  const old = director.table.get('p1')
   if (old !== undefined) director.takeSlot(old)
-  allReady(director.book.get('p2'))
+  allReady(director.table.get('p2'))
   t.equal(old?.state, 'draining', 'its session may end')
   t.same(takeOrders(), [])
   if (old !== undefined) director.freeSlot(old)
@@ -170,12 +170,12 @@ t.test('a request for a number of stages gets its own placement, once', async t 
   director.addModel(model)
   for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 8))
   director.reconcile()
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   takeOrders()
   t.equal(director.choose(model, { stages: 2 }).type, 'loading')
   t.equal(director.choose(model, { stages: 2 }).type, 'loading')
   t.same(takeOrders(), ['p2 a[0,2)', 'p2 b[2,4)'], 'beside the default one')
-  allReady(director.book.get('p2'))
+  allReady(director.table.get('p2'))
   const choice = director.choose(model, { stages: 2 })
   t.equal(choice.type === 'ready' && choice.placement.id, 'p2')
   t.equal(director.choose(model, { stages: 1 }).type, 'ready', 'one stage is what the default has')
@@ -195,9 +195,9 @@ t.test('an idle on-demand placement makes room for another, and only for one tha
   director.addModel(model)
   for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 4.5))
   director.reconcile()
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   director.choose(model, { stages: 2 })
-  allReady(director.book.get('p2'))
+  allReady(director.table.get('p2'))
   takeOrders()
   t.equal(director.choose(model, { stages: 3 }).type, 'error', 'a is full of the default placement, which stays')
   t.same(takeOrders(), [], 'so p2 stays too')
@@ -216,7 +216,7 @@ t.test('slots are taken and freed, and never more than there are', async t => {
   director.addModel(model)
   registry.join(advert('a', 8))
   director.reconcile()
-  const placement = director.book.get('p1')
+  const placement = director.table.get('p1')
   if (placement === undefined) throw new Error('there is no placement')
   allReady(placement)
   director.takeSlot(placement)
@@ -246,7 +246,7 @@ t.test('memory that is being released counts as free, until the node says otherw
   registry.join(advert('a', 4.5))
   registry.join(advert('b', 4.5))
   director.reconcile()
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   takeOrders()
   const stage = { manifest: model.manifestSha256, range: { first: 0, end: 2 }, decodeMsPerLayer: 1 }
   const served = [{ ...stage, placementId: 'p1', sessionsOpen: 0, sessionsMax: 2 }]
@@ -279,7 +279,7 @@ t.test('an encoder is placed whole, at once and on one node, however the others 
   registry.join(advert('b', 64))
   director.reconcile()
   t.same(takeOrders(), ['p1 a[0,2)'], 'it waits for no third node')
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   t.match(director.choose(model), { type: 'ready' })
   t.match(director.whatIf(model), { stages: { length: 1 } })
   t.throws(() => director.choose(model, { stages: 2 }), { code: 'invalid_request', message: /not cut/ })

@@ -15,7 +15,7 @@ const READY: StageReport = { state: 'ready', bytesDone: 0, bytesTotal: 0, decode
 function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | number = 'auto') {
   const clock = new ManualClock()
   const registry = new NodeRegistry(clock, { nodesMax: 100, silenceMaxMs: 3000 })
-  const orders: string[] = []
+  const assignments: string[] = []
   let ids = 0
   const defined = new Subclouds()
   const models = new ServedModels()
@@ -26,9 +26,9 @@ function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | n
       clock,
       pools,
       newId: () => `p${++ids}`,
-      orders: {
-        assign: (placement, stage) => orders.push(`${placement.id} ${stage.peerId}${formatRange(stage.range)}`),
-        release: (peerId, placementId) => orders.push(`release ${placementId} ${peerId}`)
+      assignments: {
+        assign: (placement, stage) => assignments.push(`${placement.id} ${stage.peerId}${formatRange(stage.range)}`),
+        release: (peerId, placementId) => assignments.push(`release ${placementId} ${peerId}`)
       }
     },
     { stages, fewerStagesAfterMs: 0, assignmentRetryMs: 1000, assignmentSilenceMs: 60_000, onDemandIdleMs: 600_000 }
@@ -54,7 +54,7 @@ function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | n
   const allReady = (placement: Placement | undefined): void => {
     for (const stage of placement?.stages ?? []) director.report(stage.peerId, placement?.id ?? '', READY)
   }
-  return { clock, registry, director, pools, define, join, serve, allReady, takeOrders: () => orders.splice(0) }
+  return { clock, registry, director, pools, define, join, serve, allReady, takeOrders: () => assignments.splice(0) }
 }
 
 t.test(
@@ -69,10 +69,10 @@ t.test(
     join('b', 'us')
     director.reconcile()
     t.same(takeOrders(), ['p1 b[0,4)', 'p2 a[0,4)'])
-    for (const id of ['p1', 'p2']) allReady(director.book.get(id))
+    for (const id of ['p1', 'p2']) allReady(director.table.get(id))
     t.match(director.choose(model), { placement: { id: 'p1' } })
     t.match(director.choose(model, { pool: pools.named('eu') }), { placement: { id: 'p2', purpose: 'default' } })
-    const placement = director.book.get('p1')
+    const placement = director.table.get('p1')
     if (placement === undefined) throw new Error('there is no placement')
     for (const _ of [1, 2]) director.takeSlot(placement)
     t.same(director.choose(model), { type: 'busy' }, 'a free slot of the subcloud is for nobody else')
@@ -91,7 +91,7 @@ t.test('what a subcloud does not name is placed when it is asked for, once, and 
   t.same(director.choose(model, { pool }), { type: 'loading' })
   t.same(director.choose(model, { pool: pools.named('eu') }), { type: 'loading' })
   t.same(takeOrders(), ['p1 a[0,4)'])
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   t.match(director.choose(model, { pool }), { type: 'ready' })
   clock.pass(600_000)
   director.reconcile()
@@ -125,17 +125,17 @@ t.test('nodes that are shared serve both, and a placement on them is used by bot
   join('a', 'eu')
   director.reconcile()
   t.same(takeOrders(), ['p1 a[0,4)'])
-  allReady(director.book.get('p1'))
+  allReady(director.table.get('p1'))
   t.match(director.choose(model, { pool: pools.named('eu') }), { placement: { id: 'p1' } })
   join('b', 'us')
-  const wish = pools.wish({ placeable: model, id: 'specimen' } as never, { region: 'us' })
-  t.same(director.choose(model, wish), { type: 'loading' })
+  const routing = pools.routing({ placeable: model, id: 'specimen' } as never, { region: 'us' })
+  t.same(director.choose(model, routing), { type: 'loading' })
   t.same(takeOrders(), ['p2 b[0,4)'], 'what is asked for elsewhere is placed there')
-  allReady(director.book.get('p2'))
-  t.match(director.choose(model, wish), { placement: { id: 'p2', pool: { adHoc: true } } })
-  const nodes = pools.wish({ placeable: model, id: 'specimen' } as never, { nodes: ['a', 'c'] })
+  allReady(director.table.get('p2'))
+  t.match(director.choose(model, routing), { placement: { id: 'p2', pool: { adHoc: true } } })
+  const nodes = pools.routing({ placeable: model, id: 'specimen' } as never, { nodes: ['a', 'c'] })
   t.match(director.choose(model, nodes), { placement: { id: 'p1' } }, 'what is there on these nodes will do')
-  const nobody = pools.wish({ placeable: model, id: 'specimen' } as never, { nodes: ['c'], subcloud: 'eu' })
+  const nobody = pools.routing({ placeable: model, id: 'specimen' } as never, { nodes: ['c'], subcloud: 'eu' })
   t.match(director.choose(model, nobody), { error: { message: /in subcloud "eu" .* on c: no node is here/ } })
 })
 
@@ -161,7 +161,7 @@ t.test('what is defined anew takes effect at once, and ends what runs only when 
   join('b', 'us')
   director.reconcile()
   t.same(takeOrders(), ['p1 a[0,4)'])
-  const first = director.book.get('p1')
+  const first = director.table.get('p1')
   if (first === undefined) throw new Error('there is no placement')
   allReady(first)
   director.takeSlot(first)
@@ -173,7 +173,7 @@ t.test('what is defined anew takes effect at once, and ends what runs only when 
   t.same(takeOrders(), ['release p1 a'])
   director.reconcile()
   t.same(takeOrders(), ['p3 a[0,4)'])
-  allReady(director.book.get('p3'))
+  allReady(director.table.get('p3'))
   define({})
   t.same(takeOrders(), ['release p3 a'], 'a subcloud that is no more has no placements')
   t.match(director.choose(model, { pool: pools.named('eu') }), { type: 'error' })

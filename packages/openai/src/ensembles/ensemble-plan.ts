@@ -33,7 +33,7 @@ export interface EnsembleNames {
  * @throws MeshError `model_not_found`, `invalid_request`, naming the field
  */
 export function planOf(request: EnsembleRequest, names: EnsembleNames): EnsemblePlan | undefined {
-  const wanted = wish(request, names)
+  const wanted = routing(request, names)
   if (wanted === undefined) {
     if (request.strategy == null) return undefined
     throw invalidRequest('strategy', 'strategy is set and models is not', 'List the models to ask in models.')
@@ -64,7 +64,7 @@ interface Wish extends Pick<EnsembleRequest, 'vote' | 'judge'> {
   param(index: number): string
 }
 
-function wish(request: EnsembleRequest, { models, aliases }: EnsembleNames): Wish | undefined {
+function routing(request: EnsembleRequest, { models, aliases }: EnsembleNames): Wish | undefined {
   const { models: listed, model, vote, judge } = request
   const common = { vote, judge, strategy: undefined, timeoutMs: undefined, choices: 'all' } as const
   if (listed != null) return { ...common, models: listed, param: index => `models[${index}]` }
