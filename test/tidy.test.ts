@@ -300,7 +300,7 @@ t.test(`no file has more than ${FILE_LINES_MAX} lines`, async t => {
 
 /** Pictures for what has a usual name: service, store, queue, limiter, verifier, worker, builder, sender, table. */
 const PICTURES =
-  /\b\w*(?:Desk|Office|Shelf|Courier|Turnstile|Ticket|Doors?|KeyRing|Wish|Orders|ChoiceMaker|PlacementBook)\b|\bhopeless\b|#(?:tell|lookAt)\b/
+  /\b\w*(?:Desk|Office|Shelf|Courier|Turnstile|Ticket|Doors?|KeyRing|Wish|(?:Placement|Node)Orders|ChoiceMaker|PlacementBook)\b|\bhopeless\b|#(?:tell|lookAt)\b/
 
 /** Names that say nothing of what is in a file. */
 const EMPTY_NAMES = /\/(?:utils?|helpers?|misc|common|manager)\.ts$/
