@@ -4,7 +4,7 @@ import type { Work } from './crash-works.ts'
 import { eventually } from './mesh-state.ts'
 
 /** Where to ask: the coordinator's address stays the same while its process does not. */
-export interface Door {
+export interface Target {
   readonly url: string
 }
 
@@ -15,18 +15,18 @@ export interface Taken {
   readonly jobId: string | undefined
   /** The pieces that the client was sent, by choice, where it followed; every one once. */
   followed(): Promise<ReadonlyMap<number, string> | undefined>
-  /** Resolves once it has ended. `door`: whom to ask; a coordinator that was taken over from answers no more. */
-  answer(door: Door): Promise<Record<string, unknown>>
+  /** Resolves once it has ended. `target`: whom to ask; a coordinator that was taken over from answers no more. */
+  answer(target: Target): Promise<Record<string, unknown>>
 }
 
 /** Two hundred requests on a busy machine, and leases that have to run out. */
 const ENDED_WITHIN_MS = 10 * 60_000
 
 /** Sends until something answers. Whether an attempt without an answer was taken nobody knows; a key makes that safe. */
-async function persist(door: Door, path: string, init: RequestInit = {}): Promise<Response> {
+async function persist(target: Target, path: string, init: RequestInit = {}): Promise<Response> {
   for (;;) {
     try {
-      const response = await fetch(`${door.url}${path}`, init)
+      const response = await fetch(`${target.url}${path}`, init)
       if (response.status !== 503) return response
       await response.body?.cancel()
     } catch (error) {
@@ -37,9 +37,9 @@ async function persist(door: Door, path: string, init: RequestInit = {}): Promis
   }
 }
 
-async function readJson(door: Door, path: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
+async function readJson(target: Target, path: string, init: RequestInit = {}): Promise<Record<string, unknown>> {
   for (;;) {
-    const response = await persist(door, path, init)
+    const response = await persist(target, path, init)
     const text = await response.text().catch(() => undefined)
     if (text === undefined) continue
     if (!response.ok) throw new Error(`${path}: ${response.status} ${text}`)
@@ -53,27 +53,27 @@ function post(body: object, headers: Readonly<Record<string, string>> = {}): Req
 }
 
 /** Resolves once the coordinator has acknowledged it. */
-export async function submit(door: Door, work: Work): Promise<Taken> {
+export async function submit(target: Target, work: Work): Promise<Taken> {
   switch (work.way) {
     case 'async':
-      return await submitAsync(door, work)
+      return await submitAsync(target, work)
     case 'stream':
-      return await submitStream(door, work)
+      return await submitStream(target, work)
     case 'background':
-      return await submitBackground(door, work)
+      return await submitBackground(target, work)
     case 'file':
-      return await submitFile(door, work)
+      return await submitFile(target, work)
   }
 }
 
-async function submitAsync(door: Door, work: Work): Promise<Taken> {
-  const { id } = await readJson(door, work.path, post(work.body, { prefer: 'respond-async' }))
+async function submitAsync(target: Target, work: Work): Promise<Taken> {
+  const { id } = await readJson(target, work.path, post(work.body, { prefer: 'respond-async' }))
   const jobId = String(id)
   return { work, jobId, followed: async () => undefined, answer: other => resultOf(other, jobId) }
 }
 
-async function submitBackground(door: Door, work: Work): Promise<Taken> {
-  const { id } = await readJson(door, work.path, post({ ...work.body, background: true }))
+async function submitBackground(target: Target, work: Work): Promise<Taken> {
+  const { id } = await readJson(target, work.path, post({ ...work.body, background: true }))
   return {
     work,
     jobId: String(id).replace('resp_', 'req_'),
@@ -82,14 +82,14 @@ async function submitBackground(door: Door, work: Work): Promise<Taken> {
   }
 }
 
-async function submitFile(door: Door, work: Work): Promise<Taken> {
+async function submitFile(target: Target, work: Work): Promise<Taken> {
   const { requests } = work.body as { requests: readonly object[] }
   const form = new FormData()
   form.set('purpose', 'batch')
   form.set('file', new Blob([requests.map(request => `${JSON.stringify(request)}\n`).join('')]), 'batch.jsonl')
-  const { id: fileId } = await readJson(door, '/v1/files', { method: 'POST', body: form })
+  const { id: fileId } = await readJson(target, '/v1/files', { method: 'POST', body: form })
   const batch = { input_file_id: fileId, endpoint: '/v1/chat/completions', completion_window: '24h' }
-  const { id } = await readJson(door, work.path, post(batch))
+  const { id } = await readJson(target, work.path, post(batch))
   return {
     work,
     jobId: undefined,
@@ -103,39 +103,39 @@ async function submitFile(door: Door, work: Work): Promise<Taken> {
   }
 }
 
-async function linesOf(door: Door, fileId: unknown): Promise<unknown[]> {
+async function linesOf(target: Target, fileId: unknown): Promise<unknown[]> {
   if (typeof fileId !== 'string') return []
-  const text = await (await persist(door, `/v1/files/${fileId}/content`)).text()
+  const text = await (await persist(target, `/v1/files/${fileId}/content`)).text()
   return text
     .trimEnd()
     .split('\n')
     .map(line => JSON.parse(line))
 }
 
-async function ended(door: Door, path: string, working: readonly string[]): Promise<Record<string, unknown>> {
+async function ended(target: Target, path: string, working: readonly string[]): Promise<Record<string, unknown>> {
   const isEnded = ({ status }: Record<string, unknown>): boolean => !working.includes(String(status))
-  return await eventually(path, () => readJson(door, path), isEnded, ENDED_WITHIN_MS)
+  return await eventually(path, () => readJson(target, path), isEnded, ENDED_WITHIN_MS)
 }
 
-async function resultOf(door: Door, jobId: string): Promise<Record<string, unknown>> {
-  await ended(door, `/v1/requests/${jobId}`, ['queued', 'running'])
-  return await readJson(door, `/v1/requests/${jobId}/result`)
+async function resultOf(target: Target, jobId: string): Promise<Record<string, unknown>> {
+  await ended(target, `/v1/requests/${jobId}`, ['queued', 'running'])
+  return await readJson(target, `/v1/requests/${jobId}/result`)
 }
 
 /** A stream is acknowledged by its headers. */
-async function submitStream(door: Door, work: Work): Promise<Taken> {
-  const response = await persist(door, work.path, post({ ...work.body, stream: true }))
+async function submitStream(target: Target, work: Work): Promise<Taken> {
+  const response = await persist(target, work.path, post({ ...work.body, stream: true }))
   if (!response.ok) throw new Error(`${work.name}: ${response.status} ${await response.text()}`)
   const { headers } = response
   const jobId = String(headers.get('x-resultity-request-id') ?? headers.get('x-request-id'))
-  const following = follow(door, jobId, response)
+  const following = follow(target, jobId, response)
   // whoever asks is told; until then it may fail unheard
   following.catch(() => {})
   return { work, jobId, followed: () => following, answer: other => resultOf(other, jobId) }
 }
 
 /** Reads a stream to its end, going on in the log where a connection broke. */
-async function follow(door: Door, jobId: string, first: Response): Promise<ReadonlyMap<number, string>> {
+async function follow(target: Target, jobId: string, first: Response): Promise<ReadonlyMap<number, string>> {
   const texts = new Map<number, string>()
   let last = 0
   const take = ({ id, data }: Block): void => {
@@ -146,7 +146,7 @@ async function follow(door: Door, jobId: string, first: Response): Promise<Reado
   }
   if (await readBlocks(first, block => block.end === 'stream', take)) return texts
   for (;;) {
-    const response = await persist(door, `/v1/requests/${jobId}/events?after=${last}`)
+    const response = await persist(target, `/v1/requests/${jobId}/events?after=${last}`)
     if (await readBlocks(response, block => block.end === 'log', take)) return texts
   }
 }
@@ -209,8 +209,8 @@ function parseBlock(part: string): Block {
 }
 
 /** The whole log of a job that has ended. */
-export async function logOf(door: Door, jobId: string): Promise<Block[]> {
-  const text = await (await persist(door, `/v1/requests/${jobId}/events`)).text()
+export async function logOf(target: Target, jobId: string): Promise<Block[]> {
+  const text = await (await persist(target, `/v1/requests/${jobId}/events`)).text()
   return text
     .split('\n\n')
     .filter(part => part !== '' && !part.startsWith(':'))

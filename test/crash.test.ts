@@ -7,7 +7,7 @@ import { testSeed } from '@resultity/test-property'
 import { type Swarm, startSwarm } from '@resultity/testkit'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { addPiece, type Door, logOf, submit, type Taken } from './crash-client.ts'
+import { addPiece, logOf, submit, type Taken, type Target } from './crash-client.ts'
 import { KINDS, lasting, MODELS, textsOf, type Work, works } from './crash-works.ts'
 
 /**
@@ -34,9 +34,11 @@ async function modelsIn(directory: string): Promise<string[]> {
 const calm: unknown[] = []
 
 /** What a calm mesh answers to as many works as are asked for: each is asked once, of the first mesh that is to know. */
-async function undisturbed(door: Door, count: number): Promise<readonly unknown[]> {
+async function undisturbed(target: Target, count: number): Promise<readonly unknown[]> {
   const unknown = works.slice(calm.length, count)
-  calm.push(...(await Promise.all(unknown.map(async work => lasting(await (await submit(door, work)).answer(door))))))
+  calm.push(
+    ...(await Promise.all(unknown.map(async work => lasting(await (await submit(target, work)).answer(target)))))
+  )
   return calm
 }
 
@@ -48,12 +50,12 @@ async function killAgainAndAgain(swarm: Swarm): Promise<void> {
   }
 }
 
-async function check(t: Test, door: Door, taken: Taken, expected: unknown): Promise<void> {
+async function check(t: Test, target: Target, taken: Taken, expected: unknown): Promise<void> {
   const { work, jobId } = taken
-  const answer = await taken.answer(door)
+  const answer = await taken.answer(target)
   t.same(lasting(answer), expected, `${work.name}: the answer is the undisturbed one`)
   if (jobId === undefined) return
-  const log = await logOf(door, jobId)
+  const log = await logOf(target, jobId)
   t.same(
     log.map(({ id }) => id),
     log.map((_, index) => index + 1),

@@ -298,6 +298,21 @@ t.test(`no file has more than ${FILE_LINES_MAX} lines`, async t => {
   }
 })
 
+/** Pictures for what has a usual name: service, store, queue, limiter, verifier, worker, builder, sender, table. */
+const PICTURES =
+  /\b\w*(?:Desk|Office|Shelf|Courier|Turnstile|Ticket|Doors?|KeyRing|Wish|(?:Placement|Node)Orders|ChoiceMaker|PlacementBook)\b|\bhopeless\b|#(?:tell|lookAt)\b/
+
+/** Names that say nothing of what is in a file. */
+const EMPTY_NAMES = /\/(?:utils?|helpers?|misc|common|manager)\.ts$/
+
+t.test('things are called what the field calls them', async t => {
+  for (const path of sources) {
+    const picture = PICTURES.exec(read(path))
+    if (picture) t.fail(`${named(path)} has ${picture[0]}: use a word of the glossary in docs/architecture.md`)
+    if (EMPTY_NAMES.test(path)) t.fail(`${named(path)}: name it after what it holds`)
+  }
+})
+
 t.test(`no function has more than ${FUNCTION_LINES_MAX} lines`, async t => {
   for (const path of product) {
     for (const { name, line, lines } of functionsOf(path)) {

@@ -3,8 +3,8 @@ import { httpError } from '@resultity/api-kit'
 import { batchPlaces, MeshError } from '@resultity/interface'
 import { type Job, ofModelLane } from '@resultity/store'
 import { type Caller, requireScope } from './keys/caller.ts'
-import type { KeyRing } from './keys/key-ring.ts'
 import { requireSubcloud } from './keys/key-subclouds.ts'
+import type { KeyVerifier } from './keys/key-verifier.ts'
 import type { KeyLimiter, PartialAdmission } from './limits/key-limiter.ts'
 
 /** What a job counts with against the limits of its key. */
@@ -15,7 +15,7 @@ export interface JobWeight {
 }
 
 export interface JobAdmissionComponents {
-  readonly keys: Pick<KeyRing, 'holder'>
+  readonly keys: Pick<KeyVerifier, 'holder'>
   readonly limiter: KeyLimiter
 }
 
@@ -71,11 +71,11 @@ export class JobAdmission {
     this.#lines.set(keyId, turn.promise)
     try {
       await before
-      const pass = await this.#enter(keyId, endpoint, places, options)
+      const place = await this.#enter(keyId, endpoint, places, options)
       try {
         return await submit()
       } finally {
-        pass.leave()
+        place.leave()
       }
     } finally {
       turn.resolve()

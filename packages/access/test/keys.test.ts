@@ -5,10 +5,10 @@ import fc from 'fast-check'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
 import { requireScope, scopes } from '../src/keys/caller.ts'
-import { KeyDesk } from '../src/keys/key-desk.ts'
-import { KeyRing } from '../src/keys/key-ring.ts'
 import { keyChangeSchema, newKeySchema } from '../src/keys/key-schema.ts'
 import { formatKey, hashSecret, isSecret, newKeyId, newKeySecret, parseKey } from '../src/keys/key-secret.ts'
+import { KeyService } from '../src/keys/key-service.ts'
+import { KeyVerifier } from '../src/keys/key-verifier.ts'
 import { presentedKey } from '../src/keys/presented-key.ts'
 import { isLoopback } from '../src/loopback.ts'
 import { scopeOf } from '../src/route-scope.ts'
@@ -21,7 +21,7 @@ async function makeKeys(t: Test, { told = true } = {}) {
   const database = await openDatabase({ dataDir: t.testdir({}) })
   const store = new DatabaseKeyStore(database)
   const logger = pino({ level: 'silent' })
-  const ring = new KeyRing(
+  const ring = new KeyVerifier(
     { store, clock, steady: clock, logger },
     { keyCacheMs: CACHE_MS, keysCachedMax: 10, keyUseMs: USE_MS, keyLookupsMax: 4 }
   )
@@ -30,9 +30,9 @@ async function makeKeys(t: Test, { told = true } = {}) {
     await database[Symbol.asyncDispose]()
   })
   // one that is not told is another coordinator's
-  const desk = new KeyDesk({ store, clock, ...(told ? { onChange: id => ring.forget(id) } : {}) })
-  const create = (input: object = {}) => desk.create(newKeySchema.parse({ scopes: ['admin'], ...input }))
-  return { clock, store, ring, desk, create }
+  const service = new KeyService({ store, clock, ...(told ? { onChange: id => ring.forget(id) } : {}) })
+  const create = (input: object = {}) => service.create(newKeySchema.parse({ scopes: ['admin'], ...input }))
+  return { clock, store, ring, service, create }
 }
 
 const refusal = (message: RegExp) => ({ code: 'unauthenticated', details: { httpCode: 'invalid_api_key' }, message })
@@ -83,12 +83,12 @@ t.test('a verified key says whose it is and what it may do', async t => {
 })
 
 t.test('a wrong, revoked or expired key is refused, and never repeated in the refusal', async t => {
-  const { clock, ring, desk, create } = await makeKeys(t)
+  const { clock, ring, service, create } = await makeKeys(t)
   const good = await create()
   const [, id = '', secret = ''] = /^rk_([^_]+)_(.+)$/.exec(good.key) ?? []
   const expiring = await create({ expires_at: clock.now() / 1000 + 10 })
   const revoked = await create()
-  await desk.revoke(revoked.id)
+  await service.revoke(revoked.id)
   clock.pass(9999)
   await ring.verify(expiring.key)
   clock.pass(1)
@@ -112,10 +112,10 @@ t.test('a wrong, revoked or expired key is refused, and never repeated in the re
 })
 
 t.test('a revoked key is refused at once here, and soon elsewhere', async t => {
-  const { clock, ring, desk, create } = await makeKeys(t, { told: false })
+  const { clock, ring, service, create } = await makeKeys(t, { told: false })
   const { key, id } = await create()
   await ring.verify(key)
-  await desk.revoke(id)
+  await service.revoke(id)
   clock.pass(CACHE_MS - 1)
   await ring.verify(key)
   clock.pass(2)
@@ -123,47 +123,47 @@ t.test('a revoked key is refused at once here, and soon elsewhere', async t => {
   const here = await makeKeys(t)
   const other = await here.create()
   await here.ring.verify(other.key)
-  await here.desk.revoke(other.id)
+  await here.service.revoke(other.id)
   await t.rejects(here.ring.verify(other.key), refusal(/revoked/))
 })
 
 t.test('a rotated key has a new secret, and the old one for as long as was granted', async t => {
-  const { clock, ring, desk, create } = await makeKeys(t)
+  const { clock, ring, service, create } = await makeKeys(t)
   const first = await create()
-  const second = await desk.rotate(first.id, 5000)
+  const second = await service.rotate(first.id, 5000)
   t.equal(second.id, first.id)
   clock.pass(4999)
   t.match(await ring.verify(first.key), { keyId: first.id })
   t.match(await ring.verify(second.key), { keyId: first.id })
   clock.pass(1)
   await t.rejects(ring.verify(first.key), refusal(/no such API key/))
-  const third = await desk.rotate(first.id, 0)
+  const third = await service.rotate(first.id, 0)
   await t.rejects(ring.verify(second.key), refusal(/no such API key/))
   t.match(await ring.verify(third.key), { keyId: first.id })
-  await desk.revoke(first.id)
-  await t.rejects(desk.rotate(first.id, 0), { code: 'invalid_request', message: /revoked/ })
+  await service.revoke(first.id)
+  await t.rejects(service.rotate(first.id, 0), { code: 'invalid_request', message: /revoked/ })
 })
 
 t.test('keys are asked for from the first on, even when it was revoked', async t => {
-  const { clock, ring, desk, create } = await makeKeys(t, { told: false })
+  const { clock, ring, service, create } = await makeKeys(t, { told: false })
   t.equal(await ring.required(), false)
   const { id } = await create()
   clock.pass(CACHE_MS)
   t.equal(await ring.required(), true, 'another coordinator made one')
-  await desk.revoke(id)
+  await service.revoke(id)
   clock.pass(CACHE_MS)
   t.equal(await ring.required(), true)
 })
 
 t.test('the first key is an admin key, or nobody could make another', async t => {
-  const { desk, create } = await makeKeys(t)
-  await t.rejects(desk.create(newKeySchema.parse({})), {
+  const { service, create } = await makeKeys(t)
+  await t.rejects(service.create(newKeySchema.parse({})), {
     code: 'invalid_request',
     details: { param: 'scopes' },
     hint: /--admin/
   })
   await create()
-  t.match(await desk.create(newKeySchema.parse({})), { scopes: ['inference', 'read-usage'], namespace: 'default' })
+  t.match(await service.create(newKeySchema.parse({})), { scopes: ['inference', 'read-usage'], namespace: 'default' })
 })
 
 t.test('the last use of a key is written down, to the minute', async t => {

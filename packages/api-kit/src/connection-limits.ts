@@ -78,7 +78,7 @@ export class ConnectionLimiter {
         requestTimeout: limits.requestReceiveMs,
         keepAliveTimeout: limits.keepAliveMs,
         connectionsCheckingInterval: CHECK_MS,
-        // without a host is refused by the doors, with a body that says so
+        // without a host is refused by access control, with a body that says so
         requireHostHeader: false
       },
       (request, response) => this.#answer(request, response, handler)

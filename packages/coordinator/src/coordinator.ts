@@ -1,5 +1,5 @@
-import { type Doors, openDoors } from '@resultity/access'
-import { connectionsWithin, RequestDesk } from '@resultity/api-kit'
+import { type AccessControl, openAccessControl } from '@resultity/access'
+import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
 import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
@@ -10,11 +10,11 @@ import {
   systemClock,
   withDeadline
 } from '@resultity/interface'
-import { DiskSpace, type FileShelf, type JobRuntime } from '@resultity/jobs'
+import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
 import { applyAliases } from '@resultity/openai'
-import { requireSubcloudModels, SubcloudDesk } from '@resultity/placement'
+import { requireSubcloudModels, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
@@ -107,8 +107,8 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const limits = boundedByFiles({ ...DEFAULT_LIMITS, ...init.limits }, init.openFilesMax)
   const clock = init.clock ?? systemClock
   const database = starting.use(await openStore(init))
-  const doors = starting.use(
-    await openDoors(
+  const access = starting.use(
+    await openAccessControl(
       { database, clock, logger: init.logger },
       {
         host: init.http.host,
@@ -132,10 +132,18 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(mesh.loop)
   starting.use(mesh.membership)
   const disks = disksOf(database, init, limits)
-  const { desk, runtime, shelf, subcloudDesk, http } = buildHttp(mesh, disks, doors, stores, clock, limits, init)
+  const { requestLimiter, runtime, fileService, subcloudService, http } = buildHttp(
+    mesh,
+    disks,
+    access,
+    stores,
+    clock,
+    limits,
+    init
+  )
   starting.use(runtime)
-  starting.use(shelf)
-  starting.use(subcloudDesk)
+  starting.use(fileService)
+  starting.use(subcloudService)
   starting.defer(() => http.server.close())
   const httpUrl = await listen(http.server, init.http)
   const isMember = (peerId: string): boolean => mesh.registry.get(peerId) !== undefined
@@ -144,13 +152,13 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId, from) => mesh.membership.accept(stream, peerId, from), {
     inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
   })
-  await subcloudDesk.start()
+  await subcloudService.start()
   // what is asked of a model that is here need not wait for the others
   await runtime.start()
-  starting.defer(() => stopAnswering(desk, limits.stopMs, init.logger))
+  starting.defer(() => stopAnswering(requestLimiter, limits.stopMs, init.logger))
   await addModels(init, store, mesh, clock, options)
   runtime.pump()
-  shelf.start()
+  fileService.start()
   await releaseStartingMemory(processTuning(init.tuning ?? false))
   const running = starting.move()
   const close = (): Promise<void> => running.disposeAsync()
@@ -184,10 +192,10 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
 }
 
 interface HttpParts {
-  readonly desk: RequestDesk
+  readonly requestLimiter: RequestLimiter
   readonly runtime: JobRuntime
-  readonly shelf: FileShelf
-  readonly subcloudDesk: SubcloudDesk
+  readonly fileService: FileService
+  readonly subcloudService: SubcloudService
   readonly http: HttpServer
 }
 
@@ -195,7 +203,7 @@ interface HttpParts {
 function buildHttp(
   mesh: MeshParts,
   { disk, contentDisk }: Disks,
-  doors: Doors,
+  access: AccessControl,
   stores: Stores,
   clock: Clock,
   limits: CoordinatorLimits,
@@ -204,37 +212,37 @@ function buildHttp(
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
   const answers = { models, director, pools, constraints, generator, nodeJobs, metrics }
-  const jobs = buildJobs({ answers, admission: doors.jobs, disk, contentDisk, clock, logger }, stores, {
+  const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, clock, logger }, stores, {
     limits,
     aliases: names,
     placesMax: generator.placesMax
   })
-  const { runtime, shelf } = jobs
-  runtime.onEnd(job => doors.jobEnded(job))
+  const { runtime, fileService } = jobs
+  runtime.onEnd(job => access.jobEnded(job))
   metrics.watchJobs(runtime)
-  const desk = new RequestDesk(limits.requestsMax)
-  const subcloudDesk = new SubcloudDesk(
+  const requestLimiter = new RequestLimiter(limits.requestsMax)
+  const subcloudService = new SubcloudService(
     { store: stores.subclouds, subclouds, models, clock, logger },
     limits.subcloudRefreshMs
   )
   const routes: HttpComponents = {
-    doors,
+    access,
     limits,
     metrics,
     logger,
     clock,
-    desk,
+    requestLimiter,
     disk,
     registry,
     models,
     director,
     pools,
     subclouds,
-    subcloudDesk,
+    subcloudService,
     batches: stores.batches,
     store: stores.store,
     runtime,
-    shelf,
+    fileService,
     aliases: jobs.aliases,
     endpoints: jobs.endpoints,
     httpEndpoints: jobs.httpEndpoints,
@@ -242,7 +250,13 @@ function buildHttp(
     batchEndpoint: jobs.batchEndpoint,
     linePaths: jobs.linePaths
   }
-  return { desk, runtime, shelf, subcloudDesk, http: createHttpServer(routes, { version: COORDINATOR_VERSION }) }
+  return {
+    requestLimiter,
+    runtime,
+    fileService,
+    subcloudService,
+    http: createHttpServer(routes, { version: COORDINATOR_VERSION })
+  }
 }
 
 interface Disks {
@@ -314,10 +328,10 @@ async function releaseStartingMemory(tuning: ProcessTuning): Promise<void> {
 }
 
 /** Streams get their error event before the sockets go. */
-async function stopAnswering(desk: RequestDesk, stopMs: number, logger: Logger): Promise<void> {
+async function stopAnswering(requestLimiter: RequestLimiter, stopMs: number, logger: Logger): Promise<void> {
   const stopping = new MeshError('unavailable', 'the coordinator is stopping', { hint: 'Try again in a moment.' })
   try {
-    await withDeadline('ending all answers', stopMs, () => desk.stop(stopping))
+    await withDeadline('ending all answers', stopMs, () => requestLimiter.stop(stopping))
   } catch (error) {
     logger.warn({ err: error }, 'some answers were cut off')
   }

@@ -1,4 +1,4 @@
-export { type OfflineKeyDesk, openKeyDesk } from '@resultity/access'
+export { type OfflineKeyService, openKeyService } from '@resultity/access'
 export type { Generation, GenerationEvent, GenerationRequest, Generator } from '@resultity/generation'
 export * from './coordinator.ts'
 export type { ModelProgress } from './load-model.ts'

@@ -7,7 +7,7 @@ import {
   ChildJobs,
   type DiskSpace,
   endChildrenWithParents,
-  FileShelf,
+  FileService,
   JobEndpoints,
   JobRuntime,
   ModelPlaces
@@ -94,7 +94,7 @@ export interface JobPartsInit {
 /** What makes jobs of requests, and what runs them. */
 export interface JobParts {
   readonly runtime: JobRuntime
-  readonly shelf: FileShelf
+  readonly fileService: FileService
   readonly aliases: EnsembleAliases
   /** All that jobs may ask, batches included. */
   readonly endpoints: JobEndpoints
@@ -117,7 +117,10 @@ export function buildJobs(
   const { store, files, content, bytes, batches } = stores
   const aliases = new EnsembleAliases(names)
   const children = new ChildJobs({ store, admission, runtime: () => runtime })
-  const shelf = new FileShelf({ files, content, batches, bytes, store, clock, logger, disk: contentDisk }, limits)
+  const fileService = new FileService(
+    { files, content, batches, bytes, store, clock, logger, disk: contentDisk },
+    limits
+  )
   const chat = new ChatEndpoint(answers)
   const ensembles = { models, aliases, children, judging: chat }
   const responses = new ResponseEndpoint({ models, chat, store, clock })
@@ -131,7 +134,7 @@ export function buildJobs(
   const lines = new JobEndpoints(single)
   const endpoint = lines.get.bind(lines)
   const batchEndpoint = new BatchEndpoint(
-    { store, batches, shelf, clock, admission, disk, runtime: () => runtime, endpoint },
+    { store, batches, fileService, clock, admission, disk, runtime: () => runtime, endpoint },
     limits
   )
   const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
@@ -140,5 +143,5 @@ export function buildJobs(
   const runtime: JobRuntime = new JobRuntime({ store, endpoints, places, clock, logger, admission, toJobError }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
-  return { runtime, shelf, aliases, endpoints, httpEndpoints, responses, batchEndpoint, linePaths }
+  return { runtime, fileService, aliases, endpoints, httpEndpoints, responses, batchEndpoint, linePaths }
 }

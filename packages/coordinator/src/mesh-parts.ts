@@ -9,9 +9,9 @@ import {
 import { type Clock, type SubcloudDefinition, steadyClock } from '@resultity/interface'
 import { type MeshHost, openAdvert } from '@resultity/mesh'
 import {
+  AssignmentSender,
   GREETERS_MAX,
   Membership,
-  NodeOrders,
   NodePools,
   NodeRegistry,
   PlacementDirector,
@@ -53,7 +53,7 @@ export function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimit
   // silence, waits and leases are durations: no setting of the wall clock ends or prolongs them
   const steady = steadyClock
   const registry = new NodeRegistry(steady, { nodesMax: limits.nodesMax, silenceMaxMs })
-  const orders = new NodeOrders({
+  const assignments = new AssignmentSender({
     registry,
     ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
     send: (peerId, message) => membership.send(peerId, message)
@@ -62,7 +62,7 @@ export function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimit
   const subclouds = new Subclouds(init.subclouds)
   const pools = new NodePools({ subclouds, models })
   const director = new PlacementDirector(
-    { registry, orders, clock: steady, pools, newId: randomUUID },
+    { registry, assignments, clock: steady, pools, newId: randomUUID },
     { ...limits, stages: init.stages ?? 'auto' }
   )
   const loop = new PlacementLoop({ registry, director, clock: steady }, limits.joinSettleMs)

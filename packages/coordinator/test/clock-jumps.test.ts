@@ -1,4 +1,4 @@
-import { KeyDesk, KeyRing, newKeySchema } from '@resultity/access'
+import { KeyService, KeyVerifier, newKeySchema } from '@resultity/access'
 import { type Clock, steadyClock } from '@resultity/interface'
 import { DatabaseKeyStore, openDatabase } from '@resultity/store'
 import { ManualClock } from '@resultity/test-nodes'
@@ -19,16 +19,16 @@ t.test(
     clock.ms = Date.now()
     const steady = new ManualClock()
     const limits = { keyCacheMs: 2000, keysCachedMax: 100, keyUseMs: 60_000, keyLookupsMax: 4 }
-    const ring = new KeyRing({ store, clock, steady, logger: pino({ level: 'silent' }) }, limits)
+    const ring = new KeyVerifier({ store, clock, steady, logger: pino({ level: 'silent' }) }, limits)
     t.teardown(() => ring[Symbol.asyncDispose]())
     // as another coordinator on the same database: this one is not told
-    const desk = new KeyDesk({ store, clock })
-    const first = await desk.create(newKeySchema.parse({ scopes: ['admin'] }))
-    const second = await desk.create(newKeySchema.parse({}))
+    const service = new KeyService({ store, clock })
+    const first = await service.create(newKeySchema.parse({ scopes: ['admin'] }))
+    const second = await service.create(newKeySchema.parse({}))
     for (const jump of [-6 * HOUR_MS, 6 * HOUR_MS]) {
       const { id, key } = jump < 0 ? first : second
       await ring.verify(key)
-      await desk.revoke(id)
+      await service.revoke(id)
       clock.pass(jump)
       steady.pass(2001)
       await t.rejects(ring.verify(key), { code: 'unauthenticated', message: /revoked/ }, `${jump / HOUR_MS} h`)

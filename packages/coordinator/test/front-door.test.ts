@@ -1,8 +1,8 @@
 import { parseKey } from '@resultity/access'
 import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
-import { openKeyDesk } from '../src/index.ts'
-import { ADMIN_ROUTES, createKey, start } from './support/doors.ts'
+import { openKeyService } from '../src/index.ts'
+import { ADMIN_ROUTES, createKey, start } from './support/access-control.ts'
 import { CHAT, QUESTION } from './support/scripted-mesh.ts'
 
 t.test('a coordinator that others can reach does not start without keys', async t => {
@@ -13,9 +13,9 @@ t.test('a coordinator that others can reach does not start without keys', async 
     hint: /keys create --admin.*--open/
   })
   // the directory was let go of
-  const desk = await openKeyDesk({ dataDir })
-  const { key } = await desk.create({ scopes: ['admin'] })
-  await desk[Symbol.asyncDispose]()
+  const service = await openKeyService({ dataDir })
+  const { key } = await service.create({ scopes: ['admin'] })
+  await service[Symbol.asyncDispose]()
   const started = await start(t, { dataDir, host: '0.0.0.0' })
   t.equal((await started.ask('GET', '/v1/models')).status, 401)
   t.equal((await started.ask('GET', '/v1/models', { key })).status, 200)

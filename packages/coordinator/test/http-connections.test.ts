@@ -4,7 +4,7 @@ import { networkInterfaces } from 'node:os'
 import { connectionsWithin, senderOf } from '@resultity/api-kit'
 import t, { type Test } from 'tap'
 import type { CoordinatorLimits } from '../src/settings.ts'
-import { start } from './support/doors.ts'
+import { start } from './support/access-control.ts'
 
 const GET = 'GET /v1/models HTTP/1.1\r\nhost: localhost\r\n\r\n'
 

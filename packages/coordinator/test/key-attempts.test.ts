@@ -3,8 +3,8 @@ import { syncBuiltinESMExports } from 'node:module'
 import {
   FailedAttempts,
   formatKey,
-  KeyDesk,
-  KeyRing,
+  KeyService,
+  KeyVerifier,
   newKeyId,
   newKeySchema,
   newKeySecret,
@@ -14,7 +14,7 @@ import { DatabaseKeyStore, type KeyStore, openDatabase } from '@resultity/store'
 import { ManualClock } from '@resultity/test-nodes'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { createKey, start } from './support/doors.ts'
+import { createKey, start } from './support/access-control.ts'
 
 const CACHE_MS = 2000
 const KEYS_MAX = 8
@@ -39,17 +39,17 @@ async function makeRing(t: Test) {
     }
   }
   const init = { keyCacheMs: CACHE_MS, keysCachedMax: KEYS_MAX, keyUseMs: 60_000, keyLookupsMax: LOOKUPS_MAX }
-  const ring = new KeyRing({ store, clock, steady: clock, logger: pino({ level: 'silent' }) }, init)
+  const ring = new KeyVerifier({ store, clock, steady: clock, logger: pino({ level: 'silent' }) }, init)
   t.teardown(async () => {
     await ring[Symbol.asyncDispose]()
     await database[Symbol.asyncDispose]()
   })
-  const desk = new KeyDesk({ store: real, clock })
-  const create = (input: object = {}) => desk.create(newKeySchema.parse({ scopes: ['admin'], ...input }))
+  const service = new KeyService({ store: real, clock })
+  const create = (input: object = {}) => service.create(newKeySchema.parse({ scopes: ['admin'], ...input }))
   const close = (until: Promise<void>): void => {
     gate = until
   }
-  return { clock, ring, desk, create, asked, close }
+  return { clock, ring, service, create, asked, close }
 }
 
 const invented = () => formatKey({ id: newKeyId(), secret: newKeySecret() })
@@ -64,12 +64,12 @@ function counted(t: Test, name: 'createHash' | 'timingSafeEqual'): () => number 
 }
 
 t.test('a refusal takes the same steps, whether there is such a key or not', async t => {
-  const { clock, ring, desk, create, asked } = await makeRing(t)
+  const { clock, ring, service, create, asked } = await makeRing(t)
   const good = await create()
   const rotated = await create()
-  await desk.rotate(rotated.id, 60_000)
+  await service.rotate(rotated.id, 60_000)
   const revoked = await create()
-  await desk.revoke(revoked.id)
+  await service.revoke(revoked.id)
   const expired = await create({ expires_at: clock.now() / 1000 + 1 })
   clock.pass(CACHE_MS)
   const refusals = {
@@ -117,7 +117,7 @@ t.test('invented ids push no key out of memory, and ask the store a few at a tim
 })
 
 t.test('an answer of the store that is older than a change is not kept', async t => {
-  const { ring, desk, create, close } = await makeRing(t)
+  const { ring, service, create, close } = await makeRing(t)
   const { id, key } = await create()
   const { promise, resolve } = Promise.withResolvers<void>()
   close(promise)
@@ -125,7 +125,7 @@ t.test('an answer of the store that is older than a change is not kept', async t
   ring.forget(id)
   resolve()
   await early
-  await desk.revoke(id)
+  await service.revoke(id)
   await t.rejects(ring.verify(key), { message: /was revoked/ })
 })
 

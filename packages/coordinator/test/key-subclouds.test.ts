@@ -108,8 +108,8 @@ async function attacks(t: Test, dialect: 'SQLite' | 'PostgreSQL'): Promise<void>
     const file = (await (await fetch(`${url}/v1/files`, { method: 'POST', body: form, headers })).json()) as {
       id: string
     }
-    const wish = { input_file_id: file.id, endpoint: CHAT, completion_window: '24h' }
-    const { id } = (await ask(bound, 'POST', '/v1/batches', wish)).body
+    const routing = { input_file_id: file.id, endpoint: CHAT, completion_window: '24h' }
+    const { id } = (await ask(bound, 'POST', '/v1/batches', routing)).body
     let batch = (await ask(bound, 'GET', `/v1/batches/${id}`)).body
     while (batch.status !== 'completed') batch = (await ask(bound, 'GET', `/v1/batches/${id}`)).body
     const text = await (await fetch(`${url}/v1/files/${batch.error_file_id}/content`, { headers })).text()

@@ -157,8 +157,8 @@ async function attacks(t: Test, dialect: 'SQLite' | 'PostgreSQL'): Promise<void>
     form.append('purpose', 'batch')
     form.append('file', new File([line], 'input.jsonl'))
     const file = (await (await fetch(`${url}/v1/files`, { method: 'POST', body: form })).json()) as { id: string }
-    const wish = { input_file_id: file.id, endpoint: CHAT, completion_window: '24h' }
-    const { id } = (await (await ask('/v1/batches', wish)).json()) as { id: string }
+    const routing = { input_file_id: file.id, endpoint: CHAT, completion_window: '24h' }
+    const { id } = (await (await ask('/v1/batches', routing)).json()) as { id: string }
     const show = async () =>
       (await (await ask(`/v1/batches/${id}`)).json()) as { status: string; output_file_id: string }
     const batch = await eventually('the batch', show, ({ status }) => status === 'completed')

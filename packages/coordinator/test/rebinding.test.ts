@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { connect } from 'node:net'
 import { networkInterfaces } from 'node:os'
 import t from 'tap'
-import { ADMIN_ROUTES, createKey, type Started, start } from './support/doors.ts'
+import { ADMIN_ROUTES, createKey, type Started, start } from './support/access-control.ts'
 import { CHAT, QUESTION } from './support/scripted-mesh.ts'
 
 /** Sends one request as it is written here, and reads its answer. */

@@ -1,7 +1,7 @@
 import { toCsv, toUsageView } from '@resultity/access'
 import { openDatabase } from '@resultity/store'
 import t from 'tap'
-import { createKey, start } from './support/doors.ts'
+import { createKey, start } from './support/access-control.ts'
 
 const DAY_MS = 86_400_000
 const TODAY = Math.floor(Date.now() / DAY_MS)

@@ -1,13 +1,13 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
 import {
-  DEFAULT_DOOR_LIMITS,
+  DEFAULT_ACCESS_LIMITS,
   newWebhookSecret,
   type PostInit,
   post,
   type Resolve,
   systemResolve,
-  WebhookCourier
+  WebhookDeliveryWorker
 } from '@resultity/access'
 import { systemClock } from '@resultity/interface'
 import { DeliveryQueue, openDatabase, openJobStore, WebhookStore } from '@resultity/store'
@@ -173,11 +173,11 @@ t.test('a webhook whose name turns inside after it was made is told nothing', as
   const job = { id: 'req_1', namespace: 'default', keyId: null, class: 'interactive', lane: 'x' } as const
   await jobs.submit({ ...job, endpoint: CHAT, body: {}, waitMs: 60_000, attemptsMax: 1 })
   await jobs.cancel('req_1')
-  const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = DEFAULT_DOOR_LIMITS
-  const limits = { ...DEFAULT_DOOR_LIMITS, webhookPollMs: 10, timeoutMs, answerBytesMax }
+  const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = DEFAULT_ACCESS_LIMITS
+  const limits = { ...DEFAULT_ACCESS_LIMITS, webhookPollMs: 10, timeoutMs, answerBytesMax }
   const components = { webhooks, queue, clock: systemClock, logger: pino({ level: 'silent' }) }
   const init = { ...limits, private: false, version: '0', resolve: async () => [PUBLIC, INNER] }
-  await using _ = new WebhookCourier(components, init)
+  await using _ = new WebhookDeliveryWorker(components, init)
   for (;;) {
     const { deliveries } = await queue.list({ webhookId: 'wh_1', limit: 1 })
     const [attempt] = deliveries[0]?.log ?? []

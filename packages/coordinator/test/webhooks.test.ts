@@ -4,20 +4,20 @@ import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
 import {
-  DEFAULT_DOOR_LIMITS,
+  DEFAULT_ACCESS_LIMITS,
   DELIVERY_ATTEMPTS_MAX,
   newWebhookSecret,
   outcomeOf,
   signedHeaders,
   systemResolve,
-  WebhookCourier
+  WebhookDeliveryWorker
 } from '@resultity/access'
 import { systemClock } from '@resultity/interface'
 import { type Delivery, DeliveryQueue, openDatabase, openJobStore, WebhookStore } from '@resultity/store'
 import { pino } from 'pino'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
-import { createKey, type Started, start } from './support/doors.ts'
+import { createKey, type Started, start } from './support/access-control.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const mesh = await startScriptedMesh(1, { contextLength: 256, webhookPrivate: true })
@@ -160,11 +160,11 @@ t.test('a receiver that falls too far behind is given up', async t => {
     await jobs.submit({ ...job, body: {}, waitMs: 60_000, attemptsMax: 1 })
     await jobs.cancel(id)
   }
-  const limits = { ...DEFAULT_DOOR_LIMITS, deliveriesMax: 1, deliveriesWaitingMax: 2, webhookPollMs: 10 }
+  const limits = { ...DEFAULT_ACCESS_LIMITS, deliveriesMax: 1, deliveriesWaitingMax: 2, webhookPollMs: 10 }
   const policy = { private: true, timeoutMs: 600_000, answerBytesMax: 1000, resolve: systemResolve }
   const logger = pino({ level: 'silent' })
   const components = { webhooks, queue, clock: systemClock, logger }
-  await using _ = new WebhookCourier(components, { ...limits, ...policy, version: '0' })
+  await using _ = new WebhookDeliveryWorker(components, { ...limits, ...policy, version: '0' })
   const hook = await until(
     async () => webhooks.find('wh_1'),
     webhook => webhook?.disabledAtMs !== null

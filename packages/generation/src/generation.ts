@@ -8,7 +8,7 @@ import {
   type WorkOptions
 } from '@resultity/interface'
 import type { ModelTokenizer } from '@resultity/model'
-import type { NodeLosses, PlaceableModel, RouteWish } from '@resultity/placement'
+import type { NodeLosses, PlaceableModel, RouteConstraints } from '@resultity/placement'
 import { prefillStep } from '@resultity/planner'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
 import { BATCH_PATIENCE } from './batch-patience.ts'
@@ -41,7 +41,7 @@ export interface GenerationRequest {
   /** What the answer must be; it goes with `ignoreEndTokens` unset, or the answer could not end. */
   readonly constraint?: OutputConstraint
   /** Where to run it. Default: anywhere in the general pool. */
-  readonly wish?: RouteWish
+  readonly routing?: RouteConstraints
 }
 
 export interface Usage {
@@ -144,7 +144,7 @@ export class GenerationDriver implements Generator {
   async start(request: GenerationRequest, options: GenerationOptions = {}): Promise<Generation> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
-      const lease = await leases.lease(request.model, request.wish, options)
+      const lease = await leases.lease(request.model, request.routing, options)
       try {
         return await this.#open(request, lease, options)
       } catch (error) {

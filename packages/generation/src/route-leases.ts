@@ -6,7 +6,7 @@ import {
   type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
-import type { PlaceableModel, Placement, PlacementDirector, RouteWish } from '@resultity/placement'
+import type { PlaceableModel, Placement, PlacementDirector, RouteConstraints } from '@resultity/placement'
 import { BATCH_PATIENCE } from './batch-patience.ts'
 
 /** One slot on every stage of one placement. Dispose when the stages have confirmed that the session ended. */
@@ -23,7 +23,7 @@ export interface RouteLeasesInit {
 
 interface Waiter {
   readonly model: PlaceableModel
-  readonly wish: RouteWish
+  readonly routing: RouteConstraints
   readonly workClass: WorkClass
   settle(outcome: RouteLease | MeshError): void
 }
@@ -62,13 +62,13 @@ export class RouteLeases implements Disposable {
    * @throws MeshError `resource_exhausted` when the line is full or no slot came free in time, `unavailable` when the
    * placement did not get ready in time, `layers_missing` when there can be none; the signal's reason
    */
-  async lease(model: PlaceableModel, wish: RouteWish = {}, options: WorkOptions = {}): Promise<RouteLease> {
+  async lease(model: PlaceableModel, routing: RouteConstraints = {}, options: WorkOptions = {}): Promise<RouteLease> {
     const { signal, workClass = 'interactive' } = options
     signal?.throwIfAborted()
     const ahead = [...this.#waiters].some(
-      waiter => waiter.model === model && isSame(waiter.wish, wish) && goesBefore(waiter.workClass, workClass)
+      waiter => waiter.model === model && isSame(waiter.routing, routing) && goesBefore(waiter.workClass, workClass)
     )
-    const choice = this.#director.choose(model, wish)
+    const choice = this.#director.choose(model, routing)
     if (choice.type === 'error') throw choice.error
     if (choice.type === 'ready' && !ahead && this.#mayTake(choice.placement, workClass)) {
       return this.#take(choice.placement, workClass)
@@ -78,7 +78,7 @@ export class RouteLeases implements Disposable {
         hint: 'Try again in a few seconds.'
       })
     }
-    return this.#wait(model, wish, choice.type === 'loading', options)
+    return this.#wait(model, routing, choice.type === 'loading', options)
   }
 
   /** Resolves when `placement` serves no longer, or after `ms`, whichever comes first. */
@@ -109,7 +109,7 @@ export class RouteLeases implements Disposable {
 
   #wait(
     model: PlaceableModel,
-    wish: RouteWish,
+    routing: RouteConstraints,
     loading: boolean,
     { signal, workClass = 'interactive' }: WorkOptions
   ): Promise<RouteLease> {
@@ -120,7 +120,7 @@ export class RouteLeases implements Disposable {
     const onAbort = (): void => waiter.settle(MeshError.from(signal?.reason, 'canceled'))
     const waiter: Waiter = {
       model,
-      wish,
+      routing,
       workClass,
       settle: outcome => {
         clearTimeout(timer)
@@ -142,7 +142,7 @@ export class RouteLeases implements Disposable {
     try {
       const batch = (waiter: Waiter): number => (waiter.workClass === 'batch' ? 1 : 0)
       for (const waiter of [...this.#waiters].sort((a, b) => batch(a) - batch(b))) {
-        const choice = this.#director.choose(waiter.model, waiter.wish)
+        const choice = this.#director.choose(waiter.model, waiter.routing)
         if (choice.type === 'error') waiter.settle(choice.error)
         else if (choice.type === 'ready' && this.#mayTake(choice.placement, waiter.workClass)) {
           waiter.settle(this.#take(choice.placement, waiter.workClass))
@@ -199,6 +199,6 @@ function timeUp(model: PlaceableModel, loading: boolean, waitMs: number): MeshEr
       })
 }
 
-function isSame(a: RouteWish, b: RouteWish): boolean {
+function isSame(a: RouteConstraints, b: RouteConstraints): boolean {
   return a.stages === b.stages && (a.pool?.key ?? '') === (b.pool?.key ?? '')
 }

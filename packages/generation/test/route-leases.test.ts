@@ -7,7 +7,7 @@ function setUp(waitersMax = 8, waitMs = 60_000, sessionsMax = 1) {
   const clock = new ManualClock()
   const registry = new NodeRegistry(clock, { nodesMax: 9, silenceMaxMs: 3000 })
   const director = new PlacementDirector(
-    { registry, clock, newId: () => 'p1', orders: { assign: () => {}, release: () => {} } },
+    { registry, clock, newId: () => 'p1', assignments: { assign: () => {}, release: () => {} } },
     {
       stages: 'auto',
       fewerStagesAfterMs: 0,

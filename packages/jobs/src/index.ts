@@ -5,7 +5,7 @@ export { type BatchCounts, countLines } from './batches/batch-progress.ts'
 export { afterDeath, deathsOf, partsOf } from './batches/suspect-lines.ts'
 export { ChildJobs, endChildrenWithParents, toMeshError } from './child-jobs.ts'
 export { DiskSpace } from './files/disk-space.ts'
-export { FileShelf, type FileShelfInit, type ReceivedFile } from './files/file-shelf.ts'
+export { FileService, type FileServiceInit, type ReceivedFile } from './files/file-service.ts'
 export { jobBodyOf } from './job-body.ts'
 export {
   BEGUN,

@@ -1,9 +1,9 @@
 import type { BatchRunInit } from './batches/batch-run.ts'
-import type { FileShelfInit } from './files/file-shelf.ts'
+import type { FileServiceInit } from './files/file-service.ts'
 import type { JobRuntimeInit } from './job-runtime.ts'
 
 /** Limits and times of jobs, batches and files. */
-export interface JobLimits extends JobRuntimeInit, BatchRunInit, FileShelfInit {}
+export interface JobLimits extends JobRuntimeInit, BatchRunInit, FileServiceInit {}
 
 /** What holds unless the operator says otherwise. */
 export const DEFAULT_JOB_LIMITS: JobLimits = {

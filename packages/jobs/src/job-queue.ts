@@ -1,5 +1,5 @@
 import { batchPlaces } from '@resultity/interface'
-import type { ClaimWish, JobClass } from '@resultity/store'
+import type { ClaimRequest, JobClass } from '@resultity/store'
 
 /** How many jobs of a lane may run at once. */
 export interface Places {
@@ -23,7 +23,7 @@ export interface LaneState {
 }
 
 /** What to claim for clients who wait. Pure. */
-export function interactiveWishes(lanes: readonly LaneState[]): ClaimWish[] {
+export function interactiveClaims(lanes: readonly LaneState[]): ClaimRequest[] {
   return lanes.flatMap(({ lane, places, running, waiting }) => {
     const count = places - running.interactive - running.batch
     return waiting.interactive && count > 0 ? [{ lane, class: 'interactive' as const, count }] : []
@@ -34,7 +34,7 @@ export function interactiveWishes(lanes: readonly LaneState[]): ClaimWish[] {
  * What to claim of batch work: only on lanes where nobody waits, and so that the places that are kept stay free beside
  * the interactive work that runs. Where that leaves none, one batch job may still have a place that is idle. Pure.
  */
-export function batchWishes(lanes: readonly LaneState[]): ClaimWish[] {
+export function batchClaims(lanes: readonly LaneState[]): ClaimRequest[] {
   return lanes.flatMap(({ lane, places, running, waiting }) => {
     const most = batchPlaces(places)
     const left = places - running.interactive - running.batch

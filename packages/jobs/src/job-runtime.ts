@@ -3,7 +3,7 @@ import type { JobAdmission } from '@resultity/access'
 import { type AbortOptions, type Clock, MeshError, steadyClock } from '@resultity/interface'
 import {
   type ClaimedJob,
-  type ClaimWish,
+  type ClaimRequest,
   isFinal,
   type Job,
   type JobClaim,
@@ -240,8 +240,8 @@ export class JobRuntime implements AsyncDisposable {
   async #pumpAll(): Promise<void> {
     this.#pumpAgain = false
     try {
-      await this.#claim(this.#lanes.wishes('interactive'))
-      await this.#claim(this.#lanes.wishes('batch'))
+      await this.#claim(this.#lanes.claimRequests('interactive'))
+      await this.#claim(this.#lanes.claimRequests('batch'))
       await this.#makeRoom(this.#lanes.toYield())
     } catch (error) {
       // the next tick tries again
@@ -249,14 +249,15 @@ export class JobRuntime implements AsyncDisposable {
     }
   }
 
-  async #claim(wishes: readonly ClaimWish[]): Promise<void> {
-    if (wishes.length === 0) return
-    for (const wish of wishes) this.#lanes.enter(wish.lane, wish.class, wish.count)
+  async #claim(claimRequests: readonly ClaimRequest[]): Promise<void> {
+    if (claimRequests.length === 0) return
+    for (const claimRequest of claimRequests)
+      this.#lanes.enter(claimRequest.lane, claimRequest.class, claimRequest.count)
     let claimed: readonly ClaimedJob[] = []
     try {
-      claimed = await this.#components.store.claim(this.#owner, this.#init.jobLeaseMs, wishes)
+      claimed = await this.#components.store.claim(this.#owner, this.#init.jobLeaseMs, claimRequests)
     } finally {
-      for (const wish of wishes) this.#lanes.claimed(wish, claimed)
+      for (const claimRequest of claimRequests) this.#lanes.claimed(claimRequest, claimed)
     }
     for (const one of claimed) this.#begin(one)
   }
@@ -335,17 +336,17 @@ export class JobRuntime implements AsyncDisposable {
         this.#attempts.get(notice.jobId)?.abort('cancelled')
         break
       case 'changed':
-        this.#lookAt(notice.jobId)
+        this.#inspect(notice.jobId)
         break
       case 'missed':
         for (const lane of this.#lanes.names()) this.#lanes.mayWait(lane)
         this.pump()
-        for (const jobId of this.#followers.keys()) this.#lookAt(jobId)
+        for (const jobId of this.#followers.keys()) this.#inspect(jobId)
     }
   }
 
   /** What runs here is told to followers by itself. */
-  #lookAt(jobId: string): void {
+  #inspect(jobId: string): void {
     if (this.#attempts.has(jobId)) return
     for (const follower of this.#followers.get(jobId) ?? []) {
       // whoever follows hears of it when reading next

@@ -1,5 +1,5 @@
-import type { ClaimedJob, ClaimWish, JobClass, JobCounts } from '@resultity/store'
-import { batchWishes, interactiveWishes, type LaneState, lanesToYield, type Places } from './job-queue.ts'
+import type { ClaimedJob, ClaimRequest, JobClass, JobCounts } from '@resultity/store'
+import { batchClaims, interactiveClaims, type LaneState, lanesToYield, type Places } from './job-queue.ts'
 
 interface Lane {
   readonly running: Record<JobClass, number>
@@ -33,7 +33,7 @@ export class Lanes {
     const places = this.#places.places(name)
     const alone = { interactive: false, batch: false, [jobClass]: true }
     const one = { lane: name, places, running, yielding, waiting: alone }
-    return (jobClass === 'batch' ? batchWishes([one]) : interactiveWishes([one])).length > 0
+    return (jobClass === 'batch' ? batchClaims([one]) : interactiveClaims([one])).length > 0
   }
 
   /** Takes places, before the store says who gets them. */
@@ -73,12 +73,12 @@ export class Lanes {
     waiting.batch = true
   }
 
-  wishes(jobClass: JobClass): ClaimWish[] {
-    return jobClass === 'batch' ? batchWishes(this.#states()) : interactiveWishes(this.#states())
+  claimRequests(jobClass: JobClass): ClaimRequest[] {
+    return jobClass === 'batch' ? batchClaims(this.#states()) : interactiveClaims(this.#states())
   }
 
   /** What came of a wish whose places were entered: those it did not need are free again. */
-  claimed({ lane: name, class: jobClass, count }: ClaimWish, claimed: readonly ClaimedJob[]): void {
+  claimed({ lane: name, class: jobClass, count }: ClaimRequest, claimed: readonly ClaimedJob[]): void {
     const got = claimed.filter(({ job }) => job.lane === name && job.class === jobClass).length
     this.leave(name, jobClass, count - got)
     if (got < count) this.#lane(name).waiting[jobClass] = false

@@ -33,7 +33,7 @@ export class ModelPlaces implements Places {
     if (model === undefined) return 0
     if (this.#init.placesMax !== undefined) return this.#init.placesMax
     const pool = of.subcloud === undefined ? pools.general : pools.named(of.subcloud)
-    const ready = director.book.of(model).filter(one => one.state === 'ready' && director.fits(one, pool)).length
+    const ready = director.table.of(model).filter(one => one.state === 'ready' && director.fits(one, pool)).length
     if (ready > 0) return ready * model.sessionsMax
     // a placement that loads is waited for by requests that hold their place, so that they hear why when it fails
     return director.isUnplaced(model, pool) ? 0 : model.sessionsMax

@@ -5,7 +5,7 @@ import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { type AbortCause, outcomeOf, pauseBeforeNext } from '../src/job-outcome.ts'
-import { batchWishes, interactiveWishes, type LaneState, lanesToYield } from '../src/job-queue.ts'
+import { batchClaims, interactiveClaims, type LaneState, lanesToYield } from '../src/job-queue.ts'
 
 const idle: LaneState = {
   lane: 'model:a',
@@ -59,9 +59,10 @@ t.test('who waits for an answer goes first, and batch work keeps a place free', 
   ]
   for (const { id, lane, interactive, batch } of cases) {
     const lanes = [{ ...idle, ...lane }]
-    const count = (wishes: readonly { count: number }[]) => wishes.reduce((sum, wish) => sum + wish.count, 0)
-    t.equal(count(interactiveWishes(lanes)), interactive, id)
-    t.equal(count(batchWishes(lanes)), batch, id)
+    const count = (claimRequests: readonly { count: number }[]) =>
+      claimRequests.reduce((sum, claimRequest) => sum + claimRequest.count, 0)
+    t.equal(count(interactiveClaims(lanes)), interactive, id)
+    t.equal(count(batchClaims(lanes)), batch, id)
   }
   t.same([0, 1, 2, 4, 8, 100].map(batchPlaces), [0, 1, 1, 3, 6, 75])
 })
@@ -98,8 +99,8 @@ t.test('whatever the lane is like, its places are kept and none is left idle for
     fc.property(state, lane => {
       const { places, running, waiting } = lane
       const left = places - running.interactive - running.batch
-      const interactive = interactiveWishes([lane])[0]?.count ?? 0
-      const batch = batchWishes([lane])[0]?.count ?? 0
+      const interactive = interactiveClaims([lane])[0]?.count ?? 0
+      const batch = batchClaims([lane])[0]?.count ?? 0
       const yields = lanesToYield([lane]).length > 0
       // who waits gets every place that is left, or one that a batch job makes, unless others who waited have them all
       if (waiting.interactive && places > 0 && interactive === 0 && !yields) return running.batch === 0 && batch === 0

@@ -15,7 +15,7 @@ const READY: StageReport = { state: 'ready', bytesDone: 0, bytesTotal: 0, decode
 function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | number = 'auto') {
   const clock = new ManualClock()
   const registry = new NodeRegistry(clock, { nodesMax: 100, silenceMaxMs: 3000 })
-  const orders: string[] = []
+  const assignments: string[] = []
   let ids = 0
   const defined = new Subclouds()
   const models = new ServedModels()
@@ -26,9 +26,9 @@ function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | n
       clock,
       pools,
       newId: () => `p${++ids}`,
-      orders: {
-        assign: (placement, stage) => orders.push(`${placement.id} ${stage.peerId}${formatRange(stage.range)}`),
-        release: (peerId, placementId) => orders.push(`release ${placementId} ${peerId}`)
+      assignments: {
+        assign: (placement, stage) => assignments.push(`${placement.id} ${stage.peerId}${formatRange(stage.range)}`),
+        release: (peerId, placementId) => assignments.push(`release ${placementId} ${peerId}`)
       }
     },
     { stages, fewerStagesAfterMs: 0, assignmentRetryMs: 1000, assignmentSilenceMs: 60_000, onDemandIdleMs: 600_000 }
@@ -54,13 +54,13 @@ function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | n
   const allReady = (placement: Placement | undefined): void => {
     for (const stage of placement?.stages ?? []) director.report(stage.peerId, placement?.id ?? '', READY)
   }
-  return { clock, registry, director, pools, define, join, serve, allReady, takeOrders: () => orders.splice(0) }
+  return { clock, registry, director, pools, define, join, serve, allReady, takeAssignments: () => assignments.splice(0) }
 }
 
 t.test(
   'nodes that a subcloud has for itself serve it alone, and its models are placed before anybody asks',
   async t => {
-    const { director, pools, join, serve, allReady, takeOrders } = setUp({
+    const { director, pools, join, serve, allReady, takeAssignments } = setUp({
       eu: { region: 'eu', isolated: true, models: ['specimen'] }
     })
     const model = placeable(4)
@@ -68,11 +68,11 @@ t.test(
     join('a', 'eu')
     join('b', 'us')
     director.reconcile()
-    t.same(takeOrders(), ['p1 b[0,4)', 'p2 a[0,4)'])
-    for (const id of ['p1', 'p2']) allReady(director.book.get(id))
+    t.same(takeAssignments(), ['p1 b[0,4)', 'p2 a[0,4)'])
+    for (const id of ['p1', 'p2']) allReady(director.table.get(id))
     t.match(director.choose(model), { placement: { id: 'p1' } })
     t.match(director.choose(model, { pool: pools.named('eu') }), { placement: { id: 'p2', purpose: 'default' } })
-    const placement = director.book.get('p1')
+    const placement = director.table.get('p1')
     if (placement === undefined) throw new Error('there is no placement')
     for (const _ of [1, 2]) director.takeSlot(placement)
     t.same(director.choose(model), { type: 'busy' }, 'a free slot of the subcloud is for nobody else')
@@ -80,33 +80,33 @@ t.test(
 )
 
 t.test('what a subcloud does not name is placed when it is asked for, once, and goes when it is not used', async t => {
-  const { clock, director, pools, join, serve, allReady, takeOrders } = setUp({ eu: { region: 'eu', isolated: true } })
+  const { clock, director, pools, join, serve, allReady, takeAssignments } = setUp({ eu: { region: 'eu', isolated: true } })
   const model = placeable(4)
   serve(model)
   const pool = pools.named('eu')
   join('a', 'eu')
   director.reconcile()
-  t.same(takeOrders(), [], 'there is nobody for the general pool')
+  t.same(takeAssignments(), [], 'there is nobody for the general pool')
   t.match(director.choose(model), { error: { code: 'layers_missing', message: /no node is here/ } })
   t.same(director.choose(model, { pool }), { type: 'loading' })
   t.same(director.choose(model, { pool: pools.named('eu') }), { type: 'loading' })
-  t.same(takeOrders(), ['p1 a[0,4)'])
-  allReady(director.book.get('p1'))
+  t.same(takeAssignments(), ['p1 a[0,4)'])
+  allReady(director.table.get('p1'))
   t.match(director.choose(model, { pool }), { type: 'ready' })
   clock.pass(600_000)
   director.reconcile()
-  t.same(takeOrders(), ['release p1 a'])
+  t.same(takeAssignments(), ['release p1 a'])
   director.reconcile()
-  t.same(takeOrders(), [], 'nobody asks for it any more')
+  t.same(takeAssignments(), [], 'nobody asks for it any more')
 })
 
 t.test('a subcloud with no node for a model says what is missing, and is placed when one comes', async t => {
-  const { director, pools, join, serve, takeOrders } = setUp({ eu: { region: 'eu', labels: { tier: 'gold' } } })
+  const { director, pools, join, serve, takeAssignments } = setUp({ eu: { region: 'eu', labels: { tier: 'gold' } } })
   const model = placeable(4)
   serve(model)
   join('b', 'us')
   director.reconcile()
-  takeOrders()
+  takeAssignments()
   const pool = pools.named('eu')
   t.match(director.choose(model, { pool }), {
     error: { code: 'layers_missing', message: /\[0,4\).*in subcloud "eu" \(region=eu tier=gold\): no node is here/ }
@@ -114,67 +114,67 @@ t.test('a subcloud with no node for a model says what is missing, and is placed 
   t.ok(director.isUnplaced(model, pool))
   join('a', 'eu')
   director.reconcile()
-  t.same(takeOrders(), [], 'a region is not all that it must have')
+  t.same(takeAssignments(), [], 'a region is not all that it must have')
   t.match(director.choose(model, { pool }), { type: 'error' })
 })
 
 t.test('nodes that are shared serve both, and a placement on them is used by both', async t => {
-  const { director, pools, join, serve, allReady, takeOrders } = setUp({ eu: { region: 'eu' } })
+  const { director, pools, join, serve, allReady, takeAssignments } = setUp({ eu: { region: 'eu' } })
   const model = placeable(4)
   serve(model)
   join('a', 'eu')
   director.reconcile()
-  t.same(takeOrders(), ['p1 a[0,4)'])
-  allReady(director.book.get('p1'))
+  t.same(takeAssignments(), ['p1 a[0,4)'])
+  allReady(director.table.get('p1'))
   t.match(director.choose(model, { pool: pools.named('eu') }), { placement: { id: 'p1' } })
   join('b', 'us')
-  const wish = pools.wish({ placeable: model, id: 'specimen' } as never, { region: 'us' })
-  t.same(director.choose(model, wish), { type: 'loading' })
-  t.same(takeOrders(), ['p2 b[0,4)'], 'what is asked for elsewhere is placed there')
-  allReady(director.book.get('p2'))
-  t.match(director.choose(model, wish), { placement: { id: 'p2', pool: { adHoc: true } } })
-  const nodes = pools.wish({ placeable: model, id: 'specimen' } as never, { nodes: ['a', 'c'] })
+  const routing = pools.routing({ placeable: model, id: 'specimen' } as never, { region: 'us' })
+  t.same(director.choose(model, routing), { type: 'loading' })
+  t.same(takeAssignments(), ['p2 b[0,4)'], 'what is asked for elsewhere is placed there')
+  allReady(director.table.get('p2'))
+  t.match(director.choose(model, routing), { placement: { id: 'p2', pool: { adHoc: true } } })
+  const nodes = pools.routing({ placeable: model, id: 'specimen' } as never, { nodes: ['a', 'c'] })
   t.match(director.choose(model, nodes), { placement: { id: 'p1' } }, 'what is there on these nodes will do')
-  const nobody = pools.wish({ placeable: model, id: 'specimen' } as never, { nodes: ['c'], subcloud: 'eu' })
+  const nobody = pools.routing({ placeable: model, id: 'specimen' } as never, { nodes: ['c'], subcloud: 'eu' })
   t.match(director.choose(model, nobody), { error: { message: /in subcloud "eu" .* on c: no node is here/ } })
 })
 
 t.test('a subcloud in several stages', async t => {
-  const { director, pools, join, serve, takeOrders } = setUp({ eu: { nodes: ['a', 'c'], isolated: true } }, 2)
+  const { director, pools, join, serve, takeAssignments } = setUp({ eu: { nodes: ['a', 'c'], isolated: true } }, 2)
   const model = placeable(4)
   serve(model)
   for (const peer of ['a', 'b', 'c', 'd']) join(peer, 'here')
   director.reconcile()
-  t.same(takeOrders(), ['p1 b[0,2)', 'p1 d[2,4)'])
+  t.same(takeAssignments(), ['p1 b[0,2)', 'p1 d[2,4)'])
   t.same(director.choose(model, { pool: pools.named('eu') }), { type: 'loading' })
-  t.same(takeOrders(), ['p2 a[0,2)', 'p2 c[2,4)'])
+  t.same(takeAssignments(), ['p2 a[0,2)', 'p2 c[2,4)'])
   t.match(director.choose(model, { pool: pools.named('eu'), stages: 3 }), {
     error: { message: /3 stages need 3 nodes and there are 2/ }
   })
 })
 
 t.test('what is defined anew takes effect at once, and ends what runs only when it has ended', async t => {
-  const { director, pools, define, join, serve, allReady, takeOrders } = setUp({})
+  const { director, pools, define, join, serve, allReady, takeAssignments } = setUp({})
   const model = placeable(4)
   serve(model)
   join('a', 'eu')
   join('b', 'us')
   director.reconcile()
-  t.same(takeOrders(), ['p1 a[0,4)'])
-  const first = director.book.get('p1')
+  t.same(takeAssignments(), ['p1 a[0,4)'])
+  const first = director.table.get('p1')
   if (first === undefined) throw new Error('there is no placement')
   allReady(first)
   director.takeSlot(first)
   define({ eu: { region: 'eu', isolated: true, models: ['specimen'] } })
   t.equal(first.state, 'draining', 'it takes no one new')
-  t.same(takeOrders(), ['p2 b[0,4)'], 'the general pool moves; a has no room yet')
+  t.same(takeAssignments(), ['p2 b[0,4)'], 'the general pool moves; a has no room yet')
   t.ok(director.isUnplaced(model, pools.named('eu')))
   director.freeSlot(first)
-  t.same(takeOrders(), ['release p1 a'])
+  t.same(takeAssignments(), ['release p1 a'])
   director.reconcile()
-  t.same(takeOrders(), ['p3 a[0,4)'])
-  allReady(director.book.get('p3'))
+  t.same(takeAssignments(), ['p3 a[0,4)'])
+  allReady(director.table.get('p3'))
   define({})
-  t.same(takeOrders(), ['release p3 a'], 'a subcloud that is no more has no placements')
+  t.same(takeAssignments(), ['release p3 a'], 'a subcloud that is no more has no placements')
   t.match(director.choose(model, { pool: pools.named('eu') }), { type: 'error' })
 })

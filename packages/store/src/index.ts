@@ -30,7 +30,7 @@ export {
   type DeliveryOutcome,
   type DeliveryPage,
   DeliveryQueue,
-  type DeliveryWish
+  type DeliveryRequest
 } from './webhooks/delivery-queue.ts'
 export * from './webhooks/webhook.ts'
 export { WebhookStore } from './webhooks/webhook-store.ts'

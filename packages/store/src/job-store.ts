@@ -25,7 +25,7 @@ export interface ClaimedJob {
 }
 
 /** How many jobs of one lane and class there is room for. */
-export interface ClaimWish {
+export interface ClaimRequest {
   readonly lane: string
   readonly class: JobClass
   readonly count: number
@@ -115,7 +115,7 @@ export interface JobStore extends AsyncDisposable {
   counts(): Promise<readonly JobCounts[]>
 
   /** Begins waiting jobs, each for one owner only; appends `started` to their logs on their first attempt. */
-  claim(owner: string, leaseMs: number, wishes: readonly ClaimWish[]): Promise<readonly ClaimedJob[]>
+  claim(owner: string, leaseMs: number, claimRequests: readonly ClaimRequest[]): Promise<readonly ClaimedJob[]>
 
   /** Prolongs leases. Returns the claims that are void: their jobs must be dropped at once. */
   renew(claims: readonly JobClaim[], leaseMs: number): Promise<readonly JobClaim[]>

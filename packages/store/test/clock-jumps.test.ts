@@ -13,7 +13,7 @@ const HOUR_MS = 3_600_000
 const JUMPS = [6 * HOUR_MS, -6 * HOUR_MS]
 const WAIT_MS = 30_000
 const LEASE_MS = 15_000
-const wish = { lane: 'tiny-chat', class: 'interactive', count: 1 } as const
+const claimRequest = { lane: 'tiny-chat', class: 'interactive', count: 1 } as const
 
 /** The operations of a database that one process has for itself, on clocks that the test sets. */
 async function operations(t: Test) {
@@ -34,7 +34,11 @@ async function operations(t: Test) {
       return jobs.submit({ submitted, begin: null, bytesMax: Number.MAX_SAFE_INTEGER }).row
     },
     begin: () =>
-      jobs.claim({ begin: { owner: 'me', leaseMs: LEASE_MS }, wishes: [wish], limits: { interruptionsMax: 100 } }),
+      jobs.claim({
+        begin: { owner: 'me', leaseMs: LEASE_MS },
+        claimRequests: [claimRequest],
+        limits: { interruptionsMax: 100 }
+      }),
     state: (id: string) => jobs.get(id)?.row.state,
     set: (ms: number) => {
       time.wallMs += ms

@@ -56,8 +56,8 @@ onBothDatabases('a namespace counts what is stored and reserved, whatever become
 onBothDatabases('however many reserve at once, no more is reserved than there is room for', async (t, { open }) => {
   const [here, elsewhere] = await Promise.all([open(), open()])
   const places = [here, elsewhere].map(database => new NamespaceBytes(database, 1000))
-  const wishes = Array.from({ length: 30 }, (_, index) => places[index % 2]?.reserve('a', 90))
-  const settled = await Promise.allSettled(wishes)
+  const claimRequests = Array.from({ length: 30 }, (_, index) => places[index % 2]?.reserve('a', 90))
+  const settled = await Promise.allSettled(claimRequests)
   const reserved = settled.flatMap(one => (one.status === 'fulfilled' && one.value !== undefined ? [one.value] : []))
   const refused = settled.flatMap(one => (one.status === 'rejected' ? [one.reason] : []))
   t.equal(reserved.length, 11)

@@ -93,8 +93,8 @@ t.test('coordinators at once share the queue, and each job has one owner', async
   await Promise.all(
     stores.map(async (store, index) => {
       for (;;) {
-        const wish = { lane: 'tiny-chat', class: 'interactive', count: 7 } as const
-        const claimed = await store.claim(`owner ${index}`, 60_000, [wish])
+        const claimRequest = { lane: 'tiny-chat', class: 'interactive', count: 7 } as const
+        const claimed = await store.claim(`owner ${index}`, 60_000, [claimRequest])
         if (claimed.length === 0) return
         ids.push(...claimed.map(({ job }) => job.id))
         for (const { job, claim } of claimed) {

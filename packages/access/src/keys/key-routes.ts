@@ -1,7 +1,6 @@
 import { type ApiRoute, addRoute, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
 import type { FastifyInstance } from 'fastify'
 import { z } from 'zod'
-import type { KeyDesk } from './key-desk.ts'
 import {
   apiKeySchema,
   createdKeySchema,
@@ -10,6 +9,7 @@ import {
   newKeySchema,
   rotationSchema
 } from './key-schema.ts'
+import type { KeyService } from './key-service.ts'
 
 const listQuery = z.looseObject({
   namespace: namespaceSchema.optional(),
@@ -81,24 +81,24 @@ interface ById {
 }
 
 /** `/v1/admin/keys`. */
-export function addKeyRoutes(server: FastifyInstance, desk: KeyDesk): void {
+export function addKeyRoutes(server: FastifyInstance, service: KeyService): void {
   addRoute(server, listKeys, async request => {
     const { namespace, after, limit } = parseInput(listQuery, request.query)
-    const { keys, hasMore } = await desk.list({
+    const { keys, hasMore } = await service.list({
       limit,
       ...(namespace === undefined ? {} : { namespace }),
       ...(after === undefined ? {} : { after })
     })
     return toPage(keys, hasMore)
   })
-  addRoute(server, createKey, async request => desk.create(parseInput(newKeySchema, request.body)))
-  addRoute<ById>(server, retrieveKey, async request => desk.find(request.params.id))
+  addRoute(server, createKey, async request => service.create(parseInput(newKeySchema, request.body)))
+  addRoute<ById>(server, retrieveKey, async request => service.find(request.params.id))
   addRoute<ById>(server, changeKey, async request =>
-    desk.change(request.params.id, parseInput(keyChangeSchema, request.body))
+    service.change(request.params.id, parseInput(keyChangeSchema, request.body))
   )
-  addRoute<ById>(server, revokeKey, async request => desk.revoke(request.params.id))
+  addRoute<ById>(server, revokeKey, async request => service.revoke(request.params.id))
   addRoute<ById>(server, rotateKey, async request => {
     const { grace_seconds: grace } = parseInput(rotationSchema, request.body ?? {})
-    return desk.rotate(request.params.id, grace * 1000)
+    return service.rotate(request.params.id, grace * 1000)
   })
 }

@@ -1,9 +1,9 @@
 import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { OpenJobs } from '@resultity/store'
+import { AdmissionQueue, type QueueEntry, type QueuePlace } from './admission-queue.ts'
 import type { LimitScope } from './key-limits.ts'
 import { retryHeaders } from './limit-headers.ts'
-import { type Pass, type Ticket, Turnstile } from './turnstile.ts'
 
 /** How soon a client that has too many jobs may try again; nobody knows when one of them ends. */
 const RETRY_MS = 1000
@@ -11,7 +11,7 @@ const RETRY_MS = 1000
 /** How many jobs each key has at once: those stored anywhere, and those on their way here. */
 export class Concurrency {
   readonly #openJobs: Pick<OpenJobs, 'count'>
-  readonly #turnstile = new Turnstile()
+  readonly #admissionQueue = new AdmissionQueue()
 
   constructor(openJobs: Pick<OpenJobs, 'count'>) {
     this.#openJobs = openJobs
@@ -21,20 +21,20 @@ export class Concurrency {
    * Lets one more in; it counts as on its way until its pass is left.
    * @throws MeshError `rate_limited`
    */
-  async enter(keyId: string, scopes: readonly LimitScope[], ticket: Ticket): Promise<Pass> {
-    const pass = this.#turnstile.queue(keyId, ticket)
+  async enter(keyId: string, scopes: readonly LimitScope[], entry: QueueEntry): Promise<QueuePlace> {
+    const place = this.#admissionQueue.queue(keyId, entry)
     try {
-      for (const { max, only } of maximaOf(keyId, scopes, ticket.endpoint)) {
-        requirePossible(max, ticket, only)
-        const ahead = pass.ahead(only)
+      for (const { max, only } of maximaOf(keyId, scopes, entry.endpoint)) {
+        requirePossible(max, entry, only)
+        const ahead = place.ahead(only)
         const open = await this.#openJobs.count(keyId, only)
         const places = open.places + sum(ahead)
         const waiting = open.waiting + ahead.filter(other => other.places === 0).length
-        if (ticket.places === 0 ? waiting + 1 > max : places + ticket.places > max) throw tooMany(max, only)
+        if (entry.places === 0 ? waiting + 1 > max : places + entry.places > max) throw tooMany(max, only)
       }
-      return pass
+      return place
     } catch (error) {
-      pass.leave()
+      place.leave()
       throw error
     }
   }
@@ -50,28 +50,28 @@ export class Concurrency {
     scopes: readonly LimitScope[],
     endpoint: string,
     { share, choose }: { share(max: number): number; choose(free: number): number }
-  ): Promise<Pass> {
-    const pass = this.#turnstile.queue(keyId, { endpoint, places: 0 })
+  ): Promise<QueuePlace> {
+    const place = this.#admissionQueue.queue(keyId, { endpoint, places: 0 })
     try {
       let free = Number.POSITIVE_INFINITY
       for (const { max, only } of maximaOf(keyId, scopes, endpoint)) {
-        const ahead = pass.ahead(only)
+        const ahead = place.ahead(only)
         const open = await this.#openJobs.count(keyId, only)
-        const onTheirWay = sum([...new Set([...ahead, ...pass.others(only)])])
+        const onTheirWay = sum([...new Set([...ahead, ...place.others(only)])])
         free = Math.min(free, share(max) - open.places - onTheirWay)
       }
-      pass.take(choose(Math.max(0, free)))
-      return pass
+      place.take(choose(Math.max(0, free)))
+      return place
     } catch (error) {
-      pass.leave()
+      place.leave()
       throw error
     }
   }
 }
 
 /** @throws MeshError `rate_limited` for what would not fit if it were alone */
-export function requirePossibleIn(keyId: string, scopes: readonly LimitScope[], ticket: Ticket): void {
-  for (const { max, only } of maximaOf(keyId, scopes, ticket.endpoint)) requirePossible(max, ticket, only)
+export function requirePossibleIn(keyId: string, scopes: readonly LimitScope[], entry: QueueEntry): void {
+  for (const { max, only } of maximaOf(keyId, scopes, entry.endpoint)) requirePossible(max, entry, only)
 }
 
 function maximaOf(keyId: string, scopes: readonly LimitScope[], endpoint: string) {
@@ -80,11 +80,11 @@ function maximaOf(keyId: string, scopes: readonly LimitScope[], endpoint: string
   )
 }
 
-function sum(tickets: readonly Ticket[]): number {
-  return tickets.reduce((total, { places }) => total + places, 0)
+function sum(entries: readonly QueueEntry[]): number {
+  return entries.reduce((total, { places }) => total + places, 0)
 }
 
-function requirePossible(max: number, { places }: Ticket, only: string | undefined): void {
+function requirePossible(max: number, { places }: QueueEntry, only: string | undefined): void {
   if (places <= max) return
   const error = new MeshError(
     'rate_limited',

@@ -2,11 +2,11 @@ import { httpError } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { JobUsage, OpenJobs, WindowCounters } from '@resultity/store'
 import type { Caller } from '../keys/caller.ts'
+import type { QueuePlace } from './admission-queue.ts'
 import { Concurrency, requirePossibleIn } from './concurrency.ts'
 import { type KeyLimits, type LimitScope, limitsAt, requestWindow, tokenWindow, type Window } from './key-limits.ts'
 import { type LimitKind, type LimitState, limitHeaders, retryHeaders } from './limit-headers.ts'
 import { Reservations } from './reservations.ts'
-import type { Pass } from './turnstile.ts'
 
 export interface KeyLimiterComponents {
   readonly counters: WindowCounters
@@ -107,22 +107,22 @@ export class KeyLimiter {
   async admit({ keyId, limits }: Caller, { endpoint, tokens, places = 1 }: AdmissionRequest): Promise<Admission> {
     const scopes = scopesOf(keyId, limits, endpoint)
     if (scopes.length === 0) return UNLIMITED
-    const pass = await this.#concurrency.enter(keyId ?? '', scopes, { endpoint, places })
+    const place = await this.#concurrency.enter(keyId ?? '', scopes, { endpoint, places })
     try {
       const counted = await this.#count('tokens', scopes, tokenWindow, tokens)
       return {
         headers: headersOf('tokens', counted, this.#components.clock.now()),
         stored: jobId => {
-          pass.leave()
+          place.leave()
           this.#reservations.keep(jobId, { tokens, counted })
         },
         refund: async () => {
-          pass.leave()
+          place.leave()
           await this.#adjust(counted, -tokens)
         }
       }
     } catch (error) {
-      pass.leave()
+      place.leave()
       throw error
     }
   }
@@ -145,26 +145,26 @@ export class KeyLimiter {
       first = fitting(requests, free, Math.min(...left, Number.POSITIVE_INFINITY))
       return first.reduce((sum, { places }) => sum + places, 0)
     }
-    const pass = await this.#concurrency.enterSome(keyId ?? '', scopes, endpoint, { share, choose })
+    const place = await this.#concurrency.enterSome(keyId ?? '', scopes, endpoint, { share, choose })
     const tokens = first.reduce((sum, one) => sum + one.tokens, 0)
     try {
       const counted = first.length === 0 ? [] : await this.#count('tokens', scopes, tokenWindow, tokens)
       return {
         count: first.length,
         stored: jobIds => {
-          pass.leave()
+          place.leave()
           for (const [index, one] of first.entries()) {
             const jobId = jobIds[index]
             if (jobId !== undefined) this.#reservations.keep(jobId, { tokens: one.tokens, counted })
           }
         },
         refund: async () => {
-          pass.leave()
+          place.leave()
           await this.#adjust(counted, -tokens)
         }
       }
     } catch (error) {
-      pass.leave()
+      place.leave()
       // somebody was faster
       if (MeshError.from(error).code === 'rate_limited') return { count: 0, stored: () => {}, refund: async () => {} }
       throw error
@@ -175,7 +175,7 @@ export class KeyLimiter {
    * Lets a part of a job in, whose tokens were reserved with the whole.
    * @throws MeshError `rate_limited` when the key has as many jobs as it may
    */
-  async enter({ keyId, limits }: Caller, endpoint: string, places: number): Promise<Pass> {
+  async enter({ keyId, limits }: Caller, endpoint: string, places: number): Promise<QueuePlace> {
     return await this.#concurrency.enter(keyId ?? '', scopesOf(keyId, limits, endpoint), { endpoint, places })
   }
 
@@ -251,8 +251,8 @@ export class KeyLimiter {
     const waitMs = Math.max(...broken.map(({ state }) => state.endsAtMs - now))
     const [{ window } = { window: { points: 0, ms: 0 } }] = broken
     const limit = `${window.points} ${kind} in ${formatSeconds(window.ms)}`
-    const hopeless = broken.find(one => points > one.window.points)
-    if (hopeless !== undefined && kind === 'tokens') throw tooManyTokens(hopeless.window, points)
+    const impossible = broken.find(one => points > one.window.points)
+    if (impossible !== undefined && kind === 'tokens') throw tooManyTokens(impossible.window, points)
     const error = new MeshError('rate_limited', `this key may send no more for now: its limit is ${limit}`, {
       hint: 'Wait as "retry-after" says.'
     })

@@ -1,6 +1,5 @@
 import { type ApiRoute, addRoute, listOf, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
 import type { FastifyInstance } from 'fastify'
-import type { WebhookDesk } from './webhook-desk.ts'
 import {
   createdWebhookSchema,
   deletedWebhookSchema,
@@ -12,6 +11,7 @@ import {
   webhookQuerySchema,
   webhookSchema
 } from './webhook-schema.ts'
+import type { WebhookService } from './webhook-service.ts'
 
 const routes = {
   create: {
@@ -84,33 +84,33 @@ interface ByDelivery {
 }
 
 /** `/v1/webhooks`. `onQueued` hears when something is to be sent. */
-export function addWebhookRoutes(server: FastifyInstance, desk: WebhookDesk, onQueued: () => void): void {
+export function addWebhookRoutes(server: FastifyInstance, service: WebhookService, onQueued: () => void): void {
   addRoute(server, routes.create, async request => {
-    const webhook = await desk.create(request.caller, parseInput(newWebhookSchema, request.body))
+    const webhook = await service.create(request.caller, parseInput(newWebhookSchema, request.body))
     return { ...toWebhookView(webhook), secret: webhook.secret }
   })
   addRoute(server, routes.list, async request => {
     const { namespace } = parseInput(webhookQuerySchema, request.query)
-    return { object: 'list', data: (await desk.list(request.caller, namespace)).map(toWebhookView) }
+    return { object: 'list', data: (await service.list(request.caller, namespace)).map(toWebhookView) }
   })
   addRoute<ById>(server, routes.retrieve, async ({ caller, params }) =>
-    toWebhookView(await desk.find(caller, params.id))
+    toWebhookView(await service.find(caller, params.id))
   )
   addRoute<ById>(server, routes.remove, async ({ caller, params }) => {
-    await desk.remove(caller, params.id)
+    await service.remove(caller, params.id)
     return { id: params.id, object: 'webhook.deleted', deleted: true }
   })
   addRoute<ById>(server, routes.enable, async ({ caller, params }) =>
-    toWebhookView(await desk.enable(caller, params.id))
+    toWebhookView(await service.enable(caller, params.id))
   )
   addRoute<ById>(server, routes.deliveries, async ({ caller, params, query }) => {
     const { after, limit } = parseInput(deliveryQuerySchema, query)
     const page = { limit, ...(after === undefined ? {} : { after }) }
-    const { deliveries, hasMore } = await desk.deliveries(caller, params.id, page)
+    const { deliveries, hasMore } = await service.deliveries(caller, params.id, page)
     return toPage(deliveries.map(toDeliveryView), hasMore)
   })
   addRoute<ByDelivery>(server, routes.redeliver, async ({ caller, params }) => {
-    const delivery = await desk.redeliver(caller, params.id, params.delivery)
+    const delivery = await service.redeliver(caller, params.id, params.delivery)
     onQueued()
     return toDeliveryView(delivery)
   })

@@ -1,7 +1,7 @@
 import type { ApiCreatedKey, ApiKeyView } from '../api/answers.ts'
 import type { CommandDefinition, CommandGroup, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
-import { openKeyOffice } from '../keys/key-office.ts'
+import { openKeyAdmin } from '../keys/key-admin.ts'
 import { parseDuration, toNewKey } from '../keys/key-options.ts'
 import { formatTable } from '../output/table.ts'
 import { type Text, text } from '../output/text.ts'
@@ -36,7 +36,7 @@ const createCommand: CommandDefinition = {
   ],
   async run(input) {
     const key = toNewKey(input.options, Date.now())
-    await using office = await openKeyOffice(input)
+    await using office = await openKeyAdmin(input)
     return showSecret(await office.create(key), input)
   }
 }
@@ -49,7 +49,7 @@ const listCommand: CommandDefinition = {
   json: 'print the keys as one JSON array',
   examples: ['resultity keys list', 'resultity keys list --url https://mesh.example --json'],
   async run(input) {
-    await using office = await openKeyOffice(input)
+    await using office = await openKeyAdmin(input)
     const keys = await office.list()
     if (input.json) input.context.out.json(keys)
     else input.context.out.print(describe(keys))
@@ -66,7 +66,7 @@ const revokeCommand: CommandDefinition = {
   json: 'print what is known of the key as one JSON object',
   examples: ['resultity keys revoke 5f3c8a1e9b7d2046'],
   async run(input) {
-    await using office = await openKeyOffice(input)
+    await using office = await openKeyAdmin(input)
     const key = await office.revoke(input.argument ?? '')
     if (input.json) input.context.out.json(key)
     else input.context.out.print(text`${key.id} is revoked\n`)
@@ -88,7 +88,7 @@ const rotateCommand: CommandDefinition = {
   async run(input) {
     const { grace } = input.options
     const graceSeconds = typeof grace === 'string' ? parseDuration(grace, '--grace') : 0
-    await using office = await openKeyOffice(input)
+    await using office = await openKeyAdmin(input)
     return showSecret(await office.rotate(input.argument ?? '', graceSeconds), input)
   }
 }

@@ -101,7 +101,7 @@ export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComp
     })
   }))
   addRoute(server, listPlacements, async ({ caller }) => {
-    const all = director.book.all()
+    const all = director.table.all()
     const shown = all.filter(({ pool: { subcloud } }) => subcloud === undefined || maySee(caller, subcloud))
     return { object: 'list', data: shown.map(toPlacement) }
   })
@@ -110,7 +110,7 @@ export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComp
     const model = models.find(query.model)
     const subcloud = query.subcloud ?? subcloudOf(request)
     if (subcloud !== undefined) requireSubcloud(request.caller, subcloud, 'subcloud')
-    const { pool } = pools.wish(model, { subcloud })
+    const { pool } = pools.routing(model, { subcloud })
     return toPlan(components, model, query.stages, pool)
   })
 }

@@ -96,14 +96,14 @@ export class Metrics implements AnswerMetrics {
     this.#gauge('resultity_sessions_open', 'Answers being made.', () => driver.active)
     this.#gauge('resultity_requests_waiting', 'Requests waiting for a slot or a placement.', () => leases.waiting)
     this.#gauge('resultity_slots', 'Slots of ready placements.', () =>
-      director.book
+      director.table
         .all()
         .filter(placement => placement.state === 'ready')
         .reduce((sum, placement) => sum + placement.model.sessionsMax, 0)
     )
-    this.#countByState('resultity_placements', 'Placements.', () => director.book.all().map(one => one.state))
+    this.#countByState('resultity_placements', 'Placements.', () => director.table.all().map(one => one.state))
     this.#countByState('resultity_stages', 'Stages of all placements.', () =>
-      director.book.all().flatMap(placement => placement.stages.map(stage => stage.report.state))
+      director.table.all().flatMap(placement => placement.stages.map(stage => stage.report.state))
     )
   }
 

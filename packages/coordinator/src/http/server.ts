@@ -1,6 +1,6 @@
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
-import { type Doors, guardOrigins } from '@resultity/access'
+import { type AccessControl, guardOrigins } from '@resultity/access'
 import {
   answerBadPath,
   answerBrokenRequest,
@@ -44,7 +44,7 @@ export interface HttpComponents
     SubcloudRouteComponents,
     FileRouteComponents,
     BatchRouteComponents {
-  readonly doors: Doors
+  readonly access: AccessControl
   readonly limits: CoordinatorLimits
   readonly metrics: Metrics
   /** What makes jobs. */
@@ -94,9 +94,9 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   countRequests(server, components)
   addErrorHandler(server, components)
   addSecurityHeaders(server)
-  components.doors.guardHosts(server)
-  guardOrigins(server, components.doors.origins)
-  components.doors.guard(server)
+  components.access.guardHosts(server)
+  guardOrigins(server, components.access.origins)
+  components.access.guard(server)
   guardSubclouds(server, components.subclouds)
   refuseUnknownRoutes(server, routes)
   addMeshRoutes(server, components)
@@ -107,7 +107,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addRequestRoutes(server, components)
   addFileRoutes(server, components)
   addBatchRoutes(server, components)
-  components.doors.addRoutes(server)
+  components.access.addRoutes(server)
   addMetricsRoute(server, components)
   addDocumentRoute(server, routes, init.version)
   addDocsPage(server)

@@ -42,7 +42,7 @@ const showDocument: ApiRoute = {
 export function addHealthRoutes(server: FastifyInstance, { director }: { readonly director: PlacementDirector }): void {
   addRoute(server, health, async () => ({ status: 'ok' }))
   addRoute(server, ready, async () => {
-    if (director.book.all().some(placement => placement.state === 'ready')) return { status: 'ready' }
+    if (director.table.all().some(placement => placement.state === 'ready')) return { status: 'ready' }
     throw new MeshError('unavailable', 'no model has a ready placement', {
       hint: 'GET /v1/mesh/nodes and /v1/mesh/placements show what is there and how far it is.'
     })

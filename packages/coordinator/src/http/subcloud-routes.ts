@@ -1,13 +1,13 @@
 import { maySee } from '@resultity/access'
 import { type ApiRoute, addRoute, listOf, parseInput } from '@resultity/api-kit'
 import { subcloudNameSchema, subcloudSchema, withParam } from '@resultity/interface'
-import { hasNode, type NodeRegistry, type Subcloud, type SubcloudDesk, type Subclouds } from '@resultity/placement'
+import { hasNode, type NodeRegistry, type Subcloud, type SubcloudService, type Subclouds } from '@resultity/placement'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 export interface SubcloudRouteComponents {
   readonly subclouds: Subclouds
-  readonly subcloudDesk: SubcloudDesk
+  readonly subcloudService: SubcloudService
   readonly registry: NodeRegistry
 }
 
@@ -80,7 +80,7 @@ type ByName = { Params: { name: string } }
 
 /** `/v1/admin/subclouds`, and what everybody may see of them. */
 export function addSubcloudRoutes(server: FastifyInstance, components: SubcloudRouteComponents): void {
-  const { subclouds, subcloudDesk: desk, registry } = components
+  const { subclouds, subcloudService: service, registry } = components
   const view = ({ name, definition, source }: Subcloud): z.infer<typeof viewSchema> => ({
     name,
     object: 'subcloud',
@@ -104,12 +104,12 @@ export function addSubcloudRoutes(server: FastifyInstance, components: SubcloudR
   addRoute<ByName>(server, retrieveSubcloud, async request => view(find(subclouds, request.params.name)))
   addRoute<ByName>(server, putSubcloud, async request => {
     const { name } = parseInput(z.object({ name: subcloudNameSchema }), request.params)
-    return view(await desk.put(name, parseInput(bodySchema, request.body)))
+    return view(await service.put(name, parseInput(bodySchema, request.body)))
   })
   addRoute<ByName>(server, removeSubcloud, async request => {
     const { name } = request.params
     find(subclouds, name)
-    await desk.remove(name)
+    await service.remove(name)
     return { name, object: 'subcloud', deleted: true }
   })
 }

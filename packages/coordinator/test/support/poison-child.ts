@@ -1,11 +1,11 @@
-import { openDoors } from '@resultity/access'
+import { openAccessControl } from '@resultity/access'
 import { toJobError } from '@resultity/api-kit'
 import { systemClock } from '@resultity/interface'
 import {
   BATCHES_PATH,
   BatchEndpoint,
   DiskSpace,
-  FileShelf,
+  FileService,
   type JobEndpoint,
   JobEndpoints,
   JobRuntime
@@ -26,11 +26,11 @@ const database = await openDatabase({ dataDir })
 const stores = await openStores(database, dataDir, limits)
 const logger = pino({ level: 'silent' })
 const disk = new DiskSpace({ directories: [], reserveBytes: 0 })
-const doors = await openDoors(
+const access = await openAccessControl(
   { database, clock: systemClock, steady: systemClock, logger },
   { host: '127.0.0.1', version: '0' }
 )
-const shelf = new FileShelf({ ...stores, disk, clock: systemClock, logger }, limits)
+const fileService = new FileService({ ...stores, disk, clock: systemClock, logger }, limits)
 
 function die(): never {
   process.kill(process.pid, 'SIGKILL')
@@ -61,9 +61,9 @@ const lines = new JobEndpoints([endpoint])
 const batchEndpoint = new BatchEndpoint(
   {
     ...stores,
-    shelf,
+    fileService,
     disk,
-    admission: doors.jobs,
+    admission: access.jobs,
     clock: systemClock,
     runtime: () => runtime,
     endpoint: path => lines.get(path)
@@ -77,7 +77,7 @@ const runtime: JobRuntime = new JobRuntime(
     places: { places: () => 4, mayClaim: () => true, onChange: () => () => {} },
     clock: systemClock,
     logger,
-    admission: doors.jobs,
+    admission: access.jobs,
     toJobError
   },
   limits
@@ -89,7 +89,7 @@ async function begin(bodies: readonly object[]): Promise<void> {
     yield new TextEncoder().encode(text)
   }
   const file = { namespace: 'default', filename: 'x', purpose: 'batch' }
-  const { id: inputFileId } = await shelf.write('file-1', bytes(), file, {})
+  const { id: inputFileId } = await fileService.write('file-1', bytes(), file, {})
   const now = Date.now()
   const batch = {
     id: BATCH,
@@ -123,5 +123,5 @@ process.stdout.write(
   })
 )
 await runtime[Symbol.asyncDispose]()
-await doors[Symbol.asyncDispose]()
+await access[Symbol.asyncDispose]()
 await database[Symbol.asyncDispose]()

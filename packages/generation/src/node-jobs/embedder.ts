@@ -9,7 +9,7 @@ import {
   type Route,
   requireEncoder
 } from '@resultity/interface'
-import type { PlaceableModel, RouteWish } from '@resultity/placement'
+import type { PlaceableModel, RouteConstraints } from '@resultity/placement'
 import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
 
 /** Vectors of all inputs, one after the other, and who computed the last of them. */
@@ -23,7 +23,7 @@ export interface Embedded {
 export interface EmbedRequest {
   readonly jobId: string
   readonly model: PlaceableModel
-  readonly wish: RouteWish
+  readonly routing: RouteConstraints
   /** Token ids with those that frame an input. */
   readonly inputs: readonly (readonly number[])[]
 }
@@ -35,7 +35,7 @@ export interface EmbedRequest {
  * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation` for a result that is not the vectors asked for
  */
 export async function embed(jobs: NodeJobs, request: EmbedRequest, options: NodeJobOptions = {}): Promise<Embedded> {
-  const { jobId, model, wish, inputs } = request
+  const { jobId, model, routing, inputs } = request
   const manifest = requireEncoder(model.manifest)
   const dimensions = manifest.config.hiddenSize
   const vectors = new Float32Array(inputs.length * dimensions)
@@ -44,7 +44,7 @@ export async function embed(jobs: NodeJobs, request: EmbedRequest, options: Node
     const part = inputs.slice(first, first + EMBEDDING_JOB_INPUTS_MAX)
     const body: EmbeddingJob = { inputs: part.map(input => [...input]) }
     const encoded = new TextEncoder().encode(JSON.stringify(body))
-    const done = await jobs.run({ jobId, model, wish, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
+    const done = await jobs.run({ jobId, model, routing, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
     vectors.set(readVectors(done, manifest, part.length), first * dimensions)
     route = done.route
   }

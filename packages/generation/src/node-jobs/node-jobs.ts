@@ -1,5 +1,5 @@
 import { MeshError, type Route, type WorkOptions } from '@resultity/interface'
-import type { NodeLosses, PlaceableModel, RouteWish } from '@resultity/placement'
+import type { NodeLosses, PlaceableModel, RouteConstraints } from '@resultity/placement'
 import { BATCH_PATIENCE } from '../batch-patience.ts'
 import type { RouteLease, RouteLeases } from '../route-leases.ts'
 import type { NodeAddress } from '../stage-control.ts'
@@ -30,7 +30,7 @@ export interface NodeJob {
   readonly jobId: string
   readonly model: PlaceableModel
   /** Where to run it. Default: anywhere in the general pool. */
-  readonly wish?: RouteWish
+  readonly routing?: RouteConstraints
   /** Such as `/v1/embeddings`. */
   readonly endpoint: string
   /** UTF-8 JSON, wholly checked. */
@@ -74,7 +74,7 @@ export class NodeJobs {
   async run(job: NodeJob, options: NodeJobOptions = {}): Promise<NodeJobResult> {
     const { leases } = this.#components
     for (let attempt = 1; ; attempt++) {
-      const lease = await leases.lease(job.model, job.wish, options)
+      const lease = await leases.lease(job.model, job.routing, options)
       try {
         return { result: await this.#attempt(job, attempt, lease, options), route: lease.route }
       } catch (error) {

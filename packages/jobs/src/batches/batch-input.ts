@@ -1,6 +1,6 @@
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { Batch } from '@resultity/store'
-import type { FileShelf } from '../files/file-shelf.ts'
+import type { FileService } from '../files/file-service.ts'
 import { TimeSlice } from '../time-slice.ts'
 import { type BatchLine, readBatchLine } from './batch-line.ts'
 import { readLines } from './line-reader.ts'
@@ -18,7 +18,7 @@ export interface Numbered<Line> {
 }
 
 export interface BatchInputComponents {
-  readonly shelf: FileShelf
+  readonly fileService: FileService
 }
 
 export interface BatchInputInit {
@@ -78,8 +78,8 @@ export class BatchInput {
 
   async *#lines() {
     const { inputFileId, namespace } = this.#batch
-    const file = await this.#components.shelf.findInUse(inputFileId, namespace)
-    yield* readLines(this.#components.shelf.read(file), this.#init.batchLineBytesMax)
+    const file = await this.#components.fileService.findInUse(inputFileId, namespace)
+    yield* readLines(this.#components.fileService.read(file), this.#init.batchLineBytesMax)
   }
 }
 

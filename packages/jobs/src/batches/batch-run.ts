@@ -12,7 +12,7 @@ import type {
 } from '@resultity/store'
 import { childId } from '../child-jobs.ts'
 import type { DiskSpace } from '../files/disk-space.ts'
-import type { FileShelf } from '../files/file-shelf.ts'
+import type { FileService } from '../files/file-service.ts'
 import type { JobContext, JobEndpoint, PreparedJob } from '../job-endpoint.ts'
 import type { JobRuntime } from '../job-runtime.ts'
 import { TimeSlice } from '../time-slice.ts'
@@ -36,7 +36,7 @@ import { afterDeath, deathsOf, partsOf, poisoned } from './suspect-lines.ts'
 export interface BatchRunComponents {
   readonly batches: BatchStore
   readonly store: JobStore
-  readonly shelf: FileShelf
+  readonly fileService: FileService
   readonly clock: Clock
   readonly admission: JobAdmission
   readonly disk: Pick<DiskSpace, 'requireSpace'>
@@ -358,7 +358,7 @@ export class BatchRun {
     const expiry = outputExpiresSeconds === null ? {} : { expiresAfterMs: outputExpiresSeconds * 1000 }
     const file = { namespace, filename, purpose: 'batch_output', ...expiry }
     const { signal } = this.#context
-    return (await this.#components.shelf.write(batchFileId(id, kind), bytes, file, { signal })).id
+    return (await this.#components.fileService.write(batchFileId(id, kind), bytes, file, { signal })).id
   }
 
   /** @throws MeshError `invalid_request` for another endpoint than the batch's */

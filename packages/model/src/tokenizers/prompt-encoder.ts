@@ -83,10 +83,10 @@ export class PromptEncoder implements AsyncDisposable {
    * @throws also MeshError `resource_exhausted`; `invalid_request` for texts that take too long
    */
   async encode(texts: readonly string[]): Promise<number[][]> {
-    const hopeless = texts.some(text => text.length > this.tokenizer.charactersMax)
+    const tooLong = texts.some(text => text.length > this.tokenizer.charactersMax)
     const characters = texts.reduce((sum, text) => sum + text.length, 0)
     // what is refused by its length alone is refused here
-    const inline = hopeless || (characters <= INLINE_CHARACTERS_MAX && this.tokenizer.cutsQuickly)
+    const inline = tooLong || (characters <= INLINE_CHARACTERS_MAX && this.tokenizer.cutsQuickly)
     return inline ? texts.map(text => this.tokenizer.encode(text)) : await this.#ask({ type: 'texts', texts })
   }
 

@@ -25,7 +25,7 @@ export const USAGE = 'usage'
 export type ChoiceReport = { readonly index: number; readonly mesh: MeshReport }
 
 /** One choice in the making: what is generated goes in, entries of the log come out, and the choice in the end. */
-export interface ChoiceMaker<C> {
+export interface ChoiceBuilder<C> {
   /** What the log says of this event; nothing when nobody would see anything of it. */
   take(event: GenerationEvent): readonly JsonValue[]
   /** The choice is complete, whatever else would be generated. Default false. */
@@ -44,7 +44,7 @@ export interface AnswerPlan<C> {
   /** Tokens of all prompts; a prompt with several choices counts once. */
   readonly promptTokens: number
   /** Entries carry this index, so that a further attempt finds its own. */
-  maker(index: number): ChoiceMaker<C>
+  builder(index: number): ChoiceBuilder<C>
 }
 
 export interface Answer<C> {
@@ -139,27 +139,27 @@ export class AnswerRun<C> {
   }
 
   async #read(index: number, generation: Generation, request: GenerationRequest): Promise<C> {
-    const maker = this.#plan.maker(index)
+    const builder = this.#plan.builder(index)
     const check = new AnswerCheck(this.#components.constraints, request.constraint)
     let tokens = 0
     for await (const event of generation.events) {
       check.push(event.text)
       // before its last piece is told, as far as there is one
       if (event.type === 'end') await check.end(event.complete ? 'whole' : 'beginning', generation.route, this.#context)
-      const behind = this.#log(maker.take(event))
+      const behind = this.#log(builder.take(event))
       if (behind !== undefined) await behind
       if (event.type === 'token') {
         tokens++
         this.#countToken()
       }
-      if (event.type !== 'end' && maker.done !== true) continue
+      if (event.type !== 'end' && builder.done !== true) continue
       if (event.type !== 'end') await check.end('beginning', generation.route, this.#context)
       const promptTokens = request.prompt.length
       const usage = event.type === 'end' ? event.usage : { promptTokens, completionTokens: tokens }
-      const { entries, outcome } = maker.finish(event.type === 'end' ? event.finishReason : 'stop')
+      const { entries, outcome } = builder.finish(event.type === 'end' ? event.finishReason : 'stop')
       await this.#end(index, generation, usage, outcome)
       await this.#log(entries)
-      return maker.choice()
+      return builder.choice()
     }
     throw new MeshError('internal', 'the answer had no end')
   }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { type ApiRoute, addRoute, parseInput, subcloudOf } from '@resultity/api-kit'
 import { type Clock, invalidRequest, MeshError, withParam } from '@resultity/interface'
-import { BATCHES_PATH, type BatchEndpoint, countLines, type FileShelf, type JobRuntime } from '@resultity/jobs'
+import { BATCHES_PATH, type BatchEndpoint, countLines, type FileService, type JobRuntime } from '@resultity/jobs'
 import {
   type Batch,
   type BatchStore,
@@ -17,7 +17,7 @@ import { batchListSchema, batchSchema, createBatchSchema, toBatch } from './batc
 export interface BatchRouteComponents {
   readonly batches: BatchStore
   readonly store: JobStore
-  readonly shelf: FileShelf
+  readonly fileService: FileService
   readonly runtime: JobRuntime
   readonly batchEndpoint: BatchEndpoint
   /** Paths that lines may ask. */
@@ -105,7 +105,7 @@ async function create(components: BatchRouteComponents, request: FastifyRequest)
     const paths = components.linePaths.join(', ')
     throw invalidRequest('endpoint', `no batch is made for "${body.endpoint.slice(0, 128)}"`, `Use one of ${paths}.`)
   }
-  await readable(components.shelf, body.input_file_id, namespace)
+  await readable(components.fileService, body.input_file_id, namespace)
   const now = components.clock.now()
   const digits = randomUUID().replaceAll('-', '')
   const batch: NewBatch = {
@@ -137,11 +137,11 @@ async function create(components: BatchRouteComponents, request: FastifyRequest)
 }
 
 /** @throws MeshError `invalid_request` for what is no input of a batch, and where there is no room for its output */
-async function readable(shelf: FileShelf, fileId: string, namespace: string): Promise<void> {
-  await shelf.requireRoom(namespace).catch((cause: unknown) => {
+async function readable(fileService: FileService, fileId: string, namespace: string): Promise<void> {
+  await fileService.requireRoom(namespace).catch((cause: unknown) => {
     throw withParam(cause, 'input_file_id')
   })
-  const file = await shelf.find(fileId, namespace).catch((cause: unknown) => {
+  const file = await fileService.find(fileId, namespace).catch((cause: unknown) => {
     throw withParam(cause, 'input_file_id')
   })
   if (file.purpose === 'batch') return

@@ -9,7 +9,7 @@ import {
   AnswerRun,
   type AnswerRunComponents,
   CHOICE,
-  type ChoiceMaker,
+  type ChoiceBuilder,
   type ChoiceReport,
   REPORT
 } from '../answer/answer-run.ts'
@@ -62,10 +62,10 @@ export class ChatEndpoint implements HttpEndpoint {
     const { models, director, pools, constraints } = this.#components
     const request = withSeed(parseInput(chatRequestSchema, body))
     const model = models.findDecoder(request.model)
-    const wish = pools.wish(model, request.mesh)
-    const generation = await toGenerationRequest(request, model, constraints, wish)
+    const routing = pools.routing(model, request.mesh)
+    const generation = await toGenerationRequest(request, model, constraints, routing)
     return {
-      lane: modelLane(model.id, wish.pool?.subcloud),
+      lane: modelLane(model.id, routing.pool?.subcloud),
       // by its id: what else it was called by may mean another when the job is begun, or nothing yet
       request: { ...request, model: model.id } as JsonValue,
       streamed: request.stream === true,
@@ -74,7 +74,7 @@ export class ChatEndpoint implements HttpEndpoint {
       places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
       unstored: request.store === false,
       check: () => {
-        const choice = director.choose(model.placeable, wish)
+        const choice = director.choose(model.placeable, routing)
         if (choice.type === 'error') throw choice.error
       },
       run: context => this.#run({ request, model, generation }, context)
@@ -93,7 +93,7 @@ export class ChatEndpoint implements HttpEndpoint {
       model,
       requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),
       promptTokens: generation.prompt.length,
-      maker: (index: number) => new ChatChoiceMaker(index, chat, toolUse, context.job)
+      builder: (index: number) => new ChatChoiceBuilder(index, chat, toolUse, context.job)
     }
     const { choices, usage, mesh, headers } = await new AnswerRun(this.#components, plan, context).run()
     const body = answerOf(context.job, request, model).completion(choices, request.logprobs === true, usage, mesh)
@@ -108,7 +108,7 @@ interface PreparedChat {
 }
 
 /** One choice: its text and calls, with the probabilities of its tokens where they are asked for. */
-class ChatChoiceMaker implements ChoiceMaker<ChatChoice> {
+class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   readonly #index: number
   readonly #tokenizer: ModelTokenizer
   readonly #withLogprobs: boolean

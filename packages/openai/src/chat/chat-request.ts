@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
-import type { RouteWish, ServedDecoder } from '@resultity/placement'
+import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { constraintOfFormat, FORMAT_SCHEMA } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { answerConstraint, parameterPlaces, toolUseOf } from '../tools/tool-use.ts'
@@ -18,7 +18,7 @@ export async function toGenerationRequest(
   body: ChatRequest,
   model: ServedDecoder,
   constraints: Constraints,
-  wish: RouteWish = {}
+  routing: RouteConstraints = {}
 ): Promise<GenerationRequest> {
   refuseUnsupported(body)
   const toolUse = toolUseOf(body)
@@ -43,7 +43,7 @@ export async function toGenerationRequest(
     ignoreEndTokens: body.ignore_eos === true,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraint === undefined ? {} : { constraint }),
-    wish
+    routing
   }
 }
 

@@ -4,7 +4,7 @@ import type { StreamView } from '@resultity/jobs'
 import type { ModelTokenizer } from '@resultity/model'
 import type { ServedDecoder } from '@resultity/placement'
 import type { Job, JobEvent } from '@resultity/store'
-import { CHOICE, type ChoiceMaker, type ChoiceReport, REPORT } from '../answer/answer-run.ts'
+import { CHOICE, type ChoiceBuilder, type ChoiceReport, REPORT } from '../answer/answer-run.ts'
 import { toTokenUsage } from '../answer/token-usage.ts'
 import { fingerprint } from '../chat/chat-answer.ts'
 import type { MeshReport } from '../chat/chat-schema.ts'
@@ -87,7 +87,7 @@ export interface CompletionMakerInit {
 }
 
 /** The text of one choice, with the probabilities of its tokens where they are asked for. */
-export class CompletionMaker implements ChoiceMaker<CompletionChoice> {
+export class CompletionMaker implements ChoiceBuilder<CompletionChoice> {
   readonly #init: CompletionMakerInit
   readonly #logprobs: LogprobWriter | undefined
   #text = ''

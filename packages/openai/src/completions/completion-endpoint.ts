@@ -56,10 +56,10 @@ export class CompletionEndpoint implements HttpEndpoint {
     const { models, director, pools } = this.#components
     const request = withSeed(parseInput(completionRequestSchema, body))
     const model = models.findDecoder(request.model)
-    const wish = pools.wish(model, request.mesh)
-    const plan = await toCompletionPlan(request, model, wish)
+    const routing = pools.routing(model, request.mesh)
+    const plan = await toCompletionPlan(request, model, routing)
     return {
-      lane: modelLane(model.id, wish.pool?.subcloud),
+      lane: modelLane(model.id, routing.pool?.subcloud),
       // by its id: what else it was called by may mean another when the job is begun, or nothing yet
       request: { ...request, model: model.id } as JsonValue,
       streamed: request.stream === true,
@@ -72,7 +72,7 @@ export class CompletionEndpoint implements HttpEndpoint {
       unstored: request.store === false,
       check: () => {
         if (isEcho(plan)) return
-        const choice = director.choose(model.placeable, wish)
+        const choice = director.choose(model.placeable, routing)
         if (choice.type === 'error') throw choice.error
       },
       run: context => {
@@ -94,7 +94,7 @@ export class CompletionEndpoint implements HttpEndpoint {
         model,
         requests: plan.choices.map(choice => choice.request),
         promptTokens: plan.promptTokens,
-        maker: index => makerOf({ request, model, plan }, index)
+        builder: index => makerOf({ request, model, plan }, index)
       },
       context
     )
@@ -110,9 +110,9 @@ export class CompletionEndpoint implements HttpEndpoint {
     const usage = { promptTokens: plan.promptTokens, completionTokens: 0 }
     await log.note(BEGUN, { headers: {} })
     const makers = plan.choices.map((_, index) => makerOf(prepared, index))
-    for (const maker of makers) for (const piece of maker.finish('length').entries) await log.add(CHOICE, piece)
+    for (const builder of makers) for (const piece of builder.finish('length').entries) await log.add(CHOICE, piece)
     await log.add(USAGE, usage)
-    const choices = makers.map(maker => maker.choice())
+    const choices = makers.map(builder => builder.choice())
     return { result: { status: 200, headers: {}, body: answerOf(job, request, model).whole(choices, usage) }, usage }
   }
 }

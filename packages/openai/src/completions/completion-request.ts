@@ -1,6 +1,6 @@
 import type { GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError } from '@resultity/interface'
-import type { RouteWish, ServedDecoder } from '@resultity/placement'
+import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { choiceRequest } from '../chat/chat-request.ts'
 import { CHOICES_MAX } from '../chat/chat-schema.ts'
@@ -38,7 +38,7 @@ export interface CompletionPlan {
 export async function toCompletionPlan(
   body: CompletionRequest & { readonly seed: number },
   model: ServedDecoder,
-  wish: RouteWish = {}
+  routing: RouteConstraints = {}
 ): Promise<CompletionPlan> {
   refuseUnsupported(body)
   const listed = listPrompts(body)
@@ -49,7 +49,7 @@ export async function toCompletionPlan(
   }
   const prompts = await encodeAll(listed, model)
   const choices = prompts.flatMap((prompt, promptIndex) => {
-    const request = toGenerationRequest(body, model, wish, prompt)
+    const request = toGenerationRequest(body, model, routing, prompt)
     const echoed = body.echo === true ? (prompt.text ?? model.tokenizer.decode(prompt.ids)) : undefined
     return Array.from({ length: n }, (_, index) => ({
       echoed,
@@ -149,7 +149,7 @@ function begun(ids: number[], { tokenizer: { beginTokenIds } }: ServedDecoder, n
 function toGenerationRequest(
   body: CompletionRequest,
   model: ServedDecoder,
-  wish: RouteWish,
+  routing: RouteConstraints,
   { name, ids }: Prompt
 ): GenerationRequest {
   const { contextLength } = model.placeable
@@ -173,6 +173,6 @@ function toGenerationRequest(
     ignoreEndTokens: body.ignore_eos === true,
     ...(body.logprobs === undefined || body.logprobs === null ? {} : { topLogprobs: body.logprobs }),
     ...(scoresPrompt(body) ? { promptLogprobs: true } : {}),
-    wish
+    routing
   }
 }

@@ -1,7 +1,7 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { embed, type NodeJobs } from '@resultity/generation'
 import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
-import type { NodePools, PlacementDirector, RouteWish, ServedModels } from '@resultity/placement'
+import type { NodePools, PlacementDirector, RouteConstraints, ServedModels } from '@resultity/placement'
 import { type JsonValue, modelLane } from '@resultity/store'
 import type { AnswerMetrics } from '../answer/answer-metrics.ts'
 import { routeHeader } from '../chat/chat-answer.ts'
@@ -50,10 +50,10 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
     const { models, director, pools } = this.#components
     const request = parseInput(embeddingsRequestSchema, body)
     const model = models.findEncoder(request.model)
-    const wish = pools.wish(model, request.mesh)
+    const routing = pools.routing(model, request.mesh)
     const plan = await toEmbeddingsPlan(request, model)
     return {
-      lane: modelLane(model.id, wish.pool?.subcloud),
+      lane: modelLane(model.id, routing.pool?.subcloud),
       // by its id: what else it was called by may mean another when the job is begun, or nothing yet
       request: { ...request, model: model.id } as JsonValue,
       streamed: false,
@@ -62,17 +62,17 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
       resultBytes: plan.inputs.length * plan.dimensions * NUMBER_BYTES,
       unstored: request.store === false,
       check: () => {
-        const choice = director.choose(model.placeable, wish)
+        const choice = director.choose(model.placeable, routing)
         if (choice.type === 'error') throw choice.error
       },
-      run: context => this.#run(plan, wish, context)
+      run: context => this.#run(plan, routing, context)
     }
   }
 
-  async #run(plan: EmbeddingsPlan, wish: RouteWish, { job, signal }: JobContext): Promise<JobAnswer> {
+  async #run(plan: EmbeddingsPlan, routing: RouteConstraints, { job, signal }: JobContext): Promise<JobAnswer> {
     const { nodeJobs, metrics } = this.#components
     const { model } = plan
-    const work = { jobId: job.id, model: model.placeable, wish, inputs: plan.inputs }
+    const work = { jobId: job.id, model: model.placeable, routing, inputs: plan.inputs }
     const { vectors, dimensions, route } = await embed(nodeJobs, work, { signal, workClass: job.class })
     metrics.promptTokens.inc({ model: model.id }, plan.promptTokens)
     return {

@@ -33,7 +33,7 @@ export interface EnsembleNames {
  * @throws MeshError `model_not_found`, `invalid_request`, naming the field
  */
 export function planOf(request: EnsembleRequest, names: EnsembleNames): EnsemblePlan | undefined {
-  const wanted = wish(request, names)
+  const wanted = requestedOf(request, names)
   if (wanted === undefined) {
     if (request.strategy == null) return undefined
     throw invalidRequest('strategy', 'strategy is set and models is not', 'List the models to ask in models.')
@@ -55,7 +55,7 @@ export function planOf(request: EnsembleRequest, names: EnsembleNames): Ensemble
 }
 
 /** What the client, or whoever named the ensemble, wants. */
-interface Wish extends Pick<EnsembleRequest, 'vote' | 'judge'> {
+interface RequestedEnsemble extends Pick<EnsembleRequest, 'vote' | 'judge'> {
   readonly models: readonly string[]
   readonly strategy: Strategy | undefined
   readonly timeoutMs: number | undefined
@@ -64,7 +64,7 @@ interface Wish extends Pick<EnsembleRequest, 'vote' | 'judge'> {
   param(index: number): string
 }
 
-function wish(request: EnsembleRequest, { models, aliases }: EnsembleNames): Wish | undefined {
+function requestedOf(request: EnsembleRequest, { models, aliases }: EnsembleNames): RequestedEnsemble | undefined {
   const { models: listed, model, vote, judge } = request
   const common = { vote, judge, strategy: undefined, timeoutMs: undefined, choices: 'all' } as const
   if (listed != null) return { ...common, models: listed, param: index => `models[${index}]` }

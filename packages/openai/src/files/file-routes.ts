@@ -2,14 +2,14 @@ import { Readable } from 'node:stream'
 import multipart, { type Multipart, type MultipartFile } from '@fastify/multipart'
 import { type ApiRoute, addRoute, httpError, parseInput } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
-import type { FileShelf, FileShelfInit, ReceivedFile } from '@resultity/jobs'
+import type { FileService, FileServiceInit, ReceivedFile } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
 export interface FileRouteComponents {
-  readonly shelf: FileShelf
-  readonly limits: FileShelfInit
+  readonly fileService: FileService
+  readonly limits: FileServiceInit
 }
 
 /** What OpenAI's clients may say a file is for. Only `batch` is read by anything here. */
@@ -115,26 +115,30 @@ const routes = {
 } as const satisfies Readonly<Record<string, ApiRoute>>
 
 /** `/v1/files`. */
-export function addFileRoutes(server: FastifyInstance, { shelf, limits }: FileRouteComponents): void {
+export function addFileRoutes(server: FastifyInstance, { fileService, limits }: FileRouteComponents): void {
   // a scope of its own: everywhere else a form is no JSON
   server.register(async scope => {
     await scope.register(multipart, {
       limits: { fileSize: limits.fileBytesMax, files: 1, fields: FIELDS_MAX, fieldSize: FIELD_BYTES_MAX }
     })
-    addRoute(scope, routes.create, async request => toFile(await receive(shelf, request, limits)))
+    addRoute(scope, routes.create, async request => toFile(await receive(fileService, request, limits)))
   })
-  addRoute(server, routes.list, async request => list(shelf, request))
-  addRoute<ById>(server, routes.retrieve, async request => toFile(await own(shelf, request)))
+  addRoute(server, routes.list, async request => list(fileService, request))
+  addRoute<ById>(server, routes.retrieve, async request => toFile(await own(fileService, request)))
   addRoute<ById>(server, routes.remove, async request => {
-    const file = await own(shelf, request)
-    await shelf.remove(file)
+    const file = await own(fileService, request)
+    await fileService.remove(file)
     return { id: file.id, object: 'file', deleted: true }
   })
-  addRoute<ById>(server, routes.content, async (request, reply) => download(shelf, request, reply))
+  addRoute<ById>(server, routes.content, async (request, reply) => download(fileService, request, reply))
 }
 
 /** The file may come before the fields that say what it is: its bytes are stored first. */
-async function receive(shelf: FileShelf, request: FastifyRequest, limits: FileShelfInit): Promise<StoredFile> {
+async function receive(
+  fileService: FileService,
+  request: FastifyRequest,
+  limits: FileServiceInit
+): Promise<StoredFile> {
   if (!request.isMultipart()) {
     throw invalidRequest(null, 'the body is not multipart/form-data', 'Send the file as a form with "file", "purpose".')
   }
@@ -142,19 +146,19 @@ async function receive(shelf: FileShelf, request: FastifyRequest, limits: FileSh
   let received: { readonly file: ReceivedFile; readonly filename: string } | undefined
   try {
     for await (const part of request.parts()) {
-      if (isFile(part)) received = { file: await spool(shelf, part, request, limits), filename: part.filename }
+      if (isFile(part)) received = { file: await spool(fileService, part, request, limits), filename: part.filename }
       else fields[part.fieldname] = part.value
     }
     if (received === undefined) throw invalidRequest('file', 'the form has no file', 'Add a part named "file".')
     const { purpose, 'expires_after[seconds]': seconds } = parseInput(fieldsSchema, fields)
-    return await shelf.keep(received.file, {
+    return await fileService.keep(received.file, {
       namespace: request.caller.namespace,
       filename: received.filename.slice(0, FILENAME_CHARACTERS_MAX),
       purpose,
       ...(seconds === undefined ? {} : { expiresAfterMs: seconds * 1000 })
     })
   } catch (error) {
-    if (received !== undefined) await shelf.drop(received.file)
+    if (received !== undefined) await fileService.drop(received.file)
     // what is still on its way has to go somewhere, or the client never reads why
     request.raw.unpipe()
     request.raw.resume()
@@ -167,18 +171,18 @@ function isFile(part: Multipart): part is MultipartFile {
 }
 
 async function spool(
-  shelf: FileShelf,
+  fileService: FileService,
   part: MultipartFile,
   { caller, headers }: FastifyRequest,
-  limits: FileShelfInit
+  limits: FileServiceInit
 ): Promise<ReceivedFile> {
   if (part.fieldname !== 'file') {
     part.file.resume()
     throw invalidRequest(part.fieldname.slice(0, 64), 'a file came under another name', 'Name its part "file".')
   }
-  const received = await shelf.receive(part.file, caller.namespace, Number(headers['content-length'] ?? 1))
+  const received = await fileService.receive(part.file, caller.namespace, Number(headers['content-length'] ?? 1))
   if (!part.file.truncated) return received
-  await shelf.drop(received)
+  await fileService.drop(received)
   throw tooLarge(limits.fileBytesMax)
 }
 
@@ -198,15 +202,15 @@ function tooLarge(bytesMax: number): MeshError {
   return httpError(error, 413, 'request_too_large')
 }
 
-async function own(shelf: FileShelf, request: FastifyRequest<ById>): Promise<StoredFile> {
-  return await shelf.find(request.params.id, request.caller.namespace)
+async function own(fileService: FileService, request: FastifyRequest<ById>): Promise<StoredFile> {
+  return await fileService.find(request.params.id, request.caller.namespace)
 }
 
-async function list(shelf: FileShelf, request: FastifyRequest): Promise<z.infer<typeof fileListSchema>> {
+async function list(fileService: FileService, request: FastifyRequest): Promise<z.infer<typeof fileListSchema>> {
   const { namespace } = request.caller
   const { purpose, after, order, limit } = parseInput(listQuerySchema, request.query)
-  if (after !== undefined) await shelf.find(after, namespace)
-  const { files, hasMore } = await shelf.list({
+  if (after !== undefined) await fileService.find(after, namespace)
+  const { files, hasMore } = await fileService.list({
     namespace,
     limit,
     ...(purpose === undefined ? {} : { purpose }),
@@ -223,9 +227,13 @@ async function list(shelf: FileShelf, request: FastifyRequest): Promise<z.infer<
   }
 }
 
-async function download(shelf: FileShelf, request: FastifyRequest<ById>, reply: FastifyReply): Promise<Readable> {
-  const file = await own(shelf, request)
-  const bytes = shelf.read(file)
+async function download(
+  fileService: FileService,
+  request: FastifyRequest<ById>,
+  reply: FastifyReply
+): Promise<Readable> {
+  const file = await own(fileService, request)
+  const bytes = fileService.read(file)
   reply.headers({
     'content-type': 'application/octet-stream',
     'content-length': String(file.bytes),

@@ -1,5 +1,6 @@
 import { requireSubcloudsOf } from '@resultity/access'
 import {
+  type AdmittedRequest,
   type ApiRoute,
   addRoute,
   asyncQuerySchema,
@@ -9,8 +10,7 @@ import {
   errorEvent,
   idempotencyOf,
   jobErrorReply,
-  type RequestDesk,
-  type RequestTicket,
+  type RequestLimiter,
   toJobError,
   wantsAsync
 } from '@resultity/api-kit'
@@ -38,7 +38,7 @@ import { forgetOnceDelivered } from './unstored-answers.ts'
 export interface JobRouteComponents {
   readonly runtime: JobRuntime
   readonly store: JobStore
-  readonly desk: RequestDesk
+  readonly requestLimiter: RequestLimiter
   readonly metrics: AnswerMetrics
   readonly logger: Logger
   readonly limits: Omit<EventStreamInit, 'headers'>
@@ -98,24 +98,24 @@ async function answer(
   request: FastifyRequest,
   reply: FastifyReply
 ) {
-  const { runtime, desk } = components
-  using ticket = desk.admit(reply.raw)
+  const { runtime, requestLimiter } = components
+  using admitted = requestLimiter.admit(reply.raw)
   if (prepared.background !== true) prepared.check()
   // who sends a key means to ask again when the connection fails
   const detached = prepared.outlivesClient || request.headers['idempotency-key'] !== undefined
   const { job, created } = await submit(runtime, endpoint, prepared, request, detached)
   if (!created) reply.header('idempotency-replayed', 'true').header('x-resultity-request-id', job.id)
-  using _ = detached ? undefined : cancelOnHangUp(runtime, job.id, ticket)
+  using _ = detached ? undefined : cancelOnHangUp(runtime, job.id, admitted)
   if (prepared.background !== true) forgetOnceDelivered(components, job, reply, !detached)
   const view = prepared.streamed ? endpoint.view?.(job) : undefined
   if (view !== undefined) {
-    const streamed = { job, view, ticket }
+    const streamed = { job, view, admitted }
     // there is nothing to wait for where the answer begins with its acknowledgement
     if (prepared.background === true) return await sendStream(components, streamed, request, reply)
     return await stream(components, streamed, request, reply)
   }
   if (prepared.background === true && endpoint.acknowledge !== undefined) return reply.send(endpoint.acknowledge(job))
-  return await whole(runtime, job, ticket, reply)
+  return await whole(runtime, job, admitted, reply)
 }
 
 async function submit(
@@ -143,7 +143,7 @@ async function submit(
 }
 
 /** Frees what the job holds as soon as nobody waits for it. A coordinator that stops ends its jobs itself. */
-function cancelOnHangUp(runtime: JobRuntime, jobId: string, { signal }: RequestTicket): Disposable {
+function cancelOnHangUp(runtime: JobRuntime, jobId: string, { signal }: AdmittedRequest): Disposable {
   const onAbort = (): void => {
     if (MeshError.from(signal.reason).code !== 'canceled') return
     // the store failing is told by whoever waits for the job
@@ -154,7 +154,7 @@ function cancelOnHangUp(runtime: JobRuntime, jobId: string, { signal }: RequestT
   return { [Symbol.dispose]: () => signal.removeEventListener('abort', onAbort) }
 }
 
-async function whole(runtime: JobRuntime, job: Job, { signal }: RequestTicket, reply: FastifyReply) {
+async function whole(runtime: JobRuntime, job: Job, { signal }: AdmittedRequest, reply: FastifyReply) {
   return jobReply(reply, await runtime.untilEnd(job.id, { signal }))
 }
 
@@ -171,7 +171,7 @@ export interface StreamedJob {
   readonly job: Job
   /** Undefined: the entries as they are. */
   readonly view: StreamView | undefined
-  readonly ticket: RequestTicket
+  readonly admitted: AdmittedRequest
   /** Number of the last entry that the reader has. Default 0: none, and what stands before the first is sent too. */
   readonly after?: number
   /** Which payloads are sent of what comes after that. Default: all. */
@@ -186,7 +186,7 @@ async function stream(
   reply: FastifyReply
 ): Promise<FastifyReply> {
   using following = components.runtime.follow(streamed.job.id)
-  const entries = following.entries(0, { signal: streamed.ticket.signal })
+  const entries = following.entries(0, { signal: streamed.admitted.signal })
   const first = await untilBegun(entries)
   if ('ended' in first) return jobReply(reply, first.ended)
   reply.headers(first.begun.headers)
@@ -203,7 +203,7 @@ export async function sendStream(
   using following = components.runtime.follow(streamed.job.id)
   // a view begins at the beginning
   const after = streamed.view === undefined ? streamed.after : 0
-  const entries = following.entries(after ?? 0, { signal: streamed.ticket.signal })
+  const entries = following.entries(after ?? 0, { signal: streamed.admitted.signal })
   return await sendEntries(components, streamed, entries, request, reply)
 }
 

@@ -173,8 +173,8 @@ async function events(
   if (format === 'endpoint' && view === undefined) {
     throw invalidRequest('format', `${job.endpoint} does not stream`, 'Use format=log.')
   }
-  using ticket = components.desk.admit(reply.raw)
-  return await sendStream(components, { job, view, ticket, after }, request, reply)
+  using admitted = components.requestLimiter.admit(reply.raw)
+  return await sendStream(components, { job, view, admitted, after }, request, reply)
 }
 
 /** `?after=N`, or what an EventSource sends by itself when it reconnects. */

@@ -140,17 +140,17 @@ async function replay(
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<FastifyReply> {
-  using ticket = components.desk.admit(reply.raw)
+  using admitted = components.requestLimiter.admit(reply.raw)
   const wanted = (payload: unknown): boolean => responseEventSchema.parse(payload).sequence_number > after
-  return await sendStream(components, { job, view: new ResponseView(job), ticket, wanted }, request, reply)
+  return await sendStream(components, { job, view: new ResponseView(job), admitted, wanted }, request, reply)
 }
 
 /** Resolves with the job when it has ended, by itself or because it was asked to. */
-async function end({ runtime, desk }: ResponseRouteComponents, job: Job, reply: FastifyReply): Promise<Job> {
+async function end({ runtime, requestLimiter }: ResponseRouteComponents, job: Job, reply: FastifyReply): Promise<Job> {
   if (isFinal(job.state)) return job
-  using ticket = desk.admit(reply.raw)
+  using admitted = requestLimiter.admit(reply.raw)
   await runtime.cancel(job.id)
-  return await runtime.untilEnd(job.id, { signal: ticket.signal })
+  return await runtime.untilEnd(job.id, { signal: admitted.signal })
 }
 
 function listItems(job: Job, query: unknown) {

@@ -59,7 +59,7 @@ export class NodeRegistry {
     const advertEndsMs = endOf(advert, now)
     const node = { peerId: advert.peerId, advert, from, joinedAtMs: now, lastSeenMs: now, advertEndsMs }
     this.#nodes.set(node.peerId, node)
-    this.#tell({ type: 'joined', node })
+    this.#notify({ type: 'joined', node })
     return node
   }
 
@@ -71,14 +71,14 @@ export class NodeRegistry {
     const fresh = advert === undefined ? {} : { advert, advertEndsMs: endOf(advert, lastSeenMs) }
     const node = { ...before, lastSeenMs, ...fresh }
     this.#nodes.set(peerId, node)
-    if (advert !== undefined) this.#tell({ type: 'updated', node })
+    if (advert !== undefined) this.#notify({ type: 'updated', node })
   }
 
   leave(peerId: string, reason: string): void {
     const node = this.#nodes.get(peerId)
     if (node === undefined) return
     this.#nodes.delete(peerId)
-    this.#tell({ type: 'left', node, reason })
+    this.#notify({ type: 'left', node, reason })
   }
 
   /** Lets go of the silent and the expired. Call at least once a heartbeat interval. */
@@ -114,7 +114,7 @@ export class NodeRegistry {
     return () => this.#listeners.delete(listener)
   }
 
-  #tell(change: NodeChange): void {
+  #notify(change: NodeChange): void {
     for (const listener of this.#listeners) listener(change)
   }
 }

@@ -1,16 +1,16 @@
 import type { NodeRecord } from '../membership/node-registry.ts'
 import { bytesOn } from './node-estimate.ts'
-import type { PlacementBook } from './placement-book.ts'
+import type { PlacementTable } from './placement-table.ts'
 
 /** Memory that nodes say is taken and this coordinator did not give away: other coordinators', or what it forgot. */
 export class NodeMemory {
-  readonly #book: PlacementBook
+  readonly #table: PlacementTable
   readonly #foreignBytes = new Map<string, number>()
   /** Placements that a node was told to release, until it says that it did or its advert shows it. */
   readonly #releasing = new Map<string, Set<string>>()
 
-  constructor(book: PlacementBook) {
-    this.#book = book
+  constructor(table: PlacementTable) {
+    this.#table = table
   }
 
   foreignBytes(peerId: string): number {
@@ -25,7 +25,7 @@ export class NodeMemory {
     if (releasing.some(placementId => served.has(placementId))) return
     this.#releasing.delete(peerId)
     const usedBytes = advert.memoryOfferedBytes - advert.memoryFreeBytes
-    this.#foreignBytes.set(peerId, Math.max(0, usedBytes - bytesOn(peerId, this.#book.all())))
+    this.#foreignBytes.set(peerId, Math.max(0, usedBytes - bytesOn(peerId, this.#table.all())))
   }
 
   releaseSent(peerId: string, placementId: string): void {

@@ -29,7 +29,7 @@ export interface PoolSource {
 }
 
 /** Where a request wants to be run. */
-export interface RouteWish {
+export interface RouteConstraints {
   /** On a route of exactly so many stages. */
   readonly stages?: number | undefined
   /** Default: the general pool. */

@@ -4,22 +4,22 @@ import type { NodeChange, NodeRecord, NodeRegistry } from '../membership/node-re
 import { FailureLog } from './failure-log.ts'
 import { estimateNode, HOP_MS } from './node-estimate.ts'
 import { NodeMemory } from './node-memory.ts'
-import { type NodePool, oneForAll, type PoolSource, type RouteWish } from './node-pool.ts'
+import { type NodePool, oneForAll, type PoolSource, type RouteConstraints } from './node-pool.ts'
 import { type PlaceableModel, shapeOf } from './placeable-model.ts'
 import { type PlacedStage, Placement, type PlacementPurpose, type StageReport } from './placement.ts'
-import { keyOf, PlacementBook } from './placement-book.ts'
+import { keyOf, PlacementTable } from './placement-table.ts'
 import { layersMissing, refuseMoreStagesThanLayers } from './shortfall.ts'
 import { type Target, Targets } from './targets.ts'
 
 /** What the director wants a node told. */
-export interface PlacementOrders {
+export interface AssignmentPort {
   assign(placement: Placement, stage: PlacedStage): void
   release(peerId: string, placementId: string, reason: string): void
 }
 
 export interface PlacementDirectorComponents {
   readonly registry: NodeRegistry
-  readonly orders: PlacementOrders
+  readonly assignments: AssignmentPort
   readonly clock: Clock
   /** Default: every node is for everybody. */
   readonly pools?: PoolSource
@@ -52,13 +52,13 @@ export type PlacementChoice =
  * next `reconcile` tells its other nodes to release it and plans the model anew.
  */
 export class PlacementDirector {
-  readonly book = new PlacementBook()
+  readonly table = new PlacementTable()
   readonly #components: PlacementDirectorComponents
   readonly #targets: Targets
   readonly #init: PlacementDirectorInit
   readonly #failures: FailureLog
   readonly #shortfalls = new Map<string, PlacementShortfall>()
-  readonly #memory = new NodeMemory(this.book)
+  readonly #memory = new NodeMemory(this.table)
   readonly #listeners = new Set<() => void>()
   #lastJoinMs = 0
 
@@ -95,7 +95,7 @@ export class PlacementDirector {
     this.#releaseEnded(now)
     const wakes = this.#targets.defaults().map(target => this.#reconcileDefault(target, now))
     for (const target of this.#targets.asked()) if (this.#serving(target) === undefined) this.#placeAsked(target)
-    this.#tell()
+    this.#notify()
     const due = [...wakes, this.#failures.nextRetryMs(), this.#nextIdleMs(), this.#nextSilentMs()]
       .filter(ms => ms !== undefined)
       // a millisecond late rather than early: timers may fire just before their time
@@ -109,7 +109,7 @@ export class PlacementDirector {
     if (change.type === 'left') {
       this.#memory.forget(peerId)
       this.#failures.forget(peerId)
-      this.book.nodeLeft(peerId, change.reason)
+      this.table.nodeLeft(peerId, change.reason)
       return
     }
     if (change.type === 'joined') {
@@ -129,21 +129,21 @@ export class PlacementDirector {
   /** Takes in a node's report on what it was assigned. */
   report(peerId: string, placementId: string, report: StageReport): void {
     if (report.state === 'released') this.#memory.releaseConfirmed(peerId, placementId)
-    const placement = this.book.get(placementId)
+    const placement = this.table.get(placementId)
     if (placement === undefined) return
     const before = placement.state
     placement.report(peerId, report, this.#components.clock.now())
     if (placement.state === before) return
     if (placement.state === 'ready') this.#onReady(placement)
     if (placement.state === 'broken') this.#failures.add(peerId, placement.model.manifestSha256, placement.error)
-    this.#tell()
+    this.#notify()
   }
 
   /**
    * Finds what a request for `model` should run on; makes a placement as it is wished for when there is none.
    * @throws MeshError `invalid_request` when there are more stages than layers
    */
-  choose(model: PlaceableModel, { stages, pool = this.#targets.general }: RouteWish = {}): PlacementChoice {
+  choose(model: PlaceableModel, { stages, pool = this.#targets.general }: RouteConstraints = {}): PlacementChoice {
     if (stages !== undefined) refuseMoreStagesThanLayers(model, stages, 'mesh.stages')
     const target = { model, pool }
     const found = this.#serving(target, stages)
@@ -179,7 +179,7 @@ export class PlacementDirector {
    * @throws MeshError `layers_missing`; `invalid_request` when there are more stages than layers
    */
   whatIf(model: PlaceableModel, stages?: 'auto' | number, pool: NodePool = this.#targets.general): PlacementPlan {
-    const others = this.book.all().filter(placement => placement.model !== model)
+    const others = this.table.all().filter(placement => placement.model !== model)
     if (typeof stages === 'number') refuseMoreStagesThanLayers(model, stages, 'stages')
     const target = { model, pool }
     const plan = this.#plan(target, stages ?? this.#wantedStages(target), others)
@@ -196,7 +196,7 @@ export class PlacementDirector {
   freeSlot(placement: Placement): void {
     placement.freeSlot(this.#components.clock.now())
     if (placement.state === 'draining' && placement.sessionsOpen === 0) this.#release(placement, 'it was replaced')
-    this.#tell()
+    this.#notify()
   }
 
   takeSlot(placement: Placement): void {
@@ -215,7 +215,7 @@ export class PlacementDirector {
     if (current !== undefined && (wanted === 'auto' || current.stages.length >= wanted)) return undefined
     const wakeMs = this.#lastJoinMs + this.#init.fewerStagesAfterMs
     const fewer = wanted !== 'auto' && !isEncoder(model.manifest) && nodes.length < Number(this.#init.stages)
-    if (fewer && nodes.length > 0 && now < wakeMs && !this.book.wasBroken(model, pool)) return wakeMs
+    if (fewer && nodes.length > 0 && now < wakeMs && !this.table.wasBroken(model, pool)) return wakeMs
     const plan = this.#plan(target, wanted)
     const fallback = 'missing' in plan && current === undefined ? this.#planMakingRoom(target, 'auto') : plan
     if (!('missing' in fallback)) {
@@ -246,11 +246,11 @@ export class PlacementDirector {
   }
 
   #serving({ model, pool }: Target, stages?: number): Placement | undefined {
-    return this.book.serving(model, stages, pool, placement => this.fits(placement, pool))
+    return this.table.serving(model, stages, pool, placement => this.fits(placement, pool))
   }
 
   #defaultsOf({ model, pool }: Target): Placement[] {
-    return this.book.of(model).filter(one => one.purpose === 'default' && one.pool.key === pool.key && one.serving)
+    return this.table.of(model).filter(one => one.purpose === 'default' && one.pool.key === pool.key && one.serving)
   }
 
   /** Whether a default placement is still to come. A subcloud needs none while there is another on its nodes. */
@@ -278,8 +278,8 @@ export class PlacementDirector {
   #planMakingRoom(target: Target, stages: 'auto' | number): PlacementPlan | PlacementShortfall {
     let plan = this.#plan(target, stages)
     if (!('missing' in plan)) return plan
-    const idle = this.book.idle()
-    const rest = this.book.all().filter(placement => !idle.includes(placement))
+    const idle = this.table.idle()
+    const rest = this.table.all().filter(placement => !idle.includes(placement))
     if (idle.length === 0 || 'missing' in this.#plan(target, stages, rest)) return plan
     for (const placement of idle) {
       this.#release(placement, 'its memory is needed')
@@ -292,7 +292,7 @@ export class PlacementDirector {
   #plan(
     { model, pool }: Target,
     stages: 'auto' | number,
-    placements = this.book.all()
+    placements = this.table.all()
   ): PlacementPlan | PlacementShortfall {
     const nodes = this.#usableNodes(model, pool).map(node =>
       estimateNode(node, model, placements, this.#memory.foreignBytes(node.peerId))
@@ -308,16 +308,16 @@ export class PlacementDirector {
   }
 
   #create({ model, pool }: Target, purpose: PlacementPurpose, plan: PlacementPlan): void {
-    const { clock, orders, newId } = this.#components
+    const { clock, assignments, newId } = this.#components
     const placement = new Placement({ id: newId(), model, pool, purpose, plan, nowMs: clock.now() })
-    this.book.add(placement)
+    this.table.add(placement)
     this.#shortfalls.delete(keyOf(model, pool))
-    for (const stage of placement.stages) orders.assign(placement, stage)
+    for (const stage of placement.stages) assignments.assign(placement, stage)
   }
 
   #onReady(placement: Placement): void {
     const { model, pool } = placement
-    this.book.recovered(model, pool)
+    this.table.recovered(model, pool)
     for (const stage of placement.stages) this.#failures.forget(stage.peerId, placement.model.manifestSha256)
     if (placement.purpose !== 'default') return
     const replaced = this.#defaultsOf({ model, pool }).filter(other => other !== placement && other.state === 'ready')
@@ -329,7 +329,7 @@ export class PlacementDirector {
 
   /** A node that neither serves nor says how far it is would keep its placement loading for ever. */
   #giveUpSilent(now: number): void {
-    for (const placement of this.book.all()) {
+    for (const placement of this.table.all()) {
       const silent = placement.silentStage(now - this.#init.assignmentSilenceMs)
       if (silent === undefined) continue
       const what = `it did not say for ${this.#init.assignmentSilenceMs} ms how its assignment goes`
@@ -339,14 +339,14 @@ export class PlacementDirector {
   }
 
   #nextSilentMs(): number | undefined {
-    const loading = this.book.all().filter(placement => placement.state === 'loading')
+    const loading = this.table.all().filter(placement => placement.state === 'loading')
     if (loading.length === 0) return undefined
     return Math.min(...loading.map(placement => placement.lastReportMs)) + this.#init.assignmentSilenceMs
   }
 
   /** A placement some node of which is not of its pool any more takes no more sessions, and ends with its last. */
   #leavePools(): void {
-    for (const placement of this.book.all()) {
+    for (const placement of this.table.all()) {
       if (!placement.serving || this.fits(placement, placement.pool)) continue
       if (placement.state === 'ready') placement.drain()
       if (placement.sessionsOpen === 0) this.#release(placement, 'its nodes are for others now')
@@ -354,7 +354,7 @@ export class PlacementDirector {
   }
 
   #releaseEnded(now: number): void {
-    for (const placement of this.book.all()) {
+    for (const placement of this.table.all()) {
       if (placement.state === 'broken') this.#release(placement, placement.error?.message ?? 'a node of it was lost')
       else if (placement.idle && now >= placement.lastUsedAtMs + this.#init.onDemandIdleMs) {
         this.#targets.forget(placement)
@@ -367,13 +367,13 @@ export class PlacementDirector {
     for (const { peerId } of placement.stages) {
       if (this.#components.registry.get(peerId) === undefined) continue
       this.#memory.releaseSent(peerId, placement.id)
-      this.#components.orders.release(peerId, placement.id, reason)
+      this.#components.assignments.release(peerId, placement.id, reason)
     }
-    this.book.remove(placement)
+    this.table.remove(placement)
   }
 
   #nextIdleMs(): number | undefined {
-    const first = this.book.idle()[0]
+    const first = this.table.idle()[0]
     return first === undefined ? undefined : first.lastUsedAtMs + this.#init.onDemandIdleMs
   }
 
@@ -382,13 +382,13 @@ export class PlacementDirector {
       model,
       pool,
       shortfall,
-      lost: this.book.lostRanges(model, pool, peerId => this.#components.registry.get(peerId) !== undefined),
+      lost: this.table.lostRanges(model, pool, peerId => this.#components.registry.get(peerId) !== undefined),
       failure: this.#failures.latest(model.manifestSha256),
       usableCount: this.#usableNodes(model, pool).length
     })
   }
 
-  #tell(): void {
+  #notify(): void {
     for (const listener of this.#listeners) listener()
   }
 }

@@ -1,6 +1,6 @@
 import type { NodePool, PoolSource } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
-import { keyOf } from './placement-book.ts'
+import { keyOf } from './placement-table.ts'
 
 /** What is to be placed where. */
 export interface Target {

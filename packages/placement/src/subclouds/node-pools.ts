@@ -1,5 +1,5 @@
 import { invalidRequest, MeshError, REGION_LABEL, type SubcloudDefinition } from '@resultity/interface'
-import type { NodePool, PoolSource, RouteWish, StandingPool } from '../placement/node-pool.ts'
+import type { NodePool, PoolSource, RouteConstraints, StandingPool } from '../placement/node-pool.ts'
 import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { ServedModel, ServedModels } from '../served-models.ts'
 import { hasNode, labelOf, type Member, type Subcloud, type Subclouds } from './subclouds.ts'
@@ -64,7 +64,7 @@ export class NodePools implements PoolSource {
    * Where a request for `model` wants to be run.
    * @throws MeshError `not_found` for a subcloud that there is not, `model_not_found` for what it does not serve
    */
-  wish(model: ServedModel, steering: Steering | null | undefined): RouteWish {
+  routing(model: ServedModel, steering: Steering | null | undefined): RouteConstraints {
     const { stages, subcloud, region, nodes } = steering ?? {}
     if (subcloud != null) this.#requireServed(model, this.#components.subclouds.find(subcloud))
     const base = subcloud == null ? this.general : this.named(subcloud)

@@ -1,7 +1,7 @@
 import type { Kysely } from 'kysely'
 import type { Tables } from '../database/tables.ts'
 import type { JobClass } from '../job.ts'
-import type { ClaimWish, JobNotice } from '../job-store.ts'
+import type { ClaimRequest, JobNotice } from '../job-store.ts'
 import { requireRoom } from '../storage/byte-quota.ts'
 import type { Settled } from './batches.ts'
 import { isSuspect, type JobLimits } from './job-change.ts'
@@ -100,13 +100,13 @@ export function claimJobs(
   database: Kysely<Tables>,
   from: string,
   { owner, leaseMs }: Begin,
-  wishes: readonly ClaimWish[],
+  claimRequests: readonly ClaimRequest[],
   { waitingLanes = [] }: JobLimits
 ): Promise<readonly StoredJob[]> {
   return inTransaction(database, async transaction => {
     const rows: JobRow[] = []
     // in one order, for the rows of the lanes' times
-    for (const { lane, class: jobClass, count } of wishes.toSorted(byLane)) {
+    for (const { lane, class: jobClass, count } of claimRequests.toSorted(byLane)) {
       const claim = (most: number, which: ClaimedKind) =>
         rowsOf<JobRow>(transaction, claimStatement, [lane, jobClass, most, owner, leaseMs, which, waitingLanes])
       if (waitingLanes.includes(lane)) rows.push(...(await claim(count, 'any')))
@@ -301,7 +301,7 @@ function noticesOf(added: readonly JobRow[]): readonly JobNotice[] {
   return [...lanes].map(lane => ({ type: 'queued', lane }))
 }
 
-function byLane(a: ClaimWish, b: ClaimWish): number {
+function byLane(a: ClaimRequest, b: ClaimRequest): number {
   return a.lane === b.lane ? (a.class < b.class ? -1 : 1) : a.lane < b.lane ? -1 : 1
 }
 

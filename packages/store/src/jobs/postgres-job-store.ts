@@ -7,7 +7,7 @@ import type { Tables } from '../database/tables.ts'
 import type { Job, JobEvent, JobState, JobSubmission, NewJobEvent } from '../job.ts'
 import type {
   ClaimedJob,
-  ClaimWish,
+  ClaimRequest,
   JobClaim,
   JobCounts,
   JobFilter,
@@ -128,9 +128,9 @@ export class PostgresJobStore implements JobStore {
     return this.#queries.counts()
   }
 
-  async claim(owner: string, leaseMs: number, wishes: readonly ClaimWish[]): Promise<readonly ClaimedJob[]> {
-    if (wishes.length === 0) return []
-    const claimed = await claimJobs(this.#database, this.#self, { owner, leaseMs }, wishes, this.#limits)
+  async claim(owner: string, leaseMs: number, claimRequests: readonly ClaimRequest[]): Promise<readonly ClaimedJob[]> {
+    if (claimRequests.length === 0) return []
+    const claimed = await claimJobs(this.#database, this.#self, { owner, leaseMs }, claimRequests, this.#limits)
     this.#notices.emit(claimed.map(({ row }) => ({ type: 'changed', jobId: row.id })))
     return claimed.map(({ row, content }) => ({ job: jobOf(row, content), claim: claimOf(row) }))
   }

@@ -1,4 +1,4 @@
-import type { ClaimWish, JobClaim, JobNotice } from '../job-store.ts'
+import type { ClaimRequest, JobClaim, JobNotice } from '../job-store.ts'
 import type { EncodedOutcome, JobLimits } from './job-change.ts'
 import type { JobContent, JobRow, LogEntries, SubmittedRow } from './job-row.ts'
 
@@ -24,7 +24,7 @@ export interface SqliteJobOperations {
   get(id: string): StoredJob | null
   claim(input: {
     readonly begin: Begin
-    readonly wishes: readonly ClaimWish[]
+    readonly claimRequests: readonly ClaimRequest[]
     readonly limits: JobLimits
   }): readonly StoredJob[]
   renew(input: { readonly claims: readonly JobClaim[]; readonly leaseMs: number }): readonly JobClaim[]

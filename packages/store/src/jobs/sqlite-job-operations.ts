@@ -42,7 +42,8 @@ export function createJobOperations(database: Database, clocks: StoreClocks = sy
       const row = statements().byId.get(id)
       return row === undefined ? null : stored(statements(), row)
     },
-    claim: ({ begin, wishes, limits }) => wishes.flatMap(wish => claimNext(statements(), begin, wish, limits, now())),
+    claim: ({ begin, claimRequests, limits }) =>
+      claimRequests.flatMap(claimRequest => claimNext(statements(), begin, claimRequest, limits, now())),
     renew: ({ claims, leaseMs }) =>
       claims.filter(claim => isVoid(() => change(statements(), claim.jobId, row => renew(row, claim, leaseMs, now())))),
     append: ({ claim, after, entries }) =>

@@ -1,6 +1,6 @@
 import type { Moment } from '../database/clocks.ts'
 import { isUniqueViolation, sqliteError } from '../database/statement-error.ts'
-import type { ClaimWish } from '../job-store.ts'
+import type { ClaimRequest } from '../job-store.ts'
 import { requireRoom } from '../storage/byte-quota.ts'
 import { begin, entry, type JobLimits } from './job-change.ts'
 import { duplicateId, idempotencyConflict } from './job-refusals.ts'
@@ -51,12 +51,12 @@ export function submit(
 export function claimNext(
   statements: JobStatements,
   { owner, leaseMs }: Begin,
-  wish: ClaimWish,
+  claimRequest: ClaimRequest,
   limits: JobLimits,
   now: Moment
 ): StoredJob[] {
-  const { lane, class: jobClass } = wish
-  const rows = nextRows(statements, wish, now.ms, limits)
+  const { lane, class: jobClass } = claimRequest
+  const rows = nextRows(statements, claimRequest, now.ms, limits)
   const last = rows.at(-1)
   if (last !== undefined) statements.advance.run(lane, jobClass, last.start_tag)
   return rows.map(row => stored(statements, apply(statements, row, begin(row, owner, leaseMs, now))))
@@ -65,7 +65,7 @@ export function claimNext(
 /** At most one that {@link isSuspect}, and none while one runs. */
 function nextRows(
   statements: JobStatements,
-  { lane, class: jobClass, count }: ClaimWish,
+  { lane, class: jobClass, count }: ClaimRequest,
   now: number,
   { waitingLanes = [] }: JobLimits
 ): JobRow[] {

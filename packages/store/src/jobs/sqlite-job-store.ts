@@ -2,7 +2,7 @@ import type { SqliteStoreDatabase } from '../database/database.ts'
 import type { Job, JobEvent, JobState, JobSubmission, NewJobEvent } from '../job.ts'
 import type {
   ClaimedJob,
-  ClaimWish,
+  ClaimRequest,
   JobClaim,
   JobCounts,
   JobFilter,
@@ -91,8 +91,8 @@ export class SqliteJobStore implements JobStore {
     return this.#queries.counts()
   }
 
-  async claim(owner: string, leaseMs: number, wishes: readonly ClaimWish[]): Promise<readonly ClaimedJob[]> {
-    const claimed = await this.#call('claim', { begin: { owner, leaseMs }, wishes, limits: this.#limits })
+  async claim(owner: string, leaseMs: number, claimRequests: readonly ClaimRequest[]): Promise<readonly ClaimedJob[]> {
+    const claimed = await this.#call('claim', { begin: { owner, leaseMs }, claimRequests, limits: this.#limits })
     const jobs = claimed.map(toJob)
     this.#notices.emit(jobs.map(({ id }) => ({ type: 'changed', jobId: id })))
     return jobs.map(job => ({ job, claim: claimOf(job, owner) }))

@@ -9,7 +9,7 @@ import { toDelivery } from './webhook-rows.ts'
 /** Attempts that the log of one delivery keeps. */
 const LOG_MAX = 20
 
-export interface DeliveryWish {
+export interface DeliveryRequest {
   /** Most deliveries of all webhooks, and of one. */
   readonly count: number
   readonly perWebhook: number
@@ -41,7 +41,7 @@ export class DeliveryQueue {
   /**
    * Takes deliveries that are due. One that is not reported on is due again after `leaseMs`: its coordinator has ended.
    */
-  async claim(nowMs: number, leaseMs: number, { count, perWebhook, except }: DeliveryWish): Promise<Delivery[]> {
+  async claim(nowMs: number, leaseMs: number, { count, perWebhook, except }: DeliveryRequest): Promise<Delivery[]> {
     const allowed = except.length === 0 ? sql`true` : sql`w.id not in (${sql.join(except)})`
     const due = sql<string>`
       select d.id from webhook w join webhook_delivery d on d.id in (

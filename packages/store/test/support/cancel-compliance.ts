@@ -4,14 +4,14 @@ import type { StoreSetup } from '../job-store-compliance.ts'
 import { submission, submissions } from './submissions.ts'
 
 const owner = { owner: 'one', leaseMs: 60_000 }
-const wish = { lane: 'tiny-chat', class: 'interactive', count: 1 } as const
+const claimRequest = { lane: 'tiny-chat', class: 'interactive', count: 1 } as const
 
 export function cancelCompliance(t: Test, { open }: StoreSetup): void {
   t.test('a queued job is cancelled now, a running one when its owner hears of it', async t => {
     const store = await open(t)
     const queued = await store.submit(submission({ lane: 'full' }))
     t.match(await store.cancel(queued.job.id), { state: 'cancelled', eventCount: 2, endedAtMs: Number })
-    t.strictSame(await store.claim('one', 60_000, [{ ...wish, lane: 'full' }]), [])
+    t.strictSame(await store.claim('one', 60_000, [{ ...claimRequest, lane: 'full' }]), [])
 
     const { job, claim } = await store.submit(submission(), owner)
     if (claim === undefined) throw new Error('not begun')
@@ -46,8 +46,8 @@ export function cancelCompliance(t: Test, { open }: StoreSetup): void {
     const store = await open(t)
     const group = submissions(4, { groupId: 'batch_1' })
     await store.submitAll(group)
-    const [first] = await store.claim('one', 60_000, [wish])
-    const [second] = await store.claim('one', 60_000, [wish])
+    const [first] = await store.claim('one', 60_000, [claimRequest])
+    const [second] = await store.claim('one', 60_000, [claimRequest])
     if (first === undefined || second === undefined) throw new Error('not claimed')
     await store.finish(second.claim, {
       state: 'failed',
@@ -81,7 +81,7 @@ export function cancelCompliance(t: Test, { open }: StoreSetup): void {
     const one = submission()
     const changed = { type: 'changed', jobId: one.id } as const
     await told('submit', () => store.submit(one), [{ type: 'queued', lane: 'tiny-chat' }])
-    await told('claim', () => store.claim('one', 60_000, [wish]), [changed])
+    await told('claim', () => store.claim('one', 60_000, [claimRequest]), [changed])
     const claim = { jobId: one.id, owner: 'one', attempt: 1 }
     await told('append', () => store.append(claim, 2, [{ type: 'token', data: 1 }]), [changed])
     await told('cancel', () => store.cancel(one.id), [{ type: 'cancel_requested', jobId: one.id }])

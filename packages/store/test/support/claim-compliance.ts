@@ -4,10 +4,10 @@ import type { StoreSetup } from '../job-store-compliance.ts'
 import { submission, submissions } from './submissions.ts'
 
 const lane = 'tiny-chat'
-const wish = { lane, class: 'interactive', count: 1 } as const
+const claimRequest = { lane, class: 'interactive', count: 1 } as const
 
 async function claimKeys(store: JobStore, count: number): Promise<(string | null)[]> {
-  const claimed = await store.claim('one', 60_000, [{ ...wish, count }])
+  const claimed = await store.claim('one', 60_000, [{ ...claimRequest, count }])
   return claimed.map(({ job }) => job.keyId)
 }
 
@@ -19,9 +19,9 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     await store.submit(submission({ lane: 'other' }))
     await store.submit(submission({ class: 'batch' }))
     const claimed = await store.claim('one', 60_000, [
-      { ...wish, count: 3 },
+      { ...claimRequest, count: 3 },
       { lane: 'nobody waits here', class: 'batch', count: 9 },
-      { ...wish, lane: 'other', count: 9 }
+      { ...claimRequest, lane: 'other', count: 9 }
     ])
     const own = claimed.filter(({ job }) => job.lane === lane)
     t.strictSame(
@@ -71,7 +71,7 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     const store = await open(t)
     await store.submitAll(submissions(60))
     const claims = await Promise.all(
-      Array.from({ length: 8 }, (_, index) => store.claim(`owner ${index}`, 60_000, [{ ...wish, count: 10 }]))
+      Array.from({ length: 8 }, (_, index) => store.claim(`owner ${index}`, 60_000, [{ ...claimRequest, count: 10 }]))
     )
     const ids = claims.flat().map(({ job }) => job.id)
     t.equal(ids.length, 60)
@@ -82,7 +82,7 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     const store = await open(t)
     const { job } = await store.submit(submission({ waitMs: -1 }))
     const alive = await store.submit(submission())
-    const claimed = await store.claim('one', 60_000, [{ ...wish, count: 5 }])
+    const claimed = await store.claim('one', 60_000, [{ ...claimRequest, count: 5 }])
     t.strictSame(
       claimed.map(({ job }) => job.id),
       [alive.job.id]
@@ -101,7 +101,7 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     await t.rejects(store.append(claim, 2, [{ type: 'token', data: 1 }]), { code: 'job_lease_lost' })
     await store.sweep()
     t.match(await store.get(job.id), { state: 'queued', attempts: 1, interruptions: 1, eventCount: 2 })
-    const [second] = await store.claim('one', 60_000, [wish])
+    const [second] = await store.claim('one', 60_000, [claimRequest])
     if (second === undefined) throw new Error('not claimed')
     t.match(second, { claim: { attempt: 2 }, job: { attempts: 2, eventCount: 2, startedAtMs: job.startedAtMs } })
     // the same owner, an earlier attempt
@@ -132,7 +132,7 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     const { job } = await store.submit(submission({ attemptsMax: 1 }), { owner: 'one', leaseMs: 0 })
     await store.sweep()
     t.match(await store.get(job.id), { state: 'queued', interruptions: 1 })
-    await store.claim('two', 0, [wish])
+    await store.claim('two', 0, [claimRequest])
     await store.sweep()
     t.match(await store.get(job.id), {
       state: 'failed',
@@ -147,15 +147,15 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     const store = await open(t, { interruptionsMax: 2 })
     const { job } = await store.submit(submission({ attemptsMax: 1 }))
     for (let time = 1; time <= 5; time++) {
-      const [claimed] = await store.claim('one', 60_000, [wish])
+      const [claimed] = await store.claim('one', 60_000, [claimRequest])
       if (claimed === undefined) throw new Error('not claimed')
       const given = await store.finish(claimed.claim, { state: 'queued', interrupted: true })
       t.match(given, { state: 'queued', attempts: time, interruptions: time })
     }
-    await store.claim('two', 0, [wish])
+    await store.claim('two', 0, [claimRequest])
     await store.sweep()
     t.match(await store.get(job.id), { state: 'queued', interruptions: 6 }, 'the first coordinator that ended with it')
-    await store.claim('three', 0, [wish])
+    await store.claim('three', 0, [claimRequest])
     await store.sweep()
     t.match(await store.get(job.id), { state: 'failed', error: { code: 'interrupted_too_often' } })
   })
@@ -165,8 +165,8 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     for (const one of submissions(3)) await store.submit(one)
     await store.submit(submission({ lane: 'group' }))
     const all = [
-      { ...wish, count: 9 },
-      { ...wish, lane: 'group', count: 9 }
+      { ...claimRequest, count: 9 },
+      { ...claimRequest, lane: 'group', count: 9 }
     ]
     t.equal((await store.claim('one', 0, all)).length, 4)
     await store.sweep()
@@ -191,15 +191,15 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
   t.test('how many nodes were lost is kept, and how many coordinators may end depends on the endpoint', async t => {
     const store = await open(t, { interruptionsMax: 1, interruptionsMaxOf: { '/v1/batches': 2 } })
     const { job } = await store.submit(submission({ endpoint: '/v1/batches' }))
-    const [first] = await store.claim('one', 60_000, [wish])
+    const [first] = await store.claim('one', 60_000, [claimRequest])
     if (first === undefined) throw new Error('not claimed')
     t.equal(first.job.nodesLost, 0)
     await store.finish(first.claim, { state: 'queued', interrupted: false, nodesLost: 2 })
-    const [second] = await store.claim('one', 0, [wish])
+    const [second] = await store.claim('one', 0, [claimRequest])
     t.equal(second?.job.nodesLost, 2)
     await store.sweep()
     t.match(await store.get(job.id), { state: 'queued', nodesLost: 2 })
-    await store.claim('one', 0, [wish])
+    await store.claim('one', 0, [claimRequest])
     await store.sweep()
     t.match(await store.get(job.id), { state: 'failed', nodesLost: 2 })
   })
@@ -208,10 +208,10 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
     const store = await open(t)
     const many = submissions(3)
     for (const one of many) await store.submit(one)
-    const [first] = await store.claim('one', 60_000, [wish])
+    const [first] = await store.claim('one', 60_000, [claimRequest])
     if (first === undefined) throw new Error('not claimed')
     await store.finish(first.claim, { state: 'queued', interrupted: true })
-    const claimed = await store.claim('one', 60_000, [{ ...wish, count: 3 }])
+    const claimed = await store.claim('one', 60_000, [{ ...claimRequest, count: 3 }])
     t.strictSame(
       claimed.map(({ job }) => job.id),
       many.map(({ id }) => id)

@@ -1,5 +1,5 @@
 /** Whom the probing thread probes. */
-export interface ProbeOrders {
+export interface ProbeTargets {
   readonly healthUrl: string
   readonly nodes: readonly { readonly name: string; readonly peerId: string; readonly multiaddrs: readonly string[] }[]
   /** Directory for the identity by which it pings. */

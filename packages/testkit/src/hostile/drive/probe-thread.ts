@@ -3,7 +3,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import { parentPort, workerData } from 'node:worker_threads'
 import { createMeshHost, loadIdentity, type MeshHost } from '@resultity/mesh'
 import type { ByteStream } from '@resultity/wire'
-import { COORDINATOR, OWN_TIMERS, type ProbeMessage, type ProbeOrders } from './probe-messages.ts'
+import { COORDINATOR, OWN_TIMERS, type ProbeMessage, type ProbeTargets } from './probe-messages.ts'
 
 const PING_PROTOCOL = '/ipfs/ping/1.0.0'
 const PING_BYTES = 32
@@ -13,7 +13,7 @@ const STREAM_MS = 5_000
 const PATIENCE_MS = 60_000
 const FAILURES_MAX = 50
 
-const orders: ProbeOrders = workerData
+const targets: ProbeTargets = workerData
 const samples: Record<string, number[]> = {}
 const failures: string[] = []
 let stopped = false
@@ -35,8 +35,8 @@ async function watch(target: string, probe: () => Promise<void>): Promise<void> 
     }
     const ms = performance.now() - startedMs
     own.push(ms)
-    if (ms > orders.slowMs) tell({ type: 'slow', target, ms })
-    await delay(Math.max(0, orders.intervalMs - ms))
+    if (ms > targets.slowMs) tell({ type: 'slow', target, ms })
+    await delay(Math.max(0, targets.intervalMs - ms))
   }
 }
 
@@ -44,7 +44,7 @@ const agent = new Agent({ keepAlive: true, maxSockets: 1 })
 
 function askHealth(): Promise<void> {
   const { promise, resolve, reject } = Promise.withResolvers<void>()
-  get(orders.healthUrl, { agent, timeout: PATIENCE_MS }, response => {
+  get(targets.healthUrl, { agent, timeout: PATIENCE_MS }, response => {
     response
       .resume()
       .on('end', () => (response.statusCode === 200 ? resolve() : reject(new Error(`${response.statusCode}`))))
@@ -59,12 +59,12 @@ class StreamEnded extends Error {}
 /** Pings over one stream, and over the next when that is old: every ping is a round through the node's event loop. */
 class Pinger {
   readonly #host: MeshHost
-  readonly #node: ProbeOrders['nodes'][number]
+  readonly #node: ProbeTargets['nodes'][number]
   #stream: ByteStream | undefined
   #openedMs = 0
   #pong = Promise.withResolvers<void>()
 
-  constructor(host: MeshHost, node: ProbeOrders['nodes'][number]) {
+  constructor(host: MeshHost, node: ProbeTargets['nodes'][number]) {
     this.#host = host
     this.#node = node
   }
@@ -112,14 +112,14 @@ class Pinger {
 }
 
 const host = await createMeshHost({
-  privateKey: await loadIdentity(orders.directory),
+  privateKey: await loadIdentity(targets.directory),
   listen: [],
   agent: 'resultity-probe/1'
 })
 parentPort?.on('message', () => {
   stopped = true
 })
-const pingers = orders.nodes.map(node => ({ name: node.name, pinger: new Pinger(host, node) }))
+const pingers = targets.nodes.map(node => ({ name: node.name, pinger: new Pinger(host, node) }))
 await Promise.all([askHealth(), ...pingers.map(({ pinger }) => pinger.ping())])
 tell({ type: 'ready' })
 await Promise.all([

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { type Latencies, latencies } from './latencies.ts'
-import type { ProbeMessage, ProbeOrders, ProbeResults, SlowProbe } from './probe-messages.ts'
+import type { ProbeMessage, ProbeTargets, ProbeResults, SlowProbe } from './probe-messages.ts'
 
 export interface ProbeReport {
   /** Of the coordinator, of every node, and of the probe's own timers, by name. */
@@ -16,9 +16,9 @@ export class Probe {
   readonly #results = Promise.withResolvers<ProbeResults>()
   readonly #intervalMs: number
 
-  private constructor(orders: ProbeOrders, onSlow: (slow: SlowProbe) => void) {
-    this.#intervalMs = orders.intervalMs
-    this.#worker = new Worker(new URL('./probe-thread.js', import.meta.url), { workerData: orders })
+  private constructor(targets: ProbeTargets, onSlow: (slow: SlowProbe) => void) {
+    this.#intervalMs = targets.intervalMs
+    this.#worker = new Worker(new URL('./probe-thread.js', import.meta.url), { workerData: targets })
     this.#worker.on('message', (message: ProbeMessage) => {
       if (message.type === 'slow') onSlow(message)
       else if (message.type === 'ready') this.#ready.resolve()
@@ -33,8 +33,8 @@ export class Probe {
   }
 
   /** Resolves once it has reached everybody. `onSlow` is told of probes that take long, as they end. */
-  static async start(orders: ProbeOrders, onSlow: (slow: SlowProbe) => void): Promise<Probe> {
-    const probe = new Probe(orders, onSlow)
+  static async start(targets: ProbeTargets, onSlow: (slow: SlowProbe) => void): Promise<Probe> {
+    const probe = new Probe(targets, onSlow)
     await probe.#ready.promise
     return probe
   }

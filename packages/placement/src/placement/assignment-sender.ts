@@ -1,7 +1,7 @@
 import type { AssignmentUpdate, BlobSource, CoordinatorMessage } from '@resultity/wire'
 import type { NodeRegistry } from '../membership/node-registry.ts'
 import type { PlacedStage, Placement, StageReport } from './placement.ts'
-import type { PlacementOrders } from './placement-director.ts'
+import type { AssignmentPort } from './placement-director.ts'
 
 /** Blob sources named in an assignment: the coordinator, and nodes that have some of the layers. */
 const BLOB_SOURCES_MAX = 8
@@ -9,7 +9,7 @@ const BLOB_SOURCES_MAX = 8
 /** `membership.proto` takes no longer reason. */
 const REASON_CHARACTERS_MAX = 256
 
-export interface NodeOrdersComponents {
+export interface AssignmentSenderComponents {
   readonly registry: NodeRegistry
   /** This coordinator, which has every weight file of the models it serves. */
   ownAddress(): BlobSource
@@ -17,10 +17,10 @@ export interface NodeOrdersComponents {
 }
 
 /** Puts the director's decisions into membership messages. */
-export class NodeOrders implements PlacementOrders {
-  readonly #components: NodeOrdersComponents
+export class AssignmentSender implements AssignmentPort {
+  readonly #components: AssignmentSenderComponents
 
-  constructor(components: NodeOrdersComponents) {
+  constructor(components: AssignmentSenderComponents) {
     this.#components = components
   }
 

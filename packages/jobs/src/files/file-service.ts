@@ -15,7 +15,7 @@ import type { Logger } from 'pino'
 import type { DiskSpace } from './disk-space.ts'
 import { reservedAhead } from './reserved-stream.ts'
 
-export interface FileShelfComponents {
+export interface FileServiceComponents {
   readonly files: FileStore
   readonly content: ContentStore
   readonly batches: BatchStore
@@ -28,7 +28,7 @@ export interface FileShelfComponents {
   readonly logger: Logger
 }
 
-export interface FileShelfInit {
+export interface FileServiceInit {
   /** Longest file taken. */
   readonly fileBytesMax: number
   /** How long a file is kept whose client did not say. */
@@ -58,12 +58,12 @@ const STRAY_AGE_MS = 24 * 60 * 60_000
 const SWEPT_AT_ONCE = 100
 
 /** Keeps clients' files: bytes in the content store, what is known of them in the database. */
-export class FileShelf implements Disposable {
-  readonly #components: FileShelfComponents
-  readonly #init: FileShelfInit
+export class FileService implements Disposable {
+  readonly #components: FileServiceComponents
+  readonly #init: FileServiceInit
   #timer: NodeJS.Timeout | undefined
 
-  constructor(components: FileShelfComponents, init: FileShelfInit) {
+  constructor(components: FileServiceComponents, init: FileServiceInit) {
     this.#components = components
     this.#init = init
   }

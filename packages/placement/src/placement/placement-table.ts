@@ -4,7 +4,7 @@ import type { PlaceableModel } from './placeable-model.ts'
 import type { Placement } from './placement.ts'
 
 /** All placements of a coordinator that are not yet released, and what was lost of the last ones. */
-export class PlacementBook {
+export class PlacementTable {
   readonly #placements = new Map<string, Placement>()
   /** Layers that were served until their node left, by model and pool. */
   readonly #lost = new Map<string, { readonly peerId: string; readonly range: LayerRange }[]>()

@@ -5,7 +5,7 @@ import type { ServedModels } from '../served-models.ts'
 import { requireModels } from './node-pools.ts'
 import type { Subcloud, Subclouds } from './subclouds.ts'
 
-export interface SubcloudDeskComponents {
+export interface SubcloudServiceComponents {
   readonly store: SubcloudStore
   readonly subclouds: Subclouds
   readonly models: ServedModels
@@ -17,12 +17,12 @@ export interface SubcloudDeskComponents {
 const SUBCLOUDS_MAX = 256
 
 /** Makes and changes subclouds. What other coordinators on the same database make comes to be known here soon. */
-export class SubcloudDesk implements Disposable {
-  readonly #components: SubcloudDeskComponents
+export class SubcloudService implements Disposable {
+  readonly #components: SubcloudServiceComponents
   readonly #refreshMs: number
   #timer: NodeJS.Timeout | undefined
 
-  constructor(components: SubcloudDeskComponents, refreshMs: number) {
+  constructor(components: SubcloudServiceComponents, refreshMs: number) {
     this.#components = components
     this.#refreshMs = refreshMs
   }

@@ -3,8 +3,8 @@ import { MeshError } from '@resultity/interface'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { anonymous, type Caller, requireScope, type Scope } from './keys/caller.ts'
 import type { FailedAttempts } from './keys/failed-attempts.ts'
-import { type KeyRing, refused } from './keys/key-ring.ts'
 import { parseKey } from './keys/key-secret.ts'
+import { type KeyVerifier, refused } from './keys/key-verifier.ts'
 import { presentedKey } from './keys/presented-key.ts'
 import { type KeyLimiter, submitAdmitted } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
@@ -12,7 +12,7 @@ import { type HostNames, hostOf, hostsOf, wrongHost } from './request-host.ts'
 import type { Origins } from './request-origin.ts'
 import { isPlainInference, scopeOf } from './route-scope.ts'
 
-export interface FrontDoorInit {
+export interface RequestGuardInit {
   /** Whether only this machine reaches the API. */
   readonly loopback: boolean
   /** Names that it answers to without a key. */
@@ -29,11 +29,11 @@ export interface FrontDoorInit {
 const STRANGERS: readonly Scope[] = ['inference', 'read-usage', 'read-mesh']
 
 /** Decides who a request is from, and whether that one may send it. */
-export class FrontDoor {
-  readonly #keys: KeyRing
-  readonly #init: FrontDoorInit
+export class RequestGuard {
+  readonly #keys: KeyVerifier
+  readonly #init: RequestGuardInit
 
-  constructor(keys: KeyRing, init: FrontDoorInit) {
+  constructor(keys: KeyVerifier, init: RequestGuardInit) {
     this.#keys = keys
     this.#init = init
   }
@@ -107,16 +107,16 @@ function notForPages(origin = ''): MeshError {
 }
 
 /** Has every request refused that calls this server by a name of somebody else. Call it before any other hook. */
-export function guardHosts(server: FastifyInstance, door: FrontDoor): void {
+export function guardHosts(server: FastifyInstance, requestGuard: RequestGuard): void {
   server.addHook('onRequest', async request => {
     // probes of whatever runs this process call it by any name, and hear no more than that it answers
-    if (request.routeOptions.url !== '/healthz') return door.requireHost(request)
+    if (request.routeOptions.url !== '/healthz') return requestGuard.requireHost(request)
     hostsOf(request.raw)
   })
 }
 
 /** Has every request answered only after it was let in and counted. Call it before routes are added. */
-export function guard(server: FastifyInstance, door: FrontDoor, limiter: KeyLimiter): void {
+export function guard(server: FastifyInstance, requestGuard: RequestGuard, limiter: KeyLimiter): void {
   server.decorateRequest('caller')
   server.decorateRequest('admit')
   // before parsing: after the hooks whose headers a browser needs to show a refusal to its page
@@ -124,7 +124,7 @@ export function guard(server: FastifyInstance, door: FrontDoor, limiter: KeyLimi
     // there is nothing behind it: the answer is the same 404 for everybody
     const nowhere = request.is404 || request.method === 'OPTIONS'
     const { url = '' } = request.routeOptions
-    request.caller = nowhere ? anonymous([]) : await door.admit(request)
+    request.caller = nowhere ? anonymous([]) : await requestGuard.admit(request)
     reply.headers(await limiter.request(request.caller, url))
     request.admit = async (what, submit) => {
       const admission = await limiter.admit(request.caller, what)

@@ -1,16 +1,16 @@
 /** What a request on its way to become a job will count with. */
-export interface Ticket {
+export interface QueueEntry {
   readonly endpoint: string
   /** Places that it may take; 0 for one that only waits for others. */
   readonly places: number
 }
 
 /** A request on its way to become a job. */
-export interface Pass {
+export interface QueuePlace {
   /** Tickets of the same key, and of this endpoint where one is named, that came before and are still on their way. */
-  ahead(endpoint?: string): readonly Ticket[]
+  ahead(endpoint?: string): readonly QueueEntry[]
   /** As {@link ahead}, of those too that came later. */
-  others(endpoint?: string): readonly Ticket[]
+  others(endpoint?: string): readonly QueueEntry[]
   /** Counts with so many places from now on. */
   take(places: number): void
   /** Arrived or turned back. */
@@ -18,12 +18,12 @@ export interface Pass {
 }
 
 /** Requests of each key that are admitted and not yet stored: a count of stored jobs alone would let a rush in. */
-export class Turnstile {
-  readonly #queues = new Map<string, Set<Ticket>>()
+export class AdmissionQueue {
+  readonly #queues = new Map<string, Set<QueueEntry>>()
 
-  queue(keyId: string, ticket: Ticket): Pass {
-    const own = { ...ticket }
-    const of = (only: string | undefined) => (other: Ticket) => only === undefined || other.endpoint === only
+  queue(keyId: string, entry: QueueEntry): QueuePlace {
+    const own = { ...entry }
+    const of = (only: string | undefined) => (other: QueueEntry) => only === undefined || other.endpoint === only
     const queue = this.#queues.get(keyId) ?? new Set()
     this.#queues.set(keyId, queue.add(own))
     return {

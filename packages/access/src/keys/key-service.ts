@@ -3,7 +3,7 @@ import type { ApiKeyChange, ApiKeyFilter, KeyStore } from '@resultity/store'
 import { type ApiKeyView, type CreatedKey, type KeyChange, type NewKey, toApiKeyView } from './key-schema.ts'
 import { formatKey, hashSecret, newKeyId, newKeySecret } from './key-secret.ts'
 
-export interface KeyDeskComponents {
+export interface KeyServiceComponents {
   readonly store: KeyStore
   readonly clock: Clock
   /** Told of every key that is not what it was. */
@@ -14,10 +14,10 @@ export interface KeyDeskComponents {
 const KEYS_MAX = 100_000
 
 /** Makes and changes keys. */
-export class KeyDesk {
-  readonly #components: KeyDeskComponents
+export class KeyService {
+  readonly #components: KeyServiceComponents
 
-  constructor(components: KeyDeskComponents) {
+  constructor(components: KeyServiceComponents) {
     this.#components = components
   }
 

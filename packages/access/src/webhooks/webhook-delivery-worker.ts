@@ -33,7 +33,7 @@ const STOP_MS = 2000
 const LEASE_SPARE_MS = 15_000
 
 /** Takes deliveries from the queue to their receivers, until it is disposed. */
-export class WebhookCourier implements AsyncDisposable {
+export class WebhookDeliveryWorker implements AsyncDisposable {
   readonly #components: CourierComponents
   readonly #init: CourierInit
   readonly #timer: NodeJS.Timeout

@@ -4,7 +4,7 @@ import { pino } from 'pino'
 import type { Test } from 'tap'
 import { type CoordinatorInit, startCoordinator } from '../../src/index.ts'
 
-/** A coordinator without models, and what its doors say. */
+/** A coordinator without models, and what its access control says. */
 export interface Started {
   readonly url: string
   /** Everything that was logged, at the finest level. */

@@ -1,5 +1,5 @@
 /** Bounds and times of keys, limits, usage and webhooks. */
-export interface DoorLimits {
+export interface AccessLimits {
   /** For how long a key that was revoked elsewhere may still open this coordinator. */
   readonly keyCacheMs: number
   /** Keys kept in memory. */
@@ -36,7 +36,7 @@ export interface DoorLimits {
 
 const DAY_MS = 86_400_000
 
-export const DEFAULT_DOOR_LIMITS: DoorLimits = {
+export const DEFAULT_ACCESS_LIMITS: AccessLimits = {
   keyCacheMs: 2000,
   keysCachedMax: 10_000,
   keyLookupsMax: 64,

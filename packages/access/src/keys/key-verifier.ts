@@ -8,7 +8,7 @@ import { type Caller, type Scope, scopes } from './caller.ts'
 import { KeyLookup, type KeyLookupInit } from './key-lookup.ts'
 import { hashSecret, isHash, parseKey } from './key-secret.ts'
 
-export interface KeyRingComponents {
+export interface KeyVerifierComponents {
   readonly store: KeyStore
   readonly clock: Clock
   /** One that does not jump: for how long what was read is believed. */
@@ -16,7 +16,7 @@ export interface KeyRingComponents {
   readonly logger: Logger
 }
 
-export interface KeyRingInit extends KeyLookupInit {
+export interface KeyVerifierInit extends KeyLookupInit {
   /** How exact the time of a key's last use is. */
   readonly keyUseMs: number
 }
@@ -25,9 +25,9 @@ export interface KeyRingInit extends KeyLookupInit {
 const NO_KEY = { secretSha256: '0'.repeat(64), previousSha256: null, previousUntilMs: null }
 
 /** Checks keys. What it read from the store it believes for a short while. */
-export class KeyRing implements AsyncDisposable {
-  readonly #components: KeyRingComponents
-  readonly #init: KeyRingInit
+export class KeyVerifier implements AsyncDisposable {
+  readonly #components: KeyVerifierComponents
+  readonly #init: KeyVerifierInit
   readonly #lookup: KeyLookup
   /** When each key's use was last written down. */
   readonly #uses: LRUCache<string, number>
@@ -36,7 +36,7 @@ export class KeyRing implements AsyncDisposable {
   readonly #writing = new Set<Promise<void>>()
   #required: { readonly value: Promise<boolean>; readonly atMs: number } | undefined
 
-  constructor(components: KeyRingComponents, init: KeyRingInit) {
+  constructor(components: KeyVerifierComponents, init: KeyVerifierInit) {
     this.#components = components
     this.#init = init
     this.#lookup = new KeyLookup(components.store, components.steady, init)

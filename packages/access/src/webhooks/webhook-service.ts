@@ -6,7 +6,7 @@ import { newWebhookSecret } from './signature.ts'
 import { parseTarget, type TargetPolicy } from './target.ts'
 import type { NewWebhookInput } from './webhook-schema.ts'
 
-export interface WebhookDeskComponents {
+export interface WebhookServiceComponents {
   readonly webhooks: WebhookStore
   readonly queue: DeliveryQueue
   readonly clock: Clock
@@ -16,11 +16,11 @@ export interface WebhookDeskComponents {
 const WEBHOOKS_MAX = 16
 
 /** Makes and changes webhooks, for whoever they belong to. */
-export class WebhookDesk {
-  readonly #components: WebhookDeskComponents
+export class WebhookService {
+  readonly #components: WebhookServiceComponents
   readonly #policy: TargetPolicy
 
-  constructor(components: WebhookDeskComponents, policy: TargetPolicy) {
+  constructor(components: WebhookServiceComponents, policy: TargetPolicy) {
     this.#components = components
     this.#policy = policy
   }

@@ -3,13 +3,13 @@ import { MeshError } from '@resultity/interface'
 import { httpError } from './error-reply.ts'
 
 /** A request that was let in. Dispose when it is answered. */
-export interface RequestTicket extends Disposable {
+export interface AdmittedRequest extends Disposable {
   /** Aborts when the client hangs up or the server stops. */
   readonly signal: AbortSignal
 }
 
 /** Lets in so many requests at once and no more, and ends them when their client leaves or the server stops. */
-export class RequestDesk {
+export class RequestLimiter {
   readonly #requestsMax: number
   readonly #controllers = new Set<AbortController>()
   #stopped: MeshError | undefined
@@ -22,7 +22,7 @@ export class RequestDesk {
   /**
    * @throws MeshError `resource_exhausted` (HTTP 429) when too many requests are at work; `unavailable` when stopping
    */
-  admit(response: ServerResponse): RequestTicket {
+  admit(response: ServerResponse): AdmittedRequest {
     if (this.#stopped !== undefined) throw this.#stopped
     if (this.#controllers.size >= this.#requestsMax) {
       const full = new MeshError('resource_exhausted', `${this.#requestsMax} requests are at work already`, {

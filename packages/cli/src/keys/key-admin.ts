@@ -6,7 +6,7 @@ import { lockDirectory } from '../daemon/directory-lock.ts'
 import { variableOf } from '../settings/schema.ts'
 
 /** Where keys are made and changed. */
-export interface KeyOffice extends AsyncDisposable {
+export interface KeyAdmin extends AsyncDisposable {
   create(key: NewKey): Promise<ApiCreatedKey>
   list(): Promise<readonly ApiKeyView[]>
   revoke(id: string): Promise<ApiKeyView>
@@ -19,18 +19,18 @@ export interface KeyOffice extends AsyncDisposable {
  *
  * It runs when somebody names its address or a key for it, or when it holds the directory.
  */
-export async function openKeyOffice({ settings, options, context }: CommandRun): Promise<KeyOffice> {
+export async function openKeyAdmin({ settings, options, context }: CommandRun): Promise<KeyAdmin> {
   const named = options.url !== undefined || context.env[variableOf('url')] !== undefined
-  if (named || settings.apiKey !== undefined) return remoteOffice(new MeshApi(settings.url, settings.apiKey))
+  if (named || settings.apiKey !== undefined) return remoteKeyAdmin(new MeshApi(settings.url, settings.apiKey))
   try {
-    return await localOffice(settings.data, settings.store)
+    return await localKeyAdmin(settings.data, settings.store)
   } catch (error) {
     if (!(error instanceof MeshError) || error.code !== 'data_directory_locked') throw error
-    return remoteOffice(new MeshApi(settings.url))
+    return remoteKeyAdmin(new MeshApi(settings.url))
   }
 }
 
-function remoteOffice(api: MeshApi): KeyOffice {
+function remoteKeyAdmin(api: MeshApi): KeyAdmin {
   const explained = async <T>(work: Promise<T>): Promise<T> => {
     try {
       return await work
@@ -51,18 +51,18 @@ function remoteOffice(api: MeshApi): KeyOffice {
   }
 }
 
-async function localOffice(dataDir: string, store: string): Promise<KeyOffice> {
+async function localKeyAdmin(dataDir: string, store: string): Promise<KeyAdmin> {
   await using opening = new AsyncDisposableStack()
   opening.use(await lockDirectory(dataDir))
   // loaded only here: the other commands must start without the database
-  const { openKeyDesk } = await import('@resultity/coordinator')
-  const desk = opening.use(await openKeyDesk({ dataDir, store }))
+  const { openKeyService } = await import('@resultity/coordinator')
+  const service = opening.use(await openKeyService({ dataDir, store }))
   const open = opening.move()
   return {
-    create: key => desk.create(key),
-    list: () => desk.list(),
-    revoke: id => desk.revoke(id),
-    rotate: (id, graceSeconds) => desk.rotate(id, graceSeconds * 1000),
+    create: key => service.create(key),
+    list: () => service.list(),
+    revoke: id => service.revoke(id),
+    rotate: (id, graceSeconds) => service.rotate(id, graceSeconds * 1000),
     [Symbol.asyncDispose]: () => open.disposeAsync()
   }
 }

@@ -12,26 +12,26 @@ import {
 } from '@resultity/store'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
-import { DEFAULT_DOOR_LIMITS, type DoorLimits } from './door-limits.ts'
-import { FrontDoor, guard, guardHosts } from './front-door.ts'
+import { type AccessLimits, DEFAULT_ACCESS_LIMITS } from './access-limits.ts'
 import { JobAdmission } from './job-admission.ts'
 import type { Caller } from './keys/caller.ts'
 import { FailedAttempts } from './keys/failed-attempts.ts'
-import { KeyDesk } from './keys/key-desk.ts'
-import { KeyRing } from './keys/key-ring.ts'
 import { addKeyRoutes } from './keys/key-routes.ts'
+import { KeyService } from './keys/key-service.ts'
+import { KeyVerifier } from './keys/key-verifier.ts'
 import { type AdmissionRequest, KeyLimiter, type Submitted } from './limits/key-limiter.ts'
 import { isLoopback } from './loopback.ts'
+import { guard, guardHosts, RequestGuard } from './request-guard.ts'
 import { HostNames } from './request-host.ts'
 import { Origins } from './request-origin.ts'
 import { Upkeep } from './upkeep.ts'
 import { addUsageRoutes } from './usage/usage-routes.ts'
 import { systemResolve } from './webhooks/post.ts'
-import { WebhookCourier } from './webhooks/webhook-courier.ts'
-import { WebhookDesk } from './webhooks/webhook-desk.ts'
+import { WebhookDeliveryWorker } from './webhooks/webhook-delivery-worker.ts'
 import { addWebhookRoutes } from './webhooks/webhook-routes.ts'
+import { WebhookService } from './webhooks/webhook-service.ts'
 
-export interface DoorsComponents {
+export interface AccessControlComponents {
   readonly database: StoreDatabase
   readonly clock: Clock
   /** Does not jump when the other one is set. Default the system's. */
@@ -39,7 +39,7 @@ export interface DoorsComponents {
   readonly logger: Logger
 }
 
-export interface DoorsInit {
+export interface AccessControlInit {
   /** What the HTTP API listens on. */
   readonly host: string
   /** Further names that the API answers to without a key; `*` for any. Default none. */
@@ -52,7 +52,7 @@ export interface DoorsInit {
   readonly webhookPrivate?: boolean
   /** Of this software. */
   readonly version: string
-  readonly limits?: Partial<DoorLimits>
+  readonly limits?: Partial<AccessLimits>
 }
 
 declare module 'fastify' {
@@ -70,14 +70,14 @@ declare module 'fastify' {
 }
 
 /** Who may use the API, how much, and what is told of it: keys, limits, usage, webhooks. */
-export interface Doors extends AsyncDisposable {
+export interface AccessControl extends AsyncDisposable {
   /** Has every request refused that calls `server` by a name of somebody else. Before all other hooks. */
   guardHosts(server: FastifyInstance): void
   /** Which pages may use the API. */
   readonly origins: Origins
   /** Has every request of `server` checked. Before routes are added. */
   guard(server: FastifyInstance): void
-  /** The doors' own routes. */
+  /** Routes of keys, usage and webhooks. */
   addRoutes(server: FastifyInstance): void
   /** Holds jobs to their keys, whatever makes them. */
   readonly jobs: JobAdmission
@@ -89,21 +89,21 @@ export interface Doors extends AsyncDisposable {
  * @throws MeshError `settings_invalid` when others than this machine could use the API and nothing would ask them for a
  * key
  */
-export async function openDoors(
-  { database, clock, steady = steadyClock, logger }: DoorsComponents,
-  init: DoorsInit
-): Promise<Doors> {
-  const limits = { ...DEFAULT_DOOR_LIMITS, ...init.limits }
+export async function openAccessControl(
+  { database, clock, steady = steadyClock, logger }: AccessControlComponents,
+  init: AccessControlInit
+): Promise<AccessControl> {
+  const limits = { ...DEFAULT_ACCESS_LIMITS, ...init.limits }
   const { host, open = false } = init
   const store = new DatabaseKeyStore(database)
   const loopback = isLoopback(host)
   if (!loopback && !open && (await store.count()) === 0) throw unguarded(host)
-  const keys = new KeyRing({ store, clock, steady, logger }, limits)
-  const desk = new KeyDesk({ store, clock, onChange: id => keys.forget(id) })
+  const keys = new KeyVerifier({ store, clock, steady, logger }, limits)
+  const service = new KeyService({ store, clock, onChange: id => keys.forget(id) })
   const origins = new Origins(init.corsOrigins ?? [])
   const hosts = new HostNames([host, ...(init.allowedHosts ?? [])])
   const failures = new FailedAttempts(steady, limits)
-  const door = new FrontDoor(keys, { loopback, open, hosts, origins, failures })
+  const requestGuard = new RequestGuard(keys, { loopback, open, hosts, origins, failures })
   const counters = windowCounters(database, steady)
   const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database, GROUP_LANES), clock: steady })
   const jobs = new JobAdmission({ keys, limiter })
@@ -117,36 +117,40 @@ export async function openDoors(
   const upkeep = new Upkeep(chores, logger, limits.upkeepMs)
   return {
     origins,
-    guardHosts: server => guardHosts(server, door),
-    guard: server => guard(server, door, limiter),
+    guardHosts: server => guardHosts(server, requestGuard),
+    guard: server => guard(server, requestGuard, limiter),
     addRoutes: server => {
-      addKeyRoutes(server, desk)
+      addKeyRoutes(server, service)
       addUsageRoutes(server, { ledger, clock })
-      addWebhookRoutes(server, webhooks.desk, () => webhooks.courier.look())
+      addWebhookRoutes(server, webhooks.service, () => webhooks.deliveryWorker.look())
     },
     jobs,
     jobEnded: job => {
       jobs.jobEnded(job).catch(error => logger.warn({ err: error, jobId: job.id }, 'a reservation was not settled'))
     },
     [Symbol.asyncDispose]: async () => {
-      await webhooks.courier[Symbol.asyncDispose]()
+      await webhooks.deliveryWorker[Symbol.asyncDispose]()
       await upkeep[Symbol.asyncDispose]()
       await keys[Symbol.asyncDispose]()
     }
   }
 }
 
-function openWebhooks({ database, clock, logger }: DoorsComponents, init: DoorsInit, limits: DoorLimits) {
+function openWebhooks(
+  { database, clock, logger }: AccessControlComponents,
+  init: AccessControlInit,
+  limits: AccessLimits
+) {
   const { webhookPrivate = false, version } = init
   const webhooks = new WebhookStore(database)
   const queue = new DeliveryQueue(database)
   const policy = { private: webhookPrivate }
   const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = limits
-  const courier = new WebhookCourier(
+  const deliveryWorker = new WebhookDeliveryWorker(
     { webhooks, queue, clock, logger },
     { ...limits, ...policy, timeoutMs, answerBytesMax, version, resolve: systemResolve }
   )
-  return { queue, courier, desk: new WebhookDesk({ webhooks, queue, clock }, policy) }
+  return { queue, deliveryWorker, service: new WebhookService({ webhooks, queue, clock }, policy) }
 }
 
 function unguarded(host: string): MeshError {
