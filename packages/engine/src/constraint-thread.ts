@@ -3,6 +3,9 @@ import { MeshError } from '@resultity/interface'
 import type { TokenVocabulary } from '@resultity/model'
 import type { ConstraintNotice, ConstraintReply, ConstraintRequest } from './constraint-messages.ts'
 
+/** Left to itself a thread's young generation grows to 128 MB under load and stays so. */
+const YOUNG_MB = 24
+
 export interface ConstraintThreadInit {
   /** Of one request, once it is begun. Budgets of work end it long before; this is for what they do not count. */
   readonly requestMsMax: number
@@ -95,7 +98,7 @@ export class ConstraintThread implements AsyncDisposable {
   #start(): RunningWorker {
     if (this.#running !== undefined) return this.#running
     const worker = new Worker(new URL('./constraint-worker.js', import.meta.url), {
-      resourceLimits: { maxOldGenerationSizeMb: this.#init.heapMbMax }
+      resourceLimits: { maxOldGenerationSizeMb: this.#init.heapMbMax, maxYoungGenerationSizeMb: YOUNG_MB }
     })
     const running = { worker, vocabularies: new Set<number>() }
     // a thread that was replaced says nothing any more

@@ -36,6 +36,9 @@ export interface TaskOptions extends AbortOptions {
   readonly deadlineMs: number
 }
 
+/** Left to itself a thread's young generation grows to 128 MB under load and stays so. */
+const YOUNG_MIB = 24
+
 /** For a thread to start and to begin its first task, on a busy machine. */
 const START_MS = 60_000
 
@@ -136,7 +139,8 @@ export class TaskThread implements AsyncDisposable {
 
   #start(): Worker {
     const { url, workerData, heapMib = 1024 } = this.#init
-    const worker = new Worker(url, { workerData, resourceLimits: { maxOldGenerationSizeMb: heapMib } })
+    const resourceLimits = { maxOldGenerationSizeMb: heapMib, maxYoungGenerationSizeMb: YOUNG_MIB }
+    const worker = new Worker(url, { workerData, resourceLimits })
     worker.on('message', (reply: TaskReply) => {
       if (this.#worker === worker) this.#onReply(reply)
     })
