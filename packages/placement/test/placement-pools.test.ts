@@ -54,7 +54,17 @@ function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | n
   const allReady = (placement: Placement | undefined): void => {
     for (const stage of placement?.stages ?? []) director.report(stage.peerId, placement?.id ?? '', READY)
   }
-  return { clock, registry, director, pools, define, join, serve, allReady, takeAssignments: () => assignments.splice(0) }
+  return {
+    clock,
+    registry,
+    director,
+    pools,
+    define,
+    join,
+    serve,
+    allReady,
+    takeAssignments: () => assignments.splice(0)
+  }
 }
 
 t.test(
@@ -80,7 +90,9 @@ t.test(
 )
 
 t.test('what a subcloud does not name is placed when it is asked for, once, and goes when it is not used', async t => {
-  const { clock, director, pools, join, serve, allReady, takeAssignments } = setUp({ eu: { region: 'eu', isolated: true } })
+  const { clock, director, pools, join, serve, allReady, takeAssignments } = setUp({
+    eu: { region: 'eu', isolated: true }
+  })
   const model = placeable(4)
   serve(model)
   const pool = pools.named('eu')

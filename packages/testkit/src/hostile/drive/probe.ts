@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
 import { type Latencies, latencies } from './latencies.ts'
-import type { ProbeMessage, ProbeTargets, ProbeResults, SlowProbe } from './probe-messages.ts'
+import type { ProbeMessage, ProbeResults, ProbeTargets, SlowProbe } from './probe-messages.ts'
 
 export interface ProbeReport {
   /** Of the coordinator, of every node, and of the probe's own timers, by name. */
