@@ -13,7 +13,6 @@ test('hostile clients get typed refusals, and whoever asks honestly right answer
   t.equal(report.cases, CASES)
   t.same(missedAims(report), [], 'nothing is missed; replay a case by `npm run bench -- hostile --seed 13 --case N`')
   const statuses = new Set(Object.values(report.outcomes).flatMap(counts => Object.keys(counts)))
-  for (const status of ['200', '202', '400', '404', '413'])
-    t.ok(statuses.has(status), `${status} was among the answers`)
+  for (const status of ['200', '202', '400', '404']) t.ok(statuses.has(status), `${status} was among the answers`)
   t.ok(report.honest.right > 20, 'the honest client was answered all the while')
 })

@@ -52,13 +52,8 @@ export function joined(parts: readonly Piece[], separator: string): Text {
   return Text.join(parts, separator)
 }
 
-/**
- * Colours where somebody looks: at a terminal, unless NO_COLOR is set, and where FORCE_COLOR asks for them. The library
- * would also colour whatever runs in CI, logs and pipes among them.
- */
-const { NO_COLOR, FORCE_COLOR, TERM } = process.env
-const atTerminal = process.stdout.isTTY === true && TERM !== 'dumb'
-const pc = picocolors.createColors(!NO_COLOR && (Boolean(FORCE_COLOR) || atTerminal))
+/** Colours where somebody looks, unless NO_COLOR is set. The library would also colour whatever runs in CI: logs, pipes. */
+const pc = picocolors.createColors(picocolors.isColorSupported && process.stdout.isTTY === true)
 
 export const dim = (content: Piece): Text => Text.colour(pc.dim, content)
 export const bold = (content: Piece): Text => Text.colour(pc.bold, content)
