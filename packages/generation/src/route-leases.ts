@@ -58,7 +58,7 @@ export class RouteLeases implements Disposable {
   /**
    * Resolves once a slot on every stage is this caller's.
    *
-   * @param wish default: any placement of the general pool
+   * @param routing default: any placement of the general pool
    * @throws MeshError `resource_exhausted` when the line is full or no slot came free in time, `unavailable` when the
    * placement did not get ready in time, `layers_missing` when there can be none; the signal's reason
    */
