@@ -244,7 +244,7 @@ function buildHttp(
     runtime,
     fileService,
     aliases: jobs.aliases,
-    endpoints: jobs.endpoints,
+    kinds: jobs.kinds,
     httpEndpoints: jobs.httpEndpoints,
     responses: jobs.responses,
     batchEndpoint: jobs.batchEndpoint,

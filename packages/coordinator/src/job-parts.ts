@@ -8,7 +8,7 @@ import {
   type DiskSpace,
   endChildrenWithParents,
   FileService,
-  JobEndpoints,
+  JobKinds,
   JobRuntime,
   ModelPlaces
 } from '@resultity/jobs'
@@ -97,7 +97,7 @@ export interface JobParts {
   readonly fileService: FileService
   readonly aliases: EnsembleAliases
   /** All that jobs may ask, batches included. */
-  readonly endpoints: JobEndpoints
+  readonly kinds: JobKinds
   /** Those that have a route of their own. */
   readonly httpEndpoints: readonly HttpEndpoint[]
   readonly responses: ResponseEndpoint
@@ -131,17 +131,17 @@ export function buildJobs(
     new EmbeddingsEndpoint(answers)
   ]
   // what a batch may ask: no further batches
-  const lines = new JobEndpoints(single)
+  const lines = new JobKinds(single)
   const endpoint = lines.get.bind(lines)
   const batchEndpoint = new BatchEndpoint(
     { store, batches, fileService, clock, admission, disk, runtime: () => runtime, endpoint },
     limits
   )
   const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
-  const endpoints = new JobEndpoints([...httpEndpoints, batchEndpoint])
+  const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
-  const runtime: JobRuntime = new JobRuntime({ store, endpoints, places, clock, logger, admission, toJobError }, limits)
+  const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, logger, admission, toJobError }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
-  return { runtime, fileService, aliases, endpoints, httpEndpoints, responses, batchEndpoint, linePaths }
+  return { runtime, fileService, aliases, kinds, httpEndpoints, responses, batchEndpoint, linePaths }
 }

@@ -1,5 +1,5 @@
 import { GROUP_LANES } from '@resultity/store'
-import type { PreparedJob } from './job-endpoint.ts'
+import type { PreparedJob } from './job-kind.ts'
 
 /** A token's text in a result, and its entry in a log: a little more than they take for common tokens. */
 const RESULT_TOKEN_BYTES = 8

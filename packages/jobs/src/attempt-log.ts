@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util'
 import { MeshError } from '@resultity/interface'
 import type { JobClaim, JobEvent, JobStore, JsonValue, NewJobEvent } from '@resultity/store'
-import type { JobLog } from './job-endpoint.ts'
+import type { JobLog } from './job-kind.ts'
 
 export interface AttemptLogInit {
   readonly claim: JobClaim

@@ -6,12 +6,12 @@ import type { Job, JobClaim, JobError, JobEvent, JobOutcome, JobStore } from '@r
 import type { Logger } from 'pino'
 import { AttemptLog } from './attempt-log.ts'
 import { jobBodyOf } from './job-body.ts'
-import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
+import type { JobKinds, PreparedJob } from './job-kind.ts'
 import { type AbortCause, abortReason, outcomeOf, pauseBeforeNext } from './job-outcome.ts'
 
 export interface AttemptComponents {
   readonly store: JobStore
-  readonly endpoints: JobEndpoints
+  readonly kinds: JobKinds
   readonly logger: Logger
   readonly admission: Pick<JobAdmission, 'check'>
   toJobError(error: MeshError): JobError
@@ -109,15 +109,17 @@ export class Attempt {
 
   async #outcome(): Promise<JobOutcome> {
     const { job } = this.#init
-    const { endpoints, admission } = this.#components
+    const { kinds, admission } = this.#components
     let detached = true
     try {
       ;({ detached } = jobBodyOf(job))
       const log = await this.#openLog()
       this.#controller.signal.throwIfAborted()
-      if (endpoints.get(job.endpoint).watchesKey !== true) await admission.check(job)
-      const prepared = this.#init.prepared ?? (await this.#prepareAgain())
-      const { result, usage } = await prepared.run({ job, signal: this.#controller.signal, log, losses: this.#losses })
+      const kind = kinds.get(job.endpoint)
+      if (kind.watchesKey !== true) await admission.check(job)
+      const { data } = this.#init.prepared ?? (await kind.prepare(jobBodyOf(job).request))
+      const context = { job, signal: this.#controller.signal, log, losses: this.#losses }
+      const { result, usage } = await kind.run(data, context)
       await log.flush()
       return { state: 'succeeded', result, usage }
     } catch (error) {
@@ -138,11 +140,6 @@ export class Attempt {
     if (ms === 0) return
     // aborted: the store decides between that and the failure
     await setTimeout(ms, undefined, { signal: this.#ending.signal }).catch(() => {})
-  }
-
-  async #prepareAgain(): Promise<PreparedJob> {
-    const { job } = this.#init
-    return await this.#components.endpoints.get(job.endpoint).prepare(jobBodyOf(job).request)
   }
 
   async #openLog(): Promise<AttemptLog> {

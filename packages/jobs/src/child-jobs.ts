@@ -4,7 +4,7 @@ import { type AbortOptions, MeshError } from '@resultity/interface'
 import { GROUP_LANES, type Job, type JobError, type JobStore } from '@resultity/store'
 import { placesOf } from './answer-size.ts'
 import { jobBodyOf } from './job-body.ts'
-import type { PreparedJob } from './job-endpoint.ts'
+import type { PreparedJob } from './job-kind.ts'
 import type { Following, JobRuntime } from './job-runtime.ts'
 
 /** Of a job that a job makes. */

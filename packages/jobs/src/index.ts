@@ -13,12 +13,12 @@ export {
   begunOf,
   type JobAnswer,
   type JobContext,
-  type JobEndpoint,
-  JobEndpoints,
+  type JobKind,
+  JobKinds,
   type JobLog,
   type PreparedJob,
   type StreamView
-} from './job-endpoint.ts'
+} from './job-kind.ts'
 export { DEFAULT_JOB_LIMITS, type JobLimits } from './job-limits.ts'
 export { type Following, JobRuntime } from './job-runtime.ts'
 export { ModelPlaces } from './model-places.ts'

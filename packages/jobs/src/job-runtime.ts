@@ -15,8 +15,8 @@ import {
 } from '@resultity/store'
 import type { Logger } from 'pino'
 import { Attempt } from './attempt.ts'
-import type { JobEndpoints, PreparedJob } from './job-endpoint.ts'
 import { JobFollower } from './job-follower.ts'
+import type { JobKinds, PreparedJob } from './job-kind.ts'
 import type { Places } from './job-queue.ts'
 import { type SubmitOptions, submissionOf } from './job-submission.ts'
 import { Lanes } from './lanes.ts'
@@ -25,7 +25,7 @@ export type { SubmitOptions } from './job-submission.ts'
 
 export interface JobRuntimeComponents {
   readonly store: JobStore
-  readonly endpoints: JobEndpoints
+  readonly kinds: JobKinds
   readonly places: Places
   readonly clock: Clock
   /** Does not jump when the other one is set: for leases. Default the system's. */
@@ -282,11 +282,11 @@ export class JobRuntime implements AsyncDisposable {
 
   #begin({ job, claim }: ClaimedJob, prepared?: PreparedJob): void {
     const { jobRetryMs, jobNodeLossesMax: nodeLossesMax, logDelayMs, logPendingMax } = this.#init
-    const { store, endpoints, logger, admission, toJobError } = this.#components
+    const { store, kinds, logger, admission, toJobError } = this.#components
     const attempt = new Attempt(
       {
         store,
-        endpoints,
+        kinds,
         logger,
         admission,
         toJobError,

@@ -1,6 +1,6 @@
 import type { JobClass, JobSubmission } from '@resultity/store'
 import { expectedBytes } from './answer-size.ts'
-import type { PreparedJob } from './job-endpoint.ts'
+import type { PreparedJob } from './job-kind.ts'
 
 /** Who asks, and how the answer is to reach them. */
 export interface SubmitOptions {

@@ -6,7 +6,7 @@ import { MeshError, systemClock } from '@resultity/interface'
 import type { Job, JobEvent, JobStore } from '@resultity/store'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { type JobContext, type JobEndpoint, JobEndpoints, type PreparedJob } from '../src/job-endpoint.ts'
+import { type JobAnswer, type JobContext, type JobKind, JobKinds, type PreparedJob } from '../src/job-kind.ts'
 import { DEFAULT_JOB_LIMITS } from '../src/job-limits.ts'
 import { JobRuntime } from '../src/job-runtime.ts'
 import type { SubmitOptions } from '../src/job-submission.ts'
@@ -16,7 +16,7 @@ type Script = (context: JobContext) => Promise<void>
 
 /** A runtime over a real store, whose one endpoint does what the test says. */
 class Bench implements AsyncDisposable {
-  readonly endpoint: JobEndpoint
+  readonly endpoint: JobKind
   places = 1
   script: Script = async () => {}
   runtime: JobRuntime
@@ -29,7 +29,12 @@ class Bench implements AsyncDisposable {
   constructor(store: JobStore, retryMs: number) {
     this.#store = store
     this.#retryMs = retryMs
-    this.endpoint = { path: '/v1/test', prepare: async request => this.#prepare(request) }
+    this.endpoint = {
+      path: '/v1/test',
+      prepare: async request => this.#prepare(request),
+      check: () => {},
+      run: (_, context) => this.#run(context)
+    }
     this.runtime = this.#newRuntime()
   }
 
@@ -92,13 +97,14 @@ class Bench implements AsyncDisposable {
       streamed: false,
       outlivesClient: false,
       tokens: { prompt: 0, answerMax: 0 },
-      check: () => {},
-      run: async context => {
-        this.begun.push(context.job.id)
-        await this.script(context)
-        return { result: { status: 200, headers: {}, body: { ok: true } }, usage: null }
-      }
+      data: undefined
     }
+  }
+
+  async #run(context: JobContext): Promise<JobAnswer> {
+    this.begun.push(context.job.id)
+    await this.script(context)
+    return { result: { status: 200, headers: {}, body: { ok: true } }, usage: null }
   }
 
   #newRuntime(): JobRuntime {
@@ -109,7 +115,7 @@ class Bench implements AsyncDisposable {
     return new JobRuntime(
       {
         store: this.#store,
-        endpoints: new JobEndpoints([this.endpoint]),
+        kinds: new JobKinds([this.endpoint]),
         places: { places: () => this.places, mayClaim: () => true, onChange },
         clock: systemClock,
         logger: pino({ level: 'silent' }),

@@ -6,8 +6,8 @@ import {
   BatchEndpoint,
   DiskSpace,
   FileService,
-  type JobEndpoint,
-  JobEndpoints,
+  type JobKind,
+  JobKinds,
   JobRuntime
 } from '@resultity/jobs'
 import { openDatabase } from '@resultity/store'
@@ -38,7 +38,7 @@ function die(): never {
   for (;;);
 }
 
-const endpoint: JobEndpoint = {
+const endpoint: JobKind = {
   path: ENDPOINT,
   prepare: async body => {
     const { dies } = body as { dies?: 'prepared' | 'run' }
@@ -49,15 +49,16 @@ const endpoint: JobEndpoint = {
       streamed: false,
       outlivesClient: true,
       tokens: { prompt: 0, answerMax: 0 },
-      check: () => {},
-      run: async () => {
-        if (dies === 'run') die()
-        return { result: { status: 200, headers: {}, body: { fine: true } }, usage: null }
-      }
+      data: dies
     }
+  },
+  check: () => {},
+  run: async dies => {
+    if (dies === 'run') die()
+    return { result: { status: 200, headers: {}, body: { fine: true } }, usage: null }
   }
 }
-const lines = new JobEndpoints([endpoint])
+const lines = new JobKinds([endpoint])
 const batchEndpoint = new BatchEndpoint(
   {
     ...stores,
@@ -73,7 +74,7 @@ const batchEndpoint = new BatchEndpoint(
 const runtime: JobRuntime = new JobRuntime(
   {
     store: stores.store,
-    endpoints: new JobEndpoints([endpoint, batchEndpoint]),
+    kinds: new JobKinds([endpoint, batchEndpoint]),
     places: { places: () => 4, mayClaim: () => true, onChange: () => () => {} },
     clock: systemClock,
     logger,

@@ -2,7 +2,7 @@ import { parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { type JsonValue, type NewBatch, OUTER_GROUP_LANE } from '@resultity/store'
 import { z } from 'zod'
-import type { JobAnswer, JobContext, JobEndpoint, PreparedJob } from '../job-endpoint.ts'
+import type { JobAnswer, JobContext, JobKind, PreparedJob } from '../job-kind.ts'
 import { BatchRun, type BatchRunComponents, type BatchRunInit } from './batch-run.ts'
 
 export const BATCHES_PATH = '/v1/batches'
@@ -24,7 +24,7 @@ const newBatchSchema = z.object({
 })
 
 /** Does batches, each as one job that makes a job of every line. */
-export class BatchEndpoint implements JobEndpoint {
+export class BatchEndpoint implements JobKind<NewBatch> {
   readonly path = BATCHES_PATH
   readonly watchesKey = true
   readonly #components: BatchRunComponents
@@ -35,7 +35,7 @@ export class BatchEndpoint implements JobEndpoint {
     this.#init = init
   }
 
-  async prepare(body: unknown): Promise<PreparedJob> {
+  async prepare(body: unknown): Promise<PreparedJob<NewBatch>> {
     const batch: NewBatch = parseInput(newBatchSchema, body)
     return {
       lane: OUTER_GROUP_LANE,
@@ -43,12 +43,14 @@ export class BatchEndpoint implements JobEndpoint {
       streamed: false,
       outlivesClient: true,
       tokens: { prompt: 0, answerMax: 0 },
-      check: () => {},
-      run: context => this.#run(batch, context)
+      data: batch
     }
   }
 
-  async #run(batch: NewBatch, context: JobContext): Promise<JobAnswer> {
+  /** A batch waits until its lines can be served. */
+  check(): void {}
+
+  async run(batch: NewBatch, context: JobContext): Promise<JobAnswer> {
     const run = new BatchRun(this.#components, this.#init, context, await this.#components.batches.add(batch))
     try {
       await run.run()

@@ -1,7 +1,7 @@
 import { checkJsonShape, inSubcloud, parseInput } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import { z } from 'zod'
-import type { JobEndpoint, PreparedJob } from '../job-endpoint.ts'
+import type { JobKind, PreparedJob } from '../job-kind.ts'
 
 /** As OpenAI's clients number their requests, with room. */
 export const CUSTOM_ID_CHARACTERS_MAX = 512
@@ -79,7 +79,7 @@ export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLi
  * @param endpointOf the endpoint of a path that requests of this batch may ask, or a MeshError
  * @throws MeshError one to try again after, for the same line
  */
-export async function prepareLine(line: BatchLine, endpointOf: (url: string) => JobEndpoint): Promise<PreparedLine> {
+export async function prepareLine(line: BatchLine, endpointOf: (url: string) => JobKind): Promise<PreparedLine> {
   if (line.type === 'error') return line
   const { customId, url, body } = line
   try {

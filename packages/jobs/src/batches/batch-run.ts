@@ -13,7 +13,7 @@ import type {
 import { childId } from '../child-jobs.ts'
 import type { DiskSpace } from '../files/disk-space.ts'
 import type { FileService } from '../files/file-service.ts'
-import type { JobContext, JobEndpoint, PreparedJob } from '../job-endpoint.ts'
+import type { JobContext, JobKind, PreparedJob } from '../job-kind.ts'
 import type { JobRuntime } from '../job-runtime.ts'
 import { TimeSlice } from '../time-slice.ts'
 import { BatchInput, LINES_AT_ONCE, type Numbered } from './batch-input.ts'
@@ -42,7 +42,7 @@ export interface BatchRunComponents {
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   runtime(): JobRuntime
   /** What lines may ask. @throws MeshError */
-  endpoint(path: string): JobEndpoint
+  endpoint(path: string): JobKind
 }
 
 export interface BatchRunInit {
@@ -362,7 +362,7 @@ export class BatchRun {
   }
 
   /** @throws MeshError `invalid_request` for another endpoint than the batch's */
-  #endpoint(url: string): JobEndpoint {
+  #endpoint(url: string): JobKind {
     const { endpoint } = this.#batch
     if (url === endpoint) return this.#components.endpoint(url)
     throw new MeshError('invalid_request', `url is "${url.slice(0, 128)}" in a batch for ${endpoint}`, {

@@ -5,7 +5,7 @@ import {
   type ChildJobs,
   type JobAnswer,
   type JobContext,
-  type JobEndpoint,
+  type JobKind,
   type PreparedJob,
   type PreparedLine,
   prepareLine,
@@ -21,7 +21,7 @@ import type { HttpEndpoint } from '../requests/job-routes.ts'
 export interface InlineBatchComponents {
   readonly children: ChildJobs
   /** What the requests may ask. @throws MeshError */
-  endpoint(path: string): JobEndpoint
+  endpoint(path: string): JobKind
 }
 
 export interface InlineBatchInit {
@@ -69,7 +69,7 @@ interface Item {
 }
 
 /** `POST /v1/batch`: many requests in one, answered together and in their order. */
-export class InlineBatchEndpoint implements HttpEndpoint {
+export class InlineBatchEndpoint implements HttpEndpoint<readonly Item[]> {
   readonly path = '/v1/batch'
   readonly api: ApiRoute = {
     method: 'POST',
@@ -87,7 +87,7 @@ export class InlineBatchEndpoint implements HttpEndpoint {
     this.#init = init
   }
 
-  async prepare(body: unknown): Promise<PreparedJob> {
+  async prepare(body: unknown): Promise<PreparedJob<readonly Item[]>> {
     const { inlineBatchMax } = this.#init
     const requests = z.array(z.unknown()).min(1).max(inlineBatchMax, `at most ${inlineBatchMax} requests a call`)
     const parsed = parseInput(z.looseObject({ requests, store: z.boolean().nullish(), ...meshField }), body)
@@ -107,28 +107,14 @@ export class InlineBatchEndpoint implements HttpEndpoint {
         answerMax: prepared.reduce((sum, { tokens }) => sum + tokens.answerMax, 0)
       },
       unstored: parsed.store === false,
-      check: () => {},
-      run: context => this.#run(items, context)
+      data: items
     }
   }
 
-  /**
-   * One after the other: those before say which names are taken.
-   * @throws MeshError what may pass, for one of them as for all: a client sends the call again, not one request of it
-   */
-  async #items(requests: readonly unknown[], subcloud: string | undefined): Promise<Item[]> {
-    const rules = { seen: new Set<string>(), subcloud }
-    const slice = new TimeSlice()
-    const items: Item[] = []
-    for (const [index, request] of requests.entries()) {
-      const line = readBatchRequest(request, rules)
-      items.push({ index, line: await prepareLine(line, url => this.#components.endpoint(url)), url: urlOf(request) })
-      await slice.next()
-    }
-    return items
-  }
+  /** Each request says for itself that nothing serves it. */
+  check(): void {}
 
-  async #run(items: readonly Item[], context: JobContext): Promise<JobAnswer> {
+  async run(items: readonly Item[], context: JobContext): Promise<JobAnswer> {
     const { job } = context
     const jobs = await Promise.all(items.map(item => this.#answer(item, context)))
     const failed = jobs.filter(one => one instanceof MeshError || one.state !== 'succeeded').length
@@ -145,6 +131,22 @@ export class InlineBatchEndpoint implements HttpEndpoint {
       }))
     }
     return { result: { status: 200, headers: {}, body }, usage }
+  }
+
+  /**
+   * One after the other: those before say which names are taken.
+   * @throws MeshError what may pass, for one of them as for all: a client sends the call again, not one request of it
+   */
+  async #items(requests: readonly unknown[], subcloud: string | undefined): Promise<Item[]> {
+    const rules = { seen: new Set<string>(), subcloud }
+    const slice = new TimeSlice()
+    const items: Item[] = []
+    for (const [index, request] of requests.entries()) {
+      const line = readBatchRequest(request, rules)
+      items.push({ index, line: await prepareLine(line, url => this.#components.endpoint(url)), url: urlOf(request) })
+      await slice.next()
+    }
+    return items
   }
 
   /** @throws MeshError what may pass, which is not the request's own failure; the signal's reason */

@@ -13,6 +13,7 @@ import {
   type ChoiceReport,
   REPORT
 } from '../answer/answer-run.ts'
+import { requirePlace } from '../answer/require-place.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
 import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
@@ -49,7 +50,7 @@ const createChatCompletion: ApiRoute = {
 }
 
 /** `POST /v1/chat/completions`, whole and streamed. */
-export class ChatEndpoint implements HttpEndpoint {
+export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
   readonly api = createChatCompletion
   readonly path = createChatCompletion.path
   readonly #components: ChatEndpointComponents
@@ -58,8 +59,8 @@ export class ChatEndpoint implements HttpEndpoint {
     this.#components = components
   }
 
-  async prepare(body: unknown): Promise<PreparedJob> {
-    const { models, director, pools, constraints } = this.#components
+  async prepare(body: unknown): Promise<PreparedJob<PreparedChat>> {
+    const { models, pools, constraints } = this.#components
     const request = withSeed(parseInput(chatRequestSchema, body))
     const model = models.findDecoder(request.model)
     const routing = pools.routing(model, request.mesh)
@@ -73,12 +74,12 @@ export class ChatEndpoint implements HttpEndpoint {
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
       places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
       unstored: request.store === false,
-      check: () => {
-        const choice = director.choose(model.placeable, routing)
-        if (choice.type === 'error') throw choice.error
-      },
-      run: context => this.#run({ request, model, generation }, context)
+      data: { request, model, generation }
     }
+  }
+
+  check({ model, generation }: PreparedChat): void {
+    requirePlace(this.#components.director, model.placeable, generation.routing)
   }
 
   view(job: Job): StreamView {
@@ -86,7 +87,7 @@ export class ChatEndpoint implements HttpEndpoint {
     return chatView(answerOf(job, request, this.#components.models.findDecoder(request.model)), request.n ?? 1)
   }
 
-  async #run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
+  async run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
     const { request, model, generation } = chat
     const toolUse = toolUseOf(request)
     const plan = {

@@ -1,8 +1,9 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { BEGUN, type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
-import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '@resultity/placement'
+import type { NodePools, PlacementDirector, RouteConstraints, ServedDecoder, ServedModels } from '@resultity/placement'
 import { type Job, type JsonValue, modelLane } from '@resultity/store'
 import { AnswerRun, type AnswerRunComponents, CHOICE, USAGE } from '../answer/answer-run.ts'
+import { requirePlace } from '../answer/require-place.ts'
 import { withSeed } from '../chat/chat-request.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { CompletionAnswer, CompletionMaker, completionView } from './completion-answer.ts'
@@ -39,11 +40,12 @@ const createCompletion: ApiRoute = {
 interface PreparedCompletion {
   readonly request: CompletionRequest
   readonly model: ServedDecoder
+  readonly routing: RouteConstraints
   readonly plan: CompletionPlan
 }
 
 /** `POST /v1/completions`, whole and streamed. */
-export class CompletionEndpoint implements HttpEndpoint {
+export class CompletionEndpoint implements HttpEndpoint<PreparedCompletion> {
   readonly api = createCompletion
   readonly path = createCompletion.path
   readonly #components: CompletionEndpointComponents
@@ -52,8 +54,8 @@ export class CompletionEndpoint implements HttpEndpoint {
     this.#components = components
   }
 
-  async prepare(body: unknown): Promise<PreparedJob> {
-    const { models, director, pools } = this.#components
+  async prepare(body: unknown): Promise<PreparedJob<PreparedCompletion>> {
+    const { models, pools } = this.#components
     const request = withSeed(parseInput(completionRequestSchema, body))
     const model = models.findDecoder(request.model)
     const routing = pools.routing(model, request.mesh)
@@ -70,16 +72,16 @@ export class CompletionEndpoint implements HttpEndpoint {
       },
       places: Math.min(plan.choices.length, model.placeable.sessionsMax),
       unstored: request.store === false,
-      check: () => {
-        if (isEcho(plan)) return
-        const choice = director.choose(model.placeable, routing)
-        if (choice.type === 'error') throw choice.error
-      },
-      run: context => {
-        const prepared = { request, model, plan }
-        return isEcho(plan) ? this.#echo(prepared, context) : this.#run(prepared, context)
-      }
+      data: { request, model, routing, plan }
     }
+  }
+
+  check({ model, routing, plan }: PreparedCompletion): void {
+    if (!isEcho(plan)) requirePlace(this.#components.director, model.placeable, routing)
+  }
+
+  run(prepared: PreparedCompletion, context: JobContext): Promise<JobAnswer> {
+    return isEcho(prepared.plan) ? this.#echo(prepared, context) : this.#generate(prepared, context)
   }
 
   view(job: Job): StreamView {
@@ -87,14 +89,15 @@ export class CompletionEndpoint implements HttpEndpoint {
     return completionView(answerOf(job, request, this.#components.models.findDecoder(request.model)))
   }
 
-  async #run({ request, model, plan }: PreparedCompletion, context: JobContext): Promise<JobAnswer> {
+  async #generate(prepared: PreparedCompletion, context: JobContext): Promise<JobAnswer> {
+    const { request, model, plan } = prepared
     const run = new AnswerRun(
       this.#components,
       {
         model,
         requests: plan.choices.map(choice => choice.request),
         promptTokens: plan.promptTokens,
-        builder: index => makerOf({ request, model, plan }, index)
+        builder: index => makerOf(prepared, index)
       },
       context
     )

@@ -4,6 +4,7 @@ import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
 import type { NodePools, PlacementDirector, RouteConstraints, ServedModels } from '@resultity/placement'
 import { type JsonValue, modelLane } from '@resultity/store'
 import type { AnswerMetrics } from '../answer/answer-metrics.ts'
+import { requirePlace } from '../answer/require-place.ts'
 import { routeHeader } from '../chat/chat-answer.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { embeddingsAnswer } from './embeddings-answer.ts'
@@ -33,11 +34,16 @@ const createEmbedding: ApiRoute = {
   }
 }
 
+interface PreparedEmbeddings {
+  readonly plan: EmbeddingsPlan
+  readonly routing: RouteConstraints
+}
+
 /** A number of a vector as JSON, at most. */
 const NUMBER_BYTES = 24
 
 /** `POST /v1/embeddings`: a whole job on one node. */
-export class EmbeddingsEndpoint implements HttpEndpoint {
+export class EmbeddingsEndpoint implements HttpEndpoint<PreparedEmbeddings> {
   readonly api = createEmbedding
   readonly path = createEmbedding.path
   readonly #components: EmbeddingsEndpointComponents
@@ -46,8 +52,8 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
     this.#components = components
   }
 
-  async prepare(body: unknown): Promise<PreparedJob> {
-    const { models, director, pools } = this.#components
+  async prepare(body: unknown): Promise<PreparedJob<PreparedEmbeddings>> {
+    const { models, pools } = this.#components
     const request = parseInput(embeddingsRequestSchema, body)
     const model = models.findEncoder(request.model)
     const routing = pools.routing(model, request.mesh)
@@ -61,15 +67,15 @@ export class EmbeddingsEndpoint implements HttpEndpoint {
       tokens: { prompt: plan.promptTokens, answerMax: 0 },
       resultBytes: plan.inputs.length * plan.dimensions * NUMBER_BYTES,
       unstored: request.store === false,
-      check: () => {
-        const choice = director.choose(model.placeable, routing)
-        if (choice.type === 'error') throw choice.error
-      },
-      run: context => this.#run(plan, routing, context)
+      data: { plan, routing }
     }
   }
 
-  async #run(plan: EmbeddingsPlan, routing: RouteConstraints, { job, signal }: JobContext): Promise<JobAnswer> {
+  check({ plan, routing }: PreparedEmbeddings): void {
+    requirePlace(this.#components.director, plan.model.placeable, routing)
+  }
+
+  async run({ plan, routing }: PreparedEmbeddings, { job, signal }: JobContext): Promise<JobAnswer> {
     const { nodeJobs, metrics } = this.#components
     const { model } = plan
     const work = { jobId: job.id, model: model.placeable, routing, inputs: plan.inputs }

@@ -1,6 +1,14 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
-import { type ChildJobs, type JobEndpoint, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
+import {
+  type ChildJobs,
+  type JobAnswer,
+  type JobContext,
+  type JobKind,
+  jobBodyOf,
+  type PreparedJob,
+  type StreamView
+} from '@resultity/jobs'
 import { GROUP_LANE, type Job, type JsonValue } from '@resultity/store'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import type { AnswerDialect } from './answer-dialect.ts'
@@ -10,17 +18,22 @@ import { EnsembleRun, type PreparedEnsemble } from './ensemble-run.ts'
 import { ensembleRequestSchema } from './ensemble-schema.ts'
 import type { Member } from './member-jobs.ts'
 
+/** A request of one model, which the wrapped endpoint runs, or of several. */
+type SingleOrEnsemble =
+  | { readonly type: 'single'; readonly data: unknown }
+  | { readonly type: 'ensemble'; readonly ensemble: PreparedEnsemble }
+
 export interface EnsembleEndpointComponents extends EnsembleNames {
   readonly children: ChildJobs
   /** Chat completions: what a judge is asked by. */
-  readonly judging: JobEndpoint
+  readonly judging: JobKind
 }
 
 /**
  * Lets several models answer what an endpoint answers with one: a request that names one model is the endpoint's own,
  * one that names more becomes a job that asks each of them.
  */
-export class EnsembleEndpoint implements HttpEndpoint {
+export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
   readonly api: ApiRoute
   readonly path: string
   readonly #components: EnsembleEndpointComponents
@@ -35,16 +48,29 @@ export class EnsembleEndpoint implements HttpEndpoint {
     this.path = endpoint.path
   }
 
-  async prepare(body: unknown): Promise<PreparedJob> {
+  async prepare(body: unknown): Promise<PreparedJob<SingleOrEnsemble>> {
     const request = parseInput(ensembleRequestSchema, body)
     const plan = planOf(request, this.#components)
-    if (plan === undefined) return await this.#endpoint.prepare(body)
+    if (plan === undefined) {
+      const single = await this.#endpoint.prepare(body)
+      return { ...single, data: { type: 'single', data: single.data } }
+    }
     this.#dialect.refuse(request)
     const stored = storedRequest(request, plan)
     const members = await Promise.all(
       plan.models.map((model, index) => this.#member(memberRequest(stored, plan, index), model, index))
     )
     return this.#prepared({ request: stored, plan, members })
+  }
+
+  check(prepared: SingleOrEnsemble): void {
+    if (prepared.type === 'single') this.#endpoint.check(prepared.data)
+    else checkAny(prepared.ensemble.members)
+  }
+
+  async run(prepared: SingleOrEnsemble, context: JobContext): Promise<JobAnswer> {
+    if (prepared.type === 'single') return await this.#endpoint.run(prepared.data, context)
+    return await new EnsembleRun({ ...this.#components, dialect: this.#dialect }, prepared.ensemble, context).run()
   }
 
   view(job: Job): StreamView {
@@ -69,7 +95,7 @@ export class EnsembleEndpoint implements HttpEndpoint {
     }
   }
 
-  #prepared(ensemble: PreparedEnsemble): PreparedJob {
+  #prepared(ensemble: PreparedEnsemble): PreparedJob<SingleOrEnsemble> {
     const { request, plan, members } = ensemble
     const prepared = members.flatMap(member => (member.prepared instanceof MeshError ? [] : [member.prepared]))
     const failed = members.find(member => member.prepared instanceof MeshError)
@@ -81,8 +107,7 @@ export class EnsembleEndpoint implements HttpEndpoint {
       outlivesClient: prepared.some(one => one.outlivesClient),
       tokens: tokensOf(prepared, plan),
       unstored: prepared.some(one => one.unstored === true),
-      check: () => checkAny(prepared),
-      run: context => new EnsembleRun({ ...this.#components, dialect: this.#dialect }, ensemble, context).run()
+      data: { type: 'ensemble', ensemble }
     }
   }
 }
@@ -97,14 +122,17 @@ function tokensOf(members: readonly PreparedJob[], { judge }: EnsemblePlan): Pre
 }
 
 /** One model that can serve is enough. @throws MeshError of the first */
-function checkAny(members: readonly PreparedJob[]): void {
-  const errors = members.flatMap(member => {
+function checkAny(members: readonly Member[]): void {
+  const able = members.flatMap(({ endpoint, prepared }) => {
+    return prepared instanceof MeshError ? [] : [{ endpoint, data: prepared.data }]
+  })
+  const errors = able.flatMap(({ endpoint, data }) => {
     try {
-      member.check()
+      endpoint.check(data)
       return []
     } catch (error) {
       return [error]
     }
   })
-  if (errors.length === members.length) throw errors[0]
+  if (errors.length === able.length) throw errors[0]
 }

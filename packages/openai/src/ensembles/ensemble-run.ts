@@ -1,6 +1,6 @@
 import { toJobError } from '@resultity/api-kit'
 import { type AbortOptions, MeshError } from '@resultity/interface'
-import { BEGUN, type ChildJobs, type JobAnswer, type JobContext, type JobEndpoint, toMeshError } from '@resultity/jobs'
+import { BEGUN, type ChildJobs, type JobAnswer, type JobContext, type JobKind, toMeshError } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { JobResult } from '@resultity/store'
 import type { AnswerDialect, Choice, MemberAnswer } from './answer-dialect.ts'
@@ -17,7 +17,7 @@ export interface EnsembleRunComponents {
   readonly models: ServedModels
   readonly children: ChildJobs
   /** Chat completions: what a judge is asked by, whatever it judges. */
-  readonly judging: JobEndpoint
+  readonly judging: JobKind
   readonly dialect: AnswerDialect
 }
 

@@ -5,7 +5,7 @@ import {
   type Begun,
   begunOf,
   type ChildJobs,
-  type JobEndpoint,
+  type JobKind,
   type PreparedJob,
   toMeshError
 } from '@resultity/jobs'
@@ -18,7 +18,7 @@ export interface Member {
   readonly model: string
   readonly role: 'member' | 'judge'
   /** What it is asked by. */
-  readonly endpoint: JobEndpoint
+  readonly endpoint: JobKind
   /** What it is asked, or why it cannot be. */
   readonly prepared: PreparedJob | MeshError
 }

@@ -21,7 +21,7 @@ import {
   begunOf,
   type DiskSpace,
   type Following,
-  type JobEndpoint,
+  type JobKind,
   type JobRuntime,
   type PreparedJob,
   placesOf,
@@ -46,7 +46,7 @@ export interface JobRouteComponents {
 }
 
 /** An endpoint with what it declares of itself; 202 and what jobs in general may fail with need not be declared. */
-export interface HttpEndpoint extends JobEndpoint {
+export interface HttpEndpoint<Data = unknown> extends JobKind<Data> {
   readonly api: ApiRoute
 }
 
@@ -82,7 +82,7 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
 /** 202: the client comes back for it. */
 async function accept(
   { runtime }: JobRouteComponents,
-  endpoint: JobEndpoint,
+  endpoint: JobKind,
   prepared: PreparedJob,
   request: FastifyRequest,
   reply: FastifyReply
@@ -93,14 +93,14 @@ async function accept(
 
 async function answer(
   components: JobRouteComponents,
-  endpoint: JobEndpoint,
+  endpoint: JobKind,
   prepared: PreparedJob,
   request: FastifyRequest,
   reply: FastifyReply
 ) {
   const { runtime, requestLimiter } = components
   using admitted = requestLimiter.admit(reply.raw)
-  if (prepared.background !== true) prepared.check()
+  if (prepared.background !== true) endpoint.check(prepared.data)
   // who sends a key means to ask again when the connection fails
   const detached = prepared.outlivesClient || request.headers['idempotency-key'] !== undefined
   const { job, created } = await submit(runtime, endpoint, prepared, request, detached)
@@ -120,7 +120,7 @@ async function answer(
 
 async function submit(
   runtime: JobRuntime,
-  endpoint: JobEndpoint,
+  endpoint: JobKind,
   prepared: PreparedJob,
   request: FastifyRequest,
   detached: boolean

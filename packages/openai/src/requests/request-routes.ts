@@ -1,6 +1,6 @@
 import { type ApiRoute, addRoute, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
-import type { JobEndpoints } from '@resultity/jobs'
+import type { JobKinds } from '@resultity/jobs'
 import { isFinal, type Job, type JobStore, jobStates } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -10,7 +10,7 @@ import { forgetOnceDelivered } from './unstored-answers.ts'
 
 export interface RequestRouteComponents extends JobRouteComponents {
   readonly store: JobStore
-  readonly endpoints: JobEndpoints
+  readonly kinds: JobKinds
 }
 
 const PAGE_MAX = 100
@@ -169,7 +169,7 @@ async function events(
   forgetOnceDelivered(components, job, reply, false)
   const { format } = parseInput(eventsQuerySchema, request.query)
   const after = entryAfter(request)
-  const view = format === 'endpoint' ? components.endpoints.get(job.endpoint).view?.(job) : undefined
+  const view = format === 'endpoint' ? components.kinds.get(job.endpoint).view?.(job) : undefined
   if (format === 'endpoint' && view === undefined) {
     throw invalidRequest('format', `${job.endpoint} does not stream`, 'Use format=log.')
   }

@@ -1,6 +1,6 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
-import type { JobAnswer, JobContext, JobEndpoint, PreparedJob, StreamView } from '@resultity/jobs'
+import type { JobAnswer, JobContext, JobKind, PreparedJob, StreamView } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobStore, JsonValue } from '@resultity/store'
 import { z } from 'zod'
@@ -23,7 +23,7 @@ import { ResponseView } from './response-view.ts'
 export interface ResponseEndpointComponents {
   readonly models: ServedModels
   /** What a response is made of. */
-  readonly chat: JobEndpoint
+  readonly chat: JobKind
   readonly store: JobStore
   readonly clock: Clock
 }
@@ -42,6 +42,12 @@ const createResponse: ApiRoute = {
       headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
     }
   }
+}
+
+interface PreparedResponse {
+  readonly request: ResponseRequest
+  /** What the chat completion is run by. */
+  readonly chat: unknown
 }
 
 /** The one choice of a chat completion, as far as a response is made of it. */
@@ -64,7 +70,7 @@ const completionSchema = z.looseObject({
  * `POST /v1/responses`. A response is a chat completion that is asked for and told in other words; its log is that of
  * the chat completion.
  */
-export class ResponseEndpoint implements HttpEndpoint {
+export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
   readonly api = createResponse
   readonly path = createResponse.path
   readonly #components: ResponseEndpointComponents
@@ -78,7 +84,7 @@ export class ResponseEndpoint implements HttpEndpoint {
     return await withHistory(this.#components.store, namespace, parseInput(responseRequestSchema, body))
   }
 
-  async prepare(body: unknown): Promise<PreparedJob> {
+  async prepare(body: unknown): Promise<PreparedJob<PreparedResponse>> {
     const parsed = withSeed(parseInput(storedResponseSchema, body))
     const request = { ...parsed, model: this.#components.models.findDecoder(parsed.model).id }
     const chat = await this.#prepareChat(request)
@@ -92,9 +98,12 @@ export class ResponseEndpoint implements HttpEndpoint {
       tokens: chat.tokens,
       ...(chat.places === undefined ? {} : { places: chat.places }),
       unstored: request.store === false,
-      check: chat.check,
-      run: context => this.#run(request, chat, context)
+      data: { request, chat: chat.data }
     }
+  }
+
+  check({ chat }: PreparedResponse): void {
+    this.#components.chat.check(chat)
   }
 
   view(job: Job): StreamView {
@@ -114,8 +123,8 @@ export class ResponseEndpoint implements HttpEndpoint {
     }
   }
 
-  async #run(request: ResponseRequest, chat: PreparedJob, context: JobContext): Promise<JobAnswer> {
-    const { result, usage } = await chat.run(context)
+  async run({ request, chat }: PreparedResponse, context: JobContext): Promise<JobAnswer> {
+    const { result, usage } = await this.#components.chat.run(chat, context)
     const [choice] = completionSchema.parse(result.body).choices
     if (choice === undefined) throw new MeshError('internal', 'the answer had no choice')
     const { message, finish_reason: finishReason, logprobs } = choice

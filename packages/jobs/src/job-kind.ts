@@ -31,8 +31,12 @@ export interface JobAnswer {
   readonly usage: JobUsage | null
 }
 
-/** A request that was checked and can be run, now or after a restart. */
-export interface PreparedJob {
+/**
+ * A request that was checked: what is stored of it, what it may take, and what its kind runs it by. Data alone.
+ *
+ * @typeParam Data what {@link JobKind.run} needs; made of `request` again where only that is left
+ */
+export interface PreparedJob<Data = unknown> {
   /** Jobs of one lane compete for the same places. */
   readonly lane: string
   /** What is stored: complete, so that preparing it again gives the same job. */
@@ -51,9 +55,7 @@ export interface PreparedJob {
   readonly resultBytes?: number
   /** The client does not want it kept once it has the answer. Default false. */
   readonly unstored?: boolean
-  /** @throws MeshError when nothing could serve it now, for callers who would not wait for that to change */
-  check(): void
-  run(context: JobContext): Promise<JobAnswer>
+  readonly data: Data
 }
 
 /**
@@ -75,8 +77,8 @@ export interface StreamView {
   interrupt?(error: JobError): unknown
 }
 
-/** One path of the API that is served by jobs. */
-export interface JobEndpoint {
+/** What is done by jobs, under one path of the API: how its requests are checked, run and told. */
+export interface JobKind<Data = unknown> {
   readonly path: string
   /** Its jobs see to it themselves when their key may not have them done any more. Default false. */
   readonly watchesKey?: boolean
@@ -89,8 +91,12 @@ export interface JobEndpoint {
    * Checks a body wholly: what is wrong with it is said here, not later.
    * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`
    */
-  prepare(body: unknown): Promise<PreparedJob>
-  /** Undefined where the endpoint does not stream. */
+  prepare(body: unknown): Promise<PreparedJob<Data>>
+  /** @throws MeshError when nothing could serve it now, for callers who would not wait for that to change */
+  check(data: Data): void
+  /** One attempt. @throws MeshError, which says whether another one may help */
+  run(data: Data, context: JobContext): Promise<JobAnswer>
+  /** Undefined where it does not stream. */
   view?(job: Job): StreamView
   /** What the client is told of a job that is done in the background. */
   acknowledge?(job: Job): unknown
@@ -107,22 +113,22 @@ export function begunOf({ data }: JobEvent): Begun {
   return data as { headers: Record<string, string> }
 }
 
-/** Which endpoint serves which path. */
-export class JobEndpoints {
-  readonly #endpoints: ReadonlyMap<string, JobEndpoint>
+/** The kinds of jobs there are, by path. */
+export class JobKinds {
+  readonly #kinds: ReadonlyMap<string, JobKind>
 
-  constructor(endpoints: readonly JobEndpoint[]) {
-    this.#endpoints = new Map(endpoints.map(endpoint => [endpoint.path, endpoint]))
+  constructor(kinds: readonly JobKind[]) {
+    this.#kinds = new Map(kinds.map(kind => [kind.path, kind]))
   }
 
   paths(): string[] {
-    return [...this.#endpoints.keys()]
+    return [...this.#kinds.keys()]
   }
 
   /** @throws MeshError `not_found` */
-  get(path: string): JobEndpoint {
-    const endpoint = this.#endpoints.get(path)
-    if (endpoint !== undefined) return endpoint
+  get(path: string): JobKind {
+    const kind = this.#kinds.get(path)
+    if (kind !== undefined) return kind
     throw new MeshError('not_found', `${path} takes no jobs here`, { hint: `Use one of ${this.paths().join(', ')}.` })
   }
 }
