@@ -1,5 +1,4 @@
 import { setTimeout } from 'node:timers/promises'
-import { httpError } from '@resultity/api-kit'
 import { batchPlaces, MeshError } from '@resultity/interface'
 import { type Job, ofModelLane } from '@resultity/store'
 import { type Caller, requireScope } from './keys/caller.ts'
@@ -99,7 +98,7 @@ export class JobAdmission {
       this.#components.limiter.requirePossible(holder, { endpoint, ...weight })
     } catch (cause) {
       const { message, hint } = MeshError.from(cause)
-      throw httpError(new MeshError('invalid_request', message, { hint, cause }), 429, 'rate_limited')
+      throw new MeshError('invalid_request', message, { hint, details: { reason: 'rate_limited' }, cause })
     }
   }
 

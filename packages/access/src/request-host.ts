@@ -1,6 +1,5 @@
 import type { IncomingMessage } from 'node:http'
 import { isIP } from 'node:net'
-import { httpError } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import ipaddr from 'ipaddr.js'
 import { isLoopback } from './loopback.ts'
@@ -68,13 +67,13 @@ export function hostsOf({ rawHeaders, url = '/' }: IncomingMessage): readonly st
   return target === undefined ? hosts : [...hosts, target]
 }
 
-/** HTTP 421: this server does not answer for that name. */
+/** This server does not answer for that name. */
 export function wrongHost(authority: string): MeshError {
   const host = hostOf(authority)
   const shown = host?.slice(0, SHOWN_CHARACTERS_MAX) ?? ''
   const what = host === undefined ? 'the "Host" of this request is no host' : `the host "${shown}" is not served here`
-  const error = new MeshError('permission_denied', `${what}, and the request has no API key`, {
-    hint: `Use this machine's own address, or send a key. The operator allows names with --allowed-host ${shown || 'NAME'}.`
+  return new MeshError('permission_denied', `${what}, and the request has no API key`, {
+    hint: `Use this machine's own address, or send a key. The operator allows names with --allowed-host ${shown || 'NAME'}.`,
+    details: { reason: 'host_not_allowed' }
   })
-  return httpError(error, 421, 'host_not_allowed')
 }

@@ -35,7 +35,7 @@ async function makeKeys(t: Test, { told = true } = {}) {
   return { clock, store, ring, service, create }
 }
 
-const refusal = (message: RegExp) => ({ code: 'unauthenticated', details: { httpCode: 'invalid_api_key' }, message })
+const refusal = (message: RegExp) => ({ code: 'unauthenticated', details: { reason: 'invalid_api_key' }, message })
 
 t.test('a key is one string of two parts, and nothing else is one', async t => {
   const parts = { id: newKeyId(), secret: newKeySecret() }

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { errorReply, httpError } from './error-reply.ts'
+import { errorReply, HttpError } from './error-reply.ts'
 
 /** Names a request in answers and logs. Clients do not choose it. */
 export function newRequestId(): string {
@@ -28,8 +28,10 @@ export function answerBrokenRequest(error: ConnectionError, socket: Socket): voi
 
 /** Answers a request that expects what no server here can do; "100-continue" is seen to before. */
 export function answerExpectation(_request: IncomingMessage, response: ServerResponse): void {
-  const error = invalidRequest('expect', 'this server can meet no expectation but "100-continue"')
-  const { status, body } = errorReply(httpError(error, 417, 'expectation_failed'))
+  const error = new MeshError('invalid_request', 'this server can meet no expectation but "100-continue"', {
+    details: { param: 'expect', reason: 'expectation_failed' }
+  })
+  const { status, body } = errorReply(error)
   const text = JSON.stringify(body)
   response.writeHead(status, {
     'content-type': 'application/json; charset=utf-8',
@@ -47,10 +49,10 @@ export function answerBadPath(error: FastifyError, request: FastifyRequest, repl
 
 function fromParser({ code }: ConnectionError): MeshError {
   if (code === 'HPE_HEADER_OVERFLOW') {
-    return httpError(invalidRequest(null, 'the headers are too large'), 431, 'headers_too_large')
+    return refusal('headers_too_large', 'the headers are too large')
   }
   if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
-    return httpError(invalidRequest(null, 'the request took too long to arrive'), 408, 'request_timeout')
+    return refusal('request_timeout', 'the request took too long to arrive')
   }
   return invalidRequest(null, `this is not an HTTP request: ${code}`)
 }
@@ -59,10 +61,14 @@ function fromParser({ code }: ConnectionError): MeshError {
 export function fromFastify(error: FastifyError): MeshError {
   const status = error.statusCode ?? 500
   if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return httpError(invalidRequest(null, 'the body is too large', 'Send a shorter request.'), 413, 'request_too_large')
+    return refusal('request_too_large', 'the body is too large', 'Send a shorter request.')
   }
   if (error.code === 'FST_ERR_BAD_URL') return invalidRequest(null, 'the path is not valid percent-encoding')
   if (status === 400) return invalidRequest(null, `the body is not JSON: ${error.message}`, 'Send valid JSON.')
-  if (status < 500) return httpError(invalidRequest(null, error.message), status)
+  if (status < 500) return new HttpError(invalidRequest(null, error.message), status)
   return MeshError.from(error)
+}
+
+function refusal(reason: string, message: string, hint?: string): MeshError {
+  return new MeshError('invalid_request', message, { hint, details: { reason } })
 }

@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http'
 import { MeshError } from '@resultity/interface'
-import { httpError } from './error-reply.ts'
+import { HttpError } from './error-reply.ts'
 
 /** A request that was let in. Dispose when it is answered. */
 export interface AdmittedRequest extends Disposable {
@@ -28,7 +28,7 @@ export class RequestLimiter {
       const full = new MeshError('resource_exhausted', `${this.#requestsMax} requests are at work already`, {
         hint: 'Send fewer at once, or try again in a second.'
       })
-      throw httpError(full, 429)
+      throw new HttpError(full, 429)
     }
     const controller = new AbortController()
     const onClose = (): void => {

@@ -1,5 +1,4 @@
 import type { JobAdmission } from '@resultity/access'
-import { toJobError } from '@resultity/api-kit'
 import type { Clock, ModelAliases } from '@resultity/interface'
 import {
   BATCHES_PATH,
@@ -122,10 +121,11 @@ export function buildJobs(
     limits
   )
   const chat = new ChatEndpoint(answers)
-  const ensembles = { models, aliases, children, judging: chat }
+  const ensembles = { models, aliases, children, judging: () => chats }
+  const chats = new EnsembleEndpoint(ensembles, chat, chatDialect)
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const single = [
-    new EnsembleEndpoint(ensembles, chat, chatDialect),
+    chats,
     new EnsembleEndpoint(ensembles, new CompletionEndpoint(answers), completionDialect),
     responses,
     new EmbeddingsEndpoint(answers)
@@ -140,7 +140,7 @@ export function buildJobs(
   const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
   const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
-  const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, logger, admission, toJobError }, limits)
+  const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
   return { runtime, fileService, aliases, kinds, httpEndpoints, responses, batchEndpoint, linePaths }

@@ -66,6 +66,16 @@ export interface MeshErrorOptions {
   readonly cause?: unknown
 }
 
+/** What whoever sent a request is told of its failure: stored with a job, shown by the API. */
+export interface ClientError {
+  /** The error's code, or the reason that clients get in its place. */
+  readonly code: string
+  /** What happened, and what to do next. */
+  readonly message: string
+  /** The field that is wrong, if one is. */
+  readonly param: string | null
+}
+
 /**
  * The one error class that crosses a package, process or network boundary.
  *
@@ -89,6 +99,18 @@ export class MeshError extends Error {
     return retryable.has(this.code)
   }
 
+  /** What clients match on: `details.reason` where there is one, else the code. */
+  get clientCode(): string {
+    const { reason } = this.details
+    return typeof reason === 'string' ? reason : this.code
+  }
+
+  /** Without causes, stacks and details, which stay in the log. */
+  forClient(): ClientError {
+    const { param } = this.details
+    return { code: this.clientCode, message: sentence(this), param: typeof param === 'string' ? param : null }
+  }
+
   /** `error` itself when it is a MeshError, else one with `code` (default `internal`) and `error` as its cause. */
   static from(error: unknown, code: ErrorCode = 'internal'): MeshError {
     if (error instanceof MeshError) return error
@@ -97,6 +119,13 @@ export class MeshError extends Error {
     }
     return new MeshError(code, error instanceof Error ? error.message : String(error), { cause: error })
   }
+}
+
+/** What happened, then what to do: "x is wrong. Do y." */
+function sentence({ message, hint }: MeshError): string {
+  if (hint === undefined) return message
+  const what = /[.!?]$/.test(message) ? message : `${message}.`
+  return `${what} ${hint.charAt(0).toUpperCase()}${hint.slice(1)}`
 }
 
 /** True for a code this version knows; peers of another version may send others. */

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import type { JobAdmission } from '@resultity/access'
 import { MeshError } from '@resultity/interface'
 import { NodeLosses } from '@resultity/placement'
-import type { Job, JobClaim, JobError, JobEvent, JobOutcome, JobStore } from '@resultity/store'
+import type { Job, JobClaim, JobEvent, JobOutcome, JobStore } from '@resultity/store'
 import type { Logger } from 'pino'
 import { AttemptLog } from './attempt-log.ts'
 import { jobBodyOf } from './job-body.ts'
@@ -14,7 +14,6 @@ export interface AttemptComponents {
   readonly kinds: JobKinds
   readonly logger: Logger
   readonly admission: Pick<JobAdmission, 'check'>
-  toJobError(error: MeshError): JobError
   publish(events: readonly JobEvent[]): void
   isFollowed(): boolean
   /** The job's end cannot be written now. */
@@ -126,7 +125,7 @@ export class Attempt {
       const known = MeshError.from(error)
       await this.#flushQuietly()
       this.#report(known)
-      const outcome = outcomeOf(known, job, { detached, cause: this.#cause }, this.#components.toJobError)
+      const outcome = outcomeOf(known, job, { detached, cause: this.#cause })
       return outcome.state === 'queued' ? { ...outcome, nodesLost: this.#losses.count } : outcome
     }
   }

@@ -99,8 +99,6 @@ export function childId(parentId: string, name: string): string {
 }
 
 /** The error that a job's client would have been told, to be told to its parent's. Not tried again: the job was. */
-export function toMeshError({ status, code, message, param }: JobError): MeshError {
-  return new MeshError(status < 500 ? 'invalid_request' : 'internal', message, {
-    details: { httpStatus: status, httpCode: code, ...(param === null ? {} : { param }) }
-  })
+export function toMeshError({ code, message, param }: JobError): MeshError {
+  return new MeshError('internal', message, { details: { reason: code, param } })
 }

@@ -113,7 +113,7 @@ export function begunOf({ data }: JobEvent): Begun {
   return data as { headers: Record<string, string> }
 }
 
-/** The kinds of jobs there are, by path. */
+/** The kinds of jobs there are, by path: what a kind prepared, the kind of that path runs. */
 export class JobKinds {
   readonly #kinds: ReadonlyMap<string, JobKind>
 

@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import type { Job, JobError, JobOutcome } from '@resultity/store'
+import type { Job, JobOutcome } from '@resultity/store'
 
 /** Why an attempt was aborted from outside. */
 export type AbortCause = 'cancelled' | 'stopping' | 'lease_lost' | 'yielded'
@@ -13,16 +13,15 @@ export type AbortCause = 'cancelled' | 'stopping' | 'lease_lost' | 'yielded'
 export function outcomeOf(
   error: MeshError,
   job: Job,
-  { detached, cause }: { readonly detached: boolean; readonly cause: AbortCause | undefined },
-  toJobError: (error: MeshError) => JobError
+  { detached, cause }: { readonly detached: boolean; readonly cause: AbortCause | undefined }
 ): JobOutcome {
   if (cause === 'cancelled') return { state: 'cancelled' }
   if (cause === 'yielded') return { state: 'queued', interrupted: true }
   if (cause === 'stopping') {
-    return detached ? { state: 'queued', interrupted: true } : { state: 'failed', error: toJobError(error) }
+    return detached ? { state: 'queued', interrupted: true } : { state: 'failed', error: error.forClient() }
   }
   const mayRetry = detached && error.retryable && job.attempts - job.interruptions < job.attemptsMax
-  return mayRetry ? { state: 'queued', interrupted: false } : { state: 'failed', error: toJobError(error) }
+  return mayRetry ? { state: 'queued', interrupted: false } : { state: 'failed', error: error.forClient() }
 }
 
 /** Longest pause before another attempt. */

@@ -8,7 +8,6 @@ import {
   type Job,
   type JobClaim,
   type JobClass,
-  type JobError,
   type JobEvent,
   type JobNotice,
   type JobStore
@@ -33,8 +32,6 @@ export interface JobRuntimeComponents {
   readonly logger: Logger
   /** Whether a job that is about to begin may still be done for its key. */
   readonly admission: Pick<JobAdmission, 'check'>
-  /** How an error looks to the client. */
-  toJobError(error: MeshError): JobError
 }
 
 export interface JobRuntimeInit {
@@ -282,14 +279,13 @@ export class JobRuntime implements AsyncDisposable {
 
   #begin({ job, claim }: ClaimedJob, prepared?: PreparedJob): void {
     const { jobRetryMs, jobNodeLossesMax: nodeLossesMax, logDelayMs, logPendingMax } = this.#init
-    const { store, kinds, logger, admission, toJobError } = this.#components
+    const { store, kinds, logger, admission } = this.#components
     const attempt = new Attempt(
       {
         store,
         kinds,
         logger,
         admission,
-        toJobError,
         publish: events => this.#publish(job.id, events),
         isFollowed: () => this.#followers.has(job.id),
         onUnstorable: error => this.#tellUnstorable(job.id, error)

@@ -1,7 +1,6 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { toJobError } from '@resultity/api-kit'
 import { MeshError, systemClock } from '@resultity/interface'
 import type { Job, JobEvent, JobStore } from '@resultity/store'
 import { pino } from 'pino'
@@ -119,8 +118,7 @@ class Bench implements AsyncDisposable {
         places: { places: () => this.places, mayClaim: () => true, onChange },
         clock: systemClock,
         logger: pino({ level: 'silent' }),
-        admission: { check: async () => {} },
-        toJobError
+        admission: { check: async () => {} }
       },
       { ...DEFAULT_JOB_LIMITS, queuedMax: 3, logDelayMs: 5, jobRetryMs: this.#retryMs }
     )

@@ -229,12 +229,12 @@ t.test('a log without pieces gives the same response, as one piece', t => {
 })
 
 t.test('a response that failed or was cancelled says so at the end', t => {
-  const error = { status: 503, code: 'node_lost', type: 'server_error', message: 'A node died.', param: null }
+  const error = { code: 'node_lost', message: 'A node died.', param: null }
   const ends = [
     { job: jobWith({}, { state: 'failed', error }), type: 'failed', status: 'failed', code: 'server_error' },
     { job: jobWith({}, { state: 'expired' }), type: 'failed', status: 'failed', code: 'rate_limit_exceeded' },
     {
-      job: jobWith({}, { state: 'failed', error: { ...error, status: 503, code: 'resource_exhausted' } }),
+      job: jobWith({}, { state: 'failed', error: { ...error, code: 'resource_exhausted' } }),
       type: 'failed',
       status: 'failed',
       code: 'rate_limit_exceeded'

@@ -1,4 +1,4 @@
-import type { WorkClass } from '@resultity/interface'
+import type { ClientError, WorkClass } from '@resultity/interface'
 
 /** What JSON can say. */
 export type JsonValue =
@@ -66,14 +66,8 @@ export interface JobUsage {
   readonly completionTokens: number
 }
 
-/** What the client is told when it went wrong: as an HTTP answer. */
-export interface JobError {
-  readonly status: number
-  readonly code: string
-  readonly type: string
-  readonly message: string
-  readonly param: string | null
-}
+/** What the client is told when it went wrong. Older versions stored more with it. */
+export type JobError = ClientError
 
 /** The answer of the endpoint, as HTTP would carry it. */
 export interface JobResult {

@@ -61,7 +61,7 @@ onBothDatabases('a batch changes only from the statuses that are named', async (
 
 onBothDatabases('errors of lines are kept once, and read in the order of the lines', async (t, { open }) => {
   const store = new DatabaseBatchStore(await open())
-  const error = { status: 400, code: 'invalid_request', type: 't', message: 'm\u0000', param: null }
+  const error = { code: 'invalid_request', message: 'm\u0000', param: null }
   const errors = Array.from({ length: 1200 }, (_, index) => ({
     line: 1200 - index,
     customId: index % 2 === 0 ? `c\u0000${index}` : null,

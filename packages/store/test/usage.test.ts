@@ -25,7 +25,7 @@ function succeeded(promptTokens: number, completionTokens: number): JobOutcome {
 
 const failed: JobOutcome = {
   state: 'failed',
-  error: { status: 500, code: 'engine_failed', type: 'server_error', message: 'it broke', param: null }
+  error: { code: 'engine_failed', message: 'it broke', param: null }
 }
 
 /** Stores a job, begins it and ends it so. */

@@ -1,4 +1,3 @@
-import { httpError, retryHeaders } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import { LRUCache } from 'lru-cache'
 
@@ -33,14 +32,13 @@ export class FailedAttempts {
     else this.#counts.set(address, { count: 1, untilMs: this.#clock.now() + this.#init.failedKeysWindowMs })
   }
 
-  /** HTTP 429: the same whether there is such a key or not. */
+  /** The same whether there is such a key or not. */
   refusal(address: string): MeshError {
     const leftMs = Math.max(1, (this.#current(address)?.untilMs ?? 0) - this.#clock.now())
-    const error = new MeshError('rate_limited', 'too many API keys from this address were none', {
-      hint: 'Check the key, and try again later.'
+    return new MeshError('rate_limited', 'too many API keys from this address were none', {
+      hint: 'Check the key, and try again later.',
+      details: { retryAfterMs: leftMs }
     })
-    const headers = { 'retry-after': String(Math.ceil(leftMs / 1000)), 'retry-after-ms': String(Math.ceil(leftMs)) }
-    return httpError(error, 429, 'rate_limited', { ...retryHeaders(429, 'rate_limited'), ...headers })
   }
 
   #current(address: string) {

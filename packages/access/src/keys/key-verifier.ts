@@ -1,4 +1,3 @@
-import { httpError } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { ApiKey, KeyStore } from '@resultity/store'
 import { LRUCache } from 'lru-cache'
@@ -137,12 +136,12 @@ function requireUsable({ id, revokedAtMs, expiresAtMs }: ApiKey, nowMs: number):
   if (expiresAtMs !== null && nowMs >= expiresAtMs) throw refused(`the API key ${id} has expired`)
 }
 
-/** HTTP 401, as OpenAI's API says it. */
+/** The reason is OpenAI's word for it. */
 export function refused(message: string): MeshError {
-  const error = new MeshError('unauthenticated', message, {
-    hint: 'Send a key as "Authorization: Bearer rk_…"; "resultity keys create" makes one.'
+  return new MeshError('unauthenticated', message, {
+    hint: 'Send a key as "Authorization: Bearer rk_…"; "resultity keys create" makes one.',
+    details: { reason: 'invalid_api_key' }
   })
-  return httpError(error, 401, 'invalid_api_key', { 'www-authenticate': 'Bearer' })
 }
 
 function toCaller({ id, namespace, scopes: named, limits, subclouds }: ApiKey): Caller {

@@ -1,9 +1,7 @@
-import { httpError } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { OpenJobs } from '@resultity/store'
 import { AdmissionQueue, type QueueEntry, type QueuePlace } from './admission-queue.ts'
 import type { LimitScope } from './key-limits.ts'
-import { retryHeaders } from './limit-headers.ts'
 
 /** How soon a client that has too many jobs may try again; nobody knows when one of them ends. */
 const RETRY_MS = 1000
@@ -86,21 +84,17 @@ function sum(entries: readonly QueueEntry[]): number {
 
 function requirePossible(max: number, { places }: QueueEntry, only: string | undefined): void {
   if (places <= max) return
-  const error = new MeshError(
-    'rate_limited',
-    `this request takes ${places} places${at(only)}, and this key may ${max}`,
-    {
-      hint: 'Ask for fewer choices at once (n).'
-    }
-  )
-  throw httpError(error, 429, undefined, { 'x-should-retry': 'false' })
+  throw new MeshError('rate_limited', `this request takes ${places} places${at(only)}, and this key may ${max}`, {
+    hint: 'Ask for fewer choices at once (n).',
+    details: { retryAfterMs: null }
+  })
 }
 
 function tooMany(max: number, only: string | undefined): MeshError {
-  const error = new MeshError('rate_limited', `this key has ${max} requests queued or running${at(only)}, its limit`, {
-    hint: 'Wait until one of them has ended, or cancel one.'
+  return new MeshError('rate_limited', `this key has ${max} requests queued or running${at(only)}, its limit`, {
+    hint: 'Wait until one of them has ended, or cancel one.',
+    details: { retryAfterMs: RETRY_MS }
   })
-  return httpError(error, 429, undefined, retryHeaders(RETRY_MS))
 }
 
 function at(endpoint: string | undefined): string {

@@ -1,11 +1,10 @@
-import { httpError } from '@resultity/api-kit'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { JobUsage, OpenJobs, WindowCounters } from '@resultity/store'
 import type { Caller } from '../keys/caller.ts'
 import type { QueuePlace } from './admission-queue.ts'
 import { Concurrency, requirePossibleIn } from './concurrency.ts'
 import { type KeyLimits, type LimitScope, limitsAt, requestWindow, tokenWindow, type Window } from './key-limits.ts'
-import { type LimitKind, type LimitState, limitHeaders, retryHeaders } from './limit-headers.ts'
+import { type LimitKind, type LimitState, limitHeaders, nearestLimit } from './limit-headers.ts'
 import { Reservations } from './reservations.ts'
 
 export interface KeyLimiterComponents {
@@ -253,13 +252,10 @@ export class KeyLimiter {
     const limit = `${window.points} ${kind} in ${formatSeconds(window.ms)}`
     const impossible = broken.find(one => points > one.window.points)
     if (impossible !== undefined && kind === 'tokens') throw tooManyTokens(impossible.window, points)
-    const error = new MeshError('rate_limited', `this key may send no more for now: its limit is ${limit}`, {
-      hint: 'Wait as "retry-after" says.'
-    })
-    const before = counted.map(one => ({ ...one, state: { ...one.state, used: one.state.used - points } }))
-    return httpError(error, 429, undefined, {
-      ...retryHeaders(waitMs),
-      ...headersOf(kind, before, now)
+    const before = counted.map(({ state }) => ({ ...state, used: state.used - points }))
+    return new MeshError('rate_limited', `this key may send no more for now: its limit is ${limit}`, {
+      hint: 'Wait as "retry-after" says.',
+      details: { retryAfterMs: waitMs, rateLimit: nearestLimit(kind, before, now) }
     })
   }
 }
@@ -278,14 +274,10 @@ function headersOf(kind: LimitKind, counted: readonly Counted[], nowMs: number):
 
 function tooManyTokens(window: Window, tokens: number): MeshError {
   const limit = `${window.points} tokens in ${formatSeconds(window.ms)}`
-  const error = new MeshError(
-    'rate_limited',
-    `this request may take ${tokens} tokens, and this key may take ${limit}`,
-    {
-      hint: 'Ask for a shorter answer (max_tokens), or shorten the prompt.'
-    }
-  )
-  return httpError(error, 429, undefined, { 'x-should-retry': 'false' })
+  return new MeshError('rate_limited', `this request may take ${tokens} tokens, and this key may take ${limit}`, {
+    hint: 'Ask for a shorter answer (max_tokens), or shorten the prompt.',
+    details: { retryAfterMs: null }
+  })
 }
 
 /** The first of these that fit into what is left. Pure. */

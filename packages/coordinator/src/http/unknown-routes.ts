@@ -1,4 +1,4 @@
-import { type ApiRoutes, httpError } from '@resultity/api-kit'
+import type { ApiRoutes } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { FastifyInstance } from 'fastify'
 
@@ -58,15 +58,17 @@ function matches(pattern: string, path: string): boolean {
 }
 
 function noSuchRoute(what: string): MeshError {
-  const error = new MeshError('not_found', `there is no ${what}`, {
-    hint: 'GET /openapi.json lists what there is.'
+  return new MeshError('not_found', `there is no ${what}`, {
+    hint: 'GET /openapi.json lists what there is.',
+    details: { reason: 'unknown_url' }
   })
-  return httpError(error, 404, 'unknown_url')
 }
 
 function wrongMethod(what: string, allow: string): MeshError {
-  const error = new MeshError('not_found', `there is no ${what}`, { hint: `This path is served by ${allow}.` })
-  return httpError(error, 405, 'method_not_allowed')
+  return new MeshError('not_found', `there is no ${what}`, {
+    hint: `This path is served by ${allow}.`,
+    details: { reason: 'method_not_allowed' }
+  })
 }
 
 function notServed(what: string): MeshError {

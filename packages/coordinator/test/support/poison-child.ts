@@ -1,5 +1,4 @@
 import { openAccessControl } from '@resultity/access'
-import { toJobError } from '@resultity/api-kit'
 import { systemClock } from '@resultity/interface'
 import {
   BATCHES_PATH,
@@ -78,8 +77,7 @@ const runtime: JobRuntime = new JobRuntime(
     places: { places: () => 4, mayClaim: () => true, onChange: () => () => {} },
     clock: systemClock,
     logger,
-    admission: access.jobs,
-    toJobError
+    admission: access.jobs
   },
   limits
 )

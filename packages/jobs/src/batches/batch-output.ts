@@ -1,4 +1,3 @@
-import { jobErrorReply, toJobError } from '@resultity/api-kit'
 import type { BatchLineError, BatchStore, Job, JobState, JobStore } from '@resultity/store'
 import type { Numbered } from './batch-input.ts'
 import type { PreparedLine } from './batch-line.ts'
@@ -57,8 +56,7 @@ export async function* errorLines(
 }
 
 export function unanswered(line: number, customId: string | null, code: Unanswered): BatchLineError {
-  const message = unansweredMessages[code]
-  return { line, customId, error: { status: 410, code, type: 'invalid_request_error', message, param: null } }
+  return { line, customId, error: { code, message: unansweredMessages[code], param: null } }
 }
 
 async function* jobsOf(groupId: string, states: readonly JobState[], store: JobStore): AsyncGenerator<Job> {
@@ -77,20 +75,28 @@ async function* jobsOf(groupId: string, states: readonly JobState[], store: JobS
   }
 }
 
-function errorOf(job: Job, why: Unanswered): { readonly code: string | null; readonly message: string } {
-  const refused = job.error?.status === 401 || job.error?.status === 403
+/** A key that may not ask this any more, by what its jobs failed with. */
+const REFUSALS: ReadonlySet<string> = new Set([
+  'batch_unauthorized',
+  'invalid_api_key',
+  'permission_denied',
+  'unauthenticated'
+])
+
+function errorOf(job: Job, why: Unanswered): { readonly code: string; readonly message: string } {
+  const refused = REFUSALS.has(job.error?.code ?? '')
   if (why === 'batch_unauthorized' && (job.state === 'cancelled' || refused)) {
     return { code: why, message: unansweredMessages[why] }
   }
   if (job.state === 'cancelled') return { code: 'batch_cancelled', message: unansweredMessages.batch_cancelled }
   if (job.state === 'expired') return { code: 'batch_expired', message: unansweredMessages.batch_expired }
-  return jobErrorReply(job)?.body.error ?? { code: 'internal', message: 'the request failed' }
+  return job.error ?? { code: 'internal', message: 'the request failed' }
 }
 
 function toErrorLine(
   id: string,
   customId: string | null,
-  { code, message }: { readonly code: string | null; readonly message: string }
+  { code, message }: { readonly code: string; readonly message: string }
 ): Uint8Array {
   return toLine({ id, custom_id: customId, response: null, error: { code, message } })
 }
@@ -107,5 +113,5 @@ function toLine(value: unknown): Uint8Array {
 /** What is stored of a line that is no request. */
 export function toLineError({ number, line }: Numbered<PreparedLine>): BatchLineError[] {
   if (line.type !== 'error') return []
-  return [{ line: number, customId: line.customId, error: toJobError(line.error) }]
+  return [{ line: number, customId: line.customId, error: line.error.forClient() }]
 }

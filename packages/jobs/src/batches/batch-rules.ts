@@ -23,11 +23,11 @@ export const PATIENT: ReadonlySet<string> = new Set(['resource_exhausted', 'stor
 /** Why a batch ends whose key may not have it done any more. */
 export function unauthorized(): MeshError {
   const message = unansweredMessages.batch_unauthorized
-  return new MeshError('unauthenticated', message, { details: { httpCode: 'batch_unauthorized' } })
+  return new MeshError('unauthenticated', message, { details: { reason: 'batch_unauthorized' } })
 }
 
-export function failureOf({ code, message, details }: MeshError): BatchFailure {
-  return { code: typeof details.httpCode === 'string' ? details.httpCode : code, message, line: null, param: null }
+export function failureOf({ clientCode, message }: MeshError): BatchFailure {
+  return { code: clientCode, message, line: null, param: null }
 }
 
 /** What is wrong with a file of so many lines, if anything. Pure. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { errorBody } from '@resultity/api-kit'
 import type { StreamView } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobEvent, JobUsage, JsonValue } from '@resultity/store'
@@ -101,7 +102,7 @@ export function memberReport({ member, job, error, answer }: Outcome, content?: 
     tokensPerSecond: mesh?.tokensPerSecond ?? null,
     route: mesh?.route ?? [],
     usage: usage === null ? null : toTokenUsage(usage),
-    error: error === undefined ? null : withoutStatus(error),
+    error: error === undefined ? null : errorBody(error).error,
     ...(content === undefined ? {} : { content })
   }
 }
@@ -112,10 +113,6 @@ function statusOf({ job, error, answer }: Pick<Outcome, 'job' | 'error' | 'answe
   if (job.state === 'expired') return 'expired'
   // not waited for any more, so it is told to end
   return error === undefined || job.state === 'cancelled' ? 'cancelled' : 'failed'
-}
-
-function withoutStatus({ message, type, param, code }: NonNullable<Outcome['error']>) {
-  return { message, type, param, code }
 }
 
 /** A member that was not asked. */

@@ -26,7 +26,7 @@ type SingleOrEnsemble =
 export interface EnsembleEndpointComponents extends EnsembleNames {
   readonly children: ChildJobs
   /** Chat completions: what a judge is asked by. */
-  readonly judging: JobKind
+  judging(): JobKind
 }
 
 /**
@@ -51,10 +51,7 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
   async prepare(body: unknown): Promise<PreparedJob<SingleOrEnsemble>> {
     const request = parseInput(ensembleRequestSchema, body)
     const plan = planOf(request, this.#components)
-    if (plan === undefined) {
-      const single = await this.#endpoint.prepare(body)
-      return { ...single, data: { type: 'single', data: single.data } }
-    }
+    if (plan === undefined) return await this.#single(body)
     this.#dialect.refuse(request)
     const stored = storedRequest(request, plan)
     const members = await Promise.all(
@@ -83,11 +80,16 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
     return view
   }
 
+  async #single(body: unknown): Promise<PreparedJob<SingleOrEnsemble>> {
+    const single = await this.#endpoint.prepare(body)
+    return { ...single, data: { type: 'single', data: single.data } }
+  }
+
   /** A prompt may be too long for one model and not for another: that is the one model's failure. */
   async #member(request: Record<string, unknown>, model: string, index: number): Promise<Member> {
-    const member = { index, model, role: 'member', endpoint: this.#endpoint } as const
+    const member = { index, model, role: 'member', endpoint: this } as const
     try {
-      return { ...member, prepared: await this.#endpoint.prepare(request) }
+      return { ...member, prepared: await this.#single(request) }
     } catch (error) {
       const known = MeshError.from(error)
       if (known.code !== 'context_length_exceeded') throw known

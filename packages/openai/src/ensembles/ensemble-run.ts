@@ -1,4 +1,3 @@
-import { toJobError } from '@resultity/api-kit'
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import { BEGUN, type ChildJobs, type JobAnswer, type JobContext, type JobKind, toMeshError } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
@@ -17,7 +16,7 @@ export interface EnsembleRunComponents {
   readonly models: ServedModels
   readonly children: ChildJobs
   /** Chat completions: what a judge is asked by, whatever it judges. */
-  readonly judging: JobKind
+  judging(): JobKind
   readonly dialect: AnswerDialect
 }
 
@@ -99,7 +98,7 @@ export class EnsembleRun {
     const outcome = await this.#jobs.answer(member, this.#options, this.#ensemble.plan.timeoutMs)
     const [choice] = outcome.answer?.choices ?? []
     if (choice === undefined || !this.#components.dialect.declines(choice)) return outcome
-    return { ...outcome, answer: undefined, error: toJobError(declined(member.model)) }
+    return { ...outcome, answer: undefined, error: declined(member.model).forClient() }
   }
 
   /** @throws MeshError what went wrong once the client has seen something */
@@ -218,7 +217,8 @@ export class EnsembleRun {
     { model, mode, instructions }: NonNullable<EnsemblePlan['judge']>,
     candidates: readonly { readonly index: number; readonly text: string }[]
   ): Promise<Member> {
-    const { dialect, judging: endpoint } = this.#components
+    const { dialect, judging } = this.#components
+    const endpoint = judging()
     const { request, members } = this.#ensemble
     const task = { mode, instructions, question: dialect.question(request), candidates }
     // the seed is the request's, so that an attempt after a crash hears the same verdict

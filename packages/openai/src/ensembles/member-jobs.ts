@@ -1,4 +1,4 @@
-import { jobErrorReply, toJobError } from '@resultity/api-kit'
+import { jobErrorReply } from '@resultity/api-kit'
 import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
 import {
   BEGUN,
@@ -155,15 +155,15 @@ export class MemberJobs {
 function ownFailure(member: Member, job: Job | undefined, error: unknown): Outcome {
   const known = MeshError.from(error)
   if (known.retryable) throw known
-  return { member, job, error: toJobError(known), answer: undefined }
+  return { member, job, error: known.forClient(), answer: undefined }
 }
 
 /** What a job that has ended came to. */
 export function outcomeOf(member: Member, job: Job): Outcome {
   const failure = jobErrorReply(job)
   if (failure !== undefined) {
-    const { code, ...rest } = failure.body.error
-    return { member, job, error: { status: failure.status, ...rest, code: code ?? 'internal' }, answer: undefined }
+    const { code, message, param } = failure.body.error
+    return { member, job, error: { code: code ?? 'internal', message, param }, answer: undefined }
   }
   return { member, job, error: undefined, answer: memberAnswerSchema.parse(job.result?.body) }
 }

@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import multipart, { type Multipart, type MultipartFile } from '@fastify/multipart'
-import { type ApiRoute, addRoute, httpError, parseInput } from '@resultity/api-kit'
+import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { FileService, FileServiceInit, ReceivedFile } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
@@ -183,23 +183,24 @@ async function spool(
   const received = await fileService.receive(part.file, caller.namespace, Number(headers['content-length'] ?? 1))
   if (!part.file.truncated) return received
   await fileService.drop(received)
-  throw tooLarge(limits.fileBytesMax)
+  throw tooLarge('file', `the file is larger than ${limits.fileBytesMax} bytes`)
 }
 
 /** The parser's complaints, in our terms. */
 function formError(error: unknown): MeshError {
   if (error instanceof MeshError) return error
   const { statusCode, message } = error as Partial<Error & { statusCode: number }>
-  if (statusCode === 413)
-    return httpError(invalidRequest(null, `the form is too large: ${message}`), 413, 'request_too_large')
+  if (statusCode === 413) return tooLarge(null, `the form is too large: ${message}`)
   if (statusCode !== undefined && statusCode < 500) return invalidRequest(null, `the form cannot be read: ${message}`)
   // broken off, or no form behind its heading
   return invalidRequest(null, `the form cannot be read: ${MeshError.from(error).message}`, 'Send it again.')
 }
 
-function tooLarge(bytesMax: number): MeshError {
-  const error = invalidRequest('file', `the file is larger than ${bytesMax} bytes`, 'Split it.')
-  return httpError(error, 413, 'request_too_large')
+function tooLarge(param: string | null, message: string): MeshError {
+  return new MeshError('invalid_request', message, {
+    hint: 'Split it.',
+    details: { param, reason: 'request_too_large' }
+  })
 }
 
 async function own(fileService: FileService, request: FastifyRequest<ById>): Promise<StoredFile> {

@@ -11,7 +11,6 @@ import {
   idempotencyOf,
   jobErrorReply,
   type RequestLimiter,
-  toJobError,
   wantsAsync
 } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
@@ -291,7 +290,7 @@ async function sendFailure(
     return events.cut(error)
   }
   logger.warn({ err: error, requestId: request.id }, 'a stream ended with an error')
-  const payload = view?.interrupt?.(toJobError(error)) ?? errorEvent(error)
+  const payload = view?.interrupt?.(error.forClient()) ?? errorEvent(error)
   try {
     await events.send(payload, undefined, view === undefined ? undefined : nameOf(view, payload))
   } catch (cause) {

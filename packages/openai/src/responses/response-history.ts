@@ -1,5 +1,4 @@
-import { httpError } from '@resultity/api-kit'
-import { invalidRequest } from '@resultity/interface'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import type { Job, JobStore } from '@resultity/store'
 import { itemIdOf, jobIdOf, jobIdOfItem, RESPONSES } from './response-ids.ts'
 import { requestOf, responseOf } from './response-object.ts'
@@ -52,12 +51,10 @@ async function findJob(store: JobStore, namespace: string, jobId: string): Promi
 async function historyOf(store: JobStore, namespace: string, id: string): Promise<ResponseItem[]> {
   const job = await findResponse(store, namespace, id)
   if (job === undefined) {
-    const error = invalidRequest(
-      'previous_response_id',
-      `there is no response "${id.slice(0, 64)}"`,
-      'Send the whole conversation.'
-    )
-    throw httpError(error, 400, 'previous_response_not_found')
+    throw new MeshError('invalid_request', `there is no response "${id.slice(0, 64)}"`, {
+      hint: 'Send the whole conversation.',
+      details: { param: 'previous_response_id', reason: 'previous_response_not_found' }
+    })
   }
   if (job.state !== 'succeeded') {
     const { status } = responseOf(job)

@@ -181,7 +181,7 @@ function giveBack(row: JobRow, cause: Cause, now: Moment, limits: JobLimits): Jo
 }
 
 function fail(row: JobRow, now: Moment, { code, message }: Pick<JobError, 'code' | 'message'>): JobChange {
-  const error: JobError = { status: 500, code, type: 'server_error', message, param: null }
+  const error: JobError = { code, message, param: null }
   return end(row, 'failed', now, { error: encodeJson(error) })
 }
 

@@ -51,7 +51,7 @@ export function cancelCompliance(t: Test, { open }: StoreSetup): void {
     if (first === undefined || second === undefined) throw new Error('not claimed')
     await store.finish(second.claim, {
       state: 'failed',
-      error: { status: 500, code: 'x', type: 'x', message: 'x', param: null }
+      error: { code: 'x', message: 'x', param: null }
     })
     const other = await store.submit(submission())
     await store.cancelGroup('batch_1')

@@ -138,7 +138,7 @@ export function claimCompliance(t: Test, { open }: StoreSetup): void {
       state: 'failed',
       attempts: 2,
       interruptions: 2,
-      error: { status: 500, code: 'interrupted_too_often', param: null }
+      error: { code: 'interrupted_too_often', param: null }
     })
     t.match((await store.events(job.id, 2, 9))[0], { number: 3, type: 'failed' })
   })

@@ -8,7 +8,7 @@ import { submission } from './submissions.ts'
 
 const result = { status: 200, headers: { 'x-route': 'a' }, body: { text: 'x\u0000y' } }
 const usage = { promptTokens: 3, completionTokens: 4 }
-const error = { status: 503, code: 'node_lost', type: 'server_error', message: 'gone', param: null }
+const error = { code: 'node_lost', message: 'gone', param: null }
 
 async function begun(store: JobStore, over = {}): Promise<JobClaim> {
   const { claim } = await store.submit(submission(over), { owner: 'one', leaseMs: 60_000 })
