@@ -1,11 +1,19 @@
-// `npm run fuzz -- [TARGET…] --seed N --minutes M`, or `npm run fuzz -- TARGET --input PATH` for one input again: reads damaged
-// model files, templates and the like for as long as you have, with other inputs each time. Targets: packages/model/test.
+// `npm run fuzz`: reads damaged model files, templates and the like for as long as you have, with other inputs each time.
 import { mkdir, readFile, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import fc from 'fast-check'
 import { fuzzTargets, readInput } from '../packages/model/dist/test/fuzz-targets.js'
+
+const HELP = `npm run fuzz -- [TARGET…] [options]
+
+  --seed N          draws the inputs from seed N (default: a new one, which is printed)
+  --minutes M       ends after M minutes (default 1)
+  --input PATH      reads this one input again, with the one TARGET that is named
+
+Targets: ${fuzzTargets.map(({ name }) => name).join(', ')} (default: all, in turn)
+`
 
 /** Inputs between two looks at the clock. */
 const RUNS = 50
@@ -45,28 +53,42 @@ async function fuzz(targets, { seed, minutes }) {
   return 0
 }
 
-async function main() {
+function readArguments() {
   const { positionals, values } = parseArgs({
     allowPositionals: true,
     options: {
+      help: { type: 'boolean' },
       seed: { type: 'string', default: String(Date.now() % 1_000_000_000) },
       minutes: { type: 'string', default: '1' },
       input: { type: 'string' }
     }
   })
+  const names = fuzzTargets.map(({ name }) => name)
+  const unknown = positionals.find(name => !names.includes(name))
+  const [seed, minutes] = [Number(values.seed), Number(values.minutes)]
+  if (unknown !== undefined) throw new TypeError(`there is no target "${unknown}"`)
+  if (!Number.isSafeInteger(seed)) throw new TypeError('--seed takes a whole number')
+  if (!(minutes > 0)) throw new TypeError('--minutes takes a number above 0')
+  if (values.input !== undefined && positionals.length !== 1) throw new TypeError('--input goes with one target')
   const targets = fuzzTargets.filter(({ name }) => positionals.length === 0 || positionals.includes(name))
-  const known = fuzzTargets.map(({ name }) => name).join(', ')
-  const [target] = targets
-  if (target === undefined || targets.length < positionals.length) {
-    process.stderr.write(`targets are ${known}\n`)
-    return 1
+  return { help: values.help ?? false, input: values.input, seed, minutes, targets }
+}
+
+async function main() {
+  let given
+  try {
+    given = readArguments()
+  } catch (error) {
+    process.stderr.write(`${error.message}\n\n${HELP}`)
+    return 2
   }
-  if (values.input !== undefined) {
-    await readInput(target, await readFile(values.input))
-    process.stdout.write('it is read, or refused as it should be\n')
-    return 0
-  }
-  return fuzz(targets, { seed: Number(values.seed), minutes: Number(values.minutes) })
+  const { help, input, targets, ...init } = given
+  if (help) process.stdout.write(HELP)
+  if (help) return 0
+  if (input === undefined) return fuzz(targets, init)
+  await readInput(targets[0], await readFile(input))
+  process.stdout.write('it is read, or refused as it should be\n')
+  return 0
 }
 
 process.exit(await main())

@@ -31,6 +31,19 @@ export async function setUp(project = '.') {
   return runtime
 }
 
+/** Sets the checkout up, then is the program at this path of it: its arguments, its streams, its exit code. */
+export async function become(path) {
+  try {
+    const runtime = await setUp()
+    const { code } = await run(runtime, [join(root, path), ...process.argv.slice(2)], { stdio: 'inherit' })
+    process.exit(code ?? 1)
+  } catch (error) {
+    if (!(error instanceof SetupError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exit(1)
+  }
+}
+
 /** Runs a command with its output on stderr. @throws SetupError when it fails */
 export async function step(what, command, args, options = {}) {
   const { code, signal } = await run(command, args, { stdio: ['ignore', 2, 2], ...options })
