@@ -1,42 +1,9 @@
-import { KeyService, KeyVerifier, newKeySchema } from '@resultity/access'
 import { type Clock, steadyClock } from '@resultity/interface'
-import { DatabaseKeyStore, openDatabase } from '@resultity/store'
-import { ManualClock } from '@resultity/test-nodes'
-import { pino } from 'pino'
 import t from 'tap'
 import { heldGenerator } from './support/held-generator.ts'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
 const HOUR_MS = 3_600_000
-
-t.test(
-  'a key that was revoked stays so when the clock is set back, and what is cached is not believed longer',
-  async t => {
-    const database = await openDatabase({ dataDir: t.testdir({}) })
-    t.teardown(() => database[Symbol.asyncDispose]())
-    const store = new DatabaseKeyStore(database)
-    const clock = new ManualClock()
-    clock.ms = Date.now()
-    const steady = new ManualClock()
-    const limits = { keyCacheMs: 2000, keysCachedMax: 100, keyUseMs: 60_000, keyLookupsMax: 4 }
-    const ring = new KeyVerifier({ store, clock, steady, logger: pino({ level: 'silent' }) }, limits)
-    t.teardown(() => ring[Symbol.asyncDispose]())
-    // as another coordinator on the same database: this one is not told
-    const service = new KeyService({ store, clock })
-    const first = await service.create(newKeySchema.parse({ scopes: ['admin'] }))
-    const second = await service.create(newKeySchema.parse({}))
-    for (const jump of [-6 * HOUR_MS, 6 * HOUR_MS]) {
-      const { id, key } = jump < 0 ? first : second
-      await ring.verify(key)
-      await service.revoke(id)
-      clock.pass(jump)
-      steady.pass(2001)
-      await t.rejects(ring.verify(key), { code: 'unauthenticated', message: /revoked/ }, `${jump / HOUR_MS} h`)
-      await t.rejects(ring.holder(id), { code: 'unauthenticated' })
-      clock.pass(-jump)
-    }
-  }
-)
 
 t.test('a job that runs while the clock is set keeps its lease, and is done once', async t => {
   const generator = heldGenerator()

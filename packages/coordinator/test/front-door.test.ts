@@ -1,4 +1,4 @@
-import { parseKey } from '@resultity/access'
+import { randomBytes } from 'node:crypto'
 import { openAiErrors } from '@resultity/test-api'
 import t from 'tap'
 import { openKeyService } from '../src/index.ts'
@@ -154,6 +154,34 @@ t.test('no key gets into the log', async t => {
     await ask('GET', `/readyz?key=${key}`, { headers: { 'x-api-key': key } })
   }
   t.match(started.log(), /a request failed/, 'something was logged')
-  // a secret may hold any character of base64url, `_` too
-  for (const key of [admin.key, other.key, wrong]) t.notMatch(started.log(), parseKey(key)?.secret ?? key)
+  for (const key of [admin.key, other.key, wrong]) t.notMatch(started.log(), secretOf(key))
+})
+
+/** A secret may hold any character of base64url, `_` too. */
+function secretOf(key: string): string {
+  const [, , ...secret] = key.split('_')
+  return secret.join('_')
+}
+
+const invented = (): string => `rk_${randomBytes(8).toString('hex')}_${'A'.repeat(43)}`
+
+t.test('who tries many keys is told to wait, and a key in use at the same address is not', async t => {
+  const started = await start(t)
+  const admin = await createKey(started, undefined, { scopes: ['admin'] })
+  const unused = await createKey(started, admin.key, {})
+  t.equal((await started.ask('GET', '/v1/models', { key: admin.key })).status, 200)
+  const statuses: number[] = []
+  for (let count = 0; count < 101; count++) {
+    statuses.push((await started.ask('GET', '/v1/models', { key: count % 2 === 0 ? invented() : 'sk-none' })).status)
+  }
+  t.strictSame(statuses, [...Array(100).fill(401), 429])
+  const { headers, body } = await started.ask('GET', '/v1/models', {
+    key: admin.key.replace(/.$/, end => (end === 'A' ? 'B' : 'A'))
+  })
+  t.match(body, { error: { code: 'rate_limited', type: 'rate_limit_error' } })
+  t.ok(Number(headers.get('retry-after')) > 0)
+  t.equal((await started.ask('GET', '/v1/models', { key: unused.key })).status, 429, 'nobody has used this one')
+  t.equal((await started.ask('GET', '/v1/models', { key: admin.key })).status, 200)
+  t.equal((await started.ask('GET', '/healthz')).status, 200)
+  t.equal((await started.ask('GET', '/v1/models')).status, 401, 'no key is no attempt')
 })

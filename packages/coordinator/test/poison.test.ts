@@ -6,10 +6,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { MeshError } from '@resultity/interface'
-import { afterDeath, deathsOf, partsOf } from '@resultity/jobs'
 import { NodeLosses } from '@resultity/placement'
-import { assertProperty } from '@resultity/test-property'
-import fc from 'fast-check'
 import t, { type Test } from 'tap'
 import { CHAT, QUESTION, startScriptedMesh } from './support/scripted-mesh.ts'
 
@@ -53,27 +50,6 @@ t.test('a job that ends the coordinator that runs it is given up, and those besi
   t.match(done.batch, { status: 'completed', linesCompleted: 2, linesFailed: 1 })
   const failed = done.jobs.filter(({ state }: { state: string }) => state !== 'succeeded')
   t.match(failed, [{ customId: 'line 2', state: 'failed', code: 'interrupted_too_often' }])
-})
-
-t.test('lines are parted so that the next death names one', async t => {
-  const lines = [3, 4, 5, 6, 7].map(number => ({ number }))
-  const numbers = (parts: readonly (readonly { number: number }[])[]) =>
-    parts.map(part => part.map(({ number }) => number))
-  const first = afterDeath({ begun: [4, 5], deaths: { 5: 1 } })
-  t.same(first, { begun: null, deaths: { 4: 1, 5: 2 } })
-  t.same(numbers(partsOf(lines, first.deaths)), [[3], [4], [5], [6, 7]])
-  t.same(numbers(partsOf(lines, {})), [[3, 4, 5, 6, 7]])
-  t.same(afterDeath(null), { begun: null, deaths: {} })
-  const deaths = fc.dictionary(fc.nat(9).map(String), fc.integer({ min: 1, max: 3 }))
-  assertProperty(
-    fc.property(fc.uniqueArray(fc.nat(9)), deaths, (some, known) => {
-      const all = some.toSorted((a, b) => a - b).map(number => ({ number }))
-      const parts = partsOf(all, known)
-      const alone = parts.every(part => part.length === 1 || part.every(({ number }) => deathsOf(known, number) === 0))
-      return alone && JSON.stringify(parts.flat()) === JSON.stringify(all)
-    }),
-    { numRuns: 200 }
-  )
 })
 
 t.test('nodes that are lost with a job are counted once each, and those that never had it are not', async t => {

@@ -3,18 +3,6 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { text } from 'node:stream/consumers'
-import {
-  DEFAULT_ACCESS_LIMITS,
-  DELIVERY_ATTEMPTS_MAX,
-  newWebhookSecret,
-  outcomeOf,
-  signedHeaders,
-  systemResolve,
-  WebhookDeliveryWorker
-} from '@resultity/access'
-import { systemClock } from '@resultity/interface'
-import { type Delivery, DeliveryQueue, openDatabase, openJobStore, WebhookStore } from '@resultity/store'
-import { pino } from 'pino'
 import { Webhook } from 'standardwebhooks'
 import t, { type Test } from 'tap'
 import { createKey, type Started, start } from './support/access-control.ts'
@@ -146,37 +134,6 @@ t.test('a receiver that says it is gone is told nothing more', async t => {
   t.equal((await next()).headers['webhook-id'], headers['webhook-id'])
 })
 
-t.test('a receiver that falls too far behind is given up', async t => {
-  const { url } = await receive(t, [500])
-  await using database = await openDatabase({ dataDir: t.testdir() })
-  const jobs = await openJobStore(database)
-  const webhooks = new WebhookStore(database)
-  const queue = new DeliveryQueue(database)
-  const secret = newWebhookSecret()
-  const events = ['job.cancelled']
-  await webhooks.add({ id: 'wh_1', namespace: 'default', url, events, description: '', secret, createdAtMs: 0 })
-  for (const id of ['req_1', 'req_2', 'req_3']) {
-    const job = { id, endpoint: CHAT, namespace: 'default', keyId: null, class: 'interactive', lane: 'x' } as const
-    await jobs.submit({ ...job, body: {}, waitMs: 60_000, attemptsMax: 1 })
-    await jobs.cancel(id)
-  }
-  const limits = { ...DEFAULT_ACCESS_LIMITS, deliveriesMax: 1, deliveriesWaitingMax: 2, webhookPollMs: 10 }
-  const policy = { private: true, timeoutMs: 600_000, answerBytesMax: 1000, resolve: systemResolve }
-  const logger = pino({ level: 'silent' })
-  const components = { webhooks, queue, clock: systemClock, logger }
-  await using _ = new WebhookDeliveryWorker(components, { ...limits, ...policy, version: '0' })
-  const hook = await until(
-    async () => webhooks.find('wh_1'),
-    webhook => webhook?.disabledAtMs !== null
-  )
-  t.match(hook, { disabledReason: /more than 2 events wait/ })
-  const { deliveries } = await queue.list({ webhookId: 'wh_1', limit: 10 })
-  t.strictSame(
-    deliveries.map(({ state }) => state),
-    ['failed', 'failed', 'failed']
-  )
-})
-
 t.test('webhooks belong to their namespace, and their secrets to nobody’s list or log', async t => {
   const started = await start(t, { webhookPrivate: true })
   const { ask, log } = started
@@ -243,32 +200,4 @@ t.test('what cannot be a webhook is refused with the field', async t => {
     status: 400,
     body: { error: { message: /16 is the most/ } }
   })
-})
-
-t.test('signatures are those of the specification’s own example', async t => {
-  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
-  const headers = signedHeaders('msg_p5jXN8AQM9LWM0D4loKWxJek', '{"test": 2432232314}', secret, 1_614_265_330_999)
-  t.strictSame(headers, {
-    'webhook-id': 'msg_p5jXN8AQM9LWM0D4loKWxJek',
-    'webhook-timestamp': '1614265330',
-    'webhook-signature': 'v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE='
-  })
-})
-
-t.test('pauses between attempts grow, and end', async t => {
-  const delivery = (attempts: number) => ({ attempts }) as Delivery
-  const attempt = (status: number | null) => ({ atMs: 1000, durationMs: 10, status, error: null })
-  for (const status of [200, 204, 299]) {
-    t.strictSame(outcomeOf(delivery(1), attempt(status), 0), { state: 'delivered' })
-  }
-  t.strictSame(outcomeOf(delivery(1), attempt(410), 0), { state: 'failed' })
-  const pauses = Array.from({ length: DELIVERY_ATTEMPTS_MAX - 1 }, (_, index) => {
-    const outcome = outcomeOf(delivery(index + 1), attempt(index % 2 === 0 ? null : 302), 0)
-    return outcome.state === 'pending' ? outcome.dueAtMs - 1010 : Number.NaN
-  })
-  t.equal(pauses[0], 5000)
-  t.ok(pauses.every((pause, index) => index === 0 || pause > (pauses[index - 1] ?? 0)))
-  t.strictSame(outcomeOf(delivery(DELIVERY_ATTEMPTS_MAX), attempt(500), 0), { state: 'failed' })
-  const spread = outcomeOf(delivery(1), attempt(500), 1)
-  t.match(spread, { state: 'pending', dueAtMs: 1010 + 6000 })
 })

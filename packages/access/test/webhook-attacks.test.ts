@@ -1,19 +1,13 @@
 import { once } from 'node:events'
 import { type AddressInfo, createServer, type Socket } from 'node:net'
-import {
-  DEFAULT_ACCESS_LIMITS,
-  newWebhookSecret,
-  type PostInit,
-  post,
-  type Resolve,
-  systemResolve,
-  WebhookDeliveryWorker
-} from '@resultity/access'
 import { systemClock } from '@resultity/interface'
 import { DeliveryQueue, openDatabase, openJobStore, WebhookStore } from '@resultity/store'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { CHAT } from './support/scripted-mesh.ts'
+import { DEFAULT_ACCESS_LIMITS } from '../src/access-limits.ts'
+import { type PostInit, post, type Resolve, systemResolve } from '../src/webhooks/post.ts'
+import { newWebhookSecret } from '../src/webhooks/signature.ts'
+import { WebhookDeliveryWorker } from '../src/webhooks/webhook-delivery-worker.ts'
 
 const BASE: PostInit = { private: false, timeoutMs: 5000, answerBytesMax: 1024, resolve: systemResolve }
 
@@ -171,7 +165,7 @@ t.test('a webhook whose name turns inside after it was made is told nothing', as
   const rest = { namespace: 'default', description: '', secret: newWebhookSecret(), createdAtMs: 0 }
   await webhooks.add({ id: 'wh_1', url, events: ['job.cancelled'], ...rest })
   const job = { id: 'req_1', namespace: 'default', keyId: null, class: 'interactive', lane: 'x' } as const
-  await jobs.submit({ ...job, endpoint: CHAT, body: {}, waitMs: 60_000, attemptsMax: 1 })
+  await jobs.submit({ ...job, endpoint: '/v1/chat/completions', body: {}, waitMs: 60_000, attemptsMax: 1 })
   await jobs.cancel('req_1')
   const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = DEFAULT_ACCESS_LIMITS
   const limits = { ...DEFAULT_ACCESS_LIMITS, webhookPollMs: 10, timeoutMs, answerBytesMax }
