@@ -3,6 +3,7 @@ export { answerBadPath, answerBrokenRequest, answerExpectation, fromFastify, new
 export { ConnectionLimiter, connectionsWithin, senderOf } from './connection-limits.ts'
 export { errorBody, errorEvent, errorReply, jobErrorReply } from './error-reply.ts'
 export { EventStream, type EventStreamInit } from './event-stream.ts'
+export { DEFAULT_HTTP_LIMITS, type HttpLimits } from './http-limits.ts'
 export { parseJsonBodies } from './json-body.ts'
 export { checkJsonShape } from './json-shape.ts'
 export { listOf, pagedListOf, toPage } from './list.ts'

@@ -8,6 +8,7 @@ export {
   type Generator,
   type Usage
 } from './generation.ts'
+export { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from './generation-limits.ts'
 export { embed } from './node-jobs/embedder.ts'
 export { NodeJobs } from './node-jobs/node-jobs.ts'
 export { RouteLeases } from './route-leases.ts'

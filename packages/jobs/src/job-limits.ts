@@ -3,7 +3,14 @@ import type { FileServiceInit } from './files/file-service.ts'
 import type { JobRuntimeInit } from './job-runtime.ts'
 
 /** Limits and times of jobs, batches and files. */
-export interface JobLimits extends JobRuntimeInit, BatchRunInit, FileServiceInit {}
+export interface JobLimits extends JobRuntimeInit, BatchRunInit, FileServiceInit {
+  /** Jobs at once that only wait for others: batches, ensembles. */
+  readonly groupsMax: number
+  /** What one namespace may have stored: files, answers of batches, and bodies, logs and results of requests. */
+  readonly namespaceBytesMax: number
+  /** Space on the disk below which nothing new is stored. */
+  readonly diskReserveBytes: number
+}
 
 /** What holds unless the operator says otherwise. */
 export const DEFAULT_JOB_LIMITS: JobLimits = {
@@ -27,5 +34,8 @@ export const DEFAULT_JOB_LIMITS: JobLimits = {
   batchPollMs: 1000,
   fileBytesMax: 200 * 1024 * 1024,
   fileRetentionMs: 30 * 24 * 60 * 60_000,
-  fileSweepMs: 60_000
+  fileSweepMs: 60_000,
+  groupsMax: 1024,
+  namespaceBytesMax: 20 * 1024 ** 3,
+  diskReserveBytes: 1024 ** 3
 }

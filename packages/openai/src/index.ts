@@ -1,6 +1,6 @@
 export type { AnswerMetrics } from './answer/answer-metrics.ts'
 export { addBatchRoutes, type BatchRouteComponents } from './batches/batch-routes.ts'
-export { InlineBatchEndpoint } from './batches/inline-batch.ts'
+export { INLINE_BATCH_MAX, InlineBatchEndpoint, type InlineBatchInit } from './batches/inline-batch.ts'
 export { ChatEndpoint, type ChatEndpointComponents } from './chat/chat-endpoint.ts'
 export { CompletionEndpoint } from './completions/completion-endpoint.ts'
 export type { CompletionLogprobs } from './completions/completion-schema.ts'

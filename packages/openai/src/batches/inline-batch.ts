@@ -31,6 +31,9 @@ export interface InlineBatchInit {
   readonly detachedWaitMs: number
 }
 
+/** Requests of one call, unless the operator says otherwise. */
+export const INLINE_BATCH_MAX = 1000
+
 /** Where requests run that do not say. */
 const meshField = { mesh: z.looseObject({ subcloud: steeringFields.subcloud }).nullish() }
 
