@@ -22,7 +22,7 @@ export interface GenerationStateInit extends ReportRules {
   readonly promptLogprobs: boolean
 }
 
-/** What a frame means for the driver; undefined: nothing. */
+/** The driver's next step after a frame; undefined: none. */
 export type GenerationStep =
   | { readonly type: 'opened' }
   | { readonly type: 'scores'; readonly scores: PromptScores }

@@ -21,7 +21,7 @@ import {
 } from './route-session.ts'
 import { StopMatcher } from './stop-matcher.ts'
 
-/** What a caller wants generated. */
+/** A generation that a caller asks for. */
 export interface GenerationRequest {
   readonly model: PlaceableModel
   readonly tokenizer: ModelTokenizer
@@ -38,7 +38,7 @@ export interface GenerationRequest {
   readonly topLogprobs?: number
   /** Report how likely the model found the prompt, with `topLogprobs` alternatives a token, before the answer. */
   readonly promptLogprobs?: boolean
-  /** What the answer must be; it goes with `ignoreEndTokens` unset, or the answer could not end. */
+  /** The constraint on the answer. `ignoreEndTokens` must be unset with it, or the answer could not end. */
   readonly constraint?: OutputConstraint
   /** Where to run it. Default: anywhere in the general pool. */
   readonly routing?: RouteConstraints
@@ -71,7 +71,7 @@ export type GenerationEvent =
     }
   | {
       readonly type: 'end'
-      /** What was held back until now. */
+      /** Text that was held back until now. */
       readonly text: string
       readonly finishReason: FinishReason
       /** The model ended it; else it was cut off, by a stop string or at its limit. */
@@ -80,7 +80,10 @@ export type GenerationEvent =
     }
 
 export interface GenerationOptions extends WorkOptions {
-  /** Each token is wanted as soon as there is one. Default true; where nobody waits for them, telling of them costs less. */
+  /**
+   * Every token is reported as soon as it exists. Default true; where nobody waits for tokens, reporting them costs
+   * less.
+   */
   readonly watched?: boolean
   /** Counts nodes that are lost on the way. */
   readonly losses?: NodeLosses
@@ -93,7 +96,7 @@ export interface Generation extends AsyncDisposable {
   readonly events: AsyncGenerator<GenerationEvent, void>
 }
 
-/** Makes answers: on the routes of a mesh, unless somebody measures what stands before that. */
+/** Makes answers, on the routes of a mesh. A benchmark of the parts before it puts another one in its place. */
 export interface Generator {
   /** Answers it makes at once, where that is not a matter of slots on nodes. */
   readonly placesMax?: number
@@ -118,7 +121,7 @@ export interface GenerationDriverInit extends RouteSessionLimits {
   readonly routeAttemptsMax: number
 }
 
-/** Turns token ids into answers: leases a route, opens the session on it, reads and decodes what is sampled. */
+/** Turns token ids into answers: leases a route, opens the session on it, reads and decodes the sampled tokens. */
 export class GenerationDriver implements Generator {
   readonly #components: GenerationDriverComponents
   readonly #init: GenerationDriverInit
@@ -192,7 +195,7 @@ export class GenerationDriver implements Generator {
       tokensMax: request.tokensMax,
       prefillChunk: prefillStep(request.prompt.length, workClass === 'batch' ? batchPrefillChunk : prefillChunk),
       workClass,
-      // a text that ends the answer is noticed here, and what comes after it is computed for nothing
+      // a stop text is noticed here, and tokens computed after it are wasted
       watched: watched || request.stop.length > 0,
       endTokens: request.ignoreEndTokens ? new Set<number>() : request.tokenizer.endTokenIds,
       sampling: request.sampling,
@@ -271,7 +274,7 @@ async function* answer(
 function tokenEvent(request: GenerationRequest, sampled: Sampled, text: string): GenerationEvent {
   const event = { type: 'token' as const, text, tokenId: sampled.token }
   if (request.topLogprobs === undefined) return event
-  // what a constraint rules out is no alternative
+  // a token that the constraint rules out is not an alternative
   const top = sampled.top.filter(({ logprob }) => logprob > Number.NEGATIVE_INFINITY)
   return { ...event, logprob: sampled.logprob, top }
 }

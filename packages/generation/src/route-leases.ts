@@ -29,11 +29,11 @@ interface Waiter {
 }
 
 /**
- * Gives each generation a slot on a ready placement, and lets those that find none wait in line.
+ * Gives each generation a slot on a ready placement. Generations that find none wait in a queue.
  *
- * Waiting is bounded in number and in time; first come, first served among requests that want the same,
- * those of batch work after all others. It never has a placement's last slots: an answer of it may take several.
- * Whatever may change the outcome (a slot freed, a placement ready or broken) re-examines the line.
+ * The queue is bounded in length and in time. Requests for the same are served in order of arrival, batch work after
+ * all others. Batch work never gets the last slots of a placement, because one interactive answer may take several. Any
+ * event that may change the outcome (a slot freed, a placement ready or broken) re-examines the queue.
  */
 export class RouteLeases implements Disposable {
   readonly #director: PlacementDirector
@@ -184,7 +184,7 @@ export class RouteLeases implements Disposable {
   }
 }
 
-/** Whether work of a class that waits goes before newcomers of another. */
+/** Whether waiting work of a class goes before newcomers of another. */
 function goesBefore(waiting: WorkClass, coming: WorkClass): boolean {
   return waiting === 'interactive' || coming === 'batch'
 }

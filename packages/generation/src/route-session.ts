@@ -39,7 +39,7 @@ export interface RouteSessionLimits {
   readonly lossGraceMs: number
 }
 
-/** What is to be generated, in token ids. */
+/** The generation to run, in token ids. */
 export interface RouteSessionInit {
   readonly route: Route
   readonly prompt: readonly number[]
@@ -77,7 +77,7 @@ export class RouteSession {
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
   readonly #opened = Promise.withResolvers<void>()
-  /** Not yet read; no more than prompt and `tokensMax`, which the context bounds. */
+  /** Not yet read. At most prompt and `tokensMax`, which the context bounds. */
   readonly #results: (PromptScores | Sampled)[] = []
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
@@ -229,7 +229,7 @@ export class RouteSession {
     return next && (this.#components.addressOf(next.peerId, stage.peerId) ?? next)
   }
 
-  /** What only the stage that samples is told. */
+  /** Fields for the last stage only, which samples. */
   #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs'> {
     const { constraint, prompt, sampling, promptLogprobs, watched } = this.#init
     const needsPrompt = promptLogprobs || sampling.repetitionPenalty !== undefined

@@ -74,8 +74,8 @@ export class StageControl {
   }
 
   /**
-   * Tells the stage that the session is over, and waits until it has ended the stream too: the slot is free then.
-   * A stage that does not answer within `closeMs` is cut off, which frees the slot as well.
+   * Tells the stage that the session is over, and waits until it has ended the stream too: the slot is free then. If
+   * the stage does not answer within `closeMs`, the stream is cut, which frees the slot as well.
    */
   async end(session: Uint8Array, reason: string, closeMs: number): Promise<void> {
     const cut = setTimeout(() => this.abort(new MeshError('deadline_exceeded', 'the stage did not end')), closeMs)

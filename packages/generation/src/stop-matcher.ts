@@ -15,7 +15,7 @@ export class StopMatcher {
   readonly #stops: readonly string[]
   #held = ''
 
-  /** @param stops none of them empty */
+  /** @param stops without empty strings */
   constructor(stops: readonly string[]) {
     this.#stops = stops
   }
@@ -33,7 +33,7 @@ export class StopMatcher {
     return { text: text.slice(0, text.length - keep), stopped: false }
   }
 
-  /** The text is over: what was held back is no stop string. */
+  /** The text is over: returns the text that was held back, since it is not a stop string. */
   flush(): string {
     const text = this.#held
     this.#held = ''

@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import type { TokenLogprob } from '@resultity/wire'
 
-/** What a route was asked to say of each token. */
+/** The report on each token that a route was asked for. */
 export interface ReportRules {
   /** Every id is smaller. */
   readonly vocabularySize: number
@@ -16,8 +16,8 @@ export function checkToken(token: number, { vocabularySize }: ReportRules): void
 }
 
 /**
- * Checks what was said of how likely a token is: numbers, as many alternatives as were asked for, each of them once. What
- * a constraint rules out has the probability nought, so an alternative's logarithm may be -∞.
+ * Checks reported probabilities: numbers, exactly as many alternatives as requested, each of them once. A token that a
+ * constraint rules out has the probability zero, so the logarithm of an alternative may be -∞.
  *
  * @throws MeshError `protocol_violation`
  */

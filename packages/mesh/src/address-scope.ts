@@ -37,7 +37,7 @@ const UNUSABLE = subnets(
 )
 
 const NAMES: ReadonlySet<string> = new Set(['dns', 'dns4', 'dns6', 'dnsaddr'])
-/** What may follow the host in an address that is dialled. */
+/** The part that may follow the host in an address to dial. */
 const TRANSPORT = /^\/tcp\/\d+(\/p2p\/[^/]+)?$/
 
 /** The scope of a multiaddr, as text or parsed. */
@@ -77,8 +77,8 @@ export function peerScopeOf(remoteAddr: string | Multiaddr): PeerScope {
 }
 
 /**
- * What of a peer's own `addresses` a peer in `scope` may have: nothing it cannot know to be its own. Loopback only on
- * this machine, a site's addresses only within the site, link-local ones and metadata services never.
+ * The part of a peer's own `addresses` that is plausible for a peer in `scope`: loopback only on this machine,
+ * addresses of a site only within the site, link-local addresses and metadata services never.
  */
 export function believableAddresses(addresses: readonly string[], scope: PeerScope): string[] {
   const allowed = addresses.filter(address => {
@@ -140,8 +140,8 @@ export function seenFrom(remoteAddr: string): SeenPeer {
 }
 
 /**
- * What of the `addresses` of one peer another one is told: those of a machine only on that machine, those of a site only
- * within the site, which is also who comes from the same public address.
+ * The part of one peer's `addresses` that another peer is told: addresses of a machine only on that machine, addresses
+ * of a site only within the site. Peers with the same public address are in one site.
  */
 export function addressesBetween(addresses: readonly string[], of: SeenPeer, to: SeenPeer): string[] {
   const sameMachine = of.scope === 'this_machine' && to.scope === 'this_machine'

@@ -3,7 +3,7 @@ import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { RecordEnvelope } from '@libp2p/peer-record'
 import { type Advert, advertSchema, MeshError } from '@resultity/interface'
 
-/** Keeps an advert's signature from ever being taken for that of another kind of record. */
+/** Domain of the signature: an advert's signature is never valid for another kind of record. */
 const DOMAIN = 'resultity-advert'
 const PAYLOAD_TYPE = new TextEncoder().encode('/resultity/advert/1')
 

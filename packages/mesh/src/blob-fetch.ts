@@ -25,11 +25,11 @@ interface SourceFailure {
 const STALL_TIMEOUT_MS = 15_000
 
 /**
- * Gets a blob into `store` and returns its path. What an earlier attempt, or a source that broke off, has left is
- * kept and continued; what does not have the hash is thrown away and the next source is tried.
+ * Gets a blob into `store` and returns its path. Bytes that an earlier attempt or a failed source left are kept and
+ * continued. A file with another hash is deleted, and the next source is tried.
  *
  * @throws MeshError `blob_not_found` when no source has it; `unavailable` when all failed, with each one's reason;
- * `resource_exhausted` when somebody else writes this blob; the caller's abort reason
+ *   `resource_exhausted` when somebody else writes this blob; the caller's abort reason
  */
 export async function fetchBlob(
   host: Pick<MeshHost, 'open'>,
@@ -57,7 +57,10 @@ export async function fetchBlob(
   throw allFailed(wanted, failures)
 }
 
-/** Continues what is there. When that turns out not to be part of the blob, this source gets one chance to send all of it. */
+/**
+ * Continues a partial file. When that turns out not to be part of the blob, this source gets one chance to send all of
+ * it.
+ */
 async function fetchFrom(
   host: Pick<MeshHost, 'open'>,
   wanted: BlobWanted,
@@ -97,7 +100,7 @@ async function attempt(
   }
 }
 
-/** Marks what the store itself refuses: another source would not help. */
+/** Marks an error of the store itself: another source would not help. */
 const STORE_FAILED = 'store'
 
 async function openWriter(store: BlobStore, wanted: BlobWanted): Promise<BlobWriter> {

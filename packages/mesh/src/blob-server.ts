@@ -15,7 +15,7 @@ import { pipe } from 'it-pipe'
 import type { MeshHost } from './host.ts'
 
 export interface BlobServeLimits {
-  /** Transfers to all peers at once; over it a peer is told `resource_exhausted`. Default 16. */
+  /** Transfers to all peers at once; above it a peer gets `resource_exhausted`. Default 16. */
   readonly transfersMax: number
   /** Transfers to one peer at once. Default 4. */
   readonly transfersPerPeerMax: number
@@ -44,10 +44,10 @@ export const DEFAULT_BLOB_SERVE_LIMITS: BlobServeLimits = {
 /** A request is a hash and an offset. */
 const REQUEST_BYTES_MAX = 4096
 
-/** Above the limit that a peer is told about: streams beyond are reset without a word. */
+/** Streams for each allowed transfer. Streams above this limit are reset without an answer. */
 const STREAMS_PER_TRANSFER = 4
 
-/** What is served is held, where the store drops blobs. */
+/** A blob that is being served is held, so that the store does not drop it. */
 export type ServedStore = Pick<BlobStore, 'find' | 'hold'>
 
 interface Transfer {
@@ -101,7 +101,7 @@ class BlobServer {
     void this.#serve(frames, requested, peerId, gone)
   }
 
-  /** Never rejects: what goes wrong is the peer's to know, and its stream ends. */
+  /** Never rejects: the peer gets the error, and its stream ends. */
   async #serve(
     frames: FrameStream<BlobResponse, BlobRequest>,
     requested: Promise<BlobRequest>,
@@ -120,7 +120,7 @@ class BlobServer {
       }
       await withDeadline('ending a blob stream', stallTimeoutMs, deadline => frames.close({ signal: deadline }))
     } catch (error) {
-      // ended from here: what came of it, such as a read that was broken off, says less
+      // ended by this side: its reason says more than the read that it broke off
       frames.fail(forPeer(signal.aborted ? signal.reason : error))
     }
   }
@@ -188,7 +188,7 @@ class BlobServer {
   }
 }
 
-/** How fast a peer takes what it asked for; only the time counts for which it kept this side waiting. */
+/** How fast a peer takes the bytes it asked for. Only the time counts in which it kept this side waiting. */
 export class Pace {
   readonly #limits: Pick<BlobServeLimits, 'bytesPerSecondMin' | 'slowAfterMs'>
   #bytes = 0

@@ -23,11 +23,11 @@ export interface BlobTransferOptions extends AbortOptions {
 }
 
 /**
- * Reads a blob from one source, from the writer's offset to the end. Resolves once all of it is written; its hash is
- * the writer's to check.
+ * Reads a blob from one source, from the writer's offset to the end. Resolves once all of it is written; the writer
+ * checks its hash.
  *
- * @throws MeshError what the source reports; `protocol_violation` when it has another size or sends more than that;
- * `deadline_exceeded` when it stalls; `peer_unreachable` when it breaks off
+ * @throws MeshError the error of the source; `protocol_violation` when the blob has another size or the source sends
+ *   more; `deadline_exceeded` when it stalls; `peer_unreachable` when it breaks off
  */
 export async function transferBlob(
   host: Pick<MeshHost, 'open'>,
@@ -136,5 +136,5 @@ class BlobTransfer {
   }
 }
 
-/** Only for who waits for the write to be over; its failure ends the stream, as any of a handler does. */
+/** The caller only waits for the write to end. Its failure ends the stream, as any error of a handler does. */
 function reportedByHandler(): void {}

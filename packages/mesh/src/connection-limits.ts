@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
 
-/** A connection as it is before libp2p has made one of its own of it. */
+/** A raw connection, before libp2p has turned it into its own. */
 export interface RawConnection {
   /** Of the other end. */
   readonly remoteAddr: { toString(): string }
@@ -11,15 +11,15 @@ export interface RawConnection {
 export interface ConnectionLimitsInit {
   /** Connections whose handshake is over, in all. */
   readonly connectionsMax: number
-  /** Of these, those of one peer: one more takes the place of its oldest. */
+  /** Of these, the connections of one peer: one more replaces its oldest. */
   readonly connectionsPerPeerMax: number
-  /** Of these, those of peers that are no members: the rest is kept for members. */
+  /** Of these, the connections of peers that are not members: the rest is kept for members. */
   readonly strangersMax: number
   /** Inbound connections of one address that are not members', those in their handshake included. */
   readonly strangersPerAddressMax: number
   /** Inbound connections of one address in their handshake. */
   readonly pendingPerAddressMax: number
-  /** A stranger that is connected for so long makes way for another. */
+  /** After this time, the connection of a stranger may be replaced by that of another. */
   readonly strangerGraceMs: number
 }
 
@@ -33,8 +33,9 @@ interface Entry {
 }
 
 /**
- * Decides which connections a host has: at most so many, in all, of a peer and of an address, and room for members
- * whatever strangers do. Counts connections from their first byte, so that several handshakes at once cannot pass a limit.
+ * Decides which connections a host has. It limits them in all, per peer and per address, and keeps room for members
+ * whatever strangers do. It counts a connection from its first byte, so that several handshakes at once cannot pass a
+ * limit.
  */
 export class ConnectionLimits {
   readonly #init: ConnectionLimitsInit
@@ -75,7 +76,7 @@ export class ConnectionLimits {
     const established = [...this.#entries.values()].filter(entry => entry.peerId !== undefined && entry.raw !== raw)
     const ofPeer = established.filter(entry => entry.peerId === peerId)
     const strangers = established.filter(entry => entry.inbound && this.#isStranger(entry.peerId))
-    // what this host dials, it wants: only what comes is a stranger's
+    // this host wants the peers that it dials: only an inbound peer can be a stranger
     const stranger = inbound && this.#isStranger(peerId)
     if (ofPeer.length >= connectionsPerPeerMax) this.#evict(oldest(ofPeer))
     else if (stranger && strangers.length >= strangersMax && !this.#evictOldStranger(strangers)) return false

@@ -12,9 +12,9 @@ const ADDRESSES_OF_NAME_MAX = 4
 const lookUp: LookUp = async name => (await lookup(name, { all: true })).map(({ address }) => address)
 
 /**
- * What of the `addresses` that somebody in `scope` gives for a third peer may be dialled: loopback only when he is on this
- * machine himself, link-local addresses and metadata services never. Names are looked up here, so that the address that was
- * checked is the one that is dialled; a name that is not found is left out.
+ * The part of the `addresses` that a peer in `scope` gives for a third peer which may be dialled: loopback only when
+ * the giver is on this machine, link-local addresses and metadata services never. Names are looked up here, so that the
+ * checked address is the one that is dialled. A name that is not found is left out.
  */
 export async function dialableAddresses(
   addresses: readonly string[],

@@ -14,7 +14,7 @@ export interface DiscoveredPeer {
 }
 
 export interface DiscoverOptions {
-  /** Multiaddrs to join, beside those of the host. */
+  /** Multiaddrs to join, in addition to those of the host. */
   readonly join?: readonly string[]
   /** Ends the search, and the connections' upkeep. */
   readonly signal: AbortSignal
@@ -26,12 +26,12 @@ const DIALS_MAX = 16
 /** How often a search without a result is mentioned. */
 const REMINDER_MS = 15_000
 
-/** Found on the local network; what else answers there is not remembered. */
+/** Peers found on the local network that are remembered; more are not. */
 const KNOWN_MAX = 256
 
 /**
- * The coordinators that this host may follow: those at addresses it was told to join, and those that it looked for on the
- * local network, where it was told to. Whoever else connects and calls itself a coordinator is none.
+ * The coordinators that this host may follow: those at the addresses it was told to join and, where it was told to
+ * look, those on the local network. Any other peer that connects and calls itself a coordinator is not one.
  */
 export class KnownCoordinators {
   readonly #peerIds = new Set<string>()

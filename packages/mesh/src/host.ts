@@ -22,8 +22,8 @@ export interface PeerAddress {
 }
 
 /**
- * Takes over an inbound stream, and ends it. What it throws resets the stream. `remoteAddr` is the multiaddr from which
- * the stream's connection came.
+ * Takes over an inbound stream, and ends it. An error resets the stream. `remoteAddr` is the multiaddr that the
+ * stream's connection came from.
  */
 export type InboundHandler = (stream: ByteStream, remotePeer: string, remoteAddr: string) => void
 
@@ -91,7 +91,7 @@ export interface MeshHost extends AsyncDisposable {
 
 /**
  * Starts a host.
- * @throws MeshError `address_in_use`, `settings_invalid` for an address that cannot be listened on or is none
+ * @throws MeshError `address_in_use`, `settings_invalid` for an address that is invalid or cannot be listened on
  */
 export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
   const limits = { ...DEFAULT_MESH_LIMITS, ...init.limits }
@@ -128,7 +128,7 @@ class Libp2pHost implements MeshHost {
   readonly #connections: ConnectionLimits
   readonly #limits: MeshLimits
   readonly #init: MeshHostInit
-  /** Coordinators that this host was told of. */
+  /** The coordinators that this host may follow. */
   readonly #known: KnownCoordinators
   readonly #named: Set<string>
   readonly #closing = new AbortController()
@@ -183,7 +183,7 @@ class Libp2pHost implements MeshHost {
     try {
       return await this.#newStream(connection, protocol, options)
     } catch (error) {
-      // a dial may give a connection that was there and is ending: that peer is gone, and refuses nobody
+      // a dial may return an existing connection that is ending: that peer is gone, and its refusal does not count
       const fresh = !known.includes(connection)
       if (fresh && options.signal?.aborted !== true && isClosure(error)) throw closedAtOnce(peer.peerId, error)
       throw streamError(peer.peerId, protocol, error, options.signal)

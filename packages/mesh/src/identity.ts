@@ -7,7 +7,7 @@ import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { MeshError } from '@resultity/interface'
 
 const FILE_NAME = 'identity.key'
-/** A protobuf Ed25519 key has 68 bytes; what is much longer is not one. */
+/** A protobuf Ed25519 key has 68 bytes; a much longer file is not one. */
 const FILE_BYTES_MAX = 1024
 const OTHERS_MAY_READ = 0o077
 

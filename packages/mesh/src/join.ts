@@ -14,7 +14,7 @@ export interface JoinFailure {
   readonly attempt: number
   /** Time until the next attempt. */
   readonly retryMs: number
-  /** What was dialled and why it failed. */
+  /** The address that was dialled, and why it failed. */
   readonly error: MeshError
 }
 
@@ -23,14 +23,14 @@ export interface JoinComponents {
   readonly limits: MeshLimits
   readonly logger: MeshLogger
   readonly onFailed: (failure: JoinFailure) => void
-  /** Told of the peer that answers at the address, each time it is reached. */
+  /** Called with the peer that answers at the address, each time it is reached. */
   readonly onJoined: (peerId: PeerId) => void
 }
 
 /**
  * Stays connected to `address` until `signal` aborts: dials, waits until the connection is gone, dials again.
  *
- * libp2p's own keep-alive tags are not enough: they give up after some attempts, and say so to nobody.
+ * libp2p's own keep-alive tags are not enough: they stop after some attempts and report it to nobody.
  */
 export async function keepJoined(components: JoinComponents, address: string, signal: AbortSignal): Promise<void> {
   const { libp2p, limits, logger, onFailed, onJoined } = components

@@ -27,16 +27,16 @@ export interface HostSettings {
   readonly mdns: boolean | MdnsInit
   readonly allowPeer: ((peerId: string) => boolean) | undefined
   readonly connections: ConnectionLimits
-  /** Told of each peer that answers on the local network; libp2p tells of any that it learns of as discovered. */
+  /** Called with each peer that answers on the local network. libp2p reports every peer it learns of as discovered. */
   readonly onFoundLocally: (peerId: string) => void
   /** IP addresses and names that the operator gave: dialled whatever they are. */
   readonly named: ReadonlySet<string>
   readonly agent: string
-  /** See `tuning/`: what is sent stays the same, how it is written and read changes. */
+  /** See `tuning/`: the bytes on the wire stay the same; how they are written and read changes. */
   readonly tuning: boolean
 }
 
-/** A paused stream keeps what its window let through; it is cut off when that exceeds its read buffer. */
+/** A paused stream keeps the bytes that its window let through; it is cut off when they exceed its read buffer. */
 const READ_BUFFER_BYTES_MIN = 8 * 1024 * 1024
 
 /** Dials under way, to all peers. */
@@ -69,7 +69,7 @@ export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2
   }
 }
 
-/** Sockets beyond what the limits on connections allow are not even taken. */
+/** Sockets above the limits on connections are not even accepted. */
 function transport(limits: MeshLimits) {
   const maxConnections = limits.connectionsMax + limits.pendingInboundMax
   return tcp({ dialOpts: { noDelay: true }, listenOpts: { noDelay: true }, maxConnections })

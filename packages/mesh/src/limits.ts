@@ -3,15 +3,15 @@
  * window, so the numbers hang together.
  */
 export interface MeshLimits {
-  /** Open connections. Over it a member takes the place of a stranger, and nobody else gets one. */
+  /** Open connections. Above it a member replaces a stranger, and any other peer is refused. */
   readonly connectionsMax: number
-  /** Open connections of one peer; one more takes the place of its oldest. */
+  /** Open connections of one peer; one more replaces its oldest. */
   readonly connectionsPerPeerMax: number
-  /** Share of the connections that peers may have who are no members, once the host knows members. */
+  /** Share of the connections for peers that are not members, once the host knows members. */
   readonly strangersFraction: number
   /** Inbound connections of one address that are no members'. */
   readonly strangersPerAddressMax: number
-  /** A stranger that is connected for so long makes way for another. */
+  /** After this time, the connection of a stranger may be replaced by that of another. */
   readonly strangerGraceMs: number
   /** Inbound connections that have not finished their handshake. */
   readonly pendingInboundMax: number
@@ -39,7 +39,10 @@ export interface MeshLimits {
    * the ping protocol's stream limit, and that ends the connection.
    */
   readonly pingIntervalMs: number
-  /** A connection whose ping is out for longer is given up; 0 switches pings off. Long, as a busy peer is not a dead one. */
+  /**
+   * A connection whose ping is not answered for longer than this is closed; 0 switches pings off. It is long, because a
+   * busy peer is not a dead one.
+   */
   readonly pingTimeoutMs: number
   /** First wait before a join address is dialled again; doubles up to `redialMaxMs`, with jitter. */
   readonly redialMinMs: number

@@ -31,11 +31,11 @@ export class Advertiser {
   constructor(components: AdvertiserComponents, init: AdvertiserInit) {
     this.#components = components
     this.#init = init
-    // a restarted node must not fall behind the numbers of its former self
+    // after a restart, numbers must continue above those of the earlier process
     this.#sequence = components.clock.now()
   }
 
-  /** What the next advert would say, without number and times: equal texts need no new advert. */
+  /** The content of the next advert without number and times: equal texts need no new advert. */
   fingerprint(): string {
     return JSON.stringify(this.#statement())
   }

@@ -1,6 +1,6 @@
 import type { LayerRange } from '@resultity/interface'
 
-/** What a coordinator asks this node to serve. */
+/** A layer range that a coordinator asks this node to serve. */
 export interface Assignment {
   readonly placementId: string
   readonly manifestSha256: string

@@ -2,7 +2,7 @@ import { logprobsOf, type StageSession, type TokenConstraint, TokenSampler } fro
 import { MeshError, type Sampling } from '@resultity/interface'
 import type { PromptScores, Sampled, TokenScore } from '@resultity/wire'
 
-/** What the coordinator fixed when it opened the session. */
+/** Settings that the coordinator fixed when it opened the session. */
 export interface GenerationSpec {
   readonly promptCount: number
   /** Tokens to sample at the most. */
@@ -28,7 +28,7 @@ export interface GenerationSpec {
   readonly last: boolean
 }
 
-/** A token the last stage picked, as the coordinator is told of it. */
+/** A token that the last stage sampled, as the coordinator receives it. */
 export type SampledToken = Pick<Sampled, 'position' | 'token' | 'finish' | 'logprob' | 'top'>
 
 /** Where a step's result goes. Awaiting the hidden states is the back pressure of the next stage. */
@@ -59,7 +59,7 @@ export class GenerationSession {
   readonly #sampler: TokenSampler
   readonly #scores: TokenScore[] = []
   #constrained = false
-  /** What may come next is being worked out, and no input can be next before that. */
+  /** The mask of the next token is being computed; no input can be next before that. */
   #awaitsMask = false
   #sampledCount = 0
   #finished = false
@@ -148,7 +148,7 @@ export class GenerationSession {
   async #step(input: Uint32Array | Float32Array): Promise<void> {
     const position = this.#stage.position
     const output = await this.#stage.run(input)
-    // disposed while the run was under way: nobody waits for its result
+    // disposed while the run was in progress: nobody waits for its result
     if (this.#finished) return
     if (!this.#spec.last) {
       await this.#outputs.hidden(position, this.#stage.position - position, output)
@@ -187,7 +187,7 @@ export class GenerationSession {
     this.#outputs.sampled({ position, token, finish, logprob, top })
   }
 
-  /** How likely the prompt's next token is after what has run. */
+  /** Scores the prompt's next token with the logits of the positions so far. */
   #score(logits: Float32Array): void {
     const { promptTokens = [], promptCount, topLogprobs } = this.#spec
     const position = this.#stage.position

@@ -10,7 +10,7 @@ const DEFAULT_MEMORY_SHARE = 0.8
 
 const MIB = 1024 * 1024
 
-/** What this machine has, as far as the operating system tells. Probing the GPUs takes up to some seconds. */
+/** Hardware of this machine, as the operating system reports it. Probing the GPUs takes up to some seconds. */
 export async function probeHardware(executionProviders: readonly string[]): Promise<Hardware> {
   const controllers = mayHaveGpu() ? await graphicsControllers() : []
   return {
@@ -56,7 +56,7 @@ function mayHaveGpu(): boolean {
   return platform() !== 'linux' || LINUX_GPU_DEVICES.some(path => existsSync(path))
 }
 
-/** Bytes a node offers when its operator names no figure: most of what is available now. */
+/** Bytes that a node offers when its operator names no figure: most of the memory available now. */
 export async function defaultMemoryOffer(): Promise<number> {
   const { mem } = await systemInformation()
   const { available } = await mem()

@@ -39,7 +39,7 @@ interface RunningJob {
 
 type JobStream = FrameStream<JobEvent, JobRequest>
 
-/** Memory of requests of which a part has come: of a coordinator that assigned something here, and of anybody else. */
+/** Memory for partly received requests: of a coordinator that assigned something here, and of any other peer. */
 const OWNER_UNFINISHED_BYTES_MAX = 256 * 1024 * 1024
 const STRANGER_UNFINISHED_BYTES_MAX = 1024 * 1024
 
@@ -47,8 +47,8 @@ const STRANGER_UNFINISHED_BYTES_MAX = 1024 * 1024
 const LAST_FRAME_MS = 5000
 
 /**
- * Serves `/resultity/job`: runs a whole job for the coordinator that assigned the model, and streams what becomes of
- * it. A job belongs to its stream: when that ends, however it ends, the job is broken off and its place is free.
+ * Serves `/resultity/job`: runs a whole job for the coordinator that assigned the model, and streams its events. A job
+ * belongs to its stream: when the stream ends for any reason, the job is stopped and its place is free.
  */
 export class JobServer {
   readonly #components: JobServerComponents
@@ -122,7 +122,7 @@ export class JobServer {
     )
   }
 
-  /** Never rejects: what goes wrong is the job's last event. */
+  /** Never rejects: an error is the job's last event. */
   async #serve(frames: JobStream, request: JobRequest, remotePeer: string, abort: AbortController): Promise<void> {
     const { logger } = this.#components
     const { jobId: job, attempt, endpoint, model } = request

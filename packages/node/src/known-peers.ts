@@ -11,7 +11,7 @@ export class KnownPeers {
     if (!this.#members.has(coordinator)) this.#members.set(coordinator, new Set())
   }
 
-  /** What the coordinator says its members are; replaces what it said before. */
+  /** Sets the members that a coordinator reports; replaces its earlier report. */
   setMembers(coordinator: string, members: readonly string[]): void {
     this.#members.set(coordinator, new Set(members))
   }

@@ -149,7 +149,7 @@ export class LinkedSession implements GenerationOutputs {
     else this.#generation.constrain(constraint)
   }
 
-  /** Ends the session and tells the coordinator why, when it can still be told. */
+  /** Ends the session, and tells the coordinator why if the stream still allows it. */
   fail(error: MeshError): void {
     if (this.#closed) return
     const { session, epoch } = this.open

@@ -29,7 +29,7 @@ interface Ready {
   readonly memoryBytes: number
 }
 
-/** A stage that serves, with what it measured of itself. */
+/** A stage that serves, with its own measurements. */
 export interface ReadyStage extends Ready {
   readonly kind: 'stage'
   readonly stage: Stage

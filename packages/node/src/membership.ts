@@ -50,7 +50,7 @@ export const NO_PROGRESS = {
 
 /**
  * One membership of this node with one coordinator, from hello to the end of the stream: heartbeats with fresh adverts,
- * assignments and releases. Whoever is silent for too long is given up.
+ * assignments and releases. The membership ends when the other side is silent for too long.
  */
 export class Membership {
   readonly #components: MembershipComponents
@@ -75,15 +75,15 @@ export class Membership {
     this.#components = components
     this.#init = init
     this.#stream = open({ onFrame: message => this.#receive(message), onEnd: error => this.#end(error) })
-    // a membership that ends before anybody waits for its welcome is no unhandled rejection
+    // a membership may end before anyone waits for its welcome: no unhandled rejection
     this.#welcome.promise.catch(() => {})
   }
 
   /**
    * Joins the coordinator.
    *
-   * @throws MeshError `peer_unreachable`, `peer_refused`, `protocol_version`, `deadline_exceeded`, or what the
-   * coordinator refused with
+   * @throws MeshError `peer_unreachable`, `peer_refused`, `protocol_version`, `deadline_exceeded`, or the error that
+   *   the coordinator refused with
    */
   static join(components: MembershipComponents, init: MembershipInit, signal: AbortSignal): Promise<Membership> {
     return withDeadline(

@@ -13,7 +13,7 @@ export interface NodeInit {
   /** Multiaddrs of coordinators; empty: look on the local network, if `mdns`. */
   readonly join: readonly string[]
   readonly mdns: boolean
-  /** Bytes offered for weights and KV caches. Default: most of what is available at start. */
+  /** Bytes offered for weights and KV caches. Default: most of the memory available at start. */
   readonly memoryBytes?: number
   /** Threads of one model run. Default: every core. */
   readonly threads?: number
@@ -22,7 +22,7 @@ export interface NodeInit {
   readonly labels: Readonly<Record<string, string>>
   /** Folders of blobs on this machine to use in place, without fetching. */
   readonly blobSources?: readonly string[]
-  /** Bytes of disk to keep weights in. Default: half of what is free when the store is empty. */
+  /** Bytes of disk for weights. Default: half of the free space when the store is empty. */
   readonly blobCacheBytes?: number
   readonly engine?: EngineKind
   /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
@@ -47,7 +47,7 @@ export interface NodeLimits {
   /** How long a hop may wait for its session to be opened. */
   readonly joinTimeoutMs: number
   readonly joinsPendingMax: number
-  /** The same, of one peer that a coordinator of this node names as a member; of another peer an eighth. */
+  /** The same for one peer that a coordinator of this node names as a member. Another peer may have an eighth of it. */
   readonly joinsPendingPerPeerMax: number
   /** From the opening of a stage stream to its first frame. */
   readonly firstFrameMs: number

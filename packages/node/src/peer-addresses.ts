@@ -1,8 +1,8 @@
 import { dialableAddresses, type MeshHost, type PeerAddress, peerScopeOf } from '@resultity/mesh'
 
 /**
- * Where to dial a peer that the coordinator `toldBy` names: of what it says only what may be dialled at its word, so
- * loopback only when it runs on this machine. No address where the peer is connected already.
+ * Where to dial a peer that the coordinator `toldBy` names. Only the addresses that may be dialled on its word are
+ * used: loopback only when the coordinator runs on this machine. No address where the peer is already connected.
  */
 export async function reachablePeer(
   host: Pick<MeshHost, 'remoteAddrOf'>,

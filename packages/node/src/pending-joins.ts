@@ -5,7 +5,7 @@ import type { LinkedSession } from './linked-session.ts'
 export interface PendingJoinsInit {
   readonly timeoutMs: number
   readonly pendingMax: number
-  /** Of these, those of one peer. */
+  /** Of these, the hops of one peer. */
   readonly pendingPerPeerMax: (peerId: string) => number
 }
 
@@ -18,8 +18,8 @@ interface PendingJoin {
 }
 
 /**
- * Hops that greet a stage before the coordinator has opened the session there: all stages are opened at once, so either
- * may come first. Whoever joins must be the peer that the coordinator named as the previous stage.
+ * Hops that greet a stage before the coordinator has opened the session there. All stages are opened at once, so either
+ * may come first. A hop must come from the peer that the coordinator named as the previous stage.
  */
 export class PendingJoins {
   readonly #init: PendingJoinsInit
@@ -60,7 +60,7 @@ export class PendingJoins {
     return promise
   }
 
-  /** `session` was opened: hops that wait for it go on. */
+  /** Called when `session` was opened: hops that wait for it continue. */
   arrived(session: LinkedSession): void {
     const key = sessionKey(session.open.session)
     for (const pending of this.#pending) {

@@ -7,7 +7,7 @@ import type { StageTable, WeightSource } from './stage-table.ts'
 export interface ServedPlacementsComponents {
   readonly stages: StageTable
   readonly logger: Logger
-  /** Where the weights of a coordinator's assignment come from; `onBytes` tells how much has come. */
+  /** Source of the weights of a coordinator's assignment. `onBytes` reports the bytes received. */
   readonly weights: (
     assign: Assign,
     coordinator: string,
@@ -19,7 +19,7 @@ export interface ServedPlacementsComponents {
 
 interface ServedPlacement {
   readonly coordinator: string
-  /** The membership that asked for it last; one that no living membership asked for is an orphan. */
+  /** The membership that asked for it last. A placement without a living membership is an orphan. */
   membership: object
 }
 
@@ -27,8 +27,8 @@ interface ServedPlacement {
 const PROGRESS_STEP_BYTES = 4 * 1024 * 1024
 
 /**
- * Which coordinator asked for which placement. Only its owner may release a placement or open sessions on it; what its
- * owner has forgotten is given up.
+ * Which coordinator asked for which placement. Only its owner may release a placement or open sessions on it. A
+ * placement that its owner has forgotten is released.
  */
 export class ServedPlacements {
   readonly #components: ServedPlacementsComponents
@@ -89,7 +89,7 @@ export class ServedPlacements {
     this.#components.logger.info({ placement: placementId, reason }, 'stage released')
   }
 
-  /** Gives up what `coordinator` assigned over any membership but `current`. */
+  /** Releases what `coordinator` assigned over any membership but `current`. */
   async releaseOrphans(coordinator: string, current: object | undefined): Promise<void> {
     for (const [placementId, placement] of this.#placements) {
       if (placement.coordinator !== coordinator || placement.membership === current) continue

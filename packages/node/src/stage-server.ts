@@ -47,11 +47,14 @@ export interface StageServerInit {
   readonly firstFrameMs: number
 }
 
-/** Memory of frames of which a part has come, over all streams of a peer that this node has to do with, and of another. */
+/**
+ * Memory for partly received frames over all streams of one peer: of a peer that this node works with, and of any
+ * other.
+ */
 const KNOWN_UNFINISHED_BYTES_MAX = 256 * 1024 * 1024
 const STRANGER_UNFINISHED_BYTES_MAX = 1024 * 1024
 
-/** Of the hops that a known peer may have waiting, what a stranger may: it may be a member that is not known yet. */
+/** Share of a known peer's limit of waiting hops for a stranger, which may be a member that is not known yet. */
 const STRANGER_JOINS_FRACTION = 1 / 8
 
 /** Beside the hidden states of a frame. */
@@ -60,7 +63,10 @@ const ACTIVATIONS_HEAD_BYTES = 1024
 /** How often leases are looked at; they are tens of seconds long. */
 const LEASE_SWEEP_MS = 1000
 
-/** Serves `/resultity/stage`: opens sessions for coordinators, joins hops to them, and frees what they leave. */
+/**
+ * Serves `/resultity/stage`: opens sessions for coordinators, joins hops to them, and frees sessions whose stream has
+ * ended.
+ */
 export class StageServer {
   readonly #host: MeshHost
   readonly #stages: StageTable
@@ -143,7 +149,7 @@ export class StageServer {
           if (frame.type === 'join') {
             return this.#joins.wait(frame, remotePeer, this.#sessions.get(sessionKey(frame.session))).then(joined => {
               joined.connectPrevious(frames)
-              // from now on what this session may carry, and no more
+              // from now on, frames up to the size of this session
               frames.limitFrames(hopFrameBytesMax(joined))
               session = joined
             })
@@ -158,7 +164,7 @@ export class StageServer {
       },
       {
         frameBytesMax: STAGE_FRAME_BYTES_MAX,
-        // the session's coordinator may tell a whole prompt; anybody else says who he is
+        // the session's coordinator may send a whole prompt; any other peer only says who it is
         firstFrame: {
           bytesMax: this.#mayAsk(remotePeer) ? STAGE_FRAME_BYTES_MAX : FIRST_FRAME_BYTES_MAX,
           timeoutMs: this.#init.firstFrameMs
@@ -238,7 +244,7 @@ export class StageServer {
     return session
   }
 
-  /** A re-routed session comes back with a higher epoch and takes the place of its former self. */
+  /** A re-routed session comes back with a higher epoch, and replaces the earlier one. */
   #replaceOlder(key: string, open: OpenSession): void {
     const older = this.#sessions.get(key)
     if (older === undefined) return
@@ -248,7 +254,7 @@ export class StageServer {
     older.close()
   }
 
-  /** Compiles what the answer is held to, where this stage samples it. */
+  /** Compiles the answer's constraint, where this stage samples it. */
   async #constrain(session: LinkedSession, { constraint, placementId, endTokens }: OpenSession): Promise<void> {
     const { stage, constraints } = this.#stages.find(placementId)
     if (constraint === undefined || !stage.last) return

@@ -19,7 +19,7 @@ import {
 
 /** Brings the manifest and the weight files of a range into the local store. */
 export interface WeightSource {
-  /** Keeps these blobs in the local store, those that are yet to come too, until what is returned is disposed. */
+  /** Keeps these blobs in the local store, also those that are not there yet, until the returned value is disposed. */
   hold(sha256s: readonly string[]): Disposable
   manifest(sha256: string, signal: AbortSignal): Promise<ModelManifest>
   /** @returns path by SHA-256 of every file in `files` */
@@ -61,8 +61,8 @@ export interface JobSlot extends Disposable {
 }
 
 /**
- * The stages that this node serves, keyed by what they hold: two placements that ask for the same range of the same
- * model share one stage. A stage is unloaded when its last placement is released.
+ * The stages that this node serves, keyed by their content: two placements of the same range of the same model share
+ * one stage. A stage is unloaded when its last placement is released.
  */
 export class StageTable {
   readonly #engine: Engine
@@ -84,7 +84,7 @@ export class StageTable {
     return Math.max(0, this.#init.memoryBytes - used)
   }
 
-  /** What the advert says of the stages that are ready. */
+  /** The ready stages, as the advert lists them. */
   served(): ServedStage[] {
     const served: ServedStage[] = []
     for (const { placements, assignment, loaded, jobsOpen } of this.#entries.values()) {
@@ -104,7 +104,7 @@ export class StageTable {
   }
 
   /**
-   * Loads what `assignment` asks for, or joins a load under way or done.
+   * Loads the stage of `assignment`, or joins a load that is in progress or done.
    *
    * @throws MeshError `insufficient_memory`, `resource_exhausted` (too many stages), `blob_not_found`, `engine_failed`
    */
@@ -140,7 +140,7 @@ export class StageTable {
       return await entry.ready
     } catch (error) {
       entry.files.dispose()
-      // released and assigned again meanwhile, the key belongs to another load
+      // if it was released and assigned again since, the key belongs to another load
       if (this.#entries.get(key) === entry) this.#entries.delete(key)
       throw error
     }
@@ -157,9 +157,10 @@ export class StageTable {
   }
 
   /**
-   * Takes one of the jobs of the encoder with this manifest, if it serves a placement that `mayUse` allows.
+   * Takes one of the job slots of the encoder with this manifest, if it serves a placement that `mayUse` allows.
    *
-   * @throws MeshError `unavailable` when there is none (any more, or yet), `resource_exhausted` when it has no job to give
+   * @throws MeshError `unavailable` when there is no such encoder (yet, or any more), `resource_exhausted` when it has
+   *   no free slot
    */
   takeJob(manifestSha256: string, mayUse: (placementId: string) => boolean): JobSlot {
     for (const entry of this.#entries.values()) {
@@ -276,5 +277,5 @@ function stageKey({ manifestSha256, range, contextLength, sessionsMax }: Assignm
   return `${manifestSha256} ${formatRange(range)} ${contextLength} ${sessionsMax}`
 }
 
-/** The failure was reported to whoever asked for the load; here it only ends the wait. */
+/** The failure was reported to the caller that asked for the load; here it only ends the wait. */
 function ignoreFailedLoad(): void {}

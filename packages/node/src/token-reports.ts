@@ -1,22 +1,25 @@
 import type { Sampled } from '@resultity/wire'
 
 /**
- * The coordinator hears of a token that late at the least, unless it is urgent: by then the token has left for the first
- * stage, which waits for it, and this process has given up its core, which the first stage may need to read it.
+ * The least delay before the coordinator receives a token, unless it is urgent. By then the token has left for the
+ * first stage, which waits for it, and this process has released its core, which the first stage may need to read it.
  */
 const DELAY_MS = 1
 
-/** Reports that are held, whatever time they have: no more than are read in one turn of a coordinator's event loop. */
+/** Most reports held back, whatever their delay: as many as a coordinator reads in one turn of its event loop. */
 const HELD_MAX = 256
 
 export interface TokenReportsInit {
-  /** How late a report may come, with others that came meanwhile; 0: each as soon as is good for the ring. */
+  /** How late a report may be sent, together with later ones. 0: each as soon as it does not slow the ring. */
   readonly withinMs: number
   /** At least one, in order. */
   send(reports: readonly Sampled[]): void
 }
 
-/** What the coordinator is told of sampled tokens, and when: it only watches, and reading it takes a core from the ring. */
+/**
+ * Decides when the coordinator receives sampled tokens. It only watches, and reading a report takes a core from the
+ * ring.
+ */
 export class TokenReports implements Disposable {
   readonly #init: TokenReportsInit
   #held: Sampled[] = []
@@ -32,7 +35,7 @@ export class TokenReports implements Disposable {
     if (count === HELD_MAX) this.flush()
   }
 
-  /** Sends what is held. */
+  /** Sends the reports that are held back. */
   flush(): void {
     const reports = this.#held
     if (reports.length === 0) return
@@ -41,7 +44,7 @@ export class TokenReports implements Disposable {
     this.#init.send(reports)
   }
 
-  /** What is held is never sent. */
+  /** Drops the reports that are held back. */
   [Symbol.dispose](): void {
     clearTimeout(this.#timer)
     this.#held = []

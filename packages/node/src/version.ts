@@ -1,2 +1,2 @@
-/** Of the agent, as adverts and the identify protocol tell it. */
+/** Version of the agent in adverts and in the identify protocol. */
 export const AGENT_VERSION = '0.1.0'

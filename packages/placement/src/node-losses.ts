@@ -21,8 +21,8 @@ export class NodeLosses {
   }
 
   /**
-   * Counts the node that was lost, if `error` says so. One that could not be reached never had the job.
-   * @returns `error`, or what to tell instead once there were too many
+   * Counts a lost node, if `error` says that one was lost. A node that could not be reached never had the job.
+   * @returns `error`, or another error to report once too many were lost
    */
   told(error: unknown): unknown {
     if (!(error instanceof MeshError) || error.code !== 'node_lost' || error.details.unreached === true) return error

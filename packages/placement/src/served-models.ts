@@ -31,7 +31,7 @@ export type ServedModel = ServedDecoder | ServedEncoder
 
 /** The models of a coordinator, by name. */
 export class ServedModels implements AsyncDisposable {
-  /** Whether all models are here that are to be served. Until then a name that nobody knows may be one of the others. */
+  /** Whether all configured models are imported. Until then, an unknown name may belong to one of the others. */
   complete = true
   readonly #models: ServedModel[] = []
 

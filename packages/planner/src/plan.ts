@@ -15,7 +15,7 @@ const MOVE_EVERYTHING_PENALTY = 0.1
 export interface PlacementInput {
   readonly model: ModelShape
   readonly nodes: readonly PlannerNode[]
-  /** `auto`: as few as fit. A number: exactly so many, however many would do. */
+  /** `auto`: the fewest stages that fit. A number: exactly this many, even where fewer would fit. */
   readonly stages: 'auto' | number
   /** Overhead of one hop, see {@link predictTokenTime}. */
   readonly hopMs: number
@@ -103,7 +103,9 @@ function costOf(
   return { ...predictTokenTime(costs, stages, hopMs), bytesToMove }
 }
 
-/** As if every stage took as long as the slowest, so that balance counts; then links; then what must be moved. */
+/**
+ * Counts every stage as long as the slowest one, so that balance matters; then the links; then the weights to be moved.
+ */
 function scoreOf(costs: ModelCosts, plan: PlacementPlan): number {
   const links = plan.stages.reduce((sum, stage) => sum + stage.hopMs, 0)
   const all = costs.layerBytes({ first: 0, end: costs.layerCount })

@@ -11,13 +11,13 @@ export interface StoredContent {
 export interface ByteRange {
   /** First byte. Default 0. */
   readonly start?: number
-  /** Behind the last byte: half-open. Default the end; beyond it, the end. */
+  /** The position after the last byte (half-open range). Default: the end. A larger value means the end. */
   readonly end?: number
 }
 
 /**
- * Payloads that are too big for a database: files, media. What they are called, whose they are and how long they stay
- * is said elsewhere, in tables. Several coordinators may share one.
+ * Payloads that are too big for a database: files, media. Their names, owners and lifetimes are in tables elsewhere.
+ * Several coordinators may share one.
  */
 export interface ContentStore {
   /**
@@ -32,8 +32,8 @@ export interface ContentStore {
   size(id: string): Promise<number | undefined>
 
   /**
-   * The bytes, or a part of them, read as they are asked for.
-   * @throws MeshError `not_found`; `invalid_request` for a range that begins behind the end
+   * The bytes, or a part of them, read on demand.
+   * @throws MeshError `not_found`; `invalid_request` for a range that starts after the end
    */
   read(id: string, range?: ByteRange, options?: AbortOptions): AsyncIterable<Uint8Array>
 
@@ -41,8 +41,8 @@ export interface ContentStore {
   remove(id: string): Promise<boolean>
 
   /**
-   * Removes what was stored before `storedBeforeMs` and of which `isKept` says no, and what broken writes left.
-   * @returns how many went
+   * Removes payloads stored before `storedBeforeMs` that `isKept` does not keep, and the remains of broken writes.
+   * @returns how many were removed
    */
   prune(storedBeforeMs: number, isKept: (ids: readonly string[]) => Promise<ReadonlySet<string>>): Promise<number>
 }

@@ -10,7 +10,7 @@ import type {
   NewJobEvent
 } from './job.ts'
 
-/** The right to work on a job. Ends when the lease runs out unrenewed; what its holder then says is refused. */
+/** The right to work on a job. It ends when the lease runs out unrenewed; later calls with it are refused. */
 export interface JobClaim {
   readonly jobId: string
   /** Who works: one coordinator process. */
@@ -50,7 +50,7 @@ export interface JobFilter {
   readonly groupId?: string
   /** Hidden jobs too. Default false. */
   readonly hidden?: boolean
-  /** Only what comes after the job with this id, in the order asked for. */
+  /** Only jobs after the one with this id, in the requested order. */
   readonly after?: string
   /** By creation. Default `desc`, the newest first. */
   readonly order?: 'asc' | 'desc'
@@ -121,10 +121,10 @@ export interface JobStore extends AsyncDisposable {
   renew(claims: readonly JobClaim[], leaseMs: number): Promise<readonly JobClaim[]>
 
   /**
-   * Adds to the log behind its entry number `after`.
+   * Adds to the log, after its entry number `after`.
    * @returns the number of the last entry
    * @throws MeshError `job_lease_lost` when the claim is void or the log is longer than `after`;
-   * `storage_quota_exceeded` when the log would be longer than any may be
+   *   `storage_quota_exceeded` when the log would exceed the limit of one job
    */
   append(claim: JobClaim, after: number, events: readonly NewJobEvent[]): Promise<number>
 
@@ -137,8 +137,8 @@ export interface JobStore extends AsyncDisposable {
   finish(claim: JobClaim, outcome: JobOutcome): Promise<Job>
 
   /**
-   * Asks for a job's end: a queued one is cancelled now, a running one when its owner hears of it. A final one stays as
-   * it is.
+   * Asks for a job's end: a queued job is cancelled now, a running one when its owner gets the notice. A final job
+   * stays as it is.
    */
   cancel(id: string): Promise<Job | undefined>
 
@@ -155,8 +155,8 @@ export interface JobStore extends AsyncDisposable {
   sweep(): Promise<void>
 
   /**
-   * Removes a final job with its log and idempotency key, and all jobs of its group. What has not ended goes soon after
-   * its end. Returns whether the job is gone now.
+   * Removes a final job with its log and idempotency key, and all jobs of its group. Jobs that have not ended are
+   * removed soon after their end. Returns whether the job is gone now.
    */
   remove(id: string): Promise<boolean>
 

@@ -14,8 +14,8 @@ export type JsonValue =
  * - `running`   one coordinator holds a lease on it and works
  * - `succeeded` has a result
  * - `failed`    has an error; no further attempt is made
- * - `cancelled` somebody asked for its end before it had one
- * - `expired`   nobody began it before its deadline
+ * - `cancelled` its client asked for its end before it had one
+ * - `expired`   it did not start before its deadline
  *
  * The last four are final: nothing changes in a job after them but its removal.
  */
@@ -25,22 +25,22 @@ export type JobState = (typeof jobStates)[number]
 /** A client waits for `interactive` work; `batch` work takes what that leaves idle. */
 export type JobClass = WorkClass
 
-/** What a client asked for, before it is acknowledged. */
+/** A client's request, before it is acknowledged. */
 export interface JobSubmission {
   /** `req_` and 32 hexadecimal digits, unique for ever. */
   readonly id: string
   /** Path of the API, such as `/v1/chat/completions`. */
   readonly endpoint: string
-  /** Whose it is; nobody of another namespace sees it. */
+  /** Its owner; no other namespace sees it. */
   readonly namespace: string
   /** The key it came with; null where no keys are asked for. */
   readonly keyId: string | null
   readonly class: JobClass
-  /** What it needs a place on: jobs of one lane compete for the same slots. */
+  /** Names what it needs a place on: jobs of one lane compete for the same slots. */
   readonly lane: string
   /** Checked and complete: running it again gives the same answer, so a seed that the client left out is in it. */
   readonly body: JsonValue
-  /** The client's `Idempotency-Key`, and the SHA-256 of what it sent with it. */
+  /** The client's `Idempotency-Key`, and the SHA-256 of the body sent with it. */
   readonly idempotency?: { readonly key: string; readonly bodySha256: string }
   /** The batch or ensemble it belongs to. */
   readonly groupId?: string
@@ -66,7 +66,7 @@ export interface JobUsage {
   readonly completionTokens: number
 }
 
-/** What the client is told when it went wrong. Older versions stored more with it. */
+/** The error that the client gets. Older versions stored more with it. */
 export type JobError = ClientError
 
 /** The answer of the endpoint, as HTTP would carry it. */

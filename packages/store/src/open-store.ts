@@ -7,7 +7,7 @@ export interface StoreInit {
   readonly store?: string
 }
 
-/** Opens what a coordinator remembers. @throws MeshError as `openDatabase` does */
+/** Opens a coordinator's database. @throws MeshError as `openDatabase` does */
 export function openStore({ dataDir, store = 'sqlite' }: StoreInit): Promise<StoreDatabase> {
   return openDatabase(store === 'sqlite' ? { dataDir } : { postgresUrl: store })
 }

@@ -12,8 +12,8 @@ export interface StreamClosed {
 }
 
 /**
- * A two-way byte stream that each side can end on its own: what the wire needs of a libp2p 3 stream, by structure,
- * so that tests can bring one of their own.
+ * A two-way byte stream that each side can end on its own. It is the part of a libp2p 3 stream that the wire needs, as
+ * a structural type, so that tests can bring their own.
  *
  * Bytes that arrive before a `message` listener is there, or while paused, wait in a buffer of the stream.
  */

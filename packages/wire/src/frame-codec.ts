@@ -16,7 +16,9 @@ export interface FrameCodec<Out, In> {
    * bounds; `protocol_version` when a first message names another version
    */
   decode(bytes: Uint8Array): In
-  /** The last message to a peer that broke the protocol or asked for what it may not have; absent: it gets none. */
+  /**
+   * The last message to a peer that broke the protocol or asked for something that it may not have. Absent: no message.
+   */
   fault?(error: MeshError): Out
 }
 

@@ -8,8 +8,8 @@ export const FRAME_HEADER_BYTES = 4
 /**
  * Cuts a stream of bytes, in pieces of any size, into frame bodies.
  *
- * A body that lies in one piece is handed out as a view of it. One that spans pieces is copied together once, and
- * no more is allocated for it than the limit allows.
+ * A body inside one piece is handed out as a view of that piece. A body that spans pieces is copied together once. It
+ * never allocates more than the limit allows.
  */
 export class FrameReader {
   /** Largest body accepted, from the next frame on. */
@@ -20,7 +20,7 @@ export class FrameReader {
   /** The body being put together from several pieces, and how much of it is there. */
   #body: Uint8Array | undefined
   #bodyFilled = 0
-  /** The frame header, while it lies in two pieces. */
+  /** The frame header, while it spans two pieces. */
   #header = 0
   #headerFilled = 0
 
@@ -125,7 +125,7 @@ export class FrameReader {
         }
       )
     }
-    // Pages of an unfilled buffer cost no memory until the peer has sent what goes into them.
+    // pages of an unfilled buffer cost no memory until the peer has sent the bytes for them
     this.#body = Buffer.allocUnsafeSlow(length)
     this.#bodyFilled = 0
   }

@@ -7,8 +7,8 @@ import type { ByteBudget } from './receive-budget.ts'
 
 export interface FrameHandlers<In> {
   /**
-   * Called for one frame after the other. A returned promise holds back the next frame, and in time the sender,
-   * until it settles. What it throws ends the stream, as `fail` does.
+   * Called for one frame after the other. While a returned promise is pending, the next frame waits, and in time the
+   * sender. An error ends the stream, as `fail` does.
    */
   onFrame(frame: In): void | Promise<void>
   /** Called exactly once, after the last frame: undefined when the peer ended its side between two frames. */
@@ -24,7 +24,10 @@ export interface FrameStreamInit {
   readonly firstFrame?: { readonly bytesMax: number; readonly timeoutMs: number }
   /** What frames of which a part has come are taken from. */
   readonly budget?: ByteBudget
-  /** Bytes that may wait to be sent before a peer that does not read is given up; default 4 × `frameBytesMax`. */
+  /**
+   * Bytes that may wait to be sent to a peer that does not read; above that the stream ends. Default 4 ×
+   * `frameBytesMax`.
+   */
   readonly queuedBytesMax?: number
   /** Keep the own side open after the peer has ended its side; default false: it is closed in answer. */
   readonly allowHalfOpen?: boolean
@@ -90,7 +93,7 @@ export class FrameStream<Out, In> {
     return this.#writeClosed
   }
 
-  /** From the next frame on, bodies received may have so many bytes. */
+  /** Sets the largest body that may be received, from the next frame on. */
   limitFrames(receivedBytesMax: number): void {
     this.#init = { ...this.#init, receivedBytesMax }
     if (this.#firstFrameTimer === undefined) this.#reader.bodyBytesMax = receivedBytesMax
@@ -158,7 +161,7 @@ export class FrameStream<Out, In> {
     else this.#readFrames()
   }
 
-  /** Hands out what is complete. Stops at a handler's promise; that resumes it. */
+  /** Hands out complete frames. Stops at a handler's promise, which resumes it when it settles. */
   readonly #readFrames = (): void => {
     this.#busy = true
     try {
@@ -204,7 +207,7 @@ export class FrameStream<Out, In> {
   readonly #onClose = (event: StreamClosed): void => {
     this.#writeClosed = true
     this.#rejectRoom(lost('the peer reads no more', event.error))
-    // A reset after the peer's own end only says that it reads no more; what it sent is complete.
+    // after the peer's own end, a reset only says that it reads no more; everything it sent is here
     if (this.#remoteEnded && event.local !== true) this.#endWhenDone()
     else if (event.error instanceof MeshError) this.#finish(event.error)
     else
@@ -223,7 +226,10 @@ export class FrameStream<Out, In> {
     else if (this.#finish(undefined) && this.#init.allowHalfOpen !== true) void this.#closeInAnswer()
   }
 
-  /** Marks the end, whoever brought it about. @returns false when it was marked before */
+  /**
+   * Marks the end, whichever side caused it.
+   * @returns false when it was marked before
+   */
   #finish(error: MeshError | undefined): boolean {
     if (this.#ended) return false
     this.#ended = true
@@ -264,8 +270,9 @@ export class FrameStream<Out, In> {
   }
 
   /**
-   * Hands over, before it returns, what the stream has kept meanwhile. A libp2p stream that is paused in the middle
-   * of that forgets it, and goes on granting its peer room until its buffer overflows: so pause afterwards.
+   * Resumes the stream, which hands over everything that it kept while it was paused before this returns. A libp2p
+   * stream that is paused in the middle of that forgets the rest, and goes on granting its peer room until its buffer
+   * overflows. So pause it afterwards.
    */
   #resume(): void {
     if (!this.#paused) return
@@ -275,7 +282,7 @@ export class FrameStream<Out, In> {
     try {
       this.#stream.resume()
     } catch (error) {
-      // what was kept has been handed over; granting more room fails when the connection went meanwhile
+      // the kept bytes have been handed over; granting more room fails when the connection has closed since
       if (!this.#remoteEnded) this.#finish(lost('the connection closed', error))
     }
     this.#resuming = false

@@ -42,7 +42,7 @@ const MANIFEST_BYTES_MAX = 64 * 1024 * 1024
 const HEARTBEAT_INTERVAL_MS_MAX = 10 * 60 * 1000
 const HEARTBEAT_MISSES_MAX = 100
 
-/** `membership.proto` numbers the states from 1; 0 is what a sender forgot. */
+/** `membership.proto` numbers the states from 1; 0 is a state that the sender forgot. */
 const states: readonly AssignmentState[] = ['fetching', 'building', 'testing', 'ready', 'failed', 'released']
 
 /** The node's side of {@link MEMBERSHIP_PROTOCOL}. */

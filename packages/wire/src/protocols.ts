@@ -19,16 +19,16 @@ export const MEMBERSHIP_FRAME_BYTES_MAX = 256 * 1024
 /** A prefill chunk of 512 positions of the widest hidden state served (8192 f32) is 16 MiB; the head around it is small. */
 export const STAGE_FRAME_BYTES_MAX = 16 * 1024 * 1024 + 1024
 
-/** What a peer that is no member may say first on a stream: a request or a greeting, never a payload. */
+/** Largest first frame of a peer that is not a member: a request or a greeting, never a payload. */
 export const FIRST_FRAME_BYTES_MAX = 64 * 1024
 
-/** Time for it to say that. */
+/** Time for a peer that is not a member to send its first frame. */
 export const FIRST_FRAME_MS = 5000
 
-/** What a node says to its coordinator is at most an advert and the head around it. */
+/** Largest message of a node to its coordinator: an advert and its header. */
 export const NODE_MESSAGE_BYTES_MAX = 64 * 1024
 
-/** What a stage says to its coordinator: scores of some prompt tokens with alternatives, or a fault. */
+/** Largest report of a stage to its coordinator: scores of some prompt tokens with alternatives, or a fault. */
 export const STAGE_REPORT_BYTES_MAX = 256 * 1024
 
 /** The largest job body that a coordinator accepts, and the head around it. */

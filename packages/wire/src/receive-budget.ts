@@ -6,8 +6,8 @@ export interface ByteBudget {
 }
 
 /**
- * Memory that frames of which a part has come may take up, for each peer over all of its streams: a peer that sends
- * halves of frames holds that much and no more.
+ * Memory that partly received frames may take, for each peer over all of its streams: a peer that sends halves of
+ * frames holds that much at most.
  */
 export class ReceiveBudgets {
   readonly #bytesMax: (peerId: string) => number
@@ -23,7 +23,7 @@ export class ReceiveBudgets {
     return this.#used.get(peerId) ?? 0
   }
 
-  /** What one stream of `peerId` takes from and gives back to. */
+  /** The budget that one stream of `peerId` takes from and gives back to. */
   of(peerId: string): ByteBudget {
     return {
       take: bytes => {

@@ -31,7 +31,7 @@ export function samplingToWire(sampling: Sampling): WireSampling {
   }
 }
 
-/** What is zero on the wire is not used, and left out. */
+/** A field that is zero on the wire is not in use, and is left out. */
 export function samplingFromWire(wired: WireSampling | null | undefined): Sampling {
   const bias = list(wired?.logitBias, 'sampling.logit_bias', LOGIT_BIAS_MAX)
   const optional = {

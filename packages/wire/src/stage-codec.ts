@@ -223,7 +223,7 @@ function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSe
   }
 }
 
-/** Absent where they were not asked for, so that what is not used costs no byte. */
+/** Absent where nobody asked for them, so that an unused field costs no byte. */
 function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
 ): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs'> {

@@ -11,7 +11,7 @@ import {
   SESSION
 } from './stage-hot-tags.ts'
 
-/** The fields of a frame that is sent once for every token, as they lie in its bytes: not yet checked. */
+/** The fields of a frame that is sent once for every token, as its bytes have them. Not yet checked. */
 export interface HotFields {
   readonly body: 'activations' | 'next' | 'sampled'
   readonly session: Uint8Array | null
@@ -34,10 +34,10 @@ const BODIES: Readonly<Record<number, HotFields['body']>> = {
 /**
  * Reads a frame as our own encoders write it: each field once, in the order of its number, nothing else.
  *
- * The generated decoder reads every message; this one exists because a frame of every token waits for it, and the model
- * run before has swept the caches: what counts is few lines and few allocations.
+ * The generated decoder can read every message. This one exists because a frame of every token waits for it, and the
+ * model run before it has emptied the caches: few lines and few allocations make it fast.
  *
- * @returns undefined for any other bytes, among them valid ones; the generated decoder is to judge them
+ * @returns undefined for any other bytes, valid ones among them; the generated decoder decides about those
  */
 export function decodeHotFrame(bytes: Uint8Array): HotFields | undefined {
   const body = BODIES[bytes[0] ?? 0]

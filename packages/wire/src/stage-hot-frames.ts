@@ -20,7 +20,7 @@ import type { Activations, NextToken, Sampled } from './stage-messages.ts'
 const SESSION_FIELD_BYTES = 18
 const FINISH_NUMBER = { continues: 0, end_token: 1, tokens_max: 2 } as const
 
-/** Hidden states up to here are copied behind the head: the copy costs less than a second piece on the way down. */
+/** Hidden states up to this size are copied after the header: the copy costs less than sending a second piece. */
 const COPIED_BYTES_MAX = 32 * 1024
 
 /** The frame in one piece when it is small, else its head, and `hidden` itself. */

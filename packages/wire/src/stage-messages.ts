@@ -50,7 +50,7 @@ export interface OpenSession extends OfSession {
   readonly logprobs: boolean
   /** How many of the most likely tokens to report beside the sampled one. */
   readonly topLogprobs: number
-  /** What the last stage holds the answer to. */
+  /** The constraint that the last stage enforces on the answer. */
   readonly constraint?: OutputConstraint
   /** The prompt, for a last stage whose sampling has a repetition penalty or that is to score it. */
   readonly promptTokens?: readonly number[]

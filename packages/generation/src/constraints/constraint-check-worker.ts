@@ -21,7 +21,7 @@ function check({ constraint, places }: Check, progress: (where: string) => void)
     })
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
-    // what is too deep for the stack
+    // the schema is too deep for the stack
     const message = `${where} is too deep to be held to`
     throw new MeshError('invalid_request', message, {
       hint: 'Send a flatter schema.',
@@ -31,7 +31,7 @@ function check({ constraint, places }: Check, progress: (where: string) => void)
   }
 }
 
-/** @throws MeshError `invalid_request` for what is too deep for the stack: it was not known to be until there was an answer */
+/** @throws MeshError `invalid_request` for a text that is too deep for the stack: only an answer shows that */
 function isAllowed(task: Answer): boolean {
   try {
     return isIn(task)

@@ -1,6 +1,6 @@
 import type { OutputConstraint } from '@resultity/interface'
 
-/** How a request calls the schemas of its constraint. */
+/** The names of a constraint's schemas in the request, for errors. */
 export interface SchemaPlaces {
   readonly schema: string
   /** Of the function with each index. */
@@ -14,11 +14,11 @@ export type AnswerExtent =
   /** It was cut off: it must be the beginning of one. */
   | 'beginning'
 
-/** What the thread that compiles constraints is asked. */
+/** A task for the thread that compiles constraints. */
 export type ConstraintTask =
-  /** Whether a constraint can be held to; answered by nothing, or the error. */
+  /** Checks whether a constraint can be enforced. The reply is empty, or the error. */
   | { readonly type: 'check'; readonly constraint: OutputConstraint; readonly places: SchemaPlaces }
-  /** Whether a text is what the constraint allows; answered by a boolean. */
+  /** Checks whether the constraint allows a text. The reply is a boolean. */
   | {
       readonly type: 'answer'
       readonly constraint: OutputConstraint

@@ -11,7 +11,7 @@ import { LRUCache } from 'lru-cache'
 import type { AnswerExtent, ConstraintTask, SchemaPlaces } from './constraint-messages.ts'
 
 export interface ConstraintsInit {
-  /** Checking whether one request's schemas can be held to. */
+  /** Time to check whether one request's schemas can be enforced. */
   readonly constraintCheckMs: number
   /** Checking one answer against its constraint. */
   readonly answerCheckMs: number
@@ -19,7 +19,7 @@ export interface ConstraintsInit {
   readonly constraintChecksMax: number
 }
 
-/** What became of a check: `null` where the constraint can be held to. */
+/** Result of a check: `null` where the constraint can be enforced. */
 type Outcome = Pick<MeshError, 'message' | 'hint' | 'details'> | null
 
 /** Outcomes that are remembered, in bytes: they are made of what clients send. The least used is forgotten first. */
@@ -27,12 +27,12 @@ const OUTCOME_CACHE_BYTES = 8 * 1024 * 1024
 
 const IDLE_MS = 60_000
 
-/** The largest schemas that can be held to take some 100. */
+/** The largest schemas that can be enforced take some 100. */
 const HEAP_MIB = 512
 
 /**
- * Compiles the constraints that clients send, away from the event loop and for so long only: one thread for those of new
- * requests, and one for answers, which do not wait for the former.
+ * Compiles the constraints of clients away from the event loop, with a time limit. One thread serves new requests and
+ * another one answers, so that answers do not wait for new requests.
  */
 export class Constraints implements AsyncDisposable {
   readonly #init: ConstraintsInit
@@ -51,9 +51,9 @@ export class Constraints implements AsyncDisposable {
   }
 
   /**
-   * @param places how the request calls the constraint's schemas
-   * @throws MeshError `invalid_request` naming the place for what cannot be held to, or takes too long to find out;
-   * `resource_exhausted`
+   * @param places names of the constraint's schemas in the request
+   * @throws MeshError `invalid_request` naming the schema that cannot be enforced, or that takes too long to check;
+   *   `resource_exhausted`
    */
   async check(constraint: OutputConstraint, places: SchemaPlaces): Promise<void> {
     const key = createHash('sha256')
@@ -66,7 +66,7 @@ export class Constraints implements AsyncDisposable {
   }
 
   /**
-   * Whether an answer is what its constraint allows.
+   * Whether a constraint allows an answer.
    * @throws MeshError `deadline_exceeded` when that takes too long; `resource_exhausted`; the signal's reason
    */
   async allows(
@@ -107,7 +107,7 @@ export class Constraints implements AsyncDisposable {
     }
   }
 
-  /** @throws MeshError what is no fault of the constraint */
+  /** @throws MeshError an error that the constraint did not cause */
   async #outcome(task: Extract<ConstraintTask, { type: 'check' }>): Promise<Outcome> {
     const { constraintCheckMs: deadlineMs } = this.#init
     try {

@@ -61,7 +61,7 @@ function readVectors(
   { name, config }: EncoderManifest,
   inputs: number
 ): Float32Array {
-  // base64 has four characters for three bytes; what is longer is not even parsed
+  // base64 has four characters for three bytes; a longer result is not even parsed
   const bytesMax = Math.ceil((inputs * config.hiddenSize * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
   const parsed = embeddingResultSchema.safeParse(result.length > bytesMax ? undefined : parseJson(result))
   if (parsed.success && parsed.data.dimensions === config.hiddenSize) {
@@ -79,7 +79,7 @@ function parseJson(bytes: Uint8Array): unknown {
   try {
     return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
   } catch {
-    // what it is not, the schema says
+    // the schema reports what is wrong
     return undefined
   }
 }

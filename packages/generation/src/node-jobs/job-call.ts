@@ -18,7 +18,7 @@ export interface JobCallComponents {
 export interface JobCallInit {
   /** From dialling the node to its word that the job has begun. */
   readonly startMs: number
-  /** Beyond the job's own deadline, for what the node has to say at its end. */
+  /** Time after the job's own deadline, for the node's last event. */
   readonly graceMs: number
 }
 
@@ -58,7 +58,7 @@ export async function callJob(
   }
 }
 
-/** A job's stream to its node, and what has come over it. */
+/** A job's stream to its node, and the events received on it. */
 class JobCall {
   readonly #peerId: string
   readonly #started = Promise.withResolvers<void>()
@@ -69,7 +69,7 @@ class JobCall {
 
   constructor(peerId: string) {
     this.#peerId = peerId
-    // whoever waits for one of them hears of an error; the other is then not waited for
+    // a caller that waits for one of them gets the error; nobody waits for the other one then
     this.#started.promise.catch(heardElsewhere)
     this.#result.promise.catch(heardElsewhere)
   }
@@ -166,7 +166,10 @@ function nodeLost(peerId: string, what: string, cause?: unknown, facts: { readon
   })
 }
 
-/** What a node reported. One that is stopping, or was told to forget the model, is a lost node to the client. */
+/**
+ * The error that a node reported. For the client, a node that is stopping or was told to forget the model is a lost
+ * node.
+ */
 function nodeError(peerId: string, error: MeshError): MeshError {
   return new MeshError(error.code === 'unavailable' ? 'node_lost' : error.code, `node ${peerId}: ${error.message}`, {
     hint: error.hint,

@@ -16,7 +16,7 @@ export interface NodeJobsInit {
   readonly jobStartMs: number
   /** The whole of a job on one node. */
   readonly jobRunMs: number
-  /** Beyond that, for what the node has to say at its end. */
+  /** Time after that, for the node's last event. */
   readonly jobGraceMs: number
   /** When a node is lost: waiting until the placement is known to be broken. */
   readonly lossNoticeMs: number

@@ -8,11 +8,11 @@ import { LengthPrefixedDecoder } from '@libp2p/utils'
 type Decode = LengthPrefixedDecoder['decode']
 
 /**
- * Lets libp2p's decoder of lengths stop once it has handed out all that came.
+ * Lets libp2p's length decoder stop once it has handed out all received messages.
  *
- * noise reads every message with it. After the last one it would ask for the next length all the same and learn from an
- * exception, whose stack is recorded, that there is none: a tenth of what a frame costs, on a core that the run it has
- * just started wants. What is decoded stays the same.
+ * noise reads every message with it. After the last one the decoder would still ask for the next length, and an
+ * exception, whose stack is recorded, would tell it that there is none. That is a tenth of the cost of a frame, on a
+ * core that the run just started needs. The decoded bytes stay the same.
  */
 export function stopDecodersOnceEmptied(): void {
   LengthPrefixedDecoder.prototype.decode = decodeUntilEmptied

@@ -7,11 +7,11 @@ import type { ICryptoInterface } from '@chainsafe/libp2p-noise'
 import { asCrypto, defaultCrypto, nodeCrypto } from '@chainsafe/libp2p-noise/crypto'
 
 /**
- * Up to here the WebAssembly cipher is the faster one where a frame comes alone.
+ * Up to this size the WebAssembly cipher is faster for a frame that comes alone.
  *
- * OpenSSL encrypts ten times as many bytes a second, but setting it up for one message runs through so much code that
- * it takes 150 to 250 µs when the caches are cold, as they are after every run of a model: as much as WebAssembly needs
- * for 12 KB. noise's own limit, 1200 bytes, is that of a hot loop.
+ * OpenSSL encrypts ten times as many bytes per second. But setting it up for one message runs through so much code that
+ * it takes 150 to 250 µs when the caches are cold, as they are after every run of a model. WebAssembly needs as long
+ * for 12 KB. The limit of noise, 1200 bytes, suits a hot loop.
  */
 const WASM_BYTES_MAX = 12 * 1024
 

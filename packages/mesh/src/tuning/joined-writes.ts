@@ -9,10 +9,10 @@ import type { ConnectionProtector, MessageStream } from '@libp2p/interface'
 const JOIN_BYTES_MAX = 64 * 1024
 
 /**
- * Hands the socket one piece where the encrypter made several: length, header, payload and tag of a frame would each be
- * a write and a packet of its own.
+ * Hands the socket one piece where the encrypter made several. Otherwise length, header, payload and tag of a frame
+ * would each be a write and a packet.
  *
- * It sits where libp2p lets a connection be wrapped below its encryption, and protects nothing.
+ * It is installed where libp2p lets a connection be wrapped below its encryption. It protects nothing.
  */
 export const joinedWrites: ConnectionProtector = { protect: async connection => joinWrites(connection) }
 

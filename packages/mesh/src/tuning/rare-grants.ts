@@ -11,8 +11,8 @@ const GRANT_BYTES = 128 * 1024
 /**
  * Makes a stream grant its peer more room after every {@link GRANT_BYTES} received, and not after every frame.
  *
- * A grant is a frame of its own: encrypted and written here, read and decrypted there, on cores that the next run of
- * the model wants. The protocol leaves the receiver free when to send it.
+ * A grant is a frame of its own. It is encrypted and written here, read and decrypted there, on cores that the next run
+ * of the model needs. The protocol lets the receiver choose when to send it.
  */
 export function grantRarely(stream: Stream): void {
   if (!(stream instanceof YamuxStream)) return
@@ -26,7 +26,7 @@ export function grantRarely(stream: Stream): void {
   stream.sendWindowUpdate = () => {
     // until it is established, a grant also carries the flags that establish it
     if (stream.state === StreamState.Established && received < GRANT_BYTES) return
-    // a paused stream grants nothing: what it has received is granted when it goes on
+    // a paused stream grants nothing: it grants the received bytes when it resumes
     if (stream.state !== StreamState.Paused) received = 0
     grant()
   }

@@ -4,14 +4,15 @@ import { TokenBucket } from './token-bucket.ts'
 
 /** Who may join beside the nodes of this machine, which always may. */
 export interface JoinPolicy {
-  /** Everybody who reaches the coordinator. */
+  /** Any peer that reaches the coordinator may join. */
   readonly open: boolean
   /** Peer ids. */
   readonly allowed: ReadonlySet<string>
 }
 
 /**
- * Why a peer may not join; undefined: it may. Whoever joins is given layers, and so reads prompts and shapes answers.
+ * The reason why a peer may not join; undefined when it may. A peer that joins is given layers, and so reads prompts
+ * and shapes answers.
  */
 export function joinRefusal(
   { open, allowed }: JoinPolicy,

@@ -19,7 +19,7 @@ import { TokenBucket } from './token-bucket.ts'
  */
 export type MemberLinkState = 'greeting' | 'opening' | 'member' | 'ended'
 
-/** What the link's owner decides and hears. */
+/** The decisions and notifications of the link's owner. */
 export interface MemberLinkHandlers {
   /** Milliseconds. */
   now(): number
@@ -28,7 +28,7 @@ export interface MemberLinkHandlers {
    * @throws MeshError why not
    */
   admit(): void
-  /** Peer ids of all members, when this link has not been told of the last change of them. */
+  /** Peer ids of all members, unless this link already has the latest list. */
   membersFor(link: MemberLink): readonly string[] | undefined
   /**
    * Verifies a sealed advert of this peer.
@@ -52,7 +52,9 @@ export interface MemberLinkInit {
 /** Messages of one node: reports of fetched bytes come the fastest. */
 const MESSAGES_BURST = 1024
 const MESSAGES_PER_SECOND = 512
-/** Adverts of one node, each a signature to check: one a heartbeat is what an honest node sends at the most. */
+/**
+ * Adverts of one node in a burst. Each is a signature to check; an honest node sends at most one with each heartbeat.
+ */
 const ADVERTS_BURST = 16
 const ADVERTS_PER_HEARTBEAT = 2
 

@@ -37,9 +37,7 @@ const TOLD_MEMBERS_MAX = 4096
 /** A check of the registry this much later than planned means that this process was held up, not the nodes. */
 const OWN_DELAY_FACTOR = 2
 
-/**
- * The nodes' streams to this coordinator: feeds the registry with what they say, and carries orders to them.
- */
+/** The nodes' streams to this coordinator. It feeds the registry with their messages, and carries orders to them. */
 export class Membership implements Disposable {
   readonly #components: MembershipComponents
   readonly #init: MembershipInit
@@ -69,7 +67,7 @@ export class Membership implements Disposable {
     })
   }
 
-  /** Takes on a stream that a peer opened, who is connected from `remoteAddr`. */
+  /** Takes a stream that a peer opened from `remoteAddr`. */
   accept(stream: ByteStream, peerId: string, remoteAddr: string): void {
     if (this.#stopped || this.#greeters.size >= this.#init.greetersMax) {
       stream.abort(new MeshError('resource_exhausted', 'too many nodes are joining at once'))
@@ -124,7 +122,9 @@ export class Membership implements Disposable {
     throw refusal
   }
 
-  /** What may be believed of it: addresses that the peer can have, figures that a machine can have. */
+  /**
+   * Opens an advert and keeps only plausible parts: addresses that the peer can have, figures that a machine can have.
+   */
   async #openAdvert(sealed: Uint8Array, peerId: string, from: SeenPeer, last: number | undefined): Promise<Advert> {
     const { clock, openAdvert, logger } = this.#components
     const expected = { now: clock.now(), expectedPeer: peerId }
@@ -170,7 +170,7 @@ export class Membership implements Disposable {
     const now = this.#components.steady.now()
     const lateMs = now - this.#lastPruneMs
     this.#lastPruneMs = now
-    // heartbeats that came meanwhile are still in our own queue: let them in first
+    // heartbeats received since then are still in our own queue: let them in first
     if (lateMs > OWN_DELAY_FACTOR * this.#init.heartbeatIntervalMs) return
     this.#components.registry.prune()
   }

@@ -28,10 +28,10 @@ export interface NodeRegistryInit {
 const THIS_MACHINE: SeenPeer = { scope: 'this_machine', ip: undefined }
 
 /**
- * Which nodes are here, by what they said and when.
+ * Which nodes are here, from their messages and the time of each.
  *
  * A node is here from its Hello until it says Goodbye, its stream ends, it is silent for too long, or its advert
- * expires; whichever comes first. Listeners hear of each change once, in order.
+ * expires, whichever comes first. Listeners hear of each change once, in order.
  */
 export class NodeRegistry {
   readonly #nodes = new Map<string, NodeRecord>()
@@ -45,7 +45,7 @@ export class NodeRegistry {
   }
 
   /**
-   * Admits a node. One that is here already is a node that restarted: what it had is gone, so it leaves first.
+   * Admits a node. A node that is already here has restarted: its state is gone, so it leaves first.
    * @throws MeshError `resource_exhausted` when there is room for no more nodes
    */
   join(advert: Advert, from: SeenPeer = THIS_MACHINE): NodeRecord {
@@ -95,7 +95,7 @@ export class NodeRegistry {
     return this.#nodes.get(peerId)
   }
 
-  /** Where a node tells that it can be dialled, as far as it concerns the node `forPeer`, or all of it. */
+  /** The addresses at which a node says it can be dialled: those that the node `forPeer` can use, or all of them. */
   addressesOf(peerId: string, forPeer?: string): readonly string[] {
     const node = this.#nodes.get(peerId)
     const other = forPeer === undefined ? node : this.#nodes.get(forPeer)

@@ -16,8 +16,8 @@ export interface PlausibleAdvert {
 }
 
 /**
- * What may be believed of an advert: no memory beyond what the machine says it has, no speed beyond any machine's. A node
- * that lies within these bounds is found out by its self-test and by its placements failing.
+ * The plausible part of an advert: no more memory than the machine says it has, no speed above that of any machine. A
+ * node that lies within these bounds is found out by its self-test and by its failing placements.
  */
 export function plausibleAdvert(advert: Advert): PlausibleAdvert {
   const corrected: string[] = []

@@ -8,7 +8,7 @@ interface Failure {
   readonly error: MeshError | undefined
 }
 
-/** Failures are doubled at most so often: 64 times the first wait. */
+/** The wait doubles with each failure, at most this many times: up to 64 times the first wait. */
 const DOUBLINGS_MAX = 6
 
 /** Which node failed to serve which model, and until when it is not asked again. One entry per pair. */

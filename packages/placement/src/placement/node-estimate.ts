@@ -10,14 +10,16 @@ import type { Placement } from './placement.ts'
  */
 export const HOP_MS = 1.4
 
-/** What is assumed of a node that has measured nothing: a two-core machine multiplies 100 M 4-bit weights in this time. */
+/**
+ * Speed assumed of a node that has measured nothing: a two-core machine multiplies 100 M 4-bit weights in this time.
+ */
 const PROBE_MS_PRIOR = 3
 
 /**
- * What the planner should believe of `node`, for `model`.
+ * The planner's estimate of `node`, for `model`.
  *
- * Speed: measured on this model's layers where it serves some, else scaled from its probe. Memory: what it offers,
- * less what `placements` of this coordinator and others have taken.
+ * Speed: measured on this model's layers where the node serves some, else scaled from its probe. Memory: the offered
+ * bytes, less those that `placements` of this coordinator and of others have taken.
  */
 export function estimateNode(
   node: NodeRecord,
@@ -35,7 +37,10 @@ export function estimateNode(
   }
 }
 
-/** Bytes that live placements take on a node; a broken or released one takes none, since the node is told so first. */
+/**
+ * Bytes that live placements take on a node. A broken or released placement takes none, because the node is told to
+ * release it first.
+ */
 export function bytesOn(peerId: string, placements: readonly Placement[]): number {
   let bytes = 0
   for (const placement of placements) {

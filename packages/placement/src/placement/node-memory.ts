@@ -2,7 +2,10 @@ import type { NodeRecord } from '../membership/node-registry.ts'
 import { bytesOn } from './node-estimate.ts'
 import type { PlacementTable } from './placement-table.ts'
 
-/** Memory that nodes say is taken and this coordinator did not give away: other coordinators', or what it forgot. */
+/**
+ * Memory that nodes report as taken and that this coordinator did not assign: taken by other coordinators, or forgotten
+ * by this one.
+ */
 export class NodeMemory {
   readonly #table: PlacementTable
   readonly #foreignBytes = new Map<string, number>()
@@ -17,11 +20,11 @@ export class NodeMemory {
     return this.#foreignBytes.get(peerId) ?? 0
   }
 
-  /** Takes in what an advert says. */
+  /** Notes the memory figures of an advert. */
   note({ peerId, advert }: NodeRecord): void {
     const served = new Set(advert.stages.map(stage => stage.placementId))
     const releasing = [...(this.#releasing.get(peerId) ?? [])]
-    // while a release is under way the node still counts memory that is about to be free
+    // while a release is in progress, the node still counts memory that is about to be free
     if (releasing.some(placementId => served.has(placementId))) return
     this.#releasing.delete(peerId)
     const usedBytes = advert.memoryOfferedBytes - advert.memoryFreeBytes

@@ -1,9 +1,9 @@
 import type { NodeRecord } from '../membership/node-registry.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 
-/** Nodes that may serve something together: all that are for everybody, a subcloud's, or those that a request names. */
+/** Nodes that may serve a model together: the general pool, the nodes of a subcloud, or those that a request names. */
 export interface NodePool {
-  /** Tells pools apart; empty for the general one. */
+  /** Identifies the pool; empty for the general one. */
   readonly key: string
   /** The subcloud that it is, or is a part of. */
   readonly subcloud: string | undefined
@@ -14,7 +14,7 @@ export interface NodePool {
   admits(node: Pick<NodeRecord, 'peerId' | 'advert'>): boolean
 }
 
-/** A pool in which models are placed before anybody asks. */
+/** A pool in which models are placed without a request. */
 export interface StandingPool {
   readonly pool: NodePool
   serves(model: PlaceableModel): boolean
@@ -24,19 +24,19 @@ export interface StandingPool {
 export interface PoolSource {
   readonly general: NodePool
   standing(): readonly StandingPool[]
-  /** False for one of a subcloud that is no more. */
+  /** False for the pool of a subcloud that does not exist any more. */
   has(pool: NodePool): boolean
 }
 
 /** Where a request wants to be run. */
 export interface RouteConstraints {
-  /** On a route of exactly so many stages. */
+  /** Number of stages of the route, exactly. */
   readonly stages?: number | undefined
   /** Default: the general pool. */
   readonly pool?: NodePool | undefined
 }
 
-/** Every node is for everybody: what holds where there are no subclouds. */
+/** One pool of all nodes, for a coordinator without subclouds. */
 export const oneForAll: PoolSource = {
   general: { key: '', subcloud: undefined, adHoc: false, where: '', admits: () => true },
   standing: () => [],

@@ -15,7 +15,7 @@ export interface PlaceableModel {
   readonly sessionsMax: number
 }
 
-/** What the planner has to know of `model`. */
+/** The sizes of `model` that the planner needs. */
 export function shapeOf(model: PlaceableModel): ModelShape {
   const { manifest, contextLength, sessionsMax } = model
   const layerBytes = manifest.layers.map(file => file.bytes)

@@ -11,7 +11,7 @@ import { keyOf, PlacementTable } from './placement-table.ts'
 import { layersMissing, refuseMoreStagesThanLayers } from './shortfall.ts'
 import { type Target, Targets } from './targets.ts'
 
-/** What the director wants a node told. */
+/** Carries the director's orders to nodes. */
 export interface AssignmentPort {
   assign(placement: Placement, stage: PlacedStage): void
   release(peerId: string, placementId: string, reason: string): void
@@ -21,7 +21,7 @@ export interface PlacementDirectorComponents {
   readonly registry: NodeRegistry
   readonly assignments: AssignmentPort
   readonly clock: Clock
-  /** Default: every node is for everybody. */
+  /** Default: one pool of all nodes. */
   readonly pools?: PoolSource
   newId(): string
 }
@@ -35,7 +35,10 @@ export interface PlacementDirectorInit {
   readonly onDemandIdleMs: number
 }
 
-/** What a request gets: a placement to run on, a reason to wait, or an error that waiting does not cure. */
+/**
+ * The result of a request for a placement: a placement to run on, a reason to wait, or an error that waiting does not
+ * cure.
+ */
 export type PlacementChoice =
   | { readonly type: 'ready'; readonly placement: Placement }
   | { readonly type: 'busy' }
@@ -43,13 +46,13 @@ export type PlacementChoice =
   | { readonly type: 'error'; readonly error: MeshError }
 
 /**
- * Decides which node serves which layers of which model, and what nodes are told about it.
+ * Decides which node serves which layers of which model, and which orders the nodes get.
  *
- * Deterministic: it acts only when it is told of something (a node's coming, report or going; a request; the passing
- * of time through `reconcile`), and takes the time from its clock. Each model has one default placement as long as
- * nodes allow, and one more in each subcloud that names it; what a subcloud does not name is placed there when it is
- * asked for, and goes when it is not used. When a node of a placement is lost, the placement is broken at once; the
- * next `reconcile` tells its other nodes to release it and plans the model anew.
+ * Deterministic: it acts only on input (a node that joins, reports or leaves; a request; the passing of time through
+ * `reconcile`), and takes the time from its clock. Each model has one default placement as long as nodes allow, and one
+ * more in each subcloud that names it. A model that a subcloud does not name is placed there on request, and released
+ * when it is not used. When a node of a placement is lost, the placement is broken at once; the next `reconcile` tells
+ * its other nodes to release it and plans the model again.
  */
 export class PlacementDirector {
   readonly table = new PlacementTable()
@@ -114,19 +117,19 @@ export class PlacementDirector {
     }
     if (change.type === 'joined') {
       this.#lastJoinMs = this.#components.clock.now()
-      // what could not be placed may be placed now: requests wait for the next try
+      // a model that could not be placed before may fit now: requests wait for the next attempt
       this.#shortfalls.clear()
     }
     this.#memory.note(change.node)
   }
 
-  /** Subclouds are not what they were. Call {@link reconcile} after it. */
+  /** The subclouds have changed. Call {@link reconcile} after it. */
   poolsChanged(): void {
     this.#shortfalls.clear()
     this.#targets.prune()
   }
 
-  /** Takes in a node's report on what it was assigned. */
+  /** Notes a node's report on an assignment. */
   report(peerId: string, placementId: string, report: StageReport): void {
     if (report.state === 'released') this.#memory.releaseConfirmed(peerId, placementId)
     const placement = this.table.get(placementId)
@@ -140,7 +143,8 @@ export class PlacementDirector {
   }
 
   /**
-   * Finds what a request for `model` should run on; makes a placement as it is wished for when there is none.
+   * Finds the placement that a request for `model` should run on. If there is none, creates one with the requested
+   * stages.
    * @throws MeshError `invalid_request` when there are more stages than layers
    */
   choose(model: PlaceableModel, { stages, pool = this.#targets.general }: RouteConstraints = {}): PlacementChoice {
@@ -162,7 +166,7 @@ export class PlacementDirector {
   fits(placement: Placement, pool: NodePool): boolean {
     return placement.stages.every(({ peerId }) => {
       const node = this.#components.registry.get(peerId)
-      // of a node that has gone its own pool knows, and breaks it
+      // only its own pool knows a node that has left, and breaks the placement
       return node === undefined ? placement.pool.key === pool.key : pool.admits(node)
     })
   }
@@ -173,9 +177,9 @@ export class PlacementDirector {
   }
 
   /**
-   * What the planner would do now if `model` had no placement yet.
+   * The plan that the planner would make now if `model` had no placement yet.
    *
-   * @param stages as the default placement's when it is left out
+   * @param stages default: those of the default placement
    * @throws MeshError `layers_missing`; `invalid_request` when there are more stages than layers
    */
   whatIf(model: PlaceableModel, stages?: 'auto' | number, pool: NodePool = this.#targets.general): PlacementPlan {
@@ -226,7 +230,7 @@ export class PlacementDirector {
     return undefined
   }
 
-  /** Places what was asked for. @returns why not */
+  /** Places a model on request. @returns why that failed */
   #placeAsked(target: Target): PlacementShortfall | undefined {
     const wanted = this.#planMakingRoom(target, this.#wantedStages(target))
     const plan = 'missing' in wanted ? this.#planMakingRoom(target, 'auto') : wanted
@@ -327,7 +331,7 @@ export class PlacementDirector {
     }
   }
 
-  /** A node that neither serves nor says how far it is would keep its placement loading for ever. */
+  /** A node that neither serves nor reports its progress would keep its placement loading for ever. */
   #giveUpSilent(now: number): void {
     for (const placement of this.table.all()) {
       const silent = placement.silentStage(now - this.#init.assignmentSilenceMs)
@@ -344,7 +348,7 @@ export class PlacementDirector {
     return Math.min(...loading.map(placement => placement.lastReportMs)) + this.#init.assignmentSilenceMs
   }
 
-  /** A placement some node of which is not of its pool any more takes no more sessions, and ends with its last. */
+  /** A placement with a node that has left its pool takes no more sessions, and ends with its last one. */
   #leavePools(): void {
     for (const placement of this.table.all()) {
       if (!placement.serving || this.fits(placement, placement.pool)) continue

@@ -13,8 +13,8 @@ export interface PlacementLoopComponents {
 const TIMER_MS_MAX = 2 ** 31 - 1
 
 /**
- * Gives the director its sense of time: tells it what changes, has it reconcile at once when something was lost,
- * after a settling time when something was gained, and when it asked to be called again.
+ * Drives the director: passes changes to it, and calls `reconcile` at once after a loss, after a settling time when
+ * something was gained, and whenever it asked to be called again.
  */
 export class PlacementLoop implements Disposable {
   readonly #components: PlacementLoopComponents

@@ -3,7 +3,7 @@ import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 import type { Placement } from './placement.ts'
 
-/** All placements of a coordinator that are not yet released, and what was lost of the last ones. */
+/** All placements of a coordinator that are not yet released, and the layers that were lost with the last ones. */
 export class PlacementTable {
   readonly #placements = new Map<string, Placement>()
   /** Layers that were served until their node left, by model and pool. */
@@ -66,7 +66,7 @@ export class PlacementTable {
     this.#placements.delete(placement.id)
   }
 
-  /** Layers of `model` that stopped being served, as far as their nodes have not come back. */
+  /** Layers of `model` that stopped being served and whose nodes have not come back. */
   lostRanges(model: PlaceableModel, pool: NodePool, isHere: (peerId: string) => boolean): LayerRange[] {
     return (this.#lost.get(keyOf(model, pool)) ?? []).filter(one => !isHere(one.peerId)).map(one => one.range)
   }
@@ -92,14 +92,14 @@ export class PlacementTable {
   }
 }
 
-/** Tells apart what is to be placed where. */
+/** Identifies a model in a pool. */
 export function keyOf(model: PlaceableModel, pool: NodePool): string {
   return `${model.manifestSha256} ${pool.key}`
 }
 
 /**
- * A free slot before a busy placement before a loading one; the pool's own before another that is on its nodes; the
- * default before one made for somebody's request.
+ * Order of preference: a free slot, then a busy placement, then a loading one; the pool's own placement before another
+ * on its nodes; the default before one made for a request.
  */
 function rank(placement: Placement, pool: NodePool): number {
   const state = placement.state === 'loading' ? 8 : placement.hasFreeSlot ? 0 : 4

@@ -34,7 +34,7 @@ export interface StageReport {
 export interface PlacedStage {
   readonly peerId: string
   readonly range: LayerRange
-  /** What the plan counts for weights and slots. */
+  /** Bytes that the plan counts for weights and slots. */
   readonly memoryBytes: number
   readonly report: StageReport
 }
@@ -135,7 +135,7 @@ export class Placement {
     return this.#state === 'loading' || this.#state === 'ready'
   }
 
-  /** Made on demand, and nobody uses it. */
+  /** Whether it was made on demand and has no user. */
   get idle(): boolean {
     return this.purpose === 'on-demand' && this.#state === 'ready' && this.#sessionsOpen === 0
   }

@@ -3,7 +3,7 @@ import type { PlacementShortfall } from '@resultity/planner'
 import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 
-/** What is known of a model that cannot be placed in a pool. */
+/** Why a model cannot be placed in a pool. */
 export interface Unplaced {
   readonly model: PlaceableModel
   readonly pool: NodePool

@@ -2,13 +2,16 @@ import type { NodePool, PoolSource } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 import { keyOf } from './placement-table.ts'
 
-/** What is to be placed where. */
+/** A model, and the pool to place it in. */
 export interface Target {
   readonly model: PlaceableModel
   readonly pool: NodePool
 }
 
-/** What should have a placement: every model for everybody, what subclouds name, what was asked for in the others. */
+/**
+ * The models that should have a placement: every model in the general pool, the models that subclouds name, and models
+ * requested in other pools.
+ */
 export class Targets {
   readonly #pools: PoolSource
   readonly #models: PlaceableModel[] = []
@@ -30,7 +33,7 @@ export class Targets {
     this.#models.push(model)
   }
 
-  /** What has a placement before anybody asks for it. */
+  /** Models that get a placement without a request. */
   defaults(): Target[] {
     const everywhere = this.#models.map(model => ({ model, pool: this.#pools.general }))
     const named = this.#pools
@@ -43,7 +46,7 @@ export class Targets {
     return this.defaults().some(one => one.model === model && one.pool.key === pool.key)
   }
 
-  /** What was asked for, until it is forgotten. */
+  /** Models that were requested, until they are forgotten. */
   asked(): Target[] {
     return [...this.#asked.values()]
   }
@@ -57,7 +60,7 @@ export class Targets {
     this.#asked.delete(keyOf(model, pool))
   }
 
-  /** Forgets what was asked for in subclouds that are no more. */
+  /** Forgets requests in subclouds that do not exist any more. */
   prune(): void {
     for (const target of this.asked()) if (!this.#pools.has(target.pool)) this.forget(target)
   }

@@ -4,7 +4,7 @@ import type { PlaceableModel } from '../placement/placeable-model.ts'
 import type { ServedModel, ServedModels } from '../served-models.ts'
 import { hasNode, labelOf, type Member, type Subcloud, type Subclouds } from './subclouds.ts'
 
-/** How a request steers where it is run: fields of its `mesh`. */
+/** Where a request wants to run: fields of its `mesh`. */
 export interface Steering {
   readonly stages?: number | null | undefined
   readonly subcloud?: string | null | undefined
@@ -45,7 +45,7 @@ export class NodePools implements PoolSource {
     return subcloud === undefined || this.#components.subclouds.get(subcloud) !== undefined
   }
 
-  /** The nodes of a subcloud: none when there is no such one, or no more. */
+  /** The nodes of a subcloud; no nodes when the subcloud does not exist (any more). */
   named(name: string): NodePool {
     const { subclouds } = this.#components
     return {
@@ -61,8 +61,8 @@ export class NodePools implements PoolSource {
   }
 
   /**
-   * Where a request for `model` wants to be run.
-   * @throws MeshError `not_found` for a subcloud that there is not, `model_not_found` for what it does not serve
+   * Where a request for `model` wants to run.
+   * @throws MeshError `not_found` for an unknown subcloud, `model_not_found` for a model that it does not serve
    */
   routing(model: ServedModel, steering: Steering | null | undefined): RouteConstraints {
     const { stages, subcloud, region, nodes } = steering ?? {}
@@ -110,7 +110,7 @@ export function requireSubcloudModels(
   }
 }
 
-/** Those of a pool that a request names. */
+/** The nodes of a pool that a request names. */
 function narrowed(base: NodePool, region: string | undefined, nodes: readonly string[] | undefined): NodePool {
   if (region === undefined && nodes === undefined) return base
   const named = nodes === undefined ? undefined : [...new Set(nodes)].toSorted()
@@ -130,7 +130,7 @@ function narrowed(base: NodePool, region: string | undefined, nodes: readonly st
   }
 }
 
-/** `subcloud "eu" (region=eu tier=gold)`: what a node of it must be. */
+/** `subcloud "eu" (region=eu tier=gold)`: its name and the labels that its nodes must have. */
 function described(subcloud: Subcloud | undefined, name: string): string {
   if (subcloud === undefined) return `subcloud "${name}"`
   const { labels = {}, region, nodes } = subcloud.definition

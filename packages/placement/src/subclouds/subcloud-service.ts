@@ -13,7 +13,7 @@ export interface SubcloudServiceComponents {
   readonly logger: Logger
 }
 
-/** More are more than anybody looks through. */
+/** Nobody would look through more. */
 const SUBCLOUDS_MAX = 256
 
 /** Makes and changes subclouds. What other coordinators on the same database make comes to be known here soon. */
@@ -27,7 +27,7 @@ export class SubcloudService implements Disposable {
     this.#refreshMs = refreshMs
   }
 
-  /** Reads what is stored, now and from now on. */
+  /** Reads the stored subclouds, and from now on every change. */
   async start(): Promise<void> {
     const { logger } = this.#components
     await this.refresh()

@@ -5,7 +5,7 @@ import type { NodeRecord } from '../membership/node-registry.ts'
 export interface Subcloud {
   readonly name: string
   readonly definition: SubcloudDefinition
-  /** Who defined it: what the configuration has, the API cannot change. */
+  /** Who defined it. The API cannot change a subcloud of the configuration. */
   readonly source: 'configuration' | 'api'
 }
 
@@ -70,7 +70,7 @@ export class Subclouds {
     return false
   }
 
-  /** Takes in what was defined over the API, as a whole. The configuration wins where both name one. */
+  /** Replaces all definitions of the API. Where both name a subcloud, the configuration wins. */
   define(definitions: readonly { readonly name: string; readonly definition: SubcloudDefinition }[]): void {
     const stored = definitions.map(({ name, definition }) => [name, { name, definition, source: 'api' }] as const)
     const all = new Map<string, Subcloud>([...stored, ...this.#configured])

@@ -3,12 +3,12 @@ import type { JobError } from '../job.ts'
 /**
  * - `validating`  its lines are being counted
  * - `in_progress` lines become jobs, and these run
- * - `finalizing`  all have ended; the files are being written
+ * - `finalizing`  all lines have ended; the files are being written
  * - `completed`   the files are there
- * - `failed`      its input is no batch at all
- * - `expired`     its time was up before all lines had run; the files say which did
- * - `cancelling`  somebody asked for its end; lines that run may end
- * - `cancelled`   as `expired`, for that reason
+ * - `failed`      its input is not a valid batch
+ * - `expired`     its time was over before all lines had run; the files say which did
+ * - `cancelling`  its client asked to cancel it; lines that run may end
+ * - `cancelled`   as `expired`, because its client cancelled it
  */
 export const batchStatuses = [
   'validating',
@@ -24,7 +24,7 @@ export type BatchStatus = (typeof batchStatuses)[number]
 
 export const unfinishedStatuses: readonly BatchStatus[] = ['validating', 'in_progress', 'finalizing', 'cancelling']
 
-/** What is wrong with a whole input. */
+/** A fault of a whole input. */
 export interface BatchFailure {
   readonly code: string
   readonly message: string
@@ -33,7 +33,10 @@ export interface BatchFailure {
   readonly param: string | null
 }
 
-/** Lines that are just made into jobs, and what became of those before: kept so that whoever comes after a crash knows. */
+/**
+ * Lines that are being made into jobs, and the lines over which processes have ended. It is kept for the attempt after
+ * a crash.
+ */
 export interface BatchPreparing {
   /** First and last line that was begun and has not ended; null: none. */
   readonly begun: readonly [first: number, last: number] | null
@@ -99,21 +102,21 @@ export interface BatchLineError {
 
 export interface BatchFilter {
   readonly namespace: string
-  /** Only what comes after the batch with this id, the newest first. */
+  /** Only batches after the one with this id, the newest first. */
   readonly after?: string
   readonly limit: number
 }
 
 /** Batches, and the lines of them that are no jobs. */
 export interface BatchStore {
-  /** Adds it, or finds it as it is by now. */
+  /** Adds the batch, or returns the one that is stored already. */
   add(batch: NewBatch): Promise<Batch>
   find(id: string): Promise<Batch | undefined>
   /** @throws MeshError `not_found` when `filter.after` names no batch */
   list(filter: BatchFilter): Promise<{ readonly batches: readonly Batch[]; readonly hasMore: boolean }>
   /**
-   * Changes a batch that has one of these statuses, at one go.
-   * @returns undefined when there is none, or it has another status by now
+   * Changes a batch in one transaction, if it has one of these statuses.
+   * @returns undefined when there is no such batch, or it has another status now
    */
   change(id: string, from: readonly BatchStatus[], change: BatchChange, nowMs: number): Promise<Batch | undefined>
   /** Those that are known already stay as they are. */

@@ -73,7 +73,7 @@ export class DatabaseBatchStore implements BatchStore {
         .updateTable('batch')
         .set({ ...toColumns(change), entered: encodeJson(entered) })
         .where('id', '=', id)
-        // nobody came between reading and writing
+        // only if the row is as it was read
         .where('status', '=', known.status)
         .returningAll()
         .executeTakeFirst()

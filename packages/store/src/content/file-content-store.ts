@@ -7,7 +7,7 @@ import type { ByteRange, ContentStore, StoredContent } from '../content-store.ts
 
 const ID = /^cnt_([0-9a-f]{2})[0-9a-f]{30}$/
 
-/** Buffer of a reader, and so what one slow client holds in memory. */
+/** Buffer of a reader: the memory that one slow client takes. */
 const READ_BYTES = 256 * 1024
 
 /** Ids that `prune` asks about at once. */
@@ -89,7 +89,7 @@ export class FileContentStore implements ContentStore {
     if (start === Math.min(end, size)) return
     const stream = createReadStream(this.#pathOf(id), {
       start,
-      // that of the stream is the last byte, not the one behind it
+      // the stream's `end` is the last byte, not the one after it
       end: Math.min(end, size) - 1,
       highWaterMark: READ_BYTES,
       ...(signal === undefined ? {} : { signal })
@@ -214,7 +214,7 @@ function isAbsent(error: unknown): boolean {
   return error instanceof Error && 'code' in error && error.code === 'ENOENT'
 }
 
-/** What the file system says, as an error with what to do; what the caller's stream throws, as it is. */
+/** An error of the file system as one that says what to do. An error that the caller's stream threw stays as it is. */
 function storageError(what: string, error: unknown): unknown {
   if (error instanceof MeshError || !(error instanceof Error)) return error
   if (error.name === 'AbortError') return MeshError.from(error)

@@ -2,7 +2,7 @@ import { type Clock, steadyClock, systemClock } from '@resultity/interface'
 
 /** A moment by both clocks. */
 export interface Moment {
-  /** Unix milliseconds: what is told to people, and compared with other days. */
+  /** Unix milliseconds, for times that people see and for comparisons across days. */
   readonly ms: number
   /** By the clock that leases are judged by. */
   readonly leaseMs: number

@@ -14,8 +14,8 @@ export interface SqliteInit {
   /** Where the file is; its lock is held elsewhere, so that no second process opens it. */
   readonly dataDir: string
   /**
-   * Wait for the disk at every commit. Without it, what was acknowledged survives the end of the process, however it
-   * ends, but the last moments before a power cut may be lost. Default false.
+   * Wait for the disk at every commit. Without it, acknowledged data survives the end of the process in any case, but a
+   * power cut may lose the last moments before it. Default false.
    */
   readonly syncEveryCommit?: boolean
 }
@@ -38,7 +38,7 @@ interface AnyDatabase extends AsyncDisposable {
 export interface SqliteStoreDatabase extends AnyDatabase {
   readonly dialect: 'sqlite'
   readonly thread: SqliteThread
-  /** Bytes of the file that are free, after deletions, for what comes. */
+  /** Bytes inside the file that deletions have freed for new data. */
   reusableBytes(): Promise<number>
 }
 

@@ -5,7 +5,7 @@ import { postgresError } from './statement-error.ts'
 /** Longest wait for a connection: the server's, and a place in the pool. */
 const CONNECT_TIMEOUT_MS = 10_000
 
-/** What the server itself breaks off; no statement of ours comes near. */
+/** Time after which the server itself cancels a statement; our statements take far less. */
 const STATEMENT_TIMEOUT_MS = 30_000
 
 /** For a server that is gone without a word. */
@@ -76,7 +76,7 @@ class TranslatingClient implements PostgresPoolClient {
       return { command: command as PostgresQueryResult<R>['command'], rowCount: rowCount ?? 0, rows }
     } catch (error) {
       const known = postgresError(error)
-      // after a timeout of ours the server may still be at it: this connection is of no more use
+      // after our timeout the server may still be working on it: do not use this connection again
       if (known.code === 'unavailable') this.#broken = true
       throw known
     }

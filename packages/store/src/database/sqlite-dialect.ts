@@ -16,7 +16,10 @@ import {
 import type { SqliteValue } from './sqlite-messages.ts'
 import type { SqliteThread } from './sqlite-thread.ts'
 
-/** Kysely over the database's thread. Statements outside a transaction share one with whatever else is under way. */
+/**
+ * Kysely over the database's thread. A statement outside a transaction shares one with all other statements in
+ * progress.
+ */
 export class SqliteThreadDialect implements Dialect {
   readonly #thread: SqliteThread
 
@@ -41,7 +44,7 @@ export class SqliteThreadDialect implements Dialect {
   }
 }
 
-/** SQLite can change tables in a transaction; with that, a migration that is broken off leaves nothing behind. */
+/** SQLite can change tables in a transaction; with that, an interrupted migration leaves nothing behind. */
 class TransactionalAdapter extends SqliteAdapter {
   override get supportsTransactionalDdl(): boolean {
     return true
@@ -76,7 +79,7 @@ class ThreadDriver implements Driver {
   }
 
   async releaseConnection(): Promise<void> {
-    // connections are names of transactions, and no more
+    // a connection is only the name of a transaction
   }
 
   async destroy(): Promise<void> {

@@ -10,7 +10,7 @@ const CACHE_KIB = 32 * 1024
 
 /**
  * Pages of 4 KiB that the write-ahead log takes before they are copied to their places; SQLite's own default is 1000.
- * Those of busy logs are written many times, and then copied once.
+ * Pages of busy logs are written many times and then copied once.
  */
 const CHECKPOINT_PAGES = 8000
 
@@ -21,8 +21,8 @@ export interface SqliteFileInit {
 }
 
 /**
- * Opens or creates the file, readable by its owner alone: prompts are in it. What is deleted is overwritten, and what an
- * earlier process left in the write-ahead log is folded into the file.
+ * Opens or creates the file, readable only by its owner, because prompts are in it. Deleted data is overwritten. The
+ * write-ahead log of an earlier process is folded into the file.
  */
 export function openSqliteFile({ path, syncEveryCommit }: SqliteFileInit): Database {
   mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
@@ -41,7 +41,7 @@ export function openSqliteFile({ path, syncEveryCommit }: SqliteFileInit): Datab
 }
 
 /**
- * Copies the write-ahead log to where its pages belong and makes it empty: what was deleted is in it until then.
+ * Copies the pages of the write-ahead log to their places and empties the log, which holds deleted data until then.
  * @returns false while another program reads the file
  */
 export function emptyLog(database: Database): boolean {

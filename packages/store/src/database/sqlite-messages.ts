@@ -9,7 +9,7 @@ export interface SqliteResult {
   readonly changes: number | undefined
 }
 
-/** What the thread of the database is asked. Those with the same `transaction` but 0 belong to one. */
+/** A request to the database's thread. Requests with the same `transaction`, except 0, belong to one transaction. */
 export type SqliteRequest = { readonly id: number; readonly transaction: number } & (
   | { readonly type: 'query'; readonly sql: string; readonly parameters: readonly SqliteValue[] }
   /** A whole operation of a store, as the thread knows it by name. */
@@ -21,7 +21,7 @@ export type SqliteReply = { readonly id: number } & ({ readonly value: unknown }
 
 export interface SqliteReplies {
   readonly replies: readonly SqliteReply[]
-  /** True when these answer a batch as it came, false for what had to wait for a transaction's end. */
+  /** True when these answer a whole batch; false for replies that had to wait for the end of a transaction. */
   readonly batch: boolean
 }
 

@@ -16,17 +16,17 @@ type Row = Record<string, SqliteValue>
 /** Compiled statements that are kept. Lists of filters come in many lengths, so there is no end to them. */
 const STATEMENTS_MAX = 500
 
-/** Longest that a transaction from outside may hold up everybody else. */
+/** Longest time that a transaction from outside may block all others. */
 const TRANSACTION_MS_MAX = 10_000
 
 /**
- * The one connection to a SQLite file. What arrives together is committed together, and one that fails takes nobody
- * along. A transaction from outside has the connection to itself; the others wait.
+ * The one connection to a SQLite file. Requests that arrive together are committed together, and a failing one does not
+ * fail the others. A transaction from outside has the connection to itself; the others wait.
  */
 export class SqliteSession {
   readonly #database: Database
   readonly #operations: SqliteOperations
-  /** Says what had to wait. */
+  /** Sends the replies of requests that had to wait. */
   readonly #reply: (replies: readonly SqliteReply[]) => void
   readonly #onDelete: () => void
   readonly #statements = new Map<string, Statement<SqliteValue[], Row>>()
@@ -117,7 +117,7 @@ export class SqliteSession {
       } catch (error) {
         if (write && !savepoints) return this.#rollBack()
         replies.push({ id: request.id, failure: failureOf(error) })
-        // a full disk, for one, makes SQLite give up the whole transaction
+        // some errors, such as a full disk, make SQLite roll back the whole transaction
         if (firstWrite !== undefined && !this.#database.inTransaction) refuseAll(error)
       }
     }

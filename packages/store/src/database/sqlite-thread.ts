@@ -74,7 +74,7 @@ export class SqliteThread implements AsyncDisposable {
     await this.#ask({ type: how, transaction })
   }
 
-  /** Finishes what was asked before, then closes the file. */
+  /** Finishes earlier requests, then closes the file. */
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#ended !== undefined) return
     const closing = this.#ask({ type: 'close', transaction: 0 })

@@ -9,7 +9,7 @@ const port = parentPort
 const say = (replies: SqliteReplies): void => port?.postMessage(replies)
 const init: SqliteFileInit = workerData
 
-/** From a deletion until nothing of what was deleted is left in the write-ahead log: many share one emptying. */
+/** Time from a deletion until the deleted data is gone from the write-ahead log: many deletions share one emptying. */
 const EMPTY_LOG_AFTER_MS = 1000
 
 try {

@@ -24,7 +24,7 @@ export function isUniqueViolation(error: unknown): boolean {
   return error instanceof StatementError && uniqueViolations.has(error.code)
 }
 
-/** What an operator can do something about becomes a MeshError; the rest stays what the database said. */
+/** An error that an operator can fix becomes a MeshError; any other stays the database's error. */
 export function sqliteError(error: unknown): MeshError | StatementError {
   if (error instanceof MeshError) return error
   const code = codeOf(error)
@@ -52,7 +52,7 @@ export function sqliteError(error: unknown): MeshError | StatementError {
   return new StatementError(code, message, { cause: error })
 }
 
-/** As {@link sqliteError}, for what `pg` throws. */
+/** As {@link sqliteError}, for errors of `pg`. */
 export function postgresError(error: unknown): MeshError | StatementError {
   if (error instanceof MeshError) return error
   const code = codeOf(error)
@@ -75,7 +75,7 @@ export function postgresError(error: unknown): MeshError | StatementError {
       cause: error
     })
   }
-  // SQLSTATEs have five characters; what has none, or the system's (ECONNREFUSED), is about the connection
+  // an SQLSTATE has five characters; an error without one, or with the system's (ECONNREFUSED), is about the connection
   const lost = code === undefined || !/^[0-9A-Z]{5}$/.test(code) || /^(08|57|25P0[34])/.test(code)
   if (lost) {
     return new MeshError('unavailable', `PostgreSQL cannot be reached: ${message}`, {

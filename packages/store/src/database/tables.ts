@@ -7,7 +7,7 @@ import type { BatchTables } from '../migrations/0006-batches.ts'
 import type { SubcloudTables } from '../migrations/0007-subclouds.ts'
 import type { StorageTables } from '../migrations/0010-storage.ts'
 
-/** Every table, by feature. A feature adds its own interface here, and a migration that creates what it names. */
+/** Every table, by feature. A feature adds its own interface here, and a migration that creates its tables. */
 export interface Tables
   extends JobTables,
     KeyTables,

@@ -1,7 +1,7 @@
 /** A file of a client, or one made for it. */
 export interface StoredFile {
   readonly id: string
-  /** Of its bytes, in the {@link ContentStore}. */
+  /** Id of its bytes in the {@link ContentStore}. */
   readonly contentId: string
   readonly namespace: string
   /** As the client called it: for people, never a path. */
@@ -16,14 +16,14 @@ export interface StoredFile {
 export interface FileFilter {
   readonly namespace: string
   readonly purpose?: string
-  /** Only what comes after the file with this id, in the order asked for. */
+  /** Only files after the one with this id, in the requested order. */
   readonly after?: string
   /** By creation. Default `desc`. */
   readonly order?: 'asc' | 'desc'
   readonly limit: number
 }
 
-/** What is known of files; their bytes are in the {@link ContentStore}. */
+/** Metadata of files; their bytes are in the {@link ContentStore}. */
 export interface FileStore {
   /** Replaces one of the same id. */
   put(file: StoredFile): Promise<void>

@@ -19,7 +19,7 @@ interface Task<Input, Output> {
   readonly done: PromiseWithResolvers<Output>
 }
 
-/** Group commit: whatever comes while a batch is under way is the next batch. So order is kept. */
+/** Group commit: requests that arrive while a batch is in progress form the next batch. The order is kept. */
 export class Batches<Input, Output> {
   readonly #init: BatchesInit<Input, Output>
   #waiting: Task<Input, Output>[] = []

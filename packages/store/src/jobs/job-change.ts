@@ -6,7 +6,7 @@ import type { JobClaim, JobNotice } from '../job-store.ts'
 import { bytesOf } from '../storage/byte-quota.ts'
 import type { JobContent, JobRow, LogEntries } from './job-row.ts'
 
-/** What becomes of a job, for a store to write down. Both stores decide here, so they cannot differ. */
+/** A change of a job, for a store to write. Both stores decide here, so they cannot differ. */
 export interface JobChange {
   readonly set: Partial<JobRow>
   readonly entries?: LogEntries
@@ -24,9 +24,12 @@ export type EncodedOutcome =
 export interface JobLimits {
   /** Attempts of one job that may end with their coordinator, before it is taken for the cause. */
   readonly interruptionsMax: number
-  /** Of jobs of some endpoints, by path: of such as run for long. */
+  /** The same for jobs of some endpoints, by path: those that run for long. */
   readonly interruptionsMaxOf?: Readonly<Record<string, number>>
-  /** Lanes of jobs that only wait for others: these are not kept apart, or one would wait for a part of its own. */
+  /**
+   * Lanes of jobs that only wait for others. Jobs of other lanes that may end processes run one at a time; a job of
+   * these lanes would then wait for a part of its own.
+   */
   readonly waitingLanes?: readonly string[]
 }
 
@@ -35,10 +38,10 @@ export interface JobLimits {
  * that is the cause: those that were there by chance are done beside it without being counted again.
  */
 export const isSuspect = 'interruptions > handed_back'
-/** A log that outgrows what was reserved for it takes this much more at a time. */
+/** A log that outgrows its reservation takes this much more at a time. */
 const RESERVED_MORE_BYTES = 64 * 1024
 
-/** What body and log of one job may have together: far more than the longest answer with all that can be told of it. */
+/** Limit of body and log of one job together: far more than the longest answer with all its reports. */
 export const JOB_BYTES_MAX = 64 * 1024 * 1024
 
 const unchanged: JobChange = { set: {}, notices: [] }
@@ -76,7 +79,7 @@ export function append(row: JobRow, claim: JobClaim, after: number, entries: Log
     set: {
       event_count: row.event_count + entries.count,
       used_bytes: usedBytes,
-      // more than was reserved for it
+      // it exceeds its reservation
       ...(usedBytes > row.bytes ? { bytes: usedBytes + RESERVED_MORE_BYTES } : {})
     },
     entries,
@@ -104,7 +107,7 @@ export function interrupt(row: JobRow, now: Moment, limits: JobLimits): JobChang
   return giveBack(row, 'crash', now, limits)
 }
 
-/** Somebody asks for the job's end. */
+/** A request for the job's end. */
 export function cancel(row: JobRow, now: Moment): JobChange {
   if (row.state === 'queued') return end(row, 'cancelled', now)
   if (isFinal(row.state)) return unchanged
@@ -206,7 +209,7 @@ function end(row: JobRow, state: JobState, now: Moment, content?: Partial<JobCon
   }
 }
 
-/** One entry of the store itself; it has no data, the job tells the rest. */
+/** Entries of the store itself. They have no data; the job has the rest. */
 export function entry(...types: readonly string[]): LogEntries {
   return { text: encodeJson(types.map(type => [type, null])), count: types.length }
 }

@@ -1,6 +1,6 @@
 import type { JobNotice } from '../job-store.ts'
 
-/** Tells listeners in this process. */
+/** Notifies listeners in this process. */
 export class JobNotices {
   readonly #listeners = new Set<(notice: JobNotice) => void>()
 

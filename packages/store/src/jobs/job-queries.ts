@@ -8,7 +8,7 @@ import { jobOf } from './job-row.ts'
 /** Most jobs of one page. */
 const PAGE_MAX = 1000
 
-/** What is asked for now and then, the same way of both databases. */
+/** Queries that are rare, the same for both databases. */
 export class JobQueries {
   readonly #database: Kysely<Tables>
 
@@ -70,7 +70,7 @@ export class JobQueries {
   }
 
   async counts(): Promise<readonly JobCounts[]> {
-    // one query a state, each from its own partial index
+    // one query for each state, each from its own partial index
     const [queued, running] = await Promise.all([this.#countsOf('queued'), this.#countsOf('running')])
     return [...queued, ...running]
   }

@@ -99,7 +99,7 @@ function submissionOf(row: JobRow, content: JobContent) {
   }
 }
 
-/** Whose jobs take turns: those of one key, or of one namespace where there are no keys. */
+/** The flow of a job in fair queueing: its key, or its namespace where there are no keys. */
 export function flowOf(row: Pick<JobRow, 'key_id' | 'namespace'>): string {
   return row.key_id === null ? `namespace:${row.namespace}` : `key:${row.key_id}`
 }

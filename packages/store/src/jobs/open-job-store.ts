@@ -9,15 +9,15 @@ const DEFAULT_INTERRUPTIONS_MAX = 3
 
 export interface JobStoreInit extends Partial<JobLimits> {
   /**
-   * Attempts of one job that may end with their coordinator; then it fails with `interrupted_too_often`, for it may be
-   * what ends them. Default 3.
+   * Attempts of one job that may end with their coordinator's process. Then the job fails with `interrupted_too_often`,
+   * because it may be the cause. Default 3.
    */
   readonly interruptionsMax?: number
   /** What each namespace may have stored: bodies, logs and results of jobs, and files. Default: as much as there is room for. */
   readonly namespaceBytesMax?: number
 }
 
-/** The jobs of a database. It must be open for as long as the store is used, and is closed by whoever opened it. */
+/** The jobs of a database. The database must stay open while the store is used; the caller that opened it closes it. */
 export async function openJobStore(database: StoreDatabase, init: JobStoreInit = {}): Promise<JobStore> {
   const { namespaceBytesMax = Number.MAX_SAFE_INTEGER, interruptionsMax = DEFAULT_INTERRUPTIONS_MAX } = init
   const limits = { ...init, interruptionsMax }

@@ -17,7 +17,7 @@ import { jobOf, type LogEntries } from './job-row.ts'
 import { contentsOf, type LockedRow, lockedColumns, momentOf, PendingChanges } from './postgres-job-rows.ts'
 import { inTransaction, notify, rowsOf } from './postgres-transactions.ts'
 
-/** What may happen to one job, as its owner or its client says. */
+/** A change of one job that its owner or its client asks for. */
 export type JobTask =
   | { readonly type: 'append'; readonly claim: JobClaim; readonly after: number; readonly entries: LogEntries }
   | { readonly type: 'finish'; readonly claim: JobClaim; readonly outcome: EncodedOutcome }
@@ -27,7 +27,7 @@ export type JobTask =
 export interface JobTaskDone {
   readonly eventCount: number
   readonly notices: readonly JobNotice[]
-  /** Of those that end or may end it. */
+  /** Only for tasks that end the job or may end it. */
   readonly job: Job | undefined
 }
 

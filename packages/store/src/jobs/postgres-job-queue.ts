@@ -30,10 +30,10 @@ interface Placed {
 }
 
 /**
- * Stores jobs that came at once. One that is refused is told so, and does not keep the others.
+ * Stores jobs that arrived together. A refused job gets its error and does not affect the others.
  *
- * @param bytesMax what each namespace may have stored
- * @param check sees what became of them before it is final; nothing is stored when it throws
+ * @param bytesMax limit of each namespace
+ * @param check sees the results before they are final; nothing is stored when it throws
  */
 export function submitJobs(
   database: Kysely<Tables>,
@@ -68,7 +68,7 @@ export function submitJobs(
   })
 }
 
-/** Jobs that there is no room for. What comes at once on other coordinators is seen by those who come after it. */
+/** Jobs that there is no room for. Jobs stored on other coordinators at the same time are counted by later ones. */
 async function refusals(
   transaction: Kysely<Tables>,
   tasks: readonly SubmitTask[],

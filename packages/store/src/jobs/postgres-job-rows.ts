@@ -15,7 +15,7 @@ export function momentOf({ now_ms: ms }: LockedRow): Moment {
 
 export const lockedColumns = `job.*, ${serverNow} as now_ms`
 
-/** What a transaction is about to write: rows as they will be, and their new log entries. */
+/** The pending writes of a transaction: rows in their new state, and their new log entries. */
 export class PendingChanges {
   readonly #rows = new Map<number, JobRow>()
   readonly #logs: { readonly seq: number; readonly number: number; readonly entries: string }[] = []

@@ -41,7 +41,7 @@ export class PostgresJobStore implements JobStore {
   readonly #database: Kysely<Tables>
   readonly #limits: JobLimits
   readonly #bytesMax: number
-  /** Tells this process's notices from the others'. */
+  /** Marks notices as those of this process. */
   readonly #self = randomUUID()
   readonly #queries: JobQueries
   readonly #notices = new JobNotices()

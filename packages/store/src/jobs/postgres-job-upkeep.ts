@@ -13,7 +13,7 @@ export interface Swept {
   readonly more: boolean
 }
 
-/** Several coordinators may sweep at once: each takes what the others have not. */
+/** Several coordinators may sweep at once: each takes jobs that the others have not. */
 export function sweepJobs(database: Kysely<Tables>, from: string, limits: JobLimits): Promise<Swept> {
   return inTransaction(database, async transaction => {
     const take = (condition: string): Promise<readonly LockedRow[]> =>
@@ -57,7 +57,7 @@ const keepWaits = `with moment as materialized (select ${serverNow} as ms)
   where seq in (select seq from job where state in ('queued', 'running') and created_at_ms > (select ms from moment)
     order by seq for update skip locked)`
 
-/** Where nobody waits, nobody has to wait for another's past. */
+/** Where no job waits, the past use of a key must not delay its next one. */
 export async function forgetFlows(database: Kysely<Tables>): Promise<void> {
   await rowsOf(
     database,
@@ -117,7 +117,10 @@ export async function removeJobs(
   return row?.count ?? 0
 }
 
-/** Removes final jobs with the jobs of their groups; of these, what has not ended yet is not kept after its end. */
+/**
+ * Removes final jobs with the jobs of their groups. Jobs of a group that have not ended yet are removed after their
+ * end.
+ */
 export function removeTrees(database: Kysely<Tables>, ids: readonly string[]): Promise<number> {
   return inTransaction(database, async transaction => {
     const roots = await removeJobs(

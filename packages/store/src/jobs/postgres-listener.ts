@@ -17,7 +17,7 @@ export interface ListenerInit {
   readonly url: string
   readonly channel: string
   onPayload(payload: string): void
-  /** Called when listening goes on after a break: what was said meanwhile is lost. */
+  /** Called when listening resumes after a break: notices sent during the break are lost. */
   onBreak(): void
 }
 

@@ -47,7 +47,10 @@ export function encodeNotices(from: string, notices: readonly JobNotice[]): stri
   return payloads
 }
 
-/** The notices of another coordinator; none when they are this one's own. Not understood counts as `missed`. */
+/**
+ * The notices of another coordinator; none if this process sent them. A payload that is not understood counts as
+ * `missed`.
+ */
 export function decodeNotices(self: string, payload: string): readonly JobNotice[] {
   const parsed = payloadSchema.safeParse(parseJson(payload))
   if (!parsed.success) return [MISSED]
@@ -65,7 +68,7 @@ function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {
-    // a coordinator of another version, or somebody who plays with the channel
+    // from a coordinator of another version, or from another user of the channel
     return undefined
   }
 }

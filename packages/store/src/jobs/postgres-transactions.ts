@@ -39,7 +39,7 @@ export async function rowsOf<Row>(
   return rows
 }
 
-/** Tells the other coordinators when the transaction commits, and not otherwise. */
+/** Notifies the other coordinators when the transaction commits, and only then. */
 export async function notify(transaction: Kysely<Tables>, from: string, notices: readonly JobNotice[]): Promise<void> {
   const payloads = encodeNotices(from, notices)
   if (payloads.length === 0) return

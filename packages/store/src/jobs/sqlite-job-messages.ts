@@ -12,9 +12,9 @@ export interface Begin {
   readonly leaseMs: number
 }
 
-/** The operations that run in the database's thread: what goes in and what comes out. */
+/** The operations that run in the database's thread, with their inputs and results. */
 export interface SqliteJobOperations {
-  /** `content` is there only of a job that was stored before; of another the caller has it. */
+  /** `content` is set only for a job that was stored before; for a new one the caller has it. */
   submit(input: { readonly submitted: SubmittedRow; readonly begin: Begin | null; readonly bytesMax: number }): {
     readonly row: JobRow
     readonly content: JobContent | null

@@ -63,7 +63,7 @@ export function createJobOperations(database: Database, clocks: StoreClocks = sy
     sweep: ({ everyLease, limits }) => {
       const moment = now()
       const jumpMs = watch.look(moment)
-      // waits are durations: what is left of them does not change with the clock
+      // waits are durations: the time left of them does not change with the clock
       if (jumpMs !== 0) statements().moveDeadlines.run(jumpMs)
       if (everyLease) statements().fromTheFuture.run({ now: moment.ms })
       return sweep(statements(), everyLease, limits, moment)

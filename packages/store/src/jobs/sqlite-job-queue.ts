@@ -12,7 +12,7 @@ import type { JobStatements, NewRow } from './sqlite-job-statements.ts'
 type Columns = Omit<SubmittedRow, 'body' | 'wait_ms'>
 type Submitted = ReturnType<SqliteJobOperations['submit']>
 
-/** Stores a job at its place in the queue, or begins it when nobody is before it. */
+/** Stores a job at its place in the queue, or begins it when no other is before it. */
 export function submit(
   statements: JobStatements,
   { body, wait_ms: waitMs, ...columns }: SubmittedRow,
@@ -84,8 +84,8 @@ function storedBefore(statements: JobStatements, columns: Columns): StoredJob | 
 }
 
 /**
- * Start-time fair queueing: a job may begin when the one of its key before it would have ended, were each key served
- * one job per unit of virtual time; but not before the queue's present.
+ * Start-time fair queueing. Each key is served one job per unit of virtual time; a job may begin when the previous job
+ * of its key would have ended, but not before the queue's present.
  */
 function takeTag(statements: JobStatements, columns: Columns): number {
   const { lane, class: jobClass } = columns

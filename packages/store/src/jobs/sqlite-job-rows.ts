@@ -16,7 +16,7 @@ export function held(statements: JobStatements, id: string): JobRow {
   return row
 }
 
-/** Writes down what was decided. */
+/** Writes a decided change. */
 export function apply(statements: JobStatements, row: JobRow, { set, entries, content }: JobChange): JobRow {
   const next = { ...row, ...set }
   if (entries !== undefined) statements.insertLog.run(row.seq, next.event_count, entries.text)

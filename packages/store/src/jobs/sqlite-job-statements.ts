@@ -45,7 +45,7 @@ const INSERTED_COLUMNS = [
 
 export type NewRow = Pick<JobRow, (typeof INSERTED_COLUMNS)[number]>
 
-/** A compiled statement, as far as it is used. */
+/** The part of a compiled statement that is used here. */
 export interface Prepared<Bind extends unknown[], Row> {
   get(...parameters: Bind): Row | undefined
   all(...parameters: Bind): Row[]
@@ -175,7 +175,7 @@ function prepareUpkeep({ one, value }: Compiler) {
     endedUnstored: one<[before: number, limit: number], JobRow>(
       `select * from job where unstored = 1 and ended_at_ms is not null and ended_at_ms < ? order by ended_at_ms limit ?`
     ),
-    /** Of its whole group, the groups within too; those that have ended. */
+    /** Jobs of its whole group, groups inside it included, that have ended. */
     parts: value<[id: string, limit: number], number>(`${TREE} select seq from tree where ended = 1 limit ?`),
     forgetParts: one<[id: string], never>(`${TREE} update job set unstored = 1 where seq in (select seq from tree)`),
     forget: one<[seq: number], never>('update job set unstored = 1 where seq = ?'),

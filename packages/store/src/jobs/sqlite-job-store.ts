@@ -35,7 +35,7 @@ export class SqliteJobStore implements JobStore {
     this.#queries = new JobQueries(database.kysely)
   }
 
-  /** What was running when the last process ended goes back to the queue. */
+  /** Jobs that were running when the last process ended go back to the queue. */
   static async open(database: SqliteStoreDatabase, limits: JobLimits, bytesMax: number): Promise<SqliteJobStore> {
     const store = new SqliteJobStore(database, limits, bytesMax)
     await store.#sweep(true)
@@ -153,7 +153,7 @@ export class SqliteJobStore implements JobStore {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    // the database is whoever's who opened it
+    // the caller that opened the database closes it
   }
 
   async #sweep(everyLease: boolean): Promise<void> {

@@ -1,6 +1,6 @@
 import type { JsonValue } from '../job.ts'
 
-/** What is kept of an API key: never the key itself. */
+/** The stored part of an API key: never the key itself. */
 export interface ApiKey {
   /** Names it in lists, logs and usage; not secret. */
   readonly id: string
@@ -34,7 +34,7 @@ export type ApiKeyChange = Partial<Omit<ApiKey, 'id' | 'namespace' | 'createdAtM
 
 export interface ApiKeyFilter {
   readonly namespace?: string
-  /** Only what comes after the key with this id, newest first. */
+  /** Only keys after the one with this id, newest first. */
   readonly after?: string
   /** At most 1000. */
   readonly limit: number

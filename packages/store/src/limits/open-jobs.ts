@@ -21,7 +21,7 @@ export class OpenJobs {
     this.#waitingLanes = waitingLanes
   }
 
-  /** @param endpoint only those of this one */
+  /** @param endpoint counts only jobs of this endpoint */
   async count(keyId: string, endpoint?: string): Promise<OpenCount> {
     const waits = sql`lane in (${sql.join(this.#waitingLanes)})`
     return await this.#kysely

@@ -15,11 +15,11 @@ export interface CounterReading {
  * database count together. A wall clock that is set neither ends a window nor makes it longer.
  */
 export interface WindowCounters {
-  /** Adds to what was counted; less than nothing takes away. Begins a window when none is under way. */
+  /** Adds points to a window; negative points are subtracted. Starts a window when there is none. */
   add(name: string, points: number, windowMs: number): Promise<CounterReading>
-  /** Undefined when no window is under way. */
+  /** Undefined when there is no current window. */
   read(name: string): Promise<CounterReading | undefined>
-  /** Removes what is over. */
+  /** Removes windows that are over. */
   prune(): Promise<void>
 }
 
@@ -81,7 +81,7 @@ class PostgresCounters implements WindowCounters {
   async add(name: string, points: number, windowMs: number): Promise<CounterReading> {
     const now = sql.raw(serverNow)
     const length = Math.ceil(windowMs)
-    // no window that is under way ends later than one that begins now
+    // no current window ends later than one that begins now
     const { rows } = await sql<Row>`
       with moment as materialized (select ${now} as ms)
       insert into rate_limit as old (key, points, expire) select ${name}, ${points}, ms + ${length}::bigint from moment

@@ -11,7 +11,7 @@ export interface JobTables {
   job_lane: JobLaneTable
 }
 
-/** What is asked for and changed often, and nothing that is long. */
+/** Columns that are read and changed often, without long ones. */
 export interface JobTable {
   /** Order of creation, and the name of the job within the database. */
   seq: Generated<number>
@@ -40,9 +40,9 @@ export interface JobTable {
   unstored: Generated<0 | 1>
   /** How many places it may take at once. Since 0010. */
   places: Generated<number>
-  /** What it counts with in its namespace: what it reserved until it ends, then what it has. Since 0010. */
+  /** Bytes counted in its namespace: the reservation until it ends, then its real size. Since 0010. */
   bytes: Generated<number>
-  /** What its body, log and result have so far. Since 0010. */
+  /** Bytes of its body, log and result so far. Since 0010. */
   used_bytes: Generated<number>
   event_count: number
   /** Its place in the queue of its lane and class: the virtual time at which it may begin. */
@@ -153,8 +153,8 @@ async function createLogs(database: Kysely<unknown>, dialect: DialectName): Prom
     .addColumn('seq', 'bigint', column => column.notNull())
     .addColumn('number', 'integer', column => column.notNull())
     .addColumn('entries', 'text', column => column.notNull())
-    // on SQLite rows lie in the order of their arrival, and only the index by job is scattered: in a table kept by its
-    // key, a commit for a hundred jobs would write a hundred pages
+    // on SQLite, rows are in the order of their arrival, and only the index by job is scattered: in a table ordered by
+    // its key, a commit for a hundred jobs would write a hundred pages
     .addPrimaryKeyConstraint('job_event_key', ['seq', 'number'])
     .execute()
 }

@@ -6,7 +6,7 @@ export interface UsageTables {
   job_usage: JobUsageTable
 }
 
-/** What one job took. It stays when the job is removed. */
+/** The usage of one job. It stays when the job is removed. */
 export interface JobUsageTable {
   job_id: string
   namespace: string

@@ -38,8 +38,8 @@ export interface WebhookDeliveryTable {
 }
 
 /**
- * The database itself queues what is to be told of a job, in the transaction that ends the job: a delivery is neither
- * forgotten in a crash nor queued twice.
+ * The database itself queues the event of a job, in the transaction that ends the job: a crash loses no delivery, and
+ * none is queued twice.
  */
 export async function createWebhooks(database: Kysely<unknown>, dialect: DialectName): Promise<void> {
   await database.schema
@@ -82,7 +82,7 @@ export async function createWebhooks(database: Kysely<unknown>, dialect: Dialect
 
 const FINAL = "('succeeded', 'failed', 'cancelled', 'expired')"
 
-/** What the receiver is told of a job; the rest it asks for with a key. */
+/** The fields of a job that the receiver gets; it asks for the rest with a key. */
 const FACTS = `'id', new.id, 'object', 'request', 'state', new.state, 'endpoint', new.endpoint,
   'created_at', new.created_at_ms / 1000, 'ended_at', new.ended_at_ms / 1000`
 

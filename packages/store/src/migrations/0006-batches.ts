@@ -9,7 +9,7 @@ export interface BatchTables {
   batch_line_error: BatchLineErrorTable
 }
 
-/** What is known of a file; its bytes are in the content store. */
+/** Metadata of a file; its bytes are in the content store. */
 export interface FileTable {
   id: string
   content_id: string

@@ -1,7 +1,7 @@
 import { type Kysely, sql } from 'kysely'
 import type { DialectName } from '../database/migration.ts'
 
-/** Queues what is to be told of a batch's end as `createWebhooks` does of a job's: with the change itself. */
+/** Queues the event of a batch's end, in the transaction of the change, as `createWebhooks` does for a job. */
 export async function createBatchWebhooks(database: Kysely<unknown>, dialect: DialectName): Promise<void> {
   for (const statement of dialect === 'sqlite' ? sqliteTriggers : postgresTriggers) {
     await sql.raw(statement).execute(database)
@@ -12,7 +12,7 @@ const FINAL = "('completed', 'failed', 'cancelled', 'expired')"
 
 const COLUMNS = 'id, webhook_id, type, subject_id, data, state, attempts, due_at_ms, log, created_at_ms'
 
-/** What the receiver is told; the rest it asks for with a key. */
+/** The fields that the receiver gets; it asks for the rest with a key. */
 function facts(endedAtMs: string): string {
   return `'id', new.id, 'object', 'batch', 'status', new.status, 'endpoint', new.endpoint,
     'created_at', new.created_at_ms / 1000, 'ended_at', ${endedAtMs} / 1000`

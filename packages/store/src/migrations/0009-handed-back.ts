@@ -1,6 +1,9 @@
 import { type Kysely, sql } from 'kysely'
 
-/** Tells attempts that a coordinator gave back from those that ended with it, and counts groups without their rows. */
+/**
+ * Distinguishes attempts that a coordinator gave back from those that ended with its process, and counts groups without
+ * their rows.
+ */
 export async function createHandedBack(database: Kysely<unknown>): Promise<void> {
   await database.schema
     .alterTable('job')

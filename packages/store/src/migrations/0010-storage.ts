@@ -14,7 +14,7 @@ export interface NamespaceBytesTable {
   bytes: number
 }
 
-/** Bytes that somebody is about to write. */
+/** Bytes that a writer is about to write. */
 export interface ByteReservationTable {
   id: string
   namespace: string
@@ -24,8 +24,8 @@ export interface ByteReservationTable {
 }
 
 /**
- * Counts what each namespace has stored. Triggers count, so there is no way to store or remove something that leaves
- * the count wrong. A job counts with what it reserved until it ends, then with what it has.
+ * Counts the bytes that each namespace has stored. Triggers count, so storing or removing something cannot leave the
+ * count wrong. A job counts with its reservation until it ends, then with its size.
  */
 export async function createStorage(database: Kysely<unknown>, dialect: DialectName): Promise<void> {
   for (const [column, type, value] of JOB_COLUMNS) {
@@ -58,7 +58,7 @@ export async function createStorage(database: Kysely<unknown>, dialect: DialectN
     'create index batch_output on batch (output_file_id) where output_file_id is not null',
     'create index batch_errors on batch (error_file_id) where error_file_id is not null',
     'create index job_unstored on job (ended_at_ms) where unstored = 1 and ended_at_ms is not null',
-    // for the sweep to see what was made before the server's clock was set back
+    // so that the sweep also sees rows made before the server's clock was set back
     ...(dialect === 'postgres'
       ? [`create index job_made on job (created_at_ms) where state in ('queued', 'running')`]
       : []),

@@ -1,6 +1,6 @@
 import type { Kysely } from 'kysely'
 
-/** What is remembered of jobs and batch lines that may be what ends processes. */
+/** Records of jobs and batch lines that may be the cause of ended processes. */
 export async function createPoison(database: Kysely<unknown>): Promise<void> {
   await database.schema
     .alterTable('job')

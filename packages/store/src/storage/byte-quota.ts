@@ -1,19 +1,19 @@
 import { MeshError } from '@resultity/interface'
 
-/** Rows, indexes and entries of the store itself: what a job takes beside its texts, about. */
+/** Bytes that a job takes beside its texts, about: rows, indexes and entries of the store itself. */
 const JOB_OVERHEAD_BYTES = 1024
 
-/** What a text takes, as both databases keep it. */
+/** Bytes of texts as both databases store them. */
 export function bytesOf(...texts: readonly (string | null | undefined)[]): number {
   return texts.reduce((sum, text) => sum + (text == null ? 0 : Buffer.byteLength(text)), 0)
 }
 
-/** What a job with this body takes before anything came of it. */
+/** Bytes of a new job with this body. */
 export function newJobBytes(body: string): number {
   return bytesOf(body) + JOB_OVERHEAD_BYTES
 }
 
-/** @throws MeshError `storage_quota_exceeded` when `more` bytes do not fit beside what the namespace has */
+/** @throws MeshError `storage_quota_exceeded` when `more` bytes do not fit beside those of the namespace */
 export function requireRoom(there: number, more: number, most: number): void {
   if (there + more <= most) return
   throw new MeshError(

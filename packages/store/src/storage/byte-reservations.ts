@@ -5,18 +5,20 @@ import type { StoreDatabase } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 import { requireRoom } from './byte-quota.ts'
 
-/** A reservation that its writer did not touch for so long has no writer any more. */
+/** After this time without a change, a reservation has no writer any more. */
 export const RESERVATION_MS = 10 * 60_000
 
 /** Bytes that are about to be written. */
 export interface ByteReservation {
-  /** Reserves so many more. @throws MeshError `storage_quota_exceeded`, and then nothing changes */
+  /** Reserves more bytes. @throws MeshError `storage_quota_exceeded`, and then nothing changes */
   grow(bytes: number): Promise<void>
-  /** What was written counts by itself now, or was given up. Does nothing when called again. */
+  /**
+   * Ends the reservation: the bytes are stored and counted now, or will not be written. Does nothing when called again.
+   */
   release(): Promise<void>
 }
 
-/** What namespaces have stored, and what they are about to. */
+/** Bytes that namespaces have stored, and bytes that they are about to store. */
 export class NamespaceBytes {
   readonly #database: StoreDatabase
   readonly #bytesMax: number
@@ -34,14 +36,14 @@ export class NamespaceBytes {
     return await count(this.#database.kysely, namespace)
   }
 
-  /** @throws MeshError `storage_quota_exceeded` when so many bytes more would not fit */
+  /** @throws MeshError `storage_quota_exceeded` when `bytes` more would not fit */
   async requireRoom(namespace: string, bytes: number): Promise<void> {
     requireRoom(await this.count(namespace), bytes, this.#bytesMax)
   }
 
   /**
-   * Reserves bytes before they are written. However many do so at once, on any coordinator, no more are reserved than
-   * there is room for.
+   * Reserves bytes before they are written. Concurrent reservations, on any coordinator, never exceed the room there
+   * is.
    *
    * @throws MeshError `storage_quota_exceeded`
    */

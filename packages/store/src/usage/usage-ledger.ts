@@ -59,7 +59,7 @@ export class UsageLedger {
     this.#waitingLanes = waitingLanes
   }
 
-  /** Sums in the order of what they are of. */
+  /** Sums, ordered by their dimensions. */
   async report(filter: UsageFilter): Promise<{ readonly sums: readonly UsageSum[]; readonly hasMore: boolean }> {
     const { fromMs, toMs, namespace, keyId, lane, limit } = filter
     const groups = [...new Set(filter.groupBy)].map(group => ({ group, column: columns[group] }))

@@ -13,11 +13,11 @@ export interface DeliveryRequest {
   /** Most deliveries of all webhooks, and of one. */
   readonly count: number
   readonly perWebhook: number
-  /** Webhooks that have enough under way. */
+  /** Webhooks with enough deliveries in progress. */
   readonly except: readonly string[]
 }
 
-/** What becomes of a delivery after an attempt. */
+/** State of a delivery after an attempt. */
 export type DeliveryOutcome =
   | { readonly state: 'delivered' | 'failed' }
   /** Once more, at this time. */
@@ -25,12 +25,12 @@ export type DeliveryOutcome =
 
 export interface DeliveryPage {
   readonly webhookId: string
-  /** Only what comes after the delivery with this id, newest first. */
+  /** Only deliveries after the one with this id, newest first. */
   readonly after?: string
   readonly limit: number
 }
 
-/** Deliveries that wait, in a table: what is queued survives the process, and each is taken by one coordinator. */
+/** Waiting deliveries, in a table. Queued deliveries survive the process, and one coordinator takes each. */
 export class DeliveryQueue {
   readonly #kysely: Kysely<Tables>
 

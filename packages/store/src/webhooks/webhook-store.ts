@@ -78,7 +78,7 @@ export class WebhookStore {
     return row?.failing_since_ms ?? atMs
   }
 
-  /** Gives up on it, and on what it was still to be told. */
+  /** Disables the webhook, and drops its waiting deliveries. */
   async disable(id: string, reason: string, atMs: number): Promise<void> {
     await this.#kysely.transaction().execute(async transaction => {
       await transaction

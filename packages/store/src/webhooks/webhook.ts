@@ -1,6 +1,6 @@
 import type { JsonValue } from '../job.ts'
 
-/** Where a namespace wants to be told of what happens to its work. */
+/** A URL that gets events about the work of a namespace. */
 export interface Webhook {
   readonly id: string
   readonly namespace: string
@@ -24,7 +24,7 @@ export type NewWebhook = Omit<Webhook, 'failingSinceMs' | 'disabledAtMs' | 'disa
 /**
  * - `pending`   to be sent, or to be sent again
  * - `delivered` the receiver took it
- * - `failed`    given up
+ * - `failed`    no further attempt is made
  */
 export type DeliveryState = 'pending' | 'delivered' | 'failed'
 
