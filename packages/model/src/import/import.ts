@@ -1,9 +1,9 @@
 import { mkdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { MeshError, type ModelManifest } from '@resultity/interface'
 import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
-import { readGgufHeader } from '../formats/gguf.ts'
+import { ggufModelName } from '../formats/gguf-split.ts'
 import { modelInvalid } from '../model-invalid.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
@@ -11,6 +11,7 @@ import { formatModelReference, type ModelReference } from '../sources/reference.
 import { tokenizerFilesFromGguf } from '../tokenizers/gguf-tokenizer.ts'
 import { type TokenizerFiles, tokenizerFilesFromDirectory } from '../tokenizers/tokenizer-files.ts'
 import { convertModel } from './convert.ts'
+import { readGgufMetadata } from './gguf-files.ts'
 import { findManifest, ImportRecords } from './import-record.ts'
 
 export interface ImportOptions extends FetchModelOptions {
@@ -103,7 +104,7 @@ export async function readTokenizerFiles(
   options: { readonly signal?: AbortSignal } = {}
 ): Promise<TokenizerFiles> {
   if ((await stat(path)).isDirectory()) return await tokenizerFilesFromDirectory(path, options)
-  return tokenizerFilesFromGguf(Object.fromEntries(readGgufHeader(path).metadata))
+  return tokenizerFilesFromGguf(Object.fromEntries(readGgufMetadata(path)))
 }
 
 /** The name by which clients ask for the model. */
@@ -112,7 +113,7 @@ function modelName(reference: ModelReference): string {
     case 'catalogue':
       return reference.name
     case 'file':
-      return basename(reference.path).replace(/\.gguf$/, '')
+      return ggufModelName(resolve(reference.path))
     case 'hub':
       return reference.file === undefined ? reference.repo : `${reference.repo}:${reference.file}`
     case 'pypi':
