@@ -10,9 +10,10 @@ import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sourc
 import { formatModelReference, type ModelReference } from '../sources/reference.ts'
 import { tokenizerFilesFromGguf } from '../tokenizers/gguf-tokenizer.ts'
 import { type TokenizerFiles, tokenizerFilesFromDirectory } from '../tokenizers/tokenizer-files.ts'
-import { convertModel } from './convert.ts'
+import { type ConvertedModel, convertModel } from './convert.ts'
 import { readGgufMetadata } from './gguf-files.ts'
 import { findManifest, ImportRecords } from './import-record.ts'
+import { checkServable, namingModel } from './servable.ts'
 
 export interface ImportOptions extends FetchModelOptions {
   /** Where the weight files, the tokenizer and the manifest go. */
@@ -78,20 +79,29 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   const { path, source, failures } = await fetchModel(reference, options)
   const records = new ImportRecords(options.dataDir)
   const sourceFingerprint = await records.fingerprint(reference)
-  const name = modelName(reference)
-  const { manifest, manifestSha256 } = await convertModel(path, {
-    store: options.store,
-    name,
-    tokenizerFiles: await readTokenizerFiles(path, options),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    onProgress: progress => options.onProgress?.({ phase: 'convert', what: name, ...progress })
-  })
+  const { manifest, manifestSha256 } = await convert(path, modelName(reference), options)
   // what was read may be half of one model and half of another
   if ((await records.fingerprint(reference)) !== sourceFingerprint) {
     throw modelInvalid(path, 'changed while it was imported', 'import it again once nothing writes to it')
   }
   await records.remember(reference, { manifestSha256, source, sourceFingerprint })
   return { manifest, manifestSha256, source, failures, fellBack: false }
+}
+
+async function convert(path: string, name: string, options: ImportOptions): Promise<ConvertedModel> {
+  try {
+    const tokenizerFiles = await readTokenizerFiles(path, options)
+    return await convertModel(path, {
+      store: options.store,
+      name,
+      tokenizerFiles,
+      check: description => checkServable(tokenizerFiles, description),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      onProgress: progress => options.onProgress?.({ phase: 'convert', what: name, ...progress })
+    })
+  } catch (error) {
+    throw namingModel(path, error)
+  }
 }
 
 /**
