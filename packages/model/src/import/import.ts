@@ -79,7 +79,7 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   const { path, source, failures } = await fetchModel(reference, options)
   const records = new ImportRecords(options.dataDir)
   const sourceFingerprint = await records.fingerprint(reference)
-  const { manifest, manifestSha256 } = await convert(path, modelName(reference), options)
+  const { manifest, manifestSha256 } = await convert(path, modelNameOf(reference), options)
   // what was read may be half of one model and half of another
   if ((await records.fingerprint(reference)) !== sourceFingerprint) {
     throw modelInvalid(path, 'changed while it was imported', 'import it again once nothing writes to it')
@@ -117,8 +117,8 @@ export async function readTokenizerFiles(
   return tokenizerFilesFromGguf(Object.fromEntries(readGgufMetadata(path)))
 }
 
-/** The name by which clients ask for the model. */
-function modelName(reference: ModelReference): string {
+/** The name by which clients ask for a model. */
+export function modelNameOf(reference: ModelReference): string {
   switch (reference.kind) {
     case 'catalogue':
       return reference.name
