@@ -1,10 +1,12 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
+import { cp, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
 import t, { type Test } from 'tap'
 import { z } from 'zod'
 import { bin, runCommand } from './run-command.ts'
@@ -116,6 +118,31 @@ t.test('up --once prints the answer alone on standard output, and stops', async 
   t.equal(code, 0)
   t.equal(stdout, `${ANSWER}\n`)
   t.match(stderr, /tokens\/s/)
+})
+
+/** tiny-chat with a chat template that cannot be read. */
+async function brokenModel(t: Test): Promise<string> {
+  const folder = join(t.testdir({}), 'broken')
+  await cp(fileURLToPath(new URL('../../../model/models/tiny-chat', import.meta.url)), folder, { recursive: true })
+  await writeFile(join(folder, 'chat_template.jinja'), '{{ broken')
+  return folder
+}
+
+t.test('up serves what can be, and says what cannot', async t => {
+  const broken = await brokenModel(t)
+  const args = ['--nodes=1', '--http=127.0.0.1:0', `--data=${join(broken, '..', 'data')}`]
+  const mixed = ['up', `--model=file:${broken}`, '--model=tiny-chat', ...args]
+  const { code, stdout, stderr } = await runCommand([...mixed, '--once', QUESTION])
+  t.equal(code, 0)
+  t.equal(stdout, `${ANSWER}\n`)
+  t.match(stderr, new RegExp(`file:${broken} cannot be served: ${broken}: the chat template cannot be parsed`))
+
+  const alone = await runCommand(['up', `--model=file:${broken}`, ...args, '--json'])
+  t.equal(alone.code, 1)
+  t.match(alone.stderr, new RegExp(`${broken}: the chat template cannot be parsed`))
+  const pulled = await runCommand(['pull', `file:${broken}`, `--data=${join(broken, '..', 'pulled')}`, '--json'])
+  t.equal(pulled.code, 1, 'and a pull says so before')
+  t.match(JSON.parse(pulled.stderr), { error: { code: 'model_invalid', message: new RegExp(`^${broken}: the chat`) } })
 })
 
 t.test('a busy port is named before anything else is done, and nothing is left', async t => {

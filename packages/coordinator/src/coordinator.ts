@@ -5,7 +5,6 @@ import {
   type AbortOptions,
   type Clock,
   MeshError,
-  type ModelAliases,
   type SubcloudDefinition,
   systemClock,
   withDeadline
@@ -13,22 +12,21 @@ import {
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
-import { applyAliases } from '@resultity/openai'
-import { requireSubcloudModels, SubcloudService } from '@resultity/placement'
+import { type FailedModel, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
+import { addModels, type ModelSettings } from './add-models.ts'
 import { Metrics } from './http/metrics.ts'
 import { createHttpServer, type HttpComponents, type HttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
-import { loadModel, type ModelProgress } from './load-model.ts'
 import { buildMesh, type MeshParts } from './mesh-parts.ts'
 import { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
-export interface CoordinatorInit extends StoreInit {
+export interface CoordinatorInit extends StoreInit, ModelSettings {
   /** Identity, models and their weight files. Only one coordinator may use it. */
   readonly dataDir: string
   /** Port 0 takes a free one. */
@@ -51,12 +49,6 @@ export interface CoordinatorInit extends StoreInit {
   readonly announce?: readonly string[]
   /** Be found on the local network. */
   readonly mdns: boolean
-  /** Model references; all are imported before the coordinator is up. */
-  readonly models: readonly string[]
-  /** Positions of one session; default: each model's own, at most 4096. */
-  readonly contextLength?: number
-  /** Sessions that one placement serves at once; default 4. */
-  readonly sessionsMax?: number
   /** Positions of one prefill step; default 128. */
   readonly prefillChunk?: number
   /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
@@ -67,8 +59,6 @@ export interface CoordinatorInit extends StoreInit {
   readonly generator?: Generator
   /** Uploaded files and answers of batches; default the data directory. */
   readonly contentDir?: string
-  /** Further names of models, and names of ensembles. */
-  readonly aliases?: ModelAliases
   /** Named subsets of the nodes, beside those that are made over the API. */
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
   readonly limits?: Partial<CoordinatorLimits>
@@ -76,7 +66,6 @@ export interface CoordinatorInit extends StoreInit {
   readonly openFilesMax?: number | undefined
   readonly logger: Logger
   readonly clock?: Clock
-  readonly onProgress?: (reference: string, progress: ModelProgress) => void
 }
 
 export interface RunningCoordinator extends AsyncDisposable {
@@ -85,6 +74,8 @@ export interface RunningCoordinator extends AsyncDisposable {
   multiaddrs(): string[]
   /** Of the API, without a slash at the end. */
   readonly httpUrl: string
+  /** Models that were to be served and could not be loaded. */
+  readonly failedModels: readonly FailedModel[]
   /** Lets go of idle connections and takes none for a moment: to be called when files run out. */
   shedLoad(): void
   /** Ends answers with an error, says goodbye to nodes, stops listening. Does nothing when called again. */
@@ -100,7 +91,8 @@ const SPARE_CONNECTIONS = 32
 /**
  * Starts a coordinator: nodes may join and HTTP answers from the beginning; resolves when all models are imported.
  *
- * @throws MeshError `address_in_use`, `settings_invalid`, and what importing a model throws; nothing is left running
+ * @throws MeshError `address_in_use`, `settings_invalid`, and what importing a model throws when none can be served; nothing is
+ * left running
  */
 export async function startCoordinator(init: CoordinatorInit, options: AbortOptions = {}): Promise<RunningCoordinator> {
   await using starting = new AsyncDisposableStack()
@@ -156,7 +148,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   // what is asked of a model that is here need not wait for the others
   await runtime.start()
   starting.defer(() => stopAnswering(requestLimiter, limits.stopMs, init.logger))
-  await addModels(init, store, mesh, clock, options)
+  await addModels(init, { store, mesh, clock }, options)
   runtime.pump()
   fileService.start()
   await releaseStartingMemory(processTuning(init.tuning ?? false))
@@ -166,6 +158,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     peerId: host.peerId,
     multiaddrs: () => host.multiaddrs(),
     httpUrl,
+    failedModels: mesh.models.failed(),
     shedLoad: () => http.shed(),
     close,
     [Symbol.asyncDispose]: close
@@ -290,35 +283,6 @@ async function listen(server: FastifyInstance, { host, port }: CoordinatorInit['
       cause: error
     })
   }
-}
-
-async function addModels(
-  init: CoordinatorInit,
-  store: FileBlobStore,
-  { models, director, loop }: MeshParts,
-  clock: Clock,
-  options: AbortOptions
-): Promise<void> {
-  for (const reference of init.models) {
-    const model = await loadModel(
-      reference,
-      {
-        dataDir: init.dataDir,
-        store,
-        nowMs: clock.now(),
-        ...(init.contextLength === undefined ? {} : { contextLength: init.contextLength }),
-        ...(init.sessionsMax === undefined ? {} : { sessionsMax: init.sessionsMax }),
-        onProgress: progress => init.onProgress?.(reference, progress)
-      },
-      options
-    )
-    if (models.add(model)) director.addModel(model.placeable)
-    init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
-  }
-  models.complete = true
-  applyAliases(init.aliases ?? {}, models)
-  requireSubcloudModels(init.subclouds ?? {}, models)
-  loop.reconcile()
 }
 
 /** What reading models, and starting, has left behind: beside a model just imported more than all that stays. */

@@ -39,6 +39,42 @@ t.test('a Hugging Face configuration', async t => {
   t.match(fromJson({ rope_scaling: { type: 'linear', factor: 2 } }), { ropeScaling: { type: 'linear', factor: 2 } })
   const transformers5 = { rope_theta: undefined, rope_parameters: { rope_type: 'default', rope_theta: 500_000 } }
   t.match(fromJson(transformers5), { ropeTheta: 500_000, ropeScaling: { type: 'none' } })
+  const nothing = {
+    architectures: null,
+    max_position_embeddings: null,
+    rms_norm_eps: null,
+    rope_theta: null,
+    rope_scaling: { rope_type: null, type: null, factor: null },
+    hidden_act: null,
+    attention_bias: null,
+    tie_word_embeddings: null
+  }
+  t.match(fromJson(nothing), {
+    contextLength: 2048,
+    ropeTheta: 10_000,
+    ropeScaling: { type: 'none' },
+    tiedEmbedding: false
+  })
+})
+
+t.test('Mistral computes as a Llama does, within its window', async t => {
+  const mistral = { model_type: 'mistral', architectures: ['MistralForCausalLM'], max_position_embeddings: 32_768 }
+  t.match(fromJson({ ...mistral, sliding_window: null }), { contextLength: 32_768, headDim: 16 })
+  t.match(fromJson({ ...mistral, sliding_window: 512 }), { contextLength: 512 })
+  t.match(fromJson(mistral), { contextLength: 4096 }, 'the window of a configuration that names none')
+  t.match(fromJson({ sliding_window: 64 }), { contextLength: 512 }, 'a Llama has none')
+})
+
+t.test('heads are of a size that the runtime rotates', async t => {
+  for (const size of [16, 48, 64, 80, 96, 112, 128, 256]) t.match(fromJson({ head_dim: size }), { headDim: size })
+  const refused = { code: 'model_invalid', hint: /64 or 128/ }
+  for (const size of [2, 8, 24, 100, 120]) {
+    const message = new RegExp(`heads of ${size} dimensions are not supported, .* multiple of 16`)
+    t.throws(() => fromJson({ head_dim: size }), { ...refused, message })
+  }
+  const keys = ['llama.attention.key_length', 'llama.attention.value_length', 'llama.rope.dimension_count']
+  const change = Object.fromEntries(keys.map(key => [key, u32(100)]))
+  t.throws(() => fromGguf(change), { ...refused, message: /m\.gguf: heads of 100 dimensions/ })
 })
 
 const refusedJson = [
@@ -55,6 +91,11 @@ const refusedJson = [
   { id: 'a scaling without its factor', change: { rope_scaling: { type: 'linear' } }, message: /ropeScaling.factor/ },
   { id: 'heads that do not group', change: { num_key_value_heads: 3 }, message: /8 heads cannot share 3/ },
   { id: 'an odd head', change: { head_dim: 15 }, message: /"headDim" is 15: a head cannot be rotated/ },
+  {
+    id: 'a model type that is a word of the language',
+    change: { model_type: 'constructor' },
+    message: /"constructor"/
+  },
   { id: 'a fractional head', change: { head_dim: undefined, hidden_size: 130 }, message: /headDim/ },
   { id: 'no layers', change: { num_hidden_layers: 0 }, message: /layerCount/ },
   { id: 'too many layers', change: { num_hidden_layers: 1e6 }, message: /layerCount/ },
@@ -87,6 +128,11 @@ t.test('a GGUF configuration', async t => {
     'llama.rope.scaling.factor': { type: 'f32', value: 4 }
   } as const
   t.match(fromGguf(linear), { ropeScaling: { type: 'linear', factor: 4 } })
+  t.match(
+    fromGguf({ 'llama.attention.head_count_kv': { type: 'i32', value: [2, 2] } }),
+    { kvHeadCount: 2 },
+    'per layer'
+  )
 })
 
 t.test('Llama 3 scaling is recognised by its stored divisors', async t => {
@@ -109,6 +155,11 @@ const refusedGguf = [
     message: /"llama\.block_count" is not a number/
   },
   { id: 'a partly rotated head', change: { 'llama.rope.dimension_count': u32(8) }, message: /dimension_count of 8/ },
+  {
+    id: 'layers of several kinds',
+    change: { 'llama.attention.head_count_kv': { type: 'i32', value: [2, 4] } as const },
+    message: /another llama\.attention\.head_count_kv in each layer/
+  },
   { id: 'yarn', change: { 'llama.rope.scaling.type': text('yarn') }, message: /scaling "yarn"/ }
 ]
 for (const { id, change, message } of refusedGguf) {

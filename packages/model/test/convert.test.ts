@@ -314,7 +314,7 @@ const refused: { id: string; content: GgufContent; message: RegExp }[] = [
     id: 'an attention bias',
     content: withTensor(tinyGguf(), 'output_norm.weight', tensor => [
       tensor,
-      floatTensor('blk.0.attn_q.bias', [64], new Array(64).fill(0))
+      floatTensor('blk.0.attn_q.bias', [64], new Array(64).fill(1))
     ]),
     message: /"blk\.0\.attn_q\.bias" has no place in the Llama architecture/
   },
@@ -350,5 +350,5 @@ t.test('refuses what is not there or damaged, naming the file', async t => {
   truncateSync(join(dir, 'cut', 'model.safetensors'), 100_000)
   await t.rejects(convert(t, join(dir, 'cut')), { code: 'model_invalid', message: /cut.model\.safetensors: tensor "/ })
   rmSync(join(dir, 'cut', 'model.safetensors'))
-  await t.rejects(convert(t, join(dir, 'cut')), { code: 'model_not_found', message: /model\.safetensors/ })
+  await t.rejects(convert(t, join(dir, 'cut')), { code: 'model_invalid', message: /model\.safetensors/ })
 })

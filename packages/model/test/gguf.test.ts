@@ -99,7 +99,7 @@ const corruptions: Corruption[] = [
   {
     id: 'a big-endian file',
     bytes: () => patched('GGUF', 0, 0x03000000n),
-    message: /version 50331648 is not supported/
+    message: /big-endian machines/
   },
   {
     id: 'too many tensors',
@@ -120,7 +120,6 @@ const corruptions: Corruption[] = [
   { id: 'an unknown type', bytes: () => patched('a.number', 0, 99n), message: /"a\.number" has the unknown type 99/ },
   { id: 'a nested array', bytes: () => patched('a.table', 4, 9n), message: /"a\.table" has the unknown type 9/ },
   { id: 'an overflowing shape', bytes: () => patched('matrix', 4, 2n ** 63n), message: /dimension of tensor "matrix"/ },
-  { id: 'no rows at all', bytes: () => patched('matrix', 12, 0n), message: /"matrix" has the shape \[2, 0\]/ },
   {
     id: 'a shape past the end',
     bytes: () => patched('matrix', 12, 2n ** 31n),

@@ -386,14 +386,14 @@ t.test('a model folder: separate templates and token lists count', async t => {
   await write('tokenizer_config.json', {
     chat_template: [
       { name: 'tool_use', template: 'no' },
-      { name: 'default', template: 'list' }
+      { name: 'default', template: 'the list' }
     ]
   })
-  t.equal(await render(), 'list')
-  await write('chat_template.json', { chat_template: 'json' })
-  t.equal(await render(), 'json')
-  await writeFile(join(directory, 'chat_template.jinja'), 'jinja')
-  t.equal(await render(), 'jinja')
+  t.equal(await render(), 'the list')
+  await write('chat_template.json', { chat_template: 'the json' })
+  t.equal(await render(), 'the json')
+  await writeFile(join(directory, 'chat_template.jinja'), 'the jinja')
+  t.equal(await render(), 'the jinja')
   await write('generation_config.json', { eos_token_id: 'x' })
   await t.rejects(render(), { code: 'model_invalid', message: /generation_config.json/ })
 })

@@ -8,7 +8,13 @@ export { Placement } from './placement/placement.ts'
 export { PlacementDirector } from './placement/placement-director.ts'
 export { PlacementLoop } from './placement/placement-loop.ts'
 export { DEFAULT_PLACEMENT_LIMITS, type PlacementLimits } from './placement-limits.ts'
-export { type ServedDecoder, type ServedEncoder, type ServedModel, ServedModels } from './served-models.ts'
+export {
+  type FailedModel,
+  type ServedDecoder,
+  type ServedEncoder,
+  type ServedModel,
+  ServedModels
+} from './served-models.ts'
 export { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
 export { SubcloudService } from './subclouds/subcloud-service.ts'
 export { hasNode, type Subcloud, Subclouds } from './subclouds/subclouds.ts'

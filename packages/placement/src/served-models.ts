@@ -29,21 +29,33 @@ export interface ServedEncoder extends Served {
 /** A model that requests may name. */
 export type ServedModel = ServedDecoder | ServedEncoder
 
+/** A model that should be served and is not. */
+export interface FailedModel {
+  readonly reference: string
+  /** What requests would have named it by. */
+  readonly names: readonly string[]
+  readonly error: MeshError
+}
+
 /** The models of a coordinator, by name. */
 export class ServedModels implements AsyncDisposable {
   /** Whether all configured models are imported. Until then, an unknown name may belong to one of the others. */
   complete = true
   readonly #models: ServedModel[] = []
+  readonly #failed: FailedModel[] = []
 
   /**
    * Serves one more model, or one that is served already under one more name.
    * @returns whether its manifest is new here
+   * @throws MeshError `settings_invalid` when another model has its name
    */
   add(model: ServedModel): boolean {
     const { manifestSha256 } = model.placeable
     const at = this.#models.findIndex(other => other.placeable.manifestSha256 === manifestSha256)
     const same = this.#models[at]
     if (same === undefined) {
+      const namesake = this.#named(model.id)
+      if (namesake !== undefined) throw sameName(namesake, model)
       this.#models.push(model)
       return true
     }
@@ -61,8 +73,29 @@ export class ServedModels implements AsyncDisposable {
     return this.#models
   }
 
-  /** One more name for a model. @throws MeshError `model_not_found` */
+  /** Remembers a model that could not be loaded, so that who asks for it is told. */
+  addFailed(model: FailedModel): void {
+    this.#failed.push(model)
+  }
+
+  /** Models that could not be loaded. */
+  failed(): readonly FailedModel[] {
+    return this.#failed
+  }
+
+  /** Whether `name` is that of a model that could not be loaded. */
+  hasFailed(name: string): boolean {
+    return this.#failed.some(({ names }) => names.includes(name))
+  }
+
+  /** One more name for a model, served or failed. @throws MeshError `model_not_found` */
   alias(name: string, model: string): void {
+    const at = this.#failed.findIndex(({ names }) => names.includes(model))
+    const failed = this.#failed[at]
+    if (failed !== undefined && !this.has(model)) {
+      this.#failed[at] = { ...failed, names: [...failed.names, name] }
+      return
+    }
     const known = this.find(model)
     this.#models[this.#models.indexOf(known)] = { ...known, aliases: [...known.aliases, name] }
   }
@@ -75,15 +108,15 @@ export class ServedModels implements AsyncDisposable {
   find(name: string | undefined): ServedModel {
     const found = name === undefined ? undefined : this.#named(name)
     if (found !== undefined) return found
+    if (name !== undefined && this.hasFailed(name)) throw this.#notLoaded(name)
     if (!this.complete) {
       throw new MeshError('unavailable', `the coordinator is starting and still imports its models`, {
         hint: 'Try again in a moment; GET /v1/models lists those that are here.'
       })
     }
-    const served = this.#models.map(model => `"${model.id}"`).join(', ') || 'none yet'
     const message = name === undefined ? 'the request names no model' : `no model "${name}" is served here`
     throw new MeshError('model_not_found', message, {
-      hint: `Name one of those that are: ${served}.`,
+      hint: `Name one of those that are: ${this.#quotedNames()}.`,
       details: { param: 'model' }
     })
   }
@@ -102,6 +135,18 @@ export class ServedModels implements AsyncDisposable {
     throw this.#otherKind(model, 'generates text and gives no embeddings', 'encoder', '/v1/chat/completions')
   }
 
+  /** Why is for the operator: it names files of this machine. */
+  #notLoaded(name: string): MeshError {
+    return new MeshError('model_not_found', `the model "${name}" could not be loaded when the coordinator started`, {
+      hint: `Its log says why. Served are: ${this.#quotedNames()}.`,
+      details: { param: 'model' }
+    })
+  }
+
+  #quotedNames(): string {
+    return this.#models.map(model => `"${model.id}"`).join(', ') || 'none yet'
+  }
+
   #otherKind(model: ServedModel, what: string, wanted: ServedModel['kind'], path: string): MeshError {
     const fitting = this.#models.filter(({ kind }) => kind === wanted).map(({ id }) => `"${id}"`)
     const others = fitting.length > 0 ? `Name one of ${fitting.join(', ')}` : 'No other is served here'
@@ -114,4 +159,11 @@ export class ServedModels implements AsyncDisposable {
   #named(name: string): ServedModel | undefined {
     return this.#models.find(model => model.id === name || model.aliases.includes(name))
   }
+}
+
+function sameName(first: ServedModel, second: ServedModel): MeshError {
+  const [one = first.id, two = second.id] = [first, second].map(model => model.aliases[0])
+  return new MeshError('settings_invalid', `two models have the name "${second.id}": ${one} and ${two}`, {
+    hint: 'Requests tell models apart by their names: rename one of the files or folders, or serve it by a link of another name.'
+  })
 }

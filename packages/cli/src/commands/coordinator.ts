@@ -1,9 +1,12 @@
 import { setFlagsFromString } from 'node:v8'
+import type { RunningCoordinator } from '@resultity/coordinator'
 import { MeshError } from '@resultity/interface'
 import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { tellParent } from '../daemon/parent-channel.ts'
 import { runDaemon, type StartedDaemon } from '../daemon/run-daemon.ts'
+
+type FailedModel = RunningCoordinator['failedModels'][number]
 
 export const coordinatorCommand: CommandDefinition = {
   name: 'coordinator',
@@ -85,7 +88,8 @@ async function start(
         limits: limitsOf(settings),
         openFilesMax,
         logger,
-        onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) })
+        onProgress: (_reference, progress) => tellParent({ type: 'progress', ...toStep(progress) }),
+        onModelFailed: failed => tellParent({ type: 'notice', text: describeFailure(failed) })
       },
       { signal }
     )
@@ -94,15 +98,30 @@ async function start(
   setFlagsFromString('--semi-space-growth-factor=1')
   const multiaddrs = coordinator.multiaddrs()
   return {
-    ready: { role: 'coordinator', peerId: coordinator.peerId, multiaddrs, http: coordinator.httpUrl },
+    ready: {
+      role: 'coordinator',
+      peerId: coordinator.peerId,
+      multiaddrs,
+      http: coordinator.httpUrl,
+      ...(coordinator.failedModels.length === 0 ? {} : { failedModels: coordinator.failedModels.map(toReadyFailure) })
+    },
     summary: [
       `coordinator ${coordinator.peerId} is up`,
       `  API    ${coordinator.httpUrl}/v1`,
+      ...coordinator.failedModels.map(failed => `  ${describeFailure(failed)}`),
       ...multiaddrs.map(address => `  nodes  resultity node --join ${address}`)
     ],
     shedLoad: () => coordinator.shedLoad(),
     close: () => coordinator.close()
   }
+}
+
+function describeFailure({ reference, error }: FailedModel): string {
+  return `${reference} cannot be served: ${error.message}${error.hint ? ` (${error.hint})` : ''}`
+}
+
+function toReadyFailure({ reference, error: { code, message, hint } }: FailedModel): object {
+  return { model: reference, error: { code, message, hint } }
 }
 
 /** The coordinator's own limits that an operator may set. */

@@ -1,6 +1,7 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { MeshError } from '@resultity/interface'
 import { modelInvalid } from '../model-invalid.ts'
+import { isLfsPointer, lfsPointerError, POINTER_BYTES_MAX } from './lfs-pointer.ts'
 
 /**
  * Bytes of a model file, read synchronously: formats are parsed and converted in a worker thread, where
@@ -23,7 +24,10 @@ function checkExtent(source: Pick<ByteSource, 'name' | 'bytes'>, offset: number,
   }
 }
 
-/** @throws MeshError `model_not_found` when the file cannot be opened, `model_invalid` when it is no plain file */
+/**
+ * @throws MeshError `model_not_found` when the file cannot be opened, `model_invalid` when it is no plain file, has nothing in
+ * it, or is a Git LFS pointer
+ */
 export function openFileSource(path: string): ByteSource {
   let descriptor: number
   try {
@@ -38,7 +42,7 @@ export function openFileSource(path: string): ByteSource {
     })
   }
   const source = { name: path, bytes: fstatSync(descriptor).size }
-  return {
+  const opened: ByteSource = {
     ...source,
     read(offset, length) {
       checkExtent(source, offset, length)
@@ -52,6 +56,18 @@ export function openFileSource(path: string): ByteSource {
     },
     [Symbol.dispose]: () => closeSync(descriptor)
   }
+  const placeholder = placeholderError(opened)
+  if (placeholder === undefined) return opened
+  opened[Symbol.dispose]()
+  throw placeholder
+}
+
+/** The error of what stands in a file's place: nothing, or a pointer to it. */
+function placeholderError(file: ByteSource): MeshError | undefined {
+  if (file.bytes === 0)
+    return modelInvalid(file.name, 'is empty', 'Its download broke off, or was never begun; fetch it again.')
+  if (file.bytes > POINTER_BYTES_MAX) return undefined
+  return isLfsPointer(file.read(0, file.bytes)) ? lfsPointerError(file.name) : undefined
 }
 
 function readAt(descriptor: number, bytes: Uint8Array, offset: number, path: string): number {

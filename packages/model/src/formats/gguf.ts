@@ -1,3 +1,4 @@
+import { modelInvalid } from '../model-invalid.ts'
 import { type SourceEncoding, storageUnit } from '../quantization/encoding.ts'
 import { type ByteSource, openFileSource } from './byte-source.ts'
 import { GgufReader } from './gguf-reader.ts'
@@ -85,7 +86,7 @@ export function parseGgufHeader(source: ByteSource): GgufHeader {
   if (source.bytes < 4 || reader.u32() !== MAGIC)
     throw reader.invalid('not a GGUF file, its first four bytes are not "GGUF"')
   const version = reader.u32()
-  if (version !== 2 && version !== 3) throw reader.invalid(`GGUF version ${version} is not supported, 2 and 3 are`)
+  checkVersion(source.name, version)
   const tensorCount = reader.count('the number of tensors', TENSORS_MAX)
   const metadataCount = reader.count('the number of metadata entries', METADATA_MAX)
   const metadata = readMetadata(reader, metadataCount)
@@ -93,6 +94,17 @@ export function parseGgufHeader(source: ByteSource): GgufHeader {
   const entries = Array.from({ length: tensorCount }, () => readTensorEntry(reader))
   const dataOffset = Math.ceil(reader.position / alignment) * alignment
   return { version, metadata, tensors: placeTensors(reader, source, entries, { dataOffset, alignment }), dataOffset }
+}
+
+function checkVersion(file: string, version: number): void {
+  if (version === 2 || version === 3) return
+  // a small number, written by a machine that puts the highest byte first
+  if (version !== 0 && version % 65_536 === 0) {
+    const hint = 'Use the file for little-endian machines.'
+    throw modelInvalid(file, 'is a GGUF file for big-endian machines, which are not supported', hint)
+  }
+  const hint = 'Fetch a newer file, or convert the model again with a current converter.'
+  throw modelInvalid(file, `GGUF version ${version} is not supported, 2 and 3 are`, hint)
 }
 
 function exactInteger(value: bigint): number | bigint {
@@ -157,8 +169,7 @@ function storedBytes(reader: GgufReader, name: string, encoding: SourceEncoding,
       `tensor "${name}" has rows of ${shape[0]}, not a multiple of the ${unit.weights} of ${encoding}`
     )
   }
-  if (weights === 0 || !Number.isSafeInteger(bytes))
-    throw reader.invalid(`tensor "${name}" has the shape [${shape.join(', ')}]`)
+  if (!Number.isSafeInteger(bytes)) throw reader.invalid(`tensor "${name}" has the shape [${shape.join(', ')}]`)
   return bytes
 }
 
@@ -171,7 +182,8 @@ function placeTensors(
 ): ReadonlyMap<string, GgufTensor> {
   const tensors = new Map<string, GgufTensor>()
   let end = dataOffset
-  for (const entry of entries.toSorted((a, b) => a.offset - b.offset)) {
+  // an empty one begins where the next does
+  for (const entry of entries.toSorted((a, b) => a.offset - b.offset || a.bytes - b.bytes)) {
     const tensor = { ...entry, offset: dataOffset + entry.offset }
     const extent = `bytes ${tensor.offset} to ${tensor.offset + tensor.bytes}`
     if (entry.offset % alignment !== 0)

@@ -5,7 +5,10 @@ import { type FloatEncoding, storageUnit } from '../quantization/encoding.ts'
 import type { ByteSource } from './byte-source.ts'
 
 export interface SafetensorsEntry {
-  readonly encoding: FloatEncoding
+  /** As the file names it: `F16`, `I64`. */
+  readonly dtype: string
+  /** Undefined where the numbers are of a kind that no weight of ours is. */
+  readonly encoding: FloatEncoding | undefined
   /** Outermost dimension first: `[rows, columns]` or `[size]`. */
   readonly shape: readonly number[]
   /** Byte of the file at which the data starts. */
@@ -76,22 +79,23 @@ function checkEntry(
   entry: z.infer<typeof entrySchema>,
   dataOffset: number
 ): SafetensorsEntry {
-  const encoding = entry.dtype
-  if (encoding !== 'F32' && encoding !== 'F16' && encoding !== 'BF16') {
-    throw modelInvalid(file.name, `tensor "${name}" is stored as ${encoding}; supported are F32, F16 and BF16`)
-  }
+  const { dtype, shape } = entry
+  const encoding = dtype === 'F32' || dtype === 'F16' || dtype === 'BF16' ? dtype : undefined
   const [begin, end] = entry.data_offsets
-  const bytes = entry.shape.reduce((product, dimension) => product * dimension, storageUnit(encoding).bytes)
-  if (end - begin !== bytes || bytes === 0) {
+  const bytes =
+    encoding === undefined
+      ? end - begin
+      : shape.reduce((product, dimension) => product * dimension, storageUnit(encoding).bytes)
+  if (end - begin !== bytes || bytes < 0) {
     throw modelInvalid(
       file.name,
-      `tensor "${name}" of shape [${entry.shape.join(', ')}] needs ${bytes} bytes, not ${end - begin}`
+      `tensor "${name}" of shape [${shape.join(', ')}] needs ${bytes} bytes, not ${end - begin}`
     )
   }
   if (dataOffset + end > file.bytes) {
     throw modelInvalid(file.name, `tensor "${name}" ends at byte ${dataOffset + end}, the file at byte ${file.bytes}`)
   }
-  return { encoding, shape: entry.shape, offset: dataOffset + begin, bytes }
+  return { dtype, encoding, shape, offset: dataOffset + begin, bytes }
 }
 
 interface Extent {

@@ -27,6 +27,8 @@ export interface ConvertInit extends AbortOptions {
     readonly config: Uint8Array
     readonly endTokenIds: readonly number[]
   }
+  /** Called before any weight is read; what it throws ends the conversion. */
+  check?(description: ModelDescription): void
   /** Bytes of weight files written, of all that will be. */
   onProgress?(progress: BlobProgress): void
   /** Stores every matrix as f32, for comparison with a reference in full precision. Default false. */
@@ -66,6 +68,7 @@ export async function convertModel(path: string, init: ConvertInit): Promise<Con
   await using worker = new ConvertWorker({ path, dequantize: init.dequantize ?? false }, init)
   const plan = await worker.next()
   if (plan.kind !== 'plan') throw new MeshError('internal', `the converter began with "${plan.kind}"`)
+  init.check?.(plan.description)
   const progress = { bytesDone: 0, bytesTotal: plan.layouts.reduce((sum, layout) => sum + layout.bytes, 0) }
   const count = (bytes: number): void => {
     progress.bytesDone += bytes

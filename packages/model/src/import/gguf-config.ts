@@ -13,7 +13,11 @@ const DIVISOR_TOLERANCE = 1e-3
  * @param frequencyDivisors values of `rope_freqs.weight`, where the file has it
  * @throws MeshError `model_invalid` for a missing or wrong key and for any other architecture
  */
-export function modelConfigFromGguf(file: string, header: GgufHeader, frequencyDivisors?: Float32Array): ModelConfig {
+export function modelConfigFromGguf(
+  file: string,
+  header: Pick<GgufHeader, 'metadata' | 'tensors'>,
+  frequencyDivisors?: Float32Array
+): ModelConfig {
   const { metadata } = header
   refuseOtherArchitectures(file, metadata)
   const headCount = requiredNumber(file, metadata, 'llama.attention.head_count')
@@ -49,10 +53,15 @@ function refuseOtherArchitectures(file: string, metadata: GgufMetadata): void {
   if (experts !== undefined && experts > 0) throw unsupportedArchitecture(file, `a mixture of ${experts} experts`)
 }
 
+/** Some keys hold a number for each layer, where a model's layers may differ. */
 function optionalNumber(file: string, metadata: GgufMetadata, key: string): number | undefined {
   const value = metadata.get(key)
   if (value === undefined || typeof value === 'number') return value
-  throw modelInvalid(file, `metadata "${key}" is not a number`)
+  if (!Array.isArray(value)) throw modelInvalid(file, `metadata "${key}" is not a number`)
+  const [first] = value
+  if (typeof first !== 'number') throw modelInvalid(file, `metadata "${key}" lists no numbers`)
+  if (value.some(each => each !== first)) throw unsupportedArchitecture(file, `another ${key} in each layer`)
+  return first
 }
 
 function requiredNumber(file: string, metadata: GgufMetadata, key: string): number {

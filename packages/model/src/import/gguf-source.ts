@@ -1,8 +1,7 @@
-import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
-import { type GgufHeader, type GgufTensor, parseGgufHeader } from '../formats/gguf.ts'
 import { modelInvalid } from '../model-invalid.ts'
 import { dequantize } from '../quantization/encoding.ts'
 import { modelConfigFromGguf } from './gguf-config.ts'
+import { type GgufFiles, type LocatedTensor, openGgufFiles } from './gguf-files.ts'
 import { LlamaTensors, type TensorNaming } from './llama-tensors.ts'
 import type { LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
 
@@ -29,55 +28,53 @@ const naming: TensorNaming = {
 /** llama.cpp's converter stores queries and keys of Llama with rotary pairs interleaved. */
 const interleaved = /^blk\.\d+\.attn_[qk]\.weight$/
 
-/** Opens a GGUF file as a Llama. The caller disposes it. */
+/** Opens a GGUF file, or all parts of the model of which it is one, as a Llama. The caller disposes it. */
 export function openGguf(path: string): ModelSource {
-  const file = openFileSource(path)
+  const files = openGgufFiles(path)
   try {
-    return ggufModel(file, parseGgufHeader(file))
+    return ggufModel(files)
   } catch (error) {
-    file[Symbol.dispose]()
+    files[Symbol.dispose]()
     throw error
   }
 }
 
-function ggufModel(file: ByteSource, header: GgufHeader): ModelSource {
-  const config = modelConfigFromGguf(file.name, header, frequencyDivisors(file, header))
+function ggufModel(files: GgufFiles): ModelSource {
+  const config = modelConfigFromGguf(files.name, files, frequencyDivisors(files))
   const tensors = {
-    names: header.tensors.keys(),
+    names: files.tensors.keys(),
     get(name: string): SourceTensor | undefined {
-      const tensor = header.tensors.get(name)
+      const tensor = files.tensors.get(name)
       if (tensor === undefined) return undefined
-      const found = sourceTensor(file, tensor)
+      const found = sourceTensor(tensor)
       return interleaved.test(name) ? { ...found, interleavedHeadDim: config.headDim } : found
     }
   }
-  const found = new LlamaTensors(file.name, config, tensors, naming).collect()
-  return { config, ...found, [Symbol.dispose]: () => file[Symbol.dispose]() }
+  const found = new LlamaTensors(files.name, config, tensors, naming).collect()
+  return { config, ...found, [Symbol.dispose]: () => files[Symbol.dispose]() }
 }
 
-function sourceTensor(file: ByteSource, tensor: GgufTensor): SourceTensor {
-  const [columns = 0, rows = 1, ...further] = tensor.shape
+function sourceTensor({ name, file, shape, bytes, offset, encoding }: LocatedTensor): SourceTensor {
+  const [columns = 0, rows = 1, ...further] = shape
   if (further.some(dimension => dimension !== 1)) {
-    throw modelInvalid(
-      file.name,
-      `tensor "${tensor.name}" has the shape [${tensor.shape.join(', ')}], not that of a matrix`
-    )
+    throw modelInvalid(file.name, `tensor "${name}" has the shape [${shape.join(', ')}], not that of a matrix`)
   }
-  const rowBytes = tensor.bytes / rows
+  const rowBytes = rows === 0 ? 0 : bytes / rows
   return {
-    name: tensor.name,
-    encoding: tensor.encoding,
+    name,
+    encoding,
     rows,
     columns,
     rowBytes,
-    read: (first, count) => file.read(tensor.offset + first * rowBytes, count * rowBytes)
+    read: (first, count) => file.read(offset + first * rowBytes, count * rowBytes)
   }
 }
 
-function frequencyDivisors(file: ByteSource, header: GgufHeader): Float32Array | undefined {
-  const tensor = header.tensors.get('rope_freqs.weight')
+function frequencyDivisors({ tensors }: GgufFiles): Float32Array | undefined {
+  const tensor = tensors.get('rope_freqs.weight')
   if (tensor === undefined) return undefined
-  const { columns, rows, encoding, read } = sourceTensor(file, tensor)
-  if (rows !== 1 || columns > 512) throw modelInvalid(file.name, 'tensor "rope_freqs.weight" is not one short vector')
+  const { columns, rows, encoding, read } = sourceTensor(tensor)
+  if (rows !== 1 || columns > 512)
+    throw modelInvalid(tensor.file.name, 'tensor "rope_freqs.weight" is not one short vector')
   return dequantize(encoding, read(0, 1))
 }

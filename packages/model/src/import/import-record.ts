@@ -10,13 +10,15 @@ import {
   weightFiles
 } from '@resultity/interface'
 import { z } from 'zod'
+import { ggufPartPaths } from '../formats/gguf-split.ts'
 import { type CatalogueSource, findCatalogueEntry } from '../sources/catalogue.ts'
 import { formatModelReference, type ModelReference } from '../sources/reference.ts'
 
 /**
- * Raised when the importer turns the same source into other bytes: records of older versions are then not used.
+ * Raised when the importer turns the same source into other bytes, or refuses what it took: records of older versions are
+ * then not used.
  */
-const IMPORTER_VERSION = 2
+const IMPORTER_VERSION = 3
 
 const recordSchema = z.object({
   version: z.literal(IMPORTER_VERSION),
@@ -102,7 +104,7 @@ async function fingerprint(reference: ModelReference): Promise<string> {
     case 'catalogue':
       return (await Promise.all((findCatalogueEntry(reference.name)?.sources ?? []).map(pinOf))).join(' ')
     case 'file':
-      return await fileFingerprint(resolve(reference.path))
+      return (await Promise.all(ggufPartPaths(resolve(reference.path)).map(fileFingerprint))).join(' ')
     default:
       return ''
   }

@@ -1,17 +1,19 @@
 import { mkdir, stat } from 'node:fs/promises'
-import { basename, join } from 'node:path'
+import { join, resolve } from 'node:path'
 import { MeshError, type ModelManifest } from '@resultity/interface'
 import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
-import { readGgufHeader } from '../formats/gguf.ts'
+import { ggufModelName } from '../formats/gguf-split.ts'
 import { modelInvalid } from '../model-invalid.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
 import { formatModelReference, type ModelReference } from '../sources/reference.ts'
 import { tokenizerFilesFromGguf } from '../tokenizers/gguf-tokenizer.ts'
 import { type TokenizerFiles, tokenizerFilesFromDirectory } from '../tokenizers/tokenizer-files.ts'
-import { convertModel } from './convert.ts'
+import { type ConvertedModel, convertModel } from './convert.ts'
+import { readGgufMetadata } from './gguf-files.ts'
 import { findManifest, ImportRecords } from './import-record.ts'
+import { checkServable, namingModel } from './servable.ts'
 
 export interface ImportOptions extends FetchModelOptions {
   /** Where the weight files, the tokenizer and the manifest go. */
@@ -77,20 +79,29 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   const { path, source, failures } = await fetchModel(reference, options)
   const records = new ImportRecords(options.dataDir)
   const sourceFingerprint = await records.fingerprint(reference)
-  const name = modelName(reference)
-  const { manifest, manifestSha256 } = await convertModel(path, {
-    store: options.store,
-    name,
-    tokenizerFiles: await readTokenizerFiles(path, options),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    onProgress: progress => options.onProgress?.({ phase: 'convert', what: name, ...progress })
-  })
+  const { manifest, manifestSha256 } = await convert(path, modelNameOf(reference), options)
   // what was read may be half of one model and half of another
   if ((await records.fingerprint(reference)) !== sourceFingerprint) {
     throw modelInvalid(path, 'changed while it was imported', 'import it again once nothing writes to it')
   }
   await records.remember(reference, { manifestSha256, source, sourceFingerprint })
   return { manifest, manifestSha256, source, failures, fellBack: false }
+}
+
+async function convert(path: string, name: string, options: ImportOptions): Promise<ConvertedModel> {
+  try {
+    const tokenizerFiles = await readTokenizerFiles(path, options)
+    return await convertModel(path, {
+      store: options.store,
+      name,
+      tokenizerFiles,
+      check: description => checkServable(tokenizerFiles, description),
+      ...(options.signal === undefined ? {} : { signal: options.signal }),
+      onProgress: progress => options.onProgress?.({ phase: 'convert', what: name, ...progress })
+    })
+  } catch (error) {
+    throw namingModel(path, error)
+  }
 }
 
 /**
@@ -103,16 +114,16 @@ export async function readTokenizerFiles(
   options: { readonly signal?: AbortSignal } = {}
 ): Promise<TokenizerFiles> {
   if ((await stat(path)).isDirectory()) return await tokenizerFilesFromDirectory(path, options)
-  return tokenizerFilesFromGguf(Object.fromEntries(readGgufHeader(path).metadata))
+  return tokenizerFilesFromGguf(Object.fromEntries(readGgufMetadata(path)))
 }
 
-/** The name by which clients ask for the model. */
-function modelName(reference: ModelReference): string {
+/** The name by which clients ask for a model. */
+export function modelNameOf(reference: ModelReference): string {
   switch (reference.kind) {
     case 'catalogue':
       return reference.name
     case 'file':
-      return basename(reference.path).replace(/\.gguf$/, '')
+      return ggufModelName(resolve(reference.path))
     case 'hub':
       return reference.file === undefined ? reference.repo : `${reference.repo}:${reference.file}`
     case 'pypi':

@@ -1,13 +1,15 @@
-import { existsSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { describeIssues, MeshError } from '@resultity/interface'
+import { describeIssues, MeshError, type ModelConfig } from '@resultity/interface'
 import { z } from 'zod'
 import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
+import { isLfsPointer, lfsPointerError } from '../formats/lfs-pointer.ts'
 import { parseSafetensors, type SafetensorsEntry } from '../formats/safetensors.ts'
+import { chooseWeights, SHARDS_MAX, WEIGHTS_INDEX, WHOLE_WEIGHTS } from '../formats/weight-choice.ts'
 import { modelInvalid } from '../model-invalid.ts'
 import { encoderConfigFromDirectory } from './bert-config.ts'
 import { BertTensors, NOT_WEIGHTS } from './bert-tensors.ts'
-import { modelConfigFromJson } from './config.ts'
+import { modelConfigFromJson, quantizationOf } from './config.ts'
 import { LlamaTensors, type TensorNaming } from './llama-tensors.ts'
 import type { EncoderSource, LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
 import type { NamedTensors } from './tensor-finder.ts'
@@ -33,10 +35,6 @@ const naming: TensorNaming = {
   ignored: /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/
 }
 
-const WEIGHTS = 'model.safetensors'
-const INDEX = 'model.safetensors.index.json'
-/** A 405 B model in bf16 has 191 shards. */
-const SHARDS_MAX = 1024
 const JSON_BYTES_MAX = 64 * 1024 * 1024
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) })
@@ -44,12 +42,32 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
 /** Opens a folder in the Hugging Face layout as a Llama. The caller disposes it. */
 export function openSafetensorsDirectory(directory: string): ModelSource {
   const configPath = join(directory, 'config.json')
-  const config = modelConfigFromJson(configPath, readText(configPath))
+  const text = readText(configPath)
+  const config = modelConfigFromJson(configPath, text)
   const { tensors, dispose } = openTensors(directory)
   return disposeOnError(dispose, () => {
-    const found = new LlamaTensors(directory, config, tensors, naming).collect()
+    const found = collectTensors(directory, config, tensors, quantizationOf(text))
     return { config, ...found, [Symbol.dispose]: dispose }
   })
+}
+
+function collectTensors(
+  directory: string,
+  config: ModelConfig,
+  tensors: NamedTensors,
+  quantization: string | undefined
+) {
+  try {
+    return new LlamaTensors(directory, config, tensors, naming).collect()
+  } catch (error) {
+    if (quantization === undefined) throw error
+    const reason = MeshError.from(error).message
+    throw modelInvalid(
+      directory,
+      `is quantized by ${quantization}, and that is not supported (${reason})`,
+      'Use the version of the model that is not quantized, or a GGUF version.'
+    )
+  }
 }
 
 /** Opens a folder in the layout of sentence-transformers as a BERT. The caller disposes it. */
@@ -79,19 +97,27 @@ interface OpenTensors {
   dispose(): void
 }
 
+/** What models count or mask with, and not what they multiply by. */
+const WHOLE_NUMBERS: ReadonlySet<string> = new Set('BOOL U8 I8 U16 I16 U32 I32 U64 I64'.split(' '))
+
 function openTensors(directory: string, ignored?: RegExp): OpenTensors {
   const files: ByteSource[] = []
   const dispose = (): void => {
     for (const file of files) file[Symbol.dispose]()
   }
   return disposeOnError(dispose, () => {
-    const tensors = new Map<string, SourceTensor>()
-    for (const path of shardPaths(directory)) {
+    const tensors = new Map<string, { readonly file: ByteSource; readonly entry: SafetensorsEntry }>()
+    for (const path of weightPaths(directory)) {
       const file = openFileSource(path)
       files.push(file)
-      for (const [name, entry] of parseSafetensors(file, ignored)) tensors.set(name, sourceTensor(file, name, entry))
+      for (const [name, entry] of parseSafetensors(file, ignored)) tensors.set(name, { file, entry })
     }
-    return { tensors: { names: [...tensors.keys()], get: name => tensors.get(name) }, dispose }
+    const weights = [...tensors].filter(([, { entry }]) => !WHOLE_NUMBERS.has(entry.dtype))
+    const get = (name: string): SourceTensor | undefined => {
+      const found = tensors.get(name)
+      return found && sourceTensor(found.file, name, found.entry)
+    }
+    return { tensors: { names: weights.map(([name]) => name), get }, dispose }
   })
 }
 
@@ -104,24 +130,33 @@ function disposeOnError<T>(dispose: () => void, work: () => T): T {
   }
 }
 
-/** The weight files of the folder: one, or those that the index names. */
-function shardPaths(directory: string): string[] {
-  const indexPath = join(directory, INDEX)
-  if (!existsSync(indexPath)) return [join(directory, WEIGHTS)]
+/** The weight files of the folder. @throws MeshError `model_invalid` saying what it has instead */
+function weightPaths(directory: string): string[] {
+  const names = readdirSync(directory)
+  // transformers looks for the whole file first: beside it, an index is of something else
+  const indexed = !names.includes(WHOLE_WEIGHTS) && names.includes(WEIGHTS_INDEX)
+  const choice = chooseWeights(names, indexed ? readIndex(directory, names) : undefined)
+  if ('problem' in choice) throw modelInvalid(directory, choice.problem, choice.hint)
+  return choice.files.map(name => join(directory, name))
+}
+
+/** The files that the index names; undefined when it cannot be read and the shards do without it. */
+function readIndex(directory: string, names: readonly string[]): string[] | undefined {
+  const path = join(directory, WEIGHTS_INDEX)
   let json: unknown
   try {
-    json = JSON.parse(readText(indexPath))
+    json = JSON.parse(readText(path))
   } catch (error) {
-    if (error instanceof MeshError) throw error
-    throw modelInvalid(indexPath, 'not JSON')
+    if ('files' in chooseWeights(names)) return undefined
+    throw error instanceof MeshError ? error : modelInvalid(path, 'not JSON')
   }
   const parsed = indexSchema.safeParse(json)
-  if (!parsed.success) throw modelInvalid(indexPath, describeIssues(parsed.error, json))
+  if (!parsed.success) throw modelInvalid(path, describeIssues(parsed.error, json))
   const shards = [...new Set(Object.values(parsed.data.weight_map))].sort()
-  if (shards.length === 0 || shards.length > SHARDS_MAX) throw modelInvalid(indexPath, `names ${shards.length} files`)
+  if (shards.length === 0 || shards.length > SHARDS_MAX) throw modelInvalid(path, `names ${shards.length} files`)
   const outside = shards.find(shard => shard !== basename(shard) || shard.startsWith('.'))
-  if (outside !== undefined) throw modelInvalid(indexPath, `names "${outside}", which is not a file of the folder`)
-  return shards.map(shard => join(directory, shard))
+  if (outside !== undefined) throw modelInvalid(path, `names "${outside}", which is not a file of the folder`)
+  return shards
 }
 
 function readOptionalText(path: string): string | undefined {
@@ -132,7 +167,10 @@ function readText(path: string): string {
   try {
     const { size } = statSync(path)
     if (size > JSON_BYTES_MAX) throw modelInvalid(path, `has ${size} bytes, over the limit of ${JSON_BYTES_MAX}`)
-    return readFileSync(path, 'utf8')
+    const bytes = readFileSync(path)
+    if (isLfsPointer(bytes)) throw lfsPointerError(path)
+    // drops the mark that some editors put before a text
+    return new TextDecoder().decode(bytes)
   } catch (error) {
     if (error instanceof MeshError) throw error
     throw new MeshError('model_not_found', `cannot read ${path}`, {
@@ -145,11 +183,18 @@ function readText(path: string): string {
 function sourceTensor(
   file: ByteSource,
   name: string,
-  { shape, encoding, offset, bytes }: SafetensorsEntry
+  { dtype, shape, encoding, offset, bytes }: SafetensorsEntry
 ): SourceTensor {
+  if (encoding === undefined) {
+    throw modelInvalid(
+      file.name,
+      `tensor "${name}" is stored as ${dtype}; supported are F32, F16 and BF16`,
+      'Use the version of the model that is not quantized, or a GGUF version.'
+    )
+  }
   const columns = shape.at(-1) ?? 1
   const rows = shape.slice(0, -1).reduce((product, dimension) => product * dimension, 1)
-  const rowBytes = bytes / rows
+  const rowBytes = rows === 0 ? 0 : bytes / rows
   return {
     name,
     encoding,

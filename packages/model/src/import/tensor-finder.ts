@@ -43,12 +43,20 @@ export class TensorFinder {
    */
   refuseOthers(ignored: (name: string) => boolean, architecture: string, hint: string): void {
     for (const name of this.#tensors.names) {
-      if (this.#used.has(name) || ignored(name)) continue
+      if (this.#used.has(name) || ignored(name) || this.#changesNothing(name)) continue
       throw modelInvalid(
         this.#file,
         `tensor "${name}" has no place in the ${architecture} architecture as supported here`,
         hint
       )
     }
+  }
+
+  /** A tensor without numbers, and a bias that adds nothing. */
+  #changesNothing(name: string): boolean {
+    const tensor = this.#tensors.get(name)
+    if (tensor === undefined || tensor.rows * tensor.columns === 0) return true
+    if (!name.endsWith('.bias') || tensor.rows !== 1) return false
+    return tensor.read(0, 1).every(byte => byte === 0)
   }
 }

@@ -1,4 +1,12 @@
 import { MeshError } from '@resultity/interface'
+import { ggufPartPaths } from '../formats/gguf-split.ts'
+import {
+  chooseWeights,
+  isNumberedShard,
+  WEIGHTS_INDEX,
+  type WeightChoice,
+  WHOLE_WEIGHTS
+} from '../formats/weight-choice.ts'
 
 /** What choosing needs of an entry in a repository's file list. */
 export interface RepositoryEntry {
@@ -17,11 +25,10 @@ export interface ChosenFiles<Entry> {
 export const POOLING_FOLDER = '1_Pooling'
 const POOLING_CONFIG = `${POOLING_FOLDER}/config.json`
 
-/** What conversion and tokenizer read of a model folder, besides `*.safetensors`. */
+/** What conversion and tokenizer read of a model folder, besides the weights and their index. */
 const FOLDER_FILES: ReadonlySet<string> = new Set([
   'config.json',
   'generation_config.json',
-  'model.safetensors.index.json',
   'modules.json',
   'sentence_bert_config.json',
   'tokenizer.json',
@@ -36,6 +43,7 @@ const plainName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
 
 /**
  * Chooses the files of a model: `file` where it is named, else the safetensors model in the root, else the only GGUF file.
+ * A GGUF model that is split comes with all its parts.
  *
  * @param name of the repository, for errors
  * @throws MeshError `model_not_found` naming what could be chosen
@@ -46,31 +54,46 @@ export function chooseHubFiles<Entry extends RepositoryEntry>(
   file: string | undefined
 ): ChosenFiles<Entry> {
   const files = entries.filter(entry => entry.type === 'file')
-  if (file !== undefined) {
-    const named = files.filter(entry => entry.path === file)
-    if (named.length === 0) throw notFound(name, `there is no such file`, files)
-    return { files: named, model: file }
+  if (file !== undefined) return partsOf(name, files, file)
+  const plain = files.filter(entry => plainName.test(entry.path)).map(entry => entry.path)
+  const ggufs = new Set(plain.filter(path => path.endsWith('.gguf')).map(path => ggufPartPaths(path)[0] ?? path))
+  if (plain.includes('config.json')) {
+    const choice = chooseListedWeights(plain)
+    if ('files' in choice) {
+      const whole = choice.files.includes(WHOLE_WEIGHTS)
+      const beside = files
+        .map(entry => entry.path)
+        .filter(path => FOLDER_FILES.has(path) || path === POOLING_CONFIG || (path === WEIGHTS_INDEX && !whole))
+      return { files: findHubFiles(name, files, [...choice.files, ...beside]), model: '.' }
+    }
+    if (ggufs.size === 0) throw notFound(name, `it ${choice.problem}`, files, choice.hint)
   }
-  const plain = files.filter(entry => plainName.test(entry.path))
-  const weights = plain.filter(entry => entry.path.endsWith('.safetensors'))
-  if (weights.length > 0 && plain.some(entry => entry.path === 'config.json')) {
-    // a repository that also has the unsplit file lists no index for it
-    const indexed = plain.some(entry => entry.path === 'model.safetensors.index.json')
-    const whole = indexed ? [] : weights.filter(entry => entry.path === 'model.safetensors')
-    const kept = whole.length > 0 ? whole : weights
-    const beside = files.filter(entry => FOLDER_FILES.has(entry.path) || entry.path === POOLING_CONFIG)
-    return { files: [...kept, ...beside], model: '.' }
-  }
-  const ggufs = plain.filter(entry => entry.path.endsWith('.gguf'))
   const [only] = ggufs
-  if (only === undefined || ggufs.length > 1) {
-    throw notFound(
-      name,
-      only === undefined ? 'it has no safetensors model and no GGUF file' : 'it has several GGUF files',
-      files
-    )
-  }
-  return { files: [only], model: only.path }
+  if (only !== undefined && ggufs.size === 1) return partsOf(name, files, only)
+  const what = only === undefined ? 'it has no safetensors model and no GGUF file' : 'it has several GGUF files'
+  throw notFound(name, what, files)
+}
+
+/** A GGUF file, or all parts of the one that `file` is a part of. */
+function partsOf<Entry extends RepositoryEntry>(
+  name: string,
+  files: readonly Entry[],
+  file: string
+): ChosenFiles<Entry> {
+  const paths = ggufPartPaths(file)
+  const missing = paths.filter(path => !files.some(entry => entry.path === path))
+  const [model = file] = paths
+  if (missing.length === 0) return { files: findHubFiles(name, files, paths), model }
+  if (paths.length === 1) throw notFound(name, 'there is no such file', files)
+  const shown = missing.slice(0, 8).join(', ')
+  throw notFound(name, `of the ${paths.length} parts of this model ${missing.length} are not there: ${shown}`, files)
+}
+
+/** A list of names does not say what is in the index: shards that are not numbered are all taken. */
+function chooseListedWeights(names: readonly string[]): WeightChoice {
+  const weights = names.filter(name => name.endsWith('.safetensors'))
+  const indexed = names.includes(WEIGHTS_INDEX) && weights.length > 0 && !weights.some(isNumberedShard)
+  return chooseWeights(names, indexed ? weights : undefined)
 }
 
 /**
@@ -91,11 +114,11 @@ export function findHubFiles<Entry extends RepositoryEntry>(
   })
 }
 
-function notFound(name: string, what: string, files: readonly RepositoryEntry[]): MeshError {
+function notFound(name: string, what: string, files: readonly RepositoryEntry[], instead?: string): MeshError {
   const ggufs = files.map(entry => entry.path).filter(path => path.endsWith('.gguf'))
   const choice = ggufs.length === 0 ? '' : ` It has ${ggufs.slice(0, 12).join(', ')}.`
   return new MeshError('model_not_found', `${name}: ${what}`, {
-    hint: `Name one GGUF file as hf:ORG/REPO:FILE.${choice}`,
+    hint: instead ?? `Name one GGUF file as hf:ORG/REPO:FILE.${choice}`,
     details: { param: 'model' }
   })
 }

@@ -2,6 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HubApiError, downloadFile as hubFile, type ListFileEntry, listFiles } from '@huggingface/hub'
 import { MeshError } from '@resultity/interface'
+import { ggufPartPaths } from '../formats/gguf-split.ts'
 import { type DownloadOptions, downloadFile, type FileDigest, isFile, type RemoteFile, reasonOf } from './download.ts'
 import { chooseHubFiles, findHubFiles, POOLING_FOLDER } from './hub-files.ts'
 
@@ -49,7 +50,9 @@ export async function fetchFromHub(source: HubSource, options: HubOptions): Prom
   const revision = source.revision ?? 'main'
   const directory = join(options.directory, 'hub', source.repo.replace('/', '--'), revision.replaceAll('/', '--'))
   const marker = join(directory, COMPLETE)
-  if (source.file !== undefined && (await isFile(join(directory, source.file)))) return join(directory, source.file)
+  const named = source.file === undefined ? [] : ggufPartPaths(join(directory, source.file))
+  const [first] = named
+  if (first !== undefined && (await Promise.all(named.map(isFile))).every(Boolean)) return first
   if (source.file === undefined && (await isFile(marker))) return join(directory, await readFile(marker, 'utf8'))
   const session = new HubSession(source, revision, options)
   try {

@@ -1,10 +1,12 @@
 import { z } from 'zod'
 import { type GgufVocabulary, type Merge, mergesFromScores, TokenType } from './gguf-vocabulary.ts'
+import { mainTemplate } from './tokenizer-config.ts'
 import { type Step, TOKENS_MAX, tokenizerInvalid } from './tokenizer-definition.ts'
 import { endTokenIds, type TokenizerFiles } from './tokenizer-files.ts'
 import { preTokenizerKind, preTokenizerStep } from './tokenizer-pre-tokenizers.ts'
 
-const tokenId = z.union([z.int(), z.bigint().transform(Number)]).pipe(z.int().min(0).max(TOKENS_MAX))
+/** Any number: one that is no token's, such as -1 or 4294967295, stands for none. */
+const tokenId = z.union([z.int(), z.bigint().transform(Number)])
 const textList = z.custom<readonly string[]>(isListOf('string'), 'expected a list of texts')
 const numberList = z.custom<readonly number[]>(isListOf('number'), 'expected a list of numbers')
 
@@ -67,7 +69,7 @@ export function tokenizerFilesFromGguf(metadata: Readonly<Record<string, unknown
         eos_token: nameOf(keys['tokenizer.ggml.eos_token_id']),
         unk_token: nameOf(keys['tokenizer.ggml.unknown_token_id']),
         pad_token: nameOf(keys['tokenizer.ggml.padding_token_id']),
-        chat_template: keys['tokenizer.chat_template']
+        chat_template: chatTemplate(keys)
       })
     ),
     endTokenIds: endTokenIds(
@@ -76,9 +78,24 @@ export function tokenizerFilesFromGguf(metadata: Readonly<Record<string, unknown
         keys['tokenizer.ggml.eos_token_id'],
         keys['tokenizer.ggml.eot_token_id'],
         keys['tokenizer.ggml.eom_token_id']
-      ].filter(id => id !== undefined)
+      ].filter(id => isToken(id, vocabulary))
     )
   }
+}
+
+function isToken(id: number | undefined, { tokens }: GgufVocabulary): id is number {
+  return id !== undefined && tokens[id] !== undefined
+}
+
+/** Further templates have keys of their own, one of which may be all there is. */
+function chatTemplate(keys: Metadata): string | undefined {
+  const main = keys['tokenizer.chat_template']
+  if (main !== undefined && main.trim() !== '') return main
+  const prefix = 'tokenizer.chat_template.'
+  const named = Object.entries(keys).flatMap(([key, template]) =>
+    key.startsWith(prefix) && typeof template === 'string' ? [{ name: key.slice(prefix.length), template }] : []
+  )
+  return mainTemplate(named)
 }
 
 function readVocabulary(keys: Metadata): GgufVocabulary {
@@ -137,7 +154,8 @@ function sentencePieceSteps(keys: Metadata, vocabulary: GgufVocabulary): Tokeniz
   const prefixed = keys['tokenizer.ggml.add_space_prefix']
   const toSpace: Step = { type: 'Replace', pattern: { String: '\u2581' }, content: ' ' }
   const fromSpace: Step = { type: 'Replace', pattern: { String: ' ' }, content: '\u2581' }
-  const unknown = keys['tokenizer.ggml.unknown_token_id'] ?? vocabulary.types.indexOf(TokenType.unknown)
+  const named = keys['tokenizer.ggml.unknown_token_id']
+  const unknown = isToken(named, vocabulary) ? named : vocabulary.types.indexOf(TokenType.unknown)
   return {
     addBos: keys['tokenizer.ggml.add_bos_token'] ?? true,
     steps: {

@@ -99,9 +99,10 @@ export function parseJson(bytes: Uint8Array, file: string): unknown {
   }
 }
 
-export function tokenizerInvalid(message: string, cause?: unknown): MeshError {
+export function tokenizerInvalid(message: string, cause?: unknown, hint?: string): MeshError {
   return new MeshError('model_invalid', message, {
-    hint: 'Download the model again, or choose one with a byte-pair-encoding tokenizer (an encoder: WordPiece).',
+    hint:
+      hint ?? 'Download the model again, or choose one with a byte-pair-encoding tokenizer (an encoder: WordPiece).',
     ...(cause === undefined ? {} : { cause })
   })
 }

@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import { z } from 'zod'
+import { isLfsPointer, lfsPointerError } from '../formats/lfs-pointer.ts'
 import { modelInvalid } from '../model-invalid.ts'
 import { tokenizerConfigSchema } from './tokenizer-config.ts'
 import {
@@ -50,10 +51,11 @@ export function endTokenIds(
   return [...ids].toSorted((a, b) => a - b)
 }
 
+/** A negative id stands for none. */
 const tokenIdsSchema = z
-  .union([z.int().nonnegative(), z.array(z.int().nonnegative()).max(64)])
+  .union([z.int(), z.array(z.int()).max(64)])
   .nullish()
-  .transform(ids => (Array.isArray(ids) ? ids : ids == null ? [] : [ids]))
+  .transform(ids => (ids == null ? [] : [ids].flat().filter(id => id >= 0)))
 const eosSchema = z.looseObject({ eos_token_id: tokenIdsSchema })
 
 /** No configuration file of a published model comes near. */
@@ -72,7 +74,12 @@ export async function tokenizerFilesFromDirectory(
 ): Promise<TokenizerFiles> {
   const read = (name: string): Promise<Uint8Array | undefined> => readOptional(join(directory, name), options)
   const definition = await read('tokenizer.json')
-  if (definition === undefined) throw tokenizerInvalid(`${directory} has no tokenizer.json`)
+  if (definition === undefined) {
+    const hint =
+      'A folder needs tokenizer.json: a tokenizer.model or vocab.json alone is not read. Save the tokenizer as a fast one with ' +
+      'transformers, or use a GGUF version of the model, named by its own path.'
+    throw tokenizerInvalid(`${directory} has no tokenizer.json`, undefined, hint)
+  }
   // an encoder ends nothing and has no chat template
   if (isWordPiece(definition)) return { definition, config: encodeJson(await readConfig(read)), endTokenIds: [] }
   const parsed = parseTokenizerDefinition(definition)
@@ -101,7 +108,9 @@ async function readOptional(path: string, options: AbortOptions): Promise<Uint8A
     if (stats.size > TOKENIZER_BYTES_MAX) {
       throw modelInvalid(path, `has ${stats.size} bytes, the limit is ${TOKENIZER_BYTES_MAX}`)
     }
-    return await readFile(path, options)
+    const bytes = await readFile(path, options)
+    if (isLfsPointer(bytes)) throw lfsPointerError(path)
+    return bytes
   } catch (error) {
     options.signal?.throwIfAborted()
     if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined
@@ -131,8 +140,8 @@ function encodeJson(value: unknown): Uint8Array {
 }
 
 async function separateTemplate(read: ReadFile): Promise<unknown> {
-  const jinja = await read('chat_template.jinja')
-  if (jinja !== undefined) return new TextDecoder().decode(jinja)
+  const jinja = new TextDecoder().decode(await read('chat_template.jinja'))
+  if (jinja.trim() !== '') return jinja
   return (await readObject(read, 'chat_template.json')).chat_template
 }
 

@@ -80,7 +80,11 @@ export function preTokenizerKind(name: string): PreTokenizerKind {
   const kind = kinds.get(name)
   if (kind === undefined) {
     const known = [...kinds.keys()].join(', ')
-    throw tokenizerInvalid(`tokenizer.ggml.pre is ${JSON.stringify(name.slice(0, 64))}; supported are ${known}`)
+    throw tokenizerInvalid(
+      `tokenizer.ggml.pre is ${JSON.stringify(name.slice(0, 64))}; supported are ${known}`,
+      undefined,
+      'How that one cuts text into words is not known here: take the model as a folder with tokenizer.json, or another model.'
+    )
   }
   return kind
 }

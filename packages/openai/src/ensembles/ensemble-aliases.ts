@@ -22,7 +22,7 @@ export class EnsembleAliases {
 }
 
 /**
- * Gives served models their further names, and looks whether all that aliases name is there.
+ * Gives models their further names, and looks whether all that aliases name is there, or was to be.
  * @throws MeshError `settings_invalid` naming the alias
  */
 export function applyAliases(aliases: ModelAliases, models: ServedModels): void {
@@ -30,7 +30,8 @@ export function applyAliases(aliases: ModelAliases, models: ServedModels): void 
     if (models.has(name)) throw wrong(name, `there is a model of that name`, 'Choose another name.')
     const named = typeof alias === 'string' ? [alias] : [...alias.models, ...(alias.judge ? [alias.judge.model] : [])]
     for (const model of named) {
-      if (!models.has(model)) throw wrong(name, `there is no model "${model}"`, `Serve it too: --model ${model}.`)
+      if (!models.has(model) && !models.hasFailed(model))
+        throw wrong(name, `there is no model "${model}"`, `Serve it too: --model ${model}.`)
     }
     if (typeof alias !== 'string' && alias.strategy === 'judge' && alias.judge == null) {
       throw wrong(name, 'its strategy is "judge" and it has no judge', 'Add "judge": {"model": "…"}.')

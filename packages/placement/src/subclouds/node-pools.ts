@@ -102,7 +102,7 @@ export function requireSubcloudModels(
   models: ServedModels
 ): void {
   for (const [name, { models: names = [] }] of Object.entries(subclouds)) {
-    const unknown = names.find(one => !models.has(one))
+    const unknown = names.find(one => !models.has(one) && !models.hasFailed(one))
     if (unknown === undefined) continue
     throw new MeshError('settings_invalid', `the subcloud "${name}" names a model "${unknown}" that is not served`, {
       hint: `Serve it too: --model ${unknown}.`

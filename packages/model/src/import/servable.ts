@@ -1,0 +1,59 @@
+import { MeshError } from '@resultity/interface'
+import { createEncoderTokenizer } from '../tokenizers/encoder-tokenizer.ts'
+import { createTokenizer, type ModelTokenizer } from '../tokenizers/tokenizer.ts'
+import type { TokenizerFiles } from '../tokenizers/tokenizer-files.ts'
+import type { ModelDescription } from './convert.ts'
+
+/** A word that no template writes by itself. */
+const QUESTION = 'probequestion'
+
+/**
+ * Tries what serving does with a model's tokenizer and chat template, so that who imports a model learns what who asks it
+ * would.
+ *
+ * @throws MeshError `model_invalid`
+ */
+export function checkServable(files: TokenizerFiles, description: ModelDescription): void {
+  if (description.architecture === 'bert') {
+    createEncoderTokenizer(files.definition, description.config)
+    return
+  }
+  checkConversation(createTokenizer(files, description.config))
+}
+
+/** A template may want the system to speak first. */
+const conversations = [
+  [{ role: 'user', content: QUESTION }],
+  [
+    { role: 'system', content: 'Answer.' },
+    { role: 'user', content: QUESTION }
+  ]
+] as const
+
+function checkConversation(tokenizer: ModelTokenizer): void {
+  let failure: MeshError | undefined
+  for (const messages of conversations) {
+    try {
+      if (tokenizer.applyChatTemplate(messages).toLowerCase().includes(QUESTION)) return
+    } catch (error) {
+      failure ??= MeshError.from(error)
+    }
+  }
+  throw new MeshError(
+    'model_invalid',
+    failure === undefined
+      ? 'the chat template leaves out what the user says'
+      : `the chat template writes no conversation of one question (${failure.message})`,
+    {
+      hint: 'Correct the template in the model, take it out to have turns written plainly, or use another version of the model.',
+      ...(failure === undefined ? {} : { cause: failure })
+    }
+  )
+}
+
+/** `error` with the model's path in its message, where it has not named a file of it already. */
+export function namingModel(path: string, error: unknown): unknown {
+  if (!(error instanceof MeshError) || error.code !== 'model_invalid' || error.message.includes(path)) return error
+  const { code, message, hint, details } = error
+  return new MeshError(code, `${path}: ${message}`, { hint, details, cause: error })
+}
