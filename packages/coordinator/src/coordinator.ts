@@ -12,7 +12,7 @@ import {
 } from '@resultity/interface'
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, serveBlobs } from '@resultity/mesh'
-import { FileBlobStore } from '@resultity/model'
+import { FileBlobStore, templateShortcomings } from '@resultity/model'
 import { applyAliases } from '@resultity/openai'
 import { requireSubcloudModels, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
@@ -314,6 +314,10 @@ async function addModels(
     )
     if (models.add(model)) director.addModel(model.placeable)
     init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
+    if (model.kind !== 'decoder') continue
+    for (const shortcoming of templateShortcomings(model.tokenizer.capabilities)) {
+      init.logger.warn({ model: model.id }, shortcoming)
+    }
   }
   models.complete = true
   applyAliases(init.aliases ?? {}, models)

@@ -1,6 +1,6 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
-import type { ChatMessage, ToolCall } from '@resultity/model'
+import { type ChatMessage, normaliseTurns, type ToolCall } from '@resultity/model'
 import type { ServedDecoder } from '@resultity/placement'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
@@ -10,8 +10,8 @@ import type { ChatRequest } from './chat-schema.ts'
 type RequestMessage = ChatRequest['messages'][number]
 
 /**
- * The prompt of a conversation as token ids. A chat template that knows tools writes them and calls itself; for others they
- * become ordinary turns.
+ * The prompt of a conversation as token ids. Turns are put as the model's chat template can write
+ * them. One that knows tools writes them and calls itself; for others they become ordinary turns.
  *
  * @throws MeshError `invalid_request` naming the field for what cannot be part of a prompt; `context_length_exceeded`
  */
@@ -23,9 +23,17 @@ export async function promptOf(
   const messages = requestMessages.map((message, index) => toChatMessage(message, index))
   refuseHopeless(messages, model)
   const tools = toolUse?.tools ?? []
-  const { prompts, tokenizer } = model
-  if (tokenizer.writesTools) return await prompts.encodeChat(messages, { tools })
-  return await prompts.encodeChat(withoutToolTurns(messages, tools))
+  const { prompts, tokenizer, id } = model
+  const { capabilities } = tokenizer
+  const turns = capabilities.tools ? messages : withoutToolTurns(messages, tools)
+  const options = capabilities.tools ? { tools } : {}
+  const prompt = await prompts.encodeChat(normaliseTurns(turns, capabilities), options)
+  if (prompt.length > 0) return prompt
+  throw invalidRequest(
+    'messages',
+    `the chat template of "${id}" writes nothing of these messages`,
+    'Use /v1/completions with a prompt of your own, or another model.'
+  )
 }
 
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {
