@@ -6,7 +6,7 @@ import type { EnsembleRequest } from './ensemble-schema.ts'
 
 /** Who is asked, and what becomes of the answers. */
 export interface EnsemblePlan {
-  /** Ids of served models, in the client's order. */
+  /** Ids of served models, in the client's order; a `fallback` may name others too, and passes them over. */
   readonly models: readonly string[]
   readonly strategy: Strategy
   readonly voteField: string | undefined
@@ -41,8 +41,8 @@ export function planOf(request: EnsembleRequest, names: EnsembleNames): Ensemble
   if ((request.n ?? 1) !== 1) {
     throw invalidRequest('n', `n is ${request.n} with several models`, 'Leave n out, or name a model several times.')
   }
-  const models = wanted.models.map((name, index) => idOf(names.models, name, `${wanted.param(index)}`))
   const strategy = request.strategy ?? strategyOf(wanted)
+  const models = strategy === 'fallback' ? idsOfSome(names.models, wanted) : idsOfAll(names.models, wanted)
   const judge = strategy === 'judge' ? judgeOf(wanted.judge, names.models) : undefined
   return {
     models,
@@ -90,6 +90,22 @@ export function strategyOf({ strategy, vote, judge }: Pick<EnsembleRequest, 'str
   if (strategy != null) return strategy
   if (judge != null) return 'judge'
   return vote != null ? 'vote' : 'fallback'
+}
+
+/** @throws MeshError `model_not_found` of the first that is not served */
+function idsOfAll(models: ServedModels, wanted: RequestedEnsemble): string[] {
+  return wanted.models.map((name, index) => idOf(models, name, wanted.param(index)))
+}
+
+/**
+ * A name that nobody knows stays as it is: the next model answers.
+ * @throws MeshError `model_not_found` when none is served; `unavailable` while it may be one of those still imported
+ */
+function idsOfSome(models: ServedModels, wanted: RequestedEnsemble): string[] {
+  if (models.complete && wanted.models.some(name => models.has(name))) {
+    return wanted.models.map(name => (models.has(name) ? models.find(name).id : name))
+  }
+  return idsOfAll(models, wanted)
 }
 
 function idOf(models: ServedModels, name: string, param: string): string {
