@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { errorReply, httpError } from './error-reply.ts'
+import { bodyTooLarge, errorReply, httpError } from './error-reply.ts'
 
 /** Names a request in answers and logs. Clients do not choose it. */
 export function newRequestId(): string {
@@ -58,9 +58,7 @@ function fromParser({ code }: ConnectionError): MeshError {
 /** Fastify's own complaints about a request, in our terms. */
 export function fromFastify(error: FastifyError): MeshError {
   const status = error.statusCode ?? 500
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return httpError(invalidRequest(null, 'the body is too large', 'Send a shorter request.'), 413, 'request_too_large')
-  }
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge()
   if (error.code === 'FST_ERR_BAD_URL') return invalidRequest(null, 'the path is not valid percent-encoding')
   if (status === 400) return invalidRequest(null, `the body is not JSON: ${error.message}`, 'Send valid JSON.')
   if (status < 500) return httpError(invalidRequest(null, error.message), status)

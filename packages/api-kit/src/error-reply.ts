@@ -1,4 +1,4 @@
-import { type ErrorCode, isErrorCode, MeshError } from '@resultity/interface'
+import { type ErrorCode, invalidRequest, isErrorCode, MeshError } from '@resultity/interface'
 import type { Job, JobError, JobState } from '@resultity/store'
 
 /** The body of every error answer: all four keys, as the OpenAI schema requires. */
@@ -143,6 +143,11 @@ export function httpError(
     },
     cause: error.cause
   })
+}
+
+/** A body of more bytes than are taken, as sent or as inflated. */
+export function bodyTooLarge(): MeshError {
+  return httpError(invalidRequest(null, 'the body is too large', 'Send a shorter request.'), 413, 'request_too_large')
 }
 
 function overridesOf({ details }: MeshError) {

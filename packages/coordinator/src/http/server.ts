@@ -9,6 +9,7 @@ import {
   collectRoutes,
   errorReply,
   fromFastify,
+  inflateBodies,
   newRequestId,
   parseJsonBodies,
   withoutSubcloud
@@ -99,6 +100,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   components.access.guard(server)
   guardSubclouds(server, components.subclouds)
   refuseUnknownRoutes(server, routes)
+  inflateBodies(server, limits.bodyBytesMax)
   addMeshRoutes(server, components)
   addSubcloudRoutes(server, components)
   addHealthRoutes(server, components)
