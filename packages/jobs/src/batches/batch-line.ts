@@ -1,4 +1,4 @@
-import { checkJsonShape, inSubcloud, parseInput } from '@resultity/api-kit'
+import { checkJsonShape, inSubcloud, parseInput, parseJson } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import type { JobEndpoint, PreparedJob } from '../job-endpoint.ts'
@@ -45,7 +45,7 @@ export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
   let value: unknown
   try {
     checkJsonShape(text, 'the line')
-    value = JSON.parse(text)
+    value = parseJson(text)
   } catch (cause) {
     if (cause instanceof MeshError) return { type: 'error', customId: nameOfMisshapen(text), error: cause }
     const message = cause instanceof Error ? cause.message : String(cause)

@@ -1,6 +1,6 @@
-import { randomInt } from 'node:crypto'
 import { invalidRequest, type Strategy, withParam } from '@resultity/interface'
 import type { ServedModels } from '@resultity/placement'
+import { randomSeed, seedAfter } from '../answer/seed.ts'
 import type { EnsembleAliases } from './ensemble-aliases.ts'
 import type { EnsembleRequest } from './ensemble-schema.ts'
 
@@ -136,7 +136,7 @@ export function storedRequest(request: EnsembleRequest, plan: EnsemblePlan): Ens
     strategy: plan.strategy,
     vote: voteField === undefined ? null : { field: voteField },
     judge: judge === undefined ? null : { ...judge },
-    seed: request.seed ?? randomInt(2 ** 47),
+    seed: request.seed ?? randomSeed(),
     mesh: { ...request.mesh, choices: plan.choices, ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) }
   }
 }
@@ -146,7 +146,7 @@ export function memberRequest(stored: EnsembleRequest, plan: EnsemblePlan, index
   const { models: _, strategy: _strategy, vote: _vote, judge: _judge, stream_options: _options, ...request } = stored
   const model = plan.models[index]
   const before = plan.models.slice(0, index).filter(other => other === model).length
-  return { ...request, model, seed: (stored.seed ?? 0) + before, stream: isLive(stored, plan) }
+  return { ...request, model, seed: seedAfter(stored.seed ?? 0, before), stream: isLive(stored, plan) }
 }
 
 /** Answers are shown as they come, not when all is decided. */
