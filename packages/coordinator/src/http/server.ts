@@ -83,7 +83,12 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
     requestIdHeader: false,
     forceCloseConnections: true,
     rewriteUrl: ({ url = '/' }) => withoutSubcloud(url),
-    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
+    routerOptions: {
+      maxParamLength: PARAMETER_CHARACTERS_MAX,
+      // bases that end with a slash are joined with paths that begin with one
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true
+    },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerBadPath
   })
