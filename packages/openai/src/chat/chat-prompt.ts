@@ -6,6 +6,7 @@ import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
 import type { ChatRequest } from './chat-schema.ts'
+import { partText } from './text-parts.ts'
 
 type RequestMessage = ChatRequest['messages'][number]
 
@@ -65,23 +66,15 @@ function toToolCall({ id, function: { name, arguments: text } }: PastCall, field
   }
 }
 
-/** An assistant turn may have no content (it called a tool); any other message must say something. */
-function contentText({ role, content }: RequestMessage, index: number): string {
+/** An assistant turn may have no content (it called a tool, or refused); any other message must say something. */
+function contentText({ role, content, refusal }: RequestMessage, index: number): string {
   if (typeof content === 'string') return content
   const field = `messages[${index}].content`
   if (content === null || content === undefined) {
-    if (role === 'assistant') return ''
+    if (role === 'assistant') return refusal ?? ''
     throw invalidRequest(field, `${field} is missing in a ${role} message`)
   }
-  const texts = content.map((part, partIndex) => {
-    const partField = `${field}[${partIndex}]`
-    if (part.type !== 'text') {
-      throw invalidRequest(`${partField}.type`, `"${part.type}" parts are not served`, 'Send text parts only.')
-    }
-    if (part.text === undefined) throw invalidRequest(`${partField}.text`, `${partField} has no text`)
-    return part.text
-  })
-  return texts.join('')
+  return content.map((part, partIndex) => partText(part, `${field}[${partIndex}]`)).join('')
 }
 
 /** What cannot fit is refused before anybody spends time on making tokens of it. */
