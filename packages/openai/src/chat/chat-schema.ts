@@ -151,7 +151,7 @@ export const chatChunkSchema = z
         index: z.int(),
         delta: z.object({
           role: z.literal('assistant').optional(),
-          content: z.string().optional(),
+          content: z.string().nullable().optional(),
           tool_calls: z.array(toolCallDeltaSchema).optional()
         }),
         finish_reason: finishReason.nullable(),
