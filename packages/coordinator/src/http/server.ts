@@ -34,7 +34,7 @@ import { addDocsPage } from './docs-page.ts'
 import { guardSubclouds } from './guard-subclouds.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import type { Metrics } from './metrics.ts'
-import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
+import { addAboutRoute, addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 import { addSubcloudRoutes, type SubcloudRouteComponents } from './subcloud-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
@@ -108,6 +108,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   inflateBodies(server, limits.bodyBytesMax)
   addMeshRoutes(server, components)
   addSubcloudRoutes(server, components)
+  addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)
