@@ -106,11 +106,14 @@ function notForPages(origin = ''): MeshError {
   })
 }
 
+/** Routes that say that the process answers, and nothing else. */
+const PROBES: ReadonlySet<string> = new Set(['/healthz', '/health'])
+
 /** Has every request refused that calls this server by a name of somebody else. Call it before any other hook. */
 export function guardHosts(server: FastifyInstance, requestGuard: RequestGuard): void {
   server.addHook('onRequest', async request => {
     // probes of whatever runs this process call it by any name, and hear no more than that it answers
-    if (request.routeOptions.url !== '/healthz') return requestGuard.requireHost(request)
+    if (!PROBES.has(request.routeOptions.url ?? '')) return requestGuard.requireHost(request)
     hostsOf(request.raw)
   })
 }

@@ -1,7 +1,7 @@
 import type { Scope } from './keys/caller.ts'
 
 /** Routes that answer everybody: they tell nothing of the mesh or its users. */
-const PUBLIC = /^\/(healthz|readyz|openapi\.json|docs)(\/|$)/
+const PUBLIC = /^\/(?:$|(?:health|healthz|readyz|openapi\.json|docs)(?:\/|$))/
 
 const SUBCLOUD = /^\/subclouds\/[^/]+(?=\/)/
 

@@ -3,7 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ConnectionError, FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import { errorReply, HttpError } from './error-reply.ts'
+import { bodyTooLarge, errorReply, HttpError } from './error-reply.ts'
 
 /** Names a request in answers and logs. Clients do not choose it. */
 export function newRequestId(): string {
@@ -60,9 +60,7 @@ function fromParser({ code }: ConnectionError): MeshError {
 /** Fastify's own complaints about a request, in our terms. */
 export function fromFastify(error: FastifyError): MeshError {
   const status = error.statusCode ?? 500
-  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') {
-    return refusal('request_too_large', 'the body is too large', 'Send a shorter request.')
-  }
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return bodyTooLarge()
   if (error.code === 'FST_ERR_BAD_URL') return invalidRequest(null, 'the path is not valid percent-encoding')
   if (status === 400) return invalidRequest(null, `the body is not JSON: ${error.message}`, 'Send valid JSON.')
   if (status < 500) return new HttpError(invalidRequest(null, error.message), status)

@@ -34,7 +34,7 @@ export class HttpError extends MeshError {
 
 /**
  * What the API's clients get for `error`; causes and stacks stay in the log. Of its details they get `param`, `reason`
- * in place of the code, and as headers `retryAfterMs` (null: it is not to be sent again) and `rateLimit`.
+ * in place of the code, and as headers `retryAfterMs` (null: it is not to be sent again), `rateLimit` and `acceptEncoding`.
  */
 export function errorReply(error: MeshError): ErrorReply {
   const status = error instanceof HttpError ? error.status : (statusOf(error.clientCode) ?? statusOf(error.code) ?? 500)
@@ -81,12 +81,21 @@ function replyOf(status: number, { code, message, param }: ClientError): ErrorRe
   return { status, headers, body: { error: { message, type: typeOf(status), param, code } } }
 }
 
+/** A body of more bytes than are taken, as sent or as inflated. */
+export function bodyTooLarge(): MeshError {
+  return new MeshError('invalid_request', 'the body is too large', {
+    hint: 'Send a shorter request.',
+    details: { reason: 'request_too_large' }
+  })
+}
+
 /** What the error itself knows of when to try again. */
-function headersOf({ details: { retryAfterMs, rateLimit } }: MeshError): Record<string, string> {
+function headersOf({ details: { retryAfterMs, rateLimit, acceptEncoding } }: MeshError): Record<string, string> {
   return {
     ...(retryAfterMs === null ? { 'x-should-retry': 'false' } : {}),
     ...(typeof retryAfterMs === 'number' ? retryAfterHeaders(retryAfterMs) : {}),
-    ...(isRateLimit(rateLimit) ? rateLimitHeaders(rateLimit) : {})
+    ...(isRateLimit(rateLimit) ? rateLimitHeaders(rateLimit) : {}),
+    ...(typeof acceptEncoding === 'string' ? { 'accept-encoding': acceptEncoding } : {})
   }
 }
 

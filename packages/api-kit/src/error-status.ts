@@ -18,7 +18,8 @@ const reasons = {
   request_timeout: 408,
   request_too_large: 413,
   subcloud_not_found: 404,
-  unknown_url: 404
+  unknown_url: 404,
+  unsupported_content_encoding: 415
 } as const
 
 /**

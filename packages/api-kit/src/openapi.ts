@@ -103,6 +103,7 @@ const errorMeanings: Readonly<Record<number, string>> = {
   403: 'The key may not do this.',
   404: 'No such thing.',
   413: 'The body is too large.',
+  415: 'The body is compressed in a way that is not taken; `accept-encoding` says which are.',
   422: 'An idempotency key came again with another body.',
   429: 'Too many requests at once; `retry-after` says when to try again.',
   501: 'Known, and not served here.',
@@ -112,7 +113,8 @@ const errorMeanings: Readonly<Record<number, string>> = {
 
 function errors(route: ApiRoute, components: ComponentSchemas): Json {
   const body = { 'application/json': { schema: components.reference(errorSchema, 'Error') } }
-  const responses = (route.errors ?? []).map(status => [
+  const { errors: own = [], body: taken } = route
+  const responses = [...own, ...(taken === undefined ? [] : [415])].map(status => [
     String(status),
     { description: errorMeanings[status] ?? 'An error.', headers: headers(), content: body }
   ])

@@ -16,9 +16,7 @@ t.test('levels, parts and entries have a limit each, and what is inside a text c
     ['lists', `[${'[],'.repeat(140_000)}[]]`, /131072 texts/],
     ['texts', `[${'"",'.repeat(140_000)}""]`, /131072 texts/],
     ['members', `{${Array.from({ length: 140_000 }, (_, at) => `"${at}":1`).join()}}`, /131072 texts/],
-    ['entries', `[${'1,'.repeat(2_100_000)}1]`, /2097152 entries/],
-    ['a prototype', '{"a":[{"__proto__" : {}}]}', /__proto__/],
-    ['one in disguise', '{"\\u005f_proto_\\u005f":{}}', /__proto__/]
+    ['entries', `[${'1,'.repeat(2_100_000)}1]`, /2097152 entries/]
   ]
   for (const [name, text, message] of refused) {
     t.throws(() => check(text), { code: 'invalid_request', message, details: { param: 'field' } }, name)
@@ -26,7 +24,7 @@ t.test('levels, parts and entries have a limit each, and what is inside a text c
   const admitted = [
     nested(64),
     JSON.stringify({ a: '[['.repeat(1000), b: '\\"[['.repeat(1000), c: '"{"'.repeat(1000), d: '\\'.repeat(1001) }),
-    JSON.stringify(['__proto__', { a: '"__proto__":' }]),
+    '{"__proto__":{"constructor":{"prototype":{}}}}',
     `[${'1,'.repeat(1_000_000)}1]`
   ]
   for (const text of admitted) check(text)
@@ -36,12 +34,7 @@ t.test('no JSON of a usual shape is refused, whatever is in its texts', async ()
   assertProperty(
     fc.property(fc.jsonValue({ maxDepth: 6 }), value => {
       const text = JSON.stringify(value)
-      try {
-        check(text)
-        return true
-      } catch (error) {
-        return /"__proto__"/.test(text) && /__proto__/.test(String(error))
-      }
+      check(text)
     }),
     { numRuns: 500 }
   )

@@ -5,7 +5,7 @@ import {
   type ModelAliases,
   type SubcloudDefinition
 } from '@resultity/interface'
-import { type FileBlobStore, modelNameOf, parseModelReference } from '@resultity/model'
+import { type FileBlobStore, modelNameOf, parseModelReference, templateShortcomings } from '@resultity/model'
 import { applyAliases } from '@resultity/openai'
 import { type FailedModel, requireSubcloudModels } from '@resultity/placement'
 import type { Logger } from 'pino'
@@ -94,6 +94,10 @@ async function addModel(
   )
   if (models.add(model)) director.addModel(model.placeable)
   init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
+  if (model.kind !== 'decoder') return
+  for (const shortcoming of templateShortcomings(model.tokenizer.capabilities)) {
+    init.logger.warn({ model: model.id }, shortcoming)
+  }
 }
 
 function namesOf(reference: string): string[] {

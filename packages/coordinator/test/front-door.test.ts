@@ -73,7 +73,7 @@ t.test('without a good key there is an answer that clients understand, and no mo
       t.match(headers.get('x-request-id'), /^req_/)
     }
   }
-  for (const path of ['/healthz', '/openapi.json']) t.equal((await ask('GET', path)).status, 200, path)
+  for (const path of ['/', '/health', '/healthz', '/openapi.json']) t.equal((await ask('GET', path)).status, 200, path)
   t.match(await ask('GET', '/v1/nothing'), { status: 404, body: { error: { code: 'unknown_url' } } })
   t.equal((await ask('GET', '/v1/models', { headers: { 'x-api-key': admin.key } })).status, 200)
 })

@@ -51,6 +51,7 @@ async function until(t: Test, id: string, status: string) {
 interface OutputLine {
   readonly id: string
   readonly custom_id: string | null
+  readonly line?: number
   readonly response: { readonly status_code: number; readonly body: { readonly choices: readonly unknown[] } } | null
   readonly error: { readonly code: string; readonly message: string } | null
 }
@@ -58,10 +59,7 @@ interface OutputLine {
 async function linesOf(fileId: string | undefined): Promise<OutputLine[]> {
   if (fileId === undefined) return []
   const text = await (await client.files.content(fileId)).text()
-  return text
-    .trimEnd()
-    .split('\n')
-    .map(one => JSON.parse(one))
+  return Array.from(text.trimEnd().split('\n'), one => JSON.parse(one))
 }
 
 t.test('a file is kept as it was sent, under whatever name', async t => {
@@ -280,30 +278,31 @@ t.test('bad lines fail by themselves, and the batch goes on', async t => {
   )
   const errors = await linesOf(done.error_file_id)
   t.same(
-    errors.map(one => [one.custom_id, one.error?.code]),
+    errors.map(one => [one.custom_id, one.line, one.error?.code]),
     [
-      [null, 'invalid_request'],
-      [null, 'invalid_request'],
-      ['good-1', 'invalid_request'],
-      ['no-model', 'model_not_found'],
-      ['bad-body', 'invalid_request'],
-      ['streamed', 'invalid_request'],
-      ['wrong-url', 'invalid_request'],
-      ['wrong-method', 'invalid_request'],
-      [null, 'invalid_request'],
-      [null, 'invalid_request'],
-      ['deep', 'invalid_request'],
-      [null, 'invalid_request']
+      [null, 2, 'invalid_request'],
+      [null, 4, 'invalid_request'],
+      ['good-1', 5, 'invalid_request'],
+      ['no-model', 6, 'model_not_found'],
+      ['bad-body', 7, 'invalid_request'],
+      ['streamed', 8, 'invalid_request'],
+      ['wrong-url', 9, 'invalid_request'],
+      ['wrong-method', 10, 'invalid_request'],
+      [null, 11, 'invalid_request'],
+      [null, 12, 'invalid_request'],
+      ['deep', 13, 'invalid_request'],
+      [null, 15, 'invalid_request']
     ]
   )
-  t.ok(errors.every(one => one.response === null && one.error?.message !== ''))
+  t.ok(errors.every(one => one.response === null))
+  t.match(errors[0]?.error?.message, /^line 2 is not JSON/)
 })
 
 t.test('what is no batch at all has failed', async t => {
   const empty = await begin(['', '  ', ''])
   t.match(await until(t, empty.id, 'failed'), { errors: { data: [{ code: 'empty_file' }] }, failed_at: Number })
   const long = await begin(Array.from({ length: 501 }, (_, index) => line(`${index}`)))
-  t.match(await until(t, long.id, 'failed'), { errors: { data: [{ code: 'too_many_tasks' }] } })
+  t.match(await until(t, long.id, 'failed'), { errors: { data: [{ code: 'too_many_tasks', line: 501 }] } })
 })
 
 t.test('a cancelled batch keeps what was answered, and says which were not', async t => {

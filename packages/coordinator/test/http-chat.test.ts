@@ -179,10 +179,14 @@ t.test('the prompt is the chat template over all message forms', async t => {
       role: 'user',
       content: [
         { type: 'text', text: 'What is ' },
-        { type: 'text', text: 'this?' }
+        { type: 'input_text', text: 'this?' }
       ]
     },
     { role: 'assistant', content: null },
+    { role: 'user', content: 'And?' },
+    { role: 'assistant', content: [{ type: 'refusal', refusal: 'I will not.' }] },
+    { role: 'user', content: 'Why?' },
+    { role: 'assistant', content: null, refusal: 'Because.' },
     { role: 'user', content: 'Go on.', name: 'unknown fields are ignored' }
   ]
   const response = await mesh.post({ model: 'tiny-chat', messages, frequency_penalty: 1, user: 'x' })
@@ -191,6 +195,10 @@ t.test('the prompt is the chat template over all message forms', async t => {
     { role: 'system' as const, content: 'Be brief.' },
     { role: 'user' as const, content: 'What is this?' },
     { role: 'assistant' as const, content: '' },
+    { role: 'user' as const, content: 'And?' },
+    { role: 'assistant' as const, content: 'I will not.' },
+    { role: 'user' as const, content: 'Why?' },
+    { role: 'assistant' as const, content: 'Because.' },
     { role: 'user' as const, content: 'Go on.' }
   ]
   t.same(prompt, mesh.tokenizer.encodeChat(same, { addGenerationPrompt: true }))

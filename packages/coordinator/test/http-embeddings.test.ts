@@ -146,12 +146,22 @@ t.test('what is wrong with a request is said, naming the field, before any node 
     'a negative token': [{ input: [-1] }, 400, 'input'],
     'half a token': [{ input: [0.5] }, 400, 'input'],
     'too many inputs': [{ input: Array(2049).fill('a') }, 400, 'input'],
-    'a token that is not there': [{ input: [[1], [9_999_999]] }, 400, 'input[1]', /vocabulary/],
+    'a token that is not there': [{ input: [[1], [9_999_999]] }, 400, 'input[1]', /vocabulary.*LangChain/],
     'a text that is too long': [{ input: ['a', 'b', long] }, 400, 'input[2]', /41 tokens/],
     'a text far too long': [{ input: 'a'.repeat(100_000) }, 400, 'input', /uncounted/],
     'too many tokens': [{ input: Array(39).fill(7) }, 400, 'input', /41 tokens/],
     'too many dimensions': [{ input: 'a', dimensions: 33 }, 400, 'dimensions', /at most 32/],
     'no dimensions': [{ input: 'a', dimensions: 0 }, 400, 'dimensions'],
+    'a truncation to nothing': [{ input: 'a', truncate_prompt_tokens: 2 }, 400, 'truncate_prompt_tokens', /3 to 40/],
+    'a truncation to too much': [{ input: 'a', truncate_prompt_tokens: 41 }, 400, 'truncate_prompt_tokens', /3 to 40/],
+    'a truncation below all': [{ input: 'a', truncate_prompt_tokens: -2 }, 400, 'truncate_prompt_tokens'],
+    'an empty text, to be cut off': [{ input: ['a', ''], truncate_prompt_tokens: -1 }, 400, 'input[1]', /empty text/],
+    'a token that is not there, cut off': [
+      { input: [[...Array(50).fill(7), 9_999_999]], truncate_prompt_tokens: -1 },
+      400,
+      'input[0]',
+      /vocabulary/
+    ],
     'another format': [{ input: 'a', encoding_format: 'hex' }, 400, 'encoding_format'],
     'a model that is not served': [{ input: 'a', model: 'gpt-5' }, 404, 'model'],
     'a model that generates text': [{ input: 'a', model: 'tiny-chat' }, 400, 'model', /"tiny-encoder"/]
@@ -164,6 +174,35 @@ t.test('what is wrong with a request is said, naming the field, before any node 
     t.same(openAiErrors('ErrorResponse', body), [], name)
   }
   t.equal(mesh.jobs.length, 0)
+})
+
+t.test('what is too long is cut off where the client says so, and counts with what is read', async t => {
+  const mesh = shared
+  const the = (count: number): string => 'the '.repeat(count)
+  for (const [input, most, lengths] of [
+    [['the', the(39), the(100_000)], -1, [3, 40, 40]],
+    [['the', the(39)], 5, [3, 5]],
+    [[Array(39).fill(7), [7]], -1, [40, 3]],
+    [Array(39).fill(7), 40, [40]]
+  ] as const) {
+    mesh.reset()
+    const response = await mesh.post({ model: MODEL, input, truncate_prompt_tokens: most })
+    const { usage, error } = await response.json()
+    t.equal(response.status, 200, JSON.stringify(error))
+    const inputs = mesh.jobs.flatMap(inputsOf)
+    t.same(
+      inputs.map(tokens => tokens.length),
+      lengths
+    )
+    t.ok(
+      inputs.every(tokens => tokens[0] === 2 && tokens.at(-1) === 3),
+      'both tokens that frame an input stay'
+    )
+    t.equal(
+      usage.prompt_tokens,
+      lengths.reduce((sum, length) => sum + length, 0)
+    )
+  }
 })
 
 t.test('a request may name the nodes that it runs on', async t => {

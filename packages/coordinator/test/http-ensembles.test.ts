@@ -361,7 +361,7 @@ t.test('one of two prompts too long is that model’s failure alone', async t =>
 const wrong = [
   { fields: { models: [] }, status: 400, param: 'models' },
   { fields: { models: Array(17).fill('tiny-chat') }, status: 400, param: 'models' },
-  { fields: { models: ['tiny-chat', 'nobody'] }, status: 404, param: 'models[1]' },
+  { fields: { models: ['tiny-chat', 'nobody'], strategy: 'all' }, status: 404, param: 'models[1]' },
   { fields: { model: 'tiny-chat+nobody' }, status: 404, param: 'model' },
   { fields: { models: ['panel'] }, status: 404, param: 'models[0]' },
   { fields: { strategy: 'all' }, status: 400, param: 'strategy' },

@@ -26,7 +26,7 @@ t.test('a wrong request is refused with a status, a code, the field, and what to
     { id: 'not JSON', body: '{"model":', param: null, message: /not JSON/ },
     { id: 'nothing', body: '', param: null, message: /empty/ },
     { id: 'JSON that is no object', body: '[1]', param: null },
-    { id: 'poison', body: '{"__proto__":{"x":1}}', param: null },
+    { id: 'poison', body: '{"__proto__":{"messages":[]}}', param: 'messages' },
     { id: 'no messages', body: { model: 'tiny-chat' }, param: 'messages' },
     { id: 'empty messages', body: { ...QUESTION, messages: [] }, param: 'messages' },
     { id: 'an unknown role', body: { ...QUESTION, messages: [{ role: 'boss' }] }, param: 'messages[0].role' },

@@ -37,7 +37,7 @@ async function askRaw(request: string | Buffer) {
 t.test('what is not served says whether it exists, for whom, and whether to try again', async t => {
   const cases = [
     ['GET', '/v1/nothing', 404, 'unknown_url'],
-    ['GET', '/', 404, 'unknown_url'],
+    ['POST', '/', 405, 'method_not_allowed'],
     ['POST', '/v1/assistants', 404, 'unknown_url'],
     ['POST', '/v1/vector_stores/x/search', 404, 'unknown_url'],
     ['POST', '/v1/fine_tuning/jobs', 404, 'unknown_url'],
@@ -63,6 +63,16 @@ t.test('what is not served says whether it exists, for whom, and whether to try 
   form.set('image', new Blob(['x'.repeat(100_000)]), 'x.png')
   t.match(await ask('POST', '/v1/images/edits', { body: form }), { status: 501 }, 'the body is not looked at')
   t.match(await ask('HEAD', '/v1/models'), { status: 200, body: '' })
+})
+
+t.test('the address itself says what answers there, and where everything else is', async t => {
+  const { status, body } = await ask('GET', '/')
+  t.equal(status, 200)
+  t.match(body, { name: 'Resultity Mesh', api: '/v1' })
+  for (const path of [body.docs, body.openapi, body.health]) {
+    t.equal((await fetch(`http://127.0.0.1:${port}${path}`)).status, 200, path)
+  }
+  t.same((await ask('GET', '/health')).body, (await ask('GET', '/healthz')).body, 'by its other name')
 })
 
 t.test('an empty body is none, and only where one is needed a fault', async t => {

@@ -1,5 +1,7 @@
+import { createOpenAI } from '@ai-sdk/openai'
 import { openAiErrors } from '@resultity/test-api'
 import type { Ring } from '@resultity/test-nodes'
+import { jsonSchema, streamText } from 'ai'
 import t from 'tap'
 import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
 
@@ -56,6 +58,48 @@ t.test('streamed, not a letter of it is text, and its pieces are what clients pu
   t.equal(chunks.at(-1).choices[0].finish_reason, 'tool_calls')
   const scored = chunks.filter(chunk => chunk.choices[0].logprobs !== null)
   t.equal(scored.length, tokenIdsOf(`Let me see. ${CALL}`).length, 'every token is said to be likely or not, once')
+})
+
+t.test('streamed, an answer of calls alone has no text, not even an empty one', async t => {
+  const named = { type: 'function', function: { name: 'now' } }
+  for (const choice of ['auto', 'required', named]) {
+    for (const logprobs of [false, true]) {
+      mesh.ring.script = says(CALL)
+      const asked = { ...QUESTION, tools, tool_choice: choice, stream: true, logprobs }
+      const chunks = (await readEvents(await mesh.post(asked))).slice(0, -1).map(event => JSON.parse(event))
+      const name = `${JSON.stringify(choice)}${logprobs ? ', with logprobs' : ''}`
+      t.same(
+        chunks.flatMap(chunk => openAiErrors('CreateChatCompletionStreamResponse', chunk)),
+        [],
+        name
+      )
+      const deltas = chunks.map(chunk => chunk.choices[0].delta)
+      t.same(deltas[0], { role: 'assistant', content: null }, name)
+      t.notOk(
+        deltas.some(delta => typeof delta.content === 'string'),
+        name
+      )
+    }
+  }
+  mesh.ring.script = says('')
+  const events = await readEvents(await mesh.post({ ...QUESTION, tools, stream: true }))
+  t.same(JSON.parse(events[0] ?? '').choices[0].delta, { role: 'assistant', content: '' }, 'an empty answer is a text')
+})
+
+t.test('the AI SDK makes no text of calls', async t => {
+  const model = createOpenAI({ baseURL: `${mesh.coordinator.httpUrl}/v1`, apiKey: 'none' }).chat('tiny-chat')
+  const now = { inputSchema: jsonSchema<Record<string, string>>({ type: 'object' }) }
+  for (const toolChoice of ['auto', 'required'] as const) {
+    mesh.ring.script = says(CALL)
+    const { fullStream } = streamText({ model, prompt: 'Hi', tools: { now }, toolChoice, maxRetries: 0 })
+    const types: string[] = []
+    for await (const part of fullStream) types.push(part.type)
+    t.ok(types.includes('tool-call'), toolChoice)
+    t.notOk(
+      types.some(type => type.startsWith('text')),
+      `${toolChoice}: ${types.join()}`
+    )
+  }
 })
 
 t.test('ids of calls follow from the request', async t => {

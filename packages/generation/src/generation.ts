@@ -258,11 +258,15 @@ async function* answer(
       }
       if (!endToken) yield tokenEvent(request, sampled, text)
       if (sampled.finish === 'continues') continue
-      const rest = stops.push(endToken ? '' : decoder.flush())
-      const held = rest.stopped ? '' : stops.flush()
-      const finishReason = endToken || rest.stopped ? 'stop' : 'length'
-      const last = (endToken ? text : '') + rest.text + held
-      yield { type: 'end', text: last, finishReason, complete: endToken, usage: usage(count) }
+      // an answer that is cut off ends before the character that it is in the midst of: the decoder is not flushed
+      const last = (endToken ? text : '') + stops.flush()
+      yield {
+        type: 'end',
+        text: last,
+        finishReason: endToken ? 'stop' : 'length',
+        complete: endToken,
+        usage: usage(count)
+      }
       return
     }
   } finally {

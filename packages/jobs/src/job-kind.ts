@@ -53,6 +53,8 @@ export interface PreparedJob<Data = unknown> {
   readonly places?: number
   /** Bytes of its result, where tokens do not say. */
   readonly resultBytes?: number
+  /** Headers of whatever the client is answered first: what it should know of how its request was read. */
+  readonly headers?: Readonly<Record<string, string>>
   /** The client does not want it kept once it has the answer. Default false. */
   readonly unstored?: boolean
   readonly data: Data

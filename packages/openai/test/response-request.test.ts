@@ -113,7 +113,8 @@ t.test('what is not served is refused, naming it', t => {
     [{ input: [{ role: 'user', content: [{ type: 'input_text' }] }] }, 'input[0].content[0].text'],
     [{ input: [{ type: 'function_call', name: 'f', arguments: '' }] }, 'input[0].call_id'],
     [{ input: [{ type: 'function_call_output', call_id: 'a' }] }, 'input[0].output'],
-    [{ input: 'Hi', tools: [{ type: 'web_search' }] }, 'tools[0].type'],
+    [{ input: 'Hi', tools: [{ type: 'web_search' }, { type: 'local_shell' }] }, 'tools[1].type'],
+    [{ input: 'Hi', tools: [{ type: 'web_search' }], tool_choice: { type: 'web_search' } }, 'tool_choice'],
     [{ input: 'Hi', tools: [{ type: 'function' }] }, 'tools[0].name'],
     [{ input: 'Hi', tools: [{ type: 'function', name: 'f' }], tool_choice: { type: 'mcp' } }, 'tool_choice'],
     [{ input: 'Hi', text: { format: { type: 'json_schema' } } }, 'text.format.schema']
@@ -137,6 +138,9 @@ t.test('errors of the chat completion speak of the fields of the response', t =>
     const error = new MeshError('invalid_request', 'wrong', { hint: 'Do better.', details: { param } })
     t.match(inResponseTerms(error), { message: 'wrong', hint: 'Do better.', details: { param: expected } })
   }
+  const tools = [{ type: 'web_search' }, { type: 'function', name: 'f' }]
+  const second = new MeshError('invalid_request', 'wrong', { details: { param: 'tools[0].function.name' } })
+  t.match(inResponseTerms(second, { tools }), { details: { param: 'tools[1].name' } }, 'as the client counts them')
   t.match(inResponseTerms(new Error('broken')), { code: 'internal' })
   t.end()
 })

@@ -113,3 +113,16 @@ export const modelSchema = z
   .meta({ id: 'Model' })
 
 export const healthSchema = z.object({ status: z.string() }).meta({ id: 'Health' })
+
+/** Paths of this server, by what they are for. */
+export const aboutSchema = z
+  .object({
+    name: z.string(),
+    description: z.string(),
+    api: z.string(),
+    docs: z.string(),
+    openapi: z.string(),
+    health: z.string(),
+    ready: z.string()
+  })
+  .meta({ id: 'About' })

@@ -9,6 +9,7 @@ import {
   collectRoutes,
   errorReply,
   fromFastify,
+  inflateBodies,
   newRequestId,
   parseJsonBodies,
   withoutSubcloud
@@ -33,7 +34,7 @@ import { addDocsPage } from './docs-page.ts'
 import { guardSubclouds } from './guard-subclouds.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import type { Metrics } from './metrics.ts'
-import { addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
+import { addAboutRoute, addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
 import { addSubcloudRoutes, type SubcloudRouteComponents } from './subcloud-routes.ts'
 import { refuseUnknownRoutes } from './unknown-routes.ts'
 
@@ -82,7 +83,12 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
     requestIdHeader: false,
     forceCloseConnections: true,
     rewriteUrl: ({ url = '/' }) => withoutSubcloud(url),
-    routerOptions: { maxParamLength: PARAMETER_CHARACTERS_MAX },
+    routerOptions: {
+      maxParamLength: PARAMETER_CHARACTERS_MAX,
+      // bases that end with a slash are joined with paths that begin with one
+      ignoreDuplicateSlashes: true,
+      ignoreTrailingSlash: true
+    },
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: answerBadPath
   })
@@ -99,8 +105,10 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   components.access.guard(server)
   guardSubclouds(server, components.subclouds)
   refuseUnknownRoutes(server, routes)
+  inflateBodies(server, limits.bodyBytesMax)
   addMeshRoutes(server, components)
   addSubcloudRoutes(server, components)
+  addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)

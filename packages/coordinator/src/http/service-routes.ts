@@ -2,7 +2,7 @@ import { type ApiRoute, type ApiRoutes, addRoute, openApiDocument } from '@resul
 import { MeshError } from '@resultity/interface'
 import type { PlacementDirector } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
-import { healthSchema } from './mesh-schema.ts'
+import { aboutSchema, healthSchema } from './mesh-schema.ts'
 import type { Metrics } from './metrics.ts'
 
 const health: ApiRoute = {
@@ -13,6 +13,8 @@ const health: ApiRoute = {
   answers: { 200: { json: healthSchema } }
 }
 
+const healthAlias: ApiRoute = { ...health, path: '/health', id: 'healthAlias', summary: 'The same, as others call it.' }
+
 const ready: ApiRoute = {
   method: 'GET',
   path: '/readyz',
@@ -20,6 +22,14 @@ const ready: ApiRoute = {
   summary: 'At least one model can answer.',
   answers: { 200: { json: healthSchema } },
   errors: [503]
+}
+
+const about: ApiRoute = {
+  method: 'GET',
+  path: '/',
+  id: 'about',
+  summary: 'What this is, and where to read on.',
+  answers: { 200: { json: aboutSchema } }
 }
 
 const showMetrics: ApiRoute = {
@@ -38,9 +48,22 @@ const showDocument: ApiRoute = {
   answers: { 200: { media: ['application/json'] } }
 }
 
-/** `/healthz`: the process answers. `/readyz`: it can answer a prompt. */
+/** `/`: for whoever opens the address to see what answers there. */
+export function addAboutRoute(server: FastifyInstance): void {
+  addRoute(server, about, async () => ({
+    name: 'Resultity Mesh',
+    description: 'AI models on many machines, behind an API like OpenAI\u2019s.',
+    api: '/v1',
+    docs: '/docs',
+    openapi: '/openapi.json',
+    health: '/healthz',
+    ready: '/readyz'
+  }))
+}
+
+/** `/healthz`, `/health`: the process answers. `/readyz`: it can answer a prompt. */
 export function addHealthRoutes(server: FastifyInstance, { director }: { readonly director: PlacementDirector }): void {
-  addRoute(server, health, async () => ({ status: 'ok' }))
+  for (const route of [health, healthAlias]) addRoute(server, route, async () => ({ status: 'ok' }))
   addRoute(server, ready, async () => {
     if (director.table.all().some(placement => placement.state === 'ready')) return { status: 'ready' }
     throw new MeshError('unavailable', 'no model has a ready placement', {

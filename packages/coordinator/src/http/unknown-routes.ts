@@ -35,7 +35,7 @@ export function refuseUnknownRoutes(server: FastifyInstance, routes: ApiRoutes):
   // before parsing: after the hooks whose headers a browser needs to show the answer to its page
   server.addHook('preParsing', async (request, reply) => {
     if (!request.is404) return
-    const path = request.url.split('?', 1)[0] ?? ''
+    const path = routed(request.url)
     const what = `${request.method} ${path.slice(0, 256)}`
     if (KNOWN.some(([method, known]) => method === request.method && matches(known, path))) throw notServed(what)
     const methods = [...routes].filter(route => matches(route.path, path)).map(route => route.method)
@@ -48,6 +48,12 @@ export function refuseUnknownRoutes(server: FastifyInstance, routes: ApiRoutes):
   server.setNotFoundHandler(async request => {
     throw noSuchRoute(`${request.method} ${request.url.slice(0, 256)}`)
   })
+}
+
+/** A path as the router reads it: slashes that are doubled, and one at the end, do not count. */
+function routed(url: string): string {
+  const [path = ''] = url.split('?', 1)
+  return path.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, '')
 }
 
 /** Whether a concrete path is of this pattern; an id may hold anything but a slash. */

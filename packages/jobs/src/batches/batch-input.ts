@@ -44,14 +44,14 @@ export class BatchInput {
     this.#options = options
   }
 
-  /** How many there are, or one more than `max`. */
-  async count(max: number): Promise<number> {
+  /** How many there are; or one more than `max`, and then the number of that line. */
+  async count(max: number): Promise<{ readonly count: number; readonly over: number | null }> {
     let count = 0
-    for await (const _ of this.#lines()) {
+    for await (const { number } of this.#lines()) {
       this.#options.signal?.throwIfAborted()
-      if (++count > max) break
+      if (++count > max) return { count, over: number }
     }
-    return count
+    return { count, over: null }
   }
 
   /** Lines after the one of this number, some at a time. */
@@ -63,7 +63,7 @@ export class BatchInput {
     for await (const { number, text, fault } of this.#lines()) {
       this.#options.signal?.throwIfAborted()
       // those before are read too: they say which names are taken
-      const line = text === undefined ? unreadable(fault) : readBatchLine(text, rules)
+      const line = text === undefined ? unreadable(number, fault) : readBatchLine(text, number, rules)
       await slice.next()
       if (number <= after) continue
       chunk.push({ number, line })
@@ -83,7 +83,7 @@ export class BatchInput {
   }
 }
 
-function unreadable(fault: 'too-long' | 'not-utf8' | undefined): BatchLine {
-  const what = fault === 'too-long' ? 'the line is too long' : 'the line is not UTF-8'
+function unreadable(number: number, fault: 'too-long' | 'not-utf8' | undefined): BatchLine {
+  const what = fault === 'too-long' ? `line ${number} is too long` : `line ${number} is not UTF-8`
   return { type: 'error', customId: null, error: new MeshError('invalid_request', what, { hint: 'Correct the line.' }) }
 }

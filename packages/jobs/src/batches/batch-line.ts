@@ -1,4 +1,4 @@
-import { checkJsonShape, inSubcloud, parseInput } from '@resultity/api-kit'
+import { checkJsonShape, inSubcloud, parseInput, parseJson } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import type { JobKind, PreparedJob } from '../job-kind.ts'
@@ -40,16 +40,19 @@ export interface BatchLineRules {
   readonly subcloud: string | undefined
 }
 
-/** Reads a line's JSON. What is wrong with it is the line's error: nothing is thrown. */
-export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
+/**
+ * Reads a line's JSON. What is wrong with it is the line's error: nothing is thrown.
+ * @param number of the line, for its error
+ */
+export function readBatchLine(text: string, number: number, rules: BatchLineRules): BatchLine {
   let value: unknown
   try {
-    checkJsonShape(text, 'the line')
-    value = JSON.parse(text)
+    checkJsonShape(text, `line ${number}`)
+    value = parseJson(text)
   } catch (cause) {
     if (cause instanceof MeshError) return { type: 'error', customId: nameOfMisshapen(text), error: cause }
     const message = cause instanceof Error ? cause.message : String(cause)
-    return { type: 'error', customId: null, error: invalidRequest(null, `the line is not JSON: ${message}`) }
+    return { type: 'error', customId: null, error: invalidRequest(null, `line ${number} is not JSON: ${message}`) }
   }
   return readBatchRequest(value, rules)
 }

@@ -47,12 +47,12 @@ export async function* errorLines(
   }
   for (let after = 0; ; ) {
     const errors = await batches.lineErrors(batch.id, after, ERRORS_AT_ONCE)
-    for (const one of errors) yield toErrorLine(`${batch.id}_${one.line}`, one.customId, one.error)
+    for (const one of errors) yield toErrorLine(`${batch.id}_${one.line}`, one.customId, one.error, one.line)
     const last = errors.at(-1)
     if (last === undefined) break
     after = last.line
   }
-  for await (const one of untaken) yield toErrorLine(`${batch.id}_${one.line}`, one.customId, one.error)
+  for await (const one of untaken) yield toErrorLine(`${batch.id}_${one.line}`, one.customId, one.error, one.line)
 }
 
 export function unanswered(line: number, customId: string | null, code: Unanswered): BatchLineError {
@@ -96,9 +96,11 @@ function errorOf(job: Job, why: Unanswered): { readonly code: string; readonly m
 function toErrorLine(
   id: string,
   customId: string | null,
-  { code, message }: { readonly code: string; readonly message: string }
+  { code, message }: { readonly code: string; readonly message: string },
+  line?: number
 ): Uint8Array {
-  return toLine({ id, custom_id: customId, response: null, error: { code, message } })
+  const place = line === undefined ? {} : { line }
+  return toLine({ id, custom_id: customId, ...place, response: null, error: { code, message } })
 }
 
 /** As OpenAI calls lines of an output. */

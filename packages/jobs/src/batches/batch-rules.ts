@@ -30,12 +30,15 @@ export function failureOf({ clientCode, message }: MeshError): BatchFailure {
   return { code: clientCode, message, line: null, param: null }
 }
 
-/** What is wrong with a file of so many lines, if anything. Pure. */
-export function lineCountFailure(count: number, max: number): BatchFailure | undefined {
-  const place = { line: null, param: 'input_file_id' }
-  if (count === 0) return { code: 'empty_file', message: 'The input file has no lines.', ...place }
-  if (count <= max) return undefined
-  return { code: 'too_many_tasks', message: `The input file has more than ${max} lines. Split it.`, ...place }
+/**
+ * What is wrong with a file of so many lines, if anything. Pure.
+ * @param over number of the first line that is one too many
+ */
+export function lineCountFailure(count: number, max: number, over: number | null): BatchFailure | undefined {
+  const param = 'input_file_id'
+  if (count === 0) return { code: 'empty_file', message: 'The input file has no lines.', line: null, param }
+  if (over === null) return undefined
+  return { code: 'too_many_tasks', message: `The input file has more than ${max} lines. Split it.`, line: over, param }
 }
 
 export function weightOf(prepared: PreparedJob): JobWeight {

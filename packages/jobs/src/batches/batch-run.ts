@@ -101,8 +101,8 @@ export class BatchRun {
   /** Counts the lines, so that what is no batch at all is said at once. */
   async #validate(): Promise<void> {
     const { batchLinesMax } = this.#init
-    const linesTotal = await this.#input.count(batchLinesMax)
-    const failure = lineCountFailure(linesTotal, batchLinesMax)
+    const { count: linesTotal, over } = await this.#input.count(batchLinesMax)
+    const failure = lineCountFailure(linesTotal, batchLinesMax, over)
     const change =
       failure === undefined
         ? ({ status: 'in_progress', linesTotal } as const)

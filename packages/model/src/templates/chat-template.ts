@@ -1,27 +1,15 @@
 import { Environment, parse, tokenize } from '@huggingface/jinja'
 import { type Clock, MeshError, systemClock } from '@resultity/interface'
 import { BoundedInterpreter, type RenderBudget, TemplateTooLong } from './bounded-interpreter.ts'
+import type { ChatMessage } from './chat-message.ts'
 import { formatTime } from './chat-template-date.ts'
-
-/** One turn of a conversation. `developer` is OpenAI's newer word for `system`; templates see the latter. */
-export interface ChatMessage {
-  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool'
-  readonly content: string
-  /** Of an assistant's turn; for templates that {@link ChatTemplate.writesTools}. */
-  readonly toolCalls?: readonly ToolCall[]
-  /** Of a tool's turn: the call that it answers. */
-  readonly toolCallId?: string
-  /** Of a tool's turn: the function that was called. */
-  readonly name?: string
-}
-
-/** A call that the model made in an earlier turn. */
-export interface ToolCall {
-  readonly id: string
-  readonly name: string
-  /** The parsed arguments; the text where it is no JSON. */
-  readonly arguments: unknown
-}
+import {
+  probeTemplate,
+  type TemplateCapabilities,
+  type TemplateTrial,
+  type TrialOutcome,
+  type TurnRole
+} from './template-capabilities.ts'
 
 export interface ChatTemplateOptions {
   /** Functions that the model may call, in OpenAI's form; for templates that {@link ChatTemplate.writesTools}. */
@@ -71,11 +59,11 @@ class TemplateRefusal extends Error {}
 
 /** A model's Jinja chat template. */
 export class ChatTemplate {
-  /** Writes `tools`, and calls as `<tool_call>` blocks, the one form of calls that is read out of answers. */
-  readonly writesTools: boolean
+  readonly #claimsTools: boolean
   readonly #program: ReturnType<typeof parse>
   readonly #tokens: TemplateTokens
   readonly #clock: Clock
+  #capabilities: TemplateCapabilities | undefined
 
   /** @throws MeshError `model_invalid` when `source` is too long or no valid template */
   constructor(source: string, tokens: TemplateTokens, clock: Clock = systemClock) {
@@ -88,22 +76,33 @@ export class ChatTemplate {
     } catch (error) {
       throw templateInvalid(`the chat template cannot be parsed: ${messageOf(error)}`, error)
     }
-    this.writesTools = /\btools\b/.test(source) && source.includes('<tool_call>')
+    this.#claimsTools = /\btools\b/.test(source) && source.includes('<tool_call>')
     this.#tokens = tokens
     this.#clock = clock
   }
 
+  /** Which conversations it can write. It is tried when this is first asked for, which takes some milliseconds. */
+  get capabilities(): TemplateCapabilities {
+    this.#capabilities ??= probeTemplate(trial => this.#try(trial), this.#claimsTools)
+    return this.#capabilities
+  }
+
+  /** Writes `tools`, and calls as `<tool_call>` blocks, the one form of calls that is read out of answers. */
+  get writesTools(): boolean {
+    return this.capabilities.tools
+  }
+
   /**
-   * Writes `messages` as the model was trained to read them.
+   * Writes `messages` as the model was trained to read them: as they are, but that contents come as lists of parts where
+   * the template wants those.
    *
    * @throws MeshError `invalid_request` when the template refuses the messages, fails over them, or takes too many steps,
    * and when the prompt gets too long
    */
   render(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): string {
-    const environment = this.#environment(messages, options)
     let rendered: unknown
     try {
-      rendered = new BoundedInterpreter(environment, options.budget ?? FULL_RENDERING).run(this.#program).value
+      rendered = this.#run(messages, options, this.capabilities.parts)
     } catch (error) {
       throw renderError(error)
     }
@@ -112,10 +111,25 @@ export class ChatTemplate {
     return rendered
   }
 
+  #run(messages: readonly ChatMessage[], options: ChatTemplateOptions, parts: ReadonlySet<TurnRole>): unknown {
+    const environment = this.#environment(messages, options, parts)
+    return new BoundedInterpreter(environment, options.budget ?? FULL_RENDERING).run(this.#program).value
+  }
+
+  #try({ messages, parts, tools }: TemplateTrial): TrialOutcome {
+    try {
+      const text = this.#run(messages, { budget: QUICK_RENDERING, ...(tools === undefined ? {} : { tools }) }, parts)
+      return typeof text === 'string' ? { type: 'text', text } : { type: 'refused' }
+    } catch (error) {
+      return { type: error instanceof TemplateTooLong ? 'unknown' : 'refused' }
+    }
+  }
+
   // in place of the library's own set-up, whose `range` has no bound and whose refusals look like failures
   #environment(
     messages: readonly ChatMessage[],
-    { addGenerationPrompt = true, tools }: ChatTemplateOptions
+    { addGenerationPrompt = true, tools }: ChatTemplateOptions,
+    parts: ReadonlySet<TurnRole>
   ): Environment {
     const variables = {
       false: false,
@@ -129,7 +143,7 @@ export class ChatTemplate {
       raise_exception: (message: unknown) => {
         throw new TemplateRefusal(String(message))
       },
-      messages: messages.map(templateMessage),
+      messages: messages.map(message => templateMessage(message, parts)),
       add_generation_prompt: addGenerationPrompt,
       tools: tools === undefined || tools.length === 0 ? null : tools,
       documents: null,
@@ -145,10 +159,14 @@ export class ChatTemplate {
 }
 
 /** A message as templates know it: fields that it has not are not defined. */
-function templateMessage({ role, content, toolCalls, toolCallId, name }: ChatMessage): Record<string, unknown> {
+function templateMessage(
+  { role: said, content, toolCalls, toolCallId, name }: ChatMessage,
+  parts: ReadonlySet<TurnRole>
+): Record<string, unknown> {
+  const role = said === 'developer' ? 'system' : said
   return {
-    role: role === 'developer' ? 'system' : role,
-    content,
+    role,
+    content: parts.has(role) ? [{ type: 'text', text: content }] : content,
     ...(toolCalls === undefined || toolCalls.length === 0
       ? {}
       : {

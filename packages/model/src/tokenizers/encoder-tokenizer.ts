@@ -10,6 +10,17 @@ import {
   vocabularySchema
 } from './tokenizer-definition.ts'
 
+export interface EncodeInputOptions {
+  /**
+   * Cut what is longer off after so many tokens, the framing ones included; from {@link FRAMING_TOKENS} + 1 to the longest input.
+   * Default: refuse it.
+   */
+  readonly truncateTo?: number
+}
+
+/** Those that begin and end an input. */
+export const FRAMING_TOKENS = 2
+
 /** Turns texts into the token ids that a sentence encoder takes. */
 export interface EncoderTokenizer {
   /** Longest input in tokens, the framing ones included. */
@@ -21,13 +32,13 @@ export interface EncoderTokenizer {
    *
    * @throws MeshError `context_length_exceeded` when that is more than {@link inputTokensMax}
    */
-  encode(text: string): number[]
+  encode(text: string, options?: EncodeInputOptions): number[]
   /**
    * `tokens` between the tokens that begin and end an input.
    *
    * @throws MeshError `invalid_request` for an id that the vocabulary lacks; `context_length_exceeded`
    */
-  frame(tokens: readonly number[]): number[]
+  frame(tokens: readonly number[], options?: EncodeInputOptions): number[]
 }
 
 /**
@@ -140,32 +151,34 @@ class WordPieceTokenizer implements EncoderTokenizer {
     this.#last = this.#idOf(frame.data.last)
   }
 
-  encode(text: string): number[] {
+  encode(text: string, options: EncodeInputOptions = {}): number[] {
     const charactersMax = this.inputTokensMax * CHARACTERS_PER_TOKEN_MAX
-    if (text.length > charactersMax) {
+    if (text.length > charactersMax && options.truncateTo === undefined) {
       throw tooLong(`${text.length} characters, and texts of more than ${charactersMax} are refused uncounted`)
     }
-    const ids = [this.#first]
-    for (const section of this.#added.split(text.toWellFormed())) {
+    const ids: number[] = []
+    // of what is cut off all the same nothing is read
+    for (const section of this.#added.split(text.slice(0, charactersMax).toWellFormed())) {
       if ('token' in section) ids.push(section.token.id)
       else for (const word of bertWords(section.text, this.#normalizer)) this.#encodeWord(word, ids)
     }
-    ids.push(this.#last)
-    return this.#checkLength(ids)
+    return this.#framed(ids, options)
   }
 
-  frame(tokens: readonly number[]): number[] {
+  frame(tokens: readonly number[], options: EncodeInputOptions = {}): number[] {
     const unknown = tokens.find(token => token >= this.vocabularySize)
     if (unknown !== undefined) {
       throw new MeshError(
         'invalid_request',
         `there is no token ${unknown}: the vocabulary has ${this.vocabularySize}`,
         {
-          hint: "Token ids are those of this model's own tokenizer; send text instead."
+          hint:
+            "Token ids are those of this model's own tokenizer. Send text instead: LangChain does with " +
+            'check_embedding_ctx_length=False, and otherwise sends ids of cl100k_base.'
         }
       )
     }
-    return this.#checkLength([this.#first, ...tokens, this.#last])
+    return this.#framed(tokens, options)
   }
 
   /** Takes the longest piece that fits, again and again; a word with a stretch that no piece fits is unknown as a whole. */
@@ -197,9 +210,13 @@ class WordPieceTokenizer implements EncoderTokenizer {
     return undefined
   }
 
-  #checkLength(ids: number[]): number[] {
-    if (ids.length <= this.inputTokensMax) return ids
-    throw tooLong(`${ids.length} tokens, and this model takes ${this.inputTokensMax} with the two that frame an input`)
+  #framed(tokens: readonly number[], { truncateTo }: EncodeInputOptions): number[] {
+    const count = tokens.length + FRAMING_TOKENS
+    if (count > this.inputTokensMax && truncateTo === undefined) {
+      throw tooLong(`${count} tokens, and this model takes ${this.inputTokensMax} with the two that frame an input`)
+    }
+    const kept = truncateTo === undefined ? tokens : tokens.slice(0, truncateTo - FRAMING_TOKENS)
+    return [this.#first, ...kept, this.#last]
   }
 
   #idOf(token: string): number {
@@ -226,5 +243,7 @@ function idOfAdded({ content, id }: z.infer<typeof addedTokenSchema>): [string, 
 }
 
 function tooLong(what: string): MeshError {
-  return new MeshError('context_length_exceeded', `the input has ${what}`, { hint: 'Send a shorter input.' })
+  return new MeshError('context_length_exceeded', `the input has ${what}`, {
+    hint: 'Send a shorter input, or have it cut off: "truncate_prompt_tokens": -1.'
+  })
 }

@@ -7,7 +7,8 @@ import {
   TaskThread
 } from '@resultity/interface'
 import { TemplateTooLong } from '../templates/bounded-interpreter.ts'
-import { type ChatMessage, type ChatTemplateOptions, QUICK_RENDERING } from '../templates/chat-template.ts'
+import type { ChatMessage } from '../templates/chat-message.ts'
+import { type ChatTemplateOptions, QUICK_RENDERING } from '../templates/chat-template.ts'
 import type { PromptThreadInit, PromptWork } from './prompt-messages.ts'
 import { loadTokenizer, type ModelTokenizer } from './tokenizer.ts'
 

@@ -1,6 +1,8 @@
 import { Tokenizer } from '@huggingface/tokenizers'
 import { type AbortOptions, type BlobStore, type DecoderManifest, MeshError } from '@resultity/interface'
-import { type ChatMessage, ChatTemplate, type ChatTemplateOptions } from '../templates/chat-template.ts'
+import type { ChatMessage } from '../templates/chat-message.ts'
+import { ChatTemplate, type ChatTemplateOptions } from '../templates/chat-template.ts'
+import type { TemplateCapabilities } from '../templates/template-capabilities.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
 import { beginTokenIds } from './tokenizer-begin.ts'
 import { charactersPerTokenMax } from './tokenizer-bound.ts'
@@ -44,8 +46,8 @@ export interface ModelTokenizer {
   readonly endTokenIds: ReadonlySet<number>
   /** Token that begins a text, where the model has one; chat templates write it themselves. */
   readonly bosTokenId: number | undefined
-  /** The chat template takes `tools` and calls; see {@link ChatTemplate.writesTools}. */
-  readonly writesTools: boolean
+  /** Which conversations the chat template can write. */
+  readonly capabilities: TemplateCapabilities
   /** Ids that belong before a text that is no conversation, as the model was trained; often none. */
   readonly beginTokenIds: readonly number[]
   /** Its text rules are known to take time in proportion to a text: a short one may be read on the event loop. */
@@ -129,7 +131,6 @@ export function createTokenizer(files: TokenizerFiles, limits: TokenizerLimits):
 class BpeTokenizer implements ModelTokenizer {
   readonly endTokenIds: ReadonlySet<number>
   readonly bosTokenId: number | undefined
-  readonly writesTools: boolean
   readonly beginTokenIds: readonly number[]
   readonly charactersMax: number
   readonly cutsQuickly: boolean
@@ -157,11 +158,14 @@ class BpeTokenizer implements ModelTokenizer {
     this.#library = buildLibrary({ ...definition, pre_tokenizer: equivalentPreTokenizer(definition) })
     this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
     this.#template = new ChatTemplate(config.template, config.tokens)
-    this.writesTools = this.#template.writesTools
     this.cutsQuickly = cutsQuickly(definition)
     this.bosTokenId = this.#idOf(config.tokens.bos)
     this.beginTokenIds = beginTokenIds(definition.post_processor).filter(id => id < vocabularySize)
     this.endTokenIds = new Set(files.endTokenIds)
+  }
+
+  get capabilities(): TemplateCapabilities {
+    return this.#template.capabilities
   }
 
   encode(text: string, options: EncodeOptions = {}): number[] {

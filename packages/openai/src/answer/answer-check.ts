@@ -25,9 +25,7 @@ export class AnswerCheck {
    */
   async end(extent: AnswerExtent, { stages }: Route, options: AbortOptions): Promise<void> {
     if (this.#constraint === undefined) return
-    // what was cut off in the midst of a character ends with a replacement for it
-    const text = extent === 'whole' ? this.#text : this.#text.replace(/\ufffd+$/, '')
-    if (await this.#constraints.allows(this.#constraint, text, extent, options)) return
+    if (await this.#constraints.allows(this.#constraint, this.#text, extent, options)) return
     const last = stages.at(-1)
     const node = last === undefined ? 'the route' : `node ${last.peerId} with layers ${formatRange(last.range)}`
     throw new MeshError('protocol_violation', `${node} gave an answer that breaks the constraint of its request`, {

@@ -6,6 +6,7 @@ import {
   type Sampling
 } from '@resultity/interface'
 import { z } from 'zod'
+import { seedBits, seedSchema } from './seed.ts'
 
 const penalty = z.number().min(-2).max(2).nullish()
 
@@ -13,7 +14,7 @@ const penalty = z.number().min(-2).max(2).nullish()
 export const samplingFields = {
   temperature: z.number().min(0).max(2).nullish(),
   top_p: z.number().gt(0).max(1).nullish(),
-  seed: z.int().nullish(),
+  seed: seedSchema.nullish(),
   frequency_penalty: penalty,
   presence_penalty: penalty,
   /** Token id, as text, to what is added to its logit. */
@@ -33,7 +34,7 @@ const samplingBody = z.object(samplingFields)
 export type SamplingFields = z.infer<typeof samplingBody>
 
 /**
- * OpenAI's defaults: temperature 1, everything else off. A negative seed counts down from 2⁶⁴.
+ * OpenAI's defaults: temperature 1, everything else off.
  *
  * @param seed in place of one that the client did not send
  * @throws MeshError `invalid_request` for a bias on a token that the model does not have
@@ -57,7 +58,7 @@ export function samplingOf(fields: SamplingFields, seed: bigint, vocabularySize:
   return {
     temperature: fields.temperature ?? 1,
     topP: fields.top_p ?? 1,
-    seed: fields.seed === null || fields.seed === undefined ? seed : BigInt.asUintN(64, BigInt(fields.seed)),
+    seed: fields.seed === null || fields.seed === undefined ? seed : seedBits(fields.seed),
     // what is zero is not used, and not sent to the stages
     ...Object.fromEntries(Object.entries(optional).filter(([, value]) => value !== 0)),
     ...(logitBias.length === 0 ? {} : { logitBias })

@@ -40,9 +40,11 @@ export class ChatAnswer {
     this.#includeUsage = options.includeUsage
   }
 
-  /** The first chunk of a choice: who speaks. */
-  roleChunk(index: number): ChatChunk {
-    return this.chunk({ index, delta: { role: 'assistant', content: '' }, finish_reason: null, logprobs: null })
+  /**
+   * The first chunk of a choice: who speaks. Its content is null where calls come first: clients make a text of an empty one.
+   */
+  roleChunk(index: number, content: '' | null): ChatChunk {
+    return this.chunk({ index, delta: { role: 'assistant', content }, finish_reason: null, logprobs: null })
   }
 
   chunk(choice: ChatChunkChoice): ChatChunk {

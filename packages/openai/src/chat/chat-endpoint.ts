@@ -4,28 +4,16 @@ import type { FinishReason } from '@resultity/interface'
 import { type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
 import type { ModelTokenizer } from '@resultity/model'
 import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '@resultity/placement'
-import { type Job, type JobEvent, type JsonValue, modelLane } from '@resultity/store'
-import {
-  AnswerRun,
-  type AnswerRunComponents,
-  CHOICE,
-  type ChoiceBuilder,
-  type ChoiceReport,
-  REPORT
-} from '../answer/answer-run.ts'
+import { type Job, type JsonValue, modelLane } from '@resultity/store'
+import { AnswerRun, type AnswerRunComponents, type ChoiceBuilder } from '../answer/answer-run.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
 import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
 import { choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
-import {
-  type ChatRequest,
-  chatChunkSchema,
-  chatCompletionSchema,
-  chatRequestSchema,
-  type MeshReport
-} from './chat-schema.ts'
+import { type ChatRequest, chatChunkSchema, chatCompletionSchema, chatRequestSchema } from './chat-schema.ts'
+import { chatView } from './chat-view.ts'
 
 export interface ChatEndpointComponents extends AnswerRunComponents {
   readonly models: ServedModels
@@ -84,7 +72,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
 
   view(job: Job): StreamView {
     const request = parseInput(chatRequestSchema, jobBodyOf(job).request)
-    return chatView(answerOf(job, request, this.#components.models.findDecoder(request.model)), request.n ?? 1)
+    return chatView(answerOf(job, request, this.#components.models.findDecoder(request.model)), request)
   }
 
   async run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
@@ -113,6 +101,7 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   readonly #index: number
   readonly #tokenizer: ModelTokenizer
   readonly #withLogprobs: boolean
+  readonly #withTools: boolean
   readonly #text: ChoiceText
   readonly #logprobs: LogprobEntry[] = []
   #finishReason: ChoiceFinish = 'stop'
@@ -121,6 +110,7 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
     this.#index = index
     this.#tokenizer = model.tokenizer
     this.#withLogprobs = request.logprobs === true
+    this.#withTools = toolUse !== undefined
     this.#text = new ChoiceText({ toolUse, id: `${job.id} ${index}` })
   }
 
@@ -151,7 +141,9 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   /** One entry a delta; what is said of the token goes with the first, or alone while its text is held back. */
   #pieces(deltas: readonly ChoiceDelta[], logprob: LogprobEntry | undefined): ChatChunkChoice[] {
     const first = logprob === undefined ? null : { content: [logprob], refusal: null }
-    const shown = deltas.length > 0 || first === null ? deltas : [{ content: '' }]
+    // an empty text beside calls is one that clients show
+    const nothing: ChoiceDelta = this.#withTools ? {} : { content: '' }
+    const shown = deltas.length > 0 || first === null ? deltas : [nothing]
     return shown.map((delta, at) => ({
       index: this.#index,
       delta,
@@ -163,30 +155,4 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
 
 function answerOf(job: Job, request: ChatRequest, model: ServedDecoder): ChatAnswer {
   return new ChatAnswer(model, job, { includeUsage: request.stream_options?.include_usage === true })
-}
-
-/** Chunks, in the order that clients need: role, pieces, one finish for each choice, usage, `[DONE]`. */
-function chatView(answer: ChatAnswer, choiceCount: number): StreamView {
-  const reports = new Map<number, MeshReport>()
-  const render = ({ type, data }: JobEvent): unknown[] => {
-    if (type === REPORT) {
-      const { index, mesh } = data as ChoiceReport
-      reports.set(index, mesh)
-      return []
-    }
-    if (type === CHOICE) {
-      const choice = data as ChatChunkChoice
-      const mesh = choice.finish_reason === null ? undefined : reports.get(choice.index)
-      return [{ ...answer.chunk(choice), ...(mesh === undefined ? {} : { mesh }) }]
-    }
-    return []
-  }
-  return {
-    begin: () => Array.from({ length: choiceCount }, (_, index) => answer.roleChunk(index)),
-    render,
-    end: job => {
-      const usage = job.usage === null ? undefined : answer.usageChunk(job.usage)
-      return usage === undefined ? ['[DONE]'] : [usage, '[DONE]']
-    }
-  }
 }

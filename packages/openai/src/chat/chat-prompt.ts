@@ -1,17 +1,18 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
-import type { ChatMessage, ToolCall } from '@resultity/model'
+import { type ChatMessage, normaliseTurns, type ToolCall } from '@resultity/model'
 import type { ServedDecoder } from '@resultity/placement'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
 import type { ChatRequest } from './chat-schema.ts'
+import { partText } from './text-parts.ts'
 
 type RequestMessage = ChatRequest['messages'][number]
 
 /**
- * The prompt of a conversation as token ids. A chat template that knows tools writes them and calls itself; for others they
- * become ordinary turns.
+ * The prompt of a conversation as token ids. Turns are put as the model's chat template can write
+ * them. One that knows tools writes them and calls itself; for others they become ordinary turns.
  *
  * @throws MeshError `invalid_request` naming the field for what cannot be part of a prompt; `context_length_exceeded`
  */
@@ -23,9 +24,17 @@ export async function promptOf(
   const messages = requestMessages.map((message, index) => toChatMessage(message, index))
   refuseHopeless(messages, model)
   const tools = toolUse?.tools ?? []
-  const { prompts, tokenizer } = model
-  if (tokenizer.writesTools) return await prompts.encodeChat(messages, { tools })
-  return await prompts.encodeChat(withoutToolTurns(messages, tools))
+  const { prompts, tokenizer, id } = model
+  const { capabilities } = tokenizer
+  const turns = capabilities.tools ? messages : withoutToolTurns(messages, tools)
+  const options = capabilities.tools ? { tools } : {}
+  const prompt = await prompts.encodeChat(normaliseTurns(turns, capabilities), options)
+  if (prompt.length > 0) return prompt
+  throw invalidRequest(
+    'messages',
+    `the chat template of "${id}" writes nothing of these messages`,
+    'Use /v1/completions with a prompt of your own, or another model.'
+  )
 }
 
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {
@@ -57,23 +66,15 @@ function toToolCall({ id, function: { name, arguments: text } }: PastCall, field
   }
 }
 
-/** An assistant turn may have no content (it called a tool); any other message must say something. */
-function contentText({ role, content }: RequestMessage, index: number): string {
+/** An assistant turn may have no content (it called a tool, or refused); any other message must say something. */
+function contentText({ role, content, refusal }: RequestMessage, index: number): string {
   if (typeof content === 'string') return content
   const field = `messages[${index}].content`
   if (content === null || content === undefined) {
-    if (role === 'assistant') return ''
+    if (role === 'assistant') return refusal ?? ''
     throw invalidRequest(field, `${field} is missing in a ${role} message`)
   }
-  const texts = content.map((part, partIndex) => {
-    const partField = `${field}[${partIndex}]`
-    if (part.type !== 'text') {
-      throw invalidRequest(`${partField}.type`, `"${part.type}" parts are not served`, 'Send text parts only.')
-    }
-    if (part.text === undefined) throw invalidRequest(`${partField}.text`, `${partField} has no text`)
-    return part.text
-  })
-  return texts.join('')
+  return content.map((part, partIndex) => partText(part, `${field}[${partIndex}]`)).join('')
 }
 
 /** What cannot fit is refused before anybody spends time on making tokens of it. */

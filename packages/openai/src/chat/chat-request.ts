@@ -1,9 +1,9 @@
-import { randomInt } from 'node:crypto'
 import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { constraintOfFormat, FORMAT_SCHEMA } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
+import { randomSeed, type Seed } from '../answer/seed.ts'
 import { answerConstraint, parameterPlaces, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
@@ -78,8 +78,8 @@ function tokenLimit(body: ChatRequest, promptCount: number, contextLength: numbe
 /**
  * The body with a seed in it: the client's, or one that nobody knows. A request that is run again gives the same answer.
  */
-export function withSeed<T extends { readonly seed?: number | null | undefined }>(body: T): T & { seed: number } {
-  return { ...body, seed: body.seed ?? randomInt(2 ** 47) }
+export function withSeed<T extends { readonly seed?: Seed | null | undefined }>(body: T): T & { seed: Seed } {
+  return { ...body, seed: body.seed ?? randomSeed() }
 }
 
 /** The request of choice `index`: the same, but for the seed. */

@@ -5,6 +5,7 @@ import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
 import { ensembleFields, ensembleMeshFields, ensembleReportSchema } from '../ensembles/ensemble-schema.ts'
 import { pastCallSchema, toolCallDeltaSchema, toolCallSchema, toolFields } from '../tools/tool-schema.ts'
+import { contentPartSchema } from './text-parts.ts'
 
 /** Longest conversation taken, in messages. */
 const MESSAGES_MAX = 8192
@@ -14,15 +15,15 @@ export const CHOICES_MAX = 128
 /** Calls of one message. */
 const TOOL_CALLS_MAX = 1024
 
-const contentPart = z.looseObject({ type: z.string(), text: z.string().optional() })
-
-const content = z.union([z.string(), z.array(contentPart).max(PARTS_MAX), z.null()], {
+const content = z.union([z.string(), z.array(contentPartSchema).max(PARTS_MAX), z.null()], {
   error: 'content is a string, a list of text parts, or null'
 })
 
 const message = z.looseObject({
   role: z.enum(['developer', 'system', 'user', 'assistant', 'tool', 'function']),
   content: content.optional(),
+  /** Of an assistant's message without content: why it would not answer. */
+  refusal: z.string().nullish(),
   /** Of an assistant's message: the calls that it made. */
   tool_calls: z.array(pastCallSchema).max(TOOL_CALLS_MAX).nullish(),
   /** Of a tool's message: the call that it answers. */
@@ -150,7 +151,7 @@ export const chatChunkSchema = z
         index: z.int(),
         delta: z.object({
           role: z.literal('assistant').optional(),
-          content: z.string().optional(),
+          content: z.string().nullable().optional(),
           tool_calls: z.array(toolCallDeltaSchema).optional()
         }),
         finish_reason: finishReason.nullable(),

@@ -2,6 +2,7 @@ import type { GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { samplingOf } from '../answer/sampling-fields.ts'
+import type { Seed } from '../answer/seed.ts'
 import { choiceRequest } from '../chat/chat-request.ts'
 import { CHOICES_MAX } from '../chat/chat-schema.ts'
 import type { CompletionRequest } from './completion-schema.ts'
@@ -36,7 +37,7 @@ export interface CompletionPlan {
  * @throws MeshError `invalid_request` naming the field; `context_length_exceeded`
  */
 export async function toCompletionPlan(
-  body: CompletionRequest & { readonly seed: number },
+  body: CompletionRequest & { readonly seed: Seed },
   model: ServedDecoder,
   routing: RouteConstraints = {}
 ): Promise<CompletionPlan> {

@@ -1,5 +1,6 @@
 import { invalidRequest, MeshError } from '@resultity/interface'
 import { TimeSlice } from '@resultity/jobs'
+import { type EncodeInputOptions, FRAMING_TOKENS } from '@resultity/model'
 import type { ServedEncoder } from '@resultity/placement'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'
 
@@ -24,11 +25,12 @@ export interface EmbeddingsPlan {
  */
 export async function toEmbeddingsPlan(body: EmbeddingsRequest, model: ServedEncoder): Promise<EmbeddingsPlan> {
   const dimensions = admitDimensions(body, model)
+  const truncation = truncationOf(body, model)
   let promptTokens = 0
   const slice = new TimeSlice()
   const inputs: number[][] = []
   for (const { value, param } of listInputs(body.input)) {
-    const tokens = encodeInput(value, param, model)
+    const tokens = encodeInput({ value, param }, model, truncation)
     promptTokens += tokens.length
     if (promptTokens > REQUEST_TOKENS_MAX) {
       const message = `the inputs have more than ${REQUEST_TOKENS_MAX} tokens together`
@@ -48,6 +50,17 @@ function admitDimensions({ dimensions }: EmbeddingsRequest, { id, placeable }: S
   throw invalidRequest('dimensions', message, `Ask for at most ${own}, or leave it out.`)
 }
 
+/** How long inputs are cut off. */
+function truncationOf({ truncate_prompt_tokens: wanted }: EmbeddingsRequest, model: ServedEncoder): EncodeInputOptions {
+  if (wanted === undefined || wanted === null) return {}
+  const { inputTokensMax } = model.tokenizer
+  if (wanted === -1) return { truncateTo: inputTokensMax }
+  if (wanted > FRAMING_TOKENS && wanted <= inputTokensMax) return { truncateTo: wanted }
+  const least = FRAMING_TOKENS + 1
+  const message = `truncate_prompt_tokens is ${wanted}; inputs of "${model.id}" have ${least} to ${inputTokensMax} tokens`
+  throw invalidRequest('truncate_prompt_tokens', message, 'Use a number of these, or -1 for the most.')
+}
+
 interface Input {
   readonly value: string | readonly number[]
   /** As errors name it. */
@@ -61,10 +74,10 @@ function listInputs(input: EmbeddingsRequest['input']): Input[] {
   return input.map((value, index) => ({ value, param: `input[${index}]` }))
 }
 
-function encodeInput(value: Input['value'], param: string, { tokenizer }: ServedEncoder): number[] {
+function encodeInput({ value, param }: Input, { tokenizer }: ServedEncoder, truncation: EncodeInputOptions): number[] {
   if (value === '') throw invalidRequest(param, `${param} is an empty text`, 'Send a text, or leave it out.')
   try {
-    return typeof value === 'string' ? tokenizer.encode(value) : tokenizer.frame(value)
+    return typeof value === 'string' ? tokenizer.encode(value, truncation) : tokenizer.frame(value, truncation)
   } catch (error) {
     const { code, message, hint } = MeshError.from(error)
     throw new MeshError(code, `${param}: ${message}`, {

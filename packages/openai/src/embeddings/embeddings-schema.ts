@@ -32,6 +32,8 @@ export const embeddingsRequestSchema = z
     ),
     encoding_format: z.enum(['float', 'base64']).nullish(),
     dimensions: z.int().min(1).nullish(),
+    /** As in vLLM: cut inputs off after so many tokens; -1 for as many as the model takes. Default: refuse longer ones. */
+    truncate_prompt_tokens: z.int().min(-1).nullish(),
     mesh: z.looseObject(steeringFields).nullish(),
     ...oneModelFields
   })

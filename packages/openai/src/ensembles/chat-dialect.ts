@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { contentPartSchema, spokenText } from '../chat/text-parts.ts'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 
 const messageSchema = z.looseObject({ content: z.string().nullish(), refusal: z.string().nullish() })
-const partsSchema = z.array(z.looseObject({ text: z.string().optional() }))
+const partsSchema = z.array(contentPartSchema)
 const turnsSchema = z.array(z.looseObject({ role: z.string(), content: z.unknown() }))
 
 /** Chat completions. */
@@ -38,16 +39,17 @@ function shown([key, value]: readonly [string, unknown]): boolean {
 function textIn(content: unknown): string {
   if (typeof content === 'string') return content
   const parts = partsSchema.safeParse(content).data ?? []
-  return parts.map(part => part.text ?? '').join('')
+  return parts.map(part => spokenText(part) ?? '').join('')
 }
 
 /** Role, all that was said, and the end. */
 function pieces(choice: Choice): Choice[] {
   const { message: _, finish_reason, logprobs = null, ...rest } = choice
   const { role: _role, ...said } = messageOf(choice)
+  const content = said.content === null && said.tool_calls !== undefined ? null : ''
   const shownFields = Object.fromEntries(Object.entries(said).filter(shown).map(indexed))
   return [
-    { ...rest, delta: { role: 'assistant', content: '' }, finish_reason: null, logprobs: null },
+    { ...rest, delta: { role: 'assistant', content }, finish_reason: null, logprobs: null },
     { ...rest, delta: shownFields, finish_reason: null, logprobs },
     { ...rest, delta: {}, finish_reason: finish_reason ?? 'stop', logprobs: null }
   ]

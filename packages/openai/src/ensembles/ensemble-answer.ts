@@ -50,7 +50,7 @@ export class EnsembleAnswer {
   view(request: EnsembleRequest): StreamView {
     const includeUsage = request.stream_options?.include_usage === true
     const several = this.#plan.strategy === 'all' && this.#plan.choices === 'all'
-    let model = this.#plan.models[0] ?? ''
+    let model = this.#plan.models.find(name => this.#models.has(name)) ?? ''
     const chunk = (choices: readonly unknown[]) => ({
       ...this.#head(several ? this.#plan.models : [model]),
       object: this.#dialect.chunkObject,

@@ -55,7 +55,7 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
     this.#dialect.refuse(request)
     const stored = storedRequest(request, plan)
     const members = await Promise.all(
-      plan.models.map((model, index) => this.#member(memberRequest(stored, plan, index), model, index))
+      plan.models.map((_model, index) => this.#member(memberRequest(stored, plan, index), plan, index))
     )
     return this.#prepared({ request: stored, plan, members })
   }
@@ -85,14 +85,19 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
     return { ...single, data: { type: 'single', data: single.data } }
   }
 
-  /** A prompt may be too long for one model and not for another: that is the one model's failure. */
-  async #member(request: Record<string, unknown>, model: string, index: number): Promise<Member> {
+  /**
+   * A prompt may be too long for one model and not for another, and of a `fallback` some models may not be served: that is the
+   * one model's failure.
+   */
+  async #member(request: Record<string, unknown>, plan: EnsemblePlan, index: number): Promise<Member> {
+    const model = plan.models[index] ?? ''
     const member = { index, model, role: 'member', endpoint: this } as const
     try {
       return { ...member, prepared: await this.#single(request) }
     } catch (error) {
       const known = MeshError.from(error)
-      if (known.code !== 'context_length_exceeded') throw known
+      const passedOver = plan.strategy === 'fallback' && known.code === 'model_not_found'
+      if (known.code !== 'context_length_exceeded' && !passedOver) throw known
       return { ...member, prepared: known }
     }
   }
@@ -100,8 +105,7 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
   #prepared(ensemble: PreparedEnsemble): PreparedJob<SingleOrEnsemble> {
     const { request, plan, members } = ensemble
     const prepared = members.flatMap(member => (member.prepared instanceof MeshError ? [] : [member.prepared]))
-    const failed = members.find(member => member.prepared instanceof MeshError)
-    if (prepared.length === 0 && failed?.prepared instanceof MeshError) throw failed.prepared
+    if (prepared.length === 0) throw failureOf(members)
     return {
       lane: GROUP_LANE,
       request: request as JsonValue,
@@ -112,6 +116,13 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
       data: { type: 'ensemble', ensemble }
     }
   }
+}
+
+/** Why none of the members can be asked: what a served model says of the request, if there is one. */
+function failureOf(members: readonly Member[]): MeshError {
+  const errors = members.flatMap(({ prepared }) => (prepared instanceof MeshError ? [prepared] : []))
+  const told = errors.find(({ code }) => code !== 'model_not_found') ?? errors[0]
+  return told ?? new MeshError('internal', 'no model was asked')
 }
 
 /** The judge reads all answers and writes one more. */

@@ -1,12 +1,12 @@
-import { randomInt } from 'node:crypto'
 import { invalidRequest, type Strategy, withParam } from '@resultity/interface'
 import type { ServedModels } from '@resultity/placement'
+import { randomSeed, seedAfter } from '../answer/seed.ts'
 import type { EnsembleAliases } from './ensemble-aliases.ts'
 import type { EnsembleRequest } from './ensemble-schema.ts'
 
 /** Who is asked, and what becomes of the answers. */
 export interface EnsemblePlan {
-  /** Ids of served models, in the client's order. */
+  /** Ids of served models, in the client's order; a `fallback` may name others too, and passes them over. */
   readonly models: readonly string[]
   readonly strategy: Strategy
   readonly voteField: string | undefined
@@ -41,8 +41,8 @@ export function planOf(request: EnsembleRequest, names: EnsembleNames): Ensemble
   if ((request.n ?? 1) !== 1) {
     throw invalidRequest('n', `n is ${request.n} with several models`, 'Leave n out, or name a model several times.')
   }
-  const models = wanted.models.map((name, index) => idOf(names.models, name, `${wanted.param(index)}`))
   const strategy = request.strategy ?? strategyOf(wanted)
+  const models = strategy === 'fallback' ? idsOfSome(names.models, wanted) : idsOfAll(names.models, wanted)
   const judge = strategy === 'judge' ? judgeOf(wanted.judge, names.models) : undefined
   return {
     models,
@@ -92,6 +92,22 @@ export function strategyOf({ strategy, vote, judge }: Pick<EnsembleRequest, 'str
   return vote != null ? 'vote' : 'fallback'
 }
 
+/** @throws MeshError `model_not_found` of the first that is not served */
+function idsOfAll(models: ServedModels, wanted: RequestedEnsemble): string[] {
+  return wanted.models.map((name, index) => idOf(models, name, wanted.param(index)))
+}
+
+/**
+ * A name that nobody knows stays as it is: the next model answers.
+ * @throws MeshError `model_not_found` when none is served; `unavailable` while it may be one of those still imported
+ */
+function idsOfSome(models: ServedModels, wanted: RequestedEnsemble): string[] {
+  if (models.complete && wanted.models.some(name => models.has(name))) {
+    return wanted.models.map(name => (models.has(name) ? models.find(name).id : name))
+  }
+  return idsOfAll(models, wanted)
+}
+
 function idOf(models: ServedModels, name: string, param: string): string {
   try {
     return models.find(name).id
@@ -120,7 +136,7 @@ export function storedRequest(request: EnsembleRequest, plan: EnsemblePlan): Ens
     strategy: plan.strategy,
     vote: voteField === undefined ? null : { field: voteField },
     judge: judge === undefined ? null : { ...judge },
-    seed: request.seed ?? randomInt(2 ** 47),
+    seed: request.seed ?? randomSeed(),
     mesh: { ...request.mesh, choices: plan.choices, ...(timeoutMs === undefined ? {} : { timeout_ms: timeoutMs }) }
   }
 }
@@ -130,7 +146,7 @@ export function memberRequest(stored: EnsembleRequest, plan: EnsemblePlan, index
   const { models: _, strategy: _strategy, vote: _vote, judge: _judge, stream_options: _options, ...request } = stored
   const model = plan.models[index]
   const before = plan.models.slice(0, index).filter(other => other === model).length
-  return { ...request, model, seed: (stored.seed ?? 0) + before, stream: isLive(stored, plan) }
+  return { ...request, model, seed: seedAfter(stored.seed ?? 0, before), stream: isLive(stored, plan) }
 }
 
 /** Answers are shown as they come, not when all is decided. */

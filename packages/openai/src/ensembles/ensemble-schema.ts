@@ -7,6 +7,7 @@ import {
   voteSchema
 } from '@resultity/interface'
 import { z } from 'zod'
+import { seedSchema } from '../answer/seed.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
 
 /** Fields of a request that several models are to answer. */
@@ -38,7 +39,7 @@ export const ensembleMeshFields = {
 export const ensembleRequestSchema = z.looseObject({
   ...ensembleFields,
   model: z.string().optional(),
-  seed: z.int().nullish(),
+  seed: seedSchema.nullish(),
   n: z.int().nullish(),
   stream: z.boolean().nullish(),
   stream_options: z.looseObject({ include_usage: z.boolean().nullish() }).nullish(),

@@ -73,6 +73,7 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
     await components.disk.requireSpace()
     const complete = await endpoint.complete?.(request.body, request.caller.namespace)
     const prepared = await endpoint.prepare(complete ?? request.body)
+    reply.headers(prepared.headers ?? {})
     if (wantsAsync(request)) return await accept(components, endpoint, prepared, request, reply)
     return await answer(components, endpoint, prepared, request, reply)
   })

@@ -10,7 +10,7 @@ import { withHistory } from './response-history.ts'
 import { RESPONSES } from './response-ids.ts'
 import { finished, responseOf } from './response-object.ts'
 import { chatPieceSchema, ResponseOutput } from './response-output.ts'
-import { inResponseTerms, toChatBody } from './response-request.ts'
+import { ignoredTools, inResponseTerms, toChatBody } from './response-request.ts'
 import {
   type ResponseRequest,
   responseEventSchema,
@@ -28,6 +28,9 @@ export interface ResponseEndpointComponents {
   readonly clock: Clock
 }
 
+/** The header that names tools which were left out. */
+const IGNORED_TOOLS = 'x-resultity-ignored-tools'
+
 const createResponse: ApiRoute = {
   method: 'POST',
   path: RESPONSES,
@@ -39,7 +42,11 @@ const createResponse: ApiRoute = {
       description: 'The response. Streamed: events that each name their type. In the background: its id, to ask with.',
       json: responseSchema,
       events: responseEventSchema,
-      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+      headers: {
+        'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
+        [IGNORED_TOOLS]:
+          'Tools of the request that OpenAI would run and that are not served: the model was not told of them.'
+      }
     }
   }
 }
@@ -89,6 +96,7 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
     const request = { ...parsed, model: this.#components.models.findDecoder(parsed.model).id }
     const chat = await this.#prepareChat(request)
     const background = request.background === true
+    const ignored = ignoredTools(request)
     return {
       lane: chat.lane,
       request: request as JsonValue,
@@ -98,6 +106,7 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
       tokens: chat.tokens,
       ...(chat.places === undefined ? {} : { places: chat.places }),
       unstored: request.store === false,
+      ...(ignored.length === 0 ? {} : { headers: { [IGNORED_TOOLS]: ignored.join(', ') } }),
       data: { request, chat: chat.data }
     }
   }
@@ -119,7 +128,7 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
     try {
       return await this.#components.chat.prepare(body)
     } catch (error) {
-      throw inResponseTerms(error)
+      throw inResponseTerms(error, request)
     }
   }
 

@@ -1,14 +1,12 @@
 import { invalidRequest } from '@resultity/interface'
 import type { ChatRequest } from '../chat/chat-schema.ts'
-import type { ResponseItem, ResponsePart } from './response-schema.ts'
+import { partText } from '../chat/text-parts.ts'
+import type { ResponseItem } from './response-schema.ts'
 
 type ChatMessage = ChatRequest['messages'][number]
 
 const roles = ['user', 'assistant', 'system', 'developer'] as const
 type Role = (typeof roles)[number]
-
-/** Parts that are text, under all of their names. */
-const TEXT_PARTS: ReadonlySet<string> = new Set(['input_text', 'output_text', 'text', 'refusal'])
 
 /**
  * The messages that stand for a list of items. Function calls belong to the assistant's turn before them.
@@ -75,13 +73,4 @@ function textOf(content: ResponseItem['content'], field: string): string {
   if (typeof content === 'string') return content
   if (content === null || content === undefined) throw invalidRequest(field, `${field} is missing`)
   return content.map((part, index) => partText(part, `${field}[${index}]`)).join('')
-}
-
-function partText(part: ResponsePart, field: string): string {
-  if (!TEXT_PARTS.has(part.type)) {
-    throw invalidRequest(`${field}.type`, `"${part.type}" parts are not served`, 'Send text parts only.')
-  }
-  const text = part.type === 'refusal' ? part.refusal : part.text
-  if (text !== undefined) return text
-  throw invalidRequest(`${field}.text`, `${field} has no text`)
 }

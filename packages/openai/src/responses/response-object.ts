@@ -3,6 +3,7 @@ import { jobBodyOf } from '@resultity/jobs'
 import { isFinal, type Job, type JobUsage } from '@resultity/store'
 import { responseIdOf } from './response-ids.ts'
 import { incompleteReason } from './response-output.ts'
+import { servedTools } from './response-request.ts'
 import {
   type OutputItem,
   type ResponseObject,
@@ -112,7 +113,7 @@ function build(job: Job, request: ResponseRequest, progress: Progress): Response
     top_logprobs: request.top_logprobs ?? 0,
     text: { format: request.text?.format ?? { type: 'text' }, verbosity: request.text?.verbosity ?? 'medium' },
     tool_choice: request.tool_choice ?? 'auto',
-    tools: (request.tools ?? []).map(toToolView),
+    tools: servedTools(request).map(toToolView),
     truncation: 'disabled',
     usage: toResponseUsage(usage),
     metadata: request.metadata ?? {},

@@ -85,7 +85,29 @@ function responseFormat(format: ResponseTextFormat | null | undefined): Readonly
 
 function tools({ tools: list, tool_choice: choice }: ResponseRequest): Readonly<Record<string, unknown>> {
   if (list === undefined || list === null || list.length === 0) return {}
-  return { tools: list.map(toChatTool), ...present({ tool_choice: toChatChoice(choice) }) }
+  const served = [...list.entries()].filter(([, { type }]) => !isServerTool(type))
+  return {
+    ...(served.length === 0 ? {} : { tools: served.map(([index, tool]) => toChatTool(tool, index)) }),
+    ...present({ tool_choice: toChatChoice(choice) })
+  }
+}
+
+/** Tools that OpenAI's own servers run. Nothing here does, and clients offer them without being asked. */
+const SERVER_TOOL =
+  /^(?:web_search(?:_preview)?(?:_\d{4}_\d{2}_\d{2})?|file_search|code_interpreter|image_generation|mcp)$/
+
+function isServerTool(type: string): boolean {
+  return SERVER_TOOL.test(type)
+}
+
+/** Types of the tools that the model is not told of, each once. */
+export function ignoredTools({ tools: list }: ResponseRequest): string[] {
+  return [...new Set((list ?? []).map(({ type }) => type).filter(isServerTool))]
+}
+
+/** Tools that the model is told of. */
+export function servedTools({ tools: list }: ResponseRequest): ResponseTool[] {
+  return (list ?? []).filter(({ type }) => !isServerTool(type))
 }
 
 function toChatTool(tool: ResponseTool, index: number): unknown {
@@ -114,14 +136,19 @@ const fieldNames: readonly (readonly [chat: RegExp, response: string])[] = [
   [/^response_format\.json_schema/, 'text.format'],
   [/^response_format/, 'text.format'],
   [/^max_completion_tokens/, 'max_output_tokens'],
-  [/^(tools\[\d+\])\.function/, '$1']
+  [/^(tools\[\d+\])(?:\.function)?/, '$1']
 ]
 
-/** An error of the chat completion, in the words of the response: its fields have other names there. */
-export function inResponseTerms(error: unknown): MeshError {
+/** An error of the chat completion, in the words of the response: its fields have other names there, and it more tools. */
+export function inResponseTerms(error: unknown, { tools: list }: Pick<ResponseRequest, 'tools'> = {}): MeshError {
   const known = MeshError.from(error)
   const { param } = known.details
   const [pattern, name] = fieldNames.find(([chat]) => typeof param === 'string' && chat.test(param)) ?? []
   if (typeof param !== 'string' || pattern === undefined || name === undefined) return known
-  return withParam(known, param.replace(pattern, name))
+  const served = [...(list ?? []).entries()].flatMap(([index, { type }]) => (isServerTool(type) ? [] : [index]))
+  const renamed = param.replace(pattern, name)
+  return withParam(
+    known,
+    renamed.replace(/^tools\[(\d+)\]/, (_, at) => `tools[${served[Number(at)] ?? at}]`)
+  )
 }

@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { meshFields, streamOptions } from '../chat/chat-schema.ts'
+import { contentPartSchema } from '../chat/text-parts.ts'
 import { oneModelFields } from '../ensembles/ensemble-schema.ts'
 
 const ITEMS_MAX = 8192
@@ -8,10 +9,7 @@ const PARTS_MAX = 1024
 const TOOLS_MAX = 128
 const METADATA_MAX = 16
 
-const part = z.looseObject({ type: z.string(), text: z.string().optional(), refusal: z.string().optional() })
-export type ResponsePart = z.infer<typeof part>
-
-const content = z.union([z.string(), z.array(part).max(PARTS_MAX), z.null()], {
+const content = z.union([z.string(), z.array(contentPartSchema).max(PARTS_MAX), z.null()], {
   error: 'is a text, a list of parts, or null'
 })
 

@@ -1,0 +1,19 @@
+/** One turn of a conversation. `developer` is OpenAI's newer word for `system`; templates see the latter. */
+export interface ChatMessage {
+  readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool'
+  readonly content: string
+  /** Of an assistant's turn; for templates that write tools. */
+  readonly toolCalls?: readonly ToolCall[]
+  /** Of a tool's turn: the call that it answers. */
+  readonly toolCallId?: string
+  /** Of a tool's turn: the function that was called. */
+  readonly name?: string
+}
+
+/** A call that the model made in an earlier turn. */
+export interface ToolCall {
+  readonly id: string
+  readonly name: string
+  /** The parsed arguments; the text where it is no JSON. */
+  readonly arguments: unknown
+}

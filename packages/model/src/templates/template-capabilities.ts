@@ -1,0 +1,116 @@
+import type { ChatMessage } from './chat-message.ts'
+
+/** Whose turn it is, in the words of templates. */
+export type TurnRole = 'system' | 'user' | 'assistant' | 'tool'
+
+/** Which conversations a chat template can write, as trying it showed. */
+export interface TemplateCapabilities {
+  /** A turn of the user is written. Where it is not, no conversation can be. */
+  readonly conversations: boolean
+  /** Where a system turn may stand: anywhere, before all others, or nowhere. */
+  readonly system: 'anywhere' | 'first' | 'none'
+  /** A conversation may be a system turn and nothing else. */
+  readonly systemAlone: boolean
+  /** Turns of user and assistant have to take turns; two of one side are refused, or one of them is lost. */
+  readonly alternates: boolean
+  /** The assistant may speak first. */
+  readonly assistantFirst: boolean
+  /** The assistant may have spoken last, and answers once more. */
+  readonly assistantLast: boolean
+  /** Functions, calls in the one form that is read out of answers, and what tools answered. */
+  readonly tools: boolean
+  /** Roles whose content has to come as a list of parts; that of others comes as a text. */
+  readonly parts: ReadonlySet<TurnRole>
+}
+
+/** What a template is tried with. */
+export interface TemplateTrial {
+  readonly messages: readonly ChatMessage[]
+  readonly parts: ReadonlySet<TurnRole>
+  readonly tools?: readonly unknown[]
+}
+
+/** What a trial came to: its text, that the template refuses or fails, or that it cannot be told. */
+export type TrialOutcome =
+  | { readonly type: 'text'; readonly text: string }
+  | { readonly type: 'refused' }
+  | { readonly type: 'unknown' }
+
+/** Words that no template writes by itself and none takes apart. */
+const FIRST = 'probeone'
+const SECOND = 'probetwo'
+const THIRD = 'probethree'
+
+const user: ChatMessage = { role: 'user', content: FIRST }
+const assistant: ChatMessage = { role: 'assistant', content: SECOND }
+const system: ChatMessage = { role: 'system', content: THIRD }
+
+const TOOL = {
+  type: 'function',
+  function: {
+    name: 'probetool',
+    description: 'probe',
+    parameters: { type: 'object', properties: { probekey: { type: 'string' } } }
+  }
+}
+
+const called: ChatMessage = {
+  role: 'assistant',
+  content: '',
+  toolCalls: [{ id: 'probe0001', name: 'probecall', arguments: { probekey: SECOND } }]
+}
+const answered: ChatMessage = { role: 'tool', content: THIRD, toolCallId: 'probe0001', name: 'probecall' }
+
+/**
+ * Tries a template with small conversations. What it refuses it cannot write, and nor can it what it loses: each trial looks
+ * for the contents of its turns in the text. What cannot be told, as of a template that takes long, counts as written.
+ *
+ * @param claimsTools what its source says of tools
+ */
+export function probeTemplate(
+  trial: (trial: TemplateTrial) => TrialOutcome,
+  claimsTools: boolean
+): TemplateCapabilities {
+  const parts = new Set<TurnRole>()
+  const writes = (messages: readonly ChatMessage[], tools?: readonly unknown[], more: string[] = []): boolean => {
+    const outcome = trial({ messages, parts, ...(tools === undefined ? {} : { tools }) })
+    if (outcome.type !== 'text') return outcome.type === 'unknown'
+    const contents = messages.map(({ content }) => content)
+    return [...contents, ...more].every(content => outcome.text.includes(content))
+  }
+  /** Whether the last of `messages` is written, as parts where a text is not. */
+  const writesAs = (role: TurnRole, messages: readonly ChatMessage[], tools?: readonly unknown[]): boolean => {
+    if (writes(messages, tools)) return true
+    parts.add(role)
+    if (writes(messages, tools)) return true
+    parts.delete(role)
+    return false
+  }
+  const conversations = writesAs('user', [user])
+  const answers = conversations && writesAs('assistant', [user, assistant, user])
+  const systemFirst = writesAs('system', [system, user])
+  const systemLater = systemFirst && writes([user, assistant, system, user]) && writes([system, system, user])
+  const tools =
+    claimsTools &&
+    writes([user], [TOOL], [TOOL.function.name]) &&
+    writes([user, called], [TOOL], ['probecall', SECOND]) &&
+    writesAs('tool', [user, called, answered], [TOOL])
+  const usersMeet = writes([user, { ...user, content: SECOND }])
+  const assistantsMeet = writes([user, assistant, { ...assistant, content: THIRD }, user])
+  return {
+    conversations,
+    system: systemLater ? 'anywhere' : systemFirst ? 'first' : 'none',
+    systemAlone: systemFirst && writes([system]),
+    alternates: conversations && !(usersMeet && assistantsMeet),
+    assistantFirst: !answers || writes([assistant, user]),
+    assistantLast: !answers || writes([user, assistant]),
+    tools,
+    parts
+  }
+}
+
+/** What of a conversation a model's template cannot be given in any form, a sentence each; most have none. */
+export function templateShortcomings({ conversations, assistantLast }: TemplateCapabilities): string[] {
+  if (!conversations) return ['its chat template writes no turn of a user: chats and responses are refused']
+  return assistantLast ? [] : ['its chat template refuses conversations that end with a turn of the assistant']
+}

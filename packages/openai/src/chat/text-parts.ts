@@ -1,0 +1,33 @@
+import { invalidRequest } from '@resultity/interface'
+import { z } from 'zod'
+
+/** A part of a message's content, of any kind: which are taken is said by {@link partText}, and is the same on all routes. */
+export const contentPartSchema = z.looseObject({
+  type: z.string(),
+  text: z.string().optional(),
+  refusal: z.string().optional()
+})
+export type ContentPart = z.infer<typeof contentPartSchema>
+
+/** Parts that are text, under all of their names. */
+const TEXT_PARTS: ReadonlySet<string> = new Set(['text', 'input_text', 'output_text'])
+const REFUSAL = 'refusal'
+
+/**
+ * What a part says.
+ * @throws MeshError `invalid_request` naming the field, for parts of other kinds, or without their text
+ */
+export function partText(part: ContentPart, field: string): string {
+  const { type } = part
+  if (type !== REFUSAL && !TEXT_PARTS.has(type)) {
+    throw invalidRequest(`${field}.type`, `"${type}" parts are not served`, 'Send text parts only.')
+  }
+  const text = spokenText(part)
+  if (text !== undefined) return text
+  throw invalidRequest(`${field}.${type === REFUSAL ? REFUSAL : 'text'}`, `${field} has no text`)
+}
+
+/** The text of a part, if it is one that has any. */
+export function spokenText({ type, text, refusal }: ContentPart): string | undefined {
+  return type === REFUSAL ? refusal : text
+}
