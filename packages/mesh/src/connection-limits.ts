@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, systemScheduler } from '@resultity/interface'
 
 /** A connection as it is before libp2p has made one of its own of it. */
 export interface RawConnection {
@@ -43,7 +43,7 @@ export class ConnectionLimits {
   /** Undefined: no peer is a stranger. */
   #isMember: ((peerId: string) => boolean) | undefined
 
-  constructor(init: ConnectionLimitsInit, now: () => number = () => performance.now()) {
+  constructor(init: ConnectionLimitsInit, now: () => number = () => systemScheduler.monotonic()) {
     this.#init = init
     this.#now = now
   }

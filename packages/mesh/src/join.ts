@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises'
 import type { PeerId } from '@libp2p/interface'
 import { multiaddr } from '@multiformats/multiaddr'
-import { type MeshError, withDeadline } from '@resultity/interface'
+import { type MeshError, type Scheduler, withDeadline } from '@resultity/interface'
 import type { Libp2p } from 'libp2p'
 import { dialError } from './dial-error.ts'
 import type { MeshLimits } from './limits.ts'
@@ -22,6 +21,7 @@ export interface JoinComponents {
   readonly libp2p: Libp2p
   readonly limits: MeshLimits
   readonly logger: MeshLogger
+  readonly scheduler: Scheduler
   readonly onFailed: (failure: JoinFailure) => void
   /** Told of the peer that answers at the address, each time it is reached. */
   readonly onJoined: (peerId: PeerId) => void
@@ -33,10 +33,10 @@ export interface JoinComponents {
  * libp2p's own keep-alive tags are not enough: they give up after some attempts, and say so to nobody.
  */
 export async function keepJoined(components: JoinComponents, address: string, signal: AbortSignal): Promise<void> {
-  const { libp2p, limits, logger, onFailed, onJoined } = components
+  const { libp2p, limits, logger, scheduler, onFailed, onJoined } = components
   let attempt = 0
   while (!signal.aborted) {
-    let retryMs = backoffMs(0, limits)
+    let retryMs = backoffMs(0, limits, scheduler)
     try {
       const peerId = await dial(components, address, signal)
       attempt = 0
@@ -48,18 +48,22 @@ export async function keepJoined(components: JoinComponents, address: string, si
     } catch (error) {
       if (signal.aborted) return
       attempt++
-      retryMs = backoffMs(attempt, limits)
+      retryMs = backoffMs(attempt, limits, scheduler)
       const failure = { multiaddr: address, attempt, retryMs, error: dialError(address, error) }
       logger.warn({ multiaddr: address, attempt, retryMs, err: failure.error }, failure.error.message)
       onFailed(failure)
     }
-    await pause(retryMs, signal)
+    await pause(scheduler, retryMs, signal)
   }
 }
 
-async function dial({ libp2p, limits }: JoinComponents, address: string, signal: AbortSignal): Promise<PeerId> {
+async function dial(
+  { libp2p, limits, scheduler }: JoinComponents,
+  address: string,
+  signal: AbortSignal
+): Promise<PeerId> {
   const work = (deadline: AbortSignal) => libp2p.dial(multiaddr(address), { signal: deadline })
-  const connection = await withDeadline(`dialling ${address}`, limits.dialTimeoutMs, work, { signal })
+  const connection = await withDeadline(`dialling ${address}`, limits.dialTimeoutMs, work, { signal, scheduler })
   return connection.remotePeer
 }
 
@@ -81,15 +85,15 @@ function disconnected(libp2p: Libp2p, peerId: PeerId, signal: AbortSignal): Prom
 }
 
 /** Exponential, capped, with half of it jitter, so that peers that lost the same coordinator do not return as one. */
-function backoffMs(attempt: number, { redialMinMs, redialMaxMs }: MeshLimits): number {
+function backoffMs(attempt: number, { redialMinMs, redialMaxMs }: MeshLimits, scheduler: Scheduler): number {
   const ceiling = Math.min(redialMaxMs, redialMinMs * 2 ** Math.min(Math.max(attempt - 1, 0), 20))
-  return Math.round(ceiling * (0.5 + Math.random() / 2))
+  return Math.round(ceiling * (0.5 + scheduler.random() / 2))
 }
 
 /** Resolves after `ms`, or as soon as the signal aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+async function pause(scheduler: Scheduler, ms: number, signal: AbortSignal): Promise<void> {
   try {
-    await delay(ms, undefined, { signal })
+    await scheduler.sleep(ms, { signal })
   } catch (error) {
     if (!signal.aborted) throw error
   }

@@ -1,3 +1,4 @@
+import { type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { Sampled } from '@resultity/wire'
 
 /**
@@ -12,6 +13,8 @@ const HELD_MAX = 256
 export interface TokenReportsInit {
   /** How late a report may come, with others that came meanwhile; 0: each as soon as is good for the ring. */
   readonly withinMs: number
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   /** At least one, in order. */
   send(reports: readonly Sampled[]): void
 }
@@ -20,15 +23,19 @@ export interface TokenReportsInit {
 export class TokenReports implements Disposable {
   readonly #init: TokenReportsInit
   #held: Sampled[] = []
-  #timer: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #timer: Timer | undefined
 
   constructor(init: TokenReportsInit) {
     this.#init = init
+    this.#scheduler = init.scheduler ?? systemScheduler
   }
 
   add(report: Sampled): void {
     const count = this.#held.push(report)
-    if (count === 1) this.#timer = setTimeout(() => this.flush(), Math.max(DELAY_MS, this.#init.withinMs))
+    if (count === 1) {
+      this.#timer = this.#scheduler.setTimeout(() => this.flush(), Math.max(DELAY_MS, this.#init.withinMs))
+    }
     if (count === HELD_MAX) this.flush()
   }
 
@@ -36,14 +43,14 @@ export class TokenReports implements Disposable {
   flush(): void {
     const reports = this.#held
     if (reports.length === 0) return
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
     this.#held = []
     this.#init.send(reports)
   }
 
   /** What is held is never sent. */
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
     this.#held = []
   }
 }
