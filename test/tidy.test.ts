@@ -28,6 +28,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
+  'test-mesh': ['interface', 'wire', 'mesh'],
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh'],
   generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
@@ -433,7 +434,8 @@ const REAL_TIME: Readonly<Record<string, string>> = {
     'waits for a thread or a server',
   'packages/jobs/src/time-slice\\.ts': 'measures how long it has held the event loop',
   'packages/cli/src/': 'waits for processes, and shows people how long things took',
-  'packages/(testkit|test-api|test-nodes)/src/': 'watches real processes'
+  'packages/(testkit|test-api|test-nodes)/src/': 'watches real processes',
+  'packages/test-mesh/src/virtual-process\\.ts': 'time of its own'
 }
 
 t.test('time and chance come from the scheduler that is given in', async t => {

@@ -246,8 +246,14 @@ class Libp2pHost implements MeshHost {
     const [host] = multiaddr(address).getComponents()
     if (host?.value !== undefined) this.#named.add(host.value)
     const onFailed = this.#init.onJoinFailed ?? (() => {})
-    const onJoined = (peerId: PeerId): void => this.#known.add(peerId.toString())
-    const own = { libp2p: this.#libp2p, limits: this.#limits, logger: this.#logger, scheduler: this.#scheduler }
+    const joining = {
+      dial: async (to: string, deadline: AbortSignal) =>
+        (await this.#libp2p.dial(multiaddr(to), { signal: deadline })).remotePeer.toString(),
+      remoteAddrOf: (peerId: string) => this.remoteAddrOf(peerId),
+      onPeerDisconnected: (listener: (peerId: string) => void) => this.onPeerDisconnected(listener)
+    }
+    const onJoined = (peerId: string): void => this.#known.add(peerId)
+    const own = { host: joining, limits: this.#limits, logger: this.#logger, scheduler: this.#scheduler }
     void keepJoined({ ...own, onFailed, onJoined }, address, signal)
   }
 

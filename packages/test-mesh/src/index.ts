@@ -1,0 +1,7 @@
+export * from './link-conditions.ts'
+export * from './memory-host.ts'
+export type { ConnectionEnd, NetworkHost } from './network-host.ts'
+export * from './seeded-random.ts'
+export * from './simulated-network.ts'
+export * from './virtual-process.ts'
+export * from './virtual-scheduler.ts'
