@@ -1,5 +1,7 @@
 export * from './link-conditions.ts'
+export * from './memory-engine.ts'
 export * from './memory-host.ts'
+export { answerOf } from './memory-model.ts'
 export type { ConnectionEnd, NetworkHost } from './network-host.ts'
 export * from './seeded-random.ts'
 export * from './simulated-network.ts'
