@@ -23,11 +23,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-property': [],
   store: ['interface', 'test-postgres'],
   model: ['interface'],
-  engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'model'],
+  engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'model', 'test-mesh'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'wire', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
+  'test-mesh': ['interface', 'wire', 'engine', 'mesh'],
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh'],
   generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
@@ -420,6 +421,36 @@ t.test('a property is one assertion, not one for each case', async t => {
       if (asserted) t.fail(`${named(path)}: ${asserted[0]} in a property; return false or throw`)
     })
   }
+})
+
+/** The port of time and chance, and what is real whatever time it is: each with the reason. */
+const REAL_TIME: Readonly<Record<string, string>> = {
+  'packages/interface/src/(scheduler|system-scheduler)\\.ts': 'the port itself',
+  'packages/interface/src/task-thread\\.ts': 'ends threads that are stuck',
+  'packages/engine/src/':
+    'measures and keeps native code, which takes real time; a simulation has an engine of its own',
+  'packages/model/src/(sources/hub|blobs/file-hash)\\.ts': 'waits for other people’s servers, and keeps a thread',
+  'packages/store/src/(database/sqlite-(worker|session)|jobs/postgres-(listener|transactions))\\.ts':
+    'waits for a thread or a server',
+  'packages/jobs/src/time-slice\\.ts': 'measures how long it has held the event loop',
+  'packages/cli/src/': 'waits for processes, and shows people how long things took',
+  'packages/(testkit|test-api|test-nodes)/src/': 'watches real processes',
+  'packages/test-mesh/src/virtual-process\\.ts': 'time of its own'
+}
+
+t.test('time and chance come from the scheduler that is given in', async t => {
+  const real =
+    /(?<![sS]cheduler\.)\b(?:set(?:Timeout|Interval)|AbortSignal\.timeout|Date\.now|performance\.now|Math\.random)\b|\bnew Date\(\)/
+  const unused = new Set(Object.keys(REAL_TIME))
+  for (const path of product) {
+    const code = withoutComments(read(path))
+    const at = real.exec(code)
+    if (at === null) continue
+    const exempt = Object.keys(REAL_TIME).find(pattern => new RegExp(`^${pattern}`).test(named(path)))
+    if (exempt !== undefined) unused.delete(exempt)
+    else t.fail(`${named(path)}:${code.slice(0, at.index).split('\n').length} has ${at[0]}: use a Scheduler`)
+  }
+  t.strictSame([...unused], [], 'exemptions that nothing needs')
 })
 
 t.test('no file is a drawer', async t => {

@@ -1,4 +1,4 @@
-import { type Clock, MeshError, steadyClock } from '@resultity/interface'
+import { type Clock, MeshError, type Scheduler, steadyClockOf, systemScheduler } from '@resultity/interface'
 import {
   DatabaseKeyStore,
   DeliveryQueue,
@@ -37,6 +37,8 @@ export interface AccessControlComponents {
   /** Does not jump when the other one is set. Default the system's. */
   readonly steady?: Clock
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface AccessControlInit {
@@ -90,9 +92,11 @@ export interface AccessControl extends AsyncDisposable {
  * key
  */
 export async function openAccessControl(
-  { database, clock, steady = steadyClock, logger }: AccessControlComponents,
+  components: AccessControlComponents,
   init: AccessControlInit
 ): Promise<AccessControl> {
+  const { database, clock, logger, scheduler = systemScheduler } = components
+  const { steady = steadyClockOf(scheduler) } = components
   const limits = { ...DEFAULT_ACCESS_LIMITS, ...init.limits }
   const { host, open = false } = init
   const store = new DatabaseKeyStore(database)
@@ -106,15 +110,15 @@ export async function openAccessControl(
   const requestGuard = new RequestGuard(keys, { loopback, open, hosts, origins, failures })
   const counters = windowCounters(database, steady)
   const limiter = new KeyLimiter({ counters, openJobs: new OpenJobs(database, GROUP_LANES), clock: steady })
-  const jobs = new JobAdmission({ keys, limiter })
+  const jobs = new JobAdmission({ keys, limiter, scheduler })
   const ledger = new UsageLedger(database, GROUP_LANES)
-  const webhooks = openWebhooks({ database, clock, logger }, init, limits)
+  const webhooks = openWebhooks({ database, clock, logger, scheduler }, init, limits)
   const chores = [
     { name: 'removing old counters', run: () => counters.prune() },
     { name: 'removing old usage', run: () => ledger.prune(clock.now() - limits.usageKeepMs) },
     { name: 'removing old deliveries', run: () => webhooks.queue.prune(clock.now() - limits.deliveryKeepMs) }
   ]
-  const upkeep = new Upkeep(chores, logger, limits.upkeepMs)
+  const upkeep = new Upkeep(chores, logger, limits.upkeepMs, scheduler)
   return {
     origins,
     guardHosts: server => guardHosts(server, requestGuard),
@@ -137,7 +141,7 @@ export async function openAccessControl(
 }
 
 function openWebhooks(
-  { database, clock, logger }: AccessControlComponents,
+  { database, clock, logger, scheduler = systemScheduler }: AccessControlComponents,
   init: AccessControlInit,
   limits: AccessLimits
 ) {
@@ -147,7 +151,7 @@ function openWebhooks(
   const policy = { private: webhookPrivate }
   const { webhookTimeoutMs: timeoutMs, webhookAnswerBytesMax: answerBytesMax } = limits
   const deliveryWorker = new WebhookDeliveryWorker(
-    { webhooks, queue, clock, logger },
+    { webhooks, queue, clock, logger, scheduler },
     { ...limits, ...policy, timeoutMs, answerBytesMax, version, resolve: systemResolve }
   )
   return { queue, deliveryWorker, service: new WebhookService({ webhooks, queue, clock }, policy) }

@@ -1,5 +1,4 @@
-import { setTimeout } from 'node:timers/promises'
-import { batchPlaces, MeshError } from '@resultity/interface'
+import { batchPlaces, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import { type Job, ofModelLane } from '@resultity/store'
 import { type Caller, requireScope } from './keys/caller.ts'
 import { requireSubcloud } from './keys/key-subclouds.ts'
@@ -16,6 +15,8 @@ export interface JobWeight {
 export interface JobAdmissionComponents {
   readonly keys: Pick<KeyVerifier, 'holder'>
   readonly limiter: KeyLimiter
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 interface Options {
@@ -128,20 +129,21 @@ export class JobAdmission {
       } catch (error) {
         if (MeshError.from(error).code !== 'rate_limited') throw error
       }
-      await sooner(ended, signal)
+      await this.#sooner(ended, signal)
     }
+  }
+
+  /** Until something ended, or some time has passed; at once when aborted. */
+  async #sooner(ended: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
+    const { scheduler = systemScheduler } = this.#components
+    const waiting = new AbortController()
+    const either = signal === undefined ? waiting.signal : AbortSignal.any([signal, waiting.signal])
+    await Promise.race([ended, scheduler.sleep(LOOK_AGAIN_MS, { signal: either }).catch(() => {})])
+    waiting.abort()
   }
 }
 
 function checkHolder(holder: Caller, subcloud: string | undefined): void {
   requireScope(holder, 'inference')
   if (subcloud !== undefined) requireSubcloud(holder, subcloud)
-}
-
-/** Until something ended, or some time has passed; at once when aborted. */
-async function sooner(ended: Promise<void>, signal: AbortSignal | undefined): Promise<void> {
-  const waiting = new AbortController()
-  const either = signal === undefined ? waiting.signal : AbortSignal.any([signal, waiting.signal])
-  await Promise.race([ended, setTimeout(LOOK_AGAIN_MS, undefined, { signal: either }).catch(() => {})])
-  waiting.abort()
 }

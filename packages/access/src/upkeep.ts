@@ -1,3 +1,4 @@
+import { type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { Logger } from 'pino'
 
 export interface Chore {
@@ -10,14 +11,16 @@ export interface Chore {
 export class Upkeep implements AsyncDisposable {
   readonly #chores: readonly Chore[]
   readonly #logger: Logger
-  readonly #timer: NodeJS.Timeout
+  readonly #scheduler: Scheduler
+  readonly #timer: Timer
   #running: Promise<void> = Promise.resolve()
   #busy = false
 
-  constructor(chores: readonly Chore[], logger: Logger, intervalMs: number) {
+  constructor(chores: readonly Chore[], logger: Logger, intervalMs: number, scheduler: Scheduler = systemScheduler) {
+    this.#scheduler = scheduler
     this.#chores = chores
     this.#logger = logger
-    this.#timer = setInterval(() => this.tick(), intervalMs)
+    this.#timer = scheduler.setInterval(() => this.tick(), intervalMs)
     // chores are no reason for the process to stay
     this.#timer.unref()
   }
@@ -32,7 +35,7 @@ export class Upkeep implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#timer)
+    this.#scheduler.clear(this.#timer)
     await this.#running
   }
 

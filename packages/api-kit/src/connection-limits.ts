@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server, type ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
+import { type Scheduler, systemScheduler } from '@resultity/interface'
 import ipaddr from 'ipaddr.js'
 import type { Logger } from 'pino'
 
@@ -62,13 +63,20 @@ export class ConnectionLimiter {
   readonly server: Server
   readonly #limits: ConnectionLimits
   readonly #logger: Logger
+  readonly #scheduler: Scheduler
   readonly #bySender = new Map<string, number>()
   readonly #unanswered = new WeakMap<Socket, number>()
   #pausedUntilMs = Number.NEGATIVE_INFINITY
   #refused = 0
   #lastLogMs = Number.NEGATIVE_INFINITY
 
-  constructor(handler: RequestListener, limits: ConnectionLimits, logger: Logger) {
+  constructor(
+    handler: RequestListener,
+    limits: ConnectionLimits,
+    logger: Logger,
+    scheduler: Scheduler = systemScheduler
+  ) {
+    this.#scheduler = scheduler
     this.#limits = limits
     this.#logger = logger
     const server = createServer(
@@ -95,12 +103,12 @@ export class ConnectionLimiter {
 
   /** Closes what is idle, and takes no connection for a moment. */
   shed(): void {
-    this.#pausedUntilMs = performance.now() + PAUSE_MS
+    this.#pausedUntilMs = this.#scheduler.monotonic() + PAUSE_MS
     this.server.closeIdleConnections()
   }
 
   #admit(socket: Socket): void {
-    if (performance.now() < this.#pausedUntilMs) {
+    if (this.#scheduler.monotonic() < this.#pausedUntilMs) {
       this.#refuse(socket, 'files run out')
       return
     }
@@ -144,7 +152,7 @@ export class ConnectionLimiter {
   }
 
   #count(reason: string): void {
-    const now = performance.now()
+    const now = this.#scheduler.monotonic()
     this.#refused += 1
     if (now - this.#lastLogMs < LOG_MS) return
     const { connectionsMax, connectionsPerAddressMax } = this.#limits

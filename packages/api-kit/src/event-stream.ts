@@ -1,11 +1,13 @@
 import type { ServerResponse } from 'node:http'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { JobEvent } from '@resultity/store'
 
 export interface EventStreamInit {
   readonly headers: Readonly<Record<string, string>>
   readonly eventStreamPingMs: number
   readonly clientStallMs: number
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 const PING = ': ping\n\n'
@@ -18,12 +20,14 @@ const PING = ': ping\n\n'
 export class EventStream {
   readonly #response: ServerResponse
   readonly #stallMs: number
-  readonly #ping: NodeJS.Timeout
+  readonly #scheduler: Scheduler
+  readonly #ping: Timer
 
   /** Sends the headers at once, so that the client knows it was admitted. */
   constructor(response: ServerResponse, init: EventStreamInit) {
     this.#response = response
     this.#stallMs = init.clientStallMs
+    this.#scheduler = init.scheduler ?? systemScheduler
     response.writeHead(200, {
       ...init.headers,
       'content-type': 'text/event-stream; charset=utf-8',
@@ -31,7 +35,7 @@ export class EventStream {
       'x-accel-buffering': 'no'
     })
     response.write(PING)
-    this.#ping = setInterval(() => {
+    this.#ping = this.#scheduler.setInterval(() => {
       if (!response.writableNeedDrain) response.write(PING)
     }, init.eventStreamPingMs)
     // a heartbeat alone is no reason for the process to stay
@@ -56,13 +60,13 @@ export class EventStream {
 
   /** Ends the stream after what was sent. The socket is never destroyed under a client that still reads. */
   end(): void {
-    clearInterval(this.#ping)
+    this.#scheduler.clear(this.#ping)
     this.#response.end()
   }
 
   /** Gives up on a client that is gone or reads nothing. */
   cut(error: MeshError): void {
-    clearInterval(this.#ping)
+    this.#scheduler.clear(this.#ping)
     this.#response.destroy(error)
   }
 
@@ -78,7 +82,7 @@ export class EventStream {
     const response = this.#response
     const { promise, resolve, reject } = Promise.withResolvers<void>()
     const settle = (error?: MeshError): void => {
-      clearTimeout(timer)
+      this.#scheduler.clear(timer)
       response.off('drain', onDrain)
       response.off('close', onClose)
       if (error === undefined) resolve()
@@ -86,7 +90,7 @@ export class EventStream {
     }
     const onDrain = (): void => settle()
     const onClose = (): void => settle(new MeshError('canceled', 'the client hung up'))
-    const timer = setTimeout(() => {
+    const timer = this.#scheduler.setTimeout(() => {
       settle(new MeshError('canceled', `the client took nothing for ${this.#stallMs} ms`))
     }, this.#stallMs)
     response.on('drain', onDrain)

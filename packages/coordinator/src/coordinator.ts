@@ -5,8 +5,9 @@ import {
   type AbortOptions,
   type Clock,
   MeshError,
+  type Scheduler,
   type SubcloudDefinition,
-  systemClock,
+  systemScheduler,
   withDeadline
 } from '@resultity/interface'
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
@@ -65,6 +66,9 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   /** Files that this process may have open; default: no limit. */
   readonly openFilesMax?: number | undefined
   readonly logger: Logger
+  /** Time and chance of all parts. Default: the machine's. */
+  readonly scheduler?: Scheduler
+  /** The wall clock. Default: the scheduler's. */
   readonly clock?: Clock
 }
 
@@ -97,11 +101,12 @@ const SPARE_CONNECTIONS = 32
 export async function startCoordinator(init: CoordinatorInit, options: AbortOptions = {}): Promise<RunningCoordinator> {
   await using starting = new AsyncDisposableStack()
   const limits = boundedByFiles({ ...DEFAULT_LIMITS, ...init.limits }, init.openFilesMax)
-  const clock = init.clock ?? systemClock
+  const { scheduler = systemScheduler } = init
+  const { clock = scheduler } = init
   const database = starting.use(await openStore(init))
   const access = starting.use(
     await openAccessControl(
-      { database, clock, logger: init.logger },
+      { database, clock, scheduler, logger: init.logger },
       {
         host: init.http.host,
         corsOrigins: init.corsOrigins ?? [],
@@ -116,7 +121,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const store = starting.use(await FileBlobStore.open(init.dataDir))
   const stores = await openStores(database, init.contentDir ?? init.dataDir, limits)
   starting.use(stores.store)
-  const mesh = buildMesh(host, clock, limits, init)
+  const mesh = buildMesh({ host, scheduler, clock }, limits, init)
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
@@ -129,7 +134,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     stores,
-    clock,
+    { scheduler, clock },
     limits,
     init
   )
@@ -140,7 +145,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const httpUrl = await listen(http.server, init.http)
   const isMember = (peerId: string): boolean => mesh.registry.get(peerId) !== undefined
   host.setMembers(isMember)
-  await serveBlobs(host, store, { allow: isMember })
+  await serveBlobs(host, store, { allow: isMember }, scheduler)
   await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId, from) => mesh.membership.accept(stream, peerId, from), {
     inboundStreamsMax: MEMBERSHIP_STREAMS_MAX
   })
@@ -176,6 +181,7 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
     ...(init.announce === undefined ? {} : { announce: init.announce }),
     mdns: init.mdns,
     tuning: init.tuning ?? false,
+    scheduler: init.scheduler ?? systemScheduler,
     agent: `resultity-coordinator/${COORDINATOR_VERSION}`,
     // nodes come to it: it dials nobody, whatever anybody advertises
     dials: false,
@@ -192,20 +198,26 @@ interface HttpParts {
   readonly http: HttpServer
 }
 
+interface Times {
+  readonly scheduler: Scheduler
+  /** The wall clock. */
+  readonly clock: Clock
+}
+
 /** What stands before the mesh: jobs, and the server that makes them. */
 function buildHttp(
   mesh: MeshParts,
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores,
-  clock: Clock,
+  { scheduler, clock }: Times,
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver }: CoordinatorInit
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
   const answers = { models, director, pools, constraints, generator, nodeJobs, metrics }
-  const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, clock, logger }, stores, {
+  const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,
     placesMax: generator.placesMax
@@ -215,7 +227,7 @@ function buildHttp(
   metrics.watchJobs(runtime)
   const requestLimiter = new RequestLimiter(limits.requestsMax)
   const subcloudService = new SubcloudService(
-    { store: stores.subclouds, subclouds, models, clock, logger },
+    { store: stores.subclouds, subclouds, models, clock, scheduler, logger },
     limits.subcloudRefreshMs
   )
   const routes: HttpComponents = {

@@ -1,5 +1,5 @@
 import type { JobAdmission } from '@resultity/access'
-import type { Clock, ModelAliases } from '@resultity/interface'
+import type { Clock, ModelAliases, Scheduler } from '@resultity/interface'
 import {
   BATCHES_PATH,
   BatchEndpoint,
@@ -76,6 +76,7 @@ export interface JobPartsComponents {
   /** What endpoints make answers with. */
   readonly answers: ChatEndpointComponents & EmbeddingsEndpointComponents
   readonly clock: Clock
+  readonly scheduler: Scheduler
   readonly logger: Logger
   readonly admission: JobAdmission
   /** Where jobs are stored, and where files are. */
@@ -111,13 +112,13 @@ export function buildJobs(
   stores: Stores,
   { limits, aliases: names, placesMax }: JobPartsInit
 ): JobParts {
-  const { answers, clock, logger, admission, disk, contentDisk } = components
+  const { answers, clock, scheduler, logger, admission, disk, contentDisk } = components
   const { models, director, pools } = answers
   const { store, files, content, bytes, batches } = stores
   const aliases = new EnsembleAliases(names)
   const children = new ChildJobs({ store, admission, runtime: () => runtime })
   const fileService = new FileService(
-    { files, content, batches, bytes, store, clock, logger, disk: contentDisk },
+    { files, content, batches, bytes, store, clock, logger, scheduler, disk: contentDisk },
     limits
   )
   const chat = new ChatEndpoint(answers)
@@ -134,13 +135,13 @@ export function buildJobs(
   const lines = new JobKinds(single)
   const endpoint = lines.get.bind(lines)
   const batchEndpoint = new BatchEndpoint(
-    { store, batches, fileService, clock, admission, disk, runtime: () => runtime, endpoint },
+    { store, batches, fileService, clock, scheduler, admission, disk, runtime: () => runtime, endpoint },
     limits
   )
   const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
   const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
-  const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, logger, admission }, limits)
+  const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
   return { runtime, fileService, aliases, kinds, httpEndpoints, responses, batchEndpoint, linePaths }

@@ -6,7 +6,7 @@ import {
   RouteLeases,
   type RouteSessionComponents
 } from '@resultity/generation'
-import { type Clock, type SubcloudDefinition, steadyClock } from '@resultity/interface'
+import { type Clock, type Scheduler, type SubcloudDefinition, steadyClockOf } from '@resultity/interface'
 import { type MeshHost, openAdvert } from '@resultity/mesh'
 import {
   AssignmentSender,
@@ -47,11 +47,24 @@ export interface MeshParts {
   readonly constraints: Constraints
 }
 
+export interface MeshPartsComponents {
+  readonly host: MeshHost
+  readonly scheduler: Scheduler
+  /** The wall clock; it may be another than the scheduler's. */
+  readonly clock: Clock
+  /** Names placements. Default: random UUIDs. */
+  readonly newId?: () => string
+}
+
 /** Everything between the mesh and HTTP. */
-export function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimits, init: MeshPartsInit): MeshParts {
+export function buildMesh(
+  { host, scheduler, clock, newId = randomUUID }: MeshPartsComponents,
+  limits: CoordinatorLimits,
+  init: MeshPartsInit
+): MeshParts {
   const silenceMaxMs = limits.heartbeatIntervalMs * limits.heartbeatMissesMax
   // silence, waits and leases are durations: no setting of the wall clock ends or prolongs them
-  const steady = steadyClock
+  const steady = steadyClockOf(scheduler)
   const registry = new NodeRegistry(steady, { nodesMax: limits.nodesMax, silenceMaxMs })
   const assignments = new AssignmentSender({
     registry,
@@ -62,10 +75,10 @@ export function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimit
   const subclouds = new Subclouds(init.subclouds)
   const pools = new NodePools({ subclouds, models })
   const director = new PlacementDirector(
-    { registry, assignments, clock: steady, pools, newId: randomUUID },
+    { registry, assignments, clock: steady, pools, newId },
     { ...limits, stages: init.stages ?? 'auto' }
   )
-  const loop = new PlacementLoop({ registry, director, clock: steady }, limits.joinSettleMs)
+  const loop = new PlacementLoop({ registry, director, clock: steady, scheduler }, limits.joinSettleMs)
   subclouds.onChange(() => loop.poolsChanged())
   const membership: Membership = new Membership(
     {
@@ -78,12 +91,13 @@ export function buildMesh(host: MeshHost, clock: Clock, limits: CoordinatorLimit
     },
     {
       ...limits,
+      scheduler,
       greetersMax: GREETERS_MAX,
       joins: { open: init.openJoin ?? false, allowed: new Set(init.allowNodes) }
     }
   )
-  const leases = new RouteLeases(director, limits)
-  const nodes = { leases, opener: host, ...nodesOf(registry) }
+  const leases = new RouteLeases(director, limits, scheduler)
+  const nodes = { leases, opener: host, scheduler, ...nodesOf(registry) }
   const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
   const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })

@@ -1,4 +1,4 @@
-import type { WorkClass } from '@resultity/interface'
+import { type Scheduler, systemScheduler, type Timer, type WorkClass } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
 import { batchOwedAt, nextTurn } from './turns.ts'
 
@@ -13,6 +13,7 @@ const BATCH_RUN_GUESS_MS = 50
  */
 export class RunQueue {
   readonly #gate: BatchGate
+  readonly #scheduler: Scheduler
   readonly #waiting: Readonly<Record<WorkClass, (() => void)[]>> = { interactive: [], batch: [] }
   readonly #idle: (() => void)[] = []
   #running: WorkClass | undefined
@@ -21,10 +22,11 @@ export class RunQueue {
   #batchRunMs = BATCH_RUN_GUESS_MS
   /** Since when batch runs have waited without one being served. */
   #batchSinceMs = 0
-  #timer: NodeJS.Timeout | undefined
+  #timer: Timer | undefined
 
-  constructor(gate: BatchGate) {
+  constructor(gate: BatchGate, scheduler: Scheduler = systemScheduler) {
     this.#gate = gate
+    this.#scheduler = scheduler
   }
 
   /** Calls `start` when it is its turn, perhaps at once. Whoever was started calls {@link leave} once. */
@@ -76,7 +78,7 @@ export class RunQueue {
 
   readonly #next = (): void => {
     if (this.#running !== undefined) return
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
     const { interactive, batch } = this.#waiting
     // nothing to weigh, and on the path of every token
     if (batch.length === 0) {
@@ -95,7 +97,7 @@ export class RunQueue {
     if (turn === 'interactive' || turn === 'batch') this.#start(turn)
     else if (turn !== undefined) {
       this.#gate.whenChanged(this.#next)
-      this.#timer = setTimeout(this.#next, Math.ceil(turn.waitMs))
+      this.#timer = this.#scheduler.setTimeout(this.#next, Math.ceil(turn.waitMs))
     }
   }
 

@@ -1,4 +1,5 @@
 import t from 'tap'
+import { createEngine } from '../src/index.ts'
 import { engineCompliance } from './compliance.ts'
 
-engineCompliance(t, 'node')
+engineCompliance(t, { name: 'node', create: () => createEngine('node') })

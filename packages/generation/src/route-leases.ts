@@ -3,6 +3,8 @@ import {
   batchPlaces,
   MeshError,
   type Route,
+  type Scheduler,
+  systemScheduler,
   type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
@@ -37,6 +39,7 @@ interface Waiter {
  */
 export class RouteLeases implements Disposable {
   readonly #director: PlacementDirector
+  readonly #scheduler: Scheduler
   readonly #init: RouteLeasesInit
   readonly #waiters = new Set<Waiter>()
   /** Slots that batch work has. */
@@ -44,8 +47,9 @@ export class RouteLeases implements Disposable {
   readonly #stopListening: () => void
   #serving = false
 
-  constructor(director: PlacementDirector, init: RouteLeasesInit) {
+  constructor(director: PlacementDirector, init: RouteLeasesInit, scheduler: Scheduler = systemScheduler) {
     this.#director = director
+    this.#scheduler = scheduler
     this.#init = init
     this.#stopListening = director.onChange(() => this.#serve())
   }
@@ -88,7 +92,7 @@ export class RouteLeases implements Disposable {
       if (placement.state !== 'ready') resolve()
     }
     const onAbort = (): void => reject(MeshError.from(options.signal?.reason, 'canceled'))
-    const timer = setTimeout(resolve, ms)
+    const timer = this.#scheduler.setTimeout(resolve, ms)
     const stopListening = this.#director.onChange(onChange)
     options.signal?.addEventListener('abort', onAbort, { once: true })
     try {
@@ -96,7 +100,7 @@ export class RouteLeases implements Disposable {
       if (options.signal?.aborted === true) onAbort()
       await promise
     } finally {
-      clearTimeout(timer)
+      this.#scheduler.clear(timer)
       stopListening()
       options.signal?.removeEventListener('abort', onAbort)
     }
@@ -116,14 +120,14 @@ export class RouteLeases implements Disposable {
     const { promise, resolve, reject } = Promise.withResolvers<RouteLease>()
     const { placementWaitMs, slotWaitMs } = this.#init
     const waitMs = loading ? placementWaitMs : workClass === 'batch' ? slotWaitMs * BATCH_PATIENCE : slotWaitMs
-    const timer = setTimeout(() => waiter.settle(timeUp(model, loading, waitMs)), waitMs)
+    const timer = this.#scheduler.setTimeout(() => waiter.settle(timeUp(model, loading, waitMs)), waitMs)
     const onAbort = (): void => waiter.settle(MeshError.from(signal?.reason, 'canceled'))
     const waiter: Waiter = {
       model,
       routing,
       workClass,
       settle: outcome => {
-        clearTimeout(timer)
+        this.#scheduler.clear(timer)
         signal?.removeEventListener('abort', onAbort)
         this.#waiters.delete(waiter)
         if (outcome instanceof MeshError) reject(outcome)

@@ -1,11 +1,13 @@
-import { randomBytes } from 'node:crypto'
 import {
   type AbortOptions,
   MeshError,
   type OutputConstraint,
   type Route,
   type Sampling,
+  type Scheduler,
   type StagePlacement,
+  systemScheduler,
+  type Timer,
   type WorkClass,
   withDeadline
 } from '@resultity/interface'
@@ -22,6 +24,8 @@ import {
 
 export interface RouteSessionComponents {
   readonly opener: StreamOpener
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   /** Where a node is, for the node `forPeer` to dial it; undefined when it is not here any more. */
   addressOf(peerId: string, forPeer?: string): NodeAddress | undefined
   /** @returns stops listening */
@@ -73,7 +77,8 @@ export class RouteSession {
   readonly #components: RouteSessionComponents
   readonly #limits: RouteSessionLimits
   readonly #init: RouteSessionInit
-  readonly #session = randomBytes(16)
+  readonly #scheduler: Scheduler
+  readonly #session: Uint8Array
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
   readonly #opened = Promise.withResolvers<void>()
@@ -81,7 +86,7 @@ export class RouteSession {
   readonly #results: (PromptScores | Sampled)[] = []
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
-  #watchdog: NodeJS.Timeout | undefined
+  #watchdog: Timer | undefined
   /** Stages that have reported a fault: that their streams end after it says nothing new. */
   readonly #faulted = new Set<number>()
   #error: MeshError | undefined
@@ -91,6 +96,8 @@ export class RouteSession {
     this.#components = components
     this.#limits = limits
     this.#init = init
+    this.#scheduler = components.scheduler ?? systemScheduler
+    this.#session = this.#scheduler.randomBytes(16)
     this.#state = new GenerationState({
       session: this.#session,
       epoch: FIRST_EPOCH,
@@ -122,7 +129,7 @@ export class RouteSession {
         'opening the session on all stages',
         limits.sessionOpenMs,
         signal => session.#openAll(signal),
-        options
+        { ...options, scheduler: session.#scheduler }
       )
       session.#sendPrompt()
       return session
@@ -163,7 +170,7 @@ export class RouteSession {
   }
 
   async #close(reason: string): Promise<void> {
-    clearTimeout(this.#watchdog)
+    this.#scheduler.clear(this.#watchdog)
     this.#stopListening()
     const shortReason = reason.slice(0, 256)
     await Promise.all(
@@ -189,7 +196,10 @@ export class RouteSession {
       onEnd: (error: MeshError | undefined) => this.#onStageEnd(stage, index, error)
     }
     const address = addresses[index] ?? this.#address(stage)
-    const control = await StageControl.open(this.#components.opener, stage, address, handlers, { signal })
+    const control = await StageControl.open(this.#components.opener, stage, address, handlers, {
+      signal,
+      scheduler: this.#scheduler
+    })
     if (this.#closed !== undefined || signal.aborted) {
       control.abort(new MeshError('canceled', 'the session ended while it was opened'))
       return
@@ -276,8 +286,8 @@ export class RouteSession {
     this.#faulted.add(stageIndex)
     if (!isNeighbourLoss(error)) this.fail(stageFault(stage, error))
     if (this.#error !== undefined || this.#faulted.size > 1) return
-    clearTimeout(this.#watchdog)
-    this.#watchdog = setTimeout(() => this.fail(stageFault(stage, error)), this.#limits.lossGraceMs)
+    this.#scheduler.clear(this.#watchdog)
+    this.#watchdog = this.#scheduler.setTimeout(() => this.fail(stageFault(stage, error)), this.#limits.lossGraceMs)
   }
 
   #onScores(scores: PromptScores): void {
@@ -290,7 +300,7 @@ export class RouteSession {
     // the frame's bytes belong to the stream's buffer and are not kept
     this.#results.push(sampled)
     this.#wake?.resolve()
-    if (this.#state.phase === 'ended') clearTimeout(this.#watchdog)
+    if (this.#state.phase === 'ended') this.#scheduler.clear(this.#watchdog)
     else if (this.#faulted.size > 0) return
     else if (this.#state.tokens.length === 1) this.#watch(this.#limits.nextTokenMs, 'no further token came')
     else this.#watchdog?.refresh()
@@ -308,9 +318,9 @@ export class RouteSession {
   }
 
   #watch(ms: number, what: string): void {
-    clearTimeout(this.#watchdog)
+    this.#scheduler.clear(this.#watchdog)
     const peers = this.#init.route.stages.map(stage => stage.peerId).join(' ')
-    this.#watchdog = setTimeout(() => {
+    this.#watchdog = this.#scheduler.setTimeout(() => {
       this.fail(
         new MeshError('node_lost', `${what} within ${ms} ms from the route of ${peers}`, {
           hint: 'A node of the route is stuck; send the request again.'

@@ -1,4 +1,11 @@
-import { type AbortOptions, formatRange, MeshError, type StagePlacement } from '@resultity/interface'
+import {
+  type AbortOptions,
+  formatRange,
+  MeshError,
+  type Scheduler,
+  type StagePlacement,
+  systemScheduler
+} from '@resultity/interface'
 import {
   type ByteStream,
   FrameStream,
@@ -25,6 +32,11 @@ export interface StreamOpener {
   ): Promise<ByteStream>
 }
 
+export interface StageControlOptions extends AbortOptions {
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
+}
+
 export interface StageControlHandlers {
   onFrame(frame: StageFrame): void
   /** Called once: undefined when the stage ended its side cleanly. */
@@ -34,11 +46,13 @@ export interface StageControlHandlers {
 /** The coordinator's control stream to one stage of a route. While it is open, the session's slot there is taken. */
 export class StageControl {
   readonly stage: StagePlacement
+  readonly #scheduler: Scheduler
   readonly #frames: FrameStream<StageFrame, StageFrame>
   readonly #ended = Promise.withResolvers<void>()
 
-  private constructor(stage: StagePlacement, stream: ByteStream, handlers: StageControlHandlers) {
+  private constructor(stage: StagePlacement, stream: ByteStream, handlers: StageControlHandlers, scheduler: Scheduler) {
     this.stage = stage
+    this.#scheduler = scheduler
     this.#frames = new FrameStream(
       stream,
       stageCodec,
@@ -49,7 +63,7 @@ export class StageControl {
           handlers.onEnd(error)
         }
       },
-      { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: STAGE_REPORT_BYTES_MAX }
+      { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: STAGE_REPORT_BYTES_MAX, scheduler }
     )
   }
 
@@ -59,10 +73,10 @@ export class StageControl {
     stage: StagePlacement,
     address: NodeAddress,
     handlers: StageControlHandlers,
-    options: AbortOptions
+    { scheduler = systemScheduler, ...options }: StageControlOptions
   ): Promise<StageControl> {
     try {
-      return new StageControl(stage, await opener.open(address, STAGE_PROTOCOL, options), handlers)
+      return new StageControl(stage, await opener.open(address, STAGE_PROTOCOL, options), handlers, scheduler)
     } catch (error) {
       options.signal?.throwIfAborted()
       throw stageLost(stage, 'could not be reached', error, { unreached: true })
@@ -78,7 +92,8 @@ export class StageControl {
    * the stage does not answer within `closeMs`, the stream is cut, which frees the slot as well.
    */
   async end(session: Uint8Array, reason: string, closeMs: number): Promise<void> {
-    const cut = setTimeout(() => this.abort(new MeshError('deadline_exceeded', 'the stage did not end')), closeMs)
+    const late = (): void => this.abort(new MeshError('deadline_exceeded', 'the stage did not end'))
+    const cut = this.#scheduler.setTimeout(late, closeMs)
     try {
       await this.#frames.send({ type: 'close', session, reason })
       await this.#frames.close()
@@ -87,7 +102,7 @@ export class StageControl {
       // the stream broke before: the stage has freed the slot because of that
       this.abort(MeshError.from(error))
     } finally {
-      clearTimeout(cut)
+      this.#scheduler.clear(cut)
     }
   }
 

@@ -1,4 +1,4 @@
-import type { AbortOptions } from './deadline.ts'
+import type { AbortOptions } from './abort-options.ts'
 
 export interface BlobProgress {
   readonly bytesDone: number

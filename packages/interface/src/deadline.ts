@@ -1,7 +1,11 @@
+import type { AbortOptions } from './abort-options.ts'
 import { MeshError } from './errors.ts'
+import type { Scheduler } from './scheduler.ts'
+import { systemScheduler } from './system-scheduler.ts'
 
-export interface AbortOptions {
-  readonly signal?: AbortSignal
+export interface DeadlineOptions extends AbortOptions {
+  /** Whose time it is. Default: the machine's. */
+  readonly scheduler?: Scheduler
 }
 
 /**
@@ -14,22 +18,23 @@ export async function withDeadline<T>(
   what: string,
   ms: number,
   work: (signal: AbortSignal) => Promise<T>,
-  options: AbortOptions = {}
+  { signal, scheduler = systemScheduler }: DeadlineOptions = {}
 ): Promise<T> {
-  options.signal?.throwIfAborted()
+  signal?.throwIfAborted()
   const controller = new AbortController()
   const { promise: aborted, reject } = Promise.withResolvers<never>()
   const stop = (reason: unknown): void => {
     controller.abort(reason)
     reject(reason)
   }
-  const timer = setTimeout(() => stop(new MeshError('deadline_exceeded', `${what} took longer than ${ms} ms`)), ms)
-  const onAbort = (): void => stop(options.signal?.reason)
-  options.signal?.addEventListener('abort', onAbort, { once: true })
+  const late = (): void => stop(new MeshError('deadline_exceeded', `${what} took longer than ${ms} ms`))
+  const timer = scheduler.setTimeout(late, ms)
+  const onAbort = (): void => stop(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
   try {
     return await Promise.race([work(controller.signal), aborted])
   } finally {
-    clearTimeout(timer)
-    options.signal?.removeEventListener('abort', onAbort)
+    scheduler.clear(timer)
+    signal?.removeEventListener('abort', onAbort)
   }
 }

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import type { AbortOptions } from './deadline.ts'
+import type { AbortOptions } from './abort-options.ts'
 import { type ErrorCode, MeshError } from './errors.ts'
 
 /** An error as it travels between threads. */

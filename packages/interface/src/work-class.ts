@@ -1,4 +1,4 @@
-import type { AbortOptions } from './deadline.ts'
+import type { AbortOptions } from './abort-options.ts'
 
 /**
  * Who waits for a piece of work: somebody for `interactive` work, nobody in particular for `batch` work, which takes what

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { JobClaim, JobEvent, JobStore, JsonValue, NewJobEvent } from '@resultity/store'
 import type { JobLog } from './job-kind.ts'
 
@@ -30,6 +30,8 @@ export interface AttemptLogComponents {
   isFollowed(): boolean
   /** The store refused, as it does when the attempt is void: it cannot go on. */
   onError(error: MeshError): void
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** Entries written as one row: what a reader has to take from the store at once. */
@@ -44,13 +46,15 @@ export class AttemptLog implements JobLog {
   #last: number
   #stored: number
   #pending: JobEvent[] = []
-  #timer: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #timer: Timer | undefined
   #writing: Promise<void> | undefined
   #error: MeshError | undefined
 
   constructor(components: AttemptLogComponents, init: AttemptLogInit) {
     this.#components = components
     this.#init = init
+    this.#scheduler = components.scheduler ?? systemScheduler
     this.#last = init.last
     this.#stored = init.last
     for (const event of init.logged) {
@@ -84,7 +88,7 @@ export class AttemptLog implements JobLog {
 
   /** Resolves when everything is stored. @throws MeshError `job_lease_lost` */
   async flush(): Promise<void> {
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
     this.#timer = undefined
     while (this.#pending.length > 0 && this.#error === undefined) await this.#write()
     if (this.#error !== undefined) throw this.#error
@@ -97,7 +101,7 @@ export class AttemptLog implements JobLog {
 
   /** Writes no more. */
   stop(): void {
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
   }
 
   /** What an earlier attempt logged here. */
@@ -121,7 +125,7 @@ export class AttemptLog implements JobLog {
       void this.#write()
       return
     }
-    this.#timer ??= setTimeout(() => {
+    this.#timer ??= this.#scheduler.setTimeout(() => {
       this.#timer = undefined
       void this.#write()
     }, this.#init.delayMs)

@@ -1,6 +1,5 @@
-import { setTimeout } from 'node:timers/promises'
 import type { JobAdmission } from '@resultity/access'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import { NodeLosses } from '@resultity/placement'
 import type { Job, JobClaim, JobEvent, JobOutcome, JobStore } from '@resultity/store'
 import type { Logger } from 'pino'
@@ -13,6 +12,8 @@ export interface AttemptComponents {
   readonly store: JobStore
   readonly kinds: JobKinds
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   readonly admission: Pick<JobAdmission, 'check'>
   publish(events: readonly JobEvent[]): void
   isFollowed(): boolean
@@ -101,7 +102,7 @@ export class Attempt {
         onUnstorable(known)
         if (!known.retryable || this.#isStopping()) return undefined
       }
-      await setTimeout(this.#init.retryMs)
+      await this.#scheduler.sleep(this.#init.retryMs)
       if (this.#isStopping()) return undefined
     }
   }
@@ -130,6 +131,10 @@ export class Attempt {
     }
   }
 
+  get #scheduler(): Scheduler {
+    return this.#components.scheduler ?? systemScheduler
+  }
+
   #isStopping(): boolean {
     return this.#cause === 'stopping'
   }
@@ -138,7 +143,7 @@ export class Attempt {
   async #pause(ms: number): Promise<void> {
     if (ms === 0) return
     // aborted: the store decides between that and the failure
-    await setTimeout(ms, undefined, { signal: this.#ending.signal }).catch(() => {})
+    await this.#scheduler.sleep(ms, { signal: this.#ending.signal }).catch(() => {})
   }
 
   async #openLog(): Promise<AttemptLog> {
@@ -146,6 +151,7 @@ export class Attempt {
     const { streamed, detached } = jobBodyOf(job)
     this.#log = new AttemptLog(
       {
+        scheduler: this.#scheduler,
         store: this.#components.store,
         publish: this.#components.publish,
         isFollowed: this.#components.isFollowed,

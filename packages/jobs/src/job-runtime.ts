@@ -1,6 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import type { JobAdmission } from '@resultity/access'
-import { type AbortOptions, type Clock, MeshError, steadyClock } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type Clock,
+  MeshError,
+  type Scheduler,
+  steadyClockOf,
+  systemScheduler,
+  type Timer
+} from '@resultity/interface'
 import {
   type ClaimedJob,
   type ClaimRequest,
@@ -29,6 +37,8 @@ export interface JobRuntimeComponents {
   readonly clock: Clock
   /** Does not jump when the other one is set: for leases. Default the system's. */
   readonly steady?: Clock
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   readonly logger: Logger
   /** Whether a job that is about to begin may still be done for its key. */
   readonly admission: Pick<JobAdmission, 'check'>
@@ -82,7 +92,8 @@ export class JobRuntime implements AsyncDisposable {
   readonly #lanes: Lanes
   readonly #endListeners = new Set<(job: Job) => void>()
   readonly #stopListening: (() => void)[]
-  #timer: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #timer: Timer | undefined
   #renewedMs = 0
   #pumping: Promise<void> | undefined
   #pumpAgain = false
@@ -91,6 +102,7 @@ export class JobRuntime implements AsyncDisposable {
   constructor(components: JobRuntimeComponents, init: JobRuntimeInit) {
     this.#components = components
     this.#init = init
+    this.#scheduler = components.scheduler ?? systemScheduler
     this.#lanes = new Lanes(components.places)
     this.#stopListening = [
       components.store.onNotice(notice => this.#onNotice(notice)),
@@ -101,7 +113,7 @@ export class JobRuntime implements AsyncDisposable {
   /** Takes up what an earlier process left, and begins to work. */
   async start(): Promise<void> {
     await this.#recount()
-    this.#timer = setInterval(() => void this.#tick(), this.#init.jobSweepMs)
+    this.#timer = this.#scheduler.setInterval(() => void this.#tick(), this.#init.jobSweepMs)
     this.pump()
   }
 
@@ -208,7 +220,7 @@ export class JobRuntime implements AsyncDisposable {
   /** Ends what runs: attached jobs fail, the others go back to the queue. Resolves when all have ended. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
-    clearInterval(this.#timer)
+    this.#scheduler.clear(this.#timer)
     for (const stop of this.#stopListening) stop()
     // at once: none may be told in another way first, as by a child that is refused, and fail for that
     for (const attempt of this.#attempts.values()) attempt.abort('stopping')
@@ -285,6 +297,7 @@ export class JobRuntime implements AsyncDisposable {
         store,
         kinds,
         logger,
+        scheduler: this.#scheduler,
         admission,
         publish: events => this.#publish(job.id, events),
         isFollowed: () => this.#followers.has(job.id),
@@ -353,7 +366,7 @@ export class JobRuntime implements AsyncDisposable {
   async #tick(): Promise<void> {
     try {
       await this.#components.store.sweep()
-      const steadyMs = (this.#components.steady ?? steadyClock).now()
+      const steadyMs = (this.#components.steady ?? steadyClockOf(this.#scheduler)).now()
       if (steadyMs - this.#renewedMs < this.#init.jobLeaseMs / 3) return
       this.#renewedMs = steadyMs
       await this.#renew()

@@ -1,5 +1,5 @@
-import { type AbortOptions, type BlobProgress, type BlobStore, type BlobWriter, MeshError } from '@resultity/interface'
-import { transferBlob } from './blob-transfer.ts'
+import { type BlobStore, type BlobWriter, MeshError } from '@resultity/interface'
+import { type BlobTransferOptions, transferBlob } from './blob-transfer.ts'
 import type { MeshHost, PeerAddress } from './host.ts'
 
 /** A blob to fetch, and who may have it. */
@@ -11,8 +11,7 @@ export interface BlobWanted {
   readonly sources: readonly PeerAddress[]
 }
 
-export interface FetchBlobOptions extends AbortOptions {
-  readonly onProgress?: (progress: BlobProgress) => void
+export interface FetchBlobOptions extends BlobTransferOptions {
   /** Longest wait for the next chunk; default 15 s. There is no limit on the whole. */
   readonly stallTimeoutMs?: number
 }

@@ -1,6 +1,6 @@
 import { createReadStream } from 'node:fs'
 import { stat } from 'node:fs/promises'
-import { type BlobStore, MeshError, withDeadline } from '@resultity/interface'
+import { type BlobStore, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
 import {
   BLOB_CHUNK_BYTES,
   BLOB_FRAME_BYTES_MAX,
@@ -59,9 +59,10 @@ interface Transfer {
 export async function serveBlobs(
   host: Pick<MeshHost, 'handle'>,
   store: ServedStore,
-  limits: Partial<BlobServeLimits> = {}
+  limits: Partial<BlobServeLimits> = {},
+  scheduler: Scheduler = systemScheduler
 ): Promise<void> {
-  const server = new BlobServer(store, { ...DEFAULT_BLOB_SERVE_LIMITS, ...limits })
+  const server = new BlobServer(store, { ...DEFAULT_BLOB_SERVE_LIMITS, ...limits }, scheduler)
   const inboundStreamsMax = server.limits.transfersPerPeerMax * STREAMS_PER_TRANSFER
   await host.handle(BLOB_PROTOCOL, (stream, peerId) => server.accept(stream, peerId), { inboundStreamsMax })
 }
@@ -69,11 +70,13 @@ export async function serveBlobs(
 class BlobServer {
   readonly limits: BlobServeLimits
   readonly #store: ServedStore
+  readonly #scheduler: Scheduler
   /** In the order they began. */
   readonly #transfers = new Set<Transfer>()
 
-  constructor(store: ServedStore, limits: BlobServeLimits) {
+  constructor(store: ServedStore, limits: BlobServeLimits, scheduler: Scheduler) {
     this.#store = store
+    this.#scheduler = scheduler
     this.limits = limits
   }
 
@@ -81,6 +84,7 @@ class BlobServer {
     const { promise: requested, resolve, reject } = Promise.withResolvers<BlobRequest>()
     const gone = new AbortController()
     let requests = 0
+    const scheduler = this.#scheduler
     const frames = new FrameStream(
       stream,
       blobResponseCodec,
@@ -96,7 +100,7 @@ class BlobServer {
           if (error !== undefined) gone.abort(error)
         }
       },
-      { frameBytesMax: BLOB_FRAME_BYTES_MAX, receivedBytesMax: REQUEST_BYTES_MAX, allowHalfOpen: true }
+      { frameBytesMax: BLOB_FRAME_BYTES_MAX, receivedBytesMax: REQUEST_BYTES_MAX, allowHalfOpen: true, scheduler }
     )
     void this.#serve(frames, requested, peerId, gone)
   }
@@ -111,14 +115,19 @@ class BlobServer {
     const { requestTimeoutMs, stallTimeoutMs } = this.limits
     const { signal } = gone
     try {
-      const request = await withDeadline('the request on a blob stream', requestTimeoutMs, () => requested, { signal })
+      const request = await withDeadline('the request on a blob stream', requestTimeoutMs, () => requested, {
+        signal,
+        scheduler: this.#scheduler
+      })
       const release = this.#takeSlot({ peerId, end: error => gone.abort(error) })
       try {
         await this.#transfer(frames, request, peerId, signal)
       } finally {
         release()
       }
-      await withDeadline('ending a blob stream', stallTimeoutMs, deadline => frames.close({ signal: deadline }))
+      await withDeadline('ending a blob stream', stallTimeoutMs, deadline => frames.close({ signal: deadline }), {
+        scheduler: this.#scheduler
+      })
     } catch (error) {
       // ended by this side: its reason says more than the read that it broke off
       frames.fail(forPeer(signal.aborted ? signal.reason : error))
@@ -163,15 +172,16 @@ class BlobServer {
       throw new MeshError('invalid_request', `blob ${sha256} has ${totalBytes} bytes; ${offset} is behind its end`)
     }
     const pace = new Pace(this.limits)
+    const scheduler = this.#scheduler
     const send = async (response: BlobResponse): Promise<void> => {
-      const sentAt = performance.now()
+      const sentAt = scheduler.monotonic()
       await withDeadline(
         'the peer making room for a chunk',
         this.limits.stallTimeoutMs,
         deadline => frames.send(response, { signal: deadline }),
-        { signal }
+        { signal, scheduler }
       )
-      pace.took(response.type === 'chunk' ? response.chunk.length : 0, performance.now() - sentAt)
+      pace.took(response.type === 'chunk' ? response.chunk.length : 0, scheduler.monotonic() - sentAt)
     }
     await send({ type: 'header', totalBytes })
     if (offset === totalBytes) return

@@ -1,4 +1,12 @@
-import { type AbortOptions, type BlobProgress, type BlobWriter, MeshError } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type BlobProgress,
+  type BlobWriter,
+  MeshError,
+  type Scheduler,
+  systemScheduler,
+  type Timer
+} from '@resultity/interface'
 import {
   BLOB_FRAME_BYTES_MAX,
   BLOB_PROTOCOL,
@@ -20,6 +28,8 @@ export interface BlobTransferInit {
 
 export interface BlobTransferOptions extends AbortOptions {
   readonly onProgress?: (progress: BlobProgress) => void
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /**
@@ -40,7 +50,8 @@ export async function transferBlob(
     options.signal === undefined ? {} : { signal: options.signal }
   )
   const transfer = new BlobTransfer(init, options)
-  const frames = new FrameStream(stream, blobRequestCodec, transfer, { frameBytesMax: BLOB_FRAME_BYTES_MAX })
+  const { scheduler = systemScheduler } = options
+  const frames = new FrameStream(stream, blobRequestCodec, transfer, { frameBytesMax: BLOB_FRAME_BYTES_MAX, scheduler })
   await transfer.run(frames)
 }
 
@@ -49,7 +60,8 @@ class BlobTransfer {
   readonly #init: BlobTransferInit
   readonly #options: BlobTransferOptions
   readonly #done = Promise.withResolvers<void>()
-  readonly #stall: NodeJS.Timeout
+  readonly #scheduler: Scheduler
+  readonly #stall: Timer
   #written: number
   #headerSeen = false
   /** Our own disk at work: the source is not to blame for the silence. */
@@ -59,7 +71,8 @@ class BlobTransfer {
     this.#init = init
     this.#options = options
     this.#written = init.writer.offset
-    this.#stall = setTimeout(this.#onStall, init.stallTimeoutMs)
+    this.#scheduler = options.scheduler ?? systemScheduler
+    this.#stall = this.#scheduler.setTimeout(this.#onStall, init.stallTimeoutMs)
   }
 
   async run(frames: FrameStream<BlobRequest, BlobResponse>): Promise<void> {
@@ -78,11 +91,11 @@ class BlobTransfer {
       await this.#write
       throw error
     } finally {
-      clearTimeout(this.#stall)
+      this.#scheduler.clear(this.#stall)
       signal?.removeEventListener('abort', onAbort)
     }
     // all bytes are here: how the stream ends changes nothing any more
-    await frames.close({ signal: AbortSignal.timeout(stallTimeoutMs) }).catch(error => frames.abort(error))
+    await frames.close({ signal: this.#scheduler.timeoutSignal(stallTimeoutMs) }).catch(error => frames.abort(error))
   }
 
   readonly #onStall = (): void => {

@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, systemScheduler } from '@resultity/interface'
 
 /** A raw connection, before libp2p has turned it into its own. */
 export interface RawConnection {
@@ -44,7 +44,7 @@ export class ConnectionLimits {
   /** Undefined: no peer is a stranger. */
   #isMember: ((peerId: string) => boolean) | undefined
 
-  constructor(init: ConnectionLimitsInit, now: () => number = () => performance.now()) {
+  constructor(init: ConnectionLimitsInit, now: () => number = () => systemScheduler.monotonic()) {
     this.#init = init
     this.#now = now
   }

@@ -1,5 +1,5 @@
 import type { IdentifyResult, PeerId, PeerInfo } from '@libp2p/interface'
-import { withDeadline } from '@resultity/interface'
+import { type Scheduler, type Timer, withDeadline } from '@resultity/interface'
 import type { Libp2p } from 'libp2p'
 import { believableAddresses, peerScopeOf } from './address-scope.ts'
 import { dialError } from './dial-error.ts'
@@ -60,9 +60,10 @@ export async function* discoverCoordinators(
   known: KnownCoordinators,
   limits: MeshLimits,
   logger: MeshLogger,
+  scheduler: Scheduler,
   signal: AbortSignal
 ): AsyncGenerator<DiscoveredPeer, void, undefined> {
-  const search = new Search(libp2p, known, limits, logger, signal)
+  const search = new Search(libp2p, known, limits, logger, scheduler, signal)
   try {
     for (;;) {
       const found = await search.next()
@@ -80,26 +81,36 @@ class Search {
   readonly #known: KnownCoordinators
   readonly #limits: MeshLimits
   readonly #logger: MeshLogger
+  readonly #scheduler: Scheduler
   readonly #signal: AbortSignal
   /** Found and not yet yielded. */
   readonly #found = new Map<string, DiscoveredPeer>()
   readonly #yielded = new Set<string>()
   readonly #dialling = new Set<string>()
-  readonly #reminder: NodeJS.Timeout
+  readonly #reminder: Timer
   readonly #stopListening: () => void
   #wake: () => void = () => {}
 
-  constructor(libp2p: Libp2p, known: KnownCoordinators, limits: MeshLimits, logger: MeshLogger, signal: AbortSignal) {
+  constructor(
+    libp2p: Libp2p,
+    known: KnownCoordinators,
+    limits: MeshLimits,
+    logger: MeshLogger,
+    scheduler: Scheduler,
+    signal: AbortSignal
+  ) {
     this.#libp2p = libp2p
     this.#known = known
     this.#limits = limits
     this.#logger = logger
+    this.#scheduler = scheduler
     this.#signal = signal
     libp2p.addEventListener('peer:identify', this.#onIdentify)
     libp2p.addEventListener('peer:disconnect', this.#onDisconnect)
     libp2p.addEventListener('peer:discovery', this.#onDiscovery)
     signal.addEventListener('abort', this.#onAbort)
-    this.#reminder = setInterval(this.#onReminder, REMINDER_MS).unref()
+    this.#reminder = scheduler.setInterval(this.#onReminder, REMINDER_MS)
+    this.#reminder.unref()
     // it may have been identified before it was known
     this.#stopListening = known.onAdded(added => {
       for (const peerId of libp2p.getPeers()) if (peerId.toString() === added) void this.#recall(peerId)
@@ -129,7 +140,7 @@ class Search {
     this.#libp2p.removeEventListener('peer:discovery', this.#onDiscovery)
     this.#signal.removeEventListener('abort', this.#onAbort)
     this.#stopListening()
-    clearInterval(this.#reminder)
+    this.#scheduler.clear(this.#reminder)
   }
 
   readonly #onIdentify = (event: CustomEvent<IdentifyResult>): void => {
@@ -189,7 +200,10 @@ class Search {
     this.#dialling.add(key)
     const work = (signal: AbortSignal) => this.#libp2p.dial(peerId, { signal })
     try {
-      await withDeadline(`dialling ${key}`, this.#limits.dialTimeoutMs, work, { signal: this.#signal })
+      await withDeadline(`dialling ${key}`, this.#limits.dialTimeoutMs, work, {
+        signal: this.#signal,
+        scheduler: this.#scheduler
+      })
     } catch (error) {
       if (this.#signal.aborted) return
       const failure = dialError(`${key} at ${multiaddrs.join(', ')}`, error)

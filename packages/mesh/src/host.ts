@@ -1,7 +1,7 @@
 import type { Connection, PeerId, PrivateKey, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
 import type { ByteStream } from '@resultity/wire'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { ConnectionLimits } from './connection-limits.ts'
@@ -54,6 +54,8 @@ export interface MeshHostInit {
   readonly tuning?: boolean
   /** Told of every failed attempt at a join address, which the logger is told too. */
   readonly onJoinFailed?: (failure: JoinFailure) => void
+  /** Of its own waits; what libp2p waits for is real. Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** This process on the mesh: dials, is dialled, and finds others. */
@@ -215,7 +217,7 @@ class Libp2pHost implements MeshHost {
       })
     }
     for (const address of join) this.#join(address, signal)
-    return discoverCoordinators(this.#libp2p, this.#known, this.#limits, this.#logger, signal)
+    return discoverCoordinators(this.#libp2p, this.#known, this.#limits, this.#logger, this.#scheduler, signal)
   }
 
   close(): Promise<void> {
@@ -231,6 +233,10 @@ class Libp2pHost implements MeshHost {
     return this.#init.logger ?? silentLogger
   }
 
+  get #scheduler(): Scheduler {
+    return this.#init.scheduler ?? systemScheduler
+  }
+
   async #stop(): Promise<void> {
     this.#closing.abort(new MeshError('unavailable', 'the host is closing'))
     await this.#libp2p.stop()
@@ -240,9 +246,15 @@ class Libp2pHost implements MeshHost {
     const [host] = multiaddr(address).getComponents()
     if (host?.value !== undefined) this.#named.add(host.value)
     const onFailed = this.#init.onJoinFailed ?? (() => {})
-    const onJoined = (peerId: PeerId): void => this.#known.add(peerId.toString())
-    const components = { libp2p: this.#libp2p, limits: this.#limits, logger: this.#logger, onFailed, onJoined }
-    void keepJoined(components, address, signal)
+    const joining = {
+      dial: async (to: string, deadline: AbortSignal) =>
+        (await this.#libp2p.dial(multiaddr(to), { signal: deadline })).remotePeer.toString(),
+      remoteAddrOf: (peerId: string) => this.remoteAddrOf(peerId),
+      onPeerDisconnected: (listener: (peerId: string) => void) => this.onPeerDisconnected(listener)
+    }
+    const onJoined = (peerId: string): void => this.#known.add(peerId)
+    const own = { host: joining, limits: this.#limits, logger: this.#logger, scheduler: this.#scheduler }
+    void keepJoined({ ...own, onFailed, onJoined }, address, signal)
   }
 
   async #newStream(connection: Connection, protocol: string, options: AbortOptions): Promise<Stream> {
@@ -251,7 +263,7 @@ class Libp2pHost implements MeshHost {
       `opening a ${protocol} stream`,
       streamOpenTimeoutMs,
       signal => connection.newStream(protocol, { signal, maxOutboundStreams: streamsPerConnectionMax }),
-      options
+      { ...options, scheduler: this.#scheduler }
     )
     if (this.#init.tuning === true) grantRarely(stream)
     return stream
@@ -263,7 +275,10 @@ class Libp2pHost implements MeshHost {
     const targets = addresses.map(address => withPeer(parseMultiaddr(address), peerId))
     const dial = (signal: AbortSignal) => this.#libp2p.dial(targets.length > 0 ? targets : peerId, { signal })
     try {
-      return await withDeadline(`dialling ${peerId}`, this.#limits.dialTimeoutMs, dial, options)
+      return await withDeadline(`dialling ${peerId}`, this.#limits.dialTimeoutMs, dial, {
+        ...options,
+        scheduler: this.#scheduler
+      })
     } catch (error) {
       throw dialError(describe(peerId, addresses), error, options.signal)
     }

@@ -1,7 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { link, mkdir, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { generateKeyPair, privateKeyFromProtobuf, privateKeyToProtobuf } from '@libp2p/crypto/keys'
+import {
+  generateKeyPair,
+  generateKeyPairFromSeed,
+  privateKeyFromProtobuf,
+  privateKeyToProtobuf
+} from '@libp2p/crypto/keys'
 import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPrivateKey } from '@libp2p/peer-id'
 import { MeshError } from '@resultity/interface'
@@ -27,6 +32,11 @@ export async function loadIdentity(dataDir: string): Promise<PrivateKey> {
   throw new MeshError('settings_invalid', `${path} was removed while it was being created`, {
     hint: 'Make sure that nothing else cleans the data directory, and start again.'
   })
+}
+
+/** The Ed25519 key that a seed of 32 bytes gives: one that is to be the same again. Who knows the seed has the key. */
+export function identityFromSeed(seed: Uint8Array): Promise<PrivateKey> {
+  return generateKeyPairFromSeed('Ed25519', seed)
 }
 
 /** The peer id that belongs to a key. */

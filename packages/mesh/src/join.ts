@@ -1,8 +1,4 @@
-import { setTimeout as delay } from 'node:timers/promises'
-import type { PeerId } from '@libp2p/interface'
-import { multiaddr } from '@multiformats/multiaddr'
-import { type MeshError, withDeadline } from '@resultity/interface'
-import type { Libp2p } from 'libp2p'
+import { type MeshError, type Scheduler, withDeadline } from '@resultity/interface'
 import { dialError } from './dial-error.ts'
 import type { MeshLimits } from './limits.ts'
 import type { MeshLogger } from './logger.ts'
@@ -18,13 +14,24 @@ export interface JoinFailure {
   readonly error: MeshError
 }
 
+/** What joining asks of a host. */
+export interface JoiningHost {
+  /** Connects to whoever is at `address`. @returns its peer id */
+  dial(address: string, signal: AbortSignal): Promise<string>
+  /** The multiaddr of a peer that is connected. */
+  remoteAddrOf(peerId: string): string | undefined
+  /** @returns stops listening */
+  onPeerDisconnected(listener: (peerId: string) => void): () => void
+}
+
 export interface JoinComponents {
-  readonly libp2p: Libp2p
+  readonly host: JoiningHost
   readonly limits: MeshLimits
   readonly logger: MeshLogger
+  readonly scheduler: Scheduler
   readonly onFailed: (failure: JoinFailure) => void
   /** Called with the peer that answers at the address, each time it is reached. */
-  readonly onJoined: (peerId: PeerId) => void
+  readonly onJoined: (peerId: string) => void
 }
 
 /**
@@ -33,63 +40,60 @@ export interface JoinComponents {
  * libp2p's own keep-alive tags are not enough: they stop after some attempts and report it to nobody.
  */
 export async function keepJoined(components: JoinComponents, address: string, signal: AbortSignal): Promise<void> {
-  const { libp2p, limits, logger, onFailed, onJoined } = components
+  const { host, limits, logger, scheduler, onFailed, onJoined } = components
   let attempt = 0
   while (!signal.aborted) {
-    let retryMs = backoffMs(0, limits)
+    let retryMs = backoffMs(0, limits, scheduler)
     try {
       const peerId = await dial(components, address, signal)
       attempt = 0
       onJoined(peerId)
-      logger.info({ multiaddr: address, peerId: peerId.toString() }, 'joined')
-      await disconnected(libp2p, peerId, signal)
-      if (!signal.aborted)
-        logger.warn({ multiaddr: address, peerId: peerId.toString() }, 'connection lost, joining again')
+      logger.info({ multiaddr: address, peerId }, 'joined')
+      await disconnected(host, peerId, signal)
+      if (!signal.aborted) logger.warn({ multiaddr: address, peerId }, 'connection lost, joining again')
     } catch (error) {
       if (signal.aborted) return
       attempt++
-      retryMs = backoffMs(attempt, limits)
+      retryMs = backoffMs(attempt, limits, scheduler)
       const failure = { multiaddr: address, attempt, retryMs, error: dialError(address, error) }
       logger.warn({ multiaddr: address, attempt, retryMs, err: failure.error }, failure.error.message)
       onFailed(failure)
     }
-    await pause(retryMs, signal)
+    await pause(scheduler, retryMs, signal)
   }
 }
 
-async function dial({ libp2p, limits }: JoinComponents, address: string, signal: AbortSignal): Promise<PeerId> {
-  const work = (deadline: AbortSignal) => libp2p.dial(multiaddr(address), { signal: deadline })
-  const connection = await withDeadline(`dialling ${address}`, limits.dialTimeoutMs, work, { signal })
-  return connection.remotePeer
+function dial({ host, limits, scheduler }: JoinComponents, address: string, signal: AbortSignal): Promise<string> {
+  const work = (deadline: AbortSignal): Promise<string> => host.dial(address, deadline)
+  return withDeadline(`dialling ${address}`, limits.dialTimeoutMs, work, { signal, scheduler })
 }
 
 /** Resolves once no connection to the peer is left, or the signal aborts. */
-function disconnected(libp2p: Libp2p, peerId: PeerId, signal: AbortSignal): Promise<void> {
+function disconnected(host: JoiningHost, peerId: string, signal: AbortSignal): Promise<void> {
   const { promise, resolve } = Promise.withResolvers<void>()
-  const onDisconnect = (event: CustomEvent<PeerId>): void => {
-    if (event.detail.equals(peerId)) resolve()
-  }
   const onAbort = (): void => resolve()
-  libp2p.addEventListener('peer:disconnect', onDisconnect)
+  const stopListening = host.onPeerDisconnected(gone => {
+    if (gone === peerId) resolve()
+  })
   signal.addEventListener('abort', onAbort, { once: true })
   // it may have gone before we listened
-  if (signal.aborted || libp2p.getConnections(peerId).length === 0) resolve()
+  if (signal.aborted || host.remoteAddrOf(peerId) === undefined) resolve()
   return promise.finally(() => {
-    libp2p.removeEventListener('peer:disconnect', onDisconnect)
+    stopListening()
     signal.removeEventListener('abort', onAbort)
   })
 }
 
 /** Exponential, capped, with half of it jitter, so that peers that lost the same coordinator do not return as one. */
-function backoffMs(attempt: number, { redialMinMs, redialMaxMs }: MeshLimits): number {
+function backoffMs(attempt: number, { redialMinMs, redialMaxMs }: MeshLimits, scheduler: Scheduler): number {
   const ceiling = Math.min(redialMaxMs, redialMinMs * 2 ** Math.min(Math.max(attempt - 1, 0), 20))
-  return Math.round(ceiling * (0.5 + Math.random() / 2))
+  return Math.round(ceiling * (0.5 + scheduler.random() / 2))
 }
 
 /** Resolves after `ms`, or as soon as the signal aborts. */
-async function pause(ms: number, signal: AbortSignal): Promise<void> {
+async function pause(scheduler: Scheduler, ms: number, signal: AbortSignal): Promise<void> {
   try {
-    await delay(ms, undefined, { signal })
+    await scheduler.sleep(ms, { signal })
   } catch (error) {
     if (!signal.aborted) throw error
   }

@@ -1,2 +1,5 @@
-export { startNode } from './node-agent.ts'
+export { Advertiser, type AdvertiserComponents, type AdvertiserInit } from './advertiser.ts'
+export type { Hardware } from './hardware.ts'
+export { NodeAgent, type NodeAgentComponents, startNode } from './node-agent.ts'
 export { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'
+export { StageTable, type StageTableComponents, type StageTableInit } from './stage-table.ts'

@@ -1,4 +1,4 @@
-import { EMBEDDINGS_ENDPOINT, MeshError, withDeadline } from '@resultity/interface'
+import { EMBEDDINGS_ENDPOINT, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
 import type { MeshHost } from '@resultity/mesh'
 import {
   type ByteStream,
@@ -19,6 +19,8 @@ export interface JobServerComponents {
   readonly host: MeshHost
   readonly stages: StageTable
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   /** Whether this peer assigned anything to this node. */
   readonly mayAsk: (peerId: string) => boolean
   /** Whether this peer assigned this placement: only its coordinator may run jobs on it. */
@@ -53,6 +55,7 @@ const LAST_FRAME_MS = 5000
 export class JobServer {
   readonly #components: JobServerComponents
   readonly #init: JobServerInit
+  readonly #scheduler: Scheduler
   readonly #running = new Set<RunningJob>()
   readonly #budgets = new ReceiveBudgets(peerId =>
     this.#components.mayAsk(peerId) ? OWNER_UNFINISHED_BYTES_MAX : STRANGER_UNFINISHED_BYTES_MAX
@@ -62,6 +65,7 @@ export class JobServer {
   constructor(components: JobServerComponents, init: JobServerInit) {
     this.#components = components
     this.#init = init
+    this.#scheduler = components.scheduler ?? systemScheduler
   }
 
   /** Jobs at work. */
@@ -95,7 +99,7 @@ export class JobServer {
   #accept(stream: ByteStream, remotePeer: string): void {
     const abort = new AbortController()
     const unasked = new MeshError('deadline_exceeded', `no request came within ${this.#init.requestTimeoutMs} ms`)
-    const timer = setTimeout(() => frames.fail(unasked), this.#init.requestTimeoutMs)
+    const timer = this.#scheduler.setTimeout(() => frames.fail(unasked), this.#init.requestTimeoutMs)
     let asked = false
     const frames: JobStream = new FrameStream<JobEvent, JobRequest>(
       stream,
@@ -104,12 +108,12 @@ export class JobServer {
         onFrame: request => {
           if (asked) throw new MeshError('protocol_violation', 'a job stream carries one request')
           asked = true
-          clearTimeout(timer)
+          this.#scheduler.clear(timer)
           // not returned: the stream must be read on, or its end would not be seen
           void this.#serve(frames, request, remotePeer, abort)
         },
         onEnd: error => {
-          clearTimeout(timer)
+          this.#scheduler.clear(timer)
           abort.abort(error ?? new MeshError('canceled', 'the coordinator ended the job'))
         }
       },
@@ -117,7 +121,8 @@ export class JobServer {
         frameBytesMax: JOB_FRAME_BYTES_MAX,
         // who may ask nothing need not say much
         receivedBytesMax: this.#components.mayAsk(remotePeer) ? JOB_FRAME_BYTES_MAX : FIRST_FRAME_BYTES_MAX,
-        budget: this.#budgets.of(remotePeer)
+        budget: this.#budgets.of(remotePeer),
+        scheduler: this.#scheduler
       }
     )
   }
@@ -126,18 +131,19 @@ export class JobServer {
   async #serve(frames: JobStream, request: JobRequest, remotePeer: string, abort: AbortController): Promise<void> {
     const { logger } = this.#components
     const { jobId: job, attempt, endpoint, model } = request
-    const started = performance.now()
+    const started = this.#scheduler.monotonic()
     const last = await this.#run(frames, request, remotePeer, abort).catch(
       (error: unknown): JobEvent => ({ type: 'error', sequence: 0, error: MeshError.from(error, 'engine_failed') })
     )
     const outcome = last.type === 'error' ? { err: last.error } : {}
-    const ms = Math.round(performance.now() - started)
+    const ms = Math.round(this.#scheduler.monotonic() - started)
     logger.debug({ job, attempt, endpoint, model, ms, ...outcome }, `a job ended with ${last.type}`)
     try {
-      await withDeadline('the answer of a job', LAST_FRAME_MS, async signal => {
+      const tell = async (signal: AbortSignal): Promise<void> => {
         await frames.send(last, { signal })
         await frames.close({ signal })
-      })
+      }
+      await withDeadline('the answer of a job', LAST_FRAME_MS, tell, { scheduler: this.#scheduler })
     } catch (error) {
       // the coordinator is gone or does not read: nobody waits for this
       frames.abort(MeshError.from(error))
@@ -159,7 +165,7 @@ export class JobServer {
         `job ${request.jobId}`,
         request.deadlineMs,
         signal => runEmbeddingJob(slot.ready, body, { signal, workClass: request.workClass ?? 'interactive' }),
-        { signal: abort.signal }
+        { signal: abort.signal, scheduler: this.#scheduler }
       )
       return { type: 'result', sequence: 1, result }
     } catch (error) {

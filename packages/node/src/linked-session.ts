@@ -1,5 +1,5 @@
 import type { StageSession, TokenConstraint } from '@resultity/engine'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import {
   type Activations,
   type FrameStream,
@@ -26,6 +26,8 @@ export interface LinkedSessionComponents {
   readonly stage: StageSession
   /** Milliseconds, monotonic. */
   readonly now: () => number
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   /** Called once, when the session is over for whatever reason. */
   readonly onClosed: (session: LinkedSession, cause: MeshError | undefined) => void
 }
@@ -50,6 +52,7 @@ export class LinkedSession implements GenerationOutputs {
   readonly #generation: GenerationSession
   readonly #reports: TokenReports
   readonly #now: () => number
+  readonly #scheduler: Scheduler
   readonly #onClosed: LinkedSessionComponents['onClosed']
   #next: StageStream | undefined
   #previous: StageStream | undefined
@@ -59,14 +62,17 @@ export class LinkedSession implements GenerationOutputs {
 
   constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
     const { open } = init
+    const { scheduler = systemScheduler } = components
     this.open = open
     this.hiddenSize = init.hiddenSize
     this.#control = components.control
     this.#now = components.now
+    this.#scheduler = scheduler
     this.#onClosed = components.onClosed
     this.#lastFrameAt = components.now()
     this.#reports = new TokenReports({
       withinMs: open.tellWithinMs ?? 0,
+      scheduler,
       send: reports => this.#handOn(this.#control.sendAll(reports))
     })
     this.#generation = new GenerationSession(
@@ -159,7 +165,7 @@ export class LinkedSession implements GenerationOutputs {
     // a coordinator that is gone cannot be told, and has given the session up itself
     control
       .send({ type: 'fault', session, epoch, error })
-      .then(() => control.close({ signal: AbortSignal.timeout(LAST_FRAME_MS) }))
+      .then(() => control.close({ signal: this.#scheduler.timeoutSignal(LAST_FRAME_MS) }))
       .catch(() => control.abort(error))
   }
 

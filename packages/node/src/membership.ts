@@ -1,4 +1,4 @@
-import { MeshError, withDeadline } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler, type Timer, withDeadline } from '@resultity/interface'
 import type { MeshHost, PeerAddress } from '@resultity/mesh'
 import {
   type Assign,
@@ -25,6 +25,8 @@ export interface MembershipComponents {
   readonly onMembers: (peerIds: readonly string[]) => void
   /** Stands for this membership where something must remember which one it came by. */
   readonly token: object
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface MembershipInit {
@@ -58,7 +60,8 @@ export class Membership {
   readonly #stream: FrameStream<NodeMessage, CoordinatorMessage>
   readonly #welcome = Promise.withResolvers<Welcome>()
   readonly #ended = Promise.withResolvers<MeshError | undefined>()
-  #heartbeat: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #heartbeat: Timer | undefined
   #sequence = 0
   #acknowledged = 0
   #advertFingerprint = ''
@@ -74,6 +77,7 @@ export class Membership {
   ) {
     this.#components = components
     this.#init = init
+    this.#scheduler = components.scheduler ?? systemScheduler
     this.#stream = open({ onFrame: message => this.#receive(message), onEnd: error => this.#end(error) })
     // a membership may end before anyone waits for its welcome: no unhandled rejection
     this.#welcome.promise.catch(() => {})
@@ -86,6 +90,7 @@ export class Membership {
    *   the coordinator refused with
    */
   static join(components: MembershipComponents, init: MembershipInit, signal: AbortSignal): Promise<Membership> {
+    const { scheduler = systemScheduler } = components
     return withDeadline(
       `joining the coordinator ${init.coordinator.peerId}`,
       init.helloTimeoutMs,
@@ -95,7 +100,10 @@ export class Membership {
           components,
           init,
           handlers =>
-            new FrameStream(stream, membershipNodeCodec, handlers, { frameBytesMax: MEMBERSHIP_FRAME_BYTES_MAX })
+            new FrameStream(stream, membershipNodeCodec, handlers, {
+              frameBytesMax: MEMBERSHIP_FRAME_BYTES_MAX,
+              scheduler
+            })
         )
         try {
           await membership.#hello()
@@ -105,7 +113,7 @@ export class Membership {
         }
         return membership
       },
-      { signal }
+      { signal, scheduler }
     )
   }
 
@@ -120,13 +128,14 @@ export class Membership {
 
   /** Says goodbye and ends the stream. */
   async leave(reason: string): Promise<void> {
-    clearInterval(this.#heartbeat)
+    this.#scheduler.clear(this.#heartbeat)
     if (this.#stream.closed) return
     try {
-      await withDeadline('saying goodbye', GOODBYE_MS, async signal => {
+      const part = async (signal: AbortSignal): Promise<void> => {
         await this.#stream.send({ type: 'goodbye', reason }, { signal })
         await this.#stream.close({ signal })
-      })
+      }
+      await withDeadline('saying goodbye', GOODBYE_MS, part, { scheduler: this.#scheduler })
     } catch (error) {
       this.#stream.abort(MeshError.from(error))
     }
@@ -135,9 +144,9 @@ export class Membership {
   async #hello(): Promise<void> {
     this.#advertFingerprint = this.#components.advertiser.fingerprint()
     await this.#stream.send({ type: 'hello', advert: await this.#components.advertiser.seal() })
-    this.#advertSentAt = performance.now()
+    this.#advertSentAt = this.#scheduler.monotonic()
     const { heartbeatIntervalMs, heartbeatMissesMax } = await this.#welcome.promise
-    this.#heartbeat = setInterval(() => {
+    this.#heartbeat = this.#scheduler.setInterval(() => {
       this.#beat(heartbeatMissesMax).catch((error: unknown) => this.#stream.abort(MeshError.from(error)))
     }, heartbeatIntervalMs)
   }
@@ -153,10 +162,10 @@ export class Membership {
   /** A new advert when the old one no longer holds, or has lived half its time. */
   async #freshAdvert(): Promise<Uint8Array | undefined> {
     const fingerprint = this.#components.advertiser.fingerprint()
-    const old = performance.now() - this.#advertSentAt > this.#init.advertTtlMs / 2
+    const old = this.#scheduler.monotonic() - this.#advertSentAt > this.#init.advertTtlMs / 2
     if (fingerprint === this.#advertFingerprint && !old) return undefined
     this.#advertFingerprint = fingerprint
-    this.#advertSentAt = performance.now()
+    this.#advertSentAt = this.#scheduler.monotonic()
     return this.#components.advertiser.seal()
   }
 
@@ -188,7 +197,7 @@ export class Membership {
   }
 
   #end(error: MeshError | undefined): void {
-    clearInterval(this.#heartbeat)
+    this.#scheduler.clear(this.#heartbeat)
     const peerId = this.#init.coordinator.peerId
     this.#welcome.reject(
       error ?? new MeshError('peer_refused', `the coordinator ${peerId} closed the stream without a word`)

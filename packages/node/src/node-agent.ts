@@ -1,12 +1,10 @@
 import { mkdir } from 'node:fs/promises'
 import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as delay } from 'node:timers/promises'
 import { availableExecutionProviders, createEngine, probeMachine } from '@resultity/engine'
-import { MeshError, systemClock } from '@resultity/interface'
+import { type BlobStore, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
-import pRetry from 'p-retry'
 import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
 import { defaultMemoryOffer, probeHardware } from './hardware.ts'
@@ -23,12 +21,19 @@ import { peerWeights } from './weights.ts'
 /** Between the end of a membership and the next attempt at one. */
 const REJOIN_MS = 250
 
-interface NodeAgentComponents {
+/** Between attempts at a membership that fail one after the other. */
+const RETRY_MS_MIN = 250
+const RETRY_MS_MAX = 10_000
+const RETRY_FACTOR = 1.6
+
+export interface NodeAgentComponents {
   readonly host: MeshHost
-  readonly store: FileBlobStore
+  readonly store: BlobStore & AsyncDisposable
   readonly stages: StageTable
   readonly advertiser: Advertiser
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /**
@@ -37,7 +42,7 @@ interface NodeAgentComponents {
  * @throws MeshError `address_in_use`, `settings_invalid`, `engine_failed`
  */
 export async function startNode(init: NodeInit): Promise<RunningNode> {
-  const { logger, dataDir, clock = systemClock, tuning = false } = init
+  const { logger, dataDir, scheduler = systemScheduler, tuning = false } = init
   const limits = { ...DEFAULT_NODE_LIMITS, ...init.limits }
   const threads = init.threads ?? availableParallelism()
   const workDir = join(dataDir, 'work')
@@ -61,11 +66,12 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     mdns: init.mdns,
     agent: `resultity-node/${AGENT_VERSION}`,
     tuning,
+    scheduler,
     logger,
     ...(init.announce === undefined ? {} : { announce: [...init.announce] })
   })
   const advertiser = new Advertiser(
-    { privateKey, stages, clock, multiaddrs: () => host.multiaddrs() },
+    { privateKey, stages, clock: scheduler, multiaddrs: () => host.multiaddrs() },
     {
       peerId: host.peerId,
       agentVersion: AGENT_VERSION,
@@ -77,7 +83,7 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
       ttlMs: limits.advertTtlMs
     }
   )
-  const agent = new NodeAgent({ host, store, stages, advertiser, logger }, limits)
+  const agent = new NodeAgent({ host, store, stages, advertiser, logger, scheduler }, limits)
   await agent.listen()
   agent.joinCoordinators(init.join)
   return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), close: () => agent.close() }
@@ -93,9 +99,10 @@ function openStore({ dataDir, blobSources = [], blobCacheBytes, logger }: NodeIn
 }
 
 /** The running agent: memberships with coordinators, and the stages they assigned. */
-class NodeAgent {
+export class NodeAgent {
   readonly #components: NodeAgentComponents
   readonly #limits: NodeLimits
+  readonly #scheduler: Scheduler
   readonly #server: StageServer
   readonly #jobs: JobServer
   readonly #placements: ServedPlacements
@@ -105,11 +112,12 @@ class NodeAgent {
   readonly #memberships = new Map<string, Membership>()
   readonly #following = new Map<string, Promise<void>>()
   /** By coordinator: when the stages it left behind are released. */
-  readonly #orphanTimers = new Map<string, NodeJS.Timeout>()
+  readonly #orphanTimers = new Map<string, Timer>()
   #discovery: Promise<void> = Promise.resolve()
 
   constructor(components: NodeAgentComponents, limits: NodeLimits) {
-    const { host, stages, store, logger } = components
+    const { host, stages, store, logger, scheduler = systemScheduler } = components
+    this.#scheduler = scheduler
     this.#components = components
     this.#limits = limits
     this.#placements = new ServedPlacements({
@@ -117,7 +125,7 @@ class NodeAgent {
       logger,
       weights: (assign, coordinator, onBytes) => {
         const { sources, manifestBytes } = assign
-        return peerWeights({ host, store }, { sources, coordinator, manifestBytes, onProgress: onBytes })
+        return peerWeights({ host, store, scheduler }, { sources, coordinator, manifestBytes, onProgress: onBytes })
       },
       onReleasing: (placementId, reason) => {
         this.#server.endPlacement(placementId, reason)
@@ -129,6 +137,7 @@ class NodeAgent {
         host,
         stages,
         logger,
+        scheduler,
         mayOpen: (peerId, placementId) => this.#placements.owns(peerId, placementId),
         mayAsk: peerId => this.#placements.ownsAny(peerId),
         isKnown: peerId => this.#known.has(peerId)
@@ -147,6 +156,7 @@ class NodeAgent {
         host,
         stages,
         logger,
+        scheduler,
         mayAsk: peerId => this.#placements.ownsAny(peerId),
         mayUse: (peerId, placementId) => this.#placements.owns(peerId, placementId)
       },
@@ -159,7 +169,7 @@ class NodeAgent {
     await this.#jobs.listen()
     const isKnown = (peerId: string): boolean => this.#known.has(peerId)
     this.#components.host.setMembers(isKnown)
-    await serveBlobs(this.#components.host, this.#components.store, { allow: isKnown })
+    await serveBlobs(this.#components.host, this.#components.store, { allow: isKnown }, this.#scheduler)
   }
 
   /** Follows every coordinator that is named or found, for as long as the agent runs. */
@@ -172,7 +182,7 @@ class NodeAgent {
 
   async close(): Promise<void> {
     this.#closing.abort(new MeshError('canceled', 'the node is shutting down'))
-    for (const timer of this.#orphanTimers.values()) clearTimeout(timer)
+    for (const timer of this.#orphanTimers.values()) this.#scheduler.clear(timer)
     const leaving = [...this.#memberships.values()].map(membership => membership.leave('the node is shutting down'))
     await Promise.allSettled([...leaving, ...this.#following.values(), this.#discovery])
     await this.#server.close()
@@ -198,28 +208,9 @@ class NodeAgent {
     const { logger } = this.#components
     const { peerId } = coordinator
     this.#known.follow(peerId)
-    // it is tried for ever; each reason for a failure is logged once
-    let told = ''
     while (!signal.aborted) {
       try {
-        const membership = await pRetry(() => this.#join(coordinator), {
-          retries: Number.POSITIVE_INFINITY,
-          minTimeout: 250,
-          maxTimeout: 10_000,
-          factor: 1.6,
-          randomize: true,
-          signal,
-          onFailedAttempt: ({ error, attemptNumber }) => {
-            const { message, hint = '' } = MeshError.from(error)
-            const level = message === told ? 'debug' : 'warn'
-            told = message
-            logger[level](
-              { err: error, coordinator: peerId, attempt: attemptNumber },
-              `the coordinator could not be joined, trying again: ${message}. ${hint}`
-            )
-          }
-        })
-        told = ''
+        const membership = await this.#joined(coordinator)
         this.#memberships.set(peerId, membership)
         logger.info({ coordinator: peerId }, 'joined the coordinator')
         const cause = await membership.ended
@@ -228,10 +219,32 @@ class NodeAgent {
         logger.warn({ err: cause, coordinator: peerId }, 'the coordinator is gone; joining again')
         this.#releaseOrphansLater(peerId)
         // a coordinator that welcomes and drops us again and again must not keep us busy
-        await delay(REJOIN_MS, undefined, { signal })
+        await this.#scheduler.sleep(REJOIN_MS, { signal })
       } catch (error) {
         if (!signal.aborted) throw error
       }
+    }
+  }
+
+  /** Tries until the coordinator takes this node in, and says once why it does not. @throws once the agent closes */
+  async #joined(coordinator: PeerAddress): Promise<Membership> {
+    const { signal } = this.#closing
+    const { logger } = this.#components
+    let told = ''
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.#join(coordinator)
+      } catch (error) {
+        signal.throwIfAborted()
+        const { message, hint = '' } = MeshError.from(error)
+        const level = message === told ? 'debug' : 'warn'
+        told = message
+        logger[level](
+          { err: error, coordinator: coordinator.peerId, attempt },
+          `the coordinator could not be joined, trying again: ${message}. ${hint}`
+        )
+      }
+      await this.#scheduler.sleep(retryMs(attempt, this.#scheduler.random()), { signal })
     }
   }
 
@@ -244,6 +257,7 @@ class NodeAgent {
         host,
         advertiser,
         logger,
+        scheduler: this.#scheduler,
         onAssign: (assign, report) => void this.#placements.assign(assign, coordinator.peerId, token, report),
         onRelease: ({ placementId, reason }) => {
           this.#placements.release(placementId, coordinator.peerId, reason).catch((error: unknown) => {
@@ -259,8 +273,8 @@ class NodeAgent {
   }
 
   #releaseOrphansLater(coordinator: string): void {
-    clearTimeout(this.#orphanTimers.get(coordinator))
-    const timer = setTimeout(() => {
+    this.#scheduler.clear(this.#orphanTimers.get(coordinator))
+    const timer = this.#scheduler.setTimeout(() => {
       const current = this.#memberships.get(coordinator)?.token
       this.#placements.releaseOrphans(coordinator, current).catch((error: unknown) => {
         this.#components.logger.error({ err: error, coordinator }, 'orphaned stages could not be released')
@@ -269,4 +283,9 @@ class NodeAgent {
     timer.unref()
     this.#orphanTimers.set(coordinator, timer)
   }
+}
+
+/** Longer each time, and another for each node, so that those that lost one coordinator do not come back as one. */
+function retryMs(attempt: number, random: number): number {
+  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * (1 + random) * RETRY_FACTOR ** (attempt - 1))
 }

@@ -1,5 +1,5 @@
 import type { EngineKind } from '@resultity/engine'
-import type { Clock } from '@resultity/interface'
+import type { Scheduler } from '@resultity/interface'
 import { FIRST_FRAME_MS } from '@resultity/wire'
 import type { Logger } from 'pino'
 
@@ -29,7 +29,8 @@ export interface NodeInit {
   readonly tuning?: boolean
   readonly logger: Logger
   readonly limits?: Partial<NodeLimits>
-  readonly clock?: Clock
+  /** Time and chance of all parts. Default: the machine's. */
+  readonly scheduler?: Scheduler
 }
 
 /** Every bound of the node agent. */

@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import { type JoinHop, sessionKey } from '@resultity/wire'
 import type { LinkedSession } from './linked-session.ts'
 
@@ -7,6 +7,8 @@ export interface PendingJoinsInit {
   readonly pendingMax: number
   /** Of these, the hops of one peer. */
   readonly pendingPerPeerMax: (peerId: string) => number
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 interface PendingJoin {
@@ -14,7 +16,7 @@ interface PendingJoin {
   readonly remotePeer: string
   readonly resolve: (session: LinkedSession) => void
   readonly reject: (error: MeshError) => void
-  readonly timer: NodeJS.Timeout
+  readonly timer: Timer
 }
 
 /**
@@ -23,10 +25,12 @@ interface PendingJoin {
  */
 export class PendingJoins {
   readonly #init: PendingJoinsInit
+  readonly #scheduler: Scheduler
   readonly #pending = new Set<PendingJoin>()
 
   constructor(init: PendingJoinsInit) {
     this.#init = init
+    this.#scheduler = init.scheduler ?? systemScheduler
   }
 
   /**
@@ -51,7 +55,7 @@ export class PendingJoins {
       reject(new MeshError('resource_exhausted', `${ofPeerMax} hops of ${remotePeer} wait for their session already`))
       return promise
     }
-    const timer = setTimeout(() => {
+    const timer = this.#scheduler.setTimeout(() => {
       this.#pending.delete(pending)
       reject(new MeshError('session_unknown', `session ${sessionKey(join.session)} was not opened here`))
     }, this.#init.timeoutMs)
@@ -66,14 +70,14 @@ export class PendingJoins {
     for (const pending of this.#pending) {
       if (sessionKey(pending.join.session) !== key || pending.join.epoch > session.open.epoch) continue
       this.#pending.delete(pending)
-      clearTimeout(pending.timer)
+      this.#scheduler.clear(pending.timer)
       settle(pending, session)
     }
   }
 
   close(): void {
     for (const { timer, reject } of this.#pending) {
-      clearTimeout(timer)
+      this.#scheduler.clear(timer)
       reject(new MeshError('unavailable', 'the node is shutting down'))
     }
     this.#pending.clear()

@@ -1,4 +1,4 @@
-import { formatRange, MeshError, withDeadline } from '@resultity/interface'
+import { formatRange, MeshError, type Scheduler, systemScheduler, type Timer, withDeadline } from '@resultity/interface'
 import type { MeshHost } from '@resultity/mesh'
 import {
   type Activations,
@@ -26,6 +26,8 @@ export interface StageServerComponents {
   readonly host: MeshHost
   readonly stages: StageTable
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   /** Whether this peer assigned this placement: only its coordinator may open sessions on it. */
   readonly mayOpen: (peerId: string, placementId: string) => boolean
   /** Whether this peer assigned anything to this node. */
@@ -75,9 +77,10 @@ export class StageServer {
   readonly #mayAsk: StageServerComponents['mayAsk']
   readonly #budgets: ReceiveBudgets
   readonly #init: StageServerInit
+  readonly #scheduler: Scheduler
   readonly #sessions = new Map<string, LinkedSession>()
   readonly #joins: PendingJoins
-  readonly #sweep: NodeJS.Timeout
+  readonly #sweep: Timer
 
   constructor(components: StageServerComponents, init: StageServerInit) {
     this.#host = components.host
@@ -86,11 +89,14 @@ export class StageServer {
     this.#mayOpen = components.mayOpen
     this.#mayAsk = components.mayAsk
     this.#init = init
+    const { scheduler = systemScheduler } = components
+    this.#scheduler = scheduler
     const { isKnown } = components
     this.#budgets = new ReceiveBudgets(peerId =>
       isKnown(peerId) ? KNOWN_UNFINISHED_BYTES_MAX : STRANGER_UNFINISHED_BYTES_MAX
     )
     this.#joins = new PendingJoins({
+      scheduler,
       timeoutMs: init.joinTimeoutMs,
       pendingMax: init.joinsPendingMax,
       pendingPerPeerMax: peerId =>
@@ -98,7 +104,7 @@ export class StageServer {
           ? init.joinsPendingPerPeerMax
           : Math.max(1, Math.floor(init.joinsPendingPerPeerMax * STRANGER_JOINS_FRACTION))
     })
-    this.#sweep = setInterval(() => this.#expireLeases(), LEASE_SWEEP_MS)
+    this.#sweep = scheduler.setInterval(() => this.#expireLeases(), LEASE_SWEEP_MS)
     this.#sweep.unref()
   }
 
@@ -120,7 +126,7 @@ export class StageServer {
   }
 
   async close(): Promise<void> {
-    clearInterval(this.#sweep)
+    this.#scheduler.clear(this.#sweep)
     await this.#host.unhandle(STAGE_PROTOCOL)
     this.#joins.close()
     for (const session of this.#sessions.values()) {
@@ -169,7 +175,8 @@ export class StageServer {
           bytesMax: this.#mayAsk(remotePeer) ? STAGE_FRAME_BYTES_MAX : FIRST_FRAME_BYTES_MAX,
           timeoutMs: this.#init.firstFrameMs
         },
-        budget: this.#budgets.of(remotePeer)
+        budget: this.#budgets.of(remotePeer),
+        scheduler: this.#scheduler
       }
     )
   }
@@ -229,7 +236,8 @@ export class StageServer {
       {
         control,
         stage: stage.open({ positionsMax, workClass, promptCount: open.promptCount }),
-        now: () => performance.now(),
+        now: () => this.#scheduler.monotonic(),
+        scheduler: this.#scheduler,
         onClosed: (closed, cause) => this.#forget(key, closed, cause)
       },
       {
@@ -266,7 +274,8 @@ export class StageServer {
   }
 
   #connectNext(session: LinkedSession, next: Hop, coordinator: string): Promise<StageStream> {
-    return withDeadline(`connecting to the next stage at ${next.peerId}`, this.#init.hopTimeoutMs, async signal => {
+    const scheduler = this.#scheduler
+    const connect = async (signal: AbortSignal): Promise<StageStream> => {
       const peer = await reachablePeer(this.#host, next, coordinator)
       const stream = await this.#host.open(peer, STAGE_PROTOCOL, { signal })
       const frames: StageStream = new FrameStream(
@@ -280,11 +289,13 @@ export class StageServer {
           },
           onEnd: error => session.fail(hopLost('next', next.peerId, session, error))
         },
-        { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: FIRST_FRAME_BYTES_MAX }
+        { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: FIRST_FRAME_BYTES_MAX, scheduler }
       )
       await frames.send({ type: 'join', session: session.open.session, epoch: session.open.epoch }, { signal })
       return frames
-    })
+    }
+    const what = `connecting to the next stage at ${next.peerId}`
+    return withDeadline(what, this.#init.hopTimeoutMs, connect, { scheduler })
   }
 
   #forget(key: string, session: LinkedSession, cause: MeshError | undefined): void {
@@ -293,7 +304,7 @@ export class StageServer {
   }
 
   #expireLeases(): void {
-    const now = performance.now()
+    const now = this.#scheduler.monotonic()
     for (const session of this.#sessions.values()) {
       if (!session.leaseExpired(now)) continue
       session.fail(

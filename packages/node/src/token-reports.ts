@@ -1,3 +1,4 @@
+import { type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { Sampled } from '@resultity/wire'
 
 /**
@@ -12,6 +13,8 @@ const HELD_MAX = 256
 export interface TokenReportsInit {
   /** How late a report may be sent, together with later ones. 0: each as soon as it does not slow the ring. */
   readonly withinMs: number
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   /** At least one, in order. */
   send(reports: readonly Sampled[]): void
 }
@@ -23,15 +26,19 @@ export interface TokenReportsInit {
 export class TokenReports implements Disposable {
   readonly #init: TokenReportsInit
   #held: Sampled[] = []
-  #timer: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #timer: Timer | undefined
 
   constructor(init: TokenReportsInit) {
     this.#init = init
+    this.#scheduler = init.scheduler ?? systemScheduler
   }
 
   add(report: Sampled): void {
     const count = this.#held.push(report)
-    if (count === 1) this.#timer = setTimeout(() => this.flush(), Math.max(DELAY_MS, this.#init.withinMs))
+    if (count === 1) {
+      this.#timer = this.#scheduler.setTimeout(() => this.flush(), Math.max(DELAY_MS, this.#init.withinMs))
+    }
     if (count === HELD_MAX) this.flush()
   }
 
@@ -39,14 +46,14 @@ export class TokenReports implements Disposable {
   flush(): void {
     const reports = this.#held
     if (reports.length === 0) return
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
     this.#held = []
     this.#init.send(reports)
   }
 
   /** Drops the reports that are held back. */
   [Symbol.dispose](): void {
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
     this.#held = []
   }
 }

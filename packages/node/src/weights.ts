@@ -1,4 +1,12 @@
-import { type BlobRef, type BlobStore, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
+import {
+  type BlobRef,
+  type BlobStore,
+  MeshError,
+  type ModelManifest,
+  parseModelManifest,
+  type Scheduler,
+  systemScheduler
+} from '@resultity/interface'
 import { fetchBlob, type MeshHost, type PeerAddress } from '@resultity/mesh'
 import { reachablePeer } from './peer-addresses.ts'
 import type { WeightSource } from './stage-table.ts'
@@ -9,6 +17,8 @@ const MANIFEST_BYTES_MAX = 16 * 1024 * 1024
 export interface PeerWeightsComponents {
   readonly host: MeshHost
   readonly store: BlobStore
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface PeerWeightsInit {
@@ -24,7 +34,8 @@ export interface PeerWeightsInit {
 const SOURCES_MAX = 8
 
 /** Weights out of the local store where they are there already, else from `sources` by hash. */
-export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWeightsInit): WeightSource {
+export function peerWeights(components: PeerWeightsComponents, init: PeerWeightsInit): WeightSource {
+  const { host, store, scheduler = systemScheduler } = components
   const fetch = async (
     sha256: string,
     bytes: number,
@@ -34,7 +45,7 @@ export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWe
     const named = init.sources.slice(0, SOURCES_MAX)
     const sources = await Promise.all(named.map(source => reachablePeer(host, source, init.coordinator)))
     const onProgress = ({ bytesDone }: { bytesDone: number }): void => onBytes(bytesDone)
-    return fetchBlob(host, { sha256, bytes, sources }, store, { signal, onProgress })
+    return fetchBlob(host, { sha256, bytes, sources }, store, { signal, onProgress, scheduler })
   }
 
   return {

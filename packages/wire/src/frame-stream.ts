@@ -1,4 +1,4 @@
-import { type AbortOptions, MeshError } from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import { Uint8ArrayList } from 'uint8arraylist'
 import type { ByteStream, Bytes, StreamClosed } from './byte-stream.ts'
 import { type FrameCodec, violation } from './frame-codec.ts'
@@ -31,6 +31,8 @@ export interface FrameStreamInit {
   readonly queuedBytesMax?: number
   /** Keep the own side open after the peer has ended its side; default false: it is closed in answer. */
   readonly allowHalfOpen?: boolean
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** Received bytes that may wait while a handler is at work, before the sender is told to pause. */
@@ -58,9 +60,10 @@ export class FrameStream<Out, In> {
   readonly #stream: ByteStream
   readonly #codec: FrameCodec<Out, In>
   readonly #handlers: FrameHandlers<In>
+  readonly #scheduler: Scheduler
   #init: FrameStreamInit
   readonly #reader: FrameReader
-  #firstFrameTimer: NodeJS.Timeout | undefined
+  #firstFrameTimer: Timer | undefined
   /** A frame is being handled; others wait in the reader. */
   #busy = false
   #paused = false
@@ -77,9 +80,12 @@ export class FrameStream<Out, In> {
     this.#codec = codec
     this.#handlers = handlers
     this.#init = init
-    const { receivedBytesMax = init.frameBytesMax, firstFrame } = init
+    const { receivedBytesMax = init.frameBytesMax, firstFrame, scheduler = systemScheduler } = init
+    this.#scheduler = scheduler
     this.#reader = new FrameReader(firstFrame?.bytesMax ?? receivedBytesMax, init.budget)
-    if (firstFrame !== undefined) this.#firstFrameTimer = setTimeout(this.#onFirstFrameLate, firstFrame.timeoutMs)
+    if (firstFrame !== undefined) {
+      this.#firstFrameTimer = scheduler.setTimeout(this.#onFirstFrameLate, firstFrame.timeoutMs)
+    }
     this.#remoteEnded = stream.remoteWriteStatus === 'closed' && stream.status === 'open'
     stream.addEventListener('close', this.#onClose)
     stream.addEventListener('remoteCloseWrite', this.#onRemoteCloseWrite)
@@ -189,7 +195,7 @@ export class FrameStream<Out, In> {
   /** The first frame is here: the next may be as large as they may be, once its handler is through. */
   #onBody(): void {
     if (this.#firstFrameTimer === undefined) return
-    clearTimeout(this.#firstFrameTimer)
+    this.#scheduler.clear(this.#firstFrameTimer)
     this.#firstFrameTimer = undefined
     this.#reader.bodyBytesMax = this.#init.receivedBytesMax ?? this.#init.frameBytesMax
   }
@@ -233,7 +239,7 @@ export class FrameStream<Out, In> {
   #finish(error: MeshError | undefined): boolean {
     if (this.#ended) return false
     this.#ended = true
-    clearTimeout(this.#firstFrameTimer)
+    this.#scheduler.clear(this.#firstFrameTimer)
     // a stream that is over may be kept for long by who handled it
     this.#reader.clear()
     this.#stream.removeEventListener('message', this.#onMessage)
@@ -250,7 +256,7 @@ export class FrameStream<Out, In> {
 
   async #closeInAnswer(): Promise<void> {
     try {
-      await this.close({ signal: AbortSignal.timeout(LAST_FRAME_MS) })
+      await this.close({ signal: this.#scheduler.timeoutSignal(LAST_FRAME_MS) })
     } catch (error) {
       this.#stream.abort(MeshError.from(error))
     }
@@ -258,7 +264,7 @@ export class FrameStream<Out, In> {
 
   #cutAfterFlush(error: MeshError): Promise<void> {
     const cut = (): void => this.#stream.abort(error)
-    return this.#stream.close({ signal: AbortSignal.timeout(LAST_FRAME_MS) }).then(cut, cut)
+    return this.#stream.close({ signal: this.#scheduler.timeoutSignal(LAST_FRAME_MS) }).then(cut, cut)
   }
 
   #pauseWhenFull(): void {

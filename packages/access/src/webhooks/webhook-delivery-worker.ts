@@ -1,4 +1,4 @@
-import { type Clock, MeshError } from '@resultity/interface'
+import { type Clock, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { Delivery, DeliveryAttempt, DeliveryQueue, Webhook, WebhookStore } from '@resultity/store'
 import type { Logger } from 'pino'
 import { hasArrived, isGone, outcomeOf } from './delivery-plan.ts'
@@ -10,6 +10,8 @@ export interface CourierComponents {
   readonly queue: DeliveryQueue
   readonly clock: Clock
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface CourierInit extends PostInit {
@@ -36,7 +38,8 @@ const LEASE_SPARE_MS = 15_000
 export class WebhookDeliveryWorker implements AsyncDisposable {
   readonly #components: CourierComponents
   readonly #init: CourierInit
-  readonly #timer: NodeJS.Timeout
+  readonly #scheduler: Scheduler
+  readonly #timer: Timer
   readonly #underWay = new Map<Promise<void>, string>()
   readonly #stop = new AbortController()
   #looking: Promise<void> | undefined
@@ -46,7 +49,8 @@ export class WebhookDeliveryWorker implements AsyncDisposable {
   constructor(components: CourierComponents, init: CourierInit) {
     this.#components = components
     this.#init = init
-    this.#timer = setInterval(() => this.look(), init.webhookPollMs)
+    this.#scheduler = components.scheduler ?? systemScheduler
+    this.#timer = this.#scheduler.setInterval(() => this.look(), init.webhookPollMs)
     // what is queued is safe without this process
     this.#timer.unref()
   }
@@ -68,11 +72,11 @@ export class WebhookDeliveryWorker implements AsyncDisposable {
   /** Takes no more. What is under way has a moment to end; what is broken off then is sent again by the next process. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
-    clearInterval(this.#timer)
-    const timer = setTimeout(() => this.#stop.abort(), STOP_MS)
+    this.#scheduler.clear(this.#timer)
+    const timer = this.#scheduler.setTimeout(() => this.#stop.abort(), STOP_MS)
     await this.#looking
     await Promise.all(this.#underWay.keys())
-    clearTimeout(timer)
+    this.#scheduler.clear(timer)
   }
 
   async #take(): Promise<void> {
@@ -109,7 +113,7 @@ export class WebhookDeliveryWorker implements AsyncDisposable {
       const webhook = await webhooks.find(webhookId)
       if (webhook === undefined) return
       const attempt = await this.#attempt(webhook, delivery)
-      await queue.report(delivery, attempt, outcomeOf(delivery, attempt, Math.random()))
+      await queue.report(delivery, attempt, outcomeOf(delivery, attempt, this.#scheduler.random()))
       if (hasArrived(attempt)) await webhooks.succeeded(webhookId)
       const reason = await this.#reasonToGiveUp(webhook, attempt)
       if (reason === undefined) return
@@ -130,7 +134,7 @@ export class WebhookDeliveryWorker implements AsyncDisposable {
       'content-type': 'application/json',
       'user-agent': `resultity-webhooks/${this.#init.version}`
     }
-    const begun = performance.now()
+    const begun = this.#scheduler.monotonic()
     const { signal } = this.#stop
     const result = await post(url, body, headers, this.#init, { signal }).then(
       status => ({ status, error: status >= 200 && status < 300 ? null : `the receiver answered ${status}` }),
@@ -139,7 +143,7 @@ export class WebhookDeliveryWorker implements AsyncDisposable {
         return { status: null, error: MeshError.from(error).message }
       }
     )
-    return { atMs, durationMs: Math.round(performance.now() - begun), ...result }
+    return { atMs, durationMs: Math.round(this.#scheduler.monotonic() - begun), ...result }
   }
 
   async #reasonToGiveUp({ id }: Webhook, attempt: DeliveryAttempt): Promise<string | undefined> {

@@ -1,4 +1,4 @@
-import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
 import {
   FrameStream,
   JOB_FRAME_BYTES_MAX,
@@ -11,6 +11,8 @@ import type { NodeAddress, StreamOpener } from '../stage-control.ts'
 
 export interface JobCallComponents {
   readonly opener: StreamOpener
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   /** @returns stops listening */
   onNodeLeft(listener: (peerId: string) => void): () => void
 }
@@ -36,7 +38,9 @@ export async function callJob(
   request: JobRequest,
   options: AbortOptions = {}
 ): Promise<Uint8Array> {
-  const call = new JobCall(node.peerId)
+  const { scheduler = systemScheduler } = components
+  const timed = { ...options, scheduler }
+  const call = new JobCall(node.peerId, scheduler)
   const stopListening = components.onNodeLeft(peerId => {
     if (peerId === node.peerId) call.fail(nodeLost(node.peerId, 'left the mesh'))
   })
@@ -48,10 +52,10 @@ export async function callJob(
         await call.open(components.opener, node, request, signal)
         await call.started
       },
-      options
+      timed
     )
     const waitMs = request.deadlineMs + init.graceMs
-    return await withDeadline(`a job on ${node.peerId}`, waitMs, () => call.result, options)
+    return await withDeadline(`a job on ${node.peerId}`, waitMs, () => call.result, timed)
   } finally {
     stopListening()
     call.end()
@@ -61,14 +65,16 @@ export async function callJob(
 /** A job's stream to its node, and the events received on it. */
 class JobCall {
   readonly #peerId: string
+  readonly #scheduler: Scheduler
   readonly #started = Promise.withResolvers<void>()
   readonly #result = Promise.withResolvers<Uint8Array>()
   #frames: FrameStream<JobRequest, JobEvent> | undefined
   #nextSequence = 0
   #over = false
 
-  constructor(peerId: string) {
+  constructor(peerId: string, scheduler: Scheduler) {
     this.#peerId = peerId
+    this.#scheduler = scheduler
     // a caller that waits for one of them gets the error; nobody waits for the other one then
     this.#started.promise.catch(heardElsewhere)
     this.#result.promise.catch(heardElsewhere)
@@ -94,7 +100,7 @@ class JobCall {
         onFrame: event => this.#admit(event),
         onEnd: error => this.#onEnd(error)
       },
-      { frameBytesMax: JOB_FRAME_BYTES_MAX }
+      { frameBytesMax: JOB_FRAME_BYTES_MAX, scheduler: this.#scheduler }
     )
     this.#frames = frames
     if (this.#over) {

@@ -1,6 +1,5 @@
-import { setTimeout } from 'node:timers/promises'
 import { type Caller, type JobAdmission, requireSubcloudsOf } from '@resultity/access'
-import { type Clock, MeshError } from '@resultity/interface'
+import { type Clock, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import type {
   Batch,
   BatchChange,
@@ -38,6 +37,8 @@ export interface BatchRunComponents {
   readonly store: JobStore
   readonly fileService: FileService
   readonly clock: Clock
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
   readonly admission: JobAdmission
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   runtime(): JobRuntime
@@ -389,7 +390,7 @@ export class BatchRun {
 
   async #pause(): Promise<void> {
     const { signal } = this.#context
-    signal.throwIfAborted()
-    await setTimeout(this.#init.batchPollMs, undefined, { signal }).catch(() => signal.throwIfAborted())
+    const { scheduler = systemScheduler } = this.#components
+    await scheduler.sleep(this.#init.batchPollMs, { signal })
   }
 }

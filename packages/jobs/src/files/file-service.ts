@@ -1,5 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { type AbortOptions, type Clock, MeshError } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type Clock,
+  MeshError,
+  type Scheduler,
+  systemScheduler,
+  type Timer
+} from '@resultity/interface'
 import type {
   BatchStore,
   ByteReservation,
@@ -26,6 +33,8 @@ export interface FileServiceComponents {
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   readonly clock: Clock
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface FileServiceInit {
@@ -61,22 +70,24 @@ const SWEPT_AT_ONCE = 100
 export class FileService implements Disposable {
   readonly #components: FileServiceComponents
   readonly #init: FileServiceInit
-  #timer: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #timer: Timer | undefined
 
   constructor(components: FileServiceComponents, init: FileServiceInit) {
     this.#components = components
     this.#init = init
+    this.#scheduler = components.scheduler ?? systemScheduler
   }
 
   /** Removes files past their time, from now on. */
   start(): void {
-    this.#timer = setInterval(() => {
+    this.#timer = this.#scheduler.setInterval(() => {
       this.sweep().catch((err: unknown) => this.#components.logger.error({ err }, 'old files were not removed'))
     }, this.#init.fileSweepMs)
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer)
+    this.#scheduler.clear(this.#timer)
   }
 
   /**

@@ -1,4 +1,4 @@
-import type { Route } from '@resultity/interface'
+import { type Route, systemScheduler } from '@resultity/interface'
 import type { MeshReport } from '../chat/chat-schema.ts'
 
 /** Measures one answer: time to the first token, and the pace after it. */
@@ -10,7 +10,7 @@ export class AnswerTiming {
   #count = 0
 
   /** @param now monotonic milliseconds */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => systemScheduler.monotonic()) {
     this.#now = now
     this.#startMs = now()
   }

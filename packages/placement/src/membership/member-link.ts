@@ -1,4 +1,4 @@
-import { type Advert, MeshError } from '@resultity/interface'
+import { type Advert, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import {
   type AssignmentUpdate,
   type ByteStream,
@@ -47,6 +47,8 @@ export interface MemberLinkInit {
   readonly helloTimeoutMs: number
   readonly heartbeatIntervalMs: number
   readonly heartbeatMissesMax: number
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** Messages of one node: reports of fetched bytes come the fastest. */
@@ -64,7 +66,8 @@ export class MemberLink {
   readonly #handlers: MemberLinkHandlers
   readonly #init: MemberLinkInit
   readonly #frames: FrameStream<CoordinatorMessage, NodeMessage>
-  readonly #helloTimer: NodeJS.Timeout
+  readonly #scheduler: Scheduler
+  readonly #helloTimer: Timer
   readonly #messages: TokenBucket
   readonly #adverts: TokenBucket
   #state: MemberLinkState = 'greeting'
@@ -74,17 +77,19 @@ export class MemberLink {
     this.peerId = peerId
     this.#handlers = handlers
     this.#init = init
+    const { scheduler = systemScheduler } = init
+    this.#scheduler = scheduler
     const advertsPerSecond = Math.max(1, (ADVERTS_PER_HEARTBEAT * 1000) / init.heartbeatIntervalMs)
     this.#messages = new TokenBucket(MESSAGES_BURST, MESSAGES_PER_SECOND, handlers.now())
     this.#adverts = new TokenBucket(ADVERTS_BURST, advertsPerSecond, handlers.now())
-    this.#helloTimer = setTimeout(() => {
+    this.#helloTimer = scheduler.setTimeout(() => {
       this.refuse(new MeshError('deadline_exceeded', `no Hello came within ${init.helloTimeoutMs} ms`))
     }, init.helloTimeoutMs)
     this.#frames = new FrameStream(
       stream,
       membershipCoordinatorCodec,
       { onFrame: message => this.#onMessage(message), onEnd: error => this.#end(error?.message ?? 'it disconnected') },
-      { frameBytesMax: MEMBERSHIP_FRAME_BYTES_MAX, receivedBytesMax: NODE_MESSAGE_BYTES_MAX }
+      { frameBytesMax: MEMBERSHIP_FRAME_BYTES_MAX, receivedBytesMax: NODE_MESSAGE_BYTES_MAX, scheduler }
     )
   }
 
@@ -119,7 +124,7 @@ export class MemberLink {
   async #onHello(sealed: Uint8Array): Promise<void> {
     if (this.#state !== 'greeting') throw new MeshError('protocol_violation', 'a second Hello came')
     this.#state = 'opening'
-    clearTimeout(this.#helloTimer)
+    this.#scheduler.clear(this.#helloTimer)
     try {
       this.#handlers.admit()
       const advert = await this.#handlers.openAdvert(sealed, undefined)
@@ -150,14 +155,14 @@ export class MemberLink {
   }
 
   #end(reason: string): void {
-    clearTimeout(this.#helloTimer)
+    this.#scheduler.clear(this.#helloTimer)
     this.#state = 'ended'
     this.#handlers.ended(this, reason)
   }
 
   async #close(): Promise<void> {
     try {
-      await this.#frames.close({ signal: AbortSignal.timeout(this.#init.heartbeatIntervalMs) })
+      await this.#frames.close({ signal: this.#scheduler.timeoutSignal(this.#init.heartbeatIntervalMs) })
     } catch (error) {
       this.#frames.abort(MeshError.from(error))
     }

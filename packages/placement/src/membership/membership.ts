@@ -1,4 +1,4 @@
-import { type Advert, type Clock, MeshError } from '@resultity/interface'
+import { type Advert, type Clock, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import { believableAddresses, type SeenPeer, seenFrom } from '@resultity/mesh'
 import type { AssignmentUpdate, ByteStream, CoordinatorMessage } from '@resultity/wire'
 import type { Logger } from 'pino'
@@ -49,7 +49,8 @@ export class Membership implements Disposable {
   /** Raised with each change of the members. */
   #membersVersion = 0
   readonly #toldVersions = new WeakMap<MemberLink, number>()
-  readonly #pruneTimer: NodeJS.Timeout
+  readonly #scheduler: Scheduler
+  readonly #pruneTimer: Timer
   readonly #stopListening: () => void
   #lastPruneMs: number
   #stopped = false
@@ -60,7 +61,8 @@ export class Membership implements Disposable {
     this.#lastPruneMs = components.steady.now()
     this.#refusals = new RefusalNotes(this.#lastPruneMs)
     this.#corrections = new RefusalNotes(this.#lastPruneMs)
-    this.#pruneTimer = setInterval(() => this.#prune(), init.heartbeatIntervalMs)
+    this.#scheduler = init.scheduler ?? systemScheduler
+    this.#pruneTimer = this.#scheduler.setInterval(() => this.#prune(), init.heartbeatIntervalMs)
     this.#stopListening = components.registry.onChange(change => {
       if (change.type !== 'updated') this.#membersVersion++
       if (change.type === 'left') this.#dismiss(change.node.peerId, change.reason)
@@ -84,7 +86,7 @@ export class Membership implements Disposable {
 
   [Symbol.dispose](): void {
     this.#stopped = true
-    clearInterval(this.#pruneTimer)
+    this.#scheduler.clear(this.#pruneTimer)
     this.#stopListening()
     const stopping = new MeshError('unavailable', 'the coordinator is stopping')
     for (const link of [...this.#greeters, ...this.#links.values()]) link.refuse(stopping)

@@ -1,4 +1,4 @@
-import type { Clock } from '@resultity/interface'
+import { type Clock, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { NodeChange, NodeRegistry } from '../membership/node-registry.ts'
 import type { StageReport } from './placement.ts'
 import type { PlacementDirector } from './placement-director.ts'
@@ -7,6 +7,8 @@ export interface PlacementLoopComponents {
   readonly registry: NodeRegistry
   readonly director: PlacementDirector
   readonly clock: Clock
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** Node timers hold at most 2³¹−1 ms. */
@@ -20,12 +22,14 @@ export class PlacementLoop implements Disposable {
   readonly #components: PlacementLoopComponents
   readonly #settleMs: number
   readonly #stopListening: () => void
-  #timer: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #timer: Timer | undefined
   #dueMs = Number.POSITIVE_INFINITY
   #stopped = false
 
   constructor(components: PlacementLoopComponents, settleMs: number) {
     this.#components = components
+    this.#scheduler = components.scheduler ?? systemScheduler
     this.#settleMs = settleMs
     this.#stopListening = components.registry.onChange(change => this.#onNodeChange(change))
   }
@@ -69,11 +73,11 @@ export class PlacementLoop implements Disposable {
     this.#clearTimer()
     this.#dueMs = ms
     const waitMs = Math.min(Math.max(0, ms - this.#components.clock.now()), TIMER_MS_MAX)
-    this.#timer = setTimeout(() => this.reconcile(), waitMs)
+    this.#timer = this.#scheduler.setTimeout(() => this.reconcile(), waitMs)
   }
 
   #clearTimer(): void {
-    clearTimeout(this.#timer)
+    this.#scheduler.clear(this.#timer)
     this.#timer = undefined
     this.#dueMs = Number.POSITIVE_INFINITY
   }

@@ -1,4 +1,12 @@
-import { type Clock, invalidRequest, MeshError, type SubcloudDefinition } from '@resultity/interface'
+import {
+  type Clock,
+  invalidRequest,
+  MeshError,
+  type Scheduler,
+  type SubcloudDefinition,
+  systemScheduler,
+  type Timer
+} from '@resultity/interface'
 import type { SubcloudStore } from '@resultity/store'
 import type { Logger } from 'pino'
 import type { ServedModels } from '../served-models.ts'
@@ -11,6 +19,8 @@ export interface SubcloudServiceComponents {
   readonly models: ServedModels
   readonly clock: Clock
   readonly logger: Logger
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** Nobody would look through more. */
@@ -20,10 +30,12 @@ const SUBCLOUDS_MAX = 256
 export class SubcloudService implements Disposable {
   readonly #components: SubcloudServiceComponents
   readonly #refreshMs: number
-  #timer: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #timer: Timer | undefined
 
   constructor(components: SubcloudServiceComponents, refreshMs: number) {
     this.#components = components
+    this.#scheduler = components.scheduler ?? systemScheduler
     this.#refreshMs = refreshMs
   }
 
@@ -31,13 +43,13 @@ export class SubcloudService implements Disposable {
   async start(): Promise<void> {
     const { logger } = this.#components
     await this.refresh()
-    this.#timer = setInterval(() => {
+    this.#timer = this.#scheduler.setInterval(() => {
       this.refresh().catch((err: unknown) => logger.error({ err }, 'subclouds were not read'))
     }, this.#refreshMs)
   }
 
   [Symbol.dispose](): void {
-    clearInterval(this.#timer)
+    this.#scheduler.clear(this.#timer)
   }
 
   async refresh(): Promise<void> {

@@ -1,9 +1,9 @@
-import { generateKeyPair } from '@libp2p/crypto/keys'
-import { createMeshHost } from '../src/index.ts'
+import { randomBytes } from 'node:crypto'
+import { createMeshHost, identityFromSeed } from '@resultity/mesh'
 
 /** A host in a process of its own, to be killed. Prints its address, and takes streams of the protocol it is given. */
 const host = await createMeshHost({
-  privateKey: await generateKeyPair('Ed25519'),
+  privateKey: await identityFromSeed(randomBytes(32)),
   listen: ['/ip4/127.0.0.1/tcp/0'],
   agent: 'resultity-node/test'
 })

@@ -1,0 +1,134 @@
+import {
+  BatchGate,
+  type Encoder,
+  type Engine,
+  RunQueue,
+  type SessionInit,
+  SessionTurns,
+  type Stage,
+  type StageInit,
+  type StageSession,
+  StageShape
+} from '@resultity/engine'
+import { type AbortOptions, formatRange, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import { MemorySession } from './memory-session.ts'
+
+export interface MemoryEngineInit {
+  /** Whose time runs take. Default: the machine's. */
+  readonly scheduler?: Scheduler
+  /** How long a run takes on one layer, for each of its positions; asked for every run. Default: a hundredth. */
+  readonly positionLayerMs?: () => number
+}
+
+/**
+ * An engine that computes with whole numbers instead of weights: fast, and exact wherever the model is cut. What each
+ * token is depends on all before it, so a position that was lost, doubled or moved shows in all that follow. Turns,
+ * slots and limits are those of the real engines.
+ */
+export class MemoryEngine implements Engine {
+  readonly #scheduler: Scheduler
+  readonly #positionLayerMs: () => number
+  readonly #gate: BatchGate
+
+  constructor({ scheduler = systemScheduler, positionLayerMs = () => 0.01 }: MemoryEngineInit = {}) {
+    this.#scheduler = scheduler
+    this.#positionLayerMs = positionLayerMs
+    this.#gate = new BatchGate(() => scheduler.monotonic())
+  }
+
+  /** @throws MeshError `invalid_request`; the reason of the signal */
+  async loadStage(init: StageInit, { signal }: AbortOptions = {}): Promise<Stage> {
+    signal?.throwIfAborted()
+    const { range, manifest } = init
+    if (range.first < 0 || range.end <= range.first || range.end > manifest.config.layerCount) {
+      throw new MeshError('invalid_request', `${manifest.name} has no layers ${formatRange(range)}`)
+    }
+    return new MemoryStage(init, new StageShape(init), {
+      scheduler: this.#scheduler,
+      gate: this.#gate,
+      positionLayerMs: this.#positionLayerMs
+    })
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadEncoder(): Promise<Encoder> {
+    throw new MeshError('engine_failed', 'the engine in memory runs decoders only')
+  }
+}
+
+interface StageContext {
+  readonly scheduler: Scheduler
+  readonly gate: BatchGate
+  readonly positionLayerMs: () => number
+}
+
+class MemoryStage implements Stage {
+  readonly range: Stage['range']
+  readonly first: boolean
+  readonly last: boolean
+  readonly hiddenSize: number
+  readonly vocabularySize: number
+  readonly contextLength: number
+  readonly sessionsMax: number
+  readonly layersShare: number
+  readonly #init: StageInit
+  readonly #shape: StageShape
+  readonly #context: StageContext
+  readonly #queue: RunQueue
+  readonly #sessions = new Set<StageSession>()
+  #closing: Promise<void> | undefined
+
+  constructor(init: StageInit, shape: StageShape, context: StageContext) {
+    this.range = shape.range
+    this.first = shape.first
+    this.last = shape.last
+    this.hiddenSize = shape.hiddenSize
+    this.vocabularySize = shape.vocabularySize
+    this.contextLength = shape.contextLength
+    this.sessionsMax = shape.sessionsMax
+    this.layersShare = shape.layersShare
+    this.#init = init
+    this.#shape = shape
+    this.#context = context
+    this.#queue = new RunQueue(context.gate, context.scheduler)
+  }
+
+  get sessionsOpen(): number {
+    return this.#sessions.size
+  }
+
+  open(init: SessionInit): StageSession {
+    if (this.#closing !== undefined) throw new MeshError('unavailable', `stage ${formatRange(this.range)} is closed`)
+    this.#shape.admitSession(init.positionsMax)
+    if (this.#sessions.size >= this.sessionsMax) {
+      throw new MeshError('resource_exhausted', `all ${this.sessionsMax} sessions of this stage are open`)
+    }
+    const { gate, scheduler, positionLayerMs } = this.#context
+    const turns = new SessionTurns(this.#queue, gate, init)
+    const layers = this.range.end - this.range.first
+    const session = new MemorySession(
+      {
+        shape: this.#shape,
+        turns,
+        work: (positions, options) => scheduler.sleep(positions * layers * positionLayerMs(), options),
+        onDisposed: closed => {
+          this.#sessions.delete(closed)
+          turns[Symbol.dispose]()
+        }
+      },
+      { stage: this.#init, positionsMax: init.positionsMax }
+    )
+    this.#sessions.add(session)
+    return session
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
+    for (const session of [...this.#sessions]) session[Symbol.dispose]()
+    await this.#queue.idle()
+  }
+}
