@@ -66,7 +66,6 @@ t.test(
         template: '{% for a in range(99999) %}{% for b in range(99999) %}{% endfor %}{% endfor %}',
         message: /writes no/
       },
-      silent: { template: 'Please answer {{ "now" }}', message: /leaves out what the user says/ },
       unknown: { template: 'nope', message: /the name "nope"/ }
     }
     for (const [name, { template, message }] of Object.entries(templates)) {
