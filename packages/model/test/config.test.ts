@@ -128,6 +128,7 @@ t.test('a GGUF configuration', async t => {
     'llama.rope.scaling.factor': { type: 'f32', value: 4 }
   } as const
   t.match(fromGguf(linear), { ropeScaling: { type: 'linear', factor: 4 } })
+  t.match(fromGguf({ 'llama.rope.scaling.type': text('') }), { ropeScaling: { type: 'none' } })
   t.match(
     fromGguf({ 'llama.attention.head_count_kv': { type: 'i32', value: [2, 2] } }),
     { kvHeadCount: 2 },

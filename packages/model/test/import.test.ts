@@ -136,7 +136,7 @@ t.test('a file is imported again when it changed', async t => {
   await truncate(path, 5000)
   await t.rejects(run(`file:${path}`), { code: 'model_invalid' })
   await t.rejects(run(`file:${path}.nope`), { code: 'model_not_found' })
-  await t.rejects(run(`file:${dataDir}`), { code: 'model_invalid', message: /tokenizer.json/ })
+  await t.rejects(run(`file:${dataDir}/models`), { code: 'model_invalid', message: /tokenizer.json/ })
 })
 
 t.test('when no source answers, the error names each, or the model that comes with the program serves', async t => {

@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
@@ -50,6 +50,14 @@ t.test('a model in several files is imported by the path of any, and is what it 
   const whole = await run('tiny.gguf')
   t.equal(whole.manifest.name, 'tiny')
   for (const index of [0, 1, 2]) t.equal((await run(nameOf(index))).manifestSha256, whole.manifestSha256, nameOf(index))
+
+  const parted = join(directory, 'parted')
+  await mkdir(parted)
+  for (const index of [0, 1, 2]) await copyFile(join(directory, nameOf(index)), join(parted, nameOf(index)))
+  const inFolder = await run('parted')
+  t.same({ ...inFolder.manifest, name: 'tiny' }, whole.manifest, 'a folder that holds nothing else is that model')
+  await writeFile(join(parted, 'other.gguf'), 'GGUF')
+  await t.rejects(run('parted'), { code: 'model_invalid', hint: /Name one of its GGUF files: other\.gguf, tiny-00001/ })
 
   await writeFile(join(directory, nameOf(2)), 'GGUF')
   await t.rejects(run(nameOf(0)), { code: 'model_invalid', message: /00003-of-00003/ }, 'another file, another import')

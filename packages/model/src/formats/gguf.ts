@@ -83,8 +83,10 @@ export function readGgufHeader(path: string): GgufHeader {
 /** As {@link readGgufHeader}. Every tensor is inside the file and no two overlap. */
 export function parseGgufHeader(source: ByteSource): GgufHeader {
   const reader = new GgufReader(source)
-  if (source.bytes < 4 || reader.u32() !== MAGIC)
-    throw reader.invalid('not a GGUF file, its first four bytes are not "GGUF"')
+  if (source.bytes < 4 || reader.u32() !== MAGIC) {
+    const hint = 'It may be a web page or an archive that was saved in place of the file; download the file itself.'
+    throw modelInvalid(source.name, 'not a GGUF file, its first four bytes are not "GGUF"', hint)
+  }
   const version = reader.u32()
   checkVersion(source.name, version)
   const tensorCount = reader.count('the number of tensors', TENSORS_MAX)

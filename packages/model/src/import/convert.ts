@@ -101,7 +101,8 @@ async function storeManifest(
     tokenizer: {
       definition: await putRef(definition),
       config: await putRef(tokenizerConfig),
-      endTokenIds: [...endTokenIds]
+      // some publishers list tokens that the model has not, and cannot write
+      endTokenIds: endTokenIds.filter(id => id < config.vocabularySize)
     },
     embedding: files[0],
     ...(architecture === 'bert' ? { layers: files.slice(1) } : { layers: files.slice(1, -1), head: files.at(-1) })

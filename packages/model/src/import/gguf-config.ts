@@ -71,7 +71,8 @@ function requiredNumber(file: string, metadata: GgufMetadata, key: string): numb
 }
 
 function ropeScaling(file: string, metadata: GgufMetadata): unknown {
-  const type = metadata.get('llama.rope.scaling.type') ?? 'none'
+  // some converters write an empty text for none
+  const type = metadata.get('llama.rope.scaling.type') || 'none'
   if (type === 'none') return { type }
   if (type === 'linear') return { type, factor: requiredNumber(file, metadata, 'llama.rope.scaling.factor') }
   throw unsupportedArchitecture(file, `the rotary embedding scaling "${String(type)}"`)

@@ -189,7 +189,7 @@ function sourceTensor(
     throw modelInvalid(
       file.name,
       `tensor "${name}" is stored as ${dtype}; supported are F32, F16 and BF16`,
-      'Use the version of the model that is not quantized, or a GGUF version.'
+      'Use a version of the model in one of these, or a GGUF version.'
     )
   }
   const columns = shape.at(-1) ?? 1

@@ -1,6 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { MeshError } from '@resultity/interface'
+import { ggufPartPaths } from '../formats/gguf-split.ts'
 import { LLAMA_1_1B, writeRandomGguf } from '../formats/random-gguf.ts'
 import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
 import { isFile } from './download.ts'
@@ -128,8 +129,8 @@ function progressOf({ signal, onProgress }: ProgressOptions): ProgressOptions {
 async function existingPath(path: string): Promise<string> {
   const absolute = resolve(path)
   try {
-    await stat(absolute)
-    return absolute
+    const isFolder = (await stat(absolute)).isDirectory()
+    return isFolder ? onlyGguf(absolute, await readdir(absolute)) : absolute
   } catch (error) {
     throw new MeshError('model_not_found', `there is no ${absolute}`, {
       hint: 'Give the path of a GGUF file, or of a folder with config.json and safetensors files.',
@@ -137,6 +138,16 @@ async function existingPath(path: string): Promise<string> {
       cause: error
     })
   }
+}
+
+/** The GGUF model of a folder that holds one and no safetensors; the folder itself otherwise. */
+function onlyGguf(directory: string, names: readonly string[]): string {
+  if (names.some(name => name.endsWith('.safetensors'))) return directory
+  const models = new Set(
+    names.filter(name => name.endsWith('.gguf')).map(name => ggufPartPaths(join(directory, name))[0])
+  )
+  const [only] = models
+  return only !== undefined && models.size === 1 ? only : directory
 }
 
 async function writeRandom(shape: RandomShape, directory: string, options: FetchModelOptions): Promise<string> {

@@ -1,4 +1,4 @@
-import { readFile, stat } from 'node:fs/promises'
+import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import { z } from 'zod'
@@ -74,12 +74,7 @@ export async function tokenizerFilesFromDirectory(
 ): Promise<TokenizerFiles> {
   const read = (name: string): Promise<Uint8Array | undefined> => readOptional(join(directory, name), options)
   const definition = await read('tokenizer.json')
-  if (definition === undefined) {
-    const hint =
-      'A folder needs tokenizer.json: a tokenizer.model or vocab.json alone is not read. Save the tokenizer as a fast one with ' +
-      'transformers, or use a GGUF version of the model, named by its own path.'
-    throw tokenizerInvalid(`${directory} has no tokenizer.json`, undefined, hint)
-  }
+  if (definition === undefined) throw tokenizerMissing(directory, await readdir(directory))
   // an encoder ends nothing and has no chat template
   if (isWordPiece(definition)) return { definition, config: encodeJson(await readConfig(read)), endTokenIds: [] }
   const parsed = parseTokenizerDefinition(definition)
@@ -97,6 +92,18 @@ export async function tokenizerFilesFromDirectory(
       [...(eos === undefined ? [] : [eos]), ...(await listedEndTokens(read))]
     )
   }
+}
+
+/** Says what the folder has instead. */
+function tokenizerMissing(directory: string, names: readonly string[]): Error {
+  const others = names.filter(name => ['tokenizer.model', 'vocab.json', 'spiece.model'].includes(name))
+  const ggufs = names.filter(name => name.endsWith('.gguf'))
+  const hints = [
+    ...(ggufs.length > 0 ? [`Name one of its GGUF files: ${ggufs.slice(0, 8).join(', ')}.`] : []),
+    ...(others.length > 0 ? [`${others.join(' and ')} alone is not read: save the tokenizer as a fast one.`] : []),
+    'A model folder holds config.json, tokenizer.json and safetensors.'
+  ]
+  return tokenizerInvalid(`${directory} has no tokenizer.json`, undefined, hints.join(' '))
 }
 
 type ReadFile = (name: string) => Promise<Uint8Array | undefined>
