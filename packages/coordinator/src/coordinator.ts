@@ -104,19 +104,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const { scheduler = systemScheduler } = init
   const { clock = scheduler } = init
   const database = starting.use(await openStore(init))
-  const access = starting.use(
-    await openAccessControl(
-      { database, clock, scheduler, logger: init.logger },
-      {
-        host: init.http.host,
-        corsOrigins: init.corsOrigins ?? [],
-        allowedHosts: init.allowedHosts ?? [],
-        open: init.open ?? false,
-        webhookPrivate: init.webhookPrivate ?? false,
-        version: COORDINATOR_VERSION
-      }
-    )
-  )
+  const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
   const store = starting.use(await FileBlobStore.open(init.dataDir))
   const stores = await openStores(database, init.contentDir ?? init.dataDir, limits)
@@ -168,6 +156,17 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     close,
     [Symbol.asyncDispose]: close
   }
+}
+
+function openAccess(
+  { http, corsOrigins = [], allowedHosts = [], open = false, webhookPrivate = false, logger }: CoordinatorInit,
+  database: StoreDatabase,
+  time: { readonly scheduler: Scheduler; readonly clock: Clock }
+): Promise<AccessControl> {
+  return openAccessControl(
+    { database, logger, ...time },
+    { host: http.host, corsOrigins, allowedHosts, open, webhookPrivate, version: COORDINATOR_VERSION }
+  )
 }
 
 function boundedByFiles(limits: CoordinatorLimits, openFilesMax: number | undefined): CoordinatorLimits {

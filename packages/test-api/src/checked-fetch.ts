@@ -31,7 +31,8 @@ export class ApiCheck implements AsyncDisposable {
     const url = new URL(request?.url ?? String(input))
     const exchange: Exchange = {
       method: (init?.method ?? request?.method ?? 'GET').toUpperCase(),
-      path: url.pathname,
+      // as the server finds the route: doubled slashes and one at the end do not count
+      path: url.pathname.replaceAll(/\/{2,}/g, '/').replace(/(?<=.)\/$/, ''),
       sent: typeof init?.body === 'string' ? init.body : undefined,
       status: response.status,
       headers: response.headers

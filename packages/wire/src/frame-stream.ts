@@ -3,37 +3,7 @@ import { Uint8ArrayList } from 'uint8arraylist'
 import type { ByteStream, Bytes, StreamClosed } from './byte-stream.ts'
 import { type FrameCodec, violation } from './frame-codec.ts'
 import { FRAME_HEADER_BYTES, FrameReader, writeHeader } from './frame-reader.ts'
-import type { ByteBudget } from './receive-budget.ts'
-
-export interface FrameHandlers<In> {
-  /**
-   * Called for one frame after the other. While a returned promise is pending, the next frame waits, and in time the
-   * sender. An error ends the stream, as `fail` does.
-   */
-  onFrame(frame: In): void | Promise<void>
-  /** Called exactly once, after the last frame: undefined when the peer ended its side between two frames. */
-  onEnd(error: MeshError | undefined): void
-}
-
-export interface FrameStreamInit {
-  /** Largest body, in both directions, in bytes. */
-  readonly frameBytesMax: number
-  /** Largest body received, where it is not as large as one to send. */
-  readonly receivedBytesMax?: number
-  /** What the peer must say first: a body of at most `bytesMax`, within `timeoutMs`. Later ones may be larger. */
-  readonly firstFrame?: { readonly bytesMax: number; readonly timeoutMs: number }
-  /** What frames of which a part has come are taken from. */
-  readonly budget?: ByteBudget
-  /**
-   * Bytes that may wait to be sent to a peer that does not read; above that the stream ends. Default 4 ×
-   * `frameBytesMax`.
-   */
-  readonly queuedBytesMax?: number
-  /** Keep the own side open after the peer has ended its side; default false: it is closed in answer. */
-  readonly allowHalfOpen?: boolean
-  /** Default: the machine's time. */
-  readonly scheduler?: Scheduler
-}
+import type { FrameHandlers, FrameStreamInit } from './frame-stream-init.ts'
 
 /** Received bytes that may wait while a handler is at work, before the sender is told to pause. */
 const READ_QUEUE_BYTES = 256 * 1024
