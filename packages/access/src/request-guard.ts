@@ -39,8 +39,8 @@ export class RequestGuard {
   }
 
   /**
-   * Refuses a name that this server does not go by, to everybody who need not show a key: a page can be given any name
-   * that leads here, and cannot be given a key.
+   * Refuses a host name that this server does not have, to every caller that need not show a key: a page can be reached
+   * by any name that leads here, but cannot be given a key.
    *
    * @throws MeshError `invalid_request` when no host is named, or several; `permission_denied` (HTTP 421)
    */
@@ -75,8 +75,8 @@ export class RequestGuard {
   }
 
   /**
-   * An address that has tried too many keys is asked no further, but for keys that are in use here: a stranger behind the
-   * same proxy locks nobody out.
+   * An address that has tried too many keys gets no further look-ups, except for keys that are in use here: a stranger
+   * behind the same proxy locks nobody out.
    */
   async #verify(text: string, sender: string): Promise<Caller> {
     const { failures } = this.#init
@@ -91,7 +91,7 @@ export class RequestGuard {
     }
   }
 
-  /** @param own what a program on this machine may do, and this server's own page */
+  /** @param own scopes of a program on this machine, and of this server's own page */
   #withoutKey({ headers, method, routeOptions }: FastifyRequest, own: readonly Scope[]): Caller {
     const kind = this.#init.origins.kindOf(headers)
     if (kind === 'local' && !isPlainInference(method, routeOptions.url ?? '')) throw notForPages(headers.origin)
@@ -106,10 +106,10 @@ function notForPages(origin = ''): MeshError {
   })
 }
 
-/** Has every request refused that calls this server by a name of somebody else. Call it before any other hook. */
+/** Refuses every request that calls this server by a foreign host name. Call it before any other hook. */
 export function guardHosts(server: FastifyInstance, requestGuard: RequestGuard): void {
   server.addHook('onRequest', async request => {
-    // probes of whatever runs this process call it by any name, and hear no more than that it answers
+    // health probes may use any host name, and only learn that it answers
     if (request.routeOptions.url !== '/healthz') return requestGuard.requireHost(request)
     hostsOf(request.raw)
   })
@@ -121,7 +121,7 @@ export function guard(server: FastifyInstance, requestGuard: RequestGuard, limit
   server.decorateRequest('admit')
   // before parsing: after the hooks whose headers a browser needs to show a refusal to its page
   server.addHook('preParsing', async (request, reply) => {
-    // there is nothing behind it: the answer is the same 404 for everybody
+    // there is no route: the answer is the same 404 for everybody
     const nowhere = request.is404 || request.method === 'OPTIONS'
     const { url = '' } = request.routeOptions
     request.caller = nowhere ? anonymous([]) : await requestGuard.admit(request)

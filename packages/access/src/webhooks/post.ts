@@ -26,8 +26,8 @@ export interface PostInit extends TargetPolicy {
 }
 
 /**
- * Sends a body by POST. Redirects are not followed, and a name is resolved once, for the connection itself, so that what
- * was checked is what is connected to.
+ * Sends a body by POST. Redirects are not followed. A name is resolved once, for the connection itself, so that the
+ * checked address is the one that is connected to.
  *
  * @returns the status of the answer
  * @throws MeshError `peer_refused`, `peer_unreachable`, `deadline_exceeded`; the signal's reason
@@ -45,7 +45,7 @@ export async function post(
     const request = send(url, {
       method: 'POST',
       headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
-      // a connection that is kept would outlive what was checked for it
+      // a connection that is kept open would outlive its check
       agent: false,
       maxHeaderSize: HEADER_BYTES_MAX,
       lookup: checkedLookup(init),
@@ -69,7 +69,7 @@ function checkedLookup(init: PostInit): LookupFunction {
   return (host, { all }, callback) => {
     init.resolve(host).then(
       found => {
-        // read once: what is checked below is what is connected to
+        // read once: the addresses checked below are those that are connected to
         const addresses = found.map(({ address, family }) => ({ address, family }))
         try {
           for (const { address } of addresses) checkAddress(address, init)
@@ -116,7 +116,7 @@ async function answerOf(request: ClientRequest, bytesMax: number): Promise<numbe
   return promise
 }
 
-/** A code says enough, and no more: messages of the system name addresses. */
+/** Only the error's code: messages of the system contain addresses. */
 function reasonOf(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
   return 'the connection broke'
