@@ -7,7 +7,7 @@ import { BatchRun, type BatchRunComponents, type BatchRunInit } from './batch-ru
 
 export const BATCHES_PATH = '/v1/batches'
 
-/** What the job of a batch keeps: the batch, so that the job alone is enough to begin it. */
+/** The body of a batch's job: the batch itself, so that the job alone is enough to begin it. */
 const newBatchSchema = z.object({
   id: z.string(),
   namespace: z.string(),
