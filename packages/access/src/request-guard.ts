@@ -106,10 +106,10 @@ function notForPages(origin = ''): MeshError {
   })
 }
 
-/** Refuses every request that calls this server by a foreign host name. Call it before any other hook. */
+/** Has every request refused that calls this server by a name of somebody else. Call it before any other hook. */
 export function guardHosts(server: FastifyInstance, requestGuard: RequestGuard): void {
   server.addHook('onRequest', async request => {
-    // health probes may use any host name, and only learn that it answers
+    // probes of whatever runs this process call it by any name, and hear no more than that it answers
     if (request.routeOptions.url !== '/healthz') return requestGuard.requireHost(request)
     hostsOf(request.raw)
   })

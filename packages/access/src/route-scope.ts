@@ -1,6 +1,6 @@
 import type { Scope } from './keys/caller.ts'
 
-/** Routes that need no key: they tell nothing of the mesh or its users. */
+/** Routes that answer everybody: they tell nothing of the mesh or its users. */
 const PUBLIC = /^\/(healthz|readyz|openapi\.json|docs)(\/|$)/
 
 const SUBCLOUD = /^\/subclouds\/[^/]+(?=\/)/

@@ -47,7 +47,7 @@ export class WebhookDeliveryWorker implements AsyncDisposable {
     this.#components = components
     this.#init = init
     this.#timer = setInterval(() => this.look(), init.webhookPollMs)
-    // queued deliveries are safe without this process
+    // what is queued is safe without this process
     this.#timer.unref()
   }
 

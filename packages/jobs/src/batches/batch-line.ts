@@ -40,7 +40,7 @@ export interface BatchLineRules {
   readonly subcloud: string | undefined
 }
 
-/** Reads a line's JSON. A fault is the line's error; nothing is thrown. */
+/** Reads a line's JSON. What is wrong with it is the line's error: nothing is thrown. */
 export function readBatchLine(text: string, rules: BatchLineRules): BatchLine {
   let value: unknown
   try {

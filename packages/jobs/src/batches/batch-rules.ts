@@ -30,7 +30,7 @@ export function failureOf({ clientCode, message }: MeshError): BatchFailure {
   return { code: clientCode, message, line: null, param: null }
 }
 
-/** The fault of a file with `count` lines, if any. Pure. */
+/** What is wrong with a file of so many lines, if anything. Pure. */
 export function lineCountFailure(count: number, max: number): BatchFailure | undefined {
   const place = { line: null, param: 'input_file_id' }
   if (count === 0) return { code: 'empty_file', message: 'The input file has no lines.', ...place }
