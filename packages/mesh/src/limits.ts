@@ -26,7 +26,7 @@ export interface MeshLimits {
    * on) and lets a bulk transfer hold up the other streams of its connection for longer.
    */
   readonly streamWindowBytesMax: number
-  /** All addresses of a peer together. */
+  /** Time to dial a peer, over all of its addresses. */
   readonly dialTimeoutMs: number
   /** One address of a peer. */
   readonly addressDialTimeoutMs: number

@@ -24,7 +24,7 @@ export interface ClaimedJob {
   readonly claim: JobClaim
 }
 
-/** How many jobs of one lane and class there is room for. */
+/** How many jobs of one lane and class to claim. */
 export interface ClaimRequest {
   readonly lane: string
   readonly class: JobClass

@@ -33,7 +33,7 @@ export interface JobSubmission {
   readonly endpoint: string
   /** Its owner; no other namespace sees it. */
   readonly namespace: string
-  /** The key it came with; null where no keys are asked for. */
+  /** The key it came with; null where no keys are required. */
   readonly keyId: string | null
   readonly class: JobClass
   /** Names what it needs a place on: jobs of one lane compete for the same slots. */

@@ -29,7 +29,7 @@ export interface FrameStreamInit {
    * `frameBytesMax`.
    */
   readonly queuedBytesMax?: number
-  /** Keep the own side open after the peer has ended its side; default false: it is closed in answer. */
+  /** Keeps this side open after the peer has ended its side. Default false: this side is then closed too. */
   readonly allowHalfOpen?: boolean
 }
 

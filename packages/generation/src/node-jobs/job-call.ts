@@ -110,7 +110,7 @@ class JobCall {
     this.#result.reject(error)
   }
 
-  /** Ends the stream: at once while the job runs, which breaks it off. */
+  /** Ends the stream. While the job runs it is cut, which stops the job. */
   end(): void {
     const done = this.#over
     this.#over = true
