@@ -23,7 +23,7 @@ export interface PeerWeightsInit {
 /** Peers that are asked for one blob. */
 const SOURCES_MAX = 8
 
-/** Weights from the local store where it has them, else from `sources` by hash. */
+/** Weights out of the local store where they are there already, else from `sources` by hash. */
 export function peerWeights({ host, store }: PeerWeightsComponents, init: PeerWeightsInit): WeightSource {
   const fetch = async (
     sha256: string,
