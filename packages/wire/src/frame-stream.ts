@@ -20,9 +20,9 @@ export interface FrameStreamInit {
   readonly frameBytesMax: number
   /** Largest body received, where it is not as large as one to send. */
   readonly receivedBytesMax?: number
-  /** What the peer must say first: a body of at most `bytesMax`, within `timeoutMs`. Later ones may be larger. */
+  /** Limits of the peer's first frame: a body of at most `bytesMax`, within `timeoutMs`. Later frames may be larger. */
   readonly firstFrame?: { readonly bytesMax: number; readonly timeoutMs: number }
-  /** What frames of which a part has come are taken from. */
+  /** Budget for the memory of partly received frames. */
   readonly budget?: ByteBudget
   /**
    * Bytes that may wait to be sent to a peer that does not read; above that the stream ends. Default 4 ×
@@ -36,7 +36,7 @@ export interface FrameStreamInit {
 /** Received bytes that may wait while a handler is at work, before the sender is told to pause. */
 const READ_QUEUE_BYTES = 256 * 1024
 
-/** The same in pieces: many small ones cost more than their bytes. */
+/** The same limit in pieces: many small pieces cost more than their bytes. */
 const READ_QUEUE_PIECES = 1024
 
 /** Smaller frames are sent in one piece: the encrypter and the socket make a write of every piece. */
