@@ -16,7 +16,7 @@ export interface JobCallComponents {
 }
 
 export interface JobCallInit {
-  /** From dialling the node to its word that the job has begun. */
+  /** Time from dialling the node to its `started` event. */
   readonly startMs: number
   /** Time after the job's own deadline, for the node's last event. */
   readonly graceMs: number
