@@ -50,7 +50,7 @@ export interface AccessControlInit {
   readonly open?: boolean
   /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
   readonly webhookPrivate?: boolean
-  /** Of this software. */
+  /** Version of this software. */
   readonly version: string
   readonly limits?: Partial<AccessLimits>
 }
@@ -79,7 +79,7 @@ export interface AccessControl extends AsyncDisposable {
   guard(server: FastifyInstance): void
   /** Routes of keys, usage and webhooks. */
   addRoutes(server: FastifyInstance): void
-  /** Holds jobs to their keys, whatever makes them. */
+  /** Applies the limits and rights of keys to jobs, whatever makes the jobs. */
   readonly jobs: JobAdmission
   /** Settles the reservation of a job that has ended here. */
   jobEnded(job: Pick<Job, 'id' | 'usage' | 'state' | 'startedAtMs'>): void

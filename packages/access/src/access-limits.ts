@@ -1,6 +1,6 @@
 /** Bounds and times of keys, limits, usage and webhooks. */
 export interface AccessLimits {
-  /** For how long a key that was revoked elsewhere may still open this coordinator. */
+  /** How long a key that was revoked elsewhere may still be accepted by this coordinator. */
   readonly keyCacheMs: number
   /** Keys kept in memory. */
   readonly keysCachedMax: number
@@ -17,7 +17,7 @@ export interface AccessLimits {
   readonly usageKeepMs: number
   /** Time from the start of a webhook delivery to the end of its answer. */
   readonly webhookTimeoutMs: number
-  /** Of a receiver's answer; a longer one is cut off. */
+  /** Largest answer of a receiver that is read; a longer one is cut off. */
   readonly webhookAnswerBytesMax: number
   /** Deliveries in progress at once, to all receivers and to one. */
   readonly deliveriesMax: number

@@ -25,7 +25,7 @@ export interface RequestGuardInit {
   readonly open: boolean
 }
 
-/** What strangers may do where the operator lets them in. */
+/** Scopes of strangers, where the operator lets them in. */
 const STRANGERS: readonly Scope[] = ['inference', 'read-usage', 'read-mesh']
 
 /** Decides who a request is from, and whether that one may send it. */

@@ -34,7 +34,7 @@ export interface Admission {
   refund(): Promise<void>
 }
 
-/** Of requests that can wait, the first ones that may become jobs now. It ends with exactly one of the two. */
+/** The first of several waiting requests that may become jobs now. Exactly one of the two methods ends it. */
 export interface PartialAdmission {
   /** How many; 0 when all have to wait. */
   readonly count: number
@@ -71,7 +71,7 @@ interface Counted {
   readonly state: LimitState
 }
 
-/** Holds each key to its limits. A key without limits costs nothing. */
+/** Applies the limits of keys. A key without limits costs nothing. */
 export class KeyLimiter {
   readonly #components: KeyLimiterComponents
   readonly #reservations: Reservations<Counted>
@@ -194,8 +194,8 @@ export class KeyLimiter {
   }
 
   /**
-   * Settles a job that has ended, here or elsewhere: its usage replaces its reservation, and counts as nothing when
-   * there was none. Does nothing for a job without a reservation, or when called again.
+   * Settles a job that has ended, here or elsewhere: its usage replaces its reservation. A job without usage counts as
+   * zero. Does nothing for a job without a reservation, or when called again.
    */
   async settle(jobId: string, usage: JobUsage | null): Promise<void> {
     const reservation = this.#reservations.take(jobId)

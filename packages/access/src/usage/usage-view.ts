@@ -26,7 +26,7 @@ export function toUsageView({ key, namespace, lane, endpoint, day, request, ...s
   }
 }
 
-/** What ran in a subcloud is summed by itself. */
+/** The model of a lane, and its subcloud. Usage in a subcloud is summed separately. */
 function modelOf(lane: string): Pick<UsageView, 'model' | 'subcloud'> {
   const { model = null, subcloud = null } = ofModelLane(lane) ?? {}
   return { model, subcloud }

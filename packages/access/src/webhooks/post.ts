@@ -11,16 +11,16 @@ export type Resolve = (host: string) => Promise<readonly LookupAddress[]>
 
 const lookupAll = promisify(lookup)
 
-/** Of an answer's headers; only its status is of interest. */
+/** Limit of an answer's headers; only its status is used. */
 const HEADER_BYTES_MAX = 16 * 1024
 
-/** As every program of this machine does. */
+/** Resolves names as every program of this machine does. */
 export const systemResolve: Resolve = host => lookupAll(host, { all: true })
 
 export interface PostInit extends TargetPolicy {
-  /** From the beginning to the end of the answer. */
+  /** Time from the start to the end of the answer. */
   readonly timeoutMs: number
-  /** Of the answer; a longer one is cut off. */
+  /** Largest answer that is read; a longer one is cut off. */
   readonly answerBytesMax: number
   readonly resolve: Resolve
 }

@@ -27,7 +27,7 @@ export function parseTarget(text: string, policy: TargetPolicy): URL {
   return url
 }
 
-/** Without the brackets of an IPv6 address. */
+/** The host, without the brackets of an IPv6 address. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }

@@ -13,7 +13,7 @@ export interface CourierComponents {
 }
 
 export interface CourierInit extends PostInit {
-  /** Of this software, for the receiver's logs. */
+  /** Version of this software, for the receiver's logs. */
   readonly version: string
   /** Deliveries in progress at once, to all receivers and to one. */
   readonly deliveriesMax: number

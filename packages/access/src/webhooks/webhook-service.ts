@@ -12,7 +12,7 @@ export interface WebhookServiceComponents {
   readonly clock: Clock
 }
 
-/** Of one namespace. */
+/** Most webhooks of one namespace. */
 const WEBHOOKS_MAX = 16
 
 /** Makes and changes webhooks for their owners. */
