@@ -23,7 +23,7 @@ export interface AttemptComponents {
 export interface AttemptInit {
   readonly job: Job
   readonly claim: JobClaim
-  /** By who submitted it here, to save preparing it again. */
+  /** The prepared job, if it was submitted here; it need not be prepared again. */
   readonly prepared: PreparedJob | undefined
   readonly retryMs: number
   readonly nodeLossesMax: number

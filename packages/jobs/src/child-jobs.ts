@@ -7,7 +7,7 @@ import { jobBodyOf } from './job-body.ts'
 import type { PreparedJob } from './job-kind.ts'
 import type { Following, JobRuntime } from './job-runtime.ts'
 
-/** Of a job that a job makes. */
+/** A job that another job makes. */
 export interface ChildJob {
   /** Its name within the parent; the same in every attempt. */
   readonly name: string

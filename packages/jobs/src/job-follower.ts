@@ -107,7 +107,7 @@ export class JobFollower {
     this.#live = []
   }
 
-  /** What follows on `last` without a gap. */
+  /** Live entries that follow `last` without a gap. */
   #takeLive(last: number): readonly JobEvent[] {
     const live = this.#live[0]?.number === last + 1 ? this.#live : this.#live.filter(event => event.number > last)
     this.#live = []

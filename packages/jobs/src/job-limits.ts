@@ -5,7 +5,7 @@ import type { JobRuntimeInit } from './job-runtime.ts'
 /** Limits and times of jobs, batches and files. */
 export interface JobLimits extends JobRuntimeInit, BatchRunInit, FileServiceInit {}
 
-/** What holds unless the operator says otherwise. */
+/** Defaults of the limits. */
 export const DEFAULT_JOB_LIMITS: JobLimits = {
   jobLeaseMs: 15_000,
   jobSweepMs: 1000,

@@ -19,13 +19,13 @@ export interface LaneState {
   readonly lane: string
   readonly places: number
   readonly running: Readonly<Record<JobClass, number>>
-  /** Of the batch jobs that run: those told to make room, that have not yet. */
+  /** Running batch jobs that were told to make room and have not yet. */
   readonly yielding: number
   /** Jobs may be waiting. True until a claim came back with fewer than it wished for. */
   readonly waiting: Readonly<Record<JobClass, boolean>>
 }
 
-/** What to claim for clients who wait. Pure. */
+/** Claims for waiting clients. Pure. */
 export function interactiveClaims(lanes: readonly LaneState[]): ClaimRequest[] {
   return lanes.flatMap(({ lane, places, running, waiting }) => {
     const count = places - running.interactive - running.batch

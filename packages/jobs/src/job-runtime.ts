@@ -39,7 +39,7 @@ export interface JobRuntimeInit {
   readonly jobLeaseMs: number
   /** How often deadlines and leases are looked at. */
   readonly jobSweepMs: number
-  /** Jobs waiting for a place, of clients who wait for them. */
+  /** Waiting jobs whose clients wait for them; more are refused. */
   readonly queuedMax: number
   /** Jobs waiting for a place, of batches. */
   readonly queuedBatchMax: number
@@ -51,7 +51,7 @@ export interface JobRuntimeInit {
   readonly jobAttemptsMax: number
   /** Nodes that may be lost while they have one job. */
   readonly jobNodeLossesMax: number
-  /** From its first such error to the next attempt; every further pause is four times as long. */
+  /** Pause between the first failure and the next attempt; every further pause is four times as long. */
   readonly jobRetryMs: number
   /** How long jobs are kept once they have ended. */
   readonly jobRetentionMs: number

@@ -96,7 +96,7 @@ export class Lanes {
     }
   }
 
-  /** Of lanes whose jobs may be claimed. */
+  /** States of lanes whose jobs may be claimed. */
   #states(): LaneState[] {
     const claimable = [...this.#lanes].filter(([lane]) => this.#places.mayClaim(lane))
     return claimable.map(([lane, { running, waiting, yielding }]) => ({

@@ -23,7 +23,7 @@ const newBatchSchema = z.object({
   expiresAtMs: z.int()
 })
 
-/** Does batches, each as one job that makes a job of every line. */
+/** Runs batches. Each is one job that makes a job of every line. */
 export class BatchEndpoint implements JobKind<NewBatch> {
   readonly path = BATCHES_PATH
   readonly watchesKey = true

@@ -41,7 +41,7 @@ export interface BatchRunComponents {
   readonly admission: JobAdmission
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   runtime(): JobRuntime
-  /** What lines may ask. @throws MeshError */
+  /** The endpoint of a path that lines may ask. @throws MeshError */
   endpoint(path: string): JobKind
 }
 

@@ -22,7 +22,7 @@ export interface FileServiceComponents {
   readonly bytes: NamespaceBytes
   /** Where lines of batches are. */
   readonly store: Pick<JobStore, 'remove'>
-  /** Of the disk that files are on. */
+  /** Free space of the disk that files are on. */
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   readonly clock: Clock
   readonly logger: Logger
