@@ -33,7 +33,7 @@ export interface CommandDefinition {
   /** Settings that it takes as flags. */
   readonly settings: readonly SettingName[]
   readonly options?: readonly { readonly flags: string; readonly summary: string }[]
-  /** What `--json` prints; left out where the command does not report. */
+  /** Description of the output of `--json`; left out where the command has none. */
   readonly json?: string
   readonly examples: readonly string[]
   /** Below the user's data directory; where this command keeps its data by default. */

@@ -10,9 +10,9 @@ export interface Answer {
   readonly finishReason: string
   readonly promptTokens: number
   readonly completionTokens: number
-  /** Of decoding, without the wait for the first token; 0 for an answer of one token. */
+  /** Rate of decoding, without the wait for the first token; 0 for an answer of one token. */
   readonly tokensPerSecond: number
-  /** From the request to the first text. */
+  /** Time from the request to the first text. */
   readonly firstTokenMs: number
   /** `PEER[first,end) …` */
   readonly route: string

@@ -9,7 +9,7 @@ import { type AbortOptions, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { type ChildMessage, childMessageSchema } from './parent-channel.ts'
 
-/** From SIGTERM to SIGKILL; a little more than a daemon gives itself. */
+/** Time from SIGTERM to SIGKILL; a little more than a daemon gives itself. */
 const STOP_TIMEOUT_MS = 10_000
 /** Log lines kept in memory, to say why a daemon ended. */
 const LOG_LINES_MAX = 200

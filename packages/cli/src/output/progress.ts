@@ -11,7 +11,7 @@ export interface ProgressStep {
   readonly fraction?: number | undefined
 }
 
-/** Says what takes long: a spinner at a terminal, a line now and then in a log. */
+/** Shows long steps: a spinner at a terminal, a line now and then in a log. */
 export class Progress implements Disposable {
   readonly #out: Output
   readonly #spinner: Ora | undefined

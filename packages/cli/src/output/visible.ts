@@ -4,7 +4,10 @@
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu
 
-/** What running text may have of these: line breaks, tabs, and the joiners of emoji and of Arabic and Indic scripts. */
+/**
+ * The characters of these that running text may contain: line breaks, tabs, and the joiners of emoji and of Arabic and
+ * Indic scripts.
+ */
 const PROSE: ReadonlySet<string> = new Set(['\n', '\t', '\u200c', '\u200d'])
 
 /** U+2400 shows U+0000, and so on: ␛ for escape, ␊ for a line feed. */
