@@ -69,7 +69,7 @@ export async function serveBlobs(
 class BlobServer {
   readonly limits: BlobServeLimits
   readonly #store: ServedStore
-  /** Transfers in the order of their start. */
+  /** In the order they began. */
   readonly #transfers = new Set<Transfer>()
 
   constructor(store: ServedStore, limits: BlobServeLimits) {

@@ -23,7 +23,7 @@ export interface JoinComponents {
   readonly limits: MeshLimits
   readonly logger: MeshLogger
   readonly onFailed: (failure: JoinFailure) => void
-  /** Told of the peer that answers at the address, each time it is reached. */
+  /** Called with the peer that answers at the address, each time it is reached. */
   readonly onJoined: (peerId: PeerId) => void
 }
 

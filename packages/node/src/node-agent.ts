@@ -104,7 +104,7 @@ class NodeAgent {
   /** Living memberships by the coordinator's peer id. */
   readonly #memberships = new Map<string, Membership>()
   readonly #following = new Map<string, Promise<void>>()
-  /** By coordinator: when the stages it left behind are given up. */
+  /** By coordinator: when the stages it left behind are released. */
   readonly #orphanTimers = new Map<string, NodeJS.Timeout>()
   #discovery: Promise<void> = Promise.resolve()
 
@@ -198,7 +198,7 @@ class NodeAgent {
     const { logger } = this.#components
     const { peerId } = coordinator
     this.#known.follow(peerId)
-    // it is tried for ever, and told once why it fails
+    // it is tried for ever; each reason for a failure is logged once
     let told = ''
     while (!signal.aborted) {
       try {

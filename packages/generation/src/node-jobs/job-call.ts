@@ -69,7 +69,7 @@ class JobCall {
 
   constructor(peerId: string) {
     this.#peerId = peerId
-    // whoever waits for one of them hears of an error; the other is then not waited for
+    // a caller that waits for one of them gets the error; nobody waits for the other one then
     this.#started.promise.catch(heardElsewhere)
     this.#result.promise.catch(heardElsewhere)
   }
