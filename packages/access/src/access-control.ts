@@ -42,38 +42,38 @@ export interface AccessControlComponents {
 }
 
 export interface AccessControlInit {
-  /** What the HTTP API listens on. */
+  /** The address that the HTTP API listens on. */
   readonly host: string
   /** Further names that the API answers to without a key; `*` for any. Default none. */
   readonly allowedHosts?: readonly string[]
-  /** Origins whose pages may use the API beside its own; `*` for any. Default none. */
+  /** Origins whose pages may use the API, in addition to its own; `*` for any. Default none. */
   readonly corsOrigins?: readonly string[]
   /** The operator's word that it may be used without keys. Default false. */
   readonly open?: boolean
   /** Webhooks may go to private addresses, and over plain HTTP. Default false. */
   readonly webhookPrivate?: boolean
-  /** Of this software. */
+  /** Version of this software. */
   readonly version: string
   readonly limits?: Partial<AccessLimits>
 }
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** Who sent it; without any scope on routes that are open to everybody. */
+    /** Who sent the request; without any scope on routes that need no key. */
     caller: Caller
     /**
-     * Makes a job of it by `submit`, within the limits of its key. What it may take is reserved until the job ends; how
-     * much is left is in the headers of the answer.
+     * Makes a job of the request with `submit`, within the limits of its key. The largest usage it may have is reserved
+     * until the job ends. The headers of the answer say how much is left.
      *
-     * @throws MeshError `rate_limited`, and what `submit` throws
+     * @throws MeshError `rate_limited`, and the errors of `submit`
      */
     admit<T extends Submitted>(what: AdmissionRequest, submit: () => Promise<T>): Promise<T>
   }
 }
 
-/** Who may use the API, how much, and what is told of it: keys, limits, usage, webhooks. */
+/** Who may use the API and how much, and who gets events of it: keys, limits, usage, webhooks. */
 export interface AccessControl extends AsyncDisposable {
-  /** Has every request refused that calls `server` by a name of somebody else. Before all other hooks. */
+  /** Refuses every request that calls `server` by a foreign host name. Call it before all other hooks. */
   guardHosts(server: FastifyInstance): void
   /** Which pages may use the API. */
   readonly origins: Origins
@@ -81,9 +81,9 @@ export interface AccessControl extends AsyncDisposable {
   guard(server: FastifyInstance): void
   /** Routes of keys, usage and webhooks. */
   addRoutes(server: FastifyInstance): void
-  /** Holds jobs to their keys, whatever makes them. */
+  /** Applies the limits and rights of keys to jobs, whatever makes the jobs. */
   readonly jobs: JobAdmission
-  /** A job has ended here: settles what was reserved for it. */
+  /** Settles the reservation of a job that has ended here. */
   jobEnded(job: Pick<Job, 'id' | 'usage' | 'state' | 'startedAtMs'>): void
 }
 

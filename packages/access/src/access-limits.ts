@@ -1,12 +1,12 @@
 /** Bounds and times of keys, limits, usage and webhooks. */
 export interface AccessLimits {
-  /** For how long a key that was revoked elsewhere may still open this coordinator. */
+  /** How long a key that was revoked elsewhere may still be accepted by this coordinator. */
   readonly keyCacheMs: number
   /** Keys kept in memory. */
   readonly keysCachedMax: number
-  /** Questions to the database at once about keys that nobody has used here. */
+  /** Parallel look-ups in the database for keys that have not been used here. */
   readonly keyLookupsMax: number
-  /** Keys that are none, from one address (or IPv6 network of 64 bits) in a window; then it is answered 429. */
+  /** Invalid keys from one address (or IPv6 network of 64 bits) in a window; above that it is answered 429. */
   readonly failedKeysMax: number
   readonly failedKeysWindowMs: number
   /** Addresses of which that is remembered. */
@@ -15,22 +15,22 @@ export interface AccessLimits {
   readonly keyUseMs: number
   /** For how long usage is kept. */
   readonly usageKeepMs: number
-  /** From the beginning of a webhook delivery to the end of its answer. */
+  /** Time from the start of a webhook delivery to the end of its answer. */
   readonly webhookTimeoutMs: number
-  /** Of a receiver's answer; a longer one is cut off. */
+  /** Largest answer of a receiver that is read; a longer one is cut off. */
   readonly webhookAnswerBytesMax: number
-  /** Deliveries under way at once, to all receivers and to one. */
+  /** Deliveries in progress at once, to all receivers and to one. */
   readonly deliveriesMax: number
   readonly deliveriesPerWebhookMax: number
-  /** Deliveries that may wait for one receiver; one that falls further behind is given up. */
+  /** Deliveries that may wait for one receiver. A receiver with more is disabled. */
   readonly deliveriesWaitingMax: number
   /** How often the queue of deliveries is looked at. */
   readonly webhookPollMs: number
-  /** A receiver that took nothing for so long is given up. */
+  /** A receiver that has accepted nothing for this time is disabled. */
   readonly webhookFailingMs: number
   /** For how long the log of deliveries is kept. */
   readonly deliveryKeepMs: number
-  /** How often what is over is removed. */
+  /** How often expired data is removed. */
   readonly upkeepMs: number
 }
 

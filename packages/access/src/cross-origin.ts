@@ -26,11 +26,11 @@ const EXPOSED_HEADERS = [
 const PREFLIGHT_SECONDS = 600
 
 /**
- * Lets pages of the allowed origins, and of this machine, use the API, and no others. What those of this machine may do
- * without a key is decided later, by the route.
+ * Lets pages of the allowed origins and of this machine use the API, and no others. The route decides later what pages
+ * of this machine may do without a key.
  *
- * A browser alone would still deliver a stranger's `POST` and only hide the answer, so that any page a person visits
- * could spend what a mesh on their machine computes: such a request is refused.
+ * A browser alone would still deliver a foreign `POST` and only hide the answer. Any page that a person visits could
+ * then use the mesh on their machine. So such a request is refused.
  */
 export function guardOrigins(server: FastifyInstance, origins: Origins): void {
   server.addHook('onRequest', async request => {
@@ -45,7 +45,7 @@ export function guardOrigins(server: FastifyInstance, origins: Origins): void {
   })
 }
 
-/** A link to the documentation, from wherever: it tells nothing of the mesh. */
+/** A link to the documentation, from any page: it tells nothing of the mesh. */
 function isLinkToPublicPage({ method, headers, routeOptions: { url } }: FastifyRequest): boolean {
   return method === 'GET' && headers.origin === undefined && isNavigation(headers) && scopeOf(url ?? '') === undefined
 }

@@ -5,7 +5,7 @@ import { requireSubcloud } from './keys/key-subclouds.ts'
 import type { KeyVerifier } from './keys/key-verifier.ts'
 import type { KeyLimiter, PartialAdmission } from './limits/key-limiter.ts'
 
-/** What a job counts with against the limits of its key. */
+/** The weight of a job against the limits of its key. */
 export interface JobWeight {
   readonly tokens: number
   /** 0: it only waits for other jobs. */
@@ -27,8 +27,8 @@ interface Options {
 const LOOK_AGAIN_MS = 1000
 
 /**
- * Holds jobs to the keys that they were sent with: whatever made a job, and for as long as it waits. A job without a
- * key is held to nothing.
+ * Applies the limits of a key to all jobs sent with it, whatever made the job and as long as it waits. A job without a
+ * key has no limits.
  */
 export class JobAdmission {
   readonly #components: JobAdmissionComponents
@@ -57,8 +57,9 @@ export class JobAdmission {
   }
 
   /**
-   * Does `submit` for a part of a job once the key may have so many places more; its tokens were reserved with the whole.
-   * @throws MeshError what `submit` throws; the signal's reason; as {@link check} does
+   * Runs `submit` for a part of a job once its key has room for its places; its tokens were reserved with the whole
+   * job.
+   * @throws MeshError the errors of `submit`; the signal's reason; as {@link check} does
    */
   async submitPart<T>(
     { keyId, endpoint, places }: { readonly keyId: string | null; readonly endpoint: string; readonly places: number },
@@ -84,7 +85,8 @@ export class JobAdmission {
   }
 
   /**
-   * The first of some lines of a batch that may be jobs now: batches leave some of a key's places to who waits.
+   * The first of some lines of a batch that may become jobs now. Batches leave some of a key's places to interactive
+   * requests.
    * @throws MeshError as {@link check} does
    */
   async admitLines(keyId: string | null, endpoint: string, lines: readonly JobWeight[]): Promise<PartialAdmission> {
@@ -93,7 +95,9 @@ export class JobAdmission {
     return await this.#components.limiter.admitFirst(holder, endpoint, lines, batchPlaces)
   }
 
-  /** @throws MeshError for what could never be let in: not to be tried again, and with the code `rate_limited` for clients */
+  /**
+   * @throws MeshError for a job that could never be admitted: not retryable, with the code `rate_limited` for clients
+   */
   requirePossible(holder: Caller, endpoint: string, weight: JobWeight): void {
     try {
       this.#components.limiter.requirePossible(holder, { endpoint, ...weight })
@@ -103,7 +107,7 @@ export class JobAdmission {
     }
   }
 
-  /** A job has ended here: settles what was reserved for it, and lets in who waits. */
+  /** Settles the reservation of a job that has ended here, and admits waiting requests. */
   async jobEnded({
     id,
     usage,

@@ -2,8 +2,8 @@ import { isIP } from 'node:net'
 import ipaddr from 'ipaddr.js'
 
 /**
- * True for addresses that only this machine reaches: `127.0.0.1`, `::1`, `localhost`. What a name server could be asked
- * for is none of them, whatever it answers today: `127.1` and `2130706433` count as names.
+ * True for addresses that only this machine reaches: `127.0.0.1`, `::1`, `localhost`. A text that could be looked up as
+ * a name is not one, whatever the answer today: `127.1` and `2130706433` count as names.
  */
 export function isLoopback(host: string): boolean {
   const name = host.replace(/^\[|\]$/g, '').toLowerCase()

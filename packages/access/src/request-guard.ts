@@ -25,7 +25,7 @@ export interface RequestGuardInit {
   readonly open: boolean
 }
 
-/** What strangers may do where the operator lets them in. */
+/** Scopes of strangers, where the operator lets them in. */
 const STRANGERS: readonly Scope[] = ['inference', 'read-usage', 'read-mesh']
 
 /** Decides who a request is from, and whether that one may send it. */
@@ -39,8 +39,8 @@ export class RequestGuard {
   }
 
   /**
-   * Refuses a name that this server does not go by, to everybody who need not show a key: a page can be given any name
-   * that leads here, and cannot be given a key.
+   * Refuses a host name that this server does not have, to every caller that need not show a key: a page can be reached
+   * by any name that leads here, but cannot be given a key.
    *
    * @throws MeshError `invalid_request` when no host is named, or several; `permission_denied` (HTTP 421)
    */
@@ -75,8 +75,8 @@ export class RequestGuard {
   }
 
   /**
-   * An address that has tried too many keys is asked no further, but for keys that are in use here: a stranger behind the
-   * same proxy locks nobody out.
+   * An address that has tried too many keys gets no further look-ups, except for keys that are in use here: a stranger
+   * behind the same proxy locks nobody out.
    */
   async #verify(text: string, sender: string): Promise<Caller> {
     const { failures } = this.#init
@@ -91,7 +91,7 @@ export class RequestGuard {
     }
   }
 
-  /** @param own what a program on this machine may do, and this server's own page */
+  /** @param own scopes of a program on this machine, and of this server's own page */
   #withoutKey({ headers, method, routeOptions }: FastifyRequest, own: readonly Scope[]): Caller {
     const kind = this.#init.origins.kindOf(headers)
     if (kind === 'local' && !isPlainInference(method, routeOptions.url ?? '')) throw notForPages(headers.origin)
@@ -124,7 +124,7 @@ export function guard(server: FastifyInstance, requestGuard: RequestGuard, limit
   server.decorateRequest('admit')
   // before parsing: after the hooks whose headers a browser needs to show a refusal to its page
   server.addHook('preParsing', async (request, reply) => {
-    // there is nothing behind it: the answer is the same 404 for everybody
+    // there is no route: the answer is the same 404 for everybody
     const nowhere = request.is404 || request.method === 'OPTIONS'
     const { url = '' } = request.routeOptions
     request.caller = nowhere ? anonymous([]) : await requestGuard.admit(request)

@@ -12,7 +12,7 @@ const ABSOLUTE_TARGET = /^[a-z][a-z0-9+.-]*:\/\/([^/?#]*)/i
 
 const SHOWN_CHARACTERS_MAX = 128
 
-/** The host of an authority, without brackets, a root's dot at its end, or a port; undefined for what is none. */
+/** The host of an authority without brackets, trailing dot or port; undefined for text that is not a host. */
 export function hostOf(authority: string): string | undefined {
   const host = AUTHORITY.exec(authority)?.[1]
   if (host === undefined) return undefined
@@ -28,9 +28,9 @@ function canonical(host: string): string {
 }
 
 /**
- * Which names a coordinator answers to: this machine's own, the address that the client connected to, and those that
- * the operator named. A name server of somebody else can point any other name here, and a browser then takes that
- * one's page and this API for the same site (DNS rebinding).
+ * The names that a coordinator answers to: this machine's own, the address that the client connected to, and names that
+ * the operator gave. A foreign name server can point any other name here, and a browser then takes the page of that
+ * name and this API for the same site (DNS rebinding).
  */
 export class HostNames {
   readonly #any: boolean
@@ -54,8 +54,8 @@ export class HostNames {
 }
 
 /**
- * Every name that a request gives for this server: in `Host`, and in a target that has one. Headers of proxies, such as
- * `X-Forwarded-Host`, are no part of it: anybody can send them.
+ * Every name that a request gives for this server: in `Host`, and in a target with a host. Headers of proxies, such as
+ * `X-Forwarded-Host`, do not count: anybody can send them.
  *
  * @throws MeshError `invalid_request` for a request that names none, or several
  */

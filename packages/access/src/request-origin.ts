@@ -2,17 +2,17 @@ import type { IncomingHttpHeaders } from 'node:http'
 import { isLoopback } from './loopback.ts'
 
 /**
- * Which page made a request, as far as a browser tells:
+ * Which page made a request, from the headers of a browser:
  *
  * - `none`     no page of another site: a program, or an address that a person typed in
  * - `same`     this server's own page
- * - `allowed`  one of an origin that the operator named
- * - `local`    one that another server on this machine serves, at another port: whose that is nobody knows
+ * - `allowed`  a page of an origin that the operator named
+ * - `local`    a page of another server on this machine, at another port; its owner is unknown
  * - `foreign`  any other
  */
 export type OriginKind = 'none' | 'same' | 'allowed' | 'local' | 'foreign'
 
-/** Decides by `Origin`, and where a browser sends none of that, by `Sec-Fetch-Site`. */
+/** Decides by `Origin`, and where a browser does not send it, by `Sec-Fetch-Site`. */
 export class Origins {
   readonly #any: boolean
   readonly #allowed: ReadonlySet<string>
@@ -46,12 +46,15 @@ export class Origins {
   }
 }
 
-/** Whether a link was followed: the answer is then a page of its own, which the page with the link cannot read. */
+/** Whether a link was followed: the answer is then a page by itself, which the page with the link cannot read. */
 export function isNavigation(headers: IncomingHttpHeaders): boolean {
   return headers['sec-fetch-mode'] === 'navigate' && headers['sec-fetch-dest'] === 'document'
 }
 
-/** Scheme, host and port are what was asked. Beyond this machine a proxy may stand before it and speak TLS. */
+/**
+ * Whether scheme, host and port are those of the request. On other machines, a proxy may stand before this server and
+ * speak TLS.
+ */
 function isSameOrigin(origin: string, host: string): boolean {
   const asked = URL.parse(`http://${host}`)
   const page = URL.parse(origin)

@@ -5,7 +5,7 @@ const PUBLIC = /^\/(?:$|(?:health|healthz|readyz|openapi\.json|docs)(?:\/|$))/
 
 const SUBCLOUD = /^\/subclouds\/[^/]+(?=\/)/
 
-/** Routes that ask a model, or name those there are, and show nothing of what others asked. */
+/** Routes that ask a model or list models, and show nothing of other requests. */
 const PLAIN_INFERENCE: ReadonlySet<string> = new Set([
   'POST /v1/chat/completions',
   'POST /v1/completions',
@@ -26,10 +26,10 @@ const areas: readonly (readonly [RegExp, Scope])[] = [
 ]
 
 /**
- * The scope that a route asks for; undefined where it asks for no key at all. Everything that is not named here is
- * inference, so a route that is added needs a key unless somebody decides otherwise.
+ * The scope that a route requires; undefined where it requires no key. Every route that is not named here requires
+ * `inference`, so a new route needs a key unless somebody decides otherwise.
  *
- * @param url the route's own pattern, not what the client sent: no encoding of a path gets past it
+ * @param url the route's own pattern, not the path that the client sent: no encoding of a path gets past it
  */
 export function scopeOf(url: string): Scope | undefined {
   const path = url.replace(SUBCLOUD, '')
@@ -37,7 +37,7 @@ export function scopeOf(url: string): Scope | undefined {
   return areas.find(([pattern]) => pattern.test(path))?.[1] ?? 'inference'
 }
 
-/** Whether a request asks a model and no more. @param url the route's own pattern */
+/** Whether a request only asks a model. @param url the route's own pattern */
 export function isPlainInference(method: string, url: string): boolean {
   return PLAIN_INFERENCE.has(`${method} ${url.replace(SUBCLOUD, '')}`)
 }

@@ -25,7 +25,7 @@ export class Upkeep implements AsyncDisposable {
     this.#timer.unref()
   }
 
-  /** Begins a round unless one is under way. */
+  /** Begins a round unless one is in progress. */
   tick(): void {
     if (this.#busy) return
     this.#busy = true

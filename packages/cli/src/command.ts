@@ -7,7 +7,7 @@ import { formatDefault } from './settings/reference.ts'
 import { type ResolvedSettings, resolveSettings } from './settings/resolve.ts'
 import { flagOf, type SettingName, settingsSchema, variableOf } from './settings/schema.ts'
 
-/** What one run of a command gets. */
+/** Input of one run of a command. */
 export interface CommandRun {
   readonly settings: ResolvedSettings
   /** The positional argument, where the command has one and it was given. */
@@ -19,7 +19,7 @@ export interface CommandRun {
   readonly context: CommandContext
 }
 
-/** The surroundings of a command: what it prints goes through {@link Output}. */
+/** The surroundings of a command: all its output goes through {@link Output}. */
 export interface CommandContext extends Omit<CliContext, 'stdout' | 'stderr'> {
   readonly out: Output
   readonly err: Output
@@ -33,12 +33,12 @@ export interface CommandDefinition {
   /** Settings that it takes as flags. */
   readonly settings: readonly SettingName[]
   readonly options?: readonly { readonly flags: string; readonly summary: string }[]
-  /** What `--json` prints; left out where the command does not report. */
+  /** Description of the output of `--json`; left out where the command has none. */
   readonly json?: string
   readonly examples: readonly string[]
   /** Below the user's data directory; where this command keeps its data by default. */
   readonly dataDirectory?: string
-  /** Runs until it is asked to stop, whether or not somebody reads what it prints. */
+  /** Runs until it is asked to stop, whether or not its output is read. */
   readonly daemon?: boolean
   /** @returns the exit code */
   run(run: CommandRun): Promise<number>

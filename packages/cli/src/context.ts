@@ -1,4 +1,4 @@
-/** What a run of the command has from its surroundings, given in so that commands can be run from tests. */
+/** The surroundings of a run of the command, passed in so that tests can run commands. */
 export interface CliContext {
   /** Arguments after the program's name. */
   readonly args: readonly string[]
@@ -15,7 +15,7 @@ export const EXIT_OK = 0
 export const EXIT_FAILED = 1
 /** The command line or a setting is wrong; nothing was started. */
 export const EXIT_USAGE = 2
-/** Ctrl-C took away what was asked for; 128 + SIGINT, as shells do. */
+/** Ctrl-C canceled the request; 128 + SIGINT, as shells do. */
 export const EXIT_CANCELED = 130
 /** Nobody reads standard output any more; 128 + SIGPIPE, as shells do. */
 export const EXIT_PIPE = 141

@@ -38,7 +38,7 @@ const commands = [
 export async function main({ stdout, stderr, ...surroundings }: CliContext): Promise<number> {
   const context = { ...surroundings, out: new Output(stdout), err: new Output(stderr) }
   let exitCode = EXIT_OK
-  // what is made from here on, by libraries too, is for this user alone
+  // files made from here on, by libraries too, are for this user alone
   process.umask(0o077)
   const program = new Command('resultity')
     .description('Runs one language model over several machines, with an OpenAI-compatible API.')
@@ -71,12 +71,12 @@ export async function main({ stdout, stderr, ...surroundings }: CliContext): Pro
   return failure === undefined ? Number(ended) : reportBrokenOutput(failure, context)
 }
 
-/** A daemon says on standard output that it is up; that nobody hears it is no reason to stop. */
+/** A daemon says on standard output that it is up. If nobody reads that, it goes on. */
 function outlivesItsReader([name]: readonly string[]): boolean {
   return commands.some(command => command.name === name && 'daemon' in command && command.daemon === true)
 }
 
-/** Whoever read has had enough, as `head` has: that is no error to speak of. */
+/** The reader has closed the output, as `head` does: not worth an error message. */
 function reportBrokenOutput(failure: Error, { err }: CommandContext): number {
   const code = 'code' in failure ? String(failure.code) : failure.message
   if (code === 'EPIPE') return EXIT_PIPE
@@ -93,7 +93,7 @@ function reportError(error: unknown, { args, err }: CommandContext): number {
   tellParent({ type: 'error', code, message, hint })
   if (args.includes('--json')) err.json({ error: { code, message, hint } })
   else err.print(text`error: ${message}\n${hint ? text`  ${prose(hint)}\n` : ''}`)
-  // a bug of ours: without its stack nobody can mend it
+  // a bug of ours: it cannot be fixed without its stack
   if (code === 'internal' && meshError.cause instanceof Error) err.print(text`${prose(meshError.cause.stack ?? '')}\n`)
   return code === 'settings_invalid' ? EXIT_USAGE : EXIT_FAILED
 }

@@ -12,7 +12,7 @@ export type GenerationPhase = 'opening' | 'prompted' | 'decoding' | 'ended'
 export interface GenerationStateInit extends ReportRules {
   /** 16 bytes. */
   readonly session: Uint8Array
-  /** Of the first route. */
+  /** Epoch of the first route. */
   readonly epoch: number
   readonly stageCount: number
   readonly promptCount: number

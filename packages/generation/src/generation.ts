@@ -27,12 +27,12 @@ export interface GenerationRequest {
   readonly tokenizer: ModelTokenizer
   /** Token ids; with `tokensMax` at most the model's context length. */
   readonly prompt: readonly number[]
-  /** From 1 up. */
+  /** Most tokens of the answer; at least 1. */
   readonly tokensMax: number
   readonly sampling: Sampling
   /** Texts that end the answer; none of them is part of it. */
   readonly stop: readonly string[]
-  /** Go on to `tokensMax` whatever is sampled. */
+  /** Continue to `tokensMax`, whichever tokens are sampled. */
   readonly ignoreEndTokens: boolean
   /** How many alternatives to report with each token; undefined: not even its own probability. */
   readonly topLogprobs?: number
@@ -52,11 +52,11 @@ export interface Usage {
 
 export type GenerationEvent =
   | {
-      /** Only where asked for: scores of consecutive prompt tokens. All come, in order, before the first token. */
+      /** Only on request: scores of consecutive prompt tokens. All come, in order, before the first token. */
       readonly type: 'prompt'
       /** None. */
       readonly text: ''
-      /** In the prompt, of the first token scored here; from 1 up, for nothing comes before the first. */
+      /** Position in the prompt of the first token scored here. At least 1, because no token comes before the first. */
       readonly position: number
       readonly scores: readonly TokenScore[]
     }
@@ -115,7 +115,7 @@ export interface GenerationDriverComponents extends RouteSessionComponents {
 
 export interface GenerationDriverInit extends RouteSessionLimits {
   readonly prefillChunk: number
-  /** Of batch work: what interactive work that comes in between waits for. */
+  /** Prefill chunk of batch work: interactive work that arrives waits for at most one of them. */
   readonly batchPrefillChunk: number
   readonly lossNoticeMs: number
   readonly routeAttemptsMax: number

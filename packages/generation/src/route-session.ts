@@ -53,7 +53,7 @@ export interface RouteSessionInit {
   readonly sampling: Sampling
   readonly logprobs: boolean
   readonly topLogprobs: number
-  /** Of the model: every token's id is smaller. */
+  /** Vocabulary size of the model: every token id is smaller. */
   readonly vocabularySize: number
   readonly constraint?: OutputConstraint
   /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
@@ -63,7 +63,7 @@ export interface RouteSessionInit {
   readonly watched: boolean
 }
 
-/** Of a session's first and so far only route. */
+/** Epoch of a session's first route, which is the only one so far. */
 const FIRST_EPOCH = 1
 
 /**
@@ -234,7 +234,7 @@ export class RouteSession {
     }
   }
 
-  /** As the stage that dials it can reach it. */
+  /** The next hop's address as the stage that dials it can reach it. */
   #nextHop(stage: StagePlacement, next: NodeAddress | undefined): NodeAddress | undefined {
     return next && (this.#components.addressOf(next.peerId, stage.peerId) ?? next)
   }

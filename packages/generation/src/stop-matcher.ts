@@ -1,4 +1,4 @@
-/** What `push` lets through, and whether a stop string ended the text. */
+/** The text that `push` releases, and whether a stop string ended it. */
 export interface StopResult {
   readonly text: string
   readonly stopped: boolean

@@ -5,10 +5,10 @@ import type { PreparedJob } from './job-kind.ts'
 const RESULT_TOKEN_BYTES = 8
 const LOG_TOKEN_BYTES = 128
 
-/** What is said of one token that might have been. */
+/** Bytes of one alternative of a token. */
 const ALTERNATIVE_BYTES = 100
 
-/** Alternatives that a request wants told of each token, as OpenAI's fields say it. */
+/** Alternatives that a request asks for with each token, by OpenAI's fields. */
 function alternativesOf(request: PreparedJob['request']): number {
   if (request === null || typeof request !== 'object' || !('logprobs' in request)) return 0
   const { logprobs, top_logprobs: top } = request as { readonly logprobs?: unknown; readonly top_logprobs?: unknown }

@@ -11,9 +11,9 @@ export interface AttemptLogInit {
   /** Number of the last entry in the store. */
   readonly last: number
   /**
-   * True: an entry is shown to followers once it is stored, so that what somebody saw is never lost; while nobody follows,
-   * entries are stored some at a time. False: at once, and stored with others a little later; for answers that end with
-   * their client's connection.
+   * True: an entry is shown to followers once it is stored, so that a shown entry is never lost. While nobody follows,
+   * entries are stored in groups. False: an entry is shown at once, and stored with others a little later; for answers
+   * that end with their client's connection.
    */
   readonly durable: boolean
   /** How long entries that were shown may wait for others to be stored with. */
@@ -26,7 +26,7 @@ export interface AttemptLogComponents {
   readonly store: JobStore
   /** Shows entries to followers. */
   publish(events: readonly JobEvent[]): void
-  /** Whether somebody waits for entries now. */
+  /** Whether a follower waits for entries now. */
   isFollowed(): boolean
   /** The store refused, as it does when the attempt is void: it cannot go on. */
   onError(error: MeshError): void
@@ -34,14 +34,16 @@ export interface AttemptLogComponents {
   readonly scheduler?: Scheduler
 }
 
-/** Entries written as one row: what a reader has to take from the store at once. */
+/** Entries written as one row: the least that a reader takes from the store at once. */
 const ENTRIES_A_ROW_MAX = 128
 
-/** The log of one attempt: compares what was logged before, numbers what is new, and writes in groups. */
+/**
+ * The log of one attempt: compares entries with those of earlier attempts, numbers new ones, and writes them in groups.
+ */
 export class AttemptLog implements JobLog {
   readonly #components: AttemptLogComponents
   readonly #init: AttemptLogInit
-  /** What is left to be reproduced, by series. */
+  /** Entries of earlier attempts that are still to be reproduced, by series. */
   readonly #expected = new Map<string, JobEvent[]>()
   #last: number
   #stored: number
@@ -75,7 +77,7 @@ export class AttemptLog implements JobLog {
   add(type: string, data: JsonValue): Promise<void> | undefined {
     const before = this.#before({ type, data })
     if (before === undefined) return this.#push({ type, data })
-    // what the store gave back went through JSON
+    // entries from the store went through JSON
     if (isDeepStrictEqual(before.data, JSON.parse(JSON.stringify(data)))) return undefined
     throw new MeshError('replay_diverged', `entry ${before.number} of ${this.#init.claim.jobId} came out otherwise`, {
       hint: 'The answer had begun on other hardware; send the request again.'
@@ -94,17 +96,17 @@ export class AttemptLog implements JobLog {
     if (this.#error !== undefined) throw this.#error
   }
 
-  /** Somebody follows from now on. */
+  /** There is a follower from now on. */
   show(): void {
     if (this.#init.durable && this.#pending.length > 0 && this.#error === undefined) void this.#write()
   }
 
-  /** Writes no more. */
+  /** Stops writing. */
   stop(): void {
     this.#scheduler.clear(this.#timer)
   }
 
-  /** What an earlier attempt logged here. */
+  /** The entry that an earlier attempt logged at this place. */
   #before(event: NewJobEvent): JobEvent | undefined {
     return this.#expected.size === 0 ? undefined : this.#expected.get(seriesOf(event))?.shift()
   }
@@ -131,7 +133,7 @@ export class AttemptLog implements JobLog {
     }, this.#init.delayMs)
   }
 
-  /** One write at a time; what came meanwhile goes with the next. Never rejects: the error waits for the next caller. */
+  /** One write at a time; entries added since go with the next. Never rejects: the next caller gets the error. */
   #write(): Promise<void> {
     this.#writing ??= this.#writePending().finally(() => {
       this.#writing = undefined
@@ -155,7 +157,7 @@ export class AttemptLog implements JobLog {
   }
 }
 
-/** Answers that are made beside each other take turns in no fixed order; each has its own by its index. */
+/** Answers made in parallel interleave in no fixed order, so each has a series of its own, by its index. */
 function seriesOf({ type, data }: NewJobEvent): string {
   const index = data !== null && typeof data === 'object' && 'index' in data ? data.index : undefined
   return typeof index === 'number' ? `${type} ${index}` : type

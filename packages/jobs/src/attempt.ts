@@ -24,7 +24,7 @@ export interface AttemptComponents {
 export interface AttemptInit {
   readonly job: Job
   readonly claim: JobClaim
-  /** By who submitted it here, to save preparing it again. */
+  /** The prepared job, if it was submitted here; it need not be prepared again. */
   readonly prepared: PreparedJob | undefined
   readonly retryMs: number
   readonly nodeLossesMax: number
@@ -70,12 +70,12 @@ export class Attempt {
     return this.#log?.unstored ?? []
   }
 
-  /** Somebody follows it from now on. */
+  /** There is a follower from now on. */
   show(): void {
     this.#log?.show()
   }
 
-  /** Breaks it off; {@link ended} tells when that is done. The first cause counts. */
+  /** Stops the attempt; {@link ended} resolves when it has stopped. The first cause counts. */
   abort(cause: AbortCause): void {
     this.#cause ??= cause
     this.#controller.abort(abortReason(this.#cause))
@@ -89,7 +89,10 @@ export class Attempt {
     return await this.#finish(outcome)
   }
 
-  /** What cannot be written, as on a full disk, is tried again for as long as the job is ours; who waits is told at once. */
+  /**
+   * A result that cannot be written, as on a full disk, is written again as long as the lease lasts; waiting clients
+   * get the error at once.
+   */
   async #finish(outcome: JobOutcome): Promise<Job | undefined> {
     const { store, logger, onUnstorable } = this.#components
     for (;;) {
@@ -139,7 +142,10 @@ export class Attempt {
     return this.#cause === 'stopping'
   }
 
-  /** Keeps the job's place meanwhile, so that a lane on which all fails is not hurried through its queue. */
+  /**
+   * Keeps the job's place during the pause, so that a lane where every job fails does not run through its queue at
+   * once.
+   */
   async #pause(ms: number): Promise<void> {
     if (ms === 0) return
     // aborted: the store decides between that and the failure
@@ -173,7 +179,7 @@ export class Attempt {
     return this.#log
   }
 
-  /** What earlier attempts logged, without what the store wrote of itself. */
+  /** Entries of earlier attempts, without the store's own. */
   async #logged(): Promise<JobEvent[]> {
     const { store } = this.#components
     const logged: JobEvent[] = []

@@ -7,9 +7,9 @@ import { jobBodyOf } from './job-body.ts'
 import type { PreparedJob } from './job-kind.ts'
 import type { Following, JobRuntime } from './job-runtime.ts'
 
-/** Of a job that a job makes. */
+/** A job that another job makes. */
 export interface ChildJob {
-  /** What it is to its parent; the same in every attempt. */
+  /** Its name within the parent; the same in every attempt. */
   readonly name: string
   readonly endpoint: string
   readonly prepared: PreparedJob
@@ -27,7 +27,7 @@ export interface ChildJobsComponents {
 /**
  * Jobs that are part of another job: hidden, and ended with it.
  *
- * Their ids follow from the parent's, so that an attempt after a crash finds what an earlier one began.
+ * Their ids follow from the parent's, so that an attempt after a crash finds the jobs of an earlier one.
  */
 export class ChildJobs {
   readonly #components: ChildJobsComponents
@@ -37,8 +37,8 @@ export class ChildJobs {
   }
 
   /**
-   * Submits a child once its key may have one more at work, or finds it as it is.
-   * @throws MeshError what may pass: `unavailable` when stopping, or when the store is; the signal's reason
+   * Submits a child once its key has room for one more running job, or returns the existing one.
+   * @throws MeshError a temporary error: `unavailable` when stopping, or when the store is; the signal's reason
    */
   async submit(
     parent: Job,

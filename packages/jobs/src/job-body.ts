@@ -1,7 +1,7 @@
 import type { Job, JsonValue } from '@resultity/store'
 import { z } from 'zod'
 
-/** What the store keeps as a job's body: the request, and how its client waits for it. */
+/** A job's body in the store: the request, and how its client waits for it. */
 const jobBodySchema = z.object({
   request: z.custom<JsonValue>(value => value !== undefined),
   /** The client reads the answer as it comes. */

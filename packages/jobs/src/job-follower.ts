@@ -4,7 +4,7 @@ import { isFinal, type Job, type JobEvent, type JobStore } from '@resultity/stor
 /** Entries read from the store at once. */
 const PAGE = 128
 
-/** Live entries kept for a follower that is slow, and so in memory; it reads what it missed from the store. */
+/** Live entries kept in memory for a slow follower; it reads those it missed from the store. */
 const LIVE_MAX = 64
 
 export interface FollowerComponents {
@@ -20,7 +20,7 @@ export class JobFollower {
   readonly #end = Promise.withResolvers<Job>()
   #live: JobEvent[] = []
   #reading = false
-  /** The store may have what was not pushed. It is asked only then: not for every entry. */
+  /** The store may have entries that were not pushed. The store is read only then, and not for every entry. */
   #behind = true
   #failure: MeshError | undefined
   #news = Promise.withResolvers<void>()
@@ -50,7 +50,7 @@ export class JobFollower {
   /** The job's end will not be told for now. */
   fail(error: MeshError): void {
     this.#failure = error
-    // seen by whoever waits
+    // a caller that waits gets the error
     this.#end.promise.catch(() => {})
     this.#end.reject(error)
     this.#wake()
@@ -107,7 +107,7 @@ export class JobFollower {
     this.#live = []
   }
 
-  /** What follows on `last` without a gap. */
+  /** Live entries that follow `last` without a gap. */
   #takeLive(last: number): readonly JobEvent[] {
     const live = this.#live[0]?.number === last + 1 ? this.#live : this.#live.filter(event => event.number > last)
     this.#live = []
@@ -116,7 +116,7 @@ export class JobFollower {
     return []
   }
 
-  /** What the store has, or does not have yet; nothing when there is no more. */
+  /** The next entries of the store; none when it has no more yet. */
   async #read(last: number): Promise<readonly JobEvent[]> {
     this.#behind = false
     const stored = await this.#components.store.events(this.jobId, last, PAGE)

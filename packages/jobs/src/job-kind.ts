@@ -2,13 +2,13 @@ import { MeshError } from '@resultity/interface'
 import type { NodeLosses } from '@resultity/placement'
 import type { Job, JobError, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
 
-/** What an attempt at a job says while it works. */
+/** The log of an attempt at a job. */
 export interface JobLog {
-  /** False when nobody will read it: then only the result counts. */
+  /** False when nobody will read the log: then only the result counts. */
   readonly wanted: boolean
   /**
-   * Adds an entry that a further attempt must reproduce: one that was logged before is compared and not added again.
-   * What it returns is to be awaited: there is something only when the log is far behind.
+   * Adds an entry that a further attempt must reproduce. An entry that an earlier attempt logged is compared and not
+   * added again. Await the result: there is a promise only when the log is far behind.
    *
    * @throws MeshError `replay_diverged` when an earlier attempt logged something else here
    */
@@ -32,26 +32,26 @@ export interface JobAnswer {
 }
 
 /**
- * A request that was checked: what is stored of it, what it may take, and what its kind runs it by. Data alone.
+ * A checked request: its stored form, the most it may use, and the data that its kind runs it with. Data alone.
  *
- * @typeParam Data what {@link JobKind.run} needs; made of `request` again where only that is left
+ * @typeParam Data input of {@link JobKind.run}; made from `request` again where only that is left
  */
 export interface PreparedJob<Data = unknown> {
   /** Jobs of one lane compete for the same places. */
   readonly lane: string
-  /** What is stored: complete, so that preparing it again gives the same job. */
+  /** The stored request. It is complete, so that preparing it again gives the same job. */
   readonly request: JsonValue
   /** The client reads the answer as it comes. */
   readonly streamed: boolean
   /** Goes on when the client hangs up. */
   readonly outlivesClient: boolean
-  /** The client is told of the job at once, and asks for its answer later. Default false. */
+  /** The client gets an acknowledgement at once, and asks for its answer later. Default false. */
   readonly background?: boolean
   /** Tokens of the prompt, and the most that the answer may have. */
   readonly tokens: { readonly prompt: number; readonly answerMax: number }
   /** How many slots it may take at once. Default 1. */
   readonly places?: number
-  /** Bytes of its result, where tokens do not say. */
+  /** Bytes of its result, where tokens do not bound them. */
   readonly resultBytes?: number
   /** Headers of whatever the client is answered first: what it should know of how its request was read. */
   readonly headers?: Readonly<Record<string, string>>
@@ -79,18 +79,18 @@ export interface StreamView {
   interrupt?(error: JobError): unknown
 }
 
-/** What is done by jobs, under one path of the API: how its requests are checked, run and told. */
+/** The jobs of one path of the API: how its requests are checked, run and answered. */
 export interface JobKind<Data = unknown> {
   readonly path: string
-  /** Its jobs see to it themselves when their key may not have them done any more. Default false. */
+  /** Its jobs check the rights of their key themselves. Default false. */
   readonly watchesKey?: boolean
   /**
-   * Puts what a body refers to into it, where that is stored for the namespace: {@link prepare} looks nothing up.
+   * Puts stored things that a body refers to into it: {@link prepare} looks nothing up.
    * @throws MeshError `invalid_request`
    */
   complete?(body: unknown, namespace: string): Promise<unknown>
   /**
-   * Checks a body wholly: what is wrong with it is said here, not later.
+   * Checks a whole body: every fault is reported here and not later.
    * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`
    */
   prepare(body: unknown): Promise<PreparedJob<Data>>
@@ -100,7 +100,7 @@ export interface JobKind<Data = unknown> {
   run(data: Data, context: JobContext): Promise<JobAnswer>
   /** Undefined where it does not stream. */
   view?(job: Job): StreamView
-  /** What the client is told of a job that is done in the background. */
+  /** The answer that acknowledges a job in the background. */
   acknowledge?(job: Job): unknown
 }
 
@@ -110,12 +110,12 @@ export interface Begun {
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** What an entry of the type {@link BEGUN} says. */
+/** The data of an entry of the type {@link BEGUN}. */
 export function begunOf({ data }: JobEvent): Begun {
   return data as { headers: Record<string, string> }
 }
 
-/** The kinds of jobs there are, by path: what a kind prepared, the kind of that path runs. */
+/** All kinds of jobs, by path. A job is run by the kind that prepared it. */
 export class JobKinds {
   readonly #kinds: ReadonlyMap<string, JobKind>
 

@@ -12,7 +12,7 @@ export interface JobLimits extends JobRuntimeInit, BatchRunInit, FileServiceInit
   readonly diskReserveBytes: number
 }
 
-/** What holds unless the operator says otherwise. */
+/** Defaults of the limits. */
 export const DEFAULT_JOB_LIMITS: JobLimits = {
   jobLeaseMs: 15_000,
   jobSweepMs: 1000,

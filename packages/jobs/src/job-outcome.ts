@@ -5,9 +5,9 @@ import type { Job, JobOutcome } from '@resultity/store'
 export type AbortCause = 'cancelled' | 'stopping' | 'lease_lost' | 'yielded'
 
 /**
- * What becomes of a job whose attempt failed. Pure.
+ * The state of a job after a failed attempt. Pure.
  *
- * A job whose client waits fails at once: the client knows best whether to ask again. One that goes on by itself is
+ * A job whose client waits fails at once: the client knows best whether to ask again. A job that goes on by itself is
  * tried again where that may help.
  */
 export function outcomeOf(

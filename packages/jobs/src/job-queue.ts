@@ -5,24 +5,27 @@ import type { ClaimRequest, JobClass } from '@resultity/store'
 export interface Places {
   /** 0 while nothing can serve the lane. */
   places(lane: string): number
-  /** False while jobs that wait there may need what is not here yet; one that is made ready here and now has all. */
+  /**
+   * False while waiting jobs of the lane may need models that are not here yet. A job that is prepared here and now has
+   * all that it needs.
+   */
   mayClaim(lane: string): boolean
   /** @returns stops listening */
   onChange(listener: () => void): () => void
 }
 
-/** What is known of one lane. */
+/** The state of one lane. */
 export interface LaneState {
   readonly lane: string
   readonly places: number
   readonly running: Readonly<Record<JobClass, number>>
-  /** Of the batch jobs that run: those told to make room, that have not yet. */
+  /** Running batch jobs that were told to make room and have not yet. */
   readonly yielding: number
   /** Jobs may be waiting. True until a claim came back with fewer than it wished for. */
   readonly waiting: Readonly<Record<JobClass, boolean>>
 }
 
-/** What to claim for clients who wait. Pure. */
+/** Claims for waiting clients. Pure. */
 export function interactiveClaims(lanes: readonly LaneState[]): ClaimRequest[] {
   return lanes.flatMap(({ lane, places, running, waiting }) => {
     const count = places - running.interactive - running.batch
@@ -31,8 +34,8 @@ export function interactiveClaims(lanes: readonly LaneState[]): ClaimRequest[] {
 }
 
 /**
- * What to claim of batch work: only on lanes where nobody waits, and so that the places that are kept stay free beside
- * the interactive work that runs. Where that leaves none, one batch job may still have a place that is idle. Pure.
+ * Claims of batch work: only on lanes without waiting interactive work, and so that the reserved places stay free
+ * beside running interactive work. Where that leaves none, one batch job may still have an idle place. Pure.
  */
 export function batchClaims(lanes: readonly LaneState[]): ClaimRequest[] {
   return lanes.flatMap(({ lane, places, running, waiting }) => {
@@ -48,8 +51,8 @@ export function batchClaims(lanes: readonly LaneState[]): ClaimRequest[] {
 }
 
 /**
- * Lanes where a batch job has to make room: somebody waits for an answer and there is no place. One at a time: whether
- * another has to is seen once its place has been taken. Pure.
+ * Lanes where a batch job has to make room: a client waits for an answer and there is no place. One job at a time: once
+ * its place is taken, the state shows whether another has to. Pure.
  */
 export function lanesToYield(lanes: readonly LaneState[]): string[] {
   return lanes

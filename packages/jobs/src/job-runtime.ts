@@ -40,16 +40,16 @@ export interface JobRuntimeComponents {
   /** Default: the machine's time. */
   readonly scheduler?: Scheduler
   readonly logger: Logger
-  /** Whether a job that is about to begin may still be done for its key. */
+  /** Checks that the key of a job that is about to begin may still have it done. */
   readonly admission: Pick<JobAdmission, 'check'>
 }
 
 export interface JobRuntimeInit {
-  /** A job whose coordinator is silent for so long may be taken over by another. */
+  /** A job whose coordinator is silent for this time may be taken over by another. */
   readonly jobLeaseMs: number
   /** How often deadlines and leases are looked at. */
   readonly jobSweepMs: number
-  /** Jobs waiting for a place, of clients who wait for them. */
+  /** Waiting jobs whose clients wait for them; more are refused. */
   readonly queuedMax: number
   /** Jobs waiting for a place, of batches. */
   readonly queuedBatchMax: number
@@ -61,7 +61,7 @@ export interface JobRuntimeInit {
   readonly jobAttemptsMax: number
   /** Nodes that may be lost while they have one job. */
   readonly jobNodeLossesMax: number
-  /** From its first such error to the next attempt; every further pause is four times as long. */
+  /** Pause between the first failure and the next attempt; every further pause is four times as long. */
   readonly jobRetryMs: number
   /** How long jobs are kept once they have ended. */
   readonly jobRetentionMs: number
@@ -72,16 +72,17 @@ export interface JobRuntimeInit {
   readonly logPendingMax: number
 }
 
-/** A follower that is told what happens until it is disposed. */
+/** A follower that gets entries until it is disposed. */
 export type Following = JobFollower & Disposable
 
 /** Old jobs removed in one go, so that others need not wait long for the store. */
 const PRUNED_AT_ONCE = 500
 
 /**
- * Runs jobs: takes them in, begins them when there is a place, and tells followers what happens.
+ * Runs jobs: stores them, begins them when there is a place, and notifies followers.
  *
- * All that must survive is in the store; this object only knows what it runs itself and which lanes may have work.
+ * All state that must survive is in the store. This object only knows its own running jobs, and which lanes may have
+ * work.
  */
 export class JobRuntime implements AsyncDisposable {
   readonly #components: JobRuntimeComponents
@@ -110,7 +111,7 @@ export class JobRuntime implements AsyncDisposable {
     ]
   }
 
-  /** Takes up what an earlier process left, and begins to work. */
+  /** Takes up the jobs that an earlier process left, and begins to work. */
   async start(): Promise<void> {
     await this.#recount()
     this.#timer = this.#scheduler.setInterval(() => void this.#tick(), this.#init.jobSweepMs)
@@ -122,12 +123,12 @@ export class JobRuntime implements AsyncDisposable {
     return this.#attempts.size
   }
 
-  /** Jobs that wait, of both classes, as far as this process knows. */
+  /** Waiting jobs by class, as this process knows them. */
   get queued(): Readonly<Record<JobClass, number>> {
     return this.#lanes.queued
   }
 
-  /** Hears of every job that ended here. @returns stops listening */
+  /** Calls `listener` with every job that ended here. @returns stops listening */
   onEnd(listener: (job: Job) => void): () => void {
     this.#endListeners.add(listener)
     return () => this.#endListeners.delete(listener)
@@ -197,7 +198,7 @@ export class JobRuntime implements AsyncDisposable {
     return await following.ended(options)
   }
 
-  /** Asks for its end. */
+  /** Asks for the job's end. */
   async cancel(jobId: string): Promise<Job | undefined> {
     const job = await this.#components.store.cancel(jobId)
     if (job !== undefined && isFinal(job.state)) this.#ended(job)
@@ -271,7 +272,7 @@ export class JobRuntime implements AsyncDisposable {
     for (const one of claimed) this.#begin(one)
   }
 
-  /** Lanes only know that somebody may wait there; whoever has to make room makes it for somebody who does. */
+  /** A lane only knows that a job may wait there. A batch job makes room only for one that does. */
   async #makeRoom(lanes: readonly string[]): Promise<void> {
     if (lanes.length === 0) return
     const counts = await this.#components.store.counts()
@@ -354,11 +355,11 @@ export class JobRuntime implements AsyncDisposable {
     }
   }
 
-  /** What runs here is told to followers by itself. */
+  /** Jobs that run here notify their followers themselves. */
   #inspect(jobId: string): void {
     if (this.#attempts.has(jobId)) return
     for (const follower of this.#followers.get(jobId) ?? []) {
-      // whoever follows hears of it when reading next
+      // the follower gets the error when it reads next
       follower.check().catch(() => {})
     }
   }

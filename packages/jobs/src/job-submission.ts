@@ -2,7 +2,7 @@ import type { JobClass, JobSubmission } from '@resultity/store'
 import { expectedBytes } from './answer-size.ts'
 import type { PreparedJob } from './job-kind.ts'
 
-/** Who asks, and how the answer is to reach them. */
+/** The owner of a job, and how its answer is delivered. */
 export interface SubmitOptions {
   readonly id: string
   readonly endpoint: string
@@ -15,7 +15,7 @@ export interface SubmitOptions {
   readonly groupId?: string
   readonly customId?: string
   readonly hidden?: boolean
-  /** Part of what was taken in: however many wait, it may too. */
+  /** Part of an admitted job: it may wait, whatever the length of the queue. */
   readonly admitted?: boolean
   /** Milliseconds to wait for a place; the default depends on `detached`. */
   readonly waitMs?: number
@@ -28,7 +28,7 @@ export interface SubmissionRules {
   readonly jobAttemptsMax: number
 }
 
-/** What is stored of a request. Pure. */
+/** The stored form of a request. Pure. */
 export function submissionOf(
   prepared: PreparedJob,
   options: SubmitOptions,

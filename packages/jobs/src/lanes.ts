@@ -7,7 +7,7 @@ interface Lane {
   yielding: number
 }
 
-/** What one coordinator knows of its lanes: what runs here, and where jobs may be waiting. */
+/** One coordinator's view of its lanes: jobs running here, and where jobs may be waiting. */
 export class Lanes {
   readonly #places: Places
   readonly #lanes = new Map<string, Lane>()
@@ -17,7 +17,7 @@ export class Lanes {
     this.#places = places
   }
 
-  /** Jobs that wait, as far as this process knows. */
+  /** Waiting jobs by class, as this process knows them. */
   get queued(): Readonly<Record<JobClass, number>> {
     return this.#queued
   }
@@ -26,7 +26,7 @@ export class Lanes {
     return [...this.#lanes.keys()]
   }
 
-  /** Whether a job may begin at once: as if it were the only one that waits, and nobody does. */
+  /** Whether a job may begin at once: no other waits, and there is a place for it. */
   mayBegin(name: string, jobClass: JobClass): boolean {
     const { running, waiting, yielding } = this.#lane(name)
     if (waiting.interactive || waiting[jobClass]) return false
@@ -77,7 +77,7 @@ export class Lanes {
     return jobClass === 'batch' ? batchClaims(this.#states()) : interactiveClaims(this.#states())
   }
 
-  /** What came of a wish whose places were entered: those it did not need are free again. */
+  /** Reports the result of a claim whose places were entered: unneeded places are free again. */
   claimed({ lane: name, class: jobClass, count }: ClaimRequest, claimed: readonly ClaimedJob[]): void {
     const got = claimed.filter(({ job }) => job.lane === name && job.class === jobClass).length
     this.leave(name, jobClass, count - got)
@@ -85,7 +85,7 @@ export class Lanes {
     this.#queued[jobClass] = Math.max(0, this.#queued[jobClass] - got)
   }
 
-  /** What the store says. */
+  /** Updates the counts from the store. */
   recount(counts: readonly JobCounts[]): void {
     this.#queued.interactive = 0
     this.#queued.batch = 0
@@ -96,7 +96,7 @@ export class Lanes {
     }
   }
 
-  /** Of lanes whose jobs may be claimed. */
+  /** States of lanes whose jobs may be claimed. */
   #states(): LaneState[] {
     const claimable = [...this.#lanes].filter(([lane]) => this.#places.mayClaim(lane))
     return claimable.map(([lane, { running, waiting, yielding }]) => ({

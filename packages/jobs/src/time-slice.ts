@@ -1,9 +1,12 @@
 import { setImmediate } from 'node:timers/promises'
 
-/** Nobody notices a pause of so long, and what goes on after it has had most of the time. */
+/** Nobody notices a pause of this length, and most of the time is still left for the work that resumes after it. */
 const SLICE_MS = 5
 
-/** Long work in turns with everything else: what is done in one go holds the event loop, and with it every heartbeat. */
+/**
+ * Divides long work so that it alternates with everything else: work done in one go blocks the event loop, and every
+ * heartbeat with it.
+ */
 export class TimeSlice {
   #begunMs = performance.now()
 

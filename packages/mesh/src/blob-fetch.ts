@@ -5,7 +5,7 @@ import type { MeshHost, PeerAddress } from './host.ts'
 /** A blob to fetch, and who may have it. */
 export interface BlobWanted {
   readonly sha256: string
-  /** Its size, from the manifest. A source that says otherwise is not read from. */
+  /** Its size, from the manifest. A source that reports another size is not used. */
   readonly bytes: number
   /** Tried in this order. */
   readonly sources: readonly PeerAddress[]

@@ -25,7 +25,7 @@ export interface BlobServeLimits {
   readonly stallTimeoutMs: number
   /** A peer that takes less in the long run is ended; it may ask for the rest later. Default 64 KiB/s. */
   readonly bytesPerSecondMin: number
-  /** What "in the long run" is: time spent waiting for the peer. Default 20 s. */
+  /** How long "in the long run" is: time spent waiting for the peer. Default 20 s. */
   readonly slowAfterMs: number
   /** Whether a peer may have a blob; default: every peer that is connected may have every blob. */
   readonly allow: (peerId: string, sha256: string) => boolean

@@ -2,7 +2,7 @@ import { MeshError, systemScheduler } from '@resultity/interface'
 
 /** A raw connection, before libp2p has turned it into its own. */
 export interface RawConnection {
-  /** Of the other end. */
+  /** Address of the other end. */
   readonly remoteAddr: { toString(): string }
   abort(error: Error): void
   addEventListener(type: 'close', listener: () => void): void
@@ -41,7 +41,7 @@ export class ConnectionLimits {
   readonly #init: ConnectionLimitsInit
   readonly #now: () => number
   readonly #entries = new Map<RawConnection, Entry>()
-  /** Undefined: no peer is a stranger. */
+  /** Whether a peer is a member; undefined while no peer counts as a stranger. */
   #isMember: ((peerId: string) => boolean) | undefined
 
   constructor(init: ConnectionLimitsInit, now: () => number = () => systemScheduler.monotonic()) {
@@ -54,7 +54,7 @@ export class ConnectionLimits {
     return this.#entries.size
   }
 
-  /** From now on peers that `isMember` says no to are strangers. */
+  /** From now on, peers for which `isMember` returns false are strangers. */
   setMembers(isMember: (peerId: string) => boolean): void {
     this.#isMember = isMember
   }

@@ -25,7 +25,10 @@ export function isClosure(error: unknown): boolean {
   return error instanceof Event || closures.has(errorName(error))
 }
 
-/** What to say when `target` (a peer, or an address) cannot be dialled: each address that was tried has its reason in it. */
+/**
+ * The error when `target` (a peer, or an address) cannot be dialled. It contains the reason for each address that was
+ * tried.
+ */
 export function dialError(target: string, error: unknown, signal?: AbortSignal): MeshError {
   if (signal?.aborted === true) return MeshError.from(signal.reason, 'canceled')
   if (error instanceof MeshError) return error
@@ -47,7 +50,7 @@ export function dialError(target: string, error: unknown, signal?: AbortSignal):
   })
 }
 
-/** What to say when a connection is there but a stream of `protocol` cannot be had. */
+/** The error when a connection exists but a stream of `protocol` cannot be opened. */
 export function streamError(peerId: string, protocol: string, error: unknown, signal?: AbortSignal): MeshError {
   if (signal?.aborted === true) return MeshError.from(signal.reason, 'canceled')
   if (error instanceof MeshError) return error

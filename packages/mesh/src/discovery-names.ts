@@ -5,7 +5,7 @@ export const COORDINATOR_AGENT = 'resultity-coordinator'
 export const mdnsServiceTag = '_resultity-coordinator._udp.local'
 
 export interface MdnsInit {
-  /** Default {@link mdnsServiceTag}; another one makes a mesh of its own on the same network. */
+  /** Default {@link mdnsServiceTag}; another tag makes a separate mesh on the same network. */
   readonly serviceTag?: string
   /** How often to ask; default 10 s. */
   readonly intervalMs?: number

@@ -14,7 +14,7 @@ import { DEFAULT_MESH_LIMITS, type MeshLimits } from './limits.ts'
 import { type MeshLogger, silentLogger } from './logger.ts'
 import { grantRarely } from './tuning/rare-grants.ts'
 
-/** Who to open a stream to, and where it may be. */
+/** A peer to open a stream to, and addresses where it may be. */
 export interface PeerAddress {
   readonly peerId: string
   /** Dialled where no connection is there. Absent: those that the host has learnt. Empty: none. */

@@ -133,7 +133,7 @@ function hostOf(address: Multiaddr): string {
   return address.getComponents()[0]?.value ?? ''
 }
 
-/** Only coordinators answer: nodes look for them, and learn of each other from them. */
+/** Only coordinators answer. Nodes look for coordinators, and learn of each other from them. */
 function localDiscovery({ mdns: init, agent, onFoundLocally }: HostSettings) {
   const { serviceTag = mdnsServiceTag, intervalMs = 10_000 } = init === true || init === false ? {} : init
   const create = mdns({ serviceTag, interval: intervalMs, broadcast: agent.startsWith(COORDINATOR_AGENT) })

@@ -26,9 +26,9 @@ export interface MeshLimits {
    * on) and lets a bulk transfer hold up the other streams of its connection for longer.
    */
   readonly streamWindowBytesMax: number
-  /** All addresses of a peer together. */
+  /** Time to dial a peer, over all of its addresses. */
   readonly dialTimeoutMs: number
-  /** One address of a peer. */
+  /** Time to dial one address of a peer. */
   readonly addressDialTimeoutMs: number
   /** Agreeing on a stream's protocol. */
   readonly streamOpenTimeoutMs: number
@@ -51,7 +51,7 @@ export interface MeshLimits {
   readonly closeTimeoutMs: number
 }
 
-/** For a coordinator and some hundred nodes on a local network. */
+/** Limits for a coordinator and some hundred nodes on a local network. */
 export const DEFAULT_MESH_LIMITS: MeshLimits = {
   connectionsMax: 128,
   connectionsPerPeerMax: 4,

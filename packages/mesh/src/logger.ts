@@ -5,5 +5,5 @@ export interface MeshLogger {
   error(fields: object, message: string): void
 }
 
-/** Says nothing. */
+/** Logs nothing. */
 export const silentLogger: MeshLogger = { info: () => {}, warn: () => {}, error: () => {} }

@@ -32,7 +32,7 @@ export class AnswerConstraints implements Disposable {
     return this.#compiler.constrain(vocabulary, constraint, endTokens)
   }
 
-  /** Lets go of the vocabulary and all grammars over it. */
+  /** Releases the vocabulary and all its grammars. */
   [Symbol.dispose](): void {
     this.#disposed = true
     // one that could not be read left nothing

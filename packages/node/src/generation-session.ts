@@ -75,7 +75,7 @@ export class GenerationSession {
     this.#sampler = new TokenSampler({ sampling, promptTokens })
   }
 
-  /** Holds the answer to `constraint`. Before the first sampled token. */
+  /** Applies `constraint` to the answer. Call it before the first token is sampled. */
   constrain(constraint: TokenConstraint): void {
     this.#constrained = true
     this.#sampler.constrain(constraint)

@@ -32,7 +32,7 @@ export async function probeHardware(executionProviders: readonly string[]): Prom
   }
 }
 
-/** What firmware calls itself, as an advert may have it. */
+/** A name from firmware, in a form that an advert may contain. */
 function printable(name: string, charactersMax: number): string {
   return name.replaceAll(new RegExp(UNPRINTABLE, 'gu'), ' ').trim().slice(0, charactersMax)
 }

@@ -30,7 +30,7 @@ export interface JobServerComponents {
 export interface JobServerInit {
   /** Streams that one peer may have open here at a time. */
   readonly streamsPerPeerMax: number
-  /** From a stream's opening to its request. */
+  /** Time from a stream's opening to its request. */
   readonly requestTimeoutMs: number
 }
 

@@ -3,7 +3,7 @@
  * strangers: they get no blobs, and little of everything else.
  */
 export class KnownPeers {
-  /** By coordinator. */
+  /** Members by coordinator. */
   readonly #members = new Map<string, ReadonlySet<string>>()
 
   /** The node follows this coordinator. */

@@ -21,7 +21,7 @@ const LAST_FRAME_MS = 2000
 export type StageStream = FrameStream<StageFrame, StageFrame>
 
 export interface LinkedSessionComponents {
-  /** To the coordinator; when it ends, the session ends. */
+  /** Stream to the coordinator; when it ends, the session ends. */
   readonly control: StageStream
   readonly stage: StageSession
   /** Milliseconds, monotonic. */
@@ -149,7 +149,7 @@ export class LinkedSession implements GenerationOutputs {
     this.#forward(this.#control, { type: 'scores', session, epoch, ...scores })
   }
 
-  /** Holds the answer to `constraint`; before the session is said to be open. */
+  /** Applies `constraint` to the answer. Call it before the session is reported as open. */
   constrain(constraint: TokenConstraint): void {
     if (this.#closed) constraint[Symbol.dispose]()
     else this.#generation.constrain(constraint)

@@ -24,7 +24,7 @@ import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
 
 interface Ready {
-  /** As the coordinator plans with; for an encoder a token counts for a decode step. */
+  /** Measurement for the coordinator's planner; for an encoder, a token counts as a decode step. */
   readonly measurement: StageMeasurement
   readonly memoryBytes: number
 }
@@ -34,7 +34,7 @@ export interface ReadyStage extends Ready {
   readonly kind: 'stage'
   readonly stage: Stage
   readonly manifest: DecoderManifest
-  /** Of answers that the last stage samples. */
+  /** Constraints of answers that the last stage samples. */
   readonly constraints: AnswerConstraints
 }
 
@@ -62,7 +62,7 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
 }
 
 export interface LoadInit {
-  /** Of the whole node. */
+  /** Compiler of constraints, shared by the whole node. */
   readonly compiler: ConstraintCompiler
   readonly manifest: ModelManifest
   readonly assignment: Assignment

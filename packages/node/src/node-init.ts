@@ -25,7 +25,7 @@ export interface NodeInit {
   /** Bytes of disk for weights. Default: half of the free space when the store is empty. */
   readonly blobCacheBytes?: number
   readonly engine?: EngineKind
-  /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
+  /** Tuning for speed and memory by `@resultity/runtime-tuning` and mesh, for the whole process. Default false. */
   readonly tuning?: boolean
   readonly logger: Logger
   readonly limits?: Partial<NodeLimits>
@@ -41,7 +41,7 @@ export interface NodeLimits {
   readonly stageStreamsPerPeerMax: number
   /** Jobs that one peer may have open at a time, those that are refused included. */
   readonly jobStreamsPerPeerMax: number
-  /** From the opening of a job's stream to its request. */
+  /** Time from the opening of a job's stream to its request. */
   readonly jobRequestTimeoutMs: number
   /** Dialling and greeting the next stage of a session. */
   readonly hopTimeoutMs: number
@@ -50,9 +50,9 @@ export interface NodeLimits {
   readonly joinsPendingMax: number
   /** The same for one peer that a coordinator of this node names as a member. Another peer may have an eighth of it. */
   readonly joinsPendingPerPeerMax: number
-  /** From the opening of a stage stream to its first frame. */
+  /** Time from the opening of a stage stream to its first frame. */
   readonly firstFrameMs: number
-  /** From dialling a coordinator to its welcome. */
+  /** Time from dialling a coordinator to its welcome. */
   readonly helloTimeoutMs: number
   /** How long an advert holds. */
   readonly advertTtlMs: number

@@ -67,7 +67,7 @@ export interface JobSlot extends Disposable {
 export class StageTable {
   readonly #engine: Engine
   readonly #init: StageTableInit
-  /** Of the answers of all stages: they share its thread and its memory. */
+  /** Compiles constraints for the answers of all stages, which share its thread and its memory. */
   readonly #compiler = new ConstraintCompiler()
   readonly #entries = new Map<string, Entry>()
   /** Loads run one after another: two at once would fight for memory and falsify each other's measurement. */

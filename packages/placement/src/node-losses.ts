@@ -7,7 +7,7 @@ import { MeshError } from '@resultity/interface'
 export class NodeLosses {
   readonly #max: number
   readonly #before: number
-  /** Of this attempt: choices that are made beside each other lose the same node. */
+  /** Lost nodes of this attempt: choices made in parallel lose the same node. */
   readonly #peers = new Set<unknown>()
 
   /** @param before of earlier attempts */

@@ -9,7 +9,9 @@ export interface PlannedStage {
   readonly memoryBytes: number
   /** Computing one token of one stream. */
   readonly computeMs: number
-  /** To the next stage of the ring (from the last: back to the first); 0 when there is only one stage. */
+  /**
+   * Time of the hop to the next stage of the ring (from the last, back to the first); 0 when there is only one stage.
+   */
   readonly hopMs: number
 }
 

@@ -1,12 +1,12 @@
 import type { LayerRange } from '@resultity/interface'
 
-/** What the planner needs to know of a model: bytes only. */
+/** The planner's view of a model: bytes only. */
 export interface ModelShape {
   /** Weight bytes of each decoder layer, first layer first. */
   readonly layerBytes: readonly number[]
-  /** What the first stage carries beside its layers. */
+  /** Bytes that the first stage holds in addition to its layers. */
   readonly embeddingBytes: number
-  /** What the last stage carries beside its layers, without a tied embedding. */
+  /** Bytes that the last stage holds in addition to its layers, without a tied embedding. */
   readonly headBytes: number
   /** The last stage multiplies by the embedding too, so it needs a copy unless it is also the first. */
   readonly tiedEmbedding: boolean
@@ -14,7 +14,7 @@ export interface ModelShape {
   readonly kvBytesPerLayer: number
 }
 
-/** What the planner needs to know of a node. */
+/** The planner's view of a node. */
 export interface PlannerNode {
   readonly peerId: string
   /** Bytes that may still be given to weights and KV caches. */

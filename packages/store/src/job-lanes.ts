@@ -5,7 +5,7 @@ export function modelLane(modelId: string, subcloud?: string): string {
   return `${subcloud === undefined ? '' : `subcloud:${subcloud}:`}model:${modelId}`
 }
 
-/** What {@link modelLane} was made of; undefined for other lanes. */
+/** The inputs of {@link modelLane}; undefined for other lanes. */
 export function ofModelLane(
   lane: string
 ): { readonly model: string; readonly subcloud: string | undefined } | undefined {

@@ -13,7 +13,7 @@ import type {
 /** The right to work on a job. It ends when the lease runs out unrenewed; later calls with it are refused. */
 export interface JobClaim {
   readonly jobId: string
-  /** Who works: one coordinator process. */
+  /** The holder: one coordinator process. */
   readonly owner: string
   /** Number of this attempt; a claim of an earlier one is void. */
   readonly attempt: number
@@ -24,7 +24,7 @@ export interface ClaimedJob {
   readonly claim: JobClaim
 }
 
-/** How many jobs of one lane and class there is room for. */
+/** How many jobs of one lane and class to claim. */
 export interface ClaimRequest {
   readonly lane: string
   readonly class: JobClass
@@ -52,13 +52,13 @@ export interface JobFilter {
   readonly hidden?: boolean
   /** Only jobs after the one with this id, in the requested order. */
   readonly after?: string
-  /** By creation. Default `desc`, the newest first. */
+  /** Order by creation. Default `desc`, the newest first. */
   readonly order?: 'asc' | 'desc'
   /** At most 1000. */
   readonly limit: number
 }
 
-/** What listeners hear, of this process's changes and, where a store is shared, of the others'. */
+/** Notices to listeners, of this process's changes and, where a store is shared, of the other processes' changes. */
 export type JobNotice =
   | { readonly type: 'queued'; readonly lane: string }
   | { readonly type: 'cancel_requested'; readonly jobId: string }

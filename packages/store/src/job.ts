@@ -1,6 +1,6 @@
 import type { ClientError, WorkClass } from '@resultity/interface'
 
-/** What JSON can say. */
+/** A JSON value. */
 export type JsonValue =
   | null
   | boolean
@@ -33,7 +33,7 @@ export interface JobSubmission {
   readonly endpoint: string
   /** Its owner; no other namespace sees it. */
   readonly namespace: string
-  /** The key it came with; null where no keys are asked for. */
+  /** The key it came with; null where no keys are required. */
   readonly keyId: string | null
   readonly class: JobClass
   /** Names what it needs a place on: jobs of one lane compete for the same slots. */
@@ -82,7 +82,7 @@ export interface Job extends Omit<JobSubmission, 'waitMs' | 'reservedBytes' | 'p
   readonly state: JobState
   /** Times that it was begun. */
   readonly attempts: number
-  /** Of these, attempts that ended because their coordinator did. */
+  /** Attempts that ended because their coordinator ended. */
   readonly interruptions: number
   /** Nodes that were lost with it, over all attempts. */
   readonly nodesLost: number
@@ -93,7 +93,7 @@ export interface Job extends Omit<JobSubmission, 'waitMs' | 'reservedBytes' | 'p
   readonly usage: JobUsage | null
   /** Unix milliseconds. */
   readonly createdAtMs: number
-  /** Of the first attempt. */
+  /** Start of the first attempt. */
   readonly startedAtMs: number | null
   readonly endedAtMs: number | null
 }

@@ -22,7 +22,7 @@ export interface FrameCodec<Out, In> {
   fault?(error: MeshError): Out
 }
 
-/** What pbjs generates for each message. */
+/** The class that pbjs generates for each message. */
 interface GeneratedType<Properties, Message> {
   encode(message: Properties, writer?: protobuf.Writer): protobuf.Writer
   decode(bytes: Uint8Array): Message

@@ -48,7 +48,7 @@ export class FrameReader {
     return this.#bytesQueued === 0 && this.#headerFilled === 0 && this.#body === undefined
   }
 
-  /** Lets go of all that has come. The reader is of no use afterwards. */
+  /** Drops all received bytes. The reader cannot be used afterwards. */
   clear(): void {
     if (this.#body !== undefined) this.#budget?.give(this.#body.length)
     this.#body = undefined

@@ -16,16 +16,16 @@ export interface FrameStreamInit {
   readonly frameBytesMax: number
   /** Largest body received, where it is not as large as one to send. */
   readonly receivedBytesMax?: number
-  /** What the peer must say first: a body of at most `bytesMax`, within `timeoutMs`. Later ones may be larger. */
+  /** Limits of the peer's first frame: a body of at most `bytesMax`, within `timeoutMs`. Later frames may be larger. */
   readonly firstFrame?: { readonly bytesMax: number; readonly timeoutMs: number }
-  /** What frames of which a part has come are taken from. */
+  /** Budget for the memory of partly received frames. */
   readonly budget?: ByteBudget
   /**
    * Bytes that may wait to be sent to a peer that does not read; above that the stream ends. Default 4 ×
    * `frameBytesMax`.
    */
   readonly queuedBytesMax?: number
-  /** Keep the own side open after the peer has ended its side; default false: it is closed in answer. */
+  /** Keeps this side open after the peer has ended its side. Default false: this side is then closed too. */
   readonly allowHalfOpen?: boolean
   /** Default: the machine's time. */
   readonly scheduler?: Scheduler

@@ -8,7 +8,7 @@ import type { FrameHandlers, FrameStreamInit } from './frame-stream-init.ts'
 /** Received bytes that may wait while a handler is at work, before the sender is told to pause. */
 const READ_QUEUE_BYTES = 256 * 1024
 
-/** The same in pieces: many small ones cost more than their bytes. */
+/** The same limit in pieces: many small pieces cost more than their bytes. */
 const READ_QUEUE_PIECES = 1024
 
 /** Smaller frames are sent in one piece: the encrypter and the socket make a write of every piece. */

@@ -1,9 +1,9 @@
 import type { LayerRange, MeshError } from '@resultity/interface'
 
-/** What a node says to a coordinator. `Hello` comes first, exactly once. */
+/** Messages of a node to a coordinator. `Hello` comes first, exactly once. */
 export type NodeMessage = Hello | Heartbeat | AssignmentUpdate | Goodbye
 
-/** What a coordinator says to a node. */
+/** Messages of a coordinator to a node. */
 export type CoordinatorMessage = Welcome | Refused | Assign | Release | HeartbeatAck
 
 export interface Hello {
@@ -26,7 +26,7 @@ export interface AssignmentUpdate {
   readonly type: 'assignment'
   readonly placementId: string
   readonly state: AssignmentState
-  /** Of the weights this range needs, while fetching. */
+  /** Bytes fetched so far of the weights that this range needs. */
   readonly bytesDone: number
   readonly bytesTotal: number
   /** Measured by the self-test; 0 until ready. */

@@ -13,7 +13,7 @@ export type StageFrame =
   | CloseSession
   | Fault
 
-/** What every frame of a running session carries. */
+/** Fields of every frame of a running session. */
 interface OfSession {
   /** 16 bytes. May be a view of the received frame: copy it to keep it. */
   readonly session: Uint8Array
@@ -33,7 +33,7 @@ export interface OpenSession extends OfSession {
   readonly range: LayerRange
   /** The stage to send to; undefined when the route has one stage. The last stage's next hop is the first. */
   readonly next: Hop | undefined
-  /** Who may join with the hop stream; empty when the route has one stage. */
+  /** The peer that may join with the hop stream; empty when the route has one stage. */
   readonly previousPeer: string
   /** Positions of the prompt. */
   readonly promptCount: number
@@ -109,7 +109,7 @@ export interface Sampled extends OfSession {
   readonly position: number
   readonly token: number
   readonly finish: Finish
-  /** Of the token, when it was asked for; else 0. */
+  /** Log-probability of the token, if requested; else 0. */
   readonly logprob: number
   readonly top: readonly TokenLogprob[]
 }
@@ -117,7 +117,7 @@ export interface Sampled extends OfSession {
 /** How likely the model found consecutive tokens of the prompt. */
 export interface PromptScores extends OfSession {
   readonly type: 'scores'
-  /** Of the first token scored here; from 1 up, for nothing comes before the first. */
+  /** Position of the first token scored here. At least 1, because no token comes before the first. */
   readonly position: number
   readonly scores: readonly TokenScore[]
 }
@@ -139,7 +139,7 @@ export interface Fault extends OfSession {
   readonly error: MeshError
 }
 
-/** In a Fault that belongs to no session. */
+/** Session id of a Fault that belongs to no session. */
 export const NO_SESSION: Uint8Array = new Uint8Array(16)
 
 /** The session's id as a map key: 32 hexadecimal digits. */

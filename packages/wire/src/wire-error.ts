@@ -7,7 +7,7 @@ export interface WireError {
   readonly hint: string
 }
 
-/** What `common.proto` decodes to. */
+/** The decoded error of `common.proto`. */
 interface WireErrorFields {
   readonly code?: string | null
   readonly message?: string | null

@@ -2,7 +2,7 @@ import { MeshError } from '@resultity/interface'
 import type { KeyLimits } from '../limits/key-limits.ts'
 
 /**
- * What a key lets its holder do.
+ * What the holder of a key may do.
  *
  * - `inference`  ask models, and see its namespace's own requests, files and batches
  * - `read-usage` see its namespace's usage
@@ -13,7 +13,7 @@ import type { KeyLimits } from '../limits/key-limits.ts'
 export const scopes = ['inference', 'read-usage', 'read-mesh', 'webhooks', 'admin'] as const
 export type Scope = (typeof scopes)[number]
 
-/** What a key can do when nobody says otherwise. */
+/** Scopes of a key that is made without naming any. */
 export const DEFAULT_SCOPES: readonly Scope[] = ['inference', 'read-usage']
 
 /** Whose requests are whose when there are no keys. */
@@ -21,7 +21,7 @@ export const DEFAULT_NAMESPACE = 'default'
 
 /** Who sent a request. */
 export interface Caller {
-  /** Nobody of another namespace sees what belongs to it. */
+  /** Callers of other namespaces do not see its data. */
   readonly namespace: string
   /** Null when it came without a key, where none is asked for. */
   readonly keyId: string | null
@@ -45,10 +45,10 @@ export function requireScope(caller: Caller, scope: Scope): void {
 }
 
 /**
- * The namespace that a request is about: the caller's own, or for an administrator the one asked for; undefined when
- * that is none in particular.
+ * The namespace that a request is about: the caller's own, or for an administrator the requested one; undefined when
+ * the administrator names none.
  *
- * @throws MeshError `permission_denied` when somebody asks for another's
+ * @throws MeshError `permission_denied` when the caller asks for another namespace
  */
 export function namespaceFor(caller: Caller, asked: string | undefined): string | undefined {
   if (may(caller, 'admin')) return asked
@@ -59,7 +59,7 @@ export function namespaceFor(caller: Caller, asked: string | undefined): string 
   })
 }
 
-/** Somebody without a key, where keys are not asked for. */
+/** A caller without a key, where no keys are required. */
 export function anonymous(granted: readonly Scope[]): Caller {
   return { namespace: DEFAULT_NAMESPACE, keyId: null, scopes: new Set(granted), limits: {} }
 }

@@ -32,7 +32,7 @@ export class FailedAttempts {
     else this.#counts.set(address, { count: 1, untilMs: this.#clock.now() + this.#init.failedKeysWindowMs })
   }
 
-  /** The same whether there is such a key or not. */
+  /** The refusal. It is the same whether the key exists or not. */
   refusal(address: string): MeshError {
     const leftMs = Math.max(1, (this.#current(address)?.untilMs ?? 0) - this.#clock.now())
     return new MeshError('rate_limited', 'too many API keys from this address were none', {

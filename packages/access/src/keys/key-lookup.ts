@@ -3,11 +3,11 @@ import type { ApiKey, KeyStore } from '@resultity/store'
 import { LRUCache } from 'lru-cache'
 
 export interface KeyLookupInit {
-  /** For how long what the store said is believed. */
+  /** How long an answer of the store stays in the cache. */
   readonly keyCacheMs: number
-  /** Keys kept in memory, and as many ids that are none. */
+  /** Keys kept in memory. The same number of unknown ids is kept. */
   readonly keysCachedMax: number
-  /** Questions to the store at once about ids that nobody has shown a good secret for. */
+  /** Parallel look-ups in the store for ids without a valid secret so far. */
   readonly keyLookupsMax: number
 }
 
@@ -15,8 +15,8 @@ export interface KeyLookupInit {
 const KEY_CACHE_BYTES = 16 * 1024 * 1024
 
 /**
- * Finds keys in the store, and remembers for a short while what it said: that there is a key and that there is none in
- * the same way, but apart, so that invented ids never push out keys.
+ * Finds keys in the store and caches its answers for a short time. Known keys and unknown ids are cached in the same
+ * way, but apart, so that invented ids never push out keys.
  */
 export class KeyLookup {
   readonly #store: KeyStore
@@ -52,7 +52,7 @@ export class KeyLookup {
     return this.#keep(id, asking)
   }
 
-  /** What the store says next counts, also when it was asked before. */
+  /** The next answer of the store counts, also that of a look-up in progress. */
   forget(id: string): void {
     this.#found.delete(id)
     this.#missing.delete(id)
@@ -62,7 +62,7 @@ export class KeyLookup {
   async #keep(id: string, asking: Promise<ApiKey | undefined>): Promise<ApiKey | undefined> {
     try {
       const key = await asking
-      // forgotten meanwhile: this answer may be older than the change
+      // forgotten since: this answer may be older than the change
       if (this.#pending.get(id) !== asking) return key
       if (key === undefined) this.#missing.set(id, true)
       else this.#found.set(id, key)

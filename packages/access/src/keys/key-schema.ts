@@ -12,7 +12,7 @@ export const namespaceSchema = z
     'a namespace is up to 63 of a-z, 0-9 and . _ -, beginning with a letter or digit'
   )
 
-/** What a person may write beside a thing; no control characters, which could forge lines of a log or a terminal. */
+/** A label that a person writes. It has no control characters, which could forge lines of a log or a terminal. */
 export const labelSchema = z
   .string()
   .max(128, '128 characters at most')

@@ -3,7 +3,7 @@ import { createHash, randomBytes, timingSafeEqual } from 'node:crypto'
 /** Enough that two keys never share an id. */
 const ID_BYTES = 8
 
-/** 256 bits, from the system's generator: nobody guesses one. */
+/** 256 bits from the system's generator: too many to guess. */
 const SECRET_BYTES = 32
 
 const KEY = /^rk_([0-9a-f]{16})_([A-Za-z0-9_-]{43})$/
@@ -27,15 +27,15 @@ export function formatKey({ id, secret }: KeyParts): string {
   return `rk_${id}_${secret}`
 }
 
-/** Undefined for what is no key of ours. */
+/** Undefined for text that is not one of our keys. */
 export function parseKey(text: string): KeyParts | undefined {
   const [, id, secret] = KEY.exec(text) ?? []
   return id === undefined || secret === undefined ? undefined : { id, secret }
 }
 
 /**
- * What is stored of a secret: its SHA-256 in hexadecimal. A slow hash protects passwords that people think up; there are
- * too many random 256-bit strings to try, so it would only make every request slow.
+ * The stored form of a secret: its SHA-256 in hexadecimal. A slow hash protects passwords that people invent. Random
+ * 256-bit strings are too many to try, so a slow hash would only make every request slow.
  */
 export function hashSecret(secret: string): string {
   return createHash('sha256').update(secret).digest('hex')

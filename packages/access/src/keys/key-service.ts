@@ -6,11 +6,11 @@ import { formatKey, hashSecret, newKeyId, newKeySecret } from './key-secret.ts'
 export interface KeyServiceComponents {
   readonly store: KeyStore
   readonly clock: Clock
-  /** Told of every key that is not what it was. */
+  /** Called with the id of every changed key. */
   readonly onChange?: (id: string) => void
 }
 
-/** More are more than anybody looks through. */
+/** Nobody would look through more. */
 const KEYS_MAX = 100_000
 
 /** Makes and changes keys. */
@@ -21,7 +21,7 @@ export class KeyService {
     this.#components = components
   }
 
-  /** @throws MeshError `invalid_request` when it could not be used, or would lock everybody out */
+  /** @throws MeshError `invalid_request` when the key could not be used, or would lock out every administrator */
   async create({ name, namespace, scopes, limits, subclouds, expires_at }: NewKey): Promise<CreatedKey> {
     const { store, clock } = this.#components
     const count = await store.count()

@@ -17,7 +17,7 @@ export function requireSubcloud(caller: Caller, name: string, param = 'mesh.subc
 }
 
 /**
- * Refuses a body that names a subcloud which the key was not given: its own, or that of a request within it.
+ * Refuses a body that names a subcloud that the key may not use, in the request itself or in a request inside it.
  * @throws MeshError `not_found` as {@link requireSubcloud}, naming the field
  */
 export function requireSubcloudsOf(caller: Caller, body: unknown): void {

@@ -10,7 +10,7 @@ import { hashSecret, isHash, parseKey } from './key-secret.ts'
 export interface KeyVerifierComponents {
   readonly store: KeyStore
   readonly clock: Clock
-  /** One that does not jump: for how long what was read is believed. */
+  /** A clock that does not jump, for the age of cached answers. */
   readonly steady: Clock
   readonly logger: Logger
 }
@@ -20,10 +20,10 @@ export interface KeyVerifierInit extends KeyLookupInit {
   readonly keyUseMs: number
 }
 
-/** Stands for a key that is none, so that a refusal takes the same steps whether or not there is such an id. */
+/** Stands for an unknown key, so that a refusal takes the same steps whether or not the id exists. */
 const NO_KEY = { secretSha256: '0'.repeat(64), previousSha256: null, previousUntilMs: null }
 
-/** Checks keys. What it read from the store it believes for a short while. */
+/** Checks keys. Answers of the store are cached for a short time. */
 export class KeyVerifier implements AsyncDisposable {
   readonly #components: KeyVerifierComponents
   readonly #init: KeyVerifierInit
@@ -43,7 +43,7 @@ export class KeyVerifier implements AsyncDisposable {
     this.#seen = new LRUCache({ max: init.keysCachedMax })
   }
 
-  /** Whether keys are asked for: from the first one on that was made, for ever. */
+  /** Whether keys are required: from the first key that was made, for ever. */
   async required(): Promise<boolean> {
     const now = this.#components.steady.now()
     if (this.#required === undefined || now - this.#required.atMs >= this.#init.keyCacheMs) {
@@ -62,17 +62,17 @@ export class KeyVerifier implements AsyncDisposable {
     return this.#required.value
   }
 
-  /** Whether somebody has shown this key's secret here, not too long ago. */
+  /** Whether this key's secret was used here, not too long ago. */
   hasSeen(text: string): boolean {
     const id = parseKey(text)?.id
     return id !== undefined && this.#seen.has(id)
   }
 
   /**
-   * An id that is unknown, a wrong secret, and a wrong secret of a key that was revoked or has expired take the same
-   * steps: one look, one hash, two comparisons.
+   * An unknown id, a wrong secret, and a wrong secret of a revoked or expired key take the same steps: one look-up, one
+   * hash, two comparisons.
    *
-   * @throws MeshError `unauthenticated`, which never repeats what was given; `resource_exhausted`
+   * @throws MeshError `unauthenticated`, which never repeats the given text; `resource_exhausted`
    */
   async verify(text: string): Promise<Caller> {
     const parts = parseKey(text)
@@ -92,7 +92,7 @@ export class KeyVerifier implements AsyncDisposable {
   }
 
   /**
-   * What the holder of a key may do now, whose job it is that is done.
+   * The current rights of the holder of a key whose job is running.
    * @throws MeshError `unauthenticated` when the key was revoked or has expired
    */
   async holder(id: string): Promise<Caller> {
@@ -136,7 +136,7 @@ function requireUsable({ id, revokedAtMs, expiresAtMs }: ApiKey, nowMs: number):
   if (expiresAtMs !== null && nowMs >= expiresAtMs) throw refused(`the API key ${id} has expired`)
 }
 
-/** The reason is OpenAI's word for it. */
+/** The reason is OpenAI's term. */
 export function refused(message: string): MeshError {
   return new MeshError('unauthenticated', message, {
     hint: 'Send a key as "Authorization: Bearer rk_…"; "resultity keys create" makes one.',

@@ -16,7 +16,7 @@ export interface OfflineKeyService extends AsyncDisposable {
 
 const PAGE = 1000
 
-/** Opens a coordinator's database to make and change keys there. Whoever calls holds the lock of its directory. */
+/** Opens a coordinator's database to make and change keys there. The caller holds the lock of its directory. */
 export async function openKeyService(init: StoreInit): Promise<OfflineKeyService> {
   const database = await openStore(init)
   const service = new KeyService({ store: new DatabaseKeyStore(database), clock: systemClock })

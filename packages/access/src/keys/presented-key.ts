@@ -4,8 +4,8 @@ import { parseKey } from './key-secret.ts'
 const BEARER = /^Bearer +(\S+) *$/i
 
 /**
- * The key that a request carries: `Authorization: Bearer KEY` or `x-api-key: KEY`. Some clients send both, one of them
- * a placeholder; the one that looks like a key of ours counts.
+ * The key of a request: `Authorization: Bearer KEY` or `x-api-key: KEY`. Some clients send both, and one of them is a
+ * placeholder; the one in our format counts.
  */
 export function presentedKey(headers: IncomingHttpHeaders): string | undefined {
   const bearer = BEARER.exec(headers.authorization ?? '')?.[1]

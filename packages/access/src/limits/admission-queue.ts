@@ -1,4 +1,4 @@
-/** What a request on its way to become a job will count with. */
+/** The weight of a request that waits to become a job. */
 export interface QueueEntry {
   readonly endpoint: string
   /** Places that it may take; 0 for one that only waits for others. */
@@ -9,9 +9,9 @@ export interface QueueEntry {
 export interface QueuePlace {
   /** Tickets of the same key, and of this endpoint where one is named, that came before and are still on their way. */
   ahead(endpoint?: string): readonly QueueEntry[]
-  /** As {@link ahead}, of those too that came later. */
+  /** As {@link ahead}, including later requests. */
   others(endpoint?: string): readonly QueueEntry[]
-  /** Counts with so many places from now on. */
+  /** Sets the number of places that it counts with from now on. */
   take(places: number): void
   /** Arrived or turned back. */
   leave(): void

@@ -3,7 +3,7 @@ import type { OpenJobs } from '@resultity/store'
 import { AdmissionQueue, type QueueEntry, type QueuePlace } from './admission-queue.ts'
 import type { LimitScope } from './key-limits.ts'
 
-/** How soon a client that has too many jobs may try again; nobody knows when one of them ends. */
+/** When a client with too many jobs should try again; no one knows when one of them ends. */
 const RETRY_MS = 1000
 
 /** How many jobs each key has at once: those stored anywhere, and those on their way here. */
@@ -38,10 +38,10 @@ export class Concurrency {
   }
 
   /**
-   * Lets several in that can wait, as many as there is room for.
+   * Admits as many of several waiting jobs as there is room for.
    *
-   * @param share how many places they may take of a limit
-   * @param choose how many they take of those that are free: infinity where there is no limit
+   * @param share how many places of a limit they may take
+   * @param choose how many of the free places they take: infinity where there is no limit
    */
   async enterSome(
     keyId: string,
@@ -67,7 +67,7 @@ export class Concurrency {
   }
 }
 
-/** @throws MeshError `rate_limited` for what would not fit if it were alone */
+/** @throws MeshError `rate_limited` for a job that would not fit even alone */
 export function requirePossibleIn(keyId: string, scopes: readonly LimitScope[], entry: QueueEntry): void {
   for (const { max, only } of maximaOf(keyId, scopes, entry.endpoint)) requirePossible(max, entry, only)
 }

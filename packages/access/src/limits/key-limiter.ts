@@ -14,7 +14,7 @@ export interface KeyLimiterComponents {
   readonly clock: Clock
 }
 
-/** Who asks for how much. */
+/** A request to reserve from the limits of a key. */
 export interface AdmissionRequest {
   /** Path of the API, as in the key's limits. */
   readonly endpoint: string
@@ -28,13 +28,13 @@ export interface AdmissionRequest {
 export interface Admission {
   /** How far the limits on tokens are used now, as headers of the answer. */
   readonly headers: Readonly<Record<string, string>>
-  /** It is stored as this job: what it took is settled when that ends. */
+  /** The request is stored as this job: its usage is settled when the job ends. */
   stored(jobId: string): void
-  /** It came to nothing: gives back what was reserved. */
+  /** No job came of it: gives the reservation back. */
   refund(): Promise<void>
 }
 
-/** Of requests that can wait, the first ones that may become jobs now. It ends with exactly one of the two. */
+/** The first of several waiting requests that may become jobs now. Exactly one of the two methods ends it. */
 export interface PartialAdmission {
   /** How many; 0 when all have to wait. */
   readonly count: number
@@ -43,13 +43,13 @@ export interface PartialAdmission {
   refund(): Promise<void>
 }
 
-/** What came of storing a job; not `created` when it was stored before. */
+/** Result of storing a job; `created` is false when it was stored before. */
 export interface Submitted {
   readonly job: { readonly id: string }
   readonly created: boolean
 }
 
-/** Stores an admitted job, or gives back what was reserved for it. */
+/** Stores an admitted job, or gives its reservation back. */
 export async function submitAdmitted<T extends Submitted>(admission: Admission, submit: () => Promise<T>): Promise<T> {
   let submitted: T
   try {
@@ -71,7 +71,7 @@ interface Counted {
   readonly state: LimitState
 }
 
-/** Holds each key to its limits. A key without limits costs nothing. */
+/** Applies the limits of keys. A key without limits costs nothing. */
 export class KeyLimiter {
   readonly #components: KeyLimiterComponents
   readonly #reservations: Reservations<Counted>
@@ -84,10 +84,10 @@ export class KeyLimiter {
   }
 
   /**
-   * Counts one request of whatever kind.
+   * Counts one request of any kind.
    *
    * @returns the headers of its answer
-   * @throws MeshError `rate_limited`; what was refused is not counted
+   * @throws MeshError `rate_limited`; a refused request is not counted
    */
   async request({ keyId, limits }: Caller, endpoint: string): Promise<Readonly<Record<string, string>>> {
     const scopes = scopesOf(keyId, limits, endpoint)
@@ -164,7 +164,7 @@ export class KeyLimiter {
       }
     } catch (error) {
       place.leave()
-      // somebody was faster
+      // another request was faster
       if (MeshError.from(error).code === 'rate_limited') return { count: 0, stored: () => {}, refund: async () => {} }
       throw error
     }
@@ -178,7 +178,7 @@ export class KeyLimiter {
     return await this.#concurrency.enter(keyId ?? '', scopesOf(keyId, limits, endpoint), { endpoint, places })
   }
 
-  /** @throws MeshError `rate_limited` for what would not fit if it were the only one */
+  /** @throws MeshError `rate_limited` for a job that would not fit even alone */
   requirePossible({ keyId, limits }: Caller, { endpoint, tokens, places = 1 }: AdmissionRequest): void {
     const scopes = scopesOf(keyId, limits, endpoint)
     requirePossibleIn(keyId ?? '', scopes, { endpoint, places })
@@ -188,14 +188,14 @@ export class KeyLimiter {
     }
   }
 
-  /** A job has ended and what was reserved for it stands: its client broke it off, and nobody knows what it took. */
+  /** Keeps the reservation of a job that has ended: its client cancelled it, and its usage is unknown. */
   forfeit(jobId: string): void {
     this.#reservations.take(jobId)
   }
 
   /**
-   * A job has ended, here or elsewhere: counts what it took in place of what was reserved, and nothing when it took
-   * nothing. Does nothing for a job without a reservation, or when told again.
+   * Settles a job that has ended, here or elsewhere: its usage replaces its reservation. A job without usage counts as
+   * zero. Does nothing for a job without a reservation, or when called again.
    */
   async settle(jobId: string, usage: JobUsage | null): Promise<void> {
     const reservation = this.#reservations.take(jobId)
@@ -227,7 +227,7 @@ export class KeyLimiter {
     throw this.#refusal(kind, counted, broken, points)
   }
 
-  /** In windows that are still under way; one that is over has forgotten what was reserved in it. */
+  /** Changes only windows that are not over; a window that is over has forgotten its reservations. */
   async #adjust(counted: readonly Counted[], points: number): Promise<void> {
     if (points === 0) return
     const now = this.#components.clock.now()
@@ -280,7 +280,7 @@ function tooManyTokens(window: Window, tokens: number): MeshError {
   })
 }
 
-/** The first of these that fit into what is left. Pure. */
+/** The first of these that fit into the remaining limit. Pure. */
 function fitting<T extends { readonly tokens: number; readonly places: number }>(
   requests: readonly T[],
   free: number,

@@ -18,10 +18,10 @@ const rates = z.strictObject({
 })
 export type Rates = z.infer<typeof rates>
 
-/** Most endpoints that one key has limits of its own for. */
+/** Most endpoints with limits of their own for one key. */
 const ENDPOINTS_MAX = 32
 
-/** What one key may do in a time, over all endpoints, and at single ones besides. */
+/** Rates of one key, over all endpoints and at single ones. */
 export const keyLimitsSchema = rates
   .extend({
     endpoints: z
@@ -33,7 +33,7 @@ export const keyLimitsSchema = rates
   .meta({ id: 'KeyLimits' })
 export type KeyLimits = z.infer<typeof keyLimitsSchema>
 
-/** One limit that holds for a request: of the whole key, or of one of its endpoints. */
+/** One limit that applies to a request: of the whole key, or of one of its endpoints. */
 export interface LimitScope {
   /** Names the counters: the same for all requests that it counts. */
   readonly name: string
@@ -56,7 +56,7 @@ export interface Window {
   readonly ms: number
 }
 
-/** `burst` requests in the time that so many take at the average rate. */
+/** `burst` requests in the time that this many take at the average rate. */
 export function requestWindow({ requests_per_second: rate, burst }: Rates): Window | undefined {
   if (rate === undefined) return undefined
   const points = burst ?? Math.max(1, Math.floor(rate))

@@ -11,7 +11,7 @@ export interface LimitState {
 
 export type LimitKind = RateLimitState['kind']
 
-/** The limit that is nearest; undefined where there is none. */
+/** The limit closest to being reached; undefined where there is none. */
 export function nearestLimit(
   kind: LimitKind,
   states: readonly LimitState[],

@@ -9,10 +9,10 @@ export interface Reservation<Counted> {
 /** A reservation counts in a window of a minute and is forgotten with it. */
 const RESERVATION_MS = 60_000
 
-/** Of a job beyond these the reservation stands until its minute is over. */
+/** Most reservations that are remembered. A job above this keeps its reservation until its minute is over. */
 const RESERVATIONS_MAX = 50_000
 
-/** What jobs that have not ended have reserved, for as long as that matters. */
+/** Reservations of jobs that have not ended, as long as their window lasts. */
 export class Reservations<Counted> {
   readonly #byJob: LRUCache<string, Reservation<Counted>>
 

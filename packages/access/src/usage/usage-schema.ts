@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { namespaceSchema } from '../keys/key-schema.ts'
 
-/** What clients may sum by. */
+/** Dimensions that clients may sum by. */
 export const usageGroupNames = ['key', 'namespace', 'model', 'endpoint', 'day', 'request'] as const
 export type UsageGroupName = (typeof usageGroupNames)[number]
 

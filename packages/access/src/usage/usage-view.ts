@@ -8,7 +8,7 @@ export function toGroup(name: UsageGroupName): UsageGroup {
   return name === 'model' ? 'lane' : name
 }
 
-/** A sum as the API shows it: of what was asked for, and no more. */
+/** A sum as the API shows it, with the requested dimensions only. */
 export function toUsageView({ key, namespace, lane, endpoint, day, request, ...sum }: UsageSum): UsageView {
   return {
     object: 'usage',
@@ -26,7 +26,7 @@ export function toUsageView({ key, namespace, lane, endpoint, day, request, ...s
   }
 }
 
-/** What ran in a subcloud is summed by itself. */
+/** The model of a lane, and its subcloud. Usage in a subcloud is summed separately. */
 function modelOf(lane: string): Pick<UsageView, 'model' | 'subcloud'> {
   const { model = null, subcloud = null } = ofModelLane(lane) ?? {}
   return { model, subcloud }

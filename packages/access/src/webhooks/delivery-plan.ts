@@ -23,7 +23,7 @@ export function isGone({ status }: DeliveryAttempt): boolean {
 }
 
 /**
- * What becomes of a delivery after an attempt.
+ * The state of a delivery after an attempt.
  * @param random between 0 and 1
  */
 export function outcomeOf({ attempts }: Delivery, attempt: DeliveryAttempt, random: number): DeliveryOutcome {

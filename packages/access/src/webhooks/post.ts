@@ -11,23 +11,23 @@ export type Resolve = (host: string) => Promise<readonly LookupAddress[]>
 
 const lookupAll = promisify(lookup)
 
-/** Of an answer's headers; only its status is of interest. */
+/** Limit of an answer's headers; only its status is used. */
 const HEADER_BYTES_MAX = 16 * 1024
 
-/** As every program of this machine does. */
+/** Resolves names as every program of this machine does. */
 export const systemResolve: Resolve = host => lookupAll(host, { all: true })
 
 export interface PostInit extends TargetPolicy {
-  /** From the beginning to the end of the answer. */
+  /** Time from the start to the end of the answer. */
   readonly timeoutMs: number
-  /** Of the answer; a longer one is cut off. */
+  /** Largest answer that is read; a longer one is cut off. */
   readonly answerBytesMax: number
   readonly resolve: Resolve
 }
 
 /**
- * Sends a body by POST. Redirects are not followed, and a name is resolved once, for the connection itself, so that what
- * was checked is what is connected to.
+ * Sends a body by POST. Redirects are not followed. A name is resolved once, for the connection itself, so that the
+ * checked address is the one that is connected to.
  *
  * @returns the status of the answer
  * @throws MeshError `peer_refused`, `peer_unreachable`, `deadline_exceeded`; the signal's reason
@@ -45,7 +45,7 @@ export async function post(
     const request = send(url, {
       method: 'POST',
       headers: { ...headers, 'content-length': String(Buffer.byteLength(body)) },
-      // a connection that is kept would outlive what was checked for it
+      // a connection that is kept open would outlive its check
       agent: false,
       maxHeaderSize: HEADER_BYTES_MAX,
       lookup: checkedLookup(init),
@@ -69,7 +69,7 @@ function checkedLookup(init: PostInit): LookupFunction {
   return (host, { all }, callback) => {
     init.resolve(host).then(
       found => {
-        // read once: what is checked below is what is connected to
+        // read once: the addresses checked below are those that are connected to
         const addresses = found.map(({ address, family }) => ({ address, family }))
         try {
           for (const { address } of addresses) checkAddress(address, init)
@@ -116,7 +116,7 @@ async function answerOf(request: ClientRequest, bytesMax: number): Promise<numbe
   return promise
 }
 
-/** A code says enough, and no more: messages of the system name addresses. */
+/** Only the error's code: messages of the system contain addresses. */
 function reasonOf(error: unknown): string {
   if (error instanceof Error && 'code' in error && typeof error.code === 'string') return error.code
   return 'the connection broke'

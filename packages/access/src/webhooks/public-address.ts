@@ -7,8 +7,8 @@ const INNER: ReadonlySet<string> = new Set(['168.63.129.16'])
 const GLOBAL_V6 = ipaddr.IPv6.parseCIDR('2000::/3')
 
 /**
- * True for an address that anybody on the internet would reach as the same machine. Loopback, private and link-local
- * networks, the metadata services of clouds, and everything that is wrapped in another kind of address are not.
+ * True for an address that is the same machine from anywhere on the internet. Loopback, private and link-local
+ * networks, metadata services of clouds, and every address inside another kind of address are not.
  */
 export function isPublicAddress(address: string): boolean {
   if (!ipaddr.isValid(address)) return false

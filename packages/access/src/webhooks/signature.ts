@@ -9,7 +9,7 @@ export function newWebhookSecret(): string {
   return `whsec_${randomBytes(SECRET_BYTES).toString('base64')}`
 }
 
-/** What is sent: the event, in OpenAI's form. */
+/** The body of a delivery: the event, in OpenAI's form. */
 export function bodyOf({ id, type, data, createdAtMs }: Delivery): string {
   return JSON.stringify({ id, object: 'event', created_at: Math.floor(createdAtMs / 1000), type, data })
 }

@@ -2,7 +2,7 @@ import { isIP } from 'node:net'
 import { MeshError } from '@resultity/interface'
 import { isPublicAddress } from './public-address.ts'
 
-/** What is allowed of receivers' addresses. */
+/** Which addresses of receivers are allowed. */
 export interface TargetPolicy {
   /** Addresses inside this network, and plain HTTP. */
   readonly private: boolean
@@ -11,8 +11,8 @@ export interface TargetPolicy {
 const URL_CHARACTERS_MAX = 2048
 
 /**
- * Checks what can be told from a receiver's URL alone; where its name leads is checked at each connection.
- * @throws MeshError `peer_refused`, naming what is wrong
+ * Checks a receiver's URL. The addresses of its name are checked at each connection.
+ * @throws MeshError `peer_refused`, naming the fault
  */
 export function parseTarget(text: string, policy: TargetPolicy): URL {
   const url = text.length <= URL_CHARACTERS_MAX ? URL.parse(text) : null
@@ -27,7 +27,7 @@ export function parseTarget(text: string, policy: TargetPolicy): URL {
   return url
 }
 
-/** Without the brackets of an IPv6 address. */
+/** The host, without the brackets of an IPv6 address. */
 export function hostOf({ hostname }: URL): string {
   return hostname.replace(/^\[|\]$/g, '')
 }
@@ -35,7 +35,7 @@ export function hostOf({ hostname }: URL): string {
 /** @throws MeshError `peer_refused` when nothing may be sent to this address */
 export function checkAddress(address: string, policy: TargetPolicy): void {
   if (policy.private || isPublicAddress(address)) return
-  // which address it was would tell a stranger about this network
+  // the address would tell a stranger about this network
   throw refused('it leads into a private network', HINT)
 }
 

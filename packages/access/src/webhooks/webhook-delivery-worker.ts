@@ -15,23 +15,23 @@ export interface CourierComponents {
 }
 
 export interface CourierInit extends PostInit {
-  /** Of this software, for the receiver's logs. */
+  /** Version of this software, for the receiver's logs. */
   readonly version: string
-  /** Deliveries under way at once, to all receivers and to one. */
+  /** Deliveries in progress at once, to all receivers and to one. */
   readonly deliveriesMax: number
   readonly deliveriesPerWebhookMax: number
-  /** Deliveries that may wait for one receiver; one that falls further behind is given up. */
+  /** Deliveries that may wait for one receiver. A receiver with more is disabled. */
   readonly deliveriesWaitingMax: number
   /** How often the queue is looked at. */
   readonly webhookPollMs: number
-  /** A receiver that took nothing for so long is given up. */
+  /** A receiver that has accepted nothing for this time is disabled. */
   readonly webhookFailingMs: number
 }
 
-/** For deliveries that are under way when the coordinator stops. */
+/** Time for deliveries in progress when the coordinator stops. */
 const STOP_MS = 2000
 
-/** What a coordinator that ended in the midst of a delivery leaves is sent again after so much more than the timeout. */
+/** A delivery whose coordinator ended is sent again after the timeout and this time. */
 const LEASE_SPARE_MS = 15_000
 
 /** Takes deliveries from the queue to their receivers, until it is disposed. */
@@ -69,7 +69,10 @@ export class WebhookDeliveryWorker implements AsyncDisposable {
     })
   }
 
-  /** Takes no more. What is under way has a moment to end; what is broken off then is sent again by the next process. */
+  /**
+   * Takes no more deliveries. Those in progress have a moment to end; the next process sends the interrupted ones
+   * again.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#stopped = true
     this.#scheduler.clear(this.#timer)

@@ -2,7 +2,7 @@ import type { Delivery, Webhook } from '@resultity/store'
 import { z } from 'zod'
 import { labelSchema, namespaceSchema } from '../keys/key-schema.ts'
 
-/** What there is to hear of. */
+/** Types of events. */
 export const webhookEventTypes = [
   'job.succeeded',
   'job.failed',

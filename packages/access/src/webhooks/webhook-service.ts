@@ -12,10 +12,10 @@ export interface WebhookServiceComponents {
   readonly clock: Clock
 }
 
-/** Of one namespace. */
+/** Most webhooks of one namespace. */
 const WEBHOOKS_MAX = 16
 
-/** Makes and changes webhooks, for whoever they belong to. */
+/** Makes and changes webhooks for their owners. */
 export class WebhookService {
   readonly #components: WebhookServiceComponents
   readonly #policy: TargetPolicy
@@ -51,7 +51,7 @@ export class WebhookService {
     return this.#components.webhooks.list(namespaceFor(caller, asked) ?? caller.namespace)
   }
 
-  /** @throws MeshError `not_found`, also for one of another namespace */
+  /** @throws MeshError `not_found`, also for a webhook of another namespace */
   async find(caller: Caller, id: string): Promise<Webhook> {
     const webhook = await this.#components.webhooks.find(id)
     if (webhook !== undefined && (webhook.namespace === caller.namespace || may(caller, 'admin'))) return webhook
@@ -65,7 +65,7 @@ export class WebhookService {
     await this.#components.webhooks.remove(id)
   }
 
-  /** Takes up one that was given up. */
+  /** Enables a webhook that was disabled. */
   async enable(caller: Caller, id: string): Promise<Webhook> {
     await this.find(caller, id)
     return this.#components.webhooks.enable(id)
@@ -95,7 +95,7 @@ export class WebhookService {
   }
 }
 
-/** What is refused at a delivery is the client's mistake here. */
+/** Reports an address that a delivery would refuse as the client's mistake. */
 function checkUrl(url: string, policy: TargetPolicy): void {
   try {
     parseTarget(url, policy)

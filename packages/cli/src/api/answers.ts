@@ -9,7 +9,7 @@ export const modelsSchema = z.looseObject({
     z.looseObject({
       id: z.string(),
       kind: z.enum(['decoder', 'encoder']).default('decoder'),
-      /** What it is set in has no layers of its own. */
+      /** Set for an ensemble, which has no layers of its own. */
       ensemble: z.unknown().optional()
     })
   )
@@ -86,7 +86,7 @@ export type ApiCreatedKey = z.infer<typeof createdKeySchema>
 
 export const keysSchema = z.looseObject({ data: z.array(apiKeySchema), has_more: z.boolean() })
 
-/** What the admin API takes; what is left out is as it says there. */
+/** A new key for the admin API; its defaults apply to missing fields. */
 export interface NewKey {
   readonly name?: string
   readonly namespace?: string

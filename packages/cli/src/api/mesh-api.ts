@@ -20,7 +20,9 @@ import {
   planSchema
 } from './answers.ts'
 
-/** A question about the mesh's state is answered from memory; longer means that nobody is there. */
+/**
+ * The coordinator answers questions about the mesh's state from memory; a longer wait means that it does not answer.
+ */
 const STATE_TIMEOUT_MS = 10_000
 
 export interface ChatMessage {
@@ -69,7 +71,7 @@ export class MeshApi {
     return (await this.#get('/v1/mesh/placements', placementsSchema, options)).data
   }
 
-  /** What the planner would do for `model` with the nodes that are there. */
+  /** The planner's plan for `model` with the present nodes. */
   async plan(model: string, stages: number | 'auto', options?: AbortOptions): Promise<ApiPlan> {
     const query = new URLSearchParams({ model, stages: String(stages) })
     return this.#get(`/v1/mesh/plan?${query}`, planSchema, options)
@@ -209,7 +211,7 @@ function knownCode(code: string | null | undefined): ErrorCode {
   return code && isErrorCode(code) ? code : 'unavailable'
 }
 
-/** What is no JSON fits no schema either; the schema's complaint is the one that is reported. */
+/** A text that is not JSON fits no schema either; the schema's error is the one that is reported. */
 function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)

@@ -10,15 +10,15 @@ export interface Answer {
   readonly finishReason: string
   readonly promptTokens: number
   readonly completionTokens: number
-  /** Of decoding, without the wait for the first token; 0 for an answer of one token. */
+  /** Rate of decoding, without the wait for the first token; 0 for an answer of one token. */
   readonly tokensPerSecond: number
-  /** From the request to the first text. */
+  /** Time from the request to the first text. */
   readonly firstTokenMs: number
   /** `PEER[first,end) …` */
   readonly route: string
 }
 
-/** A talk with one model: what was said so far goes along with every question. */
+/** A conversation with one model. Every question carries all earlier turns. */
 export class Conversation {
   readonly model: string
   readonly #api: MeshApi
@@ -32,9 +32,9 @@ export class Conversation {
   }
 
   /**
-   * Asks, and hands on the answer's text as it comes. A question whose answer failed or was canceled is forgotten.
+   * Asks, and passes on the answer's text as it comes. A question whose answer failed or was canceled is forgotten.
    *
-   * @throws MeshError what the coordinator answered; the abort reason when canceled
+   * @throws MeshError the coordinator's error; the abort reason when canceled
    */
   async ask(prompt: string, onText: (text: string) => void, options: AbortOptions = {}): Promise<Answer> {
     const messages: ChatMessage[] = [...this.#messages, { role: 'user', content: prompt }]

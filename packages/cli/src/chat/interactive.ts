@@ -8,8 +8,8 @@ import { cyan, dim, prose, red, text } from '../output/text.ts'
 import { answerPrinter, type Conversation, formatFigures } from './conversation.ts'
 
 /**
- * Reads questions from the terminal and prints answers, until the input ends. Ctrl-C cancels the answer under way;
- * with none under way it leaves.
+ * Reads questions from the terminal and prints answers, until the input ends. Ctrl-C cancels the current answer;
+ * without one it leaves.
  */
 export async function runInteractive(
   conversation: Conversation,

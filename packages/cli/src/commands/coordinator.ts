@@ -145,8 +145,8 @@ function limitsOf({
 }
 
 /**
- * Serves the models asked for. With none asked for it is the default model, and the one that comes with the project
- * where no source of that answers.
+ * Serves the requested models. Without a request, serves the default model, or the one that comes with the project
+ * where no source of the default answers.
  */
 async function withFallback<T>(
   wanted: readonly string[],

@@ -59,7 +59,7 @@ export const upCommand: CommandDefinition = {
     try {
       return await runMesh(input, stop)
     } catch (error) {
-      // asked to stop while it was starting: what had started is stopped by now
+      // asked to stop during the start: the parts that had started are stopped by now
       if (stop.signal.aborted) return EXIT_OK
       throw error
     }

@@ -9,7 +9,7 @@ import { type AbortOptions, MeshError } from '@resultity/interface'
 import { z } from 'zod'
 import { type ChildMessage, childMessageSchema } from './parent-channel.ts'
 
-/** From SIGTERM to SIGKILL; a little more than a daemon gives itself. */
+/** Time from SIGTERM to SIGKILL; a little more than a daemon gives itself. */
 const STOP_TIMEOUT_MS = 10_000
 /** Log lines kept in memory, to say why a daemon ended. */
 const LOG_LINES_MAX = 200
@@ -25,7 +25,7 @@ export interface ChildDaemonInit {
   /** Arguments of the `resultity` command; `--json` is added. */
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string | undefined>>
-  /** File for its log, begun anew. */
+  /** File for its log, emptied at the start. */
   readonly logPath: string
   readonly onMessage?: (message: ChildMessage) => void
 }
@@ -35,7 +35,7 @@ export interface ChildEnd {
   readonly signal: NodeJS.Signals | null
 }
 
-/** A `resultity` daemon that runs as a process of its own and ends when this process does. */
+/** A `resultity` daemon in a process of its own that ends when this process does. */
 export interface ChildDaemon extends AsyncDisposable {
   readonly name: string
   readonly pid: number
@@ -123,7 +123,7 @@ function stopper(child: ChildProcess, ended: Promise<ChildEnd>): () => Promise<C
 
 async function endOf(child: ChildProcess): Promise<ChildEnd> {
   const { promise, resolve } = Promise.withResolvers<ChildEnd>()
-  // after "exit", the last of its output and messages may still be on the way: "close" comes last
+  // after "exit", its last output and messages may still arrive: "close" comes last
   child.once('close', (code, signal) => resolve({ code, signal }))
   child.once('error', () => resolve({ code: null, signal: null }))
   return promise

@@ -7,20 +7,20 @@ import { isShortage, type SurvivableCode, survivableCode } from './survivable.ts
 /** A shortage repeats itself with every try; so often it is written down, with how often it came. */
 const SHORTAGE_LOG_MS = 1000
 
-/** For what can still be released after an error that nobody expected. */
+/** Time to release resources after an unexpected error. */
 const RELEASE_TIMEOUT_MS = 3000
 
 export interface LastResortInit {
-  /** Gives up what can be done without; called when there are too many open files. */
+  /** Releases files that are not needed; called when there are too many open files. */
   readonly shed: () => void
-  /** Says goodbye to peers and closes; may hang, since nobody knows what state it is in. */
+  /** Says goodbye to peers and closes; may hang, because the state of the process is unknown. */
   readonly release: () => Promise<void>
 }
 
 /**
- * What happens to errors that nobody handled, for as long as a daemon runs. Those of one socket, and a shortage of file
- * descriptors, are logged, and the daemon goes on with less. After any other the process ends with exit code 1: a part of
- * it is in a state that nobody wrote code for, and whatever started it starts it anew.
+ * Handles uncaught errors while a daemon runs. An error of one socket and a shortage of file descriptors are logged,
+ * and the daemon goes on with less. After any other error the process ends with exit code 1: a part of it is in an
+ * unknown state, and its supervisor starts it again.
  */
 export class LastResort implements Disposable {
   readonly #logger: Logger

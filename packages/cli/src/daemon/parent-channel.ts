@@ -1,11 +1,11 @@
 import { errorCodes } from '@resultity/interface'
 import { z } from 'zod'
 
-/** What a daemon tells the process that started it, over Node's IPC channel. */
+/** Messages from a daemon to the process that started it, over Node's IPC channel. */
 export const childMessageSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('progress'),
-    /** What is under way: "downloading smollm2-135m". */
+    /** The step in progress: "downloading smollm2-135m". */
     text: z.string(),
     /** Between 0 and 1; left out where the end is unknown. */
     fraction: z.number().optional()

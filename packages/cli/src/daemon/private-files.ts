@@ -2,12 +2,12 @@ import { chmod, lstat, opendir } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Logger } from 'pino'
 
-/** Rights of anybody but the owner. */
+/** Rights of all users but the owner. */
 const OTHERS = 0o077
 
 /**
- * Takes the rights of other users away from a data directory and all below it: prompts, keys and identities are there.
- * Links are not followed. What is made later is made private by the process's own mask.
+ * Removes the rights of other users from a data directory and everything below it: prompts, keys and identities are
+ * there. Links are not followed. The process's own mask makes later files private.
  */
 export async function keepPrivate(directory: string, logger: Pick<Logger, 'warn'>): Promise<void> {
   // there are no such rights to take away
@@ -44,7 +44,7 @@ async function tighten(path: string, counts: Counts): Promise<void> {
     await chmod(path, mode & 0o7777 & ~OTHERS)
     counts.tightened++
   } catch (error) {
-    // a file may go meanwhile
+    // a file may be deleted in the meantime
     if (!(error instanceof Error && 'code' in error && error.code === 'ENOENT')) counts.failed++
   }
 }

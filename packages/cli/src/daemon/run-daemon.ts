@@ -18,15 +18,15 @@ export interface StartedDaemon {
   readonly ready: Readonly<Record<string, unknown>>
   /** The same, for people. */
   readonly summary: readonly string[]
-  /** Lets go of what it can do without for a moment, when files run out. */
+  /** Releases what it can do without for a moment, when files run out. */
   shedLoad?(): void
   close(): Promise<void>
 }
 
 /**
- * The life of a daemon: lock its directory, start, say that it is ready, wait to be asked to stop, close.
+ * The life of a daemon: lock its directory, start, say that it is ready, wait for the request to stop, close.
  *
- * A signal during the start ends the process without waiting for the start: nothing was promised to anybody yet.
+ * A signal during the start ends the process without waiting for the start: no client has been promised anything yet.
  */
 export async function runDaemon(
   { settings, json, context }: CommandRun,

@@ -21,17 +21,17 @@ const SURVIVABLE = [
 ] as const
 export type SurvivableCode = (typeof SURVIVABLE)[number]
 
-/** Those of them that mean: there are too many open files, connections or buffers. */
+/** Those of them that mean too many open files, connections or buffers. */
 const SHORTAGES: ReadonlySet<SurvivableCode> = new Set(['EMFILE', 'ENFILE', 'ENOBUFS'])
 
 const errnos: Readonly<Record<string, number>> = constants.errno
 
-/** Errors wrap one another; nobody wraps deeper. */
+/** Errors wrap one another; real ones are not deeper than this. */
 const DEPTH_MAX = 8
 
 /**
- * The code of a survivable error, whatever it is wrapped in; undefined for any other, after which nobody knows what state
- * the process is in. An error of several is survivable only when all of them are.
+ * The code of a survivable error, whatever it is wrapped in; undefined for any other error, which leaves the process in
+ * an unknown state. An error of several is survivable only when all of them are.
  */
 export function survivableCode(error: unknown, depth = DEPTH_MAX): SurvivableCode | undefined {
   if (typeof error !== 'object' || error === null || depth === 0) return undefined

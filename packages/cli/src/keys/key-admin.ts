@@ -14,10 +14,10 @@ export interface KeyAdmin extends AsyncDisposable {
 }
 
 /**
- * The coordinator's admin API when it runs, its data directory when it does not: whoever may write there is an
- * administrator, which is how the first key comes to be.
+ * The coordinator's admin API when it runs, its data directory when it does not. Every user that may write there is an
+ * administrator; that is how the first key is made.
  *
- * It runs when somebody names its address or a key for it, or when it holds the directory.
+ * It counts as running when the user names its address or a key for it, or when it holds the directory.
  */
 export async function openKeyAdmin({ settings, options, context }: CommandRun): Promise<KeyAdmin> {
   const named = options.url !== undefined || context.env[variableOf('url')] !== undefined

@@ -4,7 +4,7 @@ import { flagOf, type HttpAddress, type SettingName } from '../settings/schema.t
 
 const LOOPBACK = '/ip4/127.0.0.1/tcp/0'
 
-/** Of the memory that is available at the start, what all nodes together offer; the rest is for everything else. */
+/** Share of the memory available at the start that all nodes together offer; the rest is for everything else. */
 const MEMORY_OFFERED_FRACTION = 0.8
 
 /** Arguments of the coordinator's process. It splits the model over all nodes unless told otherwise. */

@@ -5,7 +5,7 @@ import { DEFAULT_HTTP_PORT } from '../settings/schema.ts'
 import type { LocalMesh } from './local-mesh.ts'
 import type { PlacedModel } from './placed.ts'
 
-/** Who runs what, where the API and the status are, and what to try next. */
+/** Text that says who runs what, where the API and the status are, and what to try next. */
 export function describeMesh(mesh: LocalMesh, placed: readonly PlacedModel[]): Text {
   const rows = [mesh.coordinator, ...mesh.nodes].map(({ name, pid, ready: { peerId } }) => [
     name,

@@ -9,7 +9,7 @@ export interface ImportOptions {
 }
 
 /**
- * Downloads and converts a model into a coordinator's data directory; what is there already is used as it is.
+ * Downloads and converts a model into a coordinator's data directory; existing files are used as they are.
  *
  * @throws MeshError `model_unavailable`, `model_invalid`, `model_not_found`, `invalid_request`
  */

@@ -3,8 +3,8 @@ import type { Text } from './text.ts'
 import { escapeJson, visibleJson } from './visible.ts'
 
 /**
- * Standard output or standard error. Everything that the command prints goes through here, so that nothing of what comes
- * from elsewhere (models, nodes, servers, files) can act on the terminal.
+ * Standard output or standard error. Everything that the command prints goes through here, so that no foreign text
+ * (from models, nodes, servers, files) can control the terminal.
  */
 export class Output {
   /** For libraries that draw by themselves: readline, a spinner. They get text that went through {@link Text}. */
@@ -34,7 +34,7 @@ export class Output {
     this.stream.write(content.toString())
   }
 
-  /** One line of JSON, for programs: the value as it is, with what a terminal would obey written as its number. */
+  /** One line of JSON, for programs: the value as it is, with terminal control characters escaped. */
   json(value: unknown): void {
     this.stream.write(`${visibleJson(value)}\n`)
   }
@@ -44,7 +44,7 @@ export class Output {
     this.stream.write(escapeJson(lines))
   }
 
-  /** Exactly what came, because the user asked for exactly that. */
+  /** The text unchanged, because the user asked for exactly that. */
   raw(content: string): void {
     this.stream.write(content)
   }

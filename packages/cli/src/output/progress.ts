@@ -2,7 +2,7 @@ import ora, { type Ora } from 'ora'
 import type { Output } from './output.ts'
 import { type Piece, type Text, text } from './text.ts'
 
-/** Without a terminal, one line for each so much of a step. */
+/** Without a terminal, one line is printed for each such part of a step. */
 const LINE_EVERY_FRACTION = 0.25
 
 export interface ProgressStep {
@@ -11,7 +11,7 @@ export interface ProgressStep {
   readonly fraction?: number | undefined
 }
 
-/** Says what takes long: a spinner at a terminal, a line now and then in a log. */
+/** Shows long steps: a spinner at a terminal, a line now and then in a log. */
 export class Progress implements Disposable {
   readonly #out: Output
   readonly #spinner: Ora | undefined
@@ -20,12 +20,11 @@ export class Progress implements Disposable {
   constructor(out: Output) {
     const { stream } = out
     this.#out = out
-    // a terminal that does not say how wide it is would make ora erase lines for ever;
-    // stdin stays alone: the commands that read it do so themselves
+    // with a terminal of unknown width, ora would erase lines for ever; stdin is left to the commands that read it
     this.#spinner = stream.isTTY && stream.columns > 0 ? ora({ stream, discardStdin: false }) : undefined
   }
 
-  /** Shows what is under way now; called as often as one likes. */
+  /** Shows the current step; may be called often. */
   show(step: ProgressStep): void {
     if (this.#spinner) {
       this.#spinner.start(format(step).toString())

@@ -20,16 +20,16 @@ const BORDERLESS = {
   middle: '  '
 }
 
-/** A longer cell is cut: what one node calls itself must not push the others out of sight. */
+/** A longer cell is cut: the name of one node must not push the others out of sight. */
 const CELL_CHARACTERS_MAX = 100
 
-/** Rows under headings, in columns as wide as they need to be; what is in the cells may come from anywhere. */
+/** Rows under headings, in columns as wide as they need to be. Cells may contain foreign text. */
 export function formatTable(headings: readonly string[], rows: readonly (readonly string[])[]): Text {
   const table = new Table({
     chars: BORDERLESS,
     style: { head: [], border: [], 'padding-left': 0, 'padding-right': 0 }
   })
-  // cells are made fit before they are measured, so that columns are as wide as what is seen
+  // cells are made safe before they are measured, so that columns are as wide as the visible text
   table.push([...headings], ...rows.map(row => row.map(fit)))
   const lines: Piece[] = table.toString().split('\n')
   const [head = '', ...body] = lines

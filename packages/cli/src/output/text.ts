@@ -1,12 +1,12 @@
 import picocolors from 'picocolors'
 import { visible, visibleProse } from './visible.ts'
 
-/** What may stand in a {@link text}: strings and numbers from anywhere, and what is made fit for a terminal already. */
+/** A part of a {@link text}: strings and numbers from anywhere, and text that is already safe for a terminal. */
 export type Piece = string | number | Text
 
 /**
- * Text that is fit for a terminal: made by the functions below and by nothing else, so that what comes from elsewhere is
- * never printed as it came. Its only escape sequences are our own colours.
+ * Text that is safe for a terminal. Only the functions below make it, so that foreign text is never printed as it came.
+ * Its only escape sequences are our own colours.
  */
 export class Text {
   readonly #rendered: string
@@ -37,7 +37,7 @@ export class Text {
   }
 }
 
-/** A template whose own text is printed as it stands; what is put in is shown on one line, whatever it holds. */
+/** A template. Its own text is printed as it stands; inserted values are shown on one line, whatever they contain. */
 export function text(literals: TemplateStringsArray, ...pieces: readonly Piece[]): Text {
   return Text.render(literals, pieces)
 }
@@ -52,7 +52,9 @@ export function joined(parts: readonly Piece[], separator: string): Text {
   return Text.join(parts, separator)
 }
 
-/** Colours where somebody looks, unless NO_COLOR is set. The library would also colour whatever runs in CI: logs, pipes. */
+/**
+ * Colours on a terminal, unless NO_COLOR is set. The library would also colour everything that runs in CI: logs, pipes.
+ */
 const pc = picocolors.createColors(picocolors.isColorSupported && process.stdout.isTTY === true)
 
 export const dim = (content: Piece): Text => Text.colour(pc.dim, content)

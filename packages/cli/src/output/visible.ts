@@ -1,10 +1,13 @@
 /**
- * What a terminal obeys, or what makes text look like other text: control characters of both sets, marks that turn the
- * direction of writing, characters without width, separators of lines, halves of surrogate pairs.
+ * Characters that control a terminal, or that make text look like other text: control characters of both sets, marks
+ * that change the direction of writing, characters without width, line separators, halves of surrogate pairs.
  */
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\u115f\u1160\u17b4\u17b5\u3164\uffa0]/gu
 
-/** What running text may have of these: line breaks, tabs, and the joiners of emoji and of Arabic and Indic scripts. */
+/**
+ * The characters of these that running text may contain: line breaks, tabs, and the joiners of emoji and of Arabic and
+ * Indic scripts.
+ */
 const PROSE: ReadonlySet<string> = new Set(['\n', '\t', '\u200c', '\u200d'])
 
 /** U+2400 shows U+0000, and so on: ␛ for escape, ␊ for a line feed. */
@@ -12,7 +15,7 @@ const PICTURES_START = 0x2400
 const DELETE = 0x7f
 const DELETE_PICTURE = '␡'
 
-/** Text from elsewhere on one line of a terminal: what would act there is shown instead. */
+/** Foreign text on one line of a terminal: characters that would act there are shown instead. */
 export function visible(text: string): string {
   return text.replaceAll(UNSAFE, picture)
 }

@@ -16,7 +16,7 @@ import {
 export const CONFIG_FILE = 'config.json'
 const CONFIG_BYTES_MAX = 1024 * 1024
 
-/** What the user said, before it is checked. */
+/** The user's settings before they are checked. */
 export interface SettingsInput {
   /** Flags by setting name; undefined where not given. */
   readonly flags: Partial<Record<SettingName, unknown>>
@@ -45,13 +45,13 @@ export async function resolveSettings(input: SettingsInput): Promise<ResolvedSet
   const file = await fromFile(join(data, CONFIG_FILE))
   const settings: Partial<Record<SettingName, unknown>> = { ...defaultSettings, data }
   for (const name of settingNames) {
-    // what the file says is checked even where a flag overrides it: a wrong entry is better found now than later
+    // the file is checked even where a flag overrides it: a wrong entry is better found now than later
     for (const source of [file, variables, flags]) {
       const entry = source[name]
       if (entry !== undefined) settings[name] = check(name, entry)
     }
   }
-  // every value came out of its schema above or out of the typed defaults
+  // every value comes from its schema above or from the typed defaults
   return settings as ResolvedSettings
 }
 

@@ -132,7 +132,7 @@ function aliasOf(text: string): [name: string, alias: unknown] {
   return [name, { strategy: ensemble[1], models: ensemble[2]?.split('+') }]
 }
 
-/** What is no JSON is left as it is: the schema complains of it. */
+/** A text that is not JSON is left as it is: the schema reports it. */
 function jsonOf(text: string): unknown {
   try {
     return JSON.parse(text)
@@ -151,8 +151,8 @@ const hostName = z
 const path = z.string('expected a path').min(1, 'expected a path')
 
 /**
- * Every setting there is. A flag, a `RESULTITY_*` variable and a key of `config.json` of the same name all go
- * through this one schema; which of them a command takes is in its own file.
+ * All settings. A flag, a `RESULTITY_*` variable and a key of `config.json` of the same name all go through this one
+ * schema. Each command's own file says which settings it takes.
  */
 export const settingsSchema = z.object({
   data: path.describe(
@@ -246,7 +246,7 @@ export type Settings = z.infer<typeof settingsSchema>
 export type SettingName = keyof Settings
 export const settingNames: readonly SettingName[] = settingsSchema.keyof().options
 
-/** Settings that hold when nobody says otherwise. `data` depends on the command and the user, see data-directory.ts. */
+/** Default settings. `data` depends on the command and the user, see data-directory.ts. */
 export const defaultSettings = {
   http: { host: '127.0.0.1', port: DEFAULT_HTTP_PORT },
   corsOrigin: [],

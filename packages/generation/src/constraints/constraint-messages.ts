@@ -16,7 +16,7 @@ export type AnswerExtent =
 
 /** A task for the thread that compiles constraints. */
 export type ConstraintTask =
-  /** Checks whether a constraint can be enforced. The reply is empty, or the error. */
+  /** Whether a constraint can be held to; answered by nothing, or the error. */
   | { readonly type: 'check'; readonly constraint: OutputConstraint; readonly places: SchemaPlaces }
   /** Checks whether the constraint allows a text. The reply is a boolean. */
   | {

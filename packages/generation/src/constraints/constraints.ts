@@ -19,7 +19,7 @@ export interface ConstraintsInit {
   readonly constraintChecksMax: number
 }
 
-/** Result of a check: `null` where the constraint can be enforced. */
+/** What became of a check: `null` where the constraint can be held to. */
 type Outcome = Pick<MeshError, 'message' | 'hint' | 'details'> | null
 
 /** Outcomes that are remembered, in bytes: they are made of what clients send. The least used is forgotten first. */
@@ -51,9 +51,9 @@ export class Constraints implements AsyncDisposable {
   }
 
   /**
-   * @param places names of the constraint's schemas in the request
-   * @throws MeshError `invalid_request` naming the schema that cannot be enforced, or that takes too long to check;
-   *   `resource_exhausted`
+   * @param places how the request calls the constraint's schemas
+   * @throws MeshError `invalid_request` naming the place for what cannot be held to, or takes too long to find out;
+   * `resource_exhausted`
    */
   async check(constraint: OutputConstraint, places: SchemaPlaces): Promise<void> {
     const key = createHash('sha256')

@@ -18,7 +18,7 @@ export interface JobCallComponents {
 }
 
 export interface JobCallInit {
-  /** From dialling the node to its word that the job has begun. */
+  /** Time from dialling the node to its `started` event. */
   readonly startMs: number
   /** Time after the job's own deadline, for the node's last event. */
   readonly graceMs: number
@@ -116,7 +116,7 @@ class JobCall {
     this.#result.reject(error)
   }
 
-  /** Ends the stream: at once while the job runs, which breaks it off. */
+  /** Ends the stream. While the job runs it is cut, which stops the job. */
   end(): void {
     const done = this.#over
     this.#over = true

@@ -12,7 +12,7 @@ export interface NodeJobsComponents extends JobCallComponents {
 }
 
 export interface NodeJobsInit {
-  /** From dialling a node to its word that the job has begun. */
+  /** Time from dialling a node to its `started` event. */
   readonly jobStartMs: number
   /** The whole of a job on one node. */
   readonly jobRunMs: number
@@ -45,7 +45,7 @@ export interface NodeJobOptions extends WorkOptions {
 export interface NodeJobResult {
   /** UTF-8 JSON as the node sent it; not yet checked. */
   readonly result: Uint8Array
-  /** Who computed it. */
+  /** The node that computed the result. */
   readonly route: Route
 }
 

@@ -7,7 +7,7 @@ import { BatchRun, type BatchRunComponents, type BatchRunInit } from './batch-ru
 
 export const BATCHES_PATH = '/v1/batches'
 
-/** What the job of a batch keeps: the batch, so that the job alone is enough to begin it. */
+/** The body of a batch's job: the batch itself, so that the job alone is enough to begin it. */
 const newBatchSchema = z.object({
   id: z.string(),
   namespace: z.string(),
@@ -23,7 +23,7 @@ const newBatchSchema = z.object({
   expiresAtMs: z.int()
 })
 
-/** Does batches, each as one job that makes a job of every line. */
+/** Runs batches. Each is one job that makes a job of every line. */
 export class BatchEndpoint implements JobKind<NewBatch> {
   readonly path = BATCHES_PATH
   readonly watchesKey = true

@@ -16,19 +16,19 @@ export const batchRequestSchema = z.looseObject({
   body: z.looseObject({})
 })
 
-/** What is wrong with a line, for good. */
+/** A permanent fault of a line. */
 export interface WrongLine {
   readonly type: 'error'
   readonly customId: string | null
   readonly error: MeshError
 }
 
-/** A line of a batch, read, or what is wrong with it. */
+/** A line of a batch after reading it, or its fault. */
 export type BatchLine =
   | { readonly type: 'request'; readonly customId: string; readonly url: string; readonly body: unknown }
   | WrongLine
 
-/** A line made ready, or what is wrong with it. */
+/** A prepared line, or its fault. */
 export type PreparedLine =
   | { readonly type: 'job'; readonly customId: string; readonly prepared: PreparedJob }
   | WrongLine
@@ -57,7 +57,7 @@ export function readBatchLine(text: string, number: number, rules: BatchLineRule
   return readBatchRequest(value, rules)
 }
 
-/** As {@link readBatchLine}, of what was JSON of an admitted shape. */
+/** As {@link readBatchLine}, for a value that was JSON of an admitted shape. */
 export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLine {
   const id = customIdOf(value)
   try {
@@ -77,10 +77,10 @@ export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLi
 }
 
 /**
- * Makes the request of a line ready. What is wrong with it is the line's error; what may pass is not, and is thrown.
+ * Prepares the request of a line. A permanent fault is the line's error; a temporary one is thrown.
  *
  * @param endpointOf the endpoint of a path that requests of this batch may ask, or a MeshError
- * @throws MeshError one to try again after, for the same line
+ * @throws MeshError after which the same line can be tried again
  */
 export async function prepareLine(line: BatchLine, endpointOf: (url: string) => JobKind): Promise<PreparedLine> {
   if (line.type === 'error') return line
@@ -94,7 +94,7 @@ export async function prepareLine(line: BatchLine, endpointOf: (url: string) => 
   }
 }
 
-/** Longest line of a refused shape that is read for its name alone. */
+/** Longest line of a refused shape that is read for its `custom_id` alone. */
 const MISSHAPEN_CHARACTERS_MAX = 65_536
 
 function nameOfMisshapen(text: string): string | null {
@@ -106,7 +106,7 @@ function nameOfMisshapen(text: string): string | null {
   }
 }
 
-/** What a wrong line is called, where it says so. */
+/** The `custom_id` of a wrong line, if it has one. */
 function customIdOf(value: unknown): string | null {
   return z.looseObject({ custom_id: customId }).safeParse(value).data?.custom_id ?? null
 }

@@ -75,7 +75,7 @@ async function* jobsOf(groupId: string, states: readonly JobState[], store: JobS
   }
 }
 
-/** A key that may not ask this any more, by what its jobs failed with. */
+/** Errors of jobs whose key may not ask this any more. */
 const REFUSALS: ReadonlySet<string> = new Set([
   'batch_unauthorized',
   'invalid_api_key',
@@ -112,7 +112,7 @@ function toLine(value: unknown): Uint8Array {
   return Buffer.from(`${JSON.stringify(value)}\n`)
 }
 
-/** What is stored of a line that is no request. */
+/** The stored error of a line that is not a request. */
 export function toLineError({ number, line }: Numbered<PreparedLine>): BatchLineError[] {
   if (line.type !== 'error') return []
   return [{ line: number, customId: line.customId, error: line.error.forClient() }]

@@ -8,7 +8,7 @@ export interface BatchCounts {
   readonly failed: number
   /** Became jobs that have not ended. */
   readonly open: number
-  /** Jobs that nobody began in time. */
+  /** Jobs that did not start in time. */
   readonly expired: number
 }
 
@@ -33,7 +33,7 @@ export async function countLines(
   }
 }
 
-/** Ids of the files that a batch makes follow from its own, so that writing them again replaces them. */
+/** Ids of a batch's files follow from the batch's id, so that writing them again replaces them. */
 export function batchFileId(batchId: string, kind: 'output' | 'errors'): string {
   const digest = createHash('sha256').update(`${batchId}\n${kind}`).digest('hex')
   return `file-${digest.slice(0, 32)}`

@@ -9,7 +9,7 @@ import { type Unanswered, unansweredMessages } from './batch-output.ts'
 
 export type FinalStatus = 'completed' | 'expired' | 'cancelled' | 'failed'
 
-/** What lines without an answer are told. */
+/** Error codes of lines without an answer, by the batch's final status. */
 export const unansweredBy: Readonly<Record<FinalStatus, Unanswered>> = {
   completed: 'batch_cancelled',
   cancelled: 'batch_cancelled',
@@ -17,10 +17,10 @@ export const unansweredBy: Readonly<Record<FinalStatus, Unanswered>> = {
   failed: 'batch_unauthorized'
 }
 
-/** What a batch waits out. */
+/** Errors after which a batch waits and tries again. */
 export const PATIENT: ReadonlySet<string> = new Set(['resource_exhausted', 'storage_low', 'storage_quota_exceeded'])
 
-/** Why a batch ends whose key may not have it done any more. */
+/** The error of a batch whose key has lost its rights. */
 export function unauthorized(): MeshError {
   const message = unansweredMessages.batch_unauthorized
   return new MeshError('unauthenticated', message, { details: { reason: 'batch_unauthorized' } })

@@ -42,7 +42,7 @@ export interface BatchRunComponents {
   readonly admission: JobAdmission
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   runtime(): JobRuntime
-  /** What lines may ask. @throws MeshError */
+  /** The endpoint of a path that lines may ask. @throws MeshError */
   endpoint(path: string): JobKind
 }
 
@@ -61,9 +61,9 @@ export interface BatchRunInit {
 /**
  * One attempt at a batch: takes its lines in, waits for them, writes its files.
  *
- * Whatever moment an earlier attempt ended at, this one goes on from what is stored: lines are taken in their order, some
- * at once as a whole or not at all, and a job's id follows from its line. Its key is asked for every time: once that may
- * not ask any more, nothing further is begun, and what was answered is kept.
+ * It continues from the stored state, wherever an earlier attempt ended. Lines are taken in order, in chunks that are
+ * stored as a whole or not at all, and a job's id follows from its line. The key is checked every time: once it may not
+ * ask any more, no further line starts, and finished answers are kept.
  */
 export class BatchRun {
   readonly #components: BatchRunComponents
@@ -90,7 +90,7 @@ export class BatchRun {
     await this.#end()
   }
 
-  /** Makes the batch `failed`: for what no further attempt would cure. */
+  /** Makes the batch `failed`, for an error that no further attempt would cure. */
   async fail(error: MeshError): Promise<void> {
     await this.#change(['validating', 'in_progress', 'finalizing', 'cancelling'], {
       status: 'failed',
@@ -99,7 +99,7 @@ export class BatchRun {
     await this.#components.store.cancelGroup(this.#batch.jobId)
   }
 
-  /** Counts the lines, so that what is no batch at all is said at once. */
+  /** Counts the lines, so that an invalid batch fails at once. */
   async #validate(): Promise<void> {
     const { batchLinesMax } = this.#init
     const { count: linesTotal, over } = await this.#input.count(batchLinesMax)
@@ -138,7 +138,7 @@ export class BatchRun {
       admitted.stored(await this.#store(taken))
     } catch (error) {
       await admitted.refund()
-      // there was no room until the end of the batch: what was answered by then is written all the same
+      // there was no room until the end of the batch: the answers so far are written all the same
       if (PATIENT.has(MeshError.from(error).code) && this.#isOver()) return undefined
       throw error
     }
@@ -163,7 +163,10 @@ export class BatchRun {
     return this.#refusal !== undefined
   }
 
-  /** Makes a chunk ready; undefined once nothing more is to be taken. What may pass is waited for, as a full queue is. */
+  /**
+   * Prepares a chunk; undefined once no more lines are to be taken. After a temporary error, such as a full queue, it
+   * waits.
+   */
   async #prepare(chunk: readonly Numbered<BatchLine>[]): Promise<readonly Numbered<PreparedLine>[] | undefined> {
     for (;;) {
       if (this.#isOver() || (await this.#isRefused())) return undefined
@@ -216,7 +219,7 @@ export class BatchRun {
     await this.#change(['validating', 'in_progress', 'cancelling'], { preparing })
   }
 
-  /** What the key could never have done is the line's error, as what is wrong with the line is. */
+  /** A request that the key could never make is the line's error, as a fault of the line is. */
   async #prepareLine(line: BatchLine, holder: Caller | undefined): Promise<PreparedLine> {
     const check = (work: () => void): PreparedLine | undefined => {
       try {
@@ -304,7 +307,7 @@ export class BatchRun {
     }
   }
 
-  /** Until no line waits or runs. Those of a batch that is being cancelled are told to end. */
+  /** Resolves once no line waits or runs. Lines of a batch that is being cancelled are told to end. */
   async #untilEnded(): Promise<void> {
     for (;;) {
       await this.#refresh()

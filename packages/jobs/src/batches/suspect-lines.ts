@@ -2,12 +2,12 @@ import { MeshError } from '@resultity/interface'
 import type { BatchPreparing } from '@resultity/store'
 import type { BatchLine, PreparedLine } from './batch-line.ts'
 
-/** What is known where nothing was begun yet. */
+/** The state before any line has started. */
 const NOTHING: BatchPreparing = { begun: null, deaths: {} }
 
 /**
- * What a new attempt knows of its lines: those that were begun, and whose process did not live to say that they ended, have
- * one death more. Pure.
+ * The state for a new attempt: lines that had started, and whose process ended before they did, get one more death.
+ * Pure.
  */
 export function afterDeath(stored: BatchPreparing | null): BatchPreparing {
   const { begun, deaths } = stored ?? NOTHING
@@ -22,7 +22,10 @@ export function deathsOf(deaths: BatchPreparing['deaths'], line: number): number
   return deaths[line] ?? 0
 }
 
-/** Lines that are made ready together: of those over which a process ended each alone, so that the next death names it. Pure. */
+/**
+ * Groups of lines that are prepared together. A line over which a process has ended is prepared alone, so that the next
+ * death names it. Pure.
+ */
 export function partsOf<Line extends { readonly number: number }>(
   lines: readonly Line[],
   deaths: BatchPreparing['deaths']
@@ -41,7 +44,7 @@ export function partsOf<Line extends { readonly number: number }>(
   return parts
 }
 
-/** What stands for a line over which so many processes ended. */
+/** The error of a line over which this many processes have ended. */
 export function poisoned({ customId }: BatchLine, times: number): PreparedLine {
   const message = `${times} coordinators ended while they read this line`
   const hint = 'It may be what ended them: it is not read again.'

@@ -1,13 +1,13 @@
 import { statfs } from 'node:fs/promises'
 import { MeshError, steadyClock } from '@resultity/interface'
 
-/** For how long what the disk said holds. */
+/** How long a reading of the disk is valid. */
 const LOOK_MS = 1000
 
 export interface DiskSpaceInit {
   /** Where things are stored; they may be on different disks. */
   readonly directories: readonly string[]
-  /** Free space below which nothing new is stored: what is under way, and deleting, needs some. */
+  /** Free space below which nothing new is stored: work in progress, and deleting, need some. */
   readonly reserveBytes: number
   /** Bytes that are free in files that were made larger before, as a database's is after deletions. */
   reusableBytes?(): Promise<number>

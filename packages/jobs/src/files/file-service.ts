@@ -29,7 +29,7 @@ export interface FileServiceComponents {
   readonly bytes: NamespaceBytes
   /** Where lines of batches are. */
   readonly store: Pick<JobStore, 'remove'>
-  /** Of the disk that files are on. */
+  /** Free space of the disk that files are on. */
   readonly disk: Pick<DiskSpace, 'requireSpace'>
   readonly clock: Clock
   readonly logger: Logger
@@ -66,7 +66,7 @@ const STRAY_AGE_MS = 24 * 60 * 60_000
 /** Files removed in one go. */
 const SWEPT_AT_ONCE = 100
 
-/** Keeps clients' files: bytes in the content store, what is known of them in the database. */
+/** Keeps clients' files: bytes in the content store, metadata in the database. */
 export class FileService implements Disposable {
   readonly #components: FileServiceComponents
   readonly #init: FileServiceInit
@@ -121,7 +121,7 @@ export class FileService implements Disposable {
     }
   }
 
-  /** Makes a file of what was received. */
+  /** Makes a file of received bytes. */
   async keep({ content, reservation }: ReceivedFile, file: NewFile): Promise<StoredFile> {
     const stored = await this.#put(content, file, newFileId())
     // it counts as a file now
@@ -144,7 +144,7 @@ export class FileService implements Disposable {
     return stored
   }
 
-  /** Forgets what was received and never kept. */
+  /** Deletes received bytes that did not become a file. */
   async drop({ content, reservation }: ReceivedFile): Promise<void> {
     await this.#components.content.remove(content.id)
     await reservation.release()
@@ -160,7 +160,7 @@ export class FileService implements Disposable {
     return stored
   }
 
-  /** @throws MeshError `not_found`, also for what belongs to somebody else */
+  /** @throws MeshError `not_found`, also for a file of another namespace */
   async find(id: string, namespace: string): Promise<StoredFile> {
     const file = await this.findInUse(id, namespace)
     if (!this.#isOver(file)) return file

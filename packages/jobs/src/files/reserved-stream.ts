@@ -1,12 +1,12 @@
-/** Most that is reserved ahead of what has come. */
+/** Most bytes reserved ahead of those received. */
 const AHEAD_BYTES_MAX = 8 * 1024 * 1024
 
 /**
- * A stream whose bytes are reserved before they go on. Reserves as much again as has come, so that a long stream asks
- * rarely and a short one takes little more than it needs.
+ * A stream whose bytes are reserved before they are passed on. Each reservation is as large as all bytes so far, so
+ * that a long stream asks rarely and a short one takes little more than it needs.
  *
  * @param ahead bytes that are reserved already
- * @param reserve throws when there is no room for so many more
+ * @param reserve throws when there is no room for the bytes it is called with
  */
 export async function* reservedAhead(
   chunks: AsyncIterable<Uint8Array>,
@@ -23,7 +23,7 @@ export async function* reservedAhead(
   }
 }
 
-/** As much as is wished for or, near the limit, what is needed. */
+/** Reserves the wished amount or, near the limit, the needed one. */
 async function reserveSome(needed: number, wished: number, reserve: (bytes: number) => Promise<void>): Promise<number> {
   if (wished > needed) {
     try {

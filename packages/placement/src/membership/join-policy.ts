@@ -2,7 +2,7 @@ import { MeshError } from '@resultity/interface'
 import type { SeenPeer } from '@resultity/mesh'
 import { TokenBucket } from './token-bucket.ts'
 
-/** Who may join beside the nodes of this machine, which always may. */
+/** Which nodes may join in addition to those of this machine, which always may. */
 export interface JoinPolicy {
   /** Any peer that reaches the coordinator may join. */
   readonly open: boolean

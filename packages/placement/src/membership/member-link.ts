@@ -21,7 +21,7 @@ export type MemberLinkState = 'greeting' | 'opening' | 'member' | 'ended'
 
 /** The decisions and notifications of the link's owner. */
 export interface MemberLinkHandlers {
-  /** Milliseconds. */
+  /** The current time in milliseconds. */
   now(): number
   /**
    * Whether this peer may join at all; asked before its signature is worth the work.

@@ -12,7 +12,7 @@ export const GREETERS_MAX = 32
 
 export interface MembershipComponents {
   readonly registry: NodeRegistry
-  /** What adverts of other machines are compared with. */
+  /** The clock that adverts of other machines are compared with. */
   readonly clock: Clock
   readonly logger: Logger
   /** Does not jump when the other one is set. */

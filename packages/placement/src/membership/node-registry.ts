@@ -81,7 +81,7 @@ export class NodeRegistry {
     this.#notify({ type: 'left', node, reason })
   }
 
-  /** Lets go of the silent and the expired. Call at least once a heartbeat interval. */
+  /** Removes silent and expired nodes. Call it at least once in a heartbeat interval. */
   prune(): void {
     const now = this.#clock.now()
     for (const node of this.#nodes.values()) {

@@ -1,4 +1,4 @@
-/** Lets `burst` pass at once, and `perSecond` in the long run. */
+/** Admits `burst` at once, and `perSecond` in the long run. */
 export class TokenBucket {
   readonly #burst: number
   readonly #perSecond: number

@@ -45,7 +45,7 @@ export class FailureLog {
     }
   }
 
-  /** What still keeps a node from serving the model, for the error that a client sees. */
+  /** The latest failure that still keeps a node from serving the model, for the error that a client sees. */
   latest(manifestSha256: string): MeshError | undefined {
     const now = this.#clock.now()
     const waiting = [...this.#failures.values()].filter(

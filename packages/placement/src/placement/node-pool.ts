@@ -9,7 +9,7 @@ export interface NodePool {
   readonly subcloud: string | undefined
   /** Made for one request, and forgotten with it. */
   readonly adHoc: boolean
-  /** As it follows on in errors, such as ` in subcloud "eu"`; empty for the general one. */
+  /** Its name as a suffix in errors, such as ` in subcloud "eu"`; empty for the general pool. */
   readonly where: string
   admits(node: Pick<NodeRecord, 'peerId' | 'advert'>): boolean
 }
@@ -20,7 +20,7 @@ export interface StandingPool {
   serves(model: PlaceableModel): boolean
 }
 
-/** The pools that there are whatever requests name. */
+/** The pools that exist independently of requests. */
 export interface PoolSource {
   readonly general: NodePool
   standing(): readonly StandingPool[]

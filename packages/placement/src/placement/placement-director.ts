@@ -106,7 +106,7 @@ export class PlacementDirector {
     return due.length === 0 ? undefined : Math.min(...due)
   }
 
-  /** Takes in who came, went, or said what about itself. */
+  /** Handles a node that joined, left, or sent a new advert. */
   nodeChanged(change: NodeChange): void {
     const { peerId } = change.node
     if (change.type === 'left') {

@@ -76,7 +76,7 @@ export class PlacementTable {
     return this.#lost.has(keyOf(model, pool))
   }
 
-  /** A placement of `model` is ready: nothing counts as lost any more. */
+  /** Called when a placement of `model` is ready: none of its layers count as lost any more. */
   recovered(model: PlaceableModel, pool: NodePool): void {
     this.#lost.delete(keyOf(model, pool))
   }

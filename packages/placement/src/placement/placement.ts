@@ -12,7 +12,7 @@ import type { PlaceableModel } from './placeable-model.ts'
  */
 export type PlacementState = 'loading' | 'ready' | 'draining' | 'broken' | 'released'
 
-/** As `membership.proto` has it; `assigned` until the node first reports. */
+/** The states of `membership.proto`; `assigned` until the node first reports. */
 export type StageState = 'assigned' | 'fetching' | 'building' | 'testing' | 'ready' | 'failed' | 'released'
 
 /** `default` is kept for a model as long as nodes allow; `on-demand` was made for requests that wanted it so. */
@@ -21,7 +21,7 @@ export type PlacementPurpose = 'default' | 'on-demand'
 /** A node's report on one stage. */
 export interface StageReport {
   readonly state: StageState
-  /** Of the weights, while fetching. */
+  /** Bytes fetched so far of the weights. */
   readonly bytesDone: number
   readonly bytesTotal: number
   /** Measured by the node's self-test, with `ready`; 0 when it was not. */
@@ -148,7 +148,7 @@ export class Placement {
     return this.#stages.find(stage => stage.peerId === peerId)
   }
 
-  /** Takes in a node's report. Reports on a placement that is over, or from a node that has no part in it, count for nothing. */
+  /** Notes a node's report. A report on a placement that is over, or from a node that has no part in it, is ignored. */
   report(peerId: string, report: StageReport, nowMs: number): void {
     if (this.stageOn(peerId) === undefined || this.#state === 'released' || this.#state === 'broken') return
     this.#stages = this.#stages.map(stage => (stage.peerId === peerId ? { ...stage, report } : stage))

@@ -12,7 +12,7 @@ export interface Unplaced {
   readonly lost: readonly LayerRange[]
   /** Why the last node that tried failed. */
   readonly failure: MeshError | undefined
-  /** Nodes that could still be asked. */
+  /** Nodes that could still serve the model. */
   readonly usableCount: number
 }
 

@@ -9,7 +9,7 @@ export interface Subcloud {
   readonly source: 'configuration' | 'api'
 }
 
-/** What of a node says where it belongs. */
+/** The parts of a node's record that decide which subclouds it belongs to. */
 export type Member = Pick<NodeRecord, 'peerId' | 'advert'>
 
 /** Whether all is true of a node that the definition says. */
@@ -36,7 +36,7 @@ export class Subclouds {
     this.#all = this.#configured
   }
 
-  /** By name. */
+  /** All subclouds, ordered by name. */
   list(): readonly Subcloud[] {
     return [...this.#all.values()].toSorted((a, b) => (a.name < b.name ? -1 : 1))
   }
@@ -62,7 +62,7 @@ export class Subclouds {
     return this.list().filter(({ definition }) => hasNode(definition, node))
   }
 
-  /** Whether a node serves no one but its subclouds. */
+  /** Whether a node serves only its subclouds. */
   isolates(node: Member): boolean {
     for (const { definition } of this.#all.values()) {
       if (definition.isolated === true && hasNode(definition, node)) return true

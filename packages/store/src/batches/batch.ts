@@ -48,7 +48,7 @@ export interface NewBatch {
   readonly id: string
   readonly namespace: string
   readonly keyId: string | null
-  /** Of the job that does it, whose group its lines are. */
+  /** Id of the batch's job; the lines are its group. */
   readonly jobId: string
   readonly endpoint: string
   readonly inputFileId: string
@@ -119,9 +119,9 @@ export interface BatchStore {
    * @returns undefined when there is no such batch, or it has another status now
    */
   change(id: string, from: readonly BatchStatus[], change: BatchChange, nowMs: number): Promise<Batch | undefined>
-  /** Those that are known already stay as they are. */
+  /** Adds errors of lines. Existing ones stay as they are. */
   addLineErrors(batchId: string, errors: readonly BatchLineError[]): Promise<void>
-  /** Of lines after `afterLine`, in order. */
+  /** Errors of lines after `afterLine`, in order. */
   lineErrors(batchId: string, afterLine: number, limit: number): Promise<readonly BatchLineError[]>
   countLineErrors(batchId: string): Promise<number>
   /** Jobs of batches that have ended, of which this file is the input or an output. */

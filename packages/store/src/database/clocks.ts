@@ -4,7 +4,7 @@ import { type Clock, steadyClock, systemClock } from '@resultity/interface'
 export interface Moment {
   /** Unix milliseconds, for times that people see and for comparisons across days. */
   readonly ms: number
-  /** By the clock that leases are judged by. */
+  /** Time for leases. */
   readonly leaseMs: number
 }
 

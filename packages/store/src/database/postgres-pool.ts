@@ -8,7 +8,7 @@ const CONNECT_TIMEOUT_MS = 10_000
 /** Time after which the server itself cancels a statement; our statements take far less. */
 const STATEMENT_TIMEOUT_MS = 30_000
 
-/** For a server that is gone without a word. */
+/** Timeout of our own, for a server that is gone without closing the connection. */
 const QUERY_TIMEOUT_MS = 35_000
 
 const INT8_OID = 20

@@ -71,7 +71,7 @@ export class SqliteSession {
     return this.#waiting.splice(0, at === -1 ? this.#waiting.length : Math.max(at, 1))
   }
 
-  /** What belongs to the open transaction, up to its end. */
+  /** Waiting requests of the open transaction, up to its end. */
   #takeOwn(): SqliteRequest[] {
     const taken: SqliteRequest[] = []
     const left: SqliteRequest[] = []

@@ -4,7 +4,7 @@ export interface StoredFile {
   /** Id of its bytes in the {@link ContentStore}. */
   readonly contentId: string
   readonly namespace: string
-  /** As the client called it: for people, never a path. */
+  /** The client's name for it: for people, never a path. */
   readonly filename: string
   readonly purpose: string
   readonly bytes: number
@@ -18,7 +18,7 @@ export interface FileFilter {
   readonly purpose?: string
   /** Only files after the one with this id, in the requested order. */
   readonly after?: string
-  /** By creation. Default `desc`. */
+  /** Order by creation. Default `desc`. */
   readonly order?: 'asc' | 'desc'
   readonly limit: number
 }

@@ -34,8 +34,8 @@ export interface JobLimits {
 }
 
 /**
- * Condition of a job during which a coordinator ended. Of such only one runs at a time, so that the next end names the one
- * that is the cause: those that were there by chance are done beside it without being counted again.
+ * Condition of a job during which a coordinator ended. Only one such job runs at a time, so that the next end names the
+ * cause. Jobs that only ran at the same time are done beside it, and are not counted again.
  */
 export const isSuspect = 'interruptions > handed_back'
 /** A log that outgrows its reservation takes this much more at a time. */

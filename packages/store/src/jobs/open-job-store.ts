@@ -13,7 +13,7 @@ export interface JobStoreInit extends Partial<JobLimits> {
    * because it may be the cause. Default 3.
    */
   readonly interruptionsMax?: number
-  /** What each namespace may have stored: bodies, logs and results of jobs, and files. Default: as much as there is room for. */
+  /** Limit of stored bytes of each namespace: bodies, logs and results of jobs, and files. Default: no limit. */
   readonly namespaceBytesMax?: number
 }
 

@@ -18,7 +18,7 @@ export interface SubmitTask {
 
 export interface SubmitDone {
   readonly row: JobRow
-  /** Only of a job that was stored before. */
+  /** Content, only for a job that was stored before. */
   readonly content: JobContent | null
   readonly begun: boolean
 }
@@ -131,7 +131,7 @@ export function claimJobs(
   })
 }
 
-/** Of jobs that {@link isSuspect}, one is claimed when none runs. */
+/** Which jobs a claim may take. Of suspect jobs ({@link isSuspect}), one is claimed when none runs. */
 type ClaimedKind = 'any' | 'suspect' | 'unsuspected'
 
 const claimStatement = `

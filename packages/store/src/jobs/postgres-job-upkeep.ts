@@ -68,7 +68,7 @@ export async function forgetFlows(database: Kysely<Tables>): Promise<void> {
   )
 }
 
-/** As `cancel` decides, said of all at once. */
+/** Does what `cancel` decides, for the whole group in one statement. */
 export function cancelGroup(database: Kysely<Tables>, from: string, groupId: string): Promise<readonly JobNotice[]> {
   return inTransaction(database, async transaction => {
     // first the locks, so that one which is begun in this moment is seen as running

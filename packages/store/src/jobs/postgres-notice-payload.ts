@@ -20,7 +20,7 @@ const payloadSchema = z.object({
 
 const fieldOf = { queued: 'q', changed: 'c', cancel_requested: 'x' } as const
 
-/** What to send so that the other coordinators hear these notices, each said once. */
+/** The payloads that carry these notices to the other coordinators, each notice once. */
 export function encodeNotices(from: string, notices: readonly JobNotice[]): string[] {
   const said = new Map(notices.map(notice => [JSON.stringify(notice), notice]))
   const everything = JSON.stringify({ from, m: 1 })

@@ -7,7 +7,7 @@ import { encodeNotices } from './postgres-notice-payload.ts'
 
 const CHANNEL = 'resultity_jobs'
 
-/** Two coordinators that took rows in another order: one was sent back, and goes through next time. */
+/** Two coordinators that lock rows in different order deadlock: one is rolled back, and succeeds the next time. */
 const RETRIES_MAX = 5
 const RETRY_PAUSE_MS = 10
 

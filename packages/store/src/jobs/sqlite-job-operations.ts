@@ -114,7 +114,7 @@ function isVoid(use: () => unknown): boolean {
   }
 }
 
-/** As `cancel` decides, said of all at once: a batch has fifty thousand. */
+/** Does what `cancel` decides, for the whole group in one statement: a batch has fifty thousand jobs. */
 function cancelGroup(statements: JobStatements, groupId: string, now: Moment): readonly JobNotice[] {
   const queued = statements.groupIds.all(groupId, 'queued')
   const running = statements.groupIds.all(groupId, 'running')

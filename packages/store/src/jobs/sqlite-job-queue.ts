@@ -62,7 +62,7 @@ export function claimNext(
   return rows.map(row => stored(statements, apply(statements, row, begin(row, owner, leaseMs, now))))
 }
 
-/** At most one that {@link isSuspect}, and none while one runs. */
+/** At most one suspect job ({@link isSuspect}), and none while one runs. */
 function nextRows(
   statements: JobStatements,
   { lane, class: jobClass, count }: ClaimRequest,

@@ -58,7 +58,7 @@ type Log = readonly [number: number, entries: string]
 function compiler(database: Database) {
   return {
     one: <Bind extends unknown[], Row>(sql: string): Prepared<Bind, Row> => database.prepare<Bind, Row>(sql),
-    /** Of statements that give one column. */
+    /** A statement that returns one column. */
     value: <Bind extends unknown[], Value>(sql: string): Prepared<Bind, Value> =>
       database.prepare<Bind, Value>(sql).pluck(),
     array: <Bind extends unknown[], Row>(sql: string): Prepared<Bind, Row> => database.prepare<Bind, Row>(sql).raw()

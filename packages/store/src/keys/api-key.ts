@@ -20,7 +20,7 @@ export interface ApiKey {
   readonly createdAtMs: number
   readonly expiresAtMs: number | null
   readonly revokedAtMs: number | null
-  /** To the minute or so. */
+  /** Last use, to the minute or so. */
   readonly lastUsedAtMs: number | null
 }
 

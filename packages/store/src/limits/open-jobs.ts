@@ -2,7 +2,7 @@ import { type Kysely, sql } from 'kysely'
 import type { StoreDatabase } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 
-/** What jobs of one key that are queued or running take, on any coordinator. */
+/** Usage of the queued and running jobs of one key, on any coordinator. */
 export interface OpenCount {
   /** Places of jobs that do something, whatever made them: parts of others and lines of batches too. */
   readonly places: number

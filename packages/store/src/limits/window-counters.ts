@@ -6,7 +6,7 @@ import { serverNow } from '../jobs/postgres-transactions.ts'
 /** How much was counted in a window, and when that ends. */
 export interface CounterReading {
   readonly used: number
-  /** By the clock that the counters were made with. */
+  /** Unix milliseconds, by the clock that the counters were made with. */
   readonly endsAtMs: number
 }
 

@@ -31,7 +31,7 @@ export interface JobTable {
   state: JobState
   attempts: number
   interruptions: number
-  /** Of the interruptions: those after which the coordinator went on. Since 0009. */
+  /** Interruptions after which the coordinator went on. Since 0009. */
   handed_back: Generated<number>
   /** Nodes that were lost with it, over all attempts that ended otherwise than by a crash. Since 0010. */
   nodes_lost: Generated<number>
@@ -54,7 +54,7 @@ export interface JobTable {
   ended_at_ms: number | null
 }
 
-/** What only those read who want the whole job. */
+/** Columns that only readers of the whole job need. */
 export interface JobContentTable {
   seq: number
   body: JsonColumn<JsonValue>
@@ -66,7 +66,7 @@ export interface JobContentTable {
 /** One row a call that appended: entries that came together stay together. */
 export interface JobEventTable {
   seq: number
-  /** Of the last entry. */
+  /** Number of the last entry. */
   number: number
   /** `[type, data]` of each. */
   entries: JsonColumn<readonly (readonly [type: string, data: JsonValue])[]>

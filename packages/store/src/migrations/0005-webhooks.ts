@@ -29,7 +29,7 @@ export interface WebhookDeliveryTable {
   subject_id: string
   data: JsonColumn<JsonValue>
   state: DeliveryState
-  /** Since it was last queued. */
+  /** Attempts since it was last queued. */
   attempts: number
   due_at_ms: number
   log: JsonColumn<readonly DeliveryAttempt[]>

@@ -31,7 +31,7 @@ export interface BatchTable {
   completion_window: string
   metadata: JsonColumn<Readonly<Record<string, string>>> | null
   output_expires_seconds: number | null
-  /** Since 0007. */
+  /** Subcloud of the batch. Since 0007. */
   subcloud: string | null
   status: BatchStatus
   /** When it entered each status, in Unix milliseconds. */
@@ -47,7 +47,7 @@ export interface BatchTable {
   failures: JsonColumn<readonly BatchFailure[]> | null
   output_file_id: string | null
   error_file_id: string | null
-  /** Since 0010. */
+  /** Lines in preparation. Since 0010. */
   preparing: JsonColumn<BatchPreparing> | null
 }
 

@@ -84,7 +84,7 @@ export class NamespaceBytes {
     })
   }
 
-  /** Those who reserve take turns; on SQLite a transaction has the database to itself. */
+  /** Serializes reservations. On SQLite a transaction has the database to itself. */
   async #lock(transaction: Transaction<Tables>, namespace: string): Promise<void> {
     if (this.#database.dialect === 'sqlite') return
     await sql`select pg_advisory_xact_lock(hashtextextended(${`resultity bytes ${namespace}`}, 0))`.execute(transaction)

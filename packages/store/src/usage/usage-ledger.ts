@@ -2,7 +2,7 @@ import { type Kysely, type RawBuilder, sql } from 'kysely'
 import type { StoreDatabase } from '../database/database.ts'
 import type { Tables } from '../database/tables.ts'
 
-/** What usage can be summed by. A day is UTC's. */
+/** Dimensions that usage can be summed by. A day is UTC's. */
 export const usageGroups = ['key', 'namespace', 'lane', 'endpoint', 'day', 'request'] as const
 export type UsageGroup = (typeof usageGroups)[number]
 
@@ -48,7 +48,7 @@ const columns: Readonly<Record<UsageGroup, RawBuilder<unknown>>> = {
   request: sql`job_id`
 }
 
-/** What jobs took, as the database wrote it down when they ended. */
+/** Usage of jobs, which the database records when they end. */
 export class UsageLedger {
   readonly #kysely: Kysely<Tables>
   readonly #waitingLanes: readonly string[]
