@@ -63,8 +63,8 @@ test('calls on a split model', async t => {
     const deltas = await deltasOf(await postChat(swarm.url, { ...question, temperature: 0, ...fields }))
     const whole = await choiceOf({ ...fields, stream: false })
     const calls: { id: string; type: string; function: { name: string; arguments: string } }[] = []
-    for (const { content = '', tool_calls = [] } of deltas) {
-      t.equal(content, '')
+    for (const { content, tool_calls = [] } of deltas) {
+      t.equal(content ?? '', '')
       for (const { index, id, type, function: piece } of tool_calls) {
         if (index === calls.length) calls.push({ id, type, function: { name: piece.name, arguments: '' } })
         else t.same([id, type, piece.name], [undefined, undefined, undefined], 'only the first piece says whose it is')

@@ -1,3 +1,5 @@
+import { assertProperty } from '@resultity/test-property'
+import fc from 'fast-check'
 import t from 'tap'
 import { type ChatMessage, ChatTemplate, normaliseTurns, PLAIN_TEMPLATE, templateShortcomings } from '../src/index.ts'
 
@@ -97,6 +99,23 @@ t.test('conversations of one side, and those that begin or end unusually, are wr
     written(ALTERNATING, systemThenGreeting),
     '<user>Be brief.\n\nBe kind.<assistant>Hello.<user>Be brief.<assistant>'
   )
+  t.end()
+})
+
+t.test('whatever the order of its turns, a conversation in which somebody asks is written whole', t => {
+  const role = fc.constantFrom('system', 'developer', 'user', 'assistant' as const)
+  const roles = fc.array(role, { minLength: 1, maxLength: 9 }).filter(all => all.some(one => one !== 'assistant'))
+  for (const source of [PLAIN_LOOP, ALTERNATING, SYSTEM_FIRST, SYSTEM_LOST, PARTS, MIXED_PARTS]) {
+    const template = new ChatTemplate(source, tokens)
+    assertProperty(
+      fc.property(roles, all => {
+        const turns = all.map((one, index): ChatMessage => ({ role: one, content: `(${index})` }))
+        const text = template.render(normaliseTurns(turns, template.capabilities))
+        return [...text.matchAll(/\(\d\)/g)].join() === turns.map(({ content }) => content).join()
+      }),
+      { numRuns: 200 }
+    )
+  }
   t.end()
 })
 

@@ -15,11 +15,13 @@ export function normaliseTurns(turns: readonly ChatMessage[], capabilities: Temp
   return capabilities.assistantFirst ? merged : afterUser(merged)
 }
 
-/** Turns whose system texts stand where they may. */
+/** Turns whose system texts stand where they may. Some templates want somebody to ask: then the system does. */
 function placeSystemTurns(turns: readonly ChatMessage[], { system, systemAlone }: TemplateCapabilities): ChatMessage[] {
-  if (system === 'anywhere' && (systemAlone || !turns.every(isSystem))) return [...turns]
-  const leading = turns.findIndex(turn => !isSystem(turn))
-  const kept = system === 'none' ? 0 : leading < 0 ? (systemAlone ? turns.length : 0) : leading
+  const nobodyAsks = !systemAlone && !turns.some(({ role }) => role === 'user' || role === 'tool')
+  if (system === 'anywhere' && !nobodyAsks) return [...turns]
+  const others = turns.findIndex(turn => !isSystem(turn))
+  const leading = others < 0 ? turns.length : others
+  const kept = system === 'none' || nobodyAsks ? 0 : leading
   const head = kept === 0 ? [] : [joined(turns.slice(0, kept))]
   return [...head, ...folded(turns.slice(kept))]
 }

@@ -1,7 +1,7 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
-import { constraintOfFormat, FORMAT_SCHEMA } from '../answer/response-format.ts'
+import { type AnswerFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { randomSeed, type Seed } from '../answer/seed.ts'
 import { answerConstraint, parameterPlaces, toolUseOf } from '../tools/tool-use.ts'
@@ -22,14 +22,14 @@ export async function toGenerationRequest(
 ): Promise<GenerationRequest> {
   refuseUnsupported(body)
   const toolUse = toolUseOf(body)
-  const format = constraintOfFormat(body.response_format)
-  const constraint = answerConstraint(toolUse, format)
+  const format = formatOf(body)
+  const constraint = answerConstraint(toolUse, format?.constraint)
   if (constraint !== undefined && body.ignore_eos === true) {
     throw invalidRequest('ignore_eos', 'an answer that must be JSON or calls ends with it', 'Leave ignore_eos out.')
   }
   // a format that calls leave no place for is checked too: nothing that is sent is passed over
-  for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format])) {
-    if (one !== undefined) await checkHeldTo(one, body, constraints)
+  for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format?.constraint])) {
+    if (one !== undefined) await checkHeldTo(one, format, body, constraints)
   }
   const prompt = await promptOf(body.messages, toolUse, model)
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
@@ -48,10 +48,15 @@ export async function toGenerationRequest(
 }
 
 /** @throws MeshError `invalid_request` naming the schema that cannot be held to; `resource_exhausted` */
-async function checkHeldTo(constraint: OutputConstraint, body: ChatRequest, constraints: Constraints): Promise<void> {
+async function checkHeldTo(
+  constraint: OutputConstraint,
+  format: AnswerFormat | undefined,
+  body: ChatRequest,
+  constraints: Constraints
+): Promise<void> {
   const calls = constraint.type === 'tool_calls'
   await constraints.check(constraint, {
-    schema: calls ? 'tools' : FORMAT_SCHEMA,
+    schema: calls || format === undefined ? 'tools' : format.place,
     parameters: constraint.type === 'any_of' || calls ? parameterPlaces(body) : []
   })
 }

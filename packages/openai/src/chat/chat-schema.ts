@@ -1,6 +1,6 @@
 import { nodeListSchema, regionSchema } from '@resultity/interface'
 import { z } from 'zod'
-import { responseFormatSchema } from '../answer/response-format.ts'
+import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
 import { ensembleFields, ensembleMeshFields, ensembleReportSchema } from '../ensembles/ensemble-schema.ts'
@@ -83,7 +83,7 @@ export const chatRequestSchema = z
     n: z.int().min(1).max(CHOICES_MAX).nullish(),
     logprobs: z.boolean().nullish(),
     top_logprobs: z.int().min(0).max(20).nullish(),
-    response_format: responseFormatSchema.nullish(),
+    ...formatFields,
     ...toolFields,
     /** As in vLLM: go on to the token limit whatever is sampled. */
     ignore_eos: z.boolean().nullish(),

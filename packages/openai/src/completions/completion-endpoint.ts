@@ -55,11 +55,11 @@ export class CompletionEndpoint implements HttpEndpoint<PreparedCompletion> {
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedCompletion>> {
-    const { models, pools } = this.#components
+    const { models, pools, constraints } = this.#components
     const request = withSeed(parseInput(completionRequestSchema, body))
     const model = models.findDecoder(request.model)
     const routing = pools.routing(model, request.mesh)
-    const plan = await toCompletionPlan(request, model, routing)
+    const plan = await toCompletionPlan(request, model, constraints, routing)
     return {
       lane: modelLane(model.id, routing.pool?.subcloud),
       // by its id: what else it was called by may mean another when the job is begun, or nothing yet

@@ -1,6 +1,7 @@
-import type { GenerationRequest } from '@resultity/generation'
+import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
+import { type AnswerFormat, checkFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import type { Seed } from '../answer/seed.ts'
 import { choiceRequest } from '../chat/chat-request.ts'
@@ -39,9 +40,15 @@ export interface CompletionPlan {
 export async function toCompletionPlan(
   body: CompletionRequest & { readonly seed: Seed },
   model: ServedDecoder,
+  constraints: Constraints,
   routing: RouteConstraints = {}
 ): Promise<CompletionPlan> {
   refuseUnsupported(body)
+  const format = formatOf(body)
+  if (format !== undefined && body.ignore_eos === true) {
+    throw invalidRequest('ignore_eos', 'an answer that must be JSON ends with it', 'Leave ignore_eos out.')
+  }
+  if (format !== undefined) await checkFormat(format, constraints)
   const listed = listPrompts(body)
   const n = body.n ?? 1
   if (listed.length * n > TOTAL_CHOICES_MAX) {
@@ -50,7 +57,7 @@ export async function toCompletionPlan(
   }
   const prompts = await encodeAll(listed, model)
   const choices = prompts.flatMap((prompt, promptIndex) => {
-    const request = toGenerationRequest(body, model, routing, prompt)
+    const request = toGenerationRequest(body, model, routing, prompt, format)
     const echoed = body.echo === true ? (prompt.text ?? model.tokenizer.decode(prompt.ids)) : undefined
     return Array.from({ length: n }, (_, index) => ({
       echoed,
@@ -151,7 +158,8 @@ function toGenerationRequest(
   body: CompletionRequest,
   model: ServedDecoder,
   routing: RouteConstraints,
-  { name, ids }: Prompt
+  { name, ids }: Prompt,
+  format: AnswerFormat | undefined
 ): GenerationRequest {
   const { contextLength } = model.placeable
   const room = contextLength - ids.length
@@ -174,6 +182,8 @@ function toGenerationRequest(
     ignoreEndTokens: body.ignore_eos === true,
     ...(body.logprobs === undefined || body.logprobs === null ? {} : { topLogprobs: body.logprobs }),
     ...(scoresPrompt(body) ? { promptLogprobs: true } : {}),
+    // of an answer that nobody sees it does not matter what it is
+    ...(format === undefined || body.max_tokens === 0 ? {} : { constraint: format.constraint }),
     routing
   }
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
 import { CHOICES_MAX, meshFields, meshReport, stopField, streamOptions } from '../chat/chat-schema.ts'
@@ -44,6 +45,8 @@ export const completionRequestSchema = z
     logprobs: z.int().min(0).max(LOGPROBS_MAX).nullish(),
     /** As in vLLM: go on to the token limit whatever is sampled. */
     ignore_eos: z.boolean().nullish(),
+    /** As in vLLM. */
+    ...formatFields,
     mesh: meshFields.nullish(),
     ...ensembleFields
   })

@@ -1,4 +1,5 @@
 import { invalidRequest, MeshError, withParam } from '@resultity/interface'
+import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { toChatMessages } from './response-input.ts'
 import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } from './response-schema.ts'
@@ -6,7 +7,9 @@ import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } 
 /** What `include` may ask for, of what there is. */
 const LOGPROBS = 'message.output_text.logprobs'
 
-const samplingNames = Object.keys(samplingFields) as readonly (keyof typeof samplingFields)[]
+/** Fields that mean the same in a chat completion. */
+const sharedFields = { ...samplingFields, ...guidedFields }
+const sharedNames = Object.keys(sharedFields) as readonly (keyof typeof sharedFields)[]
 
 /** The items that the client sent itself. */
 export function inputItems({ input }: ResponseRequest): readonly ResponseItem[] {
@@ -21,11 +24,11 @@ export function inputItems({ input }: ResponseRequest): readonly ResponseItem[] 
  */
 export function toChatBody(request: ResponseRequest): Readonly<Record<string, unknown>> {
   refuseUnsupported(request)
-  const sampling = Object.fromEntries(samplingNames.map(name => [name, request[name]]))
+  const shared = Object.fromEntries(sharedNames.map(name => [name, request[name]]))
   const { model, max_output_tokens: limit, parallel_tool_calls, stream, ignore_eos, mesh, user } = request
   return {
     ...present({
-      ...sampling,
+      ...shared,
       model,
       parallel_tool_calls,
       stream,
@@ -74,7 +77,9 @@ function refuseUnsupported(request: ResponseRequest): void {
 
 function responseFormat(format: ResponseTextFormat | null | undefined): Readonly<Record<string, unknown>> {
   if (format === undefined || format === null || format.type === 'text') return {}
-  if (format.type === 'json_object') return { response_format: { type: 'json_object' } }
+  if (format.type === 'json_object') {
+    return { response_format: present({ type: 'json_object', schema: format.schema }) }
+  }
   const { name, schema, description, strict } = format
   if (schema === undefined || schema === null) {
     throw invalidRequest('text.format.schema', 'text.format is "json_schema" and has no schema')

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { meshFields, streamOptions } from '../chat/chat-schema.ts'
 import { contentPartSchema } from '../chat/text-parts.ts'
@@ -67,6 +68,7 @@ export const responseRequestSchema = z
     previous_response_id: z.string().max(128).nullish(),
     max_output_tokens: z.int().min(1).nullish(),
     ...samplingFields,
+    ...guidedFields,
     top_logprobs: z.int().min(0).max(20).nullish(),
     /** `message.output_text.logprobs`; what else may be asked for is not there. */
     include: z.array(z.string().max(128)).max(64).nullish(),
