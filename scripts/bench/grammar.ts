@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Grammar, type GrammarState, tokenBudget } from '@resultity/grammar'
-import { readVocabulary, type TokenVocabulary } from '@resultity/model'
+import { readVocabulary, type TokenVocabulary } from '@resultity/tokenizer'
 import { type CorpusSchema, readCorpus } from './grammar-corpus.ts'
 import { percentile } from './percentile.ts'
 

@@ -5,9 +5,10 @@ import {
   type ModelAliases,
   type SubcloudDefinition
 } from '@resultity/interface'
-import { type FileBlobStore, modelNameOf, parseModelReference, templateShortcomings } from '@resultity/model'
+import { type FileBlobStore, modelNameOf, parseModelReference } from '@resultity/model'
 import { applyAliases } from '@resultity/openai'
 import { type FailedModel, requireSubcloudModels } from '@resultity/placement'
+import { templateShortcomings } from '@resultity/tokenizer'
 import type { Logger } from 'pino'
 import { loadModel, type ModelProgress } from './load-model.ts'
 import type { MeshParts } from './mesh-parts.ts'

@@ -1,13 +1,7 @@
 import { type AbortOptions, isEncoder, MeshError } from '@resultity/interface'
-import {
-  type FileBlobStore,
-  type ImportOptions,
-  importModel,
-  loadEncoderTokenizer,
-  PromptEncoder,
-  parseModelReference
-} from '@resultity/model'
+import { type FileBlobStore, type ImportOptions, importModel, parseModelReference } from '@resultity/model'
 import type { ServedModel } from '@resultity/placement'
+import { loadEncoderTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_SESSIONS_MAX } from './settings.ts'
 
 /** How far the import of a model is, as `@resultity/model` reports it. */

@@ -1,5 +1,5 @@
 import { type ErrorCode, MeshError, type OutputConstraint } from '@resultity/interface'
-import type { TokenVocabulary } from '@resultity/model'
+import type { TokenVocabulary } from '@resultity/tokenizer'
 
 /** What the thread of constraints is told, without an answer. */
 export type ConstraintNotice =

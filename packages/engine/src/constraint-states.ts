@@ -1,5 +1,5 @@
 import { ANSWER_STEPS_MAX, Grammar, type GrammarState, tokenBudget } from '@resultity/grammar'
-import type { TokenVocabulary } from '@resultity/model'
+import type { TokenVocabulary } from '@resultity/tokenizer'
 import {
   type ConstraintNotice,
   type ConstraintReply,

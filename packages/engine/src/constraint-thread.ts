@@ -1,6 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@resultity/interface'
-import type { TokenVocabulary } from '@resultity/model'
+import type { TokenVocabulary } from '@resultity/tokenizer'
 import type { ConstraintNotice, ConstraintReply, ConstraintRequest } from './constraint-messages.ts'
 
 /** Left to itself a thread's young generation grows to 128 MB under load and stays so. */

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ANSWER_STEPS_MAX, ANSWER_STEPS_PER_TOKEN } from '@resultity/grammar'
 import { MeshError, type OutputConstraint } from '@resultity/interface'
-import type { TokenVocabulary } from '@resultity/model'
+import type { TokenVocabulary } from '@resultity/tokenizer'
 import { type CachedGrammar, ConstraintCache, type ConstraintState } from './constraint-cache.ts'
 import { type ConstraintReply, fromFailure, tokenNotAllowed } from './constraint-messages.ts'
 import { ConstraintThread } from './constraint-thread.ts'

@@ -1,5 +1,5 @@
 import type { Grammar, GrammarState } from '@resultity/grammar'
-import type { TokenVocabulary } from '@resultity/model'
+import type { TokenVocabulary } from '@resultity/tokenizer'
 
 /**
  * One bit for each token that may come at `state`.

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MeshError, type OutputConstraint } from '@resultity/interface'
-import { createTokenizer, readVocabulary } from '@resultity/model'
+import { createTokenizer, readVocabulary } from '@resultity/tokenizer'
 import t from 'tap'
 import { ConstraintCache } from '../src/constraint-cache.ts'
 import { ConstraintThread } from '../src/constraint-thread.ts'

@@ -2,14 +2,8 @@ import { mkdtemp, readdir, readFile, rm, truncate } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EncoderManifest, MeshError, requireEncoder, type WeightFile, weightFiles } from '@resultity/interface'
-import {
-  convertModel,
-  createEncoderTokenizer,
-  FileBlobStore,
-  fetchModel,
-  parseModelReference,
-  readTokenizerFiles
-} from '@resultity/model'
+import { convertModel, FileBlobStore, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
+import { createEncoderTokenizer } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
 import { batchInputs, planBatches } from '../src/encoder-batches.ts'
 import {

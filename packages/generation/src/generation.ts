@@ -7,9 +7,9 @@ import {
   type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
-import type { ModelTokenizer } from '@resultity/model'
 import type { NodeLosses, PlaceableModel, RouteConstraints } from '@resultity/placement'
 import { prefillStep } from '@resultity/planner'
+import type { ModelTokenizer } from '@resultity/tokenizer'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
 import { BATCH_PATIENCE } from './batch-patience.ts'
 import type { RouteLease, RouteLeases } from './route-leases.ts'

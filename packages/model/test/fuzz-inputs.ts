@@ -248,29 +248,3 @@ export const grownTemplates: fc.Arbitrary<string> = fc.letrec<{ block: string; e
     )
   })
 ).template
-
-/** Texts that are hard on whoever cuts or joins them: runs of one thing, of some thousands. */
-export const hardTexts: readonly string[] = [
-  'a',
-  ' ',
-  '\n',
-  '\t ',
-  '\u0301',
-  'e\u0301',
-  '\ud800',
-  '\udc00',
-  '\ufdd0',
-  '\u200d',
-  '👨‍👩‍👧',
-  '0',
-  '....',
-  "'s",
-  'Ａ',
-  '가',
-  '<|',
-  '<|end|',
-  '\u00a0',
-  'ab',
-  'aab',
-  '\u0000'
-].map(piece => piece.repeat(Math.ceil(3000 / piece.length)))

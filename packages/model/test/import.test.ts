@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { requireDecoder } from '@resultity/interface'
+import { loadTokenizer } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
 import {
   FileBlobStore,
@@ -12,11 +13,10 @@ import {
   type ImportOptions,
   type ImportProgress,
   importModel,
-  loadTokenizer,
   parseModelReference,
   writeRandomGguf
 } from '../src/index.ts'
-import { readGolden, tinyChatDirectory } from './tokenizer-fixtures.ts'
+import { readGolden, TINY_CHAT } from './tiny-models.ts'
 
 const tinyChat = parseModelReference('tiny-chat')
 
@@ -50,7 +50,7 @@ t.test('a model is converted once; then the disk alone answers, while everything
   const { dataDir, store, run } = await workplace(t)
   const first = await run('tiny-chat')
   t.match(first, {
-    source: `file:${tinyChatDirectory}`,
+    source: `file:${TINY_CHAT}`,
     failures: [],
     fellBack: false,
     manifest: { name: 'tiny-chat' }
@@ -59,7 +59,7 @@ t.test('a model is converted once; then the disk alone answers, while everything
   const identity = 'b8e5cfd6366d1c0205cca71451ef427b8a3f9b9331220a3bc2b5288c08cfe8c5'
   t.equal(first.manifestSha256, identity, 'what else a manifest may say does not change it')
   const tokenizer = await loadTokenizer(requireDecoder(first.manifest), store)
-  const [golden] = await readGolden()
+  const [golden] = readGolden()
   t.strictSame(tokenizer.encode(golden?.prompt ?? ''), golden?.prompt_ids)
 
   const second = await run('tiny-chat')
@@ -94,7 +94,7 @@ t.test('a source that changes while it is imported is refused by its name', asyn
   for (const [name, change] of Object.entries(changes)) {
     const { dataDir, run } = await workplace(t)
     const directory = join(dataDir, 'mine')
-    await cp(tinyChatDirectory, directory, { recursive: true })
+    await cp(TINY_CHAT, directory, { recursive: true })
     let changed = false
     const importing = run(`file:${directory}`, {
       onProgress: ({ phase, bytesDone }) => {
@@ -200,7 +200,7 @@ t.test('imports at the same time take turns, in one process and in several', asy
 t.test('a model folder elsewhere gives the same weights under its own name', async t => {
   const { dataDir, run } = await workplace(t)
   const copy = join(dataDir, 'my-model')
-  await cp(tinyChatDirectory, copy, { recursive: true })
+  await cp(TINY_CHAT, copy, { recursive: true })
   const [own, bundled] = [await run(`file:${copy}`), await run('tiny-chat')]
   t.equal(own.manifest.name, 'my-model')
   t.strictSame({ ...own.manifest, name: 'tiny-chat' }, bundled.manifest)

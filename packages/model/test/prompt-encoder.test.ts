@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { requireDecoder } from '@resultity/interface'
+import { type ChatMessage, PromptEncoder } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
-import { type ChatMessage, FileBlobStore, importModel, PromptEncoder, parseModelReference } from '../src/index.ts'
+import { FileBlobStore, importModel, parseModelReference } from '../src/index.ts'
 
 /** Longer than what is made tokens of at once. */
 const LONG = 'The capital of France is Paris. '.repeat(1000)

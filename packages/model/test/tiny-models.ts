@@ -13,6 +13,18 @@ import { parseSafetensors } from '../src/formats/safetensors.ts'
 /** The committed model, seen from `dist/test`. */
 export const TINY_CHAT = fileURLToPath(new URL('../../models/tiny-chat', import.meta.url))
 
+/** An answer of the reference implementation. */
+export interface GoldenAnswer {
+  readonly prompt: string
+  readonly prompt_ids: readonly number[]
+  readonly completion: string
+  readonly completion_ids: readonly number[]
+}
+
+export function readGolden(): GoldenAnswer[] {
+  return JSON.parse(readFileSync(`${TINY_CHAT}/golden.json`, 'utf8'))
+}
+
 export const TINY_SHAPE: LlamaShape = {
   layerCount: 2,
   hiddenSize: 64,

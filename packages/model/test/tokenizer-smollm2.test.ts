@@ -1,9 +1,20 @@
+import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { MeshError } from '@resultity/interface'
+import { createTokenizer, type ModelTokenizer } from '@resultity/tokenizer'
 import t from 'tap'
-import { createTokenizer, DEFAULT_MODEL, fetchModel, type ModelTokenizer, readTokenizerFiles } from '../src/index.ts'
-import { readSmollm2Vectors } from './tokenizer-fixtures.ts'
+import { DEFAULT_MODEL, fetchModel, readTokenizerFiles } from '../src/index.ts'
+
+interface TokenizerVector {
+  readonly text: string
+  readonly ids: readonly number[]
+  readonly decoded: string
+}
+
+async function readSmollm2Vectors(): Promise<TokenizerVector[]> {
+  return JSON.parse(await readFile(new URL('../../test/fixtures/tokenizer/smollm2.json', import.meta.url), 'utf8'))
+}
 
 /** Kept between runs, because the model is a download of 90 MB. */
 const dataDir =

@@ -1,6 +1,6 @@
 import type { ConstraintCompiler, TokenConstraint } from '@resultity/engine'
 import { MeshError, type OutputConstraint } from '@resultity/interface'
-import type { TokenVocabulary } from '@resultity/model'
+import type { TokenVocabulary } from '@resultity/tokenizer'
 
 /**
  * Makes the constraints of the answers of one stage. The vocabulary is read when the first answer needs it: most models

@@ -19,7 +19,8 @@ import {
   type WeightFile,
   weightFiles
 } from '@resultity/interface'
-import { encoderMemory, loadVocabulary, stageMemory } from '@resultity/model'
+import { encoderMemory, stageMemory } from '@resultity/model'
+import { loadVocabulary } from '@resultity/tokenizer'
 import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
 

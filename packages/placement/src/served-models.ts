@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import type { EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/model'
+import type { EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
 interface Served {

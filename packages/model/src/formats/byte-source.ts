@@ -1,7 +1,5 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
-import { MeshError } from '@resultity/interface'
-import { modelInvalid } from '../model-invalid.ts'
-import { isLfsPointer, lfsPointerError, POINTER_BYTES_MAX } from './lfs-pointer.ts'
+import { isLfsPointer, lfsPointerError, MeshError, modelInvalid, POINTER_BYTES_MAX } from '@resultity/interface'
 
 /**
  * Bytes of a model file, read synchronously: formats are parsed and converted in a worker thread, where

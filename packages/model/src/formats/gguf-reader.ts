@@ -1,4 +1,4 @@
-import { modelInvalid } from '../model-invalid.ts'
+import { modelInvalid } from '@resultity/interface'
 import type { ByteSource } from './byte-source.ts'
 
 /** One read of the file; a header of 50,000 tokens is some 2 MB. */

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path'
-import { modelInvalid } from '../model-invalid.ts'
+import { modelInvalid } from '@resultity/interface'
 import type { GgufHeader } from './gguf.ts'
 
 /** One part of a model that lies in several files, as llama.cpp names it: `NAME-00002-of-00003.gguf`. */

@@ -1,4 +1,4 @@
-import { modelInvalid } from '../model-invalid.ts'
+import { modelInvalid } from '@resultity/interface'
 import { type SourceEncoding, storageUnit } from '../quantization/encoding.ts'
 import { type ByteSource, openFileSource } from './byte-source.ts'
 import { GgufReader } from './gguf-reader.ts'

@@ -1,6 +1,5 @@
-import { describeIssues } from '@resultity/interface'
+import { describeIssues, modelInvalid } from '@resultity/interface'
 import { z } from 'zod'
-import { modelInvalid } from '../model-invalid.ts'
 import { type FloatEncoding, storageUnit } from '../quantization/encoding.ts'
 import type { ByteSource } from './byte-source.ts'
 

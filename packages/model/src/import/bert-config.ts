@@ -1,7 +1,6 @@
 import { join } from 'node:path'
-import { describeIssues, type EncoderConfig, encoderConfigSchema } from '@resultity/interface'
+import { describeIssues, type EncoderConfig, encoderConfigSchema, modelInvalid } from '@resultity/interface'
 import { z } from 'zod'
-import { modelInvalid } from '../model-invalid.ts'
 
 const SUPPORTED =
   'supported are BERT encoders as sentence-transformers publishes them, with mean or CLS pooling and no further modules'

@@ -1,6 +1,5 @@
-import { describeIssues, type ModelConfig, modelConfigSchema } from '@resultity/interface'
+import { describeIssues, type ModelConfig, modelConfigSchema, modelInvalid } from '@resultity/interface'
 import { z } from 'zod'
-import { modelInvalid } from '../model-invalid.ts'
 
 const SUPPORTED =
   'supported is the Llama architecture (Mistral has it too): RMSNorm, rotary embedding, grouped-query attention, SwiGLU, no biases'

@@ -10,11 +10,11 @@ import {
   MeshError,
   type ModelConfig,
   type ModelManifest,
+  modelInvalid,
   modelManifestSchema,
   type WeightFile
 } from '@resultity/interface'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
-import { modelInvalid } from '../model-invalid.ts'
 
 export interface ConvertInit extends AbortOptions {
   readonly store: IngestingBlobStore

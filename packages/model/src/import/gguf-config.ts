@@ -1,7 +1,7 @@
 import type { ModelConfig } from '@resultity/interface'
+import { modelInvalid } from '@resultity/interface'
 import type { GgufHeader, GgufMetadata } from '../formats/gguf.ts'
 import { ropeFrequencyDivisors } from '../graph/rope-frequencies.ts'
-import { modelInvalid } from '../model-invalid.ts'
 import { checkModelConfig, unsupportedArchitecture } from './config.ts'
 
 /** Largest relative difference between stored (f32) and computed frequency divisors. */

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
+import { modelInvalid } from '@resultity/interface'
 import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
 import {
   type GgufHeader,
@@ -9,7 +10,6 @@ import {
   readGgufHeader
 } from '../formats/gguf.ts'
 import { checkGgufPart, ggufFilesOf } from '../formats/gguf-split.ts'
-import { modelInvalid } from '../model-invalid.ts'
 
 /** A tensor, and the file that it lies in. */
 export interface LocatedTensor extends GgufTensor {

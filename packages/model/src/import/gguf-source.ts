@@ -1,4 +1,4 @@
-import { modelInvalid } from '../model-invalid.ts'
+import { modelInvalid } from '@resultity/interface'
 import { dequantize } from '../quantization/encoding.ts'
 import { modelConfigFromGguf } from './gguf-config.ts'
 import { type GgufFiles, type LocatedTensor, openGgufFiles } from './gguf-files.ts'

@@ -1,12 +1,17 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import { describeIssues, MeshError, type ModelConfig } from '@resultity/interface'
+import {
+  describeIssues,
+  isLfsPointer,
+  lfsPointerError,
+  MeshError,
+  type ModelConfig,
+  modelInvalid
+} from '@resultity/interface'
 import { z } from 'zod'
 import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
-import { isLfsPointer, lfsPointerError } from '../formats/lfs-pointer.ts'
 import { parseSafetensors, type SafetensorsEntry } from '../formats/safetensors.ts'
 import { chooseWeights, SHARDS_MAX, WEIGHTS_INDEX, WHOLE_WEIGHTS } from '../formats/weight-choice.ts'
-import { modelInvalid } from '../model-invalid.ts'
 import { encoderConfigFromDirectory } from './bert-config.ts'
 import { BertTensors, NOT_WEIGHTS } from './bert-tensors.ts'
 import { modelConfigFromJson, quantizationOf } from './config.ts'

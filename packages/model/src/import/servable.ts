@@ -1,7 +1,6 @@
 import { MeshError } from '@resultity/interface'
-import { createEncoderTokenizer } from '../tokenizers/encoder-tokenizer.ts'
-import { createTokenizer, type ModelTokenizer } from '../tokenizers/tokenizer.ts'
-import type { TokenizerFiles } from '../tokenizers/tokenizer-files.ts'
+import type { TokenizerFiles } from '@resultity/tokenizer'
+import { createEncoderTokenizer, createTokenizer, type ModelTokenizer } from '@resultity/tokenizer'
 import type { ModelDescription } from './convert.ts'
 
 /**

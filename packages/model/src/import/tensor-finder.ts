@@ -1,4 +1,4 @@
-import { modelInvalid } from '../model-invalid.ts'
+import { modelInvalid } from '@resultity/interface'
 import type { SourceTensor } from './model-source.ts'
 
 export interface NamedTensors {

@@ -1,7 +1,7 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
-import { type ChatMessage, normaliseTurns, type ToolCall } from '@resultity/model'
 import type { ServedDecoder } from '@resultity/placement'
+import { type ChatMessage, normaliseTurns, type ToolCall } from '@resultity/tokenizer'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'

@@ -1,4 +1,4 @@
-import type { ModelTokenizer } from '@resultity/model'
+import type { ModelTokenizer } from '@resultity/tokenizer'
 import type { CompletionLogprobs } from './completion-schema.ts'
 
 /** How likely one token was, and what else might have come. */

@@ -1,7 +1,7 @@
 import { invalidRequest, MeshError } from '@resultity/interface'
 import { TimeSlice } from '@resultity/jobs'
-import { type EncodeInputOptions, FRAMING_TOKENS } from '@resultity/model'
 import type { ServedEncoder } from '@resultity/placement'
+import { type EncodeInputOptions, FRAMING_TOKENS } from '@resultity/tokenizer'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'
 
 /** Tokens of all inputs of one request, as OpenAI limits them. */

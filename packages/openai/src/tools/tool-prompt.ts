@@ -1,5 +1,5 @@
 import { TOOL_CALL } from '@resultity/grammar'
-import type { ChatMessage, ToolCall } from '@resultity/model'
+import type { ChatMessage, ToolCall } from '@resultity/tokenizer'
 import type { FunctionTool } from './tool-schema.ts'
 
 /** In the words that the Hermes and Qwen models were trained with; others follow them as they can. */

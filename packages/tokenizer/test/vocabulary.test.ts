@@ -12,7 +12,7 @@ import {
 } from '../src/index.ts'
 import { tinyChatManifest } from './vocabulary-fixtures.ts'
 
-const modelDir = join(import.meta.dirname, '../../models/tiny-chat')
+const modelDir = join(import.meta.dirname, '../../../model/models/tiny-chat')
 const definitionPath = join(modelDir, 'tokenizer.json')
 const definition = readFileSync(definitionPath)
 const SIZE = 768

@@ -1,7 +1,7 @@
 import t from 'tap'
 import { type ChatMessage, ChatTemplate } from '../src/index.ts'
 import { findNamedTemplate, templateNames } from '../src/templates/named-templates.ts'
-import { readTokenizerConfig } from '../src/tokenizers/tokenizer-config.ts'
+import { readTokenizerConfig } from '../src/tokenizer-config.ts'
 
 const tokens = { bos: '<s>', eos: '</s>', unk: '', pad: '' }
 

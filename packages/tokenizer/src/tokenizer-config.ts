@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import { z } from 'zod'
-import { PLAIN_TEMPLATE, type TemplateTokens } from '../templates/chat-template.ts'
-import { findNamedTemplate, isTemplateName, templateNames } from '../templates/named-templates.ts'
+import { PLAIN_TEMPLATE, type TemplateTokens } from './templates/chat-template.ts'
+import { findNamedTemplate, isTemplateName, templateNames } from './templates/named-templates.ts'
 import { parseJson, tokenizerInvalid } from './tokenizer-definition.ts'
 
 /** A special token, as `tokenizer_config.json` names it: the text itself, or an object around it. */

@@ -6,7 +6,7 @@ import fc from 'fast-check'
 import t from 'tap'
 import { createEncoderTokenizer, createTokenizer, type EncoderTokenizer } from '../src/index.ts'
 
-const fixtures = join(import.meta.dirname, '../../test/fixtures')
+const fixtures = join(import.meta.dirname, '../../../model/test/fixtures')
 const bytes = readFileSync(join(fixtures, 'tiny-encoder/tokenizer.json'))
 const definition = JSON.parse(bytes.toString())
 const vocabularySize = Object.keys(definition.model.vocab).length

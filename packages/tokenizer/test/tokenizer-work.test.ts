@@ -1,12 +1,12 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { hardTexts } from '@resultity/test-property'
 import t from 'tap'
+import { BYTE_LEVEL_ALPHABET } from '../src/byte-level-alphabet.ts'
+import { hasNestedRepeats } from '../src/endless-patterns.ts'
 import { createTokenizer, type ModelTokenizer, tokenizerFilesFromGguf } from '../src/index.ts'
-import { BYTE_LEVEL_ALPHABET } from '../src/tokenizers/byte-level-alphabet.ts'
-import { hasNestedRepeats } from '../src/tokenizers/endless-patterns.ts'
-import { preTokenizerKind } from '../src/tokenizers/tokenizer-pre-tokenizers.ts'
-import { hardTexts } from './fuzz-inputs.ts'
-import { TINY_CHAT } from './tiny-models.ts'
+import { preTokenizerKind } from '../src/tokenizer-pre-tokenizers.ts'
+import { tinyChatDirectory } from './tokenizer-fixtures.ts'
 
 const limits = { vocabularySize: 4096, contextLength: 1_000_000 }
 const CHARACTERS = 1500
@@ -44,8 +44,8 @@ function byteLevel(pre: string): ModelTokenizer {
 const sentencePiece = (): ModelTokenizer =>
   createTokenizer(
     {
-      definition: readFileSync(join(TINY_CHAT, 'tokenizer.json')),
-      config: readFileSync(join(TINY_CHAT, 'tokenizer_config.json')),
+      definition: readFileSync(join(tinyChatDirectory, 'tokenizer.json')),
+      config: readFileSync(join(tinyChatDirectory, 'tokenizer_config.json')),
       endTokenIds: []
     },
     limits
@@ -85,10 +85,10 @@ t.test('a pattern that repeats what repeats is refused', async t => {
   ]) {
     t.equal(hasNestedRepeats(pattern), false, pattern)
   }
-  const definition = JSON.parse(readFileSync(join(TINY_CHAT, 'tokenizer.json'), 'utf8'))
+  const definition = JSON.parse(readFileSync(join(tinyChatDirectory, 'tokenizer.json'), 'utf8'))
   const step = { type: 'Split', pattern: { Regex: '(\\w+)+$' }, behavior: 'Isolated', invert: false }
   const bytes = new TextEncoder().encode(JSON.stringify({ ...definition, pre_tokenizer: step }))
-  const config = readFileSync(join(TINY_CHAT, 'tokenizer_config.json'))
+  const config = readFileSync(join(tinyChatDirectory, 'tokenizer_config.json'))
   t.throws(() => createTokenizer({ definition: bytes, config, endTokenIds: [] }, limits), {
     code: 'model_invalid',
     message: /Split/

@@ -1,5 +1,5 @@
-import type { ChatMessage } from '../templates/chat-message.ts'
-import type { ChatTemplateOptions } from '../templates/chat-template.ts'
+import type { ChatMessage } from './templates/chat-message.ts'
+import type { ChatTemplateOptions } from './templates/chat-template.ts'
 import type { TokenizerLimits } from './tokenizer.ts'
 
 /** What the thread that makes tokens begins with. */

@@ -1,9 +1,7 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AbortOptions, MeshError } from '@resultity/interface'
+import { type AbortOptions, isLfsPointer, lfsPointerError, MeshError, modelInvalid } from '@resultity/interface'
 import { z } from 'zod'
-import { isLfsPointer, lfsPointerError } from '../formats/lfs-pointer.ts'
-import { modelInvalid } from '../model-invalid.ts'
 import { tokenizerConfigSchema } from './tokenizer-config.ts'
 import {
   isWordPiece,

@@ -6,10 +6,10 @@ import {
   TaskOverrun,
   TaskThread
 } from '@resultity/interface'
-import { TemplateTooLong } from '../templates/bounded-interpreter.ts'
-import type { ChatMessage } from '../templates/chat-message.ts'
-import { type ChatTemplateOptions, QUICK_RENDERING } from '../templates/chat-template.ts'
 import type { PromptThreadInit, PromptWork } from './prompt-messages.ts'
+import { TemplateTooLong } from './templates/bounded-interpreter.ts'
+import type { ChatMessage } from './templates/chat-message.ts'
+import { type ChatTemplateOptions, QUICK_RENDERING } from './templates/chat-template.ts'
 import { loadTokenizer, type ModelTokenizer } from './tokenizer.ts'
 
 /** Prompts of more characters go to the thread: vocabularies that cut no words take 5 µs for a character. */

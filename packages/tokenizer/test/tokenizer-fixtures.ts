@@ -2,17 +2,13 @@ import { readFile } from 'node:fs/promises'
 import { fileURLToPath } from 'node:url'
 
 /** Folder of a committed model, or of committed test vectors, seen from the compiled test. */
-export const tinyChatDirectory = fileURLToPath(new URL('../../models/tiny-chat', import.meta.url))
+export const tinyChatDirectory = fileURLToPath(new URL('../../../model/models/tiny-chat', import.meta.url))
 const fixtures = new URL('../../test/fixtures/tokenizer/', import.meta.url)
 
 export interface TokenizerVector {
   readonly text: string
   readonly ids: readonly number[]
   readonly decoded: string
-}
-
-export async function readSmollm2Vectors(): Promise<TokenizerVector[]> {
-  return JSON.parse(await readFile(new URL('smollm2.json', fixtures), 'utf8'))
 }
 
 export async function readSentencePiece(): Promise<{ metadata: Record<string, unknown>; vectors: TokenizerVector[] }> {

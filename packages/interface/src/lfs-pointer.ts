@@ -1,5 +1,5 @@
-import type { MeshError } from '@resultity/interface'
-import { modelInvalid } from '../model-invalid.ts'
+import type { MeshError } from './errors.ts'
+import { modelInvalid } from './model-invalid.ts'
 
 /** How the small text begins that Git keeps in place of a large file: https://github.com/git-lfs/git-lfs/blob/main/docs/spec.md */
 const BEGINNING = 'version https://git-lfs.github.com/spec/'

@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError } from './errors.ts'
 
 /** The error of every malformed model file: `where` names the file and, when known, the tensor or field. */
 export function modelInvalid(where: string, what: string, hint?: string): MeshError {

@@ -1,0 +1,25 @@
+/** Texts that are hard to cut and to join: runs of one piece, some thousands of characters long. */
+export const hardTexts: readonly string[] = [
+  'a',
+  ' ',
+  '\n',
+  '\t ',
+  '\u0301',
+  'e\u0301',
+  '\ud800',
+  '\udc00',
+  '\ufdd0',
+  '\u200d',
+  '👨‍👩‍👧',
+  '0',
+  '....',
+  "'s",
+  'Ａ',
+  '가',
+  '<|',
+  '<|end|',
+  '\u00a0',
+  'ab',
+  'aab',
+  '\u0000'
+].map(piece => piece.repeat(Math.ceil(3000 / piece.length)))
