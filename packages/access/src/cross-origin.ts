@@ -18,6 +18,7 @@ const EXPOSED_HEADERS = [
   'x-ratelimit-reset-requests',
   'x-ratelimit-reset-tokens',
   'x-request-id',
+  'x-resultity-relaxed',
   'x-resultity-route',
   'x-should-retry'
 ]

@@ -21,8 +21,8 @@ type FormatConstraint = Extract<OutputConstraint, { type: 'json_object' | 'json_
 export const FORMAT_SCHEMA = 'response_format.json_schema.schema'
 
 /**
- * The constraint that a format stands for; undefined for free text. A schema is held to whether `strict` is set or not;
- * whether it can be is not checked here.
+ * The constraint that a format stands for; undefined for free text. A schema is held to whether `strict` is set or not, as
+ * far as it can be, which is not checked here.
  *
  * @throws MeshError `invalid_request` for a format without what its type needs
  */
@@ -35,4 +35,9 @@ export function constraintOfFormat(format: ResponseFormat | null | undefined): F
   const { schema } = format.json_schema
   if (schema === null || schema === undefined) return { type: 'json_object' }
   return { type: 'json_schema', schema: JSON.stringify(schema) }
+}
+
+/** Whether what a schema says must be held to in full. */
+export function isStrictFormat(format: ResponseFormat | null | undefined): boolean {
+  return format?.json_schema?.strict === true
 }

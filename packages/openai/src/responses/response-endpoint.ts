@@ -4,6 +4,7 @@ import type { JobAnswer, JobContext, JobEndpoint, PreparedJob, StreamView } from
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobStore, JsonValue } from '@resultity/store'
 import { z } from 'zod'
+import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { withSeed } from '../chat/chat-request.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { withHistory } from './response-history.ts'
@@ -39,7 +40,10 @@ const createResponse: ApiRoute = {
       description: 'The response. Streamed: events that each name their type. In the background: its id, to ask with.',
       json: responseSchema,
       events: responseEventSchema,
-      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+      headers: {
+        'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
+        ...RELAXED_HEADER
+      }
     }
   }
 }
