@@ -1,3 +1,4 @@
+import { discriminated } from './discriminator.ts'
 import { COMBINATIONS_MAX, CONJUNCTS_MAX } from './limits.ts'
 import { forbidding, negated } from './negation.ts'
 import {
@@ -139,15 +140,17 @@ class Conjuncts {
 
   #oneOf(schema: Schema, path: string, options: readonly Part[]): void {
     const apart = this.#overlap.apart(schema, options)
-    if (apart.type === 'overlapping') {
+    const named = apart.type === 'apart' ? undefined : discriminated(this.#document, schema, options)
+    if (apart.type === 'overlapping' || named !== undefined) {
       this.#document.relax(
         path,
         'has schemas of which several may fit one value',
         'Use anyOf, or give each a type of its own, or a property with a const of its own.'
       )
     }
-    if (apart.type === 'exclusive') this.#alternatives.push({ path, options: apart.options, loose: options })
-    else this.#either(path, apart.options)
+    if (apart.type === 'exclusive' && named === undefined) {
+      this.#alternatives.push({ path, options: apart.options, loose: options })
+    } else this.#either(path, named ?? apart.options)
   }
 
   #not(schema: unknown, path: string): void {

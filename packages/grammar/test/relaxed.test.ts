@@ -39,6 +39,20 @@ t.test('what cannot be held to is relaxed and named, or refused by its name wher
   }
 })
 
+t.test('a discriminator tells apart what its options do not', async t => {
+  const pet = (name: string) => ({ type: 'object', properties: { kind: { type: 'string' }, [name]: {} } })
+  const schema = {
+    oneOf: [{ $ref: '#/$defs/Cat' }, { $ref: '#/$defs/Dog' }],
+    discriminator: { propertyName: 'kind', mapping: { cat: '#/$defs/Cat', kitten: '#/$defs/Cat' } },
+    $defs: { Cat: pet('lives'), Dog: pet('tricks') }
+  }
+  t.same(relaxedIn(schema), ['/oneOf'])
+  const grammar = new Grammar({ type: 'json_schema', schema: JSON.stringify(schema) })
+  for (const text of ['{"kind":"cat","lives":9}', '{"kind":"kitten"}', '{"kind":"Dog","tricks":[]}'])
+    t.ok(grammar.accepts(text))
+  for (const text of ['{"kind":"Cat"}', '{"kind":"cat","tricks":[]}', '{"lives":9}']) t.notOk(grammar.accepts(text))
+})
+
 t.test('what is held to names nothing', async t => {
   const held: readonly unknown[] = [
     { type: 'object', properties: { a: { type: 'boolean' } }, propertyOrdering: ['a'], title: 'A', 'x-order': 1 },
