@@ -8,6 +8,7 @@ import { objectExpression } from './object-schema.ts'
 import { brokenReference } from './references.ts'
 import {
   EXCLUDED,
+  EXCLUDED_PATTERN,
   isSchema,
   type Part,
   type Relaxation,
@@ -38,6 +39,9 @@ export interface SchemaDocuments {
 export function schemaDocuments(json: JsonText, schema: unknown, where: string): SchemaDocuments {
   return new SchemaReader(json, schema, where).read()
 }
+
+/** Integers between two limits that are listed. */
+const FEW_INTEGERS_MAX = 256
 
 class SchemaReader implements SchemaScope {
   readonly json: JsonText
@@ -207,6 +211,9 @@ class SchemaReader implements SchemaScope {
     this.document.budget.spend(1)
     if (typeof value === 'number' && !Number.isFinite(value)) return false
     if (schema[EXCLUDED]?.includes(value) === true) return false
+    const pattern = schema[EXCLUDED_PATTERN]
+    if (pattern !== undefined && typeof value === 'string' && this.values.matches(value, pattern) !== false)
+      return false
     return own && !this.#saysMore(schema)
       ? allowedByType(this.document, schema, value)
       : this.values.fits(value, schema)
@@ -223,9 +230,10 @@ class SchemaReader implements SchemaScope {
   /** Values that are few without being listed. */
   #few(parts: readonly Part<Schema>[]): readonly unknown[] | undefined {
     const types = allowedTypes(this.document, parts)
-    if (types === undefined || types.some(type => type !== 'boolean' && type !== 'null')) return undefined
-    const values = types.flatMap<unknown>(type => (type === 'boolean' ? [true, false] : [null]))
-    return values.filter(value => !isExcluded(parts, value))
+    const lists = types?.map(type => fewOf(type, parts)) ?? [undefined]
+    if (lists.includes(undefined)) return undefined
+    const values = lists.flatMap<unknown>(list => list ?? [])
+    return values.filter(value => parts.every(({ schema }) => this.#allows(schema, value, false)))
   }
 
   #ofType(type: TypeName, parts: readonly Part<Schema>[], depth: number): Expression {
@@ -254,4 +262,17 @@ function isExcluded(parts: readonly Part<Schema>[], value: unknown): boolean {
 function allowedByType(document: SchemaDocument, schema: Schema, value: unknown): boolean {
   const types = ownTypes(document, { schema, path: '' })
   return types === undefined || types.some(type => hasType(value, type))
+}
+
+/** All values of a type within limits, where that many can be listed. */
+function fewOf(type: TypeName, parts: readonly Part<Schema>[]): readonly unknown[] | undefined {
+  if (type === 'boolean') return [true, false]
+  if (type === 'null') return [null]
+  if (type !== 'integer') return undefined
+  const limits = (...keywords: readonly string[]): readonly number[] =>
+    parts.flatMap(({ schema }) => keywords.map(keyword => schema[keyword]).filter(limit => typeof limit === 'number'))
+  const low = Math.ceil(Math.max(...limits('minimum', 'exclusiveMinimum')))
+  const high = Math.floor(Math.min(...limits('maximum', 'exclusiveMaximum')))
+  if (!Number.isSafeInteger(low) || !Number.isSafeInteger(high) || high - low >= FEW_INTEGERS_MAX) return undefined
+  return Array.from({ length: Math.max(0, high - low + 1) }, (_, at) => low + at)
 }

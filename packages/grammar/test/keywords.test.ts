@@ -146,6 +146,18 @@ const CONDITIONS: readonly Case[] = [
   { id: 'not a type', schema: { not: { type: ['string', 'object'] } }, yes: ['1', '[]'], no: ['""', '{}'] },
   { id: 'not a pattern', schema: { type: 'string', not: { pattern: '^x' } }, yes: ['"ax"', '""'], no: ['"xa"'] },
   {
+    id: 'a list without a pattern',
+    schema: { enum: ['xa', 'b', 1], not: { pattern: '^x' } },
+    yes: ['"b"'],
+    no: ['"xa"']
+  },
+  {
+    id: 'a list without what another says',
+    schema: { enum: [1, 2, 'a', null, [1]], not: { anyOf: [{ type: 'string' }, { minimum: 2 }, { const: null }] } },
+    yes: ['1'],
+    no: ['2', '"a"', 'null']
+  },
+  {
     id: 'not both',
     schema: { properties: { a: {}, b: {} }, not: { required: ['a', 'b'] } },
     yes: ['{"a":1}', '{}'],
@@ -247,6 +259,16 @@ const CONTAINERS: readonly Case[] = [
     schema: { items: { type: 'boolean' }, uniqueItems: true },
     yes: ['[]', '[true,false]'],
     no: ['[true,true]']
+  },
+  {
+    id: 'different numbers within limits',
+    schema: {
+      items: { type: 'integer', minimum: 1, exclusiveMaximum: 7, multipleOf: 2 },
+      uniqueItems: true,
+      minItems: 3
+    },
+    yes: ['[6,2,4]'],
+    no: ['[2,4]', '[2,4,4]', '[1,2,4]', '[2,4,6,8]']
   },
   {
     id: 'an item among others',
