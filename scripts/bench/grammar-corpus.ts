@@ -13,7 +13,7 @@ export interface CorpusSchema {
 }
 
 interface RealisticSchema {
-  readonly group: string
+  readonly group?: string
   readonly name: string
   readonly schema: unknown
   readonly document: unknown
@@ -25,15 +25,19 @@ interface SuiteCase {
   readonly tests: readonly { readonly data: unknown; readonly valid: boolean }[]
 }
 
-/** The project's own schemas of tools and responses, and those of the JSON Schema Test Suite. */
+/** Schemas of tools and responses, those that the libraries of clients send, and those of the JSON Schema Test Suite. */
 export function readCorpus(root: string): CorpusSchema[] {
-  return [...readRealistic(root), ...readTestSuite()]
+  return [
+    ...readFixture(root, 'realistic-schemas.json'),
+    ...readFixture(root, 'client-schemas.json'),
+    ...readTestSuite()
+  ]
 }
 
-function readRealistic(root: string): CorpusSchema[] {
-  const path = join(root, 'packages/grammar/test/fixtures/realistic-schemas.json')
+function readFixture(root: string, file: string): CorpusSchema[] {
+  const path = join(root, 'packages/grammar/test/fixtures', file)
   const schemas: readonly RealisticSchema[] = JSON.parse(readFileSync(path, 'utf8'))
-  return schemas.map(({ group, name, schema, document }) => ({
+  return schemas.map(({ group = 'clients', name, schema, document }) => ({
     group,
     name,
     schema: JSON.stringify(schema),

@@ -19,6 +19,7 @@ const EXPOSED_HEADERS = [
   'x-ratelimit-reset-tokens',
   'x-request-id',
   'x-resultity-ignored-tools',
+  'x-resultity-relaxed',
   'x-resultity-route',
   'x-should-retry'
 ]

@@ -72,7 +72,7 @@ t.test('a constraint is checked once, and what is wrong with it is said each tim
   const places = { schema: 'here', parameters: [] }
   const good = { type: 'json_schema' as const, schema: '{"type":"object"}' }
   await constraints.check(good, places)
-  const bad = { type: 'json_schema' as const, schema: '{"not":{}}' }
+  const bad = { type: 'json_schema' as const, schema: '{"not":7}' }
   const refused = { code: 'invalid_request', message: /here\/not/, details: { param: 'here/not' } }
   await Promise.all([1, 2, 3].map(() => t.rejects(constraints.check(bad, places), refused)))
   await t.rejects(constraints.check(bad, { ...places, schema: 'there' }), {
@@ -83,7 +83,8 @@ t.test('a constraint is checked once, and what is wrong with it is said each tim
     { name: 'a', parameters: '{"type":"object"}' },
     { name: 'b', parameters: JSON.stringify(tangled(12)) }
   ]
-  const named = { schema: 'tools', parameters: ['tools[3]', 'tools[7]'] }
+  const strict = { schema: false, functions: [1] }
+  const named = { schema: 'tools', parameters: ['tools[3]', 'tools[7]'], strict }
   const calls = { type: 'tool_calls' as const, functions, parallel: true }
   await t.rejects(constraints.check(calls, named), { code: 'invalid_request', details: { param: /^tools\[7\]/ } })
   await constraints.check(good, places)
@@ -98,11 +99,11 @@ t.test('answers are compared with their constraint', async t => {
   t.equal(await constraints.allows(constraint, '{"a":"x', 'beginning'), false)
 })
 
-t.test('2 KB that take the compiler half a minute are refused by name, on every way in', async t => {
+t.test('2 KB of alternatives that are the same all the way down are refused by name, on every way in', async t => {
   await using mesh = await startScriptedMesh(1, { limits: { constraintCheckMs: 500 } })
   const schema = tangled(12)
-  const format = { type: 'json_schema', json_schema: { name: 'x', schema } }
-  const tool = { type: 'function', function: { name: 'x', parameters: schema } }
+  const format = { type: 'json_schema', json_schema: { name: 'x', schema, strict: true } }
+  const tool = { type: 'function', function: { name: 'x', parameters: schema, strict: true } }
   const ways: [path: string, body: object, param: RegExp][] = [
     [CHAT, { ...QUESTION, response_format: format }, /^response_format\.json_schema\.schema/],
     [CHAT, { ...QUESTION, tools: [tool], tool_choice: 'required' }, /^tools\[0\]\.function\.parameters/],
@@ -110,7 +111,7 @@ t.test('2 KB that take the compiler half a minute are refused by name, on every 
     [CHAT, { ...QUESTION, models: ['tiny-chat', 'tiny-chat'], response_format: format }, /^response_format/],
     [
       '/v1/responses',
-      { model: 'tiny-chat', input: 'x', text: { format: { type: 'json_schema', name: 'x', schema } } },
+      { model: 'tiny-chat', input: 'x', text: { format: { type: 'json_schema', name: 'x', schema, strict: true } } },
       /./
     ]
   ]

@@ -71,7 +71,10 @@ t.test('a wrong request is refused with a status, a code, the field, and what to
       id: 'a keyword that cannot be held to',
       body: {
         ...QUESTION,
-        response_format: { type: 'json_schema', json_schema: { name: 'x', schema: { items: { not: {} } } } }
+        response_format: {
+          type: 'json_schema',
+          json_schema: { name: 'x', schema: { items: { not: { format: 'date' } } }, strict: true }
+        }
       },
       param: 'response_format.json_schema.schema/items/not'
     },
@@ -101,7 +104,12 @@ t.test('a wrong request is refused with a status, a code, the field, and what to
       body: {
         ...QUESTION,
         tool_choice: 'required',
-        tools: [{ type: 'function', function: { name: 'f', parameters: { properties: { a: { not: {} } } } } }]
+        tools: [
+          {
+            type: 'function',
+            function: { name: 'f', parameters: { properties: { a: { not: { format: 'date' } } } }, strict: true }
+          }
+        ]
       },
       param: 'tools[0].function.parameters/properties/a/not'
     },

@@ -1,3 +1,5 @@
+import { commonMultiple, type Decimal, decimalOf, leastMultiple, rescaled } from './decimal.ts'
+
 /**
  * Decimal digits that a double keeps apart: two numbers written with no more are never read as the same, so what
  * holds for the digits holds for the number that a reader gets.
@@ -12,15 +14,10 @@ export interface NumberLimits {
   readonly exclusiveMinimum?: number
   readonly maximum?: number
   readonly exclusiveMaximum?: number
-  /** A positive integer; only for integers. */
-  readonly multipleOf?: number
-}
-
-/** A decimal number as an integer of its last digit's unit. */
-interface Decimal {
-  readonly units: bigint
-  /** Digits after the point. */
-  readonly scale: number
+  /** Positive; the number is a multiple of each. */
+  readonly multiplesOf?: readonly number[]
+  /** Numbers that it is not. */
+  readonly excluded?: readonly number[]
 }
 
 /**
@@ -30,7 +27,8 @@ interface Decimal {
 export class BoundedNumber {
   readonly key: string
   readonly #integer: boolean
-  readonly #step: bigint
+  readonly #step: Decimal | undefined
+  readonly #excluded: readonly Decimal[]
   readonly #lowest: Decimal | undefined
   readonly #lowestExcluded: boolean
   readonly #highest: Decimal | undefined
@@ -39,12 +37,18 @@ export class BoundedNumber {
   constructor(limits: NumberLimits) {
     this.key = JSON.stringify(limits)
     this.#integer = limits.integer
-    this.#step = BigInt(limits.multipleOf ?? 1)
+    const steps = limits.multiplesOf ?? []
+    this.#step = steps.map(decimalOf).reduce<Decimal | undefined>(commonMultiple, undefined)
+    this.#excluded = [...new Set(limits.excluded)].map(decimalOf)
     const { minimum, exclusiveMinimum, maximum, exclusiveMaximum } = limits
     this.#lowestExcluded = (exclusiveMinimum ?? Number.NEGATIVE_INFINITY) >= (minimum ?? Number.NEGATIVE_INFINITY)
     this.#highestExcluded = (exclusiveMaximum ?? Number.POSITIVE_INFINITY) <= (maximum ?? Number.POSITIVE_INFINITY)
-    this.#lowest = decimalOf(this.#lowestExcluded ? exclusiveMinimum : minimum)
-    this.#highest = decimalOf(this.#highestExcluded ? exclusiveMaximum : maximum)
+    const [lowest, highest] = [
+      this.#lowestExcluded ? exclusiveMinimum : minimum,
+      this.#highestExcluded ? exclusiveMaximum : maximum
+    ]
+    this.#lowest = lowest === undefined ? undefined : decimalOf(lowest)
+    this.#highest = highest === undefined ? undefined : decimalOf(highest)
   }
 
   /** Whether some number within the bounds begins with `written`. */
@@ -108,9 +112,12 @@ export class BoundedNumber {
 
   /** Whether a number of the interval, in steps of its last digit, is within the bounds. */
   #anyMultiple(negative: boolean, { low, high, scale }: { low: bigint; high: bigint; scale: number }): boolean {
-    const finest = Math.max(scale, this.#lowest?.scale ?? 0, this.#highest?.scale ?? 0)
+    const finest = this.#excluded.reduce(
+      (most, excluded) => Math.max(most, excluded.scale),
+      Math.max(scale, this.#lowest?.scale ?? 0, this.#highest?.scale ?? 0, this.#step?.scale ?? 0)
+    )
     const grid = 10n ** BigInt(finest - scale)
-    const step = this.#step === 1n ? grid : this.#step * 10n ** BigInt(finest)
+    const step = this.#step === undefined ? grid : leastMultiple(rescaled(this.#step, finest), grid)
     let from = negative ? -high * grid : low * grid
     let to = negative ? -low * grid : high * grid
     if (this.#lowest !== undefined) {
@@ -121,25 +128,18 @@ export class BoundedNumber {
       const bound = rescaled(this.#highest, finest) - (this.#highestExcluded ? 1n : 0n)
       if (bound < to) to = bound
     }
-    return ceilTo(from, step) <= to
+    const first = ceilTo(from, step)
+    if (first > to) return false
+    if (this.#excluded.length === 0) return true
+    const hits = this.#excluded.filter(excluded => {
+      const value = rescaled(excluded, finest)
+      return value >= first && value <= to && (value - first) % step === 0n
+    })
+    return (to - first) / step + 1n > BigInt(hits.length)
   }
 }
 
 function ceilTo(value: bigint, step: bigint): bigint {
   const rest = ((value % step) + step) % step
   return rest === 0n ? value : value + step - rest
-}
-
-function rescaled({ units, scale }: Decimal, finest: number): bigint {
-  return units * 10n ** BigInt(finest - scale)
-}
-
-/** The shortest decimal that is read as `value`. */
-function decimalOf(value: number | undefined): Decimal | undefined {
-  if (value === undefined) return undefined
-  const [mantissa = '0', exponent = '0'] = String(value).split('e')
-  const [whole = '0', fraction = ''] = mantissa.split('.')
-  const scale = fraction.length - Number(exponent)
-  const units = BigInt(whole + fraction)
-  return scale >= 0 ? { units, scale } : { units: units * 10n ** BigInt(-scale), scale: 0 }
 }

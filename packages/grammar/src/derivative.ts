@@ -1,4 +1,5 @@
 import type { Expression, Expressions, Successors } from './expression.ts'
+import { intersection, meetSegments } from './intersection.ts'
 import { LEADING_DEPTH_MAX, STATES_BYTES_MAX } from './limits.ts'
 
 /** Asked more often than by one walk over all first bytes, a state gets a table of all bytes. */
@@ -86,9 +87,32 @@ function derived(expressions: Expressions, state: Expression, depth: number): Su
         alive.map(index => letters[index] ?? expressions.dead)
       )
     }
+    case 'meet':
+      return ofMeet(expressions, form.all, form.none, depth)
     case 'reference':
       return successorsOf(expressions, form.target(), depth)
   }
+}
+
+/**
+ * What all of `all` allow and `none` does not; the empty language where no text is left. None of them may contain itself.
+ *
+ * @throws MeshError `invalid_request` when finding that out takes too much work
+ */
+export function meet(expressions: Expressions, all: readonly Expression[], none = expressions.dead): Expression {
+  return intersection(expressions, { all, none }, state => successorsOf(expressions, state, 0))
+}
+
+function ofMeet(expressions: Expressions, all: readonly Expression[], none: Expression, depth: number): Successors {
+  const step = (state: Expression): Successors => successorsOf(expressions, state, depth)
+  const options = meetSegments(expressions, all.map(step), step(none))
+  const starts = options.map(({ start }) => start)
+  const nexts = options.map(({ all: each, none: other }) =>
+    each === undefined
+      ? []
+      : [intersection(expressions, { all: each, none: other }, step)].filter(one => one !== expressions.dead)
+  )
+  return joined(expressions, starts, nexts)
 }
 
 /** What a number may be written with, by their bytes. */

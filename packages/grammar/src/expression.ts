@@ -32,6 +32,8 @@ export type ExpressionForm =
   | { readonly type: 'choice'; readonly options: readonly Expression[] }
   | { readonly type: 'repeat'; readonly item: Expression; readonly min: number; readonly max: number }
   | { readonly type: 'number'; readonly written: string; readonly bounds: BoundedNumber }
+  /** What all of `all` allow and `none` does not; made by `intersection` only, which knows that a text is left. */
+  | { readonly type: 'meet'; readonly all: readonly Expression[]; readonly none: Expression }
   /** Stands for an expression that may contain itself; never nullable. Without a name it is no place in a schema. */
   | { readonly type: 'reference'; readonly name: string | undefined; readonly target: () => Expression }
 
@@ -57,6 +59,7 @@ const ITEM_BYTES = 16
 const SUCCESSORS_BYTES = 280
 const SUCCESSOR_BYTES = 24
 const ROW_BYTES = 2100
+const LEFT_BYTES = 72
 /** Steps for making an expression; finding one that is there takes about a third. */
 const CREATE_STEPS = 6
 
@@ -72,6 +75,12 @@ export class Expressions {
   #known = new Map<string, Expression>()
   #literals = new Map<string, LiteralText>()
   #withSuccessors: Expression[] = []
+  /** Single characters of a text, each in one spelling only. */
+  readonly #characters = new Set<Expression>()
+  /** Any single character of a text. */
+  anyCharacter: Expression | undefined
+  /** Whether a text is left of intersections, by their keys. */
+  #left = new Map<string, boolean>()
   #count = 0
   #bytes = 0
   /** Bytes of what is in use whatever happens. */
@@ -112,6 +121,7 @@ export class Expressions {
     }
     this.#withSuccessors = []
     this.#known = new Map()
+    this.#left = new Map()
     this.#bytes = this.#bytesFixed
     this.#forgotten++
   }
@@ -213,6 +223,33 @@ export class Expressions {
     if (!bounds.mayBegin(written)) return this.dead
     const complete = bounds.mayEnd(written)
     return this.#intern(`n${bounds.key},${written}`, complete, 4, () => ({ type: 'number', written, bounds }))
+  }
+
+  /** An intersection of which a text is left, with its key. */
+  meet(key: string, all: readonly Expression[], none: Expression): Expression {
+    const nullable = all.every(one => one.nullable) && !none.nullable
+    return this.#intern(key, nullable, all.length, () => ({ type: 'meet', all, none }))
+  }
+
+  /** Whether a text is left of the intersection with this key, as far as that was found out. */
+  isLeft(key: string): boolean | undefined {
+    return this.#left.get(key)
+  }
+
+  keepLeft(key: string, left: boolean): void {
+    if (this.#left.has(key)) return
+    this.#left.set(key, left)
+    this.#keep(LEFT_BYTES + key.length)
+  }
+
+  /** `expression` stands for single characters: runs of them can be counted without looking into them. */
+  markCharacter(expression: Expression): Expression {
+    if (expression !== this.dead) this.#characters.add(expression)
+    return expression
+  }
+
+  isCharacter(expression: Expression): boolean {
+    return this.#characters.has(expression)
   }
 
   /** Needed where an expression contains itself. `target` is called once, not before the first byte is read. */

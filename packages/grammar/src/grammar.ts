@@ -3,11 +3,18 @@ import { after } from './derivative.ts'
 import { type Expression, Expressions } from './expression.ts'
 import { jsonDepth } from './json-depth.ts'
 import { JsonText } from './json-text.ts'
-import { ANSWER_STEPS_MAX, COMPILE_STEPS_MAX, COMPILED_BYTES_MAX, JSON_DEPTH_MAX, TOKEN_STEPS_MAX } from './limits.ts'
-import { schemaExpression } from './schema.ts'
+import {
+  ANSWER_STEPS_MAX,
+  COMPILE_STEPS_MAX,
+  COMPILED_BYTES_MAX,
+  JSON_DEPTH_MAX,
+  RELAXED_MAX,
+  TOKEN_STEPS_MAX
+} from './limits.ts'
+import { schemaDocuments } from './schema.ts'
 import { SCHEMA_CHARACTERS_MAX } from './schema-keywords.ts'
 import { TOOL_CALL, TOOL_CALLS_MAX } from './tool-call-text.ts'
-import { WorkBudget } from './work-budget.ts'
+import { shortPlace, WorkBudget } from './work-budget.ts'
 
 /** A place in a text: what was read decides what may follow. `nullable`: the text may end here. */
 export type GrammarState = Expression
@@ -82,39 +89,63 @@ export function tokenBudget(steps = TOKEN_STEPS_MAX): WorkBudget {
   return new WorkBudget("what the answer is held to, at one of the answer's tokens,", { steps })
 }
 
-/** How whoever is told of an error calls the schemas of a constraint. */
+/** How whoever is told of an error calls the schemas of a constraint, and which of them must be held to in full. */
 export interface ConstraintPlaces {
   readonly schema: string
   /** The schema of the function with this index. */
   parameters(index: number): string
+  /** What cannot be held to is refused, not relaxed. Default false. */
+  readonly strictSchema?: boolean
+  strictParameters?(index: number): boolean
+}
+
+/** A keyword that answers are not held to: more is allowed than its schema allows. */
+export interface RelaxedKeyword {
+  /** The function whose parameters it is in; without one it is in the schema of the answer. */
+  readonly functionIndex?: number
+  /** A JSON pointer into the schema. */
+  readonly path: string
 }
 
 const OWN_PLACES: ConstraintPlaces = { schema: 'schema', parameters: index => `functions[${index}].parameters` }
 
-/** @throws MeshError `invalid_request` naming the place in `constraint` that cannot be held to, or takes too much work */
+/**
+ * What answers under `constraint` are not held to.
+ *
+ * @throws MeshError `invalid_request` naming the place in `constraint` that is no schema, has no document, takes too much
+ *   work, or cannot be held to and must be
+ */
 export function checkConstraint(
   constraint: OutputConstraint,
   places: ConstraintPlaces = OWN_PLACES,
   budget = compileBudget()
-): void {
-  textsOf(new Expressions(budget), constraint, places)
+): readonly RelaxedKeyword[] {
+  const relaxed: RelaxedKeyword[] = []
+  textsOf(new Expressions(budget), constraint, places, relaxed)
+  return relaxed
 }
 
 function textsOf(
   expressions: Expressions,
   constraint: OutputConstraint,
-  places: ConstraintPlaces = OWN_PLACES
+  places: ConstraintPlaces = OWN_PLACES,
+  relaxed: RelaxedKeyword[] = []
 ): Expression {
   const json = new JsonText(expressions)
   switch (constraint.type) {
     case 'json_object':
       return json.anyObject()
     case 'json_schema':
-      return schemaExpression(json, parseSchema(constraint.schema, places.schema), places.schema)
+      return documentsOf(
+        json,
+        constraint.schema,
+        { where: places.schema, strict: places.strictSchema === true },
+        relaxed
+      )
     case 'any_of':
-      return expressions.choice(constraint.options.map(option => textsOf(expressions, option, places)))
+      return expressions.choice(constraint.options.map(option => textsOf(expressions, option, places, relaxed)))
     case 'tool_calls': {
-      const calls = constraint.functions.map((one, index) => callOf(json, one, places.parameters(index)))
+      const calls = constraint.functions.map((one, index) => callOf(json, one, index, places, relaxed))
       const call = expressions.reference(undefined, () => expressions.choice(calls))
       const further = expressions.pair(expressions.literal(TOOL_CALL.between), call)
       return expressions.pair(call, expressions.repeat(further, 0, constraint.parallel ? TOOL_CALLS_MAX - 1 : 0))
@@ -122,13 +153,49 @@ function textsOf(
   }
 }
 
-function callOf(json: JsonText, { name, parameters }: ToolFunction, where: string): Expression {
+function callOf(
+  json: JsonText,
+  { name, parameters }: ToolFunction,
+  functionIndex: number,
+  places: ConstraintPlaces,
+  relaxed: RelaxedKeyword[]
+): Expression {
   const { expressions } = json
+  const rules = {
+    where: places.parameters(functionIndex),
+    strict: places.strictParameters?.(functionIndex) === true,
+    functionIndex
+  }
   return expressions.sequence([
     expressions.literal(TOOL_CALL.beforeName + JSON.stringify(name) + TOOL_CALL.beforeArguments),
-    schemaExpression(json, parseSchema(parameters, where), where),
+    documentsOf(json, parameters, rules, relaxed),
     expressions.literal(TOOL_CALL.afterArguments)
   ])
+}
+
+interface SchemaRules {
+  readonly where: string
+  readonly strict: boolean
+  readonly functionIndex?: number
+}
+
+function documentsOf(
+  json: JsonText,
+  source: string,
+  { where, strict, ...function_ }: SchemaRules,
+  relaxed: RelaxedKeyword[]
+): Expression {
+  const documents = schemaDocuments(json, parseSchema(source, where), where)
+  const [first] = documents.relaxed
+  if (strict && first !== undefined) {
+    const place = shortPlace(`${where}${first.path}`)
+    throw new MeshError('invalid_request', `${place} ${first.problem}`, {
+      hint: `${first.hint} With strict false it is relaxed.`,
+      details: { param: place }
+    })
+  }
+  for (const { path } of documents.relaxed) if (relaxed.length < RELAXED_MAX) relaxed.push({ ...function_, path })
+  return documents.expression
 }
 
 function parseSchema(source: string, where: string): unknown {

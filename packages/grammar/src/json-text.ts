@@ -1,5 +1,5 @@
-import { BoundedNumber } from './bounded-number.ts'
-import { type CodePoints, common, oneOf } from './characters.ts'
+import type { BoundedNumber } from './bounded-number.ts'
+import { ANY_CHARACTER, type CodePoints, common, oneOf } from './characters.ts'
 import type { ByteRanges, Expression, Expressions } from './expression.ts'
 import { BACKSLASH, PLAIN, QUOTE } from './json-characters.ts'
 import { otherName } from './other-name.ts'
@@ -52,8 +52,8 @@ export class JsonText {
   readonly plain: Expression
   readonly quote: Expression
   /** Nothing, a space, or a new line with its indentation. */
-  readonly #space: Expression
-  readonly #comma: Expression
+  readonly space: Expression
+  readonly comma: Expression
   readonly #colon: Expression
 
   constructor(expressions: Expressions) {
@@ -66,33 +66,43 @@ export class JsonText {
       [0x09, 0x09],
       [0x20, 0x20]
     ])
-    this.#space = optional(choice(literal(' '), sequence(literal('\n'), repeat(blank, 0, INDENT_MAX))))
-    this.#comma = sequence(literal(','), this.#space)
+    this.space = optional(choice(literal(' '), sequence(literal('\n'), repeat(blank, 0, INDENT_MAX))))
+    this.comma = sequence(literal(','), this.space)
     this.#colon = sequence(literal(':'), optional(literal(' ')))
     this.anyValue = expressions.reference('any value', () => this.#any())
   }
 
-  /** An object whose members are all named in `members`, in this order, or else have names and values of `extra`. */
+  /** Any character of a string, each in one spelling only. */
+  get anyCharacter(): Expression {
+    const { expressions } = this
+    expressions.anyCharacter ??= expressions.markCharacter(this.characterOf(ANY_CHARACTER))
+    return expressions.anyCharacter
+  }
+
+  /** A member with this quoted name. */
+  member(name: Expression, value: Expression): Expression {
+    return this.expressions.sequence([name, this.#colon, value])
+  }
+
+  /** An object with `members` in this order, and behind them as many as there are of `extra`. */
   object(members: readonly Member[], extra: Expression | undefined): Expression {
     const { literal, choice, sequence } = bound(this.expressions)
-    const close = sequence(this.#space, literal('}'))
-    const names = members.map(member => member.name)
-    const extras = extra === undefined ? undefined : sequence(this.#otherName(names), this.#colon, extra)
+    const close = sequence(this.space, literal('}'))
     // what may follow when members stand before it, and when none does
     let following = close
     let leading = close
-    if (extras !== undefined) {
-      const more = this.expressions.repeat(sequence(this.#comma, extras))
+    if (extra !== undefined) {
+      const more = this.expressions.repeat(sequence(this.comma, extra))
       following = sequence(more, close)
-      leading = choice(sequence(this.#space, extras, more, close), close)
+      leading = choice(sequence(this.space, extra, more, close), close)
     }
     for (const [index, { name, value, required }] of members.toReversed().entries()) {
       if (index % MEMBERS_LISTED_MAX === MEMBERS_LISTED_MAX - 1) {
         ;[following, leading] = [this.#apart(following), this.#apart(leading)]
       }
-      const member = sequence(literal(JSON.stringify(name)), this.#colon, value)
-      const asFirst = sequence(this.#space, member, following)
-      const asNext = sequence(this.#comma, member, following)
+      const member = this.member(literal(JSON.stringify(name)), value)
+      const asFirst = sequence(this.space, member, following)
+      const asNext = sequence(this.comma, member, following)
       leading = required ? asFirst : choice(asFirst, leading)
       following = required ? asNext : choice(asNext, following)
     }
@@ -106,23 +116,23 @@ export class JsonText {
 
   array({ prefix, rest, min, max }: ArrayItems): Expression {
     const { literal, choice, sequence, repeat } = bound(this.expressions)
-    const close = sequence(this.#space, literal(']'))
+    const close = sequence(this.space, literal(']'))
     const count = Math.min(prefix.length, max)
     const behind = (taken: number): Expression =>
       rest === undefined
         ? taken >= min
           ? this.expressions.empty
           : this.expressions.dead
-        : repeat(sequence(this.#comma, rest), Math.max(0, min - taken), max - taken)
+        : repeat(sequence(this.comma, rest), Math.max(0, min - taken), max - taken)
     let following = sequence(behind(count), close)
     for (let index = count - 1; index >= 1; index--) {
-      const next = sequence(this.#comma, prefix[index] ?? this.anyValue, following)
+      const next = sequence(this.comma, prefix[index] ?? this.anyValue, following)
       following = index >= min ? choice(next, close) : next
     }
     const first = count > 0 ? prefix[0] : max > 0 ? rest : undefined
     const afterFirst = count > 0 ? following : sequence(behind(1), close)
     const nothing = min === 0 ? close : this.expressions.dead
-    const some = first === undefined ? this.expressions.dead : sequence(this.#space, first, afterFirst)
+    const some = first === undefined ? this.expressions.dead : sequence(this.space, first, afterFirst)
     return sequence(literal('['), choice(nothing, some))
   }
 
@@ -206,7 +216,7 @@ export class JsonText {
 
   /** Any object. */
   anyObject(): Expression {
-    return this.object([], this.anyValue)
+    return this.object([], this.member(this.string(), this.anyValue))
   }
 
   anyArray(): Expression {
@@ -220,8 +230,13 @@ export class JsonText {
   }
 
   /** A quoted name that is none of `names`. */
-  #otherName(names: readonly string[]): Expression {
-    return names.length === 0 ? this.string() : otherName(this, names)
+  otherName(names: readonly string[]): Expression {
+    return names.length === 0 ? this.string() : this.plainName(names)
+  }
+
+  /** The same without escapes, so that it cannot be written in two ways. */
+  plainName(names: readonly string[]): Expression {
+    return otherName(this, names)
   }
 }
 
@@ -264,10 +279,4 @@ function bound(expressions: Expressions) {
     repeat: expressions.repeat.bind(expressions),
     optional: expressions.optional.bind(expressions)
   }
-}
-
-/** Bounds of a number, or undefined when it has none. */
-export function boundsOf(limits: ConstructorParameters<typeof BoundedNumber>[0]): BoundedNumber | undefined {
-  const { integer: _integer, ...set } = limits
-  return Object.keys(set).length === 0 ? undefined : new BoundedNumber(limits)
 }

@@ -23,3 +23,17 @@ export const LEADING_DEPTH_MAX = 400
 export const PATTERN_POSITIONS_MAX = 65_536
 /** Of a place in a schema, as an error names it. */
 export const PLACE_CHARACTERS_MAX = 512
+/** States that are looked at to find out whether a text is left of what must hold at once. */
+export const MEET_STATES_MAX = 4096
+/** Ways in which the alternatives of one place can be combined. */
+export const COMBINATIONS_MAX = 64
+/** Schemas that hold at one place together: references and `allOf` followed. */
+export const CONJUNCTS_MAX = 256
+/** Values of an array without equal items, all orders of which are followed; of more they come in the order listed. */
+export const PERMUTED_VALUES_MAX = 6
+/** Name patterns of one object that are told apart. */
+export const NAME_PATTERNS_MAX = 4
+/** Places times counts, where it is counted how many items or members of a kind there are. */
+export const COUNTED_MAX = 4096
+/** Places that are named as relaxed. */
+export const RELAXED_MAX = 64

@@ -1,7 +1,10 @@
+import { CLASSES, CONTROLS, LINE_ENDS } from './character-classes.ts'
 import { ANY_CHARACTER, CODE_POINT_MAX, type CodePoints, normalized, without } from './characters.ts'
+import { meet } from './derivative.ts'
 import type { Expression } from './expression.ts'
 import type { JsonText } from './json-text.ts'
 import { PATTERN_POSITIONS_MAX } from './limits.ts'
+import { unicodeClass } from './unicode-class.ts'
 
 /** Largest count in `{n,m}`. */
 const COUNT_MAX = 1000
@@ -10,39 +13,12 @@ const DEPTH_MAX = 32
 /** A pattern that is no pattern, or one that no automaton of characters can follow. */
 export class PatternRefusal extends Error {}
 
-const DIGIT: CodePoints = [[0x30, 0x39]]
-const WORD: CodePoints = [
-  [0x30, 0x39],
-  [0x41, 0x5a],
-  [0x5f, 0x5f],
-  [0x61, 0x7a]
-]
-const SPACE: CodePoints = normalized([
-  [0x09, 0x0d],
-  [0x20, 0x20],
-  [0xa0, 0xa0],
-  [0x1680, 0x1680],
-  [0x2000, 0x200a],
-  [0x2028, 0x2029],
-  [0x202f, 0x202f],
-  [0x205f, 0x205f],
-  [0x3000, 0x3000],
-  [0xfeff, 0xfeff]
-])
-const LINE_ENDS: CodePoints = [
-  [0x0a, 0x0a],
-  [0x0d, 0x0d],
-  [0x2028, 0x2029]
-]
-const CLASSES: Readonly<Record<string, CodePoints>> = {
-  d: DIGIT,
-  D: without(ANY_CHARACTER, DIGIT),
-  w: WORD,
-  W: without(ANY_CHARACTER, WORD),
-  s: SPACE,
-  S: without(ANY_CHARACTER, SPACE)
+/** What the content of a JSON string may be, and how many characters it has. */
+export interface StringContent {
+  readonly expression: Expression
+  readonly shortest: number
+  readonly longest: number
 }
-const CONTROLS: Readonly<Record<string, number>> = { t: 0x09, n: 0x0a, v: 0x0b, f: 0x0c, r: 0x0d, '0': 0 }
 
 /**
  * The content of a JSON string that an ECMAScript pattern accepts (as `pattern` in JSON Schema: anywhere in the text,
@@ -50,43 +26,75 @@ const CONTROLS: Readonly<Record<string, number>> = { t: 0x09, n: 0x0a, v: 0x0b, 
  *
  * @throws PatternRefusal naming what in the pattern cannot be followed
  */
-export function patternContent(json: JsonText, source: string): Expression {
+export function patternContent(json: JsonText, source: string): StringContent {
   return new PatternReader(json, source).read()
 }
 
 /** A part of a pattern, and how many characters it has when all that is counted is written out. */
-interface Part {
-  readonly expression: Expression
+interface Part extends StringContent {
   readonly positions: number
 }
+
+/** Steps for a class of Unicode, which is looked up among all characters. */
+const UNICODE_CLASS_STEPS = 20_000
 
 class PatternReader {
   readonly #json: JsonText
   readonly #characters: readonly string[]
-  readonly #anything: Expression
+  readonly #anything: Part
+  readonly #unicodeClasses = new Map<string, CodePoints>()
   #at = 0
   #depth = 0
+  /** How deep a `$` ends the whole text: one deeper within what is looked for ahead. */
+  #endDepth = 0
 
   constructor(json: JsonText, source: string) {
     this.#json = json
     this.#characters = [...source]
-    this.#anything = json.expressions.repeat(json.characterOf(ANY_CHARACTER))
+    const expression = json.expressions.repeat(json.anyCharacter)
+    this.#anything = { expression, positions: 0, shortest: 0, longest: Number.POSITIVE_INFINITY }
   }
 
-  read(): Expression {
+  read(): StringContent {
     const options = [this.#anchored()]
     while (this.#take('|')) options.push(this.#anchored())
     if (this.#at < this.#characters.length) throw new PatternRefusal(`"${this.#peek()}" at ${this.#at} has no partner`)
-    return this.#json.expressions.choice(options)
+    return this.#choice(options)
   }
 
-  /** One alternative of the whole pattern, with its `^` and `$`. */
-  #anchored(): Expression {
+  /** One alternative of the whole pattern, with its `^` and `$`, and what a text from its beginning on must be too. */
+  #anchored(): Part {
+    const anchored = this.#take('^')
+    const all: Expression[] = []
+    const none: Expression[] = []
+    for (; anchored && this.#comes('(?=', '(?!'); ) (this.#comes('(?=') ? all : none).push(this.#ahead().expression)
+    const whole = this.#sequence([...(anchored ? [] : [this.#anything]), this.#terms(), this.#end()])
+    if (all.length + none.length === 0) return whole
     const { expressions } = this.#json
-    const start = this.#take('^') ? expressions.empty : this.#anything
-    const { expression: content } = this.#terms()
-    const end = this.#take('$') ? expressions.empty : this.#anything
-    return expressions.sequence([start, content, end])
+    return { ...whole, expression: meet(expressions, [whole.expression, ...all], expressions.choice(none)) }
+  }
+
+  /** What `(?=…)` or `(?!…)` looks for, with whatever comes behind it. */
+  #ahead(): Part {
+    const start = this.#at
+    this.#at += 3
+    const outside = this.#endDepth
+    this.#endDepth = ++this.#depth
+    if (this.#depth > DEPTH_MAX) throw new PatternRefusal(`groups are nested deeper than ${DEPTH_MAX}`)
+    const options: Part[] = []
+    do {
+      // it begins where the text does anyway
+      this.#take('^')
+      options.push(this.#sequence([this.#terms(), this.#end()]))
+    } while (this.#take('|'))
+    this.#depth--
+    this.#endDepth = outside
+    if (!this.#take(')')) throw new PatternRefusal(`the group at ${start} has no end`)
+    return this.#choice(options)
+  }
+
+  #end(): Part {
+    return this.#take('$') ? this.#sequence([]) : this.#anything
   }
 
   #alternatives(): Part {
@@ -94,9 +102,24 @@ class PatternReader {
     const options = [this.#terms()]
     while (this.#take('|')) options.push(this.#terms())
     this.#depth--
+    return this.#choice(options)
+  }
+
+  #choice(options: readonly Part[]): Part {
     return {
       expression: this.#json.expressions.choice(options.map(({ expression }) => expression)),
-      positions: counted(options)
+      positions: counted(options),
+      shortest: options.reduce((least, { shortest }) => Math.min(least, shortest), Number.POSITIVE_INFINITY),
+      longest: options.reduce((most, { longest }) => Math.max(most, longest), 0)
+    }
+  }
+
+  #sequence(parts: readonly Part[]): Part {
+    return {
+      expression: this.#json.expressions.sequence(parts.map(({ expression }) => expression)),
+      positions: counted(parts),
+      shortest: parts.reduce((sum, { shortest }) => sum + shortest, 0),
+      longest: parts.reduce((sum, { longest }) => sum + longest, 0)
     }
   }
 
@@ -105,14 +128,12 @@ class PatternReader {
     for (;;) {
       const next = this.#peek()
       if (next === undefined || next === '|' || next === ')') break
-      // the end of the whole pattern is its caller's
-      if (next === '$' && this.#depth === 0 && '|'.includes(this.#characters[this.#at + 1] ?? '|')) break
+      // the end of the whole text is its caller's
+      const ends = this.#depth === 0 ? '|' : '|)'
+      if (next === '$' && this.#depth === this.#endDepth && ends.includes(this.#characters[this.#at + 1] ?? '|')) break
       terms.push(this.#quantified(this.#atom()))
     }
-    return {
-      expression: this.#json.expressions.sequence(terms.map(({ expression }) => expression)),
-      positions: counted(terms)
-    }
+    return this.#sequence(terms)
   }
 
   #quantified(item: Part): Part {
@@ -122,7 +143,12 @@ class PatternReader {
     this.#take('?')
     const { min, max } = range
     const expression = this.#json.expressions.repeat(item.expression, min, max)
-    return { expression, positions: counted([item], Number.isFinite(max) ? max : Math.max(1, min)) }
+    return {
+      expression,
+      positions: counted([item], Number.isFinite(max) ? max : Math.max(1, min)),
+      shortest: min * item.shortest,
+      longest: max === 0 || item.longest === 0 ? 0 : max * item.longest
+    }
   }
 
   #quantifier(): { min: number; max: number } | undefined {
@@ -155,7 +181,8 @@ class PatternReader {
   }
 
   #character(ranges: CodePoints): Part {
-    return { expression: this.#json.characterOf(ranges), positions: 1 }
+    const expression = this.#json.expressions.markCharacter(this.#json.characterOf(ranges))
+    return { expression, positions: 1, shortest: 1, longest: 1 }
   }
 
   #group(start: number): Part {
@@ -207,10 +234,26 @@ class PatternReader {
     if (known !== undefined) return known
     const control = CONTROLS[next]
     if (control !== undefined) return [[control, control]]
+    if (next === 'p' || next === 'P') return this.#unicodeClass(next === 'P')
     if (next === 'x') return this.#hexadecimal(/^([0-9a-fA-F]{2})/)
     if (next === 'u') return this.#hexadecimal(/^(?:([0-9a-fA-F]{4})|\{([0-9a-fA-F]{1,6})\})/)
     if (/[A-Za-z1-9]/.test(next)) throw new PatternRefusal(`"\\${next}" cannot be followed`)
     return single(next)
+  }
+
+  #unicodeClass(negated: boolean): CodePoints {
+    const [whole, name = ''] = /^\{([^}]*)\}/.exec(this.#characters.slice(this.#at, this.#at + 90).join('')) ?? []
+    const ranges = whole === undefined ? undefined : (this.#unicodeClasses.get(name) ?? this.#lookedUp(name))
+    if (whole === undefined || ranges === undefined) throw new PatternRefusal('a class of Unicode has no known name')
+    this.#at += [...whole].length
+    return negated ? without(ANY_CHARACTER, ranges) : ranges
+  }
+
+  #lookedUp(name: string): CodePoints | undefined {
+    this.#json.expressions.budget.spend(UNICODE_CLASS_STEPS)
+    const ranges = unicodeClass(name)
+    if (ranges !== undefined) this.#unicodeClasses.set(name, ranges)
+    return ranges
   }
 
   #hexadecimal(form: RegExp): CodePoints {
@@ -223,6 +266,10 @@ class PatternReader {
 
   #peek(): string | undefined {
     return this.#characters[this.#at]
+  }
+
+  #comes(...texts: readonly string[]): boolean {
+    return texts.some(text => [...text].every((character, at) => this.#characters[this.#at + at] === character))
   }
 
   #take(character: string): boolean {

@@ -24,6 +24,7 @@ function partsOf({ form }: Expression): readonly Expression[] {
   if (form.type === 'sequence') return [form.first, form.rest]
   if (form.type === 'choice') return form.options
   if (form.type === 'reference') return [form.target()]
+  if (form.type === 'meet') return [...form.all, form.none]
   return form.type === 'repeat' ? [form.item] : []
 }
 

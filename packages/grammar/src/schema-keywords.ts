@@ -1,33 +1,34 @@
-/** Says nothing of what is valid. */
-export const ANNOTATIONS: ReadonlySet<string> = new Set([
-  '$anchor',
-  '$comment',
-  '$defs',
-  '$id',
-  '$schema',
-  'default',
-  'definitions',
-  'deprecated',
-  'description',
-  'discriminator',
-  'example',
-  'examples',
-  'externalDocs',
-  'readOnly',
-  'title',
-  'writeOnly',
-  'xml'
-])
-
 export type TypeName = 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
+
+const NUMERIC = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'] as const
 
 /** The keywords that speak of each type; they mean nothing for a value of another. */
 export const KEYWORDS_OF: Readonly<Record<TypeName, readonly string[]>> = {
-  object: ['properties', 'required', 'additionalProperties', 'propertyNames'],
-  array: ['items', 'prefixItems', 'additionalItems', 'minItems', 'maxItems', 'uniqueItems'],
+  object: [
+    'properties',
+    'required',
+    'additionalProperties',
+    'patternProperties',
+    'propertyNames',
+    'minProperties',
+    'maxProperties',
+    'unevaluatedProperties'
+  ],
+  array: [
+    'items',
+    'prefixItems',
+    'additionalItems',
+    'minItems',
+    'maxItems',
+    'uniqueItems',
+    'contains',
+    'minContains',
+    'maxContains',
+    'unevaluatedItems'
+  ],
   string: ['minLength', 'maxLength', 'pattern', 'format'],
-  number: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
-  integer: ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'],
+  number: NUMERIC,
+  integer: NUMERIC,
   boolean: [],
   null: []
 }
@@ -38,16 +39,39 @@ export function isTypeName(value: unknown): value is TypeName {
   return TYPE_NAMES.some(name => name === value)
 }
 
-/** Each stands for the whole schema, with nothing beside it but annotations. */
-export const WHOLE_KEYWORDS = ['$ref', 'anyOf', 'oneOf', 'allOf', 'enum', 'const'] as const
+/** Speak of the value itself, whatever its type. */
+const OF_ANY_TYPE = ['type', 'nullable', 'enum', 'const'] as const
 
-export const KNOWN: ReadonlySet<string> = new Set([
-  ...ANNOTATIONS,
-  ...WHOLE_KEYWORDS,
-  ...Object.values(KEYWORDS_OF).flat(),
-  'type',
-  'nullable'
+/** Apply further schemas to the same value. */
+const IN_PLACE = [
+  '$ref',
+  'allOf',
+  'anyOf',
+  'oneOf',
+  'not',
+  'if',
+  'then',
+  'else',
+  'dependentRequired',
+  'dependentSchemas',
+  'dependencies'
+] as const
+
+/** Of the drafts, and not followed here. */
+const NOT_FOLLOWED = ['$dynamicRef', '$recursiveRef', 'disallow', 'divisibleBy', 'extends'] as const
+
+export type KeywordKind = 'plain' | 'in place' | 'not followed'
+
+const KINDS: ReadonlyMap<string, KeywordKind> = new Map<string, KeywordKind>([
+  ...[...OF_ANY_TYPE, ...Object.values(KEYWORDS_OF).flat()].map(name => [name, 'plain'] as const),
+  ...IN_PLACE.map(name => [name, 'in place'] as const),
+  ...NOT_FOLLOWED.map(name => [name, 'not followed'] as const)
 ])
+
+/** What a keyword does; undefined for one that says nothing of what is valid: an annotation, or one of somebody's own. */
+export function kindOf(keyword: string): KeywordKind | undefined {
+  return KINDS.get(keyword)
+}
 
 /** Of a whole schema, as JSON. */
 export const SCHEMA_CHARACTERS_MAX = 65_536

@@ -1,20 +1,30 @@
-import { isTypeName } from './schema-keywords.ts'
-import type { WorkBudget } from './work-budget.ts'
-
-type Schema = Readonly<Record<string, unknown>>
+import { canonical } from './canonical.ts'
+import { negated } from './negation.ts'
+import { isSchema, type Part, type Schema, type SchemaDocument, SILENT } from './schema-document.ts'
+import { isTypeName, TYPE_NAMES } from './schema-keywords.ts'
 
 /** Properties within properties that are compared; what differs only below that counts as not apart. */
 const COMPARED_DEPTH_MAX = 32
-/** A chain of references longer than this is a circle, which is refused elsewhere. */
-const REFERENCES_MAX = 16
+/** References and lists that are followed for what a schema says of its values. */
+const FOLLOWED_MAX = 32
+/** Options of a `oneOf` of which each may be held to exclude all others. */
+const EXCLUSIVE_MAX = 8
 
 /** What of a schema tells it from others. */
 interface Traits {
   readonly id: number
-  readonly types: readonly string[] | undefined
+  /** An integer is a number too; undefined: any. */
+  readonly types: ReadonlySet<string> | undefined
   readonly values: ReadonlySet<string> | undefined
-  readonly required: ReadonlySet<unknown>
-  readonly properties: Schema
+  readonly required: ReadonlySet<string>
+  readonly properties: ReadonlyMap<string, readonly unknown[]>
+}
+
+/** The options of a `oneOf`, held apart where they can be: then no value fits two of them. */
+export interface Apart {
+  /** `exclusive`: each is without what fits the others, as far as there is a schema for that. */
+  readonly type: 'apart' | 'exclusive' | 'overlapping'
+  readonly options: readonly Part[]
 }
 
 /**
@@ -22,31 +32,68 @@ interface Traits {
  * the work grows with their pairs, however they are nested.
  */
 export class SchemaOverlap {
-  readonly #budget: WorkBudget
-  readonly #resolve: (ref: unknown) => unknown
+  readonly #document: SchemaDocument
   readonly #traits = new Map<unknown, Traits | undefined>()
   readonly #apart = new Map<string, boolean>()
 
-  /** @param resolve the schema that a `$ref` points to */
-  constructor(budget: WorkBudget, resolve: (ref: unknown) => unknown) {
-    this.#budget = budget
-    this.#resolve = resolve
+  constructor(document: SchemaDocument) {
+    this.#document = document
   }
 
   /**
-   * Whether a value might fit two of these schemas. False only where it is plain to see that none does: their types
-   * differ, or they list other values, or a property that both require has other values in each.
+   * Options that no value fits two of: as they are where their types or values differ, or a property that both require
+   * has other values in each; with such a property required where it was not; or each without what fits the others.
    */
-  any(schemas: readonly unknown[]): boolean {
-    const traits = schemas.map(schema => this.#traitsOf(schema))
+  apart(schema: Schema, options: readonly Part[]): Apart {
+    return this.#document.derived(schema, 'oneOf', () => this.#holdApart(options))
+  }
+
+  #holdApart(options: readonly Part[]): Apart {
+    const traits = options.map(({ schema }) => this.#traitsOf(schema))
+    const tags = options.map(() => new Set<string>())
+    const others = options.map(() => new Set<number>())
     for (const [index, one] of traits.entries()) {
-      for (let at = index + 1; at < traits.length; at++) if (!this.#areApart(one, traits[at], 0)) return true
+      for (let at = index + 1; at < traits.length; at++) {
+        const other = traits[at]
+        if (this.#areApart(one, other, 0)) continue
+        const tag = this.#tagOf(one, other)
+        if (tag !== undefined) for (const which of [index, at]) tags[which]?.add(tag)
+        else if (options.length > EXCLUSIVE_MAX) return { type: 'overlapping', options }
+        else {
+          others[index]?.add(at)
+          others[at]?.add(index)
+        }
+      }
     }
-    return false
+    const held: Part[] = []
+    for (const [index, option] of options.entries()) {
+      const excluded = [...(others[index] ?? [])].map(at => options[at]?.schema)
+      if (excluded.some(one => negated(this.#document, one) === undefined)) return { type: 'overlapping', options }
+      const all = [option.schema, ...excluded.map(not => ({ not }))]
+      const required = [...(tags[index] ?? [])]
+      if (required.length > 0) all.push({ type: 'object', required, [SILENT]: true })
+      held.push(all.length === 1 ? option : { schema: { allOf: all }, path: option.path })
+    }
+    return { type: others.some(each => each.size > 0) ? 'exclusive' : 'apart', options: held }
+  }
+
+  /** A property that no value of is allowed by both; to be required, and the value to be an object. */
+  #tagOf(one: Traits | undefined, other: Traits | undefined): string | undefined {
+    if (one === undefined || other === undefined) return undefined
+    this.#document.budget.spend(Math.min(one.properties.size, other.properties.size))
+    for (const [name, mine] of one.properties) {
+      const theirs = other.properties.get(name)
+      if (theirs !== undefined && this.#anyApart(mine, theirs, 1)) return name
+    }
+    return undefined
+  }
+
+  #anyApart(mine: readonly unknown[], theirs: readonly unknown[], depth: number): boolean {
+    return mine.some(one => theirs.some(other => this.#areApart(this.#traitsOf(one), this.#traitsOf(other), depth)))
   }
 
   #areApart(one: Traits | undefined, other: Traits | undefined, depth: number): boolean {
-    this.#budget.spend(1)
+    this.#document.budget.spend(1)
     if (one === undefined || other === undefined || depth > COMPARED_DEPTH_MAX) return false
     const key = one.id < other.id ? `${one.id},${other.id}` : `${other.id},${one.id}`
     const known = this.#apart.get(key)
@@ -60,81 +107,111 @@ export class SchemaOverlap {
 
   #differ(one: Traits, other: Traits, depth: number): boolean {
     const { types, values } = one
-    if (types !== undefined && other.types !== undefined) {
-      if (!types.some(type => other.types?.includes(type))) return true
-    }
+    if (types !== undefined && other.types !== undefined && areDisjoint(types, other.types)) return true
     if (values !== undefined && other.values !== undefined) {
       return this.#common(values, other.values).length === 0
     }
+    // without a type, a value that is no object fits as well
+    if (!isObjectOnly(one) || !isObjectOnly(other)) return false
     for (const name of this.#common(one.required, other.required)) {
-      const [mine, theirs] = [propertyOf(one, name), propertyOf(other, name)]
-      if (this.#areApart(this.#traitsOf(mine), this.#traitsOf(theirs), depth + 1)) return true
+      const [mine, theirs] = [one.properties.get(name), other.properties.get(name)]
+      if (mine !== undefined && theirs !== undefined && this.#anyApart(mine, theirs, depth + 1)) return true
     }
     return false
   }
 
-  #common<Value>(ones: ReadonlySet<Value>, others: ReadonlySet<Value>): Value[] {
+  #common(ones: ReadonlySet<string>, others: ReadonlySet<string>): string[] {
     const [fewer, more] = ones.size < others.size ? [ones, others] : [others, ones]
-    this.#budget.spend(fewer.size)
+    this.#document.budget.spend(fewer.size)
     return [...fewer].filter(value => more.has(value))
   }
 
   #traitsOf(schema: unknown): Traits | undefined {
     if (this.#traits.has(schema)) return this.#traits.get(schema)
-    const followed = this.#follow(schema)
-    const traits = followed === schema ? this.#read(followed) : followed && this.#traitsOf(followed)
+    // a circle says nothing
+    this.#traits.set(schema, undefined)
+    const parts = this.#parts(schema)
+    const traits = parts === undefined ? undefined : this.#read(parts)
     this.#traits.set(schema, traits)
     return traits
   }
 
-  #follow(schema: unknown): Schema | undefined {
-    let target = schema
-    for (let steps = 0; steps < REFERENCES_MAX; steps++) {
-      if (!isSchema(target)) return undefined
-      if (!('$ref' in target)) return target
-      this.#budget.spend(1)
-      target = this.#resolve(target.$ref)
+  /** The schemas that hold together with this one, as far as they are easily found. */
+  #parts(schema: unknown): readonly Schema[] | undefined {
+    const parts: Schema[] = []
+    const waiting = [schema]
+    const seen = new Set<unknown>()
+    for (const one of waiting) {
+      this.#document.budget.spend(2)
+      if (!isSchema(one) || seen.has(one)) continue
+      if (seen.add(one).size > FOLLOWED_MAX) return undefined
+      parts.push(one)
+      if (one.$ref !== undefined) waiting.push(this.#document.resolve(one.$ref, '/$ref')?.schema)
+      if (Array.isArray(one.allOf)) waiting.push(...one.allOf)
     }
-    return undefined
+    return parts
   }
 
-  #read(schema: Schema | undefined): Traits | undefined {
-    if (schema === undefined) return undefined
-    const values = 'const' in schema ? [schema.const] : schema.enum
-    const required = requiredOf(schema)
-    this.#budget.spend(8 + required.length)
-    return {
-      id: this.#traits.size,
-      types: typesOf(schema),
-      values: Array.isArray(values) ? new Set(values.map(value => this.#written(value))) : undefined,
-      required: new Set(required),
-      properties: isSchema(schema.properties) ? schema.properties : {}
+  #read(parts: readonly Schema[]): Traits {
+    let types: ReadonlySet<string> | undefined
+    let values: ReadonlySet<string> | undefined
+    const required = new Set<string>()
+    const properties = new Map<string, unknown[]>()
+    for (const part of parts) {
+      const listed = 'const' in part ? [part.const] : part.enum
+      const own = Array.isArray(listed)
+        ? new Set(listed.map(value => canonical(value, this.#document.budget)))
+        : undefined
+      types = intersected(types, typesOf(part) ?? (Array.isArray(listed) ? new Set(listed.map(typeOf)) : undefined))
+      values = intersected(values, own)
+      const names = Array.isArray(part.required) ? part.required : []
+      this.#document.budget.spend(8 + names.length)
+      for (const name of names) required.add(String(name))
+      for (const [name, schema] of isSchema(part.properties) ? Object.entries(part.properties) : []) {
+        this.#document.budget.spend(1)
+        const known = properties.get(name)
+        if (known === undefined) properties.set(name, [schema])
+        else known.push(schema)
+      }
     }
-  }
-
-  #written(value: unknown): string {
-    const text = JSON.stringify(value) ?? ''
-    this.#budget.spend(1 + (text.length >> 4))
-    return text
+    return { id: this.#traits.size, types, values, required, properties }
   }
 }
 
-function isSchema(value: unknown): value is Schema {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+function isObjectOnly({ types }: Traits): boolean {
+  return types?.size === 1 && types.has('object')
 }
 
-/** An integer is a number too. */
-function typesOf({ type, nullable }: Schema): string[] | undefined {
-  if (type === undefined || nullable === true) return undefined
+function areDisjoint(ones: ReadonlySet<string>, others: ReadonlySet<string>): boolean {
+  return ![...ones].some(one => others.has(one))
+}
+
+function intersected(
+  ones: ReadonlySet<string> | undefined,
+  others: ReadonlySet<string> | undefined
+): ReadonlySet<string> | undefined {
+  return ones === undefined || others === undefined
+    ? (ones ?? others)
+    : new Set([...ones].filter(one => others.has(one)))
+}
+
+function typeOf(value: unknown): string {
+  if (value === null) return 'null'
+  return Array.isArray(value) ? 'array' : typeof value
+}
+
+/** An integer is a number too. Where there is no type, lists of schemas may say it. */
+function typesOf(schema: Schema): ReadonlySet<string> | undefined {
+  const { type, nullable } = schema
+  if (type === undefined) return typesOfOptions(schema.anyOf ?? schema.oneOf)
   const names: readonly unknown[] = Array.isArray(type) ? type : [type]
-  return [...new Set(names.filter(isTypeName).map(name => (name === 'integer' ? 'number' : name)))]
+  const types = names.filter(isTypeName).map(name => (name === 'integer' ? 'number' : name))
+  return new Set(nullable === true ? [...types, 'null'] : types)
 }
 
-function requiredOf({ required, type }: Schema): readonly unknown[] {
-  // without a type, a value that is no object fits as well
-  return Array.isArray(required) && type === 'object' ? required : []
-}
-
-function propertyOf({ properties }: Traits, name: unknown): unknown {
-  return typeof name === 'string' && Object.hasOwn(properties, name) ? properties[name] : undefined
+function typesOfOptions(options: unknown): ReadonlySet<string> | undefined {
+  if (!Array.isArray(options)) return undefined
+  const all = options.map(option => (isSchema(option) && option.type !== undefined ? typesOf(option) : undefined))
+  if (all.includes(undefined)) return undefined
+  return new Set(all.flatMap(types => [...(types ?? TYPE_NAMES)]))
 }

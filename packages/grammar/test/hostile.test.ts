@@ -10,10 +10,14 @@ import {
   TOKEN_STEPS_MAX,
   WorkBudget
 } from '../src/index.ts'
+import { conditional } from './random-schemas.ts'
 
 const utf8 = new TextEncoder()
 
 const held = (schema: unknown): OutputConstraint => ({ type: 'json_schema', schema: JSON.stringify(schema) })
+
+/** Large numbers, most of which share no factor. */
+const FACTORS = Array.from({ length: 200 }, (_, at) => 9_007_199_254_740_000 + 2 * at + 1)
 
 /** Objects that differ in nothing, so that every pair is compared to the bottom. */
 function nested(depth: number): object {
@@ -78,6 +82,39 @@ t.test('schemas of every size that is read are refused or compiled within the bu
     ['a huge bound', { type: 'number', minimum: -1e308, maximum: 1e308 }],
     ['a tiny bound', { type: 'number', minimum: 5e-324 }],
     ['a huge length', { type: 'string', minLength: Number.MAX_SAFE_INTEGER }],
+    ['alternatives beside alternatives', crossed(12, 12)],
+    ['alternatives in alternatives, each beside members', nestedAlternatives(14)],
+    ['a oneOf of objects that exclude each other', { oneOf: Array.from({ length: 8 }, (_, at) => optional(at)) }],
+    ['members that need each other', needy(40)],
+    ['conditions in conditions', conditions(30)],
+    ['not of not of not', Array.from({ length: 90 }).reduce<object>(not => ({ not }), { minLength: 1 })],
+    ['not of many', { not: { anyOf: Array.from({ length: 60 }, (_, at) => optional(at)) } }],
+    ['2,000 values left out', { type: 'number', not: { enum: Array.from({ length: 2000 }, (_, at) => at / 7) } }],
+    ['2,000 texts left out', { type: 'string', not: { enum: Array.from({ length: 2000 }, (_, at) => `text ${at}`) } }],
+    [
+      '2,000 values beside a pattern',
+      { enum: Array.from({ length: 2000 }, (_, at) => `text ${at}`), pattern: '(x+x+)+y' }
+    ],
+    [
+      'many different items',
+      { items: { enum: Array.from({ length: 250 }, (_, at) => at) }, uniqueItems: true, maxItems: 200 }
+    ],
+    ['many items to be found', { contains: { type: 'null' }, minContains: 15, maxItems: 17, items: nested(6) }],
+    ['many found among a huge number', { contains: {}, minContains: 1e15, maxItems: 1e15 }],
+    ['many found of any number', { contains: {}, minContains: 1e9 }],
+    ['members that are counted', counted(240)],
+    ['members by many forms of name', formed(40)],
+    ['members by forms that take work', formed(4, '(?:x{0,40}y?){0,40}')],
+    [
+      'names of a form and a length',
+      { propertyNames: { pattern: '^(a{0,30}b?){0,30}$', minLength: 900, maxLength: 900 } }
+    ],
+    [
+      'allOf of itself at each level',
+      { allOf: Array.from({ length: 200 }, () => ({ $ref: '#/$defs/a' })), $defs: { a: list('#') } }
+    ],
+    ['multiples of many large numbers', { allOf: FACTORS.map(multipleOf => ({ multipleOf })) }],
+    ['a multiple of almost nothing', { multipleOf: 5e-324, maximum: 1e308 }],
     ['a huge list', { type: 'array', minItems: Number.MAX_SAFE_INTEGER, items: { type: 'array', maxItems: 1e15 } }]
   ]
   for (const [id, schema] of cases) compiled(t, id, held(schema))
@@ -92,6 +129,54 @@ t.test('schemas of every size that is read are refused or compiled within the bu
     t.equal(compiled(t, `${schema.slice(0, 12)} ${deepest} deep`, { type: 'json_schema', schema }), undefined)
   }
 })
+
+/** So many lists of so many alternatives. */
+function crossed(lists: number, options: number): object {
+  const anyOf = (list: number): object => ({
+    anyOf: Array.from({ length: options }, (_, at) => ({ properties: { [`p${list}`]: { const: at } } }))
+  })
+  return { type: 'object', allOf: Array.from({ length: lists }, (_, list) => anyOf(list)) }
+}
+
+function nestedAlternatives(depth: number): object {
+  if (depth === 0) return { type: 'object' }
+  const one = (name: string): object => ({
+    properties: { [name]: {} },
+    anyOf: [nestedAlternatives(depth - 1), { required: [name] }]
+  })
+  return { anyOf: [one(`a${depth}`), one(`b${depth}`)].slice(0, depth > 6 ? 1 : 2) }
+}
+
+function optional(at: number): object {
+  return {
+    type: 'object',
+    properties: { a: { minimum: at }, [`p${at}`]: { type: 'string' } },
+    additionalProperties: {}
+  }
+}
+
+function needy(members: number): object {
+  const names = Array.from({ length: members }, (_, at) => `n${at}`)
+  return { type: 'object', dependentRequired: Object.fromEntries(names.map(name => [name, names])) }
+}
+
+function conditions(depth: number): object {
+  let schema: object = { type: 'object' }
+  for (let at = 0; at < depth; at++) {
+    schema = conditional({ properties: { [`c${at}`]: { const: at } } }, schema, { required: [`c${at}`] }) as object
+  }
+  return schema
+}
+
+function counted(members: number): object {
+  const properties = Object.fromEntries(Array.from({ length: members }, (_, at) => [`m${at}`, { type: 'null' }]))
+  return { properties, minProperties: members / 2, maxProperties: members / 2 + 10 }
+}
+
+function formed(patterns: number, pattern = 'x'): object {
+  const forms = Array.from({ length: patterns }, (_, at) => [`^${'a'.repeat(at)}${pattern}`, { minimum: at }])
+  return { patternProperties: Object.fromEntries(forms), additionalProperties: true }
+}
 
 /** Each names the one before. */
 function chain(length: number): Record<string, object> {
@@ -109,6 +194,22 @@ t.test('functions share one budget', async t => {
   const functions = Array.from({ length: 100 }, (_, at) => ({ name: `f${at}`, parameters }))
   t.equal(compiled(t, 'functions', { type: 'tool_calls', functions, parallel: true }), undefined)
 })
+
+/** Strings that are held to several things at once. */
+const TOGETHER: readonly object[] = [
+  { pattern: '^(.{0,200}a.{0,200}){0,80}$', maxLength: 9000, minLength: 8000 },
+  { pattern: '(x+x+)+y', minLength: 1000 },
+  { allOf: Array.from({ length: 40 }, (_, at) => ({ pattern: `a.{${at}}b` })) },
+  { allOf: Array.from({ length: 12 }, (_, at) => ({ pattern: `^(?:a{${at + 2}})+$` })), minLength: 1 },
+  {
+    pattern: `^${Array.from({ length: 30 }, (_, at) => `(?=.*${String.fromCodePoint(97 + (at % 26))}.{${at}})`).join('')}.*$`
+  },
+  { pattern: `^${'(?!.*[a-m]{3})'.repeat(200)}[a-z]*$` },
+  { pattern: `^${'\\p{L}\\p{Script=Greek}'.repeat(100)}$`, maxLength: 250 },
+  { format: 'uri', pattern: '[^a-z/:]{9}$', minLength: 300, maxLength: 301 },
+  { pattern: '^[ab]*a[ab]{12}$', not: { pattern: '^[ab]*b[ab]{11}$' } },
+  { pattern: '^(?:a|b)*a(?:a|b){14}$', minLength: 40, allOf: [{ pattern: '^(?:a|b)*b(?:a|b){14}$' }] }
+]
 
 const PATTERNS: readonly string[] = [
   '^((a{0,14}){0,14}){0,14}$',
@@ -132,6 +233,15 @@ t.test('patterns are refused, or each byte of a text is worked out within the bu
   for (const pattern of PATTERNS) {
     const id = pattern.slice(0, 40)
     const constraint = held({ type: 'string', pattern })
+    if (compiled(t, id, constraint) === undefined) continue
+    t.ok(['done', 'too much work'].includes(walk(new Grammar(constraint), 40, () => 0)), id)
+  }
+})
+
+t.test('strings that are held to much at once are relaxed or refused, or worked out within the budget', async t => {
+  for (const [at, schema] of TOGETHER.entries()) {
+    const id = `${at}: ${JSON.stringify(schema).slice(0, 60)}`
+    const constraint = held({ type: 'string', ...schema })
     if (compiled(t, id, constraint) === undefined) continue
     t.ok(['done', 'too much work'].includes(walk(new Grammar(constraint), 40, () => 0)), id)
   }
@@ -217,6 +327,20 @@ const hostileSchemas = fc.letrec<{ schema: unknown }>(tie => {
       fc.array(tie('schema'), { minLength: 1, maxLength: 5 }).map(oneOf => ({ oneOf })),
       fc.array(tie('schema'), { minLength: 1, maxLength: 5 }).map(anyOf => ({ anyOf })),
       fc.record({ type: fc.constant('array'), items: tie('schema'), minItems: fc.nat(2000) }),
+      fc.array(tie('schema'), { minLength: 1, maxLength: 5 }).map(allOf => ({ allOf })),
+      fc.tuple(tie('schema'), tie('schema')).map(([not, other]) => ({ not, anyOf: [other, { type: 'object' }] })),
+      fc.tuple(tie('schema'), tie('schema'), tie('schema')).map(([one, two, three]) => conditional(one, two, three)),
+      fc.tuple(patterns, tie('schema'), tie('schema')).map(([pattern, value, names]) => ({
+        patternProperties: { [pattern]: value },
+        propertyNames: names,
+        minProperties: 2
+      })),
+      fc.tuple(patterns, fc.nat(40), fc.nat(300)).map(([pattern, minLength, more]) => ({
+        pattern: `^${pattern}$`,
+        minLength,
+        maxLength: minLength + more
+      })),
+      fc.record({ contains: tie('schema'), items: tie('schema'), minContains: fc.nat(20), uniqueItems: fc.boolean() }),
       fc
         .tuple(members, fc.boolean(), fc.constantFrom<unknown>(undefined, true))
         .map(([properties, all, additionalProperties]) => ({

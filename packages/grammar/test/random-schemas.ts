@@ -2,6 +2,12 @@ import fc from 'fast-check'
 
 type Schema = Record<string, unknown>
 
+/** One schema where a condition holds, and another where it does not. */
+export function conditional(condition: unknown, yes: unknown, no: unknown): Schema {
+  // as entries: an object with `then` would be taken for a promise
+  return Object.fromEntries(Object.entries({ if: condition, else: no }).concat([['then', yes]]))
+}
+
 const name: fc.Arbitrary<string> = fc.constantFrom('a', 'ab', 'name', 'größe', 'a"b', 'x/y', '0')
 
 const string: fc.Arbitrary<Schema> = fc.oneof(
@@ -33,6 +39,43 @@ const number: fc.Arbitrary<Schema> = fc.oneof(
     )
 )
 
+const counted: fc.Arbitrary<Schema> = fc.oneof(
+  fc.constantFrom<Schema>(
+    { type: 'string', pattern: '^[a-f]+$', maxLength: 4 },
+    { type: 'string', pattern: 'b', minLength: 2, maxLength: 5 },
+    { type: 'string', format: 'email', maxLength: 20 },
+    { type: 'string', pattern: '^(?=.*[0-9])(?!.*z)[a-z0-9]{2,4}$' },
+    { type: 'string', pattern: '^\\p{Lu}\\p{Ll}*$', maxLength: 3 },
+    { type: 'string', not: { enum: ['a', 'b'] }, maxLength: 1 },
+    { type: 'number', multipleOf: 0.01 },
+    { type: 'number', multipleOf: 2.5, minimum: -10, maximum: 10 },
+    { type: 'integer', not: { const: 0 }, minimum: -1, maximum: 1 },
+    { type: 'array', items: { enum: ['a', 1, null] }, uniqueItems: true, minItems: 1 },
+    { type: 'array', items: { enum: [1, 2, 3, 4, 5, 6, 7, 8] }, uniqueItems: true, maxItems: 3 },
+    { type: 'array', contains: { const: 'x' }, items: { type: 'string' }, maxItems: 4 },
+    { type: 'array', contains: { type: 'null' }, minContains: 2, maxItems: 5 },
+    { type: 'object', propertyNames: { pattern: '^[a-c]+$', maxLength: 2 }, maxProperties: 2 },
+    { type: 'object', propertyNames: { enum: ['a', 'b'] } },
+    { type: 'object', minProperties: 1 },
+    { type: 'object', patternProperties: { '^a': { type: 'integer' }, b$: { minimum: 3 } } }
+  ),
+  fc
+    .record({
+      low: fc.nat(3),
+      span: fc.nat(2),
+      required: fc.subarray(['a', 'b']),
+      extra: fc.constantFrom<unknown>(false, true)
+    })
+    .map(({ low, span, required, extra }) => ({
+      type: 'object',
+      properties: { a: { type: 'null' }, b: { type: 'boolean' }, c: {}, d: false },
+      required,
+      additionalProperties: extra,
+      minProperties: low,
+      maxProperties: low + span
+    }))
+)
+
 /** Schemas of every kind that can be held to. */
 export const schemas: fc.Arbitrary<Schema> = fc.letrec<{ schema: Schema }>(tie => {
   const properties = fc.dictionary(name, tie('schema'), { maxKeys: 4 })
@@ -59,7 +102,17 @@ export const schemas: fc.Arbitrary<Schema> = fc.letrec<{ schema: Schema }>(tie =
     prefixItems: fc.array(tie('schema'), { minLength: 1, maxLength: 2 }),
     items: fc.constantFrom<unknown>(false, { type: 'boolean' })
   })
-  const anyOf = fc.record({ anyOf: fc.array(tie('schema'), { minLength: 1, maxLength: 3 }) })
+  const list = fc.array(tie('schema'), { minLength: 1, maxLength: 3 })
+  const anyOf = fc.record({ anyOf: list })
+  const together = fc.oneof(
+    fc.tuple(tie('schema'), list).map(([one, anyOf]) => ({ ...one, anyOf })),
+    fc.tuple(tie('schema'), list).map(([one, oneOf]) => ({ ...one, oneOf })),
+    list.map(allOf => ({ allOf })),
+    fc.tuple(tie('schema'), tie('schema')).map(([one, not]) => ({ ...one, not })),
+    fc.tuple(tie('schema'), tie('schema'), tie('schema')).map(([one, two, three]) => conditional(one, two, three)),
+    fc.tuple(object, name, name).map(([one, from, to]) => ({ ...one, dependentRequired: { [from]: [to] } })),
+    fc.tuple(object, object).map(([one, two]) => ({ ...one, allOf: [two], unevaluatedProperties: false }))
+  )
   const simple = fc.constantFrom<Schema>(
     { type: 'boolean' },
     { type: ['string', 'null'] },
@@ -67,7 +120,18 @@ export const schemas: fc.Arbitrary<Schema> = fc.letrec<{ schema: Schema }>(tie =
     {}
   )
   return {
-    schema: fc.oneof({ maxDepth: 3, depthSize: 'small' }, string, number, simple, object, array, tuple, anyOf)
+    schema: fc.oneof(
+      { maxDepth: 3, depthSize: 'small' },
+      string,
+      number,
+      counted,
+      simple,
+      object,
+      array,
+      tuple,
+      anyOf,
+      together
+    )
   }
 }).schema
 

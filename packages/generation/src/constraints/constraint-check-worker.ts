@@ -1,11 +1,11 @@
-import { checkConstraint, Grammar, type GrammarState } from '@resultity/grammar'
+import { checkConstraint, Grammar, type GrammarState, type RelaxedKeyword } from '@resultity/grammar'
 import { MeshError, serveTasks } from '@resultity/interface'
 import type { ConstraintTask } from './constraint-messages.ts'
 
 type Check = Extract<ConstraintTask, { type: 'check' }>
 type Answer = Extract<ConstraintTask, { type: 'answer' }>
 
-function check({ constraint, places }: Check, progress: (where: string) => void): void {
+function check({ constraint, places }: Check, progress: (where: string) => void): readonly RelaxedKeyword[] {
   let where = places.schema
   const come = (place: string): string => {
     where = place
@@ -13,11 +13,13 @@ function check({ constraint, places }: Check, progress: (where: string) => void)
     return place
   }
   try {
-    checkConstraint(constraint, {
+    return checkConstraint(constraint, {
       get schema() {
         return come(places.schema)
       },
-      parameters: index => come(places.parameters[index] ?? places.schema)
+      parameters: index => come(places.parameters[index] ?? places.schema),
+      strictSchema: places.strict?.schema === true,
+      strictParameters: index => places.strict?.functions.includes(index) === true
     })
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause

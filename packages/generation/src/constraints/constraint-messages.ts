@@ -5,6 +5,8 @@ export interface SchemaPlaces {
   readonly schema: string
   /** Of the function with each index. */
   readonly parameters: readonly string[]
+  /** What cannot be held to is refused, not relaxed; of functions, those with these indices. */
+  readonly strict?: { readonly schema: boolean; readonly functions: readonly number[] }
 }
 
 /** How much of an answer is there. */
@@ -16,7 +18,7 @@ export type AnswerExtent =
 
 /** A task for the thread that compiles constraints. */
 export type ConstraintTask =
-  /** Whether a constraint can be held to; answered by nothing, or the error. */
+  /** What a constraint is not held to; answered by a list of `RelaxedKeyword`, or the error. */
   | { readonly type: 'check'; readonly constraint: OutputConstraint; readonly places: SchemaPlaces }
   /** Checks whether the constraint allows a text. The reply is a boolean. */
   | {

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import type { RelaxedKeyword } from '@resultity/grammar'
 import {
   type AbortOptions,
   cacheWeight,
@@ -19,8 +20,10 @@ export interface ConstraintsInit {
   readonly constraintChecksMax: number
 }
 
-/** What became of a check: `null` where the constraint can be held to. */
-type Outcome = Pick<MeshError, 'message' | 'hint' | 'details'> | null
+/** What became of a check. */
+type Outcome =
+  | { readonly type: 'held'; readonly relaxed: readonly RelaxedKeyword[] }
+  | ({ readonly type: 'refused' } & Pick<MeshError, 'message' | 'hint' | 'details'>)
 
 /** Outcomes that are remembered, in bytes: they are made of what clients send. The least used is forgotten first. */
 const OUTCOME_CACHE_BYTES = 8 * 1024 * 1024
@@ -51,16 +54,18 @@ export class Constraints implements AsyncDisposable {
   }
 
   /**
-   * @param places how the request calls the constraint's schemas
-   * @throws MeshError `invalid_request` naming the place for what cannot be held to, or takes too long to find out;
-   * `resource_exhausted`
+   * What answers under a constraint are not held to.
+   *
+   * @param places how the request calls the constraint's schemas, and which must be held to in full
+   * @throws MeshError `invalid_request` naming the place for what is no constraint, cannot be held to where it must be, or
+   * takes too long to find out; `resource_exhausted`
    */
-  async check(constraint: OutputConstraint, places: SchemaPlaces): Promise<void> {
+  async check(constraint: OutputConstraint, places: SchemaPlaces): Promise<readonly RelaxedKeyword[]> {
     const key = createHash('sha256')
       .update(JSON.stringify([constraint, places]))
       .digest('base64')
     const outcome = this.#outcomes.get(key)?.outcome ?? (await this.#shared(key, constraint, places))
-    if (outcome === null) return
+    if (outcome.type === 'held') return outcome.relaxed
     const { message, hint, details } = outcome
     throw new MeshError('invalid_request', message, { hint, details })
   }
@@ -111,12 +116,12 @@ export class Constraints implements AsyncDisposable {
   async #outcome(task: Extract<ConstraintTask, { type: 'check' }>): Promise<Outcome> {
     const { constraintCheckMs: deadlineMs } = this.#init
     try {
-      await this.#requests.run(task, { deadlineMs })
-      return null
+      return { type: 'held', relaxed: await this.#requests.run<readonly RelaxedKeyword[]>(task, { deadlineMs }) }
     } catch (error) {
       if (error instanceof TaskOverrun) return overrun(error, task.places, deadlineMs)
       const known = MeshError.from(error)
-      if (known.code === 'invalid_request') return known
+      const { message, hint, details } = known
+      if (known.code === 'invalid_request') return { type: 'refused', message, hint, details }
       throw known
     }
   }
@@ -131,6 +136,7 @@ function overrun({ limit, progress }: TaskOverrun, places: SchemaPlaces, deadlin
   const param = progress ?? places.schema
   const what = limit === 'time' ? `more than ${deadlineMs} ms` : 'too much memory'
   return {
+    type: 'refused',
     message: `${param} takes ${what} to be compiled`,
     hint: 'Send a simpler schema: fewer alternatives, shorter patterns, smaller counts.',
     details: { param }

@@ -15,6 +15,7 @@ import type { MeshReport } from '../chat/chat-schema.ts'
 import { AnswerCheck } from './answer-check.ts'
 import type { AnswerMetrics } from './answer-metrics.ts'
 import { AnswerTiming } from './answer-timing.ts'
+import { relaxedHeaders } from './relaxed-header.ts'
 
 /** Entries of an answer's log: a piece of a choice, how its computing went, what it all took. */
 export const CHOICE = 'choice'
@@ -43,6 +44,8 @@ export interface AnswerPlan<C> {
   readonly requests: readonly GenerationRequest[]
   /** Tokens of all prompts; a prompt with several choices counts once. */
   readonly promptTokens: number
+  /** What the answer is not held to of what it should be, by the places in the request. */
+  readonly relaxed?: readonly string[]
   /** Entries carry this index, so that a further attempt finds its own. */
   builder(index: number): ChoiceBuilder<C>
 }
@@ -129,7 +132,8 @@ export class AnswerRun<C> {
     await using generation = await generator.start(request, options)
     if (this.#headers === undefined) {
       // said by whichever comes first: a reader sees nothing that was logged before
-      this.#headers = { 'x-resultity-route': routeHeader(generation.route) }
+      const relaxed = relaxedHeaders(this.#plan.relaxed ?? [])
+      this.#headers = { 'x-resultity-route': routeHeader(generation.route), ...relaxed }
       await log.note(BEGUN, { headers: this.#headers })
     }
     const choice = await this.#read(index, generation, request).catch(error => {

@@ -1,5 +1,6 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import type { Constraints } from '@resultity/generation'
+import type { RelaxedKeyword } from '@resultity/grammar'
 import { invalidRequest, type OutputConstraint } from '@resultity/interface'
 import { z } from 'zod'
 
@@ -46,14 +47,16 @@ type FormatConstraint = Extract<OutputConstraint, { type: 'json_object' | 'json_
 export interface AnswerFormat {
   readonly constraint: FormatConstraint
   readonly place: string
+  /** What of its schema cannot be held to is refused, not relaxed. */
+  readonly strict: boolean
 }
 
 /** What of vLLM's `structured_outputs` is not JSON. */
 const OTHER_STRUCTURES = ['regex', 'choice', 'grammar', 'structural_tag'] as const
 
 /**
- * The format that a request asks for; undefined for free text. A schema is held to whether `strict` is set or not;
- * whether it can be is not checked here.
+ * The format that a request asks for; undefined for free text. A schema is held to as far as it can be, which is not checked
+ * here.
  *
  * @throws MeshError `invalid_request` for a format without what its type needs, for two schemas, and for what is not JSON
  */
@@ -69,9 +72,19 @@ export function formatOf(fields: FormatFields): AnswerFormat | undefined {
   return schema ?? formats[0]
 }
 
-/** @throws MeshError `invalid_request` naming the schema that cannot be held to; `resource_exhausted` */
-export async function checkFormat({ constraint, place }: AnswerFormat, constraints: Constraints): Promise<void> {
-  await constraints.check(constraint, { schema: place, parameters: [] })
+/**
+ * @returns keywords that the answer is not held to
+ * @throws MeshError `invalid_request` naming the schema that cannot be held to and must be; `resource_exhausted`
+ */
+export async function checkFormat(
+  { constraint, place, strict }: AnswerFormat,
+  constraints: Constraints
+): Promise<readonly RelaxedKeyword[]> {
+  return await constraints.check(constraint, {
+    schema: place,
+    parameters: [],
+    strict: { schema: strict, functions: [] }
+  })
 }
 
 function refuseOthers(fields: FormatFields): void {
@@ -92,15 +105,16 @@ function fromResponseFormat({ response_format: format }: FormatFields): AnswerFo
     throw invalidRequest('response_format.json_schema', 'response_format "json_schema" comes without a json_schema')
   }
   const { schema } = format.json_schema
+  const strict = format.json_schema.strict === true
   const place = 'response_format.json_schema.schema'
-  if (schema === null || schema === undefined) return { constraint: { type: 'json_object' }, place }
-  return { constraint: { type: 'json_schema', schema: JSON.stringify(schema) }, place }
+  if (schema === null || schema === undefined) return { constraint: { type: 'json_object' }, place, strict }
+  return { constraint: { type: 'json_schema', schema: JSON.stringify(schema) }, place, strict }
 }
 
 /** An empty schema says no more than that it is an object. */
 function ofSchema(schema: z.infer<typeof jsonSchema> | null | undefined, place: string): AnswerFormat {
-  if (Object.keys(schema ?? {}).length === 0) return { constraint: { type: 'json_object' }, place }
-  return { constraint: { type: 'json_schema', schema: JSON.stringify(schema) }, place }
+  if (Object.keys(schema ?? {}).length === 0) return { constraint: { type: 'json_object' }, place, strict: false }
+  return { constraint: { type: 'json_schema', schema: JSON.stringify(schema) }, place, strict: false }
 }
 
 function fromGuidedJson({ guided_json: schema }: FormatFields): AnswerFormat | undefined {
@@ -111,12 +125,13 @@ function fromStructuredOutputs({ structured_outputs: structured }: FormatFields)
   const { json, json_object: anyObject } = structured ?? {}
   if (json !== null && json !== undefined) return ofGuidedJson(json, 'structured_outputs.json')
   if (anyObject !== true) return undefined
-  return { constraint: { type: 'json_object' }, place: 'structured_outputs.json_object' }
+  return { constraint: { type: 'json_object' }, place: 'structured_outputs.json_object', strict: false }
 }
 
+/** As vLLM has it: held to in full, or refused. */
 function ofGuidedJson(schema: z.infer<typeof guidedJson>, place: string): AnswerFormat {
   const read = typeof schema === 'string' ? parsedSchema(schema, place) : schema
-  return { constraint: { type: 'json_schema', schema: JSON.stringify(read) }, place }
+  return { constraint: { type: 'json_schema', schema: JSON.stringify(read) }, place, strict: true }
 }
 
 function parsedSchema(text: string, place: string): unknown {

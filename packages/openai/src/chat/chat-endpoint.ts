@@ -1,17 +1,18 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import type { GenerationEvent, GenerationRequest } from '@resultity/generation'
+import type { GenerationEvent } from '@resultity/generation'
 import type { FinishReason } from '@resultity/interface'
 import { type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
 import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '@resultity/placement'
 import { type Job, type JsonValue, modelLane } from '@resultity/store'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import { AnswerRun, type AnswerRunComponents, type ChoiceBuilder } from '../answer/answer-run.ts'
+import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
 import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
-import { choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
+import { type ChatGeneration, choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
 import { type ChatRequest, chatChunkSchema, chatCompletionSchema, chatRequestSchema } from './chat-schema.ts'
 import { chatView } from './chat-view.ts'
 
@@ -32,7 +33,10 @@ const createChatCompletion: ApiRoute = {
       description: 'The answer. Streamed: chunks as `data:` events, then `data: [DONE]`.',
       json: chatCompletionSchema,
       events: chatChunkSchema,
-      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+      headers: {
+        'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
+        ...RELAXED_HEADER
+      }
     }
   }
 }
@@ -82,6 +86,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
       model,
       requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),
       promptTokens: generation.prompt.length,
+      relaxed: generation.relaxed,
       builder: (index: number) => new ChatChoiceBuilder(index, chat, toolUse, context.job)
     }
     const { choices, usage, mesh, headers } = await new AnswerRun(this.#components, plan, context).run()
@@ -93,7 +98,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
 interface PreparedChat {
   readonly request: ChatRequest
   readonly model: ServedDecoder
-  readonly generation: GenerationRequest
+  readonly generation: ChatGeneration
 }
 
 /** One choice: its text and calls, with the probabilities of its tokens where they are asked for. */

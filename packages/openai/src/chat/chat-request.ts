@@ -1,12 +1,19 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
+import { relaxedPlace } from '../answer/relaxed-header.ts'
 import { type AnswerFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { randomSeed, type Seed } from '../answer/seed.ts'
-import { answerConstraint, parameterPlaces, toolUseOf } from '../tools/tool-use.ts'
+import { answerConstraint, parameterPlaces, strictFunctions, toolPlaces, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
+
+/** What is to be generated, and what of the request's schemas it is not held to. */
+export interface ChatGeneration extends GenerationRequest {
+  /** Keywords by their places, as a header names them. */
+  readonly relaxed: readonly string[]
+}
 
 /**
  * Turns a checked body into token ids and limits.
@@ -19,7 +26,7 @@ export async function toGenerationRequest(
   model: ServedDecoder,
   constraints: Constraints,
   routing: RouteConstraints = {}
-): Promise<GenerationRequest> {
+): Promise<ChatGeneration> {
   refuseUnsupported(body)
   const toolUse = toolUseOf(body)
   const format = formatOf(body)
@@ -27,9 +34,14 @@ export async function toGenerationRequest(
   if (constraint !== undefined && body.ignore_eos === true) {
     throw invalidRequest('ignore_eos', 'an answer that must be JSON or calls ends with it', 'Leave ignore_eos out.')
   }
+  // a call found in free text is not held to the parameters of its function
+  const relaxed =
+    toolUse !== undefined && constraint === undefined
+      ? strictFunctions(body).map(index => `tools[${index}].strict`)
+      : []
   // a format that calls leave no place for is checked too: nothing that is sent is passed over
   for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format?.constraint])) {
-    if (one !== undefined) await checkHeldTo(one, format, body, constraints)
+    if (one !== undefined) relaxed.push(...(await relaxedIn(one, format, body, constraints)))
   }
   const prompt = await promptOf(body.messages, toolUse, model)
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
@@ -43,22 +55,26 @@ export async function toGenerationRequest(
     ignoreEndTokens: body.ignore_eos === true,
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraint === undefined ? {} : { constraint }),
-    routing
+    routing,
+    relaxed
   }
 }
 
-/** @throws MeshError `invalid_request` naming the schema that cannot be held to; `resource_exhausted` */
-async function checkHeldTo(
+/** @throws MeshError `invalid_request` naming the schema that cannot be held to and must be; `resource_exhausted` */
+async function relaxedIn(
   constraint: OutputConstraint,
   format: AnswerFormat | undefined,
   body: ChatRequest,
   constraints: Constraints
-): Promise<void> {
+): Promise<readonly string[]> {
   const calls = constraint.type === 'tool_calls'
-  await constraints.check(constraint, {
+  const withCalls = constraint.type === 'any_of' || calls
+  const relaxed = await constraints.check(constraint, {
     schema: calls || format === undefined ? 'tools' : format.place,
-    parameters: constraint.type === 'any_of' || calls ? parameterPlaces(body) : []
+    parameters: withCalls ? parameterPlaces(body) : [],
+    strict: { schema: format?.strict === true, functions: withCalls ? strictFunctions(body) : [] }
   })
+  return relaxed.map(keyword => relaxedPlace(keyword, toolPlaces(body)))
 }
 
 function refuseUnsupported(body: ChatRequest): void {

@@ -3,6 +3,7 @@ import { BEGUN, type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, ty
 import type { NodePools, PlacementDirector, RouteConstraints, ServedDecoder, ServedModels } from '@resultity/placement'
 import { type Job, type JsonValue, modelLane } from '@resultity/store'
 import { AnswerRun, type AnswerRunComponents, CHOICE, USAGE } from '../answer/answer-run.ts'
+import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { withSeed } from '../chat/chat-request.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
@@ -32,7 +33,10 @@ const createCompletion: ApiRoute = {
       description: 'The answer. Streamed: pieces as `data:` events, then `data: [DONE]`.',
       json: completionSchema,
       events: completionChunkSchema,
-      headers: { 'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.' }
+      headers: {
+        'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
+        ...RELAXED_HEADER
+      }
     }
   }
 }
@@ -97,6 +101,7 @@ export class CompletionEndpoint implements HttpEndpoint<PreparedCompletion> {
         model,
         requests: plan.choices.map(choice => choice.request),
         promptTokens: plan.promptTokens,
+        relaxed: plan.relaxed,
         builder: index => makerOf(prepared, index)
       },
       context

@@ -1,6 +1,7 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
+import { relaxedPlace } from '../answer/relaxed-header.ts'
 import { type AnswerFormat, checkFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import type { Seed } from '../answer/seed.ts'
@@ -30,6 +31,8 @@ export interface CompletionPlan {
   readonly promptOnly: boolean
   /** How likely the prompts are is asked for, so that they must be computed even if nothing is added. */
   readonly scored: boolean
+  /** What the answer is not held to of its schema, by the places in it. */
+  readonly relaxed: readonly string[]
 }
 
 /**
@@ -48,7 +51,7 @@ export async function toCompletionPlan(
   if (format !== undefined && body.ignore_eos === true) {
     throw invalidRequest('ignore_eos', 'an answer that must be JSON ends with it', 'Leave ignore_eos out.')
   }
-  if (format !== undefined) await checkFormat(format, constraints)
+  const relaxed = format === undefined ? [] : await checkFormat(format, constraints)
   const listed = listPrompts(body)
   const n = body.n ?? 1
   if (listed.length * n > TOTAL_CHOICES_MAX) {
@@ -69,7 +72,8 @@ export async function toCompletionPlan(
     choices,
     promptTokens: prompts.reduce((sum, prompt) => sum + prompt.ids.length, 0),
     promptOnly: body.max_tokens === 0,
-    scored: scoresPrompt(body)
+    scored: scoresPrompt(body),
+    relaxed: relaxed.map(keyword => relaxedPlace(keyword, []))
   }
 }
 

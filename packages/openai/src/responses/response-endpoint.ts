@@ -4,6 +4,7 @@ import type { JobAnswer, JobContext, JobKind, PreparedJob, StreamView } from '@r
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobStore, JsonValue } from '@resultity/store'
 import { z } from 'zod'
+import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { withSeed } from '../chat/chat-request.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { withHistory } from './response-history.ts'
@@ -45,7 +46,8 @@ const createResponse: ApiRoute = {
       headers: {
         'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
         [IGNORED_TOOLS]:
-          'Tools of the request that OpenAI would run and that are not served: the model was not told of them.'
+          'Tools of the request that OpenAI would run and that are not served: the model was not told of them.',
+        ...RELAXED_HEADER
       }
     }
   }

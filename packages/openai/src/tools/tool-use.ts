@@ -28,6 +28,16 @@ export function parameterPlaces(fields: ToolFields): string[] {
   return callable(fields).map(([index]) => `tools[${index}].function.parameters`)
 }
 
+/** The functions in a request's constraint whose parameters must be held to in full, by their index there. */
+export function strictFunctions(fields: ToolFields): number[] {
+  return callable(fields).flatMap(([, tool], index) => (tool.function.strict === true ? [index] : []))
+}
+
+/** Places of tools, as headers call them, by the index of their function in a request's constraint. */
+export function toolPlaces(fields: ToolFields): string[] {
+  return callable(fields).map(([index]) => `tools[${index}]`)
+}
+
 type CallsConstraint = Extract<OutputConstraint, { type: 'tool_calls' }>
 
 /**

@@ -1,0 +1,90 @@
+import { MeshError } from '@resultity/interface'
+import { meet } from './derivative.ts'
+import type { Expression } from './expression.ts'
+import { FORMAT_PATTERNS } from './formats.ts'
+import { PatternRefusal, patternContent, type StringContent } from './pattern.ts'
+import { EXCLUDED, EXCLUDED_PATTERN, type Part, type Schema } from './schema-document.ts'
+import { rangeOf, type SchemaScope } from './schema-scope.ts'
+
+/** What a string must be, or must not, and where that is said. */
+interface Demand extends StringContent {
+  readonly path: string
+}
+
+/** The strings that all of `parts` allow. */
+export function stringExpression(scope: SchemaScope, parts: readonly Part<Schema>[]): Expression {
+  const { json, document } = scope
+  const { min, max } = rangeOf(document, parts, 'minLength', 'maxLength')
+  if (min > max) return json.expressions.dead
+  const patterns = parts.flatMap(part => demandOf(scope, part, 'pattern', part.schema.pattern))
+  const formats = parts.flatMap(part => demandOf(scope, part, 'format', formatPattern(part.schema.format)))
+  const without = [...excludedValues(scope, parts), ...excludedPatterns(scope, parts)]
+  const demands = [...patterns, ...formats]
+  if (demands.length + without.length === 0) return json.string(min, max)
+  const whole = held(scope, demands, without, min, max)
+  // every format is held to a part of its texts only, in which a pattern may find none
+  if (whole !== json.expressions.dead || formats.length === 0) return json.quoted(whole)
+  document.relax(formats[0]?.path ?? '', 'cannot be held to beside what else the text must be')
+  return patterns.length + without.length === 0
+    ? json.string(min, max)
+    : json.quoted(held(scope, patterns, without, min, max))
+}
+
+function held(
+  scope: SchemaScope,
+  demands: readonly Demand[],
+  without: readonly Expression[],
+  min: number,
+  max: number
+): Expression {
+  const { json, document } = scope
+  const { expressions } = json
+  const all = demands.map(({ expression }) => expression)
+  const isCounted = demands.length === 0 || demands.every(({ shortest, longest }) => shortest < min || longest > max)
+  if (isCounted) {
+    const atLeast = demands.some(({ shortest }) => shortest >= min) ? 0 : min
+    const atMost = demands.some(({ longest }) => longest <= max) ? Number.POSITIVE_INFINITY : max
+    all.push(expressions.repeat(json.anyCharacter, atLeast, atMost))
+  }
+  try {
+    return meet(expressions, all, expressions.choice(without))
+  } catch (error) {
+    const [first] = demands
+    if (!(error instanceof MeshError) || first === undefined) throw error
+    document.relax(first.path, 'cannot be held to together with what else the text must be')
+    return first.expression
+  }
+}
+
+/** Every format of the drafts that is a kind of text; of others a schema says nothing. */
+function formatPattern(format: unknown): string | undefined {
+  return typeof format === 'string' && Object.hasOwn(FORMAT_PATTERNS, format) ? FORMAT_PATTERNS[format] : undefined
+}
+
+function demandOf(scope: SchemaScope, { path }: Part, keyword: string, pattern: unknown): Demand[] {
+  if (pattern === undefined || pattern === null) return []
+  const place = `${path}/${keyword}`
+  if (typeof pattern !== 'string') throw scope.document.refusal(place, 'is no text')
+  try {
+    return [{ path: place, ...patternContent(scope.json, pattern) }]
+  } catch (error) {
+    // what takes too much for one pattern leaves nothing for what comes behind it either, and is refused there
+    if (!(error instanceof PatternRefusal || error instanceof MeshError)) throw error
+    scope.document.relax(place, `cannot be held to: ${error.message}`)
+    return []
+  }
+}
+
+function excludedValues({ json, document }: SchemaScope, parts: readonly Part<Schema>[]): Expression[] {
+  const texts = new Set(
+    parts.flatMap(({ schema }) => schema[EXCLUDED] ?? []).filter(value => typeof value === 'string')
+  )
+  document.budget.spend(texts.size)
+  return [...texts].map(text => json.expressions.literal(JSON.stringify(text).slice(1, -1)))
+}
+
+function excludedPatterns(scope: SchemaScope, parts: readonly Part<Schema>[]): Expression[] {
+  return parts.flatMap(part =>
+    demandOf(scope, part, 'pattern', part.schema[EXCLUDED_PATTERN]).map(({ expression }) => expression)
+  )
+}
