@@ -81,7 +81,7 @@ async function addModel(
   { store, mesh: { models, director }, clock }: AddModelsComponents,
   options: AbortOptions
 ): Promise<void> {
-  const model = await loadModel(
+  const loaded = await loadModel(
     reference,
     {
       dataDir: init.dataDir,
@@ -93,6 +93,11 @@ async function addModel(
     },
     options
   )
+  const model = models.toldApart(loaded)
+  if (model.id !== loaded.id) {
+    const facts = { model: model.id, reference, name: loaded.id }
+    init.logger.warn(facts, 'another model has this name; requests name this one by its longer name, or its reference')
+  }
   if (models.add(model)) director.addModel(model.placeable)
   init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
   if (model.kind !== 'decoder') return

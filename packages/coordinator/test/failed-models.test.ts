@@ -91,14 +91,20 @@ t.test('a reference that cannot be meant ends the start before anything is loade
   t.strictSame(logged, [])
 })
 
-t.test('two models of one name are refused, both named; one model by two paths is one', async t => {
+t.test('two models of one name are told apart; one model by two paths is one', async t => {
   const first = await twin('one/model')
   const second = await twin('two/model', "{{ messages[-1]['content'] }}")
-  await t.rejects(start([first, second]), {
-    code: 'settings_invalid',
-    message: new RegExp(`two models have the name "model": ${first} and ${second}$`),
-    hint: /rename one/
-  })
+  {
+    await using running = await start([first, second])
+    const { data } = await (await fetch(`${running.httpUrl}/v1/models`)).json()
+    const [one, other] = data.map(({ id }: { id: string }) => id)
+    t.equal(one, 'model')
+    t.match(other, /^model@[0-9a-f]{8}$/)
+    for (const name of [other, second]) {
+      const asked = await fetch(`${running.httpUrl}/v1/models/${encodeURIComponent(name)}`)
+      t.match(await asked.json(), { id: other }, name)
+    }
+  }
   await using running = await start([first, await twin('three/model')])
   t.equal((await (await fetch(`${running.httpUrl}/v1/models`)).json()).data.length, 1)
 })

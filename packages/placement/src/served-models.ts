@@ -37,12 +37,26 @@ export interface FailedModel {
   readonly error: MeshError
 }
 
+/** Of a hash, in a name that would be another model's without. */
+const HASH_DIGITS = 8
+
 /** The models of a coordinator, by name. */
 export class ServedModels implements AsyncDisposable {
   /** Whether all configured models are imported. Until then, an unknown name may belong to one of the others. */
   complete = true
   readonly #models: ServedModel[] = []
   readonly #failed: FailedModel[] = []
+
+  /**
+   * The model by a name that no other one has: where its own is taken, with the beginning of its manifest's hash behind
+   * it, which is the same after every start.
+   */
+  toldApart(model: ServedModel): ServedModel {
+    const { manifestSha256 } = model.placeable
+    const namesake = this.#named(model.id)
+    if (namesake === undefined || namesake.placeable.manifestSha256 === manifestSha256) return model
+    return { ...model, id: `${model.id}@${manifestSha256.slice(0, HASH_DIGITS)}` }
+  }
 
   /**
    * Serves one more model, or one that is served already under one more name.
@@ -164,6 +178,6 @@ export class ServedModels implements AsyncDisposable {
 function sameName(first: ServedModel, second: ServedModel): MeshError {
   const [one = first.id, two = second.id] = [first, second].map(model => model.aliases[0])
   return new MeshError('settings_invalid', `two models have the name "${second.id}": ${one} and ${two}`, {
-    hint: 'Requests tell models apart by their names: rename one of the files or folders, or serve it by a link of another name.'
+    hint: 'Requests tell models apart by their names: rename one of the files or folders.'
   })
 }

@@ -46,7 +46,10 @@ export const upCommand: CommandDefinition = {
     'blobSource',
     'logLevel'
   ],
-  options: [{ flags: '--once <prompt>', summary: 'print the answer to this prompt on standard output, then stop' }],
+  options: [
+    { flags: '--once <prompt>', summary: 'print the answer to this prompt on standard output, then stop' },
+    { flags: '--no-mdns', summary: 'what holds anyway: this mesh is never announced on the network' }
+  ],
   json: 'print one JSON line when ready, and no question is asked',
   daemon: true,
   examples: [
