@@ -117,7 +117,10 @@ t.test('chat streams the answer to one prompt', async t => {
     stream: true,
     stream_options: { include_usage: true },
     max_tokens: 7,
-    messages: [{ role: 'user', content: 'Capital?' }]
+    messages: [
+      { role: 'system', content: 'You are a helpful assistant.' },
+      { role: 'user', content: 'Capital?' }
+    ]
   })
 })
 
@@ -132,7 +135,13 @@ t.test('chat reads the prompt from a pipe, and reports for programs', async t =>
     completionTokens: 5,
     route: 'PeerA[0,2) PeerB[2,4)'
   })
-  t.match(JSON.parse(asked[0]?.body ?? ''), { messages: [{ content: 'Piped?' }] })
+  t.match(JSON.parse(asked[0]?.body ?? ''), { messages: [{}, { content: 'Piped?' }] })
+})
+
+t.test('chat says nothing before the prompt when told so', async t => {
+  const { url, asked } = await scriptedApi(t, { '/v1/chat/completions': events(answer) })
+  await runCommand(['chat', '--url', url, '--model', 'm', '--system', '', 'Capital?'])
+  t.strictSame(JSON.parse(asked[0]?.body ?? '').messages, [{ role: 'user', content: 'Capital?' }])
 })
 
 t.test('chat refuses an empty prompt', async t => {

@@ -18,17 +18,29 @@ export interface Answer {
   readonly route: string
 }
 
+/** Small models answer far better behind one, and some templates put in one of their own that does not help. */
+export const DEFAULT_SYSTEM = 'You are a helpful assistant.'
+
+export interface ConversationInit {
+  readonly model: string
+  /** Longest answer. Default: what the context leaves. */
+  readonly maxTokens?: number | undefined
+  /** What stands before all questions; empty: nothing. Default {@link DEFAULT_SYSTEM}. */
+  readonly system?: string | undefined
+}
+
 /** A conversation with one model. Every question carries all earlier turns. */
 export class Conversation {
   readonly model: string
   readonly #api: MeshApi
   readonly #maxTokens: number | undefined
-  readonly #messages: ChatMessage[] = []
+  readonly #messages: ChatMessage[]
 
-  constructor(api: MeshApi, model: string, maxTokens: number | undefined) {
+  constructor(api: MeshApi, { model, maxTokens, system = DEFAULT_SYSTEM }: ConversationInit) {
     this.#api = api
     this.model = model
     this.#maxTokens = maxTokens
+    this.#messages = system === '' ? [] : [{ role: 'system', content: system }]
   }
 
   /**

@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import { MeshApi } from '../api/mesh-api.ts'
-import { answerPrinter, Conversation } from '../chat/conversation.ts'
+import { answerPrinter, Conversation, DEFAULT_SYSTEM } from '../chat/conversation.ts'
 import { runInteractive } from '../chat/interactive.ts'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
@@ -17,6 +17,7 @@ export const chatCommand: CommandDefinition = {
   settings: ['model', 'url', 'apiKey'],
   options: [
     { flags: '--max-tokens <n>', summary: 'longest answer, in tokens' },
+    { flags: '--system <text>', summary: `what the model is told first (default "${DEFAULT_SYSTEM}"; "" for nothing)` },
     { flags: '--raw', summary: 'print the answer exactly as it came, control characters of terminals too' }
   ],
   json: 'print the answer and its figures as one JSON object',
@@ -30,7 +31,11 @@ export const chatCommand: CommandDefinition = {
     using stop = new StopSignal()
     const api = new MeshApi(settings.url, settings.apiKey)
     const model = settings.model?.[0] ?? (await firstModel(api, stop.signal))
-    const conversation = new Conversation(api, model, maxTokens(input.options.maxTokens))
+    const conversation = new Conversation(api, {
+      model,
+      maxTokens: maxTokens(input.options.maxTokens),
+      system: systemOf(input.options.system)
+    })
     const piped = argument === '-' || (argument === undefined && !context.stdin.isTTY)
     if (argument === undefined && !piped) return runInteractive(conversation, context, stop, input.options.raw === true)
     await answerOnce(conversation, piped ? await readAll(context.stdin) : (argument ?? ''), input, stop.signal)
@@ -60,6 +65,10 @@ async function firstModel(api: MeshApi, signal: AbortSignal): Promise<string> {
   throw new MeshError('model_not_found', `${api.url} serves no model that answers prompts`, {
     hint: 'Start the coordinator with --model REF.'
   })
+}
+
+function systemOf(text: unknown): string | undefined {
+  return typeof text === 'string' ? text : undefined
 }
 
 function maxTokens(text: unknown): number | undefined {

@@ -120,7 +120,7 @@ async function ask(
   signal: AbortSignal
 ): Promise<void> {
   context.err.print(text`\n${cyan('>')} ${prompt}\n`)
-  const conversation = new Conversation(api, model, FIRST_ANSWER_TOKENS_MAX)
+  const conversation = new Conversation(api, { model, maxTokens: FIRST_ANSWER_TOKENS_MAX })
   const printer = answerPrinter(context.out, false)
   const answer = await conversation.ask(prompt, piece => !json && printer(piece), { signal })
   if (json) context.out.json(answer)
