@@ -62,6 +62,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'jobs',
     'openai'
   ],
+  simulation: ['interface', 'test-mesh', 'wire', 'model', 'mesh', 'placement', 'generation', 'node', 'coordinator'],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
     'interface',
@@ -219,7 +220,7 @@ t.test('native functions are called off the event loop in one place, which holds
 
 t.test('what is for tests stays out of the product', async t => {
   for (const path of product) {
-    if (packageOf(path) === 'testkit') continue
+    if (['testkit', 'simulation'].includes(packageOf(path))) continue
     if (importsOf(path).some(specifier => specifier.startsWith('@resultity/test-'))) t.fail(named(path))
   }
 })
@@ -440,7 +441,7 @@ const REAL_TIME: Readonly<Record<string, string>> = {
 
 t.test('time and chance come from the scheduler that is given in', async t => {
   const real =
-    /(?<![sS]cheduler\.)\b(?:set(?:Timeout|Interval)|AbortSignal\.timeout|Date\.now|performance\.now|Math\.random)\b|\bnew Date\(\)/
+    /(?<!(?:[sS]cheduler|machine)\.)\b(?:set(?:Timeout|Interval)|AbortSignal\.timeout|Date\.now|performance\.now|Math\.random)\b|\bnew Date\(\)/
   const unused = new Set(Object.keys(REAL_TIME))
   for (const path of product) {
     const code = withoutComments(read(path))
