@@ -30,7 +30,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-nodes': ['interface', 'wire', 'mesh'],
   'test-mesh': ['interface', 'wire', 'engine', 'mesh'],
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'model', 'mesh'],
-  generation: ['interface', 'grammar', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
+  generation: ['interface', 'grammar', 'test-mesh', 'test-nodes', 'wire', 'planner', 'model', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
   jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
   openai: [

@@ -46,6 +46,8 @@ const RELEASE_MS = 180_000
 /** Until a mesh that is whole again answers: nodes that failed an assignment are left out for up to 16 minutes. */
 const RECOVERY_MS = 20 * 60_000
 const RETRY_MS = 2000
+/** What is to be said at the end has some seconds. */
+const STOP_MS = 10_000
 
 /** Runs one seed: a mesh, its clients and what goes wrong, then a calm in which all must come right again. */
 export async function simulate(init: SimulationInit): Promise<SimulationReport> {
@@ -82,6 +84,7 @@ class Simulation {
       await this.#start()
       await this.#goWrong()
       await this.#comeRight()
+      await this.#stopNodes()
     } catch (error) {
       this.#violation ??= error instanceof Error ? error : new Violation(String(error))
     }
@@ -171,6 +174,17 @@ class Simulation {
         throw new Violation(`a mesh without faults does not answer after ${RECOVERY_MS} ms`)
       await scheduler.run(() => false, RETRY_MS)
     }
+  }
+
+  /** Nodes that are asked to stop do, and say goodbye. */
+  async #stopNodes(): Promise<void> {
+    const { scheduler } = this.#world
+    let left = this.#nodes.length
+    for (const node of this.#nodes) this.#inTime(node.stop().then(() => void left--))
+    const stopped = await scheduler.run(() => left === 0, STOP_MS)
+    if (!stopped) throw new Violation(`${left} nodes have not stopped after ${STOP_MS} ms`)
+    const gone = (): boolean => this.#coordinator?.mesh?.registry.list().length === 0
+    if (!(await scheduler.run(gone, STOP_MS))) throw new Violation('nodes that have stopped are still members')
   }
 
   #ask(init: RequestInit): SimulatedRequest {
