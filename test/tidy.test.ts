@@ -62,7 +62,20 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'jobs',
     'openai'
   ],
-  simulation: ['interface', 'test-mesh', 'wire', 'model', 'mesh', 'placement', 'generation', 'node', 'coordinator'],
+  simulation: [
+    'interface',
+    'test-mesh',
+    'wire',
+    'store',
+    'model',
+    'mesh',
+    'api-kit',
+    'placement',
+    'generation',
+    'jobs',
+    'node',
+    'coordinator'
+  ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
     'interface',
@@ -431,7 +444,7 @@ const REAL_TIME: Readonly<Record<string, string>> = {
   'packages/engine/src/':
     'measures and keeps native code, which takes real time; a simulation has an engine of its own',
   'packages/model/src/(sources/hub|blobs/file-hash)\\.ts': 'waits for other people’s servers, and keeps a thread',
-  'packages/store/src/(database/sqlite-(worker|session)|jobs/postgres-(listener|transactions))\\.ts':
+  'packages/store/src/(database/sqlite-worker|jobs/postgres-(listener|transactions))\\.ts':
     'waits for a thread or a server',
   'packages/jobs/src/time-slice\\.ts': 'measures how long it has held the event loop',
   'packages/cli/src/': 'waits for processes, and shows people how long things took',

@@ -12,6 +12,8 @@ export interface FaultInjectorComponents {
   readonly machine: VirtualProcess
   /** The coordinator is about to crash. */
   onCoordinatorCrash(): void
+  /** It is back. */
+  onCoordinatorStarted(): void
 }
 
 /** Makes faults happen, and pass. */
@@ -19,6 +21,7 @@ export class FaultInjector {
   readonly #components: FaultInjectorComponents
   /** Of connections: drops, cuts and stalls so far. */
   #linkFaults = 0
+  #starting = false
 
   constructor(components: FaultInjectorComponents) {
     this.#components = components
@@ -74,11 +77,11 @@ export class FaultInjector {
   }
 
   /** Everything works again. */
-  async mend(): Promise<void> {
+  mend(): void {
     const { world, nodes, coordinator } = this.#components
     world.trace.add('fault', 'all mended')
     world.network.healAll()
-    if (coordinator.mesh === undefined) await coordinator.start()
+    this.#startCoordinator()
     // machines whose clocks are far apart do not believe each other's adverts, and are right
     coordinator.machine?.setClock()
     for (const node of nodes) {
@@ -89,14 +92,22 @@ export class FaultInjector {
     }
   }
 
+  #startCoordinator(): void {
+    const { coordinator, onCoordinatorStarted } = this.#components
+    if (this.#starting || coordinator.mesh !== undefined) return
+    this.#starting = true
+    void coordinator.start().then(() => {
+      this.#starting = false
+      onCoordinatorStarted()
+    })
+  }
+
   #crashCoordinator(ms: number): void {
     const { coordinator, machine, onCoordinatorCrash } = this.#components
     if (coordinator.mesh === undefined) return
     onCoordinatorCrash()
     coordinator.crash()
-    machine.setTimeout(() => {
-      if (coordinator.mesh === undefined) void coordinator.start()
-    }, ms)
+    machine.setTimeout(() => this.#startCoordinator(), ms)
   }
 
   #healAfter({ a, b, ms }: { readonly a: number; readonly b: number; readonly ms: number }): void {

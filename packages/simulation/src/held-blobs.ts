@@ -1,12 +1,12 @@
 import { type BlobStore, type BlobWriter, MeshError } from '@resultity/interface'
-import type { SimulatedModel } from './simulated-model.ts'
 
-/** A store that has every blob of one model, without bytes: the engine in memory opens no weight file. */
+/** A store that has every blob, and the bytes of few: the engine in memory opens no weight file. */
 export class HeldBlobs implements BlobStore, AsyncDisposable {
-  readonly #model: SimulatedModel
+  readonly #bytes: ReadonlyMap<string, Uint8Array>
 
-  constructor(model: SimulatedModel) {
-    this.#model = model
+  /** @param bytes by SHA-256 */
+  constructor(bytes: ReadonlyMap<string, Uint8Array>) {
+    this.#bytes = bytes
   }
 
   async find(sha256: string): Promise<string> {
@@ -14,7 +14,8 @@ export class HeldBlobs implements BlobStore, AsyncDisposable {
   }
 
   async read(sha256: string): Promise<Uint8Array> {
-    if (sha256 === this.#model.placeable.manifestSha256) return this.#model.manifestBytes
+    const bytes = this.#bytes.get(sha256)
+    if (bytes !== undefined) return bytes
     throw new MeshError('blob_not_found', `blob ${sha256} has no bytes in a simulation`)
   }
 

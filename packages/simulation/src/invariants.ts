@@ -1,4 +1,5 @@
 import type { MeshParts } from '@resultity/coordinator'
+import type { JobRuntime } from '@resultity/jobs'
 import type { SimulatedNode } from './simulated-node.ts'
 import { Violation } from './violation.ts'
 
@@ -18,8 +19,11 @@ export function requireBounds({ director, driver }: MeshParts): void {
 /** What is still held though no request is under way: undefined when nothing is. */
 export function whatIsLeft(
   { driver, leases, director }: MeshParts,
+  { running, queued }: Pick<JobRuntime, 'running' | 'queued'>,
   nodes: readonly SimulatedNode[]
 ): string | undefined {
+  if (running > 0) return `${running} jobs run`
+  if (queued.interactive + queued.batch > 0) return `${queued.interactive + queued.batch} jobs wait`
   if (driver.active > 0) return `the driver has ${driver.active} generations`
   if (leases.waiting > 0) return `${leases.waiting} requests wait for a slot`
   const placement = director.table.all().find(({ sessionsOpen }) => sessionsOpen > 0)

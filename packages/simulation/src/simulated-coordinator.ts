@@ -1,7 +1,9 @@
 import { buildMesh, DEFAULT_LIMITS, type MeshParts } from '@resultity/coordinator'
 import { identityFromSeed, type PrivateKey } from '@resultity/mesh'
+import { MemoryDisk } from '@resultity/store'
 import { createMemoryHost, type MemoryHost, type VirtualProcess } from '@resultity/test-mesh'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
+import { SimulatedJobs } from './simulated-jobs.ts'
 import type { World } from './world.ts'
 
 const ADDRESS = '/ip4/10.77.0.1/tcp/4701'
@@ -22,14 +24,16 @@ interface Running {
   readonly machine: VirtualProcess
   readonly host: MemoryHost
   readonly mesh: MeshParts
+  readonly jobs: SimulatedJobs
 }
 
-/** A coordinator's parts between mesh and jobs, which may crash and start again as the same peer. */
+/** A coordinator without HTTP, which may crash and start again as the same peer, with the same disk. */
 export class SimulatedCoordinator {
   readonly peerId: string
   readonly #world: World
   readonly #privateKey: PrivateKey
   readonly #stages: 'auto' | number
+  readonly #disk = new MemoryDisk()
   #running: Running | undefined
 
   private constructor(world: World, privateKey: PrivateKey, stages: 'auto' | number) {
@@ -49,6 +53,10 @@ export class SimulatedCoordinator {
   }
 
   /** Undefined while it is down. */
+  get jobs(): SimulatedJobs | undefined {
+    return this.#running?.jobs
+  }
+
   get mesh(): MeshParts | undefined {
     return this.#running?.mesh
   }
@@ -57,6 +65,7 @@ export class SimulatedCoordinator {
     return this.#running?.machine
   }
 
+  /** Resolves once it takes requests. Call it while it is down. */
   async start(): Promise<void> {
     const { scheduler, network, model, trace } = this.#world
     const machine = scheduler.process()
@@ -78,12 +87,14 @@ export class SimulatedCoordinator {
       mesh.loop[Symbol.dispose]()
       void host.close()
     })
-    mesh.director.addModel(model.placeable)
+    mesh.models.add(model.served)
+    mesh.director.addModel(model.served.placeable)
     mesh.loop.reconcile()
     await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId, from) => mesh.membership.accept(stream, peerId, from), {
       inboundStreamsMax: 2
     })
-    this.#running = { machine, host, mesh }
+    const jobs = await SimulatedJobs.open({ mesh, model, machine, logger, disk: this.#disk })
+    this.#running = { machine, host, mesh, jobs }
   }
 
   /** Ends as by a kill. */

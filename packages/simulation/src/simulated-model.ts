@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type DecoderManifest, parseModelManifest, requireDecoder, type WeightFile } from '@resultity/interface'
-import { createTokenizer, type ModelTokenizer } from '@resultity/model'
-import type { PlaceableModel } from '@resultity/placement'
+import { PromptEncoder } from '@resultity/model'
+import type { ServedDecoder } from '@resultity/placement'
+import { HeldBlobs } from './held-blobs.ts'
 
 const LAYERS = 8
 const HIDDEN_SIZE = 8
@@ -17,13 +18,12 @@ const END_TOKEN = LETTERS.length
 /** A model for the engine in memory: real manifest and tokenizer, and no weights. */
 export interface SimulatedModel {
   readonly manifest: DecoderManifest
-  /** The manifest as a blob. */
-  readonly manifestBytes: Uint8Array
-  readonly tokenizer: ModelTokenizer
-  readonly placeable: PlaceableModel
+  /** The manifest, and the tokenizer's files. */
+  readonly blobs: HeldBlobs
+  readonly served: ServedDecoder
 }
 
-export function simulatedModel(): SimulatedModel {
+export async function simulatedModel(): Promise<SimulatedModel> {
   const definition = toBytes(tokenizerDefinition())
   const config = toBytes({ clean_up_tokenization_spaces: false })
   const manifest: DecoderManifest = {
@@ -55,18 +55,21 @@ export function simulatedModel(): SimulatedModel {
   }
   const manifestBytes = toBytes(manifest)
   const manifestSha256 = sha256(manifestBytes)
+  const blobs = new HeldBlobs(new Map([definition, config, manifestBytes].map(bytes => [sha256(bytes), bytes])))
+  const prompts = await PromptEncoder.open(manifest, CONTEXT_LENGTH, blobs)
+  const placeable = {
+    name: manifest.name,
+    manifest,
+    manifestSha256,
+    manifestBytes: manifestBytes.length,
+    contextLength: CONTEXT_LENGTH,
+    sessionsMax: SESSIONS_MAX
+  }
+  const { name: id } = manifest
   return {
     manifest: requireDecoder(parseModelManifest(manifestSha256, manifestBytes)),
-    manifestBytes,
-    tokenizer: createTokenizer({ definition, config, endTokenIds: [END_TOKEN] }, manifest.config),
-    placeable: {
-      name: manifest.name,
-      manifest,
-      manifestSha256,
-      manifestBytes: manifestBytes.length,
-      contextLength: CONTEXT_LENGTH,
-      sessionsMax: SESSIONS_MAX
-    }
+    blobs,
+    served: { kind: 'decoder', id, aliases: [], createdAt: 0, placeable, prompts, tokenizer: prompts.tokenizer }
   }
 }
 

@@ -1,7 +1,6 @@
 import { identityFromSeed, type MeshHost, type PrivateKey } from '@resultity/mesh'
 import { Advertiser, DEFAULT_NODE_LIMITS, NodeAgent, StageTable } from '@resultity/node'
 import { createMemoryHost, MemoryEngine, type MemoryHost, type VirtualProcess } from '@resultity/test-mesh'
-import { HeldBlobs } from './held-blobs.ts'
 import type { World } from './world.ts'
 
 /** For weights and caches of all layers, several times: what nodes take is the director's to decide. */
@@ -81,7 +80,7 @@ export class SimulatedNode {
         stages,
         logger,
         scheduler: machine,
-        store: new HeldBlobs(model),
+        store: model.blobs,
         advertiser: this.#advertiser(host, stages, machine)
       },
       DEFAULT_NODE_LIMITS

@@ -1,66 +1,34 @@
 import type { GenerationEvent } from '@resultity/generation'
-import { GREEDY, MeshError, type WorkClass } from '@resultity/interface'
-import { answerOf, type SeededRandom } from '@resultity/test-mesh'
+import { GREEDY, MeshError } from '@resultity/interface'
+import type { Job, JobEvent } from '@resultity/store'
+import type { VirtualProcess } from '@resultity/test-mesh'
+import { ExpectedAnswer } from './expected-answer.ts'
+import type { RequestInit } from './request-init.ts'
 import type { SimulatedCoordinator } from './simulated-coordinator.ts'
-import { LIMITS } from './simulated-coordinator.ts'
+import { resultSchema, type SimulatedJobs, TOKEN, tokenSchema } from './simulated-jobs.ts'
 import { Violation } from './violation.ts'
 import type { World } from './world.ts'
-
-/** What a client asks for. */
-export interface RequestInit {
-  readonly prompt: readonly number[]
-  readonly tokensMax: number
-  readonly workClass: WorkClass
-  /** Hangs up after so long; undefined: waits for the end. */
-  readonly patienceMs: number | undefined
-  /** Takes so long to read a token. */
-  readonly readMs: number
-}
 
 /**
  * - `answered`  whole, and right
  * - `failed`    with an error that says why
- * - `abandoned` its coordinator crashed: nobody is there to tell the client
+ * - `abandoned` its coordinator crashed, and had not promised to go on
  */
 export type RequestOutcome = 'answered' | 'failed' | 'abandoned'
 
 /** Where events are changed on their way to the client, so that a bug can be planted. */
 export type EventWiring = (events: AsyncIterable<GenerationEvent>) => AsyncIterable<GenerationEvent>
 
-const PROMPT_MAX = 40
-const ANSWER_MAX = 32
-
-export function drawRequest(random: SeededRandom, vocabularySize: number): RequestInit {
-  return {
-    prompt: Array.from({ length: random.between(1, PROMPT_MAX) }, () => random.below(vocabularySize - 1)),
-    tokensMax: random.between(1, ANSWER_MAX),
-    workClass: random.chance(0.2) ? 'batch' : 'interactive',
-    patienceMs: random.chance(0.15) ? 5000 * random.fraction() : undefined,
-    readMs: random.chance(0.2) ? 50 * random.fraction() : 0
-  }
-}
-
 /** How a request may fail here: nobody breaks a protocol, and no part has a bug. */
-const PASSING: ReadonlySet<MeshError['code']> = new Set([
+const PASSING: ReadonlySet<string> = new Set([
   'canceled',
   'deadline_exceeded',
   'layers_missing',
   'node_lost',
+  'nodes_lost_too_often',
   'resource_exhausted',
   'unavailable'
 ])
-
-/** Batch work waits that much longer, by `BATCH_PATIENCE` of generation. */
-const BATCH_FACTOR = 10
-
-/** No request takes longer, whatever happens: the sum of all that one may wait for. */
-export function longestMs({ prompt, tokensMax, workClass, readMs }: RequestInit): number {
-  const patience = workClass === 'batch' ? BATCH_FACTOR : 1
-  const leaseMs = LIMITS.placementWaitMs + LIMITS.slotWaitMs * patience
-  const openMs = LIMITS.sessionOpenMs + LIMITS.sessionCloseMs + LIMITS.lossNoticeMs
-  const tokensMs = LIMITS.firstTokenMs + prompt.length * LIMITS.promptTokenMs + tokensMax * LIMITS.nextTokenMs
-  return LIMITS.routeAttemptsMax * (leaseMs + openMs) + tokensMs * patience + tokensMax * readMs
-}
 
 /** One client with one request: checks each token as it comes. */
 export class SimulatedRequest {
@@ -68,17 +36,23 @@ export class SimulatedRequest {
   readonly init: RequestInit
   readonly #world: World
   readonly #wiring: EventWiring
-  readonly #expected: readonly number[]
+  readonly #id: string
+  readonly #answer: ExpectedAnswer
   readonly #hangUp = new AbortController()
   #outcome: RequestOutcome | undefined
-  #taken = 0
+  /** Its job is stored: whatever happens, it will be done. */
+  #promised = false
+  /** Of the job's log, as far as the client has read it. */
+  #lastEntry = 0
+  #crashes = 0
 
-  constructor(world: World, name: string, init: RequestInit, wiring: EventWiring) {
+  constructor(world: World, index: number, init: RequestInit, wiring: EventWiring) {
     this.#world = world
-    this.name = name
+    this.name = `request ${index}`
     this.init = init
     this.#wiring = wiring
-    this.#expected = answerOf(world.model.manifest, init.prompt, init.tokensMax)
+    this.#id = `req_${index.toString(16).padStart(32, '0')}`
+    this.#answer = new ExpectedAnswer(this.name, world.model.manifest, init.prompt, init.tokensMax)
   }
 
   /** Undefined until it has ended. */
@@ -86,35 +60,55 @@ export class SimulatedRequest {
     return this.#outcome
   }
 
+  /** Times that its coordinator crashed while it was under way. */
+  get crashes(): number {
+    return this.#crashes
+  }
+
   /** Resolves at its end. @throws Violation */
-  async run(coordinator: SimulatedCoordinator): Promise<void> {
-    const { mesh, machine } = coordinator
-    const { workClass, patienceMs } = this.init
-    if (mesh === undefined || machine === undefined) return this.#end('abandoned', 'no coordinator')
-    const { trace } = this.#world
-    trace.add(this.name, `asks for ${this.init.tokensMax} tokens after ${this.init.prompt.length}, ${workClass}`)
-    if (patienceMs !== undefined)
+  async run({ mesh, jobs, machine }: SimulatedCoordinator): Promise<void> {
+    if (mesh === undefined || jobs === undefined || machine === undefined) {
+      return this.#end('abandoned', 'no coordinator')
+    }
+    const { via, workClass, patienceMs, tokensMax, prompt } = this.init
+    this.#world.trace.add(this.name, `asks for ${tokensMax} tokens after ${prompt.length}, ${workClass}, ${via}`)
+    if (patienceMs !== undefined) {
       machine.setTimeout(() => this.#hangUp.abort(new MeshError('canceled', 'hung up')), patienceMs)
+    }
+    await this.#until(async () => {
+      if (via === 'driver') return await this.#ofDriver(mesh.driver, machine)
+      await this.#submit(jobs)
+      await this.#follow(jobs, machine)
+    })
+  }
+
+  /** Its coordinator crashes. */
+  coordinatorCrashed(): void {
+    const goesOn = this.init.via === 'detached' && this.#promised
+    if (this.#outcome !== undefined) return
+    this.#crashes++
+    if (!goesOn) this.#end('abandoned', 'the coordinator crashed')
+  }
+
+  /** The coordinator is back. @throws Violation */
+  async coordinatorStarted({ jobs, machine }: SimulatedCoordinator): Promise<void> {
+    if (this.#outcome !== undefined || jobs === undefined || machine === undefined) return
+    await this.#until(() => this.#follow(jobs, machine))
+  }
+
+  async #until(work: () => Promise<void>): Promise<void> {
     try {
-      await this.#read(mesh.driver, machine)
+      await work()
     } catch (error) {
       if (error instanceof Violation) throw error
       if (!(error instanceof MeshError)) throw new Violation(`${this.name} ended without a code`, { cause: error })
-      this.#fail(error)
+      this.#fail(error.code, error.message, error)
     }
   }
 
-  /** Its coordinator is gone. */
-  abandon(): void {
-    if (this.#outcome === undefined) this.#end('abandoned', 'the coordinator crashed')
-  }
-
-  async #read(
-    driver: NonNullable<SimulatedCoordinator['mesh']>['driver'],
-    machine: NonNullable<SimulatedCoordinator['machine']>
-  ): Promise<void> {
-    const { prompt, tokensMax, workClass, readMs } = this.init
-    const { placeable, tokenizer } = this.#world.model
+  async #ofDriver(driver: NonNullable<SimulatedCoordinator['mesh']>['driver'], machine: VirtualProcess): Promise<void> {
+    const { prompt, tokensMax, workClass } = this.init
+    const { placeable, tokenizer } = this.#world.model.served
     const generation = await driver.start(
       { model: placeable, tokenizer, prompt, tokensMax, sampling: GREEDY, stop: [], ignoreEndTokens: false },
       { signal: this.#hangUp.signal, workClass }
@@ -122,35 +116,76 @@ export class SimulatedRequest {
     await using _ = generation
     for await (const event of this.#wiring(generation.events)) {
       if (event.type === 'token') this.#token(event.tokenId)
-      if (event.type === 'end') return this.#whole(event.usage.completionTokens)
-      if (readMs > 0) await machine.sleep(readMs)
+      if (event.type === 'end') {
+        this.#answer.requireWhole(event.usage.completionTokens)
+        return this.#end('answered', `${event.usage.completionTokens} tokens`)
+      }
+      await this.#read(machine)
     }
     throw new Violation(`${this.name} ended without an end`)
   }
 
-  #fail(error: MeshError): void {
-    if (!PASSING.has(error.code)) {
-      throw new Violation(`${this.name} ended with ${error.code}, which no fault here explains`, { cause: error })
+  async #submit(jobs: SimulatedJobs): Promise<void> {
+    const { via, workClass } = this.init
+    await jobs.runtime.submit(jobs.prepare(this.init, workClass === 'interactive'), {
+      id: this.#id,
+      endpoint: jobs.path,
+      namespace: 'default',
+      keyId: null,
+      class: workClass,
+      detached: via === 'detached'
+    })
+    this.#promised = true
+    this.#world.trace.add(this.name, 'is stored')
+    const cancel = (): void => void jobs.runtime.cancel(this.#id).catch(() => undefined)
+    this.#hangUp.signal.addEventListener('abort', cancel, { once: true })
+    if (this.#hangUp.signal.aborted) cancel()
+  }
+
+  /** Reads the job's log from where it has read to, up to the job's end. */
+  async #follow(jobs: SimulatedJobs, machine: VirtualProcess): Promise<void> {
+    using following = jobs.runtime.follow(this.#id)
+    const entries = following.entries(this.#lastEntry)
+    for (;;) {
+      const { value, done } = await entries.next()
+      if (done === true) return this.#jobEnded(value)
+      this.#entry(value)
+      await this.#read(machine)
     }
-    this.#end('failed', `[${error.code}] ${error.message}`)
+  }
+
+  #entry({ number, type, data }: JobEvent): void {
+    if (number !== this.#lastEntry + 1) {
+      throw new Violation(`${this.name} got entry ${number} of its log after ${this.#lastEntry}`)
+    }
+    this.#lastEntry = number
+    if (type === TOKEN) this.#token(tokenSchema.parse(data).token)
+  }
+
+  #jobEnded({ state, result, error }: Job): void {
+    if (state === 'succeeded') {
+      const { tokens, count } = resultSchema.parse(result?.body)
+      this.#answer.requireSame(tokens, count)
+      if (this.init.workClass === 'interactive') this.#answer.requireWhole(count)
+      this.#end('answered', `${count} tokens`)
+    } else if (state === 'failed') this.#fail(error?.code ?? 'no code', error?.message ?? '', error)
+    else this.#end('failed', state)
+  }
+
+  #fail(code: string, message: string, cause: unknown): void {
+    if (!PASSING.has(code)) {
+      throw new Violation(`${this.name} ended with ${code}, which no fault here explains`, { cause })
+    }
+    this.#end('failed', `[${code}] ${message}`)
   }
 
   #token(token: number): void {
-    const expected = this.#expected[this.#taken]
-    if (token !== expected) {
-      throw new Violation(`${this.name} got ${token} as token ${this.#taken}, it is ${expected}`)
-    }
-    this.#world.trace.add(this.name, `token ${this.#taken} is ${token}`)
-    this.#taken++
+    this.#world.trace.add(this.name, `token ${this.#answer.take(token)} is ${token}`)
   }
 
-  /** An end token counts and is not handed out. */
-  #whole(count: number): void {
-    const { length } = this.#expected
-    if (count !== length || this.#taken < length - 1) {
-      throw new Violation(`${this.name} got ${this.#taken} tokens and was told of ${count}, there are ${length}`)
-    }
-    this.#end('answered', `${count} tokens`)
+  /** Takes the time that reading takes. */
+  async #read(machine: VirtualProcess): Promise<void> {
+    if (this.init.readMs > 0) await machine.sleep(this.init.readMs)
   }
 
   #end(outcome: RequestOutcome, how: string): void {

@@ -3,9 +3,10 @@ import { FaultInjector } from './fault-injector.ts'
 import { drawFault } from './faults.ts'
 import { requireBounds, whatIsLeft } from './invariants.ts'
 import { tokenTwiceAfterLinkFault } from './planted-bug.ts'
+import { drawRequest, longestMs, type RequestInit } from './request-init.ts'
 import { SimulatedCoordinator } from './simulated-coordinator.ts'
 import { SimulatedNode } from './simulated-node.ts'
-import { drawRequest, longestMs, type RequestInit, type RequestOutcome, SimulatedRequest } from './simulated-request.ts'
+import { type RequestOutcome, SimulatedRequest } from './simulated-request.ts'
 import { Violation } from './violation.ts'
 import { World } from './world.ts'
 
@@ -25,6 +26,8 @@ export interface SimulationReport {
   readonly nodeCount: number
   /** Requests by how they ended. */
   readonly requests: Readonly<Record<RequestOutcome, number>>
+  /** Of those that were answered: requests whose coordinator crashed meanwhile. */
+  readonly resumed: number
   readonly faults: number
   /** Virtual time, and steps of it. */
   readonly elapsedMs: number
@@ -46,12 +49,18 @@ const RELEASE_MS = 180_000
 /** Until a mesh that is whole again answers: nodes that failed an assignment are left out for up to 16 minutes. */
 const RECOVERY_MS = 20 * 60_000
 const RETRY_MS = 2000
+/** A coordinator that starts reads its database. */
+const START_MS = 10_000
 /** What is to be said at the end has some seconds. */
 const STOP_MS = 10_000
 
 /** Runs one seed: a mesh, its clients and what goes wrong, then a calm in which all must come right again. */
 export async function simulate(init: SimulationInit): Promise<SimulationReport> {
-  return await new Simulation(init).run()
+  let check = (): void => {}
+  const world = await World.make(init.seed, () => check())
+  const simulation = new Simulation(init, world)
+  check = () => simulation.check()
+  return await simulation.run()
 }
 
 class Simulation {
@@ -67,9 +76,9 @@ class Simulation {
   #violation: Error | undefined
   #over = false
 
-  constructor(init: SimulationInit) {
+  constructor(init: SimulationInit, world: World) {
     this.#init = init
-    this.#world = new World(init.seed, () => this.#check())
+    this.#world = world
     const { random, scheduler } = this.#world
     this.#machine = scheduler.process()
     const drawn = random.chance(0.05) ? random.between(9, 20) : random.between(3, 8)
@@ -105,18 +114,22 @@ class Simulation {
     world.trace.add('simulation', `seed ${this.#init.seed}, ${this.#nodeCount} nodes, stages ${stages}`)
     const coordinator = await SimulatedCoordinator.make(world, stages)
     this.#coordinator = coordinator
-    await coordinator.start()
+    void coordinator.start()
+    await world.scheduler.run(() => coordinator.mesh !== undefined, START_MS)
     const nodes: SimulatedNode[] = []
     for (let index = 0; index < this.#nodeCount; index++) nodes.push(await SimulatedNode.make(world, index))
     this.#nodes = nodes
-    for (const node of nodes) await node.start(coordinator.address)
+    for (const node of nodes) void node.start(coordinator.address)
     this.#faults = new FaultInjector({
       world,
       nodes,
       coordinator,
       machine: this.#machine,
       onCoordinatorCrash: () => {
-        for (const request of this.#requests) request.abandon()
+        for (const request of this.#requests) request.coordinatorCrashed()
+      },
+      onCoordinatorStarted: () => {
+        for (const request of this.#requests) this.#inTime(request.coordinatorStarted(coordinator))
       }
     })
   }
@@ -150,7 +163,7 @@ class Simulation {
 
   async #comeRight(): Promise<void> {
     const { scheduler, trace } = this.#world
-    await this.#faults?.mend()
+    this.#faults?.mend()
     const longest = Math.max(...this.#requests.map(({ init }) => longestMs(init)), 0)
     await scheduler.run(() => this.#requests.every(({ outcome }) => outcome !== undefined), longest)
     // faults that were to pass later: nodes that come back, links that heal
@@ -188,7 +201,7 @@ class Simulation {
   }
 
   #ask(init: RequestInit): SimulatedRequest {
-    const request = new SimulatedRequest(this.#world, `request ${this.#requests.length}`, init, events =>
+    const request = new SimulatedRequest(this.#world, this.#requests.length, init, events =>
       this.#init.plantedBug === undefined
         ? events
         : tokenTwiceAfterLinkFault(events, () => this.#faults?.linkFaults ?? 0)
@@ -211,7 +224,8 @@ class Simulation {
     this.#violation ??= error
   }
 
-  #check(): void {
+  /** What must hold after every step. @throws Error */
+  check(): void {
     if (this.#over) return
     if (this.#violation !== undefined) throw this.#violation
     const mesh = this.#coordinator?.mesh
@@ -220,8 +234,9 @@ class Simulation {
 
   /** What is held though no request is under way; undefined: nothing. */
   #left(): string | undefined {
-    const mesh = this.#coordinator?.mesh
-    return mesh === undefined ? 'there is no coordinator' : whatIsLeft(mesh, this.#nodes)
+    const { mesh, jobs } = this.#coordinator ?? {}
+    if (mesh === undefined || jobs === undefined) return 'there is no coordinator'
+    return whatIsLeft(mesh, jobs.runtime, this.#nodes)
   }
 
   get #vocabularySize(): number {
@@ -236,6 +251,7 @@ class Simulation {
       seed: this.#init.seed,
       nodeCount: this.#nodeCount,
       requests: { answered: count('answered'), failed: count('failed'), abandoned: count('abandoned') },
+      resumed: this.#requests.filter(({ outcome, crashes }) => outcome === 'answered' && crashes > 0).length,
       faults: this.#faultCount,
       elapsedMs: scheduler.elapsedMs,
       steps: scheduler.steps,

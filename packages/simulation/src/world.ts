@@ -7,7 +7,7 @@ import { Trace } from './trace.ts'
 const DEAD_AFTER_MS = 49_000
 
 /** All seeds have the same model: reading a tokenizer takes longer than most runs. */
-let model: SimulatedModel | undefined
+let model: Promise<SimulatedModel> | undefined
 
 /** What all parts of one simulation share. */
 export class World {
@@ -20,7 +20,7 @@ export class World {
   readonly positionLayerMs: () => number
   readonly #releases: (() => void)[] = []
 
-  constructor(seed: number, onStep: () => void) {
+  private constructor(seed: number, model: SimulatedModel, onStep: () => void) {
     this.random = new SeededRandom(seed)
     this.scheduler = new VirtualScheduler({ seed: this.random.below(2 ** 32), onStep })
     this.trace = new Trace(() => this.scheduler.elapsedMs)
@@ -29,11 +29,16 @@ export class World {
       bytesPerMs: 10 ** this.random.between(3, 5),
       deadAfterMs: DEAD_AFTER_MS
     })
-    model ??= simulatedModel()
     this.model = model
     const computing = this.random.fork()
     const usualMs = 0.05 + this.random.fraction() / 2
     this.positionLayerMs = () => usualMs * (0.5 + computing.fraction())
+  }
+
+  /** @param onStep called after each step of virtual time; what it throws ends the run */
+  static async make(seed: number, onStep: () => void): Promise<World> {
+    model ??= simulatedModel()
+    return new World(seed, await model, onStep)
   }
 
   /** Has `release` called when the simulation is over: what lets go of signals, which the runtime would keep for ever. */

@@ -22,5 +22,7 @@ t.test(`${SEEDS} seeds: whatever goes wrong, each token comes once, requests end
   t.ok(count('answered') > 10 * SEEDS, `${count('answered')} were answered`)
   t.ok(count('failed') > SEEDS / 2, `${count('failed')} failed with a code`)
   t.ok(count('abandoned') > 0, `${count('abandoned')} had their coordinator crash`)
+  const resumed = reports.reduce((sum, report) => sum + report.resumed, 0)
+  t.ok(resumed > 0, `${resumed} were answered though their coordinator crashed`)
   t.equal(new Set(reports.map(({ digest }) => digest)).size, SEEDS, 'no two alike')
 })
