@@ -123,7 +123,7 @@ export function buildJobs(
     limits
   )
   const chat = new ChatEndpoint(answers)
-  const ensembles = { models, aliases, children, judging: chat }
+  const ensembles = { models, aliases, children, judging: chat, scheduler }
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const single = [
     new EnsembleEndpoint(ensembles, chat, chatDialect),

@@ -1,5 +1,5 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler } from '@resultity/interface'
 import { type ChildJobs, type JobEndpoint, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
 import { GROUP_LANE, type Job, type JsonValue } from '@resultity/store'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
@@ -14,6 +14,8 @@ export interface EnsembleEndpointComponents extends EnsembleNames {
   readonly children: ChildJobs
   /** Chat completions: what a judge is asked by. */
   readonly judging: JobEndpoint
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /**

@@ -1,5 +1,5 @@
 import { toJobError } from '@resultity/api-kit'
-import { type AbortOptions, MeshError } from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler } from '@resultity/interface'
 import { BEGUN, type ChildJobs, type JobAnswer, type JobContext, type JobEndpoint, toMeshError } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { JobResult } from '@resultity/store'
@@ -19,6 +19,8 @@ export interface EnsembleRunComponents {
   /** Chat completions: what a judge is asked by, whatever it judges. */
   readonly judging: JobEndpoint
   readonly dialect: AnswerDialect
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface PreparedEnsemble {
@@ -55,7 +57,7 @@ export class EnsembleRun {
     this.#components = components
     this.#ensemble = ensemble
     this.#context = context
-    this.#jobs = new MemberJobs(components.children, context.job)
+    this.#jobs = new MemberJobs(components.children, context.job, components.scheduler)
     this.#options = { signal: context.signal }
   }
 
