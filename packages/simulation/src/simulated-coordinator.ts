@@ -94,6 +94,7 @@ export class SimulatedCoordinator {
       inboundStreamsMax: 2
     })
     const jobs = await SimulatedJobs.open({ mesh, model, machine, logger, disk: this.#disk })
+    this.#world.whenOver(() => void jobs.runtime[Symbol.asyncDispose]())
     this.#running = { machine, host, mesh, jobs }
   }
 
