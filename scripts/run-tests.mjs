@@ -16,6 +16,7 @@ const LONG_FIRST = [
   'test/dist/crash.test.js',
   'packages/engine/dist/test/reference-logits.test.js',
   'test/dist/golden.test.js',
+  'packages/simulation/dist/test/seeds.test.js',
   'packages/store/dist/test/crash.test.js',
   'packages/store/dist/test/postgres-job-store.test.js'
 ]

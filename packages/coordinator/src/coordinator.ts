@@ -215,7 +215,7 @@ function buildHttp(
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
-  const answers = { models, director, pools, constraints, generator, nodeJobs, metrics }
+  const answers = { models, director, pools, constraints, generator, nodeJobs, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,
@@ -235,6 +235,7 @@ function buildHttp(
     metrics,
     logger,
     clock,
+    scheduler,
     requestLimiter,
     disk,
     registry,

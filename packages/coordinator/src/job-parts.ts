@@ -122,7 +122,7 @@ export function buildJobs(
     limits
   )
   const chat = new ChatEndpoint(answers)
-  const ensembles = { models, aliases, children, judging: () => chats }
+  const ensembles = { models, aliases, children, judging: () => chats, scheduler }
   const chats = new EnsembleEndpoint(ensembles, chat, chatDialect)
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const single = [

@@ -1,5 +1,4 @@
-import type { AbortOptions } from '@resultity/interface'
-import { layerCount } from '@resultity/interface'
+import { type AbortOptions, layerCount, type Scheduler, systemScheduler } from '@resultity/interface'
 import { median } from './median.ts'
 import type { Stage, StageSession } from './port.ts'
 
@@ -11,6 +10,11 @@ export interface StageMeasurement {
   readonly prefillMsPerPositionLayer: number
   /** Milliseconds of one decode step outside the layers: the head on the last stage. */
   readonly fixedMs: number
+}
+
+export interface MeasureOptions extends AbortOptions {
+  /** By whose time. Default: the machine's. */
+  readonly scheduler?: Scheduler
 }
 
 /** A short chunk and a few steps: some tens of milliseconds for a small stage, a second or two for a large one. */
@@ -25,7 +29,7 @@ const DECODE_RUNS = 16
  *
  * @throws MeshError `resource_exhausted` when no session is free, and what a run throws
  */
-export async function measureStage(stage: Stage, options: AbortOptions = {}): Promise<StageMeasurement> {
+export async function measureStage(stage: Stage, options: MeasureOptions = {}): Promise<StageMeasurement> {
   const positions = Math.min(PREFILL_POSITIONS, Math.max(1, stage.contextLength - 1))
   using session = stage.open({ positionsMax: Math.min(stage.contextLength, positions + DECODE_RUNS) })
   session.warm?.()
@@ -46,11 +50,12 @@ export async function measureStage(stage: Stage, options: AbortOptions = {}): Pr
   }
 }
 
-async function timeRun(stage: Stage, session: StageSession, count: number, options: AbortOptions): Promise<number> {
+async function timeRun(stage: Stage, session: StageSession, count: number, options: MeasureOptions): Promise<number> {
+  const { scheduler = systemScheduler, ...run } = options
   const input = stage.first
     ? Uint32Array.from({ length: count }, (_, index) => index % stage.vocabularySize)
     : Float32Array.from({ length: count * stage.hiddenSize }, (_, index) => Math.sin(index))
-  const start = performance.now()
-  await session.run(input, options)
-  return performance.now() - start
+  const start = scheduler.monotonic()
+  await session.run(input, run)
+  return scheduler.monotonic() - start
 }

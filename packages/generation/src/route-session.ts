@@ -261,14 +261,15 @@ export class RouteSession {
       tokens: prompt
     })
     const waitMs = this.#limits.firstTokenMs + prompt.length * this.#limits.promptTokenMs
-    this.#watch(waitMs, 'no first token came')
+    if (this.#faulted.size === 0) this.#watch(waitMs, 'no first token came')
   }
 
   #onFrame(stageIndex: number, frame: StageFrame): void {
     if (this.#closed !== undefined) return
     try {
       const step = this.#state.admit(stageIndex, frame)
-      if (step?.type === 'opened') this.#opened.resolve()
+      // a stage may lose its neighbour while others still open: then the session fails in a moment
+      if (step?.type === 'opened' && this.#faulted.size === 0) this.#opened.resolve()
       if (step?.type === 'token') this.#onToken(step.sampled)
       if (step?.type === 'scores') this.#onScores(step.scores)
     } catch (error) {

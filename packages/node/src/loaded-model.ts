@@ -15,6 +15,7 @@ import {
   isEncoder,
   MeshError,
   type ModelManifest,
+  type Scheduler,
   stageFiles,
   type WeightFile,
   weightFiles
@@ -75,6 +76,7 @@ export interface LoadInit {
   readonly paths: ReadonlyMap<string, string>
   readonly onProgress: (state: StageProgress) => void
   readonly signal: AbortSignal
+  readonly scheduler: Scheduler
 }
 
 /**
@@ -83,7 +85,7 @@ export interface LoadInit {
  * @throws MeshError `engine_failed`, `model_invalid`; the reason of the signal; nothing is left loaded
  */
 export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedModel> {
-  const { manifest, threads, spinning, workDir, signal, onProgress, memoryBytes, paths } = init
+  const { manifest, threads, spinning, workDir, signal, scheduler, onProgress, memoryBytes, paths } = init
   const weightPath = (file: WeightFile): string => requirePath(paths, file.sha256)
   const common = { threads, spinning, workDir, weightPath }
   onProgress('building')
@@ -98,7 +100,7 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
   const { range, contextLength, sessionsMax } = init.assignment
   const stage = await engine.loadStage({ ...common, manifest, range, contextLength, sessionsMax }, { signal })
   return measured(stage, onProgress, async () => {
-    const measurement = await measureStage(stage, { signal })
+    const measurement = await measureStage(stage, { signal, scheduler })
     const { definition } = manifest.tokenizer
     const constraints = new AnswerConstraints(init.compiler, () =>
       loadVocabulary(manifest, requirePath(paths, definition.sha256))

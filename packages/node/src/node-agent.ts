@@ -57,7 +57,7 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     openStore(init)
   ])
   const stages = new StageTable(
-    { engine },
+    { engine, scheduler },
     { memoryBytes, threads, spinning: init.spinning ?? false, workDir, stagesMax: limits.stagesMax }
   )
   const host = await createMeshHost({

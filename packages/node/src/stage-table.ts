@@ -5,7 +5,9 @@ import {
   type LayerRange,
   MeshError,
   type ModelManifest,
-  type ServedStage
+  type Scheduler,
+  type ServedStage,
+  systemScheduler
 } from '@resultity/interface'
 import type { Assignment, StageProgress } from './assignment.ts'
 import {
@@ -28,6 +30,8 @@ export interface WeightSource {
 
 export interface StageTableComponents {
   readonly engine: Engine
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface StageTableInit {
@@ -66,6 +70,7 @@ export interface JobSlot extends Disposable {
  */
 export class StageTable {
   readonly #engine: Engine
+  readonly #scheduler: Scheduler
   readonly #init: StageTableInit
   /** Compiles constraints for the answers of all stages, which share its thread and its memory. */
   readonly #compiler = new ConstraintCompiler()
@@ -75,6 +80,7 @@ export class StageTable {
 
   constructor(components: StageTableComponents, init: StageTableInit) {
     this.#engine = components.engine
+    this.#scheduler = components.scheduler ?? systemScheduler
     this.#init = init
   }
 
@@ -224,7 +230,7 @@ export class StageTable {
     const paths = await source.files(files, signal)
     const { threads, spinning, workDir } = this.#init
     const { memoryBytes } = entry
-    const where = { threads, spinning, workDir, memoryBytes, compiler: this.#compiler }
+    const where = { threads, spinning, workDir, memoryBytes, compiler: this.#compiler, scheduler: this.#scheduler }
     entry.loaded = await loadModel(this.#engine, { ...where, manifest, assignment, paths, onProgress, signal })
     onProgress('ready')
     return entry.loaded

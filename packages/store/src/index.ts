@@ -10,6 +10,7 @@ export {
   type StoreDatabase
 } from './database/database.ts'
 export { decodeJson, encodeJson, type JsonColumn } from './database/json-column.ts'
+export { MemoryDisk, type MemoryInit } from './database/sqlite-memory.ts'
 export { isUniqueViolation, StatementError } from './database/statement-error.ts'
 export type { Tables } from './database/tables.ts'
 export { DatabaseFileStore } from './files/database-file-store.ts'

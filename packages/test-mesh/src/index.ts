@@ -1,3 +1,4 @@
+export { identityFromSeed } from '@resultity/mesh'
 export * from './link-conditions.ts'
 export * from './memory-engine.ts'
 export * from './memory-host.ts'

@@ -4,8 +4,10 @@ import { hostAndPort } from './memory-addresses.ts'
 import type { ConnectionEnd, NetworkHost } from './network-host.ts'
 import type { SimulatedNetwork } from './simulated-network.ts'
 
-/** Never settles: packets go nowhere, and nobody says so. */
-const SILENCE = new Promise<never>(() => {})
+/** Never settles: packets go nowhere, and nobody says so. One for each dial, or it would remember all of them. */
+function silence(): Promise<never> {
+  return new Promise(() => {})
+}
 
 /**
  * Connects `dialler` to whoever listens at `address`, after a round trip.
@@ -25,7 +27,7 @@ export async function dialIn(
   const scope = scopeOf(address)
   if (scope === 'unusable') throw new MeshError('peer_refused', `this peer does not dial ${address}`)
   const listener = network.at(where)
-  if (listener === undefined && scope !== 'loopback' && scope !== 'private') await SILENCE
+  if (listener === undefined && scope !== 'loopback' && scope !== 'private') await silence()
   if (listener === undefined) {
     await dialler.scheduler.sleep(network.conditions.latencyMs(dialler.peerId, ''))
     throw new Error(`connect ECONNREFUSED ${where}`)
@@ -56,7 +58,7 @@ async function there(network: SimulatedNetwork, dialler: NetworkHost, listener: 
   ] as const) {
     const fault = network.fault(from.peerId, to.peerId)
     if (fault === 'cut') throw new Error('connect EHOSTUNREACH')
-    if (fault === 'stalled') await SILENCE
+    if (fault === 'stalled') await silence()
     await to.scheduler.sleep(network.conditions.latencyMs(from.peerId, to.peerId))
   }
 }

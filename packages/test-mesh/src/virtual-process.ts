@@ -69,6 +69,11 @@ export class VirtualProcess implements Scheduler, TimerOwner {
     this.#clockOffsetMs += ms
   }
 
+  /** Its wall clock is right again. */
+  setClock(): void {
+    this.#clockOffsetMs = 0
+  }
+
   hang(): void {
     if (this.#state === 'running') this.#state = 'hanging'
   }

@@ -71,12 +71,12 @@ export interface HttpServer {
 }
 
 export function createHttpServer(components: HttpComponents, init: HttpServerInit): HttpServer {
-  const { limits, logger } = components
+  const { limits, logger, scheduler } = components
   let connections: ConnectionLimiter | undefined
   const server = fastify({
     bodyLimit: limits.bodyBytesMax,
     serverFactory: handler => {
-      connections = new ConnectionLimiter(handler, limits, logger)
+      connections = new ConnectionLimiter(handler, limits, logger, scheduler)
       return connections.server
     },
     genReqId: newRequestId,

@@ -6,7 +6,7 @@ import type {
   Generator,
   Usage
 } from '@resultity/generation'
-import { type FinishReason, MeshError } from '@resultity/interface'
+import { type FinishReason, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import { BEGUN, type JobContext } from '@resultity/jobs'
 import type { ServedDecoder } from '@resultity/placement'
 import type { JsonValue } from '@resultity/store'
@@ -62,6 +62,8 @@ export interface AnswerRunComponents {
   readonly generator: Generator
   readonly constraints: Constraints
   readonly metrics: AnswerMetrics
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** One attempt at an answer: its choices, as many at once as there are slots. */
@@ -69,7 +71,7 @@ export class AnswerRun<C> {
   readonly #components: AnswerRunComponents
   readonly #plan: AnswerPlan<C>
   readonly #context: JobContext
-  readonly #timing = new AnswerTiming()
+  readonly #timing: AnswerTiming
   readonly #choices: C[] = []
   #completionTokens = 0
   #mesh: MeshReport | undefined
@@ -77,6 +79,8 @@ export class AnswerRun<C> {
 
   constructor(components: AnswerRunComponents, plan: AnswerPlan<C>, context: JobContext) {
     this.#components = components
+    const { scheduler = systemScheduler } = components
+    this.#timing = new AnswerTiming(() => scheduler.monotonic())
     this.#plan = plan
     this.#context = context
   }

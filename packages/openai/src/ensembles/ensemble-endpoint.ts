@@ -1,5 +1,5 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler } from '@resultity/interface'
 import {
   type ChildJobs,
   type JobAnswer,
@@ -27,6 +27,8 @@ export interface EnsembleEndpointComponents extends EnsembleNames {
   readonly children: ChildJobs
   /** Chat completions: what a judge is asked by. */
   judging(): JobKind
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /**

@@ -1,4 +1,4 @@
-import { type AbortOptions, MeshError } from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler } from '@resultity/interface'
 import { BEGUN, type ChildJobs, type JobAnswer, type JobContext, type JobKind, toMeshError } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { JobResult } from '@resultity/store'
@@ -18,6 +18,8 @@ export interface EnsembleRunComponents {
   /** Chat completions: what a judge is asked by, whatever it judges. */
   judging(): JobKind
   readonly dialect: AnswerDialect
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 export interface PreparedEnsemble {
@@ -54,7 +56,7 @@ export class EnsembleRun {
     this.#components = components
     this.#ensemble = ensemble
     this.#context = context
-    this.#jobs = new MemberJobs(components.children, context.job)
+    this.#jobs = new MemberJobs(components.children, context.job, components.scheduler)
     this.#options = { signal: context.signal }
   }
 

@@ -1,5 +1,5 @@
 import { jobErrorReply } from '@resultity/api-kit'
-import { type AbortOptions, MeshError, withDeadline } from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
 import {
   BEGUN,
   type Begun,
@@ -43,10 +43,12 @@ export interface MemberWatcher {
 export class MemberJobs {
   readonly #children: ChildJobs
   readonly #parent: Job
+  readonly #scheduler: Scheduler
 
-  constructor(children: ChildJobs, parent: Job) {
+  constructor(children: ChildJobs, parent: Job, scheduler: Scheduler = systemScheduler) {
     this.#children = children
     this.#parent = parent
+    this.#scheduler = scheduler
   }
 
   /**
@@ -126,7 +128,7 @@ export class MemberJobs {
     work: (signal: AbortSignal) => Promise<T>
   ): Promise<T> {
     try {
-      return await withDeadline(`the answer of ${model}`, ms, work, options)
+      return await withDeadline(`the answer of ${model}`, ms, work, { ...options, scheduler: this.#scheduler })
     } catch (error) {
       if (MeshError.from(error).code === 'deadline_exceeded') await this.#children.cancel(job.id)
       throw error

@@ -13,7 +13,7 @@ import {
   type RequestLimiter,
   wantsAsync
 } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import {
   BEGUN,
   type Begun,
@@ -42,6 +42,8 @@ export interface JobRouteComponents {
   readonly logger: Logger
   readonly limits: Omit<EventStreamInit, 'headers'>
   readonly disk: DiskSpace
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
 }
 
 /** An endpoint with what it declares of itself; 202 and what jobs in general may fail with need not be declared. */
@@ -216,9 +218,9 @@ async function sendEntries(
   request: FastifyRequest,
   reply: FastifyReply
 ): Promise<FastifyReply> {
-  const { metrics, limits } = components
+  const { metrics, limits, scheduler = systemScheduler } = components
   reply.hijack()
-  const events = new EventStream(reply.raw, { ...limits, headers: textHeaders(reply) })
+  const events = new EventStream(reply.raw, { ...limits, headers: textHeaders(reply), scheduler })
   try {
     if (view === undefined) for await (const entry of entries) await events.sendEntry(entry)
     else

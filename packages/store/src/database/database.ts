@@ -4,7 +4,9 @@ import { Kysely, PostgresDialect, sql } from 'kysely'
 import { migrate } from './migrate.ts'
 import type { DialectName } from './migration.ts'
 import { PostgresConnections } from './postgres-pool.ts'
-import { SqliteThreadDialect } from './sqlite-dialect.ts'
+import type { SqliteConnection } from './sqlite-connection.ts'
+import { SqliteDialect } from './sqlite-dialect.ts'
+import { type MemoryInit, MemorySqlite } from './sqlite-memory.ts'
 import { SqliteThread } from './sqlite-thread.ts'
 import type { Tables } from './tables.ts'
 
@@ -27,7 +29,7 @@ export interface PostgresInit {
   readonly connectionsMax?: number
 }
 
-export type DatabaseInit = SqliteInit | PostgresInit
+export type DatabaseInit = SqliteInit | PostgresInit | MemoryInit
 
 interface AnyDatabase extends AsyncDisposable {
   readonly dialect: DialectName
@@ -37,7 +39,7 @@ interface AnyDatabase extends AsyncDisposable {
 
 export interface SqliteStoreDatabase extends AnyDatabase {
   readonly dialect: 'sqlite'
-  readonly thread: SqliteThread
+  readonly connection: SqliteConnection
   /** Bytes inside the file that deletions have freed for new data. */
   reusableBytes(): Promise<number>
 }
@@ -57,7 +59,7 @@ export type StoreDatabase = SqliteStoreDatabase | PostgresStoreDatabase
  * credentials, `database_version` when a newer version wrote it
  */
 export async function openDatabase(init: DatabaseInit): Promise<StoreDatabase> {
-  const database = 'dataDir' in init ? await openSqlite(init) : openPostgres(init)
+  const database = await open(init)
   try {
     await migrate(database.kysely, database.dialect)
     return database
@@ -67,9 +69,15 @@ export async function openDatabase(init: DatabaseInit): Promise<StoreDatabase> {
   }
 }
 
-async function openSqlite({ dataDir, syncEveryCommit = false }: SqliteInit): Promise<SqliteStoreDatabase> {
-  const thread = await SqliteThread.open({ path: join(resolve(dataDir), 'store.sqlite'), syncEveryCommit })
-  const kysely = new Kysely<Tables>({ dialect: new SqliteThreadDialect(thread) })
+async function open(init: DatabaseInit): Promise<StoreDatabase> {
+  if ('postgresUrl' in init) return openPostgres(init)
+  if ('disk' in init) return onSqlite(new MemorySqlite(init))
+  const { dataDir, syncEveryCommit = false } = init
+  return onSqlite(await SqliteThread.open({ path: join(resolve(dataDir), 'store.sqlite'), syncEveryCommit }))
+}
+
+function onSqlite(connection: SqliteConnection): SqliteStoreDatabase {
+  const kysely = new Kysely<Tables>({ dialect: new SqliteDialect(connection) })
   const reusableBytes = async (): Promise<number> => {
     const { rows } = await sql<{ readonly bytes: number }>`
       select freelist_count * page_size as bytes from pragma_freelist_count, pragma_page_size`.execute(kysely)
@@ -78,9 +86,9 @@ async function openSqlite({ dataDir, syncEveryCommit = false }: SqliteInit): Pro
   return {
     dialect: 'sqlite',
     kysely,
-    thread,
+    connection,
     reusableBytes,
-    [Symbol.asyncDispose]: () => thread[Symbol.asyncDispose]()
+    [Symbol.asyncDispose]: () => connection[Symbol.asyncDispose]()
   }
 }
 

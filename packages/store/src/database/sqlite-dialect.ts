@@ -13,22 +13,21 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler
 } from 'kysely'
+import type { SqliteConnection } from './sqlite-connection.ts'
 import type { SqliteValue } from './sqlite-messages.ts'
-import type { SqliteThread } from './sqlite-thread.ts'
 
 /**
- * Kysely over the database's thread. A statement outside a transaction shares one with all other statements in
- * progress.
+ * Kysely over one connection. A statement outside a transaction shares one with all other statements in progress.
  */
-export class SqliteThreadDialect implements Dialect {
-  readonly #thread: SqliteThread
+export class SqliteDialect implements Dialect {
+  readonly #connection: SqliteConnection
 
-  constructor(thread: SqliteThread) {
-    this.#thread = thread
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection
   }
 
   createDriver(): Driver {
-    return new ThreadDriver(this.#thread)
+    return new ConnectionDriver(this.#connection)
   }
 
   createQueryCompiler(): QueryCompiler {
@@ -51,30 +50,30 @@ class TransactionalAdapter extends SqliteAdapter {
   }
 }
 
-class ThreadDriver implements Driver {
-  readonly #thread: SqliteThread
+class ConnectionDriver implements Driver {
+  readonly #connection: SqliteConnection
 
-  constructor(thread: SqliteThread) {
-    this.#thread = thread
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection
   }
 
   async init(): Promise<void> {
-    // the thread has opened the file already
+    // it is open already
   }
 
-  async acquireConnection(): Promise<ThreadConnection> {
-    return new ThreadConnection(this.#thread)
+  async acquireConnection(): Promise<SharedConnection> {
+    return new SharedConnection(this.#connection)
   }
 
-  async beginTransaction(connection: ThreadConnection): Promise<void> {
-    connection.transaction = await this.#thread.begin()
+  async beginTransaction(connection: SharedConnection): Promise<void> {
+    connection.transaction = await this.#connection.begin()
   }
 
-  async commitTransaction(connection: ThreadConnection): Promise<void> {
+  async commitTransaction(connection: SharedConnection): Promise<void> {
     await this.#end(connection, 'commit')
   }
 
-  async rollbackTransaction(connection: ThreadConnection): Promise<void> {
+  async rollbackTransaction(connection: SharedConnection): Promise<void> {
     await this.#end(connection, 'rollback')
   }
 
@@ -83,27 +82,27 @@ class ThreadDriver implements Driver {
   }
 
   async destroy(): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]()
+    await this.#connection[Symbol.asyncDispose]()
   }
 
-  async #end(connection: ThreadConnection, how: 'commit' | 'rollback'): Promise<void> {
+  async #end(connection: SharedConnection, how: 'commit' | 'rollback'): Promise<void> {
     const { transaction } = connection
     connection.transaction = 0
-    await this.#thread.end(transaction, how)
+    await this.#connection.end(transaction, how)
   }
 }
 
-class ThreadConnection implements DatabaseConnection {
-  readonly #thread: SqliteThread
+class SharedConnection implements DatabaseConnection {
+  readonly #connection: SqliteConnection
   /** 0 outside of any. */
   transaction = 0
 
-  constructor(thread: SqliteThread) {
-    this.#thread = thread
+  constructor(connection: SqliteConnection) {
+    this.#connection = connection
   }
 
   async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const { rows, changes } = await this.#thread.query(sql, parameters.map(bindable), this.transaction)
+    const { rows, changes } = await this.#connection.query(sql, parameters.map(bindable), this.transaction)
     const result = { rows: rows as R[] }
     return changes === undefined ? result : { ...result, numAffectedRows: BigInt(changes) }
   }

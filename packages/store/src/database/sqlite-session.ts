@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { Database, Statement } from 'better-sqlite3'
 import {
   failureOf,
@@ -32,14 +32,17 @@ export class SqliteSession {
   readonly #statements = new Map<string, Statement<SqliteValue[], Row>>()
   #waiting: SqliteRequest[] = []
   #transaction = 0
-  #deadline: NodeJS.Timeout | undefined
+  readonly #scheduler: Scheduler
+  #deadline: Timer | undefined
 
   constructor(
     database: Database,
     operations: SqliteOperations,
     reply: (replies: readonly SqliteReply[]) => void = () => undefined,
-    onDelete: () => void = () => undefined
+    onDelete: () => void = () => undefined,
+    scheduler: Scheduler = systemScheduler
   ) {
+    this.#scheduler = scheduler
     this.#database = database
     this.#operations = operations
     this.#reply = reply
@@ -158,7 +161,7 @@ export class SqliteSession {
       return { id: request.id, failure: failureOf(error) }
     }
     this.#transaction = request.transaction
-    this.#deadline = setTimeout(() => {
+    this.#deadline = this.#scheduler.setTimeout(() => {
       this.#end('ROLLBACK')
       this.#reply(this.handle([]))
     }, TRANSACTION_MS_MAX)
@@ -188,7 +191,7 @@ export class SqliteSession {
   }
 
   #forgetTransaction(): void {
-    clearTimeout(this.#deadline)
+    this.#scheduler.clear(this.#deadline)
     this.#transaction = 0
   }
 

@@ -1,5 +1,6 @@
 import { Worker } from 'node:worker_threads'
 import { MeshError } from '@resultity/interface'
+import type { SqliteConnection } from './sqlite-connection.ts'
 import type { SqliteFileInit } from './sqlite-file.ts'
 import {
   errorOf,
@@ -21,7 +22,7 @@ const REQUESTS_MAX = 100_000
 type Omitted<T> = T extends unknown ? Omit<T, 'id'> : never
 
 /** The database's thread, as the event loop sees it: requests of one tick travel, and are committed, together. */
-export class SqliteThread implements AsyncDisposable {
+export class SqliteThread implements SqliteConnection {
   readonly #worker: Worker
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>()
   #outbox: SqliteRequest[] = []
@@ -57,12 +58,10 @@ export class SqliteThread implements AsyncDisposable {
     return result as SqliteResult
   }
 
-  /** Runs an operation that the thread knows by name. */
   call(name: string, input: unknown): Promise<unknown> {
     return this.#ask({ type: 'call', name, input, transaction: 0 })
   }
 
-  /** @returns the number to give along with what belongs to the transaction */
   async begin(): Promise<number> {
     const transaction = this.#nextTransaction
     this.#nextTransaction += 1

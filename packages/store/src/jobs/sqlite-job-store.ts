@@ -166,7 +166,7 @@ export class SqliteJobStore implements JobStore {
 
   async #call<Name extends keyof SqliteJobOperations>(name: Name, input: Input<Name>): Promise<Output<Name>> {
     // the thread runs the operation of this name, so this is its type
-    return (await this.#database.thread.call(name, input)) as Output<Name>
+    return (await this.#database.connection.call(name, input)) as Output<Name>
   }
 }
 

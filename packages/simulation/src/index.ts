@@ -1,0 +1,3 @@
+export { drawFault, type Fault } from './faults.ts'
+export { type SimulationInit, type SimulationReport, simulate } from './simulation.ts'
+export { Violation } from './violation.ts'

@@ -1,0 +1,35 @@
+import { type Scheduler, systemScheduler } from '@resultity/interface'
+import t, { type Test } from 'tap'
+import { type JobStoreInit, MemoryDisk, openDatabase, openJobStore } from '../src/index.ts'
+import { jobStoreCompliance } from './job-store-compliance.ts'
+import { submission } from './support/submissions.ts'
+
+async function open(t: Test, disk = new MemoryDisk(), init?: JobStoreInit, scheduler: Scheduler = systemScheduler) {
+  const database = await openDatabase({ disk, scheduler, latencyMs: () => 0 })
+  t.teardown(() => database[Symbol.asyncDispose]())
+  return { database, store: await openJobStore(database, init) }
+}
+
+jobStoreCompliance(t, { open: async (t, init) => (await open(t, undefined, init)).store })
+
+t.test('what was committed outlives the process, and a transaction that was open does not', async t => {
+  const disk = new MemoryDisk()
+  let ended = false
+  const untilItEnds: Scheduler = {
+    ...systemScheduler,
+    setTimeout: (run, ms) => systemScheduler.setTimeout(() => (ended ? undefined : run()), Math.min(ms, 1000))
+  }
+  const first = await open(t, disk, undefined, untilItEnds)
+  const { job } = await first.store.submit(submission(), { owner: 'one', leaseMs: 60_000 })
+  const begun = Promise.withResolvers<void>()
+  const unfinished = first.database.kysely.transaction().execute(async transaction => {
+    await transaction.deleteFrom('job').execute()
+    begun.resolve()
+    await new Promise(() => {})
+  })
+  unfinished.catch(() => {})
+  await begun.promise
+  ended = true
+  const { store } = await open(t, disk)
+  t.match(await store.get(job.id), { state: 'queued', attempts: 1, interruptions: 1 })
+})
