@@ -32,10 +32,11 @@ export async function setUp(project = '.') {
 }
 
 /** Sets the checkout up, then is the program at this path of it: its arguments, its streams, its exit code. */
-export async function become(path) {
+export async function become(path, nodeOptions = []) {
   try {
     const runtime = await setUp()
-    const { code } = await run(runtime, [join(root, path), ...process.argv.slice(2)], { stdio: 'inherit' })
+    const args = [...nodeOptions, join(root, path), ...process.argv.slice(2)]
+    const { code } = await run(runtime, args, { stdio: 'inherit' })
     process.exit(code ?? 1)
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
