@@ -54,8 +54,9 @@ export class LinkedSession implements GenerationOutputs {
   #next: StageStream | undefined
   #previous: StageStream | undefined
   #closed = false
-  /** The lease runs from here. */
+  /** The lease runs from here: a frame came, or a position was reached without one. */
   #lastFrameAt: number
+  #lastPosition = 0
 
   constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
     const { open } = init
@@ -80,8 +81,11 @@ export class LinkedSession implements GenerationOutputs {
     return this.#closed
   }
 
-  /** True when no frame has come for the lease that the coordinator asked for. */
+  /** True when no frame has come for the lease that the coordinator asked for, nor a step been done. */
   leaseExpired(now: number): boolean {
+    const { position } = this.#generation
+    if (position !== this.#lastPosition) this.#lastFrameAt = now
+    this.#lastPosition = position
     return now - this.#lastFrameAt > this.open.leaseMs
   }
 
@@ -133,14 +137,20 @@ export class LinkedSession implements GenerationOutputs {
   }
 
   sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
-    const { session, epoch, promptCount } = this.open
+    const { session, epoch, promptCount, committed = [] } = this.open
     this.#reports.add({ type: 'sampled', session, epoch, ...token })
-    if (token.finish !== 'continues' || token.position === promptCount) this.#reports.flush()
+    const first = token.position === promptCount + committed.length
+    if (token.finish !== 'continues' || first) this.#reports.flush()
   }
 
   scores(scores: Parameters<GenerationOutputs['scores']>[0]): void {
     const { session, epoch } = this.open
     this.#forward(this.#control, { type: 'scores', session, epoch, ...scores })
+  }
+
+  replayed(replayed: Parameters<GenerationOutputs['replayed']>[0]): void {
+    const { session, epoch } = this.open
+    this.#forward(this.#control, { type: 'replayed', session, epoch, ...replayed })
   }
 
   /** Holds the answer to `constraint`; before the session is said to be open. */

@@ -10,6 +10,7 @@ export type StageFrame =
   | NextToken
   | Sampled
   | PromptScores
+  | Replayed
   | CloseSession
   | Fault
 
@@ -63,6 +64,8 @@ export interface OpenSession extends OfSession {
    * one write. Default 0: each by itself.
    */
   readonly tellWithinMs?: number
+  /** Tokens of the answer that stand already, for the first and the last stage of a route that takes another's place. */
+  readonly committed?: readonly number[]
 }
 
 /** The slot is taken and the next hop connected. */
@@ -125,6 +128,15 @@ export interface PromptScores extends OfSession {
 export interface TokenScore {
   readonly logprob: number
   readonly top: readonly TokenLogprob[]
+}
+
+/** All committed tokens have run, and the answer goes on. */
+export interface Replayed extends OfSession {
+  readonly type: 'replayed'
+  /** Where the last committed token stands. */
+  readonly position: number
+  /** Sampled once more, it came out the same. */
+  readonly exact: boolean
 }
 
 export interface CloseSession {

@@ -1561,8 +1561,11 @@ export namespace resultity {
                 /** StageFrame scores. */
                 scores?: (resultity.stage.v1.PromptScores.$Properties|null);
 
+                /** StageFrame replayed. */
+                replayed?: (resultity.stage.v1.Replayed.$Properties|null);
+
                 /** StageFrame body. */
-                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores");
+                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed");
 
                 /**
                  * Encodes the specified StageFrame message. Does not implicitly {@link resultity.stage.v1.StageFrame.verify|verify} messages.
@@ -1618,8 +1621,11 @@ export namespace resultity {
                     /** StageFrame scores */
                     scores?: (resultity.stage.v1.PromptScores.$Properties|null);
 
+                    /** StageFrame replayed */
+                    replayed?: (resultity.stage.v1.Replayed.$Properties|null);
+
                     /** StageFrame body */
-                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores");
+                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1637,9 +1643,10 @@ export namespace resultity {
                   close?: resultity.stage.v1.CloseSession.$Shape|null;
                   fault?: resultity.stage.v1.Fault.$Shape|null;
                   scores?: resultity.stage.v1.PromptScores.$Shape|null;
+                  replayed?: resultity.stage.v1.Replayed.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape })
+                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape })
                 );
             }
 
@@ -1724,6 +1731,9 @@ export namespace resultity {
 
                 /** OpenSession tellWithinMs. */
                 tellWithinMs: number;
+
+                /** OpenSession committed. */
+                committed: number[];
 
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
@@ -1812,6 +1822,9 @@ export namespace resultity {
                     /** OpenSession tellWithinMs */
                     tellWithinMs?: (number|null);
 
+                    /** OpenSession committed */
+                    committed?: (number[]|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1839,6 +1852,7 @@ export namespace resultity {
                   promptLogprobs?: boolean|null;
                   workClass?: resultity.common.v1.WorkClass|null;
                   tellWithinMs?: number|null;
+                  committed?: number[]|null;
                   $unknowns?: Uint8Array[];
                 };
             }
@@ -2873,6 +2887,81 @@ export namespace resultity {
 
                 /** Shape of a TokenLogprob. */
                 type $Shape = resultity.stage.v1.TokenLogprob.$Properties;
+            }
+
+            /**
+             * Properties of a Replayed.
+             * @deprecated Use resultity.stage.v1.Replayed.$Properties instead.
+             */
+            interface IReplayed extends resultity.stage.v1.Replayed.$Properties {
+            }
+
+            /** Represents a Replayed. */
+            class Replayed {
+
+                /**
+                 * Constructs a new Replayed.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Replayed.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Replayed session. */
+                session: Uint8Array;
+
+                /** Replayed epoch. */
+                epoch: number;
+
+                /** Replayed position. */
+                position: number;
+
+                /** Replayed exact. */
+                exact: boolean;
+
+                /**
+                 * Encodes the specified Replayed message. Does not implicitly {@link resultity.stage.v1.Replayed.verify|verify} messages.
+                 * @param message Replayed message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Replayed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Replayed message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Replayed & resultity.stage.v1.Replayed.$Shape} Replayed
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Replayed & resultity.stage.v1.Replayed.$Shape;
+            }
+
+            namespace Replayed {
+
+                /** Properties of a Replayed. */
+                interface $Properties {
+
+                    /** Replayed session */
+                    session?: (Uint8Array|null);
+
+                    /** Replayed epoch */
+                    epoch?: (number|null);
+
+                    /** Replayed position */
+                    position?: (number|null);
+
+                    /** Replayed exact */
+                    exact?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Replayed. */
+                type $Shape = resultity.stage.v1.Replayed.$Properties;
             }
 
             /**
