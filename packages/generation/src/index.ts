@@ -10,5 +10,6 @@ export {
 } from './generation.ts'
 export { embed } from './node-jobs/embedder.ts'
 export { NodeJobs } from './node-jobs/node-jobs.ts'
+export type { Reroutes } from './recovery-state.ts'
 export { RouteLeases } from './route-leases.ts'
 export type { RouteSessionComponents } from './route-session.ts'

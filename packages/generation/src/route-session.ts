@@ -1,18 +1,10 @@
-import { randomBytes } from 'node:crypto'
-import {
-  type AbortOptions,
-  MeshError,
-  type OutputConstraint,
-  type Route,
-  type Sampling,
-  type StagePlacement,
-  type WorkClass,
-  withDeadline
-} from '@resultity/interface'
-import type { OpenSession, PromptScores, Sampled, StageFrame } from '@resultity/wire'
+import { type AbortOptions, MeshError, type StagePlacement, withDeadline } from '@resultity/interface'
+import type { PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
 import { GenerationState } from './generation-state.ts'
+import { openFrame, type RouteSessionInit } from './open-frame.ts'
 import {
   isNeighbourLoss,
+  type LossFacts,
   type NodeAddress,
   StageControl,
   type StreamOpener,
@@ -39,31 +31,11 @@ export interface RouteSessionLimits {
   readonly lossGraceMs: number
 }
 
-/** What is to be generated, in token ids. */
-export interface RouteSessionInit {
-  readonly route: Route
-  readonly prompt: readonly number[]
-  readonly tokensMax: number
-  readonly prefillChunk: number
-  readonly endTokens: ReadonlySet<number>
-  readonly sampling: Sampling
-  readonly logprobs: boolean
-  readonly topLogprobs: number
-  /** Of the model: every token's id is smaller. */
-  readonly vocabularySize: number
-  readonly constraint?: OutputConstraint
-  /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
-  readonly promptLogprobs: boolean
-  readonly workClass: WorkClass
-  /** Whether each token is wanted as it comes; else some come late, and several at once. */
-  readonly watched: boolean
-}
-
-/** Of a session's first and so far only route. */
-const FIRST_EPOCH = 1
+/** What a route says of an answer. */
+export type RouteResult = PromptScores | Replayed | Sampled
 
 /**
- * One generation on its route: control streams to all stages, sampled tokens from the last.
+ * One generation on one route: control streams to all stages, sampled tokens from the last.
  *
  * `open` resolves when every stage has taken its slot. Tokens are then read with `next`. Whatever goes wrong (a
  * stream ends, a stage reports a fault or breaks the protocol, a node leaves, no token comes in time) ends the whole
@@ -73,12 +45,11 @@ export class RouteSession {
   readonly #components: RouteSessionComponents
   readonly #limits: RouteSessionLimits
   readonly #init: RouteSessionInit
-  readonly #session = randomBytes(16)
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
   readonly #opened = Promise.withResolvers<void>()
   /** Not yet read; no more than prompt and `tokensMax`, which the context bounds. */
-  readonly #results: (PromptScores | Sampled)[] = []
+  readonly #results: RouteResult[] = []
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
   #watchdog: NodeJS.Timeout | undefined
@@ -92,8 +63,9 @@ export class RouteSession {
     this.#limits = limits
     this.#init = init
     this.#state = new GenerationState({
-      session: this.#session,
-      epoch: FIRST_EPOCH,
+      session: init.session,
+      epoch: init.epoch,
+      committed: init.committed,
       stageCount: init.route.stages.length,
       promptCount: init.prompt.length,
       tokensMax: init.tokensMax,
@@ -133,10 +105,12 @@ export class RouteSession {
   }
 
   /**
-   * The next scores of the prompt, where they were asked for, then the next sampled token; undefined after the last one.
-   * @throws MeshError what ended the session
+   * The next scores of the prompt, where they were asked for, word that what stands was run, where something does, then
+   * the next sampled token; undefined after the last one.
+   *
+   * @throws MeshError what ended the session, after all that came before
    */
-  async next(): Promise<PromptScores | Sampled | undefined> {
+  async next(): Promise<RouteResult | undefined> {
     for (;;) {
       const result = this.#results.shift()
       if (result !== undefined) return result
@@ -167,7 +141,7 @@ export class RouteSession {
     this.#stopListening()
     const shortReason = reason.slice(0, 256)
     await Promise.all(
-      this.#controls.map(control => control.end(this.#session, shortReason, this.#limits.sessionCloseMs))
+      this.#controls.map(control => control.end(this.#init.session, shortReason, this.#limits.sessionCloseMs))
     )
   }
 
@@ -195,62 +169,26 @@ export class RouteSession {
       return
     }
     this.#controls[index] = control
-    await control.send(this.#openFrame(stage, index, addresses))
-  }
-
-  #openFrame(stage: StagePlacement, index: number, addresses: readonly NodeAddress[]): OpenSession {
-    const { route, prompt, tokensMax, endTokens, sampling, logprobs, topLogprobs, promptLogprobs, workClass } =
-      this.#init
-    const count = addresses.length
-    const alone = count === 1
-    return {
-      type: 'open',
-      session: this.#session,
-      epoch: this.#state.epoch,
-      placementId: route.placementId,
-      range: stage.range,
-      next: alone ? undefined : this.#nextHop(stage, addresses[(index + 1) % count]),
-      previousPeer: alone ? '' : (addresses[(index + count - 1) % count]?.peerId ?? ''),
-      promptCount: prompt.length,
-      tokensMax,
-      prefillChunk: promptLogprobs ? 1 : this.#init.prefillChunk,
-      endTokens: [...endTokens],
-      sampling,
-      leaseMs: this.#limits.sessionLeaseMs,
-      logprobs,
-      topLogprobs,
-      workClass,
-      ...(index === count - 1 ? this.#lastStageFields() : {})
+    const { sessionLeaseMs, tellWithinMs } = this.#limits
+    const next = addresses[(index + 1) % addresses.length]
+    const peers = {
+      previous: addresses[(index + addresses.length - 1) % addresses.length],
+      // as the stage that dials it can reach it
+      next: next && (this.#components.addressOf(next.peerId, stage.peerId) ?? next)
     }
-  }
-
-  /** As the stage that dials it can reach it. */
-  #nextHop(stage: StagePlacement, next: NodeAddress | undefined): NodeAddress | undefined {
-    return next && (this.#components.addressOf(next.peerId, stage.peerId) ?? next)
-  }
-
-  /** What only the stage that samples is told. */
-  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs'> {
-    const { constraint, prompt, sampling, promptLogprobs, watched } = this.#init
-    const needsPrompt = promptLogprobs || sampling.repetitionPenalty !== undefined
-    return {
-      ...(constraint === undefined ? {} : { constraint }),
-      ...(needsPrompt ? { promptTokens: prompt } : {}),
-      ...(promptLogprobs ? { promptLogprobs } : {}),
-      ...(watched ? {} : { tellWithinMs: this.#limits.tellWithinMs })
-    }
+    await control.send(openFrame(this.#init, index, peers, { sessionLeaseMs, tellWithinMs }))
   }
 
   /** A prompt that cannot be sent ends the control stream, and that is reported. */
   #sendPrompt(): void {
-    const { prompt } = this.#init
+    const { prompt, committed } = this.#init
     void this.#controls[0]?.send({
       type: 'prompt',
-      session: this.#session,
+      session: this.#init.session,
       epoch: this.#state.epoch,
       tokens: prompt
     })
-    const waitMs = this.#limits.firstTokenMs + prompt.length * this.#limits.promptTokenMs
+    const waitMs = this.#limits.firstTokenMs + (prompt.length + committed.length) * this.#limits.promptTokenMs
     this.#watch(waitMs, 'no first token came')
   }
 
@@ -260,7 +198,8 @@ export class RouteSession {
       const step = this.#state.admit(stageIndex, frame)
       if (step?.type === 'opened') this.#opened.resolve()
       if (step?.type === 'token') this.#onToken(step.sampled)
-      if (step?.type === 'scores') this.#onScores(step.scores)
+      if (step?.type === 'scores') this.#onProgress(step.scores)
+      if (step?.type === 'replayed') this.#onProgress(step.replayed)
     } catch (error) {
       this.#onStageFault(stageIndex, MeshError.from(error))
     }
@@ -274,14 +213,15 @@ export class RouteSession {
     const stage = this.#init.route.stages[stageIndex]
     if (stage === undefined) return
     this.#faulted.add(stageIndex)
-    if (!isNeighbourLoss(error)) this.fail(stageFault(stage, error))
+    if (!isNeighbourLoss(error)) this.fail(stageFault(stage, error, this.#facts))
     if (this.#error !== undefined || this.#faulted.size > 1) return
     clearTimeout(this.#watchdog)
-    this.#watchdog = setTimeout(() => this.fail(stageFault(stage, error)), this.#limits.lossGraceMs)
+    this.#watchdog = setTimeout(() => this.fail(stageFault(stage, error, this.#facts)), this.#limits.lossGraceMs)
   }
 
-  #onScores(scores: PromptScores): void {
-    this.#results.push(scores)
+  /** On the way to the first token. */
+  #onProgress(result: PromptScores | Replayed): void {
+    this.#results.push(result)
     this.#wake?.resolve()
     if (this.#faulted.size === 0) this.#watchdog?.refresh()
   }
@@ -292,19 +232,25 @@ export class RouteSession {
     this.#wake?.resolve()
     if (this.#state.phase === 'ended') clearTimeout(this.#watchdog)
     else if (this.#faulted.size > 0) return
-    else if (this.#state.tokens.length === 1) this.#watch(this.#limits.nextTokenMs, 'no further token came')
+    else if (this.#state.tokens.length === this.#init.committed.length + 1)
+      this.#watch(this.#limits.nextTokenMs, 'no further token came')
     else this.#watchdog?.refresh()
   }
 
   #onStageEnd(stage: StagePlacement, index: number, error: MeshError | undefined): void {
     if (this.#closed !== undefined || this.#state.phase === 'ended' || this.#faulted.has(index)) return
     const ownFault = error?.code === 'protocol_violation' || error?.code === 'frame_too_large'
-    this.fail(ownFault && error !== undefined ? stageFault(stage, error) : stageLost(stage, 'was lost', error))
+    this.fail(
+      ownFault && error !== undefined
+        ? stageFault(stage, error, this.#facts)
+        : stageLost(stage, 'was lost', error, this.#facts)
+    )
   }
 
   #onNodeLeft(peerId: string): void {
     const stage = this.#init.route.stages.find(one => one.peerId === peerId)
-    if (stage !== undefined && this.#state.phase !== 'ended') this.fail(stageLost(stage, 'left the mesh'))
+    if (stage !== undefined && this.#state.phase !== 'ended')
+      this.fail(stageLost(stage, 'left the mesh', undefined, this.#facts))
   }
 
   #watch(ms: number, what: string): void {
@@ -319,9 +265,13 @@ export class RouteSession {
     }, ms)
   }
 
+  get #facts(): LossFacts {
+    return { placementId: this.#init.route.placementId }
+  }
+
   #address(stage: StagePlacement): NodeAddress {
     const address = this.#components.addressOf(stage.peerId)
-    if (address === undefined) throw stageLost(stage, 'left the mesh')
+    if (address === undefined) throw stageLost(stage, 'left the mesh', undefined, { unreached: true })
     return address
   }
 }
