@@ -131,6 +131,23 @@ test('an answer outlives its nodes', async t => {
   }
 })
 
+test('and nodes that hang, before their heartbeats are missed', async t => {
+  const swarm = await swarmFor(t, { nodes: 3, stages: 2, coordinatorArgs: ['--node-silence=12'] })
+  const asked: Asked = { body: { ...endless, temperature: 0, stream: true } }
+  const undisturbed = await ask(swarm, asked)
+  const victim = swarm.nodes.find(({ peerId }) => peerId === undisturbed.mesh.route[1]?.peerId)
+  if (victim === undefined) throw new Error('the route has a second stage')
+  // a process that stands still cannot be stopped
+  t.teardown(() => process.kill(victim.pid, 'SIGCONT'))
+  let pieces = 0
+  const told = await ask(swarm, asked, () => {
+    if (++pieces === 30) process.kill(victim.pid, 'SIGSTOP')
+  })
+  t.same(told.choices, undisturbed.choices)
+  t.match(told.mesh.reroutes, { exact: true })
+  t.notOk(told.mesh.route.some(({ peerId }) => peerId === victim.peerId))
+})
+
 /** Asks, and takes in what is told until the end. */
 async function ask(swarm: Swarm, { path = '/v1/chat/completions', body }: Asked, onPiece = () => {}): Promise<Told> {
   const response = await fetch(`${swarm.url}${path}`, {

@@ -106,6 +106,41 @@ t.test('what concerns one request only is tried once more', async t => {
   t.equal(routes, 2)
 })
 
+t.test('a node that does not answer is left, if others can go on, and waited for if none can', async t => {
+  await using mesh = await startScriptedMesh(2, { limits: { probeAnswerMs: 100 } })
+  const [first, second] = mesh.nodes
+  const routes: string[][] = []
+  mesh.ring.script = async ({ open, sample, stages }) => {
+    routes.push(stages.map(({ node }) => node.peerId))
+    if (open.epoch > 1) return sample([7], 'tokens_max')
+    await sample([5])
+    const last = stages.at(-1)?.node
+    if (last !== undefined) last.deaf = true
+  }
+  const response = await mesh.post({ ...QUESTION, max_tokens: 2 })
+  t.equal(response.status, 200)
+  const { choices, mesh: report } = await response.json()
+  t.equal(choices[0].message.content, mesh.tokenizer.decode([5, 7]))
+  t.match(report.reroutes, { count: 1, exact: true })
+  const left = routes[0]?.[1]
+  const others = [first?.peerId, second?.peerId].filter(peerId => peerId !== left)
+  t.same(routes[1], others)
+  const listed = await (await fetch(`${mesh.coordinator.httpUrl}/v1/mesh/nodes`)).json()
+  t.equal(listed.data.length, 2, 'it has not left the mesh')
+
+  const [node] = mesh.nodes.filter(({ peerId }) => peerId !== left)
+  const probed = Promise.withResolvers<void>()
+  mesh.ring.script = async ({ sample }) => {
+    if (node !== undefined) node.deaf = true
+    await sample([5])
+    await probed.promise
+    await sample([7], 'tokens_max')
+  }
+  if (node !== undefined) node.onProbe = () => probed.resolve()
+  const waited = await mesh.post({ ...QUESTION, max_tokens: 2 })
+  t.equal((await waited.json()).mesh.reroutes, undefined, 'nobody else is there')
+})
+
 t.test('a node that is lost before the session opens costs the client nothing', async t => {
   await using mesh = await startScriptedMesh(0)
   const coordinates = { peerId: mesh.coordinator.peerId, multiaddrs: mesh.coordinator.multiaddrs() }

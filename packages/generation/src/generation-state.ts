@@ -30,6 +30,8 @@ export type GenerationStep =
   | { readonly type: 'scores'; readonly scores: PromptScores }
   | { readonly type: 'replayed'; readonly replayed: Replayed }
   | { readonly type: 'token'; readonly sampled: Sampled }
+  /** A stage is there. */
+  | { readonly type: 'answered'; readonly nonce: number }
 
 /** Decides what each stage of one route may say, and when. Pure: frames in, steps or errors out. */
 export class GenerationState {
@@ -75,6 +77,9 @@ export class GenerationState {
     if (frame.type === 'opened') return this.#admitOpened(stageIndex, frame.epoch)
     if (frame.type === 'sampled') return this.#admitSampled(stageIndex, frame)
     if (frame.type === 'scores') return this.#admitScores(stageIndex, frame)
+    if (frame.type === 'probe_ack') {
+      return this.#isStale(frame.epoch) ? undefined : { type: 'answered', nonce: frame.nonce }
+    }
     if (frame.type === 'replayed') return this.#admitReplayed(stageIndex, frame)
     throw violation(`a stage may not send "${frame.type}" to the coordinator`)
   }

@@ -16,7 +16,7 @@ import { BATCH_PATIENCE } from './batch-patience.ts'
 import { LastingSession, type LastingSessionInit } from './lasting-session.ts'
 import type { Reroutes } from './recovery-state.ts'
 import type { LeaseOptions, RouteLease, RouteLeases } from './route-leases.ts'
-import type { RouteSessionComponents, RouteSessionLimits } from './route-session.ts'
+import type { RouteSessionComponents, RouteSessionLimits } from './route-session-init.ts'
 import { StopMatcher } from './stop-matcher.ts'
 
 /** What a caller wants generated. */

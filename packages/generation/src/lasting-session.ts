@@ -2,10 +2,10 @@ import { randomBytes } from 'node:crypto'
 import { type AbortOptions, MeshError, type Route } from '@resultity/interface'
 import type { NodeLosses, Placement } from '@resultity/placement'
 import type { PromptScores, Sampled } from '@resultity/wire'
-import type { RouteSessionInit } from './open-frame.ts'
 import { RecoveryState, type RecoveryStep, type Reroutes } from './recovery-state.ts'
 import type { RouteLease } from './route-leases.ts'
-import { RouteSession, type RouteSessionComponents, type RouteSessionLimits } from './route-session.ts'
+import { RouteSession } from './route-session.ts'
+import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
 
 export interface LastingSessionComponents extends RouteSessionComponents {
   /** A slot on every stage of a route; `resumes`: the answer has begun. */

@@ -1,33 +1,6 @@
-import type { OutputConstraint, Route, Sampling, WorkClass } from '@resultity/interface'
 import type { OpenSession } from '@resultity/wire'
+import type { RouteSessionInit } from './route-session-init.ts'
 import type { NodeAddress } from './stage-control.ts'
-
-/** What is to be generated on which route, in token ids. */
-export interface RouteSessionInit {
-  readonly route: Route
-  /** 16 bytes. */
-  readonly session: Uint8Array
-  /** Number of the route among those that the answer took, from 1 up. */
-  readonly epoch: number
-  readonly prompt: readonly number[]
-  /** What earlier routes sampled; the answer goes on behind it. */
-  readonly committed: readonly number[]
-  /** Of the whole answer. */
-  readonly tokensMax: number
-  readonly prefillChunk: number
-  readonly endTokens: ReadonlySet<number>
-  readonly sampling: Sampling
-  readonly logprobs: boolean
-  readonly topLogprobs: number
-  /** Of the model: every token's id is smaller. */
-  readonly vocabularySize: number
-  readonly constraint?: OutputConstraint
-  /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
-  readonly promptLogprobs: boolean
-  readonly workClass: WorkClass
-  /** Whether each token is wanted as it comes; else some come late, and several at once. */
-  readonly watched: boolean
-}
 
 /** The neighbours of a stage in the ring; in a route of one stage itself. */
 export interface StageNeighbours {

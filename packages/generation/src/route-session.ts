@@ -1,35 +1,17 @@
 import { type AbortOptions, MeshError, type StagePlacement, withDeadline } from '@resultity/interface'
 import type { PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
 import { GenerationState } from './generation-state.ts'
-import { openFrame, type RouteSessionInit } from './open-frame.ts'
+import { openFrame } from './open-frame.ts'
+import { RoutePulse } from './route-pulse.ts'
+import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
 import {
   isNeighbourLoss,
   type LossFacts,
   type NodeAddress,
   StageControl,
-  type StreamOpener,
   stageFault,
   stageLost
 } from './stage-control.ts'
-
-export interface RouteSessionComponents {
-  readonly opener: StreamOpener
-  /** Where a node is, for the node `forPeer` to dial it; undefined when it is not here any more. */
-  addressOf(peerId: string, forPeer?: string): NodeAddress | undefined
-  /** @returns stops listening */
-  onNodeLeft(listener: (peerId: string) => void): () => void
-}
-
-export interface RouteSessionLimits {
-  readonly sessionOpenMs: number
-  readonly firstTokenMs: number
-  readonly promptTokenMs: number
-  readonly nextTokenMs: number
-  readonly tellWithinMs: number
-  readonly sessionLeaseMs: number
-  readonly sessionCloseMs: number
-  readonly lossGraceMs: number
-}
 
 /** What a route says of an answer. */
 export type RouteResult = PromptScores | Replayed | Sampled
@@ -53,6 +35,7 @@ export class RouteSession {
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
   #watchdog: NodeJS.Timeout | undefined
+  #pulse: RoutePulse | undefined
   /** Stages that have reported a fault: that their streams end after it says nothing new. */
   readonly #faulted = new Set<number>()
   #error: MeshError | undefined
@@ -138,6 +121,7 @@ export class RouteSession {
 
   async #close(reason: string): Promise<void> {
     clearTimeout(this.#watchdog)
+    this.#pulse?.[Symbol.dispose]()
     this.#stopListening()
     const shortReason = reason.slice(0, 256)
     await Promise.all(
@@ -181,12 +165,15 @@ export class RouteSession {
 
   /** A prompt that cannot be sent ends the control stream, and that is reported. */
   #sendPrompt(): void {
-    const { prompt, committed } = this.#init
-    void this.#controls[0]?.send({
-      type: 'prompt',
-      session: this.#init.session,
-      epoch: this.#state.epoch,
-      tokens: prompt
+    const { session, epoch, prompt, committed, route, watched } = this.#init
+    void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt })
+    this.#pulse = new RoutePulse({
+      stageCount: route.stages.length,
+      answerMs: this.#limits.probeAnswerMs,
+      tellWithinMs: watched ? 0 : this.#limits.tellWithinMs,
+      // one that cannot be sent has no answer
+      probe: nonce => this.#controls.forEach(control => void control.send({ type: 'probe', session, epoch, nonce })),
+      gone: stages => this.#onGone(stages)
     })
     const waitMs = this.#limits.firstTokenMs + (prompt.length + committed.length) * this.#limits.promptTokenMs
     this.#watch(waitMs, 'no first token came')
@@ -200,6 +187,7 @@ export class RouteSession {
       if (step?.type === 'token') this.#onToken(step.sampled)
       if (step?.type === 'scores') this.#onProgress(step.scores)
       if (step?.type === 'replayed') this.#onProgress(step.replayed)
+      if (step?.type === 'answered') this.#pulse?.answered(stageIndex, step.nonce)
     } catch (error) {
       this.#onStageFault(stageIndex, MeshError.from(error))
     }
@@ -223,6 +211,7 @@ export class RouteSession {
   #onProgress(result: PromptScores | Replayed): void {
     this.#results.push(result)
     this.#wake?.resolve()
+    this.#pulse?.heard()
     if (this.#faulted.size === 0) this.#watchdog?.refresh()
   }
 
@@ -230,6 +219,7 @@ export class RouteSession {
     // the frame's bytes belong to the stream's buffer and are not kept
     this.#results.push(sampled)
     this.#wake?.resolve()
+    this.#pulse?.heard()
     if (this.#state.phase === 'ended') clearTimeout(this.#watchdog)
     else if (this.#faulted.size > 0) return
     else if (this.#state.tokens.length === this.#init.committed.length + 1)
@@ -245,6 +235,22 @@ export class RouteSession {
         ? stageFault(stage, error, this.#facts)
         : stageLost(stage, 'was lost', error, this.#facts)
     )
+  }
+
+  /** @returns false when the route can only wait for all of them */
+  #onGone(indices: readonly number[]): boolean {
+    const { stages, placementId } = this.#init.route
+    for (const index of indices) {
+      const stage = stages[index]
+      if (stage === undefined || !this.#components.suspect(stage.peerId, placementId)) continue
+      const what = `did not answer within ${this.#limits.probeAnswerMs} ms`
+      const error = stageLost(stage, what, undefined, this.#facts)
+      this.fail(error)
+      // there is nobody to confirm that it has ended
+      this.#controls[index]?.abort(error)
+      return true
+    }
+    return false
   }
 
   #onNodeLeft(peerId: string): void {

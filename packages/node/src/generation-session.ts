@@ -63,6 +63,7 @@ export class GenerationSession {
   readonly #sampler: TokenSampler
   readonly #scores: TokenScore[] = []
   readonly #committed: readonly number[]
+  #prompted = false
   #constrained = false
   /** What may come next is being worked out, and no input can be next before that. */
   #awaitsMask = false
@@ -101,6 +102,8 @@ export class GenerationSession {
     if (tokens.length !== this.#spec.promptCount) {
       throw violation(`a prompt of ${tokens.length} tokens in a session opened for ${this.#spec.promptCount}`)
     }
+    if (this.#prompted) throw violation('a prompt came twice')
+    this.#prompted = true
     for (const token of tokens) this.#admitToken(token)
     for (let at = 0; at < tokens.length; at += this.#spec.prefillChunk) {
       const chunk = tokens.subarray(at, at + this.#spec.prefillChunk)

@@ -7,13 +7,18 @@ import {
   hiddenToFloats,
   type NextToken,
   type OpenSession,
+  type Probe,
   type Prompt,
+  STAGE_FRAME_BYTES_MAX,
   type StageFrame,
   sameSession
 } from '@resultity/wire'
 import { allFinite } from './finite.ts'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { TokenReports } from './token-reports.ts'
+
+/** Beside the hidden states of a frame. */
+const ACTIVATIONS_HEAD_BYTES = 1024
 
 /** Time for a fault to reach a coordinator that hardly reads. */
 const LAST_FRAME_MS = 2000
@@ -45,7 +50,7 @@ export interface LinkedSessionInit {
 export class LinkedSession implements GenerationOutputs {
   readonly open: OpenSession
   /** Values of one position's hidden state. */
-  readonly hiddenSize: number
+  readonly #hiddenSize: number
   readonly #control: StageStream
   readonly #generation: GenerationSession
   readonly #reports: TokenReports
@@ -61,7 +66,7 @@ export class LinkedSession implements GenerationOutputs {
   constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
     const { open } = init
     this.open = open
-    this.hiddenSize = init.hiddenSize
+    this.#hiddenSize = init.hiddenSize
     this.#control = components.control
     this.#now = components.now
     this.#onClosed = components.onClosed
@@ -79,6 +84,12 @@ export class LinkedSession implements GenerationOutputs {
 
   get closed(): boolean {
     return this.#closed
+  }
+
+  /** What the previous stage may send at once: the longest prefill step, or a token. */
+  get hopFrameBytesMax(): number {
+    const bytes = this.open.prefillChunk * this.#hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
+    return Math.min(bytes, STAGE_FRAME_BYTES_MAX)
   }
 
   /** True when no frame has come for the lease that the coordinator asked for, nor a step been done. */
@@ -151,6 +162,12 @@ export class LinkedSession implements GenerationOutputs {
   replayed(replayed: Parameters<GenerationOutputs['replayed']>[0]): void {
     const { session, epoch } = this.open
     this.#forward(this.#control, { type: 'replayed', session, epoch, ...replayed })
+  }
+
+  /** Says that this node is there. */
+  answerProbe({ nonce }: Probe): Promise<void> {
+    const { session, epoch } = this.open
+    return this.#control.send({ type: 'probe_ack', session, epoch, nonce })
   }
 
   /** Holds the answer to `constraint`; before the session is said to be open. */

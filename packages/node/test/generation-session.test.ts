@@ -228,6 +228,14 @@ test('the last stage takes them, says how the last came out, and samples on', as
   }
 })
 
+test('a second prompt is refused while the first runs', async t => {
+  const { session, slot } = start({})
+  const running = session.prompt(Uint32Array.of(1, 2, 3, 4, 5))
+  await t.rejects(session.prompt(Uint32Array.of(1, 2, 3, 4, 5)), { code: 'protocol_violation', message: /twice/ })
+  await running
+  t.equal(slot.position, 5)
+})
+
 test('a stage alone goes on by itself', async t => {
   const { session, slot, sent } = start({ last: true, committed: [7], tokensMax: 2 }, [7, 3])
   await session.prompt(Uint32Array.of(1, 2, 3, 4, 5))

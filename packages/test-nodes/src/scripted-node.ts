@@ -75,6 +75,10 @@ export class ScriptedNode {
   #membership: FrameStream<NodeMessage, CoordinatorMessage> | undefined
   #refused = Promise.withResolvers<MeshError>()
   #sequence = 0
+  /** Answers no probes, as if the process had been stopped. */
+  deaf = false
+  /** A coordinator asked whether it is there. */
+  onProbe: () => void = () => {}
 
   private constructor(host: MeshHost, privateKey: PrivateKey, dataDir: string, script: NodeScript) {
     this.host = host
@@ -191,6 +195,8 @@ export class ScriptedNode {
         onFrame: async frame => {
           if (frame.type === 'prompt') prompt.resolve(frame.tokens)
           if (frame.type === 'close') end()
+          if (frame.type === 'probe') this.onProbe()
+          if (frame.type === 'probe' && !this.deaf) void frames.send({ ...frame, type: 'probe_ack' })
           if (frame.type !== 'open') return
           const open = { ...frame, session: frame.session.slice() }
           const send = (out: StageFrame): Promise<void> => frames.send(out)

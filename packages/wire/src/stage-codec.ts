@@ -85,6 +85,10 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
       return { scores: { ...frame, scores: frame.scores.map(score => ({ ...score, top: [...score.top] })) } }
     case 'replayed':
       return { replayed: frame }
+    case 'probe':
+      return { probe: frame }
+    case 'probe_ack':
+      return { probeAck: frame }
     case 'close':
       return { close: frame }
     case 'fault':
@@ -121,6 +125,8 @@ function fromWire(frame: WireFrame): StageFrame {
   if (frame.sampled) return sampledFromWire(frame.sampled)
   if (frame.scores) return scoresFromWire(frame.scores)
   if (frame.replayed) return replayedFromWire(frame.replayed)
+  if (frame.probe) return { type: 'probe', ...probeFromWire(frame.probe) }
+  if (frame.probeAck) return { type: 'probe_ack', ...probeFromWire(frame.probeAck) }
   if (frame.prompt) return promptFromWire(frame.prompt)
   if (frame.open) return openFromWire(frame.open)
   if (frame.opened) return { type: 'opened', ...ofSession(frame.opened.session, frame.opened.epoch) }
@@ -202,6 +208,10 @@ function scoresFromWire(wired: resultity.stage.v1.PromptScores.$Properties): Pro
 function replayedFromWire(wired: resultity.stage.v1.Replayed.$Properties): Replayed {
   const { session, epoch, position, exact } = wired
   return { type: 'replayed', ...ofSession(session, epoch), position: at(position), exact: exact ?? false }
+}
+
+function probeFromWire({ session, epoch, nonce }: resultity.stage.v1.Probe.$Properties) {
+  return { ...ofSession(session, epoch), nonce: nonce ?? 0 }
 }
 
 function promptFromWire(wired: resultity.stage.v1.Prompt.$Properties): Prompt {

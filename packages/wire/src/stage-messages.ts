@@ -11,6 +11,8 @@ export type StageFrame =
   | Sampled
   | PromptScores
   | Replayed
+  | Probe
+  | ProbeAck
   | CloseSession
   | Fault
 
@@ -137,6 +139,19 @@ export interface Replayed extends OfSession {
   readonly position: number
   /** Sampled once more, it came out the same. */
   readonly exact: boolean
+}
+
+/** Whether the node is there; asked when no token comes. */
+export interface Probe extends OfSession {
+  readonly type: 'probe'
+  readonly nonce: number
+}
+
+/** It is, whatever its engine does. */
+export interface ProbeAck extends OfSession {
+  readonly type: 'probe_ack'
+  /** Of the probe. */
+  readonly nonce: number
 }
 
 export interface CloseSession {

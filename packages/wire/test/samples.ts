@@ -115,6 +115,8 @@ const stageFrames: Record<string, StageFrame> = {
   next: { type: 'next', session, epoch: 1, position: 0, token: 0xffff_ffff },
   replayed: { type: 'replayed', session, epoch: 2, position: 41, exact: true },
   'replayed otherwise': { type: 'replayed', session, epoch: 2, position: 41, exact: false },
+  probe: { type: 'probe', session, epoch: 1, nonce: 0 },
+  probe_ack: { type: 'probe_ack', session, epoch: 1, nonce: 300 },
   sampled: {
     type: 'sampled',
     session,

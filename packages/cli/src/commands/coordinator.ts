@@ -105,6 +105,9 @@ async function start(
   }
 }
 
+/** Who is patient with heartbeats is so with answers to probes: by default half a second of three. */
+const PROBES_PER_SILENCE = 6
+
 /** The coordinator's own limits that an operator may set. */
 function limitsOf({
   nodeSilence,
@@ -118,7 +121,9 @@ function limitsOf({
     connectionsMax: httpConnections,
     connectionsPerAddressMax: httpConnectionsPerAddress,
     // a heartbeat comes every second
-    ...(nodeSilence === undefined ? {} : { heartbeatMissesMax: nodeSilence }),
+    ...(nodeSilence === undefined
+      ? {}
+      : { heartbeatMissesMax: nodeSilence, probeAnswerMs: (nodeSilence * 1000) / PROBES_PER_SILENCE }),
     ...(jobCrashesMax === undefined ? {} : { jobCrashesMax }),
     ...(namespaceBytes === undefined ? {} : { namespaceBytesMax: namespaceBytes }),
     ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve })

@@ -35,7 +35,7 @@ export function estimateNode(
   }
 }
 
-/** Bytes that live placements take on a node; a broken or released one takes none, since the node is told so first. */
+/** Bytes that live placements take on a node; a broken or released one takes none, for what of it a new one does not keep is released first. */
 export function bytesOn(peerId: string, placements: readonly Placement[]): number {
   let bytes = 0
   for (const placement of placements) {

@@ -7,8 +7,9 @@ import { NodeMemory } from './node-memory.ts'
 import { type NodePool, oneForAll, type PoolSource, type RouteConstraints } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 import { Placement, type PlacementPurpose, type StageReport } from './placement.ts'
+import type { PlacementChoice } from './placement-choice.ts'
 import { keyOf, PlacementTable } from './placement-table.ts'
-import { layersMissing, refuseMoreStagesThanLayers } from './shortfall.ts'
+import { refuseMoreStagesThanLayers } from './shortfall.ts'
 import { TargetPlanner } from './target-planner.ts'
 import { type Target, Targets } from './targets.ts'
 
@@ -29,13 +30,6 @@ export interface PlacementDirectorInit {
   readonly assignmentSilenceMs: number
   readonly onDemandIdleMs: number
 }
-
-/** What a request gets: a placement to run on, a reason to wait, or an error that waiting does not cure. */
-export type PlacementChoice =
-  | { readonly type: 'ready'; readonly placement: Placement }
-  | { readonly type: 'busy' }
-  | { readonly type: 'loading' }
-  | { readonly type: 'error'; readonly error: MeshError }
 
 /**
  * Decides which node serves which layers of which model, and what nodes are told about it.
@@ -146,6 +140,20 @@ export class PlacementDirector {
   }
 
   /**
+   * Takes in that a node does not answer, though it has not left: its layers go to others, and it gets none for a while.
+   * @returns false when the placement cannot do without it
+   */
+  suspect(peerId: string, placementId: string): boolean {
+    const placement = this.table.get(placementId)
+    // another session has said so
+    if (placement === undefined || placement.state === 'broken') return true
+    if (!this.#planner.canDoWithout(placement, peerId)) return false
+    placement.break(peerId, new MeshError('node_lost', 'it does not answer'))
+    this.#failures.add(peerId, placement.model.manifestSha256, placement.error)
+    return true
+  }
+
+  /**
    * Finds what a request for `model` should run on; makes a placement as it is wished for when there is none.
    * @throws MeshError `invalid_request` when there are more stages than layers
    */
@@ -160,7 +168,7 @@ export class PlacementDirector {
     // the default placement comes first; it may turn out to have as many stages as are asked for
     if (planned && shortfall === undefined && this.#isAwaited(target)) return { type: 'loading' }
     if (stages !== undefined) return this.#demand(target, stages)
-    if (shortfall !== undefined) return { type: 'error', error: this.#layersMissing(target, shortfall) }
+    if (shortfall !== undefined) return { type: 'error', error: this.#planner.layersMissing(target, shortfall) }
     return planned ? { type: 'loading' } : this.#ask(target)
   }
 
@@ -189,7 +197,7 @@ export class PlacementDirector {
     if (typeof stages === 'number') refuseMoreStagesThanLayers(model, stages, 'stages')
     const target = { model, pool }
     const plan = this.#planner.plan(target, stages ?? this.#wantedStages(target), others)
-    if ('missing' in plan) throw this.#layersMissing(target, plan)
+    if ('missing' in plan) throw this.#planner.layersMissing(target, plan)
     return plan
   }
 
@@ -268,12 +276,12 @@ export class PlacementDirector {
     this.#tellNodes()
     return shortfall === undefined
       ? { type: 'loading' }
-      : { type: 'error', error: this.#layersMissing(target, shortfall) }
+      : { type: 'error', error: this.#planner.layersMissing(target, shortfall) }
   }
 
   #demand(target: Target, stages: number): PlacementChoice {
     const plan = this.#planMakingRoom(target, stages)
-    if ('missing' in plan) return { type: 'error', error: this.#layersMissing(target, plan) }
+    if ('missing' in plan) return { type: 'error', error: this.#planner.layersMissing(target, plan) }
     this.#create(target, 'on-demand', plan)
     this.#tellNodes()
     return { type: 'loading' }
@@ -375,18 +383,6 @@ export class PlacementDirector {
   #release(placement: Placement, reason: string): void {
     for (const { peerId } of placement.stages) this.#tellRelease(peerId, placement, reason)
     this.table.remove(placement)
-  }
-
-  #layersMissing(target: Target, shortfall: PlacementShortfall): MeshError {
-    const { model, pool } = target
-    return layersMissing({
-      model,
-      pool,
-      shortfall,
-      lost: this.table.lostRanges(model, pool, peerId => this.#components.registry.get(peerId) !== undefined),
-      failure: this.#failures.latest(model.manifestSha256),
-      usableCount: this.#planner.usableNodes(target).length
-    })
   }
 
   #notify(): void {

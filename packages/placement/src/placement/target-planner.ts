@@ -1,4 +1,4 @@
-import { isEncoder } from '@resultity/interface'
+import { isEncoder, type MeshError } from '@resultity/interface'
 import { type PlacementPlan, type PlacementShortfall, planPlacement, repairPlacement } from '@resultity/planner'
 import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
 import type { FailureLog } from './failure-log.ts'
@@ -7,6 +7,7 @@ import type { NodeMemory } from './node-memory.ts'
 import { shapeOf } from './placeable-model.ts'
 import type { Placement } from './placement.ts'
 import type { PlacementTable } from './placement-table.ts'
+import { layersMissing } from './shortfall.ts'
 import type { Target } from './targets.ts'
 
 export interface TargetPlannerComponents {
@@ -52,6 +53,31 @@ export class TargetPlanner {
   repair({ model, pool, stages }: Placement): PlacementPlan | undefined {
     const nodes = this.#nodes({ model, pool }, this.#components.table.all())
     return repairPlacement({ model: shapeOf(model), stages, nodes, hopMs: HOP_MS })
+  }
+
+  /** Whether the layers of `placement` could be served without this node. */
+  canDoWithout(placement: Placement, peerId: string): boolean {
+    const { model, pool, stages, purpose } = placement
+    const others = this.#components.table.all().filter(one => one !== placement)
+    const nodes = this.#nodes({ model, pool }, others).filter(node => node.peerId !== peerId)
+    const input = { model: shapeOf(model), stages, nodes, hopMs: HOP_MS }
+    if (repairPlacement(input) !== undefined) return true
+    const count = isEncoder(model.manifest) ? 1 : purpose === 'default' ? 'auto' : stages.length
+    return !('missing' in planPlacement({ ...input, stages: count }))
+  }
+
+  /** Why a target cannot be served, as a client is told. */
+  layersMissing(target: Target, shortfall: PlacementShortfall): MeshError {
+    const { registry, table, failures } = this.#components
+    const { model, pool } = target
+    return layersMissing({
+      model,
+      pool,
+      shortfall,
+      lost: table.lostRanges(model, pool, peerId => registry.get(peerId) !== undefined),
+      failure: failures.latest(model.manifestSha256),
+      usableCount: this.usableNodes(target).length
+    })
   }
 
   #nodes(target: Target, placements: readonly Placement[]) {

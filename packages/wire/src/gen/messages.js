@@ -2242,11 +2242,13 @@ export const resultity = $root.resultity = (() => {
                 StageFrame.prototype.fault = null;
                 StageFrame.prototype.scores = null;
                 StageFrame.prototype.replayed = null;
+                StageFrame.prototype.probe = null;
+                StageFrame.prototype.probeAck = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(StageFrame.prototype, "body", {
-                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed"]),
+                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2279,6 +2281,10 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.PromptScores.encode(message.scores, writer.uint32(82).fork(), _depth + 1).ldelim();
                     if (message.replayed != null && $Object.hasOwnProperty.call(message, "replayed"))
                         $root.resultity.stage.v1.Replayed.encode(message.replayed, writer.uint32(90).fork(), _depth + 1).ldelim();
+                    if (message.probe != null && $Object.hasOwnProperty.call(message, "probe"))
+                        $root.resultity.stage.v1.Probe.encode(message.probe, writer.uint32(98).fork(), _depth + 1).ldelim();
+                    if (message.probeAck != null && $Object.hasOwnProperty.call(message, "probeAck"))
+                        $root.resultity.stage.v1.ProbeAck.encode(message.probeAck, writer.uint32(106).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2387,6 +2393,20 @@ export const resultity = $root.resultity = (() => {
                                     break;
                                 message.replayed = $root.resultity.stage.v1.Replayed.decode(reader, reader.size(), $undefined, _depth + 1, message.replayed);
                                 message.body = "replayed";
+                                continue;
+                            }
+                        case 12: {
+                                if (wireType !== 2)
+                                    break;
+                                message.probe = $root.resultity.stage.v1.Probe.decode(reader, reader.size(), $undefined, _depth + 1, message.probe);
+                                message.body = "probe";
+                                continue;
+                            }
+                        case 13: {
+                                if (wireType !== 2)
+                                    break;
+                                message.probeAck = $root.resultity.stage.v1.ProbeAck.decode(reader, reader.size(), $undefined, _depth + 1, message.probeAck);
+                                message.body = "probeAck";
                                 continue;
                             }
                         }
@@ -4442,6 +4462,218 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return Replayed;
+            })();
+
+            v1.Probe = (function() {
+
+                const Probe = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Probe.prototype.session = $util.newBuffer([]);
+                Probe.prototype.epoch = 0;
+                Probe.prototype.nonce = 0;
+
+                Probe.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.nonce != null && $Object.hasOwnProperty.call(message, "nonce") && message.nonce !== 0)
+                        writer.uint32(24).uint32(message.nonce);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Probe.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Probe();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.nonce = value;
+                                else
+                                    delete message.nonce;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Probe;
+            })();
+
+            v1.ProbeAck = (function() {
+
+                const ProbeAck = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                ProbeAck.prototype.session = $util.newBuffer([]);
+                ProbeAck.prototype.epoch = 0;
+                ProbeAck.prototype.nonce = 0;
+
+                ProbeAck.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.nonce != null && $Object.hasOwnProperty.call(message, "nonce") && message.nonce !== 0)
+                        writer.uint32(24).uint32(message.nonce);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                ProbeAck.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.ProbeAck();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.nonce = value;
+                                else
+                                    delete message.nonce;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return ProbeAck;
             })();
 
             v1.PromptScores = (function() {
