@@ -16,10 +16,12 @@ const FRANCE = 'The capital of France is Paris.'
 
 test('in a mesh of three stages', async t => {
   const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat'] })
+  const undisturbed = await ask(swarm.url, endless)
+  const expected = undisturbed.answer.choices[0]?.message.content ?? ''
   await hangUp(t, swarm)
   for (const position of ['first', 'middle', 'last'] as const) {
-    await t.test(`kill -9 of the ${position} stage ends the answer with node_lost, and the rest serves on`, async t => {
-      await killStage(t, swarm, { first: 0, middle: 1, last: 2 }[position])
+    await t.test(`kill -9 of the ${position} stage: the rest goes on with the answer, and serves on`, async t => {
+      await killStage(t, swarm, { first: 0, middle: 1, last: 2 }[position], expected)
     })
     await swarm.addNode()
     await eventually(
@@ -64,17 +66,10 @@ async function hangUp(t: Test, swarm: Swarm): Promise<void> {
   })
 }
 
-async function killStage(t: Test, swarm: Swarm, index: number): Promise<void> {
+async function killStage(t: Test, swarm: Swarm, index: number, expected: string): Promise<void> {
   const victim = await peerOfStage(swarm, index)
-  let killed = false
-  const streamed = await askStreaming(swarm.url, endless, () => {
-    if (killed) return
-    killed = true
-    swarm.nodes.find(node => node.peerId === victim)?.kill('SIGKILL')
-  })
-  t.equal(streamed.error?.code, 'node_lost')
-  t.equal(streamed.error?.type, 'server_error')
-  t.match(streamed.error?.message, victim, 'the error names the node')
+  const streamed = await askStreaming(swarm.url, endless, killOnce(swarm, victim))
+  t.match(streamed, { text: expected, error: undefined, finishReason: 'length', done: true }, 'by two stages')
 
   const { answer, route } = await eventually(
     'the remaining nodes serve',
@@ -91,12 +86,24 @@ async function killStage(t: Test, swarm: Swarm, index: number): Promise<void> {
   )
 }
 
-test('when the remaining nodes cannot hold the model, the answer is 503 and names the missing layers', async t => {
+function killOnce(swarm: Swarm, peerId: string): () => void {
+  let killed = false
+  return () => {
+    if (!killed) swarm.nodes.find(node => node.peerId === peerId)?.kill('SIGKILL')
+    killed = true
+  }
+}
+
+test('when the remaining nodes cannot hold the model, answers are 503 and name the missing layers', async t => {
   // each node has room for about half of the model
   const swarm = await swarmFor(t, { nodes: 2, stages: 2, models: ['tiny-chat'], memoryBytes: 5_500_000 })
   t.equal((await ask(swarm.url, question)).answer.choices[0]?.message.content, FRANCE)
 
-  swarm.nodes[1]?.kill('SIGKILL')
+  const victim = await peerOfStage(swarm, 1)
+  const streamed = await askStreaming(swarm.url, endless, killOnce(swarm, victim))
+  t.equal(streamed.error?.code, 'node_lost', 'an answer that has begun ends, for nobody can go on with it')
+  t.equal(streamed.error?.type, 'server_error')
+  t.match(streamed.error?.message, victim, 'the error names the node')
   const refused = await eventually(
     'the coordinator has seen that the node is gone',
     () => postChat(swarm.url, question),

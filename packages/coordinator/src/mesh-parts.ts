@@ -97,7 +97,7 @@ export function buildMesh(
     }
   )
   const leases = new RouteLeases(director, limits, scheduler)
-  const nodes = { leases, opener: host, scheduler, ...nodesOf(registry) }
+  const nodes = { leases, opener: host, scheduler, ...nodesOf(registry, loop) }
   const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
   const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
@@ -108,8 +108,12 @@ export function buildMesh(
 }
 
 /** Where nodes are, and when one goes. */
-function nodesOf(registry: NodeRegistry): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft'> {
+function nodesOf(
+  registry: NodeRegistry,
+  loop: PlacementLoop
+): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft' | 'suspect'> {
   return {
+    suspect: (peerId, placementId) => loop.suspect(peerId, placementId),
     addressOf: (peerId, forPeer?: string) =>
       registry.get(peerId) === undefined ? undefined : { peerId, multiaddrs: registry.addressesOf(peerId, forPeer) },
     onNodeLeft: listener =>

@@ -1,22 +1,45 @@
 import { createServer } from 'node:net'
 import { MeshError } from '@resultity/interface'
 import { type Ring, readyReport, ScriptedNode } from '@resultity/test-nodes'
+import type { OpenSession } from '@resultity/wire'
 import { pino } from 'pino'
 import t from 'tap'
 import { startCoordinator } from '../src/index.ts'
 import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
 
-t.test('a node that dies mid-stream ends the answer with node_lost, and the rest serves on', async t => {
+t.test('a node that dies mid-stream costs a pause, and the rest serves on', async t => {
   await using mesh = await startScriptedMesh(2)
   const [first, second] = mesh.nodes
-  mesh.ring.script = async ring => {
-    await ring.sample([5])
-    const { node } = ring.stages[1] ?? {}
-    await node?.kill()
+  const opened: OpenSession[] = []
+  mesh.ring.script = ring => {
+    opened.push(ring.open)
+    return ring.open.epoch === 1 ? ring.sample([5]) : ring.sample([7, 8], 'tokens_max')
   }
-  const events = await readEvents(await mesh.post({ ...QUESTION, stream: true }))
-  t.match(JSON.parse(events.at(-1) ?? ''), { error: { code: 'node_lost', message: /layers \[2,4\)/ } })
-  t.match(events.at(-2), /"content"/, 'after the text that had come')
+  const response = await mesh.post({ ...QUESTION, max_tokens: 3, stream: true })
+  const [read, rest] = response.body?.tee() ?? []
+  const text = mesh.tokenizer.decode([5])
+  let seen = ''
+  for await (const piece of read?.pipeThrough(new TextDecoderStream()) ?? []) {
+    seen += piece
+    if (seen.includes(JSON.stringify(text))) break
+  }
+  await second?.kill()
+  const events = await readEvents(new Response(rest))
+  t.equal(events.at(-1), '[DONE]')
+  const chunks = events.slice(0, -1).map(event => JSON.parse(event))
+  const pieces = chunks.map(({ choices }) => choices[0]?.delta.content ?? '')
+  t.equal(pieces.join(''), mesh.tokenizer.decode([5, 7, 8]))
+  t.match(chunks.find(chunk => chunk.mesh !== undefined)?.mesh, {
+    route: [{ peerId: first?.peerId, range: { first: 0, end: 4 } }],
+    reroutes: { count: 1, exact: true }
+  })
+  const metrics = await (await fetch(`${mesh.coordinator.httpUrl}/metrics`)).text()
+  t.match(metrics, /^resultity_reroutes_total\{model="tiny-chat",exact="true"\} 1$/m)
+  const [before, after] = opened
+  t.same(after?.session, before?.session, 'the same session, on another route')
+  t.match(before, { epoch: 1, committed: undefined })
+  t.match(after, { epoch: 2, committed: [5], tokensMax: 3 })
+
   mesh.ring.script = ({ sample }) => sample([5], 'tokens_max')
   const next = await mesh.post({ ...QUESTION, max_tokens: 1 })
   t.equal(next.status, 200, 'one node is enough for the model: it was given all layers')
@@ -32,7 +55,7 @@ t.test('a node that dies mid-stream ends the answer with node_lost, and the rest
 })
 
 t.test('the node that died is named, not the neighbours that noticed', async t => {
-  await using mesh = await startScriptedMesh(3)
+  await using mesh = await startScriptedMesh(3, { limits: { lossNoticeMs: 1 } })
   const lost = new MeshError('node_lost', 'my neighbour went away')
   mesh.ring.script = async ({ stages, open: { session, epoch }, sample }) => {
     await sample([5])
@@ -51,6 +74,71 @@ t.test('the node that died is named, not the neighbours that noticed', async t =
     { error: { code: 'node_lost', message: /my neighbour went away/ } },
     'if nobody died, it is what was said'
   )
+})
+
+t.test('an answer that comes out otherwise on another route goes on, and says so', async t => {
+  await using mesh = await startScriptedMesh(1, { limits: { lossNoticeMs: 1 } })
+  mesh.ring.exact = false
+  mesh.ring.script = async ({ open, sample, stages }) => {
+    await sample([5], open.epoch === 3 ? 'tokens_max' : 'continues')
+    if (open.epoch < 3) stages[0]?.cut()
+  }
+  const events = await readEvents(await mesh.post({ ...QUESTION, max_tokens: 3, stream: true }))
+  t.equal(events.at(-1), '[DONE]')
+  const chunks = events.slice(0, -1).map(event => JSON.parse(event))
+  const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')
+  t.equal(text, mesh.tokenizer.decode([5, 5, 5]))
+  t.match(chunks.find(chunk => chunk.mesh !== undefined)?.mesh.reroutes, { count: 2, exact: false })
+})
+
+t.test('what concerns one request only is tried once more', async t => {
+  await using mesh = await startScriptedMesh(1)
+  const error = new MeshError('engine_failed', 'the engine is out of order')
+  let routes = 0
+  mesh.ring.script = async ({ open: { session, epoch }, sample, stages }) => {
+    routes++
+    await sample([5])
+    await stages[0]?.send({ type: 'fault', session, epoch, error })
+  }
+  const failed = await mesh.post(QUESTION)
+  t.equal(failed.status, 500)
+  t.match(await failed.json(), { error: { code: 'engine_failed', message: /layers \[0,4\): the engine/ } })
+  t.equal(routes, 2)
+})
+
+t.test('a node that does not answer is left, if others can go on, and waited for if none can', async t => {
+  await using mesh = await startScriptedMesh(2, { limits: { probeAnswerMs: 100 } })
+  const [first, second] = mesh.nodes
+  const routes: string[][] = []
+  mesh.ring.script = async ({ open, sample, stages }) => {
+    routes.push(stages.map(({ node }) => node.peerId))
+    if (open.epoch > 1) return sample([7], 'tokens_max')
+    await sample([5])
+    const last = stages.at(-1)?.node
+    if (last !== undefined) last.deaf = true
+  }
+  const response = await mesh.post({ ...QUESTION, max_tokens: 2 })
+  t.equal(response.status, 200)
+  const { choices, mesh: report } = await response.json()
+  t.equal(choices[0].message.content, mesh.tokenizer.decode([5, 7]))
+  t.match(report.reroutes, { count: 1, exact: true })
+  const left = routes[0]?.[1]
+  const others = [first?.peerId, second?.peerId].filter(peerId => peerId !== left)
+  t.same(routes[1], others)
+  const listed = await (await fetch(`${mesh.coordinator.httpUrl}/v1/mesh/nodes`)).json()
+  t.equal(listed.data.length, 2, 'it has not left the mesh')
+
+  const [node] = mesh.nodes.filter(({ peerId }) => peerId !== left)
+  const probed = Promise.withResolvers<void>()
+  mesh.ring.script = async ({ sample }) => {
+    if (node !== undefined) node.deaf = true
+    await sample([5])
+    await probed.promise
+    await sample([7], 'tokens_max')
+  }
+  if (node !== undefined) node.onProbe = () => probed.resolve()
+  const waited = await mesh.post({ ...QUESTION, max_tokens: 2 })
+  t.equal((await waited.json()).mesh.reroutes, undefined, 'nobody else is there')
 })
 
 t.test('a node that is lost before the session opens costs the client nothing', async t => {

@@ -56,18 +56,31 @@ export class TokenSampler implements Disposable {
    * @throws MeshError `engine_failed` when the logits are no numbers, or none of the tokens may come
    */
   next(logits: Float32Array, position: number): number {
+    const token = this.pick(logits, position)
+    this.take(token)
+    return token
+  }
+
+  /** What {@link next} would be, and nothing remembers it. @throws MeshError as {@link next} does */
+  pick(logits: Float32Array, position: number): number {
     if (!this.#adjusts && this.#constraint === undefined) return sampleToken(logits, this.#sampling, position).token
     this.#adjusted ??= new Float32Array(logits.length)
     this.#adjusted.set(logits)
     if (this.#adjusts) this.#adjust(this.#adjusted)
     this.#constraint?.mask(this.#adjusted)
-    const { token } = sampleToken(this.#adjusted, this.#sampling, position)
+    return sampleToken(this.#adjusted, this.#sampling, position).token
+  }
+
+  /**
+   * Remembers `token` as the next of the answer, whoever picked it.
+   *
+   * @throws MeshError `engine_failed` when the constraint does not allow it
+   */
+  take(token: number): void {
     this.#constraint?.accept(token)
-    if (this.#adjusts) {
-      this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1)
-      if ((this.#sampling.repetitionPenalty ?? 1) !== 1) this.#seen.add(token)
-    }
-    return token
+    if (!this.#adjusts) return
+    this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1)
+    if ((this.#sampling.repetitionPenalty ?? 1) !== 1) this.#seen.add(token)
   }
 
   #adjust(logits: Float32Array): void {

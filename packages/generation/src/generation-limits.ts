@@ -17,6 +17,8 @@ export interface GenerationLimits {
   readonly sessionLeaseMs: number
   /** When a stage says that it lost its neighbour: waiting to hear which node it was that died. */
   readonly lossGraceMs: number
+  /** When no token comes: time for a node to say that it is there. Half of it has to pass before it is asked. */
+  readonly probeAnswerMs: number
   /** When a node is lost before its session opened: waiting until the placement is known to be broken. */
   readonly lossNoticeMs: number
   /** Routes tried for one request, as long as none has opened. */
@@ -48,6 +50,7 @@ export const DEFAULT_GENERATION_LIMITS: GenerationLimits = {
   tellWithinMs: 250,
   sessionLeaseMs: 120_000,
   lossGraceMs: 300,
+  probeAnswerMs: 500,
   lossNoticeMs: 3500,
   routeAttemptsMax: 3,
   sessionCloseMs: 1000,

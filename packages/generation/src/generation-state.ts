@@ -1,4 +1,4 @@
-import { type PromptScores, type Sampled, type StageFrame, sameSession } from '@resultity/wire'
+import { type PromptScores, type Replayed, type Sampled, type StageFrame, sameSession } from '@resultity/wire'
 import { checkLogprobs, checkToken, type ReportRules, violation } from './token-report.ts'
 
 /**
@@ -12,8 +12,10 @@ export type GenerationPhase = 'opening' | 'prompted' | 'decoding' | 'ended'
 export interface GenerationStateInit extends ReportRules {
   /** 16 bytes. */
   readonly session: Uint8Array
-  /** Epoch of the first route. */
+  /** Epoch of the route. */
   readonly epoch: number
+  /** Tokens that earlier routes sampled; this one says that it has run them, and goes on. */
+  readonly committed: readonly number[]
   readonly stageCount: number
   readonly promptCount: number
   readonly tokensMax: number
@@ -26,26 +28,29 @@ export interface GenerationStateInit extends ReportRules {
 export type GenerationStep =
   | { readonly type: 'opened' }
   | { readonly type: 'scores'; readonly scores: PromptScores }
+  | { readonly type: 'replayed'; readonly replayed: Replayed }
   | { readonly type: 'token'; readonly sampled: Sampled }
+  /** A stage is there. */
+  | { readonly type: 'answered'; readonly nonce: number }
 
-/**
- * Decides what each stage may say, and when. Pure: frames in, steps or errors out.
- *
- * The session, its epoch and the tokens committed so far are all here, so that a later re-route needs nothing else:
- * raise the epoch, replay prompt and tokens, go on.
- */
+/** Decides what each stage of one route may say, and when. Pure: frames in, steps or errors out. */
 export class GenerationState {
   readonly #init: GenerationStateInit
   readonly #epoch: number
   readonly #opened = new Set<number>()
-  readonly #tokens: number[] = []
+  readonly #tokens: number[]
   /** Position of the prompt token that is scored next; nothing comes before the first. */
-  #nextScored = 1
+  #nextScored: number
+  #replayed: boolean
   #phase: GenerationPhase = 'opening'
 
   constructor(init: GenerationStateInit) {
     this.#init = init
     this.#epoch = init.epoch
+    this.#tokens = [...init.committed]
+    this.#replayed = init.committed.length === 0
+    // scores come before the first token
+    this.#nextScored = this.#replayed ? 1 : init.promptCount
   }
 
   get phase(): GenerationPhase {
@@ -56,7 +61,7 @@ export class GenerationState {
     return this.#epoch
   }
 
-  /** Tokens sampled so far, in order. */
+  /** Tokens of the answer so far, in order. */
   get tokens(): readonly number[] {
     return this.#tokens
   }
@@ -72,6 +77,10 @@ export class GenerationState {
     if (frame.type === 'opened') return this.#admitOpened(stageIndex, frame.epoch)
     if (frame.type === 'sampled') return this.#admitSampled(stageIndex, frame)
     if (frame.type === 'scores') return this.#admitScores(stageIndex, frame)
+    if (frame.type === 'probe_ack') {
+      return this.#isStale(frame.epoch) ? undefined : { type: 'answered', nonce: frame.nonce }
+    }
+    if (frame.type === 'replayed') return this.#admitReplayed(stageIndex, frame)
     throw violation(`a stage may not send "${frame.type}" to the coordinator`)
   }
 
@@ -88,7 +97,8 @@ export class GenerationState {
     if (this.#isStale(scores.epoch)) return undefined
     const { promptCount, stageCount, promptLogprobs } = this.#init
     if (stageIndex !== stageCount - 1) throw violation('a stage that is not the last scored the prompt')
-    if (!promptLogprobs || this.#phase !== 'prompted') throw violation('scores of the prompt came out of turn')
+    if (!promptLogprobs || this.#phase !== 'prompted' || this.#nextScored === promptCount)
+      throw violation('scores of the prompt came out of turn')
     const end = scores.position + scores.scores.length
     if (scores.position !== this.#nextScored || scores.scores.length === 0 || end > promptCount) {
       throw violation(`scores of [${scores.position},${end}) came, ${this.#nextScored} of ${promptCount} is next`)
@@ -98,6 +108,19 @@ export class GenerationState {
     return { type: 'scores', scores }
   }
 
+  #admitReplayed(stageIndex: number, replayed: Replayed): GenerationStep | undefined {
+    if (this.#isStale(replayed.epoch)) return undefined
+    const { promptCount, stageCount, committed } = this.#init
+    if (stageIndex !== stageCount - 1) throw violation('a stage that is not the last went on with the answer')
+    if (this.#phase !== 'prompted' || this.#replayed) throw violation('an answer went on that stood nowhere')
+    const position = promptCount + committed.length - 1
+    if (replayed.position !== position) {
+      throw violation(`the answer went on from position ${replayed.position}, it stood at ${position}`)
+    }
+    this.#replayed = true
+    return { type: 'replayed', replayed }
+  }
+
   #admitSampled(stageIndex: number, sampled: Sampled): GenerationStep | undefined {
     if (this.#isStale(sampled.epoch)) return undefined
     const { promptCount, tokensMax, stageCount, endTokens, promptLogprobs } = this.#init
@@ -105,6 +128,7 @@ export class GenerationState {
     if (this.#phase === 'opening') throw violation('a token came before the prompt was sent')
     if (this.#phase === 'ended') throw violation('a token came after the last one')
     if (promptLogprobs && this.#nextScored < promptCount) throw violation('a token came before the prompt was scored')
+    if (!this.#replayed) throw violation('a token came before those that stand had run')
     const position = promptCount + this.#tokens.length
     if (sampled.position !== position) throw violation(`position ${sampled.position} came, ${position} is next`)
     checkToken(sampled.token, this.#init)

@@ -1,4 +1,5 @@
 import {
+  type AbortOptions,
   type FinishReason,
   MeshError,
   type OutputConstraint,
@@ -7,18 +8,15 @@ import {
   type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
-import type { NodeLosses, PlaceableModel, RouteConstraints } from '@resultity/placement'
+import type { NodeLosses, PlaceableModel, Placement, RouteConstraints } from '@resultity/placement'
 import { prefillStep } from '@resultity/planner'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
 import { BATCH_PATIENCE } from './batch-patience.ts'
-import type { RouteLease, RouteLeases } from './route-leases.ts'
-import {
-  RouteSession,
-  type RouteSessionComponents,
-  type RouteSessionInit,
-  type RouteSessionLimits
-} from './route-session.ts'
+import { LastingSession, type LastingSessionInit } from './lasting-session.ts'
+import type { Reroutes } from './recovery-state.ts'
+import type { LeaseOptions, RouteLease, RouteLeases } from './route-leases.ts'
+import type { RouteSessionComponents, RouteSessionLimits } from './route-session-init.ts'
 import { StopMatcher } from './stop-matcher.ts'
 
 /** A generation that a caller asks for. */
@@ -91,7 +89,10 @@ export interface GenerationOptions extends WorkOptions {
 
 /** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
 export interface Generation extends AsyncDisposable {
+  /** That makes it now, or made its end. */
   readonly route: Route
+  /** How often it went on on another route, if its maker knows of such. */
+  readonly reroutes?: Reroutes
   /** Iterate once. Ends with exactly one `end` event, or throws MeshError (`node_lost`, …). */
   readonly events: AsyncGenerator<GenerationEvent, void>
 }
@@ -138,36 +139,58 @@ export class GenerationDriver implements Generator {
   }
 
   /**
-   * Resolves once every stage of the route has taken a slot and the prompt is on its way. A node that turns out to be
-   * lost before that costs the client nothing: another route is taken as soon as there is one.
+   * Resolves once every stage of a route has taken a slot and the prompt is on its way. A node that is lost, before that
+   * or later, costs the client a pause: another route goes on as soon as there is one.
    *
    * @param options the signal also cancels the generation later
-   * @throws MeshError as {@link RouteLeases.lease} and {@link RouteSession.open} do
+   * @throws MeshError as {@link LastingSession.open} does
    */
   async start(request: GenerationRequest, options: GenerationOptions = {}): Promise<Generation> {
     const { leases } = this.#components
-    for (let attempt = 1; ; attempt++) {
-      const lease = await leases.lease(request.model, request.routing, options)
-      try {
-        return await this.#open(request, lease, options)
-      } catch (error) {
-        const lost = error instanceof MeshError && error.code === 'node_lost'
-        const told = options.losses?.told(error) ?? error
-        if (!lost || told !== error || attempt >= this.#init.routeAttemptsMax) throw told
-        await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)
-      }
+    const { lossNoticeMs } = this.#init
+    const components = {
+      ...this.#components,
+      lease: (how: LeaseOptions) => this.#lease(request, { ...options, ...how }),
+      untilBroken: (placement: Placement, how: AbortOptions) => leases.untilBroken(placement, lossNoticeMs, how)
+    }
+    const session = new LastingSession(components, this.#sessionInit(request, options))
+    const { signal } = options
+    const onAbort = (): void => session.fail(MeshError.from(signal?.reason, 'canceled'))
+    signal?.addEventListener('abort', onAbort, { once: true })
+    if (signal?.aborted === true) onAbort()
+    const end = (): Promise<void> => {
+      signal?.removeEventListener('abort', onAbort)
+      return session.close('the answer ended')
+    }
+    try {
+      await session.open()
+    } catch (error) {
+      await end()
+      throw error
+    }
+    return {
+      get route() {
+        return session.route
+      },
+      get reroutes() {
+        return session.reroutes
+      },
+      events: answer(request, session, end),
+      [Symbol.asyncDispose]: end
     }
   }
 
-  async #open(request: GenerationRequest, lease: RouteLease, options: GenerationOptions): Promise<Generation> {
+  async #lease({ model, routing }: GenerationRequest, options: LeaseOptions): Promise<RouteLease> {
+    const lease = await this.#components.leases.lease(model, routing, options)
     this.#active++
-    try {
-      const init = this.#sessionInit(request, lease, options)
-      const session = await RouteSession.open(this.#components, this.#limitsOf(init.workClass), init, options)
-      return this.#generation(request, lease, session, options)
-    } catch (error) {
-      this.#release(lease)
-      throw error
+    let held = true
+    return {
+      ...lease,
+      [Symbol.dispose]: () => {
+        if (held) this.#active--
+        held = false
+        lease[Symbol.dispose]()
+      }
     }
   }
 
@@ -183,14 +206,22 @@ export class GenerationDriver implements Generator {
     }
   }
 
-  #sessionInit(
+  #sessionInit(request: GenerationRequest, options: GenerationOptions): LastingSessionInit {
+    const { workClass = 'interactive' } = options
+    return {
+      answer: this.#answerInit(request, options),
+      limits: this.#limitsOf(workClass),
+      attemptsMax: this.#init.routeAttemptsMax,
+      losses: options.losses
+    }
+  }
+
+  #answerInit(
     request: GenerationRequest,
-    lease: RouteLease,
     { workClass = 'interactive', watched = true }: GenerationOptions
-  ): RouteSessionInit {
+  ): LastingSessionInit['answer'] {
     const { prefillChunk, batchPrefillChunk } = this.#init
     return {
-      route: lease.route,
       prompt: request.prompt,
       tokensMax: request.tokensMax,
       prefillChunk: prefillStep(request.prompt.length, workClass === 'batch' ? batchPrefillChunk : prefillChunk),
@@ -206,34 +237,11 @@ export class GenerationDriver implements Generator {
       ...(request.constraint === undefined ? {} : { constraint: request.constraint })
     }
   }
-
-  #generation(
-    request: GenerationRequest,
-    lease: RouteLease,
-    session: RouteSession,
-    { signal }: WorkOptions
-  ): Generation {
-    const onAbort = (): void => session.fail(MeshError.from(signal?.reason, 'canceled'))
-    signal?.addEventListener('abort', onAbort, { once: true })
-    if (signal?.aborted === true) onAbort()
-    let ended: Promise<void> | undefined
-    const end = (): Promise<void> => {
-      signal?.removeEventListener('abort', onAbort)
-      ended ??= session.close('the answer ended').finally(() => this.#release(lease))
-      return ended
-    }
-    return { route: lease.route, events: answer(request, session, end), [Symbol.asyncDispose]: end }
-  }
-
-  #release(lease: RouteLease): void {
-    this.#active--
-    lease[Symbol.dispose]()
-  }
 }
 
 async function* answer(
   request: GenerationRequest,
-  session: RouteSession,
+  session: LastingSession,
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
   const decoder = request.tokenizer.decoder()

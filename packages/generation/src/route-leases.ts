@@ -17,6 +17,11 @@ export interface RouteLease extends Disposable {
   readonly placement: Placement
 }
 
+export interface LeaseOptions extends WorkOptions {
+  /** An answer that has begun and lost its route: it goes before those that have not. Default false. */
+  readonly resumes?: boolean
+}
+
 export interface RouteLeasesInit {
   readonly waitersMax: number
   readonly placementWaitMs: number
@@ -27,14 +32,15 @@ interface Waiter {
   readonly model: PlaceableModel
   readonly routing: RouteConstraints
   readonly workClass: WorkClass
+  readonly resumes: boolean
   settle(outcome: RouteLease | MeshError): void
 }
 
 /**
  * Gives each generation a slot on a ready placement. Generations that find none wait in a queue.
  *
- * The queue is bounded in length and in time. Requests for the same are served in order of arrival, batch work after
- * all others. Batch work never gets the last slots of a placement, because one interactive answer may take several. Any
+ * The queue is bounded in length and in time. Requests for the same are served in order of arrival: answers that
+ * lost their route first, then new ones, then batch work. Batch work never gets the last slots of a placement, because one interactive answer may take several. Any
  * event that may change the outcome (a slot freed, a placement ready or broken) re-examines the queue.
  */
 export class RouteLeases implements Disposable {
@@ -66,18 +72,20 @@ export class RouteLeases implements Disposable {
    * @throws MeshError `resource_exhausted` when the line is full or no slot came free in time, `unavailable` when the
    * placement did not get ready in time, `layers_missing` when there can be none; the signal's reason
    */
-  async lease(model: PlaceableModel, routing: RouteConstraints = {}, options: WorkOptions = {}): Promise<RouteLease> {
-    const { signal, workClass = 'interactive' } = options
+  async lease(model: PlaceableModel, routing: RouteConstraints = {}, options: LeaseOptions = {}): Promise<RouteLease> {
+    const { signal, workClass = 'interactive', resumes = false } = options
     signal?.throwIfAborted()
     const ahead = [...this.#waiters].some(
-      waiter => waiter.model === model && isSame(waiter.routing, routing) && goesBefore(waiter.workClass, workClass)
+      waiter =>
+        waiter.model === model && isSame(waiter.routing, routing) && turn(waiter) <= turn({ workClass, resumes })
     )
     const choice = this.#director.choose(model, routing)
     if (choice.type === 'error') throw choice.error
     if (choice.type === 'ready' && !ahead && this.#mayTake(choice.placement, workClass)) {
       return this.#take(choice.placement, workClass)
     }
-    if (this.#waiters.size >= this.#init.waitersMax) {
+    // answers that have begun are no more than there are slots
+    if (this.#waiters.size >= this.#init.waitersMax && !resumes) {
       throw new MeshError('resource_exhausted', `${this.#waiters.size} requests wait already`, {
         hint: 'Try again in a few seconds.'
       })
@@ -115,7 +123,7 @@ export class RouteLeases implements Disposable {
     model: PlaceableModel,
     routing: RouteConstraints,
     loading: boolean,
-    { signal, workClass = 'interactive' }: WorkOptions
+    { signal, workClass = 'interactive', resumes = false }: LeaseOptions
   ): Promise<RouteLease> {
     const { promise, resolve, reject } = Promise.withResolvers<RouteLease>()
     const { placementWaitMs, slotWaitMs } = this.#init
@@ -126,6 +134,7 @@ export class RouteLeases implements Disposable {
       model,
       routing,
       workClass,
+      resumes,
       settle: outcome => {
         this.#scheduler.clear(timer)
         signal?.removeEventListener('abort', onAbort)
@@ -144,8 +153,7 @@ export class RouteLeases implements Disposable {
     if (this.#serving) return
     this.#serving = true
     try {
-      const batch = (waiter: Waiter): number => (waiter.workClass === 'batch' ? 1 : 0)
-      for (const waiter of [...this.#waiters].sort((a, b) => batch(a) - batch(b))) {
+      for (const waiter of [...this.#waiters].sort((a, b) => turn(a) - turn(b))) {
         const choice = this.#director.choose(waiter.model, waiter.routing)
         if (choice.type === 'error') waiter.settle(choice.error)
         else if (choice.type === 'ready' && this.#mayTake(choice.placement, waiter.workClass)) {
@@ -188,9 +196,9 @@ export class RouteLeases implements Disposable {
   }
 }
 
-/** Whether waiting work of a class goes before newcomers of another. */
-function goesBefore(waiting: WorkClass, coming: WorkClass): boolean {
-  return waiting === 'interactive' || coming === 'batch'
+/** Who goes first: the smaller, then whoever came first. */
+function turn({ workClass, resumes }: Pick<Waiter, 'workClass' | 'resumes'>): number {
+  return (workClass === 'batch' ? 2 : 0) + (resumes ? 0 : 1)
 }
 
 function timeUp(model: PlaceableModel, loading: boolean, waitMs: number): MeshError {

@@ -1,73 +1,31 @@
 import {
   type AbortOptions,
   MeshError,
-  type OutputConstraint,
-  type Route,
-  type Sampling,
   type Scheduler,
   type StagePlacement,
   systemScheduler,
   type Timer,
-  type WorkClass,
   withDeadline
 } from '@resultity/interface'
-import type { OpenSession, PromptScores, Sampled, StageFrame } from '@resultity/wire'
+import type { PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
 import { GenerationState } from './generation-state.ts'
+import { openFrame } from './open-frame.ts'
+import { RoutePulse } from './route-pulse.ts'
+import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
 import {
   isNeighbourLoss,
+  type LossFacts,
   type NodeAddress,
   StageControl,
-  type StreamOpener,
   stageFault,
   stageLost
 } from './stage-control.ts'
 
-export interface RouteSessionComponents {
-  readonly opener: StreamOpener
-  /** Default: the machine's time. */
-  readonly scheduler?: Scheduler
-  /** Where a node is, for the node `forPeer` to dial it; undefined when it is not here any more. */
-  addressOf(peerId: string, forPeer?: string): NodeAddress | undefined
-  /** @returns stops listening */
-  onNodeLeft(listener: (peerId: string) => void): () => void
-}
-
-export interface RouteSessionLimits {
-  readonly sessionOpenMs: number
-  readonly firstTokenMs: number
-  readonly promptTokenMs: number
-  readonly nextTokenMs: number
-  readonly tellWithinMs: number
-  readonly sessionLeaseMs: number
-  readonly sessionCloseMs: number
-  readonly lossGraceMs: number
-}
-
-/** The generation to run, in token ids. */
-export interface RouteSessionInit {
-  readonly route: Route
-  readonly prompt: readonly number[]
-  readonly tokensMax: number
-  readonly prefillChunk: number
-  readonly endTokens: ReadonlySet<number>
-  readonly sampling: Sampling
-  readonly logprobs: boolean
-  readonly topLogprobs: number
-  /** Vocabulary size of the model: every token id is smaller. */
-  readonly vocabularySize: number
-  readonly constraint?: OutputConstraint
-  /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
-  readonly promptLogprobs: boolean
-  readonly workClass: WorkClass
-  /** Whether each token is wanted as it comes; else some come late, and several at once. */
-  readonly watched: boolean
-}
-
-/** Epoch of a session's first route, which is the only one so far. */
-const FIRST_EPOCH = 1
+/** What a route says of an answer. */
+export type RouteResult = PromptScores | Replayed | Sampled
 
 /**
- * One generation on its route: control streams to all stages, sampled tokens from the last.
+ * One generation on one route: control streams to all stages, sampled tokens from the last.
  *
  * `open` resolves when every stage has taken its slot. Tokens are then read with `next`. Whatever goes wrong (a
  * stream ends, a stage reports a fault or breaks the protocol, a node leaves, no token comes in time) ends the whole
@@ -75,18 +33,18 @@ const FIRST_EPOCH = 1
  */
 export class RouteSession {
   readonly #components: RouteSessionComponents
+  readonly #scheduler: Scheduler
   readonly #limits: RouteSessionLimits
   readonly #init: RouteSessionInit
-  readonly #scheduler: Scheduler
-  readonly #session: Uint8Array
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
   readonly #opened = Promise.withResolvers<void>()
-  /** Not yet read. At most prompt and `tokensMax`, which the context bounds. */
-  readonly #results: (PromptScores | Sampled)[] = []
+  /** Not yet read; no more than prompt and `tokensMax`, which the context bounds. */
+  readonly #results: RouteResult[] = []
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
   #watchdog: Timer | undefined
+  #pulse: RoutePulse | undefined
   /** Stages that have reported a fault: that their streams end after it says nothing new. */
   readonly #faulted = new Set<number>()
   #error: MeshError | undefined
@@ -94,13 +52,13 @@ export class RouteSession {
 
   private constructor(components: RouteSessionComponents, limits: RouteSessionLimits, init: RouteSessionInit) {
     this.#components = components
+    this.#scheduler = components.scheduler ?? systemScheduler
     this.#limits = limits
     this.#init = init
-    this.#scheduler = components.scheduler ?? systemScheduler
-    this.#session = this.#scheduler.randomBytes(16)
     this.#state = new GenerationState({
-      session: this.#session,
-      epoch: FIRST_EPOCH,
+      session: init.session,
+      epoch: init.epoch,
+      committed: init.committed,
       stageCount: init.route.stages.length,
       promptCount: init.prompt.length,
       tokensMax: init.tokensMax,
@@ -140,10 +98,12 @@ export class RouteSession {
   }
 
   /**
-   * The next scores of the prompt, where they were asked for, then the next sampled token; undefined after the last one.
-   * @throws MeshError what ended the session
+   * The next scores of the prompt, where they were asked for, word that what stands was run, where something does, then
+   * the next sampled token; undefined after the last one.
+   *
+   * @throws MeshError what ended the session, after all that came before
    */
-  async next(): Promise<PromptScores | Sampled | undefined> {
+  async next(): Promise<RouteResult | undefined> {
     for (;;) {
       const result = this.#results.shift()
       if (result !== undefined) return result
@@ -171,10 +131,11 @@ export class RouteSession {
 
   async #close(reason: string): Promise<void> {
     this.#scheduler.clear(this.#watchdog)
+    this.#pulse?.[Symbol.dispose]()
     this.#stopListening()
     const shortReason = reason.slice(0, 256)
     await Promise.all(
-      this.#controls.map(control => control.end(this.#session, shortReason, this.#limits.sessionCloseMs))
+      this.#controls.map(control => control.end(this.#init.session, shortReason, this.#limits.sessionCloseMs))
     )
   }
 
@@ -205,62 +166,30 @@ export class RouteSession {
       return
     }
     this.#controls[index] = control
-    await control.send(this.#openFrame(stage, index, addresses))
-  }
-
-  #openFrame(stage: StagePlacement, index: number, addresses: readonly NodeAddress[]): OpenSession {
-    const { route, prompt, tokensMax, endTokens, sampling, logprobs, topLogprobs, promptLogprobs, workClass } =
-      this.#init
-    const count = addresses.length
-    const alone = count === 1
-    return {
-      type: 'open',
-      session: this.#session,
-      epoch: this.#state.epoch,
-      placementId: route.placementId,
-      range: stage.range,
-      next: alone ? undefined : this.#nextHop(stage, addresses[(index + 1) % count]),
-      previousPeer: alone ? '' : (addresses[(index + count - 1) % count]?.peerId ?? ''),
-      promptCount: prompt.length,
-      tokensMax,
-      prefillChunk: promptLogprobs ? 1 : this.#init.prefillChunk,
-      endTokens: [...endTokens],
-      sampling,
-      leaseMs: this.#limits.sessionLeaseMs,
-      logprobs,
-      topLogprobs,
-      workClass,
-      ...(index === count - 1 ? this.#lastStageFields() : {})
+    const { sessionLeaseMs, tellWithinMs } = this.#limits
+    const next = addresses[(index + 1) % addresses.length]
+    const peers = {
+      previous: addresses[(index + addresses.length - 1) % addresses.length],
+      // as the stage that dials it can reach it
+      next: next && (this.#components.addressOf(next.peerId, stage.peerId) ?? next)
     }
-  }
-
-  /** The next hop's address as the stage that dials it can reach it. */
-  #nextHop(stage: StagePlacement, next: NodeAddress | undefined): NodeAddress | undefined {
-    return next && (this.#components.addressOf(next.peerId, stage.peerId) ?? next)
-  }
-
-  /** Fields for the last stage only, which samples. */
-  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs'> {
-    const { constraint, prompt, sampling, promptLogprobs, watched } = this.#init
-    const needsPrompt = promptLogprobs || sampling.repetitionPenalty !== undefined
-    return {
-      ...(constraint === undefined ? {} : { constraint }),
-      ...(needsPrompt ? { promptTokens: prompt } : {}),
-      ...(promptLogprobs ? { promptLogprobs } : {}),
-      ...(watched ? {} : { tellWithinMs: this.#limits.tellWithinMs })
-    }
+    await control.send(openFrame(this.#init, index, peers, { sessionLeaseMs, tellWithinMs }))
   }
 
   /** A prompt that cannot be sent ends the control stream, and that is reported. */
   #sendPrompt(): void {
-    const { prompt } = this.#init
-    void this.#controls[0]?.send({
-      type: 'prompt',
-      session: this.#session,
-      epoch: this.#state.epoch,
-      tokens: prompt
+    const { session, epoch, prompt, committed, route, watched } = this.#init
+    void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt })
+    this.#pulse = new RoutePulse({
+      scheduler: this.#scheduler,
+      stageCount: route.stages.length,
+      answerMs: this.#limits.probeAnswerMs,
+      tellWithinMs: watched ? 0 : this.#limits.tellWithinMs,
+      // one that cannot be sent has no answer
+      probe: nonce => this.#controls.forEach(control => void control.send({ type: 'probe', session, epoch, nonce })),
+      gone: stages => this.#onGone(stages)
     })
-    const waitMs = this.#limits.firstTokenMs + prompt.length * this.#limits.promptTokenMs
+    const waitMs = this.#limits.firstTokenMs + (prompt.length + committed.length) * this.#limits.promptTokenMs
     if (this.#faulted.size === 0) this.#watch(waitMs, 'no first token came')
   }
 
@@ -271,7 +200,9 @@ export class RouteSession {
       // a stage may lose its neighbour while others still open: then the session fails in a moment
       if (step?.type === 'opened' && this.#faulted.size === 0) this.#opened.resolve()
       if (step?.type === 'token') this.#onToken(step.sampled)
-      if (step?.type === 'scores') this.#onScores(step.scores)
+      if (step?.type === 'scores') this.#onProgress(step.scores)
+      if (step?.type === 'replayed') this.#onProgress(step.replayed)
+      if (step?.type === 'answered') this.#pulse?.answered(stageIndex, step.nonce)
     } catch (error) {
       this.#onStageFault(stageIndex, MeshError.from(error))
     }
@@ -285,15 +216,18 @@ export class RouteSession {
     const stage = this.#init.route.stages[stageIndex]
     if (stage === undefined) return
     this.#faulted.add(stageIndex)
-    if (!isNeighbourLoss(error)) this.fail(stageFault(stage, error))
+    if (!isNeighbourLoss(error)) this.fail(stageFault(stage, error, this.#facts))
     if (this.#error !== undefined || this.#faulted.size > 1) return
     this.#scheduler.clear(this.#watchdog)
-    this.#watchdog = this.#scheduler.setTimeout(() => this.fail(stageFault(stage, error)), this.#limits.lossGraceMs)
+    const fail = (): void => this.fail(stageFault(stage, error, this.#facts))
+    this.#watchdog = this.#scheduler.setTimeout(fail, this.#limits.lossGraceMs)
   }
 
-  #onScores(scores: PromptScores): void {
-    this.#results.push(scores)
+  /** On the way to the first token. */
+  #onProgress(result: PromptScores | Replayed): void {
+    this.#results.push(result)
     this.#wake?.resolve()
+    this.#pulse?.heard()
     if (this.#faulted.size === 0) this.#watchdog?.refresh()
   }
 
@@ -301,21 +235,44 @@ export class RouteSession {
     // the frame's bytes belong to the stream's buffer and are not kept
     this.#results.push(sampled)
     this.#wake?.resolve()
+    this.#pulse?.heard()
     if (this.#state.phase === 'ended') this.#scheduler.clear(this.#watchdog)
     else if (this.#faulted.size > 0) return
-    else if (this.#state.tokens.length === 1) this.#watch(this.#limits.nextTokenMs, 'no further token came')
+    else if (this.#state.tokens.length === this.#init.committed.length + 1)
+      this.#watch(this.#limits.nextTokenMs, 'no further token came')
     else this.#watchdog?.refresh()
   }
 
   #onStageEnd(stage: StagePlacement, index: number, error: MeshError | undefined): void {
     if (this.#closed !== undefined || this.#state.phase === 'ended' || this.#faulted.has(index)) return
     const ownFault = error?.code === 'protocol_violation' || error?.code === 'frame_too_large'
-    this.fail(ownFault && error !== undefined ? stageFault(stage, error) : stageLost(stage, 'was lost', error))
+    this.fail(
+      ownFault && error !== undefined
+        ? stageFault(stage, error, this.#facts)
+        : stageLost(stage, 'was lost', error, this.#facts)
+    )
+  }
+
+  /** @returns false when the route can only wait for all of them */
+  #onGone(indices: readonly number[]): boolean {
+    const { stages, placementId } = this.#init.route
+    for (const index of indices) {
+      const stage = stages[index]
+      if (stage === undefined || !this.#components.suspect(stage.peerId, placementId)) continue
+      const what = `did not answer within ${this.#limits.probeAnswerMs} ms`
+      const error = stageLost(stage, what, undefined, this.#facts)
+      this.fail(error)
+      // there is nobody to confirm that it has ended
+      this.#controls[index]?.abort(error)
+      return true
+    }
+    return false
   }
 
   #onNodeLeft(peerId: string): void {
     const stage = this.#init.route.stages.find(one => one.peerId === peerId)
-    if (stage !== undefined && this.#state.phase !== 'ended') this.fail(stageLost(stage, 'left the mesh'))
+    if (stage !== undefined && this.#state.phase !== 'ended')
+      this.fail(stageLost(stage, 'left the mesh', undefined, this.#facts))
   }
 
   #watch(ms: number, what: string): void {
@@ -330,9 +287,13 @@ export class RouteSession {
     }, ms)
   }
 
+  get #facts(): LossFacts {
+    return { placementId: this.#init.route.placementId }
+  }
+
   #address(stage: StagePlacement): NodeAddress {
     const address = this.#components.addressOf(stage.peerId)
-    if (address === undefined) throw stageLost(stage, 'left the mesh')
+    if (address === undefined) throw stageLost(stage, 'left the mesh', undefined, { unreached: true })
     return address
   }
 }

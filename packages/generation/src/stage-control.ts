@@ -112,13 +112,16 @@ export class StageControl {
   }
 }
 
-/** `node_lost`, naming the node and the layers it served. `unreached`: it never heard of the session. */
-export function stageLost(
-  stage: StagePlacement,
-  what: string,
-  cause?: unknown,
-  facts: { readonly unreached?: true } = {}
-): MeshError {
+/** What a program wants to know of a lost stage. */
+export interface LossFacts {
+  /** It never heard of the session. */
+  readonly unreached?: true
+  /** That it was lost from. */
+  readonly placementId?: string
+}
+
+/** `node_lost`, naming the node and the layers it served. */
+export function stageLost(stage: StagePlacement, what: string, cause?: unknown, facts: LossFacts = {}): MeshError {
   const reason = cause instanceof Error ? `: ${cause.message}` : ''
   return new MeshError('node_lost', `node ${stage.peerId} with layers ${formatRange(stage.range)} ${what}${reason}`, {
     hint: 'Send the request again: it will run on other nodes if they have room for these layers.',
@@ -128,13 +131,13 @@ export function stageLost(
 }
 
 /** An error that a stage reported, naming the stage; a neighbour it lost is a lost node to the client too. */
-export function stageFault(stage: StagePlacement, error: MeshError): MeshError {
+export function stageFault(stage: StagePlacement, error: MeshError, facts: LossFacts = {}): MeshError {
   return new MeshError(
     isNeighbourLoss(error) ? 'node_lost' : error.code,
     `node ${stage.peerId} with layers ${formatRange(stage.range)}: ${error.message}`,
     {
       hint: error.hint,
-      details: { peerId: stage.peerId, range: stage.range },
+      details: { peerId: stage.peerId, range: stage.range, ...facts },
       cause: error
     }
   )

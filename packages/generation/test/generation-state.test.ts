@@ -1,10 +1,10 @@
 import { MeshError } from '@resultity/interface'
-import type { Finish, Sampled, StageFrame } from '@resultity/wire'
+import type { Finish, Replayed, Sampled, SessionOpened, StageFrame } from '@resultity/wire'
 import t from 'tap'
 import { GenerationState } from '../src/generation-state.ts'
 
 const session = new Uint8Array(16).fill(7)
-const opened: StageFrame = { type: 'opened', session, epoch: 1 }
+const opened: SessionOpened = { type: 'opened', session, epoch: 1 }
 
 function scores(position: number, count: number): StageFrame {
   const score = { logprob: -1, top: [] }
@@ -18,7 +18,20 @@ function sampled(position: number, finish: Finish = 'continues', overrides: Part
 /** Two stages, a prompt of ten, three tokens, 9 ends. */
 function fresh(promptLogprobs = false, topLogprobs?: number): GenerationState {
   const counts = { stageCount: 2, promptCount: 10, tokensMax: 3, vocabularySize: 100, topLogprobs }
-  return new GenerationState({ session, epoch: 1, ...counts, endTokens: new Set([9]), promptLogprobs })
+  return new GenerationState({ session, epoch: 1, ...counts, endTokens: new Set([9]), promptLogprobs, committed: [] })
+}
+
+/** The second route of an answer of which two tokens stand. */
+function resumed(promptLogprobs = false): GenerationState {
+  const counts = { stageCount: 2, promptCount: 10, tokensMax: 4, vocabularySize: 100, topLogprobs: undefined }
+  const route = { session, epoch: 2, committed: [5, 6], endTokens: new Set([9]), promptLogprobs }
+  const state = new GenerationState({ ...route, ...counts })
+  for (const stage of [0, 1]) state.admit(stage, { ...opened, epoch: 2 })
+  return state
+}
+
+const replayed = (position: number, overrides: Partial<Replayed> = {}): Replayed => {
+  return { type: 'replayed', session, epoch: 2, position, exact: true, ...overrides }
 }
 
 function open(promptLogprobs = false, topLogprobs?: number): GenerationState {
@@ -85,6 +98,37 @@ t.test('what a stage may not say is a violation', async t => {
   for (const { id, from = 1, frame, message, state = open() } of cases) {
     t.throws(() => state.admit(from, frame), { code: 'protocol_violation', message }, id)
   }
+})
+
+t.test('a route that takes the place of another runs what stands, and goes on behind it', async t => {
+  const state = resumed()
+  const here = { epoch: 2 }
+  t.equal(state.admit(1, sampled(12)), undefined, 'a frame of the route before is dropped')
+  t.same(state.tokens, [5, 6])
+  t.match(state.admit(1, replayed(11, { exact: false })), { type: 'replayed', replayed: { exact: false } })
+  t.match(state.admit(1, sampled(12, 'continues', here)), { type: 'token' })
+  state.admit(1, sampled(13, 'tokens_max', here))
+  t.same(state.tokens, [5, 6, 5, 5])
+  t.equal(state.phase, 'ended', 'those that stand count')
+})
+
+t.test('and says nothing else', async t => {
+  const here = { epoch: 2 }
+  const cases: [name: string, from: number, frame: StageFrame, message: RegExp, state?: GenerationState][] = [
+    ['a token that stands', 1, sampled(10, 'continues', here), /before those that stand had run/],
+    ['a token before they have run', 1, sampled(12, 'continues', here), /before those that stand had run/],
+    ['another place to go on from', 1, replayed(12), /from position 12, it stood at 11/],
+    ['the first stage', 0, replayed(11), /not the last went on/],
+    ['a later route', 1, replayed(11, { epoch: 3 }), /epoch 3/],
+    ['an answer that begins', 1, replayed(11, { epoch: 1 }), /stood nowhere/, open()],
+    ['scores, which came before', 1, { ...scores(1, 9), epoch: 2 } as StageFrame, /out of turn/, resumed(true)]
+  ]
+  for (const [name, from, frame, message, state = resumed()] of cases) {
+    t.throws(() => state.admit(from, frame), { code: 'protocol_violation', message }, name)
+  }
+  const twice = resumed()
+  twice.admit(1, replayed(11))
+  t.throws(() => twice.admit(1, replayed(11)), { message: /stood nowhere/ })
 })
 
 t.test('a fault is its own error, even of no session', async t => {

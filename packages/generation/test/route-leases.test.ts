@@ -1,7 +1,7 @@
 import { NodeRegistry, PlacementDirector } from '@resultity/placement'
 import { advert, ManualClock, placeable } from '@resultity/test-nodes'
 import t from 'tap'
-import { RouteLeases } from '../src/route-leases.ts'
+import { type LeaseOptions, RouteLeases } from '../src/route-leases.ts'
 
 function setUp(waitersMax = 8, waitMs = 60_000, sessionsMax = 1) {
   const clock = new ManualClock()
@@ -51,6 +51,21 @@ t.test('requests wait for the placement, then for the slot, first come first ser
   t.same(order, ['first', 'second'])
   next[Symbol.dispose]()
   t.equal((await leases.lease(model, undefined)).placement.sessionsOpen, 1, 'freed exactly once each')
+})
+
+t.test('an answer that lost its route goes before those that have not begun, and is never turned away', async t => {
+  const { leases, model, ready } = setUp(2)
+  const order: string[] = []
+  const wait = (name: string, options: LeaseOptions) =>
+    leases.lease(model, undefined, options).then(lease => {
+      order.push(name)
+      lease[Symbol.dispose]()
+    })
+  const waiting = [wait('batch', { workClass: 'batch' }), wait('new', {}), wait('begun', { resumes: true })]
+  await t.rejects(leases.lease(model), { code: 'resource_exhausted', message: /3 requests wait/ })
+  ready()
+  await Promise.all(waiting)
+  t.same(order, ['begun', 'new', 'batch'])
 })
 
 t.test('batch work never has the last slot, and waits behind whoever comes', async t => {

@@ -18,7 +18,8 @@ const LIMITS = {
   tellWithinMs: 250,
   sessionLeaseMs: 120_000,
   sessionCloseMs: 1000,
-  lossGraceMs: 300
+  lossGraceMs: 300,
+  probeAnswerMs: 500
 }
 
 /** Says so long after it was asked to open what it says. */
@@ -64,7 +65,8 @@ async function routeOf(scripts: readonly Script[]) {
       opener: coordinator,
       scheduler: coordinator.scheduler,
       addressOf: peerId => addresses.get(peerId),
-      onNodeLeft: () => () => {}
+      onNodeLeft: () => () => {},
+      suspect: () => false
     },
     LIMITS,
     {

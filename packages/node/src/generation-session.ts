@@ -1,6 +1,6 @@
 import { logprobsOf, type StageSession, type TokenConstraint, TokenSampler } from '@resultity/engine'
 import { MeshError, type Sampling } from '@resultity/interface'
-import type { PromptScores, Sampled, TokenScore } from '@resultity/wire'
+import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wire'
 
 /** Settings that the coordinator fixed when it opened the session. */
 export interface GenerationSpec {
@@ -18,6 +18,8 @@ export interface GenerationSpec {
   readonly promptTokens?: readonly number[]
   /** The last stage scores the prompt; `prefillChunk` is 1 then. */
   readonly promptLogprobs?: boolean
+  /** Tokens of the answer that stand already: they run as inputs, and are not sampled again. Default none. */
+  readonly committed?: readonly number[]
   /** The last stage must be given a constraint before it samples. */
   readonly constrained?: boolean
   readonly vocabularySize: number
@@ -40,6 +42,8 @@ export interface GenerationOutputs {
   sampled(token: SampledToken): void
   /** How likely prompt tokens from `position` on were, to the coordinator. */
   scores(scores: Pick<PromptScores, 'position' | 'scores'>): void
+  /** All committed tokens have run, to the coordinator; `exact`: the last of them, sampled once more, was the same. */
+  replayed(replayed: Pick<Replayed, 'position' | 'exact'>): void
 }
 
 /** Prompt scores that travel together. */
@@ -58,19 +62,25 @@ export class GenerationSession {
   readonly #tokenInput = new Uint32Array(1)
   readonly #sampler: TokenSampler
   readonly #scores: TokenScore[] = []
+  readonly #committed: readonly number[]
+  #prompted = false
   #constrained = false
   /** The mask of the next token is being computed; no input can be next before that. */
   #awaitsMask = false
-  #sampledCount = 0
+  /** Of the answer, committed ones among them. */
+  #tokenCount = 0
   #finished = false
 
-  /** @throws MeshError `protocol_violation` when the prompt cannot be scored as asked */
+  /** @throws MeshError `protocol_violation` when the prompt cannot be scored as asked, or the answer not go on */
   constructor(spec: GenerationSpec, stage: StageSession, outputs: GenerationOutputs) {
     this.#spec = spec
     this.#stage = stage
     this.#outputs = outputs
-    const { sampling, promptTokens = [] } = spec
+    const { sampling, promptTokens = [], committed = [] } = spec
+    this.#committed = committed
     for (const token of promptTokens) this.#admitToken(token)
+    for (const token of committed) this.#admitToken(token)
+    admitCommitted(spec, committed)
     if (spec.last && spec.promptLogprobs === true) admitScoring(spec)
     this.#sampler = new TokenSampler({ sampling, promptTokens })
   }
@@ -81,28 +91,39 @@ export class GenerationSession {
     this.#sampler.constrain(constraint)
   }
 
-  /** The whole prompt, on the first stage. Resolves once its last chunk has left this stage. */
+  /** Next of the KV cache. */
+  get position(): number {
+    return this.#stage.position
+  }
+
+  /** The whole prompt, on the first stage. Resolves once its last chunk, or the last committed token, has left this stage. */
   async prompt(tokens: Uint32Array): Promise<void> {
     if (!this.#spec.first) throw violation('a prompt goes to the first stage only')
     if (tokens.length !== this.#spec.promptCount) {
       throw violation(`a prompt of ${tokens.length} tokens in a session opened for ${this.#spec.promptCount}`)
     }
+    if (this.#prompted) throw violation('a prompt came twice')
+    this.#prompted = true
     for (const token of tokens) this.#admitToken(token)
     for (let at = 0; at < tokens.length; at += this.#spec.prefillChunk) {
       const chunk = tokens.subarray(at, at + this.#spec.prefillChunk)
       this.#admit(at, chunk.length)
       await this.#step(chunk)
     }
+    // one position a step, as they ran before: in longer steps they would come out otherwise
+    for (const token of this.#committed) await this.#run(token)
   }
 
   /** One token of the answer, on the first stage. */
   next(position: number, token: number): Promise<void> {
     if (!this.#spec.first) throw violation('a token goes to the first stage only')
     if (position < this.#spec.promptCount) throw violation(`a token at position ${position}, inside the prompt`)
+    if (position < this.#spec.promptCount + this.#committed.length) {
+      throw violation(`a token at position ${position}, where another stands already`)
+    }
     this.#admit(position, 1)
     this.#admitToken(token)
-    this.#tokenInput[0] = token
-    return this.#step(this.#tokenInput)
+    return this.#run(token)
   }
 
   /** Hidden states `[count, hiddenSize]` of the previous stage. */
@@ -145,6 +166,11 @@ export class GenerationSession {
     }
   }
 
+  #run(token: number): Promise<void> {
+    this.#tokenInput[0] = token
+    return this.#step(this.#tokenInput)
+  }
+
   async #step(input: Uint32Array | Float32Array): Promise<void> {
     const position = this.#stage.position
     const output = await this.#stage.run(input)
@@ -155,7 +181,7 @@ export class GenerationSession {
     } else if (this.#stage.position >= this.#spec.promptCount) {
       await this.#untilMasked()
       if (this.#finished) return
-      this.#sample(output)
+      this.#answer(output)
     } else if (this.#spec.promptLogprobs === true) {
       this.#score(output)
     }
@@ -174,12 +200,28 @@ export class GenerationSession {
     this.#awaitsMask = false
   }
 
+  #answer(logits: Float32Array): void {
+    const standing = this.#committed[this.#tokenCount]
+    if (standing === undefined) this.#sample(logits)
+    else this.#take(standing, logits)
+  }
+
+  /** A token that stands is not sampled; the last of them is, to be compared. */
+  #take(token: number, logits: Float32Array): void {
+    const position = this.#stage.position
+    const last = this.#tokenCount === this.#committed.length - 1
+    const exact = last && this.#sampler.pick(logits, position) === token
+    this.#sampler.take(token)
+    this.#tokenCount++
+    if (last) this.#outputs.replayed({ position, exact })
+  }
+
   #sample(logits: Float32Array): void {
     const { endTokens, tokensMax, logprobs, topLogprobs } = this.#spec
     const position = this.#stage.position
     const token = this.#sampler.next(logits, position)
-    this.#sampledCount++
-    const finish = endTokens.has(token) ? 'end_token' : this.#sampledCount >= tokensMax ? 'tokens_max' : 'continues'
+    this.#tokenCount++
+    const finish = endTokens.has(token) ? 'end_token' : this.#tokenCount >= tokensMax ? 'tokens_max' : 'continues'
     // the first stage waits for this token, the coordinator only watches
     if (finish === 'continues') this.#outputs.nextToken(position, token)
     else this.#finished = true
@@ -205,6 +247,13 @@ function admitScoring({ prefillChunk, promptCount, promptTokens = [] }: Generati
   if (promptTokens.length !== promptCount) {
     throw violation(`${promptTokens.length} tokens came to score in a prompt of ${promptCount}`)
   }
+}
+
+/** An answer that goes on has had neither its last token nor one that ends it. */
+function admitCommitted({ tokensMax, endTokens }: GenerationSpec, committed: readonly number[]): void {
+  if (committed.length >= tokensMax) throw violation(`${committed.length} tokens stand, of at most ${tokensMax}`)
+  const end = committed.find(token => endTokens.has(token))
+  if (end !== undefined) throw violation(`token ${end} stands in the answer, and ends it`)
 }
 
 function violation(message: string): MeshError {

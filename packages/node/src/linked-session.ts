@@ -7,13 +7,18 @@ import {
   hiddenToFloats,
   type NextToken,
   type OpenSession,
+  type Probe,
   type Prompt,
+  STAGE_FRAME_BYTES_MAX,
   type StageFrame,
   sameSession
 } from '@resultity/wire'
 import { allFinite } from './finite.ts'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { TokenReports } from './token-reports.ts'
+
+/** Beside the hidden states of a frame. */
+const ACTIVATIONS_HEAD_BYTES = 1024
 
 /** Time for a fault to reach a coordinator that hardly reads. */
 const LAST_FRAME_MS = 2000
@@ -47,7 +52,7 @@ export interface LinkedSessionInit {
 export class LinkedSession implements GenerationOutputs {
   readonly open: OpenSession
   /** Values of one position's hidden state. */
-  readonly hiddenSize: number
+  readonly #hiddenSize: number
   readonly #control: StageStream
   readonly #generation: GenerationSession
   readonly #reports: TokenReports
@@ -57,14 +62,15 @@ export class LinkedSession implements GenerationOutputs {
   #next: StageStream | undefined
   #previous: StageStream | undefined
   #closed = false
-  /** The lease runs from here. */
+  /** The lease runs from here: a frame came, or a position was reached without one. */
   #lastFrameAt: number
+  #lastPosition = 0
 
   constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
     const { open } = init
     const { scheduler = systemScheduler } = components
     this.open = open
-    this.hiddenSize = init.hiddenSize
+    this.#hiddenSize = init.hiddenSize
     this.#control = components.control
     this.#now = components.now
     this.#scheduler = scheduler
@@ -86,8 +92,17 @@ export class LinkedSession implements GenerationOutputs {
     return this.#closed
   }
 
-  /** True when no frame has come for the lease that the coordinator asked for. */
+  /** What the previous stage may send at once: the longest prefill step, or a token. */
+  get hopFrameBytesMax(): number {
+    const bytes = this.open.prefillChunk * this.#hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
+    return Math.min(bytes, STAGE_FRAME_BYTES_MAX)
+  }
+
+  /** True when no frame has come for the lease that the coordinator asked for, nor a step been done. */
   leaseExpired(now: number): boolean {
+    const { position } = this.#generation
+    if (position !== this.#lastPosition) this.#lastFrameAt = now
+    this.#lastPosition = position
     return now - this.#lastFrameAt > this.open.leaseMs
   }
 
@@ -139,14 +154,26 @@ export class LinkedSession implements GenerationOutputs {
   }
 
   sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
-    const { session, epoch, promptCount } = this.open
+    const { session, epoch, promptCount, committed = [] } = this.open
     this.#reports.add({ type: 'sampled', session, epoch, ...token })
-    if (token.finish !== 'continues' || token.position === promptCount) this.#reports.flush()
+    const first = token.position === promptCount + committed.length
+    if (token.finish !== 'continues' || first) this.#reports.flush()
   }
 
   scores(scores: Parameters<GenerationOutputs['scores']>[0]): void {
     const { session, epoch } = this.open
     this.#forward(this.#control, { type: 'scores', session, epoch, ...scores })
+  }
+
+  replayed(replayed: Parameters<GenerationOutputs['replayed']>[0]): void {
+    const { session, epoch } = this.open
+    this.#forward(this.#control, { type: 'replayed', session, epoch, ...replayed })
+  }
+
+  /** Says that this node is there. */
+  answerProbe({ nonce }: Probe): Promise<void> {
+    const { session, epoch } = this.open
+    return this.#control.send({ type: 'probe_ack', session, epoch, nonce })
   }
 
   /** Applies `constraint` to the answer. Call it before the session is reported as open. */

@@ -8,7 +8,6 @@ import {
   type Hop,
   type NextToken,
   type OpenSession,
-  type Prompt,
   ReceiveBudgets,
   STAGE_FRAME_BYTES_MAX,
   STAGE_PROTOCOL,
@@ -58,9 +57,6 @@ const STRANGER_UNFINISHED_BYTES_MAX = 1024 * 1024
 
 /** Share of a known peer's limit of waiting hops for a stranger, which may be a member that is not known yet. */
 const STRANGER_JOINS_FRACTION = 1 / 8
-
-/** Beside the hidden states of a frame. */
-const ACTIVATIONS_HEAD_BYTES = 1024
 
 /** How often leases are looked at; they are tens of seconds long. */
 const LEASE_SWEEP_MS = 1000
@@ -156,7 +152,7 @@ export class StageServer {
             return this.#joins.wait(frame, remotePeer, this.#sessions.get(sessionKey(frame.session))).then(joined => {
               joined.connectPrevious(frames)
               // from now on, frames up to the size of this session
-              frames.limitFrames(hopFrameBytesMax(joined))
+              frames.limitFrames(joined.hopFrameBytesMax)
               session = joined
             })
           }
@@ -182,6 +178,9 @@ export class StageServer {
   }
 
   #continue(session: LinkedSession, frame: StageFrame, control: boolean): Promise<void> | void {
+    if (frame.type === 'probe' && control) return session.answerProbe(frame)
+    // what comes behind a prompt is not kept waiting by it: an end, or a probe
+    if (frame.type === 'prompt' && control) return void session.input(frame)
     if (isInput(frame, control)) return session.input(frame)
     if (frame.type === 'close' && control) return session.close()
     session.fail(
@@ -316,15 +315,9 @@ export class StageServer {
   }
 }
 
-/** The longest prefill step of the session, or a token. */
-function hopFrameBytesMax({ open, hiddenSize }: LinkedSession): number {
-  const bytes = open.prefillChunk * hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
-  return Math.min(bytes, STAGE_FRAME_BYTES_MAX)
-}
-
 /** Prompts come from the coordinator, everything else from the previous stage. */
-function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activations | NextToken {
-  return control ? frame.type === 'prompt' : frame.type === 'activations' || frame.type === 'next'
+function isInput(frame: StageFrame, control: boolean): frame is Activations | NextToken {
+  return !control && (frame.type === 'activations' || frame.type === 'next')
 }
 
 function hopLost(which: 'previous' | 'next', peerId: string, session: LinkedSession, cause?: MeshError): MeshError {

@@ -67,17 +67,19 @@ interface Sent {
   readonly next: [number, number][]
   readonly sampled: SampledToken[]
   readonly scores: Parameters<GenerationOutputs['scores']>[0][]
+  readonly replayed: Parameters<GenerationOutputs['replayed']>[0][]
 }
 
 function start(overrides: Partial<GenerationSpec>, tokens: number[] = []) {
   const full = { ...spec, ...overrides }
   const slot = new CountingSlot({ first: full.first, last: full.last, tokens })
-  const sent: Sent = { hidden: [], next: [], sampled: [], scores: [] }
+  const sent: Sent = { hidden: [], next: [], sampled: [], scores: [], replayed: [] }
   const session = new GenerationSession(full, slot, {
     hidden: (position, count) => void sent.hidden.push([position, count]),
     nextToken: (position, token) => void sent.next.push([position, token]),
     sampled: token => void sent.sampled.push(token),
-    scores: scores => void sent.scores.push(scores)
+    scores: scores => void sent.scores.push(scores),
+    replayed: replayed => void sent.replayed.push(replayed)
   })
   return { session, slot, sent }
 }
@@ -190,6 +192,88 @@ test('the last stage holds the answer to its constraint, and tells it each token
     [5, 6, 7]
   )
   t.same(accepted, [5, 6, 7])
+})
+
+test('tokens that stand are run by the first stage after the prompt, each by itself', async t => {
+  const { session, slot, sent } = start({ committed: [7, 8], tokensMax: 4 })
+  await session.prompt(Uint32Array.of(1, 2, 3, 4, 5))
+  t.same(slot.runs, [2, 2, 1, 1, 1])
+  t.same(sent.hidden.slice(3), [
+    [5, 1],
+    [6, 1]
+  ])
+  t.throws(() => session.next(5, 7), { message: /position 5, where another stands/ })
+  await session.next(7, 3)
+  t.same(sent.hidden.at(-1), [7, 1])
+})
+
+test('the last stage takes them, says how the last came out, and samples on', async t => {
+  for (const [again, exact] of [
+    [8, true],
+    [2, false]
+  ] as const) {
+    const { session, sent } = start({ first: false, last: true, committed: [7, 8], tokensMax: 4 }, [1, again, 3, 4])
+    await session.hidden(0, 2, hidden(2))
+    await session.hidden(2, 2, hidden(2))
+    for (const position of [4, 5]) await session.hidden(position, 1, hidden(1))
+    t.same([sent.next, sent.sampled], [[], []], 'nothing is told of tokens that stand')
+    t.same(sent.replayed, [{ position: 6, exact }])
+    for (const position of [6, 7]) await session.hidden(position, 1, hidden(1))
+    t.same(sent.next, [[7, 3]])
+    t.match(sent.sampled, [
+      { position: 7, token: 3, finish: 'continues' },
+      { position: 8, token: 4, finish: 'tokens_max' }
+    ])
+    t.equal(sent.replayed.length, 1)
+  }
+})
+
+test('a second prompt is refused while the first runs', async t => {
+  const { session, slot } = start({})
+  const running = session.prompt(Uint32Array.of(1, 2, 3, 4, 5))
+  await t.rejects(session.prompt(Uint32Array.of(1, 2, 3, 4, 5)), { code: 'protocol_violation', message: /twice/ })
+  await running
+  t.equal(slot.position, 5)
+})
+
+test('a stage alone goes on by itself', async t => {
+  const { session, slot, sent } = start({ last: true, committed: [7], tokensMax: 2 }, [7, 3])
+  await session.prompt(Uint32Array.of(1, 2, 3, 4, 5))
+  t.same(slot.runs, [2, 2, 1, 1])
+  t.same(sent.replayed, [{ position: 5, exact: true }])
+  t.match(sent.sampled, [{ position: 6, token: 3, finish: 'tokens_max' }])
+})
+
+test('penalties and a constraint know of tokens that stand as if they had been sampled', async t => {
+  const committed = [5, 6]
+  // what has come twice is not picked again, and what has come once hardly
+  const sampling = { ...GREEDY, frequencyPenalty: 2 }
+  const { session, sent } = start({ first: false, last: true, sampling, committed, tokensMax: 4 }, [5, 6, 6, 1])
+  const accepted: number[] = []
+  session.constrain({
+    complete: false,
+    ready: () => Promise.resolve(),
+    [Symbol.dispose]: () => undefined,
+    mask: logits => logits.fill(Number.NEGATIVE_INFINITY, 8),
+    accept: token => void accepted.push(token)
+  })
+  await session.hidden(0, 2, hidden(2))
+  await session.hidden(2, 2, hidden(2))
+  for (const position of [4, 5, 6]) await session.hidden(position, 1, hidden(1))
+  t.same(sent.replayed, [{ position: 6, exact: true }], 'compared before it counts')
+  t.equal(sent.sampled[0]?.token, 0, 'the model would have said 6 once more')
+  t.same(accepted, [5, 6, 0])
+})
+
+test('an answer that cannot go on is refused', async t => {
+  const cases: Record<string, number[]> = {
+    'all its tokens stand': [1, 2, 3],
+    'an end token stands': [1, 9],
+    'a token that the model does not have': [VOCABULARY]
+  }
+  for (const [name, committed] of Object.entries(cases)) {
+    t.throws(() => start({ committed }), { code: 'protocol_violation' }, name)
+  }
 })
 
 test('a prompt that comes before the constraint is refused', async t => {

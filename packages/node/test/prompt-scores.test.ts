@@ -86,6 +86,7 @@ async function scoreBy(stages: readonly Stage[], prompt: readonly number[]) {
       hidden: (position, count, hidden) => sessions[index + 1]?.hidden(position, count, hidden),
       nextToken: () => {},
       sampled: token => void sampled.push(token),
+      replayed: () => undefined,
       scores: frame => void scores.push(frame)
     }
     const slot = stage.open({ positionsMax: prompt.length + 1 })

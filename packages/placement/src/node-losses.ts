@@ -7,8 +7,8 @@ import { MeshError } from '@resultity/interface'
 export class NodeLosses {
   readonly #max: number
   readonly #before: number
-  /** Lost nodes of this attempt: choices made in parallel lose the same node. */
-  readonly #peers = new Set<unknown>()
+  /** Lost nodes of this attempt, by node and placement: choices made in parallel lose the same node, and it may come back. */
+  readonly #lost = new Set<string>()
 
   /** @param before of earlier attempts */
   constructor(max: number, before: number) {
@@ -17,7 +17,7 @@ export class NodeLosses {
   }
 
   get count(): number {
-    return this.#before + this.#peers.size
+    return this.#before + this.#lost.size
   }
 
   /**
@@ -26,7 +26,8 @@ export class NodeLosses {
    */
   told(error: unknown): unknown {
     if (!(error instanceof MeshError) || error.code !== 'node_lost' || error.details.unreached === true) return error
-    this.#peers.add(error.details.peerId)
+    const { peerId, placementId } = error.details
+    this.#lost.add(`${peerId} ${placementId}`)
     if (this.count < this.#max) return error
     return new MeshError('nodes_lost_too_often', `${this.count} nodes were lost while they had this request`, {
       hint: `It may be what ended them. The last error: ${error.message}`,

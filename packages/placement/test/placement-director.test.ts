@@ -1,47 +1,7 @@
-import { formatRange, MeshError } from '@resultity/interface'
-import { advert, ManualClock, placeable, placeableEncoder } from '@resultity/test-nodes'
+import { MeshError } from '@resultity/interface'
+import { advert, placeable, placeableEncoder } from '@resultity/test-nodes'
 import t from 'tap'
-import { NodeRegistry } from '../src/membership/node-registry.ts'
-import type { Placement, StageReport, StageState } from '../src/placement/placement.ts'
-import { PlacementDirector, type PlacementDirectorInit } from '../src/placement/placement-director.ts'
-
-const INIT: PlacementDirectorInit = {
-  stages: 'auto',
-  fewerStagesAfterMs: 3000,
-  assignmentRetryMs: 1000,
-  assignmentSilenceMs: 60_000,
-  onDemandIdleMs: 600_000
-}
-
-function report(state: StageState, error?: MeshError): StageReport {
-  const nothing = { bytesDone: 0, bytesTotal: 0, decodeMsPerLayer: 0, fixedDecodeMs: 0 }
-  return error === undefined ? { state, ...nothing } : { state, ...nothing, error }
-}
-
-function setUp(init: Partial<PlacementDirectorInit> = {}) {
-  const clock = new ManualClock()
-  const registry = new NodeRegistry(clock, { nodesMax: 100, silenceMaxMs: 3000 })
-  const assignments: string[] = []
-  let ids = 0
-  const director: PlacementDirector = new PlacementDirector(
-    {
-      registry,
-      clock,
-      newId: () => `p${++ids}`,
-      assignments: {
-        assign: (placement, stage) => assignments.push(`${placement.id} ${stage.peerId}${formatRange(stage.range)}`),
-        release: (peerId, placementId) => assignments.push(`release ${placementId} ${peerId}`)
-      }
-    },
-    { ...INIT, ...init }
-  )
-  registry.onChange(change => director.nodeChanged(change))
-  const takeAssignments = (): string[] => assignments.splice(0)
-  const allReady = (placement: Placement | undefined): void => {
-    for (const stage of placement?.stages ?? []) director.report(stage.peerId, placement?.id ?? '', report('ready'))
-  }
-  return { clock, registry, director, takeAssignments, allReady }
-}
+import { report, setUp } from './support/director.ts'
 
 t.test('a default placement is assigned, gets ready, and survives what does not concern it', async t => {
   const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })

@@ -10,7 +10,7 @@ const ORDERS_MAX = 1000
 const CUT_STEPS_MAX = 20_000_000
 
 /** A plan that must fetch all its weights has to be this much better than one that must fetch none. */
-const MOVE_EVERYTHING_PENALTY = 0.1
+export const MOVE_EVERYTHING_PENALTY = 0.1
 
 export interface PlacementInput {
   readonly model: ModelShape
@@ -89,7 +89,8 @@ function bestPlan(
   return best
 }
 
-function costOf(
+/** What a choice of nodes and ranges comes to. */
+export function costOf(
   costs: ModelCosts,
   order: readonly PlannerNode[],
   ranges: readonly LayerRange[],

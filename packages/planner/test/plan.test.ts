@@ -12,23 +12,7 @@ import {
   planPlacement,
   predictTokenTime
 } from '../src/index.ts'
-
-const MIB = 2 ** 20
-
-function model(layers: number, overrides: Partial<ModelShape> = {}): ModelShape {
-  return {
-    layerBytes: Array.from({ length: layers }, () => MIB),
-    embeddingBytes: 0,
-    headBytes: 0,
-    tiedEmbedding: false,
-    kvBytesPerLayer: 0,
-    ...overrides
-  }
-}
-
-function node(peerId: string, layersOfRoom: number, msPerLayer: number, rest: Partial<PlannerNode> = {}): PlannerNode {
-  return { peerId, memoryFreeBytes: layersOfRoom * MIB, msPerLayer, ...rest }
-}
+import { MIB, model, node } from './support/shapes.ts'
 
 function planned(result: PlacementPlan | PlacementShortfall): PlacementPlan {
   if ('missing' in result) throw new Error(`no plan: ${result.reason}`)

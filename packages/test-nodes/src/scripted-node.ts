@@ -75,6 +75,10 @@ export class ScriptedNode {
   #membership: FrameStream<NodeMessage, CoordinatorMessage> | undefined
   #refused = Promise.withResolvers<MeshError>()
   #sequence = 0
+  /** Answers no probes, as if the process had been stopped. */
+  deaf = false
+  /** A coordinator asked whether it is there. */
+  onProbe: () => void = () => {}
 
   private constructor(host: MeshHost, privateKey: PrivateKey, dataDir: string, script: NodeScript) {
     this.host = host
@@ -191,6 +195,8 @@ export class ScriptedNode {
         onFrame: async frame => {
           if (frame.type === 'prompt') prompt.resolve(frame.tokens)
           if (frame.type === 'close') end()
+          if (frame.type === 'probe') this.onProbe()
+          if (frame.type === 'probe' && !this.deaf) void frames.send({ ...frame, type: 'probe_ack' })
           if (frame.type !== 'open') return
           const open = { ...frame, session: frame.session.slice() }
           const send = (out: StageFrame): Promise<void> => frames.send(out)
@@ -232,10 +238,15 @@ export interface Ring {
 
 export type RingScript = (ring: Ring) => void | Promise<void>
 
-/** Gathers the sessions of one generation on all its stages, opens them, and hands them to a script. */
+/**
+ * Gathers the sessions of one route of a generation on all its stages, opens them, and hands them to a script, with the
+ * tokens that stand run already.
+ */
 export class ScriptedRing {
   /** What the next generation does. */
   script: RingScript
+  /** Whether answers that go on on another route say that they came out the same. */
+  exact = true
   readonly #gathered = new Map<string, ScriptedSession[]>()
 
   constructor(script: RingScript) {
@@ -243,7 +254,7 @@ export class ScriptedRing {
   }
 
   readonly onSession = async (session: ScriptedSession): Promise<void> => {
-    const key = Buffer.from(session.open.session).toString('hex')
+    const key = `${Buffer.from(session.open.session).toString('hex')} ${session.open.epoch}`
     const stages = [...(this.#gathered.get(key) ?? []), session].toSorted(
       (a, b) => a.open.range.first - b.open.range.first
     )
@@ -255,11 +266,14 @@ export class ScriptedRing {
     if (first === undefined || last === undefined || whole < LAYERS) return
     this.#gathered.delete(key)
     const prompt = await first.prompt
-    let position = prompt.length
+    const { session: id, epoch, committed = [] } = last.open
+    let position = prompt.length + committed.length
+    if (committed.length > 0) {
+      await last.send({ type: 'replayed', session: id, epoch, position: position - 1, exact: this.exact })
+    }
     const sample: Ring['sample'] = async (tokens, finish = 'continues') => {
       for (const [index, token] of tokens.entries()) {
         const final = index === tokens.length - 1
-        const { session: id, epoch } = last.open
         const top = Array.from({ length: last.open.topLogprobs }, (_, rank) => ({ token: rank + 10, logprob: -rank }))
         const frame = { type: 'sampled' as const, session: id, epoch, position: position++, token, logprob: -0.5, top }
         await last.send({ ...frame, finish: final ? finish : 'continues' })

@@ -24,6 +24,7 @@ import {
   type OpenSession,
   type Prompt,
   type PromptScores,
+  type Replayed,
   type Sampled,
   type StageFrame,
   type TokenLogprob
@@ -82,6 +83,12 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
       return { sampled: { ...frame, finish: finishes.indexOf(frame.finish), top: [...frame.top] } }
     case 'scores':
       return { scores: { ...frame, scores: frame.scores.map(score => ({ ...score, top: [...score.top] })) } }
+    case 'replayed':
+      return { replayed: frame }
+    case 'probe':
+      return { probe: frame }
+    case 'probe_ack':
+      return { probeAck: frame }
     case 'close':
       return { close: frame }
     case 'fault':
@@ -90,7 +97,7 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
 }
 
 function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properties {
-  const { range, next, sampling, endTokens, constraint, promptTokens = [], workClass, ...rest } = open
+  const { range, next, sampling, endTokens, constraint, promptTokens = [], committed = [], workClass, ...rest } = open
   return {
     ...rest,
     protocolVersion: PROTOCOL_VERSION,
@@ -101,6 +108,7 @@ function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properti
     sampling: samplingToWire(sampling),
     constraint: constraint === undefined ? null : constraintToWire(constraint),
     promptTokens: [...promptTokens],
+    committed: [...committed],
     workClass: workClassToWire(workClass)
   }
 }
@@ -116,6 +124,9 @@ function fromWire(frame: WireFrame): StageFrame {
   if (frame.next) return nextFromWire(frame.next)
   if (frame.sampled) return sampledFromWire(frame.sampled)
   if (frame.scores) return scoresFromWire(frame.scores)
+  if (frame.replayed) return replayedFromWire(frame.replayed)
+  if (frame.probe) return { type: 'probe', ...probeFromWire(frame.probe) }
+  if (frame.probeAck) return { type: 'probe_ack', ...probeFromWire(frame.probeAck) }
   if (frame.prompt) return promptFromWire(frame.prompt)
   if (frame.open) return openFromWire(frame.open)
   if (frame.opened) return { type: 'opened', ...ofSession(frame.opened.session, frame.opened.epoch) }
@@ -194,6 +205,15 @@ function scoresFromWire(wired: resultity.stage.v1.PromptScores.$Properties): Pro
   }
 }
 
+function replayedFromWire(wired: resultity.stage.v1.Replayed.$Properties): Replayed {
+  const { session, epoch, position, exact } = wired
+  return { type: 'replayed', ...ofSession(session, epoch), position: at(position), exact: exact ?? false }
+}
+
+function probeFromWire({ session, epoch, nonce }: resultity.stage.v1.Probe.$Properties) {
+  return { ...ofSession(session, epoch), nonce: nonce ?? 0 }
+}
+
 function promptFromWire(wired: resultity.stage.v1.Prompt.$Properties): Prompt {
   const tokens = wired.tokens ?? []
   if (tokens.length === 0) throw violation('a prompt frame has no tokens')
@@ -226,15 +246,17 @@ function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSe
 /** Absent where nobody asked for them, so that an unused field costs no byte. */
 function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
-): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs'> {
+): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs' | 'committed'> {
   const tellWithinMs = integer(wired.tellWithinMs, 'open.tell_within_ms', 0, TELL_WITHIN_MS_MAX)
   const promptTokens = list(wired.promptTokens, 'open.prompt_tokens', POSITION_MAX)
+  const committed = list(wired.committed, 'open.committed', POSITION_MAX)
   return {
     ...(wired.constraint ? { constraint: constraintFromWire(wired.constraint) } : {}),
     ...(promptTokens.length > 0 ? { promptTokens } : {}),
     ...(wired.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...workClassFromWire(wired.workClass),
-    ...(tellWithinMs > 0 ? { tellWithinMs } : {})
+    ...(tellWithinMs > 0 ? { tellWithinMs } : {}),
+    ...(committed.length > 0 ? { committed } : {})
   }
 }
 

@@ -10,6 +10,9 @@ export type StageFrame =
   | NextToken
   | Sampled
   | PromptScores
+  | Replayed
+  | Probe
+  | ProbeAck
   | CloseSession
   | Fault
 
@@ -63,6 +66,8 @@ export interface OpenSession extends OfSession {
    * one write. Default 0: each by itself.
    */
   readonly tellWithinMs?: number
+  /** Tokens of the answer that stand already, for the first and the last stage of a route that takes another's place. */
+  readonly committed?: readonly number[]
 }
 
 /** The slot is taken and the next hop connected. */
@@ -125,6 +130,28 @@ export interface PromptScores extends OfSession {
 export interface TokenScore {
   readonly logprob: number
   readonly top: readonly TokenLogprob[]
+}
+
+/** All committed tokens have run, and the answer goes on. */
+export interface Replayed extends OfSession {
+  readonly type: 'replayed'
+  /** Where the last committed token stands. */
+  readonly position: number
+  /** Sampled once more, it came out the same. */
+  readonly exact: boolean
+}
+
+/** Whether the node is there; asked when no token comes. */
+export interface Probe extends OfSession {
+  readonly type: 'probe'
+  readonly nonce: number
+}
+
+/** It is, whatever its engine does. */
+export interface ProbeAck extends OfSession {
+  readonly type: 'probe_ack'
+  /** Of the probe. */
+  readonly nonce: number
 }
 
 export interface CloseSession {

@@ -83,6 +83,7 @@ const stageFrames: Record<string, StageFrame> = {
   },
   'open, for a batch': { ...opened, workClass: 'batch' },
   'open, watched by nobody': { ...opened, tellWithinMs: 250 },
+  'open, in place of another route': { ...opened, committed: [0, 300] },
   'open, held to an object': { ...opened, constraint: { type: 'json_object' } },
   'open, held to a schema': { ...opened, constraint: { type: 'json_schema', schema: '{"type":"null"}' } },
   'open, held to calls': {
@@ -112,6 +113,10 @@ const stageFrames: Record<string, StageFrame> = {
     hidden: floatsToHidden(Float32Array.of(1, -2.5, 3e38, 0))
   },
   next: { type: 'next', session, epoch: 1, position: 0, token: 0xffff_ffff },
+  replayed: { type: 'replayed', session, epoch: 2, position: 41, exact: true },
+  'replayed otherwise': { type: 'replayed', session, epoch: 2, position: 41, exact: false },
+  probe: { type: 'probe', session, epoch: 1, nonce: 0 },
+  probe_ack: { type: 'probe_ack', session, epoch: 1, nonce: 300 },
   sampled: {
     type: 'sampled',
     session,

@@ -124,6 +124,9 @@ function toReadyFailure({ reference, error: { code, message, hint } }: FailedMod
   return { model: reference, error: { code, message, hint } }
 }
 
+/** Who is patient with heartbeats is so with answers to probes: by default half a second of three. */
+const PROBES_PER_SILENCE = 6
+
 /** The coordinator's own limits that an operator may set. */
 function limitsOf({
   nodeSilence,
@@ -137,7 +140,9 @@ function limitsOf({
     connectionsMax: httpConnections,
     connectionsPerAddressMax: httpConnectionsPerAddress,
     // a heartbeat comes every second
-    ...(nodeSilence === undefined ? {} : { heartbeatMissesMax: nodeSilence }),
+    ...(nodeSilence === undefined
+      ? {}
+      : { heartbeatMissesMax: nodeSilence, probeAnswerMs: (nodeSilence * 1000) / PROBES_PER_SILENCE }),
     ...(jobCrashesMax === undefined ? {} : { jobCrashesMax }),
     ...(namespaceBytes === undefined ? {} : { namespaceBytesMax: namespaceBytes }),
     ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve })

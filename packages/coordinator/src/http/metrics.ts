@@ -22,6 +22,7 @@ export class Metrics implements AnswerMetrics {
   readonly #prometheus = new Registry()
   readonly requests: Counter<'route' | 'method' | 'status'>
   readonly generations: Counter<'model' | 'outcome'>
+  readonly reroutes: Counter<'model' | 'exact'>
   readonly promptTokens: Counter<'model'>
   readonly completionTokens: Counter<'model'>
   readonly firstTokenSeconds: Histogram<'model'>
@@ -40,6 +41,12 @@ export class Metrics implements AnswerMetrics {
       name: 'resultity_generations_total',
       help: 'Answers that ended: stop, length, or the code of the error.',
       labelNames: ['model', 'outcome'],
+      registers
+    })
+    this.reroutes = new Counter({
+      name: 'resultity_reroutes_total',
+      help: 'Routes that were lost from under answers that went on and ended; exact: as if nothing had happened.',
+      labelNames: ['model', 'exact'],
       registers
     })
     this.promptTokens = new Counter({

@@ -12,6 +12,8 @@ export interface AnswerMetrics {
   readonly requests: Count<'route' | 'method' | 'status'>
   /** Answers that ended: stop, length, or the code of the error. */
   readonly generations: Count<'model' | 'outcome'>
+  /** Routes that were lost from under answers that went on and ended. */
+  readonly reroutes: Count<'model' | 'exact'>
   readonly promptTokens: Count<'model'>
   readonly completionTokens: Count<'model'>
   /** From the request to its first token. */

@@ -172,13 +172,15 @@ export class AnswerRun<C> {
     throw new MeshError('internal', 'the answer had no end')
   }
 
-  async #end(index: number, { route }: Generation, usage: Usage, outcome: string): Promise<void> {
+  async #end(index: number, generation: Generation, usage: Usage, outcome: string): Promise<void> {
     const { metrics } = this.#components
     const model = this.#plan.model.id
     metrics.generations.inc({ model, outcome })
     metrics.promptTokens.inc({ model }, usage.promptTokens)
     this.#completionTokens += usage.completionTokens
-    const mesh = this.#timing.report(route)
+    const mesh = this.#timing.report(generation)
+    const { reroutes } = mesh
+    if (reroutes !== undefined) metrics.reroutes.inc({ model, exact: String(reroutes.exact) }, reroutes.count)
     if (index === 0) this.#mesh = mesh
     await this.#context.log.note(REPORT, { index, mesh })
   }

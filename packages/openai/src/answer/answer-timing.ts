@@ -1,4 +1,5 @@
-import { type Route, systemScheduler } from '@resultity/interface'
+import type { Generation } from '@resultity/generation'
+import { systemScheduler } from '@resultity/interface'
 import type { MeshReport } from '../chat/chat-schema.ts'
 
 /** Measures one answer: time to the first token, and the pace after it. */
@@ -36,13 +37,15 @@ export class AnswerTiming {
     return { count, ms: count === 0 ? 0 : decodeMs / count }
   }
 
-  report(route: Route): MeshReport {
+  report({ route, reroutes }: Pick<Generation, 'route' | 'reroutes'>): MeshReport {
     const { ms } = this.pace
+    const { count = 0, exact = true } = reroutes ?? {}
     return {
       placementId: route.placementId,
       route: route.stages.map(({ peerId, range }) => ({ peerId, range: { first: range.first, end: range.end } })),
       ttftMs: round((this.#firstMs ?? this.#now()) - this.#startMs),
-      tokensPerSecond: ms === 0 ? null : round(1000 / ms)
+      tokensPerSecond: ms === 0 ? null : round(1000 / ms),
+      ...(count === 0 ? {} : { reroutes: { count, exact } })
     }
   }
 }

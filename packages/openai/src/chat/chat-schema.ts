@@ -105,7 +105,9 @@ export const meshReport = z.object({
   placementId: z.string(),
   route: z.array(z.object({ peerId: z.string(), range: z.object({ first: z.int(), end: z.int() }) })),
   ttftMs: z.number(),
-  tokensPerSecond: z.number().nullable()
+  tokensPerSecond: z.number().nullable(),
+  /** Where nodes were lost on the way and others went on; `exact`: as if nothing had happened. */
+  reroutes: z.object({ count: z.int(), exact: z.boolean() }).optional()
 })
 export type MeshReport = z.infer<typeof meshReport>
 

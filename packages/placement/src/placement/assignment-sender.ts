@@ -1,7 +1,7 @@
 import type { AssignmentUpdate, BlobSource, CoordinatorMessage } from '@resultity/wire'
 import type { NodeRegistry } from '../membership/node-registry.ts'
+import type { AssignmentPort } from './handover.ts'
 import type { PlacedStage, Placement, StageReport } from './placement.ts'
-import type { AssignmentPort } from './placement-director.ts'
 
 /** Blob sources named in an assignment: the coordinator, and nodes that have some of the layers. */
 const BLOB_SOURCES_MAX = 8

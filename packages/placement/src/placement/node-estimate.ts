@@ -38,8 +38,8 @@ export function estimateNode(
 }
 
 /**
- * Bytes that live placements take on a node. A broken or released placement takes none, because the node is told to
- * release it first.
+ * Bytes that live placements take on a node. A broken or released placement takes none, because the node is told first
+ * to release what a new one does not keep.
  */
 export function bytesOn(peerId: string, placements: readonly Placement[]): number {
   let bytes = 0

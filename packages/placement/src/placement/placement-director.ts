@@ -1,21 +1,17 @@
 import { type Clock, isEncoder, MeshError } from '@resultity/interface'
-import { type PlacementPlan, type PlacementShortfall, planPlacement } from '@resultity/planner'
-import type { NodeChange, NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
+import type { PlacementPlan, PlacementShortfall } from '@resultity/planner'
+import type { NodeChange, NodeRegistry } from '../membership/node-registry.ts'
 import { FailureLog } from './failure-log.ts'
-import { estimateNode, HOP_MS } from './node-estimate.ts'
+import { type AssignmentPort, handover } from './handover.ts'
 import { NodeMemory } from './node-memory.ts'
 import { type NodePool, oneForAll, type PoolSource, type RouteConstraints } from './node-pool.ts'
-import { type PlaceableModel, shapeOf } from './placeable-model.ts'
-import { type PlacedStage, Placement, type PlacementPurpose, type StageReport } from './placement.ts'
+import type { PlaceableModel } from './placeable-model.ts'
+import { Placement, type PlacementPurpose, type StageReport } from './placement.ts'
+import type { PlacementChoice } from './placement-choice.ts'
 import { keyOf, PlacementTable } from './placement-table.ts'
-import { layersMissing, refuseMoreStagesThanLayers } from './shortfall.ts'
+import { refuseMoreStagesThanLayers } from './shortfall.ts'
+import { TargetPlanner } from './target-planner.ts'
 import { type Target, Targets } from './targets.ts'
-
-/** Carries the director's orders to nodes. */
-export interface AssignmentPort {
-  assign(placement: Placement, stage: PlacedStage): void
-  release(peerId: string, placementId: string, reason: string): void
-}
 
 export interface PlacementDirectorComponents {
   readonly registry: NodeRegistry
@@ -36,23 +32,13 @@ export interface PlacementDirectorInit {
 }
 
 /**
- * The result of a request for a placement: a placement to run on, a reason to wait, or an error that waiting does not
- * cure.
- */
-export type PlacementChoice =
-  | { readonly type: 'ready'; readonly placement: Placement }
-  | { readonly type: 'busy' }
-  | { readonly type: 'loading' }
-  | { readonly type: 'error'; readonly error: MeshError }
-
-/**
  * Decides which node serves which layers of which model, and which orders the nodes get.
  *
  * Deterministic: it acts only on input (a node that joins, reports or leaves; a request; the passing of time through
  * `reconcile`), and takes the time from its clock. Each model has one default placement as long as nodes allow, and one
  * more in each subcloud that names it. A model that a subcloud does not name is placed there on request, and released
- * when it is not used. When a node of a placement is lost, the placement is broken at once; the next `reconcile` tells
- * its other nodes to release it and plans the model again.
+ * when it is not used. When a node of a placement is lost, the placement is broken at once; the next `reconcile` gives
+ * its layers to another node while the others keep theirs, and plans the model again where there is none.
  */
 export class PlacementDirector {
   readonly table = new PlacementTable()
@@ -62,6 +48,9 @@ export class PlacementDirector {
   readonly #failures: FailureLog
   readonly #shortfalls = new Map<string, PlacementShortfall>()
   readonly #memory = new NodeMemory(this.table)
+  readonly #planner: TargetPlanner
+  /** Not told to their nodes yet. */
+  readonly #created: Placement[] = []
   readonly #listeners = new Set<() => void>()
   #lastJoinMs = 0
 
@@ -70,6 +59,8 @@ export class PlacementDirector {
     this.#targets = new Targets(components.pools ?? oneForAll)
     this.#init = init
     this.#failures = new FailureLog(components.clock, init.assignmentRetryMs)
+    const { registry } = components
+    this.#planner = new TargetPlanner({ registry, table: this.table, memory: this.#memory, failures: this.#failures })
   }
 
   get models(): readonly PlaceableModel[] {
@@ -95,11 +86,16 @@ export class PlacementDirector {
     const now = this.#components.clock.now()
     this.#giveUpSilent(now)
     this.#leavePools()
-    this.#releaseEnded(now)
+    this.#releaseUnused(now)
+    const broken = this.table.all().filter(({ state }) => state === 'broken')
+    for (const placement of broken) this.#repair(placement)
     const wakes = this.#targets.defaults().map(target => this.#reconcileDefault(target, now))
     for (const target of this.#targets.asked()) if (this.#serving(target) === undefined) this.#placeAsked(target)
+    this.#tellNodes(broken)
     this.#notify()
-    const due = [...wakes, this.#failures.nextRetryMs(), this.#nextIdleMs(), this.#nextSilentMs()]
+    const unusedMs = later(this.table.idle()[0]?.lastUsedAtMs, this.#init.onDemandIdleMs)
+    const silentMs = later(this.table.silentSinceMs, this.#init.assignmentSilenceMs)
+    const due = [...wakes, this.#failures.nextRetryMs(), unusedMs, silentMs]
       .filter(ms => ms !== undefined)
       // a millisecond late rather than early: timers may fire just before their time
       .map(ms => ms + 1)
@@ -143,6 +139,20 @@ export class PlacementDirector {
   }
 
   /**
+   * Takes in that a node does not answer, though it has not left: its layers go to others, and it gets none for a while.
+   * @returns false when the placement cannot do without it
+   */
+  suspect(peerId: string, placementId: string): boolean {
+    const placement = this.table.get(placementId)
+    // another session has said so
+    if (placement === undefined || placement.state === 'broken') return true
+    if (!this.#planner.canDoWithout(placement, peerId)) return false
+    placement.break(peerId, new MeshError('node_lost', 'it does not answer'))
+    this.#failures.add(peerId, placement.model.manifestSha256, placement.error)
+    return true
+  }
+
+  /**
    * Finds the placement that a request for `model` should run on. If there is none, creates one with the requested
    * stages.
    * @throws MeshError `invalid_request` when there are more stages than layers
@@ -158,7 +168,7 @@ export class PlacementDirector {
     // the default placement comes first; it may turn out to have as many stages as are asked for
     if (planned && shortfall === undefined && this.#isAwaited(target)) return { type: 'loading' }
     if (stages !== undefined) return this.#demand(target, stages)
-    if (shortfall !== undefined) return { type: 'error', error: this.#layersMissing(target, shortfall) }
+    if (shortfall !== undefined) return { type: 'error', error: this.#planner.layersMissing(target, shortfall) }
     return planned ? { type: 'loading' } : this.#ask(target)
   }
 
@@ -186,8 +196,8 @@ export class PlacementDirector {
     const others = this.table.all().filter(placement => placement.model !== model)
     if (typeof stages === 'number') refuseMoreStagesThanLayers(model, stages, 'stages')
     const target = { model, pool }
-    const plan = this.#plan(target, stages ?? this.#wantedStages(target), others)
-    if ('missing' in plan) throw this.#layersMissing(target, plan)
+    const plan = this.#planner.plan(target, stages ?? this.#wantedStages(target), others)
+    if ('missing' in plan) throw this.#planner.layersMissing(target, plan)
     return plan
   }
 
@@ -210,17 +220,17 @@ export class PlacementDirector {
   /** @returns when to look again, if that is a matter of time */
   #reconcileDefault(target: Target, now: number): number | undefined {
     const { model, pool } = target
-    const defaults = this.#defaultsOf(target)
+    const defaults = this.table.defaults(target)
     if (defaults.some(placement => placement.state === 'loading')) return undefined
     const current = defaults[0]
     if (current === undefined && !this.#isAwaited(target)) return undefined
-    const nodes = this.#usableNodes(model, pool)
+    const nodes = this.#planner.usableNodes(target)
     const wanted = this.#wantedStages(target)
     if (current !== undefined && (wanted === 'auto' || current.stages.length >= wanted)) return undefined
     const wakeMs = this.#lastJoinMs + this.#init.fewerStagesAfterMs
     const fewer = wanted !== 'auto' && !isEncoder(model.manifest) && nodes.length < Number(this.#init.stages)
     if (fewer && nodes.length > 0 && now < wakeMs && !this.table.wasBroken(model, pool)) return wakeMs
-    const plan = this.#plan(target, wanted)
+    const plan = this.#planner.plan(target, wanted)
     const fallback = 'missing' in plan && current === undefined ? this.#planMakingRoom(target, 'auto') : plan
     if (!('missing' in fallback)) {
       this.#create(target, 'default', fallback)
@@ -242,10 +252,11 @@ export class PlacementDirector {
     return plan
   }
 
-  #wantedStages({ model, pool }: Target): 'auto' | number {
+  #wantedStages(target: Target): 'auto' | number {
+    const { model } = target
     if (isEncoder(model.manifest)) return 1
     if (this.#init.stages === 'auto') return 'auto'
-    const nodeCount = this.#usableNodes(model, pool).length
+    const nodeCount = this.#planner.usableNodes(target).length
     return Math.max(1, Math.min(this.#init.stages, nodeCount, model.manifest.config.layerCount))
   }
 
@@ -253,70 +264,78 @@ export class PlacementDirector {
     return this.table.serving(model, stages, pool, placement => this.fits(placement, pool))
   }
 
-  #defaultsOf({ model, pool }: Target): Placement[] {
-    return this.table.of(model).filter(one => one.purpose === 'default' && one.pool.key === pool.key && one.serving)
-  }
-
   /** Whether a default placement is still to come. A subcloud needs none while there is another on its nodes. */
   #isAwaited(target: Target): boolean {
-    if (this.#defaultsOf(target).length > 0) return false
+    if (this.table.defaults(target).length > 0) return false
     return target.pool === this.#targets.general || this.#serving(target) === undefined
   }
 
   #ask(target: Target): PlacementChoice {
     this.#targets.ask(target)
     const shortfall = this.#placeAsked(target)
+    this.#tellNodes()
     return shortfall === undefined
       ? { type: 'loading' }
-      : { type: 'error', error: this.#layersMissing(target, shortfall) }
+      : { type: 'error', error: this.#planner.layersMissing(target, shortfall) }
   }
 
   #demand(target: Target, stages: number): PlacementChoice {
     const plan = this.#planMakingRoom(target, stages)
-    if ('missing' in plan) return { type: 'error', error: this.#layersMissing(target, plan) }
+    if ('missing' in plan) return { type: 'error', error: this.#planner.layersMissing(target, plan) }
     this.#create(target, 'on-demand', plan)
+    this.#tellNodes()
     return { type: 'loading' }
   }
 
   /** Plans; if that fails for lack of memory, releases idle on-demand placements, as many as it takes and if it helps. */
   #planMakingRoom(target: Target, stages: 'auto' | number): PlacementPlan | PlacementShortfall {
-    let plan = this.#plan(target, stages)
+    let plan = this.#planner.plan(target, stages)
     if (!('missing' in plan)) return plan
     const idle = this.table.idle()
     const rest = this.table.all().filter(placement => !idle.includes(placement))
-    if (idle.length === 0 || 'missing' in this.#plan(target, stages, rest)) return plan
+    if (idle.length === 0 || 'missing' in this.#planner.plan(target, stages, rest)) return plan
     for (const placement of idle) {
       this.#release(placement, 'its memory is needed')
-      plan = this.#plan(target, stages)
+      plan = this.#planner.plan(target, stages)
       if (!('missing' in plan)) break
     }
     return plan
   }
 
-  #plan(
-    { model, pool }: Target,
-    stages: 'auto' | number,
-    placements = this.table.all()
-  ): PlacementPlan | PlacementShortfall {
-    const nodes = this.#usableNodes(model, pool).map(node =>
-      estimateNode(node, model, placements, this.#memory.foreignBytes(node.peerId))
-    )
-    // an encoder is served whole
-    const count = isEncoder(model.manifest) ? 1 : stages
-    return planPlacement({ model: shapeOf(model), nodes, stages: count, hopMs: HOP_MS })
-  }
-
-  #usableNodes(model: PlaceableModel, pool: NodePool): NodeRecord[] {
-    const nodes = this.#components.registry.list().filter(node => pool.admits(node))
-    return nodes.filter(node => !this.#failures.excludes(node.peerId, model.manifestSha256))
+  /** Somebody else takes the layers of a node that is gone. What of a placement nobody wants any more is not repaired. */
+  #repair(broken: Placement): void {
+    const { model, pool, purpose, stages } = broken
+    const target = { model, pool }
+    const standing = purpose === 'default' ? this.table.defaults(target)[0] : this.#serving(target, stages.length)
+    const wanted = purpose === 'default' ? this.#targets.isDefault(target) : broken.sessionsOpen > 0
+    if (standing !== undefined || !wanted) return
+    const plan = this.#planner.repair(broken)
+    if (plan !== undefined) this.#create(target, purpose, plan)
   }
 
   #create({ model, pool }: Target, purpose: PlacementPurpose, plan: PlacementPlan): void {
-    const { clock, assignments, newId } = this.#components
+    const { clock, newId } = this.#components
     const placement = new Placement({ id: newId(), model, pool, purpose, plan, nowMs: clock.now() })
     this.table.add(placement)
     this.#shortfalls.delete(keyOf(model, pool))
-    for (const stage of placement.stages) assignments.assign(placement, stage)
+    this.#created.push(placement)
+  }
+
+  /** Tells nodes of placements that are new, and of `ended` ones that they are over. */
+  #tellNodes(ended: readonly Placement[] = []): void {
+    for (const step of handover(this.#created.splice(0), ended)) {
+      const { placement } = step
+      if (step.type === 'assign') this.#components.assignments.assign(placement, step.stage)
+      else this.#tellRelease(step.peerId, placement, placement.error?.message ?? 'a node of it was lost')
+    }
+    for (const placement of ended) this.table.remove(placement)
+  }
+
+  #tellRelease(peerId: string, { id }: Placement, reason: string): void {
+    const { registry, assignments } = this.#components
+    if (registry.get(peerId) === undefined) return
+    this.#memory.releaseSent(peerId, id)
+    assignments.release(peerId, id, reason)
   }
 
   #onReady(placement: Placement): void {
@@ -324,7 +343,9 @@ export class PlacementDirector {
     this.table.recovered(model, pool)
     for (const stage of placement.stages) this.#failures.forget(stage.peerId, placement.model.manifestSha256)
     if (placement.purpose !== 'default') return
-    const replaced = this.#defaultsOf({ model, pool }).filter(other => other !== placement && other.state === 'ready')
+    const replaced = this.table
+      .defaults({ model, pool })
+      .filter(other => other !== placement && other.state === 'ready')
     for (const old of replaced) {
       old.drain()
       if (old.sessionsOpen === 0) this.#release(old, 'it was replaced')
@@ -342,12 +363,6 @@ export class PlacementDirector {
     }
   }
 
-  #nextSilentMs(): number | undefined {
-    const loading = this.table.all().filter(placement => placement.state === 'loading')
-    if (loading.length === 0) return undefined
-    return Math.min(...loading.map(placement => placement.lastReportMs)) + this.#init.assignmentSilenceMs
-  }
-
   /** A placement with a node that has left its pool takes no more sessions, and ends with its last one. */
   #leavePools(): void {
     for (const placement of this.table.all()) {
@@ -357,42 +372,24 @@ export class PlacementDirector {
     }
   }
 
-  #releaseEnded(now: number): void {
-    for (const placement of this.table.all()) {
-      if (placement.state === 'broken') this.#release(placement, placement.error?.message ?? 'a node of it was lost')
-      else if (placement.idle && now >= placement.lastUsedAtMs + this.#init.onDemandIdleMs) {
-        this.#targets.forget(placement)
-        this.#release(placement, 'it was not used')
-      }
+  #releaseUnused(now: number): void {
+    for (const placement of this.table.idle()) {
+      if (now < placement.lastUsedAtMs + this.#init.onDemandIdleMs) continue
+      this.#targets.forget(placement)
+      this.#release(placement, 'it was not used')
     }
   }
 
   #release(placement: Placement, reason: string): void {
-    for (const { peerId } of placement.stages) {
-      if (this.#components.registry.get(peerId) === undefined) continue
-      this.#memory.releaseSent(peerId, placement.id)
-      this.#components.assignments.release(peerId, placement.id, reason)
-    }
+    for (const { peerId } of placement.stages) this.#tellRelease(peerId, placement, reason)
     this.table.remove(placement)
-  }
-
-  #nextIdleMs(): number | undefined {
-    const first = this.table.idle()[0]
-    return first === undefined ? undefined : first.lastUsedAtMs + this.#init.onDemandIdleMs
-  }
-
-  #layersMissing({ model, pool }: Target, shortfall: PlacementShortfall): MeshError {
-    return layersMissing({
-      model,
-      pool,
-      shortfall,
-      lost: this.table.lostRanges(model, pool, peerId => this.#components.registry.get(peerId) !== undefined),
-      failure: this.#failures.latest(model.manifestSha256),
-      usableCount: this.#usableNodes(model, pool).length
-    })
   }
 
   #notify(): void {
     for (const listener of this.#listeners) listener()
   }
+}
+
+function later(sinceMs: number | undefined, ms: number): number | undefined {
+  return sinceMs === undefined ? undefined : sinceMs + ms
 }

@@ -40,6 +40,13 @@ export class PlacementLoop implements Disposable {
     if (report.state === 'ready' || report.state === 'failed' || report.state === 'released') this.reconcile()
   }
 
+  /** A node does not answer; what follows from it happens before this returns. @returns as the director's */
+  suspect(peerId: string, placementId: string): boolean {
+    const gone = this.#components.director.suspect(peerId, placementId)
+    if (gone) this.reconcile()
+    return gone
+  }
+
   /** Subclouds were defined otherwise; what follows from it happens before this returns. */
   poolsChanged(): void {
     this.#components.director.poolsChanged()

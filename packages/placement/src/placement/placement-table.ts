@@ -25,6 +25,17 @@ export class PlacementTable {
     return this.all().filter(placement => placement.model.manifestSha256 === model.manifestSha256)
   }
 
+  /** What is kept for `model` in `pool`. */
+  defaults({ model, pool }: { readonly model: PlaceableModel; readonly pool: NodePool }): Placement[] {
+    return this.of(model).filter(one => one.purpose === 'default' && one.pool.key === pool.key && one.serving)
+  }
+
+  /** The longest silence of a placement that still loads began then. */
+  get silentSinceMs(): number | undefined {
+    const loading = this.all().filter(placement => placement.state === 'loading')
+    return loading.length === 0 ? undefined : Math.min(...loading.map(placement => placement.lastReportMs))
+  }
+
   /**
    * The placement that a request should run on or wait for.
    *

@@ -1561,8 +1561,17 @@ export namespace resultity {
                 /** StageFrame scores. */
                 scores?: (resultity.stage.v1.PromptScores.$Properties|null);
 
+                /** StageFrame replayed. */
+                replayed?: (resultity.stage.v1.Replayed.$Properties|null);
+
+                /** StageFrame probe. */
+                probe?: (resultity.stage.v1.Probe.$Properties|null);
+
+                /** StageFrame probeAck. */
+                probeAck?: (resultity.stage.v1.ProbeAck.$Properties|null);
+
                 /** StageFrame body. */
-                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores");
+                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck");
 
                 /**
                  * Encodes the specified StageFrame message. Does not implicitly {@link resultity.stage.v1.StageFrame.verify|verify} messages.
@@ -1618,8 +1627,17 @@ export namespace resultity {
                     /** StageFrame scores */
                     scores?: (resultity.stage.v1.PromptScores.$Properties|null);
 
+                    /** StageFrame replayed */
+                    replayed?: (resultity.stage.v1.Replayed.$Properties|null);
+
+                    /** StageFrame probe */
+                    probe?: (resultity.stage.v1.Probe.$Properties|null);
+
+                    /** StageFrame probeAck */
+                    probeAck?: (resultity.stage.v1.ProbeAck.$Properties|null);
+
                     /** StageFrame body */
-                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores");
+                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1637,9 +1655,12 @@ export namespace resultity {
                   close?: resultity.stage.v1.CloseSession.$Shape|null;
                   fault?: resultity.stage.v1.Fault.$Shape|null;
                   scores?: resultity.stage.v1.PromptScores.$Shape|null;
+                  replayed?: resultity.stage.v1.Replayed.$Shape|null;
+                  probe?: resultity.stage.v1.Probe.$Shape|null;
+                  probeAck?: resultity.stage.v1.ProbeAck.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape })
+                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape })
                 );
             }
 
@@ -1724,6 +1745,9 @@ export namespace resultity {
 
                 /** OpenSession tellWithinMs. */
                 tellWithinMs: number;
+
+                /** OpenSession committed. */
+                committed: number[];
 
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
@@ -1812,6 +1836,9 @@ export namespace resultity {
                     /** OpenSession tellWithinMs */
                     tellWithinMs?: (number|null);
 
+                    /** OpenSession committed */
+                    committed?: (number[]|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1839,6 +1866,7 @@ export namespace resultity {
                   promptLogprobs?: boolean|null;
                   workClass?: resultity.common.v1.WorkClass|null;
                   tellWithinMs?: number|null;
+                  committed?: number[]|null;
                   $unknowns?: Uint8Array[];
                 };
             }
@@ -2873,6 +2901,219 @@ export namespace resultity {
 
                 /** Shape of a TokenLogprob. */
                 type $Shape = resultity.stage.v1.TokenLogprob.$Properties;
+            }
+
+            /**
+             * Properties of a Replayed.
+             * @deprecated Use resultity.stage.v1.Replayed.$Properties instead.
+             */
+            interface IReplayed extends resultity.stage.v1.Replayed.$Properties {
+            }
+
+            /** Represents a Replayed. */
+            class Replayed {
+
+                /**
+                 * Constructs a new Replayed.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Replayed.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Replayed session. */
+                session: Uint8Array;
+
+                /** Replayed epoch. */
+                epoch: number;
+
+                /** Replayed position. */
+                position: number;
+
+                /** Replayed exact. */
+                exact: boolean;
+
+                /**
+                 * Encodes the specified Replayed message. Does not implicitly {@link resultity.stage.v1.Replayed.verify|verify} messages.
+                 * @param message Replayed message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Replayed.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Replayed message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Replayed & resultity.stage.v1.Replayed.$Shape} Replayed
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Replayed & resultity.stage.v1.Replayed.$Shape;
+            }
+
+            namespace Replayed {
+
+                /** Properties of a Replayed. */
+                interface $Properties {
+
+                    /** Replayed session */
+                    session?: (Uint8Array|null);
+
+                    /** Replayed epoch */
+                    epoch?: (number|null);
+
+                    /** Replayed position */
+                    position?: (number|null);
+
+                    /** Replayed exact */
+                    exact?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Replayed. */
+                type $Shape = resultity.stage.v1.Replayed.$Properties;
+            }
+
+            /**
+             * Properties of a Probe.
+             * @deprecated Use resultity.stage.v1.Probe.$Properties instead.
+             */
+            interface IProbe extends resultity.stage.v1.Probe.$Properties {
+            }
+
+            /** Represents a Probe. */
+            class Probe {
+
+                /**
+                 * Constructs a new Probe.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Probe.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Probe session. */
+                session: Uint8Array;
+
+                /** Probe epoch. */
+                epoch: number;
+
+                /** Probe nonce. */
+                nonce: number;
+
+                /**
+                 * Encodes the specified Probe message. Does not implicitly {@link resultity.stage.v1.Probe.verify|verify} messages.
+                 * @param message Probe message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Probe.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Probe message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Probe & resultity.stage.v1.Probe.$Shape} Probe
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Probe & resultity.stage.v1.Probe.$Shape;
+            }
+
+            namespace Probe {
+
+                /** Properties of a Probe. */
+                interface $Properties {
+
+                    /** Probe session */
+                    session?: (Uint8Array|null);
+
+                    /** Probe epoch */
+                    epoch?: (number|null);
+
+                    /** Probe nonce */
+                    nonce?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Probe. */
+                type $Shape = resultity.stage.v1.Probe.$Properties;
+            }
+
+            /**
+             * Properties of a ProbeAck.
+             * @deprecated Use resultity.stage.v1.ProbeAck.$Properties instead.
+             */
+            interface IProbeAck extends resultity.stage.v1.ProbeAck.$Properties {
+            }
+
+            /** Represents a ProbeAck. */
+            class ProbeAck {
+
+                /**
+                 * Constructs a new ProbeAck.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.ProbeAck.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** ProbeAck session. */
+                session: Uint8Array;
+
+                /** ProbeAck epoch. */
+                epoch: number;
+
+                /** ProbeAck nonce. */
+                nonce: number;
+
+                /**
+                 * Encodes the specified ProbeAck message. Does not implicitly {@link resultity.stage.v1.ProbeAck.verify|verify} messages.
+                 * @param message ProbeAck message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.ProbeAck.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a ProbeAck message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.ProbeAck & resultity.stage.v1.ProbeAck.$Shape} ProbeAck
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.ProbeAck & resultity.stage.v1.ProbeAck.$Shape;
+            }
+
+            namespace ProbeAck {
+
+                /** Properties of a ProbeAck. */
+                interface $Properties {
+
+                    /** ProbeAck session */
+                    session?: (Uint8Array|null);
+
+                    /** ProbeAck epoch */
+                    epoch?: (number|null);
+
+                    /** ProbeAck nonce */
+                    nonce?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a ProbeAck. */
+                type $Shape = resultity.stage.v1.ProbeAck.$Properties;
             }
 
             /**

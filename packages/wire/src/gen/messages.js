@@ -2241,11 +2241,14 @@ export const resultity = $root.resultity = (() => {
                 StageFrame.prototype.close = null;
                 StageFrame.prototype.fault = null;
                 StageFrame.prototype.scores = null;
+                StageFrame.prototype.replayed = null;
+                StageFrame.prototype.probe = null;
+                StageFrame.prototype.probeAck = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(StageFrame.prototype, "body", {
-                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores"]),
+                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2276,6 +2279,12 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.Fault.encode(message.fault, writer.uint32(74).fork(), _depth + 1).ldelim();
                     if (message.scores != null && $Object.hasOwnProperty.call(message, "scores"))
                         $root.resultity.stage.v1.PromptScores.encode(message.scores, writer.uint32(82).fork(), _depth + 1).ldelim();
+                    if (message.replayed != null && $Object.hasOwnProperty.call(message, "replayed"))
+                        $root.resultity.stage.v1.Replayed.encode(message.replayed, writer.uint32(90).fork(), _depth + 1).ldelim();
+                    if (message.probe != null && $Object.hasOwnProperty.call(message, "probe"))
+                        $root.resultity.stage.v1.Probe.encode(message.probe, writer.uint32(98).fork(), _depth + 1).ldelim();
+                    if (message.probeAck != null && $Object.hasOwnProperty.call(message, "probeAck"))
+                        $root.resultity.stage.v1.ProbeAck.encode(message.probeAck, writer.uint32(106).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2379,6 +2388,27 @@ export const resultity = $root.resultity = (() => {
                                 message.body = "scores";
                                 continue;
                             }
+                        case 11: {
+                                if (wireType !== 2)
+                                    break;
+                                message.replayed = $root.resultity.stage.v1.Replayed.decode(reader, reader.size(), $undefined, _depth + 1, message.replayed);
+                                message.body = "replayed";
+                                continue;
+                            }
+                        case 12: {
+                                if (wireType !== 2)
+                                    break;
+                                message.probe = $root.resultity.stage.v1.Probe.decode(reader, reader.size(), $undefined, _depth + 1, message.probe);
+                                message.body = "probe";
+                                continue;
+                            }
+                        case 13: {
+                                if (wireType !== 2)
+                                    break;
+                                message.probeAck = $root.resultity.stage.v1.ProbeAck.decode(reader, reader.size(), $undefined, _depth + 1, message.probeAck);
+                                message.body = "probeAck";
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2404,6 +2434,7 @@ export const resultity = $root.resultity = (() => {
                 const OpenSession = function (properties) {
                     this.endTokens = [];
                     this.promptTokens = [];
+                    this.committed = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2431,6 +2462,7 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.promptLogprobs = false;
                 OpenSession.prototype.workClass = 0;
                 OpenSession.prototype.tellWithinMs = 0;
+                OpenSession.prototype.committed = $util.emptyArray;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2481,6 +2513,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(160).int32(message.workClass);
                     if (message.tellWithinMs != null && $Object.hasOwnProperty.call(message, "tellWithinMs") && message.tellWithinMs !== 0)
                         writer.uint32(168).uint32(message.tellWithinMs);
+                    if (message.committed != null && message.committed.length)
+                        writer.uint32(178).uint32s(message.committed);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2702,6 +2736,20 @@ export const resultity = $root.resultity = (() => {
                                     message.tellWithinMs = value;
                                 else
                                     delete message.tellWithinMs;
+                                continue;
+                            }
+                        case 22: {
+                                if (wireType === 2) {
+                                    if (!(message.committed && message.committed.length))
+                                        message.committed = [];
+                                    reader.uint32s(message.committed);
+                                    continue;
+                                }
+                                if (wireType !== 0)
+                                    break;
+                                if (!(message.committed && message.committed.length))
+                                    message.committed = [];
+                                message.committed.push(reader.uint32());
                                 continue;
                             }
                         }
@@ -4296,6 +4344,336 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return TokenLogprob;
+            })();
+
+            v1.Replayed = (function() {
+
+                const Replayed = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Replayed.prototype.session = $util.newBuffer([]);
+                Replayed.prototype.epoch = 0;
+                Replayed.prototype.position = 0;
+                Replayed.prototype.exact = false;
+
+                Replayed.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.position != null && $Object.hasOwnProperty.call(message, "position") && message.position !== 0)
+                        writer.uint32(24).uint32(message.position);
+                    if (message.exact != null && $Object.hasOwnProperty.call(message, "exact") && message.exact !== false)
+                        writer.uint32(32).bool(message.exact);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Replayed.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Replayed();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.position = value;
+                                else
+                                    delete message.position;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.exact = value;
+                                else
+                                    delete message.exact;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Replayed;
+            })();
+
+            v1.Probe = (function() {
+
+                const Probe = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Probe.prototype.session = $util.newBuffer([]);
+                Probe.prototype.epoch = 0;
+                Probe.prototype.nonce = 0;
+
+                Probe.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.nonce != null && $Object.hasOwnProperty.call(message, "nonce") && message.nonce !== 0)
+                        writer.uint32(24).uint32(message.nonce);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Probe.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Probe();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.nonce = value;
+                                else
+                                    delete message.nonce;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Probe;
+            })();
+
+            v1.ProbeAck = (function() {
+
+                const ProbeAck = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                ProbeAck.prototype.session = $util.newBuffer([]);
+                ProbeAck.prototype.epoch = 0;
+                ProbeAck.prototype.nonce = 0;
+
+                ProbeAck.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.nonce != null && $Object.hasOwnProperty.call(message, "nonce") && message.nonce !== 0)
+                        writer.uint32(24).uint32(message.nonce);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                ProbeAck.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.ProbeAck();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.nonce = value;
+                                else
+                                    delete message.nonce;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return ProbeAck;
             })();
 
             v1.PromptScores = (function() {

@@ -1,0 +1,180 @@
+import { type AbortOptions, MeshError, type Route, systemScheduler } from '@resultity/interface'
+import type { NodeLosses, Placement } from '@resultity/placement'
+import type { PromptScores, Sampled } from '@resultity/wire'
+import { RecoveryState, type RecoveryStep, type Reroutes } from './recovery-state.ts'
+import type { RouteLease } from './route-leases.ts'
+import { RouteSession } from './route-session.ts'
+import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
+
+export interface LastingSessionComponents extends RouteSessionComponents {
+  /** A slot on every stage of a route; `resumes`: the answer has begun. */
+  lease(options: AbortOptions & { readonly resumes: boolean }): Promise<RouteLease>
+  /** Resolves when `placement` serves no longer, or after a while. */
+  untilBroken(placement: Placement, options: AbortOptions): Promise<void>
+}
+
+export interface LastingSessionInit {
+  /** The same on every route: exactness needs the same prefill steps. */
+  readonly answer: Omit<RouteSessionInit, 'route' | 'session' | 'epoch' | 'committed'>
+  readonly limits: RouteSessionLimits
+  /** Routes tried as long as none has opened. */
+  readonly attemptsMax: number
+  /** Counts nodes that are lost on the way. */
+  readonly losses?: NodeLosses | undefined
+}
+
+interface HeldRoute {
+  readonly lease: RouteLease
+  readonly session: RouteSession
+}
+
+/**
+ * One answer, on as many routes as it takes: when a route is lost, another is leased and opened with a higher epoch, runs
+ * prompt and tokens again, and goes on. Whoever reads sees a pause.
+ *
+ * To the reader it is like a single {@link RouteSession}. It owns its leases: each is given back when its stages have
+ * confirmed that the session ended.
+ */
+export class LastingSession {
+  readonly #components: LastingSessionComponents
+  readonly #init: LastingSessionInit
+  readonly #session: Uint8Array
+  readonly #state: RecoveryState
+  /** Aborts with what ended the answer. */
+  readonly #ended = new AbortController()
+  #held: HeldRoute | undefined
+  /** Of the route that was left last. */
+  #left: Promise<void> = Promise.resolve()
+  #route: Route | undefined
+
+  constructor(components: LastingSessionComponents, init: LastingSessionInit) {
+    this.#components = components
+    this.#session = (components.scheduler ?? systemScheduler).randomBytes(16)
+    this.#init = init
+    this.#state = new RecoveryState(init)
+  }
+
+  /** That serves, or served last. Once {@link open} has resolved. */
+  get route(): Route {
+    if (this.#route === undefined) throw new MeshError('internal', 'the answer has no route yet')
+    return this.#route
+  }
+
+  get reroutes(): Reroutes {
+    return this.#state.reroutes
+  }
+
+  /**
+   * Takes a slot on every stage of a route, and sends the prompt off.
+   *
+   * @throws MeshError as {@link RouteLeases.lease} and {@link RouteSession.open} do, when there is no other route to try
+   */
+  open(): Promise<void> {
+    return this.#reach()
+  }
+
+  /**
+   * The next scores of the prompt, where they were asked for, then the next sampled token; undefined after the last one.
+   * @throws MeshError what ended the answer
+   */
+  async next(): Promise<PromptScores | Sampled | undefined> {
+    for (;;) {
+      this.#ended.signal.throwIfAborted()
+      const held = this.#held
+      if (held === undefined) throw new MeshError('internal', 'an answer was read that is not open')
+      try {
+        const result = await held.session.next()
+        const told = result === undefined ? undefined : this.#state.take(result)
+        if (result === undefined || told !== undefined) return told
+      } catch (error) {
+        await this.#recover(held, MeshError.from(error))
+      }
+    }
+  }
+
+  /** Ends the answer with `error`: a waiting `next` rejects with it, and all slots are freed. */
+  fail(error: MeshError): void {
+    if (this.#ended.signal.aborted) return
+    this.#ended.abort(error)
+    this.#held?.session.fail(error)
+  }
+
+  /** Resolves once every stage has confirmed, or was cut off, within the deadline for that. Never rejects. */
+  async close(reason: string): Promise<void> {
+    if (!this.#ended.signal.aborted) this.#ended.abort(new MeshError('canceled', reason))
+    this.#leave(reason)
+    await this.#left
+  }
+
+  async #recover(lost: HeldRoute, error: MeshError): Promise<void> {
+    this.#ended.signal.throwIfAborted()
+    const step = this.#lost(error)
+    if (step.type === 'give_up') throw step.error
+    this.#leave('its route was lost')
+    await this.#awaitBreak(step, lost.lease)
+    await this.#reach(error)
+  }
+
+  /**
+   * Leases and opens routes until one is open.
+   *
+   * @param lost how the last route ended, when the answer has begun: it is what the client is told if there is no other
+   */
+  async #reach(lost?: MeshError): Promise<void> {
+    const lease = await this.#lease(lost)
+    try {
+      // a stage that has a part in the new route too has freed the slot then
+      await this.#left
+      await this.#open(lease)
+    } catch (cause) {
+      lease[Symbol.dispose]()
+      this.#ended.signal.throwIfAborted()
+      const error = MeshError.from(cause)
+      const step = this.#lost(error)
+      if (step.type === 'give_up') throw step.error
+      await this.#awaitBreak(step, lease)
+      await this.#reach(lost === undefined ? undefined : error)
+    }
+  }
+
+  async #lease(lost: MeshError | undefined): Promise<RouteLease> {
+    const { signal } = this.#ended
+    try {
+      return await this.#components.lease({ signal, resumes: lost !== undefined })
+    } catch (error) {
+      signal.throwIfAborted()
+      throw lost ?? error
+    }
+  }
+
+  async #open(lease: RouteLease): Promise<void> {
+    const { signal } = this.#ended
+    const { answer, limits } = this.#init
+    const { epoch, committed } = this.#state
+    const init = { ...answer, route: lease.route, session: this.#session, epoch, committed: [...committed] }
+    const session = await RouteSession.open(this.#components, limits, init, { signal })
+    this.#held = { lease, session }
+    this.#route = lease.route
+    this.#state.opened()
+    // it ended while the last stage answered; whoever reads finds out
+    if (signal.aborted) this.#leave('the answer ended')
+  }
+
+  async #awaitBreak(step: RecoveryStep, { placement }: RouteLease): Promise<void> {
+    const { signal } = this.#ended
+    if (step.type === 'reopen' && step.awaitsBreak) await this.#components.untilBroken(placement, { signal })
+  }
+
+  #lost(error: MeshError): RecoveryStep {
+    const told = this.#init.losses?.told(error) ?? error
+    return told === error ? this.#state.lost(error) : this.#state.giveUp(MeshError.from(told))
+  }
+
+  /** Gives the route up that is held. */
+  #leave(reason: string): void {
+    const held = this.#held
+    if (held === undefined) return
+    this.#held = undefined
+    this.#left = held.session.close(reason).finally(() => held.lease[Symbol.dispose]())
+  }
+}

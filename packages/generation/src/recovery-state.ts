@@ -1,0 +1,140 @@
+import type { MeshError } from '@resultity/interface'
+import type { PromptScores, Sampled } from '@resultity/wire'
+import type { RouteResult } from './route-session.ts'
+
+/**
+ * - `opening`    the first route is being opened; the client could still be refused
+ * - `serving`    a route makes the answer
+ * - `recovering` its route was lost; another is sought and opened
+ * - `failed`     the answer is given up
+ */
+export type RecoveryPhase = 'opening' | 'serving' | 'recovering' | 'failed'
+
+/** What to do about the loss of a route. */
+export type RecoveryStep =
+  | {
+      readonly type: 'reopen'
+      /** Of the next route. */
+      readonly epoch: number
+      /** The placement is about to break, or others have its slots: a moment is given to that before another try. */
+      readonly awaitsBreak: boolean
+    }
+  | { readonly type: 'give_up'; readonly error: MeshError }
+
+/** How often an answer went on on another route. */
+export interface Reroutes {
+  readonly count: number
+  /** Each time the last token that stood came out the same: the answer is the one that an undisturbed route gives. */
+  readonly exact: boolean
+}
+
+export interface RecoveryStateInit {
+  /** Routes tried as long as none has opened. */
+  readonly attemptsMax: number
+}
+
+/** Routes of one answer: each costs its prompt and its tokens once more. */
+export const EPOCHS_MAX = 5
+
+/** A node went, or does not answer: another route goes without it. */
+const LOSSES: ReadonlySet<string> = new Set(['node_lost', 'peer_unreachable', 'unavailable'])
+
+/** Passes by itself: the same placement may do after a moment. A deadline was moment enough. */
+const PASSING: ReadonlySet<string> = new Set(['deadline_exceeded', 'resource_exhausted', 'session_unknown'])
+
+/**
+ * Decides how an answer outlives its routes: what stands of it, when another route is tried, and when it is given up.
+ * Pure: what routes say and what ends them comes in, what the client is told and what to do comes out.
+ *
+ * Each route has an epoch, counted up from 1. What a route sampled stands: the next runs it and goes on behind it. Prompt
+ * scores that were told are dropped when they come again.
+ */
+export class RecoveryState {
+  readonly #attemptsMax: number
+  readonly #committed: number[] = []
+  #phase: RecoveryPhase = 'opening'
+  #epoch = 1
+  /** Position of the prompt token whose score is told next. */
+  #nextScored = 1
+  #reroutes = 0
+  #exact = true
+  /** What another route need not cure was tried once more. */
+  #retriedOnce = false
+
+  constructor({ attemptsMax }: RecoveryStateInit) {
+    this.#attemptsMax = attemptsMax
+  }
+
+  get phase(): RecoveryPhase {
+    return this.#phase
+  }
+
+  /** Of the route that serves, or is being opened. */
+  get epoch(): number {
+    return this.#epoch
+  }
+
+  /** Tokens that were told, in order. */
+  get committed(): readonly number[] {
+    return this.#committed
+  }
+
+  get reroutes(): Reroutes {
+    return { count: this.#reroutes, exact: this.#exact }
+  }
+
+  /** All stages of the route have the session. */
+  opened(): void {
+    if (this.#phase === 'recovering') this.#reroutes++
+    if (this.#phase !== 'failed') this.#phase = 'serving'
+  }
+
+  /** Takes in what the route says. @returns what of it is new to the client */
+  take(result: RouteResult): PromptScores | Sampled | undefined {
+    if (result.type === 'replayed') {
+      this.#exact &&= result.exact
+      return undefined
+    }
+    if (result.type === 'scores') return this.#takeScores(result)
+    this.#committed.push(result.token)
+    return result
+  }
+
+  /** The route has ended with `error`, or could not be opened. */
+  lost(error: MeshError): RecoveryStep {
+    const epochsMax = this.#phase === 'opening' ? this.#attemptsMax : EPOCHS_MAX
+    if (this.#phase === 'failed' || this.#epoch >= epochsMax || !this.#isCurable(error)) return this.giveUp(error)
+    if (this.#phase === 'serving') this.#phase = 'recovering'
+    this.#epoch++
+    const passing = PASSING.has(error.code) && error.code !== 'deadline_exceeded'
+    return { type: 'reopen', epoch: this.#epoch, awaitsBreak: passing || isNamedLoss(error) }
+  }
+
+  /** Whatever is tried, it ends with `error`. */
+  giveUp(error: MeshError): RecoveryStep {
+    this.#phase = 'failed'
+    return { type: 'give_up', error }
+  }
+
+  #isCurable(error: MeshError): boolean {
+    if (isNamedLoss(error) || PASSING.has(error.code)) return true
+    // a route that is stuck and names nobody, an engine that broke off: perhaps not again
+    const once = LOSSES.has(error.code) || error.code === 'engine_failed'
+    if (!once || this.#retriedOnce) return false
+    this.#retriedOnce = true
+    return true
+  }
+
+  #takeScores(scores: PromptScores): PromptScores | undefined {
+    const told = this.#nextScored - scores.position
+    const end = scores.position + scores.scores.length
+    if (end <= this.#nextScored) return undefined
+    this.#nextScored = end
+    return told <= 0 ? scores : { ...scores, position: scores.position + told, scores: scores.scores.slice(told) }
+  }
+}
+
+/** Somebody is known to have gone, so the placement breaks or has broken. */
+function isNamedLoss(error: MeshError): boolean {
+  return LOSSES.has(error.code) && error.details.peerId !== undefined
+}

@@ -1,0 +1,101 @@
+/** What to do about a route that says nothing. */
+export type SilenceStep =
+  | { readonly type: 'probe'; readonly nonce: number }
+  /** Indices of stages whose nodes are not there. */
+  | { readonly type: 'gone'; readonly stages: readonly number[] }
+
+export interface SilenceWatchInit {
+  readonly stageCount: number
+  /** Time that a node has for its answer. */
+  readonly answerMs: number
+  /** A report may come that much later than its token. */
+  readonly tellWithinMs: number
+}
+
+/** Looks at a route in the time that a node has for an answer. */
+export const LOOKS_PER_ANSWER = 4
+
+/** Tokens may be late by this before it is asked: their pace varies. */
+const INTERVALS_MAX = 4
+
+/** How much of the mean interval is the latest one. */
+const LATEST_WEIGHT = 0.2
+
+/** Nodes that answered are asked again that much later each time. */
+const PATIENCE_FACTOR = 2
+const PATIENCE_MS_MAX = 5000
+
+/**
+ * Decides when silence is suspect and which nodes are gone. Pure: words of the route and looks at it come in.
+ *
+ * A route is silent when no token came for half the time that an answer may take, or four times the pace of its tokens.
+ * Then every stage is asked whether its node is there, which says nothing of its engine. Time for the answer is counted
+ * in looks: when this process did not run, no look was taken, and answers that wait in its sockets are read before
+ * the next. Where none of several nodes answers, it is rather this side that is cut off, and nothing is decided.
+ */
+export class SilenceWatch {
+  readonly #init: SilenceWatchInit
+  #heardMs: number
+  /** Since the route was heard, or all its nodes were. */
+  #quietSinceMs: number
+  #intervalMs: number | undefined
+  #tokens = 0
+  #patienceMs: number
+  #nonce = 0
+  /** Stages that have not answered the last probe. */
+  #asked: Set<number> | undefined
+  #looks = 0
+
+  constructor(init: SilenceWatchInit, nowMs: number) {
+    this.#init = init
+    this.#heardMs = nowMs
+    this.#quietSinceMs = nowMs
+    this.#patienceMs = init.answerMs / 2
+  }
+
+  /** A token or another word of progress came. */
+  heard(nowMs: number): void {
+    const intervalMs = nowMs - this.#heardMs
+    // the first takes as long as its prompt does
+    if (this.#tokens++ > 0) {
+      this.#intervalMs = (this.#intervalMs ?? intervalMs) * (1 - LATEST_WEIGHT) + intervalMs * LATEST_WEIGHT
+    }
+    this.#heardMs = nowMs
+    this.#quietSinceMs = nowMs
+    this.#patienceMs = this.#init.answerMs / 2
+    this.#asked = undefined
+  }
+
+  /** A node answered a probe. */
+  answered(stageIndex: number, nonce: number, nowMs: number): void {
+    if (nonce === this.#nonce) this.#asked?.delete(stageIndex)
+    if (this.#asked?.size === 0) this.waitOn(nowMs)
+  }
+
+  /** Call {@link LOOKS_PER_ANSWER} times in `answerMs`. */
+  look(nowMs: number): SilenceStep | undefined {
+    if (this.#asked !== undefined) return this.#lookForAnswers(nowMs)
+    const paceMs = INTERVALS_MAX * (this.#intervalMs ?? 0)
+    if (nowMs - this.#quietSinceMs < Math.max(this.#patienceMs, paceMs) + this.#init.tellWithinMs) return undefined
+    this.#asked = new Set(Array.from({ length: this.#init.stageCount }, (_, index) => index))
+    this.#looks = 0
+    return { type: 'probe', nonce: ++this.#nonce }
+  }
+
+  /** Nothing comes of asking again soon: all are there, or who is gone cannot be done without. */
+  waitOn(nowMs: number): void {
+    this.#asked = undefined
+    this.#quietSinceMs = nowMs
+    this.#patienceMs = Math.min(this.#patienceMs * PATIENCE_FACTOR, PATIENCE_MS_MAX)
+  }
+
+  #lookForAnswers(nowMs: number): SilenceStep | undefined {
+    if (++this.#looks < LOOKS_PER_ANSWER) return undefined
+    const gone = [...(this.#asked ?? [])]
+    if (gone.length === this.#init.stageCount && gone.length > 1) {
+      this.waitOn(nowMs)
+      return undefined
+    }
+    return { type: 'gone', stages: gone }
+  }
+}

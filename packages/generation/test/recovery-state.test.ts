@@ -1,0 +1,154 @@
+import { type ErrorCode, MeshError } from '@resultity/interface'
+import { assertProperty } from '@resultity/test-property'
+import type { PromptScores, Replayed, Sampled } from '@resultity/wire'
+import fc from 'fast-check'
+import t from 'tap'
+import { EPOCHS_MAX, RecoveryState } from '../src/recovery-state.ts'
+
+const session = new Uint8Array(16)
+const PROMPT = 10
+
+function sampled(token: number): Sampled {
+  return { type: 'sampled', session, epoch: 1, position: PROMPT, token, finish: 'continues', logprob: 0, top: [] }
+}
+
+function scores(position: number, values: readonly number[]): PromptScores {
+  return { type: 'scores', session, epoch: 1, position, scores: values.map(logprob => ({ logprob, top: [] })) }
+}
+
+function replayed(exact: boolean): Replayed {
+  return { type: 'replayed', session, epoch: 1, position: PROMPT, exact }
+}
+
+/** Of a node, unless it is somebody's who names none. */
+function loss(code: ErrorCode = 'node_lost', peerId: string | undefined = 'a'): MeshError {
+  return new MeshError(code, 'it went', { details: { peerId } })
+}
+
+const unnamed = new MeshError('node_lost', 'no token came')
+
+function serving(): RecoveryState {
+  const state = new RecoveryState({ attemptsMax: 3 })
+  state.opened()
+  return state
+}
+
+t.test('an answer begins, loses its route, goes on and says so', async t => {
+  const state = serving()
+  t.same([state.phase, state.epoch, state.reroutes], ['serving', 1, { count: 0, exact: true }])
+  t.equal(state.take(sampled(5))?.type, 'sampled')
+  t.same(state.lost(loss()), { type: 'reopen', epoch: 2, awaitsBreak: true })
+  t.same([state.phase, state.epoch, state.committed], ['recovering', 2, [5]])
+  t.same(state.lost(loss()), { type: 'reopen', epoch: 3, awaitsBreak: true }, 'the next did not even open')
+  state.opened()
+  t.equal(state.take(replayed(true)), undefined, 'this is nothing to a client')
+  t.equal(state.take(sampled(6))?.type, 'sampled')
+  t.same([state.phase, state.committed, state.reroutes], ['serving', [5, 6], { count: 1, exact: true }])
+})
+
+t.test('one replay that came out otherwise is enough', async t => {
+  const state = serving()
+  for (const exact of [true, false, true]) {
+    state.lost(loss())
+    state.opened()
+    state.take(replayed(exact))
+  }
+  t.same(state.reroutes, { count: 3, exact: false })
+})
+
+t.test('what is tried again, and whether the placement is waited for', async t => {
+  const table: [error: MeshError, step: 'reopen' | 'give_up', awaitsBreak?: boolean][] = [
+    [loss('node_lost'), 'reopen', true],
+    [loss('peer_unreachable'), 'reopen', true],
+    [loss('unavailable'), 'reopen', true],
+    [loss('deadline_exceeded'), 'reopen', false],
+    [loss('resource_exhausted'), 'reopen', true],
+    [loss('session_unknown'), 'reopen', true],
+    [loss('engine_failed'), 'reopen', false],
+    [unnamed, 'reopen', false],
+    [loss('protocol_violation'), 'give_up'],
+    [loss('invalid_request'), 'give_up'],
+    [loss('canceled'), 'give_up']
+  ]
+  for (const [error, type, awaitsBreak] of table) {
+    const step = serving().lost(error)
+    t.match(step, type === 'reopen' ? { type, awaitsBreak } : { type, error }, `${error.code}: ${type}`)
+  }
+})
+
+t.test('what names no node, or is an engine that broke off, is tried once more and no oftener', async t => {
+  for (const first of [loss('engine_failed'), unnamed]) {
+    for (const second of [loss('engine_failed'), unnamed]) {
+      const state = serving()
+      t.match(state.lost(first), { type: 'reopen' })
+      state.opened()
+      t.same(state.lost(second), { type: 'give_up', error: second })
+      t.equal(state.phase, 'failed')
+    }
+  }
+})
+
+t.test('there is an end to routes: sooner as long as none has opened', async t => {
+  const begun = serving()
+  const error = loss()
+  for (let epoch = 2; epoch <= EPOCHS_MAX; epoch++) t.match(begun.lost(error), { type: 'reopen', epoch })
+  t.same(begun.lost(error), { type: 'give_up', error })
+  const opening = new RecoveryState({ attemptsMax: 3 })
+  for (let epoch = 2; epoch <= 3; epoch++) t.match(opening.lost(error), { type: 'reopen', epoch })
+  t.same(opening.lost(error), { type: 'give_up', error })
+  opening.opened()
+  t.equal(opening.phase, 'failed', 'for good')
+})
+
+t.test('a score that was told is not told again, however they are portioned', async t => {
+  const state = serving()
+  t.same(state.take(scores(1, [-1, -2, -3])), scores(1, [-1, -2, -3]))
+  state.lost(loss())
+  state.opened()
+  t.equal(state.take(scores(1, [-1, -2])), undefined)
+  t.same(state.take(scores(3, [-3, -4])), scores(4, [-4]))
+  t.same(state.take(scores(5, [-5])), scores(5, [-5]))
+})
+
+t.test('whatever happens to its routes, a client is told an answer once and in order', async () => {
+  const code = fc.constantFrom<ErrorCode>('node_lost', 'unavailable', 'deadline_exceeded', 'engine_failed', 'internal')
+  const route = fc.record({ opens: fc.boolean(), says: fc.nat(12), portion: fc.integer({ min: 1, max: 4 }), code })
+  const answer = fc.record({ scored: fc.nat(6), tokens: fc.array(fc.nat(99), { maxLength: 8 }) })
+  await assertProperty(
+    fc.property(answer, fc.array(route, { maxLength: 8 }), ({ scored, tokens }, routes) => {
+      const state = new RecoveryState({ attemptsMax: 3 })
+      const prompt = Array.from({ length: scored }, (_, index) => -index)
+      const told: number[] = []
+      let tried = 0
+      for (const { opens, says, portion, code } of routes) {
+        tried++
+        if (state.epoch !== tried) return false
+        if (opens) {
+          state.opened()
+          for (const result of said(prompt, tokens, state.committed, portion).slice(0, says)) {
+            const taken = state.take(result)
+            if (taken?.type === 'sampled') told.push(taken.token)
+            if (taken?.type === 'scores') told.push(...taken.scores.map(({ logprob }) => logprob))
+          }
+        }
+        if (state.lost(loss(code)).type === 'give_up') break
+      }
+      const whole = [...prompt, ...tokens]
+      return tried <= EPOCHS_MAX && told.every((value, index) => value === whole[index])
+    })
+  )
+})
+
+/** All that a route says which takes the place of another. */
+function said(
+  prompt: readonly number[],
+  tokens: readonly number[],
+  committed: readonly number[],
+  portion: number
+): (PromptScores | Replayed | Sampled)[] {
+  const before: (PromptScores | Replayed)[] = committed.length > 0 ? [replayed(true)] : []
+  for (let at = 0; at < prompt.length && committed.length === 0; at += portion) {
+    before.push(scores(1 + at, prompt.slice(at, at + portion)))
+  }
+  return [...before, ...tokens.slice(committed.length).map(sampled)]
+}

@@ -1,0 +1,55 @@
+import t from 'tap'
+import { type PlannerNode, repairPlacement } from '../src/index.ts'
+import { model, node } from './support/shapes.ts'
+
+const stages = [
+  { peerId: 'a', range: { first: 0, end: 2 } },
+  { peerId: 'b', range: { first: 2, end: 4 } },
+  { peerId: 'c', range: { first: 4, end: 6 } }
+]
+
+t.test('a repair is what the table says', async t => {
+  const cases: { id: string; nodes: PlannerNode[]; want: string | undefined }[] = [
+    { id: 'nobody is gone', nodes: [node('a', 2, 1), node('b', 2, 1), node('c', 2, 1)], want: 'a0 b2 c4' },
+    {
+      id: 'the faster of two takes the hole',
+      nodes: [node('a', 2, 1), node('c', 2, 1), node('d', 9, 5), node('e', 9, 4)],
+      want: 'a0 e2 c4'
+    },
+    {
+      id: 'a tie goes to the smaller peer id',
+      nodes: [node('e', 9, 1), node('d', 9, 1), node('c', 2, 1), node('a', 2, 1)],
+      want: 'a0 d2 c4'
+    },
+    {
+      id: 'weights that are there count',
+      nodes: [
+        node('a', 2, 1),
+        node('c', 2, 1),
+        node('d', 9, 1),
+        node('e', 9, 1.05, { heldRanges: [{ first: 2, end: 4 }] })
+      ],
+      want: 'a0 e2 c4'
+    },
+    { id: 'two holes go to two nodes', nodes: [node('b', 2, 1), node('d', 9, 1), node('e', 9, 2)], want: 'd0 b2 e4' },
+    { id: 'a hole that fits nobody', nodes: [node('a', 2, 1), node('c', 2, 1), node('d', 1, 1)], want: undefined },
+    { id: 'one node for two holes', nodes: [node('b', 2, 1), node('d', 9, 1)], want: undefined },
+    { id: 'nobody is left', nodes: [node('d', 9, 1), node('e', 9, 1), node('f', 9, 1)], want: undefined },
+    {
+      id: 'one that has no room any more is gone too',
+      nodes: [node('a', 2, 1), node('b', 1, 1), node('c', 2, 1), node('d', 2, 9)],
+      want: 'a0 d2 c4'
+    }
+  ]
+  for (const { id, nodes, want } of cases) {
+    const plan = repairPlacement({ model: model(6), stages, nodes, hopMs: 1 })
+    t.equal(plan?.stages.map(({ peerId, range }) => `${peerId}${range.first}`).join(' '), want, id)
+  }
+})
+
+t.test('it says what it costs', async t => {
+  const nodes = [node('a', 2, 1), node('c', 2, 1), node('d', 9, 3, { heldRanges: [{ first: 3, end: 4 }] })]
+  const held = nodes.map(one => (one.peerId === 'd' ? one : { ...one, heldRanges: [{ first: 0, end: 6 }] }))
+  const plan = repairPlacement({ model: model(6), stages, nodes: held, hopMs: 1 })
+  t.match(plan, { tokenMs: 2 + 6 + 2 + 3, bottleneckMs: 6, bytesToMove: 2 ** 20 })
+})

@@ -1,0 +1,193 @@
+import type { LayerRange } from '@resultity/interface'
+import { type Swarm, swarmFor } from '@resultity/testkit'
+import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { test } from 'tap'
+import { eventually, meshNodes, slotsTaken } from './mesh-state.ts'
+
+const messages = [{ role: 'user', content: 'What is the capital of France?' }]
+const endless = { model: 'tiny-chat', messages, max_tokens: 400, ignore_eos: true }
+const long = 'What is the capital of France? '.repeat(30)
+const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 99 }, minItems: 60, maxItems: 60 }
+
+interface Asked {
+  readonly path?: string
+  readonly body: Readonly<Record<string, unknown>>
+}
+
+/** Answers that are made beside each other, in the slots that a stage has. */
+const drawn: Record<string, Asked> = {
+  'greedy, streamed': { body: { ...endless, temperature: 0, stream: true } },
+  'with penalties and logprobs, streamed': {
+    body: {
+      ...endless,
+      temperature: 1.1,
+      seed: 7,
+      frequency_penalty: 0.4,
+      presence_penalty: 0.2,
+      repetition_penalty: 1.1,
+      logprobs: true,
+      top_logprobs: 2,
+      stream: true
+    }
+  },
+  'two choices, not streamed': { body: { ...endless, temperature: 0.9, seed: 3, n: 2 } }
+}
+
+const constrained: Record<string, Asked> = {
+  'held to a schema, streamed': {
+    body: {
+      model: 'tiny-chat',
+      messages,
+      temperature: 1,
+      seed: 11,
+      max_tokens: 400,
+      stream: true,
+      response_format: { type: 'json_schema', json_schema: { name: 'numbers', schema: numbers, strict: true } }
+    }
+  },
+  'behind a long prompt, not streamed': {
+    body: { ...endless, messages: [{ role: 'user', content: long }], max_tokens: 150, temperature: 0 }
+  }
+}
+
+const scored: Record<string, Asked> = {
+  'with scores of its prompt, streamed': {
+    path: '/v1/completions',
+    body: {
+      model: 'tiny-chat',
+      prompt: long,
+      echo: true,
+      logprobs: 1,
+      max_tokens: 150,
+      ignore_eos: true,
+      temperature: 0,
+      stream: true
+    }
+  }
+}
+
+interface Choice {
+  readonly text: string
+  readonly logprobs: readonly unknown[]
+  readonly finish: string
+}
+
+/** What a client was told, without what is another each time. */
+interface Told {
+  readonly choices: readonly Choice[]
+  readonly mesh: {
+    readonly route: readonly { readonly peerId: string; readonly range: LayerRange }[]
+    readonly reroutes?: { readonly count: number; readonly exact: boolean }
+  }
+}
+
+test('an answer outlives its nodes', async t => {
+  const swarm = await swarmFor(t, { nodes: 4, stages: 3 })
+  const undisturbed = new Map<string, Told>()
+  const all = { ...drawn, ...constrained, ...scored }
+  for (const [name, asked] of Object.entries(all)) undisturbed.set(name, await ask(swarm, asked))
+
+  const cases: [name: string, stage: number, afterPieces: number, signal: NodeJS.Signals, asked: typeof drawn][] = [
+    ['kill -9 of the first stage at the first token', 0, 1, 'SIGKILL', drawn],
+    ['kill -9 of the middle stage in the midst', 1, 150, 'SIGKILL', drawn],
+    ['kill -9 of the last stage under a constraint', 2, 30, 'SIGKILL', constrained],
+    ['kill -9 of the last stage while the prompt is scored', 2, 1, 'SIGKILL', scored],
+    ['kill -9 of the middle stage while prompts run', 1, 0, 'SIGKILL', constrained],
+    ['a node that is stopped', 1, 60, 'SIGTERM', drawn]
+  ]
+  for (const [name, stage, afterPieces, signal, asked] of cases) {
+    await t.test(name, async t => {
+      const { route } = (await ask(swarm, { body: { model: 'tiny-chat', messages, max_tokens: 1 } })).mesh
+      const victim = swarm.nodes.find(({ peerId }) => peerId === route[stage]?.peerId)
+      let pieces = 0
+      let gone: Promise<void> | undefined
+      const onPiece = () => {
+        if (++pieces >= afterPieces) gone ??= victim?.kill(signal)
+      }
+      const asking = Object.entries(asked).map(async ([name, one]) => ({ name, told: await ask(swarm, one, onPiece) }))
+      if (afterPieces === 0) onPiece()
+      const answers = await Promise.all(asking)
+      // one that is lost before the answer has begun is no loss of a route
+      if (afterPieces > 0)
+        t.ok(
+          answers.some(({ told }) => told.mesh.reroutes !== undefined),
+          'on another route'
+        )
+      for (const { name, told } of answers) {
+        t.same(told.choices, undisturbed.get(name)?.choices, `${name}: no token is another, missing or told twice`)
+        t.not(told.mesh.reroutes?.exact, false, `${name}: and the nodes saw that it is not`)
+        const kept = told.mesh.route.filter((_, index) => index !== stage)
+        t.same(kept, route.toSpliced(stage, 1), `${name}: the others keep their layers`)
+      }
+      await gone
+      await eventually(
+        'no slot is left behind',
+        async () => slotsTaken(await meshNodes(swarm.url)),
+        taken => taken === 0
+      )
+      await swarm.addNode()
+      await swarm.untilNodes(4)
+    })
+  }
+})
+
+test('and nodes that hang, before their heartbeats are missed', async t => {
+  const swarm = await swarmFor(t, { nodes: 3, stages: 2, coordinatorArgs: ['--node-silence=12'] })
+  const asked: Asked = { body: { ...endless, temperature: 0, stream: true } }
+  const undisturbed = await ask(swarm, asked)
+  const victim = swarm.nodes.find(({ peerId }) => peerId === undisturbed.mesh.route[1]?.peerId)
+  if (victim === undefined) throw new Error('the route has a second stage')
+  // a process that stands still cannot be stopped
+  t.teardown(() => process.kill(victim.pid, 'SIGCONT'))
+  let pieces = 0
+  const told = await ask(swarm, asked, () => {
+    if (++pieces === 30) process.kill(victim.pid, 'SIGSTOP')
+  })
+  t.same(told.choices, undisturbed.choices)
+  t.match(told.mesh.reroutes, { exact: true })
+  t.notOk(told.mesh.route.some(({ peerId }) => peerId === victim.peerId))
+})
+
+/** Asks, and takes in what is told until the end. */
+async function ask(swarm: Swarm, { path = '/v1/chat/completions', body }: Asked, onPiece = () => {}): Promise<Told> {
+  const response = await fetch(`${swarm.url}${path}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify(body)
+  })
+  if (!response.ok || response.body === null) throw new Error(await response.text())
+  if (body.stream !== true) {
+    const { choices, mesh } = await response.json()
+    return { choices: choices.map((one: object) => read([one])), mesh }
+  }
+  const chunks: { choices: object[]; mesh?: Told['mesh'] }[] = []
+  const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
+  for await (const { data } of events) {
+    if (data === '[DONE]') {
+      const mesh = chunks.find(chunk => chunk.mesh !== undefined)?.mesh ?? { route: [] }
+      return { choices: [read(chunks.flatMap(({ choices }) => choices))], mesh }
+    }
+    const chunk = JSON.parse(data)
+    if (chunk.error !== undefined) throw new Error(data)
+    chunks.push(chunk)
+    if (read(chunk.choices).text !== '') onPiece()
+  }
+  throw new Error(`the stream broke off after ${chunks.length} chunks`)
+}
+
+/** A piece of a chat or a completion, or all of it. */
+interface Piece {
+  readonly text?: string
+  readonly delta?: { readonly content?: string }
+  readonly message?: { readonly content?: string }
+  readonly logprobs?: { readonly content?: readonly unknown[]; readonly token_logprobs?: readonly unknown[] } | null
+  readonly finish_reason?: string | null
+}
+
+function read(pieces: readonly Piece[]): Choice {
+  return {
+    text: pieces.map(({ text, delta, message }) => text ?? delta?.content ?? message?.content ?? '').join(''),
+    logprobs: pieces.flatMap(({ logprobs }) => logprobs?.content ?? logprobs?.token_logprobs ?? []),
+    finish: pieces.findLast(piece => piece.finish_reason)?.finish_reason ?? ''
+  }
+}
