@@ -71,6 +71,9 @@ async function routeOf(scripts: readonly Script[]) {
     LIMITS,
     {
       route: { placementId: 'p1', stages },
+      session: new Uint8Array(16),
+      epoch: 1,
+      committed: [],
       prompt: [1, 2, 3],
       tokensMax: 4,
       prefillChunk: 8,
