@@ -39,8 +39,16 @@ export const EPOCHS_MAX = 5
 /** A node went, or does not answer: another route goes without it. */
 const LOSSES: ReadonlySet<string> = new Set(['node_lost', 'peer_unreachable', 'unavailable'])
 
-/** Passes by itself: the same placement may do after a moment. A deadline was moment enough. */
-const PASSING: ReadonlySet<string> = new Set(['deadline_exceeded', 'resource_exhausted', 'session_unknown'])
+/**
+ * Passes by itself: the same placement may do after a moment, or has gone: a stage that was told to release it forbids
+ * the sessions that come later. A deadline was moment enough.
+ */
+const PASSING: ReadonlySet<string> = new Set([
+  'deadline_exceeded',
+  'resource_exhausted',
+  'session_forbidden',
+  'session_unknown'
+])
 
 /**
  * Decides how an answer outlives its routes: what stands of it, when another route is tried, and when it is given up.
