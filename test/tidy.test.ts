@@ -25,7 +25,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   model: ['interface'],
   engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'model', 'test-mesh'],
   mesh: ['interface', 'wire'],
-  node: ['interface', 'wire', 'model', 'engine', 'mesh'],
+  node: ['interface', 'test-mesh', 'test-nodes', 'wire', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
   'test-mesh': ['interface', 'wire', 'engine', 'mesh'],

@@ -1,0 +1,143 @@
+import { GREEDY } from '@resultity/interface'
+import {
+  createMemoryHost,
+  identityFromSeed,
+  MemoryEngine,
+  type MemoryHost,
+  SimulatedNetwork,
+  VirtualScheduler
+} from '@resultity/test-mesh'
+import { placeable } from '@resultity/test-nodes'
+import { FrameStream, type OpenSession, STAGE_PROTOCOL, type StageFrame, stageCodec } from '@resultity/wire'
+import { pino } from 'pino'
+import t from 'tap'
+import { DEFAULT_NODE_LIMITS } from '../src/node-init.ts'
+import { StageServer } from '../src/stage-server.ts'
+import { StageTable } from '../src/stage-table.ts'
+
+const LAYERS = 2
+/** A position takes 200 ms on this node. */
+const POSITION_LAYER_MS = 100
+const PROMPT = Array.from({ length: 40 }, (_, index) => index + 1)
+
+/** A node with one stage of a slow engine, and a coordinator, in virtual time. */
+async function slowStage(end: number) {
+  const scheduler = new VirtualScheduler({ seed: 1 })
+  const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
+  const start = async (number: number): Promise<MemoryHost> =>
+    createMemoryHost(network, {
+      privateKey: await identityFromSeed(new Uint8Array(32).fill(number)),
+      listen: [`/ip4/10.0.0.${number}/tcp/4701`],
+      agent: 'resultity-node/test',
+      scheduler: scheduler.process()
+    })
+  const [node, coordinator] = [await start(1), await start(2)]
+  const machine = node.scheduler
+  const engine = new MemoryEngine({ scheduler: machine, positionLayerMs: () => POSITION_LAYER_MS })
+  const stages = new StageTable(
+    { engine, scheduler: machine },
+    { memoryBytes: 2 ** 30, threads: 1, spinning: false, workDir: '', stagesMax: 1 }
+  )
+  const { manifest, manifestSha256, sessionsMax } = placeable(LAYERS)
+  const range = { first: 0, end }
+  let ready = false
+  const source = {
+    hold: () => ({ [Symbol.dispose]: () => {} }),
+    manifest: async () => manifest,
+    files: async (files: readonly { sha256: string }[]) => new Map(files.map(({ sha256 }) => [sha256, sha256]))
+  }
+  const assignment = { placementId: 'p1', manifestSha256, range, contextLength: 256, sessionsMax }
+  void stages.assign(assignment, source, state => {
+    ready = state === 'ready'
+  })
+  await scheduler.run(() => ready, 600_000)
+  const server = new StageServer(
+    {
+      host: node,
+      stages,
+      logger: pino({ level: 'silent' }),
+      scheduler: machine,
+      mayOpen: () => true,
+      mayAsk: () => true,
+      isKnown: () => true
+    },
+    { ...DEFAULT_NODE_LIMITS, streamsPerPeerMax: 8 }
+  )
+  await server.listen()
+  const said: StageFrame[] = []
+  let control: FrameStream<StageFrame, StageFrame> | undefined
+  const handlers = { onFrame: (frame: StageFrame) => void said.push(frame), onEnd: () => {} }
+  void coordinator.open({ peerId: node.peerId, multiaddrs: node.multiaddrs() }, STAGE_PROTOCOL).then(stream => {
+    control = new FrameStream(stream, stageCodec, handlers, {
+      frameBytesMax: 1 << 20,
+      scheduler: coordinator.scheduler
+    })
+  })
+  await scheduler.run(() => control !== undefined, 1000)
+  if (control === undefined) throw new Error('no stream was opened')
+  return { scheduler, control, said, server, range }
+}
+
+const session = new Uint8Array(16).fill(7)
+
+function openFrame(range: OpenSession['range'], next?: OpenSession['next']): OpenSession {
+  return {
+    type: 'open',
+    session,
+    epoch: 1,
+    placementId: 'p1',
+    range,
+    next,
+    previousPeer: '',
+    promptCount: PROMPT.length,
+    tokensMax: 8,
+    prefillChunk: 8,
+    endTokens: [],
+    sampling: GREEDY,
+    leaseMs: 120_000,
+    logprobs: false,
+    topLogprobs: 0
+  }
+}
+
+t.test('a session that is not wanted any more ends in the midst of its prompt', async t => {
+  const { scheduler, control, said, server, range } = await slowStage(LAYERS)
+  void control.send(openFrame(range))
+  await scheduler.run(() => said.length > 0, 1000)
+  t.match(said, [{ type: 'opened' }])
+  void control.send({ type: 'prompt', session, epoch: 1, tokens: PROMPT })
+  await scheduler.run(() => false, 500)
+  t.equal(server.sessionsOpen, 1, 'the prompt takes 8 s')
+  void control.send({ type: 'close', session, reason: 'the client hung up' })
+  void control.close()
+  await scheduler.run(() => false, 50)
+  t.equal(server.sessionsOpen, 0)
+})
+
+t.test('and while it waits for a next stage that nobody reaches', async t => {
+  const { scheduler, control, server, range } = await slowStage(1)
+  const nowhere = {
+    peerId: '12D3KooWGNVNFWWFhEuBQ3NzwZw9yajLwnhW1UUFTobAmVdk6LLQ',
+    multiaddrs: ['/ip4/203.0.113.1/tcp/1']
+  }
+  void control.send(openFrame(range, nowhere))
+  await scheduler.run(() => false, 500)
+  t.equal(server.sessionsOpen, 1, `it is dialled for ${DEFAULT_NODE_LIMITS.hopTimeoutMs} ms`)
+  void control.send({ type: 'close', session, reason: 'the client hung up' })
+  void control.close()
+  await scheduler.run(() => false, 50)
+  t.equal(server.sessionsOpen, 0)
+})
+
+t.test('a prompt before the session is open is refused', async t => {
+  const { scheduler, control, said, server, range } = await slowStage(1)
+  const nowhere = {
+    peerId: '12D3KooWGNVNFWWFhEuBQ3NzwZw9yajLwnhW1UUFTobAmVdk6LLQ',
+    multiaddrs: ['/ip4/203.0.113.1/tcp/1']
+  }
+  void control.send(openFrame(range, nowhere))
+  void control.send({ type: 'prompt', session, epoch: 1, tokens: PROMPT })
+  await scheduler.run(() => said.length > 0, 1000)
+  t.match(said, [{ type: 'fault', error: { code: 'protocol_violation', message: /before the session was opened/ } }])
+  t.equal(server.sessionsOpen, 0)
+})
