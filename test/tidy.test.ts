@@ -26,7 +26,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   model: ['interface', 'tokenizer'],
   engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'tokenizer', 'model', 'test-mesh'],
   mesh: ['interface', 'wire'],
-  node: ['interface', 'wire', 'tokenizer', 'model', 'engine', 'mesh'],
+  node: ['interface', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
   'test-mesh': ['interface', 'wire', 'engine', 'mesh'],

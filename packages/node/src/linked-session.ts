@@ -132,6 +132,8 @@ export class LinkedSession implements GenerationOutputs {
         await this.#generation.hidden(frame.position, frame.count, hidden)
       } else if (frame.type === 'next') {
         await this.#generation.next(frame.position, frame.token)
+      } else if (this.open.next !== undefined && this.#next === undefined) {
+        throw new MeshError('protocol_violation', 'the prompt came before the session was opened')
       } else {
         await this.#generation.prompt(Uint32Array.from(frame.tokens))
       }

@@ -136,6 +136,7 @@ export class StageServer {
   #accept(stream: ByteStream, remotePeer: string): void {
     let session: LinkedSession | undefined
     let control = false
+    const gone = new AbortController()
     const frames: StageStream = new FrameStream(
       stream,
       stageCodec,
@@ -144,9 +145,14 @@ export class StageServer {
           if (session !== undefined) return this.#continue(session, frame, control)
           if (frame.type === 'open') {
             control = true
-            return this.#open(frame, remotePeer, frames, opened => {
+            const onOpened = (opened: LinkedSession): void => {
               session = opened
-            })
+            }
+            // not returned, as a prompt is not: the stream must be read on, or its end would not be seen
+            this.#open(frame, remotePeer, frames, onOpened, gone.signal).catch(error =>
+              frames.fail(MeshError.from(error))
+            )
+            return
           }
           if (frame.type === 'join') {
             return this.#joins.wait(frame, remotePeer, this.#sessions.get(sessionKey(frame.session))).then(joined => {
@@ -159,6 +165,7 @@ export class StageServer {
           throw new MeshError('protocol_violation', `a stage stream starts with open or join, not with ${frame.type}`)
         },
         onEnd: error => {
+          gone.abort(error ?? new MeshError('canceled', 'the coordinator ended the session'))
           if (session === undefined || session.closed) return
           if (control) session.close()
           else session.fail(hopLost('previous', remotePeer, session, error))
@@ -179,9 +186,11 @@ export class StageServer {
 
   #continue(session: LinkedSession, frame: StageFrame, control: boolean): Promise<void> | void {
     if (frame.type === 'probe' && control) return session.answerProbe(frame)
-    // what comes behind a prompt is not kept waiting by it: an end, or a probe
-    if (frame.type === 'prompt' && control) return void session.input(frame)
-    if (isInput(frame, control)) return session.input(frame)
+    if (isInput(frame, control)) {
+      const input = session.input(frame)
+      // a prompt takes long, and what comes behind it, an end or a probe, must not wait
+      return control ? undefined : input
+    }
     if (frame.type === 'close' && control) return session.close()
     session.fail(
       new MeshError('protocol_violation', `${frame.type} does not belong on a ${control ? 'control' : 'hop'} stream`)
@@ -192,14 +201,15 @@ export class StageServer {
     open: OpenSession,
     coordinator: string,
     control: StageStream,
-    onOpened: (session: LinkedSession) => void
+    onOpened: (session: LinkedSession) => void,
+    signal: AbortSignal
   ): Promise<void> {
     const { session: id, epoch } = open
     try {
       const session = this.#createSession(open, coordinator, control)
       onOpened(session)
       this.#joins.arrived(session)
-      await Promise.all([this.#constrain(session, open), this.#linkNext(session, open, coordinator)])
+      await Promise.all([this.#constrain(session, open), this.#linkNext(session, open, coordinator, signal)])
       await control.send({ type: 'opened', session: id, epoch })
     } catch (error) {
       const failure = MeshError.from(error)
@@ -268,11 +278,16 @@ export class StageServer {
     session.constrain(await constraints.constrain(constraint, new Set(endTokens)))
   }
 
-  async #linkNext(session: LinkedSession, { next }: OpenSession, coordinator: string): Promise<void> {
-    if (next !== undefined) session.connectNext(await this.#connectNext(session, next, coordinator))
+  async #linkNext(
+    session: LinkedSession,
+    { next }: OpenSession,
+    coordinator: string,
+    signal: AbortSignal
+  ): Promise<void> {
+    if (next !== undefined) session.connectNext(await this.#connectNext(session, next, coordinator, signal))
   }
 
-  #connectNext(session: LinkedSession, next: Hop, coordinator: string): Promise<StageStream> {
+  #connectNext(session: LinkedSession, next: Hop, coordinator: string, gone: AbortSignal): Promise<StageStream> {
     const scheduler = this.#scheduler
     const connect = async (signal: AbortSignal): Promise<StageStream> => {
       const peer = await reachablePeer(this.#host, next, coordinator)
@@ -294,7 +309,7 @@ export class StageServer {
       return frames
     }
     const what = `connecting to the next stage at ${next.peerId}`
-    return withDeadline(what, this.#init.hopTimeoutMs, connect, { scheduler })
+    return withDeadline(what, this.#init.hopTimeoutMs, connect, { signal: gone, scheduler })
   }
 
   #forget(key: string, session: LinkedSession, cause: MeshError | undefined): void {

@@ -1,99 +1,143 @@
-import { join } from 'node:path'
-import type { StageSession } from '@resultity/engine'
 import { GREEDY } from '@resultity/interface'
-import { createMeshHost, loadIdentity, type MeshHost } from '@resultity/mesh'
 import {
-  FrameStream,
-  type OpenSession,
-  STAGE_FRAME_BYTES_MAX,
-  STAGE_PROTOCOL,
-  type StageFrame,
-  stageCodec
-} from '@resultity/wire'
+  createMemoryHost,
+  identityFromSeed,
+  MemoryEngine,
+  type MemoryHost,
+  SimulatedNetwork,
+  VirtualScheduler
+} from '@resultity/test-mesh'
+import { placeable } from '@resultity/test-nodes'
+import { FrameStream, type OpenSession, STAGE_PROTOCOL, type StageFrame, stageCodec } from '@resultity/wire'
 import { pino } from 'pino'
-import { type Test, test } from 'tap'
+import t from 'tap'
+import { DEFAULT_NODE_LIMITS } from '../src/node-init.ts'
 import { StageServer } from '../src/stage-server.ts'
-import type { StageTable } from '../src/stage-table.ts'
+import { StageTable } from '../src/stage-table.ts'
 
-const session = new Uint8Array(16).fill(9)
-const ofSession = { session, epoch: 1 }
+const LAYERS = 2
+/** A position takes 200 ms on this node. */
+const POSITION_LAYER_MS = 100
+const PROMPT = Array.from({ length: 40 }, (_, index) => index + 1)
 
-const open: OpenSession = {
-  type: 'open',
-  ...ofSession,
-  placementId: 'p',
-  range: { first: 0, end: 1 },
-  next: undefined,
-  previousPeer: '',
-  promptCount: 4,
-  tokensMax: 4,
-  prefillChunk: 128,
-  endTokens: [],
-  sampling: GREEDY,
-  leaseMs: 60_000,
-  logprobs: false,
-  topLogprobs: 0
-}
-
-/** A node with one stage, whose runs end when they are told to, and a coordinator's control stream to it. */
-async function setUp(t: Test) {
-  const directory = t.testdir({ node: {}, coordinator: {} })
-  const hostOf = async (name: string): Promise<MeshHost> => {
-    const privateKey = await loadIdentity(join(directory, name))
-    const host = await createMeshHost({ privateKey, listen: ['/ip4/127.0.0.1/tcp/0'], agent: `${name}/1` })
-    t.teardown(() => host.close())
-    return host
-  }
-  const node = await hostOf('node')
-  const coordinator = await hostOf('coordinator')
-  const running = Promise.withResolvers<Float32Array>()
-  const disposed = Promise.withResolvers<void>()
-  const slot: StageSession = {
-    position: 0,
-    run: () => running.promise,
-    truncate: () => {},
-    [Symbol.dispose]: () => disposed.resolve()
-  }
-  const stage = { range: open.range, first: true, last: true, hiddenSize: 4, open: () => slot }
-  const served = { stage, manifest: { config: { vocabularySize: 16 } } }
-  const stages = { find: () => served } as unknown as StageTable
-  const permissions = { mayOpen: () => true, mayAsk: () => true, isKnown: () => true }
-  const limits = { streamsPerPeerMax: 8, joinsPendingMax: 8, joinsPendingPerPeerMax: 8 }
-  const times = { hopTimeoutMs: 60_000, joinTimeoutMs: 60_000, firstFrameMs: 60_000 }
-  const logger = pino({ level: 'silent' })
-  const server = new StageServer({ host: node, stages, logger, ...permissions }, { ...limits, ...times })
-  await server.listen()
-  t.teardown(() => server.close())
-
-  const frames: StageFrame[] = []
-  const waiting = new Map<string, () => void>()
-  const control = new FrameStream<StageFrame, StageFrame>(
-    await coordinator.open({ peerId: node.peerId, multiaddrs: node.multiaddrs() }, STAGE_PROTOCOL),
-    stageCodec,
-    {
-      onFrame: frame => {
-        frames.push(frame)
-        waiting.get(frame.type)?.()
-      },
-      onEnd: () => waiting.get('end')?.()
-    },
-    { frameBytesMax: STAGE_FRAME_BYTES_MAX }
+/** A node with one stage of a slow engine, and a coordinator, in virtual time. */
+async function slowStage(end: number) {
+  const scheduler = new VirtualScheduler({ seed: 1 })
+  const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
+  const start = async (number: number): Promise<MemoryHost> =>
+    createMemoryHost(network, {
+      privateKey: await identityFromSeed(new Uint8Array(32).fill(number)),
+      listen: [`/ip4/10.0.0.${number}/tcp/4701`],
+      agent: 'resultity-node/test',
+      scheduler: scheduler.process()
+    })
+  const [node, coordinator] = [await start(1), await start(2)]
+  const machine = node.scheduler
+  const engine = new MemoryEngine({ scheduler: machine, positionLayerMs: () => POSITION_LAYER_MS })
+  const stages = new StageTable(
+    { engine, scheduler: machine },
+    { memoryBytes: 2 ** 30, threads: 1, spinning: false, workDir: '', stagesMax: 1 }
   )
-  const until = (type: string): Promise<void> => new Promise(resolve => waiting.set(type, resolve))
-  return { control, until, frames, running, disposed: disposed.promise }
+  const { manifest, manifestSha256, sessionsMax } = placeable(LAYERS)
+  const range = { first: 0, end }
+  let ready = false
+  const source = {
+    hold: () => ({ [Symbol.dispose]: () => {} }),
+    manifest: async () => manifest,
+    files: async (files: readonly { sha256: string }[]) => new Map(files.map(({ sha256 }) => [sha256, sha256]))
+  }
+  const assignment = { placementId: 'p1', manifestSha256, range, contextLength: 256, sessionsMax }
+  void stages.assign(assignment, source, state => {
+    ready = state === 'ready'
+  })
+  await scheduler.run(() => ready, 600_000)
+  const server = new StageServer(
+    {
+      host: node,
+      stages,
+      logger: pino({ level: 'silent' }),
+      scheduler: machine,
+      mayOpen: () => true,
+      mayAsk: () => true,
+      isKnown: () => true
+    },
+    { ...DEFAULT_NODE_LIMITS, streamsPerPeerMax: 8 }
+  )
+  await server.listen()
+  const said: StageFrame[] = []
+  let control: FrameStream<StageFrame, StageFrame> | undefined
+  const handlers = { onFrame: (frame: StageFrame) => void said.push(frame), onEnd: () => {} }
+  void coordinator.open({ peerId: node.peerId, multiaddrs: node.multiaddrs() }, STAGE_PROTOCOL).then(stream => {
+    control = new FrameStream(stream, stageCodec, handlers, {
+      frameBytesMax: 1 << 20,
+      scheduler: coordinator.scheduler
+    })
+  })
+  await scheduler.run(() => control !== undefined, 1000)
+  if (control === undefined) throw new Error('no stream was opened')
+  return { scheduler, control, said, server, range }
 }
 
-test('a probe is answered while a prompt runs, and its end frees the slot', async t => {
-  const { control, until, frames, running, disposed } = await setUp(t)
-  const opened = until('opened')
-  await control.send(open)
-  await opened
-  const acked = until('probe_ack')
-  await control.send({ type: 'prompt', ...ofSession, tokens: [1, 2, 3, 4] })
-  await control.send({ type: 'probe', ...ofSession, nonce: 7 })
-  await acked
-  t.match(frames.at(-1), { type: 'probe_ack', epoch: 1, nonce: 7 })
-  await control.send({ type: 'close', session, reason: 'the client hung up' })
-  await disposed
-  running.resolve(new Float32Array(16))
+const session = new Uint8Array(16).fill(7)
+
+function openFrame(range: OpenSession['range'], next?: OpenSession['next']): OpenSession {
+  return {
+    type: 'open',
+    session,
+    epoch: 1,
+    placementId: 'p1',
+    range,
+    next,
+    previousPeer: '',
+    promptCount: PROMPT.length,
+    tokensMax: 8,
+    prefillChunk: 8,
+    endTokens: [],
+    sampling: GREEDY,
+    leaseMs: 120_000,
+    logprobs: false,
+    topLogprobs: 0
+  }
+}
+
+t.test('a session that is not wanted any more ends in the midst of its prompt', async t => {
+  const { scheduler, control, said, server, range } = await slowStage(LAYERS)
+  void control.send(openFrame(range))
+  await scheduler.run(() => said.length > 0, 1000)
+  t.match(said, [{ type: 'opened' }])
+  void control.send({ type: 'prompt', session, epoch: 1, tokens: PROMPT })
+  await scheduler.run(() => false, 500)
+  t.equal(server.sessionsOpen, 1, 'the prompt takes 8 s')
+  void control.send({ type: 'close', session, reason: 'the client hung up' })
+  void control.close()
+  await scheduler.run(() => false, 50)
+  t.equal(server.sessionsOpen, 0)
+})
+
+t.test('and while it waits for a next stage that nobody reaches', async t => {
+  const { scheduler, control, server, range } = await slowStage(1)
+  const nowhere = {
+    peerId: '12D3KooWGNVNFWWFhEuBQ3NzwZw9yajLwnhW1UUFTobAmVdk6LLQ',
+    multiaddrs: ['/ip4/203.0.113.1/tcp/1']
+  }
+  void control.send(openFrame(range, nowhere))
+  await scheduler.run(() => false, 500)
+  t.equal(server.sessionsOpen, 1, `it is dialled for ${DEFAULT_NODE_LIMITS.hopTimeoutMs} ms`)
+  void control.send({ type: 'close', session, reason: 'the client hung up' })
+  void control.close()
+  await scheduler.run(() => false, 50)
+  t.equal(server.sessionsOpen, 0)
+})
+
+t.test('a prompt before the session is open is refused', async t => {
+  const { scheduler, control, said, server, range } = await slowStage(1)
+  const nowhere = {
+    peerId: '12D3KooWGNVNFWWFhEuBQ3NzwZw9yajLwnhW1UUFTobAmVdk6LLQ',
+    multiaddrs: ['/ip4/203.0.113.1/tcp/1']
+  }
+  void control.send(openFrame(range, nowhere))
+  void control.send({ type: 'prompt', session, epoch: 1, tokens: PROMPT })
+  await scheduler.run(() => said.length > 0, 1000)
+  t.match(said, [{ type: 'fault', error: { code: 'protocol_violation', message: /before the session was opened/ } }])
+  t.equal(server.sessionsOpen, 0)
 })

@@ -1,6 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import { advert, placeable, placeableEncoder } from '@resultity/test-nodes'
 import t from 'tap'
+import { Placement } from '../src/placement/placement.ts'
 import { report, setUp } from './support/director.ts'
 
 t.test('a default placement is assigned, gets ready, and survives what does not concern it', async t => {
@@ -82,6 +83,29 @@ t.test('a fixed number of stages waits a while for its nodes, then takes fewer, 
   t.same(takeAssignments(), [])
   if (old !== undefined) director.freeSlot(old)
   t.same(takeAssignments(), ['release p1 a', 'release p1 b'])
+})
+
+t.test('a placement that shares a stage with one that ends waits for its sessions there', async t => {
+  const { registry, director, allReady } = setUp({ stages: 3 })
+  const model = placeable(6, 2)
+  director.addModel(model)
+  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 8))
+  director.reconcile()
+  const first = director.table.get('p1')
+  allReady(first)
+  if (first === undefined) throw new Error('nothing was placed')
+  director.takeSlot(first)
+  director.takeSlot(first)
+  // asked for as it is already: the same stages, so the same slots
+  const second = new Placement({ ...first, id: 'p2', purpose: 'on-demand', nowMs: 0 })
+  director.table.add(second)
+  allReady(second)
+  first.drain()
+  t.same(director.choose(model), { type: 'busy' }, 'both slots are taken by sessions of the other')
+  director.freeSlot(first)
+  t.match(director.choose(model), { type: 'ready', placement: { id: 'p2' } })
+  director.takeSlot(second)
+  t.same(director.choose(model), { type: 'busy' }, 'one of each')
 })
 
 t.test('a stage that fails breaks its placement and leaves its node out for a while', async t => {

@@ -161,7 +161,7 @@ export class PlacementDirector {
     if (stages !== undefined) refuseMoreStagesThanLayers(model, stages, 'mesh.stages')
     const target = { model, pool }
     const found = this.#serving(target, stages)
-    if (found?.hasFreeSlot) return { type: 'ready', placement: found }
+    if (found !== undefined && this.table.hasFreeSlot(found)) return { type: 'ready', placement: found }
     if (found !== undefined) return { type: found.state === 'loading' ? 'loading' : 'busy' }
     const shortfall = this.#shortfalls.get(keyOf(model, pool))
     const planned = this.#targets.isDefault(target)

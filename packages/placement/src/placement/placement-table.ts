@@ -54,6 +54,21 @@ export class PlacementTable {
     return candidates[0]
   }
 
+  /**
+   * Whether one more session may open on a placement. Those that ask a node for the same layers share one stage there,
+   * and its slots: a placement that takes another's place finds the other's last sessions on it.
+   */
+  hasFreeSlot(placement: Placement): boolean {
+    if (!placement.hasFreeSlot) return false
+    const { model } = placement
+    const others = this.of(model).filter(other => other !== placement && other.sessionsOpen > 0)
+    return placement.stages.every(({ peerId, range }) => {
+      const sharing = others.filter(other => isSame(other.stageOn(peerId)?.range, range))
+      const taken = sharing.reduce((sum, { sessionsOpen }) => sum + sessionsOpen, placement.sessionsOpen)
+      return taken < model.sessionsMax
+    })
+  }
+
   /** Placements that could go, the longest unused first. */
   idle(): Placement[] {
     return this.all()
@@ -115,4 +130,8 @@ export function keyOf(model: PlaceableModel, pool: NodePool): string {
 function rank(placement: Placement, pool: NodePool): number {
   const state = placement.state === 'loading' ? 8 : placement.hasFreeSlot ? 0 : 4
   return state + (placement.pool.key === pool.key ? 0 : 2) + (placement.purpose === 'default' ? 0 : 1)
+}
+
+function isSame(one: LayerRange | undefined, other: LayerRange): boolean {
+  return one?.first === other.first && one.end === other.end
 }
