@@ -8,6 +8,7 @@ import {
   type Hop,
   type NextToken,
   type OpenSession,
+  type Prompt,
   ReceiveBudgets,
   STAGE_FRAME_BYTES_MAX,
   STAGE_PROTOCOL,
@@ -331,8 +332,8 @@ export class StageServer {
 }
 
 /** Prompts come from the coordinator, everything else from the previous stage. */
-function isInput(frame: StageFrame, control: boolean): frame is Activations | NextToken {
-  return !control && (frame.type === 'activations' || frame.type === 'next')
+function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activations | NextToken {
+  return control ? frame.type === 'prompt' : frame.type === 'activations' || frame.type === 'next'
 }
 
 function hopLost(which: 'previous' | 'next', peerId: string, session: LinkedSession, cause?: MeshError): MeshError {
