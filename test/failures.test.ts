@@ -100,7 +100,8 @@ test('when the remaining nodes cannot hold the model, answers are 503 and name t
   t.equal((await ask(swarm.url, question)).answer.choices[0]?.message.content, FRANCE)
 
   const victim = await peerOfStage(swarm, 1)
-  const streamed = await askStreaming(swarm.url, endless, killOnce(swarm, victim))
+  // one choice may be through before a busy machine has shown its first piece
+  const streamed = await askStreaming(swarm.url, { ...endless, n: 8 }, killOnce(swarm, victim))
   t.equal(streamed.error?.code, 'node_lost', 'an answer that has begun ends, for nobody can go on with it')
   t.equal(streamed.error?.type, 'server_error')
   t.match(streamed.error?.message, victim, 'the error names the node')

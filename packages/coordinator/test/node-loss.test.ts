@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import { MeshError } from '@resultity/interface'
+import { eventually } from '@resultity/test-api'
 import { type Ring, readyReport, ScriptedNode } from '@resultity/test-nodes'
 import type { OpenSession } from '@resultity/wire'
 import { pino } from 'pino'
@@ -7,17 +8,20 @@ import t from 'tap'
 import { startCoordinator } from '../src/index.ts'
 import { QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
 
+/** Tokens that are a letter each. */
+const [A, B, C] = [72, 73, 74]
+
 t.test('a node that dies mid-stream costs a pause, and the rest serves on', async t => {
   await using mesh = await startScriptedMesh(2)
   const [first, second] = mesh.nodes
   const opened: OpenSession[] = []
   mesh.ring.script = ring => {
     opened.push(ring.open)
-    return ring.open.epoch === 1 ? ring.sample([5]) : ring.sample([7, 8], 'tokens_max')
+    return ring.open.epoch === 1 ? ring.sample([A]) : ring.sample([B, C], 'tokens_max')
   }
   const response = await mesh.post({ ...QUESTION, max_tokens: 3, stream: true })
   const [read, rest] = response.body?.tee() ?? []
-  const text = mesh.tokenizer.decode([5])
+  const text = mesh.tokenizer.decode([A])
   let seen = ''
   for await (const piece of read?.pipeThrough(new TextDecoderStream()) ?? []) {
     seen += piece
@@ -28,7 +32,7 @@ t.test('a node that dies mid-stream costs a pause, and the rest serves on', asyn
   t.equal(events.at(-1), '[DONE]')
   const chunks = events.slice(0, -1).map(event => JSON.parse(event))
   const pieces = chunks.map(({ choices }) => choices[0]?.delta.content ?? '')
-  t.equal(pieces.join(''), mesh.tokenizer.decode([5, 7, 8]))
+  t.equal(pieces.join(''), mesh.tokenizer.decode([A, B, C]))
   t.match(chunks.find(chunk => chunk.mesh !== undefined)?.mesh, {
     route: [{ peerId: first?.peerId, range: { first: 0, end: 4 } }],
     reroutes: { count: 1, exact: true }
@@ -38,7 +42,7 @@ t.test('a node that dies mid-stream costs a pause, and the rest serves on', asyn
   const [before, after] = opened
   t.same(after?.session, before?.session, 'the same session, on another route')
   t.match(before, { epoch: 1, committed: undefined })
-  t.match(after, { epoch: 2, committed: [5], tokensMax: 3 })
+  t.match(after, { epoch: 2, committed: [A], tokensMax: 3 })
 
   mesh.ring.script = ({ sample }) => sample([5], 'tokens_max')
   const next = await mesh.post({ ...QUESTION, max_tokens: 1 })
@@ -80,15 +84,34 @@ t.test('an answer that comes out otherwise on another route goes on, and says so
   await using mesh = await startScriptedMesh(1, { limits: { lossNoticeMs: 1 } })
   mesh.ring.exact = false
   mesh.ring.script = async ({ open, sample, stages }) => {
-    await sample([5], open.epoch === 3 ? 'tokens_max' : 'continues')
+    await sample([A], open.epoch === 3 ? 'tokens_max' : 'continues')
     if (open.epoch < 3) stages[0]?.cut()
   }
   const events = await readEvents(await mesh.post({ ...QUESTION, max_tokens: 3, stream: true }))
   t.equal(events.at(-1), '[DONE]')
   const chunks = events.slice(0, -1).map(event => JSON.parse(event))
   const text = chunks.map(({ choices }) => choices[0]?.delta.content ?? '').join('')
-  t.equal(text, mesh.tokenizer.decode([5, 5, 5]))
+  t.equal(text, mesh.tokenizer.decode([A, A, A]))
   t.match(chunks.find(chunk => chunk.mesh !== undefined)?.mesh.reroutes, { count: 2, exact: false })
+})
+
+t.test('a client that hangs up while its answer has no route ends it', async t => {
+  await using mesh = await startScriptedMesh(1, { limits: { lossNoticeMs: 600_000 } })
+  mesh.ring.script = async ({ sample, stages }) => {
+    await sample([5])
+    stages[0]?.cut()
+  }
+  const metrics = async (): Promise<string> => (await fetch(`${mesh.coordinator.httpUrl}/metrics`)).text()
+  const client = new AbortController()
+  const body = JSON.stringify({ ...QUESTION, stream: true })
+  const response = await mesh.post(body, { signal: client.signal })
+  await eventually('the route is lost', metrics, text => /^resultity_sessions_open 0$/m.test(text))
+  client.abort()
+  await t.rejects(response.text())
+  const canceled = /^resultity_generations_total\{.*outcome="canceled"\} 1$/m
+  await eventually('the answer has ended', metrics, text => canceled.test(text))
+  mesh.ring.script = ({ sample, open }) => sample(Array(open.tokensMax).fill(5), 'tokens_max')
+  t.equal((await mesh.post({ ...QUESTION, max_tokens: 1 })).status, 200, 'its slot is free')
 })
 
 t.test('what concerns one request only is tried once more', async t => {
@@ -112,15 +135,15 @@ t.test('a node that does not answer is left, if others can go on, and waited for
   const routes: string[][] = []
   mesh.ring.script = async ({ open, sample, stages }) => {
     routes.push(stages.map(({ node }) => node.peerId))
-    if (open.epoch > 1) return sample([7], 'tokens_max')
-    await sample([5])
+    if (open.epoch > 1) return sample([B], 'tokens_max')
+    await sample([A])
     const last = stages.at(-1)?.node
     if (last !== undefined) last.deaf = true
   }
   const response = await mesh.post({ ...QUESTION, max_tokens: 2 })
   t.equal(response.status, 200)
   const { choices, mesh: report } = await response.json()
-  t.equal(choices[0].message.content, mesh.tokenizer.decode([5, 7]))
+  t.equal(choices[0].message.content, mesh.tokenizer.decode([A, B]))
   t.match(report.reroutes, { count: 1, exact: true })
   const left = routes[0]?.[1]
   const others = [first?.peerId, second?.peerId].filter(peerId => peerId !== left)
@@ -132,9 +155,9 @@ t.test('a node that does not answer is left, if others can go on, and waited for
   const probed = Promise.withResolvers<void>()
   mesh.ring.script = async ({ sample }) => {
     if (node !== undefined) node.deaf = true
-    await sample([5])
+    await sample([A])
     await probed.promise
-    await sample([7], 'tokens_max')
+    await sample([B], 'tokens_max')
   }
   if (node !== undefined) node.onProbe = () => probed.resolve()
   const waited = await mesh.post({ ...QUESTION, max_tokens: 2 })

@@ -130,13 +130,17 @@ export class RouteSession {
   }
 
   async #close(reason: string): Promise<void> {
-    this.#scheduler.clear(this.#watchdog)
-    this.#pulse?.[Symbol.dispose]()
+    this.#stopWaiting()
     this.#stopListening()
     const shortReason = reason.slice(0, 256)
     await Promise.all(
       this.#controls.map(control => control.end(this.#init.session, shortReason, this.#limits.sessionCloseMs))
     )
+  }
+
+  #stopWaiting(): void {
+    this.#scheduler.clear(this.#watchdog)
+    this.#pulse?.[Symbol.dispose]()
   }
 
   async #openAll(signal: AbortSignal): Promise<void> {
@@ -178,6 +182,8 @@ export class RouteSession {
 
   /** A prompt that cannot be sent ends the control stream, and that is reported. */
   #sendPrompt(): void {
+    // it failed while the last stage answered
+    if (this.#closed !== undefined) return
     const { session, epoch, prompt, committed, route, watched } = this.#init
     void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt })
     this.#pulse = new RoutePulse({
@@ -236,7 +242,7 @@ export class RouteSession {
     this.#results.push(sampled)
     this.#wake?.resolve()
     this.#pulse?.heard()
-    if (this.#state.phase === 'ended') this.#scheduler.clear(this.#watchdog)
+    if (this.#state.phase === 'ended') this.#stopWaiting()
     else if (this.#faulted.size > 0) return
     else if (this.#state.tokens.length === this.#init.committed.length + 1)
       this.#watch(this.#limits.nextTokenMs, 'no further token came')

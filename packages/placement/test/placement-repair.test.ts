@@ -122,3 +122,16 @@ t.test('a node alone is waited for', async t => {
   registry.join(advert('b', 9))
   t.equal(director.suspect('a', 'p1'), true, 'all is planned anew on another')
 })
+
+t.test('where it was one of as many stages as are wanted, fewer do at once', async t => {
+  const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
+  const model = placeable(4)
+  director.addModel(model)
+  for (const peer of ['a', 'b']) registry.join(advert(peer, 9))
+  director.reconcile()
+  allReady(director.table.get('p1'))
+  takeAssignments()
+  t.equal(director.suspect('b', 'p1'), true)
+  director.reconcile()
+  t.same(takeAssignments(), ['release p1 a', 'release p1 b', 'p2 a[0,4)'])
+})

@@ -147,7 +147,7 @@ export class PlacementDirector {
     // another session has said so
     if (placement === undefined || placement.state === 'broken') return true
     if (!this.#planner.canDoWithout(placement, peerId)) return false
-    placement.break(peerId, new MeshError('node_lost', 'it does not answer'))
+    this.table.lose(placement, peerId, 'it does not answer')
     this.#failures.add(peerId, placement.model.manifestSha256, placement.error)
     return true
   }

@@ -79,11 +79,14 @@ export class PlacementTable {
   /** Breaks every placement that the node had a part in, and returns them. */
   nodeLeft(peerId: string, reason: string): Placement[] {
     const touched = this.all().filter(one => one.stageOn(peerId) !== undefined && one.state !== 'broken')
-    for (const placement of touched) {
-      placement.break(peerId, new MeshError('node_lost', reason))
-      this.#remember(placement, peerId)
-    }
+    for (const placement of touched) this.lose(placement, peerId, reason)
     return touched
+  }
+
+  /** Breaks a placement that has lost this node. */
+  lose(placement: Placement, peerId: string, reason: string): void {
+    placement.break(peerId, new MeshError('node_lost', reason))
+    this.#remember(placement, peerId)
   }
 
   /** Forgets a placement and marks it released. */
