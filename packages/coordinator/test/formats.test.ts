@@ -77,24 +77,24 @@ t.test('with tools that the model may call, it is one or the other', async t => 
 })
 
 t.test('what cannot be held to is refused by the name that the client used', async t => {
-  const not = { type: 'object', properties: { a: { not: {} } } }
+  const unheld = { type: 'object', properties: { a: { type: 'string', pattern: 5 } } }
   const wrong: readonly (readonly [keyof typeof bodies, object, RegExp])[] = [
-    [CHAT, { response_format: { type: 'json_object', schema: not } }, /^response_format\.schema\/properties\/a/],
-    [CHAT, { guided_json: not }, /^guided_json\/properties\/a/],
+    [CHAT, { response_format: { type: 'json_object', schema: unheld } }, /^response_format\.schema\/properties\/a/],
+    [CHAT, { guided_json: unheld }, /^guided_json\/properties\/a/],
     [CHAT, { guided_json: '{"type":' }, /^guided_json$/],
     [CHAT, { guided_json: '[1]' }, /^guided_json$/],
     [CHAT, { guided_json: 5 }, /^guided_json$/],
-    [CHAT, { structured_outputs: { json: not } }, /^structured_outputs\.json\/properties\/a/],
+    [CHAT, { structured_outputs: { json: unheld } }, /^structured_outputs\.json\/properties\/a/],
     [CHAT, { structured_outputs: { regex: 'a+' } }, /^structured_outputs\.regex$/],
     [CHAT, { guided_regex: 'a+' }, /^guided_regex$/],
     [CHAT, { guided_choice: ['a', 'b'] }, /^guided_choice$/],
     [CHAT, { guided_grammar: 'root ::= "a"' }, /^guided_grammar$/],
     [CHAT, { guided_json: schema, structured_outputs: { json: schema } }, /^structured_outputs\.json$/],
     [CHAT, { guided_json: schema, ignore_eos: true }, /^ignore_eos$/],
-    [COMPLETIONS, { guided_json: not }, /^guided_json\/properties\/a/],
+    [COMPLETIONS, { guided_json: unheld }, /^guided_json\/properties\/a/],
     [COMPLETIONS, { guided_json: schema, ignore_eos: true }, /^ignore_eos$/],
     [COMPLETIONS, { guided_choice: ['a'] }, /^guided_choice$/],
-    [RESPONSES, { text: { format: { type: 'json_object', schema: not } } }, /^text\.format\.schema\/properties\/a/],
+    [RESPONSES, { text: { format: { type: 'json_object', schema: unheld } } }, /^text\.format\.schema\/properties\/a/],
     [RESPONSES, { guided_regex: 'a' }, /^guided_regex$/]
   ]
   for (const [path, fields, param] of wrong) {

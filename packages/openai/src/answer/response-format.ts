@@ -24,15 +24,12 @@ const responseFormatSchema = z.looseObject({
 /** A schema, or its text. */
 const guidedJson = z.union([jsonSchema, z.string()], { error: 'is a JSON schema, or its text' })
 
-/** Other servers' names for a format; what of them cannot be held to is refused, and not passed over. */
+/** Other servers' names for a format. */
 export const guidedFields = {
   /** As in vLLM. */
   guided_json: guidedJson.nullish(),
   /** As in newer vLLM. */
-  structured_outputs: z.looseObject({ json: guidedJson.nullish(), json_object: z.boolean().nullish() }).nullish(),
-  guided_regex: z.unknown().optional(),
-  guided_choice: z.unknown().optional(),
-  guided_grammar: z.unknown().optional()
+  structured_outputs: z.looseObject({ json: guidedJson.nullish(), json_object: z.boolean().nullish() }).nullish()
 }
 
 /** The fields of a request that say what its answer must be. */
@@ -51,17 +48,13 @@ export interface AnswerFormat {
   readonly strict: boolean
 }
 
-/** What of vLLM's `structured_outputs` is not JSON. */
-const OTHER_STRUCTURES = ['regex', 'choice', 'grammar', 'structural_tag'] as const
-
 /**
  * The format that a request asks for; undefined for free text. A schema is held to as far as it can be, which is not checked
  * here.
  *
- * @throws MeshError `invalid_request` for a format without what its type needs, for two schemas, and for what is not JSON
+ * @throws MeshError `invalid_request` for a format without what its type needs, and for two schemas
  */
 export function formatOf(fields: FormatFields): AnswerFormat | undefined {
-  refuseOthers(fields)
   const all = [fromResponseFormat(fields), fromGuidedJson(fields), fromStructuredOutputs(fields)]
   const formats = all.filter(format => format !== undefined)
   const [schema, second] = formats.filter(({ constraint }) => constraint.type === 'json_schema')
@@ -85,17 +78,6 @@ export async function checkFormat(
     parameters: [],
     strict: { schema: strict, functions: [] }
   })
-}
-
-function refuseOthers(fields: FormatFields): void {
-  const { structured_outputs: structured } = fields
-  const named = (['guided_regex', 'guided_choice', 'guided_grammar'] as const).map(
-    name => [name, fields[name]] as const
-  )
-  const inner = OTHER_STRUCTURES.map(name => [`structured_outputs.${name}`, structured?.[name]] as const)
-  const [name] = [...named, ...inner].find(([, value]) => value !== undefined && value !== null) ?? []
-  if (name === undefined) return
-  throw invalidRequest(name, `answers cannot be held to ${name} here`, 'Ask for JSON by a schema, or leave it out.')
 }
 
 function fromResponseFormat({ response_format: format }: FormatFields): AnswerFormat | undefined {

@@ -77,10 +77,7 @@ export async function toCompletionPlan(
   }
 }
 
-function refuseUnsupported({ suffix, best_of, n, echo, max_tokens }: CompletionRequest): void {
-  if (suffix !== undefined && suffix !== null && suffix !== '') {
-    throw invalidRequest('suffix', 'suffix is not served: no model here fills in the middle', 'Leave it out.')
-  }
+function refuseUnsupported({ best_of, n, echo, max_tokens }: CompletionRequest): void {
   if (best_of !== undefined && best_of !== null && best_of !== (n ?? 1)) {
     throw invalidRequest(
       'best_of',

@@ -28,8 +28,6 @@ export const completionRequestSchema = z
   .looseObject({
     model: z.string().max(512).optional(),
     prompt,
-    /** Texts for the middle need a model that was trained for it. */
-    suffix: z.string().nullish(),
     max_tokens: z.int().min(0).nullish(),
     /** `false`: nothing of it is kept once the client has the answer. */
     store: z.boolean().nullish(),

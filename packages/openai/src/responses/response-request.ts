@@ -54,12 +54,6 @@ export function wantsLogprobs({ include, top_logprobs }: ResponseRequest): boole
 }
 
 function refuseUnsupported(request: ResponseRequest): void {
-  if (request.conversation !== undefined && request.conversation !== null) {
-    throw invalidRequest('conversation', 'conversations are not kept here', 'Use previous_response_id.')
-  }
-  if (request.prompt !== undefined && request.prompt !== null) {
-    throw invalidRequest('prompt', 'there are no prompt templates here', 'Send input and instructions.')
-  }
   if (typeof request.previous_response_id === 'string' && request.history === undefined) {
     throw invalidRequest(
       'previous_response_id',

@@ -3,7 +3,6 @@ import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { meshFields, streamOptions } from '../chat/chat-schema.ts'
 import { contentPartSchema } from '../chat/text-parts.ts'
-import { oneModelFields } from '../ensembles/ensemble-schema.ts'
 
 const ITEMS_MAX = 8192
 const PARTS_MAX = 1024
@@ -91,10 +90,7 @@ export const responseRequestSchema = z
     user: z.string().max(512).nullish(),
     safety_identifier: z.string().max(512).nullish(),
     prompt_cache_key: z.string().max(512).nullish(),
-    conversation: z.unknown().optional(),
-    prompt: z.unknown().optional(),
-    mesh: meshFields.nullish(),
-    ...oneModelFields
+    mesh: meshFields.nullish()
   })
   .meta({ id: 'CreateResponseRequest' })
 
