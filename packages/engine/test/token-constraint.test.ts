@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { GREEDY, type OutputConstraint } from '@resultity/interface'
+import { GREEDY, type OutputConstraint, type Sampling } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import { buildVocabularyTrie, createTokenizer, readVocabulary, type TokenVocabulary } from '@resultity/tokenizer'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -207,6 +207,21 @@ t.test('penalties and biases', async t => {
       `${id}: the model's logits stay`
     )
   }
+})
+
+t.test('no end token comes before as many tokens as must', async t => {
+  const logits = new Float32Array([9, 8, 1])
+  const tokens = (endTokens: number[], tokensMin: number, sampling: Sampling = GREEDY): number[] => {
+    const sampler = new TokenSampler({ sampling, promptTokens: [], endTokens, tokensMin })
+    return [1, 2, 3].map(position => sampler.next(logits, position))
+  }
+  t.same(tokens([0], 0), [0, 0, 0])
+  t.same(tokens([0], 2), [1, 1, 0])
+  t.same(tokens([0, 1], 1), [2, 0, 0])
+  t.same(tokens([], 3), [0, 0, 0])
+  t.same(tokens([0], 1, { ...GREEDY, logitBias: [{ token: 0, bias: 100 }] }), [1, 0, 0], 'a bias does not help it')
+  t.throws(() => tokens([0, 1, 2], 1), { code: 'engine_failed' }, 'where nothing else is left')
+  t.same([...logits], [9, 8, 1], "the model's logits stay")
 })
 
 t.test('a sampler without wishes draws what the logits alone give', async () => {

@@ -50,6 +50,7 @@ export interface RouteSessionInit {
   readonly tokensMax: number
   readonly prefillChunk: number
   readonly endTokens: ReadonlySet<number>
+  readonly tokensMin: number
   readonly sampling: Sampling
   readonly logprobs: boolean
   readonly topLogprobs: number
@@ -105,6 +106,7 @@ export class RouteSession {
       promptCount: init.prompt.length,
       tokensMax: init.tokensMax,
       endTokens: init.endTokens,
+      tokensMin: init.tokensMin,
       promptLogprobs: init.promptLogprobs,
       vocabularySize: init.vocabularySize,
       topLogprobs: init.logprobs || init.promptLogprobs ? init.topLogprobs : undefined
@@ -240,13 +242,17 @@ export class RouteSession {
   }
 
   /** Fields for the last stage only, which samples. */
-  #lastStageFields(): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs'> {
-    const { constraint, prompt, sampling, promptLogprobs, watched } = this.#init
+  #lastStageFields(): Pick<
+    OpenSession,
+    'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs' | 'tokensMin'
+  > {
+    const { constraint, prompt, sampling, promptLogprobs, watched, tokensMin } = this.#init
     const needsPrompt = promptLogprobs || sampling.repetitionPenalty !== undefined
     return {
       ...(constraint === undefined ? {} : { constraint }),
       ...(needsPrompt ? { promptTokens: prompt } : {}),
       ...(promptLogprobs ? { promptLogprobs } : {}),
+      ...(tokensMin === 0 ? {} : { tokensMin }),
       ...(watched ? {} : { tellWithinMs: this.#limits.tellWithinMs })
     }
   }

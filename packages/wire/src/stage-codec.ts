@@ -226,15 +226,17 @@ function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSe
 /** Absent where nobody asked for them, so that an unused field costs no byte. */
 function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
-): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs'> {
+): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs' | 'tokensMin'> {
   const tellWithinMs = integer(wired.tellWithinMs, 'open.tell_within_ms', 0, TELL_WITHIN_MS_MAX)
+  const tokensMin = integer(wired.tokensMin, 'open.tokens_min', 0, POSITION_MAX)
   const promptTokens = list(wired.promptTokens, 'open.prompt_tokens', POSITION_MAX)
   return {
     ...(wired.constraint ? { constraint: constraintFromWire(wired.constraint) } : {}),
     ...(promptTokens.length > 0 ? { promptTokens } : {}),
     ...(wired.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...workClassFromWire(wired.workClass),
-    ...(tellWithinMs > 0 ? { tellWithinMs } : {})
+    ...(tellWithinMs > 0 ? { tellWithinMs } : {}),
+    ...(tokensMin > 0 ? { tokensMin } : {})
   }
 }
 

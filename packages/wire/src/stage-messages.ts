@@ -63,6 +63,8 @@ export interface OpenSession extends OfSession {
    * one write. Default 0: each by itself.
    */
   readonly tellWithinMs?: number
+  /** Tokens to sample before one of `endTokens` may come. Default 0. */
+  readonly tokensMin?: number
 }
 
 /** The slot is taken and the next hop connected. */

@@ -62,6 +62,7 @@ const stageFrames: Record<string, StageFrame> = {
     topLogprobs: 5
   },
   'open, one stage': opened,
+  'open, that may not end at once': { ...opened, endTokens: [2], tokensMin: 8 },
   'open, all of sampling': {
     ...opened,
     sampling: {

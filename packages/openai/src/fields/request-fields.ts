@@ -66,7 +66,6 @@ const openAi: readonly UnservedField[] = [
     ['conversation', [], 'Use previous_response_id.'],
     ['prompt', [], 'Send input and instructions.'],
     // what chats call it
-    ['stop', [[], ''], 'Use /v1/chat/completions.'],
     ['n', [1], 'Use /v1/chat/completions.'],
     ['max_tokens', [], 'Use max_output_tokens.'],
     ['max_completion_tokens', [], 'Use max_output_tokens.'],
@@ -99,9 +98,6 @@ const vllm: readonly UnservedField[] = [
     'truncation_side'
   ]),
   ...refused(TEXTS, [
-    ['min_tokens', [0]],
-    ['stop_token_ids', [[]]],
-    ['include_stop_str_in_output', [false]],
     ['skip_special_tokens', [true]],
     ['allowed_token_ids', [[]]],
     ['bad_words', [[]]],
@@ -130,10 +126,7 @@ const vllm: readonly UnservedField[] = [
   ]),
   ...refused(CONVERSATIONS, [
     ['chat_template'],
-    ['chat_template_kwargs', [{}]],
     ['documents', [[]]],
-    ['add_generation_prompt', [true]],
-    ['continue_final_message', [false]],
     ['include_reasoning', [true]],
     ['best_of', [1]],
     ['echo', [false]],
@@ -208,7 +201,7 @@ const llamaCpp: readonly UnservedField[] = [
     ['reasoning_budget', [-1]],
     ['thinking_budget_tokens', [-1]],
     ['thinking_forced_open', [false]],
-    ['enable_thinking'],
+    ['enable_thinking', [], 'Use chat_template_kwargs.'],
     ['parse_tool_calls', [true]]
   ])
 ]

@@ -1725,6 +1725,9 @@ export namespace resultity {
                 /** OpenSession tellWithinMs. */
                 tellWithinMs: number;
 
+                /** OpenSession tokensMin. */
+                tokensMin: number;
+
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
                  * @param message OpenSession message or plain object to encode
@@ -1812,6 +1815,9 @@ export namespace resultity {
                     /** OpenSession tellWithinMs */
                     tellWithinMs?: (number|null);
 
+                    /** OpenSession tokensMin */
+                    tokensMin?: (number|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1839,6 +1845,7 @@ export namespace resultity {
                   promptLogprobs?: boolean|null;
                   workClass?: resultity.common.v1.WorkClass|null;
                   tellWithinMs?: number|null;
+                  tokensMin?: number|null;
                   $unknowns?: Uint8Array[];
                 };
             }

@@ -2431,6 +2431,7 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.promptLogprobs = false;
                 OpenSession.prototype.workClass = 0;
                 OpenSession.prototype.tellWithinMs = 0;
+                OpenSession.prototype.tokensMin = 0;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2481,6 +2482,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(160).int32(message.workClass);
                     if (message.tellWithinMs != null && $Object.hasOwnProperty.call(message, "tellWithinMs") && message.tellWithinMs !== 0)
                         writer.uint32(168).uint32(message.tellWithinMs);
+                    if (message.tokensMin != null && $Object.hasOwnProperty.call(message, "tokensMin") && message.tokensMin !== 0)
+                        writer.uint32(176).uint32(message.tokensMin);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2702,6 +2705,15 @@ export const resultity = $root.resultity = (() => {
                                     message.tellWithinMs = value;
                                 else
                                     delete message.tellWithinMs;
+                                continue;
+                            }
+                        case 22: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.tokensMin = value;
+                                else
+                                    delete message.tokensMin;
                                 continue;
                             }
                         }
