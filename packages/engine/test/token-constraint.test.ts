@@ -96,6 +96,24 @@ t.test('every answer that ends is valid, whatever the logits; one that is cut of
   await assertProperty(property, { numRuns: 250 })
 })
 
+t.test('text that is no JSON is held to as well', async t => {
+  const fits: readonly (readonly [OutputConstraint, (text: string) => boolean])[] = [
+    [{ type: 'regex', pattern: '[a-c]{2,5}"?|né+' }, text => /^(?:[a-c]{2,5}"?|né+)$/.test(text)],
+    [{ type: 'choice', texts: ['yes', 'yes, please', '日本'] }, text => ['yes', 'yes, please', '日本'].includes(text)],
+    [{ type: 'gbnf', grammar: 'root ::= "[" root "]" | "0"' }, text => /^\[*0\]*$/.test(text) && text.length % 2 === 1]
+  ]
+  for (const [constraint, isFit] of fits) {
+    let ended = 0
+    for (let seed = 0n; seed < 20n; seed++) {
+      const text = await randomAnswer(constraint, seed, 100)
+      if (text === undefined) continue
+      ended++
+      t.ok(isFit(text), `${constraint.type}: ${text}`)
+    }
+    t.ok(ended > 10, `${ended} of 20 ended`)
+  }
+})
+
 t.test('any object is an object, and the same seed gives the same one', async t => {
   let ended = 0
   for (let seed = 0n; seed < 20n; seed++) {

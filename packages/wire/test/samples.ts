@@ -86,6 +86,9 @@ const stageFrames: Record<string, StageFrame> = {
   'open, watched by nobody': { ...opened, tellWithinMs: 250 },
   'open, held to an object': { ...opened, constraint: { type: 'json_object' } },
   'open, held to a schema': { ...opened, constraint: { type: 'json_schema', schema: '{"type":"null"}' } },
+  'open, held to a pattern': { ...opened, constraint: { type: 'regex', pattern: '[a-c]+' } },
+  'open, held to a choice': { ...opened, constraint: { type: 'choice', texts: ['yes', 'no'] } },
+  'open, held to a grammar': { ...opened, constraint: { type: 'gbnf', grammar: 'root ::= "a"' } },
   'open, held to calls': {
     ...opened,
     constraint: {
