@@ -136,3 +136,39 @@ test('a pattern that is too much work fails its own answer, and no node', async 
   t.ok(ajv.validate(flat, JSON.parse(answer.choices[0]?.message.content ?? '')))
   t.equal(await nodes(), before)
 })
+
+test('text that is no JSON, and a least number of tokens, hold on every number of stages too', async t => {
+  const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat'] })
+  const ways: readonly (readonly [name: string, fields: object, isFit: (text: string) => boolean])[] = [
+    [
+      'a pattern',
+      { guided_regex: '[A-Z][a-z]{2,8}(, [a-z]+){0,2}' },
+      text => /^[A-Z][a-z]{2,8}(, [a-z]+){0,2}$/.test(text)
+    ],
+    ['a choice', { guided_choice: ['Rome', 'Paris, of course'] }, text => ['Rome', 'Paris, of course'].includes(text)],
+    ['a grammar', { grammar: 'root ::= "[" root "]" | [0-9]{1,3}' }, text => /^\[*\d{1,3}\]*$/.test(text)]
+  ]
+  for (const [name, fields, isFit] of ways) {
+    for (const sampling of [{ temperature: 0 }, { temperature: 1.2, seed: 11 }]) {
+      const answers: string[] = []
+      for (const stages of [1, 2, 3]) {
+        const body = { ...question, ...sampling, ...fields, max_tokens: 60, mesh: { stages } }
+        const [choice] = (await ask(swarm.url, body)).answer.choices
+        if (choice?.finish_reason === 'stop')
+          t.ok(isFit(choice.message.content ?? ''), `${name}: ${choice.message.content}`)
+        answers.push(choice?.message.content ?? '')
+      }
+      t.same(
+        answers,
+        answers.map(() => answers[0]),
+        name
+      )
+    }
+  }
+  const free = (await ask(swarm.url, { ...question, temperature: 0 })).answer
+  const min_tokens = free.usage.completion_tokens + 3
+  for (const stages of [1, 3]) {
+    const { answer } = await ask(swarm.url, { ...question, temperature: 0, min_tokens, mesh: { stages } })
+    t.ok(answer.usage.completion_tokens > min_tokens || answer.choices[0]?.finish_reason === 'length', 'no end before')
+  }
+})

@@ -69,6 +69,34 @@ t.test('each is held to: the last stage is told, and what it answers is compared
   }
 })
 
+const grammar = 'root ::= "(" root ")" | "x"'
+const texts: readonly (readonly [fields: object, constraint: object])[] = [
+  [{ guided_regex: '\\(\\(x\\)\\)' }, { type: 'regex' }],
+  [{ structured_outputs: { regex: '..x..' } }, { type: 'regex', pattern: '..x..' }],
+  [{ guided_choice: ['yes', '((x))'] }, { type: 'choice', texts: ['yes', '((x))'] }],
+  [{ structured_outputs: { choice: ['((x))'] } }, { type: 'choice', texts: ['((x))'] }],
+  [{ guided_grammar: grammar }, { type: 'gbnf', grammar }],
+  [{ structured_outputs: { grammar } }, { type: 'gbnf', grammar }],
+  [{ grammar }, { type: 'gbnf', grammar }]
+]
+
+t.test('so is text that is no JSON, on every route', async t => {
+  for (const path of [CHAT, COMPLETIONS, RESPONSES] as const) {
+    for (const [fields, constraint] of texts) {
+      const name = `${path} ${JSON.stringify(fields)}`
+      mesh.ring.script = says('((x))')
+      const { status, body } = await ask(path, fields)
+      t.equal(status, 200, `${name} ${JSON.stringify(body.error ?? '')}`)
+      t.match(opens.at(-1)?.constraint, constraint, name)
+      mesh.ring.script = says('((x)')
+      t.match(await ask(path, fields), { status: 502, body: { error: { code: 'protocol_violation' } } }, name)
+    }
+    mesh.ring.script = says('{"a": true}')
+    t.equal((await ask(path, { json_schema: schema })).status, 200)
+    t.same(opens.at(-1)?.constraint, held)
+  }
+})
+
 t.test('with tools that the model may call, it is one or the other', async t => {
   mesh.ring.script = says('{"a": true}')
   const tools = [{ type: 'function', function: { name: 'f', parameters: { type: 'object' } } }]
@@ -77,25 +105,35 @@ t.test('with tools that the model may call, it is one or the other', async t => 
 })
 
 t.test('what cannot be held to is refused by the name that the client used', async t => {
-  const not = { type: 'object', properties: { a: { not: {} } } }
+  const unheld = { type: 'object', properties: { a: { type: 'string', pattern: 5 } } }
   const wrong: readonly (readonly [keyof typeof bodies, object, RegExp])[] = [
-    [CHAT, { response_format: { type: 'json_object', schema: not } }, /^response_format\.schema\/properties\/a/],
-    [CHAT, { guided_json: not }, /^guided_json\/properties\/a/],
+    [CHAT, { response_format: { type: 'json_object', schema: unheld } }, /^response_format\.schema\/properties\/a/],
+    [CHAT, { guided_json: unheld }, /^guided_json\/properties\/a/],
     [CHAT, { guided_json: '{"type":' }, /^guided_json$/],
     [CHAT, { guided_json: '[1]' }, /^guided_json$/],
     [CHAT, { guided_json: 5 }, /^guided_json$/],
-    [CHAT, { structured_outputs: { json: not } }, /^structured_outputs\.json\/properties\/a/],
-    [CHAT, { structured_outputs: { regex: 'a+' } }, /^structured_outputs\.regex$/],
-    [CHAT, { guided_regex: 'a+' }, /^guided_regex$/],
-    [CHAT, { guided_choice: ['a', 'b'] }, /^guided_choice$/],
-    [CHAT, { guided_grammar: 'root ::= "a"' }, /^guided_grammar$/],
+    [CHAT, { structured_outputs: { json: unheld } }, /^structured_outputs\.json\/properties\/a/],
+    [CHAT, { structured_outputs: { regex: '(a' } }, /^structured_outputs\.regex$/],
+    [CHAT, { guided_regex: 'a(?=b)c' }, /^guided_regex$/],
+    [CHAT, { guided_regex: '[^\\s\\S]' }, /^guided_regex$/],
+    [CHAT, { guided_choice: [] }, /^guided_choice$/],
+    [CHAT, { guided_choice: ['a', ''] }, /^guided_choice/],
+    [CHAT, { guided_choice: Array(1025).fill('a') }, /^guided_choice$/],
+    [CHAT, { guided_choice: Array(3).fill('a'.repeat(30_000)) }, /^guided_choice$/],
+    [CHAT, { guided_grammar: 'root ::= root "a" | "a"' }, /^guided_grammar$/],
+    [CHAT, { grammar: 'root ::= nothing' }, /^grammar$/],
+    [CHAT, { grammar: 'root ::= "a"', guided_regex: 'a' }, /^grammar$/],
+    [CHAT, { response_format: { type: 'json_object' }, guided_regex: 'a' }, /^response_format/],
+    [CHAT, { structured_outputs: { structural_tag: '{}' } }, /^structured_outputs\.structural_tag$/],
+    [CHAT, { json_schema: unheld }, /^json_schema\/properties\/a/],
+    [CHAT, { guided_regex: 'a', ignore_eos: true }, /^ignore_eos$/],
     [CHAT, { guided_json: schema, structured_outputs: { json: schema } }, /^structured_outputs\.json$/],
     [CHAT, { guided_json: schema, ignore_eos: true }, /^ignore_eos$/],
-    [COMPLETIONS, { guided_json: not }, /^guided_json\/properties\/a/],
+    [COMPLETIONS, { guided_json: unheld }, /^guided_json\/properties\/a/],
     [COMPLETIONS, { guided_json: schema, ignore_eos: true }, /^ignore_eos$/],
-    [COMPLETIONS, { guided_choice: ['a'] }, /^guided_choice$/],
-    [RESPONSES, { text: { format: { type: 'json_object', schema: not } } }, /^text\.format\.schema\/properties\/a/],
-    [RESPONSES, { guided_regex: 'a' }, /^guided_regex$/]
+    [COMPLETIONS, { guided_choice: 'a' }, /^guided_choice$/],
+    [RESPONSES, { text: { format: { type: 'json_object', schema: unheld } } }, /^text\.format\.schema\/properties\/a/],
+    [RESPONSES, { guided_regex: '*' }, /^guided_regex$/]
   ]
   for (const [path, fields, param] of wrong) {
     const { status, body } = await ask(path, fields)

@@ -6,13 +6,17 @@ export interface TokenSamplerInit {
   readonly sampling: Sampling
   /** Tokens of the prompt, each once; `repetitionPenalty` counts them as seen. */
   readonly promptTokens: Iterable<number>
+  /** None of them comes before `tokensMin` tokens did. Default: none. */
+  readonly endTokens?: Iterable<number>
+  /** Default 0. */
+  readonly tokensMin?: number
 }
 
 /**
  * Picks the tokens of one answer, one after another, and remembers what penalties and constraints must know of it.
  *
- * The model's logits are changed in this order: repetition penalty, frequency and presence penalty, bias, constraint.
- * An answer that asks for none of these is sampled from the logits as they are, without a copy.
+ * The model's logits are changed in this order: repetition penalty, frequency and presence penalty, bias, constraint, end
+ * tokens that may not come yet. An answer that asks for none of these is sampled from the logits as they are, without a copy.
  */
 export class TokenSampler implements Disposable {
   readonly #sampling: Sampling
@@ -21,11 +25,16 @@ export class TokenSampler implements Disposable {
   readonly #counts = new Map<number, number>()
   /** What the repetition penalty lowers. */
   readonly #seen: Set<number>
+  readonly #endTokens: readonly number[]
+  /** Tokens to come before the first end token may. */
+  #mustCome: number
   #constraint: TokenConstraint | undefined
   #adjusted: Float32Array | undefined
 
-  constructor({ sampling, promptTokens }: TokenSamplerInit) {
+  constructor({ sampling, promptTokens, endTokens = [], tokensMin = 0 }: TokenSamplerInit) {
     this.#sampling = sampling
+    this.#endTokens = [...endTokens]
+    this.#mustCome = this.#endTokens.length === 0 ? 0 : tokensMin
     const { frequencyPenalty = 0, presencePenalty = 0, repetitionPenalty = 1, logitBias = [] } = sampling
     this.#adjusts = frequencyPenalty !== 0 || presencePenalty !== 0 || repetitionPenalty !== 1 || logitBias.length > 0
     this.#seen = new Set(repetitionPenalty === 1 ? [] : promptTokens)
@@ -63,11 +72,13 @@ export class TokenSampler implements Disposable {
 
   /** What {@link next} would be, and nothing remembers it. @throws MeshError as {@link next} does */
   pick(logits: Float32Array, position: number): number {
-    if (!this.#adjusts && this.#constraint === undefined) return sampleToken(logits, this.#sampling, position).token
+    if (!this.#adjusts && this.#constraint === undefined && this.#mustCome === 0)
+      return sampleToken(logits, this.#sampling, position).token
     this.#adjusted ??= new Float32Array(logits.length)
     this.#adjusted.set(logits)
     if (this.#adjusts) this.#adjust(this.#adjusted)
     this.#constraint?.mask(this.#adjusted)
+    if (this.#mustCome > 0) for (const token of this.#endTokens) this.#adjusted[token] = Number.NEGATIVE_INFINITY
     return sampleToken(this.#adjusted, this.#sampling, position).token
   }
 
@@ -77,6 +88,7 @@ export class TokenSampler implements Disposable {
    * @throws MeshError `engine_failed` when the constraint does not allow it
    */
   take(token: number): void {
+    if (this.#mustCome > 0) this.#mustCome--
     this.#constraint?.accept(token)
     if (!this.#adjusts) return
     this.#counts.set(token, (this.#counts.get(token) ?? 0) + 1)

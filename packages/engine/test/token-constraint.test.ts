@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { GREEDY, type OutputConstraint } from '@resultity/interface'
+import { GREEDY, type OutputConstraint, type Sampling } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import { buildVocabularyTrie, createTokenizer, readVocabulary, type TokenVocabulary } from '@resultity/tokenizer'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -94,6 +94,24 @@ t.test('every answer that ends is valid, whatever the logits; one that is cut of
     return text === undefined || ajv.validate(schema, JSON.parse(text))
   })
   await assertProperty(property, { numRuns: 250 })
+})
+
+t.test('text that is no JSON is held to as well', async t => {
+  const fits: readonly (readonly [OutputConstraint, (text: string) => boolean])[] = [
+    [{ type: 'regex', pattern: '[a-c]{2,5}"?|né+' }, text => /^(?:[a-c]{2,5}"?|né+)$/.test(text)],
+    [{ type: 'choice', texts: ['yes', 'yes, please', '日本'] }, text => ['yes', 'yes, please', '日本'].includes(text)],
+    [{ type: 'gbnf', grammar: 'root ::= "[" root "]" | "0"' }, text => /^\[*0\]*$/.test(text) && text.length % 2 === 1]
+  ]
+  for (const [constraint, isFit] of fits) {
+    let ended = 0
+    for (let seed = 0n; seed < 20n; seed++) {
+      const text = await randomAnswer(constraint, seed, 100)
+      if (text === undefined) continue
+      ended++
+      t.ok(isFit(text), `${constraint.type}: ${text}`)
+    }
+    t.ok(ended > 10, `${ended} of 20 ended`)
+  }
 })
 
 t.test('any object is an object, and the same seed gives the same one', async t => {
@@ -207,6 +225,21 @@ t.test('penalties and biases', async t => {
       `${id}: the model's logits stay`
     )
   }
+})
+
+t.test('no end token comes before as many tokens as must', async t => {
+  const logits = new Float32Array([9, 8, 1])
+  const tokens = (endTokens: number[], tokensMin: number, sampling: Sampling = GREEDY): number[] => {
+    const sampler = new TokenSampler({ sampling, promptTokens: [], endTokens, tokensMin })
+    return [1, 2, 3].map(position => sampler.next(logits, position))
+  }
+  t.same(tokens([0], 0), [0, 0, 0])
+  t.same(tokens([0], 2), [1, 1, 0])
+  t.same(tokens([0, 1], 1), [2, 0, 0])
+  t.same(tokens([], 3), [0, 0, 0])
+  t.same(tokens([0], 1, { ...GREEDY, logitBias: [{ token: 0, bias: 100 }] }), [1, 0, 0], 'a bias does not help it')
+  t.throws(() => tokens([0, 1, 2], 1), { code: 'engine_failed' }, 'where nothing else is left')
+  t.same([...logits], [9, 8, 1], "the model's logits stay")
 })
 
 t.test('a sampler without wishes draws what the logits alone give', async () => {

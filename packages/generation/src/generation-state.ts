@@ -20,6 +20,8 @@ export interface GenerationStateInit extends ReportRules {
   readonly promptCount: number
   readonly tokensMax: number
   readonly endTokens: ReadonlySet<number>
+  /** So many tokens come before one of them may. */
+  readonly tokensMin: number
   /** Scores of the prompt come before the first token. */
   readonly promptLogprobs: boolean
 }
@@ -123,7 +125,7 @@ export class GenerationState {
 
   #admitSampled(stageIndex: number, sampled: Sampled): GenerationStep | undefined {
     if (this.#isStale(sampled.epoch)) return undefined
-    const { promptCount, tokensMax, stageCount, endTokens, promptLogprobs } = this.#init
+    const { promptCount, tokensMax, tokensMin, stageCount, endTokens, promptLogprobs } = this.#init
     if (stageIndex !== stageCount - 1) throw violation('a stage that is not the last sampled a token')
     if (this.#phase === 'opening') throw violation('a token came before the prompt was sent')
     if (this.#phase === 'ended') throw violation('a token came after the last one')
@@ -140,6 +142,9 @@ export class GenerationState {
       throw violation(
         `token ${sampled.token} ${ended ? 'ended the answer and is no' : 'did not end it and is an'} end token`
       )
+    }
+    if (sampled.finish === 'end_token' && count <= tokensMin) {
+      throw violation(`token ${count} ended the answer, ${tokensMin} were to come before that`)
     }
     if ((sampled.finish === 'tokens_max') !== (count === tokensMax) && sampled.finish !== 'end_token') {
       throw violation(`token ${count} of ${tokensMax} came with "${sampled.finish}"`)

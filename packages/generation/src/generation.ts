@@ -28,8 +28,14 @@ export interface GenerationRequest {
   /** Most tokens of the answer; at least 1. */
   readonly tokensMax: number
   readonly sampling: Sampling
-  /** Texts that end the answer; none of them is part of it. */
+  /** Texts that end the answer. */
   readonly stop: readonly string[]
+  /** Tokens that end the answer, beside the model's own. Default: none. */
+  readonly stopTokenIds?: readonly number[]
+  /** The text of `stop`, or the token of `stopTokenIds`, that ended the answer is part of it. Default: it is not. */
+  readonly includeStop?: boolean
+  /** So many tokens come before an end token or one of the stops counts; at most `tokensMax`. Default 0. */
+  readonly tokensMin?: number
   /** Continue to `tokensMax`, whichever tokens are sampled. */
   readonly ignoreEndTokens: boolean
   /** How many alternatives to report with each token; undefined: not even its own probability. */
@@ -228,7 +234,8 @@ export class GenerationDriver implements Generator {
       workClass,
       // a stop text is noticed here, and tokens computed after it are wasted
       watched: watched || request.stop.length > 0,
-      endTokens: request.ignoreEndTokens ? new Set<number>() : request.tokenizer.endTokenIds,
+      endTokens: endTokensOf(request),
+      tokensMin: request.tokensMin ?? 0,
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,
       topLogprobs: request.topLogprobs ?? 0,
@@ -239,13 +246,18 @@ export class GenerationDriver implements Generator {
   }
 }
 
+function endTokensOf({ ignoreEndTokens, tokenizer, stopTokenIds = [] }: GenerationRequest): ReadonlySet<number> {
+  return new Set([...(ignoreEndTokens ? [] : tokenizer.endTokenIds), ...stopTokenIds])
+}
+
 async function* answer(
   request: GenerationRequest,
   session: LastingSession,
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
   const decoder = request.tokenizer.decoder()
-  const stops = new StopMatcher(request.stop)
+  const { stop, stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
+  const stops = new StopMatcher(stop, { include: includeStop })
   const usage = (completionTokens: number): Usage => ({ promptTokens: request.prompt.length, completionTokens })
   let count = 0
   try {
@@ -258,7 +270,9 @@ async function* answer(
       }
       count++
       const endToken = sampled.finish === 'end_token'
-      const { text, stopped } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))
+      const said = endToken && includeStop && stopTokenIds.includes(sampled.token)
+      const piece = (endToken && !said ? '' : decoder.push(sampled.token)) + (endToken ? decoder.flush() : '')
+      const { text, stopped } = count > tokensMin ? stops.push(piece) : { text: piece, stopped: false }
       if (stopped) {
         yield tokenEvent(request, sampled, text)
         yield { type: 'end', text: '', finishReason: 'stop', complete: false, usage: usage(count) }

@@ -52,9 +52,9 @@ function committedOf({ committed }: RouteSessionInit): Pick<OpenSession, 'commit
 
 /** What only the stage that samples is told. */
 function lastStageFields(
-  { constraint, prompt, committed, sampling, promptLogprobs, watched }: RouteSessionInit,
+  { constraint, prompt, committed, sampling, promptLogprobs, tokensMin, watched }: RouteSessionInit,
   { tellWithinMs }: OpenFrameLimits
-): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs'> {
+): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'tellWithinMs' | 'tokensMin'> {
   // a prompt is scored before the first token
   const scored = promptLogprobs && committed.length === 0
   const needsPrompt = scored || sampling.repetitionPenalty !== undefined
@@ -62,6 +62,7 @@ function lastStageFields(
     ...(constraint === undefined ? {} : { constraint }),
     ...(needsPrompt ? { promptTokens: prompt } : {}),
     ...(scored ? { promptLogprobs: true } : {}),
+    ...(tokensMin === 0 ? {} : { tokensMin }),
     ...(watched ? {} : { tellWithinMs })
   }
 }

@@ -42,6 +42,8 @@ export interface RouteSessionInit {
   readonly tokensMax: number
   readonly prefillChunk: number
   readonly endTokens: ReadonlySet<number>
+  /** Tokens to sample before one of `endTokens` may come. */
+  readonly tokensMin: number
   readonly sampling: Sampling
   readonly logprobs: boolean
   readonly topLogprobs: number

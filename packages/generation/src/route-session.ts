@@ -63,6 +63,7 @@ export class RouteSession {
       promptCount: init.prompt.length,
       tokensMax: init.tokensMax,
       endTokens: init.endTokens,
+      tokensMin: init.tokensMin,
       promptLogprobs: init.promptLogprobs,
       vocabularySize: init.vocabularySize,
       topLogprobs: init.logprobs || init.promptLogprobs ? init.topLogprobs : undefined

@@ -13,20 +13,25 @@ export interface StopResult {
  */
 export class StopMatcher {
   readonly #stops: readonly string[]
+  readonly #include: boolean
   #held = ''
 
-  /** @param stops without empty strings */
-  constructor(stops: readonly string[]) {
+  /**
+   * @param stops without empty strings
+   * @param options `include`: the stop string that ended the text is part of it
+   */
+  constructor(stops: readonly string[], { include = false }: { readonly include?: boolean } = {}) {
     this.#stops = stops
+    this.#include = include
   }
 
   push(piece: string): StopResult {
     if (this.#stops.length === 0) return { text: piece, stopped: false }
     const text = this.#held + piece
-    const at = this.#firstStop(text)
-    if (at !== undefined) {
+    const first = this.#firstStop(text)
+    if (first !== undefined) {
       this.#held = ''
-      return { text: text.slice(0, at), stopped: true }
+      return { text: text.slice(0, this.#include ? first.end : first.at), stopped: true }
     }
     const keep = this.#undecided(text)
     this.#held = text.slice(text.length - keep)
@@ -40,7 +45,7 @@ export class StopMatcher {
     return text
   }
 
-  #firstStop(text: string): number | undefined {
+  #firstStop(text: string): { at: number; end: number } | undefined {
     let first: { at: number; end: number } | undefined
     for (const stop of this.#stops) {
       const at = text.indexOf(stop)
@@ -48,7 +53,7 @@ export class StopMatcher {
       if (at < 0) continue
       if (first === undefined || end < first.end || (end === first.end && at < first.at)) first = { at, end }
     }
-    return first?.at
+    return first
   }
 
   /** Length of the longest end of `text` that some stop string begins with. */

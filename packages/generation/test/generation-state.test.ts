@@ -16,15 +16,16 @@ function sampled(position: number, finish: Finish = 'continues', overrides: Part
 }
 
 /** Two stages, a prompt of ten, three tokens, 9 ends. */
-function fresh(promptLogprobs = false, topLogprobs?: number): GenerationState {
+function fresh(promptLogprobs = false, topLogprobs?: number, tokensMin = 0): GenerationState {
   const counts = { stageCount: 2, promptCount: 10, tokensMax: 3, vocabularySize: 100, topLogprobs }
-  return new GenerationState({ session, epoch: 1, ...counts, endTokens: new Set([9]), promptLogprobs, committed: [] })
+  const rules = { endTokens: new Set([9]), tokensMin, promptLogprobs }
+  return new GenerationState({ session, epoch: 1, ...counts, ...rules, committed: [] })
 }
 
 /** The second route of an answer of which two tokens stand. */
 function resumed(promptLogprobs = false): GenerationState {
   const counts = { stageCount: 2, promptCount: 10, tokensMax: 4, vocabularySize: 100, topLogprobs: undefined }
-  const route = { session, epoch: 2, committed: [5, 6], endTokens: new Set([9]), promptLogprobs }
+  const route = { session, epoch: 2, committed: [5, 6], endTokens: new Set([9]), tokensMin: 0, promptLogprobs }
   const state = new GenerationState({ ...route, ...counts })
   for (const stage of [0, 1]) state.admit(stage, { ...opened, epoch: 2 })
   return state
@@ -34,8 +35,8 @@ const replayed = (position: number, overrides: Partial<Replayed> = {}): Replayed
   return { type: 'replayed', session, epoch: 2, position, exact: true, ...overrides }
 }
 
-function open(promptLogprobs = false, topLogprobs?: number): GenerationState {
-  const state = fresh(promptLogprobs, topLogprobs)
+function open(promptLogprobs = false, topLogprobs?: number, tokensMin = 0): GenerationState {
+  const state = fresh(promptLogprobs, topLogprobs, tokensMin)
   state.admit(0, opened)
   state.admit(1, opened)
   return state
@@ -61,6 +62,16 @@ t.test('an end token ends it early', async t => {
   state.admit(1, sampled(10, 'end_token', { token: 9 }))
   t.equal(state.phase, 'ended')
   t.throws(() => state.admit(1, sampled(11)), { code: 'protocol_violation', message: /after the last/ })
+})
+
+t.test('an end token may not come before as many tokens as were asked for', async t => {
+  const state = open(false, undefined, 1)
+  const early = { code: 'protocol_violation', message: /1 were to come/ }
+  t.throws(() => state.admit(1, sampled(10, 'end_token', { token: 9 })), early)
+  const patient = open(false, undefined, 1)
+  patient.admit(1, sampled(10))
+  patient.admit(1, sampled(11, 'end_token', { token: 9 }))
+  t.equal(patient.phase, 'ended')
 })
 
 t.test('scores of the prompt come before the first token, in any portions', async t => {

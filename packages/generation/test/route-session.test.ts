@@ -78,6 +78,7 @@ async function routeOf(scripts: readonly Script[]) {
       tokensMax: 4,
       prefillChunk: 8,
       endTokens: new Set(),
+      tokensMin: 0,
       sampling: GREEDY,
       logprobs: false,
       topLogprobs: 0,

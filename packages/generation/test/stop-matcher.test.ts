@@ -4,8 +4,8 @@ import t from 'tap'
 import { StopMatcher } from '../src/stop-matcher.ts'
 
 /** What a client sees when the text comes in these pieces. */
-function run(stops: string[], pieces: string[]): { seen: string[]; stopped: boolean } {
-  const matcher = new StopMatcher(stops)
+function run(stops: string[], pieces: string[], include = false): { seen: string[]; stopped: boolean } {
+  const matcher = new StopMatcher(stops, { include })
   const seen: string[] = []
   for (const piece of pieces) {
     const { text, stopped } = matcher.push(piece)
@@ -15,6 +15,12 @@ function run(stops: string[], pieces: string[]): { seen: string[]; stopped: bool
   seen.push(matcher.flush())
   return { seen, stopped: false }
 }
+
+t.test('the stop string is part of the text where that is asked for', async t => {
+  t.same(run(['END'], ['one E', 'ND two'], true), { seen: ['one ', 'END'], stopped: true })
+  t.same(run(['ab', 'b'], ['xabc'], true), { seen: ['xab'], stopped: true })
+  t.same(run(['END'], ['one E'], true), { seen: ['one ', 'E'], stopped: false })
+})
 
 t.test('text ends before the first stop string', async t => {
   const cases: { id: string; stops: string[]; pieces: string[]; seen: string[]; stopped: boolean }[] = [

@@ -1,6 +1,7 @@
 import { MeshError, type OutputConstraint, type ToolFunction } from '@resultity/interface'
 import { after } from './derivative.ts'
 import { type Expression, Expressions } from './expression.ts'
+import { freeTexts } from './free-text.ts'
 import { jsonDepth } from './json-depth.ts'
 import { JsonText } from './json-text.ts'
 import {
@@ -142,6 +143,10 @@ function textsOf(
         { where: places.schema, strict: places.strictSchema === true },
         relaxed
       )
+    case 'regex':
+    case 'choice':
+    case 'gbnf':
+      return freeTexts(expressions, constraint, places.schema)
     case 'any_of':
       return expressions.choice(constraint.options.map(option => textsOf(expressions, option, places, relaxed)))
     case 'tool_calls': {

@@ -1,23 +1,20 @@
 import { CLASSES, CONTROLS, LINE_ENDS } from './character-classes.ts'
 import { ANY_CHARACTER, CODE_POINT_MAX, type CodePoints, normalized, without } from './characters.ts'
 import { meet } from './derivative.ts'
-import type { Expression } from './expression.ts'
-import type { JsonText } from './json-text.ts'
-import { PATTERN_POSITIONS_MAX } from './limits.ts'
+import type { Expression, Expressions } from './expression.ts'
+import { counted, isSingle, type PatternPart, PatternRefusal, type StringContent, single } from './pattern-part.ts'
 import { unicodeClass } from './unicode-class.ts'
 
 /** Largest count in `{n,m}`. */
 const COUNT_MAX = 1000
 const DEPTH_MAX = 32
 
-/** A pattern that is no pattern, or one that no automaton of characters can follow. */
-export class PatternRefusal extends Error {}
-
-/** What the content of a JSON string may be, and how many characters it has. */
-export interface StringContent {
-  readonly expression: Expression
-  readonly shortest: number
-  readonly longest: number
+/** How the characters of a text are written. */
+export interface PatternAlphabet {
+  readonly expressions: Expressions
+  readonly anyCharacter: Expression
+  /** One character out of these. */
+  characterOf(ranges: CodePoints): Expression
 }
 
 /**
@@ -26,32 +23,39 @@ export interface StringContent {
  *
  * @throws PatternRefusal naming what in the pattern cannot be followed
  */
-export function patternContent(json: JsonText, source: string): StringContent {
-  return new PatternReader(json, source).read()
+export function patternContent(alphabet: PatternAlphabet, source: string): StringContent {
+  return new PatternReader(alphabet, source).read()
 }
 
-/** A part of a pattern, and how many characters it has when all that is counted is written out. */
-interface Part extends StringContent {
-  readonly positions: number
+/**
+ * The texts that a pattern accepts from their beginning to their end, whether or not `^` and `$` say so.
+ *
+ * @throws PatternRefusal naming what in the pattern cannot be followed
+ */
+export function patternTexts(alphabet: PatternAlphabet, source: string): Expression {
+  return new PatternReader(alphabet, source, true).read().expression
 }
 
 /** Steps for a class of Unicode, which is looked up among all characters. */
 const UNICODE_CLASS_STEPS = 20_000
 
 class PatternReader {
-  readonly #json: JsonText
+  readonly #alphabet: PatternAlphabet
+  /** It is the whole text that must fit, not a part of it. */
+  readonly #whole: boolean
   readonly #characters: readonly string[]
-  readonly #anything: Part
+  readonly #anything: PatternPart
   readonly #unicodeClasses = new Map<string, CodePoints>()
   #at = 0
   #depth = 0
   /** How deep a `$` ends the whole text: one deeper within what is looked for ahead. */
   #endDepth = 0
 
-  constructor(json: JsonText, source: string) {
-    this.#json = json
+  constructor(alphabet: PatternAlphabet, source: string, whole = false) {
+    this.#alphabet = alphabet
+    this.#whole = whole
     this.#characters = [...source]
-    const expression = json.expressions.repeat(json.anyCharacter)
+    const expression = alphabet.expressions.repeat(alphabet.anyCharacter)
     this.#anything = { expression, positions: 0, shortest: 0, longest: Number.POSITIVE_INFINITY }
   }
 
@@ -63,25 +67,25 @@ class PatternReader {
   }
 
   /** One alternative of the whole pattern, with its `^` and `$`, and what a text from its beginning on must be too. */
-  #anchored(): Part {
-    const anchored = this.#take('^')
+  #anchored(): PatternPart {
+    const anchored = this.#take('^') || this.#whole
     const all: Expression[] = []
     const none: Expression[] = []
     for (; anchored && this.#comes('(?=', '(?!'); ) (this.#comes('(?=') ? all : none).push(this.#ahead().expression)
-    const whole = this.#sequence([...(anchored ? [] : [this.#anything]), this.#terms(), this.#end()])
+    const whole = this.#sequence([...(anchored ? [] : [this.#anything]), this.#terms(), this.#wholeEnd()])
     if (all.length + none.length === 0) return whole
-    const { expressions } = this.#json
+    const { expressions } = this.#alphabet
     return { ...whole, expression: meet(expressions, [whole.expression, ...all], expressions.choice(none)) }
   }
 
   /** What `(?=…)` or `(?!…)` looks for, with whatever comes behind it. */
-  #ahead(): Part {
+  #ahead(): PatternPart {
     const start = this.#at
     this.#at += 3
     const outside = this.#endDepth
     this.#endDepth = ++this.#depth
     if (this.#depth > DEPTH_MAX) throw new PatternRefusal(`groups are nested deeper than ${DEPTH_MAX}`)
-    const options: Part[] = []
+    const options: PatternPart[] = []
     do {
       // it begins where the text does anyway
       this.#take('^')
@@ -93,11 +97,17 @@ class PatternReader {
     return this.#choice(options)
   }
 
-  #end(): Part {
+  /** The end of an alternative of the whole pattern. */
+  #wholeEnd(): PatternPart {
+    const end = this.#end()
+    return this.#whole ? this.#sequence([]) : end
+  }
+
+  #end(): PatternPart {
     return this.#take('$') ? this.#sequence([]) : this.#anything
   }
 
-  #alternatives(): Part {
+  #alternatives(): PatternPart {
     if (++this.#depth > DEPTH_MAX) throw new PatternRefusal(`groups are nested deeper than ${DEPTH_MAX}`)
     const options = [this.#terms()]
     while (this.#take('|')) options.push(this.#terms())
@@ -105,26 +115,26 @@ class PatternReader {
     return this.#choice(options)
   }
 
-  #choice(options: readonly Part[]): Part {
+  #choice(options: readonly PatternPart[]): PatternPart {
     return {
-      expression: this.#json.expressions.choice(options.map(({ expression }) => expression)),
+      expression: this.#alphabet.expressions.choice(options.map(({ expression }) => expression)),
       positions: counted(options),
       shortest: options.reduce((least, { shortest }) => Math.min(least, shortest), Number.POSITIVE_INFINITY),
       longest: options.reduce((most, { longest }) => Math.max(most, longest), 0)
     }
   }
 
-  #sequence(parts: readonly Part[]): Part {
+  #sequence(parts: readonly PatternPart[]): PatternPart {
     return {
-      expression: this.#json.expressions.sequence(parts.map(({ expression }) => expression)),
+      expression: this.#alphabet.expressions.sequence(parts.map(({ expression }) => expression)),
       positions: counted(parts),
       shortest: parts.reduce((sum, { shortest }) => sum + shortest, 0),
       longest: parts.reduce((sum, { longest }) => sum + longest, 0)
     }
   }
 
-  #terms(): Part {
-    const terms: Part[] = []
+  #terms(): PatternPart {
+    const terms: PatternPart[] = []
     for (;;) {
       const next = this.#peek()
       if (next === undefined || next === '|' || next === ')') break
@@ -136,13 +146,13 @@ class PatternReader {
     return this.#sequence(terms)
   }
 
-  #quantified(item: Part): Part {
+  #quantified(item: PatternPart): PatternPart {
     const range = this.#quantifier()
     if (range === undefined) return item
     // whether it takes much or little first makes no difference to what is accepted
     this.#take('?')
     const { min, max } = range
-    const expression = this.#json.expressions.repeat(item.expression, min, max)
+    const expression = this.#alphabet.expressions.repeat(item.expression, min, max)
     return {
       expression,
       positions: counted([item], Number.isFinite(max) ? max : Math.max(1, min)),
@@ -168,7 +178,7 @@ class PatternReader {
     return { min: least, max: most }
   }
 
-  #atom(): Part {
+  #atom(): PatternPart {
     const start = this.#at
     const next = this.#characters[this.#at++] ?? ''
     if (next === '(') return this.#group(start)
@@ -180,12 +190,12 @@ class PatternReader {
     return this.#character(single(next))
   }
 
-  #character(ranges: CodePoints): Part {
-    const expression = this.#json.expressions.markCharacter(this.#json.characterOf(ranges))
+  #character(ranges: CodePoints): PatternPart {
+    const expression = this.#alphabet.expressions.markCharacter(this.#alphabet.characterOf(ranges))
     return { expression, positions: 1, shortest: 1, longest: 1 }
   }
 
-  #group(start: number): Part {
+  #group(start: number): PatternPart {
     if (this.#take('?')) {
       const named = /^<[A-Za-z_$][\w$]*>/.exec(this.#characters.slice(this.#at, this.#at + 64).join(''))?.[0]
       if (named !== undefined) this.#at += named.length
@@ -203,7 +213,7 @@ class PatternReader {
     while (!this.#take(']')) {
       if (this.#at >= this.#characters.length) throw new PatternRefusal(`the set at ${start} has no end`)
       const from = this.#setMember()
-      this.#json.expressions.budget.spend(1 + from.length)
+      this.#alphabet.expressions.budget.spend(1 + from.length)
       const isRange = this.#peek() === '-' && this.#characters[this.#at + 1] !== ']'
       if (!isRange) {
         ranges.push(...from)
@@ -250,7 +260,7 @@ class PatternReader {
   }
 
   #lookedUp(name: string): CodePoints | undefined {
-    this.#json.expressions.budget.spend(UNICODE_CLASS_STEPS)
+    this.#alphabet.expressions.budget.spend(UNICODE_CLASS_STEPS)
     const ranges = unicodeClass(name)
     if (ranges !== undefined) this.#unicodeClasses.set(name, ranges)
     return ranges
@@ -277,24 +287,4 @@ class PatternReader {
     this.#at++
     return true
   }
-}
-
-/** @throws PatternRefusal when there are too many characters to write out */
-function counted(parts: readonly Part[], times = 1): number {
-  const positions = times * parts.reduce((sum, part) => sum + part.positions, 0)
-  if (positions > PATTERN_POSITIONS_MAX) {
-    throw new PatternRefusal(
-      `its counts come to ${positions} characters, at most ${PATTERN_POSITIONS_MAX} are followed`
-    )
-  }
-  return positions
-}
-
-function single(character: string): CodePoints {
-  const code = character.codePointAt(0) ?? 0
-  return [[code, code]]
-}
-
-function isSingle(ranges: CodePoints): boolean {
-  return ranges.length === 1 && ranges[0]?.[0] === ranges[0]?.[1]
 }

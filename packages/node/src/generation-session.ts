@@ -11,6 +11,8 @@ export interface GenerationSpec {
   readonly prefillChunk: number
   /** The last stage stops after sampling one of these. */
   readonly endTokens: ReadonlySet<number>
+  /** So many tokens come before one of them may. Default 0. */
+  readonly tokensMin?: number
   readonly sampling: Sampling
   readonly logprobs: boolean
   readonly topLogprobs: number
@@ -76,13 +78,13 @@ export class GenerationSession {
     this.#spec = spec
     this.#stage = stage
     this.#outputs = outputs
-    const { sampling, promptTokens = [], committed = [] } = spec
+    const { sampling, promptTokens = [], committed = [], endTokens, tokensMin = 0 } = spec
     this.#committed = committed
     for (const token of promptTokens) this.#admitToken(token)
     for (const token of committed) this.#admitToken(token)
     admitCommitted(spec, committed)
     if (spec.last && spec.promptLogprobs === true) admitScoring(spec)
-    this.#sampler = new TokenSampler({ sampling, promptTokens })
+    this.#sampler = new TokenSampler({ sampling, promptTokens, endTokens, tokensMin })
   }
 
   /** Applies `constraint` to the answer. Call it before the first token is sampled. */

@@ -100,8 +100,6 @@ t.test('what is not served is refused, naming it', t => {
   const refused: [ResponseRequest, string][] = [
     [{}, 'input'],
     [{ input: [] }, 'input'],
-    [{ input: 'Hi', conversation: 'conv_1' }, 'conversation'],
-    [{ input: 'Hi', prompt: { id: 'pmpt_1' } }, 'prompt'],
     [{ input: 'Hi', previous_response_id: 'resp_1' }, 'previous_response_id'],
     [{ input: 'Hi', background: true, store: false }, 'background'],
     [{ input: [{ type: 'web_search_call' }] }, 'input[0].type'],

@@ -134,9 +134,11 @@ export class PromptEncoder implements AsyncDisposable {
 }
 
 /** Characters of all that becomes part of the prompt. */
-function sizeOf(messages: readonly ChatMessage[], { tools }: ChatTemplateOptions): number {
+function sizeOf(messages: readonly ChatMessage[], { tools, variables }: ChatTemplateOptions): number {
   const calls = messages.flatMap(({ toolCalls }) => toolCalls ?? [])
-  const rest = calls.length === 0 && tools === undefined ? 0 : JSON.stringify([calls, tools]).length
+  const rest = [tools, variables, calls[0]].every(one => one === undefined)
+    ? 0
+    : JSON.stringify([calls, tools, variables]).length
   // every turn has a head
   return messages.reduce((sum, { content }) => sum + content.length + 16, rest)
 }

@@ -185,7 +185,12 @@ class BpeTokenizer implements ModelTokenizer {
     const guard = (text: string): string => this.#added.guard(text.toWellFormed())
     const guarded = messages.map(message => ({ ...mapTexts(message, guard), role: message.role }))
     const tools = options.tools?.map(tool => mapTexts(tool, guard))
-    const prompt = this.#template.render(guarded, { ...options, ...(tools === undefined ? {} : { tools }) })
+    const variables = options.variables && mapTexts(options.variables, guard)
+    const prompt = this.#template.render(guarded, {
+      ...options,
+      ...(tools === undefined ? {} : { tools }),
+      ...(variables === undefined ? {} : { variables })
+    })
     // as long as a template writes it: some leave out what is old
     this.#checkLength(this.#added.unguard(prompt).length)
     const ids: number[] = []

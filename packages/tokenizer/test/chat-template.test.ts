@@ -32,6 +32,30 @@ t.test('templates see roles, contents, tokens and the generation prompt as trans
   t.end()
 })
 
+t.test('variables of a request reach the template, and none that every template has', t => {
+  const template = new ChatTemplate('{{ enable_thinking }}|{{ other.a[1] }}|{{ bos_token }}', tokens)
+  t.equal(template.render(chat, { variables: { enable_thinking: false, other: { a: [1, 2] } } }), 'false|2|<s>')
+  for (const name of ['messages', 'bos_token', 'tools', 'range', 'raise_exception', 'namespace', 'True']) {
+    const refused = { code: 'invalid_request', details: { param: 'chat_template_kwargs' }, message: RegExp(name) }
+    t.throws(() => template.render(chat, { variables: { [name]: 'x' } }), refused, name)
+  }
+  t.end()
+})
+
+t.test('a prompt may end within its last message', t => {
+  const plain = new ChatTemplate(PLAIN_TEMPLATE, tokens)
+  const turns: ChatMessage[] = [
+    { role: 'user', content: 'Once' },
+    { role: 'assistant', content: 'Once upon ' }
+  ]
+  t.equal(plain.render(turns, { continueFinalMessage: true }), '<s>User: Once\nAssistant: Once upon')
+  const shouting = new ChatTemplate('{% for message in messages %}{{ message.content | upper }}{% endfor %}', tokens)
+  const refused = { code: 'invalid_request', details: { param: 'continue_final_message' } }
+  t.throws(() => shouting.render(turns, { continueFinalMessage: true }), refused)
+  t.throws(() => plain.render([{ role: 'assistant', content: ' ' }], { continueFinalMessage: true }), refused)
+  t.end()
+})
+
 /** How the templates of the Hermes and Qwen models write tools, shortened. */
 const TOOL_TEMPLATE = `{%- if tools %}<tools>{% for tool in tools %}{{ tool | tojson }}{% endfor %}</tools>
 {% endif %}{%- for message in messages %}

@@ -1,5 +1,6 @@
 import {
   CONSTRAINT_BYTES_MAX,
+  CONSTRAINT_CHOICES_MAX,
   CONSTRAINT_OPTIONS_MAX,
   LOGIT_BIAS_MAX,
   type OutputConstraint,
@@ -62,6 +63,12 @@ export function constraintToWire(constraint: OutputConstraint): WireConstraint {
       return { jsonObject: true }
     case 'json_schema':
       return { jsonSchema: constraint.schema }
+    case 'regex':
+      return { regex: constraint.pattern }
+    case 'choice':
+      return { choice: { texts: [...constraint.texts] } }
+    case 'gbnf':
+      return { gbnf: constraint.grammar }
     case 'any_of':
       return { anyOf: { options: constraint.options.map(constraintToWire) } }
     case 'tool_calls':
@@ -81,8 +88,30 @@ function singleFromWire(wired: WireConstraint): Exclude<OutputConstraint, { type
   if (typeof wired.jsonSchema === 'string') {
     return { type: 'json_schema', schema: text(wired.jsonSchema, 'constraint.json_schema', CONSTRAINT_BYTES_MAX, 1) }
   }
-  const { toolCalls } = wired
-  if (!toolCalls) throw violation('a constraint has no kind that this version knows')
+  if (typeof wired.regex === 'string') {
+    return { type: 'regex', pattern: text(wired.regex, 'constraint.regex', CONSTRAINT_BYTES_MAX, 1) }
+  }
+  if (typeof wired.gbnf === 'string') {
+    return { type: 'gbnf', grammar: text(wired.gbnf, 'constraint.gbnf', CONSTRAINT_BYTES_MAX, 1) }
+  }
+  if (wired.choice) return choiceFromWire(wired.choice.texts)
+  if (!wired.toolCalls) throw violation('a constraint has no kind that this version knows')
+  return callsFromWire(wired.toolCalls)
+}
+
+function choiceFromWire(wired: readonly string[] | null | undefined): Extract<OutputConstraint, { type: 'choice' }> {
+  const texts = list(wired, 'constraint.texts', CONSTRAINT_CHOICES_MAX).map(one =>
+    text(one, 'constraint.text', CONSTRAINT_BYTES_MAX, 1)
+  )
+  if (texts.length === 0) throw violation('a constraint to one of several texts has none')
+  const characters = texts.reduce((sum, one) => sum + one.length, 0)
+  if (characters > CONSTRAINT_BYTES_MAX) throw violation(`a constraint has ${characters} characters of texts`)
+  return { type: 'choice', texts }
+}
+
+function callsFromWire(
+  toolCalls: resultity.stage.v1.ToolCalls.$Properties
+): Extract<OutputConstraint, { type: 'tool_calls' }> {
   const functions = list(toolCalls.functions, 'constraint.functions', TOOL_FUNCTIONS_MAX).map(one => ({
     name: text(one.name, 'constraint.function.name', FUNCTION_NAME_CHARACTERS_MAX, 1),
     parameters: text(one.parameters, 'constraint.function.parameters', CONSTRAINT_BYTES_MAX, 1)

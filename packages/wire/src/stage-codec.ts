@@ -246,8 +246,12 @@ function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSe
 /** Absent where nobody asked for them, so that an unused field costs no byte. */
 function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
-): Pick<OpenSession, 'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs' | 'committed'> {
+): Pick<
+  OpenSession,
+  'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs' | 'committed' | 'tokensMin'
+> {
   const tellWithinMs = integer(wired.tellWithinMs, 'open.tell_within_ms', 0, TELL_WITHIN_MS_MAX)
+  const tokensMin = integer(wired.tokensMin, 'open.tokens_min', 0, POSITION_MAX)
   const promptTokens = list(wired.promptTokens, 'open.prompt_tokens', POSITION_MAX)
   const committed = list(wired.committed, 'open.committed', POSITION_MAX)
   return {
@@ -256,7 +260,8 @@ function optionalsFromWire(
     ...(wired.promptLogprobs === true ? { promptLogprobs: true } : {}),
     ...workClassFromWire(wired.workClass),
     ...(tellWithinMs > 0 ? { tellWithinMs } : {}),
-    ...(committed.length > 0 ? { committed } : {})
+    ...(committed.length > 0 ? { committed } : {}),
+    ...(tokensMin > 0 ? { tokensMin } : {})
   }
 }
 

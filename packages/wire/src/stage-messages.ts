@@ -68,6 +68,8 @@ export interface OpenSession extends OfSession {
   readonly tellWithinMs?: number
   /** Tokens of the answer that stand already, for the first and the last stage of a route that takes another's place. */
   readonly committed?: readonly number[]
+  /** Tokens to sample before one of `endTokens` may come. Default 0. */
+  readonly tokensMin?: number
 }
 
 /** The slot is taken and the next hop connected. */

@@ -62,6 +62,7 @@ const stageFrames: Record<string, StageFrame> = {
     topLogprobs: 5
   },
   'open, one stage': opened,
+  'open, that may not end at once': { ...opened, endTokens: [2], tokensMin: 8 },
   'open, all of sampling': {
     ...opened,
     sampling: {
@@ -86,6 +87,9 @@ const stageFrames: Record<string, StageFrame> = {
   'open, in place of another route': { ...opened, committed: [0, 300] },
   'open, held to an object': { ...opened, constraint: { type: 'json_object' } },
   'open, held to a schema': { ...opened, constraint: { type: 'json_schema', schema: '{"type":"null"}' } },
+  'open, held to a pattern': { ...opened, constraint: { type: 'regex', pattern: '[a-c]+' } },
+  'open, held to a choice': { ...opened, constraint: { type: 'choice', texts: ['yes', 'no'] } },
+  'open, held to a grammar': { ...opened, constraint: { type: 'gbnf', grammar: 'root ::= "a"' } },
   'open, held to calls': {
     ...opened,
     constraint: {

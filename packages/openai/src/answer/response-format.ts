@@ -1,7 +1,7 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import type { Constraints } from '@resultity/generation'
-import type { RelaxedKeyword } from '@resultity/grammar'
-import { invalidRequest, type OutputConstraint } from '@resultity/interface'
+import { type RelaxedKeyword, SCHEMA_CHARACTERS_MAX } from '@resultity/grammar'
+import { CONSTRAINT_CHOICES_MAX, invalidRequest, type OutputConstraint } from '@resultity/interface'
 import { z } from 'zod'
 
 const jsonSchema = z.record(z.string(), z.unknown())
@@ -24,15 +24,36 @@ const responseFormatSchema = z.looseObject({
 /** A schema, or its text. */
 const guidedJson = z.union([jsonSchema, z.string()], { error: 'is a JSON schema, or its text' })
 
-/** Other servers' names for a format; what of them cannot be held to is refused, and not passed over. */
+const source = z.string().min(1)
+const choices = z
+  .array(z.string().min(1))
+  .min(1)
+  .max(CONSTRAINT_CHOICES_MAX)
+  .refine(texts => texts.reduce((sum, text) => sum + text.length, 0) <= SCHEMA_CHARACTERS_MAX, {
+    error: `has at most ${SCHEMA_CHARACTERS_MAX} characters`
+  })
+
+/** Other servers' names for a format. */
 export const guidedFields = {
   /** As in vLLM. */
   guided_json: guidedJson.nullish(),
+  guided_regex: source.nullish(),
+  guided_choice: choices.nullish(),
+  guided_grammar: source.nullish(),
   /** As in newer vLLM. */
-  structured_outputs: z.looseObject({ json: guidedJson.nullish(), json_object: z.boolean().nullish() }).nullish(),
-  guided_regex: z.unknown().optional(),
-  guided_choice: z.unknown().optional(),
-  guided_grammar: z.unknown().optional()
+  structured_outputs: z
+    .looseObject({
+      json: guidedJson.nullish(),
+      json_object: z.boolean().nullish(),
+      regex: source.nullish(),
+      choice: choices.nullish(),
+      grammar: source.nullish()
+    })
+    .nullish(),
+  /** As in llama.cpp: a grammar in GBNF. */
+  grammar: z.string().nullish(),
+  /** As in llama.cpp. */
+  json_schema: guidedJson.nullish()
 }
 
 /** The fields of a request that say what its answer must be. */
@@ -41,7 +62,7 @@ export const formatFields = { response_format: responseFormatSchema.nullish(), .
 const formatBody = z.object(formatFields)
 type FormatFields = z.infer<typeof formatBody>
 
-type FormatConstraint = Extract<OutputConstraint, { type: 'json_object' | 'json_schema' }>
+type FormatConstraint = Exclude<OutputConstraint, { type: 'any_of' | 'tool_calls' }>
 
 /** What an answer must be, and how errors call the field that says so. */
 export interface AnswerFormat {
@@ -51,25 +72,23 @@ export interface AnswerFormat {
   readonly strict: boolean
 }
 
-/** What of vLLM's `structured_outputs` is not JSON. */
-const OTHER_STRUCTURES = ['regex', 'choice', 'grammar', 'structural_tag'] as const
-
 /**
  * The format that a request asks for; undefined for free text. A schema is held to as far as it can be, which is not checked
  * here.
  *
- * @throws MeshError `invalid_request` for a format without what its type needs, for two schemas, and for what is not JSON
+ * @throws MeshError `invalid_request` for a format without what its type needs, and for two of them
  */
 export function formatOf(fields: FormatFields): AnswerFormat | undefined {
-  refuseOthers(fields)
-  const all = [fromResponseFormat(fields), fromGuidedJson(fields), fromStructuredOutputs(fields)]
+  const all = [fromResponseFormat(fields), ...fromOthers(fields)]
   const formats = all.filter(format => format !== undefined)
-  const [schema, second] = formats.filter(({ constraint }) => constraint.type === 'json_schema')
-  if (schema !== undefined && second !== undefined) {
-    throw invalidRequest(second.place, `${second.place} is set beside ${schema.place}`, 'Send one schema.')
-  }
+  const [anyObject] = formats.filter(({ constraint }) => constraint.type === 'json_object')
+  const [first, further] = formats.filter(({ constraint }) => constraint.type !== 'json_object')
   // any JSON object, and one that a schema describes, are the latter
-  return schema ?? formats[0]
+  const second = further ?? (first?.constraint.type === 'json_schema' ? undefined : anyObject)
+  if (first !== undefined && second !== undefined) {
+    throw invalidRequest(second.place, `${second.place} is set beside ${first.place}`, 'Send one of them.')
+  }
+  return first ?? anyObject
 }
 
 /**
@@ -85,17 +104,6 @@ export async function checkFormat(
     parameters: [],
     strict: { schema: strict, functions: [] }
   })
-}
-
-function refuseOthers(fields: FormatFields): void {
-  const { structured_outputs: structured } = fields
-  const named = (['guided_regex', 'guided_choice', 'guided_grammar'] as const).map(
-    name => [name, fields[name]] as const
-  )
-  const inner = OTHER_STRUCTURES.map(name => [`structured_outputs.${name}`, structured?.[name]] as const)
-  const [name] = [...named, ...inner].find(([, value]) => value !== undefined && value !== null) ?? []
-  if (name === undefined) return
-  throw invalidRequest(name, `answers cannot be held to ${name} here`, 'Ask for JSON by a schema, or leave it out.')
 }
 
 function fromResponseFormat({ response_format: format }: FormatFields): AnswerFormat | undefined {
@@ -117,21 +125,51 @@ function ofSchema(schema: z.infer<typeof jsonSchema> | null | undefined, place: 
   return { constraint: { type: 'json_schema', schema: JSON.stringify(schema) }, place, strict: false }
 }
 
-function fromGuidedJson({ guided_json: schema }: FormatFields): AnswerFormat | undefined {
-  return schema === null || schema === undefined ? undefined : ofGuidedJson(schema, 'guided_json')
+/** What is asked for by the names of vLLM and llama.cpp. */
+function fromOthers(fields: FormatFields): (AnswerFormat | undefined)[] {
+  const { structured_outputs: structured } = fields
+  return [
+    fromSchema(fields.guided_json, 'guided_json', true),
+    fromSchema(fields.json_schema, 'json_schema', false),
+    fromSchema(structured?.json, 'structured_outputs.json', true),
+    structured?.json_object === true
+      ? ofConstraint({ type: 'json_object' }, 'structured_outputs.json_object')
+      : undefined,
+    fromPattern(fields.guided_regex, 'guided_regex'),
+    fromPattern(structured?.regex, 'structured_outputs.regex'),
+    fromChoice(fields.guided_choice, 'guided_choice'),
+    fromChoice(structured?.choice, 'structured_outputs.choice'),
+    fromGrammar(fields.guided_grammar, 'guided_grammar'),
+    fromGrammar(structured?.grammar, 'structured_outputs.grammar'),
+    fromGrammar(fields.grammar === '' ? undefined : fields.grammar, 'grammar')
+  ]
 }
 
-function fromStructuredOutputs({ structured_outputs: structured }: FormatFields): AnswerFormat | undefined {
-  const { json, json_object: anyObject } = structured ?? {}
-  if (json !== null && json !== undefined) return ofGuidedJson(json, 'structured_outputs.json')
-  if (anyObject !== true) return undefined
-  return { constraint: { type: 'json_object' }, place: 'structured_outputs.json_object', strict: false }
+function ofConstraint(constraint: FormatConstraint, place: string, strict = false): AnswerFormat {
+  return { constraint, place, strict }
 }
 
-/** As vLLM has it: held to in full, or refused. */
-function ofGuidedJson(schema: z.infer<typeof guidedJson>, place: string): AnswerFormat {
+/** @param strict as vLLM has it: held to in full, or refused */
+function fromSchema(
+  schema: z.infer<typeof guidedJson> | null | undefined,
+  place: string,
+  strict: boolean
+): AnswerFormat | undefined {
+  if (schema === null || schema === undefined) return undefined
   const read = typeof schema === 'string' ? parsedSchema(schema, place) : schema
-  return { constraint: { type: 'json_schema', schema: JSON.stringify(read) }, place, strict: true }
+  return ofConstraint({ type: 'json_schema', schema: JSON.stringify(read) }, place, strict)
+}
+
+function fromPattern(pattern: string | null | undefined, place: string): AnswerFormat | undefined {
+  return pattern === null || pattern === undefined ? undefined : ofConstraint({ type: 'regex', pattern }, place)
+}
+
+function fromChoice(texts: readonly string[] | null | undefined, place: string): AnswerFormat | undefined {
+  return texts === null || texts === undefined ? undefined : ofConstraint({ type: 'choice', texts }, place)
+}
+
+function fromGrammar(grammar: string | null | undefined, place: string): AnswerFormat | undefined {
+  return grammar === null || grammar === undefined ? undefined : ofConstraint({ type: 'gbnf', grammar }, place)
 }
 
 function parsedSchema(text: string, place: string): unknown {

@@ -8,6 +8,7 @@ import type { ModelTokenizer } from '@resultity/tokenizer'
 import { AnswerRun, type AnswerRunComponents, type ChoiceBuilder } from '../answer/answer-run.ts'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
+import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
 import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
@@ -53,7 +54,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedChat>> {
     const { models, pools, constraints } = this.#components
-    const request = withSeed(parseInput(chatRequestSchema, body))
+    const request = withSeed(refuseUnserved('chat', parseInput(chatRequestSchema, body)))
     const model = models.findDecoder(request.model)
     const routing = pools.routing(model, request.mesh)
     const generation = await toGenerationRequest(request, model, constraints, routing)

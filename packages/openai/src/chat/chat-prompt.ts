@@ -1,7 +1,7 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ServedDecoder } from '@resultity/placement'
-import { type ChatMessage, normaliseTurns, type ToolCall } from '@resultity/tokenizer'
+import { type ChatMessage, type ChatTemplateOptions, normaliseTurns, type ToolCall } from '@resultity/tokenizer'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
@@ -19,7 +19,8 @@ type RequestMessage = ChatRequest['messages'][number]
 export async function promptOf(
   requestMessages: readonly RequestMessage[],
   toolUse: ToolUse | undefined,
-  model: ServedDecoder
+  model: ServedDecoder,
+  templated: ChatTemplateOptions = {}
 ): Promise<number[]> {
   const messages = requestMessages.map((message, index) => toChatMessage(message, index))
   refuseHopeless(messages, model)
@@ -27,7 +28,7 @@ export async function promptOf(
   const { prompts, tokenizer, id } = model
   const { capabilities } = tokenizer
   const turns = capabilities.tools ? messages : withoutToolTurns(messages, tools)
-  const options = capabilities.tools ? { tools } : {}
+  const options = capabilities.tools ? { ...templated, tools } : templated
   const prompt = await prompts.encodeChat(normaliseTurns(turns, capabilities), options)
   if (prompt.length > 0) return prompt
   throw invalidRequest(

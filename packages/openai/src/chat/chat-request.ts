@@ -1,6 +1,7 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
+import { endingOf } from '../answer/ending-fields.ts'
 import { relaxedPlace } from '../answer/relaxed-header.ts'
 import { type AnswerFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
@@ -8,6 +9,7 @@ import { randomSeed, type Seed } from '../answer/seed.ts'
 import { answerConstraint, parameterPlaces, strictFunctions, toolPlaces, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
+import { templateOptionsOf } from './template-fields.ts'
 
 /** What is to be generated, and what of the request's schemas it is not held to. */
 export interface ChatGeneration extends GenerationRequest {
@@ -31,9 +33,6 @@ export async function toGenerationRequest(
   const toolUse = toolUseOf(body)
   const format = formatOf(body)
   const constraint = answerConstraint(toolUse, format?.constraint)
-  if (constraint !== undefined && body.ignore_eos === true) {
-    throw invalidRequest('ignore_eos', 'an answer that must be JSON or calls ends with it', 'Leave ignore_eos out.')
-  }
   // a call found in free text is not held to the parameters of its function
   const relaxed =
     toolUse !== undefined && constraint === undefined
@@ -43,16 +42,17 @@ export async function toGenerationRequest(
   for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format?.constraint])) {
     if (one !== undefined) relaxed.push(...(await relaxedIn(one, format, body, constraints)))
   }
-  const prompt = await promptOf(body.messages, toolUse, model)
+  const prompt = await promptOf(body.messages, toolUse, model, templateOptionsOf(body))
+  const tokensMax = tokenLimit(body, prompt.length, model.placeable.contextLength)
+  const { vocabularySize } = model.placeable.manifest.config
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
   return {
     model: model.placeable,
     tokenizer: model.tokenizer,
     prompt,
-    tokensMax: tokenLimit(body, prompt.length, model.placeable.contextLength),
-    sampling: samplingOf(body, 0n, model.placeable.manifest.config.vocabularySize),
-    stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
-    ignoreEndTokens: body.ignore_eos === true,
+    tokensMax,
+    sampling: samplingOf(body, 0n, vocabularySize),
+    ...endingOf(body, { tokensMax, vocabularySize, constrained: constraint !== undefined }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraint === undefined ? {} : { constraint }),
     routing,

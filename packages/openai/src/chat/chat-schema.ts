@@ -1,15 +1,16 @@
 import { nodeListSchema, regionSchema } from '@resultity/interface'
 import { z } from 'zod'
+import { endingFields } from '../answer/ending-fields.ts'
 import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
 import { ensembleFields, ensembleMeshFields, ensembleReportSchema } from '../ensembles/ensemble-schema.ts'
 import { pastCallSchema, toolCallDeltaSchema, toolCallSchema, toolFields } from '../tools/tool-schema.ts'
+import { templateFields } from './template-fields.ts'
 import { contentPartSchema } from './text-parts.ts'
 
 /** Longest conversation taken, in messages. */
 const MESSAGES_MAX = 8192
-const STOP_CHARACTERS_MAX = 512
 const PARTS_MAX = 1024
 export const CHOICES_MAX = 128
 /** Calls of one message. */
@@ -29,13 +30,6 @@ const message = z.looseObject({
   /** Of a tool's message: the call that it answers. */
   tool_call_id: z.string().max(256).nullish(),
   name: z.string().max(256).nullish()
-})
-
-const stopString = z.string().min(1).max(STOP_CHARACTERS_MAX)
-
-/** Texts that end an answer. */
-export const stopField = z.union([stopString, z.array(stopString).max(4), z.null()], {
-  error: `stop is a text of 1 to ${STOP_CHARACTERS_MAX} characters, or a list of at most 4 of them`
 })
 
 export const streamOptions = z.looseObject({ include_usage: z.boolean().nullish() })
@@ -74,7 +68,7 @@ export const chatRequestSchema = z
     max_tokens: tokenLimit,
     max_completion_tokens: tokenLimit,
     ...samplingFields,
-    stop: stopField.optional(),
+    ...endingFields,
     stream: z.boolean().nullish(),
     /** `false`: nothing of it is kept once the client has the answer. */
     store: z.boolean().nullish(),
@@ -85,8 +79,7 @@ export const chatRequestSchema = z
     top_logprobs: z.int().min(0).max(20).nullish(),
     ...formatFields,
     ...toolFields,
-    /** As in vLLM: go on to the token limit whatever is sampled. */
-    ignore_eos: z.boolean().nullish(),
+    ...templateFields,
     mesh: meshFields.nullish(),
     ...ensembleFields
   })

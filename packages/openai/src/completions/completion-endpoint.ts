@@ -6,6 +6,7 @@ import { AnswerRun, type AnswerRunComponents, CHOICE, USAGE } from '../answer/an
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { withSeed } from '../chat/chat-request.ts'
+import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { CompletionAnswer, CompletionMaker, completionView } from './completion-answer.ts'
 import { type CompletionPlan, toCompletionPlan } from './completion-request.ts'
@@ -60,7 +61,7 @@ export class CompletionEndpoint implements HttpEndpoint<PreparedCompletion> {
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedCompletion>> {
     const { models, pools, constraints } = this.#components
-    const request = withSeed(parseInput(completionRequestSchema, body))
+    const request = withSeed(refuseUnserved('completions', parseInput(completionRequestSchema, body)))
     const model = models.findDecoder(request.model)
     const routing = pools.routing(model, request.mesh)
     const plan = await toCompletionPlan(request, model, constraints, routing)

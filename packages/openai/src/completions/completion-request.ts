@@ -1,6 +1,7 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
+import { endingOf } from '../answer/ending-fields.ts'
 import { relaxedPlace } from '../answer/relaxed-header.ts'
 import { type AnswerFormat, checkFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
@@ -48,9 +49,6 @@ export async function toCompletionPlan(
 ): Promise<CompletionPlan> {
   refuseUnsupported(body)
   const format = formatOf(body)
-  if (format !== undefined && body.ignore_eos === true) {
-    throw invalidRequest('ignore_eos', 'an answer that must be JSON ends with it', 'Leave ignore_eos out.')
-  }
   const relaxed = format === undefined ? [] : await checkFormat(format, constraints)
   const listed = listPrompts(body)
   const n = body.n ?? 1
@@ -77,10 +75,7 @@ export async function toCompletionPlan(
   }
 }
 
-function refuseUnsupported({ suffix, best_of, n, echo, max_tokens }: CompletionRequest): void {
-  if (suffix !== undefined && suffix !== null && suffix !== '') {
-    throw invalidRequest('suffix', 'suffix is not served: no model here fills in the middle', 'Leave it out.')
-  }
+function refuseUnsupported({ best_of, n, echo, max_tokens }: CompletionRequest): void {
   if (best_of !== undefined && best_of !== null && best_of !== (n ?? 1)) {
     throw invalidRequest(
       'best_of',
@@ -176,14 +171,15 @@ function toGenerationRequest(
       { hint: 'Shorten it: the answer needs room too.', details: { param: name, contextLength } }
     )
   }
+  const tokensMax = Math.min(wanted, room)
+  const { vocabularySize } = model.placeable.manifest.config
   return {
     model: model.placeable,
     tokenizer: model.tokenizer,
     prompt: ids,
-    tokensMax: Math.min(wanted, room),
-    sampling: samplingOf(body, 0n, model.placeable.manifest.config.vocabularySize),
-    stop: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
-    ignoreEndTokens: body.ignore_eos === true,
+    tokensMax,
+    sampling: samplingOf(body, 0n, vocabularySize),
+    ...endingOf(body, { tokensMax, vocabularySize, constrained: format !== undefined }),
     ...(body.logprobs === undefined || body.logprobs === null ? {} : { topLogprobs: body.logprobs }),
     ...(scoresPrompt(body) ? { promptLogprobs: true } : {}),
     // of an answer that nobody sees it does not matter what it is

@@ -1,8 +1,9 @@
 import { z } from 'zod'
+import { endingFields } from '../answer/ending-fields.ts'
 import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
-import { CHOICES_MAX, meshFields, meshReport, stopField, streamOptions } from '../chat/chat-schema.ts'
+import { CHOICES_MAX, meshFields, meshReport, streamOptions } from '../chat/chat-schema.ts'
 import { ensembleFields, ensembleReportSchema } from '../ensembles/ensemble-schema.ts'
 
 /** Prompts of one request, as OpenAI has it. */
@@ -28,13 +29,11 @@ export const completionRequestSchema = z
   .looseObject({
     model: z.string().max(512).optional(),
     prompt,
-    /** Texts for the middle need a model that was trained for it. */
-    suffix: z.string().nullish(),
     max_tokens: z.int().min(0).nullish(),
     /** `false`: nothing of it is kept once the client has the answer. */
     store: z.boolean().nullish(),
     ...samplingFields,
-    stop: stopField.optional(),
+    ...endingFields,
     stream: z.boolean().nullish(),
     stream_options: streamOptions.nullish(),
     /** Choices for each prompt, each with a seed of its own. */
@@ -43,8 +42,6 @@ export const completionRequestSchema = z
     /** Begin each choice with its prompt. */
     echo: z.boolean().nullish(),
     logprobs: z.int().min(0).max(LOGPROBS_MAX).nullish(),
-    /** As in vLLM: go on to the token limit whatever is sampled. */
-    ignore_eos: z.boolean().nullish(),
     /** As in vLLM. */
     ...formatFields,
     mesh: meshFields.nullish(),

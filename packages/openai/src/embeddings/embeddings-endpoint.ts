@@ -6,6 +6,7 @@ import { type JsonValue, modelLane } from '@resultity/store'
 import type { AnswerMetrics } from '../answer/answer-metrics.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { routeHeader } from '../chat/chat-answer.ts'
+import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { embeddingsAnswer } from './embeddings-answer.ts'
 import { type EmbeddingsPlan, toEmbeddingsPlan } from './embeddings-request.ts'
@@ -54,7 +55,7 @@ export class EmbeddingsEndpoint implements HttpEndpoint<PreparedEmbeddings> {
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedEmbeddings>> {
     const { models, pools } = this.#components
-    const request = parseInput(embeddingsRequestSchema, body)
+    const request = refuseUnserved('embeddings', parseInput(embeddingsRequestSchema, body))
     const model = models.findEncoder(request.model)
     const routing = pools.routing(model, request.mesh)
     const plan = await toEmbeddingsPlan(request, model)

@@ -1,6 +1,5 @@
 import { z } from 'zod'
 import { steeringFields } from '../chat/chat-schema.ts'
-import { oneModelFields } from '../ensembles/ensemble-schema.ts'
 
 /** Inputs of one request, as OpenAI limits them. */
 export const EMBEDDING_INPUTS_MAX = 2048
@@ -34,8 +33,9 @@ export const embeddingsRequestSchema = z
     dimensions: z.int().min(1).nullish(),
     /** As in vLLM: cut inputs off after so many tokens; -1 for as many as the model takes. Default: refuse longer ones. */
     truncate_prompt_tokens: z.int().min(-1).nullish(),
-    mesh: z.looseObject(steeringFields).nullish(),
-    ...oneModelFields
+    /** `false`: nothing of it is kept once the client has the answer. */
+    store: z.boolean().nullish(),
+    mesh: z.looseObject(steeringFields).nullish()
   })
   .meta({ id: 'CreateEmbeddingRequest' })
 export type EmbeddingsRequest = z.infer<typeof embeddingsRequestSchema>

@@ -19,14 +19,6 @@ export const ensembleFields = {
   judge: judgeSchema.nullish()
 }
 
-const ELSEWHERE = 'several models are asked by /v1/chat/completions and /v1/completions only'
-
-/** The same fields where one model answers: refused, since leaving them aside would answer something else. */
-export const oneModelFields = {
-  models: z.null(ELSEWHERE).optional(),
-  strategy: z.null(ELSEWHERE).optional()
-}
-
 /** Fields of `mesh` that concern several models. */
 export const ensembleMeshFields = {
   /** `fallback`: how long each model may take, to begin its answer where that is streamed and to end it elsewhere. */

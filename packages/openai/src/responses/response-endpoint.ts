@@ -6,6 +6,7 @@ import type { Job, JobStore, JsonValue } from '@resultity/store'
 import { z } from 'zod'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { withSeed } from '../chat/chat-request.ts'
+import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { withHistory } from './response-history.ts'
 import { RESPONSES } from './response-ids.ts'
@@ -94,7 +95,7 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedResponse>> {
-    const parsed = withSeed(parseInput(storedResponseSchema, body))
+    const parsed = withSeed(refuseUnserved('responses', parseInput(storedResponseSchema, body)))
     const request = { ...parsed, model: this.#components.models.findDecoder(parsed.model).id }
     const chat = await this.#prepareChat(request)
     const background = request.background === true

@@ -1,6 +1,8 @@
 import { invalidRequest, MeshError, withParam } from '@resultity/interface'
+import { endingFields } from '../answer/ending-fields.ts'
 import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
+import { templateFields } from '../chat/template-fields.ts'
 import { toChatMessages } from './response-input.ts'
 import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } from './response-schema.ts'
 
@@ -8,7 +10,7 @@ import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } 
 const LOGPROBS = 'message.output_text.logprobs'
 
 /** Fields that mean the same in a chat completion. */
-const sharedFields = { ...samplingFields, ...guidedFields }
+const sharedFields = { ...samplingFields, ...endingFields, ...guidedFields, ...templateFields }
 const sharedNames = Object.keys(sharedFields) as readonly (keyof typeof sharedFields)[]
 
 /** The items that the client sent itself. */
@@ -25,14 +27,13 @@ export function inputItems({ input }: ResponseRequest): readonly ResponseItem[] 
 export function toChatBody(request: ResponseRequest): Readonly<Record<string, unknown>> {
   refuseUnsupported(request)
   const shared = Object.fromEntries(sharedNames.map(name => [name, request[name]]))
-  const { model, max_output_tokens: limit, parallel_tool_calls, stream, ignore_eos, mesh, user } = request
+  const { model, max_output_tokens: limit, parallel_tool_calls, stream, mesh, user } = request
   return {
     ...present({
       ...shared,
       model,
       parallel_tool_calls,
       stream,
-      ignore_eos,
       mesh,
       user,
       max_completion_tokens: limit
@@ -54,12 +55,6 @@ export function wantsLogprobs({ include, top_logprobs }: ResponseRequest): boole
 }
 
 function refuseUnsupported(request: ResponseRequest): void {
-  if (request.conversation !== undefined && request.conversation !== null) {
-    throw invalidRequest('conversation', 'conversations are not kept here', 'Use previous_response_id.')
-  }
-  if (request.prompt !== undefined && request.prompt !== null) {
-    throw invalidRequest('prompt', 'there are no prompt templates here', 'Send input and instructions.')
-  }
   if (typeof request.previous_response_id === 'string' && request.history === undefined) {
     throw invalidRequest(
       'previous_response_id',

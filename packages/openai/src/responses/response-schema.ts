@@ -1,9 +1,10 @@
 import { z } from 'zod'
+import { endingFields } from '../answer/ending-fields.ts'
 import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { meshFields, streamOptions } from '../chat/chat-schema.ts'
+import { templateFields } from '../chat/template-fields.ts'
 import { contentPartSchema } from '../chat/text-parts.ts'
-import { oneModelFields } from '../ensembles/ensemble-schema.ts'
 
 const ITEMS_MAX = 8192
 const PARTS_MAX = 1024
@@ -68,7 +69,9 @@ export const responseRequestSchema = z
     previous_response_id: z.string().max(128).nullish(),
     max_output_tokens: z.int().min(1).nullish(),
     ...samplingFields,
+    ...endingFields,
     ...guidedFields,
+    ...templateFields,
     top_logprobs: z.int().min(0).max(20).nullish(),
     /** `message.output_text.logprobs`; what else may be asked for is not there. */
     include: z.array(z.string().max(128)).max(64).nullish(),
@@ -81,8 +84,6 @@ export const responseRequestSchema = z
     metadata: metadata.nullish(),
     stream: z.boolean().nullish(),
     stream_options: streamOptions.nullish(),
-    /** As in vLLM: go on to the token limit whatever is sampled. */
-    ignore_eos: z.boolean().nullish(),
     /** Answer at once; the client asks for the response by its id. */
     background: z.boolean().nullish(),
     /** Whether it can be retrieved and gone on from; default true. */
@@ -91,10 +92,7 @@ export const responseRequestSchema = z
     user: z.string().max(512).nullish(),
     safety_identifier: z.string().max(512).nullish(),
     prompt_cache_key: z.string().max(512).nullish(),
-    conversation: z.unknown().optional(),
-    prompt: z.unknown().optional(),
-    mesh: meshFields.nullish(),
-    ...oneModelFields
+    mesh: meshFields.nullish()
   })
   .meta({ id: 'CreateResponseRequest' })
 

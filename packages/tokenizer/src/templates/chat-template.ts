@@ -16,6 +16,10 @@ export interface ChatTemplateOptions {
   readonly tools?: readonly unknown[]
   /** Ends the prompt with the head of an assistant turn, so that the model answers. Default true. */
   readonly addGenerationPrompt?: boolean
+  /** Ends the prompt within the last message, which the model goes on with. Default false. */
+  readonly continueFinalMessage?: boolean
+  /** Variables of the template's own, such as `enable_thinking`. Those that every template has cannot be set. */
+  readonly variables?: Readonly<Record<string, unknown>>
   /** How much the template may do. Default {@link FULL_RENDERING}. */
   readonly budget?: RenderBudget
 }
@@ -50,6 +54,9 @@ export const FULL_RENDERING: RenderBudget = {
 
 /** Some ten milliseconds: as much as the event loop may be held. */
 export const QUICK_RENDERING: RenderBudget = { steps: 20_000, characters: 65_536, pieces: 4096, nodes: 16_384 }
+
+/** What the library itself declares. */
+const NAMESPACE = 'namespace'
 
 /** Longest list that a template's `range()` may make. */
 const RANGE_MAX = 100_000
@@ -108,7 +115,7 @@ export class ChatTemplate {
     }
     if (typeof rendered !== 'string') throw renderError(new Error('it made no text'))
     if (rendered.length > RENDERED_CHARS_MAX) throw tooLong(rendered.length)
-    return rendered
+    return options.continueFinalMessage === true ? endedWithin(rendered, messages) : rendered
   }
 
   #run(messages: readonly ChatMessage[], options: ChatTemplateOptions, parts: ReadonlySet<TurnRole>): unknown {
@@ -128,7 +135,12 @@ export class ChatTemplate {
   // in place of the library's own set-up, whose `range` has no bound and whose refusals look like failures
   #environment(
     messages: readonly ChatMessage[],
-    { addGenerationPrompt = true, tools }: ChatTemplateOptions,
+    {
+      continueFinalMessage = false,
+      addGenerationPrompt = !continueFinalMessage,
+      tools,
+      variables: own = {}
+    }: ChatTemplateOptions,
     parts: ReadonlySet<TurnRole>
   ): Environment {
     const variables = {
@@ -153,6 +165,10 @@ export class ChatTemplate {
       pad_token: this.#tokens.pad
     }
     const environment = new Environment()
+    for (const [name, value] of Object.entries(own)) {
+      if (Object.hasOwn(variables, name) || name === NAMESPACE) throw reserved(name)
+      environment.set(name, value)
+    }
     for (const [name, value] of Object.entries(variables)) environment.set(name, value)
     return environment
   }
@@ -181,6 +197,29 @@ function templateMessage(
   }
 }
 
+/**
+ * The prompt up to the end of its last message's text: what a template writes behind that closes the turn. Templates cut white
+ * space off a text, so that is looked for without it.
+ */
+function endedWithin(rendered: string, messages: readonly ChatMessage[]): string {
+  const said = messages.at(-1)?.content.trim() ?? ''
+  const at = said === '' ? -1 : rendered.lastIndexOf(said)
+  if (at < 0) {
+    throw new MeshError('invalid_request', "the model's chat template does not write the last message as it is", {
+      hint: 'Use /v1/completions with a prompt of your own, or leave continue_final_message out.',
+      details: { param: 'continue_final_message' }
+    })
+  }
+  return rendered.slice(0, at + said.length)
+}
+
+function reserved(name: string): MeshError {
+  return new MeshError('invalid_request', `"${name}" is set by the server, and no variable of the request`, {
+    hint: 'Leave it out.',
+    details: { param: 'chat_template_kwargs' }
+  })
+}
+
 function boundedRange(...bounds: readonly number[]): number[] {
   const [first = 0, second, step = 1] = bounds
   const [start, end] = second === undefined ? [0, first] : [first, second]
@@ -190,6 +229,7 @@ function boundedRange(...bounds: readonly number[]): number[] {
 }
 
 function renderError(error: unknown): MeshError {
+  if (error instanceof MeshError) return error
   if (error instanceof TemplateRefusal) {
     return new MeshError('invalid_request', `the model's chat template refuses these messages: ${error.message}`, {
       hint: 'Change the roles or the order of the messages to what this model takes.',

@@ -1749,6 +1749,9 @@ export namespace resultity {
                 /** OpenSession committed. */
                 committed: number[];
 
+                /** OpenSession tokensMin. */
+                tokensMin: number;
+
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
                  * @param message OpenSession message or plain object to encode
@@ -1839,6 +1842,9 @@ export namespace resultity {
                     /** OpenSession committed */
                     committed?: (number[]|null);
 
+                    /** OpenSession tokensMin */
+                    tokensMin?: (number|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1867,6 +1873,7 @@ export namespace resultity {
                   workClass?: resultity.common.v1.WorkClass|null;
                   tellWithinMs?: number|null;
                   committed?: number[]|null;
+                  tokensMin?: number|null;
                   $unknowns?: Uint8Array[];
                 };
             }
@@ -1902,8 +1909,17 @@ export namespace resultity {
                 /** Constraint anyOf. */
                 anyOf?: (resultity.stage.v1.AnyOf.$Properties|null);
 
+                /** Constraint regex. */
+                regex?: (string|null);
+
+                /** Constraint choice. */
+                choice?: (resultity.stage.v1.Choice.$Properties|null);
+
+                /** Constraint gbnf. */
+                gbnf?: (string|null);
+
                 /** Constraint kind. */
-                kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf");
+                kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf"|"regex"|"choice"|"gbnf");
 
                 /**
                  * Encodes the specified Constraint message. Does not implicitly {@link resultity.stage.v1.Constraint.verify|verify} messages.
@@ -1941,8 +1957,17 @@ export namespace resultity {
                     /** Constraint anyOf */
                     anyOf?: (resultity.stage.v1.AnyOf.$Properties|null);
 
+                    /** Constraint regex */
+                    regex?: (string|null);
+
+                    /** Constraint choice */
+                    choice?: (resultity.stage.v1.Choice.$Properties|null);
+
+                    /** Constraint gbnf */
+                    gbnf?: (string|null);
+
                     /** Constraint kind */
-                    kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf");
+                    kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf"|"regex"|"choice"|"gbnf");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1954,9 +1979,12 @@ export namespace resultity {
                   jsonSchema?: string|null;
                   toolCalls?: resultity.stage.v1.ToolCalls.$Shape|null;
                   anyOf?: resultity.stage.v1.AnyOf.$Shape|null;
+                  regex?: string|null;
+                  choice?: resultity.stage.v1.Choice.$Shape|null;
+                  gbnf?: string|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ kind?: undefined; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null }|{ kind?: "jsonObject"; jsonObject: boolean; jsonSchema?: null; toolCalls?: null; anyOf?: null }|{ kind?: "jsonSchema"; jsonObject?: null; jsonSchema: string; toolCalls?: null; anyOf?: null }|{ kind?: "toolCalls"; jsonObject?: null; jsonSchema?: null; toolCalls: resultity.stage.v1.ToolCalls.$Shape; anyOf?: null }|{ kind?: "anyOf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf: resultity.stage.v1.AnyOf.$Shape })
+                  ({ kind?: undefined; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "jsonObject"; jsonObject: boolean; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "jsonSchema"; jsonObject?: null; jsonSchema: string; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "toolCalls"; jsonObject?: null; jsonSchema?: null; toolCalls: resultity.stage.v1.ToolCalls.$Shape; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "anyOf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf: resultity.stage.v1.AnyOf.$Shape; regex?: null; choice?: null; gbnf?: null }|{ kind?: "regex"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex: string; choice?: null; gbnf?: null }|{ kind?: "choice"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice: resultity.stage.v1.Choice.$Shape; gbnf?: null }|{ kind?: "gbnf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf: string })
                 );
             }
 
@@ -2018,6 +2046,63 @@ export namespace resultity {
                   options?: resultity.stage.v1.Constraint.$Shape[]|null;
                   $unknowns?: Uint8Array[];
                 };
+            }
+
+            /**
+             * Properties of a Choice.
+             * @deprecated Use resultity.stage.v1.Choice.$Properties instead.
+             */
+            interface IChoice extends resultity.stage.v1.Choice.$Properties {
+            }
+
+            /** Represents a Choice. */
+            class Choice {
+
+                /**
+                 * Constructs a new Choice.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Choice.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Choice texts. */
+                texts: string[];
+
+                /**
+                 * Encodes the specified Choice message. Does not implicitly {@link resultity.stage.v1.Choice.verify|verify} messages.
+                 * @param message Choice message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Choice.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Choice message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Choice & resultity.stage.v1.Choice.$Shape} Choice
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Choice & resultity.stage.v1.Choice.$Shape;
+            }
+
+            namespace Choice {
+
+                /** Properties of a Choice. */
+                interface $Properties {
+
+                    /** Choice texts */
+                    texts?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Choice. */
+                type $Shape = resultity.stage.v1.Choice.$Properties;
             }
 
             /**

@@ -2463,6 +2463,7 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.workClass = 0;
                 OpenSession.prototype.tellWithinMs = 0;
                 OpenSession.prototype.committed = $util.emptyArray;
+                OpenSession.prototype.tokensMin = 0;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2515,6 +2516,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(168).uint32(message.tellWithinMs);
                     if (message.committed != null && message.committed.length)
                         writer.uint32(178).uint32s(message.committed);
+                    if (message.tokensMin != null && $Object.hasOwnProperty.call(message, "tokensMin") && message.tokensMin !== 0)
+                        writer.uint32(184).uint32(message.tokensMin);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2752,6 +2755,15 @@ export const resultity = $root.resultity = (() => {
                                 message.committed.push(reader.uint32());
                                 continue;
                             }
+                        case 23: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.tokensMin = value;
+                                else
+                                    delete message.tokensMin;
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2785,11 +2797,14 @@ export const resultity = $root.resultity = (() => {
                 Constraint.prototype.jsonSchema = null;
                 Constraint.prototype.toolCalls = null;
                 Constraint.prototype.anyOf = null;
+                Constraint.prototype.regex = null;
+                Constraint.prototype.choice = null;
+                Constraint.prototype.gbnf = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(Constraint.prototype, "kind", {
-                    get: $util.oneOfGetter($oneOfFields = ["jsonObject", "jsonSchema", "toolCalls", "anyOf"]),
+                    get: $util.oneOfGetter($oneOfFields = ["jsonObject", "jsonSchema", "toolCalls", "anyOf", "regex", "choice", "gbnf"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2808,6 +2823,12 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.ToolCalls.encode(message.toolCalls, writer.uint32(26).fork(), _depth + 1).ldelim();
                     if (message.anyOf != null && $Object.hasOwnProperty.call(message, "anyOf"))
                         $root.resultity.stage.v1.AnyOf.encode(message.anyOf, writer.uint32(34).fork(), _depth + 1).ldelim();
+                    if (message.regex != null && $Object.hasOwnProperty.call(message, "regex"))
+                        writer.uint32(42).string(message.regex);
+                    if (message.choice != null && $Object.hasOwnProperty.call(message, "choice"))
+                        $root.resultity.stage.v1.Choice.encode(message.choice, writer.uint32(50).fork(), _depth + 1).ldelim();
+                    if (message.gbnf != null && $Object.hasOwnProperty.call(message, "gbnf"))
+                        writer.uint32(58).string(message.gbnf);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2867,6 +2888,27 @@ export const resultity = $root.resultity = (() => {
                                     break;
                                 message.anyOf = $root.resultity.stage.v1.AnyOf.decode(reader, reader.size(), $undefined, _depth + 1, message.anyOf);
                                 message.kind = "anyOf";
+                                continue;
+                            }
+                        case 5: {
+                                if (wireType !== 2)
+                                    break;
+                                message.regex = reader.stringVerify();
+                                message.kind = "regex";
+                                continue;
+                            }
+                        case 6: {
+                                if (wireType !== 2)
+                                    break;
+                                message.choice = $root.resultity.stage.v1.Choice.decode(reader, reader.size(), $undefined, _depth + 1, message.choice);
+                                message.kind = "choice";
+                                continue;
+                            }
+                        case 7: {
+                                if (wireType !== 2)
+                                    break;
+                                message.gbnf = reader.stringVerify();
+                                message.kind = "gbnf";
                                 continue;
                             }
                         }
@@ -2970,6 +3012,89 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return AnyOf;
+            })();
+
+            v1.Choice = (function() {
+
+                const Choice = function (properties) {
+                    this.texts = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Choice.prototype.texts = $util.emptyArray;
+
+                Choice.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.texts != null && message.texts.length)
+                        for (let i = 0; i < message.texts.length; ++i)
+                            writer.uint32(10).string(message.texts[i]);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Choice.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Choice();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.texts && message.texts.length))
+                                    message.texts = [];
+                                message.texts.push(reader.stringVerify());
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Choice;
             })();
 
             v1.ToolCalls = (function() {

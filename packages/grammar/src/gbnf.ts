@@ -1,0 +1,212 @@
+import { oneOf, without } from './characters.ts'
+import type { Expression, Expressions } from './expression.ts'
+import { type GbnfNode, GbnfRefusal, gbnfRules } from './gbnf-rules.ts'
+import type { WorkBudget } from './work-budget.ts'
+
+/** The rule that is the whole text. */
+const ROOT = 'root'
+const SURROGATES = [[0xd800, 0xdfff]] as const
+
+/**
+ * The texts of a grammar in GBNF. Rules may contain themselves, but not before they have written anything: what is left to write is
+ * then a state, a stack of what comes later, and every state is one that can be finished.
+ *
+ * @throws GbnfRefusal naming the rule or line that cannot be held to
+ */
+export function gbnfTexts(expressions: Expressions, source: string): Expression {
+  const { budget } = expressions
+  const rules = gbnfRules(source, budget)
+  requireRules(rules, budget)
+  const nullable = namesWhere(rules, budget, mayBeEmpty)
+  requireProgress(rules, nullable, budget)
+  const productive = namesWhere(rules, budget, canEnd)
+  if (!productive.has(ROOT)) throw new GbnfRefusal('allows no text: its root has no end')
+  return new GbnfCompiler(expressions, rules, { nullable, productive }).text(ROOT)
+}
+
+/** What a rule does, by what is known of others so far. */
+type Trait = (node: GbnfNode, known: ReadonlySet<string>) => boolean
+
+function mayBeEmpty(node: GbnfNode, known: ReadonlySet<string>): boolean {
+  switch (node.type) {
+    case 'literal':
+      return node.text === ''
+    case 'character':
+      return false
+    case 'rule':
+      return known.has(node.name)
+    case 'sequence':
+      return node.parts.every(part => mayBeEmpty(part, known))
+    case 'choice':
+      return node.options.some(option => mayBeEmpty(option, known))
+    case 'repeat':
+      return node.min === 0 || mayBeEmpty(node.item, known)
+  }
+}
+
+function canEnd(node: GbnfNode, known: ReadonlySet<string>): boolean {
+  switch (node.type) {
+    case 'literal':
+      return true
+    case 'character':
+      return without(node.ranges, SURROGATES).length > 0
+    case 'rule':
+      return known.has(node.name)
+    case 'sequence':
+      return node.parts.every(part => canEnd(part, known))
+    case 'choice':
+      return node.options.some(option => canEnd(option, known))
+    case 'repeat':
+      return node.min === 0 || canEnd(node.item, known)
+  }
+}
+
+/** The rules that have a trait: the fewest with which it holds. */
+function namesWhere(rules: ReadonlyMap<string, GbnfNode>, budget: WorkBudget, trait: Trait): ReadonlySet<string> {
+  const known = new Set<string>()
+  for (let before = -1; before < known.size; ) {
+    before = known.size
+    for (const [name, node] of rules) {
+      if (known.has(name)) continue
+      budget.spend(sizeOf(node))
+      if (trait(node, known)) known.add(name)
+    }
+  }
+  return known
+}
+
+function childrenOf(node: GbnfNode): readonly GbnfNode[] {
+  if (node.type === 'sequence') return node.parts
+  if (node.type === 'choice') return node.options
+  return node.type === 'repeat' ? [node.item] : []
+}
+
+function sizeOf(node: GbnfNode): number {
+  return childrenOf(node).reduce((sum, child) => sum + sizeOf(child), 1)
+}
+
+function requireRules(rules: ReadonlyMap<string, GbnfNode>, budget: WorkBudget): void {
+  if (!rules.has(ROOT)) throw new GbnfRefusal(`has no rule "${ROOT}"`)
+  const waiting = [...rules.values()]
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    budget.spend(1)
+    if (node.type === 'rule' && !rules.has(node.name)) {
+      throw new GbnfRefusal(`has no rule "${node.name}", which line ${node.line} uses`)
+    }
+    waiting.push(...childrenOf(node))
+  }
+}
+
+/** @throws GbnfRefusal naming a rule that contains itself before it has written anything */
+function requireProgress(
+  rules: ReadonlyMap<string, GbnfNode>,
+  nullable: ReadonlySet<string>,
+  budget: WorkBudget
+): void {
+  const done = new Set<string>()
+  const onPath = new Set<string>()
+  for (const start of rules.keys()) {
+    const path = [{ name: start, firsts: firstsOf(start, rules, nullable, budget) }]
+    onPath.add(start)
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      budget.spend(1)
+      const name = top.firsts.pop()
+      if (name === undefined) {
+        path.pop()
+        onPath.delete(top.name)
+        done.add(top.name)
+      } else if (onPath.has(name)) {
+        throw new GbnfRefusal(`has a rule "${name}" that contains itself before it has written anything`)
+      } else if (!done.has(name)) {
+        path.push({ name, firsts: firstsOf(name, rules, nullable, budget) })
+        onPath.add(name)
+      }
+    }
+  }
+}
+
+/** Rules that may be where a rule begins. */
+function firstsOf(
+  name: string,
+  rules: ReadonlyMap<string, GbnfNode>,
+  nullable: ReadonlySet<string>,
+  budget: WorkBudget
+): string[] {
+  const firsts = new Set<string>()
+  const whole = rules.get(name)
+  const waiting = whole === undefined ? [] : [whole]
+  for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+    budget.spend(1)
+    if (node.type === 'rule') firsts.add(node.name)
+    else if (node.type !== 'sequence') waiting.push(...childrenOf(node))
+    else {
+      const end = node.parts.findIndex(part => !mayBeEmpty(part, nullable))
+      waiting.push(...node.parts.slice(0, end < 0 ? undefined : end + 1))
+    }
+  }
+  return [...firsts]
+}
+
+/** Rules whose texts may be empty, and rules that have texts at all. */
+interface GbnfTraits {
+  readonly nullable: ReadonlySet<string>
+  readonly productive: ReadonlySet<string>
+}
+
+class GbnfCompiler {
+  readonly #expressions: Expressions
+  readonly #rules: ReadonlyMap<string, GbnfNode>
+  readonly #traits: GbnfTraits
+  readonly #references = new Map<string, Expression>()
+  readonly #texts = new Map<string, Expression>()
+  readonly #waiting: string[] = []
+
+  constructor(expressions: Expressions, rules: ReadonlyMap<string, GbnfNode>, traits: GbnfTraits) {
+    this.#expressions = expressions
+    this.#rules = rules
+    this.#traits = traits
+  }
+
+  /** The texts of a rule, with all that it uses: what takes too much work is found out now. */
+  text(name: string): Expression {
+    const whole = this.#referenceTo(name)
+    for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop()) {
+      const node = this.#rules.get(next)
+      this.#texts.set(next, node === undefined ? this.#expressions.dead : this.#compiled(node))
+    }
+    return whole
+  }
+
+  #referenceTo(name: string): Expression {
+    const { dead } = this.#expressions
+    // nothing that cannot end is written at all
+    if (!this.#traits.productive.has(name)) return dead
+    const known = this.#references.get(name)
+    if (known !== undefined) return known
+    const reference = this.#expressions.reference(undefined, () => this.#texts.get(name) ?? dead)
+    // a reference is never empty itself
+    const whole = this.#traits.nullable.has(name) ? this.#expressions.optional(reference) : reference
+    this.#references.set(name, whole)
+    this.#waiting.push(name)
+    return whole
+  }
+
+  #compiled(node: GbnfNode): Expression {
+    const expressions = this.#expressions
+    expressions.budget.spend(1)
+    switch (node.type) {
+      case 'literal':
+        return expressions.literal(node.text)
+      case 'character':
+        return oneOf(expressions, node.ranges)
+      case 'rule':
+        return this.#referenceTo(node.name)
+      case 'sequence':
+        return expressions.sequence(node.parts.map(part => this.#compiled(part)))
+      case 'choice':
+        return expressions.choice(node.options.map(option => this.#compiled(option)))
+      case 'repeat':
+        return expressions.repeat(this.#compiled(node.item), node.min, node.max)
+    }
+  }
+}
