@@ -76,6 +76,8 @@ export type GenerationEvent =
       readonly finishReason: FinishReason
       /** The model ended it; else it was cut off, by a stop string or at its limit. */
       readonly complete: boolean
+      /** The stop string that cut it off, where one did. */
+      readonly stop?: string
       readonly usage: Usage
     }
 
@@ -250,10 +252,10 @@ async function* answer(
       }
       count++
       const endToken = sampled.finish === 'end_token'
-      const { text, stopped } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))
-      if (stopped) {
+      const { text, stop } = stops.push(endToken ? decoder.flush() : decoder.push(sampled.token))
+      if (stop !== undefined) {
         yield tokenEvent(request, sampled, text)
-        yield { type: 'end', text: '', finishReason: 'stop', complete: false, usage: usage(count) }
+        yield { type: 'end', text: '', finishReason: 'stop', complete: false, stop, usage: usage(count) }
         return
       }
       if (!endToken) yield tokenEvent(request, sampled, text)

@@ -1,7 +1,8 @@
 /** The text that `push` releases, and whether a stop string ended it. */
 export interface StopResult {
   readonly text: string
-  readonly stopped: boolean
+  /** The stop string that ended the text, where one did. */
+  readonly stop?: string
 }
 
 /**
@@ -21,16 +22,16 @@ export class StopMatcher {
   }
 
   push(piece: string): StopResult {
-    if (this.#stops.length === 0) return { text: piece, stopped: false }
+    if (this.#stops.length === 0) return { text: piece }
     const text = this.#held + piece
-    const at = this.#firstStop(text)
-    if (at !== undefined) {
+    const first = this.#firstStop(text)
+    if (first !== undefined) {
       this.#held = ''
-      return { text: text.slice(0, at), stopped: true }
+      return { text: text.slice(0, first.at), stop: first.stop }
     }
     const keep = this.#undecided(text)
     this.#held = text.slice(text.length - keep)
-    return { text: text.slice(0, text.length - keep), stopped: false }
+    return { text: text.slice(0, text.length - keep) }
   }
 
   /** The text is over: returns the text that was held back, since it is not a stop string. */
@@ -40,15 +41,15 @@ export class StopMatcher {
     return text
   }
 
-  #firstStop(text: string): number | undefined {
-    let first: { at: number; end: number } | undefined
+  #firstStop(text: string): { readonly at: number; readonly stop: string } | undefined {
+    let first: { at: number; end: number; stop: string } | undefined
     for (const stop of this.#stops) {
       const at = text.indexOf(stop)
       const end = at + stop.length
       if (at < 0) continue
-      if (first === undefined || end < first.end || (end === first.end && at < first.at)) first = { at, end }
+      if (first === undefined || end < first.end || (end === first.end && at < first.at)) first = { at, end, stop }
     }
-    return first?.at
+    return first
   }
 
   /** Length of the longest end of `text` that some stop string begins with. */

@@ -105,6 +105,7 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   readonly #text: ChoiceText
   readonly #logprobs: LogprobEntry[] = []
   #finishReason: ChoiceFinish = 'stop'
+  #stop: string | undefined
 
   constructor(index: number, { request, model }: PreparedChat, toolUse: ToolUse | undefined, job: Job) {
     this.#index = index
@@ -121,7 +122,10 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   take(event: GenerationEvent): ChatChunkChoice[] {
     if (event.type === 'prompt') return []
     const deltas = this.#text.push(event.text)
-    if (event.type === 'end') deltas.push(...this.#text.flush())
+    if (event.type === 'end') {
+      this.#stop = event.stop
+      deltas.push(...this.#text.flush())
+    }
     const entry = event.type === 'token' && this.#withLogprobs ? logprobEntry(this.#tokenizer, event) : undefined
     if (entry !== undefined) this.#logprobs.push(entry)
     return this.#pieces(deltas, entry)
@@ -129,13 +133,14 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
 
   finish(reason: FinishReason): { entries: ChatChunkChoice[]; outcome: ChoiceFinish } {
     this.#finishReason = this.#text.finish(reason)
-    const entry = { index: this.#index, delta: {}, finish_reason: this.#finishReason, logprobs: null }
+    const stop = this.#stop === undefined ? {} : { stop_reason: this.#stop }
+    const entry = { index: this.#index, delta: {}, finish_reason: this.#finishReason, ...stop, logprobs: null }
     return { entries: [entry], outcome: this.#finishReason }
   }
 
   choice(): ChatChoice {
     const { content, toolCalls } = this.#text
-    return { content, toolCalls, logprobs: this.#logprobs, finishReason: this.#finishReason }
+    return { content, toolCalls, logprobs: this.#logprobs, finishReason: this.#finishReason, stop: this.#stop }
   }
 
   /** One entry a delta; what is said of the token goes with the first, or alone while its text is held back. */

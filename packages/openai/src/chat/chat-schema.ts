@@ -10,6 +10,7 @@ import { contentPartSchema } from './text-parts.ts'
 /** Longest conversation taken, in messages. */
 const MESSAGES_MAX = 8192
 const STOP_CHARACTERS_MAX = 512
+const STOPS_MAX = 16
 const PARTS_MAX = 1024
 export const CHOICES_MAX = 128
 /** Calls of one message. */
@@ -34,8 +35,8 @@ const message = z.looseObject({
 const stopString = z.string().min(1).max(STOP_CHARACTERS_MAX)
 
 /** Texts that end an answer. */
-export const stopField = z.union([stopString, z.array(stopString).max(4), z.null()], {
-  error: `stop is a text of 1 to ${STOP_CHARACTERS_MAX} characters, or a list of at most 4 of them`
+export const stopField = z.union([stopString, z.array(stopString).max(STOPS_MAX), z.null()], {
+  error: `stop is a text of 1 to ${STOP_CHARACTERS_MAX} characters, or a list of at most ${STOPS_MAX} of them`
 })
 
 export const streamOptions = z.looseObject({ include_usage: z.boolean().nullish() })
@@ -100,6 +101,9 @@ export type ChatLogprobs = z.infer<typeof logprobs>
 
 const finishReason = z.enum(['stop', 'length', 'tool_calls'])
 
+/** As in vLLM: the stop text that ended the choice, where one did. */
+const stopReason = z.string().optional()
+
 /** Ours: who answered, and how fast. */
 export const meshReport = z.object({
   placementId: z.string(),
@@ -131,6 +135,7 @@ export const chatCompletionSchema = z
           tool_calls: z.array(toolCallSchema).optional()
         }),
         finish_reason: finishReason,
+        stop_reason: stopReason,
         logprobs,
         /** Where several were asked: who made this choice. */
         model: z.string().optional()
@@ -155,6 +160,7 @@ export const chatChunkSchema = z
           tool_calls: z.array(toolCallDeltaSchema).optional()
         }),
         finish_reason: finishReason.nullable(),
+        stop_reason: stopReason,
         logprobs,
         model: z.string().optional()
       })
