@@ -45,6 +45,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs'
   ],
+  anthropic: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -60,7 +61,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'generation',
     'access',
     'jobs',
-    'openai'
+    'openai',
+    'anthropic'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -83,6 +85,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs',
     'openai',
+    'anthropic',
     'node',
     'coordinator',
     'cli'

@@ -11,6 +11,8 @@ const PLAIN_INFERENCE: ReadonlySet<string> = new Set([
   'POST /v1/completions',
   'POST /v1/embeddings',
   'POST /v1/responses',
+  'POST /v1/messages',
+  'POST /v1/messages/count_tokens',
   'GET /v1/models',
   'HEAD /v1/models',
   'GET /v1/models/*',

@@ -5,6 +5,7 @@ import type { FastifyInstance } from 'fastify'
 /** What clients of OpenAI's API and its relatives know, and a coordinator serves only where it is set up for it. */
 const KNOWN: readonly (readonly [method: string, path: string])[] = [
   ['POST', '/v1/completions'],
+  ['POST', '/v1/messages/batches'],
   ['POST', '/v1/moderations'],
   ['POST', '/v1/rerank'],
   ['POST', '/v1/responses'],
