@@ -46,6 +46,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'jobs'
   ],
   anthropic: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
+  tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -62,7 +63,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs',
     'openai',
-    'anthropic'
+    'anthropic',
+    'tokens'
   ],
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
@@ -86,6 +88,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'jobs',
     'openai',
     'anthropic',
+    'tokens',
     'node',
     'coordinator',
     'cli'

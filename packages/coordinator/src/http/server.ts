@@ -28,6 +28,7 @@ import {
   type RequestRouteComponents,
   type ResponseRouteComponents
 } from '@resultity/openai'
+import { addTokenRoutes } from '@resultity/tokens'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
 import type { CoordinatorLimits } from '../settings.ts'
@@ -115,6 +116,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)
   addMessageRoutes(server, components)
+  addTokenRoutes(server, components)
   addRequestRoutes(server, components)
   addFileRoutes(server, components)
   addBatchRoutes(server, components)
