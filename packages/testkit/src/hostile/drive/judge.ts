@@ -6,7 +6,8 @@ const OUR_FAULT =
   /"(?:error_)?code":\s*"(internal|engine_failed|replay_diverged|protocol_violation|session_unknown|model_invalid)"/
 
 /** What a server may answer that cannot serve a request now, or at all. */
-const STATUS_501 = /^\/v1\/(?:moderations|rerank|uploads|images|audio|videos)/
+const STATUS_501 =
+  /^\/v1\/(?:moderations|rerank|uploads|images|audio|videos|conversations|messages\/batches|responses\/compact)/
 
 /** What is wrong with an answer, whatever the request was; nothing for most. */
 export function faultsOf({ request: { path, method } }: HostileCase, outcome: Outcome): string[] {
