@@ -246,5 +246,9 @@ t.test('health, metrics, and what does not exist', async t => {
   const unknown = await get('/v1/nothing?here')
   t.match(unknown, { status: 404, body: { error: { code: 'unknown_url', message: /GET \/v1\/nothing/, param: null } } })
   t.match(unknown.headers.get('x-request-id'), /^req_/)
-  t.equal((await fetch(`${httpUrl}${CHAT}`)).status, 405, 'a route by another method is another route')
+  t.equal(
+    (await fetch(`${httpUrl}${CHAT}`, { method: 'DELETE' })).status,
+    405,
+    'a route by another method is another route'
+  )
 })

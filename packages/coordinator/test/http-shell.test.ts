@@ -41,7 +41,7 @@ t.test('what is not served says whether it exists, for whom, and whether to try 
     ['POST', '/v1/assistants', 404, 'unknown_url'],
     ['POST', '/v1/vector_stores/x/search', 404, 'unknown_url'],
     ['POST', '/v1/fine_tuning/jobs', 404, 'unknown_url'],
-    ['GET', CHAT, 405, 'method_not_allowed'],
+    ['PUT', CHAT, 405, 'method_not_allowed'],
     ['DELETE', `${CHAT}?x=1`, 405, 'method_not_allowed'],
     ['POST', '/v1/models/tiny-chat', 405, 'method_not_allowed'],
     ['PROPFIND', '/v1/models', 405, 'method_not_allowed'],

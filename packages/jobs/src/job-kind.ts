@@ -1,7 +1,7 @@
 import type { ErrorFormat } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { NodeLosses } from '@resultity/placement'
-import type { Job, JobError, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
+import type { Job, JobError, JobEvent, JobMetadata, JobResult, JobUsage, JsonValue } from '@resultity/store'
 
 /** The log of an attempt at a job. */
 export interface JobLog {
@@ -58,6 +58,8 @@ export interface PreparedJob<Data = unknown> {
   readonly headers?: Readonly<Record<string, string>>
   /** The client does not want it kept once it has the answer. Default false. */
   readonly unstored?: boolean
+  /** What the client files it under, to find it again. Default: it is not filed. */
+  readonly metadata?: JobMetadata
   readonly data: Data
 }
 

@@ -9,6 +9,7 @@ export { type ChatPiece, chatPieceSchema, wholePiece } from './chat/chat-piece.t
 export { promptOf, promptTextOf } from './chat/chat-prompt.ts'
 export { withSeed } from './chat/chat-request.ts'
 export { chatRequestSchema, meshFields } from './chat/chat-schema.ts'
+export { addStoredChatRoutes, type StoredChatRouteComponents } from './chat/stored-chat-routes.ts'
 export { CompletionEndpoint } from './completions/completion-endpoint.ts'
 export type { CompletionLogprobs } from './completions/completion-schema.ts'
 export { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './embeddings/embeddings-endpoint.ts'

@@ -22,6 +22,7 @@ import {
   addJobRoute,
   addRequestRoutes,
   addResponseRoutes,
+  addStoredChatRoutes,
   type BatchRouteComponents,
   type FileRouteComponents,
   type HttpEndpoint,
@@ -115,6 +116,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)
+  addStoredChatRoutes(server, components)
   addMessageRoutes(server, components)
   addTokenRoutes(server, components)
   addRequestRoutes(server, components)

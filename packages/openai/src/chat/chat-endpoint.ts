@@ -21,9 +21,11 @@ export interface ChatEndpointComponents extends AnswerRunComponents {
   readonly pools: NodePools
 }
 
+export const CHAT_COMPLETIONS = '/v1/chat/completions'
+
 const createChatCompletion: ApiRoute = {
   method: 'POST',
-  path: '/v1/chat/completions',
+  path: CHAT_COMPLETIONS,
   id: 'createChatCompletion',
   summary: 'Answers a conversation, whole or as server-sent events.',
   body: chatRequestSchema,
@@ -62,6 +64,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
       places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
       unstored: request.store === false,
+      ...(request.store === true ? { metadata: request.metadata ?? {} } : {}),
       data: { request, model, generation }
     }
   }

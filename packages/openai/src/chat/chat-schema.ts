@@ -1,5 +1,6 @@
 import { nodeListSchema, regionSchema } from '@resultity/interface'
 import { z } from 'zod'
+import { metadataSchema } from '../answer/metadata.ts'
 import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
@@ -77,8 +78,10 @@ export const chatRequestSchema = z
     ...samplingFields,
     stop: stopField.optional(),
     stream: z.boolean().nullish(),
-    /** `false`: nothing of it is kept once the client has the answer. */
+    /** `false`: nothing of it is kept once the client has the answer. `true`: it is listed by `GET` of the same path. */
     store: z.boolean().nullish(),
+    /** What it is listed under. */
+    metadata: metadataSchema.nullish(),
     stream_options: streamOptions.nullish(),
     /** Choices to make, each with a seed of its own. */
     n: z.int().min(1).max(CHOICES_MAX).nullish(),

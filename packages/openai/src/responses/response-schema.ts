@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { metadataSchema } from '../answer/metadata.ts'
 import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { meshFields, streamOptions } from '../chat/chat-schema.ts'
@@ -8,7 +9,6 @@ import { oneModelFields } from '../ensembles/ensemble-schema.ts'
 const ITEMS_MAX = 8192
 const PARTS_MAX = 1024
 const TOOLS_MAX = 128
-const METADATA_MAX = 16
 
 const content = z.union([z.string(), z.array(contentPartSchema).max(PARTS_MAX), z.null()], {
   error: 'is a text, a list of parts, or null'
@@ -29,10 +29,6 @@ const item = z.looseObject({
 export type ResponseItem = z.infer<typeof item>
 
 const items = z.array(item).max(ITEMS_MAX)
-
-const metadata = z
-  .record(z.string().max(64), z.string().max(512))
-  .refine(pairs => Object.keys(pairs).length <= METADATA_MAX, { error: `metadata has at most ${METADATA_MAX} pairs` })
 
 const textFormat = z.looseObject({
   type: z.enum(['text', 'json_object', 'json_schema']),
@@ -78,7 +74,7 @@ export const responseRequestSchema = z
     tools: z.array(tool).max(TOOLS_MAX).nullish(),
     tool_choice: toolChoice.nullish(),
     parallel_tool_calls: z.boolean().nullish(),
-    metadata: metadata.nullish(),
+    metadata: metadataSchema.nullish(),
     stream: z.boolean().nullish(),
     stream_options: streamOptions.nullish(),
     /** As in vLLM: go on to the token limit whatever is sampled. */
