@@ -281,3 +281,39 @@ t.test('what fails while it is computed is an error in the same form, whole, str
   t.equal(result.status, 502)
   t.match(await result.json(), { type: 'error', request_id: accepted.request_id })
 })
+
+t.test('messages may be lines of a batch, where errors have the form of the batch', async t => {
+  answers(ANSWER)
+  const line = (id: string, fields: object) => ({ custom_id: id, url: MESSAGES, body: { ...body, ...fields } })
+  const response = await fetch(`${mesh.coordinator.httpUrl}/v1/batch`, {
+    method: 'POST',
+    body: JSON.stringify({ requests: [line('a', {}), line('b', { max_tokens: 0 })] })
+  })
+  t.match(await response.json(), {
+    responses: [
+      { response: { status_code: 200, body: { type: 'message', content: [{ text: ANSWER }] } } },
+      { response: { status_code: 400, body: { error: { code: 'invalid_request', param: 'max_tokens' } } } }
+    ]
+  })
+})
+
+t.test('a key comes as Anthropic’s clients send it', async t => {
+  answers(ANSWER)
+  const made = await fetch(`${mesh.coordinator.httpUrl}/v1/admin/keys`, {
+    method: 'POST',
+    body: JSON.stringify({ scopes: ['admin', 'inference'] })
+  })
+  const { key } = await made.json()
+  for (const path of [MESSAGES, `${MESSAGES}/count_tokens`]) {
+    for (const headers of [{}, { 'x-api-key': 'sk-ant-none' }]) {
+      const refused = await post({}, path, headers)
+      t.equal(refused.status, 401)
+      t.match(await refused.json(), { type: 'error', error: { type: 'authentication_error' } })
+    }
+    const taken = await post({}, path, { 'x-api-key': key })
+    t.equal(taken.status, 200, await taken.text())
+  }
+  const unknown = await fetch(`${mesh.coordinator.httpUrl}${MESSAGES}`, { headers: { 'x-api-key': key } })
+  t.equal(unknown.status, 405)
+  await unknown.text()
+})
