@@ -17,16 +17,19 @@ async function json(path: string, init: RequestInit = {}) {
 
 const post = (path: string, fields: object) => json(path, { method: 'POST', body: JSON.stringify(fields) })
 
-t.test('synchronous: chat, a response, a completion', async t => {
+t.test('synchronous: chat, a response, a message, a completion', async t => {
   const { answer, route } = await ask(url, body)
   t.equal(answer.choices[0]?.message.content, first.answer)
   t.equal(routeRanges(route).length, 3)
   const response = await post('/v1/responses', { model: MODEL, input: first.question, temperature: 0 })
   t.equal(response.body.output[0].content[0].text, first.answer)
+  const messages = [{ role: 'user', content: first.question }]
+  const message = await post('/v1/messages', { model: MODEL, max_tokens: 60, messages, temperature: 0 })
+  t.equal(message.body.content[0].text, first.answer)
   const prompt = `<s><|user|>\n${first.question}<|end|>\n<|assistant|>\n`
   const completion = await post('/v1/completions', { model: MODEL, prompt, temperature: 0, max_tokens: 60 })
   t.equal(completion.body.choices[0].text, first.answer)
-  for (const { headers } of [response, completion]) {
+  for (const { headers } of [response, message, completion]) {
     t.equal(routeRanges(headers.get('x-resultity-route') ?? '').length, 3)
   }
 })

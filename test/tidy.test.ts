@@ -46,6 +46,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs'
   ],
+  anthropic: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
+  tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -62,7 +64,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'generation',
     'access',
     'jobs',
-    'openai'
+    'openai',
+    'anthropic',
+    'tokens'
   ],
   simulation: [
     'interface',
@@ -99,6 +103,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs',
     'openai',
+    'anthropic',
+    'tokens',
     'node',
     'coordinator',
     'cli'

@@ -105,6 +105,11 @@ export async function survivesBadInput(t: Test, runs: number, init: SwarmInit = 
     '/v1/completions': { model: MODEL, prompt: first.question, max_tokens: 2 },
     '/v1/embeddings': { model: MODEL, input: first.question },
     '/v1/responses': { model: MODEL, input: first.question, max_output_tokens: 2 },
+    '/v1/messages': { model: MODEL, messages, max_tokens: 2 },
+    '/v1/messages/count_tokens': { model: MODEL, messages },
+    '/tokenize': { prompt: first.question },
+    '/detokenize': { tokens: [1, 2, 3] },
+    '/apply-template': { messages },
     '/v1/batches': { input_file_id: 'file-x', endpoint: '/v1/chat/completions', completion_window: '24h' },
     '/v1/admin/keys': { name: 'a key', scopes: ['inference'] }
   }

@@ -107,6 +107,24 @@ for (const { version, client, errors } of clients) {
     )
   })
 
+  t.test(`openai ${version}: chats that are stored, found, changed and deleted`, async t => {
+    const metadata = { test: `stored ${version}` }
+    const made = await client.chat.completions.create({ ...ask(first.question), store: true, metadata })
+    const ids: string[] = []
+    for await (const one of client.chat.completions.list({ metadata, limit: 1 })) ids.push(one.id)
+    t.same(ids, [made.id])
+    const kept = await client.chat.completions.retrieve(made.id)
+    t.equal(kept.choices[0]?.message.content, first.answer)
+    const said: (string | null)[] = []
+    for await (const message of client.chat.completions.messages.list(made.id)) said.push(message.content)
+    t.same(said, [first.question])
+    t.match(await client.chat.completions.update(made.id, { metadata: { test: 'other' } }), { id: made.id })
+    t.same((await client.chat.completions.list({ metadata })).data, [])
+    t.match(await client.chat.completions.delete(made.id), { id: made.id, deleted: true })
+    const error = await failureOf(client.chat.completions.retrieve(made.id))
+    t.ok(error instanceof errors.NotFoundError)
+  })
+
   t.test(`openai ${version}: embeddings, in its own encoding and as numbers`, async t => {
     const input = ['one text', 'and another']
     const packed = await client.embeddings.create({ model: 'tiny-encoder', input })

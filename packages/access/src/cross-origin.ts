@@ -8,6 +8,7 @@ import { scopeOf } from './route-scope.ts'
 const EXPOSED_HEADERS = [
   'location',
   'openai-poll-after-ms',
+  'request-id',
   'retry-after',
   'retry-after-ms',
   'x-client-request-id',
@@ -18,6 +19,7 @@ const EXPOSED_HEADERS = [
   'x-ratelimit-reset-requests',
   'x-ratelimit-reset-tokens',
   'x-request-id',
+  'x-resultity-ignored-fields',
   'x-resultity-ignored-tools',
   'x-resultity-relaxed',
   'x-resultity-route',

@@ -9,6 +9,7 @@ import type {
   RouteHandlerMethod
 } from 'fastify'
 import type { z } from 'zod'
+import type { ErrorFormat } from './error-format.ts'
 
 export type ApiMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
@@ -52,6 +53,8 @@ export interface ApiRoute {
   readonly answers: Readonly<Record<number, ApiAnswer>>
   /** Statuses it may fail with, each with the usual error body. Default none. */
   readonly errors?: readonly number[]
+  /** Default: OpenAI's form. */
+  readonly errorFormat?: ErrorFormat
 }
 
 declare module 'fastify' {

@@ -47,16 +47,16 @@ export function errorEvent(error: MeshError): ErrorBody {
   return errorReply(error).body
 }
 
-/** The body of an error answer, of what is kept of an error. */
-export function errorBody(error: ClientError): ErrorBody {
-  return replyOf(statusOf(error.code) ?? 500, error).body
+/** An error answer, of what is kept of an error. */
+export function keptErrorReply(error: ClientError): ErrorReply {
+  return replyOf(statusOf(error.code) ?? 500, error)
 }
 
 /** The answer that a failed, cancelled or expired job stands for; undefined for one that succeeded or has not ended. */
 export function jobErrorReply(job: Job): ErrorReply | undefined {
   const error = job.state === 'failed' ? job.error : endedWithout[job.state]
   if (error === undefined || error === null) return undefined
-  return replyOf(statusOf(error.code) ?? 500, error)
+  return keptErrorReply(error)
 }
 
 /** Neither is retried by clients as they are; asking for the same job again would not help. */

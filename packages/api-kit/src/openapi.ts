@@ -112,7 +112,9 @@ const errorMeanings: Readonly<Record<number, string>> = {
 }
 
 function errors(route: ApiRoute, components: ComponentSchemas): Json {
-  const body = { 'application/json': { schema: components.reference(errorSchema, 'Error') } }
+  const body = {
+    'application/json': { schema: components.reference(route.errorFormat?.schema ?? errorSchema, 'Error') }
+  }
   const { errors: own = [], body: taken } = route
   const responses = [...own, ...(taken === undefined ? [] : [415])].map(status => [
     String(status),

@@ -252,6 +252,7 @@ function buildHttp(
     kinds: jobs.kinds,
     httpEndpoints: jobs.httpEndpoints,
     responses: jobs.responses,
+    messages: jobs.messages,
     batchEndpoint: jobs.batchEndpoint,
     linePaths: jobs.linePaths
   }

@@ -1,4 +1,5 @@
 import type { JobAdmission } from '@resultity/access'
+import { MessageEndpoint } from '@resultity/anthropic'
 import type { Clock, ModelAliases, Scheduler } from '@resultity/interface'
 import {
   BATCHES_PATH,
@@ -101,6 +102,7 @@ export interface JobParts {
   /** Those that have a route of their own. */
   readonly httpEndpoints: readonly HttpEndpoint[]
   readonly responses: ResponseEndpoint
+  readonly messages: MessageEndpoint
   readonly batchEndpoint: BatchEndpoint
   /** Paths that lines of batches may ask. */
   readonly linePaths: readonly string[]
@@ -125,10 +127,12 @@ export function buildJobs(
   const ensembles = { models, aliases, children, judging: () => chats, scheduler }
   const chats = new EnsembleEndpoint(ensembles, chat, chatDialect)
   const responses = new ResponseEndpoint({ models, chat, store, clock })
+  const messages = new MessageEndpoint({ models, chat })
   const single = [
     chats,
     new EnsembleEndpoint(ensembles, new CompletionEndpoint(answers), completionDialect),
     responses,
+    messages,
     new EmbeddingsEndpoint(answers)
   ]
   // what a batch may ask: no further batches
@@ -144,5 +148,5 @@ export function buildJobs(
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
-  return { runtime, fileService, aliases, kinds, httpEndpoints, responses, batchEndpoint, linePaths }
+  return { runtime, fileService, aliases, kinds, httpEndpoints, responses, messages, batchEndpoint, linePaths }
 }

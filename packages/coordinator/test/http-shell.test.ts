@@ -41,12 +41,17 @@ t.test('what is not served says whether it exists, for whom, and whether to try 
     ['POST', '/v1/assistants', 404, 'unknown_url'],
     ['POST', '/v1/vector_stores/x/search', 404, 'unknown_url'],
     ['POST', '/v1/fine_tuning/jobs', 404, 'unknown_url'],
-    ['GET', CHAT, 405, 'method_not_allowed'],
+    ['PUT', CHAT, 405, 'method_not_allowed'],
     ['DELETE', `${CHAT}?x=1`, 405, 'method_not_allowed'],
     ['POST', '/v1/models/tiny-chat', 405, 'method_not_allowed'],
     ['PROPFIND', '/v1/models', 405, 'method_not_allowed'],
     ['POST', '/v1/images/generations', 501, 'not_implemented'],
     ['POST', '/v1/audio/transcriptions', 501, 'not_implemented'],
+    ['POST', '/v1/responses/compact', 501, 'not_implemented'],
+    ['POST', '/v1/responses/resp_1', 405, 'method_not_allowed'],
+    ['POST', '/v1/conversations', 501, 'not_implemented'],
+    ['GET', '/v1/conversations/conv_1/items?limit=2', 501, 'not_implemented'],
+    ['POST', '/v1/messages/batches', 501, 'not_implemented'],
     ['GET', '/v1/videos/video_1/content?variant=thumbnail', 501, 'not_implemented'],
     ['GET', '/v1/images/generations', 404, 'unknown_url']
   ] as const

@@ -80,6 +80,8 @@ export type GenerationEvent =
       readonly finishReason: FinishReason
       /** The model ended it; else it was cut off, by a stop string or at its limit. */
       readonly complete: boolean
+      /** The stop string that cut it off, where one did. */
+      readonly stop?: string
       readonly usage: Usage
     }
 
@@ -256,8 +258,8 @@ async function* answer(
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
   const decoder = request.tokenizer.decoder()
-  const { stop, stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
-  const stops = new StopMatcher(stop, { include: includeStop })
+  const { stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
+  const stops = new StopMatcher(request.stop, { include: includeStop })
   const usage = (completionTokens: number): Usage => ({ promptTokens: request.prompt.length, completionTokens })
   let count = 0
   try {
@@ -272,10 +274,10 @@ async function* answer(
       const endToken = sampled.finish === 'end_token'
       const said = endToken && includeStop && stopTokenIds.includes(sampled.token)
       const piece = (endToken && !said ? '' : decoder.push(sampled.token)) + (endToken ? decoder.flush() : '')
-      const { text, stopped } = count > tokensMin ? stops.push(piece) : { text: piece, stopped: false }
-      if (stopped) {
+      const { text, stop } = count > tokensMin ? stops.push(piece) : { text: piece }
+      if (stop !== undefined) {
         yield tokenEvent(request, sampled, text)
-        yield { type: 'end', text: '', finishReason: 'stop', complete: false, usage: usage(count) }
+        yield { type: 'end', text: '', finishReason: 'stop', complete: false, stop, usage: usage(count) }
         return
       }
       if (!endToken) yield tokenEvent(request, sampled, text)

@@ -1,7 +1,8 @@
 /** The text that `push` releases, and whether a stop string ended it. */
 export interface StopResult {
   readonly text: string
-  readonly stopped: boolean
+  /** The stop string that ended the text, where one did. */
+  readonly stop?: string
 }
 
 /**
@@ -26,16 +27,16 @@ export class StopMatcher {
   }
 
   push(piece: string): StopResult {
-    if (this.#stops.length === 0) return { text: piece, stopped: false }
+    if (this.#stops.length === 0) return { text: piece }
     const text = this.#held + piece
     const first = this.#firstStop(text)
     if (first !== undefined) {
       this.#held = ''
-      return { text: text.slice(0, this.#include ? first.end : first.at), stopped: true }
+      return { text: text.slice(0, this.#include ? first.end : first.at), stop: first.stop }
     }
     const keep = this.#undecided(text)
     this.#held = text.slice(text.length - keep)
-    return { text: text.slice(0, text.length - keep), stopped: false }
+    return { text: text.slice(0, text.length - keep) }
   }
 
   /** The text is over: returns the text that was held back, since it is not a stop string. */
@@ -45,13 +46,13 @@ export class StopMatcher {
     return text
   }
 
-  #firstStop(text: string): { at: number; end: number } | undefined {
-    let first: { at: number; end: number } | undefined
+  #firstStop(text: string): { readonly at: number; readonly end: number; readonly stop: string } | undefined {
+    let first: { at: number; end: number; stop: string } | undefined
     for (const stop of this.#stops) {
       const at = text.indexOf(stop)
       const end = at + stop.length
       if (at < 0) continue
-      if (first === undefined || end < first.end || (end === first.end && at < first.at)) first = { at, end }
+      if (first === undefined || end < first.end || (end === first.end && at < first.at)) first = { at, end, stop }
     }
     return first
   }

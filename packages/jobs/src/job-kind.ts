@@ -1,6 +1,7 @@
+import type { ErrorFormat } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { NodeLosses } from '@resultity/placement'
-import type { Job, JobError, JobEvent, JobResult, JobUsage, JsonValue } from '@resultity/store'
+import type { Job, JobError, JobEvent, JobMetadata, JobResult, JobUsage, JsonValue } from '@resultity/store'
 
 /** The log of an attempt at a job. */
 export interface JobLog {
@@ -57,6 +58,8 @@ export interface PreparedJob<Data = unknown> {
   readonly headers?: Readonly<Record<string, string>>
   /** The client does not want it kept once it has the answer. Default false. */
   readonly unstored?: boolean
+  /** What the client files it under, to find it again. Default: it is not filed. */
+  readonly metadata?: JobMetadata
   readonly data: Data
 }
 
@@ -84,6 +87,8 @@ export interface JobKind<Data = unknown> {
   readonly path: string
   /** Its jobs check the rights of their key themselves. Default false. */
   readonly watchesKey?: boolean
+  /** How its errors are written. Default: OpenAI's form. */
+  readonly errorFormat?: ErrorFormat
   /**
    * Puts stored things that a body refers to into it: {@link prepare} looks nothing up.
    * @throws MeshError `invalid_request`
@@ -125,6 +130,11 @@ export class JobKinds {
 
   paths(): string[] {
     return [...this.#kinds.keys()]
+  }
+
+  /** How the errors of the jobs of a path are written, where that is not OpenAI's form. */
+  errorFormatOf(path: string): ErrorFormat | undefined {
+    return this.#kinds.get(path)?.errorFormat
   }
 
   /** @throws MeshError `not_found` */

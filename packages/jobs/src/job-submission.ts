@@ -51,6 +51,7 @@ export function submissionOf(
     reservedBytes: expectedBytes(prepared, logged),
     // parts go with the whole
     ...(prepared.unstored === true && hidden !== true ? { unstored: true } : {}),
+    ...(prepared.metadata === undefined || hidden === true ? {} : { metadata: prepared.metadata }),
     ...(idempotency === undefined ? {} : { idempotency }),
     ...(groupId === undefined ? {} : { groupId }),
     ...(customId === undefined ? {} : { customId }),

@@ -40,6 +40,7 @@ t.test('long prompts have the tokens that they have at once, and short ones need
   ]
   for (const options of [{}, { addGenerationPrompt: false }]) {
     t.strictSame(await prompts.encodeChat(messages, options), tokenizer.encodeChat(messages, options))
+    t.equal(await prompts.applyChatTemplate(messages, options), tokenizer.applyChatTemplate(messages, options))
   }
   t.strictSame(await prompts.encodeChat(messages.slice(0, 1)), tokenizer.encodeChat(messages.slice(0, 1)))
 })

@@ -3,6 +3,7 @@ import type {
   JobClass,
   JobError,
   JobEvent,
+  JobMetadata,
   JobResult,
   JobState,
   JobSubmission,
@@ -50,6 +51,10 @@ export interface JobFilter {
   readonly groupId?: string
   /** Hidden jobs too. Default false. */
   readonly hidden?: boolean
+  /** Only jobs that run on this model, in any subcloud. */
+  readonly model?: string
+  /** Only jobs that were filed, with all of these pairs among theirs. */
+  readonly metadata?: JobMetadata
   /** Only jobs after the one with this id, in the requested order. */
   readonly after?: string
   /** Order by creation. Default `desc`, the newest first. */
@@ -107,6 +112,9 @@ export interface JobStore extends AsyncDisposable {
 
   /** @throws MeshError `not_found` when `filter.after` names no job */
   list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }>
+
+  /** Files a job under this, and no longer under what it was. Returns whether there is such a job. */
+  setMetadata(id: string, metadata: JobMetadata): Promise<boolean>
 
   /** Jobs by state of one group; states with none are left out. */
   countGroup(groupId: string): Promise<Partial<Record<JobState, number>>>

@@ -25,6 +25,9 @@ export type JobState = (typeof jobStates)[number]
 /** A client waits for `interactive` work; `batch` work takes what that leaves idle. */
 export type JobClass = WorkClass
 
+/** What a client files a job under: names and values of its own. */
+export type JobMetadata = Readonly<Record<string, string>>
+
 /** A client's request, before it is acknowledged. */
 export interface JobSubmission {
   /** `req_` and 32 hexadecimal digits, unique for ever. */
@@ -58,6 +61,8 @@ export interface JobSubmission {
   readonly reservedBytes?: number
   /** Its client does not want it kept: it is removed soon after its end. Default false. */
   readonly unstored?: boolean
+  /** What its client filed it under, to find it again. Undefined: it is not to be found so. */
+  readonly metadata?: JobMetadata
 }
 
 /** Tokens, as the API counts them. */

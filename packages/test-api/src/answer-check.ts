@@ -42,7 +42,7 @@ export function bodyErrors(own: OwnDescription, exchange: Exchange, text: string
   if (text === '' && exchange.method === 'HEAD') return []
   const value = parse(text)
   if (value === undefined) return ['the body is not JSON']
-  if (exchange.status >= 400) return openAiErrors('ErrorResponse', value)
+  if (exchange.status >= 400) return errorErrors(own, exchange, value)
   return valueErrors(own, exchange, 'application/json', value)
 }
 
@@ -53,6 +53,17 @@ export function eventErrors(own: OwnDescription, exchange: Exchange, data: strin
   if (typeof value !== 'object' || value === null) return [`an event is no JSON object: ${data.slice(0, 200)}`]
   if ('error' in value && !('type' in value) && !('object' in value)) return openAiErrors('ErrorResponse', value)
   return valueErrors(own, exchange, 'text/event-stream', value)
+}
+
+const MESSAGES = '/v1/messages'
+
+/** Clients of Anthropic's API are told of errors in its form, also where they fetch an answer later. */
+function errorErrors(own: OwnDescription, { method, path }: Exchange, value: unknown): string[] {
+  const isMessages = path.startsWith(MESSAGES) && own.operation(method, path) !== undefined
+  const isTheirs = typeof value === 'object' && value !== null && 'type' in value && value.type === 'error'
+  if (!isMessages && !isTheirs) return openAiErrors('ErrorResponse', value)
+  const schema = own.operation('POST', MESSAGES)?.responses[400]?.content?.['application/json']?.schema
+  return schema === undefined ? ['errors of messages are not described'] : own.answerErrors(schema, value)
 }
 
 /** What breaks the order of a whole stream. */

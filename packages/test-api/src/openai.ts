@@ -22,6 +22,8 @@ export function openAiErrors(schemaName: string, value: unknown): string[] {
 export function openAiSchema(method: string, path: string, mediaType: string): Schema | undefined {
   // their description calls any file a JSON text
   if (path.endsWith('/content')) return undefined
+  // and says that all messages of a stored chat are the assistant's, but for its example
+  if (/^\/v1\/chat\/completions\/[^/]+\/messages$/.test(path)) return undefined
   const pattern = matchPath(Object.keys(document.paths), path)
   return pattern === undefined ? undefined : document.paths[pattern]?.[method.toLowerCase()]?.[mediaType]
 }

@@ -96,16 +96,19 @@ export class PromptEncoder implements AsyncDisposable {
    * @throws also MeshError `resource_exhausted`; `invalid_request` for messages that take too long
    */
   async encodeChat(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): Promise<number[]> {
-    const { cutsQuickly } = this.tokenizer
-    if (cutsQuickly && sizeOf(messages, options) <= INLINE_CHARACTERS_MAX) {
-      try {
-        return this.tokenizer.encodeChat(messages, { ...options, budget: QUICK_RENDERING })
-      } catch (error) {
-        if (!(error instanceof MeshError && error.cause instanceof TemplateTooLong)) throw error
-      }
-    }
-    const [ids = []] = await this.#ask({ type: 'chat', messages, options })
-    return ids
+    const ids = this.#quickly(messages, options, quick => this.tokenizer.encodeChat(messages, quick))
+    if (ids !== undefined) return ids
+    const [made = []] = await this.#ask({ type: 'chat', messages, options })
+    return made
+  }
+
+  /**
+   * As {@link ModelTokenizer.applyChatTemplate}.
+   * @throws also MeshError `resource_exhausted`; `invalid_request` for messages that take too long
+   */
+  async applyChatTemplate(messages: readonly ChatMessage[], options: ChatTemplateOptions = {}): Promise<string> {
+    const text = this.#quickly(messages, options, quick => this.tokenizer.applyChatTemplate(messages, quick))
+    return text ?? (await this.#run<string>({ type: 'template', messages, options }))
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -113,14 +116,33 @@ export class PromptEncoder implements AsyncDisposable {
     await this.#thread[Symbol.asyncDispose]()
   }
 
+  /** Undefined where it may take long: then the thread is to do it. */
+  #quickly<T>(
+    messages: readonly ChatMessage[],
+    options: ChatTemplateOptions,
+    work: (options: ChatTemplateOptions) => T
+  ): T | undefined {
+    if (!this.tokenizer.cutsQuickly || sizeOf(messages, options) > INLINE_CHARACTERS_MAX) return undefined
+    try {
+      return work({ ...options, budget: QUICK_RENDERING })
+    } catch (error) {
+      if (error instanceof MeshError && error.cause instanceof TemplateTooLong) return undefined
+      throw error
+    }
+  }
+
   async #ask(work: PromptWork): Promise<number[][]> {
+    const ids = await this.#run<readonly Uint32Array[]>(work)
+    return ids.map(each => Array.from(each))
+  }
+
+  async #run<Result>(work: PromptWork): Promise<Result> {
     if (this.#disposed) throw new MeshError('unavailable', 'the model is no longer served')
     try {
-      const ids = await this.#thread.run<readonly Uint32Array[]>(work, { deadlineMs: this.#deadlineMs })
-      return ids.map(each => Array.from(each))
+      return await this.#thread.run<Result>(work, { deadlineMs: this.#deadlineMs })
     } catch (error) {
       if (!(error instanceof TaskOverrun)) throw error
-      throw this.#tooMuch(error, work.type === 'chat' ? 'messages' : 'prompt')
+      throw this.#tooMuch(error, work.type === 'texts' ? 'prompt' : 'messages')
     }
   }
 

@@ -10,7 +10,11 @@ export interface PromptThreadInit {
   readonly limits: TokenizerLimits
 }
 
-/** What it is asked; it answers with the ids of each text. */
+/** What it is asked; it answers with the ids of each text, and to `template` with the text. */
 export type PromptWork =
   | { readonly type: 'texts'; readonly texts: readonly string[] }
-  | { readonly type: 'chat'; readonly messages: readonly ChatMessage[]; readonly options: ChatTemplateOptions }
+  | {
+      readonly type: 'chat' | 'template'
+      readonly messages: readonly ChatMessage[]
+      readonly options: ChatTemplateOptions
+    }

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { workerData } from 'node:worker_threads'
-import { serveTasks } from '@resultity/interface'
+import { serveTasks, type TaskResult } from '@resultity/interface'
 import type { PromptThreadInit, PromptWork } from './prompt-messages.ts'
 import { createTokenizer, type ModelTokenizer } from './tokenizer.ts'
 
@@ -14,13 +14,15 @@ function load(): ModelTokenizer {
   return tokenizer
 }
 
-function encode(work: PromptWork): Uint32Array<ArrayBuffer>[] {
-  const own = tokenizer ?? load()
-  if (work.type === 'chat') return [Uint32Array.from(own.encodeChat(work.messages, work.options))]
-  return work.texts.map(text => Uint32Array.from(own.encode(text)))
+function handedOver(ids: readonly number[][]): TaskResult {
+  const result = ids.map(each => Uint32Array.from(each))
+  return { result, transfer: result.map(each => each.buffer) }
 }
 
 serveTasks((work: PromptWork) => {
-  const result = encode(work)
-  return { result, transfer: result.map(ids => ids.buffer) }
+  const own = tokenizer ?? load()
+  if (work.type === 'texts') return handedOver(work.texts.map(text => own.encode(text)))
+  const { type, messages, options } = work
+  if (type === 'template') return { result: own.applyChatTemplate(messages, options) }
+  return handedOver([own.encodeChat(messages, options)])
 })

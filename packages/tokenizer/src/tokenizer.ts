@@ -6,7 +6,7 @@ import type { TemplateCapabilities } from './templates/template-capabilities.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
 import { beginTokenIds } from './tokenizer-begin.ts'
 import { charactersPerTokenMax } from './tokenizer-bound.ts'
-import { readTokenizerConfig } from './tokenizer-config.ts'
+import { readTokenizerConfig, type TokenizerConfig } from './tokenizer-config.ts'
 import {
   createTokenDecoder,
   type TokenDecoder,
@@ -38,6 +38,11 @@ export interface EncodeOptions {
    * it is made of; for text that comes from outside.
    */
   readonly specialTokens?: 'parse' | 'text'
+}
+
+export interface DecodeOptions {
+  /** `hide` (default): special tokens are no text. `name`: each is its name. */
+  readonly specialTokens?: 'hide' | 'name'
 }
 
 /** A model's vocabulary and its chat template. */
@@ -75,9 +80,13 @@ export interface ModelTokenizer {
    */
   encodeChat(messages: readonly ChatMessage[], options?: ChatTemplateOptions): number[]
   /** A decoder for one answer. */
-  decoder(): TokenDecoder
+  decoder(options?: DecodeOptions): TokenDecoder
   /** Text of `ids` without special tokens; what {@link decoder} gives for them in any portions. */
   decode(ids: Iterable<number>): string
+  /** How the vocabulary itself writes a token; undefined for an id without one. */
+  nameOf(id: number): string | undefined
+  /** What the model's publisher says of its tokenizer. */
+  readonly config: TokenizerConfig
 }
 
 /** What {@link createTokenizer} must know of the model around the tokenizer. */
@@ -127,6 +136,8 @@ export function createTokenizer(files: TokenizerFiles, limits: TokenizerLimits):
   return new BpeTokenizer(files, limits)
 }
 
+const NONE: ReadonlySet<number> = new Set()
+
 /** `@huggingface/tokenizers` for ordinary text; added tokens, bytes and templates are ours. */
 class BpeTokenizer implements ModelTokenizer {
   readonly endTokenIds: ReadonlySet<number>
@@ -134,6 +145,7 @@ class BpeTokenizer implements ModelTokenizer {
   readonly beginTokenIds: readonly number[]
   readonly charactersMax: number
   readonly cutsQuickly: boolean
+  readonly config: TokenizerConfig
   readonly #library: Tokenizer
   readonly #added: AddedTokens
   readonly #addedIds: ReadonlyMap<number, string>
@@ -146,6 +158,7 @@ class BpeTokenizer implements ModelTokenizer {
   constructor(files: TokenizerFiles, { vocabularySize, contextLength }: TokenizerLimits) {
     const definition = parseTokenizerDefinition(files.definition)
     const config = readTokenizerConfig(files.config)
+    this.config = config
     // publishers list tokens that they never trained: without a row in the embedding they stay text
     const added = definition.added_tokens.filter(token => token.id < vocabularySize)
     this.#added = new AddedTokens(added)
@@ -198,8 +211,10 @@ class BpeTokenizer implements ModelTokenizer {
     return ids
   }
 
-  decoder(): TokenDecoder {
-    return createTokenDecoder(token => this.#bytesOf(token), this.#spelling.leadingSpaces)
+  decoder({ specialTokens = 'hide' }: DecodeOptions = {}): TokenDecoder {
+    const hidden = specialTokens === 'hide' ? this.#hiddenIds : NONE
+    const bytesOf = (token: number) => (hidden.has(token) ? undefined : this.#bytesOf(token))
+    return createTokenDecoder(bytesOf, this.#spelling.leadingSpaces)
   }
 
   decode(ids: Iterable<number>): string {
@@ -209,11 +224,13 @@ class BpeTokenizer implements ModelTokenizer {
     return text + decoder.flush()
   }
 
+  nameOf(id: number): string | undefined {
+    return this.#addedIds.get(id) ?? this.#library.id_to_token(id)
+  }
+
   #bytesOf(token: number): Uint8Array | undefined {
-    if (this.#hiddenIds.has(token)) return undefined
-    const added = this.#addedIds.get(token)
-    const name = added ?? this.#library.id_to_token(token)
-    return name === undefined ? undefined : tokenBytes(name, added !== undefined, this.#spelling)
+    const name = this.nameOf(token)
+    return name === undefined ? undefined : tokenBytes(name, this.#addedIds.has(token), this.#spelling)
   }
 
   #idOf(token: string): number | undefined {

@@ -1,6 +1,7 @@
 import { IncomingMessage, type OutgoingHttpHeaders, ServerResponse } from 'node:http'
 import { Socket } from 'node:net'
 import { type AccessControl, guardOrigins } from '@resultity/access'
+import { addMessageRoutes, type MessageRouteComponents } from '@resultity/anthropic'
 import {
   answerBadPath,
   answerBrokenRequest,
@@ -21,12 +22,14 @@ import {
   addJobRoute,
   addRequestRoutes,
   addResponseRoutes,
+  addStoredChatRoutes,
   type BatchRouteComponents,
   type FileRouteComponents,
   type HttpEndpoint,
   type RequestRouteComponents,
   type ResponseRouteComponents
 } from '@resultity/openai'
+import { addTokenRoutes } from '@resultity/tokens'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
 import type { CoordinatorLimits } from '../settings.ts'
@@ -41,6 +44,7 @@ import { refuseUnknownRoutes } from './unknown-routes.ts'
 export interface HttpComponents
   extends RequestRouteComponents,
     ResponseRouteComponents,
+    MessageRouteComponents,
     MeshRouteComponents,
     SubcloudRouteComponents,
     FileRouteComponents,
@@ -112,6 +116,9 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)
+  addStoredChatRoutes(server, components)
+  addMessageRoutes(server, components)
+  addTokenRoutes(server, components)
   addRequestRoutes(server, components)
   addFileRoutes(server, components)
   addBatchRoutes(server, components)
@@ -165,7 +172,9 @@ function countRequests(server: FastifyInstance, { metrics }: HttpComponents): vo
 function addErrorHandler(server: FastifyInstance, { logger }: HttpComponents): void {
   server.setErrorHandler(async (error, request, reply) => {
     const known = error instanceof MeshError ? error : fromFastify(error as FastifyError)
-    const { status, headers, body } = errorReply(known)
+    const answer = errorReply(known)
+    const { status, headers } = answer
+    const body = request.routeOptions.config.api?.errorFormat?.write(answer, request.id) ?? answer.body
     // a probe asks again and again while nothing is ready: that is no warning
     const level = request.routeOptions.url === '/readyz' ? 'info' : 'warn'
     if (status >= 500) logger[level]({ err: known, requestId: request.id }, 'a request failed')

@@ -21,6 +21,8 @@ export interface ChatChoice {
   readonly toolCalls: readonly ToolCallAnswer[]
   readonly logprobs: readonly LogprobEntry[]
   readonly finishReason: ChoiceFinish
+  /** The stop text that ended it, where one did. */
+  readonly stop: string | undefined
 }
 
 const text = new TextEncoder()
@@ -66,7 +68,7 @@ export class ChatAnswer {
     return {
       ...this.#head,
       object: 'chat.completion',
-      choices: choices.map(({ content, toolCalls, logprobs, finishReason }, index) => ({
+      choices: choices.map(({ content, toolCalls, logprobs, finishReason, stop }, index) => ({
         index,
         message: {
           role: 'assistant',
@@ -75,6 +77,7 @@ export class ChatAnswer {
           ...(toolCalls.length === 0 ? {} : { tool_calls: [...toolCalls] })
         },
         finish_reason: finishReason,
+        ...(stop === undefined ? {} : { stop_reason: stop }),
         logprobs: withLogprobs ? { content: [...logprobs], refusal: null } : null
       })),
       usage: toTokenUsage(usage),

@@ -23,9 +23,11 @@ export interface ChatEndpointComponents extends AnswerRunComponents {
   readonly pools: NodePools
 }
 
+export const CHAT_COMPLETIONS = '/v1/chat/completions'
+
 const createChatCompletion: ApiRoute = {
   method: 'POST',
-  path: '/v1/chat/completions',
+  path: CHAT_COMPLETIONS,
   id: 'createChatCompletion',
   summary: 'Answers a conversation, whole or as server-sent events.',
   body: chatRequestSchema,
@@ -67,6 +69,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
       places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
       unstored: request.store === false,
+      ...(request.store === true ? { metadata: request.metadata ?? {} } : {}),
       data: { request, model, generation }
     }
   }
@@ -111,6 +114,7 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   readonly #text: ChoiceText
   readonly #logprobs: LogprobEntry[] = []
   #finishReason: ChoiceFinish = 'stop'
+  #stop: string | undefined
 
   constructor(index: number, { request, model }: PreparedChat, toolUse: ToolUse | undefined, job: Job) {
     this.#index = index
@@ -127,7 +131,10 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   take(event: GenerationEvent): ChatChunkChoice[] {
     if (event.type === 'prompt') return []
     const deltas = this.#text.push(event.text)
-    if (event.type === 'end') deltas.push(...this.#text.flush())
+    if (event.type === 'end') {
+      this.#stop = event.stop
+      deltas.push(...this.#text.flush())
+    }
     const entry = event.type === 'token' && this.#withLogprobs ? logprobEntry(this.#tokenizer, event) : undefined
     if (entry !== undefined) this.#logprobs.push(entry)
     return this.#pieces(deltas, entry)
@@ -135,13 +142,14 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
 
   finish(reason: FinishReason): { entries: ChatChunkChoice[]; outcome: ChoiceFinish } {
     this.#finishReason = this.#text.finish(reason)
-    const entry = { index: this.#index, delta: {}, finish_reason: this.#finishReason, logprobs: null }
+    const stop = this.#stop === undefined ? {} : { stop_reason: this.#stop }
+    const entry = { index: this.#index, delta: {}, finish_reason: this.#finishReason, ...stop, logprobs: null }
     return { entries: [entry], outcome: this.#finishReason }
   }
 
   choice(): ChatChoice {
     const { content, toolCalls } = this.#text
-    return { content, toolCalls, logprobs: this.#logprobs, finishReason: this.#finishReason }
+    return { content, toolCalls, logprobs: this.#logprobs, finishReason: this.#finishReason, stop: this.#stop }
   }
 
   /** One entry a delta; what is said of the token goes with the first, or alone while its text is held back. */

@@ -10,32 +10,59 @@ import { partText } from './text-parts.ts'
 
 type RequestMessage = ChatRequest['messages'][number]
 
+/** What a chat template is given of a conversation. */
+interface Conversation {
+  readonly turns: readonly ChatMessage[]
+  readonly options: ChatTemplateOptions
+}
+
 /**
- * The prompt of a conversation as token ids. Turns are put as the model's chat template can write
- * them. One that knows tools writes them and calls itself; for others they become ordinary turns.
+ * The prompt of a conversation as token ids.
  *
  * @throws MeshError `invalid_request` naming the field for what cannot be part of a prompt; `context_length_exceeded`
  */
 export async function promptOf(
-  requestMessages: readonly RequestMessage[],
+  messages: readonly RequestMessage[],
   toolUse: ToolUse | undefined,
   model: ServedDecoder,
-  templated: ChatTemplateOptions = {}
+  own: ChatTemplateOptions = {}
 ): Promise<number[]> {
-  const messages = requestMessages.map((message, index) => toChatMessage(message, index))
-  refuseHopeless(messages, model)
-  const tools = toolUse?.tools ?? []
-  const { prompts, tokenizer, id } = model
-  const { capabilities } = tokenizer
-  const turns = capabilities.tools ? messages : withoutToolTurns(messages, tools)
-  const options = capabilities.tools ? { ...templated, tools } : templated
-  const prompt = await prompts.encodeChat(normaliseTurns(turns, capabilities), options)
+  const { turns, options } = conversationOf(messages, toolUse, model)
+  const prompt = await model.prompts.encodeChat(turns, { ...options, ...own })
   if (prompt.length > 0) return prompt
   throw invalidRequest(
     'messages',
-    `the chat template of "${id}" writes nothing of these messages`,
+    `the chat template of "${model.id}" writes nothing of these messages`,
     'Use /v1/completions with a prompt of your own, or another model.'
   )
+}
+
+/** The same prompt as text. @throws MeshError as {@link promptOf} does */
+export async function promptTextOf(
+  messages: readonly RequestMessage[],
+  toolUse: ToolUse | undefined,
+  model: ServedDecoder,
+  own: ChatTemplateOptions = {}
+): Promise<string> {
+  const { turns, options } = conversationOf(messages, toolUse, model)
+  return await model.prompts.applyChatTemplate(turns, { ...options, ...own })
+}
+
+/**
+ * Turns are put as the model's chat template can write them. One that knows tools writes them and calls itself; for others
+ * they become ordinary turns.
+ */
+function conversationOf(
+  requestMessages: readonly RequestMessage[],
+  toolUse: ToolUse | undefined,
+  model: ServedDecoder
+): Conversation {
+  const messages = requestMessages.map((message, index) => toChatMessage(message, index))
+  refuseHopeless(messages, model)
+  const tools = toolUse?.tools ?? []
+  const { capabilities } = model.tokenizer
+  const turns = capabilities.tools ? messages : withoutToolTurns(messages, tools)
+  return { turns: normaliseTurns(turns, capabilities), options: capabilities.tools ? { tools } : {} }
 }
 
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {

@@ -1,6 +1,7 @@
 import { nodeListSchema, regionSchema } from '@resultity/interface'
 import { z } from 'zod'
 import { endingFields } from '../answer/ending-fields.ts'
+import { metadataSchema } from '../answer/metadata.ts'
 import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
@@ -70,8 +71,10 @@ export const chatRequestSchema = z
     ...samplingFields,
     ...endingFields,
     stream: z.boolean().nullish(),
-    /** `false`: nothing of it is kept once the client has the answer. */
+    /** `false`: nothing of it is kept once the client has the answer. `true`: it is listed by `GET` of the same path. */
     store: z.boolean().nullish(),
+    /** What it is listed under. */
+    metadata: metadataSchema.nullish(),
     stream_options: streamOptions.nullish(),
     /** Choices to make, each with a seed of its own. */
     n: z.int().min(1).max(CHOICES_MAX).nullish(),
@@ -92,6 +95,9 @@ const logprobs = z.object({ content: z.array(tokenLogprob).nullable(), refusal: 
 export type ChatLogprobs = z.infer<typeof logprobs>
 
 const finishReason = z.enum(['stop', 'length', 'tool_calls'])
+
+/** As in vLLM: the stop text that ended the choice, where one did. */
+const stopReason = z.string().optional()
 
 /** Ours: who answered, and how fast. */
 export const meshReport = z.object({
@@ -126,6 +132,7 @@ export const chatCompletionSchema = z
           tool_calls: z.array(toolCallSchema).optional()
         }),
         finish_reason: finishReason,
+        stop_reason: stopReason,
         logprobs,
         /** Where several were asked: who made this choice. */
         model: z.string().optional()
@@ -150,6 +157,7 @@ export const chatChunkSchema = z
           tool_calls: z.array(toolCallDeltaSchema).optional()
         }),
         finish_reason: finishReason.nullable(),
+        stop_reason: stopReason,
         logprobs,
         model: z.string().optional()
       })

@@ -44,14 +44,20 @@ function textIn(content: unknown): string {
 
 /** Role, all that was said, and the end. */
 function pieces(choice: Choice): Choice[] {
-  const { message: _, finish_reason, logprobs = null, ...rest } = choice
+  const { message: _, finish_reason, stop_reason: stop, logprobs = null, ...rest } = choice
   const { role: _role, ...said } = messageOf(choice)
   const content = said.content === null && said.tool_calls !== undefined ? null : ''
   const shownFields = Object.fromEntries(Object.entries(said).filter(shown).map(indexed))
   return [
     { ...rest, delta: { role: 'assistant', content }, finish_reason: null, logprobs: null },
     { ...rest, delta: shownFields, finish_reason: null, logprobs },
-    { ...rest, delta: {}, finish_reason: finish_reason ?? 'stop', logprobs: null }
+    {
+      ...rest,
+      delta: {},
+      finish_reason: finish_reason ?? 'stop',
+      ...(stop === undefined ? {} : { stop_reason: stop }),
+      logprobs: null
+    }
   ]
 }
 

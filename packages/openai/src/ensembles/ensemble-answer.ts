@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { errorBody } from '@resultity/api-kit'
+import { keptErrorReply } from '@resultity/api-kit'
 import type { StreamView } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobEvent, JobUsage, JsonValue } from '@resultity/store'
@@ -102,7 +102,7 @@ export function memberReport({ member, job, error, answer }: Outcome, content?: 
     tokensPerSecond: mesh?.tokensPerSecond ?? null,
     route: mesh?.route ?? [],
     usage: usage === null ? null : toTokenUsage(usage),
-    error: error === undefined ? null : errorBody(error).error,
+    error: error === undefined ? null : keptErrorReply(error).body.error,
     ...(content === undefined ? {} : { content })
   }
 }

@@ -108,6 +108,7 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
     const { request, plan, members } = ensemble
     const prepared = members.flatMap(member => (member.prepared instanceof MeshError ? [] : [member.prepared]))
     if (prepared.length === 0) throw failureOf(members)
+    const metadata = prepared.find(one => one.metadata !== undefined)?.metadata
     return {
       lane: GROUP_LANE,
       request: request as JsonValue,
@@ -115,6 +116,7 @@ export class EnsembleEndpoint implements HttpEndpoint<SingleOrEnsemble> {
       outlivesClient: prepared.some(one => one.outlivesClient),
       tokens: tokensOf(prepared, plan),
       unstored: prepared.some(one => one.unstored === true),
+      ...(metadata === undefined ? {} : { metadata }),
       data: { type: 'ensemble', ensemble }
     }
   }

@@ -5,6 +5,7 @@ import {
   addRoute,
   asyncQuerySchema,
   bodyInSubcloud,
+  type ErrorFormat,
   EventStream,
   type EventStreamInit,
   errorEvent,
@@ -160,10 +161,17 @@ async function whole(runtime: JobRuntime, job: Job, { signal }: AdmittedRequest,
   return jobReply(reply, await runtime.untilEnd(job.id, { signal }))
 }
 
-/** The HTTP answer that a job ended with. */
-export function jobReply(reply: FastifyReply, job: Job) {
+/** The HTTP answer that a job ended with. @param errorFormat that of the route, unless another is the job's */
+export function jobReply(
+  reply: FastifyReply,
+  job: Job,
+  errorFormat: ErrorFormat | undefined = reply.request.routeOptions.config.api?.errorFormat
+) {
   const failure = jobErrorReply(job)
-  if (failure !== undefined) return reply.code(failure.status).headers(failure.headers).send(failure.body)
+  if (failure !== undefined) {
+    const body = errorFormat?.write(failure, job.id) ?? failure.body
+    return reply.code(failure.status).headers(failure.headers).send(body)
+  }
   if (job.result === null) throw new MeshError('internal', `request ${job.id} ended without a result`)
   return reply.code(job.result.status).headers(job.result.headers).send(job.result.body)
 }

@@ -104,7 +104,7 @@ export function addRequestRoutes(server: FastifyInstance, components: RequestRou
     const job = await own(store, request)
     if (!isFinal(job.state)) return pendingReply(reply, job)
     forgetOnceDelivered(components, job, reply, false)
-    return jobReply(reply, job)
+    return jobReply(reply, job, components.kinds.errorFormatOf(job.endpoint))
   })
   addRoute<ById>(server, routes.cancel, async request => {
     const { id } = await own(store, request)

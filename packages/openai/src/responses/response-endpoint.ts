@@ -1,17 +1,18 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { type Clock, MeshError } from '@resultity/interface'
+import type { Clock } from '@resultity/interface'
 import type { JobAnswer, JobContext, JobKind, PreparedJob, StreamView } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobStore, JsonValue } from '@resultity/store'
-import { z } from 'zod'
+import { IGNORED_TOOLS } from '../answer/ignored-tools.ts'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
+import { wholePiece } from '../chat/chat-piece.ts'
 import { withSeed } from '../chat/chat-request.ts'
 import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { withHistory } from './response-history.ts'
 import { RESPONSES } from './response-ids.ts'
 import { finished, responseOf } from './response-object.ts'
-import { chatPieceSchema, ResponseOutput } from './response-output.ts'
+import { ResponseOutput } from './response-output.ts'
 import { ignoredTools, inResponseTerms, toChatBody } from './response-request.ts'
 import {
   type ResponseRequest,
@@ -29,9 +30,6 @@ export interface ResponseEndpointComponents {
   readonly store: JobStore
   readonly clock: Clock
 }
-
-/** The header that names tools which were left out. */
-const IGNORED_TOOLS = 'x-resultity-ignored-tools'
 
 const createResponse: ApiRoute = {
   method: 'POST',
@@ -59,22 +57,6 @@ interface PreparedResponse {
   /** What the chat completion is run by. */
   readonly chat: unknown
 }
-
-/** The one choice of a chat completion, as far as a response is made of it. */
-const completionSchema = z.looseObject({
-  choices: z
-    .array(
-      z.looseObject({
-        message: z.looseObject({
-          content: z.string().nullish(),
-          tool_calls: z.array(z.looseObject({})).nullish()
-        }),
-        finish_reason: z.string(),
-        logprobs: chatPieceSchema.shape.logprobs
-      })
-    )
-    .min(1)
-})
 
 /**
  * `POST /v1/responses`. A response is a chat completion that is asked for and told in other words; its log is that of
@@ -137,20 +119,16 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
 
   async run({ request, chat }: PreparedResponse, context: JobContext): Promise<JobAnswer> {
     const { result, usage } = await this.#components.chat.run(chat, context)
-    const [choice] = completionSchema.parse(result.body).choices
-    if (choice === undefined) throw new MeshError('internal', 'the answer had no choice')
-    const { message, finish_reason: finishReason, logprobs } = choice
+    const piece = wholePiece(result.body)
     const output = new ResponseOutput(context.job)
-    const calls = (message.tool_calls ?? []).map((call, index) => ({ ...call, index }))
-    output.take(
-      chatPieceSchema.parse({
-        delta: { content: message.content, tool_calls: calls },
-        finish_reason: finishReason,
-        logprobs
-      })
-    )
+    output.take(piece)
     const nowMs = this.#components.clock.now()
-    const body = finished(context.job, request, { output: output.items, finishReason, usage, nowMs })
+    const body = finished(context.job, request, {
+      output: output.items,
+      finishReason: piece.finish_reason,
+      usage,
+      nowMs
+    })
     return { result: { status: 200, headers: result.headers, body: body as JsonValue }, usage }
   }
 }

@@ -1,26 +1,7 @@
 import type { Job } from '@resultity/store'
-import { z } from 'zod'
+import type { ChatPiece, ToolDelta, TopLogprob } from '../chat/chat-piece.ts'
 import { itemIdOf } from './response-ids.ts'
 import type { FunctionCall, OutputItem, OutputMessage, OutputText, ResponseLogprob } from './response-schema.ts'
-
-const topLogprob = z.looseObject({ token: z.string(), logprob: z.number(), bytes: z.array(z.int()).nullish() })
-
-const toolDelta = z.looseObject({
-  index: z.int(),
-  id: z.string().nullish(),
-  function: z.looseObject({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish()
-})
-
-/** A piece of a chat completion's choice, as far as it matters here: what its log has. */
-export const chatPieceSchema = z.looseObject({
-  delta: z.looseObject({ content: z.string().nullish(), tool_calls: z.array(toolDelta).nullish() }),
-  finish_reason: z.string().nullish(),
-  logprobs: z
-    .looseObject({ content: z.array(topLogprob.extend({ top_logprobs: z.array(topLogprob) })).nullish() })
-    .nullish()
-})
-export type ChatPiece = z.infer<typeof chatPieceSchema>
-type ToolDelta = z.infer<typeof toolDelta>
 
 /** An event without its number. */
 export type OutputEvent = { readonly type: string } & Readonly<Record<string, unknown>>
@@ -166,9 +147,7 @@ function toLogprob({
   logprob,
   bytes,
   top_logprobs: top
-}: z.infer<typeof topLogprob> & {
-  readonly top_logprobs: readonly z.infer<typeof topLogprob>[]
-}): ResponseLogprob {
+}: TopLogprob & { readonly top_logprobs: readonly TopLogprob[] }): ResponseLogprob {
   const alternatives = top.map(one => ({ token: one.token, logprob: one.logprob, bytes: one.bytes ?? [] }))
   return { token, logprob, bytes: bytes ?? [], top_logprobs: alternatives }
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod'
 import { endingFields } from '../answer/ending-fields.ts'
+import { metadataSchema } from '../answer/metadata.ts'
 import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { meshFields, streamOptions } from '../chat/chat-schema.ts'
@@ -9,7 +10,6 @@ import { contentPartSchema } from '../chat/text-parts.ts'
 const ITEMS_MAX = 8192
 const PARTS_MAX = 1024
 const TOOLS_MAX = 128
-const METADATA_MAX = 16
 
 const content = z.union([z.string(), z.array(contentPartSchema).max(PARTS_MAX), z.null()], {
   error: 'is a text, a list of parts, or null'
@@ -30,10 +30,6 @@ const item = z.looseObject({
 export type ResponseItem = z.infer<typeof item>
 
 const items = z.array(item).max(ITEMS_MAX)
-
-const metadata = z
-  .record(z.string().max(64), z.string().max(512))
-  .refine(pairs => Object.keys(pairs).length <= METADATA_MAX, { error: `metadata has at most ${METADATA_MAX} pairs` })
 
 const textFormat = z.looseObject({
   type: z.enum(['text', 'json_object', 'json_schema']),
@@ -81,7 +77,7 @@ export const responseRequestSchema = z
     tools: z.array(tool).max(TOOLS_MAX).nullish(),
     tool_choice: toolChoice.nullish(),
     parallel_tool_calls: z.boolean().nullish(),
-    metadata: metadata.nullish(),
+    metadata: metadataSchema.nullish(),
     stream: z.boolean().nullish(),
     stream_options: streamOptions.nullish(),
     /** Answer at once; the client asks for the response by its id. */

@@ -1,8 +1,9 @@
 import type { StreamView } from '@resultity/jobs'
 import type { Job, JobError, JobEvent } from '@resultity/store'
 import { CHOICE } from '../answer/answer-run.ts'
+import { chatPieceSchema } from '../chat/chat-piece.ts'
 import { finishReasonOf, requestOf, responseOf, unfinished } from './response-object.ts'
-import { chatPieceSchema, type OutputEvent, piecesOf, ResponseOutput } from './response-output.ts'
+import { type OutputEvent, piecesOf, ResponseOutput } from './response-output.ts'
 import type { ResponseEvent, ResponseRequest } from './response-schema.ts'
 
 /**

@@ -1,8 +1,8 @@
 import { TOOL_FUNCTIONS_MAX } from '@resultity/interface'
 import { z } from 'zod'
 
-/** As OpenAI takes them, and a point, which others use to part a name. */
-const functionName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'a function name has 1 to 64 of A-Z a-z 0-9 _ . -')
+/** As Anthropic takes them, which is twice as long as OpenAI does, and a point, which others use to part a name. */
+const functionName = z.string().regex(/^[A-Za-z0-9_.-]{1,128}$/, 'a function name has 1 to 128 of A-Z a-z 0-9 _ . -')
 
 /** A function that the model may call. */
 export const functionToolSchema = z.looseObject({

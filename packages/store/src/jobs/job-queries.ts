@@ -1,8 +1,10 @@
 import { MeshError } from '@resultity/interface'
-import { type Kysely, type SelectQueryBuilder, sql } from 'kysely'
+import { type Kysely, type RawBuilder, type SelectQueryBuilder, sql } from 'kysely'
 import type { Tables } from '../database/tables.ts'
-import type { Job, JobState } from '../job.ts'
+import type { Job, JobMetadata, JobState } from '../job.ts'
+import { modelLane } from '../job-lanes.ts'
 import type { JobCounts, JobFilter } from '../job-store.ts'
+import { encodeMetadata, metadataPart } from './job-metadata.ts'
 import { jobOf } from './job-row.ts'
 
 /** Most jobs of one page. */
@@ -59,6 +61,15 @@ export class JobQueries {
     return row === undefined ? undefined : Number(row.before)
   }
 
+  async setMetadata(id: string, metadata: JobMetadata): Promise<boolean> {
+    const { numUpdatedRows } = await this.#database
+      .updateTable('job')
+      .set({ metadata: encodeMetadata(metadata) })
+      .where('id', '=', id)
+      .executeTakeFirst()
+    return numUpdatedRows > 0n
+  }
+
   async countGroup(groupId: string): Promise<Partial<Record<JobState, number>>> {
     const rows = await this.#database
       .selectFrom('job')
@@ -97,15 +108,32 @@ export class JobQueries {
   }
 }
 
+/** In no lane's name. */
+const LANE_END = '\n'
+
+/** Whether a text has another in it, in both databases: then that can be taken out of it. */
+function has(text: RawBuilder<string>, part: string): RawBuilder<boolean> {
+  return sql<boolean>`replace(${text}, ${part}, '') <> ${text}`
+}
+
 function narrow(
   query: SelectQueryBuilder<Tables, 'job', object>,
-  { namespace, states, endpoint, groupId, hidden }: JobFilter
+  { namespace, states, endpoint, groupId, hidden, model, metadata }: JobFilter
 ): SelectQueryBuilder<Tables, 'job', object> {
   let narrowed = query
   if (namespace !== undefined) narrowed = narrowed.where('namespace', '=', namespace)
   if (states !== undefined) narrowed = narrowed.where('state', 'in', states)
   if (endpoint !== undefined) narrowed = narrowed.where('endpoint', '=', endpoint)
   if (groupId !== undefined) narrowed = narrowed.where('group_id', '=', groupId)
+  if (model !== undefined) {
+    // the lane's end, whatever subcloud it begins with
+    const lane = sql<string>`(':' || job.lane || ${LANE_END})`
+    narrowed = narrowed.where(has(lane, `:${modelLane(model)}${LANE_END}`))
+  }
+  if (metadata !== undefined) narrowed = narrowed.where('metadata', 'is not', null)
+  for (const [name, value] of Object.entries(metadata ?? {})) {
+    narrowed = narrowed.where(has(sql<string>`job.metadata`, metadataPart(name, value)))
+  }
   // written out, so that it meets the condition of the partial index
   if (hidden !== true) narrowed = narrowed.where('hidden', '=', sql.lit(0))
   return narrowed

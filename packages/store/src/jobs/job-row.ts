@@ -3,6 +3,7 @@ import { decodeJson, encodeJson } from '../database/json-column.ts'
 import type { Job, JobSubmission } from '../job.ts'
 import type { JobContentTable, JobTable } from '../migrations/0001-jobs.ts'
 import { newJobBytes } from '../storage/byte-quota.ts'
+import { decodeMetadata, encodeMetadata } from './job-metadata.ts'
 
 export type JobRow = Selectable<JobTable>
 export type JobContent = Omit<Selectable<JobContentTable>, 'seq'>
@@ -23,6 +24,7 @@ export type SubmittedRow = Pick<
   | 'idempotency_sha256'
   | 'attempts_max'
   | 'unstored'
+  | 'metadata'
   | 'places'
   | 'bytes'
   | 'used_bytes'
@@ -53,6 +55,7 @@ export function rowOf(submission: JobSubmission): SubmittedRow {
     wait_ms: submission.waitMs,
     attempts_max: submission.attemptsMax,
     unstored: submission.unstored === true ? 1 : 0,
+    metadata: submission.metadata === undefined ? null : encodeMetadata(submission.metadata),
     places: submission.places ?? 1,
     bytes: usedBytes + (submission.reservedBytes ?? 0),
     used_bytes: usedBytes,
@@ -95,7 +98,8 @@ function submissionOf(row: JobRow, content: JobContent) {
     ...(row.group_id === null ? {} : { groupId: row.group_id }),
     ...(row.custom_id === null ? {} : { customId: decodeJson(row.custom_id) }),
     ...(row.hidden === 1 ? { hidden: true } : {}),
-    ...(row.unstored === 1 ? { unstored: true } : {})
+    ...(row.unstored === 1 ? { unstored: true } : {}),
+    ...(row.metadata === null ? {} : { metadata: decodeMetadata(row.metadata) })
   }
 }
 

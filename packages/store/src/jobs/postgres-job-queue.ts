@@ -239,13 +239,13 @@ const insertStatement = `
     select * from json_to_recordset($1::json) as i(
       id text, namespace text, endpoint text, key_id text, class text, lane text, group_id text, custom_id text,
       hidden integer, idempotency_key text, idempotency_sha256 text, wait_ms bigint, attempts_max integer,
-      unstored integer, places integer, bytes bigint, used_bytes bigint, start_tag bigint, owner text, lease_ms bigint, body text)
+      unstored integer, metadata text, places integer, bytes bigint, used_bytes bigint, start_tag bigint, owner text, lease_ms bigint, body text)
   ), added as (
     insert into job (id, namespace, endpoint, key_id, class, lane, group_id, custom_id, hidden, idempotency_key,
-      idempotency_sha256, expires_at_ms, attempts_max, unstored, places, bytes, used_bytes, start_tag, state, attempts, interruptions, cancel_requested,
+      idempotency_sha256, expires_at_ms, attempts_max, unstored, metadata, places, bytes, used_bytes, start_tag, state, attempts, interruptions, cancel_requested,
       event_count, owner, lease_until_ms, created_at_ms, started_at_ms)
     select id, namespace, endpoint, key_id, class, lane, group_id, custom_id, hidden, idempotency_key,
-      idempotency_sha256, ms + wait_ms, attempts_max, unstored, places, bytes, used_bytes, start_tag,
+      idempotency_sha256, ms + wait_ms, attempts_max, unstored, metadata, places, bytes, used_bytes, start_tag,
       case when owner is null then 'queued' else 'running' end, case when owner is null then 0 else 1 end, 0, 0,
       case when owner is null then 1 else 2 end, owner, coalesce(ms + lease_ms, 0), ms,
       case when owner is null then null else ms end

@@ -4,7 +4,7 @@ import type { Kysely } from 'kysely'
 import type { PostgresStoreDatabase } from '../database/database.ts'
 import { StatementError } from '../database/statement-error.ts'
 import type { Tables } from '../database/tables.ts'
-import type { Job, JobEvent, JobState, JobSubmission, NewJobEvent } from '../job.ts'
+import type { Job, JobEvent, JobMetadata, JobState, JobSubmission, NewJobEvent } from '../job.ts'
 import type {
   ClaimedJob,
   ClaimRequest,
@@ -118,6 +118,10 @@ export class PostgresJobStore implements JobStore {
 
   list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }> {
     return this.#queries.list(filter)
+  }
+
+  setMetadata(id: string, metadata: JobMetadata): Promise<boolean> {
+    return this.#queries.setMetadata(id, metadata)
   }
 
   countGroup(groupId: string): Promise<Partial<Record<JobState, number>>> {

@@ -16,6 +16,7 @@ const SUBMITTED_COLUMNS = [
   'idempotency_sha256',
   'attempts_max',
   'unstored',
+  'metadata',
   'places'
 ] as const satisfies readonly (keyof SubmittedRow)[]
 

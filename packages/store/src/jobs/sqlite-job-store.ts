@@ -1,5 +1,5 @@
 import type { SqliteStoreDatabase } from '../database/database.ts'
-import type { Job, JobEvent, JobState, JobSubmission, NewJobEvent } from '../job.ts'
+import type { Job, JobEvent, JobMetadata, JobState, JobSubmission, NewJobEvent } from '../job.ts'
 import type {
   ClaimedJob,
   ClaimRequest,
@@ -81,6 +81,10 @@ export class SqliteJobStore implements JobStore {
 
   list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }> {
     return this.#queries.list(filter)
+  }
+
+  setMetadata(id: string, metadata: JobMetadata): Promise<boolean> {
+    return this.#queries.setMetadata(id, metadata)
   }
 
   countGroup(groupId: string): Promise<Partial<Record<JobState, number>>> {

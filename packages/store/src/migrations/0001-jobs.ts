@@ -44,6 +44,8 @@ export interface JobTable {
   bytes: Generated<number>
   /** Bytes of its body, log and result so far. Since 0010. */
   used_bytes: Generated<number>
+  /** What its client filed it under, as `encodeMetadata` writes it. Since 0012. */
+  metadata: string | null
   event_count: number
   /** Its place in the queue of its lane and class: the virtual time at which it may begin. */
   start_tag: number

@@ -10,6 +10,7 @@ import { createBatchWebhooks } from './0008-batch-webhooks.ts'
 import { createHandedBack } from './0009-handed-back.ts'
 import { createStorage } from './0010-storage.ts'
 import { createPoison } from './0011-poison.ts'
+import { createMetadata } from './0012-metadata.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -23,5 +24,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0008-batch-webhooks': createBatchWebhooks,
   '0009-handed-back': createHandedBack,
   '0010-storage': createStorage,
-  '0011-poison': createPoison
+  '0011-poison': createPoison,
+  '0012-metadata': createMetadata
 }

@@ -72,6 +72,35 @@ export function listCompliance(t: Test, { open }: StoreSetup): void {
     }
   })
 
+  t.test('what is filed is found by what it is filed under', async t => {
+    const store = await open(t)
+    const metadata = { topic: 'a"b\n', owner: 'me' }
+    const a = submission({ metadata, lane: 'model:one' })
+    const b = submission({ metadata: { topic: 'A"B\n', ['__proto__']: 'x' }, lane: 'subcloud:s:model:one' })
+    const c = submission({ metadata: {}, lane: 'model:one-more' })
+    const unfiled = submission({ lane: 'model:one' })
+    for (const one of [a, b, c, unfiled]) await store.submit(one)
+    const cases: readonly (readonly [Partial<JobFilter>, readonly string[]])[] = [
+      [{ metadata: {} }, [c.id, b.id, a.id]],
+      [{ metadata: { topic: 'a"b\n' } }, [a.id]],
+      [{ metadata: { topic: 'a"b\n', owner: 'me' } }, [a.id]],
+      [{ metadata: { topic: 'a"b\n', owner: 'you' } }, []],
+      [{ metadata: { topic: 'a' } }, []],
+      [{ metadata: { 'topic","a': '' } }, []],
+      [{ model: 'one' }, [unfiled.id, b.id, a.id]],
+      [{ model: 'one', metadata: {} }, [b.id, a.id]],
+      [{ model: 'on' }, []]
+    ]
+    for (const [filter, expected] of cases) t.strictSame(await ids(store, filter), expected, JSON.stringify(filter))
+    t.strictSame((await store.get(a.id))?.metadata, metadata)
+    t.equal((await store.get(unfiled.id))?.metadata, undefined)
+    t.ok(await store.setMetadata(a.id, { topic: 'other' }))
+    await store.cancel(a.id)
+    t.match(await store.get(a.id), { state: 'cancelled', metadata: { topic: 'other' } }, 'whatever else changes')
+    t.strictSame(await ids(store, { metadata: { topic: 'other' } }), [a.id])
+    t.notOk(await store.setMetadata('req_none', {}))
+  })
+
   t.test('jobs are counted by lane, class and state', async t => {
     const store = await open(t)
     await store.submitAll([...submissions(3), ...submissions(2, { class: 'batch' }), submission({ lane: 'b' })])

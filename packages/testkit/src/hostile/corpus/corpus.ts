@@ -3,6 +3,7 @@ import { chatIdeas } from './chat-ideas.ts'
 import { connectionIdeas } from './connection-ideas.ts'
 import { endpointIdeas } from './endpoint-ideas.ts'
 import type { HostileCase, Idea } from './hostile-case.ts'
+import { messageIdeas } from './message-ideas.ts'
 import { routeIdeas } from './route-ideas.ts'
 import { grownTo, SCALES, type Scale } from './scale.ts'
 import { uploadIdeas } from './upload-ideas.ts'
@@ -11,6 +12,7 @@ import { uploadIdeas } from './upload-ideas.ts'
 export const ideas: readonly Idea[] = [
   ...chatIdeas,
   ...endpointIdeas,
+  ...messageIdeas,
   ...routeIdeas,
   ...uploadIdeas,
   ...connectionIdeas

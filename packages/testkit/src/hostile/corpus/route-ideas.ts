@@ -5,6 +5,8 @@ import { type Scale, someOf } from './scale.ts'
 import { hostileText } from './texts.ts'
 
 const ID_PATHS = [
+  '/v1/chat/completions/{}',
+  '/v1/chat/completions/{}/messages',
   '/v1/requests/{}',
   '/v1/requests/{}/result',
   '/v1/requests/{}/events',
@@ -47,6 +49,7 @@ function pathId({ characters }: Scale): fc.Arbitrary<string> {
       'req_0',
       `req_${'0'.repeat(32)}`,
       `resp_${'f'.repeat(32)}`,
+      `chatcmpl-${'f'.repeat(32)}`,
       `file-${'0'.repeat(32)}`,
       '%f0%9f%98%80',
       ';a=b',

@@ -65,6 +65,14 @@ const files: Idea = {
       )
 }
 
+/** Of many equal parts, together. */
+const REPEATED_CHARACTERS_MAX = 4_000_000
+
+function repeated(one: Part, count: number): Part[] {
+  const fitting = Math.floor(REPEATED_CHARACTERS_MAX / Math.max(1, one.content.length))
+  return Array<Part>(Math.min(count, fitting)).fill(one)
+}
+
 const forms: Idea = {
   name: 'forms that are none',
   weight: 2,
@@ -90,7 +98,7 @@ const forms: Idea = {
     )
     const parts = fc.oneof(
       fc.array(part, { maxLength: 5 }),
-      fc.tuple(part, someOf(Math.min(scale.width, 500))).map(([one, count]) => Array<Part>(count).fill(one))
+      fc.tuple(part, someOf(Math.min(scale.width, 500))).map(([one, count]) => repeated(one, count))
     )
     return fc
       .tuple(parts, fc.constantFrom(BOUNDARY, '-', 'x'.repeat(70), 'x'.repeat(4_000)), fc.boolean())

@@ -3,10 +3,11 @@ import type { Outcome } from './send-case.ts'
 
 /** Codes that say that something here went wrong, and not with the request. */
 const OUR_FAULT =
-  /"code":\s*"(internal|engine_failed|replay_diverged|protocol_violation|session_unknown|model_invalid)"/
+  /"(?:error_)?code":\s*"(internal|engine_failed|replay_diverged|protocol_violation|session_unknown|model_invalid)"/
 
 /** What a server may answer that cannot serve a request now, or at all. */
-const STATUS_501 = /^\/v1\/(?:moderations|rerank|uploads|images|audio|videos)/
+const STATUS_501 =
+  /^\/v1\/(?:moderations|rerank|uploads|images|audio|videos|conversations|messages\/batches|responses\/compact)/
 
 /** What is wrong with an answer, whatever the request was; nothing for most. */
 export function faultsOf({ request: { path, method } }: HostileCase, outcome: Outcome): string[] {
@@ -25,11 +26,12 @@ export function faultsOf({ request: { path, method } }: HostileCase, outcome: Ou
   return faults
 }
 
-/** How an error's body differs from OpenAI's. */
+/** How an error's body differs from OpenAI's, or from Anthropic's, who has more of it in `details`. */
 function errorFaults(text: string): string[] {
   const error = errorIn(text)
   if (error === undefined) return [`an error without a typed body: ${text.slice(0, 120)}`]
-  const { message, type, code, param } = error
+  const { message, type } = error
+  const { code, param } = typeof error.details === 'object' ? detailsOf(error.details) : error
   const faults: string[] = []
   if (typeof message !== 'string' || message === '') faults.push('an error without a message')
   if (typeof type !== 'string') faults.push('an error without a type')
@@ -38,6 +40,11 @@ function errorFaults(text: string): string[] {
   const named = /^"([^"]+)": /.exec(String(message))?.[1]
   if (named !== undefined && param === null) faults.push(`an error that names "${named}" and has no param`)
   return faults
+}
+
+function detailsOf(details: object | null): Readonly<Record<string, unknown>> {
+  const { error_code: code, param }: Record<string, unknown> = { ...details }
+  return { code, param }
 }
 
 function errorIn(text: string): Readonly<Record<string, unknown>> | undefined {

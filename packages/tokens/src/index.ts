@@ -1,0 +1,1 @@
+export { addTokenRoutes, type TokenRouteComponents } from './token-routes.ts'
