@@ -77,6 +77,8 @@ function inflated(payload: RequestPayload, encoding: Encoding, bytesMax: number)
   finished(payload, { writable: false }, error => {
     if (error) body.destroy(error)
   })
+  // a request that is answered without its body has nobody who hears that this is wrong
+  body.on('error', () => {})
   body.on('close', () => {
     payload.unpipe(inflater)
     inflater.destroy()

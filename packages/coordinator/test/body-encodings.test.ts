@@ -105,3 +105,19 @@ t.test('a client that leaves in the midst of a body takes nothing with it', asyn
   sending.destroy()
   t.equal((await send('gzip', gzipSync(question))).status, 200)
 })
+
+t.test('a broken body that nobody reads ends nothing but its own request', async t => {
+  const { httpUrl } = mesh.coordinator
+  const headers = { 'content-encoding': 'gzip' }
+  for (const [path, body] of [
+    ['/v1/nothing', 'no gzip'],
+    ['/v1/chat/completions', 'x'.repeat(5 * 1024 * 1024)]
+  ] as const) {
+    // the server may hang up before all of it is sent
+    await fetch(`${httpUrl}${path}`, { method: 'POST', headers, body }).then(
+      response => response.text(),
+      () => ''
+    )
+    t.equal((await fetch(`${httpUrl}/healthz`)).status, 200, path)
+  }
+})
