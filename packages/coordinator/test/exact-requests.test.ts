@@ -27,7 +27,10 @@ async function send(path: string, text: string, headers = {}) {
 
 /** The body of a question with this seed, whose digits no number of ours has touched. */
 const withSeed = (seed: string, fields: object = QUESTION): string =>
-  JSON.stringify({ ...fields, max_tokens: 40, seed: 0 }).replace('"seed":0', `"seed":${seed}`)
+  JSON.stringify({ ...fields, ...limitOf(fields), seed: 0 }).replace('"seed":0', `"seed":${seed}`)
+
+/** Responses call it otherwise. */
+const limitOf = (fields: object): object => ('input' in fields ? { max_output_tokens: 40 } : { max_tokens: 40 })
 
 const seedOf = (at: number): string => String(BigInt.asIntN(64, opens.at(at)?.sampling.seed ?? 0n))
 const seeds = ['9223372036854775807', '-9223372036854775808', '9007199254740993', '-1', '0', '9007199254740991']

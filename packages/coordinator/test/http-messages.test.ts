@@ -235,7 +235,7 @@ t.test('errors are told as Anthropic tells them, and name the field', async t =>
     [{ tools: [shell], tool_choice: { type: 'tool' } }, 'tool_choice.name'],
     [{ tools: [shell], tool_choice: { type: 'tool', name: 'other' } }, 'tool_choice.name'],
     [{ tool_choice: { type: 'any' } }, 'tool_choice'],
-    [{ output_config: { format: { type: 'json_schema', schema: { uniqueItems: true } } } }, 'output_config.format'],
+    [{ output_config: { format: { type: 'json_schema', schema: { type: 7 } } } }, 'output_config.format'],
     [{ models: ['a'] }, 'models']
   ]
   for (const [fields, param] of cases) {

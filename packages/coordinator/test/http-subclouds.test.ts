@@ -81,7 +81,8 @@ t.test('every kind of request runs in the subcloud that its path or its body nam
   }
   t.same(await routeOf(CHAT, { mesh: { subcloud: 'two', nodes: [third] } }), [third])
   t.same(await routeOf('/subclouds/two/v1/completions', { prompt: 'a', mesh: { nodes: [third] } }), [third])
-  t.same(await routeOf('/subclouds/two/v1/responses', { input: 'a', mesh: { nodes: [third] } }), [third])
+  const response = { input: 'a', max_tokens: undefined, max_output_tokens: 16, mesh: { nodes: [third] } }
+  t.same(await routeOf('/subclouds/two/v1/responses', response), [third])
   const several = await ask('POST', `/subclouds/two${CHAT}`, {
     ...QUESTION,
     max_tokens: 2,
