@@ -1,11 +1,8 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { builtinModules, stripTypeScriptTypes } from 'node:module'
-import { dirname, join, relative } from 'node:path'
-import { fileURLToPath } from 'node:url'
-import { type Node, parse } from 'acorn'
+import { readdirSync } from 'node:fs'
+import { builtinModules } from 'node:module'
+import { dirname, join } from 'node:path'
 import t from 'tap'
-
-const root = fileURLToPath(new URL('../..', import.meta.url))
+import { importsOf, named, packageOf, product, read, root, sources, withoutComments } from './tidy-sources.ts'
 
 /**
  * Who may import whom, as docs/architecture.md draws it. Whoever a package may import, its tests may, and the tests of
@@ -46,6 +43,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs'
   ],
+  ensembles: ['interface', 'store', 'api-kit', 'placement', 'jobs', 'openai'],
   anthropic: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
   coordinator: [
@@ -65,6 +63,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs',
     'openai',
+    'ensembles',
     'anthropic',
     'tokens'
   ],
@@ -103,6 +102,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs',
     'openai',
+    'ensembles',
     'anthropic',
     'tokens',
     'node',
@@ -112,38 +112,6 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
 }
 
 const FOR_ALL_TESTS = 'test-property'
-
-const FILE_LINES_MAX = 400
-const FUNCTION_LINES_MAX = 70
-
-/** Tests declare the steps of a case in one function, so theirs are not held to the limit. */
-const sources = listSources(join(root, 'packages')).filter(path => !path.includes('/src/gen/'))
-const product = sources.filter(path => path.includes('/src/'))
-
-function listSources(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: 'utf8' })
-    .filter(path => /\/(src|test)\/.*\.ts$/.test(`/${path}`) && !/(^|\/)(dist|node_modules)\//.test(path))
-    .map(path => join(directory, path))
-}
-
-function read(path: string): string {
-  return readFileSync(path, 'utf8')
-}
-
-function named(path: string): string {
-  return relative(root, path)
-}
-
-function packageOf(path: string): string {
-  return named(path).split('/')[1] ?? ''
-}
-
-/** What a file imports, types and dynamic imports included. */
-function importsOf(path: string): string[] {
-  const text = read(path)
-  const patterns = [/^(?:import|export)\s[^'"]*?from\s+'([^']+)'/gm, /^import\s+'([^']+)'/gm, /\bimport\('([^']+)'\)/g]
-  return patterns.flatMap(pattern => [...text.matchAll(pattern)].flatMap(match => match[1] ?? []))
-}
 
 interface PackageFile {
   readonly dependencies?: Readonly<Record<string, string>>
@@ -311,181 +279,5 @@ t.test('every package says what it owns and what it does not know', async t => {
     const text = read(join(root, 'packages', name, 'README.md'))
     t.match(text, /\bOwns\b/, `packages/${name}/README.md`)
     t.match(text, /\bDoes not know\b/i, `packages/${name}/README.md`)
-  }
-})
-
-t.test(`no file has more than ${FILE_LINES_MAX} lines`, async t => {
-  for (const path of sources) {
-    const lines = read(path).split('\n').length
-    if (lines > FILE_LINES_MAX) t.fail(`${named(path)} has ${lines} lines`)
-  }
-})
-
-/** Pictures for what has a usual name: service, store, queue, limiter, verifier, worker, builder, sender, table. */
-const PICTURES =
-  /\b\w*(?:Desk|Office|Shelf|Courier|Turnstile|Ticket|Doors?|KeyRing|Wish|(?:Placement|Node)Orders|ChoiceMaker|PlacementBook)\b|\bhopeless\b|#(?:tell|lookAt)\b/
-
-/** Names that say nothing of what is in a file. */
-const EMPTY_NAMES = /\/(?:utils?|helpers?|misc|common|manager)\.ts$/
-
-t.test('things are called what the field calls them', async t => {
-  for (const path of sources) {
-    const picture = PICTURES.exec(read(path))
-    if (picture) t.fail(`${named(path)} has ${picture[0]}: use a word of the glossary in docs/architecture.md`)
-    if (EMPTY_NAMES.test(path)) t.fail(`${named(path)}: name it after what it holds`)
-  }
-})
-
-t.test(`no function has more than ${FUNCTION_LINES_MAX} lines`, async t => {
-  for (const path of product) {
-    for (const { name, line, lines } of functionsOf(path)) {
-      if (lines > FUNCTION_LINES_MAX) t.fail(`${named(path)}:${line} ${name} has ${lines} lines`)
-    }
-  }
-})
-
-interface MeasuredFunction {
-  readonly name: string
-  readonly line: number
-  readonly lines: number
-}
-
-function functionsOf(path: string): MeasuredFunction[] {
-  // types become blanks, so lines stay where they are
-  const program = parse(stripTypeScriptTypes(read(path)), {
-    ecmaVersion: 'latest',
-    sourceType: 'module',
-    locations: true
-  })
-  const found: MeasuredFunction[] = []
-  visit(program, node => {
-    if (!/^(FunctionDeclaration|FunctionExpression|ArrowFunctionExpression)$/.test(node.type) || !node.loc) return
-    const { start, end } = node.loc
-    const id =
-      'id' in node && node.id !== null && typeof node.id === 'object' && 'name' in node.id ? node.id.name : 'a function'
-    found.push({ name: String(id), line: start.line, lines: end.line - start.line + 1 })
-  })
-  return found
-}
-
-function visit(value: unknown, onNode: (node: Node) => void): void {
-  if (Array.isArray(value)) for (const item of value) visit(item, onNode)
-  else if (isNode(value)) {
-    onNode(value)
-    for (const child of Object.values(value)) visit(child, onNode)
-  }
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && typeof value.type === 'string'
-}
-
-const forbidden: readonly (readonly [string, RegExp])[] = [
-  ['the type any', /(?::|\bas|<|,|\|)\s*any\b(?!\s*(?:other|of|more))/],
-  ['a double cast', /\bas unknown as\b/],
-  ['console', /\bconsole\./],
-  ['an unfinished part', /\b(TODO|FIXME|XXX)\b/],
-  ['an empty catch', /catch\s*(\([^)]*\))?\s*\{\s*\}/],
-  ['a disabled check', /@ts-(ignore|expect-error|nocheck)|biome-ignore-all/]
-]
-for (const [what, pattern] of forbidden) {
-  t.test(`no source has ${what}`, async t => {
-    for (const path of product) {
-      const text = read(path)
-      // a catch may hold a comment alone, if that says why nothing is to be done
-      const code = /unfinished|catch/.test(what) ? text : withoutComments(text)
-      const at = pattern.exec(code)
-      if (at) t.fail(`${named(path)}:${code.slice(0, at.index).split('\n').length}`)
-    }
-  })
-}
-
-/** Comments as blanks, so that line numbers stay. Good enough for code that a formatter has laid out. */
-function withoutComments(text: string): string {
-  return text
-    .replaceAll(/\/\*[\s\S]*?\*\//g, comment => comment.replaceAll(/[^\n]/g, ' '))
-    .replaceAll(/(^|\s)\/\/.*$/gm, '$1')
-}
-
-/** Every test of a package, and those that cross packages. */
-const tests = [
-  ...sources.filter(path => path.includes('/test/')),
-  ...readdirSync(join(root, 'test'), { recursive: true, encoding: 'utf8' })
-    .filter(path => path.endsWith('.ts') && !path.startsWith('dist/'))
-    .map(path => join(root, 'test', path))
-]
-
-t.test('property tests draw the same cases in every run, and as many', async t => {
-  for (const path of tests) {
-    if (packageOf(path) === FOR_ALL_TESTS || named(path) === 'test/tidy.test.ts') continue
-    const drawn = /\bfc\.(?:assert|check|configureGlobal)\b|interruptAfterTimeLimit|Math\.random/.exec(read(path))
-    if (drawn) t.fail(`${named(path)} has ${drawn[0]}: use assertProperty and testSeed of test-property`)
-  }
-})
-
-t.test('a test has no time limit of its own: the one in package.json keeps a broken build from hanging', async t => {
-  for (const path of tests) {
-    // the whole exercise takes an hour
-    if (named(path) === 'test/crash.test.ts') continue
-    const limit = /^\s*(?:t\.)?test\(.*\{ timeout: .*|^\s*t\.setTimeout\(.*/m.exec(read(path))
-    if (limit) t.fail(`${named(path)}: ${limit[0].trim()}`)
-  }
-})
-
-t.test('a property is one assertion, not one for each case', async t => {
-  for (const path of tests) {
-    const text = read(path)
-    if (!text.includes('fast-check')) continue
-    visit(parse(stripTypeScriptTypes(text), { ecmaVersion: 'latest', sourceType: 'module' }), node => {
-      const call = text.slice(node.start, node.end)
-      if (node.type !== 'CallExpression' || !/^fc\.(?:async)?[pP]roperty\(/.test(call)) return
-      const asserted = /\bt\.(?!test)\w+/.exec(call)
-      if (asserted) t.fail(`${named(path)}: ${asserted[0]} in a property; return false or throw`)
-    })
-  }
-})
-
-/** The port of time and chance, and what is real whatever time it is: each with the reason. */
-const REAL_TIME: Readonly<Record<string, string>> = {
-  'packages/interface/src/(scheduler|system-scheduler)\\.ts': 'the port itself',
-  'packages/interface/src/task-thread\\.ts': 'ends threads that are stuck',
-  'packages/engine/src/':
-    'measures and keeps native code, which takes real time; a simulation has an engine of its own',
-  'packages/model/src/(sources/hub|blobs/file-hash)\\.ts': 'waits for other people’s servers, and keeps a thread',
-  'packages/store/src/(database/sqlite-worker|jobs/postgres-(listener|transactions))\\.ts':
-    'waits for a thread or a server',
-  'packages/jobs/src/time-slice\\.ts': 'measures how long it has held the event loop',
-  'packages/cli/src/': 'waits for processes, and shows people how long things took',
-  'packages/(testkit|test-api|test-nodes)/src/': 'watches real processes',
-  'packages/test-mesh/src/virtual-process\\.ts': 'time of its own'
-}
-
-t.test('time and chance come from the scheduler that is given in', async t => {
-  const real =
-    /(?<!(?:[sS]cheduler|machine)\.)\b(?:set(?:Timeout|Interval)|AbortSignal\.timeout|Date\.now|performance\.now|Math\.random)\b|\bnew Date\(\)/
-  const unused = new Set(Object.keys(REAL_TIME))
-  for (const path of product) {
-    const code = withoutComments(read(path))
-    const at = real.exec(code)
-    if (at === null) continue
-    const exempt = Object.keys(REAL_TIME).find(pattern => new RegExp(`^${pattern}`).test(named(path)))
-    if (exempt !== undefined) unused.delete(exempt)
-    else t.fail(`${named(path)}:${code.slice(0, at.index).split('\n').length} has ${at[0]}: use a Scheduler`)
-  }
-  t.strictSame([...unused], [], 'exemptions that nothing needs')
-})
-
-t.test('no file is a drawer', async t => {
-  for (const path of product) {
-    if (/\/(utils?|helpers?|misc|common|manager|types)\.ts$/.test(path)) t.fail(named(path))
-  }
-})
-
-t.test('the environment is read where the program starts, and nowhere else', async t => {
-  // it writes a variable for a library that reads it
-  const exempt = 'packages/engine/src/telemetry.ts'
-  for (const path of product) {
-    if (named(path) === exempt || /^test/.test(packageOf(path))) continue
-    if (withoutComments(read(path)).includes('process.env')) t.fail(named(path))
   }
 })

@@ -6,7 +6,7 @@ import {
   type SubcloudDefinition
 } from '@resultity/interface'
 import { type FileBlobStore, modelNameOf, parseModelReference } from '@resultity/model'
-import { applyAliases } from '@resultity/openai'
+import { applyAliases } from '@resultity/ensembles'
 import { type FailedModel, requireSubcloudModels } from '@resultity/placement'
 import { templateShortcomings } from '@resultity/tokenizer'
 import type { Logger } from 'pino'

@@ -12,20 +12,8 @@ import {
   JobRuntime,
   ModelPlaces
 } from '@resultity/jobs'
-import {
-  ChatEndpoint,
-  type ChatEndpointComponents,
-  CompletionEndpoint,
-  chatDialect,
-  completionDialect,
-  EmbeddingsEndpoint,
-  type EmbeddingsEndpointComponents,
-  EnsembleAliases,
-  EnsembleEndpoint,
-  type HttpEndpoint,
-  InlineBatchEndpoint,
-  ResponseEndpoint
-} from '@resultity/openai'
+import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
+import { ChatEndpoint, type ChatEndpointComponents, CompletionEndpoint, EmbeddingsEndpoint, type EmbeddingsEndpointComponents, type HttpEndpoint, InlineBatchEndpoint, ResponseEndpoint } from '@resultity/openai'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,

@@ -1,23 +1,27 @@
 export type { AnswerMetrics } from './answer/answer-metrics.ts'
 export { CHOICE } from './answer/answer-run.ts'
 export { IGNORED_TOOLS } from './answer/ignored-tools.ts'
-export { seedSchema } from './answer/seed.ts'
+export { randomSeed, seedAfter, seedSchema } from './answer/seed.ts'
+export { sumUsage, toTokenUsage } from './answer/token-usage.ts'
 export { addBatchRoutes, type BatchRouteComponents } from './batches/batch-routes.ts'
 export { INLINE_BATCH_MAX, InlineBatchEndpoint, type InlineBatchInit } from './batches/inline-batch.ts'
+export { fingerprint } from './chat/chat-answer.ts'
 export { ChatEndpoint, type ChatEndpointComponents } from './chat/chat-endpoint.ts'
 export { type ChatPiece, chatPieceSchema, wholePiece } from './chat/chat-piece.ts'
 export { promptOf, promptTextOf } from './chat/chat-prompt.ts'
 export { withSeed } from './chat/chat-request.ts'
 export { chatRequestSchema, meshFields } from './chat/chat-schema.ts'
 export { addStoredChatRoutes, type StoredChatRouteComponents } from './chat/stored-chat-routes.ts'
+export { contentPartSchema, spokenText } from './chat/text-parts.ts'
 export { CompletionEndpoint } from './completions/completion-endpoint.ts'
 export type { CompletionLogprobs } from './completions/completion-schema.ts'
 export { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './embeddings/embeddings-endpoint.ts'
-export { chatDialect } from './ensembles/chat-dialect.ts'
-export { completionDialect } from './ensembles/completion-dialect.ts'
-export { applyAliases, EnsembleAliases } from './ensembles/ensemble-aliases.ts'
-export { EnsembleEndpoint } from './ensembles/ensemble-endpoint.ts'
-export { strategyOf } from './ensembles/ensemble-plan.ts'
+export {
+  type EnsembleReport,
+  type EnsembleRequest,
+  ensembleRequestSchema,
+  type MemberReport
+} from './ensembles/ensemble-schema.ts'
 export { addFileRoutes, type FileRouteComponents } from './files/file-routes.ts'
 export { addJobRoute, type HttpEndpoint } from './requests/job-routes.ts'
 export { addRequestRoutes, type RequestRouteComponents } from './requests/request-routes.ts'

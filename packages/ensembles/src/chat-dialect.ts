@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { contentPartSchema, spokenText } from '../chat/text-parts.ts'
+import { contentPartSchema, spokenText } from '@resultity/openai'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 
 const messageSchema = z.looseObject({ content: z.string().nullish(), refusal: z.string().nullish() })

@@ -10,12 +10,11 @@ import {
   type StreamView
 } from '@resultity/jobs'
 import { GROUP_LANE, type Job, type JsonValue } from '@resultity/store'
-import type { HttpEndpoint } from '../requests/job-routes.ts'
 import type { AnswerDialect } from './answer-dialect.ts'
 import { EnsembleAnswer } from './ensemble-answer.ts'
 import { type EnsembleNames, type EnsemblePlan, memberRequest, planOf, storedRequest } from './ensemble-plan.ts'
 import { EnsembleRun, type PreparedEnsemble } from './ensemble-run.ts'
-import { ensembleRequestSchema } from './ensemble-schema.ts'
+import { ensembleRequestSchema, type HttpEndpoint } from '@resultity/openai'
 import type { Member } from './member-jobs.ts'
 
 /** A request of one model, which the wrapped endpoint runs, or of several. */

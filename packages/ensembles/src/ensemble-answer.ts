@@ -3,11 +3,9 @@ import { keptErrorReply } from '@resultity/api-kit'
 import type { StreamView } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobEvent, JobUsage, JsonValue } from '@resultity/store'
-import { sumUsage, toTokenUsage } from '../answer/token-usage.ts'
-import { fingerprint } from '../chat/chat-answer.ts'
+import { sumUsage, toTokenUsage, fingerprint, type EnsembleReport, type EnsembleRequest, type MemberReport } from '@resultity/openai'
 import type { AnswerDialect, Choice, MemberAnswer } from './answer-dialect.ts'
 import type { EnsemblePlan } from './ensemble-plan.ts'
-import type { EnsembleReport, EnsembleRequest, MemberReport } from './ensemble-schema.ts'
 import type { Member, Outcome } from './member-jobs.ts'
 
 /** Entry of an ensemble's log: a piece of a choice, with the model it is of. */

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { byField, normalised, vote } from '../src/ensembles/vote.ts'
+import { byField, normalised, vote } from '../src/vote.ts'
 
 const cases = [
   { id: 'the majority wins', answers: ['a', 'b', 'b'], winner: 1, votes: [2, 1] },

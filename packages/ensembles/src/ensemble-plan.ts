@@ -1,8 +1,7 @@
 import { invalidRequest, type Strategy, withParam } from '@resultity/interface'
 import type { ServedModels } from '@resultity/placement'
-import { randomSeed, seedAfter } from '../answer/seed.ts'
+import { randomSeed, seedAfter, type EnsembleRequest } from '@resultity/openai'
 import type { EnsembleAliases } from './ensemble-aliases.ts'
-import type { EnsembleRequest } from './ensemble-schema.ts'
 
 /** Who is asked, and what becomes of the answers. */
 export interface EnsemblePlan {

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { judgeMessages, mergedBy, pickedBy } from '../src/ensembles/judge.ts'
+import { judgeMessages, mergedBy, pickedBy } from '../src/judge.ts'
 
 const candidates = [
   { index: 0, text: 'Paris.' },

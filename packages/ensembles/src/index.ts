@@ -1,0 +1,5 @@
+export { chatDialect } from './chat-dialect.ts'
+export { completionDialect } from './completion-dialect.ts'
+export { applyAliases, EnsembleAliases } from './ensemble-aliases.ts'
+export { EnsembleEndpoint } from './ensemble-endpoint.ts'
+export { strategyOf } from './ensemble-plan.ts'
