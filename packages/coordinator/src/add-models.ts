@@ -1,3 +1,4 @@
+import { applyAliases } from '@resultity/ensembles'
 import {
   type AbortOptions,
   type Clock,
@@ -6,7 +7,6 @@ import {
   type SubcloudDefinition
 } from '@resultity/interface'
 import { type FileBlobStore, modelNameOf, parseModelReference } from '@resultity/model'
-import { applyAliases } from '@resultity/ensembles'
 import { type FailedModel, requireSubcloudModels } from '@resultity/placement'
 import { templateShortcomings } from '@resultity/tokenizer'
 import type { Logger } from 'pino'

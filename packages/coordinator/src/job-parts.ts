@@ -1,5 +1,6 @@
 import type { JobAdmission } from '@resultity/access'
 import { MessageEndpoint } from '@resultity/anthropic'
+import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
 import type { Clock, ModelAliases, Scheduler } from '@resultity/interface'
 import {
   BATCHES_PATH,
@@ -12,8 +13,16 @@ import {
   JobRuntime,
   ModelPlaces
 } from '@resultity/jobs'
-import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
-import { ChatEndpoint, type ChatEndpointComponents, CompletionEndpoint, EmbeddingsEndpoint, type EmbeddingsEndpointComponents, type HttpEndpoint, InlineBatchEndpoint, ResponseEndpoint } from '@resultity/openai'
+import {
+  ChatEndpoint,
+  type ChatEndpointComponents,
+  CompletionEndpoint,
+  EmbeddingsEndpoint,
+  type EmbeddingsEndpointComponents,
+  type HttpEndpoint,
+  InlineBatchEndpoint,
+  ResponseEndpoint
+} from '@resultity/openai'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,

@@ -182,8 +182,7 @@ t.test('fallback: in order, past errors and time limits, and no further than nee
     body.mesh.models.map((one: { status: string }) => one.status),
     ['failed', 'succeeded', 'skipped']
   )
-  // an engine that broke off is given another try before the next model
-  t.same(first.asked, ['tiny-chat', 'tiny-chat', 'beta'])
+  t.same(first.asked, ['tiny-chat', 'tiny-chat', 'beta'], 'an engine that broke off has another try')
   t.match(headers.get('x-resultity-route'), /\[0,2\) .*\[2,4\)$/)
   play({ 'tiny-chat': hangs, beta: says('Lyon.') })
   const slow = await ask({ model: 'safe-chat', mesh: { timeout_ms: 2000 } })

@@ -1,5 +1,5 @@
-import { z } from 'zod'
 import { contentPartSchema, spokenText } from '@resultity/openai'
+import { z } from 'zod'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 
 const messageSchema = z.looseObject({ content: z.string().nullish(), refusal: z.string().nullish() })

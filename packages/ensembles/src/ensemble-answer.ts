@@ -1,9 +1,16 @@
 import { createHash } from 'node:crypto'
 import { keptErrorReply } from '@resultity/api-kit'
 import type { StreamView } from '@resultity/jobs'
+import {
+  type EnsembleReport,
+  type EnsembleRequest,
+  fingerprint,
+  type MemberReport,
+  sumUsage,
+  toTokenUsage
+} from '@resultity/openai'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobEvent, JobUsage, JsonValue } from '@resultity/store'
-import { sumUsage, toTokenUsage, fingerprint, type EnsembleReport, type EnsembleRequest, type MemberReport } from '@resultity/openai'
 import type { AnswerDialect, Choice, MemberAnswer } from './answer-dialect.ts'
 import type { EnsemblePlan } from './ensemble-plan.ts'
 import type { Member, Outcome } from './member-jobs.ts'

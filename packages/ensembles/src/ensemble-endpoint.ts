@@ -9,12 +9,12 @@ import {
   type PreparedJob,
   type StreamView
 } from '@resultity/jobs'
+import { ensembleRequestSchema, type HttpEndpoint } from '@resultity/openai'
 import { GROUP_LANE, type Job, type JsonValue } from '@resultity/store'
 import type { AnswerDialect } from './answer-dialect.ts'
 import { EnsembleAnswer } from './ensemble-answer.ts'
 import { type EnsembleNames, type EnsemblePlan, memberRequest, planOf, storedRequest } from './ensemble-plan.ts'
 import { EnsembleRun, type PreparedEnsemble } from './ensemble-run.ts'
-import { ensembleRequestSchema, type HttpEndpoint } from '@resultity/openai'
 import type { Member } from './member-jobs.ts'
 
 /** A request of one model, which the wrapped endpoint runs, or of several. */

@@ -1,6 +1,6 @@
 import { invalidRequest, type Strategy, withParam } from '@resultity/interface'
+import { type EnsembleRequest, randomSeed, seedAfter } from '@resultity/openai'
 import type { ServedModels } from '@resultity/placement'
-import { randomSeed, seedAfter, type EnsembleRequest } from '@resultity/openai'
 import type { EnsembleAliases } from './ensemble-aliases.ts'
 
 /** Who is asked, and what becomes of the answers. */

@@ -1,7 +1,7 @@
 import { maySee, requireSubcloud } from '@resultity/access'
 import { type ApiRoute, addRoute, listOf, parseInput, subcloudOf } from '@resultity/api-kit'
-import type { EnsembleAlias } from '@resultity/interface'
 import { type EnsembleAliases, strategyOf } from '@resultity/ensembles'
+import type { EnsembleAlias } from '@resultity/interface'
 import type {
   NodePool,
   NodePools,
