@@ -124,7 +124,7 @@ function toReadyFailure({ reference, error: { code, message, hint } }: FailedMod
   return { model: reference, error: { code, message, hint } }
 }
 
-/** Who is patient with heartbeats is so with answers to probes: by default half a second of three. */
+/** A longer `--node-silence` gives nodes more time to answer probes too: by default half a second of three. */
 const PROBES_PER_SILENCE = 6
 
 /** The coordinator's own limits that an operator may set. */
