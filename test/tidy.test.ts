@@ -214,6 +214,12 @@ t.test('what is for tests stays out of the product', async t => {
   }
 })
 
+t.test('values from outside are checked in one place, where no value throws', async t => {
+  const allowed = 'packages/interface/src/safe-parse.ts'
+  const callers = product.filter(path => /\.safeParse\(/.test(withoutComments(read(path)))).map(named)
+  t.same(callers, [allowed])
+})
+
 t.test('the command prints through its output alone, which shows what a terminal would obey', async t => {
   const own = ['/cli/src/output/', '/cli/src/main.ts', '/cli/src/context.ts']
   for (const path of product.filter(path => packageOf(path) === 'cli')) {

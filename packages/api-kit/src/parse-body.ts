@@ -1,4 +1,4 @@
-import { invalidRequest } from '@resultity/interface'
+import { invalidRequest, safeParse } from '@resultity/interface'
 import type { z } from 'zod'
 
 /**
@@ -6,7 +6,7 @@ import type { z } from 'zod'
  * @throws MeshError `invalid_request` whose `details.param` names the first field that is wrong
  */
 export function parseInput<T extends z.ZodType>(schema: T, input: unknown): z.infer<T> {
-  const result = schema.safeParse(input)
+  const result = safeParse(schema, input)
   if (result.success) return result.data
   const issue = result.error.issues[0]
   const param = fieldName(issue?.path ?? [])

@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 
 /** A choice of an answer, or a piece of one in a stream: what an ensemble reads of it. The rest is passed on. */
@@ -23,7 +24,7 @@ const chunkSchema = z.looseObject({ choices: z.array(choiceSchema) })
 
 /** The pieces that a payload of a model's stream carries: none for what is no chunk. */
 export function piecesIn(payload: unknown): readonly Choice[] {
-  return chunkSchema.safeParse(payload).data?.choices ?? []
+  return safeParse(chunkSchema, payload).data?.choices ?? []
 }
 
 /** How an endpoint says things, so that its answers can be compared, judged and put together. */

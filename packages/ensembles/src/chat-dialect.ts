@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { contentPartSchema, spokenText } from '@resultity/openai'
 import { z } from 'zod'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
@@ -13,7 +14,7 @@ export const chatDialect: AnswerDialect = {
   chunkObject: 'chat.completion.chunk',
   refuse: () => {},
   question: ({ messages }) =>
-    (turnsSchema.safeParse(messages).data ?? []).map(({ role, content }) => `${role}: ${textIn(content)}`).join('\n'),
+    (safeParse(turnsSchema, messages).data ?? []).map(({ role, content }) => `${role}: ${textIn(content)}`).join('\n'),
   textOf: choice => messageOf(choice).content ?? '',
   withText: (choice, content) => ({ ...choice, message: { ...messageOf(choice), content }, logprobs: null }),
   pieces,
@@ -25,11 +26,11 @@ export const chatDialect: AnswerDialect = {
 }
 
 function messageOf(choice: Choice): z.infer<typeof messageSchema> {
-  return messageSchema.safeParse(choice.message).data ?? {}
+  return safeParse(messageSchema, choice.message).data ?? {}
 }
 
 function deltaOf(choice: Choice): Record<string, unknown> {
-  return messageSchema.safeParse(choice.delta).data ?? {}
+  return safeParse(messageSchema, choice.delta).data ?? {}
 }
 
 function shown([key, value]: readonly [string, unknown]): boolean {
@@ -38,7 +39,7 @@ function shown([key, value]: readonly [string, unknown]): boolean {
 
 function textIn(content: unknown): string {
   if (typeof content === 'string') return content
-  const parts = partsSchema.safeParse(content).data ?? []
+  const parts = safeParse(partsSchema, content).data ?? []
   return parts.map(part => spokenText(part) ?? '').join('')
 }
 

@@ -1,4 +1,4 @@
-import { invalidRequest } from '@resultity/interface'
+import { invalidRequest, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import type { AnswerDialect, Choice } from './answer-dialect.ts'
 
@@ -12,10 +12,10 @@ export const completionDialect: AnswerDialect = {
   chunkObject: 'text_completion',
   refuse: ({ prompt }) => {
     // token ids mean something else to each model, and of several prompts each would have answers of its own
-    if (prompt === undefined || oneText.safeParse(prompt).success) return
+    if (prompt === undefined || safeParse(oneText, prompt).success) return
     throw invalidRequest('prompt', 'several models go on with one text', 'Send the prompt as a text, one a request.')
   },
-  question: ({ prompt }) => oneText.safeParse(prompt).data ?? '',
+  question: ({ prompt }) => safeParse(oneText, prompt).data ?? '',
   textOf,
   withText: ({ index, finish_reason }, text) => ({ index, text, logprobs: null, finish_reason }),
   pieces: choice => [

@@ -1,6 +1,7 @@
 import { describeIssues } from './describe-issues.ts'
 import { MeshError } from './errors.ts'
 import { type ModelManifest, modelManifestSchema } from './manifest.ts'
+import { safeParse } from './safe-parse.ts'
 
 /**
  * Reads a manifest as it lies in a blob.
@@ -15,7 +16,7 @@ export function parseModelManifest(name: string, bytes: Uint8Array): ModelManife
   } catch (cause) {
     throw unreadable(name, 'it is no JSON', cause)
   }
-  const parsed = modelManifestSchema.safeParse(json)
+  const parsed = safeParse(modelManifestSchema, json)
   if (!parsed.success) throw unreadable(name, describeIssues(parsed.error, json), parsed.error)
   return parsed.data
 }

@@ -1,7 +1,7 @@
 import type { PrivateKey } from '@libp2p/interface'
 import { peerIdFromPublicKey } from '@libp2p/peer-id'
 import { RecordEnvelope } from '@libp2p/peer-record'
-import { type Advert, advertSchema, MeshError } from '@resultity/interface'
+import { type Advert, advertSchema, MeshError, safeParse } from '@resultity/interface'
 
 /** Domain of the signature: an advert's signature is never valid for another kind of record. */
 const DOMAIN = 'resultity-advert'
@@ -41,7 +41,7 @@ export interface OpenAdvertOptions {
  * @throws MeshError `internal` when it breaks its own schema or is too large to travel
  */
 export async function sealAdvert(advert: Advert, privateKey: PrivateKey): Promise<Uint8Array> {
-  const checked = advertSchema.safeParse(advert)
+  const checked = safeParse(advertSchema, advert)
   if (!checked.success) throw new MeshError('internal', `an own advert is not valid: ${checked.error.message}`)
   const payload = new TextEncoder().encode(JSON.stringify(checked.data))
   const record = { domain: DOMAIN, codec: PAYLOAD_TYPE, marshal: () => payload, equals: () => false }
@@ -106,7 +106,7 @@ function parse(payload: { subarray(): Uint8Array }): Advert {
   } catch (cause) {
     throw refuse('malformed', 'not JSON', cause)
   }
-  const advert = advertSchema.safeParse(json)
+  const advert = safeParse(advertSchema, json)
   if (advert.success) return advert.data
   const [issue] = advert.error.issues
   throw refuse('schema', `${issue?.path.join('.') ?? ''}: ${issue?.message ?? 'not valid'}`, advert.error)

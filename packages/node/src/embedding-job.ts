@@ -2,6 +2,7 @@ import {
   type EmbeddingJob,
   embeddingJobSchema,
   MeshError,
+  safeParse,
   toEmbeddingResult,
   type WorkOptions
 } from '@resultity/interface'
@@ -33,7 +34,7 @@ export function parseEmbeddingJob(body: Uint8Array): EmbeddingJob {
   } catch (cause) {
     throw new MeshError('protocol_violation', 'the body of the job is not JSON', { cause })
   }
-  const parsed = embeddingJobSchema.safeParse(json)
+  const parsed = safeParse(embeddingJobSchema, json)
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   throw new MeshError(

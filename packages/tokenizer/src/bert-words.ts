@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { tokenizerInvalid } from './tokenizer-definition.ts'
 
@@ -20,7 +21,7 @@ export interface BertNormalizer {
 
 /** @throws MeshError `model_invalid` for a normalizer of another kind */
 export function readBertNormalizer(step: unknown): BertNormalizer {
-  const parsed = normalizerSchema.safeParse(step)
+  const parsed = safeParse(normalizerSchema, step)
   if (!parsed.success) throw tokenizerInvalid(`tokenizer.json, normalizer: ${z.prettifyError(parsed.error)}`)
   const { clean_text, handle_chinese_chars, lowercase, strip_accents } = parsed.data
   return {

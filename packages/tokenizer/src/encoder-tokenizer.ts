@@ -1,4 +1,4 @@
-import { type AbortOptions, type BlobStore, type EncoderManifest, MeshError } from '@resultity/interface'
+import { type AbortOptions, type BlobStore, type EncoderManifest, MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { bertWords, readBertNormalizer } from './bert-words.ts'
 import { AddedTokens } from './tokenizer-added-tokens.ts'
@@ -132,7 +132,7 @@ class WordPieceTokenizer implements EncoderTokenizer {
     definition: Uint8Array,
     { vocabularySize, contextLength }: { readonly vocabularySize: number; readonly contextLength: number }
   ) {
-    const parsed = wordPieceSchema.safeParse(parseJson(definition, 'tokenizer.json'))
+    const parsed = safeParse(wordPieceSchema, parseJson(definition, 'tokenizer.json'))
     if (!parsed.success) throw tokenizerInvalid(`tokenizer.json: ${z.prettifyError(parsed.error)}`)
     const { model, added_tokens: added, normalizer, post_processor: framing } = parsed.data
     this.inputTokensMax = contextLength
@@ -144,7 +144,7 @@ class WordPieceTokenizer implements EncoderTokenizer {
     this.#wordCharactersMax = model.max_input_chars_per_word
     this.#pieceCharactersMax = this.#checkVocabulary([...this.#vocabulary, ...added.map(idOfAdded)])
     this.#unknown = this.#idOf(model.unk_token)
-    const frame = framingSchema.safeParse(framing)
+    const frame = safeParse(framingSchema, framing)
     if (!frame.success)
       throw tokenizerInvalid('tokenizer.json: the post_processor does not frame an input as BERT does')
     this.#first = this.#idOf(frame.data.first)

@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { type GgufVocabulary, type Merge, mergesFromScores, TokenType } from './gguf-vocabulary.ts'
 import { mainTemplate } from './tokenizer-config.ts'
@@ -40,7 +41,7 @@ function isListOf(type: 'string' | 'number'): (value: unknown) => boolean {
  * @throws MeshError `model_invalid` when a key is missing or of a wrong type, or the kind is not supported
  */
 export function tokenizerFilesFromGguf(metadata: Readonly<Record<string, unknown>>): TokenizerFiles {
-  const parsed = metadataSchema.safeParse(metadata)
+  const parsed = safeParse(metadataSchema, metadata)
   if (!parsed.success) throw tokenizerInvalid(`GGUF tokenizer metadata: ${z.prettifyError(parsed.error)}`)
   const keys = parsed.data
   const vocabulary = readVocabulary(keys)

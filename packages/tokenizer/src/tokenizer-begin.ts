@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { type Step, stepSchema } from './tokenizer-definition.ts'
 
@@ -8,15 +9,15 @@ const templateSchema = z.looseObject({
 
 /** The template among a post-processor's steps: the others move offsets, which nobody reads here. */
 function templateOf(step: Step): z.infer<typeof templateSchema> | undefined {
-  if (step.type === 'TemplateProcessing') return templateSchema.safeParse(step).data
-  const inner = z.array(stepSchema).max(16).safeParse(step.processors)
+  if (step.type === 'TemplateProcessing') return safeParse(templateSchema, step).data
+  const inner = safeParse(z.array(stepSchema).max(16), step.processors)
   if (step.type !== 'Sequence' || !inner.success) return undefined
   return inner.data.map(templateOf).find(template => template !== undefined)
 }
 
 /** Ids that a tokenizer's own rules put before a text, read off its `post_processor`; mostly one or none. */
 export function beginTokenIds(postProcessor: unknown): number[] {
-  const step = stepSchema.safeParse(postProcessor)
+  const step = safeParse(stepSchema, postProcessor)
   const template = step.success ? templateOf(step.data) : undefined
   if (template === undefined) return []
   const text = template.single.findIndex(piece => piece.SpecialToken === undefined)

@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { BYTE_LEVEL_ALPHABET } from './byte-level-alphabet.ts'
 import { type Step, stepSchema, type TokenizerDefinition } from './tokenizer-definition.ts'
@@ -66,7 +67,7 @@ function shrinkage(step: Step | null): number {
     case 'NFKD':
       return COMPOSED_MAX
     case 'Replace': {
-      const replace = replaceSchema.safeParse(step)
+      const replace = safeParse(replaceSchema, step)
       // a regular expression may match anything
       if (!replace.success) return Number.POSITIVE_INFINITY
       const { pattern, content } = replace.data
@@ -85,5 +86,5 @@ const replaceSchema = z.looseObject({
 })
 
 function innerSteps(step: Step): Step[] {
-  return z.array(stepSchema).safeParse(step.normalizers ?? step.pretokenizers).data ?? []
+  return safeParse(z.array(stepSchema), step.normalizers ?? step.pretokenizers).data ?? []
 }

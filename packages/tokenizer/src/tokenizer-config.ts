@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { PLAIN_TEMPLATE, type TemplateTokens } from './templates/chat-template.ts'
 import { findNamedTemplate, isTemplateName, templateNames } from './templates/named-templates.ts'
@@ -55,7 +55,7 @@ export interface TokenizerConfig {
 
 /** @throws MeshError `model_invalid` */
 export function readTokenizerConfig(bytes: Uint8Array): TokenizerConfig {
-  const parsed = tokenizerConfigSchema.safeParse(parseJson(bytes, 'tokenizer_config.json'))
+  const parsed = safeParse(tokenizerConfigSchema, parseJson(bytes, 'tokenizer_config.json'))
   if (!parsed.success) throw tokenizerInvalid(`tokenizer_config.json: ${z.prettifyError(parsed.error)}`)
   const { bos_token: bos, eos_token: eos, unk_token: unk, pad_token: pad } = parsed.data
   return { tokens: { bos, eos, unk, pad }, template: templateSource(parsed.data) }

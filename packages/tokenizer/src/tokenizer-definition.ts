@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { BYTE_LEVEL_ALPHABET } from './byte-level-alphabet.ts'
 import { hasNestedRepeats, PATTERN_CHARS_MAX } from './endless-patterns.ts'
@@ -60,7 +60,7 @@ function isVocabulary(value: unknown): boolean {
  * @throws MeshError `model_invalid` when it is not JSON, breaks the schema or is of an unsupported kind
  */
 export function parseTokenizerDefinition(bytes: Uint8Array): TokenizerDefinition {
-  const parsed = definitionSchema.safeParse(parseJson(bytes, 'tokenizer.json'))
+  const parsed = safeParse(definitionSchema, parseJson(bytes, 'tokenizer.json'))
   if (!parsed.success) throw tokenizerInvalid(`tokenizer.json: ${z.prettifyError(parsed.error)}`)
   for (const step of [parsed.data.normalizer, parsed.data.pre_tokenizer]) if (step !== null) checkPatterns(step)
   return parsed.data
@@ -70,9 +70,9 @@ const patternSchema = z.union([z.looseObject({ Regex: z.string() }), z.looseObje
 
 /** The library only warns, on the console, of a step whose pattern it cannot read. */
 function checkPatterns(step: Step): void {
-  const inner = z.array(stepSchema).safeParse(step.normalizers ?? step.pretokenizers)
+  const inner = safeParse(z.array(stepSchema), step.normalizers ?? step.pretokenizers)
   if (inner.success) for (const each of inner.data) checkPatterns(each)
-  const pattern = patternSchema.safeParse(step.pattern).data
+  const pattern = safeParse(patternSchema, step.pattern).data
   const matches = step.type === 'Split' || step.type === 'Replace'
   if (matches && pattern === undefined) throw tokenizerInvalid(`tokenizer.json: a ${step.type} step has no pattern`)
   const regex = pattern !== undefined && 'Regex' in pattern ? String(pattern.Regex) : ''
@@ -87,7 +87,7 @@ function checkPatterns(step: Step): void {
 /** True for a `tokenizer.json` of an encoder. @throws MeshError `model_invalid` when the bytes are no JSON */
 export function isWordPiece(definition: Uint8Array): boolean {
   const kind = z.looseObject({ model: z.looseObject({ type: z.literal('WordPiece') }) })
-  return kind.safeParse(parseJson(definition, 'tokenizer.json')).success
+  return safeParse(kind, parseJson(definition, 'tokenizer.json')).success
 }
 
 /** @throws MeshError `model_invalid` when the bytes are no JSON; the message names `file` */
@@ -146,7 +146,7 @@ function missingBytes(vocabulary: Readonly<Record<string, number>>): string {
 function equivalentStep(step: Step | null): Step | null {
   switch (step?.type) {
     case 'Sequence': {
-      const steps = z.array(stepSchema).safeParse(step.pretokenizers)
+      const steps = safeParse(z.array(stepSchema), step.pretokenizers)
       if (!steps.success) throw tokenizerInvalid('tokenizer.json: a pre_tokenizer Sequence lists no steps')
       return { ...step, pretokenizers: steps.data.map(inner => equivalentStep(inner)) }
     }

@@ -1,6 +1,13 @@
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type AbortOptions, isLfsPointer, lfsPointerError, MeshError, modelInvalid } from '@resultity/interface'
+import {
+  type AbortOptions,
+  isLfsPointer,
+  lfsPointerError,
+  MeshError,
+  modelInvalid,
+  safeParse
+} from '@resultity/interface'
 import { z } from 'zod'
 import { tokenizerConfigSchema } from './tokenizer-config.ts'
 import {
@@ -79,7 +86,7 @@ export async function tokenizerFilesFromDirectory(
   const config = await readConfig(read)
   const template = await separateTemplate(read)
   if (template !== undefined) config.chat_template = template
-  const checked = tokenizerConfigSchema.safeParse(config)
+  const checked = safeParse(tokenizerConfigSchema, config)
   if (!checked.success) throw tokenizerInvalid(`tokenizer_config.json: ${z.prettifyError(checked.error)}`)
   const eos = idOfToken(parsed, checked.data.eos_token)
   return {
@@ -128,7 +135,7 @@ async function readObject(read: ReadFile, name: string): Promise<Record<string, 
   const bytes = await read(name)
   if (bytes === undefined) return {}
   if (bytes.length > CONFIG_BYTES_MAX) throw tokenizerInvalid(`${name} has ${bytes.length} bytes`)
-  const parsed = z.record(z.string(), z.unknown()).safeParse(parseJson(bytes, name))
+  const parsed = safeParse(z.record(z.string(), z.unknown()), parseJson(bytes, name))
   if (!parsed.success) throw tokenizerInvalid(`${name} is not a JSON object`)
   return parsed.data
 }
@@ -153,7 +160,7 @@ async function separateTemplate(read: ReadFile): Promise<unknown> {
 async function listedEndTokens(read: ReadFile): Promise<number[]> {
   const ids: number[] = []
   for (const name of ['generation_config.json', 'config.json']) {
-    const parsed = eosSchema.safeParse(await readObject(read, name))
+    const parsed = safeParse(eosSchema, await readObject(read, name))
     if (!parsed.success) throw tokenizerInvalid(`${name}: ${z.prettifyError(parsed.error)}`)
     ids.push(...parsed.data.eos_token_id)
   }

@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { GPT2_PATTERN, type Step, stepSchema, type TokenizerDefinition } from './tokenizer-definition.ts'
 import { preTokenizerPatterns } from './tokenizer-pre-tokenizers.ts'
@@ -28,8 +29,8 @@ export function cutsQuickly({ normalizer, pre_tokenizer: preTokenizer }: Tokeniz
 }
 
 function isQuick(step: Step): boolean {
-  const inner = z.array(stepSchema).safeParse(step.normalizers ?? step.pretokenizers)
+  const inner = safeParse(z.array(stepSchema), step.normalizers ?? step.pretokenizers)
   if (inner.success && !inner.data.every(isQuick)) return false
-  const pattern = regexSchema.safeParse(step.pattern)
+  const pattern = safeParse(regexSchema, step.pattern)
   return !pattern.success || KNOWN.has(pattern.data.Regex)
 }

@@ -5,6 +5,7 @@ import {
   LOGIT_BIAS_MAX,
   type OutputConstraint,
   type Sampling,
+  safeParse,
   samplingSchema,
   TOOL_FUNCTIONS_MAX
 } from '@resultity/interface'
@@ -43,7 +44,7 @@ export function samplingFromWire(wired: WireSampling | null | undefined): Sampli
     repetitionPenalty: wired?.repetitionPenalty,
     logitBias: bias.length > 0 && bias.map(entry => ({ token: entry.token ?? 0, bias: entry.bias ?? 0 }))
   }
-  const parsed = samplingSchema.safeParse({
+  const parsed = safeParse(samplingSchema, {
     temperature: wired?.temperature ?? 0,
     topP: wired?.topP ?? 0,
     seed: bigInteger64(wired?.seed),

@@ -1,4 +1,4 @@
-import { type AbortOptions, type ErrorCode, isErrorCode, MeshError } from '@resultity/interface'
+import { type AbortOptions, type ErrorCode, isErrorCode, MeshError, safeParse } from '@resultity/interface'
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import type { z } from 'zod'
 import {
@@ -147,7 +147,7 @@ export class MeshApi {
       ...init,
       signal: signal ? AbortSignal.any([signal, timeout]) : timeout
     })
-    const body = schema.safeParse(parseJson(await response.text()))
+    const body = safeParse(schema, parseJson(await response.text()))
     if (body.success) return body.data
     throw new MeshError('protocol_violation', `${this.url}${path} answers in a form that this version does not know`, {
       hint: 'Check that --url is a Resultity coordinator of this version.',
@@ -186,7 +186,7 @@ async function* readEvents(response: Response): AsyncGenerator<ChatEvent> {
   let usage = { prompt_tokens: 0, completion_tokens: 0 }
   for await (const { data } of events) {
     if (data === '[DONE]') break
-    const chunk = chunkSchema.safeParse(JSON.parse(data))
+    const chunk = safeParse(chunkSchema, JSON.parse(data))
     if (!chunk.success) throw toMeshError(data, response.status)
     if (chunk.data.usage) usage = chunk.data.usage
     for (const choice of chunk.data.choices) {

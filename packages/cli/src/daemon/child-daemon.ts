@@ -5,7 +5,7 @@ import { mkdir } from 'node:fs/promises'
 import { dirname } from 'node:path'
 import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
-import { type AbortOptions, MeshError } from '@resultity/interface'
+import { type AbortOptions, MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { type ChildMessage, childMessageSchema } from './parent-channel.ts'
 
@@ -70,7 +70,7 @@ export async function startChildDaemon(init: ChildDaemonInit, { signal }: AbortO
   const log = keepLog(child, init.logPath)
   let failure: MeshError | undefined
   child.on('message', raw => {
-    const message = childMessageSchema.safeParse(raw)
+    const message = safeParse(childMessageSchema, raw)
     if (!message.success) return
     if (message.data.type === 'error') failure = toMeshError(message.data)
     init.onMessage?.(message.data)
@@ -134,7 +134,7 @@ async function readReady(child: ChildProcess): Promise<ReadyLine> {
   const lines = createInterface({ input: child.stdout })
   for (;;) {
     const [line] = await once(lines, 'line')
-    const ready = readySchema.safeParse(parseJson(String(line)))
+    const ready = safeParse(readySchema, parseJson(String(line)))
     if (ready.success) return ready.data
   }
 }

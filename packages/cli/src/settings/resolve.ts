@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { MeshError } from '@resultity/interface'
+import { MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { nearestName } from './nearest-name.ts'
 import {
@@ -57,7 +57,7 @@ export async function resolveSettings(input: SettingsInput): Promise<ResolvedSet
 
 function check<Name extends SettingName>(name: Name, entry: Entry): Settings[Name] {
   const schema: z.ZodType<unknown> = settingsSchema.shape[name]
-  const result = schema.safeParse(entry.value)
+  const result = safeParse(schema, entry.value)
   if (result.success) return result.data as Settings[Name]
   const [issue] = result.error.issues
   const inside = (issue?.path ?? []).map(key => (typeof key === 'number' ? `[${key}]` : `.${String(key)}`)).join('')

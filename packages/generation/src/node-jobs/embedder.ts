@@ -7,7 +7,8 @@ import {
   fromEmbeddingResult,
   MeshError,
   type Route,
-  requireEncoder
+  requireEncoder,
+  safeParse
 } from '@resultity/interface'
 import type { PlaceableModel, RouteConstraints } from '@resultity/placement'
 import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
@@ -63,7 +64,7 @@ function readVectors(
 ): Float32Array {
   // base64 has four characters for three bytes; a longer result is not even parsed
   const bytesMax = Math.ceil((inputs * config.hiddenSize * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
-  const parsed = embeddingResultSchema.safeParse(result.length > bytesMax ? undefined : parseJson(result))
+  const parsed = safeParse(embeddingResultSchema, result.length > bytesMax ? undefined : parseJson(result))
   if (parsed.success && parsed.data.dimensions === config.hiddenSize) {
     const vectors = fromEmbeddingResult(parsed.data, inputs)
     if (vectors !== undefined) return vectors

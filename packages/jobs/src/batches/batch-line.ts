@@ -1,5 +1,5 @@
 import { checkJsonShape, inSubcloud, parseInput, parseJson } from '@resultity/api-kit'
-import { invalidRequest, MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import type { JobKind, PreparedJob } from '../job-kind.ts'
 
@@ -108,5 +108,5 @@ function nameOfMisshapen(text: string): string | null {
 
 /** The `custom_id` of a wrong line, if it has one. */
 function customIdOf(value: unknown): string | null {
-  return z.looseObject({ custom_id: customId }).safeParse(value).data?.custom_id ?? null
+  return safeParse(z.looseObject({ custom_id: customId }), value).data?.custom_id ?? null
 }

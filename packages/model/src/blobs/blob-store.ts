@@ -7,6 +7,7 @@ import {
   type BlobWriter,
   type Clock,
   MeshError,
+  safeParse,
   sha256Schema,
   systemClock
 } from '@resultity/interface'
@@ -282,7 +283,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
 }
 
 function checkHash(sha256: string): void {
-  if (!sha256Schema.safeParse(sha256).success) {
+  if (!safeParse(sha256Schema, sha256).success) {
     throw new MeshError('invalid_request', `"${sha256.slice(0, 80)}" is not a SHA-256`, {
       hint: 'give 64 lower-case hexadecimal digits'
     })

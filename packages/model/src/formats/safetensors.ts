@@ -1,4 +1,4 @@
-import { describeIssues, modelInvalid } from '@resultity/interface'
+import { describeIssues, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { type FloatEncoding, storageUnit } from '../quantization/encoding.ts'
 import type { ByteSource } from './byte-source.ts'
@@ -41,13 +41,13 @@ export function parseSafetensors(file: ByteSource, ignored?: RegExp): ReadonlyMa
   const extents: Extent[] = []
   for (const [name, value] of Object.entries(header.entries)) {
     if (name === '__metadata__') continue
-    const extent = extentSchema.safeParse(value)
+    const extent = safeParse(extentSchema, value)
     if (!extent.success) throw modelInvalid(file.name, `tensor "${name}": ${describeIssues(extent.error, value)}`)
     const [begin, end] = extent.data.data_offsets
     extents.push({ name, begin, end })
     if (ignored?.test(name) === true) continue
     if (tensors.size === TENSORS_MAX) throw modelInvalid(file.name, `more than ${TENSORS_MAX} tensors`)
-    const parsed = entrySchema.safeParse(value)
+    const parsed = safeParse(entrySchema, value)
     if (!parsed.success) throw modelInvalid(file.name, `tensor "${name}": ${describeIssues(parsed.error, value)}`)
     tensors.set(name, checkEntry(file, name, parsed.data, header.dataOffset))
   }
@@ -67,7 +67,7 @@ function readHeader(file: ByteSource): { entries: Record<string, unknown>; dataO
   } catch (error) {
     throw modelInvalid(file.name, `its header is not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const parsed = headerSchema.safeParse(json)
+  const parsed = safeParse(headerSchema, json)
   if (!parsed.success) throw modelInvalid(file.name, 'its header is not a JSON object')
   return { entries: parsed.data, dataOffset: 8 + Number(length) }
 }

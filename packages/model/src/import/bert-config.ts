@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { describeIssues, type EncoderConfig, encoderConfigSchema, modelInvalid } from '@resultity/interface'
+import { describeIssues, type EncoderConfig, encoderConfigSchema, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 
 const SUPPORTED =
@@ -71,7 +71,7 @@ export function encoderConfigFromDirectory(directory: string, read: ReadFile): E
 }
 
 function check(file: string, candidate: unknown): EncoderConfig {
-  const parsed = encoderConfigSchema.safeParse(candidate)
+  const parsed = safeParse(encoderConfigSchema, candidate)
   if (!parsed.success)
     throw modelInvalid(file, `the model's configuration is wrong: ${describeIssues(parsed.error, candidate)}`)
   const config = parsed.data
@@ -121,7 +121,7 @@ function parse<T extends z.ZodType>(file: string, text: string | undefined, sche
   } catch (error) {
     throw modelInvalid(file, `not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const parsed = schema.safeParse(json)
+  const parsed = safeParse(schema, json)
   if (!parsed.success) throw modelInvalid(file, describeIssues(parsed.error, json))
   return parsed.data
 }

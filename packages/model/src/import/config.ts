@@ -1,4 +1,4 @@
-import { describeIssues, type ModelConfig, modelConfigSchema, modelInvalid } from '@resultity/interface'
+import { describeIssues, type ModelConfig, modelConfigSchema, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 
 const SUPPORTED =
@@ -85,7 +85,7 @@ export function quantizationOf(text: string): string | undefined {
 
 /** Checks a configuration, from whatever format, for sizes that fit together. */
 export function checkModelConfig(file: string, candidate: unknown): ModelConfig {
-  const parsed = modelConfigSchema.safeParse(candidate)
+  const parsed = safeParse(modelConfigSchema, candidate)
   if (!parsed.success)
     throw modelInvalid(file, `the model's configuration is wrong: ${describeIssues(parsed.error, candidate)}`)
   const { headDim } = parsed.data
@@ -111,11 +111,11 @@ function parseConfig(file: string, text: string): HuggingFaceConfig {
   } catch (error) {
     throw modelInvalid(file, `not JSON: ${error instanceof Error ? error.message : String(error)}`)
   }
-  const named = z.looseObject({ model_type: z.string() }).safeParse(json)
+  const named = safeParse(z.looseObject({ model_type: z.string() }), json)
   if (named.success && !Object.hasOwn(modelClasses, named.data.model_type)) {
     throw unsupportedArchitecture(file, `the architecture "${named.data.model_type}"`)
   }
-  const parsed = configSchema.safeParse(json)
+  const parsed = safeParse(configSchema, json)
   if (!parsed.success) throw modelInvalid(file, describeIssues(parsed.error, json))
   return parsed.data
 }

@@ -12,6 +12,7 @@ import {
   type ModelManifest,
   modelInvalid,
   modelManifestSchema,
+  safeParse,
   type WeightFile
 } from '@resultity/interface'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
@@ -107,7 +108,7 @@ async function storeManifest(
     embedding: files[0],
     ...(architecture === 'bert' ? { layers: files.slice(1) } : { layers: files.slice(1, -1), head: files.at(-1) })
   }
-  const parsed = modelManifestSchema.safeParse(candidate)
+  const parsed = safeParse(modelManifestSchema, candidate)
   if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
   const manifest = parsed.data
   const manifestSha256 = await init.store.put(new TextEncoder().encode(JSON.stringify(manifest)))

@@ -6,6 +6,7 @@ import {
   type BlobStore,
   type ModelManifest,
   modelManifestSchema,
+  safeParse,
   sha256Schema,
   weightFiles
 } from '@resultity/interface'
@@ -47,7 +48,7 @@ export class ImportRecords {
   async find(reference: ModelReference): Promise<ImportRecord | undefined> {
     const text = await readFile(this.#path(reference), 'utf8').catch(() => undefined)
     if (text === undefined) return undefined
-    const record = recordSchema.safeParse(parseOrUndefined(text)).data
+    const record = safeParse(recordSchema, parseOrUndefined(text)).data
     if (record?.reference !== formatModelReference(reference)) return undefined
     return record.fingerprint === (await fingerprint(reference)) ? record : undefined
   }
@@ -89,7 +90,7 @@ export class ImportRecords {
 export async function findManifest(store: BlobStore, manifestSha256: string): Promise<ModelManifest | undefined> {
   if ((await store.find(manifestSha256)) === undefined) return undefined
   const text = new TextDecoder().decode(await store.read(manifestSha256))
-  const manifest = modelManifestSchema.safeParse(parseOrUndefined(text)).data
+  const manifest = safeParse(modelManifestSchema, parseOrUndefined(text)).data
   if (manifest === undefined) return undefined
   const { definition, config } = manifest.tokenizer
   for (const { sha256 } of [definition, config, ...weightFiles(manifest)]) {

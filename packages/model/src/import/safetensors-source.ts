@@ -6,7 +6,8 @@ import {
   lfsPointerError,
   MeshError,
   type ModelConfig,
-  modelInvalid
+  modelInvalid,
+  safeParse
 } from '@resultity/interface'
 import { z } from 'zod'
 import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
@@ -90,7 +91,7 @@ export function modelTypeOf(directory: string): string | undefined {
   const text = readOptionalText(join(directory, 'config.json'))
   if (text === undefined) return undefined
   try {
-    return z.looseObject({ model_type: z.string() }).safeParse(JSON.parse(text)).data?.model_type
+    return safeParse(z.looseObject({ model_type: z.string() }), JSON.parse(text)).data?.model_type
   } catch {
     // whoever reads the whole file says what is wrong with it
     return undefined
@@ -155,7 +156,7 @@ function readIndex(directory: string, names: readonly string[]): string[] | unde
     if ('files' in chooseWeights(names)) return undefined
     throw error instanceof MeshError ? error : modelInvalid(path, 'not JSON')
   }
-  const parsed = indexSchema.safeParse(json)
+  const parsed = safeParse(indexSchema, json)
   if (!parsed.success) throw modelInvalid(path, describeIssues(parsed.error, json))
   const shards = [...new Set(Object.values(parsed.data.weight_map))].sort()
   if (shards.length === 0 || shards.length > SHARDS_MAX) throw modelInvalid(path, `names ${shards.length} files`)

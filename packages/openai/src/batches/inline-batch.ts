@@ -1,5 +1,5 @@
 import { type ApiRoute, errorReply, jobErrorReply, parseInput } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { MeshError, safeParse } from '@resultity/interface'
 import {
   batchRequestSchema,
   type ChildJobs,
@@ -176,7 +176,7 @@ function stored(request: unknown, line: PreparedLine): unknown {
 }
 
 function urlOf(request: unknown): string {
-  return z.looseObject({ url: z.string() }).safeParse(request).data?.url ?? ''
+  return safeParse(z.looseObject({ url: z.string() }), request).data?.url ?? ''
 }
 
 function answered(job: Job) {

@@ -1,5 +1,6 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import { TOOL_CALL } from '@resultity/grammar'
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import type { AnswerPiece } from './answer-piece.ts'
 import { CallBodyReader } from './call-body-reader.ts'
@@ -141,11 +142,11 @@ function undecidedLength(text: string): number {
 }
 
 function readCall(body: string, names: ReadonlySet<string>): { name: string; arguments: string } | undefined {
-  const parsed = callBody.safeParse(parseJson(body))
+  const parsed = safeParse(callBody, parseJson(body))
   if (!parsed.success || !names.has(parsed.data.name)) return undefined
   const given = parsed.data.arguments ?? parsed.data.parameters ?? {}
   // some models write the arguments as a text that holds JSON
-  const values = argumentsObject.safeParse(typeof given === 'string' ? parseJson(given) : given)
+  const values = safeParse(argumentsObject, typeof given === 'string' ? parseJson(given) : given)
   return values.success ? { name: parsed.data.name, arguments: JSON.stringify(values.data) } : undefined
 }
 

@@ -1,3 +1,4 @@
+import { safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import type { JobNotice } from '../job-store.ts'
 
@@ -52,7 +53,7 @@ export function encodeNotices(from: string, notices: readonly JobNotice[]): stri
  * `missed`.
  */
 export function decodeNotices(self: string, payload: string): readonly JobNotice[] {
-  const parsed = payloadSchema.safeParse(parseJson(payload))
+  const parsed = safeParse(payloadSchema, parseJson(payload))
   if (!parsed.success) return [MISSED]
   const { from, q, c, x, m } = parsed.data
   if (from === self) return []
