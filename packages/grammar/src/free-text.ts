@@ -25,7 +25,7 @@ export function freeTexts(expressions: Expressions, constraint: FreeTextConstrai
 
 function read(expressions: Expressions, constraint: FreeTextConstraint, place: string): Expression {
   if (constraint.type === 'choice') {
-    return expressions.choice(constraint.texts.map(text => expressions.literal(text.toWellFormed())))
+    return expressions.choice(constraint.texts.map(text => expressions.literal(text)))
   }
   const source = constraint.type === 'regex' ? constraint.pattern : constraint.grammar
   if (source.length > SCHEMA_CHARACTERS_MAX) {

@@ -24,9 +24,11 @@ const responseFormatSchema = z.looseObject({
 /** A schema, or its text. */
 const guidedJson = z.union([jsonSchema, z.string()], { error: 'is a JSON schema, or its text' })
 
-const source = z.string().min(1)
+/** Half of a surrogate pair is no character: UTF-8, which answers are in, has none. */
+const text = z.string().refine(value => value.isWellFormed(), { error: 'has half of a surrogate pair' })
+const source = text.min(1)
 const choices = z
-  .array(z.string().min(1))
+  .array(source)
   .min(1)
   .max(CONSTRAINT_CHOICES_MAX)
   .refine(texts => texts.reduce((sum, text) => sum + text.length, 0) <= SCHEMA_CHARACTERS_MAX, {
@@ -51,7 +53,7 @@ export const guidedFields = {
     })
     .nullish(),
   /** As in llama.cpp: a grammar in GBNF. */
-  grammar: z.string().nullish(),
+  grammar: text.nullish(),
   /** As in llama.cpp. */
   json_schema: guidedJson.nullish()
 }

@@ -1,6 +1,7 @@
 import fc from 'fast-check'
 import { chatIdeas } from './chat-ideas.ts'
 import { connectionIdeas } from './connection-ideas.ts'
+import { constraintIdeas } from './constraint-ideas.ts'
 import { endpointIdeas } from './endpoint-ideas.ts'
 import type { HostileCase, Idea } from './hostile-case.ts'
 import { messageIdeas } from './message-ideas.ts'
@@ -11,6 +12,7 @@ import { uploadIdeas } from './upload-ideas.ts'
 /** Every attack there is. */
 export const ideas: readonly Idea[] = [
   ...chatIdeas,
+  ...constraintIdeas,
   ...endpointIdeas,
   ...messageIdeas,
   ...routeIdeas,
