@@ -5,6 +5,7 @@ import { benchApi } from './api.ts'
 import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
+import { llamaPrograms } from './llama-programs.ts'
 import { renderApi, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
 import { renderHostile } from './render-hostile.ts'
 import { renderTuning } from './render-tuning.ts'
@@ -12,10 +13,10 @@ import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|tuning|store|api|fairness|grammar|hostile [options]
+const usage = `Usage: npm run bench -- split|llama.cpp|tuning|store|api|fairness|grammar|hostile [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
-over libp2p on loopback, and llama.cpp on the same GGUF file.
+over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
 
   --model REF         a GGUF model reference, or random:llama-1.1b-q4_0 (default: smollm2-135m)
   --threads N         threads of every contestant (default: all cores)
@@ -24,6 +25,12 @@ over libp2p on loopback, and llama.cpp on the same GGUF file.
   --decode-tokens N   tokens generated (default: 64)
   --without NAME,…    leave contestants out: engine, engine-spinning, engine-run-spinning, stages-1, stages-2, stages-4, llama.cpp
   --cache DIR         where models and llama.cpp are kept (default: ~/.cache/resultity-bench)
+
+llama.cpp builds llama-bench and llama-server ahead of a measurement, from the sources that node-llama-cpp carries. It needs
+git, cmake and a C++ compiler, and takes a quarter of an hour on two cores.
+
+  --jobs N            compilers at once (default: all cores)
+  --cache             as above
 
 tuning measures what each measure of --tuning brings: it is left out alone, in processes of their own, in turns with processes
 that take all; decode and prefill with 1 and with 3 stages, and the memory of nodes and coordinator. Some 40 minutes.
@@ -93,6 +100,7 @@ const { positionals, values } = parseArgs({
     rate: { type: 'string', default: '1' },
     lines: { type: 'string', default: '5000' },
     tokenizer: { type: 'string' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '8' },
@@ -120,6 +128,11 @@ async function split(): Promise<string> {
     log
   })
   return values.json ? `${JSON.stringify(report)}\n` : renderSplit(report)
+}
+
+async function llamaCpp(): Promise<string> {
+  const programs = await llamaPrograms({ cacheDir: values.cache, jobs: Number(values.jobs), log })
+  return values.json ? `${JSON.stringify(programs)}\n` : `${Object.values(programs).join('\n')}\n`
 }
 
 async function tuning(): Promise<string> {
@@ -192,6 +205,7 @@ async function hostile(): Promise<string> {
 
 const benches = new Map([
   ['split', split],
+  ['llama.cpp', llamaCpp],
   ['tuning', tuning],
   ['store', store],
   ['api', api],
