@@ -43,7 +43,7 @@ export function textPagedListOf<T extends z.ZodType>(id: string, item: T) {
     .meta({ id })
 }
 
-/** One page of such a list. */
+/** One page of a {@link textPagedListOf}. */
 export function toTextPage<T extends { readonly id: string }>(data: readonly T[], hasMore: boolean) {
   const page = toPage(data, hasMore)
   return { ...page, first_id: page.first_id ?? '', last_id: page.last_id ?? '' }
@@ -74,7 +74,7 @@ export function pageOfAll<T extends { readonly id: string }>(
   return toTextPage(all.slice(seen + 1, end), end < all.length)
 }
 
-/** The error of a list that was asked to go on after what is none of its entries. */
+/** The error for an `after` that is not an entry of the list. */
 export function unknownCursor(after: string, what: string): MeshError {
   return invalidRequest('after', `after is "${after.slice(0, 64)}", which is no ${what}`)
 }

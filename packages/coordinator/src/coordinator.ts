@@ -280,7 +280,7 @@ function disksOf(
   { diskReserveBytes: reserveBytes }: CoordinatorLimits
 ): Disks {
   const contentDisk = new DiskSpace({ directories: [init.contentDir ?? init.dataDir], reserveBytes })
-  // a server's disk is the business of whoever runs it
+  // the operator of a database server looks after its disk
   if (database.dialect === 'postgres') return { contentDisk, disk: new DiskSpace({ directories: [], reserveBytes }) }
   const reusableBytes = () => database.reusableBytes()
   return { contentDisk, disk: new DiskSpace({ directories: [init.dataDir], reserveBytes, reusableBytes }) }

@@ -28,7 +28,7 @@ export function tunes(tuning: Tuning | undefined, measure: TuningMeasure): boole
 
 const LEAVING_OUT = 'off='
 
-/** Out of `on`, `off` or `off=NAME,NAME`, which leaves those out. @returns undefined when it is none of these */
+/** Reads `on`, `off`, or `off=NAME,NAME`, which leaves out these measures. @returns undefined for any other text */
 export function parseTuning(text: string): Tuning | undefined {
   if (text === 'on') return true
   if (text === 'off') return false

@@ -80,7 +80,7 @@ export function addBatchRoutes(server: FastifyInstance, components: BatchRouteCo
     const batch = await own(components, request)
     const change = { status: 'cancelling' } as const
     const cancelling = await batches.change(batch.id, ['validating', 'in_progress'], change, components.clock.now())
-    // whoever runs it sees it too; lines that wait need not until then
+    // the coordinator that runs it sees this too, but waiting lines need not wait for that
     if (cancelling !== undefined) await components.store.cancelGroup(batch.jobId)
     return show(components, cancelling ?? (await own(components, request)), reply)
   })

@@ -43,7 +43,7 @@ interface PreparedEmbeddings {
 /** A number of a vector as JSON, at most. */
 const NUMBER_BYTES = 24
 
-/** `POST /v1/embeddings`: a whole job on one node. */
+/** `POST /v1/embeddings`. One node computes the whole job. */
 export class EmbeddingsEndpoint implements HttpEndpoint<PreparedEmbeddings> {
   readonly api = createEmbedding
   readonly path = createEmbedding.path

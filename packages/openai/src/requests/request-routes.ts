@@ -69,7 +69,7 @@ const routes = {
   })
 }
 
-/** `/v1/requests`: what became of a request, whoever waits for it or not. */
+/** `/v1/requests`: the state and the answer of each request, whether or not a client waits for it. */
 export function addRequestRoutes(server: FastifyInstance, components: RequestRouteComponents): void {
   const { store, runtime } = components
   addRoute(server, routes.list, async request => list(store, request))
