@@ -5,7 +5,8 @@ import { GROUP_LANES, type Job, type JobError, type JobStore } from '@resultity/
 import { placesOf } from './answer-size.ts'
 import { jobBodyOf } from './job-body.ts'
 import type { PreparedJob } from './job-kind.ts'
-import type { Following, JobRuntime } from './job-runtime.ts'
+import type { Following } from './job-followers.ts'
+import type { JobRuntime } from './job-runtime.ts'
 
 /** A job that another job makes. */
 export interface ChildJob {

@@ -19,6 +19,7 @@ export {
   type StreamView
 } from './job-kind.ts'
 export { DEFAULT_JOB_LIMITS, type JobLimits } from './job-limits.ts'
-export { type Following, JobRuntime } from './job-runtime.ts'
+export type { Following } from './job-followers.ts'
+export { JobRuntime } from './job-runtime.ts'
 export { ModelPlaces } from './model-places.ts'
 export { TimeSlice } from './time-slice.ts'
