@@ -28,7 +28,7 @@ async function serving(init: Parameters<typeof NodeWorld.open>[0] = {}) {
 
 async function serve(world: NodeWorld, coordinator: ScriptedCoordinator, placementId: string): Promise<void> {
   coordinator.assign(placementId)
-  await world.until(`${placementId} is ready`, () => coordinator.last(placementId)?.state === 'ready')
+  await world.until(`${placementId} is ready`, () => coordinator.last(placementId)?.state === 'ready', HOUR_MS)
 }
 
 t.test('it says hello with what it has, and beats as it was told to', async t => {
@@ -77,7 +77,7 @@ t.test('a refusal is told once, and asked again less and less often', async t =>
 
 t.test('it serves what it is assigned, and says how far it is', async t => {
   const { world, coordinator } = await serving()
-  t.same(coordinator.states('p1'), ['fetching', 'fetching', 'building', 'testing', 'ready'])
+  t.same([...new Set(coordinator.states('p1'))], ['fetching', 'building', 'testing', 'ready'])
   t.match(coordinator.last('p1'), { memoryBytes: Number, decodeMsPerLayer: Number, error: undefined })
   await world.until('its advert lists the stage', () => coordinator.adverts.at(-1)?.stages.length === 1)
   const stage = { placementId: 'p1', manifest: world.model.manifestSha256, range: { first: 0, end: LAYERS } }

@@ -16,7 +16,8 @@ export function heldModel(layers: number): HeldModel {
   const { manifest, contextLength, sessionsMax } = placeable(layers)
   const bytes = new TextEncoder().encode(JSON.stringify(manifest))
   const manifestSha256 = createHash('sha256').update(bytes).digest('hex')
-  const weights = [manifest.embedding, ...manifest.layers, ...('head' in manifest ? [manifest.head] : [])]
+  const { definition, config } = manifest.tokenizer
+  const weights = [definition, config, manifest.embedding, ...manifest.layers, ...('head' in manifest ? [manifest.head] : [])]
   const held = new Set([manifestSha256, ...weights.flatMap(file => (file === undefined ? [] : [file.sha256]))])
   const refuse = async (): Promise<never> => {
     throw new MeshError('resource_exhausted', 'this store takes no blobs')

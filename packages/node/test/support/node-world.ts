@@ -141,7 +141,7 @@ export class NodeWorld {
   /** A coordinator that the node has joined. */
   async joined(number = 2): Promise<ScriptedCoordinator> {
     const coordinator = await this.coordinator(number)
-    await this.until('the node has joined', () => coordinator.joined)
+    await this.until('the node has joined', () => coordinator.joined, 60 * WAIT_MS)
     return coordinator
   }
 
