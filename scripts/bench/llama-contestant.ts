@@ -31,7 +31,13 @@ export class LlamaContestant implements Contestant {
     const { program, ggufPath, threads, workload } = this.#init
     const { promptTokens, decodeTokens } = workload
     const numbers = { '-t': threads, '-p': promptTokens, '-n': decodeTokens, '-r': 1, '-ngl': 0 }
-    const args = ['-m', ggufPath, '-o', 'json', ...Object.entries(numbers).flatMap(([name, value]) => [name, `${value}`])]
+    const args = [
+      '-m',
+      ggufPath,
+      '-o',
+      'json',
+      ...Object.entries(numbers).flatMap(([name, value]) => [name, `${value}`])
+    ]
     const { stdout } = await promisify(execFile)(program, args)
     const { data: tests } = safeParse(testsSchema, JSON.parse(stdout))
     const prefill = tests?.find(test => test.n_prompt > 0 && test.n_gen === 0)?.avg_ts

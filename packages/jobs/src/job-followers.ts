@@ -1,6 +1,6 @@
 import type { MeshError } from '@resultity/interface'
 import type { Job, JobEvent } from '@resultity/store'
-import { JobFollower, type FollowerComponents } from './job-follower.ts'
+import { type FollowerComponents, JobFollower } from './job-follower.ts'
 
 /** A follower that gets entries until it is disposed. */
 export type Following = JobFollower & Disposable

@@ -186,7 +186,7 @@ t.test('liars', async t => {
 t.test('a slow disk is not a stalled source', async t => {
   const into = await store(t)
   const stallTimeoutMs = PATIENCE_MS
-  let stall = (): void => t.fail('nothing waits for the source')
+  let stall = (): void => void t.fail('nothing waits for the source')
   let stalls = 0
   const scheduler: Scheduler = {
     ...systemScheduler,

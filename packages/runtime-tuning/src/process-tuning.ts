@@ -59,8 +59,7 @@ export function processTuning(tuning: Tuning): ProcessTuning {
     releaseCodePages: taken('code-pages') ? async () => releaseCodePages(await memoryMappings()) : nothing,
     releaseFreedMemory: taken('freed-memory') ? releaseFreedMemory : nothing,
     packIntoHugePages: taken('huge-pages') ? packIntoHugePages : nothing,
-    threadAffinities: threads =>
-      taken('thread-affinity') ? threadAffinities(threads, usableCpus()) : undefined,
+    threadAffinities: threads => (taken('thread-affinity') ? threadAffinities(threads, usableCpus()) : undefined),
     callers: async () => (taken('calling-threads') ? await CallingThreads.of() : anywhere)
   }
 }

@@ -62,7 +62,12 @@ export class NodeWorld {
     const logger = pino({ level: 'warn' }, { write: line => void warnings.push(String(JSON.parse(line).msg)) })
     const privateKey = await identityFromSeed(new Uint8Array(32).fill(1))
     const listen = [ScriptedCoordinator.addressOf(1)]
-    const host = await createMemoryHost(network, { privateKey, listen, agent: 'resultity-node/test', scheduler: machine })
+    const host = await createMemoryHost(network, {
+      privateKey,
+      listen,
+      agent: 'resultity-node/test',
+      scheduler: machine
+    })
     const engine = new MemoryEngine({ scheduler: machine, positionLayerMs: () => positionLayerMs })
     const stages = new StageTable(
       { engine, scheduler: machine },

@@ -14,7 +14,7 @@ export interface AnswerEndpointComponents extends AnswerRunComponents {
 interface JobFields {
   readonly stream?: unknown
   readonly store?: unknown
-  readonly mesh?: { readonly on_disconnect?: unknown } | null | undefined
+  readonly mesh?: Readonly<Record<string, unknown>> | null | undefined
 }
 
 /** The part of a job that is the same for every request that one model answers. */

@@ -1,4 +1,13 @@
-import { addRoute, type ById, deletedOf, pagedListOf, parseInput, Resource, toPage, unknownCursor } from '@resultity/api-kit'
+import {
+  addRoute,
+  type ById,
+  deletedOf,
+  pagedListOf,
+  parseInput,
+  Resource,
+  toPage,
+  unknownCursor
+} from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { JobKinds } from '@resultity/jobs'
 import { isFinal, type Job, type JobStore, jobStates } from '@resultity/store'

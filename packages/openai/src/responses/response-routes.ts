@@ -1,5 +1,14 @@
 import { requireSubcloudsOf } from '@resultity/access'
-import { type ApiRoute, addRoute, type ById, deletedOf, pageOfAll, parseInput, Resource, textPagedListOf } from '@resultity/api-kit'
+import {
+  type ApiRoute,
+  addRoute,
+  type ById,
+  deletedOf,
+  pageOfAll,
+  parseInput,
+  Resource,
+  textPagedListOf
+} from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import { isFinal, type Job, type JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'

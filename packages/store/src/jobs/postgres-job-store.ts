@@ -5,14 +5,7 @@ import type { PostgresStoreDatabase } from '../database/database.ts'
 import { StatementError } from '../database/statement-error.ts'
 import type { Tables } from '../database/tables.ts'
 import type { Job, JobEvent, JobSubmission, NewJobEvent } from '../job.ts'
-import type {
-  ClaimedJob,
-  ClaimRequest,
-  JobClaim,
-  JobNotice,
-  JobOutcome,
-  JobStore
-} from '../job-store.ts'
+import type { ClaimedJob, ClaimRequest, JobClaim, JobNotice, JobOutcome, JobStore } from '../job-store.ts'
 import { Batches, type Settled } from './batches.ts'
 import type { JobLimits } from './job-change.ts'
 import { encodeEntries, encodeOutcome, eventsOf } from './job-encoding.ts'

@@ -1,13 +1,6 @@
 import type { SqliteStoreDatabase } from '../database/database.ts'
 import type { Job, JobEvent, JobSubmission, NewJobEvent } from '../job.ts'
-import type {
-  ClaimedJob,
-  ClaimRequest,
-  JobClaim,
-  JobNotice,
-  JobOutcome,
-  JobStore
-} from '../job-store.ts'
+import type { ClaimedJob, ClaimRequest, JobClaim, JobNotice, JobOutcome, JobStore } from '../job-store.ts'
 import type { JobLimits } from './job-change.ts'
 import { encodeEntries, encodeOutcome, eventsOf } from './job-encoding.ts'
 import { JobNotices } from './job-notices.ts'
