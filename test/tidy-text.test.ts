@@ -16,14 +16,10 @@ t.test(`no file has more than ${FILE_LINES_MAX} lines`, async t => {
 const PICTURES =
   /\b\w*(?:Desk|Office|Shelf|Courier|Turnstile|Ticket|Doors?|KeyRing|Wish|(?:Placement|Node)Orders|ChoiceMaker|PlacementBook)\b|\bhopeless\b|#(?:tell|lookAt)\b/
 
-/** Names that say nothing of what is in a file. */
-const EMPTY_NAMES = /\/(?:utils?|helpers?|misc|common|manager)\.ts$/
-
 t.test('things are called what the field calls them', async t => {
   for (const path of sources) {
     const picture = PICTURES.exec(read(path))
     if (picture) t.fail(`${named(path)} has ${picture[0]}: use a word of the glossary in docs/architecture.md`)
-    if (EMPTY_NAMES.test(path)) t.fail(`${named(path)}: name it after what it holds`)
   }
 })
 
@@ -58,7 +54,6 @@ for (const [what, pattern] of forbidden) {
 /** The port of time and chance, and what is real whatever time it is: each with the reason. */
 const REAL_TIME: Readonly<Record<string, string>> = {
   'packages/interface/src/(scheduler|system-scheduler)\\.ts': 'the port itself',
-  'packages/interface/src/task-thread\\.ts': 'ends threads that are stuck',
   'packages/engine/src/':
     'measures and keeps native code, which takes real time; a simulation has an engine of its own',
   'packages/model/src/(sources/hub|blobs/file-hash)\\.ts': 'waits for other people’s servers, and keeps a thread',
@@ -86,8 +81,10 @@ t.test('time and chance come from the scheduler that is given in', async t => {
 })
 
 t.test('no file is a drawer', async t => {
-  for (const path of product) {
-    if (/\/(utils?|helpers?|misc|common|manager|types)\.ts$/.test(path)) t.fail(named(path))
+  for (const path of sources) {
+    if (/\/(utils?|helpers?|misc|common|manager|types)\.ts$/.test(path)) {
+      t.fail(`${named(path)}: name it after what it holds`)
+    }
   }
 })
 

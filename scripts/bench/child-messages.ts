@@ -19,20 +19,10 @@ export type ChildReply =
   | { readonly type: 'failed'; readonly message: string }
 
 /** How the engine is run alone in one process. */
-export interface EngineChildInit {
-  readonly kind: 'engine'
+export interface ChildInit {
   readonly reference: string
   readonly dataDir: string
   readonly spinning: boolean | 'run'
   readonly threads: number
   readonly contextLength: number
 }
-
-export interface LlamaChildInit {
-  readonly kind: 'llama.cpp'
-  readonly ggufPath: string
-  readonly cacheDir: string
-  readonly threads: number
-}
-
-export type ChildInit = EngineChildInit | LlamaChildInit

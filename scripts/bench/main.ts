@@ -5,15 +5,18 @@ import { benchApi } from './api.ts'
 import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
+import { llamaPrograms } from './llama-programs.ts'
 import { renderApi, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
 import { renderHostile } from './render-hostile.ts'
+import { renderTuning } from './render-tuning.ts'
 import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
+import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|store|api|fairness|grammar|hostile [options]
+const usage = `Usage: npm run bench -- split|llama.cpp|tuning|store|api|fairness|grammar|hostile [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
-over libp2p on loopback, and llama.cpp on the same GGUF file.
+over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
 
   --model REF         a GGUF model reference, or random:llama-1.1b-q4_0 (default: smollm2-135m)
   --threads N         threads of every contestant (default: all cores)
@@ -22,6 +25,19 @@ over libp2p on loopback, and llama.cpp on the same GGUF file.
   --decode-tokens N   tokens generated (default: 64)
   --without NAME,…    leave contestants out: engine, engine-spinning, engine-run-spinning, stages-1, stages-2, stages-4, llama.cpp
   --cache DIR         where models and llama.cpp are kept (default: ~/.cache/resultity-bench)
+
+llama.cpp builds llama-bench and llama-server ahead of a measurement, from the sources that node-llama-cpp carries. It needs
+git, cmake and a C++ compiler, and takes a quarter of an hour on two cores.
+
+  --jobs N            compilers at once (default: all cores)
+  --cache             as above
+
+tuning measures what each measure of --tuning brings: it is left out alone, in processes of their own, in turns with processes
+that take all; decode and prefill with 1 and with 3 stages, and the memory of nodes and coordinator. Some 40 minutes.
+
+  --model, --threads, --prompt-tokens, --decode-tokens, --cache   as above
+  --rounds N          how often each is left out (default: 3 here)
+  --only NAME,…       these measures only, or all, which leaves out all at once
 
 store measures the job stores: SQLite, SQLite that waits for the disk, and a PostgreSQL of its own (or the one that
 RESULTITY_TEST_POSTGRES names).
@@ -70,7 +86,7 @@ const { positionals, values } = parseArgs({
   options: {
     model: { type: 'string', default: 'smollm2-135m' },
     threads: { type: 'string', default: String(availableParallelism()) },
-    rounds: { type: 'string', default: '5' },
+    rounds: { type: 'string' },
     'prompt-tokens': { type: 'string', default: '128' },
     'decode-tokens': { type: 'string', default: '64' },
     without: { type: 'string', default: '' },
@@ -84,6 +100,7 @@ const { positionals, values } = parseArgs({
     rate: { type: 'string', default: '1' },
     lines: { type: 'string', default: '5000' },
     tokenizer: { type: 'string' },
+    jobs: { type: 'string', default: String(availableParallelism()) },
     minutes: { type: 'string', default: '5' },
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '8' },
@@ -97,6 +114,7 @@ const { positionals, values } = parseArgs({
 })
 
 const seconds = (usual: number): number => Number(values.seconds ?? usual)
+const rounds = (usual: number): number => Number(values.rounds ?? usual)
 const log = (line: string): boolean => process.stderr.write(`${line}\n`)
 
 async function split(): Promise<string> {
@@ -104,12 +122,30 @@ async function split(): Promise<string> {
     model: values.model,
     cacheDir: values.cache,
     threads: Number(values.threads),
-    rounds: Number(values.rounds),
+    rounds: rounds(5),
     workload: { promptTokens: Number(values['prompt-tokens']), decodeTokens: Number(values['decode-tokens']) },
     without: new Set(values.without.split(',')),
     log
   })
   return values.json ? `${JSON.stringify(report)}\n` : renderSplit(report)
+}
+
+async function llamaCpp(): Promise<string> {
+  const programs = await llamaPrograms({ cacheDir: values.cache, jobs: Number(values.jobs), log })
+  return values.json ? `${JSON.stringify(programs)}\n` : `${Object.values(programs).join('\n')}\n`
+}
+
+async function tuning(): Promise<string> {
+  const report = await benchTuning({
+    model: values.model,
+    cacheDir: values.cache,
+    threads: Number(values.threads),
+    rounds: rounds(3),
+    workload: { promptTokens: Number(values['prompt-tokens']), decodeTokens: Number(values['decode-tokens']) },
+    only: new Set((values.only ?? '').split(',').filter(name => name !== '')),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderTuning(report)
 }
 
 async function store(): Promise<string> {
@@ -134,7 +170,7 @@ async function fairness(): Promise<string> {
     cacheDir: values.cache,
     stages: Number(values.stages),
     threads: Number(values.threads),
-    rounds: Number(values.rounds),
+    rounds: rounds(5),
     seconds: seconds(30),
     rate: Number(values.rate),
     lines: Number(values.lines),
@@ -145,7 +181,7 @@ async function fairness(): Promise<string> {
 
 async function grammar(): Promise<string> {
   const root = join(import.meta.dirname, '../../..')
-  const report = benchGrammar({ root, tokenizer: values.tokenizer, rounds: Number(values.rounds) })
+  const report = benchGrammar({ root, tokenizer: values.tokenizer, rounds: rounds(5) })
   return values.json ? `${JSON.stringify(report)}\n` : renderGrammar(report)
 }
 
@@ -169,6 +205,8 @@ async function hostile(): Promise<string> {
 
 const benches = new Map([
   ['split', split],
+  ['llama.cpp', llamaCpp],
+  ['tuning', tuning],
   ['store', store],
   ['api', api],
   ['fairness', fairness],

@@ -2,14 +2,13 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine, type Stage, type StageSession, sampleToken } from '@resultity/engine'
-import { GREEDY, MeshError, requireDecoder, stageFiles } from '@resultity/interface'
+import { GREEDY, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
 import { prefillStep } from '@resultity/planner'
-import type { ChildInit, ChildReply, ChildRequest, EngineChildInit, LlamaChildInit } from './child-messages.ts'
+import type { ChildInit, ChildReply, ChildRequest } from './child-messages.ts'
 import { median, type Sample, type Workload } from './contestant.ts'
-import { openLlamaCpp } from './llama-cpp.ts'
 
-/** One process that computes alone: our engine, or llama.cpp. Started by `child-contestant.ts`. */
+/** One process in which our engine computes alone. Started by `child-contestant.ts`. */
 
 interface Measured extends AsyncDisposable {
   readonly weightBytes: number
@@ -28,7 +27,7 @@ const CONTEXTS_MAX = 4
 /** Positions of one prefill step, about, as the coordinator asks for. */
 const PREFILL_CHUNK = 128
 
-async function engineAlone(init: EngineChildInit): Promise<Measured> {
+async function engineAlone(init: ChildInit): Promise<Measured> {
   const store = await FileBlobStore.open(init.dataDir)
   const imported = await importModel(parseModelReference(init.reference), { dataDir: init.dataDir, store })
   const manifest = requireDecoder(imported.manifest)
@@ -119,29 +118,6 @@ async function timeDecode(session: StageSession, first: number, count: number): 
   return performance.now() - started
 }
 
-async function llamaCpp(init: LlamaChildInit): Promise<Measured> {
-  const sequence = await openLlamaCpp(init.ggufPath, init.cacheDir, init.threads)
-  return {
-    weightBytes: 0,
-    async measure({ promptTokens, decodeTokens }) {
-      await sequence.clearHistory()
-      const started = performance.now()
-      await sequence.evaluateWithoutGeneratingNewTokens(promptIds(promptTokens))
-      const prefillMs = performance.now() - started
-      const decodeStarted = performance.now()
-      for (let step = 0; step < decodeTokens; step++) await sequence.evaluateWithoutGeneratingNewTokens([100 + step])
-      const decodeMs = performance.now() - decodeStarted
-      return {
-        prefill: (1000 * promptTokens) / prefillMs,
-        decode: (1000 * decodeTokens) / decodeMs,
-        firstTokenMs: prefillMs
-      }
-    },
-    decodeAt: () => Promise.reject(new MeshError('invalid_request', 'llama.cpp is measured at the workload only')),
-    async [Symbol.asyncDispose]() {}
-  }
-}
-
 function reply(message: ChildReply): void {
   process.send?.(message)
 }
@@ -161,7 +137,7 @@ async function serve(opening: Promise<Measured>): Promise<void> {
 }
 
 const init: ChildInit = JSON.parse(process.argv[2] ?? '{}')
-const opening = init.kind === 'engine' ? engineAlone(init) : llamaCpp(init)
+const opening = engineAlone(init)
 const exit = (): never => process.exit(0)
 process.on('disconnect', () => {
   opening.then(measured => measured[Symbol.asyncDispose]()).then(exit, exit)

@@ -4,6 +4,8 @@ import { FileBlobStore, fetchModel, importModel, parseModelReference } from '@re
 import { ChildContestant } from './child-contestant.ts'
 import { type Contestant, median, type ResidentMemory, type Sample, type Workload } from './contestant.ts'
 import { FRAME_HEADER_BYTES_OF_WIRE, stageFrameBytes } from './frame-bytes.ts'
+import { LlamaContestant } from './llama-contestant.ts'
+import { llamaPrograms } from './llama-programs.ts'
 import { SwarmContestant } from './swarm-contestant.ts'
 
 export interface SplitInit {
@@ -58,6 +60,7 @@ const CONTEXT_ROUNDS_MIN = 8
 
 /** What the others are compared with. */
 const BASE = 'engine'
+const LLAMA = 'llama.cpp'
 
 /** They warm code, pages and connections, and do not count: what runs once a token gets its machine code late. */
 const WARM_UP_ROUNDS = 3
@@ -69,6 +72,9 @@ const SETTLE_MS = 2500
  * machine does falls on all of them.
  */
 export async function benchSplit(init: SplitInit): Promise<SplitReport> {
+  const { cacheDir, threads, log } = init
+  // its build may take a while, and no contestant shall run beside it
+  const llama = init.without.has(LLAMA) ? undefined : await llamaPrograms({ cacheDir, jobs: threads, log })
   const { path } = await fetchModel(parseModelReference(init.model), { dataDir: init.cacheDir })
   const model = `file:${path}`
   const coordinatorData = join(init.cacheDir, 'bench-coordinator')
@@ -106,20 +112,16 @@ export async function benchSplit(init: SplitInit): Promise<SplitReport> {
     await enter(name, async () => {
       const child = await ChildContestant.start(
         name,
-        { kind: 'engine', reference: model, dataDir: coordinatorData, spinning, threads: init.threads, contextLength },
+        { reference: model, dataDir: coordinatorData, spinning, threads: init.threads, contextLength },
         workload
       )
       alone[name] = child
       return child
     })
   }
-  await enter('llama.cpp', () =>
-    ChildContestant.start(
-      'llama.cpp',
-      { kind: 'llama.cpp', ggufPath: path, cacheDir: init.cacheDir, threads: init.threads },
-      workload
-    )
-  )
+  if (llama !== undefined) {
+    await enter(LLAMA, async () => new LlamaContestant({ program: llama.bench, ggufPath: path, threads, workload }))
+  }
 
   const samples = await measureRounds(field, init)
   await setTimeout(SETTLE_MS)

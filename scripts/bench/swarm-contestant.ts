@@ -18,6 +18,8 @@ export interface SwarmContestantInit {
   readonly coordinatorData: string
   readonly decodeTokens: number
   readonly contextLength: number
+  /** As `--tuning`, of all processes. Default: the daemons' own. */
+  readonly tuning?: string
 }
 
 /** A coordinator and as many node processes as stages, on loopback, driven over HTTP as by any client. */
@@ -44,7 +46,8 @@ export class SwarmContestant implements Contestant {
       models: [init.model],
       threads: init.threads,
       coordinatorData: init.coordinatorData,
-      coordinatorArgs: [`--context-length=${init.contextLength}`, '--sessions=1']
+      coordinatorArgs: [`--context-length=${init.contextLength}`, '--sessions=1'],
+      ...(init.tuning === undefined ? {} : { env: { RESULTITY_TUNING: init.tuning } })
     })
     const [model] = await swarm.api.models()
     if (model === undefined) throw new MeshError('internal', 'the swarm serves no model')

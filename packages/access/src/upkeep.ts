@@ -7,7 +7,7 @@ export interface Chore {
   run(): Promise<unknown>
 }
 
-/** Does chores now and then, one after the other, until it is disposed. One that fails is tried again the next time. */
+/** Does chores at intervals, one after the other, until disposed. A chore that fails is tried again the next time. */
 export class Upkeep implements AsyncDisposable {
   readonly #chores: readonly Chore[]
   readonly #logger: Logger

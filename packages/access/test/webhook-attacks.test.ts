@@ -9,7 +9,7 @@ import { type PostInit, post, type Resolve, systemResolve } from '../src/webhook
 import { newWebhookSecret } from '../src/webhooks/signature.ts'
 import { WebhookDeliveryWorker } from '../src/webhooks/webhook-delivery-worker.ts'
 
-const BASE: PostInit = { private: false, timeoutMs: 5000, answerBytesMax: 1024, resolve: systemResolve }
+const BASE: PostInit = { private: false, timeoutMs: 600_000, answerBytesMax: 1024, resolve: systemResolve }
 
 const PUBLIC = { address: '1.1.1.1', family: 4 }
 const INNER = { address: '127.0.0.1', family: 4 }

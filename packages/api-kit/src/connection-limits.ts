@@ -54,7 +54,7 @@ export function senderOf(address: string | undefined): string | undefined {
   if (address === undefined || !ipaddr.isValid(address)) return ''
   const parsed = ipaddr.process(address)
   if (parsed.range() === 'loopback') return undefined
-  // whoever has an IPv6 address has the whole network of it
+  // the owner of an IPv6 address has its whole network
   return parsed instanceof ipaddr.IPv6 ? parsed.parts.slice(0, 4).join(':') : parsed.toString()
 }
 

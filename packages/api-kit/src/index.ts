@@ -8,11 +8,21 @@ export { EventStream, type EventStreamInit } from './event-stream.ts'
 export { DEFAULT_HTTP_LIMITS, type HttpLimits } from './http-limits.ts'
 export { parseJsonBodies } from './json-body.ts'
 export { checkJsonShape } from './json-shape.ts'
-export { listOf, pagedListOf, toPage } from './list.ts'
+export {
+  listOf,
+  type PageWanted,
+  pagedListOf,
+  pageOfAll,
+  textPagedListOf,
+  toPage,
+  toTextPage,
+  unknownCursor
+} from './list.ts'
 export { openApiDocument } from './openapi.ts'
 export { parseInput } from './parse-body.ts'
 export { parseJson } from './parse-json.ts'
 export { type RateLimitState, rateLimitHeaders } from './rate-limit-headers.ts'
 export { type AdmittedRequest, RequestLimiter } from './request-limiter.ts'
 export { asyncQuerySchema, idempotencyOf, wantsAsync } from './request-options.ts'
+export { type ById, deletedOf, Resource, type ResourceInit, type ResourceRoute } from './resource.ts'
 export { bodyInSubcloud, inSubcloud, subcloudOf, withoutSubcloud } from './subcloud-path.ts'

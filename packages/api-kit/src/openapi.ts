@@ -33,7 +33,7 @@ export function openApiDocument(routes: Iterable<ApiRoute>, version: string): Js
   }
 }
 
-/** `/v1/chat/completions` is of `chat`; what is outside of `/v1` serves whoever runs this. */
+/** `/v1/chat/completions` belongs to `chat`. Routes outside of `/v1` are for the operator. */
 function tagOf(path: string): string {
   return /^\/v1\/(\w+)/.exec(path)?.[1] ?? 'service'
 }

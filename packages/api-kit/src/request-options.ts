@@ -3,7 +3,7 @@ import { invalidRequest } from '@resultity/interface'
 import type { FastifyRequest } from 'fastify'
 import { z } from 'zod'
 
-/** As OpenAI, Stripe and the IETF draft have it, and long enough for a UUID and a name. */
+/** The limit of OpenAI, Stripe and the IETF draft; long enough for a UUID and a name. */
 const IDEMPOTENCY_KEY_CHARACTERS_MAX = 255
 
 /** Of every endpoint that makes jobs. */

@@ -1,7 +1,7 @@
 import { invalidRequest } from '@resultity/interface'
 import type { FastifyRequest } from 'fastify'
 
-/** What comes before a route's own path to have it run in a subcloud. */
+/** Prefix of a path whose request is to run in a subcloud. */
 const PREFIX = /^\/+subclouds\/+([^/?#]+)(\/+v1\/.*)$/s
 
 /** The path of the route itself: every route is there once, and each in every subcloud. */

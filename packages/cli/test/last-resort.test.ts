@@ -36,8 +36,9 @@ async function run(does: string) {
     const say = line => process.stdout.write(line + '\\n')
     const logger = createLogger('info', new Output(process.stderr))
     new LastResort(logger, { shed: () => say('shed'), release: async () => say('released') })
-    const lives = setTimeout(() => { say('lives'); process.exit(0) }, 300)
-    ${does}`
+    ${does}
+    // once all of that is thrown
+    setImmediate(() => setImmediate(() => setTimeout(() => { say('lives'); process.exit(0) }, 300)))`
   const child = spawn(process.execPath, ['--input-type=module', '-e', program])
   const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
   return {

@@ -101,6 +101,11 @@ const wrong: readonly (Said & { readonly id: string; readonly message: RegExp; r
   },
   { id: 'an address of another kind', flags: { url: 'ftp://x' }, message: /^--url: expected a URL/ },
   { id: 'a switch', env: { RESULTITY_MDNS: 'maybe' }, message: /^RESULTITY_MDNS: expected true or false/ },
+  {
+    id: 'no tuning',
+    flags: { tuning: 'off=magic' },
+    message: /^--tuning: expected on, off, or off= and some of file-/
+  },
   { id: 'a level', config: { logLevel: 'loud' }, message: /config\.json: logLevel: expected fatal, error/ },
   {
     id: 'an unknown key',

@@ -8,6 +8,7 @@ import {
   type Scheduler,
   type SubcloudDefinition,
   systemScheduler,
+  type Tuning,
   withDeadline
 } from '@resultity/interface'
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
@@ -53,7 +54,7 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   /** Positions of one prefill step; default 128. */
   readonly prefillChunk?: number
   /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
-  readonly tuning?: boolean
+  readonly tuning?: Tuning
   /** Stages of each model's default placement. A number is taken as far as there are nodes; default `auto`. */
   readonly stages?: 'auto' | number
   /** Makes answers in the nodes' place: for measuring the coordinator alone. */
@@ -279,7 +280,7 @@ function disksOf(
   { diskReserveBytes: reserveBytes }: CoordinatorLimits
 ): Disks {
   const contentDisk = new DiskSpace({ directories: [init.contentDir ?? init.dataDir], reserveBytes })
-  // a server's disk is the business of whoever runs it
+  // the operator of a database server looks after its disk
   if (database.dialect === 'postgres') return { contentDisk, disk: new DiskSpace({ directories: [], reserveBytes }) }
   const reusableBytes = () => database.reusableBytes()
   return { contentDisk, disk: new DiskSpace({ directories: [init.dataDir], reserveBytes, reusableBytes }) }

@@ -14,8 +14,8 @@ import {
   ModelPlaces
 } from '@resultity/jobs'
 import {
+  type AnswerEndpointComponents,
   ChatEndpoint,
-  type ChatEndpointComponents,
   CompletionEndpoint,
   EmbeddingsEndpoint,
   type EmbeddingsEndpointComponents,
@@ -72,7 +72,7 @@ export async function openStores(
 
 export interface JobPartsComponents {
   /** What endpoints make answers with. */
-  readonly answers: ChatEndpointComponents & EmbeddingsEndpointComponents
+  readonly answers: AnswerEndpointComponents & EmbeddingsEndpointComponents
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly logger: Logger

@@ -28,7 +28,7 @@ const TRANSITION_BYTES = 64
 const GRAMMAR_BYTES = 1024
 
 /**
- * The grammars of all vocabularies, held to one budget of bytes here and in the thread together. The one that was used
+ * The grammars of all vocabularies. One budget of bytes bounds them, here and in the thread together. The one that was used
  * least recently goes first.
  */
 export class ConstraintCache {
@@ -70,7 +70,7 @@ export class ConstraintCache {
     return grammar
   }
 
-  /** An answer went on in `grammar`. */
+  /** Call it when an answer has used `grammar`, which may have grown by that. */
   touch(grammar: CachedGrammar): void {
     if (!this.has(grammar)) return
     this.#grammars.delete(grammar.key)

@@ -1,3 +1,4 @@
+import type { Tuning } from '@resultity/interface'
 import { processTuning } from '@resultity/runtime-tuning'
 import { BatchGate } from './batch-gate.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
@@ -14,7 +15,7 @@ export type EngineKind = 'capi' | 'node'
 
 export interface EngineOptions {
   /** What `@resultity/runtime-tuning` does for speed and memory of the whole process. Default false. */
-  readonly tuning?: boolean
+  readonly tuning?: Tuning
 }
 
 /** @throws MeshError `engine_failed` when the runtime does not start on this machine */

@@ -29,7 +29,7 @@ export class RunQueue {
     this.#scheduler = scheduler
   }
 
-  /** Calls `start` when it is its turn, perhaps at once. Whoever was started calls {@link leave} once. */
+  /** Calls `start` when it is its turn, perhaps at once. A run that was started calls {@link leave} once. */
   enter(start: () => void, workClass: WorkClass = 'interactive'): void {
     if (workClass === 'interactive') this.#gate.runBegan()
     else if (this.#waiting.batch.length === 0) this.#batchSinceMs = this.#gate.now()
@@ -60,7 +60,7 @@ export class RunQueue {
       this.#batchSinceMs = this.#gate.now()
       this.#batchRunMs = this.#batchSinceMs - this.#startedMs
     }
-    // whoever the gate woke may have begun already
+    // a run that the gate woke may have begun already
     if (this.#running === undefined) this.#next()
   }
 

@@ -1,7 +1,7 @@
 import { formatRange, type LayerRange, MeshError, type WeightFile } from '@resultity/interface'
 import type { StageInit } from './port.ts'
 
-/** The sizes of a stage, and the checks that both implementations owe their callers. */
+/** The sizes of a stage, and the checks that every implementation owes its callers. */
 export class StageShape {
   readonly range: LayerRange
   readonly first: boolean

@@ -68,7 +68,7 @@ export class ConstraintCompiler implements AsyncDisposable {
 
   /**
    * @param endTokens what may end the answer once it is complete; at least one, or it could not end
-   * @throws MeshError `invalid_request` naming what in `constraint` cannot be held to, or takes too much work
+   * @throws MeshError `invalid_request` naming the part of `constraint` that cannot be enforced or takes too much work
    */
   async constrain(
     vocabulary: TokenVocabulary,
@@ -178,7 +178,7 @@ class GrammarConstraint implements TokenConstraint {
       this.#state = state
       this.#pending = undefined
     })
-    // told to whoever waits for it, and nobody does when the answer has ended
+    // the caller that waits for it gets the error; when the answer has ended, no caller waits
     pending.catch(() => undefined)
     this.#pending = pending
   }

@@ -83,7 +83,7 @@ export class TokenSampler implements Disposable {
   }
 
   /**
-   * Remembers `token` as the next of the answer, whoever picked it.
+   * Remembers `token` as the next of the answer, whether it was sampled here or not.
    *
    * @throws MeshError `engine_failed` when the constraint does not allow it
    */

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises'
-import { codeMappings, memoryMappings, releaseFilePages } from '@resultity/runtime-tuning'
+import { codeMappings, memoryMappings, releaseCodePages } from '@resultity/runtime-tuning'
 import t from 'tap'
 import { findLibrary } from '../src/capi/library.ts'
 import { createEngine } from '../src/index.ts'
@@ -12,7 +12,7 @@ t.test('code that is let go leaves memory and runs on', { skip: process.platform
       .filter(({ path }) => path === library)
       .reduce((sum, { residentBytes }) => sum + residentBytes, 0)
   const before = await resident()
-  await releaseFilePages(new Set())
+  releaseCodePages(await memoryMappings())
   const after = await resident()
   t.ok(after < before / 2, `${after} of ${before} bytes of the library`)
   t.ok(await createEngine(), 'and it is read again')

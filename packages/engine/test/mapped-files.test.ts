@@ -15,7 +15,7 @@ async function logits(stage: Stage): Promise<Float32Array> {
 /** Lets go of what is in memory of the weight files, so that it is read from them again. */
 async function forgetPages(folder: string): Promise<number> {
   const mapped = (await memoryMappings()).filter(({ path }) => path.startsWith(folder))
-  await releaseFilePages(new Set(mapped.map(({ path }) => path)))
+  releaseFilePages(mapped, new Set(mapped.map(({ path }) => path)))
   return mapped.length
 }
 

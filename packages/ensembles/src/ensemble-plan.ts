@@ -53,7 +53,7 @@ export function planOf(request: EnsembleRequest, names: EnsembleNames): Ensemble
   }
 }
 
-/** What the client, or whoever named the ensemble, wants. */
+/** The wishes of the client or of the ensemble's author. */
 interface RequestedEnsemble extends Pick<EnsembleRequest, 'vote' | 'judge'> {
   readonly models: readonly string[]
   readonly strategy: Strategy | undefined

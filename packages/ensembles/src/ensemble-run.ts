@@ -248,7 +248,7 @@ export class EnsembleRun {
     })
   }
 
-  /** An answer that was decided on as a whole, for whoever reads the log. */
+  /** Writes an answer that was chosen as a whole to the log. */
   async #show({ chosen }: Decision, choices: readonly NamedChoice[]): Promise<void> {
     const { log } = this.#context
     if (!log.wanted) return

@@ -54,7 +54,7 @@ export function judgeRequest(model: string, task: JudgeTask): Record<string, unk
   }
 }
 
-/** What a picking judge's reply is held to, so that small models name an answer too. */
+/** The constraint on a picking judge's reply, so that even small models name an answer. */
 export function verdictSchema(candidateCount: number): Record<string, unknown> {
   const answer = { type: 'integer', enum: Array.from({ length: candidateCount }, (_, index) => index + 1) }
   return {
@@ -72,7 +72,7 @@ export function pickedBy(
 ): { readonly picked: Candidate | undefined; readonly reasons: string } {
   const verdict = verdictIn(reply)
   if (verdict !== undefined) return { picked: candidates[verdict.answer - 1], reasons: verdict.reasons }
-  // cut off, or from a judge that cannot be held to anything: the first number that is an answer's counts
+  // cut off, or from a judge without a constraint: the first number of an answer counts
   for (const [number] of reply.matchAll(/\d+/g)) {
     const picked = candidates[Number(number) - 1]
     if (picked !== undefined) return { picked, reasons: reply }

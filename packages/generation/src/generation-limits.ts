@@ -9,7 +9,7 @@ export interface GenerationLimits {
   /** The first token: at least so long, plus {@link promptTokenMs} for every token of the prompt. */
   readonly firstTokenMs: number
   readonly promptTokenMs: number
-  /** From one token to the next. */
+  /** Longest time from one token to the next. */
   readonly nextTokenMs: number
   /** How late the coordinator may hear of a token that no client watches come. */
   readonly tellWithinMs: number
@@ -31,7 +31,7 @@ export interface GenerationLimits {
   readonly jobRunMs: number
   /** Beyond that, for what the node has to say at its end. */
   readonly jobGraceMs: number
-  /** Finding out whether one request's schemas can be held to; what takes longer is refused. */
+  /** Time to find out whether the schemas of a request can be enforced; the request is refused if it takes longer. */
   readonly constraintCheckMs: number
   /** Checking one constrained answer. */
   readonly answerCheckMs: number

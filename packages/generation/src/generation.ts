@@ -58,7 +58,7 @@ export type GenerationEvent =
   | {
       /** Only on request: scores of consecutive prompt tokens. All come, in order, before the first token. */
       readonly type: 'prompt'
-      /** None. */
+      /** Always empty. */
       readonly text: ''
       /** Position in the prompt of the first token scored here. At least 1, because no token comes before the first. */
       readonly position: number

@@ -19,7 +19,7 @@ export interface LastingSessionInit {
   readonly limits: RouteSessionLimits
   /** Routes tried as long as none has opened. */
   readonly attemptsMax: number
-  /** Counts nodes that are lost on the way. */
+  /** Counts the nodes that are lost during the session. */
   readonly losses?: NodeLosses | undefined
 }
 
@@ -30,7 +30,7 @@ interface HeldRoute {
 
 /**
  * One answer, on as many routes as it takes: when a route is lost, another is leased and opened with a higher epoch, runs
- * prompt and tokens again, and goes on. Whoever reads sees a pause.
+ * prompt and tokens again, and goes on. The reader sees a pause.
  *
  * To the reader it is like a single {@link RouteSession}. It owns its leases: each is given back when its stages have
  * confirmed that the session ended.
@@ -156,7 +156,7 @@ export class LastingSession {
     this.#held = { lease, session }
     this.#route = lease.route
     this.#state.opened()
-    // it ended while the last stage answered; whoever reads finds out
+    // it ended while the last stage answered; the reader learns of it
     if (signal.aborted) this.#leave('the answer ended')
   }
 

@@ -196,7 +196,7 @@ export class RouteLeases implements Disposable {
   }
 }
 
-/** Who goes first: the smaller, then whoever came first. */
+/** Place in the order: smaller numbers go first, equal ones by their arrival. */
 function turn({ workClass, resumes }: Pick<Waiter, 'workClass' | 'resumes'>): number {
   return (workClass === 'batch' ? 2 : 0) + (resumes ? 0 : 1)
 }

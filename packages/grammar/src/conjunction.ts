@@ -18,7 +18,7 @@ import type { SchemaOverlap } from './schema-overlap.ts'
 export interface Alternatives {
   readonly path: string
   readonly options: readonly Part[]
-  /** Those that stand for them where they leave nothing; then they are not held to. */
+  /** Used instead where the others leave no document; the others are then not enforced. */
   readonly loose?: readonly Part[]
 }
 

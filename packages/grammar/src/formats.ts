@@ -12,7 +12,7 @@ const URI = `[a-z][a-z0-9+.-]{0,15}://${HOST}(?::[0-9]{1,4})?(?:/${TAIL})*(?:\\?
 const EMAIL = `[A-Za-z0-9_+-]{1,32}(?:\\.[A-Za-z0-9_+-]{1,32}){0,3}@${LABEL}(?:\\.${LABEL}){1,4}`
 
 /**
- * Patterns for the formats of JSON Schema that are held to. Each accepts texts of its format only, if not all of them:
+ * Patterns for the formats of JSON Schema that are enforced. Each accepts texts of its format only, if not all of them:
  * a date is never the 29th of February, so that no year has to be looked at. A `regex`, and what a draft does not know, is any
  * text.
  */

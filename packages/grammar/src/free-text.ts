@@ -13,8 +13,8 @@ export type FreeTextConstraint = Extract<OutputConstraint, { type: 'regex' | 'ch
 /**
  * The texts that a pattern, a list or a grammar allows.
  *
- * @param place how whoever is told of an error calls the constraint
- * @throws MeshError `invalid_request` naming the place for what allows no text, or cannot be held to
+ * @param place name of the constraint in errors
+ * @throws MeshError `invalid_request` naming the place, if the constraint allows no text or cannot be enforced
  */
 export function freeTexts(expressions: Expressions, constraint: FreeTextConstraint, place: string): Expression {
   expressions.budget.place = place

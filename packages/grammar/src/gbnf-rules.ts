@@ -11,7 +11,7 @@ export type GbnfNode =
   | { readonly type: 'choice'; readonly options: readonly GbnfNode[] }
   | { readonly type: 'repeat'; readonly item: GbnfNode; readonly min: number; readonly max: number }
 
-/** A text that is no grammar, or one that cannot be held to. */
+/** Thrown for a text that is not a grammar, or for a grammar that cannot be enforced. */
 export class GbnfRefusal extends Error {}
 
 /** Largest count in `{n,m}`. */

@@ -11,7 +11,7 @@ const SURROGATES = [[0xd800, 0xdfff]] as const
  * The texts of a grammar in GBNF. Rules may contain themselves, but not before they have written anything: what is left to write is
  * then a state, a stack of what comes later, and every state is one that can be finished.
  *
- * @throws GbnfRefusal naming the rule or line that cannot be held to
+ * @throws GbnfRefusal naming the rule or line that cannot be enforced
  */
 export function gbnfTexts(expressions: Expressions, source: string): Expression {
   const { budget } = expressions

@@ -29,7 +29,7 @@ export class Grammar {
   /**
    * @param leadingSpaces that a vocabulary puts before the first word and a decoder takes away: they may come first
    * @param budget for compiling
-   * @throws MeshError `invalid_request` naming what in the constraint cannot be held to, or takes too much work
+   * @throws MeshError `invalid_request` naming what in the constraint cannot be enforced or takes too much work
    */
   constructor(constraint: OutputConstraint, leadingSpaces = 0, budget = compileBudget()) {
     const expressions = new Expressions(budget)
@@ -40,7 +40,7 @@ export class Grammar {
     this.work(tokenBudget())
   }
 
-  /** Bytes that the grammar takes, with all states that texts have led to so far; an estimate. */
+  /** Estimate of the bytes that the grammar takes, including all states that texts have reached so far. */
   get bytes(): number {
     return this.#expressions.bytes
   }
@@ -90,17 +90,17 @@ export function tokenBudget(steps = TOKEN_STEPS_MAX): WorkBudget {
   return new WorkBudget("what the answer is held to, at one of the answer's tokens,", { steps })
 }
 
-/** How whoever is told of an error calls the schemas of a constraint, and which of them must be held to in full. */
+/** Names of a constraint's schemas in errors, and which of them must be enforced in full. */
 export interface ConstraintPlaces {
   readonly schema: string
   /** The schema of the function with this index. */
   parameters(index: number): string
-  /** What cannot be held to is refused, not relaxed. Default false. */
+  /** Refuses keywords that cannot be enforced instead of relaxing them. Default false. */
   readonly strictSchema?: boolean
   strictParameters?(index: number): boolean
 }
 
-/** A keyword that answers are not held to: more is allowed than its schema allows. */
+/** A keyword that is not enforced: answers may be more than its schema allows. */
 export interface RelaxedKeyword {
   /** The function whose parameters it is in; without one it is in the schema of the answer. */
   readonly functionIndex?: number
@@ -111,10 +111,10 @@ export interface RelaxedKeyword {
 const OWN_PLACES: ConstraintPlaces = { schema: 'schema', parameters: index => `functions[${index}].parameters` }
 
 /**
- * What answers under `constraint` are not held to.
+ * The keywords of `constraint` that are not enforced.
  *
  * @throws MeshError `invalid_request` naming the place in `constraint` that is no schema, has no document, takes too much
- *   work, or cannot be held to and must be
+ *   work, or must be enforced and cannot be
  */
 export function checkConstraint(
   constraint: OutputConstraint,

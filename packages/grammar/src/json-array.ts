@@ -3,8 +3,8 @@ import type { JsonText } from './json-text.ts'
 import { PERMUTED_VALUES_MAX } from './limits.ts'
 
 /**
- * An array of `min` to `max` of these values, each at most once: in every order where they are few, otherwise in the order
- * in which they are listed.
+ * An array of `min` to `max` of these values, each at most once. A few values may come in any order, many only in the order
+ * of `values`.
  */
 export function distinctArray(json: JsonText, values: readonly unknown[], min: number, max: number): Expression {
   const items = values.map(value => json.value(value))

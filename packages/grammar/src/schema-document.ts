@@ -27,7 +27,7 @@ export interface Part<Value = unknown> {
   readonly path: string
 }
 
-/** A keyword that documents are not held to. */
+/** A keyword that is not enforced. */
 export interface Relaxation {
   /** Its place, a JSON pointer into the schema. */
   readonly path: string
@@ -51,12 +51,12 @@ export class SchemaDocument {
     this.budget = budget
   }
 
-  /** What documents are not held to, as far as the list goes. */
+  /** Keywords that are not enforced, as many as the list takes. */
   get relaxed(): readonly Relaxation[] {
     return [...this.#relaxed.values()]
   }
 
-  /** The keyword at `path` cannot be held to: more documents are allowed than the schema allows. */
+  /** Notes that the keyword at `path` cannot be enforced: more documents are accepted than the schema allows. */
   relax(path: string, problem: string, hint = 'Leave it out, or say it another way.'): void {
     this.budget.spend(2)
     if (this.#relaxed.size >= RELAXED_MAX) return

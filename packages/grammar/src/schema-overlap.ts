@@ -7,7 +7,7 @@ import { isTypeName, TYPE_NAMES } from './schema-keywords.ts'
 const COMPARED_DEPTH_MAX = 32
 /** References and lists that are followed for what a schema says of its values. */
 const FOLLOWED_MAX = 32
-/** Options of a `oneOf` of which each may be held to exclude all others. */
+/** Options of a `oneOf`, each of which excludes all others. */
 const EXCLUSIVE_MAX = 8
 
 /** What of a schema tells it from others. */

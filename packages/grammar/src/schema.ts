@@ -23,7 +23,7 @@ import { allowedTypes, ownTypes } from './schema-types.ts'
 import { hasType, SchemaValues } from './schema-values.ts'
 import { stringExpression } from './string-schema.ts'
 
-/** The documents of a schema, and what they are not held to. */
+/** The documents of a schema, and the keywords that are not enforced. */
 export interface SchemaDocuments {
   readonly expression: Expression
   readonly relaxed: readonly Relaxation[]

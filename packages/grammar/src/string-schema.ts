@@ -23,7 +23,7 @@ export function stringExpression(scope: SchemaScope, parts: readonly Part<Schema
   const demands = [...patterns, ...formats]
   if (demands.length + without.length === 0) return json.string(min, max)
   const whole = held(scope, demands, without, min, max)
-  // every format is held to a part of its texts only, in which a pattern may find none
+  // only a part of the texts of a format is generated, and a pattern may match none of them
   if (whole !== json.expressions.dead || formats.length === 0) return json.quoted(whole)
   document.relax(formats[0]?.path ?? '', 'cannot be held to beside what else the text must be')
   return patterns.length + without.length === 0

@@ -66,7 +66,7 @@ export interface MeshErrorOptions {
   readonly cause?: unknown
 }
 
-/** What whoever sent a request is told of its failure: stored with a job, shown by the API. */
+/** A failure as the client sees it: stored with a job, shown by the API. */
 export interface ClientError {
   /** The error's code, or the reason that clients get in its place. */
   readonly code: string

@@ -8,7 +8,7 @@ export function invalidRequest(param: string | null, message: string, hint?: str
   })
 }
 
-/** An error, said of the field by which this request caused it. */
+/** The same error, with the name of the field of the request that caused it. */
 export function withParam(error: unknown, param: string): MeshError {
   const { code, message, hint, details } = MeshError.from(error)
   return new MeshError(code, message, { hint, details: { ...details, param }, cause: error })

@@ -10,7 +10,7 @@ export const subcloudNameSchema = z
 
 export const regionSchema = z.string().min(1).max(256)
 
-/** Peer ids; what is none is nobody's. */
+/** Peer ids. A text that is not a peer id matches no node. */
 export const nodeListSchema = z.array(z.string().min(1).max(128)).min(1).max(256)
 
 /** Which nodes are a subcloud: those of which all that is said here is true. */

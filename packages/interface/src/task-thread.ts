@@ -1,6 +1,8 @@
 import { Worker } from 'node:worker_threads'
 import type { AbortOptions } from './abort-options.ts'
 import { type ErrorCode, MeshError } from './errors.ts'
+import type { Scheduler, Timer } from './scheduler.ts'
+import { systemScheduler } from './system-scheduler.ts'
 
 /** An error as it travels between threads. */
 export interface TaskFailure {
@@ -29,6 +31,8 @@ export interface TaskThreadInit {
   readonly heapMib?: number
   /** The tasks in errors, such as "schemas". */
   readonly tasks: string
+  /** Measures deadlines. Default: the machine's time. */
+  readonly scheduler?: Pick<Scheduler, 'setTimeout' | 'clear'>
 }
 
 export interface TaskOptions extends AbortOptions {
@@ -69,15 +73,17 @@ export class TaskOverrun extends Error {
  */
 export class TaskThread implements AsyncDisposable {
   readonly #init: TaskThreadInit
+  readonly #scheduler: Pick<Scheduler, 'setTimeout' | 'clear'>
   readonly #waiting: Task[] = []
   #worker: Worker | undefined
   #running: Task | undefined
-  #deadline: NodeJS.Timeout | undefined
-  #idle: NodeJS.Timeout | undefined
+  #deadline: Timer | undefined
+  #idle: Timer | undefined
   #disposed = false
 
   constructor(init: TaskThreadInit) {
     this.#init = init
+    this.#scheduler = init.scheduler ?? systemScheduler
   }
 
   /** Tasks that wait or run. */
@@ -124,12 +130,12 @@ export class TaskThread implements AsyncDisposable {
     if (this.#running !== undefined || this.#disposed) return
     const task = this.#waiting.shift()
     if (task === undefined) return
-    clearTimeout(this.#idle)
+    this.#scheduler.clear(this.#idle)
     this.#worker ??= this.#start()
     const worker = this.#worker
     this.#running = task
     worker.ref()
-    this.#deadline = setTimeout(() => this.#overrun('time'), START_MS)
+    this.#deadline = this.#scheduler.setTimeout(() => this.#overrun('time'), START_MS)
     try {
       worker.postMessage(task.input)
     } catch (error) {
@@ -159,8 +165,8 @@ export class TaskThread implements AsyncDisposable {
     const task = this.#running
     if (task === undefined) return
     if (reply.type === 'begun') {
-      clearTimeout(this.#deadline)
-      this.#deadline = setTimeout(() => this.#overrun('time'), task.deadlineMs)
+      this.#scheduler.clear(this.#deadline)
+      this.#deadline = this.#scheduler.setTimeout(() => this.#overrun('time'), task.deadlineMs)
     } else if (reply.type === 'progress') task.progress = reply.progress
     else if (reply.type === 'result') this.#settle(() => task.outcome.resolve(reply.result))
     else {
@@ -170,13 +176,13 @@ export class TaskThread implements AsyncDisposable {
   }
 
   #settle(tell: () => void): void {
-    clearTimeout(this.#deadline)
+    this.#scheduler.clear(this.#deadline)
     this.#running = undefined
     tell()
     this.#next()
     if (this.#running !== undefined) return
     this.#worker?.unref()
-    this.#idle = setTimeout(() => void this.#end(), this.#init.idleMs)
+    this.#idle = this.#scheduler.setTimeout(() => void this.#end(), this.#init.idleMs)
     this.#idle.unref()
   }
 
@@ -202,8 +208,8 @@ export class TaskThread implements AsyncDisposable {
   }
 
   async #end(): Promise<void> {
-    clearTimeout(this.#idle)
-    clearTimeout(this.#deadline)
+    this.#scheduler.clear(this.#idle)
+    this.#scheduler.clear(this.#deadline)
     const worker = this.#worker
     this.#worker = undefined
     this.#running = undefined

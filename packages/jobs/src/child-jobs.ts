@@ -4,8 +4,9 @@ import { type AbortOptions, MeshError } from '@resultity/interface'
 import { GROUP_LANES, type Job, type JobError, type JobStore } from '@resultity/store'
 import { placesOf } from './answer-size.ts'
 import { jobBodyOf } from './job-body.ts'
+import type { Following } from './job-followers.ts'
 import type { PreparedJob } from './job-kind.ts'
-import type { Following, JobRuntime } from './job-runtime.ts'
+import type { JobRuntime } from './job-runtime.ts'
 
 /** A job that another job makes. */
 export interface ChildJob {

@@ -6,6 +6,7 @@ export { ChildJobs, endChildrenWithParents, toMeshError } from './child-jobs.ts'
 export { DiskSpace } from './files/disk-space.ts'
 export { FileService, type FileServiceInit, type ReceivedFile } from './files/file-service.ts'
 export { jobBodyOf } from './job-body.ts'
+export type { Following } from './job-followers.ts'
 export {
   BEGUN,
   type Begun,
@@ -19,6 +20,6 @@ export {
   type StreamView
 } from './job-kind.ts'
 export { DEFAULT_JOB_LIMITS, type JobLimits } from './job-limits.ts'
-export { type Following, JobRuntime } from './job-runtime.ts'
+export { JobRuntime } from './job-runtime.ts'
 export { ModelPlaces } from './model-places.ts'
 export { TimeSlice } from './time-slice.ts'

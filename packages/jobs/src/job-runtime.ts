@@ -16,13 +16,12 @@ import {
   type Job,
   type JobClaim,
   type JobClass,
-  type JobEvent,
   type JobNotice,
   type JobStore
 } from '@resultity/store'
 import type { Logger } from 'pino'
 import { Attempt } from './attempt.ts'
-import { JobFollower } from './job-follower.ts'
+import { type Following, JobFollowers } from './job-followers.ts'
 import type { JobKinds, PreparedJob } from './job-kind.ts'
 import type { Places } from './job-queue.ts'
 import { type SubmitOptions, submissionOf } from './job-submission.ts'
@@ -72,9 +71,6 @@ export interface JobRuntimeInit {
   readonly logPendingMax: number
 }
 
-/** A follower that gets entries until it is disposed. */
-export type Following = JobFollower & Disposable
-
 /** Old jobs removed in one go, so that others need not wait long for the store. */
 const PRUNED_AT_ONCE = 500
 
@@ -89,7 +85,7 @@ export class JobRuntime implements AsyncDisposable {
   readonly #init: JobRuntimeInit
   readonly #owner = randomUUID()
   readonly #attempts = new Map<string, Attempt>()
-  readonly #followers = new Map<string, Set<JobFollower>>()
+  readonly #followers: JobFollowers
   readonly #lanes: Lanes
   readonly #endListeners = new Set<(job: Job) => void>()
   readonly #stopListening: (() => void)[]
@@ -105,6 +101,10 @@ export class JobRuntime implements AsyncDisposable {
     this.#init = init
     this.#scheduler = components.scheduler ?? systemScheduler
     this.#lanes = new Lanes(components.places)
+    this.#followers = new JobFollowers({
+      store: components.store,
+      unstored: id => this.#attempts.get(id)?.unstored ?? []
+    })
     this.#stopListening = [
       components.store.onNotice(notice => this.#onNotice(notice)),
       components.places.onChange(() => this.pump())
@@ -176,19 +176,9 @@ export class JobRuntime implements AsyncDisposable {
 
   /** Follow a job before or after it ended. Dispose when you have seen enough. */
   follow(jobId: string): Following {
-    const follower = new JobFollower(jobId, {
-      store: this.#components.store,
-      unstored: id => this.#attempts.get(id)?.unstored ?? []
-    })
-    const followers = this.#followers.get(jobId) ?? new Set()
-    this.#followers.set(jobId, followers.add(follower))
+    const following = this.#followers.follow(jobId)
     this.#attempts.get(jobId)?.show()
-    return Object.assign(follower, {
-      [Symbol.dispose]: () => {
-        followers.delete(follower)
-        if (followers.size === 0) this.#followers.delete(jobId)
-      }
-    })
+    return following
   }
 
   /** Resolves with the job when it has ended. @throws MeshError `not_found`; the signal's reason */
@@ -300,9 +290,9 @@ export class JobRuntime implements AsyncDisposable {
         logger,
         scheduler: this.#scheduler,
         admission,
-        publish: events => this.#publish(job.id, events),
-        isFollowed: () => this.#followers.has(job.id),
-        onUnstorable: error => this.#tellUnstorable(job.id, error)
+        publish: events => this.#followers.publish(job.id, events),
+        isFollowed: () => this.#followers.isFollowed(job.id),
+        onUnstorable: error => this.#followers.fail(job.id, error)
       },
       { job, claim, prepared, retryMs: jobRetryMs, nodeLossesMax, logDelayMs, logPendingMax }
     )
@@ -323,16 +313,8 @@ export class JobRuntime implements AsyncDisposable {
     this.pump()
   }
 
-  #publish(jobId: string, events: readonly JobEvent[]): void {
-    for (const follower of this.#followers.get(jobId) ?? []) follower.push(events)
-  }
-
-  #tellUnstorable(jobId: string, error: MeshError): void {
-    for (const follower of this.#followers.get(jobId) ?? []) follower.fail(error)
-  }
-
   #ended(job: Job): void {
-    for (const follower of this.#followers.get(job.id) ?? []) follower.end(job)
+    this.#followers.end(job)
     for (const listener of this.#endListeners) listener(job)
   }
 
@@ -351,17 +333,13 @@ export class JobRuntime implements AsyncDisposable {
       case 'missed':
         for (const lane of this.#lanes.names()) this.#lanes.mayWait(lane)
         this.pump()
-        for (const jobId of this.#followers.keys()) this.#inspect(jobId)
+        for (const jobId of this.#followers.jobIds) this.#inspect(jobId)
     }
   }
 
   /** Jobs that run here notify their followers themselves. */
   #inspect(jobId: string): void {
-    if (this.#attempts.has(jobId)) return
-    for (const follower of this.#followers.get(jobId) ?? []) {
-      // the follower gets the error when it reads next
-      follower.check().catch(() => {})
-    }
+    if (!this.#attempts.has(jobId)) this.#followers.inspect(jobId)
   }
 
   async #tick(): Promise<void> {

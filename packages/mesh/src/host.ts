@@ -1,7 +1,15 @@
 import type { Connection, PeerId, PrivateKey, Stream } from '@libp2p/interface'
 import { peerIdFromString } from '@libp2p/peer-id'
 import { type Multiaddr, multiaddr } from '@multiformats/multiaddr'
-import { type AbortOptions, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
+import {
+  type AbortOptions,
+  MeshError,
+  type Scheduler,
+  systemScheduler,
+  type Tuning,
+  tunes,
+  withDeadline
+} from '@resultity/interface'
 import type { ByteStream } from '@resultity/wire'
 import { createLibp2p, type Libp2p } from 'libp2p'
 import { ConnectionLimits } from './connection-limits.ts'
@@ -51,7 +59,7 @@ export interface MeshHostInit {
   readonly agent: string
   readonly logger?: MeshLogger
   /** Writes and reads frames in ways that were measured to be faster here; see `tuning/`. Default false. */
-  readonly tuning?: boolean
+  readonly tuning?: Tuning
   /** Told of every failed attempt at a join address, which the logger is told too. */
   readonly onJoinFailed?: (failure: JoinFailure) => void
   /** Of its own waits; what libp2p waits for is real. Default: the machine's time. */
@@ -155,7 +163,7 @@ class Libp2pHost implements MeshHost {
     await this.#libp2p.handle(
       protocol,
       (stream, connection) => {
-        if (this.#init.tuning === true) grantRarely(stream)
+        if (tunes(this.#init.tuning, 'rare-grants')) grantRarely(stream)
         try {
           handler(stream, connection.remotePeer.toString(), connection.remoteAddr.toString())
         } catch (error) {
@@ -265,7 +273,7 @@ class Libp2pHost implements MeshHost {
       signal => connection.newStream(protocol, { signal, maxOutboundStreams: streamsPerConnectionMax }),
       { ...options, scheduler: this.#scheduler }
     )
-    if (this.#init.tuning === true) grantRarely(stream)
+    if (tunes(this.#init.tuning, 'rare-grants')) grantRarely(stream)
     return stream
   }
 

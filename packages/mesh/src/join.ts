@@ -16,7 +16,7 @@ export interface JoinFailure {
 
 /** What joining asks of a host. */
 export interface JoiningHost {
-  /** Connects to whoever is at `address`. @returns its peer id */
+  /** Connects to the peer at `address`. @returns its peer id */
   dial(address: string, signal: AbortSignal): Promise<string>
   /** The multiaddr of a peer that is connected. */
   remoteAddrOf(peerId: string): string | undefined

@@ -6,6 +6,7 @@ import { mdns } from '@libp2p/mdns'
 import { type Ping, ping } from '@libp2p/ping'
 import { tcp } from '@libp2p/tcp'
 import type { Multiaddr } from '@multiformats/multiaddr'
+import { type Tuning, tunes } from '@resultity/interface'
 import type { Libp2pOptions } from 'libp2p'
 import { ipOf, PEER_ADDRESSES_MAX, scopeOf } from './address-scope.ts'
 import type { ConnectionLimits } from './connection-limits.ts'
@@ -33,7 +34,7 @@ export interface HostSettings {
   readonly named: ReadonlySet<string>
   readonly agent: string
   /** See `tuning/`: the bytes on the wire stay the same; how they are written and read changes. */
-  readonly tuning: boolean
+  readonly tuning: Tuning
 }
 
 /** A paused stream keeps the bytes that its window let through; it is cut off when they exceed its read buffer. */
@@ -48,7 +49,7 @@ const PING_TIMEOUT_SPREAD_MS = 4_000
 /** TCP, noise, yamux, identify and ping; discovery by mDNS where it is asked for. */
 export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2pOptions<MeshServices> {
   const { tuning } = settings
-  if (tuning) stopDecodersOnceEmptied()
+  if (tunes(tuning, 'emptied-decoder')) stopDecodersOnceEmptied()
   return {
     start: false,
     privateKey: settings.privateKey,
@@ -58,8 +59,8 @@ export function libp2pOptions(settings: HostSettings, limits: MeshLimits): Libp2
       ...(settings.announce.length === 0 ? {} : { announce: [...settings.announce] })
     },
     transports: [transport(limits)],
-    ...(tuning ? { connectionProtector: () => joinedWrites } : {}),
-    connectionEncrypters: [noise(tuning ? { crypto: frameCipher } : {})],
+    ...(tunes(tuning, 'joined-writes') ? { connectionProtector: () => joinedWrites } : {}),
+    connectionEncrypters: [noise(tunes(tuning, 'frame-cipher') ? { crypto: frameCipher } : {})],
     streamMuxers: [muxer(limits)],
     connectionManager: connectionManager(limits),
     connectionMonitor: connectionMonitor(limits),

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { setTimeout } from 'node:timers/promises'
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import {
   BLOB_CHUNK_BYTES,
   BLOB_FRAME_BYTES_MAX,
@@ -185,14 +185,24 @@ t.test('liars', async t => {
 
 t.test('a slow disk is not a stalled source', async t => {
   const into = await store(t)
-  // longer than a busy machine keeps either side waiting
-  const stallTimeoutMs = 2000
-  let written = false
-  into.beforeWrite = async () => {
-    if (!written) await setTimeout(1.5 * stallTimeoutMs)
-    written = true
+  const stallTimeoutMs = PATIENCE_MS
+  let stall = (): void => void t.fail('nothing waits for the source')
+  let stalls = 0
+  const scheduler: Scheduler = {
+    ...systemScheduler,
+    setTimeout: (run, ms) => {
+      if (ms === stallTimeoutMs) stall = run
+      return systemScheduler.setTimeout(run, ms)
+    }
   }
-  t.ok(await fetchBlob(await startHost(t), sources(await goodServer(t)), into, { stallTimeoutMs }))
+  // the time in which the source has to say something is up while the disk is at work
+  into.beforeWrite = async () => {
+    await setTimeout(1)
+    stall()
+    stalls += 1
+  }
+  t.ok(await fetchBlob(await startHost(t), sources(await goodServer(t)), into, { stallTimeoutMs, scheduler }))
+  t.ok(stalls > 0)
 })
 
 t.test('nobody has it, nobody is asked, nobody answers', async t => {
@@ -319,11 +329,18 @@ t.test('the server', async t => {
   t.test('holds no more than a window for a peer that does not read, and gives it up', async t => {
     const [server, client] = [await startHost(t), await startHost(t)]
     const big = someBytes(80 * BLOB_CHUNK_BYTES)
-    await serveBlobs(server, await store(t, big), { stallTimeoutMs: 1000, transfersMax: 1 })
+    // so short a time is for the one that does not read
+    let patient = false
+    const scheduler: Scheduler = {
+      ...systemScheduler,
+      setTimeout: (run, ms) => systemScheduler.setTimeout(run, patient ? PATIENCE_MS : ms)
+    }
+    await serveBlobs(server, await store(t, big), { stallTimeoutMs: 1000, transfersMax: 1 }, scheduler)
     const stuck = await rawClient(client, server, () => new Promise(() => {}))
     await stuck.frames.send({ sha256: sha256Of(big), offset: 0 })
     t.match(await stuck.ended, { code: 'peer_unreachable' }, 'reset after the stall')
     t.equal(stuck.answers.length, 1)
+    patient = true
     const request = { sha256: sha256Of(big), bytes: big.length, sources: [addressOf(server)] }
     t.ok(await fetchBlob(client, request, await store(t)), 'its slot is free again')
   })

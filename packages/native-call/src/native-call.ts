@@ -24,7 +24,7 @@ export function callAsync<Native extends (...args: never[]) => unknown>(
   try {
     native.async(...args, end)
   } catch (error) {
-    // too many calls wait; whoever called has to be back before it learns
+    // too many calls wait; the caller must have returned before it gets the error
     queueMicrotask(() => end(error, undefined))
   }
 }

@@ -134,6 +134,8 @@ export class Membership {
       const part = async (signal: AbortSignal): Promise<void> => {
         await this.#stream.send({ type: 'goodbye', reason }, { signal })
         await this.#stream.close({ signal })
+        // it has read the goodbye once it ends its side; a stalled link takes bytes and carries none
+        await this.#ended.promise
       }
       await withDeadline('saying goodbye', GOODBYE_MS, part, { scheduler: this.#scheduler })
     } catch (error) {

@@ -1,5 +1,5 @@
 import type { EngineKind } from '@resultity/engine'
-import type { Scheduler } from '@resultity/interface'
+import type { Scheduler, Tuning } from '@resultity/interface'
 import { FIRST_FRAME_MS } from '@resultity/wire'
 import type { Logger } from 'pino'
 
@@ -26,7 +26,7 @@ export interface NodeInit {
   readonly blobCacheBytes?: number
   readonly engine?: EngineKind
   /** Tuning for speed and memory by `@resultity/runtime-tuning` and mesh, for the whole process. Default false. */
-  readonly tuning?: boolean
+  readonly tuning?: Tuning
   readonly logger: Logger
   readonly limits?: Partial<NodeLimits>
   /** Time and chance of all parts. Default: the machine's. */

@@ -13,8 +13,8 @@ export interface RepairInput {
 }
 
 /**
- * Gives the layers of nodes that are gone to others, one for each; whoever is left keeps its range, and so what it has
- * loaded.
+ * Gives the layers of each lost node to one other node. The remaining nodes keep their ranges, so they load nothing
+ * anew.
  *
  * Each hole goes to the node that computes it fastest, with a handicap for weights that it must fetch. Ties go to the
  * smaller peer id, as in {@link planPlacement}.

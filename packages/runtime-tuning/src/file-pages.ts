@@ -5,21 +5,16 @@
 // https://github.com/microsoft/onnxruntime/pull/23069
 
 import { Advice, advise } from './advice.ts'
-import { releaseCodePages } from './code-pages.ts'
-import { memoryMappings } from './mappings.ts'
+import type { MemoryMapping } from './mappings.ts'
 
 /**
- * Lets go of the pages of files that a stage does not need for now: of all code, and of its weight files. Loading reads
- * every weight once, to pack it, and much of it never again. What is still read, the rows of an embedding, comes back in
- * pieces of up to 2 MB, as the page cache holds them. Linux only.
+ * Lets go of the pages of the weight files `files`, which are named by their real paths. Loading reads every weight once, to
+ * pack it, and much of it never again. What is still read, the rows of an embedding, comes back in pieces of up to 2 MB, as
+ * the page cache holds them. Linux only.
  *
- * @param files the weight files, by their real paths
- * @param isLoaded whether the runtime still has them mapped; once it has not, their addresses may be another's
+ * @param mappings of this process, as they are now
  */
-export async function releaseFilePages(files: ReadonlySet<string>, isLoaded = (): boolean => true): Promise<void> {
-  const mappings = await memoryMappings()
-  releaseCodePages(mappings)
-  if (!isLoaded()) return
+export function releaseFilePages(mappings: readonly MemoryMapping[], files: ReadonlySet<string>): void {
   for (const { address, bytes, path } of mappings) {
     if (!files.has(path)) continue
     // the mapping is private and nothing writes to it, so no change is lost

@@ -1,4 +1,4 @@
-export { codeMappings } from './code-pages.ts'
+export { codeMappings, releaseCodePages } from './code-pages.ts'
 export { releaseFilePages } from './file-pages.ts'
 export { type MemoryMapping, memoryMappings } from './mappings.ts'
 export { type CallerPlacement, type ProcessTuning, processTuning, untuned } from './process-tuning.ts'

@@ -18,7 +18,7 @@ const RESIDENT = /^Rss: +(\d+) kB/m
 const ANONYMOUS = /^Anonymous: +(\d+) kB/m
 const SWAPPED = /^Swap: +(\d+) kB/m
 
-/** The mappings of this process. None where the system is not Linux or keeps no list: whoever asks saves memory by it. */
+/** The mappings of this process. Empty where the system is not Linux or keeps no list: then no memory is saved. */
 export async function memoryMappings(): Promise<MemoryMapping[]> {
   return process.platform === 'linux' ? parseMappings(await readFile('/proc/self/smaps', 'utf8').catch(() => '')) : []
 }

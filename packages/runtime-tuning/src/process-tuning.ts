@@ -1,3 +1,4 @@
+import { type Tuning, type TuningMeasure, tunes } from '@resultity/interface'
 import { CallingThreads } from './calling-threads.ts'
 import { releaseCodePages } from './code-pages.ts'
 import { releaseFilePages } from './file-pages.ts'
@@ -19,9 +20,14 @@ export interface CallerPlacement {
  * nothing. It concerns the whole process, so a process has one or the other.
  */
 export interface ProcessTuning {
-  /** False: every method does nothing. */
-  readonly active: boolean
-  /** Lets go of the pages of code, and of those of `files`; see `file-pages.ts`. */
+  /** Whether an idle stage runs once more, so that the runtime's arena shrinks. */
+  readonly shrinksArena: boolean
+  /**
+   * Lets go of the pages of code, and of those of the weight files `files`; see `code-pages.ts` and `file-pages.ts`.
+   *
+   * @param files by their real paths
+   * @param isLoaded whether the runtime still has them mapped; once it has not, their addresses may be another's
+   */
   releaseFilePages(files: ReadonlySet<string>, isLoaded?: () => boolean): Promise<void>
   /** Lets go of the pages of code; see `code-pages.ts`. */
   releaseCodePages(): Promise<void>
@@ -36,29 +42,27 @@ export interface ProcessTuning {
 }
 
 const free: Disposable = { [Symbol.dispose]: () => undefined }
+const anywhere: CallerPlacement = { graph: () => free, work: () => free }
 const nothing = async (): Promise<void> => undefined
 
-export const untuned: ProcessTuning = {
-  active: false,
-  releaseFilePages: nothing,
-  releaseCodePages: nothing,
-  releaseFreedMemory: nothing,
-  packIntoHugePages: nothing,
-  threadAffinities: () => undefined,
-  callers: async () => ({ graph: () => free, work: () => free })
+/** @param tuning which measures are taken; where the system has no such call, a measure does nothing */
+export function processTuning(tuning: Tuning): ProcessTuning {
+  const taken = (measure: TuningMeasure): boolean => tunes(tuning, measure)
+  return {
+    shrinksArena: taken('idle-arena'),
+    releaseFilePages: async (files, isLoaded = () => true) => {
+      if (!taken('code-pages') && !taken('file-pages')) return
+      const mappings = await memoryMappings()
+      if (taken('code-pages')) releaseCodePages(mappings)
+      if (taken('file-pages') && isLoaded()) releaseFilePages(mappings, files)
+    },
+    releaseCodePages: taken('code-pages') ? async () => releaseCodePages(await memoryMappings()) : nothing,
+    releaseFreedMemory: taken('freed-memory') ? releaseFreedMemory : nothing,
+    packIntoHugePages: taken('huge-pages') ? packIntoHugePages : nothing,
+    threadAffinities: threads => (taken('thread-affinity') ? threadAffinities(threads, usableCpus()) : undefined),
+    callers: async () => (taken('calling-threads') ? await CallingThreads.of() : anywhere)
+  }
 }
 
-const tuned: ProcessTuning = {
-  active: true,
-  releaseFilePages,
-  releaseCodePages: async () => releaseCodePages(await memoryMappings()),
-  releaseFreedMemory,
-  packIntoHugePages,
-  threadAffinities: threads => threadAffinities(threads, usableCpus()),
-  callers: () => CallingThreads.of()
-}
-
-/** @param on whether to do what this package is for; where the system has no such call, it does nothing either way */
-export function processTuning(on: boolean): ProcessTuning {
-  return on ? tuned : untuned
-}
+/** Takes no measure. */
+export const untuned = processTuning(false)

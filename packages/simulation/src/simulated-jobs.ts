@@ -20,7 +20,7 @@ const PATH = '/v1/simulated'
 /** How long a job waits for a place, attached and by itself; shorter than the defaults, so that a run reaches both. */
 export const JOB_LIMITS = { ...DEFAULT_JOB_LIMITS, slotWaitMs: 10_000, detachedWaitMs: 60_000 }
 
-/** What a job has to answer: stored, and read again by whoever takes the job up. */
+/** The request of a job. It is stored, and each attempt reads it again. */
 const bodySchema = z.object({ prompt: z.array(z.number()), tokensMax: z.number() })
 
 /** A request of a job. */

@@ -13,7 +13,7 @@ import { World } from './world.ts'
 export interface SimulationInit {
   /** A whole number: everything follows from it. */
   readonly seed: number
-  /** Nodes; default: drawn, from 3 to 8 and now and then to 20. */
+  /** Number of nodes. Default: drawn from the seed, mostly 3 to 8, sometimes up to 20. */
   readonly nodeCount?: number
   /** Virtual time in which things go wrong; default 40 s. */
   readonly faultsMs?: number

@@ -11,7 +11,7 @@ const SAME = ['id', 'created', 'model', 'system_fingerprint'] as const
 
 /**
  * What breaks the order that clients rely on in the events of a whole chat stream: the `data` of each, JSON parsed,
- * `[DONE]` as it is. A stream that ends with an error is held to nothing after it.
+ * `[DONE]` as it is. Nothing is checked after an error.
  */
 export function chatStreamErrors(events: readonly unknown[]): string[] {
   if (events.some(event => typeof event === 'object' && event !== null && 'error' in event)) return []

@@ -7,7 +7,7 @@ type Fetch = typeof fetch
 /** Kept of one server; a broken schema breaks every answer alike. */
 const VIOLATIONS_MAX = 20
 
-/** Every answer of one server, checked as it passes to whoever asked. */
+/** Checks every answer of one server on its way to the caller. */
 export class ApiCheck implements AsyncDisposable {
   readonly #baseUrl: string
   readonly #fetch: Fetch

@@ -10,7 +10,7 @@ function silence(): Promise<never> {
 }
 
 /**
- * Connects `dialler` to whoever listens at `address`, after a round trip.
+ * Connects `dialler` to the host that listens at `address`, after a round trip.
  *
  * @param expected the peer that must be there; undefined: anybody
  * @returns the dialler's end. Never settles where packets go nowhere.

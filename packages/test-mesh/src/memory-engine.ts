@@ -5,6 +5,7 @@ import {
   RunQueue,
   type SessionInit,
   SessionTurns,
+  ShapedStage,
   type Stage,
   type StageInit,
   type StageSession,
@@ -62,15 +63,7 @@ interface StageContext {
   readonly positionLayerMs: () => number
 }
 
-class MemoryStage implements Stage {
-  readonly range: Stage['range']
-  readonly first: boolean
-  readonly last: boolean
-  readonly hiddenSize: number
-  readonly vocabularySize: number
-  readonly contextLength: number
-  readonly sessionsMax: number
-  readonly layersShare: number
+class MemoryStage extends ShapedStage implements Stage {
   readonly #init: StageInit
   readonly #shape: StageShape
   readonly #context: StageContext
@@ -79,14 +72,7 @@ class MemoryStage implements Stage {
   #closing: Promise<void> | undefined
 
   constructor(init: StageInit, shape: StageShape, context: StageContext) {
-    this.range = shape.range
-    this.first = shape.first
-    this.last = shape.last
-    this.hiddenSize = shape.hiddenSize
-    this.vocabularySize = shape.vocabularySize
-    this.contextLength = shape.contextLength
-    this.sessionsMax = shape.sessionsMax
-    this.layersShare = shape.layersShare
+    super(shape)
     this.#init = init
     this.#shape = shape
     this.#context = context

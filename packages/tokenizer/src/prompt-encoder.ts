@@ -3,6 +3,7 @@ import {
   type BlobStore,
   type DecoderManifest,
   MeshError,
+  type Scheduler,
   TaskOverrun,
   TaskThread
 } from '@resultity/interface'
@@ -30,6 +31,8 @@ const HEAP_MIB = 2048
 export interface PromptEncoderOptions extends AbortOptions {
   /** Reading one prompt in the thread. Default 20,000. */
   readonly deadlineMs?: number
+  /** Measures deadlines. Default: the machine's time. */
+  readonly scheduler?: Pick<Scheduler, 'setTimeout' | 'clear'>
 }
 
 /**
@@ -44,7 +47,12 @@ export class PromptEncoder implements AsyncDisposable {
   readonly #deadlineMs: number
   #disposed = false
 
-  private constructor(name: string, tokenizer: ModelTokenizer, init: PromptThreadInit, deadlineMs: number) {
+  private constructor(
+    name: string,
+    tokenizer: ModelTokenizer,
+    init: PromptThreadInit,
+    { deadlineMs = DEADLINE_MS, scheduler }: PromptEncoderOptions
+  ) {
     this.#name = name
     this.tokenizer = tokenizer
     this.#deadlineMs = deadlineMs
@@ -54,7 +62,8 @@ export class PromptEncoder implements AsyncDisposable {
       tasksMax: WAITING_MAX,
       idleMs: IDLE_MS,
       heapMib: HEAP_MIB,
-      tasks: 'long prompts'
+      tasks: 'long prompts',
+      ...(scheduler === undefined ? {} : { scheduler })
     })
   }
 
@@ -66,7 +75,7 @@ export class PromptEncoder implements AsyncDisposable {
     manifest: DecoderManifest,
     contextLength: number,
     store: BlobStore,
-    { deadlineMs = DEADLINE_MS, ...options }: PromptEncoderOptions = {}
+    options: PromptEncoderOptions = {}
   ): Promise<PromptEncoder> {
     const { definition, config, endTokenIds } = manifest.tokenizer
     const tokenizer = await loadTokenizer(manifest, store, { contextLength, ...options })
@@ -76,7 +85,7 @@ export class PromptEncoder implements AsyncDisposable {
       endTokenIds,
       limits: { vocabularySize: manifest.config.vocabularySize, contextLength }
     }
-    return new PromptEncoder(manifest.name, tokenizer, init, deadlineMs)
+    return new PromptEncoder(manifest.name, tokenizer, init, options)
   }
 
   /**

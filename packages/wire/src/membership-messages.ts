@@ -15,7 +15,7 @@ export interface Hello {
 export interface Heartbeat {
   readonly type: 'heartbeat'
   readonly sequence: number
-  /** A new sealed advert, when it changed or half its time to live has passed. */
+  /** A new sealed advert, if the old one no longer holds or half of its time to live has passed. */
   readonly advert: Uint8Array | undefined
 }
 

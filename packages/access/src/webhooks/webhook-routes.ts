@@ -1,4 +1,4 @@
-import { type ApiRoute, addRoute, listOf, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
+import { addRoute, type ById, listOf, pagedListOf, parseInput, Resource, toPage } from '@resultity/api-kit'
 import type { FastifyInstance } from 'fastify'
 import {
   createdWebhookSchema,
@@ -13,70 +13,44 @@ import {
 } from './webhook-schema.ts'
 import type { WebhookService } from './webhook-service.ts'
 
+const webhooks = new Resource('/v1/webhooks', { errors: [401, 403] })
+
 const routes = {
-  create: {
-    method: 'POST',
-    path: '/v1/webhooks',
+  create: webhooks.create({
     id: 'createWebhook',
     summary: 'Has events of the namespace sent to a URL. Only this answer has the secret that signs them.',
     body: newWebhookSchema,
-    answers: { 200: { json: createdWebhookSchema } },
-    errors: [400, 401, 403]
-  },
-  list: {
-    method: 'GET',
-    path: '/v1/webhooks',
+    json: createdWebhookSchema
+  }),
+  list: webhooks.list({
     id: 'listWebhooks',
     summary: 'Webhooks of the namespace, the oldest first.',
     query: webhookQuerySchema,
-    answers: { 200: { json: listOf('WebhookList', webhookSchema) } },
-    errors: [400, 401, 403]
-  },
-  retrieve: {
-    method: 'GET',
-    path: '/v1/webhooks/{id}',
-    id: 'retrieveWebhook',
-    summary: 'One webhook.',
-    answers: { 200: { json: webhookSchema } },
-    errors: [401, 403, 404]
-  },
-  remove: {
-    method: 'DELETE',
-    path: '/v1/webhooks/{id}',
+    json: listOf('WebhookList', webhookSchema)
+  }),
+  retrieve: webhooks.retrieve({ id: 'retrieveWebhook', summary: 'One webhook.', json: webhookSchema }),
+  remove: webhooks.remove({
     id: 'deleteWebhook',
     summary: 'Removes a webhook, with the log of its deliveries.',
-    answers: { 200: { json: deletedWebhookSchema } },
-    errors: [401, 403, 404]
-  },
-  enable: {
-    method: 'POST',
-    path: '/v1/webhooks/{id}/enable',
+    json: deletedWebhookSchema
+  }),
+  enable: webhooks.action('enable', {
     id: 'enableWebhook',
     summary: 'Takes up a webhook that was given up. What it missed can be redelivered.',
-    answers: { 200: { json: webhookSchema } },
-    errors: [401, 403, 404]
-  },
-  deliveries: {
-    method: 'GET',
-    path: '/v1/webhooks/{id}/deliveries',
+    json: webhookSchema
+  }),
+  deliveries: webhooks.part('deliveries', {
     id: 'listWebhookDeliveries',
     summary: 'What was sent and what came of it, the newest first.',
     query: deliveryQuerySchema,
-    answers: { 200: { json: pagedListOf('WebhookDeliveryList', deliverySchema) } },
-    errors: [400, 401, 403, 404]
-  },
-  redeliver: {
-    method: 'POST',
-    path: '/v1/webhooks/{id}/deliveries/{delivery}/redeliver',
+    json: pagedListOf('WebhookDeliveryList', deliverySchema)
+  }),
+  redeliver: webhooks.action('deliveries/{delivery}/redeliver', {
     id: 'redeliverWebhook',
     summary: 'Sends one event again, under its old `webhook-id`.',
-    answers: { 200: { json: deliverySchema } },
-    errors: [400, 401, 403, 404]
-  }
-} satisfies Record<string, ApiRoute>
-
-interface ById {
-  Params: { id: string }
+    json: deliverySchema,
+    errors: [400]
+  })
 }
 
 interface ByDelivery {

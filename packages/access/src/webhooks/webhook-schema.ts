@@ -1,3 +1,4 @@
+import { deletedOf } from '@resultity/api-kit'
 import type { Delivery, Webhook } from '@resultity/store'
 import { z } from 'zod'
 import { labelSchema, namespaceSchema } from '../keys/key-schema.ts'
@@ -51,9 +52,7 @@ export const createdWebhookSchema = webhookSchema
   .extend({ secret: z.string().describe('Checks signatures. Shown this once.') })
   .meta({ id: 'CreatedWebhook' })
 
-export const deletedWebhookSchema = z
-  .object({ id: z.string(), object: z.literal('webhook.deleted'), deleted: z.literal(true) })
-  .meta({ id: 'DeletedWebhook' })
+export const deletedWebhookSchema = deletedOf('webhook.deleted').meta({ id: 'DeletedWebhook' })
 
 export const deliverySchema = z
   .object({

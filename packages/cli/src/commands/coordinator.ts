@@ -1,6 +1,6 @@
 import { setFlagsFromString } from 'node:v8'
 import type { RunningCoordinator } from '@resultity/coordinator'
-import { MeshError } from '@resultity/interface'
+import { MeshError, parseTuning } from '@resultity/interface'
 import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { tellParent } from '../daemon/parent-channel.ts'
@@ -84,7 +84,7 @@ async function start(
         ...(settings.contextLength === undefined ? {} : { contextLength: settings.contextLength }),
         ...(settings.sessions === undefined ? {} : { sessionsMax: settings.sessions }),
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
-        tuning: settings.tuning === 'on',
+        tuning: parseTuning(settings.tuning) ?? true,
         limits: limitsOf(settings),
         openFilesMax,
         logger,

@@ -1,4 +1,5 @@
 import { setFlagsFromString } from 'node:v8'
+import { parseTuning } from '@resultity/interface'
 import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { runDaemon, type StartedDaemon } from '../daemon/run-daemon.ts'
@@ -49,7 +50,7 @@ async function start({ settings }: CommandRun, logger: Logger): Promise<StartedD
     ...(settings.threads === undefined ? {} : { threads: settings.threads }),
     ...(settings.spinning === undefined ? {} : { spinning: settings.spinning }),
     ...(settings.engine === undefined ? {} : { engine: settings.engine }),
-    tuning: settings.tuning === 'on',
+    tuning: parseTuning(settings.tuning) ?? true,
     labels: settings.label,
     blobSources: settings.blobSource,
     ...(settings.blobCache === undefined ? {} : { blobCacheBytes: settings.blobCache }),

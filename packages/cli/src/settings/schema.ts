@@ -1,4 +1,12 @@
-import { ensembleAliasSchema, strategies, subcloudNameSchema, subcloudSchema, UNPRINTABLE } from '@resultity/interface'
+import {
+  ensembleAliasSchema,
+  parseTuning,
+  strategies,
+  subcloudNameSchema,
+  subcloudSchema,
+  tuningMeasures,
+  UNPRINTABLE
+} from '@resultity/interface'
 import { z } from 'zod'
 import { parseByteSize } from './byte-size.ts'
 
@@ -110,6 +118,8 @@ function subcloudOf(text: string): [name: string, definition: unknown] {
   return [name, { labels: Object.fromEntries(wanted) }]
 }
 
+const TUNING_EXPECTED = `expected on, off, or off= and some of ${tuningMeasures.join(', ')}`
+
 const modelReference = z.string('expected a model reference').min(1).max(1024)
 
 /** `NAME=MODEL`, or `NAME=STRATEGY:MODEL+MODEL`; in the file also all that an ensemble may be. */
@@ -199,8 +209,11 @@ export const settingsSchema = z.object({
     .enum(['capi', 'node'], 'expected capi or node')
     .describe('binding of ONNX Runtime that runs the stages; capi when not given'),
   tuning: z
-    .enum(['on', 'off'], 'expected on or off')
-    .describe('measures for speed and memory around the runtime, libp2p and the system; no answer depends on them'),
+    .string(TUNING_EXPECTED)
+    .refine(text => parseTuning(text) !== undefined, TUNING_EXPECTED)
+    .describe(
+      'on, off, or off=NAME,NAME to leave some out: measures for speed and memory around the runtime, libp2p and the system; no answer depends on them'
+    ),
   label: labels.describe('label of this node, for placement policies'),
   blobSource: list(path).describe('directory of blobs to read weights from, never written to'),
   contextLength: whole(1, 16_777_216).describe(

@@ -48,7 +48,7 @@ const showDocument: ApiRoute = {
   answers: { 200: { media: ['application/json'] } }
 }
 
-/** `/`: for whoever opens the address to see what answers there. */
+/** `/`: says what answers at this address. */
 export function addAboutRoute(server: FastifyInstance): void {
   addRoute(server, about, async () => ({
     name: 'Resultity Mesh',

@@ -1,5 +1,5 @@
 import { maySee } from '@resultity/access'
-import { type ApiRoute, addRoute, listOf, parseInput } from '@resultity/api-kit'
+import { type ApiRoute, addRoute, listOf, parseInput, Resource } from '@resultity/api-kit'
 import { subcloudNameSchema, subcloudSchema, withParam } from '@resultity/interface'
 import { hasNode, type NodeRegistry, type Subcloud, type SubcloudService, type Subclouds } from '@resultity/placement'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
@@ -39,41 +39,24 @@ const showSubclouds: ApiRoute = {
   answers: { 200: { json: list } }
 }
 
-const listSubclouds: ApiRoute = {
-  method: 'GET',
-  path: '/v1/admin/subclouds',
-  id: 'listSubclouds',
-  summary: 'Subclouds, those of the configuration too.',
-  answers: { 200: { json: list } },
-  errors: [401, 403]
-}
+const resource = new Resource('/v1/admin/subclouds', { errors: [401, 403], param: 'name' })
 
-const retrieveSubcloud: ApiRoute = {
-  method: 'GET',
-  path: '/v1/admin/subclouds/{name}',
-  id: 'retrieveSubcloud',
-  summary: 'One subcloud.',
-  answers: { 200: { json: viewSchema } },
-  errors: [401, 403, 404]
-}
-
-const putSubcloud: ApiRoute = {
-  method: 'PUT',
-  path: '/v1/admin/subclouds/{name}',
-  id: 'putSubcloud',
-  summary: 'Makes a subcloud, or replaces it.',
-  body: bodySchema,
-  answers: { 200: { json: viewSchema } },
-  errors: [400, 401, 403, 503]
-}
-
-const removeSubcloud: ApiRoute = {
-  method: 'DELETE',
-  path: '/v1/admin/subclouds/{name}',
-  id: 'deleteSubcloud',
-  summary: 'Removes a subcloud; what runs in it ends first.',
-  answers: { 200: { json: removedSchema } },
-  errors: [400, 401, 403, 404]
+const routes = {
+  list: resource.list({ id: 'listSubclouds', summary: 'Subclouds, those of the configuration too.', json: list }),
+  retrieve: resource.retrieve({ id: 'retrieveSubcloud', summary: 'One subcloud.', json: viewSchema }),
+  put: resource.put({
+    id: 'putSubcloud',
+    summary: 'Makes a subcloud, or replaces it.',
+    body: bodySchema,
+    json: viewSchema,
+    errors: [503]
+  }),
+  remove: resource.remove({
+    id: 'deleteSubcloud',
+    summary: 'Removes a subcloud; what runs in it ends first.',
+    json: removedSchema,
+    errors: [400]
+  })
 }
 
 type ByName = { Params: { name: string } }
@@ -100,13 +83,13 @@ export function addSubcloudRoutes(server: FastifyInstance, components: SubcloudR
     return { object: 'list', data: shown.map(view) }
   }
   addRoute(server, showSubclouds, all)
-  addRoute(server, listSubclouds, all)
-  addRoute<ByName>(server, retrieveSubcloud, async request => view(find(subclouds, request.params.name)))
-  addRoute<ByName>(server, putSubcloud, async request => {
+  addRoute(server, routes.list, all)
+  addRoute<ByName>(server, routes.retrieve, async request => view(find(subclouds, request.params.name)))
+  addRoute<ByName>(server, routes.put, async request => {
     const { name } = parseInput(z.object({ name: subcloudNameSchema }), request.params)
     return view(await service.put(name, parseInput(bodySchema, request.body)))
   })
-  addRoute<ByName>(server, removeSubcloud, async request => {
+  addRoute<ByName>(server, routes.remove, async request => {
     const { name } = request.params
     find(subclouds, name)
     await service.remove(name)

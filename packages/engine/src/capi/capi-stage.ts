@@ -1,10 +1,11 @@
-import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import { type AbortOptions, formatRange, MeshError } from '@resultity/interface'
 import { rotaryTables, type StageGraph } from '@resultity/model'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
 import { SessionTurns } from '../session-turns.ts'
+import { ShapedStage } from '../shaped-stage.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
@@ -15,15 +16,7 @@ import { SlotPool } from './slot-pool.ts'
 import { NativeTensor } from './tensor.ts'
 
 /** A stage on ONNX Runtime's C API. */
-export class CapiStage implements Stage {
-  readonly range: LayerRange
-  readonly first: boolean
-  readonly last: boolean
-  readonly hiddenSize: number
-  readonly vocabularySize: number
-  readonly contextLength: number
-  readonly sessionsMax: number
-  readonly layersShare: number
+export class CapiStage extends ShapedStage implements Stage {
   readonly #components: SlotComponents
   readonly #source: GraphSource<StageGraph>
   readonly #slots: SlotPool
@@ -34,15 +27,7 @@ export class CapiStage implements Stage {
   #closing: Promise<void> | undefined
 
   private constructor(components: SlotComponents, source: GraphSource<StageGraph>, context: EngineContext) {
-    const { shape } = components
-    this.range = shape.range
-    this.first = shape.first
-    this.last = shape.last
-    this.hiddenSize = shape.hiddenSize
-    this.vocabularySize = shape.vocabularySize
-    this.contextLength = shape.contextLength
-    this.sessionsMax = shape.sessionsMax
-    this.layersShare = shape.layersShare
+    super(components.shape)
     this.#components = components
     this.#source = source
     this.#slots = new SlotPool(components)

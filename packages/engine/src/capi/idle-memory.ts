@@ -43,7 +43,8 @@ export class IdleMemory implements AsyncDisposable {
     if (this.#disposed) return
     this.#stopTimers()
     const { queue, slots, tuning } = this.#init
-    if (tuning.active) this.#idleTimer = setTimeout(() => queue.enter(this.#shrink, 'batch'), IDLE_MS).unref()
+    const shed = (): void => (tuning.shrinksArena ? queue.enter(this.#shrink, 'batch') : void this.#release())
+    this.#idleTimer = setTimeout(shed, IDLE_MS).unref()
     this.#aloneTimer = setTimeout(() => slots.empty(), ALONE_MS).unref()
   }
 

@@ -1,4 +1,4 @@
-import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import { type AbortOptions, formatRange, MeshError } from '@resultity/interface'
 import { type RotaryTables, rotaryTables, type StageGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { BatchGate } from '../batch-gate.ts'
@@ -7,20 +7,13 @@ import { GraphSource } from '../graph-source.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
 import { RunQueue } from '../run-queue.ts'
 import { SessionTurns } from '../session-turns.ts'
+import { ShapedStage } from '../shaped-stage.ts'
 import { StageShape } from '../stage-shape.ts'
 import { createNodeSession } from './node-runtime.ts'
 import { NodeSession } from './node-session.ts'
 
 /** A stage on onnxruntime-node's own API. Simple and slow: it is there to check the other one against. */
-export class NodeStage implements Stage {
-  readonly range: LayerRange
-  readonly first: boolean
-  readonly last: boolean
-  readonly hiddenSize: number
-  readonly vocabularySize: number
-  readonly contextLength: number
-  readonly sessionsMax: number
-  readonly layersShare: number
+export class NodeStage extends ShapedStage implements Stage {
   readonly #shape: StageShape
   readonly #source: GraphSource<StageGraph>
   readonly #session: InferenceSession
@@ -38,15 +31,8 @@ export class NodeStage implements Stage {
     session: InferenceSession,
     gate: BatchGate
   ) {
+    super(shape)
     const { config } = init.manifest
-    this.range = shape.range
-    this.first = shape.first
-    this.last = shape.last
-    this.hiddenSize = shape.hiddenSize
-    this.vocabularySize = shape.vocabularySize
-    this.contextLength = shape.contextLength
-    this.sessionsMax = shape.sessionsMax
-    this.layersShare = shape.layersShare
     this.#shape = shape
     this.#source = source
     this.#session = session

@@ -5,7 +5,7 @@ export interface SchemaPlaces {
   readonly schema: string
   /** Of the function with each index. */
   readonly parameters: readonly string[]
-  /** What cannot be held to is refused, not relaxed; of functions, those with these indices. */
+  /** Whether keywords that cannot be enforced are refused, not relaxed; for functions, the indices of those. */
   readonly strict?: { readonly schema: boolean; readonly functions: readonly number[] }
 }
 
@@ -18,7 +18,7 @@ export type AnswerExtent =
 
 /** A task for the thread that compiles constraints. */
 export type ConstraintTask =
-  /** What a constraint is not held to; answered by a list of `RelaxedKeyword`, or the error. */
+  /** Asks which keywords of a constraint are not enforced; answered by a list of `RelaxedKeyword`, or the error. */
   | { readonly type: 'check'; readonly constraint: OutputConstraint; readonly places: SchemaPlaces }
   /** Checks whether the constraint allows a text. The reply is a boolean. */
   | {

@@ -54,11 +54,11 @@ export class Constraints implements AsyncDisposable {
   }
 
   /**
-   * What answers under a constraint are not held to.
+   * The keywords of a constraint that are not enforced.
    *
-   * @param places how the request calls the constraint's schemas, and which must be held to in full
-   * @throws MeshError `invalid_request` naming the place for what is no constraint, cannot be held to where it must be, or
-   * takes too long to find out; `resource_exhausted`
+   * @param places names of the constraint's schemas in the request, and which of them must be enforced in full
+   * @throws MeshError `invalid_request` naming the place, if it is not a constraint, must be enforced and cannot be, or
+   * takes too long to check; `resource_exhausted`
    */
   async check(constraint: OutputConstraint, places: SchemaPlaces): Promise<readonly RelaxedKeyword[]> {
     const key = createHash('sha256')

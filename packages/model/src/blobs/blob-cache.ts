@@ -7,7 +7,7 @@ import { z } from 'zod'
 export interface BlobCacheLimits {
   /** Bytes of all blobs, complete or not. Default: half of the disk, as far as it is free or the store's own. */
   readonly bytesMax?: number
-  /** Bytes of the disk that stay free, whoever fills it. Default: a twentieth of it, 2 GiB at the most. */
+  /** Bytes of the disk that stay free. Default: a twentieth of it, 2 GiB at the most. */
   readonly diskFreeBytesMin?: number
 }
 

@@ -30,7 +30,7 @@ type VerifiedFile = z.infer<typeof recordSchema>
  * trusted while it is the same inode, as long as it was, and untouched since; on any doubt it is hashed again. Losing the
  * log costs time, never correctness.
  *
- * Whoever can write the log can write the blobs beside it: it is as trustworthy as the data directory.
+ * A user that can write the log can write the blobs beside it, so it is as trustworthy as the data directory.
  */
 export class VerificationLog {
   readonly #path: string

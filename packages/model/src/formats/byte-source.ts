@@ -29,7 +29,7 @@ function checkExtent(source: Pick<ByteSource, 'name' | 'bytes'>, offset: number,
 export function openFileSource(path: string): ByteSource {
   let descriptor: number
   try {
-    // a pipe would keep whoever opens it
+    // opening a pipe would wait for its writer
     if (!statSync(path).isFile()) throw modelInvalid(path, 'is not a file')
     descriptor = openSync(path, 'r')
   } catch (error) {

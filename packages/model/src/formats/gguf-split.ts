@@ -16,7 +16,7 @@ const PARTS_MAX = 1024
 
 const partName = /^(.+)-(\d{5})-of-(\d{5})\.gguf$/s
 
-/** Which part `path` is by its name; undefined for every other name. */
+/** The part that `path` is, judged by its name; undefined if the name is not that of a part. */
 export function ggufPartOf(path: string): GgufPart | undefined {
   const [, name = '', number, count] = partName.exec(basename(path)) ?? []
   const part = { name: join(dirname(path), name), number: Number(number), count: Number(count) }

@@ -24,7 +24,7 @@ const IMPORTER_VERSION = 3
 const recordSchema = z.object({
   version: z.literal(IMPORTER_VERSION),
   reference: z.string(),
-  /** What the source was like; another one means another import. */
+  /** State of the source when it was imported. If it has another state now, it is imported again. */
   fingerprint: z.string(),
   manifestSha256: sha256Schema,
   /** The source that served, as a model reference. */

@@ -93,7 +93,7 @@ export function modelTypeOf(directory: string): string | undefined {
   try {
     return safeParse(z.looseObject({ model_type: z.string() }), JSON.parse(text)).data?.model_type
   } catch {
-    // whoever reads the whole file says what is wrong with it
+    // the reader of the whole file says what is wrong with it
     return undefined
   }
 }

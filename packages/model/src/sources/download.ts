@@ -39,10 +39,10 @@ export const MODEL_FILE_BYTES_MAX = 80 * 1024 ** 3
 const GIT_BLOB_BYTES_MAX = 64 * 1024 * 1024
 
 /**
- * Fetches `remote` to `path`. What came of a broken try stays in `path.partial` and is continued, by this call or a
- * later one; `path` appears complete and checked, or not at all. A file that is there is left as it is.
+ * Fetches `remote` to `path`. A download that breaks off leaves its bytes in `path.partial`; this call or a later one
+ * continues it. `path` appears only when it is complete and checked. An existing file is not changed.
  *
- * @throws MeshError `hash_mismatch` (what came is deleted), `model_unavailable`, `resource_exhausted`, or the
+ * @throws MeshError `hash_mismatch` (the bytes are deleted), `model_unavailable`, `resource_exhausted`, or the
  * reason of the signal
  */
 export async function downloadFile(remote: RemoteFile, path: string, options: DownloadOptions = {}): Promise<void> {

@@ -44,7 +44,7 @@ export interface AnswerPlan<C> {
   readonly requests: readonly GenerationRequest[]
   /** Tokens of all prompts; a prompt with several choices counts once. */
   readonly promptTokens: number
-  /** What the answer is not held to of what it should be, by the places in the request. */
+  /** Places in the request of keywords that are not enforced. */
   readonly relaxed?: readonly string[]
   /** Entries carry this index, so that a further attempt finds its own. */
   builder(index: number): ChoiceBuilder<C>

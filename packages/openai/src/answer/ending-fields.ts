@@ -33,7 +33,7 @@ export interface EndingContext {
   /** Tokens that the answer may have. */
   readonly tokensMax: number
   readonly vocabularySize: number
-  /** The answer is held to a form, which says itself where it ends. */
+  /** A constraint decides where the answer ends. */
   readonly constrained: boolean
 }
 

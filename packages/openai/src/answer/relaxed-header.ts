@@ -10,7 +10,7 @@ export const RELAXED_HEADER = {
 }
 
 /**
- * The place of a keyword that an answer is not held to, `properties.a.not` or `tools[0].properties.a.not`. Names are the
+ * The place of a keyword that is not enforced, `properties.a.not` or `tools[0].properties.a.not`. Names are the
  * client's: what has no place in a header is written as in an address.
  */
 export function relaxedPlace({ functionIndex, path }: RelaxedKeyword, tools: readonly string[]): string {

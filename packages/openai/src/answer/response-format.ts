@@ -70,13 +70,12 @@ type FormatConstraint = Exclude<OutputConstraint, { type: 'any_of' | 'tool_calls
 export interface AnswerFormat {
   readonly constraint: FormatConstraint
   readonly place: string
-  /** What of its schema cannot be held to is refused, not relaxed. */
+  /** Keywords of its schema that cannot be enforced are refused, not relaxed. */
   readonly strict: boolean
 }
 
 /**
- * The format that a request asks for; undefined for free text. A schema is held to as far as it can be, which is not checked
- * here.
+ * The format that a request asks for; undefined for free text. Whether a schema can be enforced is not checked here.
  *
  * @throws MeshError `invalid_request` for a format without what its type needs, and for two of them
  */
@@ -94,8 +93,8 @@ export function formatOf(fields: FormatFields): AnswerFormat | undefined {
 }
 
 /**
- * @returns keywords that the answer is not held to
- * @throws MeshError `invalid_request` naming the schema that cannot be held to and must be; `resource_exhausted`
+ * @returns keywords that are not enforced
+ * @throws MeshError `invalid_request` naming the schema that must be enforced and cannot be; `resource_exhausted`
  */
 export async function checkFormat(
   { constraint, place, strict }: AnswerFormat,
@@ -151,7 +150,7 @@ function ofConstraint(constraint: FormatConstraint, place: string, strict = fals
   return { constraint, place, strict }
 }
 
-/** @param strict as vLLM has it: held to in full, or refused */
+/** @param strict as in vLLM: the format is enforced in full, or refused */
 function fromSchema(
   schema: z.infer<typeof guidedJson> | null | undefined,
   place: string,

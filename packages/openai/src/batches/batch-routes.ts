@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { type ApiRoute, addRoute, parseInput, subcloudOf } from '@resultity/api-kit'
+import { addRoute, type ById, parseInput, Resource, subcloudOf } from '@resultity/api-kit'
 import { type Clock, invalidRequest, MeshError, withParam } from '@resultity/interface'
 import { BATCHES_PATH, type BatchEndpoint, countLines, type FileService, type JobRuntime } from '@resultity/jobs'
 import {
@@ -39,46 +39,34 @@ const listQuerySchema = z.looseObject({
   limit: z.coerce.number().int().min(1).max(100).default(20)
 })
 
-type ById = { Params: { id: string } }
+const polled = {
+  200: { json: batchSchema, headers: { 'openai-poll-after-ms': 'When to ask again, while it has not ended.' } }
+}
 
-const polled = { headers: { 'openai-poll-after-ms': 'When to ask again, while it has not ended.' } }
+const resource = new Resource(BATCHES_PATH)
 
 const routes = {
-  create: {
-    method: 'POST',
-    path: BATCHES_PATH,
+  create: resource.create({
     id: 'createBatch',
     summary: 'Begins a batch: every line of a file is a request.',
     body: createBatchSchema,
-    answers: { 200: { json: batchSchema, ...polled } },
-    errors: [400, 404, 429, 503]
-  },
-  list: {
-    method: 'GET',
-    path: BATCHES_PATH,
+    answers: polled,
+    errors: [404, 429, 503]
+  }),
+  list: resource.list({
     id: 'listBatches',
     summary: 'Your batches, the newest first.',
     query: listQuerySchema,
-    answers: { 200: { json: batchListSchema } },
-    errors: [400, 404]
-  },
-  retrieve: {
-    method: 'GET',
-    path: '/v1/batches/{id}',
-    id: 'retrieveBatch',
-    summary: 'How far a batch is.',
-    answers: { 200: { json: batchSchema, ...polled } },
+    json: batchListSchema,
     errors: [404]
-  },
-  cancel: {
-    method: 'POST',
-    path: '/v1/batches/{id}/cancel',
+  }),
+  retrieve: resource.retrieve({ id: 'retrieveBatch', summary: 'How far a batch is.', answers: polled }),
+  cancel: resource.action('cancel', {
     id: 'cancelBatch',
     summary: 'Ends a batch; what was answered by then is kept. One that has ended stays as it is.',
-    answers: { 200: { json: batchSchema, ...polled } },
-    errors: [404]
-  }
-} as const satisfies Readonly<Record<string, ApiRoute>>
+    answers: polled
+  })
+}
 
 /** `/v1/batches`. */
 export function addBatchRoutes(server: FastifyInstance, components: BatchRouteComponents): void {
@@ -92,7 +80,7 @@ export function addBatchRoutes(server: FastifyInstance, components: BatchRouteCo
     const batch = await own(components, request)
     const change = { status: 'cancelling' } as const
     const cancelling = await batches.change(batch.id, ['validating', 'in_progress'], change, components.clock.now())
-    // whoever runs it sees it too; lines that wait need not until then
+    // the coordinator that runs it sees this too, but waiting lines need not wait for that
     if (cancelling !== undefined) await components.store.cancelGroup(batch.jobId)
     return show(components, cancelling ?? (await own(components, request)), reply)
   })

@@ -2,10 +2,11 @@ import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { GenerationEvent } from '@resultity/generation'
 import type { FinishReason } from '@resultity/interface'
 import { type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
-import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '@resultity/placement'
-import { type Job, type JsonValue, modelLane } from '@resultity/store'
+import type { ServedDecoder } from '@resultity/placement'
+import type { Job } from '@resultity/store'
 import type { ModelTokenizer } from '@resultity/tokenizer'
-import { AnswerRun, type AnswerRunComponents, type ChoiceBuilder } from '../answer/answer-run.ts'
+import { type AnswerEndpointComponents, answerJob } from '../answer/answer-job.ts'
+import { AnswerRun, type ChoiceBuilder } from '../answer/answer-run.ts'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { refuseUnserved } from '../fields/refuse-unserved.ts'
@@ -16,12 +17,6 @@ import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, l
 import { type ChatGeneration, choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
 import { type ChatRequest, chatChunkSchema, chatCompletionSchema, chatRequestSchema } from './chat-schema.ts'
 import { chatView } from './chat-view.ts'
-
-export interface ChatEndpointComponents extends AnswerRunComponents {
-  readonly models: ServedModels
-  readonly director: PlacementDirector
-  readonly pools: NodePools
-}
 
 export const CHAT_COMPLETIONS = '/v1/chat/completions'
 
@@ -48,9 +43,9 @@ const createChatCompletion: ApiRoute = {
 export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
   readonly api = createChatCompletion
   readonly path = createChatCompletion.path
-  readonly #components: ChatEndpointComponents
+  readonly #components: AnswerEndpointComponents
 
-  constructor(components: ChatEndpointComponents) {
+  constructor(components: AnswerEndpointComponents) {
     this.#components = components
   }
 
@@ -61,14 +56,9 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
     const routing = pools.routing(model, request.mesh)
     const generation = await toGenerationRequest(request, model, constraints, routing)
     return {
-      lane: modelLane(model.id, routing.pool?.subcloud),
-      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
-      request: { ...request, model: model.id } as JsonValue,
-      streamed: request.stream === true,
-      outlivesClient: request.mesh?.on_disconnect === 'continue',
+      ...answerJob(request, model, routing),
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
       places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
-      unstored: request.store === false,
       ...(request.store === true ? { metadata: request.metadata ?? {} } : {}),
       data: { request, model, generation }
     }

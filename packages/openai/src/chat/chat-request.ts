@@ -11,7 +11,7 @@ import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
 import { templateOptionsOf } from './template-fields.ts'
 
-/** What is to be generated, and what of the request's schemas it is not held to. */
+/** The generation that a request asks for, and the keywords of its schemas that are not enforced. */
 export interface ChatGeneration extends GenerationRequest {
   /** Keywords by their places, as a header names them. */
   readonly relaxed: readonly string[]
@@ -33,7 +33,7 @@ export async function toGenerationRequest(
   const toolUse = toolUseOf(body)
   const format = formatOf(body)
   const constraint = answerConstraint(toolUse, format?.constraint)
-  // a call found in free text is not held to the parameters of its function
+  // the parameters of a function are not enforced for a call found in free text
   const relaxed =
     toolUse !== undefined && constraint === undefined
       ? strictFunctions(body).map(index => `tools[${index}].strict`)
@@ -60,7 +60,7 @@ export async function toGenerationRequest(
   }
 }
 
-/** @throws MeshError `invalid_request` naming the schema that cannot be held to and must be; `resource_exhausted` */
+/** @throws MeshError `invalid_request` naming the schema that must be enforced and cannot be; `resource_exhausted` */
 async function relaxedIn(
   constraint: OutputConstraint,
   format: AnswerFormat | undefined,

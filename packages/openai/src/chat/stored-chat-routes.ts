@@ -1,5 +1,14 @@
-import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
-import { invalidRequest } from '@resultity/interface'
+import {
+  addRoute,
+  type ById,
+  deletedOf,
+  pageOfAll,
+  parseInput,
+  Resource,
+  textPagedListOf,
+  toTextPage,
+  unknownCursor
+} from '@resultity/api-kit'
 import type { JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -19,8 +28,6 @@ export interface StoredChatRouteComponents {
   readonly store: JobStore
 }
 
-type ById = { Params: { id: string } }
-
 const PAGE_MAX = 100
 
 const page = {
@@ -35,76 +42,38 @@ const listQuerySchema = z.looseObject({ ...page, model: z.string().max(512).opti
 const messagesQuerySchema = z.looseObject(page)
 const changeSchema = z.looseObject({ metadata: metadataSchema.nullable() }).meta({ id: 'ChangeChatCompletionRequest' })
 
-const deletedSchema = z.object({
-  id: z.string(),
-  object: z.literal('chat.completion.deleted'),
-  deleted: z.literal(true)
-})
-
-/** As OpenAI's description has these two lists: ids of an empty page are empty, and not null. */
-function pageOf<T extends z.ZodType>(id: string, item: T) {
-  return z
-    .object({
-      object: z.literal('list'),
-      data: z.array(item),
-      first_id: z.string(),
-      last_id: z.string(),
-      has_more: z.boolean()
-    })
-    .meta({ id })
-}
-
-function toPage<T extends { readonly id: string }>(data: readonly T[], hasMore: boolean) {
-  return { object: 'list', data, first_id: data[0]?.id ?? '', last_id: data.at(-1)?.id ?? '', has_more: hasMore }
-}
-
-const ONE = `${CHAT_COMPLETIONS}/{id}`
+const chats = new Resource(CHAT_COMPLETIONS)
 
 const routes = {
-  list: {
-    method: 'GET',
-    path: CHAT_COMPLETIONS,
+  list: chats.list({
     id: 'listChatCompletions',
     summary: 'Your chat completions that were made with `store: true`, the oldest first.',
     query: listQuerySchema,
-    answers: { 200: { json: pageOf('ChatCompletionList', storedChatSchema) } },
-    errors: [400]
-  },
-  retrieve: {
-    method: 'GET',
-    path: ONE,
+    json: textPagedListOf('ChatCompletionList', storedChatSchema)
+  }),
+  retrieve: chats.retrieve({
     id: 'getChatCompletion',
     summary: 'A stored chat completion.',
-    answers: { 200: { json: storedChatSchema } },
-    errors: [404]
-  },
-  change: {
-    method: 'POST',
-    path: ONE,
+    json: storedChatSchema
+  }),
+  change: chats.change({
     id: 'updateChatCompletion',
     summary: 'Files a stored chat completion under other metadata.',
     body: changeSchema,
-    answers: { 200: { json: storedChatSchema } },
-    errors: [400, 404]
-  },
-  remove: {
-    method: 'DELETE',
-    path: ONE,
+    json: storedChatSchema
+  }),
+  remove: chats.remove({
     id: 'deleteChatCompletion',
     summary: 'Removes a stored chat completion, with all that was kept of it.',
-    answers: { 200: { json: deletedSchema } },
-    errors: [404]
-  },
-  messages: {
-    method: 'GET',
-    path: `${ONE}/messages`,
+    json: deletedOf('chat.completion.deleted')
+  }),
+  messages: chats.part('messages', {
     id: 'getChatCompletionMessages',
     summary: 'The messages that a stored chat completion answered.',
     query: messagesQuerySchema,
-    answers: { 200: { json: pageOf('ChatCompletionMessageList', storedMessageSchema) } },
-    errors: [400, 404]
-  }
-} as const satisfies Readonly<Record<string, ApiRoute>>
+    json: textPagedListOf('ChatCompletionMessageList', storedMessageSchema)
+  })
+}
 
 /** `/v1/chat/completions/{id}`: what was made with `store: true`. */
 export function addStoredChatRoutes(server: FastifyInstance, { store }: StoredChatRouteComponents): void {
@@ -122,12 +91,8 @@ export function addStoredChatRoutes(server: FastifyInstance, { store }: StoredCh
     return { id: request.params.id, object: 'chat.completion.deleted', deleted: true }
   })
   addRoute<ById>(server, routes.messages, async request => {
-    const { after, order, limit } = parseInput(messagesQuerySchema, request.query)
-    const all = storedMessages(await own(store, request))
-    if (order === 'desc') all.reverse()
-    const seen = after === undefined ? -1 : all.findIndex(({ id }) => id === after)
-    if (after !== undefined && seen < 0) throw unknownCursor(after, 'message of this chat completion')
-    return toPage(all.slice(seen + 1, seen + 1 + limit), seen + 1 + limit < all.length)
+    const wanted = parseInput(messagesQuerySchema, request.query)
+    return pageOfAll(storedMessages(await own(store, request)), wanted, 'message of this chat completion')
   })
 }
 
@@ -151,9 +116,5 @@ async function list(store: JobStore, { caller, query }: FastifyRequest) {
     ...(model === undefined ? {} : { model }),
     ...(cursor === undefined ? {} : { after: cursor.id })
   })
-  return toPage(jobs.map(toStoredChat), hasMore)
-}
-
-function unknownCursor(after: string, what: string) {
-  return invalidRequest('after', `after is "${after.slice(0, 64)}", which is no ${what}`)
+  return toTextPage(jobs.map(toStoredChat), hasMore)
 }

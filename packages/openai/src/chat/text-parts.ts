@@ -9,7 +9,7 @@ export const contentPartSchema = z.looseObject({
 })
 export type ContentPart = z.infer<typeof contentPartSchema>
 
-/** Parts that are text, under all of their names. */
+/** All types of parts that are text. */
 const TEXT_PARTS: ReadonlySet<string> = new Set(['text', 'input_text', 'output_text'])
 const REFUSAL = 'refusal'
 

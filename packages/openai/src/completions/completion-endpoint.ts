@@ -1,8 +1,9 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { BEGUN, type JobAnswer, type JobContext, jobBodyOf, type PreparedJob, type StreamView } from '@resultity/jobs'
-import type { NodePools, PlacementDirector, RouteConstraints, ServedDecoder, ServedModels } from '@resultity/placement'
-import { type Job, type JsonValue, modelLane } from '@resultity/store'
-import { AnswerRun, type AnswerRunComponents, CHOICE, USAGE } from '../answer/answer-run.ts'
+import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
+import type { Job } from '@resultity/store'
+import { type AnswerEndpointComponents, answerJob } from '../answer/answer-job.ts'
+import { AnswerRun, CHOICE, USAGE } from '../answer/answer-run.ts'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { withSeed } from '../chat/chat-request.ts'
@@ -16,12 +17,6 @@ import {
   completionRequestSchema,
   completionSchema
 } from './completion-schema.ts'
-
-export interface CompletionEndpointComponents extends AnswerRunComponents {
-  readonly models: ServedModels
-  readonly director: PlacementDirector
-  readonly pools: NodePools
-}
 
 const createCompletion: ApiRoute = {
   method: 'POST',
@@ -53,9 +48,9 @@ interface PreparedCompletion {
 export class CompletionEndpoint implements HttpEndpoint<PreparedCompletion> {
   readonly api = createCompletion
   readonly path = createCompletion.path
-  readonly #components: CompletionEndpointComponents
+  readonly #components: AnswerEndpointComponents
 
-  constructor(components: CompletionEndpointComponents) {
+  constructor(components: AnswerEndpointComponents) {
     this.#components = components
   }
 
@@ -66,17 +61,12 @@ export class CompletionEndpoint implements HttpEndpoint<PreparedCompletion> {
     const routing = pools.routing(model, request.mesh)
     const plan = await toCompletionPlan(request, model, constraints, routing)
     return {
-      lane: modelLane(model.id, routing.pool?.subcloud),
-      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
-      request: { ...request, model: model.id } as JsonValue,
-      streamed: request.stream === true,
-      outlivesClient: request.mesh?.on_disconnect === 'continue',
+      ...answerJob(request, model, routing),
       tokens: {
         prompt: plan.promptTokens,
         answerMax: plan.choices.reduce((sum, { request: { tokensMax } }) => sum + tokensMax, 0)
       },
       places: Math.min(plan.choices.length, model.placeable.sessionsMax),
-      unstored: request.store === false,
       data: { request, model, routing, plan }
     }
   }

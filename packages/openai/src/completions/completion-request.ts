@@ -32,7 +32,7 @@ export interface CompletionPlan {
   readonly promptOnly: boolean
   /** How likely the prompts are is asked for, so that they must be computed even if nothing is added. */
   readonly scored: boolean
-  /** What the answer is not held to of its schema, by the places in it. */
+  /** Places in the schema of keywords that are not enforced. */
   readonly relaxed: readonly string[]
 }
 
@@ -162,7 +162,7 @@ function toGenerationRequest(
 ): GenerationRequest {
   const { contextLength } = model.placeable
   const room = contextLength - ids.length
-  // whoever asks how likely a prompt is has a token sampled that nobody sees
+  // a request for the probabilities of a prompt samples a token that no client sees
   const wanted = Math.max(body.max_tokens ?? DEFAULT_MAX_TOKENS, scoresPrompt(body) ? 1 : 0)
   if (room < Math.min(wanted, 1)) {
     throw new MeshError(

@@ -2,7 +2,7 @@ import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { embed, type NodeJobs } from '@resultity/generation'
 import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
 import type { NodePools, PlacementDirector, RouteConstraints, ServedModels } from '@resultity/placement'
-import { type JsonValue, modelLane } from '@resultity/store'
+import { answerJob } from '../answer/answer-job.ts'
 import type { AnswerMetrics } from '../answer/answer-metrics.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { routeHeader } from '../chat/chat-answer.ts'
@@ -43,7 +43,7 @@ interface PreparedEmbeddings {
 /** A number of a vector as JSON, at most. */
 const NUMBER_BYTES = 24
 
-/** `POST /v1/embeddings`: a whole job on one node. */
+/** `POST /v1/embeddings`. One node computes the whole job. */
 export class EmbeddingsEndpoint implements HttpEndpoint<PreparedEmbeddings> {
   readonly api = createEmbedding
   readonly path = createEmbedding.path
@@ -60,14 +60,11 @@ export class EmbeddingsEndpoint implements HttpEndpoint<PreparedEmbeddings> {
     const routing = pools.routing(model, request.mesh)
     const plan = await toEmbeddingsPlan(request, model)
     return {
-      lane: modelLane(model.id, routing.pool?.subcloud),
-      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
-      request: { ...request, model: model.id } as JsonValue,
+      ...answerJob(request, model, routing),
       streamed: false,
       outlivesClient: false,
       tokens: { prompt: plan.promptTokens, answerMax: 0 },
       resultBytes: plan.inputs.length * plan.dimensions * NUMBER_BYTES,
-      unstored: request.store === false,
       data: { plan, routing }
     }
   }

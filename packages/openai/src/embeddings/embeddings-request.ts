@@ -14,7 +14,7 @@ export interface EmbeddingsPlan {
   readonly inputs: readonly (readonly number[])[]
   readonly promptTokens: number
   readonly format: 'float' | 'base64'
-  /** Numbers of a vector; fewer than the model's own keep the first ones. */
+  /** Numbers of each vector. If the model gives more, only the first ones are kept. */
   readonly dimensions: number
 }
 

@@ -62,7 +62,7 @@ const memberReport = z.object({
   route,
   usage: tokenUsageSchema.nullable(),
   error: memberError.nullable(),
-  /** Its answer, where the choices do not show it. */
+  /** Text of the model's answer, if the choices do not contain it. */
   content: z.string().optional()
 })
 export type MemberReport = z.infer<typeof memberReport>

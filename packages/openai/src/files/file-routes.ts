@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream'
 import multipart, { type Multipart, type MultipartFile } from '@fastify/multipart'
-import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
+import { addRoute, type ById, deletedOf, parseInput, Resource, textPagedListOf, toTextPage } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { FileService, FileServiceInit, ReceivedFile } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
@@ -39,17 +39,7 @@ const fileSchema = z
   })
   .meta({ id: 'File' })
 
-const fileListSchema = z
-  .object({
-    object: z.literal('list'),
-    data: z.array(fileSchema),
-    first_id: z.string(),
-    last_id: z.string(),
-    has_more: z.boolean()
-  })
-  .meta({ id: 'FileList' })
-
-const deletedSchema = z.object({ id: z.string(), object: z.literal('file'), deleted: z.literal(true) })
+const fileListSchema = textPagedListOf('FileList', fileSchema)
 
 const fieldsSchema = z.looseObject({
   purpose: z.enum(purposes),
@@ -66,53 +56,37 @@ const listQuerySchema = z.looseObject({
   limit: z.coerce.number().int().min(1).max(PAGE_MAX).default(PAGE_MAX)
 })
 
-type ById = { Params: { id: string } }
+const files = new Resource('/v1/files')
 
 const routes = {
-  create: {
-    method: 'POST',
-    path: '/v1/files',
+  create: files.create({
     id: 'createFile',
     summary: 'Takes a file, as it comes.',
     body: uploadSchema,
     bodyType: 'multipart/form-data',
-    answers: { 200: { json: fileSchema } },
-    errors: [400, 413, 429, 503, 507]
-  },
-  list: {
-    method: 'GET',
-    path: '/v1/files',
+    json: fileSchema,
+    errors: [413, 429, 503, 507]
+  }),
+  list: files.list({
     id: 'listFiles',
     summary: 'Your files, the newest first.',
     query: listQuerySchema,
-    answers: { 200: { json: fileListSchema } },
-    errors: [400, 404]
-  },
-  retrieve: {
-    method: 'GET',
-    path: '/v1/files/{id}',
-    id: 'retrieveFile',
-    summary: 'What is known of a file.',
-    answers: { 200: { json: fileSchema } },
+    json: fileListSchema,
     errors: [404]
-  },
-  remove: {
-    method: 'DELETE',
-    path: '/v1/files/{id}',
+  }),
+  retrieve: files.retrieve({ id: 'retrieveFile', summary: 'What is known of a file.', json: fileSchema }),
+  remove: files.remove({
     id: 'deleteFile',
     summary: 'Removes a file that no unfinished batch reads.',
-    answers: { 200: { json: deletedSchema } },
-    errors: [400, 404]
-  },
-  content: {
-    method: 'GET',
-    path: '/v1/files/{id}/content',
+    json: deletedOf('file'),
+    errors: [400]
+  }),
+  content: files.part('content', {
     id: 'downloadFile',
     summary: 'The bytes of a file.',
-    answers: { 200: { description: 'The bytes.', media: ['application/octet-stream'] } },
-    errors: [404]
-  }
-} as const satisfies Readonly<Record<string, ApiRoute>>
+    answers: { 200: { description: 'The bytes.', media: ['application/octet-stream'] } }
+  })
+}
 
 /** `/v1/files`. */
 export function addFileRoutes(server: FastifyInstance, { fileService, limits }: FileRouteComponents): void {
@@ -211,21 +185,14 @@ async function list(fileService: FileService, request: FastifyRequest): Promise<
   const { namespace } = request.caller
   const { purpose, after, order, limit } = parseInput(listQuerySchema, request.query)
   if (after !== undefined) await fileService.find(after, namespace)
-  const { files, hasMore } = await fileService.list({
+  const page = await fileService.list({
     namespace,
     limit,
     ...(purpose === undefined ? {} : { purpose }),
     ...(after === undefined ? {} : { after }),
     ...(order === undefined ? {} : { order })
   })
-  return {
-    object: 'list',
-    data: files.map(toFile),
-    // OpenAI's schema wants texts, even where there is nothing to name
-    first_id: files[0]?.id ?? '',
-    last_id: files.at(-1)?.id ?? '',
-    has_more: hasMore
-  }
+  return toTextPage(page.files.map(toFile), page.hasMore)
 }
 
 async function download(

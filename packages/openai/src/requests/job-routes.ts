@@ -47,7 +47,7 @@ export interface JobRouteComponents {
   readonly scheduler?: Scheduler
 }
 
-/** An endpoint with what it declares of itself; 202 and what jobs in general may fail with need not be declared. */
+/** An endpoint and its route. The route need not declare 202, nor the statuses with which every job may fail. */
 export interface HttpEndpoint<Data = unknown> extends JobKind<Data> {
   readonly api: ApiRoute
 }
@@ -149,7 +149,7 @@ async function submit(
 function cancelOnHangUp(runtime: JobRuntime, jobId: string, { signal }: AdmittedRequest): Disposable {
   const onAbort = (): void => {
     if (MeshError.from(signal.reason).code !== 'canceled') return
-    // the store failing is told by whoever waits for the job
+    // a failure of the store is reported where the job is waited for
     runtime.cancel(jobId).catch(() => {})
   }
   signal.addEventListener('abort', onAbort, { once: true })

@@ -1,4 +1,13 @@
-import { type ApiRoute, addRoute, pagedListOf, parseInput, toPage } from '@resultity/api-kit'
+import {
+  addRoute,
+  type ById,
+  deletedOf,
+  pagedListOf,
+  parseInput,
+  Resource,
+  toPage,
+  unknownCursor
+} from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { JobKinds } from '@resultity/jobs'
 import { isFinal, type Job, type JobStore, jobStates } from '@resultity/store'
@@ -30,67 +39,46 @@ export const eventsQuerySchema = z.looseObject({
   format: z.enum(['log', 'endpoint']).default('log')
 })
 
-type ById = { Params: { id: string } }
-
-const deletedSchema = z.object({ id: z.string(), object: z.literal('request.deleted'), deleted: z.literal(true) })
+const requests = new Resource('/v1/requests')
 
 const routes = {
-  list: {
-    method: 'GET',
-    path: '/v1/requests',
+  list: requests.list({
     id: 'listRequests',
     summary: 'Your requests of every kind, the newest first.',
     query: requestListQuerySchema,
-    answers: { 200: { json: pagedListOf('RequestList', requestSchema) } },
-    errors: [400]
-  },
-  retrieve: {
-    method: 'GET',
-    path: '/v1/requests/{id}',
-    id: 'retrieveRequest',
-    summary: 'How far a request is.',
-    answers: { 200: { json: requestSchema } },
-    errors: [404]
-  },
-  result: {
-    method: 'GET',
-    path: '/v1/requests/{id}/result',
+    json: pagedListOf('RequestList', requestSchema)
+  }),
+  retrieve: requests.retrieve({ id: 'retrieveRequest', summary: 'How far a request is.', json: requestSchema }),
+  result: requests.part('result', {
     id: 'retrieveRequestResult',
     summary: 'The answer of the endpoint, with its status: what the client would have got by waiting.',
     answers: {
       200: { description: 'The answer.', media: ['application/json'] },
       202: { description: 'Not yet.', json: requestSchema }
     },
-    errors: [400, 401, 403, 404, 410, 422, 429, 500, 502, 503, 504, 507]
-  },
-  cancel: {
-    method: 'POST',
-    path: '/v1/requests/{id}/cancel',
+    errors: [400, 401, 403, 410, 422, 429, 500, 502, 503, 504, 507]
+  }),
+  cancel: requests.action('cancel', {
     id: 'cancelRequest',
     summary: 'Ends a request; one that has ended stays as it is.',
-    answers: { 200: { json: requestSchema } },
-    errors: [404]
-  },
-  remove: {
-    method: 'DELETE',
-    path: '/v1/requests/{id}',
+    json: requestSchema
+  }),
+  remove: requests.remove({
     id: 'deleteRequest',
     summary: 'Removes a request that has ended, with its answer and its log.',
-    answers: { 200: { json: deletedSchema } },
-    errors: [400, 404]
-  },
-  events: {
-    method: 'GET',
-    path: '/v1/requests/{id}/events',
+    json: deletedOf('request.deleted'),
+    errors: [400]
+  }),
+  events: requests.part('events', {
     id: 'streamRequestEvents',
     summary: 'The event log of a request from an entry on, and live until the request ends.',
     query: eventsQuerySchema,
     answers: { 200: { description: 'Server-sent events.', media: ['text/event-stream'] } },
-    errors: [400, 404, 429]
-  }
-} as const satisfies Readonly<Record<string, ApiRoute>>
+    errors: [429]
+  })
+}
 
-/** `/v1/requests`: what became of a request, whoever waits for it or not. */
+/** `/v1/requests`: the state and the answer of each request, whether or not a client waits for it. */
 export function addRequestRoutes(server: FastifyInstance, components: RequestRouteComponents): void {
   const { store, runtime } = components
   addRoute(server, routes.list, async request => list(store, request))
@@ -142,7 +130,7 @@ async function list(store: JobStore, request: FastifyRequest) {
   if (after !== undefined) {
     const cursor = await store.get(after)
     if (cursor?.namespace !== request.caller.namespace) {
-      throw invalidRequest('after', `after is "${after.slice(0, 64)}", which is no request of yours`)
+      throw unknownCursor(after, 'request of yours')
     }
   }
   const { jobs, hasMore } = await store.list({

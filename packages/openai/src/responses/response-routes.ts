@@ -1,6 +1,15 @@
 import { requireSubcloudsOf } from '@resultity/access'
-import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
-import { invalidRequest, MeshError } from '@resultity/interface'
+import {
+  type ApiRoute,
+  addRoute,
+  type ById,
+  deletedOf,
+  pageOfAll,
+  parseInput,
+  Resource,
+  textPagedListOf
+} from '@resultity/api-kit'
+import { MeshError } from '@resultity/interface'
 import { isFinal, type Job, type JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
@@ -17,8 +26,6 @@ export interface ResponseRouteComponents extends JobRouteComponents {
   readonly responses: ResponseEndpoint
 }
 
-type ById = { Params: { id: string } }
-
 const ITEMS_PER_PAGE_MAX = 100
 
 const retrieveQuerySchema = z.looseObject({
@@ -34,55 +41,38 @@ const itemsQuerySchema = z.looseObject({
   limit: z.coerce.number().int().min(1).max(ITEMS_PER_PAGE_MAX).default(20)
 })
 
-const deletedSchema = z.object({ id: z.string(), object: z.literal('response'), deleted: z.literal(true) })
-
-const itemListSchema = z
-  .object({
-    object: z.literal('list'),
-    data: z.array(z.looseObject({ id: z.string(), type: z.string() })),
-    first_id: z.string(),
-    last_id: z.string(),
-    has_more: z.boolean()
-  })
-  .meta({ id: 'ResponseItemList' })
+const itemListSchema = textPagedListOf('ResponseItemList', z.looseObject({ id: z.string(), type: z.string() }))
 
 const tokensSchema = z.object({ object: z.literal('response.input_tokens'), input_tokens: z.int() })
 
+const resource = new Resource('/v1/responses')
+
 const routes = {
-  retrieve: {
-    method: 'GET',
-    path: '/v1/responses/{id}',
+  retrieve: resource.retrieve({
     id: 'getResponse',
     summary: 'A response as it is now, or its events from any of them on.',
     query: retrieveQuerySchema,
     answers: { 200: { json: responseSchema, events: responseEventSchema } },
-    errors: [400, 404, 429]
-  },
-  remove: {
-    method: 'DELETE',
-    path: '/v1/responses/{id}',
+    errors: [429]
+  }),
+  remove: resource.remove({
     id: 'deleteResponse',
     summary: 'Removes a response; one that is not finished is cancelled first.',
-    answers: { 200: { json: deletedSchema } },
-    errors: [404, 429]
-  },
-  cancel: {
-    method: 'POST',
-    path: '/v1/responses/{id}/cancel',
+    json: deletedOf('response'),
+    errors: [429]
+  }),
+  cancel: resource.action('cancel', {
     id: 'cancelResponse',
     summary: 'Ends a response; one that has ended stays as it is.',
-    answers: { 200: { json: responseSchema } },
-    errors: [404, 429]
-  },
-  items: {
-    method: 'GET',
-    path: '/v1/responses/{id}/input_items',
+    json: responseSchema,
+    errors: [429]
+  }),
+  items: resource.part('input_items', {
     id: 'listInputItems',
     summary: 'What a response was asked, the conversation before it included.',
     query: itemsQuerySchema,
-    answers: { 200: { json: itemListSchema } },
-    errors: [400, 404]
-  },
+    json: itemListSchema
+  }),
   countTokens: {
     method: 'POST',
     path: '/v1/responses/input_tokens',
@@ -113,7 +103,10 @@ export function addResponseRoutes(server: FastifyInstance, components: ResponseR
     await store.remove(job.id)
     return { id: request.params.id, object: 'response', deleted: true }
   })
-  addRoute<ById>(server, routes.items, async request => listItems(await own(store, request), request.query))
+  addRoute<ById>(server, routes.items, async request => {
+    const items = inputItemsOf(await own(store, request)).map(toItemView)
+    return pageOfAll(items, parseInput(itemsQuerySchema, request.query), 'item of this response')
+  })
   addRoute(server, routes.countTokens, async request => {
     requireSubcloudsOf(request.caller, request.body)
     const complete = await responses.complete(request.body, request.caller.namespace)
@@ -151,22 +144,4 @@ async function end({ runtime, requestLimiter }: ResponseRouteComponents, job: Jo
   using admitted = requestLimiter.admit(reply.raw)
   await runtime.cancel(job.id)
   return await runtime.untilEnd(job.id, { signal: admitted.signal })
-}
-
-function listItems(job: Job, query: unknown) {
-  const { order, after, limit } = parseInput(itemsQuerySchema, query)
-  const all = inputItemsOf(job).map(toItemView)
-  if (order === 'desc') all.reverse()
-  const seen = after === undefined ? -1 : all.findIndex(({ id }) => id === after)
-  if (after !== undefined && seen < 0) {
-    throw invalidRequest('after', `after is "${after.slice(0, 64)}", which is no item of this response`)
-  }
-  const data = all.slice(seen + 1, seen + 1 + limit)
-  return {
-    object: 'list',
-    data,
-    first_id: data[0]?.id ?? '',
-    last_id: data.at(-1)?.id ?? '',
-    has_more: seen + 1 + limit < all.length
-  }
 }

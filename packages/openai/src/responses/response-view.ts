@@ -7,7 +7,7 @@ import { type OutputEvent, piecesOf, ResponseOutput } from './response-output.ts
 import type { ResponseEvent, ResponseRequest } from './response-schema.ts'
 
 /**
- * A response's log as its events. They are made of the log alone, so that whoever reads it again sees the same ones
+ * A response's log as its events. They are made from the log alone, so a second reading gives the same events
  * under the same numbers, whenever and wherever that is.
  */
 export class ResponseView implements StreamView {
@@ -56,7 +56,7 @@ export class ResponseView implements StreamView {
     return this.#numbered([{ type, response }])
   }
 
-  /** Carries the number of the event before it: whoever comes back goes on after that. */
+  /** Carries the number of the event before it: a reader that comes back continues after that. */
   interrupt({ code, message, param }: JobError): ResponseEvent {
     return { type: 'error', code, message, param, sequence_number: Math.max(0, this.#count - 1) }
   }

@@ -112,7 +112,7 @@ export class FreeAnswerReader implements AnswerReader {
   }
 }
 
-/** Reads an answer that is held to calls: nothing in it is text, and arguments pass on as they come. */
+/** Reads an answer that consists of calls only, and passes on their arguments as they come. */
 export class CallsReader implements AnswerReader {
   readonly #body = new CallBodyReader()
   readonly done = false

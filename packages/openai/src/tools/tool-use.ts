@@ -28,7 +28,7 @@ export function parameterPlaces(fields: ToolFields): string[] {
   return callable(fields).map(([index]) => `tools[${index}].function.parameters`)
 }
 
-/** The functions in a request's constraint whose parameters must be held to in full, by their index there. */
+/** The functions in a request's constraint whose parameters must be enforced in full, by their index there. */
 export function strictFunctions(fields: ToolFields): number[] {
   return callable(fields).flatMap(([, tool], index) => (tool.function.strict === true ? [index] : []))
 }
@@ -44,7 +44,7 @@ type CallsConstraint = Extract<OutputConstraint, { type: 'tool_calls' }>
  * Reads a request's tools and how they are to be used; undefined where there are none to use.
  *
  * @throws MeshError `invalid_request` naming the field: a choice of nothing, a name twice or unknown, or parameters of
- *   another type than an object, where calls must come. Whether they can be held to is not checked here.
+ *   another type than an object, where calls must come. Whether they can be enforced is not checked here.
  */
 export function toolUseOf(fields: ToolFields): ToolUse | undefined {
   const tools = fields.tools ?? []

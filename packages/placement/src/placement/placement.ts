@@ -148,7 +148,7 @@ export class Placement {
     return this.#stages.find(stage => stage.peerId === peerId)
   }
 
-  /** Notes a node's report. A report on a placement that is over, or from a node that has no part in it, is ignored. */
+  /** Takes a node's report. It is ignored when the placement has ended or the node has no stage of it. */
   report(peerId: string, report: StageReport, nowMs: number): void {
     if (this.stageOn(peerId) === undefined || this.#state === 'released' || this.#state === 'broken') return
     this.#stages = this.#stages.map(stage => (stage.peerId === peerId ? { ...stage, report } : stage))

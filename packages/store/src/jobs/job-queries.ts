@@ -10,8 +10,8 @@ import { jobOf } from './job-row.ts'
 /** Most jobs of one page. */
 const PAGE_MAX = 1000
 
-/** Queries that are rare, the same for both databases. */
-export class JobQueries {
+/** The part of a job store that is the same for both databases: queries that are rare. */
+export abstract class JobQueries {
   readonly #database: Kysely<Tables>
 
   constructor(database: Kysely<Tables>) {

@@ -4,17 +4,8 @@ import type { Kysely } from 'kysely'
 import type { PostgresStoreDatabase } from '../database/database.ts'
 import { StatementError } from '../database/statement-error.ts'
 import type { Tables } from '../database/tables.ts'
-import type { Job, JobEvent, JobMetadata, JobState, JobSubmission, NewJobEvent } from '../job.ts'
-import type {
-  ClaimedJob,
-  ClaimRequest,
-  JobClaim,
-  JobCounts,
-  JobFilter,
-  JobNotice,
-  JobOutcome,
-  JobStore
-} from '../job-store.ts'
+import type { Job, JobEvent, JobSubmission, NewJobEvent } from '../job.ts'
+import type { ClaimedJob, ClaimRequest, JobClaim, JobNotice, JobOutcome, JobStore } from '../job-store.ts'
 import { Batches, type Settled } from './batches.ts'
 import type { JobLimits } from './job-change.ts'
 import { encodeEntries, encodeOutcome, eventsOf } from './job-encoding.ts'
@@ -37,23 +28,22 @@ const LOG_PAGE_ROWS_MAX = 256
 const BATCH_MAX = 256
 
 /** Jobs that several coordinators share. Changes that come at once are one transaction. */
-export class PostgresJobStore implements JobStore {
+export class PostgresJobStore extends JobQueries implements JobStore {
   readonly #database: Kysely<Tables>
   readonly #limits: JobLimits
   readonly #bytesMax: number
   /** Marks notices as those of this process. */
   readonly #self = randomUUID()
-  readonly #queries: JobQueries
   readonly #notices = new JobNotices()
   readonly #submits: Batches<SubmitTask, SubmitDone>
   readonly #changes: Batches<JobTask, JobTaskDone>
   #listener: PostgresListener | undefined
 
   private constructor(database: Kysely<Tables>, limits: JobLimits, bytesMax: number) {
+    super(database)
     this.#database = database
     this.#limits = limits
     this.#bytesMax = bytesMax
-    this.#queries = new JobQueries(database)
     this.#submits = new Batches({
       tasksMax: BATCH_MAX,
       isOneTasks,
@@ -110,26 +100,6 @@ export class PostgresJobStore implements JobStore {
       [id]
     )
     return row === undefined ? undefined : jobOf(row, row)
-  }
-
-  position(id: string): Promise<number | undefined> {
-    return this.#queries.position(id)
-  }
-
-  list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }> {
-    return this.#queries.list(filter)
-  }
-
-  setMetadata(id: string, metadata: JobMetadata): Promise<boolean> {
-    return this.#queries.setMetadata(id, metadata)
-  }
-
-  countGroup(groupId: string): Promise<Partial<Record<JobState, number>>> {
-    return this.#queries.countGroup(groupId)
-  }
-
-  counts(): Promise<readonly JobCounts[]> {
-    return this.#queries.counts()
   }
 
   async claim(owner: string, leaseMs: number, claimRequests: readonly ClaimRequest[]): Promise<readonly ClaimedJob[]> {

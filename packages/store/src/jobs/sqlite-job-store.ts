@@ -1,15 +1,6 @@
 import type { SqliteStoreDatabase } from '../database/database.ts'
-import type { Job, JobEvent, JobMetadata, JobState, JobSubmission, NewJobEvent } from '../job.ts'
-import type {
-  ClaimedJob,
-  ClaimRequest,
-  JobClaim,
-  JobCounts,
-  JobFilter,
-  JobNotice,
-  JobOutcome,
-  JobStore
-} from '../job-store.ts'
+import type { Job, JobEvent, JobSubmission, NewJobEvent } from '../job.ts'
+import type { ClaimedJob, ClaimRequest, JobClaim, JobNotice, JobOutcome, JobStore } from '../job-store.ts'
 import type { JobLimits } from './job-change.ts'
 import { encodeEntries, encodeOutcome, eventsOf } from './job-encoding.ts'
 import { JobNotices } from './job-notices.ts'
@@ -21,18 +12,17 @@ type Input<Name extends keyof SqliteJobOperations> = Parameters<SqliteJobOperati
 type Output<Name extends keyof SqliteJobOperations> = ReturnType<SqliteJobOperations[Name]>
 
 /** Jobs in the one process that has the file: each operation is one message to the database's thread. */
-export class SqliteJobStore implements JobStore {
+export class SqliteJobStore extends JobQueries implements JobStore {
   readonly #database: SqliteStoreDatabase
   readonly #limits: JobLimits
   readonly #bytesMax: number
-  readonly #queries: JobQueries
   readonly #notices = new JobNotices()
 
   private constructor(database: SqliteStoreDatabase, limits: JobLimits, bytesMax: number) {
+    super(database.kysely)
     this.#database = database
     this.#limits = limits
     this.#bytesMax = bytesMax
-    this.#queries = new JobQueries(database.kysely)
   }
 
   /** Jobs that were running when the last process ended go back to the queue. */
@@ -73,26 +63,6 @@ export class SqliteJobStore implements JobStore {
   async get(id: string): Promise<Job | undefined> {
     const found = await this.#call('get', id)
     return found === null ? undefined : toJob(found)
-  }
-
-  position(id: string): Promise<number | undefined> {
-    return this.#queries.position(id)
-  }
-
-  list(filter: JobFilter): Promise<{ readonly jobs: readonly Job[]; readonly hasMore: boolean }> {
-    return this.#queries.list(filter)
-  }
-
-  setMetadata(id: string, metadata: JobMetadata): Promise<boolean> {
-    return this.#queries.setMetadata(id, metadata)
-  }
-
-  countGroup(groupId: string): Promise<Partial<Record<JobState, number>>> {
-    return this.#queries.countGroup(groupId)
-  }
-
-  counts(): Promise<readonly JobCounts[]> {
-    return this.#queries.counts()
   }
 
   async claim(owner: string, leaseMs: number, claimRequests: readonly ClaimRequest[]): Promise<readonly ClaimedJob[]> {

@@ -20,7 +20,7 @@ export const SCALES: readonly [Scale, ...Scale[]] = [
 /** Cases after which the next scale is drawn from as well. */
 const GROWN_AFTER: readonly number[] = [0, 40, 120, 240]
 
-/** The biggest scale that case number `index` may have, as an index into {@link SCALES}. */
+/** Index into {@link SCALES} of the biggest scale that case number `index` may have. */
 export function grownTo(index: number): number {
   return GROWN_AFTER.filter(after => index >= after).length - 1
 }

@@ -51,7 +51,7 @@ const WRAPS: readonly ((inner: Schema, choice: Choice) => Schema)[] = [
   inner => ({ type: 'object', additionalProperties: inner })
 ]
 
-/** Doubling by copies is held to what still fits a schema's characters. */
+/** Most doublings by copies that still fit the characters of a schema. */
 const COPIED_CHARACTERS_MAX = 50_000
 
 function nestedChoices({ depth }: Scale): fc.Arbitrary<Schema> {

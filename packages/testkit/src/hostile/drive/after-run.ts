@@ -36,7 +36,7 @@ export async function settle(api: ApiClient): Promise<Leftovers> {
   }
 }
 
-/** Requests that failed by a fault of the mesh's own, whoever waited for them. */
+/** Requests that failed by a fault of the mesh itself, with or without a waiting client. */
 export async function ownFailures(api: ApiClient): Promise<string[]> {
   const found: string[] = []
   let looked = 0

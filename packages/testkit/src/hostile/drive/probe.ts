@@ -28,7 +28,7 @@ export class Probe {
       this.#ready.reject(error)
       this.#results.reject(error)
     })
-    // whoever stops it is told; until then it may fail unheard
+    // stopping it reports the failure; until then it may fail silently
     this.#results.promise.catch(() => undefined)
   }
 
