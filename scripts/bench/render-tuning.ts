@@ -24,7 +24,7 @@ export function renderTuning({ model, threads, rounds, workload, costs }: Tuning
     }
     const on = rows[0]
     const speeds = `decode ${on?.decode.on.toFixed(1)}, prefill ${on?.prefill.on.toFixed(1)} tok/s with all measures`
-    return `${stages} stages, ${speeds}\n${table.toString()}`
+    return `${stages} ${stages === 1 ? 'stage' : 'stages'}, ${speeds}\n${table.toString()}`
   })
   return [
     `${model}: prompt ${workload.promptTokens}, ${workload.decodeTokens} tokens, ${threads} threads, medians of ${rounds} rounds (least–greatest)`,
@@ -50,6 +50,9 @@ function speed({ ratio, ratioRange }: Comparison): string {
 }
 
 function memory({ on, ratio, ratioRange }: Comparison): string {
-  const more = (value: number): string => ((on * (value - 1)) / MIB).toFixed(0)
-  return `${(on / MIB).toFixed(0)} + ${more(ratio)} (${ratioRange.map(more).join('–')})`
+  const more = (value: number): string => {
+    const mib = Math.round((on * (value - 1)) / MIB)
+    return mib < 0 ? `−${-mib}` : `+${mib}`
+  }
+  return `${(on / MIB).toFixed(0)} ${more(ratio)} (${ratioRange.map(more).join(' … ')})`
 }

@@ -65,7 +65,7 @@ const WARM_UP_SAMPLES = 3
 const SAMPLES = 3
 /** Memory is that of processes at rest: a stage gives back what it does not need after a second. */
 const SETTLE_MS = 2500
-const CONTEXT_LENGTH = 1024
+const CONTEXT_LENGTH_MAX = 1024
 
 /**
  * Measures what each measure brings: processes that take all measures, then others that leave one out, in turns. Each set
@@ -74,7 +74,7 @@ const CONTEXT_LENGTH = 1024
 export async function benchTuning(init: TuningBenchInit): Promise<TuningReport> {
   const candidates = candidatesOf(init.only)
   const { path } = await fetchModel(parseModelReference(init.model), { dataDir: init.cacheDir })
-  const bench = new TuningBench({ ...init, model: `file:${path}` })
+  const bench = await TuningBench.open({ ...init, model: `file:${path}` })
   const costs: TuningCost[] = []
   for (const stages of STAGE_COUNTS) {
     const pairs = new Map<LeftOut, Pair[]>(candidates.map(leftOut => [leftOut, []]))
@@ -131,17 +131,29 @@ function compareAll(pairs: readonly Pair[]): Omit<TuningCost, 'leftOut' | 'stage
 
 class TuningBench {
   readonly #init: TuningBenchInit
+  /** The data directory of a coordinator that has the model. */
+  readonly #imported: string
+  readonly #contextLength: number
   /** The first set of processes looks for it, the others take it. */
   #prompt: string | undefined
 
-  constructor(init: TuningBenchInit) {
+  private constructor(init: TuningBenchInit, imported: string, contextLength: number) {
     this.#init = init
+    this.#imported = imported
+    this.#contextLength = contextLength
+  }
+
+  static async open(init: TuningBenchInit): Promise<TuningBench> {
+    const dataDir = join(init.cacheDir, 'bench-coordinator-tuning')
+    await using store = await FileBlobStore.open(dataDir)
+    const { manifest } = await importModel(parseModelReference(init.model), { dataDir, store })
+    return new TuningBench(init, dataDir, Math.min(manifest.config.contextLength, CONTEXT_LENGTH_MAX))
   }
 
   async measure(stages: number, leftOut?: LeftOut): Promise<SwarmFigures> {
     const { model, threads, workload } = this.#init
     // imported anew with one stage: what the import leaves in the coordinator's memory counts
-    const coordinatorData = stages === 1 ? await mkdtemp(join(tmpdir(), 'resultity-bench-')) : await this.#imported()
+    const coordinatorData = stages === 1 ? await mkdtemp(join(tmpdir(), 'resultity-bench-')) : this.#imported
     try {
       await using swarm = await SwarmContestant.start({
         stages,
@@ -149,7 +161,7 @@ class TuningBench {
         threads,
         coordinatorData,
         decodeTokens: workload.decodeTokens,
-        contextLength: CONTEXT_LENGTH,
+        contextLength: this.#contextLength,
         tuning: settingOf(leftOut)
       })
       this.#prompt = await swarm.calibrate(workload.promptTokens, this.#prompt)
@@ -178,14 +190,6 @@ class TuningBench {
       `${swarm.name}, without ${leftOut ?? 'nothing'}: prefill ${prefill.toFixed(1)} decode ${decode.toFixed(2)} tok/s`
     )
     return figures
-  }
-
-  /** The data directory of a coordinator that has the model. */
-  async #imported(): Promise<string> {
-    const dataDir = join(this.#init.cacheDir, 'bench-coordinator-tuning')
-    await using store = await FileBlobStore.open(dataDir)
-    await importModel(parseModelReference(this.#init.model), { dataDir, store })
-    return dataDir
   }
 }
 

@@ -32,7 +32,7 @@ export interface TaskThreadInit {
   /** The tasks in errors, such as "schemas". */
   readonly tasks: string
   /** Measures deadlines. Default: the machine's time. */
-  readonly scheduler?: Pick<Scheduler, 'setTimeout' | 'clear'>
+  readonly scheduler?: Scheduler
 }
 
 export interface TaskOptions extends AbortOptions {
@@ -73,7 +73,7 @@ export class TaskOverrun extends Error {
  */
 export class TaskThread implements AsyncDisposable {
   readonly #init: TaskThreadInit
-  readonly #scheduler: Pick<Scheduler, 'setTimeout' | 'clear'>
+  readonly #scheduler: Scheduler
   readonly #waiting: Task[] = []
   #worker: Worker | undefined
   #running: Task | undefined

@@ -75,7 +75,7 @@ t.test('whoever waits when the model goes is told', async t => {
 const DEADLINE_MS = 1000
 
 /** tiny-chat, but for parts of its tokenizer. No prompt's time is up before the test says so. */
-async function openWith(t: Test, parts: { template?: string; pattern?: string }, scheduler = new HeldTimers()) {
+async function openWith(t: Test, parts: { template?: string; pattern?: string }, timers = new HeldTimers()) {
   const dataDir = await mkdtemp(join(tmpdir(), 'resultity-prompts-'))
   const store = await FileBlobStore.open(dataDir)
   const { manifest } = await importModel(parseModelReference('tiny-chat'), { dataDir, store })
@@ -100,7 +100,7 @@ async function openWith(t: Test, parts: { template?: string; pattern?: string },
   }
   const prompts = await PromptEncoder.open({ ...decoder, tokenizer }, 100_000, store, {
     deadlineMs: DEADLINE_MS,
-    scheduler
+    scheduler: timers.scheduler
   })
   t.teardown(async () => {
     await prompts[Symbol.asyncDispose]()

@@ -32,7 +32,7 @@ export interface PromptEncoderOptions extends AbortOptions {
   /** Reading one prompt in the thread. Default 20,000. */
   readonly deadlineMs?: number
   /** Measures deadlines. Default: the machine's time. */
-  readonly scheduler?: Pick<Scheduler, 'setTimeout' | 'clear'>
+  readonly scheduler?: Scheduler
 }
 
 /**

@@ -212,7 +212,7 @@ export const settingsSchema = z.object({
     .string(TUNING_EXPECTED)
     .refine(text => parseTuning(text) !== undefined, TUNING_EXPECTED)
     .describe(
-      'on, off, or off=NAME,NAME to leave some out: measures for speed and memory around the runtime, libp2p and the system; no answer depends on them'
+      'on, off, or off=NAME,NAME: measures for speed and memory around the runtime, libp2p and the system; no answer depends on them'
     ),
   label: labels.describe('label of this node, for placement policies'),
   blobSource: list(path).describe('directory of blobs to read weights from, never written to'),

@@ -1,4 +1,4 @@
-import type { Scheduler, Timer } from '@resultity/interface'
+import { type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 
 interface HeldTimer extends Timer {
   readonly run: () => void
@@ -6,17 +6,18 @@ interface HeldTimer extends Timer {
 }
 
 /** Timers whose time is up when a test says so, and never before. */
-export class HeldTimers implements Pick<Scheduler, 'setTimeout' | 'clear'> {
+export class HeldTimers {
   readonly #timers = new Set<Timer>()
-
-  setTimeout(run: () => void, ms: number): Timer {
-    const timer: HeldTimer = { run, ms, refresh: () => {}, unref: () => {} }
-    this.#timers.add(timer)
-    return timer
-  }
-
-  clear(timer: Timer | undefined): void {
-    if (timer !== undefined) this.#timers.delete(timer)
+  readonly scheduler: Scheduler = {
+    ...systemScheduler,
+    setTimeout: (run, ms) => {
+      const timer: HeldTimer = { run, ms, refresh: () => {}, unref: () => {} }
+      this.#timers.add(timer)
+      return timer
+    },
+    clear: timer => {
+      if (timer !== undefined) this.#timers.delete(timer)
+    }
   }
 
   /** Lets the time of a timer of `ms` be up. @returns false when there is none */
