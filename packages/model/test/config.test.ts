@@ -56,12 +56,18 @@ t.test('a Hugging Face configuration', async t => {
   })
 })
 
-t.test('Mistral computes as a Llama does, within its window', async t => {
+t.test('Mistral has a window where that is shorter than its context', async t => {
   const mistral = { model_type: 'mistral', architectures: ['MistralForCausalLM'], max_position_embeddings: 32_768 }
-  t.match(fromJson({ ...mistral, sliding_window: null }), { contextLength: 32_768, headDim: 16 })
-  t.match(fromJson({ ...mistral, sliding_window: 512 }), { contextLength: 512 })
-  t.match(fromJson(mistral), { contextLength: 4096 }, 'the window of a configuration that names none')
-  t.match(fromJson({ sliding_window: 64 }), { contextLength: 512 }, 'a Llama has none')
+  t.match(fromJson({ ...mistral, sliding_window: null }), { contextLength: 32_768, headDim: 16, traits: undefined })
+  const windows = new Array(4).fill({ window: 512 })
+  t.match(fromJson({ ...mistral, sliding_window: 512 }), { contextLength: 32_768, traits: { layers: windows } })
+  t.match(
+    fromJson(mistral),
+    { traits: { layers: { 3: { window: 4096 } } } },
+    'the window of a configuration that names none'
+  )
+  t.match(fromJson({ ...mistral, sliding_window: 32_768 }), { traits: undefined }, 'a window as long as the context')
+  t.match(fromJson({ sliding_window: 64 }), { contextLength: 512, traits: undefined }, 'a Llama has none')
 })
 
 t.test('heads are of a size that the runtime rotates', async t => {
