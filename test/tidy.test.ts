@@ -20,7 +20,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-property': [],
   store: ['interface', 'test-postgres'],
   tokenizer: ['interface'],
-  model: ['interface', 'tokenizer'],
+  families: ['interface'],
+  model: ['interface', 'tokenizer', 'families'],
   engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'tokenizer', 'model', 'test-mesh'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'model', 'engine', 'mesh'],
@@ -83,6 +84,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   cli: ['interface', 'model', 'node', 'coordinator'],
   testkit: [
     'interface',
+    'families',
     'grammar',
     'native-call',
     'runtime-tuning',

@@ -1,4 +1,6 @@
 import { z } from 'zod'
+import { checkDecoderTraits } from './decoder-checks.ts'
+import { decoderTraitsSchema, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 import { tensorEntrySchema } from './tensor-entry.ts'
@@ -22,27 +24,8 @@ export type WeightFile = z.infer<typeof weightFileSchema>
 /** ONNX Runtime maps external data in place only at page-aligned offsets. */
 export const TENSOR_ALIGNMENT_BYTES = 4096
 
-/** A context is stretched by some tens; with more, or less than nothing, angles are no numbers any more. */
-const stretch = z.number().min(1e-6).max(1e6)
 /** Added to a mean of squares, so that nothing is divided by zero. */
 const epsilon = z.number().min(1e-20).max(1)
-
-const ropeScalingSchema = z.discriminatedUnion('type', [
-  z.object({ type: z.literal('none') }),
-  z.object({ type: z.literal('linear'), factor: stretch }),
-  z
-    .object({
-      type: z.literal('llama3'),
-      factor: stretch,
-      lowFrequencyFactor: stretch,
-      highFrequencyFactor: stretch,
-      originalContextLength: size.max(16_777_216)
-    })
-    .refine(({ lowFrequencyFactor, highFrequencyFactor }) => lowFrequencyFactor < highFrequencyFactor, {
-      message: 'the factor of low frequencies is less than that of high ones',
-      path: ['lowFrequencyFactor']
-    })
-])
 
 export const modelConfigSchema = z
   .object({
@@ -56,11 +39,12 @@ export const modelConfigSchema = z
     /** Longest context the model was made for, in positions. */
     contextLength: size.max(16_777_216),
     rmsNormEpsilon: epsilon,
-    /** 10,000 to some millions. */
-    ropeTheta: z.number().min(1).max(1e15),
+    ropeTheta: ropeThetaSchema,
     ropeScaling: ropeScalingSchema,
     /** The head multiplies by the embedding file's matrix; `head` then holds the final norm only. */
-    tiedEmbedding: z.boolean()
+    tiedEmbedding: z.boolean(),
+    /** Absent in a model that computes as Llama does. */
+    traits: decoderTraitsSchema.optional()
   })
   .superRefine(({ headCount, kvHeadCount }, { addIssue }) => {
     if (headCount % kvHeadCount === 0) return
@@ -68,6 +52,7 @@ export const modelConfigSchema = z
     addIssue({ code: 'custom', path: ['kvHeadCount'], message })
   })
   .refine(({ headDim }) => headDim % 2 === 0, { message: 'a head cannot be rotated in pairs', path: ['headDim'] })
+  .superRefine(checkDecoderTraits)
 export type ModelConfig = z.infer<typeof modelConfigSchema>
 
 /** Sizes and settings of a BERT-shaped sentence encoder. */
@@ -115,6 +100,11 @@ const tokenizerSchema = z.object({
   endTokenIds: z.array(z.int().nonnegative().max(4_294_967_295)).max(64)
 })
 
+/** The manifest's architecture of a model that generates text. */
+export function decoderArchitecture({ traits }: Pick<ModelConfig, 'traits'>): 'llama' | 'decoder' {
+  return traits === undefined ? 'llama' : 'decoder'
+}
+
 const layerFiles = z.array(weightFileSchema).min(1).max(LAYERS_MAX)
 
 const ONE_FILE_A_LAYER = {
@@ -123,16 +113,18 @@ const ONE_FILE_A_LAYER = {
 }
 
 /**
- * A model that generates text: Llama's architecture.
+ * A model that generates text. `llama` computes as Llama does; a `decoder` has traits beyond it, and is another
+ * architecture so that nodes which know no traits refuse it.
  *
  * Tensor names: `embedding` | per layer `input_norm`, `qkv` or (`q`, `k`, `v`), `output`, `post_norm`,
- * `gate_up` or (`gate`, `up`), `down` | `final_norm`, and `head` unless tied.
+ * `gate_up` or (`gate`, `up`), `down`, and as the traits say `qkv_bias` or (`q_bias`, `k_bias`, `v_bias`), `q_norm` and
+ * `k_norm`, `attention_out_norm` and `feed_forward_out_norm` | `final_norm`, and `head` unless tied.
  */
 const decoderManifestSchema = z
   .object({
     version: z.literal(1),
     name: z.string().min(1).max(256),
-    architecture: z.literal('llama'),
+    architecture: z.enum(['llama', 'decoder']),
     config: modelConfigSchema,
     tokenizer: tokenizerSchema,
     embedding: weightFileSchema,
@@ -140,6 +132,10 @@ const decoderManifestSchema = z
     head: weightFileSchema
   })
   .refine(manifest => manifest.layers.length === manifest.config.layerCount, ONE_FILE_A_LAYER)
+  .refine(({ architecture, config }) => architecture === decoderArchitecture(config), {
+    message: 'a model with traits is a "decoder", one without is a "llama"',
+    path: ['architecture']
+  })
 export interface DecoderManifest extends z.infer<typeof decoderManifestSchema> {}
 
 /**
@@ -172,7 +168,7 @@ export function isEncoder(manifest: ModelManifest): manifest is EncoderManifest 
 
 /** @throws MeshError `invalid_request` when the model is of another kind */
 export function requireDecoder(manifest: ModelManifest): DecoderManifest {
-  if (manifest.architecture === 'llama') return manifest
+  if (manifest.architecture !== 'bert') return manifest
   throw new MeshError('invalid_request', `${manifest.name} is an encoder and does not generate text`)
 }
 
@@ -204,8 +200,11 @@ export function stageFiles(manifest: DecoderManifest, range: LayerRange): Weight
 const GROUP_MIN = 4
 
 /** Whether stages attend by groups of heads where a session is long, for which they keep the values twice. */
-export function attendsByGroups(config: ModelConfig): boolean {
-  return config.headCount / config.kvHeadCount >= GROUP_MIN
+export function attendsByGroups({ headCount, kvHeadCount, traits = {} }: ModelConfig): boolean {
+  // what only the runtime's own operator does
+  const { attentionSoftcap, rotaryDim, layers = [] } = traits
+  if (attentionSoftcap !== undefined || rotaryDim !== undefined) return false
+  return headCount / kvHeadCount >= GROUP_MIN && layers.every(({ window }) => window === undefined)
 }
 
 /** KV-cache bytes of one position on one layer: key and value of every KV head, f32, and the value once more for groups. */

@@ -1,15 +1,14 @@
 import { readFileSync } from 'node:fs'
+import { describeGgufModel, describeHubModel, ropeFrequencyDivisors } from '@resultity/families'
 import t from 'tap'
 import { memorySource } from '../src/formats/byte-source.ts'
 import { parseGgufHeader } from '../src/formats/gguf.ts'
 import type { GgufEntry } from '../src/formats/gguf-writer.ts'
-import { ropeFrequencyDivisors } from '../src/graph/rope-frequencies.ts'
-import { modelConfigFromJson } from '../src/import/config.ts'
-import { modelConfigFromGguf } from '../src/import/gguf-config.ts'
 import { ggufBytes, TINY_CHAT, TINY_SHAPE, tinyGguf, withMetadata } from './tiny-models.ts'
 
 const tinyChat = JSON.parse(readFileSync(`${TINY_CHAT}/config.json`, 'utf8'))
-const fromJson = (changes: object) => modelConfigFromJson('config.json', JSON.stringify({ ...tinyChat, ...changes }))
+const fromJson = (changes: object) =>
+  describeHubModel('config.json', JSON.stringify({ ...tinyChat, ...changes })).config
 
 /** As Llama 3.2 has it. */
 const llama3 = {
@@ -57,12 +56,18 @@ t.test('a Hugging Face configuration', async t => {
   })
 })
 
-t.test('Mistral computes as a Llama does, within its window', async t => {
+t.test('Mistral has a window where that is shorter than its context', async t => {
   const mistral = { model_type: 'mistral', architectures: ['MistralForCausalLM'], max_position_embeddings: 32_768 }
-  t.match(fromJson({ ...mistral, sliding_window: null }), { contextLength: 32_768, headDim: 16 })
-  t.match(fromJson({ ...mistral, sliding_window: 512 }), { contextLength: 512 })
-  t.match(fromJson(mistral), { contextLength: 4096 }, 'the window of a configuration that names none')
-  t.match(fromJson({ sliding_window: 64 }), { contextLength: 512 }, 'a Llama has none')
+  t.match(fromJson({ ...mistral, sliding_window: null }), { contextLength: 32_768, headDim: 16, traits: undefined })
+  const windows = new Array(4).fill({ window: 512 })
+  t.match(fromJson({ ...mistral, sliding_window: 512 }), { contextLength: 32_768, traits: { layers: windows } })
+  t.match(
+    fromJson(mistral),
+    { traits: { layers: { 3: { window: 4096 } } } },
+    'the window of a configuration that names none'
+  )
+  t.match(fromJson({ ...mistral, sliding_window: 32_768 }), { traits: undefined }, 'a window as long as the context')
+  t.match(fromJson({ sliding_window: 64 }), { contextLength: 512, traits: undefined }, 'a Llama has none')
 })
 
 t.test('heads are of a size that the runtime rotates', async t => {
@@ -78,15 +83,15 @@ t.test('heads are of a size that the runtime rotates', async t => {
 })
 
 const refusedJson = [
-  { id: 'another architecture', change: { model_type: 'qwen2' }, message: /architecture "qwen2" is not supported/ },
+  { id: 'another architecture', change: { model_type: 'falcon' }, message: /architecture "falcon" is not supported/ },
   { id: 'another head', change: { architectures: ['LlamaForSequenceClassification'] }, message: /"LlamaForSequenceC/ },
   { id: 'attention biases', change: { attention_bias: true }, message: /bias in the attention/ },
   { id: 'MLP biases', change: { mlp_bias: true }, message: /bias in the MLP/ },
   { id: 'another activation', change: { hidden_act: 'gelu' }, message: /activation "gelu"/ },
   {
     id: 'another rotary scaling',
-    change: { rope_scaling: { rope_type: 'yarn', factor: 4 } },
-    message: /scaling "yarn"/
+    change: { rope_scaling: { rope_type: 'dynamic', factor: 4 } },
+    message: /scaling "dynamic"/
   },
   { id: 'a scaling without its factor', change: { rope_scaling: { type: 'linear' } }, message: /ropeScaling.factor/ },
   { id: 'heads that do not group', change: { num_key_value_heads: 3 }, message: /8 heads cannot share 3/ },
@@ -108,13 +113,13 @@ for (const { id, change, message } of refusedJson) {
 }
 
 t.test('refuses a configuration that is not JSON', async t => {
-  t.throws(() => modelConfigFromJson('c.json', '{'), { code: 'model_invalid', message: /c\.json: not JSON/ })
-  t.throws(() => modelConfigFromJson('c.json', '[]'), { code: 'model_invalid' })
+  t.throws(() => describeHubModel('c.json', '{'), { code: 'model_invalid', message: /c\.json: not JSON/ })
+  t.throws(() => describeHubModel('c.json', '[]'), { code: 'model_invalid' })
 })
 
 function fromGguf(metadata: Record<string, GgufEntry | undefined>, divisors?: Float32Array) {
   const header = parseGgufHeader(memorySource('m.gguf', ggufBytes(withMetadata(tinyGguf(), metadata))))
-  return modelConfigFromGguf('m.gguf', header, divisors)
+  return describeGgufModel({ file: 'm.gguf', ...header, vector: () => divisors }).config
 }
 const u32 = (value: number): GgufEntry => ({ type: 'u32', value })
 const text = (value: string): GgufEntry => ({ type: 'string', value })
@@ -138,7 +143,9 @@ t.test('a GGUF configuration', async t => {
 
 t.test('Llama 3 scaling is recognised by its stored divisors', async t => {
   const base = fromGguf({ 'llama.rope.freq_base': { type: 'f32', value: 500_000 } })
-  const divisors = Float32Array.from(ropeFrequencyDivisors({ ...base, ropeScaling: scaling }))
+  const divisors = Float32Array.from(
+    ropeFrequencyDivisors({ theta: base.ropeTheta, scaling, rotaryDim: base.headDim, contextLength: 8192 })
+  )
   const scaled = fromGguf({ 'llama.rope.freq_base': { type: 'f32', value: 500_000 } }, divisors)
   t.same(scaled.ropeScaling, scaling)
   divisors[3] = 7
@@ -147,7 +154,7 @@ t.test('Llama 3 scaling is recognised by its stored divisors', async t => {
 })
 
 const refusedGguf = [
-  { id: 'another architecture', change: { 'general.architecture': text('gemma3') }, message: /architecture "gemma3"/ },
+  { id: 'another architecture', change: { 'general.architecture': text('falcon') }, message: /architecture "falcon"/ },
   { id: 'experts', change: { 'llama.expert_count': u32(8) }, message: /mixture of 8 experts/ },
   { id: 'a missing size', change: { 'llama.block_count': undefined }, message: /"llama\.block_count" is missing/ },
   {
@@ -161,7 +168,7 @@ const refusedGguf = [
     change: { 'llama.attention.head_count_kv': { type: 'i32', value: [2, 4] } as const },
     message: /another llama\.attention\.head_count_kv in each layer/
   },
-  { id: 'yarn', change: { 'llama.rope.scaling.type': text('yarn') }, message: /scaling "yarn"/ }
+  { id: 'another rotary scaling', change: { 'llama.rope.scaling.type': text('dynamic') }, message: /scaling "dynamic"/ }
 ]
 for (const { id, change, message } of refusedGguf) {
   t.test(`refuses a GGUF with ${id}`, async t => {
@@ -170,13 +177,14 @@ for (const { id, change, message } of refusedGguf) {
 }
 
 t.test('frequencies between long and short wavelengths are divided smoothly', async t => {
-  const divisors = ropeFrequencyDivisors({ headDim: 64, ropeTheta: 500_000, ropeScaling: scaling })
+  const use = { rotaryDim: 64, theta: 500_000, contextLength: 8192 }
+  const divisors = ropeFrequencyDivisors({ ...use, scaling })
   // of transformers 4.45.2, ROPE_INIT_FUNCTIONS['llama3'] with these parameters
   const expected = [...new Array(15).fill(1), 1.65133, 3.29226, 9.66673, ...new Array(14).fill(32)]
   t.same(
     [...divisors].map(value => Number(value.toPrecision(6))),
     expected
   )
-  const plain = ropeFrequencyDivisors({ headDim: 64, ropeTheta: 500_000, ropeScaling: { type: 'linear', factor: 3 } })
+  const plain = ropeFrequencyDivisors({ ...use, scaling: { type: 'linear', factor: 3 } })
   t.ok(plain.every(value => value === 3))
 })

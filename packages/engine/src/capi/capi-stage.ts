@@ -10,7 +10,7 @@ import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
 import { IdleMemory } from './idle-memory.ts'
-import type { SlotComponents } from './kv-slot.ts'
+import type { BoundTable, SlotComponents } from './kv-slot.ts'
 import { getRuntime } from './runtime.ts'
 import { SlotPool } from './slot-pool.ts'
 import { NativeTensor } from './tensor.ts'
@@ -56,11 +56,15 @@ export class CapiStage extends ShapedStage implements Stage {
     await tuning.releaseFreedMemory()
     await tuning.packIntoHugePages()
     const { config } = init.manifest
-    const tables = rotaryTables(config, init.contextLength)
-    const dimensions = [init.contextLength, config.headDim / 2]
-    const cos = loading.use(new NativeTensor(runtime, tables.cos, dimensions))
-    const sin = loading.use(new NativeTensor(runtime, tables.sin, dimensions))
-    const stage = new CapiStage({ runtime, graph: source.graph, session, shape, config, cos, sin }, source, context)
+    const rotary = source.graph.rotary.flatMap(({ rope, ...inputs }) => {
+      const tables = rotaryTables(config, init.contextLength, rope)
+      const bound = (table: 'cos' | 'sin'): BoundTable => {
+        const dimensions = [init.contextLength, tables[table].length / init.contextLength]
+        return { input: inputs[table], tensor: loading.use(new NativeTensor(runtime, tables[table], dimensions)) }
+      }
+      return [bound('cos'), bound('sin')]
+    })
+    const stage = new CapiStage({ runtime, graph: source.graph, session, shape, config, rotary }, source, context)
     loading.move()
     return stage
   }
@@ -103,10 +107,9 @@ export class CapiStage extends ShapedStage implements Stage {
     for (const session of this.#sessions) session[Symbol.dispose]()
     await this.#idleMemory[Symbol.asyncDispose]()
     this.#slots[Symbol.dispose]()
-    const { session, cos, sin } = this.#components
+    const { session, rotary } = this.#components
     session[Symbol.dispose]()
-    cos[Symbol.dispose]()
-    sin[Symbol.dispose]()
+    for (const { tensor } of rotary) tensor[Symbol.dispose]()
     await this.#context.tuning.releaseFreedMemory()
     await this.#source[Symbol.asyncDispose]()
   }

@@ -14,8 +14,14 @@ export interface SlotComponents {
   readonly session: GraphSession
   readonly shape: StageShape
   readonly config: ModelConfig
-  readonly cos: NativeTensor
-  readonly sin: NativeTensor
+  /** The rotary tables, which all runs read. */
+  readonly rotary: readonly BoundTable[]
+}
+
+/** A tensor that stays the same for the life of a stage, and the input that it is bound to. */
+export interface BoundTable {
+  readonly input: string
+  readonly tensor: NativeTensor
 }
 
 /** A binding for runs of one length, with the memory it reads and writes. */
@@ -106,11 +112,10 @@ export class KvSlot implements Disposable {
 
   /** A binding with all but the input and the output, whose shapes depend on the run. */
   #createBinding(): Binding {
-    const { runtime, session, graph, cos, sin } = this.#components
+    const { runtime, session, rotary } = this.#components
     const binding = new Binding(runtime, session)
     this.#position.bindTo(binding)
-    binding.input(graph.rotary.cos, cos)
-    binding.input(graph.rotary.sin, sin)
+    for (const { input, tensor } of rotary) binding.input(input, tensor)
     for (const { edge, tensor } of this.#cache) {
       binding.input(edge.past, tensor)
       binding.output(edge.present, tensor)

@@ -1,5 +1,5 @@
-import { type AbortOptions, formatRange, MeshError } from '@resultity/interface'
-import { type RotaryTables, rotaryTables, type StageGraph } from '@resultity/model'
+import { type AbortOptions, formatRange, MeshError, type ModelConfig } from '@resultity/interface'
+import { rotaryTables, type StageGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { BatchGate } from '../batch-gate.ts'
 import type { EngineContext } from '../engine-context.ts'
@@ -38,7 +38,7 @@ export class NodeStage extends ShapedStage implements Stage {
     this.#session = session
     this.#gate = gate
     this.#queue = new RunQueue(gate)
-    this.#rotary = rotaryFeeds(source, rotaryTables(config, init.contextLength), init.contextLength)
+    this.#rotary = rotaryFeeds(source.graph, config, init.contextLength)
     this.#kvShape = { heads: config.kvHeadCount, dim: config.headDim }
   }
 
@@ -111,14 +111,14 @@ export class NodeStage extends ShapedStage implements Stage {
   }
 }
 
-function rotaryFeeds(
-  { graph }: GraphSource<StageGraph>,
-  tables: RotaryTables,
-  positions: number
-): Readonly<Record<string, Tensor>> {
-  const shape = [positions, tables.cos.length / positions]
-  return {
-    [graph.rotary.cos]: new Tensor('float32', tables.cos, shape),
-    [graph.rotary.sin]: new Tensor('float32', tables.sin, shape)
-  }
+function rotaryFeeds(graph: StageGraph, config: ModelConfig, positions: number): Readonly<Record<string, Tensor>> {
+  const feeds = graph.rotary.flatMap(({ rope, cos, sin }) => {
+    const tables = rotaryTables(config, positions, rope)
+    const shape = [positions, tables.cos.length / positions]
+    return [
+      [cos, new Tensor('float32', tables.cos, shape)],
+      [sin, new Tensor('float32', tables.sin, shape)]
+    ]
+  })
+  return Object.fromEntries(feeds)
 }

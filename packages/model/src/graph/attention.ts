@@ -1,7 +1,9 @@
-import { attendsByGroups, type ModelConfig } from '@resultity/interface'
-import { GraphWriter } from './graph-writer.ts'
+import { attendsByGroups, type LayerTraits, type ModelConfig } from '@resultity/interface'
+import { type Attribute, GraphWriter } from './graph-writer.ts'
 import { names } from './names.ts'
-import { findTensor, type LocatedFile, project } from './projection.ts'
+import { normalize } from './norm.ts'
+import { findTensor, type LocatedFile, project, projectWithBias } from './projection.ts'
+import type { RopeName } from './rotary.ts'
 
 /**
  * Grouped-query attention (Ainslie et al., arXiv:2305.13245) over the cache, which it extends in place.
@@ -21,12 +23,9 @@ export function attention(
   located: LocatedFile,
   input: string
 ): string {
-  const packed = findTensor(located, 'qkv') !== undefined
   const output = `${located.prefix}attention_out`
   const outputs = [output, names.presentKey(layer), names.presentValue(layer)]
-  const heads = packed
-    ? [project(graph, located, 'qkv', input)]
-    : ['q', 'k', 'v'].map(name => project(graph, located, name, input))
+  const heads = projectHeads(graph, config, located, input)
   if (!attendsByGroups(config)) {
     eachHead(graph, config, layer, heads, outputs)
     return output
@@ -48,6 +47,50 @@ export function attention(
   return output
 }
 
+/** Queries, keys and values before they are rotated: three edges, or one with all three. */
+function projectHeads(graph: GraphWriter, config: ModelConfig, located: LocatedFile, input: string): string[] {
+  const { attentionBias, headNorms } = config.traits ?? {}
+  const projected = (name: string): string =>
+    attentionBias === true ? projectWithBias(graph, located, name, input) : project(graph, located, name, input)
+  const packed = findTensor(located, 'qkv') !== undefined
+  const heads = packed ? [projected('qkv')] : ['q', 'k', 'v'].map(projected)
+  if (headNorms !== true) return heads
+  const edge = (name: string): string => `${located.prefix}${name}_split`
+  const [query = '', key = '', value = ''] = packed ? splitHeads(graph, config, heads[0] ?? '', edge) : heads
+  return [
+    normalizeHeads(graph, config, located, { norm: 'q_norm', heads: query, count: config.headCount }),
+    normalizeHeads(graph, config, located, { norm: 'k_norm', heads: key, count: config.kvHeadCount }),
+    value
+  ]
+}
+
+/** Each head normalized by itself: `[1, positions, count · headDim]` as before. */
+function normalizeHeads(
+  graph: GraphWriter,
+  config: ModelConfig,
+  located: LocatedFile,
+  { norm, heads, count }: { readonly norm: string; readonly heads: string; readonly count: number }
+): string {
+  const shape = (name: string, ...sizes: number[]): string =>
+    graph.constant(`${norm}_${name}`, BigInt64Array.from(sizes, BigInt), [sizes.length])
+  const apart = graph.node('Reshape', `${located.prefix}${norm}_in`, [
+    heads,
+    shape('apart', 0, 0, count, config.headDim)
+  ])
+  const normalized = normalize(graph, config, located, norm, apart)
+  return graph.node('Reshape', `${located.prefix}${norm}_heads`, [normalized, shape('joined', 0, 0, -1)])
+}
+
+/** The rotary embedding that a layer's queries and keys are rotated by. */
+export function ropeOfLayer({ traits }: ModelConfig, layer: number): RopeName | 'none' {
+  return traits?.layers?.[layer]?.rope ?? 'model'
+}
+
+/** What scores are multiplied by. */
+function scoreScale({ headDim, traits }: ModelConfig): number {
+  return traits?.attentionScale ?? 1 / Math.sqrt(headDim)
+}
+
 /** The runtime's own operator. `heads` is q, k and v, or one edge with all three. */
 function eachHead(
   graph: GraphWriter,
@@ -58,13 +101,26 @@ function eachHead(
 ): void {
   const [query = '', key = '', value = ''] = heads
   const cache = [names.pastKey(layer), names.pastValue(layer)]
-  const positions = [names.lastPosition, names.totalPositions, names.cos, names.sin]
+  const rope = ropeOfLayer(config, layer)
+  const positions: string[] = [names.lastPosition, names.totalPositions]
+  if (rope !== 'none') positions.push(names.cos(rope), names.sin(rope))
   graph.nodeWithOutputs('GroupQueryAttention', outputs, [query, key, value, ...cache, ...positions], {
     num_heads: config.headCount,
     kv_num_heads: config.kvHeadCount,
-    do_rotary: 1,
-    rotary_interleaved: 0
+    do_rotary: rope === 'none' ? 0 : 1,
+    rotary_interleaved: 0,
+    ...scoreAttributes(config, config.traits?.layers?.[layer] ?? {})
   })
+}
+
+/** Attributes of a model that scores otherwise than Llama. */
+function scoreAttributes({ traits = {} }: ModelConfig, { window }: LayerTraits): Record<string, Attribute> {
+  const { attentionScale, attentionSoftcap } = traits
+  return {
+    ...(attentionScale === undefined ? {} : { scale: { float: attentionScale } }),
+    ...(attentionSoftcap === undefined ? {} : { softcap: { float: attentionSoftcap } }),
+    ...(window === undefined ? {} : { local_window_size: window })
+  }
 }
 
 /**
@@ -92,15 +148,18 @@ function eachGroup(
   outputs: readonly string[]
 ): void {
   const { headCount, kvHeadCount, headDim } = config
+  const rope = ropeOfLayer(config, layer)
   const [attended = '', presentKey = '', presentValue = '', presentTransposed = ''] = outputs
   const edge = (name: string): string => `${attended}_${name}`
   const [query, key, value] = heads.length === 3 ? heads : splitHeads(graph, config, heads[0] ?? '', edge)
   const rotate = (name: string, input: string, count: number): string =>
-    graph.node('RotaryEmbedding', edge(name), [input, names.position, names.cos, names.sin], {
-      num_heads: count,
-      rotary_embedding_dim: headDim,
-      interleaved: 0
-    })
+    rope === 'none'
+      ? input
+      : graph.node('RotaryEmbedding', edge(name), [input, names.position, names.cos(rope), names.sin(rope)], {
+          num_heads: count,
+          rotary_embedding_dim: headDim,
+          interleaved: 0
+        })
   const integers = (name: string, ...values: number[]): string =>
     graph.constant(name, BigInt64Array.from(values, BigInt), [values.length])
   const group = headCount / kvHeadCount
@@ -123,7 +182,7 @@ function eachGroup(
   })
   const byPosition = graph.node('FusedMatMul', edge('scores_by_position'), [presentKey, queries], {
     transB: 1,
-    alpha: { float: 1 / Math.sqrt(headDim) }
+    alpha: { float: scoreScale(config) }
   })
   const open = graph.node('TensorScatter', edge('open'), [byPosition, names.closed, names.end], { axis: 2 })
   const scores = graph.node('Transpose', edge('scores'), [open], { perm: [0, 1, 3, 2] })

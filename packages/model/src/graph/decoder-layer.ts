@@ -1,6 +1,7 @@
 import type { DecoderManifest, ModelConfig } from '@resultity/interface'
 import { attention } from './attention.ts'
 import type { GraphWriter } from './graph-writer.ts'
+import { normalize } from './norm.ts'
 import { findTensor, floatInitializer, type LocatedFile, project, requirePlain } from './projection.ts'
 
 /**
@@ -25,9 +26,21 @@ export function decoderLayer(
   const attended = attention(graph, config, layer, located, attentionInput.normalized)
   const feedForwardInput = skipNorm(graph, config, located, 'post_norm', {
     input: attentionInput.sum,
-    skip: project(graph, located, 'output', attended)
+    skip: outputNorm(graph, config, located, 'attention_out_norm', project(graph, located, 'output', attended))
   })
-  return { input: feedForwardInput.sum, skip: feedForward(graph, config, located, feedForwardInput.normalized) }
+  const fed = feedForward(graph, config, located, feedForwardInput.normalized)
+  return { input: feedForwardInput.sum, skip: outputNorm(graph, config, located, 'feed_forward_out_norm', fed) }
+}
+
+/** The norm behind a block, in models that have those; else what the block gave. */
+function outputNorm(
+  graph: GraphWriter,
+  config: ModelConfig,
+  located: LocatedFile,
+  tensorName: string,
+  output: string
+): string {
+  return config.traits?.outputNorms === true ? normalize(graph, config, located, tensorName, output) : output
 }
 
 /** RMSNorm (Zhang & Sennrich, arXiv:1910.07467) of `input + skip`, and that sum. */
@@ -50,7 +63,7 @@ export function skipNorm(
   return { normalized, sum }
 }
 
-/** SwiGLU (Shazeer, arXiv:2002.05202): `(silu(x · gate) ⊙ (x · up)) · down`. */
+/** A gated feed-forward (Shazeer, arXiv:2002.05202): `(activation(x · gate) ⊙ (x · up)) · down`. */
 function feedForward(graph: GraphWriter, config: ModelConfig, located: LocatedFile, input: string): string {
   const { prefix } = located
   let gate: string
@@ -69,7 +82,10 @@ function feedForward(graph: GraphWriter, config: ModelConfig, located: LocatedFi
     )
     graph.nodeWithOutputs('Split', [gate, up], [project(graph, located, 'gate_up', input), sizes], { axis: 2 })
   }
-  // x · sigmoid(alpha · x) with alpha 1 is SiLU, in one operator
-  const activated = graph.node('QuickGelu', `${prefix}silu_out`, [gate], { alpha: { float: 1 } })
+  const activated =
+    config.traits?.activation === 'gelu_tanh'
+      ? graph.node('FastGelu', `${prefix}gelu_out`, [gate])
+      : // x · sigmoid(alpha · x) with alpha 1 is SiLU, in one operator
+        graph.node('QuickGelu', `${prefix}silu_out`, [gate], { alpha: { float: 1 } })
   return project(graph, located, 'down', graph.node('Mul', `${prefix}gated`, [activated, up]))
 }

@@ -1,3 +1,4 @@
+import type { ModelConfig } from '@resultity/interface'
 import type { Residual } from './decoder-layer.ts'
 import type { GraphWriter } from './graph-writer.ts'
 import { names } from './names.ts'
@@ -8,11 +9,18 @@ import { codeBits, type LocatedFile, plainInitializer, quantizedInitializers, re
  * Looks up the rows of the tokens, converting only these: the table stays as it is stored, mapped from its file.
  * Returned as a sum with zero, because a layer's norm takes a sum.
  */
-export function embed(graph: GraphWriter, located: LocatedFile): Residual {
+export function embed(graph: GraphWriter, { traits }: ModelConfig, located: LocatedFile): Residual {
   const tokens = graph.input(names.tokens, ElementType.int32, [1, 'positions'])
-  const rows = lookUp(graph, located, tokens)
+  const found = lookUp(graph, located, tokens)
+  const scale = traits?.embeddingScale
+  const rows =
+    scale === undefined ? found : graph.node('Mul', 'embedded_scaled', [found, scalar(graph, 'embedding_scale', scale)])
   const zero = graph.constant('zero', Float32Array.of(0), [1])
   return { input: rows, skip: graph.node('Mul', 'no_skip', [rows, zero]) }
+}
+
+function scalar(graph: GraphWriter, name: string, value: number): string {
+  return graph.constant(name, Float32Array.of(value), [1])
 }
 
 function lookUp(graph: GraphWriter, located: LocatedFile, tokens: string): string {

@@ -3,7 +3,7 @@ import { AttributeType, DataLocation, ElementType, encodeModel, IR_VERSION } fro
 /** Microsoft's operators beyond the ONNX standard: quantized matrices, grouped-query attention, fused norms. */
 const CONTRIB_DOMAIN = 'com.microsoft'
 
-/** Operators defined by ONNX itself; every other one this package uses is in {@link CONTRIB_DOMAIN}. */
+/** Operators of ONNX's own domain; every other one this package uses is in {@link CONTRIB_DOMAIN}. */
 const standardOperators: ReadonlySet<string> = new Set([
   'Add',
   'AveragePool',
@@ -20,10 +20,12 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Mul',
   'ReduceL2',
   'Reshape',
+  'SimplifiedLayerNormalization',
   'Slice',
   'Softmax',
   'Split',
   'Squeeze',
+  'Tanh',
   'TensorScatter',
   'Transpose',
   'Unsqueeze'

@@ -21,20 +21,35 @@ export function head(graph: GraphWriter, manifest: DecoderManifest, init: HeadIn
   const { normalized } = skipNorm(graph, config, init.located, 'final_norm', residual)
   const located = config.tiedEmbedding ? init.embedding : init.located
   const matrix = requireTensor(located, config.tiedEmbedding ? 'embedding' : 'head')
+  const cap = config.traits?.logitSoftcap
+  const output = cap === undefined ? names.output : 'logits_uncapped'
   if ('scales' in matrix) {
-    projectQuantized(graph, located, matrix, { input: normalized, output: names.output })
+    projectQuantized(graph, located, matrix, { input: normalized, output })
   } else {
-    projectPlain(graph, normalized, floatInitializer(graph, located, matrix))
+    projectPlain(graph, { input: normalized, output }, floatInitializer(graph, located, matrix))
   }
+  if (cap !== undefined) bend(graph, { input: output, output: names.output }, cap)
   graph.output(names.output, ElementType.float32, [1, 'rows', config.vocabularySize])
 }
 
+interface Edges {
+  readonly input: string
+  readonly output: string
+}
+
+/** Into (−cap, cap): cap · tanh(x / cap). */
+function bend(graph: GraphWriter, { input, output }: Edges, cap: number): void {
+  const scale = graph.constant('logit_cap', Float32Array.of(cap), [1])
+  const bent = graph.node('Tanh', 'logits_bent', [graph.node('Div', 'logits_scaled', [input, scale])])
+  graph.node('Mul', output, [bent, scale])
+}
+
 /** By a matrix `[vocabulary, hidden]`: only Gemm multiplies by a transpose, and it takes no batch. */
-function projectPlain(graph: GraphWriter, input: string, matrix: string): void {
+function projectPlain(graph: GraphWriter, { input, output }: Edges, matrix: string): void {
   const batch = graph.constant('batch_axis', BigInt64Array.of(0n), [1])
   const rows = graph.node('Squeeze', 'head_in', [input, batch])
   const logits = graph.node('Gemm', 'head_out', [rows, matrix], { transB: 1 })
-  graph.node('Unsqueeze', names.output, [logits, batch])
+  graph.node('Unsqueeze', output, [logits, batch])
 }
 
 /** `[1, positions, hidden]` to `[1, rows, hidden]`. */

@@ -1,11 +1,13 @@
+import type { RopeName } from './rotary.ts'
+
 /** Names of the graph's inputs and outputs, shared by every layer range. */
 export const names = {
   tokens: 'tokens',
   hidden: 'hidden',
   lastPosition: 'last_position',
   totalPositions: 'total_positions',
-  cos: 'rotary_cos',
-  sin: 'rotary_sin',
+  cos: (rope: RopeName) => (rope === 'model' ? 'rotary_cos' : `rotary_cos_${rope}`),
+  sin: (rope: RopeName) => (rope === 'model' ? 'rotary_sin' : `rotary_sin_${rope}`),
   groupHeads: 'group_heads',
   position: 'position',
   end: 'end',

@@ -113,12 +113,21 @@ export function project(graph: GraphWriter, located: LocatedFile, tensorName: st
   return projectQuantized(graph, located, tensor, { input, output })
 }
 
+/** As {@link project}, with the bias `${tensorName}_bias` added. */
+export function projectWithBias(graph: GraphWriter, located: LocatedFile, tensorName: string, input: string): string {
+  const tensor = requireTensor(located, tensorName)
+  const bias = floatInitializer(graph, located, requirePlain(located, `${tensorName}_bias`))
+  const output = `${located.prefix}${tensorName}_biased`
+  if ('scales' in tensor) return projectQuantized(graph, located, tensor, { input, output, bias })
+  return graph.node('Add', output, [project(graph, located, tensorName, input), bias])
+}
+
 /** As {@link project}, for a quantized matrix `[out, in]`; also the head's. */
 export function projectQuantized(
   graph: GraphWriter,
   located: LocatedFile,
   tensor: QuantizedTensor,
-  edges: { readonly input: string; readonly output: string }
+  edges: { readonly input: string; readonly output: string; readonly bias?: string }
 ): string {
   const { rows, blockSize, meanColumns = 0 } = tensor
   const bits = codeBits(tensor)
@@ -128,7 +137,10 @@ export function projectQuantized(
   })
   const input = meanColumns === 0 ? edges.input : withBlockMeans(graph, located, tensor, edges.input)
   const zeroPoints = zeroPointsInitializer(graph, located, tensor)
-  const inputs = zeroPoints === undefined ? [input, codes, scales] : [input, codes, scales, zeroPoints]
+  const inputs = [input, codes, scales]
+  if (zeroPoints !== undefined) inputs.push(zeroPoints)
+  // the inputs after the zero points are an index that is not used here, and the bias
+  if (edges.bias !== undefined) inputs.push(...(zeroPoints === undefined ? [''] : []), '', edges.bias)
   return graph.node('MatMulNBits', edges.output, inputs, {
     K: tensor.columns + meanColumns,
     N: rows,

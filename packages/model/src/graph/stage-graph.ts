@@ -6,7 +6,7 @@ import {
   MeshError,
   type WeightFile
 } from '@resultity/interface'
-import { prepareGroups } from './attention.ts'
+import { prepareGroups, ropeOfLayer } from './attention.ts'
 import { decoderLayer, type Residual } from './decoder-layer.ts'
 import { embed } from './embedding.ts'
 import { GraphWriter } from './graph-writer.ts'
@@ -14,6 +14,7 @@ import { head } from './head.ts'
 import { names } from './names.ts'
 import { ElementType } from './onnx-schema.ts'
 import type { LocatedFile } from './projection.ts'
+import { type RopeName, rotaryDim } from './rotary.ts'
 
 export interface StageGraphInit {
   readonly manifest: DecoderManifest
@@ -30,6 +31,13 @@ export interface StageGraphInit {
 export interface CacheEdge {
   readonly past: string
   readonly present: string
+}
+
+/** Tables of one rotary embedding: f32 `[contextLength, rotaryDim / 2]` each; see `rotaryTables`. */
+export interface RotaryInputs {
+  readonly rope: RopeName
+  readonly cos: string
+  readonly sin: string
 }
 
 /** Inputs of a graph that can attend by groups of heads: the same result, faster where the cache is long and full. */
@@ -66,8 +74,8 @@ export interface StageGraph {
   readonly lastPosition: string
   /** int32 scalar: positions in the cache after the run. */
   readonly totalPositions: string
-  /** f32 `[contextLength, headDim / 2]` each; see `rotaryTables`. */
-  readonly rotary: { readonly cos: string; readonly sin: string }
+  /** The rotary tables of the range's layers. */
+  readonly rotary: readonly RotaryInputs[]
   /** Further inputs of graphs that can also attend by groups of heads, for a run of one position. */
   readonly groups?: GroupInputs
   /** f32 `[1, kvHeadCount, C, headDim]` each: key, value of the range's first layer, then of the next. */
@@ -100,11 +108,12 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
     prefix
   })
 
-  let residual = first ? embed(graph, locate(manifest.embedding, 'embedding_')) : receive(graph, config.hiddenSize)
+  let residual = first
+    ? embed(graph, config, locate(manifest.embedding, 'embedding_'))
+    : receive(graph, config.hiddenSize)
   graph.input(names.lastPosition, ElementType.int32, [1])
   graph.input(names.totalPositions, ElementType.int32, [])
-  graph.input(names.cos, ElementType.float32, [init.contextLength, config.headDim / 2])
-  graph.input(names.sin, ElementType.float32, [init.contextLength, config.headDim / 2])
+  const rotary = declareRotary(graph, init)
   const groups = attendsByGroups(config) ? declareGroups(graph, manifest, range) : undefined
   for (let layer = range.first; layer < range.end; layer++) {
     const file = manifest.layers[layer]
@@ -132,7 +141,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
     outputRows: last ? init.logits : 'all',
     lastPosition: names.lastPosition,
     totalPositions: names.totalPositions,
-    rotary: { cos: names.cos, sin: names.sin },
+    rotary,
     ...(groups === undefined ? {} : { groups }),
     cache
   }
@@ -143,6 +152,22 @@ function receive(graph: GraphWriter, hiddenSize: number): Residual {
   const hidden = graph.input(names.hidden, ElementType.float32, [1, 'positions', hiddenSize])
   const zero = graph.constant('zero', Float32Array.of(0), [1])
   return { input: hidden, skip: graph.node('Mul', 'no_skip', [hidden, zero]) }
+}
+
+/** Only the tables that a layer of the range takes: the runtime refuses inputs that nothing reads. */
+function declareRotary(graph: GraphWriter, { manifest, range, contextLength }: StageGraphInit): RotaryInputs[] {
+  const { config } = manifest
+  const used = new Set<RopeName>()
+  for (let layer = range.first; layer < range.end; layer++) {
+    const rope = ropeOfLayer(config, layer)
+    if (rope !== 'none') used.add(rope)
+  }
+  const shape = [contextLength, rotaryDim(config) / 2]
+  return [...used].map(rope => ({
+    rope,
+    cos: graph.input(names.cos(rope), ElementType.float32, shape),
+    sin: graph.input(names.sin(rope), ElementType.float32, shape)
+  }))
 }
 
 function declareGroups(graph: GraphWriter, { config }: DecoderManifest, range: LayerRange): GroupInputs {

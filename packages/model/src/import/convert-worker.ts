@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { MeshError } from '@resultity/interface'
+import { decoderArchitecture, MeshError } from '@resultity/interface'
 import type { ConvertReply, ConvertRequest, ConvertWorkerInit, ModelDescription } from './convert.ts'
 import { planEncoderFiles } from './encoder-weight-file.ts'
 import { openGguf } from './gguf-source.ts'
@@ -21,7 +21,8 @@ function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
   }
   const source = opening.use(isDirectory(path) ? openSafetensorsDirectory(path) : openGguf(path))
   const { embedding, layers, head } = planWeightFiles(source, { dequantize })
-  return planned({ architecture: 'llama', config: source.config }, [embedding, ...layers, head], opening)
+  const { config } = source
+  return planned({ architecture: decoderArchitecture(config), config }, [embedding, ...layers, head], opening)
 }
 
 function planned(

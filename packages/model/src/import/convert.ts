@@ -48,7 +48,7 @@ export interface ConvertWorkerInit {
 }
 /** What a model computes. */
 export type ModelDescription =
-  | { readonly architecture: 'llama'; readonly config: ModelConfig }
+  | { readonly architecture: 'llama' | 'decoder'; readonly config: ModelConfig }
   | { readonly architecture: 'bert'; readonly config: EncoderConfig }
 /** Asks for the next reply; the worker computes nothing that was not asked for. */
 export type ConvertRequest = 'next'

@@ -1,34 +1,11 @@
-import { modelInvalid } from '@resultity/interface'
+import { describeGgufModel } from '@resultity/families'
+import { MeshError, modelInvalid } from '@resultity/interface'
 import { dequantize } from '../quantization/encoding.ts'
-import { modelConfigFromGguf } from './gguf-config.ts'
+import { DecoderTensors } from './decoder-tensors.ts'
 import { type GgufFiles, type LocatedTensor, openGgufFiles } from './gguf-files.ts'
-import { LlamaTensors, type TensorNaming } from './llama-tensors.ts'
-import type { LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
+import type { ModelSource, SourceTensor } from './model-source.ts'
 
-const layerNames: Readonly<Record<LayerTensorName, string>> = {
-  input_norm: 'attn_norm',
-  q: 'attn_q',
-  k: 'attn_k',
-  v: 'attn_v',
-  output: 'attn_output',
-  post_norm: 'ffn_norm',
-  gate: 'ffn_gate',
-  up: 'ffn_up',
-  down: 'ffn_down'
-}
-
-const naming: TensorNaming = {
-  embedding: 'token_embd.weight',
-  finalNorm: 'output_norm.weight',
-  head: 'output.weight',
-  layer: (index, name) => `blk.${index}.${layerNames[name]}.weight`,
-  ignored: /^rope_freqs\.weight$|^blk\.\d+\.attn_rot_embd\.weight$/
-}
-
-/** llama.cpp's converter stores queries and keys of Llama with rotary pairs interleaved. */
-const interleaved = /^blk\.\d+\.attn_[qk]\.weight$/
-
-/** Opens a GGUF file, or all parts of the model of which it is one, as a Llama. The caller disposes it. */
+/** Opens a GGUF file, or all parts of the model of which it is one, as a decoder of a known family. The caller disposes it. */
 export function openGguf(path: string): ModelSource {
   const files = openGgufFiles(path)
   try {
@@ -40,17 +17,18 @@ export function openGguf(path: string): ModelSource {
 }
 
 function ggufModel(files: GgufFiles): ModelSource {
-  const config = modelConfigFromGguf(files.name, files, frequencyDivisors(files))
-  const tensors = {
-    names: files.tensors.keys(),
-    get(name: string): SourceTensor | undefined {
-      const tensor = files.tensors.get(name)
-      if (tensor === undefined) return undefined
-      const found = sourceTensor(tensor)
-      return interleaved.test(name) ? { ...found, interleavedHeadDim: config.headDim } : found
-    }
+  const { name: file, metadata } = files
+  const vector = (name: string): Float32Array | undefined => shortVector(files, name)
+  const { family, config } = describeGgufModel({ file, metadata, tensors: files.tensors, vector })
+  const { gguf, title } = family
+  if (gguf === undefined) throw new MeshError('internal', `${title} has no record for GGUF`)
+  const get = (name: string): SourceTensor | undefined => {
+    const tensor = files.tensors.get(name)
+    return tensor && sourceTensor(tensor)
   }
-  const found = new LlamaTensors(files.name, config, tensors, naming).collect()
+  const tensors = { names: files.tensors.keys(), get }
+  const { tensors: naming, interleaved } = gguf
+  const found = new DecoderTensors({ file, title, config, tensors, naming, interleaved }).collect()
   return { config, ...found, [Symbol.dispose]: () => files[Symbol.dispose]() }
 }
 
@@ -70,11 +48,11 @@ function sourceTensor({ name, file, shape, bytes, offset, encoding }: LocatedTen
   }
 }
 
-function frequencyDivisors({ tensors }: GgufFiles): Float32Array | undefined {
-  const tensor = tensors.get('rope_freqs.weight')
+/** What a rotary embedding has a number of for each frequency. */
+function shortVector({ tensors }: GgufFiles, name: string): Float32Array | undefined {
+  const tensor = tensors.get(name)
   if (tensor === undefined) return undefined
   const { columns, rows, encoding, read } = sourceTensor(tensor)
-  if (rows !== 1 || columns > 512)
-    throw modelInvalid(tensor.file.name, 'tensor "rope_freqs.weight" is not one short vector')
+  if (rows !== 1 || columns > 512) throw modelInvalid(tensor.file.name, `tensor "${name}" is not one short vector`)
   return dequantize(encoding, read(0, 1))
 }

@@ -19,7 +19,7 @@ import { formatModelReference, type ModelReference } from '../sources/reference.
  * Raised when the importer turns the same source into other bytes, or refuses what it took: records of older versions are
  * then not used.
  */
-const IMPORTER_VERSION = 3
+const IMPORTER_VERSION = 4
 
 const recordSchema = z.object({
   version: z.literal(IMPORTER_VERSION),

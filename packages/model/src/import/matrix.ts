@@ -113,7 +113,11 @@ function behindRows(rows: Uint8Array, tails: readonly Uint8Array[]): Uint8Array<
 
 /** f32 `[rows, columns]`: embeddings, heads and vectors. */
 export function* floatRows(matrix: Matrix): Generator<Uint8Array<ArrayBuffer>> {
-  for (const { part, source } of rowBatches(matrix)) yield bytesOf(dequantize(part.encoding, source))
+  for (const { part, source } of rowBatches(matrix)) {
+    const values = dequantize(part.encoding, source)
+    const { addend = 0 } = part
+    yield bytesOf(addend === 0 ? values : values.map(value => value + addend))
+  }
 }
 
 /** The source's own bytes, for tables that are only looked up. */

@@ -1,3 +1,4 @@
+import type { LayerTensorName } from '@resultity/families'
 import type { EncoderConfig, ModelConfig } from '@resultity/interface'
 import type { SourceEncoding } from '../quantization/encoding.ts'
 
@@ -14,13 +15,14 @@ export interface SourceTensor {
   readonly rowBytes: number
   /** Set where rows are stored in the order of interleaved rotary pairs: the size of a head. */
   readonly interleavedHeadDim?: number
+  /** Added to every number. */
+  readonly addend?: number
   /** Reads rows `[first, first + count)` in the order of the file. */
   read(first: number, count: number): Uint8Array<ArrayBuffer>
 }
 
-/** Tensors of one decoder layer: two norms (vectors) and seven projections. */
-export type LayerTensorName = 'input_norm' | 'q' | 'k' | 'v' | 'output' | 'post_norm' | 'gate' | 'up' | 'down'
-export type LayerTensors = Readonly<Record<LayerTensorName, SourceTensor>>
+/** Tensors of one decoder layer: those that the traits of its model name. */
+export type LayerTensors = ReadonlyMap<LayerTensorName, SourceTensor>
 
 /** A model in some file format, with checked shapes and one naming. */
 export interface ModelSource extends Disposable {

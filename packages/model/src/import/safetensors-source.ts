@@ -1,70 +1,57 @@
 import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { basename, join } from 'node:path'
-import {
-  describeIssues,
-  isLfsPointer,
-  lfsPointerError,
-  MeshError,
-  type ModelConfig,
-  modelInvalid,
-  safeParse
-} from '@resultity/interface'
+import { type DescribedModel, describeHubModel, type Family } from '@resultity/families'
+import { describeIssues, isLfsPointer, lfsPointerError, MeshError, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
 import { parseSafetensors, type SafetensorsEntry } from '../formats/safetensors.ts'
 import { chooseWeights, SHARDS_MAX, WEIGHTS_INDEX, WHOLE_WEIGHTS } from '../formats/weight-choice.ts'
 import { encoderConfigFromDirectory } from './bert-config.ts'
 import { BertTensors, NOT_WEIGHTS } from './bert-tensors.ts'
-import { modelConfigFromJson, quantizationOf } from './config.ts'
-import { LlamaTensors, type TensorNaming } from './llama-tensors.ts'
-import type { EncoderSource, LayerTensorName, ModelSource, SourceTensor } from './model-source.ts'
+import { DecoderTensors } from './decoder-tensors.ts'
+import type { EncoderSource, ModelSource, SourceTensor } from './model-source.ts'
 import type { NamedTensors } from './tensor-finder.ts'
-
-const layerNames: Readonly<Record<LayerTensorName, string>> = {
-  input_norm: 'input_layernorm',
-  q: 'self_attn.q_proj',
-  k: 'self_attn.k_proj',
-  v: 'self_attn.v_proj',
-  output: 'self_attn.o_proj',
-  post_norm: 'post_attention_layernorm',
-  gate: 'mlp.gate_proj',
-  up: 'mlp.up_proj',
-  down: 'mlp.down_proj'
-}
-
-const naming: TensorNaming = {
-  embedding: 'model.embed_tokens.weight',
-  finalNorm: 'model.norm.weight',
-  head: 'lm_head.weight',
-  layer: (index, name) => `model.layers.${index}.${layerNames[name]}.weight`,
-  // tables of the rotary embedding, which old checkpoints carry along
-  ignored: /\.rotary_emb\.(inv_freq|cos_cached|sin_cached)$/
-}
 
 const JSON_BYTES_MAX = 64 * 1024 * 1024
 
 const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) })
 
-/** Opens a folder in the Hugging Face layout as a Llama. The caller disposes it. */
-export function openSafetensorsDirectory(directory: string): ModelSource {
+/**
+ * Opens a folder in the Hugging Face layout as a decoder of one of the families. The caller disposes it.
+ *
+ * @param families default: all that are known
+ */
+export function openSafetensorsDirectory(directory: string, families?: readonly Family[]): ModelSource {
   const configPath = join(directory, 'config.json')
   const text = readText(configPath)
-  const config = modelConfigFromJson(configPath, text)
+  const model = describeHubModel(configPath, text, families)
   const { tensors, dispose } = openTensors(directory)
   return disposeOnError(dispose, () => {
-    const found = collectTensors(directory, config, tensors, quantizationOf(text))
-    return { config, ...found, [Symbol.dispose]: dispose }
+    const found = collectTensors(directory, model, tensors, quantizationOf(text))
+    return { config: model.config, ...found, [Symbol.dispose]: dispose }
   })
+}
+
+const quantizedSchema = z.looseObject({
+  quantization_config: z.looseObject({ quant_method: z.string().nullish() }).nullish().catch(null)
+})
+
+/** By what the weights of a folder are quantized, as its `config.json` says; undefined where they are plain numbers. */
+function quantizationOf(text: string): string | undefined {
+  const { quantization_config: quantization } = quantizedSchema.parse(JSON.parse(text))
+  return quantization == null ? undefined : (quantization.quant_method ?? 'an unnamed method')
 }
 
 function collectTensors(
   directory: string,
-  config: ModelConfig,
+  { family, config }: DescribedModel,
   tensors: NamedTensors,
   quantization: string | undefined
 ) {
+  const { title, hub } = family
+  const { tensors: naming, normOffset } = hub
   try {
-    return new LlamaTensors(directory, config, tensors, naming).collect()
+    return new DecoderTensors({ file: directory, title, config, tensors, naming, normOffset }).collect()
   } catch (error) {
     if (quantization === undefined) throw error
     const reason = MeshError.from(error).message

@@ -1,3 +1,4 @@
+import { type LayerTensorName, layerTensorNames } from '@resultity/families'
 import { TENSOR_ALIGNMENT_BYTES, type TensorEntry, type WeightFile } from '@resultity/interface'
 import { minimaLayout } from '../quantization/block-minima.ts'
 import { type BlockFormat, blockFormat } from '../quantization/encoding.ts'
@@ -46,24 +47,55 @@ export function planWeightFiles(source: ModelSource, options: WeightFileOptions)
 }
 
 function layerTensors(layer: LayerTensors, options: WeightFileOptions): TensorPlan[] {
+  const norm = (name: LayerTensorName): TensorPlan[] => {
+    const tensor = layer.get(name)
+    return tensor === undefined ? [] : [vector(name, [tensor])]
+  }
   return [
-    vector('input_norm', [layer.input_norm]),
-    ...fused('qkv', { q: layer.q, k: layer.k, v: layer.v }, options),
-    ...fused('output', { output: layer.output }, options),
-    vector('post_norm', [layer.post_norm]),
-    ...fused('gate_up', { gate: layer.gate, up: layer.up }, options),
-    ...fused('down', { down: layer.down }, options)
+    ...norm('input_norm'),
+    ...fused('qkv', ['q', 'k', 'v'], layer, options),
+    ...norm('q_norm'),
+    ...norm('k_norm'),
+    ...fused('output', ['output'], layer, options),
+    ...norm('attention_out_norm'),
+    ...norm('post_norm'),
+    ...fused('gate_up', ['gate', 'up'], layer, options),
+    ...fused('down', ['down'], layer, options),
+    ...norm('feed_forward_out_norm')
   ]
 }
 
-/** One matrix where all parts have one encoding: fewer, larger operators are faster. Else one for each. */
-function fused(name: string, parts: Readonly<Record<string, SourceTensor>>, options: WeightFileOptions): TensorPlan[] {
-  const [first, ...others] = Object.values(parts)
-  if (first === undefined) return []
-  const matrix = stack(name, [first, ...others])
+/**
+ * One matrix where all parts have one encoding: fewer, larger operators are faster. Else one for each. Their biases, where
+ * they have any, are put together as they are.
+ */
+function fused(
+  name: string,
+  parts: readonly LayerTensorName[],
+  layer: LayerTensors,
+  options: WeightFileOptions
+): TensorPlan[] {
+  const joined = present(parts, layer)
+  if (joined === undefined) return []
+  const matrix = stack(name, joined)
   const plain = matrix.parts.every(part => blockFormat(part.encoding) === undefined)
-  if (plain || options.dequantize || commonFormat(matrix) !== undefined) return [projection(matrix, options)]
-  return Object.entries(parts).map(([partName, part]) => projection(stack(partName, [part]), options))
+  if (parts.length > 1 && !plain && !options.dequantize && commonFormat(matrix) === undefined) {
+    return parts.flatMap(part => fused(part, [part], layer, options))
+  }
+  const biases = present(biasNames(parts), layer)
+  return [projection(matrix, options), ...(biases === undefined ? [] : [vector(`${name}_bias`, biases)])]
+}
+
+function biasNames(parts: readonly LayerTensorName[]): LayerTensorName[] {
+  return parts.flatMap(part => layerTensorNames.filter(name => name === `${part}_bias`))
+}
+
+function present(
+  names: readonly LayerTensorName[],
+  layer: LayerTensors
+): [SourceTensor, ...SourceTensor[]] | undefined {
+  const [first, ...others] = names.flatMap(name => layer.get(name) ?? [])
+  return first === undefined ? undefined : [first, ...others]
 }
 
 /** A matrix to multiply by: f32 `[in, out]`, or quantized. */
@@ -98,7 +130,11 @@ function embeddingTable(source: ModelSource, matrix: Matrix, options: WeightFile
 /** Vectors one after the other, as f32. */
 export function vector(name: string, tensors: readonly [SourceTensor, ...SourceTensor[]]): TensorPlan {
   const matrix = stack(name, tensors)
-  return plain(matrix, 'f32', [matrix.rows * matrix.columns], () => floatRows(matrix))
+  const size = matrix.parts.reduce((sum, part) => sum + part.rows * part.columns, 0)
+  return reserve => {
+    const data = reserve(size * Float32Array.BYTES_PER_ELEMENT, () => floatRows(matrix))
+    return { entry: { name, encoding: 'f32', shape: [size], data: data.extent }, contents: [data] }
+  }
 }
 
 /** A table whose rows are looked up, as f32. */

@@ -1,0 +1,13 @@
+import { gemma } from './families/gemma.ts'
+import { gemma2 } from './families/gemma2.ts'
+import { gemma3 } from './families/gemma3.ts'
+import { llama } from './families/llama.ts'
+import { mistral } from './families/mistral.ts'
+import { phi3 } from './families/phi3.ts'
+import { qwen2 } from './families/qwen2.ts'
+import { qwen3 } from './families/qwen3.ts'
+import { smollm3 } from './families/smollm3.ts'
+import type { Family } from './family.ts'
+
+/** The families that are supported. */
+export const families: readonly Family[] = [llama, smollm3, mistral, qwen2, qwen3, gemma, gemma2, gemma3, phi3]

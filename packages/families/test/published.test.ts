@@ -1,0 +1,144 @@
+import t from 'tap'
+import { describeHubModel, ropeFrequencyDivisors } from '../src/index.ts'
+
+/** Configurations as their publishers have them, as far as they decide what is computed. */
+const published = {
+  'Mistral-7B-v0.1, Zephyr, OpenChat 3.5': {
+    config: {
+      architectures: ['MistralForCausalLM'],
+      model_type: 'mistral',
+      hidden_act: 'silu',
+      hidden_size: 4096,
+      intermediate_size: 14_336,
+      max_position_embeddings: 32_768,
+      num_attention_heads: 32,
+      num_hidden_layers: 32,
+      num_key_value_heads: 8,
+      rms_norm_eps: 1e-5,
+      rope_theta: 10_000,
+      sliding_window: 4096,
+      tie_word_embeddings: false,
+      vocab_size: 32_000
+    },
+    expected: { headDim: 128, contextLength: 32_768, traits: { layers: { 0: { window: 4096 }, 31: { window: 4096 } } } }
+  },
+  'Mistral-7B-Instruct-v0.3': {
+    config: {
+      architectures: ['MistralForCausalLM'],
+      model_type: 'mistral',
+      hidden_act: 'silu',
+      hidden_size: 4096,
+      intermediate_size: 14_336,
+      max_position_embeddings: 32_768,
+      num_attention_heads: 32,
+      num_hidden_layers: 32,
+      num_key_value_heads: 8,
+      rms_norm_eps: 1e-5,
+      rope_theta: 1_000_000,
+      sliding_window: null,
+      tie_word_embeddings: false,
+      vocab_size: 32_768
+    },
+    expected: { ropeTheta: 1_000_000, traits: undefined }
+  },
+  'Qwen2.5-0.5B-Instruct': {
+    config: {
+      architectures: ['Qwen2ForCausalLM'],
+      model_type: 'qwen2',
+      hidden_act: 'silu',
+      hidden_size: 896,
+      intermediate_size: 4864,
+      max_position_embeddings: 32_768,
+      max_window_layers: 21,
+      num_attention_heads: 14,
+      num_hidden_layers: 24,
+      num_key_value_heads: 2,
+      rms_norm_eps: 1e-6,
+      rope_theta: 1_000_000,
+      sliding_window: 32_768,
+      tie_word_embeddings: true,
+      use_sliding_window: false,
+      vocab_size: 151_936
+    },
+    expected: { headDim: 64, tiedEmbedding: true, traits: { attentionBias: true, layers: undefined } }
+  },
+  'Qwen3-0.6B': {
+    config: {
+      architectures: ['Qwen3ForCausalLM'],
+      model_type: 'qwen3',
+      attention_bias: false,
+      head_dim: 128,
+      hidden_act: 'silu',
+      hidden_size: 1024,
+      intermediate_size: 3072,
+      max_position_embeddings: 40_960,
+      max_window_layers: 28,
+      num_attention_heads: 16,
+      num_hidden_layers: 28,
+      num_key_value_heads: 8,
+      rms_norm_eps: 1e-6,
+      rope_scaling: null,
+      rope_theta: 1_000_000,
+      sliding_window: null,
+      tie_word_embeddings: true,
+      use_sliding_window: false,
+      vocab_size: 151_936
+    },
+    expected: { headDim: 128, hiddenSize: 1024, traits: { headNorms: true, layers: undefined } }
+  },
+  'SmolLM3-3B': {
+    config: {
+      architectures: ['SmolLM3ForCausalLM'],
+      model_type: 'smollm3',
+      attention_bias: false,
+      hidden_act: 'silu',
+      hidden_size: 2048,
+      intermediate_size: 11_008,
+      layer_types: new Array(36).fill('full_attention'),
+      max_position_embeddings: 65_536,
+      mlp_bias: false,
+      no_rope_layer_interval: 4,
+      no_rope_layers: Array.from({ length: 36 }, (_, layer) => (layer % 4 === 3 ? 0 : 1)),
+      num_attention_heads: 16,
+      num_hidden_layers: 36,
+      num_key_value_heads: 4,
+      rms_norm_eps: 1e-6,
+      rope_scaling: null,
+      rope_theta: 5_000_000,
+      use_sliding_window: false,
+      sliding_window: null,
+      tie_word_embeddings: true,
+      vocab_size: 128_256
+    },
+    expected: {
+      headDim: 128,
+      traits: { layers: { 0: { rope: undefined }, 3: { rope: 'none' }, 35: { rope: 'none' } } }
+    }
+  }
+} as const
+
+for (const [name, { config, expected }] of Object.entries(published)) {
+  t.test(name, async t => {
+    const described = describeHubModel('config.json', JSON.stringify(config)).config
+    t.match(described, expected)
+    for (const [field, value] of Object.entries(expected.traits ?? {})) {
+      if (value === undefined) t.notOk(described.traits && field in described.traits, `no ${field}`)
+    }
+    if (expected.traits === undefined) t.equal(described.traits, undefined)
+  })
+}
+
+t.test('yarn stretches slow frequencies and leaves fast ones', async t => {
+  const scaling = {
+    type: 'yarn',
+    factor: 4,
+    betaFast: 32,
+    betaSlow: 1,
+    originalContextLength: 32_768,
+    magnitude: 1.1386
+  } as const
+  const divisors = ropeFrequencyDivisors({ theta: 1_000_000, scaling, rotaryDim: 128, contextLength: 131_072 })
+  t.equal(divisors[0], 1)
+  t.equal(divisors[63], 4)
+  t.ok(divisors.every((value, index) => index === 0 || value >= (divisors[index - 1] ?? 0)))
+})

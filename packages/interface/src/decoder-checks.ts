@@ -1,0 +1,32 @@
+import type { z } from 'zod'
+import type { DecoderTraits, RopeScaling } from './decoder-traits.ts'
+
+interface CheckedDecoder {
+  readonly layerCount: number
+  readonly headDim: number
+  readonly ropeScaling: RopeScaling
+  readonly traits?: DecoderTraits | undefined
+}
+
+/** Refuses traits that do not fit the sizes of the model, or each other. */
+export function checkDecoderTraits(config: CheckedDecoder, context: z.RefinementCtx): void {
+  const { traits = {}, layerCount, headDim } = config
+  const { rotaryDim = headDim, layers, localRope } = traits
+  const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message })
+  if (rotaryDim % 2 !== 0 || rotaryDim > headDim) {
+    refuse(['traits', 'rotaryDim'], `heads of ${headDim} dimensions cannot be rotated by that many`)
+  }
+  if (layers !== undefined && layers.length !== layerCount) {
+    refuse(['traits', 'layers'], `there are traits of ${layers.length} layers, and ${layerCount} layers`)
+  }
+  if (localRope === undefined && layers?.some(({ rope }) => rope === 'local') === true) {
+    refuse(['traits', 'localRope'], 'layers name it, and it is not there')
+  }
+  const ropes = { ropeScaling: config.ropeScaling, localRope: localRope?.scaling }
+  for (const [name, scaling] of Object.entries(ropes)) {
+    if (scaling?.type !== 'longrope') continue
+    const lengths = [scaling.short.length, scaling.long.length]
+    if (lengths.every(length => length === rotaryDim / 2)) continue
+    refuse([name], `has factors of ${lengths.join(' and ')} frequencies, and ${rotaryDim} dimensions are rotated`)
+  }
+}
