@@ -9,7 +9,7 @@ import { codeBits, type LocatedFile, plainInitializer, quantizedInitializers, re
  * Returned as a sum with zero, because a layer's norm takes a sum.
  */
 export function embed(graph: GraphWriter, located: LocatedFile): Residual {
-  const tokens = graph.input(names.tokens, ElementType.int32, [1, 'positions'])
+  const tokens = graph.input(names.tokens, ElementType.int32, ['batch', 'positions'])
   const rows = lookUp(graph, located, tokens)
   const zero = graph.constant('zero', Float32Array.of(0), [1])
   return { input: rows, skip: graph.node('Mul', 'no_skip', [rows, zero]) }
