@@ -2,18 +2,19 @@ import { availableParallelism, homedir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchApi } from './api.ts'
+import { benchCallers } from './callers.ts'
 import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
 import { llamaPrograms } from './llama-programs.ts'
-import { renderApi, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
+import { renderApi, renderCallers, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
 import { renderHostile } from './render-hostile.ts'
 import { renderTuning } from './render-tuning.ts'
 import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|llama.cpp|tuning|store|api|fairness|grammar|hostile [options]
+const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|hostile [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -38,6 +39,17 @@ that take all; decode and prefill with 1 and with 3 stages, and the memory of no
   --model, --threads, --prompt-tokens, --decode-tokens, --cache   as above
   --rounds N          how often each is left out (default: 3 here)
   --only NAME,…       these measures only, or all, which leaves out all at once
+
+callers measures how many tokens a second several callers of streamed chats get together, on swarms of processes, and how
+long each waits for its next token.
+
+  --model, --threads, --rounds   as above
+  --callers N,…       callers at once (default: 1,4,8,16)
+  --stages N,…        stages of the model, a swarm for each (default: 1,3 here)
+  --prompt-words N    words of each caller's prompt (default: 32)
+  --answer-tokens N   tokens of each answer (default: 128)
+  --node-args ARGS    further arguments of every node, such as --spinning=on
+  --beside NAME=URL   another server of the chat API, measured in turns with ours; may be given several times
 
 store measures the job stores: SQLite, SQLite that waits for the disk, and a PostgreSQL of its own (or the one that
 RESULTITY_TEST_POSTGRES names).
@@ -96,7 +108,12 @@ const { positionals, values } = parseArgs({
     store: { type: 'string', default: 'sqlite' },
     connections: { type: 'string', default: '64' },
     streams: { type: 'string', default: '5000' },
-    stages: { type: 'string', default: '2' },
+    stages: { type: 'string' },
+    callers: { type: 'string', default: '1,4,8,16' },
+    'prompt-words': { type: 'string', default: '32' },
+    'answer-tokens': { type: 'string', default: '128' },
+    'node-args': { type: 'string', default: '' },
+    beside: { type: 'string', multiple: true, default: [] },
     rate: { type: 'string', default: '1' },
     lines: { type: 'string', default: '5000' },
     tokenizer: { type: 'string' },
@@ -148,6 +165,24 @@ async function tuning(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderTuning(report)
 }
 
+async function callers(): Promise<string> {
+  const numbers = (text: string): number[] => text.split(',').map(Number)
+  const report = await benchCallers({
+    model: values.model,
+    cacheDir: values.cache,
+    stages: numbers(values.stages ?? '1,3'),
+    callers: numbers(values.callers),
+    threads: Number(values.threads),
+    rounds: rounds(5),
+    promptWords: Number(values['prompt-words']),
+    answerTokens: Number(values['answer-tokens']),
+    nodeArgs: values['node-args'].split(' ').filter(text => text !== ''),
+    beside: new Map(values.beside.map(text => [text.split('=', 1)[0] ?? '', text.slice(text.indexOf('=') + 1)])),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderCallers(report)
+}
+
 async function store(): Promise<string> {
   const report = await benchStore({ seconds: seconds(5), concurrency: Number(values.concurrency), log })
   return values.json ? `${JSON.stringify(report)}\n` : renderStore(report)
@@ -168,7 +203,7 @@ async function fairness(): Promise<string> {
   const report = await benchFairness({
     model: values.model,
     cacheDir: values.cache,
-    stages: Number(values.stages),
+    stages: Number(values.stages ?? 2),
     threads: Number(values.threads),
     rounds: rounds(5),
     seconds: seconds(30),
@@ -207,6 +242,7 @@ const benches = new Map([
   ['split', split],
   ['llama.cpp', llamaCpp],
   ['tuning', tuning],
+  ['callers', callers],
   ['store', store],
   ['api', api],
   ['fairness', fairness],

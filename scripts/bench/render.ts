@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import type { ApiReport } from './api.ts'
+import type { CallersReport } from './callers.ts'
 import type { FairnessReport } from './fairness.ts'
 import type { GrammarReport } from './grammar.ts'
 import type { SplitReport } from './split.ts'
@@ -41,6 +42,29 @@ export function renderSplit(report: SplitReport): string {
     `bytes per token per hop: ${report.bytesPerTokenPerHop}`,
     `decode by context: ${contexts.join(', ') || 'not measured'}`,
     memory.toString(),
+    ''
+  ].join('\n')
+}
+
+export function renderCallers(report: CallersReport): string {
+  const table = new Table({
+    head: ['', 'callers', 'tok/s', 'min–max', 'gap ms, p50', 'p95', 'first token ms, p50'],
+    style: { head: [], border: [] }
+  })
+  for (const result of report.results) {
+    const { gapP50Ms, gapP95Ms, firstTokenP50Ms } = result
+    table.push([
+      result.name,
+      result.callers,
+      result.tokensPerSecond.toFixed(1),
+      result.range.map(value => value.toFixed(0)).join('–'),
+      ...[gapP50Ms, gapP95Ms, firstTokenP50Ms].map(value => value.toFixed(1))
+    ])
+  }
+  const load = report.load.map(value => value.toFixed(1)).join(' to ')
+  return [
+    `${report.model}: ${report.answerTokens} tokens a caller, ${report.threads} threads, medians of ${report.rounds} rounds, load ${load}`,
+    table.toString(),
     ''
   ].join('\n')
 }

@@ -34,8 +34,10 @@ export interface Engine {
 }
 
 /**
- * One layer range of one model, loaded. Runs of its sessions are served one at a time: those of interactive sessions in
- * the order they came, those of batch sessions where they leave the engine idle, or have left it too little for long.
+ * One layer range of one model, loaded. It serves one run at a time: that of one session, or the steps of one position of all
+ * sessions that have one to do, where the engine can compute them together. Each gives the bits that it would give alone.
+ * Interactive sessions go before batch ones, which run where they leave the engine idle, or have left it too little for
+ * long; within a class steps and longer runs alternate, and each kind keeps the order in which it came.
  */
 export interface Stage extends AsyncDisposable {
   readonly range: LayerRange
@@ -83,7 +85,8 @@ export interface StageSession extends Disposable {
   /**
    * Runs the next positions through the layers and keeps their keys and values.
    *
-   * @param input token ids on the first stage; elsewhere hidden states, `[count, hiddenSize]`
+   * @param input token ids on the first stage; elsewhere hidden states, `[count, hiddenSize]`. It must stay as it is until
+   *   the promise settles
    * @returns hidden states `[count, hiddenSize]`, or on the last stage logits `[1 or count, vocabularySize]`: a view,
    *   valid until this session's next run or disposal
    * @throws MeshError `invalid_request` for input of a wrong kind, length or token id, `context_length_exceeded` over

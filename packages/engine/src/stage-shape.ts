@@ -25,6 +25,17 @@ export class StageShape {
     this.layersShare = layersShare(init)
   }
 
+  /** Numbers of one position's input. */
+  get inputWidth(): number {
+    return this.first ? 1 : this.hiddenSize
+  }
+
+  /** Memory for the input of so many positions, as the graph takes it. */
+  newInput(count: number): Int32Array | Float32Array {
+    const length = count * this.inputWidth
+    return this.first ? new Int32Array(length) : new Float32Array(length)
+  }
+
   /** @throws MeshError `context_length_exceeded` when a session of that many positions does not fit */
   admitSession(positionsMax: number): void {
     positive('positionsMax', positionsMax)

@@ -3,7 +3,8 @@ import { join } from 'node:path'
 import { MeshError, type WeightFile } from '@resultity/interface'
 import type t from 'tap'
 import type { Engine, Stage, StageSession } from '../src/port.ts'
-import { type Fixture, openTinyChat, Pipeline } from './tiny-chat.ts'
+import { inCompany, leaving } from './company-compliance.ts'
+import { cuts, type Fixture, openTinyChat, Pipeline } from './tiny-chat.ts'
 
 type Test = typeof t
 
@@ -11,9 +12,6 @@ interface Case {
   readonly engine: Engine
   readonly fixture: Fixture
 }
-
-/** Every way to cut four layers into ranges, as the ends of the ranges. */
-const cuts = [[4], [1, 4], [2, 4], [3, 4], [1, 2, 4], [1, 3, 4], [2, 3, 4], [1, 2, 3, 4]]
 
 /** A prompt long enough that a run of it is still under way when the next statement executes. */
 const longPrompt = Uint32Array.from({ length: 500 }, (_, index) => 8 + (index % 700))
@@ -33,6 +31,8 @@ export function engineCompliance(t: Test, tested: EngineUnderTest): void {
     'the known answers, however the prompt is chunked': knownAnswers,
     'the same bits, wherever the model is cut': sameBits,
     'sessions do not see each other': interleaved,
+    'the same bits alone and in company': inCompany,
+    'who leaves the company takes nobody along': leaving,
     'interactive sessions go first': turns,
     'slots are counted, and given back': slots,
     'an aborted run ends its session and no other': aborted,

@@ -6,7 +6,7 @@ import { convertGguf } from './convert-gguf.ts'
 import type { Variant } from './quantized-tiny-chat.ts'
 import { type Fixture, openTinyChat, Pipeline, type PipelineSession } from './tiny-chat.ts'
 
-/** Eight query heads to a KV head: sessions of 256 positions attend by groups from position 96 on. */
+/** Eight query heads to a KV head: sessions of a stage with 256 positions attend by groups from position 96 on. */
 const SHAPE = {
   layerCount: 3,
   hiddenSize: 256,
@@ -44,7 +44,7 @@ t.test('attending by groups of heads', async t => {
   await using fixture = await openTinyChat()
   const model = await openModel(fixture)
   const load = async (kind: EngineKind, ends: readonly number[]): Promise<Pipeline> =>
-    Pipeline.load(await createEngine(kind), ends, fixture.init, { ...model, sessionsMax: 2 })
+    Pipeline.load(await createEngine(kind), ends, fixture.init, { ...model, sessionsMax: 2, contextLength: 256 })
 
   await using reference = await load('node', [3])
   using referenceSession = reference.open(256)
@@ -104,7 +104,8 @@ t.test('attending by groups of heads', async t => {
     for (const token of steps) {
       // the first of them by groups is the sixth
       const controller = new AbortController()
-      const ahead = busy.run([token])
+      // a chunk: the step waits until it is over
+      const ahead = busy.run([token, token])
       const part = withdrawn.sessions[0]
       const rejected = t.rejects(async () => void (await part?.run(Uint32Array.of(token), controller)), {
         name: 'AbortError'

@@ -23,6 +23,9 @@ export interface Golden {
 /** `<|end|>` of tiny-chat's vocabulary. */
 export const END_TOKEN = 6
 
+/** Every way to cut four layers into ranges, as the ends of the ranges. */
+export const cuts = [[4], [1, 4], [2, 4], [3, 4], [1, 2, 4], [1, 3, 4], [2, 3, 4], [1, 2, 3, 4]]
+
 export interface Fixture extends AsyncDisposable {
   readonly manifest: DecoderManifest
   readonly golden: readonly Golden[]

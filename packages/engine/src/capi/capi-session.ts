@@ -3,28 +3,33 @@ import type { RunOptions, StageSession } from '../port.ts'
 import type { SessionTurns } from '../session-turns.ts'
 import type { StageShape } from '../stage-shape.ts'
 import type { BoundRun, KvSlot } from './kv-slot.ts'
+import type { SessionStep } from './step-runner.ts'
 
 export interface CapiSessionComponents {
   readonly shape: StageShape
-  readonly turns: SessionTurns
-  readonly slot: KvSlot
+  readonly turns: SessionTurns<SessionStep>
+  /** Steps of this stage's sessions may be computed together. */
+  readonly sharesSteps: boolean
+  /** The memory of a session whose first run begins. */
+  take(): KvSlot
   /** Called once, when the session is disposed: it counts no more. */
   vacate(): void
-  /** Called once after that, when nothing uses the slot any more. */
-  release(session: CapiSession): void
+  /** Called once after that, when no run is this session's any more, with what it took. */
+  release(session: CapiSession, slot: KvSlot | undefined): void
 }
 
 /**
  * - `idle`    the cache holds `position` positions, a run may start
  * - `waiting` a run waits for its turn
- * - `running` a run is in the runtime
+ * - `running` it is a run's turn, alone or with those of others
  * - `failed`  a run broke off; the cache is unknown and no run will start again
  * - `closed`  disposed
  */
 type State = 'idle' | 'waiting' | 'running' | 'failed' | 'closed'
 
 interface PendingRun {
-  readonly bound: BoundRun
+  /** The caller's, who leaves it as it is. */
+  readonly input: Uint32Array | Float32Array
   readonly count: number
   readonly signal: AbortSignal | undefined
   readonly needLogits: boolean
@@ -32,15 +37,19 @@ interface PendingRun {
   reject(error: unknown): void
 }
 
+const NO_INPUT = new Uint32Array(0)
 const NO_LOGITS = new Float32Array(0)
 
 /** A session whose runs go straight to the C API. */
-export class CapiSession implements StageSession {
+export class CapiSession implements StageSession, SessionStep {
   readonly #components: CapiSessionComponents
   readonly #positionsMax: number
   #state: State = 'idle'
   #position = 0
+  #slot: KvSlot | undefined
   #pending: PendingRun | undefined
+  /** In the runtime is a run of this session and no other: it can be told to stop. */
+  #runsAlone = false
 
   constructor(components: CapiSessionComponents, positionsMax: number) {
     this.#components = components
@@ -56,19 +65,18 @@ export class CapiSession implements StageSession {
       const { signal, needLogits = true } = options
       signal?.throwIfAborted()
       this.#requireIdle()
-      const { shape, slot, turns } = this.#components
+      const { shape, turns, sharesSteps } = this.#components
       const count = shape.admitInput(input, this.#position, this.#positionsMax)
-      const bound = slot.bind(count)
-      bound.input.set(input)
-      this.#pending = { bound, count, signal, needLogits, resolve, reject }
+      this.#pending = { input, count, signal, needLogits, resolve, reject }
       this.#state = 'waiting'
       signal?.addEventListener('abort', this.#onAbort, { once: true })
-      turns.enter(this.#start, this.#position)
+      if (count === 1 && sharesSteps) turns.enterStep(this, this.#position)
+      else turns.enter(this.#start, this.#position)
     })
   }
 
   warm(): void {
-    if (this.#state === 'idle') this.#components.slot.bind(1)
+    if (this.#state === 'idle') this.#slot?.bind(1)
   }
 
   truncate(position: number): void {
@@ -81,25 +89,89 @@ export class CapiSession implements StageSession {
       )
     }
     // later positions stay in the cache until they are overwritten; the graph reads none beyond its total
-    this.#position = position
+    this.#moveTo(position)
   }
 
   [Symbol.dispose](): void {
     if (this.#state === 'closed') return
     const state = this.#state
     this.#state = 'closed'
-    this.#components.turns[Symbol.dispose]()
+    this.#components.turns.end(this)
     this.#components.vacate()
     if (state === 'running') {
-      // the runtime still writes to the slot: it goes back when the run has broken off
-      this.#components.slot.runOptions.terminate()
+      // the runtime still writes to the slot: it goes back when the run is over
+      this.#stop()
       return
     }
     if (state === 'waiting') {
-      this.#components.turns.withdraw(this.#start)
+      this.#withdraw()
       this.#settle()?.reject(closedError())
     }
-    this.#components.release(this)
+    this.#release()
+  }
+
+  // what a turn of the queue does with its step
+
+  begin(): KvSlot | undefined {
+    this.#state = 'running'
+    try {
+      this.#slot ??= this.#components.take()
+    } catch (error) {
+      this.#finish(MeshError.from(error, 'engine_failed'))
+    }
+    return this.#slot
+  }
+
+  get wanted(): boolean {
+    return this.#state === 'running' && this.#pending?.signal?.aborted !== true
+  }
+
+  get input(): Uint32Array | Float32Array {
+    return this.#pending?.input ?? NO_INPUT
+  }
+
+  runAlone(done: () => void): void {
+    const slot = this.#slot
+    const pending = this.#pending
+    if (slot === undefined || pending === undefined) {
+      done()
+      return
+    }
+    const { input, count } = pending
+    const end = (error: MeshError | undefined, output?: Float32Array): void => {
+      this.#runsAlone = false
+      slot.runOptions.allow()
+      this.#finish(error, output, endsFinite(output))
+      done()
+    }
+    let bound: BoundRun
+    try {
+      bound = slot.bind(count)
+    } catch (error) {
+      end(MeshError.from(error, 'engine_failed'))
+      return
+    }
+    bound.input.set(input)
+    slot.setPosition(count)
+    this.#runsAlone = true
+    bound.binding.run(slot.runOptions, error => end(error, bound.output))
+  }
+
+  computed(output: Float32Array): void {
+    const own = this.#slot?.stepOutput
+    // others' steps are computed into the shared memory while this is read
+    if (this.#pending?.needLogits === true || !this.#components.shape.last) own?.set(output)
+    this.#finish(undefined, own, endsFinite(output))
+  }
+
+  dropped(): void {
+    this.#finish(new MeshError('canceled', 'the run was called off'))
+  }
+
+  readonly #start = (): void => {
+    const { turns } = this.#components
+    if (this.begin() === undefined) turns.leave()
+    else this.runAlone(() => turns.leave())
   }
 
   #requireIdle(): void {
@@ -118,38 +190,32 @@ export class CapiSession implements StageSession {
     }
   }
 
-  readonly #start = (): void => {
-    const pending = this.#pending
-    if (pending === undefined) return
-    this.#state = 'running'
-    const { slot } = this.#components
-    // not before: a run that is withdrawn while it waits has put nothing into the cache
-    slot.setPosition(pending.count, this.#position + pending.count)
-    pending.bound.binding.run(slot.runOptions, this.#finish)
-  }
-
-  readonly #finish = (error: MeshError | undefined): void => {
+  /** The run is over, or was called off. */
+  #finish(error: MeshError | undefined, output?: Float32Array, numbers = false): void {
     const closed = this.#state === 'closed'
     const pending = this.#settle()
-    if (error !== undefined || !endsFinite(pending?.bound.output)) this.#components.slot.damaged = true
+    if (this.#slot !== undefined && !numbers) this.#slot.damaged = true
     if (closed) {
       pending?.reject(closedError())
-      this.#components.release(this)
-    } else if (error !== undefined) {
+      this.#release()
+    } else if (pending?.signal?.aborted === true) {
       this.#state = 'failed'
-      pending?.reject(pending.signal?.aborted === true ? pending.signal.reason : error)
+      pending.reject(pending.signal.reason)
+    } else if (error !== undefined || output === undefined) {
+      this.#state = 'failed'
+      pending?.reject(error)
     } else if (pending !== undefined) {
       this.#state = 'idle'
-      this.#position += pending.count
-      pending.resolve(pending.needLogits || !this.#components.shape.last ? pending.bound.output : NO_LOGITS)
+      this.#moveTo(this.#position + pending.count)
+      pending.resolve(pending.needLogits || !this.#components.shape.last ? output : NO_LOGITS)
     }
-    this.#components.turns.leave()
+    this.#components.turns.renew()
   }
 
   readonly #onAbort = (): void => {
     if (this.#state === 'running') {
-      this.#components.slot.runOptions.terminate()
-    } else if (this.#state === 'waiting' && this.#components.turns.withdraw(this.#start)) {
+      this.#stop()
+    } else if (this.#state === 'waiting' && this.#withdraw()) {
       // nothing has touched the cache: the session stays usable
       this.#state = 'idle'
       const pending = this.#settle()
@@ -157,11 +223,31 @@ export class CapiSession implements StageSession {
     }
   }
 
+  #stop(): void {
+    if (this.#runsAlone) this.#slot?.runOptions.terminate()
+  }
+
+  #withdraw(): boolean {
+    const { turns } = this.#components
+    return turns.withdraw(this) || turns.withdraw(this.#start)
+  }
+
+  #moveTo(position: number): void {
+    this.#position = position
+    if (this.#slot !== undefined) this.#slot.position = position
+  }
+
   #settle(): PendingRun | undefined {
     const pending = this.#pending
     this.#pending = undefined
     pending?.signal?.removeEventListener('abort', this.#onAbort)
     return pending
+  }
+
+  #release(): void {
+    const slot = this.#slot
+    this.#slot = undefined
+    this.#components.release(this, slot)
   }
 }
 

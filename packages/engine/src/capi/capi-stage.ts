@@ -1,4 +1,4 @@
-import { type AbortOptions, formatRange, MeshError } from '@resultity/interface'
+import { type AbortOptions, formatRange, MeshError, systemScheduler } from '@resultity/interface'
 import { rotaryTables, type StageGraph } from '@resultity/model'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
@@ -10,9 +10,10 @@ import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
 import { IdleMemory } from './idle-memory.ts'
-import type { BoundTable, SlotComponents } from './kv-slot.ts'
+import type { BoundTable, KvSlot, SlotComponents } from './kv-slot.ts'
 import { getRuntime } from './runtime.ts'
 import { SlotPool } from './slot-pool.ts'
+import { type SessionStep, StepRunner } from './step-runner.ts'
 import { NativeTensor } from './tensor.ts'
 
 /** A stage on ONNX Runtime's C API. */
@@ -21,7 +22,8 @@ export class CapiStage extends ShapedStage implements Stage {
   readonly #source: GraphSource<StageGraph>
   readonly #slots: SlotPool
   readonly #context: EngineContext
-  readonly #queue: RunQueue
+  readonly #queue: RunQueue<SessionStep>
+  readonly #steps: StepRunner
   readonly #idleMemory: IdleMemory
   readonly #sessions = new Set<CapiSession>()
   #closing: Promise<void> | undefined
@@ -32,8 +34,14 @@ export class CapiStage extends ShapedStage implements Stage {
     this.#source = source
     this.#slots = new SlotPool(components)
     this.#context = context
-    this.#queue = new RunQueue(context.gate)
-    const { runtime } = components
+    const { runtime, graph, shape } = components
+    const slots = this.#slots
+    const leave = (): void => this.#queue.leave()
+    this.#steps = new StepRunner({ runtime, shape, slots, width: graph.output.width, leave })
+    this.#queue = new RunQueue(context.gate, systemScheduler, {
+      start: steps => this.#steps.run(steps),
+      feedsItself: shape.first && shape.last
+    })
     const { tuning } = context
     const { files } = source
     this.#idleMemory = new IdleMemory({ runtime, tuning, queue: this.#queue, slots: this.#slots, files })
@@ -74,17 +82,17 @@ export class CapiStage extends ShapedStage implements Stage {
   }
 
   open(init: SessionInit): StageSession {
-    const { shape } = this.#components
+    const { shape, graph } = this.#components
     if (this.#closing !== undefined) {
       throw new MeshError('unavailable', `stage ${formatRange(this.range)} is closed`)
     }
     shape.admitSession(init.positionsMax)
-    const slot = this.#slots.take(init.positionsMax)
+    this.#slots.admit()
     this.#idleMemory.sessionOpened()
     const work = this.#components.session.callers.work()
-    const release = (session: CapiSession): void => {
+    const release = (session: CapiSession, slot: KvSlot | undefined): void => {
       this.#sessions.delete(session)
-      this.#slots.give(slot)
+      if (slot !== undefined) this.#slots.give(slot)
       if (this.sessionsOpen === 0) this.#idleMemory.sessionsEnded()
     }
     const turns = new SessionTurns(this.#queue, this.#context.gate, init)
@@ -92,7 +100,9 @@ export class CapiStage extends ShapedStage implements Stage {
       this.#slots.vacate()
       work[Symbol.dispose]()
     }
-    const session = new CapiSession({ shape, turns, slot, vacate, release }, init.positionsMax)
+    const sharesSteps = !shape.last || graph.outputRows === 'last'
+    const take = (): KvSlot => this.#slots.take()
+    const session = new CapiSession({ shape, turns, sharesSteps, take, vacate, release }, init.positionsMax)
     this.#sessions.add(session)
     return session
   }
@@ -107,6 +117,7 @@ export class CapiStage extends ShapedStage implements Stage {
     for (const session of this.#sessions) session[Symbol.dispose]()
     await this.#idleMemory[Symbol.asyncDispose]()
     this.#slots[Symbol.dispose]()
+    this.#steps[Symbol.dispose]()
     const { session, rotary } = this.#components
     session[Symbol.dispose]()
     for (const { tensor } of rotary) tensor[Symbol.dispose]()

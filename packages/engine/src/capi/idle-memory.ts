@@ -3,6 +3,7 @@ import type { RunQueue } from '../run-queue.ts'
 import { RunOptions } from './binding.ts'
 import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
+import type { SessionStep } from './step-runner.ts'
 
 /** Without a session for so long a stage is idle: one request after the other shall find all memory where it was. */
 const IDLE_MS = 1000
@@ -12,7 +13,7 @@ const ALONE_MS = 60_000
 export interface IdleMemoryInit {
   readonly runtime: Runtime
   readonly tuning: ProcessTuning
-  readonly queue: RunQueue
+  readonly queue: RunQueue<SessionStep>
   readonly slots: SlotPool
   /** The weight files, as the system names their mappings. */
   readonly files: ReadonlySet<string>
@@ -22,8 +23,8 @@ export interface IdleMemoryInit {
  * Gives memory back to the system once a stage is idle.
  *
  * With tuning: what the runtime's arena keeps for the activations of the next prompt, and the pages of files that
- * prompts have brought in. Always, when the stage is left alone: the KV slots that wait for sessions, which may be far
- * more: each has touched as much of its cache as its longest session.
+ * prompts have brought in. Always, when the stage is left alone: the KV slots, which may be far more: each has touched as
+ * much of its cache as its longest session.
  */
 export class IdleMemory implements AsyncDisposable {
   readonly #init: IdleMemoryInit
@@ -71,8 +72,9 @@ export class IdleMemory implements AsyncDisposable {
       this.#end()
     }
     try {
-      slot.setPosition(1, 1)
-      slot.bind(1).binding.run(this.#shrinking, finish)
+      const { binding } = slot.bind(1)
+      slot.setPosition(1)
+      binding.run(this.#shrinking, finish)
     } catch (error) {
       // nobody waits for this position: the slot goes, and the next session gets a new one
       finish(error)

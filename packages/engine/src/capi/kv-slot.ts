@@ -1,9 +1,10 @@
 import type { ModelConfig } from '@resultity/interface'
-import type { CacheEdge, StageGraph } from '@resultity/model'
+import type { StageGraph } from '@resultity/model'
 import type { StageShape } from '../stage-shape.ts'
 import { Binding, RunOptions } from './binding.ts'
 import type { GraphSession } from './graph-session.ts'
-import { PositionInputs } from './position-inputs.ts'
+import type { BoundCache, KvArena } from './kv-arena.ts'
+import { headsPerGroup, PositionInputs } from './position-inputs.ts'
 import type { Runtime } from './runtime.ts'
 import { NativeTensor } from './tensor.ts'
 
@@ -31,53 +32,87 @@ export interface BoundRun {
   readonly output: Float32Array
 }
 
-interface BoundCache {
-  readonly edge: CacheEdge
-  readonly tensor: NativeTensor<Float32Array<ArrayBuffer>>
-}
+/**
+ * How much dearer a position of the cache is when attended by groups than one head's reading of it: measured as 2.6,
+ * and rounded up in favour of the runtime's own operator. See docs/engine.md.
+ */
+const GROUP_COST = 3
 
 /**
- * The memory of one session on one stage: its KV cache, inputs and outputs, bound to the graph.
+ * The memory of one session on one stage: its row of the KV cache, inputs and outputs, bound to the graph for runs of this
+ * session alone.
  *
- * The cache is bound as past and as present, so the attention operator appends to it in place. Memory is zero-filled
- * by the system when first touched: a long capacity costs nothing until positions are there.
+ * The cache is bound as past and as present, so the attention operator appends to it in place.
  */
 export class KvSlot implements Disposable {
-  /** Positions the cache holds. */
-  readonly capacity: number
+  readonly row: number
   readonly runOptions: RunOptions
+  /** Positions that its session has in the cache. */
+  position = 0
+  /** Positions that any session has had in it. */
+  reached = 0
   /** Set once the cache may hold what is no number: positions behind a run still meet it, times zero. */
   damaged = false
   readonly #components: SlotComponents
-  readonly #position: PositionInputs
+  readonly #inputs: PositionInputs
   readonly #cache: readonly BoundCache[]
+  /** Positions from the first on whose values are the same in both caches. */
+  #transposed = 0
+  #stepOutput: Float32Array | undefined
   #single: BoundRun | undefined
   #wide: (BoundRun & { readonly count: number }) | undefined
   #wideInput: Int32Array | Float32Array | undefined
   #wideOutput: Float32Array | undefined
 
-  constructor(components: SlotComponents, capacity: number) {
+  constructor(components: SlotComponents, arena: KvArena, row: number) {
     this.#components = components
-    this.capacity = capacity
-    const { runtime, graph, config } = components
+    this.row = row
+    const { runtime, graph, config, shape } = components
     this.runOptions = new RunOptions(runtime)
-    this.#position = new PositionInputs({ runtime, graph, capacity, config })
-    const { kvHeadCount, headDim } = config
-    const tensor = (edge: CacheEdge, rows: number, columns: number): BoundCache => {
-      const data = new Float32Array(kvHeadCount * rows * columns)
-      // by far the most memory of a slot, and nobody else's: it goes with the tensor, not when the collector comes by
-      const giveBack = (): void => void data.buffer.transfer(0)
-      return { edge, tensor: new NativeTensor(runtime, data, [1, kvHeadCount, rows, columns], giveBack) }
-    }
-    this.#cache = [
-      ...graph.cache.map(edge => tensor(edge, capacity, headDim)),
-      ...(graph.groups?.transposed ?? []).map(edge => tensor(edge, headDim, capacity))
-    ]
+    this.#inputs = new PositionInputs({ runtime, graph, capacity: shape.contextLength, config })
+    this.#cache = arena.view(row, 1)
   }
 
-  /** Tells the graph that the run which begins now adds `count` positions and makes the cache `total` long. */
-  setPosition(count: number, total: number): void {
-    this.#position.set(count, total)
+  /** It is another session's from now on. */
+  begin(): void {
+    this.position = 0
+    this.#transposed = 0
+    this.runOptions.allow()
+  }
+
+  /**
+   * Whether the step that makes the cache `total` long attends by groups of heads. Each head reads the cache up to `total`; a
+   * group reads it once, but to its end. Depends on nothing but the session and the stage's context, so that every stage of a
+   * route, however the model is cut, decides alike.
+   */
+  attendsByGroups(total: number): boolean {
+    const { graph, config, shape } = this.#components
+    return graph.groups !== undefined && total * headsPerGroup(config) >= GROUP_COST * shape.contextLength
+  }
+
+  /** Tells the graph that the run of this session alone which begins now adds `count` positions. */
+  setPosition(count: number): void {
+    const total = this.position + count
+    this.reached = Math.max(this.reached, total)
+    if (count === 1 && this.attendsByGroups(total)) {
+      this.#inputs.setGroups(total, Math.min(this.#transposed, total - 1))
+      this.#transposed = total
+    } else {
+      this.#inputs.setHeads(0, total)
+      this.#transposed = Math.min(this.#transposed, this.position)
+    }
+  }
+
+  /** The run that begins now adds one position to this session, with steps of others. */
+  stepTogether(): void {
+    this.reached = Math.max(this.reached, this.position + 1)
+    this.#transposed = Math.min(this.#transposed, this.position)
+  }
+
+  /** Where the output of a step goes. */
+  get stepOutput(): Float32Array {
+    this.#stepOutput ??= new Float32Array(this.#outputLength(1))
+    return this.#stepOutput
   }
 
   /** The binding for a run of `count` positions; the one for a single position is kept for the slot's life. */
@@ -86,17 +121,18 @@ export class KvSlot implements Disposable {
     this.#single ??= this.#bindInputAndOutput(
       this.#createBinding(),
       1,
-      this.#newInput(1),
-      new Float32Array(this.#outputLength(1))
+      this.#components.shape.newInput(1),
+      this.stepOutput
     )
     return this.#single
   }
 
   #bindWide(count: number): BoundRun {
     if (this.#wide?.count === count) return this.#wide
-    const inputLength = count * this.#inputWidth()
+    const { shape } = this.#components
+    const inputLength = count * shape.inputWidth
     const outputLength = this.#outputLength(count)
-    if (this.#wideInput === undefined || this.#wideInput.length < inputLength) this.#wideInput = this.#newInput(count)
+    if (this.#wideInput === undefined || this.#wideInput.length < inputLength) this.#wideInput = shape.newInput(count)
     if (this.#wideOutput === undefined || this.#wideOutput.length < outputLength) {
       this.#wideOutput = new Float32Array(outputLength)
     }
@@ -112,15 +148,7 @@ export class KvSlot implements Disposable {
 
   /** A binding with all but the input and the output, whose shapes depend on the run. */
   #createBinding(): Binding {
-    const { runtime, session, rotary } = this.#components
-    const binding = new Binding(runtime, session)
-    this.#position.bindTo(binding)
-    for (const { input, tensor } of rotary) binding.input(input, tensor)
-    for (const { edge, tensor } of this.#cache) {
-      binding.input(edge.past, tensor)
-      binding.output(edge.present, tensor)
-    }
-    return binding
+    return bindCache(this.#components, this.#inputs, this.#cache)
   }
 
   #bindInputAndOutput(
@@ -139,16 +167,6 @@ export class KvSlot implements Disposable {
     return { binding, input: inputData, output }
   }
 
-  #inputWidth(): number {
-    const { shape } = this.#components
-    return shape.first ? 1 : shape.hiddenSize
-  }
-
-  #newInput(count: number): Int32Array | Float32Array {
-    const length = count * this.#inputWidth()
-    return this.#components.shape.first ? new Int32Array(length) : new Float32Array(length)
-  }
-
   #outputLength(count: number): number {
     const { graph } = this.#components
     return (graph.outputRows === 'last' ? 1 : count) * graph.output.width
@@ -158,7 +176,23 @@ export class KvSlot implements Disposable {
     this.#single?.binding[Symbol.dispose]()
     this.#wide?.binding[Symbol.dispose]()
     for (const { tensor } of this.#cache) tensor[Symbol.dispose]()
-    this.#position[Symbol.dispose]()
+    this.#inputs[Symbol.dispose]()
     this.runOptions[Symbol.dispose]()
   }
+}
+
+/** A binding of everything but the input and the output. */
+export function bindCache(
+  { runtime, session, rotary }: SlotComponents,
+  positions: PositionInputs,
+  cache: readonly BoundCache[]
+): Binding {
+  const binding = new Binding(runtime, session)
+  positions.bindTo(binding)
+  for (const { input, tensor } of rotary) binding.input(input, tensor)
+  for (const { edge, tensor } of cache) {
+    binding.input(edge.past, tensor)
+    binding.output(edge.present, tensor)
+  }
+  return binding
 }

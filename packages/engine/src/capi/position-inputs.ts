@@ -12,13 +12,7 @@ export interface PositionInputsInit {
   readonly config: ModelConfig
 }
 
-/**
- * How much dearer a position of the cache is when attended by groups than one head's reading of it: measured as 2.6,
- * and rounded up in favour of the runtime's own operator. See docs/engine.md.
- */
-const GROUP_COST = 3
-
-/** The inputs that tell a graph where in the cache a run stands. */
+/** The inputs that tell a graph where in the caches a run of some sessions stands. */
 export class PositionInputs implements Disposable {
   readonly #init: PositionInputsInit
   readonly #last: NativeTensor<Int32Array>
@@ -31,16 +25,14 @@ export class PositionInputs implements Disposable {
         readonly closedShape: NativeTensor<BigInt64Array>
       }
     | undefined
-  /** Positions from the first on whose values are the same in both caches. */
-  #transposed = 0
 
-  constructor(init: PositionInputsInit) {
+  constructor(init: PositionInputsInit, sessions = 1) {
     this.#init = init
     const { runtime, graph, config } = init
-    this.#last = new NativeTensor(runtime, new Int32Array(1), [1])
+    this.#last = new NativeTensor(runtime, new Int32Array(sessions), [sessions])
     this.#total = new NativeTensor(runtime, new Int32Array(1), [])
     if (graph.groups === undefined) return
-    const closedShape = BigInt64Array.of(1n, BigInt(config.kvHeadCount), 0n, BigInt(this.#headsPerGroup))
+    const closedShape = BigInt64Array.of(1n, BigInt(config.kvHeadCount), 0n, BigInt(headsPerGroup(config)))
     this.#groups = {
       enabled: new NativeTensor(runtime, new Uint8Array(1), []),
       position: new NativeTensor(runtime, new BigInt64Array(1), [1]),
@@ -60,32 +52,31 @@ export class PositionInputs implements Disposable {
     binding.input(graph.groups.closedShape, this.#groups.closedShape)
   }
 
-  /** The run that begins now adds `count` positions and makes the cache `total` long. */
-  set(count: number, total: number): void {
+  /** The run that begins now makes the cache of one session `total` long, and attends by heads. */
+  setHeads(session: number, total: number): void {
+    this.#last.data[session] = total - 1
+    this.#total.data[0] = session === 0 ? total : Math.max(total, this.#total.data[0] ?? 0)
+    if (this.#groups === undefined) return
+    const { enabled, position, transposedEnd, closedShape } = this.#groups
+    enabled.data[0] = 0
+    position.data[0] = 0n
+    transposedEnd.data[0] = 0n
+    closedShape.data[2] = 0n
+  }
+
+  /**
+   * The run that begins now adds one position, makes the cache of the only session `total` long, and attends by groups:
+   * the values of `transposed` positions are there transposed.
+   */
+  setGroups(total: number, transposed: number): void {
     this.#last.data[0] = total - 1
     this.#total.data[0] = total
     if (this.#groups === undefined) return
     const { enabled, position, transposedEnd, closedShape } = this.#groups
-    const grouped = count === 1 && this.#prefersGroups(total)
-    const transposed = Math.min(this.#transposed, total - count)
-    enabled.data[0] = grouped ? 1 : 0
-    position.data[0] = BigInt(total - count)
+    enabled.data[0] = 1
+    position.data[0] = BigInt(total - 1)
     transposedEnd.data[0] = BigInt(transposed)
-    closedShape.data[2] = grouped ? BigInt(this.#init.capacity - total) : 0n
-    this.#transposed = grouped ? total : transposed
-  }
-
-  get #headsPerGroup(): number {
-    const { headCount, kvHeadCount } = this.#init.config
-    return headCount / kvHeadCount
-  }
-
-  /**
-   * Each head reads the cache up to `total`; a group reads it once, but to its end. Depends on nothing but the session, so
-   * that every stage of a route, however the model is cut, decides alike.
-   */
-  #prefersGroups(total: number): boolean {
-    return total * this.#headsPerGroup >= GROUP_COST * this.#init.capacity
+    closedShape.data[2] = BigInt(this.#init.capacity - total)
   }
 
   [Symbol.dispose](): void {
@@ -96,4 +87,9 @@ export class PositionInputs implements Disposable {
     this.#groups?.transposedEnd[Symbol.dispose]()
     this.#groups?.closedShape[Symbol.dispose]()
   }
+}
+
+/** Query heads to a KV head. */
+export function headsPerGroup({ headCount, kvHeadCount }: ModelConfig): number {
+  return headCount / kvHeadCount
 }

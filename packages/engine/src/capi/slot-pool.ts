@@ -1,103 +1,129 @@
 import { MeshError } from '@resultity/interface'
+import type { RowWindow } from '../row-windows.ts'
+import { KvArena } from './kv-arena.ts'
 import { KvSlot, type SlotComponents } from './kv-slot.ts'
+import { type BoundSteps, StepBindings } from './step-bindings.ts'
 
-/** Shortest capacity, and the finest step between capacities. */
-const CAPACITY_MIN = 256
-/** Capacities between one power of two and the next: enough that little is wasted, few enough that slots are reused. */
-const STEPS_PER_DOUBLING = 16
+/** What a stage has while it has sessions, or had them a moment ago. */
+interface Memory {
+  readonly arena: KvArena
+  readonly steps: StepBindings
+  /** By row; those of rows that never had a session are missing. */
+  readonly slots: (KvSlot | undefined)[]
+}
 
-/** The KV slots of a stage: `sessionsMax` at most, reused, so that sessions coming and going take no new memory. */
+/**
+ * The KV slots of a stage, `sessionsMax` at the most: a row of the arena each. A session takes the lowest free one as its first
+ * run begins, so that rows in use lie side by side. Rows are used again, so that sessions coming and going take no new
+ * memory.
+ */
 export class SlotPool implements Disposable {
   readonly #components: SlotComponents
-  readonly #free: KvSlot[] = []
-  #taken = 0
+  readonly #rowsTaken = new Set<number>()
+  #memory: Memory | undefined
+  #sessions = 0
 
   constructor(components: SlotComponents) {
     this.#components = components
   }
 
+  /** Sessions that count. */
   get taken(): number {
-    return this.#taken
+    return this.#sessions
   }
 
-  /** @throws MeshError `resource_exhausted` when all slots are taken */
-  take(positionsMax: number): KvSlot {
+  /**
+   * There is a session more, which may {@link take} a slot.
+   *
+   * @throws MeshError `resource_exhausted` when there are as many as there may be
+   */
+  admit(): void {
     const { sessionsMax } = this.#components.shape
-    if (this.#taken >= sessionsMax) {
+    if (this.#sessions >= sessionsMax) {
       throw new MeshError('resource_exhausted', `all ${sessionsMax} sessions of this stage are open`, {
         hint: 'try again when one has ended',
         details: { sessionsMax }
       })
     }
-    const capacity = capacityFor(positionsMax)
-    const slot = this.#reuse(capacity) ?? this.#create(capacity)
-    this.#taken++
+    this.#memory ??= this.#create()
+    this.#sessions++
+  }
+
+  /** A session counts no more, even if a run that is under way still uses its slot. */
+  vacate(): void {
+    this.#sessions--
+  }
+
+  /**
+   * The lowest free slot. Called between two runs: no session that is over has one then, so there is one for each that is
+   * open.
+   */
+  take(): KvSlot {
+    const slot = this.borrow()
+    if (slot === undefined) throw new MeshError('internal', 'a session of this stage has no row of its cache')
     return slot
   }
 
-  #create(capacity: number): KvSlot {
+  /** The same for a run that is no session's; undefined where there is none, or nothing has been computed for a while. */
+  borrow(): KvSlot | undefined {
+    if (this.#memory === undefined) return undefined
+    const { arena, slots } = this.#memory
+    let row = 0
+    while (this.#rowsTaken.has(row)) row++
+    if (row >= arena.rows) return undefined
+    const slot = slots[row] ?? new KvSlot(this.#components, arena, row)
+    slots[row] = slot
+    // one position more: where it was computed along with others
+    if (slot.damaged) arena.wipe(row, slot.reached + 1)
+    slot.damaged = false
+    slot.begin()
+    this.#rowsTaken.add(row)
+    return slot
+  }
+
+  /** Takes back what {@link take} or {@link borrow} gave. No run may write to it but as one that is computed along. */
+  give(slot: KvSlot): void {
+    this.#rowsTaken.delete(slot.row)
+  }
+
+  /** Positions in the cache of a row, 0 where no session has it. */
+  positionOf(row: number): number {
+    return this.#rowsTaken.has(row) ? (this.#memory?.slots[row]?.position ?? 0) : 0
+  }
+
+  /** A binding for a step of several rows. Not while another run is under way. */
+  bindSteps(window: RowWindow): BoundSteps {
+    if (this.#memory === undefined) throw new MeshError('internal', 'a stage without a session has a step to compute')
+    return this.#memory.steps.bind(window)
+  }
+
+  /** Frees the memory of all slots, where no session is open. */
+  empty(): void {
+    if (this.#sessions === 0 && this.#rowsTaken.size === 0) this[Symbol.dispose]()
+  }
+
+  [Symbol.dispose](): void {
+    const memory = this.#memory
+    this.#memory = undefined
+    if (memory === undefined) return
+    memory.steps[Symbol.dispose]()
+    for (const slot of memory.slots) slot?.[Symbol.dispose]()
+    memory.arena[Symbol.dispose]()
+  }
+
+  #create(): Memory {
+    const { runtime, graph, config, shape } = this.#components
+    const { sessionsMax, contextLength } = shape
     try {
-      return new KvSlot(this.#components, capacity)
+      const arena = new KvArena({ runtime, graph, config, rows: sessionsMax, capacity: contextLength })
+      return { arena, steps: new StepBindings(this.#components, arena), slots: [] }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new MeshError(
         'resource_exhausted',
-        `this machine has no memory left for a session of ${capacity} positions`,
-        {
-          hint: 'offer less memory to the mesh, or open shorter sessions',
-          cause: error
-        }
+        `this machine has no memory left for ${sessionsMax} sessions of ${contextLength} positions`,
+        { hint: 'offer less memory to the mesh, or serve the model with a shorter context', cause: error }
       )
     }
   }
-
-  /** A slot that no session has, until it is given back; undefined when there is none. */
-  borrow(): KvSlot | undefined {
-    return this.#free.pop()
-  }
-
-  /**
-   * A session that had a slot is over: another may have one, even if a run that is breaking off still uses the former.
-   * For that moment there is one more than `sessionsMax`, as a stage runs one at a time.
-   */
-  vacate(): void {
-    this.#taken--
-  }
-
-  /** Takes the slot of a session that is over back, or a borrowed one. It must not be in use by a run. */
-  give(slot: KvSlot): void {
-    const full = this.#taken + this.#free.length >= this.#components.shape.sessionsMax
-    if (slot.damaged || full) {
-      slot[Symbol.dispose]()
-      return
-    }
-    slot.runOptions.allow()
-    this.#free.push(slot)
-  }
-
-  /**
-   * A free slot of just this capacity, because results may differ in the last bit between capacities; if there is none,
-   * makes room by freeing the one that has waited longest.
-   */
-  #reuse(capacity: number): KvSlot | undefined {
-    const index = this.#free.findIndex(slot => slot.capacity === capacity)
-    if (index !== -1) return this.#free.splice(index, 1)[0]
-    if (this.#taken + this.#free.length >= this.#components.shape.sessionsMax) this.#free.shift()?.[Symbol.dispose]()
-    return undefined
-  }
-
-  /** Frees the slots that no session has. */
-  empty(): void {
-    for (const slot of this.#free.splice(0)) slot[Symbol.dispose]()
-  }
-
-  [Symbol.dispose](): void {
-    this.empty()
-  }
-}
-
-/** The positions a slot for `positionsMax` has room for; follows from that alone, so all stages of a route agree. */
-export function capacityFor(positionsMax: number): number {
-  const step = Math.max(CAPACITY_MIN, 2 ** Math.floor(Math.log2(positionsMax)) / STEPS_PER_DOUBLING)
-  return Math.ceil(positionsMax / step) * step
 }

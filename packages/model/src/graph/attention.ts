@@ -14,7 +14,7 @@ import type { RopeName } from './rotary.ts'
  * The second way has the values a second time, transposed, and brings them up to date by itself.
  *
  * @param input name of the normalized hidden state
- * @returns name of the heads' outputs, `[1, positions, headCount · headDim]`
+ * @returns name of the heads' outputs, `[batch, positions, headCount · headDim]`
  */
 export function attention(
   graph: GraphWriter,
@@ -134,7 +134,7 @@ export function prepareGroups(graph: GraphWriter): void {
 }
 
 /**
- * A single position, all query heads of a KV head as the columns of one matrix. Outputs: attended, key cache, value cache,
+ * A single position of one session, all query heads of a KV head as the columns of one matrix. Outputs: attended, key cache, value cache,
  * transposed values.
  *
  * The cache is the left matrix of both products, for that is read as it lies; a right matrix is copied into blocks first.

@@ -10,7 +10,7 @@ import { codeBits, type LocatedFile, plainInitializer, quantizedInitializers, re
  * Returned as a sum with zero, because a layer's norm takes a sum.
  */
 export function embed(graph: GraphWriter, { traits }: ModelConfig, located: LocatedFile): Residual {
-  const tokens = graph.input(names.tokens, ElementType.int32, [1, 'positions'])
+  const tokens = graph.input(names.tokens, ElementType.int32, ['batch', 'positions'])
   const found = lookUp(graph, located, tokens)
   const scale = traits?.embeddingScale
   const rows =

@@ -14,7 +14,7 @@ export interface HeadInit {
   readonly rows: 'last' | 'all'
 }
 
-/** Final norm and projection to the vocabulary: output f32 `[1, rows, vocabulary]`. */
+/** Final norm and projection to the vocabulary: output f32 `[batch, rows, vocabulary]`. */
 export function head(graph: GraphWriter, manifest: DecoderManifest, init: HeadInit): void {
   const { config } = manifest
   const residual = { input: pick(graph, init.residual.input, init), skip: pick(graph, init.residual.skip, init) }
@@ -26,10 +26,10 @@ export function head(graph: GraphWriter, manifest: DecoderManifest, init: HeadIn
   if ('scales' in matrix) {
     projectQuantized(graph, located, matrix, { input: normalized, output })
   } else {
-    projectPlain(graph, { input: normalized, output }, floatInitializer(graph, located, matrix))
+    projectPlain(graph, { input: normalized, output }, floatInitializer(graph, located, matrix), init.rows)
   }
   if (cap !== undefined) bend(graph, { input: output, output: names.output }, cap)
-  graph.output(names.output, ElementType.float32, [1, 'rows', config.vocabularySize])
+  graph.output(names.output, ElementType.float32, ['batch', 'rows', config.vocabularySize])
 }
 
 interface Edges {
@@ -44,15 +44,18 @@ function bend(graph: GraphWriter, { input, output }: Edges, cap: number): void {
   graph.node('Mul', output, [bent, scale])
 }
 
-/** By a matrix `[vocabulary, hidden]`: only Gemm multiplies by a transpose, and it takes no batch. */
-function projectPlain(graph: GraphWriter, { input, output }: Edges, matrix: string): void {
-  const batch = graph.constant('batch_axis', BigInt64Array.of(0n), [1])
-  const rows = graph.node('Squeeze', 'head_in', [input, batch])
-  const logits = graph.node('Gemm', 'head_out', [rows, matrix], { transB: 1 })
-  graph.node('Unsqueeze', output, [logits, batch])
+/**
+ * By a matrix `[vocabulary, hidden]`: only Gemm multiplies by a transpose, and it takes a matrix. Of a batch, each session
+ * has one row in it; where all positions of a run are projected, the batch is of one.
+ */
+function projectPlain(graph: GraphWriter, { input, output }: Edges, matrix: string, rows: HeadInit['rows']): void {
+  const axis = graph.constant('head_axis', BigInt64Array.of(rows === 'last' ? 1n : 0n), [1])
+  const states = graph.node('Squeeze', 'head_in', [input, axis])
+  const logits = graph.node('Gemm', 'head_out', [states, matrix], { transB: 1 })
+  graph.node('Unsqueeze', output, [logits, axis])
 }
 
-/** `[1, positions, hidden]` to `[1, rows, hidden]`. */
+/** `[batch, positions, hidden]` to `[batch, rows, hidden]`. */
 function pick(graph: GraphWriter, value: string, init: HeadInit): string {
   if (init.rows === 'all') return value
   const last = graph.constant('last', BigInt64Array.of(-1n), [1])

@@ -103,8 +103,8 @@ export function codeBits(tensor: QuantizedTensor): 4 | 8 {
 /**
  * `y = x · W` for a projection stored `[in, out]` or quantized.
  *
- * @param input name of x, `[1, positions, in]`
- * @returns name of y, `[1, positions, out]`
+ * @param input name of x, `[batch, positions, in]`
+ * @returns name of y, `[batch, positions, out]`
  */
 export function project(graph: GraphWriter, located: LocatedFile, tensorName: string, input: string): string {
   const tensor = requireTensor(located, tensorName)

@@ -42,7 +42,7 @@ export interface RotaryInputs {
 
 /** Inputs of a graph that can attend by groups of heads: the same result, faster where the cache is long and full. */
 export interface GroupInputs {
-  /** bool scalar: attend by groups. Only for runs of one position. */
+  /** bool scalar: attend by groups. Only for runs of one position of one session. */
   readonly enabled: string
   /** int64 `[1]`: index of the run's position. */
   readonly position: string
@@ -53,32 +53,32 @@ export interface GroupInputs {
    * third is 0.
    */
   readonly closedShape: string
-  /** f32 `[1, kvHeadCount, headDim, C]` each, of the range's layers in order: the values, transposed. */
+  /** f32 `[B, kvHeadCount, headDim, C]` each, of the range's layers in order: the values, transposed. */
   readonly transposed: readonly CacheEdge[]
 }
 
 /**
- * A layer range as an ONNX model, and how to feed it. P is the number of positions of a run, C the capacity of the
- * cache in positions.
+ * A layer range as an ONNX model, and how to feed it. B is the number of sessions in a run, P that of its positions of each,
+ * C the capacity of the cache in positions. Several sessions may run together where P is 1 and not all logits are wanted.
  */
 export interface StageGraph {
   /** The serialized model. Weights are external data. */
   readonly bytes: Uint8Array
-  /** int32 `[1, P]` token ids on the first stage, f32 `[1, P, hiddenSize]` elsewhere. */
+  /** int32 `[B, P]` token ids on the first stage, f32 `[B, P, hiddenSize]` elsewhere. */
   readonly input: { readonly name: string; readonly kind: 'tokens' | 'hidden' }
-  /** f32 `[1, P, hiddenSize]`, or on the last stage f32 `[1, 1 or P, vocabularySize]`. */
+  /** f32 `[B, P, hiddenSize]`, or on the last stage f32 `[B, 1 or P, vocabularySize]`. */
   readonly output: { readonly name: string; readonly kind: 'hidden' | 'logits'; readonly width: number }
   /** Whether the output has a row for each position of a run or only for the last. */
   readonly outputRows: 'last' | 'all'
-  /** int32 `[1]`: positions in the cache after the run, less one. */
+  /** int32 `[B]`: positions in each session's cache after the run, less one. */
   readonly lastPosition: string
-  /** int32 scalar: positions in the cache after the run. */
+  /** int32 scalar: positions in the longest of these caches after the run. */
   readonly totalPositions: string
   /** The rotary tables of the range's layers. */
   readonly rotary: readonly RotaryInputs[]
   /** Further inputs of graphs that can also attend by groups of heads, for a run of one position. */
   readonly groups?: GroupInputs
-  /** f32 `[1, kvHeadCount, C, headDim]` each: key, value of the range's first layer, then of the next. */
+  /** f32 `[B, kvHeadCount, C, headDim]` each: key, value of the range's first layer, then of the next. */
   readonly cache: readonly CacheEdge[]
 }
 
@@ -111,7 +111,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
   let residual = first
     ? embed(graph, config, locate(manifest.embedding, 'embedding_'))
     : receive(graph, config.hiddenSize)
-  graph.input(names.lastPosition, ElementType.int32, [1])
+  graph.input(names.lastPosition, ElementType.int32, ['batch'])
   graph.input(names.totalPositions, ElementType.int32, [])
   const rotary = declareRotary(graph, init)
   const groups = attendsByGroups(config) ? declareGroups(graph, manifest, range) : undefined
@@ -130,7 +130,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
     })
   } else {
     graph.node('Add', names.output, [residual.input, residual.skip])
-    graph.output(names.output, ElementType.float32, [1, 'positions', config.hiddenSize])
+    graph.output(names.output, ElementType.float32, ['batch', 'positions', config.hiddenSize])
   }
   return {
     bytes: graph.finish(`${manifest.name} ${formatRange(range)}`),
@@ -149,7 +149,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
 
 /** The hidden state of an earlier stage, as a sum with zero. */
 function receive(graph: GraphWriter, hiddenSize: number): Residual {
-  const hidden = graph.input(names.hidden, ElementType.float32, [1, 'positions', hiddenSize])
+  const hidden = graph.input(names.hidden, ElementType.float32, ['batch', 'positions', hiddenSize])
   const zero = graph.constant('zero', Float32Array.of(0), [1])
   return { input: hidden, skip: graph.node('Mul', 'no_skip', [hidden, zero]) }
 }
@@ -176,7 +176,7 @@ function declareGroups(graph: GraphWriter, { config }: DecoderManifest, range: L
   graph.input(names.transposedEnd, ElementType.int64, [1])
   graph.input(names.closedShape, ElementType.int64, [4])
   prepareGroups(graph)
-  const shape = [1, config.kvHeadCount, config.headDim, 'capacity']
+  const shape = ['batch', config.kvHeadCount, config.headDim, 'capacity']
   const transposed: CacheEdge[] = []
   for (let layer = range.first; layer < range.end; layer++) {
     const edge = { past: names.pastTransposed(layer), present: names.presentTransposed(layer) }
@@ -194,7 +194,7 @@ function declareGroups(graph: GraphWriter, { config }: DecoderManifest, range: L
 }
 
 function declareCache(graph: GraphWriter, manifest: DecoderManifest, range: LayerRange): CacheEdge[] {
-  const shape = [1, manifest.config.kvHeadCount, 'capacity', manifest.config.headDim]
+  const shape = ['batch', manifest.config.kvHeadCount, 'capacity', manifest.config.headDim]
   const edges: CacheEdge[] = []
   for (let layer = range.first; layer < range.end; layer++) {
     const key = { past: names.pastKey(layer), present: names.presentKey(layer) }

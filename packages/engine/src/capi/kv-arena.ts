@@ -1,0 +1,96 @@
+import type { ModelConfig } from '@resultity/interface'
+import type { CacheEdge, StageGraph } from '@resultity/model'
+import { NativeHandle } from './native-handle.ts'
+import type { Runtime } from './runtime.ts'
+import { NativeTensor } from './tensor.ts'
+
+export interface KvArenaInit {
+  readonly runtime: Runtime
+  readonly graph: StageGraph
+  readonly config: ModelConfig
+  /** Sessions it has room for. */
+  readonly rows: number
+  /** Positions of each. */
+  readonly capacity: number
+}
+
+/** An edge of the graph, and rows of the cache to bind to it. */
+export interface BoundCache {
+  readonly edge: CacheEdge
+  readonly tensor: NativeTensor<Float32Array<ArrayBuffer>>
+}
+
+/** The caches of all sessions for one edge of the graph. */
+interface Plane {
+  readonly edge: CacheEdge
+  readonly data: Float32Array<ArrayBuffer>
+  /** Of one row: KV heads, and positions behind or before the numbers of a head. */
+  readonly shape: readonly [heads: number, rows: number, columns: number]
+  readonly positions: 'rows' | 'columns'
+  readonly memory: NativeHandle
+}
+
+/**
+ * The KV caches of a stage, one row for each session, so that rows that lie side by side are one tensor of a batch.
+ *
+ * Memory is zero-filled by the system when first touched: rows without a session, and positions that no session has
+ * reached, cost nothing.
+ */
+export class KvArena implements Disposable {
+  readonly rows: number
+  readonly #runtime: Runtime
+  readonly #planes: readonly Plane[]
+
+  /** @throws RangeError when there is no memory for it */
+  constructor({ runtime, graph, config, rows, capacity }: KvArenaInit) {
+    this.rows = rows
+    this.#runtime = runtime
+    const { kvHeadCount, headDim } = config
+    const plane = (edge: CacheEdge, positions: Plane['positions']): Plane => {
+      const sizes = positions === 'rows' ? ([capacity, headDim] as const) : ([headDim, capacity] as const)
+      const data = new Float32Array(rows * kvHeadCount * capacity * headDim)
+      // by far the most memory of a stage's sessions: it goes with the last tensor, not when the collector comes by
+      const memory = new NativeHandle(0n, () => void data.buffer.transfer(0))
+      return { edge, data, shape: [kvHeadCount, ...sizes], positions, memory }
+    }
+    this.#planes = [
+      ...graph.cache.map(edge => plane(edge, 'rows')),
+      ...(graph.groups?.transposed ?? []).map(edge => plane(edge, 'columns'))
+    ]
+  }
+
+  /** Tensors of `count` rows from `first` on. They are the caller's to dispose of. */
+  view(first: number, count: number): BoundCache[] {
+    return this.#planes.map(plane => {
+      plane.memory.retain()
+      const tensor = new NativeTensor(this.#runtime, this.#rowsOf(plane, first, count), [count, ...plane.shape], () =>
+        plane.memory.release()
+      )
+      return { edge: plane.edge, tensor }
+    })
+  }
+
+  /** Zeroes the first positions of a row, and touches no others. No run may be under way. */
+  wipe(row: number, count: number): void {
+    for (const plane of this.#planes) {
+      const [heads, rows, columns] = plane.shape
+      const data = this.#rowsOf(plane, row, 1)
+      // stretches of memory in which positions lie side by side
+      const [stretches, length, used] =
+        plane.positions === 'rows' ? [heads, rows * columns, count * columns] : [heads * rows, columns, count]
+      for (let stretch = 0; stretch < stretches; stretch++) {
+        data.fill(0, stretch * length, stretch * length + Math.min(used, length))
+      }
+    }
+  }
+
+  /** Its memory goes once all views have gone. */
+  [Symbol.dispose](): void {
+    for (const { memory } of this.#planes) memory[Symbol.dispose]()
+  }
+
+  #rowsOf({ data }: Plane, first: number, count: number): Float32Array<ArrayBuffer> {
+    const length = data.length / this.rows
+    return data.subarray(first * length, (first + count) * length)
+  }
+}
