@@ -5,6 +5,7 @@ import { constraintIdeas } from './constraint-ideas.ts'
 import { endpointIdeas } from './endpoint-ideas.ts'
 import type { HostileCase, Idea } from './hostile-case.ts'
 import { messageIdeas } from './message-ideas.ts'
+import { ollamaIdeas } from './ollama-ideas.ts'
 import { routeIdeas } from './route-ideas.ts'
 import { grownTo, SCALES, type Scale } from './scale.ts'
 import { uploadIdeas } from './upload-ideas.ts'
@@ -15,6 +16,7 @@ export const ideas: readonly Idea[] = [
   ...constraintIdeas,
   ...endpointIdeas,
   ...messageIdeas,
+  ...ollamaIdeas,
   ...routeIdeas,
   ...uploadIdeas,
   ...connectionIdeas
