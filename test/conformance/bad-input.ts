@@ -112,6 +112,8 @@ export async function survivesBadInput(t: Test, runs: number, init: SwarmInit = 
     '/api/embed': { model: MODEL, input: first.question },
     '/api/embeddings': { model: MODEL, prompt: first.question },
     '/api/show': { model: MODEL },
+    '/v1/rerank': { query: first.question, documents: [first.answer] },
+    '/v1/score': { text_1: first.question, text_2: first.answer },
     '/tokenize': { prompt: first.question },
     '/detokenize': { tokens: [1, 2, 3] },
     '/apply-template': { messages },

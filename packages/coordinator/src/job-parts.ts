@@ -14,6 +14,16 @@ import {
   ModelPlaces
 } from '@resultity/jobs'
 import {
+  EmbedEndpoint,
+  type EmbedEndpointComponents,
+  embedDialect,
+  embeddingsDialect,
+  generateDialect,
+  chatDialect as ollamaChat,
+  TextEndpoint,
+  type TextEndpointComponents
+} from '@resultity/ollama'
+import {
   ChatEndpoint,
   type ChatEndpointComponents,
   CompletionEndpoint,
@@ -23,6 +33,7 @@ import {
   InlineBatchEndpoint,
   ResponseEndpoint
 } from '@resultity/openai'
+import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,
@@ -125,12 +136,17 @@ export function buildJobs(
   const chats = new EnsembleEndpoint(ensembles, chat, chatDialect)
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const messages = new MessageEndpoint({ models, chat })
+  const completion = new CompletionEndpoint(answers)
+  const embeddings = new EmbeddingsEndpoint(answers)
   const single = [
     chats,
-    new EnsembleEndpoint(ensembles, new CompletionEndpoint(answers), completionDialect),
+    new EnsembleEndpoint(ensembles, completion, completionDialect),
     responses,
     messages,
-    new EmbeddingsEndpoint(answers)
+    embeddings,
+    new ModerationEndpoint(answers),
+    ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect)),
+    ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect))
   ]
   // what a batch may ask: no further batches
   const lines = new JobKinds(single)
@@ -139,11 +155,22 @@ export function buildJobs(
     { store, batches, fileService, clock, scheduler, admission, disk, runtime: () => runtime, endpoint },
     limits
   )
-  const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
+  const inlineBatch = new InlineBatchEndpoint({ children, endpoint }, limits)
+  const ollama = ollamaEndpoints({ models, chat, completion, embeddings, scheduler })
+  const httpEndpoints = [...single, inlineBatch, ...ollama]
   const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
   return { runtime, fileService, aliases, kinds, httpEndpoints, responses, messages, batchEndpoint, linePaths }
+}
+
+function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {
+  return [
+    new TextEndpoint(components, ollamaChat),
+    new TextEndpoint(components, generateDialect),
+    new EmbedEndpoint(components, embedDialect),
+    new EmbedEndpoint(components, embeddingsDialect)
+  ]
 }

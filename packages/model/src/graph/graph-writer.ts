@@ -24,6 +24,7 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Softmax',
   'Split',
   'Squeeze',
+  'Tanh',
   'TensorScatter',
   'Transpose',
   'Unsqueeze'

@@ -8,6 +8,7 @@ import { messageIdeas } from './message-ideas.ts'
 import { ollamaIdeas } from './ollama-ideas.ts'
 import { routeIdeas } from './route-ideas.ts'
 import { grownTo, SCALES, type Scale } from './scale.ts'
+import { scoreIdeas } from './score-ideas.ts'
 import { uploadIdeas } from './upload-ideas.ts'
 
 /** Every attack there is. */
@@ -17,6 +18,7 @@ export const ideas: readonly Idea[] = [
   ...endpointIdeas,
   ...messageIdeas,
   ...ollamaIdeas,
+  ...scoreIdeas,
   ...routeIdeas,
   ...uploadIdeas,
   ...connectionIdeas
