@@ -31,6 +31,7 @@ import {
   type EmbeddingsEndpointComponents,
   type HttpEndpoint,
   InlineBatchEndpoint,
+  type InputReading,
   ResponseEndpoint
 } from '@resultity/openai'
 import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
@@ -93,7 +94,7 @@ export interface JobPartsComponents {
   readonly contentDisk: DiskSpace
 }
 
-export interface JobPartsInit {
+export interface JobPartsInit extends InputReading {
   readonly limits: CoordinatorLimits
   readonly aliases: ModelAliases
   /** Places of every model, where that is not a matter of slots on nodes. */
@@ -120,7 +121,7 @@ export interface JobParts {
 export function buildJobs(
   components: JobPartsComponents,
   stores: Stores,
-  { limits, aliases: names, placesMax }: JobPartsInit
+  { limits, aliases: names, placesMax, ...reading }: JobPartsInit
 ): JobParts {
   const { answers, clock, scheduler, logger, admission, disk, contentDisk } = components
   const { models, director, pools } = answers
@@ -137,16 +138,16 @@ export function buildJobs(
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const messages = new MessageEndpoint({ models, chat })
   const completion = new CompletionEndpoint(answers)
-  const embeddings = new EmbeddingsEndpoint(answers)
+  const embeddings = new EmbeddingsEndpoint(answers, reading)
   const single = [
     chats,
     new EnsembleEndpoint(ensembles, completion, completionDialect),
     responses,
     messages,
     embeddings,
-    new ModerationEndpoint(answers),
-    ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect)),
-    ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect))
+    new ModerationEndpoint(answers, reading),
+    ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect, reading)),
+    ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect, reading))
   ]
   // what a batch may ask: no further batches
   const lines = new JobKinds(single)

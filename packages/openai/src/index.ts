@@ -16,7 +16,12 @@ export { addStoredChatRoutes, type StoredChatRouteComponents } from './chat/stor
 export { contentPartSchema, spokenText } from './chat/text-parts.ts'
 export { CompletionEndpoint } from './completions/completion-endpoint.ts'
 export type { CompletionLogprobs } from './completions/completion-schema.ts'
-export { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './embeddings/embeddings-endpoint.ts'
+export {
+  EmbeddingsEndpoint,
+  type EmbeddingsEndpointComponents,
+  type InputReading,
+  withTruncation
+} from './embeddings/embeddings-endpoint.ts'
 export { embeddingsRequestSchema } from './embeddings/embeddings-schema.ts'
 export {
   type EnsembleReport,

@@ -1,7 +1,7 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { invalidRequest, MeshError, withParam } from '@resultity/interface'
 import { type JobAnswer, type JobContext, type PreparedJob, TimeSlice } from '@resultity/jobs'
-import { type HttpEndpoint, requirePlace } from '@resultity/openai'
+import { type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
 import type { RouteConstraints, ServedClassifier } from '@resultity/placement'
 import { type JsonValue, modelLane } from '@resultity/store'
 import { moderationResult } from './moderation-result.ts'
@@ -45,14 +45,16 @@ export class ModerationEndpoint implements HttpEndpoint<PreparedModeration> {
   readonly api = createModeration
   readonly path = createModeration.path
   readonly #components: ScoringComponents
+  readonly #reading: InputReading
 
-  constructor(components: ScoringComponents) {
+  constructor(components: ScoringComponents, reading: InputReading = {}) {
     this.#components = components
+    this.#reading = reading
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedModeration>> {
     const { models, pools } = this.#components
-    const parsed = parseInput(moderationRequestSchema, body)
+    const parsed = withTruncation(parseInput(moderationRequestSchema, body), this.#reading)
     const name = modelName(models, parsed.model, {
       fits: model => model.kind === 'classifier' && model.classifier.labels.length > 1,
       path: this.path,

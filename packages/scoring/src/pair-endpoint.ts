@@ -1,6 +1,6 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
-import { type HttpEndpoint, requirePlace } from '@resultity/openai'
+import { type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
 import type { RouteConstraints } from '@resultity/placement'
 import { type JsonValue, modelLane } from '@resultity/store'
 import type { PairDialect } from './pair-dialect.ts'
@@ -24,17 +24,19 @@ export class PairEndpoint<Body extends RerankRequest | ScoreRequest> implements 
   readonly path: string
   readonly #components: ScoringComponents
   readonly #dialect: PairDialect<Body>
+  readonly #reading: InputReading
 
-  constructor(components: ScoringComponents, dialect: PairDialect<Body>) {
+  constructor(components: ScoringComponents, dialect: PairDialect<Body>, reading: InputReading = {}) {
     this.api = dialect.api
     this.path = dialect.api.path
     this.#components = components
     this.#dialect = dialect
+    this.#reading = reading
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedPairs<Body>>> {
     const { models, pools } = this.#components
-    const parsed = parseInput(this.#dialect.schema, body)
+    const parsed = withTruncation(parseInput(this.#dialect.schema, body), this.#reading)
     const pairs = this.#dialect.pairsOf(parsed)
     const name = modelName(models, parsed.model, {
       fits: model => model.kind === 'encoder' || (model.kind === 'classifier' && model.classifier.labels.length === 1),
