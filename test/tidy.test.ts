@@ -47,6 +47,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ensembles: ['interface', 'store', 'api-kit', 'placement', 'jobs', 'openai'],
   anthropic: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
+  ollama: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
+  scoring: ['interface', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -66,7 +68,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'openai',
     'ensembles',
     'anthropic',
-    'tokens'
+    'tokens',
+    'ollama',
+    'scoring'
   ],
   simulation: [
     'interface',
@@ -107,6 +111,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'ensembles',
     'anthropic',
     'tokens',
+    'ollama',
+    'scoring',
     'node',
     'coordinator',
     'cli'

@@ -13,13 +13,15 @@ import type { ErrorFormat } from './error-format.ts'
 
 export type ApiMethod = 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE'
 
-/** One kind of successful answer. Without `json`, `events` and `media` it has no body. */
+/** One kind of successful answer. Without `json`, `events`, `lines` and `media` it has no body. */
 export interface ApiAnswer {
   /** Default "OK". */
   readonly description?: string
   readonly json?: z.ZodType
   /** What the `data:` lines of a stream of server-sent events hold. */
   readonly events?: z.ZodType
+  /** What each line of a stream of JSON lines holds. */
+  readonly lines?: z.ZodType
   /** Other media types it may come in, such as `text/plain`: not described further. */
   readonly media?: readonly string[]
   /** Meanings of its headers, by name. `x-request-id` is on every answer and need not be named. */

@@ -4,7 +4,7 @@ export { answerBadPath, answerBrokenRequest, answerExpectation, fromFastify, new
 export { ConnectionLimiter, connectionsWithin, senderOf } from './connection-limits.ts'
 export type { ErrorFormat } from './error-format.ts'
 export { type ErrorReply, errorEvent, errorReply, jobErrorReply, keptErrorReply } from './error-reply.ts'
-export { EventStream, type EventStreamInit } from './event-stream.ts'
+export { EventStream } from './event-stream.ts'
 export { DEFAULT_HTTP_LIMITS, type HttpLimits } from './http-limits.ts'
 export { parseJsonBodies } from './json-body.ts'
 export { checkJsonShape } from './json-shape.ts'
@@ -18,6 +18,7 @@ export {
   toTextPage,
   unknownCursor
 } from './list.ts'
+export { LineStream } from './line-stream.ts'
 export { openApiDocument } from './openapi.ts'
 export { parseInput } from './parse-body.ts'
 export { parseJson } from './parse-json.ts'
@@ -26,3 +27,4 @@ export { type AdmittedRequest, RequestLimiter } from './request-limiter.ts'
 export { asyncQuerySchema, idempotencyOf, wantsAsync } from './request-options.ts'
 export { type ById, deletedOf, Resource, type ResourceInit, type ResourceRoute } from './resource.ts'
 export { bodyInSubcloud, inSubcloud, subcloudOf, withoutSubcloud } from './subcloud-path.ts'
+export type { TextStreamInit } from './text-stream.ts'

@@ -87,11 +87,12 @@ function answers(route: ApiRoute, components: ComponentSchemas): Json {
   return Object.fromEntries(all)
 }
 
-function content({ json, events, media = [] }: ApiAnswer, route: ApiRoute, components: ComponentSchemas): Json {
+function content({ json, events, lines, media = [] }: ApiAnswer, route: ApiRoute, components: ComponentSchemas): Json {
   const name = capitalised(route.id)
   const types = Object.fromEntries([
     ...(json === undefined ? [] : [['application/json', { schema: components.reference(json, `${name}Answer`) }]]),
     ...(events === undefined ? [] : [['text/event-stream', { schema: components.reference(events, `${name}Event`) }]]),
+    ...(lines === undefined ? [] : [['application/x-ndjson', { schema: components.reference(lines, `${name}Line`) }]]),
     ...media.map(type => [type, {}])
   ])
   return Object.keys(types).length === 0 ? {} : { content: types }

@@ -2,7 +2,7 @@ import { invalidRequest } from '@resultity/interface'
 import type { FastifyRequest } from 'fastify'
 
 /** Prefix of a path whose request is to run in a subcloud. */
-const PREFIX = /^\/+subclouds\/+([^/?#]+)(\/+v1\/.*)$/s
+const PREFIX = /^\/+subclouds\/+([^/?#]+)(\/+(?:v[12]|api)\/.*)$/s
 
 /** The path of the route itself: every route is there once, and each in every subcloud. */
 export function withoutSubcloud(url: string): string {

@@ -51,6 +51,8 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   readonly announce?: readonly string[]
   /** Be found on the local network. */
   readonly mdns: boolean
+  /** Cut off inputs of embeddings and scores that are too long, where a request does not say, and do not refuse them. Default false. */
+  readonly truncateInputs?: boolean | undefined
   /** Positions of one prefill step; default 128. */
   readonly prefillChunk?: number
   /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
@@ -212,7 +214,7 @@ function buildHttp(
   stores: Stores,
   { scheduler, clock }: Times,
   limits: CoordinatorLimits,
-  { logger, aliases: names = {}, generator = mesh.driver }: CoordinatorInit
+  { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
@@ -220,7 +222,8 @@ function buildHttp(
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,
-    placesMax: generator.placesMax
+    placesMax: generator.placesMax,
+    truncateInputs
   })
   const { runtime, fileService } = jobs
   runtime.onEnd(job => access.jobEnded(job))

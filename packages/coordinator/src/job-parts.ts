@@ -14,6 +14,16 @@ import {
   ModelPlaces
 } from '@resultity/jobs'
 import {
+  EmbedEndpoint,
+  type EmbedEndpointComponents,
+  embedDialect,
+  embeddingsDialect,
+  generateDialect,
+  chatDialect as ollamaChat,
+  TextEndpoint,
+  type TextEndpointComponents
+} from '@resultity/ollama'
+import {
   type AnswerEndpointComponents,
   ChatEndpoint,
   CompletionEndpoint,
@@ -21,8 +31,10 @@ import {
   type EmbeddingsEndpointComponents,
   type HttpEndpoint,
   InlineBatchEndpoint,
+  type InputReading,
   ResponseEndpoint
 } from '@resultity/openai'
+import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,
@@ -82,7 +94,7 @@ export interface JobPartsComponents {
   readonly contentDisk: DiskSpace
 }
 
-export interface JobPartsInit {
+export interface JobPartsInit extends InputReading {
   readonly limits: CoordinatorLimits
   readonly aliases: ModelAliases
   /** Places of every model, where that is not a matter of slots on nodes. */
@@ -109,7 +121,7 @@ export interface JobParts {
 export function buildJobs(
   components: JobPartsComponents,
   stores: Stores,
-  { limits, aliases: names, placesMax }: JobPartsInit
+  { limits, aliases: names, placesMax, ...reading }: JobPartsInit
 ): JobParts {
   const { answers, clock, scheduler, logger, admission, disk, contentDisk } = components
   const { models, director, pools } = answers
@@ -125,12 +137,17 @@ export function buildJobs(
   const chats = new EnsembleEndpoint(ensembles, chat, chatDialect)
   const responses = new ResponseEndpoint({ models, chat, store, clock })
   const messages = new MessageEndpoint({ models, chat })
+  const completion = new CompletionEndpoint(answers)
+  const embeddings = new EmbeddingsEndpoint(answers, reading)
   const single = [
     chats,
-    new EnsembleEndpoint(ensembles, new CompletionEndpoint(answers), completionDialect),
+    new EnsembleEndpoint(ensembles, completion, completionDialect),
     responses,
     messages,
-    new EmbeddingsEndpoint(answers)
+    embeddings,
+    new ModerationEndpoint(answers, reading),
+    ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect, reading)),
+    ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect, reading))
   ]
   // what a batch may ask: no further batches
   const lines = new JobKinds(single)
@@ -139,11 +156,22 @@ export function buildJobs(
     { store, batches, fileService, clock, scheduler, admission, disk, runtime: () => runtime, endpoint },
     limits
   )
-  const httpEndpoints = [...single, new InlineBatchEndpoint({ children, endpoint }, limits)]
+  const inlineBatch = new InlineBatchEndpoint({ children, endpoint }, limits)
+  const ollama = ollamaEndpoints({ models, chat, completion, embeddings, scheduler })
+  const httpEndpoints = [...single, inlineBatch, ...ollama]
   const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
   return { runtime, fileService, aliases, kinds, httpEndpoints, responses, messages, batchEndpoint, linePaths }
+}
+
+function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {
+  return [
+    new TextEndpoint(components, ollamaChat),
+    new TextEndpoint(components, generateDialect),
+    new EmbedEndpoint(components, embedDialect),
+    new EmbedEndpoint(components, embeddingsDialect)
+  ]
 }

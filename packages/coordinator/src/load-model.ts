@@ -51,7 +51,11 @@ export async function loadModel(
     createdAt: Math.floor(init.nowMs / 1000)
   }
   if (isEncoder(manifest)) {
-    return { ...served, kind: 'encoder', tokenizer: await loadEncoderTokenizer(manifest, store, options) }
+    const tokenizer = await loadEncoderTokenizer(manifest, store, options)
+    const { classifier } = manifest.config
+    return classifier === undefined
+      ? { ...served, kind: 'encoder', tokenizer }
+      : { ...served, kind: 'classifier', tokenizer, classifier }
   }
   const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
   return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }

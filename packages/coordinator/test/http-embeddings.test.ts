@@ -7,7 +7,7 @@ import { type ScriptedJob, ScriptedNode } from '@resultity/test-nodes'
 import type { JobEvent } from '@resultity/wire'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { type CoordinatorLimits, startCoordinator } from '../src/index.ts'
+import { type CoordinatorInit, type CoordinatorLimits, startCoordinator } from '../src/index.ts'
 
 const encoder = `file:${join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')}`
 const DIMENSIONS = 32
@@ -44,7 +44,8 @@ async function startMesh(
   t: Test,
   nodeCount: number,
   limits: Partial<CoordinatorLimits> = {},
-  models: readonly string[] = [encoder]
+  models: readonly string[] = [encoder],
+  more: Partial<CoordinatorInit> = {}
 ): Promise<Mesh> {
   const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
   const coordinator = await startCoordinator({
@@ -55,7 +56,8 @@ async function startMesh(
     models,
     logger: pino({ level: 'silent' }),
     // scripted nodes have no heart
-    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0, ...limits }
+    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0, ...limits },
+    ...more
   })
   const nodes: ScriptedNode[] = []
   const jobs: ScriptedJob[] = []
@@ -328,4 +330,14 @@ t.test('a client that hangs up ends its job', async t => {
   controller.abort()
   await t.rejects(request)
   await mesh.jobs[0]?.ended
+})
+
+t.test('an operator has inputs cut off that are too long, unless a request says how long they may be', async t => {
+  const mesh = await startMesh(t, 1, {}, [encoder], { truncateInputs: true })
+  const input = Array(50).fill(7)
+  t.match(await (await mesh.post({ model: MODEL, input })).json(), { usage: { prompt_tokens: 40 } })
+  const shorter = await mesh.post({ model: MODEL, input, truncate_prompt_tokens: 10 })
+  t.match(await shorter.json(), { usage: { prompt_tokens: 10 } })
+  const wrong = await mesh.post({ model: MODEL, input: [...input, 9_999_999] })
+  t.match(await wrong.json(), { error: { param: 'input', message: /vocabulary/ } }, 'what is cut off is checked too')
 })

@@ -45,23 +45,31 @@ export interface EncoderInputs {
   readonly width: number
 }
 
+/** Inputs as token ids; where they are pairs, with where the second text of each begins. */
+export interface Pairs {
+  readonly inputs: readonly (readonly number[])[]
+  readonly seconds?: readonly number[] | undefined
+}
+
+/** The type of the tokens of a second text. */
+const SECOND = 1
+
 /** Lays the inputs of a batch out for the graph. */
-export function batchInputs(
-  batch: EncoderBatch,
-  inputs: readonly (readonly number[])[],
-  pooling: 'mean' | 'cls'
-): EncoderInputs {
+export function batchInputs(batch: EncoderBatch, { inputs, seconds }: Pairs, pooling: 'mean' | 'cls'): EncoderInputs {
   const { indices, width } = batch
   const count = indices.length
   const tokens = new Int32Array(count * width)
   const shares = new Float32Array(count * width)
   const lengths = new Int32Array(count)
+  const types = new Int32Array(count * width)
   for (const [row, index] of indices.entries()) {
     const input = inputs[index] ?? []
     tokens.set(input, row * width)
     lengths[row] = input.length
+    const second = seconds?.[index]
+    if (second !== undefined) types.fill(SECOND, row * width + second, row * width + input.length)
     const [end, share] = pooling === 'mean' ? [input.length, 1 / input.length] : [1, 1]
     shares.fill(share, row * width, row * width + end)
   }
-  return { tokens, types: new Int32Array(count * width), lengths, shares, count, width }
+  return { tokens, types, lengths, shares, count, width }
 }

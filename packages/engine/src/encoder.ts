@@ -2,6 +2,7 @@ import {
   type AbortOptions,
   type EncoderManifest,
   MeshError,
+  outputSize,
   type WeightFile,
   type WorkClass,
   type WorkOptions
@@ -33,21 +34,28 @@ export interface EncoderSession extends AsyncDisposable {
 /** Inputs of one call at the most; more are several calls. */
 export const ENCODER_INPUTS_MAX = 2048
 
-/** A whole sentence encoder, loaded. Runs of its callers take turns. */
+export interface EncodeOptions extends WorkOptions {
+  /** Where the second text of each input begins, where inputs are pairs. */
+  readonly seconds?: readonly number[] | undefined
+}
+
+/** A whole sentence encoder or classifier, loaded. Runs of its callers take turns. */
 export class Encoder implements AsyncDisposable {
-  /** Numbers of a vector. */
+  /** Numbers of a vector; of a classifier, labels. */
   readonly dimensions: number
   readonly vocabularySize: number
   /** Longest input, in tokens. */
   readonly inputTokensMax: number
   readonly layerCount: number
   readonly #pooling: 'mean' | 'cls'
+  readonly #typeCount: number
   readonly #session: EncoderSession
   readonly #queue: RunQueue
   readonly #closing = new AbortController()
 
   constructor({ config }: EncoderManifest, session: EncoderSession, gate: BatchGate) {
-    this.dimensions = config.hiddenSize
+    this.dimensions = outputSize(config)
+    this.#typeCount = config.tokenTypeCount
     this.vocabularySize = config.vocabularySize
     this.inputTokensMax = config.contextLength
     this.layerCount = config.layerCount
@@ -63,14 +71,20 @@ export class Encoder implements AsyncDisposable {
    * @throws MeshError `invalid_request` for no input, too many, one that is empty or too long, or a wrong token id;
    *   `engine_failed` when the runtime broke off or gave no numbers, `unavailable` after disposal; the reason of `signal`
    */
-  async encode(inputs: readonly (readonly number[])[], options: WorkOptions = {}): Promise<Float32Array> {
+  async encode(inputs: readonly (readonly number[])[], options: EncodeOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted()
+    const { seconds } = options
     this.#admit(inputs)
+    this.#admitPairs(inputs, seconds)
     const vectors = new Float32Array(inputs.length * this.dimensions)
     const signals = options.signal === undefined ? [] : [options.signal]
     const signal = AbortSignal.any([...signals, this.#closing.signal])
     for (const batch of planBatches(inputs.map(input => input.length))) {
-      const rows = await this.#runInTurn(batchInputs(batch, inputs, this.#pooling), signal, options.workClass)
+      const rows = await this.#runInTurn(
+        batchInputs(batch, { inputs, seconds }, this.#pooling),
+        signal,
+        options.workClass
+      )
       for (const [row, index] of batch.indices.entries()) {
         const vector = rows.subarray(row * this.dimensions, (row + 1) * this.dimensions)
         requireNumbers(vector)
@@ -130,6 +144,13 @@ export class Encoder implements AsyncDisposable {
       const wrong = input.find(token => !Number.isInteger(token) || token < 0 || token >= this.vocabularySize)
       if (wrong !== undefined) throw invalid(`input ${index} has token ${wrong}, the vocabulary ${this.vocabularySize}`)
     }
+  }
+
+  #admitPairs(inputs: readonly (readonly number[])[], seconds: readonly number[] | undefined): void {
+    if (seconds === undefined) return
+    if (this.#typeCount < 2) throw invalid('pairs came, and the encoder does not tell two texts apart')
+    const fits = seconds.length === inputs.length && seconds.every((second, at) => second < (inputs[at]?.length ?? 0))
+    if (!fits) throw invalid('pairs came whose second texts begin outside of them')
   }
 }
 

@@ -170,7 +170,7 @@ t.test('batches are bounded, hold every input once, and fill up little', async t
   t.ok(filled < 1.1, `${filled} times the tokens`)
   t.same(planBatches([5000]), [{ indices: [0], width: 5000 }], 'one input alone may be longer')
   t.same(planBatches([]), [])
-  const inputs = batchInputs({ indices: [1, 0], width: 3 }, [[7], [4, 5, 6]], 'mean')
+  const inputs = batchInputs({ indices: [1, 0], width: 3 }, { inputs: [[7], [4, 5, 6]] }, 'mean')
   t.same([...inputs.tokens], [4, 5, 6, 7, 0, 0])
   t.same([...inputs.lengths], [3, 1])
   t.same([...inputs.shares], [...Float32Array.of(1 / 3, 1 / 3, 1 / 3, 1, 0, 0)])

@@ -11,7 +11,9 @@ export const EMBEDDING_JOB_INPUTS_MAX = 256
 
 /** What a coordinator sends: token ids with those that frame an input, of the model's own vocabulary. */
 export const embeddingJobSchema = z.object({
-  inputs: z.array(z.array(z.int().nonnegative()).min(1)).min(1).max(EMBEDDING_JOB_INPUTS_MAX)
+  inputs: z.array(z.array(z.int().nonnegative()).min(1)).min(1).max(EMBEDDING_JOB_INPUTS_MAX),
+  /** Where the second text of each input begins, where inputs are pairs. */
+  seconds: z.array(z.int().positive()).max(EMBEDDING_JOB_INPUTS_MAX).optional()
 })
 export type EmbeddingJob = z.infer<typeof embeddingJobSchema>
 

@@ -55,6 +55,17 @@ export const modelConfigSchema = z
   .superRefine(checkDecoderTraits)
 export type ModelConfig = z.infer<typeof modelConfigSchema>
 
+/** Labels of one classifier. */
+export const CLASSIFIER_LABELS_MAX = 1024
+
+/** What a classifier's head gives of a text, or of a pair of texts: a number for each label. */
+export const classifierSchema = z.object({
+  labels: z.array(z.string().min(1).max(256)).min(1).max(CLASSIFIER_LABELS_MAX),
+  /** How scores are made of these numbers: of each by itself, of all together, or left as they are. */
+  activation: z.enum(['sigmoid', 'softmax', 'none'])
+})
+export type Classifier = z.infer<typeof classifierSchema>
+
 /** Sizes and settings of a BERT-shaped sentence encoder. */
 export const encoderConfigSchema = z
   .object({
@@ -75,7 +86,9 @@ export const encoderConfigSchema = z
     /** How an input's hidden states become its vector: their mean, or the first one. */
     pooling: z.enum(['mean', 'cls']),
     /** Whether vectors are scaled to length 1. */
-    normalize: z.boolean()
+    normalize: z.boolean(),
+    /** Set where a head makes numbers for labels of the first hidden state, and vectors are these numbers. */
+    classifier: classifierSchema.optional()
   })
   .superRefine(({ hiddenSize, headCount, contextLength, positionCount }, { addIssue }) => {
     if (hiddenSize % headCount !== 0) {
@@ -86,6 +99,10 @@ export const encoderConfigSchema = z
       const message = `inputs of ${contextLength} tokens do not fit ${positionCount} positions`
       addIssue({ code: 'custom', path: ['contextLength'], message })
     }
+  })
+  .refine(({ classifier, pooling, normalize }) => classifier === undefined || (pooling === 'cls' && !normalize), {
+    message: 'a classifier reads the first hidden state as it is',
+    path: ['classifier']
   })
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>
 
@@ -142,7 +159,7 @@ export interface DecoderManifest extends z.infer<typeof decoderManifestSchema> {
  * A model that turns texts into vectors: BERT's architecture. It is served whole, by one node.
  *
  * Tensor names: `words`, `positions`, `token_types`, `norm`, `norm_bias` | per layer `qkv`, `output`, `up`, `down`,
- * `attention_norm` and `output_norm`, each with its `…_bias`.
+ * `attention_norm` and `output_norm`, each with its `…_bias` | of a classifier's head `pooler` and `classifier`, with theirs.
  */
 const encoderManifestSchema = z
   .object({
@@ -152,9 +169,15 @@ const encoderManifestSchema = z
     config: encoderConfigSchema,
     tokenizer: tokenizerSchema,
     embedding: weightFileSchema,
-    layers: layerFiles
+    layers: layerFiles,
+    /** Of a classifier. */
+    head: weightFileSchema.optional()
   })
   .refine(manifest => manifest.layers.length === manifest.config.layerCount, ONE_FILE_A_LAYER)
+  .refine(({ head, config }) => (head === undefined) === (config.classifier === undefined), {
+    message: 'a classifier has a head, and nothing else has',
+    path: ['head']
+  })
 export interface EncoderManifest extends z.infer<typeof encoderManifestSchema> {}
 
 /** What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh. */
@@ -181,7 +204,12 @@ export function requireEncoder(manifest: ModelManifest): EncoderManifest {
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
   const { embedding, layers } = manifest
-  return [embedding, ...layers, ...(isEncoder(manifest) ? [] : [manifest.head])]
+  return [embedding, ...layers, ...(manifest.head === undefined ? [] : [manifest.head])]
+}
+
+/** Numbers that an encoder gives of each input: a vector, or one for each label. */
+export function outputSize({ hiddenSize, classifier }: EncoderConfig): number {
+  return classifier?.labels.length ?? hiddenSize
 }
 
 /** The weight files a stage of `range` opens, and no others: embedding on the first, head (and a tied embedding) on the last. */

@@ -64,12 +64,14 @@ export interface PreparedJob<Data = unknown> {
 }
 
 /**
- * How a job's log looks as the endpoint's own server-sent events. It reads one log once, from its first entry on, and
+ * How a job's log looks as the endpoint's own stream. It reads one log once, from its first entry on, and
  * makes the same payloads of the same log.
  */
 export interface StreamView {
   /** Events are named after their payload's `type`. Default false. */
   readonly named?: boolean
+  /** Payloads are lines of JSON, and no server-sent events. Default false. */
+  readonly lines?: boolean
   /** Payloads before the first entry. */
   begin(): readonly unknown[]
   /** Payloads that an entry stands for. */
@@ -80,6 +82,8 @@ export interface StreamView {
   fail?(job: Job): readonly unknown[]
   /** Payload for a reader who is cut off before the end. Default: the error as HTTP would carry it. */
   interrupt?(error: JobError): unknown
+  /** Of lines: one that says nothing, sent while there is nothing to say. Events have comments for that. */
+  idle?(): unknown
 }
 
 /** The jobs of one path of the API: how its requests are checked, run and answered. */

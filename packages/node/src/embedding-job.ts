@@ -16,10 +16,10 @@ import type { ReadyEncoder } from './loaded-model.ts'
  */
 export async function runEmbeddingJob(
   { encoder }: ReadyEncoder,
-  { inputs }: EmbeddingJob,
+  { inputs, seconds }: EmbeddingJob,
   options: WorkOptions
 ): Promise<Uint8Array> {
-  const vectors = await encoder.encode(inputs, options)
+  const vectors = await encoder.encode(inputs, { ...options, seconds })
   return new TextEncoder().encode(JSON.stringify(toEmbeddingResult(vectors, encoder.dimensions)))
 }
 

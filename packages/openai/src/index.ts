@@ -2,11 +2,12 @@ export type { AnswerEndpointComponents } from './answer/answer-job.ts'
 export type { AnswerMetrics } from './answer/answer-metrics.ts'
 export { CHOICE } from './answer/answer-run.ts'
 export { IGNORED_TOOLS } from './answer/ignored-tools.ts'
+export { requirePlace } from './answer/require-place.ts'
 export { randomSeed, seedAfter, seedSchema } from './answer/seed.ts'
 export { sumUsage, toTokenUsage } from './answer/token-usage.ts'
 export { addBatchRoutes, type BatchRouteComponents } from './batches/batch-routes.ts'
 export { INLINE_BATCH_MAX, InlineBatchEndpoint, type InlineBatchInit } from './batches/inline-batch.ts'
-export { fingerprint } from './chat/chat-answer.ts'
+export { fingerprint, routeHeader } from './chat/chat-answer.ts'
 export { ChatEndpoint } from './chat/chat-endpoint.ts'
 export { type ChatPiece, chatPieceSchema, wholePiece } from './chat/chat-piece.ts'
 export { promptOf, promptTextOf } from './chat/chat-prompt.ts'
@@ -16,7 +17,13 @@ export { addStoredChatRoutes, type StoredChatRouteComponents } from './chat/stor
 export { contentPartSchema, spokenText } from './chat/text-parts.ts'
 export { CompletionEndpoint } from './completions/completion-endpoint.ts'
 export type { CompletionLogprobs } from './completions/completion-schema.ts'
-export { EmbeddingsEndpoint, type EmbeddingsEndpointComponents } from './embeddings/embeddings-endpoint.ts'
+export {
+  EmbeddingsEndpoint,
+  type EmbeddingsEndpointComponents,
+  type InputReading,
+  withTruncation
+} from './embeddings/embeddings-endpoint.ts'
+export { embeddingsRequestSchema } from './embeddings/embeddings-schema.ts'
 export {
   type EnsembleReport,
   type EnsembleRequest,

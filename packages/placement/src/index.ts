@@ -10,11 +10,13 @@ export { PlacementLoop } from './placement/placement-loop.ts'
 export { DEFAULT_PLACEMENT_LIMITS, type PlacementLimits } from './placement-limits.ts'
 export {
   type FailedModel,
+  type ServedClassifier,
   type ServedDecoder,
   type ServedEncoder,
   type ServedModel,
   ServedModels
 } from './served-models.ts'
 export { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
+export { servedIn } from './subclouds/served-in.ts'
 export { SubcloudService } from './subclouds/subcloud-service.ts'
 export { hasNode, type Subcloud, Subclouds } from './subclouds/subclouds.ts'

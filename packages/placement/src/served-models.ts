@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { type Classifier, MeshError } from '@resultity/interface'
 import type { EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
@@ -26,8 +26,24 @@ export interface ServedEncoder extends Served {
   readonly tokenizer: EncoderTokenizer
 }
 
+/** A model that scores texts, or pairs of them, by labels. */
+export interface ServedClassifier extends Served {
+  readonly kind: 'classifier'
+  readonly tokenizer: EncoderTokenizer
+  readonly classifier: Classifier
+}
+
 /** A model that requests may name. */
-export type ServedModel = ServedDecoder | ServedEncoder
+export type ServedModel = ServedDecoder | ServedEncoder | ServedClassifier
+
+type Kind = ServedModel['kind']
+
+/** What models of a kind do, and where to ask them for it. */
+const kinds: Readonly<Record<Kind, { readonly does: string; readonly path: string }>> = {
+  decoder: { does: 'generates text', path: '/v1/chat/completions' },
+  encoder: { does: 'turns texts into vectors', path: '/v1/embeddings' },
+  classifier: { does: 'scores texts', path: '/v1/rerank or /v1/moderations' }
+}
 
 /** A model that should be served and is not. */
 export interface FailedModel {
@@ -135,18 +151,32 @@ export class ServedModels implements AsyncDisposable {
     })
   }
 
-  /** @throws MeshError `model_not_found`; `invalid_request` for an encoder */
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
   findDecoder(name: string | undefined): ServedDecoder {
     const model = this.find(name)
     if (model.kind === 'decoder') return model
-    throw this.#otherKind(model, 'turns texts into vectors and does not generate text', 'decoder', '/v1/embeddings')
+    throw this.#otherKind(model, 'does not generate text', ['decoder'])
   }
 
-  /** @throws MeshError `model_not_found`; `invalid_request` for a model that generates text */
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
   findEncoder(name: string | undefined): ServedEncoder {
     const model = this.find(name)
     if (model.kind === 'encoder') return model
-    throw this.#otherKind(model, 'generates text and gives no embeddings', 'encoder', '/v1/chat/completions')
+    throw this.#otherKind(model, 'gives no embeddings', ['encoder'])
+  }
+
+  /** One that tells how well two texts go together. @throws MeshError `model_not_found`; `invalid_request` for another kind */
+  findScorer(name: string | undefined): ServedEncoder | ServedClassifier {
+    const model = this.find(name)
+    if (model.kind !== 'decoder') return model
+    throw this.#otherKind(model, 'does not compare texts', ['encoder', 'classifier'])
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
+  findClassifier(name: string | undefined): ServedClassifier {
+    const model = this.find(name)
+    if (model.kind === 'classifier') return model
+    throw this.#otherKind(model, 'has no labels for texts', ['classifier'])
   }
 
   /** Why is for the operator: it names files of this machine. */
@@ -161,10 +191,11 @@ export class ServedModels implements AsyncDisposable {
     return this.#models.map(model => `"${model.id}"`).join(', ') || 'none yet'
   }
 
-  #otherKind(model: ServedModel, what: string, wanted: ServedModel['kind'], path: string): MeshError {
-    const fitting = this.#models.filter(({ kind }) => kind === wanted).map(({ id }) => `"${id}"`)
+  #otherKind(model: ServedModel, lacks: string, wanted: readonly Kind[]): MeshError {
+    const { does, path } = kinds[model.kind]
+    const fitting = this.#models.filter(({ kind }) => wanted.includes(kind)).map(({ id }) => `"${id}"`)
     const others = fitting.length > 0 ? `Name one of ${fitting.join(', ')}` : 'No other is served here'
-    return new MeshError('invalid_request', `the model "${model.id}" ${what}`, {
+    return new MeshError('invalid_request', `the model "${model.id}" ${does} and ${lacks}`, {
       hint: `${others}, or send it to ${path}.`,
       details: { param: 'model' }
     })

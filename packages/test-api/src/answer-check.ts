@@ -55,15 +55,36 @@ export function eventErrors(own: OwnDescription, exchange: Exchange, data: strin
   return valueErrors(own, exchange, 'text/event-stream', value)
 }
 
-const MESSAGES = '/v1/messages'
+/** What in one line of a stream breaks the server's description. */
+export function lineErrors(own: OwnDescription, exchange: Exchange, line: string): string[] {
+  const value = parse(line)
+  if (typeof value !== 'object' || value === null) return [`a line is no JSON object: ${line.slice(0, 200)}`]
+  return valueErrors(own, exchange, 'application/x-ndjson', value)
+}
 
-/** Clients of Anthropic's API are told of errors in its form, also where they fetch an answer later. */
+/** Routes whose errors have a form of their own: all beneath `below`, and `described` has the schema. */
+const FORMS = [
+  {
+    below: '/v1/messages',
+    described: '/v1/messages',
+    has: (error: object) => 'type' in error && error.type === 'error'
+  },
+  {
+    below: '/api/',
+    described: '/api/chat',
+    has: (error: object) => 'error' in error && typeof error.error === 'string'
+  }
+] as const
+
+/** Clients of other APIs are told of errors in their form, also where they fetch an answer later. */
 function errorErrors(own: OwnDescription, { method, path }: Exchange, value: unknown): string[] {
-  const isMessages = path.startsWith(MESSAGES) && own.operation(method, path) !== undefined
-  const isTheirs = typeof value === 'object' && value !== null && 'type' in value && value.type === 'error'
-  if (!isMessages && !isTheirs) return openAiErrors('ErrorResponse', value)
-  const schema = own.operation('POST', MESSAGES)?.responses[400]?.content?.['application/json']?.schema
-  return schema === undefined ? ['errors of messages are not described'] : own.answerErrors(schema, value)
+  const served = own.operation(method, path) !== undefined
+  const form = FORMS.find(({ below, has }) => {
+    return (served && path.startsWith(below)) || (typeof value === 'object' && value !== null && has(value))
+  })
+  const described = form && own.operation('POST', form.described)
+  const schema = described?.responses[400]?.content?.['application/json']?.schema
+  return schema === undefined ? openAiErrors('ErrorResponse', value) : own.answerErrors(schema, value)
 }
 
 /** What breaks the order of a whole stream. */

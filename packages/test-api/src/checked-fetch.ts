@@ -1,5 +1,13 @@
 import { createParser } from 'eventsource-parser'
-import { bodyErrors, type Exchange, eventErrors, headErrors, mediaTypeOf, streamErrors } from './answer-check.ts'
+import {
+  bodyErrors,
+  type Exchange,
+  eventErrors,
+  headErrors,
+  lineErrors,
+  mediaTypeOf,
+  streamErrors
+} from './answer-check.ts'
 import { OwnDescription } from './own-description.ts'
 
 type Fetch = typeof fetch
@@ -63,6 +71,9 @@ export class ApiCheck implements AsyncDisposable {
     if (type === 'text/event-stream') {
       return new Response(body.pipeThrough(this.#watch(own, exchange)), { status, statusText, headers })
     }
+    if (type === 'application/x-ndjson') {
+      return new Response(body.pipeThrough(this.#watchLines(own, exchange)), { status, statusText, headers })
+    }
     if (type !== 'application/json') return response
     const text = await response.text()
     // a file's content may be JSON too, and is nobody's schema
@@ -87,6 +98,20 @@ export class ApiCheck implements AsyncDisposable {
       },
       // only of a stream that came to its end: one that was left has none
       flush: () => this.#note(exchange, streamErrors(exchange, seen))
+    })
+  }
+
+  /** The same for a stream of JSON lines. */
+  #watchLines(own: OwnDescription, exchange: Exchange): TransformStream<Uint8Array, Uint8Array> {
+    const decoder = new TextDecoder()
+    let begun = ''
+    return new TransformStream({
+      transform: (piece, controller) => {
+        const lines = (begun + decoder.decode(piece, { stream: true })).split('\n')
+        begun = lines.pop() ?? ''
+        for (const line of lines) this.#note(exchange, lineErrors(own, exchange, line))
+        controller.enqueue(piece)
+      }
     })
   }
 

@@ -233,8 +233,8 @@ export async function startSwarm(init: SwarmInit = {}): Promise<Swarm> {
     await Promise.all(Array.from({ length: nodes }, () => started.addNode()))
     if (nodes > 0) {
       const models = await started.api.models(init.signal ? { signal: init.signal } : {})
-      // an encoder is not cut
-      const whole = new Set(models.filter(({ kind }) => kind === 'encoder').map(({ id }) => id))
+      // only what generates text is cut
+      const whole = new Set(models.filter(({ kind }) => kind !== 'decoder').map(({ id }) => id))
       const wanted = (model: string): number | 'auto' => (whole.has(model) ? 1 : stages)
       await started.untilPlaced(
         ({ state, model, stages: { length } }) =>

@@ -21,6 +21,16 @@ export interface EncodeInputOptions {
 /** Those that begin and end an input. */
 export const FRAMING_TOKENS = 2
 
+/** Those that begin, part and end a pair of texts. */
+export const PAIR_FRAMING_TOKENS = 3
+
+/** Two texts as one input. */
+export interface EncodedPair {
+  readonly ids: number[]
+  /** Where the second text begins, behind the token that parts them. */
+  readonly second: number
+}
+
 /** Turns texts into the token ids that a sentence encoder takes. */
 export interface EncoderTokenizer {
   /** Longest input in tokens, the framing ones included. */
@@ -39,6 +49,12 @@ export interface EncoderTokenizer {
    * @throws MeshError `invalid_request` for an id that the vocabulary lacks; `context_length_exceeded`
    */
   frame(tokens: readonly number[], options?: EncodeInputOptions): number[]
+  /**
+   * Two texts as one input. What is cut off is taken from the longer one, token by token.
+   *
+   * @throws MeshError `context_length_exceeded` when both together are more than {@link inputTokensMax}
+   */
+  encodePair(first: string, second: string, options?: EncodeInputOptions): EncodedPair
 }
 
 /**
@@ -152,6 +168,16 @@ class WordPieceTokenizer implements EncoderTokenizer {
   }
 
   encode(text: string, options: EncodeInputOptions = {}): number[] {
+    return this.#framed(this.#tokensOf(text, options), options)
+  }
+
+  encodePair(first: string, second: string, options: EncodeInputOptions = {}): EncodedPair {
+    const [a, b] = this.#fitting(this.#tokensOf(first, options), this.#tokensOf(second, options), options)
+    const head = [this.#first, ...a, this.#last]
+    return { ids: [...head, ...b, this.#last], second: head.length }
+  }
+
+  #tokensOf(text: string, options: EncodeInputOptions): number[] {
     const charactersMax = this.inputTokensMax * CHARACTERS_PER_TOKEN_MAX
     if (text.length > charactersMax && options.truncateTo === undefined) {
       throw tooLong(`${text.length} characters, and texts of more than ${charactersMax} are refused uncounted`)
@@ -162,7 +188,23 @@ class WordPieceTokenizer implements EncoderTokenizer {
       if ('token' in section) ids.push(section.token.id)
       else for (const word of bertWords(section.text, this.#normalizer)) this.#encodeWord(word, ids)
     }
-    return this.#framed(ids, options)
+    return ids
+  }
+
+  /** Both, cut so that they fit together. */
+  #fitting(first: number[], second: number[], { truncateTo }: EncodeInputOptions): [number[], number[]] {
+    const room = (truncateTo ?? this.inputTokensMax) - PAIR_FRAMING_TOKENS
+    const count = first.length + second.length
+    if (count <= room) return [first, second]
+    if (truncateTo === undefined) {
+      const all = count + PAIR_FRAMING_TOKENS
+      throw tooLong(`${all} tokens, and this model takes ${this.inputTokensMax} with the three that frame a pair`)
+    }
+    const [ofFirst, ofSecond] =
+      first.length <= second.length
+        ? sharesOf(first.length, room)
+        : (sharesOf(second.length, room).toReversed() as [number, number])
+    return [first.slice(0, ofFirst), second.slice(0, ofSecond)]
   }
 
   frame(tokens: readonly number[], options: EncodeInputOptions = {}): number[] {
@@ -236,6 +278,15 @@ class WordPieceTokenizer implements EncoderTokenizer {
     }
     return longest
   }
+}
+
+/**
+ * Tokens of the shorter of two texts and of the longer one, which have to share so much room: the longer one is cut until it is
+ * as short as the other, and then both, as in Hugging Face's `longest_first`.
+ */
+function sharesOf(shorter: number, room: number): [number, number] {
+  const half = Math.floor(room / 2)
+  return shorter <= half ? [shorter, room - shorter] : [half, room - half]
 }
 
 function idOfAdded({ content, id }: z.infer<typeof addedTokenSchema>): [string, number] {

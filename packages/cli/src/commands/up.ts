@@ -41,6 +41,7 @@ export const upCommand: CommandDefinition = {
     'tuning',
     'contextLength',
     'sessions',
+    'truncateInputs',
     'prefillChunk',
     'nodeSilence',
     'blobSource',

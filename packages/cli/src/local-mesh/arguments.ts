@@ -13,6 +13,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
     'coordinator',
     '--no-mdns',
     settings.open ? '--open' : '--no-open',
+    settings.truncateInputs ? '--truncate-inputs' : '--no-truncate-inputs',
     ...flags({
       data,
       http: formatHttpAddress(settings.http),

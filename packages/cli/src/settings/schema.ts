@@ -220,6 +220,9 @@ export const settingsSchema = z.object({
     'longest prompt and answer together, in tokens; the model’s own up to 4096 when not given'
   ),
   sessions: whole(1, 1024).describe('generations at once on a stage; 4 when not given'),
+  truncateInputs: flag.describe(
+    'cut off inputs of embeddings and scores that are too long, where a request does not say, and do not refuse them'
+  ),
   prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step, about; 128 when not given'),
   nodeSilence: whole(1, 100).describe(
     'seconds without a heartbeat after which a node counts as lost; 3 when not given'
@@ -279,6 +282,7 @@ export const defaultSettings = {
   blobSource: [],
   url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
   open: false,
+  truncateInputs: false,
   webhookPrivate: false,
   openJoin: false,
   allowNode: [],

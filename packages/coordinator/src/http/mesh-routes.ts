@@ -2,17 +2,18 @@ import { maySee, requireSubcloud } from '@resultity/access'
 import { type ApiRoute, addRoute, listOf, parseInput, subcloudOf } from '@resultity/api-kit'
 import { type EnsembleAliases, strategyOf } from '@resultity/ensembles'
 import type { EnsembleAlias } from '@resultity/interface'
-import type {
-  NodePool,
-  NodePools,
-  NodeRecord,
-  NodeRegistry,
-  Placement,
-  PlacementDirector,
-  ServedModel,
-  ServedModels,
-  Subcloud,
-  Subclouds
+import {
+  type NodePool,
+  type NodePools,
+  type NodeRecord,
+  type NodeRegistry,
+  type Placement,
+  type PlacementDirector,
+  type ServedModel,
+  type ServedModels,
+  type Subcloud,
+  type Subclouds,
+  servedIn
 } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
@@ -126,13 +127,6 @@ function toModel({ id, createdAt, placeable, kind }: ServedModel): z.infer<typeo
     kind,
     manifestSha256: placeable.manifestSha256
   }
-}
-
-/** Which models a subcloud serves: all, where it names none. One that is still being imported is not there yet. */
-function servedIn(name: string | undefined, { models, subclouds }: MeshRouteComponents): (model: string) => boolean {
-  const names = name === undefined ? undefined : subclouds.find(name).definition.models
-  const ids = names?.filter(one => models.has(one)).map(one => models.find(one).id)
-  return model => models.has(model) && (ids === undefined || ids.includes(models.find(model).id))
 }
 
 /** An ensemble as a model: with the context that all of its models have. */

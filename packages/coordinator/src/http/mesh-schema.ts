@@ -106,7 +106,7 @@ export const modelSchema = z
     layers: z.int().optional(),
     manifestSha256: z.string().optional(),
     /** A decoder generates text, an encoder gives embeddings. */
-    kind: z.enum(['decoder', 'encoder']),
+    kind: z.enum(['decoder', 'encoder', 'classifier']),
     /** Of an ensemble: whom it asks. */
     ensemble: z.object({ models: z.array(z.string()), strategy: z.enum(strategies) }).optional()
   })

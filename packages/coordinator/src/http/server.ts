@@ -16,6 +16,7 @@ import {
   withoutSubcloud
 } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import { addOllamaRoutes, type OllamaRouteComponents } from '@resultity/ollama'
 import {
   addBatchRoutes,
   addFileRoutes,
@@ -45,6 +46,7 @@ export interface HttpComponents
   extends RequestRouteComponents,
     ResponseRouteComponents,
     MessageRouteComponents,
+    OllamaRouteComponents,
     MeshRouteComponents,
     SubcloudRouteComponents,
     FileRouteComponents,
@@ -119,6 +121,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addStoredChatRoutes(server, components)
   addMessageRoutes(server, components)
   addTokenRoutes(server, components)
+  addOllamaRoutes(server, components)
   addRequestRoutes(server, components)
   addFileRoutes(server, components)
   addBatchRoutes(server, components)

@@ -6,8 +6,6 @@ import type { FastifyInstance } from 'fastify'
 const KNOWN: readonly (readonly [method: string, path: string])[] = [
   ['POST', '/v1/completions'],
   ['POST', '/v1/messages/batches'],
-  ['POST', '/v1/moderations'],
-  ['POST', '/v1/rerank'],
   ['POST', '/v1/responses'],
   ['POST', '/v1/responses/compact'],
   ['POST', '/v1/conversations'],

@@ -1,4 +1,4 @@
-import type { AbortOptions } from '@resultity/interface'
+import { type AbortOptions, outputSize } from '@resultity/interface'
 import type { EncoderGraph } from '@resultity/model'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
@@ -76,7 +76,7 @@ export async function loadCapiEncoder(
   options.signal?.throwIfAborted()
   await tuning.releaseFilePages(source.files)
   await tuning.releaseFreedMemory()
-  const dimensions = manifest.config.hiddenSize
+  const dimensions = outputSize(manifest.config)
   const encoder = new Encoder(manifest, new CapiEncoderSession({ runtime, session, source, dimensions }), gate)
   loading.move()
   return encoder

@@ -6,6 +6,7 @@ import {
   embeddingResultSchema,
   fromEmbeddingResult,
   MeshError,
+  outputSize,
   type Route,
   requireEncoder,
   safeParse
@@ -27,6 +28,8 @@ export interface EmbedRequest {
   readonly routing: RouteConstraints
   /** Token ids with those that frame an input. */
   readonly inputs: readonly (readonly number[])[]
+  /** Where the second text of each input begins, where inputs are pairs. */
+  readonly seconds?: readonly number[]
 }
 
 /**
@@ -36,14 +39,18 @@ export interface EmbedRequest {
  * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation` for a result that is not the vectors asked for
  */
 export async function embed(jobs: NodeJobs, request: EmbedRequest, options: NodeJobOptions = {}): Promise<Embedded> {
-  const { jobId, model, routing, inputs } = request
+  const { jobId, model, routing, inputs, seconds } = request
   const manifest = requireEncoder(model.manifest)
-  const dimensions = manifest.config.hiddenSize
+  const dimensions = outputSize(manifest.config)
   const vectors = new Float32Array(inputs.length * dimensions)
   let route: Route | undefined
   for (let first = 0; first < inputs.length; first += EMBEDDING_JOB_INPUTS_MAX) {
     const part = inputs.slice(first, first + EMBEDDING_JOB_INPUTS_MAX)
-    const body: EmbeddingJob = { inputs: part.map(input => [...input]) }
+    const pairs = seconds?.slice(first, first + EMBEDDING_JOB_INPUTS_MAX)
+    const body: EmbeddingJob = {
+      inputs: part.map(input => [...input]),
+      ...(pairs === undefined ? {} : { seconds: pairs })
+    }
     const encoded = new TextEncoder().encode(JSON.stringify(body))
     const done = await jobs.run({ jobId, model, routing, endpoint: EMBEDDINGS_ENDPOINT, body: encoded }, options)
     vectors.set(readVectors(done, manifest, part.length), first * dimensions)
@@ -63,9 +70,9 @@ function readVectors(
   inputs: number
 ): Float32Array {
   // base64 has four characters for three bytes; a longer result is not even parsed
-  const bytesMax = Math.ceil((inputs * config.hiddenSize * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
+  const bytesMax = Math.ceil((inputs * outputSize(config) * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
   const parsed = safeParse(embeddingResultSchema, result.length > bytesMax ? undefined : parseJson(result))
-  if (parsed.success && parsed.data.dimensions === config.hiddenSize) {
+  if (parsed.success && parsed.data.dimensions === outputSize(config)) {
     const vectors = fromEmbeddingResult(parsed.data, inputs)
     if (vectors !== undefined) return vectors
   }

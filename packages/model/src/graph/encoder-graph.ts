@@ -1,4 +1,4 @@
-import { type EncoderManifest, MeshError, type WeightFile } from '@resultity/interface'
+import { type EncoderManifest, MeshError, outputSize, type WeightFile } from '@resultity/interface'
 import { GraphWriter } from './graph-writer.ts'
 import { ElementType } from './onnx-schema.ts'
 import { floatInitializer, type LocatedFile, project, requirePlain } from './projection.ts'
@@ -21,7 +21,7 @@ export interface EncoderGraph {
   readonly lengths: string
   /** f32 `[B, 1, L]`: the share of each token's hidden state in the vector. */
   readonly shares: string
-  /** f32 `[B, 1, hiddenSize]`. */
+  /** f32 `[B, 1, outputSize]`. */
   readonly output: string
 }
 
@@ -30,7 +30,7 @@ const LENGTH_MIN = 1e-12
 
 /**
  * Builds the ONNX model of a BERT encoder (Devlin et al., arXiv:1810.04805) with the pooling of sentence-transformers
- * (Reimers & Gurevych, arXiv:1908.10084) behind it.
+ * (Reimers & Gurevych, arXiv:1908.10084) behind it, or a classifier's head.
  *
  * @throws MeshError `model_invalid` for a missing tensor
  */
@@ -47,9 +47,10 @@ export function buildEncoderGraph({ manifest, weightLocation }: EncoderGraphInit
     hidden = encoderLayer(graph, manifest, locate(file, `layer_${layer}_`), hidden, lengths)
   }
   const pooled = graph.node('MatMul', 'pooled', [shares, hidden])
-  const output = config.normalize ? normalized(graph, pooled) : pooled
-  graph.output(output, ElementType.float32, ['inputs', 1, config.hiddenSize])
-  return { bytes: graph.finish(manifest.name), tokens, types, lengths, shares, output }
+  const output = manifest.head === undefined ? pooled : classified(graph, locate(manifest.head, 'head_'), pooled)
+  const scaled = config.normalize ? normalized(graph, output) : output
+  graph.output(scaled, ElementType.float32, ['inputs', 1, outputSize(config)])
+  return { bytes: graph.finish(manifest.name), tokens, types, lengths, shares, output: scaled }
 }
 
 /** The sum of a word, its position and its type, normalized. */
@@ -120,6 +121,15 @@ function skipNorm(
 function activate(graph: GraphWriter, { config }: EncoderManifest, located: LocatedFile, input: string): string {
   const operator = config.activation === 'gelu' ? 'BiasGelu' : 'FastGelu'
   return graph.node(operator, `${located.prefix}activated`, [input, weight(graph, located, 'up_bias')])
+}
+
+/** A number for each label, of the first hidden state. */
+function classified(graph: GraphWriter, located: LocatedFile, first: string): string {
+  const biased = (name: string, input: string): string => {
+    const bias = weight(graph, located, `${name}_bias`)
+    return graph.node('Add', `${located.prefix}${name}_sum`, [project(graph, located, name, input), bias])
+  }
+  return biased('classifier', graph.node('Tanh', `${located.prefix}pooled`, [biased('pooler', first)]))
 }
 
 function normalized(graph: GraphWriter, pooled: string): string {

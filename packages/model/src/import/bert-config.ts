@@ -1,9 +1,10 @@
 import { join } from 'node:path'
 import { describeIssues, type EncoderConfig, encoderConfigSchema, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
+import { classifierFields, classifierOf } from './classifier-config.ts'
 
 const SUPPORTED =
-  'supported are BERT encoders as sentence-transformers publishes them, with mean or CLS pooling and no further modules'
+  'supported are BERT encoders as sentence-transformers publishes them, with mean or CLS pooling and no further modules, and BERT classifiers'
 
 /** The fields of a Hugging Face `config.json` that decide what a BERT computes; defaults are `BertConfig`'s. */
 const configSchema = z.looseObject({
@@ -18,7 +19,8 @@ const configSchema = z.looseObject({
   layer_norm_eps: z.number().default(1e-12),
   hidden_act: z.string().default('gelu'),
   position_embedding_type: z.string().default('absolute'),
-  is_decoder: z.boolean().default(false)
+  is_decoder: z.boolean().default(false),
+  ...classifierFields
 })
 
 /** `modules.json` of sentence-transformers: what follows on what. Newer releases have longer class names. */
@@ -55,6 +57,7 @@ export function encoderConfigFromDirectory(directory: string, read: ReadFile): E
     throw unsupported(file, `the position embedding "${config.position_embedding_type}"`)
   }
   if (config.is_decoder) throw unsupported(file, 'a BERT decoder')
+  const classifier = classifierOf(file, config)
   return check(file, {
     layerCount: config.num_hidden_layers,
     hiddenSize: config.hidden_size,
@@ -66,7 +69,7 @@ export function encoderConfigFromDirectory(directory: string, read: ReadFile): E
     tokenTypeCount: config.type_vocab_size,
     layerNormEpsilon: config.layer_norm_eps,
     activation,
-    ...readModules(directory, read)
+    ...(classifier === undefined ? readModules(directory, read) : { pooling: 'cls', normalize: false, classifier })
   })
 }
 

@@ -1,14 +1,22 @@
 import type { EncoderConfig } from '@resultity/interface'
 import type {
   EncoderEmbeddingTensorName,
+  EncoderHeadTensors,
   EncoderLayerTensorName,
   EncoderLayerTensors,
   SourceTensor
 } from './model-source.ts'
 import { type NamedTensors, TensorFinder } from './tensor-finder.ts'
 
-/** What checkpoints carry beside the encoder: indices, and heads of other tasks that sentence vectors do not use. */
-export const NOT_WEIGHTS = /(^|\.)(embeddings\.position_ids|embeddings\.token_type_ids)$|^(bert\.)?pooler\.|^cls\./
+/** What checkpoints carry beside the encoder: indices, and heads of other tasks. */
+const NOT_WEIGHTS = /(^|\.)(embeddings\.position_ids|embeddings\.token_type_ids)$|^cls\./
+/** A sentence vector is not made of the first hidden state by a layer of its own. */
+const NOT_OF_SENTENCES = new RegExp(`${NOT_WEIGHTS.source}|^(bert\\.)?pooler\\.`)
+
+/** Names of tensors that an encoder does not need. */
+export function notWeights({ classifier }: EncoderConfig): RegExp {
+  return classifier === undefined ? NOT_OF_SENTENCES : NOT_WEIGHTS
+}
 
 const embeddingNames: Readonly<Record<EncoderEmbeddingTensorName, string>> = {
   words: 'word_embeddings.weight',
@@ -52,13 +60,18 @@ export class BertTensors {
   }
 
   /** @throws MeshError `model_invalid` for a missing, misshapen or unknown tensor */
-  collect(): { embedding: Record<EncoderEmbeddingTensorName, SourceTensor>; layers: EncoderLayerTensors[] } {
+  collect(): {
+    embedding: Record<EncoderEmbeddingTensorName, SourceTensor>
+    layers: EncoderLayerTensors[]
+    head: EncoderHeadTensors | undefined
+  } {
     const { layerCount } = this.#config
     const embedding = this.#embedding()
     const layers = Array.from({ length: layerCount }, (_, index) => this.#layer(index))
-    const hint = 'supported are BERT encoders as sentence-transformers publishes them'
-    this.#finder.refuseOthers(name => NOT_WEIGHTS.test(name), 'BERT', hint)
-    return { embedding, layers }
+    const head = this.#head()
+    const hint = 'supported are BERT encoders as sentence-transformers publishes them, and BERT classifiers'
+    this.#finder.refuseOthers(name => notWeights(this.#config).test(name), 'BERT', hint)
+    return { embedding, layers, head }
   }
 
   #embedding(): Record<EncoderEmbeddingTensorName, SourceTensor> {
@@ -71,6 +84,18 @@ export class BertTensors {
       token_types: find('token_types', tokenTypeCount),
       norm: find('norm'),
       norm_bias: find('norm_bias')
+    }
+  }
+
+  #head(): EncoderHeadTensors | undefined {
+    const { hiddenSize, classifier } = this.#config
+    if (classifier === undefined) return undefined
+    const labels = classifier.labels.length
+    return {
+      pooler: this.#finder.matrix(`${this.#prefix}pooler.dense.weight`, hiddenSize, hiddenSize),
+      pooler_bias: this.#finder.vector(`${this.#prefix}pooler.dense.bias`, hiddenSize),
+      classifier: this.#finder.matrix('classifier.weight', labels, hiddenSize),
+      classifier_bias: this.#finder.vector('classifier.bias', labels)
     }
   }
 

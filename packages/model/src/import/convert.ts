@@ -106,7 +106,9 @@ async function storeManifest(
       endTokenIds: endTokenIds.filter(id => id < config.vocabularySize)
     },
     embedding: files[0],
-    ...(architecture === 'bert' ? { layers: files.slice(1) } : { layers: files.slice(1, -1), head: files.at(-1) })
+    layers: files.slice(1, 1 + config.layerCount),
+    // a sentence encoder has no head
+    ...(files.length > 1 + config.layerCount ? { head: files.at(-1) } : {})
   }
   const parsed = safeParse(modelManifestSchema, candidate)
   if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))

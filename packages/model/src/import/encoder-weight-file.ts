@@ -1,12 +1,18 @@
 import { stack } from './matrix.ts'
-import type { EncoderLayerTensorName, EncoderLayerTensors, EncoderSource, SourceTensor } from './model-source.ts'
+import type {
+  EncoderHeadTensors,
+  EncoderLayerTensorName,
+  EncoderLayerTensors,
+  EncoderSource,
+  SourceTensor
+} from './model-source.ts'
 import { floatTable, planFile, projection, type TensorPlan, vector, type WeightFilePlan } from './weight-file.ts'
 
 /** Encoders come in plain numbers, and are stored as f32. */
 const PLAIN = { dequantize: true }
 
-/** The weight files of an encoder in the manifest's order: embedding, layers. */
-export function planEncoderFiles({ embedding, layers }: EncoderSource): WeightFilePlan[] {
+/** The weight files of an encoder in the manifest's order: embedding, layers, and a classifier's head. */
+export function planEncoderFiles({ embedding, layers, head }: EncoderSource): WeightFilePlan[] {
   const { words, positions, token_types, norm, norm_bias } = embedding
   const tables = planFile([
     floatTable('words', words),
@@ -15,7 +21,17 @@ export function planEncoderFiles({ embedding, layers }: EncoderSource): WeightFi
     vector('norm', [norm]),
     vector('norm_bias', [norm_bias])
   ])
-  return [tables, ...layers.map(layer => planFile(layerTensors(layer)))]
+  const heads = head === undefined ? [] : [planFile(headTensors(head))]
+  return [tables, ...layers.map(layer => planFile(layerTensors(layer))), ...heads]
+}
+
+function headTensors(head: EncoderHeadTensors): TensorPlan[] {
+  return [
+    projection(stack('pooler', [head.pooler]), PLAIN),
+    vector('pooler_bias', [head.pooler_bias]),
+    projection(stack('classifier', [head.classifier]), PLAIN),
+    vector('classifier_bias', [head.classifier_bias])
+  ]
 }
 
 function layerTensors(layer: EncoderLayerTensors): TensorPlan[] {

@@ -42,9 +42,15 @@ type EncoderMatrixName = 'q' | 'k' | 'v' | 'output' | 'up' | 'down' | 'attention
 export type EncoderLayerTensorName = EncoderMatrixName | `${EncoderMatrixName}_bias`
 export type EncoderLayerTensors = Readonly<Record<EncoderLayerTensorName, SourceTensor>>
 
+/** Two projections, each with a bias: of the first hidden state, and of that to labels. */
+export type EncoderHeadTensorName = 'pooler' | 'pooler_bias' | 'classifier' | 'classifier_bias'
+export type EncoderHeadTensors = Readonly<Record<EncoderHeadTensorName, SourceTensor>>
+
 /** A sentence encoder in some file format, with checked shapes and one naming. */
 export interface EncoderSource extends Disposable {
   readonly config: EncoderConfig
+  /** Of a classifier. */
+  readonly head: EncoderHeadTensors | undefined
   readonly embedding: Readonly<Record<EncoderEmbeddingTensorName, SourceTensor>>
   readonly layers: readonly EncoderLayerTensors[]
 }

@@ -7,7 +7,7 @@ import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
 import { parseSafetensors, type SafetensorsEntry } from '../formats/safetensors.ts'
 import { chooseWeights, SHARDS_MAX, WEIGHTS_INDEX, WHOLE_WEIGHTS } from '../formats/weight-choice.ts'
 import { encoderConfigFromDirectory } from './bert-config.ts'
-import { BertTensors, NOT_WEIGHTS } from './bert-tensors.ts'
+import { BertTensors, notWeights } from './bert-tensors.ts'
 import { DecoderTensors } from './decoder-tensors.ts'
 import type { EncoderSource, ModelSource, SourceTensor } from './model-source.ts'
 import type { NamedTensors } from './tensor-finder.ts'
@@ -66,7 +66,7 @@ function collectTensors(
 /** Opens a folder in the layout of sentence-transformers as a BERT. The caller disposes it. */
 export function openEncoderDirectory(directory: string): EncoderSource {
   const config = encoderConfigFromDirectory(directory, name => readOptionalText(join(directory, name)))
-  const { tensors, dispose } = openTensors(directory, NOT_WEIGHTS)
+  const { tensors, dispose } = openTensors(directory, notWeights(config))
   return disposeOnError(dispose, () => {
     const found = new BertTensors(directory, config, tensors).collect()
     return { config, ...found, [Symbol.dispose]: dispose }

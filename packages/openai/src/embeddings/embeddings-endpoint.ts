@@ -12,6 +12,12 @@ import { embeddingsAnswer } from './embeddings-answer.ts'
 import { type EmbeddingsPlan, toEmbeddingsPlan } from './embeddings-request.ts'
 import { embeddingsAnswerSchema, embeddingsRequestSchema } from './embeddings-schema.ts'
 
+/** How inputs are read. */
+export interface InputReading {
+  /** What is too long is cut off where a request does not say how long it may be, and not refused. Default false. */
+  readonly truncateInputs?: boolean | undefined
+}
+
 export interface EmbeddingsEndpointComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
@@ -48,14 +54,17 @@ export class EmbeddingsEndpoint implements HttpEndpoint<PreparedEmbeddings> {
   readonly api = createEmbedding
   readonly path = createEmbedding.path
   readonly #components: EmbeddingsEndpointComponents
+  readonly #reading: InputReading
 
-  constructor(components: EmbeddingsEndpointComponents) {
+  constructor(components: EmbeddingsEndpointComponents, reading: InputReading = {}) {
     this.#components = components
+    this.#reading = reading
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedEmbeddings>> {
     const { models, pools } = this.#components
-    const request = refuseUnserved('embeddings', parseInput(embeddingsRequestSchema, body))
+    const parsed = refuseUnserved('embeddings', parseInput(embeddingsRequestSchema, body))
+    const request = withTruncation(parsed, this.#reading)
     const model = models.findEncoder(request.model)
     const routing = pools.routing(model, request.mesh)
     const plan = await toEmbeddingsPlan(request, model)
@@ -88,4 +97,14 @@ export class EmbeddingsEndpoint implements HttpEndpoint<PreparedEmbeddings> {
       usage: { promptTokens: plan.promptTokens, completionTokens: 0 }
     }
   }
+}
+
+/** The request with how long its inputs may be, where neither it nor the operator would have them refused. */
+export function withTruncation<T extends { readonly truncate_prompt_tokens?: number | null | undefined }>(
+  request: T,
+  { truncateInputs }: InputReading
+): T {
+  return truncateInputs === true
+    ? { ...request, truncate_prompt_tokens: request.truncate_prompt_tokens ?? -1 }
+    : request
 }

@@ -7,11 +7,12 @@ import {
   bodyInSubcloud,
   type ErrorFormat,
   EventStream,
-  type EventStreamInit,
   errorEvent,
   idempotencyOf,
   jobErrorReply,
+  LineStream,
   type RequestLimiter,
+  type TextStreamInit,
   wantsAsync
 } from '@resultity/api-kit'
 import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
@@ -41,7 +42,7 @@ export interface JobRouteComponents {
   readonly requestLimiter: RequestLimiter
   readonly metrics: AnswerMetrics
   readonly logger: Logger
-  readonly limits: Omit<EventStreamInit, 'headers'>
+  readonly limits: Omit<TextStreamInit, 'headers'>
   readonly disk: DiskSpace
   /** Default: the machine's time. */
   readonly scheduler?: Scheduler
@@ -219,6 +220,12 @@ export async function sendStream(
 
 type Entries = ReturnType<Following['entries']>
 
+/** A stream by either form; lines have neither numbers nor names. */
+interface AnswerStream {
+  send(payload: unknown, id?: number, name?: string): Promise<void> | undefined
+  cut(error: MeshError): void
+}
+
 async function sendEntries(
   components: JobRouteComponents,
   { view, after = 0, wanted = () => true }: StreamedJob,
@@ -228,13 +235,17 @@ async function sendEntries(
 ): Promise<FastifyReply> {
   const { metrics, limits, scheduler = systemScheduler } = components
   reply.hijack()
-  const events = new EventStream(reply.raw, { ...limits, headers: textHeaders(reply), scheduler })
+  const init = { ...limits, headers: textHeaders(reply), scheduler }
+  const events =
+    view?.lines === true ? new LineStream(reply.raw, init, () => view.idle?.()) : new EventStream(reply.raw, init)
   try {
-    if (view === undefined) for await (const entry of entries) await events.sendEntry(entry)
-    else
+    if (view !== undefined) {
       await sendView(events, view, entries, (payload, entry) => {
         return (entry > after || after === 0) && wanted(payload)
       })
+    } else if (events instanceof EventStream) {
+      for await (const entry of entries) await events.sendEntry(entry)
+    }
   } catch (error) {
     await sendFailure(components, { events, view }, request, MeshError.from(error))
   } finally {
@@ -255,7 +266,7 @@ async function untilBegun(entries: Entries): Promise<{ begun: Begun } | { ended:
 
 /** A job's log as its endpoint streams it, then its end. */
 async function sendView(
-  events: EventStream,
+  events: AnswerStream,
   view: StreamView,
   entries: Entries,
   wanted: (payload: unknown, entry: number) => boolean
@@ -292,7 +303,7 @@ function endPayloads(view: StreamView, job: Job): readonly unknown[] {
 /** Tells the client, if it is still there, and ends cleanly. */
 async function sendFailure(
   { logger }: JobRouteComponents,
-  { events, view }: { readonly events: EventStream; readonly view: StreamView | undefined },
+  { events, view }: { readonly events: AnswerStream; readonly view: StreamView | undefined },
   request: FastifyRequest,
   error: MeshError
 ): Promise<void> {

@@ -20,7 +20,8 @@ export function shapeOf(model: PlaceableModel): ModelShape {
   const { manifest, contextLength, sessionsMax } = model
   const layerBytes = manifest.layers.map(file => file.bytes)
   if (isEncoder(manifest)) {
-    const embeddingBytes = manifest.embedding.bytes + encoderMemory(manifest).workBytes
+    const { embedding, head } = manifest
+    const embeddingBytes = embedding.bytes + (head?.bytes ?? 0) + encoderMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   return {

@@ -5,8 +5,10 @@ import { constraintIdeas } from './constraint-ideas.ts'
 import { endpointIdeas } from './endpoint-ideas.ts'
 import type { HostileCase, Idea } from './hostile-case.ts'
 import { messageIdeas } from './message-ideas.ts'
+import { ollamaIdeas } from './ollama-ideas.ts'
 import { routeIdeas } from './route-ideas.ts'
 import { grownTo, SCALES, type Scale } from './scale.ts'
+import { scoreIdeas } from './score-ideas.ts'
 import { uploadIdeas } from './upload-ideas.ts'
 
 /** Every attack there is. */
@@ -15,6 +17,8 @@ export const ideas: readonly Idea[] = [
   ...constraintIdeas,
   ...endpointIdeas,
   ...messageIdeas,
+  ...ollamaIdeas,
+  ...scoreIdeas,
   ...routeIdeas,
   ...uploadIdeas,
   ...connectionIdeas

@@ -7,7 +7,7 @@ const OUR_FAULT =
 
 /** What a server may answer that cannot serve a request now, or at all. */
 const STATUS_501 =
-  /^\/v1\/(?:moderations|rerank|uploads|images|audio|videos|conversations|messages\/batches|responses\/compact)/
+  /^\/(?:v1\/(?:moderations|rerank|uploads|images|audio|videos|conversations|messages\/batches|responses\/compact)|(?:v[12]\/)?(?:rerank|score)|api\/(?:pull|push|create|copy|delete))/
 
 /** What is wrong with an answer, whatever the request was; nothing for most. */
 export function faultsOf({ request: { path, method } }: HostileCase, outcome: Outcome): string[] {
@@ -26,7 +26,7 @@ export function faultsOf({ request: { path, method } }: HostileCase, outcome: Ou
   return faults
 }
 
-/** How an error's body differs from OpenAI's, or from Anthropic's, who has more of it in `details`. */
+/** How an error's body differs from OpenAI's, from Anthropic's, who has more of it in `details`, or from Ollama's. */
 function errorFaults(text: string): string[] {
   const error = errorIn(text)
   if (error === undefined) return [`an error without a typed body: ${text.slice(0, 120)}`]
@@ -49,7 +49,10 @@ function detailsOf(details: object | null): Readonly<Record<string, unknown>> {
 
 function errorIn(text: string): Readonly<Record<string, unknown>> | undefined {
   try {
-    const { error } = JSON.parse(text) as { error?: Record<string, unknown> }
+    const body = JSON.parse(text) as { error?: Record<string, unknown> | string }
+    const { error } = body
+    // a text alone says no type
+    if (typeof error === 'string') return { type: '', ...body, message: error }
     return typeof error === 'object' ? error : undefined
   } catch {
     // no JSON: the caller says so

@@ -1,0 +1,149 @@
+import { type ApiRoute, parseInput } from '@resultity/api-kit'
+import { MeshError, type Scheduler, systemScheduler, withParam } from '@resultity/interface'
+import {
+  BEGUN,
+  type JobAnswer,
+  type JobContext,
+  type JobKind,
+  jobBodyOf,
+  type PreparedJob,
+  type StreamView
+} from '@resultity/jobs'
+import { type HttpEndpoint, randomSeed } from '@resultity/openai'
+import type { ServedModels } from '@resultity/placement'
+import type { Job, JobUsage, JsonValue } from '@resultity/store'
+import { z } from 'zod'
+import { nanoseconds, waitedMs } from './durations.ts'
+import { servedName } from './model-names.ts'
+import { ollamaErrors } from './ollama-errors.ts'
+import { doneReason, NOTHING, SaidReader, wholeOf } from './said.ts'
+import type { Task, TextDialect } from './text-dialect.ts'
+import type { ChatBody, GenerateBody, Measures } from './text-schema.ts'
+import { lineOf, TextView } from './text-view.ts'
+
+export interface TextEndpointComponents {
+  readonly models: ServedModels
+  /** What an answer is made of. */
+  readonly chat: JobKind
+  readonly completion: JobKind
+  /** Default: the machine's time. */
+  readonly scheduler?: Scheduler
+}
+
+interface PreparedText {
+  readonly request: StoredText
+  readonly by: Task['by']
+  /** What the chat completion, or completion, is run by. */
+  readonly inner: unknown
+  /** The client only wants to know that the model is there. */
+  readonly loads: boolean
+}
+
+type StoredText = { readonly model: string } & (ChatBody | GenerateBody)
+
+/** Where this could be answered, the model is there. */
+const ANYTHING: Task = {
+  by: 'chat',
+  body: { messages: [{ role: 'user', content: '.' }], max_completion_tokens: 1 }
+}
+
+/** As far as it is known: who computed nothing has measured nothing. */
+const reportSchema = z.looseObject({ mesh: z.looseObject({ ttftMs: z.number().catch(0) }).optional() })
+
+/**
+ * A route of Ollama's that generates text. Its answers are chat completions, or completions, that are asked for and told in
+ * other words, and its log is theirs.
+ */
+export class TextEndpoint<Body extends ChatBody | GenerateBody> implements HttpEndpoint<PreparedText> {
+  readonly api: ApiRoute
+  readonly path: string
+  readonly errorFormat = ollamaErrors
+  readonly #components: TextEndpointComponents
+  readonly #dialect: TextDialect<Body>
+
+  constructor(components: TextEndpointComponents, dialect: TextDialect<Body>) {
+    this.api = dialect.api
+    this.path = dialect.api.path
+    this.#components = components
+    this.#dialect = dialect
+  }
+
+  async prepare(body: unknown): Promise<PreparedJob<PreparedText>> {
+    const { models } = this.#components
+    const parsed = parseInput(this.#dialect.schema, body)
+    const { id, placeable } = models.findDecoder(servedName(models, parsed.model))
+    const seed = parsed.options?.seed ?? -1
+    const request = { ...parsed, model: id, options: { ...parsed.options, seed: seed === -1 ? randomSeed() : seed } }
+    const task = this.#dialect.taskOf(request, placeable.contextLength)
+    const { by, body: asked } = task ?? { ...ANYTHING, body: { ...ANYTHING.body, model: id, mesh: parsed.mesh } }
+    const inner = await this.#prepareInner(by, asked)
+    const loads = task === undefined
+    return {
+      lane: inner.lane,
+      request: request as JsonValue,
+      streamed: parsed.stream !== false,
+      outlivesClient: inner.outlivesClient,
+      tokens: loads ? { prompt: 0, answerMax: 0 } : inner.tokens,
+      ...(inner.places === undefined ? {} : { places: inner.places }),
+      unstored: parsed.store === false,
+      data: { request, by, inner: inner.data, loads }
+    }
+  }
+
+  check({ by, inner }: PreparedText): void {
+    this.#components[by].check(inner)
+  }
+
+  view(job: Job): StreamView {
+    const { model = '' } = parseInput(this.#dialect.schema, jobBodyOf(job).request)
+    return new TextView(job, model, this.#dialect)
+  }
+
+  async run({ request, by, inner, loads }: PreparedText, context: JobContext): Promise<JobAnswer> {
+    const { scheduler = systemScheduler } = this.#components
+    const { job, log } = context
+    if (loads) {
+      await log.note(BEGUN, { headers: {} })
+      const body = lineOf(job, request.model, this.#dialect, NOTHING, { done_reason: 'load' })
+      return { result: { status: 200, headers: {}, body: body as JsonValue }, usage: null }
+    }
+    const startMs = scheduler.monotonic()
+    const { result, usage } = await this.#components[by].run(inner, context)
+    const whole = wholeOf(result.body)
+    const [said = NOTHING] = new SaidReader().take(whole)
+    const { mesh } = reportSchema.parse(result.body)
+    const measures = {
+      done_reason: doneReason(whole),
+      ...measuresOf(job, usage, { elapsedMs: scheduler.monotonic() - startMs, firstMs: mesh?.ttftMs ?? 0 })
+    }
+    const body = lineOf(job, request.model, this.#dialect, said, measures)
+    return { result: { status: 200, headers: result.headers, body: body as JsonValue }, usage }
+  }
+
+  /** An error is said in the words of the client's own body. */
+  async #prepareInner(by: Task['by'], body: Task['body']): Promise<PreparedJob> {
+    try {
+      return await this.#components[by].prepare(body)
+    } catch (error) {
+      const known = MeshError.from(error)
+      const { param } = known.details
+      throw typeof param === 'string' ? withParam(known, this.#dialect.paramOf(param)) : known
+    }
+  }
+}
+
+function measuresOf(
+  job: Job,
+  usage: JobUsage | null,
+  { elapsedMs, firstMs }: { readonly elapsedMs: number; readonly firstMs: number }
+): Measures {
+  const waited = waitedMs(job)
+  return {
+    total_duration: nanoseconds(waited + elapsedMs),
+    load_duration: nanoseconds(waited),
+    prompt_eval_count: usage?.promptTokens ?? 0,
+    prompt_eval_duration: nanoseconds(firstMs),
+    eval_count: usage?.completionTokens ?? 0,
+    eval_duration: nanoseconds(elapsedMs - firstMs)
+  }
+}
