@@ -11,6 +11,7 @@ import { importsOf, named, packageOf, product, read, root, sources, withoutComme
 const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   grammar: ['interface'],
+  dialects: ['interface'],
   'native-call': [],
   'runtime-tuning': ['native-call'],
   wire: ['interface'],
@@ -28,12 +29,23 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-nodes': ['interface', 'wire', 'mesh'],
   'test-mesh': ['interface', 'wire', 'engine', 'mesh'],
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'tokenizer', 'model', 'mesh'],
-  generation: ['interface', 'grammar', 'test-mesh', 'test-nodes', 'wire', 'planner', 'tokenizer', 'placement'],
+  generation: [
+    'interface',
+    'grammar',
+    'dialects',
+    'test-mesh',
+    'test-nodes',
+    'wire',
+    'planner',
+    'tokenizer',
+    'placement'
+  ],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
   jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
   openai: [
     'interface',
     'grammar',
+    'dialects',
     'test-api',
     'store',
     'tokenizer',
@@ -84,6 +96,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   testkit: [
     'interface',
     'grammar',
+    'dialects',
     'native-call',
     'runtime-tuning',
     'test-postgres',

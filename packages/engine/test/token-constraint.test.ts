@@ -100,7 +100,21 @@ t.test('text that is no JSON is held to as well', async t => {
   const fits: readonly (readonly [OutputConstraint, (text: string) => boolean])[] = [
     [{ type: 'regex', pattern: '[a-c]{2,5}"?|né+' }, text => /^(?:[a-c]{2,5}"?|né+)$/.test(text)],
     [{ type: 'choice', texts: ['yes', 'yes, please', '日本'] }, text => ['yes', 'yes, please', '日本'].includes(text)],
-    [{ type: 'gbnf', grammar: 'root ::= "[" root "]" | "0"' }, text => /^\[*0\]*$/.test(text) && text.length % 2 === 1]
+    [{ type: 'gbnf', grammar: 'root ::= "[" root "]" | "0"' }, text => /^\[*0\]*$/.test(text) && text.length % 2 === 1],
+    [
+      {
+        type: 'preceded',
+        preludes: [
+          [],
+          [
+            { type: 'literal', text: '"' },
+            { type: 'until', text: '"' }
+          ]
+        ],
+        answer: { type: 'choice', texts: ['yes', 'no'] }
+      },
+      text => /^(?:"[^"]*"\s*)?(?:yes|no)$/.test(text)
+    ]
   ]
   for (const [constraint, isFit] of fits) {
     let ended = 0

@@ -12,6 +12,7 @@ import {
   RELAXED_MAX,
   TOKEN_STEPS_MAX
 } from './limits.ts'
+import { preludeTexts } from './prelude.ts'
 import { schemaDocuments } from './schema.ts'
 import { SCHEMA_CHARACTERS_MAX } from './schema-keywords.ts'
 import { TOOL_CALL, TOOL_CALLS_MAX } from './tool-call-text.ts'
@@ -149,6 +150,10 @@ function textsOf(
       return freeTexts(expressions, constraint, places.schema)
     case 'any_of':
       return expressions.choice(constraint.options.map(option => textsOf(expressions, option, places, relaxed)))
+    case 'preceded': {
+      const preludes = constraint.preludes.map(prelude => preludeTexts(expressions, prelude))
+      return expressions.pair(expressions.choice(preludes), textsOf(expressions, constraint.answer, places, relaxed))
+    }
     case 'tool_calls': {
       const calls = constraint.functions.map((one, index) => callOf(json, one, index, places, relaxed))
       const call = expressions.reference(undefined, () => expressions.choice(calls))

@@ -1,5 +1,6 @@
 export type { AnswerMetrics } from './answer/answer-metrics.ts'
 export { CHOICE } from './answer/answer-run.ts'
+export { IGNORED_FIELDS } from './answer/ignored-fields.ts'
 export { IGNORED_TOOLS } from './answer/ignored-tools.ts'
 export { randomSeed, seedAfter, seedSchema } from './answer/seed.ts'
 export { sumUsage, toTokenUsage } from './answer/token-usage.ts'

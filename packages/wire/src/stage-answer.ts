@@ -4,7 +4,13 @@ import {
   CONSTRAINT_OPTIONS_MAX,
   LOGIT_BIAS_MAX,
   type OutputConstraint,
+  PRELUDE_CHARACTERS_MAX,
+  PRELUDE_PARTS_MAX,
+  PRELUDES_MAX,
+  type PrecededConstraint,
+  type Prelude,
   type Sampling,
+  type SingleConstraint,
   safeParse,
   samplingSchema,
   TOOL_FUNCTIONS_MAX
@@ -70,6 +76,10 @@ export function constraintToWire(constraint: OutputConstraint): WireConstraint {
       return { choice: { texts: [...constraint.texts] } }
     case 'gbnf':
       return { gbnf: constraint.grammar }
+    case 'preceded':
+      return {
+        preceded: { preludes: constraint.preludes.map(preludeToWire), answer: constraintToWire(constraint.answer) }
+      }
     case 'any_of':
       return { anyOf: { options: constraint.options.map(constraintToWire) } }
     case 'tool_calls':
@@ -77,14 +87,33 @@ export function constraintToWire(constraint: OutputConstraint): WireConstraint {
   }
 }
 
-export function constraintFromWire(wired: WireConstraint): OutputConstraint {
-  if (!wired.anyOf) return singleFromWire(wired)
-  const options = list(wired.anyOf.options, 'constraint.options', CONSTRAINT_OPTIONS_MAX)
-  if (options.length === 0) throw violation('a constraint leaves no option')
-  return { type: 'any_of', options: options.map(singleFromWire) }
+function preludeToWire(prelude: Prelude): resultity.stage.v1.Prelude.$Properties {
+  return { parts: prelude.map(({ type, text }) => (type === 'literal' ? { literal: text } : { until: text })) }
 }
 
-function singleFromWire(wired: WireConstraint): Exclude<OutputConstraint, { type: 'any_of' }> {
+export function constraintFromWire(wired: WireConstraint): OutputConstraint {
+  if (!wired.anyOf) return optionFromWire(wired)
+  const options = list(wired.anyOf.options, 'constraint.options', CONSTRAINT_OPTIONS_MAX)
+  if (options.length === 0) throw violation('a constraint leaves no option')
+  return { type: 'any_of', options: options.map(optionFromWire) }
+}
+
+function optionFromWire(wired: WireConstraint): SingleConstraint | PrecededConstraint {
+  const { preceded } = wired
+  if (!preceded) return singleFromWire(wired)
+  const preludes = list(preceded.preludes, 'constraint.preludes', PRELUDES_MAX).map(preludeFromWire)
+  if (preludes.length === 0) throw violation('a constraint leaves no prelude')
+  return { type: 'preceded', preludes, answer: singleFromWire(preceded.answer ?? {}) }
+}
+
+function preludeFromWire({ parts }: resultity.stage.v1.Prelude.$Properties): Prelude {
+  return list(parts, 'constraint.prelude', PRELUDE_PARTS_MAX).map(({ literal, until }) => {
+    const type = typeof until === 'string' ? 'until' : 'literal'
+    return { type, text: text(until ?? literal, `constraint.prelude.${type}`, PRELUDE_CHARACTERS_MAX, 1) }
+  })
+}
+
+function singleFromWire(wired: WireConstraint): SingleConstraint {
   if (wired.jsonObject === true) return { type: 'json_object' }
   if (typeof wired.jsonSchema === 'string') {
     return { type: 'json_schema', schema: text(wired.jsonSchema, 'constraint.json_schema', CONSTRAINT_BYTES_MAX, 1) }

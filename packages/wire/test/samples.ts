@@ -101,6 +101,20 @@ const stageFrames: Record<string, StageFrame> = {
       ]
     }
   },
+  'open, held to what follows reasoning': {
+    ...opened,
+    constraint: {
+      type: 'preceded',
+      preludes: [
+        [],
+        [
+          { type: 'literal', text: '<think>' },
+          { type: 'until', text: '</think>' }
+        ]
+      ],
+      answer: { type: 'json_object' }
+    }
+  },
   'open, held to one of several': {
     ...opened,
     constraint: { type: 'any_of', options: [{ type: 'json_object' }, { type: 'json_schema', schema: '{}' }] }

@@ -6,6 +6,7 @@ import type { NodePools, PlacementDirector, ServedDecoder, ServedModels } from '
 import { type Job, type JsonValue, modelLane } from '@resultity/store'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import { AnswerRun, type AnswerRunComponents, type ChoiceBuilder } from '../answer/answer-run.ts'
+import { IGNORED_FIELDS } from '../answer/ignored-fields.ts'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { refuseUnserved } from '../fields/refuse-unserved.ts'
@@ -38,6 +39,7 @@ const createChatCompletion: ApiRoute = {
       events: chatChunkSchema,
       headers: {
         'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
+        [IGNORED_FIELDS]: 'Fields of the request that the model has no use for: `reasoning_effort`.',
         ...RELAXED_HEADER
       }
     }
@@ -69,6 +71,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
       places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
       unstored: request.store === false,
+      ...(generation.ignored.length === 0 ? {} : { headers: { [IGNORED_FIELDS]: generation.ignored.join(', ') } }),
       ...(request.store === true ? { metadata: request.metadata ?? {} } : {}),
       data: { request, model, generation }
     }
@@ -111,8 +114,12 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   readonly #tokenizer: ModelTokenizer
   readonly #withLogprobs: boolean
   readonly #withTools: boolean
+  readonly #withReasoning: boolean
   readonly #text: ChoiceText
   readonly #logprobs: LogprobEntry[] = []
+  /** Of tokens before the answer's first text. */
+  #unsaid: LogprobEntry[] = []
+  #answering = false
   #finishReason: ChoiceFinish = 'stop'
   #stop: string | undefined
 
@@ -121,6 +128,7 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
     this.#tokenizer = model.tokenizer
     this.#withLogprobs = request.logprobs === true
     this.#withTools = toolUse !== undefined
+    this.#withReasoning = request.include_reasoning !== false
     this.#text = new ChoiceText({ toolUse, id: `${job.id} ${index}` })
   }
 
@@ -130,14 +138,14 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
 
   take(event: GenerationEvent): ChatChunkChoice[] {
     if (event.type === 'prompt') return []
-    const deltas = this.#text.push(event.text)
+    const { reasoning } = event
+    const deltas = this.#withReasoning && reasoning !== undefined ? this.#text.reason(reasoning) : []
+    deltas.push(...this.#text.push(event.text))
     if (event.type === 'end') {
       this.#stop = event.stop
       deltas.push(...this.#text.flush())
     }
-    const entry = event.type === 'token' && this.#withLogprobs ? logprobEntry(this.#tokenizer, event) : undefined
-    if (entry !== undefined) this.#logprobs.push(entry)
-    return this.#pieces(deltas, entry)
+    return this.#pieces(deltas, this.#withLogprobs ? this.#scored(event) : [])
   }
 
   finish(reason: FinishReason): { entries: ChatChunkChoice[]; outcome: ChoiceFinish } {
@@ -148,13 +156,37 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   }
 
   choice(): ChatChoice {
-    const { content, toolCalls } = this.#text
-    return { content, toolCalls, logprobs: this.#logprobs, finishReason: this.#finishReason, stop: this.#stop }
+    const { content, reasoning, toolCalls } = this.#text
+    return {
+      content,
+      reasoning,
+      toolCalls,
+      logprobs: this.#logprobs,
+      finishReason: this.#finishReason,
+      stop: this.#stop
+    }
   }
 
-  /** One entry a delta; what is said of the token goes with the first, or alone while its text is held back. */
-  #pieces(deltas: readonly ChoiceDelta[], logprob: LogprobEntry | undefined): ChatChunkChoice[] {
-    const first = logprob === undefined ? null : { content: [logprob], refusal: null }
+  /**
+   * What is now said of tokens of the answer. Before it those of an opening tag come, which are not known to be one at once: nothing
+   * is said before a text has come.
+   */
+  #scored(event: GenerationEvent): LogprobEntry[] {
+    if (event.type === 'token') {
+      if (event.reasoning !== undefined) this.#unsaid = []
+      else this.#unsaid.push(logprobEntry(this.#tokenizer, event))
+    }
+    this.#answering ||= event.text !== '' || event.type === 'end'
+    if (!this.#answering) return []
+    const entries = this.#unsaid
+    this.#unsaid = []
+    this.#logprobs.push(...entries)
+    return entries
+  }
+
+  /** One entry a delta; what is said of tokens goes with the first, or alone while their text is held back. */
+  #pieces(deltas: readonly ChoiceDelta[], logprobs: readonly LogprobEntry[]): ChatChunkChoice[] {
+    const first = logprobs.length === 0 ? null : { content: [...logprobs], refusal: null }
     // an empty text beside calls is one that clients show
     const nothing: ChoiceDelta = this.#withTools ? {} : { content: '' }
     const shown = deltas.length > 0 || first === null ? deltas : [nothing]

@@ -68,9 +68,11 @@ function conversationOf(
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {
   const role = message.role === 'function' ? 'tool' : message.role
   const { tool_calls: calls, tool_call_id: toolCallId, name } = message
+  const reasoning = message.reasoning_content ?? message.reasoning
   return {
     role,
     content: contentText(message, index),
+    ...(role === 'assistant' && reasoning ? { reasoning } : {}),
     ...(role === 'assistant' && calls
       ? { toolCalls: calls.map((call, at) => toToolCall(call, `messages[${index}].tool_calls[${at}]`)) }
       : {}),
@@ -110,7 +112,7 @@ function refuseHopeless(
   messages: readonly ChatMessage[],
   { placeable: { contextLength }, tokenizer: { charactersMax } }: ServedDecoder
 ): void {
-  const characters = messages.reduce((sum, message) => sum + message.content.length, 0)
+  const characters = messages.reduce((sum, { content, reasoning = '' }) => sum + content.length + reasoning.length, 0)
   if (characters <= charactersMax) return
   throw new MeshError(
     'context_length_exceeded',

@@ -8,6 +8,7 @@ import type { ToolUse } from './tool-use.ts'
 /** A piece of a choice as a streamed answer carries it. */
 export interface ChoiceDelta {
   readonly content?: string
+  readonly reasoning_content?: string
   readonly tool_calls?: ToolCallDelta[]
 }
 
@@ -27,6 +28,7 @@ export class ChoiceText {
   readonly #reader: AnswerReader | undefined
   readonly #calls: { id: string; name: string; arguments: string }[] = []
   #content = ''
+  #reasoning = ''
 
   constructor({ toolUse, id }: ChoiceTextInit) {
     this.#id = id
@@ -44,8 +46,20 @@ export class ChoiceText {
     return this.#content === '' && this.#calls.length > 0 ? null : this.#content
   }
 
+  /** Undefined where there was none. */
+  get reasoning(): string | undefined {
+    return this.#reasoning === '' ? undefined : this.#reasoning
+  }
+
   get toolCalls(): ToolCallAnswer[] {
     return this.#calls.map(({ id, ...call }) => ({ id, type: 'function', function: call }))
+  }
+
+  /** More of what the model reasons before its answer. */
+  reason(text: string): ChoiceDelta[] {
+    if (text === '') return []
+    this.#reasoning += text
+    return [{ reasoning_content: text }]
   }
 
   push(text: string): ChoiceDelta[] {

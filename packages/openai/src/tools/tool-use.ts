@@ -1,4 +1,10 @@
-import { CONSTRAINT_BYTES_MAX, invalidRequest, type OutputConstraint, type ToolFunction } from '@resultity/interface'
+import {
+  type AnswerConstraint,
+  CONSTRAINT_BYTES_MAX,
+  invalidRequest,
+  type SingleConstraint,
+  type ToolFunction
+} from '@resultity/interface'
 import { z } from 'zod'
 import { type FunctionTool, toolFields } from './tool-schema.ts'
 
@@ -38,7 +44,7 @@ export function toolPlaces(fields: ToolFields): string[] {
   return callable(fields).map(([index]) => `tools[${index}]`)
 }
 
-type CallsConstraint = Extract<OutputConstraint, { type: 'tool_calls' }>
+type CallsConstraint = Extract<SingleConstraint, { type: 'tool_calls' }>
 
 /**
  * Reads a request's tools and how they are to be used; undefined where there are none to use.
@@ -76,8 +82,8 @@ export function toolUseOf(fields: ToolFields): ToolUse | undefined {
  */
 export function answerConstraint(
   use: ToolUse | undefined,
-  format: Exclude<OutputConstraint, { type: 'any_of' }> | undefined
-): OutputConstraint | undefined {
+  format: SingleConstraint | undefined
+): AnswerConstraint | undefined {
   if (use === undefined || format === undefined) return use?.constraint ?? format
   if (use.constraint !== undefined) return use.constraint
   return { type: 'any_of', options: [format, callsOnly(use.tools, undefined, use.parallel)] }

@@ -19,6 +19,10 @@ export interface TemplateCapabilities {
   readonly assistantLast: boolean
   /** Functions, calls in the one form that is read out of answers, and what tools answered. */
   readonly tools: boolean
+  /** A variable that turns reasoning on and off. */
+  readonly thinkingSwitch: string | undefined
+  /** Values of the variable `reasoning_effort` that are known; none where it is not read. */
+  readonly efforts: ReadonlySet<string>
   /** Roles whose content has to come as a list of parts; that of others comes as a text. */
   readonly parts: ReadonlySet<TurnRole>
 }
@@ -28,6 +32,7 @@ export interface TemplateTrial {
   readonly messages: readonly ChatMessage[]
   readonly parts: ReadonlySet<TurnRole>
   readonly tools?: readonly unknown[]
+  readonly variables?: Readonly<Record<string, unknown>>
 }
 
 /** What a trial came to: its text, that the template refuses or fails, or that it cannot be told. */
@@ -44,6 +49,15 @@ const THIRD = 'probethree'
 const user: ChatMessage = { role: 'user', content: FIRST }
 const assistant: ChatMessage = { role: 'assistant', content: SECOND }
 const system: ChatMessage = { role: 'system', content: THIRD }
+
+/** Variables that turn reasoning on and off, as publishers call it. */
+const SWITCHES = ['enable_thinking', 'thinking']
+
+const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
+/** Those that models learned whose templates write whatever the effort is called. */
+const WRITTEN_EFFORTS = ['low', 'medium', 'high']
+/** No effort. */
+const NO_EFFORT = 'probeeffort'
 
 const TOOL = {
   type: 'function',
@@ -66,10 +80,12 @@ const answered: ChatMessage = { role: 'tool', content: THIRD, toolCallId: 'probe
  * for the contents of its turns in the text. What cannot be told, as of a template that takes long, counts as written.
  *
  * @param claimsTools what its source says of tools
+ * @param mentions whether its source has a word
  */
 export function probeTemplate(
   trial: (trial: TemplateTrial) => TrialOutcome,
-  claimsTools: boolean
+  claimsTools: boolean,
+  mentions: (word: string) => boolean
 ): TemplateCapabilities {
   const parts = new Set<TurnRole>()
   const writes = (messages: readonly ChatMessage[], tools?: readonly unknown[], more: string[] = []): boolean => {
@@ -105,8 +121,31 @@ export function probeTemplate(
     assistantFirst: !answers || writes([assistant, user]),
     assistantLast: !answers || writes([user, assistant]),
     tools,
+    ...probeReasoning(variables => trial({ messages: [user], parts, variables }), mentions),
     parts
   }
+}
+
+/** What it does with the variables that say whether to reason, and how much: those count that change its text. */
+function probeReasoning(
+  trial: (variables: Readonly<Record<string, unknown>>) => TrialOutcome,
+  mentions: (word: string) => boolean
+): Pick<TemplateCapabilities, 'thinkingSwitch' | 'efforts'> {
+  const textWith = (variables: Readonly<Record<string, unknown>>): string | undefined => {
+    const outcome = trial(variables)
+    return outcome.type === 'text' ? outcome.text : undefined
+  }
+  const thinkingSwitch = SWITCHES.find(
+    name => mentions(name) && textWith({ [name]: true }) !== textWith({ [name]: false })
+  )
+  if (!mentions('reasoning_effort')) return { thinkingSwitch, efforts: new Set() }
+  const other = textWith({ reasoning_effort: NO_EFFORT })
+  const texts = EFFORTS.map(effort => ({ effort, text: textWith({ reasoning_effort: effort }) }))
+  if (new Set([...texts.map(({ text }) => text), other]).size === 1) return { thinkingSwitch, efforts: new Set() }
+  if (other?.includes(NO_EFFORT) === true) return { thinkingSwitch, efforts: new Set(WRITTEN_EFFORTS) }
+  // one that it has no words for is as good as none
+  const known = texts.filter(({ text, effort }) => text !== undefined && (text !== other || effort === 'medium'))
+  return { thinkingSwitch, efforts: new Set(known.map(({ effort }) => effort)) }
 }
 
 /** What of a conversation a model's template cannot be given in any form, a sentence each; most have none. */
