@@ -128,6 +128,21 @@ t.test('text that is no JSON is held to as well', async t => {
   }
 })
 
+t.test('a marker may be the special token of its name, which may come nowhere else', async t => {
+  const marker = '<|user|>'
+  const [token = 0] = tokenizer.encode(marker)
+  const allows = async (constraint: OutputConstraint): Promise<boolean> => {
+    const logits = new Float32Array(SIZE)
+    ;(await constrain(constraint)).mask(logits)
+    return logits[token] === 0
+  }
+  const answer = { type: 'regex', pattern: '[^]*' } as const
+  t.ok(await allows({ type: 'preceded', preludes: [[{ type: 'literal', text: marker }]], answer }))
+  t.ok(await allows({ type: 'preceded', preludes: [[{ type: 'until', text: marker }]], answer }))
+  t.notOk(await allows({ type: 'preceded', preludes: [[{ type: 'until', text: '<|end|>' }]], answer }))
+  t.notOk(await allows(answer))
+})
+
 t.test('any object is an object, and the same seed gives the same one', async t => {
   let ended = 0
   for (let seed = 0n; seed < 20n; seed++) {

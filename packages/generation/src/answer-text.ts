@@ -6,6 +6,8 @@ export interface AnswerTextInit {
   readonly tokenizer: ModelTokenizer
   /** How the model reasons before it answers; undefined: all text is answer. */
   readonly reasoning: AnswerReasoning | undefined
+  /** Names of special tokens that are text, beside those of the reasoning. */
+  readonly markers: readonly string[]
   readonly stop: readonly string[]
   readonly stopTokenIds: readonly number[]
   readonly includeStop: boolean
@@ -34,8 +36,9 @@ export class AnswerText {
 
   constructor(init: AnswerTextInit) {
     this.#init = init
-    const { tokenizer, reasoning, stop, includeStop } = init
-    this.#decoder = tokenizer.decoder(reasoning === undefined ? {} : { named: new Set(reasoning.markers) })
+    const { tokenizer, reasoning, markers, stop, includeStop } = init
+    const named = [...markers, ...(reasoning?.markers ?? [])]
+    this.#decoder = tokenizer.decoder(named.length === 0 ? {} : { named: new Set(named) })
     this.#reader = reasoning?.reader()
     this.#stops = new StopMatcher(stop, { include: includeStop })
   }

@@ -53,6 +53,8 @@ export interface GenerationRequest {
   readonly constraint?: AnswerConstraint
   /** How the model reasons before its answer. Default: all that it writes is answer. */
   readonly reasoning?: AnswerReasoning
+  /** Names of special tokens that are part of the answer's text, beside those of the reasoning. Default: none. */
+  readonly markers?: readonly string[]
   /** Where to run it. Default: anywhere in the general pool. */
   readonly routing?: RouteConstraints
 }
@@ -283,8 +285,8 @@ async function* answer(
   session: LastingSession,
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
-  const { tokenizer, reasoning, stop, stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
-  const text = new AnswerText({ tokenizer, reasoning, stop, stopTokenIds, includeStop, tokensMin })
+  const { tokenizer, reasoning, markers = [], stop, stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
+  const text = new AnswerText({ tokenizer, reasoning, markers, stop, stopTokenIds, includeStop, tokensMin })
   const usage = (): Usage => ({
     promptTokens: request.prompt.length,
     completionTokens: text.count,

@@ -15,7 +15,7 @@ export function preludeTexts(expressions: Expressions, prelude: Prelude): Expres
 }
 
 /** By its letters or as a token. */
-function marker(expressions: Expressions, text: string): Expression {
+export function marker(expressions: Expressions, text: string): Expression {
   return expressions.choice([expressions.literal(text), token(expressions, text)])
 }
 

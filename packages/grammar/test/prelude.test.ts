@@ -62,3 +62,26 @@ t.test('a marker may be the special token of its name, which is no other text', 
   t.notOk(takes(grammar, bytes('[THINK]', 0xff, '[OTHER]', '[/THINK]', 'yes')), 'no other token may stand in it')
   t.notOk(takes(new Grammar({ type: 'regex', pattern: '[^]*' }), bytes(0xff, 'a')), 'nor in any text')
 })
+
+t.test('calls may be written in another form', async t => {
+  const functions = [{ name: 'add', parameters: '{"type":"object","properties":{"x":{"type":"integer"}}}' }]
+  const form = {
+    begin: ['[TOOL_CALLS]', '['],
+    beforeName: ['<'],
+    quotedName: false,
+    beforeArguments: ['>'],
+    afterArguments: [';'],
+    between: [', '],
+    end: [']']
+  }
+  const several = new Grammar({ type: 'tool_calls', functions, parallel: true, form })
+  t.ok(several.accepts('[TOOL_CALLS][<add>{"x":1};]'))
+  t.ok(several.accepts('[TOOL_CALLS][<add>{"x":1};, <add>{};]'))
+  t.notOk(several.accepts('[TOOL_CALLS][<add>{"x":1};'))
+  const { between: _, ...single } = form
+  t.notOk(
+    new Grammar({ type: 'tool_calls', functions, parallel: true, form: single }).accepts(
+      '[TOOL_CALLS][<add>{};<add>{};]'
+    )
+  )
+})

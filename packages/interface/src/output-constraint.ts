@@ -5,6 +5,25 @@ export interface ToolFunction {
 }
 
 /**
+ * How calls are written in an answer that must be calls. Each text is in parts: a marker, which is the special token of its name or
+ * its letters, is one of its own.
+ */
+export interface CallForm {
+  /** Before the first call. */
+  readonly begin: readonly string[]
+  readonly beforeName: readonly string[]
+  /** The name is JSON text; else it stands as it is. */
+  readonly quotedName: boolean
+  /** The arguments are JSON text. */
+  readonly beforeArguments: readonly string[]
+  readonly afterArguments: readonly string[]
+  /** Between two calls; undefined where an answer has one at most. */
+  readonly between?: readonly string[]
+  /** Behind the last call. */
+  readonly end: readonly string[]
+}
+
+/**
  * What an answer must be. Schemas are kept as the client's JSON text: the order of their properties is the order in
  * the answer.
  */
@@ -20,7 +39,13 @@ export type SingleConstraint =
   /** A text of a grammar in GBNF, the form of llama.cpp. */
   | { readonly type: 'gbnf'; readonly grammar: string }
   /** Calls of these functions and nothing else: one, or with `parallel` one or more. */
-  | { readonly type: 'tool_calls'; readonly functions: readonly ToolFunction[]; readonly parallel: boolean }
+  | {
+      readonly type: 'tool_calls'
+      readonly functions: readonly ToolFunction[]
+      readonly parallel: boolean
+      /** Default: as the Hermes and Qwen models write them. */
+      readonly form?: CallForm
+    }
 
 /** What one of these allows. */
 export interface AnyOf<Option> {
@@ -58,6 +83,10 @@ export const CONSTRAINT_OPTIONS_MAX = 4
 export const CONSTRAINT_CHOICES_MAX = 1024
 /** Functions of a `tool_calls` constraint: OpenAI's own limit. */
 export const TOOL_FUNCTIONS_MAX = 128
+/** Parts of a text of a {@link CallForm}. */
+export const FORM_PARTS_MAX = 8
+/** Characters of such a part. */
+export const FORM_CHARACTERS_MAX = 256
 /** Preludes of a `preceded` constraint. */
 export const PRELUDES_MAX = 8
 /** Parts of a prelude. */

@@ -48,6 +48,7 @@ t.test('what templates can write is found out by trying', t => {
     assistantFirst: true,
     assistantLast: true,
     tools: false,
+    writtenCall: undefined,
     thinkingSwitch: undefined,
     efforts: new Set<string>(),
     parts: new Set<string>()

@@ -1,7 +1,10 @@
 import {
+  type CallForm,
   CONSTRAINT_BYTES_MAX,
   CONSTRAINT_CHOICES_MAX,
   CONSTRAINT_OPTIONS_MAX,
+  FORM_CHARACTERS_MAX,
+  FORM_PARTS_MAX,
   LOGIT_BIAS_MAX,
   type OutputConstraint,
   PRELUDE_CHARACTERS_MAX,
@@ -83,7 +86,42 @@ export function constraintToWire(constraint: OutputConstraint): WireConstraint {
     case 'any_of':
       return { anyOf: { options: constraint.options.map(constraintToWire) } }
     case 'tool_calls':
-      return { toolCalls: { functions: constraint.functions.map(one => ({ ...one })), parallel: constraint.parallel } }
+      return {
+        toolCalls: {
+          functions: constraint.functions.map(one => ({ ...one })),
+          parallel: constraint.parallel,
+          ...(constraint.form === undefined ? {} : { form: formToWire(constraint.form) })
+        }
+      }
+  }
+}
+
+function formToWire({ between, ...form }: CallForm): resultity.stage.v1.CallForm.$Properties {
+  return {
+    begin: [...form.begin],
+    beforeName: [...form.beforeName],
+    quotedName: form.quotedName,
+    beforeArguments: [...form.beforeArguments],
+    afterArguments: [...form.afterArguments],
+    single: between === undefined,
+    between: [...(between ?? [])],
+    end: [...form.end]
+  }
+}
+
+function formFromWire(wired: resultity.stage.v1.CallForm.$Properties): CallForm {
+  const parts = (texts: readonly string[] | null | undefined, field: string): readonly string[] =>
+    list(texts, `constraint.form.${field}`, FORM_PARTS_MAX).map(one =>
+      text(one, `constraint.form.${field}`, FORM_CHARACTERS_MAX, 1)
+    )
+  return {
+    begin: parts(wired.begin, 'begin'),
+    beforeName: parts(wired.beforeName, 'before_name'),
+    quotedName: wired.quotedName ?? false,
+    beforeArguments: parts(wired.beforeArguments, 'before_arguments'),
+    afterArguments: parts(wired.afterArguments, 'after_arguments'),
+    ...(wired.single === true ? {} : { between: parts(wired.between, 'between') }),
+    end: parts(wired.end, 'end')
   }
 }
 
@@ -149,5 +187,6 @@ function callsFromWire(
   if (functions.length === 0) throw violation('a constraint to tool calls names no function')
   const characters = functions.reduce((sum, one) => sum + one.name.length + one.parameters.length, 0)
   if (characters > CONSTRAINT_BYTES_MAX) throw violation(`a constraint has ${characters} characters of functions`)
-  return { type: 'tool_calls', functions, parallel: toolCalls.parallel ?? false }
+  const form = toolCalls.form ? { form: formFromWire(toolCalls.form) } : {}
+  return { type: 'tool_calls', functions, parallel: toolCalls.parallel ?? false, ...form }
 }

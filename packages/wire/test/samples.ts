@@ -101,6 +101,23 @@ const stageFrames: Record<string, StageFrame> = {
       ]
     }
   },
+  'open, held to calls in a form': {
+    ...opened,
+    constraint: {
+      type: 'tool_calls',
+      parallel: true,
+      functions: [{ name: 'now', parameters: '{}' }],
+      form: {
+        begin: ['[TOOL_CALLS]', '['],
+        beforeName: ['{'],
+        quotedName: true,
+        beforeArguments: [':'],
+        afterArguments: ['}'],
+        between: [','],
+        end: [']']
+      }
+    }
+  },
   'open, held to what follows reasoning': {
     ...opened,
     constraint: {

@@ -12,6 +12,7 @@ import { requirePlace } from '../answer/require-place.ts'
 import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
+import { dialectOf } from '../tools/model-dialect.ts'
 import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
 import { type ChatGeneration, choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
@@ -88,7 +89,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
 
   async run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
     const { request, model, generation } = chat
-    const toolUse = toolUseOf(request)
+    const toolUse = toolUseOf(request, dialectOf(model.tokenizer))
     const plan = {
       model,
       requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),

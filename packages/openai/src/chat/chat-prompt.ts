@@ -2,6 +2,7 @@ import { checkJsonShape } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ServedDecoder } from '@resultity/placement'
 import { type ChatMessage, type ChatTemplateOptions, normaliseTurns, type ToolCall } from '@resultity/tokenizer'
+import { nativeDialect } from '../tools/model-dialect.ts'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
@@ -61,8 +62,9 @@ function conversationOf(
   refuseHopeless(messages, model)
   const tools = toolUse?.tools ?? []
   const { capabilities } = model.tokenizer
-  const turns = capabilities.tools ? messages : withoutToolTurns(messages, tools)
-  return { turns: normaliseTurns(turns, capabilities), options: capabilities.tools ? { tools } : {} }
+  const knowsTools = nativeDialect(model.tokenizer) !== undefined
+  const turns = knowsTools ? messages : withoutToolTurns(messages, tools)
+  return { turns: normaliseTurns(turns, capabilities), options: knowsTools ? { tools } : {} }
 }
 
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {

@@ -7,6 +7,7 @@ import { relaxedPlace } from '../answer/relaxed-header.ts'
 import { type AnswerFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { randomSeed, type Seed } from '../answer/seed.ts'
+import { dialectOf } from '../tools/model-dialect.ts'
 import { answerConstraint, parameterPlaces, strictFunctions, toolPlaces, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
@@ -33,7 +34,7 @@ export async function toGenerationRequest(
   routing: RouteConstraints = {}
 ): Promise<ChatGeneration> {
   refuseUnsupported(body)
-  const toolUse = toolUseOf(body)
+  const toolUse = toolUseOf(body, dialectOf(model.tokenizer))
   const format = formatOf(body)
   const constraint = answerConstraint(toolUse, format?.constraint)
   // a call found in free text is not held to the parameters of its function
@@ -61,6 +62,7 @@ export async function toGenerationRequest(
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraint === undefined ? {} : { constraint }),
     ...(reasoning === undefined ? {} : { reasoning }),
+    ...(toolUse === undefined ? {} : { markers: toolUse.dialect.markers }),
     routing,
     relaxed,
     ignored: effort.ignored ? ['reasoning_effort'] : []

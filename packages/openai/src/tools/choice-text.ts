@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import type { AnswerPiece, AnswerReader } from '@resultity/dialects'
 import type { FinishReason } from '@resultity/interface'
-import type { AnswerPiece } from './answer-piece.ts'
-import { type AnswerReader, CallsReader, FreeAnswerReader } from './tool-call-reader.ts'
+import { readerOf } from './model-dialect.ts'
 import type { ToolCallAnswer, ToolCallDelta } from './tool-schema.ts'
 import type { ToolUse } from './tool-use.ts'
 
@@ -32,8 +32,7 @@ export class ChoiceText {
 
   constructor({ toolUse, id }: ChoiceTextInit) {
     this.#id = id
-    if (toolUse === undefined) this.#reader = undefined
-    else this.#reader = toolUse.constraint === undefined ? new FreeAnswerReader(toolUse) : new CallsReader()
+    this.#reader = toolUse === undefined ? undefined : readerOf(toolUse)
   }
 
   /** Nothing that may still come is wanted: the answer need not be made further. */

@@ -66,7 +66,6 @@ class TemplateRefusal extends Error {}
 
 /** A model's Jinja chat template. */
 export class ChatTemplate {
-  readonly #claimsTools: boolean
   readonly #source: string
   readonly #program: ReturnType<typeof parse>
   readonly #tokens: TemplateTokens
@@ -85,7 +84,6 @@ export class ChatTemplate {
       throw templateInvalid(`the chat template cannot be parsed: ${messageOf(error)}`, error)
     }
     this.#source = source
-    this.#claimsTools = /\btools\b/.test(source) && source.includes('<tool_call>')
     this.#tokens = tokens
     this.#clock = clock
   }
@@ -93,11 +91,11 @@ export class ChatTemplate {
   /** Which conversations it can write. It is tried when this is first asked for, which takes some milliseconds. */
   get capabilities(): TemplateCapabilities {
     const mentions = (word: string): boolean => this.#source.includes(word)
-    this.#capabilities ??= probeTemplate(trial => this.#try(trial), this.#claimsTools, mentions)
+    this.#capabilities ??= probeTemplate(trial => this.#try(trial), mentions)
     return this.#capabilities
   }
 
-  /** Writes `tools`, and calls as `<tool_call>` blocks, the one form of calls that is read out of answers. */
+  /** Writes `tools`, calls of them, and what they answered. */
   get writesTools(): boolean {
     return this.capabilities.tools
   }

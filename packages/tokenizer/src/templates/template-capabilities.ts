@@ -17,8 +17,10 @@ export interface TemplateCapabilities {
   readonly assistantFirst: boolean
   /** The assistant may have spoken last, and answers once more. */
   readonly assistantLast: boolean
-  /** Functions, calls in the one form that is read out of answers, and what tools answered. */
+  /** Functions, calls and what tools answered are written. */
   readonly tools: boolean
+  /** What it wrote of a call of {@link PROBE_CALL}, where it writes tools. */
+  readonly writtenCall: string | undefined
   /** A variable that turns reasoning on and off. */
   readonly thinkingSwitch: string | undefined
   /** Values of the variable `reasoning_effort` that are known; none where it is not read. */
@@ -68,23 +70,24 @@ const TOOL = {
   }
 }
 
+/** The function of the call that templates are tried with. */
+export const PROBE_CALL = 'probecall'
+
 const called: ChatMessage = {
   role: 'assistant',
   content: '',
-  toolCalls: [{ id: 'probe0001', name: 'probecall', arguments: { probekey: SECOND } }]
+  toolCalls: [{ id: 'probe0001', name: PROBE_CALL, arguments: { probekey: SECOND } }]
 }
-const answered: ChatMessage = { role: 'tool', content: THIRD, toolCallId: 'probe0001', name: 'probecall' }
+const answered: ChatMessage = { role: 'tool', content: THIRD, toolCallId: 'probe0001', name: PROBE_CALL }
 
 /**
  * Tries a template with small conversations. What it refuses it cannot write, and nor can it what it loses: each trial looks
  * for the contents of its turns in the text. What cannot be told, as of a template that takes long, counts as written.
  *
- * @param claimsTools what its source says of tools
  * @param mentions whether its source has a word
  */
 export function probeTemplate(
   trial: (trial: TemplateTrial) => TrialOutcome,
-  claimsTools: boolean,
   mentions: (word: string) => boolean
 ): TemplateCapabilities {
   const parts = new Set<TurnRole>()
@@ -107,10 +110,11 @@ export function probeTemplate(
   const systemFirst = writesAs('system', [system, user])
   const systemLater = systemFirst && writes([user, assistant, system, user]) && writes([system, system, user])
   const tools =
-    claimsTools &&
+    mentions('tools') &&
     writes([user], [TOOL], [TOOL.function.name]) &&
-    writes([user, called], [TOOL], ['probecall', SECOND]) &&
+    writes([user, called], [TOOL], [PROBE_CALL, SECOND]) &&
     writesAs('tool', [user, called, answered], [TOOL])
+  const call = tools ? trial({ messages: [user, called], parts, tools: [TOOL] }) : undefined
   const usersMeet = writes([user, { ...user, content: SECOND }])
   const assistantsMeet = writes([user, assistant, { ...assistant, content: THIRD }, user])
   return {
@@ -121,6 +125,8 @@ export function probeTemplate(
     assistantFirst: !answers || writes([assistant, user]),
     assistantLast: !answers || writes([user, assistant]),
     tools,
+    // behind the user's words: what a template says of tools before them may show a call of its own
+    writtenCall: call?.type === 'text' ? call.text.slice(call.text.lastIndexOf(FIRST) + FIRST.length) : undefined,
     ...probeReasoning(variables => trial({ messages: [user], parts, variables }), mentions),
     parts
   }

@@ -2339,6 +2339,9 @@ export namespace resultity {
                 /** ToolCalls parallel. */
                 parallel: boolean;
 
+                /** ToolCalls form. */
+                form?: (resultity.stage.v1.CallForm.$Properties|null);
+
                 /**
                  * Encodes the specified ToolCalls message. Does not implicitly {@link resultity.stage.v1.ToolCalls.verify|verify} messages.
                  * @param message ToolCalls message or plain object to encode
@@ -2369,12 +2372,114 @@ export namespace resultity {
                     /** ToolCalls parallel */
                     parallel?: (boolean|null);
 
+                    /** ToolCalls form */
+                    form?: (resultity.stage.v1.CallForm.$Properties|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of a ToolCalls. */
                 type $Shape = resultity.stage.v1.ToolCalls.$Properties;
+            }
+
+            /**
+             * Properties of a CallForm.
+             * @deprecated Use resultity.stage.v1.CallForm.$Properties instead.
+             */
+            interface ICallForm extends resultity.stage.v1.CallForm.$Properties {
+            }
+
+            /** Represents a CallForm. */
+            class CallForm {
+
+                /**
+                 * Constructs a new CallForm.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.CallForm.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CallForm begin. */
+                begin: string[];
+
+                /** CallForm beforeName. */
+                beforeName: string[];
+
+                /** CallForm quotedName. */
+                quotedName: boolean;
+
+                /** CallForm beforeArguments. */
+                beforeArguments: string[];
+
+                /** CallForm afterArguments. */
+                afterArguments: string[];
+
+                /** CallForm single. */
+                single: boolean;
+
+                /** CallForm between. */
+                between: string[];
+
+                /** CallForm end. */
+                end: string[];
+
+                /**
+                 * Encodes the specified CallForm message. Does not implicitly {@link resultity.stage.v1.CallForm.verify|verify} messages.
+                 * @param message CallForm message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.CallForm.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CallForm message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.CallForm & resultity.stage.v1.CallForm.$Shape} CallForm
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.CallForm & resultity.stage.v1.CallForm.$Shape;
+            }
+
+            namespace CallForm {
+
+                /** Properties of a CallForm. */
+                interface $Properties {
+
+                    /** CallForm begin */
+                    begin?: (string[]|null);
+
+                    /** CallForm beforeName */
+                    beforeName?: (string[]|null);
+
+                    /** CallForm quotedName */
+                    quotedName?: (boolean|null);
+
+                    /** CallForm beforeArguments */
+                    beforeArguments?: (string[]|null);
+
+                    /** CallForm afterArguments */
+                    afterArguments?: (string[]|null);
+
+                    /** CallForm single */
+                    single?: (boolean|null);
+
+                    /** CallForm between */
+                    between?: (string[]|null);
+
+                    /** CallForm end */
+                    end?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CallForm. */
+                type $Shape = resultity.stage.v1.CallForm.$Properties;
             }
 
             /**

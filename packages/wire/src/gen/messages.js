@@ -3391,6 +3391,7 @@ export const resultity = $root.resultity = (() => {
 
                 ToolCalls.prototype.functions = $util.emptyArray;
                 ToolCalls.prototype.parallel = false;
+                ToolCalls.prototype.form = null;
 
                 ToolCalls.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -3404,6 +3405,8 @@ export const resultity = $root.resultity = (() => {
                             $root.resultity.stage.v1.ToolFunction.encode(message.functions[i], writer.uint32(10).fork(), _depth + 1).ldelim();
                     if (message.parallel != null && $Object.hasOwnProperty.call(message, "parallel") && message.parallel !== false)
                         writer.uint32(16).bool(message.parallel);
+                    if (message.form != null && $Object.hasOwnProperty.call(message, "form"))
+                        $root.resultity.stage.v1.CallForm.encode(message.form, writer.uint32(26).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -3454,6 +3457,12 @@ export const resultity = $root.resultity = (() => {
                                     delete message.parallel;
                                 continue;
                             }
+                        case 3: {
+                                if (wireType !== 2)
+                                    break;
+                                message.form = $root.resultity.stage.v1.CallForm.decode(reader, reader.size(), $undefined, _depth + 1, message.form);
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -3472,6 +3481,178 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return ToolCalls;
+            })();
+
+            v1.CallForm = (function() {
+
+                const CallForm = function (properties) {
+                    this.begin = [];
+                    this.beforeName = [];
+                    this.beforeArguments = [];
+                    this.afterArguments = [];
+                    this.between = [];
+                    this.end = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                CallForm.prototype.begin = $util.emptyArray;
+                CallForm.prototype.beforeName = $util.emptyArray;
+                CallForm.prototype.quotedName = false;
+                CallForm.prototype.beforeArguments = $util.emptyArray;
+                CallForm.prototype.afterArguments = $util.emptyArray;
+                CallForm.prototype.single = false;
+                CallForm.prototype.between = $util.emptyArray;
+                CallForm.prototype.end = $util.emptyArray;
+
+                CallForm.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.begin != null && message.begin.length)
+                        for (let i = 0; i < message.begin.length; ++i)
+                            writer.uint32(10).string(message.begin[i]);
+                    if (message.beforeName != null && message.beforeName.length)
+                        for (let i = 0; i < message.beforeName.length; ++i)
+                            writer.uint32(18).string(message.beforeName[i]);
+                    if (message.quotedName != null && $Object.hasOwnProperty.call(message, "quotedName") && message.quotedName !== false)
+                        writer.uint32(24).bool(message.quotedName);
+                    if (message.beforeArguments != null && message.beforeArguments.length)
+                        for (let i = 0; i < message.beforeArguments.length; ++i)
+                            writer.uint32(34).string(message.beforeArguments[i]);
+                    if (message.afterArguments != null && message.afterArguments.length)
+                        for (let i = 0; i < message.afterArguments.length; ++i)
+                            writer.uint32(42).string(message.afterArguments[i]);
+                    if (message.single != null && $Object.hasOwnProperty.call(message, "single") && message.single !== false)
+                        writer.uint32(48).bool(message.single);
+                    if (message.between != null && message.between.length)
+                        for (let i = 0; i < message.between.length; ++i)
+                            writer.uint32(58).string(message.between[i]);
+                    if (message.end != null && message.end.length)
+                        for (let i = 0; i < message.end.length; ++i)
+                            writer.uint32(66).string(message.end[i]);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                CallForm.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.CallForm();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.begin && message.begin.length))
+                                    message.begin = [];
+                                message.begin.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.beforeName && message.beforeName.length))
+                                    message.beforeName = [];
+                                message.beforeName.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.quotedName = value;
+                                else
+                                    delete message.quotedName;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.beforeArguments && message.beforeArguments.length))
+                                    message.beforeArguments = [];
+                                message.beforeArguments.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 5: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.afterArguments && message.afterArguments.length))
+                                    message.afterArguments = [];
+                                message.afterArguments.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 6: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.single = value;
+                                else
+                                    delete message.single;
+                                continue;
+                            }
+                        case 7: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.between && message.between.length))
+                                    message.between = [];
+                                message.between.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 8: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.end && message.end.length))
+                                    message.end = [];
+                                message.end.push(reader.stringVerify());
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return CallForm;
             })();
 
             v1.ToolFunction = (function() {
