@@ -5,6 +5,7 @@ type ToolDelta = NonNullable<ChatPiece['delta']['tool_calls']>[number]
 
 type OpenBlock =
   | { readonly type: 'text'; text: string }
+  | { readonly type: 'thinking'; text: string }
   | { readonly type: 'tool_use'; readonly call: number; readonly id: string; readonly name: string; json: string }
 
 /**
@@ -22,7 +23,8 @@ export class MessageContent {
 
   take({ delta, finish_reason: reason }: ChatPiece): MessageEvent[] {
     const events: MessageEvent[] = []
-    const { content, tool_calls: calls } = delta
+    const { content, reasoning_content: thoughts, tool_calls: calls } = delta
+    if (typeof thoughts === 'string' && thoughts !== '') events.push(...this.#thinking(thoughts))
     if (typeof content === 'string' && content !== '') events.push(...this.#text(content))
     for (const call of calls ?? []) events.push(...this.#call(call))
     if (reason !== null && reason !== undefined) events.push(...this.#close())
@@ -38,6 +40,18 @@ export class MessageContent {
     }
     this.#open.text += text
     return [...events, { type: 'content_block_delta', index: this.#done.length, delta: { type: 'text_delta', text } }]
+  }
+
+  #thinking(thinking: string): MessageEvent[] {
+    const events: MessageEvent[] = []
+    if (this.#open?.type !== 'thinking') {
+      events.push(...this.#close())
+      this.#open = { type: 'thinking', text: '' }
+      events.push(this.#start({ type: 'thinking', thinking: '', signature: '' }))
+    }
+    this.#open.text += thinking
+    const delta = { type: 'thinking_delta' as const, thinking }
+    return [...events, { type: 'content_block_delta', index: this.#done.length, delta }]
   }
 
   #call({ index, id, function: fn }: ToolDelta): MessageEvent[] {
@@ -64,7 +78,8 @@ export class MessageContent {
     if (open === undefined) return []
     this.#open = undefined
     const index = this.#done.length
-    if (open.type === 'text') this.#done.push({ type: 'text', text: open.text, citations: null })
+    if (open.type === 'thinking') this.#done.push({ type: 'thinking', thinking: open.text, signature: '' })
+    else if (open.type === 'text') this.#done.push({ type: 'text', text: open.text, citations: null })
     else this.#done.push({ type: 'tool_use', id: open.id, name: open.name, input: inputOf(open.json) })
     return [{ type: 'content_block_stop', index }]
   }
@@ -74,6 +89,7 @@ export class MessageContent {
 export function piecesOf(blocks: readonly ContentBlock[]): ChatPiece[] {
   const pieces = blocks.map((block, index): ChatPiece => {
     if (block.type === 'text') return { delta: { content: block.text } }
+    if (block.type === 'thinking') return { delta: { reasoning_content: block.thinking } }
     const { id, name, input } = block
     return { delta: { tool_calls: [{ index, id, function: { name, arguments: JSON.stringify(input) } }] } }
   })

@@ -1,6 +1,6 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { JobAnswer, JobContext, JobKind, PreparedJob, StreamView } from '@resultity/jobs'
-import { type HttpEndpoint, IGNORED_TOOLS, wholePiece, withSeed } from '@resultity/openai'
+import { type HttpEndpoint, IGNORED_FIELDS, IGNORED_TOOLS, wholePiece, withSeed } from '@resultity/openai'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JsonValue } from '@resultity/store'
 import { MessageContent } from './message-content.ts'
@@ -23,9 +23,6 @@ export interface MessageEndpointComponents {
   /** What a message is made of. */
   readonly chat: JobKind
 }
-
-/** The header that names fields which were passed over, and which Anthropic's servers act upon. */
-const IGNORED_FIELDS = 'x-resultity-ignored-fields'
 
 const createMessage: ApiRoute = {
   method: 'POST',
@@ -73,7 +70,7 @@ export class MessageEndpoint implements HttpEndpoint<PreparedMessage> {
     const asked = { ...parsed, model: this.#components.models.findDecoder(parsed.model).id }
     const chat = await this.#prepareChat(asked)
     const request = { ...asked, input_tokens: chat.tokens.prompt }
-    const headers = headersOf(asked)
+    const headers = headersOf(asked, chat.headers?.[IGNORED_FIELDS] === undefined)
     return {
       lane: chat.lane,
       request: request as JsonValue,
@@ -121,9 +118,9 @@ export class MessageEndpoint implements HttpEndpoint<PreparedMessage> {
 }
 
 /** What the client should know of how its request was read. */
-function headersOf(request: MessageRequest): Readonly<Record<string, string>> {
+function headersOf(request: MessageRequest, thinks: boolean): Readonly<Record<string, string>> {
   const tools = ignoredTools(request)
-  const fields = ignoredFields(request)
+  const fields = ignoredFields(request, thinks)
   return {
     ...(tools.length === 0 ? {} : { [IGNORED_TOOLS]: tools.join(', ') }),
     ...(fields.length === 0 ? {} : { [IGNORED_FIELDS]: fields.join(', ') })

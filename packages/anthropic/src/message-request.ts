@@ -22,9 +22,18 @@ export function toChatBody(request: MessageRequest): Readonly<Record<string, unk
     messages: toChatTurns(request),
     max_completion_tokens: request.max_tokens,
     ...(stops.length === 0 ? {} : { stop: stops }),
+    ...thinking(request),
     ...responseFormat(request),
     ...toChatTools(request)
   }
+}
+
+/** Who does not ask for thoughts gets none: Anthropic's models think only when they are told to. */
+function thinking({ thinking, output_config: config }: MessageRequest): Readonly<Record<string, unknown>> {
+  if (thinking?.type !== 'enabled' && thinking?.type !== 'adaptive') {
+    return { reasoning_effort: 'none', include_reasoning: false }
+  }
+  return { reasoning_effort: config?.effort ?? 'medium' }
 }
 
 function responseFormat(request: MessageRequest): Readonly<Record<string, unknown>> {
@@ -33,10 +42,13 @@ function responseFormat(request: MessageRequest): Readonly<Record<string, unknow
   return { response_format: { type: 'json_schema', json_schema: { name: 'answer', schema: format.schema } } }
 }
 
-/** Fields that Anthropic's servers act upon and that are passed over here, of those that a request has. */
-export function ignoredFields(request: MessageRequest): string[] {
+/**
+ * Fields that Anthropic's servers act upon and that are passed over here, of those that a request has.
+ * @param thinks the model can be told whether to think
+ */
+export function ignoredFields(request: MessageRequest, thinks: boolean): string[] {
   const served = ['context_management', 'mcp_servers', 'container'].filter(name => !isEmpty(request[name]))
-  return request.thinking?.type === 'enabled' ? ['thinking', ...served] : served
+  return request.thinking?.type === 'enabled' && !thinks ? ['thinking', ...served] : served
 }
 
 function isEmpty(value: unknown): boolean {

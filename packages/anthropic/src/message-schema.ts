@@ -8,6 +8,9 @@ const ELSEWHERE = 'several models are asked by /v1/chat/completions and /v1/comp
 const STOPS_MAX = 16
 const STOP_CHARACTERS_MAX = 512
 
+/** How much to think, where the model is asked to. */
+const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
+
 const resultBlock = z.looseObject({ type: z.string(), text: z.string().optional() })
 export type ResultBlock = z.infer<typeof resultBlock>
 
@@ -21,6 +24,8 @@ const block = z.looseObject({
   type: z.string(),
   /** Of `text`. */
   text: z.string().optional(),
+  /** Of `thinking`. */
+  thinking: z.string().optional(),
   /** Of `tool_use`. */
   id: z.string().max(256).optional(),
   name: z.string().max(256).optional(),
@@ -74,7 +79,7 @@ const fields = {
   tools: z.array(tool).max(TOOLS_MAX).nullish(),
   tool_choice: toolChoice.nullish(),
   thinking: z.looseObject({ type: z.enum(['enabled', 'disabled', 'adaptive']) }).nullish(),
-  output_config: z.looseObject({ format: outputFormat.nullish() }).nullish(),
+  output_config: z.looseObject({ format: outputFormat.nullish(), effort: z.enum(EFFORTS).nullish() }).nullish(),
   /** An earlier name of `output_config.format`. */
   output_format: outputFormat.nullish(),
   metadata: z.looseObject({ user_id: z.string().max(4096).nullish() }).nullish(),
@@ -107,6 +112,8 @@ export type StoredMessage = z.infer<typeof storedMessageSchema>
 
 const contentBlock = z.union([
   z.object({ type: z.literal('text'), text: z.string(), citations: z.null() }),
+  /** The signature is empty: nobody here asks for it again. */
+  z.object({ type: z.literal('thinking'), thinking: z.string(), signature: z.literal('') }),
   z.object({ type: z.literal('tool_use'), id: z.string(), name: z.string(), input: z.record(z.string(), z.unknown()) })
 ])
 export type ContentBlock = z.infer<typeof contentBlock>
@@ -147,6 +154,7 @@ export type Message = z.infer<typeof messageSchema>
 const index = z.int()
 const delta = z.union([
   z.object({ type: z.literal('text_delta'), text: z.string() }),
+  z.object({ type: z.literal('thinking_delta'), thinking: z.string() }),
   z.object({ type: z.literal('input_json_delta'), partial_json: z.string() })
 ])
 

@@ -7,8 +7,8 @@ export type ChatTurn = Readonly<Record<string, unknown>> & { readonly role: stri
 /** Blocks are apart from each other; a chat template knows one text. */
 const BETWEEN_BLOCKS = '\n'
 
-/** Thoughts of an earlier turn, which clients send back as they came. */
-const THOUGHTS: ReadonlySet<string> = new Set(['thinking', 'redacted_thinking'])
+/** Thoughts of an earlier turn that nobody but their maker can read. */
+const HIDDEN_THOUGHTS = 'redacted_thinking'
 
 /**
  * The turns of a chat completion that a conversation of blocks means: what a tool answered is a turn of its own there.
@@ -39,9 +39,14 @@ function turnsOf({ role, content }: InputMessage, field: string, names: Map<stri
 function assistantTurn(blocks: readonly Block[], field: string, names: Map<string, string>): ChatTurn {
   const texts: string[] = []
   const calls: unknown[] = []
+  const thoughts: string[] = []
   for (const [index, block] of blocks.entries()) {
     const at = `${field}[${index}]`
-    if (THOUGHTS.has(block.type)) continue
+    if (block.type === HIDDEN_THOUGHTS) continue
+    if (block.type === 'thinking') {
+      thoughts.push(block.thinking ?? '')
+      continue
+    }
     if (block.type !== 'tool_use') {
       texts.push(blockText(block, at))
       continue
@@ -52,7 +57,12 @@ function assistantTurn(blocks: readonly Block[], field: string, names: Map<strin
     calls.push({ id, type: 'function', function: { name, arguments: JSON.stringify(block.input ?? {}) } })
   }
   const content = texts.join(BETWEEN_BLOCKS)
-  return calls.length === 0 ? { role: 'assistant', content } : { role: 'assistant', content, tool_calls: calls }
+  return {
+    role: 'assistant',
+    content,
+    ...(thoughts.length === 0 ? {} : { reasoning_content: thoughts.join(BETWEEN_BLOCKS) }),
+    ...(calls.length === 0 ? {} : { tool_calls: calls })
+  }
 }
 
 /** Texts beside what tools answered are a turn of the user, before or after it as they came. */

@@ -23,7 +23,9 @@ function shown(event: MessageEvent): string {
   if (event.type === 'content_block_start') return `${event.index} ${event.content_block.type}`
   if (event.type === 'content_block_stop') return `${event.index} end`
   if (event.type !== 'content_block_delta') return event.type
-  return `${event.index} ${event.delta.type === 'text_delta' ? event.delta.text : event.delta.partial_json}`
+  const { delta } = event
+  if (delta.type === 'thinking_delta') return `${event.index} ${delta.thinking}`
+  return `${event.index} ${delta.type === 'text_delta' ? delta.text : delta.partial_json}`
 }
 
 t.test('texts and calls are blocks, each closed before the next begins', async t => {

@@ -24,7 +24,7 @@ t.test('every form of a conversation is the turns that it means', async t => {
       ]
     },
     {
-      name: 'thoughts are left out, calls belong to their turn, answers of tools are turns',
+      name: 'thoughts and calls belong to their turn, answers of tools are turns',
       request: {
         messages: [
           { role: 'user', content: [{ type: 'text', text: 'Look' }] },
@@ -59,6 +59,7 @@ t.test('every form of a conversation is the turns that it means', async t => {
         {
           role: 'assistant',
           content: 'Yes.',
+          reasoning_content: 'Hm',
           tool_calls: [{ id: 'toolu_1', type: 'function', function: { name: 'look', arguments: '{"at":"x"}' } }]
         },
         { role: 'user', content: 'before' },
@@ -76,7 +77,9 @@ t.test('fields go by their names in a chat completion, and what was left out sta
   t.same(toChatBody(base), {
     model: 'm',
     messages: [{ role: 'user', content: 'Hi' }],
-    max_completion_tokens: 8
+    max_completion_tokens: 8,
+    reasoning_effort: 'none',
+    include_reasoning: false
   })
   const schema = { type: 'object' }
   const all = toChatBody({
@@ -87,11 +90,14 @@ t.test('fields go by their names in a chat completion, and what was left out sta
     stream: true,
     seed: 7,
     stop_sequences: ['a'],
-    output_config: { format: { type: 'json_schema', schema } },
+    thinking: { type: 'adaptive' },
+    output_config: { format: { type: 'json_schema', schema }, effort: 'high' },
     metadata: { user_id: 'u' },
     service_tier: 'auto'
   })
   t.match(all, { temperature: 0, top_p: 0.5, top_k: 4, stream: true, seed: 7, stop: ['a'] })
+  t.equal(all.reasoning_effort, 'high')
+  t.notOk('include_reasoning' in all)
   t.match(all.response_format, { type: 'json_schema', json_schema: { schema } })
   t.notOk('metadata' in all)
 })
@@ -120,8 +126,8 @@ t.test('tools are told of but for those of other servers, and chosen from', asyn
 })
 
 t.test('fields that other servers act upon are named, where they ask for something', async t => {
-  t.same(ignoredFields({ ...base, thinking: { type: 'disabled' }, mcp_servers: [], container: null }), [])
-  t.same(ignoredFields({ ...base, thinking: { type: 'enabled' }, mcp_servers: [{}], container: 'a' }), [
+  t.same(ignoredFields({ ...base, thinking: { type: 'disabled' }, mcp_servers: [], container: null }, false), [])
+  t.same(ignoredFields({ ...base, thinking: { type: 'enabled' }, mcp_servers: [{}], container: 'a' }, false), [
     'thinking',
     'mcp_servers',
     'container'

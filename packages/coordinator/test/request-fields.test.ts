@@ -26,7 +26,7 @@ async function ask(path: Path, fields: object, query = '') {
 
 t.test('a field that would change the answer is 400 with its name, however the answer is asked for', async t => {
   const cases: readonly (readonly [Path, string, unknown])[] = [
-    [CHAT, 'reasoning_effort', 'high'],
+    [CHAT, 'verbosity', 'high'],
     [CHAT, 'functions', [{ name: 'f' }]],
     [CHAT, 'mirostat', 2],
     [CHAT, 'prediction', { type: 'content', content: 'x' }],
@@ -55,8 +55,8 @@ t.test('a field that would change the answer is 400 with its name, however the a
 t.test('so it is when several models are asked, and within another field', async t => {
   const several = await ask(CHAT, { model: 'tiny-chat+tiny-chat', typical_p: 0.5 })
   t.match([several.status, JSON.parse(several.text).error.param], [400, 'typical_p'])
-  const within = await ask('/v1/responses', { reasoning: { effort: 'low', summary: 'auto' } })
-  t.match([within.status, JSON.parse(within.text).error.param], [400, 'reasoning.effort'])
+  const within = await ask('/v1/responses', { text: { verbosity: 'low' } })
+  t.match([within.status, JSON.parse(within.text).error.param], [400, 'text.verbosity'])
 })
 
 t.test('values that change nothing, fields without effect and unknown ones are taken', async t => {

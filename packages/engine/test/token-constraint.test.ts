@@ -100,7 +100,21 @@ t.test('text that is no JSON is held to as well', async t => {
   const fits: readonly (readonly [OutputConstraint, (text: string) => boolean])[] = [
     [{ type: 'regex', pattern: '[a-c]{2,5}"?|né+' }, text => /^(?:[a-c]{2,5}"?|né+)$/.test(text)],
     [{ type: 'choice', texts: ['yes', 'yes, please', '日本'] }, text => ['yes', 'yes, please', '日本'].includes(text)],
-    [{ type: 'gbnf', grammar: 'root ::= "[" root "]" | "0"' }, text => /^\[*0\]*$/.test(text) && text.length % 2 === 1]
+    [{ type: 'gbnf', grammar: 'root ::= "[" root "]" | "0"' }, text => /^\[*0\]*$/.test(text) && text.length % 2 === 1],
+    [
+      {
+        type: 'preceded',
+        preludes: [
+          [],
+          [
+            { type: 'literal', text: '"' },
+            { type: 'until', text: '"' }
+          ]
+        ],
+        answer: { type: 'choice', texts: ['yes', 'no'] }
+      },
+      text => /^(?:"[^"]*"\s*)?(?:yes|no)$/.test(text)
+    ]
   ]
   for (const [constraint, isFit] of fits) {
     let ended = 0
@@ -112,6 +126,21 @@ t.test('text that is no JSON is held to as well', async t => {
     }
     t.ok(ended > 10, `${ended} of 20 ended`)
   }
+})
+
+t.test('a marker may be the special token of its name, which may come nowhere else', async t => {
+  const marker = '<|user|>'
+  const [token = 0] = tokenizer.encode(marker)
+  const allows = async (constraint: OutputConstraint): Promise<boolean> => {
+    const logits = new Float32Array(SIZE)
+    ;(await constrain(constraint)).mask(logits)
+    return logits[token] === 0
+  }
+  const answer = { type: 'regex', pattern: '[^]*' } as const
+  t.ok(await allows({ type: 'preceded', preludes: [[{ type: 'literal', text: marker }]], answer }))
+  t.ok(await allows({ type: 'preceded', preludes: [[{ type: 'until', text: marker }]], answer }))
+  t.notOk(await allows({ type: 'preceded', preludes: [[{ type: 'until', text: '<|end|>' }]], answer }))
+  t.notOk(await allows(answer))
 })
 
 t.test('any object is an object, and the same seed gives the same one', async t => {

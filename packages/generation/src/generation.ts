@@ -1,10 +1,14 @@
+import type { AnswerReasoning } from '@resultity/dialects'
 import {
   type AbortOptions,
+  type AnswerConstraint,
   type FinishReason,
   MeshError,
   type OutputConstraint,
+  type PrecededConstraint,
   type Route,
   type Sampling,
+  type SingleConstraint,
   type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
@@ -12,12 +16,12 @@ import type { NodeLosses, PlaceableModel, Placement, RouteConstraints } from '@r
 import { prefillStep } from '@resultity/planner'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
+import { AnswerText, type AnswerTextPiece } from './answer-text.ts'
 import { BATCH_PATIENCE } from './batch-patience.ts'
 import { LastingSession, type LastingSessionInit } from './lasting-session.ts'
 import type { Reroutes } from './recovery-state.ts'
 import type { LeaseOptions, RouteLease, RouteLeases } from './route-leases.ts'
 import type { RouteSessionComponents, RouteSessionLimits } from './route-session-init.ts'
-import { StopMatcher } from './stop-matcher.ts'
 
 /** A generation that a caller asks for. */
 export interface GenerationRequest {
@@ -42,8 +46,15 @@ export interface GenerationRequest {
   readonly topLogprobs?: number
   /** Report how likely the model found the prompt, with `topLogprobs` alternatives a token, before the answer. */
   readonly promptLogprobs?: boolean
-  /** The constraint on the answer. `ignoreEndTokens` must be unset with it, or the answer could not end. */
-  readonly constraint?: OutputConstraint
+  /**
+   * The constraint on the answer, without the reasoning before it. `ignoreEndTokens` must be unset with it, or the answer could
+   * not end.
+   */
+  readonly constraint?: AnswerConstraint
+  /** How the model reasons before its answer. Default: all that it writes is answer. */
+  readonly reasoning?: AnswerReasoning
+  /** Names of special tokens that are part of the answer's text, beside those of the reasoning. Default: none. */
+  readonly markers?: readonly string[]
   /** Where to run it. Default: anywhere in the general pool. */
   readonly routing?: RouteConstraints
 }
@@ -52,6 +63,8 @@ export interface Usage {
   readonly promptTokens: number
   /** Sampled tokens, an end token included. */
   readonly completionTokens: number
+  /** Those of the reasoning, its tags included. Absent: none. */
+  readonly reasoningTokens?: number
 }
 
 export type GenerationEvent =
@@ -68,6 +81,8 @@ export type GenerationEvent =
       readonly type: 'token'
       /** Empty while characters or a possible stop string are incomplete. */
       readonly text: string
+      /** Set, if to an empty text, where the token belongs to the reasoning. */
+      readonly reasoning?: string
       readonly tokenId: number
       /** Set when asked for. */
       readonly logprob?: number
@@ -77,6 +92,8 @@ export type GenerationEvent =
       readonly type: 'end'
       /** Text that was held back until now. */
       readonly text: string
+      /** Of the reasoning, which was held back until now. */
+      readonly reasoning?: string
       readonly finishReason: FinishReason
       /** The model ended it; else it was cut off, by a stop string or at its limit. */
       readonly complete: boolean
@@ -243,9 +260,20 @@ export class GenerationDriver implements Generator {
       topLogprobs: request.topLogprobs ?? 0,
       vocabularySize: request.model.manifest.config.vocabularySize,
       promptLogprobs: request.promptLogprobs === true,
-      ...(request.constraint === undefined ? {} : { constraint: request.constraint })
+      ...constraintOf(request)
     }
   }
+}
+
+/** What all tokens are held to: reasoning may come first. */
+function constraintOf({ constraint, reasoning }: GenerationRequest): { readonly constraint?: OutputConstraint } {
+  if (constraint === undefined || reasoning === undefined) return constraint === undefined ? {} : { constraint }
+  const preceded = (answer: SingleConstraint): PrecededConstraint => {
+    const { preludes, callPreludes } = reasoning
+    return { type: 'preceded', preludes: answer.type === 'tool_calls' ? callPreludes : preludes, answer }
+  }
+  if (constraint.type !== 'any_of') return { constraint: preceded(constraint) }
+  return { constraint: { type: 'any_of', options: constraint.options.map(preceded) } }
 }
 
 function endTokensOf({ ignoreEndTokens, tokenizer, stopTokenIds = [] }: GenerationRequest): ReadonlySet<number> {
@@ -257,11 +285,13 @@ async function* answer(
   session: LastingSession,
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
-  const decoder = request.tokenizer.decoder()
-  const { stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
-  const stops = new StopMatcher(request.stop, { include: includeStop })
-  const usage = (completionTokens: number): Usage => ({ promptTokens: request.prompt.length, completionTokens })
-  let count = 0
+  const { tokenizer, reasoning, markers = [], stop, stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
+  const text = new AnswerText({ tokenizer, reasoning, markers, stop, stopTokenIds, includeStop, tokensMin })
+  const usage = (): Usage => ({
+    promptTokens: request.prompt.length,
+    completionTokens: text.count,
+    ...(text.reasoningCount === 0 ? {} : { reasoningTokens: text.reasoningCount })
+  })
   try {
     for (;;) {
       const sampled = await session.next()
@@ -270,26 +300,26 @@ async function* answer(
         yield { type: 'prompt', text: '', position: sampled.position, scores: sampled.scores }
         continue
       }
-      count++
       const endToken = sampled.finish === 'end_token'
-      const said = endToken && includeStop && stopTokenIds.includes(sampled.token)
-      const piece = (endToken && !said ? '' : decoder.push(sampled.token)) + (endToken ? decoder.flush() : '')
-      const { text, stop } = count > tokensMin ? stops.push(piece) : { text: piece }
-      if (stop !== undefined) {
-        yield tokenEvent(request, sampled, text)
-        yield { type: 'end', text: '', finishReason: 'stop', complete: false, stop, usage: usage(count) }
+      const piece = text.push(sampled.token, endToken)
+      const { stop: stopped } = piece
+      if (stopped !== undefined) {
+        yield tokenEvent(request, sampled, piece)
+        yield { type: 'end', text: '', finishReason: 'stop', complete: false, stop: stopped, usage: usage() }
         return
       }
-      if (!endToken) yield tokenEvent(request, sampled, text)
+      if (!endToken) yield tokenEvent(request, sampled, piece)
       if (sampled.finish === 'continues') continue
-      // an answer that is cut off ends before the character that it is in the midst of: the decoder is not flushed
-      const last = (endToken ? text : '') + stops.flush()
+      const held = text.flush()
+      const reasoned = (endToken ? (piece.reasoning ?? '') : '') + (held.reasoning ?? '')
       yield {
         type: 'end',
-        text: last,
-        finishReason: endToken ? 'stop' : 'length',
-        complete: endToken,
-        usage: usage(count)
+        text: (endToken ? piece.text : '') + held.text,
+        ...(reasoned === '' ? {} : { reasoning: reasoned }),
+        finishReason: endToken || held.stop !== undefined ? 'stop' : 'length',
+        complete: endToken && held.stop === undefined,
+        ...(held.stop === undefined ? {} : { stop: held.stop }),
+        usage: usage()
       }
       return
     }
@@ -299,8 +329,17 @@ async function* answer(
   }
 }
 
-function tokenEvent(request: GenerationRequest, sampled: Sampled, text: string): GenerationEvent {
-  const event = { type: 'token' as const, text, tokenId: sampled.token }
+function tokenEvent(
+  request: GenerationRequest,
+  sampled: Sampled,
+  { text, reasoning }: AnswerTextPiece
+): GenerationEvent {
+  const event = {
+    type: 'token' as const,
+    text,
+    ...(reasoning === undefined ? {} : { reasoning }),
+    tokenId: sampled.token
+  }
   if (request.topLogprobs === undefined) return event
   // a token that the constraint rules out is not an alternative
   const top = sampled.top.filter(({ logprob }) => logprob > Number.NEGATIVE_INFINITY)

@@ -1,4 +1,4 @@
-import { MeshError, type OutputConstraint, type ToolFunction } from '@resultity/interface'
+import { MeshError, type OutputConstraint, type SingleConstraint } from '@resultity/interface'
 import { after } from './derivative.ts'
 import { type Expression, Expressions } from './expression.ts'
 import { freeTexts } from './free-text.ts'
@@ -12,9 +12,10 @@ import {
   RELAXED_MAX,
   TOKEN_STEPS_MAX
 } from './limits.ts'
+import { marker, preludeTexts } from './prelude.ts'
 import { schemaDocuments } from './schema.ts'
 import { SCHEMA_CHARACTERS_MAX } from './schema-keywords.ts'
-import { TOOL_CALL, TOOL_CALLS_MAX } from './tool-call-text.ts'
+import { HERMES_FORM, TOOL_CALLS_MAX } from './tool-call-text.ts'
 import { shortPlace, WorkBudget } from './work-budget.ts'
 
 /** A place in a text: what was read decides what may follow. `nullable`: the text may end here. */
@@ -149,33 +150,40 @@ function textsOf(
       return freeTexts(expressions, constraint, places.schema)
     case 'any_of':
       return expressions.choice(constraint.options.map(option => textsOf(expressions, option, places, relaxed)))
-    case 'tool_calls': {
-      const calls = constraint.functions.map((one, index) => callOf(json, one, index, places, relaxed))
-      const call = expressions.reference(undefined, () => expressions.choice(calls))
-      const further = expressions.pair(expressions.literal(TOOL_CALL.between), call)
-      return expressions.pair(call, expressions.repeat(further, 0, constraint.parallel ? TOOL_CALLS_MAX - 1 : 0))
+    case 'preceded': {
+      const preludes = constraint.preludes.map(prelude => preludeTexts(expressions, prelude))
+      return expressions.pair(expressions.choice(preludes), textsOf(expressions, constraint.answer, places, relaxed))
     }
+    case 'tool_calls':
+      return callsOf(json, constraint, places, relaxed)
   }
 }
 
-function callOf(
+function callsOf(
   json: JsonText,
-  { name, parameters }: ToolFunction,
-  functionIndex: number,
+  { functions, parallel, form = HERMES_FORM }: Extract<SingleConstraint, { type: 'tool_calls' }>,
   places: ConstraintPlaces,
   relaxed: RelaxedKeyword[]
 ): Expression {
   const { expressions } = json
-  const rules = {
-    where: places.parameters(functionIndex),
-    strict: places.strictParameters?.(functionIndex) === true,
-    functionIndex
-  }
-  return expressions.sequence([
-    expressions.literal(TOOL_CALL.beforeName + JSON.stringify(name) + TOOL_CALL.beforeArguments),
-    documentsOf(json, parameters, rules, relaxed),
-    expressions.literal(TOOL_CALL.afterArguments)
-  ])
+  const written = (parts: readonly string[]): Expression =>
+    expressions.sequence(parts.map(part => marker(expressions, part)))
+  const calls = functions.map(({ name, parameters }, functionIndex) => {
+    const strict = places.strictParameters?.(functionIndex) === true
+    const rules = { where: places.parameters(functionIndex), strict, functionIndex }
+    return expressions.sequence([
+      written(form.beforeName),
+      expressions.literal(form.quotedName ? JSON.stringify(name) : name),
+      written(form.beforeArguments),
+      documentsOf(json, parameters, rules, relaxed),
+      written(form.afterArguments)
+    ])
+  })
+  const call = expressions.reference(undefined, () => expressions.choice(calls))
+  const { between } = form
+  const furtherMax = parallel && between !== undefined ? TOOL_CALLS_MAX - 1 : 0
+  const further = expressions.repeat(expressions.pair(written(between ?? []), call), 0, furtherMax)
+  return expressions.sequence([written(form.begin), call, further, written(form.end)])
 }
 
 interface SchemaRules {

@@ -1,6 +1,7 @@
 export type { AnswerEndpointComponents } from './answer/answer-job.ts'
 export type { AnswerMetrics } from './answer/answer-metrics.ts'
 export { CHOICE } from './answer/answer-run.ts'
+export { IGNORED_FIELDS } from './answer/ignored-fields.ts'
 export { IGNORED_TOOLS } from './answer/ignored-tools.ts'
 export { requirePlace } from './answer/require-place.ts'
 export { randomSeed, seedAfter, seedSchema } from './answer/seed.ts'

@@ -77,7 +77,7 @@ const openAi: Readonly<Record<FieldEndpoint, string>> = {
     stream_options suffix temperature top_p user`,
   responses: `background context_management conversation include input instructions max_output_tokens max_tool_calls metadata
     model moderation parallel_tool_calls previous_response_id prompt prompt_cache_key prompt_cache_options
-    prompt_cache_retention reasoning.effort reasoning.summary safety_identifier service_tier store stream stream_options
+    prompt_cache_retention reasoning reasoning.summary safety_identifier service_tier store stream stream_options
     temperature text text.verbosity tool_choice tools top_logprobs top_p truncation user`,
   embeddings: 'dimensions encoding_format input model user'
 }

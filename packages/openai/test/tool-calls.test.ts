@@ -1,10 +1,7 @@
-import { Grammar, TOOL_CALL } from '@resultity/grammar'
-import { assertProperty } from '@resultity/test-property'
-import fc from 'fast-check'
+import { type AnswerPiece, type AnswerReader, HeldCallsReader } from '@resultity/dialects'
+import { Grammar, HERMES_FORM, TOOL_CALL } from '@resultity/grammar'
 import t from 'tap'
-import type { AnswerPiece } from '../src/tools/answer-piece.ts'
 import { ChoiceText } from '../src/tools/choice-text.ts'
-import { type AnswerReader, CallsReader, FreeAnswerReader } from '../src/tools/tool-call-reader.ts'
 import { withoutToolTurns } from '../src/tools/tool-prompt.ts'
 import { answerConstraint, toolUseOf } from '../src/tools/tool-use.ts'
 
@@ -27,86 +24,7 @@ function read(reader: AnswerReader, texts: readonly string[]): unknown[] {
   return joined([...texts.flatMap(text => reader.push(text)), ...reader.flush()])
 }
 
-const free = (parallel = true): FreeAnswerReader => new FreeAnswerReader({ names, parallel })
-
 const ADD = '<tool_call>\n{"name": "add", "arguments": {"x": 1}}\n</tool_call>'
-const added = (index: number): unknown[] => [
-  ['call', index, 'add'],
-  ['arguments', index, '{"x":1}']
-]
-
-const cases: { id: string; text: string; pieces: unknown[]; parallel?: boolean }[] = [
-  { id: 'plain text', text: 'Hello <b>there</b>. ', pieces: ['Hello <b>there</b>. '] },
-  { id: 'a call', text: ADD, pieces: added(0) },
-  { id: 'text, then a call', text: `Let me see.\n\n${ADD}\n`, pieces: ['Let me see.', ...added(0)] },
-  { id: 'two calls', text: `${ADD}\n${ADD}`, pieces: [...added(0), ...added(1)] },
-  { id: 'only one is wanted', text: `${ADD}\n${ADD}`, pieces: added(0), parallel: false },
-  { id: 'a call and more text', text: `${ADD}\nDone.`, pieces: [...added(0), '\nDone.'] },
-  {
-    id: 'an end without a tag',
-    text: '<tool_call>{"name":"now"}',
-    pieces: [
-      ['call', 0, 'now'],
-      ['arguments', 0, '{}']
-    ]
-  },
-  {
-    id: 'parameters',
-    text: '<tool_call>{"name":"now","parameters":{"a":[]}}</tool_call>',
-    pieces: [
-      ['call', 0, 'now'],
-      ['arguments', 0, '{"a":[]}']
-    ]
-  },
-  {
-    id: 'arguments as text',
-    text: '<tool_call>{"name":"now","arguments":"{\\"a\\":1}"}</tool_call>',
-    pieces: [
-      ['call', 0, 'now'],
-      ['arguments', 0, '{"a":1}']
-    ]
-  },
-  { id: 'no JSON', text: 'a <tool_call>oops</tool_call> b', pieces: ['a <tool_call>oops</tool_call> b'] },
-  {
-    id: 'a function that nobody declared',
-    text: '<tool_call>{"name":"rm"}</tool_call>',
-    pieces: ['<tool_call>{"name":"rm"}</tool_call>']
-  },
-  {
-    id: 'arguments that are a list',
-    text: '<tool_call>{"name":"now","arguments":[1]}</tool_call>',
-    pieces: ['<tool_call>{"name":"now","arguments":[1]}</tool_call>']
-  },
-  { id: 'cut off inside', text: 'x<tool_call>{"name":"no', pieces: ['x<tool_call>{"name":"no'] },
-  { id: 'a tag that is none', text: 'a <tool_cal> <tool_c', pieces: ['a <tool_cal> <tool_c'] },
-  {
-    id: 'malformed, then a call',
-    text: `<tool_call>?</tool_call>${ADD}`,
-    pieces: ['<tool_call>?</tool_call>', ...added(0)]
-  }
-]
-
-t.test('calls are found in free text, however it is cut', async t => {
-  for (const { id, text, pieces, parallel = true } of cases) {
-    t.same(read(free(parallel), [text]), pieces, id)
-    t.same(read(free(parallel), [...text]), pieces, `${id}: letter by letter`)
-    const cuts = fc.property(fc.array(fc.nat(text.length), { maxLength: 6 }), places => {
-      const at = [0, ...places.toSorted((a, b) => a - b), text.length]
-      const texts = at.slice(1).map((end, index) => text.slice(at[index], end))
-      return JSON.stringify(read(free(parallel), texts)) === JSON.stringify(pieces)
-    })
-    assertProperty(cuts, { numRuns: 50 })
-  }
-})
-
-t.test('not a letter of a block is shown before it is known not to be a call', async t => {
-  const reader = free()
-  const shown: AnswerPiece[] = []
-  for (const letter of `See: ${ADD}`) shown.push(...reader.push(letter))
-  t.same(joined(shown.filter(piece => piece.type === 'content')), ['See:'])
-  t.equal(reader.calls, 1)
-})
-
 t.test('calls that an answer is held to pass on letter by letter', async t => {
   const parameters = '{"type":"object","properties":{"a":{},"s":{"type":"string"}}}'
   const functions = [...names].map(name => ({ name, parameters }))
@@ -125,19 +43,19 @@ t.test('calls that an answer is held to pass on letter by letter', async t => {
       ['call', 2, 'add'],
       ['arguments', 2, one]
     ]
-    t.same(read(new CallsReader(), [text]), pieces)
-    t.same(read(new CallsReader(), [...text]), pieces, 'letter by letter')
+    t.same(read(new HeldCallsReader(HERMES_FORM), [text]), pieces)
+    t.same(read(new HeldCallsReader(HERMES_FORM), [...text]), pieces, 'letter by letter')
   }
   const cut = call('add', '{"a":[1').slice(0, -TOOL_CALL.afterArguments.length)
   t.same(
-    read(new CallsReader(), [cut]),
+    read(new HeldCallsReader(HERMES_FORM), [cut]),
     [
       ['call', 0, 'add'],
       ['arguments', 0, '{"a":[1']
     ],
     'cut off'
   )
-  t.same(read(new CallsReader(), ['<tool_call>\n{"na']), [], 'cut off before the name')
+  t.same(read(new HeldCallsReader(HERMES_FORM), ['<tool_call>\n{"na']), [], 'cut off before the name')
 })
 
 t.test('turns that templates do not know become ones that they do', async t => {

@@ -69,6 +69,8 @@ export interface JobSubmission {
 export interface JobUsage {
   readonly promptTokens: number
   readonly completionTokens: number
+  /** Those of them that were reasoning. Absent: none. */
+  readonly reasoningTokens?: number
 }
 
 /** The error that the client gets. Older versions stored more with it. */

@@ -171,7 +171,7 @@ function sizeOf(messages: readonly ChatMessage[], { tools, variables }: ChatTemp
     ? 0
     : JSON.stringify([calls, tools, variables]).length
   // every turn has a head
-  return messages.reduce((sum, { content }) => sum + content.length + 16, rest)
+  return messages.reduce((sum, { content, reasoning = '' }) => sum + content.length + reasoning.length + 16, rest)
 }
 
 async function pathOf(sha256: string, store: BlobStore): Promise<string> {

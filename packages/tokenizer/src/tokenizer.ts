@@ -43,6 +43,8 @@ export interface EncodeOptions {
 export interface DecodeOptions {
   /** `hide` (default): special tokens are no text. `name`: each is its name. */
   readonly specialTokens?: 'hide' | 'name'
+  /** Special tokens that are text by their names although others are hidden. Default none. */
+  readonly named?: ReadonlySet<string>
 }
 
 /** A model's vocabulary and its chat template. */
@@ -85,6 +87,8 @@ export interface ModelTokenizer {
   decode(ids: Iterable<number>): string
   /** How the vocabulary itself writes a token; undefined for an id without one. */
   nameOf(id: number): string | undefined
+  /** The token that the vocabulary writes so; undefined where there is none. */
+  idOf(name: string): number | undefined
   /** What the model's publisher says of its tokenizer. */
   readonly config: TokenizerConfig
 }
@@ -137,6 +141,7 @@ export function createTokenizer(files: TokenizerFiles, limits: TokenizerLimits):
 }
 
 const NONE: ReadonlySet<number> = new Set()
+const NO_NAMES: ReadonlySet<string> = new Set()
 
 /** `@huggingface/tokenizers` for ordinary text; added tokens, bytes and templates are ours. */
 class BpeTokenizer implements ModelTokenizer {
@@ -169,10 +174,10 @@ class BpeTokenizer implements ModelTokenizer {
     this.charactersMax = contextLength * charactersPerTokenMax(definition)
     this.#contextLength = contextLength
     this.#library = buildLibrary({ ...definition, pre_tokenizer: equivalentPreTokenizer(definition) })
-    this.#unknownId = this.#idOf(definition.model.unk_token ?? '')
+    this.#unknownId = this.idOf(definition.model.unk_token ?? '')
     this.#template = new ChatTemplate(config.template, config.tokens)
     this.cutsQuickly = cutsQuickly(definition)
-    this.bosTokenId = this.#idOf(config.tokens.bos)
+    this.bosTokenId = this.idOf(config.tokens.bos)
     this.beginTokenIds = beginTokenIds(definition.post_processor).filter(id => id < vocabularySize)
     this.endTokenIds = new Set(files.endTokenIds)
   }
@@ -211,9 +216,10 @@ class BpeTokenizer implements ModelTokenizer {
     return ids
   }
 
-  decoder({ specialTokens = 'hide' }: DecodeOptions = {}): TokenDecoder {
+  decoder({ specialTokens = 'hide', named = NO_NAMES }: DecodeOptions = {}): TokenDecoder {
     const hidden = specialTokens === 'hide' ? this.#hiddenIds : NONE
-    const bytesOf = (token: number) => (hidden.has(token) ? undefined : this.#bytesOf(token))
+    const isHidden = (token: number) => hidden.has(token) && !named.has(this.#addedIds.get(token) ?? '')
+    const bytesOf = (token: number) => (isHidden(token) ? undefined : this.#bytesOf(token))
     return createTokenDecoder(bytesOf, this.#spelling.leadingSpaces)
   }
 
@@ -233,7 +239,7 @@ class BpeTokenizer implements ModelTokenizer {
     return name === undefined ? undefined : tokenBytes(name, this.#addedIds.has(token), this.#spelling)
   }
 
-  #idOf(token: string): number | undefined {
+  idOf(token: string): number | undefined {
     if (token === '') return undefined
     for (const [id, content] of this.#addedIds) if (content === token) return id
     return this.#library.token_to_id(token)

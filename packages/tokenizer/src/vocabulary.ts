@@ -1,12 +1,15 @@
 import { Worker } from 'node:worker_threads'
-import { type AbortOptions, MeshError, type ModelManifest } from '@resultity/interface'
+import { type AbortOptions, MeshError, type ModelManifest, SPECIAL_TOKEN_BYTE } from '@resultity/interface'
 import { tokenBytes, tokenSpelling } from './tokenizer-decoder.ts'
 import { parseTokenizerDefinition, TOKENIZER_BYTES_MAX, tokenizerInvalid } from './tokenizer-definition.ts'
 import { buildVocabularyTrie, type VocabularyTrie } from './vocabulary-trie.ts'
 
 /** What each token of a vocabulary writes: enough to hold an answer to a grammar, without a tokenizer. */
 export interface TokenVocabulary {
-  /** Rows of the embedding: every id is smaller. Special tokens, and rows without a token, write nothing. */
+  /**
+   * Rows of the embedding: every id is smaller. Rows without a token write nothing, and a special token writes its name behind
+   * {@link SPECIAL_TOKEN_BYTE}, which nothing else writes.
+   */
   readonly size: number
   /** Spaces that a decoder takes from the start of a text. */
   readonly leadingSpaces: number
@@ -19,12 +22,24 @@ export function readVocabulary(definitionBytes: Uint8Array, vocabularySize: numb
   const spelling = tokenSpelling(definition.decoder)
   const spellings: (Uint8Array | undefined)[] = new Array(vocabularySize)
   for (const [token, id] of Object.entries(definition.model.vocab)) {
-    if (id < vocabularySize) spellings[id] = tokenBytes(token, false, spelling)
+    if (id < vocabularySize) spellings[id] = textBytes(tokenBytes(token, false, spelling))
   }
   for (const { id, content, special } of definition.added_tokens) {
-    if (id < vocabularySize) spellings[id] = special ? undefined : tokenBytes(content, true, spelling)
+    if (id >= vocabularySize) continue
+    spellings[id] = special ? specialBytes(content) : textBytes(tokenBytes(content, true, spelling))
   }
   return { size: vocabularySize, leadingSpaces: spelling.leadingSpaces, trie: buildVocabularyTrie(spellings) }
+}
+
+const utf8 = new TextEncoder()
+
+function specialBytes(name: string): Uint8Array {
+  return Uint8Array.from([SPECIAL_TOKEN_BYTE, ...utf8.encode(name)])
+}
+
+/** No text has the byte that marks special tokens, so what writes it is never wanted. */
+function textBytes(bytes: Uint8Array): Uint8Array | undefined {
+  return bytes.includes(SPECIAL_TOKEN_BYTE) ? undefined : bytes
 }
 
 export interface VocabularyWorkerInit {

@@ -70,7 +70,7 @@ t.test('templates that know tools are given them, and calls with their arguments
   const template = new ChatTemplate(TOOL_TEMPLATE, tokens)
   t.ok(template.writesTools)
   t.notOk(new ChatTemplate(PLAIN_TEMPLATE, tokens).writesTools)
-  t.notOk(new ChatTemplate('{{ tools }}', tokens).writesTools, 'calls in another form could not be read')
+  t.notOk(new ChatTemplate('{{ tools }}', tokens).writesTools, 'its calls are lost')
   const turns: ChatMessage[] = [
     { role: 'user', content: '1+1?' },
     { role: 'assistant', content: '', toolCalls: [{ id: 'a', name: 'add', arguments: { x: [1, 1] } }] },

@@ -48,6 +48,9 @@ t.test('what templates can write is found out by trying', t => {
     assistantFirst: true,
     assistantLast: true,
     tools: false,
+    writtenCall: undefined,
+    thinkingSwitch: undefined,
+    efforts: new Set<string>(),
     parts: new Set<string>()
   }
   const cases: Record<string, readonly [string, object]> = {
@@ -58,7 +61,19 @@ t.test('what templates can write is found out by trying', t => {
     parts: [PARTS, { parts: new Set(['user', 'assistant', 'system']) }],
     'mixed parts': [MIXED_PARTS, { parts: new Set(['user', 'assistant']) }],
     'broken tools': [BROKEN_TOOLS, {}],
-    'no prefill': [NO_PREFILL, { assistantLast: false }]
+    'no prefill': [NO_PREFILL, { assistantLast: false }],
+    'a switch': [`${PLAIN_LOOP}{% if enable_thinking %}<think>{% endif %}`, { thinkingSwitch: 'enable_thinking' }],
+    'a switch of another name': [`${PLAIN_LOOP}{{ thinking }}`, { thinkingSwitch: 'thinking' }],
+    'a word that is no switch': [`${PLAIN_LOOP}{# thinking, reasoning_effort #}`, {}],
+    'efforts that it writes': [`{{ reasoning_effort }}${PLAIN_LOOP}`, { efforts: new Set(['low', 'medium', 'high']) }],
+    'efforts that it knows': [
+      `{% if reasoning_effort == 'high' %}Think!{% endif %}${PLAIN_LOOP}`,
+      { efforts: new Set(['medium', 'high']) }
+    ],
+    'efforts that it insists on': [
+      `{% if reasoning_effort is defined and reasoning_effort not in ['none', 'high'] %}{{ raise_exception('none or high') }}{% endif %}${PLAIN_LOOP}{{ reasoning_effort }}`,
+      { efforts: new Set(['none', 'high']) }
+    ]
   }
   for (const [name, [source, expected]] of Object.entries(cases)) {
     t.same(new ChatTemplate(source, tokens).capabilities, { ...all, ...expected }, name)

@@ -1,10 +1,19 @@
 import {
+  type CallForm,
   CONSTRAINT_BYTES_MAX,
   CONSTRAINT_CHOICES_MAX,
   CONSTRAINT_OPTIONS_MAX,
+  FORM_CHARACTERS_MAX,
+  FORM_PARTS_MAX,
   LOGIT_BIAS_MAX,
   type OutputConstraint,
+  PRELUDE_CHARACTERS_MAX,
+  PRELUDE_PARTS_MAX,
+  PRELUDES_MAX,
+  type PrecededConstraint,
+  type Prelude,
   type Sampling,
+  type SingleConstraint,
   safeParse,
   samplingSchema,
   TOOL_FUNCTIONS_MAX
@@ -70,21 +79,79 @@ export function constraintToWire(constraint: OutputConstraint): WireConstraint {
       return { choice: { texts: [...constraint.texts] } }
     case 'gbnf':
       return { gbnf: constraint.grammar }
+    case 'preceded':
+      return {
+        preceded: { preludes: constraint.preludes.map(preludeToWire), answer: constraintToWire(constraint.answer) }
+      }
     case 'any_of':
       return { anyOf: { options: constraint.options.map(constraintToWire) } }
     case 'tool_calls':
-      return { toolCalls: { functions: constraint.functions.map(one => ({ ...one })), parallel: constraint.parallel } }
+      return {
+        toolCalls: {
+          functions: constraint.functions.map(one => ({ ...one })),
+          parallel: constraint.parallel,
+          ...(constraint.form === undefined ? {} : { form: formToWire(constraint.form) })
+        }
+      }
   }
 }
 
-export function constraintFromWire(wired: WireConstraint): OutputConstraint {
-  if (!wired.anyOf) return singleFromWire(wired)
-  const options = list(wired.anyOf.options, 'constraint.options', CONSTRAINT_OPTIONS_MAX)
-  if (options.length === 0) throw violation('a constraint leaves no option')
-  return { type: 'any_of', options: options.map(singleFromWire) }
+function formToWire({ between, ...form }: CallForm): resultity.stage.v1.CallForm.$Properties {
+  return {
+    begin: [...form.begin],
+    beforeName: [...form.beforeName],
+    quotedName: form.quotedName,
+    beforeArguments: [...form.beforeArguments],
+    afterArguments: [...form.afterArguments],
+    single: between === undefined,
+    between: [...(between ?? [])],
+    end: [...form.end]
+  }
 }
 
-function singleFromWire(wired: WireConstraint): Exclude<OutputConstraint, { type: 'any_of' }> {
+function formFromWire(wired: resultity.stage.v1.CallForm.$Properties): CallForm {
+  const parts = (texts: readonly string[] | null | undefined, field: string): readonly string[] =>
+    list(texts, `constraint.form.${field}`, FORM_PARTS_MAX).map(one =>
+      text(one, `constraint.form.${field}`, FORM_CHARACTERS_MAX, 1)
+    )
+  return {
+    begin: parts(wired.begin, 'begin'),
+    beforeName: parts(wired.beforeName, 'before_name'),
+    quotedName: wired.quotedName ?? false,
+    beforeArguments: parts(wired.beforeArguments, 'before_arguments'),
+    afterArguments: parts(wired.afterArguments, 'after_arguments'),
+    ...(wired.single === true ? {} : { between: parts(wired.between, 'between') }),
+    end: parts(wired.end, 'end')
+  }
+}
+
+function preludeToWire(prelude: Prelude): resultity.stage.v1.Prelude.$Properties {
+  return { parts: prelude.map(({ type, text }) => (type === 'literal' ? { literal: text } : { until: text })) }
+}
+
+export function constraintFromWire(wired: WireConstraint): OutputConstraint {
+  if (!wired.anyOf) return optionFromWire(wired)
+  const options = list(wired.anyOf.options, 'constraint.options', CONSTRAINT_OPTIONS_MAX)
+  if (options.length === 0) throw violation('a constraint leaves no option')
+  return { type: 'any_of', options: options.map(optionFromWire) }
+}
+
+function optionFromWire(wired: WireConstraint): SingleConstraint | PrecededConstraint {
+  const { preceded } = wired
+  if (!preceded) return singleFromWire(wired)
+  const preludes = list(preceded.preludes, 'constraint.preludes', PRELUDES_MAX).map(preludeFromWire)
+  if (preludes.length === 0) throw violation('a constraint leaves no prelude')
+  return { type: 'preceded', preludes, answer: singleFromWire(preceded.answer ?? {}) }
+}
+
+function preludeFromWire({ parts }: resultity.stage.v1.Prelude.$Properties): Prelude {
+  return list(parts, 'constraint.prelude', PRELUDE_PARTS_MAX).map(({ literal, until }) => {
+    const type = typeof until === 'string' ? 'until' : 'literal'
+    return { type, text: text(until ?? literal, `constraint.prelude.${type}`, PRELUDE_CHARACTERS_MAX, 1) }
+  })
+}
+
+function singleFromWire(wired: WireConstraint): SingleConstraint {
   if (wired.jsonObject === true) return { type: 'json_object' }
   if (typeof wired.jsonSchema === 'string') {
     return { type: 'json_schema', schema: text(wired.jsonSchema, 'constraint.json_schema', CONSTRAINT_BYTES_MAX, 1) }
@@ -120,5 +187,6 @@ function callsFromWire(
   if (functions.length === 0) throw violation('a constraint to tool calls names no function')
   const characters = functions.reduce((sum, one) => sum + one.name.length + one.parameters.length, 0)
   if (characters > CONSTRAINT_BYTES_MAX) throw violation(`a constraint has ${characters} characters of functions`)
-  return { type: 'tool_calls', functions, parallel: toolCalls.parallel ?? false }
+  const form = toolCalls.form ? { form: formFromWire(toolCalls.form) } : {}
+  return { type: 'tool_calls', functions, parallel: toolCalls.parallel ?? false, ...form }
 }

@@ -203,6 +203,7 @@ const stage = resultity.stage.v1.StageFrame
 const session = new Uint8Array(16)
 const least = { end: 1, promptCount: 1, tokensMax: 1, prefillChunk: 1, leaseMs: 1 }
 const openFields = { protocolVersion: 1, session, placementId: 'p', ...least, sampling: { topP: 1 } }
+const preceded = (fields: object) => ({ open: { ...openFields, constraint: { preceded: fields } } })
 const assignFields = {
   placementId: 'p',
   manifestSha256: new Uint8Array(32),
@@ -261,6 +262,9 @@ t.test('fields out of bounds are refused, the last good value passes', t => {
     'options within options': {
       open: { ...openFields, constraint: { anyOf: { options: [{ anyOf: { options: [{ jsonObject: true }] } }] } } }
     },
+    'no prelude': preceded({ answer: { jsonObject: true } }),
+    'a part of no kind': preceded({ preludes: [{ parts: [{}] }], answer: { jsonObject: true } }),
+    'preludes within preludes': preceded({ preludes: [{}], answer: { preceded: {} } }),
     'calls of no function': { open: { ...openFields, constraint: { toolCalls: {} } } },
     'too many functions': {
       open: {

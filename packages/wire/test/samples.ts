@@ -101,6 +101,37 @@ const stageFrames: Record<string, StageFrame> = {
       ]
     }
   },
+  'open, held to calls in a form': {
+    ...opened,
+    constraint: {
+      type: 'tool_calls',
+      parallel: true,
+      functions: [{ name: 'now', parameters: '{}' }],
+      form: {
+        begin: ['[TOOL_CALLS]', '['],
+        beforeName: ['{'],
+        quotedName: true,
+        beforeArguments: [':'],
+        afterArguments: ['}'],
+        between: [','],
+        end: [']']
+      }
+    }
+  },
+  'open, held to what follows reasoning': {
+    ...opened,
+    constraint: {
+      type: 'preceded',
+      preludes: [
+        [],
+        [
+          { type: 'literal', text: '<think>' },
+          { type: 'until', text: '</think>' }
+        ]
+      ],
+      answer: { type: 'json_object' }
+    }
+  },
   'open, held to one of several': {
     ...opened,
     constraint: { type: 'any_of', options: [{ type: 'json_object' }, { type: 'json_schema', schema: '{}' }] }

@@ -74,6 +74,7 @@ export class AnswerRun<C> {
   readonly #timing: AnswerTiming
   readonly #choices: C[] = []
   #completionTokens = 0
+  #reasoningTokens = 0
   #mesh: MeshReport | undefined
   #headers: Readonly<Record<string, string>> | undefined
 
@@ -98,7 +99,11 @@ export class AnswerRun<C> {
 
   async #answer(): Promise<Answer<C>> {
     await this.#makeChoices().finally(() => this.#observePace())
-    const usage = { promptTokens: this.#plan.promptTokens, completionTokens: this.#completionTokens }
+    const usage = {
+      promptTokens: this.#plan.promptTokens,
+      completionTokens: this.#completionTokens,
+      ...(this.#reasoningTokens === 0 ? {} : { reasoningTokens: this.#reasoningTokens })
+    }
     await this.#context.log.add(USAGE, usage)
     if (this.#mesh === undefined || this.#headers === undefined) throw new MeshError('internal', 'there was no answer')
     return { choices: this.#choices, usage, mesh: this.#mesh, headers: this.#headers }
@@ -150,6 +155,7 @@ export class AnswerRun<C> {
     const builder = this.#plan.builder(index)
     const check = new AnswerCheck(this.#components.constraints, request.constraint)
     let tokens = 0
+    let reasoningTokens = 0
     for await (const event of generation.events) {
       check.push(event.text)
       // before its last piece is told, as far as there is one
@@ -158,12 +164,13 @@ export class AnswerRun<C> {
       if (behind !== undefined) await behind
       if (event.type === 'token') {
         tokens++
+        if (event.reasoning !== undefined) reasoningTokens++
         this.#countToken()
       }
       if (event.type !== 'end' && builder.done !== true) continue
       if (event.type !== 'end') await check.end('beginning', generation.route, this.#context)
       const promptTokens = request.prompt.length
-      const usage = event.type === 'end' ? event.usage : { promptTokens, completionTokens: tokens }
+      const usage = event.type === 'end' ? event.usage : { promptTokens, completionTokens: tokens, reasoningTokens }
       const { entries, outcome } = builder.finish(event.type === 'end' ? event.finishReason : 'stop')
       await this.#end(index, generation, usage, outcome)
       await this.#log(entries)
@@ -178,6 +185,7 @@ export class AnswerRun<C> {
     metrics.generations.inc({ model, outcome })
     metrics.promptTokens.inc({ model }, usage.promptTokens)
     this.#completionTokens += usage.completionTokens
+    this.#reasoningTokens += usage.reasoningTokens ?? 0
     const mesh = this.#timing.report(generation)
     const { reroutes } = mesh
     if (reroutes !== undefined) metrics.reroutes.inc({ model, exact: String(reroutes.exact) }, reroutes.count)

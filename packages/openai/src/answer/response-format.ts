@@ -1,7 +1,7 @@
 import { checkJsonShape } from '@resultity/api-kit'
 import type { Constraints } from '@resultity/generation'
 import { type RelaxedKeyword, SCHEMA_CHARACTERS_MAX } from '@resultity/grammar'
-import { CONSTRAINT_CHOICES_MAX, invalidRequest, type OutputConstraint } from '@resultity/interface'
+import { CONSTRAINT_CHOICES_MAX, invalidRequest, type SingleConstraint } from '@resultity/interface'
 import { z } from 'zod'
 
 const jsonSchema = z.record(z.string(), z.unknown())
@@ -64,7 +64,7 @@ export const formatFields = { response_format: responseFormatSchema.nullish(), .
 const formatBody = z.object(formatFields)
 type FormatFields = z.infer<typeof formatBody>
 
-type FormatConstraint = Exclude<OutputConstraint, { type: 'any_of' | 'tool_calls' }>
+type FormatConstraint = Exclude<SingleConstraint, { type: 'tool_calls' }>
 
 /** What an answer must be, and how errors call the field that says so. */
 export interface AnswerFormat {

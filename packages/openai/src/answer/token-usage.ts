@@ -16,14 +16,14 @@ export const tokenUsageSchema = z.object({
 })
 export type TokenUsage = z.infer<typeof tokenUsageSchema>
 
-export function toTokenUsage({ promptTokens, completionTokens }: JobUsage): TokenUsage {
+export function toTokenUsage({ promptTokens, completionTokens, reasoningTokens = 0 }: JobUsage): TokenUsage {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
     prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
     completion_tokens_details: {
-      reasoning_tokens: 0,
+      reasoning_tokens: reasoningTokens,
       audio_tokens: 0,
       accepted_prediction_tokens: 0,
       rejected_prediction_tokens: 0
@@ -33,8 +33,10 @@ export function toTokenUsage({ promptTokens, completionTokens }: JobUsage): Toke
 
 /** What several took together. */
 export function sumUsage(usages: readonly JobUsage[]): JobUsage {
+  const reasoningTokens = usages.reduce((sum, usage) => sum + (usage.reasoningTokens ?? 0), 0)
   return {
     promptTokens: usages.reduce((sum, usage) => sum + usage.promptTokens, 0),
-    completionTokens: usages.reduce((sum, usage) => sum + usage.completionTokens, 0)
+    completionTokens: usages.reduce((sum, usage) => sum + usage.completionTokens, 0),
+    ...(reasoningTokens === 0 ? {} : { reasoningTokens })
   }
 }

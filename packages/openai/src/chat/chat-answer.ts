@@ -18,6 +18,8 @@ export type ChatChunkChoice = ChatChunk['choices'][number]
 export interface ChatChoice {
   /** Null where the answer is calls and nothing else. */
   readonly content: string | null
+  /** What it reasoned before; undefined where there is none, or none is wanted. */
+  readonly reasoning: string | undefined
   readonly toolCalls: readonly ToolCallAnswer[]
   readonly logprobs: readonly LogprobEntry[]
   readonly finishReason: ChoiceFinish
@@ -68,12 +70,13 @@ export class ChatAnswer {
     return {
       ...this.#head,
       object: 'chat.completion',
-      choices: choices.map(({ content, toolCalls, logprobs, finishReason, stop }, index) => ({
+      choices: choices.map(({ content, reasoning, toolCalls, logprobs, finishReason, stop }, index) => ({
         index,
         message: {
           role: 'assistant',
           content,
           refusal: null,
+          ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
           ...(toolCalls.length === 0 ? {} : { tool_calls: [...toolCalls] })
         },
         finish_reason: finishReason,

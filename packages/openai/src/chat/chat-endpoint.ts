@@ -7,11 +7,13 @@ import type { Job } from '@resultity/store'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import { type AnswerEndpointComponents, answerJob } from '../answer/answer-job.ts'
 import { AnswerRun, type ChoiceBuilder } from '../answer/answer-run.ts'
+import { IGNORED_FIELDS } from '../answer/ignored-fields.ts'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { requirePlace } from '../answer/require-place.ts'
 import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
+import { dialectOf } from '../tools/model-dialect.ts'
 import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
 import { type ChatGeneration, choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
@@ -33,6 +35,7 @@ const createChatCompletion: ApiRoute = {
       events: chatChunkSchema,
       headers: {
         'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
+        [IGNORED_FIELDS]: 'Fields of the request that the model has no use for: `reasoning_effort`.',
         ...RELAXED_HEADER
       }
     }
@@ -59,6 +62,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
       ...answerJob(request, model, routing),
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
       places: Math.min(request.n ?? 1, model.placeable.sessionsMax),
+      ...(generation.ignored.length === 0 ? {} : { headers: { [IGNORED_FIELDS]: generation.ignored.join(', ') } }),
       ...(request.store === true ? { metadata: request.metadata ?? {} } : {}),
       data: { request, model, generation }
     }
@@ -75,7 +79,7 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
 
   async run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
     const { request, model, generation } = chat
-    const toolUse = toolUseOf(request)
+    const toolUse = toolUseOf(request, dialectOf(model.tokenizer))
     const plan = {
       model,
       requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),
@@ -101,8 +105,12 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   readonly #tokenizer: ModelTokenizer
   readonly #withLogprobs: boolean
   readonly #withTools: boolean
+  readonly #withReasoning: boolean
   readonly #text: ChoiceText
   readonly #logprobs: LogprobEntry[] = []
+  /** Of tokens before the answer's first text. */
+  #unsaid: LogprobEntry[] = []
+  #answering = false
   #finishReason: ChoiceFinish = 'stop'
   #stop: string | undefined
 
@@ -111,6 +119,7 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
     this.#tokenizer = model.tokenizer
     this.#withLogprobs = request.logprobs === true
     this.#withTools = toolUse !== undefined
+    this.#withReasoning = request.include_reasoning !== false
     this.#text = new ChoiceText({ toolUse, id: `${job.id} ${index}` })
   }
 
@@ -120,14 +129,14 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
 
   take(event: GenerationEvent): ChatChunkChoice[] {
     if (event.type === 'prompt') return []
-    const deltas = this.#text.push(event.text)
+    const { reasoning } = event
+    const deltas = this.#withReasoning && reasoning !== undefined ? this.#text.reason(reasoning) : []
+    deltas.push(...this.#text.push(event.text))
     if (event.type === 'end') {
       this.#stop = event.stop
       deltas.push(...this.#text.flush())
     }
-    const entry = event.type === 'token' && this.#withLogprobs ? logprobEntry(this.#tokenizer, event) : undefined
-    if (entry !== undefined) this.#logprobs.push(entry)
-    return this.#pieces(deltas, entry)
+    return this.#pieces(deltas, this.#withLogprobs ? this.#scored(event) : [])
   }
 
   finish(reason: FinishReason): { entries: ChatChunkChoice[]; outcome: ChoiceFinish } {
@@ -138,13 +147,37 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   }
 
   choice(): ChatChoice {
-    const { content, toolCalls } = this.#text
-    return { content, toolCalls, logprobs: this.#logprobs, finishReason: this.#finishReason, stop: this.#stop }
+    const { content, reasoning, toolCalls } = this.#text
+    return {
+      content,
+      reasoning,
+      toolCalls,
+      logprobs: this.#logprobs,
+      finishReason: this.#finishReason,
+      stop: this.#stop
+    }
   }
 
-  /** One entry a delta; what is said of the token goes with the first, or alone while its text is held back. */
-  #pieces(deltas: readonly ChoiceDelta[], logprob: LogprobEntry | undefined): ChatChunkChoice[] {
-    const first = logprob === undefined ? null : { content: [logprob], refusal: null }
+  /**
+   * What is now said of tokens of the answer. Before it those of an opening tag come, which are not known to be one at once: nothing
+   * is said before a text has come.
+   */
+  #scored(event: GenerationEvent): LogprobEntry[] {
+    if (event.type === 'token') {
+      if (event.reasoning !== undefined) this.#unsaid = []
+      else this.#unsaid.push(logprobEntry(this.#tokenizer, event))
+    }
+    this.#answering ||= event.text !== '' || event.type === 'end'
+    if (!this.#answering) return []
+    const entries = this.#unsaid
+    this.#unsaid = []
+    this.#logprobs.push(...entries)
+    return entries
+  }
+
+  /** One entry a delta; what is said of tokens goes with the first, or alone while their text is held back. */
+  #pieces(deltas: readonly ChoiceDelta[], logprobs: readonly LogprobEntry[]): ChatChunkChoice[] {
+    const first = logprobs.length === 0 ? null : { content: [...logprobs], refusal: null }
     // an empty text beside calls is one that clients show
     const nothing: ChoiceDelta = this.#withTools ? {} : { content: '' }
     const shown = deltas.length > 0 || first === null ? deltas : [nothing]

@@ -19,7 +19,11 @@ const logprobs = z
 
 /** A piece of a chat completion's choice: what its log has. */
 export const chatPieceSchema = z.looseObject({
-  delta: z.looseObject({ content: z.string().nullish(), tool_calls: z.array(toolDelta).nullish() }),
+  delta: z.looseObject({
+    content: z.string().nullish(),
+    reasoning_content: z.string().nullish(),
+    tool_calls: z.array(toolDelta).nullish()
+  }),
   finish_reason: z.string().nullish(),
   stop_reason: z.string().nullish(),
   logprobs
@@ -31,6 +35,7 @@ const completionSchema = z.looseObject({
     z.looseObject({
       message: z.looseObject({
         content: z.string().nullish(),
+        reasoning_content: z.string().nullish(),
         tool_calls: z.array(z.looseObject({})).nullish()
       }),
       finish_reason: z.string(),
@@ -46,6 +51,8 @@ export function wholePiece(completion: unknown): ChatPiece & { readonly finish_r
   if (choice === undefined) throw new MeshError('internal', 'the answer had no choice')
   const { message, finish_reason, stop_reason, logprobs } = choice
   const calls = (message.tool_calls ?? []).map((call, index) => ({ ...call, index }))
-  const piece = { delta: { content: message.content, tool_calls: calls }, finish_reason, stop_reason, logprobs }
+  const { content, reasoning_content } = message
+  const delta = { content, reasoning_content, tool_calls: calls }
+  const piece = { delta, finish_reason, stop_reason, logprobs }
   return { ...chatPieceSchema.parse(piece), finish_reason }
 }

@@ -2,6 +2,7 @@ import { checkJsonShape } from '@resultity/api-kit'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ServedDecoder } from '@resultity/placement'
 import { type ChatMessage, type ChatTemplateOptions, normaliseTurns, type ToolCall } from '@resultity/tokenizer'
+import { nativeDialect } from '../tools/model-dialect.ts'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
@@ -61,16 +62,19 @@ function conversationOf(
   refuseHopeless(messages, model)
   const tools = toolUse?.tools ?? []
   const { capabilities } = model.tokenizer
-  const turns = capabilities.tools ? messages : withoutToolTurns(messages, tools)
-  return { turns: normaliseTurns(turns, capabilities), options: capabilities.tools ? { tools } : {} }
+  const knowsTools = nativeDialect(model.tokenizer) !== undefined
+  const turns = knowsTools ? messages : withoutToolTurns(messages, tools)
+  return { turns: normaliseTurns(turns, capabilities), options: knowsTools ? { tools } : {} }
 }
 
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {
   const role = message.role === 'function' ? 'tool' : message.role
   const { tool_calls: calls, tool_call_id: toolCallId, name } = message
+  const reasoning = message.reasoning_content ?? message.reasoning
   return {
     role,
     content: contentText(message, index),
+    ...(role === 'assistant' && reasoning ? { reasoning } : {}),
     ...(role === 'assistant' && calls
       ? { toolCalls: calls.map((call, at) => toToolCall(call, `messages[${index}].tool_calls[${at}]`)) }
       : {}),
@@ -110,7 +114,7 @@ function refuseHopeless(
   messages: readonly ChatMessage[],
   { placeable: { contextLength }, tokenizer: { charactersMax } }: ServedDecoder
 ): void {
-  const characters = messages.reduce((sum, message) => sum + message.content.length, 0)
+  const characters = messages.reduce((sum, { content, reasoning = '' }) => sum + content.length + reasoning.length, 0)
   if (characters <= charactersMax) return
   throw new MeshError(
     'context_length_exceeded',

@@ -2,10 +2,12 @@ import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { endingOf } from '../answer/ending-fields.ts'
+import { answerReasoning, effortOf } from '../answer/reasoning-fields.ts'
 import { relaxedPlace } from '../answer/relaxed-header.ts'
 import { type AnswerFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { randomSeed, type Seed } from '../answer/seed.ts'
+import { dialectOf } from '../tools/model-dialect.ts'
 import { answerConstraint, parameterPlaces, strictFunctions, toolPlaces, toolUseOf } from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
@@ -15,6 +17,8 @@ import { templateOptionsOf } from './template-fields.ts'
 export interface ChatGeneration extends GenerationRequest {
   /** Keywords by their places, as a header names them. */
   readonly relaxed: readonly string[]
+  /** Fields that the model has no use for. */
+  readonly ignored: readonly string[]
 }
 
 /**
@@ -30,7 +34,7 @@ export async function toGenerationRequest(
   routing: RouteConstraints = {}
 ): Promise<ChatGeneration> {
   refuseUnsupported(body)
-  const toolUse = toolUseOf(body)
+  const toolUse = toolUseOf(body, dialectOf(model.tokenizer))
   const format = formatOf(body)
   const constraint = answerConstraint(toolUse, format?.constraint)
   // the parameters of a function are not enforced for a call found in free text
@@ -42,7 +46,9 @@ export async function toGenerationRequest(
   for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format?.constraint])) {
     if (one !== undefined) relaxed.push(...(await relaxedIn(one, format, body, constraints)))
   }
-  const prompt = await promptOf(body.messages, toolUse, model, templateOptionsOf(body))
+  const effort = effortOf(body, model)
+  const prompt = await promptOf(body.messages, toolUse, model, templateOptionsOf(body, effort.variables))
+  const reasoning = answerReasoning(body, model, prompt)
   const tokensMax = tokenLimit(body, prompt.length, model.placeable.contextLength)
   const { vocabularySize } = model.placeable.manifest.config
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
@@ -55,8 +61,11 @@ export async function toGenerationRequest(
     ...endingOf(body, { tokensMax, vocabularySize, constrained: constraint !== undefined }),
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraint === undefined ? {} : { constraint }),
+    ...(reasoning === undefined ? {} : { reasoning }),
+    ...(toolUse === undefined ? {} : { markers: toolUse.dialect.markers }),
     routing,
-    relaxed
+    relaxed,
+    ignored: effort.ignored ? ['reasoning_effort'] : []
   }
 }
 

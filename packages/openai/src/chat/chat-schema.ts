@@ -2,6 +2,7 @@ import { nodeListSchema, regionSchema } from '@resultity/interface'
 import { z } from 'zod'
 import { endingFields } from '../answer/ending-fields.ts'
 import { metadataSchema } from '../answer/metadata.ts'
+import { reasoningFields } from '../answer/reasoning-fields.ts'
 import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
@@ -26,6 +27,10 @@ const message = z.looseObject({
   content: content.optional(),
   /** Of an assistant's message without content: why it would not answer. */
   refusal: z.string().nullish(),
+  /** Of an assistant's message: what it reasoned, as answers call it. Whether the model is shown it is its template's matter. */
+  reasoning_content: z.string().nullish(),
+  /** As newer vLLM and others call it. */
+  reasoning: z.string().nullish(),
   /** Of an assistant's message: the calls that it made. */
   tool_calls: z.array(pastCallSchema).max(TOOL_CALLS_MAX).nullish(),
   /** Of a tool's message: the call that it answers. */
@@ -83,6 +88,7 @@ export const chatRequestSchema = z
     ...formatFields,
     ...toolFields,
     ...templateFields,
+    ...reasoningFields,
     mesh: meshFields.nullish(),
     ...ensembleFields
   })
@@ -129,6 +135,8 @@ export const chatCompletionSchema = z
           /** Null where the answer is calls and nothing else. */
           content: z.string().nullable(),
           refusal: z.null(),
+          /** As DeepSeek and vLLM call what the model reasoned before its answer. */
+          reasoning_content: z.string().optional(),
           tool_calls: z.array(toolCallSchema).optional()
         }),
         finish_reason: finishReason,
@@ -154,6 +162,7 @@ export const chatChunkSchema = z
         delta: z.object({
           role: z.literal('assistant').optional(),
           content: z.string().nullable().optional(),
+          reasoning_content: z.string().optional(),
           tool_calls: z.array(toolCallDeltaSchema).optional()
         }),
         finish_reason: finishReason.nullable(),

@@ -5,7 +5,7 @@ import { z } from 'zod'
 const VARIABLES_MAX = 32
 const VARIABLES_CHARACTERS_MAX = 16_384
 
-const variables = z
+const templateVariables = z
   .record(z.string().max(64), z.unknown())
   .refine(
     values => Object.keys(values).length <= VARIABLES_MAX,
@@ -19,7 +19,7 @@ const variables = z
 /** How the model's chat template is to write a conversation, as in vLLM. */
 export const templateFields = {
   /** Variables of the template, such as `enable_thinking`. One that it does not read does nothing. */
-  chat_template_kwargs: variables.nullish(),
+  chat_template_kwargs: templateVariables.nullish(),
   /** End the prompt with the head of an assistant turn. Default true, and false with `continue_final_message`. */
   add_generation_prompt: z.boolean().nullish(),
   /** Go on with the last message, which is the assistant's. */
@@ -32,14 +32,21 @@ interface Templated extends z.infer<typeof templateBody> {
   readonly messages: readonly { readonly role: string; readonly tool_calls?: readonly unknown[] | null | undefined }[]
 }
 
-/** @throws MeshError `invalid_request` naming the field for a last message that cannot be gone on with */
-export function templateOptionsOf(body: Templated): ChatTemplateOptions {
+/**
+ * @param further variables, of which the request's own take precedence
+ * @throws MeshError `invalid_request` naming the field for a last message that cannot be gone on with
+ */
+export function templateOptionsOf(
+  body: Templated,
+  further: Readonly<Record<string, unknown>> = {}
+): ChatTemplateOptions {
   const { chat_template_kwargs: values, add_generation_prompt: head, continue_final_message: goesOn } = body
   if (goesOn === true) requireOpenEnd(body)
+  const variables = { ...further, ...values }
   return {
     ...(typeof head === 'boolean' ? { addGenerationPrompt: head } : {}),
     ...(goesOn === true ? { continueFinalMessage: true } : {}),
-    ...(values === undefined || values === null ? {} : { variables: values })
+    ...(Object.keys(variables).length === 0 ? {} : { variables })
   }
 }
 

@@ -52,14 +52,12 @@ const openAi: readonly UnservedField[] = [
     ['modalities', [['text']]],
     ['prediction'],
     ['web_search_options'],
-    ['reasoning_effort', ['none']],
     ['verbosity', ['medium']],
     ['functions', [[]], 'Use tools.'],
     ['function_call', ['none', 'auto'], 'Use tool_choice.']
   ]),
   ...refused(COMPLETIONS, [['suffix', [''], 'No model here fills in the middle: leave it out.']]),
   ...refused(RESPONSES, [
-    ['reasoning.effort', ['none']],
     ['text.verbosity', ['medium']],
     ['truncation', ['disabled'], 'Send a conversation that fits.'],
     ['context_management', [[]], 'Send a conversation that fits.'],
@@ -70,7 +68,7 @@ const openAi: readonly UnservedField[] = [
     ['max_tokens', [], 'Use max_output_tokens.'],
     ['max_completion_tokens', [], 'Use max_output_tokens.'],
     ['response_format', [{ type: 'text' }], 'Use text.format.'],
-    ['reasoning_effort', ['none']],
+    ['reasoning_effort', [], 'Use reasoning.effort.'],
     ['verbosity', ['medium']]
   ])
 ]
@@ -121,12 +119,12 @@ const vllm: readonly UnservedField[] = [
   ...refused(CONVERSATIONS, [
     ['chat_template'],
     ['documents', [[]]],
-    ['include_reasoning', [true]],
     ['best_of', [1]],
     ['echo', [false]],
     ['suffix', ['']]
   ]),
   ...refused(['chat', 'responses'], [['add_special_tokens', [false]]]),
+  ...refused(RESPONSES, [['include_reasoning', [true]]]),
   ...refused(COMPLETIONS, [['add_special_tokens', [true]], ['prompt_embeds']]),
   ...refused(
     ['embeddings'],
@@ -189,13 +187,13 @@ const llamaCpp: readonly UnservedField[] = [
     ['preserved_tokens', [[]]]
   ]),
   ...refused(CONVERSATIONS, [
-    ['reasoning_format', ['none']],
     ['reasoning_budget', [-1]],
     ['thinking_budget_tokens', [-1]],
     ['thinking_forced_open', [false]],
     ['enable_thinking', [], 'Use chat_template_kwargs.'],
     ['parse_tool_calls', [true]]
-  ])
+  ]),
+  ...refused(RESPONSES, [['reasoning_format', ['auto']]])
 ]
 
 /**

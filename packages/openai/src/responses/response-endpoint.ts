@@ -3,6 +3,7 @@ import type { Clock } from '@resultity/interface'
 import type { JobAnswer, JobContext, JobKind, PreparedJob, StreamView } from '@resultity/jobs'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobStore, JsonValue } from '@resultity/store'
+import { IGNORED_FIELDS } from '../answer/ignored-fields.ts'
 import { IGNORED_TOOLS } from '../answer/ignored-tools.ts'
 import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
 import { wholePiece } from '../chat/chat-piece.ts'
@@ -46,6 +47,7 @@ const createResponse: ApiRoute = {
         'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
         [IGNORED_TOOLS]:
           'Tools of the request that OpenAI would run and that are not served: the model was not told of them.',
+        [IGNORED_FIELDS]: 'Fields of the request that the model has no use for: `reasoning.effort`.',
         ...RELAXED_HEADER
       }
     }
@@ -82,6 +84,10 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
     const chat = await this.#prepareChat(request)
     const background = request.background === true
     const ignored = ignoredTools(request)
+    const headers = {
+      ...(ignored.length === 0 ? {} : { [IGNORED_TOOLS]: ignored.join(', ') }),
+      ...(chat.headers?.[IGNORED_FIELDS] === undefined ? {} : { [IGNORED_FIELDS]: 'reasoning.effort' })
+    }
     return {
       lane: chat.lane,
       request: request as JsonValue,
@@ -91,7 +97,7 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
       tokens: chat.tokens,
       ...(chat.places === undefined ? {} : { places: chat.places }),
       unstored: request.store === false,
-      ...(ignored.length === 0 ? {} : { headers: { [IGNORED_TOOLS]: ignored.join(', ') } }),
+      ...(Object.keys(headers).length === 0 ? {} : { headers }),
       data: { request, chat: chat.data }
     }
   }

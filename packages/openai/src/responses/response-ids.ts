@@ -5,7 +5,7 @@ import type { Job } from '@resultity/store'
 export const RESPONSES = '/v1/responses'
 
 const RESPONSE_ID = /^resp_([0-9a-f]{32})$/
-const ITEM_ID = /^(?:msg|fc|fco)_([0-9a-f]{32})_/
+const ITEM_ID = /^(?:msg|fc|fco|rs)_([0-9a-f]{32})_/
 
 export function responseIdOf(job: Job): string {
   return `resp_${hexOf(job)}`
@@ -23,7 +23,11 @@ export function jobIdOfItem(itemId: string): string | undefined {
   return hex === undefined ? undefined : `req_${hex}`
 }
 
-const prefixes: Readonly<Record<string, string>> = { function_call: 'fc', function_call_output: 'fco' }
+const prefixes: Readonly<Record<string, string>> = {
+  function_call: 'fc',
+  function_call_output: 'fco',
+  reasoning: 'rs'
+}
 
 /** `in`: of an item that the client sent; `out`: of one that was made. */
 export function itemIdOf(job: Job, type: string, direction: 'in' | 'out', index: number): string {

@@ -1,6 +1,6 @@
 import { invalidRequest } from '@resultity/interface'
 import type { ChatRequest } from '../chat/chat-schema.ts'
-import { partText } from '../chat/text-parts.ts'
+import { partText, spokenText } from '../chat/text-parts.ts'
 import type { ResponseItem } from './response-schema.ts'
 
 type ChatMessage = ChatRequest['messages'][number]
@@ -16,13 +16,14 @@ type Role = (typeof roles)[number]
 export function toChatMessages(items: readonly ResponseItem[], field: string): ChatMessage[] {
   const messages: ChatMessage[] = []
   for (const [index, item] of items.entries()) addItem(messages, item, `${field}[${index}]`)
-  return messages
+  // reasoning that led to nothing is no turn
+  return messages.filter(message => !isThought(message))
 }
 
 function addItem(messages: ChatMessage[], item: ResponseItem, field: string): void {
   switch (item.type ?? 'message') {
     case 'message':
-      messages.push({ role: roleOf(item, field), content: textOf(item.content, `${field}.content`) })
+      addMessage(messages, { role: roleOf(item, field), content: textOf(item.content, `${field}.content`) })
       return
     case 'function_call':
       addCall(messages, item, field)
@@ -32,14 +33,35 @@ function addItem(messages: ChatMessage[], item: ResponseItem, field: string): vo
       messages.push({ role: 'tool', tool_call_id: required(item, 'call_id', field), content })
       return
     }
-    case 'reasoning':
-      // thoughts of an earlier turn, which clients send back as they came
+    case 'reasoning': {
+      const reasoning = thoughtsOf(item)
+      // some servers encrypt it for themselves
+      if (reasoning !== '') messages.push({ role: 'assistant', content: null, reasoning_content: reasoning })
       return
+    }
     case 'item_reference':
       throw invalidRequest(`${field}.id`, `${field} refers to an item that is not stored here`, 'Send the item itself.')
     default:
       throw invalidRequest(`${field}.type`, `"${item.type}" items are not served`, 'Send messages and function calls.')
   }
+}
+
+/** Reasoning belongs to what the assistant says or calls behind it. */
+function addMessage(messages: ChatMessage[], message: ChatMessage): void {
+  const last = messages.at(-1)
+  if (message.role !== 'assistant' || last === undefined || !isThought(last)) messages.push(message)
+  else messages[messages.length - 1] = { ...last, ...message }
+}
+
+function isThought({ role, content, tool_calls: calls, reasoning_content: reasoning }: ChatMessage): boolean {
+  return role === 'assistant' && content === null && calls === undefined && typeof reasoning === 'string'
+}
+
+/** What was reasoned, as it came, or else its summary. */
+function thoughtsOf({ content, summary }: ResponseItem): string {
+  if (typeof content === 'string') return content
+  const parts = content !== null && content !== undefined && content.length > 0 ? content : (summary ?? [])
+  return parts.map(part => spokenText(part) ?? '').join('\n')
 }
 
 function addCall(messages: ChatMessage[], item: ResponseItem, field: string): void {

@@ -104,7 +104,7 @@ function build(job: Job, request: ResponseRequest, progress: Progress): Response
     output: [...output],
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     previous_response_id: request.previous_response_id ?? null,
-    reasoning: { effort: null, summary: null },
+    reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
     store: request.store ?? true,
     temperature: request.temperature ?? 1,
     top_p: request.top_p ?? 1,
@@ -131,12 +131,12 @@ function toToolView(tool: ResponseTool): ResponseTool {
 
 /** Zero before there is an answer: OpenAI's schema lets it not be null. */
 function toResponseUsage(usage: JobUsage | null | undefined): ResponseUsage {
-  const { promptTokens, completionTokens } = usage ?? { promptTokens: 0, completionTokens: 0 }
+  const { promptTokens, completionTokens, reasoningTokens = 0 } = usage ?? { promptTokens: 0, completionTokens: 0 }
   return {
     input_tokens: promptTokens,
     input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
     output_tokens: completionTokens,
-    output_tokens_details: { reasoning_tokens: 0 },
+    output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens
   }
 }

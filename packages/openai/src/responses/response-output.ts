@@ -1,7 +1,14 @@
 import type { Job } from '@resultity/store'
 import type { ChatPiece, ToolDelta, TopLogprob } from '../chat/chat-piece.ts'
 import { itemIdOf } from './response-ids.ts'
-import type { FunctionCall, OutputItem, OutputMessage, OutputText, ResponseLogprob } from './response-schema.ts'
+import type {
+  FunctionCall,
+  OutputItem,
+  OutputMessage,
+  OutputText,
+  ReasoningItem,
+  ResponseLogprob
+} from './response-schema.ts'
 
 /** An event without its number. */
 export type OutputEvent = { readonly type: string } & Readonly<Record<string, unknown>>
@@ -15,6 +22,7 @@ export class ResponseOutput {
   readonly #done: OutputItem[] = []
   #message: { readonly item: OutputMessage; readonly part: OutputText } | undefined
   #call: { readonly item: FunctionCall; readonly index: number } | undefined
+  #reasoning: { readonly item: ReasoningItem; text: string } | undefined
 
   constructor(job: Job) {
     this.#job = job
@@ -28,20 +36,60 @@ export class ResponseOutput {
   take({ delta, logprobs, finish_reason: reason }: ChatPiece): OutputEvent[] {
     const events: OutputEvent[] = []
     const entries = (logprobs?.content ?? []).map(toLogprob)
+    if ((delta.reasoning_content ?? '') !== '') events.push(...this.#thoughts(delta.reasoning_content ?? ''))
     if ((delta.content ?? '') !== '' || entries.length > 0) events.push(...this.#text(delta.content ?? '', entries))
     for (const call of delta.tool_calls ?? []) events.push(...this.#arguments(call))
     if (reason !== null && reason !== undefined) events.push(...this.#finish(reason))
     return events
   }
 
+  #thoughts(delta: string): OutputEvent[] {
+    const events: OutputEvent[] = []
+    if (this.#reasoning === undefined) {
+      events.push(...this.#closeOpen('completed'))
+      const id = itemIdOf(this.#job, 'reasoning', 'out', this.#done.length)
+      const item: ReasoningItem = { type: 'reasoning', id, summary: [], content: [], status: 'in_progress' }
+      this.#reasoning = { item, text: '' }
+      const part = { type: 'reasoning_text', text: '' }
+      events.push({ type: 'response.output_item.added', output_index: this.#done.length, item })
+      events.push({ type: 'response.content_part.added', ...this.#placeIn(id), part })
+    }
+    this.#reasoning.text += delta
+    return [...events, { type: 'response.reasoning_text.delta', ...this.#placeIn(this.#reasoning.item.id), delta }]
+  }
+
+  #closeThoughts(status: ReasoningItem['status']): OutputEvent[] {
+    if (this.#reasoning === undefined) return []
+    const { item, text } = this.#reasoning
+    this.#reasoning = undefined
+    const place = this.#placeIn(item.id)
+    const part = { type: 'reasoning_text' as const, text }
+    const whole: ReasoningItem = { ...item, status, content: [part] }
+    const index = this.#done.push(whole) - 1
+    return [
+      { type: 'response.reasoning_text.done', ...place, text },
+      { type: 'response.content_part.done', ...place, part },
+      { type: 'response.output_item.done', output_index: index, item: whole }
+    ]
+  }
+
+  /** Of the one part of the item that is next. */
+  #placeIn(itemId: string): { item_id: string; output_index: number; content_index: number } {
+    return { item_id: itemId, output_index: this.#done.length, content_index: 0 }
+  }
+
+  /** Whichever item is open: there is one at most. */
+  #closeOpen(status: OutputMessage['status']): OutputEvent[] {
+    return [...this.#closeThoughts(status), ...this.#closeMessage(status), ...this.#closeCall(status)]
+  }
+
   #text(delta: string, logprobs: readonly ResponseLogprob[]): OutputEvent[] {
-    const events = this.#message === undefined ? [...this.#closeCall('completed'), ...this.#openMessage()] : []
+    const events = this.#message === undefined ? [...this.#closeOpen('completed'), ...this.#openMessage()] : []
     if (this.#message === undefined) return events
     const { item, part } = this.#message
     part.text += delta
     part.logprobs.push(...logprobs)
-    const place = { item_id: item.id, output_index: this.#done.length, content_index: 0 }
-    return [...events, { type: 'response.output_text.delta', ...place, delta, logprobs }]
+    return [...events, { type: 'response.output_text.delta', ...this.#placeIn(item.id), delta, logprobs }]
   }
 
   #openMessage(): OutputEvent[] {
@@ -79,7 +127,7 @@ export class ResponseOutput {
   #arguments({ index, id, function: fn }: ToolDelta): OutputEvent[] {
     const events: OutputEvent[] = []
     if (this.#call?.index !== index) {
-      events.push(...this.#closeMessage('completed'), ...this.#closeCall('completed'))
+      events.push(...this.#closeOpen('completed'))
       events.push(...this.#openCall(index, id ?? `call_${index}`, fn?.name ?? ''))
     }
     const delta = fn?.arguments ?? ''
@@ -116,10 +164,11 @@ export class ResponseOutput {
   }
 
   #finish(reason: string): OutputEvent[] {
-    const nothing = this.#done.length === 0 && this.#message === undefined && this.#call === undefined
+    const open = this.#message ?? this.#call ?? this.#reasoning
+    const nothing = this.#done.length === 0 && open === undefined
     const status = incompleteReason(reason) === null ? 'completed' : 'incomplete'
     // an answer of no words is a message all the same
-    return [...(nothing ? this.#openMessage() : []), ...this.#closeMessage(status), ...this.#closeCall(status)]
+    return [...(nothing ? this.#openMessage() : []), ...this.#closeOpen(status)]
   }
 }
 
@@ -136,6 +185,8 @@ export function piecesOf(items: readonly OutputItem[], finishReason: string): Ch
       const [part] = item.content
       return { delta: { content: part?.text ?? '' }, logprobs: { content: part?.logprobs ?? [] } }
     }
+    if (item.type === 'reasoning')
+      return { delta: { reasoning_content: item.content.map(({ text }) => text).join('') } }
     const { call_id: id, name, arguments: args } = item
     return { delta: { tool_calls: [{ index, id, function: { name, arguments: args } }] } }
   })

@@ -36,6 +36,7 @@ export function toChatBody(request: ResponseRequest): Readonly<Record<string, un
       stream,
       mesh,
       user,
+      reasoning_effort: request.reasoning?.effort,
       max_completion_tokens: limit
     }),
     messages: [
@@ -136,6 +137,7 @@ const fieldNames: readonly (readonly [chat: RegExp, response: string])[] = [
   [/^response_format\.json_schema/, 'text.format'],
   [/^response_format/, 'text.format'],
   [/^max_completion_tokens/, 'max_output_tokens'],
+  [/^reasoning_effort/, 'reasoning.effort'],
   [/^(tools\[\d+\])(?:\.function)?/, '$1']
 ]
 

@@ -1,6 +1,8 @@
+import { REASONING_EFFORTS } from '@resultity/dialects'
 import { z } from 'zod'
 import { endingFields } from '../answer/ending-fields.ts'
 import { metadataSchema } from '../answer/metadata.ts'
+import { reasoningFields } from '../answer/reasoning-fields.ts'
 import { guidedFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { meshFields, streamOptions } from '../chat/chat-schema.ts'
@@ -25,7 +27,9 @@ const item = z.looseObject({
   call_id: z.string().max(512).optional(),
   name: z.string().max(512).optional(),
   arguments: z.string().optional(),
-  output: content.optional()
+  output: content.optional(),
+  /** Of `reasoning`. */
+  summary: z.array(contentPartSchema).max(PARTS_MAX).nullish()
 })
 export type ResponseItem = z.infer<typeof item>
 
@@ -73,6 +77,9 @@ export const responseRequestSchema = z
     include: z.array(z.string().max(128)).max(64).nullish(),
     text: z
       .looseObject({ format: textFormat.nullish(), verbosity: z.enum(['low', 'medium', 'high']).nullish() })
+      .nullish(),
+    reasoning: z
+      .looseObject({ effort: reasoningFields.reasoning_effort, summary: z.string().max(64).nullish() })
       .nullish(),
     tools: z.array(tool).max(TOOLS_MAX).nullish(),
     tool_choice: toolChoice.nullish(),
@@ -135,7 +142,17 @@ const functionCall = z.object({
 })
 export type FunctionCall = z.infer<typeof functionCall>
 
-export type OutputItem = OutputMessage | FunctionCall
+const reasoningItem = z.object({
+  type: z.literal('reasoning'),
+  id: z.string(),
+  /** None is made. */
+  summary: z.array(z.never()),
+  content: z.array(z.object({ type: z.literal('reasoning_text'), text: z.string() })),
+  status: itemStatus
+})
+export type ReasoningItem = z.infer<typeof reasoningItem>
+
+export type OutputItem = OutputMessage | FunctionCall | ReasoningItem
 
 const responseUsage = z.object({
   input_tokens: z.int(),
@@ -160,10 +177,10 @@ export const responseSchema = z
     max_output_tokens: z.int().nullable(),
     max_tool_calls: z.null(),
     model: z.string(),
-    output: z.array(z.union([outputMessage, functionCall])),
+    output: z.array(z.union([outputMessage, functionCall, reasoningItem])),
     parallel_tool_calls: z.boolean(),
     previous_response_id: z.string().nullable(),
-    reasoning: z.object({ effort: z.null(), summary: z.null() }),
+    reasoning: z.object({ effort: z.enum(REASONING_EFFORTS).nullable(), summary: z.null() }),
     store: z.boolean(),
     temperature: z.number(),
     top_p: z.number(),

@@ -1,13 +1,14 @@
 import { createHash } from 'node:crypto'
+import type { AnswerPiece, AnswerReader } from '@resultity/dialects'
 import type { FinishReason } from '@resultity/interface'
-import type { AnswerPiece } from './answer-piece.ts'
-import { type AnswerReader, CallsReader, FreeAnswerReader } from './tool-call-reader.ts'
+import { readerOf } from './model-dialect.ts'
 import type { ToolCallAnswer, ToolCallDelta } from './tool-schema.ts'
 import type { ToolUse } from './tool-use.ts'
 
 /** A piece of a choice as a streamed answer carries it. */
 export interface ChoiceDelta {
   readonly content?: string
+  readonly reasoning_content?: string
   readonly tool_calls?: ToolCallDelta[]
 }
 
@@ -27,11 +28,11 @@ export class ChoiceText {
   readonly #reader: AnswerReader | undefined
   readonly #calls: { id: string; name: string; arguments: string }[] = []
   #content = ''
+  #reasoning = ''
 
   constructor({ toolUse, id }: ChoiceTextInit) {
     this.#id = id
-    if (toolUse === undefined) this.#reader = undefined
-    else this.#reader = toolUse.constraint === undefined ? new FreeAnswerReader(toolUse) : new CallsReader()
+    this.#reader = toolUse === undefined ? undefined : readerOf(toolUse)
   }
 
   /** Nothing that may still come is wanted: the answer need not be made further. */
@@ -44,8 +45,20 @@ export class ChoiceText {
     return this.#content === '' && this.#calls.length > 0 ? null : this.#content
   }
 
+  /** Undefined where there was none. */
+  get reasoning(): string | undefined {
+    return this.#reasoning === '' ? undefined : this.#reasoning
+  }
+
   get toolCalls(): ToolCallAnswer[] {
     return this.#calls.map(({ id, ...call }) => ({ id, type: 'function', function: call }))
+  }
+
+  /** More of what the model reasons before its answer. */
+  reason(text: string): ChoiceDelta[] {
+    if (text === '') return []
+    this.#reasoning += text
+    return [{ reasoning_content: text }]
   }
 
   push(text: string): ChoiceDelta[] {

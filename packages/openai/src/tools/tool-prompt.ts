@@ -32,7 +32,9 @@ export function withoutToolTurns(messages: readonly ChatMessage[], tools: readon
       if (joined) turns[turns.length - 1] = { role: 'user', content: `${before.content}\n${content}` }
       else turns.push({ role: 'user', content })
     } else {
-      turns.push({ role: message.role, content: [message.content, ...callTexts(message)].filter(Boolean).join('\n') })
+      const content = [message.content, ...callTexts(message)].filter(Boolean).join('\n')
+      const { role, reasoning } = message
+      turns.push({ role, content, ...(reasoning === undefined ? {} : { reasoning }) })
     }
   }
   return tools.length === 0 ? turns : introduced(turns, tools)

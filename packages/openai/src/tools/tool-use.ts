@@ -1,4 +1,11 @@
-import { CONSTRAINT_BYTES_MAX, invalidRequest, type OutputConstraint, type ToolFunction } from '@resultity/interface'
+import { hermesDialect, type ToolDialect } from '@resultity/dialects'
+import {
+  type AnswerConstraint,
+  CONSTRAINT_BYTES_MAX,
+  invalidRequest,
+  type SingleConstraint,
+  type ToolFunction
+} from '@resultity/interface'
 import { z } from 'zod'
 import { type FunctionTool, toolFields } from './tool-schema.ts'
 
@@ -10,6 +17,8 @@ export interface ToolUse {
   readonly tools: readonly FunctionTool[]
   /** Functions that may be called. */
   readonly names: ReadonlySet<string>
+  /** How the model writes calls. */
+  readonly dialect: ToolDialect
   /** More than one call may come. */
   readonly parallel: boolean
   /** Set where the answer must be calls; otherwise the model decides. */
@@ -38,15 +47,16 @@ export function toolPlaces(fields: ToolFields): string[] {
   return callable(fields).map(([index]) => `tools[${index}]`)
 }
 
-type CallsConstraint = Extract<OutputConstraint, { type: 'tool_calls' }>
+type CallsConstraint = Extract<SingleConstraint, { type: 'tool_calls' }>
 
 /**
  * Reads a request's tools and how they are to be used; undefined where there are none to use.
  *
+ * @param dialect how the model writes calls
  * @throws MeshError `invalid_request` naming the field: a choice of nothing, a name twice or unknown, or parameters of
  *   another type than an object, where calls must come. Whether they can be enforced is not checked here.
  */
-export function toolUseOf(fields: ToolFields): ToolUse | undefined {
+export function toolUseOf(fields: ToolFields, dialect: ToolDialect = hermesDialect): ToolUse | undefined {
   const tools = fields.tools ?? []
   const choice = fields.tool_choice ?? 'auto'
   if (choice === 'none') return undefined
@@ -60,12 +70,12 @@ export function toolUseOf(fields: ToolFields): ToolUse | undefined {
     names.add(one.name)
   }
   const parallel = fields.parallel_tool_calls !== false
-  if (choice === 'auto') return { tools, names, parallel }
+  if (choice === 'auto') return { tools, names, parallel, dialect }
   const only = choice === 'required' ? undefined : choice.function.name
   if (only !== undefined && !names.has(only)) {
     throw invalidRequest('tool_choice.function.name', `"${only}" is none of the tools`)
   }
-  return { tools, names, parallel, constraint: callsOnly(tools, only, parallel) }
+  return { tools, names, parallel, dialect, constraint: callsOnly(tools, only, { parallel, dialect }) }
 }
 
 /**
@@ -76,15 +86,19 @@ export function toolUseOf(fields: ToolFields): ToolUse | undefined {
  */
 export function answerConstraint(
   use: ToolUse | undefined,
-  format: Exclude<OutputConstraint, { type: 'any_of' }> | undefined
-): OutputConstraint | undefined {
+  format: SingleConstraint | undefined
+): AnswerConstraint | undefined {
   if (use === undefined || format === undefined) return use?.constraint ?? format
   if (use.constraint !== undefined) return use.constraint
-  return { type: 'any_of', options: [format, callsOnly(use.tools, undefined, use.parallel)] }
+  return { type: 'any_of', options: [format, callsOnly(use.tools, undefined, use)] }
 }
 
 /** Calls of all functions or of one; of a named one there is one call, as clients expect who name it. */
-function callsOnly(tools: readonly FunctionTool[], only: string | undefined, parallel: boolean): CallsConstraint {
+function callsOnly(
+  tools: readonly FunctionTool[],
+  only: string | undefined,
+  { parallel, dialect: { form } }: Pick<ToolUse, 'parallel' | 'dialect'>
+): CallsConstraint {
   const functions: ToolFunction[] = []
   for (const [index, tool] of tools.entries()) {
     if (only !== undefined && tool.function.name !== only) continue
@@ -94,7 +108,8 @@ function callsOnly(tools: readonly FunctionTool[], only: string | undefined, par
   if (characters > CONSTRAINT_BYTES_MAX) {
     throw invalidRequest('tools', `tools have ${characters} characters, at most ${CONSTRAINT_BYTES_MAX} are read`)
   }
-  return { type: 'tool_calls', functions, parallel: parallel && only === undefined }
+  const held = { type: 'tool_calls' as const, functions, parallel: parallel && only === undefined }
+  return form === undefined ? held : { ...held, form }
 }
 
 /** Arguments are always an object; a function without parameters takes an empty one. */

@@ -2,6 +2,8 @@
 export interface ChatMessage {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool'
   readonly content: string
+  /** Of an assistant's turn: what it reasoned before. Templates leave it out or write it, as their models learned. */
+  readonly reasoning?: string
   /** Of an assistant's turn; for templates that write tools. */
   readonly toolCalls?: readonly ToolCall[]
   /** Of a tool's turn: the call that it answers. */

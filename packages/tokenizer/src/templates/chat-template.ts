@@ -66,7 +66,7 @@ class TemplateRefusal extends Error {}
 
 /** A model's Jinja chat template. */
 export class ChatTemplate {
-  readonly #claimsTools: boolean
+  readonly #source: string
   readonly #program: ReturnType<typeof parse>
   readonly #tokens: TemplateTokens
   readonly #clock: Clock
@@ -83,18 +83,19 @@ export class ChatTemplate {
     } catch (error) {
       throw templateInvalid(`the chat template cannot be parsed: ${messageOf(error)}`, error)
     }
-    this.#claimsTools = /\btools\b/.test(source) && source.includes('<tool_call>')
+    this.#source = source
     this.#tokens = tokens
     this.#clock = clock
   }
 
   /** Which conversations it can write. It is tried when this is first asked for, which takes some milliseconds. */
   get capabilities(): TemplateCapabilities {
-    this.#capabilities ??= probeTemplate(trial => this.#try(trial), this.#claimsTools)
+    const mentions = (word: string): boolean => this.#source.includes(word)
+    this.#capabilities ??= probeTemplate(trial => this.#try(trial), mentions)
     return this.#capabilities
   }
 
-  /** Writes `tools`, and calls as `<tool_call>` blocks, the one form of calls that is read out of answers. */
+  /** Writes `tools`, calls of them, and what they answered. */
   get writesTools(): boolean {
     return this.capabilities.tools
   }
@@ -123,9 +124,9 @@ export class ChatTemplate {
     return new BoundedInterpreter(environment, options.budget ?? FULL_RENDERING).run(this.#program).value
   }
 
-  #try({ messages, parts, tools }: TemplateTrial): TrialOutcome {
+  #try({ messages, parts, ...options }: TemplateTrial): TrialOutcome {
     try {
-      const text = this.#run(messages, { budget: QUICK_RENDERING, ...(tools === undefined ? {} : { tools }) }, parts)
+      const text = this.#run(messages, { budget: QUICK_RENDERING, ...options }, parts)
       return typeof text === 'string' ? { type: 'text', text } : { type: 'refused' }
     } catch (error) {
       return { type: error instanceof TemplateTooLong ? 'unknown' : 'refused' }
@@ -155,7 +156,10 @@ export class ChatTemplate {
       raise_exception: (message: unknown) => {
         throw new TemplateRefusal(String(message))
       },
-      messages: messages.map(message => templateMessage(message, parts)),
+      messages: messages.map(message => ({
+        ...templateMessage(message, parts),
+        ...templateReasoning(message, this.#source)
+      })),
       add_generation_prompt: addGenerationPrompt,
       tools: tools === undefined || tools.length === 0 ? null : tools,
       documents: null,
@@ -194,6 +198,21 @@ function templateMessage(
         }),
     ...(toolCallId === undefined ? {} : { tool_call_id: toolCallId }),
     ...(name === undefined ? {} : { name })
+  }
+}
+
+/** What was reasoned, by the names that a template asks for. */
+function templateReasoning(
+  { reasoning, content, toolCalls = [] }: ChatMessage,
+  source: string
+): Readonly<Record<string, string>> {
+  if (reasoning === undefined) return {}
+  const asked = (name: string): boolean => new RegExp(`\\.${name}\\b|['"]${name}['"]`).test(source)
+  return {
+    reasoning_content: reasoning,
+    ...(asked('reasoning') ? { reasoning } : {}),
+    // that of gpt-oss refuses it between a text and calls
+    ...(asked('thinking') && (content === '' || toolCalls.length === 0) ? { thinking: reasoning } : {})
   }
 }
 

@@ -67,8 +67,14 @@ function joined(turns: readonly ChatMessage[]): ChatMessage {
   if (first === undefined) throw new RangeError('no turns to join')
   if (others.length === 0) return first
   const content = turns.map(turn => turn.content).filter(text => text !== '')
+  const reasoning = turns.flatMap(turn => turn.reasoning ?? [])
   const toolCalls = turns.flatMap(turn => turn.toolCalls ?? [])
-  return { ...first, content: content.join(SEPARATOR), ...(toolCalls.length === 0 ? {} : { toolCalls }) }
+  return {
+    ...first,
+    content: content.join(SEPARATOR),
+    ...(reasoning.length === 0 ? {} : { reasoning: reasoning.join(SEPARATOR) }),
+    ...(toolCalls.length === 0 ? {} : { toolCalls })
+  }
 }
 
 function isSystem({ role }: ChatMessage): boolean {

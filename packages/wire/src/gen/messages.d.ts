@@ -1918,8 +1918,11 @@ export namespace resultity {
                 /** Constraint gbnf. */
                 gbnf?: (string|null);
 
+                /** Constraint preceded. */
+                preceded?: (resultity.stage.v1.Preceded.$Properties|null);
+
                 /** Constraint kind. */
-                kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf"|"regex"|"choice"|"gbnf");
+                kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf"|"regex"|"choice"|"gbnf"|"preceded");
 
                 /**
                  * Encodes the specified Constraint message. Does not implicitly {@link resultity.stage.v1.Constraint.verify|verify} messages.
@@ -1966,8 +1969,11 @@ export namespace resultity {
                     /** Constraint gbnf */
                     gbnf?: (string|null);
 
+                    /** Constraint preceded */
+                    preceded?: (resultity.stage.v1.Preceded.$Properties|null);
+
                     /** Constraint kind */
-                    kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf"|"regex"|"choice"|"gbnf");
+                    kind?: ("jsonObject"|"jsonSchema"|"toolCalls"|"anyOf"|"regex"|"choice"|"gbnf"|"preceded");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1982,9 +1988,212 @@ export namespace resultity {
                   regex?: string|null;
                   choice?: resultity.stage.v1.Choice.$Shape|null;
                   gbnf?: string|null;
+                  preceded?: resultity.stage.v1.Preceded.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ kind?: undefined; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "jsonObject"; jsonObject: boolean; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "jsonSchema"; jsonObject?: null; jsonSchema: string; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "toolCalls"; jsonObject?: null; jsonSchema?: null; toolCalls: resultity.stage.v1.ToolCalls.$Shape; anyOf?: null; regex?: null; choice?: null; gbnf?: null }|{ kind?: "anyOf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf: resultity.stage.v1.AnyOf.$Shape; regex?: null; choice?: null; gbnf?: null }|{ kind?: "regex"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex: string; choice?: null; gbnf?: null }|{ kind?: "choice"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice: resultity.stage.v1.Choice.$Shape; gbnf?: null }|{ kind?: "gbnf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf: string })
+                  ({ kind?: undefined; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null; preceded?: null }|{ kind?: "jsonObject"; jsonObject: boolean; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null; preceded?: null }|{ kind?: "jsonSchema"; jsonObject?: null; jsonSchema: string; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null; preceded?: null }|{ kind?: "toolCalls"; jsonObject?: null; jsonSchema?: null; toolCalls: resultity.stage.v1.ToolCalls.$Shape; anyOf?: null; regex?: null; choice?: null; gbnf?: null; preceded?: null }|{ kind?: "anyOf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf: resultity.stage.v1.AnyOf.$Shape; regex?: null; choice?: null; gbnf?: null; preceded?: null }|{ kind?: "regex"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex: string; choice?: null; gbnf?: null; preceded?: null }|{ kind?: "choice"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice: resultity.stage.v1.Choice.$Shape; gbnf?: null; preceded?: null }|{ kind?: "gbnf"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf: string; preceded?: null }|{ kind?: "preceded"; jsonObject?: null; jsonSchema?: null; toolCalls?: null; anyOf?: null; regex?: null; choice?: null; gbnf?: null; preceded: resultity.stage.v1.Preceded.$Shape })
+                );
+            }
+
+            /**
+             * Properties of a Preceded.
+             * @deprecated Use resultity.stage.v1.Preceded.$Properties instead.
+             */
+            interface IPreceded extends resultity.stage.v1.Preceded.$Properties {
+            }
+
+            /** Represents a Preceded. */
+            class Preceded {
+
+                /**
+                 * Constructs a new Preceded.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Preceded.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Preceded preludes. */
+                preludes: resultity.stage.v1.Prelude.$Properties[];
+
+                /** Preceded answer. */
+                answer?: (resultity.stage.v1.Constraint.$Properties|null);
+
+                /**
+                 * Encodes the specified Preceded message. Does not implicitly {@link resultity.stage.v1.Preceded.verify|verify} messages.
+                 * @param message Preceded message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Preceded.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Preceded message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Preceded & resultity.stage.v1.Preceded.$Shape} Preceded
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Preceded & resultity.stage.v1.Preceded.$Shape;
+            }
+
+            namespace Preceded {
+
+                /** Properties of a Preceded. */
+                interface $Properties {
+
+                    /** Preceded preludes */
+                    preludes?: (resultity.stage.v1.Prelude.$Properties[]|null);
+
+                    /** Preceded answer */
+                    answer?: (resultity.stage.v1.Constraint.$Properties|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Preceded. */
+                type $Shape = {
+                  preludes?: resultity.stage.v1.Prelude.$Shape[]|null;
+                  answer?: resultity.stage.v1.Constraint.$Shape|null;
+                  $unknowns?: Uint8Array[];
+                };
+            }
+
+            /**
+             * Properties of a Prelude.
+             * @deprecated Use resultity.stage.v1.Prelude.$Properties instead.
+             */
+            interface IPrelude extends resultity.stage.v1.Prelude.$Properties {
+            }
+
+            /** Represents a Prelude. */
+            class Prelude {
+
+                /**
+                 * Constructs a new Prelude.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Prelude.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Prelude parts. */
+                parts: resultity.stage.v1.PreludePart.$Properties[];
+
+                /**
+                 * Encodes the specified Prelude message. Does not implicitly {@link resultity.stage.v1.Prelude.verify|verify} messages.
+                 * @param message Prelude message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Prelude.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Prelude message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Prelude & resultity.stage.v1.Prelude.$Shape} Prelude
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Prelude & resultity.stage.v1.Prelude.$Shape;
+            }
+
+            namespace Prelude {
+
+                /** Properties of a Prelude. */
+                interface $Properties {
+
+                    /** Prelude parts */
+                    parts?: (resultity.stage.v1.PreludePart.$Properties[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Prelude. */
+                type $Shape = {
+                  parts?: resultity.stage.v1.PreludePart.$Shape[]|null;
+                  $unknowns?: Uint8Array[];
+                };
+            }
+
+            /**
+             * Properties of a PreludePart.
+             * @deprecated Use resultity.stage.v1.PreludePart.$Properties instead.
+             */
+            interface IPreludePart extends resultity.stage.v1.PreludePart.$Properties {
+            }
+
+            /** Represents a PreludePart. */
+            class PreludePart {
+
+                /**
+                 * Constructs a new PreludePart.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.PreludePart.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** PreludePart literal. */
+                literal?: (string|null);
+
+                /** PreludePart until. */
+                until?: (string|null);
+
+                /** PreludePart kind. */
+                kind?: ("literal"|"until");
+
+                /**
+                 * Encodes the specified PreludePart message. Does not implicitly {@link resultity.stage.v1.PreludePart.verify|verify} messages.
+                 * @param message PreludePart message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.PreludePart.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a PreludePart message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.PreludePart & resultity.stage.v1.PreludePart.$Shape} PreludePart
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.PreludePart & resultity.stage.v1.PreludePart.$Shape;
+            }
+
+            namespace PreludePart {
+
+                /** Properties of a PreludePart. */
+                interface $Properties {
+
+                    /** PreludePart literal */
+                    literal?: (string|null);
+
+                    /** PreludePart until */
+                    until?: (string|null);
+
+                    /** PreludePart kind */
+                    kind?: ("literal"|"until");
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Narrowed shape of a PreludePart. */
+                type $Shape = {
+                  literal?: string|null;
+                  until?: string|null;
+                  $unknowns?: Uint8Array[];
+                } & (
+                  ({ kind?: undefined; literal?: null; until?: null }|{ kind?: "literal"; literal: string; until?: null }|{ kind?: "until"; literal?: null; until: string })
                 );
             }
 
@@ -2130,6 +2339,9 @@ export namespace resultity {
                 /** ToolCalls parallel. */
                 parallel: boolean;
 
+                /** ToolCalls form. */
+                form?: (resultity.stage.v1.CallForm.$Properties|null);
+
                 /**
                  * Encodes the specified ToolCalls message. Does not implicitly {@link resultity.stage.v1.ToolCalls.verify|verify} messages.
                  * @param message ToolCalls message or plain object to encode
@@ -2160,12 +2372,114 @@ export namespace resultity {
                     /** ToolCalls parallel */
                     parallel?: (boolean|null);
 
+                    /** ToolCalls form */
+                    form?: (resultity.stage.v1.CallForm.$Properties|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of a ToolCalls. */
                 type $Shape = resultity.stage.v1.ToolCalls.$Properties;
+            }
+
+            /**
+             * Properties of a CallForm.
+             * @deprecated Use resultity.stage.v1.CallForm.$Properties instead.
+             */
+            interface ICallForm extends resultity.stage.v1.CallForm.$Properties {
+            }
+
+            /** Represents a CallForm. */
+            class CallForm {
+
+                /**
+                 * Constructs a new CallForm.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.CallForm.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** CallForm begin. */
+                begin: string[];
+
+                /** CallForm beforeName. */
+                beforeName: string[];
+
+                /** CallForm quotedName. */
+                quotedName: boolean;
+
+                /** CallForm beforeArguments. */
+                beforeArguments: string[];
+
+                /** CallForm afterArguments. */
+                afterArguments: string[];
+
+                /** CallForm single. */
+                single: boolean;
+
+                /** CallForm between. */
+                between: string[];
+
+                /** CallForm end. */
+                end: string[];
+
+                /**
+                 * Encodes the specified CallForm message. Does not implicitly {@link resultity.stage.v1.CallForm.verify|verify} messages.
+                 * @param message CallForm message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.CallForm.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a CallForm message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.CallForm & resultity.stage.v1.CallForm.$Shape} CallForm
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.CallForm & resultity.stage.v1.CallForm.$Shape;
+            }
+
+            namespace CallForm {
+
+                /** Properties of a CallForm. */
+                interface $Properties {
+
+                    /** CallForm begin */
+                    begin?: (string[]|null);
+
+                    /** CallForm beforeName */
+                    beforeName?: (string[]|null);
+
+                    /** CallForm quotedName */
+                    quotedName?: (boolean|null);
+
+                    /** CallForm beforeArguments */
+                    beforeArguments?: (string[]|null);
+
+                    /** CallForm afterArguments */
+                    afterArguments?: (string[]|null);
+
+                    /** CallForm single */
+                    single?: (boolean|null);
+
+                    /** CallForm between */
+                    between?: (string[]|null);
+
+                    /** CallForm end */
+                    end?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a CallForm. */
+                type $Shape = resultity.stage.v1.CallForm.$Properties;
             }
 
             /**

@@ -2800,11 +2800,12 @@ export const resultity = $root.resultity = (() => {
                 Constraint.prototype.regex = null;
                 Constraint.prototype.choice = null;
                 Constraint.prototype.gbnf = null;
+                Constraint.prototype.preceded = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(Constraint.prototype, "kind", {
-                    get: $util.oneOfGetter($oneOfFields = ["jsonObject", "jsonSchema", "toolCalls", "anyOf", "regex", "choice", "gbnf"]),
+                    get: $util.oneOfGetter($oneOfFields = ["jsonObject", "jsonSchema", "toolCalls", "anyOf", "regex", "choice", "gbnf", "preceded"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2829,6 +2830,8 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.Choice.encode(message.choice, writer.uint32(50).fork(), _depth + 1).ldelim();
                     if (message.gbnf != null && $Object.hasOwnProperty.call(message, "gbnf"))
                         writer.uint32(58).string(message.gbnf);
+                    if (message.preceded != null && $Object.hasOwnProperty.call(message, "preceded"))
+                        $root.resultity.stage.v1.Preceded.encode(message.preceded, writer.uint32(66).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2911,6 +2914,13 @@ export const resultity = $root.resultity = (() => {
                                 message.kind = "gbnf";
                                 continue;
                             }
+                        case 8: {
+                                if (wireType !== 2)
+                                    break;
+                                message.preceded = $root.resultity.stage.v1.Preceded.decode(reader, reader.size(), $undefined, _depth + 1, message.preceded);
+                                message.kind = "preceded";
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2929,6 +2939,278 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return Constraint;
+            })();
+
+            v1.Preceded = (function() {
+
+                const Preceded = function (properties) {
+                    this.preludes = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Preceded.prototype.preludes = $util.emptyArray;
+                Preceded.prototype.answer = null;
+
+                Preceded.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.preludes != null && message.preludes.length)
+                        for (let i = 0; i < message.preludes.length; ++i)
+                            $root.resultity.stage.v1.Prelude.encode(message.preludes[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                    if (message.answer != null && $Object.hasOwnProperty.call(message, "answer"))
+                        $root.resultity.stage.v1.Constraint.encode(message.answer, writer.uint32(18).fork(), _depth + 1).ldelim();
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Preceded.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Preceded();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.preludes && message.preludes.length))
+                                    message.preludes = [];
+                                message.preludes.push($root.resultity.stage.v1.Prelude.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                message.answer = $root.resultity.stage.v1.Constraint.decode(reader, reader.size(), $undefined, _depth + 1, message.answer);
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Preceded;
+            })();
+
+            v1.Prelude = (function() {
+
+                const Prelude = function (properties) {
+                    this.parts = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Prelude.prototype.parts = $util.emptyArray;
+
+                Prelude.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.parts != null && message.parts.length)
+                        for (let i = 0; i < message.parts.length; ++i)
+                            $root.resultity.stage.v1.PreludePart.encode(message.parts[i], writer.uint32(10).fork(), _depth + 1).ldelim();
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Prelude.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Prelude();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.parts && message.parts.length))
+                                    message.parts = [];
+                                message.parts.push($root.resultity.stage.v1.PreludePart.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Prelude;
+            })();
+
+            v1.PreludePart = (function() {
+
+                const PreludePart = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                PreludePart.prototype.literal = null;
+                PreludePart.prototype.until = null;
+
+                let $oneOfFields;
+
+                $Object.defineProperty(PreludePart.prototype, "kind", {
+                    get: $util.oneOfGetter($oneOfFields = ["literal", "until"]),
+                    set: $util.oneOfSetter($oneOfFields)
+                });
+
+                PreludePart.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.literal != null && $Object.hasOwnProperty.call(message, "literal"))
+                        writer.uint32(10).string(message.literal);
+                    if (message.until != null && $Object.hasOwnProperty.call(message, "until"))
+                        writer.uint32(18).string(message.until);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                PreludePart.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.PreludePart();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                message.literal = reader.stringVerify();
+                                message.kind = "literal";
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                message.until = reader.stringVerify();
+                                message.kind = "until";
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return PreludePart;
             })();
 
             v1.AnyOf = (function() {
@@ -3109,6 +3391,7 @@ export const resultity = $root.resultity = (() => {
 
                 ToolCalls.prototype.functions = $util.emptyArray;
                 ToolCalls.prototype.parallel = false;
+                ToolCalls.prototype.form = null;
 
                 ToolCalls.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -3122,6 +3405,8 @@ export const resultity = $root.resultity = (() => {
                             $root.resultity.stage.v1.ToolFunction.encode(message.functions[i], writer.uint32(10).fork(), _depth + 1).ldelim();
                     if (message.parallel != null && $Object.hasOwnProperty.call(message, "parallel") && message.parallel !== false)
                         writer.uint32(16).bool(message.parallel);
+                    if (message.form != null && $Object.hasOwnProperty.call(message, "form"))
+                        $root.resultity.stage.v1.CallForm.encode(message.form, writer.uint32(26).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -3172,6 +3457,12 @@ export const resultity = $root.resultity = (() => {
                                     delete message.parallel;
                                 continue;
                             }
+                        case 3: {
+                                if (wireType !== 2)
+                                    break;
+                                message.form = $root.resultity.stage.v1.CallForm.decode(reader, reader.size(), $undefined, _depth + 1, message.form);
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -3190,6 +3481,178 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return ToolCalls;
+            })();
+
+            v1.CallForm = (function() {
+
+                const CallForm = function (properties) {
+                    this.begin = [];
+                    this.beforeName = [];
+                    this.beforeArguments = [];
+                    this.afterArguments = [];
+                    this.between = [];
+                    this.end = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                CallForm.prototype.begin = $util.emptyArray;
+                CallForm.prototype.beforeName = $util.emptyArray;
+                CallForm.prototype.quotedName = false;
+                CallForm.prototype.beforeArguments = $util.emptyArray;
+                CallForm.prototype.afterArguments = $util.emptyArray;
+                CallForm.prototype.single = false;
+                CallForm.prototype.between = $util.emptyArray;
+                CallForm.prototype.end = $util.emptyArray;
+
+                CallForm.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.begin != null && message.begin.length)
+                        for (let i = 0; i < message.begin.length; ++i)
+                            writer.uint32(10).string(message.begin[i]);
+                    if (message.beforeName != null && message.beforeName.length)
+                        for (let i = 0; i < message.beforeName.length; ++i)
+                            writer.uint32(18).string(message.beforeName[i]);
+                    if (message.quotedName != null && $Object.hasOwnProperty.call(message, "quotedName") && message.quotedName !== false)
+                        writer.uint32(24).bool(message.quotedName);
+                    if (message.beforeArguments != null && message.beforeArguments.length)
+                        for (let i = 0; i < message.beforeArguments.length; ++i)
+                            writer.uint32(34).string(message.beforeArguments[i]);
+                    if (message.afterArguments != null && message.afterArguments.length)
+                        for (let i = 0; i < message.afterArguments.length; ++i)
+                            writer.uint32(42).string(message.afterArguments[i]);
+                    if (message.single != null && $Object.hasOwnProperty.call(message, "single") && message.single !== false)
+                        writer.uint32(48).bool(message.single);
+                    if (message.between != null && message.between.length)
+                        for (let i = 0; i < message.between.length; ++i)
+                            writer.uint32(58).string(message.between[i]);
+                    if (message.end != null && message.end.length)
+                        for (let i = 0; i < message.end.length; ++i)
+                            writer.uint32(66).string(message.end[i]);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                CallForm.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.CallForm();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.begin && message.begin.length))
+                                    message.begin = [];
+                                message.begin.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.beforeName && message.beforeName.length))
+                                    message.beforeName = [];
+                                message.beforeName.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.quotedName = value;
+                                else
+                                    delete message.quotedName;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.beforeArguments && message.beforeArguments.length))
+                                    message.beforeArguments = [];
+                                message.beforeArguments.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 5: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.afterArguments && message.afterArguments.length))
+                                    message.afterArguments = [];
+                                message.afterArguments.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 6: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.single = value;
+                                else
+                                    delete message.single;
+                                continue;
+                            }
+                        case 7: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.between && message.between.length))
+                                    message.between = [];
+                                message.between.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 8: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.end && message.end.length))
+                                    message.end = [];
+                                message.end.push(reader.stringVerify());
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return CallForm;
             })();
 
             v1.ToolFunction = (function() {

@@ -1,22 +1,27 @@
-import { TOOL_CALL } from '@resultity/grammar'
-import { MeshError } from '@resultity/interface'
-import type { AnswerPiece } from './answer-piece.ts'
-
-const HEAD_START = TOOL_CALL.beforeName
-const HEAD_END = TOOL_CALL.beforeArguments
+import { type CallForm, MeshError } from '@resultity/interface'
+import type { AnswerPiece, AnswerReader } from './tool-dialect.ts'
 
 /** Longer than all that stands between the arguments of one call and those of the next. */
 const HEAD_CHARACTERS_MAX = 1024
 
-/** Reads calls that are written exactly as a constraint has them written. */
-export class CallBodyReader {
-  /** Calls that have begun. */
+/** Reads an answer that is held to calls in a form: nothing in it is text, and arguments pass on as they come. */
+export class HeldCallsReader implements AnswerReader {
   calls = 0
+  readonly done = false
+  readonly #start: string
+  readonly #end: string
+  readonly #quotedName: boolean
   #inArguments = false
   #head = ''
   #depth = 0
   #inString = false
   #escaped = false
+
+  constructor({ beforeName, beforeArguments, quotedName }: CallForm) {
+    this.#start = beforeName.join('')
+    this.#end = beforeArguments.join('')
+    this.#quotedName = quotedName
+  }
 
   /** @throws MeshError `protocol_violation` for what no constraint has written */
   push(text: string): AnswerPiece[] {
@@ -30,12 +35,16 @@ export class CallBodyReader {
         pieces.push({ type: 'call', index: this.calls++, name })
         from = at + 1
       } else if (this.#endsArguments(letter)) {
-        this.#passOn(pieces, text.slice(from, at))
+        this.#passOn(pieces, text.slice(from, at + 1))
         this.#inArguments = false
       }
     }
     if (this.#inArguments) this.#passOn(pieces, text.slice(from))
     return pieces
+  }
+
+  flush(): AnswerPiece[] {
+    return []
   }
 
   #passOn(pieces: AnswerPiece[], text: string): void {
@@ -46,15 +55,18 @@ export class CallBodyReader {
   #readHead(letter: string): string | undefined {
     this.#head += letter
     if (this.#head.length > HEAD_CHARACTERS_MAX) throw noCall()
-    const start = this.#head.indexOf(HEAD_START)
-    if (start < 0 || !this.#head.endsWith(HEAD_END)) return undefined
-    const name = nameIn(this.#head.slice(start + HEAD_START.length, -HEAD_END.length))
+    const start = this.#head.indexOf(this.#start)
+    if (start < 0 || !this.#head.endsWith(this.#end)) return undefined
+    const from = start + this.#start.length
+    const to = this.#head.length - this.#end.length
+    if (to <= from) return undefined
+    const text = this.#head.slice(from, to)
     this.#head = ''
     this.#inArguments = true
-    return name
+    return this.#quotedName ? nameIn(text) : text
   }
 
-  /** Whether `letter` closes the object around the arguments. */
+  /** Whether `letter` closes the object that the arguments are. */
   #endsArguments(letter: string): boolean {
     if (this.#inString) {
       if (this.#escaped) this.#escaped = false
@@ -65,8 +77,8 @@ export class CallBodyReader {
     if (letter === '"') this.#inString = true
     else if (letter === '{' || letter === '[') this.#depth++
     else if (letter === '}' || letter === ']') {
-      if (this.#depth === 0) return true
       this.#depth--
+      return this.#depth === 0
     }
     return false
   }

@@ -1,0 +1,144 @@
+import type { Prelude, PreludePart } from '@resultity/interface'
+import {
+  type AnswerReasoning,
+  NOTHING,
+  type ReadText,
+  type ReasoningFormat,
+  type ReasoningReader
+} from './reasoning-format.ts'
+
+const CHANNEL = '<|channel|>'
+const MESSAGE = '<|message|>'
+const START = '<|start|>'
+const END = '<|end|>'
+const CALL = '<|call|>'
+const RETURN = '<|return|>'
+const CONSTRAIN = '<|constrain|>'
+
+/** What may end a message. */
+const ENDS = [END, START, CALL, RETURN] as const
+/** Longer heads are none. */
+const HEAD_CHARACTERS_MAX = 512
+
+const literals = (...texts: readonly string[]): PreludePart[] => texts.map(text => ({ type: 'literal', text }))
+const FINAL: Prelude = literals(CHANNEL, 'final', MESSAGE)
+const ANALYSIS: Prelude = [
+  ...literals(CHANNEL, 'analysis', MESSAGE),
+  { type: 'until', text: END },
+  ...literals(START, 'assistant')
+]
+
+/**
+ * Answers of gpt-oss: messages on channels, of which `analysis` is reasoning, and `final` and `commentary` are for the user. A
+ * message that is to a function stays as it is written, head and all.
+ */
+export class ChannelReasoning implements ReasoningFormat {
+  after(): AnswerReasoning {
+    return {
+      markers: [CHANNEL, MESSAGE, START, END, CALL, CONSTRAIN],
+      preludes: [FINAL, [...ANALYSIS, ...FINAL]],
+      callPreludes: [[], ANALYSIS],
+      reader: () => new ChannelReader()
+    }
+  }
+}
+
+type Place = 'head' | 'reasoning' | 'content' | 'call'
+
+class ChannelReader implements ReasoningReader {
+  #place: Place = 'head'
+  #held = ''
+  /** A message of the same kind came before, from which the next is parted. */
+  readonly #spoken = { reasoning: false, content: false }
+
+  get inside(): boolean {
+    return this.#place === 'reasoning'
+  }
+
+  push(text: string): ReadText {
+    this.#held += text
+    return this.#read(false)
+  }
+
+  flush(): ReadText {
+    return this.#read(true)
+  }
+
+  #read(over: boolean): ReadText {
+    let reasoning = ''
+    let content = ''
+    for (;;) {
+      const step = this.#place === 'head' ? this.#readHead(over) : this.#readBody(over)
+      if (step === undefined) return { reasoning, content }
+      reasoning += step.reasoning
+      content += step.content
+    }
+  }
+
+  /** Undefined when more must come to tell. */
+  #readHead(over: boolean): ReadText | undefined {
+    if (this.#held === '') return undefined
+    const at = this.#held.indexOf(MESSAGE)
+    if (at < 0) {
+      const isHead = /^\s*(?:<|assistant|$)/.test(this.#held) || 'assistant'.startsWith(this.#held.trim())
+      if (!over && isHead && this.#held.length <= HEAD_CHARACTERS_MAX) return undefined
+      // no message: a model that does not keep to the form has answered all the same
+      if (over && /^\s*(?:<\|start\|>)?(?:assistant)?\s*$/.test(this.#held)) {
+        this.#held = ''
+        return NOTHING
+      }
+      this.#place = 'content'
+      return NOTHING
+    }
+    const head = this.#held.slice(0, at + MESSAGE.length)
+    this.#held = this.#held.slice(head.length)
+    this.#place = placeOf(head)
+    if (this.#place === 'call')
+      return { reasoning: '', content: head.replace(/^\s*(?:<\|start\|>)?(?:assistant)?/, '') }
+    return this.#parted(this.#place)
+  }
+
+  #readBody(over: boolean): ReadText | undefined {
+    const ends = ENDS.map(end => ({ end, at: this.#held.indexOf(end) })).filter(({ at }) => at >= 0)
+    const [first] = ends.toSorted((a, b) => a.at - b.at)
+    if (first !== undefined) {
+      const body = this.#said(this.#held.slice(0, first.at), first.end)
+      this.#held = this.#held.slice(first.at + (first.end === START ? 0 : first.end.length))
+      this.#place = 'head'
+      return body
+    }
+    const certain = over ? this.#held.length : this.#held.length - longestBegun(this.#held)
+    if (certain === 0) return undefined
+    const body = this.#said(this.#held.slice(0, certain), '')
+    this.#held = this.#held.slice(certain)
+    return body
+  }
+
+  #said(text: string, end: string): ReadText {
+    if (this.#place === 'reasoning') return { reasoning: text, content: '' }
+    return { reasoning: '', content: this.#place === 'call' && end !== '' ? text + CALL : text }
+  }
+
+  #parted(place: 'reasoning' | 'content'): ReadText {
+    const again = this.#spoken[place]
+    this.#spoken[place] = true
+    if (!again) return NOTHING
+    return place === 'reasoning' ? { reasoning: '\n', content: '' } : { reasoning: '', content: '\n' }
+  }
+}
+
+function placeOf(head: string): Exclude<Place, 'head'> {
+  if (/\bto=/.test(head)) return 'call'
+  return /<\|channel\|>analysis\b/.test(head) ? 'reasoning' : 'content'
+}
+
+/** Length of the end of `text` that may be the beginning of a message's end. */
+function longestBegun(text: string): number {
+  let longest = 0
+  for (const end of ENDS) {
+    for (let length = Math.min(end.length - 1, text.length); length > longest; length--) {
+      if (text.endsWith(end.slice(0, length))) longest = length
+    }
+  }
+  return longest
+}

@@ -1,0 +1,46 @@
+/** How much a model is to reason, in OpenAI's words, from nothing up. */
+export const REASONING_EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
+export type ReasoningEffort = (typeof REASONING_EFFORTS)[number]
+
+/** What a chat template reads of how much to reason, as trying it showed. */
+export interface ReasoningControls {
+  /** A variable that turns reasoning on and off. */
+  readonly thinkingSwitch: string | undefined
+  /** Values of its `reasoning_effort` that it knows; none where it reads no such variable. */
+  readonly efforts: ReadonlySet<string>
+}
+
+export interface EffortUse {
+  /** Variables for the template. */
+  readonly variables: Readonly<Record<string, unknown>>
+  /** The template has no way to say it. */
+  readonly ignored: boolean
+}
+
+/**
+ * Says an effort in the variables of a template: an effort that it does not know becomes the nearest that it knows.
+ *
+ * @param reasons the model reasons at all: for one that does not, none is what it does anyway
+ */
+export function effortVariables(
+  effort: ReasoningEffort,
+  { thinkingSwitch, efforts }: ReasoningControls,
+  reasons: boolean
+): EffortUse {
+  const switched = thinkingSwitch === undefined ? {} : { [thinkingSwitch]: effort !== 'none' }
+  const known = REASONING_EFFORTS.filter(one => efforts.has(one))
+  if (effort === 'none' && thinkingSwitch !== undefined && !efforts.has('none')) {
+    return { variables: switched, ignored: false }
+  }
+  const nearest = nearestOf(effort, effort === 'none' ? known : known.filter(one => one !== 'none'))
+  const variables = nearest === undefined ? switched : { ...switched, reasoning_effort: nearest }
+  if (effort === 'none') return { variables, ignored: reasons && nearest !== 'none' }
+  return { variables, ignored: Object.keys(variables).length === 0 }
+}
+
+/** Of two that are as near, the lesser. */
+function nearestOf(effort: ReasoningEffort, known: readonly ReasoningEffort[]): ReasoningEffort | undefined {
+  const distance = (one: ReasoningEffort): number =>
+    Math.abs(REASONING_EFFORTS.indexOf(one) - REASONING_EFFORTS.indexOf(effort))
+  return known.toSorted((a, b) => distance(a) - distance(b))[0]
+}

@@ -1,0 +1,47 @@
+import type { Prelude } from '@resultity/interface'
+
+/** What a piece of an answer turned out to be. */
+export interface ReadText {
+  /** Of the reasoning. */
+  readonly reasoning: string
+  /** Of the answer. */
+  readonly content: string
+}
+
+/** Tells reasoning from the answer as it comes. However the text is cut, it is told apart in the same way. */
+export interface ReasoningReader {
+  /** What comes next belongs to the reasoning, as far as it is known. */
+  readonly inside: boolean
+  push(text: string): ReadText
+  /** The answer is over: what was held back. */
+  flush(): ReadText
+}
+
+/** How one answer may reason: a family's form, after the prompt that the answer follows. */
+export interface AnswerReasoning {
+  /** Names of special tokens that it is written with, which must be part of the text that is read. */
+  readonly markers: readonly string[]
+  /** What may stand before an answer that must have a form. */
+  readonly preludes: readonly Prelude[]
+  /** What may stand before calls of tools. */
+  readonly callPreludes: readonly Prelude[]
+  reader(): ReasoningReader
+}
+
+/** How a family of models writes its reasoning. */
+export interface ReasoningFormat {
+  /**
+   * @param promptEnd the last characters of the prompt, special tokens by their names
+   * @returns undefined where the prompt has ended the reasoning, so that the answer begins at once
+   */
+  after(promptEnd: string): AnswerReasoning | undefined
+}
+
+export const NOTHING: ReadText = { reasoning: '', content: '' }
+
+/** Length of the end of `text` that may be white space before `tag`, or the beginning of `tag`. */
+export function undecidedLength(text: string, tag: string): number {
+  let begun = Math.min(tag.length - 1, text.length)
+  while (begun > 0 && !text.endsWith(tag.slice(0, begun))) begun--
+  return text.length - text.slice(0, text.length - begun).trimEnd().length
+}

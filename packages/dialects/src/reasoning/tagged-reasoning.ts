@@ -1,0 +1,121 @@
+import type { Prelude, PreludePart } from '@resultity/interface'
+import {
+  type AnswerReasoning,
+  NOTHING,
+  type ReadText,
+  type ReasoningFormat,
+  type ReasoningReader,
+  undecidedLength
+} from './reasoning-format.ts'
+
+export interface ReasoningTags {
+  /** In parts: a name of a special token is one of its own. */
+  readonly open: readonly string[]
+  readonly close: string
+}
+
+/** Reasoning between two tags, before the answer. */
+export class TaggedReasoning implements ReasoningFormat {
+  readonly #tags: ReasoningTags
+
+  constructor(tags: ReasoningTags) {
+    this.#tags = tags
+  }
+
+  after(promptEnd: string): AnswerReasoning | undefined {
+    const { open, close } = this.#tags
+    const end = promptEnd.trimEnd()
+    if (end.endsWith(close)) return undefined
+    const begun = end.endsWith(open.join(''))
+    const thoughts: PreludePart = { type: 'until', text: close }
+    const opened: Prelude = [...open.map((text): PreludePart => ({ type: 'literal', text })), thoughts]
+    const preludes = begun ? [[thoughts]] : [[], opened]
+    return {
+      markers: [...open, close],
+      preludes,
+      callPreludes: preludes,
+      reader: () => new TaggedReader(open.join(''), close, begun)
+    }
+  }
+}
+
+class TaggedReader implements ReasoningReader {
+  readonly #open: string
+  readonly #close: string
+  /** `head` and `gap`: white space is passed over; before the reasoning's first word and the answer's. */
+  #place: 'before' | 'head' | 'inside' | 'gap' | 'answer'
+  #held = ''
+
+  constructor(open: string, close: string, begun: boolean) {
+    this.#open = open
+    this.#close = close
+    this.#place = begun ? 'head' : 'before'
+  }
+
+  get inside(): boolean {
+    return this.#place === 'head' || this.#place === 'inside' || this.#place === 'gap'
+  }
+
+  push(text: string): ReadText {
+    if (this.#place === 'answer') return { reasoning: '', content: text }
+    this.#held += text
+    let reasoning = ''
+    let content = ''
+    for (;;) {
+      const before: string = this.#place
+      const read = this.#step()
+      reasoning += read.reasoning
+      content += read.content
+      if (this.#place === before) return { reasoning, content }
+    }
+  }
+
+  flush(): ReadText {
+    const text = this.#take(this.#held.length)
+    if (this.#place === 'gap') return NOTHING
+    return this.inside ? { reasoning: text, content: '' } : { reasoning: '', content: text }
+  }
+
+  /** Reads what is held as far as it is certain; the place has changed if more may be. */
+  #step(): ReadText {
+    switch (this.#place) {
+      case 'before':
+        return this.#readBefore()
+      case 'head':
+      case 'gap': {
+        this.#held = this.#held.trimStart()
+        if (this.#held !== '') this.#place = this.#place === 'head' ? 'inside' : 'answer'
+        return NOTHING
+      }
+      case 'inside':
+        return this.#readInside()
+      case 'answer':
+        return { reasoning: '', content: this.#take(this.#held.length) }
+    }
+  }
+
+  #readBefore(): ReadText {
+    const text = this.#held.trimStart()
+    if (text.startsWith(this.#open)) {
+      this.#held = text.slice(this.#open.length)
+      this.#place = 'head'
+    } else if (!this.#open.startsWith(text)) this.#place = 'answer'
+    return NOTHING
+  }
+
+  #readInside(): ReadText {
+    const at = this.#held.indexOf(this.#close)
+    if (at < 0)
+      return { reasoning: this.#take(this.#held.length - undecidedLength(this.#held, this.#close)), content: '' }
+    const reasoning = this.#take(at).trimEnd()
+    this.#held = this.#held.slice(this.#close.length)
+    this.#place = 'gap'
+    return { reasoning, content: '' }
+  }
+
+  #take(length: number): string {
+    const text = this.#held.slice(0, length)
+    this.#held = this.#held.slice(length)
+    return text
+  }
+}

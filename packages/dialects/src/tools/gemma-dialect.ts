@@ -1,0 +1,43 @@
+import { type BlockForm, BlockReader, type FoundCall } from './block-reader.ts'
+import { readValues } from './loose-values.ts'
+import type { ToolDialect } from './tool-dialect.ts'
+
+/** Of Gemma 4, and of FunctionGemma before it. */
+const FRAMES: Readonly<Record<string, string>> = {
+  '<|tool_call>': '<tool_call|>',
+  '<start_function_call>': '<end_function_call>'
+}
+const OPENS = Object.keys(FRAMES)
+
+const blocks: BlockForm = {
+  opens: OPENS,
+  endOf(text) {
+    const close = FRAMES[openOf(text)] ?? ''
+    const at = text.indexOf(close)
+    return at < 0 ? undefined : at + close.length
+  },
+  callsIn(block) {
+    const open = openOf(block)
+    const close = FRAMES[open] ?? ''
+    const body = block.slice(open.length, block.endsWith(close) ? block.length - close.length : undefined)
+    const call = readValues(body, (reader): FoundCall => {
+      reader.expect('call:')
+      const name = reader.name()
+      return { name, arguments: Object.fromEntries(Object.entries(Object(reader.value()))) }
+    })
+    return call === undefined ? undefined : [call]
+  }
+}
+
+function openOf(text: string): string {
+  return OPENS.find(open => text.startsWith(open)) ?? ''
+}
+
+/** `<|tool_call>call:f{a:<|"|>text<|"|>,n:1}<tool_call|>`: names have no quotes, and texts those of a token of their own. */
+export const gemmaDialect: ToolDialect = {
+  name: 'gemma',
+  markers: [...OPENS, ...Object.values(FRAMES), '<|"|>', '<escape>'],
+  form: undefined,
+  writes: (text, name) => new RegExp(`(?:<\\|tool_call>|<start_function_call>)\\s*call:${name}\\{`).test(text),
+  reader: init => new BlockReader(blocks, init)
+}

@@ -1,0 +1,29 @@
+import { channelDialect } from './channel-dialect.ts'
+import { gemmaDialect } from './gemma-dialect.ts'
+import { hermesDialect } from './hermes-dialect.ts'
+import { llamaDialect } from './llama-dialect.ts'
+import { mistralDialect, mistralListDialect } from './mistral-dialect.ts'
+import { pythonicDialect } from './pythonic-dialect.ts'
+import type { ToolDialect } from './tool-dialect.ts'
+import { xmlDialect } from './xml-dialect.ts'
+
+/** The first that fits counts: what frames a call says more than the call. */
+const DIALECTS: readonly ToolDialect[] = [
+  channelDialect,
+  gemmaDialect,
+  mistralDialect,
+  mistralListDialect,
+  xmlDialect,
+  hermesDialect,
+  pythonicDialect,
+  llamaDialect
+]
+
+/**
+ * How a family of models writes calls, by how its chat template wrote one; undefined where nobody here can read that.
+ *
+ * @param written what the template wrote of a call of `name`
+ */
+export function recogniseDialect(written: string, name: string): ToolDialect | undefined {
+  return DIALECTS.find(dialect => dialect.writes(written, name))
+}

@@ -1,0 +1,58 @@
+import {
+  type AnswerReasoning,
+  type EffortUse,
+  effortVariables,
+  REASONING_EFFORTS,
+  type ReasoningFormat,
+  recogniseReasoning
+} from '@resultity/dialects'
+import type { ServedDecoder } from '@resultity/placement'
+import type { ModelTokenizer } from '@resultity/tokenizer'
+import { z } from 'zod'
+
+/** How a model is to reason before it answers, and what becomes of that. */
+export const reasoningFields = {
+  /** Said in the variables of the model's chat template; a header says where it has none. */
+  reasoning_effort: z.enum(REASONING_EFFORTS).nullish(),
+  /** As in vLLM: `false` leaves the reasoning out of the answer. */
+  include_reasoning: z.boolean().nullish(),
+  /** As in llama.cpp: `none` leaves the reasoning in the answer's text, tags and all. */
+  reasoning_format: z.enum(['none', 'auto', 'deepseek']).nullish()
+}
+
+const reasoningBody = z.object(reasoningFields)
+export type ReasoningFields = z.infer<typeof reasoningBody>
+
+/** Tokens of a prompt's end that are looked at: an opened tag, and white space behind it. */
+const END_TOKENS = 32
+
+const formats = new WeakMap<ModelTokenizer, { readonly format: ReasoningFormat | undefined }>()
+
+function formatOf(tokenizer: ModelTokenizer): ReasoningFormat | undefined {
+  let known = formats.get(tokenizer)
+  if (known === undefined) {
+    const { template } = tokenizer.config
+    known = { format: recogniseReasoning({ template, hasToken: name => tokenizer.idOf(name) !== undefined }) }
+    formats.set(tokenizer, known)
+  }
+  return known.format
+}
+
+/** What the template is told of `reasoning_effort`. */
+export function effortOf({ reasoning_effort: effort }: ReasoningFields, { tokenizer }: ServedDecoder): EffortUse {
+  if (effort === null || effort === undefined) return { variables: {}, ignored: false }
+  return effortVariables(effort, tokenizer.capabilities, formatOf(tokenizer) !== undefined)
+}
+
+/** How the answer to a prompt may reason; undefined where all of it is answer. */
+export function answerReasoning(
+  { reasoning_format: format }: ReasoningFields,
+  { tokenizer }: ServedDecoder,
+  prompt: readonly number[]
+): AnswerReasoning | undefined {
+  const known = format === 'none' ? undefined : formatOf(tokenizer)
+  if (known === undefined) return undefined
+  const decoder = tokenizer.decoder({ specialTokens: 'name' })
+  const end = prompt.slice(-END_TOKENS).map(token => decoder.push(token))
+  return known.after(end.join('') + decoder.flush())
+}

@@ -1,0 +1,59 @@
+import { checkJsonShape } from '@resultity/api-kit'
+import {
+  type AnswerReader,
+  type AnswerReaderInit,
+  HeldCallsReader,
+  hermesDialect,
+  recogniseDialect,
+  type ToolDialect
+} from '@resultity/dialects'
+import { HERMES_FORM } from '@resultity/grammar'
+import { type ModelTokenizer, PROBE_CALL } from '@resultity/tokenizer'
+import type { ToolUse } from './tool-use.ts'
+
+const natives = new WeakMap<ModelTokenizer, { readonly dialect: ToolDialect | undefined }>()
+
+/** The dialect in which a model's chat template writes calls; undefined where it writes none that can be read. */
+export function nativeDialect(tokenizer: ModelTokenizer): ToolDialect | undefined {
+  let known = natives.get(tokenizer)
+  if (known === undefined) {
+    const { writtenCall } = tokenizer.capabilities
+    known = { dialect: writtenCall === undefined ? undefined : recogniseDialect(writtenCall, PROBE_CALL) }
+    natives.set(tokenizer, known)
+  }
+  return known.dialect
+}
+
+/** How a model is to write calls: as its template does, or else as it is told to. */
+export function dialectOf(tokenizer: ModelTokenizer): ToolDialect {
+  return nativeDialect(tokenizer) ?? hermesDialect
+}
+
+/** Reads an answer that may have calls, or has to be some. */
+export function readerOf(use: ToolUse): AnswerReader {
+  if (use.constraint !== undefined) return new HeldCallsReader(use.constraint.form ?? HERMES_FORM)
+  return use.dialect.reader(readerInit(use))
+}
+
+function readerInit({ tools, names, parallel }: ToolUse): AnswerReaderInit {
+  const properties = new Map(
+    tools.map(({ function: { name, parameters } }) => [name, Object(parameters?.properties)] as const)
+  )
+  return { names, parallel, parseJson, isText: (name, argument) => isTextSchema(properties.get(name)?.[argument]) }
+}
+
+function isTextSchema(schema: unknown): boolean {
+  const { type, enum: values } = Object(schema)
+  if (type !== undefined) return type === 'string'
+  return Array.isArray(values) && values.every(value => typeof value === 'string')
+}
+
+function parseJson(text: string): unknown {
+  try {
+    checkJsonShape(text, 'a call')
+    return JSON.parse(text)
+  } catch {
+    // no JSON, or of a shape that no call has, is no call
+    return undefined
+  }
+}
