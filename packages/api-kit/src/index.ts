@@ -8,6 +8,7 @@ export { EventStream } from './event-stream.ts'
 export { DEFAULT_HTTP_LIMITS, type HttpLimits } from './http-limits.ts'
 export { parseJsonBodies } from './json-body.ts'
 export { checkJsonShape } from './json-shape.ts'
+export { LineStream } from './line-stream.ts'
 export {
   listOf,
   type PageWanted,
@@ -18,7 +19,6 @@ export {
   toTextPage,
   unknownCursor
 } from './list.ts'
-export { LineStream } from './line-stream.ts'
 export { openApiDocument } from './openapi.ts'
 export { parseInput } from './parse-body.ts'
 export { parseJson } from './parse-json.ts'
