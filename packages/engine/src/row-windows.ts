@@ -4,12 +4,14 @@ export interface RowWindow {
   readonly end: number
 }
 
-/** What is known of the rows of a stage's cache. */
-export interface RowFacts {
-  /** A step of it changes no bit only when it runs by itself. */
+/** What a stage's runs of steps may be. */
+export interface WindowShape {
+  /** Rows of its cache. */
+  readonly rows: number
+  /** Fewest rows of a run, where fewer would give other bits: 1 or 2. */
+  readonly widthMin: number
+  /** A step of this row is no part of a batch, and runs by itself. */
   alone(row: number): boolean
-  /** It can be computed along: what that puts behind its last position is overwritten by its next step. */
-  fills(row: number): boolean
 }
 
 /**
@@ -22,29 +24,34 @@ export const WINDOW_ROWS_MAX = 16
 
 /**
  * The runs in which the steps of `rows` are computed, given in ascending order. A run covers rows that lie side by side, and
- * every row that steps is in one of them. Pure.
+ * every row that steps is in one of them, and in others at most as a row that is computed along. Pure.
  */
-export function planWindows(rows: readonly number[], facts: RowFacts): RowWindow[] {
+export function planWindows(rows: readonly number[], shape: WindowShape): RowWindow[] {
   const windows: RowWindow[] = []
   let open: RowWindow | undefined
+  const close = (): void => {
+    if (open !== undefined) windows.push(widened(open, shape))
+  }
   for (const row of rows) {
-    if (facts.alone(row)) {
+    if (shape.alone(row)) {
       windows.push({ first: row, end: row + 1 })
-      continue
-    }
-    if (open !== undefined && row - open.first < WINDOW_ROWS_MAX && bridges(open.end, row, facts)) {
+    } else if (open !== undefined && row - open.first < WINDOW_ROWS_MAX && row - open.end <= GAP_MAX) {
       open = { first: open.first, end: row + 1 }
     } else {
-      if (open !== undefined) windows.push(open)
+      close()
       open = { first: row, end: row + 1 }
     }
   }
-  if (open !== undefined) windows.push(open)
+  close()
   return windows
 }
 
-function bridges(end: number, row: number, { fills }: RowFacts): boolean {
-  if (row - end > GAP_MAX) return false
-  for (let between = end; between < row; between++) if (!fills(between)) return false
-  return true
+/** The smallest run with the step of `row`. */
+export function windowOf(row: number, shape: Pick<WindowShape, 'rows' | 'widthMin'>): RowWindow {
+  return widened({ first: row, end: row + 1 }, shape)
+}
+
+function widened({ first, end }: RowWindow, { rows, widthMin }: Pick<WindowShape, 'rows' | 'widthMin'>): RowWindow {
+  const wider = Math.min(rows, Math.max(end, first + widthMin))
+  return { first: Math.max(0, Math.min(first, wider - widthMin)), end: wider }
 }

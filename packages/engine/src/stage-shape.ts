@@ -25,6 +25,11 @@ export class StageShape {
     this.layersShare = layersShare(init)
   }
 
+  /** Positions of one session's cache: one more than it may have, for a session that is full and computed along. */
+  get cacheLength(): number {
+    return this.contextLength + 1
+  }
+
   /** Numbers of one position's input. */
   get inputWidth(): number {
     return this.first ? 1 : this.hiddenSize

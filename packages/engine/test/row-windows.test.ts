@@ -1,60 +1,72 @@
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { planWindows, type RowFacts, WINDOW_ROWS_MAX } from '../src/row-windows.ts'
+import { planWindows, WINDOW_ROWS_MAX, type WindowShape, windowOf } from '../src/row-windows.ts'
 
-const usual: RowFacts = { alone: () => false, fills: () => true }
+const usual: WindowShape = { rows: 8, widthMin: 1, alone: () => false }
 
 t.test('which rows run together', async t => {
   const cases = [
-    { id: 'none', rows: [], facts: usual, windows: [] },
-    { id: 'neighbours', rows: [2, 3, 4], facts: usual, windows: [{ first: 2, end: 5 }] },
-    { id: 'across a small gap', rows: [0, 3], facts: usual, windows: [{ first: 0, end: 4 }] },
+    { id: 'none', rows: [], shape: usual, windows: [] },
+    { id: 'neighbours', rows: [2, 3, 4], shape: usual, windows: [[2, 5]] },
+    { id: 'across a small gap', rows: [0, 3], shape: usual, windows: [[0, 4]] },
     {
       id: 'not across a large one',
       rows: [0, 4, 5],
-      facts: usual,
+      shape: usual,
       windows: [
-        { first: 0, end: 1 },
-        { first: 4, end: 6 }
-      ]
-    },
-    {
-      id: 'not across a row that is full',
-      rows: [0, 2],
-      facts: { ...usual, fills: (row: number) => row !== 1 },
-      windows: [
-        { first: 0, end: 1 },
-        { first: 2, end: 3 }
+        [0, 1],
+        [4, 6]
       ]
     },
     {
       id: 'one by itself',
       rows: [0, 1, 2],
-      facts: { alone: (row: number) => row === 1, fills: (row: number) => row > 2 },
+      shape: { ...usual, alone: (row: number) => row === 1 },
       windows: [
-        { first: 1, end: 2 },
-        { first: 0, end: 1 },
-        { first: 2, end: 3 }
+        [1, 2],
+        [0, 3]
+      ]
+    },
+    {
+      id: 'never one where it takes two',
+      rows: [0, 7],
+      shape: { ...usual, widthMin: 2 },
+      windows: [
+        [0, 2],
+        [6, 8]
       ]
     }
   ]
-  for (const { id, rows, facts, windows } of cases) t.same(planWindows(rows, facts), windows, id)
+  for (const { id, rows, shape, windows } of cases) {
+    t.same(
+      planWindows(rows, shape).map(({ first, end }) => [first, end]),
+      windows,
+      id
+    )
+  }
 })
 
-t.test('every step runs in just one window, and none is computed with a row that forbids it', async () => {
-  const kinds = fc.array(fc.constantFrom('steps', 'alone', 'fills', 'full'), { maxLength: 40 })
-  const holds = fc.property(kinds, all => {
-    const rows = all.flatMap((kind, row) => (kind === 'steps' || kind === 'alone' ? [row] : []))
-    const windows = planWindows(rows, { alone: row => all[row] === 'alone', fills: row => all[row] === 'fills' })
-    const covered = windows.map(({ first, end }) => all.slice(first, end))
-    const once = rows.every(row => windows.filter(({ first, end }) => row >= first && row < end).length === 1)
-    const allowed = covered.every(
-      kinds => kinds.length === 1 || kinds.every(kind => kind === 'steps' || kind === 'fills')
+t.test('every step runs, in a run that is neither too narrow nor too wide, and in as few as that allows', async () => {
+  const kinds = fc.array(fc.constantFrom('steps', 'alone', 'none'), { minLength: 2, maxLength: 40 })
+  const holds = fc.property(kinds, fc.constantFrom(1, 2), (all, widthMin) => {
+    const steps = all.flatMap((kind, row) => (kind === 'none' ? [] : [row]))
+    const shape = { rows: all.length, widthMin, alone: (row: number) => all[row] === 'alone' }
+    const windows = planWindows(steps, shape)
+    const shared = windows.filter(({ first, end }) => end - first > 1 || !shape.alone(first))
+    const served = steps.every(row =>
+      (shape.alone(row) ? windows.filter(({ first, end }) => end - first === 1 && first === row) : shared).some(
+        ({ first, end }) => row >= first && row < end
+      )
     )
-    const tight = covered.every(kinds => kinds.at(0) !== 'fills' && kinds.at(-1) !== 'fills')
-    const bounded = covered.every(kinds => kinds.length <= WINDOW_ROWS_MAX)
-    return once && allowed && tight && bounded
+    const bounded = shared.every(({ first, end }) => {
+      const width = end - first
+      return first >= 0 && end <= all.length && width >= widthMin && width <= WINDOW_ROWS_MAX
+    })
+    const few = windows.length <= steps.length
+    return (
+      served && bounded && few && steps.every(row => windowOf(row, shape).end - windowOf(row, shape).first === widthMin)
+    )
   })
   assertProperty(holds, { numRuns: 500 })
 })

@@ -164,6 +164,10 @@ export class CapiSession implements StageSession, SessionStep {
     this.#finish(undefined, own, endsFinite(output))
   }
 
+  failed(error: MeshError): void {
+    this.#finish(error)
+  }
+
   dropped(): void {
     this.#finish(new MeshError('canceled', 'the run was called off'))
   }

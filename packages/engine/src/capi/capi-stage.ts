@@ -11,10 +11,18 @@ import { CapiSession } from './capi-session.ts'
 import { GraphSession } from './graph-session.ts'
 import { IdleMemory } from './idle-memory.ts'
 import type { BoundTable, KvSlot, SlotComponents } from './kv-slot.ts'
+import { probeRows } from './row-probe.ts'
 import { getRuntime } from './runtime.ts'
 import { SlotPool } from './slot-pool.ts'
 import { type SessionStep, StepRunner } from './step-runner.ts'
 import { NativeTensor } from './tensor.ts'
+
+/** How a stage computes steps. */
+interface StageSteps {
+  readonly slots: SlotPool
+  /** As {@link probeRows} found it. */
+  readonly widthMin: 1 | 2 | undefined
+}
 
 /** A stage on ONNX Runtime's C API. */
 export class CapiStage extends ShapedStage implements Stage {
@@ -24,27 +32,34 @@ export class CapiStage extends ShapedStage implements Stage {
   readonly #context: EngineContext
   readonly #queue: RunQueue<SessionStep>
   readonly #steps: StepRunner
+  readonly #sharesSteps: boolean
   readonly #idleMemory: IdleMemory
   readonly #sessions = new Set<CapiSession>()
   #closing: Promise<void> | undefined
 
-  private constructor(components: SlotComponents, source: GraphSource<StageGraph>, context: EngineContext) {
+  private constructor(
+    components: SlotComponents,
+    source: GraphSource<StageGraph>,
+    context: EngineContext,
+    { slots, widthMin }: StageSteps
+  ) {
     super(components.shape)
     this.#components = components
     this.#source = source
-    this.#slots = new SlotPool(components)
+    this.#slots = slots
+    this.#sharesSteps = widthMin !== undefined
     this.#context = context
     const { runtime, graph, shape } = components
-    const slots = this.#slots
     const leave = (): void => this.#queue.leave()
-    this.#steps = new StepRunner({ runtime, shape, slots, width: graph.output.width, leave })
+    const { width } = graph.output
+    this.#steps = new StepRunner({ runtime, shape, slots, width, widthMin: widthMin ?? 1, leave })
     this.#queue = new RunQueue(context.gate, systemScheduler, {
       start: steps => this.#steps.run(steps),
       feedsItself: shape.first && shape.last
     })
     const { tuning } = context
     const { files } = source
-    this.#idleMemory = new IdleMemory({ runtime, tuning, queue: this.#queue, slots: this.#slots, files })
+    this.#idleMemory = new IdleMemory({ runtime, tuning, queue: this.#queue, slots, files })
   }
 
   static async load(init: StageInit, context: EngineContext, options: AbortOptions = {}): Promise<CapiStage> {
@@ -52,7 +67,8 @@ export class CapiStage extends ShapedStage implements Stage {
     const shape = new StageShape(init)
     const runtime = getRuntime()
     await using loading = new AsyncDisposableStack()
-    const source = loading.use(await GraphSource.forStage(init))
+    const positions = shape.cacheLength
+    const source = loading.use(await GraphSource.forStage({ ...init, contextLength: positions }))
     const { threads, spinning } = init
     const { tuning } = context
     const { folder } = source
@@ -65,14 +81,19 @@ export class CapiStage extends ShapedStage implements Stage {
     await tuning.packIntoHugePages()
     const { config } = init.manifest
     const rotary = source.graph.rotary.flatMap(({ rope, ...inputs }) => {
-      const tables = rotaryTables(config, init.contextLength, rope)
+      const tables = rotaryTables(config, positions, rope)
       const bound = (table: 'cos' | 'sin'): BoundTable => {
-        const dimensions = [init.contextLength, tables[table].length / init.contextLength]
+        const dimensions = [positions, tables[table].length / positions]
         return { input: inputs[table], tensor: loading.use(new NativeTensor(runtime, tables[table], dimensions)) }
       }
       return [bound('cos'), bound('sin')]
     })
-    const stage = new CapiStage({ runtime, graph: source.graph, session, shape, config, rotary }, source, context)
+    const components = { runtime, graph: source.graph, session, shape, config, rotary }
+    const slots = loading.use(new SlotPool(components))
+    const shares = shape.sessionsMax > 1 && (!shape.last || source.graph.outputRows === 'last')
+    const widthMin = shares ? await probeRows(components, slots) : undefined
+    options.signal?.throwIfAborted()
+    const stage = new CapiStage(components, source, context, { slots, widthMin })
     loading.move()
     return stage
   }
@@ -82,7 +103,7 @@ export class CapiStage extends ShapedStage implements Stage {
   }
 
   open(init: SessionInit): StageSession {
-    const { shape, graph } = this.#components
+    const { shape } = this.#components
     if (this.#closing !== undefined) {
       throw new MeshError('unavailable', `stage ${formatRange(this.range)} is closed`)
     }
@@ -100,7 +121,7 @@ export class CapiStage extends ShapedStage implements Stage {
       this.#slots.vacate()
       work[Symbol.dispose]()
     }
-    const sharesSteps = !shape.last || graph.outputRows === 'last'
+    const sharesSteps = this.#sharesSteps
     const take = (): KvSlot => this.#slots.take()
     const session = new CapiSession({ shape, turns, sharesSteps, take, vacate, release }, init.positionsMax)
     this.#sessions.add(session)

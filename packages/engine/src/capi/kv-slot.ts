@@ -69,7 +69,7 @@ export class KvSlot implements Disposable {
     this.row = row
     const { runtime, graph, config, shape } = components
     this.runOptions = new RunOptions(runtime)
-    this.#inputs = new PositionInputs({ runtime, graph, capacity: shape.contextLength, config })
+    this.#inputs = new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config })
     this.#cache = arena.view(row, 1)
   }
 

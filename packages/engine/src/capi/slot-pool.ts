@@ -113,9 +113,9 @@ export class SlotPool implements Disposable {
 
   #create(): Memory {
     const { runtime, graph, config, shape } = this.#components
-    const { sessionsMax, contextLength } = shape
+    const { sessionsMax, contextLength, cacheLength } = shape
     try {
-      const arena = new KvArena({ runtime, graph, config, rows: sessionsMax, capacity: contextLength })
+      const arena = new KvArena({ runtime, graph, config, rows: sessionsMax, capacity: cacheLength })
       return { arena, steps: new StepBindings(this.#components, arena), slots: [] }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error

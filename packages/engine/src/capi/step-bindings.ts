@@ -58,7 +58,7 @@ export class StepBindings implements Disposable {
     const count = end - first
     const { width } = graph.output
     const cache = this.#arena.view(first, count)
-    const positions = new PositionInputs({ runtime, graph, capacity: shape.contextLength, config }, count)
+    const positions = new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config }, count)
     const binding = bindCache(this.#components, positions, cache)
     const input = this.#input.subarray(0, count * shape.inputWidth)
     const output = this.#output.subarray(0, count * width)

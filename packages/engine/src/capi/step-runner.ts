@@ -1,4 +1,5 @@
-import { planWindows, type RowWindow } from '../row-windows.ts'
+import { MeshError } from '@resultity/interface'
+import { planWindows, type RowWindow, windowOf } from '../row-windows.ts'
 import type { StageShape } from '../stage-shape.ts'
 import { RunOptions } from './binding.ts'
 import type { KvSlot } from './kv-slot.ts'
@@ -18,6 +19,8 @@ export interface SessionStep {
   runAlone(done: () => void): void
   /** It has been computed along with others, whose outputs are in `output` too: its own is copied. */
   computed(output: Float32Array): void
+  /** It could not be computed. */
+  failed(error: MeshError): void
   /** Nobody waited for it any more: it has not been computed. */
   dropped(): void
 }
@@ -26,6 +29,8 @@ export interface SessionStep {
 interface Begun {
   readonly step: SessionStep
   readonly slot: KvSlot
+  /** It attends by groups, which no batch does. */
+  readonly alone: boolean
 }
 
 export interface StepRunnerInit {
@@ -34,6 +39,8 @@ export interface StepRunnerInit {
   readonly slots: SlotPool
   /** Numbers of one position's output. */
   readonly width: number
+  /** Fewest rows of a run that several steps may share: see {@link planWindows}. */
+  readonly widthMin: number
   /** All steps of the turn are over. */
   leave(): void
 }
@@ -45,7 +52,7 @@ export interface StepRunnerInit {
  */
 export class StepRunner implements Disposable {
   readonly #init: StepRunnerInit
-  /** Runs of several sessions are never told to stop. */
+  /** Runs of several rows are never told to stop. */
   readonly #options: RunOptions
 
   constructor(init: StepRunnerInit) {
@@ -58,61 +65,50 @@ export class StepRunner implements Disposable {
     const begun = new Map<number, Begun>()
     for (const step of steps) {
       const slot = step.begin()
-      if (slot !== undefined) begun.set(slot.row, { step, slot })
+      if (slot !== undefined) begun.set(slot.row, { step, slot, alone: slot.attendsByGroups(slot.position + 1) })
     }
-    const { slots, shape } = this.#init
-    const rows = [...begun.keys()].sort((a, b) => a - b)
-    const windows = planWindows(rows, {
-      alone: row => {
-        const slot = begun.get(row)?.slot
-        return slot?.attendsByGroups(slot.position + 1) ?? false
-      },
-      // and one that a session fills up in an earlier run of this turn has no step in a later one
-      fills: row => !begun.has(row) && slots.positionOf(row) < shape.contextLength
-    })
+    const { widthMin, shape } = this.#init
+    const windows = planWindows(
+      [...begun.keys()].sort((a, b) => a - b),
+      { rows: shape.sessionsMax, widthMin, alone: row => begun.get(row)?.alone ?? false }
+    )
     this.#next(windows, begun)
   }
 
   /** Runs the first of `windows`, and then the others. */
-  #next(windows: RowWindow[], begun: ReadonlyMap<number, Begun>): void {
+  #next(windows: RowWindow[], begun: Map<number, Begun>): void {
     const window = windows.shift()
     if (window === undefined) {
       this.#init.leave()
       return
     }
-    const members = this.#wantedOf(window, begun)
     const next = (): void => this.#next(windows, begun)
-    const [only, second] = members
-    if (only === undefined) next()
-    else if (second === undefined) only.step.runAlone(next)
-    else this.#runTogether(window, members, next)
-  }
-
-  #wantedOf({ first, end }: RowWindow, begun: ReadonlyMap<number, Begun>): Begun[] {
-    const members: Begun[] = []
-    for (let row = first; row < end; row++) {
-      const member = begun.get(row)
-      if (member === undefined) continue
-      if (member.step.wanted) members.push(member)
-      else member.step.dropped()
-    }
-    return members
+    const members = membersOf(window, begun)
+    if (members.length > 1) this.#runTogether(window, members, next)
+    else this.#runEach(members, next)
   }
 
   #runTogether(window: RowWindow, members: readonly Begun[], next: () => void): void {
-    const alone = (): void => this.#runEach([...members], next)
+    const { width } = this.#init
+    const fail = (error: MeshError): void => {
+      const [only, second] = members
+      if (only === undefined || second !== undefined) {
+        this.#runEach([...members], next)
+        return
+      }
+      only.step.failed(error)
+      next()
+    }
     let bound: BoundSteps
     try {
       bound = this.#bind(window, members)
-    } catch {
-      // what cannot be bound for all may be bound for each, or fail there
-      alone()
+    } catch (error) {
+      fail(MeshError.from(error, 'engine_failed'))
       return
     }
-    const { width } = this.#init
     bound.binding.run(this.#options, error => {
       if (error !== undefined) {
-        alone()
+        fail(error)
         return
       }
       for (const { step, slot } of members) {
@@ -136,17 +132,37 @@ export class StepRunner implements Disposable {
     return bound
   }
 
+  /** Each of `members` by itself, or with a row that nobody asked for where it takes two. */
   #runEach(members: Begun[], next: () => void): void {
     const member = members.shift()
-    if (member === undefined) next()
-    else if (member.step.wanted) member.step.runAlone(() => this.#runEach(members, next))
-    else {
-      member.step.dropped()
-      this.#runEach(members, next)
+    if (member === undefined) {
+      next()
+      return
     }
+    const rest = (): void => this.#runEach(members, next)
+    const { widthMin, shape } = this.#init
+    if (!member.step.wanted) {
+      member.step.dropped()
+      rest()
+    } else if (member.alone || widthMin === 1) member.step.runAlone(rest)
+    else this.#runTogether(windowOf(member.slot.row, { rows: shape.sessionsMax, widthMin }), [member], rest)
   }
 
   [Symbol.dispose](): void {
     this.#options[Symbol.dispose]()
   }
+}
+
+/** Those whose steps are computed in `window`: they lie in it and are not over yet. Steps that nobody wants any more end here. */
+function membersOf({ first, end }: RowWindow, begun: Map<number, Begun>): Begun[] {
+  const members: Begun[] = []
+  for (let row = first; row < end; row++) {
+    const member = begun.get(row)
+    // one that runs by itself has a window of its own
+    if (member === undefined || (member.alone && end - first > 1)) continue
+    begun.delete(row)
+    if (member.step.wanted) members.push(member)
+    else member.step.dropped()
+  }
+  return members
 }

@@ -1,0 +1,102 @@
+import { createHash } from 'node:crypto'
+import { WINDOW_ROWS_MAX } from '../row-windows.ts'
+import { RunOptions } from './binding.ts'
+import type { KvSlot, SlotComponents } from './kv-slot.ts'
+import type { SlotPool } from './slot-pool.ts'
+
+/** Rows of a run that are tried, and the most that there may be. */
+const WIDTHS = [2, 3, 4, 5, 8]
+/** The second attends to the first. */
+const STEPS = 2
+
+/**
+ * Whether rows of a batch have the bits that they have in another, which depends on the processor, its kernels and the
+ * encoding of the weights: 4 bit on AVX2 without VNNI gives other bits for one row than for two or more.
+ *
+ * @returns fewest rows of a run of which all wider ones give the same: 1 or 2; undefined where there is no such, and steps
+ *   can only run alone
+ */
+export async function probeRows(components: SlotComponents, slots: SlotPool): Promise<1 | 2 | undefined> {
+  const most = Math.min(components.shape.sessionsMax, WINDOW_ROWS_MAX)
+  using probe = new RowProbe(components, slots, most)
+  const two = await probe.together(2)
+  for (const width of new Set([...WIDTHS.filter(width => width > 2 && width < most), most])) {
+    if (width > 2 && !same(await probe.together(width), two)) return undefined
+  }
+  if (two.some(row => row !== two[0])) return undefined
+  return same(await probe.alone(), two) ? 1 : 2
+}
+
+/** Every row of `a` and of `b` is the same. */
+function same(a: readonly string[], b: readonly string[]): boolean {
+  return [...a, ...b].every(row => row === a[0])
+}
+
+/** Steps of sessions that nobody has, all with the same input. */
+class RowProbe implements Disposable {
+  readonly #pool: SlotPool
+  readonly #slots: readonly KvSlot[]
+  readonly #options: RunOptions
+  readonly #input: Int32Array | Float32Array
+
+  constructor(components: SlotComponents, pool: SlotPool, rows: number) {
+    this.#pool = pool
+    this.#options = new RunOptions(components.runtime)
+    pool.admit()
+    this.#slots = Array.from({ length: rows }, () => pool.take())
+    const { shape } = components
+    this.#input = shape.newInput(1)
+    for (const index of this.#input.keys()) {
+      this.#input[index] = shape.first ? shape.vocabularySize - 1 : Math.sin(1 + 7 * index)
+    }
+  }
+
+  /** What each of so many rows gives in one run. */
+  async together(width: number): Promise<string[]> {
+    const rows = Array.from({ length: width }, () => '')
+    const bound = this.#pool.bindSteps({ first: 0, end: width })
+    for (let step = 0; step < STEPS; step++) {
+      for (let row = 0; row < width; row++) {
+        bound.input.set(this.#input, row * this.#input.length)
+        bound.positions.setHeads(row, step + 1)
+      }
+      await new Promise<void>((resolve, reject) =>
+        bound.binding.run(this.#options, error => (error === undefined ? resolve() : reject(error)))
+      )
+      const length = bound.output.length / width
+      for (let row = 0; row < width; row++) {
+        rows[row] += bitsOf(bound.output.subarray(row * length, (row + 1) * length))
+      }
+    }
+    return rows
+  }
+
+  /** What a row gives by itself. */
+  async alone(): Promise<string[]> {
+    const [slot] = this.#slots
+    if (slot === undefined) return []
+    let bits = ''
+    for (let step = 0; step < STEPS; step++) {
+      slot.position = step
+      const { binding, input, output } = slot.bind(1)
+      input.set(this.#input)
+      slot.setPosition(1)
+      await new Promise<void>((resolve, reject) =>
+        binding.run(this.#options, error => (error === undefined ? resolve() : reject(error)))
+      )
+      bits += bitsOf(output)
+    }
+    return [bits]
+  }
+
+  [Symbol.dispose](): void {
+    for (const slot of this.#slots) this.#pool.give(slot)
+    this.#pool.vacate()
+    this.#pool.empty()
+    this.#options[Symbol.dispose]()
+  }
+}
+
+function bitsOf(values: Float32Array): string {
+  return createHash('sha256').update(values).digest('hex')
+}

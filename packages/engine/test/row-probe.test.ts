@@ -1,0 +1,82 @@
+import t from 'tap'
+import { type BoundRun, KvSlot } from '../src/capi/kv-slot.ts'
+import { type BoundSteps, StepBindings } from '../src/capi/step-bindings.ts'
+import { createEngine, type Stage, type StageSession } from '../src/index.ts'
+import type { RowWindow } from '../src/row-windows.ts'
+import { outputOf, stepTogether, watchRuns } from './company.ts'
+import { type Fixture, openTinyChat } from './tiny-chat.ts'
+
+const PROMPT = Uint32Array.of(1, 4, 17, 335)
+const STEP = Uint32Array.of(20)
+
+/** A stage that is loaded where runs of some widths seem to give other bits. */
+async function loadWhere(fixture: Fixture, isWrong: (rows: number) => boolean): Promise<Stage> {
+  const single = KvSlot.prototype.bind
+  const several = StepBindings.prototype.bind
+  const wrong = <Run extends { readonly output: Float32Array }>(run: Run, rows: number): Run =>
+    isWrong(rows) ? { ...run, output: new Float32Array(run.output.length) } : run
+  KvSlot.prototype.bind = function bind(this: KvSlot, count: number): BoundRun {
+    return wrong(single.call(this, count), 1)
+  }
+  StepBindings.prototype.bind = function bind(this: StepBindings, window: RowWindow): BoundSteps {
+    return wrong(several.call(this, window), window.end - window.first)
+  }
+  try {
+    return await (await createEngine()).loadStage(fixture.init({ first: 0, end: 4 }, { sessionsMax: 4 }))
+  } finally {
+    KvSlot.prototype.bind = single
+    StepBindings.prototype.bind = several
+  }
+}
+
+/** Three sessions after their prompt, another for chunks, and what a step gives. */
+async function opened(stage: Stage, open: DisposableStack): Promise<{ busy: StageSession; sessions: StageSession[] }> {
+  const sessions: StageSession[] = []
+  for (let index = 0; index < 3; index++) {
+    const session = open.use(stage.open({ positionsMax: 32 }))
+    await session.run(PROMPT)
+    sessions.push(session)
+  }
+  return { busy: open.use(stage.open({ positionsMax: 32 })), sessions }
+}
+
+const cases = [
+  { id: 'where one row gives the bits of several, it runs alone', wrong: () => false, alone: 1, together: 1 },
+  { id: 'where it gives others, no step runs alone', wrong: (rows: number) => rows === 1, alone: 0, together: 1 },
+  {
+    id: 'where several do not agree, every step runs alone',
+    wrong: (rows: number) => rows === 3,
+    alone: 1,
+    together: 3
+  }
+]
+
+for (const { id, wrong, alone, together } of cases) {
+  t.test(id, async t => {
+    await using fixture = await openTinyChat()
+    await using stage = await loadWhere(fixture, wrong)
+    t.equal(stage.sessionsOpen, 0)
+    using open = new DisposableStack()
+    const { busy, sessions } = await opened(stage, open)
+    const { bind } = KvSlot.prototype
+    let bound = 0
+    t.teardown(() => {
+      KvSlot.prototype.bind = bind
+    })
+    KvSlot.prototype.bind = function counted(this: KvSlot, count: number): BoundRun {
+      if (count === 1) bound++
+      return bind.call(this, count)
+    }
+    const wanted = Float32Array.from((await sessions[0]?.run(STEP)) ?? [])
+    t.equal(bound, alone, 'a step of one session')
+    sessions[0]?.truncate(PROMPT.length)
+    using watch = watchRuns()
+    const found = await stepTogether(
+      busy,
+      stage,
+      sessions.map(session => () => session.run(STEP))
+    )
+    t.equal(watch.count, 1 + together, 'steps of three')
+    t.same(found.map(outputOf), [wanted, wanted, wanted])
+  })
+}
