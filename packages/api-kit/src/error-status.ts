@@ -48,6 +48,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   model_invalid: 500,
   model_not_found: 404,
   model_unavailable: 503,
+  node_draining: 503,
   node_lost: 503,
   // not one that clients try again by themselves
   nodes_lost_too_often: 422,

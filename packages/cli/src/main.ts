@@ -72,8 +72,10 @@ export async function main({ stdout, stderr, ...surroundings }: CliContext): Pro
 }
 
 /** A daemon says on standard output that it is up. If nobody reads that, it goes on. */
-function outlivesItsReader([name]: readonly string[]): boolean {
-  return commands.some(command => command.name === name && 'daemon' in command && command.daemon === true)
+function outlivesItsReader([name, below]: readonly string[]): boolean {
+  const command = commands.find(one => one.name === name)
+  if (command === undefined || !('daemon' in command) || command.daemon !== true) return false
+  return command.commands?.some(one => one.name === below) !== true
 }
 
 /** The reader has closed the output, as `head` does: not worth an error message. */

@@ -159,6 +159,8 @@ export class GenerationDriver implements Generator {
     const components = {
       ...this.#components,
       lease: (how: LeaseOptions) => this.#lease(request, { ...options, ...how }),
+      hasRoute: () => leases.hasRoute(request.model, request.routing),
+      onHandover: leases.onHandover.bind(leases),
       untilBroken: (placement: Placement, how: AbortOptions) => leases.untilBroken(placement, lossNoticeMs, how)
     }
     const session = new LastingSession(components, this.#sessionInit(request, options))

@@ -9,6 +9,10 @@ import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } fro
 export interface LastingSessionComponents extends RouteSessionComponents {
   /** A slot on every stage of a route; `resumes`: the answer has begun. */
   lease(options: AbortOptions & { readonly resumes: boolean }): Promise<RouteLease>
+  /** Whether there is, or will be, another route than one whose placement takes no more answers. */
+  hasRoute(): boolean
+  /** Hears that answers on a placement are to go on elsewhere. @returns stops listening */
+  onHandover(listener: (placementId: string, peerId: string) => void): () => void
   /** Resolves when `placement` serves no longer, or after a while. */
   untilBroken(placement: Placement, options: AbortOptions): Promise<void>
 }
@@ -42,6 +46,7 @@ export class LastingSession {
   readonly #state: RecoveryState
   /** Aborts with what ended the answer. */
   readonly #ended = new AbortController()
+  readonly #stopListening: () => void
   #held: HeldRoute | undefined
   /** Of the route that was left last. */
   #left: Promise<void> = Promise.resolve()
@@ -52,6 +57,7 @@ export class LastingSession {
     this.#session = (components.scheduler ?? systemScheduler).randomBytes(16)
     this.#init = init
     this.#state = new RecoveryState(init)
+    this.#stopListening = components.onHandover((placementId, peerId) => this.#handOver(placementId, peerId))
   }
 
   /** That serves, or served last. Once {@link open} has resolved. */
@@ -101,9 +107,18 @@ export class LastingSession {
 
   /** Resolves once every stage has confirmed, or was cut off, within the deadline for that. Never rejects. */
   async close(reason: string): Promise<void> {
+    this.#stopListening()
     if (!this.#ended.signal.aborted) this.#ended.abort(new MeshError('canceled', reason))
     this.#leave(reason)
     await this.#left
+  }
+
+  /** A node of the route is about to leave. It is left while it is still there, unless there is nowhere to go. */
+  #handOver(placementId: string, peerId: string): void {
+    const held = this.#held
+    if (held?.lease.placement.id !== placementId || held.session.ended || !this.#components.hasRoute()) return
+    const what = `node ${peerId} is about to leave; its answers go on elsewhere`
+    held.session.fail(new MeshError('node_draining', what, { details: { peerId, placementId } }))
   }
 
   async #recover(lost: HeldRoute, error: MeshError): Promise<void> {

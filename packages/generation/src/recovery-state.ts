@@ -36,8 +36,11 @@ export interface RecoveryStateInit {
 /** Routes of one answer: each costs its prompt and its tokens once more. */
 export const EPOCHS_MAX = 5
 
-/** A node went, or does not answer: another route goes without it. */
-const LOSSES: ReadonlySet<string> = new Set(['node_lost', 'peer_unreachable', 'unavailable'])
+/** Routes left because a node was about to leave, which are no fault of the answer; a node may say so again and again. */
+export const HANDOVERS_MAX = 64
+
+/** A node went, is about to, or does not answer: another route goes without it. */
+const LOSSES: ReadonlySet<string> = new Set(['node_draining', 'node_lost', 'peer_unreachable', 'unavailable'])
 
 /**
  * Passes by itself: the same placement may do after a moment, or has gone: a stage that was told to release it forbids
@@ -65,6 +68,7 @@ export class RecoveryState {
   /** Position of the prompt token whose score is told next. */
   #nextScored = 1
   #reroutes = 0
+  #handovers = 0
   #exact = true
   /** What another route need not cure was tried once more. */
   #retriedOnce = false
@@ -110,7 +114,8 @@ export class RecoveryState {
 
   /** The route has ended with `error`, or could not be opened. */
   lost(error: MeshError): RecoveryStep {
-    const epochsMax = this.#phase === 'opening' ? this.#attemptsMax : EPOCHS_MAX
+    if (error.code === 'node_draining') this.#handovers = Math.min(this.#handovers + 1, HANDOVERS_MAX)
+    const epochsMax = this.#handovers + (this.#phase === 'opening' ? this.#attemptsMax : EPOCHS_MAX)
     if (this.#phase === 'failed' || this.#epoch >= epochsMax || !this.#isCurable(error)) return this.giveUp(error)
     if (this.#phase === 'serving') this.#phase = 'recovering'
     this.#epoch++

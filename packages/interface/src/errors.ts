@@ -23,6 +23,7 @@ export const errorCodes = [
   'model_invalid', // a model file is truncated, corrupt or of an unsupported kind
   'model_not_found', // no such model reference, or this coordinator does not serve it
   'model_unavailable', // none of the model's sources answered
+  'node_draining', // a node is about to leave and takes nothing new; another may serve
   'node_lost', // a node of the route died or became unreachable
   'nodes_lost_too_often', // a job whose nodes were lost again and again; it may be what ends them
   'not_implemented', // known, and not configured or not served here
@@ -50,6 +51,7 @@ export type ErrorCode = (typeof errorCodes)[number]
 const retryable: ReadonlySet<ErrorCode> = new Set([
   'layers_missing',
   'model_unavailable',
+  'node_draining',
   'node_lost',
   'peer_unreachable',
   'rate_limited',

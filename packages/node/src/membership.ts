@@ -126,6 +126,12 @@ export class Membership {
     return this.#ended.promise
   }
 
+  /** Tells the coordinator what has changed, before the next heartbeat is due. */
+  async tell(): Promise<void> {
+    if (this.#stream.closed) return
+    await this.#stream.send({ type: 'heartbeat', sequence: ++this.#sequence, advert: await this.#freshAdvert() })
+  }
+
   /** Says goodbye and ends the stream. */
   async leave(reason: string): Promise<void> {
     this.#scheduler.clear(this.#heartbeat)
@@ -156,7 +162,7 @@ export class Membership {
       const coordinator = this.#init.coordinator.peerId
       throw new MeshError('peer_unreachable', `the coordinator ${coordinator} left ${missesMax} heartbeats unanswered`)
     }
-    await this.#stream.send({ type: 'heartbeat', sequence: ++this.#sequence, advert: await this.#freshAdvert() })
+    await this.tell()
   }
 
   /** A new advert when the old one no longer holds, or has lived half its time. */

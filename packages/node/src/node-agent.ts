@@ -7,6 +7,7 @@ import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlo
 import { FileBlobStore } from '@resultity/model'
 import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
+import type { DrainOptions, DrainOutcome, DrainProgress } from './draining.ts'
 import { defaultMemoryOffer, probeHardware } from './hardware.ts'
 import { JobServer } from './job-server.ts'
 import { KnownPeers } from './known-peers.ts'
@@ -17,6 +18,9 @@ import { StageServer } from './stage-server.ts'
 import { StageTable } from './stage-table.ts'
 import { AGENT_VERSION } from './version.ts'
 import { peerWeights } from './weights.ts'
+
+/** How often a node that is about to leave looks whether it may. */
+const DRAIN_LOOK_MS = 50
 
 /** Between the end of a membership and the next attempt at one. */
 const REJOIN_MS = 250
@@ -86,7 +90,12 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   const agent = new NodeAgent({ host, store, stages, advertiser, logger, scheduler }, limits)
   await agent.listen()
   agent.joinCoordinators(init.join)
-  return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), close: () => agent.close() }
+  return {
+    peerId: host.peerId,
+    multiaddrs: () => host.multiaddrs(),
+    drain: options => agent.drain(options),
+    close: () => agent.close()
+  }
 }
 
 /** Coordinators decide what is fetched, so the store has a size limit. */
@@ -178,6 +187,37 @@ export class NodeAgent {
       if (!this.#closing.signal.aborted)
         this.#components.logger.error({ err: error }, 'coordinators can no longer be found')
     })
+  }
+
+  /**
+   * Takes nothing new, says so, and waits until its coordinators have released what it serves: they give its layers to
+   * others and let answers go on there. Call {@link close} after it.
+   *
+   * @returns at the deadline too, with what is left
+   */
+  async drain({ deadlineMs, onProgress }: DrainOptions): Promise<DrainOutcome> {
+    const { advertiser } = this.#components
+    for (const part of [advertiser, this.#placements, this.#server, this.#jobs]) part.startDraining()
+    // one whose stream fails now is no member any more
+    await Promise.allSettled([...this.#memberships.values()].map(membership => membership.tell()))
+    const endsAt = this.#scheduler.monotonic() + deadlineMs
+    let told = ''
+    for (;;) {
+      const left = this.#left()
+      if (left.placements === 0) return { ...left, drained: true }
+      if (JSON.stringify(left) !== told) onProgress?.(left)
+      told = JSON.stringify(left)
+      if (this.#scheduler.monotonic() >= endsAt) return { ...left, drained: false }
+      await this.#scheduler.sleep(DRAIN_LOOK_MS)
+    }
+  }
+
+  /** A coordinator that is not there hands nothing over, and its sessions ended with it. */
+  #left(): DrainProgress {
+    return {
+      placements: this.#placements.countOf(coordinator => this.#memberships.has(coordinator)),
+      running: this.#server.sessionsOpen + this.#jobs.jobsOpen
+    }
   }
 
   async close(): Promise<void> {

@@ -2,6 +2,7 @@ import type { EngineKind } from '@resultity/engine'
 import type { Scheduler } from '@resultity/interface'
 import { FIRST_FRAME_MS } from '@resultity/wire'
 import type { Logger } from 'pino'
+import type { DrainOptions, DrainOutcome } from './draining.ts'
 
 export interface NodeInit {
   /** Identity, weights and scratch files; one daemon at a time. */
@@ -78,6 +79,8 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
 export interface RunningNode {
   readonly peerId: string
   multiaddrs(): string[]
+  /** Hands what it serves over to other nodes, as far as there are some. Close it then. */
+  drain(options: DrainOptions): Promise<DrainOutcome>
   /** Ends sessions, leaves the coordinators, frees every stage. */
   close(): Promise<void>
 }

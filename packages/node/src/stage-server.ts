@@ -17,6 +17,7 @@ import {
   stageCodec
 } from '@resultity/wire'
 import type { Logger } from 'pino'
+import { drainingError } from './draining.ts'
 import { LinkedSession, type StageStream } from './linked-session.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
@@ -78,6 +79,7 @@ export class StageServer {
   readonly #sessions = new Map<string, LinkedSession>()
   readonly #joins: PendingJoins
   readonly #sweep: Timer
+  #draining = false
 
   constructor(components: StageServerComponents, init: StageServerInit) {
     this.#host = components.host
@@ -113,6 +115,11 @@ export class StageServer {
     await this.#host.handle(STAGE_PROTOCOL, (stream, remotePeer) => this.#accept(stream, remotePeer), {
       inboundStreamsMax: this.#init.streamsPerPeerMax
     })
+  }
+
+  /** Refuses new sessions; those that are open go on. */
+  startDraining(): void {
+    this.#draining = true
   }
 
   /** Ends every session that runs on `placementId`. */
@@ -231,6 +238,7 @@ export class StageServer {
         }
       )
     }
+    if (this.#draining) throw drainingError()
     const key = sessionKey(open.session)
     this.#replaceOlder(key, open)
     const { stage, manifest } = this.#stages.find(open.placementId)

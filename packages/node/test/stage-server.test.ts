@@ -64,18 +64,21 @@ async function slowStage(end: number) {
     { ...DEFAULT_NODE_LIMITS, streamsPerPeerMax: 8 }
   )
   await server.listen()
-  const said: StageFrame[] = []
-  let control: FrameStream<StageFrame, StageFrame> | undefined
-  const handlers = { onFrame: (frame: StageFrame) => void said.push(frame), onEnd: () => {} }
-  void coordinator.open({ peerId: node.peerId, multiaddrs: node.multiaddrs() }, STAGE_PROTOCOL).then(stream => {
-    control = new FrameStream(stream, stageCodec, handlers, {
-      frameBytesMax: 1 << 20,
-      scheduler: coordinator.scheduler
+  const dial = async () => {
+    const said: StageFrame[] = []
+    let control: FrameStream<StageFrame, StageFrame> | undefined
+    const handlers = { onFrame: (frame: StageFrame) => void said.push(frame), onEnd: () => {} }
+    void coordinator.open({ peerId: node.peerId, multiaddrs: node.multiaddrs() }, STAGE_PROTOCOL).then(stream => {
+      control = new FrameStream(stream, stageCodec, handlers, {
+        frameBytesMax: 1 << 20,
+        scheduler: coordinator.scheduler
+      })
     })
-  })
-  await scheduler.run(() => control !== undefined, 1000)
-  if (control === undefined) throw new Error('no stream was opened')
-  return { scheduler, control, said, server, range }
+    await scheduler.run(() => control !== undefined, 1000)
+    if (control === undefined) throw new Error('no stream was opened')
+    return { control, said }
+  }
+  return { scheduler, ...(await dial()), dial, server, range }
 }
 
 const session = new Uint8Array(16).fill(7)
@@ -99,6 +102,21 @@ function openFrame(range: OpenSession['range'], next?: OpenSession['next']): Ope
     topLogprobs: 0
   }
 }
+
+t.test('a node that is about to leave refuses new sessions, and those that are open go on', async t => {
+  const { scheduler, control, said, dial, server, range } = await slowStage(LAYERS)
+  void control.send(openFrame(range))
+  await scheduler.run(() => said.length > 0, 1000)
+  server.startDraining()
+  void control.send({ type: 'prompt', session, epoch: 1, tokens: PROMPT })
+  await scheduler.run(() => said.some(({ type }) => type === 'sampled'), 60_000)
+  t.ok(said.some(({ type }) => type === 'sampled'))
+  t.equal(server.sessionsOpen, 1)
+  const another = await dial()
+  void another.control.send({ ...openFrame(range), session: new Uint8Array(16).fill(8) })
+  await scheduler.run(() => another.said.length > 0, 1000)
+  t.match(another.said, [{ type: 'fault', error: { code: 'node_draining' } }])
+})
 
 t.test('a session that is not wanted any more ends in the midst of its prompt', async t => {
   const { scheduler, control, said, server, range } = await slowStage(LAYERS)

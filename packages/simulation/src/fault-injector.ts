@@ -4,6 +4,9 @@ import type { SimulatedCoordinator } from './simulated-coordinator.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './world.ts'
 
+/** Given to a node that is asked to leave: some answers end in it, others go on elsewhere, and some are cut off. */
+const DRAIN_MS = 5000
+
 export interface FaultInjectorComponents {
   readonly world: World
   readonly nodes: readonly SimulatedNode[]
@@ -53,6 +56,9 @@ export class FaultInjector {
         return this.#startAfter(fault.node, fault.ms)
       case 'stop':
         machine.setTimeout(() => void this.#node(fault.node).stop(), 0)
+        return this.#startAfter(fault.node, fault.ms)
+      case 'drain':
+        machine.setTimeout(() => void this.#node(fault.node).stop(DRAIN_MS), 0)
         return this.#startAfter(fault.node, fault.ms)
       case 'hang': {
         const hanging = this.#node(fault.node).machine

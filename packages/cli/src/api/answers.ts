@@ -25,6 +25,7 @@ export const nodesSchema = z.looseObject({
       memoryFreeBytes: z.int(),
       labels: z.record(z.string(), z.string()),
       subclouds: z.array(z.string()).default([]),
+      draining: z.boolean().default(false),
       hardware: z.looseObject({ cpuModel: z.string() })
     })
   )

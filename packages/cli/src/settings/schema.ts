@@ -211,6 +211,9 @@ export const settingsSchema = z.object({
   nodeSilence: whole(1, 100).describe(
     'seconds without a heartbeat after which a node counts as lost; 3 when not given'
   ),
+  drainDeadline: whole(0, 86_400).describe(
+    'seconds that a node which is asked to stop is given to hand its answers and layers over; 60 when not given, 0: none'
+  ),
   jobCrashesMax: whole(1, 10_000).describe(
     'coordinators that may end while they have one request, before it is given up; 3 when not given'
   ),

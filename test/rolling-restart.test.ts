@@ -1,0 +1,153 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { readFile } from 'node:fs/promises'
+import { text } from 'node:stream/consumers'
+import { fileURLToPath } from 'node:url'
+import { type Swarm, type SwarmNode, swarmFor } from '@resultity/testkit'
+import { test } from 'tap'
+import { eventually, meshNodes, slotsTaken } from './mesh-state.ts'
+
+const bin = fileURLToPath(import.meta.resolve('@resultity/cli/bin/resultity.js'))
+
+const ask = (content: string, more: object = {}) => ({
+  model: 'tiny-chat',
+  messages: [{ role: 'user', content }],
+  max_tokens: 300,
+  ignore_eos: true,
+  temperature: 0,
+  ...more
+})
+
+/** What clients ask beside each other. */
+const asked: Readonly<Record<string, object>> = {
+  greedy: ask('What is the capital of France?'),
+  drawn: ask('Tell me about bread.', { temperature: 1.1, seed: 7, frequency_penalty: 0.4 }),
+  'two choices': ask('Count to ten.', { temperature: 0.9, seed: 3, n: 2 })
+}
+
+/** Nodes that hand over, for as long as it takes on a busy machine. */
+const patient = ['--drain-deadline=600']
+
+interface Answer {
+  readonly choices: readonly unknown[]
+  readonly mesh: { readonly reroutes?: { readonly count: number; readonly exact: boolean } }
+}
+
+test('a rolling restart of all nodes under load loses nothing', async t => {
+  for (const [name, nodes] of [['one node to spare', 4] as const, ['none to spare', 3] as const]) {
+    await t.test(name, async t => {
+      const swarm = await swarmFor(t, { nodes, stages: 3, nodeArgs: patient })
+      const undisturbed = new Map<string, unknown>()
+      for (const [one, body] of Object.entries(asked)) undisturbed.set(one, (await answer(swarm, body)).choices)
+
+      let stopping = false
+      const told: { readonly name: string; readonly answer: Answer }[] = []
+      const clients = Object.entries(asked).map(async ([name, body]) => {
+        while (!stopping) told.push({ name, answer: await answer(swarm, body) })
+      })
+      for (const node of swarm.nodes.slice(0, nodes)) {
+        const before = told.length
+        await eventually(
+          'answers are being made',
+          async () => slotsTaken(await meshNodes(swarm.url)),
+          taken => taken > 0
+        )
+        await node.kill('SIGTERM')
+        await restart(swarm, node, nodes)
+        t.match(node.logs().join('\n'), 'nothing is left to hand over', `${node.name} leaves with nothing`)
+        await eventually(
+          'answers go on',
+          async () => told.length,
+          count => count > before
+        )
+      }
+      stopping = true
+      await Promise.all(clients)
+
+      const different = told.filter(
+        one => JSON.stringify(one.answer.choices) !== JSON.stringify(undisturbed.get(one.name))
+      )
+      t.same(different, [], `all of ${told.length} answers are as they would have been`)
+      t.ok(
+        told.some(({ answer }) => answer.mesh.reroutes !== undefined),
+        'some of them were handed over'
+      )
+      t.notOk(
+        told.some(({ answer }) => answer.mesh.reroutes?.exact === false),
+        'exactly'
+      )
+    })
+  }
+})
+
+test('"resultity node drain" waits until the node has left', async t => {
+  const swarm = await swarmFor(t, { nodes: 3, stages: 2, nodeArgs: patient })
+  const undisturbed = await answer(swarm, asked.drawn ?? {})
+  const serving = await meshNodes(swarm.url)
+  const busy = serving.find(({ stages }) => stages.length > 0)
+  const node = swarm.nodes.find(({ peerId }) => peerId === busy?.peerId)
+  if (node === undefined) throw new Error('some node serves a stage')
+  const answering = answer(swarm, asked.drawn ?? {})
+  await eventually(
+    'an answer is being made',
+    async () => slotsTaken(await meshNodes(swarm.url)),
+    taken => taken > 0
+  )
+  const drained = await run('node', 'drain', '--data', node.dataDir, '--json')
+  t.match(drained, { code: 0, stdout: new RegExp(`"pid":${node.pid},"state":"drained","cut_off":0`) })
+  t.same((await answering).choices, undisturbed.choices)
+  await swarm.untilNodes(2)
+  t.match(await run('node', 'drain', '--data', node.dataDir), { code: 2, stderr: /no daemon runs on/ })
+  t.match(
+    await run('node', 'drain', '--data', swarm.coordinator.dataDir),
+    { code: 2, stderr: /what runs is no node/ },
+    'it never stops another kind of daemon'
+  )
+  t.ok((await fetch(`${swarm.url}/healthz`)).ok)
+})
+
+test('where nobody can take its layers, a node lets its answers end, and takes no new ones', async t => {
+  const swarm = await swarmFor(t, { nodes: 1, nodeArgs: patient })
+  const undisturbed = await answer(swarm, asked['two choices'] ?? {})
+  const answering = answer(swarm, asked['two choices'] ?? {})
+  await eventually(
+    'an answer is being made',
+    async () => slotsTaken(await meshNodes(swarm.url)),
+    taken => taken > 0
+  )
+  const [node] = swarm.nodes
+  const gone = node?.kill('SIGTERM')
+  await eventually(
+    'it says so',
+    () => readFile(`${node?.dataDir}/drain.json`, 'utf8').catch(() => ''),
+    said => said !== ''
+  )
+  const refused = await fetch(`${swarm.url}/v1/chat/completions`, post(ask('And now?')))
+  t.equal(refused.status, 503)
+  t.match(await refused.json(), { error: { code: 'layers_missing' } })
+  t.same((await answering).choices, undisturbed.choices)
+  await gone
+  t.match(node?.logs().join('\n'), 'nothing is left to hand over')
+})
+
+/** Starts a node again as the same peer, and waits until it is back. */
+async function restart(swarm: Swarm, { dataDir }: SwarmNode, nodes: number): Promise<void> {
+  await swarm.addNode({ args: [`--data=${dataDir}`] })
+  await swarm.untilNodes(nodes)
+}
+
+function post(body: object): RequestInit {
+  return { method: 'POST', headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }
+}
+
+async function answer(swarm: Swarm, body: object): Promise<Answer> {
+  const response = await fetch(`${swarm.url}/v1/chat/completions`, post(body))
+  if (!response.ok) throw new Error(await response.text())
+  return response.json()
+}
+
+async function run(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {
+  const child = spawn(process.execPath, [bin, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+  const [stdout, stderr] = await Promise.all([text(child.stdout), text(child.stderr), once(child, 'close')])
+  return { code: child.exitCode, stdout, stderr }
+}
