@@ -4,6 +4,7 @@ import { readFile } from 'node:fs/promises'
 import { text } from 'node:stream/consumers'
 import { fileURLToPath } from 'node:url'
 import { type Swarm, type SwarmNode, swarmFor } from '@resultity/testkit'
+import { EventSourceParserStream } from 'eventsource-parser/stream'
 import { test } from 'tap'
 import { eventually, meshNodes, slotsTaken } from './mesh-state.ts'
 
@@ -29,7 +30,7 @@ const asked: Readonly<Record<string, object>> = {
 const patient = ['--drain-deadline=600']
 
 interface Answer {
-  readonly choices: readonly unknown[]
+  readonly choices: readonly { readonly message: { readonly content: string } }[]
   readonly mesh: { readonly reroutes?: { readonly count: number; readonly exact: boolean } }
 }
 
@@ -87,15 +88,12 @@ test('"resultity node drain" waits until the node has left', async t => {
   const busy = serving.find(({ stages }) => stages.length > 0)
   const node = swarm.nodes.find(({ peerId }) => peerId === busy?.peerId)
   if (node === undefined) throw new Error('some node serves a stage')
-  const answering = answer(swarm, asked.drawn ?? {})
-  await eventually(
-    'an answer is being made',
-    async () => slotsTaken(await meshNodes(swarm.url)),
-    taken => taken > 0
-  )
+  const begun = Promise.withResolvers<void>()
+  const answering = streamed(swarm, asked.drawn ?? {}, begun.resolve)
+  await begun.promise
   const drained = await run('node', 'drain', '--data', node.dataDir, '--json')
   t.match(drained, { code: 0, stdout: new RegExp(`"pid":${node.pid},"state":"drained","cut_off":0`) })
-  t.same((await answering).choices, undisturbed.choices)
+  t.equal(await answering, textOf(undisturbed))
   await swarm.untilNodes(2)
   t.match(await run('node', 'drain', '--data', node.dataDir), { code: 2, stderr: /no daemon runs on/ })
   t.match(
@@ -108,13 +106,10 @@ test('"resultity node drain" waits until the node has left', async t => {
 
 test('where nobody can take its layers, a node lets its answers end, and takes no new ones', async t => {
   const swarm = await swarmFor(t, { nodes: 1, nodeArgs: patient })
-  const undisturbed = await answer(swarm, asked['two choices'] ?? {})
-  const answering = answer(swarm, asked['two choices'] ?? {})
-  await eventually(
-    'an answer is being made',
-    async () => slotsTaken(await meshNodes(swarm.url)),
-    taken => taken > 0
-  )
+  const undisturbed = await answer(swarm, asked.drawn ?? {})
+  const begun = Promise.withResolvers<void>()
+  const answering = streamed(swarm, asked.drawn ?? {}, begun.resolve)
+  await begun.promise
   const [node] = swarm.nodes
   const gone = node?.kill('SIGTERM')
   await eventually(
@@ -125,7 +120,7 @@ test('where nobody can take its layers, a node lets its answers end, and takes n
   const refused = await fetch(`${swarm.url}/v1/chat/completions`, post(ask('And now?')))
   t.equal(refused.status, 503)
   t.match(await refused.json(), { error: { code: 'layers_missing' } })
-  t.same((await answering).choices, undisturbed.choices)
+  t.equal(await answering, textOf(undisturbed))
   await gone
   t.match(node?.logs().join('\n'), 'nothing is left to hand over')
 })
@@ -144,6 +139,26 @@ async function answer(swarm: Swarm, body: object): Promise<Answer> {
   const response = await fetch(`${swarm.url}/v1/chat/completions`, post(body))
   if (!response.ok) throw new Error(await response.text())
   return response.json()
+}
+
+/** The same as a stream. @returns its text */
+async function streamed(swarm: Swarm, body: object, onPiece: () => void): Promise<string> {
+  const response = await fetch(`${swarm.url}/v1/chat/completions`, post({ ...body, stream: true }))
+  if (!response.ok || response.body === null) throw new Error(await response.text())
+  const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
+  let text = ''
+  for await (const { data } of events) {
+    if (data === '[DONE]') return text
+    const { choices, error } = JSON.parse(data)
+    if (error !== undefined) throw new Error(data)
+    text += choices[0]?.delta.content ?? ''
+    if (text !== '') onPiece()
+  }
+  throw new Error('the stream broke off')
+}
+
+function textOf({ choices: [choice] }: Answer): string {
+  return choice?.message.content ?? ''
 }
 
 async function run(...args: readonly string[]): Promise<{ code: number | null; stdout: string; stderr: string }> {

@@ -43,6 +43,12 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   interrupted_too_often: 500,
   internal: 500,
   invalid_request: 400,
+  // of nodes, which do not ask over HTTP
+  invite_expired: 403,
+  invite_foreign: 403,
+  invite_invalid: 400,
+  invite_revoked: 403,
+  invite_used_up: 403,
   job_lease_lost: 503,
   layers_missing: 503,
   model_invalid: 500,

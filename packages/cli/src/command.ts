@@ -53,7 +53,7 @@ const placeholders: Partial<Record<SettingName, string>> = {
   allowedHost: '<name>',
   listen: '<multiaddr>',
   announce: '<multiaddr>',
-  join: '<multiaddr>',
+  join: '<invite|multiaddr>',
   model: '<ref>',
   stages: '<auto|n>',
   memory: '<size>',

@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addCommand, type CommandContext } from './command.ts'
 import { chatCommand } from './commands/chat.ts'
 import { coordinatorCommand } from './commands/coordinator.ts'
+import { inviteCommand } from './commands/invite.ts'
 import { keysCommands } from './commands/keys.ts'
 import { modelsCommand } from './commands/models.ts'
 import { nodeCommand } from './commands/node.ts'
@@ -26,6 +27,7 @@ const commands = [
   pullCommand,
   planCommand,
   statusCommand,
+  inviteCommand,
   keysCommands,
   versionCommand
 ]
@@ -43,6 +45,8 @@ export async function main({ stdout, stderr, ...surroundings }: CliContext): Pro
   const program = new Command('resultity')
     .description('Runs one language model over several machines, with an OpenAI-compatible API.')
     .version(version, '--version', 'print the version')
+    // what follows a command's name is that command's
+    .enablePositionalOptions()
     .configureHelp({ showGlobalOptions: false })
     .configureOutput({
       writeOut: help => context.out.print(prose(help)),

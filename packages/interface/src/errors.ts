@@ -17,6 +17,11 @@ export const errorCodes = [
   'insufficient_memory', // the weights and caches do not fit what the node offers
   'interrupted_too_often', // a job whose coordinators ended again and again; it may be what ends them
   'internal', // a bug of ours; the log has the cause
+  'invite_expired', // an invite to join that holds no more
+  'invite_foreign', // an invite of another network, or that its coordinator did not sign
+  'invite_invalid', // a text that is no invite, or one that was damaged or changed
+  'invite_revoked', // an invite that was taken back, or is not known any more
+  'invite_used_up', // an invite that as many nodes have used as may
   'invalid_request', // input breaks its schema; `details.param` names the field
   'job_lease_lost', // this coordinator no longer holds the job; another may
   'layers_missing', // no live node serves some layer range, and none can be given it

@@ -31,6 +31,8 @@ export interface MembershipComponents {
 
 export interface MembershipInit {
   readonly coordinator: PeerAddress
+  /** Shown to it. */
+  readonly invite?: string
   readonly helloTimeoutMs: number
   readonly advertTtlMs: number
 }
@@ -149,7 +151,9 @@ export class Membership {
 
   async #hello(): Promise<void> {
     this.#advertFingerprint = this.#components.advertiser.fingerprint()
-    await this.#stream.send({ type: 'hello', advert: await this.#components.advertiser.seal() })
+    const advert = await this.#components.advertiser.seal()
+    const { invite } = this.#init
+    await this.#stream.send({ type: 'hello', advert, ...(invite === undefined ? {} : { invite }) })
     this.#advertSentAt = this.#scheduler.monotonic()
     const { heartbeatIntervalMs, heartbeatMissesMax } = await this.#welcome.promise
     this.#heartbeat = this.#scheduler.setInterval(() => {

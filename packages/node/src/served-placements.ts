@@ -54,9 +54,10 @@ export class ServedPlacements {
     this.#draining = true
   }
 
-  /** Placements of coordinators that `isHere` says are there. */
-  countOf(isHere: (coordinator: string) => boolean): number {
-    return [...this.#placements.values()].filter(({ coordinator }) => isHere(coordinator)).length
+  /** Placements that were assigned over a membership that still stands; others belong to nobody any more. */
+  countOf(membershipOf: (coordinator: string) => object | undefined): number {
+    const all = [...this.#placements.values()]
+    return all.filter(({ coordinator, membership }) => membershipOf(coordinator) === membership).length
   }
 
   /** Serves an assignment and reports every state of it; never rejects: failures are reported too. */

@@ -25,6 +25,7 @@ export class FaultInjector {
   /** Of connections: drops, cuts and stalls so far. */
   #linkFaults = 0
   #starting = false
+  #mended = false
 
   constructor(components: FaultInjectorComponents) {
     this.#components = components
@@ -86,6 +87,7 @@ export class FaultInjector {
   mend(): void {
     const { world, nodes, coordinator } = this.#components
     world.trace.add('fault', 'all mended')
+    this.#mended = true
     world.network.healAll()
     this.#startCoordinator()
     // machines whose clocks are far apart do not believe each other's adverts, and are right
@@ -123,7 +125,10 @@ export class FaultInjector {
 
   #startAfter(index: number, ms: number): void {
     const { machine, coordinator } = this.#components
-    machine.setTimeout(() => void this.#node(index).start(coordinator.address), ms)
+    // all run again once all is mended, until they are asked to stop for good
+    machine.setTimeout(() => {
+      if (!this.#mended) void this.#node(index).start(coordinator.address)
+    }, ms)
   }
 
   #node(index: number): SimulatedNode {

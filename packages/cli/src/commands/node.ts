@@ -35,7 +35,8 @@ export const nodeCommand: CommandDefinition = {
   json: 'print one JSON line when ready',
   examples: [
     'resultity node',
-    'resultity node --join /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW… --memory 8GiB',
+    'resultity node --join rinvite_CiQ… --memory 8GiB',
+    'resultity node --join /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…',
     'resultity node --data /srv/node-2 --threads 4 --label zone=attic'
   ],
   run: input => runDaemon(input, logger => start(input, logger), 'node')
@@ -67,6 +68,7 @@ async function start({ settings }: CommandRun, logger: Logger): Promise<StartedD
   return {
     ready: { role: 'node', peerId: node.peerId, multiaddrs },
     summary: [`node ${node.peerId} is up`, ...multiaddrs.map(address => `  listening on ${address}`)],
+    failed: node.refused,
     drain: () => drain(node, settings, logger),
     close: () => node.close()
   }

@@ -20,6 +20,8 @@ export interface StartedDaemon {
   readonly summary: readonly string[]
   /** Releases what it can do without for a moment, when files run out. */
   shedLoad?(): void
+  /** Resolves with the reason when it has nothing to run for any more. */
+  readonly failed?: Promise<MeshError>
   /** Hands over to others what it has, before it is closed; not when the process that started it has gone. */
   drain?(): Promise<void>
   close(): Promise<void>
@@ -50,15 +52,16 @@ export async function runDaemon(
   if (daemon === undefined) return EXIT_OK
   if (json) context.out.json({ ready: true, pid: process.pid, ...daemon.ready })
   else context.out.print(text`${joined(daemon.summary, '\n')}\n`)
-  await stop.wait()
+  const failure = await Promise.race([stop.wait(), daemon.failed ?? stop.wait()])
   logger.info('stopping')
   const running = daemon
   try {
-    if (!stop.orphaned) await running.drain?.()
+    if (!stop.orphaned && failure === undefined) await running.drain?.()
     await withDeadline('closing', CLOSE_TIMEOUT_MS, () => running.close())
-    return EXIT_OK
   } catch (error) {
     logger.error({ err: MeshError.from(error) }, 'stopped without a clean end')
     return EXIT_FAILED
   }
+  if (failure instanceof MeshError) throw failure
+  return EXIT_OK
 }

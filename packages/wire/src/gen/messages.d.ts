@@ -783,6 +783,9 @@ export namespace resultity {
                 /** Hello advert. */
                 advert: Uint8Array;
 
+                /** Hello invite. */
+                invite: string;
+
                 /**
                  * Encodes the specified Hello message. Does not implicitly {@link resultity.membership.v1.Hello.verify|verify} messages.
                  * @param message Hello message or plain object to encode
@@ -812,6 +815,9 @@ export namespace resultity {
 
                     /** Hello advert */
                     advert?: (Uint8Array|null);
+
+                    /** Hello invite */
+                    invite?: (string|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

@@ -1096,6 +1096,7 @@ export const resultity = $root.resultity = (() => {
 
                 Hello.prototype.protocolVersion = 0;
                 Hello.prototype.advert = $util.newBuffer([]);
+                Hello.prototype.invite = "";
 
                 Hello.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -1108,6 +1109,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(8).uint32(message.protocolVersion);
                     if (message.advert != null && $Object.hasOwnProperty.call(message, "advert") && message.advert.length)
                         writer.uint32(18).bytes(message.advert);
+                    if (message.invite != null && $Object.hasOwnProperty.call(message, "invite") && message.invite !== "")
+                        writer.uint32(26).string(message.invite);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -1157,6 +1160,15 @@ export const resultity = $root.resultity = (() => {
                                     message.advert = value;
                                 else
                                     delete message.advert;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.invite = value;
+                                else
+                                    delete message.invite;
                                 continue;
                             }
                         }
