@@ -68,6 +68,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   rate_limited: 429,
   replay_diverged: 500,
   resource_exhausted: 503,
+  session_fenced: 503,
   session_forbidden: 502,
   session_unknown: 502,
   settings_invalid: 500,

@@ -23,9 +23,14 @@ export interface LastingSessionInit {
   readonly limits: RouteSessionLimits
   /** Routes tried as long as none has opened. */
   readonly attemptsMax: number
+  /** So long it is tried to get a slot of a stage whose slots others have, each time that one is needed. */
+  readonly slotWaitMs: number
   /** Counts nodes that are lost on the way. */
   readonly losses?: NodeLosses | undefined
 }
+
+/** Between two tries at a stage whose slots are all taken; nothing says when one comes free. */
+const SLOT_RETRY_MS = 250
 
 interface HeldRoute {
   readonly lease: RouteLease
@@ -51,6 +56,8 @@ export class LastingSession {
   /** Of the route that was left last. */
   #left: Promise<void> = Promise.resolve()
   #route: Route | undefined
+  /** When it is given up to wait for a slot. */
+  #slotWaitEndsMs: number | undefined
 
   constructor(components: LastingSessionComponents, init: LastingSessionInit) {
     this.#components = components
@@ -169,6 +176,7 @@ export class LastingSession {
     const init = { ...answer, route: lease.route, session: this.#session, epoch, committed: [...committed] }
     const session = await RouteSession.open(this.#components, limits, init, { signal })
     this.#held = { lease, session }
+    this.#slotWaitEndsMs = undefined
     this.#route = lease.route
     this.#state.opened()
     // it ended while the last stage answered; whoever reads finds out
@@ -177,12 +185,24 @@ export class LastingSession {
 
   async #awaitBreak(step: RecoveryStep, { placement }: RouteLease): Promise<void> {
     const { signal } = this.#ended
-    if (step.type === 'reopen' && step.awaitsBreak) await this.#components.untilBroken(placement, { signal })
+    if (step.type === 'give_up') return
+    const { scheduler = systemScheduler } = this.#components
+    if (step.awaitsSlot === true) await scheduler.sleep(SLOT_RETRY_MS, { signal })
+    if (step.awaitsBreak) await this.#components.untilBroken(placement, { signal })
   }
 
   #lost(error: MeshError): RecoveryStep {
     const told = this.#init.losses?.told(error) ?? error
-    return told === error ? this.#state.lost(error) : this.#state.giveUp(MeshError.from(told))
+    if (told !== error) return this.#state.giveUp(MeshError.from(told))
+    const step = this.#state.lost(error)
+    return step.type === 'reopen' && step.awaitsSlot === true && this.#hasWaited() ? this.#state.giveUp(error) : step
+  }
+
+  /** Whether it has been waited for a slot for as long as may be. */
+  #hasWaited(): boolean {
+    const { scheduler = systemScheduler } = this.#components
+    this.#slotWaitEndsMs ??= scheduler.monotonic() + this.#init.slotWaitMs
+    return scheduler.monotonic() >= this.#slotWaitEndsMs
   }
 
   /** Gives the route up that is held. */

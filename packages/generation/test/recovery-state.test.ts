@@ -62,7 +62,6 @@ t.test('what is tried again, and whether the placement is waited for', async t =
     [loss('peer_unreachable'), 'reopen', true],
     [loss('unavailable'), 'reopen', true],
     [loss('deadline_exceeded'), 'reopen', false],
-    [loss('resource_exhausted'), 'reopen', true],
     [loss('session_unknown'), 'reopen', true],
     [loss('engine_failed'), 'reopen', false],
     [unnamed, 'reopen', false],
@@ -74,6 +73,18 @@ t.test('what is tried again, and whether the placement is waited for', async t =
     const step = serving().lost(error)
     t.match(step, type === 'reopen' ? { type, awaitsBreak } : { type, error }, `${error.code}: ${type}`)
   }
+})
+
+t.test('a stage whose slots are all taken is asked again, without counting that as a route', async t => {
+  const state = new RecoveryState({ attemptsMax: 3 })
+  for (let time = 2; time < 100; time++) {
+    const step = state.lost(loss('resource_exhausted'))
+    if (step.type !== 'reopen' || step.awaitsSlot !== true) t.fail(`time ${time}`)
+  }
+  t.match(state.lost(loss()), { type: 'reopen' })
+  t.match(state.lost(loss()), { type: 'reopen' })
+  t.match(state.lost(loss()), { type: 'give_up' }, 'the rest is as ever')
+  t.notMatch(serving().lost(loss('resource_exhausted')), { awaitsSlot: true }, 'a coordinator that reads too slowly')
 })
 
 t.test('nodes that leave as they were asked to are no losses, and come to an end as well', async t => {

@@ -41,6 +41,7 @@ export const errorCodes = [
   'rate_limited', // this key has used up what it may for now
   'replay_diverged', // an interrupted answer could not be reproduced, so it was not continued
   'resource_exhausted', // a limit was reached; trying later may work
+  'session_fenced', // a later attempt at the same request has the stage
   'session_forbidden', // the sender has no part in this session
   'session_unknown', // no such session on this stage, or its lease ended
   'settings_invalid', // a flag, variable or configuration entry is wrong

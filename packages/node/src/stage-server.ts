@@ -21,6 +21,7 @@ import { drainingError } from './draining.ts'
 import { LinkedSession, type StageStream } from './linked-session.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
+import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
 import type { StageTable } from './stage-table.ts'
 
 export interface StageServerComponents {
@@ -77,6 +78,7 @@ export class StageServer {
   readonly #init: StageServerInit
   readonly #scheduler: Scheduler
   readonly #sessions = new Map<string, LinkedSession>()
+  readonly #fences = new SessionFences()
   readonly #joins: PendingJoins
   readonly #sweep: Timer
   #draining = false
@@ -240,6 +242,7 @@ export class StageServer {
     }
     if (this.#draining) throw drainingError()
     const key = sessionKey(open.session)
+    this.#fence(open)
     this.#replaceOlder(key, open)
     const { stage, manifest } = this.#stages.find(open.placementId)
     if (stage.range.first !== open.range.first || stage.range.end !== open.range.end) {
@@ -268,6 +271,16 @@ export class StageServer {
     )
     this.#sessions.set(key, session)
     return session
+  }
+
+  /** Ends the sessions of earlier attempts at the same request. @throws MeshError `session_fenced` for one itself */
+  #fence({ fence }: OpenSession): void {
+    if (fence === undefined) return
+    this.#fences.admit(fence)
+    for (const session of this.#sessions.values()) {
+      const older = session.open.fence
+      if (isFencedBy(older, fence)) session.fail(fenced(older?.term ?? 0, fence.term))
+    }
   }
 
   /** A re-routed session comes back with a higher epoch, and replaces the earlier one. */

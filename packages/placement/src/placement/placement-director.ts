@@ -123,6 +123,7 @@ export class PlacementDirector {
       this.#shortfalls.clear()
     }
     this.#memory.note(change.node)
+    if (this.table.foreign.note(change.node)) this.#notify()
   }
 
   /** The subclouds have changed. Call {@link reconcile} after it. */
@@ -217,6 +218,7 @@ export class PlacementDirector {
 
   takeSlot(placement: Placement): void {
     placement.takeSlot(this.#components.clock.now())
+    this.table.foreign.took(placement)
   }
 
   /** @returns when to look again, if that is a matter of time */
