@@ -40,6 +40,8 @@ export interface CommandDefinition {
   readonly dataDirectory?: string
   /** Runs until it is asked to stop, whether or not its output is read. */
   readonly daemon?: boolean
+  /** Commands below it: `node drain`. */
+  readonly commands?: readonly CommandDefinition[]
   /** @returns the exit code */
   run(run: CommandRun): Promise<number>
 }
@@ -51,7 +53,7 @@ const placeholders: Partial<Record<SettingName, string>> = {
   allowedHost: '<name>',
   listen: '<multiaddr>',
   announce: '<multiaddr>',
-  join: '<multiaddr>',
+  join: '<invite|multiaddr>',
   model: '<ref>',
   stages: '<auto|n>',
   memory: '<size>',
@@ -84,6 +86,7 @@ export interface CommandGroup {
   readonly name: string
   readonly summary: string
   readonly commands: readonly CommandDefinition[]
+  readonly run?: never
 }
 
 /** Adds the command, or all of a group, to the program; its exit code goes to `finish`. */
@@ -93,7 +96,7 @@ export function addCommand(
   definition: CommandDefinition | CommandGroup,
   finish: (exitCode: number) => void
 ): void {
-  if ('commands' in definition) {
+  if (definition.run === undefined) {
     const group = program.command(definition.name).summary(definition.summary).description(definition.summary)
     for (const command of definition.commands) addCommand(group, context, command, finish)
     const examples = definition.commands.flatMap(({ examples: [first] }) => first ?? [])
@@ -101,6 +104,9 @@ export function addCommand(
     return
   }
   const command = program.command(definition.name).summary(definition.summary).description(definition.summary)
+  // what follows the name of a command below it belongs to that
+  if (definition.commands !== undefined) command.enablePositionalOptions()
+  for (const below of definition.commands ?? []) addCommand(command, context, below, finish)
   if (definition.argument) command.argument(definition.argument.name, definition.argument.summary)
   for (const name of definition.settings) for (const option of settingOptions(name)) command.addOption(option)
   for (const option of definition.options ?? []) command.option(option.flags, option.summary)

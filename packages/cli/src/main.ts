@@ -3,6 +3,7 @@ import { Command, CommanderError } from 'commander'
 import { addCommand, type CommandContext } from './command.ts'
 import { chatCommand } from './commands/chat.ts'
 import { coordinatorCommand } from './commands/coordinator.ts'
+import { inviteCommand } from './commands/invite.ts'
 import { keysCommands } from './commands/keys.ts'
 import { modelsCommand } from './commands/models.ts'
 import { nodeCommand } from './commands/node.ts'
@@ -26,6 +27,7 @@ const commands = [
   pullCommand,
   planCommand,
   statusCommand,
+  inviteCommand,
   keysCommands,
   versionCommand
 ]
@@ -43,6 +45,8 @@ export async function main({ stdout, stderr, ...surroundings }: CliContext): Pro
   const program = new Command('resultity')
     .description('Runs one language model over several machines, with an OpenAI-compatible API.')
     .version(version, '--version', 'print the version')
+    // what follows a command's name is that command's
+    .enablePositionalOptions()
     .configureHelp({ showGlobalOptions: false })
     .configureOutput({
       writeOut: help => context.out.print(prose(help)),
@@ -72,8 +76,10 @@ export async function main({ stdout, stderr, ...surroundings }: CliContext): Pro
 }
 
 /** A daemon says on standard output that it is up. If nobody reads that, it goes on. */
-function outlivesItsReader([name]: readonly string[]): boolean {
-  return commands.some(command => command.name === name && 'daemon' in command && command.daemon === true)
+function outlivesItsReader([name, below]: readonly string[]): boolean {
+  const command = commands.find(one => one.name === name)
+  if (command === undefined || !('daemon' in command) || command.daemon !== true) return false
+  return command.commands?.some(one => one.name === below) !== true
 }
 
 /** The reader has closed the output, as `head` does: not worth an error message. */

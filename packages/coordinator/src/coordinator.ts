@@ -12,9 +12,9 @@ import {
   withDeadline
 } from '@resultity/interface'
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
-import { createMeshHost, loadIdentity, type MeshHost, serveBlobs } from '@resultity/mesh'
+import { createMeshHost, loadIdentity, type MeshHost, sealInvite, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
-import { type FailedModel, SubcloudService } from '@resultity/placement'
+import { type FailedModel, Invites, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
@@ -112,7 +112,9 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const store = starting.use(await FileBlobStore.open(init.dataDir))
   const stores = await openStores(database, init.contentDir ?? init.dataDir, limits)
   starting.use(stores.store)
-  const mesh = buildMesh({ host, scheduler, clock }, limits, init)
+  const dismiss = (peerId: string, reason: string): void => mesh.registry.leave(peerId, reason)
+  const invites = await openInvites(init, { host, stores, scheduler, clock, dismiss })
+  const mesh: MeshParts = buildMesh({ host, scheduler, clock, invites }, limits, init)
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
@@ -124,7 +126,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     mesh,
     disks,
     access,
-    stores,
+    { ...stores, inviteBook: invites },
     { scheduler, clock },
     limits,
     init
@@ -192,6 +194,30 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
   })
 }
 
+interface InviteParts extends Times {
+  readonly host: MeshHost
+  readonly stores: Stores
+  dismiss(peerId: string, reason: string): void
+}
+
+async function openInvites(
+  { dataDir }: CoordinatorInit,
+  { host, stores, scheduler, clock, dismiss }: InviteParts
+): Promise<Invites> {
+  const privateKey = await loadIdentity(dataDir)
+  return new Invites(
+    {
+      store: stores.invites,
+      clock,
+      scheduler,
+      dismiss,
+      seal: invite => sealInvite(invite, privateKey),
+      multiaddrs: () => host.multiaddrs()
+    },
+    { networkId: await stores.invites.networkId(), peerId: host.peerId }
+  )
+}
+
 interface HttpParts {
   readonly requestLimiter: RequestLimiter
   readonly runtime: JobRuntime
@@ -211,7 +237,7 @@ function buildHttp(
   mesh: MeshParts,
   { disk, contentDisk }: Disks,
   access: AccessControl,
-  stores: Stores,
+  stores: Stores & { readonly inviteBook: Invites },
   { scheduler, clock }: Times,
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
@@ -248,6 +274,7 @@ function buildHttp(
     pools,
     subclouds,
     subcloudService,
+    invites: stores.inviteBook,
     batches: stores.batches,
     store: stores.store,
     runtime,

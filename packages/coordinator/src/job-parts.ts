@@ -40,6 +40,7 @@ import {
   DatabaseFileStore,
   FileContentStore,
   GROUP_LANES,
+  InviteStore,
   type JobStore,
   NamespaceBytes,
   openJobStore,
@@ -56,6 +57,7 @@ export interface Stores {
   readonly batches: DatabaseBatchStore
   readonly content: FileContentStore
   readonly subclouds: SubcloudStore
+  readonly invites: InviteStore
   readonly bytes: NamespaceBytes
 }
 
@@ -78,6 +80,7 @@ export async function openStores(
     batches: new DatabaseBatchStore(database),
     content: await FileContentStore.open(contentDir),
     subclouds: new SubcloudStore(database),
+    invites: new InviteStore(database),
     bytes: new NamespaceBytes(database, namespaceBytesMax)
   }
 }

@@ -11,6 +11,7 @@ import { type MeshHost, openAdvert } from '@resultity/mesh'
 import {
   AssignmentSender,
   GREETERS_MAX,
+  type Invites,
   Membership,
   NodePools,
   NodeRegistry,
@@ -52,13 +53,15 @@ export interface MeshPartsComponents {
   readonly scheduler: Scheduler
   /** The wall clock; it may be another than the scheduler's. */
   readonly clock: Clock
+  /** Who may join by an invite. Default: nobody. */
+  readonly invites?: Pick<Invites, 'admits'>
   /** Names placements. Default: random UUIDs. */
   readonly newId?: () => string
 }
 
 /** Everything between the mesh and HTTP. */
 export function buildMesh(
-  { host, scheduler, clock, newId = randomUUID }: MeshPartsComponents,
+  { host, scheduler, clock, invites, newId = randomUUID }: MeshPartsComponents,
   limits: CoordinatorLimits,
   init: MeshPartsInit
 ): MeshParts {
@@ -93,7 +96,11 @@ export function buildMesh(
       ...limits,
       scheduler,
       greetersMax: GREETERS_MAX,
-      joins: { open: init.openJoin ?? false, allowed: new Set(init.allowNodes) }
+      joins: {
+        open: init.openJoin ?? false,
+        allowed: new Set(init.allowNodes),
+        ...(invites === undefined ? {} : { invites })
+      }
     }
   )
   const leases = new RouteLeases(director, limits, scheduler)

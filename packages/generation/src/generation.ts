@@ -15,7 +15,7 @@ import {
 import type { NodeLosses, PlaceableModel, Placement, RouteConstraints } from '@resultity/placement'
 import { prefillStep } from '@resultity/planner'
 import type { ModelTokenizer } from '@resultity/tokenizer'
-import type { Sampled, TokenLogprob, TokenScore } from '@resultity/wire'
+import type { Sampled, SessionFence, TokenLogprob, TokenScore } from '@resultity/wire'
 import { AnswerText, type AnswerTextPiece } from './answer-text.ts'
 import { BATCH_PATIENCE } from './batch-patience.ts'
 import { LastingSession, type LastingSessionInit } from './lasting-session.ts'
@@ -110,6 +110,8 @@ export interface GenerationOptions extends WorkOptions {
   readonly watched?: boolean
   /** Counts nodes that are lost on the way. */
   readonly losses?: NodeLosses
+  /** Which attempt at which request it is: nodes end earlier ones. Default: it is not fenced. */
+  readonly fence?: SessionFence
 }
 
 /** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
@@ -145,6 +147,7 @@ export interface GenerationDriverInit extends RouteSessionLimits {
   readonly batchPrefillChunk: number
   readonly lossNoticeMs: number
   readonly routeAttemptsMax: number
+  readonly slotWaitMs: number
 }
 
 /** Turns token ids into answers: leases a route, opens the session on it, reads and decodes the sampled tokens. */
@@ -176,6 +179,8 @@ export class GenerationDriver implements Generator {
     const components = {
       ...this.#components,
       lease: (how: LeaseOptions) => this.#lease(request, { ...options, ...how }),
+      hasRoute: () => leases.hasRoute(request.model, request.routing),
+      onHandover: leases.onHandover.bind(leases),
       untilBroken: (placement: Placement, how: AbortOptions) => leases.untilBroken(placement, lossNoticeMs, how)
     }
     const session = new LastingSession(components, this.#sessionInit(request, options))
@@ -237,13 +242,14 @@ export class GenerationDriver implements Generator {
       answer: this.#answerInit(request, options),
       limits: this.#limitsOf(workClass),
       attemptsMax: this.#init.routeAttemptsMax,
+      slotWaitMs: this.#init.slotWaitMs,
       losses: options.losses
     }
   }
 
   #answerInit(
     request: GenerationRequest,
-    { workClass = 'interactive', watched = true }: GenerationOptions
+    { workClass = 'interactive', watched = true, fence }: GenerationOptions
   ): LastingSessionInit['answer'] {
     const { prefillChunk, batchPrefillChunk } = this.#init
     return {
@@ -260,6 +266,7 @@ export class GenerationDriver implements Generator {
       topLogprobs: request.topLogprobs ?? 0,
       vocabularySize: request.model.manifest.config.vocabularySize,
       promptLogprobs: request.promptLogprobs === true,
+      ...(fence === undefined ? {} : { fence }),
       ...constraintOf(request)
     }
   }

@@ -9,6 +9,10 @@ import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } fro
 export interface LastingSessionComponents extends RouteSessionComponents {
   /** A slot on every stage of a route; `resumes`: the answer has begun. */
   lease(options: AbortOptions & { readonly resumes: boolean }): Promise<RouteLease>
+  /** Whether there is, or will be, another route than one whose placement takes no more answers. */
+  hasRoute(): boolean
+  /** Hears that answers on a placement are to go on elsewhere. @returns stops listening */
+  onHandover(listener: (placementId: string, peerId: string) => void): () => void
   /** Resolves when `placement` serves no longer, or after a while. */
   untilBroken(placement: Placement, options: AbortOptions): Promise<void>
 }
@@ -19,9 +23,14 @@ export interface LastingSessionInit {
   readonly limits: RouteSessionLimits
   /** Routes tried as long as none has opened. */
   readonly attemptsMax: number
+  /** So long it is tried to get a slot of a stage whose slots others have, each time that one is needed. */
+  readonly slotWaitMs: number
   /** Counts the nodes that are lost during the session. */
   readonly losses?: NodeLosses | undefined
 }
+
+/** Between two tries at a stage whose slots are all taken; nothing says when one comes free. */
+const SLOT_RETRY_MS = 250
 
 interface HeldRoute {
   readonly lease: RouteLease
@@ -42,16 +51,20 @@ export class LastingSession {
   readonly #state: RecoveryState
   /** Aborts with what ended the answer. */
   readonly #ended = new AbortController()
+  readonly #stopListening: () => void
   #held: HeldRoute | undefined
   /** Of the route that was left last. */
   #left: Promise<void> = Promise.resolve()
   #route: Route | undefined
+  /** When it is given up to wait for a slot. */
+  #slotWaitEndsMs: number | undefined
 
   constructor(components: LastingSessionComponents, init: LastingSessionInit) {
     this.#components = components
     this.#session = (components.scheduler ?? systemScheduler).randomBytes(16)
     this.#init = init
     this.#state = new RecoveryState(init)
+    this.#stopListening = components.onHandover((placementId, peerId) => this.#handOver(placementId, peerId))
   }
 
   /** That serves, or served last. Once {@link open} has resolved. */
@@ -101,9 +114,18 @@ export class LastingSession {
 
   /** Resolves once every stage has confirmed, or was cut off, within the deadline for that. Never rejects. */
   async close(reason: string): Promise<void> {
+    this.#stopListening()
     if (!this.#ended.signal.aborted) this.#ended.abort(new MeshError('canceled', reason))
     this.#leave(reason)
     await this.#left
+  }
+
+  /** A node of the route is about to leave. It is left while it is still there, unless there is nowhere to go. */
+  #handOver(placementId: string, peerId: string): void {
+    const held = this.#held
+    if (held?.lease.placement.id !== placementId || held.session.ended || !this.#components.hasRoute()) return
+    const what = `node ${peerId} is about to leave; its answers go on elsewhere`
+    held.session.fail(new MeshError('node_draining', what, { details: { peerId, placementId } }))
   }
 
   async #recover(lost: HeldRoute, error: MeshError): Promise<void> {
@@ -154,6 +176,7 @@ export class LastingSession {
     const init = { ...answer, route: lease.route, session: this.#session, epoch, committed: [...committed] }
     const session = await RouteSession.open(this.#components, limits, init, { signal })
     this.#held = { lease, session }
+    this.#slotWaitEndsMs = undefined
     this.#route = lease.route
     this.#state.opened()
     // it ended while the last stage answered; the reader learns of it
@@ -162,12 +185,24 @@ export class LastingSession {
 
   async #awaitBreak(step: RecoveryStep, { placement }: RouteLease): Promise<void> {
     const { signal } = this.#ended
-    if (step.type === 'reopen' && step.awaitsBreak) await this.#components.untilBroken(placement, { signal })
+    if (step.type === 'give_up') return
+    const { scheduler = systemScheduler } = this.#components
+    if (step.awaitsSlot === true) await scheduler.sleep(SLOT_RETRY_MS, { signal })
+    if (step.awaitsBreak) await this.#components.untilBroken(placement, { signal })
   }
 
   #lost(error: MeshError): RecoveryStep {
     const told = this.#init.losses?.told(error) ?? error
-    return told === error ? this.#state.lost(error) : this.#state.giveUp(MeshError.from(told))
+    if (told !== error) return this.#state.giveUp(MeshError.from(told))
+    const step = this.#state.lost(error)
+    return step.type === 'reopen' && step.awaitsSlot === true && this.#hasWaited() ? this.#state.giveUp(error) : step
+  }
+
+  /** Whether it has been waited for a slot for as long as may be. */
+  #hasWaited(): boolean {
+    const { scheduler = systemScheduler } = this.#components
+    this.#slotWaitEndsMs ??= scheduler.monotonic() + this.#init.slotWaitMs
+    return scheduler.monotonic() >= this.#slotWaitEndsMs
   }
 
   /** Gives the route up that is held. */

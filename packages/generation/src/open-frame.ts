@@ -41,6 +41,7 @@ export function openFrame(
     logprobs,
     topLogprobs,
     workClass,
+    ...(init.fence === undefined ? {} : { fence: init.fence }),
     ...(index === 0 || last ? committedOf(init) : {}),
     ...(last ? lastStageFields(init, limits) : {})
   }

@@ -18,6 +18,8 @@ export type RecoveryStep =
       readonly epoch: number
       /** The placement is about to break, or others have its slots: a moment is given to that before another try. */
       readonly awaitsBreak: boolean
+      /** All slots of a stage are taken, by another coordinator perhaps: a moment is given to that. */
+      readonly awaitsSlot?: true
     }
   | { readonly type: 'give_up'; readonly error: MeshError }
 
@@ -36,8 +38,14 @@ export interface RecoveryStateInit {
 /** Routes of one answer: each costs its prompt and its tokens once more. */
 export const EPOCHS_MAX = 5
 
-/** A node went, or does not answer: another route goes without it. */
-const LOSSES: ReadonlySet<string> = new Set(['node_lost', 'peer_unreachable', 'unavailable'])
+/** Routes left because a node was about to leave, which are no fault of the answer; a node may say so again and again. */
+export const HANDOVERS_MAX = 64
+
+/** Times that an answer may find a stage full; it waits before each. */
+const REFUSALS_MAX = 10_000
+
+/** A node went, is about to, or does not answer: another route goes without it. */
+const LOSSES: ReadonlySet<string> = new Set(['node_draining', 'node_lost', 'peer_unreachable', 'unavailable'])
 
 /**
  * Passes by itself: the same placement may do after a moment, or has gone: a stage that was told to release it forbids
@@ -65,6 +73,8 @@ export class RecoveryState {
   /** Position of the prompt token whose score is told next. */
   #nextScored = 1
   #reroutes = 0
+  #handovers = 0
+  #refusals = 0
   #exact = true
   /** What another route need not cure was tried once more. */
   #retriedOnce = false
@@ -110,7 +120,9 @@ export class RecoveryState {
 
   /** The route has ended with `error`, or could not be opened. */
   lost(error: MeshError): RecoveryStep {
-    const epochsMax = this.#phase === 'opening' ? this.#attemptsMax : EPOCHS_MAX
+    if (error.code === 'resource_exhausted' && this.#phase !== 'serving') return this.#refused(error)
+    if (error.code === 'node_draining') this.#handovers = Math.min(this.#handovers + 1, HANDOVERS_MAX)
+    const epochsMax = this.#handovers + this.#refusals + (this.#phase === 'opening' ? this.#attemptsMax : EPOCHS_MAX)
     if (this.#phase === 'failed' || this.#epoch >= epochsMax || !this.#isCurable(error)) return this.giveUp(error)
     if (this.#phase === 'serving') this.#phase = 'recovering'
     this.#epoch++
@@ -122,6 +134,14 @@ export class RecoveryState {
   giveUp(error: MeshError): RecoveryStep {
     this.#phase = 'failed'
     return { type: 'give_up', error }
+  }
+
+  /** A stage had no slot. Whoever asks again and again has a limit of time. */
+  #refused(error: MeshError): RecoveryStep {
+    if (this.#phase === 'failed' || this.#refusals >= REFUSALS_MAX) return this.giveUp(error)
+    this.#refusals++
+    this.#epoch++
+    return { type: 'reopen', epoch: this.#epoch, awaitsBreak: false, awaitsSlot: true }
   }
 
   #isCurable(error: MeshError): boolean {

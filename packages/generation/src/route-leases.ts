@@ -93,6 +93,16 @@ export class RouteLeases implements Disposable {
     return this.#wait(model, routing, choice.type === 'loading', options)
   }
 
+  /** Whether a generation that leaves its route would find another, now or after a while. */
+  hasRoute(model: PlaceableModel, routing: RouteConstraints = {}): boolean {
+    return this.#director.choose(model, routing).type !== 'error'
+  }
+
+  /** Hears when the answers on a placement are to go on elsewhere. @returns stops listening */
+  onHandover(listener: (placementId: string, peerId: string) => void): () => void {
+    return this.#director.onHandover(listener)
+  }
+
   /** Resolves when `placement` serves no longer, or after `ms`, whichever comes first. */
   async untilBroken(placement: Placement, ms: number, options: AbortOptions = {}): Promise<void> {
     const { promise, resolve, reject } = Promise.withResolvers<void>()

@@ -1,4 +1,5 @@
 import type { OutputConstraint, Route, Sampling, Scheduler, WorkClass } from '@resultity/interface'
+import type { SessionFence } from '@resultity/wire'
 import type { NodeAddress, StreamOpener } from './stage-control.ts'
 
 export interface RouteSessionComponents {
@@ -53,6 +54,8 @@ export interface RouteSessionInit {
   /** Score the prompt; it then runs position by position, for only a chunk's last one has logits. */
   readonly promptLogprobs: boolean
   readonly workClass: WorkClass
+  /** Which attempt at which request it is for. */
+  readonly fence?: SessionFence
   /** Whether each token is wanted as it comes; else some come late, and several at once. */
   readonly watched: boolean
 }

@@ -115,6 +115,11 @@ export class RouteSession {
     }
   }
 
+  /** Whether all tokens have come. */
+  get ended(): boolean {
+    return this.#state.phase === 'ended'
+  }
+
   /** Ends the session with `error`: a waiting `next` rejects with it, and all slots are freed. */
   fail(error: MeshError): void {
     if (this.#error !== undefined || this.#closed !== undefined) return

@@ -3,7 +3,7 @@ import { assertProperty } from '@resultity/test-property'
 import type { PromptScores, Replayed, Sampled } from '@resultity/wire'
 import fc from 'fast-check'
 import t from 'tap'
-import { EPOCHS_MAX, RecoveryState } from '../src/recovery-state.ts'
+import { EPOCHS_MAX, HANDOVERS_MAX, RecoveryState } from '../src/recovery-state.ts'
 
 const session = new Uint8Array(16)
 const PROMPT = 10
@@ -62,7 +62,6 @@ t.test('what is tried again, and whether the placement is waited for', async t =
     [loss('peer_unreachable'), 'reopen', true],
     [loss('unavailable'), 'reopen', true],
     [loss('deadline_exceeded'), 'reopen', false],
-    [loss('resource_exhausted'), 'reopen', true],
     [loss('session_unknown'), 'reopen', true],
     [loss('engine_failed'), 'reopen', false],
     [unnamed, 'reopen', false],
@@ -74,6 +73,33 @@ t.test('what is tried again, and whether the placement is waited for', async t =
     const step = serving().lost(error)
     t.match(step, type === 'reopen' ? { type, awaitsBreak } : { type, error }, `${error.code}: ${type}`)
   }
+})
+
+t.test('a stage whose slots are all taken is asked again, without counting that as a route', async t => {
+  const state = new RecoveryState({ attemptsMax: 3 })
+  for (let time = 2; time < 100; time++) {
+    const step = state.lost(loss('resource_exhausted'))
+    if (step.type !== 'reopen' || step.awaitsSlot !== true) t.fail(`time ${time}`)
+  }
+  t.match(state.lost(loss()), { type: 'reopen' })
+  t.match(state.lost(loss()), { type: 'reopen' })
+  t.match(state.lost(loss()), { type: 'give_up' }, 'the rest is as ever')
+  t.notMatch(serving().lost(loss('resource_exhausted')), { awaitsSlot: true }, 'a coordinator that reads too slowly')
+})
+
+t.test('nodes that leave as they were asked to are no losses, and come to an end as well', async t => {
+  const state = serving()
+  for (let handover = 1; handover <= HANDOVERS_MAX; handover++) {
+    if (state.lost(loss('node_draining')).type !== 'reopen') t.fail(`handover ${handover}`)
+    state.opened()
+  }
+  t.equal(state.reroutes.count, HANDOVERS_MAX)
+  for (let route = 2; route <= EPOCHS_MAX; route++) t.match(state.lost(loss()), { type: 'reopen' })
+  t.match(state.lost(loss()), { type: 'give_up' }, 'losses are counted as ever')
+  const flapping = serving()
+  let routes = 0
+  while (routes < 1000 && flapping.lost(loss('node_draining')).type === 'reopen') routes++
+  t.ok(routes < HANDOVERS_MAX + EPOCHS_MAX)
 })
 
 t.test('what names no node, or is an engine that broke off, is tried once more and no oftener', async t => {

@@ -63,7 +63,9 @@ export const advertSchema = z.object({
   labels: z.record(label, shown(256)).refine(labels => Object.keys(labels).length <= 32, {
     message: 'at most 32 labels'
   }),
-  stages: z.array(servedStageSchema).max(256)
+  stages: z.array(servedStageSchema).max(256),
+  /** It is about to leave: it takes nothing new, and what it has is to go elsewhere. */
+  draining: z.boolean().optional()
 })
 export type Advert = z.infer<typeof advertSchema>
 export type ServedStage = z.infer<typeof servedStageSchema>

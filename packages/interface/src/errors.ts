@@ -17,12 +17,18 @@ export const errorCodes = [
   'insufficient_memory', // the weights and caches do not fit what the node offers
   'interrupted_too_often', // a job whose coordinators ended again and again; it may be what ends them
   'internal', // a bug of ours; the log has the cause
+  'invite_expired', // an invite to join that holds no more
+  'invite_foreign', // an invite of another network, or that its coordinator did not sign
+  'invite_invalid', // a text that is no invite, or one that was damaged or changed
+  'invite_revoked', // an invite that was taken back, or is not known any more
+  'invite_used_up', // an invite that as many nodes have used as may
   'invalid_request', // input breaks its schema; `details.param` names the field
   'job_lease_lost', // this coordinator no longer holds the job; another may
   'layers_missing', // no live node serves some layer range, and none can be given it
   'model_invalid', // a model file is truncated, corrupt or of an unsupported kind
   'model_not_found', // no such model reference, or this coordinator does not serve it
   'model_unavailable', // none of the model's sources answered
+  'node_draining', // a node is about to leave and takes nothing new; another may serve
   'node_lost', // a node of the route died or became unreachable
   'nodes_lost_too_often', // a job whose nodes were lost again and again; it may be what ends them
   'not_implemented', // known, and not configured or not served here
@@ -35,6 +41,7 @@ export const errorCodes = [
   'rate_limited', // this key has used up what it may for now
   'replay_diverged', // an interrupted answer could not be reproduced, so it was not continued
   'resource_exhausted', // a limit was reached; trying later may work
+  'session_fenced', // a later attempt at the same request has the stage
   'session_forbidden', // the sender has no part in this session
   'session_unknown', // no such session on this stage, or its lease ended
   'settings_invalid', // a flag, variable or configuration entry is wrong
@@ -50,6 +57,7 @@ export type ErrorCode = (typeof errorCodes)[number]
 const retryable: ReadonlySet<ErrorCode> = new Set([
   'layers_missing',
   'model_unavailable',
+  'node_draining',
   'node_lost',
   'peer_unreachable',
   'rate_limited',

@@ -8,6 +8,7 @@ export { type DiscoveredPeer, type DiscoverOptions, KnownCoordinators } from './
 export { COORDINATOR_AGENT, type MdnsInit } from './discovery-names.ts'
 export * from './host.ts'
 export * from './identity.ts'
+export * from './invite-token.ts'
 export { type JoinComponents, type JoinFailure, type JoiningHost, keepJoined } from './join.ts'
 export * from './limits.ts'
 export { type MeshLogger, silentLogger } from './logger.ts'

@@ -27,12 +27,18 @@ export class Advertiser {
   readonly #components: AdvertiserComponents
   readonly #init: AdvertiserInit
   #sequence: number
+  #draining = false
 
   constructor(components: AdvertiserComponents, init: AdvertiserInit) {
     this.#components = components
     this.#init = init
     // after a restart, numbers must continue above those of the earlier process
     this.#sequence = components.clock.now()
+  }
+
+  /** Every advert from now on says that this node is about to leave. */
+  startDraining(): void {
+    this.#draining = true
   }
 
   /** The content of the next advert without number and times: equal texts need no new advert. */
@@ -63,7 +69,8 @@ export class Advertiser {
       labels: { ...labels },
       multiaddrs: multiaddrs().slice(0, 16),
       memoryFreeBytes: stages.memoryFreeBytes,
-      stages: stages.served()
+      stages: stages.served(),
+      ...(this.#draining ? { draining: true } : {})
     }
   }
 }

@@ -1,4 +1,5 @@
 export { Advertiser, type AdvertiserComponents, type AdvertiserInit } from './advertiser.ts'
+export type { DrainOptions, DrainOutcome, DrainProgress } from './draining.ts'
 export type { Hardware } from './hardware.ts'
 export { NodeAgent, type NodeAgentComponents, startNode } from './node-agent.ts'
 export { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'

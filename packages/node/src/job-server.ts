@@ -12,6 +12,7 @@ import {
   ReceiveBudgets
 } from '@resultity/wire'
 import type { Logger } from 'pino'
+import { drainingError } from './draining.ts'
 import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
 import type { StageTable } from './stage-table.ts'
 
@@ -61,6 +62,7 @@ export class JobServer {
     this.#components.mayAsk(peerId) ? OWNER_UNFINISHED_BYTES_MAX : STRANGER_UNFINISHED_BYTES_MAX
   )
   #closing = false
+  #draining = false
 
   constructor(components: JobServerComponents, init: JobServerInit) {
     this.#components = components
@@ -78,6 +80,11 @@ export class JobServer {
     await host.handle(JOB_PROTOCOL, (stream, remotePeer) => this.#accept(stream, remotePeer), {
       inboundStreamsMax: this.#init.streamsPerPeerMax
     })
+  }
+
+  /** Refuses new jobs; those at work go on. */
+  startDraining(): void {
+    this.#draining = true
   }
 
   /** Ends every job that runs on `placementId`. */
@@ -183,6 +190,7 @@ export class JobServer {
         hint: 'only a coordinator that this node is a member of may run jobs on it'
       })
     }
+    if (this.#draining) throw drainingError()
     if (endpoint === EMBEDDINGS_ENDPOINT) return
     throw new MeshError('not_implemented', `this node runs no jobs for ${endpoint.slice(0, 64)}`, {
       hint: `it runs jobs for ${EMBEDDINGS_ENDPOINT}; upgrade it if it should run others`

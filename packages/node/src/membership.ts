@@ -31,6 +31,8 @@ export interface MembershipComponents {
 
 export interface MembershipInit {
   readonly coordinator: PeerAddress
+  /** Shown to it. */
+  readonly invite?: string
   readonly helloTimeoutMs: number
   readonly advertTtlMs: number
 }
@@ -126,6 +128,12 @@ export class Membership {
     return this.#ended.promise
   }
 
+  /** Tells the coordinator what has changed, before the next heartbeat is due. */
+  async tell(): Promise<void> {
+    if (this.#stream.closed) return
+    await this.#stream.send({ type: 'heartbeat', sequence: ++this.#sequence, advert: await this.#freshAdvert() })
+  }
+
   /** Says goodbye and ends the stream. */
   async leave(reason: string): Promise<void> {
     this.#scheduler.clear(this.#heartbeat)
@@ -145,7 +153,9 @@ export class Membership {
 
   async #hello(): Promise<void> {
     this.#advertFingerprint = this.#components.advertiser.fingerprint()
-    await this.#stream.send({ type: 'hello', advert: await this.#components.advertiser.seal() })
+    const advert = await this.#components.advertiser.seal()
+    const { invite } = this.#init
+    await this.#stream.send({ type: 'hello', advert, ...(invite === undefined ? {} : { invite }) })
     this.#advertSentAt = this.#scheduler.monotonic()
     const { heartbeatIntervalMs, heartbeatMissesMax } = await this.#welcome.promise
     this.#heartbeat = this.#scheduler.setInterval(() => {
@@ -158,7 +168,7 @@ export class Membership {
       const coordinator = this.#init.coordinator.peerId
       throw new MeshError('peer_unreachable', `the coordinator ${coordinator} left ${missesMax} heartbeats unanswered`)
     }
-    await this.#stream.send({ type: 'heartbeat', sequence: ++this.#sequence, advert: await this.#freshAdvert() })
+    await this.tell()
   }
 
   /** A new advert when the old one no longer holds, or has lived half its time. */

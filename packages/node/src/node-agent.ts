@@ -7,8 +7,10 @@ import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlo
 import { FileBlobStore } from '@resultity/model'
 import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
+import type { DrainOptions, DrainOutcome, DrainProgress } from './draining.ts'
 import { defaultMemoryOffer, probeHardware } from './hardware.ts'
 import { JobServer } from './job-server.ts'
+import { AcceptedInvites, type HeldInvite, joinTargets, refusesInvite } from './join-targets.ts'
 import { KnownPeers } from './known-peers.ts'
 import { Membership } from './membership.ts'
 import { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'
@@ -17,6 +19,9 @@ import { StageServer } from './stage-server.ts'
 import { StageTable } from './stage-table.ts'
 import { AGENT_VERSION } from './version.ts'
 import { peerWeights } from './weights.ts'
+
+/** How often a node that is about to leave looks whether it may. */
+const DRAIN_LOOK_MS = 50
 
 /** Between the end of a membership and the next attempt at one. */
 const REJOIN_MS = 250
@@ -32,6 +37,8 @@ export interface NodeAgentComponents {
   readonly stages: StageTable
   readonly advertiser: Advertiser
   readonly logger: Logger
+  /** Called with the id of an invite by which this node was taken in. */
+  readonly onInviteAccepted?: (id: string) => Promise<void>
   /** Default: the machine's time. */
   readonly scheduler?: Scheduler
 }
@@ -47,6 +54,8 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   const threads = init.threads ?? availableParallelism()
   const workDir = join(dataDir, 'work')
   await mkdir(workDir, { recursive: true })
+  const accepted = await AcceptedInvites.load(dataDir)
+  const targets = await joinTargets(init.join, accepted, scheduler)
 
   const privateKey = await loadIdentity(dataDir)
   const engine = await createEngine(init.engine, { tuning })
@@ -83,10 +92,17 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
       ttlMs: limits.advertTtlMs
     }
   )
-  const agent = new NodeAgent({ host, store, stages, advertiser, logger, scheduler }, limits)
+  const onInviteAccepted = (id: string): Promise<void> => accepted.add(id)
+  const agent = new NodeAgent({ host, store, stages, advertiser, logger, scheduler, onInviteAccepted }, limits)
   await agent.listen()
-  agent.joinCoordinators(init.join)
-  return { peerId: host.peerId, multiaddrs: () => host.multiaddrs(), close: () => agent.close() }
+  agent.joinCoordinators(targets.addresses, targets.invites)
+  return {
+    peerId: host.peerId,
+    multiaddrs: () => host.multiaddrs(),
+    refused: agent.refused,
+    drain: options => agent.drain(options),
+    close: () => agent.close()
+  }
 }
 
 /** Coordinators decide what is fetched, so the store has a size limit. */
@@ -113,6 +129,8 @@ export class NodeAgent {
   readonly #following = new Map<string, Promise<void>>()
   /** By coordinator: when the stages it left behind are released. */
   readonly #orphanTimers = new Map<string, Timer>()
+  readonly #refused = Promise.withResolvers<MeshError>()
+  #invites: ReadonlyMap<string, HeldInvite> = new Map()
   #discovery: Promise<void> = Promise.resolve()
 
   constructor(components: NodeAgentComponents, limits: NodeLimits) {
@@ -172,12 +190,53 @@ export class NodeAgent {
     await serveBlobs(this.#components.host, this.#components.store, { allow: isKnown }, this.#scheduler)
   }
 
-  /** Follows every coordinator that is named or found, for as long as the agent runs. */
-  joinCoordinators(join: readonly string[]): void {
+  /** Resolves with the reason when a coordinator does not take the invite that it was shown, and no other is followed. */
+  get refused(): Promise<MeshError> {
+    return this.#refused.promise
+  }
+
+  /**
+   * Follows every coordinator that is named or found, for as long as the agent runs.
+   *
+   * @param invites by the peer id of the coordinator that made each
+   */
+  joinCoordinators(join: readonly string[], invites: ReadonlyMap<string, HeldInvite> = new Map()): void {
+    this.#invites = invites
     this.#discovery = this.#discover(join).catch((error: unknown) => {
       if (!this.#closing.signal.aborted)
         this.#components.logger.error({ err: error }, 'coordinators can no longer be found')
     })
+  }
+
+  /**
+   * Takes nothing new, says so, and waits until its coordinators have released what it serves: they give its layers to
+   * others and let answers go on there. Call {@link close} after it.
+   *
+   * @returns at the deadline too, with what is left
+   */
+  async drain({ deadlineMs, onProgress }: DrainOptions): Promise<DrainOutcome> {
+    const { advertiser } = this.#components
+    for (const part of [advertiser, this.#placements, this.#server, this.#jobs]) part.startDraining()
+    // one whose stream fails now is no member any more
+    await Promise.allSettled([...this.#memberships.values()].map(membership => membership.tell()))
+    const endsAt = this.#scheduler.monotonic() + deadlineMs
+    let told = ''
+    for (;;) {
+      const left = this.#left()
+      if (left.placements === 0) return { ...left, drained: true }
+      if (JSON.stringify(left) !== told) onProgress?.(left)
+      told = JSON.stringify(left)
+      if (this.#scheduler.monotonic() >= endsAt) return { ...left, drained: false }
+      await this.#scheduler.sleep(DRAIN_LOOK_MS)
+    }
+  }
+
+  /** A coordinator that is not there hands nothing over, and its sessions ended with it. */
+  #left(): DrainProgress {
+    return {
+      placements: this.#placements.countOf(coordinator => this.#memberships.get(coordinator)?.token),
+      running: this.#server.sessionsOpen + this.#jobs.jobsOpen
+    }
   }
 
   async close(): Promise<void> {
@@ -213,6 +272,7 @@ export class NodeAgent {
         const membership = await this.#joined(coordinator)
         this.#memberships.set(peerId, membership)
         logger.info({ coordinator: peerId }, 'joined the coordinator')
+        await this.#remember(peerId)
         const cause = await membership.ended
         this.#memberships.delete(peerId)
         if (signal.aborted) return
@@ -221,12 +281,29 @@ export class NodeAgent {
         // a coordinator that welcomes and drops us again and again must not keep us busy
         await this.#scheduler.sleep(REJOIN_MS, { signal })
       } catch (error) {
-        if (!signal.aborted) throw error
+        if (signal.aborted) return
+        const { message, code } = MeshError.from(error)
+        logger.error({ err: error, code, coordinator: peerId }, `the invite was refused: ${message}`)
+        this.#following.delete(peerId)
+        if (this.#following.size === 0) this.#refused.resolve(MeshError.from(error))
+        return
       }
     }
   }
 
-  /** Tries until the coordinator takes this node in, and says once why it does not. @throws once the agent closes */
+  /** A coordinator takes a node in again that came by its invite. That must not fail for a full disk here. */
+  async #remember(coordinator: string): Promise<void> {
+    const invite = this.#invites.get(coordinator)
+    if (invite === undefined) return
+    await this.#components.onInviteAccepted?.(invite.id).catch((error: unknown) => {
+      this.#components.logger.warn({ err: error }, 'it was not written down that the invite was accepted')
+    })
+  }
+
+  /**
+   * Tries until the coordinator takes this node in, and says once why it does not.
+   * @throws MeshError `invite_…` for an invite that is no good; once the agent closes
+   */
   async #joined(coordinator: PeerAddress): Promise<Membership> {
     const { signal } = this.#closing
     const { logger } = this.#components
@@ -236,7 +313,9 @@ export class NodeAgent {
         return await this.#join(coordinator)
       } catch (error) {
         signal.throwIfAborted()
-        const { message, hint = '' } = MeshError.from(error)
+        const failure = MeshError.from(error)
+        if (refusesInvite(failure)) throw failure
+        const { message, hint = '' } = failure
         const level = message === told ? 'debug' : 'warn'
         told = message
         logger[level](
@@ -252,6 +331,7 @@ export class NodeAgent {
     const { host, advertiser, logger } = this.#components
     // identifies this membership before it exists: assignments may come with the welcome
     const token = {}
+    const invite = this.#invites.get(coordinator.peerId)
     return Membership.join(
       {
         host,
@@ -267,7 +347,12 @@ export class NodeAgent {
         onMembers: peerIds => this.#known.setMembers(coordinator.peerId, peerIds),
         token
       },
-      { coordinator, helloTimeoutMs: this.#limits.helloTimeoutMs, advertTtlMs: this.#limits.advertTtlMs },
+      {
+        coordinator,
+        ...(invite === undefined ? {} : { invite: invite.token }),
+        helloTimeoutMs: this.#limits.helloTimeoutMs,
+        advertTtlMs: this.#limits.advertTtlMs
+      },
       this.#closing.signal
     )
   }

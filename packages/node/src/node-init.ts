@@ -1,7 +1,8 @@
 import type { EngineKind } from '@resultity/engine'
-import type { Scheduler, Tuning } from '@resultity/interface'
+import type { MeshError, Scheduler, Tuning } from '@resultity/interface'
 import { FIRST_FRAME_MS } from '@resultity/wire'
 import type { Logger } from 'pino'
+import type { DrainOptions, DrainOutcome } from './draining.ts'
 
 export interface NodeInit {
   /** Identity, weights and scratch files; one daemon at a time. */
@@ -10,7 +11,7 @@ export interface NodeInit {
   readonly listen: readonly string[]
   /** Multiaddrs to tell others instead of the ones listened on. */
   readonly announce?: readonly string[]
-  /** Multiaddrs of coordinators; empty: look on the local network, if `mdns`. */
+  /** Multiaddrs of coordinators, and invites of some; empty: look on the local network, if `mdns`. */
   readonly join: readonly string[]
   readonly mdns: boolean
   /** Bytes offered for weights and KV caches. Default: most of the memory available at start. */
@@ -78,6 +79,10 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
 export interface RunningNode {
   readonly peerId: string
   multiaddrs(): string[]
+  /** Resolves with the reason when the invite by which it was to join is no good, and there is no other way. */
+  readonly refused: Promise<MeshError>
+  /** Hands what it serves over to other nodes, as far as there are some. Close it then. */
+  drain(options: DrainOptions): Promise<DrainOutcome>
   /** Ends sessions, leaves the coordinators, frees every stage. */
   close(): Promise<void>
 }

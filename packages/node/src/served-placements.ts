@@ -1,6 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import type { Assign, AssignmentUpdate } from '@resultity/wire'
 import type { Logger } from 'pino'
+import { drainingError } from './draining.ts'
 import { NO_PROGRESS } from './membership.ts'
 import type { StageTable, WeightSource } from './stage-table.ts'
 
@@ -33,6 +34,7 @@ const PROGRESS_STEP_BYTES = 4 * 1024 * 1024
 export class ServedPlacements {
   readonly #components: ServedPlacementsComponents
   readonly #placements = new Map<string, ServedPlacement>()
+  #draining = false
 
   constructor(components: ServedPlacementsComponents) {
     this.#components = components
@@ -45,6 +47,17 @@ export class ServedPlacements {
   /** Whether `coordinator` assigned anything that is not released. */
   ownsAny(coordinator: string): boolean {
     return [...this.#placements.values()].some(placement => placement.coordinator === coordinator)
+  }
+
+  /** Refuses every assignment that it does not have already. */
+  startDraining(): void {
+    this.#draining = true
+  }
+
+  /** Placements that were assigned over a membership that still stands; others belong to nobody any more. */
+  countOf(membershipOf: (coordinator: string) => object | undefined): number {
+    const all = [...this.#placements.values()]
+    return all.filter(({ coordinator, membership }) => membershipOf(coordinator) === membership).length
   }
 
   /** Serves an assignment and reports every state of it; never rejects: failures are reported too. */
@@ -102,6 +115,7 @@ export class ServedPlacements {
     if (present !== undefined && present.coordinator !== coordinator) {
       throw new MeshError('peer_refused', `placement ${placementId} belongs to another coordinator`)
     }
+    if (present === undefined && this.#draining) throw drainingError()
     if (present !== undefined) present.membership = membership
     else this.#placements.set(placementId, { coordinator, membership })
   }

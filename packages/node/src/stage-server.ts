@@ -17,9 +17,11 @@ import {
   stageCodec
 } from '@resultity/wire'
 import type { Logger } from 'pino'
+import { drainingError } from './draining.ts'
 import { LinkedSession, type StageStream } from './linked-session.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
+import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
 import type { StageTable } from './stage-table.ts'
 
 export interface StageServerComponents {
@@ -76,8 +78,10 @@ export class StageServer {
   readonly #init: StageServerInit
   readonly #scheduler: Scheduler
   readonly #sessions = new Map<string, LinkedSession>()
+  readonly #fences = new SessionFences()
   readonly #joins: PendingJoins
   readonly #sweep: Timer
+  #draining = false
 
   constructor(components: StageServerComponents, init: StageServerInit) {
     this.#host = components.host
@@ -113,6 +117,11 @@ export class StageServer {
     await this.#host.handle(STAGE_PROTOCOL, (stream, remotePeer) => this.#accept(stream, remotePeer), {
       inboundStreamsMax: this.#init.streamsPerPeerMax
     })
+  }
+
+  /** Refuses new sessions; those that are open go on. */
+  startDraining(): void {
+    this.#draining = true
   }
 
   /** Ends every session that runs on `placementId`. */
@@ -231,7 +240,9 @@ export class StageServer {
         }
       )
     }
+    if (this.#draining) throw drainingError()
     const key = sessionKey(open.session)
+    this.#fence(open)
     this.#replaceOlder(key, open)
     const { stage, manifest } = this.#stages.find(open.placementId)
     if (stage.range.first !== open.range.first || stage.range.end !== open.range.end) {
@@ -260,6 +271,16 @@ export class StageServer {
     )
     this.#sessions.set(key, session)
     return session
+  }
+
+  /** Ends the sessions of earlier attempts at the same request. @throws MeshError `session_fenced` for one itself */
+  #fence({ fence }: OpenSession): void {
+    if (fence === undefined) return
+    this.#fences.admit(fence)
+    for (const session of this.#sessions.values()) {
+      const older = session.open.fence
+      if (isFencedBy(older, fence)) session.fail(fenced(older?.term ?? 0, fence.term))
+    }
   }
 
   /** A re-routed session comes back with a higher epoch, and replaces the earlier one. */

@@ -64,18 +64,21 @@ async function slowStage(end: number) {
     { ...DEFAULT_NODE_LIMITS, streamsPerPeerMax: 8 }
   )
   await server.listen()
-  const said: StageFrame[] = []
-  let control: FrameStream<StageFrame, StageFrame> | undefined
-  const handlers = { onFrame: (frame: StageFrame) => void said.push(frame), onEnd: () => {} }
-  void coordinator.open({ peerId: node.peerId, multiaddrs: node.multiaddrs() }, STAGE_PROTOCOL).then(stream => {
-    control = new FrameStream(stream, stageCodec, handlers, {
-      frameBytesMax: 1 << 20,
-      scheduler: coordinator.scheduler
+  const dial = async () => {
+    const said: StageFrame[] = []
+    let control: FrameStream<StageFrame, StageFrame> | undefined
+    const handlers = { onFrame: (frame: StageFrame) => void said.push(frame), onEnd: () => {} }
+    void coordinator.open({ peerId: node.peerId, multiaddrs: node.multiaddrs() }, STAGE_PROTOCOL).then(stream => {
+      control = new FrameStream(stream, stageCodec, handlers, {
+        frameBytesMax: 1 << 20,
+        scheduler: coordinator.scheduler
+      })
     })
-  })
-  await scheduler.run(() => control !== undefined, 1000)
-  if (control === undefined) throw new Error('no stream was opened')
-  return { scheduler, control, said, server, range }
+    await scheduler.run(() => control !== undefined, 1000)
+    if (control === undefined) throw new Error('no stream was opened')
+    return { control, said }
+  }
+  return { scheduler, ...(await dial()), dial, server, range }
 }
 
 const session = new Uint8Array(16).fill(7)
@@ -99,6 +102,45 @@ function openFrame(range: OpenSession['range'], next?: OpenSession['next']): Ope
     topLogprobs: 0
   }
 }
+
+t.test('a node that is about to leave refuses new sessions, and those that are open go on', async t => {
+  const { scheduler, control, said, dial, server, range } = await slowStage(LAYERS)
+  void control.send(openFrame(range))
+  await scheduler.run(() => said.length > 0, 1000)
+  server.startDraining()
+  void control.send({ type: 'prompt', session, epoch: 1, tokens: PROMPT })
+  await scheduler.run(() => said.some(({ type }) => type === 'sampled'), 60_000)
+  t.ok(said.some(({ type }) => type === 'sampled'))
+  t.equal(server.sessionsOpen, 1)
+  const another = await dial()
+  void another.control.send({ ...openFrame(range), session: new Uint8Array(16).fill(8) })
+  await scheduler.run(() => another.said.length > 0, 1000)
+  t.match(another.said, [{ type: 'fault', error: { code: 'node_draining' } }])
+})
+
+t.test('a coordinator that slept is fenced off by the next attempt at its request', async t => {
+  const { scheduler, control, said, dial, server, range } = await slowStage(LAYERS)
+  const key = new Uint8Array(16).fill(9)
+  const openWith = (number: number, term: number): OpenSession => {
+    return { ...openFrame(range), session: new Uint8Array(16).fill(number), fence: { key, term } }
+  }
+  void control.send(openWith(1, 1))
+  await scheduler.run(() => said.length > 0, 1000)
+  const next = await dial()
+  void next.control.send(openWith(2, 2))
+  await scheduler.run(() => next.said.length > 0, 1000)
+  t.match(next.said, [{ type: 'opened' }])
+  t.match(said, [{ type: 'opened' }, { type: 'fault', error: { code: 'session_fenced' } }], 'the earlier one ends')
+  const late = await dial()
+  void late.control.send(openWith(3, 1))
+  await scheduler.run(() => late.said.length > 0, 1000)
+  t.match(late.said, [{ type: 'fault', error: { code: 'session_fenced' } }], 'and does not come back')
+  const second = await dial()
+  void second.control.send(openWith(4, 2))
+  await scheduler.run(() => second.said.length > 0, 1000)
+  t.match(second.said, [{ type: 'opened' }], 'an attempt may have several')
+  t.equal(server.sessionsOpen, 2)
+})
 
 t.test('a session that is not wanted any more ends in the midst of its prompt', async t => {
   const { scheduler, control, said, server, range } = await slowStage(LAYERS)

@@ -1,3 +1,4 @@
+export { Invites } from './membership/invites.ts'
 export { GREETERS_MAX, Membership } from './membership/membership.ts'
 export { type NodeRecord, NodeRegistry } from './membership/node-registry.ts'
 export { NodeLosses } from './node-losses.ts'

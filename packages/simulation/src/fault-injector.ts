@@ -4,6 +4,9 @@ import type { SimulatedCoordinator } from './simulated-coordinator.ts'
 import type { SimulatedNode } from './simulated-node.ts'
 import type { World } from './world.ts'
 
+/** Given to a node that is asked to leave: some answers end in it, others go on elsewhere, and some are cut off. */
+const DRAIN_MS = 5000
+
 export interface FaultInjectorComponents {
   readonly world: World
   readonly nodes: readonly SimulatedNode[]
@@ -22,6 +25,7 @@ export class FaultInjector {
   /** Of connections: drops, cuts and stalls so far. */
   #linkFaults = 0
   #starting = false
+  #mended = false
 
   constructor(components: FaultInjectorComponents) {
     this.#components = components
@@ -54,6 +58,9 @@ export class FaultInjector {
       case 'stop':
         machine.setTimeout(() => void this.#node(fault.node).stop(), 0)
         return this.#startAfter(fault.node, fault.ms)
+      case 'drain':
+        machine.setTimeout(() => void this.#node(fault.node).stop(DRAIN_MS), 0)
+        return this.#startAfter(fault.node, fault.ms)
       case 'hang': {
         const hanging = this.#node(fault.node).machine
         hanging?.hang()
@@ -80,6 +87,7 @@ export class FaultInjector {
   mend(): void {
     const { world, nodes, coordinator } = this.#components
     world.trace.add('fault', 'all mended')
+    this.#mended = true
     world.network.healAll()
     this.#startCoordinator()
     // machines whose clocks are far apart do not believe each other's adverts, and are right
@@ -117,7 +125,10 @@ export class FaultInjector {
 
   #startAfter(index: number, ms: number): void {
     const { machine, coordinator } = this.#components
-    machine.setTimeout(() => void this.#node(index).start(coordinator.address), ms)
+    // all run again once all is mended, until they are asked to stop for good
+    machine.setTimeout(() => {
+      if (!this.#mended) void this.#node(index).start(coordinator.address)
+    }, ms)
   }
 
   #node(index: number): SimulatedNode {

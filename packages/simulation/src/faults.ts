@@ -5,7 +5,7 @@ export type Fault =
   | { readonly type: 'drop'; readonly a: number; readonly b: number }
   | { readonly type: 'cut'; readonly a: number; readonly b: number; readonly ms: number }
   | { readonly type: 'stall'; readonly a: number; readonly b: number; readonly ms: number }
-  | { readonly type: 'crash' | 'stop'; readonly node: number; readonly ms: number }
+  | { readonly type: 'crash' | 'drain' | 'stop'; readonly node: number; readonly ms: number }
   | { readonly type: 'hang'; readonly node: number; readonly ms: number }
   | { readonly type: 'slow'; readonly node: number; readonly factor: number; readonly ms: number }
   | { readonly type: 'clock'; readonly peer: number; readonly byMs: number }
@@ -18,6 +18,7 @@ const WEIGHTS: readonly (readonly [Fault['type'], number])[] = [
   ['stall', 4],
   ['crash', 4],
   ['stop', 1],
+  ['drain', 2],
   ['hang', 3],
   ['slow', 3],
   ['clock', 2],
@@ -42,6 +43,8 @@ export function drawFault(random: SeededRandom, nodeCount: number): Fault {
       return { type: 'crash', node, ms }
     case 'stop':
       return { type: 'stop', node, ms }
+    case 'drain':
+      return { type: 'drain', node, ms }
     case 'hang':
       return { type: 'hang', node, ms }
     case 'slow':

@@ -102,16 +102,18 @@ export class SimulatedNode {
     this.#running = undefined
   }
 
-  /** Ends as it does when it is asked to. */
-  stop(): Promise<void> {
-    this.#turn = this.#turn.then(() => this.#stop())
+  /** Ends as it does when it is asked to. @param drainMs time to hand over what it serves */
+  stop(drainMs = 0): Promise<void> {
+    this.#turn = this.#turn.then(() => this.#stop(drainMs))
     return this.#turn
   }
 
-  async #stop(): Promise<void> {
+  async #stop(drainMs: number): Promise<void> {
     const running = this.#running
     if (running === undefined) return
-    await Promise.race([running.agent.close(), running.crashed.promise])
+    const { agent, crashed } = running
+    if (drainMs > 0) await Promise.race([agent.drain({ deadlineMs: drainMs }), crashed.promise])
+    await Promise.race([agent.close(), crashed.promise])
     if (this.#running === running) this.crash()
   }
 

@@ -24,6 +24,7 @@ const PASSING: ReadonlySet<string> = new Set([
   'canceled',
   'deadline_exceeded',
   'layers_missing',
+  'node_draining',
   'node_lost',
   'nodes_lost_too_often',
   'resource_exhausted',

@@ -10,6 +10,7 @@ t.test('every kind of fault is drawn, and only among those who are there', t => 
     'coordinator',
     'crash',
     'cut',
+    'drain',
     'drop',
     'hang',
     'slow',

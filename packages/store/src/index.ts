@@ -15,6 +15,7 @@ export { isUniqueViolation, StatementError } from './database/statement-error.ts
 export type { Tables } from './database/tables.ts'
 export { DatabaseFileStore } from './files/database-file-store.ts'
 export * from './files/stored-file.ts'
+export * from './invites/invite-store.ts'
 export * from './job.ts'
 export * from './job-lanes.ts'
 export * from './job-store.ts'

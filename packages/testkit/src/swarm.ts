@@ -145,6 +145,8 @@ export class Swarm implements AsyncDisposable {
       'node',
       '--no-mdns',
       '--no-spinning',
+      // a swarm stops as a whole; a test of leaving nodes says otherwise
+      '--drain-deadline=0',
       `--data=${dataDir}`,
       `--listen=${LOOPBACK}`,
       `--threads=${threads}`,

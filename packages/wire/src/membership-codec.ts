@@ -28,6 +28,7 @@ type WireNodeMessage = resultity.membership.v1.NodeMessage.$Properties
 type WireCoordinatorMessage = resultity.membership.v1.CoordinatorMessage.$Properties
 
 const ADVERT_BYTES_MAX = 32 * 1024
+const INVITE_CHARACTERS_MAX = 4096
 const ID_CHARACTERS_MAX = 128
 const NAME_CHARACTERS_MAX = 256
 const REASON_CHARACTERS_MAX = 512
@@ -62,7 +63,9 @@ export const membershipCoordinatorCodec: FrameCodec<CoordinatorMessage, NodeMess
 function nodeMessageToWire(message: NodeMessage): WireNodeMessage {
   switch (message.type) {
     case 'hello':
-      return { hello: { protocolVersion: PROTOCOL_VERSION, advert: message.advert } }
+      return {
+        hello: { protocolVersion: PROTOCOL_VERSION, advert: message.advert, invite: message.invite ?? '' }
+      }
     case 'heartbeat':
       return { heartbeat: { sequence: message.sequence, advert: message.advert ?? null } }
     case 'assignment': {
@@ -113,7 +116,12 @@ function nodeMessageFromWire(message: WireNodeMessage): NodeMessage {
   }
   if (message.hello) {
     checkVersion(message.hello.protocolVersion, 'the membership protocol')
-    return { type: 'hello', advert: bytes(message.hello.advert, 'hello.advert', ADVERT_BYTES_MAX) }
+    const invite = text(message.hello.invite, 'hello.invite', INVITE_CHARACTERS_MAX)
+    return {
+      type: 'hello',
+      advert: bytes(message.hello.advert, 'hello.advert', ADVERT_BYTES_MAX),
+      ...(invite === '' ? {} : { invite })
+    }
   }
   if (message.assignment) return assignmentFromWire(message.assignment)
   if (message.goodbye) {

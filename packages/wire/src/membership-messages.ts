@@ -10,6 +10,8 @@ export interface Hello {
   readonly type: 'hello'
   /** A sealed envelope around an advert. */
   readonly advert: Uint8Array
+  /** What the coordinator's operator gave the node so that it may join. */
+  readonly invite?: string
 }
 
 export interface Heartbeat {

@@ -45,6 +45,7 @@ const ID_CHARACTERS_MAX = 128
 const MULTIADDRS_MAX = 16
 const MULTIADDR_CHARACTERS_MAX = 512
 const REASON_CHARACTERS_MAX = 512
+const NO_FENCE = new Uint8Array()
 const BYTES_PER_FLOAT = Float32Array.BYTES_PER_ELEMENT
 
 const finishes: readonly Finish[] = ['continues', 'end_token', 'tokens_max']
@@ -97,7 +98,8 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
 }
 
 function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properties {
-  const { range, next, sampling, endTokens, constraint, promptTokens = [], committed = [], workClass, ...rest } = open
+  const { range, next, sampling, endTokens, constraint, promptTokens = [], committed = [], ...others } = open
+  const { workClass, fence, ...rest } = others
   return {
     ...rest,
     protocolVersion: PROTOCOL_VERSION,
@@ -109,7 +111,9 @@ function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properti
     constraint: constraint === undefined ? null : constraintToWire(constraint),
     promptTokens: [...promptTokens],
     committed: [...committed],
-    workClass: workClassToWire(workClass)
+    workClass: workClassToWire(workClass),
+    term: fence?.term ?? 0,
+    fence: fence?.key ?? NO_FENCE
   }
 }
 
@@ -248,7 +252,7 @@ function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
 ): Pick<
   OpenSession,
-  'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs' | 'committed' | 'tokensMin'
+  'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs' | 'committed' | 'tokensMin' | 'fence'
 > {
   const tellWithinMs = integer(wired.tellWithinMs, 'open.tell_within_ms', 0, TELL_WITHIN_MS_MAX)
   const tokensMin = integer(wired.tokensMin, 'open.tokens_min', 0, POSITION_MAX)
@@ -261,8 +265,14 @@ function optionalsFromWire(
     ...workClassFromWire(wired.workClass),
     ...(tellWithinMs > 0 ? { tellWithinMs } : {}),
     ...(committed.length > 0 ? { committed } : {}),
-    ...(tokensMin > 0 ? { tokensMin } : {})
+    ...(tokensMin > 0 ? { tokensMin } : {}),
+    ...fenceFromWire(wired)
   }
+}
+
+function fenceFromWire({ term, fence }: resultity.stage.v1.OpenSession.$Properties): Pick<OpenSession, 'fence'> {
+  // kept while the session lives, so not a view of the frame
+  return term ? { fence: { term, key: sessionId(fence).slice() } } : {}
 }
 
 function hopFromWire(wired: resultity.stage.v1.Hop.$Properties): Hop {

@@ -29,6 +29,14 @@ export interface Hop {
   readonly multiaddrs: readonly string[]
 }
 
+/** Keeps a coordinator that slept from going on with a request that another has taken over. */
+export interface SessionFence {
+  /** 16 bytes that stand for the request. */
+  readonly key: Uint8Array
+  /** Of the attempt, from 1 up: a higher one ends and refuses the lower ones. */
+  readonly term: number
+}
+
 /** Takes a KV slot on a stage, and tells it its place in the route. */
 export interface OpenSession extends OfSession {
   readonly type: 'open'
@@ -55,6 +63,7 @@ export interface OpenSession extends OfSession {
   readonly topLogprobs: number
   /** The constraint that the last stage enforces on the answer. */
   readonly constraint?: OutputConstraint
+  readonly fence?: SessionFence
   /** The prompt, for a last stage whose sampling has a repetition penalty or that is to score it. */
   readonly promptTokens?: readonly number[]
   /** Whether `PromptScores` are wanted; with a `prefillChunk` of 1. */

@@ -63,6 +63,7 @@ const stageFrames: Record<string, StageFrame> = {
   },
   'open, one stage': opened,
   'open, that may not end at once': { ...opened, endTokens: [2], tokensMin: 8 },
+  'open, of a second attempt': { ...opened, fence: { key: new Uint8Array(16).fill(7), term: 2 } },
   'open, all of sampling': {
     ...opened,
     sampling: {

@@ -25,6 +25,7 @@ export const nodesSchema = z.looseObject({
       memoryFreeBytes: z.int(),
       labels: z.record(z.string(), z.string()),
       subclouds: z.array(z.string()).default([]),
+      draining: z.boolean().default(false),
       hardware: z.looseObject({ cpuModel: z.string() })
     })
   )
@@ -94,6 +95,37 @@ export interface NewKey {
   readonly limits?: Readonly<Record<string, unknown>>
   readonly subclouds?: readonly string[]
   readonly expires_at?: number
+}
+
+export const inviteSchema = z.looseObject({
+  id: z.string(),
+  label: z.string().nullable(),
+  created_at: z.int(),
+  expires_at: z.int(),
+  uses: z.int(),
+  uses_max: z.int().nullable(),
+  revoked_at: z.int().nullable()
+})
+export type ApiInvite = z.infer<typeof inviteSchema>
+
+export const createdInviteSchema = inviteSchema.extend({ token: z.string() })
+export type ApiCreatedInvite = z.infer<typeof createdInviteSchema>
+
+export const invitesSchema = z.looseObject({ data: z.array(inviteSchema) })
+
+export const invitedNodesSchema = z.looseObject({
+  data: z.array(z.looseObject({ peer_id: z.string(), invite: z.string(), joined_at: z.int() }))
+})
+export type ApiInvitedNode = z.infer<typeof invitedNodesSchema>['data'][number]
+
+export const removedNodeSchema = z.looseObject({ peer_id: z.string() })
+
+/** A new invite for the admin API; its defaults apply to missing fields. */
+export interface NewInvite {
+  readonly label?: string
+  /** Null: any number of nodes. */
+  readonly uses?: number | null
+  readonly expires_in_seconds?: number
 }
 
 export const errorSchema = z.looseObject({

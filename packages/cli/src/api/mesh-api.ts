@@ -2,7 +2,10 @@ import { type AbortOptions, type ErrorCode, isErrorCode, MeshError, safeParse } 
 import { EventSourceParserStream } from 'eventsource-parser/stream'
 import type { z } from 'zod'
 import {
+  type ApiCreatedInvite,
   type ApiCreatedKey,
+  type ApiInvite,
+  type ApiInvitedNode,
   type ApiKeyView,
   type ApiModel,
   type ApiNode,
@@ -10,14 +13,20 @@ import {
   type ApiPlan,
   apiKeySchema,
   chunkSchema,
+  createdInviteSchema,
   createdKeySchema,
   errorSchema,
+  invitedNodesSchema,
+  inviteSchema,
+  invitesSchema,
   keysSchema,
   modelsSchema,
+  type NewInvite,
   type NewKey,
   nodesSchema,
   placementsSchema,
-  planSchema
+  planSchema,
+  removedNodeSchema
 } from './answers.ts'
 
 /**
@@ -102,6 +111,29 @@ export class MeshApi {
   async rotateKey(id: string, graceSeconds: number, options?: AbortOptions): Promise<ApiCreatedKey> {
     const input = { grace_seconds: graceSeconds }
     return this.#post(`/v1/admin/keys/${encodeURIComponent(id)}/rotate`, input, createdKeySchema, options)
+  }
+
+  /** Makes an invite; the answer has its token. */
+  async createInvite(invite: NewInvite, options?: AbortOptions): Promise<ApiCreatedInvite> {
+    return this.#post('/v1/admin/invites', invite, createdInviteSchema, options)
+  }
+
+  async invites(options?: AbortOptions): Promise<ApiInvite[]> {
+    return (await this.#get('/v1/admin/invites', invitesSchema, options)).data
+  }
+
+  async revokeInvite(id: string, options?: AbortOptions): Promise<ApiInvite> {
+    return this.#post(`/v1/admin/invites/${encodeURIComponent(id)}/revoke`, {}, inviteSchema, options)
+  }
+
+  /** Nodes that joined by an invite. */
+  async invitedNodes(options?: AbortOptions): Promise<ApiInvitedNode[]> {
+    return (await this.#get('/v1/admin/invited-nodes', invitedNodesSchema, options)).data
+  }
+
+  async removeInvitedNode(peerId: string, { signal }: AbortOptions = {}): Promise<{ readonly peer_id: string }> {
+    const path = `/v1/admin/invited-nodes/${encodeURIComponent(peerId)}`
+    return this.#ask(path, { method: 'DELETE' }, removedNodeSchema, signal)
   }
 
   /**

@@ -1,8 +1,14 @@
 import { setFlagsFromString } from 'node:v8'
 import { parseTuning } from '@resultity/interface'
+import type { DrainProgress, RunningNode } from '@resultity/node'
 import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
+import { type DrainReport, writeDrainReport } from '../daemon/drain-report.ts'
 import { runDaemon, type StartedDaemon } from '../daemon/run-daemon.ts'
+import { nodeDrainCommand } from './node-drain.ts'
+
+/** An answer goes on elsewhere within seconds; layers that others must fetch first may take longer. */
+const DRAIN_DEADLINE_S = 60
 
 export const nodeCommand: CommandDefinition = {
   name: 'node',
@@ -21,17 +27,20 @@ export const nodeCommand: CommandDefinition = {
     'label',
     'blobSource',
     'blobCache',
+    'drainDeadline',
     'logLevel'
   ],
   dataDirectory: 'node',
   daemon: true,
+  commands: [nodeDrainCommand],
   json: 'print one JSON line when ready',
   examples: [
     'resultity node',
-    'resultity node --join /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW… --memory 8GiB',
+    'resultity node --join rinvite_CiQ… --memory 8GiB',
+    'resultity node --join /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…',
     'resultity node --data /srv/node-2 --threads 4 --label zone=attic'
   ],
-  run: input => runDaemon(input, logger => start(input, logger))
+  run: input => runDaemon(input, logger => start(input, logger), 'node')
 }
 
 async function start({ settings }: CommandRun, logger: Logger): Promise<StartedDaemon> {
@@ -60,6 +69,29 @@ async function start({ settings }: CommandRun, logger: Logger): Promise<StartedD
   return {
     ready: { role: 'node', peerId: node.peerId, multiaddrs },
     summary: [`node ${node.peerId} is up`, ...multiaddrs.map(address => `  listening on ${address}`)],
+    failed: node.refused,
+    drain: () => drain(node, settings, logger),
     close: () => node.close()
   }
+}
+
+/** Hands over what the node serves, and writes down how far it is. */
+async function drain(node: RunningNode, settings: CommandRun['settings'], logger: Logger): Promise<void> {
+  const seconds = settings.drainDeadline ?? DRAIN_DEADLINE_S
+  let written: Promise<void> = Promise.resolve()
+  const write = (report: Omit<DrainReport, 'pid'>): Promise<void> => {
+    written = written
+      .then(() => writeDrainReport(settings.data, { pid: process.pid, ...report }))
+      // a full disk must not keep a node from leaving
+      .catch((error: unknown) => logger.warn({ err: error }, 'how far this node is could not be written down'))
+    return written
+  }
+  const onProgress = ({ placements, running }: DrainProgress): void => {
+    logger.info({ placements, running, seconds }, 'leaving: others take over what this node serves')
+    void write({ state: 'draining', placements, running })
+  }
+  const { drained, placements, running } = await node.drain({ deadlineMs: seconds * 1000, onProgress })
+  await write({ state: drained ? 'drained' : 'deadline', placements, running })
+  if (drained) logger.info('nothing is left to hand over')
+  else logger.warn({ placements, running }, `not all was handed over within ${seconds} s; the rest is cut off`)
 }

@@ -25,7 +25,7 @@ export const statusCommand: CommandDefinition = {
 function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]): Text {
   if (nodes.length === 0) return text`no node has joined yet\n  Start one with: resultity node --join MULTIADDR\n`
   const nodeRows = nodes.map(node => [
-    shortPeer(node.peerId),
+    node.draining ? `${shortPeer(node.peerId)} (leaving)` : shortPeer(node.peerId),
     node.hardware.cpuModel,
     String(node.threads),
     `${formatByteSize(node.memoryFreeBytes)} of ${formatByteSize(node.memoryOfferedBytes)}`,

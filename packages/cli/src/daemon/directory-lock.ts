@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { DatabaseSync } from 'node:sqlite'
@@ -9,6 +10,15 @@ const PID_FILE = 'daemon.pid'
 /** SQLITE_BUSY of https://sqlite.org/rescode.html */
 const SQLITE_BUSY = 5
 
+/** Kind of a daemon, where others must be able to tell. */
+export type DaemonRole = 'node'
+
+/** Whose a data directory is now. */
+export interface DirectoryHolder {
+  readonly pid: number | undefined
+  readonly role: DaemonRole | undefined
+}
+
 /**
  * Holds a data directory for this process. The lock is an SQLite file with an exclusive transaction open, that is a
  * lock of the operating system: it ends with the process, however that ends, so there is no stale lock to clear.
@@ -16,7 +26,7 @@ const SQLITE_BUSY = 5
  * @throws MeshError `data_directory_locked`, naming the process that has it; `settings_invalid` when the
  * directory cannot be made or written to
  */
-export async function lockDirectory(directory: string): Promise<AsyncDisposable> {
+export async function lockDirectory(directory: string, role?: DaemonRole): Promise<AsyncDisposable> {
   try {
     await mkdir(directory, { recursive: true, mode: 0o700 })
   } catch (error) {
@@ -24,7 +34,7 @@ export async function lockDirectory(directory: string): Promise<AsyncDisposable>
   }
   const database = await acquire(directory)
   const pidPath = join(directory, PID_FILE)
-  await writeFile(pidPath, `${process.pid}\n`)
+  await writeFile(pidPath, `${process.pid}${role === undefined ? '' : ` ${role}`}\n`)
   return {
     async [Symbol.asyncDispose]() {
       await rm(pidPath, { force: true })
@@ -43,7 +53,7 @@ async function acquire(directory: string): Promise<DatabaseSync> {
     database?.close()
     if (!(error instanceof Error && 'errcode' in error && error.errcode === SQLITE_BUSY))
       throw unusable(directory, error)
-    const pid = await holder(directory)
+    const { pid } = await readHolder(directory)
     throw new MeshError(
       'data_directory_locked',
       `${directory} is in use by another daemon${pid ? ` (process ${pid})` : ''}`,
@@ -56,10 +66,23 @@ async function acquire(directory: string): Promise<DatabaseSync> {
   }
 }
 
-async function holder(directory: string): Promise<number | undefined> {
+/** Which daemon has a directory now; undefined when none has. */
+export async function holderOf(directory: string): Promise<DirectoryHolder | undefined> {
+  if (!existsSync(join(directory, LOCK_FILE))) return undefined
+  try {
+    const database = await acquire(directory)
+    database.close()
+    return undefined
+  } catch (error) {
+    if (error instanceof MeshError && error.code === 'data_directory_locked') return readHolder(directory)
+    throw error
+  }
+}
+
+async function readHolder(directory: string): Promise<DirectoryHolder> {
   const text = await readFile(join(directory, PID_FILE), 'utf8').catch(() => '')
-  const pid = Number.parseInt(text, 10)
-  return Number.isNaN(pid) ? undefined : pid
+  const [, pid, role] = /^(\d+)(?: (node))?\s*$/.exec(text) ?? []
+  return { pid: pid === undefined ? undefined : Number(pid), role: role === 'node' ? role : undefined }
 }
 
 function unusable(directory: string, cause: unknown): MeshError {

@@ -3,22 +3,33 @@ const REPEAT_AFTER_MS = 1000
 
 const SIGNALS = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const
 
+/** Asks to stop like the others, and may come again: it never ends a daemon that is stopping. "resultity node drain" sends it. */
+export const STOP_GENTLY = 'SIGUSR2'
+
 /**
  * Aborts when the process is asked to stop: by a signal, or by the end of the IPC channel of the process that started
- * it, which is how a daemon notices that its parent was killed. A second signal ends the process at once.
+ * it, which is how a daemon notices that its parent was killed. A second signal ends the process at once, unless it is
+ * {@link STOP_GENTLY}.
  */
 export class StopSignal implements Disposable {
   readonly #controller = new AbortController()
   #firstAtMs: number | undefined
+  #orphaned = false
 
   constructor() {
     for (const name of this.#names) process.on(name, this.#onSignal)
+    process.on(STOP_GENTLY, this.#onGentle)
     if (process.connected) process.once('disconnect', this.#onDisconnect)
   }
 
   /** Aborts once. */
   get signal(): AbortSignal {
     return this.#controller.signal
+  }
+
+  /** Whether it stops because its parent has gone, which was killed perhaps. */
+  get orphaned(): boolean {
+    return this.#orphaned
   }
 
   /** Resolves once the process is asked to stop. */
@@ -31,6 +42,7 @@ export class StopSignal implements Disposable {
 
   [Symbol.dispose](): void {
     for (const name of this.#names) process.off(name, this.#onSignal)
+    process.off(STOP_GENTLY, this.#onGentle)
     process.off('disconnect', this.#onDisconnect)
   }
 
@@ -48,5 +60,10 @@ export class StopSignal implements Disposable {
     }
   }
 
-  readonly #onDisconnect = (): void => this.#controller.abort()
+  readonly #onGentle = (): void => this.#controller.abort()
+
+  readonly #onDisconnect = (): void => {
+    this.#orphaned = true
+    this.#controller.abort()
+  }
 }

@@ -30,18 +30,23 @@ export async function openKeyAdmin({ settings, options, context }: CommandRun): 
   }
 }
 
-function remoteKeyAdmin(api: MeshApi): KeyAdmin {
-  const explained = async <T>(work: Promise<T>): Promise<T> => {
-    try {
-      return await work
-    } catch (error) {
-      if (!(error instanceof MeshError) || !['unauthenticated', 'permission_denied'].includes(error.code)) throw error
-      throw new MeshError(error.code, `${api.url} wants an admin key: ${error.message}`, {
-        hint: `Set ${variableOf('apiKey')} or --api-key, or stop the coordinator and work on its data directory.`,
-        cause: error
-      })
-    }
+/** Says what to do when a coordinator wants an admin key. */
+export async function explainAdminKey<T>(
+  api: MeshApi,
+  work: Promise<T>,
+  hint = `Set ${variableOf('apiKey')} or --api-key.`
+): Promise<T> {
+  try {
+    return await work
+  } catch (cause) {
+    if (!(cause instanceof MeshError) || !['unauthenticated', 'permission_denied'].includes(cause.code)) throw cause
+    throw new MeshError(cause.code, `${api.url} wants an admin key: ${cause.message}`, { hint, cause })
   }
+}
+
+function remoteKeyAdmin(api: MeshApi): KeyAdmin {
+  const hint = `Set ${variableOf('apiKey')} or --api-key, or stop the coordinator and work on its data directory.`
+  const explained = <T>(work: Promise<T>): Promise<T> => explainAdminKey(api, work, hint)
   return {
     create: key => explained(api.createKey(key)),
     list: () => explained(api.keys()),

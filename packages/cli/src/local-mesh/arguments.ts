@@ -53,6 +53,8 @@ export function nodeArguments(
       threads: settings.threads ?? availableParallelism(),
       engine: settings.engine,
       tuning: settings.tuning,
+      // they all stop together: there is nobody to hand anything over to
+      drainDeadline: 0,
       logLevel: settings.logLevel
     })
   ]

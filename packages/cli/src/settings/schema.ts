@@ -47,6 +47,14 @@ const list = <T extends z.ZodType>(element: T) =>
 
 const multiaddr = z.string().regex(/^(\/[^/\s]+)+$/, 'expected a multiaddress such as /ip4/192.0.2.7/tcp/4001')
 
+const joinTarget = z
+  .string()
+  .max(4096)
+  .regex(
+    /^(rinvite_[A-Za-z0-9_-]+|(\/[^/\s]+)+)$/,
+    'expected a multiaddress such as /ip4/192.0.2.7/tcp/4001, or what "resultity invite" printed'
+  )
+
 const peerId = z
   .string()
   .regex(
@@ -181,7 +189,7 @@ export const settingsSchema = z.object({
   ),
   listen: list(multiaddr).describe('multiaddress to listen on for peers'),
   announce: list(multiaddr).describe('multiaddress to tell peers instead of the ones listened on'),
-  join: list(multiaddr).describe('multiaddress of a coordinator, with its /p2p/ID'),
+  join: list(joinTarget).describe('invite of a coordinator, or its multiaddress with its /p2p/ID'),
   mdns: flag.describe('find, and be found, on the local network'),
   model: list(modelReference).describe(
     'model: file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'
@@ -226,6 +234,9 @@ export const settingsSchema = z.object({
   prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step, about; 128 when not given'),
   nodeSilence: whole(1, 100).describe(
     'seconds without a heartbeat after which a node counts as lost; 3 when not given'
+  ),
+  drainDeadline: whole(0, 86_400).describe(
+    'seconds that a node which is asked to stop is given to hand its answers and layers over; 60 when not given, 0: none'
   ),
   jobCrashesMax: whole(1, 10_000).describe(
     'coordinators that may end while they have one request, before it is given up; 3 when not given'

@@ -157,6 +157,7 @@ function toNode(record: NodeRecord, models: ServedModels, subclouds: readonly Su
     labels: advert.labels,
     subclouds: subclouds.map(({ name }) => name),
     stages: advert.stages.map(({ manifest, ...stage }) => ({ ...stage, model: nameOf(manifest, models) })),
+    draining: advert.draining === true,
     joinedAtMs,
     lastSeenMs
   }

@@ -33,6 +33,8 @@ export const nodeSchema = z
     /** Names of subclouds that it is of. */
     subclouds: z.array(z.string()),
     stages: z.array(nodeStage),
+    /** It is about to leave: its answers and layers go to others. */
+    draining: z.boolean(),
     /** Unix milliseconds. */
     joinedAtMs: z.int(),
     lastSeenMs: z.int()

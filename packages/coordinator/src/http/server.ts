@@ -36,6 +36,7 @@ import helmet from 'helmet'
 import type { CoordinatorLimits } from '../settings.ts'
 import { addDocsPage } from './docs-page.ts'
 import { guardSubclouds } from './guard-subclouds.ts'
+import { addInviteRoutes, type InviteRouteComponents } from './invite-routes.ts'
 import { addMeshRoutes, type MeshRouteComponents } from './mesh-routes.ts'
 import type { Metrics } from './metrics.ts'
 import { addAboutRoute, addDocumentRoute, addHealthRoutes, addMetricsRoute } from './service-routes.ts'
@@ -49,6 +50,7 @@ export interface HttpComponents
     OllamaRouteComponents,
     MeshRouteComponents,
     SubcloudRouteComponents,
+    InviteRouteComponents,
     FileRouteComponents,
     BatchRouteComponents {
   readonly access: AccessControl
@@ -114,6 +116,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   inflateBodies(server, limits.bodyBytesMax)
   addMeshRoutes(server, components)
   addSubcloudRoutes(server, components)
+  addInviteRoutes(server, components)
   addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)

@@ -78,7 +78,7 @@ export class NodeJobs {
       try {
         return { result: await this.#attempt(job, attempt, lease, options), route: lease.route }
       } catch (error) {
-        const lost = error instanceof MeshError && error.code === 'node_lost'
+        const lost = error instanceof MeshError && (error.code === 'node_lost' || error.code === 'node_draining')
         const told = options.losses?.told(error) ?? error
         if (!lost || told !== error || attempt >= this.#init.routeAttemptsMax) throw told
         await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto'
 import type {
   Constraints,
   Generation,
@@ -9,7 +10,7 @@ import type {
 import { type FinishReason, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import { BEGUN, type JobContext } from '@resultity/jobs'
 import type { ServedDecoder } from '@resultity/placement'
-import type { JsonValue } from '@resultity/store'
+import type { Job, JsonValue } from '@resultity/store'
 import { routeHeader } from '../chat/chat-answer.ts'
 import type { MeshReport } from '../chat/chat-schema.ts'
 import { AnswerCheck } from './answer-check.ts'
@@ -137,7 +138,7 @@ export class AnswerRun<C> {
   async #choice(index: number, request: GenerationRequest, signal: AbortSignal): Promise<void> {
     const { generator } = this.#components
     const { job, log, losses } = this.#context
-    const options = { signal, workClass: job.class, watched: log.wanted, losses }
+    const options = { signal, workClass: job.class, watched: log.wanted, losses, fence: fenceOf(job) }
     await using generation = await generator.start(request, options)
     if (this.#headers === undefined) {
       // said by whichever comes first: a reader sees nothing that was logged before
@@ -218,4 +219,9 @@ export class AnswerRun<C> {
     const model = this.#plan.model.id
     for (let token = 0; token < count; token++) metrics.tokenSeconds.observe({ model }, ms / 1000)
   }
+}
+
+/** A coordinator that slept must not go on with a job that another has claimed since. Nobody can guess a job's id. */
+function fenceOf({ id, attempts }: Job): { readonly key: Uint8Array; readonly term: number } {
+  return { key: createHash('sha256').update(`attempts of ${id}`).digest().subarray(0, 16), term: attempts }
 }

@@ -8,6 +8,13 @@ export interface JoinPolicy {
   readonly open: boolean
   /** Peer ids. */
   readonly allowed: ReadonlySet<string>
+  readonly invites?: InvitedPeers
+}
+
+/** Who may join by an invite. */
+export interface InvitedPeers {
+  /** @throws MeshError `invite_…` for an invite that is not good */
+  admits(peerId: string, invite: string | undefined): Promise<boolean>
 }
 
 /**
@@ -22,8 +29,8 @@ export function joinRefusal(
   if (open || scope === 'this_machine' || allowed.has(peerId)) return undefined
   return new MeshError('peer_refused', `this coordinator takes no node ${peerId} from another machine`, {
     hint:
-      `Start the coordinator with --allow-node ${peerId} to let this node join, or with --open-join to let every node ` +
-      'join that reaches it.',
+      'Make an invite with "resultity invite" on the coordinator’s machine and give it to the node with --join, or ' +
+      `start the coordinator with --allow-node ${peerId}, or with --open-join to let every node join that reaches it.`,
     details: { peerId, ip }
   })
 }

@@ -4,6 +4,7 @@ import {
   type ByteStream,
   type CoordinatorMessage,
   FrameStream,
+  type Hello,
   MEMBERSHIP_FRAME_BYTES_MAX,
   membershipCoordinatorCodec,
   NODE_MESSAGE_BYTES_MAX,
@@ -25,9 +26,10 @@ export interface MemberLinkHandlers {
   now(): number
   /**
    * Whether this peer may join at all; asked before its signature is worth the work.
+   * @param invite that it shows
    * @throws MeshError why not
    */
-  admit(): void
+  admit(invite: string | undefined): Promise<void>
   /** Peer ids of all members, unless this link already has the latest list. */
   membersFor(link: MemberLink): readonly string[] | undefined
   /**
@@ -107,7 +109,7 @@ export class MemberLink {
 
   #onMessage(message: NodeMessage): void | Promise<void> {
     if (!this.#messages.take(this.#handlers.now())) throw tooOften('messages')
-    if (message.type === 'hello') return this.#onHello(message.advert)
+    if (message.type === 'hello') return this.#onHello(message)
     if (this.#state !== 'member') throw new MeshError('protocol_violation', `"${message.type}" came before a Hello`)
     switch (message.type) {
       case 'heartbeat':
@@ -121,14 +123,14 @@ export class MemberLink {
     }
   }
 
-  async #onHello(sealed: Uint8Array): Promise<void> {
+  async #onHello({ advert: sealed, invite }: Hello): Promise<void> {
     if (this.#state !== 'greeting') throw new MeshError('protocol_violation', 'a second Hello came')
     this.#state = 'opening'
     this.#scheduler.clear(this.#helloTimer)
     try {
-      this.#handlers.admit()
+      await this.#handlers.admit(invite)
       const advert = await this.#handlers.openAdvert(sealed, undefined)
-      // the stream may have ended while the signature was checked
+      // the stream may have ended while all that was checked
       if (this.#state !== 'opening') return
       this.#lastSequence = advert.sequence
       this.#handlers.joined(this, advert)

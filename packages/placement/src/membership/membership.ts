@@ -96,7 +96,7 @@ export class Membership implements Disposable {
     const { registry, clock, onAssignment } = this.#components
     return {
       now: () => clock.now(),
-      admit: () => this.#admit(peerId, from),
+      admit: invite => this.#admit(peerId, from, invite),
       membersFor: link => this.#membersFor(link),
       openAdvert: (sealed, lastSequence) => this.#openAdvert(sealed, peerId, from, lastSequence),
       joined: (link, advert) => this.#welcome(link, advert, from),
@@ -113,15 +113,20 @@ export class Membership implements Disposable {
     }
   }
 
-  #admit(peerId: string, from: SeenPeer): void {
+  async #admit(peerId: string, from: SeenPeer, invite: string | undefined): Promise<void> {
     const { clock, logger } = this.#components
     this.#joinRate.admit(peerId, clock.now())
-    const refusal = joinRefusal(this.#init.joins, peerId, from)
+    const { joins } = this.#init
+    const refusal = joinRefusal(joins, peerId, from)
     if (refusal === undefined) return
-    if (this.#refusals.isNew(peerId, clock.now())) {
-      logger.warn({ peerId, ip: from.ip, hint: refusal.hint }, refusal.message)
+    try {
+      if ((await joins.invites?.admits(peerId, invite)) === true) return
+      throw refusal
+    } catch (error) {
+      const { message, hint } = MeshError.from(error)
+      if (this.#refusals.isNew(peerId, clock.now())) logger.warn({ peerId, ip: from.ip, hint }, message)
+      throw error
     }
-    throw refusal
   }
 
   /**

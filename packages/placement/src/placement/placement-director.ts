@@ -1,35 +1,22 @@
-import { type Clock, isEncoder, MeshError } from '@resultity/interface'
+import { isEncoder, MeshError } from '@resultity/interface'
 import type { PlacementPlan, PlacementShortfall } from '@resultity/planner'
-import type { NodeChange, NodeRegistry } from '../membership/node-registry.ts'
+import type { NodeChange } from '../membership/node-registry.ts'
+import { Evacuation, type HandoverListener } from './evacuation.ts'
 import { FailureLog } from './failure-log.ts'
-import { type AssignmentPort, handover } from './handover.ts'
+import { handover } from './handover.ts'
 import { NodeMemory } from './node-memory.ts'
-import { type NodePool, oneForAll, type PoolSource, type RouteConstraints } from './node-pool.ts'
+import { type NodePool, oneForAll, type RouteConstraints } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 import { Placement, type PlacementPurpose, type StageReport } from './placement.ts'
 import type { PlacementChoice } from './placement-choice.ts'
+import type { PlacementDirectorComponents, PlacementDirectorInit } from './placement-director-init.ts'
 import { keyOf, PlacementTable } from './placement-table.ts'
 import { refuseMoreStagesThanLayers } from './shortfall.ts'
 import { TargetPlanner } from './target-planner.ts'
 import { type Target, Targets } from './targets.ts'
 
-export interface PlacementDirectorComponents {
-  readonly registry: NodeRegistry
-  readonly assignments: AssignmentPort
-  readonly clock: Clock
-  /** Default: one pool of all nodes. */
-  readonly pools?: PoolSource
-  newId(): string
-}
-
-export interface PlacementDirectorInit {
-  /** Stages of every model's default placement. */
-  readonly stages: 'auto' | number
-  readonly fewerStagesAfterMs: number
-  readonly assignmentRetryMs: number
-  readonly assignmentSilenceMs: number
-  readonly onDemandIdleMs: number
-}
+/** Answers that were told to go on elsewhere while they were being opened are told again after this. */
+const TELL_AGAIN_MS = 250
 
 /**
  * Decides which node serves which layers of which model, and which orders the nodes get.
@@ -38,7 +25,8 @@ export interface PlacementDirectorInit {
  * `reconcile`), and takes the time from its clock. Each model has one default placement as long as nodes allow, and one
  * more in each subcloud that names it. A model that a subcloud does not name is placed there on request, and released
  * when it is not used. When a node of a placement is lost, the placement is broken at once; the next `reconcile` gives
- * its layers to another node while the others keep theirs, and plans the model again where there is none.
+ * its layers to another node while the others keep theirs, and plans the model again where there is none. A node that is
+ * about to leave is got off before it does.
  */
 export class PlacementDirector {
   readonly table = new PlacementTable()
@@ -49,6 +37,7 @@ export class PlacementDirector {
   readonly #shortfalls = new Map<string, PlacementShortfall>()
   readonly #memory = new NodeMemory(this.table)
   readonly #planner: TargetPlanner
+  readonly #evacuation: Evacuation
   /** Not told to their nodes yet. */
   readonly #created: Placement[] = []
   readonly #listeners = new Set<() => void>()
@@ -60,7 +49,17 @@ export class PlacementDirector {
     this.#init = init
     this.#failures = new FailureLog(components.clock, init.assignmentRetryMs)
     const { registry } = components
-    this.#planner = new TargetPlanner({ registry, table: this.table, memory: this.#memory, failures: this.#failures })
+    const { table } = this
+    const known = { registry, table, memory: this.#memory, failures: this.#failures }
+    this.#planner = new TargetPlanner(known, init.stages)
+    this.#evacuation = new Evacuation({
+      registry,
+      table,
+      standing: placement => this.#standing(placement),
+      plan: placement => this.#planner.replace(placement),
+      canDoWithout: (placement, peerId) => this.#planner.canDoWithout(placement, peerId),
+      create: (placement, plan) => this.#create(placement, placement.purpose, plan)
+    })
   }
 
   get models(): readonly PlaceableModel[] {
@@ -78,6 +77,11 @@ export class PlacementDirector {
     return () => this.#listeners.delete(listener)
   }
 
+  /** Hears when answers on a placement are to go on elsewhere, perhaps more than once. @returns stops listening */
+  onHandover(listener: HandoverListener): () => void {
+    return this.#evacuation.onHandover(listener)
+  }
+
   /**
    * Brings every model's placements nearer to what they should be. Call after every change, soon.
    * @returns Unix milliseconds at which to call again even if nothing happens, if time alone may change something
@@ -87,15 +91,17 @@ export class PlacementDirector {
     this.#giveUpSilent(now)
     this.#leavePools()
     this.#releaseUnused(now)
+    this.#evacuation.look()
     const broken = this.table.all().filter(({ state }) => state === 'broken')
     for (const placement of broken) this.#repair(placement)
     const wakes = this.#targets.defaults().map(target => this.#reconcileDefault(target, now))
     for (const target of this.#targets.asked()) if (this.#serving(target) === undefined) this.#placeAsked(target)
     this.#tellNodes(broken)
+    const tellAgainMs = this.#evacuation.tell() ? now + TELL_AGAIN_MS : undefined
     this.#notify()
     const unusedMs = later(this.table.idle()[0]?.lastUsedAtMs, this.#init.onDemandIdleMs)
     const silentMs = later(this.table.silentSinceMs, this.#init.assignmentSilenceMs)
-    const due = [...wakes, this.#failures.nextRetryMs(), unusedMs, silentMs]
+    const due = [...wakes, this.#failures.nextRetryMs(), unusedMs, silentMs, tellAgainMs]
       .filter(ms => ms !== undefined)
       // a millisecond late rather than early: timers may fire just before their time
       .map(ms => ms + 1)
@@ -117,6 +123,7 @@ export class PlacementDirector {
       this.#shortfalls.clear()
     }
     this.#memory.note(change.node)
+    if (this.table.foreign.note(change.node)) this.#notify()
   }
 
   /** The subclouds have changed. Call {@link reconcile} after it. */
@@ -174,11 +181,7 @@ export class PlacementDirector {
 
   /** Whether a placement is on nodes of `pool` only, whatever pool it was made for. */
   fits(placement: Placement, pool: NodePool): boolean {
-    return placement.stages.every(({ peerId }) => {
-      const node = this.#components.registry.get(peerId)
-      // only its own pool knows a node that has left, and breaks the placement
-      return node === undefined ? placement.pool.key === pool.key : pool.admits(node)
-    })
+    return this.#planner.fits(placement, pool)
   }
 
   /** Whether `model` could not be placed in `pool` at the last try. */
@@ -196,7 +199,7 @@ export class PlacementDirector {
     const others = this.table.all().filter(placement => placement.model !== model)
     if (typeof stages === 'number') refuseMoreStagesThanLayers(model, stages, 'stages')
     const target = { model, pool }
-    const plan = this.#planner.plan(target, stages ?? this.#wantedStages(target), others)
+    const plan = this.#planner.plan(target, stages ?? this.#planner.wantedStages(target), others)
     if ('missing' in plan) throw this.#planner.layersMissing(target, plan)
     return plan
   }
@@ -215,6 +218,7 @@ export class PlacementDirector {
 
   takeSlot(placement: Placement): void {
     placement.takeSlot(this.#components.clock.now())
+    this.table.foreign.took(placement)
   }
 
   /** @returns when to look again, if that is a matter of time */
@@ -225,7 +229,7 @@ export class PlacementDirector {
     const current = defaults[0]
     if (current === undefined && !this.#isAwaited(target)) return undefined
     const nodes = this.#planner.usableNodes(target)
-    const wanted = this.#wantedStages(target)
+    const wanted = this.#planner.wantedStages(target)
     if (current !== undefined && (wanted === 'auto' || current.stages.length >= wanted)) return undefined
     const wakeMs = this.#lastJoinMs + this.#init.fewerStagesAfterMs
     const fewer = wanted !== 'auto' && !isEncoder(model.manifest) && nodes.length < Number(this.#init.stages)
@@ -242,7 +246,7 @@ export class PlacementDirector {
 
   /** Places a model on request. @returns why that failed */
   #placeAsked(target: Target): PlacementShortfall | undefined {
-    const wanted = this.#planMakingRoom(target, this.#wantedStages(target))
+    const wanted = this.#planMakingRoom(target, this.#planner.wantedStages(target))
     const plan = 'missing' in wanted ? this.#planMakingRoom(target, 'auto') : wanted
     if (!('missing' in plan)) {
       this.#create(target, 'on-demand', plan)
@@ -250,14 +254,6 @@ export class PlacementDirector {
     }
     if (!target.pool.adHoc) this.#shortfalls.set(keyOf(target.model, target.pool), plan)
     return plan
-  }
-
-  #wantedStages(target: Target): 'auto' | number {
-    const { model } = target
-    if (isEncoder(model.manifest)) return 1
-    if (this.#init.stages === 'auto') return 'auto'
-    const nodeCount = this.#planner.usableNodes(target).length
-    return Math.max(1, Math.min(this.#init.stages, nodeCount, model.manifest.config.layerCount))
   }
 
   #serving({ model, pool }: Target, stages?: number): Placement | undefined {
@@ -304,13 +300,17 @@ export class PlacementDirector {
 
   /** Somebody else takes the layers of a node that is gone. What of a placement nobody wants any more is not repaired. */
   #repair(broken: Placement): void {
-    const { model, pool, purpose, stages } = broken
-    const target = { model, pool }
-    const standing = purpose === 'default' ? this.table.defaults(target)[0] : this.#serving(target, stages.length)
-    const wanted = purpose === 'default' ? this.#targets.isDefault(target) : broken.sessionsOpen > 0
-    if (standing !== undefined || !wanted) return
+    const { purpose } = broken
+    const wanted = purpose === 'default' ? this.#targets.isDefault(broken) : broken.sessionsOpen > 0
+    if (this.#standing(broken) !== undefined || !wanted) return
     const plan = this.#planner.repair(broken)
-    if (plan !== undefined) this.#create(target, purpose, plan)
+    if (plan !== undefined) this.#create(broken, purpose, plan)
+  }
+
+  /** What serves the same as a placement that does not any more. */
+  #standing({ model, pool, purpose, stages }: Placement): Placement | undefined {
+    const target = { model, pool }
+    return purpose === 'default' ? this.table.defaults(target)[0] : this.#serving(target, stages.length)
   }
 
   #create({ model, pool }: Target, purpose: PlacementPurpose, plan: PlacementPlan): void {

@@ -71,6 +71,7 @@ export class PlacementLoop implements Disposable {
     director.nodeChanged(change)
     // not debounced: requests are failing now
     if (change.type === 'left') this.reconcile()
+    else if (change.node.advert.draining === true) this.reconcile()
     else if (change.type === 'joined' || director.unplacedCount > 0) this.#wakeAt(clock.now() + this.#settleMs)
   }
 

@@ -1,4 +1,5 @@
 import { formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import { ForeignSessions } from './foreign-sessions.ts'
 import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 import type { Placement } from './placement.ts'
@@ -6,6 +7,8 @@ import type { Placement } from './placement.ts'
 /** All placements of a coordinator that are not yet released, and the layers that were lost with the last ones. */
 export class PlacementTable {
   readonly #placements = new Map<string, Placement>()
+  /** What other coordinators have open on the same stages. */
+  readonly foreign = new ForeignSessions(this)
   /** Layers that were served until their node left, by model and pool. */
   readonly #lost = new Map<string, { readonly peerId: string; readonly range: LayerRange }[]>()
 
@@ -50,23 +53,30 @@ export class PlacementTable {
   ): Placement | undefined {
     const candidates = this.of(model)
       .filter(one => one.serving && (stages === undefined || one.stages.length === stages) && fits(one))
-      .toSorted((a, b) => rank(a, pool) - rank(b, pool))
-    return candidates[0]
+      .map(placement => ({ placement, rank: rank(placement, this.hasFreeSlot(placement), pool) }))
+      .toSorted((a, b) => a.rank - b.rank)
+    return candidates[0]?.placement
   }
 
   /**
-   * Whether one more session may open on a placement. Those that ask a node for the same layers share one stage there,
+   * Whether one more session may open on a placement, as far as is known here. Those that ask a node for the same layers share one stage there,
    * and its slots: a placement that takes another's place finds the other's last sessions on it.
    */
   hasFreeSlot(placement: Placement): boolean {
     if (!placement.hasFreeSlot) return false
-    const { model } = placement
-    const others = this.of(model).filter(other => other !== placement && other.sessionsOpen > 0)
-    return placement.stages.every(({ peerId, range }) => {
-      const sharing = others.filter(other => isSame(other.stageOn(peerId)?.range, range))
-      const taken = sharing.reduce((sum, { sessionsOpen }) => sum + sessionsOpen, placement.sessionsOpen)
-      return taken < model.sessionsMax
-    })
+    return placement.stages.every(
+      ({ peerId }) =>
+        this.sessionsOn(placement, peerId) + this.foreign.on(peerId, placement.id) < placement.model.sessionsMax
+    )
+  }
+
+  /** Sessions of this coordinator on the stage that a placement has on a node, and may share with others there. */
+  sessionsOn(placement: Placement, peerId: string): number {
+    const range = placement.stageOn(peerId)?.range
+    if (range === undefined) return 0
+    const others = this.of(placement.model).filter(other => other !== placement && other.sessionsOpen > 0)
+    const sharing = others.filter(other => isSame(other.stageOn(peerId)?.range, range))
+    return sharing.reduce((sum, { sessionsOpen }) => sum + sessionsOpen, placement.sessionsOpen)
   }
 
   /** Placements that could go, the longest unused first. */
@@ -92,6 +102,7 @@ export class PlacementTable {
   /** Forgets a placement and marks it released. */
   remove(placement: Placement): void {
     placement.release()
+    this.foreign.forget(placement)
     this.#placements.delete(placement.id)
   }
 
@@ -130,8 +141,8 @@ export function keyOf(model: PlaceableModel, pool: NodePool): string {
  * Order of preference: a free slot, then a busy placement, then a loading one; the pool's own placement before another
  * on its nodes; the default before one made for a request.
  */
-function rank(placement: Placement, pool: NodePool): number {
-  const state = placement.state === 'loading' ? 8 : placement.hasFreeSlot ? 0 : 4
+function rank(placement: Placement, free: boolean, pool: NodePool): number {
+  const state = placement.state === 'loading' ? 8 : free ? 0 : 4
   return state + (placement.pool.key === pool.key ? 0 : 2) + (placement.purpose === 'default' ? 0 : 1)
 }
 

@@ -6,7 +6,7 @@ import type { PlaceableModel } from './placeable-model.ts'
 /**
  * - `loading`  some stage does not serve yet
  * - `ready`    every stage serves; sessions may open
- * - `draining` another placement took its place; its sessions may end, none may open
+ * - `draining` another placement takes its place, or a node of it is about to leave; its sessions may end, none may open
  * - `broken`   a node of it left or failed; its sessions are failing
  * - `released` its nodes were told to forget it
  */

@@ -4,6 +4,7 @@ import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
 import type { FailureLog } from './failure-log.ts'
 import { estimateNode, HOP_MS } from './node-estimate.ts'
 import type { NodeMemory } from './node-memory.ts'
+import type { NodePool } from './node-pool.ts'
 import { shapeOf } from './placeable-model.ts'
 import type { Placement } from './placement.ts'
 import type { PlacementTable } from './placement-table.ts'
@@ -20,15 +21,36 @@ export interface TargetPlannerComponents {
 /** Plans what is to be placed onto the nodes that may serve it, with what is known of them now. */
 export class TargetPlanner {
   readonly #components: TargetPlannerComponents
+  readonly #stages: 'auto' | number
 
-  constructor(components: TargetPlannerComponents) {
+  /** @param stages of every default placement */
+  constructor(components: TargetPlannerComponents, stages: 'auto' | number) {
     this.#components = components
+    this.#stages = stages
   }
 
-  /** Nodes of the target's pool that did not fail with its model lately. */
+  /** Stages of a target's default placement on the nodes that are there. */
+  wantedStages(target: Target): 'auto' | number {
+    const { model } = target
+    if (isEncoder(model.manifest)) return 1
+    if (this.#stages === 'auto') return 'auto'
+    const nodeCount = this.usableNodes(target).length
+    return Math.max(1, Math.min(this.#stages, nodeCount, model.manifest.config.layerCount))
+  }
+
+  /** Whether a placement is on nodes of `pool` only, whatever pool it was made for. */
+  fits(placement: Placement, pool: NodePool): boolean {
+    return placement.stages.every(({ peerId }) => {
+      const node = this.#components.registry.get(peerId)
+      // only its own pool knows a node that has left, and breaks the placement
+      return node === undefined ? placement.pool.key === pool.key : pool.admits(node)
+    })
+  }
+
+  /** Nodes of the target's pool that stay, and did not fail with its model lately. */
   usableNodes({ model, pool }: Target): NodeRecord[] {
     const { registry, failures } = this.#components
-    const nodes = registry.list().filter(node => pool.admits(node))
+    const nodes = registry.list().filter(node => pool.admits(node) && node.advert.draining !== true)
     return nodes.filter(node => !failures.excludes(node.peerId, model.manifestSha256))
   }
 
@@ -53,6 +75,21 @@ export class TargetPlanner {
   repair({ model, pool, stages }: Placement): PlacementPlan | undefined {
     const nodes = this.#nodes({ model, pool }, this.#components.table.all())
     return repairPlacement({ model: shapeOf(model), stages, nodes, hopMs: HOP_MS })
+  }
+
+  /**
+   * What could take the place of a placement while it still serves: those that stay keep their layers, of which they have
+   * one copy for both, or all is planned anew beside it.
+   */
+  replace(placement: Placement): PlacementPlan | undefined {
+    const { model, pool, stages, purpose } = placement
+    const others = this.#components.table.all().filter(one => one !== placement)
+    const nodes = this.#nodes({ model, pool }, others)
+    const repaired = repairPlacement({ model: shapeOf(model), stages, nodes, hopMs: HOP_MS })
+    if (repaired !== undefined) return repaired
+    const target = { model, pool }
+    const plan = this.plan(target, purpose === 'default' ? this.wantedStages(target) : stages.length)
+    return 'missing' in plan ? undefined : plan
   }
 
   /** Whether the layers of `placement` could be served without this node. */

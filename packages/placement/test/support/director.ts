@@ -2,7 +2,8 @@ import { formatRange, type MeshError } from '@resultity/interface'
 import { ManualClock } from '@resultity/test-nodes'
 import { NodeRegistry } from '../../src/membership/node-registry.ts'
 import type { Placement, StageReport, StageState } from '../../src/placement/placement.ts'
-import { PlacementDirector, type PlacementDirectorInit } from '../../src/placement/placement-director.ts'
+import { PlacementDirector } from '../../src/placement/placement-director.ts'
+import type { PlacementDirectorInit } from '../../src/placement/placement-director-init.ts'
 
 const INIT: PlacementDirectorInit = {
   stages: 'auto',

@@ -6,6 +6,7 @@ import type { WebhookTables } from '../migrations/0005-webhooks.ts'
 import type { BatchTables } from '../migrations/0006-batches.ts'
 import type { SubcloudTables } from '../migrations/0007-subclouds.ts'
 import type { StorageTables } from '../migrations/0010-storage.ts'
+import type { InviteTables } from '../migrations/0013-invites.ts'
 
 /** Every table, by feature. A feature adds its own interface here, and a migration that creates its tables. */
 export interface Tables
@@ -16,4 +17,5 @@ export interface Tables
     WebhookTables,
     BatchTables,
     SubcloudTables,
-    StorageTables {}
+    StorageTables,
+    InviteTables {}

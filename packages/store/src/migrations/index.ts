@@ -11,6 +11,7 @@ import { createHandedBack } from './0009-handed-back.ts'
 import { createStorage } from './0010-storage.ts'
 import { createPoison } from './0011-poison.ts'
 import { createMetadata } from './0012-metadata.ts'
+import { createInvites } from './0013-invites.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -25,5 +26,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0009-handed-back': createHandedBack,
   '0010-storage': createStorage,
   '0011-poison': createPoison,
-  '0012-metadata': createMetadata
+  '0012-metadata': createMetadata,
+  '0013-invites': createInvites
 }

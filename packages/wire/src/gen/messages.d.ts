@@ -783,6 +783,9 @@ export namespace resultity {
                 /** Hello advert. */
                 advert: Uint8Array;
 
+                /** Hello invite. */
+                invite: string;
+
                 /**
                  * Encodes the specified Hello message. Does not implicitly {@link resultity.membership.v1.Hello.verify|verify} messages.
                  * @param message Hello message or plain object to encode
@@ -812,6 +815,9 @@ export namespace resultity {
 
                     /** Hello advert */
                     advert?: (Uint8Array|null);
+
+                    /** Hello invite */
+                    invite?: (string|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1752,6 +1758,12 @@ export namespace resultity {
                 /** OpenSession tokensMin. */
                 tokensMin: number;
 
+                /** OpenSession term. */
+                term: number;
+
+                /** OpenSession fence. */
+                fence: Uint8Array;
+
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
                  * @param message OpenSession message or plain object to encode
@@ -1845,6 +1857,12 @@ export namespace resultity {
                     /** OpenSession tokensMin */
                     tokensMin?: (number|null);
 
+                    /** OpenSession term */
+                    term?: (number|null);
+
+                    /** OpenSession fence */
+                    fence?: (Uint8Array|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1874,6 +1892,8 @@ export namespace resultity {
                   tellWithinMs?: number|null;
                   committed?: number[]|null;
                   tokensMin?: number|null;
+                  term?: number|null;
+                  fence?: Uint8Array|null;
                   $unknowns?: Uint8Array[];
                 };
             }

@@ -1096,6 +1096,7 @@ export const resultity = $root.resultity = (() => {
 
                 Hello.prototype.protocolVersion = 0;
                 Hello.prototype.advert = $util.newBuffer([]);
+                Hello.prototype.invite = "";
 
                 Hello.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -1108,6 +1109,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(8).uint32(message.protocolVersion);
                     if (message.advert != null && $Object.hasOwnProperty.call(message, "advert") && message.advert.length)
                         writer.uint32(18).bytes(message.advert);
+                    if (message.invite != null && $Object.hasOwnProperty.call(message, "invite") && message.invite !== "")
+                        writer.uint32(26).string(message.invite);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -1157,6 +1160,15 @@ export const resultity = $root.resultity = (() => {
                                     message.advert = value;
                                 else
                                     delete message.advert;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.invite = value;
+                                else
+                                    delete message.invite;
                                 continue;
                             }
                         }
@@ -2464,6 +2476,8 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.tellWithinMs = 0;
                 OpenSession.prototype.committed = $util.emptyArray;
                 OpenSession.prototype.tokensMin = 0;
+                OpenSession.prototype.term = 0;
+                OpenSession.prototype.fence = $util.newBuffer([]);
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2518,6 +2532,10 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(178).uint32s(message.committed);
                     if (message.tokensMin != null && $Object.hasOwnProperty.call(message, "tokensMin") && message.tokensMin !== 0)
                         writer.uint32(184).uint32(message.tokensMin);
+                    if (message.term != null && $Object.hasOwnProperty.call(message, "term") && message.term !== 0)
+                        writer.uint32(216).uint32(message.term);
+                    if (message.fence != null && $Object.hasOwnProperty.call(message, "fence") && message.fence.length)
+                        writer.uint32(226).bytes(message.fence);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2762,6 +2780,24 @@ export const resultity = $root.resultity = (() => {
                                     message.tokensMin = value;
                                 else
                                     delete message.tokensMin;
+                                continue;
+                            }
+                        case 27: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.term = value;
+                                else
+                                    delete message.term;
+                                continue;
+                            }
+                        case 28: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.fence = value;
+                                else
+                                    delete message.fence;
                                 continue;
                             }
                         }

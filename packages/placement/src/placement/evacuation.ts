@@ -1,0 +1,82 @@
+import type { PlacementPlan } from '@resultity/planner'
+import type { NodeRegistry } from '../membership/node-registry.ts'
+import type { Placement } from './placement.ts'
+import type { PlacementTable } from './placement-table.ts'
+
+/** A placement whose answers are to go on elsewhere, because this node of it is about to leave. */
+export type HandoverListener = (placementId: string, peerId: string) => void
+
+export interface EvacuationComponents {
+  readonly registry: NodeRegistry
+  readonly table: PlacementTable
+  /** Another placement that serves the same, or will. */
+  standing(placement: Placement): Placement | undefined
+  /** What could serve the same beside it, without nodes that are about to leave. */
+  plan(placement: Placement): PlacementPlan | undefined
+  /** Whether there is another way to serve it once its memory is free. */
+  canDoWithout(placement: Placement, peerId: string): boolean
+  create(placement: Placement, plan: PlacementPlan): void
+}
+
+/**
+ * Takes placements off nodes that are about to leave.
+ *
+ * One that nobody uses is lost at once, and repaired like one whose node has gone. One that answers run on takes no new
+ * ones; another is made for it beside it, and when that is ready its answers are told to go on there. Where there is no room for
+ * both, they go on when the first is released. Where nobody can take its layers, answers may end on it.
+ */
+export class Evacuation {
+  readonly #components: EvacuationComponents
+  readonly #listeners = new Set<HandoverListener>()
+  /** To be told to their answers, with the node that is about to leave. */
+  readonly #handed = new Map<Placement, string>()
+
+  constructor(components: EvacuationComponents) {
+    this.#components = components
+  }
+
+  /** @returns stops listening */
+  onHandover(listener: HandoverListener): () => void {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
+  }
+
+  /** Looks at all placements; call {@link tell} once what follows from it is planned. */
+  look(): void {
+    for (const placement of this.#components.table.all()) {
+      if (placement.state === 'broken') continue
+      const leaving = placement.stages.find(({ peerId }) => this.#isDraining(peerId))
+      if (leaving !== undefined) this.#leave(placement, leaving.peerId)
+    }
+  }
+
+  /** Tells answers to go on elsewhere. @returns whether some were, and may have been told too early */
+  tell(): boolean {
+    for (const [{ id }, peerId] of this.#handed) for (const listener of this.#listeners) listener(id, peerId)
+    const told = this.#handed.size > 0
+    this.#handed.clear()
+    return told
+  }
+
+  #leave(placement: Placement, peerId: string): void {
+    const { table, standing, plan, canDoWithout, create } = this.#components
+    if (placement.state === 'loading' || placement.sessionsOpen === 0) {
+      table.lose(placement, peerId, 'it is about to leave')
+      return
+    }
+    if (placement.state === 'ready') placement.drain()
+    const other = standing(placement)
+    if (other?.state === 'ready') this.#handed.set(placement, peerId)
+    if (other !== undefined) return
+    const replacement = plan(placement)
+    if (replacement !== undefined) create(placement, replacement)
+    else if (canDoWithout(placement, peerId)) {
+      table.lose(placement, peerId, 'it is about to leave')
+      this.#handed.set(placement, peerId)
+    }
+  }
+
+  #isDraining(peerId: string): boolean {
+    return this.#components.registry.get(peerId)?.advert.draining === true
+  }
+}
