@@ -58,7 +58,8 @@ t.test('nodes that are lost with a job are counted once each, and those that nev
   const losses = new NodeLosses(3, 1)
   const [first, again, unreached] = [lost('a'), lost('a'), lost('b', { unreached: true })]
   const other = new MeshError('engine_failed', 'x')
-  for (const error of [first, again, unreached, other]) t.equal(losses.told(error), error)
+  const link = new MeshError('node_lost', 'nothing passes', { details: { link: ['a', 'b'] } })
+  for (const error of [first, again, unreached, other, link]) t.equal(losses.told(error), error)
   t.equal(losses.count, 2)
   t.match(losses.told(lost('c')), {
     code: 'nodes_lost_too_often',

@@ -1,4 +1,4 @@
-import type { MeshError } from '@resultity/interface'
+import { MeshError } from '@resultity/interface'
 import type { PromptScores, Sampled } from '@resultity/wire'
 import type { RouteResult } from './route-session.ts'
 
@@ -110,12 +110,15 @@ export class RecoveryState {
 
   /** The route has ended with `error`, or could not be opened. */
   lost(error: MeshError): RecoveryStep {
-    const epochsMax = this.#phase === 'opening' ? this.#attemptsMax : EPOCHS_MAX
-    if (this.#phase === 'failed' || this.#epoch >= epochsMax || !this.#isCurable(error)) return this.giveUp(error)
+    // a link that fails leaves all nodes to choose from
+    const epochsMax = this.#phase === 'opening' && !isLinkLoss(error) ? this.#attemptsMax : EPOCHS_MAX
+    if (this.#phase === 'failed' || this.#epoch >= epochsMax || !this.#isCurable(error))
+      return this.giveUp(toldOf(error))
     if (this.#phase === 'serving') this.#phase = 'recovering'
     this.#epoch++
     const passing = PASSING.has(error.code) && error.code !== 'deadline_exceeded'
-    return { type: 'reopen', epoch: this.#epoch, awaitsBreak: passing || isNamedLoss(error) }
+    const breaks = isNamedLoss(error) || (isLinkLoss(error) && error.details.again !== true)
+    return { type: 'reopen', epoch: this.#epoch, awaitsBreak: passing || breaks }
   }
 
   /** Whatever is tried, it ends with `error`. */
@@ -125,7 +128,7 @@ export class RecoveryState {
   }
 
   #isCurable(error: MeshError): boolean {
-    if (isNamedLoss(error) || PASSING.has(error.code)) return true
+    if (isNamedLoss(error) || isLinkLoss(error) || PASSING.has(error.code)) return true
     // a route that is stuck and names nobody, an engine that broke off: perhaps not again
     const once = LOSSES.has(error.code) || error.code === 'engine_failed'
     if (!once || this.#retriedOnce) return false
@@ -142,7 +145,22 @@ export class RecoveryState {
   }
 }
 
+/** A stage that knows nothing of the session has been told to release it: nothing is wrong with the request. */
+function toldOf(error: MeshError): MeshError {
+  if (error.code !== 'session_forbidden' && error.code !== 'session_unknown') return error
+  return new MeshError('unavailable', `its placement was given up each time that it was tried: ${error.message}`, {
+    hint: 'Nodes come and go; send the request again.',
+    details: error.details,
+    cause: error
+  })
+}
+
 /** Somebody is known to have gone, so the placement breaks or has broken. */
 function isNamedLoss(error: MeshError): boolean {
   return LOSSES.has(error.code) && error.details.peerId !== undefined
+}
+
+/** Two nodes are there, and nothing passes between them. Where that hop had stood, it may stand `again` at once. */
+function isLinkLoss(error: MeshError): boolean {
+  return LOSSES.has(error.code) && error.details.link !== undefined
 }

@@ -26,6 +26,8 @@ function loss(code: ErrorCode = 'node_lost', peerId: string | undefined = 'a'): 
 }
 
 const unnamed = new MeshError('node_lost', 'no token came')
+const link = new MeshError('node_lost', 'nothing passes', { details: { link: ['a', 'b'] } })
+const linkAgain = new MeshError('node_lost', 'it broke', { details: { link: ['a', 'b'], again: true } })
 
 function serving(): RecoveryState {
   const state = new RecoveryState({ attemptsMax: 3 })
@@ -66,6 +68,8 @@ t.test('what is tried again, and whether the placement is waited for', async t =
     [loss('session_unknown'), 'reopen', true],
     [loss('engine_failed'), 'reopen', false],
     [unnamed, 'reopen', false],
+    [link, 'reopen', true],
+    [linkAgain, 'reopen', false],
     [loss('protocol_violation'), 'give_up'],
     [loss('invalid_request'), 'give_up'],
     [loss('canceled'), 'give_up']
@@ -98,6 +102,16 @@ t.test('there is an end to routes: sooner as long as none has opened', async t =
   t.same(opening.lost(error), { type: 'give_up', error })
   opening.opened()
   t.equal(opening.phase, 'failed', 'for good')
+  const released = new RecoveryState({ attemptsMax: 1 })
+  t.match(
+    released.lost(loss('session_forbidden')),
+    { error: { code: 'unavailable', retryable: true } },
+    'no fault of it'
+  )
+  const links = new RecoveryState({ attemptsMax: 3 })
+  for (let epoch = 2; epoch <= EPOCHS_MAX; epoch++)
+    t.match(links.lost(link), { type: 'reopen', epoch }, 'a link is no node')
+  t.same(links.lost(link), { type: 'give_up', error: link })
 })
 
 t.test('a score that was told is not told again, however they are portioned', async t => {

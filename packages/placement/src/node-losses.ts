@@ -26,7 +26,9 @@ export class NodeLosses {
    */
   told(error: unknown): unknown {
     if (!(error instanceof MeshError) || error.code !== 'node_lost' || error.details.unreached === true) return error
-    const { peerId, placementId } = error.details
+    const { peerId, placementId, link } = error.details
+    // its nodes are there
+    if (link !== undefined) return error
     this.#lost.add(`${peerId} ${placementId}`)
     if (this.count < this.#max) return error
     return new MeshError('nodes_lost_too_often', `${this.count} nodes were lost while they had this request`, {
