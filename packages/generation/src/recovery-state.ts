@@ -33,8 +33,11 @@ export interface RecoveryStateInit {
   readonly attemptsMax: number
 }
 
-/** Routes of one answer: each costs its prompt and its tokens once more. */
+/** Routes in a row that bring no new token: each costs the prompt and the tokens once more. */
 export const EPOCHS_MAX = 5
+
+/** Routes of one answer, whatever they bring. */
+export const ROUTES_MAX = 32
 
 /** A node went, or does not answer: another route goes without it. */
 const LOSSES: ReadonlySet<string> = new Set(['node_lost', 'peer_unreachable', 'unavailable'])
@@ -68,6 +71,8 @@ export class RecoveryState {
   #exact = true
   /** What another route need not cure was tried once more. */
   #retriedOnce = false
+  /** Routes since the last new token, this one among them. */
+  #fruitless = 1
 
   constructor({ attemptsMax }: RecoveryStateInit) {
     this.#attemptsMax = attemptsMax
@@ -105,17 +110,19 @@ export class RecoveryState {
     }
     if (result.type === 'scores') return this.#takeScores(result)
     this.#committed.push(result.token)
+    this.#fruitless = 1
     return result
   }
 
   /** The route has ended with `error`, or could not be opened. */
   lost(error: MeshError): RecoveryStep {
     // a link that fails leaves all nodes to choose from
-    const epochsMax = this.#phase === 'opening' && !isLinkLoss(error) ? this.#attemptsMax : EPOCHS_MAX
-    if (this.#phase === 'failed' || this.#epoch >= epochsMax || !this.#isCurable(error))
-      return this.giveUp(toldOf(error))
+    const inARow = this.#phase === 'opening' && !isLinkLoss(error) ? this.#attemptsMax : EPOCHS_MAX
+    const spent = this.#fruitless >= inARow || this.#epoch >= ROUTES_MAX
+    if (this.#phase === 'failed' || spent || !this.#isCurable(error)) return this.giveUp(toldOf(error))
     if (this.#phase === 'serving') this.#phase = 'recovering'
     this.#epoch++
+    this.#fruitless++
     const passing = PASSING.has(error.code) && error.code !== 'deadline_exceeded'
     const breaks = isNamedLoss(error) || (isLinkLoss(error) && error.details.again !== true)
     return { type: 'reopen', epoch: this.#epoch, awaitsBreak: passing || breaks }

@@ -3,7 +3,7 @@ import { assertProperty } from '@resultity/test-property'
 import type { PromptScores, Replayed, Sampled } from '@resultity/wire'
 import fc from 'fast-check'
 import t from 'tap'
-import { EPOCHS_MAX, RecoveryState } from '../src/recovery-state.ts'
+import { EPOCHS_MAX, RecoveryState, ROUTES_MAX } from '../src/recovery-state.ts'
 
 const session = new Uint8Array(16)
 const PROMPT = 10
@@ -114,6 +114,25 @@ t.test('there is an end to routes: sooner as long as none has opened', async t =
   t.same(links.lost(link), { type: 'give_up', error: link })
 })
 
+t.test('routes that bring new tokens do not count towards it, up to an end of all', async t => {
+  const state = serving()
+  const error = loss()
+  for (let epoch = 2; epoch <= ROUTES_MAX; epoch++) {
+    state.take(sampled(epoch))
+    t.match(state.lost(error), { type: 'reopen', epoch })
+    state.opened()
+  }
+  state.take(sampled(1))
+  t.same(state.lost(error), { type: 'give_up', error })
+  const stuck = serving()
+  stuck.lost(error)
+  stuck.lost(error)
+  stuck.opened()
+  stuck.take(sampled(1))
+  for (let route = 1; route < EPOCHS_MAX; route++) t.match(stuck.lost(error), { type: 'reopen' })
+  t.match(stuck.lost(error), { type: 'give_up' }, 'so many in a row')
+})
+
 t.test('a score that was told is not told again, however they are portioned', async t => {
   const state = serving()
   t.same(state.take(scores(1, [-1, -2, -3])), scores(1, [-1, -2, -3]))
@@ -148,7 +167,7 @@ t.test('whatever happens to its routes, a client is told an answer once and in o
         if (state.lost(loss(code)).type === 'give_up') break
       }
       const whole = [...prompt, ...tokens]
-      return tried <= EPOCHS_MAX && told.every((value, index) => value === whole[index])
+      return tried <= ROUTES_MAX && told.every((value, index) => value === whole[index])
     })
   )
 })
