@@ -1,18 +1,12 @@
-import type { LayerRange } from '@resultity/interface'
-import { type Swarm, swarmFor } from '@resultity/testkit'
-import { EventSourceParserStream } from 'eventsource-parser/stream'
+import { swarmFor } from '@resultity/testkit'
 import { test } from 'tap'
 import { eventually, meshNodes, slotsTaken } from './mesh-state.ts'
+import { type Asked, ask, type Told } from './told-answer.ts'
 
 const messages = [{ role: 'user', content: 'What is the capital of France?' }]
 const endless = { model: 'tiny-chat', messages, max_tokens: 400, ignore_eos: true }
 const long = 'What is the capital of France? '.repeat(30)
 const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 99 }, minItems: 150, maxItems: 150 }
-
-interface Asked {
-  readonly path?: string
-  readonly body: Readonly<Record<string, unknown>>
-}
 
 /**
  * Answers that are made beside each other, in the slots that a stage has. They are long: on a fast machine a short one is
@@ -69,26 +63,11 @@ const scored: Record<string, Asked> = {
   }
 }
 
-interface Choice {
-  readonly text: string
-  readonly logprobs: readonly unknown[]
-  readonly finish: string
-}
-
-/** What a client was told, without what is another each time. */
-interface Told {
-  readonly choices: readonly Choice[]
-  readonly mesh: {
-    readonly route: readonly { readonly peerId: string; readonly range: LayerRange }[]
-    readonly reroutes?: { readonly count: number; readonly exact: boolean }
-  }
-}
-
 test('an answer outlives its nodes', async t => {
   const swarm = await swarmFor(t, { nodes: 4, stages: 3 })
   const undisturbed = new Map<string, Told>()
   const all = { ...drawn, ...constrained, ...scored }
-  for (const [name, asked] of Object.entries(all)) undisturbed.set(name, await ask(swarm, asked))
+  for (const [name, asked] of Object.entries(all)) undisturbed.set(name, await ask(swarm.url, asked))
 
   const cases: [name: string, stage: number, afterPieces: number, signal: NodeJS.Signals, asked: typeof drawn][] = [
     ['kill -9 of the first stage at the first token', 0, 1, 'SIGKILL', drawn],
@@ -100,14 +79,17 @@ test('an answer outlives its nodes', async t => {
   ]
   for (const [name, stage, afterPieces, signal, asked] of cases) {
     await t.test(name, async t => {
-      const { route } = (await ask(swarm, { body: { model: 'tiny-chat', messages, max_tokens: 1 } })).mesh
+      const { route } = (await ask(swarm.url, { body: { model: 'tiny-chat', messages, max_tokens: 1 } })).mesh
       const victim = swarm.nodes.find(({ peerId }) => peerId === route[stage]?.peerId)
       let pieces = 0
       let gone: Promise<void> | undefined
       const onPiece = () => {
         if (++pieces >= afterPieces) gone ??= victim?.kill(signal)
       }
-      const asking = Object.entries(asked).map(async ([name, one]) => ({ name, told: await ask(swarm, one, onPiece) }))
+      const asking = Object.entries(asked).map(async ([name, one]) => ({
+        name,
+        told: await ask(swarm.url, one, onPiece)
+      }))
       if (afterPieces === 0) onPiece()
       const answers = await Promise.all(asking)
       // one that is lost before the answer has begun is no loss of a route
@@ -137,60 +119,16 @@ test('an answer outlives its nodes', async t => {
 test('and nodes that hang, before their heartbeats are missed', async t => {
   const swarm = await swarmFor(t, { nodes: 3, stages: 2, coordinatorArgs: ['--node-silence=12'] })
   const asked: Asked = { body: { ...endless, temperature: 0, stream: true } }
-  const undisturbed = await ask(swarm, asked)
+  const undisturbed = await ask(swarm.url, asked)
   const victim = swarm.nodes.find(({ peerId }) => peerId === undisturbed.mesh.route[1]?.peerId)
   if (victim === undefined) throw new Error('the route has a second stage')
   // a process that stands still cannot be stopped
   t.teardown(() => process.kill(victim.pid, 'SIGCONT'))
   let pieces = 0
-  const told = await ask(swarm, asked, () => {
+  const told = await ask(swarm.url, asked, () => {
     if (++pieces === 3) process.kill(victim.pid, 'SIGSTOP')
   })
   t.same(told.choices, undisturbed.choices)
   t.match(told.mesh.reroutes, { exact: true })
   t.notOk(told.mesh.route.some(({ peerId }) => peerId === victim.peerId))
 })
-
-/** Asks, and takes in what is told until the end. */
-async function ask(swarm: Swarm, { path = '/v1/chat/completions', body }: Asked, onPiece = () => {}): Promise<Told> {
-  const response = await fetch(`${swarm.url}${path}`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify(body)
-  })
-  if (!response.ok || response.body === null) throw new Error(await response.text())
-  if (body.stream !== true) {
-    const { choices, mesh } = await response.json()
-    return { choices: choices.map((one: object) => read([one])), mesh }
-  }
-  const chunks: { choices: object[]; mesh?: Told['mesh'] }[] = []
-  const events = response.body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
-  for await (const { data } of events) {
-    if (data === '[DONE]') {
-      const mesh = chunks.find(chunk => chunk.mesh !== undefined)?.mesh ?? { route: [] }
-      return { choices: [read(chunks.flatMap(({ choices }) => choices))], mesh }
-    }
-    const chunk = JSON.parse(data)
-    if (chunk.error !== undefined) throw new Error(data)
-    chunks.push(chunk)
-    if (read(chunk.choices).text !== '') onPiece()
-  }
-  throw new Error(`the stream broke off after ${chunks.length} chunks`)
-}
-
-/** A piece of a chat or a completion, or all of it. */
-interface Piece {
-  readonly text?: string
-  readonly delta?: { readonly content?: string }
-  readonly message?: { readonly content?: string }
-  readonly logprobs?: { readonly content?: readonly unknown[]; readonly token_logprobs?: readonly unknown[] } | null
-  readonly finish_reason?: string | null
-}
-
-function read(pieces: readonly Piece[]): Choice {
-  return {
-    text: pieces.map(({ text, delta, message }) => text ?? delta?.content ?? message?.content ?? '').join(''),
-    logprobs: pieces.flatMap(({ logprobs }) => logprobs?.content ?? logprobs?.token_logprobs ?? []),
-    finish: pieces.findLast(piece => piece.finish_reason)?.finish_reason ?? ''
-  }
-}

@@ -107,6 +107,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'runtime-tuning',
     'test-postgres',
     'test-api',
+    'test-mesh',
     'test-nodes',
     'wire',
     'planner',

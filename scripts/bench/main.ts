@@ -3,10 +3,12 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { benchApi } from './api.ts'
 import { benchCallers } from './callers.ts'
+import { benchChaos } from './chaos.ts'
 import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
 import { llamaPrograms } from './llama-programs.ts'
+import { renderChaos } from './render-chaos.ts'
 import { renderApi, renderCallers, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
 import { renderHostile } from './render-hostile.ts'
 import { renderTuning } from './render-tuning.ts'
@@ -14,7 +16,7 @@ import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|hostile [options]
+const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|hostile|chaos [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -90,6 +92,15 @@ missed. Half an hour of it: --minutes 30.
   --cases-file FILE   where cases that showed a fault are written (default: hostile-cases.json)
   --replay FILE       send the cases of such a file instead
 
+chaos strikes nodes and links of a swarm while it answers (kill -9, SIGSTOP, SIGTERM, links that stall or are cut, two at once), and
+compares each answer with the undisturbed one; it ends with 1 when one differs or fails.
+
+  --models REF,…      models, each in 3 stages over 5 nodes (default: smollm2-135m,tiny-chat)
+  --runs N            answers (default: 100)
+  --seed N            of what is asked and what goes wrong (default: 1)
+  --first N           number of the first run, to see one again (default: 0)
+  --tokens N          of an answer (default: 200)
+
   --json              print one JSON document on stdout; progress stays on stderr
 `
 
@@ -125,6 +136,10 @@ const { positionals, values } = parseArgs({
     case: { type: 'string' },
     'cases-file': { type: 'string', default: 'hostile-cases.json' },
     replay: { type: 'string' },
+    models: { type: 'string', default: 'smollm2-135m,tiny-chat' },
+    runs: { type: 'string', default: '100' },
+    first: { type: 'string', default: '0' },
+    tokens: { type: 'string', default: '200' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
@@ -238,6 +253,20 @@ async function hostile(): Promise<string> {
   return values.json ? `${JSON.stringify(result)}\n` : renderHostile(result)
 }
 
+async function chaos(): Promise<string> {
+  const result = await benchChaos({
+    models: values.models.split(','),
+    cacheDir: values.cache,
+    seed: Number(values.seed),
+    runs: Number(values.runs),
+    first: Number(values.first),
+    tokens: Number(values.tokens),
+    log
+  })
+  missed = result.missed.length > 0
+  return values.json ? `${JSON.stringify(result)}\n` : renderChaos(result)
+}
+
 const benches = new Map([
   ['split', split],
   ['llama.cpp', llamaCpp],
@@ -247,7 +276,8 @@ const benches = new Map([
   ['api', api],
   ['fairness', fairness],
   ['grammar', grammar],
-  ['hostile', hostile]
+  ['hostile', hostile],
+  ['chaos', chaos]
 ])
 const bench = benches.get(positionals[0] ?? '')
 if (values.help || bench === undefined) {

@@ -104,7 +104,7 @@ export function buildMesh(
     }
   )
   const leases = new RouteLeases(director, limits, scheduler)
-  const nodes = { leases, opener: host, scheduler, ...nodesOf(registry, loop) }
+  const nodes = { leases, opener: host, scheduler, ...nodesOf(registry, loop, init.logger) }
   const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
   const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
@@ -117,10 +117,16 @@ export function buildMesh(
 /** Where nodes are, and when one goes. */
 function nodesOf(
   registry: NodeRegistry,
-  loop: PlacementLoop
-): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft' | 'suspect'> {
+  loop: PlacementLoop,
+  logger: Logger
+): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft' | 'suspect' | 'suspectLink'> {
   return {
     suspect: (peerId, placementId) => loop.suspect(peerId, placementId),
+    suspectLink: (from, to, placementId) => {
+      const routedRound = loop.suspectLink(from, to, placementId)
+      logger.warn({ from, to, placementId, routedRound }, 'nothing passes between two nodes that are there')
+      return routedRound
+    },
     addressOf: (peerId, forPeer?: string) =>
       registry.get(peerId) === undefined ? undefined : { peerId, multiaddrs: registry.addressesOf(peerId, forPeer) },
     onNodeLeft: listener =>

@@ -62,7 +62,7 @@ t.test('the node that died is named, not the neighbours that noticed', async t =
   await using mesh = await startScriptedMesh(3, { limits: { lossNoticeMs: 1 } })
   const lost = new MeshError('node_lost', 'my neighbour went away')
   mesh.ring.script = async ({ stages, open: { session, epoch }, sample }) => {
-    await sample([5])
+    if (epoch === 1) await sample([5])
     for (const stage of stages.slice(1)) await stage.send({ type: 'fault', session, epoch, error: lost })
     for (const stage of stages.slice(1)) stage.cut()
     stages[0]?.cut()

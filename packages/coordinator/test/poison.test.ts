@@ -58,7 +58,8 @@ t.test('nodes that are lost with a job are counted once each, and those that nev
   const losses = new NodeLosses(3, 1)
   const [first, again, unreached] = [lost('a'), lost('a'), lost('b', { unreached: true })]
   const other = new MeshError('engine_failed', 'x')
-  for (const error of [first, again, unreached, other]) t.equal(losses.told(error), error)
+  const link = new MeshError('node_lost', 'nothing passes', { details: { link: ['a', 'b'] } })
+  for (const error of [first, again, unreached, other, link]) t.equal(losses.told(error), error)
   t.equal(losses.count, 2)
   t.match(losses.told(lost('c')), {
     code: 'nodes_lost_too_often',
@@ -66,6 +67,35 @@ t.test('nodes that are lost with a job are counted once each, and those that nev
     hint: /c went/,
     retryable: false
   })
+})
+
+t.test('a loss behind which the job had got further does not count', async t => {
+  const lost = (peerId: string) => new MeshError('node_lost', `${peerId} went`, { details: { peerId } })
+  const losses = new NodeLosses(3, 0)
+  for (let index = 0; index < 20; index++) {
+    losses.gotFurther()
+    const error = lost(`node ${index}`)
+    t.equal(losses.told(error), error)
+    t.equal(losses.told(error), error, 'another choice of the answer lost it too')
+  }
+  t.equal(losses.count, 0)
+  for (const peerId of ['a', 'b']) losses.told(lost(peerId))
+  t.equal(losses.count, 2)
+  losses.gotFurther()
+  losses.told(lost('c'))
+  t.equal(losses.count, 2)
+  t.match(losses.told(lost('d')), { code: 'nodes_lost_too_often' })
+})
+
+t.test('an answer that loses more nodes than a job may, and gets on between them, is finished', async t => {
+  await using mesh = await startScriptedMesh(1, { limits: { jobNodeLossesMax: 1, lossNoticeMs: 1 } })
+  mesh.ring.script = async ({ open, stages, sample }) => {
+    if (open.epoch === 7) return await sample([72], 'tokens_max')
+    await sample([72])
+    stages[0]?.cut()
+  }
+  const response = await mesh.post({ ...QUESTION, max_tokens: 7 })
+  t.match(await response.json(), { usage: { completion_tokens: 7 }, mesh: { reroutes: { count: 6 } } })
 })
 
 t.test('a job that loses node after node is not carried to the next', async t => {

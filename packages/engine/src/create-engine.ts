@@ -5,6 +5,7 @@ import { loadCapiEncoder } from './capi/capi-encoder.ts'
 import { CapiStage } from './capi/capi-stage.ts'
 import { getRuntime } from './capi/runtime.ts'
 import type { EngineContext } from './engine-context.ts'
+import { withOtherKernels } from './other-kernels.ts'
 import type { Engine } from './port.ts'
 
 /**
@@ -16,10 +17,17 @@ export type EngineKind = 'capi' | 'node'
 export interface EngineOptions {
   /** What `@resultity/runtime-tuning` does for speed and memory of the whole process. Default false. */
   readonly tuning?: Tuning
+  /** Results of another kind of processor, for tests; see {@link withOtherKernels}. Default false. */
+  readonly otherKernels?: boolean
 }
 
 /** @throws MeshError `engine_failed` when the runtime does not start on this machine */
 export async function createEngine(kind: EngineKind = 'capi', options: EngineOptions = {}): Promise<Engine> {
+  const engine = await createOwnEngine(kind, options)
+  return options.otherKernels === true ? withOtherKernels(engine) : engine
+}
+
+async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promise<Engine> {
   const context: EngineContext = {
     gate: new BatchGate(() => performance.now()),
     tuning: processTuning(options.tuning ?? false)

@@ -4,7 +4,7 @@ export { createEngine, type EngineKind, type EngineOptions } from './create-engi
 export { ENCODER_INPUTS_MAX, Encoder, type EncoderInit } from './encoder.ts'
 export { type EncoderMeasurement, measureEncoder } from './encoder-measurement.ts'
 export { type Logprobs, logprobsOf, TOP_LOGPROBS_MAX, type TokenLogprob } from './logprobs.ts'
-export { probeMachine } from './machine-probe.ts'
+export { type MachineProbe, probeMachine } from './machine-probe.ts'
 export * from './port.ts'
 export { RunQueue } from './run-queue.ts'
 export { argmax, sampleToken } from './sampling.ts'

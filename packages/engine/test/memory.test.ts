@@ -134,6 +134,8 @@ t.test('measurements are positive and finite, and add up', async t => {
     await t.rejects(measureStage(stage, { signal }), /not now/)
     t.equal(stage.sessionsOpen, 0)
   }
-  const ms = await probeMachine(1)
+  const { msPer100M: ms, kernels } = await probeMachine(1)
   t.ok(ms > 0 && Number.isFinite(ms), `${ms} ms per 100 million weights`)
+  t.equal((await probeMachine(2)).kernels, kernels, 'threads change no bit')
+  t.not((await probeMachine(1, { otherKernels: true })).kernels, kernels)
 })

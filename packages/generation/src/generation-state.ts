@@ -1,4 +1,11 @@
-import { type PromptScores, type Replayed, type Sampled, type StageFrame, sameSession } from '@resultity/wire'
+import {
+  type LinkFault,
+  type PromptScores,
+  type Replayed,
+  type Sampled,
+  type StageFrame,
+  sameSession
+} from '@resultity/wire'
 import { checkLogprobs, checkToken, type ReportRules, violation } from './token-report.ts'
 
 /**
@@ -34,6 +41,8 @@ export type GenerationStep =
   | { readonly type: 'token'; readonly sampled: Sampled }
   /** A stage is there. */
   | { readonly type: 'answered'; readonly nonce: number }
+  /** A stage does not hear its neighbour, or lost it. */
+  | { readonly type: 'link'; readonly fault: LinkFault }
 
 /** Decides what each stage of one route may say, and when. Pure: frames in, steps or errors out. */
 export class GenerationState {
@@ -82,6 +91,7 @@ export class GenerationState {
     if (frame.type === 'probe_ack') {
       return this.#isStale(frame.epoch) ? undefined : { type: 'answered', nonce: frame.nonce }
     }
+    if (frame.type === 'link_fault') return this.#isStale(frame.epoch) ? undefined : { type: 'link', fault: frame }
     if (frame.type === 'replayed') return this.#admitReplayed(stageIndex, frame)
     throw violation(`a stage may not send "${frame.type}" to the coordinator`)
   }

@@ -98,6 +98,7 @@ export class LastingSession {
       try {
         const result = await held.session.next()
         const told = result === undefined ? undefined : this.#state.take(result)
+        if (told?.type === 'sampled') this.#init.losses?.gotFurther()
         if (result === undefined || told !== undefined) return told
       } catch (error) {
         await this.#recover(held, MeshError.from(error))

@@ -1,4 +1,4 @@
-import type { MeshError } from '@resultity/interface'
+import { MeshError } from '@resultity/interface'
 import type { PromptScores, Sampled } from '@resultity/wire'
 import type { RouteResult } from './route-session.ts'
 
@@ -35,8 +35,11 @@ export interface RecoveryStateInit {
   readonly attemptsMax: number
 }
 
-/** Routes of one answer: each costs its prompt and its tokens once more. */
+/** Routes in a row that bring no new token: each costs the prompt and the tokens once more. */
 export const EPOCHS_MAX = 5
+
+/** Routes of one answer, whatever they bring. */
+export const ROUTES_MAX = 32
 
 /** Routes left because a node was about to leave, which are no fault of the answer; a node may say so again and again. */
 export const HANDOVERS_MAX = 64
@@ -78,6 +81,8 @@ export class RecoveryState {
   #exact = true
   /** What another route need not cure was tried once more. */
   #retriedOnce = false
+  /** Routes since the last new token, this one among them. */
+  #fruitless = 1
 
   constructor({ attemptsMax }: RecoveryStateInit) {
     this.#attemptsMax = attemptsMax
@@ -115,19 +120,26 @@ export class RecoveryState {
     }
     if (result.type === 'scores') return this.#takeScores(result)
     this.#committed.push(result.token)
+    this.#fruitless = 1
     return result
   }
 
   /** The route has ended with `error`, or could not be opened. */
   lost(error: MeshError): RecoveryStep {
     if (error.code === 'resource_exhausted' && this.#phase !== 'serving') return this.#refused(error)
-    if (error.code === 'node_draining') this.#handovers = Math.min(this.#handovers + 1, HANDOVERS_MAX)
-    const epochsMax = this.#handovers + this.#refusals + (this.#phase === 'opening' ? this.#attemptsMax : EPOCHS_MAX)
-    if (this.#phase === 'failed' || this.#epoch >= epochsMax || !this.#isCurable(error)) return this.giveUp(error)
+    const handover = error.code === 'node_draining' && this.#handovers < HANDOVERS_MAX
+    if (handover) this.#handovers++
+    // a link that fails leaves all nodes to choose from
+    const inARow = this.#phase === 'opening' && !isLinkLoss(error) ? this.#attemptsMax : EPOCHS_MAX
+    const routes = this.#epoch - this.#handovers - this.#refusals
+    const spent = !handover && (this.#fruitless >= inARow || routes >= ROUTES_MAX)
+    if (this.#phase === 'failed' || spent || !this.#isCurable(error)) return this.giveUp(toldOf(error))
     if (this.#phase === 'serving') this.#phase = 'recovering'
     this.#epoch++
+    if (!handover) this.#fruitless++
     const passing = PASSING.has(error.code) && error.code !== 'deadline_exceeded'
-    return { type: 'reopen', epoch: this.#epoch, awaitsBreak: passing || isNamedLoss(error) }
+    const breaks = isNamedLoss(error) || (isLinkLoss(error) && error.details.again !== true)
+    return { type: 'reopen', epoch: this.#epoch, awaitsBreak: passing || breaks }
   }
 
   /** Whatever is tried, it ends with `error`. */
@@ -145,7 +157,7 @@ export class RecoveryState {
   }
 
   #isCurable(error: MeshError): boolean {
-    if (isNamedLoss(error) || PASSING.has(error.code)) return true
+    if (isNamedLoss(error) || isLinkLoss(error) || PASSING.has(error.code)) return true
     // a route that is stuck and names nobody, an engine that broke off: perhaps not again
     const once = LOSSES.has(error.code) || error.code === 'engine_failed'
     if (!once || this.#retriedOnce) return false
@@ -162,7 +174,22 @@ export class RecoveryState {
   }
 }
 
+/** A stage that knows nothing of the session has been told to release it: nothing is wrong with the request. */
+function toldOf(error: MeshError): MeshError {
+  if (error.code !== 'session_forbidden' && error.code !== 'session_unknown') return error
+  return new MeshError('unavailable', `its placement was given up each time that it was tried: ${error.message}`, {
+    hint: 'Nodes come and go; send the request again.',
+    details: error.details,
+    cause: error
+  })
+}
+
 /** Somebody is known to have gone, so the placement breaks or has broken. */
 function isNamedLoss(error: MeshError): boolean {
   return LOSSES.has(error.code) && error.details.peerId !== undefined
+}
+
+/** Two nodes are there, and nothing passes between them. Where that hop had stood, it may stand `again` at once. */
+function isLinkLoss(error: MeshError): boolean {
+  return LOSSES.has(error.code) && error.details.link !== undefined
 }

@@ -1,5 +1,5 @@
 import { type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
-import { LOOKS_PER_ANSWER, SilenceWatch, type SilenceWatchInit } from './silence-watch.ts'
+import { LOOKS_PER_ANSWER, type SilenceStep, SilenceWatch, type SilenceWatchInit } from './silence-watch.ts'
 
 export interface RoutePulseInit extends SilenceWatchInit {
   /** Default: the machine's time. */
@@ -8,18 +8,27 @@ export interface RoutePulseInit extends SilenceWatchInit {
   probe(nonce: number): void
   /** These stages are not. @returns false when the route has to wait for them all the same */
   gone(stages: readonly number[]): boolean
+  /** Nothing passes between these two. @returns false when the route has to wait all the same */
+  linkSilent(from: number, to: number): boolean
 }
 
 /** Gives a {@link SilenceWatch} its sense of time, until it is disposed of. */
 export class RoutePulse implements Disposable {
+  readonly #init: RoutePulseInit
   readonly #watch: SilenceWatch
   readonly #scheduler: Scheduler
-  readonly #timer: Timer
+  #timer: Timer | undefined
 
   constructor(init: RoutePulseInit) {
+    this.#init = init
     this.#scheduler = init.scheduler ?? systemScheduler
     this.#watch = new SilenceWatch(init, this.#scheduler.monotonic())
-    this.#timer = this.#scheduler.setInterval(() => this.#look(init), init.answerMs / LOOKS_PER_ANSWER)
+  }
+
+  /** The route is open: from now on it is looked whether it says anything. */
+  begin(): void {
+    this.#watch.begin(this.#scheduler.monotonic())
+    this.#timer = this.#scheduler.setInterval(() => this.#look(), this.#init.answerMs / LOOKS_PER_ANSWER)
   }
 
   heard(): void {
@@ -30,14 +39,23 @@ export class RoutePulse implements Disposable {
     this.#watch.answered(stageIndex, nonce, this.#scheduler.monotonic())
   }
 
+  /** A stage says that it hears nothing from the next. */
+  linkReported(from: number, to: number): void {
+    this.#act(this.#watch.linkReported(from, to, this.#scheduler.monotonic()))
+  }
+
   [Symbol.dispose](): void {
     this.#scheduler.clear(this.#timer)
   }
 
-  #look(init: RoutePulseInit): void {
+  #look(): void {
+    this.#act(this.#watch.look(this.#scheduler.monotonic()))
+  }
+
+  #act(step: SilenceStep | undefined): void {
     const now = this.#scheduler.monotonic()
-    const step = this.#watch.look(now)
-    if (step?.type === 'probe') init.probe(step.nonce)
-    if (step?.type === 'gone' && !init.gone(step.stages)) this.#watch.waitOn(now)
+    if (step?.type === 'probe') this.#init.probe(step.nonce)
+    if (step?.type === 'gone' && !this.#init.gone(step.stages)) this.#watch.waitOn(now)
+    if (step?.type === 'link' && !this.#init.linkSilent(step.from, step.to)) this.#watch.waitOnLink(now)
   }
 }

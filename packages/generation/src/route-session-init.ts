@@ -13,6 +13,11 @@ export interface RouteSessionComponents {
    * @returns false when its placement cannot do without it
    */
   suspect(peerId: string, placementId: string): boolean
+  /**
+   * Takes in that nothing passes between two nodes, which are both there.
+   * @returns false when their placement cannot do without that link
+   */
+  suspectLink(from: string, to: string, placementId: string): boolean
   /** Default: the machine's time. */
   readonly scheduler?: Scheduler
 }

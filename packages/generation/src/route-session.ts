@@ -7,19 +7,13 @@ import {
   type Timer,
   withDeadline
 } from '@resultity/interface'
-import type { PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
+import type { LinkFault, PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
 import { GenerationState } from './generation-state.ts'
 import { openFrame } from './open-frame.ts'
+import { RouteFaults } from './route-faults.ts'
 import { RoutePulse } from './route-pulse.ts'
 import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
-import {
-  isNeighbourLoss,
-  type LossFacts,
-  type NodeAddress,
-  StageControl,
-  stageFault,
-  stageLost
-} from './stage-control.ts'
+import { type LossFacts, type NodeAddress, StageControl, stageFault, stageLost } from './stage-control.ts'
 
 /** What a route says of an answer. */
 export type RouteResult = PromptScores | Replayed | Sampled
@@ -44,9 +38,8 @@ export class RouteSession {
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
   #watchdog: Timer | undefined
-  #pulse: RoutePulse | undefined
-  /** Stages that have reported a fault: that their streams end after it says nothing new. */
-  readonly #faulted = new Set<number>()
+  readonly #pulse: RoutePulse
+  readonly #faults: RouteFaults
   #error: MeshError | undefined
   #closed: Promise<void> | undefined
 
@@ -67,6 +60,26 @@ export class RouteSession {
       promptLogprobs: init.promptLogprobs,
       vocabularySize: init.vocabularySize,
       topLogprobs: init.logprobs || init.promptLogprobs ? init.topLogprobs : undefined
+    })
+    this.#pulse = new RoutePulse({
+      scheduler: this.#scheduler,
+      stageCount: init.route.stages.length,
+      answerMs: limits.probeAnswerMs,
+      tellWithinMs: init.watched ? 0 : limits.tellWithinMs,
+      probe: nonce => this.#probe(nonce),
+      gone: stages => this.#onGone(stages),
+      linkSilent: (from, to) => this.#faults.linkSilent(from, to)
+    })
+    const { placementId } = init.route
+    this.#faults = new RouteFaults({
+      route: init.route,
+      scheduler: this.#scheduler,
+      lossGraceMs: limits.lossGraceMs,
+      isThere: index => this.#controls[index] !== undefined,
+      wasOpen: () => this.#state.phase !== 'opening',
+      suspect: peerId => components.suspect(peerId, placementId),
+      suspectLink: (from, to) => components.suspectLink(from, to, placementId),
+      fail: error => this.fail(error)
     })
     this.#opened.promise.catch(() => this.#error)
     this.#stopListening = components.onNodeLeft(peerId => this.#onNodeLeft(peerId))
@@ -146,7 +159,8 @@ export class RouteSession {
 
   #stopWaiting(): void {
     this.#scheduler.clear(this.#watchdog)
-    this.#pulse?.[Symbol.dispose]()
+    this.#pulse[Symbol.dispose]()
+    this.#faults[Symbol.dispose]()
   }
 
   async #openAll(signal: AbortSignal): Promise<void> {
@@ -190,19 +204,17 @@ export class RouteSession {
   #sendPrompt(): void {
     // it failed while the last stage answered
     if (this.#closed !== undefined) return
-    const { session, epoch, prompt, committed, route, watched } = this.#init
+    const { session, epoch, prompt, committed } = this.#init
     void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt })
-    this.#pulse = new RoutePulse({
-      scheduler: this.#scheduler,
-      stageCount: route.stages.length,
-      answerMs: this.#limits.probeAnswerMs,
-      tellWithinMs: watched ? 0 : this.#limits.tellWithinMs,
-      // one that cannot be sent has no answer
-      probe: nonce => this.#controls.forEach(control => void control.send({ type: 'probe', session, epoch, nonce })),
-      gone: stages => this.#onGone(stages)
-    })
+    this.#pulse.begin()
     const waitMs = this.#limits.firstTokenMs + (prompt.length + committed.length) * this.#limits.promptTokenMs
-    if (this.#faulted.size === 0) this.#watch(waitMs, 'no first token came')
+    if (!this.#faults.begun) this.#watch(waitMs, 'no first token came')
+  }
+
+  /** One that cannot be sent has no answer. */
+  #probe(nonce: number): void {
+    const { session, epoch } = this.#init
+    this.#controls.forEach(control => void control.send({ type: 'probe', session, epoch, nonce }))
   }
 
   #onFrame(stageIndex: number, frame: StageFrame): void {
@@ -210,53 +222,50 @@ export class RouteSession {
     try {
       const step = this.#state.admit(stageIndex, frame)
       // a stage may lose its neighbour while others still open: then the session fails in a moment
-      if (step?.type === 'opened' && this.#faulted.size === 0) this.#opened.resolve()
+      if (step?.type === 'opened' && !this.#faults.begun) this.#opened.resolve()
       if (step?.type === 'token') this.#onToken(step.sampled)
       if (step?.type === 'scores') this.#onProgress(step.scores)
       if (step?.type === 'replayed') this.#onProgress(step.replayed)
-      if (step?.type === 'answered') this.#pulse?.answered(stageIndex, step.nonce)
+      if (step?.type === 'answered') this.#pulse.answered(stageIndex, step.nonce)
+      if (step?.type === 'link') this.#onLinkFault(stageIndex, step.fault)
     } catch (error) {
       this.#onStageFault(stageIndex, MeshError.from(error))
     }
   }
 
-  /**
-   * A stage that lost its neighbour may be the second or third in a row of falling stages. Whose stream ends without
-   * a fault is the one that died: a moment is given for that to show.
-   */
   #onStageFault(stageIndex: number, error: MeshError): void {
-    const stage = this.#init.route.stages[stageIndex]
-    if (stage === undefined) return
-    this.#faulted.add(stageIndex)
-    if (!isNeighbourLoss(error)) this.fail(stageFault(stage, error, this.#facts))
-    if (this.#error !== undefined || this.#faulted.size > 1) return
     this.#scheduler.clear(this.#watchdog)
-    const fail = (): void => this.fail(stageFault(stage, error, this.#facts))
-    this.#watchdog = this.#scheduler.setTimeout(fail, this.#limits.lossGraceMs)
+    this.#faults.add(stageIndex, error)
+  }
+
+  #onLinkFault(stageIndex: number, { peerId, silentMs }: LinkFault): void {
+    const neighbour = this.#faults.neighbour(stageIndex, peerId)
+    if (silentMs === 0) this.#faults.broke(stageIndex, neighbour)
+    else this.#pulse.linkReported(stageIndex, neighbour)
   }
 
   /** On the way to the first token. */
   #onProgress(result: PromptScores | Replayed): void {
     this.#results.push(result)
     this.#wake?.resolve()
-    this.#pulse?.heard()
-    if (this.#faulted.size === 0) this.#watchdog?.refresh()
+    this.#pulse.heard()
+    if (!this.#faults.begun) this.#watchdog?.refresh()
   }
 
   #onToken(sampled: Sampled): void {
     // the frame's bytes belong to the stream's buffer and are not kept
     this.#results.push(sampled)
     this.#wake?.resolve()
-    this.#pulse?.heard()
+    this.#pulse.heard()
     if (this.#state.phase === 'ended') this.#stopWaiting()
-    else if (this.#faulted.size > 0) return
+    else if (this.#faults.begun) return
     else if (this.#state.tokens.length === this.#init.committed.length + 1)
       this.#watch(this.#limits.nextTokenMs, 'no further token came')
     else this.#watchdog?.refresh()
   }
 
   #onStageEnd(stage: StagePlacement, index: number, error: MeshError | undefined): void {
-    if (this.#closed !== undefined || this.#state.phase === 'ended' || this.#faulted.has(index)) return
+    if (this.#closed !== undefined || this.#state.phase === 'ended' || this.#faults.has(index)) return
     const ownFault = error?.code === 'protocol_violation' || error?.code === 'frame_too_large'
     this.fail(
       ownFault && error !== undefined
@@ -267,18 +276,11 @@ export class RouteSession {
 
   /** @returns false when the route can only wait for all of them */
   #onGone(indices: readonly number[]): boolean {
-    const { stages, placementId } = this.#init.route
-    for (const index of indices) {
-      const stage = stages[index]
-      if (stage === undefined || !this.#components.suspect(stage.peerId, placementId)) continue
-      const what = `did not answer within ${this.#limits.probeAnswerMs} ms`
-      const error = stageLost(stage, what, undefined, this.#facts)
-      this.fail(error)
-      // there is nobody to confirm that it has ended
-      this.#controls[index]?.abort(error)
-      return true
-    }
-    return false
+    const index = this.#faults.gone(indices, this.#limits.probeAnswerMs)
+    if (index === undefined) return false
+    // there is nobody to confirm that it has ended
+    this.#controls[index]?.abort(new MeshError('node_lost', 'the node does not answer'))
+    return true
   }
 
   #onNodeLeft(peerId: string): void {

@@ -3,6 +3,8 @@ export type SilenceStep =
   | { readonly type: 'probe'; readonly nonce: number }
   /** Indices of stages whose nodes are not there. */
   | { readonly type: 'gone'; readonly stages: readonly number[] }
+  /** Indices of two stages whose nodes are there, and nothing passes from one to the other. */
+  | { readonly type: 'link'; readonly from: number; readonly to: number }
 
 export interface SilenceWatchInit {
   readonly stageCount: number
@@ -21,6 +23,9 @@ const INTERVALS_MAX = 4
 /** How much of the mean interval is the latest one. */
 const LATEST_WEIGHT = 0.2
 
+/** Reports of a silent link that have to come after both of its nodes have answered: what was held up shows meanwhile. */
+const LINK_REPORTS = 2
+
 /** Nodes that answered are asked again that much later each time. */
 const PATIENCE_FACTOR = 2
 const PATIENCE_MS_MAX = 5000
@@ -32,9 +37,13 @@ const PATIENCE_MS_MAX = 5000
  * Then every stage is asked whether its node is there, which says nothing of its engine. Time for the answer is counted
  * in looks: when this process did not run, no look was taken, and answers that wait in its sockets are read before
  * the next. Where none of several nodes answers, it is rather this side that is cut off, and nothing is decided.
+ *
+ * A stage that does not hear its neighbour says so, again and again. It is the link when both nodes have answered since, and
+ * the reports go on all the same: a node that stood still acknowledges what waits for it when it answers.
  */
 export class SilenceWatch {
   readonly #init: SilenceWatchInit
+  #begun = false
   #heardMs: number
   /** Since the route was heard, or all its nodes were. */
   #quietSinceMs: number
@@ -45,12 +54,23 @@ export class SilenceWatch {
   /** Stages that have not answered the last probe. */
   #asked: Set<number> | undefined
   #looks = 0
+  /** Links that were reported since the route was heard: who of their nodes answered, and reports since both did. */
+  readonly #links = new Map<string, { readonly there: Set<number>; reports: number }>()
+  #linksQuietUntilMs = 0
 
   constructor(init: SilenceWatchInit, nowMs: number) {
     this.#init = init
     this.#heardMs = nowMs
     this.#quietSinceMs = nowMs
     this.#patienceMs = init.answerMs / 2
+  }
+
+  /** The route is open: from now on it should say something. */
+  begin(nowMs: number): void {
+    this.#begun = true
+    this.#heardMs = nowMs
+    this.#quietSinceMs = nowMs
+    this.#asked = undefined
   }
 
   /** A token or another word of progress came. */
@@ -64,11 +84,30 @@ export class SilenceWatch {
     this.#quietSinceMs = nowMs
     this.#patienceMs = this.#init.answerMs / 2
     this.#asked = undefined
+    this.#links.clear()
+  }
+
+  /** A stage says that it hears nothing from the next. */
+  linkReported(from: number, to: number, nowMs: number): SilenceStep | undefined {
+    if (nowMs < this.#linksQuietUntilMs) return undefined
+    const key = `${from} ${to}`
+    const link = this.#links.get(key) ?? { there: new Set(), reports: 0 }
+    this.#links.set(key, link)
+    if (!link.there.has(from) || !link.there.has(to)) {
+      // an answer that is still out has its time; before the route is open nobody counts that
+      return this.#asked === undefined || !this.#begun ? this.#probe() : undefined
+    }
+    if (++link.reports < LINK_REPORTS) return undefined
+    this.#links.clear()
+    return { type: 'link', from, to }
   }
 
   /** A node answered a probe. */
   answered(stageIndex: number, nonce: number, nowMs: number): void {
-    if (nonce === this.#nonce) this.#asked?.delete(stageIndex)
+    if (nonce === this.#nonce) {
+      this.#asked?.delete(stageIndex)
+      for (const { there } of this.#links.values()) there.add(stageIndex)
+    }
     if (this.#asked?.size === 0) this.waitOn(nowMs)
   }
 
@@ -77,9 +116,12 @@ export class SilenceWatch {
     if (this.#asked !== undefined) return this.#lookForAnswers(nowMs)
     const paceMs = INTERVALS_MAX * (this.#intervalMs ?? 0)
     if (nowMs - this.#quietSinceMs < Math.max(this.#patienceMs, paceMs) + this.#init.tellWithinMs) return undefined
-    this.#asked = new Set(Array.from({ length: this.#init.stageCount }, (_, index) => index))
-    this.#looks = 0
-    return { type: 'probe', nonce: ++this.#nonce }
+    return this.#probe()
+  }
+
+  /** The route can only wait for a link; it is not asked again soon. */
+  waitOnLink(nowMs: number): void {
+    this.#linksQuietUntilMs = nowMs + PATIENCE_MS_MAX
   }
 
   /** Nothing comes of asking again soon: all are there, or who is gone cannot be done without. */
@@ -87,6 +129,12 @@ export class SilenceWatch {
     this.#asked = undefined
     this.#quietSinceMs = nowMs
     this.#patienceMs = Math.min(this.#patienceMs * PATIENCE_FACTOR, PATIENCE_MS_MAX)
+  }
+
+  #probe(): SilenceStep {
+    this.#asked = new Set(Array.from({ length: this.#init.stageCount }, (_, index) => index))
+    this.#looks = 0
+    return { type: 'probe', nonce: ++this.#nonce }
   }
 
   #lookForAnswers(nowMs: number): SilenceStep | undefined {

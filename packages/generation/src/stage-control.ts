@@ -130,6 +130,22 @@ export function stageLost(stage: StagePlacement, what: string, cause?: unknown, 
   })
 }
 
+/** `node_lost`, naming both nodes of a link: neither is lost, and nothing passes between them. */
+export function linkLost(
+  [from, to]: readonly [StagePlacement, StagePlacement],
+  what: string,
+  cause?: unknown,
+  facts: LossFacts & { readonly again?: true } = {}
+): MeshError {
+  const nodes = [from, to].map(({ peerId, range }) => `node ${peerId} with layers ${formatRange(range)}`)
+  const reason = cause instanceof Error ? `: ${cause.message}` : ''
+  return new MeshError('node_lost', `the link from ${nodes.join(' to ')} ${what}${reason}`, {
+    hint: 'Both nodes run; see that they reach each other. Send the request again: other nodes may do.',
+    details: { link: [from.peerId, to.peerId], ...facts },
+    cause
+  })
+}
+
 /** An error that a stage reported, naming the stage; a neighbour it lost is a lost node to the client too. */
 export function stageFault(stage: StagePlacement, error: MeshError, facts: LossFacts = {}): MeshError {
   return new MeshError(

@@ -3,7 +3,7 @@ import { assertProperty } from '@resultity/test-property'
 import type { PromptScores, Replayed, Sampled } from '@resultity/wire'
 import fc from 'fast-check'
 import t from 'tap'
-import { EPOCHS_MAX, HANDOVERS_MAX, RecoveryState } from '../src/recovery-state.ts'
+import { EPOCHS_MAX, HANDOVERS_MAX, RecoveryState, ROUTES_MAX } from '../src/recovery-state.ts'
 
 const session = new Uint8Array(16)
 const PROMPT = 10
@@ -26,6 +26,8 @@ function loss(code: ErrorCode = 'node_lost', peerId: string | undefined = 'a'): 
 }
 
 const unnamed = new MeshError('node_lost', 'no token came')
+const link = new MeshError('node_lost', 'nothing passes', { details: { link: ['a', 'b'] } })
+const linkAgain = new MeshError('node_lost', 'it broke', { details: { link: ['a', 'b'], again: true } })
 
 function serving(): RecoveryState {
   const state = new RecoveryState({ attemptsMax: 3 })
@@ -65,6 +67,8 @@ t.test('what is tried again, and whether the placement is waited for', async t =
     [loss('session_unknown'), 'reopen', true],
     [loss('engine_failed'), 'reopen', false],
     [unnamed, 'reopen', false],
+    [link, 'reopen', true],
+    [linkAgain, 'reopen', false],
     [loss('protocol_violation'), 'give_up'],
     [loss('invalid_request'), 'give_up'],
     [loss('canceled'), 'give_up']
@@ -124,6 +128,35 @@ t.test('there is an end to routes: sooner as long as none has opened', async t =
   t.same(opening.lost(error), { type: 'give_up', error })
   opening.opened()
   t.equal(opening.phase, 'failed', 'for good')
+  const released = new RecoveryState({ attemptsMax: 1 })
+  t.match(
+    released.lost(loss('session_forbidden')),
+    { error: { code: 'unavailable', retryable: true } },
+    'no fault of it'
+  )
+  const links = new RecoveryState({ attemptsMax: 3 })
+  for (let epoch = 2; epoch <= EPOCHS_MAX; epoch++)
+    t.match(links.lost(link), { type: 'reopen', epoch }, 'a link is no node')
+  t.same(links.lost(link), { type: 'give_up', error: link })
+})
+
+t.test('routes that bring new tokens do not count towards it, up to an end of all', async t => {
+  const state = serving()
+  const error = loss()
+  for (let epoch = 2; epoch <= ROUTES_MAX; epoch++) {
+    state.take(sampled(epoch))
+    t.match(state.lost(error), { type: 'reopen', epoch })
+    state.opened()
+  }
+  state.take(sampled(1))
+  t.same(state.lost(error), { type: 'give_up', error })
+  const stuck = serving()
+  stuck.lost(error)
+  stuck.lost(error)
+  stuck.opened()
+  stuck.take(sampled(1))
+  for (let route = 1; route < EPOCHS_MAX; route++) t.match(stuck.lost(error), { type: 'reopen' })
+  t.match(stuck.lost(error), { type: 'give_up' }, 'so many in a row')
 })
 
 t.test('a score that was told is not told again, however they are portioned', async t => {
@@ -160,7 +193,7 @@ t.test('whatever happens to its routes, a client is told an answer once and in o
         if (state.lost(loss(code)).type === 'give_up') break
       }
       const whole = [...prompt, ...tokens]
-      return tried <= EPOCHS_MAX && told.every((value, index) => value === whole[index])
+      return tried <= ROUTES_MAX && told.every((value, index) => value === whole[index])
     })
   )
 })

@@ -66,7 +66,8 @@ async function routeOf(scripts: readonly Script[]) {
       scheduler: coordinator.scheduler,
       addressOf: peerId => addresses.get(peerId),
       onNodeLeft: () => () => {},
-      suspect: () => false
+      suspect: () => false,
+      suspectLink: () => false
     },
     LIMITS,
     {

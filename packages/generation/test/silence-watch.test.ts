@@ -8,10 +8,13 @@ const LOOK_MS = ANSWER_MS / LOOKS_PER_ANSWER
 function watching(stageCount = 2, tellWithinMs = 0) {
   let now = 0
   const watch = new SilenceWatch({ stageCount, answerMs: ANSWER_MS, tellWithinMs }, now)
+  watch.begin(now)
   return {
     heard: () => watch.heard(now),
     answered: (stageIndex: number, nonce: number) => watch.answered(stageIndex, nonce, now),
     waitOn: () => watch.waitOn(now),
+    linkReported: (from: number, to: number) => watch.linkReported(from, to, now),
+    waitOnLink: () => watch.waitOnLink(now),
     /** @returns what it said, and when */
     pass(ms: number): [number, SilenceStep][] {
       const steps: [number, SilenceStep][] = []
@@ -95,3 +98,58 @@ t.test('who cannot be done without is waited for', async t => {
   t.same(pass(300), [])
   t.match(said(pass(100)), [{ type: 'probe', nonce: 2 }])
 })
+
+t.test('a link is silent when both of its nodes answered, and it is reported twice after that', async t => {
+  const { answered, linkReported } = watching(3)
+  t.same(linkReported(0, 1), { type: 'probe', nonce: 1 }, 'they are asked')
+  for (let report = 0; report < 5; report++) t.equal(linkReported(0, 1), undefined)
+  answered(0, 1)
+  answered(2, 1)
+  t.equal(linkReported(0, 1), undefined, 'the node that is not heard has not answered')
+  answered(1, 1)
+  t.equal(linkReported(0, 1), undefined, 'what was held up may show yet')
+  t.same(linkReported(0, 1), { type: 'link', from: 0, to: 1 })
+})
+
+t.test('a token clears a link, and so does a node that is gone explain it', async t => {
+  const { answered, heard, linkReported, pass } = watching(3)
+  t.match(linkReported(0, 1), { type: 'probe', nonce: 1 })
+  for (const stage of [0, 1]) answered(stage, 1)
+  t.equal(linkReported(0, 1), undefined)
+  heard()
+  t.match(linkReported(0, 1), { type: 'probe', nonce: 2 }, 'from the beginning')
+  for (const stage of [0, 2]) answered(stage, 2)
+  t.match(said(pass(400)), [{ type: 'gone', stages: [1] }])
+})
+
+t.test('two links are told apart, and one that cannot be done without is left alone for a while', async t => {
+  const { answered, linkReported, waitOnLink, pass } = watching(2)
+  t.match(linkReported(0, 1), { type: 'probe', nonce: 1 })
+  t.equal(linkReported(1, 0), undefined, 'they are asked already')
+  for (const stage of [0, 1]) answered(stage, 1)
+  t.equal(linkReported(0, 1), undefined)
+  t.equal(linkReported(1, 0), undefined)
+  t.match(linkReported(1, 0), { type: 'link', from: 1, to: 0 })
+  waitOnLink()
+  t.equal(linkReported(0, 1), undefined)
+  pass(5000)
+  t.match(linkReported(0, 1), { type: 'probe' })
+})
+
+t.test(
+  'a report does not give a node that hangs more time; and one that comes before the route is open asks again',
+  async t => {
+    const { linkReported, pass } = watching(3)
+    t.match(said(pass(200)), [{ type: 'probe' }])
+    for (let ms = 0; ms < 300; ms += LOOK_MS) {
+      pass(LOOK_MS)
+      t.equal(linkReported(0, 1), undefined)
+    }
+    const opening = new SilenceWatch({ stageCount: 2, answerMs: ANSWER_MS, tellWithinMs: 0 }, 0)
+    t.match(opening.linkReported(0, 1, 0), { type: 'probe', nonce: 1 })
+    t.match(opening.linkReported(0, 1, 0), { type: 'probe', nonce: 2 }, 'the control stream of one may stand only now')
+    for (const stage of [0, 1]) opening.answered(stage, 2, 0)
+    t.equal(opening.linkReported(0, 1, 0), undefined)
+    t.match(opening.linkReported(0, 1, 0), { type: 'link' })
+  }
+)

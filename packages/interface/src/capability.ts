@@ -59,6 +59,8 @@ export const advertSchema = z.object({
   memoryFreeBytes: z.int().nonnegative(),
   /** Measured on this machine with a fixed probe: milliseconds to multiply one position by 100 million weights. */
   probeMsPer100M: z.number().nonnegative(),
+  /** SHA-256 of the probe's results: nodes with the same one compute alike, to the last bit. */
+  kernels: sha256Schema.optional(),
   threads: z.int().positive().max(4096),
   labels: z.record(label, shown(256)).refine(labels => Object.keys(labels).length <= 32, {
     message: 'at most 32 labels'

@@ -17,6 +17,7 @@ export interface AdvertiserInit {
   readonly hardware: Hardware
   readonly memoryOfferedBytes: number
   readonly probeMsPer100M: number
+  readonly kernels?: string
   readonly threads: number
   readonly labels: Readonly<Record<string, string>>
   readonly ttlMs: number

@@ -15,6 +15,8 @@ import {
 } from '@resultity/wire'
 import { allFinite } from './finite.ts'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
+import { HopAcks } from './hop-acks.ts'
+import { HopWatch } from './hop-watch.ts'
 import { TokenReports } from './token-reports.ts'
 
 /** Beside the hidden states of a frame. */
@@ -56,6 +58,8 @@ export class LinkedSession implements GenerationOutputs {
   readonly #control: StageStream
   readonly #generation: GenerationSession
   readonly #reports: TokenReports
+  readonly #acks: HopAcks
+  readonly #watch: HopWatch
   readonly #now: () => number
   readonly #scheduler: Scheduler
   readonly #onClosed: LinkedSessionComponents['onClosed']
@@ -81,6 +85,8 @@ export class LinkedSession implements GenerationOutputs {
       scheduler,
       send: reports => this.#handOn(this.#control.sendAll(reports))
     })
+    this.#acks = new HopAcks({ scheduler, send: position => this.#acknowledge(position) })
+    this.#watch = new HopWatch({ scheduler, onSilent: silentMs => this.#tellLinkFault(open.next?.peerId, silentMs) })
     this.#generation = new GenerationSession(
       { ...init, ...open, endTokens: new Set(open.endTokens), constrained: open.constraint !== undefined },
       components.stage,
@@ -106,10 +112,37 @@ export class LinkedSession implements GenerationOutputs {
     return now - this.#lastFrameAt > this.open.leaseMs
   }
 
+  /** The next stage is being dialled. */
+  dialNext(): void {
+    if (!this.#closed) this.#watch.dial()
+  }
+
   /** The hop stream to the next stage, ready to be written to. */
   connectNext(next: StageStream): void {
-    if (this.#closed) next.abort(new MeshError('canceled', 'the session has ended'))
-    else this.#next = next
+    if (this.#closed) {
+      next.abort(new MeshError('canceled', 'the session has ended'))
+      return
+    }
+    this.#next = next
+    this.#watch.connected()
+  }
+
+  /** What the next stage says. */
+  fromNext(frame: StageFrame): void {
+    try {
+      if (frame.type === 'fault') throw frame.error
+      if (frame.type !== 'hop_ack') throw violation(`a next stage sends no ${frame.type}`)
+      if (this.#closed || frame.epoch !== this.open.epoch) return
+      if (!sameSession(frame.session, this.open.session)) throw violation('another session was acknowledged')
+      this.#watch.acknowledged(frame.position)
+    } catch (error) {
+      this.fail(MeshError.from(error))
+    }
+  }
+
+  /** The hop to or from a neighbour broke, or could not be made; the session is about to fail because of that. */
+  hopBroke(peerId: string): void {
+    if (!this.#closed) this.#tellLinkFault(peerId, 0)
   }
 
   /** The hop stream from the previous stage. @throws MeshError `protocol_violation` when there is one already */
@@ -123,20 +156,11 @@ export class LinkedSession implements GenerationOutputs {
     if (this.#closed || frame.epoch !== this.open.epoch) return
     this.#lastFrameAt = this.#now()
     try {
-      if (!sameSession(frame.session, this.open.session)) {
-        throw new MeshError('session_forbidden', 'a frame names a session that its stream does not carry')
-      }
-      if (frame.type === 'activations') {
-        const hidden = hiddenToFloats(frame.hidden)
-        if (!allFinite(hidden)) throw this.#notNumbers(frame)
-        await this.#generation.hidden(frame.position, frame.count, hidden)
-      } else if (frame.type === 'next') {
-        await this.#generation.next(frame.position, frame.token)
-      } else if (this.open.next !== undefined && this.#next === undefined) {
-        throw new MeshError('protocol_violation', 'the prompt came before the session was opened')
-      } else {
-        await this.#generation.prompt(Uint32Array.from(frame.tokens))
-      }
+      const stepped = this.#step(frame)
+      // the step has begun by now, and what is said to the stage before does not hold it up
+      if (frame.type !== 'prompt' && this.#previous !== undefined) this.#acks.came(endOf(frame))
+      await stepped
+      this.#acks.done()
     } catch (error) {
       this.fail(MeshError.from(error, 'engine_failed'))
     }
@@ -144,15 +168,19 @@ export class LinkedSession implements GenerationOutputs {
 
   hidden(position: number, count: number, hidden: Float32Array): Promise<void> | void {
     const { session, epoch } = this.open
-    return this.#next?.send({ type: 'activations', session, epoch, position, count, hidden: floatsToHidden(hidden) })
+    const frame: Activations = { type: 'activations', session, epoch, position, count, hidden: floatsToHidden(hidden) }
+    const sent = this.#next?.send(frame)
+    this.#watch.sent(position + count)
+    return sent
   }
 
   nextToken(position: number, token: number): void {
     const { session, epoch } = this.open
     const frame: NextToken = { type: 'next', session, epoch, position, token }
     // a route of one stage feeds itself; `input` reports its own failures
-    if (this.open.next === undefined) void this.input(frame)
-    else this.#forward(this.#next, frame)
+    if (this.open.next === undefined) return void this.input(frame)
+    this.#forward(this.#next, frame)
+    this.#watch.sent(position + 1)
   }
 
   sampled(token: Parameters<GenerationOutputs['sampled']>[0]): void {
@@ -208,11 +236,40 @@ export class LinkedSession implements GenerationOutputs {
   #release(cause: MeshError | undefined): void {
     this.#closed = true
     this.#reports[Symbol.dispose]()
+    this.#acks[Symbol.dispose]()
+    this.#watch[Symbol.dispose]()
     this.#generation[Symbol.dispose]()
     const reason = cause ?? new MeshError('canceled', 'the session has ended')
     this.#next?.abort(reason)
     this.#previous?.abort(reason)
     this.#onClosed(this, cause)
+  }
+
+  async #step(frame: Prompt | Activations | NextToken): Promise<void> {
+    if (!sameSession(frame.session, this.open.session)) {
+      throw new MeshError('session_forbidden', 'a frame names a session that its stream does not carry')
+    }
+    if (frame.type === 'activations') {
+      const hidden = hiddenToFloats(frame.hidden)
+      if (!allFinite(hidden)) throw this.#notNumbers(frame)
+      await this.#generation.hidden(frame.position, frame.count, hidden)
+    } else if (frame.type === 'next') {
+      await this.#generation.next(frame.position, frame.token)
+    } else if (this.open.next !== undefined && this.#next === undefined) {
+      throw violation('the prompt came before the session was opened')
+    } else {
+      await this.#generation.prompt(Uint32Array.from(frame.tokens))
+    }
+  }
+
+  #acknowledge(position: number): void {
+    const { session, epoch } = this.open
+    this.#forward(this.#previous, { type: 'hop_ack', session, epoch, position })
+  }
+
+  #tellLinkFault(peerId: string | undefined, silentMs: number): void {
+    const { session, epoch } = this.open
+    if (peerId !== undefined) this.#forward(this.#control, { type: 'link_fault', session, epoch, peerId, silentMs })
   }
 
   /** Before they reach a cache, and while it is plain who sent them. */
@@ -233,4 +290,13 @@ export class LinkedSession implements GenerationOutputs {
   #handOn(sent: Promise<void>): void {
     sent.catch((error: unknown) => this.fail(MeshError.from(error, 'node_lost')))
   }
+}
+
+/** Where the next frame begins. */
+function endOf(frame: Activations | NextToken): number {
+  return frame.position + (frame.type === 'activations' ? frame.count : 1)
+}
+
+function violation(message: string): MeshError {
+  return new MeshError('protocol_violation', message)
 }

@@ -93,7 +93,8 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
     const encoder = await engine.loadEncoder({ ...common, manifest }, { signal })
     return measured(encoder, onProgress, async () => {
       const { msPerTokenLayer } = await measureEncoder(encoder, { signal })
-      const measurement = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer, fixedMs: 0 }
+      const pace = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer }
+      const measurement = { ...pace, fixedMs: 0, digest: '' }
       return { kind: 'encoder', encoder, manifest, measurement, memoryBytes }
     })
   }

@@ -58,11 +58,12 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   const targets = await joinTargets(init.join, accepted, scheduler)
 
   const privateKey = await loadIdentity(dataDir)
-  const engine = await createEngine(init.engine, { tuning })
-  const [hardware, memoryBytes, probeMsPer100M, store] = await Promise.all([
+  const engineOptions = { tuning, otherKernels: init.otherKernels ?? false }
+  const engine = await createEngine(init.engine, engineOptions)
+  const [hardware, memoryBytes, probe, store] = await Promise.all([
     probeHardware(availableExecutionProviders()),
     init.memoryBytes ?? defaultMemoryOffer(),
-    probeMachine(threads, { tuning }),
+    probeMachine(threads, engineOptions),
     openStore(init)
   ])
   const stages = new StageTable(
@@ -86,7 +87,8 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
       agentVersion: AGENT_VERSION,
       hardware,
       memoryOfferedBytes: memoryBytes,
-      probeMsPer100M,
+      probeMsPer100M: probe.msPer100M,
+      kernels: probe.kernels,
       threads,
       labels: init.labels,
       ttlMs: limits.advertTtlMs

@@ -26,6 +26,8 @@ export interface NodeInit {
   /** Bytes of disk for weights. Default: half of the free space when the store is empty. */
   readonly blobCacheBytes?: number
   readonly engine?: EngineKind
+  /** Results of another kind of processor, for tests. Default false. */
+  readonly otherKernels?: boolean
   /** Tuning for speed and memory by `@resultity/runtime-tuning` and mesh, for the whole process. Default false. */
   readonly tuning?: Tuning
   readonly logger: Logger

@@ -178,7 +178,7 @@ export class StageServer {
           gone.abort(error ?? new MeshError('canceled', 'the coordinator ended the session'))
           if (session === undefined || session.closed) return
           if (control) session.close()
-          else session.fail(hopLost('previous', remotePeer, session, error))
+          else loseHop(session, 'previous', remotePeer, error)
         }
       },
       {
@@ -306,7 +306,15 @@ export class StageServer {
     coordinator: string,
     signal: AbortSignal
   ): Promise<void> {
-    if (next !== undefined) session.connectNext(await this.#connectNext(session, next, coordinator, signal))
+    if (next === undefined) return
+    session.dialNext()
+    try {
+      session.connectNext(await this.#connectNext(session, next, coordinator, signal))
+    } catch (error) {
+      const { code } = MeshError.from(error)
+      if (code === 'peer_unreachable' || code === 'deadline_exceeded') session.hopBroke(next.peerId)
+      throw error
+    }
   }
 
   #connectNext(session: LinkedSession, next: Hop, coordinator: string, gone: AbortSignal): Promise<StageStream> {
@@ -318,12 +326,8 @@ export class StageServer {
         stream,
         stageCodec,
         {
-          onFrame: frame => {
-            const error =
-              frame.type === 'fault' ? frame.error : new MeshError('protocol_violation', 'a next stage sends no frames')
-            session.fail(error)
-          },
-          onEnd: error => session.fail(hopLost('next', next.peerId, session, error))
+          onFrame: frame => session.fromNext(frame),
+          onEnd: error => loseHop(session, 'next', next.peerId, error)
         },
         { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: FIRST_FRAME_BYTES_MAX, scheduler }
       )
@@ -357,10 +361,13 @@ function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activat
   return control ? frame.type === 'prompt' : frame.type === 'activations' || frame.type === 'next'
 }
 
-function hopLost(which: 'previous' | 'next', peerId: string, session: LinkedSession, cause?: MeshError): MeshError {
-  return new MeshError(
-    'node_lost',
-    `the ${which} stage, at ${peerId}, went away while layers ${formatRange(session.open.range)} were waiting for it`,
-    { cause, hint: 'send the request again; it will be routed around the lost node', details: { peerId } }
+function loseHop(session: LinkedSession, which: 'previous' | 'next', peerId: string, cause?: MeshError): void {
+  session.hopBroke(peerId)
+  session.fail(
+    new MeshError(
+      'node_lost',
+      `the ${which} stage, at ${peerId}, went away while layers ${formatRange(session.open.range)} were waiting for it`,
+      { cause, hint: 'send the request again; it will be routed around the lost node', details: { peerId } }
+    )
   )
 }

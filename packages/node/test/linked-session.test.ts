@@ -1,5 +1,5 @@
 import type { StageSession } from '@resultity/engine'
-import { GREEDY } from '@resultity/interface'
+import { GREEDY, MeshError } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import { floatsToHidden, type OpenSession, type StageFrame } from '@resultity/wire'
 import fc from 'fast-check'
@@ -28,9 +28,15 @@ const open: OpenSession = {
   topLogprobs: 0
 }
 
+/** A stream that takes everything. */
+function acceptingStream(): StageStream {
+  return { closed: false, send: async () => {}, close: async () => {}, abort: () => {} } as unknown as StageStream
+}
+
 function setUp() {
   const told: StageFrame[] = []
   let runs = 0
+  let position = 0
   const stream = {
     closed: false,
     send: async (frame: StageFrame) => void told.push(frame),
@@ -39,9 +45,12 @@ function setUp() {
     abort: () => {}
   } as unknown as StageStream
   const stage: StageSession = {
-    position: 0,
+    get position() {
+      return position
+    },
     async run(input) {
       runs++
+      position += input instanceof Float32Array ? input.length / HIDDEN : input.length
       return input instanceof Float32Array ? input : new Float32Array(input.length * HIDDEN)
     },
     truncate: () => {},
@@ -80,4 +89,40 @@ test('every finite value passes, any other is found wherever it stands', async (
     return !allFinite(floats)
   })
   assertProperty(holds, { numRuns: 1000 })
+})
+
+test('the next stage may acknowledge what was sent and nothing else', async t => {
+  const cases: { id: string; frame: StageFrame; code?: string }[] = [
+    { id: 'what was sent', frame: { type: 'hop_ack', session, epoch: 1, position: 4 } },
+    { id: 'more than that', frame: { type: 'hop_ack', session, epoch: 1, position: 5 }, code: 'protocol_violation' },
+    {
+      id: 'another session',
+      frame: { type: 'hop_ack', session: new Uint8Array(16), epoch: 1, position: 4 },
+      code: 'protocol_violation'
+    },
+    { id: 'an earlier route', frame: { type: 'hop_ack', session, epoch: 0, position: 9 } },
+    { id: 'what belongs elsewhere', frame: { type: 'opened', session, epoch: 1 }, code: 'protocol_violation' }
+  ]
+  for (const { id, frame, code } of cases) {
+    const { linked, told } = setUp()
+    const hidden = floatsToHidden(new Float32Array(4 * HIDDEN))
+    linked.connectNext(acceptingStream())
+    await linked.input({ type: 'activations', session, epoch: 1, position: 0, count: 4, hidden })
+    linked.fromNext(frame)
+    t.equal(linked.closed, code !== undefined, id)
+    t.match(told, code === undefined ? [] : [{ type: 'fault', error: { code } }])
+    linked.close()
+  }
+})
+
+test('a hop that broke is named before the session fails', async t => {
+  const { linked, told } = setUp()
+  linked.hopBroke('next')
+  linked.fail(new MeshError('node_lost', 'the next stage went away'))
+  linked.hopBroke('next')
+  t.match(told, [
+    { type: 'link_fault', epoch: 1, peerId: 'next', silentMs: 0 },
+    { type: 'fault', error: { code: 'node_lost' } }
+  ])
+  t.equal(told.length, 2)
 })

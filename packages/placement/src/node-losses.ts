@@ -1,23 +1,30 @@
 import { MeshError } from '@resultity/interface'
 
 /**
- * Counts nodes that were lost while they had one job, over all its attempts and routes. A job that loses one after the other
- * may be what ends them, and is not carried to the next.
+ * Counts nodes that were lost while they had one job, over all its attempts and routes, and it got no further meanwhile. A job
+ * that loses one after the other in the same place may be what ends them, and is not carried to the next. One that gets on
+ * between its losses is on a mesh whose nodes come and go.
  */
 export class NodeLosses {
   readonly #max: number
-  readonly #before: number
   /** Lost nodes of this attempt, by node and placement: choices made in parallel lose the same node, and it may come back. */
   readonly #lost = new Set<string>()
+  #count: number
+  #gotFurther = false
 
   /** @param before of earlier attempts */
   constructor(max: number, before: number) {
     this.#max = max
-    this.#before = before
+    this.#count = before
   }
 
   get count(): number {
-    return this.#before + this.#lost.size
+    return this.#count
+  }
+
+  /** The job has a new token, or another part of its result that stands. */
+  gotFurther(): void {
+    this.#gotFurther = true
   }
 
   /**
@@ -26,12 +33,21 @@ export class NodeLosses {
    */
   told(error: unknown): unknown {
     if (!(error instanceof MeshError) || error.code !== 'node_lost' || error.details.unreached === true) return error
-    const { peerId, placementId } = error.details
-    this.#lost.add(`${peerId} ${placementId}`)
+    const { peerId, placementId, link } = error.details
+    // its nodes are there
+    if (link !== undefined) return error
+    const lost = `${peerId} ${placementId}`
+    if (!this.#lost.has(lost) && !this.#gotFurther) this.#count++
+    if (!this.#lost.has(lost)) this.#gotFurther = false
+    this.#lost.add(lost)
     if (this.count < this.#max) return error
-    return new MeshError('nodes_lost_too_often', `${this.count} nodes were lost while they had this request`, {
-      hint: `It may be what ended them. The last error: ${error.message}`,
-      cause: error
-    })
+    return new MeshError(
+      'nodes_lost_too_often',
+      `${this.count} nodes were lost while they had this request, which got no further`,
+      {
+        hint: `It may be what ended them. The last error: ${error.message}`,
+        cause: error
+      }
+    )
   }
 }

@@ -1,10 +1,14 @@
 import type { LayerRange } from '@resultity/interface'
+import { faultyPairs, mayNeighbour } from './adjacent.ts'
 import { cutForOrder } from './cut.ts'
 import { predictTokenTime, type TokenTime } from './predict.ts'
 import { ModelCosts, type ModelShape, type PlannerNode } from './shape.ts'
 
 /** Orders of nodes that are tried for one number of stages: all of them up to 6 nodes, or 4 stages of 7. */
 const ORDERS_MAX = 1000
+
+/** Nodes looked at on the way to each of them, on average: among many that avoid each other there may be few orders. */
+const STEPS_PER_ORDER_MAX = 20
 
 /** Bounds the work on very deep models: layers² of every order tried, together. A tenth of a second or so. */
 const CUT_STEPS_MAX = 20_000_000
@@ -155,18 +159,22 @@ function orderCount(count: number, stageCount: number): number {
   return orders
 }
 
-/** Every ordered choice of `stageCount` nodes, at most `ordersMax` of them. */
+/** Every ordered choice of `stageCount` nodes that may be beside each other in a ring, at most `ordersMax` of them. */
 function* ordersOf(nodes: readonly PlannerNode[], stageCount: number, ordersMax: number): Generator<PlannerNode[]> {
   let yielded = 0
+  let steps = 0
   function* extend(prefix: PlannerNode[]): Generator<PlannerNode[]> {
     if (prefix.length === stageCount) {
+      if (faultyPairs(prefix).length > 0) return
       yielded++
       yield prefix
       return
     }
     for (const node of nodes) {
-      if (yielded >= ordersMax) return
-      if (!prefix.includes(node)) yield* extend([...prefix, node])
+      if (yielded >= ordersMax || steps >= ordersMax * STEPS_PER_ORDER_MAX) return
+      if (prefix.includes(node) || !mayNeighbour(prefix.at(-1), node)) continue
+      steps++
+      yield* extend([...prefix, node])
     }
   }
   yield* extend([])
@@ -187,7 +195,8 @@ function shortfall(costs: ModelCosts, nodes: readonly PlannerNode[], stageCount:
     const reason = `${rest.bytesShort} bytes more of node memory are needed`
     return { ...rest, reason }
   }
-  return { missing: [], bytesShort: 0, reason: `no cut into ${stageCount} stages fits the nodes' memory` }
+  const links = nodes.some(({ avoids }) => avoids !== undefined) ? ' and the links between them that work' : ''
+  return { missing: [], bytesShort: 0, reason: `no cut into ${stageCount} stages fits the nodes' memory${links}` }
 }
 
 function unplaced(costs: ModelCosts, first: number): Omit<PlacementShortfall, 'reason'> {

@@ -1,4 +1,5 @@
 import type { LayerRange } from '@resultity/interface'
+import { faultyPairs, mayNeighbour } from './adjacent.ts'
 import { costOf, MOVE_EVERYTHING_PENALTY, type PlacementPlan } from './plan.ts'
 import { ModelCosts, type ModelShape, type PlannerNode } from './shape.ts'
 
@@ -12,9 +13,14 @@ export interface RepairInput {
   readonly hopMs: number
 }
 
+/** Of several links that fail at once: ways to leave one end of each. */
+const WAYS_MAX = 16
+
+type Ring = readonly (PlannerNode | undefined)[]
+
 /**
- * Gives the layers of each lost node to one other node. The remaining nodes keep their ranges, so they load nothing
- * anew.
+ * Gives the layers of each lost node to one other node. The remaining nodes keep their ranges, so they load nothing anew. Of two
+ * nodes that do not reach each other one goes too: the one with more such links, or the one whose absence costs less.
  *
  * Each hole goes to the node that computes it fastest, with a handicap for weights that it must fetch. Ties go to the
  * smaller peer id, as in {@link planPlacement}.
@@ -23,25 +29,58 @@ export interface RepairInput {
  */
 export function repairPlacement({ model, stages, nodes, hopMs }: RepairInput): PlacementPlan | undefined {
   const costs = new ModelCosts(model)
-  const fits = (node: PlannerNode, range: LayerRange): boolean => costs.stageBytes(range) <= node.memoryFreeBytes
-  const kept = stages.map(({ peerId, range }) => nodes.find(node => node.peerId === peerId && fits(node, range)))
-  if (kept.every(node => node === undefined)) return undefined
-  const spare = new Set(nodes.filter(node => !kept.includes(node)))
-  const order: PlannerNode[] = []
-  for (const [index, { range }] of stages.entries()) {
-    const node =
-      kept[index] ??
-      bestFor(
-        costs,
-        range,
-        [...spare].filter(one => fits(one, range))
-      )
-    if (node === undefined) return undefined
-    spare.delete(node)
-    order.push(node)
-  }
   const ranges = stages.map(({ range }) => range)
-  return costOf(costs, order, ranges, hopMs)
+  const fits = (node: PlannerNode, range: LayerRange): boolean => costs.stageBytes(range) <= node.memoryFreeBytes
+  const left = stages.map(({ peerId, range }) => nodes.find(node => node.peerId === peerId && fits(node, range)))
+  const plans = withoutFaultyLinks(left).flatMap(kept => {
+    const order = fill(costs, kept, ranges, nodes)
+    return order === undefined ? [] : [{ faulty: faultyLinks(kept), plan: costOf(costs, order, ranges, hopMs) }]
+  })
+  const best = plans.toSorted((a, b) => a.faulty - b.faulty || a.plan.tokenMs - b.plan.tokenMs)[0]
+  return best?.plan
+}
+
+/** Rings in which no two nodes are beside each other that do not reach each other: some stages of them are open. */
+function withoutFaultyLinks(ring: Ring): Ring[] {
+  let ways: Ring[] = [ring]
+  for (;;) {
+    const next = ways.flatMap(way => {
+      const [pair] = faultyPairs(way)
+      return pair === undefined ? [way] : pair.toReversed().map(index => way.with(index, undefined))
+    })
+    if (next.length === ways.length) return ways
+    ways = next.slice(0, WAYS_MAX)
+  }
+}
+
+/** Links of these nodes, to whichever others, that carry nothing. */
+function faultyLinks(ring: Ring): number {
+  return ring.reduce((sum, node) => sum + (node?.avoids?.size ?? 0), 0)
+}
+
+/** Gives each open stage of a ring to a node. */
+function fill(
+  costs: ModelCosts,
+  kept: Ring,
+  ranges: readonly LayerRange[],
+  nodes: readonly PlannerNode[]
+): PlannerNode[] | undefined {
+  if (kept.every(node => node === undefined)) return undefined
+  const ring = [...kept]
+  for (const [index, range] of ranges.entries()) {
+    if (ring[index] !== undefined) continue
+    const neighbours = [ring.at(index - 1), ring[(index + 1) % ring.length]]
+    const able = nodes.filter(
+      node =>
+        !ring.includes(node) &&
+        costs.stageBytes(range) <= node.memoryFreeBytes &&
+        neighbours.every(other => mayNeighbour(node, other))
+    )
+    const node = bestFor(costs, range, able)
+    if (node === undefined) return undefined
+    ring[index] = node
+  }
+  return ring.filter(node => node !== undefined)
 }
 
 function bestFor(costs: ModelCosts, range: LayerRange, nodes: readonly PlannerNode[]): PlannerNode | undefined {

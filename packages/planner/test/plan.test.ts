@@ -76,6 +76,20 @@ t.test('a plan is what the table says', async t => {
       want: { a: '0-1', c: '1-2', d: '2-3' }
     },
     {
+      id: 'nodes that do not reach each other are not beside each other',
+      layers: 4,
+      nodes: [node('a', 1, 1, { avoids: new Set(['b']) }), node('b', 1, 1), node('c', 1, 1), node('d', 1, 1)],
+      stages: 4,
+      want: { a: '0-1', c: '1-2', b: '2-3', d: '3-4' }
+    },
+    {
+      id: 'nor in a ring of three, where all are',
+      layers: 3,
+      nodes: [node('a', 1, 1), node('b', 1, 1, { avoids: new Set(['a']) }), node('c', 1, 1), node('d', 1, 1)],
+      stages: 3,
+      want: { a: '0-1', c: '1-2', d: '2-3' }
+    },
+    {
       id: 'weights that are there already decide between equals',
       nodes: [node('a', 30, 1), node('b', 30, 1, { heldRanges: [{ first: 0, end: 30 }] })],
       want: { b: '0-30' }
@@ -236,4 +250,16 @@ t.test('the order in which nodes are given changes nothing', async () => {
       return forth === JSON.stringify(planPlacement({ ...input, nodes: nodes.toReversed() }))
     })
   )
+})
+
+t.test('where links leave no order, that is the reason', async t => {
+  const nodes = ['a', 'b'].map(peerId => node(peerId, 2, 1, { avoids: new Set(['a', 'b']) }))
+  const plan = planPlacement({ model: model(4), nodes, stages: 'auto', hopMs: 1 })
+  t.match(plan, { missing: [], reason: /the links between them that work/ })
+})
+
+t.test('many nodes that avoid each other are given up in time', async t => {
+  const names = Array.from({ length: 40 }, (_, index) => `n${index}`)
+  const nodes = names.map(name => node(name, 1, 1, { avoids: new Set(names) }))
+  t.match(planPlacement({ model: model(40), nodes, stages: 'auto', hopMs: 1 }), { missing: [] })
 })

@@ -8,6 +8,11 @@ const stages = [
   { peerId: 'c', range: { first: 4, end: 6 } }
 ]
 
+/** A node of two layers that does not reach others. */
+function avoiding(peerId: string, ...others: string[]): PlannerNode {
+  return node(peerId, 2, 1, { avoids: new Set(others) })
+}
+
 t.test('a repair is what the table says', async t => {
   const cases: { id: string; nodes: PlannerNode[]; want: string | undefined }[] = [
     { id: 'nobody is gone', nodes: [node('a', 2, 1), node('b', 2, 1), node('c', 2, 1)], want: 'a0 b2 c4' },
@@ -39,6 +44,36 @@ t.test('a repair is what the table says', async t => {
       id: 'one that has no room any more is gone too',
       nodes: [node('a', 2, 1), node('b', 1, 1), node('c', 2, 1), node('d', 2, 9)],
       want: 'a0 d2 c4'
+    },
+    {
+      id: 'one of two that do not reach each other goes',
+      nodes: [avoiding('a', 'b'), avoiding('b', 'a'), node('c', 2, 1), node('d', 2, 1)],
+      want: 'a0 d2 c4'
+    },
+    {
+      id: 'the one that more do not reach',
+      nodes: [avoiding('a', 'b', 'x'), avoiding('b', 'a'), node('c', 2, 1), node('d', 2, 1)],
+      want: 'd0 b2 c4'
+    },
+    {
+      id: 'the one that is done without at less cost',
+      nodes: [avoiding('a', 'b'), { ...avoiding('b', 'a'), msPerLayer: 0.1 }, node('c', 2, 1), node('d', 2, 1)],
+      want: 'd0 b2 c4'
+    },
+    {
+      id: 'nobody takes a hole beside whom it does not reach',
+      nodes: [avoiding('a', 'd'), node('c', 2, 1), avoiding('d', 'a'), node('e', 2, 9)],
+      want: 'a0 e2 c4'
+    },
+    {
+      id: 'the last is beside the first',
+      nodes: [avoiding('a', 'c'), node('b', 2, 1), avoiding('c', 'a'), node('d', 2, 1)],
+      want: 'd0 b2 c4'
+    },
+    {
+      id: 'no way round a link',
+      nodes: [avoiding('a', 'b'), avoiding('b', 'a'), node('c', 2, 1)],
+      want: undefined
     }
   ]
   for (const { id, nodes, want } of cases) {

@@ -1,4 +1,5 @@
 export * from './resident-memory.ts'
+export * from './shaped-node.ts'
 export * from './shaper.ts'
 export * from './swarm.ts'
 export * from './swarm-test.ts'

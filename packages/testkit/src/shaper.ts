@@ -12,19 +12,27 @@ export interface LinkShape {
   readonly bytesPerSecond: number
   /** Takes bytes and passes none on, as a dead link does; both ends see an open connection. */
   readonly stalled: boolean
+  /** Its connections are reset, and it takes no new ones. */
+  readonly refusing: boolean
 }
 
 export interface ShaperInit extends Partial<LinkShape> {
   readonly target: { readonly host: string; readonly port: number }
 }
 
-const OPEN_LINK: LinkShape = { delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, stalled: false }
+/** One connection through it. */
+interface Link {
+  stalled: boolean
+}
+
+const OPEN_LINK: LinkShape = { delayMs: 0, bytesPerSecond: Number.POSITIVE_INFINITY, stalled: false, refusing: false }
 
 /** A TCP proxy that makes a link slow, narrow, silent or broken. It changes no byte and no order. */
 export class Shaper implements AsyncDisposable {
   readonly #server: Server
   readonly #target: ShaperInit['target']
   readonly #sockets = new Set<Socket>()
+  readonly #links = new Set<Link>()
   #shape: LinkShape
   #changed = Promise.withResolvers<void>()
 
@@ -48,8 +56,15 @@ export class Shaper implements AsyncDisposable {
   /** Changes the link from the next piece of data on. */
   set(shape: Partial<LinkShape>): void {
     this.#shape = { ...this.#shape, ...shape }
+    if (shape.refusing === true) this.drop()
+    if (shape.stalled === false) for (const link of this.#links) link.stalled = false
     this.#changed.resolve()
     this.#changed = Promise.withResolvers<void>()
+  }
+
+  /** Connections that there are carry nothing more, until `set` opens the link again; new ones do. */
+  stallOpen(): void {
+    for (const link of this.#links) link.stalled = true
   }
 
   /** Breaks every connection there is, as a pulled cable does in the end; new ones are accepted. */
@@ -65,7 +80,10 @@ export class Shaper implements AsyncDisposable {
   }
 
   #accept(near: Socket): void {
+    if (this.#shape.refusing) return void near.resetAndDestroy()
     const far = connect({ ...this.#target, allowHalfOpen: true })
+    const link: Link = { stalled: false }
+    this.#links.add(link)
     for (const [from, to] of [
       [near, far],
       [far, near]
@@ -74,13 +92,16 @@ export class Shaper implements AsyncDisposable {
       from.setNoDelay(true)
       // the other end learns of it by its own socket; nothing else is to be done here
       from.on('error', () => to.destroy())
-      from.on('close', () => this.#sockets.delete(from))
-      this.#forward(from, to)
+      from.on('close', () => {
+        this.#sockets.delete(from)
+        this.#links.delete(link)
+      })
+      this.#forward(link, from, to)
     }
   }
 
   /** Copies one direction: every piece leaves after its delay, at the link's pace, in order. */
-  #forward(from: Socket, to: Socket): void {
+  #forward(link: Link, from: Socket, to: Socket): void {
     let waitingBytes = 0
     let last = Promise.resolve()
     let freeAtMs = 0
@@ -92,7 +113,7 @@ export class Shaper implements AsyncDisposable {
       waitingBytes += piece.length
       if (waitingBytes > WAITING_BYTES_MAX) from.pause()
       last = last.then(async () => {
-        await this.#hold(leaveAtMs)
+        await this.#hold(link, leaveAtMs)
         if (!to.destroyed && !to.write(piece)) await hasRoom(to)
         waitingBytes -= piece.length
         if (waitingBytes <= WAITING_BYTES_MAX) from.resume()
@@ -101,8 +122,8 @@ export class Shaper implements AsyncDisposable {
     from.once('end', () => void last.then(() => to.end()))
   }
 
-  async #hold(leaveAtMs: number): Promise<void> {
-    while (this.#shape.stalled) await this.#changed.promise
+  async #hold(link: Link, leaveAtMs: number): Promise<void> {
+    while (this.#shape.stalled || link.stalled) await this.#changed.promise
     const waitMs = leaveAtMs - performance.now()
     if (waitMs > 0) await setTimeout(waitMs)
   }

@@ -52,6 +52,20 @@ t.test('a stalled link passes nothing on until it is opened again', async t => {
   t.equal(String(await answer), 'held')
 })
 
+t.test('connections that are there may stall while new ones do not', async t => {
+  const shaper = await shapedEcho(t)
+  const socket = connect(shaper.address)
+  socket.write('x')
+  await once(socket, 'data')
+  shaper.stallOpen()
+  socket.end('held')
+  const next = connect(shaper.address)
+  next.end('passes')
+  t.equal(String(await read(next)), 'passes')
+  shaper.set({ stalled: false })
+  t.equal(String(await read(socket)), 'held')
+})
+
 t.test('a dropped link resets its connections and takes new ones', async t => {
   const shaper = await shapedEcho(t)
   const socket = connect(shaper.address)
@@ -60,6 +74,21 @@ t.test('a dropped link resets its connections and takes new ones', async t => {
   shaper.drop()
   const [error] = await once(socket, 'error')
   t.equal(error.code, 'ECONNRESET')
+  const next = connect(shaper.address)
+  next.end('again')
+  t.equal(String(await read(next)), 'again')
+})
+
+t.test('a link that refuses resets its connections, and takes new ones when it is open again', async t => {
+  const shaper = await shapedEcho(t)
+  const socket = connect(shaper.address)
+  socket.write('x')
+  await once(socket, 'data')
+  shaper.set({ refusing: true })
+  t.match(await once(socket, 'error'), [{ code: 'ECONNRESET' }])
+  const refused = connect(shaper.address)
+  t.match(await once(refused, 'error'), [{ code: 'ECONNRESET' }])
+  shaper.set({ refusing: false })
   const next = connect(shaper.address)
   next.end('again')
   t.equal(String(await read(next)), 'again')

@@ -19,6 +19,8 @@ import {
   type Activations,
   type Finish,
   type Hop,
+  type HopAck,
+  type LinkFault,
   type NextToken,
   NO_SESSION,
   type OpenSession,
@@ -90,6 +92,10 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
       return { probe: frame }
     case 'probe_ack':
       return { probeAck: frame }
+    case 'hop_ack':
+      return { hopAck: frame }
+    case 'link_fault':
+      return { linkFault: frame }
     case 'close':
       return { close: frame }
     case 'fault':
@@ -131,6 +137,8 @@ function fromWire(frame: WireFrame): StageFrame {
   if (frame.replayed) return replayedFromWire(frame.replayed)
   if (frame.probe) return { type: 'probe', ...probeFromWire(frame.probe) }
   if (frame.probeAck) return { type: 'probe_ack', ...probeFromWire(frame.probeAck) }
+  if (frame.hopAck) return hopAckFromWire(frame.hopAck)
+  if (frame.linkFault) return linkFaultFromWire(frame.linkFault)
   if (frame.prompt) return promptFromWire(frame.prompt)
   if (frame.open) return openFromWire(frame.open)
   if (frame.opened) return { type: 'opened', ...ofSession(frame.opened.session, frame.opened.epoch) }
@@ -216,6 +224,19 @@ function replayedFromWire(wired: resultity.stage.v1.Replayed.$Properties): Repla
 
 function probeFromWire({ session, epoch, nonce }: resultity.stage.v1.Probe.$Properties) {
   return { ...ofSession(session, epoch), nonce: nonce ?? 0 }
+}
+
+function hopAckFromWire({ session, epoch, position }: resultity.stage.v1.HopAck.$Properties): HopAck {
+  return { type: 'hop_ack', ...ofSession(session, epoch), position: at(position) }
+}
+
+function linkFaultFromWire(wired: resultity.stage.v1.LinkFault.$Properties): LinkFault {
+  return {
+    type: 'link_fault',
+    ...ofSession(wired.session, wired.epoch),
+    peerId: text(wired.peerId, 'link_fault.peer_id', ID_CHARACTERS_MAX, 1),
+    silentMs: wired.silentMs ?? 0
+  }
 }
 
 function promptFromWire(wired: resultity.stage.v1.Prompt.$Properties): Prompt {

@@ -13,6 +13,8 @@ export type StageFrame =
   | Replayed
   | Probe
   | ProbeAck
+  | HopAck
+  | LinkFault
   | CloseSession
   | Fault
 
@@ -163,6 +165,22 @@ export interface ProbeAck extends OfSession {
   readonly type: 'probe_ack'
   /** Of the probe. */
   readonly nonce: number
+}
+
+/** What has come over a hop, to the stage before. */
+export interface HopAck extends OfSession {
+  readonly type: 'hop_ack'
+  /** Everything before it has come. */
+  readonly position: number
+}
+
+/** A neighbour is not heard, to the coordinator. */
+export interface LinkFault extends OfSession {
+  readonly type: 'link_fault'
+  /** The neighbour. */
+  readonly peerId: string
+  /** For how long; 0: the hop to it, or from it, broke or could not be made. */
+  readonly silentMs: number
 }
 
 export interface CloseSession {

@@ -153,6 +153,9 @@ const stageFrames: Record<string, StageFrame> = {
   'replayed otherwise': { type: 'replayed', session, epoch: 2, position: 41, exact: false },
   probe: { type: 'probe', session, epoch: 1, nonce: 0 },
   probe_ack: { type: 'probe_ack', session, epoch: 1, nonce: 300 },
+  hop_ack: { type: 'hop_ack', session, epoch: 1, position: 1000 },
+  link_fault: { type: 'link_fault', session, epoch: 2, peerId: '12D3KooWA', silentMs: 1250 },
+  'link_fault, broken': { type: 'link_fault', session, epoch: 2, peerId: '12D3KooWA', silentMs: 0 },
   sampled: {
     type: 'sampled',
     session,

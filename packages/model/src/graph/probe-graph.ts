@@ -8,12 +8,12 @@ const WIDTH = 2048
 const MATRICES = 16
 const BLOCK_SIZE = 32
 
-/** A graph that multiplies one position by a known number of weights, to measure a machine before it has a model. */
+/** A graph that multiplies positions by a known number of weights, to measure a machine before it has a model. */
 export interface ProbeGraph {
   readonly bytes: Uint8Array
-  /** f32 `[1, 1, width]`. */
+  /** f32 `[1, positions, width]`. */
   readonly input: string
-  /** f32 `[1, 1, width]`. */
+  /** f32 `[1, positions, width]`. */
   readonly output: string
   readonly width: number
   /** Weights a run multiplies by. */
@@ -24,7 +24,7 @@ export interface ProbeGraph {
 export function buildProbeGraph(): ProbeGraph {
   const graph = new GraphWriter()
   const blocks = WIDTH / BLOCK_SIZE
-  const input = graph.input('input', ElementType.float32, [1, 1, WIDTH])
+  const input = graph.input('input', ElementType.float32, [1, 'positions', WIDTH])
   // one matrix in the file serves all operators: each packs a copy of its own
   const codes = graph.constant('codes', pseudoRandomBytes((WIDTH * WIDTH) / 2), [WIDTH, blocks, BLOCK_SIZE / 2])
   // codes 0…15 less 8 have a deviation of 4.6: with this scale a product has that of its input
@@ -40,7 +40,7 @@ export function buildProbeGraph(): ProbeGraph {
       accuracy_level: INTEGER_ARITHMETIC
     })
   }
-  graph.output(value, ElementType.float32, [1, 1, WIDTH])
+  graph.output(value, ElementType.float32, [1, 'positions', WIDTH])
   return { bytes: graph.finish('probe'), input, output: value, width: WIDTH, weightCount: MATRICES * WIDTH * WIDTH }
 }
 

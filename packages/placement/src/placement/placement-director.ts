@@ -1,9 +1,10 @@
-import { isEncoder, MeshError } from '@resultity/interface'
+import { isEncoder } from '@resultity/interface'
 import type { PlacementPlan, PlacementShortfall } from '@resultity/planner'
 import type { NodeChange } from '../membership/node-registry.ts'
 import { Evacuation, type HandoverListener } from './evacuation.ts'
 import { FailureLog } from './failure-log.ts'
 import { handover } from './handover.ts'
+import { LinkLog } from './link-log.ts'
 import { NodeMemory } from './node-memory.ts'
 import { type NodePool, oneForAll, type RouteConstraints } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
@@ -12,6 +13,7 @@ import type { PlacementChoice } from './placement-choice.ts'
 import type { PlacementDirectorComponents, PlacementDirectorInit } from './placement-director-init.ts'
 import { keyOf, PlacementTable } from './placement-table.ts'
 import { refuseMoreStagesThanLayers } from './shortfall.ts'
+import { Suspicions } from './suspicions.ts'
 import { TargetPlanner } from './target-planner.ts'
 import { type Target, Targets } from './targets.ts'
 
@@ -34,6 +36,8 @@ export class PlacementDirector {
   readonly #targets: Targets
   readonly #init: PlacementDirectorInit
   readonly #failures: FailureLog
+  readonly #links: LinkLog
+  readonly #suspicions: Suspicions
   readonly #shortfalls = new Map<string, PlacementShortfall>()
   readonly #memory = new NodeMemory(this.table)
   readonly #planner: TargetPlanner
@@ -48,10 +52,12 @@ export class PlacementDirector {
     this.#targets = new Targets(components.pools ?? oneForAll)
     this.#init = init
     this.#failures = new FailureLog(components.clock, init.assignmentRetryMs)
+    this.#links = new LinkLog(components.clock, init.assignmentRetryMs)
     const { registry } = components
     const { table } = this
-    const known = { registry, table, memory: this.#memory, failures: this.#failures }
-    this.#planner = new TargetPlanner(known, init.stages)
+    const known = { registry, table, failures: this.#failures, links: this.#links }
+    this.#planner = new TargetPlanner({ ...known, memory: this.#memory }, init.stages)
+    this.#suspicions = new Suspicions({ ...known, planner: this.#planner })
     this.#evacuation = new Evacuation({
       registry,
       table,
@@ -88,7 +94,7 @@ export class PlacementDirector {
    */
   reconcile(): number | undefined {
     const now = this.#components.clock.now()
-    this.#giveUpSilent(now)
+    this.#suspicions.ofSilence(now - this.#init.assignmentSilenceMs, this.#init.assignmentSilenceMs)
     this.#leavePools()
     this.#releaseUnused(now)
     this.#evacuation.look()
@@ -101,7 +107,7 @@ export class PlacementDirector {
     this.#notify()
     const unusedMs = later(this.table.idle()[0]?.lastUsedAtMs, this.#init.onDemandIdleMs)
     const silentMs = later(this.table.silentSinceMs, this.#init.assignmentSilenceMs)
-    const due = [...wakes, this.#failures.nextRetryMs(), unusedMs, silentMs, tellAgainMs]
+    const due = [...wakes, this.#failures.nextRetryMs(), this.#links.nextRetryMs(), unusedMs, silentMs, tellAgainMs]
       .filter(ms => ms !== undefined)
       // a millisecond late rather than early: timers may fire just before their time
       .map(ms => ms + 1)
@@ -114,6 +120,7 @@ export class PlacementDirector {
     if (change.type === 'left') {
       this.#memory.forget(peerId)
       this.#failures.forget(peerId)
+      this.#links.forget(peerId)
       this.table.nodeLeft(peerId, change.reason)
       return
     }
@@ -150,13 +157,12 @@ export class PlacementDirector {
    * @returns false when the placement cannot do without it
    */
   suspect(peerId: string, placementId: string): boolean {
-    const placement = this.table.get(placementId)
-    // another session has said so
-    if (placement === undefined || placement.state === 'broken') return true
-    if (!this.#planner.canDoWithout(placement, peerId)) return false
-    this.table.lose(placement, peerId, 'it does not answer')
-    this.#failures.add(peerId, placement.model.manifestSha256, placement.error)
-    return true
+    return this.#suspicions.ofNode(peerId, placementId)
+  }
+
+  /** Takes in that nothing passes between two nodes that are there. @returns false as {@link suspect} does */
+  suspectLink(from: string, to: string, placementId: string): boolean {
+    return this.#suspicions.ofLink(from, to, placementId)
   }
 
   /**
@@ -349,17 +355,6 @@ export class PlacementDirector {
     for (const old of replaced) {
       old.drain()
       if (old.sessionsOpen === 0) this.#release(old, 'it was replaced')
-    }
-  }
-
-  /** A node that neither serves nor reports its progress would keep its placement loading for ever. */
-  #giveUpSilent(now: number): void {
-    for (const placement of this.table.all()) {
-      const silent = placement.silentStage(now - this.#init.assignmentSilenceMs)
-      if (silent === undefined) continue
-      const what = `it did not say for ${this.#init.assignmentSilenceMs} ms how its assignment goes`
-      placement.break(silent.peerId, new MeshError('deadline_exceeded', what))
-      this.#failures.add(silent.peerId, placement.model.manifestSha256, placement.error)
     }
   }
 

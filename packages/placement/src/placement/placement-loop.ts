@@ -47,6 +47,13 @@ export class PlacementLoop implements Disposable {
     return gone
   }
 
+  /** Nothing passes between two nodes; what follows from it happens before this returns. @returns as the director's */
+  suspectLink(from: string, to: string, placementId: string): boolean {
+    const gone = this.#components.director.suspectLink(from, to, placementId)
+    if (gone) this.reconcile()
+    return gone
+  }
+
   /** Subclouds were defined otherwise; what follows from it happens before this returns. */
   poolsChanged(): void {
     this.#components.director.poolsChanged()

@@ -1,7 +1,14 @@
 import { isEncoder, type MeshError } from '@resultity/interface'
-import { type PlacementPlan, type PlacementShortfall, planPlacement, repairPlacement } from '@resultity/planner'
+import {
+  type PlacementPlan,
+  type PlacementShortfall,
+  type PlannerNode,
+  planPlacement,
+  repairPlacement
+} from '@resultity/planner'
 import type { NodeRecord, NodeRegistry } from '../membership/node-registry.ts'
 import type { FailureLog } from './failure-log.ts'
+import type { LinkLog } from './link-log.ts'
 import { estimateNode, HOP_MS } from './node-estimate.ts'
 import type { NodeMemory } from './node-memory.ts'
 import type { NodePool } from './node-pool.ts'
@@ -16,6 +23,7 @@ export interface TargetPlannerComponents {
   readonly table: PlacementTable
   readonly memory: NodeMemory
   readonly failures: FailureLog
+  readonly links: LinkLog
 }
 
 /** Plans what is to be placed onto the nodes that may serve it, with what is known of them now. */
@@ -94,9 +102,28 @@ export class TargetPlanner {
 
   /** Whether the layers of `placement` could be served without this node. */
   canDoWithout(placement: Placement, peerId: string): boolean {
-    const { model, pool, stages, purpose } = placement
+    return this.#fitsOn(
+      placement,
+      this.#nodesBeside(placement).filter(node => node.peerId !== peerId)
+    )
+  }
+
+  /** Whether it could be served without these two beside each other. */
+  canDoWithoutLink(placement: Placement, [one, other]: readonly [string, string]): boolean {
+    const nodes = this.#nodesBeside(placement).map(node => {
+      if (node.peerId !== one && node.peerId !== other) return node
+      return { ...node, avoids: new Set([...(node.avoids ?? []), node.peerId === one ? other : one]) }
+    })
+    return this.#fitsOn(placement, nodes)
+  }
+
+  /** With the memory that they had without `placement`. */
+  #nodesBeside(placement: Placement): PlannerNode[] {
     const others = this.#components.table.all().filter(one => one !== placement)
-    const nodes = this.#nodes({ model, pool }, others).filter(node => node.peerId !== peerId)
+    return this.#nodes(placement, others)
+  }
+
+  #fitsOn({ model, stages, purpose }: Placement, nodes: readonly PlannerNode[]): boolean {
     const input = { model: shapeOf(model), stages, nodes, hopMs: HOP_MS }
     if (repairPlacement(input) !== undefined) return true
     const count = isEncoder(model.manifest) ? 1 : purpose === 'default' ? 'auto' : stages.length
@@ -117,10 +144,12 @@ export class TargetPlanner {
     })
   }
 
-  #nodes(target: Target, placements: readonly Placement[]) {
-    const { memory } = this.#components
-    return this.usableNodes(target).map(node =>
-      estimateNode(node, target.model, placements, memory.foreignBytes(node.peerId))
-    )
+  #nodes(target: Target, placements: readonly Placement[]): PlannerNode[] {
+    const { memory, links } = this.#components
+    return this.usableNodes(target).map(node => {
+      const estimate = estimateNode(node, target.model, placements, memory.foreignBytes(node.peerId))
+      const avoids = links.avoidedBy(node.peerId)
+      return avoids.size === 0 ? estimate : { ...estimate, avoids }
+    })
   }
 }

@@ -1576,8 +1576,14 @@ export namespace resultity {
                 /** StageFrame probeAck. */
                 probeAck?: (resultity.stage.v1.ProbeAck.$Properties|null);
 
+                /** StageFrame hopAck. */
+                hopAck?: (resultity.stage.v1.HopAck.$Properties|null);
+
+                /** StageFrame linkFault. */
+                linkFault?: (resultity.stage.v1.LinkFault.$Properties|null);
+
                 /** StageFrame body. */
-                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck");
+                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault");
 
                 /**
                  * Encodes the specified StageFrame message. Does not implicitly {@link resultity.stage.v1.StageFrame.verify|verify} messages.
@@ -1642,8 +1648,14 @@ export namespace resultity {
                     /** StageFrame probeAck */
                     probeAck?: (resultity.stage.v1.ProbeAck.$Properties|null);
 
+                    /** StageFrame hopAck */
+                    hopAck?: (resultity.stage.v1.HopAck.$Properties|null);
+
+                    /** StageFrame linkFault */
+                    linkFault?: (resultity.stage.v1.LinkFault.$Properties|null);
+
                     /** StageFrame body */
-                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck");
+                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1664,9 +1676,11 @@ export namespace resultity {
                   replayed?: resultity.stage.v1.Replayed.$Shape|null;
                   probe?: resultity.stage.v1.Probe.$Shape|null;
                   probeAck?: resultity.stage.v1.ProbeAck.$Shape|null;
+                  hopAck?: resultity.stage.v1.HopAck.$Shape|null;
+                  linkFault?: resultity.stage.v1.LinkFault.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape })
+                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape; hopAck?: null; linkFault?: null }|{ body?: "hopAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck: resultity.stage.v1.HopAck.$Shape; linkFault?: null }|{ body?: "linkFault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault: resultity.stage.v1.LinkFault.$Shape })
                 );
             }
 
@@ -3533,6 +3547,150 @@ export namespace resultity {
 
                 /** Shape of a ProbeAck. */
                 type $Shape = resultity.stage.v1.ProbeAck.$Properties;
+            }
+
+            /**
+             * Properties of a HopAck.
+             * @deprecated Use resultity.stage.v1.HopAck.$Properties instead.
+             */
+            interface IHopAck extends resultity.stage.v1.HopAck.$Properties {
+            }
+
+            /** Represents a HopAck. */
+            class HopAck {
+
+                /**
+                 * Constructs a new HopAck.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.HopAck.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** HopAck session. */
+                session: Uint8Array;
+
+                /** HopAck epoch. */
+                epoch: number;
+
+                /** HopAck position. */
+                position: number;
+
+                /**
+                 * Encodes the specified HopAck message. Does not implicitly {@link resultity.stage.v1.HopAck.verify|verify} messages.
+                 * @param message HopAck message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.HopAck.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a HopAck message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.HopAck & resultity.stage.v1.HopAck.$Shape} HopAck
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.HopAck & resultity.stage.v1.HopAck.$Shape;
+            }
+
+            namespace HopAck {
+
+                /** Properties of a HopAck. */
+                interface $Properties {
+
+                    /** HopAck session */
+                    session?: (Uint8Array|null);
+
+                    /** HopAck epoch */
+                    epoch?: (number|null);
+
+                    /** HopAck position */
+                    position?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a HopAck. */
+                type $Shape = resultity.stage.v1.HopAck.$Properties;
+            }
+
+            /**
+             * Properties of a LinkFault.
+             * @deprecated Use resultity.stage.v1.LinkFault.$Properties instead.
+             */
+            interface ILinkFault extends resultity.stage.v1.LinkFault.$Properties {
+            }
+
+            /** Represents a LinkFault. */
+            class LinkFault {
+
+                /**
+                 * Constructs a new LinkFault.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.LinkFault.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** LinkFault session. */
+                session: Uint8Array;
+
+                /** LinkFault epoch. */
+                epoch: number;
+
+                /** LinkFault peerId. */
+                peerId: string;
+
+                /** LinkFault silentMs. */
+                silentMs: number;
+
+                /**
+                 * Encodes the specified LinkFault message. Does not implicitly {@link resultity.stage.v1.LinkFault.verify|verify} messages.
+                 * @param message LinkFault message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.LinkFault.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a LinkFault message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.LinkFault & resultity.stage.v1.LinkFault.$Shape} LinkFault
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.LinkFault & resultity.stage.v1.LinkFault.$Shape;
+            }
+
+            namespace LinkFault {
+
+                /** Properties of a LinkFault. */
+                interface $Properties {
+
+                    /** LinkFault session */
+                    session?: (Uint8Array|null);
+
+                    /** LinkFault epoch */
+                    epoch?: (number|null);
+
+                    /** LinkFault peerId */
+                    peerId?: (string|null);
+
+                    /** LinkFault silentMs */
+                    silentMs?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a LinkFault. */
+                type $Shape = resultity.stage.v1.LinkFault.$Properties;
             }
 
             /**

@@ -1,0 +1,131 @@
+import { MeshError, type Route, type Scheduler, type StagePlacement, type Timer } from '@resultity/interface'
+import { RingFall } from './ring-fall.ts'
+import { isNeighbourLoss, linkLost, stageFault, stageLost } from './stage-control.ts'
+
+export interface RouteFaultsInit {
+  readonly route: Route
+  readonly scheduler: Scheduler
+  /** When a stage says that it lost its neighbour: waiting to hear which node it was that died. */
+  readonly lossGraceMs: number
+  /** Whether the coordinator's stream to this stage is open. */
+  isThere(index: number): boolean
+  /** Whether all hops stood. */
+  wasOpen(): boolean
+  /** @returns false when the placement cannot do without the node */
+  suspect(peerId: string): boolean
+  /** @returns false when the placement cannot do without the link */
+  suspectLink(from: string, to: string): boolean
+  /** Ends the route. */
+  fail(error: MeshError): void
+}
+
+/** Finds out of what stages of a route report which node, or which link, was lost; and ends the route with that. */
+export class RouteFaults implements Disposable {
+  readonly #init: RouteFaultsInit
+  readonly #stages: readonly StagePlacement[]
+  readonly #fall = new RingFall()
+  #grace: Timer | undefined
+
+  constructor(init: RouteFaultsInit) {
+    this.#init = init
+    this.#stages = init.route.stages
+  }
+
+  /** The ring falls: in a moment the route ends. */
+  get begun(): boolean {
+    return this.#fall.begun
+  }
+
+  /** Whether this stage has reported a fault: that its stream ends after it says nothing new. */
+  has(index: number): boolean {
+    return this.#fall.has(index)
+  }
+
+  /** @returns the index of the stage before or behind that is on this node */
+  neighbour(index: number, peerId: string): number {
+    const count = this.#stages.length
+    const found = [index + 1, index + count - 1]
+      .map(one => one % count)
+      .find(one => this.#stages[one]?.peerId === peerId)
+    if (found !== undefined && found !== index) return found
+    throw new MeshError('protocol_violation', `a link to ${peerId} is reported, which is no neighbour`)
+  }
+
+  /** The hop between two stages broke, says the first. */
+  broke(from: number, to: number): void {
+    this.#fall.broke(from, to)
+  }
+
+  /**
+   * A stage that lost its neighbour may be the second or third in a row of falling stages. Whose stream ends without
+   * a fault is the one that died: a moment is given for that to show.
+   */
+  add(index: number, error: MeshError): void {
+    const stage = this.#stages[index]
+    if (stage === undefined) return
+    const first = this.#fall.add(index, error)
+    if (!isNeighbourLoss(error) && !this.#fall.isNeighbours(index)) {
+      this.#init.fail(stageFault(stage, error, this.#facts))
+    } else if (first) {
+      this.#grace = this.#init.scheduler.setTimeout(() => this.#decide(), this.#init.lossGraceMs)
+    }
+  }
+
+  /** Nodes that do not answer, though their streams stand. @returns the index of one that can be done without */
+  gone(indices: readonly number[], answerMs: number): number | undefined {
+    for (const index of indices) {
+      const stage = this.#stages[index]
+      if (stage === undefined || !this.#init.suspect(stage.peerId)) continue
+      this.#init.fail(stageLost(stage, `did not answer within ${answerMs} ms`, undefined, this.#facts))
+      return index
+    }
+    return undefined
+  }
+
+  /** Nothing comes over a link, and both its nodes answer. @returns false when it has to be waited for */
+  linkSilent(from: number, to: number): boolean {
+    return this.#loseLink(from, to, 'carries nothing')
+  }
+
+  [Symbol.dispose](): void {
+    this.#init.scheduler.clear(this.#grace)
+  }
+
+  #decide(): void {
+    const fall = this.#fall.verdict(index => this.#init.isThere(index))
+    if (fall === undefined) return
+    if (fall.type === 'stage') this.#loseStage(fall.index, fall.error)
+    // a hop that stood may stand again at once; one that could not be made is no hop for a while
+    else if (this.#init.wasOpen() || !this.#loseLink(fall.from, fall.to, 'cannot be made', fall.error)) {
+      this.#failLink(fall.from, fall.to, 'broke', fall.error)
+    }
+  }
+
+  #loseStage(index: number, error: MeshError): void {
+    const stage = this.#stages[index]
+    if (stage === undefined) return
+    const said = this.has(index)
+    // its neighbours say so, and it has no stream that could end
+    if (!said) this.#init.suspect(stage.peerId)
+    this.#init.fail(said ? stageFault(stage, error, this.#facts) : stageLost(stage, 'was lost', error, this.#facts))
+  }
+
+  #loseLink(from: number, to: number, what: string, cause?: MeshError): boolean {
+    const [one, other] = [this.#stages[from], this.#stages[to]]
+    if (one === undefined || other === undefined) return false
+    if (!this.#init.suspectLink(one.peerId, other.peerId)) return false
+    this.#failLink(from, to, what, cause)
+    return true
+  }
+
+  #failLink(from: number, to: number, what: string, cause?: MeshError): void {
+    const [one, other] = [this.#stages[from], this.#stages[to]]
+    if (one === undefined || other === undefined) return
+    const again = what === 'broke' && this.#init.wasOpen()
+    this.#init.fail(linkLost([one, other], what, cause, again ? { ...this.#facts, again } : this.#facts))
+  }
+
+  get #facts() {
+    return { placementId: this.#init.route.placementId }
+  }
+}

@@ -1,0 +1,67 @@
+import { MeshError } from '@resultity/interface'
+import type { FailureLog } from './failure-log.ts'
+import type { LinkLog } from './link-log.ts'
+import type { PlacementTable } from './placement-table.ts'
+import type { TargetPlanner } from './target-planner.ts'
+
+export interface SuspicionsComponents {
+  readonly table: PlacementTable
+  readonly planner: TargetPlanner
+  readonly failures: FailureLog
+  readonly links: LinkLog
+}
+
+/**
+ * Takes in what sessions notice before anybody else does, and breaks placements because of it: only such that can do without
+ * what is suspected, for a placement that is left without another in its place serves nobody.
+ */
+export class Suspicions {
+  readonly #components: SuspicionsComponents
+
+  constructor(components: SuspicionsComponents) {
+    this.#components = components
+  }
+
+  /**
+   * A node does not answer, though it has not left: its layers go to others, and it gets none for a while.
+   * @returns false when the placement cannot do without it
+   */
+  ofNode(peerId: string, placementId: string): boolean {
+    const { table, planner, failures } = this.#components
+    const placement = table.get(placementId)
+    // another session has said so
+    if (placement === undefined || placement.state === 'broken') return true
+    if (!planner.canDoWithout(placement, peerId)) return false
+    table.lose(placement, peerId, 'it does not answer')
+    failures.add(peerId, placement.model.manifestSha256, placement.error)
+    return true
+  }
+
+  /**
+   * Nothing passes between two nodes that are both there: one of them goes, and they are not put beside each other for a
+   * while.
+   *
+   * @returns false when the placement cannot do without that link
+   */
+  ofLink(from: string, to: string, placementId: string): boolean {
+    const { table, planner, links } = this.#components
+    const placement = table.get(placementId)
+    if (placement === undefined || placement.state === 'broken') return true
+    if (!planner.canDoWithoutLink(placement, [from, to])) return false
+    links.add(from, to)
+    placement.break(from, new MeshError('node_lost', `nothing passes between it and ${to}`))
+    return true
+  }
+
+  /** Placements that still load and none of whose nodes has reported since `sinceMs` would do so for ever. */
+  ofSilence(sinceMs: number, silenceMs: number): void {
+    const { table, failures } = this.#components
+    for (const placement of table.all()) {
+      const silent = placement.silentStage(sinceMs)
+      if (silent === undefined) continue
+      const what = `it did not say for ${silenceMs} ms how its assignment goes`
+      placement.break(silent.peerId, new MeshError('deadline_exceeded', what))
+      failures.add(silent.peerId, placement.model.manifestSha256, placement.error)
+    }
+  }
+}

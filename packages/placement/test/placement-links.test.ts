@@ -1,0 +1,78 @@
+import { advert, placeable } from '@resultity/test-nodes'
+import t from 'tap'
+import { setUp } from './support/director.ts'
+
+/** Adjacent pairs of a placement, as the ring has them. */
+function pairs(assignments: readonly string[]): string[] {
+  const peers = assignments.filter(one => !one.startsWith('release')).map(one => one.replace(/^p\d+ (.*)\[.*$/, '$1'))
+  return peers.map((peer, index) => [peer, peers[(index + 1) % peers.length]].toSorted().join(''))
+}
+
+t.test('two nodes that do not reach each other are not beside each other in the next placement', async t => {
+  const { registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
+  const model = placeable(6)
+  director.addModel(model)
+  for (const peer of ['a', 'b', 'c', 'd']) registry.join(advert(peer, 2.5))
+  director.reconcile()
+  allReady(director.table.get('p1'))
+  t.same(takeAssignments(), ['p1 a[0,2)', 'p1 b[2,4)', 'p1 c[4,6)'])
+  t.equal(director.suspectLink('a', 'b', 'p1'), true)
+  t.equal(director.suspectLink('a', 'b', 'p1'), true, 'two answers say so')
+  t.match(director.table.get('p1')?.error, { message: /nothing passes between it and b/ })
+  director.reconcile()
+  t.same(
+    takeAssignments(),
+    ['release p1 b', 'p2 a[0,2)', 'p2 d[2,4)', 'p2 c[4,6)', 'release p1 a', 'release p1 c'],
+    'one of them goes, the others keep what they have'
+  )
+  allReady(director.table.get('p2'))
+  t.match(director.choose(model), { type: 'ready' })
+})
+
+t.test('where nobody is left over, fewer stages do, and all of them again when the link had its time', async t => {
+  const { clock, registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
+  const model = placeable(6)
+  director.addModel(model)
+  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 9))
+  director.reconcile()
+  allReady(director.table.get('p1'))
+  takeAssignments()
+  t.equal(director.suspectLink('b', 'c', 'p1'), true)
+  director.reconcile()
+  const fewer = takeAssignments()
+  t.notOk(pairs(fewer).includes('bc'), fewer.join())
+  allReady(director.table.get('p2'))
+  const wakeMs = director.reconcile()
+  t.ok(wakeMs !== undefined && wakeMs <= clock.now() + 1001, 'it looks again')
+  clock.pass(1001)
+  director.reconcile()
+  t.match(takeAssignments(), { length: 3 })
+})
+
+t.test('a link that cannot be done without is kept, and waited for', async t => {
+  const { registry, director, allReady } = setUp({ stages: 2 })
+  const model = placeable(4)
+  director.addModel(model)
+  for (const peer of ['a', 'b']) registry.join(advert(peer, 2.5))
+  director.reconcile()
+  allReady(director.table.get('p1'))
+  t.equal(director.suspectLink('a', 'b', 'p1'), false)
+  t.equal(director.table.get('p1')?.state, 'ready')
+})
+
+t.test('a node that left comes back without its links', async t => {
+  const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
+  const model = placeable(4)
+  director.addModel(model)
+  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 2.5))
+  director.reconcile()
+  allReady(director.table.get('p1'))
+  director.suspectLink('a', 'b', 'p1')
+  director.reconcile()
+  allReady(director.table.get('p2'))
+  takeAssignments()
+  for (const peer of ['b', 'c']) registry.leave(peer, 'it died')
+  registry.join(advert('b', 2.5))
+  director.reconcile()
+  t.ok(pairs(takeAssignments()).includes('ab'))
+})
