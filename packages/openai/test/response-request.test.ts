@@ -91,6 +91,13 @@ t.test('limits, formats and tools are asked for as a chat completion has them', 
   t.match(toChatBody({ input: 'Hi', text: { format: { type: 'json_object' } } }), {
     response_format: { type: 'json_object' }
   })
+  const tools = [{ type: 'web_search' }, { type: 'function', name: 'f' }]
+  t.match(toChatBody({ input: 'Hi', tools, tool_choice: { type: 'allowed_tools', mode: 'required', tools } }), {
+    tool_choice: {
+      type: 'allowed_tools',
+      allowed_tools: { mode: 'required', tools: [{ type: 'function', function: { name: 'f' } }] }
+    }
+  })
   const plain = toChatBody({ input: 'Hi', text: { format: { type: 'text' } }, tools: [] })
   t.notOk('response_format' in plain || 'tools' in plain || 'logprobs' in plain)
   t.end()
@@ -113,6 +120,22 @@ t.test('what is not served is refused, naming it', t => {
     [{ input: [{ type: 'function_call_output', call_id: 'a' }] }, 'input[0].output'],
     [{ input: 'Hi', tools: [{ type: 'web_search' }, { type: 'local_shell' }] }, 'tools[1].type'],
     [{ input: 'Hi', tools: [{ type: 'web_search' }], tool_choice: { type: 'web_search' } }, 'tool_choice'],
+    [
+      {
+        input: 'Hi',
+        tools: [{ type: 'function', name: 'f' }],
+        tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'mcp' }] }
+      },
+      'tool_choice.tools'
+    ],
+    [
+      {
+        input: 'Hi',
+        tools: [{ type: 'function', name: 'f' }],
+        tool_choice: { type: 'allowed_tools', mode: 'auto', tools: [{ type: 'function' }] }
+      },
+      'tool_choice.tools[0]'
+    ],
     [{ input: 'Hi', tools: [{ type: 'function' }] }, 'tools[0].name'],
     [{ input: 'Hi', tools: [{ type: 'function', name: 'f' }], tool_choice: { type: 'mcp' } }, 'tool_choice'],
     [{ input: 'Hi', text: { format: { type: 'json_schema' } } }, 'text.format.schema']

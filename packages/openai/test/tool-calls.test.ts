@@ -105,10 +105,22 @@ t.test('what tools a request may use', async t => {
     functions: functions.slice(1),
     parallel: false
   })
+  const allow = (mode: 'auto' | 'required', name: string) => ({
+    type: 'allowed_tools' as const,
+    allowed_tools: { mode, tools: [{ type: 'function' as const, function: { name } }] }
+  })
+  const freely = toolUseOf({ tools, tool_choice: allow('auto', 'now') })
+  t.match(freely, { tools, names: new Set(['now']), constraint: undefined }, 'the model is told of all')
+  t.same(toolUseOf({ tools, tool_choice: allow('required', 'now') })?.constraint, {
+    type: 'tool_calls',
+    functions: functions.slice(1),
+    parallel: true
+  })
   const bad = { type: 'function' as const, function: { name: 'bad', parameters: { properties: { a: { not: {} } } } } }
   const refused: [Parameters<typeof toolUseOf>[0], string][] = [
     [{ tool_choice: 'required' }, 'tool_choice'],
     [{ tools, tool_choice: { type: 'function', function: { name: 'other' } } }, 'tool_choice.function.name'],
+    [{ tools, tool_choice: allow('auto', 'other') }, 'tool_choice.allowed_tools.tools[0].function.name'],
     [{ tools: [...tools, ...tools] }, 'tools[2].function.name'],
     [
       {

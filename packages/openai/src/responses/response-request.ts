@@ -124,7 +124,19 @@ function toChatChoice(choice: ResponseRequest['tool_choice']): unknown {
   if (choice === null || choice === undefined || typeof choice === 'string') return choice
   if (choice.type === 'function' && choice.name !== undefined)
     return { type: 'function', function: { name: choice.name } }
+  if (choice.type === 'allowed_tools') return toAllowed(choice)
   throw invalidRequest('tool_choice', `tool_choice "${choice.type}" is not served`, 'Name a function, or use "auto".')
+}
+
+/** Tools that are not served may be allowed as they may be offered: there is nothing to call. */
+function toAllowed({ mode, tools: list = [] }: Extract<ResponseRequest['tool_choice'], object>): unknown {
+  const served = [...list.entries()].filter(([, { type }]) => !isServerTool(type))
+  const allowed = served.map(([index, { type, name }]) => {
+    if (type === 'function' && name !== undefined) return { type, function: { name } }
+    throw invalidRequest(`tool_choice.tools[${index}]`, `tool_choice.tools[${index}] names no function`)
+  })
+  if (allowed.length === 0) throw invalidRequest('tool_choice.tools', 'tool_choice allows no tool that is served')
+  return { type: 'allowed_tools', allowed_tools: { mode: mode ?? 'auto', tools: allowed } }
 }
 
 /** Without what the client left out. */
@@ -137,6 +149,7 @@ const fieldNames: readonly (readonly [chat: RegExp, response: string])[] = [
   [/^response_format\.json_schema/, 'text.format'],
   [/^response_format/, 'text.format'],
   [/^max_completion_tokens/, 'max_output_tokens'],
+  [/^tool_choice\.allowed_tools\.tools(\[\d+\])\.function/, 'tool_choice.tools$1'],
   [/^reasoning_effort/, 'reasoning.effort'],
   [/^(tools\[\d+\])(?:\.function)?/, '$1']
 ]

@@ -54,9 +54,21 @@ const tool = z.looseObject({
 export type ResponseTool = z.infer<typeof tool>
 
 const toolChoice = z.union(
-  [z.enum(['none', 'auto', 'required']), z.looseObject({ type: z.string(), name: z.string().optional() })],
+  [
+    z.enum(['none', 'auto', 'required']),
+    z.looseObject({
+      type: z.string(),
+      name: z.string().optional(),
+      /** Of `allowed_tools`. */
+      mode: z.enum(['auto', 'required']).optional(),
+      tools: z
+        .array(z.looseObject({ type: z.string(), name: z.string().optional() }))
+        .max(TOOLS_MAX)
+        .optional()
+    })
+  ],
   {
-    error: 'tool_choice is "none", "auto", "required", or a function by its name'
+    error: 'tool_choice is "none", "auto", "required", a function by its name, or allowed_tools'
   }
 )
 

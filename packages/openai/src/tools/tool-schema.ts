@@ -21,12 +21,23 @@ const namedChoice = z.looseObject({
   function: z.looseObject({ name: functionName })
 })
 
+/** Some of the tools: the model is told of all, and may call these. */
+const allowedChoice = z.looseObject({
+  type: z.literal('allowed_tools'),
+  allowed_tools: z.looseObject({
+    mode: z.enum(['auto', 'required']),
+    tools: z.array(namedChoice).min(1).max(TOOL_FUNCTIONS_MAX)
+  })
+})
+
 /** The fields of a request that speak of tools. */
 export const toolFields = {
   tools: z.array(functionToolSchema).max(TOOL_FUNCTIONS_MAX).nullish(),
   tool_choice: z
-    .union([z.enum(['none', 'auto', 'required']), namedChoice], {
-      error: 'tool_choice is "none", "auto", "required" or {"type":"function","function":{"name":…}}'
+    .union([z.enum(['none', 'auto', 'required']), namedChoice, allowedChoice], {
+      error:
+        'tool_choice is "none", "auto", "required", {"type":"function","function":{"name":…}}, or ' +
+        '{"type":"allowed_tools","allowed_tools":{"mode":…,"tools":[…]}}'
     })
     .nullish(),
   parallel_tool_calls: z.boolean().nullish()

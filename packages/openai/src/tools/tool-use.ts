@@ -25,11 +25,22 @@ export interface ToolUse {
   readonly constraint?: CallsConstraint
 }
 
-/** Which functions the calls of an answer may be of: all, or the one that is named. */
-function callable({ tools, tool_choice: choice }: ToolFields): readonly (readonly [number, FunctionTool])[] {
-  const only = typeof choice === 'object' ? choice?.function.name : undefined
-  const all = [...(tools ?? []).entries()]
-  return only === undefined ? all : all.filter(([, tool]) => tool.function.name === only)
+/** Which functions the calls of an answer may be of: all, those that are allowed, or the one that is named. */
+function callable(fields: ToolFields): readonly (readonly [number, FunctionTool])[] {
+  const names = chosenNames(fields.tool_choice)
+  const all = [...(fields.tools ?? []).entries()]
+  return names === undefined ? all : all.filter(([, tool]) => names.some(([name]) => name === tool.function.name))
+}
+
+/** Functions that a choice names, and how errors call the place of each; undefined where it names none. */
+function chosenNames(
+  choice: ToolFields['tool_choice']
+): readonly (readonly [name: string, field: string])[] | undefined {
+  if (typeof choice !== 'object' || choice === null) return undefined
+  if (choice.type === 'function') return [[choice.function.name, 'tool_choice.function.name']]
+  return choice.allowed_tools.tools.map(
+    (tool, index) => [tool.function.name, `tool_choice.allowed_tools.tools[${index}].function.name`] as const
+  )
 }
 
 /** How errors call the parameters of the functions in a request's constraint, by their index there. */
@@ -69,13 +80,19 @@ export function toolUseOf(fields: ToolFields, dialect: ToolDialect = hermesDiale
     if (names.has(one.name)) throw invalidRequest(`tools[${index}].function.name`, `"${one.name}" is there twice`)
     names.add(one.name)
   }
-  const parallel = fields.parallel_tool_calls !== false
-  if (choice === 'auto') return { tools, names, parallel, dialect }
-  const only = choice === 'required' ? undefined : choice.function.name
-  if (only !== undefined && !names.has(only)) {
-    throw invalidRequest('tool_choice.function.name', `"${only}" is none of the tools`)
+  const chosen = chosenNames(choice)
+  const unknown = chosen?.find(([name]) => !names.has(name))
+  if (unknown !== undefined) throw invalidRequest(unknown[1], `"${unknown[0]}" is none of the tools`)
+  const isNamed = typeof choice === 'object' && choice.type === 'function'
+  const use = {
+    tools,
+    names: chosen === undefined ? names : new Set(chosen.map(([name]) => name)),
+    parallel: fields.parallel_tool_calls !== false,
+    dialect
   }
-  return { tools, names, parallel, dialect, constraint: callsOnly(tools, only, { parallel, dialect }) }
+  const isFree = choice === 'auto' || (typeof choice === 'object' && !isNamed && choice.allowed_tools.mode === 'auto')
+  // of a named function there is one call, as clients expect who name it
+  return isFree ? use : { ...use, constraint: callsOnly({ ...use, parallel: use.parallel && !isNamed }) }
 }
 
 /**
@@ -90,25 +107,21 @@ export function answerConstraint(
 ): AnswerConstraint | undefined {
   if (use === undefined || format === undefined) return use?.constraint ?? format
   if (use.constraint !== undefined) return use.constraint
-  return { type: 'any_of', options: [format, callsOnly(use.tools, undefined, use)] }
+  return { type: 'any_of', options: [format, callsOnly(use)] }
 }
 
-/** Calls of all functions or of one; of a named one there is one call, as clients expect who name it. */
-function callsOnly(
-  tools: readonly FunctionTool[],
-  only: string | undefined,
-  { parallel, dialect: { form } }: Pick<ToolUse, 'parallel' | 'dialect'>
-): CallsConstraint {
+/** Calls of the functions that may be called. */
+function callsOnly({ tools, names, parallel, dialect: { form } }: Omit<ToolUse, 'constraint'>): CallsConstraint {
   const functions: ToolFunction[] = []
   for (const [index, tool] of tools.entries()) {
-    if (only !== undefined && tool.function.name !== only) continue
+    if (!names.has(tool.function.name)) continue
     functions.push({ name: tool.function.name, parameters: JSON.stringify(parametersOf(tool, index)) })
   }
   const characters = functions.reduce((sum, { name, parameters }) => sum + name.length + parameters.length, 0)
   if (characters > CONSTRAINT_BYTES_MAX) {
     throw invalidRequest('tools', `tools have ${characters} characters, at most ${CONSTRAINT_BYTES_MAX} are read`)
   }
-  const held = { type: 'tool_calls' as const, functions, parallel: parallel && only === undefined }
+  const held = { type: 'tool_calls' as const, functions, parallel }
   return form === undefined ? held : { ...held, form }
 }
 
