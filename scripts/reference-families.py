@@ -84,9 +84,13 @@ INTERLEAVED = {"llama", "smollm3"}
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", help="default: all")
+    parser.add_argument("--gemma3-270m", type=pathlib.Path, help="the GGUF of the catalogue: writes its vectors instead")
     args = parser.parse_args()
     torch.set_num_threads(1)
     FIXTURES.mkdir(parents=True, exist_ok=True)
+    if args.gemma3_270m is not None:
+        write_real(args.gemma3_270m)
+        return
     for name in args.families or MODELS:
         write(name)
 
@@ -117,6 +121,40 @@ def write(name: str) -> None:
     np.concatenate(logits).astype("<f4").tofile(FIXTURES / f"{name}.f32")
     gaps = np.sort(np.concatenate(logits), axis=1)
     print(f"{name}: {model.num_parameters()} parameters, median gap {np.median(gaps[:, -1] - gaps[:, -2]):.2f}")
+
+
+# token ids of Gemma's vocabulary: "<bos>The capital of France is"; a repeated one is longer than the window of 512
+REAL_PROMPTS = [[2, 818, 5279, 529, 7001, 563], [2] + [818, 5279, 529, 7001, 563] * 110]
+REAL_POSITIONS = 6
+REAL_TOP = 16
+
+
+def write_real(path: pathlib.Path) -> None:
+    """The best logits of the last positions of a real model, its weights dequantized to f32, and its greedy answer."""
+    model = AutoModelForCausalLM.from_pretrained(
+        path.parent, gguf_file=path.name, dtype=torch.float32, attn_implementation="eager").eval()
+    vocabulary = gguf.GGUFReader(path).fields["tokenizer.ggml.tokens"].contents()
+    runs = []
+    with torch.no_grad():
+        for prompt in REAL_PROMPTS:
+            logits = model(input_ids=torch.tensor([prompt]), logits_to_keep=REAL_POSITIONS).logits[0]
+            values, ids = logits.topk(REAL_TOP)
+            runs.append({
+                "ids": prompt,
+                "topIds": ids.tolist(),
+                "topLogits": [[round(float(value), 4) for value in row] for row in values],
+            })
+        answer = model.generate(torch.tensor([REAL_PROMPTS[0]]), max_new_tokens=24, do_sample=False)[0].tolist()
+    facts = {
+        "transformers": transformers.__version__,
+        "text": "".join(vocabulary[token] for token in REAL_PROMPTS[0]),
+        "answerIds": answer[len(REAL_PROMPTS[0]):],
+        "answer": "".join(vocabulary[token] for token in answer[len(REAL_PROMPTS[0]):]).replace("\u2581", " "),
+        "prompts": runs,
+    }
+    target = FIXTURES.parent / "gemma3-270m.json"
+    target.write_text(compact(json.dumps(facts, indent=1, ensure_ascii=False)) + "\n")
+    print(facts["text"], facts["answer"])
 
 
 def compact(text: str) -> str:

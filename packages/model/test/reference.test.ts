@@ -72,7 +72,7 @@ t.test('a wrong reference says what is wrong and which forms there are', t => {
   for (const text of ['', 'gpt-5', 'SMOLLM2-135M', ' tiny-chat']) {
     t.throws(
       () => parseModelReference(text),
-      { code: 'model_not_found', hint: /smollm2-135m, all-minilm-l6-v2, tiny-chat/ },
+      { code: 'model_not_found', hint: /smollm2-135m, gemma3-270m, all-minilm-l6-v2, tiny-chat/ },
       `"${text}"`
     )
   }
@@ -105,6 +105,10 @@ t.test('the catalogue has the default, pinned, and the model that comes with the
     .flatMap(entry => entry.sources)
     .flatMap(source => ('files' in source ? [source.files] : []))
   t.ok(folders.length > 0 && folders.flatMap(Object.values).every(sha256 => /^[0-9a-f]{64}$/.test(sha256)))
+  const pinned = modelCatalogue
+    .flatMap(entry => entry.sources)
+    .flatMap(source => ('parts' in source ? [source, ...source.parts] : []))
+  t.ok(pinned.length > 0 && pinned.every(({ sha256 }) => /^[0-9a-f]{64}$/.test(sha256)))
   t.strictSame(
     modelCatalogue.find(entry => entry.name === FALLBACK_MODEL)?.sources.map(source => source.kind),
     ['bundled']

