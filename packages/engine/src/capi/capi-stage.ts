@@ -95,10 +95,10 @@ export class CapiStage implements Stage {
     await tuning.releaseFreedMemory()
     await tuning.packIntoHugePages()
     const { config } = init.manifest
-    const tables = rotaryTables(config, positions)
-    const dimensions = [positions, config.headDim / 2]
-    const cos = loading.use(new NativeTensor(runtime, tables.cos, dimensions))
-    const sin = loading.use(new NativeTensor(runtime, tables.sin, dimensions))
+    const tables = rotaryTables(config, init.contextLength)
+    const dimensions = [positions, config.headDim / 2] as const
+    const cos = loading.use(new NativeTensor(runtime, withRows(tables.cos, dimensions), dimensions))
+    const sin = loading.use(new NativeTensor(runtime, withRows(tables.sin, dimensions), dimensions))
     const components = { runtime, graph: source.graph, session, shape, config, cos, sin }
     const slots = loading.use(new SlotPool(components))
     const shares = shape.sessionsMax > 1 && (!shape.last || source.graph.outputRows === 'last')
@@ -157,4 +157,11 @@ export class CapiStage implements Stage {
     await this.#context.tuning.releaseFreedMemory()
     await this.#source[Symbol.asyncDispose]()
   }
+}
+
+/** A table with as many rows as its tensor has. Beyond the context is only who is full and computed along: any values do. */
+function withRows(table: Float32Array, [rows, columns]: readonly [rows: number, columns: number]): Float32Array {
+  const longer = new Float32Array(rows * columns)
+  longer.set(table)
+  return longer
 }
