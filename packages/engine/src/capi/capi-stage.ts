@@ -81,10 +81,11 @@ export class CapiStage extends ShapedStage implements Stage {
     await tuning.packIntoHugePages()
     const { config } = init.manifest
     const rotary = source.graph.rotary.flatMap(({ rope, ...inputs }) => {
-      const tables = rotaryTables(config, positions, rope)
+      const tables = rotaryTables(config, init.contextLength, rope)
       const bound = (table: 'cos' | 'sin'): BoundTable => {
-        const dimensions = [positions, tables[table].length / positions]
-        return { input: inputs[table], tensor: loading.use(new NativeTensor(runtime, tables[table], dimensions)) }
+        const dimensions = [positions, tables[table].length / init.contextLength] as const
+        const longer = withRows(tables[table], dimensions)
+        return { input: inputs[table], tensor: loading.use(new NativeTensor(runtime, longer, dimensions)) }
       }
       return [bound('cos'), bound('sin')]
     })
@@ -145,4 +146,11 @@ export class CapiStage extends ShapedStage implements Stage {
     await this.#context.tuning.releaseFreedMemory()
     await this.#source[Symbol.asyncDispose]()
   }
+}
+
+/** A table with as many rows as its tensor has. Beyond the context is only who is full and computed along: any values do. */
+function withRows(table: Float32Array, [rows, columns]: readonly [rows: number, columns: number]): Float32Array {
+  const longer = new Float32Array(rows * columns)
+  longer.set(table)
+  return longer
 }
