@@ -12,6 +12,8 @@ export interface CapiSessionComponents {
   readonly sharesSteps: boolean
   /** The memory of a session whose first run begins. */
   take(): KvSlot
+  /** Prepares a step of the session that has `slot`. */
+  warm(slot: KvSlot): void
   /** Called once, when the session is disposed: it counts no more. */
   vacate(): void
   /** Called once after that, when no run is this session's any more, with what it took. */
@@ -76,7 +78,7 @@ export class CapiSession implements StageSession, SessionStep {
   }
 
   warm(): void {
-    if (this.#state === 'idle') this.#slot?.bind(1)
+    if (this.#state === 'idle' && this.#slot !== undefined) this.#components.warm(this.#slot)
   }
 
   truncate(position: number): void {

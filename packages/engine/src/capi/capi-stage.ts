@@ -124,7 +124,8 @@ export class CapiStage extends ShapedStage implements Stage {
     }
     const sharesSteps = this.#sharesSteps
     const take = (): KvSlot => this.#slots.take()
-    const session = new CapiSession({ shape, turns, sharesSteps, take, vacate, release }, init.positionsMax)
+    const warm = (slot: KvSlot): void => this.#steps.warm(slot)
+    const session = new CapiSession({ shape, turns, sharesSteps, take, warm, vacate, release }, init.positionsMax)
     this.#sessions.add(session)
     return session
   }

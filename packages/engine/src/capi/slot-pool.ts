@@ -91,7 +91,7 @@ export class SlotPool implements Disposable {
     return this.#rowsTaken.has(row) ? (this.#memory?.slots[row]?.position ?? 0) : 0
   }
 
-  /** A binding for a step of several rows. Not while another run is under way. */
+  /** A binding for a step of several rows. What it is bound to may be written while no run is under way. */
   bindSteps(window: RowWindow): BoundSteps {
     if (this.#memory === undefined) throw new MeshError('internal', 'a stage without a session has a step to compute')
     return this.#memory.steps.bind(window)

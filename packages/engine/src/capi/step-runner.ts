@@ -75,6 +75,13 @@ export class StepRunner implements Disposable {
     this.#next(windows, begun)
   }
 
+  /** Prepares what the step of a session takes if it is the only one. */
+  warm(slot: KvSlot): void {
+    const { slots, shape, widthMin } = this.#init
+    if (widthMin === 1) slot.bind(1)
+    else slots.bindSteps(windowOf(slot.row, { rows: shape.sessionsMax, widthMin }))
+  }
+
   /** Runs the first of `windows`, and then the others. */
   #next(windows: RowWindow[], begun: Map<number, Begun>): void {
     const window = windows.shift()
