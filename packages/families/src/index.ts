@@ -1,4 +1,5 @@
 export { type DescribedModel, describeGgufModel, describeHubModel } from './describe.ts'
+export { encoderConfigFromDirectory } from './encoders/bert-config.ts'
 export type { Family, GgufFormat, HubFormat } from './family.ts'
 export { describeGgufDecoder } from './gguf-decoder.ts'
 export { type GgufHead, GgufKeys } from './gguf-keys.ts'

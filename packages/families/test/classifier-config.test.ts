@@ -1,5 +1,5 @@
 import t from 'tap'
-import { classifierOf } from '../src/import/classifier-config.ts'
+import { classifierOf } from '../src/encoders/classifier-config.ts'
 
 const architectures = ['BertForSequenceClassification']
 const one = { 0: 'LABEL_0' }
