@@ -5,7 +5,7 @@ import type { Output } from './output/output.ts'
 import { userDataDirectory } from './settings/data-directory.ts'
 import { formatDefault } from './settings/reference.ts'
 import { type ResolvedSettings, resolveSettings } from './settings/resolve.ts'
-import { flagOf, type SettingName, settingsSchema, variableOf } from './settings/schema.ts'
+import { flagOf, isSwitch, type SettingName, settingsSchema, variableOf } from './settings/schema.ts'
 
 /** Input of one run of a command. */
 export interface CommandRun {
@@ -79,7 +79,6 @@ const repeated: ReadonlySet<SettingName> = new Set([
   'label',
   'blobSource'
 ])
-const switches: ReadonlySet<SettingName> = new Set(['mdns', 'spinning', 'open', 'webhookPrivate'])
 
 /** Commands about one thing: `keys create`, `keys list`. */
 export interface CommandGroup {
@@ -136,7 +135,7 @@ function settingOptions(name: SettingName): Option[] {
   const remark = notes.length > 0 ? ` (${notes.join(', ')})` : ''
   const summary = `${settingsSchema.shape[name].description}${remark} [${variableOf(name)}]`
   const flag = flagOf(name)
-  if (switches.has(name)) return [new Option(flag, summary), new Option(`--no-${flag.slice(2)}`, `turn ${flag} off`)]
+  if (isSwitch(name)) return [new Option(flag, summary), new Option(`--no-${flag.slice(2)}`, `turn ${flag} off`)]
   const option = new Option(`${flag} ${placeholders[name] ?? '<n>'}`, summary)
   return [repeated.has(name) ? option.argParser(collect) : option]
 }

@@ -39,6 +39,15 @@ const mistakes: readonly (readonly [string, readonly string[], RegExp])[] = [
     /--max-tokens: expected a whole number of 1 or more/
   ]
 ]
+t.test('what is on or off is said by its flag, and its opposite', async t => {
+  for (const name of ['open', 'open-join', 'truncate-inputs', 'webhook-private', 'mdns']) {
+    for (const flag of [`--${name}`, `--no-${name}`]) {
+      const { stderr } = await runCommand(['coordinator', flag, '--http', '8420'])
+      t.match(stderr, /--http: expected HOST:PORT/, `${flag} is taken`)
+    }
+  }
+})
+
 for (const [id, args, message] of mistakes) {
   t.test(`a mistake is named and nothing is started: ${id}`, async t => {
     const { code, stdout, stderr } = await runCommand(args)

@@ -1,6 +1,7 @@
 import {
   ensembleAliasSchema,
   parseTuning,
+  safeParse,
   strategies,
   subcloudNameSchema,
   subcloudSchema,
@@ -299,6 +300,11 @@ export const defaultSettings = {
   allowNode: [],
   logLevel: 'info'
 } as const satisfies Partial<Settings>
+
+/** Whether a setting is on or off: its flag has no value, and another turns it off. */
+export function isSwitch(name: SettingName): boolean {
+  return safeParse(settingsSchema.shape[name], true).success
+}
 
 /** `contextLength` → `--context-length`. */
 export function flagOf(name: SettingName): string {
