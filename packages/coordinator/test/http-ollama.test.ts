@@ -1,4 +1,5 @@
 import type { Ring } from '@resultity/test-nodes'
+import { Ollama } from 'ollama'
 import t from 'tap'
 import { startScriptedMesh } from './support/scripted-mesh.ts'
 
@@ -177,6 +178,23 @@ t.test('an answer that fails midway ends with a line that says so', async t => {
   }
   const lines = await readLines(await post('/api/chat', ask))
   t.match(lines.at(-1), { error: String, code: 'protocol_violation' })
+})
+
+t.test('while nothing comes, empty lines keep the connection alive', async t => {
+  await using slow = await startScriptedMesh(1, { limits: { eventStreamPingMs: 10 } })
+  const seen = Promise.withResolvers<void>()
+  slow.ring.script = async ring => {
+    await seen.promise
+    await ring.sample([...tokenizer.encode(ANSWER), endToken], 'end_token')
+  }
+  const client = new Ollama({ host: slow.coordinator.httpUrl })
+  let lines = 0
+  let text = ''
+  for await (const { message } of await client.chat({ ...ask, stream: true })) {
+    if (message.content === '' && ++lines === 2) seen.resolve()
+    text += message.content
+  }
+  t.equal(text, ANSWER)
 })
 
 t.test('the models that there are, each in full, and those that nodes hold', async t => {

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import Anthropic from '@anthropic-ai/sdk'
 import { openAiErrors } from '@resultity/test-api'
 import type { Ring } from '@resultity/test-nodes'
+import { Ollama } from 'ollama'
 import OpenAI from 'openai'
 import t from 'tap'
 import { readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
@@ -209,4 +210,53 @@ t.test("Anthropic's clients get blocks of it when they ask for them", async t =>
   const plain = await client.messages.create(asked)
   t.match(plain.content, [{ type: 'text', text: 'Fine.' }])
   t.match(prompt, /<think><\/think>$/, 'who does not ask for thoughts has none made')
+})
+
+t.test("Ollama's client thinks", async t => {
+  const client = new Ollama({ host: url })
+  const messages = [{ role: 'user', content: 'hi' }]
+  answers(ANSWERED)
+  for (const think of [undefined, true, 'high'] as const) {
+    const { message } = await client.chat({ model: 'thinks', messages, ...(think === undefined ? {} : { think }) })
+    t.match(message, { content: 'Fine.', thinking: THOUGHT })
+  }
+  const { response, thinking } = await client.generate({ model: 'thinks', prompt: 'hi', think: true })
+  t.strictSame([response, thinking], ['Fine.', THOUGHT])
+  const said: string[] = []
+  const thoughts: string[] = []
+  for await (const { message } of await client.chat({ model: 'thinks', messages, think: true, stream: true })) {
+    if (message.thinking) {
+      t.equal(message.content + said.join(''), '', 'before the answer')
+      thoughts.push(message.thinking)
+    }
+    said.push(message.content)
+  }
+  t.strictSame([said.join(''), thoughts.join('')], ['Fine.', THOUGHT])
+  t.ok(thoughts.length > 1, 'piece by piece')
+  const past = { role: 'assistant', content: 'Hello.', thinking: 'Be polite.' }
+  await client.chat({ model: 'thinks', messages: [...messages, past, ...messages], think: true })
+  t.match(prompt, '<think>Be polite.</think>Hello.')
+  t.match((await client.show({ model: 'thinks' })).capabilities, ['completion', 'tools', 'thinking'])
+})
+
+t.test("Ollama's client does not want thoughts, or the model has none", async t => {
+  answers('Fine.')
+  const client = new Ollama({ host: url })
+  const messages = [{ role: 'user', content: 'hi' }]
+  const { message } = await client.chat({ model: 'thinks', messages, think: false })
+  t.match(prompt, /<think><\/think>$/)
+  t.match(message, { content: 'Fine.' })
+  t.notOk('thinking' in message)
+  const ignored = async (model: string, think: unknown) =>
+    (await ask(model, { messages, think, stream: false }, '/api/chat')).headers.get('x-resultity-ignored-fields')
+  t.equal(await ignored('thinks', false), null)
+  t.equal(await ignored('begins', true), null)
+  t.equal(await ignored('begins', false), 'think', 'a template that cannot be told')
+  t.equal(await ignored('begins', 'high'), 'think')
+  t.equal(await ignored('tiny-chat', false), null)
+  await t.rejects(client.chat({ model: 'tiny-chat', messages, think: true }), {
+    status_code: 400,
+    message: /tiny-chat/
+  })
+  t.strictSame((await client.show({ model: 'tiny-chat' })).capabilities, ['completion', 'tools'])
 })

@@ -8,9 +8,10 @@ export function toChatTurns(messages: readonly InputMessage[]): Readonly<Record<
     refuseImages(message.images, `messages[${index}].images`)
     const { role, content, tool_calls: calls, tool_name: name, tool_call_id: id } = message
     const text = content ?? ''
+    const thoughts = role === 'assistant' ? present({ reasoning_content: message.thinking }) : {}
     if (role === 'tool') return present({ role, content: text, name, tool_call_id: id })
-    if (role !== 'assistant' || (calls ?? []).length === 0) return { role, content: text }
-    return { role, content: text, tool_calls: (calls ?? []).map(toCall) }
+    if (role !== 'assistant' || (calls ?? []).length === 0) return { role, content: text, ...thoughts }
+    return { role, content: text, ...thoughts, tool_calls: (calls ?? []).map(toCall) }
   })
 }
 

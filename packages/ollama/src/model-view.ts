@@ -1,4 +1,5 @@
 import { isEncoder, type ModelManifest, type TensorEntry, weightFiles } from '@resultity/interface'
+import { canReason } from '@resultity/openai'
 import type { ServedModel } from '@resultity/placement'
 import type { ListedModel, ModelDetails, ShownModel } from './model-schema.ts'
 
@@ -23,15 +24,20 @@ export function toShown(model: ServedModel): ShownModel {
     template: model.kind === 'decoder' ? model.tokenizer.config.template : '',
     details: detailsOf(manifest),
     model_info: infoOf(model),
-    capabilities: capabilities[model.kind],
+    capabilities: capabilitiesOf(model),
     modified_at: dateOf(model)
   }
 }
 
-const capabilities: Readonly<Record<ServedModel['kind'], string[]>> = {
-  decoder: ['completion', 'tools'],
-  encoder: ['embedding'],
-  classifier: []
+function capabilitiesOf(model: ServedModel): string[] {
+  switch (model.kind) {
+    case 'decoder':
+      return ['completion', 'tools', ...(canReason(model) ? ['thinking'] : [])]
+    case 'encoder':
+      return ['embedding']
+    case 'classifier':
+      return []
+  }
 }
 
 function dateOf({ createdAt }: ServedModel): string {

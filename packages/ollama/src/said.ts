@@ -6,11 +6,13 @@ import type { Call, Logprobs } from './text-schema.ts'
 /** What a model said, in part or whole. */
 export interface Said {
   readonly content: string
+  /** What it reasoned before. */
+  readonly thinking: string
   readonly calls: readonly Call[]
   readonly logprobs: Logprobs
 }
 
-export const NOTHING: Said = { content: '', calls: [], logprobs: [] }
+export const NOTHING: Said = { content: '', thinking: '', calls: [], logprobs: [] }
 
 /** A completion's choice, or a piece of one. */
 const textPieceSchema = z.looseObject({ text: z.string(), finish_reason: z.string().nullish() })
@@ -58,8 +60,9 @@ export class SaidReader {
       this.#open.json += call.function?.arguments ?? ''
     }
     if (reason !== undefined && reason !== null) calls.push(...this.#close())
-    const said = { content: delta.content ?? '', calls, logprobs: logprobsOf(logprobs) }
-    return said.content === '' && calls.length === 0 && said.logprobs.length === 0 ? [] : [said]
+    const { content, reasoning_content: thinking } = delta
+    const said = { content: content ?? '', thinking: thinking ?? '', calls, logprobs: logprobsOf(logprobs) }
+    return isNothing(said) ? [] : [said]
   }
 
   #close(): Call[] {
@@ -69,6 +72,10 @@ export class SaidReader {
     const { index, id, name, json } = open
     return [{ id, function: { index, name, arguments: valuesOf(json) } }]
   }
+}
+
+function isNothing({ content, thinking, calls, logprobs }: Said): boolean {
+  return content === '' && thinking === '' && calls.length === 0 && logprobs.length === 0
 }
 
 function logprobsOf(logprobs: ChatPiece['logprobs']): Logprobs {

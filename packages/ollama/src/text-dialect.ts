@@ -1,5 +1,6 @@
 import type { ApiRoute } from '@resultity/api-kit'
 import { invalidRequest } from '@resultity/interface'
+import { IGNORED_FIELDS } from '@resultity/openai'
 import { z } from 'zod'
 import { goesOn, refuseImages, toChatTurns } from './chat-turns.ts'
 import { ollamaErrors } from './ollama-errors.ts'
@@ -40,6 +41,7 @@ export interface TextDialect<Body> {
 
 const headers = {
   'x-resultity-route': 'Who computed the answer: `PEER[first,end) PEER[first,end) …`.',
+  [IGNORED_FIELDS]: 'Fields of the request that the model has no use for: `think`.',
   'x-resultity-relaxed': 'What the answer is not held to of its schema, by places in it.'
 }
 
@@ -94,11 +96,10 @@ function formatOf(format: Common['format']): unknown {
   return { type: 'json_schema', json_schema: { name: 'answer', schema: format } }
 }
 
-/** A template that knows how to leave thoughts out is told to. */
 function thinkingFields({ think }: Common): Readonly<Record<string, unknown>> {
   if (think === undefined || think === null) return {}
-  if (think === false) return { chat_template_kwargs: { enable_thinking: false } }
-  throw invalidRequest('think', 'models here do not think apart from their answer', 'Send false, or leave think out.')
+  if (think === false) return { reasoning_effort: 'none', include_reasoning: false }
+  return { reasoning_effort: think === true ? 'medium' : think }
 }
 
 function chatFields(body: ChatBody | GenerateBody): Readonly<Record<string, unknown>> {
@@ -113,8 +114,12 @@ function chatFields(body: ChatBody | GenerateBody): Readonly<Record<string, unkn
 }
 
 function paramOf(param: string): string {
-  if (param.startsWith('chat_template_kwargs')) return 'think'
+  if (param === 'reasoning_effort') return 'think'
   return optionParam(param) ?? param.replace(/^response_format(?:\.json_schema(?:\.schema)?)?/, 'format')
+}
+
+function thoughtsOf(thinking: string) {
+  return thinking === '' ? {} : { thinking }
 }
 
 /** `POST /api/chat`. */
@@ -131,8 +136,13 @@ export const chatDialect: TextDialect<ChatBody> = {
     }
   },
   paramOf: param => (param === 'continue_final_message' ? 'messages' : paramOf(param)),
-  contentOf: ({ content, calls }) => ({
-    message: { role: 'assistant', content, ...(calls.length === 0 ? {} : { tool_calls: calls }) }
+  contentOf: ({ content, thinking, calls }) => ({
+    message: {
+      role: 'assistant',
+      content,
+      ...thoughtsOf(thinking),
+      ...(calls.length === 0 ? {} : { tool_calls: calls })
+    }
   })
 }
 
@@ -149,7 +159,7 @@ export const generateDialect: TextDialect<GenerateBody> = {
     return { by: 'chat', body: { ...chatFields(body), messages: [...first, { role: 'user', content: prompt }] } }
   },
   paramOf: param => (/^messages\b/.test(param) ? 'prompt' : paramOf(param)),
-  contentOf: ({ content }) => ({ response: content })
+  contentOf: ({ content, thinking }) => ({ response: content, ...thoughtsOf(thinking) })
 }
 
 /** The prompt as it is. */
@@ -159,7 +169,9 @@ function rawTask(body: GenerateBody, contextLength: number): Task {
     throw invalidRequest('system', 'a raw prompt takes no system text', 'Write it into the prompt.')
   }
   if (logprobs === true) throw invalidRequest('logprobs', 'a raw prompt gives no logprobs', 'Use /v1/completions.')
-  if (think !== undefined && think !== null && think !== false) thinkingFields(body)
+  if (think !== undefined && think !== null && think !== false) {
+    throw invalidRequest('think', 'a raw prompt is gone on with as it is', 'Write what has the model think into it.')
+  }
   return {
     by: 'completion',
     body: { ...commonFields(body), prompt, max_tokens: tokenLimit(body.options) ?? contextLength }

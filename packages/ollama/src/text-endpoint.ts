@@ -1,5 +1,5 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { MeshError, type Scheduler, systemScheduler, withParam } from '@resultity/interface'
+import { invalidRequest, MeshError, type Scheduler, systemScheduler, withParam } from '@resultity/interface'
 import {
   BEGUN,
   type JobAnswer,
@@ -9,8 +9,8 @@ import {
   type PreparedJob,
   type StreamView
 } from '@resultity/jobs'
-import { type HttpEndpoint, randomSeed } from '@resultity/openai'
-import type { ServedModels } from '@resultity/placement'
+import { canReason, type HttpEndpoint, IGNORED_FIELDS, randomSeed } from '@resultity/openai'
+import type { ServedDecoder, ServedModels } from '@resultity/placement'
 import type { Job, JobUsage, JsonValue } from '@resultity/store'
 import { z } from 'zod'
 import { nanoseconds, waitedMs } from './durations.ts'
@@ -71,13 +71,17 @@ export class TextEndpoint<Body extends ChatBody | GenerateBody> implements HttpE
   async prepare(body: unknown): Promise<PreparedJob<PreparedText>> {
     const { models } = this.#components
     const parsed = parseInput(this.#dialect.schema, body)
-    const { id, placeable } = models.findDecoder(servedName(models, parsed.model))
+    const model = models.findDecoder(servedName(models, parsed.model))
+    const { id, placeable } = model
+    refuseThoughts(parsed.think, model)
     const seed = parsed.options?.seed ?? -1
     const request = { ...parsed, model: id, options: { ...parsed.options, seed: seed === -1 ? randomSeed() : seed } }
     const task = this.#dialect.taskOf(request, placeable.contextLength)
     const { by, body: asked } = task ?? { ...ANYTHING, body: { ...ANYTHING.body, model: id, mesh: parsed.mesh } }
     const inner = await this.#prepareInner(by, asked)
     const loads = task === undefined
+    // who thinks in any case does what it was told to
+    const ignored = parsed.think !== true && inner.headers?.[IGNORED_FIELDS] !== undefined
     return {
       lane: inner.lane,
       request: request as JsonValue,
@@ -85,6 +89,7 @@ export class TextEndpoint<Body extends ChatBody | GenerateBody> implements HttpE
       outlivesClient: inner.outlivesClient,
       tokens: loads ? { prompt: 0, answerMax: 0 } : inner.tokens,
       ...(inner.places === undefined ? {} : { places: inner.places }),
+      ...(ignored ? { headers: { [IGNORED_FIELDS]: 'think' } } : {}),
       unstored: parsed.store === false,
       data: { request, by, inner: inner.data, loads }
     }
@@ -130,6 +135,12 @@ export class TextEndpoint<Body extends ChatBody | GenerateBody> implements HttpE
       throw typeof param === 'string' ? withParam(known, this.#dialect.paramOf(param)) : known
     }
   }
+}
+
+/** @throws MeshError `invalid_request`, as Ollama has it, where a model that does not think is told to */
+function refuseThoughts(think: ChatBody['think'], model: ServedDecoder): void {
+  if (think === undefined || think === null || think === false || canReason(model)) return
+  throw invalidRequest('think', `"${model.id}" does not think apart from its answer`, 'Send false, or leave think out.')
 }
 
 function measuresOf(

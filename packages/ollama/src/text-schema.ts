@@ -30,6 +30,7 @@ const common = {
     .nullish(),
   options: optionsSchema.nullish(),
   keep_alive: keepAlive,
+  /** Whether the model is to reason before it answers, or how much. Left out: as its template has it. */
   think: z
     .union([z.boolean(), z.enum(['low', 'medium', 'high'])], { error: 'think is true, false or a level' })
     .nullish(),
@@ -51,7 +52,7 @@ const pastCall = z.looseObject({
 const message = z.looseObject({
   role: z.enum(['system', 'user', 'assistant', 'tool']),
   content: z.string().nullish(),
-  /** Of an earlier answer: what came before its text. The model is not shown it again. */
+  /** Of an earlier answer: what came before its text. Whether the model is shown it again is its template's matter. */
   thinking: z.string().nullish(),
   images,
   tool_calls: z.array(pastCall).max(CALLS_MAX).nullish(),
@@ -93,6 +94,9 @@ const call = z.object({
 })
 export type Call = z.infer<typeof call>
 
+/** What the model reasoned before it answered. */
+const thinking = z.string().optional()
+
 const nanoseconds = z.int()
 
 /** How an answer went: on its last line. */
@@ -118,7 +122,12 @@ const head = { model: z.string(), created_at: z.string(), done: z.boolean() }
 export const chatLineSchema = z
   .object({
     ...head,
-    message: z.object({ role: z.literal('assistant'), content: z.string(), tool_calls: z.array(call).optional() }),
+    message: z.object({
+      role: z.literal('assistant'),
+      content: z.string(),
+      thinking,
+      tool_calls: z.array(call).optional()
+    }),
     logprobs: logprobList,
     ...measures
   })
@@ -126,7 +135,7 @@ export const chatLineSchema = z
 
 /** A whole answer, or a line of one. */
 export const generateLineSchema = z
-  .object({ ...head, response: z.string(), logprobs: logprobList, ...measures })
+  .object({ ...head, response: z.string(), thinking, logprobs: logprobList, ...measures })
   .meta({ id: 'OllamaGenerateAnswer' })
 
 export const ollamaErrorSchema = z

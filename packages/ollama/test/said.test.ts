@@ -9,6 +9,7 @@ const call = (index: number, json: string, head: object = {}): ChatPiece => ({
 t.test('texts come as they are, calls whole, with values', async t => {
   const reader = new SaidReader()
   const pieces: ChatPiece[] = [
+    { delta: { reasoning_content: 'hm' } },
     { delta: { content: 'a' } },
     call(0, '{"x"', { id: 'call_a', name: 'f' }),
     call(0, ':1}'),
@@ -16,8 +17,9 @@ t.test('texts come as they are, calls whole, with values', async t => {
     { delta: {}, finish_reason: 'tool_calls' }
   ]
   t.strictSame(
-    pieces.flatMap(piece => reader.take(piece)).map(({ content, calls }) => content || calls),
+    pieces.flatMap(piece => reader.take(piece)).map(({ content, thinking, calls }) => thinking || content || calls),
     [
+      'hm',
       'a',
       [{ id: 'call_a', function: { index: 0, name: 'f', arguments: { x: 1 } } }],
       [{ id: 'call_b', function: { index: 1, name: 'g', arguments: {} } }]

@@ -31,6 +31,7 @@ t.test('a conversation with calls and what they answered', async t => {
       {
         role: 'assistant',
         content: '',
+        reasoning_content: 'hm',
         tool_calls: [{ type: 'function', function: { name: 'go', arguments: '{"x":1}' } }]
       },
       { role: 'tool', content: 'done', name: 'go' }
@@ -40,7 +41,6 @@ t.test('a conversation with calls and what they answered', async t => {
     max_completion_tokens: 9,
     stream: false
   })
-  t.notMatch(JSON.stringify(task?.body), 'hm')
 })
 
 t.test('it streams unless told not to, and goes on with what the assistant said last', async t => {
@@ -50,7 +50,16 @@ t.test('it streams unless told not to, and goes on with what the assistant said 
     add_generation_prompt: false
   })
   t.match(chatTask({ messages: [user], format: 'json' })?.body, { response_format: { type: 'json_object' } })
-  t.match(chatTask({ messages: [user], think: false })?.body, { chat_template_kwargs: { enable_thinking: false } })
+})
+
+t.test('whether to think, and how much, is an effort; who does not want it does not see it', async t => {
+  const effortOf = (think: unknown) => chatTask({ messages: [user], think })?.body
+  t.match(effortOf(true), { reasoning_effort: 'medium' })
+  for (const level of ['low', 'medium', 'high']) t.match(effortOf(level), { reasoning_effort: level })
+  t.match(effortOf(false), { reasoning_effort: 'none', include_reasoning: false })
+  t.notOk('reasoning_effort' in (effortOf(undefined) ?? {}), 'as the template has it')
+  t.match(generateTask({ prompt: 'a', think: 'low' })?.body, { reasoning_effort: 'low' })
+  t.equal(chatDialect.paramOf('reasoning_effort'), 'think')
 })
 
 t.test('without messages, or a prompt, the client only wants the model to be there', async t => {
@@ -76,7 +85,6 @@ t.test('what is not served is refused by name', async t => {
   const refused = (work: () => unknown, param: string) =>
     t.throws(work, { code: 'invalid_request', details: { param } }, param)
   refused(() => chatTask({ messages: [{ ...user, images: ['aaaa'] }] }), 'messages[0].images')
-  refused(() => chatTask({ messages: [user], think: 'high' }), 'think')
   refused(() => generateTask({ prompt: 'a', suffix: 'b' }), 'suffix')
   refused(() => generateTask({ prompt: 'a', template: '{{ .Prompt }}' }), 'template')
   refused(() => generateTask({ prompt: 'a', context: [1] }), 'context')

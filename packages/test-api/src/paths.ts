@@ -1,5 +1,5 @@
 /** Each route is there in every subcloud. */
-const SUBCLOUD = /^\/subclouds\/[^/]+(?=\/v1\/)/
+const SUBCLOUD = /^\/subclouds\/[^/]+(?=\/(?:v[12]|api)\/)/
 
 /** Of the patterns that match a concrete path, the one that names most of it; OpenAPI prefers those too. */
 export function matchPath(patterns: Iterable<string>, path: string): string | undefined {

@@ -38,6 +38,11 @@ function formatOf(tokenizer: ModelTokenizer): ReasoningFormat | undefined {
   return known.format
 }
 
+/** Whether a model's answers have reasoning apart from them. */
+export function canReason({ tokenizer }: ServedDecoder): boolean {
+  return formatOf(tokenizer) !== undefined
+}
+
 /** What the template is told of `reasoning_effort`. */
 export function effortOf({ reasoning_effort: effort }: ReasoningFields, { tokenizer }: ServedDecoder): EffortUse {
   if (effort === null || effort === undefined) return { variables: {}, ignored: false }

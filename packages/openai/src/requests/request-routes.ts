@@ -73,7 +73,12 @@ const routes = {
     id: 'streamRequestEvents',
     summary: 'The event log of a request from an entry on, and live until the request ends.',
     query: eventsQuerySchema,
-    answers: { 200: { description: 'Server-sent events.', media: ['text/event-stream'] } },
+    answers: {
+      200: {
+        description: "Server-sent events; as Ollama's endpoints stream, lines of JSON.",
+        media: ['text/event-stream', 'application/x-ndjson']
+      }
+    },
     errors: [429]
   })
 }
