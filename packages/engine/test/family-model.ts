@@ -1,4 +1,4 @@
-import { mkdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type GgufContent, type GgufEntry, type GgufTensorContent, writeGguf } from '@resultity/model'
 import { q8Blocks } from './q8-blocks.ts'
@@ -8,7 +8,9 @@ const fixtures = join(import.meta.dirname, '../../test/fixtures/families')
 /** A tiny model of the reference implementation: its README tells the format. */
 export interface FamilyModel {
   readonly name: string
-  readonly config: Readonly<Record<string, unknown>> & { readonly vocab_size: number }
+  /** Version of the reference implementation. */
+  readonly transformers: string
+  readonly config: Readonly<Record<string, unknown>>
   readonly tensors: readonly TensorFacts[]
   readonly prompts: readonly (readonly number[])[]
   readonly gguf?: GgufFacts
@@ -33,14 +35,22 @@ interface GgufFacts {
   readonly normOffset: number
 }
 
+/** The models of which facts are committed. */
+export async function tinyFamilyNames(): Promise<string[]> {
+  const names = (await readdir(fixtures)).filter(name => name.endsWith('.json'))
+  return names.map(name => name.replace('.json', '')).toSorted()
+}
+
 /** Reads the committed facts and logits of a model. */
 export async function readFamilyModel(name: string): Promise<FamilyModel> {
   const facts = JSON.parse(await readFile(join(fixtures, `${name}.json`), 'utf8'))
   const all = new Float32Array(new Uint8Array(await readFile(join(fixtures, `${name}.f32`))).buffer)
+  // where a model takes images, what is said of its text stands apart
+  const { vocab_size: width } = facts.config.text_config ?? facts.config
   let end = 0
   const logits = facts.prompts.map((prompt: number[]) => {
     const start = end
-    end += prompt.length * facts.config.vocab_size
+    end += prompt.length * width
     return all.subarray(start, end)
   })
   return { name, ...facts, logits }

@@ -1,0 +1,211 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { describeHubModel } from '@resultity/families'
+import { type DecoderManifest, requireDecoder, type WeightFile, weightFiles } from '@resultity/interface'
+import { convertModel, FileBlobStore } from '@resultity/model'
+import { argmax, type Engine } from '../src/index.ts'
+import { cosineOf } from './cosine.ts'
+import { type FamilyModel, readFamilyModel, writeFamilyGguf, writeFolder } from './family-model.ts'
+import { Pipeline, type PipelineSession } from './tiny-chat.ts'
+
+/** Least cosine with the reference's logits, at every position. */
+export const COSINE_MIN = 0.9995
+/** Of weights of 8 bits, whose products round the activations to 8 bits too. */
+export const QUANTIZED_COSINE_MIN = 0.98
+/** Where the reference's two best logits are farther apart, the best must be ours too. */
+const GAP = 0.1
+/** The tests write no tokenizer: the ids of a prompt are given. */
+const tokenizerFiles = { definition: new Uint8Array([1]), config: new Uint8Array([2]), endTokenIds: [1] }
+
+/** How a model here compares with its reference. */
+export interface Parity {
+  readonly model: string
+  readonly family: string
+  /** Version of transformers. */
+  readonly reference: string
+  readonly weights: string
+  /** Compared, in all prompts and ways of cutting them into chunks. */
+  readonly positions: number
+  /** The least of all positions. */
+  readonly cosine: number
+  /** Where the best token is another one though the reference's gap is wide. */
+  readonly wrong: readonly string[]
+  /** Ways of cutting the model that were tried, and those of them that gave other bits. */
+  readonly cuts: number
+  readonly otherBits: readonly string[]
+  /** Undefined where llama.cpp does not have the family, or the source is a GGUF itself. */
+  readonly gguf?: GgufParity
+}
+
+export interface GgufParity {
+  /** What differs from the model of safetensors: nothing. */
+  readonly differences: readonly string[]
+  /** Of the same model in Q8_0, and whether it has the same bits where it is cut. */
+  readonly quantizedCosine: number
+  readonly quantizedSameBits: boolean
+}
+
+/** True where everything is as it has to be. */
+export function isGreen({ cosine, wrong, otherBits, gguf }: Parity): boolean {
+  if (!(cosine >= COSINE_MIN) || wrong.length + otherBits.length > 0) return false
+  if (gguf === undefined) return true
+  return gguf.differences.length === 0 && gguf.quantizedCosine >= QUANTIZED_COSINE_MIN && gguf.quantizedSameBits
+}
+
+/** Compares a tiny model of a family, by the name of its facts, with the logits of transformers. */
+export async function measureFamily(engine: Engine, name: string): Promise<Parity> {
+  const model = await readFamilyModel(name)
+  const directory = await mkdtemp(join(tmpdir(), 'families-'))
+  try {
+    const converter = new Converter(directory)
+    const converted = await converter.convert(await writeFolder(model, join(directory, 'folder')))
+    return {
+      model: name,
+      family: describeHubModel(name, JSON.stringify(model.config)).family.title,
+      reference: model.transformers,
+      weights: 'tiny, random',
+      ...(await compareLogits(engine, model, converted)),
+      ...(await compareCuts(engine, model, converted)),
+      ...(model.gguf === undefined ? {} : { gguf: await compareGguf(engine, model, converter, converted) })
+    }
+  } finally {
+    await rm(directory, { recursive: true, force: true })
+  }
+}
+
+async function compareLogits(engine: Engine, model: FamilyModel, { manifest, init }: Converted) {
+  let cosine = 1
+  let positions = 0
+  const wrong: string[] = []
+  for (const [index, prompt] of model.prompts.entries()) {
+    for (const chunk of [prompt.length, 7, 1]) {
+      // a context as long as the prompt: longrope has factors for short ones
+      const found = await logitsOf(engine, init, prompt, { chunk, ends: [manifest.config.layerCount] })
+      const compared = compare(found, model.logits[index] ?? new Float32Array(0), manifest.config.vocabularySize)
+      cosine = Math.min(cosine, compared.cosine)
+      positions += prompt.length
+      wrong.push(...compared.wrong.map(position => `prompt ${index} in chunks of ${chunk}, ${position}`))
+    }
+  }
+  return { cosine, positions, wrong }
+}
+
+async function compareCuts(engine: Engine, model: FamilyModel, { manifest, init }: Converted) {
+  const [prompt = []] = model.prompts
+  const { layerCount } = manifest.config
+  const alone = await logitsOf(engine, init, prompt, { chunk: 5, ends: [layerCount] })
+  const each = Array.from({ length: layerCount }, (_, layer) => layer + 1)
+  const ways = [...each.slice(0, -1).map(end => [end, layerCount]), each]
+  const otherBits: string[] = []
+  for (const ends of ways) {
+    if (!sameBits(await logitsOf(engine, init, prompt, { chunk: 5, ends }), alone)) otherBits.push(`cut at ${ends}`)
+  }
+  return { cuts: ways.length, otherBits }
+}
+
+async function compareGguf(
+  engine: Engine,
+  model: FamilyModel,
+  converter: Converter,
+  { manifest }: Converted
+): Promise<GgufParity> {
+  const twin = await converter.convert(await writeFamilyGguf(model, join(converter.directory, 'model.gguf')))
+  const differences: string[] = []
+  if (rounded(twin.manifest.config) !== rounded(manifest.config)) differences.push('the configuration')
+  if (hashesOf(twin.manifest) !== hashesOf(manifest)) differences.push('the weight files')
+  const path = await writeFamilyGguf(model, join(converter.directory, 'quantized.gguf'), 'Q8_0')
+  const quantized = await converter.convert(path)
+  if (!quantized.manifest.layers[0]?.tensors.some(({ encoding }) => encoding === 'q8')) differences.push('not q8')
+  const [prompt = []] = model.prompts
+  const { layerCount, vocabularySize } = quantized.manifest.config
+  const found = await logitsOf(engine, quantized.init, prompt, { chunk: 7, ends: [layerCount] })
+  const cut = await logitsOf(engine, quantized.init, prompt, { chunk: 7, ends: [1, layerCount] })
+  return {
+    differences,
+    quantizedCosine: compare(found, model.logits[0] ?? new Float32Array(0), vocabularySize).cosine,
+    quantizedSameBits: sameBits(cut, found)
+  }
+}
+
+type Init = Parameters<typeof Pipeline.load>[2]
+
+interface Converted {
+  readonly manifest: DecoderManifest
+  readonly init: Init
+}
+
+/** Converts models into one store. */
+class Converter {
+  readonly directory: string
+
+  constructor(directory: string) {
+    this.directory = directory
+  }
+
+  async convert(path: string): Promise<Converted> {
+    await using store = await FileBlobStore.open(join(this.directory, 'blobs'))
+    const converted = await convertModel(path, { store, name: 'family', tokenizerFiles })
+    const manifest = requireDecoder(converted.manifest)
+    const paths = new Map<string, string>()
+    for (const { sha256 } of weightFiles(manifest)) paths.set(sha256, (await store.find(sha256)) ?? '')
+    const init: Init = (range, changes) => ({
+      manifest,
+      range,
+      contextLength: manifest.config.contextLength,
+      sessionsMax: 1,
+      threads: 1,
+      spinning: false,
+      weightPath: (file: WeightFile) => paths.get(file.sha256) ?? '',
+      workDir: this.directory,
+      logits: 'all',
+      ...changes
+    })
+    return { manifest, init }
+  }
+}
+
+/** Logits of every position, `[positions, vocabulary]`. */
+async function logitsOf(
+  engine: Engine,
+  init: Init,
+  prompt: readonly number[],
+  { chunk, ends }: { readonly chunk: number; readonly ends: readonly number[] }
+): Promise<Float32Array> {
+  await using pipeline = await Pipeline.load(engine, ends, init, { contextLength: prompt.length })
+  using session: PipelineSession = pipeline.open(prompt.length)
+  const found: number[] = []
+  for (let start = 0; start < prompt.length; start += chunk) {
+    found.push(...(await session.run(prompt.slice(start, start + chunk))))
+  }
+  return Float32Array.from(found)
+}
+
+/** The least cosine of a position, and where another token is clearly the best. */
+function compare(found: Float32Array, wanted: Float32Array, width: number): { cosine: number; wrong: string[] } {
+  const wrong: string[] = []
+  let least = found.length === wanted.length ? 1 : Number.NaN
+  for (let start = 0; start < wanted.length; start += width) {
+    const ours = found.subarray(start, start + width)
+    const theirs = wanted.subarray(start, start + width)
+    least = Math.min(least, cosineOf(ours, theirs))
+    const [best = 0, second = 0] = theirs.toSorted().toReversed()
+    if (best - second > GAP && argmax(ours) !== argmax(theirs)) wrong.push(`position ${start / width}`)
+  }
+  return { cosine: least, wrong }
+}
+
+export function sameBits(a: Float32Array, b: Float32Array): boolean {
+  return Buffer.from(a.buffer, a.byteOffset, a.byteLength).equals(Buffer.from(b.buffer, b.byteOffset, b.byteLength))
+}
+
+function hashesOf(manifest: DecoderManifest): string {
+  return weightFiles(manifest)
+    .map(({ sha256 }) => sha256)
+    .join()
+}
+
+/** GGUF has its numbers in f32. */
+function rounded(config: unknown): string {
+  return JSON.stringify(config, (_, value) => (typeof value === 'number' ? Number(value.toPrecision(6)) : value))
+}
