@@ -47,7 +47,8 @@ function textIn(content: unknown): string {
 function pieces(choice: Choice): Choice[] {
   const { message: _, finish_reason, stop_reason: stop, logprobs = null, ...rest } = choice
   const { role: _role, ...said } = messageOf(choice)
-  const content = said.content === null && said.tool_calls !== undefined ? null : ''
+  const calls = said.tool_calls ?? said.function_call
+  const content = said.content === null && calls !== undefined ? null : ''
   const shownFields = Object.fromEntries(Object.entries(said).filter(shown).map(indexed))
   return [
     { ...rest, delta: { role: 'assistant', content }, finish_reason: null, logprobs: null },

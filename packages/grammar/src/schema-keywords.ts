@@ -1,5 +1,8 @@
 export type TypeName = 'object' | 'array' | 'string' | 'number' | 'integer' | 'boolean' | 'null'
 
+/** Ours: `{ syntax, definition }` of a pattern or grammar that a text must match from its beginning to its end. */
+export const TEXT_GRAMMAR = 'x-resultity-grammar'
+
 const NUMERIC = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusiveMaximum', 'multipleOf'] as const
 
 /** The keywords that speak of each type; they mean nothing for a value of another. */
@@ -26,7 +29,7 @@ export const KEYWORDS_OF: Readonly<Record<TypeName, readonly string[]>> = {
     'maxContains',
     'unevaluatedItems'
   ],
-  string: ['minLength', 'maxLength', 'pattern', 'format'],
+  string: ['minLength', 'maxLength', 'pattern', 'format', TEXT_GRAMMAR],
   number: NUMERIC,
   integer: NUMERIC,
   boolean: [],

@@ -2,9 +2,10 @@ import { MeshError } from '@resultity/interface'
 import { meet } from './derivative.ts'
 import type { Expression } from './expression.ts'
 import { FORMAT_PATTERNS } from './formats.ts'
-import { patternContent } from './pattern.ts'
+import { patternContent, patternTexts } from './pattern.ts'
 import { PatternRefusal, type StringContent } from './pattern-part.ts'
-import { EXCLUDED, EXCLUDED_PATTERN, type Part, type Schema } from './schema-document.ts'
+import { EXCLUDED, EXCLUDED_PATTERN, isSchema, type Part, type Schema } from './schema-document.ts'
+import { TEXT_GRAMMAR } from './schema-keywords.ts'
 import { rangeOf, type SchemaScope } from './schema-scope.ts'
 
 /** What a string must be, or must not, and where that is said. */
@@ -20,15 +21,16 @@ export function stringExpression(scope: SchemaScope, parts: readonly Part<Schema
   const patterns = parts.flatMap(part => demandOf(scope, part, 'pattern', part.schema.pattern))
   const formats = parts.flatMap(part => demandOf(scope, part, 'format', formatPattern(part.schema.format)))
   const without = [...excludedValues(scope, parts), ...excludedPatterns(scope, parts)]
-  const demands = [...patterns, ...formats]
+  const grammars = parts.flatMap(part => grammarOf(scope, part))
+  const demands = [...patterns, ...formats, ...grammars]
   if (demands.length + without.length === 0) return json.string(min, max)
   const whole = held(scope, demands, without, min, max)
   // only a part of the texts of a format is generated, and a pattern may match none of them
   if (whole !== json.expressions.dead || formats.length === 0) return json.quoted(whole)
   document.relax(formats[0]?.path ?? '', 'cannot be held to beside what else the text must be')
-  return patterns.length + without.length === 0
+  return patterns.length + grammars.length + without.length === 0
     ? json.string(min, max)
-    : json.quoted(held(scope, patterns, without, min, max))
+    : json.quoted(held(scope, [...patterns, ...grammars], without, min, max))
 }
 
 function held(
@@ -66,8 +68,26 @@ function demandOf(scope: SchemaScope, { path }: Part, keyword: string, pattern: 
   if (pattern === undefined || pattern === null) return []
   const place = `${path}/${keyword}`
   if (typeof pattern !== 'string') throw scope.document.refusal(place, 'is no text')
+  return demanded(scope, place, () => patternContent(scope.json, pattern))
+}
+
+function grammarOf(scope: SchemaScope, { path, schema }: Part<Schema>): Demand[] {
+  const grammar = schema[TEXT_GRAMMAR]
+  if (grammar === undefined || grammar === null) return []
+  const place = `${path}/${TEXT_GRAMMAR}`
+  const { syntax, definition } = isSchema(grammar) ? grammar : {}
+  if (typeof definition !== 'string' || syntax !== 'regex') {
+    throw scope.document.refusal(place, 'has no definition in a syntax that is known')
+  }
+  return demanded(scope, place, () => {
+    const expression = patternTexts(scope.json, definition)
+    return { expression, shortest: 0, longest: Number.POSITIVE_INFINITY }
+  })
+}
+
+function demanded(scope: SchemaScope, place: string, read: () => StringContent): Demand[] {
   try {
-    return [{ path: place, ...patternContent(scope.json, pattern) }]
+    return [{ path: place, ...read() }]
   } catch (error) {
     // what takes too much for one pattern leaves nothing for what comes behind it either, and is refused there
     if (!(error instanceof PatternRefusal || error instanceof MeshError)) throw error

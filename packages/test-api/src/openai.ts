@@ -11,7 +11,9 @@ interface OpenAiDocument {
 const document: OpenAiDocument = JSON.parse(
   readFileSync(new URL('../../fixtures/openai.json', import.meta.url), 'utf8')
 )
-const schemas = new SchemaSet({ components: { schemas: { ...document.components.schemas, ...withBase64(document) } } })
+const schemas = new SchemaSet({
+  components: { schemas: { ...document.components.schemas, ...withBase64(document), ...withCustomCalls(document) } }
+})
 
 /** What in `value` breaks OpenAI's published schema of this name; empty when nothing does. */
 export function openAiErrors(schemaName: string, value: unknown): string[] {
@@ -39,4 +41,16 @@ function withBase64({ components }: OpenAiDocument): Readonly<Record<string, Sch
   if (vector === undefined) return {}
   const embedding = { anyOf: [vector.properties.embedding, { type: 'string', contentEncoding: 'base64' }] }
   return { Embedding: { ...vector, properties: { ...vector.properties, embedding } } }
+}
+
+/** Their client puts streamed calls of custom tools together; their description knows none in streams. */
+function withCustomCalls({ components }: OpenAiDocument): Readonly<Record<string, Schema>> {
+  const name = 'ChatCompletionMessageToolCallChunk'
+  const chunk = components.schemas[name] as { readonly properties: Readonly<Record<string, Schema>> } | undefined
+  if (chunk === undefined) return {}
+  const text = { type: 'string' }
+  const custom = { type: 'object', properties: { name: text, input: text }, additionalProperties: false }
+  return {
+    [name]: { ...chunk, properties: { ...chunk.properties, type: { enum: ['function', 'custom'] }, custom } }
+  }
 }

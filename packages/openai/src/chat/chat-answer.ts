@@ -5,7 +5,7 @@ import type { Job } from '@resultity/store'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import { toTokenUsage } from '../answer/token-usage.ts'
 import type { ChoiceFinish } from '../tools/choice-text.ts'
-import type { ToolCallAnswer } from '../tools/tool-schema.ts'
+import type { FunctionCallAnswer, ToolCallAnswer } from '../tools/tool-schema.ts'
 import type { ChatChunk, ChatCompletion, ChatLogprobs, MeshReport } from './chat-schema.ts'
 
 type TokenEvent = Extract<GenerationEvent, { type: 'token' }>
@@ -21,6 +21,8 @@ export interface ChatChoice {
   /** What it reasoned before; undefined where there is none, or none is wanted. */
   readonly reasoning: string | undefined
   readonly toolCalls: readonly ToolCallAnswer[]
+  /** Instead of them, for a client that speaks of `functions`. */
+  readonly functionCall: FunctionCallAnswer | undefined
   readonly logprobs: readonly LogprobEntry[]
   readonly finishReason: ChoiceFinish
   /** The stop text that ended it, where one did. */
@@ -70,14 +72,15 @@ export class ChatAnswer {
     return {
       ...this.#head,
       object: 'chat.completion',
-      choices: choices.map(({ content, reasoning, toolCalls, logprobs, finishReason, stop }, index) => ({
+      choices: choices.map(({ content, reasoning, toolCalls, functionCall, logprobs, finishReason, stop }, index) => ({
         index,
         message: {
           role: 'assistant',
           content,
           refusal: null,
           ...(reasoning === undefined ? {} : { reasoning_content: reasoning }),
-          ...(toolCalls.length === 0 ? {} : { tool_calls: [...toolCalls] })
+          ...(toolCalls.length === 0 ? {} : { tool_calls: [...toolCalls] }),
+          ...(functionCall === undefined ? {} : { function_call: functionCall })
         },
         finish_reason: finishReason,
         ...(stop === undefined ? {} : { stop_reason: stop }),

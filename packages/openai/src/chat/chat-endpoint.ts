@@ -147,11 +147,12 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   }
 
   choice(): ChatChoice {
-    const { content, reasoning, toolCalls } = this.#text
+    const { content, reasoning, toolCalls, functionCall } = this.#text
     return {
       content,
       reasoning,
       toolCalls,
+      functionCall,
       logprobs: this.#logprobs,
       finishReason: this.#finishReason,
       stop: this.#stop

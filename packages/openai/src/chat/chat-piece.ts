@@ -9,7 +9,8 @@ export type TopLogprob = z.infer<typeof topLogprob>
 const toolDelta = z.looseObject({
   index: z.int(),
   id: z.string().nullish(),
-  function: z.looseObject({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish()
+  function: z.looseObject({ name: z.string().nullish(), arguments: z.string().nullish() }).nullish(),
+  custom: z.looseObject({ name: z.string().nullish(), input: z.string().nullish() }).nullish()
 })
 export type ToolDelta = z.infer<typeof toolDelta>
 

@@ -3,6 +3,7 @@ import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ServedDecoder } from '@resultity/placement'
 import { type ChatMessage, type ChatTemplateOptions, normaliseTurns, type ToolCall } from '@resultity/tokenizer'
 import { nativeDialect } from '../tools/model-dialect.ts'
+import { CUSTOM_ARGUMENT } from '../tools/offered-tools.ts'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
@@ -58,13 +59,27 @@ function conversationOf(
   toolUse: ToolUse | undefined,
   model: ServedDecoder
 ): Conversation {
-  const messages = requestMessages.map((message, index) => toChatMessage(message, index))
+  const messages = withCalls(requestMessages).map((message, index) => toChatMessage(message, index))
   refuseHopeless(messages, model)
   const tools = toolUse?.tools ?? []
   const { capabilities } = model.tokenizer
   const knowsTools = nativeDialect(model.tokenizer) !== undefined
   const turns = knowsTools ? messages : withoutToolTurns(messages, tools)
   return { turns: normaliseTurns(turns, capabilities), options: knowsTools ? { tools } : {} }
+}
+
+/** The calls of older clients, and what their functions answered, in today's words: a call has an id, and its answer the same. */
+function withCalls(messages: readonly RequestMessage[]): RequestMessage[] {
+  const ids = new Map<string, string>()
+  return messages.map((message, index) => {
+    const { role, function_call: call, tool_calls: calls, name, tool_call_id: answered } = message
+    if (role === 'function' && !answered) return { ...message, tool_call_id: ids.get(name ?? '') }
+    if (role !== 'assistant' || !call || (calls ?? []).length > 0) return message
+    // some templates refuse an id that is not of nine letters and digits
+    const id = `call${String(index).padStart(5, '0')}`
+    ids.set(call.name, id)
+    return { ...message, tool_calls: [{ id, type: 'function' as const, function: call }] }
+  })
 }
 
 function toChatMessage(message: RequestMessage, index: number): ChatMessage {
@@ -87,7 +102,15 @@ function toChatMessage(message: RequestMessage, index: number): ChatMessage {
  * Templates write the arguments as JSON themselves, so they are given values.
  * @throws MeshError `invalid_request` for values of a shape that no call has
  */
-function toToolCall({ id, function: { name, arguments: text } }: PastCall, field: string): ToolCall {
+function toToolCall(call: PastCall, field: string): ToolCall {
+  if (call.type === 'custom') {
+    const { name, input } = call.custom
+    return { id: call.id, name, arguments: { [CUSTOM_ARGUMENT]: input } }
+  }
+  const {
+    id,
+    function: { name, arguments: text }
+  } = call
   checkJsonShape(text, `${field}.function.arguments`, `${field}.function.arguments`)
   try {
     const values: unknown = JSON.parse(text)

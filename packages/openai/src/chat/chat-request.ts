@@ -8,7 +8,15 @@ import { type AnswerFormat, formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { randomSeed, type Seed } from '../answer/seed.ts'
 import { dialectOf } from '../tools/model-dialect.ts'
-import { answerConstraint, parameterPlaces, strictFunctions, toolPlaces, toolUseOf } from '../tools/tool-use.ts'
+import {
+  answerConstraint,
+  inputGrammars,
+  parameterPlaces,
+  strictFunctions,
+  toolPlaces,
+  toolUseOf,
+  unheldPlaces
+} from '../tools/tool-use.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
 import { templateOptionsOf } from './template-fields.ts'
@@ -38,10 +46,11 @@ export async function toGenerationRequest(
   const format = formatOf(body)
   const constraint = answerConstraint(toolUse, format?.constraint)
   // the parameters of a function are not enforced for a call found in free text
-  const relaxed =
-    toolUse !== undefined && constraint === undefined
-      ? strictFunctions(body).map(index => `tools[${index}].strict`)
-      : []
+  const relaxed = toolUse !== undefined && constraint === undefined ? unheldPlaces(body) : []
+  for (const grammar of toolUse === undefined ? [] : inputGrammars(toolUse)) {
+    const { constraint: input, place } = grammar
+    await constraints.check(input, { schema: place, parameters: [], strict: { schema: true, functions: [] } })
+  }
   // a format that calls leave no place for is checked too: nothing that is sent is passed over
   for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format?.constraint])) {
     if (one !== undefined) relaxed.push(...(await relaxedIn(one, format, body, constraints)))

@@ -7,7 +7,16 @@ import { formatFields } from '../answer/response-format.ts'
 import { samplingFields } from '../answer/sampling-fields.ts'
 import { tokenUsageSchema } from '../answer/token-usage.ts'
 import { ensembleFields, ensembleMeshFields, ensembleReportSchema } from '../ensembles/ensemble-schema.ts'
-import { pastCallSchema, toolCallDeltaSchema, toolCallSchema, toolFields } from '../tools/tool-schema.ts'
+import {
+  functionCallDeltaSchema,
+  functionCallSchema,
+  legacyCallSchema,
+  legacyToolFields,
+  pastCallSchema,
+  toolCallDeltaSchema,
+  toolCallSchema,
+  toolFields
+} from '../tools/tool-schema.ts'
 import { templateFields } from './template-fields.ts'
 import { contentPartSchema } from './text-parts.ts'
 
@@ -33,6 +42,8 @@ const message = z.looseObject({
   reasoning: z.string().nullish(),
   /** Of an assistant's message: the calls that it made. */
   tool_calls: z.array(pastCallSchema).max(TOOL_CALLS_MAX).nullish(),
+  /** Of an assistant's message: its only call, as it was told before there were several. */
+  function_call: legacyCallSchema.nullish(),
   /** Of a tool's message: the call that it answers. */
   tool_call_id: z.string().max(256).nullish(),
   name: z.string().max(256).nullish()
@@ -87,6 +98,7 @@ export const chatRequestSchema = z
     top_logprobs: z.int().min(0).max(20).nullish(),
     ...formatFields,
     ...toolFields,
+    ...legacyToolFields,
     ...templateFields,
     ...reasoningFields,
     mesh: meshFields.nullish(),
@@ -100,7 +112,7 @@ const tokenLogprob = topLogprob.extend({ top_logprobs: z.array(topLogprob) })
 const logprobs = z.object({ content: z.array(tokenLogprob).nullable(), refusal: z.null() }).nullable()
 export type ChatLogprobs = z.infer<typeof logprobs>
 
-const finishReason = z.enum(['stop', 'length', 'tool_calls'])
+const finishReason = z.enum(['stop', 'length', 'tool_calls', 'function_call'])
 
 /** As in vLLM: the stop text that ended the choice, where one did. */
 const stopReason = z.string().optional()
@@ -137,7 +149,9 @@ export const chatCompletionSchema = z
           refusal: z.null(),
           /** As DeepSeek and vLLM call what the model reasoned before its answer. */
           reasoning_content: z.string().optional(),
-          tool_calls: z.array(toolCallSchema).optional()
+          tool_calls: z.array(toolCallSchema).optional(),
+          /** Where the request has `functions`. */
+          function_call: functionCallSchema.optional()
         }),
         finish_reason: finishReason,
         stop_reason: stopReason,
@@ -163,7 +177,8 @@ export const chatChunkSchema = z
           role: z.literal('assistant').optional(),
           content: z.string().nullable().optional(),
           reasoning_content: z.string().optional(),
-          tool_calls: z.array(toolCallDeltaSchema).optional()
+          tool_calls: z.array(toolCallDeltaSchema).optional(),
+          function_call: functionCallDeltaSchema.optional()
         }),
         finish_reason: finishReason.nullable(),
         stop_reason: stopReason,

@@ -29,7 +29,11 @@ export const templateFields = {
 const templateBody = z.object(templateFields)
 
 interface Templated extends z.infer<typeof templateBody> {
-  readonly messages: readonly { readonly role: string; readonly tool_calls?: readonly unknown[] | null | undefined }[]
+  readonly messages: readonly {
+    readonly role: string
+    readonly tool_calls?: readonly unknown[] | null | undefined
+    readonly function_call?: unknown
+  }[]
 }
 
 /**
@@ -59,7 +63,8 @@ function requireOpenEnd({ messages, add_generation_prompt: head }: Templated): v
     )
   }
   const last = messages.at(-1)
-  if (last?.role === 'assistant' && (last.tool_calls ?? []).length === 0) return
+  const calls = [...(last?.tool_calls ?? []), ...(last?.function_call == null ? [] : [last.function_call])]
+  if (last?.role === 'assistant' && calls.length === 0) return
   throw invalidRequest(
     'continue_final_message',
     'the last message is not a text of the assistant, so there is nothing to go on with',

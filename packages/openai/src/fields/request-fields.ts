@@ -52,9 +52,7 @@ const openAi: readonly UnservedField[] = [
     ['modalities', [['text']]],
     ['prediction'],
     ['web_search_options'],
-    ['verbosity', ['medium']],
-    ['functions', [[]], 'Use tools.'],
-    ['function_call', ['none', 'auto'], 'Use tool_choice.']
+    ['verbosity', ['medium']]
   ]),
   ...refused(COMPLETIONS, [['suffix', [''], 'No model here fills in the middle: leave it out.']]),
   ...refused(RESPONSES, [

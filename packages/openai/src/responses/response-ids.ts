@@ -5,7 +5,7 @@ import type { Job } from '@resultity/store'
 export const RESPONSES = '/v1/responses'
 
 const RESPONSE_ID = /^resp_([0-9a-f]{32})$/
-const ITEM_ID = /^(?:msg|fc|fco|rs)_([0-9a-f]{32})_/
+const ITEM_ID = /^(?:msg|fc|fco|ctc|ctco|rs)_([0-9a-f]{32})_/
 
 export function responseIdOf(job: Job): string {
   return `resp_${hexOf(job)}`
@@ -26,6 +26,8 @@ export function jobIdOfItem(itemId: string): string | undefined {
 const prefixes: Readonly<Record<string, string>> = {
   function_call: 'fc',
   function_call_output: 'fco',
+  custom_tool_call: 'ctc',
+  custom_tool_call_output: 'ctco',
   reasoning: 'rs'
 }
 

@@ -26,9 +26,11 @@ function addItem(messages: ChatMessage[], item: ResponseItem, field: string): vo
       addMessage(messages, { role: roleOf(item, field), content: textOf(item.content, `${field}.content`) })
       return
     case 'function_call':
+    case 'custom_tool_call':
       addCall(messages, item, field)
       return
-    case 'function_call_output': {
+    case 'function_call_output':
+    case 'custom_tool_call_output': {
       const content = textOf(item.output, `${field}.output`)
       messages.push({ role: 'tool', tool_call_id: required(item, 'call_id', field), content })
       return
@@ -65,11 +67,12 @@ function thoughtsOf({ content, summary }: ResponseItem): string {
 }
 
 function addCall(messages: ChatMessage[], item: ResponseItem, field: string): void {
-  const call = {
-    id: required(item, 'call_id', field),
-    type: 'function' as const,
-    function: { name: required(item, 'name', field), arguments: required(item, 'arguments', field) }
-  }
+  const id = required(item, 'call_id', field)
+  const name = required(item, 'name', field)
+  const call =
+    item.type === 'custom_tool_call'
+      ? { id, type: 'custom' as const, custom: { name, input: required(item, 'input', field) } }
+      : { id, type: 'function' as const, function: { name, arguments: required(item, 'arguments', field) } }
   const last = messages.at(-1)
   if (last?.role !== 'assistant') {
     messages.push({ role: 'assistant', content: null, tool_calls: [call] })
@@ -85,7 +88,7 @@ function roleOf({ role }: ResponseItem, field: string): Role {
   throw invalidRequest(`${field}.role`, `${field}.role is ${JSON.stringify(role)}`, `Use one of ${roles.join(', ')}.`)
 }
 
-function required(item: ResponseItem, key: 'call_id' | 'name' | 'arguments', field: string): string {
+function required(item: ResponseItem, key: 'call_id' | 'name' | 'arguments' | 'input', field: string): string {
   const value = item[key]
   if (value !== undefined) return value
   throw invalidRequest(`${field}.${key}`, `${field} has no ${key}, which a ${item.type} must have`)

@@ -125,6 +125,7 @@ function build(job: Job, request: ResponseRequest, progress: Progress): Response
 }
 
 function toToolView(tool: ResponseTool): ResponseTool {
+  if (tool.type === 'custom') return { ...tool, format: tool.format ?? { type: 'text' } }
   const { description = null, parameters = null, strict } = tool
   return { ...tool, description, parameters, strict: strict ?? false }
 }

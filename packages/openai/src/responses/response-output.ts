@@ -2,6 +2,7 @@ import type { Job } from '@resultity/store'
 import type { ChatPiece, ToolDelta, TopLogprob } from '../chat/chat-piece.ts'
 import { itemIdOf } from './response-ids.ts'
 import type {
+  CustomToolCall,
   FunctionCall,
   OutputItem,
   OutputMessage,
@@ -9,6 +10,12 @@ import type {
   ReasoningItem,
   ResponseLogprob
 } from './response-schema.ts'
+
+/** What events call that which a call is made with. */
+const GROWTH = {
+  function_call: 'response.function_call_arguments',
+  custom_tool_call: 'response.custom_tool_call_input'
+} as const
 
 /** An event without its number. */
 export type OutputEvent = { readonly type: string } & Readonly<Record<string, unknown>>
@@ -21,7 +28,7 @@ export class ResponseOutput {
   readonly #job: Job
   readonly #done: OutputItem[] = []
   #message: { readonly item: OutputMessage; readonly part: OutputText } | undefined
-  #call: { readonly item: FunctionCall; readonly index: number } | undefined
+  #call: { readonly item: FunctionCall | CustomToolCall; readonly index: number; readonly written: string } | undefined
   #reasoning: { readonly item: ReasoningItem; text: string } | undefined
 
   constructor(job: Job) {
@@ -124,41 +131,40 @@ export class ResponseOutput {
     ]
   }
 
-  #arguments({ index, id, function: fn }: ToolDelta): OutputEvent[] {
+  #arguments({ index, id, function: fn, custom }: ToolDelta): OutputEvent[] {
     const events: OutputEvent[] = []
     if (this.#call?.index !== index) {
       events.push(...this.#closeOpen('completed'))
-      events.push(...this.#openCall(index, id ?? `call_${index}`, fn?.name ?? ''))
+      const type = custom == null ? 'function_call' : 'custom_tool_call'
+      events.push(...this.#openCall(index, type, id ?? `call_${index}`, fn?.name ?? custom?.name ?? ''))
     }
-    const delta = fn?.arguments ?? ''
+    const delta = fn?.arguments ?? custom?.input ?? ''
     if (this.#call === undefined || delta === '') return events
-    const { item } = this.#call
-    this.#call = { index, item: { ...item, arguments: item.arguments + delta } }
+    const { item, written } = this.#call
+    this.#call = { index, item, written: written + delta }
     const place = { item_id: item.id, output_index: this.#done.length }
-    return [...events, { type: 'response.function_call_arguments.delta', ...place, delta }]
+    return [...events, { type: `${GROWTH[item.type]}.delta`, ...place, delta }]
   }
 
-  #openCall(index: number, callId: string, name: string): OutputEvent[] {
-    const item: FunctionCall = {
-      type: 'function_call',
-      id: itemIdOf(this.#job, 'function_call', 'out', this.#done.length),
-      call_id: callId,
-      name,
-      arguments: '',
-      status: 'in_progress'
-    }
-    this.#call = { item, index }
+  #openCall(index: number, type: 'function_call' | 'custom_tool_call', callId: string, name: string): OutputEvent[] {
+    const id = itemIdOf(this.#job, type, 'out', this.#done.length)
+    const common = { id, call_id: callId, name, status: 'in_progress' as const }
+    const item: FunctionCall | CustomToolCall =
+      type === 'function_call' ? { type, ...common, arguments: '' } : { type, ...common, input: '' }
+    this.#call = { item, index, written: '' }
     return [{ type: 'response.output_item.added', output_index: this.#done.length, item }]
   }
 
   #closeCall(status: FunctionCall['status']): OutputEvent[] {
     if (this.#call === undefined) return []
-    const whole: FunctionCall = { ...this.#call.item, status }
+    const { item, written } = this.#call
     this.#call = undefined
+    const whole: FunctionCall | CustomToolCall =
+      item.type === 'function_call' ? { ...item, status, arguments: written } : { ...item, status, input: written }
     const index = this.#done.push(whole) - 1
-    const { id, name, arguments: args } = whole
+    const said = whole.type === 'function_call' ? { name: whole.name, arguments: written } : { input: written }
     return [
-      { type: 'response.function_call_arguments.done', item_id: id, output_index: index, name, arguments: args },
+      { type: `${GROWTH[item.type]}.done`, item_id: item.id, output_index: index, ...said },
       { type: 'response.output_item.done', output_index: index, item: whole }
     ]
   }
@@ -187,8 +193,10 @@ export function piecesOf(items: readonly OutputItem[], finishReason: string): Ch
     }
     if (item.type === 'reasoning')
       return { delta: { reasoning_content: item.content.map(({ text }) => text).join('') } }
-    const { call_id: id, name, arguments: args } = item
-    return { delta: { tool_calls: [{ index, id, function: { name, arguments: args } }] } }
+    const { call_id: id, name } = item
+    if (item.type === 'custom_tool_call')
+      return { delta: { tool_calls: [{ index, id, custom: { name, input: item.input } }] } }
+    return { delta: { tool_calls: [{ index, id, function: { name, arguments: item.arguments } }] } }
   })
   return [...pieces, { delta: {}, finish_reason: finishReason }]
 }

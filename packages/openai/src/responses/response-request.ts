@@ -112,27 +112,43 @@ export function servedTools({ tools: list }: ResponseRequest): ResponseTool[] {
 }
 
 function toChatTool(tool: ResponseTool, index: number): unknown {
-  if (tool.type !== 'function') {
-    throw invalidRequest(`tools[${index}].type`, `"${tool.type}" tools are not served`, 'Offer function tools only.')
+  if (tool.type !== 'function' && tool.type !== 'custom') {
+    const hint = 'Offer function tools and custom tools only.'
+    throw invalidRequest(`tools[${index}].type`, `"${tool.type}" tools are not served`, hint)
   }
   if (tool.name === undefined) throw invalidRequest(`tools[${index}].name`, `tools[${index}] has no name`)
   const { name, description, parameters, strict } = tool
+  if (tool.type === 'custom') {
+    return { type: 'custom', custom: present({ name, description, format: toChatInput(tool.format) }) }
+  }
   return { type: 'function', function: present({ name, description, parameters, strict }) }
+}
+
+function toChatInput(format: ResponseTool['format']): unknown {
+  if (format === null || format === undefined || format.type !== 'grammar') return format
+  const { type, ...grammar } = format
+  return { type, grammar }
 }
 
 function toChatChoice(choice: ResponseRequest['tool_choice']): unknown {
   if (choice === null || choice === undefined || typeof choice === 'string') return choice
-  if (choice.type === 'function' && choice.name !== undefined)
-    return { type: 'function', function: { name: choice.name } }
+  const named = toChatNamed(choice)
+  if (named !== undefined) return named
   if (choice.type === 'allowed_tools') return toAllowed(choice)
   throw invalidRequest('tool_choice', `tool_choice "${choice.type}" is not served`, 'Name a function, or use "auto".')
+}
+
+function toChatNamed({ type, name }: { readonly type: string; readonly name?: string | undefined }): unknown {
+  if (name === undefined || (type !== 'function' && type !== 'custom')) return undefined
+  return { type, [type]: { name } }
 }
 
 /** Tools that are not served may be allowed as they may be offered: there is nothing to call. */
 function toAllowed({ mode, tools: list = [] }: Extract<ResponseRequest['tool_choice'], object>): unknown {
   const served = [...list.entries()].filter(([, { type }]) => !isServerTool(type))
-  const allowed = served.map(([index, { type, name }]) => {
-    if (type === 'function' && name !== undefined) return { type, function: { name } }
+  const allowed = served.map(([index, one]) => {
+    const named = toChatNamed(one)
+    if (named !== undefined) return named
     throw invalidRequest(`tool_choice.tools[${index}]`, `tool_choice.tools[${index}] names no function`)
   })
   if (allowed.length === 0) throw invalidRequest('tool_choice.tools', 'tool_choice allows no tool that is served')
@@ -149,9 +165,10 @@ const fieldNames: readonly (readonly [chat: RegExp, response: string])[] = [
   [/^response_format\.json_schema/, 'text.format'],
   [/^response_format/, 'text.format'],
   [/^max_completion_tokens/, 'max_output_tokens'],
-  [/^tool_choice\.allowed_tools\.tools(\[\d+\])\.function/, 'tool_choice.tools$1'],
+  [/^tool_choice\.allowed_tools\.tools(\[\d+\])\.(?:function|custom)/, 'tool_choice.tools$1'],
+  [/^(tools\[\d+\])\.custom\.format\.grammar/, '$1.format'],
   [/^reasoning_effort/, 'reasoning.effort'],
-  [/^(tools\[\d+\])(?:\.function)?/, '$1']
+  [/^(tools\[\d+\])(?:\.(?:function|custom))?/, '$1']
 ]
 
 /** An error of the chat completion, in the words of the response: its fields have other names there, and it more tools. */

@@ -27,6 +27,8 @@ const item = z.looseObject({
   call_id: z.string().max(512).optional(),
   name: z.string().max(512).optional(),
   arguments: z.string().optional(),
+  /** Of `custom_tool_call`. */
+  input: z.string().optional(),
   output: content.optional(),
   /** Of `reasoning`. */
   summary: z.array(contentPartSchema).max(PARTS_MAX).nullish()
@@ -49,7 +51,9 @@ const tool = z.looseObject({
   name: z.string().max(128).optional(),
   description: z.string().nullish(),
   parameters: z.record(z.string(), z.unknown()).nullish(),
-  strict: z.boolean().nullish()
+  strict: z.boolean().nullish(),
+  /** Of a `custom` tool. */
+  format: z.looseObject({ type: z.string() }).nullish()
 })
 export type ResponseTool = z.infer<typeof tool>
 
@@ -154,6 +158,16 @@ const functionCall = z.object({
 })
 export type FunctionCall = z.infer<typeof functionCall>
 
+const customToolCall = z.object({
+  type: z.literal('custom_tool_call'),
+  id: z.string(),
+  call_id: z.string(),
+  name: z.string(),
+  input: z.string(),
+  status: itemStatus
+})
+export type CustomToolCall = z.infer<typeof customToolCall>
+
 const reasoningItem = z.object({
   type: z.literal('reasoning'),
   id: z.string(),
@@ -164,7 +178,7 @@ const reasoningItem = z.object({
 })
 export type ReasoningItem = z.infer<typeof reasoningItem>
 
-export type OutputItem = OutputMessage | FunctionCall | ReasoningItem
+export type OutputItem = OutputMessage | FunctionCall | CustomToolCall | ReasoningItem
 
 const responseUsage = z.object({
   input_tokens: z.int(),
@@ -189,7 +203,7 @@ export const responseSchema = z
     max_output_tokens: z.int().nullable(),
     max_tool_calls: z.null(),
     model: z.string(),
-    output: z.array(z.union([outputMessage, functionCall, reasoningItem])),
+    output: z.array(z.union([outputMessage, functionCall, customToolCall, reasoningItem])),
     parallel_tool_calls: z.boolean(),
     previous_response_id: z.string().nullable(),
     reasoning: z.object({ effort: z.enum(REASONING_EFFORTS).nullable(), summary: z.null() }),

@@ -6,17 +6,21 @@ import {
   type SingleConstraint,
   type ToolFunction
 } from '@resultity/interface'
-import { z } from 'zod'
-import { type FunctionTool, toolFields } from './tool-schema.ts'
-
-const toolBody = z.object(toolFields)
-type ToolFields = z.infer<typeof toolBody>
+import { isLegacy, type OfferedTool, offeredTools, type ToolFields, toolChoiceOf } from './offered-tools.ts'
+import type { FunctionTool } from './tool-schema.ts'
 
 /** What an answer may do with the tools of its request. */
 export interface ToolUse {
+  /** As the model is told of them. */
   readonly tools: readonly FunctionTool[]
-  /** Functions that may be called. */
+  /** Those that may be called. */
+  readonly callable: readonly OfferedTool[]
+  /** Their names. */
   readonly names: ReadonlySet<string>
+  /** Those of them that take a text, not arguments. */
+  readonly custom: ReadonlySet<string>
+  /** The client speaks of `functions`: a call is the answer's `function_call`. */
+  readonly legacy: boolean
   /** How the model writes calls. */
   readonly dialect: ToolDialect
   /** More than one call may come. */
@@ -25,37 +29,31 @@ export interface ToolUse {
   readonly constraint?: CallsConstraint
 }
 
-/** Which functions the calls of an answer may be of: all, those that are allowed, or the one that is named. */
-function callable(fields: ToolFields): readonly (readonly [number, FunctionTool])[] {
-  const names = chosenNames(fields.tool_choice)
-  const all = [...(fields.tools ?? []).entries()]
-  return names === undefined ? all : all.filter(([, tool]) => names.some(([name]) => name === tool.function.name))
-}
-
-/** Functions that a choice names, and how errors call the place of each; undefined where it names none. */
-function chosenNames(
-  choice: ToolFields['tool_choice']
-): readonly (readonly [name: string, field: string])[] | undefined {
-  if (typeof choice !== 'object' || choice === null) return undefined
-  if (choice.type === 'function') return [[choice.function.name, 'tool_choice.function.name']]
-  return choice.allowed_tools.tools.map(
-    (tool, index) => [tool.function.name, `tool_choice.allowed_tools.tools[${index}].function.name`] as const
-  )
+/** Which tools the calls of an answer may be of: all, those that are allowed, or the one that is named. */
+function callable(fields: ToolFields): readonly OfferedTool[] {
+  const { names } = toolChoiceOf(fields)
+  const all = offeredTools(fields)
+  return names === undefined ? all : all.filter(tool => names.some(([name]) => name === tool.name))
 }
 
 /** How errors call the parameters of the functions in a request's constraint, by their index there. */
 export function parameterPlaces(fields: ToolFields): string[] {
-  return callable(fields).map(([index]) => `tools[${index}].function.parameters`)
+  return callable(fields).map(({ parametersField }) => parametersField)
 }
 
 /** The functions in a request's constraint whose parameters must be enforced in full, by their index there. */
 export function strictFunctions(fields: ToolFields): number[] {
-  return callable(fields).flatMap(([, tool], index) => (tool.function.strict === true ? [index] : []))
+  return callable(fields).flatMap(({ strict }, index) => (strict ? [index] : []))
 }
 
 /** Places of tools, as headers call them, by the index of their function in a request's constraint. */
 export function toolPlaces(fields: ToolFields): string[] {
-  return callable(fields).map(([index]) => `tools[${index}]`)
+  return callable(fields).map(({ place }) => place)
+}
+
+/** What is not held to in a call that the model decides on, as headers call it. */
+export function unheldPlaces(fields: ToolFields): string[] {
+  return callable(fields).flatMap(({ unheld }) => (unheld === undefined ? [] : [unheld]))
 }
 
 type CallsConstraint = Extract<SingleConstraint, { type: 'tool_calls' }>
@@ -68,31 +66,39 @@ type CallsConstraint = Extract<SingleConstraint, { type: 'tool_calls' }>
  *   another type than an object, where calls must come. Whether they can be enforced is not checked here.
  */
 export function toolUseOf(fields: ToolFields, dialect: ToolDialect = hermesDialect): ToolUse | undefined {
-  const tools = fields.tools ?? []
-  const choice = fields.tool_choice ?? 'auto'
-  if (choice === 'none') return undefined
-  if (tools.length === 0) {
-    if (choice === 'auto') return undefined
-    throw invalidRequest('tool_choice', 'tool_choice asks for a call, and there are no tools', 'Send tools as well.')
+  const offered = offeredTools(fields)
+  const choice = toolChoiceOf(fields)
+  if (choice.mode === 'none') return undefined
+  if (offered.length === 0) {
+    if (choice.mode === 'auto' && choice.names === undefined) return undefined
+    const { field } = choice
+    const tools = field === 'tool_choice' ? 'tools' : 'functions'
+    throw invalidRequest(field, `${field} asks for a call, and there are no ${tools}`, `Send ${tools} as well.`)
   }
-  const names = new Set<string>()
-  for (const [index, { function: one }] of tools.entries()) {
-    if (names.has(one.name)) throw invalidRequest(`tools[${index}].function.name`, `"${one.name}" is there twice`)
-    names.add(one.name)
+  const known = new Map<string, OfferedTool>()
+  for (const tool of offered) {
+    if (known.has(tool.name)) throw invalidRequest(tool.nameField, `"${tool.name}" is there twice`)
+    known.set(tool.name, tool)
   }
-  const chosen = chosenNames(choice)
-  const unknown = chosen?.find(([name]) => !names.has(name))
+  const unknown = choice.names?.find(([name, field]) => {
+    const type = field.endsWith('.custom.name') ? 'custom' : 'function'
+    return known.get(name)?.type !== type
+  })
   if (unknown !== undefined) throw invalidRequest(unknown[1], `"${unknown[0]}" is none of the tools`)
-  const isNamed = typeof choice === 'object' && choice.type === 'function'
+  const legacy = isLegacy(fields)
+  const names = new Set(choice.names === undefined ? known.keys() : choice.names.map(([name]) => name))
   const use = {
-    tools,
-    names: chosen === undefined ? names : new Set(chosen.map(([name]) => name)),
-    parallel: fields.parallel_tool_calls !== false,
+    tools: offered.map(({ shown }) => shown),
+    callable: offered.filter(({ name }) => names.has(name)),
+    names,
+    custom: new Set(offered.filter(({ type }) => type === 'custom').map(({ name }) => name)),
+    legacy,
+    parallel: fields.parallel_tool_calls !== false && !legacy,
     dialect
   }
-  const isFree = choice === 'auto' || (typeof choice === 'object' && !isNamed && choice.allowed_tools.mode === 'auto')
+  if (choice.mode === 'auto') return use
   // of a named function there is one call, as clients expect who name it
-  return isFree ? use : { ...use, constraint: callsOnly({ ...use, parallel: use.parallel && !isNamed }) }
+  return { ...use, constraint: callsOnly({ ...use, parallel: use.parallel && !choice.isNamed }) }
 }
 
 /**
@@ -111,12 +117,10 @@ export function answerConstraint(
 }
 
 /** Calls of the functions that may be called. */
-function callsOnly({ tools, names, parallel, dialect: { form } }: Omit<ToolUse, 'constraint'>): CallsConstraint {
-  const functions: ToolFunction[] = []
-  for (const [index, tool] of tools.entries()) {
-    if (!names.has(tool.function.name)) continue
-    functions.push({ name: tool.function.name, parameters: JSON.stringify(parametersOf(tool, index)) })
-  }
+function callsOnly({ callable: tools, parallel, dialect: { form } }: Omit<ToolUse, 'constraint'>): CallsConstraint {
+  const functions = tools.map(
+    (tool): ToolFunction => ({ name: tool.name, parameters: JSON.stringify(parametersOf(tool)) })
+  )
   const characters = functions.reduce((sum, { name, parameters }) => sum + name.length + parameters.length, 0)
   if (characters > CONSTRAINT_BYTES_MAX) {
     throw invalidRequest('tools', `tools have ${characters} characters, at most ${CONSTRAINT_BYTES_MAX} are read`)
@@ -126,10 +130,29 @@ function callsOnly({ tools, names, parallel, dialect: { form } }: Omit<ToolUse, 
 }
 
 /** Arguments are always an object; a function without parameters takes an empty one. */
-function parametersOf({ function: { parameters } }: FunctionTool, index: number): object {
+function parametersOf({ parameters, parametersField }: OfferedTool): object {
   if (parameters === null || parameters === undefined) return { type: 'object', properties: {} }
   const { type } = parameters
   if (type === 'object' || ['$ref', 'anyOf', 'oneOf', 'allOf'].some(keyword => keyword in parameters)) return parameters
   if (type === undefined) return { type: 'object', properties: {}, ...parameters }
-  throw invalidRequest(`tools[${index}].function.parameters.type`, 'arguments are an object: the type must be "object"')
+  throw invalidRequest(`${parametersField}.type`, 'arguments are an object: the type must be "object"')
+}
+
+/** A text that the input of a custom tool must be, and what errors call it. */
+export interface InputGrammar {
+  readonly constraint: Extract<SingleConstraint, { type: 'regex' | 'gbnf' }>
+  readonly place: string
+}
+
+/** What the inputs of a request's custom tools must be: each is checked, whether calls are held to it or not. */
+export function inputGrammars({ callable: tools }: ToolUse): readonly InputGrammar[] {
+  return tools.flatMap(({ grammar, parametersField }) => {
+    if (grammar === undefined) return []
+    const { syntax, definition } = grammar
+    if (syntax === 'lark') {
+      throw invalidRequest(`${parametersField}.grammar.syntax`, 'grammars in Lark are not served', 'Send a regex.')
+    }
+    const constraint = { type: 'regex' as const, pattern: definition }
+    return [{ constraint, place: `${parametersField}.grammar.definition` }]
+  })
 }
