@@ -2,6 +2,9 @@ import { addShapedNode, type ShapedNode } from '../shaped-node.ts'
 import { type Swarm, startSwarm } from '../swarm.ts'
 import type { FaultKind } from './chaos-plan.ts'
 
+/** As nobody sets it: a swarm is more patient, and an answer would wait ten seconds for a node that hangs. */
+const NODE_SILENCE_S = 3
+
 export interface ChaosMeshInit {
   readonly models: readonly string[]
   readonly nodes: number
@@ -26,7 +29,8 @@ export class ChaosMesh implements AsyncDisposable {
   static async start(init: ChaosMeshInit): Promise<ChaosMesh> {
     const { models, stages, coordinatorData } = init
     const data = coordinatorData === undefined ? {} : { coordinatorData }
-    const mesh = new ChaosMesh(await startSwarm({ nodes: 0, models, stages, ...data }), init)
+    const coordinatorArgs = [`--node-silence=${NODE_SILENCE_S}`]
+    const mesh = new ChaosMesh(await startSwarm({ nodes: 0, models, stages, coordinatorArgs, ...data }), init)
     try {
       await mesh.restore()
       return mesh
