@@ -106,6 +106,20 @@ t.test('nodes that leave as they were asked to are no losses, and come to an end
   t.ok(routes < HANDOVERS_MAX + EPOCHS_MAX)
 })
 
+t.test('handovers and full stages between losses are no routes, and do not begin their count anew', async t => {
+  const state = serving()
+  for (let route = 2; route <= EPOCHS_MAX; route++) {
+    t.match(state.lost(loss('node_draining')), { type: 'reopen' })
+    t.match(state.lost(loss('resource_exhausted')), { type: 'reopen', awaitsSlot: true })
+    t.match(state.lost(loss()), { type: 'reopen' })
+    state.opened()
+  }
+  t.match(state.lost(loss('node_draining')), { type: 'reopen' })
+  t.match(state.lost(loss('resource_exhausted')), { type: 'reopen', awaitsSlot: true })
+  t.match(state.lost(loss()), { type: 'give_up' })
+  t.equal(state.reroutes.count, EPOCHS_MAX - 1, 'only such as opened')
+})
+
 t.test('what names no node, or is an engine that broke off, is tried once more and no oftener', async t => {
   for (const first of [loss('engine_failed'), unnamed]) {
     for (const second of [loss('engine_failed'), unnamed]) {

@@ -1,4 +1,4 @@
-import { type Scheduler, systemScheduler } from '@resultity/interface'
+import { type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import t, { type Test } from 'tap'
 import { type JobStoreInit, MemoryDisk, openDatabase, openJobStore } from '../src/index.ts'
 import { jobStoreCompliance } from './job-store-compliance.ts'
@@ -14,10 +14,15 @@ jobStoreCompliance(t, { open: async (t, init) => (await open(t, undefined, init)
 
 t.test('what was committed outlives the process, and a transaction that was open does not', async t => {
   const disk = new MemoryDisk()
+  const timers = new Set<Timer>()
   let ended = false
   const untilItEnds: Scheduler = {
     ...systemScheduler,
-    setTimeout: (run, ms) => systemScheduler.setTimeout(() => (ended ? undefined : run()), Math.min(ms, 1000))
+    setTimeout: (run, ms) => {
+      const timer = systemScheduler.setTimeout(() => (ended ? undefined : run()), ms)
+      timers.add(timer)
+      return timer
+    }
   }
   const first = await open(t, disk, undefined, untilItEnds)
   const { job } = await first.store.submit(submission(), { owner: 'one', leaseMs: 60_000 })
@@ -30,6 +35,7 @@ t.test('what was committed outlives the process, and a transaction that was open
   unfinished.catch(() => {})
   await begun.promise
   ended = true
+  for (const timer of timers) systemScheduler.clear(timer)
   const { store } = await open(t, disk)
   t.match(await store.get(job.id), { state: 'queued', attempts: 1, interruptions: 1 })
 })
