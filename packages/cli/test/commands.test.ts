@@ -93,17 +93,32 @@ const placement = {
   state: 'ready',
   stages: [{ peerId: node.peerId, range, state: 'ready', bytesDone: 1, bytesTotal: 1 }]
 }
+const link = { peers: [node.peerId, '12D3KooWOtherPeerName'], why: 'connect ECONNREFUSED', count: 1, forMs: 14_100 }
 
 t.test('status shows who is here and who serves what', async t => {
   const { url } = await scriptedApi(t, {
     '/v1/mesh/nodes': json({ object: 'list', data: [node] }),
-    '/v1/mesh/placements': json({ object: 'list', data: [placement] })
+    '/v1/mesh/placements': json({ object: 'list', data: [placement] }),
+    '/v1/mesh/links': json({ object: 'list', data: [link] })
   })
   const { stdout } = await runCommand(['status', '--url', url])
   t.match(stdout, /…PeerName +A processor +2 +1\.0 GiB of 2\.0 GiB +zone=attic +home/)
   t.match(stdout, /tiny-chat +home +ready +\[0,4\) +…PeerName +ready/)
   const report = JSON.parse((await runCommand(['status', '--url', url, '--json'])).stdout)
-  t.match(report, { nodes: [node], placements: [placement] })
+  t.match(stdout, /…PeerName – …PeerName +15 s +connect ECONNREFUSED/)
+  t.match(report, { nodes: [node], placements: [placement], links: [link] })
+})
+
+t.test('status says which stage does not reach the next one, and why', async t => {
+  const why = 'reaching the next stage took too long'
+  const stage = { peerId: node.peerId, range, state: 'linking', unreachedPeer: '12D3KooWOtherNextPeer', error: why }
+  const { url } = await scriptedApi(t, {
+    '/v1/mesh/nodes': json({ object: 'list', data: [node] }),
+    '/v1/mesh/placements': json({ object: 'list', data: [{ ...placement, state: 'loading', stages: [stage] }] }),
+    '/v1/mesh/links': json({ object: 'list', data: [] })
+  })
+  const { stdout } = await runCommand(['status', '--url', url])
+  t.match(stdout, /linking: does not reach …NextPeer: reaching the next stage took too long/)
 })
 
 t.test('plan shows the cut and its price', async t => {

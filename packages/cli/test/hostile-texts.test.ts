@@ -45,6 +45,7 @@ const honest = {
   '/v1/models': json({ data: [{ id: EVIL, object: 'model' }] }),
   '/v1/mesh/nodes': json({ data: [node] }),
   '/v1/mesh/placements': json({ data: [{ id: 'p', model: EVIL, subcloud: EVIL, state: EVIL, stages: [stage] }] }),
+  '/v1/mesh/links': json({ data: [{ peers: [EVIL, EVIL], why: EVIL, forMs: 1 }] }),
   '/v1/mesh/plan': json({ msPerToken: 1, tokensPerSecond: 1, bytesToMove: 1, stages: [stage] }),
   '/v1/admin/keys': json({ data: [key], has_more: false, ...key, key: EVIL }),
   '/v1/admin/keys/x/revoke': json(key),

@@ -90,7 +90,16 @@ export function buildMesh(
       logger: init.logger,
       steady,
       openAdvert,
-      onAssignment: (peerId, update) => loop.report(peerId, update.placementId, toStageReport(update))
+      onAssignment: (peerId, update) => {
+        const { placementId, unreachedPeer, error } = update
+        if (unreachedPeer !== undefined) {
+          init.logger.warn(
+            { from: peerId, to: unreachedPeer, placementId, err: error },
+            'a stage does not reach the next'
+          )
+        }
+        loop.report(peerId, placementId, toStageReport(update))
+      }
     },
     {
       ...limits,
@@ -121,7 +130,12 @@ function nodesOf(
   logger: Logger
 ): Pick<RouteSessionComponents, 'addressOf' | 'onNodeLeft' | 'suspect' | 'suspectLink'> {
   return {
-    suspect: (peerId, placementId) => loop.suspect(peerId, placementId),
+    suspect: (peerId, placementId, why) => {
+      const routedRound = loop.suspect(peerId, placementId, why)
+      if (why !== undefined)
+        logger.warn({ peerId, placementId, routedRound }, `a node is given no work for a while: ${why}`)
+      return routedRound
+    },
     suspectLink: (from, to, placementId) => {
       const routedRound = loop.suspectLink(from, to, placementId)
       logger.warn({ from, to, placementId, routedRound }, 'nothing passes between two nodes that are there')

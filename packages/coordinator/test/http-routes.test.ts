@@ -221,6 +221,7 @@ t.test('the mesh shows its nodes, placements and plans', async t => {
       ]
     }
   ])
+  t.same((await get('/v1/mesh/links')).body, { object: 'list', data: [] }, 'every link carries')
   const plan = await get('/v1/mesh/plan?model=tiny-chat&stages=1')
   t.match(plan.body, { model: 'tiny-chat', msPerToken: Number, stages: [{ range: { first: 0, end: 4 }, ms: Number }] })
   t.equal((await get('/v1/mesh/plan?model=tiny-chat')).body.stages.length, 2, 'without a number: as it is served')

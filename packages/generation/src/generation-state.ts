@@ -1,4 +1,6 @@
+import { MeshError } from '@resultity/interface'
 import {
+  type Fault,
   type LinkFault,
   type PromptScores,
   type Replayed,
@@ -83,8 +85,9 @@ export class GenerationState {
    */
   admit(stageIndex: number, frame: StageFrame): GenerationStep | undefined {
     // a fault may concern the stream alone, and then names no session
-    if (frame.type === 'fault') throw frame.error
-    if (!sameSession(frame.session, this.#init.session)) throw violation('a frame of another session came')
+    if (frame.type === 'fault') throw faultOf(frame)
+    if (!('session' in frame) || !sameSession(frame.session, this.#init.session))
+      throw violation('a frame of another session came')
     if (frame.type === 'opened') return this.#admitOpened(stageIndex, frame.epoch)
     if (frame.type === 'sampled') return this.#admitSampled(stageIndex, frame)
     if (frame.type === 'scores') return this.#admitScores(stageIndex, frame)
@@ -168,4 +171,11 @@ export class GenerationState {
     if (epoch > this.#epoch) throw violation(`a frame of epoch ${epoch} came, the route's is ${this.#epoch}`)
     return epoch < this.#epoch
   }
+}
+
+/** What a stage failed with, and whom it blames for that. */
+function faultOf({ error, blamedPeer }: Fault): MeshError {
+  if (blamedPeer === undefined) return error
+  const { code, message, hint, details } = error
+  return new MeshError(code, message, { hint, details: { ...details, blamedPeer }, cause: error })
 }

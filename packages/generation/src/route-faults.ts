@@ -12,7 +12,7 @@ export interface RouteFaultsInit {
   /** Whether all hops stood. */
   wasOpen(): boolean
   /** @returns false when the placement cannot do without the node */
-  suspect(peerId: string): boolean
+  suspect(peerId: string, why?: string): boolean
   /** @returns false when the placement cannot do without the link */
   suspectLink(from: string, to: string): boolean
   /** Ends the route. */
@@ -63,12 +63,29 @@ export class RouteFaults implements Disposable {
   add(index: number, error: MeshError): void {
     const stage = this.#stages[index]
     if (stage === undefined) return
+    const blamed = this.#blamed(index, error)
+    if (blamed !== undefined) {
+      this.#loseBlamed(blamed, error)
+      return
+    }
     const first = this.#fall.add(index, error)
     if (!isNeighbourLoss(error) && !this.#fall.isNeighbours(index)) {
       this.#init.fail(stageFault(stage, error, this.#facts))
     } else if (first) {
       this.#grace = this.#init.scheduler.setTimeout(() => this.#decide(), this.#init.lossGraceMs)
     }
+  }
+
+  /** A stage may blame the one before it for what that sent, and nobody else. */
+  #blamed(index: number, { details }: MeshError): StagePlacement | undefined {
+    const previous = this.#stages[(index + this.#stages.length - 1) % this.#stages.length]
+    return this.#stages.length > 1 && previous?.peerId === details.blamedPeer ? previous : undefined
+  }
+
+  /** What it computes is of no use: others get its layers, and the answer goes on there. */
+  #loseBlamed(stage: StagePlacement, error: MeshError): void {
+    this.#init.suspect(stage.peerId, error.message)
+    this.#init.fail(stageLost(stage, 'sent what cannot be computed with', error, this.#facts))
   }
 
   /** Nodes that do not answer, though their streams stand. @returns the index of one that can be done without */

@@ -12,7 +12,7 @@ export interface RouteSessionComponents {
    * Takes in that a node does not answer, though it is not known to have left.
    * @returns false when its placement cannot do without it
    */
-  suspect(peerId: string, placementId: string): boolean
+  suspect(peerId: string, placementId: string, why?: string): boolean
   /**
    * Takes in that nothing passes between two nodes, which are both there.
    * @returns false when their placement cannot do without that link

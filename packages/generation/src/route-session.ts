@@ -77,7 +77,7 @@ export class RouteSession {
       lossGraceMs: limits.lossGraceMs,
       isThere: index => this.#controls[index] !== undefined,
       wasOpen: () => this.#state.phase !== 'opening',
-      suspect: peerId => components.suspect(peerId, placementId),
+      suspect: (peerId, why) => components.suspect(peerId, placementId, why),
       suspectLink: (from, to) => components.suspectLink(from, to, placementId),
       fail: error => this.fail(error)
     })

@@ -11,5 +11,5 @@ export interface Assignment {
   readonly sessionsMax: number
 }
 
-/** - `fetching` weights are on their way · `building` the runtime loads them · `testing` it is measured · `ready` serves */
+/** - `fetching` weights are on their way · `building` the runtime loads them · `testing` it is measured · `ready` it is loaded */
 export type StageProgress = 'fetching' | 'building' | 'testing' | 'ready'

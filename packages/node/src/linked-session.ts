@@ -220,8 +220,10 @@ export class LinkedSession implements GenerationOutputs {
     this.#reports.flush()
     this.#release(error)
     // a coordinator that is gone cannot be told, and has given the session up itself
+    const { blamedPeer } = error.details
+    const blame = typeof blamedPeer === 'string' ? { blamedPeer } : {}
     control
-      .send({ type: 'fault', session, epoch, error })
+      .send({ type: 'fault', session, epoch, error, ...blame })
       .then(() => control.close({ signal: this.#scheduler.timeoutSignal(LAST_FRAME_MS) }))
       .catch(() => control.abort(error))
   }
@@ -278,7 +280,7 @@ export class LinkedSession implements GenerationOutputs {
     const what = `the stage at ${previousPeer} sent hidden states for position ${position} that are no finite numbers`
     return new MeshError('protocol_violation', what, {
       hint: 'That node is faulty, or its weights are damaged or overflow on its engine; verify the model there.',
-      details: { peerId: previousPeer }
+      details: { blamedPeer: previousPeer }
     })
   }
 

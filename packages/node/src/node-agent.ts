@@ -9,6 +9,7 @@ import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
 import type { DrainOptions, DrainOutcome, DrainProgress } from './draining.ts'
 import { defaultMemoryOffer, probeHardware } from './hardware.ts'
+import { HopTrials } from './hop-trials.ts'
 import { JobServer } from './job-server.ts'
 import { AcceptedInvites, type HeldInvite, joinTargets, refusesInvite } from './join-targets.ts'
 import { KnownPeers } from './known-peers.ts'
@@ -143,6 +144,7 @@ export class NodeAgent {
     this.#placements = new ServedPlacements({
       stages,
       logger,
+      trials: new HopTrials({ host, scheduler }, limits),
       weights: (assign, coordinator, onBytes) => {
         const { sources, manifestBytes } = assign
         return peerWeights({ host, store, scheduler }, { sources, coordinator, manifestBytes, onProgress: onBytes })
@@ -160,6 +162,7 @@ export class NodeAgent {
         scheduler,
         mayOpen: (peerId, placementId) => this.#placements.owns(peerId, placementId),
         mayAsk: peerId => this.#placements.ownsAny(peerId),
+        admitHop: (peerId, placementId) => this.#placements.admitHop(peerId, placementId),
         isKnown: peerId => this.#known.has(peerId)
       },
       {
@@ -246,6 +249,7 @@ export class NodeAgent {
     for (const timer of this.#orphanTimers.values()) this.#scheduler.clear(timer)
     const leaving = [...this.#memberships.values()].map(membership => membership.leave('the node is shutting down'))
     await Promise.allSettled([...leaving, ...this.#following.values(), this.#discovery])
+    this.#placements.close()
     await this.#server.close()
     await this.#jobs.close()
     await this.#components.stages.close()

@@ -2,11 +2,13 @@ import { MeshError } from '@resultity/interface'
 import type { Assign, AssignmentUpdate } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
+import type { HopTrials } from './hop-trials.ts'
 import { NO_PROGRESS } from './membership.ts'
 import type { StageTable, WeightSource } from './stage-table.ts'
 
 export interface ServedPlacementsComponents {
   readonly stages: StageTable
+  readonly trials: Pick<HopTrials, 'untilReached'>
   readonly logger: Logger
   /** Source of the weights of a coordinator's assignment. `onBytes` reports the bytes received. */
   readonly weights: (
@@ -20,6 +22,10 @@ export interface ServedPlacementsComponents {
 
 interface ServedPlacement {
   readonly coordinator: string
+  /** Whose hops it takes. */
+  readonly previousPeer: string | undefined
+  /** Aborted when it is released. */
+  readonly held: AbortController
   /** The membership that asked for it last. A placement without a living membership is an orphan. */
   membership: object
 }
@@ -49,6 +55,20 @@ export class ServedPlacements {
     return [...this.#placements.values()].some(placement => placement.coordinator === coordinator)
   }
 
+  /**
+   * Whether this node takes hops of `peerId` for a placement.
+   * @throws MeshError `session_unknown` when it has no such placement (yet), `session_forbidden`
+   */
+  admitHop(peerId: string, placementId: string): void {
+    const placement = this.#placements.get(placementId)
+    if (placement === undefined) {
+      throw new MeshError('session_unknown', `this node has no placement ${placementId}`)
+    }
+    if (placement.previousPeer !== peerId) {
+      throw new MeshError('session_forbidden', `${peerId} is not before this node in placement ${placementId}`)
+    }
+  }
+
   /** Refuses every assignment that it does not have already. */
   startDraining(): void {
     this.#draining = true
@@ -71,7 +91,7 @@ export class ServedPlacements {
     const update = (fields: Partial<AssignmentUpdate> & Pick<AssignmentUpdate, 'state'>): void =>
       report({ ...NO_PROGRESS, placementId, ...fields })
     try {
-      this.#claim(placementId, coordinator, membership)
+      const { signal } = this.#claim(assign, coordinator, membership).held
       const source = this.#components.weights(
         assign,
         coordinator,
@@ -82,6 +102,7 @@ export class ServedPlacements {
       const { measurement, memoryBytes } = await this.#components.stages.assign(assign, source, state => {
         if (state !== 'ready') update({ state })
       })
+      await this.#link(assign, coordinator, update, signal)
       const { fixedMs: fixedDecodeMs, ...perLayer } = measurement
       update({ state: 'ready', memoryBytes, fixedDecodeMs, ...perLayer })
       this.#components.logger.info({ model, range, placement: placementId, ...measurement }, 'stage ready')
@@ -96,10 +117,16 @@ export class ServedPlacements {
   /** Gives a placement up, if `coordinator` owns it. */
   async release(placementId: string, coordinator: string, reason: string): Promise<void> {
     if (!this.owns(coordinator, placementId)) return
+    this.#placements.get(placementId)?.held.abort(new MeshError('canceled', `it was released: ${reason}`))
     this.#placements.delete(placementId)
     this.#components.onReleasing(placementId, reason)
     await this.#components.stages.release(placementId)
     this.#components.logger.info({ placement: placementId, reason }, 'stage released')
+  }
+
+  /** Gives up waiting for next stages. */
+  close(): void {
+    for (const { held } of this.#placements.values()) held.abort(new MeshError('canceled', 'the node is shutting down'))
   }
 
   /** Releases what `coordinator` assigned over any membership but `current`. */
@@ -110,14 +137,38 @@ export class ServedPlacements {
     }
   }
 
-  #claim(placementId: string, coordinator: string, membership: object): void {
+  /** A stage whose hops would go nowhere is not ready. It stays loaded while it waits: it may be wanted in another order. */
+  async #link(
+    { placementId, next }: Assign,
+    coordinator: string,
+    update: (fields: Partial<AssignmentUpdate> & Pick<AssignmentUpdate, 'state'>) => void,
+    signal: AbortSignal
+  ): Promise<void> {
+    if (next === undefined) return
+    update({ state: 'linking' })
+    const onUnreached = (error: MeshError): void => {
+      this.#components.logger.warn(
+        { err: error, placement: placementId, next: next.peerId },
+        'the next stage is not reached'
+      )
+      update({ state: 'linking', error, unreachedPeer: next.peerId })
+    }
+    await this.#components.trials.untilReached({ placementId, next, coordinator }, onUnreached, signal)
+  }
+
+  #claim({ placementId, previousPeer }: Assign, coordinator: string, membership: object): ServedPlacement {
     const present = this.#placements.get(placementId)
     if (present !== undefined && present.coordinator !== coordinator) {
       throw new MeshError('peer_refused', `placement ${placementId} belongs to another coordinator`)
     }
     if (present === undefined && this.#draining) throw drainingError()
-    if (present !== undefined) present.membership = membership
-    else this.#placements.set(placementId, { coordinator, membership })
+    if (present !== undefined) {
+      present.membership = membership
+      return present
+    }
+    const claimed = { coordinator, membership, previousPeer, held: new AbortController() }
+    this.#placements.set(placementId, claimed)
+    return claimed
   }
 }
 

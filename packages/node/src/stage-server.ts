@@ -34,6 +34,8 @@ export interface StageServerComponents {
   readonly mayOpen: (peerId: string, placementId: string) => boolean
   /** Whether this peer assigned anything to this node. */
   readonly mayAsk: (peerId: string) => boolean
+  /** @throws MeshError when this node takes no hops of this peer for a placement */
+  readonly admitHop: (peerId: string, placementId: string) => void
   /** Whether this peer is a coordinator of this node, or a member of one. */
   readonly isKnown: (peerId: string) => boolean
 }
@@ -74,6 +76,7 @@ export class StageServer {
   readonly #logger: Logger
   readonly #mayOpen: StageServerComponents['mayOpen']
   readonly #mayAsk: StageServerComponents['mayAsk']
+  readonly #admitHop: StageServerComponents['admitHop']
   readonly #budgets: ReceiveBudgets
   readonly #init: StageServerInit
   readonly #scheduler: Scheduler
@@ -89,6 +92,7 @@ export class StageServer {
     this.#logger = components.logger
     this.#mayOpen = components.mayOpen
     this.#mayAsk = components.mayAsk
+    this.#admitHop = components.admitHop
     this.#init = init
     const { scheduler = systemScheduler } = components
     this.#scheduler = scheduler
@@ -171,6 +175,11 @@ export class StageServer {
               frames.limitFrames(joined.hopFrameBytesMax)
               session = joined
             })
+          }
+          if (frame.type === 'try_hop') {
+            this.#admitHop(remotePeer, frame.placementId)
+            void frames.send({ type: 'hop_tried', placementId: frame.placementId }).then(() => frames.close())
+            return
           }
           throw new MeshError('protocol_violation', `a stage stream starts with open or join, not with ${frame.type}`)
         },

@@ -73,7 +73,7 @@ test('hidden states that are no numbers end the session, name their sender and r
       await linked.input({ type: 'activations', session, epoch: 1, position: 0, count: 4, hidden })
       t.equal(runs(), 0)
       t.ok(linked.closed)
-      t.match(told, [{ type: 'fault', error: { code: 'protocol_violation', message: /the stage at previous sent/ } }])
+      t.match(told, [{ type: 'fault', blamedPeer: 'previous', error: { message: /the stage at previous sent/ } }])
     }
   }
 })

@@ -57,7 +57,7 @@ async function setUp(t: Test) {
   const stage = { range: open.range, first: true, last: true, hiddenSize: 4, open: () => slot }
   const served = { stage, manifest: { config: { vocabularySize: 16 } } }
   const stages = { find: () => served } as unknown as StageTable
-  const permissions = { mayOpen: () => true, mayAsk: () => true, isKnown: () => true }
+  const permissions = { mayOpen: () => true, mayAsk: () => true, isKnown: () => true, admitHop: () => {} }
   const limits = { streamsPerPeerMax: 8, joinsPendingMax: 8, joinsPendingPerPeerMax: 8 }
   const times = { hopTimeoutMs: 60_000, joinTimeoutMs: 60_000, firstFrameMs: 60_000 }
   const logger = pino({ level: 'silent' })

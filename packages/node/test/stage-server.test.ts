@@ -59,7 +59,8 @@ async function slowStage(end: number) {
       scheduler: machine,
       mayOpen: () => true,
       mayAsk: () => true,
-      isKnown: () => true
+      isKnown: () => true,
+      admitHop: () => {}
     },
     { ...DEFAULT_NODE_LIMITS, streamsPerPeerMax: 8 }
   )

@@ -1,6 +1,7 @@
+import { MeshError } from '@resultity/interface'
 import { advert, placeable } from '@resultity/test-nodes'
 import t from 'tap'
-import { setUp } from './support/director.ts'
+import { report, setUp } from './support/director.ts'
 
 /** Adjacent pairs of a placement, as the ring has them. */
 function pairs(assignments: readonly string[]): string[] {
@@ -75,4 +76,54 @@ t.test('a node that left comes back without its links', async t => {
   registry.join(advert('b', 2.5))
   director.reconcile()
   t.ok(pairs(takeAssignments()).includes('ab'))
+})
+
+/** What a stage says that has loaded and does not reach the one behind it. */
+function unreached(unreachedPeer: string) {
+  return { ...report('linking', new MeshError('peer_unreachable', 'connect ECONNREFUSED')), unreachedPeer }
+}
+
+t.test('a placement whose stages do not reach each other is never ready: another is made', async t => {
+  const { registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
+  const model = placeable(6)
+  director.addModel(model)
+  for (const peer of ['a', 'b', 'c', 'd']) registry.join(advert(peer, 2.5))
+  director.reconcile()
+  t.same(takeAssignments(), ['p1 a[0,2)', 'p1 b[2,4)', 'p1 c[4,6)'])
+  for (const peer of ['b', 'c']) director.report(peer, 'p1', report('ready'))
+  director.report('a', 'p1', report('linking'))
+  t.equal(director.table.get('p1')?.state, 'loading')
+  director.report('a', 'p1', unreached('c'))
+  t.equal(director.table.get('p1')?.state, 'loading', 'a node speaks of its own next stage only')
+  director.report('a', 'p1', unreached('b'))
+  t.match(director.table.get('p1')?.error, { message: /nothing passes between it and b: connect ECONNREFUSED/ })
+  t.match(director.bannedLinks(), [{ peers: ['a', 'b'], why: 'connect ECONNREFUSED', count: 1, forMs: 1000 }])
+  director.reconcile()
+  t.same(
+    takeAssignments(),
+    ['release p1 b', 'p2 a[0,2)', 'p2 d[2,4)', 'p2 c[4,6)', 'release p1 a', 'release p1 c'],
+    'and the others keep what they have loaded'
+  )
+  allReady(director.table.get('p2'))
+  t.match(director.choose(model), { type: 'ready' })
+})
+
+t.test('where there is no other order it is waited for, and taken when another node comes', async t => {
+  const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
+  const model = placeable(4)
+  director.addModel(model)
+  for (const peer of ['a', 'b']) registry.join(advert(peer, 2.5))
+  director.reconcile()
+  takeAssignments()
+  director.report('a', 'p1', unreached('b'))
+  director.reconcile()
+  t.match(director.table.get('p1'), { state: 'loading', stages: [{ report: { unreachedPeer: 'b' } }, {}] })
+  t.same(takeAssignments(), [])
+  registry.join(advert('c', 2.5))
+  director.report('a', 'p1', unreached('b'))
+  director.reconcile()
+  const assigned = takeAssignments()
+  t.notOk(pairs(assigned.filter(one => one.startsWith('p2'))).includes('ab'), assigned.join())
+  allReady(director.table.get('p2'))
+  t.match(director.choose(model), { type: 'ready' })
 })

@@ -44,7 +44,7 @@ const HEARTBEAT_INTERVAL_MS_MAX = 10 * 60 * 1000
 const HEARTBEAT_MISSES_MAX = 100
 
 /** `membership.proto` numbers the states from 1; 0 is a state that the sender forgot. */
-const states: readonly AssignmentState[] = ['fetching', 'building', 'testing', 'ready', 'failed', 'released']
+const states: readonly AssignmentState[] = ['fetching', 'building', 'testing', 'ready', 'failed', 'released', 'linking']
 
 /** The node's side of {@link MEMBERSHIP_PROTOCOL}. */
 export const membershipNodeCodec: FrameCodec<NodeMessage, CoordinatorMessage> = {
@@ -71,7 +71,7 @@ function nodeMessageToWire(message: NodeMessage): WireNodeMessage {
     case 'assignment': {
       const state = states.indexOf(message.state) + 1
       const error = message.error === undefined ? null : errorToWire(message.error)
-      return { assignment: { ...message, state, error } }
+      return { assignment: { ...message, state, error, unreachedPeer: message.unreachedPeer ?? '' } }
     }
     case 'goodbye':
       return { goodbye: { reason: message.reason } }
@@ -94,14 +94,16 @@ function coordinatorMessageToWire(message: CoordinatorMessage): WireCoordinatorM
 }
 
 function assignToWire(assign: Assign): resultity.membership.v1.Assign.$Properties {
-  const { manifestSha256, range, sources, activationType: _f32, ...rest } = assign
+  const { manifestSha256, range, sources, activationType: _f32, next, previousPeer = '', ...rest } = assign
   return {
     ...rest,
     manifestSha256: sha256ToWire(manifestSha256),
     first: range.first,
     end: range.end,
     sources: sources.map(source => ({ peerId: source.peerId, multiaddrs: [...source.multiaddrs] })),
-    activationType: wire.ActivationType.F32
+    activationType: wire.ActivationType.F32,
+    next: next === undefined ? null : { peerId: next.peerId, multiaddrs: [...next.multiaddrs] },
+    previousPeer
   }
 }
 
@@ -133,6 +135,8 @@ function nodeMessageFromWire(message: WireNodeMessage): NodeMessage {
 function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Properties): AssignmentUpdate {
   const state = states[(wired.state ?? 0) - 1]
   if (state === undefined) throw violation(`assignment.state is ${wired.state ?? 0}, which this version does not know`)
+  const unreachedPeer = text(wired.unreachedPeer, 'assignment.unreached_peer', ID_CHARACTERS_MAX)
+  const unreached = state === 'linking' && unreachedPeer !== ''
   return {
     type: 'assignment',
     placementId: text(wired.placementId, 'assignment.placement_id', ID_CHARACTERS_MAX, 1),
@@ -146,7 +150,8 @@ function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Pro
     ),
     fixedDecodeMs: milliseconds(wired.fixedDecodeMs, 'assignment.fixed_decode_ms'),
     memoryBytes: integer64(wired.memoryBytes, 'assignment.memory_bytes'),
-    error: state === 'failed' ? errorFromWire(wired.error) : undefined
+    error: state === 'failed' || unreached ? errorFromWire(wired.error) : undefined,
+    ...(unreached ? { unreachedPeer } : {})
   }
 }
 
@@ -184,6 +189,7 @@ function coordinatorMessageFromWire(message: WireCoordinatorMessage): Coordinato
 
 function assignFromWire(wired: resultity.membership.v1.Assign.$Properties): Assign {
   const manifestBytes = integer64(wired.manifestBytes, 'assign.manifest_bytes')
+  const previousPeer = text(wired.previousPeer, 'assign.previous_peer', ID_CHARACTERS_MAX)
   if (wired.activationType) {
     throw violation(`assign.activation_type is ${wired.activationType}, which this version does not know`)
   }
@@ -196,15 +202,21 @@ function assignFromWire(wired: resultity.membership.v1.Assign.$Properties): Assi
     range: layerRange(wired.first, wired.end),
     contextLength: integer(wired.contextLength, 'assign.context_length', 1, CONTEXT_LENGTH_MAX),
     sessionsMax: integer(wired.sessionsMax, 'assign.sessions_max', 1, SESSIONS_MAX),
-    sources: list(wired.sources, 'assign.sources', SOURCES_MAX).map(sourceFromWire),
-    activationType: 'f32'
+    sources: list(wired.sources, 'assign.sources', SOURCES_MAX).map(source => peerFromWire(source, 'source')),
+    activationType: 'f32',
+    ...(wired.next ? { next: peerFromWire(wired.next, 'next') } : {}),
+    ...(previousPeer === '' ? {} : { previousPeer })
   }
 }
 
-function sourceFromWire(wired: resultity.membership.v1.BlobSource.$Properties): BlobSource {
-  const multiaddrs = list(wired.multiaddrs, 'source.multiaddrs', MULTIADDRS_MAX)
+/** A peer and where it is: both messages have the same fields. */
+function peerFromWire(
+  wired: resultity.membership.v1.BlobSource.$Properties | resultity.membership.v1.NextStage.$Properties,
+  field: string
+): BlobSource {
+  const multiaddrs = list(wired.multiaddrs, `${field}.multiaddrs`, MULTIADDRS_MAX)
   return {
-    peerId: text(wired.peerId, 'source.peer_id', ID_CHARACTERS_MAX, 1),
-    multiaddrs: multiaddrs.map(multiaddr => text(multiaddr, 'source.multiaddr', MULTIADDR_CHARACTERS_MAX))
+    peerId: text(wired.peerId, `${field}.peer_id`, ID_CHARACTERS_MAX, 1),
+    multiaddrs: multiaddrs.map(multiaddr => text(multiaddr, `${field}.multiaddr`, MULTIADDR_CHARACTERS_MAX))
   }
 }

@@ -21,7 +21,7 @@ export interface Heartbeat {
   readonly advert: Uint8Array | undefined
 }
 
-export type AssignmentState = 'fetching' | 'building' | 'testing' | 'ready' | 'failed' | 'released'
+export type AssignmentState = 'fetching' | 'building' | 'testing' | 'linking' | 'ready' | 'failed' | 'released'
 
 /** How far a node is with an assignment. */
 export interface AssignmentUpdate {
@@ -38,8 +38,10 @@ export interface AssignmentUpdate {
   readonly fixedDecodeMs: number
   /** Weights and slots of this stage. */
   readonly memoryBytes: number
-  /** Set when `state` is `failed`. */
+  /** Set when `state` is `failed`, and why the next stage is not reached. */
   readonly error: MeshError | undefined
+  /** With `linking`: the peer of the next stage, when it was not reached. It is tried on. */
+  readonly unreachedPeer?: string
 }
 
 /** The node is shutting down cleanly. */
@@ -66,6 +68,12 @@ export interface BlobSource {
   readonly multiaddrs: readonly string[]
 }
 
+/** Where the next stage of a placement is. */
+export interface NextStage {
+  readonly peerId: string
+  readonly multiaddrs: readonly string[]
+}
+
 /** Serve a layer range of a model from now on. Repeating it asks for the present state. */
 export interface Assign {
   readonly type: 'assign'
@@ -82,6 +90,10 @@ export interface Assign {
   readonly sources: readonly BlobSource[]
   /** Wire type of activations between the stages. */
   readonly activationType: 'f32'
+  /** The stage behind this one, which must have answered before this one is ready. Absent: there is none. */
+  readonly next?: NextStage
+  /** Whose next stage this one is. */
+  readonly previousPeer?: string
 }
 
 export interface Release {

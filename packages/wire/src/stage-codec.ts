@@ -96,10 +96,21 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
       return { hopAck: frame }
     case 'link_fault':
       return { linkFault: frame }
+    case 'try_hop':
+      return { tryHop: { protocolVersion: PROTOCOL_VERSION, placementId: frame.placementId } }
+    case 'hop_tried':
+      return { hopTried: frame }
     case 'close':
       return { close: frame }
     case 'fault':
-      return { fault: { session: frame.session, epoch: frame.epoch, error: errorToWire(frame.error) } }
+      return {
+        fault: {
+          session: frame.session,
+          epoch: frame.epoch,
+          error: errorToWire(frame.error),
+          blamedPeer: frame.blamedPeer ?? ''
+        }
+      }
   }
 }
 
@@ -146,15 +157,28 @@ function fromWire(frame: WireFrame): StageFrame {
     checkVersion(frame.join.protocolVersion, 'the stage protocol')
     return { type: 'join', ...ofSession(frame.join.session, frame.join.epoch) }
   }
+  if (frame.tryHop) {
+    checkVersion(frame.tryHop.protocolVersion, 'the stage protocol')
+    return { type: 'try_hop', placementId: placementIdFromWire(frame.tryHop.placementId, 'try_hop') }
+  }
+  if (frame.hopTried) {
+    return { type: 'hop_tried', placementId: placementIdFromWire(frame.hopTried.placementId, 'hop_tried') }
+  }
   if (frame.close) {
     const reason = text(frame.close.reason, 'close.reason', REASON_CHARACTERS_MAX)
     return { type: 'close', session: sessionId(frame.close.session), reason }
   }
   if (frame.fault) {
     const { session, epoch, error } = frame.fault
-    return { type: 'fault', ...ofSession(session, epoch), error: errorFromWire(error) }
+    const blamedPeer = text(frame.fault.blamedPeer, 'fault.blamed_peer', ID_CHARACTERS_MAX)
+    const fault = { type: 'fault' as const, ...ofSession(session, epoch), error: errorFromWire(error) }
+    return blamedPeer === '' ? fault : { ...fault, blamedPeer }
   }
   throw violation('a stage frame has no body that this version knows')
+}
+
+function placementIdFromWire(placementId: string | null | undefined, message: string): string {
+  return text(placementId, `${message}.placement_id`, ID_CHARACTERS_MAX, 1)
 }
 
 function ofSession(session: Uint8Array | null | undefined, epoch: number | null | undefined) {

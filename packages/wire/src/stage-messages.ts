@@ -15,6 +15,8 @@ export type StageFrame =
   | ProbeAck
   | HopAck
   | LinkFault
+  | TryHop
+  | HopTried
   | CloseSession
   | Fault
 
@@ -86,6 +88,18 @@ export interface OpenSession extends OfSession {
 /** The slot is taken and the next hop connected. */
 export interface SessionOpened extends OfSession {
   readonly type: 'opened'
+}
+
+/** Only frame of a stage on a stream to the next one: whether that takes its hops. */
+export interface TryHop {
+  readonly type: 'try_hop'
+  readonly placementId: string
+}
+
+/** It does. */
+export interface HopTried {
+  readonly type: 'hop_tried'
+  readonly placementId: string
 }
 
 /** First frame of a hop stream: which session it carries. */
@@ -193,6 +207,8 @@ export interface CloseSession {
 export interface Fault extends OfSession {
   readonly type: 'fault'
   readonly error: MeshError
+  /** The previous stage, when what it sent is at fault. */
+  readonly blamedPeer?: string
 }
 
 /** Session id of a Fault that belongs to no session. */

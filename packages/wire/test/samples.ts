@@ -155,6 +155,15 @@ const stageFrames: Record<string, StageFrame> = {
   probe_ack: { type: 'probe_ack', session, epoch: 1, nonce: 300 },
   hop_ack: { type: 'hop_ack', session, epoch: 1, position: 1000 },
   link_fault: { type: 'link_fault', session, epoch: 2, peerId: '12D3KooWA', silentMs: 1250 },
+  'fault, of the stage before': {
+    type: 'fault',
+    session,
+    epoch: 1,
+    error,
+    blamedPeer: '12D3KooWPrevious'
+  },
+  try_hop: { type: 'try_hop', placementId: 'p-1' },
+  hop_tried: { type: 'hop_tried', placementId: 'p-1' },
   'link_fault, broken': { type: 'link_fault', session, epoch: 2, peerId: '12D3KooWA', silentMs: 0 },
   sampled: {
     type: 'sampled',
@@ -221,6 +230,19 @@ const nodeMessages: Record<string, NodeMessage> = {
     memoryBytes: 0,
     error
   },
+  'assignment, next stage not reached': {
+    type: 'assignment',
+    placementId: 'p-1',
+    state: 'linking',
+    bytesDone: 0,
+    bytesTotal: 0,
+    decodeMsPerLayer: 0,
+    prefillMsPerPositionLayer: 0,
+    fixedDecodeMs: 0,
+    memoryBytes: 0,
+    error,
+    unreachedPeer: '12D3KooWNext'
+  },
   goodbye: { type: 'goodbye', reason: 'stopping' }
 }
 
@@ -238,6 +260,20 @@ const coordinatorMessages: Record<string, CoordinatorMessage> = {
     sessionsMax: 4,
     sources: [{ peerId: '12D3KooWSource', multiaddrs: ['/ip4/10.0.0.3/tcp/1', '/ip4/10.0.0.3/tcp/2'] }],
     activationType: 'f32'
+  },
+  'assign, of several stages': {
+    type: 'assign',
+    placementId: 'p-1',
+    model: 'smollm2-135m',
+    manifestSha256: sha256,
+    manifestBytes: 123_456,
+    range: { first: 10, end: 20 },
+    contextLength: 2048,
+    sessionsMax: 4,
+    sources: [],
+    activationType: 'f32',
+    next: { peerId: '12D3KooWNext', multiaddrs: ['/ip4/10.0.0.3/tcp/1'] },
+    previousPeer: '12D3KooWPrevious'
   },
   release: { type: 'release', placementId: 'p-1', reason: 'moved' },
   'heartbeat ack': { type: 'heartbeat_ack', sequence: 7 },

@@ -45,13 +45,21 @@ export const placementsSchema = z.looseObject({
           range: layerRangeSchema,
           state: z.string(),
           bytesDone: z.int().optional(),
-          bytesTotal: z.int().optional()
+          bytesTotal: z.int().optional(),
+          unreachedPeer: z.string().nullable().default(null),
+          error: z.string().nullable().default(null)
         })
       )
     })
   )
 })
 export type ApiPlacement = z.infer<typeof placementsSchema>['data'][number]
+
+/** Pairs of nodes that are not put beside each other. */
+export const linksSchema = z.looseObject({
+  data: z.array(z.looseObject({ peers: z.tuple([z.string(), z.string()]), why: z.string(), forMs: z.number() }))
+})
+export type ApiLink = z.infer<typeof linksSchema>['data'][number]
 
 export const planSchema = z.looseObject({
   msPerToken: z.number(),

@@ -7,6 +7,7 @@ import {
   type ApiInvite,
   type ApiInvitedNode,
   type ApiKeyView,
+  type ApiLink,
   type ApiModel,
   type ApiNode,
   type ApiPlacement,
@@ -20,6 +21,7 @@ import {
   inviteSchema,
   invitesSchema,
   keysSchema,
+  linksSchema,
   modelsSchema,
   type NewInvite,
   type NewKey,
@@ -78,6 +80,11 @@ export class MeshApi {
 
   async placements(options?: AbortOptions): Promise<ApiPlacement[]> {
     return (await this.#get('/v1/mesh/placements', placementsSchema, options)).data
+  }
+
+  /** Pairs of nodes between which nothing passes. */
+  async links(options?: AbortOptions): Promise<ApiLink[]> {
+    return (await this.#get('/v1/mesh/links', linksSchema, options)).data
   }
 
   /** The planner's plan for `model` with the present nodes. */

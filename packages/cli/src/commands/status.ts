@@ -1,5 +1,5 @@
 import { formatRange } from '@resultity/interface'
-import type { ApiNode, ApiPlacement } from '../api/answers.ts'
+import type { ApiLink, ApiNode, ApiPlacement } from '../api/answers.ts'
 import { MeshApi } from '../api/mesh-api.ts'
 import type { CommandDefinition } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
@@ -11,18 +11,18 @@ export const statusCommand: CommandDefinition = {
   name: 'status',
   summary: 'Shows the nodes of the mesh and who serves which layers.',
   settings: ['url', 'apiKey'],
-  json: 'print nodes and placements as one JSON object',
+  json: 'print nodes, placements and links that carry nothing as one JSON object',
   examples: ['resultity status', 'resultity status --url http://192.0.2.7:8420 --json'],
   async run({ settings, json, context }) {
     const api = new MeshApi(settings.url, settings.apiKey)
-    const [nodes, placements] = await Promise.all([api.nodes(), api.placements()])
-    if (json) context.out.json({ nodes, placements })
-    else context.out.print(describe(nodes, placements))
+    const [nodes, placements, links] = await Promise.all([api.nodes(), api.placements(), api.links()])
+    if (json) context.out.json({ nodes, placements, links })
+    else context.out.print(describe(nodes, placements, links))
     return EXIT_OK
   }
 }
 
-function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]): Text {
+function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[], links: readonly ApiLink[]): Text {
   if (nodes.length === 0) return text`no node has joined yet\n  Start one with: resultity node --join MULTIADDR\n`
   const nodeRows = nodes.map(node => [
     node.draining ? `${shortPeer(node.peerId)} (leaving)` : shortPeer(node.peerId),
@@ -41,12 +41,22 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
       index === 0 ? placement.state : '',
       formatRange(stage.range),
       shortPeer(stage.peerId),
-      stage.state
+      describeStage(stage)
     ])
   )
   const tables = [
     formatTable(['node', 'processor', 'threads', 'memory free', 'labels', 'subclouds'], nodeRows),
     formatTable(['model', 'subcloud', 'placement', 'layers', 'node', 'stage'], stageRows)
   ]
-  return joined(tables, '\n')
+  if (links.length === 0) return joined(tables, '\n')
+  const linkRows = links.map(({ peers, why, forMs }) => [
+    peers.map(shortPeer).join(' – '),
+    `${Math.ceil(forMs / 1000)} s`,
+    why
+  ])
+  return joined([...tables, formatTable(['nothing passes between', 'apart for', 'why'], linkRows)], '\n')
+}
+
+function describeStage({ state, unreachedPeer, error }: ApiPlacement['stages'][number]): string {
+  return unreachedPeer === null ? state : `${state}: does not reach ${shortPeer(unreachedPeer)}: ${error}`
 }

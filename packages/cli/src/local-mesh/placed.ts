@@ -3,6 +3,7 @@ import { type AbortOptions, formatRange, type LayerRange, MeshError, withDeadlin
 import type { ApiModel, ApiPlacement } from '../api/answers.ts'
 import type { MeshApi } from '../api/mesh-api.ts'
 import type { ProgressStep } from '../output/progress.ts'
+import { shortPeer } from '../output/table.ts'
 import type { LocalMesh } from './local-mesh.ts'
 
 const POLL_MS = 250
@@ -65,8 +66,12 @@ function describeLoading(placements: readonly ApiPlacement[]): ProgressStep {
   if (stages.length === 0) return { text: 'waiting for the nodes to join' }
   const done = stages.reduce((sum, stage) => sum + (stage.bytesDone ?? 0), 0)
   const total = stages.reduce((sum, stage) => sum + (stage.bytesTotal ?? 0), 0)
-  const states = stages.map(stage => `${formatRange(stage.range)} ${stage.state}`).join(', ')
+  const states = stages.map(stage => `${formatRange(stage.range)} ${describeState(stage)}`).join(', ')
   return { text: `loading layers ${states}`, ...(total > done ? { fraction: done / total } : {}) }
+}
+
+function describeState({ state, unreachedPeer }: ApiPlacement['stages'][number]): string {
+  return unreachedPeer === null ? state : `${state}, does not reach ${shortPeer(unreachedPeer)}`
 }
 
 /** The line of `up --json`: exactly this shape, programs read it. A node that serves nothing has `layers` null. */

@@ -17,7 +17,14 @@ import {
 } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
-import { modelSchema, nodeSchema, placementSchema, planQuerySchema, planSchema } from './mesh-schema.ts'
+import {
+  bannedLinkSchema,
+  modelSchema,
+  nodeSchema,
+  placementSchema,
+  planQuerySchema,
+  planSchema
+} from './mesh-schema.ts'
 
 export interface MeshRouteComponents {
   readonly models: ServedModels
@@ -60,6 +67,14 @@ const listPlacements: ApiRoute = {
   id: 'listPlacements',
   summary: 'Which node serves which layers of which model, and how far it is.',
   answers: { 200: { json: listOf('PlacementList', placementSchema) } }
+}
+
+const listLinks: ApiRoute = {
+  method: 'GET',
+  path: '/v1/mesh/links',
+  id: 'listBannedLinks',
+  summary: 'Pairs of nodes between which nothing passed. They are not put beside each other for a while.',
+  answers: { 200: { json: listOf('BannedLinkList', bannedLinkSchema) } }
 }
 
 const showPlan: ApiRoute = {
@@ -106,6 +121,7 @@ export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComp
     const shown = all.filter(({ pool: { subcloud } }) => subcloud === undefined || maySee(caller, subcloud))
     return { object: 'list', data: shown.map(toPlacement) }
   })
+  addRoute(server, listLinks, async () => ({ object: 'list', data: director.bannedLinks() }))
   addRoute(server, showPlan, async request => {
     const query = parseInput(planQuerySchema, request.query)
     const model = models.find(query.model)
@@ -190,7 +206,9 @@ function toPlacement(placement: Placement): z.infer<typeof placementSchema> {
       memoryBytes,
       bytesDone: report.bytesDone,
       bytesTotal: report.bytesTotal,
-      decodeMsPerLayer: report.decodeMsPerLayer
+      decodeMsPerLayer: report.decodeMsPerLayer,
+      unreachedPeer: report.unreachedPeer ?? null,
+      error: report.error?.message ?? null
     }))
   }
 }

@@ -60,15 +60,31 @@ export const placementSchema = z
       z.object({
         peerId: z.string(),
         range: layerRangeSchema,
-        state: z.enum(['assigned', 'fetching', 'building', 'testing', 'ready', 'failed', 'released']),
+        state: z.enum(['assigned', 'fetching', 'building', 'testing', 'linking', 'ready', 'failed', 'released']),
         memoryBytes: z.int(),
         bytesDone: z.int(),
         bytesTotal: z.int(),
-        decodeMsPerLayer: z.number()
+        decodeMsPerLayer: z.number(),
+        /** While it is `linking`: the node of the next stage, when it was not reached; it is tried on. */
+        unreachedPeer: z.string().nullable(),
+        /** Why it failed, or does not reach the next stage. */
+        error: z.string().nullable()
       })
     )
   })
   .meta({ id: 'Placement' })
+
+export const bannedLinkSchema = z
+  .object({
+    /** Nothing passes between these two. */
+    peers: z.tuple([z.string(), z.string()]),
+    why: z.string(),
+    /** So often in a row. */
+    count: z.int(),
+    /** For so long they are not put beside each other. */
+    forMs: z.int()
+  })
+  .meta({ id: 'BannedLink' })
 
 export const planSchema = z
   .object({

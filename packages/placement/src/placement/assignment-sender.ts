@@ -26,6 +26,8 @@ export class AssignmentSender implements AssignmentPort {
 
   assign(placement: Placement, stage: PlacedStage): void {
     const { model } = placement
+    const next = placement.nextOf(stage.peerId)
+    const previous = placement.previousOf(stage.peerId)
     this.#components.send(stage.peerId, {
       type: 'assign',
       placementId: placement.id,
@@ -36,7 +38,9 @@ export class AssignmentSender implements AssignmentPort {
       contextLength: model.contextLength,
       sessionsMax: model.sessionsMax,
       sources: this.#sources(model.manifestSha256, stage.peerId),
-      activationType: 'f32'
+      activationType: 'f32',
+      ...(next === undefined ? {} : { next: this.#addressOf(next.peerId, stage.peerId) }),
+      ...(previous === undefined ? {} : { previousPeer: previous.peerId })
     })
   }
 
@@ -49,20 +53,25 @@ export class AssignmentSender implements AssignmentPort {
     const holders = registry
       .list()
       .filter(({ peerId, advert }) => peerId !== receiver && advert.stages.some(one => one.manifest === manifestSha256))
-      .map(({ peerId }) => ({ peerId, multiaddrs: registry.addressesOf(peerId, receiver) }))
+      .map(({ peerId }) => this.#addressOf(peerId, receiver))
     return [ownAddress(), ...holders].slice(0, BLOB_SOURCES_MAX)
+  }
+
+  #addressOf(peerId: string, receiver: string): BlobSource {
+    return { peerId, multiaddrs: this.#components.registry.addressesOf(peerId, receiver) }
   }
 }
 
 /** A node's report, as the placement states know it. */
 export function toStageReport(update: AssignmentUpdate): StageReport {
-  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, error } = update
+  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, error, unreachedPeer } = update
   return {
     state,
     bytesDone,
     bytesTotal,
     decodeMsPerLayer,
     fixedDecodeMs,
-    ...(error === undefined ? {} : { error })
+    ...(error === undefined ? {} : { error }),
+    ...(unreachedPeer === undefined ? {} : { unreachedPeer })
   }
 }

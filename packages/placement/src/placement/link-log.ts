@@ -2,8 +2,17 @@ import type { Clock } from '@resultity/interface'
 
 interface LinkFailure {
   readonly peers: readonly [string, string]
+  /** What was noticed last. */
+  readonly why: string
+  /** So often in a row. */
   readonly count: number
   readonly untilMs: number
+}
+
+/** Two nodes that are not put beside each other. */
+export interface BannedLink extends Pick<LinkFailure, 'peers' | 'why' | 'count'> {
+  /** For so long from now. */
+  readonly forMs: number
 }
 
 /** The wait doubles with each failure, at most this many times: up to 64 times the first wait. */
@@ -32,7 +41,7 @@ export class LinkLog {
   }
 
   /** Nothing passed between two nodes. */
-  add(one: string, other: string): void {
+  add(one: string, other: string, why = ''): void {
     const peers: [string, string] = one < other ? [one, other] : [other, one]
     const key = peers.join(' ')
     const before = this.#failures.get(key)
@@ -41,7 +50,7 @@ export class LinkLog {
     const untilMs = now + this.#retryMs * 2 ** Math.min(count - 1, DOUBLINGS_MAX)
     // the latest stands last
     this.#failures.delete(key)
-    this.#failures.set(key, { peers, count, untilMs })
+    this.#failures.set(key, { peers, why, count, untilMs })
     const [oldest] = this.#failures.keys()
     if (this.#failures.size > LINKS_MAX && oldest !== undefined) this.#failures.delete(oldest)
   }
@@ -64,6 +73,12 @@ export class LinkLog {
   nextRetryMs(): number | undefined {
     const standing = this.#standing()
     return standing.length === 0 ? undefined : Math.min(...standing.map(({ untilMs }) => untilMs))
+  }
+
+  /** Those that hold now. */
+  list(): BannedLink[] {
+    const now = this.#clock.now()
+    return this.#standing().map(({ peers, why, count, untilMs }) => ({ peers, why, count, forMs: untilMs - now }))
   }
 
   #standing(): LinkFailure[] {

@@ -4,7 +4,7 @@ import type { NodeChange } from '../membership/node-registry.ts'
 import { Evacuation, type HandoverListener } from './evacuation.ts'
 import { FailureLog } from './failure-log.ts'
 import { handover } from './handover.ts'
-import { LinkLog } from './link-log.ts'
+import { type BannedLink, LinkLog } from './link-log.ts'
 import { NodeMemory } from './node-memory.ts'
 import { type NodePool, oneForAll, type RouteConstraints } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
@@ -146,9 +146,12 @@ export class PlacementDirector {
     if (placement === undefined) return
     const before = placement.state
     placement.report(peerId, report, this.#components.clock.now())
+    // two stages that cannot speak are put apart before a request needs them
+    if (report.unreachedPeer !== undefined) this.#suspicions.ofUnreached(placement, peerId, report)
     if (placement.state === before) return
     if (placement.state === 'ready') this.#onReady(placement)
-    if (placement.state === 'broken') this.#failures.add(peerId, placement.model.manifestSha256, placement.error)
+    if (placement.state === 'broken' && report.unreachedPeer === undefined)
+      this.#failures.add(peerId, placement.model.manifestSha256, placement.error)
     this.#notify()
   }
 
@@ -156,8 +159,13 @@ export class PlacementDirector {
    * Takes in that a node does not answer, though it has not left: its layers go to others, and it gets none for a while.
    * @returns false when the placement cannot do without it
    */
-  suspect(peerId: string, placementId: string): boolean {
-    return this.#suspicions.ofNode(peerId, placementId)
+  suspect(peerId: string, placementId: string, why?: string): boolean {
+    return this.#suspicions.ofNode(peerId, placementId, why)
+  }
+
+  /** Pairs of nodes that are not put beside each other now. */
+  bannedLinks(): BannedLink[] {
+    return this.#links.list()
   }
 
   /** Takes in that nothing passes between two nodes that are there. @returns false as {@link suspect} does */

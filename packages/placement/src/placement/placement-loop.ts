@@ -37,12 +37,13 @@ export class PlacementLoop implements Disposable {
   /** A node's report; what follows from it happens before this returns. */
   report(peerId: string, placementId: string, report: StageReport): void {
     this.#components.director.report(peerId, placementId, report)
-    if (report.state === 'ready' || report.state === 'failed' || report.state === 'released') this.reconcile()
+    const { state, unreachedPeer } = report
+    if (state === 'ready' || state === 'failed' || state === 'released' || unreachedPeer !== undefined) this.reconcile()
   }
 
   /** A node does not answer; what follows from it happens before this returns. @returns as the director's */
-  suspect(peerId: string, placementId: string): boolean {
-    const gone = this.#components.director.suspect(peerId, placementId)
+  suspect(peerId: string, placementId: string, why?: string): boolean {
+    const gone = this.#components.director.suspect(peerId, placementId, why)
     if (gone) this.reconcile()
     return gone
   }

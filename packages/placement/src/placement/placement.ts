@@ -13,7 +13,7 @@ import type { PlaceableModel } from './placeable-model.ts'
 export type PlacementState = 'loading' | 'ready' | 'draining' | 'broken' | 'released'
 
 /** The states of `membership.proto`; `assigned` until the node first reports. */
-export type StageState = 'assigned' | 'fetching' | 'building' | 'testing' | 'ready' | 'failed' | 'released'
+export type StageState = 'assigned' | 'fetching' | 'building' | 'testing' | 'linking' | 'ready' | 'failed' | 'released'
 
 /** `default` is kept for a model as long as nodes allow; `on-demand` was made for requests that wanted it so. */
 export type PlacementPurpose = 'default' | 'on-demand'
@@ -27,8 +27,10 @@ export interface StageReport {
   /** Measured by the node's self-test, with `ready`; 0 when it was not. */
   readonly decodeMsPerLayer: number
   readonly fixedDecodeMs: number
-  /** With `failed`. */
+  /** With `failed`, and with `unreachedPeer`. */
   readonly error?: MeshError
+  /** With `linking`: the next stage's node, which this one does not reach. */
+  readonly unreachedPeer?: string
 }
 
 export interface PlacedStage {
@@ -142,6 +144,17 @@ export class Placement {
 
   get route(): Route {
     return { placementId: this.id, stages: this.#stages.map(({ peerId, range }) => ({ peerId, range })) }
+  }
+
+  /** Whom the stage on this node sends to; undefined when there is no other stage, or none on it. */
+  nextOf(peerId: string): PlacedStage | undefined {
+    const index = this.#stages.findIndex(stage => stage.peerId === peerId)
+    return index < 0 || this.#stages.length < 2 ? undefined : this.#stages[(index + 1) % this.#stages.length]
+  }
+
+  /** Who sends to the stage on this node, as {@link nextOf}. */
+  previousOf(peerId: string): PlacedStage | undefined {
+    return this.#stages.find(stage => this.nextOf(stage.peerId)?.peerId === peerId)
   }
 
   stageOn(peerId: string): PlacedStage | undefined {

@@ -1,6 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import type { FailureLog } from './failure-log.ts'
 import type { LinkLog } from './link-log.ts'
+import type { Placement, StageReport } from './placement.ts'
 import type { PlacementTable } from './placement-table.ts'
 import type { TargetPlanner } from './target-planner.ts'
 
@@ -26,13 +27,13 @@ export class Suspicions {
    * A node does not answer, though it has not left: its layers go to others, and it gets none for a while.
    * @returns false when the placement cannot do without it
    */
-  ofNode(peerId: string, placementId: string): boolean {
+  ofNode(peerId: string, placementId: string, why = 'it does not answer'): boolean {
     const { table, planner, failures } = this.#components
     const placement = table.get(placementId)
     // another session has said so
     if (placement === undefined || placement.state === 'broken') return true
     if (!planner.canDoWithout(placement, peerId)) return false
-    table.lose(placement, peerId, 'it does not answer')
+    table.lose(placement, peerId, why)
     failures.add(peerId, placement.model.manifestSha256, placement.error)
     return true
   }
@@ -43,14 +44,22 @@ export class Suspicions {
    *
    * @returns false when the placement cannot do without that link
    */
-  ofLink(from: string, to: string, placementId: string): boolean {
+  ofLink(from: string, to: string, placementId: string, why = 'nothing came over it in time'): boolean {
     const { table, planner, links } = this.#components
     const placement = table.get(placementId)
     if (placement === undefined || placement.state === 'broken') return true
     if (!planner.canDoWithoutLink(placement, [from, to])) return false
-    links.add(from, to)
-    placement.break(from, new MeshError('node_lost', `nothing passes between it and ${to}`))
+    links.add(from, to, why)
+    placement.break(from, new MeshError('node_lost', `nothing passes between it and ${to}: ${why}`))
     return true
+  }
+
+  /** A stage that has loaded does not reach the one behind it: as {@link ofLink}, and where there is no other way, it tries on. */
+  ofUnreached(placement: Placement, from: string, { unreachedPeer, error }: StageReport): void {
+    if (unreachedPeer === undefined || placement.state !== 'loading') return
+    // a node may say that of its own next stage only
+    if (placement.nextOf(from)?.peerId !== unreachedPeer) return
+    this.ofLink(from, unreachedPeer, placement.id, error?.message)
   }
 
   /** Placements that still load and none of whose nodes has reported since `sinceMs` would do so for ever. */

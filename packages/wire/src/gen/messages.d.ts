@@ -1185,6 +1185,12 @@ export namespace resultity {
                 /** Assign activationType. */
                 activationType: resultity.membership.v1.ActivationType;
 
+                /** Assign next. */
+                next?: (resultity.membership.v1.NextStage.$Properties|null);
+
+                /** Assign previousPeer. */
+                previousPeer: string;
+
                 /**
                  * Encodes the specified Assign message. Does not implicitly {@link resultity.membership.v1.Assign.verify|verify} messages.
                  * @param message Assign message or plain object to encode
@@ -1239,12 +1245,81 @@ export namespace resultity {
                     /** Assign activationType */
                     activationType?: (resultity.membership.v1.ActivationType|null);
 
+                    /** Assign next */
+                    next?: (resultity.membership.v1.NextStage.$Properties|null);
+
+                    /** Assign previousPeer */
+                    previousPeer?: (string|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of an Assign. */
                 type $Shape = resultity.membership.v1.Assign.$Properties;
+            }
+
+            /**
+             * Properties of a NextStage.
+             * @deprecated Use resultity.membership.v1.NextStage.$Properties instead.
+             */
+            interface INextStage extends resultity.membership.v1.NextStage.$Properties {
+            }
+
+            /** Represents a NextStage. */
+            class NextStage {
+
+                /**
+                 * Constructs a new NextStage.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.membership.v1.NextStage.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** NextStage peerId. */
+                peerId: string;
+
+                /** NextStage multiaddrs. */
+                multiaddrs: string[];
+
+                /**
+                 * Encodes the specified NextStage message. Does not implicitly {@link resultity.membership.v1.NextStage.verify|verify} messages.
+                 * @param message NextStage message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.membership.v1.NextStage.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a NextStage message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.membership.v1.NextStage & resultity.membership.v1.NextStage.$Shape} NextStage
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.membership.v1.NextStage & resultity.membership.v1.NextStage.$Shape;
+            }
+
+            namespace NextStage {
+
+                /** Properties of a NextStage. */
+                interface $Properties {
+
+                    /** NextStage peerId */
+                    peerId?: (string|null);
+
+                    /** NextStage multiaddrs */
+                    multiaddrs?: (string[]|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a NextStage. */
+                type $Shape = resultity.membership.v1.NextStage.$Properties;
             }
 
             /** ActivationType enum. */
@@ -1363,6 +1438,9 @@ export namespace resultity {
                 /** AssignmentUpdate error. */
                 error?: (resultity.common.v1.Error.$Properties|null);
 
+                /** AssignmentUpdate unreachedPeer. */
+                unreachedPeer: string;
+
                 /**
                  * Encodes the specified AssignmentUpdate message. Does not implicitly {@link resultity.membership.v1.AssignmentUpdate.verify|verify} messages.
                  * @param message AssignmentUpdate message or plain object to encode
@@ -1414,6 +1492,9 @@ export namespace resultity {
                     /** AssignmentUpdate error */
                     error?: (resultity.common.v1.Error.$Properties|null);
 
+                    /** AssignmentUpdate unreachedPeer */
+                    unreachedPeer?: (string|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -1443,7 +1524,10 @@ export namespace resultity {
                     FAILED = 5,
 
                     /** RELEASED value */
-                    RELEASED = 6
+                    RELEASED = 6,
+
+                    /** LINKING value */
+                    LINKING = 7
                 }
             }
 
@@ -1582,8 +1666,14 @@ export namespace resultity {
                 /** StageFrame linkFault. */
                 linkFault?: (resultity.stage.v1.LinkFault.$Properties|null);
 
+                /** StageFrame tryHop. */
+                tryHop?: (resultity.stage.v1.TryHop.$Properties|null);
+
+                /** StageFrame hopTried. */
+                hopTried?: (resultity.stage.v1.HopTried.$Properties|null);
+
                 /** StageFrame body. */
-                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault");
+                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried");
 
                 /**
                  * Encodes the specified StageFrame message. Does not implicitly {@link resultity.stage.v1.StageFrame.verify|verify} messages.
@@ -1654,8 +1744,14 @@ export namespace resultity {
                     /** StageFrame linkFault */
                     linkFault?: (resultity.stage.v1.LinkFault.$Properties|null);
 
+                    /** StageFrame tryHop */
+                    tryHop?: (resultity.stage.v1.TryHop.$Properties|null);
+
+                    /** StageFrame hopTried */
+                    hopTried?: (resultity.stage.v1.HopTried.$Properties|null);
+
                     /** StageFrame body */
-                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault");
+                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1678,9 +1774,11 @@ export namespace resultity {
                   probeAck?: resultity.stage.v1.ProbeAck.$Shape|null;
                   hopAck?: resultity.stage.v1.HopAck.$Shape|null;
                   linkFault?: resultity.stage.v1.LinkFault.$Shape|null;
+                  tryHop?: resultity.stage.v1.TryHop.$Shape|null;
+                  hopTried?: resultity.stage.v1.HopTried.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null; hopAck?: null; linkFault?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape; hopAck?: null; linkFault?: null }|{ body?: "hopAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck: resultity.stage.v1.HopAck.$Shape; linkFault?: null }|{ body?: "linkFault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault: resultity.stage.v1.LinkFault.$Shape })
+                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "hopAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck: resultity.stage.v1.HopAck.$Shape; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "linkFault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault: resultity.stage.v1.LinkFault.$Shape; tryHop?: null; hopTried?: null }|{ body?: "tryHop"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop: resultity.stage.v1.TryHop.$Shape; hopTried?: null }|{ body?: "hopTried"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried: resultity.stage.v1.HopTried.$Shape })
                 );
             }
 
@@ -3694,6 +3792,126 @@ export namespace resultity {
             }
 
             /**
+             * Properties of a TryHop.
+             * @deprecated Use resultity.stage.v1.TryHop.$Properties instead.
+             */
+            interface ITryHop extends resultity.stage.v1.TryHop.$Properties {
+            }
+
+            /** Represents a TryHop. */
+            class TryHop {
+
+                /**
+                 * Constructs a new TryHop.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.TryHop.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** TryHop protocolVersion. */
+                protocolVersion: number;
+
+                /** TryHop placementId. */
+                placementId: string;
+
+                /**
+                 * Encodes the specified TryHop message. Does not implicitly {@link resultity.stage.v1.TryHop.verify|verify} messages.
+                 * @param message TryHop message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.TryHop.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a TryHop message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.TryHop & resultity.stage.v1.TryHop.$Shape} TryHop
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.TryHop & resultity.stage.v1.TryHop.$Shape;
+            }
+
+            namespace TryHop {
+
+                /** Properties of a TryHop. */
+                interface $Properties {
+
+                    /** TryHop protocolVersion */
+                    protocolVersion?: (number|null);
+
+                    /** TryHop placementId */
+                    placementId?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a TryHop. */
+                type $Shape = resultity.stage.v1.TryHop.$Properties;
+            }
+
+            /**
+             * Properties of a HopTried.
+             * @deprecated Use resultity.stage.v1.HopTried.$Properties instead.
+             */
+            interface IHopTried extends resultity.stage.v1.HopTried.$Properties {
+            }
+
+            /** Represents a HopTried. */
+            class HopTried {
+
+                /**
+                 * Constructs a new HopTried.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.HopTried.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** HopTried placementId. */
+                placementId: string;
+
+                /**
+                 * Encodes the specified HopTried message. Does not implicitly {@link resultity.stage.v1.HopTried.verify|verify} messages.
+                 * @param message HopTried message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.HopTried.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a HopTried message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.HopTried & resultity.stage.v1.HopTried.$Shape} HopTried
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.HopTried & resultity.stage.v1.HopTried.$Shape;
+            }
+
+            namespace HopTried {
+
+                /** Properties of a HopTried. */
+                interface $Properties {
+
+                    /** HopTried placementId */
+                    placementId?: (string|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a HopTried. */
+                type $Shape = resultity.stage.v1.HopTried.$Properties;
+            }
+
+            /**
              * Properties of a PromptScores.
              * @deprecated Use resultity.stage.v1.PromptScores.$Properties instead.
              */
@@ -3922,6 +4140,9 @@ export namespace resultity {
                 /** Fault error. */
                 error?: (resultity.common.v1.Error.$Properties|null);
 
+                /** Fault blamedPeer. */
+                blamedPeer: string;
+
                 /**
                  * Encodes the specified Fault message. Does not implicitly {@link resultity.stage.v1.Fault.verify|verify} messages.
                  * @param message Fault message or plain object to encode
@@ -3954,6 +4175,9 @@ export namespace resultity {
 
                     /** Fault error */
                     error?: (resultity.common.v1.Error.$Properties|null);
+
+                    /** Fault blamedPeer */
+                    blamedPeer?: (string|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

@@ -1667,6 +1667,8 @@ export const resultity = $root.resultity = (() => {
                 Assign.prototype.sessionsMax = 0;
                 Assign.prototype.sources = $util.emptyArray;
                 Assign.prototype.activationType = 0;
+                Assign.prototype.next = null;
+                Assign.prototype.previousPeer = "";
 
                 Assign.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -1696,6 +1698,10 @@ export const resultity = $root.resultity = (() => {
                             $root.resultity.membership.v1.BlobSource.encode(message.sources[i], writer.uint32(74).fork(), _depth + 1).ldelim();
                     if (message.activationType != null && $Object.hasOwnProperty.call(message, "activationType") && message.activationType !== 0)
                         writer.uint32(80).int32(message.activationType);
+                    if (message.next != null && $Object.hasOwnProperty.call(message, "next"))
+                        $root.resultity.membership.v1.NextStage.encode(message.next, writer.uint32(322).fork(), _depth + 1).ldelim();
+                    if (message.previousPeer != null && $Object.hasOwnProperty.call(message, "previousPeer") && message.previousPeer !== "")
+                        writer.uint32(330).string(message.previousPeer);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -1818,6 +1824,21 @@ export const resultity = $root.resultity = (() => {
                                     delete message.activationType;
                                 continue;
                             }
+                        case 40: {
+                                if (wireType !== 2)
+                                    break;
+                                message.next = $root.resultity.membership.v1.NextStage.decode(reader, reader.size(), $undefined, _depth + 1, message.next);
+                                continue;
+                            }
+                        case 41: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.previousPeer = value;
+                                else
+                                    delete message.previousPeer;
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -1836,6 +1857,101 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return Assign;
+            })();
+
+            v1.NextStage = (function() {
+
+                const NextStage = function (properties) {
+                    this.multiaddrs = [];
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                NextStage.prototype.peerId = "";
+                NextStage.prototype.multiaddrs = $util.emptyArray;
+
+                NextStage.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.peerId != null && $Object.hasOwnProperty.call(message, "peerId") && message.peerId !== "")
+                        writer.uint32(10).string(message.peerId);
+                    if (message.multiaddrs != null && message.multiaddrs.length)
+                        for (let i = 0; i < message.multiaddrs.length; ++i)
+                            writer.uint32(18).string(message.multiaddrs[i]);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                NextStage.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.membership.v1.NextStage();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.peerId = value;
+                                else
+                                    delete message.peerId;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.multiaddrs && message.multiaddrs.length))
+                                    message.multiaddrs = [];
+                                message.multiaddrs.push(reader.stringVerify());
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return NextStage;
             })();
 
             v1.ActivationType = (function() {
@@ -1957,6 +2073,7 @@ export const resultity = $root.resultity = (() => {
                 AssignmentUpdate.prototype.fixedDecodeMs = 0;
                 AssignmentUpdate.prototype.memoryBytes = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
                 AssignmentUpdate.prototype.error = null;
+                AssignmentUpdate.prototype.unreachedPeer = "";
 
                 AssignmentUpdate.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -1983,6 +2100,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(64).uint64(message.memoryBytes);
                     if (message.error != null && $Object.hasOwnProperty.call(message, "error"))
                         $root.resultity.common.v1.Error.encode(message.error, writer.uint32(74).fork(), _depth + 1).ldelim();
+                    if (message.unreachedPeer != null && $Object.hasOwnProperty.call(message, "unreachedPeer") && message.unreachedPeer !== "")
+                        writer.uint32(322).string(message.unreachedPeer);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2094,6 +2213,15 @@ export const resultity = $root.resultity = (() => {
                                 message.error = $root.resultity.common.v1.Error.decode(reader, reader.size(), $undefined, _depth + 1, message.error);
                                 continue;
                             }
+                        case 40: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.unreachedPeer = value;
+                                else
+                                    delete message.unreachedPeer;
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2120,6 +2248,7 @@ export const resultity = $root.resultity = (() => {
                     values[valuesById[4] = "READY"] = 4;
                     values[valuesById[5] = "FAILED"] = 5;
                     values[valuesById[6] = "RELEASED"] = 6;
+                    values[valuesById[7] = "LINKING"] = 7;
                     return values;
                 })();
 
@@ -2258,11 +2387,13 @@ export const resultity = $root.resultity = (() => {
                 StageFrame.prototype.probeAck = null;
                 StageFrame.prototype.hopAck = null;
                 StageFrame.prototype.linkFault = null;
+                StageFrame.prototype.tryHop = null;
+                StageFrame.prototype.hopTried = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(StageFrame.prototype, "body", {
-                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck", "hopAck", "linkFault"]),
+                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck", "hopAck", "linkFault", "tryHop", "hopTried"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2303,6 +2434,10 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.HopAck.encode(message.hopAck, writer.uint32(242).fork(), _depth + 1).ldelim();
                     if (message.linkFault != null && $Object.hasOwnProperty.call(message, "linkFault"))
                         $root.resultity.stage.v1.LinkFault.encode(message.linkFault, writer.uint32(250).fork(), _depth + 1).ldelim();
+                    if (message.tryHop != null && $Object.hasOwnProperty.call(message, "tryHop"))
+                        $root.resultity.stage.v1.TryHop.encode(message.tryHop, writer.uint32(322).fork(), _depth + 1).ldelim();
+                    if (message.hopTried != null && $Object.hasOwnProperty.call(message, "hopTried"))
+                        $root.resultity.stage.v1.HopTried.encode(message.hopTried, writer.uint32(330).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2439,6 +2574,20 @@ export const resultity = $root.resultity = (() => {
                                     break;
                                 message.linkFault = $root.resultity.stage.v1.LinkFault.decode(reader, reader.size(), $undefined, _depth + 1, message.linkFault);
                                 message.body = "linkFault";
+                                continue;
+                            }
+                        case 40: {
+                                if (wireType !== 2)
+                                    break;
+                                message.tryHop = $root.resultity.stage.v1.TryHop.decode(reader, reader.size(), $undefined, _depth + 1, message.tryHop);
+                                message.body = "tryHop";
+                                continue;
+                            }
+                        case 41: {
+                                if (wireType !== 2)
+                                    break;
+                                message.hopTried = $root.resultity.stage.v1.HopTried.decode(reader, reader.size(), $undefined, _depth + 1, message.hopTried);
+                                message.body = "hopTried";
                                 continue;
                             }
                         }
@@ -5544,6 +5693,182 @@ export const resultity = $root.resultity = (() => {
                 return LinkFault;
             })();
 
+            v1.TryHop = (function() {
+
+                const TryHop = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                TryHop.prototype.protocolVersion = 0;
+                TryHop.prototype.placementId = "";
+
+                TryHop.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.protocolVersion != null && $Object.hasOwnProperty.call(message, "protocolVersion") && message.protocolVersion !== 0)
+                        writer.uint32(8).uint32(message.protocolVersion);
+                    if (message.placementId != null && $Object.hasOwnProperty.call(message, "placementId") && message.placementId !== "")
+                        writer.uint32(18).string(message.placementId);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                TryHop.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.TryHop();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.protocolVersion = value;
+                                else
+                                    delete message.protocolVersion;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.placementId = value;
+                                else
+                                    delete message.placementId;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return TryHop;
+            })();
+
+            v1.HopTried = (function() {
+
+                const HopTried = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                HopTried.prototype.placementId = "";
+
+                HopTried.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.placementId != null && $Object.hasOwnProperty.call(message, "placementId") && message.placementId !== "")
+                        writer.uint32(10).string(message.placementId);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                HopTried.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.HopTried();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.placementId = value;
+                                else
+                                    delete message.placementId;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return HopTried;
+            })();
+
             v1.PromptScores = (function() {
 
                 const PromptScores = function (properties) {
@@ -5864,6 +6189,7 @@ export const resultity = $root.resultity = (() => {
                 Fault.prototype.session = $util.newBuffer([]);
                 Fault.prototype.epoch = 0;
                 Fault.prototype.error = null;
+                Fault.prototype.blamedPeer = "";
 
                 Fault.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -5878,6 +6204,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(16).uint32(message.epoch);
                     if (message.error != null && $Object.hasOwnProperty.call(message, "error"))
                         $root.resultity.common.v1.Error.encode(message.error, writer.uint32(26).fork(), _depth + 1).ldelim();
+                    if (message.blamedPeer != null && $Object.hasOwnProperty.call(message, "blamedPeer") && message.blamedPeer !== "")
+                        writer.uint32(322).string(message.blamedPeer);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -5933,6 +6261,15 @@ export const resultity = $root.resultity = (() => {
                                 if (wireType !== 2)
                                     break;
                                 message.error = $root.resultity.common.v1.Error.decode(reader, reader.size(), $undefined, _depth + 1, message.error);
+                                continue;
+                            }
+                        case 40: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.blamedPeer = value;
+                                else
+                                    delete message.blamedPeer;
                                 continue;
                             }
                         }
