@@ -82,8 +82,8 @@ export class ServedPlacements {
       const { measurement, memoryBytes } = await this.#components.stages.assign(assign, source, state => {
         if (state !== 'ready') update({ state })
       })
-      const { fixedMs: fixedDecodeMs, ...perLayer } = measurement
-      update({ state: 'ready', memoryBytes, fixedDecodeMs, ...perLayer })
+      const { fixedMs: fixedDecodeMs, digest: selfTestSha256, ...perLayer } = measurement
+      update({ state: 'ready', memoryBytes, fixedDecodeMs, selfTestSha256, ...perLayer })
       this.#components.logger.info({ model, range, placement: placementId, ...measurement }, 'stage ready')
     } catch (cause) {
       const error = MeshError.from(cause, 'engine_failed')

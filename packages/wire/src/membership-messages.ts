@@ -38,6 +38,8 @@ export interface AssignmentUpdate {
   readonly fixedDecodeMs: number
   /** Weights and slots of this stage. */
   readonly memoryBytes: number
+  /** SHA-256 of the self-test's results, as 64 hexadecimal digits: the same on nodes whose kernels agree. Empty until ready. */
+  readonly selfTestSha256: string
   /** Set when `state` is `failed`. */
   readonly error: MeshError | undefined
 }

@@ -153,6 +153,7 @@ function toNode(record: NodeRecord, models: ServedModels, subclouds: readonly Su
     memoryOfferedBytes: advert.memoryOfferedBytes,
     memoryFreeBytes: advert.memoryFreeBytes,
     probeMsPer100M: advert.probeMsPer100M,
+    kernels: advert.kernels ?? null,
     threads: advert.threads,
     labels: advert.labels,
     subclouds: subclouds.map(({ name }) => name),
@@ -190,7 +191,8 @@ function toPlacement(placement: Placement): z.infer<typeof placementSchema> {
       memoryBytes,
       bytesDone: report.bytesDone,
       bytesTotal: report.bytesTotal,
-      decodeMsPerLayer: report.decodeMsPerLayer
+      decodeMsPerLayer: report.decodeMsPerLayer,
+      selfTestSha256: report.selfTestSha256 === '' ? null : report.selfTestSha256
     }))
   }
 }

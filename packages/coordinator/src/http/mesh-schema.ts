@@ -28,6 +28,8 @@ export const nodeSchema = z
     memoryOfferedBytes: z.int(),
     memoryFreeBytes: z.int(),
     probeMsPer100M: z.number(),
+    /** SHA-256 of fixed results: nodes with the same one compute alike, to the last bit. Null: it did not say. */
+    kernels: z.string().nullable(),
     threads: z.int(),
     labels: z.record(z.string(), z.string()),
     /** Names of subclouds that it is of. */
@@ -64,7 +66,9 @@ export const placementSchema = z
         memoryBytes: z.int(),
         bytesDone: z.int(),
         bytesTotal: z.int(),
-        decodeMsPerLayer: z.number()
+        decodeMsPerLayer: z.number(),
+        /** SHA-256 of the self-test's results: the same on nodes that compute these layers alike. Null until ready. */
+        selfTestSha256: z.string().nullable()
       })
     )
   })

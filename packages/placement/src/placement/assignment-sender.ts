@@ -56,13 +56,14 @@ export class AssignmentSender implements AssignmentPort {
 
 /** A node's report, as the placement states know it. */
 export function toStageReport(update: AssignmentUpdate): StageReport {
-  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, error } = update
+  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, selfTestSha256, error } = update
   return {
     state,
     bytesDone,
     bytesTotal,
     decodeMsPerLayer,
     fixedDecodeMs,
+    selfTestSha256,
     ...(error === undefined ? {} : { error })
   }
 }

@@ -1363,6 +1363,9 @@ export namespace resultity {
                 /** AssignmentUpdate error. */
                 error?: (resultity.common.v1.Error.$Properties|null);
 
+                /** AssignmentUpdate selfTestSha256. */
+                selfTestSha256: Uint8Array;
+
                 /**
                  * Encodes the specified AssignmentUpdate message. Does not implicitly {@link resultity.membership.v1.AssignmentUpdate.verify|verify} messages.
                  * @param message AssignmentUpdate message or plain object to encode
@@ -1413,6 +1416,9 @@ export namespace resultity {
 
                     /** AssignmentUpdate error */
                     error?: (resultity.common.v1.Error.$Properties|null);
+
+                    /** AssignmentUpdate selfTestSha256 */
+                    selfTestSha256?: (Uint8Array|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
