@@ -84,14 +84,15 @@ const node = {
   memoryFreeBytes: 2 ** 30,
   labels: { zone: 'attic' },
   subclouds: ['home'],
-  hardware: { cpuModel: 'A processor' }
+  hardware: { cpuModel: 'A processor' },
+  kernels: '0123456789'.repeat(6)
 }
 const placement = {
   id: 'p1',
   model: 'tiny-chat',
   subcloud: 'home',
   state: 'ready',
-  stages: [{ peerId: node.peerId, range, state: 'ready', bytesDone: 1, bytesTotal: 1 }]
+  stages: [{ peerId: node.peerId, range, state: 'ready', bytesDone: 1, bytesTotal: 1, selfTestSha256: 'abcdefabcdef' }]
 }
 const link = { peers: [node.peerId, '12D3KooWOtherPeerName'], why: 'connect ECONNREFUSED', count: 1, forMs: 14_100 }
 
@@ -102,8 +103,8 @@ t.test('status shows who is here and who serves what', async t => {
     '/v1/mesh/links': json({ object: 'list', data: [link] })
   })
   const { stdout } = await runCommand(['status', '--url', url])
-  t.match(stdout, /…PeerName +A processor +2 +1\.0 GiB of 2\.0 GiB +zone=attic +home/)
-  t.match(stdout, /tiny-chat +home +ready +\[0,4\) +…PeerName +ready/)
+  t.match(stdout, /…PeerName +A processor +01234567 +2 +1\.0 GiB of 2\.0 GiB +zone=attic +home/)
+  t.match(stdout, /tiny-chat +home +ready +\[0,4\) +…PeerName +ready +abcdefab/)
   const report = JSON.parse((await runCommand(['status', '--url', url, '--json'])).stdout)
   t.match(stdout, /…PeerName – …PeerName +15 s +connect ECONNREFUSED/)
   t.match(report, { nodes: [node], placements: [placement], links: [link] })

@@ -1,5 +1,5 @@
 import { type AbortOptions, MeshError, type Route, systemScheduler } from '@resultity/interface'
-import type { NodeLosses, Placement } from '@resultity/placement'
+import { computeAlike, type NodeLosses, type Placement } from '@resultity/placement'
 import type { PromptScores, Sampled } from '@resultity/wire'
 import { RecoveryState, type RecoveryStep, type Reroutes } from './recovery-state.ts'
 import type { RouteLease } from './route-leases.ts'
@@ -56,6 +56,8 @@ export class LastingSession {
   /** Of the route that was left last. */
   #left: Promise<void> = Promise.resolve()
   #route: Route | undefined
+  /** That made the answer's beginning. */
+  #first: Placement | undefined
   /** When it is given up to wait for a slot. */
   #slotWaitEndsMs: number | undefined
 
@@ -179,7 +181,8 @@ export class LastingSession {
     this.#held = { lease, session }
     this.#slotWaitEndsMs = undefined
     this.#route = lease.route
-    this.#state.opened()
+    this.#first ??= lease.placement
+    this.#state.opened(computeAlike(this.#first, lease.placement))
     // it ended while the last stage answered; the reader learns of it
     if (signal.aborted) this.#leave('the answer ended')
   }

@@ -26,7 +26,10 @@ export type RecoveryStep =
 /** How often an answer went on on another route. */
 export interface Reroutes {
   readonly count: number
-  /** Each time the last token that stood came out the same: the answer is the one that an undisturbed route gives. */
+  /**
+   * Its nodes compute alike, as far as that is known, and each time the last token that stood came out the same: the answer is
+   * the one that an undisturbed route gives.
+   */
   readonly exact: boolean
 }
 
@@ -106,9 +109,16 @@ export class RecoveryState {
     return { count: this.#reroutes, exact: this.#exact }
   }
 
-  /** All stages of the route have the session. */
-  opened(): void {
-    if (this.#phase === 'recovering') this.#reroutes++
+  /**
+   * All stages of the route have the session.
+   * @param alike whether they compute like those of the first route, as far as it is known
+   */
+  opened(alike = true): void {
+    if (this.#phase === 'recovering') {
+      this.#reroutes++
+      // the token that is compared may come out the same all the same
+      this.#exact &&= alike
+    }
     if (this.#phase !== 'failed') this.#phase = 'serving'
   }
 

@@ -48,6 +48,19 @@ t.test('an answer begins, loses its route, goes on and says so', async t => {
   t.same([state.phase, state.committed, state.reroutes], ['serving', [5, 6], { count: 1, exact: true }])
 })
 
+t.test('a route of nodes that compute otherwise makes it inexact, whatever its replay says', async t => {
+  const state = new RecoveryState({ attemptsMax: 3 })
+  state.lost(loss())
+  state.opened(false)
+  t.same(state.reroutes, { count: 0, exact: true }, 'nothing had been said yet')
+  for (const alike of [true, false, true]) {
+    state.lost(loss())
+    state.opened(alike)
+    state.take(replayed(true))
+  }
+  t.same(state.reroutes, { count: 3, exact: false })
+})
+
 t.test('one replay that came out otherwise is enough', async t => {
   const state = serving()
   for (const exact of [true, false, true]) {

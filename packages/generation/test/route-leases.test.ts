@@ -28,6 +28,7 @@ function setUp(waitersMax = 8, waitMs = 60_000, sessionsMax = 1) {
       bytesDone: 0,
       bytesTotal: 0,
       decodeMsPerLayer: 0,
+      selfTestSha256: '',
       fixedDecodeMs: 0
     })
   return { registry, director, leases, model, ready }

@@ -48,6 +48,7 @@ export const NO_PROGRESS = {
   decodeMsPerLayer: 0,
   prefillMsPerPositionLayer: 0,
   fixedDecodeMs: 0,
+  selfTestSha256: '',
   memoryBytes: 0,
   error: undefined
 } as const

@@ -103,8 +103,8 @@ export class ServedPlacements {
         if (state !== 'ready') update({ state })
       })
       await this.#link(assign, coordinator, update, signal)
-      const { fixedMs: fixedDecodeMs, ...perLayer } = measurement
-      update({ state: 'ready', memoryBytes, fixedDecodeMs, ...perLayer })
+      const { fixedMs: fixedDecodeMs, digest: selfTestSha256, ...perLayer } = measurement
+      update({ state: 'ready', memoryBytes, fixedDecodeMs, selfTestSha256, ...perLayer })
       this.#components.logger.info({ model, range, placement: placementId, ...measurement }, 'stage ready')
     } catch (cause) {
       const error = MeshError.from(cause, 'engine_failed')

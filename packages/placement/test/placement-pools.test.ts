@@ -9,7 +9,8 @@ import { ServedModels } from '../src/served-models.ts'
 import { NodePools } from '../src/subclouds/node-pools.ts'
 import { Subclouds } from '../src/subclouds/subclouds.ts'
 
-const READY: StageReport = { state: 'ready', bytesDone: 0, bytesTotal: 0, decodeMsPerLayer: 0, fixedDecodeMs: 0 }
+const NOTHING = { bytesDone: 0, bytesTotal: 0, decodeMsPerLayer: 0, fixedDecodeMs: 0, selfTestSha256: '' }
+const READY: StageReport = { state: 'ready', ...NOTHING }
 
 /** Nodes by name, with room for one whole model each and a region. */
 function setUp(subclouds: Record<string, SubcloudDefinition>, stages: 'auto' | number = 'auto') {

@@ -24,6 +24,27 @@ t.test('another node takes the layers of one that died, and the others keep thei
   t.match(director.choose(model), { type: 'ready', placement: { id: 'p2' } })
 })
 
+t.test('of several it is one that computes like the one that died, if there is one', async t => {
+  const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
+  const model = placeable(4)
+  director.addModel(model)
+  const [one, other] = ['1'.repeat(64), '2'.repeat(64)]
+  registry.join(advert('a', 2.5, { kernels: one }))
+  registry.join(advert('b', 2.5, { kernels: one }))
+  director.reconcile()
+  t.same(takeAssignments(), ['p1 a[0,2)', 'p1 b[2,4)'])
+  allReady(director.table.get('p1'))
+  registry.join(advert('c', 2.5, { kernels: other, probeMsPer100M: 0.1 }))
+  registry.join(advert('d', 2.5, { kernels: one, probeMsPer100M: 9 }))
+  registry.leave('b', 'it died')
+  director.reconcile()
+  t.same(takeAssignments(), ['p2 a[0,2)', 'p2 d[2,4)', 'release p1 a'])
+  allReady(director.table.get('p2'))
+  registry.leave('a', 'it died')
+  director.reconcile()
+  t.same(takeAssignments(), ['p3 c[0,2)', 'p3 d[2,4)', 'release p2 d'], 'the other one rather than nobody')
+})
+
 t.test('where nobody is left over all is planned anew, and what a node need not keep goes first', async t => {
   const { registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
   const model = placeable(6)

@@ -5,6 +5,8 @@ import { ModelCosts, type ModelShape, type PlannerNode } from './shape.ts'
 export interface PlannedStage {
   readonly peerId: string
   readonly range: LayerRange
+  /** Class of the node's kernels, if it is known. */
+  readonly kernels?: string
   /** Weights, ends and KV slots. */
   readonly memoryBytes: number
   /** Computing one token of one stream. */
@@ -41,7 +43,8 @@ export function predictTokenTime(
       range,
       memoryBytes: costs.stageBytes(range),
       computeMs: costs.stageMs(node, range),
-      hopMs: next === undefined || next === node ? 0 : hopMs + roundTripMs(node, next) / 2
+      hopMs: next === undefined || next === node ? 0 : hopMs + roundTripMs(node, next) / 2,
+      ...(node.kernels === undefined ? {} : { kernels: node.kernels })
     }
   })
   return {

@@ -3,10 +3,18 @@ import { faultyPairs, mayNeighbour } from './adjacent.ts'
 import { costOf, MOVE_EVERYTHING_PENALTY, type PlacementPlan } from './plan.ts'
 import { ModelCosts, type ModelShape, type PlannerNode } from './shape.ts'
 
+/** A stage as it was placed. */
+export interface PlacedLayers {
+  readonly peerId: string
+  readonly range: LayerRange
+  /** Class of its node's kernels, if it was known. */
+  readonly kernels?: string
+}
+
 export interface RepairInput {
   readonly model: ModelShape
   /** Stages that were, in route order. */
-  readonly stages: readonly { readonly peerId: string; readonly range: LayerRange }[]
+  readonly stages: readonly PlacedLayers[]
   /** Nodes there are now, with the memory of those stages free again. */
   readonly nodes: readonly PlannerNode[]
   /** Overhead of one hop, see {@link predictTokenTime}. */
@@ -22,8 +30,9 @@ type Ring = readonly (PlannerNode | undefined)[]
  * Gives the layers of each lost node to one other node. The remaining nodes keep their ranges, so they load nothing anew. Of two
  * nodes that do not reach each other one goes too: the one with more such links, or the one whose absence costs less.
  *
- * Each hole goes to the node that computes it fastest, with a handicap for weights that it must fetch. Ties go to the
- * smaller peer id, as in {@link planPlacement}.
+ * Each hole goes to a node that computes like the one before, if there is one: an answer goes on there to the last bit. Of several
+ * to the one that is fastest, with a handicap for weights that it must fetch. Ties go to the smaller peer id, as in
+ * {@link planPlacement}.
  *
  * @returns undefined when nobody is left, or some hole fits no node
  */
@@ -33,10 +42,14 @@ export function repairPlacement({ model, stages, nodes, hopMs }: RepairInput): P
   const fits = (node: PlannerNode, range: LayerRange): boolean => costs.stageBytes(range) <= node.memoryFreeBytes
   const left = stages.map(({ peerId, range }) => nodes.find(node => node.peerId === peerId && fits(node, range)))
   const plans = withoutFaultyLinks(left).flatMap(kept => {
-    const order = fill(costs, kept, ranges, nodes)
-    return order === undefined ? [] : [{ faulty: faultyLinks(kept), plan: costOf(costs, order, ranges, hopMs) }]
+    const order = fill(costs, kept, stages, nodes, true) ?? fill(costs, kept, stages, nodes, false)
+    if (order === undefined) return []
+    const unlike = order.filter((node, index) => !isAlike(node, stages[index])).length
+    return [{ faulty: faultyLinks(kept), unlike, plan: costOf(costs, order, ranges, hopMs) }]
   })
-  const best = plans.toSorted((a, b) => a.faulty - b.faulty || a.plan.tokenMs - b.plan.tokenMs)[0]
+  const best = plans.toSorted(
+    (a, b) => a.unlike - b.unlike || a.faulty - b.faulty || a.plan.tokenMs - b.plan.tokenMs
+  )[0]
   return best?.plan
 }
 
@@ -58,17 +71,23 @@ function faultyLinks(ring: Ring): number {
   return ring.reduce((sum, node) => sum + (node?.avoids?.size ?? 0), 0)
 }
 
-/** Gives each open stage of a ring to a node. */
+/**
+ * Gives each open stage of a ring to a node.
+ *
+ * @param preferAlike whether to one that computes like the one before, if any is able to; that may leave too little for the next
+ */
 function fill(
   costs: ModelCosts,
   kept: Ring,
-  ranges: readonly LayerRange[],
-  nodes: readonly PlannerNode[]
+  stages: readonly PlacedLayers[],
+  nodes: readonly PlannerNode[],
+  preferAlike: boolean
 ): PlannerNode[] | undefined {
   if (kept.every(node => node === undefined)) return undefined
   const ring = [...kept]
-  for (const [index, range] of ranges.entries()) {
+  for (const [index, stage] of stages.entries()) {
     if (ring[index] !== undefined) continue
+    const { range } = stage
     const neighbours = [ring.at(index - 1), ring[(index + 1) % ring.length]]
     const able = nodes.filter(
       node =>
@@ -76,11 +95,17 @@ function fill(
         costs.stageBytes(range) <= node.memoryFreeBytes &&
         neighbours.every(other => mayNeighbour(node, other))
     )
-    const node = bestFor(costs, range, able)
+    const alike = preferAlike ? able.filter(node => isAlike(node, stage)) : []
+    const node = bestFor(costs, range, alike.length > 0 ? alike : able)
     if (node === undefined) return undefined
     ring[index] = node
   }
   return ring.filter(node => node !== undefined)
+}
+
+/** As far as it is known. */
+function isAlike({ kernels }: PlannerNode, before: PlacedLayers | undefined): boolean {
+  return kernels === undefined || before?.kernels === undefined || kernels === before.kernels
 }
 
 function bestFor(costs: ModelCosts, range: LayerRange, nodes: readonly PlannerNode[]): PlannerNode | undefined {

@@ -25,6 +25,8 @@ export interface PlannerNode {
   readonly headMs?: number
   /** Measured round trips to other nodes, by peer id; an unmeasured one counts as 0. */
   readonly rttMs?: Readonly<Record<string, number>>
+  /** Class of its kernels: nodes of the same one compute alike, to the last bit. */
+  readonly kernels?: string
   /** Nodes that it does not reach, or that do not reach it: they are not put beside it. */
   readonly avoids?: ReadonlySet<string>
   /** Layers of this model whose weights are here already. */

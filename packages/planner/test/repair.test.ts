@@ -82,6 +82,42 @@ t.test('a repair is what the table says', async t => {
   }
 })
 
+t.test('a hole goes to a node that computes like the one before', async t => {
+  const placed = stages.map(stage => ({ ...stage, kernels: stage.peerId === 'c' ? 'y' : 'x' }))
+  const of = (peerId: string, kernels: string | undefined, ms = 1, layers = 2): PlannerNode =>
+    node(peerId, layers, ms, kernels === undefined ? {} : { kernels })
+  const [a, b, c] = [of('a', 'x'), of('b', 'x'), of('c', 'y')]
+  const cases: { id: string; nodes: PlannerNode[]; want: string }[] = [
+    { id: 'though it is slower', nodes: [a, c, of('d', 'y'), of('e', 'x', 9)], want: 'a0 e2 c4' },
+    { id: 'each hole by its own class', nodes: [a, of('d', 'x', 9), of('e', 'y', 9), of('f', 'z')], want: 'a0 d2 e4' },
+    { id: 'any other where there is none', nodes: [a, c, of('d', 'y', 2), of('e', 'z')], want: 'a0 e2 c4' },
+    { id: 'one that did not say may do', nodes: [a, c, of('d', 'y'), of('e', undefined, 2)], want: 'a0 e2 c4' },
+    {
+      id: 'nor does a link that fails cost exactness that the other end of it would not',
+      nodes: [{ ...a, avoids: new Set(['b']) }, { ...b, avoids: new Set(['a', 'q']) }, of('c', 'y'), of('d', 'x', 9)],
+      want: 'a0 d2 c4'
+    }
+  ]
+  for (const { id, nodes, want } of cases) {
+    const plan = repairPlacement({ model: model(6), stages: placed, nodes, hopMs: 1 })
+    t.equal(plan?.stages.map(({ peerId, range }) => `${peerId}${range.first}`).join(' '), want, id)
+  }
+})
+
+t.test('where that would leave too little for another hole, all are filled all the same', async t => {
+  const uneven = [
+    { peerId: 'a', range: { first: 0, end: 1 }, kernels: 'x' },
+    { peerId: 'b', range: { first: 1, end: 4 }, kernels: 'x' },
+    { peerId: 'c', range: { first: 4, end: 6 }, kernels: 'x' }
+  ]
+  const nodes = [node('c', 2, 1), node('d', 9, 1, { kernels: 'x' }), node('e', 1, 0.5, { kernels: 'z' })]
+  const plan = repairPlacement({ model: model(6), stages: uneven, nodes, hopMs: 1 })
+  t.same(
+    plan?.stages.map(({ peerId }) => peerId),
+    ['e', 'd', 'c']
+  )
+})
+
 t.test('it says what it costs', async t => {
   const nodes = [node('a', 2, 1), node('c', 2, 1), node('d', 9, 3, { heldRanges: [{ first: 3, end: 4 }] })]
   const held = nodes.map(one => (one.peerId === 'd' ? one : { ...one, heldRanges: [{ first: 0, end: 6 }] }))

@@ -222,6 +222,7 @@ export function readyReport(placementId: string): AssignmentUpdate {
     decodeMsPerLayer: 1,
     prefillMsPerPositionLayer: 1,
     fixedDecodeMs: 1,
+    selfTestSha256: '',
     memoryBytes: 0,
     error: undefined
   }

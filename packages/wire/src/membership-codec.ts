@@ -71,7 +71,8 @@ function nodeMessageToWire(message: NodeMessage): WireNodeMessage {
     case 'assignment': {
       const state = states.indexOf(message.state) + 1
       const error = message.error === undefined ? null : errorToWire(message.error)
-      return { assignment: { ...message, state, error, unreachedPeer: message.unreachedPeer ?? '' } }
+      const { selfTestSha256, unreachedPeer = '', ...rest } = message
+      return { assignment: { ...rest, state, error, unreachedPeer, ...digestToWire(selfTestSha256) } }
     }
     case 'goodbye':
       return { goodbye: { reason: message.reason } }
@@ -150,9 +151,20 @@ function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Pro
     ),
     fixedDecodeMs: milliseconds(wired.fixedDecodeMs, 'assignment.fixed_decode_ms'),
     memoryBytes: integer64(wired.memoryBytes, 'assignment.memory_bytes'),
+    selfTestSha256: digestFromWire(wired.selfTestSha256),
     error: state === 'failed' || unreached ? errorFromWire(wired.error) : undefined,
     ...(unreached ? { unreachedPeer } : {})
   }
+}
+
+function digestToWire(sha256: string): { selfTestSha256?: Uint8Array } {
+  return sha256 === '' ? {} : { selfTestSha256: sha256ToWire(sha256) }
+}
+
+function digestFromWire(wired: Uint8Array | null | undefined): string {
+  return wired === undefined || wired === null || wired.length === 0
+    ? ''
+    : sha256FromWire(wired, 'assignment.self_test_sha256')
 }
 
 function coordinatorMessageFromWire(message: WireCoordinatorMessage): CoordinatorMessage {

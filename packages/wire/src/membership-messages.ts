@@ -38,6 +38,8 @@ export interface AssignmentUpdate {
   readonly fixedDecodeMs: number
   /** Weights and slots of this stage. */
   readonly memoryBytes: number
+  /** SHA-256 of the self-test's results, as 64 hexadecimal digits: the same on nodes whose kernels agree. Empty until ready. */
+  readonly selfTestSha256: string
   /** Set when `state` is `failed`, and why the next stage is not reached. */
   readonly error: MeshError | undefined
   /** With `linking`: the peer of the next stage, when it was not reached. It is tried on. */

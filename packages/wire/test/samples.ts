@@ -216,6 +216,7 @@ const nodeMessages: Record<string, NodeMessage> = {
     prefillMsPerPositionLayer: 0.125,
     fixedDecodeMs: 1.5,
     memoryBytes: 3_000_000_000,
+    selfTestSha256: 'ab'.repeat(32),
     error: undefined
   },
   'assignment, failed': {
@@ -228,6 +229,7 @@ const nodeMessages: Record<string, NodeMessage> = {
     prefillMsPerPositionLayer: 0,
     fixedDecodeMs: 0,
     memoryBytes: 0,
+    selfTestSha256: '',
     error
   },
   'assignment, next stage not reached': {

@@ -26,7 +26,9 @@ export const nodesSchema = z.looseObject({
       labels: z.record(z.string(), z.string()),
       subclouds: z.array(z.string()).default([]),
       draining: z.boolean().default(false),
-      hardware: z.looseObject({ cpuModel: z.string() })
+      hardware: z.looseObject({ cpuModel: z.string() }),
+      /** Of an older coordinator nothing is known. */
+      kernels: z.string().nullable().default(null)
     })
   )
 })
@@ -47,7 +49,8 @@ export const placementsSchema = z.looseObject({
           bytesDone: z.int().optional(),
           bytesTotal: z.int().optional(),
           unreachedPeer: z.string().nullable().default(null),
-          error: z.string().nullable().default(null)
+          error: z.string().nullable().default(null),
+          selfTestSha256: z.string().nullable().default(null)
         })
       )
     })

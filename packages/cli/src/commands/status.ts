@@ -27,6 +27,7 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
   const nodeRows = nodes.map(node => [
     node.draining ? `${shortPeer(node.peerId)} (leaving)` : shortPeer(node.peerId),
     node.hardware.cpuModel,
+    shortDigest(node.kernels),
     String(node.threads),
     `${formatByteSize(node.memoryFreeBytes)} of ${formatByteSize(node.memoryOfferedBytes)}`,
     `${Object.entries(node.labels)
@@ -41,12 +42,13 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
       index === 0 ? placement.state : '',
       formatRange(stage.range),
       shortPeer(stage.peerId),
-      describeStage(stage)
+      describeStage(stage),
+      shortDigest(stage.selfTestSha256)
     ])
   )
   const tables = [
-    formatTable(['node', 'processor', 'threads', 'memory free', 'labels', 'subclouds'], nodeRows),
-    formatTable(['model', 'subcloud', 'placement', 'layers', 'node', 'stage'], stageRows)
+    formatTable(['node', 'processor', 'kernels', 'threads', 'memory free', 'labels', 'subclouds'], nodeRows),
+    formatTable(['model', 'subcloud', 'placement', 'layers', 'node', 'stage', 'self-test'], stageRows)
   ]
   if (links.length === 0) return joined(tables, '\n')
   const linkRows = links.map(({ peers, why, forMs }) => [
@@ -59,4 +61,9 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
 
 function describeStage({ state, unreachedPeer, error }: ApiPlacement['stages'][number]): string {
   return unreachedPeer === null ? state : `${state}: does not reach ${shortPeer(unreachedPeer)}: ${error}`
+}
+
+/** Enough to see which are the same. */
+function shortDigest(sha256: string | null): string {
+  return sha256?.slice(0, 8) ?? ''
 }

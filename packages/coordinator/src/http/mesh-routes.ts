@@ -169,6 +169,7 @@ function toNode(record: NodeRecord, models: ServedModels, subclouds: readonly Su
     memoryOfferedBytes: advert.memoryOfferedBytes,
     memoryFreeBytes: advert.memoryFreeBytes,
     probeMsPer100M: advert.probeMsPer100M,
+    kernels: advert.kernels ?? null,
     threads: advert.threads,
     labels: advert.labels,
     subclouds: subclouds.map(({ name }) => name),
@@ -208,7 +209,8 @@ function toPlacement(placement: Placement): z.infer<typeof placementSchema> {
       bytesTotal: report.bytesTotal,
       decodeMsPerLayer: report.decodeMsPerLayer,
       unreachedPeer: report.unreachedPeer ?? null,
-      error: report.error?.message ?? null
+      error: report.error?.message ?? null,
+      selfTestSha256: report.selfTestSha256 === '' ? null : report.selfTestSha256
     }))
   }
 }

@@ -28,6 +28,8 @@ export const nodeSchema = z
     memoryOfferedBytes: z.int(),
     memoryFreeBytes: z.int(),
     probeMsPer100M: z.number(),
+    /** SHA-256 of fixed results: nodes with the same one compute alike, to the last bit. Null: it did not say. */
+    kernels: z.string().nullable(),
     threads: z.int(),
     labels: z.record(z.string(), z.string()),
     /** Names of subclouds that it is of. */
@@ -68,7 +70,9 @@ export const placementSchema = z
         /** While it is `linking`: the node of the next stage, when it was not reached; it is tried on. */
         unreachedPeer: z.string().nullable(),
         /** Why it failed, or does not reach the next stage. */
-        error: z.string().nullable()
+        error: z.string().nullable(),
+        /** SHA-256 of the self-test's results: the same on nodes that compute these layers alike. Null until ready. */
+        selfTestSha256: z.string().nullable()
       })
     )
   })

@@ -64,13 +64,14 @@ export class AssignmentSender implements AssignmentPort {
 
 /** A node's report, as the placement states know it. */
 export function toStageReport(update: AssignmentUpdate): StageReport {
-  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, error, unreachedPeer } = update
+  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, selfTestSha256, error, unreachedPeer } = update
   return {
     state,
     bytesDone,
     bytesTotal,
     decodeMsPerLayer,
     fixedDecodeMs,
+    selfTestSha256,
     ...(error === undefined ? {} : { error }),
     ...(unreachedPeer === undefined ? {} : { unreachedPeer })
   }

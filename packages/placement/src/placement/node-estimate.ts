@@ -33,6 +33,7 @@ export function estimateNode(
     memoryFreeBytes: Math.max(0, node.advert.memoryOfferedBytes - foreignBytes - bytesOn(node.peerId, placements)),
     msPerLayer: measuredMsPerLayer(node.advert, model) ?? priorMsPerLayer(node.advert, model),
     heldRanges: heldRanges(node.peerId, model, placements),
+    ...(node.advert.kernels === undefined ? {} : { kernels: node.advert.kernels }),
     ...(headMs === undefined ? {} : { headMs })
   }
 }

@@ -27,6 +27,8 @@ export interface StageReport {
   /** Measured by the node's self-test, with `ready`; 0 when it was not. */
   readonly decodeMsPerLayer: number
   readonly fixedDecodeMs: number
+  /** Of the self-test's results, with `ready`: the same where two nodes compute the same layers alike. Else empty. */
+  readonly selfTestSha256: string
   /** With `failed`, and with `unreachedPeer`. */
   readonly error?: MeshError
   /** With `linking`: the next stage's node, which this one does not reach. */
@@ -38,6 +40,8 @@ export interface PlacedStage {
   readonly range: LayerRange
   /** Bytes that the plan counts for weights and slots. */
   readonly memoryBytes: number
+  /** Class of the node's kernels, if it is known. */
+  readonly kernels?: string
   readonly report: StageReport
 }
 
@@ -46,7 +50,8 @@ const NOT_REPORTED: StageReport = {
   bytesDone: 0,
   bytesTotal: 0,
   decodeMsPerLayer: 0,
-  fixedDecodeMs: 0
+  fixedDecodeMs: 0,
+  selfTestSha256: ''
 }
 
 /** Which state may follow which. */
@@ -92,10 +97,11 @@ export class Placement {
     this.createdAtMs = init.nowMs
     this.#lastUsedAtMs = init.nowMs
     this.#lastReportMs = init.nowMs
-    this.#stages = init.plan.stages.map(({ peerId, range, memoryBytes }) => ({
+    this.#stages = init.plan.stages.map(({ peerId, range, memoryBytes, kernels }) => ({
       peerId,
       range,
       memoryBytes,
+      ...(kernels === undefined ? {} : { kernels }),
       report: NOT_REPORTED
     }))
   }

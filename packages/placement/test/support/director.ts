@@ -15,7 +15,7 @@ const INIT: PlacementDirectorInit = {
 
 /** What a node says of a stage. */
 export function report(state: StageState, error?: MeshError): StageReport {
-  const nothing = { bytesDone: 0, bytesTotal: 0, decodeMsPerLayer: 0, fixedDecodeMs: 0 }
+  const nothing = { bytesDone: 0, bytesTotal: 0, decodeMsPerLayer: 0, fixedDecodeMs: 0, selfTestSha256: '' }
   return error === undefined ? { state, ...nothing } : { state, ...nothing, error }
 }
 

@@ -1438,6 +1438,9 @@ export namespace resultity {
                 /** AssignmentUpdate error. */
                 error?: (resultity.common.v1.Error.$Properties|null);
 
+                /** AssignmentUpdate selfTestSha256. */
+                selfTestSha256: Uint8Array;
+
                 /** AssignmentUpdate unreachedPeer. */
                 unreachedPeer: string;
 
@@ -1491,6 +1494,9 @@ export namespace resultity {
 
                     /** AssignmentUpdate error */
                     error?: (resultity.common.v1.Error.$Properties|null);
+
+                    /** AssignmentUpdate selfTestSha256 */
+                    selfTestSha256?: (Uint8Array|null);
 
                     /** AssignmentUpdate unreachedPeer */
                     unreachedPeer?: (string|null);

@@ -2073,6 +2073,7 @@ export const resultity = $root.resultity = (() => {
                 AssignmentUpdate.prototype.fixedDecodeMs = 0;
                 AssignmentUpdate.prototype.memoryBytes = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
                 AssignmentUpdate.prototype.error = null;
+                AssignmentUpdate.prototype.selfTestSha256 = $util.newBuffer([]);
                 AssignmentUpdate.prototype.unreachedPeer = "";
 
                 AssignmentUpdate.encode = function (message, writer, _depth) {
@@ -2100,6 +2101,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(64).uint64(message.memoryBytes);
                     if (message.error != null && $Object.hasOwnProperty.call(message, "error"))
                         $root.resultity.common.v1.Error.encode(message.error, writer.uint32(74).fork(), _depth + 1).ldelim();
+                    if (message.selfTestSha256 != null && $Object.hasOwnProperty.call(message, "selfTestSha256") && message.selfTestSha256.length)
+                        writer.uint32(242).bytes(message.selfTestSha256);
                     if (message.unreachedPeer != null && $Object.hasOwnProperty.call(message, "unreachedPeer") && message.unreachedPeer !== "")
                         writer.uint32(322).string(message.unreachedPeer);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
@@ -2211,6 +2214,15 @@ export const resultity = $root.resultity = (() => {
                                 if (wireType !== 2)
                                     break;
                                 message.error = $root.resultity.common.v1.Error.decode(reader, reader.size(), $undefined, _depth + 1, message.error);
+                                continue;
+                            }
+                        case 30: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.selfTestSha256 = value;
+                                else
+                                    delete message.selfTestSha256;
                                 continue;
                             }
                         case 40: {
