@@ -102,10 +102,11 @@ def _():
 @path("responses streamed")
 def _():
     # one that ends with response.incomplete has no final response to this helper
-    with client.responses.stream(model=MODEL, input=QUESTION, temperature=0, extra_body={"stop": ["."]}) as stream:
-        for _event in stream:
-            pass
-        assert stream.get_final_response().output_text
+    with client.responses.stream(model=MODEL, input=QUESTION, temperature=0, extra_body={"stop": [" "]}) as stream:
+        text = "".join(event.delta for event in stream if event.type == "response.output_text.delta")
+        same(stream.get_final_response().output_text, text)
+    with client.responses.stream(model=MODEL, input=QUESTION, max_output_tokens=4) as stream:
+        same([event.response.status for event in stream if event.type == "response.incomplete"], ["incomplete"])
 
 
 @path("responses.parse")

@@ -2,7 +2,17 @@ import { fileURLToPath } from 'node:url'
 import { createOpenAI } from '@ai-sdk/openai'
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible'
 import { swarmFor } from '@resultity/testkit'
-import { APICallError, embedMany, generateText, type LanguageModel, Output, streamText } from 'ai'
+import {
+  APICallError,
+  embedMany,
+  generateText,
+  isStepCount,
+  jsonSchema,
+  type LanguageModel,
+  Output,
+  streamText,
+  tool
+} from 'ai'
 import t from 'tap'
 import { z } from 'zod'
 import { untilIdle } from './mesh-jobs.ts'
@@ -24,6 +34,10 @@ const providers: readonly { readonly id: string; readonly model: LanguageModel }
   { id: '@ai-sdk/openai', model: openai.chat(MODEL) },
   { id: '@ai-sdk/openai-compatible', model: compatible(MODEL) }
 ]
+/** Small, for the model's context has room for little more than the words around it. */
+const to = { properties: { to: { enum: ['Paris', 'Rome'] } }, required: ['to'] }
+const go = tool({ inputSchema: jsonSchema<{ to: string }>(to), execute: async ({ to }) => `in ${to}` })
+const called = [{ toolName: 'go', input: { to: /^(?:Paris|Rome)$/ } }]
 const still = { temperature: 0, maxRetries: 0 }
 
 for (const { id, model } of providers) {
@@ -59,6 +73,26 @@ for (const { id, model } of providers) {
     t.match(whole.output, { capital: /^(Paris|Rome)$/, sure: Boolean })
     const streamed = streamText({ model, output, prompt: first.question, ...still })
     t.same(await streamed.output, whole.output)
+  })
+
+  t.test(`${id}: calls of tools, whole, streamed and over several steps`, async t => {
+    const asked = { model, tools: { go }, toolChoice: 'required', prompt: 'Go', ...still } as const
+    const whole = await generateText(asked)
+    t.match(whole, { text: '', finishReason: 'tool-calls', toolCalls: called })
+    t.match(whole.toolResults, [{ output: /^in (?:Paris|Rome)$/ }])
+    const streamed = streamText(asked)
+    const types: string[] = []
+    let json = ''
+    for await (const part of streamed.fullStream) {
+      types.push(part.type)
+      if (part.type === 'tool-input-delta') json += part.delta
+    }
+    t.same(JSON.parse(json), whole.toolCalls[0]?.input)
+    t.notOk(types.includes('text-start'), 'no empty text before the call')
+    t.match(await streamed.toolCalls, called)
+    const { steps } = await generateText({ ...asked, stopWhen: isStepCount(2) })
+    t.equal(steps.length, 2)
+    t.ok((steps[1]?.usage.inputTokens ?? 0) > (steps[0]?.usage.inputTokens ?? 0), 'the model is told of the result')
   })
 
   t.test(`${id}: errors say what is wrong, and what is in vain is not tried again`, async t => {

@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { AIMessage, HumanMessage, SystemMessage } from '@langchain/core/messages'
+import { AIMessage, type AIMessageChunk, HumanMessage, SystemMessage, ToolMessage } from '@langchain/core/messages'
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai'
 import { swarmFor } from '@resultity/testkit'
 import t from 'tap'
@@ -52,6 +52,30 @@ t.test('LangChain: an object that keeps to a schema', async t => {
   const schema = z.object({ capital: z.enum(['Paris', 'Rome']), sure: z.boolean() })
   const answer = await model.withStructuredOutput(schema, { name: 'capital' }).invoke(first.question)
   t.match(answer, { capital: /^(Paris|Rome)$/, sure: Boolean })
+})
+
+t.test('LangChain: an object by the call of a function', async t => {
+  const schema = z.object({ capital: z.enum(['Paris', 'Rome']) })
+  const method = 'functionCalling'
+  const answer = await model.withStructuredOutput(schema, { name: 'capital', method }).invoke(first.question)
+  t.match(answer, { capital: /^(Paris|Rome)$/ })
+})
+
+t.test('LangChain: calls of tools, whole and streamed, and what they answered', async t => {
+  /** Small, for the model's context has room for little more than the words around it. */
+  const parameters = { properties: { to: { enum: ['Paris', 'Rome'] } }, required: ['to'] }
+  const go = { type: 'function', function: { name: 'go', parameters } }
+  const calling = model.bindTools([go], { tool_choice: 'required', parallel_tool_calls: false })
+  const whole = await calling.invoke('Go')
+  const [call] = whole.tool_calls ?? []
+  t.match(whole.tool_calls, [{ name: 'go', args: { to: /^(Paris|Rome)$/ }, id: String }])
+  t.equal(whole.text, '')
+  let streamed: AIMessageChunk | undefined
+  for await (const chunk of await calling.stream('Go')) streamed = streamed?.concat(chunk) ?? chunk
+  t.match(streamed?.tool_calls, [{ name: 'go', args: call?.args ?? {} }])
+  const result = new ToolMessage({ content: 'gone', tool_call_id: call?.id ?? '' })
+  const short = new ChatOpenAI({ ...common, model: MODEL, temperature: 0, maxTokens: 16 }).bindTools([go])
+  t.ok(outputTokens(await short.invoke([new HumanMessage('Go'), whole, result])) > 0)
 })
 
 t.test('LangChain: embeddings', async t => {
