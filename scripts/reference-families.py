@@ -20,7 +20,7 @@ import gguf
 import numpy as np
 import torch
 import transformers
-from transformers import AutoConfig, AutoModelForCausalLM
+from transformers import AutoConfig, AutoModelForCausalLM, AutoModelForImageTextToText
 
 FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "packages/engine/test/fixtures/families"
 VOCABULARY = 96
@@ -77,6 +77,13 @@ MODELS = {
         "rope.scaling.original_context_length": 16,
         "rope.scaling.attn_factor": math.sqrt(1 + math.log(4) / math.log(16))}),
 }
+# models that take images too, whose text is that of a family above
+VISION = {"hidden_size": 32, "intermediate_size": 32, "num_hidden_layers": 1, "num_attention_heads": 2,
+          "image_size": 28, "patch_size": 14}
+TEXT_PARTS = {
+    "gemma3-images": ("gemma3", "gemma3", "siglip_vision_model"),
+    "mistral3": ("mistral3", "mistral", "pixtral"),
+}
 # llama.cpp's converter stores queries and keys of these with interleaved rotary pairs
 INTERLEAVED = {"llama", "smollm3"}
 
@@ -91,15 +98,24 @@ def main() -> None:
     if args.gemma3_270m is not None:
         write_real(args.gemma3_270m)
         return
-    for name in args.families or MODELS:
+    for name in args.families or [*MODELS, *TEXT_PARTS]:
         write(name)
 
 
 def write(name: str) -> None:
-    model_type, changes, architecture, keys = MODELS[name]
-    settings = {key: value for key, value in {**BASE, **changes}.items() if value is not None}
-    config = AutoConfig.for_model(model_type, **settings)
-    model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+    if name in TEXT_PARTS:
+        outer, text, vision = TEXT_PARTS[name]
+        model_type, changes, _, _ = MODELS[text]
+        architecture, keys = None, {}
+        text_config = {key: value for key, value in {**BASE, **changes}.items() if value is not None}
+        config = AutoConfig.for_model(outer, text_config={**text_config, "model_type": model_type},
+                                      vision_config={**VISION, "model_type": vision})
+        model = AutoModelForImageTextToText.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
+    else:
+        model_type, changes, architecture, keys = MODELS[name]
+        settings = {key: value for key, value in {**BASE, **changes}.items() if value is not None}
+        config = AutoConfig.for_model(model_type, **settings)
+        model = AutoModelForCausalLM.from_config(config, attn_implementation="eager", dtype=torch.float32).eval()
     tensors = fill(model, plus_one=model_type.startswith("gemma"))
     prompts = [[int(token) for token in hashes(1000 + length, length) % VOCABULARY] for length in PROMPT_LENGTHS]
     logits = []
@@ -197,15 +213,23 @@ def fill(model: torch.nn.Module, plus_one: bool) -> list[dict]:
             mean, spread = spread_of(name, shape, plus_one)
             values = mean + spread * (hashes(seed, parameter.numel()).astype(np.float64) / 2**32 - 0.5)
             parameter.copy_(torch.from_numpy(values.astype(np.float32).reshape(shape)))
-            described.append({"name": name, "shape": shape, "mean": mean, "spread": spread})
+            described.append({"name": saved_name(name, model), "shape": shape, "mean": mean, "spread": spread})
     return described
+
+
+def saved_name(name: str, model: torch.nn.Module) -> str:
+    """What `save_pretrained` calls a parameter: transformers turns its own names into the older ones of publishers."""
+    for pattern, own in getattr(model, "_checkpoint_conversion_mapping", {}).items():
+        if name.startswith(own):
+            return pattern.removeprefix("^") + name[len(own):]
+    return name
 
 
 def spread_of(name: str, shape: list[int], plus_one: bool) -> tuple[float, float]:
     """Wide enough that every block shows in the logits."""
     if "norm" in name:
         return (0.0 if plus_one else 1.0), 1.0
-    if name.endswith(".bias"):
+    if len(shape) == 1:
         return 0.0, 2.0
     deviation = {"lm_head": 3.0, "embed_tokens": 2.0}.get(name.split(".")[-2], 1.3)
     return 0.0, round(deviation * math.sqrt(12 / shape[1]), 4)

@@ -1,6 +1,17 @@
 import { isGreen, type Parity } from './family-parity.ts'
 
-const HEADER = ['model', 'family', 'transformers', 'weights', 'positions', 'cosine', 'best token', 'cut', 'GGUF', '']
+const HEADER = [
+  'model',
+  'model type',
+  'transformers',
+  'weights',
+  'positions',
+  'cosine',
+  'best token',
+  'cut',
+  'GGUF',
+  ''
+]
 
 /** A table in Markdown, a row for each model. */
 export function parityTable(rows: readonly Parity[]): string {

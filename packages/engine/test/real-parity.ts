@@ -18,8 +18,8 @@ const GAP = 0.1
 
 /** A model of the catalogue, and where the best logits that transformers has for it are. */
 export const realModels = [
-  { name: 'smollm2-135m', family: 'Llama', vectors: 'smollm2-logits/vectors.json' },
-  { name: 'gemma3-270m', family: 'Gemma 3 (text)', vectors: 'gemma3-270m.json' }
+  { name: 'smollm2-135m', family: 'llama', vectors: 'smollm2-logits/vectors.json' },
+  { name: 'gemma3-270m', family: 'gemma3_text', vectors: 'gemma3-270m.json' }
 ] as const
 export type RealModel = (typeof realModels)[number]
 

@@ -2,6 +2,8 @@ import { describeIssues, type ModelConfig, modelConfigSchema, modelInvalid, safe
 import { z } from 'zod'
 import type { Family } from './family.ts'
 import { type GgufHead, GgufKeys } from './gguf-keys.ts'
+import { refuseArchitecture } from './refusals.ts'
+import { refuseFp8 } from './refuse-quantization.ts'
 import { families as known } from './registry.ts'
 import { Unsupported } from './unsupported.ts'
 
@@ -27,7 +29,8 @@ export function describeHubModel(file: string, text: string, families: readonly 
   const { model_type: modelType, architectures } = named.data
   const family = families.find(({ hub }) => Object.hasOwn(hub.classes, modelType))
   return explaining(file, families, () => {
-    if (family === undefined) throw new Unsupported(`the architecture "${modelType}"`)
+    if (family === undefined) return refuseArchitecture(modelType)
+    refuseFp8(json)
     const config = family.hub.describe({ file, json })
     const other = architectures?.find(name => name !== family.hub.classes[modelType])
     if (other !== undefined) throw new Unsupported(`the architecture "${other}"`)
@@ -44,7 +47,7 @@ export function describeGgufModel(head: GgufHead, families: readonly Family[] = 
   const architecture = String(head.metadata.get('general.architecture'))
   const family = families.find(({ gguf }) => gguf?.architectures.includes(architecture) === true)
   return explaining(head.file, families, () => {
-    if (family?.gguf === undefined) throw new Unsupported(`the architecture "${architecture}"`)
+    if (family?.gguf === undefined) return refuseArchitecture(architecture)
     const config = family.gguf.describe(new GgufKeys(head, architecture))
     return { family, config: checkModelConfig(head.file, config) }
   })
@@ -67,7 +70,8 @@ function explaining<T>(file: string, families: readonly Family[], describe: () =
   } catch (error) {
     if (!(error instanceof Unsupported)) throw error
     const titles = families.map(({ title }) => title).join(', ')
-    throw modelInvalid(file, error.message, `supported are ${titles}; docs/families.md says what of each`)
+    const supported = `supported are ${titles}; docs/families.md says what of each`
+    throw modelInvalid(file, error.message, error.advice === undefined ? supported : `${error.advice}. ${supported}`)
   }
 }
 

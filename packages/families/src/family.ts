@@ -24,6 +24,8 @@ export interface HubFormat {
   /** What the graph computes; the result is checked before it is used. @throws Unsupported */
   describe(config: HubConfig): ModelConfig
   readonly tensors: TensorNaming
+  /** Other names that files of the family have, all of them. */
+  readonly otherTensors?: readonly TensorNaming[]
   /** What is added to the weights of every norm: 1 where the model multiplies by 1 + weight. */
   readonly normOffset?: number
 }

@@ -1,6 +1,7 @@
 import type { DecoderTraits, ModelConfig, RopeScaling } from '@resultity/interface'
 import type { GgufKeys } from './gguf-keys.ts'
 import { ropeScalingOfGguf } from './gguf-rope.ts'
+import { refuseExperts } from './refusals.ts'
 import { withTraits } from './traits.ts'
 import { Unsupported } from './unsupported.ts'
 
@@ -13,8 +14,7 @@ export function describeGgufDecoder(
   traits: DecoderTraits = {},
   ropeScaling?: RopeScaling
 ): ModelConfig {
-  const experts = keys.optional('expert_count') ?? 0
-  if (experts > 0) throw new Unsupported(`a mixture of ${experts} experts`)
+  refuseExperts(keys.optional('expert_count') ?? 0)
   const headCount = keys.required('attention.head_count')
   const hiddenSize = keys.required('embedding_length')
   const headDim = keys.optional('attention.key_length') ?? hiddenSize / headCount

@@ -1,8 +1,10 @@
 import { gemma } from './families/gemma.ts'
 import { gemma2 } from './families/gemma2.ts'
 import { gemma3 } from './families/gemma3.ts'
+import { gemma3Images } from './families/gemma3-images.ts'
 import { llama } from './families/llama.ts'
 import { mistral } from './families/mistral.ts'
+import { mistral3 } from './families/mistral3.ts'
 import { phi3 } from './families/phi3.ts'
 import { qwen2 } from './families/qwen2.ts'
 import { qwen3 } from './families/qwen3.ts'
@@ -10,4 +12,16 @@ import { smollm3 } from './families/smollm3.ts'
 import type { Family } from './family.ts'
 
 /** The families that are supported. */
-export const families: readonly Family[] = [llama, smollm3, mistral, qwen2, qwen3, gemma, gemma2, gemma3, phi3]
+export const families: readonly Family[] = [
+  llama,
+  smollm3,
+  mistral,
+  mistral3,
+  qwen2,
+  qwen3,
+  gemma,
+  gemma2,
+  gemma3,
+  gemma3Images,
+  phi3
+]

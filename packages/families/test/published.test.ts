@@ -86,6 +86,34 @@ const published = {
     },
     expected: { headDim: 128, hiddenSize: 1024, traits: { headNorms: true, layers: undefined } }
   },
+  'gemma-3-4b-it, which names only what differs from the defaults': {
+    config: {
+      architectures: ['Gemma3ForConditionalGeneration'],
+      model_type: 'gemma3',
+      eos_token_id: [1, 106],
+      image_token_index: 262_144,
+      text_config: {
+        hidden_size: 2560,
+        intermediate_size: 10_240,
+        model_type: 'gemma3_text',
+        num_hidden_layers: 34,
+        rope_scaling: { factor: 8, rope_type: 'linear' },
+        sliding_window: 1024
+      },
+      vision_config: { hidden_size: 1152, model_type: 'siglip_vision_model', num_hidden_layers: 27 }
+    },
+    expected: {
+      headDim: 256,
+      headCount: 8,
+      kvHeadCount: 4,
+      vocabularySize: 262_208,
+      contextLength: 131_072,
+      ropeTheta: 1_000_000,
+      ropeScaling: { type: 'linear', factor: 8 },
+      tiedEmbedding: true,
+      traits: { layers: { 0: { window: 1024, rope: 'local' }, 5: {}, 33: { window: 1024 } } }
+    }
+  },
   'SmolLM3-3B': {
     config: {
       architectures: ['SmolLM3ForCausalLM'],

@@ -208,3 +208,21 @@ t.test('a listing of the hub is read as a folder is', async t => {
     t.throws(() => choose(path), { code: 'model_not_found', message, hint: /./ }, path)
   }
 })
+
+t.test('a family that is not supported is refused before a weight is read', async t => {
+  const directory = folder(t, { [WHOLE]: 'no weights at all' })
+  for (const [config, message] of [
+    [{ model_type: 'mixtral', architectures: ['MixtralForCausalLM'] }, /Mixtral .* is not supported/],
+    [{ model_type: 'gemma3', architectures: ['Gemma3ForConditionalGeneration'] }, /text_config/],
+    [
+      {
+        ...JSON.parse(readFileSync(join(TINY_CHAT, 'config.json'), 'utf8')),
+        quantization_config: { quant_method: 'fp8' }
+      },
+      /a checkpoint in fp8/
+    ]
+  ] as const) {
+    writeFileSync(join(directory, 'config.json'), JSON.stringify(config))
+    t.throws(() => openSafetensorsDirectory(directory), { code: 'model_invalid', message, hint: /./ })
+  }
+})

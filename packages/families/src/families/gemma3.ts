@@ -18,6 +18,12 @@ const GELU_TANH = 'gelu_pytorch_tanh'
 
 /** Defaults are `Gemma3TextConfig`'s. */
 const fields = decoderFields.extend({
+  hidden_size: orElse(z.number(), 2304),
+  intermediate_size: orElse(z.number(), 9216),
+  num_hidden_layers: orElse(z.number(), 26),
+  num_attention_heads: orElse(z.number(), 8),
+  num_key_value_heads: orElse(z.number(), 4),
+  vocab_size: orElse(z.number(), 262_208),
   head_dim: orElse(z.number(), 256),
   max_position_embeddings: orElse(z.number(), 131_072),
   tie_word_embeddings: orElse(z.boolean(), true),

@@ -9,6 +9,8 @@ import { hubNaming } from '../tensor-naming.ts'
 const WINDOW = 4096
 
 const fields = decoderFields.extend({
+  /** Null: as many as heads of queries. */
+  num_key_value_heads: z.number().nullable().default(8),
   max_position_embeddings: orElse(z.number(), 131_072),
   /** How many positions a position attends to. Null: all. */
   sliding_window: z.number().nullish()

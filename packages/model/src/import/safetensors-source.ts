@@ -48,7 +48,8 @@ function collectTensors(
   quantization: string | undefined
 ) {
   const { title, hub } = family
-  const { tensors: naming, normOffset } = hub
+  const { normOffset } = hub
+  const naming = [hub.tensors, ...(hub.otherTensors ?? [])].find(each => tensors.get(each.embedding)) ?? hub.tensors
   try {
     return new DecoderTensors({ file: directory, title, config, tensors, naming, normOffset }).collect()
   } catch (error) {
