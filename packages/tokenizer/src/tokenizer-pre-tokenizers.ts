@@ -23,14 +23,28 @@ const deepseekCoder: PreTokenizerKind = {
   ...gpt2,
   patterns: ['[\\r\\n]', '\\s?\\p{L}+', '\\s?\\p{P}+', '[\u4e00-\u9fa5\u0800-\u4e00\uac00-\ud7ff]+', '\\p{N}']
 }
+/** Letters with marks on them belong to words. */
+const qwen35: PreTokenizerKind = {
+  ...gpt2,
+  patterns: [
+    `${contractions}|[^\\r\\n\\p{L}\\p{N}]?[\\p{L}\\p{M}]+|\\p{N}| ?[^\\s\\p{L}\\p{M}\\p{N}]+[\\r\\n]*|` +
+      '\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
+  ]
+}
+// a word ends before a capital letter
+const upper = '[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]'
+const lower = '[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]'
+const casedWord = (ending: string): string =>
+  `[^\\r\\n\\p{L}\\p{N}]?${upper}*${lower}+${ending}|[^\\r\\n\\p{L}\\p{N}]?${upper}+${lower}*${ending}`
+const afterCasedWords = ' ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
 const tekken: PreTokenizerKind = {
   ignoreMerges: true,
   addBos: true,
-  patterns: [
-    '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]*[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]+|' +
-      '[^\\r\\n\\p{L}\\p{N}]?[\\p{Lu}\\p{Lt}\\p{Lm}\\p{Lo}\\p{M}]+[\\p{Ll}\\p{Lm}\\p{Lo}\\p{M}]*|' +
-      '\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n/]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+'
-  ]
+  patterns: [`${casedWord('')}|\\p{N}|${afterCasedWords}`]
+}
+const gpt4o: PreTokenizerKind = {
+  ...gpt2,
+  patterns: [`${casedWord(`${contractions}?`)}|\\p{N}{1,3}|${afterCasedWords}`]
 }
 /** What llama.cpp does for files that were made before the name was recorded. */
 const unnamed: PreTokenizerKind = {
@@ -38,7 +52,7 @@ const unnamed: PreTokenizerKind = {
   patterns: ['[\\p{P}\\$\\+<=>\\^~\\|]+', GPT2_PATTERN, '\\p{N}+', '[0-9][0-9][0-9]']
 }
 
-/** Names and groups as in llama.cpp's `llama-vocab.cpp`; those that models of the Llama architecture use. */
+/** Names and groups as in llama.cpp's `llama-vocab.cpp`; those that models of the families use. */
 const kinds: ReadonlyMap<string, PreTokenizerKind> = new Map([
   ['default', unnamed],
   ['gpt-2', gpt2],
@@ -61,6 +75,7 @@ const kinds: ReadonlyMap<string, PreTokenizerKind> = new Map([
   ['deepseek-r1-qwen', qwen2],
   ['stablelm2', qwen2],
   ['megrez', qwen2],
+  ['kormo', qwen2],
   ['hunyuan', qwen2],
   ['dbrx', dbrx],
   ['smaug-bpe', dbrx],
@@ -72,7 +87,12 @@ const kinds: ReadonlyMap<string, PreTokenizerKind> = new Map([
   ['pixtral', llama3],
   ['midm-2.0', llama3],
   ['deepseek-coder', deepseekCoder],
-  ['tekken', tekken]
+  ['tekken', tekken],
+  // Phi 4-mini
+  ['gpt-4o', gpt4o],
+  ['llama4', gpt4o],
+  ['kanana2', gpt4o],
+  ['qwen35', qwen35]
 ])
 
 /** @throws MeshError `model_invalid` for a name that is not known: a wrong cut gives wrong tokens without a sign */
