@@ -38,5 +38,6 @@ t.test('two placements compute alike as far as is known', async t => {
     [['a0-2:x:1', 'b2-4:x:2'], ['b0-2:y:7', 'a2-4:x:2'], false, 'a node that took other layers'],
     [['a0-4:x:1'], ['a0-4:x:2'], true, 'the same node is itself']
   ]
-  for (const [before, after, alike, why] of cases) t.equal(computeAlike(placed(...before), placed(...after)), alike, why)
+  for (const [before, after, alike, why] of cases)
+    t.equal(computeAlike(placed(...before), placed(...after)), alike, why)
 })
