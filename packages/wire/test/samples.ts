@@ -242,6 +242,7 @@ const nodeMessages: Record<string, NodeMessage> = {
     prefillMsPerPositionLayer: 0,
     fixedDecodeMs: 0,
     memoryBytes: 0,
+    selfTestSha256: '',
     error,
     unreachedPeer: '12D3KooWNext'
   },
