@@ -71,6 +71,32 @@ t.test('what the model is not held to is named, and what cannot be held to is re
   }
 })
 
+t.test('an input may be of a grammar in Lark, and so may an answer', async t => {
+  const lark = (text: string) => ({
+    type: 'custom',
+    custom: { name: 'run', format: { type: 'grammar', grammar: { syntax: 'lark', definition: text } } }
+  })
+  const rules = 'start: "p" /"\\d"\\n/'
+  mesh.ring.script = says(CALL)
+  const answer = await mesh.post({ ...question, tools: [lark(rules)], tool_choice: 'required' })
+  t.match(await answer.json(), { choices: [{ message: { tool_calls: [{ custom: { input: INPUT } }] } }] })
+  mesh.ring.script = says(CALL.replace('1', 'x'))
+  const broken = await mesh.post({ ...question, tools: [lark(rules)], tool_choice: 'required' })
+  t.match(await broken.json(), { error: { code: 'protocol_violation' } })
+  for (const text of ['root ::= "a"', 'start: x']) {
+    const refused = await mesh.post({ ...question, tools: [lark(text)] })
+    t.match(await refused.json(), { error: { param: 'tools[0].custom.format.grammar.definition' } }, text)
+  }
+  for (const [text, code] of [
+    ['p"1"\n', undefined],
+    ['p1', 'protocol_violation']
+  ]) {
+    mesh.ring.script = says(text ?? '')
+    const held = await (await mesh.post({ ...question, structured_outputs: { grammar: rules } })).json()
+    t.equal(held.error?.code, code)
+  }
+})
+
 t.test('a call of a custom tool and its answer are part of the prompt', async t => {
   mesh.ring.script = says('fine')
   const call = { id: 'a', type: 'custom', custom: { name: 'run', input: INPUT } }

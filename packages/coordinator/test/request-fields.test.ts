@@ -27,7 +27,6 @@ async function ask(path: Path, fields: object, query = '') {
 t.test('a field that would change the answer is 400 with its name, however the answer is asked for', async t => {
   const cases: readonly (readonly [Path, string, unknown])[] = [
     [CHAT, 'verbosity', 'high'],
-    [CHAT, 'functions', [{ name: 'f' }]],
     [CHAT, 'mirostat', 2],
     [CHAT, 'prediction', { type: 'content', content: 'x' }],
     ['/v1/completions', 'suffix', 'y'],

@@ -1,11 +1,16 @@
 import { MeshError, type OutputConstraint } from '@resultity/interface'
 import { ANY_CHARACTER, type CodePoints, oneOf } from './characters.ts'
 import type { Expression, Expressions } from './expression.ts'
-import { gbnfTexts } from './gbnf.ts'
-import { GbnfRefusal } from './gbnf-rules.ts'
+import { gbnfRules } from './gbnf-rules.ts'
+import { isLark, LARK_ROOT, larkRules } from './lark-rules.ts'
 import { type PatternAlphabet, patternTexts } from './pattern.ts'
 import { PatternRefusal } from './pattern-part.ts'
+import { GrammarRefusal } from './rule-node.ts'
+import { ruleTexts } from './rule-texts.ts'
 import { SCHEMA_CHARACTERS_MAX } from './schema-keywords.ts'
+
+/** The rule of a grammar in GBNF that is the whole text. */
+const GBNF_ROOT = 'root'
 
 /** What an answer must be that need not be JSON. */
 export type FreeTextConstraint = Extract<OutputConstraint, { type: 'regex' | 'choice' | 'gbnf' }>
@@ -32,14 +37,28 @@ function read(expressions: Expressions, constraint: FreeTextConstraint, place: s
     throw refusal(place, `has ${source.length} characters, at most ${SCHEMA_CHARACTERS_MAX} are read`)
   }
   try {
-    return constraint.type === 'regex'
-      ? patternTexts(new PlainText(expressions), source)
-      : gbnfTexts(expressions, source)
+    const alphabet = new PlainText(expressions)
+    return constraint.type === 'regex' ? patternTexts(alphabet, source) : grammarTexts(alphabet, source)
   } catch (error) {
     if (error instanceof PatternRefusal) throw refusal(place, `cannot be held to: ${error.message}`, error)
-    if (error instanceof GbnfRefusal) throw refusal(place, error.message, error)
+    if (error instanceof GrammarRefusal) throw refusal(place, error.message, error)
     throw error
   }
+}
+
+/**
+ * The texts of a grammar in Lark or GBNF: which of them it is shows in how it defines a rule.
+ * @throws GrammarRefusal, PatternRefusal
+ */
+function grammarTexts(alphabet: PatternAlphabet, source: string): Expression {
+  return isLark(source)
+    ? larkTexts(alphabet, source)
+    : ruleTexts(alphabet, gbnfRules(source, alphabet.expressions.budget), GBNF_ROOT)
+}
+
+/** The texts of a grammar in Lark. @throws GrammarRefusal, PatternRefusal */
+export function larkTexts(alphabet: PatternAlphabet, source: string): Expression {
+  return ruleTexts(alphabet, larkRules(alphabet, source), LARK_ROOT)
 }
 
 function refusal(place: string, problem: string, cause?: Error): MeshError {
@@ -58,6 +77,10 @@ class PlainText implements PatternAlphabet {
   constructor(expressions: Expressions) {
     this.expressions = expressions
     this.anyCharacter = this.characterOf(ANY_CHARACTER)
+  }
+
+  literal(text: string): Expression {
+    return this.expressions.literal(text)
   }
 
   characterOf(ranges: CodePoints): Expression {

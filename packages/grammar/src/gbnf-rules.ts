@@ -1,23 +1,8 @@
 import type { CodePoints } from './characters.ts'
 import { ANY_CHARACTER, normalized, without } from './characters.ts'
+import { COUNT_MAX, GrammarRefusal, RULE_DEPTH_MAX, RULE_NAME_CHARACTERS_MAX, type RuleNode } from './rule-node.ts'
 import type { WorkBudget } from './work-budget.ts'
 
-/** What a rule may write. */
-export type GbnfNode =
-  | { readonly type: 'literal'; readonly text: string }
-  | { readonly type: 'character'; readonly ranges: CodePoints }
-  | { readonly type: 'rule'; readonly name: string; readonly line: number }
-  | { readonly type: 'sequence'; readonly parts: readonly GbnfNode[] }
-  | { readonly type: 'choice'; readonly options: readonly GbnfNode[] }
-  | { readonly type: 'repeat'; readonly item: GbnfNode; readonly min: number; readonly max: number }
-
-/** Thrown for a text that is not a grammar, or for a grammar that cannot be enforced. */
-export class GbnfRefusal extends Error {}
-
-/** Largest count in `{n,m}`. */
-const COUNT_MAX = 1000
-const DEPTH_MAX = 32
-const NAME_CHARACTERS_MAX = 128
 const CONTROLS: Readonly<Record<string, string>> = { t: '\t', r: '\r', n: '\n' }
 const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 }
 
@@ -25,16 +10,16 @@ const HEX_DIGITS: Readonly<Record<string, number>> = { x: 2, u: 4, U: 8 }
  * The rules of a grammar in GBNF, the form of llama.cpp. Of what that can say, tokens (`<think>`, `<[7]>`) are refused: a grammar
  * here is of texts.
  *
- * @throws GbnfRefusal naming the line
+ * @throws GrammarRefusal naming the line
  */
-export function gbnfRules(source: string, budget: WorkBudget): ReadonlyMap<string, GbnfNode> {
+export function gbnfRules(source: string, budget: WorkBudget): ReadonlyMap<string, RuleNode> {
   return new GbnfReader(source, budget).read()
 }
 
 class GbnfReader {
   readonly #characters: readonly string[]
   readonly #budget: WorkBudget
-  readonly #rules = new Map<string, GbnfNode>()
+  readonly #rules = new Map<string, RuleNode>()
   #at = 0
   #line = 1
   #depth = 0
@@ -44,7 +29,7 @@ class GbnfReader {
     this.#budget = budget
   }
 
-  read(): ReadonlyMap<string, GbnfNode> {
+  read(): ReadonlyMap<string, RuleNode> {
     this.#space(true)
     while (this.#peek() !== undefined) {
       const name = this.#name()
@@ -61,8 +46,8 @@ class GbnfReader {
     return this.#rules
   }
 
-  #choice(): GbnfNode {
-    if (++this.#depth > DEPTH_MAX) throw this.#refusal(`groups are nested deeper than ${DEPTH_MAX}`)
+  #choice(): RuleNode {
+    if (++this.#depth > RULE_DEPTH_MAX) throw this.#refusal(`groups are nested deeper than ${RULE_DEPTH_MAX}`)
     const options = [this.#sequence()]
     while (this.#take('|')) {
       this.#space(true)
@@ -73,8 +58,8 @@ class GbnfReader {
     return options.length === 1 && only !== undefined ? only : { type: 'choice', options }
   }
 
-  #sequence(): GbnfNode {
-    const parts: GbnfNode[] = []
+  #sequence(): RuleNode {
+    const parts: RuleNode[] = []
     let isRepeated = false
     for (;;) {
       this.#budget.spend(4)
@@ -112,7 +97,7 @@ class GbnfReader {
     return { min: least, max: most }
   }
 
-  #atom(): GbnfNode {
+  #atom(): RuleNode {
     if (this.#take('"')) return { type: 'literal', text: this.#quoted() }
     if (this.#take('[')) return { type: 'character', ranges: this.#set() }
     if (this.#take('.')) return { type: 'character', ranges: ANY_CHARACTER }
@@ -174,8 +159,8 @@ class GbnfReader {
   #name(): string | undefined {
     const start = this.#at
     while (/^[\w-]$/.test(this.#peek() ?? '')) this.#at++
-    if (this.#at - start > NAME_CHARACTERS_MAX)
-      throw this.#refusal(`a name has more than ${NAME_CHARACTERS_MAX} characters`)
+    if (this.#at - start > RULE_NAME_CHARACTERS_MAX)
+      throw this.#refusal(`a name has more than ${RULE_NAME_CHARACTERS_MAX} characters`)
     return this.#at === start ? undefined : this.#characters.slice(start, this.#at).join('')
   }
 
@@ -192,8 +177,8 @@ class GbnfReader {
     }
   }
 
-  #refusal(problem: string): GbnfRefusal {
-    return new GbnfRefusal(`is no grammar that can be held to: ${problem}, in line ${this.#line}`)
+  #refusal(problem: string): GrammarRefusal {
+    return new GrammarRefusal(`is no grammar that can be held to: ${problem}, in line ${this.#line}`)
   }
 
   #peek(): string | undefined {

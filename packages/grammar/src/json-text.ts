@@ -146,6 +146,11 @@ export class JsonText {
     return this.expressions.sequence([this.quote, content, this.quote])
   }
 
+  /** A text within a string, in its usual spelling. */
+  literal(text: string): Expression {
+    return this.expressions.literal(JSON.stringify(text).slice(1, -1))
+  }
+
   /** One character out of `ranges` as a JSON string writes it, escaped where it must be. */
   characterOf(ranges: CodePoints): Expression {
     const { literal, choice } = bound(this.expressions)

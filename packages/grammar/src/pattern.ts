@@ -13,6 +13,7 @@ const DEPTH_MAX = 32
 export interface PatternAlphabet {
   readonly expressions: Expressions
   readonly anyCharacter: Expression
+  literal(text: string): Expression
   /** One character out of these. */
   characterOf(ranges: CodePoints): Expression
 }

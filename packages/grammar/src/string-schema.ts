@@ -2,8 +2,10 @@ import { MeshError } from '@resultity/interface'
 import { meet } from './derivative.ts'
 import type { Expression } from './expression.ts'
 import { FORMAT_PATTERNS } from './formats.ts'
+import { larkTexts } from './free-text.ts'
 import { patternContent, patternTexts } from './pattern.ts'
 import { PatternRefusal, type StringContent } from './pattern-part.ts'
+import { GrammarRefusal } from './rule-node.ts'
 import { EXCLUDED, EXCLUDED_PATTERN, isSchema, type Part, type Schema } from './schema-document.ts'
 import { TEXT_GRAMMAR } from './schema-keywords.ts'
 import { rangeOf, type SchemaScope } from './schema-scope.ts'
@@ -76,11 +78,11 @@ function grammarOf(scope: SchemaScope, { path, schema }: Part<Schema>): Demand[]
   if (grammar === undefined || grammar === null) return []
   const place = `${path}/${TEXT_GRAMMAR}`
   const { syntax, definition } = isSchema(grammar) ? grammar : {}
-  if (typeof definition !== 'string' || syntax !== 'regex') {
+  if (typeof definition !== 'string' || (syntax !== 'regex' && syntax !== 'lark')) {
     throw scope.document.refusal(place, 'has no definition in a syntax that is known')
   }
   return demanded(scope, place, () => {
-    const expression = patternTexts(scope.json, definition)
+    const expression = syntax === 'regex' ? patternTexts(scope.json, definition) : larkTexts(scope.json, definition)
     return { expression, shortest: 0, longest: Number.POSITIVE_INFINITY }
   })
 }
@@ -90,7 +92,7 @@ function demanded(scope: SchemaScope, place: string, read: () => StringContent):
     return [{ path: place, ...read() }]
   } catch (error) {
     // what takes too much for one pattern leaves nothing for what comes behind it either, and is refused there
-    if (!(error instanceof PatternRefusal || error instanceof MeshError)) throw error
+    if (!(error instanceof PatternRefusal || error instanceof GrammarRefusal || error instanceof MeshError)) throw error
     scope.document.relax(place, `cannot be held to: ${error.message}`)
     return []
   }

@@ -36,7 +36,7 @@ export type SingleConstraint =
   | { readonly type: 'regex'; readonly pattern: string }
   /** One of these texts. */
   | { readonly type: 'choice'; readonly texts: readonly string[] }
-  /** A text of a grammar in GBNF, the form of llama.cpp. */
+  /** A text of a grammar in GBNF, the form of llama.cpp, or in Lark: which it is shows in how it defines rules. */
   | { readonly type: 'gbnf'; readonly grammar: string }
   /** Calls of these functions and nothing else: one, or with `parallel` one or more. */
   | {

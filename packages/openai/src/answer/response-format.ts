@@ -52,7 +52,7 @@ export const guidedFields = {
       grammar: source.nullish()
     })
     .nullish(),
-  /** As in llama.cpp: a grammar in GBNF. */
+  /** As in llama.cpp: a grammar in GBNF, or in Lark. */
   grammar: text.nullish(),
   /** As in llama.cpp. */
   json_schema: guidedJson.nullish()

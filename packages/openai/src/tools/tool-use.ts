@@ -1,4 +1,5 @@
 import { hermesDialect, type ToolDialect } from '@resultity/dialects'
+import { isLark } from '@resultity/grammar'
 import {
   type AnswerConstraint,
   CONSTRAINT_BYTES_MAX,
@@ -146,13 +147,12 @@ export interface InputGrammar {
 
 /** What the inputs of a request's custom tools must be: each is checked, whether calls are held to it or not. */
 export function inputGrammars({ callable: tools }: ToolUse): readonly InputGrammar[] {
-  return tools.flatMap(({ grammar, parametersField }) => {
+  return tools.flatMap(({ grammar, parametersField }): InputGrammar[] => {
     if (grammar === undefined) return []
     const { syntax, definition } = grammar
-    if (syntax === 'lark') {
-      throw invalidRequest(`${parametersField}.grammar.syntax`, 'grammars in Lark are not served', 'Send a regex.')
-    }
-    const constraint = { type: 'regex' as const, pattern: definition }
-    return [{ constraint, place: `${parametersField}.grammar.definition` }]
+    const place = `${parametersField}.grammar.definition`
+    if (syntax === 'regex') return [{ constraint: { type: 'regex', pattern: definition }, place }]
+    if (!isLark(definition)) throw invalidRequest(place, 'the definition is no grammar in Lark: it has no rule')
+    return [{ constraint: { type: 'gbnf', grammar: definition }, place }]
   })
 }

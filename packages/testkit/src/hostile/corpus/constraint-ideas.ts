@@ -61,11 +61,56 @@ const brokenRules = fc.constantFrom(
   'root ::= "\\uD800"'
 )
 
+/** Rules in Lark: what multiplies, contains itself, is ignored everywhere, takes what is common, or is no grammar. */
+function larkRules({ width, depth }: Scale): fc.Arbitrary<string> {
+  const level = fc.constantFrom('(x)*', '(x)+', '(x)~0..14', '(x | x x)', '[x x]', '(x)~100', 'x x', '(x | "b"i)')
+  const nested = fc
+    .tuple(
+      fc.array(level, { minLength: 1, maxLength: depth }),
+      fc.constantFrom('"a"', '/[a-z]+/', '/(a+)+/i', '"a".."z"')
+    )
+    .map(([levels, core]) => {
+      const rules = levels.map((form, index) => `r${index}: ${form.replaceAll('x', `r${index + 1}`)}`)
+      return ['start: r0', ...rules, `r${levels.length}: ${core}`, '%ignore /[ \\n]+/'].join('\n')
+    })
+  const known = fc.constantFrom(
+    'start: start',
+    'start: start "+" start | "a"',
+    'start: a\na: b | "x"\nb: a | "y"',
+    'start: "a" | "a" start "b"\n%ignore "a"',
+    'start: WORD+\n%import common.WORD\n%import common.WS\n%ignore WS\n%ignore WS',
+    'start: (INT | CNAME | ESCAPED_STRING)*\n%import common (INT, CNAME, ESCAPED_STRING)',
+    'start: A\nA: A | "x"',
+    'start: A\nA: "x" A?',
+    'start: t{"a"}\nt{x}: x',
+    'start: "a"~5..2',
+    'start: "a"~99999999',
+    'start: /(?<!a)b/',
+    'start: /[^a]/i',
+    'start: "\\ud800"',
+    'start[lazy]: "a"',
+    'start: %json {}',
+    '%import python.NAME\nstart: NAME',
+    '%declare X\nstart: X',
+    'start: "a\nb: "c"',
+    '%ignore ""\nstart: "a"',
+    'start: \n | \n | "a"'
+  )
+  const wide = fc.oneof(
+    someOf(width).map(count => `start: ${Array.from({ length: count }, (_, index) => `"a${index}"`).join(' | ')}`),
+    someOf(width).map(count => `start: ${'('.repeat(count)}"a"${')'.repeat(count)}`),
+    someOf(width).map(count => `start: "a"${'\n'.repeat(count)}| "b"`),
+    someOf(width).map(count => `start: "a" ${'// '.repeat(count)}`)
+  )
+  return fc.oneof(nested, known, wide)
+}
+
 function hostileRules(scale: Scale): fc.Arbitrary<string> {
   return fc.oneof(
     { weight: 3, arbitrary: nestedRules(scale) },
     { weight: 2, arbitrary: recursiveRules },
     { weight: 2, arbitrary: wideRules(scale) },
+    { weight: 3, arbitrary: larkRules(scale) },
     { weight: 1, arbitrary: brokenRules },
     { weight: 1, arbitrary: hostileText(scale) }
   )

@@ -1,38 +1,38 @@
-import { oneOf, without } from './characters.ts'
-import type { Expression, Expressions } from './expression.ts'
-import { type GbnfNode, GbnfRefusal, gbnfRules } from './gbnf-rules.ts'
+import { without } from './characters.ts'
+import type { Expression } from './expression.ts'
+import type { PatternAlphabet } from './pattern.ts'
+import { GrammarRefusal, type RuleNode } from './rule-node.ts'
 import type { WorkBudget } from './work-budget.ts'
 
-/** The rule that is the whole text. */
-const ROOT = 'root'
 const SURROGATES = [[0xd800, 0xdfff]] as const
 
 /**
- * The texts of a grammar in GBNF. Rules may contain themselves, but not before they have written anything: what is left to write is
- * then a state, a stack of what comes later, and every state is one that can be finished.
+ * The texts of a grammar's rule `root`. Rules may contain themselves, but not before they have written anything: what is left to write
+ * is then a state, a stack of what comes later, and every state is one that can be finished.
  *
- * @throws GbnfRefusal naming the rule or line that cannot be enforced
+ * @throws GrammarRefusal naming the rule or line that cannot be enforced
  */
-export function gbnfTexts(expressions: Expressions, source: string): Expression {
-  const { budget } = expressions
-  const rules = gbnfRules(source, budget)
-  requireRules(rules, budget)
+export function ruleTexts(alphabet: PatternAlphabet, rules: ReadonlyMap<string, RuleNode>, root: string): Expression {
+  const { budget } = alphabet.expressions
+  requireRules(rules, root, budget)
   const nullable = namesWhere(rules, budget, mayBeEmpty)
   requireProgress(rules, nullable, budget)
   const productive = namesWhere(rules, budget, canEnd)
-  if (!productive.has(ROOT)) throw new GbnfRefusal('allows no text: its root has no end')
-  return new GbnfCompiler(expressions, rules, { nullable, productive }).text(ROOT)
+  if (!productive.has(root)) throw new GrammarRefusal(`allows no text: its ${root} has no end`)
+  return new RuleCompiler(alphabet, rules, { nullable, productive }).text(root)
 }
 
 /** What a rule does, by what is known of others so far. */
-type Trait = (node: GbnfNode, known: ReadonlySet<string>) => boolean
+type Trait = (node: RuleNode, known: ReadonlySet<string>) => boolean
 
-function mayBeEmpty(node: GbnfNode, known: ReadonlySet<string>): boolean {
+function mayBeEmpty(node: RuleNode, known: ReadonlySet<string>): boolean {
   switch (node.type) {
     case 'literal':
       return node.text === ''
     case 'character':
       return false
+    case 'texts':
+      return node.texts.nullable
     case 'rule':
       return known.has(node.name)
     case 'sequence':
@@ -44,12 +44,14 @@ function mayBeEmpty(node: GbnfNode, known: ReadonlySet<string>): boolean {
   }
 }
 
-function canEnd(node: GbnfNode, known: ReadonlySet<string>): boolean {
+function canEnd(node: RuleNode, known: ReadonlySet<string>): boolean {
   switch (node.type) {
     case 'literal':
       return true
     case 'character':
       return without(node.ranges, SURROGATES).length > 0
+    case 'texts':
+      return node.texts.form.type !== 'dead'
     case 'rule':
       return known.has(node.name)
     case 'sequence':
@@ -62,7 +64,7 @@ function canEnd(node: GbnfNode, known: ReadonlySet<string>): boolean {
 }
 
 /** The rules that have a trait: the fewest with which it holds. */
-function namesWhere(rules: ReadonlyMap<string, GbnfNode>, budget: WorkBudget, trait: Trait): ReadonlySet<string> {
+function namesWhere(rules: ReadonlyMap<string, RuleNode>, budget: WorkBudget, trait: Trait): ReadonlySet<string> {
   const known = new Set<string>()
   for (let before = -1; before < known.size; ) {
     before = known.size
@@ -75,31 +77,31 @@ function namesWhere(rules: ReadonlyMap<string, GbnfNode>, budget: WorkBudget, tr
   return known
 }
 
-function childrenOf(node: GbnfNode): readonly GbnfNode[] {
+function childrenOf(node: RuleNode): readonly RuleNode[] {
   if (node.type === 'sequence') return node.parts
   if (node.type === 'choice') return node.options
   return node.type === 'repeat' ? [node.item] : []
 }
 
-function sizeOf(node: GbnfNode): number {
+function sizeOf(node: RuleNode): number {
   return childrenOf(node).reduce((sum, child) => sum + sizeOf(child), 1)
 }
 
-function requireRules(rules: ReadonlyMap<string, GbnfNode>, budget: WorkBudget): void {
-  if (!rules.has(ROOT)) throw new GbnfRefusal(`has no rule "${ROOT}"`)
+function requireRules(rules: ReadonlyMap<string, RuleNode>, root: string, budget: WorkBudget): void {
+  if (!rules.has(root)) throw new GrammarRefusal(`has no rule "${root}"`)
   const waiting = [...rules.values()]
   for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
     budget.spend(1)
     if (node.type === 'rule' && !rules.has(node.name)) {
-      throw new GbnfRefusal(`has no rule "${node.name}", which line ${node.line} uses`)
+      throw new GrammarRefusal(`has no rule "${node.name}", which line ${node.line} uses`)
     }
     waiting.push(...childrenOf(node))
   }
 }
 
-/** @throws GbnfRefusal naming a rule that contains itself before it has written anything */
+/** @throws GrammarRefusal naming a rule that contains itself before it has written anything */
 function requireProgress(
-  rules: ReadonlyMap<string, GbnfNode>,
+  rules: ReadonlyMap<string, RuleNode>,
   nullable: ReadonlySet<string>,
   budget: WorkBudget
 ): void {
@@ -116,7 +118,7 @@ function requireProgress(
         onPath.delete(top.name)
         done.add(top.name)
       } else if (onPath.has(name)) {
-        throw new GbnfRefusal(`has a rule "${name}" that contains itself before it has written anything`)
+        throw new GrammarRefusal(`has a rule "${name}" that contains itself before it has written anything`)
       } else if (!done.has(name)) {
         path.push({ name, firsts: firstsOf(name, rules, nullable, budget) })
         onPath.add(name)
@@ -128,7 +130,7 @@ function requireProgress(
 /** Rules that may be where a rule begins. */
 function firstsOf(
   name: string,
-  rules: ReadonlyMap<string, GbnfNode>,
+  rules: ReadonlyMap<string, RuleNode>,
   nullable: ReadonlySet<string>,
   budget: WorkBudget
 ): string[] {
@@ -148,21 +150,21 @@ function firstsOf(
 }
 
 /** Rules whose texts may be empty, and rules that have texts at all. */
-interface GbnfTraits {
+interface RuleTraits {
   readonly nullable: ReadonlySet<string>
   readonly productive: ReadonlySet<string>
 }
 
-class GbnfCompiler {
-  readonly #expressions: Expressions
-  readonly #rules: ReadonlyMap<string, GbnfNode>
-  readonly #traits: GbnfTraits
+class RuleCompiler {
+  readonly #alphabet: PatternAlphabet
+  readonly #rules: ReadonlyMap<string, RuleNode>
+  readonly #traits: RuleTraits
   readonly #references = new Map<string, Expression>()
   readonly #texts = new Map<string, Expression>()
   readonly #waiting: string[] = []
 
-  constructor(expressions: Expressions, rules: ReadonlyMap<string, GbnfNode>, traits: GbnfTraits) {
-    this.#expressions = expressions
+  constructor(alphabet: PatternAlphabet, rules: ReadonlyMap<string, RuleNode>, traits: RuleTraits) {
+    this.#alphabet = alphabet
     this.#rules = rules
     this.#traits = traits
   }
@@ -172,33 +174,35 @@ class GbnfCompiler {
     const whole = this.#referenceTo(name)
     for (let next = this.#waiting.pop(); next !== undefined; next = this.#waiting.pop()) {
       const node = this.#rules.get(next)
-      this.#texts.set(next, node === undefined ? this.#expressions.dead : this.#compiled(node))
+      this.#texts.set(next, node === undefined ? this.#alphabet.expressions.dead : this.#compiled(node))
     }
     return whole
   }
 
   #referenceTo(name: string): Expression {
-    const { dead } = this.#expressions
+    const { dead } = this.#alphabet.expressions
     // nothing that cannot end is written at all
     if (!this.#traits.productive.has(name)) return dead
     const known = this.#references.get(name)
     if (known !== undefined) return known
-    const reference = this.#expressions.reference(undefined, () => this.#texts.get(name) ?? dead)
+    const reference = this.#alphabet.expressions.reference(undefined, () => this.#texts.get(name) ?? dead)
     // a reference is never empty itself
-    const whole = this.#traits.nullable.has(name) ? this.#expressions.optional(reference) : reference
+    const whole = this.#traits.nullable.has(name) ? this.#alphabet.expressions.optional(reference) : reference
     this.#references.set(name, whole)
     this.#waiting.push(name)
     return whole
   }
 
-  #compiled(node: GbnfNode): Expression {
-    const expressions = this.#expressions
+  #compiled(node: RuleNode): Expression {
+    const { expressions } = this.#alphabet
     expressions.budget.spend(1)
     switch (node.type) {
       case 'literal':
-        return expressions.literal(node.text)
+        return this.#alphabet.literal(node.text)
       case 'character':
-        return oneOf(expressions, node.ranges)
+        return this.#alphabet.characterOf(node.ranges)
+      case 'texts':
+        return node.texts
       case 'rule':
         return this.#referenceTo(node.name)
       case 'sequence':

@@ -1,0 +1,27 @@
+/** The terminals of Lark's module `common`, as patterns: what `%import common.NAME` stands for. */
+export const COMMON_TERMINALS: Readonly<Record<string, string>> = {
+  DIGIT: '[0-9]',
+  HEXDIGIT: '[0-9a-fA-F]',
+  INT: '[0-9]+',
+  SIGNED_INT: '[+-]?[0-9]+',
+  DECIMAL: '(?:[0-9]+\\.[0-9]*|\\.[0-9]+)',
+  FLOAT: '(?:[0-9]+[eE][+-]?[0-9]+|(?:[0-9]+\\.[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?)',
+  SIGNED_FLOAT: '[+-]?(?:[0-9]+[eE][+-]?[0-9]+|(?:[0-9]+\\.[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?)',
+  NUMBER: '(?:[0-9]+\\.?[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?',
+  SIGNED_NUMBER: '[+-]?(?:[0-9]+\\.?[0-9]*|\\.[0-9]+)(?:[eE][+-]?[0-9]+)?',
+  ESCAPED_STRING: '"(?:[^"\\\\\\n]|\\\\[^\\n])*"',
+  LCASE_LETTER: '[a-z]',
+  UCASE_LETTER: '[A-Z]',
+  LETTER: '[a-zA-Z]',
+  WORD: '[a-zA-Z]+',
+  CNAME: '[_a-zA-Z][_a-zA-Z0-9]*',
+  WS_INLINE: '[ \\t]+',
+  WS: '[ \\t\\f\\r\\n]+',
+  CR: '\\r',
+  LF: '\\n',
+  NEWLINE: '(?:\\r?\\n)+',
+  SH_COMMENT: '#[^\\n]*',
+  CPP_COMMENT: '\\/\\/[^\\n]*',
+  C_COMMENT: '\\/\\*(?:[^*]|\\*+[^*\\/])*\\*+\\/',
+  SQL_COMMENT: '--[^\\n]*'
+}
