@@ -1,3 +1,4 @@
+import type { Sampling } from '@resultity/interface'
 import type { OpenSession } from '@resultity/wire'
 import type { RouteSessionInit } from './route-session-init.ts'
 import type { NodeAddress } from './stage-control.ts'
@@ -36,7 +37,7 @@ export function openFrame(
     tokensMax,
     prefillChunk: init.promptLogprobs ? 1 : init.prefillChunk,
     endTokens: [...endTokens],
-    sampling,
+    sampling: last ? sampling : withoutBias(sampling),
     leaseMs: limits.sessionLeaseMs,
     logprobs,
     topLogprobs,
@@ -49,6 +50,11 @@ export function openFrame(
 
 function committedOf({ committed }: RouteSessionInit): Pick<OpenSession, 'committed'> {
   return committed.length === 0 ? {} : { committed }
+}
+
+/** Of up to 65,536 tokens, for the stage that samples alone. */
+function withoutBias({ logitBias: _, ...sampling }: Sampling): Sampling {
+  return sampling
 }
 
 /** What only the stage that samples is told. */

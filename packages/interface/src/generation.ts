@@ -5,8 +5,8 @@ export const REPETITION_PENALTY_MAX = 100
 
 /** Below it, what is left of a penalty as a 32-bit number may be none. */
 export const REPETITION_PENALTY_MIN = 1e-6
-/** Tokens of one `logitBias`; OpenAI takes as many. */
-export const LOGIT_BIAS_MAX = 1024
+/** Tokens of one `logitBias`. OpenAI takes 1,024; clients of vLLM ban whole scripts. Bounds what a step of sampling adds up. */
+export const LOGIT_BIAS_MAX = 65_536
 
 /**
  * How the last stage picks a token. `temperature` 0 is greedy: the highest logit, the lowest id on a tie.
