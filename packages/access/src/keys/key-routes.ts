@@ -68,7 +68,7 @@ export function addKeyRoutes(server: FastifyInstance, service: KeyService): void
   )
   addRoute<ById>(server, routes.revoke, async request => service.revoke(request.params.id))
   addRoute<ById>(server, routes.rotate, async request => {
-    const { grace_seconds: grace } = parseInput(rotationSchema, request.body ?? {})
+    const { grace_seconds: grace } = parseInput(rotationSchema, request.body === undefined ? {} : request.body)
     return service.rotate(request.params.id, grace * 1000)
   })
 }

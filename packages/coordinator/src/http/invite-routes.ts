@@ -103,7 +103,8 @@ const removeInvitedNode: ApiRoute = {
 /** `/v1/admin/invites`, `/v1/admin/invited-nodes`. */
 export function addInviteRoutes(server: FastifyInstance, { invites }: InviteRouteComponents): void {
   addRoute(server, createInvite, async request => {
-    const { label, uses, expires_in_seconds: seconds } = parseInput(newInviteSchema, request.body ?? {})
+    const body = request.body === undefined ? {} : request.body
+    const { label, uses, expires_in_seconds: seconds } = parseInput(newInviteSchema, body)
     const { invite, token } = await invites.create({ label: label ?? null, usesMax: uses, ttlMs: seconds * 1000 })
     return { ...view(invite), token }
   })
