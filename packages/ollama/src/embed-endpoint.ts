@@ -1,10 +1,11 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { MeshError, type Scheduler, systemScheduler, withParam } from '@resultity/interface'
+import { type Scheduler, systemScheduler } from '@resultity/interface'
 import type { JobAnswer, JobContext, JobKind, PreparedJob } from '@resultity/jobs'
 import type { HttpEndpoint } from '@resultity/openai'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobUsage, JsonValue } from '@resultity/store'
 import { z } from 'zod'
+import { inClientWords } from './client-words.ts'
 import { nanoseconds, waitedMs } from './durations.ts'
 import {
   type EmbedBody,
@@ -131,7 +132,12 @@ export class EmbedEndpoint<Body extends EmbedBody | EmbeddingsBody> implements H
     const request = { ...parsed, model: id }
     const texts = this.#dialect.textsOf(request)
     const loads = texts.length === 0
-    const inner = await this.#prepareInner(request, loads ? ['.'] : texts)
+    const { store, mesh } = request
+    const fields = present({ model: id, store, mesh, ...this.#dialect.fieldsOf(request) })
+    const inner = await inClientWords(
+      () => this.#components.embeddings.prepare({ ...fields, input: loads ? ['.'] : texts }),
+      param => this.#dialect.paramOf(param, request)
+    )
     return {
       ...inner,
       request: request as JsonValue,
@@ -157,18 +163,5 @@ export class EmbedEndpoint<Body extends EmbedBody | EmbeddingsBody> implements H
     const measured = { model, vectors, job, usage, elapsedMs: scheduler.monotonic() - startMs }
     const body = this.#dialect.answerOf(measured)
     return { result: { status: 200, headers: result.headers, body: body as JsonValue }, usage }
-  }
-
-  /** An error is said in the words of the client's own body. */
-  async #prepareInner(body: Body, input: readonly string[]): Promise<PreparedJob> {
-    const { model, store, mesh } = body
-    try {
-      const fields = present({ model, store, mesh, ...this.#dialect.fieldsOf(body) })
-      return await this.#components.embeddings.prepare({ ...fields, input })
-    } catch (error) {
-      const known = MeshError.from(error)
-      const { param } = known.details
-      throw typeof param === 'string' ? withParam(known, this.#dialect.paramOf(param, body)) : known
-    }
   }
 }

@@ -1,5 +1,5 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { invalidRequest, MeshError, type Scheduler, systemScheduler, withParam } from '@resultity/interface'
+import { invalidRequest, type Scheduler, systemScheduler } from '@resultity/interface'
 import {
   BEGUN,
   type JobAnswer,
@@ -13,6 +13,7 @@ import { canReason, type HttpEndpoint, IGNORED_FIELDS, randomSeed } from '@resul
 import type { ServedDecoder, ServedModels } from '@resultity/placement'
 import type { Job, JobUsage, JsonValue } from '@resultity/store'
 import { z } from 'zod'
+import { inClientWords } from './client-words.ts'
 import { nanoseconds, waitedMs } from './durations.ts'
 import { servedName } from './model-names.ts'
 import { ollamaErrors } from './ollama-errors.ts'
@@ -78,7 +79,10 @@ export class TextEndpoint<Body extends ChatBody | GenerateBody> implements HttpE
     const request = { ...parsed, model: id, options: { ...parsed.options, seed: seed === -1 ? randomSeed() : seed } }
     const task = this.#dialect.taskOf(request, placeable.contextLength)
     const { by, body: asked } = task ?? { ...ANYTHING, body: { ...ANYTHING.body, model: id, mesh: parsed.mesh } }
-    const inner = await this.#prepareInner(by, asked)
+    const inner = await inClientWords(
+      () => this.#components[by].prepare(asked),
+      param => this.#dialect.paramOf(param)
+    )
     const loads = task === undefined
     // who thinks in any case does what it was told to
     const ignored = parsed.think !== true && inner.headers?.[IGNORED_FIELDS] !== undefined
@@ -123,17 +127,6 @@ export class TextEndpoint<Body extends ChatBody | GenerateBody> implements HttpE
     }
     const body = lineOf(job, request.model, this.#dialect, said, measures)
     return { result: { status: 200, headers: result.headers, body: body as JsonValue }, usage }
-  }
-
-  /** An error is said in the words of the client's own body. */
-  async #prepareInner(by: Task['by'], body: Task['body']): Promise<PreparedJob> {
-    try {
-      return await this.#components[by].prepare(body)
-    } catch (error) {
-      const known = MeshError.from(error)
-      const { param } = known.details
-      throw typeof param === 'string' ? withParam(known, this.#dialect.paramOf(param)) : known
-    }
   }
 }
 

@@ -1,4 +1,4 @@
-export type { AnswerEndpointComponents } from './answer/answer-job.ts'
+export { type AnswerEndpointComponents, answerJob } from './answer/answer-job.ts'
 export type { AnswerMetrics } from './answer/answer-metrics.ts'
 export { CHOICE } from './answer/answer-run.ts'
 export { IGNORED_FIELDS } from './answer/ignored-fields.ts'

@@ -1,9 +1,8 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import { invalidRequest, MeshError, withParam } from '@resultity/interface'
 import { type JobAnswer, type JobContext, type PreparedJob, TimeSlice } from '@resultity/jobs'
-import { type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
+import { answerJob, type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
 import type { RouteConstraints, ServedClassifier } from '@resultity/placement'
-import { type JsonValue, modelLane } from '@resultity/store'
 import { moderationResult } from './moderation-result.ts'
 import {
   type ModerationPart,
@@ -68,14 +67,11 @@ export class ModerationEndpoint implements HttpEndpoint<PreparedModeration> {
     const routing = pools.routing(model, parsed.mesh)
     const { inputs, promptTokens } = await encodeAll(parsed, model)
     return {
-      lane: modelLane(model.id, routing.pool?.subcloud),
-      // by its id: what else it was called by may mean another when the job is begun, or nothing yet
-      request: { ...parsed, model: model.id } as JsonValue,
+      ...answerJob(parsed, model, routing),
       streamed: false,
       outlivesClient: false,
       tokens: { prompt: promptTokens, answerMax: 0 },
       resultBytes: inputs.length * (13 + model.classifier.labels.length) * LABEL_BYTES,
-      unstored: parsed.store === false,
       data: { model, inputs, promptTokens, routing }
     }
   }

@@ -1,8 +1,8 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
-import { type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
+import { answerJob, type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
 import type { RouteConstraints } from '@resultity/placement'
-import { type JsonValue, modelLane } from '@resultity/store'
+import type { JsonValue } from '@resultity/store'
 import type { PairDialect } from './pair-dialect.ts'
 import type { RerankRequest, ScoreRequest } from './pair-schema.ts'
 import { type ScorePlan, toScorePlan } from './score-plan.ts'
@@ -47,18 +47,14 @@ export class PairEndpoint<Body extends RerankRequest | ScoreRequest> implements 
     const routing = pools.routing(model, parsed.mesh)
     const plan = await toScorePlan(pairs, model, parsed.truncate_prompt_tokens)
     const characters = pairs.reduce((sum, [, { text }]) => sum + text.length, 0)
-    // by its id: what else it was called by may mean another when the job is begun, or nothing yet
-    const request = { ...parsed, model: model.id }
     return {
-      lane: modelLane(model.id, routing.pool?.subcloud),
-      request: request as JsonValue,
+      ...answerJob(parsed, model, routing),
       streamed: false,
       outlivesClient: false,
       tokens: { prompt: plan.promptTokens, answerMax: 0 },
       // a character is three bytes at the most, and may be written as six
       resultBytes: pairs.length * RESULT_BYTES + 6 * characters,
-      unstored: parsed.store === false,
-      data: { request, plan, routing }
+      data: { request: { ...parsed, model: model.id }, plan, routing }
     }
   }
 

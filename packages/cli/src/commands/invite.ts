@@ -5,6 +5,7 @@ import type { CommandDefinition, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { explainAdminKey } from '../keys/key-admin.ts'
 import { parseDuration } from '../keys/key-options.ts'
+import { printResult } from '../output/print-result.ts'
 import { formatTable } from '../output/table.ts'
 import { joined, type Text, text } from '../output/text.ts'
 import type { SettingName } from '../settings/schema.ts'
@@ -20,9 +21,7 @@ const listCommand: CommandDefinition = {
   async run(input) {
     const api = apiOf(input)
     const [invites, nodes] = await explainAdminKey(api, Promise.all([api.invites(), api.invitedNodes()]))
-    if (input.json) input.context.out.json({ invites, nodes })
-    else input.context.out.print(describe(invites, nodes))
-    return EXIT_OK
+    return printResult(input, { invites, nodes }, describe(invites, nodes))
   }
 }
 
@@ -36,9 +35,7 @@ const revokeCommand: CommandDefinition = {
   async run(input) {
     const api = apiOf(input)
     const invite = await explainAdminKey(api, api.revokeInvite(input.argument ?? ''))
-    if (input.json) input.context.out.json(invite)
-    else input.context.out.print(text`${invite.id} is revoked\n`)
-    return EXIT_OK
+    return printResult(input, invite, text`${invite.id} is revoked\n`)
   }
 }
 
@@ -52,9 +49,7 @@ const removeCommand: CommandDefinition = {
   async run(input) {
     const api = apiOf(input)
     const removed = await explainAdminKey(api, api.removeInvitedNode(input.argument ?? ''))
-    if (input.json) input.context.out.json(removed)
-    else input.context.out.print(text`${removed.peer_id} is removed\n`)
-    return EXIT_OK
+    return printResult(input, removed, text`${removed.peer_id} is removed\n`)
   }
 }
 

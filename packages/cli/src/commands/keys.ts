@@ -3,6 +3,7 @@ import type { CommandDefinition, CommandGroup, CommandRun } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { openKeyAdmin } from '../keys/key-admin.ts'
 import { parseDuration, toNewKey } from '../keys/key-options.ts'
+import { printResult } from '../output/print-result.ts'
 import { formatTable } from '../output/table.ts'
 import { type Text, text } from '../output/text.ts'
 import type { SettingName } from '../settings/schema.ts'
@@ -51,9 +52,7 @@ const listCommand: CommandDefinition = {
   async run(input) {
     await using office = await openKeyAdmin(input)
     const keys = await office.list()
-    if (input.json) input.context.out.json(keys)
-    else input.context.out.print(describe(keys))
-    return EXIT_OK
+    return printResult(input, keys, describe(keys))
   }
 }
 
@@ -68,9 +67,7 @@ const revokeCommand: CommandDefinition = {
   async run(input) {
     await using office = await openKeyAdmin(input)
     const key = await office.revoke(input.argument ?? '')
-    if (input.json) input.context.out.json(key)
-    else input.context.out.print(text`${key.id} is revoked\n`)
-    return EXIT_OK
+    return printResult(input, key, text`${key.id} is revoked\n`)
   }
 }
 

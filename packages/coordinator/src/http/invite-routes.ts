@@ -1,4 +1,4 @@
-import { type ApiRoute, addRoute, listOf, parseInput } from '@resultity/api-kit'
+import { addRoute, type ById, listOf, parseInput, Resource } from '@resultity/api-kit'
 import { INVITE_SECONDS_MAX, INVITE_USES_MAX, inviteLabelSchema } from '@resultity/interface'
 import type { Invites } from '@resultity/placement'
 import type { InvitedNode, StoredInvite } from '@resultity/store'
@@ -53,52 +53,41 @@ const removedSchema = z.object({
   deleted: z.literal(true)
 })
 
-const createInvite: ApiRoute = {
-  method: 'POST',
-  path: '/v1/admin/invites',
+const invitesResource = new Resource('/v1/admin/invites', { errors: [401, 403] })
+const nodesResource = new Resource('/v1/admin/invited-nodes', { errors: [401, 403], param: 'peer_id' })
+
+const createInvite = invitesResource.create({
   id: 'createInvite',
   summary: 'Makes an invite, by which nodes of other machines may join. Only this answer has its token.',
   body: newInviteSchema,
   bodyOptional: true,
-  answers: { 200: { json: createdInviteSchema } },
-  errors: [400, 401, 403, 503]
-}
+  json: createdInviteSchema,
+  errors: [503]
+})
 
-const listInvites: ApiRoute = {
-  method: 'GET',
-  path: '/v1/admin/invites',
+const listInvites = invitesResource.list({
   id: 'listInvites',
   summary: 'Invites, without their tokens, newest first.',
-  answers: { 200: { json: listOf('InviteList', inviteViewSchema) } },
-  errors: [401, 403]
-}
+  json: listOf('InviteList', inviteViewSchema)
+})
 
-const revokeInvite: ApiRoute = {
-  method: 'POST',
-  path: '/v1/admin/invites/{id}/revoke',
+const revokeInvite = invitesResource.action('revoke', {
   id: 'revokeInvite',
   summary: 'Ends an invite for good. Nodes that joined by it stay.',
-  answers: { 200: { json: inviteViewSchema } },
-  errors: [401, 403, 404]
-}
+  json: inviteViewSchema
+})
 
-const listInvitedNodes: ApiRoute = {
-  method: 'GET',
-  path: '/v1/admin/invited-nodes',
+const listInvitedNodes = nodesResource.list({
   id: 'listInvitedNodes',
   summary: 'Nodes that joined by an invite, and may join again.',
-  answers: { 200: { json: listOf('InvitedNodeList', invitedNodeSchema) } },
-  errors: [401, 403]
-}
+  json: listOf('InvitedNodeList', invitedNodeSchema)
+})
 
-const removeInvitedNode: ApiRoute = {
-  method: 'DELETE',
-  path: '/v1/admin/invited-nodes/{peer_id}',
+const removeInvitedNode = nodesResource.remove({
   id: 'removeInvitedNode',
   summary: 'Lets a node go that joined by an invite; it may not join again without one.',
-  answers: { 200: { json: removedSchema } },
-  errors: [401, 403, 404]
-}
+  json: removedSchema
+})
 
 /** `/v1/admin/invites`, `/v1/admin/invited-nodes`. */
 export function addInviteRoutes(server: FastifyInstance, { invites }: InviteRouteComponents): void {
@@ -109,9 +98,7 @@ export function addInviteRoutes(server: FastifyInstance, { invites }: InviteRout
     return { ...view(invite), token }
   })
   addRoute(server, listInvites, async () => ({ object: 'list', data: (await invites.list()).map(view) }))
-  addRoute<{ Params: { id: string } }>(server, revokeInvite, async request =>
-    view(await invites.revoke(request.params.id))
-  )
+  addRoute<ById>(server, revokeInvite, async request => view(await invites.revoke(request.params.id)))
   addRoute(server, listInvitedNodes, async () => ({ object: 'list', data: (await invites.nodes()).map(nodeView) }))
   addRoute<{ Params: { peer_id: string } }>(server, removeInvitedNode, async request => {
     const { peer_id: peerId } = request.params
