@@ -2,7 +2,7 @@ import { MeshError } from '@resultity/interface'
 import { advert, placeable, placeableEncoder } from '@resultity/test-nodes'
 import t from 'tap'
 import { Placement } from '../src/placement/placement.ts'
-import { report, setUp } from './support/director.ts'
+import { placed, report, setUp } from './support/director.ts'
 
 t.test('a default placement is assigned, gets ready, and survives what does not concern it', async t => {
   const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
@@ -26,12 +26,7 @@ t.test('a default placement is assigned, gets ready, and survives what does not 
 })
 
 t.test('when a node dies the rest is released and planned anew at once', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
-  const model = placeable(6)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 4))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { registry, director, takeAssignments, model } = placed(['a', 'b', 'c'], 4, 6, { stages: 3 })
   takeAssignments()
   registry.leave('b', 'it died')
   director.reconcile()
@@ -149,12 +144,7 @@ t.test('a node that never reports is given up', async t => {
 })
 
 t.test('a request for a number of stages gets its own placement, once', async t => {
-  const { clock, registry, director, takeAssignments, allReady } = setUp()
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 8))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { clock, director, takeAssignments, allReady, model } = placed(['a', 'b', 'c'], 8, 4)
   takeAssignments()
   t.equal(director.choose(model, { stages: 2 }).type, 'loading')
   t.equal(director.choose(model, { stages: 2 }).type, 'loading')
@@ -174,12 +164,7 @@ t.test('a request for a number of stages gets its own placement, once', async t 
 })
 
 t.test('an idle on-demand placement makes room for another, and only for one that then fits', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp()
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 4.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { director, takeAssignments, allReady, model } = placed(['a', 'b', 'c'], 4.5, 4)
   director.choose(model, { stages: 2 })
   allReady(director.table.get('p2'))
   takeAssignments()

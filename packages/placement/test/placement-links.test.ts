@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import { advert, placeable } from '@resultity/test-nodes'
 import t from 'tap'
-import { report, setUp } from './support/director.ts'
+import { placed, report, setUp } from './support/director.ts'
 
 /** Adjacent pairs of a placement, as the ring has them. */
 function pairs(assignments: readonly string[]): string[] {
@@ -10,12 +10,7 @@ function pairs(assignments: readonly string[]): string[] {
 }
 
 t.test('two nodes that do not reach each other are not beside each other in the next placement', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
-  const model = placeable(6)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c', 'd']) registry.join(advert(peer, 2.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { director, takeAssignments, allReady, model } = placed(['a', 'b', 'c', 'd'], 2.5, 6, { stages: 3 })
   t.same(takeAssignments(), ['p1 a[0,2)', 'p1 b[2,4)', 'p1 c[4,6)'])
   t.equal(director.suspectLink('a', 'b', 'p1'), true)
   t.equal(director.suspectLink('a', 'b', 'p1'), true, 'two answers say so')
@@ -31,12 +26,7 @@ t.test('two nodes that do not reach each other are not beside each other in the 
 })
 
 t.test('where nobody is left over, fewer stages do, and all of them again when the link had its time', async t => {
-  const { clock, registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
-  const model = placeable(6)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 9))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { clock, director, takeAssignments, allReady } = placed(['a', 'b', 'c'], 9, 6, { stages: 3 })
   takeAssignments()
   t.equal(director.suspectLink('b', 'c', 'p1'), true)
   director.reconcile()
@@ -51,23 +41,13 @@ t.test('where nobody is left over, fewer stages do, and all of them again when t
 })
 
 t.test('a link that cannot be done without is kept, and waited for', async t => {
-  const { registry, director, allReady } = setUp({ stages: 2 })
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b']) registry.join(advert(peer, 2.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { director } = placed(['a', 'b'], 2.5, 4, { stages: 2 })
   t.equal(director.suspectLink('a', 'b', 'p1'), false)
   t.equal(director.table.get('p1')?.state, 'ready')
 })
 
 t.test('a node that left comes back without its links', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 2.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { registry, director, takeAssignments, allReady } = placed(['a', 'b', 'c'], 2.5, 4, { stages: 2 })
   director.suspectLink('a', 'b', 'p1')
   director.reconcile()
   allReady(director.table.get('p2'))

@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import { advert, placeable } from '@resultity/test-nodes'
 import t from 'tap'
-import { report, setUp } from './support/director.ts'
+import { placed, report, setUp } from './support/director.ts'
 
 t.test('another node takes the layers of one that died, and the others keep theirs', async t => {
   const { registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
@@ -46,12 +46,7 @@ t.test('of several it is one that computes like the one that died, if there is o
 })
 
 t.test('where nobody is left over all is planned anew, and what a node need not keep goes first', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp({ stages: 3 })
-  const model = placeable(6)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 3.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { registry, director, takeAssignments } = placed(['a', 'b', 'c'], 3.5, 6, { stages: 3 })
   takeAssignments()
   registry.leave('a', 'it died')
   director.reconcile()
@@ -59,12 +54,7 @@ t.test('where nobody is left over all is planned anew, and what a node need not 
 })
 
 t.test('a node that is there and failed is gone round as well', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 4.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { director, takeAssignments } = placed(['a', 'b', 'c'], 4.5, 4, { stages: 2 })
   takeAssignments()
   director.report('b', 'p1', report('failed', new MeshError('engine_failed', 'it broke off')))
   director.reconcile()
@@ -87,12 +77,7 @@ t.test('two models that lose the same node are both repaired before anything is 
 })
 
 t.test('what was made for a request is repaired while an answer wants to go on', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp()
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c', 'd']) registry.join(advert(peer, 4.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { registry, director, takeAssignments, allReady, model } = placed(['a', 'b', 'c', 'd'], 4.5, 4)
   for (const used of [true, false]) {
     director.choose(model, { stages: 2 })
     const made = director.table.all().at(-1)
@@ -110,12 +95,7 @@ t.test('what was made for a request is repaired while an answer wants to go on',
 })
 
 t.test('a node that does not answer is done without where that can be, and gets nothing for a while', async t => {
-  const { clock, registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b', 'c']) registry.join(advert(peer, 2.5))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { clock, director, takeAssignments, allReady } = placed(['a', 'b', 'c'], 2.5, 4, { stages: 2 })
   takeAssignments()
   t.equal(director.suspect('b', 'p1'), true)
   t.equal(director.suspect('b', 'p1'), true, 'two answers say so')
@@ -145,12 +125,7 @@ t.test('a node alone is waited for', async t => {
 })
 
 t.test('where it was one of as many stages as are wanted, fewer do at once', async t => {
-  const { registry, director, takeAssignments, allReady } = setUp({ stages: 2 })
-  const model = placeable(4)
-  director.addModel(model)
-  for (const peer of ['a', 'b']) registry.join(advert(peer, 9))
-  director.reconcile()
-  allReady(director.table.get('p1'))
+  const { director, takeAssignments } = placed(['a', 'b'], 9, 4, { stages: 2 })
   takeAssignments()
   t.equal(director.suspect('b', 'p1'), true)
   director.reconcile()

@@ -1,5 +1,5 @@
 import { formatRange, type MeshError } from '@resultity/interface'
-import { ManualClock } from '@resultity/test-nodes'
+import { advert, ManualClock, placeable } from '@resultity/test-nodes'
 import { NodeRegistry } from '../../src/membership/node-registry.ts'
 import type { Placement, StageReport, StageState } from '../../src/placement/placement.ts'
 import { PlacementDirector } from '../../src/placement/placement-director.ts'
@@ -43,4 +43,21 @@ export function setUp(init: Partial<PlacementDirectorInit> = {}) {
     for (const stage of placement?.stages ?? []) director.report(stage.peerId, placement?.id ?? '', report('ready'))
   }
   return { clock, registry, director, takeAssignments, allReady }
+}
+
+/** A director whose only model is ready on the first of these nodes, as `p1`. */
+export function placed(
+  peers: readonly string[],
+  gib: number,
+  layers: number,
+  init?: Partial<PlacementDirectorInit>
+): ReturnType<typeof setUp> & { readonly model: ReturnType<typeof placeable> } {
+  const known = setUp(init)
+  const { registry, director, allReady } = known
+  const model = placeable(layers)
+  director.addModel(model)
+  for (const peer of peers) registry.join(advert(peer, gib))
+  director.reconcile()
+  allReady(director.table.get('p1'))
+  return { ...known, model }
 }
