@@ -112,7 +112,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const store = starting.use(await FileBlobStore.open(init.dataDir))
   const stores = await openStores(database, init.contentDir ?? init.dataDir, limits)
   starting.use(stores.store)
-  const dismiss = (peerId: string, reason: string): void => mesh.registry.leave(peerId, reason)
+  const dismiss = (peerId: string, reason: string): void => mesh.membership.dismiss(peerId, reason)
   const invites = await openInvites(init, { host, stores, scheduler, clock, dismiss })
   const mesh: MeshParts = buildMesh({ host, scheduler, clock, invites }, limits, init)
   mesh.models.complete = false

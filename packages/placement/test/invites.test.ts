@@ -32,11 +32,11 @@ async function setUp(t: Test) {
       clock: wall,
       seal: invite => sealInvite(invite, privateKey),
       multiaddrs: () => host.multiaddrs(),
-      dismiss: (peerId, reason) => registry.leave(peerId, reason)
+      dismiss: (peerId, reason) => membership.dismiss(peerId, reason)
     },
     { networkId: await store.networkId(), peerId: host.peerId }
   )
-  const membership = new Membership(
+  const membership: Membership = new Membership(
     {
       registry,
       clock,
@@ -133,6 +133,12 @@ t.test('a node that is removed goes, and needs another invite', async t => {
   await t.rejects(invites.revoke('0'.repeat(16)), { code: 'not_found' })
   const again = await start()
   t.equal(await joins(again), 'peer_refused')
+  const { token } = await invites.create({ ...one, usesMax: 5 })
+  const other = await start()
+  t.equal(await joins(other, token), 'joined')
+  await invites.removeNode(other.peerId)
+  await t.rejects(invites.admits(other.peerId, token), { code: 'invite_revoked' }, 'nor by the one that it holds')
+  t.equal(await joins(await start(), token), 'invite_revoked', 'and nobody whom it gave it to')
 })
 
 t.test('as many nodes as it says may use it', async t => {
@@ -152,6 +158,9 @@ t.test('there are so many invites at most, and old ones make room', async t => {
   for (let count = 0; count < INVITES_MAX; count++) {
     await store.add({ ...stored, id: count.toString(16).padStart(16, '0'), expiresAtMs })
   }
+  await t.rejects(invites.create(one), { code: 'resource_exhausted' })
+  await invites.revoke('0'.repeat(16))
+  t.ok((await invites.create(one)).token, 'one that is revoked makes room at once')
   await t.rejects(invites.create(one), { code: 'resource_exhausted' })
   wall.pass(31 * 24 * 60 * MINUTE)
   t.ok((await invites.create(one)).token)

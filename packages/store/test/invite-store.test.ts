@@ -40,8 +40,8 @@ onBothDatabases('a node that came by an invite stays known until it is removed',
   const again = new InviteStore(await open())
   t.same(await again.nodes(10), [{ peerId: 'one', inviteId: invite.id, joinedAtMs: 1500 }])
   t.equal(await again.isInvited('one'), true)
-  t.equal(await again.removeNode('one'), true)
-  t.equal(await again.removeNode('one'), false)
+  t.equal(await again.removeNode('one', 1800), true)
+  t.equal(await again.removeNode('one', 1800), false)
   t.equal(await again.isInvited('one'), false)
 })
 
@@ -50,3 +50,20 @@ onBothDatabases('a database has one network, whoever opens it', async (t, { open
   t.match(id, /^[0-9a-f]{32}$/)
   t.equal(await new InviteStore(await open()).networkId(), id)
 })
+
+onBothDatabases(
+  'a node that asks twice at once takes one use, and its removal ends the invite',
+  async (t, { open }) => {
+    const store = new InviteStore(await open())
+    await store.add(invite)
+    const redeeming = { id: invite.id, secretSha256: invite.secretSha256, peerId: 'one', nowMs: 1500 }
+    t.same(await Promise.all([store.redeem(redeeming), store.redeem(redeeming)]), ['redeemed', 'redeemed'])
+    t.match(await store.list(10), [{ uses: 1, revokedAtMs: null }])
+    t.equal(await store.removeNode('one', 1600), true)
+    t.match(await store.list(10), [{ uses: 1, revokedAtMs: 1600 }])
+    t.equal(await store.redeem(redeeming), 'revoked')
+    t.equal(await store.isInvited('one'), false)
+    await store.removeEnded(1700)
+    t.equal(await store.count(), 0)
+  }
+)

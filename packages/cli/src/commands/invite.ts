@@ -41,7 +41,7 @@ const revokeCommand: CommandDefinition = {
 
 const removeCommand: CommandDefinition = {
   name: 'remove',
-  summary: 'Lets a node go that joined by an invite; it needs another to come back.',
+  summary: 'Lets a node go that joined by an invite, and ends that invite; it needs another to come back.',
   argument: { name: '<peer-id>', summary: 'as "invite list" shows it' },
   settings,
   json: 'print its peer id as one JSON object',

@@ -85,7 +85,7 @@ const listInvitedNodes = nodesResource.list({
 
 const removeInvitedNode = nodesResource.remove({
   id: 'removeInvitedNode',
-  summary: 'Lets a node go that joined by an invite; it may not join again without one.',
+  summary: 'Lets a node go that joined by an invite, and ends that invite; the node needs another to join again.',
   json: removedSchema
 })
 

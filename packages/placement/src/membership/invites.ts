@@ -17,7 +17,7 @@ export interface InvitesComponents {
   seal(invite: Invite): Promise<string>
   /** Where this coordinator is reached. */
   multiaddrs(): readonly string[]
-  /** Lets a node go that is here. */
+  /** Ends the membership of a node that is connected to this coordinator, or is about to join. */
   dismiss(peerId: string, reason: string): void
   /** Default: the machine's chance. */
   readonly scheduler?: Scheduler
@@ -40,7 +40,7 @@ export interface InviteRequest {
 export const INVITES_MAX = 1000
 export const INVITED_NODES_SHOWN_MAX = 4096
 
-/** An invite that has ended is shown for that much longer. */
+/** An invite that has ended is shown for that much longer, where there is room. */
 const ENDED_SHOWN_MS = 30 * 24 * 60 * 60 * 1000
 
 const ID_BYTES = 8
@@ -61,9 +61,10 @@ export class Invites {
     const { store, clock, seal, scheduler = systemScheduler } = this.#components
     const createdAtMs = clock.now()
     await store.prune(createdAtMs - ENDED_SHOWN_MS)
+    if ((await store.count()) >= INVITES_MAX) await store.removeEnded(createdAtMs)
     if ((await store.count()) >= INVITES_MAX) {
       throw new MeshError('resource_exhausted', `there are ${INVITES_MAX} invites, and no more may be`, {
-        hint: `They go ${ENDED_SHOWN_MS / 86_400_000} days after they ended. Make some that end sooner, or that more nodes may use.`
+        hint: 'Revoke some with "resultity invite revoke ID", or make one that more nodes may use.'
       })
     }
     const secret = Buffer.from(scheduler.randomBytes(SECRET_BYTES)).toString('base64url')
@@ -96,10 +97,13 @@ export class Invites {
     })
   }
 
-  /** A node that came by an invite is let go, and may not come again without one. @throws MeshError `not_found` */
+  /**
+   * Lets a node go that came by an invite. That invite ends too, so the node needs another to come again.
+   * @throws MeshError `not_found`
+   */
   async removeNode(peerId: string): Promise<void> {
-    const { store, dismiss } = this.#components
-    if (!(await store.removeNode(peerId))) {
+    const { store, clock, dismiss } = this.#components
+    if (!(await store.removeNode(peerId, clock.now()))) {
       throw new MeshError('not_found', `no node ${peerId.slice(0, 128)} came by an invite`, {
         hint: '"resultity invite list" shows those that did.',
         details: { param: 'peer_id' }

@@ -65,7 +65,7 @@ export class Membership implements Disposable {
     this.#pruneTimer = this.#scheduler.setInterval(() => this.#prune(), init.heartbeatIntervalMs)
     this.#stopListening = components.registry.onChange(change => {
       if (change.type !== 'updated') this.#membersVersion++
-      if (change.type === 'left') this.#dismiss(change.node.peerId, change.reason)
+      if (change.type === 'left') this.#letGo(change.node.peerId, change.reason)
     })
   }
 
@@ -82,6 +82,12 @@ export class Membership implements Disposable {
   /** Sends an order; a node that is no member any more misses it, and its leaving is known already. */
   send(peerId: string, message: CoordinatorMessage): void {
     this.#links.get(peerId)?.send(message)
+  }
+
+  /** Ends the membership of a node, and its joining if it is about to. */
+  dismiss(peerId: string, reason: string): void {
+    for (const link of this.#greeters) if (link.peerId === peerId) link.refuse(letGo(reason))
+    this.#components.registry.leave(peerId, reason)
   }
 
   [Symbol.dispose](): void {
@@ -167,10 +173,10 @@ export class Membership implements Disposable {
   }
 
   /** The registry has let a node go: so must we. */
-  #dismiss(peerId: string, reason: string): void {
+  #letGo(peerId: string, reason: string): void {
     const link = this.#links.get(peerId)
     this.#links.delete(peerId)
-    link?.refuse(new MeshError('node_lost', `the coordinator let this node go: ${reason}`))
+    link?.refuse(letGo(reason))
   }
 
   #prune(): void {
@@ -181,4 +187,8 @@ export class Membership implements Disposable {
     if (lateMs > OWN_DELAY_FACTOR * this.#init.heartbeatIntervalMs) return
     this.#components.registry.prune()
   }
+}
+
+function letGo(reason: string): MeshError {
+  return new MeshError('node_lost', `the coordinator let this node go: ${reason}`)
 }

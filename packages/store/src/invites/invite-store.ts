@@ -91,9 +91,22 @@ export class InviteStore {
     return rows.map(toInvite)
   }
 
-  /** Removes invites that ended before then; who came by them stays. */
+  /** Removes invites that expired or were revoked before then; the nodes that came by them stay. */
   async prune(beforeMs: number): Promise<void> {
-    await this.#kysely.deleteFrom('invite').where('expires_at_ms', '<', beforeMs).execute()
+    await this.#kysely
+      .deleteFrom('invite')
+      .where(({ eb, or }) => or([eb('expires_at_ms', '<', beforeMs), eb('revoked_at_ms', '<', beforeMs)]))
+      .execute()
+  }
+
+  /** Removes all invites by which nobody can join any more. */
+  async removeEnded(nowMs: number): Promise<void> {
+    await this.#kysely
+      .deleteFrom('invite')
+      .where(({ eb, or, ref }) =>
+        or([eb('expires_at_ms', '<=', nowMs), eb('revoked_at_ms', 'is not', null), eb('uses', '>=', ref('uses_max'))])
+      )
+      .execute()
   }
 
   /** Undefined when there is no such invite. */
@@ -107,9 +120,18 @@ export class InviteStore {
     return this.#find(id)
   }
 
-  /** Takes one use of an invite for a node and remembers the node: both, or neither. */
+  /**
+   * Takes one use of an invite for a node and remembers the node: both, or neither. A node that is remembered takes none,
+   * though it asks twice at once.
+   */
   async redeem({ id, secretSha256, peerId, nowMs }: Redeeming): Promise<Redemption> {
     return this.#kysely.transaction().execute(async transaction => {
+      const { numInsertedOrUpdatedRows } = await transaction
+        .insertInto('invited_node')
+        .values({ peer_id: peerId, invite_id: id, joined_at_ms: nowMs })
+        .onConflict(conflict => conflict.column('peer_id').doNothing())
+        .executeTakeFirstOrThrow()
+      if (numInsertedOrUpdatedRows === 0n) return 'redeemed'
       const { numUpdatedRows } = await transaction
         .updateTable('invite')
         .set(({ eb }) => ({ uses: eb('uses', '+', 1) }))
@@ -119,17 +141,10 @@ export class InviteStore {
         .where('expires_at_ms', '>', nowMs)
         .where(({ eb, or, ref }) => or([eb('uses_max', 'is', null), eb('uses', '<', ref('uses_max'))]))
         .executeTakeFirstOrThrow()
-      if (numUpdatedRows === 0n) {
-        const row = await transaction.selectFrom('invite').selectAll().where('id', '=', id).executeTakeFirst()
-        return refusalOf(row, secretSha256, nowMs)
-      }
-      const row = { peer_id: peerId, invite_id: id, joined_at_ms: nowMs }
-      await transaction
-        .insertInto('invited_node')
-        .values(row)
-        .onConflict(conflict => conflict.column('peer_id').doUpdateSet(row))
-        .execute()
-      return 'redeemed'
+      if (numUpdatedRows > 0n) return 'redeemed'
+      await transaction.deleteFrom('invited_node').where('peer_id', '=', peerId).execute()
+      const row = await transaction.selectFrom('invite').selectAll().where('id', '=', id).executeTakeFirst()
+      return refusalOf(row, secretSha256)
     })
   }
 
@@ -154,13 +169,26 @@ export class InviteStore {
     return row !== undefined
   }
 
-  /** @returns whether it was there */
-  async removeNode(peerId: string): Promise<boolean> {
-    const { numDeletedRows } = await this.#kysely
-      .deleteFrom('invited_node')
-      .where('peer_id', '=', peerId)
-      .executeTakeFirstOrThrow()
-    return numDeletedRows > 0n
+  /**
+   * Forgets a node, and revokes the invite that it came by: it may still hold that, and so may whoever it gave it to.
+   * @returns whether it was there
+   */
+  async removeNode(peerId: string, nowMs: number): Promise<boolean> {
+    return this.#kysely.transaction().execute(async transaction => {
+      const removed = await transaction
+        .deleteFrom('invited_node')
+        .where('peer_id', '=', peerId)
+        .returning('invite_id')
+        .executeTakeFirst()
+      if (removed === undefined) return false
+      await transaction
+        .updateTable('invite')
+        .set({ revoked_at_ms: nowMs })
+        .where('id', '=', removed.invite_id)
+        .where('revoked_at_ms', 'is', null)
+        .execute()
+      return true
+    })
   }
 
   async #find(id: string): Promise<StoredInvite | undefined> {
@@ -169,10 +197,10 @@ export class InviteStore {
   }
 }
 
-function refusalOf(row: Selectable<InviteTable> | undefined, secretSha256: string, nowMs: number): Redemption {
+function refusalOf(row: Selectable<InviteTable> | undefined, secretSha256: string): Redemption {
   if (row === undefined || row.secret_sha256 !== secretSha256) return 'unknown'
-  if (row.revoked_at_ms !== null) return 'revoked'
-  return row.expires_at_ms <= nowMs ? 'expired' : 'used_up'
+  if (row.uses_max !== null && row.uses >= row.uses_max) return 'used_up'
+  return row.revoked_at_ms !== null ? 'revoked' : 'expired'
 }
 
 function toInvite(row: Selectable<InviteTable>): StoredInvite {
