@@ -108,7 +108,10 @@ interface PreparedEmbed {
   readonly loads: boolean
 }
 
-const vectorsSchema = z.looseObject({ data: z.array(z.looseObject({ embedding: z.array(z.number()) })) })
+/** What the embeddings have made: their numbers, of which there may be a million, are not looked at again. */
+const vectorsSchema = z.looseObject({
+  data: z.array(z.looseObject({ embedding: z.custom<number[]>(value => Array.isArray(value)) }))
+})
 
 /** A route of Ollama's that makes vectors: embeddings that are asked for and told in other words. */
 export class EmbedEndpoint<Body extends EmbedBody | EmbeddingsBody> implements HttpEndpoint<PreparedEmbed> {

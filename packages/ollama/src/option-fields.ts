@@ -87,7 +87,7 @@ function unserved(name: string, instead: string) {
   return invalidRequest(`options.${name}`, `options.${name} changes the answer, and is not served here`, instead)
 }
 
-/** Without what is not there. */
+/** Leaves out fields that are undefined or null. */
 export function present(fields: Readonly<Record<string, unknown>>): Readonly<Record<string, unknown>> {
   return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined && value !== null))
 }

@@ -20,8 +20,8 @@ const completionSchema = z.looseObject({ choices: z.array(textPieceSchema).min(1
 
 /** A piece of a chat completion's log, or of a completion's. */
 export function pieceOf(entry: unknown): ChatPiece {
-  const text = safeParse(textPieceSchema, entry)
-  return text.success ? fromText(text.data) : chatPieceSchema.parse(entry)
+  const isText = typeof entry === 'object' && entry !== null && 'text' in entry
+  return isText ? fromText(textPieceSchema.parse(entry)) : chatPieceSchema.parse(entry)
 }
 
 /** All of a chat completion, or of a completion, as one piece. */

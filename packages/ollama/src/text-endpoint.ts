@@ -84,7 +84,7 @@ export class TextEndpoint<Body extends ChatBody | GenerateBody> implements HttpE
       param => this.#dialect.paramOf(param)
     )
     const loads = task === undefined
-    // who thinks in any case does what it was told to
+    // a model that cannot be told has ignored `think`, unless it was told to do what it does anyway
     const ignored = parsed.think !== true && inner.headers?.[IGNORED_FIELDS] !== undefined
     return {
       lane: inner.lane,

@@ -26,6 +26,7 @@ export {
   withTruncation
 } from './embeddings/embeddings-endpoint.ts'
 export { embeddingsRequestSchema } from './embeddings/embeddings-schema.ts'
+export { encodedAs, InputList, truncationOf } from './embeddings/input-list.ts'
 export {
   type EnsembleReport,
   type EnsembleRequest,

@@ -1,7 +1,16 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { invalidRequest, MeshError, withParam } from '@resultity/interface'
-import { type JobAnswer, type JobContext, type PreparedJob, TimeSlice } from '@resultity/jobs'
-import { answerJob, type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
+import { invalidRequest } from '@resultity/interface'
+import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
+import {
+  answerJob,
+  encodedAs,
+  type HttpEndpoint,
+  InputList,
+  type InputReading,
+  requirePlace,
+  truncationOf,
+  withTruncation
+} from '@resultity/openai'
 import type { RouteConstraints, ServedClassifier } from '@resultity/placement'
 import { moderationResult } from './moderation-result.ts'
 import {
@@ -10,7 +19,7 @@ import {
   moderationAnswerSchema,
   moderationRequestSchema
 } from './moderation-schema.ts'
-import { REQUEST_TOKENS_MAX, truncationOf } from './score-plan.ts'
+import { LEAST_TOKENS } from './score-plan.ts'
 import { modelName, runScoring, type ScoringComponents } from './scoring-run.ts'
 
 const createModeration: ApiRoute = {
@@ -65,7 +74,7 @@ export class ModerationEndpoint implements HttpEndpoint<PreparedModeration> {
       throw invalidRequest('model', `the model "${model.id}" compares texts and has one label only`, hint)
     }
     const routing = pools.routing(model, parsed.mesh)
-    const { inputs, promptTokens } = await encodeAll(parsed, model)
+    const { all: inputs, tokens: promptTokens } = await encodeAll(parsed, model)
     return {
       ...answerJob(parsed, model, routing),
       streamed: false,
@@ -92,28 +101,20 @@ export class ModerationEndpoint implements HttpEndpoint<PreparedModeration> {
 }
 
 /** Every text is an input of its own, as in OpenAI's. */
-async function encodeAll(
-  request: ModerationRequest,
-  model: ServedClassifier
-): Promise<Pick<PreparedModeration, 'inputs' | 'promptTokens'>> {
+async function encodeAll(request: ModerationRequest, model: ServedClassifier): Promise<InputList> {
   const { input, truncate_prompt_tokens: wanted } = request
-  const truncation = truncationOf(wanted, model)
+  const truncation = truncationOf(wanted, model, LEAST_TOKENS)
   const single = typeof input === 'string'
-  const slice = new TimeSlice()
-  const inputs: number[][] = []
-  let promptTokens = 0
+  const inputs = new InputList('inputs')
   for (const [index, one] of (single ? [input] : input).entries()) {
     const param = single ? 'input' : `input[${index}]`
-    const ids = encoded(typeof one === 'string' ? one : partText(one, param), param, model, truncation)
-    inputs.push(ids)
-    promptTokens += ids.length
-    if (promptTokens > REQUEST_TOKENS_MAX) {
-      const message = `the inputs have more than ${REQUEST_TOKENS_MAX} tokens together`
-      throw invalidRequest('input', message, 'Send them in several requests.')
-    }
-    await slice.next()
+    const text = typeof one === 'string' ? one : partText(one, param)
+    await inputs.add(
+      encodedAs(param, () => model.tokenizer.encode(text, truncation)),
+      'input'
+    )
   }
-  return { inputs, promptTokens }
+  return inputs
 }
 
 function partText({ type, text }: ModerationPart, param: string): string {
@@ -122,18 +123,4 @@ function partText({ type, text }: ModerationPart, param: string): string {
   }
   if (text !== undefined) return text
   throw invalidRequest(`${param}.text`, `${param} has no text`)
-}
-
-function encoded(
-  text: string,
-  param: string,
-  { tokenizer }: ServedClassifier,
-  truncation: ReturnType<typeof truncationOf>
-): number[] {
-  try {
-    return tokenizer.encode(text, truncation)
-  } catch (error) {
-    const { code, message, hint } = MeshError.from(error)
-    throw withParam(new MeshError(code, `${param}: ${message}`, { hint, cause: error }), param)
-  }
 }

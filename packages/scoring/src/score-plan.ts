@@ -1,10 +1,10 @@
-import { invalidRequest, MeshError, withParam } from '@resultity/interface'
-import { TimeSlice } from '@resultity/jobs'
+import { invalidRequest } from '@resultity/interface'
+import { encodedAs, InputList, truncationOf } from '@resultity/openai'
 import type { ServedClassifier, ServedEncoder } from '@resultity/placement'
 import { type EncodeInputOptions, PAIR_FRAMING_TOKENS } from '@resultity/tokenizer'
 
-/** Tokens of all inputs of one request, as of embeddings. */
-export const REQUEST_TOKENS_MAX = 300_000
+/** Tokens of an input that is cut off, at the least: one, and those that frame a pair. */
+export const LEAST_TOKENS = PAIR_FRAMING_TOKENS + 1
 
 /** What tells how well texts go together: a model that reads both, or the angle between their vectors. */
 export type ScoredBy = 'cross_encoder' | 'cosine'
@@ -40,7 +40,7 @@ export async function toScorePlan(
   model: ServedClassifier | ServedEncoder,
   truncation: number | null | undefined
 ): Promise<ScorePlan> {
-  const options = truncationOf(truncation, model)
+  const options = truncationOf(truncation, model, LEAST_TOKENS)
   return model.kind === 'classifier' ? await pairPlan(pairs, model, options) : await vectorPlan(pairs, model, options)
 }
 
@@ -57,7 +57,7 @@ async function pairPlan(
       'Name a cross-encoder with one label, or an embedding model.'
     )
   }
-  const inputs = new InputList()
+  const inputs = new InputList('texts')
   const seconds: number[] = []
   for (const [first, second] of pairs) {
     // which of the two is too long is told by neither alone
@@ -75,7 +75,7 @@ async function vectorPlan(
   model: ServedEncoder,
   options: EncodeInputOptions
 ): Promise<ScorePlan> {
-  const inputs = new InputList()
+  const inputs = new InputList('texts')
   const indexes = new Map<string, number>()
   const indexOf = async (one: NamedText): Promise<number> => {
     const known = indexes.get(one.text)
@@ -93,45 +93,7 @@ async function vectorPlan(
   return { model, scoredBy: 'cosine', inputs: inputs.all, pairs: indexed, promptTokens: inputs.tokens }
 }
 
-/** Inputs of one request, within what it may have. */
-class InputList {
-  readonly all: number[][] = []
-  tokens = 0
-  readonly #slice = new TimeSlice()
-
-  async add(ids: number[], param: string): Promise<void> {
-    this.all.push(ids)
-    this.tokens += ids.length
-    if (this.tokens > REQUEST_TOKENS_MAX) {
-      const message = `the texts have more than ${REQUEST_TOKENS_MAX} tokens together`
-      throw invalidRequest(param, message, 'Send them in several requests.')
-    }
-    await this.#slice.next()
-  }
-}
-
 function named<T>({ text, param }: NamedText, encode: () => T): T {
   if (text === '') throw invalidRequest(param, `${param} is an empty text`, 'Send a text, or leave it out.')
-  try {
-    return encode()
-  } catch (error) {
-    const { code, message, hint } = MeshError.from(error)
-    throw withParam(new MeshError(code, `${param}: ${message}`, { hint, cause: error }), param)
-  }
-}
-
-/** How long inputs are cut off. */
-export function truncationOf(
-  wanted: number | null | undefined,
-  { id, tokenizer: { inputTokensMax } }: ServedClassifier | ServedEncoder
-): EncodeInputOptions {
-  if (wanted === undefined || wanted === null) return {}
-  if (wanted === -1) return { truncateTo: inputTokensMax }
-  const least = PAIR_FRAMING_TOKENS + 1
-  if (wanted >= least && wanted <= inputTokensMax) return { truncateTo: wanted }
-  throw invalidRequest(
-    'truncate_prompt_tokens',
-    `truncate_prompt_tokens is ${wanted}; inputs of "${id}" have ${least} to ${inputTokensMax} tokens`,
-    'Use a number of these, or -1 for the most.'
-  )
+  return encodedAs(param, encode)
 }

@@ -22,7 +22,16 @@ export function labelScores(numbers: Float32Array, { activation }: Pick<Classifi
 }
 
 function cosine(a: Float32Array, b: Float32Array): number {
-  const lengths = Math.hypot(...a) * Math.hypot(...b)
-  if (lengths === 0) return 0
-  return a.reduce((sum, value, index) => sum + value * (b[index] ?? 0), 0) / lengths
+  let product = 0
+  let ofA = 0
+  let ofB = 0
+  for (let index = 0; index < a.length; index++) {
+    const left = a[index] ?? 0
+    const right = b[index] ?? 0
+    product += left * right
+    ofA += left * left
+    ofB += right * right
+  }
+  const lengths = Math.sqrt(ofA) * Math.sqrt(ofB)
+  return lengths === 0 ? 0 : product / lengths
 }

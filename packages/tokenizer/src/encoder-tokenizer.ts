@@ -143,6 +143,8 @@ class WordPieceTokenizer implements EncoderTokenizer {
   readonly #unknown: number
   readonly #first: number
   readonly #last: number
+  /** The first text of the last pair: a reranker pairs one question with thousands of texts. */
+  #firstText: { readonly text: string; readonly cut: boolean; readonly ids: readonly number[] } | undefined
 
   constructor(
     definition: Uint8Array,
@@ -172,9 +174,17 @@ class WordPieceTokenizer implements EncoderTokenizer {
   }
 
   encodePair(first: string, second: string, options: EncodeInputOptions = {}): EncodedPair {
-    const [a, b] = this.#fitting(this.#tokensOf(first, options), this.#tokensOf(second, options), options)
+    const [a, b] = this.#fitting(this.#tokensOfFirst(first, options), this.#tokensOf(second, options), options)
     const head = [this.#first, ...a, this.#last]
     return { ids: [...head, ...b, this.#last], second: head.length }
+  }
+
+  #tokensOfFirst(text: string, options: EncodeInputOptions): readonly number[] {
+    const cut = options.truncateTo !== undefined
+    if (this.#firstText?.text !== text || this.#firstText.cut !== cut) {
+      this.#firstText = { text, cut, ids: this.#tokensOf(text, options) }
+    }
+    return this.#firstText.ids
   }
 
   #tokensOf(text: string, options: EncodeInputOptions): number[] {
@@ -192,7 +202,11 @@ class WordPieceTokenizer implements EncoderTokenizer {
   }
 
   /** Both, cut so that they fit together. */
-  #fitting(first: number[], second: number[], { truncateTo }: EncodeInputOptions): [number[], number[]] {
+  #fitting(
+    first: readonly number[],
+    second: readonly number[],
+    { truncateTo }: EncodeInputOptions
+  ): readonly [readonly number[], readonly number[]] {
     const room = (truncateTo ?? this.inputTokensMax) - PAIR_FRAMING_TOKENS
     const count = first.length + second.length
     if (count <= room) return [first, second]

@@ -84,7 +84,13 @@ export class MeshApi {
 
   /** Pairs of nodes between which nothing passes. */
   async links(options?: AbortOptions): Promise<ApiLink[]> {
-    return (await this.#get('/v1/mesh/links', linksSchema, options)).data
+    try {
+      return (await this.#get('/v1/mesh/links', linksSchema, options)).data
+    } catch (error) {
+      // a coordinator of an earlier version has no such route
+      if (MeshError.from(error).code === 'not_found') return []
+      throw error
+    }
   }
 
   /** The planner's plan for `model` with the present nodes. */

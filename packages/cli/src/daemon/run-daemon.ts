@@ -56,7 +56,9 @@ export async function runDaemon(
   logger.info('stopping')
   const running = daemon
   try {
-    if (!stop.orphaned && failure === undefined) await running.drain?.()
+    if (!stop.orphaned && failure === undefined) {
+      await running.drain?.().catch(error => logger.error({ err: MeshError.from(error) }, 'not all was handed over'))
+    }
     await withDeadline('closing', CLOSE_TIMEOUT_MS, () => running.close())
   } catch (error) {
     logger.error({ err: MeshError.from(error) }, 'stopped without a clean end')
