@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
-import { lockDirectory } from '../src/daemon/directory-lock.ts'
+import { holderOf, lockDirectory } from '../src/daemon/directory-lock.ts'
 
 t.test('one daemon has a directory at a time, and the other is told which', async t => {
   const directory = join(t.testdir({}), 'new/data')
@@ -34,6 +34,22 @@ t.test('a daemon that was killed leaves no lock behind', async t => {
   t.ok(existsSync(join(directory, 'daemon.pid')), 'it had no time to tidy up')
   await using _lock = await lockDirectory(directory)
   t.pass('the directory is free at once')
+})
+
+t.test('asking who has a directory locks nobody out, and believes no file of one that is gone', async t => {
+  const directory = t.testdir({ 'daemon.pid': '1 node\n' })
+  t.equal(await holderOf(directory), undefined, 'no daemon was here')
+  {
+    await using _lock = await lockDirectory(directory, 'node')
+    t.same(await holderOf(directory), { pid: process.pid, role: 'node' })
+  }
+  for (let asked = 0; asked < 20; asked++) {
+    const [holders] = await Promise.all([Promise.all([holderOf(directory), holderOf(directory)]), lockAndLeave()])
+    for (const holder of holders) t.ok(holder === undefined || holder.pid === process.pid)
+  }
+  async function lockAndLeave(): Promise<void> {
+    await using _lock = await lockDirectory(directory)
+  }
 })
 
 t.test('a directory that cannot be used is named', async t => {

@@ -10,6 +10,9 @@ const PID_FILE = 'daemon.pid'
 /** SQLITE_BUSY of https://sqlite.org/rescode.html */
 const SQLITE_BUSY = 5
 
+/** A daemon that starts waits so long for one that only asks who is there. */
+const ASKED_MS = 500
+
 /** Kind of a daemon, where others must be able to tell. */
 export type DaemonRole = 'node'
 
@@ -32,7 +35,7 @@ export async function lockDirectory(directory: string, role?: DaemonRole): Promi
   } catch (error) {
     throw unusable(directory, error)
   }
-  const database = await acquire(directory)
+  const database = await open(directory, 'BEGIN EXCLUSIVE', ASKED_MS)
   const pidPath = join(directory, PID_FILE)
   await writeFile(pidPath, `${process.pid}${role === undefined ? '' : ` ${role}`}\n`)
   return {
@@ -43,11 +46,12 @@ export async function lockDirectory(directory: string, role?: DaemonRole): Promi
   }
 }
 
-async function acquire(directory: string): Promise<DatabaseSync> {
+/** The lock file, after a statement that fails while a daemon has the directory. */
+async function open(directory: string, statement: string, timeout: number): Promise<DatabaseSync> {
   let database: DatabaseSync | undefined
   try {
-    database = new DatabaseSync(join(directory, LOCK_FILE), { timeout: 0 })
-    database.exec('BEGIN EXCLUSIVE')
+    database = new DatabaseSync(join(directory, LOCK_FILE), { timeout })
+    database.exec(statement)
     return database
   } catch (error) {
     database?.close()
@@ -70,7 +74,8 @@ async function acquire(directory: string): Promise<DatabaseSync> {
 export async function holderOf(directory: string): Promise<DirectoryHolder | undefined> {
   if (!existsSync(join(directory, LOCK_FILE))) return undefined
   try {
-    const database = await acquire(directory)
+    // a read locks nobody else out who asks
+    const database = await open(directory, 'SELECT * FROM sqlite_master', 0)
     database.close()
     return undefined
   } catch (error) {
