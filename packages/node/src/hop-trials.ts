@@ -95,6 +95,7 @@ export class HopTrials {
         },
         { frameBytesMax: FIRST_FRAME_BYTES_MAX, scheduler }
       )
+      using _ended = frames.abortOn(signal)
       try {
         await frames.send({ type: 'try_hop', placementId }, { signal })
         await answered.promise

@@ -17,13 +17,11 @@ import { allFinite } from './finite.ts'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { HopAcks } from './hop-acks.ts'
 import { HopWatch } from './hop-watch.ts'
+import { sendLast } from './last-frame.ts'
 import { TokenReports } from './token-reports.ts'
 
 /** Beside the hidden states of a frame. */
 const ACTIVATIONS_HEAD_BYTES = 1024
-
-/** Time for a fault to reach a coordinator that hardly reads. */
-const LAST_FRAME_MS = 2000
 
 export type StageStream = FrameStream<StageFrame, StageFrame>
 
@@ -216,16 +214,12 @@ export class LinkedSession implements GenerationOutputs {
   fail(error: MeshError): void {
     if (this.#closed) return
     const { session, epoch } = this.open
-    const control = this.#control
     this.#reports.flush()
     this.#release(error)
     // a coordinator that is gone cannot be told, and has given the session up itself
     const { blamedPeer } = error.details
     const blame = typeof blamedPeer === 'string' ? { blamedPeer } : {}
-    control
-      .send({ type: 'fault', session, epoch, error, ...blame })
-      .then(() => control.close({ signal: this.#scheduler.timeoutSignal(LAST_FRAME_MS) }))
-      .catch(() => control.abort(error))
+    void sendLast(this.#control, { type: 'fault', session, epoch, error, ...blame }, this.#scheduler)
   }
 
   /** Ends the session: the coordinator said so, or is gone. */

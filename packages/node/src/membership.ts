@@ -108,6 +108,8 @@ export class Membership {
               scheduler
             })
         )
+        // nobody would hear of a membership that comes about too late
+        using _ended = membership.#stream.abortOn(signal)
         try {
           await membership.#hello()
         } catch (error) {

@@ -18,6 +18,7 @@ import {
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
+import { sendLast } from './last-frame.ts'
 import { LinkedSession, type StageStream } from './linked-session.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
@@ -25,7 +26,7 @@ import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
 import type { StageTable } from './stage-table.ts'
 
 export interface StageServerComponents {
-  readonly host: MeshHost
+  readonly host: Pick<MeshHost, 'handle' | 'open' | 'remoteAddrOf' | 'unhandle'>
   readonly stages: StageTable
   readonly logger: Logger
   /** Default: the machine's time. */
@@ -71,7 +72,7 @@ const LEASE_SWEEP_MS = 1000
  * ended.
  */
 export class StageServer {
-  readonly #host: MeshHost
+  readonly #host: StageServerComponents['host']
   readonly #stages: StageTable
   readonly #logger: Logger
   readonly #mayOpen: StageServerComponents['mayOpen']
@@ -178,7 +179,7 @@ export class StageServer {
           }
           if (frame.type === 'try_hop') {
             this.#admitHop(remotePeer, frame.placementId)
-            void frames.send({ type: 'hop_tried', placementId: frame.placementId }).then(() => frames.close())
+            void sendLast(frames, { type: 'hop_tried', placementId: frame.placementId }, this.#scheduler)
             return
           }
           throw new MeshError('protocol_violation', `a stage stream starts with open or join, not with ${frame.type}`)
@@ -234,8 +235,7 @@ export class StageServer {
       const failure = MeshError.from(error)
       const session = this.#sessions.get(sessionKey(id))
       if (session !== undefined && session.open === open) return session.fail(failure)
-      await control.send({ type: 'fault', session: id, epoch, error: failure })
-      await control.close()
+      await sendLast(control, { type: 'fault', session: id, epoch, error: failure }, this.#scheduler)
     }
   }
 
@@ -336,11 +336,20 @@ export class StageServer {
         stageCodec,
         {
           onFrame: frame => session.fromNext(frame),
-          onEnd: error => loseHop(session, 'next', next.peerId, error)
+          onEnd: error => {
+            // who gave the connecting up says why
+            if (!signal.aborted) loseHop(session, 'next', next.peerId, error)
+          }
         },
         { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: FIRST_FRAME_BYTES_MAX, scheduler }
       )
-      await frames.send({ type: 'join', session: session.open.session, epoch: session.open.epoch }, { signal })
+      using _ended = frames.abortOn(signal)
+      try {
+        await frames.send({ type: 'join', session: session.open.session, epoch: session.open.epoch }, { signal })
+      } catch (error) {
+        frames.abort(MeshError.from(error))
+        throw error
+      }
       return frames
     }
     const what = `connecting to the next stage at ${next.peerId}`

@@ -1,6 +1,13 @@
 import { MeshError } from '@resultity/interface'
 import { createMemoryHost, identityFromSeed, type MemoryHost } from '@resultity/test-mesh'
-import { FrameStream, STAGE_FRAME_BYTES_MAX, STAGE_PROTOCOL, type StageFrame, stageCodec } from '@resultity/wire'
+import {
+  type ByteStream,
+  FrameStream,
+  STAGE_FRAME_BYTES_MAX,
+  STAGE_PROTOCOL,
+  type StageFrame,
+  stageCodec
+} from '@resultity/wire'
 import t from 'tap'
 import { NodeWorld } from './support/node-world.ts'
 import { ScriptedCoordinator } from './support/scripted-coordinator.ts'
@@ -78,10 +85,17 @@ t.test('one that takes its calls and does not answer is not reached either', asy
   const world = await NodeWorld.open()
   const coordinator = await world.joined()
   const other = await otherNode(world)
-  await other.handle(STAGE_PROTOCOL, () => {}, { inboundStreamsMax: 8 })
+  const streams: ByteStream[] = []
+  await other.handle(STAGE_PROTOCOL, stream => void streams.push(stream), { inboundStreamsMax: 8 })
   coordinator.assign('p1', { next: { peerId: other.peerId, multiaddrs: other.multiaddrs() } })
   await world.until('it says so', () => coordinator.last('p1')?.unreachedPeer !== undefined)
   t.match(coordinator.last('p1'), { error: { code: 'deadline_exceeded' } })
+  await world.until('it is asked once more', () => streams.length > 2)
+  t.same(
+    streams.slice(0, 2).map(({ status }) => status),
+    ['reset', 'reset'],
+    'trials that are over keep no stream'
+  )
   const before = coordinator.updates.length
   coordinator.release('p1', 'another order')
   await world.pass(60_000)

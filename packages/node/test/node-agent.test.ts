@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import { answerOf } from '@resultity/test-mesh'
-import type { StageFrame } from '@resultity/wire'
+import { type ByteStream, MEMBERSHIP_PROTOCOL, type StageFrame } from '@resultity/wire'
 import t from 'tap'
 import { LAYERS, MIB, NodeWorld } from './support/node-world.ts'
 import {
@@ -217,6 +217,18 @@ t.test('a coordinator that leaves heartbeats unanswered is given up and joined a
   await world.until('it says hello again', () => coordinator.hellos === 2)
   t.ok(coordinator.beats >= MISSES_MAX)
   t.equal(world.stages.served().length, 1)
+})
+
+t.test('one that takes a hello and does not answer keeps no stream, and cannot welcome it later', async t => {
+  const world = await NodeWorld.open()
+  const coordinator = await world.coordinator()
+  const streams: ByteStream[] = []
+  await coordinator.host.handle(MEMBERSHIP_PROTOCOL, stream => void streams.push(stream), { inboundStreamsMax: 4 })
+  await world.until('it says hello again', () => streams.length > 2)
+  t.same(
+    streams.slice(0, 2).map(({ status }) => status),
+    ['reset', 'reset']
+  )
 })
 
 t.test('one that welcomes and drops it again and again does not keep it busy', async t => {

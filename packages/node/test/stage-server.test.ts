@@ -8,11 +8,18 @@ import {
   VirtualScheduler
 } from '@resultity/test-mesh'
 import { placeable } from '@resultity/test-nodes'
-import { FrameStream, type OpenSession, STAGE_PROTOCOL, type StageFrame, stageCodec } from '@resultity/wire'
+import {
+  type ByteStream,
+  FrameStream,
+  type OpenSession,
+  STAGE_PROTOCOL,
+  type StageFrame,
+  stageCodec
+} from '@resultity/wire'
 import { pino } from 'pino'
 import t from 'tap'
 import { DEFAULT_NODE_LIMITS } from '../src/node-init.ts'
-import { StageServer } from '../src/stage-server.ts'
+import { StageServer, type StageServerComponents } from '../src/stage-server.ts'
 import { StageTable } from '../src/stage-table.ts'
 
 const LAYERS = 2
@@ -21,7 +28,7 @@ const POSITION_LAYER_MS = 100
 const PROMPT = Array.from({ length: 40 }, (_, index) => index + 1)
 
 /** A node with one stage of a slow engine, and a coordinator, in virtual time. */
-async function slowStage(end: number) {
+async function slowStage(end: number, { opensAfterMs = 0 } = {}) {
   const scheduler = new VirtualScheduler({ seed: 1 })
   const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
   const start = async (number: number): Promise<MemoryHost> =>
@@ -51,9 +58,18 @@ async function slowStage(end: number) {
     ready = state === 'ready'
   })
   await scheduler.run(() => ready, 600_000)
+  const host: StageServerComponents['host'] = {
+    handle: (...args) => node.handle(...args),
+    unhandle: (...args) => node.unhandle(...args),
+    remoteAddrOf: peerId => node.remoteAddrOf(peerId),
+    open: async (peer, protocol) => {
+      await machine.sleep(opensAfterMs)
+      return node.open(peer, protocol)
+    }
+  }
   const server = new StageServer(
     {
-      host: node,
+      host: opensAfterMs > 0 ? host : node,
       stages,
       logger: pino({ level: 'silent' }),
       scheduler: machine,
@@ -79,7 +95,7 @@ async function slowStage(end: number) {
     if (control === undefined) throw new Error('no stream was opened')
     return { control, said }
   }
-  return { scheduler, ...(await dial()), dial, server, range }
+  return { scheduler, ...(await dial()), dial, start, server, range }
 }
 
 const session = new Uint8Array(16).fill(7)
@@ -170,6 +186,20 @@ t.test('and while it waits for a next stage that nobody reaches', async t => {
   void control.close()
   await scheduler.run(() => false, 50)
   t.equal(server.sessionsOpen, 0)
+})
+
+t.test('a hop that comes about too late is cut off', async t => {
+  const { scheduler, control, said, start, range } = await slowStage(1, {
+    opensAfterMs: DEFAULT_NODE_LIMITS.hopTimeoutMs + 1000
+  })
+  const next = await start(3)
+  const streams: ByteStream[] = []
+  await next.handle(STAGE_PROTOCOL, stream => void streams.push(stream), { inboundStreamsMax: 8 })
+  void control.send(openFrame(range, { peerId: next.peerId, multiaddrs: next.multiaddrs() }))
+  await scheduler.run(() => streams.length > 0, 60_000)
+  t.match(said.at(-1), { type: 'fault', error: { code: 'deadline_exceeded' } })
+  await scheduler.run(() => false, 100)
+  t.match(streams, [{ status: 'reset' }])
 })
 
 t.test('a prompt before the session is open is refused', async t => {

@@ -121,6 +121,14 @@ export class FrameStream<Out, In> {
     if (this.#finish(MeshError.from(error))) this.#stream.abort(error)
   }
 
+  /** Aborts the stream when `signal` aborts, also when it has already. Dispose of the result to let the stream outlive it. */
+  abortOn(signal: AbortSignal): Disposable {
+    const onAbort = (): void => this.abort(MeshError.from(signal.reason, 'canceled'))
+    if (signal.aborted) onAbort()
+    signal.addEventListener('abort', onAbort, { once: true })
+    return { [Symbol.dispose]: () => signal.removeEventListener('abort', onAbort) }
+  }
+
   /** Ends both sides, and tells the peer why where the protocol has a frame for that. */
   fail(error: MeshError): void {
     const canTell = !this.#writeClosed && this.#stream.status === 'open' && this.#stream.writeBufferLength === 0

@@ -335,6 +335,21 @@ t.test('ends', async t => {
     t.match(await atFar.ended, { code: 'peer_unreachable' })
     t.equal(atNear.endCalls, 1)
   })
+  t.test('a signal aborts it, also one that has aborted, and none that it has outlived', async t => {
+    const reason = new MeshError('deadline_exceeded', 'too late')
+    const ending = new AbortController()
+    const [later, before, outlived] = [pair(9, 1000), pair(9, 1000), pair(9, 1000)]
+    later.nearFrames.abortOn(ending.signal)
+    outlived.nearFrames.abortOn(ending.signal)[Symbol.dispose]()
+    ending.abort(reason)
+    before.nearFrames.abortOn(ending.signal)
+    for (const { atNear, atFar } of [later, before]) {
+      t.equal(await atNear.ended, reason)
+      t.match(await atFar.ended, { code: 'peer_unreachable' })
+    }
+    t.equal(outlived.atNear.endCalls, 0)
+    t.notOk(outlived.nearFrames.closed)
+  })
 })
 
 t.test('random bytes never do more than end the stream', async () => {
