@@ -30,6 +30,16 @@ const LINK_REPORTS = 2
 const PATIENCE_FACTOR = 2
 const PATIENCE_MS_MAX = 5000
 
+/** A link that was reported since the route was heard. */
+interface ReportedLink {
+  /** Nonce of the first probe whose answers count. */
+  readonly since: number
+  /** Nodes that have answered. */
+  readonly there: Set<number>
+  /** That came after both of its nodes had answered. */
+  reports: number
+}
+
 /**
  * Decides when silence is suspect and which nodes are gone. Pure: words of the route and looks at it come in.
  *
@@ -54,8 +64,7 @@ export class SilenceWatch {
   /** Stages that have not answered the last probe. */
   #asked: Set<number> | undefined
   #looks = 0
-  /** Links that were reported since the route was heard: who of their nodes answered, and reports since both did. */
-  readonly #links = new Map<string, { readonly there: Set<number>; reports: number }>()
+  readonly #links = new Map<string, ReportedLink>()
   #linksQuietUntilMs = 0
 
   constructor(init: SilenceWatchInit, nowMs: number) {
@@ -91,23 +100,22 @@ export class SilenceWatch {
   linkReported(from: number, to: number, nowMs: number): SilenceStep | undefined {
     if (nowMs < this.#linksQuietUntilMs) return undefined
     const key = `${from} ${to}`
-    const link = this.#links.get(key) ?? { there: new Set(), reports: 0 }
+    // an answer that is still out has its time; before the route is open nobody counts that
+    const asks = this.#asked === undefined || !this.#begun
+    const link = this.#links.get(key) ?? { since: asks ? this.#nonce + 1 : this.#nonce, there: new Set(), reports: 0 }
     this.#links.set(key, link)
-    if (!link.there.has(from) || !link.there.has(to)) {
-      // an answer that is still out has its time; before the route is open nobody counts that
-      return this.#asked === undefined || !this.#begun ? this.#probe() : undefined
-    }
+    if (!link.there.has(from) || !link.there.has(to)) return asks ? this.#probe() : undefined
     if (++link.reports < LINK_REPORTS) return undefined
     this.#links.clear()
     return { type: 'link', from, to }
   }
 
-  /** A node answered a probe. */
+  /** A node answered the probe with this nonce. That says nothing of a later probe. */
   answered(stageIndex: number, nonce: number, nowMs: number): void {
-    if (nonce === this.#nonce) {
-      this.#asked?.delete(stageIndex)
-      for (const { there } of this.#links.values()) there.add(stageIndex)
-    }
+    if (nonce > this.#nonce) return
+    for (const { since, there } of this.#links.values()) if (nonce >= since) there.add(stageIndex)
+    if (nonce < this.#nonce) return
+    this.#asked?.delete(stageIndex)
     if (this.#asked?.size === 0) this.waitOn(nowMs)
   }
 

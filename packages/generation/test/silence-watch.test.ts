@@ -153,3 +153,27 @@ t.test(
     t.match(opening.linkReported(0, 1, 0), { type: 'link' })
   }
 )
+
+t.test('nodes that answer more slowly than a link is reported have answered all the same', t => {
+  const opening = new SilenceWatch({ stageCount: 2, answerMs: ANSWER_MS, tellWithinMs: 0 }, 0)
+  for (let nonce = 1; nonce <= 3; nonce++) t.match(opening.linkReported(0, 1, 0), { type: 'probe', nonce })
+  opening.answered(0, 1, 0)
+  opening.answered(1, 9, 0)
+  t.match(opening.linkReported(0, 1, 0), { type: 'probe' }, 'what was not asked cannot be answered')
+  opening.answered(1, 1, 0)
+  t.equal(opening.linkReported(0, 1, 0), undefined)
+  t.match(opening.linkReported(0, 1, 0), { type: 'link' })
+  t.end()
+})
+
+t.test('an answer that comes late says nothing of a later probe, nor of a link that was reported after it', async t => {
+  const { answered, heard, linkReported, pass } = watching(2)
+  t.match(said(pass(200)), [{ type: 'probe', nonce: 1 }])
+  heard()
+  t.match(linkReported(0, 1), { type: 'probe', nonce: 2 })
+  for (const stage of [0, 1]) answered(stage, 1)
+  t.equal(linkReported(0, 1), undefined)
+  t.equal(linkReported(0, 1), undefined, 'neither has answered since')
+  answered(0, 2)
+  t.match(said(pass(400)), [{ type: 'gone', stages: [1] }])
+})

@@ -1,6 +1,6 @@
 import type { Scheduler, Timer } from '@resultity/interface'
 
-/** How often the stage before is told what has come, as long as something does or is at work. */
+/** How often the stage before is told what has come, as long as something comes or is at work. */
 export const ACK_MS = 250
 
 export interface HopAcksInit {
@@ -13,14 +13,18 @@ export interface HopAcksInit {
  * Decides when the stage before is told what has come over its hop.
  *
  * The first frame after a pause is acknowledged at once: the stage before may be counting how long it hears nothing, because
- * this process stood still. Then one word in a quarter of a second does for all frames, whatever their pace; and it is said
- * while a frame is at work too, for others may wait behind it.
+ * this process stood still. Then one word in a quarter of a second does for all frames, whatever their pace. It is also said
+ * while a frame is at work, for others may wait behind it; and while parts of a frame come, which take long on a slow link.
  */
 export class HopAcks implements Disposable {
   readonly #init: HopAcksInit
   #position = 0
   #told = 0
   #atWork = false
+  /** Bytes have come that it has not been told of. */
+  #received = false
+  /** It has not been told anything since the pause. */
+  #quiet = true
   #over = false
   #timer: Timer | undefined
 
@@ -32,9 +36,14 @@ export class HopAcks implements Disposable {
   came(position: number): void {
     this.#position = position
     this.#atWork = true
-    if (this.#timer !== undefined || this.#over) return
-    this.#timer = this.#init.scheduler.setInterval(() => this.#acknowledge(), ACK_MS)
-    this.#acknowledge()
+    this.#begin()
+    if (this.#quiet && !this.#over) this.#acknowledge()
+  }
+
+  /** Bytes came, perhaps not yet a whole frame. */
+  received(): void {
+    this.#received = true
+    this.#begin()
   }
 
   /** Its result has been handed on. */
@@ -51,13 +60,21 @@ export class HopAcks implements Disposable {
   #rest(): void {
     this.#init.scheduler.clear(this.#timer)
     this.#timer = undefined
+    this.#quiet = true
+  }
+
+  #begin(): void {
+    if (!this.#over) this.#timer ??= this.#init.scheduler.setInterval(() => this.#look(), ACK_MS)
+  }
+
+  #look(): void {
+    if (this.#position === this.#told && !this.#atWork && !this.#received) this.#rest()
+    else this.#acknowledge()
   }
 
   #acknowledge(): void {
-    if (this.#position === this.#told && !this.#atWork) {
-      this.#rest()
-      return
-    }
+    this.#quiet = false
+    this.#received = false
     this.#told = this.#position
     this.#init.send(this.#position)
   }

@@ -2,7 +2,6 @@ import type { StageSession, TokenConstraint } from '@resultity/engine'
 import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import {
   type Activations,
-  type FrameStream,
   floatsToHidden,
   hiddenToFloats,
   type NextToken,
@@ -17,13 +16,11 @@ import { allFinite } from './finite.ts'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { HopAcks } from './hop-acks.ts'
 import { HopWatch } from './hop-watch.ts'
-import { sendLast } from './last-frame.ts'
+import { type StageStream, sendLast } from './stage-stream.ts'
 import { TokenReports } from './token-reports.ts'
 
 /** Beside the hidden states of a frame. */
 const ACTIVATIONS_HEAD_BYTES = 1024
-
-export type StageStream = FrameStream<StageFrame, StageFrame>
 
 export interface LinkedSessionComponents {
   /** Stream to the coordinator; when it ends, the session ends. */
@@ -64,7 +61,7 @@ export class LinkedSession implements GenerationOutputs {
   #next: StageStream | undefined
   #previous: StageStream | undefined
   #closed = false
-  /** The lease runs from here: a frame came, or a position was reached without one. */
+  /** The lease runs from here: bytes of a frame came, or a position was reached without one. */
   #lastFrameAt: number
   #lastPosition = 0
 
@@ -147,6 +144,13 @@ export class LinkedSession implements GenerationOutputs {
   connectPrevious(previous: StageStream): void {
     if (this.#previous !== undefined) throw new MeshError('protocol_violation', 'the previous stage has joined already')
     this.#previous = previous
+  }
+
+  /** Bytes came from the previous stage. It hears of that, and the lease runs on: a large frame takes long on a slow link. */
+  previousBytes(): void {
+    if (this.#closed) return
+    this.#lastFrameAt = this.#now()
+    this.#acks.received()
   }
 
   /** One input of the session; the promise settles when its result has been handed on. */

@@ -18,11 +18,11 @@ import {
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
-import { sendLast } from './last-frame.ts'
-import { LinkedSession, type StageStream } from './linked-session.ts'
+import { LinkedSession } from './linked-session.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
 import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
+import { type StageStream, sendLast } from './stage-stream.ts'
 import type { StageTable } from './stage-table.ts'
 
 export interface StageServerComponents {
@@ -183,6 +183,9 @@ export class StageServer {
             return
           }
           throw new MeshError('protocol_violation', `a stage stream starts with open or join, not with ${frame.type}`)
+        },
+        onBytes: () => {
+          if (!control) session?.previousBytes()
         },
         onEnd: error => {
           gone.abort(error ?? new MeshError('canceled', 'the coordinator ended the session'))

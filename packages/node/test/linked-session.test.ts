@@ -5,7 +5,8 @@ import { floatsToHidden, type OpenSession, type StageFrame } from '@resultity/wi
 import fc from 'fast-check'
 import { test } from 'tap'
 import { allFinite } from '../src/finite.ts'
-import { LinkedSession, type StageStream } from '../src/linked-session.ts'
+import { LinkedSession } from '../src/linked-session.ts'
+import type { StageStream } from '../src/stage-stream.ts'
 
 const HIDDEN = 8
 const session = new Uint8Array(16).fill(3)

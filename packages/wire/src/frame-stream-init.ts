@@ -7,6 +7,8 @@ export interface FrameHandlers<In> {
    * sender. An error ends the stream, as `fail` does.
    */
   onFrame(frame: In): void | Promise<void>
+  /** Bytes came, of a whole frame or of a part of one. */
+  onBytes?(): void
   /** Called exactly once, after the last frame: undefined when the peer ended its side between two frames. */
   onEnd(error: MeshError | undefined): void
 }

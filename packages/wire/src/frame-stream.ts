@@ -141,6 +141,7 @@ export class FrameStream<Out, In> {
 
   readonly #onMessage = (event: { readonly data: Bytes }): void => {
     this.#reader.push(event.data)
+    this.#handlers.onBytes?.()
     if (this.#busy) this.#pauseWhenFull()
     else this.#readFrames()
   }

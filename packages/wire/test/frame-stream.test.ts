@@ -49,6 +49,24 @@ t.test('any frames, any pieces, any window: the same frames', async () => {
   await assertProperty(property, { numRuns: 100 })
 })
 
+t.test('bytes are told of as they come, before their frame is there', async t => {
+  const [near, far] = MemoryStream.pair({ pieceBytes: 10, windowBytes: 1000 })
+  const received = receive()
+  const seen: number[] = []
+  void new FrameStream(
+    far,
+    rawCodec,
+    { ...received.handlers, onBytes: () => seen.push(received.frames.length) },
+    LIMITS
+  )
+  const nearFrames = new FrameStream(near, rawCodec, receive().handlers, LIMITS)
+  await nearFrames.send(body(36, 1))
+  await nearFrames.close()
+  t.equal(await received.ended, undefined)
+  t.same(seen, [0, 0, 0, 0])
+  t.equal(received.frames.length, 1)
+})
+
 t.test('a frame in one piece is a view, one in several is put together once', t => {
   const reader = new FrameReader(10_000)
   const whole = framed(body(5000, 7))

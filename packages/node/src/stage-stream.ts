@@ -1,6 +1,8 @@
 import { MeshError, type Scheduler } from '@resultity/interface'
-import type { StageFrame } from '@resultity/wire'
-import type { StageStream } from './linked-session.ts'
+import type { FrameStream, StageFrame } from '@resultity/wire'
+
+/** A control stream or a hop. */
+export type StageStream = FrameStream<StageFrame, StageFrame>
 
 /** Time for a last frame to reach a peer that hardly reads. */
 const LAST_FRAME_MS = 2000
