@@ -179,7 +179,7 @@ export class GenerationDriver implements Generator {
     const components = {
       ...this.#components,
       lease: (how: LeaseOptions) => this.#lease(request, { ...options, ...how }),
-      hasRoute: () => leases.hasRoute(request.model, request.routing),
+      hasRoute: (left: Placement) => leases.hasRoute(left, request.model, request.routing),
       onHandover: leases.onHandover.bind(leases),
       untilBroken: (placement: Placement, how: AbortOptions) => leases.untilBroken(placement, lossNoticeMs, how)
     }

@@ -9,8 +9,8 @@ import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } fro
 export interface LastingSessionComponents extends RouteSessionComponents {
   /** A slot on every stage of a route; `resumes`: the answer has begun. */
   lease(options: AbortOptions & { readonly resumes: boolean }): Promise<RouteLease>
-  /** Whether there is, or will be, another route than one whose placement takes no more answers. */
-  hasRoute(): boolean
+  /** Whether the answer should leave this placement, which takes no new ones, for another. */
+  hasRoute(left: Placement): boolean
   /** Hears that answers on a placement are to go on elsewhere. @returns stops listening */
   onHandover(listener: (placementId: string, peerId: string) => void): () => void
   /** Resolves when `placement` serves no longer, or after a while. */
@@ -56,7 +56,7 @@ export class LastingSession {
   /** Of the route that was left last. */
   #left: Promise<void> = Promise.resolve()
   #route: Route | undefined
-  /** That made the answer's beginning. */
+  /** That made the answer's beginning; none as long as nothing of it was told. */
   #first: Placement | undefined
   /** When it is given up to wait for a slot. */
   #slotWaitEndsMs: number | undefined
@@ -100,6 +100,7 @@ export class LastingSession {
       try {
         const result = await held.session.next()
         const told = result === undefined ? undefined : this.#state.take(result)
+        if (told !== undefined) this.#first ??= held.lease.placement
         if (told?.type === 'sampled') this.#init.losses?.gotFurther()
         if (result === undefined || told !== undefined) return told
       } catch (error) {
@@ -126,7 +127,8 @@ export class LastingSession {
   /** A node of the route is about to leave. It is left while it is still there, unless there is nowhere to go. */
   #handOver(placementId: string, peerId: string): void {
     const held = this.#held
-    if (held?.lease.placement.id !== placementId || held.session.ended || !this.#components.hasRoute()) return
+    if (held?.lease.placement.id !== placementId || held.session.ended) return
+    if (!this.#components.hasRoute(held.lease.placement)) return
     const what = `node ${peerId} is about to leave; its answers go on elsewhere`
     held.session.fail(new MeshError('node_draining', what, { details: { peerId, placementId } }))
   }
@@ -181,8 +183,7 @@ export class LastingSession {
     this.#held = { lease, session }
     this.#slotWaitEndsMs = undefined
     this.#route = lease.route
-    this.#first ??= lease.placement
-    this.#state.opened(computeAlike(this.#first, lease.placement))
+    this.#state.opened(this.#first === undefined || computeAlike(this.#first, lease.placement))
     // it ended while the last stage answered; the reader learns of it
     if (signal.aborted) this.#leave('the answer ended')
   }

@@ -111,7 +111,7 @@ export class RecoveryState {
 
   /**
    * All stages of the route have the session.
-   * @param alike whether they compute like those of the first route, as far as it is known
+   * @param alike whether they compute like those that made the answer's beginning, as far as it is known
    */
   opened(alike = true): void {
     if (this.#phase === 'recovering') {

@@ -93,9 +93,12 @@ export class RouteLeases implements Disposable {
     return this.#wait(model, routing, choice.type === 'loading', options)
   }
 
-  /** Whether a generation that leaves its route would find another, now or after a while. */
-  hasRoute(model: PlaceableModel, routing: RouteConstraints = {}): boolean {
-    return this.#director.choose(model, routing).type !== 'error'
+  /**
+   * Whether a generation should leave its placement `left` for another: one is ready, or `left` has broken and will not
+   * carry it to its end. Makes no placement.
+   */
+  hasRoute(left: Placement, model: PlaceableModel, routing: RouteConstraints = {}): boolean {
+    return left.state === 'broken' || left.state === 'released' || this.#director.isReady(model, routing)
   }
 
   /** Hears when the answers on a placement are to go on elsewhere. @returns stops listening */

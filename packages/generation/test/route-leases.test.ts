@@ -6,8 +6,9 @@ import { type LeaseOptions, RouteLeases } from '../src/route-leases.ts'
 function setUp(waitersMax = 8, waitMs = 60_000, sessionsMax = 1) {
   const clock = new ManualClock()
   const registry = new NodeRegistry(clock, { nodesMax: 9, silenceMaxMs: 3000 })
+  let ids = 0
   const director = new PlacementDirector(
-    { registry, clock, newId: () => 'p1', assignments: { assign: () => {}, release: () => {} } },
+    { registry, clock, newId: () => `p${++ids}`, assignments: { assign: () => {}, release: () => {} } },
     {
       stages: 'auto',
       fewerStagesAfterMs: 0,
@@ -120,4 +121,22 @@ t.test('stopping turns everybody away', async t => {
   const waiting = leases.lease(model, undefined)
   leases[Symbol.dispose]()
   await t.rejects(waiting, { code: 'unavailable' })
+})
+
+t.test('an answer leaves a placement for one that is ready, or because it has broken; to ask makes none', async t => {
+  const { registry, director, leases, model, ready } = setUp()
+  registry.join(advert('b', 8))
+  const [left] = director.table.all()
+  if (left === undefined) throw new Error('the model is placed')
+  const before = director.table.all()
+  t.notOk(leases.hasRoute(left, model), 'what loads is no place yet')
+  t.notOk(leases.hasRoute(left, model, { stages: 2 }))
+  t.same(director.table.all(), before)
+  ready()
+  t.ok(leases.hasRoute(left, model))
+  const held = await leases.lease(model)
+  t.ok(leases.hasRoute(left, model), 'who has begun gets the next slot')
+  held[Symbol.dispose]()
+  registry.leave('a', 'it died')
+  t.ok(leases.hasRoute(left, model), 'there is nothing to stay on')
 })

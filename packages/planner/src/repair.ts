@@ -15,8 +15,10 @@ export interface RepairInput {
   readonly model: ModelShape
   /** Stages that were, in route order. */
   readonly stages: readonly PlacedLayers[]
-  /** Nodes there are now, with the memory of those stages free again. */
+  /** Nodes there are now, with the memory of those stages free again; with `loaded` it is not. */
   readonly nodes: readonly PlannerNode[]
+  /** The stages serve on: a node that keeps its range needs no memory for it, for any other range it needs more. */
+  readonly loaded?: boolean
   /** Overhead of one hop, see {@link predictTokenTime}. */
   readonly hopMs: number
 }
@@ -36,11 +38,13 @@ type Ring = readonly (PlannerNode | undefined)[]
  *
  * @returns undefined when nobody is left, or some hole fits no node
  */
-export function repairPlacement({ model, stages, nodes, hopMs }: RepairInput): PlacementPlan | undefined {
+export function repairPlacement(input: RepairInput): PlacementPlan | undefined {
+  const { model, stages, nodes, hopMs, loaded = false } = input
   const costs = new ModelCosts(model)
   const ranges = stages.map(({ range }) => range)
-  const fits = (node: PlannerNode, range: LayerRange): boolean => costs.stageBytes(range) <= node.memoryFreeBytes
-  const left = stages.map(({ peerId, range }) => nodes.find(node => node.peerId === peerId && fits(node, range)))
+  const keeps = (node: PlannerNode, range: LayerRange): boolean =>
+    loaded || costs.stageBytes(range) <= node.memoryFreeBytes
+  const left = stages.map(({ peerId, range }) => nodes.find(node => node.peerId === peerId && keeps(node, range)))
   const plans = withoutFaultyLinks(left).flatMap(kept => {
     const order = fill(costs, kept, stages, nodes, true) ?? fill(costs, kept, stages, nodes, false)
     if (order === undefined) return []

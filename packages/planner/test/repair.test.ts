@@ -118,6 +118,30 @@ t.test('where that would leave too little for another hole, all are filled all t
   )
 })
 
+t.test('stages that serve on hold their memory: it is there for the ranges that stay, and for no other', async t => {
+  const ring = ['a', 'b', 'c', 'd'].map((peerId, index) => ({
+    peerId,
+    range: { first: index * 2, end: index * 2 + 2 }
+  }))
+  const of = (nodes: readonly PlannerNode[], loaded: boolean): string | undefined => {
+    const plan = repairPlacement({ model: model(8), stages: ring, nodes, hopMs: 1, loaded })
+    return plan?.stages.map(({ peerId, range }) => `${peerId}${range.first}`).join(' ')
+  }
+  const full = [node('a', 0, 1), node('b', 0, 1), node('d', 0, 1)]
+  t.equal(of([...full, node('e', 2, 1)], true), 'a0 b2 e4 d6')
+  t.equal(of([...full, node('e', 1, 1)], true), undefined)
+  // b goes from beside a, and c has gone: two holes, and b could take the second
+  const apart = (room: number): PlannerNode[] => [
+    node('a', 2, 1, { avoids: new Set(['b']) }),
+    node('b', room, 1, { avoids: new Set(['a', 'x']) }),
+    node('d', 2, 1),
+    node('e', 2, 1)
+  ]
+  t.equal(of(apart(2), false), 'a0 e2 b4 d6')
+  t.equal(of(apart(2), true), 'a0 e2 b4 d6', 'with room for both')
+  t.not(of(apart(0), true), 'a0 e2 b4 d6', 'not where its old range is in the way')
+})
+
 t.test('it says what it costs', async t => {
   const nodes = [node('a', 2, 1), node('c', 2, 1), node('d', 9, 3, { heldRanges: [{ first: 3, end: 4 }] })]
   const held = nodes.map(one => (one.peerId === 'd' ? one : { ...one, heldRanges: [{ first: 0, end: 6 }] }))

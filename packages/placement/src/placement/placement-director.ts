@@ -193,6 +193,11 @@ export class PlacementDirector {
     return planned ? { type: 'loading' } : this.#ask(target)
   }
 
+  /** Whether a placement that may serve a request for `model` is ready, if perhaps without a free slot. Makes none. */
+  isReady(model: PlaceableModel, { stages, pool = this.#targets.general }: RouteConstraints = {}): boolean {
+    return this.#serving({ model, pool }, stages)?.state === 'ready'
+  }
+
   /** Whether a placement is on nodes of `pool` only, whatever pool it was made for. */
   fits(placement: Placement, pool: NodePool): boolean {
     return this.#planner.fits(placement, pool)
@@ -210,12 +215,7 @@ export class PlacementDirector {
    * @throws MeshError `layers_missing`; `invalid_request` when there are more stages than layers
    */
   whatIf(model: PlaceableModel, stages?: 'auto' | number, pool: NodePool = this.#targets.general): PlacementPlan {
-    const others = this.table.all().filter(placement => placement.model !== model)
-    if (typeof stages === 'number') refuseMoreStagesThanLayers(model, stages, 'stages')
-    const target = { model, pool }
-    const plan = this.#planner.plan(target, stages ?? this.#planner.wantedStages(target), others)
-    if ('missing' in plan) throw this.#planner.layersMissing(target, plan)
-    return plan
+    return this.#planner.planAnew({ model, pool }, stages)
   }
 
   /** Models that could not be placed at the last try. */
@@ -322,9 +322,9 @@ export class PlacementDirector {
   }
 
   /** What serves the same as a placement that does not any more. */
-  #standing({ model, pool, purpose, stages }: Placement): Placement | undefined {
-    const target = { model, pool }
-    return purpose === 'default' ? this.table.defaults(target)[0] : this.#serving(target, stages.length)
+  #standing(placement: Placement): Placement | undefined {
+    const { purpose, stages } = placement
+    return purpose === 'default' ? this.table.defaults(placement)[0] : this.#serving(placement, stages.length)
   }
 
   #create({ model, pool }: Target, purpose: PlacementPurpose, plan: PlacementPlan): void {
@@ -357,9 +357,7 @@ export class PlacementDirector {
     this.table.recovered(model, pool)
     for (const stage of placement.stages) this.#failures.forget(stage.peerId, placement.model.manifestSha256)
     if (placement.purpose !== 'default') return
-    const replaced = this.table
-      .defaults({ model, pool })
-      .filter(other => other !== placement && other.state === 'ready')
+    const replaced = this.table.defaults(placement).filter(other => other !== placement && other.state === 'ready')
     for (const old of replaced) {
       old.drain()
       if (old.sessionsOpen === 0) this.#release(old, 'it was replaced')

@@ -15,7 +15,7 @@ import type { NodePool } from './node-pool.ts'
 import { shapeOf } from './placeable-model.ts'
 import type { Placement } from './placement.ts'
 import type { PlacementTable } from './placement-table.ts'
-import { layersMissing } from './shortfall.ts'
+import { layersMissing, refuseMoreStagesThanLayers } from './shortfall.ts'
 import type { Target } from './targets.ts'
 
 export interface TargetPlannerComponents {
@@ -79,24 +79,37 @@ export class TargetPlanner {
     })
   }
 
+  /**
+   * The plan that would be made if the target's model had no placement.
+   *
+   * @param stages default: those of the default placement
+   * @throws MeshError `layers_missing`; `invalid_request` when there are more stages than layers
+   */
+  planAnew(target: Target, stages: 'auto' | number = this.wantedStages(target)): PlacementPlan {
+    if (typeof stages === 'number') refuseMoreStagesThanLayers(target.model, stages, 'stages')
+    const others = this.#components.table.all().filter(({ model }) => model !== target.model)
+    const plan = this.plan(target, stages, others)
+    if ('missing' in plan) throw this.layersMissing(target, plan)
+    return plan
+  }
+
   /** The same placement with other nodes in place of those that are gone, as far as there are some. */
-  repair({ model, pool, stages }: Placement): PlacementPlan | undefined {
-    const nodes = this.#nodes({ model, pool }, this.#components.table.all())
+  repair(broken: Placement): PlacementPlan | undefined {
+    const { model, stages } = broken
+    const nodes = this.#nodes(broken, this.#components.table.all())
     return repairPlacement({ model: shapeOf(model), stages, nodes, hopMs: HOP_MS })
   }
 
   /**
-   * What could take the place of a placement while it still serves: those that stay keep their layers, of which they have
-   * one copy for both, or all is planned anew beside it.
+   * What could take the place of a placement while it still serves and holds its memory: nodes that stay keep their
+   * layers, of which they have one copy for both, or all is planned anew beside it.
    */
   replace(placement: Placement): PlacementPlan | undefined {
-    const { model, pool, stages, purpose } = placement
-    const others = this.#components.table.all().filter(one => one !== placement)
-    const nodes = this.#nodes({ model, pool }, others)
-    const repaired = repairPlacement({ model: shapeOf(model), stages, nodes, hopMs: HOP_MS })
+    const { model, stages, purpose } = placement
+    const nodes = this.#nodes(placement, this.#components.table.all())
+    const repaired = repairPlacement({ model: shapeOf(model), stages, nodes, hopMs: HOP_MS, loaded: true })
     if (repaired !== undefined) return repaired
-    const target = { model, pool }
-    const plan = this.plan(target, purpose === 'default' ? this.wantedStages(target) : stages.length)
+    const plan = this.plan(placement, purpose === 'default' ? this.wantedStages(placement) : stages.length)
     return 'missing' in plan ? undefined : plan
   }
 

@@ -1,0 +1,173 @@
+import { GREEDY, MeshError } from '@resultity/interface'
+import { Placement } from '@resultity/placement'
+import {
+  createMemoryHost,
+  identityFromSeed,
+  type MemoryHost,
+  SimulatedNetwork,
+  VirtualScheduler
+} from '@resultity/test-mesh'
+import { placeable } from '@resultity/test-nodes'
+import { FrameStream, type OpenSession, STAGE_PROTOCOL, type StageFrame, stageCodec } from '@resultity/wire'
+import t from 'tap'
+import { LastingSession } from '../src/lasting-session.ts'
+import type { Reroutes } from '../src/recovery-state.ts'
+
+const LIMITS = {
+  sessionOpenMs: 10_000,
+  firstTokenMs: 60_000,
+  promptTokenMs: 100,
+  nextTokenMs: 30_000,
+  tellWithinMs: 0,
+  sessionLeaseMs: 120_000,
+  sessionCloseMs: 1000,
+  lossGraceMs: 300,
+  probeAnswerMs: 500
+}
+
+const PROMPT = [1, 2, 3]
+const TOKENS = 3
+
+/** A node that serves the whole model. */
+interface NodeInit {
+  readonly kernels: string
+  /** It stops after so many new tokens. */
+  readonly tokens: number
+}
+
+/** The frames of one route: it runs what stands, and goes on. */
+function* answerTo({ session, epoch, committed = [] }: OpenSession, tokens: number): Generator<StageFrame> {
+  yield { type: 'opened', session, epoch }
+  const standing = committed.length
+  if (standing > 0) yield { type: 'replayed', session, epoch, position: PROMPT.length + standing - 1, exact: true }
+  for (let at = standing; at < Math.min(TOKENS, standing + tokens); at++) {
+    const finish = at === TOKENS - 1 ? 'tokens_max' : 'continues'
+    yield { type: 'sampled', session, epoch, position: PROMPT.length + at, token: at, finish, logprob: 0, top: [] }
+  }
+  if (standing + tokens >= TOKENS) return
+  yield { type: 'fault', session, epoch, error: new MeshError('unavailable', 'the node is shutting down') }
+}
+
+/** How an answer came about that goes from one node to the next. */
+async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readonly tokens: readonly number[] }> {
+  const scheduler = new VirtualScheduler({ seed: 1 })
+  const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
+  const start = async (number: number): Promise<MemoryHost> =>
+    createMemoryHost(network, {
+      privateKey: await identityFromSeed(new Uint8Array(32).fill(number)),
+      listen: [`/ip4/10.0.0.${number}/tcp/4701`],
+      agent: 'resultity-node/test',
+      scheduler: scheduler.process()
+    })
+  const coordinator = await start(1)
+  const hosts = await Promise.all(nodes.map((_, index) => start(index + 2)))
+  for (const [index, host] of hosts.entries()) await serve(host, nodes[index]?.tokens ?? 0)
+  const model = placeable(2)
+  const placements = nodes.map(({ kernels }, index) => {
+    const peerId = hosts[index]?.peerId ?? ''
+    const stage = { peerId, range: { first: 0, end: 2 }, kernels, memoryBytes: 0, computeMs: 1, hopMs: 0 }
+    const plan = { stages: [stage], tokenMs: 1, bottleneckMs: 1, bytesToMove: 0 }
+    const pool = { key: '', subcloud: undefined, adHoc: false, where: '', admits: () => true }
+    return new Placement({ id: `p${index + 1}`, model, pool, purpose: 'default', plan, nowMs: 0 })
+  })
+  const left = [...placements]
+  const session = new LastingSession(
+    {
+      opener: coordinator,
+      scheduler: coordinator.scheduler,
+      addressOf: peerId => ({ peerId, multiaddrs: hosts.find(host => host.peerId === peerId)?.multiaddrs() ?? [] }),
+      onNodeLeft: () => () => {},
+      suspect: () => false,
+      suspectLink: () => false,
+      hasRoute: () => true,
+      onHandover: () => () => {},
+      untilBroken: async () => {},
+      lease: async () => {
+        const placement = left.shift()
+        if (placement === undefined) throw new MeshError('layers_missing', 'no node is left')
+        return { placement, route: placement.route, [Symbol.dispose]: () => {} }
+      }
+    },
+    { answer: ANSWER, limits: LIMITS, attemptsMax: 3, slotWaitMs: 1000 }
+  )
+  const tokens: number[] = []
+  const reading = (async () => {
+    await session.open()
+    for (let told = await session.next(); told !== undefined; told = await session.next()) {
+      if (told.type === 'sampled') tokens.push(told.token)
+    }
+    await session.close('it is complete')
+  })()
+  let over = false
+  const ended = reading.finally(() => {
+    over = true
+  })
+  await scheduler.run(() => over, 60_000)
+  await ended
+  return { ...session.reroutes, tokens }
+}
+
+const ANSWER = {
+  prompt: PROMPT,
+  tokensMax: TOKENS,
+  prefillChunk: 8,
+  endTokens: new Set<number>(),
+  tokensMin: 0,
+  sampling: GREEDY,
+  logprobs: false,
+  topLogprobs: 0,
+  vocabularySize: 64,
+  promptLogprobs: false,
+  workClass: 'interactive',
+  watched: true
+} as const
+
+/** Opens sessions, and answers prompts with so many new tokens. */
+async function serve(host: MemoryHost, tokens: number): Promise<void> {
+  const accept = (stream: ConstructorParameters<typeof FrameStream>[0]): void => {
+    let frames: Iterator<StageFrame> | undefined
+    const sayNext = (): boolean => {
+      const next = frames?.next()
+      if (next === undefined || next.done === true) return false
+      void stage.send(next.value)
+      return true
+    }
+    const onFrame = (frame: StageFrame): void => {
+      if (frame.type === 'open') {
+        frames = answerTo(frame, tokens)
+        sayNext()
+      } else if (frame.type === 'prompt') while (sayNext());
+      else if (frame.type === 'close') void stage.close()
+    }
+    const init = { frameBytesMax: 1 << 20, scheduler: host.scheduler }
+    const stage: FrameStream<StageFrame, StageFrame> = new FrameStream<StageFrame, StageFrame>(
+      stream,
+      stageCodec,
+      { onFrame, onEnd: () => {} },
+      init
+    )
+  }
+  await host.handle(STAGE_PROTOCOL, accept, { inboundStreamsMax: 8 })
+}
+
+t.test('an answer that goes on on nodes that compute otherwise is not called exact', async t => {
+  const alike = await rerouted([
+    { kernels: 'x', tokens: 1 },
+    { kernels: 'x', tokens: TOKENS }
+  ])
+  t.same(alike, { count: 1, exact: true, tokens: [0, 1, 2] })
+  const unlike = await rerouted([
+    { kernels: 'x', tokens: 1 },
+    { kernels: 'y', tokens: TOKENS }
+  ])
+  t.same(unlike, { count: 1, exact: false, tokens: [0, 1, 2] })
+})
+
+t.test('nodes that made no token of it do not count', async t => {
+  const answer = await rerouted([
+    { kernels: 'x', tokens: 0 },
+    { kernels: 'y', tokens: 2 },
+    { kernels: 'y', tokens: TOKENS }
+  ])
+  t.same(answer, { count: 2, exact: true, tokens: [0, 1, 2] })
+})
