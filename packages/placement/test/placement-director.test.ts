@@ -143,6 +143,20 @@ t.test('a node that never reports is given up', async t => {
   t.same(takeAssignments(), ['release p1 a', 'p2 b[0,4)'])
 })
 
+t.test('of several that say nothing, the one is given up that others wait for', async t => {
+  const { clock, registry, director, takeAssignments } = setUp({ stages: 2, assignmentSilenceMs: 5000 })
+  director.addModel(placeable(4))
+  for (const peer of ['a', 'b']) registry.join(advert(peer, 2.5))
+  director.reconcile()
+  director.report('b', 'p1', report('fetching'))
+  director.report('a', 'p1', report('linking'))
+  registry.join(advert('c', 2.5))
+  takeAssignments()
+  clock.pass(5001)
+  director.reconcile()
+  t.same(takeAssignments(), ['release p1 b', 'p2 a[0,2)', 'p2 c[2,4)', 'release p1 a'])
+})
+
 t.test('a request for a number of stages gets its own placement, once', async t => {
   const { clock, director, takeAssignments, allReady, model } = placed(['a', 'b', 'c'], 8, 4)
   takeAssignments()

@@ -1,4 +1,5 @@
 import type { Clock, MeshError } from '@resultity/interface'
+import { retryWaitMs } from './retry-wait.ts'
 
 interface Failure {
   readonly peerId: string
@@ -7,9 +8,6 @@ interface Failure {
   readonly retryAtMs: number
   readonly error: MeshError | undefined
 }
-
-/** The wait doubles with each failure, at most this many times: up to 64 times the first wait. */
-const DOUBLINGS_MAX = 6
 
 /** Which node failed to serve which model, and until when it is not asked again. One entry per pair. */
 export class FailureLog {
@@ -25,8 +23,7 @@ export class FailureLog {
   add(peerId: string, manifestSha256: string, error: MeshError | undefined): void {
     const key = `${peerId} ${manifestSha256}`
     const count = (this.#failures.get(key)?.count ?? 0) + 1
-    const waitMs = this.#retryMs * 2 ** Math.min(count - 1, DOUBLINGS_MAX)
-    const retryAtMs = this.#clock.now() + waitMs
+    const retryAtMs = this.#clock.now() + retryWaitMs(this.#retryMs, count)
     // the latest stands last
     this.#failures.delete(key)
     this.#failures.set(key, { peerId, manifestSha256, count, retryAtMs, error })

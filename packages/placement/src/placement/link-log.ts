@@ -1,4 +1,5 @@
 import type { Clock } from '@resultity/interface'
+import { retryWaitMs } from './retry-wait.ts'
 
 interface LinkFailure {
   readonly peers: readonly [string, string]
@@ -14,9 +15,6 @@ export interface BannedLink extends Pick<LinkFailure, 'peers' | 'why' | 'count'>
   /** For so long from now. */
   readonly forMs: number
 }
-
-/** The wait doubles with each failure, at most this many times: up to 64 times the first wait. */
-const DOUBLINGS_MAX = 6
 
 /** A link that carried that long after its last failure's wait begins anew. */
 const FORGIVEN_MS = 600_000
@@ -35,11 +33,6 @@ export class LinkLog {
     this.#retryMs = retryMs
   }
 
-  /** Links that are noted, over ones among them. */
-  get size(): number {
-    return this.#failures.size
-  }
-
   /** Nothing passed between two nodes. */
   add(one: string, other: string, why = ''): void {
     const peers: [string, string] = one < other ? [one, other] : [other, one]
@@ -47,7 +40,7 @@ export class LinkLog {
     const before = this.#failures.get(key)
     const now = this.#clock.now()
     const count = before === undefined || now > before.untilMs + FORGIVEN_MS ? 1 : before.count + 1
-    const untilMs = now + this.#retryMs * 2 ** Math.min(count - 1, DOUBLINGS_MAX)
+    const untilMs = now + retryWaitMs(this.#retryMs, count)
     // the latest stands last
     this.#failures.delete(key)
     this.#failures.set(key, { peers, why, count, untilMs })

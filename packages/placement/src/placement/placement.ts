@@ -132,10 +132,11 @@ export class Placement {
     return this.#lastReportMs
   }
 
-  /** A stage that still loads, when no stage has reported since `sinceMs`. */
+  /** A stage that still loads, when no stage has reported since `sinceMs`. One that is linking may wait for another. */
   silentStage(sinceMs: number): PlacedStage | undefined {
     if (this.#state !== 'loading' || this.#lastReportMs > sinceMs) return undefined
-    return this.#stages.find(stage => stage.report.state !== 'ready')
+    const unready = this.#stages.filter(({ report }) => report.state !== 'ready')
+    return unready.find(({ report }) => report.state !== 'linking') ?? unready[0]
   }
 
   /** Loading or ready: it serves requests, or will. */
