@@ -127,9 +127,7 @@ export class LinkedSession implements GenerationOutputs {
     try {
       if (frame.type === 'fault') throw frame.error
       if (frame.type !== 'hop_ack') throw violation(`a next stage sends no ${frame.type}`)
-      if (this.#closed || frame.epoch !== this.open.epoch) return
-      if (!sameSession(frame.session, this.open.session)) throw violation('another session was acknowledged')
-      this.#watch.acknowledged(frame.position)
+      if (this.#concerns(frame)) this.#watch.acknowledged(frame.position)
     } catch (error) {
       this.fail(MeshError.from(error))
     }
@@ -155,9 +153,9 @@ export class LinkedSession implements GenerationOutputs {
 
   /** One input of the session; the promise settles when its result has been handed on. */
   async input(frame: Prompt | Activations | NextToken): Promise<void> {
-    if (this.#closed || frame.epoch !== this.open.epoch) return
-    this.#lastFrameAt = this.#now()
     try {
+      if (!this.#concerns(frame)) return
+      this.#lastFrameAt = this.#now()
       const stepped = this.#step(frame)
       // the step has begun by now, and what is said to the stage before does not hold it up
       if (frame.type !== 'prompt' && this.#previous !== undefined) this.#acks.came(endOf(frame))
@@ -245,10 +243,17 @@ export class LinkedSession implements GenerationOutputs {
     this.#onClosed(this, cause)
   }
 
+  /**
+   * Whether a frame is of this route; those of an earlier one may still come.
+   * @throws MeshError `protocol_violation` for one of another session
+   */
+  #concerns({ session, epoch }: Pick<OpenSession, 'session' | 'epoch'>): boolean {
+    if (this.#closed || epoch !== this.open.epoch) return false
+    if (sameSession(session, this.open.session)) return true
+    throw violation('a frame names a session that its stream does not carry')
+  }
+
   async #step(frame: Prompt | Activations | NextToken): Promise<void> {
-    if (!sameSession(frame.session, this.open.session)) {
-      throw new MeshError('session_forbidden', 'a frame names a session that its stream does not carry')
-    }
     if (frame.type === 'activations') {
       const hidden = hiddenToFloats(frame.hidden)
       if (!allFinite(hidden)) throw this.#notNumbers(frame)
