@@ -221,18 +221,22 @@ export class NodeAgent {
    */
   async drain({ deadlineMs, onProgress }: DrainOptions): Promise<DrainOutcome> {
     const { advertiser } = this.#components
-    for (const part of [advertiser, this.#placements, this.#server, this.#jobs]) part.startDraining()
-    // one whose stream fails now is no member any more
-    await Promise.allSettled([...this.#memberships.values()].map(membership => membership.tell()))
     const endsAt = this.#scheduler.monotonic() + deadlineMs
+    for (const part of [advertiser, this.#placements, this.#server, this.#jobs]) part.startDraining()
+    for (const membership of this.#memberships.values()) {
+      // one that does not read holds up nobody, and one whose stream fails now is no member any more
+      membership.tell().catch(() => undefined)
+    }
     let told = ''
     for (;;) {
       const left = this.#left()
       if (left.placements === 0) return { ...left, drained: true }
-      if (JSON.stringify(left) !== told) onProgress?.(left)
-      told = JSON.stringify(left)
-      if (this.#scheduler.monotonic() >= endsAt) return { ...left, drained: false }
-      await this.#scheduler.sleep(DRAIN_LOOK_MS)
+      const progress = JSON.stringify(left)
+      if (progress !== told) onProgress?.(left)
+      told = progress
+      const leftMs = endsAt - this.#scheduler.monotonic()
+      if (leftMs <= 0) return { ...left, drained: false }
+      await this.#scheduler.sleep(Math.min(DRAIN_LOOK_MS, leftMs))
     }
   }
 

@@ -280,6 +280,26 @@ t.test('a coordinator that hears nothing does not keep a node from stopping', as
   t.same(coordinator.goodbyes, [])
 })
 
+t.test('a node that is about to leave does so at its deadline, whatever its coordinators do', async t => {
+  const { world, coordinator } = await serving()
+  const spent = async (deadlineMs: number): Promise<number> => {
+    const beganMs = world.machine.monotonic()
+    const outcome = await world.of(world.agent.drain({ deadlineMs }))
+    t.match(outcome, { drained: false, placements: 1 })
+    return world.machine.monotonic() - beganMs
+  }
+  const { advertiser } = world
+  const seal = advertiser.seal.bind(advertiser)
+  advertiser.seal = () => new Promise(() => {})
+  t.equal(await spent(700), 700, 'it cannot be told')
+  advertiser.seal = seal
+  t.equal(await spent(0), 0, 'no time is given')
+  t.equal(await spent(1234), 1234, 'it hears it and releases nothing')
+  coordinator.answers = false
+  t.equal(await spent(700), 700, 'nor says a word')
+  await world.of(world.agent.close(), 10_000)
+})
+
 t.test('neither membership nor session notices that the wall clock jumps', async t => {
   const { world, coordinator } = await serving({ positionLayerMs: 100 })
   const control = await world.of(coordinator.openSession('p1', world.peerId))

@@ -40,6 +40,7 @@ interface Parts {
   readonly host: MemoryHost
   readonly agent: NodeAgent
   readonly stages: StageTable
+  readonly advertiser: Advertiser
   readonly warnings: string[]
 }
 
@@ -99,7 +100,7 @@ export class NodeWorld {
     const agent = new NodeAgent(components, limits)
     await agent.listen()
     agent.joinCoordinators(join.map(number => ScriptedCoordinator.addressOf(number)))
-    return new NodeWorld({ scheduler, network, machine, model, host, agent, stages, warnings })
+    return new NodeWorld({ scheduler, network, machine, model, host, agent, stages, advertiser, warnings })
   }
 
   get agent(): NodeAgent {
@@ -108,6 +109,10 @@ export class NodeWorld {
 
   get peerId(): string {
     return this.#parts.host.peerId
+  }
+
+  get advertiser(): Advertiser {
+    return this.#parts.advertiser
   }
 
   get stages(): StageTable {
