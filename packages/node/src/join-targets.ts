@@ -1,4 +1,4 @@
-import { readFile, writeFile } from 'node:fs/promises'
+import { readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Clock, Invite, MeshError } from '@resultity/interface'
 import { isInviteToken, openInvite, requireCurrent } from '@resultity/mesh'
@@ -26,6 +26,8 @@ export interface JoinTargets {
 export class AcceptedInvites {
   readonly #path: string
   readonly #ids: string[]
+  /** One write after the other. */
+  #writing: Promise<void> = Promise.resolve()
 
   private constructor(path: string, ids: string[]) {
     this.#path = path
@@ -46,7 +48,14 @@ export class AcceptedInvites {
   async add(id: string): Promise<void> {
     if (this.has(id)) return
     this.#ids.push(id)
-    await writeFile(this.#path, JSON.stringify(this.#ids.slice(-REMEMBERED_MAX)))
+    this.#writing = this.#writing.catch(() => undefined).then(() => this.#write())
+    await this.#writing
+  }
+
+  /** Replaces the list as a whole: one that was cut off would be none, and the node not come back by an invite that has ended. */
+  async #write(): Promise<void> {
+    await writeFile(`${this.#path}.new`, JSON.stringify(this.#ids.slice(-REMEMBERED_MAX)))
+    await rename(`${this.#path}.new`, this.#path)
   }
 }
 

@@ -1,4 +1,4 @@
-import { readFile } from 'node:fs/promises'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import { identityFromSeed, peerIdOf, sealInvite } from '@resultity/mesh'
@@ -36,9 +36,9 @@ t.test('one that has ended is refused at the start, unless the node came by it',
   const late = { now: () => 1000 }
   await t.rejects(joinTargets([token], await AcceptedInvites.load(dataDir), late), { code: 'invite_expired' })
   const accepted = await AcceptedInvites.load(dataDir)
-  await accepted.add(invite.id)
-  await accepted.add(invite.id)
-  t.same(JSON.parse(await readFile(join(dataDir, 'accepted-invites.json'), 'utf8')), [invite.id])
+  await Promise.all([accepted.add(invite.id), accepted.add(invite.id), accepted.add('another')])
+  t.same(JSON.parse(await readFile(join(dataDir, 'accepted-invites.json'), 'utf8')), [invite.id, 'another'])
+  t.same(await readdir(dataDir), ['accepted-invites.json'], 'it was replaced as a whole')
   const again = await AcceptedInvites.load(dataDir)
   t.equal((await joinTargets([token], again, late)).invites.size, 1)
   await t.rejects(joinTargets([token.slice(0, -8)], again, late), { code: 'invite_invalid' })
