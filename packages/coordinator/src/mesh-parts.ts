@@ -54,7 +54,7 @@ export interface MeshPartsComponents {
   /** The wall clock; it may be another than the scheduler's. */
   readonly clock: Clock
   /** Who may join by an invite. Default: nobody. */
-  readonly invites?: Pick<Invites, 'admits'>
+  readonly invites?: Pick<Invites, 'admits' | 'invitedAmong'>
   /** Names placements. Default: random UUIDs. */
   readonly newId?: () => string
 }

@@ -1,4 +1,5 @@
 import { buildMesh } from '@resultity/coordinator'
+import type { Invite } from '@resultity/interface'
 import { identityFromSeed, openInvite, sealInvite } from '@resultity/mesh'
 import { Advertiser, DEFAULT_NODE_LIMITS, NodeAgent, StageTable } from '@resultity/node'
 import { Invites } from '@resultity/placement'
@@ -32,17 +33,17 @@ async function setUp() {
   const host = await createMemoryHost(network, { privateKey, listen: [COORDINATOR], agent, scheduler: machine })
   const database = await until(openDatabase({ disk: new MemoryDisk(), scheduler: machine, latencyMs: () => 1 }))
   const store = new InviteStore(database)
-  const invites = new Invites(
-    {
-      store,
-      clock: machine,
-      scheduler: machine,
-      seal: invite => sealInvite(invite, privateKey),
-      multiaddrs: () => host.multiaddrs(),
-      dismiss: (peerId, reason) => mesh.registry.leave(peerId, reason)
-    },
-    { networkId: await until(store.networkId()), peerId: host.peerId }
-  )
+  const parts = {
+    store,
+    clock: machine,
+    scheduler: machine,
+    seal: (invite: Invite) => sealInvite(invite, privateKey),
+    multiaddrs: () => host.multiaddrs()
+  }
+  const init = { networkId: await until(store.networkId()), peerId: host.peerId }
+  const invites = new Invites({ ...parts, dismiss: (peerId, reason) => mesh.registry.leave(peerId, reason) }, init)
+  // those of another coordinator on the same database, to which no node is connected
+  const elsewhere = new Invites({ ...parts, dismiss: () => {} }, init)
   const mesh = buildMesh({ host, scheduler: machine, clock: machine, invites }, LIMITS, { logger })
   await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId, from) => mesh.membership.accept(stream, peerId, from), {
     inboundStreamsMax: 2
@@ -90,7 +91,7 @@ async function setUp() {
     node.joinCoordinators([COORDINATOR], new Map(held))
     return { node, peerId: host.peerId, accepted }
   }
-  return { scheduler, until, invites, registry: mesh.registry, startNode }
+  return { scheduler, until, invites, elsewhere, registry: mesh.registry, startNode }
 }
 
 t.test('a node on another machine is taken in by an invite, and the next one that shows it ends', async t => {
@@ -110,4 +111,20 @@ t.test('a node on another machine is taken in by an invite, and the next one tha
 
   await until(invites.removeNode(first.peerId))
   t.match(await until(first.node.refused), { code: 'invite_used_up' }, 'one that was removed does not come back')
+})
+
+t.test('a node that is removed on another coordinator is sent away, and no other', async t => {
+  const { scheduler, until, invites, elsewhere, registry, startNode } = await setUp()
+  const { token } = await until(invites.create({ label: null, usesMax: null, ttlMs: 600_000 }))
+  const [removed, stays] = [await startNode(2, token), await startNode(3, token)]
+  const here = (): number => registry.list().length
+  t.ok(await scheduler.run(() => here() === 2, 60_000), 'both are members')
+  const since = registry.get(stays.peerId)?.joinedAtMs
+  await until(elsewhere.removeNode(removed.peerId))
+  t.match(await until(removed.node.refused), { code: 'invite_revoked' })
+  await scheduler.run(() => false, 60_000)
+  t.same(
+    registry.list().map(({ peerId, joinedAtMs }) => [peerId, joinedAtMs]),
+    [[stays.peerId, since]]
+  )
 })

@@ -132,6 +132,11 @@ export class Invites {
     throw refused(...refusals[redemption](invite))
   }
 
+  /** Those of these nodes that came by an invite, on whichever coordinator, and were not removed since. */
+  invitedAmong(peerIds: readonly string[]): Promise<ReadonlySet<string>> {
+    return this.#components.store.invitedAmong(peerIds)
+  }
+
   /** Those of other machines may use it; an address of this machine is told only where there is no other. */
   #multiaddrs(): string[] {
     const all = [...this.#components.multiaddrs()]

@@ -15,6 +15,8 @@ export interface JoinPolicy {
 export interface InvitedPeers {
   /** @throws MeshError `invite_…` for an invite that is not good */
   admits(peerId: string, invite: string | undefined): Promise<boolean>
+  /** Those of them that came by an invite, and were not removed since. */
+  invitedAmong(peerIds: readonly string[]): Promise<ReadonlySet<string>>
 }
 
 /**

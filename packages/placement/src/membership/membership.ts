@@ -2,6 +2,7 @@ import { type Advert, type Clock, MeshError, type Scheduler, systemScheduler, ty
 import { believableAddresses, type SeenPeer, seenFrom } from '@resultity/mesh'
 import type { AssignmentUpdate, ByteStream, CoordinatorMessage } from '@resultity/wire'
 import type { Logger } from 'pino'
+import { InvitedMembers } from './invited-members.ts'
 import { type JoinPolicy, JoinRate, joinRefusal, RefusalNotes } from './join-policy.ts'
 import { MemberLink, type MemberLinkHandlers, type MemberLinkInit } from './member-link.ts'
 import type { NodeRegistry } from './node-registry.ts'
@@ -52,6 +53,7 @@ export class Membership implements Disposable {
   readonly #scheduler: Scheduler
   readonly #pruneTimer: Timer
   readonly #stopListening: () => void
+  readonly #invited: InvitedMembers | undefined
   #lastPruneMs: number
   #stopped = false
 
@@ -67,6 +69,11 @@ export class Membership implements Disposable {
       if (change.type !== 'updated') this.#membersVersion++
       if (change.type === 'left') this.#letGo(change.node.peerId, change.reason)
     })
+    const { invites } = init.joins
+    if (invites === undefined) return
+    const { registry, logger } = components
+    const dismiss = this.dismiss.bind(this)
+    this.#invited = new InvitedMembers({ registry, invites, logger, scheduler: this.#scheduler, dismiss }, init.joins)
   }
 
   /** Takes a stream that a peer opened from `remoteAddr`. */
@@ -93,6 +100,7 @@ export class Membership implements Disposable {
   [Symbol.dispose](): void {
     this.#stopped = true
     this.#scheduler.clear(this.#pruneTimer)
+    this.#invited?.[Symbol.dispose]()
     this.#stopListening()
     const stopping = new MeshError('unavailable', 'the coordinator is stopping')
     for (const link of [...this.#greeters, ...this.#links.values()]) link.refuse(stopping)

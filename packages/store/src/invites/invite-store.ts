@@ -40,6 +40,9 @@ export interface Redeeming {
   readonly nowMs: number
 }
 
+/** Fewer parameters than either database takes. */
+const NODES_PER_QUERY = 500
+
 /** Invites, and who came by them; the same on both databases. */
 export class InviteStore {
   readonly #kysely: Kysely<Tables>
@@ -167,6 +170,20 @@ export class InviteStore {
       .where('peer_id', '=', peerId)
       .executeTakeFirst()
     return row !== undefined
+  }
+
+  /** Those of these nodes that came by an invite. */
+  async invitedAmong(peerIds: readonly string[]): Promise<ReadonlySet<string>> {
+    const invited = new Set<string>()
+    for (let first = 0; first < peerIds.length; first += NODES_PER_QUERY) {
+      const rows = await this.#kysely
+        .selectFrom('invited_node')
+        .select('peer_id')
+        .where('peer_id', 'in', peerIds.slice(first, first + NODES_PER_QUERY))
+        .execute()
+      for (const row of rows) invited.add(row.peer_id)
+    }
+    return invited
   }
 
   /**
