@@ -11,7 +11,7 @@ export interface LastingSessionComponents extends RouteSessionComponents {
   lease(options: AbortOptions & { readonly resumes: boolean }): Promise<RouteLease>
   /** Whether the answer should leave this placement, which takes no new ones, for another. */
   hasRoute(left: Placement): boolean
-  /** Hears that answers on a placement are to go on elsewhere. @returns stops listening */
+  /** The listener hears when the answers on a placement are to go on elsewhere. @returns stops listening */
   onHandover(listener: (placementId: string, peerId: string) => void): () => void
   /** Resolves when `placement` serves no longer, or after a while. */
   untilBroken(placement: Placement, options: AbortOptions): Promise<void>
@@ -21,15 +21,15 @@ export interface LastingSessionInit {
   /** The same on every route: exactness needs the same prefill steps. */
   readonly answer: Omit<RouteSessionInit, 'route' | 'session' | 'epoch' | 'committed'>
   readonly limits: RouteSessionLimits
-  /** Routes tried as long as none has opened. */
+  /** How many routes are tried before the first one opens. */
   readonly attemptsMax: number
-  /** So long it is tried to get a slot of a stage whose slots others have, each time that one is needed. */
+  /** How long to try for a slot on a stage whose slots are all taken, each time that one is needed. */
   readonly slotWaitMs: number
   /** Counts the nodes that are lost during the session. */
   readonly losses?: NodeLosses | undefined
 }
 
-/** Between two tries at a stage whose slots are all taken; nothing says when one comes free. */
+/** The wait between two tries at a stage whose slots are all taken: nothing tells when one comes free. */
 const SLOT_RETRY_MS = 250
 
 interface HeldRoute {
@@ -38,10 +38,10 @@ interface HeldRoute {
 }
 
 /**
- * One answer, on as many routes as it takes: when a route is lost, another is leased and opened with a higher epoch, runs
- * prompt and tokens again, and goes on. The reader sees a pause.
+ * One answer, on as many routes as it takes. When a route is lost, this leases another and opens it with a higher epoch.
+ * The new route runs the prompt and the tokens again and goes on. The reader sees a pause.
  *
- * To the reader it is like a single {@link RouteSession}. It owns its leases: each is given back when its stages have
+ * To the reader it is like a single {@link RouteSession}. It owns its leases: it gives each back when the stages have
  * confirmed that the session ended.
  */
 export class LastingSession {
@@ -53,12 +53,12 @@ export class LastingSession {
   readonly #ended = new AbortController()
   readonly #stopListening: () => void
   #held: HeldRoute | undefined
-  /** Of the route that was left last. */
+  /** Resolves when the stages of the last route that was left have confirmed it. */
   #left: Promise<void> = Promise.resolve()
   #route: Route | undefined
-  /** That made the answer's beginning; none as long as nothing of it was told. */
+  /** The placement that made the beginning of the answer; undefined until the client was told some of it. */
   #first: Placement | undefined
-  /** When it is given up to wait for a slot. */
+  /** When the wait for a slot is given up. */
   #slotWaitEndsMs: number | undefined
 
   constructor(components: LastingSessionComponents, init: LastingSessionInit) {
@@ -69,7 +69,7 @@ export class LastingSession {
     this.#stopListening = components.onHandover((placementId, peerId) => this.#handOver(placementId, peerId))
   }
 
-  /** That serves, or served last. Once {@link open} has resolved. */
+  /** The route that serves, or served last. Only once {@link open} has resolved. */
   get route(): Route {
     if (this.#route === undefined) throw new MeshError('internal', 'the answer has no route yet')
     return this.#route
@@ -124,7 +124,7 @@ export class LastingSession {
     await this.#left
   }
 
-  /** A node of the route is about to leave. It is left while it is still there, unless there is nowhere to go. */
+  /** A node of the route is about to leave. The answer leaves the route before that, unless it has nowhere to go. */
   #handOver(placementId: string, peerId: string): void {
     const held = this.#held
     if (held?.lease.placement.id !== placementId || held.session.ended) return
@@ -145,12 +145,12 @@ export class LastingSession {
   /**
    * Leases and opens routes until one is open.
    *
-   * @param lost how the last route ended, when the answer has begun: it is what the client is told if there is no other
+   * @param lost how the last route ended, when the answer has begun. The client is told this error if there is no other route
    */
   async #reach(lost?: MeshError): Promise<void> {
     const lease = await this.#lease(lost)
     try {
-      // a stage that has a part in the new route too has freed the slot then
+      // a stage that is part of the new route too has then freed the slot
       await this.#left
       await this.#open(lease)
     } catch (cause) {
@@ -203,14 +203,14 @@ export class LastingSession {
     return step.type === 'reopen' && step.awaitsSlot === true && this.#hasWaited() ? this.#state.giveUp(error) : step
   }
 
-  /** Whether it has been waited for a slot for as long as may be. */
+  /** Whether the answer has waited for a slot for as long as it may. */
   #hasWaited(): boolean {
     const { scheduler = systemScheduler } = this.#components
     this.#slotWaitEndsMs ??= scheduler.monotonic() + this.#init.slotWaitMs
     return scheduler.monotonic() >= this.#slotWaitEndsMs
   }
 
-  /** Gives the route up that is held. */
+  /** Gives up the route that is held. */
   #leave(reason: string): void {
     const held = this.#held
     if (held === undefined) return

@@ -6,7 +6,7 @@ import type { RouteResult } from './route-session.ts'
  * - `opening`    the first route is being opened; the client could still be refused
  * - `serving`    a route makes the answer
  * - `recovering` its route was lost; another is sought and opened
- * - `failed`     the answer is given up
+ * - `failed`     the answer was given up
  */
 export type RecoveryPhase = 'opening' | 'serving' | 'recovering' | 'failed'
 
@@ -16,46 +16,46 @@ export type RecoveryStep =
       readonly type: 'reopen'
       /** Of the next route. */
       readonly epoch: number
-      /** The placement is about to break, or others have its slots: a moment is given to that before another try. */
+      /** The placement is about to break: the next try waits a moment for that. */
       readonly awaitsBreak: boolean
-      /** All slots of a stage are taken, by another coordinator perhaps: a moment is given to that. */
+      /** All slots of a stage are taken, perhaps by another coordinator: the next try waits a moment. */
       readonly awaitsSlot?: true
     }
   | { readonly type: 'give_up'; readonly error: MeshError }
 
-/** How often an answer went on on another route. */
+/** How often an answer moved to another route. */
 export interface Reroutes {
   readonly count: number
   /**
-   * Its nodes compute alike, as far as that is known, and each time the last token that stood came out the same: the answer is
-   * the one that an undisturbed route gives.
+   * The answer is the one that an undisturbed route gives: its nodes compute alike, as far as that is known, and each time
+   * the last committed token came out the same.
    */
   readonly exact: boolean
 }
 
 export interface RecoveryStateInit {
-  /** Routes tried as long as none has opened. */
+  /** How many routes are tried before the first one opens. */
   readonly attemptsMax: number
 }
 
-/** Routes in a row that bring no new token: each costs the prompt and the tokens once more. */
+/** Most routes in a row that bring no new token: each one runs the prompt and the tokens once more. */
 export const EPOCHS_MAX = 5
 
-/** Routes of one answer, whatever they bring. */
+/** Most routes of one answer. */
 export const ROUTES_MAX = 32
 
-/** Routes left because a node was about to leave, which are no fault of the answer; a node may say so again and again. */
+/** Most routes that one answer leaves because a node is about to leave. That is no fault of the answer, but may happen often. */
 export const HANDOVERS_MAX = 64
 
-/** Times that an answer may find a stage full; it waits before each. */
+/** How often an answer may find a stage full; it waits before each try. */
 const REFUSALS_MAX = 10_000
 
-/** A node went, is about to, or does not answer: another route goes without it. */
+/** A node left, is about to leave, or does not answer: another route does without it. */
 const LOSSES: ReadonlySet<string> = new Set(['node_draining', 'node_lost', 'peer_unreachable', 'unavailable'])
 
 /**
- * Passes by itself: the same placement may do after a moment, or has gone: a stage that was told to release it forbids
- * the sessions that come later. A deadline was moment enough.
+ * Errors that pass by themselves. After a moment the same placement may do, or it is gone: a stage that was told to release
+ * it forbids later sessions. After a deadline no further wait is needed.
  */
 const PASSING: ReadonlySet<string> = new Set([
   'deadline_exceeded',
@@ -65,11 +65,11 @@ const PASSING: ReadonlySet<string> = new Set([
 ])
 
 /**
- * Decides how an answer outlives its routes: what stands of it, when another route is tried, and when it is given up.
- * Pure: what routes say and what ends them comes in, what the client is told and what to do comes out.
+ * Decides how an answer outlives its routes: which tokens are committed, when to try another route, and when to give up.
+ * Pure: it takes in what routes say and what ends them, and returns what to tell the client and what to do.
  *
- * Each route has an epoch, counted up from 1. What a route sampled stands: the next runs it and goes on behind it. Prompt
- * scores that were told are dropped when they come again.
+ * Each route has an epoch, counted from 1. A sampled token is committed: the next route runs it and goes on after it. Prompt
+ * scores that the client was told already are dropped when they come again.
  */
 export class RecoveryState {
   readonly #attemptsMax: number
@@ -82,7 +82,7 @@ export class RecoveryState {
   #handovers = 0
   #refusals = 0
   #exact = true
-  /** What another route need not cure was tried once more. */
+  /** An error that another route need not cure has had its one more try. */
   #retriedOnce = false
   /** Routes since the last new token, this one among them. */
   #fruitless = 1
@@ -95,12 +95,12 @@ export class RecoveryState {
     return this.#phase
   }
 
-  /** Of the route that serves, or is being opened. */
+  /** The epoch of the route that serves, or is being opened. */
   get epoch(): number {
     return this.#epoch
   }
 
-  /** Tokens that were told, in order. */
+  /** The tokens that the client was told, in order. */
   get committed(): readonly number[] {
     return this.#committed
   }
@@ -116,7 +116,7 @@ export class RecoveryState {
   opened(alike = true): void {
     if (this.#phase === 'recovering') {
       this.#reroutes++
-      // the token that is compared may come out the same all the same
+      // unlike nodes may still give the same token where it is compared
       this.#exact &&= alike
     }
     if (this.#phase !== 'failed') this.#phase = 'serving'
@@ -139,7 +139,7 @@ export class RecoveryState {
     if (error.code === 'resource_exhausted' && this.#phase !== 'serving') return this.#refused(error)
     const handover = error.code === 'node_draining' && this.#handovers < HANDOVERS_MAX
     if (handover) this.#handovers++
-    // a link that fails leaves all nodes to choose from
+    // after the loss of a link all nodes are still there to choose from
     const inARow = this.#phase === 'opening' && !isLinkLoss(error) ? this.#attemptsMax : EPOCHS_MAX
     const routes = this.#epoch - this.#handovers - this.#refusals
     const spent = !handover && (this.#fruitless >= inARow || routes >= ROUTES_MAX)
@@ -152,13 +152,13 @@ export class RecoveryState {
     return { type: 'reopen', epoch: this.#epoch, awaitsBreak: passing || breaks }
   }
 
-  /** Whatever is tried, it ends with `error`. */
+  /** Ends the answer with `error`. */
   giveUp(error: MeshError): RecoveryStep {
     this.#phase = 'failed'
     return { type: 'give_up', error }
   }
 
-  /** A stage had no slot. Whoever asks again and again has a limit of time. */
+  /** A stage had no slot. The caller limits how long to ask again. */
   #refused(error: MeshError): RecoveryStep {
     if (this.#phase === 'failed' || this.#refusals >= REFUSALS_MAX) return this.giveUp(error)
     this.#refusals++
@@ -168,7 +168,7 @@ export class RecoveryState {
 
   #isCurable(error: MeshError): boolean {
     if (isNamedLoss(error) || isLinkLoss(error) || PASSING.has(error.code)) return true
-    // a route that is stuck and names nobody, an engine that broke off: perhaps not again
+    // a stuck route that names no node, or an engine that broke off, may not happen again
     const once = LOSSES.has(error.code) || error.code === 'engine_failed'
     if (!once || this.#retriedOnce) return false
     this.#retriedOnce = true
@@ -184,7 +184,7 @@ export class RecoveryState {
   }
 }
 
-/** A stage that knows nothing of the session has been told to release it: nothing is wrong with the request. */
+/** A stage that does not know the session was told to release its placement: nothing is wrong with the request. */
 function toldOf(error: MeshError): MeshError {
   if (error.code !== 'session_forbidden' && error.code !== 'session_unknown') return error
   return new MeshError('unavailable', `its placement was given up each time that it was tried: ${error.message}`, {
@@ -194,12 +194,12 @@ function toldOf(error: MeshError): MeshError {
   })
 }
 
-/** Somebody is known to have gone, so the placement breaks or has broken. */
+/** Whether a node is known to be gone, so that the placement breaks or has broken. */
 function isNamedLoss(error: MeshError): boolean {
   return LOSSES.has(error.code) && error.details.peerId !== undefined
 }
 
-/** Two nodes are there, and nothing passes between them. Where that hop had stood, it may stand `again` at once. */
+/** Whether two nodes are there and nothing passes between them. A hop that had worked may work `again` at once. */
 function isLinkLoss(error: MeshError): boolean {
   return LOSSES.has(error.code) && error.details.link !== undefined
 }

@@ -1,8 +1,8 @@
 import type { MeshError } from '@resultity/interface'
 
-/** What a ring fell with. */
+/** Why a ring fell. */
 export type Fall =
-  /** Its stage with this index went, or what it reported is all that is known. */
+  /** The stage with this index is gone, or nothing is known but what it reported. */
   | { readonly type: 'stage'; readonly index: number; readonly error: MeshError }
   /** The hop between two stages broke, and both are there. */
   | { readonly type: 'link'; readonly from: number; readonly to: number; readonly error: MeshError }
@@ -13,15 +13,15 @@ interface Fault {
 }
 
 /**
- * Stages of a ring fall one after the other when one of them, or a link between two, is lost: each loses its neighbour.
- * Gathers what they say and tells which it was. Pure.
+ * When one stage of a ring, or a link between two, is lost, the stages fail one after the other: each loses its neighbour.
+ * This gathers their reports and tells which stage or link it was. Pure.
  */
 export class RingFall {
   readonly #faults: Fault[] = []
   /** Which stage lost which neighbour. */
   readonly #broken = new Map<number, number>()
 
-  /** Stages that have reported a fault: that their streams end after it says nothing new. */
+  /** Whether this stage has reported a fault. */
   has(index: number): boolean {
     return this.#faults.some(fault => fault.index === index)
   }
@@ -40,14 +40,14 @@ export class RingFall {
     return this.#broken.has(index)
   }
 
-  /** @returns false when another had fallen before */
+  /** Takes in a fault. @returns false when another stage had reported one before */
   add(index: number, error: MeshError): boolean {
     return this.#faults.push({ index, error }) === 1
   }
 
   /** @param isThere whether a stage that has not fallen is known to run */
   verdict(isThere: (index: number) => boolean): Fall | undefined {
-    // one that stops says so
+    // a stage that stops says so
     const stopped = this.#faults.find(({ error }) => error.code === 'unavailable')
     const first = stopped ?? this.#faults[0]
     if (first === undefined) return undefined

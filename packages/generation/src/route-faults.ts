@@ -5,7 +5,7 @@ import { isNeighbourLoss, linkLost, stageFault, stageLost } from './stage-contro
 export interface RouteFaultsInit {
   readonly route: Route
   readonly scheduler: Scheduler
-  /** When a stage says that it lost its neighbour: waiting to hear which node it was that died. */
+  /** How long to wait for a sign of which node died, after a stage reported that it lost its neighbour. */
   readonly lossGraceMs: number
   /** Whether the coordinator's stream to this stage is open. */
   isThere(index: number): boolean
@@ -19,7 +19,7 @@ export interface RouteFaultsInit {
   fail(error: MeshError): void
 }
 
-/** Finds out of what stages of a route report which node, or which link, was lost; and ends the route with that. */
+/** Finds out from the reports of a route's stages which node or which link was lost, and ends the route with that error. */
 export class RouteFaults implements Disposable {
   readonly #init: RouteFaultsInit
   readonly #stages: readonly StagePlacement[]
@@ -31,17 +31,17 @@ export class RouteFaults implements Disposable {
     this.#stages = init.route.stages
   }
 
-  /** The ring falls: in a moment the route ends. */
+  /** Whether a stage has reported the loss of a neighbour: the route ends in a moment. */
   get begun(): boolean {
     return this.#fall.begun
   }
 
-  /** Whether this stage has reported a fault: that its stream ends after it says nothing new. */
+  /** Whether this stage has reported a fault. Then the end of its stream says nothing new. */
   has(index: number): boolean {
     return this.#fall.has(index)
   }
 
-  /** @returns the index of the stage before or behind that is on this node */
+  /** @returns the index of the stage before or after it that is on this node */
   neighbour(index: number, peerId: string): number {
     const count = this.#stages.length
     const found = [index + 1, index + count - 1]
@@ -51,14 +51,14 @@ export class RouteFaults implements Disposable {
     throw new MeshError('protocol_violation', `a link to ${peerId} is reported, which is no neighbour`)
   }
 
-  /** The hop between two stages broke, says the first. */
+  /** The stage `from` reports that its hop to or from `to` broke. */
   broke(from: number, to: number): void {
     this.#fall.broke(from, to)
   }
 
   /**
-   * A stage that lost its neighbour may be the second or third in a row of falling stages. Whose stream ends without
-   * a fault is the one that died: a moment is given for that to show.
+   * Takes in a fault of a stage. A stage that lost its neighbour may be the second or third in a row of falling stages. The
+   * stage that died is the one whose stream ends without a fault: this waits a moment for that to show.
    */
   add(index: number, error: MeshError): void {
     const stage = this.#stages[index]
@@ -76,19 +76,22 @@ export class RouteFaults implements Disposable {
     }
   }
 
-  /** A stage may blame the one before it for what that sent, and nobody else. */
+  /** A stage may blame only the stage before it, for what that stage sent. */
   #blamed(index: number, { details }: MeshError): StagePlacement | undefined {
     const previous = this.#stages[(index + this.#stages.length - 1) % this.#stages.length]
     return this.#stages.length > 1 && previous?.peerId === details.blamedPeer ? previous : undefined
   }
 
-  /** What it computes is of no use: others get its layers, and the answer goes on there. */
+  /** Its results are of no use: other nodes get its layers, and the answer goes on there. */
   #loseBlamed(stage: StagePlacement, error: MeshError): void {
     this.#init.suspect(stage.peerId, error.message)
     this.#init.fail(stageLost(stage, 'sent what cannot be computed with', error, this.#facts))
   }
 
-  /** Nodes that do not answer, though their streams stand. @returns the index of one that can be done without */
+  /**
+   * Takes in which nodes do not answer, though their streams are open.
+   * @returns the index of the first one that its placement can do without
+   */
   gone(indices: readonly number[], answerMs: number): number | undefined {
     for (const index of indices) {
       const stage = this.#stages[index]
@@ -99,7 +102,7 @@ export class RouteFaults implements Disposable {
     return undefined
   }
 
-  /** Nothing comes over a link, and both its nodes answer. @returns false when it has to be waited for */
+  /** Nothing comes over a link, though both its nodes answer. @returns false when the route has to wait for it */
   linkSilent(from: number, to: number): boolean {
     return this.#loseLink(from, to, 'carries nothing')
   }
@@ -112,7 +115,7 @@ export class RouteFaults implements Disposable {
     const fall = this.#fall.verdict(index => this.#init.isThere(index))
     if (fall === undefined) return
     if (fall.type === 'stage') this.#loseStage(fall.index, fall.error)
-    // a hop that stood may stand again at once; one that could not be made is no hop for a while
+    // a hop that stood may be made again at once; one that could not be made is avoided for a while
     else if (this.#init.wasOpen() || !this.#loseLink(fall.from, fall.to, 'cannot be made', fall.error)) {
       this.#failLink(fall.from, fall.to, 'broke', fall.error)
     }
@@ -122,7 +125,7 @@ export class RouteFaults implements Disposable {
     const stage = this.#stages[index]
     if (stage === undefined) return
     const said = this.has(index)
-    // its neighbours say so, and it has no stream that could end
+    // its neighbours say that it is gone, and it has no stream here that could end
     if (!said) this.#init.suspect(stage.peerId)
     this.#init.fail(said ? stageFault(stage, error, this.#facts) : stageLost(stage, 'was lost', error, this.#facts))
   }

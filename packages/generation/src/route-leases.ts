@@ -18,7 +18,7 @@ export interface RouteLease extends Disposable {
 }
 
 export interface LeaseOptions extends WorkOptions {
-  /** An answer that has begun and lost its route: it goes before those that have not. Default false. */
+  /** The answer has begun and lost its route: it goes before answers that have not begun. Default false. */
   readonly resumes?: boolean
 }
 
@@ -39,16 +39,17 @@ interface Waiter {
 /**
  * Gives each generation a slot on a ready placement. Generations that find none wait in a queue.
  *
- * The queue is bounded in length and in time. Requests for the same are served in order of arrival: answers that
- * lost their route first, then new ones, then batch work. Batch work never gets the last slots of a placement, because one interactive answer may take several. Any
- * event that may change the outcome (a slot freed, a placement ready or broken) re-examines the queue.
+ * The queue is bounded in length and in time. Answers that lost their route go first, then new ones, then batch work;
+ * within each of these, requests are served in order of arrival. Batch work never gets the last slots of a placement, because
+ * one interactive answer may take several. Any event that may change the outcome (a slot freed, a placement ready or
+ * broken) re-examines the queue.
  */
 export class RouteLeases implements Disposable {
   readonly #director: PlacementDirector
   readonly #scheduler: Scheduler
   readonly #init: RouteLeasesInit
   readonly #waiters = new Set<Waiter>()
-  /** Slots that batch work has. */
+  /** Slots that batch work holds. */
   readonly #batchSlots = new Map<Placement, number>()
   readonly #stopListening: () => void
   #serving = false
@@ -84,7 +85,7 @@ export class RouteLeases implements Disposable {
     if (choice.type === 'ready' && !ahead && this.#mayTake(choice.placement, workClass)) {
       return this.#take(choice.placement, workClass)
     }
-    // answers that have begun are no more than there are slots
+    // no more answers have begun than there are slots
     if (this.#waiters.size >= this.#init.waitersMax && !resumes) {
       throw new MeshError('resource_exhausted', `${this.#waiters.size} requests wait already`, {
         hint: 'Try again in a few seconds.'
@@ -101,7 +102,7 @@ export class RouteLeases implements Disposable {
     return left.state === 'broken' || left.state === 'released' || this.#director.isReady(model, routing)
   }
 
-  /** Hears when the answers on a placement are to go on elsewhere. @returns stops listening */
+  /** The listener hears when the answers on a placement are to go on elsewhere. @returns stops listening */
   onHandover(listener: (placementId: string, peerId: string) => void): () => void {
     return this.#director.onHandover(listener)
   }
@@ -161,7 +162,7 @@ export class RouteLeases implements Disposable {
     return promise
   }
 
-  /** Goes through the line once, in order. Choosing may itself make placements, so it must not run inside itself. */
+  /** Goes through the queue once, in order. A choice may make placements, which calls this again: that call does nothing. */
   #serve(): void {
     if (this.#serving) return
     this.#serving = true

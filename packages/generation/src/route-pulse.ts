@@ -6,7 +6,7 @@ export interface RoutePulseInit extends SilenceWatchInit {
   readonly scheduler?: Scheduler
   /** Asks every stage whether it is there. */
   probe(nonce: number): void
-  /** These stages are not. @returns false when the route has to wait for them all the same */
+  /** These stages are not there. @returns false when the route has to wait for them all the same */
   gone(stages: readonly number[]): boolean
   /** Nothing passes between these two. @returns false when the route has to wait all the same */
   linkSilent(from: number, to: number): boolean
@@ -25,7 +25,7 @@ export class RoutePulse implements Disposable {
     this.#watch = new SilenceWatch(init, this.#scheduler.monotonic())
   }
 
-  /** The route is open: from now on it is looked whether it says anything. */
+  /** The route is open: from now on this looks whether it says anything. */
   begin(): void {
     this.#watch.begin(this.#scheduler.monotonic())
     this.#timer = this.#scheduler.setInterval(() => this.#look(), this.#init.answerMs / LOOKS_PER_ANSWER)
@@ -39,7 +39,7 @@ export class RoutePulse implements Disposable {
     this.#watch.answered(stageIndex, nonce, this.#scheduler.monotonic())
   }
 
-  /** A stage says that it hears nothing from the next. */
+  /** A stage reports that it hears nothing from the next one. */
   linkReported(from: number, to: number): void {
     this.#act(this.#watch.linkReported(from, to, this.#scheduler.monotonic()))
   }

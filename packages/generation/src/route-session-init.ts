@@ -9,12 +9,12 @@ export interface RouteSessionComponents {
   /** @returns stops listening */
   onNodeLeft(listener: (peerId: string) => void): () => void
   /**
-   * Takes in that a node does not answer, though it is not known to have left.
+   * Reports that a node does not answer, though it is not known to have left.
    * @returns false when its placement cannot do without it
    */
   suspect(peerId: string, placementId: string, why?: string): boolean
   /**
-   * Takes in that nothing passes between two nodes, which are both there.
+   * Reports that nothing passes between two nodes that are both there.
    * @returns false when their placement cannot do without that link
    */
   suspectLink(from: string, to: string, placementId: string): boolean
@@ -42,7 +42,7 @@ export interface RouteSessionInit {
   /** Number of the route among those that the answer took, from 1 up. */
   readonly epoch: number
   readonly prompt: readonly number[]
-  /** What earlier routes sampled; the answer goes on behind it. */
+  /** The tokens that earlier routes sampled; the answer goes on after them. */
   readonly committed: readonly number[]
   /** Of the whole answer. */
   readonly tokensMax: number

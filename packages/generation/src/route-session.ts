@@ -33,7 +33,7 @@ export class RouteSession {
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
   readonly #opened = Promise.withResolvers<void>()
-  /** Not yet read; no more than prompt and `tokensMax`, which the context bounds. */
+  /** Results that were not read yet: no more than the prompt and `tokensMax`, which the context bounds. */
   readonly #results: RouteResult[] = []
   readonly #stopListening: () => void
   #wake: PromiseWithResolvers<void> | undefined
@@ -112,10 +112,10 @@ export class RouteSession {
   }
 
   /**
-   * The next scores of the prompt, where they were asked for, word that what stands was run, where something does, then
-   * the next sampled token; undefined after the last one.
+   * The next result: prompt scores, if they were asked for; then a report that the committed tokens have run, if there are
+   * some; then each sampled token. Undefined after the last token.
    *
-   * @throws MeshError what ended the session, after all that came before
+   * @throws MeshError the error that ended the session, after all earlier results
    */
   async next(): Promise<RouteResult | undefined> {
     for (;;) {
@@ -202,7 +202,7 @@ export class RouteSession {
 
   /** A prompt that cannot be sent ends the control stream, and that is reported. */
   #sendPrompt(): void {
-    // it failed while the last stage answered
+    // the session failed while the last stage answered
     if (this.#closed !== undefined) return
     const { session, epoch, prompt, committed } = this.#init
     void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt })
@@ -211,7 +211,7 @@ export class RouteSession {
     if (!this.#faults.begun) this.#watch(waitMs, 'no first token came')
   }
 
-  /** One that cannot be sent has no answer. */
+  /** A probe that cannot be sent gets no answer, which says enough. */
   #probe(nonce: number): void {
     const { session, epoch } = this.#init
     this.#controls.forEach(control => void control.send({ type: 'probe', session, epoch, nonce }))
@@ -244,7 +244,7 @@ export class RouteSession {
     else this.#pulse.linkReported(stageIndex, neighbour)
   }
 
-  /** On the way to the first token. */
+  /** The route makes progress towards the first token. */
   #onProgress(result: PromptScores | Replayed): void {
     this.#results.push(result)
     this.#wake?.resolve()
@@ -274,11 +274,11 @@ export class RouteSession {
     )
   }
 
-  /** @returns false when the route can only wait for all of them */
+  /** @returns false when the route can only wait for these stages */
   #onGone(indices: readonly number[]): boolean {
     const index = this.#faults.gone(indices, this.#limits.probeAnswerMs)
     if (index === undefined) return false
-    // there is nobody to confirm that it has ended
+    // nobody is there to confirm the end of the session
     this.#controls[index]?.abort(new MeshError('node_lost', 'the node does not answer'))
     return true
   }

@@ -14,19 +14,19 @@ export interface SilenceWatchInit {
   readonly tellWithinMs: number
 }
 
-/** Looks at a route in the time that a node has for an answer. */
+/** A route is looked at this often in the time that a node has for its answer. */
 export const LOOKS_PER_ANSWER = 4
 
-/** Tokens may be late by this before it is asked: their pace varies. */
+/** Tokens may take this many times their usual interval before the stages are asked: their pace varies. */
 const INTERVALS_MAX = 4
 
-/** How much of the mean interval is the latest one. */
+/** The share of the latest interval in the mean. */
 const LATEST_WEIGHT = 0.2
 
-/** Reports of a silent link that have to come after both of its nodes have answered: what was held up shows meanwhile. */
+/** A link counts as silent after this many reports since both of its nodes answered: frames that were held up arrive before. */
 const LINK_REPORTS = 2
 
-/** Nodes that answered are asked again that much later each time. */
+/** When all nodes answer, the wait before the next probe grows by this factor, up to the maximum. */
 const PATIENCE_FACTOR = 2
 const PATIENCE_MS_MAX = 5000
 
@@ -41,21 +41,23 @@ interface ReportedLink {
 }
 
 /**
- * Decides when silence is suspect and which nodes are gone. Pure: words of the route and looks at it come in.
+ * Decides when a route is suspiciously silent and which nodes are gone. Pure: it is told of the route's messages and of each
+ * look at it.
  *
- * A route is silent when no token came for half the time that an answer may take, or four times the pace of its tokens.
- * Then every stage is asked whether its node is there, which says nothing of its engine. Time for the answer is counted
- * in looks: when this process did not run, no look was taken, and answers that wait in its sockets are read before
- * the next. Where none of several nodes answers, it is rather this side that is cut off, and nothing is decided.
+ * A route is silent when no token came for half the time that a node has for an answer, or for four times the interval
+ * between its tokens. Then this side asks every stage whether its node is there. The answer says nothing about the engine.
+ * Looks measure the time for the answer: while this process did not run, it took no look, and it reads the answers that wait in
+ * its sockets before it takes the next one. If none of several nodes answers, this side is probably cut off, and nothing is
+ * decided.
  *
- * A stage that does not hear its neighbour says so, again and again. It is the link when both nodes have answered since, and
- * the reports go on all the same: a node that stood still acknowledges what waits for it when it answers.
+ * A stage that does not hear its neighbour reports that, again and again. The link is at fault when both nodes have answered
+ * a probe since and the reports still go on: a node that stood still acknowledges the waiting frames when it answers.
  */
 export class SilenceWatch {
   readonly #init: SilenceWatchInit
   #begun = false
   #heardMs: number
-  /** Since the route was heard, or all its nodes were. */
+  /** When the route last said something, or all its nodes last answered. */
   #quietSinceMs: number
   #intervalMs: number | undefined
   #tokens = 0
@@ -82,10 +84,10 @@ export class SilenceWatch {
     this.#asked = undefined
   }
 
-  /** A token or another word of progress came. */
+  /** A token or another sign of progress came. */
   heard(nowMs: number): void {
     const intervalMs = nowMs - this.#heardMs
-    // the first takes as long as its prompt does
+    // the first token takes as long as its prompt does
     if (this.#tokens++ > 0) {
       this.#intervalMs = (this.#intervalMs ?? intervalMs) * (1 - LATEST_WEIGHT) + intervalMs * LATEST_WEIGHT
     }
@@ -96,11 +98,11 @@ export class SilenceWatch {
     this.#links.clear()
   }
 
-  /** A stage says that it hears nothing from the next. */
+  /** A stage reports that it hears nothing from the next one. */
   linkReported(from: number, to: number, nowMs: number): SilenceStep | undefined {
     if (nowMs < this.#linksQuietUntilMs) return undefined
     const key = `${from} ${to}`
-    // an answer that is still out has its time; before the route is open nobody counts that
+    // answers to the last probe may still come; before the route is open nobody counts looks
     const asks = this.#asked === undefined || !this.#begun
     const link = this.#links.get(key) ?? { since: asks ? this.#nonce + 1 : this.#nonce, there: new Set(), reports: 0 }
     this.#links.set(key, link)
@@ -127,12 +129,12 @@ export class SilenceWatch {
     return this.#probe()
   }
 
-  /** The route can only wait for a link; it is not asked again soon. */
+  /** The route can only wait for its link: reports of links are ignored for a while. */
   waitOnLink(nowMs: number): void {
     this.#linksQuietUntilMs = nowMs + PATIENCE_MS_MAX
   }
 
-  /** Nothing comes of asking again soon: all are there, or who is gone cannot be done without. */
+  /** Waits before the next probe: all nodes are there, or the placement cannot do without the one that is gone. */
   waitOn(nowMs: number): void {
     this.#asked = undefined
     this.#quietSinceMs = nowMs

@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
 
-/** How far a node is that is about to leave. */
+/** What is left on a node that is about to leave. */
 export interface DrainProgress {
   /** Placements that its coordinators have not released yet. */
   readonly placements: number
@@ -8,19 +8,19 @@ export interface DrainProgress {
   readonly running: number
 }
 
-/** How a drain ended: with nothing left, or at its deadline with what it says is left. */
+/** How a drain ended: with nothing left, or at its deadline with this left. */
 export interface DrainOutcome extends DrainProgress {
   readonly drained: boolean
 }
 
 export interface DrainOptions {
-  /** So long others are given to take over. */
+  /** How long other nodes have to take over. */
   readonly deadlineMs: number
-  /** Called when something has changed. */
+  /** Called when the progress has changed. */
   readonly onProgress?: (progress: DrainProgress) => void
 }
 
-/** What a node that is about to leave answers to whatever is new. */
+/** The answer of a node that is about to leave to any new request. */
 export function drainingError(): MeshError {
   return new MeshError('node_draining', 'this node is about to leave and takes nothing new', {
     hint: 'another node can serve the request'

@@ -5,7 +5,7 @@ import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wir
 /** Settings that the coordinator fixed when it opened the session. */
 export interface GenerationSpec {
   readonly promptCount: number
-  /** Tokens to sample at the most. */
+  /** Most tokens to sample. */
   readonly tokensMax: number
   /** Positions of one prefill step. */
   readonly prefillChunk: number
@@ -54,7 +54,7 @@ const SCORES_PER_FRAME = 64
 /**
  * One generation on one stage: admits inputs in order, runs them, hands the results on.
  *
- * Every input names its position; one that is not the next is refused, so a replayed, lost or forged frame can never
+ * Every input names its position. An input that is not the next is refused, so a replayed, lost or forged frame can never
  * reach the KV cache.
  */
 export class GenerationSession {

@@ -1,29 +1,30 @@
 import type { Scheduler, Timer } from '@resultity/interface'
 
-/** How often the stage before is told what has come, as long as something comes or is at work. */
+/** How often the previous stage gets an acknowledgement, as long as bytes come or a frame is at work. */
 export const ACK_MS = 250
 
 export interface HopAcksInit {
   readonly scheduler: Scheduler
-  /** Tells the stage before that everything before `position` has come. */
+  /** Tells the previous stage that everything before `position` has come. */
   send(position: number): void
 }
 
 /**
- * Decides when the stage before is told what has come over its hop.
+ * Decides when the previous stage gets an acknowledgement of what came over its hop.
  *
- * The first frame after a pause is acknowledged at once: the stage before may be counting how long it hears nothing, because
- * this process stood still. Then one word in a quarter of a second does for all frames, whatever their pace. It is also said
- * while a frame is at work, for others may wait behind it; and while parts of a frame come, which take long on a slow link.
+ * The first frame after a pause is acknowledged at once: the previous stage may be counting how long it hears nothing, because
+ * this process stood still. After that, one acknowledgement in a quarter of a second serves for all frames. It is also sent
+ * while a frame is at work, because others may wait after it; and while parts of a frame come, because a large frame takes
+ * long on a slow link.
  */
 export class HopAcks implements Disposable {
   readonly #init: HopAcksInit
   #position = 0
   #told = 0
   #atWork = false
-  /** Bytes have come that it has not been told of. */
+  /** Bytes have come since the last acknowledgement. */
   #received = false
-  /** It has not been told anything since the pause. */
+  /** Nothing was acknowledged since the last pause. */
   #quiet = true
   #over = false
   #timer: Timer | undefined
@@ -46,12 +47,12 @@ export class HopAcks implements Disposable {
     this.#begin()
   }
 
-  /** Its result has been handed on. */
+  /** The result of the frame was handed on. */
   done(): void {
     this.#atWork = false
   }
 
-  /** Nothing is told after it. */
+  /** Nothing is sent after it. */
   [Symbol.dispose](): void {
     this.#over = true
     this.#rest()

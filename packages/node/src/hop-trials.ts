@@ -16,7 +16,7 @@ export interface HopTrialsComponents {
 }
 
 export interface HopTrialsInit {
-  /** Dialling the next stage and hearing its answer. */
+  /** Time to dial the next stage and to hear its answer. */
   readonly hopTimeoutMs: number
 }
 
@@ -24,22 +24,22 @@ export interface HopTrialsInit {
 export interface HopTrial {
   readonly placementId: string
   readonly next: NextStage
-  /** Peer id of the coordinator that says so. */
+  /** Peer id of the coordinator that assigned the placement. */
   readonly coordinator: string
 }
 
-/** So many tries in a row before the next stage is said not to be reached. */
+/** How many tries in a row fail before the next stage is reported as not reached. */
 const TRIES = 2
 
-/** Between two tries: longer each time. */
+/** The wait between two tries grows each time. */
 const RETRY_MS_MIN = 250
 const RETRY_MS_MAX = 10_000
 const RETRY_FACTOR = 2
 
-/** Until a next stage that has not had its assignment yet is asked again. */
+/** The wait before a next stage is asked again that has no assignment yet. */
 const ASSIGNED_LATER_MS = 100
 
-/** Finds out whether the hops of a placement's sessions will reach the next stage, before the first session needs one. */
+/** Finds out whether the sessions of a placement will reach its next stage, before the first session needs that hop. */
 export class HopTrials {
   readonly #components: HopTrialsComponents
   readonly #init: HopTrialsInit
@@ -50,9 +50,9 @@ export class HopTrials {
   }
 
   /**
-   * Resolves once the next stage has answered that it takes hops of this one. Goes on until then.
+   * Tries until the next stage has answered that it takes hops of this one.
    *
-   * @param onUnreached hears why it was not reached, after some tries and then after each
+   * @param onUnreached hears why the next stage was not reached: after some tries, and then after each
    * @throws the signal's reason
    */
   async untilReached(trial: HopTrial, onUnreached: (why: MeshError) => void, signal: AbortSignal): Promise<void> {
@@ -65,7 +65,7 @@ export class HopTrials {
       } catch (error) {
         signal.throwIfAborted()
         const why = MeshError.from(error)
-        // it was reached, and has only not been told yet
+        // the next stage was reached; it has no assignment yet
         if (why.code !== 'session_unknown') {
           waitMs = Math.min(RETRY_MS_MAX, RETRY_MS_MIN * RETRY_FACTOR ** failed)
           if (++failed >= TRIES) onUnreached(why)

@@ -1,27 +1,28 @@
 import { MeshError, type Scheduler, type Timer } from '@resultity/interface'
 
-/** How often it is looked whether the next stage is heard. It acknowledges as often. */
+/** How often this looks whether the next stage was heard. That stage acknowledges as often. */
 const LOOK_MS = 250
 
 /**
- * Looks without a word of the next stage before the coordinator is told: three of them are over then, and a round trip
- * of half a second does no harm.
+ * After this many looks without an acknowledgement the coordinator is told. At least three whole intervals have passed
+ * then, so a round trip of half a second does no harm.
  */
 const SILENT_LOOKS = 4
 
-/** The same while it is being dialled, which takes several round trips. */
+/** The same while the next stage is being dialled, which takes several round trips. */
 const DIAL_LOOKS = 13
 
 export interface HopWatchInit {
   readonly scheduler: Scheduler
-  /** The next stage is not heard, since so long. Called again at each look until it is. */
+  /** The next stage was not heard for this long. Called again at each look until it is heard. */
   onSilent(silentMs: number): void
 }
 
 /**
- * Counts how long the next stage is not heard though something waits for it.
+ * Counts how long the next stage is silent while frames wait for its acknowledgement.
  *
- * It counts looks, not time: a process that stood still has not read what came meanwhile, and would take that for silence.
+ * It counts looks, not time: a process that stood still has not yet read the frames that came meanwhile, and would take that
+ * for silence.
  */
 export class HopWatch implements Disposable {
   readonly #init: HopWatchInit
@@ -63,7 +64,7 @@ export class HopWatch implements Disposable {
     this.#heard()
   }
 
-  /** Nothing is said after it. */
+  /** `onSilent` is not called after it. */
   [Symbol.dispose](): void {
     this.#over = true
     this.#rest()

@@ -5,7 +5,7 @@ import { isInviteToken, openInvite, requireCurrent } from '@resultity/mesh'
 
 const FILE = 'accepted-invites.json'
 
-/** Invites that a node came by; one comes by a few in its life. */
+/** Most invites that a node remembers; it comes by a few in its life. */
 const REMEMBERED_MAX = 64
 
 /** An invite that this node shows to the coordinator that made it, and to no other. */
@@ -52,7 +52,10 @@ export class AcceptedInvites {
     await this.#writing
   }
 
-  /** Replaces the list as a whole: one that was cut off would be none, and the node not come back by an invite that has ended. */
+  /**
+   * Replaces the list as a whole. A list that was cut off would be lost, and the node could not start again with an invite
+   * that has ended.
+   */
   async #write(): Promise<void> {
     await writeFile(`${this.#path}.new`, JSON.stringify(this.#ids.slice(-REMEMBERED_MAX)))
     await rename(`${this.#path}.new`, this.#path)

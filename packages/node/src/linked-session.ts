@@ -122,7 +122,7 @@ export class LinkedSession implements GenerationOutputs {
     this.#watch.connected()
   }
 
-  /** What the next stage says. */
+  /** Takes in a frame of the next stage. */
   fromNext(frame: StageFrame): void {
     try {
       if (frame.type === 'fault') throw frame.error
@@ -157,7 +157,7 @@ export class LinkedSession implements GenerationOutputs {
       if (!this.#concerns(frame)) return
       this.#lastFrameAt = this.#now()
       const stepped = this.#step(frame)
-      // the step has begun by now, and what is said to the stage before does not hold it up
+      // the step has begun by now, so the acknowledgement does not hold it up
       if (frame.type !== 'prompt' && this.#previous !== undefined) this.#acks.came(endOf(frame))
       await stepped
       this.#acks.done()
@@ -244,7 +244,7 @@ export class LinkedSession implements GenerationOutputs {
   }
 
   /**
-   * Whether a frame is of this route; those of an earlier one may still come.
+   * Whether a frame belongs to this route: frames of an earlier route may still come.
    * @throws MeshError `protocol_violation` for one of another session
    */
   #concerns({ session, epoch }: Pick<OpenSession, 'session' | 'epoch'>): boolean {
@@ -277,7 +277,7 @@ export class LinkedSession implements GenerationOutputs {
     if (peerId !== undefined) this.#forward(this.#control, { type: 'link_fault', session, epoch, peerId, silentMs })
   }
 
-  /** Before they reach a cache, and while it is plain who sent them. */
+  /** Checked before the values reach a cache, while it is clear who sent them. */
   #notNumbers({ position }: Activations): MeshError {
     const { previousPeer } = this.open
     const what = `the stage at ${previousPeer} sent hidden states for position ${position} that are no finite numbers`

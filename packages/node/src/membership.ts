@@ -108,7 +108,7 @@ export class Membership {
               scheduler
             })
         )
-        // nobody would hear of a membership that comes about too late
+        // a welcome that comes too late must not start a membership that nobody follows
         using _ended = membership.#stream.abortOn(signal)
         try {
           await membership.#hello()

@@ -21,7 +21,7 @@ import { StageTable } from './stage-table.ts'
 import { AGENT_VERSION } from './version.ts'
 import { peerWeights } from './weights.ts'
 
-/** How often a node that is about to leave looks whether it may. */
+/** How often a node that is about to leave looks whether it still serves something. */
 const DRAIN_LOOK_MS = 50
 
 /** Between the end of a membership and the next attempt at one. */
@@ -214,17 +214,17 @@ export class NodeAgent {
   }
 
   /**
-   * Takes nothing new, says so, and waits until its coordinators have released what it serves: they give its layers to
-   * others and let answers go on there. Call {@link close} after it.
+   * Takes nothing new, tells its coordinators so, and waits until they have released all that it serves: they give its layers
+   * to other nodes and let the answers go on there. Call {@link close} after it.
    *
-   * @returns at the deadline too, with what is left
+   * @returns what is left; at the deadline at the latest
    */
   async drain({ deadlineMs, onProgress }: DrainOptions): Promise<DrainOutcome> {
     const { advertiser } = this.#components
     const endsAt = this.#scheduler.monotonic() + deadlineMs
     for (const part of [advertiser, this.#placements, this.#server, this.#jobs]) part.startDraining()
     for (const membership of this.#memberships.values()) {
-      // one that does not read holds up nobody, and one whose stream fails now is no member any more
+      // not awaited: a coordinator that does not read must hold up nobody; if the stream fails, the membership ends
       membership.tell().catch(() => undefined)
     }
     let told = ''
@@ -240,7 +240,7 @@ export class NodeAgent {
     }
   }
 
-  /** A coordinator that is not there hands nothing over, and its sessions ended with it. */
+  /** Counts no placements of a coordinator that is gone: it hands nothing over, and its sessions ended with it. */
   #left(): DrainProgress {
     return {
       placements: this.#placements.countOf(coordinator => this.#memberships.get(coordinator)?.token),
@@ -301,7 +301,7 @@ export class NodeAgent {
     }
   }
 
-  /** A coordinator takes a node in again that came by its invite. That must not fail for a full disk here. */
+  /** Remembers by which invite this node was taken in. A full disk must not end the membership. */
   async #remember(coordinator: string): Promise<void> {
     const invite = this.#invites.get(coordinator)
     if (invite === undefined) return

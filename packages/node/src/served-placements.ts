@@ -22,7 +22,7 @@ export interface ServedPlacementsComponents {
 
 interface ServedPlacement {
   readonly coordinator: string
-  /** Whose hops it takes. */
+  /** The peer whose hops this placement takes. */
   readonly previousPeer: string | undefined
   /** Aborted when it is released. */
   readonly held: AbortController
@@ -69,12 +69,12 @@ export class ServedPlacements {
     }
   }
 
-  /** Refuses every assignment that it does not have already. */
+  /** Refuses every new assignment from now on. */
   startDraining(): void {
     this.#draining = true
   }
 
-  /** Placements that were assigned over a membership that still stands; others belong to nobody any more. */
+  /** How many placements were assigned over a membership that still exists; the others belong to nobody any more. */
   countOf(membershipOf: (coordinator: string) => object | undefined): number {
     const all = [...this.#placements.values()]
     return all.filter(({ coordinator, membership }) => membershipOf(coordinator) === membership).length
@@ -137,7 +137,7 @@ export class ServedPlacements {
     }
   }
 
-  /** A stage whose hops would go nowhere is not ready. It stays loaded while it waits: it may be wanted in another order. */
+  /** A stage that does not reach the next one is not ready. It stays loaded while it waits: another order may come. */
   async #link(
     { placementId, next }: Assign,
     coordinator: string,

@@ -340,7 +340,7 @@ export class StageServer {
         {
           onFrame: frame => session.fromNext(frame),
           onEnd: error => {
-            // who gave the connecting up says why
+            // whoever gave up connecting reports why
             if (!signal.aborted) loseHop(session, 'next', next.peerId, error)
           }
         },

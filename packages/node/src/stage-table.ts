@@ -58,7 +58,7 @@ interface Entry {
   readonly files: DisposableStack
 }
 
-/** An encoder, and one of the jobs that it takes at once. Dispose when the job is over. */
+/** One of the job slots of an encoder. Dispose when the job is over. */
 export interface JobSlot extends Disposable {
   readonly ready: ReadyEncoder
   readonly placementId: string

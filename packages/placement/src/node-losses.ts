@@ -22,7 +22,7 @@ export class NodeLosses {
     return this.#count
   }
 
-  /** The job has a new token, or another part of its result that stands. */
+  /** The job has a new token, or another part of its result that it keeps. */
   gotFurther(): void {
     this.#gotFurther = true
   }

@@ -13,11 +13,11 @@ export interface PlacementLimits {
   readonly fewerStagesAfterMs: number
   /** A node that failed an assignment is left out for this long; doubled on each further failure, up to 64 times. */
   readonly assignmentRetryMs: number
-  /** A placement none of whose nodes reports on its assignment for so long has failed. */
+  /** A placement that loads has failed when none of its nodes reports for this long. */
   readonly assignmentSilenceMs: number
-  /** A placement made for one request's `mesh.stages` is released when it was not used for so long. */
+  /** A placement made for one request's `mesh.stages` is released when it was not used for this long. */
   readonly onDemandIdleMs: number
-  /** How often it is looked what subclouds others have defined. */
+  /** How often the coordinator looks which subclouds others have defined. */
   readonly subcloudRefreshMs: number
 }
 

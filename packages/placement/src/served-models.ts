@@ -103,7 +103,7 @@ export class ServedModels implements AsyncDisposable {
     return this.#models
   }
 
-  /** Remembers a model that could not be loaded, so that who asks for it is told. */
+  /** Remembers a model that could not be loaded, to tell whoever asks for it. */
   addFailed(model: FailedModel): void {
     this.#failed.push(model)
   }

@@ -13,27 +13,28 @@ export interface PlacedLayers {
 
 export interface RepairInput {
   readonly model: ModelShape
-  /** Stages that were, in route order. */
+  /** The stages of the placement, in route order. */
   readonly stages: readonly PlacedLayers[]
   /** Nodes there are now, with the memory of those stages free again; with `loaded` it is not. */
   readonly nodes: readonly PlannerNode[]
-  /** The stages serve on: a node that keeps its range needs no memory for it, for any other range it needs more. */
+  /** The stages still serve: a node needs no new memory for the range that it keeps, and free memory for any other. */
   readonly loaded?: boolean
   /** Overhead of one hop, see {@link predictTokenTime}. */
   readonly hopMs: number
 }
 
-/** Of several links that fail at once: ways to leave one end of each. */
+/** When several links fail at once, at most this many ways to drop one end of each are compared. */
 const WAYS_MAX = 16
 
 type Ring = readonly (PlannerNode | undefined)[]
 
 /**
- * Gives the layers of each lost node to one other node. The remaining nodes keep their ranges, so they load nothing anew. Of two
- * nodes that do not reach each other one goes too: the one with more such links, or the one whose absence costs less.
+ * Gives the layers of each lost node to one other node. The remaining nodes keep their ranges, so they load nothing anew. If
+ * two neighbours do not reach each other, one of them goes too: the one with more such links, or the one whose absence costs
+ * less.
  *
- * Each hole goes to a node that computes like the one before, if there is one: an answer goes on there to the last bit. Of several
- * to the one that is fastest, with a handicap for weights that it must fetch. Ties go to the smaller peer id, as in
+ * Each hole goes to a node that computes like the one before, if there is one: there an answer goes on exactly. Of several such
+ * nodes the fastest gets it, with a handicap for weights that it must fetch. Ties go to the smaller peer id, as in
  * {@link planPlacement}.
  *
  * @returns undefined when nobody is left, or some hole fits no node
@@ -57,7 +58,7 @@ export function repairPlacement(input: RepairInput): PlacementPlan | undefined {
   return best?.plan
 }
 
-/** Rings in which no two nodes are beside each other that do not reach each other: some stages of them are open. */
+/** Rings in which all neighbours reach each other; some of their stages have no node yet. */
 function withoutFaultyLinks(ring: Ring): Ring[] {
   let ways: Ring[] = [ring]
   for (;;) {
@@ -70,7 +71,7 @@ function withoutFaultyLinks(ring: Ring): Ring[] {
   }
 }
 
-/** Links of these nodes, to whichever others, that carry nothing. */
+/** How many links of these nodes, to any other node, carry nothing. */
 function faultyLinks(ring: Ring): number {
   return ring.reduce((sum, node) => sum + (node?.avoids?.size ?? 0), 0)
 }
@@ -78,7 +79,7 @@ function faultyLinks(ring: Ring): number {
 /**
  * Gives each open stage of a ring to a node.
  *
- * @param preferAlike whether to one that computes like the one before, if any is able to; that may leave too little for the next
+ * @param preferAlike prefers a node that computes like the one before; that may leave too little for the next stage
  */
 function fill(
   costs: ModelCosts,
@@ -107,7 +108,7 @@ function fill(
   return ring.filter(node => node !== undefined)
 }
 
-/** As far as it is known. */
+/** Whether a node computes like the one before, as far as that is known. */
 function isAlike({ kernels }: PlannerNode, before: PlacedLayers | undefined): boolean {
   return kernels === undefined || before?.kernels === undefined || kernels === before.kernels
 }

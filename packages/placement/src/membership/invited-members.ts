@@ -12,12 +12,12 @@ export interface InvitedMembersComponents {
   dismiss(peerId: string, reason: string): void
 }
 
-/** How often it is looked who may stay. */
+/** How often this looks which members may stay. */
 const LOOK_MS = 10_000
 
 /**
- * Sends members away that joined by an invite and were removed since: by another coordinator on the same database, for
- * this one dismisses at once those that it removes itself.
+ * Ends the membership of nodes that joined by an invite and were removed on another coordinator of the same database. A
+ * node that is removed on this one is dismissed at once.
  */
 export class InvitedMembers implements Disposable {
   readonly #components: InvitedMembersComponents
@@ -44,7 +44,7 @@ export class InvitedMembers implements Disposable {
     try {
       const invited = await invites.invitedAmong(members.map(({ peerId }) => peerId))
       for (const { peerId, joinedAtMs } of members) {
-        // it may have come anew by another invite since
+        // the node may have joined again by another invite since
         if (invited.has(peerId) || registry.get(peerId)?.joinedAtMs !== joinedAtMs) continue
         logger.info({ peerId }, 'a node was removed on another coordinator; its membership ends')
         dismiss(peerId, 'it was removed')

@@ -132,12 +132,12 @@ export class Invites {
     throw refused(...refusals[redemption](invite))
   }
 
-  /** Those of these nodes that came by an invite, on whichever coordinator, and were not removed since. */
+  /** Which of these nodes came by an invite, on any coordinator, and were not removed since. */
   invitedAmong(peerIds: readonly string[]): Promise<ReadonlySet<string>> {
     return this.#components.store.invitedAmong(peerIds)
   }
 
-  /** Those of other machines may use it; an address of this machine is told only where there is no other. */
+  /** Addresses for other machines; addresses of this machine only where there are no others. */
   #multiaddrs(): string[] {
     const all = [...this.#components.multiaddrs()]
     const told = believableAddresses(all, 'private')
@@ -152,7 +152,7 @@ type Refusal = readonly [
 ]
 
 const refusals: Readonly<Record<Exclude<Redemption, 'redeemed'>, (invite: Invite) => Refusal>> = {
-  // one that this network made is forgotten a while after it has ended
+  // an invite of this network is forgotten a while after it has ended
   unknown: invite => ['invite_revoked', invite, 'is not known here any more'],
   revoked: invite => ['invite_revoked', invite, 'was revoked'],
   expired: invite => ['invite_expired', invite, 'has expired'],

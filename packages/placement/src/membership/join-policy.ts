@@ -15,7 +15,7 @@ export interface JoinPolicy {
 export interface InvitedPeers {
   /** @throws MeshError `invite_…` for an invite that is not good */
   admits(peerId: string, invite: string | undefined): Promise<boolean>
-  /** Those of them that came by an invite, and were not removed since. */
+  /** Which of these nodes came by an invite and were not removed since. */
   invitedAmong(peerIds: readonly string[]): Promise<ReadonlySet<string>>
 }
 
@@ -40,7 +40,7 @@ export function joinRefusal(
 /** Joins of one peer that may follow each other closely, and in the long run. */
 const JOINS_BURST = 20
 const JOINS_PER_SECOND = 1
-/** Peers whose joins are counted; one that is forgotten begins anew. */
+/** Peers whose joins are counted; a peer that is forgotten is counted from 0 again. */
 const PEERS_MAX = 1024
 
 /** Counts how often each peer tries to join. */

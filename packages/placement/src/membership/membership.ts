@@ -32,7 +32,7 @@ export interface MembershipInit extends MemberLinkInit {
   readonly joins: JoinPolicy
 }
 
-/** Members that are told to each other. */
+/** At most this many members are told to each other. */
 const TOLD_MEMBERS_MAX = 4096
 
 /** A check of the registry this much later than planned means that this process was held up, not the nodes. */

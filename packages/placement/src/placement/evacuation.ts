@@ -3,7 +3,7 @@ import type { NodeRegistry } from '../membership/node-registry.ts'
 import type { Placement } from './placement.ts'
 import type { PlacementTable } from './placement-table.ts'
 
-/** A placement whose answers are to go on elsewhere, because this node of it is about to leave. */
+/** Hears of a placement whose answers are to go on elsewhere, because this node of it is about to leave. */
 export type HandoverListener = (placementId: string, peerId: string) => void
 
 export interface EvacuationComponents {
@@ -21,14 +21,15 @@ export interface EvacuationComponents {
 /**
  * Takes placements off nodes that are about to leave.
  *
- * One that nobody uses is lost at once, and repaired like one whose node has gone. One that answers run on takes no new
- * ones; another is made for it beside it, and when that is ready its answers are told to go on there. Where there is no room for
- * both, they go on when the first is released. Where nobody can take its layers, answers may end on it.
+ * A placement that nobody uses is broken at once and repaired as if the node had gone. A placement with answers takes no new
+ * ones. Another one is made beside it, and once that is ready the answers are told to go on there. Where there is no room for
+ * both, the first is released and the answers go on when the second is ready. Where nobody can take the layers, the answers may
+ * end where they are.
  */
 export class Evacuation {
   readonly #components: EvacuationComponents
   readonly #listeners = new Set<HandoverListener>()
-  /** To be told to their answers, with the node that is about to leave. */
+  /** Placements whose answers are to be told, with the node that is about to leave. */
   readonly #handed = new Map<Placement, string>()
 
   constructor(components: EvacuationComponents) {
@@ -41,7 +42,7 @@ export class Evacuation {
     return () => this.#listeners.delete(listener)
   }
 
-  /** Looks at all placements; call {@link tell} once what follows from it is planned. */
+  /** Looks at all placements. Call {@link tell} after the placements that follow from it are planned. */
   look(): void {
     for (const placement of this.#components.table.all()) {
       if (placement.state === 'broken') continue
@@ -50,7 +51,7 @@ export class Evacuation {
     }
   }
 
-  /** Tells answers to go on elsewhere. @returns whether some were, and may have been told too early */
+  /** Tells answers to go on elsewhere. @returns whether any were told; they may have been told too early */
   tell(): boolean {
     for (const [{ id }, peerId] of this.#handed) for (const listener of this.#listeners) listener(id, peerId)
     const told = this.#handed.size > 0

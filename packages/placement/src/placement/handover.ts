@@ -12,7 +12,7 @@ export type HandoverStep =
   | { readonly type: 'release'; readonly placement: Placement; readonly peerId: string }
 
 /**
- * In which order nodes are told that some placements are new and others over.
+ * The order in which nodes are told that some placements are new and others are over.
  *
  * A stage that both have is assigned before it is released: the node keeps it loaded. Any other goes first, for there may be
  * no room for both.

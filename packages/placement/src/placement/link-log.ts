@@ -3,26 +3,26 @@ import { retryWaitMs } from './retry-wait.ts'
 
 interface LinkFailure {
   readonly peers: readonly [string, string]
-  /** What was noticed last. */
+  /** What a session or a stage noticed last. */
   readonly why: string
-  /** So often in a row. */
+  /** How often in a row. */
   readonly count: number
   readonly untilMs: number
 }
 
-/** Two nodes that are not put beside each other. */
+/** Two nodes that are not placed beside each other now. */
 export interface BannedLink extends Pick<LinkFailure, 'peers' | 'why' | 'count'> {
-  /** For so long from now. */
+  /** How long from now. */
   readonly forMs: number
 }
 
-/** A link that carried that long after its last failure's wait begins anew. */
+/** When a link has worked this long after its last wait, its next failure counts as the first. */
 const FORGIVEN_MS = 600_000
 
-/** Of more than these the oldest is forgotten. */
+/** Above this number the oldest failure is forgotten. */
 const LINKS_MAX = 1024
 
-/** Which two nodes do not reach each other, and until when they are not put beside each other. One entry per pair. */
+/** Which nodes do not reach each other, and until when they are not placed beside each other. One entry per pair. */
 export class LinkLog {
   readonly #failures = new Map<string, LinkFailure>()
   readonly #clock: Clock
@@ -48,7 +48,7 @@ export class LinkLog {
     if (this.#failures.size > LINKS_MAX && oldest !== undefined) this.#failures.delete(oldest)
   }
 
-  /** Nodes that this one is not to be beside now. */
+  /** The nodes that this one is not to be placed beside now. */
   avoidedBy(peerId: string): ReadonlySet<string> {
     return new Set(
       this.#standing()
@@ -57,18 +57,18 @@ export class LinkLog {
     )
   }
 
-  /** A node went; it may come back elsewhere. */
+  /** A node left; it may come back at another address. */
   forget(peerId: string): void {
     for (const [key, { peers }] of this.#failures) if (peers.includes(peerId)) this.#failures.delete(key)
   }
 
-  /** When the next two may be beside each other again. */
+  /** When the next pair may be placed beside each other again. */
   nextRetryMs(): number | undefined {
     const standing = this.#standing()
     return standing.length === 0 ? undefined : Math.min(...standing.map(({ untilMs }) => untilMs))
   }
 
-  /** Those that hold now. */
+  /** The pairs that are kept apart now. */
   list(): BannedLink[] {
     const now = this.#clock.now()
     return this.#standing().map(({ peers, why, count, untilMs }) => ({ peers, why, count, forMs: untilMs - now }))

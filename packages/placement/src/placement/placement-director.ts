@@ -17,7 +17,7 @@ import { Suspicions } from './suspicions.ts'
 import { TargetPlanner } from './target-planner.ts'
 import { type Target, Targets } from './targets.ts'
 
-/** Answers that were told to go on elsewhere while they were being opened are told again after this. */
+/** Answers are told to go on elsewhere again after this time: they may have been opening at the first time. */
 const TELL_AGAIN_MS = 250
 
 /**
@@ -193,7 +193,7 @@ export class PlacementDirector {
     return planned ? { type: 'loading' } : this.#ask(target)
   }
 
-  /** Whether a placement that may serve a request for `model` is ready, if perhaps without a free slot. Makes none. */
+  /** Whether a placement for requests for `model` is ready, though it may have no free slot. Makes none. */
   isReady(model: PlaceableModel, { stages, pool = this.#targets.general }: RouteConstraints = {}): boolean {
     return this.#serving({ model, pool }, stages)?.state === 'ready'
   }
@@ -297,7 +297,7 @@ export class PlacementDirector {
     return { type: 'loading' }
   }
 
-  /** Plans; if that fails for lack of memory, releases idle on-demand placements, as many as it takes and if it helps. */
+  /** Plans. If there is too little memory, releases as many idle on-demand placements as are needed, if that helps. */
   #planMakingRoom(target: Target, stages: 'auto' | number): PlacementPlan | PlacementShortfall {
     let plan = this.#planner.plan(target, stages)
     if (!('missing' in plan)) return plan
@@ -312,7 +312,7 @@ export class PlacementDirector {
     return plan
   }
 
-  /** Somebody else takes the layers of a node that is gone. What of a placement nobody wants any more is not repaired. */
+  /** Gives the layers of a node that is gone to another. A placement that nobody wants any more is not repaired. */
   #repair(broken: Placement): void {
     const { purpose } = broken
     const wanted = purpose === 'default' ? this.#targets.isDefault(broken) : broken.sessionsOpen > 0

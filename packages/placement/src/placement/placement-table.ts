@@ -59,8 +59,8 @@ export class PlacementTable {
   }
 
   /**
-   * Whether one more session may open on a placement, as far as is known here. Those that ask a node for the same layers share one stage there,
-   * and its slots: a placement that takes another's place finds the other's last sessions on it.
+   * Whether one more session may open on a placement, as far as is known here. Placements that ask a node for the same layers
+   * share one stage there and its slots: a placement that replaces another finds the last sessions of that one on it.
    */
   hasFreeSlot(placement: Placement): boolean {
     if (!placement.hasFreeSlot) return false

@@ -66,7 +66,7 @@ const transitions: Readonly<Record<PlacementState, readonly PlacementState[]>> =
 export interface PlacementInit {
   readonly id: string
   readonly model: PlaceableModel
-  /** Whose nodes its stages are on. */
+  /** The pool whose nodes have its stages. */
   readonly pool: NodePool
   readonly purpose: PlacementPurpose
   readonly plan: PlacementPlan
@@ -127,12 +127,15 @@ export class Placement {
     return this.#lastUsedAtMs
   }
 
-  /** When a node of it last reported; its creation before that. */
+  /** When one of its nodes last reported; before that, when it was created. */
   get lastReportMs(): number {
     return this.#lastReportMs
   }
 
-  /** A stage that still loads, when no stage has reported since `sinceMs`. One that is linking may wait for another. */
+  /**
+   * A stage that still loads, when no stage has reported since `sinceMs`: rather one that is not linking, because a linking
+   * stage may only wait for another.
+   */
   silentStage(sinceMs: number): PlacedStage | undefined {
     if (this.#state !== 'loading' || this.#lastReportMs > sinceMs) return undefined
     const unready = this.#stages.filter(({ report }) => report.state !== 'ready')

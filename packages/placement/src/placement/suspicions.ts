@@ -13,8 +13,8 @@ export interface SuspicionsComponents {
 }
 
 /**
- * Takes in what sessions notice before anybody else does, and breaks placements because of it: only such that can do without
- * what is suspected, for a placement that is left without another in its place serves nobody.
+ * Takes in what sessions notice before anybody else does, and breaks placements because of it. It breaks only a placement
+ * that can do without the suspected node or link: a broken placement without a successor serves nobody.
  */
 export class Suspicions {
   readonly #components: SuspicionsComponents
@@ -30,7 +30,7 @@ export class Suspicions {
   ofNode(peerId: string, placementId: string, why = 'it does not answer'): boolean {
     const { table, planner, failures } = this.#components
     const placement = table.get(placementId)
-    // another session has said so
+    // another session has reported it already
     if (placement === undefined || placement.state === 'broken') return true
     if (!planner.canDoWithout(placement, peerId)) return false
     table.lose(placement, peerId, why)
@@ -54,7 +54,7 @@ export class Suspicions {
     return true
   }
 
-  /** A stage that has loaded does not reach the one behind it: as {@link ofLink}, and where there is no other way, it tries on. */
+  /** A stage that has loaded does not reach the next one. As {@link ofLink}; if there is no other way, the stage keeps trying. */
   ofUnreached(placement: Placement, from: string, { unreachedPeer, error }: StageReport): void {
     if (unreachedPeer === undefined || placement.state !== 'loading') return
     // a node may say that of its own next stage only
@@ -62,7 +62,7 @@ export class Suspicions {
     this.ofLink(from, unreachedPeer, placement.id, error?.message)
   }
 
-  /** Placements that still load and none of whose nodes has reported since `sinceMs` would do so for ever. */
+  /** Breaks placements that still load and of which no node has reported since `sinceMs`: they might load for ever. */
   ofSilence(sinceMs: number, silenceMs: number): void {
     const { table, failures } = this.#components
     for (const placement of table.all()) {

@@ -93,7 +93,7 @@ export class TargetPlanner {
     return plan
   }
 
-  /** The same placement with other nodes in place of those that are gone, as far as there are some. */
+  /** Plans the same placement with other nodes in place of those that are gone. @returns undefined when there are none */
   repair(broken: Placement): PlacementPlan | undefined {
     const { model, stages } = broken
     const nodes = this.#nodes(broken, this.#components.table.all())
@@ -101,8 +101,8 @@ export class TargetPlanner {
   }
 
   /**
-   * What could take the place of a placement while it still serves and holds its memory: nodes that stay keep their
-   * layers, of which they have one copy for both, or all is planned anew beside it.
+   * Plans what could replace a placement while it still serves and holds its memory. The nodes that stay keep their layers,
+   * and need only one copy for both placements. If that does not work, all is planned anew beside it.
    */
   replace(placement: Placement): PlacementPlan | undefined {
     const { model, stages, purpose } = placement
@@ -121,7 +121,7 @@ export class TargetPlanner {
     )
   }
 
-  /** Whether it could be served without these two beside each other. */
+  /** Whether the layers of `placement` could be served without these two nodes beside each other. */
   canDoWithoutLink(placement: Placement, [one, other]: readonly [string, string]): boolean {
     const nodes = this.#nodesBeside(placement).map(node => {
       if (node.peerId !== one && node.peerId !== other) return node
@@ -130,7 +130,7 @@ export class TargetPlanner {
     return this.#fitsOn(placement, nodes)
   }
 
-  /** With the memory that they had without `placement`. */
+  /** The nodes with the memory that they would have without `placement`. */
   #nodesBeside(placement: Placement): PlannerNode[] {
     const others = this.#components.table.all().filter(one => one !== placement)
     return this.#nodes(placement, others)
