@@ -1,6 +1,7 @@
 import type { ProcessTuning } from '@resultity/runtime-tuning'
 import type { RunQueue } from '../run-queue.ts'
 import { RunOptions } from './binding.ts'
+import type { BoundRun } from './kv-slot.ts'
 import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
 import type { SessionStep } from './step-runner.ts'
@@ -66,19 +67,25 @@ export class IdleMemory implements AsyncDisposable {
       this.#end()
       return
     }
-    const finish = (error: unknown): void => {
-      if (error !== undefined) slot.damaged = true
+    const finish = (): void => {
       slots.give(slot)
       this.#end()
     }
+    let bound: BoundRun
     try {
-      const { binding } = slot.bind(1)
-      slot.setPosition(1)
-      binding.run(this.#shrinking, finish)
-    } catch (error) {
-      // nobody waits for this position: the slot goes, and the next session gets a new one
-      finish(error)
+      bound = slot.bind(1)
+    } catch {
+      // nobody waits for this position, and the memory is given back another time
+      finish()
+      return
     }
+    // an earlier session may have left what is no number
+    bound.input.fill(0)
+    slot.setPosition(1)
+    bound.binding.run(this.#shrinking, error => {
+      if (error !== undefined) slot.damage()
+      finish()
+    })
   }
 
   #end(): void {

@@ -70,16 +70,17 @@ export class KvArena implements Disposable {
     })
   }
 
-  /** Zeroes the first positions of a row, and touches no others. No run may be under way. */
-  wipe(row: number, count: number): void {
+  /** Zeroes the positions `[from, end)` of a row, and touches no others. No run may be under way. */
+  wipe(row: number, from: number, end: number): void {
     for (const plane of this.#planes) {
       const [heads, rows, columns] = plane.shape
       const data = this.#rowsOf(plane, row, 1)
-      // stretches of memory in which positions lie side by side
-      const [stretches, length, used] =
-        plane.positions === 'rows' ? [heads, rows * columns, count * columns] : [heads * rows, columns, count]
+      // stretches of memory in which positions lie side by side, each of so many numbers
+      const [stretches, positions, numbers] =
+        plane.positions === 'rows' ? [heads, rows, columns] : [heads * rows, columns, 1]
       for (let stretch = 0; stretch < stretches; stretch++) {
-        data.fill(0, stretch * length, stretch * length + Math.min(used, length))
+        const start = stretch * positions
+        data.fill(0, (start + from) * numbers, (start + Math.min(end, positions)) * numbers)
       }
     }
   }

@@ -49,13 +49,14 @@ export class KvSlot implements Disposable {
   readonly runOptions: RunOptions
   /** Positions that its session has in the cache. */
   position = 0
-  /** Positions that any session has had in it. */
-  reached = 0
-  /** Set once the cache may hold what is no number: positions behind a run still meet it, times zero. */
-  damaged = false
   readonly #components: SlotComponents
+  readonly #arena: KvArena
   readonly #inputs: PositionInputs
   readonly #cache: readonly BoundCache[]
+  /** Positions that any run has written to. */
+  #reached = 0
+  /** From this position on the cache may hold what is no number: runs of fewer positions still meet it, times zero. */
+  #damagedFrom = Number.POSITIVE_INFINITY
   /** Positions from the first on whose values are the same in both caches. */
   #transposed = 0
   #stepOutput: Float32Array | undefined
@@ -66,6 +67,7 @@ export class KvSlot implements Disposable {
 
   constructor(components: SlotComponents, arena: KvArena, row: number) {
     this.#components = components
+    this.#arena = arena
     this.row = row
     const { runtime, graph, config, shape } = components
     this.runOptions = new RunOptions(runtime)
@@ -73,8 +75,10 @@ export class KvSlot implements Disposable {
     this.#cache = arena.view(row, 1)
   }
 
-  /** It is another session's from now on. */
+  /** It is another session's from now on, which meets nothing that is no number. No run may be under way. */
   begin(): void {
+    if (this.#damagedFrom < this.#reached) this.#arena.wipe(this.row, this.#damagedFrom, this.#reached)
+    this.#damagedFrom = Number.POSITIVE_INFINITY
     this.position = 0
     this.#transposed = 0
     this.runOptions.allow()
@@ -93,7 +97,7 @@ export class KvSlot implements Disposable {
   /** Tells the graph that the run of this session alone which begins now adds `count` positions. */
   setPosition(count: number): void {
     const total = this.position + count
-    this.reached = Math.max(this.reached, total)
+    this.#reached = Math.max(this.#reached, total)
     if (count === 1 && this.attendsByGroups(total)) {
       this.#inputs.setGroups(total, Math.min(this.#transposed, total - 1))
       this.#transposed = total
@@ -103,10 +107,17 @@ export class KvSlot implements Disposable {
     }
   }
 
-  /** The run that begins now adds one position to this session, with steps of others. */
+  /** The run that begins now adds one position to this row and to others, whether or not its session asked for it. */
   stepTogether(): void {
-    this.reached = Math.max(this.reached, this.position + 1)
+    this.#reached = Math.max(this.#reached, this.position + 1)
     this.#transposed = Math.min(this.#transposed, this.position)
+    // what is no number behind the position gets into what is written there
+    if (this.#damagedFrom < this.#reached) this.damage()
+  }
+
+  /** A run from the session's position on broke off, or gave what is no number: so may be what it wrote. */
+  damage(): void {
+    this.#damagedFrom = Math.min(this.#damagedFrom, this.position)
   }
 
   /** Where the output of a step goes. */
