@@ -33,6 +33,8 @@ export class IdleMemory implements AsyncDisposable {
   readonly #shrinking: RunOptions
   #idleTimer: NodeJS.Timeout | undefined
   #aloneTimer: NodeJS.Timeout | undefined
+  /** It has been left alone, and no session has come since. */
+  #leftAlone = false
   #disposed = false
 
   constructor(init: IdleMemoryInit) {
@@ -43,20 +45,27 @@ export class IdleMemory implements AsyncDisposable {
   /** The last session has ended. */
   sessionsEnded(): void {
     if (this.#disposed) return
-    this.#stopTimers()
+    this.#callOff()
     const { queue, slots, tuning } = this.#init
     const shed = (): void => (tuning.shrinksArena ? queue.enter(this.#shrink, 'batch') : void this.#release())
     this.#idleTimer = setTimeout(shed, IDLE_MS).unref()
-    this.#aloneTimer = setTimeout(() => slots.empty(), ALONE_MS).unref()
+    const empty = (): void => {
+      this.#leftAlone = true
+      slots.empty()
+    }
+    this.#aloneTimer = setTimeout(empty, ALONE_MS).unref()
   }
 
   sessionOpened(): void {
-    this.#stopTimers()
+    this.#callOff()
   }
 
-  #stopTimers(): void {
+  /** The stage is not idle any more, or not yet. What has begun goes on. */
+  #callOff(): void {
     clearTimeout(this.#idleTimer)
     clearTimeout(this.#aloneTimer)
+    this.#leftAlone = false
+    this.#init.queue.withdraw(this.#shrink)
   }
 
   /** Computes one position of a session that nobody has, for what comes after it. */
@@ -89,7 +98,10 @@ export class IdleMemory implements AsyncDisposable {
   }
 
   #end(): void {
-    this.#init.queue.leave()
+    const { queue, slots } = this.#init
+    queue.leave()
+    // its own slot was in use when the time came
+    if (this.#leftAlone) slots.empty()
     void this.#release()
   }
 
@@ -102,8 +114,7 @@ export class IdleMemory implements AsyncDisposable {
   /** Gives nothing back from now on, and waits until no run is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
-    this.#stopTimers()
-    this.#init.queue.withdraw(this.#shrink)
+    this.#callOff()
     await this.#init.queue.idle()
     this.#shrinking[Symbol.dispose]()
   }
