@@ -51,6 +51,8 @@ export class KvSlot implements Disposable {
   position = 0
   readonly #components: SlotComponents
   readonly #arena: KvArena
+  /** All that it has made. */
+  readonly #made: DisposableStack
   readonly #inputs: PositionInputs
   readonly #cache: readonly BoundCache[]
   /** Positions that any run has written to. */
@@ -60,7 +62,9 @@ export class KvSlot implements Disposable {
   /** Positions from the first on whose values are the same in both caches. */
   #transposed = 0
   #stepOutput: Float32Array | undefined
+  #singleBinding: Binding | undefined
   #single: BoundRun | undefined
+  #wideBinding: Binding | undefined
   #wide: (BoundRun & { readonly count: number }) | undefined
   #wideInput: Int32Array | Float32Array | undefined
   #wideOutput: Float32Array | undefined
@@ -70,9 +74,12 @@ export class KvSlot implements Disposable {
     this.#arena = arena
     this.row = row
     const { runtime, graph, config, shape } = components
-    this.runOptions = new RunOptions(runtime)
-    this.#inputs = new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config })
+    using creating = new DisposableStack()
+    this.runOptions = creating.use(new RunOptions(runtime))
+    this.#inputs = creating.use(new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config }))
     this.#cache = arena.view(row, 1)
+    for (const { tensor } of this.#cache) creating.use(tensor)
+    this.#made = creating.move()
   }
 
   /** It is another session's from now on, which meets nothing that is no number. No run may be under way. */
@@ -129,12 +136,9 @@ export class KvSlot implements Disposable {
   /** The binding for a run of `count` positions; the one for a single position is kept for the slot's life. */
   bind(count: number): BoundRun {
     if (count > 1) return this.#bindWide(count)
-    this.#single ??= this.#bindInputAndOutput(
-      this.#createBinding(),
-      1,
-      this.#components.shape.newInput(1),
-      this.stepOutput
-    )
+    this.#singleBinding ??= this.#createBinding()
+    const { shape } = this.#components
+    this.#single ??= this.#bindInputAndOutput(this.#singleBinding, 1, shape.newInput(1), this.stepOutput)
     return this.#single
   }
 
@@ -147,8 +151,11 @@ export class KvSlot implements Disposable {
     if (this.#wideOutput === undefined || this.#wideOutput.length < outputLength) {
       this.#wideOutput = new Float32Array(outputLength)
     }
+    this.#wideBinding ??= this.#createBinding()
+    // where this fails, the binding has neither the old length nor the new one
+    this.#wide = undefined
     const bound = this.#bindInputAndOutput(
-      this.#wide?.binding ?? this.#createBinding(),
+      this.#wideBinding,
       count,
       this.#wideInput.subarray(0, inputLength),
       this.#wideOutput.subarray(0, outputLength)
@@ -159,7 +166,7 @@ export class KvSlot implements Disposable {
 
   /** A binding with all but the input and the output, whose shapes depend on the run. */
   #createBinding(): Binding {
-    return bindCache(this.#components, this.#inputs, this.#cache)
+    return this.#made.use(bindCache(this.#components, this.#inputs, this.#cache))
   }
 
   #bindInputAndOutput(
@@ -184,11 +191,7 @@ export class KvSlot implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#single?.binding[Symbol.dispose]()
-    this.#wide?.binding[Symbol.dispose]()
-    for (const { tensor } of this.#cache) tensor[Symbol.dispose]()
-    this.#inputs[Symbol.dispose]()
-    this.runOptions[Symbol.dispose]()
+    this.#made.dispose()
   }
 }
 
@@ -198,12 +201,14 @@ export function bindCache(
   positions: PositionInputs,
   cache: readonly BoundCache[]
 ): Binding {
-  const binding = new Binding(runtime, session)
+  using creating = new DisposableStack()
+  const binding = creating.use(new Binding(runtime, session))
   positions.bindTo(binding)
   for (const { input, tensor } of rotary) binding.input(input, tensor)
   for (const { edge, tensor } of cache) {
     binding.input(edge.past, tensor)
     binding.output(edge.present, tensor)
   }
+  creating.move()
   return binding
 }

@@ -115,8 +115,11 @@ export class SlotPool implements Disposable {
     const { runtime, graph, config, shape } = this.#components
     const { sessionsMax, contextLength, cacheLength } = shape
     try {
-      const arena = new KvArena({ runtime, graph, config, rows: sessionsMax, capacity: cacheLength })
-      return { arena, steps: new StepBindings(this.#components, arena), slots: [] }
+      using creating = new DisposableStack()
+      const arena = creating.use(new KvArena({ runtime, graph, config, rows: sessionsMax, capacity: cacheLength }))
+      const steps = new StepBindings(this.#components, arena)
+      creating.move()
+      return { arena, steps, slots: [] }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new MeshError(
