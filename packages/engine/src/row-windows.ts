@@ -19,7 +19,7 @@ export interface WindowShape {
  * run more does.
  */
 const GAP_MAX = 2
-/** Rows of a run at the most: for so many it is tested that each has the bits that it has alone. */
+/** Rows of a run at the most. As it is loaded, a stage tries every number up to this one: see `capi/row-probe.ts`. */
 export const WINDOW_ROWS_MAX = 16
 
 /**

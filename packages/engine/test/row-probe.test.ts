@@ -2,7 +2,7 @@ import t from 'tap'
 import { type BoundRun, KvSlot } from '../src/capi/kv-slot.ts'
 import { type BoundSteps, StepBindings } from '../src/capi/step-bindings.ts'
 import { createEngine, type Stage, type StageSession } from '../src/index.ts'
-import type { RowWindow } from '../src/row-windows.ts'
+import { type RowWindow, WINDOW_ROWS_MAX } from '../src/row-windows.ts'
 import { outputOf, stepTogether, watchRuns } from './company.ts'
 import { type Fixture, openTinyChat } from './tiny-chat.ts'
 
@@ -10,7 +10,7 @@ const PROMPT = Uint32Array.of(1, 4, 17, 335)
 const STEP = Uint32Array.of(20)
 
 /** A stage that is loaded where runs of some widths seem to give other bits. */
-async function loadWhere(fixture: Fixture, isWrong: (rows: number) => boolean): Promise<Stage> {
+async function loadWhere(fixture: Fixture, isWrong: (rows: number) => boolean, sessionsMax = 4): Promise<Stage> {
   const single = KvSlot.prototype.bind
   const several = StepBindings.prototype.bind
   const wrong = <Run extends { readonly output: Float32Array }>(run: Run, rows: number): Run =>
@@ -22,7 +22,7 @@ async function loadWhere(fixture: Fixture, isWrong: (rows: number) => boolean): 
     return wrong(several.call(this, window), window.end - window.first)
   }
   try {
-    return await (await createEngine()).loadStage(fixture.init({ first: 0, end: 4 }, { sessionsMax: 4 }))
+    return await (await createEngine()).loadStage(fixture.init({ first: 0, end: 4 }, { sessionsMax }))
   } finally {
     KvSlot.prototype.bind = single
     StepBindings.prototype.bind = several
@@ -80,3 +80,24 @@ for (const { id, wrong, alone, together } of cases) {
     t.same(found.map(outputOf), [wanted, wanted, wanted])
   })
 }
+
+t.test('every number of rows that a run may have is tried', async t => {
+  await using fixture = await openTinyChat()
+  for (const [sessionsMax, most] of [
+    [2, 2],
+    [7, 7],
+    [WINDOW_ROWS_MAX + 1, WINDOW_ROWS_MAX]
+  ] as const) {
+    const tried = new Set<number>()
+    const note = (rows: number): boolean => {
+      tried.add(rows)
+      return false
+    }
+    await using _stage = await loadWhere(fixture, note, sessionsMax)
+    t.same(
+      [...tried].sort((a, b) => a - b),
+      Array.from({ length: most }, (_, index) => index + 1),
+      `${sessionsMax} sessions`
+    )
+  }
+})

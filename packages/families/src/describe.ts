@@ -13,9 +13,6 @@ export interface DescribedModel {
   readonly config: ModelConfig
 }
 
-/** The runtime's attention rotates heads in vectors of so many numbers. */
-const HEAD_DIM_UNIT = 16
-
 /**
  * Reads a Hugging Face `config.json`.
  *
@@ -80,17 +77,5 @@ function checkModelConfig(file: string, candidate: ModelConfig): ModelConfig {
   const parsed = safeParse(modelConfigSchema, candidate)
   if (!parsed.success)
     throw modelInvalid(file, `the model's configuration is wrong: ${describeIssues(parsed.error, candidate)}`)
-  const { headDim, traits } = parsed.data
-  for (const [what, size] of [
-    ['heads', headDim],
-    ['rotated parts of heads', traits?.rotaryDim ?? headDim]
-  ] as const) {
-    if (size % HEAD_DIM_UNIT === 0) continue
-    throw modelInvalid(
-      file,
-      `${what} of ${size} dimensions are not supported, the size must be a multiple of ${HEAD_DIM_UNIT}`,
-      'Most models have heads of 64 or 128; choose one of those.'
-    )
-  }
   return parsed.data
 }

@@ -34,6 +34,12 @@ const refusals: readonly Refusal[] = [
     instead: 'Qwen 3 14B or Mistral Small'
   },
   { types: ['phimoe'], title: 'Phi 3.5 with experts', missing: EXPERTS, instead: 'Phi 3.5-mini or Phi 4-mini' },
+  {
+    types: ['ministral3', 'mistral3'],
+    title: 'Ministral 3',
+    missing: 'queries that are scaled by their position',
+    instead: 'Mistral Small 3.1 or 3.2'
+  },
   { types: ['llama4'], title: 'Llama 4', missing: `${EXPERTS} and ${IMAGES}`, instead: 'Llama 3.3' },
   { types: ['mllama'], title: 'Llama 3.2 with images', missing: IMAGES, instead: 'Llama 3.1 or 3.2 without images' },
   {

@@ -28,6 +28,16 @@ const refused = [
     gguf: 'gpt-oss',
     hint: /experts.*attention sinks.*MXFP4/
   },
+  {
+    name: 'Ministral 3',
+    config: {
+      model_type: 'mistral3',
+      architectures: ['Mistral3ForConditionalGeneration'],
+      text_config: { model_type: 'ministral3' }
+    },
+    gguf: 'mistral3',
+    hint: /scaled by their position.*Mistral Small 3\.1/
+  },
   { name: 'Llama 4', config: { model_type: 'llama4' }, gguf: 'llama4', hint: /Llama 3\.3/ },
   { name: 'Gemma 3n', config: { model_type: 'gemma3n' }, gguf: 'gemma3n', hint: /Gemma 3\./ },
   { name: 'DeepSeek', config: { model_type: 'deepseek_v3' }, gguf: 'deepseek2', hint: /latent attention/ },
@@ -42,6 +52,23 @@ for (const { name, config, gguf, hint } of refused) {
     if (gguf !== undefined) t.throws(() => fromGguf(gguf), expected)
   })
 }
+
+t.test('the text of a model with images is of the family that it is taken for', async t => {
+  const text = {
+    hidden_size: 64,
+    intermediate_size: 96,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    num_key_value_heads: 4,
+    vocab_size: 96
+  }
+  const withText = (model_type?: string | null) => ({ model_type: 'mistral3', text_config: { ...text, model_type } })
+  for (const type of ['llama', 'gemma3_text', 'constructor', '']) {
+    const message = new RegExp(`the architecture "${type}" is not supported`)
+    t.throws(() => fromHub(withText(type)), { code: 'model_invalid', message, hint: /supported are/ })
+  }
+  for (const type of ['mistral', null, undefined]) t.match(fromHub(withText(type)), { config: { headDim: 16 } })
+})
 
 t.test('the file for images beside a GGUF is not the model', async t => {
   t.throws(() => fromGguf('clip'), { code: 'model_invalid', hint: /the GGUF file beside it/ })

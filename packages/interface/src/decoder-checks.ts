@@ -8,12 +8,24 @@ interface CheckedDecoder {
   readonly traits?: DecoderTraits | undefined
 }
 
-/** Refuses traits that do not fit the sizes of the model, or each other. */
+/** The runtime's attention rotates heads in vectors of so many numbers. */
+const HEAD_DIM_UNIT = 16
+
+/** Refuses sizes that cannot be computed, and traits that do not fit the sizes of the model, or each other. */
 export function checkDecoderTraits(config: CheckedDecoder, context: z.RefinementCtx): void {
   const { traits = {}, layerCount, headDim } = config
   const { rotaryDim = headDim, layers, localRope } = traits
   const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message })
-  if (rotaryDim % 2 !== 0 || rotaryDim > headDim) {
+  const dimensions = [
+    [['headDim'], 'heads', headDim],
+    [['traits', 'rotaryDim'], 'rotated parts of heads', traits.rotaryDim ?? HEAD_DIM_UNIT]
+  ] as const
+  for (const [path, what, size] of dimensions) {
+    if (size % HEAD_DIM_UNIT === 0) continue
+    const unit = `the size must be a multiple of ${HEAD_DIM_UNIT}, as 64 and 128 are, which most models have`
+    refuse([...path], `${what} of ${size} dimensions are not supported, ${unit}`)
+  }
+  if (rotaryDim > headDim) {
     refuse(['traits', 'rotaryDim'], `heads of ${headDim} dimensions cannot be rotated by that many`)
   }
   if (layers !== undefined && layers.length !== layerCount) {

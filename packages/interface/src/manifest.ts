@@ -51,7 +51,6 @@ export const modelConfigSchema = z
     const message = `${headCount} heads cannot share ${kvHeadCount} key/value heads evenly`
     addIssue({ code: 'custom', path: ['kvHeadCount'], message })
   })
-  .refine(({ headDim }) => headDim % 2 === 0, { message: 'a head cannot be rotated in pairs', path: ['headDim'] })
   .superRefine(checkDecoderTraits)
 export type ModelConfig = z.infer<typeof modelConfigSchema>
 

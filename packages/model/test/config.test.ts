@@ -72,14 +72,14 @@ t.test('Mistral has a window where that is shorter than its context', async t =>
 
 t.test('heads are of a size that the runtime rotates', async t => {
   for (const size of [16, 48, 64, 80, 96, 112, 128, 256]) t.match(fromJson({ head_dim: size }), { headDim: size })
-  const refused = { code: 'model_invalid', hint: /64 or 128/ }
+  const refused = { code: 'model_invalid', hint: /./ }
   for (const size of [2, 8, 24, 100, 120]) {
-    const message = new RegExp(`heads of ${size} dimensions are not supported, .* multiple of 16`)
+    const message = new RegExp(`heads of ${size} dimensions are not supported, .* multiple of 16, as 64 and 128 are`)
     t.throws(() => fromJson({ head_dim: size }), { ...refused, message })
   }
   const keys = ['llama.attention.key_length', 'llama.attention.value_length', 'llama.rope.dimension_count']
   const change = Object.fromEntries(keys.map(key => [key, u32(100)]))
-  t.throws(() => fromGguf(change), { ...refused, message: /m\.gguf: heads of 100 dimensions/ })
+  t.throws(() => fromGguf(change), { ...refused, message: /m\.gguf: .*heads of 100 dimensions/ })
 })
 
 const refusedJson = [
@@ -95,7 +95,7 @@ const refusedJson = [
   },
   { id: 'a scaling without its factor', change: { rope_scaling: { type: 'linear' } }, message: /ropeScaling.factor/ },
   { id: 'heads that do not group', change: { num_key_value_heads: 3 }, message: /8 heads cannot share 3/ },
-  { id: 'an odd head', change: { head_dim: 15 }, message: /"headDim" is 15: a head cannot be rotated/ },
+  { id: 'an odd head', change: { head_dim: 15 }, message: /"headDim" is 15: heads of 15 dimensions/ },
   {
     id: 'a model type that is a word of the language',
     change: { model_type: 'constructor' },

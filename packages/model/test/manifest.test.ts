@@ -68,7 +68,11 @@ const refused: Record<string, readonly [unknown, RegExp]> = {
   'a size that is no number': [withConfig({ headCount: '4' }), /"config\.headCount" is "4"/],
   'a size over the limit': [withConfig({ headDim: 2048 }), /"config\.headDim" is 2048/],
   'a size that no double holds': [withConfig({ contextLength: 2 ** 60 }), /"config\.contextLength" is/],
-  'an odd head': [withConfig({ headDim: 15 }), /"config\.headDim" is 15: a head cannot be rotated/],
+  'heads that cannot be computed': [withConfig({ headDim: 100 }), /"config\.headDim" is 100: heads of 100 dimensions/],
+  'rotated parts that cannot be': [
+    withConfig({ traits: { rotaryDim: 8 } }),
+    /"config\.traits\.rotaryDim" is 8: rotated parts of heads of 8/
+  ],
   'heads that do not group': [withConfig({ kvHeadCount: 3 }), /4 heads cannot share 3/],
   'an epsilon of nothing': [withConfig({ rmsNormEpsilon: 0 }), /"config\.rmsNormEpsilon" is 0/],
   'a base below one': [withConfig({ ropeTheta: 1e-300 }), /"config\.ropeTheta" is 1e-300/],

@@ -93,9 +93,12 @@ export class RunOptions implements Disposable {
     this.#runtime = runtime
     const pointer = obtain(api, 'create run options', out => api.createRunOptions(out))
     this.handle = new NativeHandle(pointer, () => api.releaseRunOptions(pointer))
+    using creating = new DisposableStack()
+    creating.use(this.handle)
     for (const [key, value] of Object.entries(entries)) {
       check(api, `set ${key}`, api.addRunConfigEntry(pointer, key, value))
     }
+    creating.move()
   }
 
   /** Runs with these options break off before their next operator, and so does every later one until `allow`. */

@@ -140,30 +140,33 @@ export class CapiSession implements StageSession, SessionStep {
       return
     }
     const { input, count } = pending
-    const end = (error: MeshError | undefined, output?: Float32Array): void => {
-      this.#runsAlone = false
-      slot.runOptions.allow()
-      this.#finish(error, output, endsFinite(output))
-      done()
-    }
     let bound: BoundRun
     try {
       bound = slot.bind(count)
     } catch (error) {
-      end(MeshError.from(error, 'engine_failed'))
+      this.#finish(MeshError.from(error, 'engine_failed'))
+      done()
       return
     }
     bound.input.set(input)
     slot.setPosition(count)
     this.#runsAlone = true
-    bound.binding.run(slot.runOptions, error => end(error, bound.output))
+    bound.binding.run(slot.runOptions, error => {
+      this.#runsAlone = false
+      slot.runOptions.allow()
+      // the output of a run that broke off is that of an earlier one
+      if (error !== undefined || !endsFinite(bound.output)) slot.damage()
+      this.#finish(error, bound.output)
+      done()
+    })
   }
 
   computed(output: Float32Array): void {
     const own = this.#slot?.stepOutput
     // others' steps are computed into the shared memory while this is read
     if (this.#pending?.needLogits === true || !this.#components.shape.last) own?.set(output)
-    this.#finish(undefined, own, endsFinite(output))
+    if (!endsFinite(output)) this.#slot?.damage()
+    this.#finish(undefined, own)
   }
 
   failed(error: MeshError): void {
@@ -197,10 +200,9 @@ export class CapiSession implements StageSession, SessionStep {
   }
 
   /** The run is over, or was called off. */
-  #finish(error: MeshError | undefined, output?: Float32Array, numbers = false): void {
+  #finish(error: MeshError | undefined, output?: Float32Array): void {
     const closed = this.#state === 'closed'
     const pending = this.#settle()
-    if (this.#slot !== undefined && !numbers) this.#slot.damaged = true
     if (closed) {
       pending?.reject(closedError())
       this.#release()
@@ -258,8 +260,8 @@ export class CapiSession implements StageSession, SessionStep {
 }
 
 /** A value that is no number spreads from anywhere in the cache to all of the last position's outputs: one tells. */
-function endsFinite(output: Float32Array | undefined): boolean {
-  return Number.isFinite(output?.at(-1))
+function endsFinite(output: Float32Array): boolean {
+  return Number.isFinite(output.at(-1))
 }
 
 function closedError(): MeshError {

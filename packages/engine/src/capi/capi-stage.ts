@@ -52,7 +52,8 @@ export class CapiStage extends ShapedStage implements Stage {
     const { runtime, graph, shape } = components
     const leave = (): void => this.#queue.leave()
     const { width } = graph.output
-    this.#steps = new StepRunner({ runtime, shape, slots, width, widthMin: widthMin ?? 1, leave })
+    using creating = new DisposableStack()
+    this.#steps = creating.use(new StepRunner({ runtime, shape, slots, width, widthMin: widthMin ?? 1, leave }))
     this.#queue = new RunQueue(context.gate, systemScheduler, {
       start: steps => this.#steps.run(steps),
       feedsItself: shape.first && shape.last
@@ -60,6 +61,7 @@ export class CapiStage extends ShapedStage implements Stage {
     const { tuning } = context
     const { files } = source
     this.#idleMemory = new IdleMemory({ runtime, tuning, queue: this.#queue, slots, files })
+    creating.move()
   }
 
   static async load(init: StageInit, context: EngineContext, options: AbortOptions = {}): Promise<CapiStage> {

@@ -1,6 +1,7 @@
 import type { ProcessTuning } from '@resultity/runtime-tuning'
 import type { RunQueue } from '../run-queue.ts'
 import { RunOptions } from './binding.ts'
+import type { BoundRun } from './kv-slot.ts'
 import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
 import type { SessionStep } from './step-runner.ts'
@@ -32,6 +33,8 @@ export class IdleMemory implements AsyncDisposable {
   readonly #shrinking: RunOptions
   #idleTimer: NodeJS.Timeout | undefined
   #aloneTimer: NodeJS.Timeout | undefined
+  /** It has been left alone, and no session has come since. */
+  #leftAlone = false
   #disposed = false
 
   constructor(init: IdleMemoryInit) {
@@ -42,20 +45,27 @@ export class IdleMemory implements AsyncDisposable {
   /** The last session has ended. */
   sessionsEnded(): void {
     if (this.#disposed) return
-    this.#stopTimers()
+    this.#callOff()
     const { queue, slots, tuning } = this.#init
     const shed = (): void => (tuning.shrinksArena ? queue.enter(this.#shrink, 'batch') : void this.#release())
     this.#idleTimer = setTimeout(shed, IDLE_MS).unref()
-    this.#aloneTimer = setTimeout(() => slots.empty(), ALONE_MS).unref()
+    const empty = (): void => {
+      this.#leftAlone = true
+      slots.empty()
+    }
+    this.#aloneTimer = setTimeout(empty, ALONE_MS).unref()
   }
 
   sessionOpened(): void {
-    this.#stopTimers()
+    this.#callOff()
   }
 
-  #stopTimers(): void {
+  /** The stage is not idle any more, or not yet. What has begun goes on. */
+  #callOff(): void {
     clearTimeout(this.#idleTimer)
     clearTimeout(this.#aloneTimer)
+    this.#leftAlone = false
+    this.#init.queue.withdraw(this.#shrink)
   }
 
   /** Computes one position of a session that nobody has, for what comes after it. */
@@ -66,23 +76,32 @@ export class IdleMemory implements AsyncDisposable {
       this.#end()
       return
     }
-    const finish = (error: unknown): void => {
-      if (error !== undefined) slot.damaged = true
+    const finish = (): void => {
       slots.give(slot)
       this.#end()
     }
+    let bound: BoundRun
     try {
-      const { binding } = slot.bind(1)
-      slot.setPosition(1)
-      binding.run(this.#shrinking, finish)
-    } catch (error) {
-      // nobody waits for this position: the slot goes, and the next session gets a new one
-      finish(error)
+      bound = slot.bind(1)
+    } catch {
+      // nobody waits for this position, and the memory is given back another time
+      finish()
+      return
     }
+    // an earlier session may have left what is no number
+    bound.input.fill(0)
+    slot.setPosition(1)
+    bound.binding.run(this.#shrinking, error => {
+      if (error !== undefined) slot.damage()
+      finish()
+    })
   }
 
   #end(): void {
-    this.#init.queue.leave()
+    const { queue, slots } = this.#init
+    queue.leave()
+    // its own slot was in use when the time came
+    if (this.#leftAlone) slots.empty()
     void this.#release()
   }
 
@@ -95,8 +114,7 @@ export class IdleMemory implements AsyncDisposable {
   /** Gives nothing back from now on, and waits until no run is under way. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.#disposed = true
-    this.#stopTimers()
-    this.#init.queue.withdraw(this.#shrink)
+    this.#callOff()
     await this.#init.queue.idle()
     this.#shrinking[Symbol.dispose]()
   }

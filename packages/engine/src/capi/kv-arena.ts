@@ -46,40 +46,46 @@ export class KvArena implements Disposable {
     this.rows = rows
     this.#runtime = runtime
     const { kvHeadCount, headDim } = config
+    using creating = new DisposableStack()
     const plane = (edge: CacheEdge, positions: Plane['positions']): Plane => {
       const sizes = positions === 'rows' ? ([capacity, headDim] as const) : ([headDim, capacity] as const)
       const data = new Float32Array(rows * kvHeadCount * capacity * headDim)
       // by far the most memory of a stage's sessions: it goes with the last tensor, not when the collector comes by
-      const memory = new NativeHandle(0n, () => void data.buffer.transfer(0))
+      const memory = creating.use(new NativeHandle(0n, () => void data.buffer.transfer(0)))
       return { edge, data, shape: [kvHeadCount, ...sizes], positions, memory }
     }
     this.#planes = [
       ...graph.cache.map(edge => plane(edge, 'rows')),
       ...(graph.groups?.transposed ?? []).map(edge => plane(edge, 'columns'))
     ]
+    creating.move()
   }
 
   /** Tensors of `count` rows from `first` on. They are the caller's to dispose of. */
   view(first: number, count: number): BoundCache[] {
-    return this.#planes.map(plane => {
-      plane.memory.retain()
+    using creating = new DisposableStack()
+    const views = this.#planes.map(plane => {
       const tensor = new NativeTensor(this.#runtime, this.#rowsOf(plane, first, count), [count, ...plane.shape], () =>
         plane.memory.release()
       )
-      return { edge: plane.edge, tensor }
+      plane.memory.retain()
+      return { edge: plane.edge, tensor: creating.use(tensor) }
     })
+    creating.move()
+    return views
   }
 
-  /** Zeroes the first positions of a row, and touches no others. No run may be under way. */
-  wipe(row: number, count: number): void {
+  /** Zeroes the positions `[from, end)` of a row, and touches no others. No run may be under way. */
+  wipe(row: number, from: number, end: number): void {
     for (const plane of this.#planes) {
       const [heads, rows, columns] = plane.shape
       const data = this.#rowsOf(plane, row, 1)
-      // stretches of memory in which positions lie side by side
-      const [stretches, length, used] =
-        plane.positions === 'rows' ? [heads, rows * columns, count * columns] : [heads * rows, columns, count]
+      // stretches of memory in which positions lie side by side, each of so many numbers
+      const [stretches, positions, numbers] =
+        plane.positions === 'rows' ? [heads, rows, columns] : [heads * rows, columns, 1]
       for (let stretch = 0; stretch < stretches; stretch++) {
-        data.fill(0, stretch * length, stretch * length + Math.min(used, length))
+        const start = stretch * positions
+        data.fill(0, (start + from) * numbers, (start + Math.min(end, positions)) * numbers)
       }
     }
   }

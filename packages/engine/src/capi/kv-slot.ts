@@ -49,32 +49,43 @@ export class KvSlot implements Disposable {
   readonly runOptions: RunOptions
   /** Positions that its session has in the cache. */
   position = 0
-  /** Positions that any session has had in it. */
-  reached = 0
-  /** Set once the cache may hold what is no number: positions behind a run still meet it, times zero. */
-  damaged = false
   readonly #components: SlotComponents
+  readonly #arena: KvArena
+  /** All that it has made. */
+  readonly #made: DisposableStack
   readonly #inputs: PositionInputs
   readonly #cache: readonly BoundCache[]
+  /** Positions that any run has written to. */
+  #reached = 0
+  /** From this position on the cache may hold what is no number: runs of fewer positions still meet it, times zero. */
+  #damagedFrom = Number.POSITIVE_INFINITY
   /** Positions from the first on whose values are the same in both caches. */
   #transposed = 0
   #stepOutput: Float32Array | undefined
+  #singleBinding: Binding | undefined
   #single: BoundRun | undefined
+  #wideBinding: Binding | undefined
   #wide: (BoundRun & { readonly count: number }) | undefined
   #wideInput: Int32Array | Float32Array | undefined
   #wideOutput: Float32Array | undefined
 
   constructor(components: SlotComponents, arena: KvArena, row: number) {
     this.#components = components
+    this.#arena = arena
     this.row = row
     const { runtime, graph, config, shape } = components
-    this.runOptions = new RunOptions(runtime)
-    this.#inputs = new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config })
+    using creating = new DisposableStack()
+    this.runOptions = creating.use(new RunOptions(runtime))
+    this.#inputs = creating.use(new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config }))
     this.#cache = arena.view(row, 1)
+    for (const { tensor } of this.#cache) creating.use(tensor)
+    this.#made = creating.move()
   }
 
-  /** It is another session's from now on. */
+  /** It is another session's from now on, which meets nothing that is no number. No run may be under way. */
   begin(): void {
+    if (this.#damagedFrom < this.#reached) this.#arena.wipe(this.row, this.#damagedFrom, this.#reached)
+    this.#damagedFrom = Number.POSITIVE_INFINITY
     this.position = 0
     this.#transposed = 0
     this.runOptions.allow()
@@ -93,7 +104,7 @@ export class KvSlot implements Disposable {
   /** Tells the graph that the run of this session alone which begins now adds `count` positions. */
   setPosition(count: number): void {
     const total = this.position + count
-    this.reached = Math.max(this.reached, total)
+    this.#reached = Math.max(this.#reached, total)
     if (count === 1 && this.attendsByGroups(total)) {
       this.#inputs.setGroups(total, Math.min(this.#transposed, total - 1))
       this.#transposed = total
@@ -103,10 +114,17 @@ export class KvSlot implements Disposable {
     }
   }
 
-  /** The run that begins now adds one position to this session, with steps of others. */
+  /** The run that begins now adds one position to this row and to others, whether or not its session asked for it. */
   stepTogether(): void {
-    this.reached = Math.max(this.reached, this.position + 1)
+    this.#reached = Math.max(this.#reached, this.position + 1)
     this.#transposed = Math.min(this.#transposed, this.position)
+    // what is no number behind the position gets into what is written there
+    if (this.#damagedFrom < this.#reached) this.damage()
+  }
+
+  /** A run from the session's position on broke off, or gave what is no number: so may be what it wrote. */
+  damage(): void {
+    this.#damagedFrom = Math.min(this.#damagedFrom, this.position)
   }
 
   /** Where the output of a step goes. */
@@ -118,12 +136,9 @@ export class KvSlot implements Disposable {
   /** The binding for a run of `count` positions; the one for a single position is kept for the slot's life. */
   bind(count: number): BoundRun {
     if (count > 1) return this.#bindWide(count)
-    this.#single ??= this.#bindInputAndOutput(
-      this.#createBinding(),
-      1,
-      this.#components.shape.newInput(1),
-      this.stepOutput
-    )
+    this.#singleBinding ??= this.#createBinding()
+    const { shape } = this.#components
+    this.#single ??= this.#bindInputAndOutput(this.#singleBinding, 1, shape.newInput(1), this.stepOutput)
     return this.#single
   }
 
@@ -136,8 +151,11 @@ export class KvSlot implements Disposable {
     if (this.#wideOutput === undefined || this.#wideOutput.length < outputLength) {
       this.#wideOutput = new Float32Array(outputLength)
     }
+    this.#wideBinding ??= this.#createBinding()
+    // where this fails, the binding has neither the old length nor the new one
+    this.#wide = undefined
     const bound = this.#bindInputAndOutput(
-      this.#wide?.binding ?? this.#createBinding(),
+      this.#wideBinding,
       count,
       this.#wideInput.subarray(0, inputLength),
       this.#wideOutput.subarray(0, outputLength)
@@ -148,7 +166,7 @@ export class KvSlot implements Disposable {
 
   /** A binding with all but the input and the output, whose shapes depend on the run. */
   #createBinding(): Binding {
-    return bindCache(this.#components, this.#inputs, this.#cache)
+    return this.#made.use(bindCache(this.#components, this.#inputs, this.#cache))
   }
 
   #bindInputAndOutput(
@@ -173,11 +191,7 @@ export class KvSlot implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#single?.binding[Symbol.dispose]()
-    this.#wide?.binding[Symbol.dispose]()
-    for (const { tensor } of this.#cache) tensor[Symbol.dispose]()
-    this.#inputs[Symbol.dispose]()
-    this.runOptions[Symbol.dispose]()
+    this.#made.dispose()
   }
 }
 
@@ -187,12 +201,14 @@ export function bindCache(
   positions: PositionInputs,
   cache: readonly BoundCache[]
 ): Binding {
-  const binding = new Binding(runtime, session)
+  using creating = new DisposableStack()
+  const binding = creating.use(new Binding(runtime, session))
   positions.bindTo(binding)
   for (const { input, tensor } of rotary) binding.input(input, tensor)
   for (const { edge, tensor } of cache) {
     binding.input(edge.past, tensor)
     binding.output(edge.present, tensor)
   }
+  creating.move()
   return binding
 }

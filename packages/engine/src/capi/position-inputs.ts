@@ -2,7 +2,7 @@ import type { ModelConfig } from '@resultity/interface'
 import type { StageGraph } from '@resultity/model'
 import type { Binding } from './binding.ts'
 import type { Runtime } from './runtime.ts'
-import { NativeTensor } from './tensor.ts'
+import { NativeTensor, type TensorData } from './tensor.ts'
 
 export interface PositionInputsInit {
   readonly runtime: Runtime
@@ -15,6 +15,7 @@ export interface PositionInputsInit {
 /** The inputs that tell a graph where in the caches a run of some sessions stands. */
 export class PositionInputs implements Disposable {
   readonly #init: PositionInputsInit
+  readonly #tensors: DisposableStack
   readonly #last: NativeTensor<Int32Array>
   readonly #total: NativeTensor<Int32Array>
   readonly #groups:
@@ -29,16 +30,21 @@ export class PositionInputs implements Disposable {
   constructor(init: PositionInputsInit, sessions = 1) {
     this.#init = init
     const { runtime, graph, config } = init
-    this.#last = new NativeTensor(runtime, new Int32Array(sessions), [sessions])
-    this.#total = new NativeTensor(runtime, new Int32Array(1), [])
-    if (graph.groups === undefined) return
-    const closedShape = BigInt64Array.of(1n, BigInt(config.kvHeadCount), 0n, BigInt(headsPerGroup(config)))
-    this.#groups = {
-      enabled: new NativeTensor(runtime, new Uint8Array(1), []),
-      position: new NativeTensor(runtime, new BigInt64Array(1), [1]),
-      transposedEnd: new NativeTensor(runtime, new BigInt64Array(1), [1]),
-      closedShape: new NativeTensor(runtime, closedShape, [4])
+    using creating = new DisposableStack()
+    const tensor = <Data extends TensorData>(data: Data, shape: readonly number[]): NativeTensor<Data> =>
+      creating.use(new NativeTensor(runtime, data, shape))
+    this.#last = tensor(new Int32Array(sessions), [sessions])
+    this.#total = tensor(new Int32Array(1), [])
+    if (graph.groups !== undefined) {
+      const closedShape = BigInt64Array.of(1n, BigInt(config.kvHeadCount), 0n, BigInt(headsPerGroup(config)))
+      this.#groups = {
+        enabled: tensor(new Uint8Array(1), []),
+        position: tensor(new BigInt64Array(1), [1]),
+        transposedEnd: tensor(new BigInt64Array(1), [1]),
+        closedShape: tensor(closedShape, [4])
+      }
     }
+    this.#tensors = creating.move()
   }
 
   bindTo(binding: Binding): void {
@@ -80,12 +86,7 @@ export class PositionInputs implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#last[Symbol.dispose]()
-    this.#total[Symbol.dispose]()
-    this.#groups?.enabled[Symbol.dispose]()
-    this.#groups?.position[Symbol.dispose]()
-    this.#groups?.transposedEnd[Symbol.dispose]()
-    this.#groups?.closedShape[Symbol.dispose]()
+    this.#tensors.dispose()
   }
 }
 

@@ -4,14 +4,13 @@ import { RunOptions } from './binding.ts'
 import type { KvSlot, SlotComponents } from './kv-slot.ts'
 import type { SlotPool } from './slot-pool.ts'
 
-/** Rows of a run that are tried, and the most that there may be. */
-const WIDTHS = [2, 3, 4, 5, 8]
 /** The second attends to the first. */
 const STEPS = 2
 
 /**
  * Whether rows of a batch have the bits that they have in another, which depends on the processor, its kernels and the
- * encoding of the weights: 4 bit on AVX2 without VNNI gives other bits for one row than for two or more.
+ * encoding of the weights: 4 bit on AVX2 without VNNI gives other bits for one row than for two or more. Every number of
+ * rows that a run of this stage may have is tried.
  *
  * @returns fewest rows of a run of which all wider ones give the same: 1 or 2; undefined where there is no such, and steps
  *   can only run alone
@@ -20,16 +19,12 @@ export async function probeRows(components: SlotComponents, slots: SlotPool): Pr
   const most = Math.min(components.shape.sessionsMax, WINDOW_ROWS_MAX)
   using probe = new RowProbe(components, slots, most)
   const two = await probe.together(2)
-  for (const width of new Set([...WIDTHS.filter(width => width > 2 && width < most), most])) {
-    if (width > 2 && !same(await probe.together(width), two)) return undefined
+  const agree = (rows: readonly string[]): boolean => rows.every(row => row === two[0])
+  if (!agree(two)) return undefined
+  for (let width = 3; width <= most; width++) {
+    if (!agree(await probe.together(width))) return undefined
   }
-  if (two.some(row => row !== two[0])) return undefined
-  return same(await probe.alone(), two) ? 1 : 2
-}
-
-/** Every row of `a` and of `b` is the same. */
-function same(a: readonly string[], b: readonly string[]): boolean {
-  return [...a, ...b].every(row => row === a[0])
+  return agree(await probe.alone()) ? 1 : 2
 }
 
 /** Steps of sessions that nobody has, all with the same input. */
@@ -37,13 +32,20 @@ class RowProbe implements Disposable {
   readonly #pool: SlotPool
   readonly #slots: readonly KvSlot[]
   readonly #options: RunOptions
+  readonly #taken: DisposableStack
   readonly #input: Int32Array | Float32Array
 
   constructor(components: SlotComponents, pool: SlotPool, rows: number) {
     this.#pool = pool
-    this.#options = new RunOptions(components.runtime)
+    using taking = new DisposableStack()
+    this.#options = taking.use(new RunOptions(components.runtime))
     pool.admit()
-    this.#slots = Array.from({ length: rows }, () => pool.take())
+    taking.defer(() => {
+      pool.vacate()
+      pool.empty()
+    })
+    this.#slots = Array.from({ length: rows }, () => taking.adopt(pool.take(), slot => pool.give(slot)))
+    this.#taken = taking.move()
     const { shape } = components
     this.#input = shape.newInput(1)
     for (const index of this.#input.keys()) {
@@ -90,10 +92,7 @@ class RowProbe implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    for (const slot of this.#slots) this.#pool.give(slot)
-    this.#pool.vacate()
-    this.#pool.empty()
-    this.#options[Symbol.dispose]()
+    this.#taken.dispose()
   }
 }
 

@@ -73,9 +73,6 @@ export class SlotPool implements Disposable {
     if (row >= arena.rows) return undefined
     const slot = slots[row] ?? new KvSlot(this.#components, arena, row)
     slots[row] = slot
-    // one position more: where it was computed along with others
-    if (slot.damaged) arena.wipe(row, slot.reached + 1)
-    slot.damaged = false
     slot.begin()
     this.#rowsTaken.add(row)
     return slot
@@ -84,11 +81,14 @@ export class SlotPool implements Disposable {
   /** Takes back what {@link take} or {@link borrow} gave. No run may write to it but as one that is computed along. */
   give(slot: KvSlot): void {
     this.#rowsTaken.delete(slot.row)
+    slot.position = 0
   }
 
-  /** Positions in the cache of a row, 0 where no session has it. */
-  positionOf(row: number): number {
-    return this.#rowsTaken.has(row) ? (this.#memory?.slots[row]?.position ?? 0) : 0
+  /** A run of several rows that begins now adds a position to this one. @returns which one, 0 where no session has the row */
+  stepTogether(row: number): number {
+    const slot = this.#memory?.slots[row]
+    slot?.stepTogether()
+    return slot?.position ?? 0
   }
 
   /** A binding for a step of several rows. What it is bound to may be written while no run is under way. */
@@ -115,8 +115,11 @@ export class SlotPool implements Disposable {
     const { runtime, graph, config, shape } = this.#components
     const { sessionsMax, contextLength, cacheLength } = shape
     try {
-      const arena = new KvArena({ runtime, graph, config, rows: sessionsMax, capacity: cacheLength })
-      return { arena, steps: new StepBindings(this.#components, arena), slots: [] }
+      using creating = new DisposableStack()
+      const arena = creating.use(new KvArena({ runtime, graph, config, rows: sessionsMax, capacity: cacheLength }))
+      const steps = new StepBindings(this.#components, arena)
+      creating.move()
+      return { arena, steps, slots: [] }
     } catch (error) {
       if (!(error instanceof RangeError)) throw error
       throw new MeshError(

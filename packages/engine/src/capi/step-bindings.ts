@@ -1,4 +1,4 @@
-import type { RowWindow } from '../row-windows.ts'
+import { type RowWindow, WINDOW_ROWS_MAX } from '../row-windows.ts'
 import type { Binding } from './binding.ts'
 import type { KvArena } from './kv-arena.ts'
 import { bindCache, type SlotComponents } from './kv-slot.ts'
@@ -35,8 +35,9 @@ export class StepBindings implements Disposable {
     this.#components = components
     this.#arena = arena
     const { shape, graph } = components
-    this.#input = shape.newInput(arena.rows)
-    this.#output = new Float32Array(arena.rows * graph.output.width)
+    const rows = Math.min(arena.rows, WINDOW_ROWS_MAX)
+    this.#input = shape.newInput(rows)
+    this.#output = new Float32Array(rows * graph.output.width)
   }
 
   /** For a run of the rows of `window`. */
@@ -57,22 +58,21 @@ export class StepBindings implements Disposable {
     const { runtime, graph, shape, config } = this.#components
     const count = end - first
     const { width } = graph.output
+    using creating = new DisposableStack()
+    const positions = creating.use(new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config }, count))
+    // the binding keeps what it names
+    using views = new DisposableStack()
     const cache = this.#arena.view(first, count)
-    const positions = new PositionInputs({ runtime, graph, capacity: shape.cacheLength, config }, count)
-    const binding = bindCache(this.#components, positions, cache)
+    for (const { tensor } of cache) views.use(tensor)
+    const binding = creating.use(bindCache(this.#components, positions, cache))
     const input = this.#input.subarray(0, count * shape.inputWidth)
     const output = this.#output.subarray(0, count * width)
     using inputTensor = new NativeTensor(runtime, input, shape.first ? [count, 1] : [count, 1, shape.hiddenSize])
     using outputTensor = new NativeTensor(runtime, output, [count, 1, width])
     binding.input(graph.input.name, inputTensor)
     binding.output(graph.output.name, outputTensor)
-    // the binding keeps what it names
-    for (const { tensor } of cache) tensor[Symbol.dispose]()
-    const free = (): void => {
-      binding[Symbol.dispose]()
-      positions[Symbol.dispose]()
-    }
-    return { binding, positions, input, output, free }
+    const created = creating.move()
+    return { binding, positions, input, output, free: () => created.dispose() }
   }
 
   [Symbol.dispose](): void {

@@ -115,6 +115,8 @@ export class StepRunner implements Disposable {
     }
     bound.binding.run(this.#options, error => {
       if (error !== undefined) {
+        // a step that is repeated may be called off before that
+        for (const { slot } of members) slot.damage()
         fail(error)
         return
       }
@@ -131,9 +133,8 @@ export class StepRunner implements Disposable {
     const bound = slots.bindSteps({ first, end })
     // what a row without a step computes lies behind its last position, until its next step writes over it
     bound.input.fill(0)
-    for (let row = first; row < end; row++) bound.positions.setHeads(row - first, slots.positionOf(row) + 1)
+    for (let row = first; row < end; row++) bound.positions.setHeads(row - first, slots.stepTogether(row) + 1)
     for (const { step, slot } of members) {
-      slot.stepTogether()
       bound.input.set(step.input, (slot.row - first) * shape.inputWidth)
     }
     return bound

@@ -11,7 +11,7 @@ import { ggufNaming } from '../tensor-naming.ts'
 
 /** Base of the rotary embedding of layers with a window. */
 const LOCAL_THETA = 10_000
-/** Every so manieth layer attends to all positions. */
+/** One layer in six attends to all positions: the last of each six. */
 const PATTERN = 6
 
 const GELU_TANH = 'gelu_pytorch_tanh'

@@ -8,7 +8,7 @@ import { ggufNaming, hubNaming } from '../tensor-naming.ts'
 import { layerTraits } from '../traits.ts'
 import { Unsupported } from '../unsupported.ts'
 
-/** Every so manieth layer of published models, and of all GGUF files, does not rotate. */
+/** One layer in four, the last of each four, does not rotate: in published models, and in all GGUF files. */
 const INTERVAL = 4
 
 /** Defaults are `SmolLM3Config`'s. */

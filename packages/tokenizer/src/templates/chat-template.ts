@@ -61,6 +61,9 @@ const NAMESPACE = 'namespace'
 /** Longest list that a template's `range()` may make. */
 const RANGE_MAX = 100_000
 
+const REASONING_NAMES = ['reasoning', 'thinking'] as const
+type ReasoningName = (typeof REASONING_NAMES)[number]
+
 /** The message a template gave to `raise_exception`: it refuses these messages. */
 class TemplateRefusal extends Error {}
 
@@ -70,6 +73,8 @@ export class ChatTemplate {
   readonly #program: ReturnType<typeof parse>
   readonly #tokens: TemplateTokens
   readonly #clock: Clock
+  /** Names that it asks for what was reasoned by, besides `reasoning_content`. */
+  readonly #reasoningNames: ReadonlySet<ReasoningName>
   #capabilities: TemplateCapabilities | undefined
 
   /** @throws MeshError `model_invalid` when `source` is too long or no valid template */
@@ -86,6 +91,7 @@ export class ChatTemplate {
     this.#source = source
     this.#tokens = tokens
     this.#clock = clock
+    this.#reasoningNames = new Set(REASONING_NAMES.filter(name => asksFor(name).test(source)))
   }
 
   /** Which conversations it can write. It is tried when this is first asked for, which takes some milliseconds. */
@@ -158,7 +164,7 @@ export class ChatTemplate {
       },
       messages: messages.map(message => ({
         ...templateMessage(message, parts),
-        ...templateReasoning(message, this.#source)
+        ...templateReasoning(message, this.#reasoningNames)
       })),
       add_generation_prompt: addGenerationPrompt,
       tools: tools === undefined || tools.length === 0 ? null : tools,
@@ -201,18 +207,21 @@ function templateMessage(
   }
 }
 
+function asksFor(name: ReasoningName): RegExp {
+  return new RegExp(`\\.${name}\\b|['"]${name}['"]`)
+}
+
 /** What was reasoned, by the names that a template asks for. */
 function templateReasoning(
   { reasoning, content, toolCalls = [] }: ChatMessage,
-  source: string
+  names: ReadonlySet<ReasoningName>
 ): Readonly<Record<string, string>> {
   if (reasoning === undefined) return {}
-  const asked = (name: string): boolean => new RegExp(`\\.${name}\\b|['"]${name}['"]`).test(source)
   return {
     reasoning_content: reasoning,
-    ...(asked('reasoning') ? { reasoning } : {}),
+    ...(names.has('reasoning') ? { reasoning } : {}),
     // that of gpt-oss refuses it between a text and calls
-    ...(asked('thinking') && (content === '' || toolCalls.length === 0) ? { thinking: reasoning } : {})
+    ...(names.has('thinking') && (content === '' || toolCalls.length === 0) ? { thinking: reasoning } : {})
   }
 }
 
