@@ -38,10 +38,3 @@ export interface ReasoningFormat {
 }
 
 export const NOTHING: ReadText = { reasoning: '', content: '' }
-
-/** Length of the end of `text` that may be white space before `tag`, or the beginning of `tag`. */
-export function undecidedLength(text: string, tag: string): number {
-  let begun = Math.min(tag.length - 1, text.length)
-  while (begun > 0 && !text.endsWith(tag.slice(0, begun))) begun--
-  return text.length - text.slice(0, text.length - begun).trimEnd().length
-}
