@@ -23,12 +23,17 @@ const generator: Generator = {
   placesMax: 20,
   start: async ({ prompt }) => {
     await opened
+    const usage = { promptTokens: prompt.length, completionTokens: 1 }
     async function* events(): AsyncGenerator<GenerationEvent, void> {
-      const usage = { promptTokens: prompt.length, completionTokens: 1 }
       yield { type: 'token', text: 'word', tokenId: 5 }
       yield { type: 'end', text: '', finishReason: 'length', complete: false, usage }
     }
-    return { route: { placementId: 'none', stages: [] }, events: events(), [Symbol.asyncDispose]: async () => {} }
+    return {
+      route: { placementId: 'none', stages: [] },
+      usage,
+      events: events(),
+      [Symbol.asyncDispose]: async () => {}
+    }
   }
 }
 const limits = { batchPollMs: 20, batchOpenMax: 200, namespaceBytesMax: 3_000_000 }

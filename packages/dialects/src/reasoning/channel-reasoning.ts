@@ -49,11 +49,17 @@ type Place = 'head' | 'reasoning' | 'content' | 'call'
 class ChannelReader implements ReasoningReader {
   #place: Place = 'head'
   #held = ''
+  #messages = 0
   /** A message of the same kind came before, from which the next is parted. */
   readonly #spoken = { reasoning: false, content: false }
 
   get inside(): boolean {
     return this.#place === 'reasoning'
+  }
+
+  /** What an answer begins with may be a word of a model that does not keep to the form. */
+  get framing(): boolean {
+    return this.#place === 'head' && (this.#messages > 0 || this.#held.trimStart().startsWith('<|'))
   }
 
   push(text: string): ReadText {
@@ -94,6 +100,7 @@ class ChannelReader implements ReasoningReader {
     const head = this.#held.slice(0, at + MESSAGE.length)
     this.#held = this.#held.slice(head.length)
     this.#place = placeOf(head)
+    this.#messages++
     if (this.#place === 'call')
       return { reasoning: '', content: head.replace(/^\s*(?:<\|start\|>)?(?:assistant)?/, '') }
     return this.#parted(this.#place)

@@ -12,6 +12,8 @@ export interface ReadText {
 export interface ReasoningReader {
   /** What comes next belongs to the reasoning, as far as it is known. */
   readonly inside: boolean
+  /** What has come last is written around texts and part of none: the head of a message, or what ends one. */
+  readonly framing: boolean
   push(text: string): ReadText
   /** The answer is over: what was held back. */
   flush(): ReadText

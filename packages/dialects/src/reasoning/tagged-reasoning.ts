@@ -40,6 +40,8 @@ export class TaggedReasoning implements ReasoningFormat {
 }
 
 class TaggedReader implements ReasoningReader {
+  /** Tags are part of the reasoning. */
+  readonly framing = false
   readonly #open: string
   readonly #close: string
   /** `head` and `gap`: white space is passed over; before the reasoning's first word and the answer's. */
