@@ -1,7 +1,7 @@
+import { CustomInput } from '@resultity/dialects'
 import { Grammar, HERMES_FORM } from '@resultity/grammar'
 import t from 'tap'
 import { ChoiceText } from '../src/tools/choice-text.ts'
-import { CustomInput } from '../src/tools/custom-input.ts'
 import { inputGrammars, parameterPlaces, type ToolUse, toolUseOf, unheldPlaces } from '../src/tools/tool-use.ts'
 
 const grammar = { type: 'grammar' as const, grammar: { syntax: 'regex' as const, definition: 'a"{2}|\\d+\\n' } }
