@@ -56,6 +56,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs'
   ],
+  conversations: ['interface', 'test-postgres', 'store', 'api-kit', 'jobs', 'openai'],
   ensembles: ['interface', 'store', 'api-kit', 'placement', 'jobs', 'openai'],
   anthropic: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
@@ -78,6 +79,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs',
     'openai',
+    'conversations',
     'ensembles',
     'anthropic',
     'tokens',
@@ -122,6 +124,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'access',
     'jobs',
     'openai',
+    'conversations',
     'ensembles',
     'anthropic',
     'tokens',

@@ -56,19 +56,19 @@ function costless({ eventIntervalMs, eventsPerStream }: ApiServerInit): Generato
     start: async (request, options = {}) => {
       const paced = request.tokensMax === eventsPerStream
       const turn = paced ? pace.join() : undefined
+      const count = paced ? eventsPerStream : TOKENS
+      const usage = { promptTokens: request.prompt.length, completionTokens: count }
       const events = async function* (): AsyncGenerator<GenerationEvent, void> {
-        const count = paced ? eventsPerStream : TOKENS
         for (let index = 0; index < count; index++) {
           if (paced) await turn?.next()
           options.signal?.throwIfAborted()
           const text = paced ? `@${(performance.timeOrigin + performance.now()).toFixed(2)} ` : 'word '
           yield { type: 'token', text, tokenId: 5 }
         }
-        const usage = { promptTokens: request.prompt.length, completionTokens: count }
         yield { type: 'end', text: '', finishReason: 'length', complete: false, usage }
       }
       const route = { placementId: 'none', stages: [{ peerId: 'none', range: { first: 0, end: 4 } }] }
-      return { route, events: events(), [Symbol.asyncDispose]: async () => void turn?.leave() }
+      return { route, usage, events: events(), [Symbol.asyncDispose]: async () => void turn?.leave() }
     }
   }
 }

@@ -283,6 +283,7 @@ function buildHttp(
     kinds: jobs.kinds,
     httpEndpoints: jobs.httpEndpoints,
     responses: jobs.responses,
+    conversations: jobs.conversations,
     messages: jobs.messages,
     batchEndpoint: jobs.batchEndpoint,
     linePaths: jobs.linePaths

@@ -1,5 +1,6 @@
 import type { JobAdmission } from '@resultity/access'
 import { MessageEndpoint } from '@resultity/anthropic'
+import { ConversationService, ConversationStore } from '@resultity/conversations'
 import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
 import type { Clock, ModelAliases, Scheduler } from '@resultity/interface'
 import {
@@ -56,6 +57,7 @@ export interface Stores {
   readonly files: DatabaseFileStore
   readonly batches: DatabaseBatchStore
   readonly content: FileContentStore
+  readonly conversations: ConversationStore
   readonly subclouds: SubcloudStore
   readonly invites: InviteStore
   readonly bytes: NamespaceBytes
@@ -79,6 +81,7 @@ export async function openStores(
     files: new DatabaseFileStore(database),
     batches: new DatabaseBatchStore(database),
     content: await FileContentStore.open(contentDir),
+    conversations: new ConversationStore(database),
     subclouds: new SubcloudStore(database),
     invites: new InviteStore(database),
     bytes: new NamespaceBytes(database, namespaceBytesMax)
@@ -114,6 +117,7 @@ export interface JobParts {
   /** Those that have a route of their own. */
   readonly httpEndpoints: readonly HttpEndpoint[]
   readonly responses: ResponseEndpoint
+  readonly conversations: ConversationService
   readonly messages: MessageEndpoint
   readonly batchEndpoint: BatchEndpoint
   /** Paths that lines of batches may ask. */
@@ -138,7 +142,11 @@ export function buildJobs(
   const chat = new ChatEndpoint(answers)
   const ensembles = { models, aliases, children, judging: () => chats, scheduler }
   const chats = new EnsembleEndpoint(ensembles, chat, chatDialect)
-  const responses = new ResponseEndpoint({ models, chat, store, clock })
+  const conversations = new ConversationService(
+    { conversations: stores.conversations, bytes, disk, clock },
+    { conversationBytesMax: limits.bodyBytesMax }
+  )
+  const responses = new ResponseEndpoint({ models, chat, store, conversations, clock })
   const messages = new MessageEndpoint({ models, chat })
   const completion = new CompletionEndpoint(answers)
   const embeddings = new EmbeddingsEndpoint(answers, reading)
@@ -167,7 +175,18 @@ export function buildJobs(
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
-  return { runtime, fileService, aliases, kinds, httpEndpoints, responses, messages, batchEndpoint, linePaths }
+  return {
+    runtime,
+    fileService,
+    aliases,
+    kinds,
+    httpEndpoints,
+    responses,
+    conversations,
+    messages,
+    batchEndpoint,
+    linePaths
+  }
 }
 
 function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {

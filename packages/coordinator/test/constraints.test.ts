@@ -90,6 +90,19 @@ t.test('a constraint is checked once, and what is wrong with it is said each tim
   await constraints.check(good, places)
 })
 
+t.test('many constraints of a request take together what one may', async t => {
+  await using constraints = new Constraints({ ...limits, constraintCheckMs: 60_000 })
+  const wide = (first: string) => Array.from({ length: 8000 }, (_, index) => `${first}${index}`).join('|')
+  const checkOf = (first: string) => ({
+    constraint: { type: 'regex' as const, pattern: wide(first) },
+    places: { schema: `tools[${first}]`, parameters: [] }
+  })
+  t.same(await constraints.checkAll([]), [])
+  t.same(await constraints.checkAll([checkOf('a'), checkOf('b')]), [[], []])
+  const tooMany = ['a', 'b', 'c', 'd'].map(checkOf)
+  await t.rejects(constraints.checkAll(tooMany), { code: 'invalid_request', message: /^tools\[c\].*steps of work/ })
+})
+
 t.test('answers are compared with their constraint', async t => {
   await using constraints = new Constraints(limits)
   const constraint = { type: 'json_schema' as const, schema: '{"type":"object","properties":{"a":{"type":"integer"}}}' }

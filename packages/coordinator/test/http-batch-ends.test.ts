@@ -23,12 +23,17 @@ const generator: Generator = {
   placesMax: 20,
   start: async ({ prompt }) => {
     await opened
+    const usage = { promptTokens: prompt.length, completionTokens: 1 }
     async function* events(): AsyncGenerator<GenerationEvent, void> {
-      const usage = { promptTokens: prompt.length, completionTokens: 1 }
       yield { type: 'token', text: 'word', tokenId: 5 }
       yield { type: 'end', text: '', finishReason: 'length', complete: false, usage }
     }
-    return { route: { placementId: 'none', stages: [] }, events: events(), [Symbol.asyncDispose]: async () => {} }
+    return {
+      route: { placementId: 'none', stages: [] },
+      usage,
+      events: events(),
+      [Symbol.asyncDispose]: async () => {}
+    }
   }
 }
 const limits = { batchPollMs: 20, batchOpenMax: 200, namespaceBytesMax: 3_000_000 }
@@ -84,7 +89,10 @@ t.test('what one namespace has stored has an end together', async t => {
   const upload = (bytes: number) =>
     client.files.create({ file: new File(['x'.repeat(bytes)], 'input.jsonl'), purpose: 'batch' })
   const error = { status: 429, code: 'storage_quota_exceeded' }
-  await t.rejects(upload(3_000_000), { ...error, message: /3000000 is the most. Delete requests or files/ })
+  await t.rejects(upload(3_000_000), {
+    ...error,
+    message: /3000000 is the most. Delete requests, files or conversations/
+  })
   // as much as there is room for, to the byte: the error says what there is
   const refusal = await upload(3_000_000).catch((error: unknown) => String(error))
   const there = Number(/has stored or reserved (\d+) bytes/.exec(String(refusal))?.[1])

@@ -18,7 +18,8 @@ const TEMPLATES = {
   thinks: `${TURNS}${HEAD}{% if enable_thinking is defined and not enable_thinking %}<think></think>{% endif %}{% endif %}`,
   begins: `${TURNS}${HEAD}<think>\n{% endif %}`,
   efforts: `Effort: {{ reasoning_effort | default('medium') }}${TURNS}${HEAD}{% endif %}{# <think> #}`,
-  special: `{% for m in messages %}{{ m['content'] }}<|end|>{% endfor %}${HEAD}{% endif %}{# [THINK] #}`
+  special: `{% for m in messages %}{{ m['content'] }}<|end|>{% endfor %}${HEAD}{% endif %}{# [THINK] #}`,
+  channels: `{% for m in messages %}{{ m['content'] }}<|end|>{% endfor %}{% if add_generation_prompt %}<|start|>assistant{% endif %}{# <|channel|><|message|> #}`
 }
 
 const tinyChat = fileURLToPath(new URL('../../../model/models/tiny-chat', import.meta.url))
@@ -31,10 +32,22 @@ for (const [name, template] of Object.entries(TEMPLATES)) {
   await writeFile(path, JSON.stringify({ ...config, chat_template: template }))
 }
 // special tokens, which are no text otherwise
-const special = join(directory, 'special', 'tokenizer.json')
-const renamed = (await readFile(special, 'utf8')).replaceAll('<|system|>', '[THINK]').replaceAll('<|user|>', '[/THINK]')
-await writeFile(special, renamed)
+async function rename(model: string, names: Readonly<Record<string, string>>): Promise<void> {
+  const path = join(directory, model, 'tokenizer.json')
+  let text = await readFile(path, 'utf8')
+  for (const [from, to] of Object.entries(names)) text = text.replaceAll(from, to)
+  await writeFile(path, text)
+}
+await rename('special', { '<|system|>': '[THINK]', '<|user|>': '[/THINK]' })
 const [OPEN, CLOSE] = [3, 4]
+await rename('channels', {
+  '<|system|>': '<|channel|>',
+  '<|user|>': '<|message|>',
+  '<|assistant|>': '<|start|>',
+  '<|end|>': '<|return|>',
+  '<unk>': '<|end|>'
+})
+const [CHANNEL, MESSAGE, START, END] = [3, 4, 5, 0]
 
 const mesh = await startScriptedMesh(1, {
   contextLength: 512,
@@ -123,6 +136,32 @@ t.test('stops and forms hold for the answer alone', async t => {
   t.match(open?.constraint, { type: 'json_object' }, 'a prompt that ends the reasoning leaves none before the answer')
 })
 
+t.test('what is checked is what the node wrote, not how it is read', async t => {
+  const held = async (text: string, pattern: string) => {
+    answers(text)
+    return (await ask('thinks', { guided_regex: pattern })).choice.message
+  }
+  t.match(await held('<think>Hm.</think>\n\n- one', '\\n\\n- \\w+'), { content: '- one', reasoning_content: 'Hm.' })
+  t.match(await held('<think>no end', '.+'), { content: '', reasoning_content: 'no end' }, 'the answer that it is')
+  await t.rejects(held('<think>Hm.</think>two', '\\n*one'), /breaks the constraint/)
+})
+
+t.test('heads of messages are no part of the answer', async t => {
+  const head = (channel: string) => [CHANNEL, ...tokenizer.encode(channel), MESSAGE]
+  const start = [START, ...tokenizer.encode('assistant')]
+  answers('Fine.', [...head('analysis'), ...tokenizer.encode(THOUGHT), END, ...start, ...head('final')])
+  const { value, choice } = await ask('channels', { logprobs: true })
+  t.match(choice.message, { content: 'Fine.', reasoning_content: THOUGHT })
+  const scored = choice.logprobs.content.map(({ token }: { token: string }) => token)
+  t.equal(scored.join('').trim(), 'Fine.')
+  const { completion_tokens: all, completion_tokens_details: details } = value.usage
+  t.equal(all - details.reasoning_tokens, tokenizer.encode('Fine.').length + 1)
+  answers('Fine.', head('final'))
+  const plain = await ask('channels', { logprobs: true })
+  t.equal(plain.choice.logprobs.content.length, tokenizer.encode('Fine.').length)
+  t.equal(plain.value.usage.completion_tokens_details.reasoning_tokens, 0, 'no reasoning, no tokens of it')
+})
+
 t.test('how much to reason is said as the template reads it, or else in a header', async t => {
   answers('Fine.')
   const ignored = async (model: string, more: object) =>
@@ -145,6 +184,9 @@ t.test('it is left out, or left in the text, as asked', async t => {
   t.notOk('reasoning_content' in choice.message)
   t.ok(value.usage.completion_tokens_details.reasoning_tokens > 0)
   t.equal((await ask('thinks', { reasoning_format: 'none' })).choice.message.content, ANSWERED)
+  answers('Fine.', [OPEN, ...tokenizer.encode(THOUGHT), CLOSE])
+  const { choice: tagged } = await ask('special', { reasoning_format: 'none' })
+  t.equal(tagged.message.content, `[THINK]${THOUGHT}[/THINK]Fine.`, 'tags that are tokens too')
 })
 
 t.test('earlier reasoning is given to the template', async t => {

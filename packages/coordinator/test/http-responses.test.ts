@@ -303,7 +303,6 @@ t.test('what is wrong is refused before anything is done, naming the field', asy
     [{ input: 'x', background: true, store: false }, 'background'],
     [{ input: 'x', previous_response_id: NOBODY }, 'previous_response_id'],
     [{ input: 'x', history: [], previous_response_id: NOBODY }, 'previous_response_id'],
-    [{ input: 'x', conversation: 'conv_1' }, 'conversation'],
     [{ input: 'x', tools: [{ type: 'local_shell' }] }, 'tools[0].type'],
     [{ input: 'x', tool_choice: 5 }, 'tool_choice']
   ]

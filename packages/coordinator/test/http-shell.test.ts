@@ -49,8 +49,6 @@ t.test('what is not served says whether it exists, for whom, and whether to try 
     ['POST', '/v1/audio/transcriptions', 501, 'not_implemented'],
     ['POST', '/v1/responses/compact', 501, 'not_implemented'],
     ['POST', '/v1/responses/resp_1', 405, 'method_not_allowed'],
-    ['POST', '/v1/conversations', 501, 'not_implemented'],
-    ['GET', '/v1/conversations/conv_1/items?limit=2', 501, 'not_implemented'],
     ['POST', '/v1/messages/batches', 501, 'not_implemented'],
     ['GET', '/v1/videos/video_1/content?variant=thumbnail', 501, 'not_implemented'],
     ['GET', '/v1/images/generations', 404, 'unknown_url']

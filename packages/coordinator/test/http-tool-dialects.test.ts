@@ -19,6 +19,7 @@ const CALLS = {
   llama: `{"name": "{{ c.function.name }}", "parameters": ${JSON_ARGUMENTS}}`,
   mistral: `[TOOL_CALLS]{{ c.function.name }}[ARGS]${JSON_ARGUMENTS}`,
   xml: '<tool_call>\n<function={{ c.function.name }}>\n{% for k, v in c.function.arguments.items() %}<parameter={{ k }}>\n{{ v }}\n</parameter>\n{% endfor %}</function>\n</tool_call>',
+  gemma: `<|tool_call>call:{{ c.function.name }}{{ '{' }}{% for k, v in c.function.arguments.items() %}{{ k }}:{{ v }}{% if not loop.last %},{% endif %}{% endfor %}{{ '}' }}<tool_call|>`,
   other: `CALL {{ c.function.name }} WITH ${JSON_ARGUMENTS}`
 }
 
@@ -134,5 +135,19 @@ t.test('an answer that must be calls is held to the form of its family', async t
     const [call] = choices[0]?.message.tool_calls ?? []
     t.match(call, { function: { name: 'weather', arguments: values } }, model)
     t.match(open?.constraint, { type: 'tool_calls', form }, model)
+  }
+})
+
+t.test('an answer that may be calls or a format is read as it is held to', async t => {
+  const response_format = { type: 'json_object' as const }
+  for (const model of ['gemma', 'xml', 'other']) {
+    answers(...(written.other ?? []))
+    const { choices } = await client.chat.completions.create({ model, messages: question, tools, response_format })
+    const [call] = choices[0]?.message.tool_calls ?? []
+    t.match(call, { function: { name: 'weather' } }, model)
+    t.match(open?.constraint, { type: 'any_of', options: [{}, { type: 'tool_calls' }] })
+    answers('{"a": 1}')
+    const plain = await client.chat.completions.create({ model, messages: question, tools, response_format })
+    t.equal(plain.choices[0]?.message.content, '{"a": 1}')
   }
 })

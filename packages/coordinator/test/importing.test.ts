@@ -25,12 +25,17 @@ const generator: Generator = {
     signal?.throwIfAborted()
     await Promise.race([gate.promise, ...(signal === undefined ? [] : [once(signal, 'abort')])])
     signal?.throwIfAborted()
+    const usage = { promptTokens: prompt.length, completionTokens: 1 }
     async function* events(): AsyncGenerator<GenerationEvent, void> {
-      const usage = { promptTokens: prompt.length, completionTokens: 1 }
       yield { type: 'token', text: 'word', tokenId: 5 }
       yield { type: 'end', text: '', finishReason: 'length', complete: false, usage }
     }
-    return { route: { placementId: 'none', stages: [] }, events: events(), [Symbol.asyncDispose]: async () => {} }
+    return {
+      route: { placementId: 'none', stages: [] },
+      usage,
+      events: events(),
+      [Symbol.asyncDispose]: async () => {}
+    }
   }
 }
 

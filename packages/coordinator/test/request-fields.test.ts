@@ -33,7 +33,6 @@ t.test('a field that would change the answer is 400 with its name, however the a
     ['/v1/completions', 'dry_multiplier', 0.8],
     ['/v1/responses', 'response_format', { type: 'json_object' }],
     ['/v1/responses', 'truncation', 'auto'],
-    ['/v1/responses', 'conversation', 'conv_1'],
     ['/v1/responses', 'models', ['tiny-chat']],
     ['/v1/embeddings', 'input_type', 'query'],
     ['/v1/embeddings', 'strategy', 'all']

@@ -57,7 +57,7 @@ for (const dialect of ['SQLite', 'PostgreSQL'] as const) {
     for (const refused of answers.filter(({ status }) => status !== 202)) {
       t.match(refused, FULL)
       t.equal(refused.headers.get('x-should-retry'), 'false')
-      t.match(refused.text, /Delete requests or files/)
+      t.match(refused.text, /Delete requests, files or conversations/)
     }
     t.ok(taken.length >= 1 && taken.length <= 7, `${taken.length} of 20`)
     generator.let()

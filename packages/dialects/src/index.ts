@@ -7,6 +7,7 @@ export {
 } from './reasoning/effort.ts'
 export type { AnswerReasoning, ReadText, ReasoningFormat, ReasoningReader } from './reasoning/reasoning-format.ts'
 export { type ModelText, recogniseReasoning } from './reasoning/recognise-reasoning.ts'
+export { CUSTOM_ARGUMENT, CustomInput } from './tools/custom-input.ts'
 export { HeldCallsReader } from './tools/held-calls-reader.ts'
 export { hermesDialect } from './tools/hermes-dialect.ts'
 export { recogniseDialect } from './tools/recognise-dialect.ts'

@@ -139,3 +139,17 @@ t.test('an effort is said in the variables that a template reads', async t => {
     t.same(effortVariables(effort, controls, reasons), { variables, ignored }, `${effort} ${JSON.stringify(controls)}`)
   }
 })
+
+// took minutes when what is held was looked through again for every token
+t.test('white space of any length is read in passing', async t => {
+  for (const begin of ['', '<think>a', '<think>a</think>b']) {
+    const reader = after(THINK, '').reader()
+    const read = [reader.push(begin)]
+    for (let at = 0; at < 200_000; at++) read.push(reader.push('\n'))
+    read.push(reader.push('x'), reader.flush())
+    t.equal(
+      read.map(({ reasoning, content }) => reasoning + content).join('').length,
+      begin.replaceAll(/<\/?think>/g, '').length + 200_001
+    )
+  }
+})

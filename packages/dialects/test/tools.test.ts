@@ -193,3 +193,58 @@ t.test('not a letter of a block is shown before it is known not to be a call', a
   t.same(joined(shown.filter(piece => piece.type === 'content')), ['See:'])
   t.equal(reader.calls, 1)
 })
+
+/** What of a text is shown before it ends, and what when it does. */
+function shown(family: Family, text: string): unknown[][] {
+  const reader = readerOf(dialectOf(family))
+  return [joined([...text].flatMap(letter => reader.push(letter))), joined(reader.flush())]
+}
+
+t.test('prose that begins as calls do is shown as it comes', async t => {
+  const prose = ['[Note', '[1', '[add] i', '[add b', '[add(it is', '[add(1', '[add(x=1) i', '[now(), b']
+  for (const text of prose) t.same(shown('pythonic', text), [[text], []], text)
+  for (const text of ['[', '[a', '[add(it', '[now(), a']) t.same(shown('pythonic', text), [[], [text]], text)
+  for (const text of ['<|python_tag|>print']) t.same(shown('llama-json', text), [[text], []], text)
+  for (const text of ['[TOOL_CALLS]see this', '[TOOL_CALLS]?']) t.same(shown('mistral', text), [[text], []], text)
+})
+
+const OPENS: Record<Family, string> = {
+  hermes: '<tool_call>',
+  'llama-json': '{"name": ',
+  'mistral-list': '[TOOL_CALLS] [',
+  mistral: '[TOOL_CALLS]add[ARGS]{',
+  pythonic: '[add(x=',
+  xml: '<function=add>\n<parameter',
+  gemma: '<|tool_call>',
+  channels: '<|channel|>commentary to=functions.add'
+}
+
+// each of these took minutes when what is held was looked through again for every token
+t.test('a long answer of many tokens is read in passing', async t => {
+  const count = 200_000
+  for (const family of Object.keys(cases) as Family[]) {
+    const open = OPENS[family]
+    const begun = ['', 'a', open, `${open}(`, `${open}"`].flatMap(begin =>
+      [' ', 'x', '\\'].map(letter => [begin, letter])
+    )
+    for (const [begin = '', letter = ''] of begun) {
+      const reader = readerOf(dialectOf(family))
+      const pieces = reader.push(begin)
+      for (let at = 0; at < count; at++) pieces.push(...reader.push(letter))
+      pieces.push(...reader.flush())
+      t.equal(
+        joined(pieces).join(''),
+        begin + letter.repeat(count),
+        `${family}: ${begin}, and ${JSON.stringify(letter)}`
+      )
+    }
+  }
+})
+
+t.test('a malformed call is read in passing', async t => {
+  const blank = ' '.repeat(200_000)
+  const xml = `<tool_call><function=add><parameter=${blank}x</function></tool_call>`
+  t.same(read(readerOf(dialectOf('xml')), [xml]), [xml])
+  const head = `[TOOL_CALLS]${blank}add[ARGS]${blank}x`
+  t.same(read(readerOf(dialectOf('mistral')), [head]), [head])
+})

@@ -17,8 +17,10 @@ export interface AnswerTextInit {
 /** What a token, or the end, adds to an answer. */
 export interface AnswerTextPiece {
   readonly text: string
-  /** Set where the token belongs to the reasoning. */
+  /** Set where the token belongs to the reasoning, or to what is written around it and the answer. */
   readonly reasoning?: string
+  /** All that the token adds to what the model writes. Absent where that is `text`, which may come later. */
+  readonly written?: string
   /** The stop string that ended the answer, where one did. */
   readonly stop?: string
 }
@@ -27,8 +29,11 @@ export interface AnswerTextPiece {
 export class AnswerText {
   /** Tokens so far. */
   count = 0
-  /** Tokens of the reasoning, with its tags. */
+  /** Tokens of the reasoning, with its tags, and the heads of messages where a family parts its answer into such. */
   reasoningCount = 0
+  /** Tokens of heads since the last text, and such of which it is not known yet what they are. */
+  #frames = 0
+  #undecided = 0
   readonly #init: AnswerTextInit
   readonly #decoder
   readonly #reader
@@ -68,16 +73,26 @@ export class AnswerText {
   #read(text: string, ends: boolean): AnswerTextPiece {
     const reader = this.#reader
     if (reader === undefined) return this.#answered(text)
-    const before = reader.inside
+    const { inside, framing } = reader
     const { reasoning, content } = reader.push(text)
-    const isReasoning = (before || reader.inside || reasoning !== '') && content === ''
+    const isReasoning = (inside || reader.inside || reasoning !== '') && content === ''
+    const isFrame = !isReasoning && (framing || reader.framing) && content === ''
     // an end token is neither
-    if (!isReasoning || ends) {
-      return { ...this.#answered(content), ...(reasoning === '' ? {} : { reasoning }) }
+    if (!ends) this.#count(isReasoning ? 'reasoning' : isFrame ? 'frame' : content === '' ? 'undecided' : 'answer')
+    if ((isReasoning || isFrame) && !ends) return { text: '', reasoning, written: text }
+    return { ...this.#answered(content), written: text, ...(reasoning === '' ? {} : { reasoning }) }
+  }
+
+  #count(kind: 'reasoning' | 'frame' | 'undecided' | 'answer'): void {
+    if (kind === 'frame') this.#frames++
+    else if (kind === 'undecided') this.#undecided++
+    else {
+      // what comes before a text belongs to it, and heads between reasoning and answer to the reasoning
+      if (kind === 'reasoning') this.reasoningCount += this.#frames + this.#undecided + 1
+      else if (this.reasoningCount > 0) this.reasoningCount += this.#frames
+      this.#frames = 0
+      this.#undecided = 0
     }
-    // tokens of the opening tag were not known to be one when they came
-    this.reasoningCount = this.reasoningCount === 0 ? this.count : this.reasoningCount + 1
-    return { text: '', reasoning }
   }
 
   #answered(content: string): AnswerTextPiece {

@@ -81,8 +81,10 @@ export type GenerationEvent =
       readonly type: 'token'
       /** Empty while characters or a possible stop string are incomplete. */
       readonly text: string
-      /** Set, if to an empty text, where the token belongs to the reasoning. */
+      /** Set, if to an empty text, where the token belongs to the reasoning, or to what is written around it and the answer. */
       readonly reasoning?: string
+      /** What the token adds to all that the model writes. Absent: `text`. */
+      readonly written?: string
       readonly tokenId: number
       /** Set when asked for. */
       readonly logprob?: number
@@ -94,6 +96,8 @@ export type GenerationEvent =
       readonly text: string
       /** Of the reasoning, which was held back until now. */
       readonly reasoning?: string
+      /** The last of all that the model writes. Absent: `text`. */
+      readonly written?: string
       readonly finishReason: FinishReason
       /** The model ended it; else it was cut off, by a stop string or at its limit. */
       readonly complete: boolean
@@ -120,6 +124,8 @@ export interface Generation extends AsyncDisposable {
   readonly route: Route
   /** How often it went on on another route, if its maker knows of such. */
   readonly reroutes?: Reroutes
+  /** What it took so far. */
+  readonly usage: Usage
   /** Iterate once. Ends with exactly one `end` event, or throws MeshError (`node_lost`, …). */
   readonly events: AsyncGenerator<GenerationEvent, void>
 }
@@ -198,14 +204,18 @@ export class GenerationDriver implements Generator {
       await end()
       throw error
     }
+    const text = answerText(request)
     return {
       get route() {
         return session.route
       },
+      get usage() {
+        return usageOf(request, text)
+      },
       get reroutes() {
         return session.reroutes
       },
-      events: answer(request, session, end),
+      events: answer(request, session, text, end),
       [Symbol.asyncDispose]: end
     }
   }
@@ -252,6 +262,7 @@ export class GenerationDriver implements Generator {
     { workClass = 'interactive', watched = true, fence }: GenerationOptions
   ): LastingSessionInit['answer'] {
     const { prefillChunk, batchPrefillChunk } = this.#init
+    const constraint = heldConstraint(request)
     return {
       prompt: request.prompt,
       tokensMax: request.tokensMax,
@@ -267,38 +278,46 @@ export class GenerationDriver implements Generator {
       vocabularySize: request.model.manifest.config.vocabularySize,
       promptLogprobs: request.promptLogprobs === true,
       ...(fence === undefined ? {} : { fence }),
-      ...constraintOf(request)
+      ...(constraint === undefined ? {} : { constraint })
     }
   }
 }
 
 /** What all tokens are held to: reasoning may come first. */
-function constraintOf({ constraint, reasoning }: GenerationRequest): { readonly constraint?: OutputConstraint } {
-  if (constraint === undefined || reasoning === undefined) return constraint === undefined ? {} : { constraint }
+export function heldConstraint({ constraint, reasoning }: GenerationRequest): OutputConstraint | undefined {
+  if (constraint === undefined || reasoning === undefined) return constraint
   const preceded = (answer: SingleConstraint): PrecededConstraint => {
     const { preludes, callPreludes } = reasoning
     return { type: 'preceded', preludes: answer.type === 'tool_calls' ? callPreludes : preludes, answer }
   }
-  if (constraint.type !== 'any_of') return { constraint: preceded(constraint) }
-  return { constraint: { type: 'any_of', options: constraint.options.map(preceded) } }
+  if (constraint.type !== 'any_of') return preceded(constraint)
+  return { type: 'any_of', options: constraint.options.map(preceded) }
 }
 
 function endTokensOf({ ignoreEndTokens, tokenizer, stopTokenIds = [] }: GenerationRequest): ReadonlySet<number> {
   return new Set([...(ignoreEndTokens ? [] : tokenizer.endTokenIds), ...stopTokenIds])
 }
 
+function answerText(request: GenerationRequest): AnswerText {
+  const { tokenizer, reasoning, markers = [], stop, stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
+  return new AnswerText({ tokenizer, reasoning, markers, stop, stopTokenIds, includeStop, tokensMin })
+}
+
+function usageOf({ prompt }: GenerationRequest, { count, reasoningCount }: AnswerText): Usage {
+  return {
+    promptTokens: prompt.length,
+    completionTokens: count,
+    ...(reasoningCount === 0 ? {} : { reasoningTokens: reasoningCount })
+  }
+}
+
 async function* answer(
   request: GenerationRequest,
   session: LastingSession,
+  text: AnswerText,
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
-  const { tokenizer, reasoning, markers = [], stop, stopTokenIds = [], includeStop = false, tokensMin = 0 } = request
-  const text = new AnswerText({ tokenizer, reasoning, markers, stop, stopTokenIds, includeStop, tokensMin })
-  const usage = (): Usage => ({
-    promptTokens: request.prompt.length,
-    completionTokens: text.count,
-    ...(text.reasoningCount === 0 ? {} : { reasoningTokens: text.reasoningCount })
-  })
+  const usage = (): Usage => usageOf(request, text)
   try {
     for (;;) {
       const sampled = await session.next()
@@ -323,6 +342,7 @@ async function* answer(
         type: 'end',
         text: (endToken ? piece.text : '') + held.text,
         ...(reasoned === '' ? {} : { reasoning: reasoned }),
+        ...(piece.written === undefined ? {} : { written: endToken ? piece.written : '' }),
         finishReason: endToken || held.stop !== undefined ? 'stop' : 'length',
         complete: endToken && held.stop === undefined,
         ...(held.stop === undefined ? {} : { stop: held.stop }),
@@ -339,12 +359,13 @@ async function* answer(
 function tokenEvent(
   request: GenerationRequest,
   sampled: Sampled,
-  { text, reasoning }: AnswerTextPiece
+  { text, reasoning, written }: AnswerTextPiece
 ): GenerationEvent {
   const event = {
     type: 'token' as const,
     text,
     ...(reasoning === undefined ? {} : { reasoning }),
+    ...(written === undefined ? {} : { written }),
     tokenId: sampled.token
   }
   if (request.topLogprobs === undefined) return event

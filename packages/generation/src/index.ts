@@ -1,4 +1,4 @@
-export type { AnswerExtent } from './constraints/constraint-messages.ts'
+export type { AnswerExtent, ConstraintCheck } from './constraints/constraint-messages.ts'
 export { Constraints } from './constraints/constraints.ts'
 export {
   type Generation,
@@ -6,6 +6,7 @@ export {
   type GenerationEvent,
   type GenerationRequest,
   type Generator,
+  heldConstraint,
   type Usage
 } from './generation.ts'
 export { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from './generation-limits.ts'

@@ -8,10 +8,10 @@ export interface LarkToken {
   readonly line: number
 }
 
-/** White space and comments; a line that goes on with `|` has no end. */
-const SPACE = /(?:[ \t\f]|(?:\/\/|#)[^\n]*|\r?\n(?=(?:\s|(?:\/\/|#)[^\n]*\n)*\|))+/y
+/** White space within a line, and comments. */
+const SPACE = /(?:[ \t\f]|(?:\/\/|#)[^\n]*)+/y
+const LINE_END = /\r?\n/y
 const TOKENS: readonly (readonly [LarkToken['type'], RegExp])[] = [
-  ['line end', /\r?\n/y],
   ['directive', /%[a-z_]+/y],
   ['name', /[A-Za-z_]\w*/y],
   ['text', /"(?:[^"\\\n]|\\[^\n])*"i?/y],
@@ -32,9 +32,16 @@ export function larkTokens(source: string, budget: WorkBudget): readonly LarkTok
     return found
   }
   while (at < source.length) {
-    line += lineEnds(take(SPACE) ?? '')
-    budget.spend(4)
+    const endedLine = line
+    for (;;) {
+      budget.spend(4)
+      take(SPACE)
+      if (take(LINE_END) === undefined) break
+      line++
+    }
     if (at >= source.length) break
+    // a line that goes on with `|` has no end
+    if (line > endedLine && source[at] !== '|') tokens.push({ type: 'line end', text: '\n', line: endedLine })
     const start = at
     const type = TOKENS.find(([, pattern]) => take(pattern) !== undefined)?.[0]
     const text = source.slice(start, at)
@@ -44,11 +51,6 @@ export function larkTokens(source: string, budget: WorkBudget): readonly LarkTok
       )
     }
     tokens.push({ type, text, line })
-    line += lineEnds(text)
   }
   return tokens
-}
-
-function lineEnds(text: string): number {
-  return text.split('\n').length - 1
 }

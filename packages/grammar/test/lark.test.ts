@@ -108,6 +108,16 @@ t.test('what is not served is refused by name, with its line', t => {
   t.end()
 })
 
+// took minutes when each line end looked for a `|` behind all that follow it
+t.test('line ends and comments without end are read in passing', t => {
+  for (const gap of ['\n'.repeat(60_000), '\r\n// x\n'.repeat(8000), ' \n#'.repeat(15_000)]) {
+    compare(t, lark(`start: "a"${gap}`, '', 'b: "b"'), ['a'], ['b'])
+    compare(t, lark(`start: "a"${gap}`, ' | "b"'), ['a', 'b'], ['ab'])
+  }
+  t.equal(refusal('start: "a"', '', '// x', '', 'b: $').match(/line \d+/)?.[0], 'line 5')
+  t.end()
+})
+
 t.test('a string of a document may be of a grammar', t => {
   const definition = 'start: "say" TEXT\nTEXT: /"[^"]*"/\n%ignore /[ \\n]/'
   const schema = {

@@ -1,7 +1,7 @@
+import { CustomInput } from '@resultity/dialects'
 import { Grammar, HERMES_FORM } from '@resultity/grammar'
 import t from 'tap'
 import { ChoiceText } from '../src/tools/choice-text.ts'
-import { CustomInput } from '../src/tools/custom-input.ts'
 import { inputGrammars, parameterPlaces, type ToolUse, toolUseOf, unheldPlaces } from '../src/tools/tool-use.ts'
 
 const grammar = { type: 'grammar' as const, grammar: { syntax: 'regex' as const, definition: 'a"{2}|\\d+\\n' } }
@@ -46,9 +46,13 @@ t.test('a custom tool is told to the model as a function that takes a text', t =
   t.same(inputGrammars(use as ToolUse), [
     { constraint: { type: 'regex', pattern: 'a"{2}|\\d+\\n' }, place: 'tools[1].custom.format.grammar.definition' }
   ])
-  t.same(unheldPlaces({ tools }), ['tools[0].strict', 'tools[1].format'], 'what a model that decides is not held to')
+  t.same(
+    unheldPlaces(use as ToolUse),
+    ['tools[0].strict', 'tools[1].format'],
+    'what a model that decides is not held to'
+  )
   const chosen = { tools, tool_choice: { type: 'custom' as const, custom: { name: 'run' } } }
-  t.same(parameterPlaces(chosen), ['tools[1].custom.format'])
+  t.same(parameterPlaces(toolUseOf(chosen) as ToolUse), ['tools[1].custom.format'])
   const held = new Grammar(toolUseOf(chosen)?.constraint ?? { type: 'json_object' })
   const call = (input: string) =>
     [

@@ -46,13 +46,20 @@ const END_OF_TURN: ReadonlySet<string> = new Set([
   '</s>'
 ])
 
+/** What a vocabulary has whose answers are several messages, as those of gpt-oss, and what ends such an answer. */
+const CHANNEL = '<|channel|>'
+const END_OF_MESSAGES: ReadonlySet<string> = new Set(['<|return|>', '<|call|>', '<|endoftext|>'])
+
 /** Ids of the special tokens that end a turn, by name, and of `named`; ascending. */
 export function endTokenIds(
   specialTokens: Iterable<{ readonly id: number; readonly content: string }>,
   named: Iterable<number>
 ): number[] {
+  const tokens = [...specialTokens]
+  // a message's end is followed by another message
+  const ends = tokens.some(({ content }) => content === CHANNEL) ? END_OF_MESSAGES : END_OF_TURN
   const ids = new Set(named)
-  for (const { id, content } of specialTokens) if (END_OF_TURN.has(content)) ids.add(id)
+  for (const { id, content } of tokens) if (ends.has(content)) ids.add(id)
   return [...ids].toSorted((a, b) => a - b)
 }
 

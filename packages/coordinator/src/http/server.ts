@@ -15,6 +15,7 @@ import {
   parseJsonBodies,
   withoutSubcloud
 } from '@resultity/api-kit'
+import { addConversationRoutes, type ConversationRouteComponents } from '@resultity/conversations'
 import { MeshError } from '@resultity/interface'
 import { addOllamaRoutes, type OllamaRouteComponents } from '@resultity/ollama'
 import {
@@ -46,6 +47,7 @@ import { refuseUnknownRoutes } from './unknown-routes.ts'
 export interface HttpComponents
   extends RequestRouteComponents,
     ResponseRouteComponents,
+    ConversationRouteComponents,
     MessageRouteComponents,
     OllamaRouteComponents,
     MeshRouteComponents,
@@ -122,6 +124,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addResponseRoutes(server, components)
   addStoredChatRoutes(server, components)
+  addConversationRoutes(server, components)
   addMessageRoutes(server, components)
   addTokenRoutes(server, components)
   addOllamaRoutes(server, components)

@@ -40,18 +40,18 @@ export function heldGenerator(tokens: readonly string[] = ['word'], placesMax = 
       const held = state.free-- > 0 ? undefined : gate.promise
       const left = Promise.withResolvers<void>()
       signal?.addEventListener('abort', () => left.resolve(), { once: true })
+      const answer = tokens.slice(0, tokensMax)
+      const usage = { promptTokens: prompt.length, completionTokens: answer.length }
       async function* events(): AsyncGenerator<GenerationEvent, void> {
         await Promise.race([held, left.promise])
         signal?.throwIfAborted()
-        const answer = tokens.slice(0, tokensMax)
         for (const text of answer) yield { type: 'token', text, tokenId: 5 }
-        const usage = { promptTokens: prompt.length, completionTokens: answer.length }
         yield { type: 'end', text: '', finishReason: 'length', complete: true, usage }
       }
       const end = async (): Promise<void> => {
         state.now--
       }
-      return { route: { placementId: 'none', stages: [] }, events: events(), [Symbol.asyncDispose]: end }
+      return { route: { placementId: 'none', stages: [] }, usage, events: events(), [Symbol.asyncDispose]: end }
     }
   }
 }

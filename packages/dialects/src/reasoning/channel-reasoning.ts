@@ -1,4 +1,5 @@
 import type { Prelude, PreludePart } from '@resultity/interface'
+import { begunLength, firstMark } from '../text/marks.ts'
 import {
   type AnswerReasoning,
   NOTHING,
@@ -48,11 +49,17 @@ type Place = 'head' | 'reasoning' | 'content' | 'call'
 class ChannelReader implements ReasoningReader {
   #place: Place = 'head'
   #held = ''
+  #messages = 0
   /** A message of the same kind came before, from which the next is parted. */
   readonly #spoken = { reasoning: false, content: false }
 
   get inside(): boolean {
     return this.#place === 'reasoning'
+  }
+
+  /** What an answer begins with may be a word of a model that does not keep to the form. */
+  get framing(): boolean {
+    return this.#place === 'head' && (this.#messages > 0 || this.#held.trimStart().startsWith('<|'))
   }
 
   push(text: string): ReadText {
@@ -93,21 +100,21 @@ class ChannelReader implements ReasoningReader {
     const head = this.#held.slice(0, at + MESSAGE.length)
     this.#held = this.#held.slice(head.length)
     this.#place = placeOf(head)
+    this.#messages++
     if (this.#place === 'call')
       return { reasoning: '', content: head.replace(/^\s*(?:<\|start\|>)?(?:assistant)?/, '') }
     return this.#parted(this.#place)
   }
 
   #readBody(over: boolean): ReadText | undefined {
-    const ends = ENDS.map(end => ({ end, at: this.#held.indexOf(end) })).filter(({ at }) => at >= 0)
-    const [first] = ends.toSorted((a, b) => a.at - b.at)
+    const first = firstMark(this.#held, ENDS)
     if (first !== undefined) {
-      const body = this.#said(this.#held.slice(0, first.at), first.end)
-      this.#held = this.#held.slice(first.at + (first.end === START ? 0 : first.end.length))
+      const body = this.#said(this.#held.slice(0, first.at), first.mark)
+      this.#held = this.#held.slice(first.at + (first.mark === START ? 0 : first.mark.length))
       this.#place = 'head'
       return body
     }
-    const certain = over ? this.#held.length : this.#held.length - longestBegun(this.#held)
+    const certain = over ? this.#held.length : this.#held.length - begunLength(this.#held, ENDS)
     if (certain === 0) return undefined
     const body = this.#said(this.#held.slice(0, certain), '')
     this.#held = this.#held.slice(certain)
@@ -130,15 +137,4 @@ class ChannelReader implements ReasoningReader {
 function placeOf(head: string): Exclude<Place, 'head'> {
   if (/\bto=/.test(head)) return 'call'
   return /<\|channel\|>analysis\b/.test(head) ? 'reasoning' : 'content'
-}
-
-/** Length of the end of `text` that may be the beginning of a message's end. */
-function longestBegun(text: string): number {
-  let longest = 0
-  for (const end of ENDS) {
-    for (let length = Math.min(end.length - 1, text.length); length > longest; length--) {
-      if (text.endsWith(end.slice(0, length))) longest = length
-    }
-  }
-  return longest
 }

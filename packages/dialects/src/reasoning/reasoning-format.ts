@@ -12,6 +12,8 @@ export interface ReadText {
 export interface ReasoningReader {
   /** What comes next belongs to the reasoning, as far as it is known. */
   readonly inside: boolean
+  /** What has come last is written around texts and part of none: the head of a message, or what ends one. */
+  readonly framing: boolean
   push(text: string): ReadText
   /** The answer is over: what was held back. */
   flush(): ReadText
@@ -38,10 +40,3 @@ export interface ReasoningFormat {
 }
 
 export const NOTHING: ReadText = { reasoning: '', content: '' }
-
-/** Length of the end of `text` that may be white space before `tag`, or the beginning of `tag`. */
-export function undecidedLength(text: string, tag: string): number {
-  let begun = Math.min(tag.length - 1, text.length)
-  while (begun > 0 && !text.endsWith(tag.slice(0, begun))) begun--
-  return text.length - text.slice(0, text.length - begun).trimEnd().length
-}

@@ -1,11 +1,11 @@
 import type { Prelude, PreludePart } from '@resultity/interface'
+import { begunLength } from '../text/marks.ts'
 import {
   type AnswerReasoning,
   NOTHING,
   type ReadText,
   type ReasoningFormat,
-  type ReasoningReader,
-  undecidedLength
+  type ReasoningReader
 } from './reasoning-format.ts'
 
 export interface ReasoningTags {
@@ -40,11 +40,16 @@ export class TaggedReasoning implements ReasoningFormat {
 }
 
 class TaggedReader implements ReasoningReader {
+  /** Tags are part of the reasoning. */
+  readonly framing = false
   readonly #open: string
   readonly #close: string
   /** `head` and `gap`: white space is passed over; before the reasoning's first word and the answer's. */
   #place: 'before' | 'head' | 'inside' | 'gap' | 'answer'
+  /** What has just come, and the beginning of a tag before it. */
   #held = ''
+  /** White space before that, which a tag would end. It is added to and not looked into, which costs nothing. */
+  #blank = ''
 
   constructor(open: string, close: string, begun: boolean) {
     this.#open = open
@@ -71,7 +76,7 @@ class TaggedReader implements ReasoningReader {
   }
 
   flush(): ReadText {
-    const text = this.#take(this.#held.length)
+    const text = this.#takeBlank() + this.#take(this.#held.length)
     if (this.#place === 'gap') return NOTHING
     return this.inside ? { reasoning: text, content: '' } : { reasoning: '', content: text }
   }
@@ -90,25 +95,29 @@ class TaggedReader implements ReasoningReader {
       case 'inside':
         return this.#readInside()
       case 'answer':
-        return { reasoning: '', content: this.#take(this.#held.length) }
+        return { reasoning: '', content: this.#takeBlank() + this.#take(this.#held.length) }
     }
   }
 
   #readBefore(): ReadText {
-    const text = this.#held.trimStart()
-    if (text.startsWith(this.#open)) {
-      this.#held = text.slice(this.#open.length)
+    this.#blank += this.#take(this.#held.length - this.#held.trimStart().length)
+    if (this.#held.startsWith(this.#open)) {
+      this.#take(this.#open.length)
+      this.#takeBlank()
       this.#place = 'head'
-    } else if (!this.#open.startsWith(text)) this.#place = 'answer'
+    } else if (!this.#open.startsWith(this.#held)) this.#place = 'answer'
     return NOTHING
   }
 
   #readInside(): ReadText {
     const at = this.#held.indexOf(this.#close)
-    if (at < 0)
-      return { reasoning: this.#take(this.#held.length - undecidedLength(this.#held, this.#close)), content: '' }
-    const reasoning = this.#take(at).trimEnd()
-    this.#held = this.#held.slice(this.#close.length)
+    const text = this.#take(at < 0 ? this.#held.length - begunLength(this.#held, [this.#close]) : at)
+    const said = text.trimEnd()
+    const reasoning = said === '' ? '' : this.#takeBlank() + said
+    this.#blank += text.slice(said.length)
+    if (at < 0) return { reasoning, content: '' }
+    this.#take(this.#close.length)
+    this.#takeBlank()
     this.#place = 'gap'
     return { reasoning, content: '' }
   }
@@ -117,5 +126,11 @@ class TaggedReader implements ReasoningReader {
     const text = this.#held.slice(0, length)
     this.#held = this.#held.slice(length)
     return text
+  }
+
+  #takeBlank(): string {
+    const blank = this.#blank
+    this.#blank = ''
+    return blank
   }
 }

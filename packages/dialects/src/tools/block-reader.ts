@@ -1,3 +1,5 @@
+import { begunLength, firstMark } from '../text/marks.ts'
+import type { BlockScanner } from './block-scanner.ts'
 import type { AnswerPiece, AnswerReader, AnswerReaderInit } from './tool-dialect.ts'
 
 /** A call as it was found. */
@@ -14,33 +16,43 @@ export interface BlockForm {
   readonly opensAnswer?: readonly string[]
   /** Characters that may part calls, beside white space. */
   readonly separators?: string
-  /** Where the block that `text` begins with ends; undefined while it may go on. */
-  endOf(text: string): number | undefined
+  /** Finds where the block that `open` begins ends. */
+  scanner(open: string, init: AnswerReaderInit): BlockScanner
   /** The calls of a block, whole or as far as it came; undefined where it is none, and text. */
   callsIn(block: string, init: AnswerReaderInit): readonly FoundCall[] | undefined
+}
+
+/** A block that is being read. */
+interface OpenBlock {
+  readonly open: string
+  readonly scanner: BlockScanner
+  text: string
 }
 
 /**
  * Finds blocks of calls in free text. A block becomes calls as a whole, once it is known to be some; one that is malformed, or
  * calls what nobody declared, is text like any other. Not a character of a block that becomes a call, nor of the white space around
- * it, is ever seen as text.
+ * it, is ever seen as text. Each character is looked at a bounded number of times, however many pieces it comes in.
  */
 export class BlockReader implements AnswerReader {
   readonly #form: BlockForm
   readonly #init: AnswerReaderInit
-  readonly #blank: RegExp
-  /** White space, the beginning of a tag, or a block, not yet decided on. */
+  readonly #word: RegExp
+  /** What has just come, and the beginning of a mark before it. */
   #held = ''
-  /** Characters of `#held` before the block that is being read; undefined outside of one. */
-  #blockAt: number | undefined
+  /** White space of which it is not known whether a call follows. It is added to and not looked into, which costs nothing. */
+  #gap = ''
+  #block: OpenBlock | undefined
   /** Nothing but calls has come. */
   #bare = true
+  /** Nothing but what may part calls has come since the last. */
+  #behindCall = false
   #calls = 0
 
   constructor(form: BlockForm, init: AnswerReaderInit) {
     this.#form = form
     this.#init = init
-    this.#blank = new RegExp(`^[\\s${form.separators ?? ''}]*$`)
+    this.#word = new RegExp(`[^\\s${form.separators ?? ''}]`)
   }
 
   get calls(): number {
@@ -55,51 +67,61 @@ export class BlockReader implements AnswerReader {
     const pieces: AnswerPiece[] = []
     this.#held += text
     while (!this.done) {
-      const step = this.#blockAt === undefined ? this.#readText() : this.#readBlock(this.#blockAt)
-      if (step === undefined) break
+      const step = this.#block === undefined ? this.#readText() : this.#readBlock(this.#block)
+      if (step === undefined) return pieces
       pieces.push(...step)
     }
-    return pieces
-  }
-
-  flush(): AnswerPiece[] {
-    const pieces: AnswerPiece[] = []
-    if (this.done) this.#held = ''
-    if (this.#blockAt !== undefined) pieces.push(...this.#endBlock(this.#blockAt, this.#held.length))
-    if (!(this.#calls > 0 && this.#blank.test(this.#held))) pieces.push(...this.#text(this.#held))
     this.#held = ''
     return pieces
   }
 
-  /** Text up to the next tag; undefined when more must come to tell. */
+  flush(): AnswerPiece[] {
+    const pieces = this.#block === undefined ? [] : this.#endBlock(this.#block)
+    const rest = this.#gap + this.#held
+    this.#held = ''
+    this.#gap = ''
+    if (this.done || (this.#calls > 0 && this.#firstWord(rest) < 0)) return pieces
+    return [...pieces, ...this.#text(rest)]
+  }
+
+  /** Text up to the next mark; undefined when more must come to tell. */
   #readText(): AnswerPiece[] | undefined {
-    const at = this.#nextOpen()
-    if (at !== undefined) {
-      const before = this.#withoutBlank(this.#held.slice(0, at))
-      this.#blockAt = at - before.length
-      this.#held = this.#held.slice(before.length)
-      return this.#text(before)
-    }
-    const certain = this.#withoutBlank(this.#held.slice(0, this.#held.length - this.#begunLength())).length
-    if (certain === 0) return undefined
-    const text = this.#held.slice(0, certain)
-    this.#held = this.#held.slice(certain)
-    return this.#text(text)
-  }
-
-  #readBlock(at: number): AnswerPiece[] | undefined {
-    const end = this.#form.endOf(this.#held.slice(at))
-    return end === undefined ? undefined : this.#endBlock(at, at + end)
-  }
-
-  #endBlock(at: number, end: number): AnswerPiece[] {
-    this.#blockAt = undefined
-    const block = this.#held.slice(at, end)
-    const found = this.#form.callsIn(block, this.#init) ?? []
-    const before = this.#held.slice(0, at)
+    const next = this.#nextOpen()
+    const end = next?.at ?? this.#held.length - begunLength(this.#held, this.#form.opens)
+    const text = this.#held.slice(0, end)
     this.#held = this.#held.slice(end)
-    if (found.length === 0 || found.some(({ name }) => !this.#init.names.has(name))) return this.#text(before + block)
+    const pieces = this.#say(text)
+    if (next === undefined) return text === '' ? undefined : pieces
+    this.#block = { open: next.mark, scanner: this.#form.scanner(next.mark, this.#init), text: '' }
+    return pieces
+  }
+
+  /** Undefined when more must come to tell. */
+  #readBlock(block: OpenBlock): AnswerPiece[] | undefined {
+    const text = this.#held
+    this.#held = ''
+    if (text === '') return undefined
+    const end = block.scanner.push(text)
+    if (typeof end === 'number') {
+      block.text += text.slice(0, end)
+      this.#held = text.slice(end)
+      return this.#endBlock(block)
+    }
+    block.text += text
+    if (end === 'open') return undefined
+    // whatever stands behind the mark may be a block for all that
+    this.#block = undefined
+    this.#held = block.text.slice(block.open.length)
+    return this.#text(this.#takeGap() + block.open)
+  }
+
+  #endBlock({ text }: OpenBlock): AnswerPiece[] {
+    this.#block = undefined
+    const before = this.#takeGap()
+    const found = this.#form.callsIn(text, this.#init) ?? []
+    if (found.length === 0 || found.some(({ name }) => !this.#init.names.has(name))) return this.#text(before + text)
     const wanted = this.#init.parallel ? found : found.slice(0, 1)
+    this.#behindCall = true
     return wanted.flatMap((call): AnswerPiece[] => {
       const index = this.#calls++
       return [
@@ -109,39 +131,43 @@ export class BlockReader implements AnswerReader {
     })
   }
 
+  /** Text that no mark is in; the white space at its end waits for what follows. */
+  #say(text: string): AnswerPiece[] {
+    if (this.#firstWord(text) < 0) {
+      this.#gap += text
+      return []
+    }
+    const said = text.trimEnd()
+    const whole = this.#takeGap() + said
+    this.#gap = text.slice(said.length)
+    return this.#text(whole)
+  }
+
   #text(text: string): AnswerPiece[] {
     if (text === '') return []
-    if (text.trim() !== '') this.#bare = false
+    this.#bare &&= text.trim() === ''
+    this.#behindCall = false
     return [{ type: 'content', text }]
   }
 
-  /** Where the first tag of what is held begins. */
-  #nextOpen(): number | undefined {
-    const places = this.#form.opens.map(open => this.#held.indexOf(open)).filter(at => at >= 0)
-    const first = /\S/.exec(this.#held.replaceAll(this.#separator, ' '))?.index
+  #takeGap(): string {
+    const gap = this.#gap
+    this.#gap = ''
+    return gap
+  }
+
+  /** The mark that begins the next block in what is held. */
+  #nextOpen(): ReturnType<typeof firstMark> {
+    const next = firstMark(this.#held, this.#form.opens)
     const { opensAnswer = [] } = this.#form
-    const opensHere = first !== undefined && this.#bare && opensAnswer.some(open => this.#held.startsWith(open, first))
-    return places.length === 0 && !opensHere ? undefined : Math.min(...places, opensHere ? first : Infinity)
+    if (!this.#bare || opensAnswer.length === 0) return next
+    const at = this.#firstWord(this.#held)
+    const mark = opensAnswer.find(open => this.#held.startsWith(open, at))
+    return mark === undefined || at < 0 || (next !== undefined && next.at <= at) ? next : { mark, at }
   }
 
-  get #separator(): RegExp {
-    return new RegExp(`[${this.#calls > 0 ? (this.#form.separators ?? ' ') : ' '}]`, 'g')
-  }
-
-  /** Length of the end of what is held that may be the beginning of a tag. */
-  #begunLength(): number {
-    const opens = [...this.#form.opens, ...(this.#bare ? (this.#form.opensAnswer ?? []) : [])]
-    let longest = 0
-    for (const open of opens) {
-      for (let length = Math.min(open.length - 1, this.#held.length); length > longest; length--) {
-        if (this.#held.endsWith(open.slice(0, length))) longest = length
-      }
-    }
-    return longest
-  }
-
-  /** Without the white space at its end, and behind calls without what parts them. */
-  #withoutBlank(text: string): string {
-    return this.#calls > 0 && this.#blank.test(text) ? '' : text.trimEnd()
+  /** The place of the first character that is neither white space nor, behind a call, what parts calls; -1 where there is none. */
+  #firstWord(text: string): number {
+    return text.search(this.#behindCall ? this.#word : /\S/)
   }
 }

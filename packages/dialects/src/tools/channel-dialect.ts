@@ -1,5 +1,5 @@
 import { type BlockForm, BlockReader } from './block-reader.ts'
-import { behind } from './hermes-dialect.ts'
+import { MarkScanner } from './block-scanner.ts'
 import { isObject } from './json-calls.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 
@@ -11,7 +11,7 @@ const TO = 'to=functions.'
 
 const blocks: BlockForm = {
   opens: [`${CHANNEL}commentary ${TO}`, `${CHANNEL}analysis ${TO}`, ` ${TO}`],
-  endOf: text => behind(text, CALL),
+  scanner: () => new MarkScanner(CALL),
   callsIn(block, { parseJson }) {
     const at = block.indexOf(MESSAGE)
     const [, name] = /to=functions\.([A-Za-z0-9_.-]{1,128})/.exec(block.slice(0, at)) ?? []

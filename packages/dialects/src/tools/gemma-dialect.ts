@@ -1,4 +1,5 @@
 import { type BlockForm, BlockReader, type FoundCall } from './block-reader.ts'
+import { MarkScanner } from './block-scanner.ts'
 import { readValues } from './loose-values.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 
@@ -11,11 +12,7 @@ const OPENS = Object.keys(FRAMES)
 
 const blocks: BlockForm = {
   opens: OPENS,
-  endOf(text) {
-    const close = FRAMES[openOf(text)] ?? ''
-    const at = text.indexOf(close)
-    return at < 0 ? undefined : at + close.length
-  },
+  scanner: open => new MarkScanner(FRAMES[open] ?? ''),
   callsIn(block) {
     const open = openOf(block)
     const close = FRAMES[open] ?? ''

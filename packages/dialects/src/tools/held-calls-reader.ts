@@ -1,4 +1,5 @@
 import { type CallForm, MeshError } from '@resultity/interface'
+import { ContainerScanner } from '../text/container-scanner.ts'
 import type { AnswerPiece, AnswerReader } from './tool-dialect.ts'
 
 /** Longer than all that stands between the arguments of one call and those of the next. */
@@ -13,9 +14,7 @@ export class HeldCallsReader implements AnswerReader {
   readonly #quotedName: boolean
   #inArguments = false
   #head = ''
-  #depth = 0
-  #inString = false
-  #escaped = false
+  readonly #values = new ContainerScanner()
 
   constructor({ beforeName, beforeArguments, quotedName }: CallForm) {
     this.#start = beforeName.join('')
@@ -26,29 +25,23 @@ export class HeldCallsReader implements AnswerReader {
   /** @throws MeshError `protocol_violation` for what no constraint has written */
   push(text: string): AnswerPiece[] {
     const pieces: AnswerPiece[] = []
-    let from = 0
-    for (let at = 0; at < text.length; at++) {
-      const letter = text.charAt(at)
-      if (!this.#inArguments) {
-        const name = this.#readHead(letter)
-        if (name === undefined) continue
-        pieces.push({ type: 'call', index: this.calls++, name })
-        from = at + 1
-      } else if (this.#endsArguments(letter)) {
-        this.#passOn(pieces, text.slice(from, at + 1))
-        this.#inArguments = false
+    let at = 0
+    while (at < text.length) {
+      if (this.#inArguments) {
+        const end = this.#values.push(text, at)
+        pieces.push({ type: 'arguments', index: this.calls - 1, text: text.slice(at, end) })
+        this.#inArguments = end === undefined
+        at = end ?? text.length
+      } else {
+        const name = this.#readHead(text.charAt(at++))
+        if (name !== undefined) pieces.push({ type: 'call', index: this.calls++, name })
       }
     }
-    if (this.#inArguments) this.#passOn(pieces, text.slice(from))
     return pieces
   }
 
   flush(): AnswerPiece[] {
     return []
-  }
-
-  #passOn(pieces: AnswerPiece[], text: string): void {
-    if (text !== '') pieces.push({ type: 'arguments', index: this.calls - 1, text })
   }
 
   /** The function's name, once all that stands before the arguments has come. */
@@ -64,23 +57,6 @@ export class HeldCallsReader implements AnswerReader {
     this.#head = ''
     this.#inArguments = true
     return this.#quotedName ? nameIn(text) : text
-  }
-
-  /** Whether `letter` closes the object that the arguments are. */
-  #endsArguments(letter: string): boolean {
-    if (this.#inString) {
-      if (this.#escaped) this.#escaped = false
-      else if (letter === '\\') this.#escaped = true
-      else if (letter === '"') this.#inString = false
-      return false
-    }
-    if (letter === '"') this.#inString = true
-    else if (letter === '{' || letter === '[') this.#depth++
-    else if (letter === '}' || letter === ']') {
-      this.#depth--
-      return this.#depth === 0
-    }
-    return false
   }
 }
 

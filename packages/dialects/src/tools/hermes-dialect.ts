@@ -1,4 +1,5 @@
 import { type BlockForm, BlockReader } from './block-reader.ts'
+import { MarkScanner } from './block-scanner.ts'
 import { jsonCall } from './json-calls.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 
@@ -7,7 +8,7 @@ const CLOSE = '</tool_call>'
 
 const blocks: BlockForm = {
   opens: [OPEN],
-  endOf: text => behind(text, CLOSE),
+  scanner: () => new MarkScanner(CLOSE),
   callsIn(block, init) {
     const call = jsonCall(block.slice(OPEN.length).replace(/<\/tool_call>$/, ''), init)
     return call === undefined ? undefined : [call]
@@ -24,10 +25,4 @@ export const hermesDialect: ToolDialect = {
   form: undefined,
   writes: (text, name) => new RegExp(`<tool_call>\\s*\\{\\s*"name":\\s*"${name}"`).test(text),
   reader: init => new BlockReader(blocks, init)
-}
-
-/** Where the first `mark` in `text` ends. */
-export function behind(text: string, mark: string): number | undefined {
-  const at = text.indexOf(mark)
-  return at < 0 ? undefined : at + mark.length
 }

@@ -1,27 +1,6 @@
 import type { FoundCall } from './block-reader.ts'
 import type { AnswerReaderInit } from './tool-dialect.ts'
 
-/**
- * Where the JSON object or list that `text` begins with, at `from`, ends; undefined while it may go on. It need not be valid.
- */
-export function jsonEnd(text: string, from = 0): number | undefined {
-  let depth = 0
-  let inString = false
-  for (let at = from; at < text.length; at++) {
-    const letter = text[at]
-    if (inString) {
-      if (letter === '\\') at++
-      else if (letter === '"') inString = false
-    } else if (letter === '"') inString = true
-    else if (letter === '{' || letter === '[') depth++
-    else if (letter === '}' || letter === ']') {
-      depth--
-      if (depth <= 0) return at + 1
-    }
-  }
-  return undefined
-}
-
 /** A call in JSON: an object with a name, and arguments under one of their names. */
 export function jsonCall(text: string, { parseJson }: AnswerReaderInit): FoundCall | undefined {
   return callOf(parseJson(text), parseJson)

@@ -155,26 +155,3 @@ export function readValues<T>(text: string, read: (reader: LooseReader) => T): T
     throw error
   }
 }
-
-/** Where the container that `text` has at `from` ends; undefined while it may go on. Marks within texts do not count. */
-export function containerEnd(text: string, from: number, quotes: readonly string[]): number | undefined {
-  let depth = 0
-  for (let at = from; at < text.length; at++) {
-    const quote = quotes.find(one => text.startsWith(one, at))
-    if (quote !== undefined) {
-      const end = quoteEnd(text, at + quote.length, quote)
-      if (end === undefined) return undefined
-      at = end - 1
-    } else if ((text[at] ?? '') in CLOSES) depth++
-    else if (/[\]})]/.test(text[at] ?? '') && --depth <= 0) return at + 1
-  }
-  return undefined
-}
-
-function quoteEnd(text: string, from: number, quote: string): number | undefined {
-  for (let at = from; at < text.length; at++) {
-    if (text.startsWith(quote, at)) return at + quote.length
-    if (quote.length === 1 && text[at] === '\\') at++
-  }
-  return undefined
-}

@@ -1,5 +1,7 @@
 import { type BlockForm, BlockReader, type FoundCall } from './block-reader.ts'
-import { containerEnd, type LooseReader, readValues } from './loose-values.ts'
+import { MarkScanner } from './block-scanner.ts'
+import { type LooseReader, readValues } from './loose-values.ts'
+import { PythonicScanner } from './pythonic-scanner.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 
 /** What stands around calls, if anything does. */
@@ -12,11 +14,9 @@ const MARKERS = [...Object.keys(FRAMES), ...Object.values(FRAMES)]
 const blocks: BlockForm = {
   opens: Object.keys(FRAMES),
   opensAnswer: ['['],
-  endOf(text) {
-    const close = FRAMES[frameOf(text)]
-    if (close === undefined) return containerEnd(text, 0, ['"', "'"])
-    const at = text.indexOf(close)
-    return at < 0 ? undefined : at + close.length
+  scanner(open, { names }) {
+    const close = FRAMES[open]
+    return close === undefined ? new PythonicScanner(names) : new MarkScanner(close)
   },
   callsIn(block) {
     const frame = frameOf(block)

@@ -1,5 +1,5 @@
 import { type BlockForm, BlockReader, type FoundCall } from './block-reader.ts'
-import { behind } from './hermes-dialect.ts'
+import { MarkScanner } from './block-scanner.ts'
 import { jsonCall } from './json-calls.ts'
 import type { AnswerReaderInit, ToolDialect } from './tool-dialect.ts'
 
@@ -7,10 +7,12 @@ const OPEN = '<tool_call>'
 const CLOSE = '</tool_call>'
 const FUNCTION = '<function='
 const FUNCTION_END = '</function>'
+/** Of an argument. */
+const NAME_CHARACTERS_MAX = 256
 
 const blocks: BlockForm = {
   opens: [OPEN, FUNCTION],
-  endOf: text => behind(text, text.startsWith(OPEN) ? CLOSE : FUNCTION_END),
+  scanner: open => new MarkScanner(open === OPEN ? CLOSE : FUNCTION_END),
   callsIn(block, init) {
     const body = block.replace(/^<tool_call>/, '').replace(/<\/tool_call>$/, '')
     const call = body.trimStart().startsWith(FUNCTION) ? xmlCall(body, init) : jsonCall(body, init)
@@ -21,16 +23,30 @@ const blocks: BlockForm = {
 function xmlCall(body: string, init: AnswerReaderInit): FoundCall | undefined {
   const [head, name] = /^\s*<function=\s*([A-Za-z0-9_.-]{1,128})\s*>/.exec(body) ?? []
   if (head === undefined || name === undefined) return undefined
-  const rest = body.slice(head.length).replace(/<\/function>\s*$/, '')
+  const rest = withoutTag(body.slice(head.length), FUNCTION_END)
   const values: [string, unknown][] = []
   for (const part of rest.split(/<parameter=/).slice(1)) {
-    const [opened, key] = /^\s*([^>\n]{1,256}?)\s*>\n?/.exec(part) ?? []
-    if (opened === undefined || key === undefined) return undefined
-    const text = part.slice(opened.length).replace(/\n?<\/parameter>\s*$/, '')
+    const at = part.indexOf('>')
+    const key = part.slice(0, Math.max(0, at)).trim()
+    if (key === '' || key.length > NAME_CHARACTERS_MAX || key.includes('\n')) return undefined
+    const text = argumentText(part.slice(at + 1))
     values.push([key, init.isText(name, key) ? text : (init.parseJson(text) ?? text)])
   }
   // anything before the first parameter but white space is none of a call
   return /^\s*(?:<parameter=|$)/.test(rest) ? { name, arguments: Object.fromEntries(values) } : undefined
+}
+
+/** A line end behind the opening tag, and one before the closing, are none of the argument. */
+function argumentText(part: string): string {
+  const text = part.replace(/^\n/, '')
+  const inner = withoutTag(text, '</parameter>')
+  return inner === text ? text : inner.replace(/\n$/, '')
+}
+
+/** Without the tag at its end, and the white space behind that. */
+function withoutTag(text: string, tag: string): string {
+  const end = text.trimEnd()
+  return end.endsWith(tag) ? end.slice(0, -tag.length) : text
 }
 
 /** Qwen 3 Coder and others: `<function=f>` with a `<parameter=a>` for each argument, in `<tool_call>`. */

@@ -1,11 +1,30 @@
-import { checkConstraint, Grammar, type GrammarState, type RelaxedKeyword } from '@resultity/grammar'
+import {
+  type ConstraintPlaces,
+  checkConstraint,
+  compileBudget,
+  Grammar,
+  type GrammarState,
+  type RelaxedKeyword,
+  type WorkBudget
+} from '@resultity/grammar'
 import { MeshError, serveTasks } from '@resultity/interface'
-import type { ConstraintTask } from './constraint-messages.ts'
+import type { ConstraintCheck, ConstraintTask } from './constraint-messages.ts'
 
-type Check = Extract<ConstraintTask, { type: 'check' }>
 type Answer = Extract<ConstraintTask, { type: 'answer' }>
 
-function check({ constraint, places }: Check, progress: (where: string) => void): readonly RelaxedKeyword[] {
+type Progress = (where: string) => void
+
+/** All constraints of a request are compiled with one budget, so that many cost no more than one may. */
+function checkAll(checks: readonly ConstraintCheck[], progress: Progress): readonly (readonly RelaxedKeyword[])[] {
+  const budget = compileBudget()
+  return checks.map(one => check(one, budget, progress))
+}
+
+function check(
+  { constraint, places }: ConstraintCheck,
+  budget: WorkBudget,
+  progress: Progress
+): readonly RelaxedKeyword[] {
   let where = places.schema
   const come = (place: string): string => {
     where = place
@@ -13,14 +32,15 @@ function check({ constraint, places }: Check, progress: (where: string) => void)
     return place
   }
   try {
-    return checkConstraint(constraint, {
+    const named: ConstraintPlaces = {
       get schema() {
         return come(places.schema)
       },
       parameters: index => come(places.parameters[index] ?? places.schema),
       strictSchema: places.strict?.schema === true,
       strictParameters: index => places.strict?.functions.includes(index) === true
-    })
+    }
+    return checkConstraint(constraint, named, budget)
   } catch (cause) {
     if (!(cause instanceof RangeError)) throw cause
     // the schema is too deep for the stack
@@ -58,5 +78,5 @@ function isIn({ constraint, text, extent }: Answer): boolean {
 }
 
 serveTasks((task: ConstraintTask, progress) => ({
-  result: task.type === 'check' ? check(task, progress) : isAllowed(task)
+  result: task.type === 'check' ? checkAll(task.checks, progress) : isAllowed(task)
 }))

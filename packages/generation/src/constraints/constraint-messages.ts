@@ -9,6 +9,12 @@ export interface SchemaPlaces {
   readonly strict?: { readonly schema: boolean; readonly functions: readonly number[] }
 }
 
+/** A constraint of a request, and what it is called there. */
+export interface ConstraintCheck {
+  readonly constraint: OutputConstraint
+  readonly places: SchemaPlaces
+}
+
 /** How much of an answer is there. */
 export type AnswerExtent =
   /** The model ended it: it must be complete. */
@@ -18,8 +24,8 @@ export type AnswerExtent =
 
 /** A task for the thread that compiles constraints. */
 export type ConstraintTask =
-  /** Asks which keywords of a constraint are not enforced; answered by a list of `RelaxedKeyword`, or the error. */
-  | { readonly type: 'check'; readonly constraint: OutputConstraint; readonly places: SchemaPlaces }
+  /** Asks which keywords of each are not enforced; answered by a list of `RelaxedKeyword` for each, or the first error. */
+  | { readonly type: 'check'; readonly checks: readonly ConstraintCheck[] }
   /** Checks whether the constraint allows a text. The reply is a boolean. */
   | {
       readonly type: 'answer'

@@ -9,7 +9,7 @@ import {
   TaskThread
 } from '@resultity/interface'
 import { LRUCache } from 'lru-cache'
-import type { AnswerExtent, ConstraintTask, SchemaPlaces } from './constraint-messages.ts'
+import type { AnswerExtent, ConstraintCheck, ConstraintTask, SchemaPlaces } from './constraint-messages.ts'
 
 export interface ConstraintsInit {
   /** Time to check whether one request's schemas can be enforced. */
@@ -22,7 +22,7 @@ export interface ConstraintsInit {
 
 /** What became of a check. */
 type Outcome =
-  | { readonly type: 'held'; readonly relaxed: readonly RelaxedKeyword[] }
+  | { readonly type: 'held'; readonly relaxed: readonly (readonly RelaxedKeyword[])[] }
   | ({ readonly type: 'refused' } & Pick<MeshError, 'message' | 'hint' | 'details'>)
 
 /** Outcomes that are remembered, in bytes: they are made of what clients send. The least used is forgotten first. */
@@ -61,10 +61,19 @@ export class Constraints implements AsyncDisposable {
    * takes too long to check; `resource_exhausted`
    */
   async check(constraint: OutputConstraint, places: SchemaPlaces): Promise<readonly RelaxedKeyword[]> {
-    const key = createHash('sha256')
-      .update(JSON.stringify([constraint, places]))
-      .digest('base64')
-    const outcome = this.#outcomes.get(key)?.outcome ?? (await this.#shared(key, constraint, places))
+    const [relaxed = []] = await this.checkAll([{ constraint, places }])
+    return relaxed
+  }
+
+  /**
+   * The keywords that are not enforced, of each of a request's constraints. They are compiled together: all may take what one may.
+   *
+   * @throws MeshError as {@link check} does, for the first that is refused
+   */
+  async checkAll(checks: readonly ConstraintCheck[]): Promise<readonly (readonly RelaxedKeyword[])[]> {
+    if (checks.length === 0) return []
+    const key = createHash('sha256').update(JSON.stringify(checks)).digest('base64')
+    const outcome = this.#outcomes.get(key)?.outcome ?? (await this.#shared(key, checks))
     if (outcome.type === 'held') return outcome.relaxed
     const { message, hint, details } = outcome
     throw new MeshError('invalid_request', message, { hint, details })
@@ -98,10 +107,10 @@ export class Constraints implements AsyncDisposable {
   }
 
   /** The same that comes again while it is checked is checked once. */
-  async #shared(key: string, constraint: OutputConstraint, places: SchemaPlaces): Promise<Outcome> {
+  async #shared(key: string, checks: readonly ConstraintCheck[]): Promise<Outcome> {
     const known = this.#underWay.get(key)
     if (known !== undefined) return await known
-    const checking = this.#outcome({ type: 'check', constraint, places })
+    const checking = this.#outcome(checks)
     this.#underWay.set(key, checking)
     try {
       const outcome = await checking
@@ -113,12 +122,14 @@ export class Constraints implements AsyncDisposable {
   }
 
   /** @throws MeshError an error that the constraint did not cause */
-  async #outcome(task: Extract<ConstraintTask, { type: 'check' }>): Promise<Outcome> {
+  async #outcome(checks: readonly ConstraintCheck[]): Promise<Outcome> {
+    const task: ConstraintTask = { type: 'check', checks }
     const { constraintCheckMs: deadlineMs } = this.#init
     try {
-      return { type: 'held', relaxed: await this.#requests.run<readonly RelaxedKeyword[]>(task, { deadlineMs }) }
+      const relaxed = await this.#requests.run<readonly (readonly RelaxedKeyword[])[]>(task, { deadlineMs })
+      return { type: 'held', relaxed }
     } catch (error) {
-      if (error instanceof TaskOverrun) return overrun(error, task.places, deadlineMs)
+      if (error instanceof TaskOverrun) return overrun(error, checks[0]?.places.schema ?? '', deadlineMs)
       const known = MeshError.from(error)
       const { message, hint, details } = known
       if (known.code === 'invalid_request') return { type: 'refused', message, hint, details }
@@ -132,8 +143,8 @@ function thread(tasks: string, tasksMax: number): TaskThread {
   return new TaskThread({ url, tasksMax, idleMs: IDLE_MS, heapMib: HEAP_MIB, tasks })
 }
 
-function overrun({ limit, progress }: TaskOverrun, places: SchemaPlaces, deadlineMs: number): Outcome {
-  const param = progress ?? places.schema
+function overrun({ limit, progress }: TaskOverrun, first: string, deadlineMs: number): Outcome {
+  const param = progress ?? first
   const what = limit === 'time' ? `more than ${deadlineMs} ms` : 'too much memory'
   return {
     type: 'refused',

@@ -1,4 +1,10 @@
-import type { AnswerExtent, Constraints } from '@resultity/generation'
+import {
+  type AnswerExtent,
+  type Constraints,
+  type GenerationEvent,
+  type GenerationRequest,
+  heldConstraint
+} from '@resultity/generation'
 import { type AbortOptions, formatRange, MeshError, type OutputConstraint, type Route } from '@resultity/interface'
 
 /**
@@ -10,13 +16,14 @@ export class AnswerCheck {
   readonly #constraint: OutputConstraint | undefined
   #text = ''
 
-  constructor(constraints: Constraints, constraint: OutputConstraint | undefined) {
+  constructor(constraints: Constraints, request: GenerationRequest) {
     this.#constraints = constraints
-    this.#constraint = constraint
+    this.#constraint = heldConstraint(request)
   }
 
-  push(text: string): void {
-    if (this.#constraint !== undefined) this.#text += text
+  /** All that the model writes counts: what is reasoning in it, and where the white space behind that belongs, is our reading. */
+  push({ text, written = text }: GenerationEvent & { readonly written?: string }): void {
+    if (this.#constraint !== undefined) this.#text += written
   }
 
   /**

@@ -154,24 +154,17 @@ export class AnswerRun<C> {
 
   async #read(index: number, generation: Generation, request: GenerationRequest): Promise<C> {
     const builder = this.#plan.builder(index)
-    const check = new AnswerCheck(this.#components.constraints, request.constraint)
-    let tokens = 0
-    let reasoningTokens = 0
+    const check = new AnswerCheck(this.#components.constraints, request)
     for await (const event of generation.events) {
-      check.push(event.text)
+      check.push(event)
       // before its last piece is told, as far as there is one
       if (event.type === 'end') await check.end(event.complete ? 'whole' : 'beginning', generation.route, this.#context)
       const behind = this.#log(builder.take(event))
       if (behind !== undefined) await behind
-      if (event.type === 'token') {
-        tokens++
-        if (event.reasoning !== undefined) reasoningTokens++
-        this.#countToken()
-      }
+      if (event.type === 'token') this.#countToken()
       if (event.type !== 'end' && builder.done !== true) continue
       if (event.type !== 'end') await check.end('beginning', generation.route, this.#context)
-      const promptTokens = request.prompt.length
-      const usage = event.type === 'end' ? event.usage : { promptTokens, completionTokens: tokens, reasoningTokens }
+      const usage = event.type === 'end' ? event.usage : generation.usage
       const { entries, outcome } = builder.finish(event.type === 'end' ? event.finishReason : 'stop')
       await this.#end(index, generation, usage, outcome)
       await this.#log(entries)

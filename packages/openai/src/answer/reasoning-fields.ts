@@ -49,15 +49,26 @@ export function effortOf({ reasoning_effort: effort }: ReasoningFields, { tokeni
   return effortVariables(effort, tokenizer.capabilities, formatOf(tokenizer) !== undefined)
 }
 
-/** How the answer to a prompt may reason; undefined where all of it is answer. */
-export function answerReasoning(
+/** How an answer reasons, and what its text is read by. */
+export interface ReadReasoning {
+  /** Undefined where all of the text is answer. */
+  readonly reasoning: AnswerReasoning | undefined
+  /** Names of special tokens that are part of the text, beside those of the reasoning that is told apart. */
+  readonly markers: readonly string[]
+}
+
+/** How the answer to a prompt may reason. */
+export function reasoningAfter(
+  prompt: readonly number[],
   { reasoning_format: format }: ReasoningFields,
-  { tokenizer }: ServedDecoder,
-  prompt: readonly number[]
-): AnswerReasoning | undefined {
-  const known = format === 'none' ? undefined : formatOf(tokenizer)
-  if (known === undefined) return undefined
+  { tokenizer }: ServedDecoder
+): ReadReasoning {
+  const known = formatOf(tokenizer)
+  if (known === undefined) return { reasoning: undefined, markers: [] }
   const decoder = tokenizer.decoder({ specialTokens: 'name' })
   const end = prompt.slice(-END_TOKENS).map(token => decoder.push(token))
-  return known.after(end.join('') + decoder.flush())
+  const reasoning = known.after(end.join('') + decoder.flush())
+  if (format !== 'none') return { reasoning, markers: [] }
+  // left in the text, tags and all: those that are tokens have to become text
+  return { reasoning: undefined, markers: reasoning?.markers ?? [] }
 }

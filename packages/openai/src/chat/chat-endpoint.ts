@@ -13,8 +13,6 @@ import { requirePlace } from '../answer/require-place.ts'
 import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
-import { dialectOf } from '../tools/model-dialect.ts'
-import { type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
 import { type ChatGeneration, choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
 import { type ChatRequest, chatChunkSchema, chatCompletionSchema, chatRequestSchema } from './chat-schema.ts'
@@ -79,13 +77,12 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
 
   async run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
     const { request, model, generation } = chat
-    const toolUse = toolUseOf(request, dialectOf(model.tokenizer))
     const plan = {
       model,
       requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),
       promptTokens: generation.prompt.length,
       relaxed: generation.relaxed,
-      builder: (index: number) => new ChatChoiceBuilder(index, chat, toolUse, context.job)
+      builder: (index: number) => new ChatChoiceBuilder(index, chat, context.job)
     }
     const { choices, usage, mesh, headers } = await new AnswerRun(this.#components, plan, context).run()
     const body = answerOf(context.job, request, model).completion(choices, request.logprobs === true, usage, mesh)
@@ -114,7 +111,7 @@ class ChatChoiceBuilder implements ChoiceBuilder<ChatChoice> {
   #finishReason: ChoiceFinish = 'stop'
   #stop: string | undefined
 
-  constructor(index: number, { request, model }: PreparedChat, toolUse: ToolUse | undefined, job: Job) {
+  constructor(index: number, { request, model, generation: { toolUse } }: PreparedChat, job: Job) {
     this.#index = index
     this.#tokenizer = model.tokenizer
     this.#withLogprobs = request.logprobs === true

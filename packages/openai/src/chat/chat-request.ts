@@ -1,22 +1,14 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
-import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { endingOf } from '../answer/ending-fields.ts'
-import { answerReasoning, effortOf } from '../answer/reasoning-fields.ts'
-import { relaxedPlace } from '../answer/relaxed-header.ts'
-import { type AnswerFormat, formatOf } from '../answer/response-format.ts'
+import { effortOf, reasoningAfter } from '../answer/reasoning-fields.ts'
+import { formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { randomSeed, type Seed } from '../answer/seed.ts'
 import { dialectOf } from '../tools/model-dialect.ts'
-import {
-  answerConstraint,
-  inputGrammars,
-  parameterPlaces,
-  strictFunctions,
-  toolPlaces,
-  toolUseOf,
-  unheldPlaces
-} from '../tools/tool-use.ts'
+import { answerConstraint, readAsHeld, type ToolUse, toolUseOf } from '../tools/tool-use.ts'
+import { checkForm } from './chat-constraints.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
 import { templateOptionsOf } from './template-fields.ts'
@@ -25,6 +17,8 @@ import { templateOptionsOf } from './template-fields.ts'
 export interface ChatGeneration extends GenerationRequest {
   /** Keywords by their places, as a header names them. */
   readonly relaxed: readonly string[]
+  /** What the answer may do with the tools of the request; undefined where there are none to use. */
+  readonly toolUse?: ToolUse
   /** Fields that the model has no use for. */
   readonly ignored: readonly string[]
 }
@@ -42,22 +36,14 @@ export async function toGenerationRequest(
   routing: RouteConstraints = {}
 ): Promise<ChatGeneration> {
   refuseUnsupported(body)
-  const toolUse = toolUseOf(body, dialectOf(model.tokenizer))
+  const offered = toolUseOf(body, dialectOf(model.tokenizer))
   const format = formatOf(body)
-  const constraint = answerConstraint(toolUse, format?.constraint)
-  // the parameters of a function are not enforced for a call found in free text
-  const relaxed = toolUse !== undefined && constraint === undefined ? unheldPlaces(body) : []
-  for (const grammar of toolUse === undefined ? [] : inputGrammars(toolUse)) {
-    const { constraint: input, place } = grammar
-    await constraints.check(input, { schema: place, parameters: [], strict: { schema: true, functions: [] } })
-  }
-  // a format that calls leave no place for is checked too: nothing that is sent is passed over
-  for (const one of new Set([constraint, constraint?.type === 'any_of' ? undefined : format?.constraint])) {
-    if (one !== undefined) relaxed.push(...(await relaxedIn(one, format, body, constraints)))
-  }
+  const constraint = answerConstraint(offered, format?.constraint)
+  const toolUse = offered === undefined ? undefined : readAsHeld(offered, constraint)
+  const relaxed = await checkForm({ toolUse, format, constraint }, constraints)
   const effort = effortOf(body, model)
   const prompt = await promptOf(body.messages, toolUse, model, templateOptionsOf(body, effort.variables))
-  const reasoning = answerReasoning(body, model, prompt)
+  const { reasoning, markers } = reasoningAfter(prompt, body, model)
   const tokensMax = tokenLimit(body, prompt.length, model.placeable.contextLength)
   const { vocabularySize } = model.placeable.manifest.config
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
@@ -71,28 +57,12 @@ export async function toGenerationRequest(
     ...(topLogprobs === undefined ? {} : { topLogprobs }),
     ...(constraint === undefined ? {} : { constraint }),
     ...(reasoning === undefined ? {} : { reasoning }),
-    ...(toolUse === undefined ? {} : { markers: toolUse.dialect.markers }),
+    markers: [...markers, ...(toolUse?.dialect.markers ?? [])],
+    ...(toolUse === undefined ? {} : { toolUse }),
     routing,
     relaxed,
     ignored: effort.ignored ? ['reasoning_effort'] : []
   }
-}
-
-/** @throws MeshError `invalid_request` naming the schema that must be enforced and cannot be; `resource_exhausted` */
-async function relaxedIn(
-  constraint: OutputConstraint,
-  format: AnswerFormat | undefined,
-  body: ChatRequest,
-  constraints: Constraints
-): Promise<readonly string[]> {
-  const calls = constraint.type === 'tool_calls'
-  const withCalls = constraint.type === 'any_of' || calls
-  const relaxed = await constraints.check(constraint, {
-    schema: calls || format === undefined ? 'tools' : format.place,
-    parameters: withCalls ? parameterPlaces(body) : [],
-    strict: { schema: format?.strict === true, functions: withCalls ? strictFunctions(body) : [] }
-  })
-  return relaxed.map(keyword => relaxedPlace(keyword, toolPlaces(body)))
 }
 
 function refuseUnsupported(body: ChatRequest): void {

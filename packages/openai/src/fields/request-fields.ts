@@ -59,7 +59,6 @@ const openAi: readonly UnservedField[] = [
     ['text.verbosity', ['medium']],
     ['truncation', ['disabled'], 'Send a conversation that fits.'],
     ['context_management', [[]], 'Send a conversation that fits.'],
-    ['conversation', [], 'Use previous_response_id.'],
     ['prompt', [], 'Send input and instructions.'],
     // what chats call it
     ['n', [1], 'Use /v1/chat/completions.'],

@@ -10,6 +10,7 @@ import { wholePiece } from '../chat/chat-piece.ts'
 import { withSeed } from '../chat/chat-request.ts'
 import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
+import { addedItems, conversationOf, type ResponseConversations } from './response-conversation.ts'
 import { withHistory } from './response-history.ts'
 import { RESPONSES } from './response-ids.ts'
 import { finished, responseOf } from './response-object.ts'
@@ -29,6 +30,7 @@ export interface ResponseEndpointComponents {
   /** What a response is made of. */
   readonly chat: JobKind
   readonly store: JobStore
+  readonly conversations: ResponseConversations
   readonly clock: Clock
 }
 
@@ -75,7 +77,7 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
 
   /** Fetches what the body refers to: the conversation that it goes on with. */
   async complete(body: unknown, namespace: string): Promise<unknown> {
-    return await withHistory(this.#components.store, namespace, parseInput(responseRequestSchema, body))
+    return await withHistory(this.#components, namespace, parseInput(responseRequestSchema, body))
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedResponse>> {
@@ -128,13 +130,18 @@ export class ResponseEndpoint implements HttpEndpoint<PreparedResponse> {
     const piece = wholePiece(result.body)
     const output = new ResponseOutput(context.job)
     output.take(piece)
-    const nowMs = this.#components.clock.now()
+    const { clock, conversations } = this.#components
+    const nowMs = clock.now()
     const body = finished(context.job, request, {
       output: output.items,
       finishReason: piece.finish_reason,
       usage,
       nowMs
     })
+    const conversation = conversationOf(request)
+    if (conversation !== undefined && request.store !== false) {
+      await conversations.append(context.job.namespace, conversation, addedItems(context.job, request, output.items))
+    }
     return { result: { status: 200, headers: result.headers, body: body as JsonValue }, usage }
   }
 }

@@ -1,9 +1,15 @@
-import { invalidRequest, MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError, withParam } from '@resultity/interface'
 import type { Job, JobStore } from '@resultity/store'
+import { conversationOf, type ResponseConversations, refuseTwoHistories } from './response-conversation.ts'
 import { itemIdOf, jobIdOf, jobIdOfItem, RESPONSES } from './response-ids.ts'
 import { requestOf, responseOf } from './response-object.ts'
 import { inputItems } from './response-request.ts'
 import type { ResponseItem, ResponseRequest } from './response-schema.ts'
+
+export interface HistoryComponents {
+  readonly store: JobStore
+  readonly conversations: ResponseConversations
+}
 
 /**
  * A request with everything in it that it refers to: the conversation before it, and items by their ids.
@@ -11,19 +17,31 @@ import type { ResponseItem, ResponseRequest } from './response-schema.ts'
  * @throws MeshError `invalid_request` when what it refers to is not the caller's, or not complete
  */
 export async function withHistory(
-  store: JobStore,
+  { store, conversations }: HistoryComponents,
   namespace: string,
   request: ResponseRequest
 ): Promise<ResponseRequest> {
+  refuseTwoHistories(request)
   // the client has no say in what is stored under this name
   const { history: _, ...rest } = request
   const { previous_response_id: previousId, input } = request
-  const history = typeof previousId === 'string' ? await historyOf(store, namespace, previousId) : undefined
+  const conversation = conversationOf(request)
+  const history =
+    conversation !== undefined
+      ? [...(await conversations.historyOf(namespace, conversation).catch(inTermsOfResponses))]
+      : typeof previousId === 'string'
+        ? await historyOf(store, namespace, previousId)
+        : undefined
   return {
     ...rest,
     ...(history === undefined ? {} : { history }),
-    ...(Array.isArray(input) ? { input: await withoutReferences(store, namespace, input) } : {})
+    ...(Array.isArray(input) ? { input: await withoutReferences(store, namespace, input, history) } : {})
   }
+}
+
+/** What is wrong with a conversation is wrong with the field that names it. */
+function inTermsOfResponses(error: unknown): never {
+  throw withParam(error, 'conversation')
 }
 
 /** All items of the input of a response, with ids: what its conversation had before, then its own. */
@@ -67,11 +85,14 @@ async function historyOf(store: JobStore, namespace: string, id: string): Promis
 async function withoutReferences(
   store: JobStore,
   namespace: string,
-  items: readonly ResponseItem[]
+  items: readonly ResponseItem[],
+  history: readonly ResponseItem[] = []
 ): Promise<ResponseItem[]> {
   const found: ResponseItem[] = []
-  for (const item of items)
-    found.push(item.type === 'item_reference' ? await dereferenced(store, namespace, item) : item)
+  for (const item of items) {
+    const known = item.type === 'item_reference' ? history.find(({ id }) => id === item.id) : item
+    found.push(known ?? (await dereferenced(store, namespace, item)))
+  }
   return found
 }
 

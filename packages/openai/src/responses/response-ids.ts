@@ -33,7 +33,12 @@ const prefixes: Readonly<Record<string, string>> = {
 
 /** `in`: of an item that the client sent; `out`: of one that was made. */
 export function itemIdOf(job: Job, type: string, direction: 'in' | 'out', index: number): string {
-  return `${prefixes[type] ?? 'msg'}_${hexOf(job)}_${direction}${index}`
+  return `${itemPrefix(type)}_${hexOf(job)}_${direction}${index}`
+}
+
+/** What ids of items of this type begin with. */
+export function itemPrefix(type: string): string {
+  return prefixes[type] ?? 'msg'
 }
 
 function hexOf(job: Job): string {

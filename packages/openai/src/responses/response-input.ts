@@ -20,6 +20,11 @@ export function toChatMessages(items: readonly ResponseItem[], field: string): C
   return messages.filter(message => !isThought(message))
 }
 
+/** @throws MeshError `invalid_request` naming the part of `field` that is wrong or not served */
+export function requireServed(items: readonly ResponseItem[], field: string): void {
+  toChatMessages(items, field)
+}
+
 function addItem(messages: ChatMessage[], item: ResponseItem, field: string): void {
   switch (item.type ?? 'message') {
     case 'message':

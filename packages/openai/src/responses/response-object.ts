@@ -1,6 +1,7 @@
 import { jobErrorReply } from '@resultity/api-kit'
 import { jobBodyOf } from '@resultity/jobs'
 import { isFinal, type Job, type JobUsage } from '@resultity/store'
+import { conversationOf } from './response-conversation.ts'
 import { responseIdOf } from './response-ids.ts'
 import { incompleteReason } from './response-output.ts'
 import { servedTools } from './response-request.ts'
@@ -88,6 +89,7 @@ export function finishReasonOf({ incomplete_details: details }: ResponseObject):
 /** Every field that OpenAI's or Open Responses' schema requires; the former lets `user` and `usage` not be null. */
 function build(job: Job, request: ResponseRequest, progress: Progress): ResponseObject {
   const { status, output = [], error = null, incompleteDetails = null, usage, completedAt = null } = progress
+  const conversation = conversationOf(request)
   return {
     id: responseIdOf(job),
     object: 'response',
@@ -104,6 +106,7 @@ function build(job: Job, request: ResponseRequest, progress: Progress): Response
     output: [...output],
     parallel_tool_calls: request.parallel_tool_calls ?? true,
     previous_response_id: request.previous_response_id ?? null,
+    ...(conversation === undefined ? {} : { conversation: { id: conversation } }),
     reasoning: { effort: request.reasoning?.effort ?? null, summary: null },
     store: request.store ?? true,
     temperature: request.temperature ?? 1,

@@ -56,12 +56,9 @@ export function wantsLogprobs({ include, top_logprobs }: ResponseRequest): boole
 }
 
 function refuseUnsupported(request: ResponseRequest): void {
-  if (typeof request.previous_response_id === 'string' && request.history === undefined) {
-    throw invalidRequest(
-      'previous_response_id',
-      'previous_response_id cannot be used here',
-      'Send the whole conversation.'
-    )
+  for (const field of ['previous_response_id', 'conversation'] as const) {
+    if ((request[field] ?? null) === null || request.history !== undefined) continue
+    throw invalidRequest(field, `${field} cannot be used here`, 'Send the whole conversation.')
   }
   if (request.background === true && request.store === false) {
     throw invalidRequest('background', 'background needs store: the response is asked for later', 'Leave store out.')

@@ -33,8 +33,10 @@ const item = z.looseObject({
   /** Of `reasoning`. */
   summary: z.array(contentPartSchema).max(PARTS_MAX).nullish()
 })
+export const responseItemSchema = item
 export type ResponseItem = z.infer<typeof item>
 
+const id = z.string().max(128)
 const items = z.array(item).max(ITEMS_MAX)
 
 const textFormat = z.looseObject({
@@ -83,6 +85,8 @@ export const responseRequestSchema = z
     input: z.union([z.string(), items], { error: 'input is a text, or a list of items' }).optional(),
     instructions: z.string().nullish(),
     previous_response_id: z.string().max(128).nullish(),
+    /** The conversation that it belongs to: what was said there comes before the input, and what is said now is added. */
+    conversation: z.union([id, z.looseObject({ id })], { error: 'is an id, or an object with one' }).nullish(),
     max_output_tokens: z.int().min(1).nullish(),
     ...samplingFields,
     ...endingFields,
@@ -117,7 +121,7 @@ export const responseRequestSchema = z
 
 /** What is stored of a request: complete, so that nothing need be looked up when it is run. */
 export const storedResponseSchema = responseRequestSchema.extend({
-  /** The conversation that it goes on with, up to the response before it. */
+  /** What was said before it: in its conversation, or up to the response that it goes on from. */
   history: items.optional()
 })
 export type ResponseRequest = z.infer<typeof storedResponseSchema>
@@ -206,6 +210,7 @@ export const responseSchema = z
     output: z.array(z.union([outputMessage, functionCall, customToolCall, reasoningItem])),
     parallel_tool_calls: z.boolean(),
     previous_response_id: z.string().nullable(),
+    conversation: z.object({ id: z.string() }).optional(),
     reasoning: z.object({ effort: z.enum(REASONING_EFFORTS).nullable(), summary: z.null() }),
     store: z.boolean(),
     temperature: z.number(),

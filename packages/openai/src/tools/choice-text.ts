@@ -1,7 +1,6 @@
 import { createHash } from 'node:crypto'
-import type { AnswerPiece, AnswerReader } from '@resultity/dialects'
+import { type AnswerPiece, type AnswerReader, CustomInput } from '@resultity/dialects'
 import type { FinishReason } from '@resultity/interface'
-import { CustomInput } from './custom-input.ts'
 import { readerOf } from './model-dialect.ts'
 import type { FunctionCallAnswer, FunctionCallDelta, ToolCallAnswer, ToolCallDelta } from './tool-schema.ts'
 import type { ToolUse } from './tool-use.ts'

@@ -1,3 +1,4 @@
+import { CUSTOM_ARGUMENT } from '@resultity/dialects'
 import { TEXT_GRAMMAR } from '@resultity/grammar'
 import { invalidRequest } from '@resultity/interface'
 import { z } from 'zod'
@@ -5,9 +6,6 @@ import { type CustomFormat, type CustomTool, type FunctionTool, legacyToolFields
 
 const toolBody = z.object({ ...toolFields, ...legacyToolFields })
 export type ToolFields = z.infer<typeof toolBody>
-
-/** The one argument of a custom tool, where the model is told of it as of a function. */
-export const CUSTOM_ARGUMENT = 'input'
 
 /** A tool of a request, in whichever form it came. */
 export interface OfferedTool {

@@ -30,31 +30,24 @@ export interface ToolUse {
   readonly constraint?: CallsConstraint
 }
 
-/** Which tools the calls of an answer may be of: all, those that are allowed, or the one that is named. */
-function callable(fields: ToolFields): readonly OfferedTool[] {
-  const { names } = toolChoiceOf(fields)
-  const all = offeredTools(fields)
-  return names === undefined ? all : all.filter(tool => names.some(([name]) => name === tool.name))
-}
-
 /** How errors call the parameters of the functions in a request's constraint, by their index there. */
-export function parameterPlaces(fields: ToolFields): string[] {
-  return callable(fields).map(({ parametersField }) => parametersField)
+export function parameterPlaces({ callable }: ToolUse): string[] {
+  return callable.map(({ parametersField }) => parametersField)
 }
 
 /** The functions in a request's constraint whose parameters must be enforced in full, by their index there. */
-export function strictFunctions(fields: ToolFields): number[] {
-  return callable(fields).flatMap(({ strict }, index) => (strict ? [index] : []))
+export function strictFunctions({ callable }: ToolUse): number[] {
+  return callable.flatMap(({ strict }, index) => (strict ? [index] : []))
 }
 
 /** Places of tools, as headers call them, by the index of their function in a request's constraint. */
-export function toolPlaces(fields: ToolFields): string[] {
-  return callable(fields).map(({ place }) => place)
+export function toolPlaces({ callable }: ToolUse): string[] {
+  return callable.map(({ place }) => place)
 }
 
 /** What is not held to in a call that the model decides on, as headers call it. */
-export function unheldPlaces(fields: ToolFields): string[] {
-  return callable(fields).flatMap(({ unheld }) => (unheld === undefined ? [] : [unheld]))
+export function unheldPlaces({ callable }: ToolUse): string[] {
+  return callable.flatMap(({ unheld }) => (unheld === undefined ? [] : [unheld]))
 }
 
 type CallsConstraint = Extract<SingleConstraint, { type: 'tool_calls' }>
@@ -115,6 +108,14 @@ export function answerConstraint(
   if (use === undefined || format === undefined) return use?.constraint ?? format
   if (use.constraint !== undefined) return use.constraint
   return { type: 'any_of', options: [format, callsOnly(use)] }
+}
+
+/**
+ * The same, with the reader for what an answer is held to: one that may be calls or a format has calls as Hermes writes them where
+ * its family's own form cannot be held to.
+ */
+export function readAsHeld(use: ToolUse, constraint: AnswerConstraint | undefined): ToolUse {
+  return constraint?.type === 'any_of' && use.dialect.form === undefined ? { ...use, dialect: hermesDialect } : use
 }
 
 /** Calls of the functions that may be called. */

@@ -7,6 +7,7 @@ import type { BatchTables } from '../migrations/0006-batches.ts'
 import type { SubcloudTables } from '../migrations/0007-subclouds.ts'
 import type { StorageTables } from '../migrations/0010-storage.ts'
 import type { InviteTables } from '../migrations/0013-invites.ts'
+import type { ConversationTables } from '../migrations/0014-conversations.ts'
 
 /** Every table, by feature. A feature adds its own interface here, and a migration that creates its tables. */
 export interface Tables
@@ -18,4 +19,5 @@ export interface Tables
     BatchTables,
     SubcloudTables,
     StorageTables,
-    InviteTables {}
+    InviteTables,
+    ConversationTables {}

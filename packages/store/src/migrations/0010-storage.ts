@@ -62,7 +62,7 @@ export async function createStorage(database: Kysely<unknown>, dialect: DialectN
     ...(dialect === 'postgres'
       ? [`create index job_made on job (created_at_ms) where state in ('queued', 'running')`]
       : []),
-    ...COUNTED.flatMap(table => (dialect === 'sqlite' ? sqliteTriggers(table) : postgresTriggers(table)))
+    ...COUNTED.flatMap(table => byteTriggers(table, dialect))
   ]
   for (const statement of statements) await sql.raw(statement).execute(database)
 }
@@ -89,6 +89,11 @@ function countWhatIsThere(dialect: DialectName): string[] {
      select namespace, 0, sum(bytes)
      from (select namespace, bytes from job union all select namespace, bytes from file) one group by namespace`
   ]
+}
+
+/** Statements that count the bytes of a table's rows in their namespaces. */
+export function byteTriggers(table: string, dialect: DialectName): string[] {
+  return dialect === 'sqlite' ? sqliteTriggers(table) : postgresTriggers(table)
 }
 
 const ADD = 'on conflict (namespace, shard) do update set bytes = namespace_bytes.bytes + excluded.bytes'

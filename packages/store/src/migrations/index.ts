@@ -12,6 +12,7 @@ import { createStorage } from './0010-storage.ts'
 import { createPoison } from './0011-poison.ts'
 import { createMetadata } from './0012-metadata.ts'
 import { createInvites } from './0013-invites.ts'
+import { createConversations } from './0014-conversations.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -27,5 +28,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0010-storage': createStorage,
   '0011-poison': createPoison,
   '0012-metadata': createMetadata,
-  '0013-invites': createInvites
+  '0013-invites': createInvites,
+  '0014-conversations': createConversations
 }

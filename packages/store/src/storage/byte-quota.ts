@@ -20,7 +20,7 @@ export function requireRoom(there: number, more: number, most: number): void {
     'storage_quota_exceeded',
     `this namespace has stored or reserved ${there} bytes, this needs ${more} more, and ${most} is the most`,
     {
-      hint: 'Delete requests or files (DELETE /v1/requests/{id}, /v1/files/{id}), or wait for old ones to go.',
+      hint: 'Delete requests, files or conversations (DELETE /v1/requests/{id}, for one), or wait for old requests to go.',
       details: { bytes: there, bytesMax: most }
     }
   )

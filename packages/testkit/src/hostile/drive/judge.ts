@@ -7,7 +7,7 @@ const OUR_FAULT =
 
 /** What a server may answer that cannot serve a request now, or at all. */
 const STATUS_501 =
-  /^\/(?:v1\/(?:moderations|rerank|uploads|images|audio|videos|conversations|messages\/batches|responses\/compact)|(?:v[12]\/)?(?:rerank|score)|api\/(?:pull|push|create|copy|delete))/
+  /^\/(?:v1\/(?:moderations|rerank|uploads|images|audio|videos|messages\/batches|responses\/compact)|(?:v[12]\/)?(?:rerank|score)|api\/(?:pull|push|create|copy|delete))/
 
 /** What is wrong with an answer, whatever the request was; nothing for most. */
 export function faultsOf({ request: { path, method } }: HostileCase, outcome: Outcome): string[] {

@@ -1,4 +1,5 @@
-import { CUSTOM_ARGUMENT } from './offered-tools.ts'
+/** The one argument of a custom tool, where the model is told of it as of a function. */
+export const CUSTOM_ARGUMENT = 'input'
 
 const HEAD = new RegExp(`^\\s*\\{\\s*"${CUSTOM_ARGUMENT}"\\s*:\\s*"`)
 const ESCAPE_CHARACTERS = 2
