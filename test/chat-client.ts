@@ -3,7 +3,12 @@ import { EventSourceParserStream } from 'eventsource-parser/stream'
 /** A chat completion as far as the tests look at it. */
 export interface ChatAnswer {
   readonly id: string
-  readonly choices: readonly { readonly message: { readonly content: string }; readonly finish_reason: string }[]
+  readonly choices: readonly {
+    readonly message: { readonly content: string }
+    readonly finish_reason: string
+    /** Where they were asked for. */
+    readonly logprobs: { readonly content: readonly unknown[] } | null
+  }[]
   readonly usage: { readonly prompt_tokens: number; readonly completion_tokens: number }
 }
 

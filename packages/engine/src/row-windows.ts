@@ -15,8 +15,8 @@ export interface WindowShape {
 }
 
 /**
- * So many rows in a row that have no step are computed along with their neighbours: a row more costs about a quarter of what a
- * run more does.
+ * Rows without a step between two with one, at the most: they are computed along, for a row more costs about a quarter of what
+ * a run more does.
  */
 const GAP_MAX = 2
 /** Rows of a run at the most. As it is loaded, a stage tries every number up to this one: see `capi/row-probe.ts`. */
