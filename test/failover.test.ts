@@ -65,9 +65,9 @@ const scored: Record<string, Asked> = {
 
 test('an answer outlives its nodes', async t => {
   const swarm = await swarmFor(t, { nodes: 4, stages: 3 })
-  const undisturbed = new Map<string, Told>()
-  const all = { ...drawn, ...constrained, ...scored }
-  for (const [name, asked] of Object.entries(all)) undisturbed.set(name, await ask(swarm.url, asked))
+  const all = Object.entries({ ...drawn, ...constrained, ...scored })
+  const alone = all.map(async ([name, asked]): Promise<[string, Told]> => [name, await ask(swarm.url, asked)])
+  const undisturbed = new Map(await Promise.all(alone))
 
   const cases: [name: string, stage: number, afterPieces: number, signal: NodeJS.Signals, asked: typeof drawn][] = [
     ['kill -9 of the first stage at the first token', 0, 1, 'SIGKILL', drawn],
@@ -110,6 +110,7 @@ test('an answer outlives its nodes', async t => {
         async () => slotsTaken(await meshNodes(swarm.url)),
         taken => taken === 0
       )
+      if (name === cases.at(-1)?.[0]) return
       await swarm.addNode()
       await swarm.untilNodes(4)
     })

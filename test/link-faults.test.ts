@@ -8,8 +8,7 @@ const streamed: Asked = { body: { ...endless, stream: true } }
 
 test('an answer outlives the links between its nodes, which are all there', async t => {
   const swarm = await swarmFor(t, { nodes: 0, stages: 3 })
-  const shaped: ShapedNode[] = []
-  for (let index = 0; index < 5; index++) shaped.push(await addShapedNode(swarm))
+  const shaped: ShapedNode[] = await Promise.all(Array.from({ length: 5 }, () => addShapedNode(swarm)))
   t.teardown(async () => {
     for (const { shaper } of shaped) await shaper[Symbol.asyncDispose]()
   })

@@ -38,8 +38,10 @@ test('a rolling restart of all nodes under load loses nothing', async t => {
   for (const [name, nodes] of [['one node to spare', 4] as const, ['none to spare', 3] as const]) {
     await t.test(name, async t => {
       const swarm = await swarmFor(t, { nodes, stages: 3, nodeArgs: patient })
-      const undisturbed = new Map<string, unknown>()
-      for (const [one, body] of Object.entries(asked)) undisturbed.set(one, (await answer(swarm, body)).choices)
+      const alone = Object.entries(asked).map(
+        async ([one, body]) => [one, (await answer(swarm, body)).choices] as const
+      )
+      const undisturbed = new Map<string, unknown>(await Promise.all(alone))
 
       let stopping = false
       const told: { readonly name: string; readonly answer: Answer }[] = []

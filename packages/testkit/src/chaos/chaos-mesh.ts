@@ -70,7 +70,8 @@ export class ChaosMesh implements AsyncDisposable {
       await node.kill('SIGKILL')
       await shaper[Symbol.asyncDispose]()
     }
-    while (this.#nodes.length < nodes) this.#nodes = [...this.#nodes, await addShapedNode(this.swarm)]
+    const missing = Array.from({ length: nodes - this.#nodes.length }, () => addShapedNode(this.swarm))
+    this.#nodes = [...this.#nodes, ...(await Promise.all(missing))]
     await this.swarm.untilNodes(nodes)
     await this.swarm.untilPlaced(({ state, stages: { length } }) => state === 'ready' && length === stages)
   }

@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '@resultity/interface'
 import { askOnce, isStreamed, type Question, type SeenAnswer } from './chaos-answer.ts'
 import type { ChaosMesh } from './chaos-mesh.ts'
-import { type ChaosFault, type ChaosPlan, drawPlan, FORMS } from './chaos-plan.ts'
+import { type ChaosFault, type ChaosPlan, drawPlan } from './chaos-plan.ts'
 
 export interface ChaosInit {
   readonly seed: number
@@ -37,30 +37,25 @@ export async function runChaos(mesh: ChaosMesh, init: ChaosInit): Promise<ChaosR
   const { seed, runs, first = 0, stages, tokens, log } = init
   const models = await mesh.models()
   const undisturbed = new Map<string, SeenAnswer>()
-  for (const model of models) {
-    for (const form of FORMS) {
-      const question = { model, form, tokens }
-      // the first of a kind compiles and warms
-      await askOnce(mesh.swarm.url, question)
-      undisturbed.set(`${model} ${form}`, await askUndisturbed(mesh, question))
-    }
-    log(`${model}: the undisturbed answers are there`)
-  }
   const results: ChaosResult[] = []
   for (let index = first; index < first + runs; index++) {
     const plan = drawPlan(seed, index, models, stages)
-    const usual = undisturbed.get(`${plan.model} ${plan.form}`)
-    if (usual === undefined) throw new MeshError('internal', `nothing is known of ${plan.model}`)
+    const { model, form } = plan
+    const question = { model, form, tokens }
+    if (index > first) await mesh.restore()
+    const usual = undisturbed.get(`${model} ${form}`) ?? (await askUndisturbed(mesh, question))
+    undisturbed.set(`${model} ${form}`, usual)
     const result = await runOnce(mesh, plan, usual, tokens)
     results.push(result)
     log(describeRun(result))
-    await mesh.restore()
   }
   return results
 }
 
 /** On a busy machine a node may stand still for as long as one that hangs, and is left as such. */
 async function askUndisturbed(mesh: ChaosMesh, question: Question): Promise<SeenAnswer> {
+  // the first of a kind compiles and warms
+  await askOnce(mesh.swarm.url, question)
   for (let round = 1; round <= UNDISTURBED_ROUNDS_MAX; round++) {
     const seen = await askOnce(mesh.swarm.url, question)
     if (seen.reroutes === 0) return seen
