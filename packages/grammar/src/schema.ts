@@ -83,10 +83,10 @@ class SchemaReader implements SchemaScope {
     if (first === undefined) return json.anyValue
     if (said.some(({ schema }) => schema === false)) return expressions.dead
     const key =
-      said.length === 1
+      said.length === 1 && first.quiet === undefined
         ? first.schema
         : said
-            .map(({ schema }) => document.idOf(schema))
+            .map(({ schema, quiet }) => `${document.idOf(schema)}${quiet === undefined ? '' : 'q'}`)
             .toSorted()
             .join()
     const known = this.#places.get(key)
@@ -144,7 +144,7 @@ class SchemaReader implements SchemaScope {
       const target = this.document.resolve(at.schema.$ref, `${at.path}/$ref`)
       // what points out of this document is said to be relaxed where it is read
       if (target === undefined) return at
-      at = target
+      at = part.quiet === undefined ? target : { ...target, quiet: part.quiet }
     }
     return at
   }
