@@ -1,3 +1,4 @@
+export { canWriteCall, isTextSchema } from './call-arguments.ts'
 export * from './grammar.ts'
 export { isLark } from './lark-rules.ts'
 export { ANSWER_STEPS_MAX, ANSWER_STEPS_PER_TOKEN, COMPILE_STEPS_MAX, TOKEN_STEPS_MAX } from './limits.ts'

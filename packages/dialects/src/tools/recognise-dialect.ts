@@ -1,9 +1,9 @@
 import { channelDialect } from './channel-dialect.ts'
-import { gemmaDialect } from './gemma-dialect.ts'
+import { functionGemmaDialect, gemmaDialect } from './gemma-dialect.ts'
 import { hermesDialect } from './hermes-dialect.ts'
 import { llamaDialect } from './llama-dialect.ts'
 import { mistralDialect, mistralListDialect } from './mistral-dialect.ts'
-import { pythonicDialect } from './pythonic-dialect.ts'
+import { pythonicDialects } from './pythonic-dialect.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 import { xmlDialect } from './xml-dialect.ts'
 
@@ -11,11 +11,12 @@ import { xmlDialect } from './xml-dialect.ts'
 const DIALECTS: readonly ToolDialect[] = [
   channelDialect,
   gemmaDialect,
+  functionGemmaDialect,
   mistralDialect,
   mistralListDialect,
   xmlDialect,
   hermesDialect,
-  pythonicDialect,
+  ...pythonicDialects,
   llamaDialect
 ]
 

@@ -35,7 +35,7 @@ export interface ToolDialect {
   readonly name: string
   /** Names of special tokens that calls are written with, which must be part of the text that is read. */
   readonly markers: readonly string[]
-  /** How calls are written where an answer must be calls; undefined: as Hermes writes them. */
+  /** How calls are written where an answer must be calls; undefined: as Hermes writes them, as are those that its notation cannot say. */
   readonly form: CallForm | undefined
   /** Whether a chat template that writes a call of `name` so is of this family. */
   writes(text: string, name: string): boolean
