@@ -1,4 +1,10 @@
-import { type ArgumentNotation, MeshError, type OutputConstraint, type SingleConstraint } from '@resultity/interface'
+import {
+  type ArgumentNotation,
+  HERMES_FORM,
+  MeshError,
+  type OutputConstraint,
+  type SingleConstraint
+} from '@resultity/interface'
 import { callArguments } from './call-arguments.ts'
 import { after } from './derivative.ts'
 import { type Expression, Expressions } from './expression.ts'
@@ -11,12 +17,12 @@ import {
   COMPILED_BYTES_MAX,
   JSON_DEPTH_MAX,
   RELAXED_MAX,
-  TOKEN_STEPS_MAX
+  TOKEN_STEPS_MAX,
+  TOOL_CALLS_MAX
 } from './limits.ts'
 import { marker, preludeTexts } from './prelude.ts'
 import { type SchemaDocuments, schemaDocuments } from './schema.ts'
 import { SCHEMA_CHARACTERS_MAX } from './schema-keywords.ts'
-import { HERMES_FORM, TOOL_CALLS_MAX } from './tool-call-text.ts'
 import { shortPlace, WorkBudget } from './work-budget.ts'
 
 /** A place in a text: what was read decides what may follow. `nullable`: the text may end here. */

@@ -31,6 +31,17 @@ export interface CallForm {
   readonly end: readonly string[]
 }
 
+/** How the Hermes and Qwen models write calls: the form of all that were not taught one. */
+export const HERMES_FORM: CallForm = {
+  begin: [],
+  beforeName: ['<tool_call>\n{"name": '],
+  quotedName: true,
+  beforeArguments: [', "arguments": '],
+  afterArguments: ['}\n</tool_call>'],
+  between: ['\n'],
+  end: []
+}
+
 /**
  * What an answer must be. Schemas are kept as the client's JSON text: the order of their properties is the order in
  * the answer.

@@ -1,6 +1,4 @@
-/** How much a model is to reason, in OpenAI's words, from nothing up. */
-export const REASONING_EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
-export type ReasoningEffort = (typeof REASONING_EFFORTS)[number]
+import { REASONING_EFFORTS, type ReasoningEffort } from '@resultity/interface'
 
 /** What a chat template reads of how much to reason, as trying it showed. */
 export interface ReasoningControls {

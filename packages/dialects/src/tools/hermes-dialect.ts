@@ -3,8 +3,10 @@ import { MarkScanner } from './block-scanner.ts'
 import { jsonCall } from './json-calls.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 
-const OPEN = '<tool_call>'
-const CLOSE = '</tool_call>'
+/** What stands around a call. */
+export const HERMES_TAGS = { open: '<tool_call>', close: '</tool_call>' } as const
+
+const { open: OPEN, close: CLOSE } = HERMES_TAGS
 
 const blocks: BlockForm = {
   opens: [OPEN],

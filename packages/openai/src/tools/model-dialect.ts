@@ -7,7 +7,8 @@ import {
   recogniseDialect,
   type ToolDialect
 } from '@resultity/dialects'
-import { HERMES_FORM, isTextSchema } from '@resultity/grammar'
+import { isTextSchema } from '@resultity/grammar'
+import { HERMES_FORM } from '@resultity/interface'
 import { type ModelTokenizer, PROBE_CALL } from '@resultity/tokenizer'
 import type { ToolUse } from './tool-use.ts'
 
