@@ -53,8 +53,8 @@ export function callArguments(
 }
 
 /**
- * Whether calls of a function can be held to a notation: its arguments are members of one object, with names that may stand there, and
- * texts that stand as they are need no other form than a list of texts.
+ * Whether calls of a function can be held to a notation. Its arguments must be members of one object, and their names must be allowed
+ * there. Texts that stand without quotes must be free, or one of a list.
  */
 export function canWriteCall(notation: ArgumentNotation, { name, parameters }: ToolFunction): boolean {
   const schema = parsed(parameters)

@@ -197,7 +197,7 @@ class Conjuncts {
       const place = `${path}/${encodePointer(name)}`
       const schema = Array.isArray(needed) ? { type: 'object', required: needed, [SILENT]: true } : needed
       const named = { type: 'object', required: [name], [SILENT]: true }
-      // what it says of members counts only where it is asked for
+      // its members are evaluated only where the member that asks for it is there
       const asked = holder.unevaluatedProperties === undefined ? schema : { allOf: [named, schema] }
       const options = this.#document.derived(dependents, name, () => [
         { schema: forbidding(name), path: place },

@@ -13,7 +13,7 @@ export const EXCLUDED_PATTERN = Symbol('excluded pattern')
 /** What `unevaluated…` of a schema speaks of is all that holds beside it: nothing around it adds to that. */
 export const CLOSING = Symbol('closes what holds beside it')
 
-/** It holds because another schema does not: what it says of members does not make them evaluated. */
+/** It holds because another schema does not. The members that it names do not count as evaluated. */
 export const QUIET = Symbol('evaluates nothing')
 
 export interface Schema {

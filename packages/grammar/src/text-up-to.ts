@@ -2,9 +2,9 @@ import { ANY_CHARACTER, oneOf, without } from './characters.ts'
 import type { Expression, Expressions } from './expression.ts'
 
 /**
- * Any text that a marker ends which stands nowhere before, and in which nothing of `forbidden` is, but for what the marker itself has of
- * it. The marker is written by its letters, or as `token`. An automaton whose states are how much of which of them has been written
- * (Aho and Corasick, "Efficient string matching", 1975).
+ * Any text that ends with a marker. The marker stands nowhere before its end, and nothing of `forbidden` stands before the marker. The
+ * marker is written by its letters, or as `token`. The states of the automaton say how much of which mark has been written (Aho and
+ * Corasick, "Efficient string matching", 1975).
  */
 export function textUpTo(
   expressions: Expressions,

@@ -103,7 +103,7 @@ function outcomeOf(source: string): Outcome {
   }
 }
 
-/** Undefined where chance finds no end, as of a list that must have an item that is rarely drawn. */
+/** Undefined where chance finds no end, for example of a list that needs an item which is rarely drawn. */
 function someText(grammar: Grammar, seed: number): string | undefined {
   try {
     return randomText(grammar, seed)

@@ -18,7 +18,7 @@ const blocks: BlockForm = {
 }
 
 /**
- * Hermes, Qwen 2.5 and 3, and whoever was not taught a form of its own: `<tool_call>` around an object with `name` and
+ * Hermes, Qwen 2.5 and 3, and models that were not taught a form of their own: `<tool_call>` around an object with `name` and
  * `arguments`.
  */
 export const hermesDialect: ToolDialect = {

@@ -7,7 +7,7 @@ import { pythonicDialects } from './pythonic-dialect.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 import { xmlDialect } from './xml-dialect.ts'
 
-/** The first that fits counts: what frames a call says more than the call. */
+/** The first that fits counts. The frame of a call says more than the call itself, so framed forms come first. */
 const DIALECTS: readonly ToolDialect[] = [
   channelDialect,
   gemmaDialect,
@@ -21,7 +21,7 @@ const DIALECTS: readonly ToolDialect[] = [
 ]
 
 /**
- * How a family of models writes calls, by how its chat template wrote one; undefined where nobody here can read that.
+ * How a family of models writes calls, recognised by how its chat template wrote one. Undefined where no dialect reads that.
  *
  * @param written what the template wrote of a call of `name`
  */

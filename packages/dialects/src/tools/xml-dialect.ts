@@ -32,7 +32,7 @@ function xmlCall(body: string, init: AnswerReaderInit): FoundCall | undefined {
     const text = argumentText(part.slice(at + 1))
     values.push([key, init.isText(name, key) ? text : jsonOrText(text, init)])
   }
-  // anything before the first parameter but white space is none of a call
+  // only white space may stand before the first parameter
   return /^\s*(?:<parameter=|$)/.test(rest) ? { name, arguments: Object.fromEntries(values) } : undefined
 }
 
@@ -41,7 +41,7 @@ function jsonOrText(text: string, { parseJson }: AnswerReaderInit): unknown {
   return value === undefined ? text : value
 }
 
-/** A line end behind the opening tag, and one before the closing, are none of the argument. */
+/** A line end behind the opening tag, and one before the closing tag, are not part of the argument. */
 function argumentText(part: string): string {
   const text = part.replace(/^\n/, '')
   const inner = withoutTag(text, '</parameter>')
