@@ -1,3 +1,4 @@
+import { REASONING_EFFORTS } from '@resultity/interface'
 import { meshFields, seedSchema } from '@resultity/openai'
 import { z } from 'zod'
 
@@ -8,8 +9,8 @@ const ELSEWHERE = 'several models are asked by /v1/chat/completions and /v1/comp
 const STOPS_MAX = 16
 const STOP_CHARACTERS_MAX = 512
 
-/** How much to think, where the model is asked to. */
-const EFFORTS = ['low', 'medium', 'high', 'xhigh', 'max'] as const
+/** How much to think, where the model is asked to: Anthropic has no words for less. */
+const effort = z.enum(REASONING_EFFORTS).exclude(['none', 'minimal'])
 
 const resultBlock = z.looseObject({ type: z.string(), text: z.string().optional() })
 export type ResultBlock = z.infer<typeof resultBlock>
@@ -79,7 +80,7 @@ const fields = {
   tools: z.array(tool).max(TOOLS_MAX).nullish(),
   tool_choice: toolChoice.nullish(),
   thinking: z.looseObject({ type: z.enum(['enabled', 'disabled', 'adaptive']) }).nullish(),
-  output_config: z.looseObject({ format: outputFormat.nullish(), effort: z.enum(EFFORTS).nullish() }).nullish(),
+  output_config: z.looseObject({ format: outputFormat.nullish(), effort: effort.nullish() }).nullish(),
   /** An earlier name of `output_config.format`. */
   output_format: outputFormat.nullish(),
   metadata: z.looseObject({ user_id: z.string().max(4096).nullish() }).nullish(),

@@ -83,7 +83,7 @@ const routes = {
 export function addConversationRoutes(server: FastifyInstance, { conversations }: ConversationRouteComponents): void {
   addRoute(server, routes.create, async ({ caller, body }) => {
     // OpenAI's client sends no body where there is nothing to say
-    const { metadata, items } = parseInput(newConversationSchema, body ?? {})
+    const { metadata, items } = parseInput(newConversationSchema, body === undefined ? {} : body)
     return toView(await conversations.create(caller.namespace, metadata ?? {}, items ?? []))
   })
   addRoute<ById>(server, routes.retrieve, async ({ caller, params }) =>

@@ -106,6 +106,8 @@ t.test('what a model could not be shown is refused by name', async t => {
     param: 'metadata'
   })
   t.same(await texts(id), [], 'nothing of it is kept')
+  const nothing = await fetch(`${url}/v1/conversations`, { method: 'POST', body: 'null' })
+  t.equal(nothing.status, 400)
 })
 
 t.test('a response goes on with its conversation and becomes part of it', async t => {

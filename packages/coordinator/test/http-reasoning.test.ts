@@ -177,6 +177,29 @@ t.test('how much to reason is said as the template reads it, or else in a header
   t.equal(await ignored('tiny-chat', { reasoning_effort: 'none' }), null)
 })
 
+t.test('what a prompt would be is shown with the same fields', async t => {
+  const messages = [{ role: 'user', content: 'hi' }]
+  const turn = { role: 'assistant', content: 'Well,' }
+  const cases = [
+    { model: 'thinks', reasoning_effort: 'none' },
+    { model: 'thinks', chat_template_kwargs: { enable_thinking: false } },
+    { model: 'efforts', reasoning_effort: 'xhigh' },
+    { model: 'thinks', messages: [...messages, turn], continue_final_message: true },
+    { model: 'thinks', add_generation_prompt: false }
+  ]
+  for (const one of cases) {
+    answers('Fine.')
+    await ask(one.model, one)
+    const { value } = await ask(one.model, { messages, ...one }, '/apply-template')
+    t.equal(value.prompt.replaceAll(/<\|\w+\|>/g, ''), prompt, JSON.stringify(one))
+    const { value: tokenized } = await ask(one.model, { messages, ...one }, '/tokenize')
+    t.equal(tokenizer.decode(tokenized.tokens), prompt)
+  }
+  const both = { messages: [...messages, turn], continue_final_message: true, add_generation_prompt: true }
+  for (const path of ['/tokenize', '/apply-template'])
+    await t.rejects(ask('thinks', both, path), /add_generation_prompt/)
+})
+
 t.test('it is left out, or left in the text, as asked', async t => {
   answers(ANSWERED)
   const { value, choice } = await ask('thinks', { include_reasoning: false })

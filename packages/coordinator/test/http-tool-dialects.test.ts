@@ -71,6 +71,7 @@ const written: Record<string, readonly (string | number)[]> = {
   xml: [
     '<tool_call>\n<function=weather>\n<parameter=city>\nRome\n</parameter>\n<parameter=days>\n2\n</parameter>\n</function>\n</tool_call>'
   ],
+  gemma: ['<|tool_call>call:weather{city:<|"|>Rome<|"|>,days:2}<tool_call|>'],
   other: [`<tool_call>\n{"name": "weather", "arguments": ${values}}\n</tool_call>`]
 }
 /** Asks where the model has to be placed first. */
@@ -121,27 +122,47 @@ t.test('an answer that must be calls is held to the form of its family', async t
   const forms: Record<string, object | undefined> = {
     llama: { beforeName: ['{"name": '], beforeArguments: [', "parameters": '] },
     mistral: { beforeName: ['[TOOL_CALLS]'], quotedName: false },
-    xml: undefined,
+    xml: { beforeName: ['<tool_call>', '\n', '<function='], notation: 'xml' },
+    gemma: { beforeName: ['<|tool_call>', 'call:'], notation: 'gemma' },
     other: undefined
   }
   for (const [model, form] of Object.entries(forms)) {
-    answers(...(form === undefined ? (written.other ?? []) : (written[model] ?? [])))
+    answers(...(written[model] ?? []))
+    const asked = { model, messages: question, tools, tool_choice: 'required' as const }
+    const { choices } = await client.chat.completions.create(asked)
+    const [call] = choices[0]?.message.tool_calls ?? []
+    t.match(call, { function: { name: 'weather' } }, model)
+    t.same(JSON.parse(call?.type === 'function' ? call.function.arguments : ''), { city: 'Rome', days: 2 }, model)
+    t.match(open?.constraint, { type: 'tool_calls', form }, model)
+    const stream = client.chat.completions.stream(asked)
+    const [streamed] = (await stream.finalChatCompletion()).choices
+    t.match(streamed, { finish_reason: 'tool_calls', message: { content: null } }, model)
+    t.match(streamed?.message.tool_calls, [{ function: { name: 'weather' } }], model)
+  }
+})
+
+t.test('tools that its family has no way to hold to are held to as Hermes writes calls', async t => {
+  const free = [
+    { type: 'function' as const, function: { name: 'weather', parameters: { type: 'object', anyOf: [parameters] } } }
+  ]
+  for (const model of ['xml', 'gemma']) {
+    answers(...(written.other ?? []))
     const { choices } = await client.chat.completions.create({
       model,
       messages: question,
-      tools,
+      tools: free,
       tool_choice: 'required'
     })
     const [call] = choices[0]?.message.tool_calls ?? []
     t.match(call, { function: { name: 'weather', arguments: values } }, model)
-    t.match(open?.constraint, { type: 'tool_calls', form }, model)
+    t.match(open?.constraint, { type: 'tool_calls', form: undefined }, model)
   }
 })
 
 t.test('an answer that may be calls or a format is read as it is held to', async t => {
   const response_format = { type: 'json_object' as const }
   for (const model of ['gemma', 'xml', 'other']) {
-    answers(...(written.other ?? []))
+    answers(...(written[model] ?? []))
     const { choices } = await client.chat.completions.create({ model, messages: question, tools, response_format })
     const [call] = choices[0]?.message.tool_calls ?? []
     t.match(call, { function: { name: 'weather' } }, model)

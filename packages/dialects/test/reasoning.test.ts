@@ -1,7 +1,8 @@
+import type { ReasoningEffort } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { type AnswerReasoning, effortVariables, type ReasoningEffort, recogniseReasoning } from '../src/index.ts'
+import { type AnswerReasoning, effortVariables, recogniseReasoning } from '../src/index.ts'
 
 const format = (template: string, tokens: readonly string[] = []) =>
   recogniseReasoning({ template, hasToken: name => tokens.includes(name) })

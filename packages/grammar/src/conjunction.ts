@@ -6,6 +6,7 @@ import {
   encodePointer,
   isSchema,
   type Part,
+  QUIET,
   type Schema,
   type SchemaDocument,
   SILENT,
@@ -62,7 +63,7 @@ class Conjuncts {
     return { plain: this.#plain, alternatives: this.#combinable(), impossible: this.#impossible }
   }
 
-  #add({ schema, path }: Part): void {
+  #add({ schema, path, quiet: inherited }: Part): void {
     if (schema === true) return
     if (schema === false) {
       this.#impossible = true
@@ -72,6 +73,7 @@ class Conjuncts {
     if (this.#path.has(schema)) throw this.#document.refusal(path, 'leads back to itself without end')
     if (this.#seen.has(schema)) return
     this.#seen.add(schema)
+    const mark = inherited === true || schema[QUIET] ? ({ quiet: true } as const) : {}
     this.#document.budget.spend(4)
     if (this.#seen.size > CONJUNCTS_MAX) throw this.#document.refusal(path, 'joins too many schemas in one place')
     let inPlace = false
@@ -85,7 +87,7 @@ class Conjuncts {
       this.#document.relax(`${path}/required`, 'is true, as in draft 3', hint)
     }
     if (!inPlace) {
-      this.#plain.push({ schema, path })
+      this.#plain.push({ schema, path, ...mark })
       return
     }
     this.#path.add(schema)
@@ -93,25 +95,27 @@ class Conjuncts {
     const rest = this.#document.derived(schema, closing ? 'closing rest' : 'rest', () =>
       withoutInPlace(schema, closing)
     )
-    if (saysSomething(rest)) this.#plain.push({ schema: rest, path })
-    this.#follow(schema, path)
+    if (saysSomething(rest)) this.#plain.push({ schema: rest, path, ...mark })
+    this.#follow({ schema, path, ...mark })
     this.#path.delete(schema)
   }
 
-  #follow(schema: Schema, path: string): void {
+  #follow(part: Part<Schema>): void {
+    const { schema, path } = part
     const { $ref: ref, not } = schema
+    const mark = part.quiet === undefined ? {} : { quiet: part.quiet }
     if (ref !== undefined) {
       const target = this.#document.resolve(ref, `${path}/$ref`)
       if (target === undefined) this.#relaxOutside(path)
-      else this.#add(target)
+      else this.#add({ ...target, ...mark })
     }
-    for (const part of this.#listed(schema, path, 'allOf')) this.#add(part)
-    if (schema.anyOf !== undefined) this.#either(`${path}/anyOf`, this.#listed(schema, path, 'anyOf'))
-    if (schema.oneOf !== undefined) this.#oneOf(schema, `${path}/oneOf`, this.#listed(schema, path, 'oneOf'))
+    for (const one of this.#listed(part, 'allOf')) this.#add(one)
+    if (schema.anyOf !== undefined) this.#either(`${path}/anyOf`, this.#listed(part, 'anyOf'))
+    if (schema.oneOf !== undefined) this.#oneOf(part, this.#listed(part, 'oneOf'))
     if (not !== undefined) this.#not(not, `${path}/not`)
-    if (schema.if !== undefined) this.#condition(schema, path)
+    if (schema.if !== undefined) this.#condition(part)
     for (const keyword of ['dependentRequired', 'dependentSchemas', 'dependencies']) {
-      if (schema[keyword] !== undefined) this.#dependents(schema[keyword], `${path}/${keyword}`)
+      if (schema[keyword] !== undefined) this.#dependents(part, keyword)
     }
   }
 
@@ -123,12 +127,12 @@ class Conjuncts {
     )
   }
 
-  #listed(schema: Schema, path: string, keyword: 'allOf' | 'anyOf' | 'oneOf'): readonly Part[] {
+  #listed({ schema, path, ...mark }: Part<Schema>, keyword: 'allOf' | 'anyOf' | 'oneOf'): readonly Part[] {
     const list = schema[keyword]
     if (list === undefined) return []
     const place = `${path}/${keyword}`
     if (!Array.isArray(list) || list.length === 0) throw this.#document.refusal(place, 'is no list of schemas')
-    return list.map((one, index) => ({ schema: one, path: `${place}/${index}` }))
+    return list.map((one, index) => ({ schema: one, path: `${place}/${index}`, ...mark }))
   }
 
   #either(path: string, options: readonly Part[]): void {
@@ -138,8 +142,10 @@ class Conjuncts {
     else this.#alternatives.push({ path, options })
   }
 
-  #oneOf(schema: Schema, path: string, options: readonly Part[]): void {
+  #oneOf({ schema, path: around, ...mark }: Part<Schema>, options: readonly Part[]): void {
+    const path = `${around}/oneOf`
     const apart = this.#overlap.apart(schema, options)
+    const marked = (all: readonly Part[]): readonly Part[] => all.map(one => ({ ...one, ...mark }))
     const named = apart.type === 'apart' ? undefined : discriminated(this.#document, schema, options)
     if (apart.type === 'overlapping' || named !== undefined) {
       this.#document.relax(
@@ -149,8 +155,8 @@ class Conjuncts {
       )
     }
     if (apart.type === 'exclusive' && named === undefined) {
-      this.#alternatives.push({ path, options: apart.options, loose: options })
-    } else this.#either(path, named ?? apart.options)
+      this.#alternatives.push({ path, options: marked(apart.options), loose: options })
+    } else this.#either(path, marked(named ?? apart.options))
   }
 
   #not(schema: unknown, path: string): void {
@@ -160,12 +166,12 @@ class Conjuncts {
       this.#document.relax(path, 'is a keyword that cannot be held to')
       return
     }
-    const options = others.options.map(other => ({ schema: other, path }))
+    const options = others.options.map(other => ({ schema: other, path, quiet: true as const }))
     if (others.complete) this.#either(path, options)
     else this.#alternatives.push({ path, options, loose: [{ schema: true, path }] })
   }
 
-  #condition(schema: Schema, path: string): void {
+  #condition({ schema, path, ...mark }: Part<Schema>): void {
     const { if: condition, then: yes = true, else: no = true } = schema
     if (yes === true && no === true) return
     const others = negated(this.#document, condition)
@@ -175,21 +181,32 @@ class Conjuncts {
     }
     const options = this.#document.derived(schema, 'if', () => [
       { schema: { allOf: [condition, yes] }, path: `${path}/then` },
-      ...others.options.map(other => ({ schema: { allOf: [other, no] }, path: `${path}/else` }))
+      ...others.options.map(other => {
+        return { schema: { allOf: [{ allOf: [other], [QUIET]: true }, no] }, path: `${path}/else` }
+      })
     ])
-    this.#alternatives.push({ path: `${path}/if`, options, loose: [{ schema: true, path }] })
+    const marked = options.map(option => ({ ...option, ...mark }))
+    this.#alternatives.push({ path: `${path}/if`, options: marked, loose: [{ schema: true, path }] })
   }
 
-  #dependents(dependents: unknown, path: string): void {
+  #dependents({ schema: holder, path: around, ...mark }: Part<Schema>, keyword: string): void {
+    const dependents = holder[keyword]
+    const path = `${around}/${keyword}`
     if (!isSchema(dependents)) throw this.#document.refusal(path, 'is no object')
     for (const [name, needed] of Object.entries(dependents)) {
       const place = `${path}/${encodePointer(name)}`
       const schema = Array.isArray(needed) ? { type: 'object', required: needed, [SILENT]: true } : needed
+      const named = { type: 'object', required: [name], [SILENT]: true }
+      // its members are evaluated only where the member that asks for it is there
+      const asked = holder.unevaluatedProperties === undefined ? schema : { allOf: [named, schema] }
       const options = this.#document.derived(dependents, name, () => [
         { schema: forbidding(name), path: place },
-        { schema, path: place }
+        { schema: asked, path: place }
       ])
-      this.#either(place, options)
+      this.#either(
+        place,
+        options.map(option => ({ ...option, ...mark }))
+      )
     }
   }
 

@@ -1,4 +1,11 @@
-import { MeshError, type OutputConstraint, type SingleConstraint } from '@resultity/interface'
+import {
+  type ArgumentNotation,
+  HERMES_FORM,
+  MeshError,
+  type OutputConstraint,
+  type SingleConstraint
+} from '@resultity/interface'
+import { callArguments } from './call-arguments.ts'
 import { after } from './derivative.ts'
 import { type Expression, Expressions } from './expression.ts'
 import { freeTexts } from './free-text.ts'
@@ -10,12 +17,12 @@ import {
   COMPILED_BYTES_MAX,
   JSON_DEPTH_MAX,
   RELAXED_MAX,
-  TOKEN_STEPS_MAX
+  TOKEN_STEPS_MAX,
+  TOOL_CALLS_MAX
 } from './limits.ts'
 import { marker, preludeTexts } from './prelude.ts'
-import { schemaDocuments } from './schema.ts'
+import { type SchemaDocuments, schemaDocuments } from './schema.ts'
 import { SCHEMA_CHARACTERS_MAX } from './schema-keywords.ts'
-import { HERMES_FORM, TOOL_CALLS_MAX } from './tool-call-text.ts'
 import { shortPlace, WorkBudget } from './work-budget.ts'
 
 /** A place in a text: what was read decides what may follow. `nullable`: the text may end here. */
@@ -175,7 +182,7 @@ function callsOf(
       written(form.beforeName),
       expressions.literal(form.quotedName ? JSON.stringify(name) : name),
       written(form.beforeArguments),
-      documentsOf(json, parameters, rules, relaxed),
+      argumentsOf(json, form.notation, parameters, rules, relaxed),
       written(form.afterArguments)
     ])
   })
@@ -192,13 +199,29 @@ interface SchemaRules {
   readonly functionIndex?: number
 }
 
-function documentsOf(
+function documentsOf(json: JsonText, source: string, rules: SchemaRules, relaxed: RelaxedKeyword[]): Expression {
+  const { where } = rules
+  return enforced(schemaDocuments(json, parseSchema(source, where), where), rules, relaxed)
+}
+
+function argumentsOf(
   json: JsonText,
+  notation: ArgumentNotation | undefined,
   source: string,
+  rules: SchemaRules,
+  relaxed: RelaxedKeyword[]
+): Expression {
+  if (notation === undefined) return documentsOf(json, source, rules, relaxed)
+  const { where } = rules
+  return enforced(callArguments(json.expressions, notation, parseSchema(source, where), where), rules, relaxed)
+}
+
+/** What is allowed; says which keywords are not enforced, or refuses them. */
+function enforced(
+  documents: SchemaDocuments,
   { where, strict, ...function_ }: SchemaRules,
   relaxed: RelaxedKeyword[]
 ): Expression {
-  const documents = schemaDocuments(json, parseSchema(source, where), where)
   const [first] = documents.relaxed
   if (strict && first !== undefined) {
     const place = shortPlace(`${where}${first.path}`)

@@ -1,6 +1,6 @@
+export { canWriteCall, isTextSchema } from './call-arguments.ts'
 export * from './grammar.ts'
 export { isLark } from './lark-rules.ts'
 export { ANSWER_STEPS_MAX, ANSWER_STEPS_PER_TOKEN, COMPILE_STEPS_MAX, TOKEN_STEPS_MAX } from './limits.ts'
 export { SCHEMA_CHARACTERS_MAX, TEXT_GRAMMAR } from './schema-keywords.ts'
-export * from './tool-call-text.ts'
 export { WorkBudget, type WorkLimits } from './work-budget.ts'

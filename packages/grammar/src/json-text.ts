@@ -56,11 +56,12 @@ export class JsonText {
   readonly comma: Expression
   readonly #colon: Expression
 
-  constructor(expressions: Expressions) {
+  /** @param plain characters that a string may hold as they are */
+  constructor(expressions: Expressions, plain: CodePoints = PLAIN) {
     this.expressions = expressions
     const { bytes, literal, choice, sequence, repeat, optional } = bound(expressions)
     this.quote = literal('"')
-    this.plain = oneOf(expressions, PLAIN)
+    this.plain = oneOf(expressions, plain)
     this.character = choice(this.plain, sequence(literal('\\'), escapes(expressions)))
     const blank = bytes([
       [0x09, 0x09],
@@ -79,7 +80,12 @@ export class JsonText {
     return expressions.anyCharacter
   }
 
-  /** A member with this quoted name. */
+  /** The name of a member. */
+  name(name: string): Expression {
+    return this.expressions.literal(JSON.stringify(name))
+  }
+
+  /** A member with this name. */
   member(name: Expression, value: Expression): Expression {
     return this.expressions.sequence([name, this.#colon, value])
   }
@@ -100,7 +106,7 @@ export class JsonText {
       if (index % MEMBERS_LISTED_MAX === MEMBERS_LISTED_MAX - 1) {
         ;[following, leading] = [this.#apart(following), this.#apart(leading)]
       }
-      const member = this.member(literal(JSON.stringify(name)), value)
+      const member = this.member(this.name(name), value)
       const asFirst = sequence(this.space, member, following)
       const asNext = sequence(this.comma, member, following)
       leading = required ? asFirst : choice(asFirst, leading)
@@ -184,16 +190,42 @@ export class JsonText {
 
   /** Exactly this value. */
   value(value: unknown): Expression {
-    return this.expressions.literal(JSON.stringify(value))
+    const { literal, sequence } = bound(this.expressions)
+    if (!this.isOwnNotation) return literal(JSON.stringify(value))
+    if (typeof value === 'string') return this.text(value)
+    if (typeof value === 'boolean' || value === null) return literal(this.word(value))
+    if (typeof value !== 'object') return literal(JSON.stringify(value))
+    const isList = Array.isArray(value)
+    const parts = isList
+      ? value.map(item => this.value(item))
+      : Object.entries(value).map(([name, item]) => sequence(this.name(name), literal(':'), this.value(item)))
+    const all = parts.flatMap((part, index) => (index === 0 ? [part] : [literal(','), part]))
+    return sequence(literal(isList ? '[' : '{'), ...all, literal(isList ? ']' : '}'))
+  }
+
+  /** Exactly this text. */
+  protected text(text: string): Expression {
+    return this.expressions.literal(JSON.stringify(text))
+  }
+
+  /** How these are called. */
+  protected word(value: boolean | null): string {
+    return String(value)
   }
 
   /** One of these values. */
   oneOfValues(values: readonly unknown[]): Expression {
+    if (this.isOwnNotation) return this.expressions.choice(values.map(value => this.value(value)))
     const texts = new Set(values.map(value => JSON.stringify(value)))
     return this.#oneOfTexts(
       [...texts].map(text => utf8.encode(text)),
       0
     )
+  }
+
+  /** Values may be written otherwise than as JSON. */
+  protected get isOwnNotation(): boolean {
+    return false
   }
 
   /** As a tree over their bytes: a step then looks at one branch and not at every text. */
@@ -230,7 +262,7 @@ export class JsonText {
 
   #any(): Expression {
     const { literal, choice } = bound(this.expressions)
-    const words = ['true', 'false', 'null'].map(word => literal(word))
+    const words = [true, false, null].map(value => literal(this.word(value)))
     return choice(this.anyObject(), this.anyArray(), this.string(), this.number(undefined, false), ...words)
   }
 

@@ -25,6 +25,8 @@ export const PATTERN_POSITIONS_MAX = 65_536
 export const PLACE_CHARACTERS_MAX = 512
 /** States that are looked at to find out whether a text is left of what must hold at once. */
 export const MEET_STATES_MAX = 4096
+/** Calls in one answer. */
+export const TOOL_CALLS_MAX = 64
 /** Ways in which the alternatives of one place can be combined. */
 export const COMBINATIONS_MAX = 64
 /** Schemas that hold at one place together: references and `allOf` followed. */

@@ -10,6 +10,8 @@ export interface MemberRules {
   readonly others: Part | undefined
   /** For members that no schema says anything of. */
   readonly unevaluated: Part | undefined
+  /** Members that it speaks of are evaluated. */
+  readonly evaluates: boolean
   /** It says which members there are. */
   readonly declares: boolean
 }
@@ -36,6 +38,7 @@ export function memberRules(scope: SchemaScope, part: Part<Schema>, alone: boole
         ? undefined
         : { schema: additionalProperties, path: `${path}/additionalProperties` },
     unevaluated: unevaluated(scope, part, alone),
+    evaluates: part.quiet === undefined && schema[SILENT] === undefined,
     declares
   }
 }

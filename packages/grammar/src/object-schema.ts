@@ -76,17 +76,22 @@ class ObjectReader {
 
   /** What a member that is named somewhere holds. */
   #declared(name: string): Expression {
-    const parts = this.#rules.flatMap(rule => {
+    return this.#value(rule => {
       const own = rule.properties.get(name)
       const matching = rule.patterns.filter(({ pattern }) => this.#matches(name, pattern))
-      const all = [...(own === undefined ? [] : [own]), ...matching.map(({ value }) => value)]
-      return all.length > 0 || rule.others === undefined ? all : [rule.others]
+      return [...(own === undefined ? [] : [own]), ...matching.map(({ value }) => value)]
     })
-    return this.#scope.at([...parts, ...this.#unevaluated(parts)], this.#depth + 1)
   }
 
-  #unevaluated(parts: readonly Part[]): readonly Part[] {
-    return parts.length > 0 ? [] : this.#rules.flatMap(({ unevaluated }) => unevaluated ?? [])
+  /** What a member holds of which the rules say this. */
+  #value(said: (rule: MemberRules) => readonly Part[]): Expression {
+    const spoken = this.#rules.map(rule => {
+      const parts = said(rule)
+      return { rule, parts: parts.length > 0 || rule.others === undefined ? parts : [rule.others] }
+    })
+    const isEvaluated = spoken.some(({ rule, parts }) => rule.evaluates && parts.length > 0)
+    const unevaluated = isEvaluated ? [] : this.#rules.flatMap(rule => rule.unevaluated ?? [])
+    return this.#scope.at([...spoken.flatMap(({ parts }) => parts), ...unevaluated], this.#depth + 1)
   }
 
   #matches(name: string, pattern: string): boolean {
@@ -122,11 +127,9 @@ class ObjectReader {
     for (let matched = 0; matched < 1 << patterns.length; matched++) {
       if (this.#isClosed(matched)) continue
       const isMatched = (pattern: string): boolean => (matched & (1 << patterns.indexOf(pattern))) !== 0
-      const parts = this.#rules.flatMap(rule => {
-        const matching = rule.patterns.filter(({ pattern }) => isMatched(pattern)).map(({ value }) => value)
-        return matching.length > 0 || rule.others === undefined ? matching : [rule.others]
-      })
-      const value = this.#scope.at([...parts, ...this.#unevaluated(parts)], this.#depth + 1)
+      const value = this.#value(rule =>
+        rule.patterns.filter(({ pattern }) => isMatched(pattern)).map(({ value: part }) => part)
+      )
       if (value === json.expressions.dead) continue
       const name = this.#nameOf(
         names,

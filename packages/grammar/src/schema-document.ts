@@ -13,10 +13,14 @@ export const EXCLUDED_PATTERN = Symbol('excluded pattern')
 /** What `unevaluated…` of a schema speaks of is all that holds beside it: nothing around it adds to that. */
 export const CLOSING = Symbol('closes what holds beside it')
 
+/** It holds because another schema does not. The members that it names do not count as evaluated. */
+export const QUIET = Symbol('evaluates nothing')
+
 export interface Schema {
   readonly [keyword: string]: unknown
   readonly [SILENT]?: true
   readonly [CLOSING]?: true
+  readonly [QUIET]?: true
   readonly [EXCLUDED]?: readonly unknown[]
   readonly [EXCLUDED_PATTERN]?: string
 }
@@ -25,6 +29,8 @@ export interface Schema {
 export interface Part<Value = unknown> {
   readonly schema: Value
   readonly path: string
+  /** It is {@link QUIET}, or within such a schema. */
+  readonly quiet?: true
 }
 
 /** A keyword that is not enforced. */
@@ -133,11 +139,16 @@ export class SchemaDocument {
       for (const name of [one.$anchor, one.$dynamicAnchor, one.$id, one.id]) {
         if (typeof name === 'string') anchors.set(name.replace(/^#/, ''), one)
       }
-      for (const inner of Object.values(one)) if (isContainer(inner)) waiting.push(inner)
+      for (const [keyword, inner] of Object.entries(one)) {
+        if (isContainer(inner) && !VALUES.has(keyword)) waiting.push(inner)
+      }
     }
     return anchors
   }
 }
+
+/** Keywords that hold values, in which nothing is a schema. */
+const VALUES: ReadonlySet<string> = new Set(['const', 'enum', 'default', 'examples'])
 
 export function isSchema(value: unknown): value is Schema {
   return typeof value === 'object' && value !== null && !Array.isArray(value)

@@ -9,6 +9,7 @@ import { brokenReference } from './references.ts'
 import {
   EXCLUDED,
   EXCLUDED_PATTERN,
+  encodePointer,
   isSchema,
   type Part,
   type Relaxation,
@@ -38,6 +39,28 @@ export interface SchemaDocuments {
  */
 export function schemaDocuments(json: JsonText, schema: unknown, where: string): SchemaDocuments {
   return new SchemaReader(json, schema, where).read()
+}
+
+/** An argument of a function. */
+export interface Argument {
+  readonly name: string
+  readonly value: Expression
+  readonly required: boolean
+  readonly schema: unknown
+}
+
+/**
+ * The members of an object one by one, for a notation that has no such object.
+ *
+ * @param schema of an object that says nothing of members but `properties` and `required`
+ * @throws MeshError as {@link schemaDocuments} does
+ */
+export function argumentDocuments(
+  json: JsonText,
+  schema: unknown,
+  where: string
+): { readonly all: readonly Argument[]; readonly relaxed: readonly Relaxation[] } {
+  return new SchemaReader(json, schema, where).readArguments()
 }
 
 /** Integers between two limits that are listed. */
@@ -75,6 +98,24 @@ class SchemaReader implements SchemaScope {
     return { expression, relaxed: document.relaxed }
   }
 
+  readArguments(): { readonly all: readonly Argument[]; readonly relaxed: readonly Relaxation[] } {
+    const { document } = this
+    const { expressions } = this.json
+    expressions.budget.place = document.where
+    const { properties, required } = Object(document.root)
+    const needed = new Set<unknown>(required)
+    const all = Object.entries(Object(properties)).flatMap(([name, schema]): Argument[] => {
+      const path = `/properties/${encodePointer(name)}`
+      const value = this.at([{ schema, path }], 1)
+      if (value !== expressions.dead) return [{ name, value, required: needed.has(name), schema }]
+      if (needed.has(name)) throw document.refusal(path, 'allows no value at all')
+      return []
+    })
+    const broken = brokenReference(expressions, expressions.sequence(all.map(({ value }) => value)))
+    if (broken !== undefined) throw document.refusal(broken, 'leads back to itself without end')
+    return { all, relaxed: document.relaxed }
+  }
+
   at(parts: readonly Part[], depth: number): Expression {
     const { json, document } = this
     const { expressions } = json
@@ -83,10 +124,10 @@ class SchemaReader implements SchemaScope {
     if (first === undefined) return json.anyValue
     if (said.some(({ schema }) => schema === false)) return expressions.dead
     const key =
-      said.length === 1
+      said.length === 1 && first.quiet === undefined
         ? first.schema
         : said
-            .map(({ schema }) => document.idOf(schema))
+            .map(({ schema, quiet }) => `${document.idOf(schema)}${quiet === undefined ? '' : 'q'}`)
             .toSorted()
             .join()
     const known = this.#places.get(key)
@@ -144,7 +185,7 @@ class SchemaReader implements SchemaScope {
       const target = this.document.resolve(at.schema.$ref, `${at.path}/$ref`)
       // what points out of this document is said to be relaxed where it is read
       if (target === undefined) return at
-      at = target
+      at = part.quiet === undefined ? target : { ...target, quiet: part.quiet }
     }
     return at
   }

@@ -3,7 +3,7 @@ import { assertProperty } from '@resultity/test-property'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 import fc from 'fast-check'
 import t from 'tap'
-import { checkConstraint, Grammar, TOOL_CALL } from '../src/index.ts'
+import { checkConstraint, Grammar } from '../src/index.ts'
 import { RECURSIVE, schemas } from './random-schemas.ts'
 import { randomText } from './random-text.ts'
 
@@ -200,8 +200,8 @@ t.test('tool calls are calls of the declared functions', async t => {
     { name: 'add', parameters: '{"type":"object","properties":{"x":{"type":"integer"}},"required":["x"]}' },
     { name: 'now', parameters: '{"type":"object","properties":{}}' }
   ]
-  const one = `${TOOL_CALL.beforeName}"add"${TOOL_CALL.beforeArguments}{"x":1}${TOOL_CALL.afterArguments}`
-  const other = `${TOOL_CALL.beforeName}"now"${TOOL_CALL.beforeArguments}{}${TOOL_CALL.afterArguments}`
+  const one = '<tool_call>\n{"name": "add", "arguments": {"x":1}}\n</tool_call>'
+  const other = '<tool_call>\n{"name": "now", "arguments": {}}\n</tool_call>'
   const single = new Grammar({ type: 'tool_calls', functions, parallel: false })
   const several = new Grammar({ type: 'tool_calls', functions, parallel: true })
   t.ok(single.accepts(one))

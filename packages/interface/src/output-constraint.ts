@@ -5,6 +5,13 @@ export interface ToolFunction {
 }
 
 /**
+ * How arguments are written that are not JSON: as `a=1, b="x"`; a tag for each; as `{a:1,b:<|"|>x<|"|>}`, with the marks of Gemma 4 or
+ * of FunctionGemma.
+ */
+export const ARGUMENT_NOTATIONS = ['python', 'xml', 'gemma', 'function-gemma'] as const
+export type ArgumentNotation = (typeof ARGUMENT_NOTATIONS)[number]
+
+/**
  * How calls are written in an answer that must be calls. Each text is in parts: a marker, which is the special token of its name or
  * its letters, is one of its own.
  */
@@ -14,13 +21,25 @@ export interface CallForm {
   readonly beforeName: readonly string[]
   /** The name is JSON text; else it stands as it is. */
   readonly quotedName: boolean
-  /** The arguments are JSON text. */
   readonly beforeArguments: readonly string[]
+  /** Default: as JSON text. */
+  readonly notation?: ArgumentNotation
   readonly afterArguments: readonly string[]
   /** Between two calls; undefined where an answer has one at most. */
   readonly between?: readonly string[]
   /** Behind the last call. */
   readonly end: readonly string[]
+}
+
+/** How the Hermes and Qwen models write calls: the form of all that were not taught one. */
+export const HERMES_FORM: CallForm = {
+  begin: [],
+  beforeName: ['<tool_call>\n{"name": '],
+  quotedName: true,
+  beforeArguments: [', "arguments": '],
+  afterArguments: ['}\n</tool_call>'],
+  between: ['\n'],
+  end: []
 }
 
 /**

@@ -1,5 +1,6 @@
 import { CustomInput } from '@resultity/dialects'
-import { Grammar, HERMES_FORM } from '@resultity/grammar'
+import { Grammar } from '@resultity/grammar'
+import { HERMES_FORM } from '@resultity/interface'
 import t from 'tap'
 import { ChoiceText } from '../src/tools/choice-text.ts'
 import { inputGrammars, parameterPlaces, type ToolUse, toolUseOf, unheldPlaces } from '../src/tools/tool-use.ts'

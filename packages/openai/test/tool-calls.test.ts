@@ -1,5 +1,6 @@
 import { type AnswerPiece, type AnswerReader, HeldCallsReader } from '@resultity/dialects'
-import { Grammar, HERMES_FORM, TOOL_CALL } from '@resultity/grammar'
+import { Grammar } from '@resultity/grammar'
+import { HERMES_FORM } from '@resultity/interface'
 import t from 'tap'
 import { ChoiceText } from '../src/tools/choice-text.ts'
 import { withoutToolTurns } from '../src/tools/tool-prompt.ts'
@@ -30,10 +31,10 @@ t.test('calls that an answer is held to pass on letter by letter', async t => {
   const functions = [...names].map(name => ({ name, parameters }))
   const grammar = new Grammar({ type: 'tool_calls', functions, parallel: true })
   const call = (name: string, values: string): string =>
-    `${TOOL_CALL.beforeName}${JSON.stringify(name)}${TOOL_CALL.beforeArguments}${values}${TOOL_CALL.afterArguments}`
+    `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments": ${values}}\n</tool_call>`
   const values = ['{}', '{"a":{"b":[1,{"c":"}"}]}}', '{"s":"\\"}]\\\\"}', '{"a": "</tool_call>"}']
   for (const one of values) {
-    const text = [call('add', one), call('now', '{}'), call('add', one)].join(TOOL_CALL.between)
+    const text = [call('add', one), call('now', '{}'), call('add', one)].join('\n')
     t.ok(grammar.accepts(text), one)
     const pieces = [
       ['call', 0, 'add'],
@@ -46,7 +47,7 @@ t.test('calls that an answer is held to pass on letter by letter', async t => {
     t.same(read(new HeldCallsReader(HERMES_FORM), [text]), pieces)
     t.same(read(new HeldCallsReader(HERMES_FORM), [...text]), pieces, 'letter by letter')
   }
-  const cut = call('add', '{"a":[1').slice(0, -TOOL_CALL.afterArguments.length)
+  const cut = call('add', '{"a":[1').slice(0, -'}\n</tool_call>'.length)
   t.same(
     read(new HeldCallsReader(HERMES_FORM), [cut]),
     [

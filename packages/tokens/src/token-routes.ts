@@ -1,5 +1,5 @@
 import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
-import { promptTextOf, toolUseOf } from '@resultity/openai'
+import { promptTextOf, templateUseOf, toolUseOf } from '@resultity/openai'
 import type { ServedDecoder, ServedModels } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
 import {
@@ -73,8 +73,9 @@ export function addTokenRoutes(server: FastifyInstance, { models }: TokenRouteCo
   })
   addRoute(server, routes.applyTemplate, async request => {
     const body = parseInput(applyTemplateSchema, request.body)
-    const options = { addGenerationPrompt: body.add_generation_prompt !== false }
-    return { prompt: await promptTextOf(body.messages, toolUseOf(body), modelOf(models, body.model), options) }
+    const model = modelOf(models, body.model)
+    const { options } = templateUseOf(body, model)
+    return { prompt: await promptTextOf(body.messages, toolUseOf(body), model, options) }
   })
   addRoute(server, routes.info, async request => {
     const { model } = parseInput(tokenizerInfoQuerySchema, request.query)

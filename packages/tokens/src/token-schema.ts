@@ -1,4 +1,4 @@
-import { chatRequestSchema, toolFields } from '@resultity/openai'
+import { chatRequestSchema, reasoningFields, templateFields, toolFields } from '@resultity/openai'
 import { z } from 'zod'
 
 /** Token ids of one request: more than any context has. */
@@ -12,8 +12,8 @@ const conversation = {
   /** May be left out where one model that generates text is served. */
   model,
   ...toolFields,
-  /** Ends the prompt with the head of the answer. Default true. */
-  add_generation_prompt: flag
+  ...templateFields,
+  reasoning_effort: reasoningFields.reasoning_effort
 }
 
 /** Body of `POST /tokenize`: a text, or a conversation. */

@@ -1,6 +1,6 @@
 import { invalidRequest, MeshError, withParam } from '@resultity/interface'
 import { TimeSlice } from '@resultity/jobs'
-import { promptOf, toolUseOf } from '@resultity/openai'
+import { promptOf, templateUseOf, toolUseOf } from '@resultity/openai'
 import type { ServedDecoder } from '@resultity/placement'
 import type { Tokenized, TokenizeRequest } from './token-schema.ts'
 
@@ -27,9 +27,9 @@ async function idsOf(body: TokenizeRequest, model: ServedDecoder): Promise<numbe
     throw invalidRequest(given.at(-1) ?? 'prompt', what, 'Send a prompt, or messages.')
   }
   if (field === 'messages') {
-    return await promptOf(body.messages ?? [], toolUseOf(body), model, {
-      addGenerationPrompt: body.add_generation_prompt !== false
-    })
+    const messages = body.messages ?? []
+    const { options } = templateUseOf({ ...body, messages }, model)
+    return await promptOf(messages, toolUseOf(body), model, options)
   }
   const ids = await encoded(body[field] ?? '', field, model)
   const begins = body.add_special_tokens ?? body.add_special ?? field === 'prompt'

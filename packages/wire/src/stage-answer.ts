@@ -1,4 +1,5 @@
 import {
+  ARGUMENT_NOTATIONS,
   type CallForm,
   CONSTRAINT_BYTES_MAX,
   CONSTRAINT_CHOICES_MAX,
@@ -105,7 +106,8 @@ function formToWire({ between, ...form }: CallForm): resultity.stage.v1.CallForm
     afterArguments: [...form.afterArguments],
     single: between === undefined,
     between: [...(between ?? [])],
-    end: [...form.end]
+    end: [...form.end],
+    ...(form.notation === undefined ? {} : { notation: form.notation })
   }
 }
 
@@ -114,6 +116,8 @@ function formFromWire(wired: resultity.stage.v1.CallForm.$Properties): CallForm 
     list(texts, `constraint.form.${field}`, FORM_PARTS_MAX).map(one =>
       text(one, `constraint.form.${field}`, FORM_CHARACTERS_MAX, 1)
     )
+  const notation = ARGUMENT_NOTATIONS.find(one => one === wired.notation)
+  if (wired.notation && notation === undefined) throw violation('constraint.form.notation is none of this version')
   return {
     begin: parts(wired.begin, 'begin'),
     beforeName: parts(wired.beforeName, 'before_name'),
@@ -121,7 +125,8 @@ function formFromWire(wired: resultity.stage.v1.CallForm.$Properties): CallForm 
     beforeArguments: parts(wired.beforeArguments, 'before_arguments'),
     afterArguments: parts(wired.afterArguments, 'after_arguments'),
     ...(wired.single === true ? {} : { between: parts(wired.between, 'between') }),
-    end: parts(wired.end, 'end')
+    end: parts(wired.end, 'end'),
+    ...(notation === undefined ? {} : { notation })
   }
 }
 

@@ -18,7 +18,7 @@ const CONSTRAIN = '<|constrain|>'
 
 /** What may end a message. */
 const ENDS = [END, START, CALL, RETURN] as const
-/** Longer heads are none. */
+/** A longer text is not a head. */
 const HEAD_CHARACTERS_MAX = 512
 
 const literals = (...texts: readonly string[]): PreludePart[] => texts.map(text => ({ type: 'literal', text }))
@@ -30,8 +30,8 @@ const ANALYSIS: Prelude = [
 ]
 
 /**
- * Answers of gpt-oss: messages on channels, of which `analysis` is reasoning, and `final` and `commentary` are for the user. A
- * message that is to a function stays as it is written, head and all.
+ * Answers of gpt-oss are messages on channels: `analysis` is reasoning, `final` and `commentary` are for the user. A message to a
+ * function stays as it is written, with its head.
  */
 export class ChannelReasoning implements ReasoningFormat {
   after(): AnswerReasoning {
@@ -50,7 +50,7 @@ class ChannelReader implements ReasoningReader {
   #place: Place = 'head'
   #held = ''
   #messages = 0
-  /** A message of the same kind came before, from which the next is parted. */
+  /** Whether a message of the same kind came before: the next one begins on a new line. */
   readonly #spoken = { reasoning: false, content: false }
 
   get inside(): boolean {
@@ -89,7 +89,7 @@ class ChannelReader implements ReasoningReader {
     if (at < 0) {
       const isHead = /^\s*(?:<|assistant|$)/.test(this.#held) || 'assistant'.startsWith(this.#held.trim())
       if (!over && isHead && this.#held.length <= HEAD_CHARACTERS_MAX) return undefined
-      // no message: a model that does not keep to the form has answered all the same
+      // no message: the model does not keep to the form, and has answered all the same
       if (over && /^\s*(?:<\|start\|>)?(?:assistant)?\s*$/.test(this.#held)) {
         this.#held = ''
         return NOTHING

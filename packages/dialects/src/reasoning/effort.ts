@@ -1,8 +1,6 @@
-/** How much a model is to reason, in OpenAI's words, from nothing up. */
-export const REASONING_EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max'] as const
-export type ReasoningEffort = (typeof REASONING_EFFORTS)[number]
+import { REASONING_EFFORTS, type ReasoningEffort } from '@resultity/interface'
 
-/** What a chat template reads of how much to reason, as trying it showed. */
+/** How a chat template can be told how much to reason, found out by trying it. */
 export interface ReasoningControls {
   /** A variable that turns reasoning on and off. */
   readonly thinkingSwitch: string | undefined
@@ -13,14 +11,14 @@ export interface ReasoningControls {
 export interface EffortUse {
   /** Variables for the template. */
   readonly variables: Readonly<Record<string, unknown>>
-  /** The template has no way to say it. */
+  /** The template cannot be told. */
   readonly ignored: boolean
 }
 
 /**
- * Says an effort in the variables of a template: an effort that it does not know becomes the nearest that it knows.
+ * Writes an effort as variables of a template. An effort that the template does not know becomes the nearest one that it knows.
  *
- * @param reasons the model reasons at all: for one that does not, none is what it does anyway
+ * @param reasons whether the model reasons at all: one that does not already does what `none` asks for
  */
 export function effortVariables(
   effort: ReasoningEffort,
@@ -38,7 +36,7 @@ export function effortVariables(
   return { variables, ignored: Object.keys(variables).length === 0 }
 }
 
-/** Of two that are as near, the lesser. */
+/** The nearest of them; of two that are equally near, the lesser. */
 function nearestOf(effort: ReasoningEffort, known: readonly ReasoningEffort[]): ReasoningEffort | undefined {
   const distance = (one: ReasoningEffort): number =>
     Math.abs(REASONING_EFFORTS.indexOf(one) - REASONING_EFFORTS.indexOf(effort))

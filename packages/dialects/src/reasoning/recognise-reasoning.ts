@@ -2,7 +2,7 @@ import { ChannelReasoning } from './channel-reasoning.ts'
 import type { ReasoningFormat } from './reasoning-format.ts'
 import { type ReasoningTags, TaggedReasoning } from './tagged-reasoning.ts'
 
-/** What is known of a model that may reason. */
+/** What is known about a model that may reason. */
 export interface ModelText {
   /** The source of its chat template. */
   readonly template: string

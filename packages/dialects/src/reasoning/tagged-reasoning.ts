@@ -46,9 +46,9 @@ class TaggedReader implements ReasoningReader {
   readonly #close: string
   /** `head` and `gap`: white space is passed over; before the reasoning's first word and the answer's. */
   #place: 'before' | 'head' | 'inside' | 'gap' | 'answer'
-  /** What has just come, and the beginning of a tag before it. */
+  /** What has just come, behind the beginning of a tag. */
   #held = ''
-  /** White space before that, which a tag would end. It is added to and not looked into, which costs nothing. */
+  /** White space before that, which is left out if a tag follows. It only grows and is never searched, so holding it costs nothing. */
   #blank = ''
 
   constructor(open: string, close: string, begun: boolean) {

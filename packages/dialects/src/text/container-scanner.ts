@@ -11,8 +11,8 @@ export const JSON_CONTAINERS: ContainerForm = { opens: '{[', closes: '}]', quote
 export const PYTHON_CONTAINERS: ContainerForm = { opens: '{[(', closes: '}])', quotes: '"\'' }
 
 /**
- * Finds the end of an object, a list or whatever else has brackets, in a text that comes in pieces. Each character is looked at once.
- * What it finds need not be valid: it counts brackets, whichever they are, outside of texts.
+ * Finds the end of an object, a list or anything else in brackets, in a text that comes in pieces. It looks at each character once. It
+ * counts brackets outside of texts, whichever they are, so what it finds need not be valid.
  */
 export class ContainerScanner {
   readonly #form: ContainerForm

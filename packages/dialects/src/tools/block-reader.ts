@@ -38,9 +38,9 @@ export class BlockReader implements AnswerReader {
   readonly #form: BlockForm
   readonly #init: AnswerReaderInit
   readonly #word: RegExp
-  /** What has just come, and the beginning of a mark before it. */
+  /** What has just come, behind the beginning of a mark. */
   #held = ''
-  /** White space of which it is not known whether a call follows. It is added to and not looked into, which costs nothing. */
+  /** White space behind which a call may follow. It only grows and is never searched, so holding it costs nothing. */
   #gap = ''
   #block: OpenBlock | undefined
   /** Nothing but calls has come. */
@@ -109,7 +109,7 @@ export class BlockReader implements AnswerReader {
     }
     block.text += text
     if (end === 'open') return undefined
-    // whatever stands behind the mark may be a block for all that
+    // a block may still begin behind the mark
     this.#block = undefined
     this.#held = block.text.slice(block.open.length)
     return this.#text(this.#takeGap() + block.open)

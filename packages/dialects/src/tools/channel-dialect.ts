@@ -22,7 +22,7 @@ const blocks: BlockForm = {
   }
 }
 
-/** gpt-oss: a message on the channel `commentary` that is to a function. It ends the answer. */
+/** gpt-oss: a message to a function, on the channel `commentary`. It ends the answer. */
 export const channelDialect: ToolDialect = {
   name: 'channels',
   markers: [CHANNEL, MESSAGE, CALL, CONSTRAIN],

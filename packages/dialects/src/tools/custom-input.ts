@@ -5,7 +5,7 @@ const HEAD = new RegExp(`^\\s*\\{\\s*"${CUSTOM_ARGUMENT}"\\s*:\\s*"`)
 const ESCAPE_CHARACTERS = 2
 const UNICODE_ESCAPE_CHARACTERS = 6
 
-/** Reads the text that a custom tool is given out of the arguments that it is written in, as they come. */
+/** Takes the text for a custom tool out of the arguments that hold it, as they come. */
 export class CustomInput {
   #held = ''
   #part: 'head' | 'text' | 'over' = 'head'
@@ -45,7 +45,7 @@ export class CustomInput {
     return unescaped(written)
   }
 
-  /** Arguments of another form, which a model may write that is held to none: the only text in them, or all of them. */
+  /** Arguments of another form, which a model may write when nothing holds it to one: the only text in them, or all of them. */
   #otherwise(): string {
     const values = parsed(this.#held)
     if (values === undefined) return ''

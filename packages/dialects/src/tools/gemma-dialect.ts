@@ -1,6 +1,6 @@
 import { type BlockForm, BlockReader, type FoundCall } from './block-reader.ts'
 import { MarkScanner } from './block-scanner.ts'
-import { readValues } from './loose-values.ts'
+import { RAW_QUOTES, readValues } from './loose-values.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 
 /** Of Gemma 4, and of FunctionGemma before it. */
@@ -30,11 +30,32 @@ function openOf(text: string): string {
   return OPENS.find(open => text.startsWith(open)) ?? ''
 }
 
+function dialectOf(open: string, notation: 'gemma' | 'function-gemma'): ToolDialect {
+  const close = FRAMES[open] ?? ''
+  return {
+    name: notation,
+    markers: [...OPENS, ...Object.values(FRAMES), ...RAW_QUOTES],
+    form: {
+      begin: [],
+      beforeName: [open, 'call:'],
+      quotedName: false,
+      beforeArguments: ['{'],
+      notation,
+      afterArguments: ['}', close],
+      between: [],
+      end: []
+    },
+    writes: (text, name) => new RegExp(`${escaped(open)}\\s*call:${escaped(name)}\\{`).test(text),
+    reader: init => new BlockReader(blocks, init)
+  }
+}
+
 /** `<|tool_call>call:f{a:<|"|>text<|"|>,n:1}<tool_call|>`: names have no quotes, and texts those of a token of their own. */
-export const gemmaDialect: ToolDialect = {
-  name: 'gemma',
-  markers: [...OPENS, ...Object.values(FRAMES), '<|"|>', '<escape>'],
-  form: undefined,
-  writes: (text, name) => new RegExp(`(?:<\\|tool_call>|<start_function_call>)\\s*call:${name}\\{`).test(text),
-  reader: init => new BlockReader(blocks, init)
+export const gemmaDialect: ToolDialect = dialectOf('<|tool_call>', 'gemma')
+
+/** The same before Gemma 4: `<start_function_call>call:f{a:<escape>text<escape>}<end_function_call>`. */
+export const functionGemmaDialect: ToolDialect = dialectOf('<start_function_call>', 'function-gemma')
+
+function escaped(text: string): string {
+  return text.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')
 }

@@ -2,7 +2,7 @@ import { type CallForm, MeshError } from '@resultity/interface'
 import { ContainerScanner } from '../text/container-scanner.ts'
 import type { AnswerPiece, AnswerReader } from './tool-dialect.ts'
 
-/** Longer than all that stands between the arguments of one call and those of the next. */
+/** More characters than ever stand between the arguments of two calls. */
 const HEAD_CHARACTERS_MAX = 1024
 
 /** Reads an answer that is held to calls in a form: nothing in it is text, and arguments pass on as they come. */

@@ -3,8 +3,10 @@ import { MarkScanner } from './block-scanner.ts'
 import { jsonCall } from './json-calls.ts'
 import type { ToolDialect } from './tool-dialect.ts'
 
-const OPEN = '<tool_call>'
-const CLOSE = '</tool_call>'
+/** What stands around a call. */
+export const HERMES_TAGS = { open: '<tool_call>', close: '</tool_call>' } as const
+
+const { open: OPEN, close: CLOSE } = HERMES_TAGS
 
 const blocks: BlockForm = {
   opens: [OPEN],
@@ -16,7 +18,7 @@ const blocks: BlockForm = {
 }
 
 /**
- * Hermes, Qwen 2.5 and 3, and whoever was not taught a form of its own: `<tool_call>` around an object with `name` and
+ * Hermes, Qwen 2.5 and 3, and models that were not taught a form of their own: `<tool_call>` around an object with `name` and
  * `arguments`.
  */
 export const hermesDialect: ToolDialect = {

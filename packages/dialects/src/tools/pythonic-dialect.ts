@@ -47,11 +47,28 @@ function callIn(reader: LooseReader): FoundCall {
   return { name, arguments: Object.fromEntries(values) }
 }
 
-/** Llama 4, LFM 2 and others: a list of calls as in Python, `[f(a=1)]`. */
-export const pythonicDialect: ToolDialect = {
-  name: 'pythonic',
-  markers: MARKERS,
-  form: undefined,
-  writes: (text, name) => new RegExp(`\\[${name}\\(\\w+=`).test(text),
-  reader: init => new BlockReader(blocks, init)
+function dialectOf(frame: string): ToolDialect {
+  const close = FRAMES[frame]
+  return {
+    name: 'pythonic',
+    markers: MARKERS,
+    form: {
+      begin: frame === '' ? ['['] : [frame, '['],
+      beforeName: [],
+      quotedName: false,
+      beforeArguments: ['('],
+      notation: 'python',
+      afterArguments: [')'],
+      between: [', '],
+      end: close === undefined ? [']'] : [']', close]
+    },
+    writes: (text, name) => {
+      const at = text.indexOf(`${frame}[${name}(`)
+      return at >= 0 && /^\w+=/.test(text.slice(at + frame.length + name.length + 2))
+    },
+    reader: init => new BlockReader(blocks, init)
+  }
 }
+
+/** Llama 4, LFM 2 and others: a list of calls as in Python, `[f(a=1)]`; those with a frame first. */
+export const pythonicDialects: readonly ToolDialect[] = [...Object.keys(FRAMES), ''].map(dialectOf)

@@ -7,8 +7,8 @@ const NAME_CHARACTERS_MAX = 128
 type Place = 'before' | 'name' | 'behind name' | 'argument' | 'behind argument' | 'values' | 'behind call'
 
 /**
- * `[f(a=1), g()]`, as it comes. Prose may begin with a bracket too, so what is no list of calls of known functions is known at the
- * first letter that such a list cannot have there.
+ * Reads `[f(a=1), g()]` as it comes. Prose may begin with a bracket too. So the scanner gives up at the first letter that no list of
+ * calls of known functions can have there.
  */
 export class PythonicScanner implements BlockScanner {
   readonly #names: readonly string[]

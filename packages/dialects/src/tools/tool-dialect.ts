@@ -1,6 +1,6 @@
 import type { CallForm } from '@resultity/interface'
 
-/** What an answer's text turns out to be. */
+/** A part of an answer, once it is known what it is. */
 export type AnswerPiece =
   | { readonly type: 'content'; readonly text: string }
   /** Call `index` begins. */
@@ -35,7 +35,10 @@ export interface ToolDialect {
   readonly name: string
   /** Names of special tokens that calls are written with, which must be part of the text that is read. */
   readonly markers: readonly string[]
-  /** How calls are written where an answer must be calls; undefined: as Hermes writes them. */
+  /**
+   * How calls are written where an answer must be calls. Undefined: as Hermes writes them, which is also how calls are written that the
+   * notation of the form cannot say.
+   */
   readonly form: CallForm | undefined
   /** Whether a chat template that writes a call of `name` so is of this family. */
   writes(text: string, name: string): boolean

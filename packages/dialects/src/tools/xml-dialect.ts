@@ -30,13 +30,18 @@ function xmlCall(body: string, init: AnswerReaderInit): FoundCall | undefined {
     const key = part.slice(0, Math.max(0, at)).trim()
     if (key === '' || key.length > NAME_CHARACTERS_MAX || key.includes('\n')) return undefined
     const text = argumentText(part.slice(at + 1))
-    values.push([key, init.isText(name, key) ? text : (init.parseJson(text) ?? text)])
+    values.push([key, init.isText(name, key) ? text : jsonOrText(text, init)])
   }
-  // anything before the first parameter but white space is none of a call
+  // only white space may stand before the first parameter
   return /^\s*(?:<parameter=|$)/.test(rest) ? { name, arguments: Object.fromEntries(values) } : undefined
 }
 
-/** A line end behind the opening tag, and one before the closing, are none of the argument. */
+function jsonOrText(text: string, { parseJson }: AnswerReaderInit): unknown {
+  const value = parseJson(text)
+  return value === undefined ? text : value
+}
+
+/** A line end behind the opening tag, and one before the closing tag, are not part of the argument. */
 function argumentText(part: string): string {
   const text = part.replace(/^\n/, '')
   const inner = withoutTag(text, '</parameter>')
@@ -53,7 +58,16 @@ function withoutTag(text: string, tag: string): string {
 export const xmlDialect: ToolDialect = {
   name: 'xml',
   markers: [OPEN, CLOSE],
-  form: undefined,
+  form: {
+    begin: [],
+    beforeName: [OPEN, '\n', FUNCTION],
+    quotedName: false,
+    beforeArguments: ['>\n'],
+    notation: 'xml',
+    afterArguments: [`${FUNCTION_END}\n`, CLOSE],
+    between: ['\n'],
+    end: []
+  },
   writes: (text, name) => text.includes(`${FUNCTION}${name}>`),
   reader: init => new BlockReader(blocks, init)
 }

@@ -21,7 +21,7 @@ export class AnswerCheck {
     this.#constraint = heldConstraint(request)
   }
 
-  /** All that the model writes counts: what is reasoning in it, and where the white space behind that belongs, is our reading. */
+  /** Checks all that the model wrote. Which of it is reasoning, and where white space behind that belongs, is only our reading of it. */
   push({ text, written = text }: GenerationEvent & { readonly written?: string }): void {
     if (this.#constraint !== undefined) this.#text += written
   }

@@ -2,10 +2,10 @@ import {
   type AnswerReasoning,
   type EffortUse,
   effortVariables,
-  REASONING_EFFORTS,
   type ReasoningFormat,
   recogniseReasoning
 } from '@resultity/dialects'
+import { REASONING_EFFORTS } from '@resultity/interface'
 import type { ServedDecoder } from '@resultity/placement'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import { z } from 'zod'

@@ -20,8 +20,8 @@ export interface ChatForm {
 }
 
 /**
- * Checks everything that a request says of the form of its answer, also what this answer is not held to: the texts of custom tools
- * that the model may call as it likes, and a format that calls leave no place for.
+ * Checks everything that a request says about the form of its answer. This includes what the answer is not held to: texts of custom
+ * tools that the model may call or not, and a format beside calls that must come.
  *
  * @returns the places of what the answer is not held to, as a header names them
  * @throws MeshError `invalid_request` naming the schema that must be enforced and cannot be; `resource_exhausted`

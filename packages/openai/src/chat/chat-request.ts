@@ -2,7 +2,7 @@ import type { Constraints, GenerationRequest } from '@resultity/generation'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { endingOf } from '../answer/ending-fields.ts'
-import { effortOf, reasoningAfter } from '../answer/reasoning-fields.ts'
+import { reasoningAfter } from '../answer/reasoning-fields.ts'
 import { formatOf } from '../answer/response-format.ts'
 import { samplingOf } from '../answer/sampling-fields.ts'
 import { randomSeed, type Seed } from '../answer/seed.ts'
@@ -11,7 +11,7 @@ import { answerConstraint, readAsHeld, type ToolUse, toolUseOf } from '../tools/
 import { checkForm } from './chat-constraints.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
-import { templateOptionsOf } from './template-fields.ts'
+import { templateUseOf } from './template-fields.ts'
 
 /** The generation that a request asks for, and the keywords of its schemas that are not enforced. */
 export interface ChatGeneration extends GenerationRequest {
@@ -41,8 +41,8 @@ export async function toGenerationRequest(
   const constraint = answerConstraint(offered, format?.constraint)
   const toolUse = offered === undefined ? undefined : readAsHeld(offered, constraint)
   const relaxed = await checkForm({ toolUse, format, constraint }, constraints)
-  const effort = effortOf(body, model)
-  const prompt = await promptOf(body.messages, toolUse, model, templateOptionsOf(body, effort.variables))
+  const { options, ignored } = templateUseOf(body, model)
+  const prompt = await promptOf(body.messages, toolUse, model, options)
   const { reasoning, markers } = reasoningAfter(prompt, body, model)
   const tokensMax = tokenLimit(body, prompt.length, model.placeable.contextLength)
   const { vocabularySize } = model.placeable.manifest.config
@@ -61,7 +61,7 @@ export async function toGenerationRequest(
     ...(toolUse === undefined ? {} : { toolUse }),
     routing,
     relaxed,
-    ignored: effort.ignored ? ['reasoning_effort'] : []
+    ignored
   }
 }
 

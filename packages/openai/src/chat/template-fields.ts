@@ -1,6 +1,8 @@
 import { invalidRequest } from '@resultity/interface'
+import type { ServedDecoder } from '@resultity/placement'
 import type { ChatTemplateOptions } from '@resultity/tokenizer'
 import { z } from 'zod'
+import { effortOf, type ReasoningFields } from '../answer/reasoning-fields.ts'
 
 const VARIABLES_MAX = 32
 const VARIABLES_CHARACTERS_MAX = 16_384
@@ -36,22 +38,28 @@ interface Templated extends z.infer<typeof templateBody> {
   }[]
 }
 
+/** How a model's chat template is asked to write a conversation. */
+export interface TemplateUse {
+  readonly options: ChatTemplateOptions
+  /** Fields that it has no use for. */
+  readonly ignored: readonly string[]
+}
+
 /**
- * @param further variables, of which the request's own take precedence
+ * The request's own variables take precedence over what follows from other fields.
  * @throws MeshError `invalid_request` naming the field for a last message that cannot be gone on with
  */
-export function templateOptionsOf(
-  body: Templated,
-  further: Readonly<Record<string, unknown>> = {}
-): ChatTemplateOptions {
+export function templateUseOf(body: Templated & ReasoningFields, model: ServedDecoder): TemplateUse {
   const { chat_template_kwargs: values, add_generation_prompt: head, continue_final_message: goesOn } = body
   if (goesOn === true) requireOpenEnd(body)
-  const variables = { ...further, ...values }
-  return {
+  const effort = effortOf(body, model)
+  const variables = { ...effort.variables, ...values }
+  const options = {
     ...(typeof head === 'boolean' ? { addGenerationPrompt: head } : {}),
     ...(goesOn === true ? { continueFinalMessage: true } : {}),
     ...(Object.keys(variables).length === 0 ? {} : { variables })
   }
+  return { options, ignored: effort.ignored ? ['reasoning_effort'] : [] }
 }
 
 function requireOpenEnd({ messages, add_generation_prompt: head }: Templated): void {

@@ -1,4 +1,4 @@
-import { REASONING_EFFORTS } from '@resultity/dialects'
+import { REASONING_EFFORTS } from '@resultity/interface'
 import { z } from 'zod'
 import { endingFields } from '../answer/ending-fields.ts'
 import { metadataSchema } from '../answer/metadata.ts'

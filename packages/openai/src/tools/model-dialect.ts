@@ -7,7 +7,8 @@ import {
   recogniseDialect,
   type ToolDialect
 } from '@resultity/dialects'
-import { HERMES_FORM } from '@resultity/grammar'
+import { isTextSchema } from '@resultity/grammar'
+import { HERMES_FORM } from '@resultity/interface'
 import { type ModelTokenizer, PROBE_CALL } from '@resultity/tokenizer'
 import type { ToolUse } from './tool-use.ts'
 
@@ -29,9 +30,10 @@ export function dialectOf(tokenizer: ModelTokenizer): ToolDialect {
   return nativeDialect(tokenizer) ?? hermesDialect
 }
 
-/** Reads an answer that may have calls, or has to be some. */
+/** Reads an answer that may have calls, or has to be some: arguments in JSON pass on as they come, and others as a whole. */
 export function readerOf(use: ToolUse): AnswerReader {
-  if (use.constraint !== undefined) return new HeldCallsReader(use.constraint.form ?? HERMES_FORM)
+  const form = use.constraint === undefined ? undefined : (use.constraint.form ?? HERMES_FORM)
+  if (form !== undefined && form.notation === undefined) return new HeldCallsReader(form)
   return use.dialect.reader(readerInit(use))
 }
 
@@ -40,12 +42,6 @@ function readerInit({ tools, names, parallel }: ToolUse): AnswerReaderInit {
     tools.map(({ function: { name, parameters } }) => [name, Object(parameters?.properties)] as const)
   )
   return { names, parallel, parseJson, isText: (name, argument) => isTextSchema(properties.get(name)?.[argument]) }
-}
-
-function isTextSchema(schema: unknown): boolean {
-  const { type, enum: values } = Object(schema)
-  if (type !== undefined) return type === 'string'
-  return Array.isArray(values) && values.every(value => typeof value === 'string')
 }
 
 function parseJson(text: string): unknown {

@@ -1,5 +1,6 @@
-import { TOOL_CALL } from '@resultity/grammar'
-import type { ChatMessage, ToolCall } from '@resultity/tokenizer'
+import { HERMES_TAGS } from '@resultity/dialects'
+import { HERMES_FORM } from '@resultity/interface'
+import type { ChatMessage } from '@resultity/tokenizer'
 import type { FunctionTool } from './tool-schema.ts'
 
 /** In the words that the Hermes and Qwen models were trained with; others follow them as they can. */
@@ -12,10 +13,10 @@ You are provided with function signatures within <tools></tools> XML tags:
 
 const INSTRUCTION = `</tools>
 
-For each function call, return a json object with function name and arguments within ${TOOL_CALL.open}${TOOL_CALL.close} XML tags:
-${TOOL_CALL.open}
+For each function call, return a json object with function name and arguments within ${HERMES_TAGS.open}${HERMES_TAGS.close} XML tags:
+${HERMES_TAGS.open}
 {"name": <function-name>, "arguments": <args-json-object>}
-${TOOL_CALL.close}`
+${HERMES_TAGS.close}`
 
 /**
  * The same conversation in turns that every chat template can write: tools become part of the system's turn, calls part
@@ -41,13 +42,11 @@ export function withoutToolTurns(messages: readonly ChatMessage[], tools: readon
 }
 
 function callTexts({ toolCalls = [] }: ChatMessage): string[] {
-  return toolCalls.map(call => TOOL_CALL.beforeName + callBody(call) + TOOL_CALL.afterArguments)
-}
-
-function callBody({ name, arguments: values }: ToolCall): string {
-  return (
-    JSON.stringify(name) + TOOL_CALL.beforeArguments + (typeof values === 'string' ? values : JSON.stringify(values))
-  )
+  return toolCalls.map(call => {
+    const values = typeof call.arguments === 'string' ? call.arguments : JSON.stringify(call.arguments)
+    const { beforeName, beforeArguments, afterArguments } = HERMES_FORM
+    return [...beforeName, JSON.stringify(call.name), ...beforeArguments, values, ...afterArguments].join('')
+  })
 }
 
 function introduced(turns: readonly ChatMessage[], tools: readonly FunctionTool[]): ChatMessage[] {

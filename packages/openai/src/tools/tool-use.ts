@@ -1,5 +1,5 @@
 import { hermesDialect, type ToolDialect } from '@resultity/dialects'
-import { isLark } from '@resultity/grammar'
+import { canWriteCall, isLark } from '@resultity/grammar'
 import {
   type AnswerConstraint,
   CONSTRAINT_BYTES_MAX,
@@ -111,11 +111,13 @@ export function answerConstraint(
 }
 
 /**
- * The same, with the reader for what an answer is held to: one that may be calls or a format has calls as Hermes writes them where
- * its family's own form cannot be held to.
+ * The same, with the reader for what an answer is held to: calls are as Hermes writes them where those of its family cannot be held to
+ * what the tools say.
  */
 export function readAsHeld(use: ToolUse, constraint: AnswerConstraint | undefined): ToolUse {
-  return constraint?.type === 'any_of' && use.dialect.form === undefined ? { ...use, dialect: hermesDialect } : use
+  const options = constraint?.type === 'any_of' ? constraint.options : [constraint]
+  const calls = options.find(one => one?.type === 'tool_calls')
+  return calls !== undefined && calls.form === undefined ? { ...use, dialect: hermesDialect } : use
 }
 
 /** Calls of the functions that may be called. */
@@ -128,7 +130,10 @@ function callsOnly({ callable: tools, parallel, dialect: { form } }: Omit<ToolUs
     throw invalidRequest('tools', `tools have ${characters} characters, at most ${CONSTRAINT_BYTES_MAX} are read`)
   }
   const held = { type: 'tool_calls' as const, functions, parallel }
-  return form === undefined ? held : { ...held, form }
+  const notation = form?.notation
+  const isWritten =
+    form !== undefined && (notation === undefined || functions.every(one => canWriteCall(notation, one)))
+  return isWritten ? { ...held, form } : held
 }
 
 /** Arguments are always an object; a function without parameters takes an empty one. */

@@ -1,3 +1,4 @@
+import { REASONING_EFFORTS } from '@resultity/interface'
 import type { ChatMessage } from './chat-message.ts'
 
 /** Whose turn it is, in the words of templates. */
@@ -55,7 +56,6 @@ const system: ChatMessage = { role: 'system', content: THIRD }
 /** Variables that turn reasoning on and off, as publishers call it. */
 const SWITCHES = ['enable_thinking', 'thinking']
 
-const EFFORTS = ['none', 'minimal', 'low', 'medium', 'high', 'xhigh', 'max']
 /** Those that models learned whose templates write whatever the effort is called. */
 const WRITTEN_EFFORTS = ['low', 'medium', 'high']
 /** No effort. */
@@ -146,7 +146,7 @@ function probeReasoning(
   )
   if (!mentions('reasoning_effort')) return { thinkingSwitch, efforts: new Set() }
   const other = textWith({ reasoning_effort: NO_EFFORT })
-  const texts = EFFORTS.map(effort => ({ effort, text: textWith({ reasoning_effort: effort }) }))
+  const texts = REASONING_EFFORTS.map(effort => ({ effort, text: textWith({ reasoning_effort: effort }) }))
   if (new Set([...texts.map(({ text }) => text), other]).size === 1) return { thinkingSwitch, efforts: new Set() }
   if (other?.includes(NO_EFFORT) === true) return { thinkingSwitch, efforts: new Set(WRITTEN_EFFORTS) }
   // one that it has no words for is as good as none

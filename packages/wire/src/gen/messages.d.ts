@@ -2564,6 +2564,9 @@ export namespace resultity {
                 /** CallForm end. */
                 end: string[];
 
+                /** CallForm notation. */
+                notation: string;
+
                 /**
                  * Encodes the specified CallForm message. Does not implicitly {@link resultity.stage.v1.CallForm.verify|verify} messages.
                  * @param message CallForm message or plain object to encode
@@ -2611,6 +2614,9 @@ export namespace resultity {
 
                     /** CallForm end */
                     end?: (string[]|null);
+
+                    /** CallForm notation */
+                    notation?: (string|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

@@ -3723,6 +3723,7 @@ export const resultity = $root.resultity = (() => {
                 CallForm.prototype.single = false;
                 CallForm.prototype.between = $util.emptyArray;
                 CallForm.prototype.end = $util.emptyArray;
+                CallForm.prototype.notation = "";
 
                 CallForm.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -3753,6 +3754,8 @@ export const resultity = $root.resultity = (() => {
                     if (message.end != null && message.end.length)
                         for (let i = 0; i < message.end.length; ++i)
                             writer.uint32(66).string(message.end[i]);
+                    if (message.notation != null && $Object.hasOwnProperty.call(message, "notation") && message.notation !== "")
+                        writer.uint32(74).string(message.notation);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -3850,6 +3853,15 @@ export const resultity = $root.resultity = (() => {
                                 if (!(message.end && message.end.length))
                                     message.end = [];
                                 message.end.push(reader.stringVerify());
+                                continue;
+                            }
+                        case 9: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.stringVerify()).length)
+                                    message.notation = value;
+                                else
+                                    delete message.notation;
                                 continue;
                             }
                         }
