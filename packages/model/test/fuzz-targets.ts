@@ -4,7 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ErrorCode, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
+import { type ErrorCode, isSpeech, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
 import { hardTexts } from '@resultity/test-property'
 import {
   ChatTemplate,
@@ -278,6 +278,7 @@ function useManifest(manifest: ModelManifest): void {
     buildEncoderGraph({ manifest, weightLocation })
     return
   }
+  if (isSpeech(manifest)) return
   const range = { first: 0, end: manifest.config.layerCount }
   const { kvBytes } = stageMemory({ manifest, range, contextLength: 16, sessionsMax: 1 })
   if (!Number.isSafeInteger(kvBytes)) throw new Error(`${kvBytes} bytes of cache`)
