@@ -24,6 +24,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   families: ['interface'],
   model: ['interface', 'tokenizer', 'families'],
   engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'tokenizer', 'model', 'test-mesh'],
+  speech: ['interface'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
