@@ -1,11 +1,12 @@
 import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError } from '@resultity/interface'
 import type { ConvertReply, ConvertRequest, ConvertWorkerInit, ModelDescription } from './convert.ts'
 import { planEncoderFiles } from './encoder-weight-file.ts'
 import { openGguf } from './gguf-source.ts'
 import { modelTypeOf, openEncoderDirectory, openSafetensorsDirectory } from './safetensors-source.ts'
-import { planWeightFiles, type WeightFilePlan } from './weight-file.ts'
+import { planWeightFiles } from './weight-file.ts'
 
 /** A model, described and laid out, before any of its weights is read. */
 interface PlannedModel extends Disposable {

@@ -1,12 +1,12 @@
-import { MeshError } from '@resultity/interface'
-import { ggufPartPaths } from '../formats/gguf-split.ts'
 import {
   chooseWeights,
+  ggufPartPaths,
   isNumberedShard,
   WEIGHTS_INDEX,
   type WeightChoice,
   WHOLE_WEIGHTS
-} from '../formats/weight-choice.ts'
+} from '@resultity/formats'
+import { MeshError } from '@resultity/interface'
 
 /** What choosing needs of an entry in a repository's file list. */
 export interface RepositoryEntry {
