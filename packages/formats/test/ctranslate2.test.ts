@@ -132,7 +132,7 @@ t.test('cut off anywhere, it is refused as such', async t => {
   }
 })
 
-t.test('whatever bytes are wrong, it is refused or read', async t => {
+t.test('whatever bytes are wrong, it is refused or read', async () => {
   const whole = ct2Bytes(entries, { aliases })
   const damaged = fc
     .array(fc.tuple(fc.nat(whole.byteLength - 1), fc.nat(255)), { minLength: 1, maxLength: 8 })
