@@ -1,6 +1,7 @@
-import { isEncoder, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
+import { isEncoder, isSpeech, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
 import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
+import { speechMemory } from '@resultity/whisper'
 
 /** A model as placements need it: identity, sizes, and how it is to be served. */
 export interface PlaceableModel {
@@ -11,7 +12,7 @@ export interface PlaceableModel {
   readonly manifestBytes: number
   /** Positions of one KV slot; tokens of an encoder's longest input. */
   readonly contextLength: number
-  /** KV slots of each stage; jobs that an encoder takes at once. */
+  /** KV slots of each stage; jobs that a model which is served whole takes at once. */
   readonly sessionsMax: number
 }
 
@@ -22,6 +23,16 @@ export function shapeOf(model: PlaceableModel): ModelShape {
   if (isEncoder(manifest)) {
     const { embedding, head } = manifest
     const embeddingBytes = embedding.bytes + (head?.bytes ?? 0) + encoderMemory(manifest).workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
+  if (isSpeech(manifest)) {
+    const { weightBytes, cacheBytes, workBytes } = speechMemory({
+      manifest,
+      windowsMax: sessionsMax,
+      sessionsPerWindow: 1
+    })
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   const { embedding, head, config } = requireDecoder(manifest)
@@ -39,6 +50,10 @@ export function weightsPerLayer(manifest: ModelManifest): number {
   if (isEncoder(manifest)) {
     const { hiddenSize, intermediateSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
+  }
+  if (isSpeech(manifest)) {
+    const { hiddenSize, encoderFeedForwardSize } = manifest.config
+    return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
   }
   const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = requireDecoder(manifest).config
   return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
