@@ -1,5 +1,7 @@
 export * from './audio-invalid.ts'
 export * from './audio-limits.ts'
+export * from './decoding/audio-decoder.ts'
+export { type AudioContainer, sniffAudio } from './decoding/sniff.ts'
 export * from './mel/log-mel.ts'
 export * from './subtitles.ts'
 export * from './voice/cut-at-pauses.ts'
