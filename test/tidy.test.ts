@@ -88,6 +88,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
   ollama: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   scoring: ['interface', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
+  transcription: ['interface', 'audio', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -98,6 +99,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'store',
     'tokenizer',
     'model',
+    'audio',
     'mesh',
     'api-kit',
     'placement',
@@ -109,7 +111,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'anthropic',
     'tokens',
     'ollama',
-    'scoring'
+    'scoring',
+    'transcription'
   ],
   simulation: [
     'interface',
@@ -157,6 +160,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokens',
     'ollama',
     'scoring',
+    'transcription',
+    'audio',
     'node',
     'coordinator',
     'cli'
