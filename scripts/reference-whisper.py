@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""A tiny Whisper of random weights, what transformers and torch make of it, and what faster-whisper makes of real ones.
+"""A tiny Whisper of random weights, what transformers and torch make of it, and what CTranslate2 makes of real ones.
 
     python3 -m venv --system-site-packages VENV && VENV/bin/pip install -r scripts/reference-whisper.requirements.txt
     VENV/bin/python scripts/reference-whisper.py
@@ -14,15 +14,14 @@ The first makes in packages/whisper/test/fixtures:
 Weights are exact in f16, so that both formats hold the same numbers; all is computed in f32. The spectrogram is a formula,
 which the tests compute too (`waves`).
 
-The second adds NAME.json: the log-mel spectrogram of a recording (f16, what is heard of it) and the tokens that faster-whisper
-decodes greedily with a CTranslate2 model, with their mean log-probability.
+The second adds NAME.json: the log-mel spectrogram of a recording as faster-whisper makes it (f16, what is heard of it), and the
+tokens that CTranslate2 decodes greedily of it, with their mean log-probability.
 
 `--check` compares with the committed figures instead, and makes nothing.
 """
 
 import argparse
 import base64
-import itertools
 import json
 import math
 import pathlib
@@ -230,27 +229,40 @@ def greedy(model, heard: torch.Tensor, tokens: list) -> list:
 
 
 def recorded(recording: pathlib.Path, folder: pathlib.Path) -> dict:
+    import ctranslate2
     import faster_whisper
 
     model = faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="float32", cpu_threads=1)
+    config = json.loads((folder / "config.json").read_text())
     sound = faster_whisper.decode_audio(str(recording))
-    mel = model.feature_extractor(sound)
-    # the extractor pads what it is given by half a minute
-    frames = min(FRAMES, math.ceil(sound.shape[0] / 160))
-    segments, info = model.transcribe(
-        sound, beam_size=1, temperature=0, without_timestamps=True, condition_on_previous_text=False, language="en"
+    # silence up to the window's end, as the original program has it
+    mel = model.feature_extractor(np.pad(sound, (0, 160 * FRAMES - len(sound))))[:, :FRAMES].astype("<f2")
+    frames = min(FRAMES, math.ceil(len(sound) / 160) + 2)
+    silence = mel[:, frames:]
+    assert silence.min() == silence.max()
+    prompt = ["<|startoftranscript|>", "<|notimestamps|>"]
+    prompt = [model.hf_tokenizer.token_to_id(token) for token in prompt]
+    [result] = model.model.generate(
+        ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None].astype(np.float32))),
+        [prompt],
+        beam_size=1,
+        length_penalty=1,
+        suppress_blank=True,
+        suppress_tokens=config["suppress_ids"],
+        return_scores=True,
     )
-    segments = list(segments)
+    tokens = result.sequences_ids[0]
     return {
-        "made_by": f"faster-whisper {faster_whisper.__version__}",
+        "made_by": f"faster-whisper {faster_whisper.__version__}, ctranslate2 {ctranslate2.__version__}",
         "bins": int(mel.shape[0]),
         "frames": frames,
         # f16 [bins, frames]; what is behind is silence
-        "mel": base64.b64encode(mel[:, :frames].astype("<f2").tobytes()).decode(),
-        "silence": float(mel[:, frames:].min()),
-        "tokens": list(itertools.chain.from_iterable(segment.tokens for segment in segments)),
-        "avg_logprob": segments[0].avg_logprob,
-        "text": "".join(segment.text for segment in segments),
+        "mel": base64.b64encode(mel[:, :frames].tobytes()).decode(),
+        "silence": float(silence.min()),
+        "tokens": tokens,
+        # the score is a mean without the end
+        "avg_logprob": result.scores[0] * len(tokens) / (len(tokens) + 1),
+        "text": model.hf_tokenizer.decode(tokens),
     }
 
 
