@@ -26,7 +26,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'onnx-graph': ['interface'],
   whisper: ['interface', 'formats', 'onnx-graph'],
   model: ['interface', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper'],
-  engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'tokenizer', 'formats', 'whisper', 'model', 'test-mesh'],
+  engine: [
+    'interface',
+    'grammar',
+    'native-call',
+    'runtime-tuning',
+    'tokenizer',
+    'formats',
+    'whisper',
+    'model',
+    'test-mesh'
+  ],
   mesh: ['interface', 'wire'],
   node: ['interface', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
