@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { MeshError, requireSpeech, weightFiles } from '@resultity/interface'
+import { MeshError, requireSpeech, type WhisperConfig, weightFiles } from '@resultity/interface'
 import { convertModel, FileBlobStore, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
 import { createTokenizer } from '@resultity/tokenizer'
 import t from 'tap'
@@ -11,7 +11,7 @@ const fixtures = join(import.meta.dirname, '../../../whisper/test/fixtures')
 /** Kept between runs of the tests, so that the model is downloaded once. */
 const dataDir = join(import.meta.dirname, '../../../../data/test')
 
-/** A recording of 11 s, and what CTranslate2 makes of it: see scripts/reference-whisper.py. */
+/** A recording of 11 s as faster-whisper hears it: see scripts/reference-whisper.py. */
 interface Recorded {
   readonly bins: number
   /** Those that are not silent. */
@@ -19,15 +19,20 @@ interface Recorded {
   /** f16 in base64, `[bins, frames]`. */
   readonly mel: string
   readonly silence: number
+}
+
+/** What CTranslate2 makes of it. */
+interface Written {
+  readonly prompt: readonly number[]
   readonly tokens: readonly number[]
   /** Mean log-probability of the tokens and of the end behind them. */
   readonly avg_logprob: number
   readonly text: string
 }
 
-async function fetchWhisper(): Promise<string | MeshError> {
+async function fetchWhisper(name: string): Promise<string | MeshError> {
   try {
-    return (await fetchModel(parseModelReference('whisper-tiny.en'), { dataDir })).path
+    return (await fetchModel(parseModelReference(name), { dataDir })).path
   } catch (error) {
     if (error instanceof MeshError && error.code === 'model_unavailable') return error
     throw error
@@ -50,8 +55,11 @@ interface Decoded {
 }
 
 /** What is most likely, again and again, without what the model never writes. */
-async function decodeGreedily(session: SpeechSession, init: DecodeInit): Promise<Decoded> {
-  const { prompt, end, suppress, suppressAtBegin } = init
+async function decodeGreedily(
+  session: SpeechSession,
+  prompt: readonly number[],
+  { suppress, suppressAtBegin, tokens: { endOfText: end } }: WhisperConfig
+): Promise<Decoded> {
   const tokens: number[] = []
   let sum = 0
   let logits = await session.run(prompt)
@@ -66,71 +74,74 @@ async function decodeGreedily(session: SpeechSession, init: DecodeInit): Promise
   }
 }
 
-interface DecodeInit {
-  readonly prompt: readonly number[]
-  readonly end: number
-  readonly suppress: readonly number[]
-  readonly suppressAtBegin: readonly number[]
-}
-
 const recorded: Recorded = JSON.parse(await readFile(join(fixtures, 'tiny.en.json'), 'utf8'))
-const path = await fetchWhisper()
-const skip = path instanceof MeshError ? `Whisper is not here and cannot be fetched: ${path.message}` : false
 
-t.test('Whisper tiny.en hears in a recording what CTranslate2 hears, token by token', { skip }, async t => {
-  if (path instanceof MeshError) throw path
-  const directory = await mkdtemp(join(tmpdir(), 'whisper-exact-'))
-  const store = await FileBlobStore.open(directory)
-  t.teardown(async () => {
-    await store[Symbol.asyncDispose]()
-    await rm(directory, { recursive: true, force: true })
-  })
-  const tokenizerFiles = await readTokenizerFiles(path)
-  const converted = await convertModel(path, { store, name: 'whisper-tiny.en', tokenizerFiles })
-  const manifest = requireSpeech(converted.manifest)
-  const paths = new Map<string, string>()
-  for (const { sha256 } of weightFiles(manifest)) paths.set(sha256, (await store.find(sha256)) ?? '')
-  const { config } = manifest
-  t.match(config, { multilingual: false, languages: {}, tokens: { endOfText: 50_256, firstTimestamp: 50_363 } })
-  await using model = await (await createEngine()).loadSpeech({
-    manifest,
-    threads: 2,
-    spinning: false,
-    windowsMax: 1,
-    weightPath: ({ sha256 }) => paths.get(sha256) ?? '',
-    workDir: directory
-  })
-  using window = await model.hear(spectrogram(recorded))
-  using session = window.open()
-  const { startOfTranscript, noTimestamps, endOfText } = config.tokens
-  const { suppress, suppressAtBegin } = config
-  const prompt = [startOfTranscript, noTimestamps]
-  const { tokens, avgLogprob } = await decodeGreedily(session, { prompt, end: endOfText, suppress, suppressAtBegin })
-  t.same(tokens, recorded.tokens)
-  t.ok(Math.abs(avgLogprob - recorded.avg_logprob) < 1e-2, `${avgLogprob}, not ${recorded.avg_logprob}`)
-  const limits = { vocabularySize: config.vocabularySize, contextLength: config.textContext }
-  t.equal(createTokenizer(tokenizerFiles, limits).decode(tokens), recorded.text)
-
-  const looks = await session.align([...prompt, ...tokens])
-  const { audioContext, alignmentHeads } = config
-  t.equal(looks.length, alignmentHeads.length * (prompt.length + tokens.length) * audioContext)
-  for (let row = 0; row < looks.length; row += audioContext) {
-    const sum = looks.subarray(row, row + audioContext).reduce((total, look) => total + look, 0)
-    if (Math.abs(sum - 1) > 1e-3) t.fail(`row ${row / audioContext} has the sum ${sum}`)
+const models = [
+  { name: 'whisper-tiny.en', file: 'tiny.en.json', is: { multilingual: false, languages: {}, vocabularySize: 51_864 } },
+  {
+    name: 'whisper-base',
+    file: 'base.json',
+    is: { multilingual: true, languages: { en: 50_259 }, vocabularySize: 51_865 }
   }
-  // words come one after the other, and so do the places where their tokens look most
-  const places = [0.25, 0.5, 0.75].map(share => {
-    const row = prompt.length + Math.floor(share * tokens.length)
-    const mean = Float32Array.from({ length: audioContext }, (_, frame) => {
-      const looksOf = (head: number): number =>
-        looks[(head * (prompt.length + tokens.length) + row) * audioContext + frame] ?? 0
-      return alignmentHeads.reduce((total, _, head) => total + looksOf(head), 0)
+]
+for (const { name, file, is } of models) {
+  const path = await fetchWhisper(name)
+  const skip = path instanceof MeshError ? `${name} is not here and cannot be fetched: ${path.message}` : false
+
+  t.test(`${name} hears in a recording what CTranslate2 hears, token by token`, { skip }, async t => {
+    if (path instanceof MeshError) throw path
+    const written: Written = JSON.parse(await readFile(join(fixtures, file), 'utf8'))
+    const directory = await mkdtemp(join(tmpdir(), 'whisper-exact-'))
+    const store = await FileBlobStore.open(directory)
+    t.teardown(async () => {
+      await store[Symbol.asyncDispose]()
+      await rm(directory, { recursive: true, force: true })
     })
-    return argmax(mean)
+    const tokenizerFiles = await readTokenizerFiles(path)
+    const converted = await convertModel(path, { store, name, tokenizerFiles })
+    const manifest = requireSpeech(converted.manifest)
+    const paths = new Map<string, string>()
+    for (const { sha256 } of weightFiles(manifest)) paths.set(sha256, (await store.find(sha256)) ?? '')
+    const { config } = manifest
+    t.match(config, is)
+    await using model = await (await createEngine()).loadSpeech({
+      manifest,
+      threads: 2,
+      spinning: false,
+      windowsMax: 1,
+      weightPath: ({ sha256 }) => paths.get(sha256) ?? '',
+      workDir: directory
+    })
+    using window = await model.hear(spectrogram(recorded))
+    using session = window.open()
+    const { prompt } = written
+    const { tokens, avgLogprob } = await decodeGreedily(session, prompt, config)
+    t.same(tokens, written.tokens)
+    t.ok(Math.abs(avgLogprob - written.avg_logprob) < 1e-2, `${avgLogprob}, not ${written.avg_logprob}`)
+    const limits = { vocabularySize: config.vocabularySize, contextLength: config.textContext }
+    t.equal(createTokenizer(tokenizerFiles, limits).decode(tokens), written.text)
+
+    const looks = await session.align([...prompt, ...tokens])
+    const { audioContext, alignmentHeads } = config
+    t.equal(looks.length, alignmentHeads.length * (prompt.length + tokens.length) * audioContext)
+    for (let row = 0; row < looks.length; row += audioContext) {
+      const sum = looks.subarray(row, row + audioContext).reduce((total, look) => total + look, 0)
+      if (Math.abs(sum - 1) > 1e-3) t.fail(`row ${row / audioContext} has the sum ${sum}`)
+    }
+    // words come one after the other, and so do the places where their tokens look most
+    const places = [0.25, 0.5, 0.75].map(share => {
+      const row = prompt.length + Math.floor(share * tokens.length)
+      const mean = Float32Array.from({ length: audioContext }, (_, frame) => {
+        const looksOf = (head: number): number =>
+          looks[(head * (prompt.length + tokens.length) + row) * audioContext + frame] ?? 0
+        return alignmentHeads.reduce((total, _, head) => total + looksOf(head), 0)
+      })
+      return argmax(mean)
+    })
+    t.same(
+      places,
+      places.toSorted((a, b) => a - b),
+      `places ${places}`
+    )
   })
-  t.same(
-    places,
-    places.toSorted((a, b) => a - b),
-    `places ${places}`
-  )
-})
+}
