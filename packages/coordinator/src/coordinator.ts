@@ -1,5 +1,6 @@
 import { type AccessControl, openAccessControl } from '@resultity/access'
 import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
+import { AudioDecoder } from '@resultity/audio'
 import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
@@ -118,6 +119,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
+  const audio = starting.use(new AudioDecoder({ scheduler }))
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -127,7 +129,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock },
+    { scheduler, clock, audio },
     limits,
     init
   )
@@ -238,13 +240,13 @@ function buildHttp(
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock }: Times,
+  { scheduler, clock, audio }: Times & { readonly audio: AudioDecoder },
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
-  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
+  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, replicas, constraints } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
-  const answers = { models, director, pools, constraints, generator, nodeJobs, metrics, scheduler }
+  const answers = { models, director, pools, constraints, generator, nodeJobs, replicas, audio, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,
@@ -282,6 +284,7 @@ function buildHttp(
     aliases: jobs.aliases,
     kinds: jobs.kinds,
     httpEndpoints: jobs.httpEndpoints,
+    speechEndpoints: jobs.speechEndpoints,
     responses: jobs.responses,
     conversations: jobs.conversations,
     messages: jobs.messages,

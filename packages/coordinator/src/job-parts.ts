@@ -48,6 +48,12 @@ import {
   type StoreDatabase,
   SubcloudStore
 } from '@resultity/store'
+import {
+  removeRecordingsWithRequests,
+  speechRoutes,
+  TranscriptionEndpoint,
+  type TranscriptionEndpointComponents
+} from '@resultity/transcription'
 import type { Logger } from 'pino'
 import type { CoordinatorLimits } from './settings.ts'
 
@@ -90,7 +96,9 @@ export async function openStores(
 
 export interface JobPartsComponents {
   /** What endpoints make answers with. */
-  readonly answers: AnswerEndpointComponents & EmbeddingsEndpointComponents
+  readonly answers: AnswerEndpointComponents &
+    EmbeddingsEndpointComponents &
+    Omit<TranscriptionEndpointComponents, 'fileService'>
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly logger: Logger
@@ -116,6 +124,8 @@ export interface JobParts {
   readonly kinds: JobKinds
   /** Those that have a route of their own. */
   readonly httpEndpoints: readonly HttpEndpoint[]
+  /** Those whose requests come with a recording. */
+  readonly speechEndpoints: readonly HttpEndpoint[]
   readonly responses: ResponseEndpoint
   readonly conversations: ConversationService
   readonly messages: MessageEndpoint
@@ -160,8 +170,9 @@ export function buildJobs(
     ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect, reading)),
     ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect, reading))
   ]
+  const speechEndpoints = speechRoutes.map(route => new TranscriptionEndpoint({ ...answers, fileService }, route))
   // what a batch may ask: no further batches
-  const lines = new JobKinds(single)
+  const lines = new JobKinds([...single, ...speechEndpoints])
   const endpoint = lines.get.bind(lines)
   const batchEndpoint = new BatchEndpoint(
     { store, batches, fileService, clock, scheduler, admission, disk, runtime: () => runtime, endpoint },
@@ -170,23 +181,14 @@ export function buildJobs(
   const inlineBatch = new InlineBatchEndpoint({ children, endpoint }, limits)
   const ollama = ollamaEndpoints({ models, chat, completion, embeddings, scheduler })
   const httpEndpoints = [...single, inlineBatch, ...ollama]
-  const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
+  const kinds = new JobKinds([...httpEndpoints, ...speechEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
-  const linePaths = lines.paths()
-  return {
-    runtime,
-    fileService,
-    aliases,
-    kinds,
-    httpEndpoints,
-    responses,
-    conversations,
-    messages,
-    batchEndpoint,
-    linePaths
-  }
+  const heard = new Set(speechEndpoints.map(({ path }) => path))
+  removeRecordingsWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
+  const endpoints = { kinds, httpEndpoints, speechEndpoints, responses, conversations, messages, batchEndpoint }
+  return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
 }
 
 function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {

@@ -17,6 +17,7 @@ import {
   NodeRegistry,
   PlacementDirector,
   PlacementLoop,
+  Replicas,
   ServedModels,
   Subclouds,
   toStageReport
@@ -45,6 +46,7 @@ export interface MeshParts {
   readonly leases: RouteLeases
   readonly driver: GenerationDriver
   readonly nodeJobs: NodeJobs
+  readonly replicas: Replicas
   readonly constraints: Constraints
 }
 
@@ -118,9 +120,11 @@ export function buildMesh(
   const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const nodeJobs = new NodeJobs(nodes, limits)
+  const replicas = new Replicas({ registry, director, general: pools.general })
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
-  return { registry, membership, models, subclouds, pools, director, loop, leases, driver, nodeJobs, constraints }
+  const served = { registry, membership, models, subclouds, pools, director, loop }
+  return { ...served, leases, driver, nodeJobs, replicas, constraints }
 }
 
 /** Where nodes are, and when one goes. */

@@ -32,6 +32,7 @@ import {
   type ResponseRouteComponents
 } from '@resultity/openai'
 import { addTokenRoutes } from '@resultity/tokens'
+import { addRecordingRoutes } from '@resultity/transcription'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
 import type { CoordinatorLimits } from '../settings.ts'
@@ -60,6 +61,8 @@ export interface HttpComponents
   readonly metrics: Metrics
   /** What makes jobs. */
   readonly httpEndpoints: readonly HttpEndpoint[]
+  /** The same, of what comes with a recording. */
+  readonly speechEndpoints: readonly HttpEndpoint[]
 }
 
 export interface HttpServerInit {
@@ -122,6 +125,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
+  addRecordingRoutes(server, components, components.speechEndpoints, limits)
   addResponseRoutes(server, components)
   addStoredChatRoutes(server, components)
   addConversationRoutes(server, components)
