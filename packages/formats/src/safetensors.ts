@@ -1,7 +1,7 @@
 import { describeIssues, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
-import { type FloatEncoding, storageUnit } from '../quantization/encoding.ts'
 import type { ByteSource } from './byte-source.ts'
+import { type FloatEncoding, storageUnit } from './quantization/encoding.ts'
 
 export interface SafetensorsEntry {
   /** As the file names it: `F16`, `I64`. */

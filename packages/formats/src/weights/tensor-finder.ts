@@ -1,5 +1,5 @@
 import { modelInvalid } from '@resultity/interface'
-import type { SourceTensor } from './model-source.ts'
+import type { SourceTensor } from './source-tensor.ts'
 
 export interface NamedTensors {
   readonly names: Iterable<string>

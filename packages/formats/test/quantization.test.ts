@@ -1,7 +1,7 @@
 import t from 'tap'
-import { RandomBits } from '../src/formats/random-bits.ts'
 import type { QuantizedEncoding } from '../src/quantization/block-format.ts'
 import { type BlockFormat, blockFormat, blockScales, dequantize, packValues } from '../src/quantization/encoding.ts'
+import { RandomBits } from '../src/random-bits.ts'
 
 type Reference = (block: DataView) => number[]
 

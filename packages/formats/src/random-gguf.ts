@@ -1,6 +1,6 @@
-import { storageUnit } from '../quantization/encoding.ts'
 import type { GgufContent, GgufEntry, GgufTensorContent, GgufWriteOptions } from './gguf-writer.ts'
 import { writeGguf } from './gguf-writer.ts'
+import { storageUnit } from './quantization/encoding.ts'
 import { RandomBits } from './random-bits.ts'
 
 /** Sizes of a Llama. */

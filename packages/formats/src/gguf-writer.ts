@@ -1,8 +1,8 @@
 import { rename, rm } from 'node:fs/promises'
 import type { AbortOptions, BlobProgress } from '@resultity/interface'
 import { MeshError } from '@resultity/interface'
-import { BlobFile } from '../blobs/blob-file.ts'
-import { type SourceEncoding, storageUnit } from '../quantization/encoding.ts'
+import { type SourceEncoding, storageUnit } from './quantization/encoding.ts'
+import { WrittenFile } from './written-file.ts'
 
 /** A metadata value with its type of gguf.md, which JavaScript's numbers do not have. */
 export type GgufEntry =
@@ -52,7 +52,7 @@ const encodingNumbers: Readonly<Record<SourceEncoding, number>> = {
 export async function writeGguf(path: string, content: GgufContent, options: GgufWriteOptions = {}): Promise<void> {
   const temporary = `${path}.partial-${process.pid}`
   await rm(temporary, { force: true })
-  const file = await BlobFile.open(temporary, 0)
+  const file = await WrittenFile.open(temporary, 0)
   try {
     await file.append(encodeGgufHeader(content))
     const bytesTotal = file.bytes + content.tensors.reduce((sum, tensor) => sum + aligned(tensorBytes(tensor)), 0)

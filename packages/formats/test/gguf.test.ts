@@ -2,10 +2,11 @@ import { MeshError } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { memorySource } from '../src/formats/byte-source.ts'
-import { parseGgufHeader } from '../src/formats/gguf.ts'
-import { encodeGgufHeader, type GgufContent } from '../src/formats/gguf-writer.ts'
-import { floatTensor, ggufBytes, tinyGguf, withMetadata } from './tiny-models.ts'
+import { memorySource } from '../src/byte-source.ts'
+import { parseGgufHeader } from '../src/gguf.ts'
+import { encodeGgufHeader, type GgufContent } from '../src/gguf-writer.ts'
+import { randomGguf } from '../src/random-gguf.ts'
+import { floatTensor, ggufBytes, withEntries } from './file-bytes.ts'
 
 const parse = (bytes: Uint8Array) => parseGgufHeader(memorySource('m.gguf', bytes))
 
@@ -41,7 +42,7 @@ t.test('what was written is read', async t => {
 
 t.test('a header larger than one read is read whole', async t => {
   const tokens = Array.from({ length: 150_000 }, (_, index) => `token ${index}`)
-  const header = parse(ggufBytes(withMetadata(small, { tokens: { type: 'string', value: tokens } })))
+  const header = parse(ggufBytes(withEntries(small, { tokens: { type: 'string', value: tokens } })))
   t.same(header.metadata.get('tokens'), tokens)
 })
 
@@ -139,7 +140,7 @@ const corruptions: Corruption[] = [
   },
   {
     id: 'an odd alignment',
-    bytes: () => ggufBytes(withMetadata(small, { 'general.alignment': { type: 'u32', value: 48 } })),
+    bytes: () => ggufBytes(withEntries(small, { 'general.alignment': { type: 'u32', value: 48 } })),
     message: /general\.alignment is 48/
   }
 ]
@@ -151,7 +152,17 @@ for (const { id, bytes, message } of corruptions) {
 }
 
 t.test('the random model has every tensor of a Llama', async t => {
-  const header = parse(ggufBytes(tinyGguf()))
+  const shape = {
+    layerCount: 2,
+    hiddenSize: 64,
+    intermediateSize: 96,
+    headCount: 4,
+    kvHeadCount: 2,
+    vocabularySize: 300,
+    contextLength: 128,
+    tiedEmbedding: false
+  }
+  const header = parse(ggufBytes(randomGguf({ shape, seed: 7, encoding: 'Q4_0' })))
   t.equal(header.tensors.size, 2 * 9 + 3)
   t.equal((header.metadata.get('tokenizer.ggml.tokens') as string[]).length, 300)
 })

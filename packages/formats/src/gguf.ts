@@ -1,7 +1,7 @@
 import { modelInvalid } from '@resultity/interface'
-import { type SourceEncoding, storageUnit } from '../quantization/encoding.ts'
 import { type ByteSource, openFileSource } from './byte-source.ts'
 import { GgufReader } from './gguf-reader.ts'
+import { type SourceEncoding, storageUnit } from './quantization/encoding.ts'
 
 /** A metadata value. Integers that a double cannot hold exactly stay bigint. */
 export type GgufScalar = number | bigint | boolean | string

@@ -1,6 +1,6 @@
 import { type EncodedMinima, encodeMinima, minimaLayout } from '../quantization/block-minima.ts'
 import { type BlockFormat, blockFormat, blockScales, dequantize, packValues } from '../quantization/encoding.ts'
-import type { SourceTensor } from './model-source.ts'
+import type { SourceTensor } from './source-tensor.ts'
 
 /** Source bytes converted at a time: large enough for fast reads, small beside any layer. */
 const BATCH_BYTES = 4 * 1024 * 1024

@@ -2,7 +2,7 @@ import { type FileHandle, open, rm } from 'node:fs/promises'
 import { MeshError } from '@resultity/interface'
 
 /** Appends to one file and gives it up exactly once. */
-export class BlobFile {
+export class WrittenFile {
   readonly path: string
   readonly #handle: FileHandle
   #bytes: number
@@ -15,12 +15,12 @@ export class BlobFile {
   }
 
   /** Opens `path`, keeping its bytes unless there are more than `keepMax`. */
-  static async open(path: string, keepMax: number): Promise<BlobFile> {
+  static async open(path: string, keepMax: number): Promise<WrittenFile> {
     try {
       const handle = await open(path, 'a')
       const { size } = await handle.stat()
       if (size > keepMax) await handle.truncate(0)
-      return new BlobFile(path, handle, size > keepMax ? 0 : size)
+      return new WrittenFile(path, handle, size > keepMax ? 0 : size)
     } catch (error) {
       throw storageError(`cannot open ${path}`, error)
     }

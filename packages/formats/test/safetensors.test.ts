@@ -2,9 +2,9 @@ import { MeshError } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { memorySource } from '../src/formats/byte-source.ts'
-import { parseSafetensors } from '../src/formats/safetensors.ts'
-import { safetensorsBytes } from './tiny-models.ts'
+import { memorySource } from '../src/byte-source.ts'
+import { parseSafetensors } from '../src/safetensors.ts'
+import { safetensorsBytes } from './file-bytes.ts'
 
 const parse = (bytes: Uint8Array) => parseSafetensors(memorySource('m.safetensors', bytes))
 const data = new Uint8Array(40)

@@ -1,0 +1,3 @@
+export * from './graph-writer.ts'
+export { ElementType } from './onnx-schema.ts'
+export * from './projection.ts'
