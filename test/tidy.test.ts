@@ -28,6 +28,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   whisper: ['interface', 'formats', 'onnx-graph'],
   model: ['interface', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper'],
   engine: ['interface', 'grammar', 'native-call', 'runtime-tuning', 'tokenizer', 'formats', 'whisper', 'model', 'test-mesh'],
+  speech: ['interface'],
   mesh: ['interface', 'wire'],
   node: ['interface', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'model', 'engine', 'mesh'],
   'api-kit': ['interface', 'store'],
