@@ -9,6 +9,7 @@ import {
 } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
 import { batchInputs, type EncoderInputs, planBatches } from './encoder-batches.ts'
+import { inTurn } from './in-turn.ts'
 import { RunQueue } from './run-queue.ts'
 import type { Spinning } from './spinning.ts'
 
@@ -107,30 +108,7 @@ export class Encoder implements AsyncDisposable {
     signal: AbortSignal,
     workClass: WorkClass | undefined
   ): Promise<Float32Array> {
-    await this.#turn(signal, workClass)
-    try {
-      signal.throwIfAborted()
-      return await this.#session.run(inputs, { signal })
-    } finally {
-      this.#queue.leave()
-    }
-  }
-
-  #turn(signal: AbortSignal, workClass: WorkClass | undefined): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const onAbort = (): void => {
-      if (this.#queue.withdraw(start)) reject(signal.reason)
-    }
-    const start = (): void => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }
-    if (signal.aborted) reject(signal.reason)
-    else {
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#queue.enter(start, workClass)
-    }
-    return promise
+    return await inTurn(this.#queue, signal, workClass, () => this.#session.run(inputs, { signal }))
   }
 
   #admit(inputs: readonly (readonly number[])[]): void {

@@ -10,6 +10,7 @@ import type {
 } from '@resultity/interface'
 import type { Encoder, EncoderInit } from './encoder.ts'
 import type { Spinning } from './spinning.ts'
+import type { Voice, VoiceInit } from './voice.ts'
 
 export interface StageInit {
   readonly manifest: DecoderManifest
@@ -40,6 +41,8 @@ export interface Engine {
   loadStage(init: StageInit, options?: AbortOptions): Promise<Stage>
   /** @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph */
   loadEncoder(init: EncoderInit, options?: AbortOptions): Promise<Encoder>
+  /** @throws MeshError `engine_failed` when the file does not make a graph */
+  loadVoice(init: VoiceInit, options?: AbortOptions): Promise<Voice>
 }
 
 /**

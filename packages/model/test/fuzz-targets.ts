@@ -12,7 +12,14 @@ import {
   readGgufHeader,
   type WeightFilePlan
 } from '@resultity/formats'
-import { type ErrorCode, isSpeech, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
+import {
+  type ErrorCode,
+  isSpeech,
+  isVoice,
+  MeshError,
+  type ModelManifest,
+  parseModelManifest
+} from '@resultity/interface'
 import { hardTexts } from '@resultity/test-property'
 import {
   ChatTemplate,
@@ -276,7 +283,7 @@ function useManifest(manifest: ModelManifest): void {
     buildEncoderGraph({ manifest, weightLocation })
     return
   }
-  if (isSpeech(manifest)) return
+  if (isSpeech(manifest) || isVoice(manifest)) return
   const range = { first: 0, end: manifest.config.layerCount }
   const { kvBytes } = stageMemory({ manifest, range, contextLength: 16, sessionsMax: 1 })
   if (!Number.isSafeInteger(kvBytes)) throw new Error(`${kvBytes} bytes of cache`)

@@ -5,7 +5,7 @@ import { type Dictionary, pronounce, spell } from './pronounce.ts'
 import { isEnd, tokenize } from './tokenize.ts'
 import type { Token } from './tokens.ts'
 
-/** Phonemes of the longest sentence; a longer one is cut, at a comma where there is one. About 20 s of speech. */
+/** Phonemes of the longest sentence; a longer one is cut, at a comma where there is one. About 13 s of speech. */
 export const SENTENCE_PHONEMES_MAX = 300
 
 export interface SpokenText {
@@ -24,11 +24,16 @@ interface SpokenWord {
 /**
  * English text as phonemes. Pure; the work is bounded by the length of the text.
  *
+ * @param phonemesMax of one sentence, at least 32
  * @returns no sentence where nothing of the text is said
  */
-export function phonemize(text: string, dictionary: Dictionary): SpokenText {
+export function phonemize(
+  text: string,
+  dictionary: Dictionary,
+  { phonemesMax = SENTENCE_PHONEMES_MAX } = {}
+): SpokenText {
   const { tokens, unspoken } = tokenize(text)
-  const sentences = sentencesOf(tokens).flatMap(sentence => cut(speak(sentence, dictionary)))
+  const sentences = sentencesOf(tokens).flatMap(sentence => cut(speak(sentence, dictionary), phonemesMax))
   return { sentences, unspoken }
 }
 
@@ -84,24 +89,24 @@ function areInitials(word: string): boolean {
 }
 
 /** Parts of a sentence that are short enough, as text. */
-function cut(spoken: readonly SpokenWord[]): string[] {
+function cut(spoken: readonly SpokenWord[], phonemesMax: number): string[] {
   const parts: string[] = []
   let rest = spoken
   while (rest.length > 0) {
-    const count = fitting(rest)
-    parts.push(textOf(rest.slice(0, count)))
+    const count = fitting(rest, phonemesMax)
+    parts.push(textOf(rest.slice(0, count)).slice(0, phonemesMax))
     rest = rest.slice(count)
   }
   return parts
 }
 
 /** Words that fit: all, or those up to the last pause, or as many as there is room for. */
-function fitting(spoken: readonly SpokenWord[]): number {
+function fitting(spoken: readonly SpokenWord[], phonemesMax: number): number {
   let length = 0
   let pause = 0
   for (const [index, { ipa, mark }] of spoken.entries()) {
     length += Array.from(ipa).length + mark.length + 1
-    if (length > SENTENCE_PHONEMES_MAX) return pause > 0 ? pause : Math.max(1, index)
+    if (length > phonemesMax) return pause > 0 ? pause : Math.max(1, index)
     if (mark !== '') pause = index + 1
   }
   return spoken.length

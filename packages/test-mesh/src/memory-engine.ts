@@ -9,7 +9,8 @@ import {
   type Stage,
   type StageInit,
   type StageSession,
-  StageShape
+  StageShape,
+  type Voice
 } from '@resultity/engine'
 import { type AbortOptions, formatRange, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import { MemorySession } from './memory-session.ts'
@@ -53,8 +54,17 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadEncoder(): Promise<Encoder> {
-    throw new MeshError('engine_failed', 'the engine in memory runs decoders only')
+    throw decodersOnly()
   }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadVoice(): Promise<Voice> {
+    throw decodersOnly()
+  }
+}
+
+function decodersOnly(): MeshError {
+  return new MeshError('engine_failed', 'the engine in memory runs decoders only')
 }
 
 interface StageContext {

@@ -1,5 +1,5 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
-import { invalidRequest, MeshError, type OutputConstraint } from '@resultity/interface'
+import { invalidRequest, MeshError, type OutputConstraint, requireDecoder } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { endingOf } from '../answer/ending-fields.ts'
 import { answerReasoning, effortOf } from '../answer/reasoning-fields.ts'
@@ -59,7 +59,7 @@ export async function toGenerationRequest(
   const prompt = await promptOf(body.messages, toolUse, model, templateOptionsOf(body, effort.variables))
   const reasoning = answerReasoning(body, model, prompt)
   const tokensMax = tokenLimit(body, prompt.length, model.placeable.contextLength)
-  const { vocabularySize } = model.placeable.manifest.config
+  const { vocabularySize } = requireDecoder(model.placeable.manifest).config
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
   return {
     model: model.placeable,

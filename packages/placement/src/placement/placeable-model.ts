@@ -1,6 +1,7 @@
-import { isEncoder, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
+import { isEncoder, isVoice, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
 import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
+import { voiceMemory, voiceWork } from '@resultity/voice'
 
 /** A model as placements need it: identity, sizes, and how it is to be served. */
 export interface PlaceableModel {
@@ -24,6 +25,10 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = embedding.bytes + (head?.bytes ?? 0) + encoderMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
+  if (isVoice(manifest)) {
+    const embeddingBytes = voiceMemory(manifest).workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
   const { embedding, head, config } = requireDecoder(manifest)
   return {
     layerBytes,
@@ -40,6 +45,7 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     const { hiddenSize, intermediateSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
   }
+  if (isVoice(manifest)) return voiceWork(manifest)
   const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = requireDecoder(manifest).config
   return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
 }
