@@ -22,6 +22,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-property': [],
   store: ['interface', 'test-postgres'],
   tokenizer: ['interface'],
+  audio: ['interface'],
   families: ['interface'],
   formats: ['interface'],
   'onnx-graph': ['interface'],

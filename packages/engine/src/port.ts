@@ -32,7 +32,7 @@ export interface StageInit {
   readonly logits?: 'last' | 'all'
 }
 
-/** Builds and runs layer ranges, and whole encoders. Two implementations and one compliance suite stand behind this port. */
+/** Builds and runs layer ranges, whole encoders and whole speech models. Two implementations and one compliance suite stand behind this port. */
 export interface Engine {
   /**
    * @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph, `invalid_request` for a
@@ -41,6 +41,11 @@ export interface Engine {
   loadStage(init: StageInit, options?: AbortOptions): Promise<Stage>
   /** @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph */
   loadEncoder(init: EncoderInit, options?: AbortOptions): Promise<Encoder>
+  /**
+   * @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph, `invalid_request` for a wrong
+   *   limit
+   */
+  loadSpeech(init: SpeechInit, options?: AbortOptions): Promise<SpeechModel>
   /** @throws MeshError `engine_failed` when the file does not make a graph */
   loadVoice(init: VoiceInit, options?: AbortOptions): Promise<Voice>
 }

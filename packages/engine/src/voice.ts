@@ -10,8 +10,7 @@ import {
   type WorkOptions
 } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
-import { inTurn } from './in-turn.ts'
-import { RunQueue } from './run-queue.ts'
+import { CallTurns } from './call-turns.ts'
 import type { Spinning } from './spinning.ts'
 
 export interface VoiceInit {
@@ -47,15 +46,14 @@ export interface VoiceSession extends AsyncDisposable {
 export class Voice implements AsyncDisposable {
   readonly config: VoiceConfig
   readonly #session: VoiceSession
-  readonly #queue: RunQueue
+  readonly #turns: CallTurns
   readonly #speakers: ReadonlySet<number>
-  readonly #closing = new AbortController()
 
   constructor({ config }: VoiceManifest, session: VoiceSession, gate: BatchGate) {
     this.config = config
     this.#speakers = new Set(Object.values(config.speakers))
     this.#session = session
-    this.#queue = new RunQueue(gate)
+    this.#turns = new CallTurns(gate, 'the voice')
   }
 
   /**
@@ -68,9 +66,8 @@ export class Voice implements AsyncDisposable {
   async say(sentence: SynthesisJob, options: WorkOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted()
     const inputs = this.#inputsOf(sentence)
-    const signals = options.signal === undefined ? [] : [options.signal]
-    const signal = AbortSignal.any([...signals, this.#closing.signal])
-    const samples = await inTurn(this.#queue, signal, options.workClass, () => this.#session.run(inputs, { signal }))
+    const signal = this.#turns.signalOf(options)
+    const samples = await this.#turns.take(() => this.#session.run(inputs, { signal }), signal, options.workClass)
     if (samples.length > 0 && samples.every(Number.isFinite)) return samples
     throw new MeshError('engine_failed', 'the voice gave samples that are no numbers, or none', {
       hint: 'its weights may be damaged; import the model again'
@@ -79,9 +76,8 @@ export class Voice implements AsyncDisposable {
 
   /** Breaks calls off, waits until the runtime has left their memory, and frees it and the weights. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#closing.abort(new MeshError('unavailable', 'the voice is closed'))
-    await this.#queue.idle()
+    if (this.#turns.closed) return
+    await this.#turns.close()
     await this.#session[Symbol.asyncDispose]()
   }
 

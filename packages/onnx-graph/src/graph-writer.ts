@@ -3,18 +3,20 @@ import { AttributeType, DataLocation, ElementType, encodeModel, IR_VERSION } fro
 /** Microsoft's operators beyond the ONNX standard: quantized matrices, grouped-query attention, fused norms. */
 const CONTRIB_DOMAIN = 'com.microsoft'
 
-/** Operators of ONNX's own domain; every other one this package uses is in {@link CONTRIB_DOMAIN}. */
+/** Operators of ONNX's own domain; every other one that graphs use is in {@link CONTRIB_DOMAIN}. */
 const standardOperators: ReadonlySet<string> = new Set([
   'Add',
   'AveragePool',
   'Cast',
   'Concat',
+  'Conv',
   'Div',
   'Expand',
   'Gather',
   'Gemm',
   'Identity',
   'If',
+  'LayerNormalization',
   'MatMul',
   'Max',
   'Mul',

@@ -6,6 +6,7 @@ import {
   type SessionInit,
   SessionTurns,
   ShapedStage,
+  type SpeechModel,
   type Stage,
   type StageInit,
   type StageSession,
@@ -54,6 +55,11 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadEncoder(): Promise<Encoder> {
+    throw decodersOnly()
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadSpeech(): Promise<SpeechModel> {
     throw decodersOnly()
   }
 
