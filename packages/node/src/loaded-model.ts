@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises'
 import {
   type ConstraintCompiler,
   type Encoder,
   type Engine,
   measureEncoder,
+  measureSpeech,
   measureStage,
+  type SpeechModel,
   type Spinning,
   type Stage,
   type StageMeasurement
@@ -13,16 +16,20 @@ import {
   type DecoderManifest,
   type EncoderManifest,
   isEncoder,
+  isSpeech,
   MeshError,
   type ModelManifest,
   requireDecoder,
   type Scheduler,
+  type SpeechManifest,
   stageFiles,
   type WeightFile,
   weightFiles
 } from '@resultity/interface'
 import { encoderMemory, stageMemory } from '@resultity/model'
-import { loadVocabulary } from '@resultity/tokenizer'
+import type { TokenBytes } from '@resultity/speech'
+import { loadVocabulary, readTokenBytes } from '@resultity/tokenizer'
+import { speechMemory } from '@resultity/whisper'
 import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
 
@@ -48,13 +55,32 @@ export interface ReadyEncoder extends Ready {
   readonly manifest: EncoderManifest
 }
 
-export type LoadedModel = ReadyStage | ReadyEncoder
+/** A whole speech model that serves. */
+export interface ReadySpeech extends Ready {
+  readonly kind: 'speech'
+  readonly speech: SpeechModel
+  readonly manifest: SpeechManifest
+  readonly bytesOf: TokenBytes
+}
+
+/** A model that takes jobs. */
+export type ReadyWhole = ReadyEncoder | ReadySpeech
+
+export type LoadedModel = ReadyStage | ReadyWhole
 
 /** The files that `assignment` needs, and bytes of memory in all. */
 export function needsOf(manifest: ModelManifest, assignment: Assignment): { files: BlobRef[]; bytes: number } {
   if (isEncoder(manifest)) {
     const { weightBytes, workBytes } = encoderMemory(manifest)
     return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
+  }
+  if (isSpeech(manifest)) {
+    const memory = speechMemory({ manifest, windowsMax: assignment.sessionsMax, sessionsPerWindow: 1 })
+    return {
+      // words are made of texts of tokens
+      files: [...weightFiles(manifest), manifest.tokenizer.definition],
+      bytes: memory.weightBytes + memory.cacheBytes + memory.workBytes
+    }
   }
   const { range } = assignment
   const decoder = requireDecoder(manifest)
@@ -100,6 +126,7 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
       return { kind: 'encoder', encoder, manifest, measurement, memoryBytes }
     })
   }
+  if (isSpeech(manifest)) return await loadSpeech(engine, { ...init, manifest })
   const { range, contextLength, sessionsMax } = init.assignment
   const decoder = requireDecoder(manifest)
   const stageInit = { ...common, manifest: decoder, range, contextLength, sessionsMax }
@@ -111,6 +138,27 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
       loadVocabulary(decoder, requirePath(paths, definition.sha256))
     )
     return { kind: 'stage', stage, manifest: decoder, measurement, memoryBytes, constraints }
+  })
+}
+
+async function loadSpeech(
+  engine: Engine,
+  init: LoadInit & { readonly manifest: SpeechManifest }
+): Promise<LoadedModel> {
+  const { manifest, threads, spinning, workDir, signal, onProgress, memoryBytes, paths, assignment } = init
+  const weightPath = (file: WeightFile): string => requirePath(paths, file.sha256)
+  const windowsMax = assignment.sessionsMax
+  const speech = await engine.loadSpeech(
+    { manifest, threads, spinning, workDir, weightPath, windowsMax, sessionsPerWindow: 1 },
+    { signal }
+  )
+  return measured(speech, onProgress, async () => {
+    const { msPerTokenLayer } = await measureSpeech(speech, { signal })
+    const pace = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer }
+    const definition = await readFile(requirePath(paths, manifest.tokenizer.definition.sha256), { signal })
+    const bytes = readTokenBytes(definition, manifest.config.vocabularySize)
+    const measurement = { ...pace, fixedMs: 0, digest: '' }
+    return { kind: 'speech', speech, manifest, bytesOf: token => bytes[token], measurement, memoryBytes }
   })
 }
 
@@ -137,5 +185,16 @@ function requirePath(paths: ReadonlyMap<string, string>, sha256: string): string
 /** Frees it. Resolves once its memory is free. */
 export async function unloadModel(loaded: LoadedModel): Promise<void> {
   if (loaded.kind === 'stage') loaded.constraints[Symbol.dispose]()
-  await (loaded.kind === 'stage' ? loaded.stage : loaded.encoder)[Symbol.asyncDispose]()
+  await runsOf(loaded)[Symbol.asyncDispose]()
+}
+
+function runsOf(loaded: LoadedModel): AsyncDisposable {
+  switch (loaded.kind) {
+    case 'stage':
+      return loaded.stage
+    case 'encoder':
+      return loaded.encoder
+    case 'speech':
+      return loaded.speech
+  }
 }

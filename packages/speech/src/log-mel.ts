@@ -2,10 +2,11 @@ import { MeshError } from '@resultity/interface'
 
 /** The log-mel spectrogram of a piece of sound, as Whisper was trained on it. */
 export interface LogMel {
-  /** Row by row, one a band: f32 `[bands, frames]`. */
+  /** Row by row, one a band: f32 `[bands, width]`. */
   readonly values: Float32Array
   readonly bands: number
-  /** 10 ms each. */
+  readonly width: number
+  /** Frames of 10 ms that are sound; what is behind them in a row does not count. */
   readonly frames: number
 }
 
@@ -15,13 +16,20 @@ export interface LogMel {
  * @returns f32 `[bands, width]`
  * @throws MeshError `internal` for frames that are not there
  */
-export function windowOf({ values, bands, frames }: LogMel, first: number, count: number, width: number): Float32Array {
-  if (first < 0 || count > width || first + count > frames || values.length !== bands * frames) {
+export function windowOf(mel: LogMel, first: number, count: number, width: number): Float32Array {
+  const { values, bands, frames } = mel
+  if (
+    first < 0 ||
+    count > width ||
+    first + count > frames ||
+    values.length !== bands * mel.width ||
+    frames > mel.width
+  ) {
     throw new MeshError('internal', `frames ${first} to ${first + count} are no window of ${frames} frames`)
   }
   const window = new Float32Array(bands * width)
   for (let band = 0; band < bands; band++) {
-    window.set(values.subarray(band * frames + first, band * frames + first + count), band * width)
+    window.set(values.subarray(band * mel.width + first, band * mel.width + first + count), band * width)
   }
   return window
 }

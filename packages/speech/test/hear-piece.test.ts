@@ -9,7 +9,12 @@ const { startOfTranscript, startOfPrevious, endOfText, noSpeech, transcribe } = 
 
 /** Sound of so many frames, each with its own number. */
 function sound(frames: number): PieceInit['mel'] {
-  return { bands: 2, frames, values: Float32Array.from({ length: 2 * frames }, (_, index) => index % frames) }
+  return {
+    bands: 2,
+    frames,
+    width: frames,
+    values: Float32Array.from({ length: 2 * frames }, (_, index) => index % frames)
+  }
 }
 const common = { bytesOf, task: 'transcribe', prompt: [], temperatures: [0], words: false, chance: () => 0 } as const
 const textsOf = (segments: readonly { readonly tokens: readonly number[] }[]): string[] =>

@@ -1,7 +1,15 @@
-import { isEncoder, isVoice, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
+import {
+  isEncoder,
+  isSpeech,
+  isVoice,
+  kvBytesPerPosition,
+  type ModelManifest,
+  requireDecoder
+} from '@resultity/interface'
 import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
 import { voiceMemory, voiceWork } from '@resultity/voice'
+import { speechMemory } from '@resultity/whisper'
 
 /** A model as placements need it: identity, sizes, and how it is to be served. */
 export interface PlaceableModel {
@@ -12,7 +20,7 @@ export interface PlaceableModel {
   readonly manifestBytes: number
   /** Positions of one KV slot; tokens of an encoder's longest input. */
   readonly contextLength: number
-  /** KV slots of each stage; jobs that an encoder takes at once. */
+  /** KV slots of each stage; jobs that a model which is served whole takes at once. */
   readonly sessionsMax: number
 }
 
@@ -27,6 +35,16 @@ export function shapeOf(model: PlaceableModel): ModelShape {
   }
   if (isVoice(manifest)) {
     const embeddingBytes = voiceMemory(manifest).workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
+  if (isSpeech(manifest)) {
+    const { weightBytes, cacheBytes, workBytes } = speechMemory({
+      manifest,
+      windowsMax: sessionsMax,
+      sessionsPerWindow: 1
+    })
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   const { embedding, head, config } = requireDecoder(manifest)
@@ -46,6 +64,10 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
   }
   if (isVoice(manifest)) return voiceWork(manifest)
+  if (isSpeech(manifest)) {
+    const { hiddenSize, encoderFeedForwardSize } = manifest.config
+    return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
+  }
   const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = requireDecoder(manifest).config
   return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
 }
