@@ -52,6 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokenizer',
     'audio',
     'whisper',
+    'voice',
     'model',
     'engine',
     'speech',
