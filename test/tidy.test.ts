@@ -93,6 +93,18 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
   ollama: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   scoring: ['interface', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
+  speaking: [
+    'interface',
+    'phonemes',
+    'audio',
+    'test-nodes',
+    'store',
+    'api-kit',
+    'placement',
+    'generation',
+    'jobs',
+    'openai'
+  ],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -114,7 +126,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'anthropic',
     'tokens',
     'ollama',
-    'scoring'
+    'scoring',
+    'speaking',
+    'audio',
+    'phonemes'
   ],
   simulation: [
     'interface',
@@ -163,6 +178,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokens',
     'ollama',
     'scoring',
+    'speaking',
     'node',
     'coordinator',
     'cli'

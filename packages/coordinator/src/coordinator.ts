@@ -118,6 +118,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
+  starting.use(mesh.encoding)
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -243,8 +244,9 @@ function buildHttp(
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
+  const { replicas, encoding } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
-  const answers = { models, director, pools, constraints, generator, nodeJobs, metrics, scheduler }
+  const answers = { models, director, pools, constraints, generator, nodeJobs, replicas, encoding, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,

@@ -34,7 +34,9 @@ import {
   type InputReading,
   ResponseEndpoint
 } from '@resultity/openai'
+import { PronouncingDictionary } from '@resultity/phonemes'
 import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
+import { type SpeakingComponents, SpeechEndpoint } from '@resultity/speaking'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,
@@ -87,7 +89,7 @@ export async function openStores(
 
 export interface JobPartsComponents {
   /** What endpoints make answers with. */
-  readonly answers: AnswerEndpointComponents & EmbeddingsEndpointComponents
+  readonly answers: AnswerEndpointComponents & EmbeddingsEndpointComponents & Omit<SpeakingComponents, 'dictionary'>
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly logger: Logger
@@ -161,13 +163,27 @@ export function buildJobs(
   )
   const inlineBatch = new InlineBatchEndpoint({ children, endpoint }, limits)
   const ollama = ollamaEndpoints({ models, chat, completion, embeddings, scheduler })
-  const httpEndpoints = [...single, inlineBatch, ...ollama]
+  const speech = new SpeechEndpoint({ ...answers, dictionary: openedOnce(PronouncingDictionary.open) })
+  // what it answers is no JSON, which lines of batches are
+  const httpEndpoints = [...single, speech, inlineBatch, ...ollama]
   const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const linePaths = lines.paths()
   return { runtime, fileService, aliases, kinds, httpEndpoints, responses, messages, batchEndpoint, linePaths }
+}
+
+/** Opens something when it is first asked for; again, when that has failed. */
+function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined
+      throw error
+    })
+    return opened
+  }
 }
 
 function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {

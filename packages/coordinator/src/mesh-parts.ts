@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { EncodingThread } from '@resultity/audio'
 import {
   Constraints,
   GenerationDriver,
@@ -17,6 +18,7 @@ import {
   NodeRegistry,
   PlacementDirector,
   PlacementLoop,
+  Replicas,
   ServedModels,
   Subclouds,
   toStageReport
@@ -45,6 +47,10 @@ export interface MeshParts {
   readonly leases: RouteLeases
   readonly driver: GenerationDriver
   readonly nodeJobs: NodeJobs
+  /** Further placements, for work of many parts. */
+  readonly replicas: Replicas
+  /** Writes sound. */
+  readonly encoding: EncodingThread
   readonly constraints: Constraints
 }
 
@@ -118,9 +124,12 @@ export function buildMesh(
   const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const nodeJobs = new NodeJobs(nodes, limits)
+  const replicas = new Replicas({ registry, director, general: pools.general })
+  const encoding = new EncodingThread(scheduler)
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
-  return { registry, membership, models, subclouds, pools, director, loop, leases, driver, nodeJobs, constraints }
+  const parts = { registry, membership, models, subclouds, pools, director, loop }
+  return { ...parts, leases, driver, nodeJobs, replicas, encoding, constraints }
 }
 
 /** Where nodes are, and when one goes. */

@@ -30,6 +30,7 @@ import {
   type RequestRouteComponents,
   type ResponseRouteComponents
 } from '@resultity/openai'
+import { addVoiceRoutes } from '@resultity/speaking'
 import { addTokenRoutes } from '@resultity/tokens'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
@@ -124,6 +125,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addStoredChatRoutes(server, components)
   addMessageRoutes(server, components)
   addTokenRoutes(server, components)
+  addVoiceRoutes(server, components)
   addOllamaRoutes(server, components)
   addRequestRoutes(server, components)
   addFileRoutes(server, components)
