@@ -8,6 +8,7 @@ import { bundleDirectory, bundleStamp, root } from './setup.mjs'
 /** Left in node_modules: native code, what only rare commands load, and what is LGPL. */
 const EXTERNAL = [
   'better-sqlite3',
+  '@evan/opus',
   'koffi',
   'onnxruntime-node',
   // its optional native part is not installed

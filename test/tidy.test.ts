@@ -12,6 +12,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   grammar: ['interface'],
   dialects: ['interface'],
+  phonemes: [],
   'native-call': [],
   'runtime-tuning': ['interface', 'native-call'],
   wire: ['interface'],
@@ -26,7 +27,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   formats: ['interface'],
   'onnx-graph': ['interface'],
   whisper: ['interface', 'formats', 'onnx-graph'],
-  model: ['interface', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper'],
+  voice: ['interface', 'formats', 'test-nodes'],
+  model: ['interface', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper', 'voice'],
   engine: [
     'interface',
     'grammar',
@@ -35,6 +37,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokenizer',
     'formats',
     'whisper',
+    'voice',
+    'test-nodes',
     'model',
     'test-mesh'
   ],
@@ -48,6 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokenizer',
     'audio',
     'whisper',
+    'voice',
     'model',
     'engine',
     'speech',
@@ -56,7 +61,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
   'test-mesh': ['interface', 'wire', 'engine', 'mesh'],
-  placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'tokenizer', 'whisper', 'model', 'mesh'],
+  placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'tokenizer', 'whisper', 'voice', 'model', 'mesh'],
   generation: [
     'interface',
     'grammar',
@@ -90,6 +95,18 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   ollama: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   scoring: ['interface', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   transcription: ['interface', 'audio', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
+  speaking: [
+    'interface',
+    'phonemes',
+    'audio',
+    'test-nodes',
+    'store',
+    'api-kit',
+    'placement',
+    'generation',
+    'jobs',
+    'openai'
+  ],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -114,7 +131,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokens',
     'ollama',
     'scoring',
-    'transcription'
+    'transcription',
+    'speaking',
+    'phonemes'
   ],
   simulation: [
     'interface',
@@ -138,6 +157,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'whisper',
     'grammar',
     'dialects',
+    'phonemes',
     'native-call',
     'runtime-tuning',
     'test-postgres',
@@ -165,6 +185,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'scoring',
     'transcription',
     'audio',
+    'speaking',
     'node',
     'coordinator',
     'cli'

@@ -133,7 +133,7 @@ export async function benchSplit(init: SplitInit): Promise<SplitReport> {
     rounds: init.rounds,
     workload,
     results: summarise(samples),
-    bytesPerTokenPerHop: FRAME_HEADER_BYTES_OF_WIRE + stageFrameBytes(manifest.config.hiddenSize),
+    bytesPerTokenPerHop: FRAME_HEADER_BYTES_OF_WIRE + stageFrameBytes(requireDecoder(manifest).config.hiddenSize),
     memory,
     decodeByContext: alone[BASE] === undefined ? [] : await measureContexts(alone[BASE], contextLength, init)
   }

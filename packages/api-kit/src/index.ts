@@ -1,4 +1,5 @@
 export { type ApiRoute, ApiRoutes, addRoute, collectRoutes } from './api-route.ts'
+export { BinaryStream } from './binary-stream.ts'
 export { inflateBodies } from './body-encoding.ts'
 export { answerBadPath, answerBrokenRequest, answerExpectation, fromFastify, newRequestId } from './client-errors.ts'
 export { ConnectionLimiter, connectionsWithin, senderOf } from './connection-limits.ts'

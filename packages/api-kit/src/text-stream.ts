@@ -45,7 +45,7 @@ export class TextStream {
    * Writes one piece. A promise only where there is no room for the next yet.
    * @throws MeshError `canceled` when the client is gone or takes nothing for too long
    */
-  write(chunk: string): Promise<void> | undefined {
+  write(chunk: string | Uint8Array): Promise<void> | undefined {
     const response = this.#response
     if (response.destroyed) throw new MeshError('canceled', 'the client hung up')
     this.#ping.refresh()

@@ -120,6 +120,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(mesh.models)
   starting.use(mesh.constraints)
   const audio = starting.use(new AudioDecoder({ scheduler }))
+  starting.use(mesh.encoding)
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -244,9 +245,12 @@ function buildHttp(
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
-  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, replicas, constraints } = mesh
+  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
+  const { replicas, encoding } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
-  const answers = { models, director, pools, constraints, generator, nodeJobs, replicas, audio, metrics, scheduler }
+  const sound = { audio, encoding }
+  const jobNodes = { nodeJobs, replicas }
+  const answers = { models, director, pools, constraints, generator, ...jobNodes, ...sound, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,

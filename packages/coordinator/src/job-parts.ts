@@ -35,7 +35,9 @@ import {
   type InputReading,
   ResponseEndpoint
 } from '@resultity/openai'
+import { PronouncingDictionary } from '@resultity/phonemes'
 import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
+import { type SpeakingComponents, SpeechEndpoint } from '@resultity/speaking'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,
@@ -98,7 +100,8 @@ export interface JobPartsComponents {
   /** What endpoints make answers with. */
   readonly answers: AnswerEndpointComponents &
     EmbeddingsEndpointComponents &
-    Omit<TranscriptionEndpointComponents, 'fileService'>
+    Omit<TranscriptionEndpointComponents, 'fileService'> &
+    Omit<SpeakingComponents, 'dictionary'>
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly logger: Logger
@@ -180,7 +183,9 @@ export function buildJobs(
   )
   const inlineBatch = new InlineBatchEndpoint({ children, endpoint }, limits)
   const ollama = ollamaEndpoints({ models, chat, completion, embeddings, scheduler })
-  const httpEndpoints = [...single, inlineBatch, ...ollama]
+  const speech = new SpeechEndpoint({ ...answers, dictionary: openedOnce(PronouncingDictionary.open) })
+  // what it answers is no JSON, which lines of batches are
+  const httpEndpoints = [...single, speech, inlineBatch, ...ollama]
   const kinds = new JobKinds([...httpEndpoints, ...speechEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
@@ -189,6 +194,18 @@ export function buildJobs(
   removeRecordingsWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
   const endpoints = { kinds, httpEndpoints, speechEndpoints, responses, conversations, messages, batchEndpoint }
   return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
+}
+
+/** Opens something when it is first asked for; again, when that has failed. */
+function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
+  let opened: Promise<T> | undefined
+  return () => {
+    opened ??= open().catch((error: unknown) => {
+      opened = undefined
+      throw error
+    })
+    return opened
+  }
 }
 
 function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {

@@ -1,4 +1,13 @@
-import { type AbortOptions, isEncoder, isServedWhole, isSpeech, MeshError } from '@resultity/interface'
+import {
+  type AbortOptions,
+  isEncoder,
+  isServedWhole,
+  isSpeech,
+  isVoice,
+  MeshError,
+  type ModelManifest,
+  SENTENCE_IDS_MAX
+} from '@resultity/interface'
 import { type FileBlobStore, type ImportOptions, importModel, parseModelReference } from '@resultity/model'
 import type { ServedModel } from '@resultity/placement'
 import { loadEncoderTokenizer, loadTokenizer, PromptEncoder } from '@resultity/tokenizer'
@@ -34,7 +43,7 @@ export async function loadModel(
     ...options,
     ...(onProgress === undefined ? {} : { onProgress })
   })
-  const modelMax = isSpeech(manifest) ? manifest.config.textContext : manifest.config.contextLength
+  const modelMax = inputMaxOf(manifest)
   // the setting is for answers; others take inputs as long as they were made for
   const wanted = isServedWhole(manifest) ? modelMax : init.contextLength
   const contextLength = wanted ?? Math.min(modelMax, DEFAULT_CONTEXT_LENGTH_MAX)
@@ -60,6 +69,13 @@ export async function loadModel(
   if (isSpeech(manifest)) {
     return { ...served, kind: 'speech', tokenizer: await loadTokenizer(manifest, store, options) }
   }
+  if (isVoice(manifest)) return { ...served, kind: 'voice', config: manifest.config }
   const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
   return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }
+}
+
+/** Tokens, or phonemes of a sentence, that a model takes at the most. */
+function inputMaxOf(manifest: ModelManifest): number {
+  if (isVoice(manifest)) return SENTENCE_IDS_MAX
+  return isSpeech(manifest) ? manifest.config.textContext : manifest.config.contextLength
 }

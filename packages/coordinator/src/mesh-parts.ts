@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { EncodingThread } from '@resultity/audio'
 import {
   Constraints,
   GenerationDriver,
@@ -46,7 +47,10 @@ export interface MeshParts {
   readonly leases: RouteLeases
   readonly driver: GenerationDriver
   readonly nodeJobs: NodeJobs
+  /** Further placements, for work of many parts. */
   readonly replicas: Replicas
+  /** Writes sound. */
+  readonly encoding: EncodingThread
   readonly constraints: Constraints
 }
 
@@ -121,10 +125,11 @@ export function buildMesh(
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const nodeJobs = new NodeJobs(nodes, limits)
   const replicas = new Replicas({ registry, director, general: pools.general })
+  const encoding = new EncodingThread(scheduler)
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
-  const served = { registry, membership, models, subclouds, pools, director, loop }
-  return { ...served, leases, driver, nodeJobs, replicas, constraints }
+  const parts = { registry, membership, models, subclouds, pools, director, loop }
+  return { ...parts, leases, driver, nodeJobs, replicas, encoding, constraints }
 }
 
 /** Where nodes are, and when one goes. */

@@ -4,6 +4,7 @@ import { BatchGate } from './batch-gate.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
 import { loadCapiSpeech } from './capi/capi-speech.ts'
 import { CapiStage } from './capi/capi-stage.ts'
+import { loadCapiVoice } from './capi/capi-voice.ts'
 import { getRuntime } from './capi/runtime.ts'
 import type { EngineContext } from './engine-context.ts'
 import { withOtherKernels } from './other-kernels.ts'
@@ -35,21 +36,24 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
   }
   if (kind === 'node') {
     // loaded when asked for: a node process never is
-    const [{ NodeStage }, { loadNodeEncoder }, { loadNodeSpeech }] = await Promise.all([
+    const [{ NodeStage }, { loadNodeEncoder }, { loadNodeSpeech }, { loadNodeVoice }] = await Promise.all([
       import('./node/node-stage.ts'),
       import('./node/node-encoder.ts'),
-      import('./node/node-speech.ts')
+      import('./node/node-speech.ts'),
+      import('./node/node-voice.ts')
     ])
     return {
       loadStage: (init, options) => NodeStage.load(init, context, options),
       loadEncoder: (init, options) => loadNodeEncoder(init, context, options),
-      loadSpeech: (init, options) => loadNodeSpeech(init, context, options)
+      loadSpeech: (init, options) => loadNodeSpeech(init, context, options),
+      loadVoice: (init, options) => loadNodeVoice(init, context, options)
     }
   }
   getRuntime()
   return {
     loadStage: (init, options) => CapiStage.load(init, context, options),
     loadEncoder: (init, options) => loadCapiEncoder(init, context, options),
-    loadSpeech: (init, options) => loadCapiSpeech(init, context, options)
+    loadSpeech: (init, options) => loadCapiSpeech(init, context, options),
+    loadVoice: (init, options) => loadCapiVoice(init, context, options)
   }
 }

@@ -10,6 +10,7 @@ import type {
 } from '@resultity/interface'
 import type { Encoder, EncoderInit } from './encoder.ts'
 import type { Spinning } from './spinning.ts'
+import type { Voice, VoiceInit } from './voice.ts'
 
 export interface StageInit {
   readonly manifest: DecoderManifest
@@ -45,6 +46,8 @@ export interface Engine {
    *   limit
    */
   loadSpeech(init: SpeechInit, options?: AbortOptions): Promise<SpeechModel>
+  /** @throws MeshError `engine_failed` when the file does not make a graph */
+  loadVoice(init: VoiceInit, options?: AbortOptions): Promise<Voice>
 }
 
 /**

@@ -7,6 +7,7 @@ import {
   type OutputConstraint,
   type PrecededConstraint,
   type Route,
+  requireDecoder,
   type Sampling,
   type SingleConstraint,
   type WorkClass,
@@ -275,7 +276,7 @@ export class GenerationDriver implements Generator {
       sampling: request.sampling,
       logprobs: request.topLogprobs !== undefined,
       topLogprobs: request.topLogprobs ?? 0,
-      vocabularySize: request.model.manifest.config.vocabularySize,
+      vocabularySize: requireDecoder(request.model.manifest).config.vocabularySize,
       promptLogprobs: request.promptLogprobs === true,
       ...(fence === undefined ? {} : { fence }),
       ...(constraint === undefined ? {} : { constraint })

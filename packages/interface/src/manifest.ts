@@ -4,6 +4,7 @@ import { decoderTraitsSchema, ropeScalingSchema, ropeThetaSchema } from './decod
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 import { tensorEntrySchema } from './tensor-entry.ts'
+import { voiceConfigSchema } from './voice-config.ts'
 import { checkWeightFile } from './weight-file-checks.ts'
 import { whisperConfigSchema } from './whisper-config.ts'
 
@@ -205,16 +206,30 @@ const speechManifestSchema = z
   )
 export interface SpeechManifest extends z.infer<typeof speechManifestSchema> {}
 
+/**
+ * A voice: a model that says texts. Its graph and its weights are one ONNX file, as its publisher made it, and the only layer.
+ * It is served whole, by one node.
+ */
+const voiceManifestSchema = z.object({
+  version: z.literal(1),
+  name: z.string().min(1).max(256),
+  architecture: z.literal('piper'),
+  config: voiceConfigSchema,
+  layers: z.array(weightFileSchema).length(1)
+})
+export interface VoiceManifest extends z.infer<typeof voiceManifestSchema> {}
+
 /** What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh. */
 export const modelManifestSchema = z.discriminatedUnion('architecture', [
   decoderManifestSchema,
   encoderManifestSchema,
-  speechManifestSchema
+  speechManifestSchema,
+  voiceManifestSchema
 ])
-export type ModelManifest = DecoderManifest | EncoderManifest | SpeechManifest
+export type ModelManifest = DecoderManifest | EncoderManifest | SpeechManifest | VoiceManifest
 
 /** A model that is not cut: one node serves all of it, and takes jobs. */
-export type WholeManifest = EncoderManifest | SpeechManifest
+export type WholeManifest = EncoderManifest | SpeechManifest | VoiceManifest
 
 /** True for a model that turns texts into vectors or labels. */
 export function isEncoder(manifest: ModelManifest): manifest is EncoderManifest {
@@ -226,14 +241,20 @@ export function isSpeech(manifest: ModelManifest): manifest is SpeechManifest {
   return manifest.architecture === 'whisper'
 }
 
+/** True for a model that says texts. */
+export function isVoice(manifest: ModelManifest): manifest is VoiceManifest {
+  return manifest.architecture === 'piper'
+}
+
 /** True for a model that is served whole and takes jobs, false for one that is cut into stages. */
 export function isServedWhole(manifest: ModelManifest): manifest is WholeManifest {
-  return isEncoder(manifest) || isSpeech(manifest)
+  return isEncoder(manifest) || isSpeech(manifest) || isVoice(manifest)
 }
 
 /** What `manifest` is and does, for messages: `NAME …`. */
 export function kindOf(manifest: ModelManifest): string {
   if (isEncoder(manifest)) return 'is an encoder'
+  if (isVoice(manifest)) return 'says texts'
   return isSpeech(manifest) ? 'writes what is said' : 'generates text'
 }
 
@@ -255,8 +276,15 @@ export function requireSpeech(manifest: ModelManifest): SpeechManifest {
   throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and hears no speech`)
 }
 
+/** @throws MeshError `invalid_request` when the model is of another kind */
+export function requireVoice(manifest: ModelManifest): VoiceManifest {
+  if (isVoice(manifest)) return manifest
+  throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and is no voice`)
+}
+
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
+  if (isVoice(manifest)) return [...manifest.layers]
   const { embedding, layers } = manifest
   const head = isSpeech(manifest) ? undefined : manifest.head
   return [embedding, ...layers, ...(head === undefined ? [] : [head])]

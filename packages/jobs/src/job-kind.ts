@@ -72,6 +72,8 @@ export interface StreamView {
   readonly named?: boolean
   /** Payloads are lines of JSON, and no server-sent events. Default false. */
   readonly lines?: boolean
+  /** Payloads are bytes of one file of this media type. Default: they are server-sent events. */
+  readonly mediaType?: string
   /** Payloads before the first entry. */
   begin(): readonly unknown[]
   /** Payloads that an entry stands for. */

@@ -1,6 +1,13 @@
-import { EMBEDDINGS_ENDPOINT, MeshError, TRANSCRIPTIONS_ENDPOINT, type WorkOptions } from '@resultity/interface'
+import {
+  EMBEDDINGS_ENDPOINT,
+  MeshError,
+  SPEECH_ENDPOINT,
+  TRANSCRIPTIONS_ENDPOINT,
+  type WorkOptions
+} from '@resultity/interface'
 import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
 import type { ReadyWhole } from './loaded-model.ts'
+import { parseSynthesisJob, runSynthesisJob } from './synthesis-job.ts'
 import { parseTranscriptionJob, runTranscriptionJob } from './transcription-job.ts'
 
 /** Work whose body was read, for a model to do. @returns UTF-8 JSON of its result */
@@ -28,6 +35,16 @@ export const JOB_ENDPOINTS: ReadonlyMap<string, JobEndpoint> = new Map([
       return async (ready, options) => {
         if (ready.kind !== 'speech') throw otherKind(ready, 'hears no speech')
         return await runTranscriptionJob(ready, job, options)
+      }
+    }
+  ],
+  [
+    SPEECH_ENDPOINT,
+    body => {
+      const job = parseSynthesisJob(body)
+      return async (ready, options) => {
+        if (ready.kind !== 'voice') throw otherKind(ready, 'has no voice')
+        return await runSynthesisJob(ready, job, options)
       }
     }
   ]

@@ -6,10 +6,12 @@ import {
   measureEncoder,
   measureSpeech,
   measureStage,
+  measureVoice,
   type SpeechModel,
   type Spinning,
   type Stage,
-  type StageMeasurement
+  type StageMeasurement,
+  type Voice
 } from '@resultity/engine'
 import {
   type BlobRef,
@@ -17,24 +19,27 @@ import {
   type EncoderManifest,
   isEncoder,
   isSpeech,
+  isVoice,
   MeshError,
   type ModelManifest,
   requireDecoder,
   type Scheduler,
   type SpeechManifest,
   stageFiles,
+  type VoiceManifest,
   type WeightFile,
   weightFiles
 } from '@resultity/interface'
 import { encoderMemory, stageMemory } from '@resultity/model'
 import type { TokenBytes } from '@resultity/speech'
 import { loadVocabulary, readTokenBytes } from '@resultity/tokenizer'
+import { voiceMemory } from '@resultity/voice'
 import { speechMemory } from '@resultity/whisper'
 import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
 
 interface Ready {
-  /** Measurement for the coordinator's planner; for an encoder, a token counts as a decode step. */
+  /** Measurement for the coordinator's planner; for an encoder, a token counts as a decode step, and for a voice a phoneme. */
   readonly measurement: StageMeasurement
   readonly memoryBytes: number
 }
@@ -63,8 +68,15 @@ export interface ReadySpeech extends Ready {
   readonly bytesOf: TokenBytes
 }
 
+/** A voice that serves. */
+export interface ReadyVoice extends Ready {
+  readonly kind: 'voice'
+  readonly voice: Voice
+  readonly manifest: VoiceManifest
+}
+
 /** A model that takes jobs. */
-export type ReadyWhole = ReadyEncoder | ReadySpeech
+export type ReadyWhole = ReadyEncoder | ReadySpeech | ReadyVoice
 
 export type LoadedModel = ReadyStage | ReadyWhole
 
@@ -81,6 +93,10 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
       files: [...weightFiles(manifest), manifest.tokenizer.definition],
       bytes: memory.weightBytes + memory.cacheBytes + memory.workBytes
     }
+  }
+  if (isVoice(manifest)) {
+    const { weightBytes, workBytes } = voiceMemory(manifest)
+    return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
   }
   const { range } = assignment
   const decoder = requireDecoder(manifest)
@@ -127,6 +143,14 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
     })
   }
   if (isSpeech(manifest)) return await loadSpeech(engine, { ...init, manifest })
+  if (isVoice(manifest)) {
+    const voice = await engine.loadVoice({ ...common, manifest }, { signal })
+    return measured(voice, onProgress, async () => {
+      const { msPerPhoneme } = await measureVoice(voice, { signal })
+      const pace = { decodeMsPerLayer: msPerPhoneme, prefillMsPerPositionLayer: msPerPhoneme }
+      return { kind: 'voice', voice, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
+    })
+  }
   const { range, contextLength, sessionsMax } = init.assignment
   const decoder = requireDecoder(manifest)
   const stageInit = { ...common, manifest: decoder, range, contextLength, sessionsMax }
@@ -196,5 +220,7 @@ function runsOf(loaded: LoadedModel): AsyncDisposable {
       return loaded.encoder
     case 'speech':
       return loaded.speech
+    case 'voice':
+      return loaded.voice
   }
 }

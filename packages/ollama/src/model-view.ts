@@ -1,4 +1,11 @@
-import { isServedWhole, isSpeech, type ModelManifest, type TensorEntry, weightFiles } from '@resultity/interface'
+import {
+  isServedWhole,
+  isSpeech,
+  isVoice,
+  type ModelManifest,
+  type TensorEntry,
+  weightFiles
+} from '@resultity/interface'
 import { canReason } from '@resultity/openai'
 import type { ServedModel } from '@resultity/placement'
 import type { ListedModel, ModelDetails, ShownModel } from './model-schema.ts'
@@ -37,6 +44,7 @@ function capabilitiesOf(model: ServedModel): string[] {
       return ['embedding']
     case 'classifier':
     case 'speech':
+    case 'voice':
       return []
   }
 }
@@ -60,15 +68,20 @@ function detailsOf(manifest: ModelManifest): ModelDetails {
 
 /** By the names that GGUF files have for them: programs look sizes up by these. */
 function infoOf({ placeable: { manifest, contextLength } }: ServedModel): Readonly<Record<string, string | number>> {
+  const general = {
+    'general.architecture': manifest.architecture,
+    'general.basename': manifest.name,
+    'general.parameter_count': weightsOf(manifest).count
+  }
+  // its file is not looked into
+  if (isVoice(manifest)) return general
   const { architecture: family, config, layers } = manifest
   // of a model for speech, its decoder's
   const { feedForward, heads } = isSpeech(manifest)
     ? { feedForward: manifest.config.decoderFeedForwardSize, heads: manifest.config.decoderHeadCount }
     : { feedForward: manifest.config.intermediateSize, heads: manifest.config.headCount }
   return {
-    'general.architecture': family,
-    'general.basename': manifest.name,
-    'general.parameter_count': weightsOf(manifest).count,
+    ...general,
     [`${family}.context_length`]: contextLength,
     [`${family}.block_count`]: layers.length,
     [`${family}.embedding_length`]: config.hiddenSize,

@@ -18,7 +18,8 @@ export {
   type ServedEncoder,
   type ServedModel,
   ServedModels,
-  type ServedSpeech
+  type ServedSpeech,
+  type ServedVoice
 } from './served-models.ts'
 export { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
 export { servedIn } from './subclouds/served-in.ts'

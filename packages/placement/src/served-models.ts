@@ -1,4 +1,4 @@
-import { type Classifier, MeshError } from '@resultity/interface'
+import { type Classifier, MeshError, type VoiceConfig } from '@resultity/interface'
 import type { EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
@@ -40,8 +40,14 @@ export interface ServedSpeech extends Served {
   readonly tokenizer: ModelTokenizer
 }
 
+/** A model that says texts. */
+export interface ServedVoice extends Served {
+  readonly kind: 'voice'
+  readonly config: VoiceConfig
+}
+
 /** A model that requests may name. */
-export type ServedModel = ServedDecoder | ServedEncoder | ServedClassifier | ServedSpeech
+export type ServedModel = ServedDecoder | ServedEncoder | ServedClassifier | ServedSpeech | ServedVoice
 
 type Kind = ServedModel['kind']
 
@@ -50,7 +56,8 @@ const kinds: Readonly<Record<Kind, { readonly does: string; readonly path: strin
   decoder: { does: 'generates text', path: '/v1/chat/completions' },
   encoder: { does: 'turns texts into vectors', path: '/v1/embeddings' },
   classifier: { does: 'scores texts', path: '/v1/rerank or /v1/moderations' },
-  speech: { does: 'writes what is said', path: '/v1/audio/transcriptions' }
+  speech: { does: 'writes what is said', path: '/v1/audio/transcriptions' },
+  voice: { does: 'says texts', path: '/v1/audio/speech' }
 }
 
 /** A model that should be served and is not. */
@@ -192,6 +199,13 @@ export class ServedModels implements AsyncDisposable {
     const model = this.find(name)
     if (model.kind === 'speech') return model
     throw this.#otherKind(model, 'hears no speech', ['speech'])
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
+  findVoice(name: string | undefined): ServedVoice {
+    const model = this.find(name)
+    if (model.kind === 'voice') return model
+    throw this.#otherKind(model, 'has no voice', ['voice'])
   }
 
   /** Why is for the operator: it names files of this machine. */

@@ -81,6 +81,8 @@ export interface JobResult {
   readonly status: number
   readonly headers: Readonly<Record<string, string>>
   readonly body: JsonValue
+  /** Of a body that is a text: the bytes that HTTP carries are in it in base64. Default: the body is carried as JSON. */
+  readonly encoding?: 'base64'
 }
 
 export interface Job extends Omit<JobSubmission, 'waitMs' | 'reservedBytes' | 'places'> {

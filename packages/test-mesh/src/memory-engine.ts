@@ -10,7 +10,8 @@ import {
   type Stage,
   type StageInit,
   type StageSession,
-  StageShape
+  StageShape,
+  type Voice
 } from '@resultity/engine'
 import { type AbortOptions, formatRange, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import { MemorySession } from './memory-session.ts'
@@ -54,13 +55,22 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadEncoder(): Promise<Encoder> {
-    throw new MeshError('engine_failed', 'the engine in memory runs decoders only')
+    throw decodersOnly()
   }
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadSpeech(): Promise<SpeechModel> {
-    throw new MeshError('engine_failed', 'the engine in memory runs decoders only')
+    throw decodersOnly()
   }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadVoice(): Promise<Voice> {
+    throw decodersOnly()
+  }
+}
+
+function decodersOnly(): MeshError {
+  return new MeshError('engine_failed', 'the engine in memory runs decoders only')
 }
 
 interface StageContext {

@@ -144,3 +144,28 @@ export function placeableSpeech(multilingual = true): PlaceableSpecimen {
   const manifestSha256 = 'f'.repeat(64)
   return { name: 'speech', manifest, manifestSha256, manifestBytes: 1, contextLength: 448, sessionsMax: 2 }
 }
+
+/** A voice at 16 kHz with one speaker, whose phonemes are those of English. */
+export function placeableVoice(speakers: Readonly<Record<string, number>> = {}): PlaceableSpecimen {
+  const letters = "_^$ !',.:;?abcdefhijklmnopqrstuvwxyzæðŋɐɑɔəɚɛɜɡɪɹɾʃʊʌʒʔθᵻˈˌː\u0329"
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'voice',
+    architecture: 'piper',
+    config: {
+      sampleRate: 16_000,
+      language: 'en_US',
+      phonemeVoice: 'en-us',
+      phonemeIds: Object.fromEntries(Array.from(letters, (letter, id) => [letter, [id]])),
+      phonemeCount: 128,
+      noiseScale: 0,
+      noiseWidth: 0,
+      lengthScale: 1,
+      speakers: { ...speakers },
+      license: 'CC0'
+    },
+    layers: [{ sha256: '1'.repeat(64), bytes: MIB, tensors: [] }]
+  }
+  const manifestSha256 = 'd'.repeat(64)
+  return { name: 'voice', manifest, manifestSha256, manifestBytes: 1, contextLength: 640, sessionsMax: 2 }
+}

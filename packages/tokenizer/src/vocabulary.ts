@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { type AbortOptions, MeshError, type ModelManifest, SPECIAL_TOKEN_BYTE } from '@resultity/interface'
+import { type AbortOptions, type DecoderManifest, MeshError, SPECIAL_TOKEN_BYTE } from '@resultity/interface'
 import { tokenBytes, tokenSpelling } from './tokenizer-decoder.ts'
 import { parseTokenizerDefinition, TOKENIZER_BYTES_MAX, tokenizerInvalid } from './tokenizer-definition.ts'
 import { buildVocabularyTrie, type VocabularyTrie } from './vocabulary-trie.ts'
@@ -72,7 +72,7 @@ export type VocabularyReply = { readonly vocabulary: TokenVocabulary } | { reado
  * @throws MeshError `model_invalid`; the signal's reason
  */
 export async function loadVocabulary(
-  manifest: ModelManifest,
+  manifest: DecoderManifest,
   definitionPath: string,
   { signal }: AbortOptions = {}
 ): Promise<TokenVocabulary> {

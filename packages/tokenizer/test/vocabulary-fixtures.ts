@@ -1,7 +1,7 @@
-import type { ModelManifest } from '@resultity/interface'
+import type { DecoderManifest } from '@resultity/interface'
 
 /** As much of a manifest as a vocabulary is read by. */
-export function tinyChatManifest(definitionBytes: number): ModelManifest {
+export function tinyChatManifest(definitionBytes: number): DecoderManifest {
   const file = { sha256: '0'.repeat(64), bytes: 1, tensors: [] }
   return {
     version: 1,

@@ -1,4 +1,5 @@
 import { type ApiRoute, addRoute, parseInput } from '@resultity/api-kit'
+import { requireDecoder } from '@resultity/interface'
 import { promptTextOf, templateUseOf, toolUseOf } from '@resultity/openai'
 import type { ServedDecoder, ServedModels } from '@resultity/placement'
 import type { FastifyInstance } from 'fastify'
@@ -101,7 +102,7 @@ function toInfo({ id, tokenizer, placeable }: ServedDecoder): TokenizerInfo {
     eos_token: tokens.eos || null,
     unk_token: tokens.unk || null,
     pad_token: tokens.pad || null,
-    vocab_size: placeable.manifest.config.vocabularySize,
+    vocab_size: requireDecoder(placeable.manifest).config.vocabularySize,
     model_max_length: placeable.contextLength
   }
 }

@@ -1,4 +1,4 @@
-import { invalidRequest, MeshError, withParam } from '@resultity/interface'
+import { invalidRequest, MeshError, requireDecoder, withParam } from '@resultity/interface'
 import { TimeSlice } from '@resultity/jobs'
 import { promptOf, templateUseOf, toolUseOf } from '@resultity/openai'
 import type { ServedDecoder } from '@resultity/placement'
@@ -58,7 +58,7 @@ const IDS_AT_ONCE = 1024
  * @throws MeshError `invalid_request` naming an id that the model does not have
  */
 export async function detokenize(ids: readonly number[], { placeable, tokenizer }: ServedDecoder): Promise<string> {
-  const { vocabularySize } = placeable.manifest.config
+  const { vocabularySize } = requireDecoder(placeable.manifest).config
   const unknown = ids.findIndex(id => id >= vocabularySize)
   if (unknown >= 0) {
     const param = `tokens[${unknown}]`

@@ -31,6 +31,7 @@ import {
   type RequestRouteComponents,
   type ResponseRouteComponents
 } from '@resultity/openai'
+import { addVoiceRoutes } from '@resultity/speaking'
 import { addTokenRoutes } from '@resultity/tokens'
 import { addRecordingRoutes } from '@resultity/transcription'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
@@ -131,6 +132,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addConversationRoutes(server, components)
   addMessageRoutes(server, components)
   addTokenRoutes(server, components)
+  addVoiceRoutes(server, components)
   addOllamaRoutes(server, components)
   addRequestRoutes(server, components)
   addFileRoutes(server, components)

@@ -4,6 +4,7 @@ import type { GraphSession } from './graph-session.ts'
 import { NativeHandle } from './native-handle.ts'
 import type { Pointer } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
+import { takeOnlyOutput } from './taken-output.ts'
 import type { NativeTensor } from './tensor.ts'
 
 /**
@@ -44,6 +45,23 @@ export class Binding implements Disposable {
     const { api } = this.#runtime
     check(api, `bind output "${name}"`, api.bindOutput(this.#handle.pointer, name, tensor.handle.pointer))
     replaceBound(this.#outputs, name, tensor)
+  }
+
+  /** Has the runtime allocate the only output, for {@link takeOutput}: nobody knows its size before. Not while a run is under way. */
+  outputOfAnySize(name: string): void {
+    const { api, cpuMemory } = this.#runtime
+    check(api, `bind output "${name}"`, api.bindOutputToDevice(this.#handle.pointer, name, cpuMemory))
+  }
+
+  /**
+   * The output of the last run that {@link outputOfAnySize} was called for.
+   *
+   * @param lengthMax numbers that it may have
+   * @returns f32, a copy of its own
+   * @throws MeshError `engine_failed` where it is no f32, or has more
+   */
+  takeOutput(lengthMax: number): Float32Array<ArrayBuffer> {
+    return takeOnlyOutput(this.#runtime, this.#handle.pointer, lengthMax)
   }
 
   /**

@@ -47,6 +47,13 @@ export interface OrtApi {
   releaseValue(value: Pointer): void
   releaseRunOptions(options: Pointer): void
   releaseSessionOptions(options: Pointer): void
+  getTensorMutableData(value: Pointer, out: PointerOut): Status
+  getTensorTypeAndShape(value: Pointer, out: PointerOut): Status
+  getTensorElementType(info: Pointer, out: Int32Array): Status
+  getTensorShapeElementCount(info: Pointer, out: BigUint64Array): Status
+  releaseTensorTypeAndShapeInfo(info: Pointer): void
+  getAllocatorWithDefaultOptions(out: PointerOut): Status
+  allocatorFree(allocator: Pointer, memory: Pointer): Status
   getAvailableProviders(out: PointerOut, count: Int32Array): Status
   releaseAvailableProviders(list: Pointer, count: number): Status
   addSessionConfigEntry(options: Pointer, key: string, value: string): Status
@@ -55,6 +62,10 @@ export interface OrtApi {
   releaseIoBinding(binding: Pointer): void
   bindInput(binding: Pointer, name: string, value: Pointer): Status
   bindOutput(binding: Pointer, name: string, value: Pointer): Status
+  /** The runtime allocates the output; in what memory is said by `memoryInfo`. */
+  bindOutputToDevice(binding: Pointer, name: string, memoryInfo: Pointer): Status
+  /** An array of values, from `allocator`. */
+  getBoundOutputValues(binding: Pointer, allocator: Pointer, out: PointerOut, count: BigUint64Array): Status
   addRunConfigEntry(options: Pointer, key: string, value: string): Status
 }
 
@@ -89,11 +100,18 @@ export function readOrtApi(library: LibraryHandle): OrtApi | undefined {
     runOptionsSetTerminate: fallible(46, 'void *'),
     runOptionsUnsetTerminate: fallible(47, 'void *'),
     createTensorWithDataAsOrtValue: fallible(49, 'void *', 'void *', 'size_t', 'void *', 'size_t', 'int', 'void *'),
+    getTensorMutableData: fallible(51, 'void *', 'void *'),
+    getTensorElementType: fallible(60, 'void *', 'void *'),
+    getTensorShapeElementCount: fallible(64, 'void *', 'void *'),
+    getTensorTypeAndShape: fallible(65, 'void *', 'void *'),
     createCpuMemoryInfo: fallible(69, 'int', 'int', 'void *'),
+    allocatorFree: fallible(76, 'void *', 'void *'),
+    getAllocatorWithDefaultOptions: fallible(78, 'void *'),
     releaseStatus: release(93),
     releaseSession: release(95),
     releaseValue: release(96),
     releaseRunOptions: release(97),
+    releaseTensorTypeAndShapeInfo: release(99),
     releaseSessionOptions: release(100),
     getAvailableProviders: fallible(125, 'void *', 'void *'),
     releaseAvailableProviders: fallible(126, 'void *', 'int'),
@@ -103,6 +121,8 @@ export function readOrtApi(library: LibraryHandle): OrtApi | undefined {
     releaseIoBinding: release(135),
     bindInput: fallible(136, 'void *', 'str', 'void *'),
     bindOutput: fallible(137, 'void *', 'str', 'void *'),
+    bindOutputToDevice: fallible(138, 'void *', 'str', 'void *'),
+    getBoundOutputValues: fallible(140, 'void *', 'void *', 'void *', 'void *'),
     addRunConfigEntry: fallible(LAST_POSITION, 'void *', 'str', 'str')
   }
 }

@@ -7,7 +7,12 @@ import { refuseTelemetry } from '../telemetry.ts'
 
 /** A graph loaded by onnxruntime-node, set up as the C API's sessions are. */
 export function createNodeSession(
-  { graph, folder }: GraphSource<{ readonly bytes: Uint8Array }>,
+  {
+    graph,
+    folder
+  }: Partial<Pick<GraphSource<{ readonly bytes: Uint8Array }>, 'folder'>> & {
+    readonly graph: { readonly bytes: Uint8Array }
+  },
   { threads, spinning }: { readonly threads: number; readonly spinning: Spinning },
   tuning: ProcessTuning
 ): Promise<InferenceSession> {
@@ -16,7 +21,14 @@ export function createNodeSession(
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
     logSeverityLevel: 4,
-    extra: nested(sessionEntries({ threads, spinning, folder, affinities: tuning.threadAffinities(threads) }))
+    extra: nested(
+      sessionEntries({
+        threads,
+        spinning,
+        ...(folder === undefined ? {} : { folder }),
+        affinities: tuning.threadAffinities(threads)
+      })
+    )
   })
 }
 

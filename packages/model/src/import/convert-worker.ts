@@ -2,6 +2,7 @@ import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
 import type { WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError } from '@resultity/interface'
+import { openPiperVoice, piperVoiceAt } from '@resultity/voice'
 import { isCt2Folder, openCt2Whisper, openHubWhisper, planWhisperFiles } from '@resultity/whisper'
 import type { ConvertReply, ConvertRequest, ConvertWorkerInit, ModelDescription } from './convert.ts'
 import { planEncoderFiles } from './encoder-weight-file.ts'
@@ -18,6 +19,11 @@ interface PlannedModel extends Disposable {
 function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
   using opening = new DisposableStack()
   const directory = isDirectory(path)
+  const voice = piperVoiceAt(path)
+  if (voice !== undefined) {
+    const { config, file } = openPiperVoice(voice)
+    return planned({ architecture: 'piper', config }, [file], opening)
+  }
   if (directory && modelTypeOf(path) === 'bert') {
     const source = opening.use(openEncoderDirectory(path))
     return planned({ architecture: 'bert', config: source.config }, planEncoderFiles(source), opening)

@@ -13,22 +13,26 @@ import {
   modelInvalid,
   modelManifestSchema,
   safeParse,
+  type VoiceConfig,
   type WeightFile,
   type WhisperConfig
 } from '@resultity/interface'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 
+export interface TokenizerParts {
+  /** A Hugging Face `tokenizer.json`. */
+  readonly definition: Uint8Array
+  /** A Hugging Face `tokenizer_config.json`. */
+  readonly config: Uint8Array
+  readonly endTokenIds: readonly number[]
+}
+
 export interface ConvertInit extends AbortOptions {
   readonly store: IngestingBlobStore
   /** Name in the manifest, by which clients ask for the model. */
   readonly name: string
-  readonly tokenizerFiles: {
-    /** A Hugging Face `tokenizer.json`. */
-    readonly definition: Uint8Array
-    /** A Hugging Face `tokenizer_config.json`. */
-    readonly config: Uint8Array
-    readonly endTokenIds: readonly number[]
-  }
+  /** Of every model but a voice. */
+  readonly tokenizerFiles?: TokenizerParts | undefined
   /** Called before any weight is read; what it throws ends the conversion. */
   check?(description: ModelDescription): void
   /** Bytes of weight files written, of all that will be. */
@@ -52,6 +56,7 @@ export type ModelDescription =
   | { readonly architecture: 'llama' | 'decoder'; readonly config: ModelConfig }
   | { readonly architecture: 'bert'; readonly config: EncoderConfig }
   | { readonly architecture: 'whisper'; readonly config: WhisperConfig }
+  | { readonly architecture: 'piper'; readonly config: VoiceConfig }
 /** Asks for the next reply; the worker computes nothing that was not asked for. */
 export type ConvertRequest = 'next'
 export type WeightLayout = Omit<WeightFile, 'sha256'>
@@ -92,28 +97,9 @@ async function storeManifest(
   init: ConvertInit
 ): Promise<ConvertedModel> {
   const { architecture, config } = description
-  const layersEnd = 1 + layerCountOf(description)
-  const { definition, config: tokenizerConfig, endTokenIds } = init.tokenizerFiles
-  const putRef = async (bytes: Uint8Array): Promise<BlobRef> => {
-    return { sha256: await init.store.put(bytes), bytes: bytes.byteLength }
-  }
-  // the schema's order of fields decides the JSON, so the identity does not depend on how this object was built
-  const candidate = {
-    version: 1,
-    name: init.name,
-    architecture,
-    config,
-    tokenizer: {
-      definition: await putRef(definition),
-      config: await putRef(tokenizerConfig),
-      // some publishers list tokens that the model has not, and cannot write
-      endTokenIds: endTokenIds.filter(id => id < config.vocabularySize)
-    },
-    embedding: files[0],
-    layers: files.slice(1, layersEnd),
-    // not every model has one
-    ...(files.length > layersEnd ? { head: files.at(-1) } : {})
-  }
+  const head = { version: 1, name: init.name, architecture, config }
+  const rest = architecture === 'piper' ? { layers: files } : await partsOf(description, files, init)
+  const candidate = { ...head, ...rest }
   const parsed = safeParse(modelManifestSchema, candidate)
   if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
   const manifest = parsed.data
@@ -121,7 +107,36 @@ async function storeManifest(
   return { manifest, manifestSha256 }
 }
 
-function layerCountOf({ architecture, config }: ModelDescription): number {
+type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' }>
+
+/** The tokenizer and the weight files of a model that is made of layers. */
+async function partsOf(
+  description: LayeredDescription,
+  files: readonly WeightFile[],
+  init: ConvertInit
+): Promise<Record<string, unknown>> {
+  const layersEnd = 1 + layerCountOf(description)
+  if (init.tokenizerFiles === undefined) throw modelInvalid(init.name, 'has no tokenizer')
+  const { definition, config: tokenizerConfig, endTokenIds } = init.tokenizerFiles
+  const putRef = async (bytes: Uint8Array): Promise<BlobRef> => {
+    return { sha256: await init.store.put(bytes), bytes: bytes.byteLength }
+  }
+  // the schema's order of fields decides the JSON, so the identity does not depend on how this object was built
+  return {
+    tokenizer: {
+      definition: await putRef(definition),
+      config: await putRef(tokenizerConfig),
+      // some publishers list tokens that the model has not, and cannot write
+      endTokenIds: endTokenIds.filter(id => id < description.config.vocabularySize)
+    },
+    embedding: files[0],
+    layers: files.slice(1, layersEnd),
+    // not every model has one
+    ...(files.length > layersEnd ? { head: files.at(-1) } : {})
+  }
+}
+
+function layerCountOf({ architecture, config }: LayeredDescription): number {
   return architecture === 'whisper' ? config.encoderLayerCount + config.decoderLayerCount : config.layerCount
 }
 

@@ -5,6 +5,7 @@ import { dirname, join, resolve } from 'node:path'
 import { ggufPartPaths } from '@resultity/formats'
 import {
   type BlobStore,
+  isVoice,
   type ModelManifest,
   modelManifestSchema,
   safeParse,
@@ -92,8 +93,8 @@ export async function findManifest(store: BlobStore, manifestSha256: string): Pr
   const text = new TextDecoder().decode(await store.read(manifestSha256))
   const manifest = safeParse(modelManifestSchema, parseOrUndefined(text)).data
   if (manifest === undefined) return undefined
-  const { definition, config } = manifest.tokenizer
-  for (const { sha256 } of [definition, config, ...weightFiles(manifest)]) {
+  const tokenizer = isVoice(manifest) ? [] : [manifest.tokenizer.definition, manifest.tokenizer.config]
+  for (const { sha256 } of [...tokenizer, ...weightFiles(manifest)]) {
     if ((await store.find(sha256)) === undefined) return undefined
   }
   return manifest
@@ -105,10 +106,15 @@ async function fingerprint(reference: ModelReference): Promise<string> {
     case 'catalogue':
       return (await Promise.all((findCatalogueEntry(reference.name)?.sources ?? []).map(pinOf))).join(' ')
     case 'file':
-      return (await Promise.all(ggufPartPaths(resolve(reference.path)).map(fileFingerprint))).join(' ')
+      return (await Promise.all(filesOf(resolve(reference.path)).map(fileFingerprint))).join(' ')
     default:
       return ''
   }
+}
+
+/** All parts of a split model; a voice and its settings. */
+function filesOf(path: string): readonly string[] {
+  return path.endsWith('.onnx') ? [path, `${path}.json`] : ggufPartPaths(path)
 }
 
 async function pinOf(source: CatalogueSource): Promise<string> {

@@ -3,6 +3,7 @@ import { join, resolve } from 'node:path'
 import { ggufModelName } from '@resultity/formats'
 import { MeshError, type ModelManifest, modelInvalid } from '@resultity/interface'
 import { type TokenizerFiles, tokenizerFilesFromDirectory, tokenizerFilesFromGguf } from '@resultity/tokenizer'
+import { piperVoiceAt } from '@resultity/voice'
 import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
@@ -88,7 +89,8 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
 
 async function convert(path: string, name: string, options: ImportOptions): Promise<ConvertedModel> {
   try {
-    const tokenizerFiles = await readTokenizerFiles(path, options)
+    // a voice reads phonemes
+    const tokenizerFiles = piperVoiceAt(path) === undefined ? await readTokenizerFiles(path, options) : undefined
     return await convertModel(path, {
       store: options.store,
       name,

@@ -9,7 +9,8 @@ import type { ModelDescription } from './convert.ts'
  *
  * @throws MeshError `model_invalid`
  */
-export function checkServable(files: TokenizerFiles, description: ModelDescription): void {
+export function checkServable(files: TokenizerFiles | undefined, description: ModelDescription): void {
+  if (description.architecture === 'piper' || files === undefined) return
   if (description.architecture === 'bert') {
     createEncoderTokenizer(files.definition, description.config)
     return

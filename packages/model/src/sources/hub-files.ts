@@ -81,11 +81,12 @@ function partsOf<Entry extends RepositoryEntry>(
   files: readonly Entry[],
   file: string
 ): ChosenFiles<Entry> {
-  const paths = ggufPartPaths(file)
+  // the settings of a voice lie beside it
+  const paths = file.endsWith('.onnx') ? [file, `${file}.json`] : ggufPartPaths(file)
   const missing = paths.filter(path => !files.some(entry => entry.path === path))
   const [model = file] = paths
   if (missing.length === 0) return { files: findHubFiles(name, files, paths), model }
-  if (paths.length === 1) throw notFound(name, 'there is no such file', files)
+  if (paths.length === 1 || missing.includes(file)) throw notFound(name, 'there is no such file', files)
   const shown = missing.slice(0, 8).join(', ')
   throw notFound(name, `of the ${paths.length} parts of this model ${missing.length} are not there: ${shown}`, files)
 }

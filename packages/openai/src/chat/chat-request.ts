@@ -1,5 +1,5 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
-import { invalidRequest, MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError, requireDecoder } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { endingOf } from '../answer/ending-fields.ts'
 import { reasoningAfter } from '../answer/reasoning-fields.ts'
@@ -45,7 +45,7 @@ export async function toGenerationRequest(
   const prompt = await promptOf(body.messages, toolUse, model, options)
   const { reasoning, markers } = reasoningAfter(prompt, body, model)
   const tokensMax = tokenLimit(body, prompt.length, model.placeable.contextLength)
-  const { vocabularySize } = model.placeable.manifest.config
+  const { vocabularySize } = requireDecoder(model.placeable.manifest).config
   const topLogprobs = body.logprobs === true ? (body.top_logprobs ?? 0) : undefined
   return {
     model: model.placeable,

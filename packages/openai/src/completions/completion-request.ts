@@ -1,5 +1,5 @@
 import type { Constraints, GenerationRequest } from '@resultity/generation'
-import { invalidRequest, MeshError } from '@resultity/interface'
+import { invalidRequest, MeshError, requireDecoder } from '@resultity/interface'
 import type { RouteConstraints, ServedDecoder } from '@resultity/placement'
 import { endingOf } from '../answer/ending-fields.ts'
 import { relaxedPlace } from '../answer/relaxed-header.ts'
@@ -121,7 +121,7 @@ async function encodeAll(listed: readonly ListedPrompt[], model: ServedDecoder):
 }
 
 function checked(ids: readonly number[], model: ServedDecoder, name: string): readonly number[] {
-  const { vocabularySize } = model.placeable.manifest.config
+  const { vocabularySize } = requireDecoder(model.placeable.manifest).config
   const at = ids.findIndex(id => id >= vocabularySize)
   if (at < 0) return ids
   throw invalidRequest(
@@ -172,7 +172,7 @@ function toGenerationRequest(
     )
   }
   const tokensMax = Math.min(wanted, room)
-  const { vocabularySize } = model.placeable.manifest.config
+  const { vocabularySize } = requireDecoder(model.placeable.manifest).config
   return {
     model: model.placeable,
     tokenizer: model.tokenizer,

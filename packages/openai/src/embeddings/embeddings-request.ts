@@ -1,4 +1,4 @@
-import { invalidRequest } from '@resultity/interface'
+import { invalidRequest, requireEncoder } from '@resultity/interface'
 import type { ServedEncoder } from '@resultity/placement'
 import { type EncodeInputOptions, FRAMING_TOKENS } from '@resultity/tokenizer'
 import type { EmbeddingsRequest } from './embeddings-schema.ts'
@@ -33,7 +33,7 @@ export async function toEmbeddingsPlan(body: EmbeddingsRequest, model: ServedEnc
 
 /** The numbers of a plan's answer are the model's own, or the first of them. */
 function admitDimensions({ dimensions }: EmbeddingsRequest, { id, placeable }: ServedEncoder): number {
-  const own = placeable.manifest.config.hiddenSize
+  const own = requireEncoder(placeable.manifest).config.hiddenSize
   if (dimensions === null || dimensions === undefined || dimensions <= own) return dimensions ?? own
   const message = `dimensions is ${dimensions}, and the vectors of "${id}" have ${own} numbers`
   throw invalidRequest('dimensions', message, `Ask for at most ${own}, or leave it out.`)

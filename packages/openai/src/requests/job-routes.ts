@@ -4,6 +4,7 @@ import {
   type ApiRoute,
   addRoute,
   asyncQuerySchema,
+  BinaryStream,
   bodyInSubcloud,
   type ErrorFormat,
   EventStream,
@@ -174,7 +175,9 @@ export function jobReply(
     return reply.code(failure.status).headers(failure.headers).send(body)
   }
   if (job.result === null) throw new MeshError('internal', `request ${job.id} ended without a result`)
-  return reply.code(job.result.status).headers(job.result.headers).send(job.result.body)
+  const { status, headers, body, encoding } = job.result
+  const sent = encoding === 'base64' && typeof body === 'string' ? Buffer.from(body, 'base64') : body
+  return reply.code(status).headers(headers).send(sent)
 }
 
 /** A job's log, for one reader. */
@@ -236,8 +239,7 @@ async function sendEntries(
   const { metrics, limits, scheduler = systemScheduler } = components
   reply.hijack()
   const init = { ...limits, headers: textHeaders(reply), scheduler }
-  const events =
-    view?.lines === true ? new LineStream(reply.raw, init, () => view.idle?.()) : new EventStream(reply.raw, init)
+  const events = openStream(reply, view, init)
   try {
     if (view !== undefined) {
       await sendView(events, view, entries, (payload, entry) => {
@@ -254,6 +256,15 @@ async function sendEntries(
     metrics.requests.inc({ route: url, method: request.method, status: '200' })
   }
   return reply
+}
+
+function openStream(
+  reply: FastifyReply,
+  view: StreamView | undefined,
+  init: TextStreamInit
+): EventStream | LineStream | BinaryStream {
+  if (view?.mediaType !== undefined) return new BinaryStream(reply.raw, view.mediaType, init)
+  return view?.lines === true ? new LineStream(reply.raw, init, () => view.idle?.()) : new EventStream(reply.raw, init)
 }
 
 async function untilBegun(entries: Entries): Promise<{ begun: Begun } | { ended: Job }> {
@@ -297,6 +308,8 @@ function nameOf({ named }: StreamView, payload: unknown): string | undefined {
 function endPayloads(view: StreamView, job: Job): readonly unknown[] {
   const failure = jobErrorReply(job)
   if (failure === undefined) return view.end(job)
+  // a file cannot say what went wrong: it is cut off
+  if (view.mediaType !== undefined) throw new MeshError('unavailable', `request ${job.id} ended before its file did`)
   return view.fail?.(job) ?? [failure.body]
 }
 
@@ -312,6 +325,7 @@ async function sendFailure(
     return events.cut(error)
   }
   logger.warn({ err: error, requestId: request.id }, 'a stream ended with an error')
+  if (view?.mediaType !== undefined) return events.cut(error)
   const payload = view?.interrupt?.(error.forClient()) ?? errorEvent(error)
   try {
     await events.send(payload, undefined, view === undefined ? undefined : nameOf(view, payload))

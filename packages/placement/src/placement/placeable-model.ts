@@ -1,6 +1,14 @@
-import { isEncoder, isSpeech, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
+import {
+  isEncoder,
+  isSpeech,
+  isVoice,
+  kvBytesPerPosition,
+  type ModelManifest,
+  requireDecoder
+} from '@resultity/interface'
 import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
+import { voiceMemory, voiceWork } from '@resultity/voice'
 import { speechMemory } from '@resultity/whisper'
 
 /** A model as placements need it: identity, sizes, and how it is to be served. */
@@ -23,6 +31,10 @@ export function shapeOf(model: PlaceableModel): ModelShape {
   if (isEncoder(manifest)) {
     const { embedding, head } = manifest
     const embeddingBytes = embedding.bytes + (head?.bytes ?? 0) + encoderMemory(manifest).workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
+  if (isVoice(manifest)) {
+    const embeddingBytes = voiceMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   if (isSpeech(manifest)) {
@@ -51,6 +63,7 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     const { hiddenSize, intermediateSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
   }
+  if (isVoice(manifest)) return voiceWork(manifest)
   if (isSpeech(manifest)) {
     const { hiddenSize, encoderFeedForwardSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)

@@ -1,0 +1,315 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { MeshError, type SynthesisJob, toSynthesisResult } from '@resultity/interface'
+import { eventually, openAiErrors } from '@resultity/test-api'
+import { type ScriptedJob, ScriptedNode, TINY_SAMPLE_RATE, tinyVoice } from '@resultity/test-nodes'
+import { pino } from 'pino'
+import t, { type Test } from 'tap'
+import { type CoordinatorLimits, startCoordinator } from '../src/index.ts'
+
+interface Mesh {
+  readonly url: string
+  readonly nodes: readonly ScriptedNode[]
+  readonly jobs: readonly ScriptedJob[]
+  /** What the next job does. */
+  script: (job: ScriptedJob) => void | Promise<void>
+  reset(): void
+  post(body: unknown, options?: RequestInit & { query?: string }): Promise<Response>
+}
+
+const jobOf = ({ request }: ScriptedJob): SynthesisJob => JSON.parse(new TextDecoder().decode(request.body))
+
+/** Says each phoneme as one sample. */
+function resultOf(job: ScriptedJob): Uint8Array {
+  const { phonemeIds } = jobOf(job)
+  const samples = Float32Array.from(phonemeIds, id => id / 128)
+  return new TextEncoder().encode(JSON.stringify(toSynthesisResult(samples, TINY_SAMPLE_RATE)))
+}
+
+const answer = async (job: ScriptedJob): Promise<void> => {
+  await job.send({ type: 'started', sequence: 0 })
+  await job.send({ type: 'result', sequence: 1, result: resultOf(job) })
+}
+
+async function startMesh(t: Test, nodeCount: number, limits: Partial<CoordinatorLimits> = {}): Promise<Mesh> {
+  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
+  const models: string[] = []
+  for (const [name, speakers] of [
+    ['tiny-voice', false],
+    ['tiny-choir', true]
+  ] as const) {
+    const folder = join(dataDir, name)
+    const { onnx, json } = tinyVoice({ speakers })
+    await mkdir(folder)
+    await writeFile(join(folder, 'v.onnx'), onnx)
+    await writeFile(join(folder, 'v.onnx.json'), json)
+    await writeFile(join(folder, 'MODEL_CARD'), 'License: CC0\n')
+    models.push(`file:${folder}`)
+  }
+  const coordinator = await startCoordinator({
+    dataDir,
+    http: { host: '127.0.0.1', port: 0 },
+    listen: ['/ip4/127.0.0.1/tcp/0'],
+    mdns: false,
+    models: [...models, 'tiny-chat'],
+    logger: pino({ level: 'silent' }),
+    // scripted nodes have no heart
+    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0, ...limits }
+  })
+  const nodes: ScriptedNode[] = []
+  const jobs: ScriptedJob[] = []
+  const mesh: Mesh = {
+    url: coordinator.httpUrl,
+    nodes,
+    jobs,
+    script: answer,
+    reset: () => {
+      jobs.length = 0
+      mesh.script = answer
+    },
+    post: (body, { query = '', ...options } = {}) =>
+      fetch(`${coordinator.httpUrl}/v1/audio/speech${query}`, {
+        method: 'POST',
+        body: JSON.stringify(body),
+        ...options,
+        headers: { 'content-type': 'application/json', ...options.headers }
+      })
+  }
+  for (let index = 0; index < nodeCount; index++) {
+    const onJob = (job: ScriptedJob): void => {
+      jobs.push(job)
+      void mesh.script(job)
+    }
+    const node = await ScriptedNode.start({ onJob })
+    await node.join({ peerId: coordinator.peerId, multiaddrs: coordinator.multiaddrs() })
+    nodes.push(node)
+  }
+  t.teardown(async () => {
+    await coordinator.close()
+    await Promise.all(nodes.map(node => node.kill()))
+    await rm(dataDir, { recursive: true, force: true })
+  })
+  return mesh
+}
+
+const jobCount = (count: number) =>
+  eventually(
+    'jobs come',
+    async () => mesh.jobs.length,
+    length => length === count
+  )
+const twoJobs = () => jobCount(2)
+
+const VOICE = { model: 'tiny-voice', voice: 'alloy' }
+
+const mesh = await startMesh(t, 1)
+t.beforeEach(() => mesh.reset())
+
+const begins: Readonly<Record<string, readonly [type: string, bytes: string]>> = {
+  mp3: ['audio/mpeg', '\xff'],
+  opus: ['audio/ogg', 'OggS'],
+  flac: ['audio/flac', 'fLaC'],
+  wav: ['audio/wav', 'RIFF'],
+  pcm: ['audio/pcm', '']
+}
+
+for (const [format, [type, bytes]] of Object.entries(begins)) {
+  t.test(`a text is said as ${format}`, async t => {
+    const response = await mesh.post({ ...VOICE, input: 'Hello, world! How are you?', response_format: format })
+    t.equal(response.status, 200)
+    t.equal(response.headers.get('content-type'), type)
+    t.equal(response.headers.get('x-resultity-voice'), 'tiny-voice', "OpenAI's names are the model's own voice")
+    t.equal(response.headers.get('x-resultity-route'), `${mesh.nodes[0]?.peerId}[0,1)`)
+    const file = Buffer.from(await response.arrayBuffer())
+    t.equal(file.toString('latin1', 0, bytes.length), bytes)
+    t.equal(mesh.jobs.length, 2, 'a job for each sentence')
+  })
+}
+
+t.test('samples are those of the nodes, sentence by sentence, with a pause between', async t => {
+  mesh.script = async job => {
+    // the first is the last to be done
+    if (job === mesh.jobs[0]) await twoJobs()
+    await answer(job)
+  }
+  const response = await mesh.post({ ...VOICE, input: 'One. Two.', response_format: 'wav' })
+  const file = Buffer.from(await response.arrayBuffer())
+  const [first, second] = mesh.jobs.map(job => Array.from(jobOf(job).phonemeIds, id => Math.round((id / 128) * 32_767)))
+  const said = Array.from({ length: (file.length - 44) / 2 }, (_, at) => file.readInt16LE(44 + 2 * at))
+  const pause = Array.from({ length: 0.2 * TINY_SAMPLE_RATE }, () => 0)
+  t.strictSame(said, [...(first ?? []), ...pause, ...(second ?? [])])
+})
+
+t.test('speed is length, and voices are speakers', async t => {
+  await (await mesh.post({ ...VOICE, input: 'Hello', speed: 2 })).arrayBuffer()
+  const choir = { model: 'tiny-choir', input: 'Hello', voice: { id: 'cleo' }, speed: 0.25 }
+  t.equal((await mesh.post(choir)).headers.get('x-resultity-voice'), 'cleo')
+  await (await mesh.post({ model: 'tiny-choir', input: 'Hello' })).arrayBuffer()
+  t.strictSame(
+    mesh.jobs.map(jobOf).map(({ lengthScale, speaker }) => [lengthScale, speaker]),
+    [
+      [0.5, undefined],
+      [4, 2],
+      [1, 0]
+    ]
+  )
+})
+
+t.test('events carry the same file', async t => {
+  const asked = { ...VOICE, input: 'Hello there. Good morning.', response_format: 'pcm' }
+  const plain = Buffer.from(await (await mesh.post(asked)).arrayBuffer())
+  const response = await mesh.post({ ...asked, stream_format: 'sse' })
+  t.match(response.headers.get('content-type'), /^text\/event-stream/)
+  const text = await response.text()
+  const events = [...text.matchAll(/^data: (.*)$/gm)].map(([, data]) => JSON.parse(data ?? ''))
+  const done = events.pop()
+  t.strictSame(done, {
+    type: 'speech.audio.done',
+    usage: { input_tokens: 26, output_tokens: 1, total_tokens: 27 }
+  })
+  t.same(openAiErrors('SpeechAudioDoneEvent', done), [])
+  t.same(openAiErrors('SpeechAudioDeltaEvent', events[0]), [])
+  t.ok(events.length > 1 && events.every(({ type }) => type === 'speech.audio.delta'))
+  t.ok(Buffer.concat(events.map(({ audio }) => Buffer.from(audio, 'base64'))).equals(plain))
+})
+
+t.test('voices are listed with language, licence and rate', async t => {
+  const { data } = await (await fetch(`${mesh.url}/v1/audio/voices`)).json()
+  const common = { object: 'audio.voice', language: 'en_US', license: 'CC0', sample_rate: TINY_SAMPLE_RATE }
+  t.strictSame(
+    data,
+    [
+      ['tiny-voice', 'tiny-voice', true],
+      ['anna', 'tiny-choir', true],
+      ['ben', 'tiny-choir', false],
+      ['cleo', 'tiny-choir', false]
+    ].map(([name, model, main]) => ({ id: name, ...common, name, model, default: main }))
+  )
+})
+
+t.test('what is wrong with a request is said, naming the field, before any node hears of it', async t => {
+  const cases: Record<string, [object, number, string | null, RegExp?]> = {
+    'no input': [{ input: undefined }, 400, 'input'],
+    'an empty input': [{ input: '' }, 400, 'input'],
+    'a long input': [{ input: 'a'.repeat(4097) }, 400, 'input'],
+    'a list': [{ input: ['a'] }, 400, 'input'],
+    'nothing that is said': [{ input: '你好 …' }, 400, 'input', /English \(你 好\)/],
+    'an unknown voice': [{ voice: 'bob' }, 400, 'voice', /"bob".*"tiny-voice"/],
+    'a voice that is no name': [{ voice: 5 }, 400, 'voice'],
+    'a voice without id': [{ voice: {} }, 400, 'voice'],
+    instructions: [{ instructions: 'Whisper it.' }, 400, 'instructions', /change the sound/],
+    aac: [{ response_format: 'aac' }, 400, 'response_format', /mp3, opus/],
+    'another format': [{ response_format: 'midi' }, 400, 'response_format'],
+    'too slow': [{ speed: 0.2 }, 400, 'speed'],
+    'too fast': [{ speed: 4.1 }, 400, 'speed'],
+    'another stream': [{ stream_format: 'rtp' }, 400, 'stream_format'],
+    'a model that is not served': [{ model: 'tts-1' }, 404, 'model'],
+    'a model that generates text': [{ model: 'tiny-chat' }, 400, 'model', /"tiny-voice"/],
+    'no model among two': [{ model: undefined }, 404, 'model']
+  }
+  for (const [name, [fields, status, param, message = /./]] of Object.entries(cases)) {
+    const response = await mesh.post({ ...VOICE, input: 'Hello', ...fields })
+    const body = await response.json()
+    t.equal(response.status, status, name)
+    t.match(body, { error: { param, message, type: 'invalid_request_error' } }, name)
+    t.same(openAiErrors('ErrorResponse', body), [], name)
+  }
+  const chat = await fetch(`${mesh.url}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ model: 'tiny-voice', messages: [{ role: 'user', content: 'Hi' }] })
+  })
+  t.match(await chat.json(), { error: { message: /says texts.*does not generate text.*\/v1\/audio\/speech/ } })
+  t.equal(mesh.jobs.length, 0)
+})
+
+t.test('characters without a sound are counted in a header', async t => {
+  const response = await mesh.post({ ...VOICE, input: 'Hello 你好你好' })
+  t.equal(response.headers.get('x-resultity-unspoken'), '2')
+  await response.arrayBuffer()
+})
+
+t.test('a result is fetched later, as bytes of its type', async t => {
+  const asked = { ...VOICE, input: 'Hello there.', response_format: 'wav' }
+  const accepted = await mesh.post(asked, { headers: { prefer: 'respond-async' } })
+  t.equal(accepted.status, 202)
+  const { id } = await accepted.json()
+  const fetchResult = () => fetch(`${mesh.url}/v1/requests/${id}/result`)
+  await eventually(
+    'it is done',
+    async () => (await fetchResult()).status,
+    status => status === 200
+  )
+  const response = await fetchResult()
+  t.equal(response.headers.get('content-type'), 'audio/wav')
+  const file = Buffer.from(await response.arrayBuffer())
+  t.equal(file.readUInt32LE(4), file.length - 8, 'a whole file knows its length')
+  const request = await (await fetch(`${mesh.url}/v1/requests/${id}`)).json()
+  t.match(request, { status: 'succeeded', usage: { prompt_tokens: 12, completion_tokens: 1 } })
+})
+
+t.test('the same key is the same sound, said once', async t => {
+  const options = { headers: { 'idempotency-key': 'one' } }
+  const asked = { ...VOICE, input: 'Said once.', response_format: 'flac' }
+  const first = Buffer.from(await (await mesh.post(asked, options)).arrayBuffer())
+  const again = await mesh.post(asked, options)
+  t.equal(again.headers.get('idempotency-replayed'), 'true')
+  t.equal(again.headers.get('content-type'), 'audio/flac')
+  t.ok(Buffer.from(await again.arrayBuffer()).equals(first))
+  t.equal(mesh.jobs.length, 1)
+})
+
+t.test('a client that leaves ends the work', async t => {
+  mesh.script = async job => job.send({ type: 'started', sequence: 0 })
+  const controller = new AbortController()
+  const asked = mesh.post({ ...VOICE, input: 'Hello' }, { signal: controller.signal })
+  await jobCount(1)
+  controller.abort()
+  await t.rejects(asked)
+  await mesh.jobs[0]?.ended
+})
+
+t.test('a failure before the first sound is an HTTP error, and after it breaks the file off', async t => {
+  const failing = async (job: ScriptedJob): Promise<void> => {
+    await job.send({ type: 'error', sequence: 0, error: new MeshError('engine_failed', 'broken') })
+  }
+  mesh.script = failing
+  const response = await mesh.post({ ...VOICE, input: 'Hello' })
+  t.equal(response.status, 500)
+  t.match(await response.json(), { error: { message: /broken/ } })
+  mesh.reset()
+  const heard = Promise.withResolvers<void>()
+  mesh.script = async job => {
+    if (job === mesh.jobs[0]) return await answer(job)
+    await heard.promise
+    await failing(job)
+  }
+  const begun = await mesh.post({ ...VOICE, input: 'One. Two.', response_format: 'pcm' })
+  t.equal(begun.status, 200)
+  heard.resolve()
+  await t.rejects(begun.arrayBuffer())
+})
+
+t.test('a result that is none names the node', async t => {
+  mesh.script = async job => {
+    await job.send({ type: 'started', sequence: 0 })
+    await job.send({ type: 'result', sequence: 1, result: new TextEncoder().encode('{}') })
+  }
+  const { error } = await (await mesh.post({ ...VOICE, input: 'Hello' })).json()
+  t.match(error.message, /nothing that tiny-voice says/)
+})
+
+t.test('a lost node’s sentence is said by another', async t => {
+  const two = await startMesh(t, 2)
+  let lost = 0
+  two.script = async job => {
+    if (lost++ > 0) return await answer(job)
+    await job.send({ type: 'started', sequence: 0 })
+    await job.node.kill()
+  }
+  const response = await two.post({ ...VOICE, input: 'One. Two. Three.', response_format: 'pcm' })
+  t.equal(response.status, 200)
+  t.ok((await response.arrayBuffer()).byteLength > 0)
+  t.ok(two.jobs.length > 3, 'one was said again')
+})

@@ -1,0 +1,68 @@
+import { type AbortOptions, SENTENCE_SAMPLES_MAX } from '@resultity/interface'
+import type { EngineContext } from '../engine-context.ts'
+import { readVoiceGraph, Voice, type VoiceInit, type VoiceInputs, type VoiceSession } from '../voice.ts'
+import { Binding, RunOptions } from './binding.ts'
+import { GraphSession } from './graph-session.ts'
+import { getRuntime, type Runtime } from './runtime.ts'
+import { NativeTensor, type TensorData } from './tensor.ts'
+
+/** What a long sentence took goes back to the system after it: the next may be short, or never come. */
+const RUN_ENTRIES = { 'memory.enable_memory_arena_shrinkage': 'cpu:0' }
+
+/** A voice's graph on ONNX Runtime's C API. The runtime allocates the samples: how many they are is not known before. */
+class CapiVoiceSession implements VoiceSession {
+  readonly #runtime: Runtime
+  readonly #session: GraphSession
+
+  constructor(runtime: Runtime, session: GraphSession) {
+    this.#runtime = runtime
+    this.#session = session
+  }
+
+  async run({ ids, scales, speaker }: VoiceInputs, { signal }: AbortOptions): Promise<Float32Array> {
+    const runtime = this.#runtime
+    using memory = new DisposableStack()
+    memory.use(this.#session.callers.work())
+    const tensor = (data: TensorData, ...shape: number[]): NativeTensor =>
+      memory.use(new NativeTensor(runtime, data, shape))
+    const binding = memory.use(new Binding(runtime, this.#session))
+    binding.input('input', tensor(ids, 1, ids.length))
+    binding.input('input_lengths', tensor(BigInt64Array.of(BigInt(ids.length)), 1))
+    binding.input('scales', tensor(scales, scales.length))
+    if (speaker !== undefined) binding.input('sid', tensor(BigInt64Array.of(BigInt(speaker)), 1))
+    binding.outputOfAnySize('output')
+    const options = memory.use(new RunOptions(runtime, RUN_ENTRIES))
+    const onAbort = (): void => options.terminate()
+    signal?.addEventListener('abort', onAbort, { once: true })
+    const { promise, resolve, reject } = Promise.withResolvers<void>()
+    binding.run(options, error => (error === undefined ? resolve() : reject(error)))
+    try {
+      await promise
+    } catch (error) {
+      throw signal?.aborted === true ? signal.reason : error
+    } finally {
+      signal?.removeEventListener('abort', onAbort)
+    }
+    return binding.takeOutput(SENTENCE_SAMPLES_MAX)
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#session[Symbol.dispose]()
+  }
+}
+
+/** @throws MeshError `engine_failed`; the reason of `signal` */
+export async function loadCapiVoice(
+  init: VoiceInit,
+  { gate, tuning }: EngineContext,
+  options: AbortOptions = {}
+): Promise<Voice> {
+  options.signal?.throwIfAborted()
+  const runtime = getRuntime()
+  const graph = await readVoiceGraph(init)
+  options.signal?.throwIfAborted()
+  const { threads, spinning, manifest } = init
+  const session = await GraphSession.load(runtime, { graph, threads, spinning, tuning })
+  await tuning.releaseFreedMemory()
+  return new Voice(manifest, new CapiVoiceSession(runtime, session), gate)
+}

@@ -1,0 +1,59 @@
+import { invalidRequest } from '@resultity/interface'
+import type { ServedVoice } from '@resultity/placement'
+import type { SpeechRequest, Voice } from './speech-schema.ts'
+
+/** Names of OpenAI's voices: clients send one of them whatever is served. */
+const OPENAI_VOICES: ReadonlySet<string> = new Set([
+  'alloy',
+  'ash',
+  'ballad',
+  'coral',
+  'echo',
+  'fable',
+  'nova',
+  'onyx',
+  'sage',
+  'shimmer',
+  'verse',
+  'marin',
+  'cedar'
+])
+
+/** Who speaks. */
+export interface ChosenVoice {
+  readonly name: string
+  /** Undefined for a model with one voice. */
+  readonly speaker: number | undefined
+}
+
+/** The voices of a model: its speakers, or the one that it is. The first is its default. */
+export function voicesOf({ id, config }: ServedVoice): readonly Voice[] {
+  const names = Object.keys(config.speakers)
+  const { language, license = null, sampleRate } = config
+  return (names.length === 0 ? [id] : names).map((name, index) => ({
+    id: name,
+    object: 'audio.voice',
+    name,
+    model: id,
+    language,
+    license,
+    sample_rate: sampleRate,
+    default: index === 0
+  }))
+}
+
+/** @throws MeshError `invalid_request` for a voice that the model has not, naming those that it has */
+export function chooseVoice(voice: SpeechRequest['voice'], model: ServedVoice): ChosenVoice {
+  const own = voicesOf(model).map(({ name }) => name)
+  const asked = typeof voice === 'string' ? voice : voice?.id
+  const fallsBack = asked === undefined || asked === 'default' || OPENAI_VOICES.has(asked)
+  const name = own.find(one => one === asked) ?? (fallsBack ? own[0] : undefined)
+  if (name !== undefined) return { name, speaker: model.config.speakers[name] }
+  const some = own.slice(0, 16).map(one => `"${one}"`)
+  const more = own.length > some.length ? ` and ${own.length - some.length} more of GET /v1/audio/voices` : ''
+  throw invalidRequest(
+    'voice',
+    `the model "${model.id}" has no voice "${asked?.slice(0, 64)}"`,
+    `Name one of ${some.join(', ')}${more}, or leave it out.`
+  )
+}
