@@ -119,6 +119,23 @@ const stageFrames: Record<string, StageFrame> = {
       }
     }
   },
+  'open, held to calls in another notation': {
+    ...opened,
+    constraint: {
+      type: 'tool_calls',
+      parallel: false,
+      functions: [{ name: 'now', parameters: '{}' }],
+      form: {
+        begin: ['['],
+        beforeName: [],
+        quotedName: false,
+        beforeArguments: ['('],
+        notation: 'python',
+        afterArguments: [')'],
+        end: [']']
+      }
+    }
+  },
   'open, held to what follows reasoning': {
     ...opened,
     constraint: {
