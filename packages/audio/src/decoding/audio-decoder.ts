@@ -21,7 +21,7 @@ const THREADS_MAX = 2
 /** Files that may wait, for each that is decoded; each is in memory. */
 const WAITING_MAX = 8
 
-/** Four hours take some minutes on a slow machine. */
+/** Two hours take some minutes on a slow machine. */
 const DEADLINE_MS = 15 * 60_000
 
 /** Decoders hold some 20 MB, and start in some 100 ms. */
