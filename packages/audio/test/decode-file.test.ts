@@ -1,5 +1,7 @@
 import t from 'tap'
 import { DEFAULT_AUDIO_LIMITS } from '../src/audio-limits.ts'
+import type { ForeignContainer } from '../src/decoding/sniff.ts'
+import { toldSize } from '../src/decoding/told-size.ts'
 import { decodeHere } from './support/decode-here.ts'
 import { fixture, speech } from './support/fixtures.ts'
 import { levelOf } from './support/tone.ts'
@@ -77,11 +79,30 @@ t.test('a file that was cut off is refused: its end would be missing in silence'
     'tone-vorbis.ogg',
     'tone-opus.ogg',
     'tone-opus.webm',
-    'tone-opus.mp4'
+    'tone-opus.mp4',
+    'tone.caf',
+    'tone.wma'
   ]) {
     const bytes = fixture(name)
     const cut = decode(bytes.slice(0, Math.floor(bytes.length * 0.7)))
     await t.rejects(cut, { code: 'invalid_request', details: { param: 'file', fault: 'truncated' } }, name)
+  }
+})
+
+t.test('sizes that ffmpeg does not look at are told', async t => {
+  const files: [ForeignContainer, string, number | undefined][] = [
+    ['aiff', 'FORM\x00\x00\x01\x00AIFF', 264],
+    ['rifx', 'RIFX\x00\x00\x01\x00WAVE', 264],
+    ['aiff', 'FORM\x00\x00\x00\x00AIFF', undefined],
+    ['rifx', 'RIFX\xff\xff\xff\xffWAVE', undefined],
+    ['aiff', 'FORM', undefined],
+    ['caf', `caff\x00\x01\x00\x00data\x00\x00\x00\x00\x00\x00\x01\x00${'.'.repeat(9)}`, 276],
+    ['caf', `caff\x00\x01\x00\x00data${'\xff'.repeat(8)}..`, undefined],
+    ['wma', '0&\xb2u', undefined]
+  ]
+  for (const [container, text, size] of files) {
+    const bytes = new Uint8Array(Buffer.from(text, 'latin1'))
+    t.equal(toldSize(bytes, container), size, text)
   }
 })
 

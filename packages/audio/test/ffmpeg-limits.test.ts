@@ -129,7 +129,7 @@ t.test('a decoder that is closed ends its programs', async t => {
 })
 
 t.test('what it says is told in part and in plain characters', async t => {
-  const code = `fs.writeSync(2, 'x'.repeat(1e6) + '\\n\\u001b[31m[aac @ 0x55d0c0ffee] broken\\u0007 ' + 'y'.repeat(900) + '\\n\\n')
+  const code = `fs.writeSync(2, 'x'.repeat(1e6) + '\\n\\u001b[31m[aac @ 0x55d0c0ffee] broken\\u0007 ' + 'y'.repeat(900) + '\\n    Last message repeated 2 times\\n\\n')
   process.exitCode = 69`
   const { decoder } = stageFor(t, code)
   const message =

@@ -2,6 +2,7 @@ import type { MeshError } from '@resultity/interface'
 import { audioInvalid } from '../audio-invalid.ts'
 import { mp4SampleType } from './mp4.ts'
 import type { AudioContainer, ForeignContainer } from './sniff.ts'
+import { toldSize } from './told-size.ts'
 
 /** A file that is known here and decoded by ffmpeg: what it may use for it, and no more. */
 export interface ForeignAudio {
@@ -69,13 +70,24 @@ const raw: Readonly<Record<RawContainer, Omit<ForeignAudio, 'container'>>> = {
 export function foreignAudio(bytes: Uint8Array, container: AudioContainer): ForeignAudio | undefined {
   if (container === 'mp4') return inside('mp4', 'mov', mp4SampleType(bytes))
   // a CAF file begins with its description: 8 bytes, a head of 12, a rate of 8
-  if (container === 'caf') return inside('caf', 'caf', Buffer.from(bytes.subarray(28, 32)).toString('latin1'))
-  return isRaw(container) ? { ...raw[container], container } : undefined
+  if (container === 'caf') {
+    requireWhole(bytes, container)
+    return inside('caf', 'caf', Buffer.from(bytes.subarray(28, 32)).toString('latin1'))
+  }
+  if (!isRaw(container)) return undefined
+  requireWhole(bytes, container)
+  return { ...raw[container], container }
 }
 
 /** The error of a file that ffmpeg would decode, where there is none. */
 export function withoutFfmpeg({ name }: ForeignAudio): MeshError {
   return audioInvalid('unsupported', `the file is ${name}, which only ffmpeg decodes, and ffmpeg is not set up here`)
+}
+
+function requireWhole(bytes: Uint8Array, container: ForeignContainer): void {
+  const told = toldSize(bytes, container)
+  if (told === undefined || told <= bytes.length) return
+  throw audioInvalid('truncated', `the ${container} file says it has ${told} bytes, and has ${bytes.length}`)
 }
 
 function isRaw(container: AudioContainer): container is RawContainer {

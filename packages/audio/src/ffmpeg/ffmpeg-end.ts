@@ -35,5 +35,8 @@ function quoted(said: string): string {
   const plain = said.replaceAll(/[^ -~\n]/g, '?')
   // where it lies in memory
   const lines = plain.split('\n').map(line => line.replaceAll(/ @ 0x[0-9a-f]+/g, '').trim())
-  return lines.findLast(line => line !== '')?.slice(0, QUOTE_LENGTH_MAX) ?? 'it says nothing'
+  return (
+    lines.findLast(line => line !== '' && !line.startsWith('Last message repeated'))?.slice(0, QUOTE_LENGTH_MAX) ??
+    'it says nothing'
+  )
 }
