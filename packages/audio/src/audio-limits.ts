@@ -7,8 +7,11 @@ export interface AudioLimits {
   readonly channelsMax: number
 }
 
-/** 25 MiB as OpenAI's API has it, and four hours: as long as an Opus file of that size for speech lasts. */
-export const DEFAULT_AUDIO_LIMITS: AudioLimits = { bytesMax: 25 * 1024 * 1024, secondsMax: 4 * 3600, channelsMax: 16 }
+/**
+ * 25 MiB as OpenAI's API has it, and two hours, which are 460 MB of samples: a meeting, as an MP3 of 29 kbit/s. Samples stay
+ * f32, since all that reads them wants that; who keeps many of them has `encodePcm`, which takes half.
+ */
+export const DEFAULT_AUDIO_LIMITS: AudioLimits = { bytesMax: 25 * 1024 * 1024, secondsMax: 2 * 3600, channelsMax: 16 }
 
 /** Samples a second of everything that is decoded. */
 export const SAMPLE_RATE = 16_000

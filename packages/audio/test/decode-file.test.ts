@@ -1,11 +1,13 @@
 import t from 'tap'
 import { DEFAULT_AUDIO_LIMITS } from '../src/audio-limits.ts'
-import { decodeFile } from '../src/decoding/decode-file.ts'
+import type { ForeignContainer } from '../src/decoding/sniff.ts'
+import { toldSize } from '../src/decoding/told-size.ts'
+import { decodeHere } from './support/decode-here.ts'
 import { fixture, speech } from './support/fixtures.ts'
 import { levelOf } from './support/tone.ts'
 
 const decode = async (bytes: Uint8Array<ArrayBuffer>, limits = {}) =>
-  await decodeFile(bytes, { ...DEFAULT_AUDIO_LIMITS, ...limits })
+  await decodeHere(bytes, { ...DEFAULT_AUDIO_LIMITS, ...limits })
 
 interface Tones {
   readonly codec: string
@@ -57,7 +59,11 @@ t.test('audio that is missing or not decoded is told', async t => {
   const faults: [string, Uint8Array<ArrayBuffer>, RegExp][] = [
     ['no_audio_track', fixture('silent-film.webm'), /the webm file has no audio track/],
     ['unsupported', fixture('tone-opus.mp4'), /mp4 with Opus audio/],
-    ['unsupported', fixture('tone-aac.m4a'), /the file is mp4 with AAC audio/]
+    [
+      'unsupported',
+      fixture('tone-aac.m4a'),
+      /mp4 with AAC audio, which only ffmpeg decodes, and ffmpeg is not set up here/
+    ]
   ]
   for (const [fault, bytes, message] of faults) {
     await t.rejects(decode(bytes), { code: 'invalid_request', message, details: { param: 'file', fault } })
@@ -67,16 +73,36 @@ t.test('audio that is missing or not decoded is told', async t => {
 t.test('a file that was cut off is refused: its end would be missing in silence', async t => {
   for (const name of [
     'jfk.wav',
+    'tone-44100.mp3',
     'tone-44100.flac',
     'tone-flac.ogg',
     'tone-vorbis.ogg',
     'tone-opus.ogg',
     'tone-opus.webm',
-    'tone-opus.mp4'
+    'tone-opus.mp4',
+    'tone.caf',
+    'tone.wma'
   ]) {
     const bytes = fixture(name)
     const cut = decode(bytes.slice(0, Math.floor(bytes.length * 0.7)))
     await t.rejects(cut, { code: 'invalid_request', details: { param: 'file', fault: 'truncated' } }, name)
+  }
+})
+
+t.test('sizes that ffmpeg does not look at are told', async t => {
+  const files: [ForeignContainer, string, number | undefined][] = [
+    ['aiff', 'FORM\x00\x00\x01\x00AIFF', 264],
+    ['rifx', 'RIFX\x00\x00\x01\x00WAVE', 264],
+    ['aiff', 'FORM\x00\x00\x00\x00AIFF', undefined],
+    ['rifx', 'RIFX\xff\xff\xff\xffWAVE', undefined],
+    ['aiff', 'FORM', undefined],
+    ['caf', `caff\x00\x01\x00\x00data\x00\x00\x00\x00\x00\x00\x01\x00${'.'.repeat(9)}`, 276],
+    ['caf', `caff\x00\x01\x00\x00data${'\xff'.repeat(8)}..`, undefined],
+    ['wma', '0&\xb2u', undefined]
+  ]
+  for (const [container, text, size] of files) {
+    const bytes = new Uint8Array(Buffer.from(text, 'latin1'))
+    t.equal(toldSize(bytes, container), size, text)
   }
 })
 
