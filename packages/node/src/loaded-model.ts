@@ -15,6 +15,7 @@ import {
   isEncoder,
   MeshError,
   type ModelManifest,
+  requireDecoder,
   type Scheduler,
   stageFiles,
   type WeightFile,
@@ -56,11 +57,12 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
     return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
   }
   const { range } = assignment
-  const { weightBytes, kvBytes } = stageMemory({ manifest, ...assignment })
-  const files = stageFiles(manifest, range)
+  const decoder = requireDecoder(manifest)
+  const { weightBytes, kvBytes } = stageMemory({ manifest: decoder, ...assignment })
+  const files = stageFiles(decoder, range)
   // only the last stage meets tokens as texts
-  const samples = range.end === manifest.config.layerCount
-  return { files: samples ? [...files, manifest.tokenizer.definition] : files, bytes: weightBytes + kvBytes }
+  const samples = range.end === decoder.layers.length
+  return { files: samples ? [...files, decoder.tokenizer.definition] : files, bytes: weightBytes + kvBytes }
 }
 
 export interface LoadInit {
@@ -99,14 +101,16 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
     })
   }
   const { range, contextLength, sessionsMax } = init.assignment
-  const stage = await engine.loadStage({ ...common, manifest, range, contextLength, sessionsMax }, { signal })
+  const decoder = requireDecoder(manifest)
+  const stageInit = { ...common, manifest: decoder, range, contextLength, sessionsMax }
+  const stage = await engine.loadStage(stageInit, { signal })
   return measured(stage, onProgress, async () => {
     const measurement = await measureStage(stage, { signal, scheduler })
-    const { definition } = manifest.tokenizer
+    const { definition } = decoder.tokenizer
     const constraints = new AnswerConstraints(init.compiler, () =>
-      loadVocabulary(manifest, requirePath(paths, definition.sha256))
+      loadVocabulary(decoder, requirePath(paths, definition.sha256))
     )
-    return { kind: 'stage', stage, manifest, measurement, memoryBytes, constraints }
+    return { kind: 'stage', stage, manifest: decoder, measurement, memoryBytes, constraints }
   })
 }
 

@@ -2,6 +2,8 @@ import { ConstraintCompiler, type Engine } from '@resultity/engine'
 import {
   type BlobRef,
   formatRange,
+  isServedWhole,
+  kindOf,
   type LayerRange,
   MeshError,
   type ModelManifest,
@@ -269,13 +271,15 @@ function takeSlot(entry: Entry, ready: ReadyEncoder, placementId: string): JobSl
 }
 
 /** @throws MeshError `invalid_request` for layers that the model does not have, or a part of a model that is not cut */
-function admitRange({ name, config, ...manifest }: ModelManifest, range: LayerRange): void {
-  const { layerCount } = config
+function admitRange(manifest: ModelManifest, range: LayerRange): void {
+  const { name } = manifest
+  const layerCount = manifest.layers.length
   if (range.end > layerCount) {
     throw new MeshError('invalid_request', `${name} has ${layerCount} layers, not ${formatRange(range)}`)
   }
-  if (manifest.architecture === 'bert' && (range.first > 0 || range.end < layerCount)) {
-    throw new MeshError('invalid_request', `${name} is an encoder and served whole, not as ${formatRange(range)}`)
+  if (isServedWhole(manifest) && (range.first > 0 || range.end < layerCount)) {
+    const message = `${name} ${kindOf(manifest)} and is served whole, not as ${formatRange(range)}`
+    throw new MeshError('invalid_request', message)
   }
 }
 

@@ -119,7 +119,7 @@ async function assign(
   model: { manifest: ModelManifest; manifestSha256: string; sessionsMax: number }
 ): Promise<void> {
   const { manifest, manifestSha256, sessionsMax } = model
-  const range = { first: 0, end: manifest.config.layerCount }
+  const range = { first: 0, end: manifest.layers.length }
   const source = {
     hold: () => new DisposableStack(),
     manifest: async () => manifest,

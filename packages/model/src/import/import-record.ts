@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { ggufPartPaths } from '@resultity/formats'
 import {
   type BlobStore,
   type ModelManifest,
@@ -11,7 +12,6 @@ import {
   weightFiles
 } from '@resultity/interface'
 import { z } from 'zod'
-import { ggufPartPaths } from '../formats/gguf-split.ts'
 import { type CatalogueSource, findCatalogueEntry } from '../sources/catalogue.ts'
 import { formatModelReference, type ModelReference } from '../sources/reference.ts'
 
@@ -113,7 +113,9 @@ async function fingerprint(reference: ModelReference): Promise<string> {
 
 async function pinOf(source: CatalogueSource): Promise<string> {
   if (source.kind === 'bundled') return await fileFingerprint(source.directory)
-  return 'files' in source ? Object.values(source.files).join('+') : source.sha256
+  if (!('files' in source)) return source.sha256
+  const joined = source.kind === 'pypi-folder' ? Object.values(source.joined ?? {}) : []
+  return [...Object.values(source.files), ...joined.map(({ sha256 }) => sha256)].join('+')
 }
 
 /** Which inodes a file, or the files in a folder, are, their sizes and times; that of change cannot be set by programs. */

@@ -1,8 +1,7 @@
 import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { ggufPartPaths, LLAMA_1_1B, writeRandomGguf } from '@resultity/formats'
 import { MeshError } from '@resultity/interface'
-import { ggufPartPaths } from '../formats/gguf-split.ts'
-import { LLAMA_1_1B, writeRandomGguf } from '../formats/random-gguf.ts'
 import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
 import { isFile } from './download.ts'
 import type { HubOptions } from './hub.ts'
@@ -118,13 +117,18 @@ function describeSource(source: CatalogueSource): string {
     case 'hub-folder':
       return `hf:${source.repo}`
     case 'pypi':
+      return packagesOf([source])
     case 'pypi-folder':
-      return `pypi:${source.project}==${source.version}`
+      return packagesOf([source, ...Object.values(source.joined ?? {}).flatMap(({ parts }) => parts)])
     case 'pypi-parts':
-      return source.parts.map(({ project, version }) => `pypi:${project}==${version}`).join('+')
+      return packagesOf(source.parts)
     case 'bundled':
       return `file:${source.directory}`
   }
+}
+
+function packagesOf(sources: readonly { readonly project: string; readonly version: string }[]): string {
+  return [...new Set(sources.map(({ project, version }) => `pypi:${project}==${version}`))].join('+')
 }
 
 function progressOf({ signal, onProgress }: ProgressOptions): ProgressOptions {

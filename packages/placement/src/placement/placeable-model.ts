@@ -1,4 +1,4 @@
-import { isEncoder, kvBytesPerPosition, type ModelManifest } from '@resultity/interface'
+import { isEncoder, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
 import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
 
@@ -24,12 +24,13 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = embedding.bytes + (head?.bytes ?? 0) + encoderMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
+  const { embedding, head, config } = requireDecoder(manifest)
   return {
     layerBytes,
-    embeddingBytes: manifest.embedding.bytes,
-    headBytes: manifest.head.bytes,
-    tiedEmbedding: manifest.config.tiedEmbedding,
-    kvBytesPerLayer: kvBytesPerPosition(manifest.config) * contextLength * sessionsMax
+    embeddingBytes: embedding.bytes,
+    headBytes: head.bytes,
+    tiedEmbedding: config.tiedEmbedding,
+    kvBytesPerLayer: kvBytesPerPosition(config) * contextLength * sessionsMax
   }
 }
 
@@ -39,6 +40,6 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     const { hiddenSize, intermediateSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
   }
-  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = manifest.config
+  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = requireDecoder(manifest).config
   return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
 }

@@ -128,7 +128,7 @@ export class PlacementTable {
     const key = keyOf(placement.model, placement.pool)
     const others = (this.#lost.get(key) ?? []).filter(one => formatRange(one.range) !== formatRange(stage.range))
     // one entry per layer at most, whatever the history
-    this.#lost.set(key, [...others, { peerId, range: stage.range }].slice(-placement.model.manifest.config.layerCount))
+    this.#lost.set(key, [...others, { peerId, range: stage.range }].slice(-placement.model.manifest.layers.length))
   }
 }
 
