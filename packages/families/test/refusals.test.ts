@@ -12,15 +12,16 @@ const fromGguf = (architecture: string) =>
 
 const refused = [
   {
-    name: 'Mixtral',
-    config: { model_type: 'mixtral', architectures: ['MixtralForCausalLM'] },
-    hint: /experts and the router.*Mistral 7B or Mistral Small/
+    name: 'Qwen 3 Next',
+    config: { model_type: 'qwen3_next', architectures: ['Qwen3NextForCausalLM'] },
+    gguf: 'qwen3next',
+    hint: /keep a state.*an expert that all positions share.*Qwen 3 30B-A3B/
   },
   {
-    name: 'Qwen 3 with experts',
-    config: { model_type: 'qwen3_moe', architectures: ['Qwen3MoeForCausalLM'] },
-    gguf: 'qwen3moe',
-    hint: /experts and the router.*Qwen 3 without experts/
+    name: 'Qwen 2 with experts',
+    config: { model_type: 'qwen2_moe', architectures: ['Qwen2MoeForCausalLM'] },
+    gguf: 'qwen2moe',
+    hint: /an expert that all positions share.*Qwen 3 30B-A3B/
   },
   {
     name: 'GPT-OSS',

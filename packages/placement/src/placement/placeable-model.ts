@@ -40,6 +40,8 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     const { hiddenSize, intermediateSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
   }
-  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = requireDecoder(manifest).config
-  return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
+  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim, traits } = requireDecoder(manifest).config
+  const experts = traits?.experts
+  const width = experts === undefined ? intermediateSize : experts.used * experts.size
+  return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * width)
 }
