@@ -64,6 +64,10 @@ MODELS = {
         "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 16}),
     "qwen2-window": ("qwen2", {"head_dim": None, "use_sliding_window": True, "sliding_window": WINDOW,
                                "max_window_layers": 2}, None, {}),
+    "qwen2-experts": ("qwen2_moe", {"head_dim": None, "num_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 32,
+                                    "shared_expert_intermediate_size": 64}, gguf.MODEL_ARCH.QWEN2MOE, {
+        "expert_count": 8, "expert_used_count": 3, "expert_feed_forward_length": 32,
+        "expert_shared_feed_forward_length": 64}),
     "qwen3": ("qwen3", {"head_dim": 32, "rope_theta": 1000000.0}, gguf.MODEL_ARCH.QWEN3, {}),
     "qwen3-experts": ("qwen3_moe", {"head_dim": 32, "rope_theta": 1000000.0, "num_experts": 16, "num_experts_per_tok": 4,
                                     "moe_intermediate_size": 32, "norm_topk_prob": True}, gguf.MODEL_ARCH.QWEN3MOE, {

@@ -12,11 +12,20 @@ export const mixtralNaming: TensorNaming = {
   }
 }
 
+/** The expert of Qwen's that all positions share. */
+const shared = {
+  shared_router: 'mlp.shared_expert_gate.weight',
+  shared_gate: 'mlp.shared_expert.gate_proj.weight',
+  shared_up: 'mlp.shared_expert.up_proj.weight',
+  shared_down: 'mlp.shared_expert.down_proj.weight'
+}
+
 /** As Qwen's publishers name them. */
 export const qwenExpertNaming: TensorNaming = {
   ...hubNaming,
   layer: {
     ...hubNaming.layer,
+    ...shared,
     router: 'mlp.gate.weight',
     expert_gate: 'mlp.experts.{}.gate_proj.weight',
     expert_up: 'mlp.experts.{}.up_proj.weight',
@@ -29,6 +38,7 @@ export const stackedExpertNaming: TensorNaming = {
   ...hubNaming,
   layer: {
     ...hubNaming.layer,
+    ...shared,
     router: 'mlp.gate.weight',
     expert_gate: 'mlp.experts.gate_up_proj',
     expert_up: 'mlp.experts.gate_up_proj',

@@ -21,6 +21,10 @@ export const layerTensorNames = [
   'expert_gate',
   'expert_up',
   'expert_down',
+  'shared_router',
+  'shared_gate',
+  'shared_up',
+  'shared_down',
   'feed_forward_out_norm'
 ] as const
 export type LayerTensorName = (typeof layerTensorNames)[number]
@@ -53,10 +57,14 @@ export function layerTensorShapes(config: ModelConfig, layer: number): ReadonlyM
     const wide = matrix(intermediateSize, hiddenSize)
     shapes.set('gate', wide).set('up', wide).set('down', matrix(hiddenSize, intermediateSize))
   } else {
-    const { count, size } = experts
+    const { count, size, sharedSize } = experts
     const wide = { ...matrix(size, hiddenSize), count }
     shapes.set('router', matrix(count, hiddenSize)).set('expert_gate', wide).set('expert_up', wide)
     shapes.set('expert_down', { ...matrix(hiddenSize, size), count })
+    if (sharedSize !== undefined) {
+      shapes.set('shared_router', matrix(1, hiddenSize)).set('shared_gate', matrix(sharedSize, hiddenSize))
+      shapes.set('shared_up', matrix(sharedSize, hiddenSize)).set('shared_down', matrix(hiddenSize, sharedSize))
+    }
   }
   if (traits.attentionBias === true) {
     shapes.set('q_bias', vector(querySize)).set('k_bias', vector(keySize)).set('v_bias', vector(keySize))

@@ -11,22 +11,14 @@ interface Refusal {
 }
 
 const EXPERTS = 'layers with experts and the router that chooses them'
-/** Experts as Mixtral and Qwen 3 have them are computed. */
-const SHARED_EXPERT = 'an expert that all positions share'
 const IMAGES = 'layers for images'
 
 const refusals: readonly Refusal[] = [
   {
     types: ['qwen3_next', 'qwen3next'],
     title: 'Qwen 3 Next',
-    missing: `layers that keep a state in place of keys and values, and ${SHARED_EXPERT}`,
+    missing: 'layers that keep a state in place of keys and values',
     instead: 'Qwen 3 30B-A3B, or a Qwen 3 without experts'
-  },
-  {
-    types: ['qwen2_moe', 'qwen2moe'],
-    title: 'Qwen 2 with experts',
-    missing: SHARED_EXPERT,
-    instead: 'Qwen 3 30B-A3B, or a Qwen 2.5 without experts: 0.5B to 72B'
   },
   {
     types: ['gpt_oss', 'gpt-oss'],
@@ -49,7 +41,7 @@ const refusals: readonly Refusal[] = [
   {
     types: ['llama4'],
     title: 'Llama 4',
-    missing: `${SHARED_EXPERT}, chunks of attention and ${IMAGES}`,
+    missing: `experts whose input is multiplied, attention in chunks and ${IMAGES}`,
     instead: 'Llama 3.3'
   },
   { types: ['mllama'], title: 'Llama 3.2 with images', missing: IMAGES, instead: 'Llama 3.1 or 3.2 without images' },
@@ -68,7 +60,7 @@ const refusals: readonly Refusal[] = [
   {
     types: ['deepseek_v2', 'deepseek_v3', 'deepseek2'],
     title: 'DeepSeek',
-    missing: `${SHARED_EXPERT} and latent attention`,
+    missing: 'a router that takes experts by groups, and latent attention',
     instead: 'one of its distillations to Qwen or Llama'
   },
   {

@@ -8,6 +8,7 @@ import { mistral3 } from './families/mistral3.ts'
 import { mixtral } from './families/mixtral.ts'
 import { phi3 } from './families/phi3.ts'
 import { qwen2 } from './families/qwen2.ts'
+import { qwen2Experts } from './families/qwen2-experts.ts'
 import { qwen3 } from './families/qwen3.ts'
 import { qwen3Experts } from './families/qwen3-experts.ts'
 import { smollm3 } from './families/smollm3.ts'
@@ -21,6 +22,7 @@ export const families: readonly Family[] = [
   mistral3,
   mixtral,
   qwen2,
+  qwen2Experts,
   qwen3,
   qwen3Experts,
   gemma,

@@ -79,6 +79,10 @@ export const ggufNaming: TensorNaming = {
     expert_gate: 'ffn_gate_exps.weight',
     expert_up: 'ffn_up_exps.weight',
     expert_down: 'ffn_down_exps.weight',
+    shared_router: 'ffn_gate_inp_shexp.weight',
+    shared_gate: 'ffn_gate_shexp.weight',
+    shared_up: 'ffn_up_shexp.weight',
+    shared_down: 'ffn_down_shexp.weight',
     feed_forward_out_norm: 'post_ffw_norm.weight'
   },
   ignored: /^rope_(freqs|factors_long|factors_short)\.weight$|^blk\.\d+\.attn_rot_embd\.weight$/

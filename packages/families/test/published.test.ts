@@ -152,6 +152,36 @@ const published = {
       }
     }
   },
+  'Qwen1.5-MoE-A2.7B-Chat': {
+    config: {
+      architectures: ['Qwen2MoeForCausalLM'],
+      model_type: 'qwen2_moe',
+      decoder_sparse_step: 1,
+      hidden_act: 'silu',
+      hidden_size: 2048,
+      intermediate_size: 5632,
+      max_position_embeddings: 8192,
+      max_window_layers: 21,
+      moe_intermediate_size: 1408,
+      norm_topk_prob: false,
+      num_attention_heads: 16,
+      num_experts: 60,
+      num_experts_per_tok: 4,
+      num_hidden_layers: 24,
+      num_key_value_heads: 16,
+      rms_norm_eps: 1e-6,
+      rope_theta: 1_000_000,
+      shared_expert_intermediate_size: 5632,
+      sliding_window: 32_768,
+      tie_word_embeddings: false,
+      use_sliding_window: false,
+      vocab_size: 151_936
+    },
+    expected: {
+      headDim: 128,
+      traits: { attentionBias: true, experts: { count: 60, used: 4, size: 1408, sharedSize: 5632 }, layers: undefined }
+    }
+  },
   'gemma-3-4b-it, which names only what differs from the defaults': {
     config: {
       architectures: ['Gemma3ForConditionalGeneration'],

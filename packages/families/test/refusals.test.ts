@@ -15,13 +15,7 @@ const refused = [
     name: 'Qwen 3 Next',
     config: { model_type: 'qwen3_next', architectures: ['Qwen3NextForCausalLM'] },
     gguf: 'qwen3next',
-    hint: /keep a state.*an expert that all positions share.*Qwen 3 30B-A3B/
-  },
-  {
-    name: 'Qwen 2 with experts',
-    config: { model_type: 'qwen2_moe', architectures: ['Qwen2MoeForCausalLM'] },
-    gguf: 'qwen2moe',
-    hint: /an expert that all positions share.*Qwen 3 30B-A3B/
+    hint: /keep a state.*Qwen 3 30B-A3B/
   },
   {
     name: 'GPT-OSS',
@@ -69,6 +63,22 @@ t.test('the text of a model with images is of the family that it is taken for', 
     t.throws(() => fromHub(withText(type)), { code: 'model_invalid', message, hint: /supported are/ })
   }
   for (const type of ['mistral', null, undefined]) t.match(fromHub(withText(type)), { config: { headDim: 16 } })
+})
+
+t.test('a window in a Qwen 2 with experts is refused, as it is not known in which layers', async t => {
+  const sizes = {
+    hidden_size: 64,
+    intermediate_size: 96,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    vocab_size: 96
+  }
+  const config = { model_type: 'qwen2_moe', architectures: ['Qwen2MoeForCausalLM'], ...sizes }
+  t.match(fromHub(config), { config: { traits: { experts: { count: 60, used: 4, sharedSize: 5632 } } } })
+  t.throws(() => fromHub({ ...config, use_sliding_window: true }), {
+    code: 'model_invalid',
+    message: /a window in a Qwen 2 with experts is not supported/
+  })
 })
 
 t.test('the file for images beside a GGUF is not the model', async t => {

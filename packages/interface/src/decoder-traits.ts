@@ -80,7 +80,12 @@ export const expertsSchema = z.strictObject({
   /** Numbers between the two products of one expert, as `intermediateSize` is of a dense layer. */
   size: size.max(1_048_576),
   /** The shares of those that are taken make 1; else they are what they are among all experts. */
-  normalized: z.literal(true).optional()
+  normalized: z.literal(true).optional(),
+  /**
+   * As `size`, of another expert that every position takes: what it gives is multiplied by the sigmoid of a number of its own, and
+   * added (Qwen Team, Qwen1.5-MoE, 2024). Absent where there is none.
+   */
+  sharedSize: size.max(1_048_576).optional()
 })
 export type Experts = z.infer<typeof expertsSchema>
 

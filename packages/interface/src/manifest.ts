@@ -137,7 +137,7 @@ const ONE_FILE_A_LAYER = {
  * `gate_up` or (`gate`, `up`), `down`, and as the traits say `qkv_bias` or (`q_bias`, `k_bias`, `v_bias`), `q_norm` and
  * `k_norm`, `attention_out_norm` and `feed_forward_out_norm`, and with experts in place of the feed-forward's `router`,
  * `expert_gate_up` or (`expert_gate`, `expert_up`) and `expert_down`, which hold the matrices of all experts one after the
- * other | `final_norm`, and `head` unless tied.
+ * other, and of one that all positions share `shared_router`, `shared_gate_up` or (`shared_gate`, `shared_up`) and `shared_down` | `final_norm`, and `head` unless tied.
  */
 const decoderManifestSchema = z
   .object({

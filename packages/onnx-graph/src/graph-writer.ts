@@ -28,6 +28,7 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Reshape',
   'Shape',
   'SimplifiedLayerNormalization',
+  'Sigmoid',
   'Slice',
   'Softmax',
   'Split',

@@ -1,6 +1,6 @@
 import { type Experts, MeshError, type ModelConfig, type TensorEntry } from '@resultity/interface'
 import { ElementType, type GraphWriter, type LocatedFile, project } from '@resultity/onnx-graph'
-import { feedForward } from './feed-forward.ts'
+import { type FeedForwardSizes, feedForward } from './feed-forward.ts'
 
 /**
  * A feed-forward of which each position takes some experts (Shazeer et al., arXiv:1701.06538): those with the largest numbers
@@ -19,7 +19,7 @@ export function routedFeedForward(
   located: LocatedFile,
   { experts, input }: { readonly experts: Experts; readonly input: string }
 ): string {
-  const { count, used, size } = experts
+  const { count, used, size, sharedSize } = experts
   const edge = (name: string): string => `${located.prefix}${name}`
   const integers = (name: string, ...values: number[]): string =>
     graph.constant(`experts_${name}`, BigInt64Array.from(values, BigInt), [values.length])
@@ -48,7 +48,9 @@ export function routedFeedForward(
   const inputs = Array.from({ length: count }, (_, expert) => edge(`expert_${expert}_in`))
   graph.nodeWithOutputs('Split', inputs, [seated, counts], { axis: 0 })
   const sizes = { traits: config.traits, intermediateSize: size }
-  const outputs = inputs.map((rows, expert) => feedForward(graph, sizes, fileOfExpert(located, expert, count), rows))
+  const file = (expert: number): LocatedFile =>
+    partOfFile(located, 'expert', `expert_${expert}`, tensor => partOf(tensor, expert, count))
+  const outputs = inputs.map((rows, expert) => feedForward(graph, sizes, file(expert), rows))
   const given = graph.node('Concat', edge('given'), outputs, { axis: 0 })
 
   // back in the order of the seats, the seats of a position side by side
@@ -61,7 +63,18 @@ export function routedFeedForward(
     integers('seats_shape', -1, used, config.hiddenSize)
   ])
   const sum = graph.node('MatMul', edge('shared'), [shares, byPosition])
-  return graph.node('Reshape', edge('routed_out'), [sum, graph.node('Shape', edge('routed_shape'), [input])])
+  const routed = graph.node('Reshape', edge('routed_out'), [sum, graph.node('Shape', edge('routed_shape'), [input])])
+  if (sharedSize === undefined) return routed
+  const shared = sharedFeedForward(graph, { ...sizes, intermediateSize: sharedSize }, located, input)
+  return graph.node('Add', edge('routed_and_shared'), [routed, shared])
+}
+
+/** An expert that every position takes, by a share between 0 and 1. */
+function sharedFeedForward(graph: GraphWriter, sizes: FeedForwardSizes, located: LocatedFile, input: string): string {
+  const number = project(graph, located, 'shared_router', input)
+  const share = graph.node('Sigmoid', `${located.prefix}shared_share`, [number])
+  const given = feedForward(graph, sizes, partOfFile(located, 'shared', 'shared'), input)
+  return graph.node('Mul', `${located.prefix}shared_given`, [given, share])
 }
 
 /** Which experts each position takes, and by what it multiplies what they give: `[P, 1, used]` both, the largest first. */
@@ -82,13 +95,18 @@ function route(
   return { shares: normalized === true ? softmax('shares', largest) : largest, chosen }
 }
 
-/** The layer's file as one expert reads it: its own part of `expert_NAME`, as NAME. */
-function fileOfExpert(located: LocatedFile, expert: number, count: number): LocatedFile {
-  const tensors = located.file.tensors.flatMap(tensor => {
-    const name = /^expert_(.+)$/.exec(tensor.name)?.[1]
-    return name === undefined ? [] : [{ ...partOf(tensor, expert, count), name }]
-  })
-  return { ...located, file: { ...located.file, tensors }, prefix: `${located.prefix}expert_${expert}_` }
+/** The layer's file as one of its feed-forwards reads it: `KIND_NAME` is its NAME. */
+function partOfFile(
+  located: LocatedFile,
+  kind: 'expert' | 'shared',
+  prefix: string,
+  part: (tensor: TensorEntry) => TensorEntry = tensor => tensor
+): LocatedFile {
+  const { file } = located
+  const tensors = file.tensors
+    .filter(({ name }) => name.startsWith(`${kind}_`))
+    .map(tensor => ({ ...part(tensor), name: tensor.name.slice(kind.length + 1) }))
+  return { ...located, file: { ...file, tensors }, prefix: `${located.prefix}${prefix}_` }
 }
 
 /**

@@ -1,18 +1,16 @@
 import type { ModelConfig } from '@resultity/interface'
 import { findTensor, type GraphWriter, type LocatedFile, project } from '@resultity/onnx-graph'
 
+/** What a feed-forward takes of a model's configuration; an expert has a size of its own. */
+export type FeedForwardSizes = Pick<ModelConfig, 'traits' | 'intermediateSize'>
+
 /**
  * A gated feed-forward (Shazeer, arXiv:2002.05202): `(activation(x · gate) ⊙ (x · up)) · down`.
  *
  * @param input name of x, `[batch, positions, hidden]`
  * @returns name of the result, of the same shape
  */
-export function feedForward(
-  graph: GraphWriter,
-  config: Pick<ModelConfig, 'traits' | 'intermediateSize'>,
-  located: LocatedFile,
-  input: string
-): string {
+export function feedForward(graph: GraphWriter, config: FeedForwardSizes, located: LocatedFile, input: string): string {
   const { prefix } = located
   let gate: string
   let up: string

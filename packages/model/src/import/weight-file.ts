@@ -45,6 +45,9 @@ function layerTensors(layer: LayerTensors, options: WeightFileOptions): TensorPl
     ...fused('router', ['router'], layer, { ...options, dequantize: true }),
     ...fused('expert_gate_up', ['expert_gate', 'expert_up'], layer, options),
     ...fused('expert_down', ['expert_down'], layer, options),
+    ...fused('shared_router', ['shared_router'], layer, { ...options, dequantize: true }),
+    ...fused('shared_gate_up', ['shared_gate', 'shared_up'], layer, options),
+    ...fused('shared_down', ['shared_down'], layer, options),
     ...norm('feed_forward_out_norm')
   ]
 }

@@ -42,6 +42,6 @@ export function weightsPerLayer(manifest: ModelManifest): number {
   }
   const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim, traits } = requireDecoder(manifest).config
   const experts = traits?.experts
-  const width = experts === undefined ? intermediateSize : experts.used * experts.size
+  const width = experts === undefined ? intermediateSize : experts.used * experts.size + (experts.sharedSize ?? 0)
   return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * width)
 }
