@@ -15,6 +15,7 @@ import argparse
 import json
 import math
 import pathlib
+import re
 
 import gguf
 import numpy as np
@@ -52,13 +53,28 @@ MODELS = {
         "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0,
         "original_max_position_embeddings": 8192}}, gguf.MODEL_ARCH.LLAMA, {}),
     "mistral": ("mistral", {"sliding_window": WINDOW}, None, {}),
+    "mixtral": ("mixtral", {"head_dim": None, "sliding_window": WINDOW, "num_local_experts": 6,
+                            "num_experts_per_tok": 2}, None, {}),
+    "mixtral-wide": ("mixtral", {"head_dim": None, "num_key_value_heads": 4, "num_local_experts": 8,
+                                 "num_experts_per_tok": 2}, gguf.MODEL_ARCH.LLAMA, {
+        "expert_count": 8, "expert_used_count": 2}),
     "qwen2": ("qwen2", {"head_dim": None, "tie_word_embeddings": True}, gguf.MODEL_ARCH.QWEN2, {}),
     "qwen2-yarn": ("qwen2", {"head_dim": None, "num_key_value_heads": 1, "rope_scaling": {
         "rope_type": "yarn", "factor": 4.0, "original_max_position_embeddings": 16}}, gguf.MODEL_ARCH.QWEN2, {
         "rope.scaling.type": "yarn", "rope.scaling.factor": 4.0, "rope.scaling.original_context_length": 16}),
     "qwen2-window": ("qwen2", {"head_dim": None, "use_sliding_window": True, "sliding_window": WINDOW,
                                "max_window_layers": 2}, None, {}),
+    "qwen2-experts": ("qwen2_moe", {"head_dim": None, "num_experts": 8, "num_experts_per_tok": 3, "moe_intermediate_size": 32,
+                                    "shared_expert_intermediate_size": 64}, gguf.MODEL_ARCH.QWEN2MOE, {
+        "expert_count": 8, "expert_used_count": 3, "expert_feed_forward_length": 32,
+        "expert_shared_feed_forward_length": 64}),
     "qwen3": ("qwen3", {"head_dim": 32, "rope_theta": 1000000.0}, gguf.MODEL_ARCH.QWEN3, {}),
+    "qwen3-experts": ("qwen3_moe", {"head_dim": 32, "rope_theta": 1000000.0, "num_experts": 16, "num_experts_per_tok": 4,
+                                    "moe_intermediate_size": 32, "norm_topk_prob": True}, gguf.MODEL_ARCH.QWEN3MOE, {
+        "expert_count": 16, "expert_used_count": 4, "expert_feed_forward_length": 32}),
+    "qwen3-experts-sparse": ("qwen3_moe", {"num_experts": 5, "num_experts_per_tok": 3, "moe_intermediate_size": 48,
+                                           "num_hidden_layers": 6, "decoder_sparse_step": 2, "mlp_only_layers": [3],
+                                           "use_sliding_window": True, "sliding_window": WINDOW}, None, {}),
     "smollm3": ("smollm3", {"head_dim": None, "num_key_value_heads": 1, "rope_theta": 2000000.0,
                             "tie_word_embeddings": True}, gguf.MODEL_ARCH.SMOLLM3, {}),
     "gemma": ("gemma", {**GEMMA, "num_key_value_heads": 1}, gguf.MODEL_ARCH.GEMMA, {}),
@@ -85,7 +101,7 @@ TEXT_PARTS = {
     "mistral3": ("mistral3", "mistral", "pixtral"),
 }
 # llama.cpp's converter stores queries and keys of these with interleaved rotary pairs
-INTERLEAVED = {"llama", "smollm3"}
+INTERLEAVED = {"llama", "mixtral-wide", "smollm3"}
 
 
 def main() -> None:
@@ -262,7 +278,9 @@ def gguf_facts(name: str, config, architecture, keys: dict, tensors: list[dict])
         "normOffset": 1 if "gemma" in name else 0,
     }
     for tensor in tensors:
-        found = names.get_name(tensor["name"], try_suffixes=(".weight", ".bias"))
+        # the converter puts the experts of a layer into one tensor, one after the other
+        joined = re.sub(r"\.experts\.\d+\.", ".experts.", tensor["name"])
+        found = names.get_name(joined, try_suffixes=(".weight", ".bias"))
         if found is None:
             raise ValueError(f"gguf-py does not know {tensor['name']} of {prefix}")
         facts["names"][tensor["name"]] = found

@@ -101,11 +101,14 @@ function positive(name: string, value: number): number {
 
 function layersShare({ manifest, range }: StageInit): number {
   if (range.end < manifest.config.layerCount) return 1
-  const layers = manifest.layers.slice(range.first, range.end).reduce((sum, file) => sum + weightBytes(file), 0)
+  const experts = manifest.config.traits?.experts
+  const share = experts === undefined ? 1 : experts.used / experts.count
+  const layers = manifest.layers.slice(range.first, range.end).reduce((sum, file) => sum + weightBytes(file, share), 0)
   const head = weightBytes(manifest.head) + (manifest.config.tiedEmbedding ? weightBytes(manifest.embedding) : 0)
   return layers / (layers + head)
 }
 
-function weightBytes(file: WeightFile): number {
-  return file.tensors.reduce((sum, tensor) => sum + tensor.data.bytes, 0)
+/** @param share of the experts, that a step multiplies by */
+function weightBytes(file: WeightFile, share = 1): number {
+  return file.tensors.reduce((sum, { name, data }) => sum + data.bytes * (name.startsWith('expert_') ? share : 1), 0)
 }

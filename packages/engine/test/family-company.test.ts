@@ -16,8 +16,17 @@ const SESSIONS = PROMPT_LENGTHS.length
 /** The tests write no tokenizer: the ids of a prompt are given. */
 const tokenizerFiles = { definition: new Uint8Array([1]), config: new Uint8Array([2]), endTokenIds: [1] }
 
-/** Norms of heads; windows and soft caps; two rotary embeddings and windows in groups of layers; windows everywhere. */
-for (const name of ['qwen3', 'gemma2', 'gemma3', 'mistral']) {
+/** Norms of heads; windows and soft caps; two rotary embeddings and windows in groups of layers; windows everywhere; experts. */
+for (const name of [
+  'qwen3',
+  'gemma2',
+  'gemma3',
+  'mistral',
+  'mixtral-wide',
+  'qwen3-experts',
+  'qwen3-experts-sparse',
+  'qwen2-experts'
+]) {
   t.test(`${name}: a session has the same bits in company and alone`, async t => {
     const model = await readFamilyModel(name)
     const directory = await mkdtemp(join(tmpdir(), 'families-'))

@@ -56,14 +56,22 @@ export async function readFamilyModel(name: string): Promise<FamilyModel> {
   return { name, ...facts, logits }
 }
 
-/** Writes the model as transformers saves it. */
-export async function writeFolder(model: FamilyModel, directory: string): Promise<string> {
+/**
+ * Writes the model as transformers saves it.
+ *
+ * @param nameOf what a tensor is called in the file, where it is another name; those of one name are stacked
+ */
+export async function writeFolder(
+  model: FamilyModel,
+  directory: string,
+  nameOf: (name: string) => string = name => name
+): Promise<string> {
   await mkdir(directory, { recursive: true })
   const header: Record<string, unknown> = {}
   const parts: Uint8Array[] = []
   let end = 0
-  for (const [index, { name, shape }] of model.tensors.entries()) {
-    const bytes = bytesOf(valuesOf(model, index))
+  for (const { name, shape, values } of stackedTensors(model, nameOf)) {
+    const bytes = bytesOf(values)
     header[name] = { dtype: 'F32', shape, data_offsets: [end, end + bytes.byteLength] }
     parts.push(bytes)
     end += bytes.byteLength
@@ -83,19 +91,21 @@ export async function writeFamilyGguf(
 ): Promise<string> {
   const { gguf } = model
   if (gguf === undefined) throw new Error(`${model.name} has no GGUF`)
-  const tensors = model.tensors.map(({ name }, index): GgufTensorContent => {
-    const shape = model.tensors[index]?.shape ?? []
-    const own = gguf.names[name] ?? name
+  // what has one name there are the matrices of experts
+  const stacked = stackedTensors(model, name => gguf.names[name] ?? name)
+  const tensors = stacked.map(({ name: own, shape, values: plain }): GgufTensorContent => {
     const isNorm = own.includes('norm')
-    const values = valuesOf(model, index).map(value => value + (isNorm ? gguf.normOffset : 0))
+    const values = plain.map(value => value + (isNorm ? gguf.normOffset : 0))
     const ordered =
       gguf.interleaved && /attn_[qk]\.weight/.test(own) ? interleave(values, shape, headDimOf(model)) : values
-    const stored = shape.length === 2 && encoding === 'Q8_0' ? q8Blocks(ordered) : bytesOf(ordered)
+    // llama.cpp leaves routers as they are
+    const stored = shape.length > 1 && !own.includes('ffn_gate_inp') ? encoding : 'F32'
+    const bytes = stored === 'Q8_0' ? q8Blocks(ordered) : bytesOf(ordered)
     return {
       name: own,
-      encoding: shape.length === 2 ? encoding : 'F32',
+      encoding: stored,
       shape: shape.toReversed(),
-      chunks: () => [stored]
+      chunks: () => [bytes]
     }
   })
   const vectors = Object.entries(gguf.vectors).map(([name, values]): GgufTensorContent => {
@@ -121,6 +131,32 @@ function entryOf(key: string, value: number | string): GgufEntry {
 function headDimOf({ config }: FamilyModel): number {
   const { head_dim: headDim, hidden_size: hiddenSize, num_attention_heads: headCount } = config
   return Number(headDim ?? Number(hiddenSize) / Number(headCount))
+}
+
+interface StackedTensor {
+  readonly name: string
+  readonly shape: readonly number[]
+  readonly values: Float32Array<ArrayBuffer>
+}
+
+/** The tensors by other names; those of one name one after the other. */
+function stackedTensors(model: FamilyModel, nameOf: (name: string) => string): StackedTensor[] {
+  const places = model.tensors.map(({ name, shape }, index) => ({ name: nameOf(name), shape, index }))
+  return [...Map.groupBy(places, ({ name }) => name)].map(([name, parts]) => {
+    const one = parts[0]?.shape ?? []
+    const shape = parts.length === 1 ? one : [parts.length, ...one]
+    return { name, shape, values: joined(parts.map(({ index }) => valuesOf(model, index))) }
+  })
+}
+
+function joined(parts: readonly Float32Array[]): Float32Array<ArrayBuffer> {
+  const all = new Float32Array(parts.reduce((length, part) => length + part.length, 0))
+  let end = 0
+  for (const part of parts) {
+    all.set(part, end)
+    end += part.length
+  }
+  return all
 }
 
 /** The rows of each head from (half, pair) to (pair, half). */

@@ -1,9 +1,12 @@
+import { join } from 'node:path'
+import { writeRandomGguf } from '@resultity/formats'
 import t from 'tap'
 import { type BoundRun, KvSlot } from '../src/capi/kv-slot.ts'
 import { type BoundSteps, StepBindings } from '../src/capi/step-bindings.ts'
 import { createEngine, type Stage, type StageSession } from '../src/index.ts'
 import { type RowWindow, WINDOW_ROWS_MAX } from '../src/row-windows.ts'
 import { outputOf, stepTogether, watchRuns } from './company.ts'
+import { convertGguf } from './convert-gguf.ts'
 import { type Fixture, openTinyChat } from './tiny-chat.ts'
 
 const PROMPT = Uint32Array.of(1, 4, 17, 335)
@@ -80,6 +83,45 @@ for (const { id, wrong, alone, together } of cases) {
     t.same(found.map(outputOf), [wanted, wanted, wanted])
   })
 }
+
+t.test(
+  'with experts, where one row gives others, every step runs alone: one may be all that an expert has',
+  async t => {
+    await using fixture = await openTinyChat()
+    const path = join(fixture.workDir, '..', 'routed.gguf')
+    const shape = {
+      layerCount: 4,
+      hiddenSize: 64,
+      intermediateSize: 96,
+      headCount: 4,
+      kvHeadCount: 2,
+      vocabularySize: 400,
+      contextLength: 64,
+      tiedEmbedding: true,
+      experts: { count: 4, used: 2 }
+    }
+    await writeRandomGguf(path, { shape, seed: 3, encoding: 'Q4_0' })
+    const model = await convertGguf(path, join(fixture.workDir, '..', 'routed'))
+    for (const [wrong, runs] of [
+      [(): boolean => false, 1],
+      [(rows: number): boolean => rows === 1, 3]
+    ] as const) {
+      await using stage = await loadWhere(
+        { ...fixture, init: (range, changes) => fixture.init(range, { ...model, ...changes }) },
+        wrong
+      )
+      using open = new DisposableStack()
+      const { busy, sessions } = await opened(stage, open)
+      using watch = watchRuns()
+      await stepTogether(
+        busy,
+        stage,
+        sessions.map(session => () => session.run(STEP))
+      )
+      t.equal(watch.count, 1 + runs)
+    }
+  }
+)
 
 t.test('every number of rows that a run may have is tried', async t => {
   await using fixture = await openTinyChat()

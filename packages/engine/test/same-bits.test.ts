@@ -38,6 +38,9 @@ const ODD: LlamaShape = {
 /** Eight heads to a KV head: where a session is long, it attends by groups and steps alone. */
 const GROUPED: LlamaShape = { ...ODD, hiddenSize: 256, intermediateSize: 512, headCount: 16, kvHeadCount: 2 }
 
+/** Five experts, of which each position takes two. */
+const ROUTED: LlamaShape = { ...ODD, experts: { count: 5, used: 2 } }
+
 interface Model {
   readonly name: string
   open(fixture: Fixture): Promise<Variant>
@@ -66,7 +69,12 @@ const models: readonly Model[] = [
   random('odd', ODD, 'Q4_1'),
   random('odd', ODD, 'F32'),
   random('grouped', GROUPED, 'Q4_0'),
-  random('grouped', GROUPED, 'F32')
+  random('grouped', GROUPED, 'F32'),
+  random('routed', ROUTED, 'Q4_0'),
+  random('routed', ROUTED, 'Q4_1'),
+  random('routed', ROUTED, 'Q8_0'),
+  random('routed', ROUTED, 'F32'),
+  random('routed and grouped', { ...ROUTED, hiddenSize: 256, intermediateSize: 512, headCount: 16 }, 'Q4_1')
 ]
 
 /** Tokens before the steps of a session: some at the beginning, one beyond where groups begin, no two alike. */

@@ -36,6 +36,8 @@ export interface GgufFormat {
   /** As {@link HubFormat.describe}. */
   describe(keys: GgufKeys): ModelConfig
   readonly tensors: TensorNaming
+  /** As {@link HubFormat.otherTensors}. */
+  readonly otherTensors?: readonly TensorNaming[]
   /** Set where llama.cpp's converter stores the rows of queries and keys in the order of interleaved rotary pairs. */
   readonly interleaved?: true
 }

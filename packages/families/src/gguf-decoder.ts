@@ -14,7 +14,7 @@ export function describeGgufDecoder(
   traits: DecoderTraits = {},
   ropeScaling?: RopeScaling
 ): ModelConfig {
-  refuseExperts(keys.optional('expert_count') ?? 0)
+  if (traits.experts === undefined) refuseExperts(keys.optional('expert_count') ?? 0)
   const headCount = keys.required('attention.head_count')
   const hiddenSize = keys.required('embedding_length')
   const headDim = keys.optional('attention.key_length') ?? hiddenSize / headCount

@@ -8,6 +8,6 @@ export { describeDecoder, refuseActivation, refuseBiases, ropeOf } from './hub-d
 export { isNorm, type LayerTensorName, layerTensorNames, layerTensorShapes, type TensorShape } from './layer-tensors.ts'
 export { families } from './registry.ts'
 export { type RopeUse, ropeFrequencyDivisors, ropeMagnitude } from './rope-frequencies.ts'
-export { ggufNaming, hubNaming, layerTensorName, type TensorNaming } from './tensor-naming.ts'
+export { expertTensorName, ggufNaming, hubNaming, layerTensorName, type TensorNaming } from './tensor-naming.ts'
 export { layerTraits, withTraits } from './traits.ts'
 export { Unsupported } from './unsupported.ts'

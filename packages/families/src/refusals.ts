@@ -14,33 +14,36 @@ const EXPERTS = 'layers with experts and the router that chooses them'
 const IMAGES = 'layers for images'
 
 const refusals: readonly Refusal[] = [
-  { types: ['mixtral'], title: 'Mixtral', missing: EXPERTS, instead: 'Mistral 7B or Mistral Small' },
   {
-    types: ['qwen3_moe', 'qwen3moe', 'qwen3_next', 'qwen3next'],
-    title: 'Qwen 3 with experts',
-    missing: EXPERTS,
-    instead: 'a Qwen 3 without experts: 0.6B to 32B'
-  },
-  {
-    types: ['qwen2_moe', 'qwen2moe'],
-    title: 'Qwen 2 with experts',
-    missing: EXPERTS,
-    instead: 'a Qwen 2.5 without experts: 0.5B to 72B'
+    types: ['qwen3_next', 'qwen3next'],
+    title: 'Qwen 3 Next',
+    missing: 'layers that keep a state in place of keys and values',
+    instead: 'Qwen 3 30B-A3B, or a Qwen 3 without experts'
   },
   {
     types: ['gpt_oss', 'gpt-oss'],
     title: 'GPT-OSS',
-    missing: `${EXPERTS}, attention sinks and weights in MXFP4`,
-    instead: 'Qwen 3 14B or Mistral Small'
+    missing: 'experts with biases and a clamped activation, attention sinks and weights in MXFP4',
+    instead: 'Qwen 3 30B-A3B, Qwen 3 14B or Mistral Small'
   },
-  { types: ['phimoe'], title: 'Phi 3.5 with experts', missing: EXPERTS, instead: 'Phi 3.5-mini or Phi 4-mini' },
+  {
+    types: ['phimoe'],
+    title: 'Phi 3.5 with experts',
+    missing: 'a router that takes its experts one after the other, and LayerNorm with biases',
+    instead: 'Phi 3.5-mini or Phi 4-mini'
+  },
   {
     types: ['ministral3', 'mistral3'],
     title: 'Ministral 3',
     missing: 'queries that are scaled by their position',
     instead: 'Mistral Small 3.1 or 3.2'
   },
-  { types: ['llama4'], title: 'Llama 4', missing: `${EXPERTS} and ${IMAGES}`, instead: 'Llama 3.3' },
+  {
+    types: ['llama4'],
+    title: 'Llama 4',
+    missing: `experts whose input is multiplied, attention in chunks and ${IMAGES}`,
+    instead: 'Llama 3.3'
+  },
   { types: ['mllama'], title: 'Llama 3.2 with images', missing: IMAGES, instead: 'Llama 3.1 or 3.2 without images' },
   {
     types: ['qwen2_vl', 'qwen2vl', 'qwen2_5_vl', 'qwen3_vl', 'qwen3vl'],
@@ -57,7 +60,7 @@ const refusals: readonly Refusal[] = [
   {
     types: ['deepseek_v2', 'deepseek_v3', 'deepseek2'],
     title: 'DeepSeek',
-    missing: `${EXPERTS} and latent attention`,
+    missing: 'a router that takes experts by groups, and latent attention',
     instead: 'one of its distillations to Qwen or Llama'
   },
   {
@@ -76,7 +79,7 @@ export function refuseArchitecture(type: string): never {
   throw new Unsupported(`${title} (the architecture "${type}")`, `${missing} cannot be computed here: take ${instead}`)
 }
 
-/** @throws Unsupported for a Llama or Mistral whose layers have experts */
+/** @throws Unsupported for a model whose layers have experts, of a family that has none */
 export function refuseExperts(count: number): void {
   if (count > 0)
     throw new Unsupported(`a mixture of ${count} experts`, `${EXPERTS} cannot be computed here: take a model without`)

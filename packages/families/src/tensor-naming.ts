@@ -7,16 +7,24 @@ export interface TensorNaming {
   readonly head: string
   /** What stands before the names of a layer's tensors; `{}` is the number of the layer. */
   readonly layerPrefix: string
-  /** Where several have one name, the file holds them in one matrix, in the order of `layerTensorNames`. */
+  /**
+   * Where several have one name, the file holds them in one matrix, in the order of `layerTensorNames`. In a name of experts `{}`
+   * is the number of the expert; without it the file holds those of all experts in one tensor, one after the other.
+   */
   readonly layer: Readonly<Partial<Record<LayerTensorName, string>>>
   /** Tensors without weights of ours: what is derived from the configuration. */
   readonly ignored: RegExp
 }
 
-/** The file's name of a layer's tensor; undefined where the family's record names none. */
+/** The file's name of a layer's tensor, with `{}` where each expert has one; undefined where the family's record names none. */
 export function layerTensorName(naming: TensorNaming, index: number, name: LayerTensorName): string | undefined {
   const own = naming.layer[name]
   return own === undefined ? undefined : `${naming.layerPrefix.replace('{}', String(index))}${own}`
+}
+
+/** The name of one expert's tensor, of a name that {@link layerTensorName} gives; undefined where all are in one. */
+export function expertTensorName(name: string, expert: number): string | undefined {
+  return name.includes('{}') ? name.replace('{}', String(expert)) : undefined
 }
 
 /** The names that most decoders have in transformers; a family changes or adds what it has otherwise. */
@@ -67,6 +75,14 @@ export const ggufNaming: TensorNaming = {
     gate: 'ffn_gate.weight',
     up: 'ffn_up.weight',
     down: 'ffn_down.weight',
+    router: 'ffn_gate_inp.weight',
+    expert_gate: 'ffn_gate_exps.weight',
+    expert_up: 'ffn_up_exps.weight',
+    expert_down: 'ffn_down_exps.weight',
+    shared_router: 'ffn_gate_inp_shexp.weight',
+    shared_gate: 'ffn_gate_shexp.weight',
+    shared_up: 'ffn_up_shexp.weight',
+    shared_down: 'ffn_down_shexp.weight',
     feed_forward_out_norm: 'post_ffw_norm.weight'
   },
   ignored: /^rope_(freqs|factors_long|factors_short)\.weight$|^blk\.\d+\.attn_rot_embd\.weight$/

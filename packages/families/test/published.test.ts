@@ -86,6 +86,102 @@ const published = {
     },
     expected: { headDim: 128, hiddenSize: 1024, traits: { headNorms: true, layers: undefined } }
   },
+  'Mixtral-8x7B-Instruct-v0.1': {
+    config: {
+      architectures: ['MixtralForCausalLM'],
+      model_type: 'mixtral',
+      attention_dropout: 0,
+      hidden_act: 'silu',
+      hidden_size: 4096,
+      intermediate_size: 14_336,
+      max_position_embeddings: 32_768,
+      num_attention_heads: 32,
+      num_experts_per_tok: 2,
+      num_hidden_layers: 32,
+      num_key_value_heads: 8,
+      num_local_experts: 8,
+      output_router_logits: false,
+      rms_norm_eps: 1e-5,
+      rope_theta: 1_000_000,
+      router_aux_loss_coef: 0.02,
+      sliding_window: null,
+      tie_word_embeddings: false,
+      vocab_size: 32_000
+    },
+    expected: {
+      headDim: 128,
+      ropeTheta: 1_000_000,
+      traits: { experts: { count: 8, used: 2, size: 14_336, normalized: true }, layers: undefined }
+    }
+  },
+  'Qwen3-30B-A3B': {
+    config: {
+      architectures: ['Qwen3MoeForCausalLM'],
+      model_type: 'qwen3_moe',
+      attention_bias: false,
+      decoder_sparse_step: 1,
+      head_dim: 128,
+      hidden_act: 'silu',
+      hidden_size: 2048,
+      intermediate_size: 6144,
+      max_position_embeddings: 40_960,
+      max_window_layers: 48,
+      mlp_only_layers: [],
+      moe_intermediate_size: 768,
+      norm_topk_prob: true,
+      num_attention_heads: 32,
+      num_experts: 128,
+      num_experts_per_tok: 8,
+      num_hidden_layers: 48,
+      num_key_value_heads: 4,
+      rms_norm_eps: 1e-6,
+      rope_scaling: null,
+      rope_theta: 1_000_000,
+      sliding_window: null,
+      tie_word_embeddings: false,
+      use_sliding_window: false,
+      vocab_size: 151_936
+    },
+    expected: {
+      headDim: 128,
+      intermediateSize: 6144,
+      traits: {
+        headNorms: true,
+        experts: { count: 128, used: 8, size: 768, normalized: true },
+        layers: undefined
+      }
+    }
+  },
+  'Qwen1.5-MoE-A2.7B-Chat': {
+    config: {
+      architectures: ['Qwen2MoeForCausalLM'],
+      model_type: 'qwen2_moe',
+      decoder_sparse_step: 1,
+      hidden_act: 'silu',
+      hidden_size: 2048,
+      intermediate_size: 5632,
+      max_position_embeddings: 8192,
+      max_window_layers: 21,
+      moe_intermediate_size: 1408,
+      norm_topk_prob: false,
+      num_attention_heads: 16,
+      num_experts: 60,
+      num_experts_per_tok: 4,
+      num_hidden_layers: 24,
+      num_key_value_heads: 16,
+      rms_norm_eps: 1e-6,
+      rope_theta: 1_000_000,
+      shared_expert_intermediate_size: 5632,
+      sliding_window: 32_768,
+      tie_word_embeddings: false,
+      use_sliding_window: false,
+      vocab_size: 151_936
+    },
+    expected: {
+      headDim: 128,
+      traits: { attentionBias: true, experts: { count: 60, used: 4, size: 1408, sharedSize: 5632 }, layers: undefined }
+    }
+  },
   'gemma-3-4b-it, which names only what differs from the defaults': {
     config: {
       architectures: ['Gemma3ForConditionalGeneration'],

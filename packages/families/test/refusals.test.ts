@@ -12,15 +12,10 @@ const fromGguf = (architecture: string) =>
 
 const refused = [
   {
-    name: 'Mixtral',
-    config: { model_type: 'mixtral', architectures: ['MixtralForCausalLM'] },
-    hint: /experts and the router.*Mistral 7B or Mistral Small/
-  },
-  {
-    name: 'Qwen 3 with experts',
-    config: { model_type: 'qwen3_moe', architectures: ['Qwen3MoeForCausalLM'] },
-    gguf: 'qwen3moe',
-    hint: /experts and the router.*Qwen 3 without experts/
+    name: 'Qwen 3 Next',
+    config: { model_type: 'qwen3_next', architectures: ['Qwen3NextForCausalLM'] },
+    gguf: 'qwen3next',
+    hint: /keep a state.*Qwen 3 30B-A3B/
   },
   {
     name: 'GPT-OSS',
@@ -68,6 +63,22 @@ t.test('the text of a model with images is of the family that it is taken for', 
     t.throws(() => fromHub(withText(type)), { code: 'model_invalid', message, hint: /supported are/ })
   }
   for (const type of ['mistral', null, undefined]) t.match(fromHub(withText(type)), { config: { headDim: 16 } })
+})
+
+t.test('a window in a Qwen 2 with experts is refused, as it is not known in which layers', async t => {
+  const sizes = {
+    hidden_size: 64,
+    intermediate_size: 96,
+    num_hidden_layers: 2,
+    num_attention_heads: 4,
+    vocab_size: 96
+  }
+  const config = { model_type: 'qwen2_moe', architectures: ['Qwen2MoeForCausalLM'], ...sizes }
+  t.match(fromHub(config), { config: { traits: { experts: { count: 60, used: 4, sharedSize: 5632 } } } })
+  t.throws(() => fromHub({ ...config, use_sliding_window: true }), {
+    code: 'model_invalid',
+    message: /a window in a Qwen 2 with experts is not supported/
+  })
 })
 
 t.test('the file for images beside a GGUF is not the model', async t => {

@@ -3,7 +3,7 @@ import { writeGguf } from './gguf-writer.ts'
 import { storageUnit } from './quantization/encoding.ts'
 import { RandomBits } from './random-bits.ts'
 
-/** Sizes of a Llama. */
+/** Sizes of a Llama, or with experts of a Mixtral. */
 export interface LlamaShape {
   readonly layerCount: number
   readonly hiddenSize: number
@@ -14,6 +14,8 @@ export interface LlamaShape {
   readonly vocabularySize: number
   readonly contextLength: number
   readonly tiedEmbedding: boolean
+  /** How many of the intermediate size a layer has, and how many a position takes. */
+  readonly experts?: { readonly count: number; readonly used: number }
 }
 
 /** The shape that our comparisons with llama.cpp use: 1.1 G parameters, as TinyLlama has. */
@@ -34,7 +36,7 @@ export interface RandomGgufInit extends GgufWriteOptions {
   readonly shape: LlamaShape
   /** Same seed, same bytes. */
   readonly seed: number
-  /** Of every matrix; norms are F32. */
+  /** Of every matrix; norms and routers are F32. */
   readonly encoding: RandomEncoding
 }
 
@@ -64,18 +66,31 @@ export function randomGguf({ shape, seed, encoding }: RandomGgufInit): GgufConte
   const { hiddenSize, intermediateSize, headCount, kvHeadCount, vocabularySize } = shape
   const bits = new RandomBits(seed)
   const kvSize = (hiddenSize / headCount) * kvHeadCount
-  const matrix = (name: string, columns: number, rows: number): GgufTensorContent => ({
+  const numbers = (name: string, shape: number[], of: RandomEncoding): GgufTensorContent => ({
     name: `${name}.weight`,
-    encoding,
-    shape: [columns, rows],
-    chunks: () => randomBlocks(bits, encoding, columns * rows)
+    encoding: of,
+    shape,
+    chunks: () => randomBlocks(bits, of, product(shape))
   })
+  const matrix = (name: string, columns: number, rows: number): GgufTensorContent =>
+    numbers(name, [columns, rows], encoding)
   const norm = (name: string): GgufTensorContent => ({
     name: `${name}.weight`,
     encoding: 'F32',
     shape: [hiddenSize],
     chunks: () => [new Uint8Array(new Float32Array(hiddenSize).fill(1).buffer)]
   })
+  const feedForward = (index: number): GgufTensorContent[] => [
+    matrix(`blk.${index}.ffn_gate`, hiddenSize, intermediateSize),
+    matrix(`blk.${index}.ffn_up`, hiddenSize, intermediateSize),
+    matrix(`blk.${index}.ffn_down`, intermediateSize, hiddenSize)
+  ]
+  const experts = (index: number, count: number): GgufTensorContent[] => [
+    numbers(`blk.${index}.ffn_gate_inp`, [hiddenSize, count], 'F32'),
+    numbers(`blk.${index}.ffn_gate_exps`, [hiddenSize, intermediateSize, count], encoding),
+    numbers(`blk.${index}.ffn_up_exps`, [hiddenSize, intermediateSize, count], encoding),
+    numbers(`blk.${index}.ffn_down_exps`, [intermediateSize, hiddenSize, count], encoding)
+  ]
   const layer = (index: number): GgufTensorContent[] => [
     norm(`blk.${index}.attn_norm`),
     matrix(`blk.${index}.attn_q`, hiddenSize, hiddenSize),
@@ -83,15 +98,17 @@ export function randomGguf({ shape, seed, encoding }: RandomGgufInit): GgufConte
     matrix(`blk.${index}.attn_v`, hiddenSize, kvSize),
     matrix(`blk.${index}.attn_output`, hiddenSize, hiddenSize),
     norm(`blk.${index}.ffn_norm`),
-    matrix(`blk.${index}.ffn_gate`, hiddenSize, intermediateSize),
-    matrix(`blk.${index}.ffn_up`, hiddenSize, intermediateSize),
-    matrix(`blk.${index}.ffn_down`, intermediateSize, hiddenSize)
+    ...(shape.experts === undefined ? feedForward(index) : experts(index, shape.experts.count))
   ]
   const tensors = [matrix('token_embd', hiddenSize, vocabularySize)]
   for (let index = 0; index < shape.layerCount; index += 1) tensors.push(...layer(index))
   tensors.push(norm('output_norm'))
   if (!shape.tiedEmbedding) tensors.push(matrix('output', hiddenSize, vocabularySize))
   return { metadata: { ...modelMetadata(shape, encoding), ...vocabularyMetadata(vocabularySize) }, tensors }
+}
+
+function product(shape: readonly number[]): number {
+  return shape.reduce((product, size) => product * size, 1)
 }
 
 function modelMetadata(shape: LlamaShape, encoding: RandomEncoding): Record<string, GgufEntry> {
@@ -109,7 +126,15 @@ function modelMetadata(shape: LlamaShape, encoding: RandomEncoding): Record<stri
     'llama.attention.layer_norm_rms_epsilon': { type: 'f32', value: 1e-5 },
     'llama.rope.dimension_count': { type: 'u32', value: shape.hiddenSize / shape.headCount },
     'llama.rope.freq_base': { type: 'f32', value: 10_000 },
-    'llama.vocab_size': { type: 'u32', value: shape.vocabularySize }
+    'llama.vocab_size': { type: 'u32', value: shape.vocabularySize },
+    ...(shape.experts === undefined ? {} : expertMetadata(shape.experts))
+  }
+}
+
+function expertMetadata({ count, used }: { count: number; used: number }): Record<string, GgufEntry> {
+  return {
+    'llama.expert_count': { type: 'u32', value: count },
+    'llama.expert_used_count': { type: 'u32', value: used }
   }
 }
 

@@ -14,7 +14,7 @@ const HEAD_DIM_UNIT = 16
 /** Refuses sizes that cannot be computed, and traits that do not fit the sizes of the model, or each other. */
 export function checkDecoderTraits(config: CheckedDecoder, context: z.RefinementCtx): void {
   const { traits = {}, layerCount, headDim } = config
-  const { rotaryDim = headDim, layers, localRope } = traits
+  const { rotaryDim = headDim, layers, localRope, experts } = traits
   const refuse = (path: string[], message: string): void => context.addIssue({ code: 'custom', path, message })
   const dimensions = [
     [['headDim'], 'heads', headDim],
@@ -33,6 +33,12 @@ export function checkDecoderTraits(config: CheckedDecoder, context: z.Refinement
   }
   if (localRope === undefined && layers?.some(({ rope }) => rope === 'local') === true) {
     refuse(['traits', 'localRope'], 'layers name it, and it is not there')
+  }
+  if (experts !== undefined && experts.used > experts.count) {
+    refuse(['traits', 'experts', 'used'], `${experts.used} of ${experts.count} experts cannot be taken`)
+  }
+  if (experts === undefined && layers?.some(({ feedForward }) => feedForward === 'dense') === true) {
+    refuse(['traits', 'experts'], 'layers have none in place of those, and they are not there')
   }
   const ropes = { ropeScaling: config.ropeScaling, localRope: localRope?.scaling }
   for (const [name, scaling] of Object.entries(ropes)) {

@@ -60,9 +60,34 @@ const layerTraitsSchema = z.strictObject({
   /** How many positions a position attends to, itself included. */
   window: size.max(16_777_216).optional(),
   /** Queries and keys are not rotated, or by {@link DecoderTraits.localRope}. */
-  rope: z.enum(['none', 'local']).optional()
+  rope: z.enum(['none', 'local']).optional(),
+  /** One feed-forward for all positions, in place of {@link DecoderTraits.experts}. */
+  feedForward: z.literal('dense').optional()
 })
 export type LayerTraits = z.infer<typeof layerTraitsSchema>
+
+/** Each has operators of its own in the graph of a layer. */
+const EXPERTS_MAX = 512
+
+/**
+ * Feed-forwards of a layer of which each position takes some (Shazeer et al., arXiv:1701.06538). A router gives each expert
+ * a number for the position; those with the largest are taken, and what they give is added up by the softmax of the numbers.
+ */
+export const expertsSchema = z.strictObject({
+  count: size.max(EXPERTS_MAX),
+  /** How many a position takes. */
+  used: size.max(EXPERTS_MAX),
+  /** Numbers between the two products of one expert, as `intermediateSize` is of a dense layer. */
+  size: size.max(1_048_576),
+  /** The shares of those that are taken make 1; else they are what they are among all experts. */
+  normalized: z.literal(true).optional(),
+  /**
+   * As `size`, of another expert that every position takes: what it gives is multiplied by the sigmoid of a number of its own, and
+   * added (Qwen Team, Qwen1.5-MoE, 2024). Absent where there is none.
+   */
+  sharedSize: size.max(1_048_576).optional()
+})
+export type Experts = z.infer<typeof expertsSchema>
 
 /**
  * What a decoder computes beyond Llama's: each is one building block of the graph, and absent where the model does not
@@ -84,6 +109,8 @@ export const decoderTraitsSchema = z.strictObject({
   /** Scores and logits are bent into (−cap, cap): cap · tanh(x / cap). */
   attentionSoftcap: positive.optional(),
   logitSoftcap: positive.optional(),
+  /** In place of the feed-forward of layers that are not dense. */
+  experts: expertsSchema.optional(),
   /** How many dimensions of a head are rotated, where it is not all. */
   rotaryDim: size.max(1024).optional(),
   /** The rotary embedding of layers that name it. */

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { checkDecoderTraits } from './decoder-checks.ts'
-import { decoderTraitsSchema, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
+import { decoderTraitsSchema, type Experts, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 import { tensorEntrySchema } from './tensor-entry.ts'
@@ -136,7 +136,9 @@ const ONE_FILE_A_LAYER = {
  *
  * Tensor names: `embedding` | per layer `input_norm`, `qkv` or (`q`, `k`, `v`), `output`, `post_norm`,
  * `gate_up` or (`gate`, `up`), `down`, and as the traits say `qkv_bias` or (`q_bias`, `k_bias`, `v_bias`), `q_norm` and
- * `k_norm`, `attention_out_norm` and `feed_forward_out_norm` | `final_norm`, and `head` unless tied.
+ * `k_norm`, `attention_out_norm` and `feed_forward_out_norm`, and with experts in place of the feed-forward's `router`,
+ * `expert_gate_up` or (`expert_gate`, `expert_up`) and `expert_down`, which hold the matrices of all experts one after the
+ * other, and of one that all positions share `shared_router`, `shared_gate_up` or (`shared_gate`, `shared_up`) and `shared_down` | `final_norm`, and `head` unless tied.
  */
 const decoderManifestSchema = z
   .object({
@@ -309,6 +311,11 @@ export function stageFiles(manifest: DecoderManifest, range: LayerRange): Weight
  * cost more than the cache it does not read again.
  */
 const GROUP_MIN = 4
+
+/** The experts of a layer; undefined where one feed-forward serves all positions. */
+export function expertsOf({ traits = {} }: ModelConfig, layer: number): Experts | undefined {
+  return traits.layers?.[layer]?.feedForward === 'dense' ? undefined : traits.experts
+}
 
 /** Whether stages attend by groups of heads where a session is long, for which they keep the values twice. */
 export function attendsByGroups({ headCount, kvHeadCount, traits = {} }: ModelConfig): boolean {

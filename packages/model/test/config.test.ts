@@ -153,7 +153,16 @@ t.test('Llama 3 scaling is recognised by its stored divisors', async t => {
 
 const refusedGguf = [
   { id: 'another architecture', change: { 'general.architecture': text('falcon') }, message: /architecture "falcon"/ },
-  { id: 'experts', change: { 'llama.expert_count': u32(8) }, message: /mixture of 8 experts/ },
+  {
+    id: 'experts, and not how many are used',
+    change: { 'llama.expert_count': u32(8) },
+    message: /"llama\.expert_used_count" is missing/
+  },
+  {
+    id: 'more experts used than there are',
+    change: { 'llama.expert_count': u32(8), 'llama.expert_used_count': u32(9) },
+    message: /"traits\.experts\.used" is 9: 9 of 8 experts cannot be taken/
+  },
   { id: 'a missing size', change: { 'llama.block_count': undefined }, message: /"llama\.block_count" is missing/ },
   {
     id: 'text for a size',

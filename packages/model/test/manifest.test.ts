@@ -73,6 +73,18 @@ const refused: Record<string, readonly [unknown, RegExp]> = {
     withConfig({ traits: { rotaryDim: 8 } }),
     /"config\.traits\.rotaryDim" is 8: rotated parts of heads of 8/
   ],
+  'more experts taken than there are': [
+    withConfig({ traits: { experts: { count: 2, used: 3, size: 8 } } }),
+    /"config\.traits\.experts\.used" is 3: 3 of 2 experts/
+  ],
+  'too many experts': [
+    withConfig({ traits: { experts: { count: 513, used: 2, size: 8 } } }),
+    /"config\.traits\.experts\.count" is 513/
+  ],
+  'layers without experts in a model without': [
+    withConfig({ traits: { layers: [{ feedForward: 'dense' }] } }),
+    /layers have none in place of those/
+  ],
   'heads that do not group': [withConfig({ kvHeadCount: 3 }), /4 heads cannot share 3/],
   'an epsilon of nothing': [withConfig({ rmsNormEpsilon: 0 }), /"config\.rmsNormEpsilon" is 0/],
   'a base below one': [withConfig({ ropeTheta: 1e-300 }), /"config\.ropeTheta" is 1e-300/],

@@ -13,7 +13,7 @@ const STEPS = 2
  * rows that a run of this stage may have is tried.
  *
  * @returns fewest rows of a run of which all wider ones give the same: 1 or 2; undefined where there is no such, and steps
- *   can only run alone
+ *   can only run alone. With experts it is not 2: each multiplies by the rows that took it, and in the widest run that may be one
  */
 export async function probeRows(components: SlotComponents, slots: SlotPool): Promise<1 | 2 | undefined> {
   const most = Math.min(components.shape.sessionsMax, WINDOW_ROWS_MAX)
@@ -24,7 +24,8 @@ export async function probeRows(components: SlotComponents, slots: SlotPool): Pr
   for (let width = 3; width <= most; width++) {
     if (!agree(await probe.together(width))) return undefined
   }
-  return agree(await probe.alone()) ? 1 : 2
+  if (agree(await probe.alone())) return 1
+  return components.config.traits?.experts === undefined ? 2 : undefined
 }
 
 /** Steps of sessions that nobody has, all with the same input. */

@@ -34,9 +34,18 @@ export type TensorPlan = (reserve: Reserve) => PlannedTensor
 
 /** A matrix to multiply by: f32 `[in, out]`, or quantized. */
 export function projection(matrix: Matrix, options: WeightFileOptions): TensorPlan {
-  const format = options.dequantize ? undefined : commonFormat(matrix)
-  if (format !== undefined) return quantizedMatrix(matrix, format)
-  return plainMatrix(matrix, 'f32', [matrix.columns, matrix.rows], () => floatColumns(matrix))
+  return projections([matrix], options)
+}
+
+/** Matrices of one shape to multiply by, one after the other: f32 `[count · in, out]`, or quantized. */
+export function projections(matrices: readonly [Matrix, ...Matrix[]], options: WeightFileOptions): TensorPlan {
+  const [{ name, rows, columns }] = matrices
+  const all = { name, rows: matrices.length * rows, columns, parts: matrices.flatMap(({ parts }) => parts) }
+  const format = options.dequantize ? undefined : commonFormat(all)
+  if (format !== undefined) return quantizedMatrix(all, format)
+  return plainMatrix(all, 'f32', [matrices.length * columns, rows], function* () {
+    for (const matrix of matrices) yield* floatColumns(matrix)
+  })
 }
 
 /** Vectors one after the other, as f32. */

@@ -1,13 +1,8 @@
-import type { DecoderManifest, ModelConfig } from '@resultity/interface'
-import {
-  findTensor,
-  floatInitializer,
-  type GraphWriter,
-  type LocatedFile,
-  project,
-  requirePlain
-} from '@resultity/onnx-graph'
+import { type DecoderManifest, expertsOf, type ModelConfig } from '@resultity/interface'
+import { floatInitializer, type GraphWriter, type LocatedFile, project, requirePlain } from '@resultity/onnx-graph'
 import { attention } from './attention.ts'
+import { routedFeedForward } from './experts.ts'
+import { feedForward } from './feed-forward.ts'
 import { normalize } from './norm.ts'
 
 /**
@@ -34,7 +29,11 @@ export function decoderLayer(
     input: attentionInput.sum,
     skip: outputNorm(graph, config, located, 'attention_out_norm', project(graph, located, 'output', attended))
   })
-  const fed = feedForward(graph, config, located, feedForwardInput.normalized)
+  const experts = expertsOf(config, layer)
+  const fed =
+    experts === undefined
+      ? feedForward(graph, config, located, feedForwardInput.normalized)
+      : routedFeedForward(graph, config, located, { experts, input: feedForwardInput.normalized })
   return { input: feedForwardInput.sum, skip: outputNorm(graph, config, located, 'feed_forward_out_norm', fed) }
 }
 
@@ -67,31 +66,4 @@ export function skipNorm(
     { epsilon: { float: config.rmsNormEpsilon } }
   )
   return { normalized, sum }
-}
-
-/** A gated feed-forward (Shazeer, arXiv:2002.05202): `(activation(x · gate) ⊙ (x · up)) · down`. */
-function feedForward(graph: GraphWriter, config: ModelConfig, located: LocatedFile, input: string): string {
-  const { prefix } = located
-  let gate: string
-  let up: string
-  if (findTensor(located, 'gate_up') === undefined) {
-    gate = project(graph, located, 'gate', input)
-    up = project(graph, located, 'up', input)
-  } else {
-    gate = `${prefix}gate_out`
-    up = `${prefix}up_out`
-    const { intermediateSize } = config
-    const sizes = graph.constant(
-      'gate_up_sizes',
-      BigInt64Array.of(BigInt(intermediateSize), BigInt(intermediateSize)),
-      [2]
-    )
-    graph.nodeWithOutputs('Split', [gate, up], [project(graph, located, 'gate_up', input), sizes], { axis: 2 })
-  }
-  const activated =
-    config.traits?.activation === 'gelu_tanh'
-      ? graph.node('FastGelu', `${prefix}gelu_out`, [gate])
-      : // x · sigmoid(alpha · x) with alpha 1 is SiLU, in one operator
-        graph.node('QuickGelu', `${prefix}silu_out`, [gate], { alpha: { float: 1 } })
-  return project(graph, located, 'down', graph.node('Mul', `${prefix}gated`, [activated, up]))
 }

@@ -1,4 +1,5 @@
 import {
+  expertTensorName,
   isNorm,
   type LayerTensorName,
   layerTensorName,
@@ -8,7 +9,7 @@ import {
   type TensorShape
 } from '@resultity/families'
 import { type NamedTensors, type SourceTensor, TensorFinder } from '@resultity/formats'
-import type { ModelConfig } from '@resultity/interface'
+import { expertsOf, type ModelConfig } from '@resultity/interface'
 import type { LayerTensors } from './model-source.ts'
 
 export interface DecoderTensorsInit {
@@ -25,16 +26,19 @@ export interface DecoderTensorsInit {
   readonly interleaved?: boolean | undefined
 }
 
+/** A tensor of a layer, and what it has to look like. */
+interface NamedShape extends TensorShape {
+  readonly name: LayerTensorName
+}
+
 /** Finds every tensor of a decoder by its family's names and checks its shape against what the configuration implies. */
 export class DecoderTensors {
   readonly #init: DecoderTensorsInit
   readonly #finder: TensorFinder
-  readonly #shapes: ReadonlyMap<LayerTensorName, TensorShape>
 
   constructor(init: DecoderTensorsInit) {
     this.#init = init
     this.#finder = new TensorFinder(init.file, init.tensors)
-    this.#shapes = layerTensorShapes(init.config)
   }
 
   /** @throws MeshError `model_invalid` for a missing, misshapen or unknown tensor */
@@ -60,25 +64,31 @@ export class DecoderTensors {
   }
 
   #layer(index: number): LayerTensors {
-    const found = new Map<LayerTensorName, SourceTensor>()
-    for (const [fileName, names] of this.#byFileName(index)) {
-      const shapes = names.map(name => ({ name, ...(this.#shapes.get(name) ?? { rows: 0, columns: 0 }) }))
-      const rows = shapes.reduce((sum, shape) => sum + shape.rows, 0)
-      const whole = this.#finder.matrix(fileName, rows, shapes[0]?.columns ?? 0)
-      let first = 0
-      for (const { name, rows } of shapes) {
-        found.set(name, this.#prepared(name, names.length === 1 ? whole : rowsOf(whole, first, rows)))
-        first += rows
-      }
+    const { config, naming } = this.#init
+    const shapes = layerTensorShapes(config, index)
+    const names = layerTensorNames.filter(name => shapes.has(name))
+    const found = new Map<LayerTensorName, SourceTensor[]>(names.map(name => [name, []]))
+    // several where the file has them in one matrix
+    for (const [fileName, together] of Map.groupBy(names, name => layerTensorName(naming, index, name) ?? name)) {
+      const wanted = together.map(name => ({ name, rows: 0, columns: 0, ...shapes.get(name) }))
+      for (const { name, tensor } of this.#found(fileName, wanted)) found.get(name)?.push(this.#prepared(name, tensor))
     }
     return found
   }
 
-  /** The layer's tensors by their names in the file; several where the file has them in one matrix. */
-  #byFileName(index: number): Map<string, LayerTensorName[]> {
-    const { naming } = this.#init
-    const names = layerTensorNames.filter(name => this.#shapes.has(name))
-    return Map.groupBy(names, name => layerTensorName(naming, index, name) ?? name)
+  /** What the file has by this name, taken apart: one behind the other, and so for each expert. */
+  *#found(fileName: string, wanted: readonly NamedShape[]): Generator<{ name: LayerTensorName; tensor: SourceTensor }> {
+    const { count = 1, columns } = wanted[0] ?? { columns: 0 }
+    const rows = wanted.reduce((sum, shape) => sum + shape.rows, 0)
+    for (let expert = 0; expert < count; expert++) {
+      const own = expertTensorName(fileName, expert)
+      const matrix = this.#finder.matrix(own ?? fileName, own === undefined ? count * rows : rows, columns)
+      let first = own === undefined ? expert * rows : 0
+      for (const { name, rows } of wanted) {
+        yield { name, tensor: rows === matrix.rows ? matrix : rowsOf(matrix, first, rows) }
+        first += rows
+      }
+    }
   }
 
   #prepared(name: LayerTensorName, tensor: SourceTensor): SourceTensor {
@@ -93,6 +103,25 @@ export class DecoderTensors {
     const { normOffset } = this.#init
     return normOffset === undefined ? norm : { ...norm, addend: normOffset }
   }
+}
+
+/**
+ * The names by which the file has the embedding and the experts, of those that a family's files have; the first where none fits.
+ */
+export function namingOf(
+  tensors: NamedTensors,
+  config: ModelConfig,
+  [first, ...others]: readonly [TensorNaming, ...TensorNaming[]]
+): TensorNaming {
+  const names = new Set(tensors.names)
+  const layers = Array.from({ length: config.layerCount }, (_, layer) => layer)
+  const routed = layers.find(layer => expertsOf(config, layer) !== undefined)
+  const fits = (naming: TensorNaming): boolean => {
+    if (!names.has(naming.embedding)) return false
+    const down = routed === undefined ? undefined : layerTensorName(naming, routed, 'expert_down')
+    return down === undefined || names.has(expertTensorName(down, 0) ?? down)
+  }
+  return [first, ...others].find(fits) ?? first
 }
 
 /** Rows `[first, first + rows)` of a matrix as a tensor of its own. */

@@ -1,7 +1,7 @@
 import { describeGgufModel } from '@resultity/families'
 import { dequantize, type SourceTensor } from '@resultity/formats'
 import { MeshError, modelInvalid } from '@resultity/interface'
-import { DecoderTensors } from './decoder-tensors.ts'
+import { DecoderTensors, namingOf } from './decoder-tensors.ts'
 import { type GgufFiles, type LocatedTensor, openGgufFiles } from './gguf-files.ts'
 import type { ModelSource } from './model-source.ts'
 
@@ -26,17 +26,23 @@ function ggufModel(files: GgufFiles): ModelSource {
     const tensor = files.tensors.get(name)
     return tensor && sourceTensor(tensor)
   }
-  const tensors = { names: files.tensors.keys(), get }
-  const { tensors: naming, interleaved } = gguf
+  const tensors = { names: [...files.tensors.keys()], get }
+  const { interleaved } = gguf
+  const naming = namingOf(tensors, config, [gguf.tensors, ...(gguf.otherTensors ?? [])])
   const found = new DecoderTensors({ file, title, config, tensors, naming, interleaved }).collect()
   return { config, ...found, [Symbol.dispose]: () => files[Symbol.dispose]() }
 }
 
+/** Tensors that hold a matrix for each expert, which are read as one of all their rows. */
+const OF_EXPERTS = /_exps\.weight$/
+
 function sourceTensor({ name, file, shape, bytes, offset, encoding }: LocatedTensor): SourceTensor {
-  const [columns = 0, rows = 1, ...further] = shape
-  if (further.some(dimension => dimension !== 1)) {
+  const [columns = 0, ...outer] = shape
+  const matrices = outer.slice(1).reduce((product, dimension) => product * dimension, 1)
+  if (matrices !== 1 && !OF_EXPERTS.test(name)) {
     throw modelInvalid(file.name, `tensor "${name}" has the shape [${shape.join(', ')}], not that of a matrix`)
   }
+  const rows = (outer[0] ?? 1) * matrices
   const rowBytes = rows === 0 ? 0 : bytes / rows
   return {
     name,

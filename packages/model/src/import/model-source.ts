@@ -2,8 +2,8 @@ import type { LayerTensorName } from '@resultity/families'
 import type { SourceTensor } from '@resultity/formats'
 import type { EncoderConfig, ModelConfig } from '@resultity/interface'
 
-/** Tensors of one decoder layer: those that the traits of its model name. */
-export type LayerTensors = ReadonlyMap<LayerTensorName, SourceTensor>
+/** Tensors of one decoder layer: those that the traits of its model name. Of some there is one for each expert. */
+export type LayerTensors = ReadonlyMap<LayerTensorName, readonly SourceTensor[]>
 
 /** A model in some file format, with checked shapes and one naming. */
 export interface ModelSource extends Disposable {

@@ -10,7 +10,7 @@ import {
 import { MeshError, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
 import { BertTensors, notWeights } from './bert-tensors.ts'
-import { DecoderTensors } from './decoder-tensors.ts'
+import { DecoderTensors, namingOf } from './decoder-tensors.ts'
 import type { EncoderSource, ModelSource } from './model-source.ts'
 
 /**
@@ -47,7 +47,7 @@ function collectTensors(
 ) {
   const { title, hub } = family
   const { normOffset } = hub
-  const naming = [hub.tensors, ...(hub.otherTensors ?? [])].find(each => tensors.get(each.embedding)) ?? hub.tensors
+  const naming = namingOf(tensors, config, [hub.tensors, ...(hub.otherTensors ?? [])])
   try {
     return new DecoderTensors({ file: directory, title, config, tensors, naming, normOffset }).collect()
   } catch (error) {

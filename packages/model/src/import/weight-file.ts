@@ -7,9 +7,8 @@ import {
   type Matrix,
   plainMatrix,
   planFile,
-  projection,
+  projections,
   quantizedMatrix,
-  type SourceTensor,
   sourceRows,
   stack,
   type TensorPlan,
@@ -30,10 +29,8 @@ export function planWeightFiles(source: ModelSource, options: WeightFileOptions)
 }
 
 function layerTensors(layer: LayerTensors, options: WeightFileOptions): TensorPlan[] {
-  const norm = (name: LayerTensorName): TensorPlan[] => {
-    const tensor = layer.get(name)
-    return tensor === undefined ? [] : [floatVector(name, [tensor])]
-  }
+  const norm = (name: LayerTensorName): TensorPlan[] =>
+    layer.get(name)?.map(tensor => floatVector(name, [tensor])) ?? []
   return [
     ...norm('input_norm'),
     ...fused('qkv', ['q', 'k', 'v'], layer, options),
@@ -44,13 +41,20 @@ function layerTensors(layer: LayerTensors, options: WeightFileOptions): TensorPl
     ...norm('post_norm'),
     ...fused('gate_up', ['gate', 'up'], layer, options),
     ...fused('down', ['down'], layer, options),
+    // small, and what it rounds decides who is asked
+    ...fused('router', ['router'], layer, { ...options, dequantize: true }),
+    ...fused('expert_gate_up', ['expert_gate', 'expert_up'], layer, options),
+    ...fused('expert_down', ['expert_down'], layer, options),
+    ...fused('shared_router', ['shared_router'], layer, { ...options, dequantize: true }),
+    ...fused('shared_gate_up', ['shared_gate', 'shared_up'], layer, options),
+    ...fused('shared_down', ['shared_down'], layer, options),
     ...norm('feed_forward_out_norm')
   ]
 }
 
 /**
- * One matrix where all parts have one encoding: fewer, larger operators are faster. Else one for each. Their biases, where
- * they have any, are put together as they are.
+ * One matrix, or one for each expert, where all parts have one encoding: fewer, larger operators are faster. Else one for
+ * each part. Their biases, where they have any, are put together as they are.
  */
 function fused(
   name: string,
@@ -58,27 +62,30 @@ function fused(
   layer: LayerTensors,
   options: WeightFileOptions
 ): TensorPlan[] {
-  const joined = present(parts, layer)
-  if (joined === undefined) return []
-  const matrix = stack(name, joined)
-  const plain = matrix.parts.every(part => blockFormat(part.encoding) === undefined)
-  if (parts.length > 1 && !plain && !options.dequantize && commonFormat(matrix) === undefined) {
+  const [first, ...others] = matricesOf(name, parts, layer)
+  if (first === undefined) return []
+  const formats = new Set([first, ...others].flatMap(({ parts }) => parts.map(part => blockFormat(part.encoding))))
+  if (parts.length > 1 && !options.dequantize && formats.size > 1) {
     return parts.flatMap(part => fused(part, [part], layer, options))
   }
-  const biases = present(biasNames(parts), layer)
-  return [projection(matrix, options), ...(biases === undefined ? [] : [floatVector(`${name}_bias`, biases)])]
+  const [bias, ...biases] = biasNames(parts).flatMap(part => layer.get(part) ?? [])
+  return [
+    projections([first, ...others], options),
+    ...(bias === undefined ? [] : [floatVector(`${name}_bias`, [bias, ...biases])])
+  ]
 }
 
 function biasNames(parts: readonly LayerTensorName[]): LayerTensorName[] {
   return parts.flatMap(part => layerTensorNames.filter(name => name === `${part}_bias`))
 }
 
-function present(
-  names: readonly LayerTensorName[],
-  layer: LayerTensors
-): [SourceTensor, ...SourceTensor[]] | undefined {
-  const [first, ...others] = names.flatMap(name => layer.get(name) ?? [])
-  return first === undefined ? undefined : [first, ...others]
+/** The parts that the layer has, put together: one matrix, or of experts one for each. */
+function matricesOf(name: string, parts: readonly LayerTensorName[], layer: LayerTensors): Matrix[] {
+  const tensors = parts.flatMap(part => layer.get(part)?.map((tensor, expert) => ({ tensor, expert })) ?? [])
+  return [...Map.groupBy(tensors, ({ expert }) => expert).values()].flatMap(own => {
+    const [first, ...others] = own.map(({ tensor }) => tensor)
+    return first === undefined ? [] : [stack(name, [first, ...others])]
+  })
 }
 
 /** The head: quantized like a projection, or f32 `[vocabulary, hidden]`. */

@@ -68,6 +68,8 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     const { hiddenSize, encoderFeedForwardSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
   }
-  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = requireDecoder(manifest).config
-  return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
+  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim, traits } = requireDecoder(manifest).config
+  const experts = traits?.experts
+  const width = experts === undefined ? intermediateSize : experts.used * experts.size + (experts.sharedSize ?? 0)
+  return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * width)
 }
