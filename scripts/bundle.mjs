@@ -5,7 +5,7 @@ import { basename, join } from 'node:path'
 import { build } from 'esbuild'
 import { bundleDirectory, bundleStamp, root } from './setup.mjs'
 
-/** Left in node_modules: native code, and what only rare commands load. */
+/** Left in node_modules: native code, what only rare commands load, and what is LGPL. */
 const EXTERNAL = [
   'better-sqlite3',
   '@evan/opus',
@@ -13,6 +13,10 @@ const EXTERNAL = [
   'onnxruntime-node',
   // its optional native part is not installed
   'pg-native',
+  // WebAssembly as text; two of them have LGPL parts, to be exchanged by whoever wants to
+  'opus-decoder',
+  'mpg123-decoder',
+  '@wasm-audio-decoders/ogg-vorbis',
   '@huggingface/hub',
   '@scalar/fastify-api-reference',
   'proper-lockfile'

@@ -4,6 +4,8 @@
     python3 -m venv VENV && VENV/bin/pip install -r scripts/reference-speech.requirements.txt
     VENV/bin/python scripts/reference-speech.py NAME MODEL_FOLDER RECORDING
 
+RECORDING of the committed figures is packages/audio/test/fixtures/jfk.mp3.
+
 Decodes a recording greedily (beam of one, no fallback) with a CTranslate2 model in f32 and writes
 packages/speech/test/fixtures/NAME.json: for each case the segments with their tokens, times and mean log-probability, and the
 words with theirs. The cases take the recording as it is, twice with a pause, behind a prompt, and cut amid a word.
@@ -72,7 +74,7 @@ def case(model: WhisperModel, samples: np.ndarray, prompt: str | None = None) ->
             for segment in segments
         ],
         "words": [
-            {"text": word.word, "start": float(word.start), "end": float(word.end)}
+            {"seek": segment.seek, "text": word.word, "start": float(word.start), "end": float(word.end)}
             for segment in timed
             for word in segment.words
         ],

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
-"""A tiny Whisper of random weights, what transformers and torch make of it, and what faster-whisper makes of real ones.
+"""A tiny Whisper of random weights, what transformers and torch make of it, and what CTranslate2 makes of real ones.
 
     python3 -m venv --system-site-packages VENV && VENV/bin/pip install -r scripts/reference-whisper.requirements.txt
     VENV/bin/python scripts/reference-whisper.py
     VENV/bin/python scripts/reference-whisper.py --recording jfk.wav --model FOLDER --name tiny.en
+    VENV/bin/python scripts/reference-whisper.py --recording jfk.wav --model FOLDER --name base --like tiny.en
 
 The first makes in packages/whisper/test/fixtures:
 
@@ -14,15 +15,15 @@ The first makes in packages/whisper/test/fixtures:
 Weights are exact in f16, so that both formats hold the same numbers; all is computed in f32. The spectrogram is a formula,
 which the tests compute too (`waves`).
 
-The second adds NAME.json: the log-mel spectrogram of a recording (f16, what is heard of it) and the tokens that faster-whisper
-decodes greedily with a CTranslate2 model, with their mean log-probability.
+The second adds NAME.json: the log-mel spectrogram of a recording as faster-whisper makes it (f16, what is heard of it), and the
+tokens that CTranslate2 decodes greedily of it, with their mean log-probability. With `--like` the spectrogram is left out, since
+it is the same in another file.
 
 `--check` compares with the committed figures instead, and makes nothing.
 """
 
 import argparse
 import base64
-import itertools
 import json
 import math
 import pathlib
@@ -60,11 +61,17 @@ def main() -> int:
     parser.add_argument("--recording", type=pathlib.Path, help="a wav file")
     parser.add_argument("--model", type=pathlib.Path, help="folder of a CTranslate2 model")
     parser.add_argument("--name", help="of the file that is made")
+    parser.add_argument("--like", help="name of the file that has the same spectrogram")
     parser.add_argument("--check", action="store_true", help="compare with what is committed, write nothing")
     args = parser.parse_args()
     torch.set_num_threads(1)
     if args.recording is not None:
-        return settle(FIXTURES / f"{args.name}.json", recorded(args.recording, args.model), args.check)
+        made = recorded(args.recording, args.model)
+        if args.like is not None:
+            like = json.loads((FIXTURES / f"{args.like}.json").read_text())
+            made = {field: value for field, value in made.items() if field in ("made_by", "prompt") or like.get(field) != value}
+            assert "mel" not in made
+        return settle(FIXTURES / f"{args.name}.json", made, args.check)
     tokenizer = make_tokenizer()
     ids = {token: tokenizer.token_to_id(token) for token in SPECIAL}
     model = make_model(tokenizer.get_vocab_size(), ids)
@@ -230,27 +237,42 @@ def greedy(model, heard: torch.Tensor, tokens: list) -> list:
 
 
 def recorded(recording: pathlib.Path, folder: pathlib.Path) -> dict:
+    import ctranslate2
     import faster_whisper
 
     model = faster_whisper.WhisperModel(str(folder), device="cpu", compute_type="float32", cpu_threads=1)
+    config = json.loads((folder / "config.json").read_text())
     sound = faster_whisper.decode_audio(str(recording))
-    mel = model.feature_extractor(sound)
-    # the extractor pads what it is given by half a minute
-    frames = min(FRAMES, math.ceil(sound.shape[0] / 160))
-    segments, info = model.transcribe(
-        sound, beam_size=1, temperature=0, without_timestamps=True, condition_on_previous_text=False, language="en"
+    # silence up to the window's end, as the original program has it
+    mel = model.feature_extractor(np.pad(sound, (0, 160 * FRAMES - len(sound))))[:, :FRAMES].astype("<f2")
+    frames = min(FRAMES, math.ceil(len(sound) / 160) + 2)
+    silence = mel[:, frames:]
+    assert silence.min() == silence.max()
+    task = ["<|en|>", "<|transcribe|>"] if model.model.is_multilingual else []
+    prompt = ["<|startoftranscript|>", *task, "<|notimestamps|>"]
+    prompt = [model.hf_tokenizer.token_to_id(token) for token in prompt]
+    [result] = model.model.generate(
+        ctranslate2.StorageView.from_array(np.ascontiguousarray(mel[None].astype(np.float32))),
+        [prompt],
+        beam_size=1,
+        length_penalty=1,
+        suppress_blank=True,
+        suppress_tokens=config["suppress_ids"],
+        return_scores=True,
     )
-    segments = list(segments)
+    tokens = result.sequences_ids[0]
     return {
-        "made_by": f"faster-whisper {faster_whisper.__version__}",
+        "made_by": f"faster-whisper {faster_whisper.__version__}, ctranslate2 {ctranslate2.__version__}",
         "bins": int(mel.shape[0]),
         "frames": frames,
         # f16 [bins, frames]; what is behind is silence
-        "mel": base64.b64encode(mel[:, :frames].astype("<f2").tobytes()).decode(),
-        "silence": float(mel[:, frames:].min()),
-        "tokens": list(itertools.chain.from_iterable(segment.tokens for segment in segments)),
-        "avg_logprob": segments[0].avg_logprob,
-        "text": "".join(segment.text for segment in segments),
+        "mel": base64.b64encode(mel[:, :frames].tobytes()).decode(),
+        "silence": float(silence.min()),
+        "prompt": prompt,
+        "tokens": tokens,
+        # the score is a mean without the end
+        "avg_logprob": result.scores[0] * len(tokens) / (len(tokens) + 1),
+        "text": model.hf_tokenizer.decode(tokens),
     }
 
 

@@ -93,6 +93,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
   ollama: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   scoring: ['interface', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
+  transcription: ['interface', 'audio', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   speaking: [
     'interface',
     'phonemes',
@@ -115,6 +116,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'store',
     'tokenizer',
     'model',
+    'audio',
     'mesh',
     'api-kit',
     'placement',
@@ -127,6 +129,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokens',
     'ollama',
     'scoring',
+    'transcription',
     'speaking',
     'audio',
     'phonemes'
@@ -178,7 +181,9 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokens',
     'ollama',
     'scoring',
+    'transcription',
     'speaking',
+    'audio',
     'node',
     'coordinator',
     'cli'

@@ -22,6 +22,13 @@ export function wantsAsync(request: FastifyRequest): boolean {
   throw invalidRequest('async', `async is "${wanted.slice(0, 32)}"`, 'Use async=true, or leave it out.')
 }
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the client sent, where the body names things that were made of it: what repeats a request is told by this. */
+    sent?: unknown
+  }
+}
+
 /**
  * The client's `Idempotency-Key`, with what was sent under it.
  * @throws MeshError `invalid_request` when it is empty or too long
@@ -36,6 +43,6 @@ export function idempotencyOf(request: FastifyRequest): { key: string; bodySha25
       `Send one of 1 to ${IDEMPOTENCY_KEY_CHARACTERS_MAX} characters.`
     )
   }
-  const sent = JSON.stringify([request.routeOptions.url, request.body])
+  const sent = JSON.stringify([request.routeOptions.url, request.sent ?? request.body])
   return { key, bodySha256: createHash('sha256').update(sent).digest('hex') }
 }

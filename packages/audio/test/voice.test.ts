@@ -1,22 +1,17 @@
 import t from 'tap'
-import { type SpeechRules, speechSpans, VOICE_FRAME_SAMPLES } from '../src/voice/speech-spans.ts'
-import { VoiceActivity } from '../src/voice/voice-activity.ts'
+import { type SpeechRules, speechSpans } from '../src/voice/speech-spans.ts'
+import { VoiceActivity, voiceOf } from '../src/voice/voice-activity.ts'
 import { reference, speech } from './support/fixtures.ts'
 
 t.test('probabilities of speech are those of ONNX Runtime', async t => {
   const samples = speech()
   const voice = new VoiceActivity()
-  const hear = (): number[] =>
-    Array.from({ length: Math.ceil(samples.length / VOICE_FRAME_SAMPLES) }, (_, frame) =>
-      voice.hear(samples.subarray(frame * VOICE_FRAME_SAMPLES))
-    )
-  const heard = hear()
+  const heard = [...voiceOf(voice, samples)]
   const expected = reference().voice.cases[0]?.probabilities ?? []
   t.equal(heard.length, expected.length)
   const errors = heard.map((value, frame) => Math.abs(value - (expected[frame] ?? 9)))
   t.ok(Math.max(...errors) < 1e-4, `they differ by ${Math.max(...errors)}`)
-  voice.reset()
-  t.strictSame(hear(), heard, 'the same again, once it has forgotten')
+  t.strictSame([...voiceOf(voice, samples)], heard, 'the same again')
 })
 
 t.test('spans of speech are those of get_speech_timestamps', async t => {

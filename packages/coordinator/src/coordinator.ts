@@ -1,5 +1,6 @@
 import { type AccessControl, openAccessControl } from '@resultity/access'
 import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
+import { AudioDecoder } from '@resultity/audio'
 import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
@@ -119,6 +120,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(mesh.models)
   starting.use(mesh.constraints)
   starting.use(mesh.encoding)
+  const audio = starting.use(new AudioDecoder({ scheduler }))
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -128,7 +130,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock },
+    { scheduler, clock, audio },
     limits,
     init
   )
@@ -239,14 +241,15 @@ function buildHttp(
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock }: Times,
+  { scheduler, clock, audio }: Times & { readonly audio: AudioDecoder },
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
-  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
-  const { replicas, encoding } = mesh
+  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, replicas, encoding, constraints } =
+    mesh
   const metrics = new Metrics({ registry, director, leases, driver })
-  const answers = { models, director, pools, constraints, generator, nodeJobs, replicas, encoding, metrics, scheduler }
+  const heard = { replicas, audio, encoding }
+  const answers = { models, director, pools, constraints, generator, nodeJobs, ...heard, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,
@@ -284,6 +287,7 @@ function buildHttp(
     aliases: jobs.aliases,
     kinds: jobs.kinds,
     httpEndpoints: jobs.httpEndpoints,
+    speechEndpoints: jobs.speechEndpoints,
     responses: jobs.responses,
     messages: jobs.messages,
     batchEndpoint: jobs.batchEndpoint,

@@ -49,6 +49,12 @@ import {
   type StoreDatabase,
   SubcloudStore
 } from '@resultity/store'
+import {
+  removeRecordingsWithRequests,
+  speechRoutes,
+  TranscriptionEndpoint,
+  type TranscriptionEndpointComponents
+} from '@resultity/transcription'
 import type { Logger } from 'pino'
 import type { CoordinatorLimits } from './settings.ts'
 
@@ -89,7 +95,10 @@ export async function openStores(
 
 export interface JobPartsComponents {
   /** What endpoints make answers with. */
-  readonly answers: AnswerEndpointComponents & EmbeddingsEndpointComponents & Omit<SpeakingComponents, 'dictionary'>
+  readonly answers: AnswerEndpointComponents &
+    EmbeddingsEndpointComponents &
+    Omit<TranscriptionEndpointComponents, 'fileService'> &
+    Omit<SpeakingComponents, 'dictionary'>
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly logger: Logger
@@ -115,6 +124,8 @@ export interface JobParts {
   readonly kinds: JobKinds
   /** Those that have a route of their own. */
   readonly httpEndpoints: readonly HttpEndpoint[]
+  /** Those whose requests come with a recording. */
+  readonly speechEndpoints: readonly HttpEndpoint[]
   readonly responses: ResponseEndpoint
   readonly messages: MessageEndpoint
   readonly batchEndpoint: BatchEndpoint
@@ -154,8 +165,9 @@ export function buildJobs(
     ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect, reading)),
     ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect, reading))
   ]
+  const speechEndpoints = speechRoutes.map(route => new TranscriptionEndpoint({ ...answers, fileService }, route))
   // what a batch may ask: no further batches
-  const lines = new JobKinds(single)
+  const lines = new JobKinds([...single, ...speechEndpoints])
   const endpoint = lines.get.bind(lines)
   const batchEndpoint = new BatchEndpoint(
     { store, batches, fileService, clock, scheduler, admission, disk, runtime: () => runtime, endpoint },
@@ -166,12 +178,14 @@ export function buildJobs(
   const speech = new SpeechEndpoint({ ...answers, dictionary: openedOnce(PronouncingDictionary.open) })
   // what it answers is no JSON, which lines of batches are
   const httpEndpoints = [...single, speech, inlineBatch, ...ollama]
-  const kinds = new JobKinds([...httpEndpoints, batchEndpoint])
+  const kinds = new JobKinds([...httpEndpoints, ...speechEndpoints, batchEndpoint])
   const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
-  const linePaths = lines.paths()
-  return { runtime, fileService, aliases, kinds, httpEndpoints, responses, messages, batchEndpoint, linePaths }
+  const heard = new Set(speechEndpoints.map(({ path }) => path))
+  removeRecordingsWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
+  const endpoints = { kinds, httpEndpoints, speechEndpoints, responses, messages, batchEndpoint }
+  return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
 }
 
 /** Opens something when it is first asked for; again, when that has failed. */

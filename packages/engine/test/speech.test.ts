@@ -1,4 +1,4 @@
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MeshError, requireSpeech, type SpeechManifest, type WeightFile, weightFiles } from '@resultity/interface'
@@ -295,7 +295,31 @@ for (const kind of ['capi', 'node'] as const) {
     compareLogits(t, other.logits, wantedLogits.subarray(-model.config.vocabularySize), 'another window')
   })
 
-  t.test(`${kind}: damaged weights are told from a text, and a model that cannot be loaded says why`, async t => {
+  t.test(`${kind}: damaged weights give an error and no text, and the session serves on`, async t => {
+    const { manifest, init } = await convert(t, 'tiny-whisper')
+    const { embedding, config } = manifest
+    const table = embedding.tensors.find(({ name }) => name === 'text_positions')
+    if (table === undefined || 'scales' in table) throw new Error('there are no positions')
+    const folder = t.testdir()
+    const damaged = join(folder, 'damaged')
+    const bytes = await readFile(init().weightPath(embedding))
+    const place = 7
+    bytes.writeFloatLE(Number.NaN, table.data.offset + 4 * place * config.hiddenSize)
+    await writeFile(damaged, bytes)
+    const weightPath = (file: WeightFile): string => (file === embedding ? damaged : init().weightPath(file))
+    await using model = await (await createEngine(kind)).loadSpeech(init({ weightPath }))
+    using window = await model.hear(waves())
+    using session = window.open()
+    const { tokens } = reference
+    await session.run(tokens.slice(0, place))
+    await t.rejects(session.run(tokens.slice(place)), { code: 'engine_failed', message: /no numbers/ })
+    t.equal(session.position, place)
+    session.truncate(place - 1)
+    const row = wantedLogits.subarray((place - 1) * config.vocabularySize, place * config.vocabularySize)
+    compareLogits(t, await session.run(tokens.slice(place - 1, place)), row, 'before what is damaged')
+  })
+
+  t.test(`${kind}: a model that cannot be loaded says why`, async t => {
     const { manifest, init } = await convert(t, 'tiny-whisper')
     const engine = await createEngine(kind)
     const [first, ...others] = manifest.layers

@@ -12,14 +12,7 @@ import {
   readGgufHeader,
   type WeightFilePlan
 } from '@resultity/formats'
-import {
-  type ErrorCode,
-  isSpeech,
-  isVoice,
-  MeshError,
-  type ModelManifest,
-  parseModelManifest
-} from '@resultity/interface'
+import { type ErrorCode, MeshError, type ModelManifest, parseModelManifest, requireDecoder } from '@resultity/interface'
 import { hardTexts } from '@resultity/test-property'
 import {
   ChatTemplate,
@@ -39,45 +32,14 @@ import { buildEncoderGraph, buildStageGraph, encoderMemory, rotaryTables, stageM
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { extractModel } from '../src/sources/wheel.ts'
 import { damagedBytes, damagedJson, grownTemplates } from './fuzz-inputs.ts'
+import { drain, type FuzzTarget, refuse } from './fuzz-target.ts'
+import { speechManifestTarget, whisperTargets } from './fuzz-whisper.ts'
 import { makeZip } from './sources-fixtures.ts'
 import { ggufBytes, TINY_CHAT, tinyGguf } from './tiny-models.ts'
-
-/** A reader of what comes from outside, and inputs that are nearly right. */
-export interface FuzzTarget {
-  readonly name: string
-  /** Inputs of one run of the tests: some seconds' worth. */
-  readonly runs: number
-  readonly input: fc.Arbitrary<Uint8Array>
-  /** @throws whatever is no refusal: an error without a type, or more made than the input is worth */
-  read(input: Uint8Array, directory: string): Promise<void>
-}
 
 const text = new TextDecoder()
 const encoder = new TextEncoder()
 const TINY_ENCODER = join(import.meta.dirname, '../../test/fixtures/tiny-encoder')
-
-/** Of a weight file, of each byte of its source. Four bits become 32, and every tensor begins on a page. */
-const GROWTH_MAX = 64
-const PAGES_MAX = 64 * 1024 * 1024
-
-/** Does `work`; an error with one of these codes is a proper refusal. */
-async function refuse(codes: readonly ErrorCode[], work: () => unknown): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (!(error instanceof MeshError) || !codes.includes(error.code)) throw error
-  }
-}
-
-function drain(files: readonly WeightFilePlan[], sourceBytes: number): void {
-  for (const file of files) {
-    if (file.layout.bytes > GROWTH_MAX * sourceBytes + PAGES_MAX)
-      throw new Error(`a file of ${file.layout.bytes} bytes`)
-    let bytes = 0
-    for (const chunk of file.chunks()) bytes += chunk.byteLength
-    if (bytes !== file.layout.bytes) throw new Error(`${bytes} bytes came, ${file.layout.bytes} were laid out`)
-  }
-}
 
 const limits = { vocabularySize: 4096, contextLength: 512 }
 
@@ -283,13 +245,13 @@ function useManifest(manifest: ModelManifest): void {
     buildEncoderGraph({ manifest, weightLocation })
     return
   }
-  if (isSpeech(manifest) || isVoice(manifest)) return
-  const range = { first: 0, end: manifest.config.layerCount }
-  const { kvBytes } = stageMemory({ manifest, range, contextLength: 16, sessionsMax: 1 })
+  const decoder = requireDecoder(manifest)
+  const range = { first: 0, end: decoder.layers.length }
+  const { kvBytes } = stageMemory({ manifest: decoder, range, contextLength: 16, sessionsMax: 1 })
   if (!Number.isSafeInteger(kvBytes)) throw new Error(`${kvBytes} bytes of cache`)
-  const { cos } = rotaryTables(manifest.config, 16)
+  const { cos } = rotaryTables(decoder.config, 16)
   if (!cos.every(Number.isFinite)) throw new Error('angles that are no numbers')
-  buildStageGraph({ manifest, range, contextLength: 16, logits: 'last', weightLocation })
+  buildStageGraph({ manifest: decoder, range, contextLength: 16, logits: 'last', weightLocation })
 }
 
 /** @param sample manifests as conversion makes them */
@@ -299,7 +261,7 @@ function manifestTarget(sample: unknown): FuzzTarget {
     runs: 400,
     input: damagedJson(sample),
     read: async input => {
-      await refuse(['model_invalid'], () => useManifest(parseModelManifest('sample', input)))
+      await refuse(['model_invalid', 'invalid_request'], () => useManifest(parseModelManifest('sample', input)))
     }
   }
 }
@@ -357,7 +319,9 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   template,
   wheel,
   hub,
-  manifestTarget(sampleManifest())
+  manifestTarget(sampleManifest()),
+  ...whisperTargets,
+  speechManifestTarget
 ]
 
 /** Reads one input in a folder of its own. */

@@ -72,7 +72,10 @@ t.test('a wrong reference says what is wrong and which forms there are', t => {
   for (const text of ['', 'gpt-5', 'SMOLLM2-135M', ' tiny-chat']) {
     t.throws(
       () => parseModelReference(text),
-      { code: 'model_not_found', hint: /smollm2-135m, gemma3-270m, all-minilm-l6-v2, piper-joe, tiny-chat/ },
+      {
+        code: 'model_not_found',
+        hint: /smollm2-135m, gemma3-270m, all-minilm-l6-v2, whisper-tiny.en, whisper-base, piper-joe, tiny-chat/
+      },
       `"${text}"`
     )
   }

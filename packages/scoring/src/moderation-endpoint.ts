@@ -7,6 +7,7 @@ import {
   type HttpEndpoint,
   InputList,
   type InputReading,
+  modelName,
   requirePlace,
   truncationOf,
   withTruncation
@@ -20,7 +21,7 @@ import {
   moderationRequestSchema
 } from './moderation-schema.ts'
 import { LEAST_TOKENS } from './score-plan.ts'
-import { modelName, runScoring, type ScoringComponents } from './scoring-run.ts'
+import { runScoring, type ScoringComponents } from './scoring-run.ts'
 
 const createModeration: ApiRoute = {
   method: 'POST',

@@ -1,13 +1,20 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { JobAnswer, JobContext, PreparedJob } from '@resultity/jobs'
-import { answerJob, type HttpEndpoint, type InputReading, requirePlace, withTruncation } from '@resultity/openai'
+import {
+  answerJob,
+  type HttpEndpoint,
+  type InputReading,
+  modelName,
+  requirePlace,
+  withTruncation
+} from '@resultity/openai'
 import type { RouteConstraints } from '@resultity/placement'
 import type { JsonValue } from '@resultity/store'
 import type { PairDialect } from './pair-dialect.ts'
 import type { RerankRequest, ScoreRequest } from './pair-schema.ts'
 import { type ScorePlan, toScorePlan } from './score-plan.ts'
 import { pairScores } from './scores.ts'
-import { modelName, runScoring, type ScoringComponents } from './scoring-run.ts'
+import { runScoring, type ScoringComponents } from './scoring-run.ts'
 
 interface PreparedPairs<Body> {
   readonly request: Body

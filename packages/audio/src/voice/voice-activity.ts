@@ -138,6 +138,19 @@ export class VoiceActivity {
   }
 }
 
+/**
+ * The probability of speech in each 32 ms of a recording.
+ * @param samples f32 at 16 kHz
+ */
+export function voiceOf(voice: VoiceActivity, samples: Float32Array): Float32Array {
+  voice.reset()
+  const frames = Math.ceil(samples.length / VOICE_FRAME_SAMPLES)
+  return Float32Array.from({ length: frames }, (_, frame) => {
+    const begin = frame * VOICE_FRAME_SAMPLES
+    return voice.hear(samples.subarray(begin, begin + VOICE_FRAME_SAMPLES))
+  })
+}
+
 function convolution(
   weights: VoiceWeights,
   index: 0 | 1 | 2 | 3,

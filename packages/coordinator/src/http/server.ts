@@ -32,6 +32,7 @@ import {
 } from '@resultity/openai'
 import { addVoiceRoutes } from '@resultity/speaking'
 import { addTokenRoutes } from '@resultity/tokens'
+import { addRecordingRoutes } from '@resultity/transcription'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
 import type { CoordinatorLimits } from '../settings.ts'
@@ -59,6 +60,8 @@ export interface HttpComponents
   readonly metrics: Metrics
   /** What makes jobs. */
   readonly httpEndpoints: readonly HttpEndpoint[]
+  /** The same, of what comes with a recording. */
+  readonly speechEndpoints: readonly HttpEndpoint[]
 }
 
 export interface HttpServerInit {
@@ -121,6 +124,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
+  addRecordingRoutes(server, components, components.speechEndpoints, limits)
   addResponseRoutes(server, components)
   addStoredChatRoutes(server, components)
   addMessageRoutes(server, components)

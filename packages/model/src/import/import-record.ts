@@ -119,7 +119,9 @@ function filesOf(path: string): readonly string[] {
 
 async function pinOf(source: CatalogueSource): Promise<string> {
   if (source.kind === 'bundled') return await fileFingerprint(source.directory)
-  return 'files' in source ? Object.values(source.files).join('+') : source.sha256
+  if (!('files' in source)) return source.sha256
+  const joined = source.kind === 'pypi-folder' ? Object.values(source.joined ?? {}) : []
+  return [...Object.values(source.files), ...joined.map(({ sha256 }) => sha256)].join('+')
 }
 
 /** Which inodes a file, or the files in a folder, are, their sizes and times; that of change cannot be set by programs. */

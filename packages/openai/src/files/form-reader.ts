@@ -35,6 +35,11 @@ export function withForms(
   })
 }
 
+/** Whether a request's body is a form, by its heading. */
+export function isForm(request: FastifyRequest): boolean {
+  return request.isMultipart()
+}
+
 /**
  * Reads a form; its file may come before the fields that say what it is, so its bytes are stored first.
  *
@@ -61,15 +66,11 @@ export async function readForm(
     return { fields, file, filename }
   } catch (error) {
     if (file !== undefined) await fileService.drop(file)
-    letGo(request)
+    // what is still on its way has to go somewhere, or the client never reads why it was refused
+    request.raw.unpipe()
+    request.raw.resume()
     throw formError(error)
   }
-}
-
-/** What is still on its way has to go somewhere, or the client never reads why it was refused. */
-export function letGo({ raw }: FastifyRequest): void {
-  raw.unpipe()
-  raw.resume()
 }
 
 function isFile(part: Multipart): part is MultipartFile {

@@ -1,0 +1,40 @@
+import type { AudioLimits } from '../audio-limits.ts'
+import type { AudioStream } from './audio-block.ts'
+import { openFlac } from './flac.ts'
+import { MonoTrack } from './mono-track.ts'
+import { openMp3 } from './mp3.ts'
+import { refuseMp4 } from './mp4.ts'
+import { openOgg } from './ogg.ts'
+import { type AudioContainer, sniffAudio } from './sniff.ts'
+import { openWav } from './wav.ts'
+import { openWebm } from './webm.ts'
+
+/** A file that was decoded in this thread. */
+export interface DecodedFile {
+  /** f32 from -1 to 1, one channel at 16 kHz */
+  readonly samples: Float32Array<ArrayBuffer>
+  readonly container: AudioContainer
+  readonly codec: string
+}
+
+/**
+ * Decodes a file in this thread. What it says of itself is checked against what it has, and limits count what was
+ * decoded; its size was checked before it came here.
+ *
+ * @throws MeshError `invalid_request` with the fault in `details.fault`
+ */
+export async function decodeFile(bytes: Uint8Array<ArrayBuffer>, limits: AudioLimits): Promise<DecodedFile> {
+  const container = sniffAudio(bytes)
+  const { codec, blocks } = open(bytes, container)
+  const track = new MonoTrack(limits)
+  for await (const block of blocks) track.add(block)
+  return { samples: track.end(), container, codec }
+}
+
+function open(bytes: Uint8Array, container: AudioContainer): AudioStream {
+  if (container === 'wav') return openWav(bytes)
+  if (container === 'mp3') return openMp3(bytes)
+  if (container === 'flac') return openFlac(bytes)
+  if (container === 'ogg') return openOgg(bytes)
+  return container === 'webm' ? openWebm(bytes) : refuseMp4(bytes)
+}

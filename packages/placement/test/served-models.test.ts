@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs'
+import { placeable } from '@resultity/test-nodes'
+import { createTokenizer } from '@resultity/tokenizer'
+import t from 'tap'
+import { type ServedModel, ServedModels } from '../src/index.ts'
+
+const definition = readFileSync(new URL('../../../whisper/test/fixtures/tiny-whisper/tokenizer.json', import.meta.url))
+const tokenizer = createTokenizer(
+  { definition, config: new TextEncoder().encode('{}'), endTokenIds: [300] },
+  { vocabularySize: 1812, contextLength: 448 }
+)
+
+function speech(name: string): ServedModel {
+  const specimen = { ...placeable(2), name, manifestSha256: name.padEnd(64, '0') }
+  return { kind: 'speech', id: name, aliases: [], placeable: specimen, createdAt: 0, tokenizer }
+}
+
+t.test('a model for speech is found for speech, and nothing else', async t => {
+  await using models = new ServedModels()
+  models.add(speech('whisper'))
+  t.equal(models.findSpeech('whisper').id, 'whisper')
+  t.throws(() => models.findSpeech('other'), { code: 'model_not_found', hint: /"whisper"/ })
+  for (const find of ['findDecoder', 'findEncoder', 'findScorer', 'findClassifier'] as const) {
+    t.throws(
+      () => models[find]('whisper'),
+      { code: 'invalid_request', message: /writes what is said/, hint: /\/v1\/audio\/transcriptions/ },
+      find
+    )
+  }
+})

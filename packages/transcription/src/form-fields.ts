@@ -1,0 +1,65 @@
+import { invalidRequest } from '@resultity/interface'
+
+/** Fields that may come several times, by OpenAI's clients with brackets behind their names. */
+const LISTS: ReadonlySet<string> = new Set(['timestamp_granularities', 'include'])
+
+/** Fields that are JSON where they are more than a word. */
+const OBJECTS: ReadonlySet<string> = new Set(['chunking_strategy', 'mesh'])
+
+const NUMBERS: ReadonlySet<string> = new Set(['temperature', 'seed'])
+const BOOLEANS: ReadonlySet<string> = new Set(['stream', 'store'])
+
+/** Of an object in pieces, as clients write it: `mesh[subcloud]`. */
+const MEMBER = /^(\w+)\[(\w+)\]$/
+
+/**
+ * The fields of a form as a body of JSON would have them. What is no number stays as it is, for the schema to name.
+ *
+ * @throws MeshError `invalid_request` for a field that should be JSON and is not
+ */
+export function bodyOfForm(fields: readonly (readonly [name: string, value: unknown])[]): Record<string, unknown> {
+  const body = new Map<string, unknown>()
+  for (const [written, value] of fields) {
+    const name = written.replace(/\[\]$/, '')
+    const [, object, member] = MEMBER.exec(written) ?? []
+    if (object !== undefined && member !== undefined && OBJECTS.has(object)) {
+      body.set(object, { ...(body.get(object) as object | undefined), [member]: scalarOf(member, value) })
+    } else if (LISTS.has(name)) {
+      body.set(name, [...((body.get(name) as unknown[] | undefined) ?? []), value])
+    } else {
+      body.set(name, fieldOf(name, value))
+    }
+  }
+  return Object.fromEntries(body)
+}
+
+function fieldOf(name: string, value: unknown): unknown {
+  if (typeof value !== 'string') return value
+  if (NUMBERS.has(name)) return numberOf(value)
+  if (BOOLEANS.has(name)) return booleanOf(value)
+  return OBJECTS.has(name) && value.trimStart().startsWith('{') ? jsonOf(name, value) : value
+}
+
+/** A member of an object that came by itself: its name does not tell what it is. */
+function scalarOf(name: string, value: unknown): unknown {
+  return /_ms$|^threshold$|^stages$/.test(name) && typeof value === 'string' ? numberOf(value) : value
+}
+
+function numberOf(value: string): unknown {
+  const number = Number(value)
+  return value.trim() === '' || Number.isNaN(number) ? value : number
+}
+
+function booleanOf(value: string): unknown {
+  if (/^(true|1)$/i.test(value)) return true
+  return /^(false|0|)$/i.test(value) ? false : value
+}
+
+function jsonOf(name: string, value: string): unknown {
+  try {
+    return JSON.parse(value)
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw invalidRequest(name, `${name} is not JSON: ${why}`)
+  }
+}

@@ -1,0 +1,91 @@
+import { type AudioDecoder, type AudioLimits, cutAtPauses, type SampleSpan, type SpeechRules } from '@resultity/audio'
+import { type AbortOptions, invalidRequest, MeshError } from '@resultity/interface'
+import type { FileService } from '@resultity/jobs'
+import type { StoredFile } from '@resultity/store'
+
+export interface RecordingComponents {
+  readonly fileService: FileService
+  readonly audio: AudioDecoder
+}
+
+/** A recording, and the pieces of it in which somebody speaks. */
+export interface Recording {
+  readonly seconds: number
+  readonly pieces: readonly Float32Array[]
+  /** Where each piece is, in samples. */
+  readonly spans: readonly SampleSpan[]
+}
+
+/**
+ * The seconds of a stored recording, all of which are decoded: headers are not believed.
+ *
+ * @throws MeshError `not_found` for a file that is not there; `invalid_request` for one that is no audio, or too much of it;
+ *   `resource_exhausted` when too many are being decoded
+ */
+export async function measureRecording(
+  components: RecordingComponents,
+  id: string,
+  namespace: string
+): Promise<number> {
+  const file = await findFile(components, id, namespace)
+  const { seconds } = await components.audio.decode(await bytesOf(components, file))
+  return seconds
+}
+
+/**
+ * Reads a stored recording, and cuts it at pauses into pieces that a model hears at once.
+ *
+ * @throws MeshError as {@link measureRecording} does; the signal's reason
+ */
+export async function readRecording(
+  components: RecordingComponents,
+  { id, namespace, rules }: { readonly id: string; readonly namespace: string; readonly rules: SpeechRules },
+  options: AbortOptions
+): Promise<Recording> {
+  const bytes = await bytesOf(components, await findFile(components, id, namespace), options)
+  const { samples, seconds, speech } = await components.audio.decode(bytes, { speech: rules, ...options })
+  const spans = cutAtPauses(speech ?? [], samples.length)
+  return { seconds, spans, pieces: spans.map(({ start, end }) => samples.subarray(start, end)) }
+}
+
+async function findFile(
+  { fileService, audio }: RecordingComponents,
+  id: string,
+  namespace: string
+): Promise<StoredFile> {
+  const file = await fileService.findInUse(id, namespace).catch((error: unknown) => {
+    throw named(error)
+  })
+  requireSize(file, audio.limits)
+  return file
+}
+
+/** Before a byte of it is read. */
+function requireSize({ bytes }: StoredFile, { bytesMax }: AudioLimits): void {
+  if (bytes <= bytesMax) return
+  const message = `the file has ${bytes} bytes, and recordings have ${bytesMax} at the most`
+  throw new MeshError('invalid_request', message, {
+    hint: 'Cut it, or send it in a format that takes less, such as Opus or MP3.',
+    details: { param: 'file', reason: 'request_too_large' }
+  })
+}
+
+/** In the terms of this request, whose field is called otherwise. */
+function named(error: unknown): MeshError {
+  const known = MeshError.from(error)
+  return known.code === 'not_found' ? invalidRequest('file', known.message, known.hint) : known
+}
+
+async function bytesOf(
+  { fileService }: RecordingComponents,
+  file: StoredFile,
+  options: AbortOptions = {}
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = new Uint8Array(file.bytes)
+  let at = 0
+  for await (const chunk of fileService.read(file, options)) {
+    bytes.set(chunk, at)
+    at += chunk.length
+  }
+  return bytes
+}
