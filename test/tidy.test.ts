@@ -12,7 +12,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   grammar: ['interface'],
   dialects: ['interface'],
-  phonemes: [],
+  phonemes: ['interface'],
   'native-call': [],
   'runtime-tuning': ['interface', 'native-call'],
   wire: ['interface'],

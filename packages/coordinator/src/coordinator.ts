@@ -120,6 +120,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(mesh.models)
   starting.use(mesh.constraints)
   starting.use(mesh.encoding)
+  starting.use(mesh.phonemes)
   const audio = starting.use(new AudioDecoder({ scheduler }))
   starting.use(mesh.leases)
   starting.use(mesh.loop)
@@ -245,11 +246,10 @@ function buildHttp(
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
-  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, replicas, encoding, constraints } =
-    mesh
+  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
-  const heard = { replicas, audio, encoding }
-  const answers = { models, director, pools, constraints, generator, nodeJobs, ...heard, metrics, scheduler }
+  const sound = { replicas: mesh.replicas, encoding: mesh.encoding, phonemes: mesh.phonemes, audio }
+  const answers = { models, director, pools, constraints, generator, nodeJobs, ...sound, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,
