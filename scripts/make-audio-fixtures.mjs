@@ -32,6 +32,17 @@ const files = {
   'tone-vorbis.webm': [...mono(44_100), '-c:a', 'libvorbis', '-q:a', '0', '-f', 'webm'],
   'tone-opus.mp4': [...mono(48_000), '-c:a', 'libopus', '-b:a', '24k', '-f', 'mp4'],
   'tone-aac.m4a': [...mono(44_100), '-c:a', 'aac', '-b:a', '32k', '-f', 'mp4'],
+  'tone-alac.m4a': [...mono(44_100), '-c:a', 'alac', '-sample_fmt', 's16p', '-f', 'mp4'],
+  'tone.aac': [...mono(44_100), '-c:a', 'aac', '-b:a', '32k', '-f', 'adts'],
+  'tone.caf': [...mono(16_000), '-c:a', 'pcm_s16be', '-f', 'caf'],
+  'tone.wma': [...mono(44_100), '-c:a', 'wmav2', '-b:a', '48k', '-f', 'asf'],
+  'tone.wv': [...mono(44_100), '-c:a', 'wavpack', '-sample_fmt', 's16p', '-f', 'wv'],
+  // its table comes first
+  'film.mp4': [
+    ...video,
+    ...mono(44_100),
+    ...['-c:v', 'mpeg4', '-c:a', 'aac', '-b:a', '32k', '-movflags', '+faststart']
+  ],
   'silent-film.webm': [...video, '-c:v', 'libvpx', '-b:v', '10k', '-f', 'webm'],
   'film.webm': [
     ...video,

@@ -1,11 +1,11 @@
 import t from 'tap'
 import { DEFAULT_AUDIO_LIMITS } from '../src/audio-limits.ts'
-import { decodeFile } from '../src/decoding/decode-file.ts'
+import { decodeHere } from './support/decode-here.ts'
 import { fixture, speech } from './support/fixtures.ts'
 import { levelOf } from './support/tone.ts'
 
 const decode = async (bytes: Uint8Array<ArrayBuffer>, limits = {}) =>
-  await decodeFile(bytes, { ...DEFAULT_AUDIO_LIMITS, ...limits })
+  await decodeHere(bytes, { ...DEFAULT_AUDIO_LIMITS, ...limits })
 
 interface Tones {
   readonly codec: string
@@ -57,7 +57,11 @@ t.test('audio that is missing or not decoded is told', async t => {
   const faults: [string, Uint8Array<ArrayBuffer>, RegExp][] = [
     ['no_audio_track', fixture('silent-film.webm'), /the webm file has no audio track/],
     ['unsupported', fixture('tone-opus.mp4'), /mp4 with Opus audio/],
-    ['unsupported', fixture('tone-aac.m4a'), /the file is mp4 with AAC audio/]
+    [
+      'unsupported',
+      fixture('tone-aac.m4a'),
+      /mp4 with AAC audio, which only ffmpeg decodes, and ffmpeg is not set up here/
+    ]
   ]
   for (const [fault, bytes, message] of faults) {
     await t.rejects(decode(bytes), { code: 'invalid_request', message, details: { param: 'file', fault } })
@@ -67,6 +71,7 @@ t.test('audio that is missing or not decoded is told', async t => {
 t.test('a file that was cut off is refused: its end would be missing in silence', async t => {
   for (const name of [
     'jfk.wav',
+    'tone-44100.mp3',
     'tone-44100.flac',
     'tone-flac.ogg',
     'tone-vorbis.ogg',

@@ -2,9 +2,9 @@ import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
 import { DEFAULT_AUDIO_LIMITS } from '../src/audio-limits.ts'
-import { decodeFile } from '../src/decoding/decode-file.ts'
 import { decodePcm, encodePcm } from '../src/encoding/pcm.ts'
 import { wavHead } from '../src/encoding/wav-head.ts'
+import { decodeHere } from './support/decode-here.ts'
 
 t.test('samples of 16 bits come back as they were', async t => {
   assertProperty(
@@ -26,6 +26,6 @@ t.test('a wave file is read as it was written, whether or not its length is know
   for (const dataBytes of [8, undefined]) {
     const head = wavHead({ rate: 16_000, ...(dataBytes === undefined ? {} : { dataBytes }) })
     const bytes = new Uint8Array(Buffer.concat([head, encodePcm(samples)]))
-    t.strictSame((await decodeFile(bytes, DEFAULT_AUDIO_LIMITS)).samples, samples)
+    t.strictSame((await decodeHere(bytes, DEFAULT_AUDIO_LIMITS)).samples, samples)
   }
 })

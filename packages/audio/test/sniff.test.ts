@@ -24,12 +24,26 @@ t.test('tags and what is left of a cut stream may lie before the sound', async t
   t.equal(sniffAudio(Buffer.concat([Buffer.alloc(999), fixture('tone-16000.mp3')])), 'mp3')
 })
 
+t.test('what ffmpeg decodes is named', async t => {
+  const files = {
+    aiff: 'FORM....AIFC',
+    aac: '\xff\xf1\x50\x80\x02\x1f\xfc',
+    amr: '#!AMR-WB\n',
+    ape: 'MAC \x96\x0f',
+    au: '.snd\x00\x00\x00\x18',
+    caf: 'caff\x00\x01\x00\x00',
+    rifx: 'RIFX....WAVE',
+    wavpack: 'wvpk',
+    wma: '\x30\x26\xb2\x75\x8e\x66'
+  }
+  for (const [container, text] of Object.entries(files)) t.equal(sniffAudio(Buffer.from(text, 'latin1')), container)
+})
+
 t.test('what is not decoded is named', async t => {
   const files: [string, string, RegExp][] = [
     ['', 'empty', /the file is empty/],
-    ['FORM....AIFC', 'unsupported', /AIFF/],
-    ['\xff\xf1\x50\x80\x02\x1f\xfc', 'unsupported', /AAC/],
-    ['#!AMR-WB\n', 'unsupported', /AMR/],
+    ['RIFF....AVI LIST', 'unsupported', /AVI/],
+    ['MThd\x00\x00', 'unsupported', /MIDI/],
     ['\x89PNG\r\n', 'not_audio', /a PNG picture/],
     ['<!DOCTYPE html>', 'not_audio', /an HTML page/],
     ['{"error": 1}', 'not_audio', /JSON/],

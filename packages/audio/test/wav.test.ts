@@ -1,10 +1,10 @@
 import t from 'tap'
 import { DEFAULT_AUDIO_LIMITS } from '../src/audio-limits.ts'
-import { decodeFile } from '../src/decoding/decode-file.ts'
+import { decodeHere } from './support/decode-here.ts'
 import { chunk, wavFile } from './support/wav-file.ts'
 
 const SAMPLES = [0, 0.5, -0.5, 0.25, -1, 0.75]
-const decode = async (bytes: Uint8Array<ArrayBuffer>) => await decodeFile(bytes, DEFAULT_AUDIO_LIMITS)
+const decode = async (bytes: Uint8Array<ArrayBuffer>) => await decodeHere(bytes, DEFAULT_AUDIO_LIMITS)
 
 function written(
   bytes: number,

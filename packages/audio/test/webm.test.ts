@@ -1,7 +1,7 @@
 import t from 'tap'
 import { DEFAULT_AUDIO_LIMITS } from '../src/audio-limits.ts'
-import { decodeFile } from '../src/decoding/decode-file.ts'
 import { elementsOf } from '../src/decoding/ebml.ts'
+import { decodeHere } from './support/decode-here.ts'
 import { fixture } from './support/fixtures.ts'
 
 /** An element with a size of eight bytes. */
@@ -49,7 +49,7 @@ function packets(count: number): Uint8Array[] {
   return blocks.slice(0, count).map(({ start, end }) => bytes.subarray(start + 4, end))
 }
 
-const decode = async (bytes: Uint8Array<ArrayBuffer>) => (await decodeFile(bytes, DEFAULT_AUDIO_LIMITS)).samples
+const decode = async (bytes: Uint8Array<ArrayBuffer>) => (await decodeHere(bytes, DEFAULT_AUDIO_LIMITS)).samples
 
 t.test('frames that share a block are told apart, in every way of lacing', async t => {
   const [a = none, b = none, c = none] = packets(3)

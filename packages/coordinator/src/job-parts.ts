@@ -49,6 +49,7 @@ import {
   SubcloudStore
 } from '@resultity/store'
 import {
+  RecordingsInMemory,
   removeRecordingsWithRequests,
   speechRoutes,
   TranscriptionEndpoint,
@@ -96,7 +97,7 @@ export interface JobPartsComponents {
   /** What endpoints make answers with. */
   readonly answers: AnswerEndpointComponents &
     EmbeddingsEndpointComponents &
-    Omit<TranscriptionEndpointComponents, 'fileService'> &
+    Omit<TranscriptionEndpointComponents, 'fileService' | 'recordings'> &
     SpeakingComponents
   readonly clock: Clock
   readonly scheduler: Scheduler
@@ -164,7 +165,8 @@ export function buildJobs(
     ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect, reading)),
     ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect, reading))
   ]
-  const speechEndpoints = speechRoutes.map(route => new TranscriptionEndpoint({ ...answers, fileService }, route))
+  const heardBy = { ...answers, fileService, recordings: new RecordingsInMemory(answers.audio.limits.secondsMax) }
+  const speechEndpoints = speechRoutes.map(route => new TranscriptionEndpoint(heardBy, route))
   // what a batch may ask: no further batches
   const lines = new JobKinds([...single, ...speechEndpoints])
   const endpoint = lines.get.bind(lines)

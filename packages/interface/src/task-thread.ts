@@ -1,4 +1,4 @@
-import { Worker } from 'node:worker_threads'
+import { type Transferable, Worker } from 'node:worker_threads'
 import type { AbortOptions } from './abort-options.ts'
 import { type ErrorCode, MeshError } from './errors.ts'
 import type { Scheduler, Timer } from './scheduler.ts'
@@ -38,6 +38,8 @@ export interface TaskThreadInit {
 export interface TaskOptions extends AbortOptions {
   /** From the task's own begin; the time that it waits for others, or for the thread to start, does not count. */
   readonly deadlineMs: number
+  /** Buffers of the input that are handed over rather than copied: the caller has them no more. Default none. */
+  readonly transfer?: readonly Transferable[]
 }
 
 /** Left to itself a thread's young generation grows to 128 MB under load and stays so. */
@@ -49,6 +51,7 @@ const START_MS = 60_000
 interface Task {
   readonly input: unknown
   readonly deadlineMs: number
+  readonly transfer: readonly Transferable[]
   readonly outcome: PromiseWithResolvers<unknown>
   progress?: string
 }
@@ -96,7 +99,7 @@ export class TaskThread implements AsyncDisposable {
    * @throws TaskOverrun; MeshError what the task throws; `resource_exhausted` when too many wait; `unavailable`; the
    * signal's reason, which ends a task that runs
    */
-  async run<Result>(input: unknown, { deadlineMs, signal }: TaskOptions): Promise<Result> {
+  async run<Result>(input: unknown, { deadlineMs, transfer = [], signal }: TaskOptions): Promise<Result> {
     signal?.throwIfAborted()
     if (this.#disposed) throw this.#gone()
     const { tasksMax, tasks } = this.#init
@@ -105,7 +108,7 @@ export class TaskThread implements AsyncDisposable {
         hint: 'Try again in some seconds.'
       })
     }
-    const task: Task = { input, deadlineMs, outcome: Promise.withResolvers<unknown>() }
+    const task: Task = { input, deadlineMs, transfer, outcome: Promise.withResolvers<unknown>() }
     const onAbort = (): void => this.#drop(task, signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#waiting.push(task)
@@ -137,7 +140,7 @@ export class TaskThread implements AsyncDisposable {
     worker.ref()
     this.#deadline = this.#scheduler.setTimeout(() => this.#overrun('time'), START_MS)
     try {
-      worker.postMessage(task.input)
+      worker.postMessage(task.input, task.transfer)
     } catch (error) {
       this.#settle(() => task.outcome.reject(MeshError.from(error)))
     }

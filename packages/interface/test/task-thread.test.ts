@@ -22,6 +22,16 @@ t.test('tasks are done in their order, one at a time, and what is in them is cop
   t.strictSame(await Promise.all(values.map(value => run({ type: 'echo', value }))), values)
 })
 
+t.test('a buffer may be handed over', async t => {
+  const url = new URL('./support/task-worker.js', import.meta.url)
+  const thread = new TaskThread({ url, tasksMax: 1, idleMs: PATIENCE_MS, tasks: 'tests' })
+  t.teardown(() => thread[Symbol.asyncDispose]())
+  const value = Uint8Array.of(1, 2, 3)
+  const echo: TestTask = { type: 'echo', value }
+  t.strictSame(await thread.run(echo, { deadlineMs: PATIENCE_MS, transfer: [value.buffer] }), Uint8Array.of(1, 2, 3))
+  t.equal(value.length, 0, 'it is here no more')
+})
+
 t.test('a task may end by a promise', async t => {
   const run = threadFor(t)
   const values = [run({ type: 'later', value: 1 }), run({ type: 'echo', value: 2 })]

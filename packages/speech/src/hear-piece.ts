@@ -50,7 +50,13 @@ export interface SpokenPiece {
 }
 
 /** Windows of one piece at the most. One that ends amid a segment is followed by another, and pieces are 30 s long. */
-export const PIECE_WINDOWS_MAX = 32
+export const PIECE_WINDOWS_MAX = 16
+
+/**
+ * Tokens of one piece, all tries included, after which windows are written once: two windows that are written at every
+ * temperature to the end. A piece is done in time, or its node would be thought lost, and the same tokens come everywhere.
+ */
+export const PIECE_TOKENS_MAX = 2688
 
 /**
  * Writes what is said in a piece of sound, as OpenAI's reference does (`transcribe.py`): window by window, each written again
@@ -68,6 +74,7 @@ export async function hearPiece(model: SpeechModel, init: PieceInit, options: Wo
   let language = config.multilingual ? undefined : ENGLISH
   let previous: readonly number[] = init.prompt
   let next = 0
+  let written = 0
   for (let windows = 1; next < mel.frames; windows++) {
     options.signal?.throwIfAborted()
     const window = { first: next, count: Math.min(width, mel.frames - next) }
@@ -75,6 +82,7 @@ export async function hearPiece(model: SpeechModel, init: PieceInit, options: Wo
     using session = heard.open()
     const said: WindowInit = {
       ...init,
+      temperatures: written < PIECE_TOKENS_MAX ? init.temperatures : init.temperatures.slice(0, 1),
       config,
       window,
       previous,
@@ -82,11 +90,12 @@ export async function hearPiece(model: SpeechModel, init: PieceInit, options: Wo
       until: segments.at(-1)?.end ?? 0
     }
     language ??= await languageOf(session, said, options)
-    const written = await hearWindow(session, language.code, said, options)
-    segments.push(...written.segments)
-    const tokens = written.segments.flatMap(segment => segment.tokens)
-    previous = written.context ? [...previous, ...tokens] : []
-    next = written.next
+    const heardWindow = await hearWindow(session, language.code, said, options)
+    written += heardWindow.written
+    segments.push(...heardWindow.segments)
+    const tokens = heardWindow.segments.flatMap(segment => segment.tokens)
+    previous = heardWindow.context ? [...previous, ...tokens] : []
+    next = heardWindow.next
   }
   return { language: language ?? ENGLISH, segments }
 }
@@ -116,6 +125,8 @@ interface HeardSegments {
   readonly next: number
   /** Whether the next window may read these as what was said before. */
   readonly context: boolean
+  /** Tokens that were written, all tries included. */
+  readonly written: number
 }
 
 async function languageOf(
@@ -146,9 +157,9 @@ async function hearWindow(
     promptCount: opening.length + behind.length,
     logits: behind.length === 0 ? logits : await session.run(behind, options)
   }
-  const { text, lastTemperature } = await withFallback(prompted, noSpeech, init, options)
+  const { text, lastTemperature, written } = await withFallback(prompted, noSpeech, init, options)
   const context = isContext(lastTemperature)
-  if (isSilence(text, noSpeech)) return { segments: [], next: window.first + window.count, context: true }
+  if (isSilence(text, noSpeech)) return { segments: [], next: window.first + window.count, context: true, written }
   const { segments, next } = splitWindow(text.tokens, window, config.tokens, init.last)
   const textTokens = segments.map(({ tokens }) => tokens.filter(token => token < config.tokens.endOfText))
   const timed = words
@@ -174,7 +185,14 @@ async function hearWindow(
   const told = spoken.filter(
     ({ start, end }, index) => start < end && textOf(textTokens[index] ?? [], bytesOf).trim() !== ''
   )
-  return { segments: told, next, context }
+  return { segments: told, next, context, written }
+}
+
+interface Fallen {
+  readonly text: WindowText
+  readonly lastTemperature: number
+  /** Tokens of all tries. */
+  readonly written: number
 }
 
 /** The first text that is good enough; where none is, the surest. */
@@ -183,14 +201,16 @@ async function withFallback(
   noSpeech: number,
   { config, bytesOf, temperatures, chance }: WindowInit,
   options: WorkOptions
-): Promise<{ readonly text: WindowText; readonly lastTemperature: number }> {
+): Promise<Fallen> {
   const texts: WindowText[] = []
+  let written = 0
   for (const temperature of temperatures) {
     const text = await writeWindow(prompted, { config, bytesOf }, { temperature, chance }, options)
-    if (!needsFallback(text, noSpeech)) return { text, lastTemperature: temperature }
     texts.push(text)
+    written += text.tokens.length
+    if (!needsFallback(text, noSpeech)) return { text, lastTemperature: temperature, written }
   }
   const text = surestOf(texts)
   if (text === undefined) throw new MeshError('internal', 'no temperature was given to write at')
-  return { text, lastTemperature: temperatures.at(-1) ?? 0 }
+  return { text, lastTemperature: temperatures.at(-1) ?? 0, written }
 }

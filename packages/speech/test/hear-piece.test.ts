@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import t from 'tap'
 import { FALLBACK_TEMPERATURES } from '../src/fallback.ts'
-import { hearPiece, PIECE_WINDOWS_MAX, type PieceInit } from '../src/hear-piece.ts'
+import { hearPiece, PIECE_TOKENS_MAX, PIECE_WINDOWS_MAX, type PieceInit } from '../src/hear-piece.ts'
 import { textOf } from '../src/token-text.ts'
 import { at, bytesOf, config, type Script, ScriptedSpeech, saying } from './support/scripted-speech.ts'
 
@@ -170,6 +170,18 @@ t.test('one that never gets further is stopped', async t => {
   const { segments } = await hearPiece(model, { ...common, mel: sound(300), language: 'en' })
   t.equal(model.heard.length, PIECE_WINDOWS_MAX)
   t.equal(segments.at(-1)?.end, 3, 'what is left is not lost')
+})
+
+t.test('a piece that is written in vain again and again is written once in the end', async t => {
+  // every window repeats itself to the end, and says that its first 100 ms are whole
+  const loop = [at(0), 0, at(0.1), at(0.1), ...new Array<number>(28).fill(0)]
+  const model = new ScriptedSpeech(saying(...new Array<number[]>(PIECE_WINDOWS_MAX).fill(loop)))
+  const temperatures = [0, ...new Array<number>(7).fill(1)]
+  await hearPiece(model, { ...common, mel: sound(300), language: 'en', temperatures })
+  const tries = model.runs.filter(([token]) => token === at(0)).length
+  const most = Math.ceil(PIECE_TOKENS_MAX / (temperatures.length * loop.length))
+  t.ok(tries <= most * temperatures.length + PIECE_WINDOWS_MAX, `${tries} tries`)
+  t.ok(tries > PIECE_WINDOWS_MAX)
 })
 
 t.test('it ends between two tokens when nobody waits', async t => {

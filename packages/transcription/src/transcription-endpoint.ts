@@ -125,7 +125,7 @@ export class TranscriptionEndpoint implements HttpEndpoint<PreparedTranscription
       ...answerJob(request, model, routing),
       tokens: { prompt: plan.prompt.length + soundTokens(seconds), answerMax },
       resultBytes: answerMax * (verbose ? VERBOSE_TOKEN_BYTES : PLAIN_TOKEN_BYTES),
-      data: { model, routing, plan, fileId: request.file, seed: pieceSeed(request.seed) }
+      data: { model, routing, plan, fileId: request.file, seconds, seed: pieceSeed(request.seed) }
     }
   }
 

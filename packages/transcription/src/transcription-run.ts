@@ -5,6 +5,7 @@ import { type AnswerMetrics, routeHeader } from '@resultity/openai'
 import type { RouteConstraints, ServedSpeech } from '@resultity/placement'
 import type { JobUsage } from '@resultity/store'
 import { type RecordingComponents, readRecording } from './recording.ts'
+import type { RecordingsInMemory } from './recordings-in-memory.ts'
 import type { SpeechPlan } from './speech-plan.ts'
 import { deltaOf, segmentsOf, type TranscriptSegment, wholeText } from './transcript.ts'
 import { mediaType, soundTokens, tokenUsage, transcriptAnswer } from './transcript-answer.ts'
@@ -12,6 +13,7 @@ import { DELTA, type DeltaEntry, DONE, type DoneEntry } from './transcript-view.
 
 export interface TranscriptionRunComponents extends TranscriberComponents, RecordingComponents {
   readonly metrics: AnswerMetrics
+  readonly recordings: RecordingsInMemory
 }
 
 /** A request in terms of its model. */
@@ -21,6 +23,8 @@ export interface PreparedTranscription {
   readonly plan: SpeechPlan
   /** Of the stored recording. */
   readonly fileId: string
+  /** Of the recording, as it was measured. */
+  readonly seconds: number
   readonly seed: number
 }
 
@@ -30,11 +34,12 @@ const ROUTES_TOLD_MAX = 16
 /** One attempt: the recording is read, heard piece by piece on many nodes, and told in order. */
 export async function runTranscription(
   components: TranscriptionRunComponents,
-  { model, routing, plan, fileId, seed }: PreparedTranscription,
+  { model, routing, plan, fileId, seconds, seed }: PreparedTranscription,
   context: JobContext
 ): Promise<JobAnswer> {
   const { job, signal, log, losses } = context
   const { form, rules, task, language, prompt, temperatures } = plan
+  using _held = await components.recordings.hold(seconds, { signal })
   const recording = await readRecording(components, { id: fileId, namespace: job.namespace, rules }, { signal })
   const { tokens } = requireSpeech(model.placeable.manifest).config
   const text = { tokenizer: model.tokenizer, endOfText: tokens.endOfText }

@@ -1,7 +1,8 @@
 import type { AudioLimits } from '../audio-limits.ts'
 import type { SampleSpan } from '../voice/sample-span.ts'
 import type { SpeechRules } from '../voice/speech-spans.ts'
-import type { AudioContainer } from './sniff.ts'
+import type { DecodedFile } from './decode-file.ts'
+import type { ForeignAudio } from './foreign-audio.ts'
 
 /** What a thread is asked. */
 export interface AudioTask {
@@ -11,10 +12,10 @@ export interface AudioTask {
   readonly speech: SpeechRules | undefined
 }
 
-/** What it answers. */
-export interface AudioAnswer {
-  readonly samples: Float32Array<ArrayBuffer>
-  readonly container: AudioContainer
-  readonly codec: string
+/** A file, and where somebody speaks in it. */
+export interface HeardFile extends DecodedFile {
   readonly speech: SampleSpan[] | undefined
 }
+
+/** What it answers: a file that only ffmpeg decodes is named. */
+export type AudioAnswer = HeardFile | ForeignAudio

@@ -1,7 +1,7 @@
 import { serveTasks } from '@resultity/interface'
 import { speechSpans } from '../voice/speech-spans.ts'
 import { VoiceActivity, voiceOf } from '../voice/voice-activity.ts'
-import type { AudioAnswer, AudioTask } from './audio-task.ts'
+import type { AudioTask, HeardFile } from './audio-task.ts'
 import { decodeFile } from './decode-file.ts'
 
 // decoders print what is wrong with a file, which whoever sends files would fill the log with
@@ -12,13 +12,15 @@ let voice: VoiceActivity | undefined
 
 serveTasks(async ({ bytes, limits, speech }: AudioTask, progress) => {
   progress('decoding')
-  const { samples, container, codec } = await decodeFile(bytes, limits)
-  let spans: AudioAnswer['speech']
+  const file = await decodeFile(bytes, limits)
+  if (!('samples' in file)) return { result: file }
+  const { samples } = file
+  let spans: HeardFile['speech']
   if (speech !== undefined) {
     progress('finding speech')
     voice ??= new VoiceActivity()
     spans = speechSpans(voiceOf(voice, samples), samples.length, speech)
   }
-  const result: AudioAnswer = { samples, container, codec, speech: spans }
+  const result: HeardFile = { ...file, speech: spans }
   return { result, transfer: [samples.buffer] }
 })

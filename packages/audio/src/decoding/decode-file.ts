@@ -1,9 +1,9 @@
 import type { AudioLimits } from '../audio-limits.ts'
 import type { AudioStream } from './audio-block.ts'
 import { openFlac } from './flac.ts'
+import { type ForeignAudio, foreignAudio } from './foreign-audio.ts'
 import { MonoTrack } from './mono-track.ts'
 import { openMp3 } from './mp3.ts'
-import { refuseMp4 } from './mp4.ts'
 import { openOgg } from './ogg.ts'
 import { type AudioContainer, sniffAudio } from './sniff.ts'
 import { openWav } from './wav.ts'
@@ -21,10 +21,16 @@ export interface DecodedFile {
  * Decodes a file in this thread. What it says of itself is checked against what it has, and limits count what was
  * decoded; its size was checked before it came here.
  *
+ * @returns the sound, or what ffmpeg has to know of a file that only it decodes
  * @throws MeshError `invalid_request` with the fault in `details.fault`
  */
-export async function decodeFile(bytes: Uint8Array<ArrayBuffer>, limits: AudioLimits): Promise<DecodedFile> {
+export async function decodeFile(
+  bytes: Uint8Array<ArrayBuffer>,
+  limits: AudioLimits
+): Promise<DecodedFile | ForeignAudio> {
   const container = sniffAudio(bytes)
+  const foreign = foreignAudio(bytes, container)
+  if (foreign !== undefined) return foreign
   const { codec, blocks } = open(bytes, container)
   const track = new MonoTrack(limits)
   for await (const block of blocks) track.add(block)
@@ -35,6 +41,5 @@ function open(bytes: Uint8Array, container: AudioContainer): AudioStream {
   if (container === 'wav') return openWav(bytes)
   if (container === 'mp3') return openMp3(bytes)
   if (container === 'flac') return openFlac(bytes)
-  if (container === 'ogg') return openOgg(bytes)
-  return container === 'webm' ? openWebm(bytes) : refuseMp4(bytes)
+  return container === 'ogg' ? openOgg(bytes) : openWebm(bytes)
 }

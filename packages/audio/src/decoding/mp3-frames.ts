@@ -32,13 +32,29 @@ export function firstMp3Frame(bytes: Uint8Array, from: number): Mp3Frame | undef
   return undefined
 }
 
-/** The frames one after the other; what lies between them, such as tags, is left out, and so is one that is cut off. */
-export function* mp3Frames(bytes: Uint8Array, from: number): Generator<Mp3Frame> {
+/**
+ * The frames one after the other; what lies between them, such as tags, is left out.
+ * @returns the first byte of a frame that the file ends within, if it does
+ */
+export function* mp3Frames(bytes: Uint8Array, from: number): Generator<Mp3Frame, number | undefined> {
   let frame = firstMp3Frame(bytes, from)
   while (frame !== undefined && frame.end <= bytes.length) {
     yield frame
     frame = frameAt(bytes, frame.end) ?? firstMp3Frame(bytes, frame.end + 1)
   }
+  return frame?.start
+}
+
+/** Bytes of the first frame in which the table of Xing or LAME begins, behind the empty side information. */
+const TABLE_BYTES_MAX = 64
+
+/** How many frames follow, where the first frame is a table that says so. */
+export function toldFrames(bytes: Uint8Array, { start, end }: Mp3Frame): number | undefined {
+  const lead = Buffer.from(bytes.subarray(start, Math.min(end, start + TABLE_BYTES_MAX)))
+  const at = Math.max(lead.indexOf('Xing'), lead.indexOf('Info'))
+  // the lowest bit of what it has: a number of frames
+  if (at < 0 || at + 12 > lead.length || (lead.readUInt32BE(at + 4) & 1) === 0) return undefined
+  return lead.readUInt32BE(at + 8)
 }
 
 /** By the four bytes of its header (ISO 11172-3, 2.4.2.3; 13818-3; and MPEG 2.5 as its makers have it). */

@@ -6,14 +6,13 @@ interface Box {
   readonly end: number
 }
 
-/** What the types of samples are called. */
-const names: Readonly<Record<string, string>> = { mp4a: 'AAC', alac: 'Apple Lossless', Opus: 'Opus', fLaC: 'FLAC' }
-
 /**
- * Refuses an MP4 or QuickTime file by name: nearly all have AAC, and the decoders of that are under the GPL.
- * @throws MeshError `invalid_request`: `unsupported`, `no_audio_track`, `truncated`, `damaged`
+ * What kind of sound an MP4 or QuickTime file has. It is not decoded here: nearly all have AAC, and the decoders of that
+ * are under the GPL.
+ * @returns the type of its samples, four characters as the file has them
+ * @throws MeshError `invalid_request`: `no_audio_track`, `truncated`, `damaged`
  */
-export function refuseMp4(bytes: Uint8Array): never {
+export function mp4SampleType(bytes: Uint8Array): string {
   const boxes = [...boxesOf(bytes, 0, bytes.length)]
   const end = boxes.at(-1)?.end ?? 0
   if (end > bytes.length) {
@@ -27,9 +26,8 @@ export function refuseMp4(bytes: Uint8Array): never {
   )
   if (track === undefined) throw audioInvalid('no_audio_track', 'the mp4 file has no audio track')
   const [samples] = within(bytes, [track], 'minf', 'stbl', 'stsd')
-  const type = samples === undefined ? 'unknown' : textAt(bytes, samples.start + 12)
-  const name = names[type] ?? type.replaceAll(/[^ -~]/g, '?')
-  throw audioInvalid('unsupported', `the file is mp4 with ${name} audio, which is not decoded here`)
+  if (samples === undefined) throw audioInvalid('damaged', 'the mp4 file does not say what its audio is')
+  return textAt(bytes, samples.start + 12)
 }
 
 function within(bytes: Uint8Array, boxes: readonly Box[], ...types: readonly string[]): Box[] {

@@ -1,8 +1,13 @@
 import { audioInvalid } from '../audio-invalid.ts'
 import { firstMp3Frame } from './mp3-frames.ts'
 
-/** Files that are opened. */
-export type AudioContainer = 'wav' | 'mp3' | 'flac' | 'ogg' | 'webm' | 'mp4'
+/** Files that are opened here. */
+export type OwnContainer = 'wav' | 'mp3' | 'flac' | 'ogg' | 'webm'
+
+/** Files that ffmpeg opens, where there is one. */
+export type ForeignContainer = 'mp4' | 'aac' | 'aiff' | 'amr' | 'ape' | 'au' | 'caf' | 'rifx' | 'wavpack' | 'wma'
+
+export type AudioContainer = OwnContainer | ForeignContainer
 
 interface Signature {
   /** Latin-1, from `at` on. */
@@ -19,23 +24,26 @@ const opened: readonly (readonly [AudioContainer, ...Signature[]])[] = [
   ['mp4', { text: 'ftyp', at: 4 }],
   ['mp4', { text: 'moov', at: 4 }],
   ['mp4', { text: 'mdat', at: 4 }],
-  ['mp4', { text: 'wide', at: 4 }]
+  ['mp4', { text: 'wide', at: 4 }],
+  // ADTS: twelve bits, a version of MPEG, a layer of 0, and whether there is no checksum
+  ['aac', { text: '\xff\xf0' }],
+  ['aac', { text: '\xff\xf1' }],
+  ['aac', { text: '\xff\xf8' }],
+  ['aac', { text: '\xff\xf9' }],
+  ['aiff', { text: 'FORM' }, { text: 'AIF', at: 8 }],
+  ['amr', { text: '#!AMR' }],
+  ['ape', { text: 'MAC ' }],
+  ['au', { text: '.snd' }],
+  ['caf', { text: 'caff' }],
+  ['rifx', { text: 'RIFX' }, { text: 'WAVE', at: 8 }],
+  ['wavpack', { text: 'wvpk' }],
+  ['wma', { text: '\x30\x26\xb2\x75' }]
 ]
 
 /** Known, and not opened: named in the error. */
 const refused: readonly (readonly [string, ...Signature[]])[] = [
-  ['AIFF', { text: 'FORM' }, { text: 'AIF', at: 8 }],
   ['AVI', { text: 'RIFF' }, { text: 'AVI ', at: 8 }],
-  ['big-endian wav (RIFX)', { text: 'RIFX' }],
-  ['AMR', { text: '#!AMR' }],
-  ['CAF', { text: 'caff' }],
-  ['WMA', { text: '\x30\x26\xb2\x75' }],
-  ['WavPack', { text: 'wvPk' }],
-  ["Monkey's Audio", { text: 'MAC ' }],
-  ['raw AAC (ADTS)', { text: '\xff\xf1' }],
-  ['raw AAC (ADTS)', { text: '\xff\xf9' }],
-  ['MIDI', { text: 'MThd' }],
-  ['AU', { text: '.snd' }]
+  ['MIDI', { text: 'MThd' }]
 ]
 
 const others: readonly (readonly [string, ...Signature[]])[] = [

@@ -1,0 +1,127 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { writeFileSync } from 'node:fs'
+import type { FileHandle } from 'node:fs/promises'
+import { setPriority } from 'node:os'
+import type { Readable } from 'node:stream'
+import { type AbortOptions, MeshError, type Scheduler } from '@resultity/interface'
+import { audioInvalid } from '../audio-invalid.ts'
+import type { AudioLimits } from '../audio-limits.ts'
+import type { ForeignAudio } from '../decoding/foreign-audio.ts'
+import { ffmpegArguments } from './ffmpeg-arguments.ts'
+import { ffmpegError, type ProcessEnd } from './ffmpeg-end.ts'
+import { WaveBuffer } from './wave-buffer.ts'
+
+export interface FfmpegRunInit {
+  /** The program's file. */
+  readonly program: string
+  readonly limits: AudioLimits
+  readonly deadlineMs: number
+  readonly scheduler: Scheduler
+}
+
+/** What is kept of its error output: the end. */
+const SAID_BYTES_MAX = 4096
+
+/** Answers come first: a coordinator has other work. */
+const NICE = 10
+
+/**
+ * Runs ffmpeg over a file, once. It has no environment, no input but the file, and is killed when the time is up, when
+ * there is more sound than may be, or when the signal aborts. It has ended when this settles.
+ *
+ * @param file its input
+ * @param folder its working directory
+ * @returns a wave file of one channel at 16 kHz
+ * @throws MeshError `invalid_request` with the fault in `details.fault`; `unavailable` when it does not start; the
+ * signal's reason
+ */
+export async function runFfmpeg(
+  { program, limits, deadlineMs, scheduler }: FfmpegRunInit,
+  foreign: ForeignAudio,
+  { file, folder }: { readonly file: FileHandle; readonly folder: string },
+  { signal }: AbortOptions = {}
+): Promise<Uint8Array<ArrayBuffer>> {
+  signal?.throwIfAborted()
+  const child = spawn(program, ffmpegArguments(foreign, limits, deadlineMs), {
+    cwd: folder,
+    env: {},
+    stdio: [file.fd, 'pipe', 'pipe']
+  })
+  const { stdout, stderr } = child
+  if (stdout === null || stderr === null) throw new MeshError('internal', 'a program was started without its pipes')
+  let failed = false
+  let failure: unknown
+  const stop = (reason: unknown): void => {
+    if (!failed) failure = reason
+    failed = true
+    child.kill('SIGKILL')
+    // a process that it started may have them open too
+    stdout.destroy()
+    stderr.destroy()
+  }
+  const late = (): void => stop(audioInvalid('too_costly', `ffmpeg took more than ${deadlineMs} ms over the audio`))
+  const timer = scheduler.setTimeout(late, deadlineMs)
+  const onAbort = (): void => stop(signal?.reason)
+  signal?.addEventListener('abort', onAbort, { once: true })
+  child.on('error', error => stop(notStarted(program, error)))
+  try {
+    lower(child.pid)
+    const sound = soundOf(stdout, limits, stop)
+    const said = errorsOf(stderr)
+    const end = await endOf(child)
+    if (failed) throw failure
+    if (end.code !== 0) throw ffmpegError(foreign.name, end, said())
+    return sound.end()
+  } finally {
+    scheduler.clear(timer)
+    signal?.removeEventListener('abort', onAbort)
+  }
+}
+
+/** After "exit", its last output may still come: "close" is last, also of a process that did not start. */
+async function endOf(child: ChildProcess): Promise<ProcessEnd> {
+  const { promise, resolve } = Promise.withResolvers<ProcessEnd>()
+  child.once('close', (code, signal) => resolve({ code, signal }))
+  return await promise
+}
+
+function soundOf(stdout: Readable, { secondsMax }: AudioLimits, stop: (reason: unknown) => void): WaveBuffer {
+  const sound = new WaveBuffer(secondsMax)
+  stdout.on('error', stop)
+  stdout.on('data', (chunk: Buffer) => {
+    try {
+      sound.add(chunk)
+    } catch (error) {
+      stop(error)
+    }
+  })
+  return sound
+}
+
+function errorsOf(stderr: Readable): () => string {
+  let said: Buffer = Buffer.alloc(0)
+  // what it said is told with its exit code, if at all
+  stderr.on('error', () => undefined)
+  stderr.on('data', (chunk: Buffer) => {
+    said = Buffer.concat([said, chunk]).subarray(-SAID_BYTES_MAX)
+  })
+  return () => said.toString('latin1')
+}
+
+/** Others run first, and when memory is short it goes first. */
+function lower(pid: number | undefined): void {
+  if (pid === undefined) return
+  try {
+    setPriority(pid, NICE)
+    if (process.platform === 'linux') writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
+  } catch {
+    // it has ended already, or may not be lowered: its limits hold all the same
+  }
+}
+
+function notStarted(program: string, error: Error): MeshError {
+  return new MeshError('unavailable', `ffmpeg does not start: ${error.message}`, {
+    hint: `Check that ${program} is an ffmpeg that this user may run.`,
+    cause: error
+  })
+}
