@@ -12,7 +12,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   interface: [],
   grammar: ['interface'],
   dialects: ['interface'],
-  phonemes: [],
+  phonemes: ['interface'],
   'native-call': [],
   'runtime-tuning': ['interface', 'native-call'],
   wire: ['interface'],
@@ -184,8 +184,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'ollama',
     'scoring',
     'transcription',
-    'audio',
     'speaking',
+    'audio',
     'node',
     'coordinator',
     'cli'

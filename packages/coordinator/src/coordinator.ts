@@ -119,8 +119,9 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
-  const audio = starting.use(new AudioDecoder({ scheduler }))
   starting.use(mesh.encoding)
+  starting.use(mesh.phonemes)
+  const audio = starting.use(new AudioDecoder({ scheduler }))
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -246,11 +247,9 @@ function buildHttp(
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
-  const { replicas, encoding } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
-  const sound = { audio, encoding }
-  const jobNodes = { nodeJobs, replicas }
-  const answers = { models, director, pools, constraints, generator, ...jobNodes, ...sound, metrics, scheduler }
+  const sound = { replicas: mesh.replicas, encoding: mesh.encoding, phonemes: mesh.phonemes, audio }
+  const answers = { models, director, pools, constraints, generator, nodeJobs, ...sound, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,

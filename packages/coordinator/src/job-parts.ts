@@ -35,7 +35,6 @@ import {
   type InputReading,
   ResponseEndpoint
 } from '@resultity/openai'
-import { PronouncingDictionary } from '@resultity/phonemes'
 import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
 import { type SpeakingComponents, SpeechEndpoint } from '@resultity/speaking'
 import {
@@ -102,7 +101,7 @@ export interface JobPartsComponents {
   readonly answers: AnswerEndpointComponents &
     EmbeddingsEndpointComponents &
     Omit<TranscriptionEndpointComponents, 'fileService' | 'recordings'> &
-    Omit<SpeakingComponents, 'dictionary'>
+    SpeakingComponents
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly logger: Logger
@@ -185,7 +184,7 @@ export function buildJobs(
   )
   const inlineBatch = new InlineBatchEndpoint({ children, endpoint }, limits)
   const ollama = ollamaEndpoints({ models, chat, completion, embeddings, scheduler })
-  const speech = new SpeechEndpoint({ ...answers, dictionary: openedOnce(PronouncingDictionary.open) })
+  const speech = new SpeechEndpoint(answers)
   // what it answers is no JSON, which lines of batches are
   const httpEndpoints = [...single, speech, inlineBatch, ...ollama]
   const kinds = new JobKinds([...httpEndpoints, ...speechEndpoints, batchEndpoint])
@@ -196,18 +195,6 @@ export function buildJobs(
   removeRecordingsWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
   const endpoints = { kinds, httpEndpoints, speechEndpoints, responses, conversations, messages, batchEndpoint }
   return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
-}
-
-/** Opens something when it is first asked for; again, when that has failed. */
-function openedOnce<T>(open: () => Promise<T>): () => Promise<T> {
-  let opened: Promise<T> | undefined
-  return () => {
-    opened ??= open().catch((error: unknown) => {
-      opened = undefined
-      throw error
-    })
-    return opened
-  }
 }
 
 function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {

@@ -9,6 +9,7 @@ import {
 } from '@resultity/generation'
 import { type Clock, type Scheduler, type SubcloudDefinition, steadyClockOf } from '@resultity/interface'
 import { type MeshHost, openAdvert } from '@resultity/mesh'
+import { PhonemeThread } from '@resultity/phonemes'
 import {
   AssignmentSender,
   GREETERS_MAX,
@@ -51,6 +52,8 @@ export interface MeshParts {
   readonly replicas: Replicas
   /** Writes sound. */
   readonly encoding: EncodingThread
+  /** Reads texts that are said. */
+  readonly phonemes: PhonemeThread
   readonly constraints: Constraints
 }
 
@@ -125,11 +128,11 @@ export function buildMesh(
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const nodeJobs = new NodeJobs(nodes, limits)
   const replicas = new Replicas({ registry, director, general: pools.general })
-  const encoding = new EncodingThread(scheduler)
+  const voices = { encoding: new EncodingThread(scheduler), phonemes: new PhonemeThread(scheduler) }
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
   const parts = { registry, membership, models, subclouds, pools, director, loop }
-  return { ...parts, leases, driver, nodeJobs, replicas, encoding, constraints }
+  return { ...parts, leases, driver, nodeJobs, replicas, ...voices, constraints }
 }
 
 /** Where nodes are, and when one goes. */

@@ -42,8 +42,8 @@ async function startMesh(t: Test, nodeCount: number, limits: Partial<Coordinator
     const folder = join(dataDir, name)
     const { onnx, json } = tinyVoice({ speakers })
     await mkdir(folder)
-    await writeFile(join(folder, 'v.onnx'), onnx)
-    await writeFile(join(folder, 'v.onnx.json'), json)
+    await writeFile(join(folder, `${name}.onnx`), onnx)
+    await writeFile(join(folder, `${name}.onnx.json`), json)
     await writeFile(join(folder, 'MODEL_CARD'), 'License: CC0\n')
     models.push(`file:${folder}`)
   }

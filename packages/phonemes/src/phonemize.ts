@@ -33,8 +33,20 @@ export function phonemize(
   { phonemesMax = SENTENCE_PHONEMES_MAX } = {}
 ): SpokenText {
   const { tokens, unspoken } = tokenize(text)
-  const sentences = sentencesOf(tokens).flatMap(sentence => cut(speak(sentence, dictionary), phonemesMax))
+  const once = remembering(dictionary)
+  const sentences = sentencesOf(tokens).flatMap(sentence => cut(speak(sentence, once), phonemesMax))
   return { sentences, unspoken }
+}
+
+/** Looks each word of one text up once. */
+function remembering(dictionary: Dictionary): Dictionary {
+  const known = new Map<string, readonly string[] | undefined>()
+  return {
+    lookup: word => {
+      if (!known.has(word)) known.set(word, dictionary.lookup(word))
+      return known.get(word)
+    }
+  }
 }
 
 function sentencesOf(tokens: readonly Token[]): Token[][] {

@@ -1,7 +1,7 @@
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { PronouncingDictionary, phonemize, SENTENCE_PHONEMES_MAX, toPhonemeIds } from '../src/index.ts'
+import { PhonemeThread, PronouncingDictionary, phonemize, SENTENCE_PHONEMES_MAX, toPhonemeIds } from '../src/index.ts'
 
 const dictionary = await PronouncingDictionary.open()
 
@@ -48,6 +48,14 @@ t.test('words that no dictionary has are made of others, or read by rules', asyn
   t.equal(say('blorfed'), 'blˈɔːɹft')
   t.equal(say('grackle'), 'ɡɹˈækəl')
   t.equal(say('XQZ, tsp'), 'ˌɛkskjˌuːzˈiː, tˌiːˌɛspˈiː')
+})
+
+t.test('a thread reads the same', async t => {
+  await using thread = new PhonemeThread()
+  const text = 'Hello there. It costs $5, 你好.'
+  t.strictSame(await thread.phonemize(text), phonemize(text, dictionary))
+  const short = await thread.phonemize('many words of one sentence '.repeat(9), { phonemesMax: 75 })
+  t.ok(short.sentences.every(sentence => sentence.length <= 76))
 })
 
 t.test('a text of no words has no sentences', async t => {

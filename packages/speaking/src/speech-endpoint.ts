@@ -4,7 +4,7 @@ import { type SpeakerComponents, speak } from '@resultity/generation'
 import { MeshError, type Route } from '@resultity/interface'
 import { BEGUN, type JobAnswer, type JobContext, type PreparedJob, type StreamView } from '@resultity/jobs'
 import { answerJob, type HttpEndpoint, requirePlace, routeHeader } from '@resultity/openai'
-import type { Dictionary } from '@resultity/phonemes'
+import type { PhonemeThread } from '@resultity/phonemes'
 import type { NodePools, PlacementDirector, RouteConstraints, ServedModels } from '@resultity/placement'
 import type { Job } from '@resultity/store'
 import { type SpeechPlan, storedBytes, toSpeechPlan } from './speech-plan.ts'
@@ -17,8 +17,8 @@ export interface SpeakingComponents extends SpeakerComponents {
   readonly pools: NodePools
   /** Encodes away from the event loop. */
   readonly encoding: EncodingThread
-  /** Opened when it is first needed. */
-  readonly dictionary: () => Promise<Dictionary>
+  /** Reads texts away from the event loop. */
+  readonly phonemes: Pick<PhonemeThread, 'phonemize'>
 }
 
 interface PreparedSpeech {
@@ -63,11 +63,11 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedSpeech>> {
-    const { models, pools, dictionary } = this.#components
+    const { models, pools, phonemes } = this.#components
     const request = parseInput(speechRequestSchema, body)
     const model = models.findVoice(voiceModelName(models, request.model))
     const routing = pools.routing(model, request.mesh)
-    const plan = toSpeechPlan(request, model, await dictionary())
+    const plan = await toSpeechPlan(request, model, phonemes)
     return {
       ...answerJob(request, model, routing),
       // whoever waits gets the sound as it is made

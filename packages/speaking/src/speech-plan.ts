@@ -1,6 +1,6 @@
 import { type AudioFormat, PCM_RATE } from '@resultity/audio'
 import { invalidRequest, LENGTH_SCALE_MIN } from '@resultity/interface'
-import { type Dictionary, phonemize, SENTENCE_PHONEMES_MAX, toPhonemeIds } from '@resultity/phonemes'
+import { type PhonemeThread, SENTENCE_PHONEMES_MAX, toPhonemeIds } from '@resultity/phonemes'
 import type { ServedVoice } from '@resultity/placement'
 import type { SpeechRequest } from './speech-schema.ts'
 import { type ChosenVoice, chooseVoice } from './voice-choice.ts'
@@ -36,11 +36,15 @@ const bytesPerSecond: Readonly<Record<AudioFormat, number>> = {
 }
 
 /**
- * Reads a checked request. Pure.
+ * Reads a checked request.
  *
- * @throws MeshError `invalid_request` naming the field
+ * @throws MeshError `invalid_request` naming the field; what {@link PhonemeThread.phonemize} throws
  */
-export function toSpeechPlan(request: SpeechRequest, model: ServedVoice, dictionary: Dictionary): SpeechPlan {
+export async function toSpeechPlan(
+  request: SpeechRequest,
+  model: ServedVoice,
+  phonemes: Pick<PhonemeThread, 'phonemize'>
+): Promise<SpeechPlan> {
   const { input, instructions, response_format: format, speed } = request
   if (instructions?.trim()) {
     throw invalidRequest(
@@ -54,14 +58,14 @@ export function toSpeechPlan(request: SpeechRequest, model: ServedVoice, diction
   }
   const voice = chooseVoice(request.voice, model)
   const lengthScale = 1 / (speed ?? 1)
-  const { sentences, unspoken } = phonemize(input, dictionary, {
+  const { sentences, unspoken } = await phonemes.phonemize(input, {
     phonemesMax: Math.floor(SENTENCE_PHONEMES_MAX / Math.max(1, lengthScale))
   })
   if (sentences.length === 0) {
     const which = unspoken.length === 0 ? '' : ` (${unspoken.slice(0, 8).join(' ')})`
     throw invalidRequest('input', `nothing of input is said in English${which}`, 'Send text in Latin letters.')
   }
-  const phonemes = sentences.reduce((sum, sentence) => sum + sentence.length, 0)
+  const phonemeCount = sentences.reduce((sum, sentence) => sum + sentence.length, 0)
   return {
     model,
     voice,
@@ -69,7 +73,7 @@ export function toSpeechPlan(request: SpeechRequest, model: ServedVoice, diction
     lengthScale: Math.max(LENGTH_SCALE_MIN, lengthScale),
     format: format ?? 'mp3',
     characters: Array.from(input).length,
-    secondsMax: Math.ceil(phonemes * PHONEME_SECONDS_MAX * lengthScale),
+    secondsMax: Math.ceil(phonemeCount * PHONEME_SECONDS_MAX * lengthScale),
     unspoken
   }
 }

@@ -1,3 +1,4 @@
+import { phonemize } from '@resultity/phonemes'
 import type { ServedVoice } from '@resultity/placement'
 import { placeableVoice } from '@resultity/test-nodes'
 import t from 'tap'
@@ -14,12 +15,16 @@ function served(speakers: Readonly<Record<string, number>> = {}): ServedVoice {
 
 const dictionary = { lookup: (word: string) => (word === 'hello' ? ['HH', 'AH0', 'L', 'OW1'] : undefined) }
 
+const phonemes = {
+  phonemize: async (text: string, options = {}) => phonemize(text, dictionary, options)
+}
+
 function plan(fields: Partial<SpeechRequest>) {
-  return toSpeechPlan(speechRequestSchema.parse({ input: 'Hello', ...fields }), served(), dictionary)
+  return toSpeechPlan(speechRequestSchema.parse({ input: 'Hello', ...fields }), served(), phonemes)
 }
 
 t.test('a text is sentences of ids, framed and padded', async t => {
-  const { sentences, format, characters, lengthScale, unspoken } = plan({ input: 'Hello. Hello? 你' })
+  const { sentences, format, characters, lengthScale, unspoken } = await plan({ input: 'Hello. Hello? 你' })
   t.equal(sentences.length, 2)
   for (const ids of sentences) {
     t.strictSame([ids[0], ids[1], ids.at(-1)], [1, 0, 2])
@@ -31,7 +36,7 @@ t.test('a text is sentences of ids, framed and padded', async t => {
 t.test('slow sentences are cut shorter, so that a node takes them', async t => {
   const input = 'hello '.repeat(200)
   for (const speed of [0.25, 0.5, 1, 4]) {
-    const { sentences, lengthScale } = plan({ input, speed })
+    const { sentences, lengthScale } = await plan({ input, speed })
     t.equal(lengthScale, 1 / speed)
     t.ok(
       sentences.every(ids => ids.length * Math.max(1, lengthScale) <= 640),
@@ -41,11 +46,11 @@ t.test('slow sentences are cut shorter, so that a node takes them', async t => {
 })
 
 t.test('what is reserved grows with what is said', async t => {
-  const short = plan({})
-  const long = plan({ input: 'Hello hello hello hello.' })
+  const short = await plan({})
+  const long = await plan({ input: 'Hello hello hello hello.' })
   t.ok(long.secondsMax > short.secondsMax)
   t.ok(storedBytes(long) > storedBytes(short))
-  t.ok(storedBytes(plan({ response_format: 'pcm' })) > storedBytes(short))
+  t.ok(storedBytes(await plan({ response_format: 'pcm' })) > storedBytes(short))
 })
 
 t.test('a voice is one of the model, or its own', async t => {

@@ -1,5 +1,5 @@
 import { mkdir, stat } from 'node:fs/promises'
-import { join, resolve } from 'node:path'
+import { basename, join, resolve } from 'node:path'
 import { ggufModelName } from '@resultity/formats'
 import { MeshError, type ModelManifest, modelInvalid } from '@resultity/interface'
 import { type TokenizerFiles, tokenizerFilesFromDirectory, tokenizerFilesFromGguf } from '@resultity/tokenizer'
@@ -122,8 +122,10 @@ export function modelNameOf(reference: ModelReference): string {
   switch (reference.kind) {
     case 'catalogue':
       return reference.name
-    case 'file':
-      return ggufModelName(resolve(reference.path))
+    case 'file': {
+      const voice = piperVoiceAt(resolve(reference.path))
+      return voice === undefined ? ggufModelName(resolve(reference.path)) : basename(voice, '.onnx')
+    }
     case 'hub':
       return reference.file === undefined ? reference.repo : `${reference.repo}:${reference.file}`
     case 'pypi':

@@ -86,6 +86,13 @@ const GEMMA3_PARTS = [
   '767c2ca93bd719041491f744a710b478ad7b724ca250609ef4fb93e95d4ba267'
 ]
 
+/** The voice, its settings, and where its licence stands. */
+const PIPER_JOE_FILES: FolderFiles = {
+  'en_US-joe-medium.onnx': '58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06',
+  'en_US-joe-medium.onnx.json': '3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33',
+  MODEL_CARD: 'd38223ba9381592ee7aeee49da1b61047121db1ad1761973ce0b88ff3e14041b'
+}
+
 /** Whisper tiny.en as CTranslate2 has it, the same from each of its sources. */
 const WHISPER_TINY_EN_FILES: FolderFiles = {
   'config.json': '14b1b421a90349bc551b881461426b561a874049cb9e4c4864f2ca384f6a7cc5',
@@ -103,13 +110,6 @@ const WHISPER_BASE_PARTS = [
   '221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54',
   'c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408'
 ]
-
-/** The voice, its settings, and where its licence stands. */
-const PIPER_JOE_FILES: FolderFiles = {
-  'en_US-joe-medium.onnx': '58afce0321b8d9c46d7cdf9c16500cc55a793b4220212dba6b70fb788b3baf06',
-  'en_US-joe-medium.onnx.json': '3d6d5410b3795cb1950595247ef8f06190719e6fdbfa3a2356d8ec368e1aad33',
-  MODEL_CARD: 'd38223ba9381592ee7aeee49da1b61047121db1ad1761973ce0b88ff3e14041b'
-}
 
 /** The models known by name. */
 export const modelCatalogue: readonly CatalogueEntry[] = [

@@ -1,7 +1,7 @@
 import { MPEGDecoder } from 'mpg123-decoder'
 import { OpusDecoder } from 'opus-decoder'
 import t from 'tap'
-import { RateChange } from '../../src/encode/rate-change.ts'
+import { RateChange } from '../../src/encoding/rate-change.ts'
 import {
   type AudioFormat,
   audioFormats,

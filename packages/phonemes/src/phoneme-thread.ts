@@ -1,0 +1,63 @@
+import {
+  type AbortOptions,
+  MeshError,
+  type Scheduler,
+  systemScheduler,
+  TaskOverrun,
+  TaskThread
+} from '@resultity/interface'
+import { SENTENCE_PHONEMES_MAX, type SpokenText } from './phonemize.ts'
+
+/** What the thread is asked. */
+export interface PhonemeTask {
+  readonly text: string
+  readonly phonemesMax: number
+}
+
+/** The longest text that is said takes a fifth of a second. */
+const TASK_MS_MAX = 10_000
+
+const IDLE_MS = 5 * 60_000
+
+const TASKS_MAX = 1024
+
+/** Reads texts away from the event loop, in one thread that has the dictionary. */
+export class PhonemeThread implements AsyncDisposable {
+  readonly #thread: TaskThread
+
+  constructor(scheduler: Scheduler = systemScheduler) {
+    this.#thread = new TaskThread({
+      url: new URL('./phoneme-worker.js', import.meta.url),
+      tasksMax: TASKS_MAX,
+      idleMs: IDLE_MS,
+      heapMib: 128,
+      tasks: 'texts',
+      scheduler
+    })
+  }
+
+  /**
+   * What {@link phonemize} gives of a text, by the CMU dictionary.
+   *
+   * @throws MeshError `resource_exhausted` when too many wait, or when it takes too long; `unavailable` after disposal
+   */
+  async phonemize(
+    text: string,
+    { phonemesMax = SENTENCE_PHONEMES_MAX }: { readonly phonemesMax?: number } = {},
+    { signal }: AbortOptions = {}
+  ): Promise<SpokenText> {
+    const task: PhonemeTask = { text, phonemesMax }
+    try {
+      const options = { deadlineMs: TASK_MS_MAX, ...(signal === undefined ? {} : { signal }) }
+      return await this.#thread.run<SpokenText>(task, options)
+    } catch (cause) {
+      if (!(cause instanceof TaskOverrun)) throw cause
+      const hint = 'Send a shorter text, or try again.'
+      throw new MeshError('resource_exhausted', 'the text could not be read in time', { cause, hint })
+    }
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.#thread[Symbol.asyncDispose]()
+  }
+}
