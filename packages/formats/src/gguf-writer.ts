@@ -42,6 +42,7 @@ const encodingNumbers: Readonly<Record<SourceEncoding, number>> = {
   Q4_K: 12,
   Q5_K: 13,
   Q6_K: 14,
+  MXFP4: 39,
   BF16: 30
 }
 

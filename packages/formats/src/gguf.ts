@@ -66,7 +66,8 @@ const encodings: ReadonlyMap<number, SourceEncoding> = new Map([
   [12, 'Q4_K'],
   [13, 'Q5_K'],
   [14, 'Q6_K'],
-  [30, 'BF16']
+  [30, 'BF16'],
+  [39, 'MXFP4']
 ])
 
 /**

@@ -3,12 +3,15 @@ import type { QuantizedEncoding } from '../src/quantization/block-format.ts'
 import { type BlockFormat, blockFormat, blockScales, dequantize, packValues } from '../src/quantization/encoding.ts'
 import { RandomBits } from '../src/random-bits.ts'
 
+/** The eight 4-bit floats that are not negative. */
+const FLOATS: readonly number[] = [0, 0.5, 1, 1.5, 2, 3, 4, 6]
+
 type Reference = (block: DataView) => number[]
 
 const half = (block: DataView, at: number): number => block.getFloat16(at, true)
 
 /** `dequantize_row_*` of ggml-quants.c, written down as they stand there, one block at a time. */
-const references: Record<QuantizedEncoding, { halves: number[]; dequantize: Reference }> = {
+const references: Record<QuantizedEncoding, { halves: number[]; exponent?: true; dequantize: Reference }> = {
   Q4_0: {
     halves: [0],
     dequantize: block => nibbles(block, 2).map(q => (q - 8) * half(block, 0))
@@ -34,7 +37,13 @@ const references: Record<QuantizedEncoding, { halves: number[]; dequantize: Refe
     halves: [0, 2],
     dequantize: block => superBlock(block, 48, (sub, l) => ((block.getUint8(16 + l) >> sub) & 1) * 16)
   },
-  Q6_K: { halves: [208], dequantize: sixBits }
+  Q6_K: { halves: [208], dequantize: sixBits },
+  MXFP4: {
+    halves: [],
+    exponent: true,
+    dequantize: block =>
+      nibbles(block, 1).map(q => (FLOATS[q & 7] ?? 0) * (q < 8 ? 1 : -1) * 2 ** (block.getUint8(0) - 127))
+  }
 }
 
 function nibbles(block: DataView, from: number): number[] {
@@ -81,13 +90,19 @@ function sixBits(block: DataView): number[] {
   return values
 }
 
-/** Random blocks with scales of usual size where the format has halves. */
-function randomBlocks(format: BlockFormat, halves: number[], count: number): Uint8Array<ArrayBuffer> {
+/** Random blocks with scales of usual size. */
+function randomBlocks(
+  format: BlockFormat,
+  { halves, exponent }: (typeof references)['Q4_0'],
+  count: number
+): Uint8Array<ArrayBuffer> {
   const words = new Uint32Array(Math.ceil((format.sourceBytes * count) / 4))
   new RandomBits(0x5eed).fill(words)
   const bytes = new Uint8Array(words.buffer, 0, format.sourceBytes * count)
   const view = new DataView(bytes.buffer)
   for (let block = 0; block < count; block += 1) {
+    const start = block * format.sourceBytes
+    if (exponent === true) bytes[start] = 112 + ((bytes[start] ?? 0) & 31)
     for (const at of halves) {
       const offset = block * format.sourceBytes + at
       view.setFloat16(offset, (view.getInt16(offset, true) / 32_768) * 0.05, true)
@@ -114,7 +129,7 @@ for (const [encoding, reference] of Object.entries(references) as [QuantizedEnco
     const format = blockFormat(encoding)
     if (format === undefined) throw new Error(`no format for ${encoding}`)
     const count = 64
-    const source = randomBlocks(format, reference.halves, count)
+    const source = randomBlocks(format, reference, count)
     const expected = Array.from({ length: count }, (_, block) =>
       reference.dequantize(new DataView(source.buffer, block * format.sourceBytes, format.sourceBytes))
     ).flat()

@@ -1,7 +1,7 @@
 /** How matrices and vectors are stored in the files that models come in; names are ggml's. */
 export type SourceEncoding = FloatEncoding | QuantizedEncoding
 export type FloatEncoding = 'F32' | 'F16' | 'BF16'
-export type QuantizedEncoding = 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K'
+export type QuantizedEncoding = 'Q4_0' | 'Q4_1' | 'Q5_0' | 'Q5_1' | 'Q8_0' | 'Q4_K' | 'Q5_K' | 'Q6_K' | 'MXFP4'
 
 /**
  * A ggml block format and how it becomes ours without loss: value = scale · (q − zero) + correction, with

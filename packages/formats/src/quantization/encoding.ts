@@ -2,6 +2,7 @@ import type { BlockFormat, FloatEncoding, QuantizedEncoding, SourceEncoding } fr
 import { bits16At, halfAt } from './float16.ts'
 import { q4_K, q5_K, q6_K } from './k-formats.ts'
 import { q4_0, q4_1, q5_0, q5_1, q8_0 } from './legacy-formats.ts'
+import { mxfp4 } from './mxfp4.ts'
 
 export type { BlockFormat, FloatEncoding, QuantizedEncoding, SourceEncoding } from './block-format.ts'
 
@@ -13,7 +14,8 @@ const formats: Readonly<Record<QuantizedEncoding, BlockFormat>> = {
   Q8_0: q8_0,
   Q4_K: q4_K,
   Q5_K: q5_K,
-  Q6_K: q6_K
+  Q6_K: q6_K,
+  MXFP4: mxfp4
 }
 
 function isFloatEncoding(encoding: SourceEncoding): encoding is FloatEncoding {

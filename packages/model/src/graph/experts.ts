@@ -1,5 +1,5 @@
 import { type Experts, MeshError, type ModelConfig, type TensorEntry } from '@resultity/interface'
-import { ElementType, type GraphWriter, type LocatedFile, project } from '@resultity/onnx-graph'
+import { type Branch, ElementType, GraphWriter, type LocatedFile, project } from '@resultity/onnx-graph'
 import { type FeedForwardSizes, feedForward } from './feed-forward.ts'
 
 /**
@@ -19,7 +19,7 @@ export function routedFeedForward(
   located: LocatedFile,
   { experts, input }: { readonly experts: Experts; readonly input: string }
 ): string {
-  const { count, used, size, sharedSize } = experts
+  const { count, used, sharedSize } = experts
   const edge = (name: string): string => `${located.prefix}${name}`
   const integers = (name: string, ...values: number[]): string =>
     graph.constant(`experts_${name}`, BigInt64Array.from(values, BigInt), [values.length])
@@ -45,17 +45,16 @@ export function routedFeedForward(
   const positions = graph.node('Div', edge('seat_positions'), [seats, integers('used', used)])
 
   const seated = graph.node('Gather', edge('seated'), [rows, positions], { axis: 0 })
-  const inputs = Array.from({ length: count }, (_, expert) => edge(`expert_${expert}_in`))
-  graph.nodeWithOutputs('Split', inputs, [seated, counts], { axis: 0 })
-  const sizes = { traits: config.traits, intermediateSize: size }
-  const file = (expert: number): LocatedFile =>
-    partOfFile(located, 'expert', `expert_${expert}`, tensor => partOf(tensor, expert, count))
-  const outputs = inputs.map((rows, expert) => feedForward(graph, sizes, file(expert), rows))
-  const given = graph.node('Concat', edge('given'), outputs, { axis: 0 })
+  const seatCount = graph.node('Shape', edge('seat_count'), [seats])
+  const given = edge('given')
+  // always true; a branch is planned by itself, and to plan the operators of many experts at once takes the square of their number
+  graph.choice(graph.node('Greater', edge('some_seats'), [seatCount, integers('none', 0)]), [given], {
+    whenTrue: eachExpert(config, located, experts, { seated, counts }),
+    whenFalse: unchanged(seated)
+  })
 
   // back in the order of the seats, the seats of a position side by side
   const order = edge('seat_order')
-  const seatCount = graph.node('Shape', edge('seat_count'), [seats])
   graph.nodeWithOutputs('TopK', [edge('seats_sorted'), order], [seats, seatCount], { largest: 0 })
   const back = graph.node('Gather', edge('given_back'), [given, order], { axis: 0 })
   const byPosition = graph.node('Reshape', edge('by_position'), [
@@ -65,8 +64,31 @@ export function routedFeedForward(
   const sum = graph.node('MatMul', edge('shared'), [shares, byPosition])
   const routed = graph.node('Reshape', edge('routed_out'), [sum, graph.node('Shape', edge('routed_shape'), [input])])
   if (sharedSize === undefined) return routed
-  const shared = sharedFeedForward(graph, { ...sizes, intermediateSize: sharedSize }, located, input)
+  const shared = sharedFeedForward(graph, { traits: config.traits, intermediateSize: sharedSize }, located, input)
   return graph.node('Add', edge('routed_and_shared'), [routed, shared])
+}
+
+/** What each expert gives of the rows that it has, of all seats one after the other. */
+function eachExpert(
+  { traits }: ModelConfig,
+  located: LocatedFile,
+  { count, size }: Experts,
+  { seated, counts }: { readonly seated: string; readonly counts: string }
+): Branch {
+  const graph = new GraphWriter()
+  const edge = (name: string): string => `${located.prefix}${name}`
+  const inputs = Array.from({ length: count }, (_, expert) => edge(`expert_${expert}_in`))
+  graph.nodeWithOutputs('Split', inputs, [seated, counts], { axis: 0 })
+  const outputs = inputs.map((rows, expert) => {
+    const file = partOfFile(located, 'expert', `expert_${expert}`, tensor => partOf(tensor, expert, count))
+    return feedForward(graph, { traits, intermediateSize: size }, file, rows)
+  })
+  return { graph, outputs: [graph.node('Concat', edge('given_by_each'), outputs, { axis: 0 })] }
+}
+
+function unchanged(seated: string): Branch {
+  const graph = new GraphWriter()
+  return { graph, outputs: [graph.node('Identity', `${seated}_unchanged`, [seated])] }
 }
 
 /** An expert that every position takes, by a share between 0 and 1. */

@@ -21,7 +21,7 @@ export function feedForward(graph: GraphWriter, config: FeedForwardSizes, locate
     gate = `${prefix}gate_out`
     up = `${prefix}up_out`
     const size = BigInt(config.intermediateSize)
-    const sizes = graph.constant(`gate_up_sizes_${size}`, BigInt64Array.of(size, size), [2])
+    const sizes = graph.constant(`${prefix}gate_up_sizes`, BigInt64Array.of(size, size), [2])
     graph.nodeWithOutputs('Split', [gate, up], [project(graph, located, 'gate_up', input), sizes], { axis: 2 })
   }
   const activated =
