@@ -5,7 +5,7 @@ import { PromptEncoder } from '@resultity/tokenizer'
 import { HeldBlobs } from './held-blobs.ts'
 
 const LAYERS = 8
-const HIDDEN_SIZE = 8
+const HIDDEN_SIZE = 16
 const CONTEXT_LENGTH = 128
 const SESSIONS_MAX = 3
 
