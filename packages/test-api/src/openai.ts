@@ -27,7 +27,9 @@ export function openAiSchema(method: string, path: string, mediaType: string): S
   // and says that all messages of a stored chat are the assistant's, but for its example
   if (/^\/v1\/chat\/completions\/[^/]+\/messages$/.test(path)) return undefined
   const pattern = matchPath(Object.keys(document.paths), path)
-  return pattern === undefined ? undefined : document.paths[pattern]?.[method.toLowerCase()]?.[mediaType]
+  const schema = pattern === undefined ? undefined : document.paths[pattern]?.[method.toLowerCase()]?.[mediaType]
+  // one of two kinds of transcripts, they say, and one with segments is of both
+  return pattern?.startsWith('/v1/audio/') && schema?.oneOf !== undefined ? { anyOf: schema.oneOf } : schema
 }
 
 /** What in `value` breaks a schema from {@link openAiSchema}. */

@@ -107,7 +107,12 @@ class JobCall {
       this.end()
       return
     }
-    await frames.send(request, { signal })
+    await frames.send(request, { signal }).catch((error: unknown) => {
+      signal.throwIfAborted()
+      // a body of some MB takes a while, in which a node may go
+      const gone = MeshError.from(error).code === 'peer_unreachable'
+      throw gone ? nodeLost(this.#peerId, 'was lost', error) : error
+    })
   }
 
   fail(error: MeshError): void {
