@@ -11,12 +11,14 @@ import { llamaPrograms } from './llama-programs.ts'
 import { renderApi, renderCallers, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
 import { renderChaos } from './render-chaos.ts'
 import { renderHostile } from './render-hostile.ts'
+import { renderSpeech } from './render-speech.ts'
 import { renderTuning } from './render-tuning.ts'
+import { benchSpeech, parseSpeechParts } from './speech.ts'
 import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|hostile|chaos [options]
+const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|speech|hostile|chaos [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -81,6 +83,18 @@ the project's own of tools and responses, and those of the JSON Schema Test Suit
   --tokenizer FILE    a tokenizer.json, for the vocabulary (default: tiny-chat's)
   --rounds N          rounds, of which the median counts (default: 5)
 
+speech measures transcription and speech: the engine alone on a recording, beside faster-whisper with the same weights; a
+voice over a mesh; and a long recording over several nodes of one thread each. It ends with 1 when two texts differ.
+
+  --threads, --cache  as above
+  --rounds N          rounds that count (default: 3 here)
+  --models REF,…      of the engine, CTranslate2 Whispers (default: whisper-tiny.en,whisper-base here)
+  --python PROGRAM    a Python that has scripts/bench/faster-whisper.requirements.txt (default: faster-whisper is left out)
+  --only PART,…       engine, voice, nodes
+  --nodes N,…         node counts that hear the recording (default: 1,2,4)
+  --minutes N         of the recording, which the voice says once and the cache keeps; 13 at the most (default: 10 here)
+  --long              watch the memory of a mesh of one node over an hour of such recordings
+
 hostile sends seeded hostile input to a swarm of processes and watches what that does to it; it ends with 1 when an aim is
 missed. Half an hour of it: --minutes 30.
 
@@ -129,14 +143,17 @@ const { positionals, values } = parseArgs({
     lines: { type: 'string', default: '5000' },
     tokenizer: { type: 'string' },
     jobs: { type: 'string', default: String(availableParallelism()) },
-    minutes: { type: 'string', default: '5' },
+    minutes: { type: 'string' },
+    python: { type: 'string' },
+    nodes: { type: 'string', default: '1,2,4' },
+    long: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '8' },
     only: { type: 'string' },
     case: { type: 'string' },
     'cases-file': { type: 'string', default: 'hostile-cases.json' },
     replay: { type: 'string' },
-    models: { type: 'string', default: 'smollm2-135m,tiny-chat' },
+    models: { type: 'string' },
     runs: { type: 'string', default: '100' },
     first: { type: 'string', default: '0' },
     tokens: { type: 'string', default: '200' },
@@ -238,10 +255,27 @@ async function grammar(): Promise<string> {
 /** An aim was missed: that is what the command ends with. */
 let missed = false
 
+async function speech(): Promise<string> {
+  const report = await benchSpeech({
+    models: (values.models ?? 'whisper-tiny.en,whisper-base').split(','),
+    cacheDir: values.cache,
+    threads: Number(values.threads),
+    rounds: rounds(3),
+    python: values.python,
+    parts: parseSpeechParts(values.only),
+    nodes: values.nodes.split(',').map(Number),
+    minutes: Number(values.minutes ?? 10),
+    long: values.long,
+    log
+  })
+  missed = report.missed.length > 0
+  return values.json ? `${JSON.stringify(report)}\n` : renderSpeech(report)
+}
+
 async function hostile(): Promise<string> {
   const result = await benchHostile({
     seed: Number(values.seed),
-    minutes: Number(values.minutes),
+    minutes: Number(values.minutes ?? 5),
     clients: Number(values.clients),
     only: values.only,
     case: values.case === undefined ? undefined : Number(values.case),
@@ -255,7 +289,7 @@ async function hostile(): Promise<string> {
 
 async function chaos(): Promise<string> {
   const result = await benchChaos({
-    models: values.models.split(','),
+    models: (values.models ?? 'smollm2-135m,tiny-chat').split(','),
     cacheDir: values.cache,
     seed: Number(values.seed),
     runs: Number(values.runs),
@@ -276,6 +310,7 @@ const benches = new Map([
   ['api', api],
   ['fairness', fairness],
   ['grammar', grammar],
+  ['speech', speech],
   ['hostile', hostile],
   ['chaos', chaos]
 ])
