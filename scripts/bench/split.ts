@@ -1,5 +1,6 @@
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { requireDecoder } from '@resultity/interface'
 import { FileBlobStore, fetchModel, importModel, parseModelReference } from '@resultity/model'
 import { ChildContestant } from './child-contestant.ts'
 import { type Contestant, median, type ResidentMemory, type Sample, type Workload } from './contestant.ts'
@@ -79,7 +80,7 @@ export async function benchSplit(init: SplitInit): Promise<SplitReport> {
   const model = `file:${path}`
   const coordinatorData = join(init.cacheDir, 'bench-coordinator')
   const { manifest } = await importOnce(model, coordinatorData)
-  const contextLength = Math.min(manifest.config.contextLength, 4096 + CONTEXT_DECODE_TOKENS + 1)
+  const contextLength = Math.min(requireDecoder(manifest).config.contextLength, 4096 + CONTEXT_DECODE_TOKENS + 1)
   await using contestants = new AsyncDisposableStack()
   const field: Contestant[] = []
   const enter = async (name: string, start: () => Promise<Contestant>): Promise<void> => {

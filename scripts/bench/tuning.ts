@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
-import { MeshError, type TuningMeasure, tuningMeasures } from '@resultity/interface'
+import { MeshError, requireDecoder, type TuningMeasure, tuningMeasures } from '@resultity/interface'
 import { FileBlobStore, fetchModel, importModel, parseModelReference } from '@resultity/model'
 import { median, type Sample, type Workload } from './contestant.ts'
 import { SwarmContestant } from './swarm-contestant.ts'
@@ -147,7 +147,7 @@ class TuningBench {
     const dataDir = join(init.cacheDir, 'bench-coordinator-tuning')
     await using store = await FileBlobStore.open(dataDir)
     const { manifest } = await importModel(parseModelReference(init.model), { dataDir, store })
-    return new TuningBench(init, dataDir, Math.min(manifest.config.contextLength, CONTEXT_LENGTH_MAX))
+    return new TuningBench(init, dataDir, Math.min(requireDecoder(manifest).config.contextLength, CONTEXT_LENGTH_MAX))
   }
 
   async measure(stages: number, leftOut?: LeftOut): Promise<SwarmFigures> {

@@ -99,7 +99,7 @@ async function addModel(
     init.logger.warn(facts, 'another model has this name; requests name this one by its longer name, or its reference')
   }
   if (models.add(model)) director.addModel(model.placeable)
-  init.logger.info({ model: model.id, layers: model.placeable.manifest.config.layerCount }, 'a model is served')
+  init.logger.info({ model: model.id, layers: model.placeable.manifest.layers.length }, 'a model is served')
   if (model.kind !== 'decoder') return
   for (const shortcoming of templateShortcomings(model.tokenizer.capabilities)) {
     init.logger.warn({ model: model.id }, shortcoming)

@@ -1,7 +1,7 @@
-import { type AbortOptions, isEncoder, MeshError } from '@resultity/interface'
+import { type AbortOptions, isEncoder, isServedWhole, isSpeech, MeshError } from '@resultity/interface'
 import { type FileBlobStore, type ImportOptions, importModel, parseModelReference } from '@resultity/model'
 import type { ServedModel } from '@resultity/placement'
-import { loadEncoderTokenizer, PromptEncoder } from '@resultity/tokenizer'
+import { loadEncoderTokenizer, loadTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_SESSIONS_MAX } from './settings.ts'
 
 /** How far the import of a model is, as `@resultity/model` reports it. */
@@ -34,9 +34,9 @@ export async function loadModel(
     ...options,
     ...(onProgress === undefined ? {} : { onProgress })
   })
-  const modelMax = manifest.config.contextLength
-  // the setting is for answers; an encoder takes inputs as long as it was made for
-  const wanted = isEncoder(manifest) ? modelMax : init.contextLength
+  const modelMax = isSpeech(manifest) ? manifest.config.textContext : manifest.config.contextLength
+  // the setting is for answers; others take inputs as long as they were made for
+  const wanted = isServedWhole(manifest) ? modelMax : init.contextLength
   const contextLength = wanted ?? Math.min(modelMax, DEFAULT_CONTEXT_LENGTH_MAX)
   if (contextLength > modelMax) {
     const message = `a context of ${contextLength} was asked for, and ${manifest.name} was made for ${modelMax}`
@@ -56,6 +56,9 @@ export async function loadModel(
     return classifier === undefined
       ? { ...served, kind: 'encoder', tokenizer }
       : { ...served, kind: 'classifier', tokenizer, classifier }
+  }
+  if (isSpeech(manifest)) {
+    return { ...served, kind: 'speech', tokenizer: await loadTokenizer(manifest, store, options) }
   }
   const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
   return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }

@@ -2,6 +2,7 @@ import type { Tuning } from '@resultity/interface'
 import { processTuning } from '@resultity/runtime-tuning'
 import { BatchGate } from './batch-gate.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
+import { loadCapiSpeech } from './capi/capi-speech.ts'
 import { CapiStage } from './capi/capi-stage.ts'
 import { getRuntime } from './capi/runtime.ts'
 import type { EngineContext } from './engine-context.ts'
@@ -34,18 +35,21 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
   }
   if (kind === 'node') {
     // loaded when asked for: a node process never is
-    const [{ NodeStage }, { loadNodeEncoder }] = await Promise.all([
+    const [{ NodeStage }, { loadNodeEncoder }, { loadNodeSpeech }] = await Promise.all([
       import('./node/node-stage.ts'),
-      import('./node/node-encoder.ts')
+      import('./node/node-encoder.ts'),
+      import('./node/node-speech.ts')
     ])
     return {
       loadStage: (init, options) => NodeStage.load(init, context, options),
-      loadEncoder: (init, options) => loadNodeEncoder(init, context, options)
+      loadEncoder: (init, options) => loadNodeEncoder(init, context, options),
+      loadSpeech: (init, options) => loadNodeSpeech(init, context, options)
     }
   }
   getRuntime()
   return {
     loadStage: (init, options) => CapiStage.load(init, context, options),
-    loadEncoder: (init, options) => loadCapiEncoder(init, context, options)
+    loadEncoder: (init, options) => loadCapiEncoder(init, context, options),
+    loadSpeech: (init, options) => loadCapiSpeech(init, context, options)
   }
 }

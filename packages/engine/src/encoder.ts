@@ -4,12 +4,11 @@ import {
   MeshError,
   outputSize,
   type WeightFile,
-  type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
+import { CallTurns } from './call-turns.ts'
 import { batchInputs, type EncoderInputs, planBatches } from './encoder-batches.ts'
-import { RunQueue } from './run-queue.ts'
 import type { Spinning } from './spinning.ts'
 
 export interface EncoderInit {
@@ -50,8 +49,7 @@ export class Encoder implements AsyncDisposable {
   readonly #pooling: 'mean' | 'cls'
   readonly #typeCount: number
   readonly #session: EncoderSession
-  readonly #queue: RunQueue
-  readonly #closing = new AbortController()
+  readonly #turns: CallTurns
 
   constructor({ config }: EncoderManifest, session: EncoderSession, gate: BatchGate) {
     this.dimensions = outputSize(config)
@@ -61,7 +59,7 @@ export class Encoder implements AsyncDisposable {
     this.layerCount = config.layerCount
     this.#pooling = config.pooling
     this.#session = session
-    this.#queue = new RunQueue(gate)
+    this.#turns = new CallTurns(gate, 'the encoder')
   }
 
   /**
@@ -77,14 +75,11 @@ export class Encoder implements AsyncDisposable {
     this.#admit(inputs)
     this.#admitPairs(inputs, seconds)
     const vectors = new Float32Array(inputs.length * this.dimensions)
-    const signals = options.signal === undefined ? [] : [options.signal]
-    const signal = AbortSignal.any([...signals, this.#closing.signal])
+    const signal = this.#turns.signalOf(options)
     for (const batch of planBatches(inputs.map(input => input.length))) {
-      const rows = await this.#runInTurn(
-        batchInputs(batch, { inputs, seconds }, this.#pooling),
-        signal,
-        options.workClass
-      )
+      const laidOut = batchInputs(batch, { inputs, seconds }, this.#pooling)
+      const run = (): Promise<Float32Array> => this.#session.run(laidOut, { signal })
+      const rows = await this.#turns.take(run, signal, options.workClass)
       for (const [row, index] of batch.indices.entries()) {
         const vector = rows.subarray(row * this.dimensions, (row + 1) * this.dimensions)
         requireNumbers(vector)
@@ -96,41 +91,9 @@ export class Encoder implements AsyncDisposable {
 
   /** Breaks calls off, waits until the runtime has left their memory, and frees it and the weights. */
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#closing.signal.aborted) return
-    this.#closing.abort(new MeshError('unavailable', 'the encoder is closed'))
-    await this.#queue.idle()
+    if (this.#turns.closed) return
+    await this.#turns.close()
     await this.#session[Symbol.asyncDispose]()
-  }
-
-  async #runInTurn(
-    inputs: EncoderInputs,
-    signal: AbortSignal,
-    workClass: WorkClass | undefined
-  ): Promise<Float32Array> {
-    await this.#turn(signal, workClass)
-    try {
-      signal.throwIfAborted()
-      return await this.#session.run(inputs, { signal })
-    } finally {
-      this.#queue.leave()
-    }
-  }
-
-  #turn(signal: AbortSignal, workClass: WorkClass | undefined): Promise<void> {
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    const onAbort = (): void => {
-      if (this.#queue.withdraw(start)) reject(signal.reason)
-    }
-    const start = (): void => {
-      signal.removeEventListener('abort', onAbort)
-      resolve()
-    }
-    if (signal.aborted) reject(signal.reason)
-    else {
-      signal.addEventListener('abort', onAbort, { once: true })
-      this.#queue.enter(start, workClass)
-    }
-    return promise
   }
 
   #admit(inputs: readonly (readonly number[])[]): void {

@@ -2,8 +2,9 @@ import { constants, copyFile, link, mkdtemp, realpath, rm, stat } from 'node:fs/
 import { basename, dirname, join } from 'node:path'
 import { MeshError, stageFiles, type WeightFile, weightFiles } from '@resultity/interface'
 import { buildEncoderGraph, buildStageGraph, type EncoderGraph, type StageGraph } from '@resultity/model'
+import { type AudioGraph, buildAudioGraph, buildTextGraph, type TextGraph } from '@resultity/whisper'
 import type { EncoderInit } from './encoder.ts'
-import type { StageInit } from './port.ts'
+import type { SpeechInit, StageInit } from './port.ts'
 
 type Places = Pick<StageInit, 'workDir' | 'weightPath'>
 
@@ -48,6 +49,30 @@ export class GraphSource<Graph extends { readonly bytes: Uint8Array }> implement
     const { manifest } = init
     return GraphSource.#place(weightFiles(manifest), init, weightLocation =>
       buildEncoderGraph({ manifest, weightLocation })
+    )
+  }
+
+  /**
+   * What hears the windows of a speech model. It reads the decoder's files too, for the keys and values of cross attention.
+   *
+   * @throws MeshError as {@link forStage}, and what {@link buildAudioGraph} throws
+   */
+  static forAudio(init: SpeechInit): Promise<GraphSource<AudioGraph>> {
+    const { manifest } = init
+    return GraphSource.#place(weightFiles(manifest), init, weightLocation =>
+      buildAudioGraph({ manifest, weightLocation })
+    )
+  }
+
+  /**
+   * What writes the texts of a speech model.
+   *
+   * @throws MeshError as {@link forStage}, and what {@link buildTextGraph} throws
+   */
+  static forText(init: SpeechInit): Promise<GraphSource<TextGraph>> {
+    const { manifest } = init
+    return GraphSource.#place(weightFiles(manifest), init, weightLocation =>
+      buildTextGraph({ manifest, weightLocation })
     )
   }
 

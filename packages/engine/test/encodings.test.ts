@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { writeRandomGguf } from '@resultity/model'
+import { writeRandomGguf } from '@resultity/formats'
 import t from 'tap'
 import { createEngine } from '../src/index.ts'
 import { convertGguf } from './convert-gguf.ts'

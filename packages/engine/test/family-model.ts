@@ -1,6 +1,6 @@
 import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type GgufContent, type GgufEntry, type GgufTensorContent, writeGguf } from '@resultity/model'
+import { type GgufContent, type GgufEntry, type GgufTensorContent, writeGguf } from '@resultity/formats'
 import { q8Blocks } from './q8-blocks.ts'
 
 const fixtures = join(import.meta.dirname, '../../test/fixtures/families')

@@ -110,7 +110,7 @@ async function logitsOfPrompts(path: string, dequantize: boolean): Promise<Float
     const engine = await createEngine()
     await using stage = await engine.loadStage({
       manifest: requireDecoder(manifest),
-      range: { first: 0, end: manifest.config.layerCount },
+      range: { first: 0, end: manifest.layers.length },
       contextLength: 256,
       sessionsMax: 1,
       threads: 2,

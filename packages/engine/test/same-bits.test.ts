@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type LlamaShape, type RandomGgufInit, writeRandomGguf } from '@resultity/model'
+import { type LlamaShape, type RandomGgufInit, writeRandomGguf } from '@resultity/formats'
 import t from 'tap'
 import { createEngine, type Stage, type StageSession } from '../src/index.ts'
 import { WINDOW_ROWS_MAX } from '../src/row-windows.ts'

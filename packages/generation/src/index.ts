@@ -12,6 +12,7 @@ export {
 export { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from './generation-limits.ts'
 export { embed } from './node-jobs/embedder.ts'
 export { NodeJobs } from './node-jobs/node-jobs.ts'
+export { type TranscribedPiece, type TranscriberComponents, transcribe } from './node-jobs/transcriber.ts'
 export type { Reroutes } from './recovery-state.ts'
 export { RouteLeases } from './route-leases.ts'
 export type { RouteSessionComponents } from './route-session-init.ts'

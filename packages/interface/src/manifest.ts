@@ -5,6 +5,7 @@ import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 import { tensorEntrySchema } from './tensor-entry.ts'
 import { checkWeightFile } from './weight-file-checks.ts'
+import { whisperConfigSchema } from './whisper-config.ts'
 
 /** Lower-case hex SHA-256. */
 export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits')
@@ -179,31 +180,86 @@ const encoderManifestSchema = z
   })
 export interface EncoderManifest extends z.infer<typeof encoderManifestSchema> {}
 
-/** What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh. */
-export const modelManifestSchema = z.discriminatedUnion('architecture', [decoderManifestSchema, encoderManifestSchema])
-export type ModelManifest = DecoderManifest | EncoderManifest
+/**
+ * A model that writes what is said in a recording: Whisper's architecture. It is served whole, by one node.
+ *
+ * Tensor names: `conv1`, `conv2` (each `[out, in · 3]`), `audio_norm`, `text_norm`, each with its `…_bias`, and
+ * `audio_positions`, `text_positions`, `tokens` | per layer `attention_norm`, `qkv`, `output`, `feed_forward_norm`, `up`,
+ * `down`, and in the decoder `cross_norm`, `cross_q`, `cross_kv`, `cross_output`, each with its `…_bias`.
+ */
+const speechManifestSchema = z
+  .object({
+    version: z.literal(1),
+    name: z.string().min(1).max(256),
+    architecture: z.literal('whisper'),
+    config: whisperConfigSchema,
+    tokenizer: tokenizerSchema,
+    /** What is no layer's: the convolutions, the tables and the last norms of encoder and decoder. */
+    embedding: weightFileSchema,
+    /** The encoder's, and behind them the decoder's. */
+    layers: layerFiles
+  })
+  .refine(
+    ({ layers, config }) => layers.length === config.encoderLayerCount + config.decoderLayerCount,
+    ONE_FILE_A_LAYER
+  )
+export interface SpeechManifest extends z.infer<typeof speechManifestSchema> {}
 
-/** True for a model that is served whole and takes jobs, false for one that is cut into stages. */
+/** What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh. */
+export const modelManifestSchema = z.discriminatedUnion('architecture', [
+  decoderManifestSchema,
+  encoderManifestSchema,
+  speechManifestSchema
+])
+export type ModelManifest = DecoderManifest | EncoderManifest | SpeechManifest
+
+/** A model that is not cut: one node serves all of it, and takes jobs. */
+export type WholeManifest = EncoderManifest | SpeechManifest
+
+/** True for a model that turns texts into vectors or labels. */
 export function isEncoder(manifest: ModelManifest): manifest is EncoderManifest {
   return manifest.architecture === 'bert'
 }
 
+/** True for a model that writes what is said. */
+export function isSpeech(manifest: ModelManifest): manifest is SpeechManifest {
+  return manifest.architecture === 'whisper'
+}
+
+/** True for a model that is served whole and takes jobs, false for one that is cut into stages. */
+export function isServedWhole(manifest: ModelManifest): manifest is WholeManifest {
+  return isEncoder(manifest) || isSpeech(manifest)
+}
+
+/** What `manifest` is and does, for messages: `NAME …`. */
+export function kindOf(manifest: ModelManifest): string {
+  if (isEncoder(manifest)) return 'is an encoder'
+  return isSpeech(manifest) ? 'writes what is said' : 'generates text'
+}
+
 /** @throws MeshError `invalid_request` when the model is of another kind */
 export function requireDecoder(manifest: ModelManifest): DecoderManifest {
-  if (manifest.architecture !== 'bert') return manifest
-  throw new MeshError('invalid_request', `${manifest.name} is an encoder and does not generate text`)
+  if (!isServedWhole(manifest)) return manifest
+  throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and does not generate text`)
 }
 
 /** @throws MeshError `invalid_request` when the model is of another kind */
 export function requireEncoder(manifest: ModelManifest): EncoderManifest {
-  if (manifest.architecture === 'bert') return manifest
-  throw new MeshError('invalid_request', `${manifest.name} generates text and is no encoder`)
+  if (isEncoder(manifest)) return manifest
+  throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and is no encoder`)
+}
+
+/** @throws MeshError `invalid_request` when the model is of another kind */
+export function requireSpeech(manifest: ModelManifest): SpeechManifest {
+  if (isSpeech(manifest)) return manifest
+  throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and hears no speech`)
 }
 
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
   const { embedding, layers } = manifest
-  return [embedding, ...layers, ...(manifest.head === undefined ? [] : [manifest.head])]
+  const head = isSpeech(manifest) ? undefined : manifest.head
+  return [embedding, ...layers, ...(head === undefined ? [] : [head])]
 }
 
 /** Numbers that an encoder gives of each input: a vector, or one for each label. */

@@ -22,6 +22,12 @@ t.test('tasks are done in their order, one at a time, and what is in them is cop
   t.strictSame(await Promise.all(values.map(value => run({ type: 'echo', value }))), values)
 })
 
+t.test('a task may end by a promise', async t => {
+  const run = threadFor(t)
+  const values = [run({ type: 'later', value: 1 }), run({ type: 'echo', value: 2 })]
+  t.strictSame(await Promise.all(values), [1, 2])
+})
+
 t.test('an error of the task comes back whole, and the thread goes on', async t => {
   const run = threadFor(t)
   const error = { code: 'invalid_request', message: 'it is wrong', hint: 'Mend it.', details: { param: 'x' } }

@@ -1,7 +1,4 @@
 export * from './blobs/blob-store.ts'
-export * from './formats/gguf.ts'
-export * from './formats/gguf-writer.ts'
-export * from './formats/random-gguf.ts'
 export * from './graph/encoder-memory.ts'
 export * from './graph/index.ts'
 export * from './graph/stage-memory.ts'

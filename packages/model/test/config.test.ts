@@ -1,9 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { describeGgufModel, describeHubModel, ropeFrequencyDivisors } from '@resultity/families'
+import { type GgufEntry, memorySource, parseGgufHeader } from '@resultity/formats'
 import t from 'tap'
-import { memorySource } from '../src/formats/byte-source.ts'
-import { parseGgufHeader } from '../src/formats/gguf.ts'
-import type { GgufEntry } from '../src/formats/gguf-writer.ts'
 import { ggufBytes, TINY_CHAT, TINY_SHAPE, tinyGguf, withMetadata } from './tiny-models.ts'
 
 const tinyChat = JSON.parse(readFileSync(`${TINY_CHAT}/config.json`, 'utf8'))

@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { decodeFloats, type GgufContent, randomGguf, writeRandomGguf } from '@resultity/formats'
 import {
   type DecoderManifest,
   weightFiles as filesOf,
@@ -12,10 +13,7 @@ import {
 } from '@resultity/interface'
 import t, { type Test } from 'tap'
 import { FileBlobStore } from '../src/blobs/blob-store.ts'
-import type { GgufContent } from '../src/formats/gguf-writer.ts'
-import { randomGguf, writeRandomGguf } from '../src/formats/random-gguf.ts'
 import { type ConvertedModel, type ConvertInit, convertModel } from '../src/import/convert.ts'
-import { decodeFloats } from '../src/quantization/encoding.ts'
 import {
   floatTensor,
   ggufBytes,

@@ -4,7 +4,15 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type ErrorCode, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
+import {
+  type GgufContent,
+  type GgufTensorContent,
+  memorySource,
+  parseSafetensors,
+  readGgufHeader,
+  type WeightFilePlan
+} from '@resultity/formats'
+import { type ErrorCode, isSpeech, MeshError, type ModelManifest, parseModelManifest } from '@resultity/interface'
 import { hardTexts } from '@resultity/test-property'
 import {
   ChatTemplate,
@@ -16,21 +24,11 @@ import {
   tokenizerFilesFromGguf
 } from '@resultity/tokenizer'
 import fc from 'fast-check'
-import { memorySource } from '../src/formats/byte-source.ts'
-import type { GgufContent, GgufTensorContent } from '../src/formats/gguf-writer.ts'
-import { parseSafetensors } from '../src/formats/safetensors.ts'
 import { planEncoderFiles } from '../src/import/encoder-weight-file.ts'
 import { openGguf } from '../src/import/gguf-source.ts'
 import { openEncoderDirectory, openSafetensorsDirectory } from '../src/import/safetensors-source.ts'
-import { planWeightFiles, type WeightFilePlan } from '../src/import/weight-file.ts'
-import {
-  buildEncoderGraph,
-  buildStageGraph,
-  encoderMemory,
-  readGgufHeader,
-  rotaryTables,
-  stageMemory
-} from '../src/index.ts'
+import { planWeightFiles } from '../src/import/weight-file.ts'
+import { buildEncoderGraph, buildStageGraph, encoderMemory, rotaryTables, stageMemory } from '../src/index.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { extractModel } from '../src/sources/wheel.ts'
 import { damagedBytes, damagedJson, grownTemplates } from './fuzz-inputs.ts'
@@ -278,6 +276,7 @@ function useManifest(manifest: ModelManifest): void {
     buildEncoderGraph({ manifest, weightLocation })
     return
   }
+  if (isSpeech(manifest)) return
   const range = { first: 0, end: manifest.config.layerCount }
   const { kvBytes } = stageMemory({ manifest, range, contextLength: 16, sessionsMax: 1 })
   if (!Number.isSafeInteger(kvBytes)) throw new Error(`${kvBytes} bytes of cache`)

@@ -4,6 +4,7 @@ import { cp, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { writeRandomGguf } from '@resultity/formats'
 import { requireDecoder } from '@resultity/interface'
 import { loadTokenizer } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
@@ -13,8 +14,7 @@ import {
   type ImportOptions,
   type ImportProgress,
   importModel,
-  parseModelReference,
-  writeRandomGguf
+  parseModelReference
 } from '../src/index.ts'
 import { readGolden, TINY_CHAT } from './tiny-models.ts'
 

@@ -1,10 +1,10 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import type { GgufEntry } from '@resultity/formats'
 import { requireDecoder } from '@resultity/interface'
 import { loadTokenizer } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
-import type { GgufEntry } from '../src/formats/gguf-writer.ts'
 import { FileBlobStore, type ImportedModel, importModel, parseModelReference } from '../src/index.ts'
 import { ggufBytes, TINY_CHAT, tinyGguf, withMetadata } from './tiny-models.ts'
 

@@ -1,14 +1,15 @@
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import { memorySource } from '../src/formats/byte-source.ts'
 import {
   encodeGgufHeader,
   type GgufContent,
   type GgufEntry,
-  type GgufTensorContent
-} from '../src/formats/gguf-writer.ts'
-import { type LlamaShape, randomGguf } from '../src/formats/random-gguf.ts'
-import { parseSafetensors } from '../src/formats/safetensors.ts'
+  type GgufTensorContent,
+  type LlamaShape,
+  memorySource,
+  parseSafetensors,
+  randomGguf
+} from '@resultity/formats'
 
 /** The committed model, seen from `dist/test`. */
 export const TINY_CHAT = fileURLToPath(new URL('../../models/tiny-chat', import.meta.url))

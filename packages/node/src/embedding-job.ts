@@ -1,11 +1,5 @@
-import {
-  type EmbeddingJob,
-  embeddingJobSchema,
-  MeshError,
-  safeParse,
-  toEmbeddingResult,
-  type WorkOptions
-} from '@resultity/interface'
+import { type EmbeddingJob, embeddingJobSchema, toEmbeddingResult, type WorkOptions } from '@resultity/interface'
+import { parseJobBody } from './job-body.ts'
 import type { ReadyEncoder } from './loaded-model.ts'
 
 /**
@@ -23,22 +17,7 @@ export async function runEmbeddingJob(
   return new TextEncoder().encode(JSON.stringify(toEmbeddingResult(vectors, encoder.dimensions)))
 }
 
-/**
- * Reads the body of an embedding job, UTF-8 JSON.
- * @throws MeshError `protocol_violation`
- */
+/** Reads the body of an embedding job. @throws MeshError `protocol_violation` */
 export function parseEmbeddingJob(body: Uint8Array): EmbeddingJob {
-  let json: unknown
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(body))
-  } catch (cause) {
-    throw new MeshError('protocol_violation', 'the body of the job is not JSON', { cause })
-  }
-  const parsed = safeParse(embeddingJobSchema, json)
-  if (parsed.success) return parsed.data
-  const [issue] = parsed.error.issues
-  throw new MeshError(
-    'protocol_violation',
-    `the body of the job is wrong at ${issue?.path.join('.')}: ${issue?.message}`
-  )
+  return parseJobBody(embeddingJobSchema, body)
 }

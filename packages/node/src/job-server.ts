@@ -1,4 +1,4 @@
-import { EMBEDDINGS_ENDPOINT, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
+import { MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
 import type { MeshHost } from '@resultity/mesh'
 import {
   type ByteStream,
@@ -13,7 +13,7 @@ import {
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
-import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
+import { JOB_ENDPOINTS, type JobEndpoint } from './job-endpoints.ts'
 import type { StageTable } from './stage-table.ts'
 
 export interface JobServerComponents {
@@ -160,9 +160,8 @@ export class JobServer {
   /** @returns the job's last event. @throws MeshError when it did not begin */
   async #run(frames: JobStream, request: JobRequest, remotePeer: string, abort: AbortController): Promise<JobEvent> {
     const { stages } = this.#components
-    this.#admit(request, remotePeer)
     // before anything is awaited: the bytes belong to the stream
-    const body = parseEmbeddingJob(request.body)
+    const work = this.#admit(request, remotePeer)(request.body)
     using slot = stages.takeJob(request.manifestSha256, id => this.#components.mayUse(remotePeer, id))
     const job: RunningJob = { placementId: slot.placementId, abort }
     this.#running.add(job)
@@ -171,7 +170,7 @@ export class JobServer {
       const result = await withDeadline(
         `job ${request.jobId}`,
         request.deadlineMs,
-        signal => runEmbeddingJob(slot.ready, body, { signal, workClass: request.workClass ?? 'interactive' }),
+        signal => work(slot.ready, { signal, workClass: request.workClass ?? 'interactive' }),
         { signal: abort.signal, scheduler: this.#scheduler }
       )
       return { type: 'result', sequence: 1, result }
@@ -183,7 +182,7 @@ export class JobServer {
   }
 
   /** The one place that decides whether a job may begin. */
-  #admit({ endpoint }: JobRequest, remotePeer: string): void {
+  #admit({ endpoint }: JobRequest, remotePeer: string): JobEndpoint {
     if (this.#closing) throw new MeshError('unavailable', 'the node is shutting down')
     if (!this.#components.mayAsk(remotePeer)) {
       throw new MeshError('peer_refused', `${remotePeer} assigned nothing to this node`, {
@@ -191,9 +190,10 @@ export class JobServer {
       })
     }
     if (this.#draining) throw drainingError()
-    if (endpoint === EMBEDDINGS_ENDPOINT) return
+    const known = JOB_ENDPOINTS.get(endpoint)
+    if (known !== undefined) return known
     throw new MeshError('not_implemented', `this node runs no jobs for ${endpoint.slice(0, 64)}`, {
-      hint: `it runs jobs for ${EMBEDDINGS_ENDPOINT}; upgrade it if it should run others`
+      hint: `it runs jobs for ${[...JOB_ENDPOINTS.keys()].join(', ')}; upgrade it if it should run others`
     })
   }
 }

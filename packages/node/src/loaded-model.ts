@@ -1,9 +1,12 @@
+import { readFile } from 'node:fs/promises'
 import {
   type ConstraintCompiler,
   type Encoder,
   type Engine,
   measureEncoder,
+  measureSpeech,
   measureStage,
+  type SpeechModel,
   type Spinning,
   type Stage,
   type StageMeasurement
@@ -13,15 +16,20 @@ import {
   type DecoderManifest,
   type EncoderManifest,
   isEncoder,
+  isSpeech,
   MeshError,
   type ModelManifest,
+  requireDecoder,
   type Scheduler,
+  type SpeechManifest,
   stageFiles,
   type WeightFile,
   weightFiles
 } from '@resultity/interface'
 import { encoderMemory, stageMemory } from '@resultity/model'
-import { loadVocabulary } from '@resultity/tokenizer'
+import type { TokenBytes } from '@resultity/speech'
+import { loadVocabulary, readTokenBytes } from '@resultity/tokenizer'
+import { speechMemory } from '@resultity/whisper'
 import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
 
@@ -47,7 +55,18 @@ export interface ReadyEncoder extends Ready {
   readonly manifest: EncoderManifest
 }
 
-export type LoadedModel = ReadyStage | ReadyEncoder
+/** A whole speech model that serves. */
+export interface ReadySpeech extends Ready {
+  readonly kind: 'speech'
+  readonly speech: SpeechModel
+  readonly manifest: SpeechManifest
+  readonly bytesOf: TokenBytes
+}
+
+/** A model that takes jobs. */
+export type ReadyWhole = ReadyEncoder | ReadySpeech
+
+export type LoadedModel = ReadyStage | ReadyWhole
 
 /** The files that `assignment` needs, and bytes of memory in all. */
 export function needsOf(manifest: ModelManifest, assignment: Assignment): { files: BlobRef[]; bytes: number } {
@@ -55,12 +74,21 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
     const { weightBytes, workBytes } = encoderMemory(manifest)
     return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
   }
+  if (isSpeech(manifest)) {
+    const memory = speechMemory({ manifest, windowsMax: assignment.sessionsMax, sessionsPerWindow: 1 })
+    return {
+      // words are made of texts of tokens
+      files: [...weightFiles(manifest), manifest.tokenizer.definition],
+      bytes: memory.weightBytes + memory.cacheBytes + memory.workBytes
+    }
+  }
   const { range } = assignment
-  const { weightBytes, kvBytes } = stageMemory({ manifest, ...assignment })
-  const files = stageFiles(manifest, range)
+  const decoder = requireDecoder(manifest)
+  const { weightBytes, kvBytes } = stageMemory({ manifest: decoder, ...assignment })
+  const files = stageFiles(decoder, range)
   // only the last stage meets tokens as texts
-  const samples = range.end === manifest.config.layerCount
-  return { files: samples ? [...files, manifest.tokenizer.definition] : files, bytes: weightBytes + kvBytes }
+  const samples = range.end === decoder.layers.length
+  return { files: samples ? [...files, decoder.tokenizer.definition] : files, bytes: weightBytes + kvBytes }
 }
 
 export interface LoadInit {
@@ -98,15 +126,39 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
       return { kind: 'encoder', encoder, manifest, measurement, memoryBytes }
     })
   }
+  if (isSpeech(manifest)) return await loadSpeech(engine, { ...init, manifest })
   const { range, contextLength, sessionsMax } = init.assignment
-  const stage = await engine.loadStage({ ...common, manifest, range, contextLength, sessionsMax }, { signal })
+  const decoder = requireDecoder(manifest)
+  const stageInit = { ...common, manifest: decoder, range, contextLength, sessionsMax }
+  const stage = await engine.loadStage(stageInit, { signal })
   return measured(stage, onProgress, async () => {
     const measurement = await measureStage(stage, { signal, scheduler })
-    const { definition } = manifest.tokenizer
+    const { definition } = decoder.tokenizer
     const constraints = new AnswerConstraints(init.compiler, () =>
-      loadVocabulary(manifest, requirePath(paths, definition.sha256))
+      loadVocabulary(decoder, requirePath(paths, definition.sha256))
     )
-    return { kind: 'stage', stage, manifest, measurement, memoryBytes, constraints }
+    return { kind: 'stage', stage, manifest: decoder, measurement, memoryBytes, constraints }
+  })
+}
+
+async function loadSpeech(
+  engine: Engine,
+  init: LoadInit & { readonly manifest: SpeechManifest }
+): Promise<LoadedModel> {
+  const { manifest, threads, spinning, workDir, signal, onProgress, memoryBytes, paths, assignment } = init
+  const weightPath = (file: WeightFile): string => requirePath(paths, file.sha256)
+  const windowsMax = assignment.sessionsMax
+  const speech = await engine.loadSpeech(
+    { manifest, threads, spinning, workDir, weightPath, windowsMax, sessionsPerWindow: 1 },
+    { signal }
+  )
+  return measured(speech, onProgress, async () => {
+    const { msPerTokenLayer } = await measureSpeech(speech, { signal })
+    const pace = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer }
+    const definition = await readFile(requirePath(paths, manifest.tokenizer.definition.sha256), { signal })
+    const bytes = readTokenBytes(definition, manifest.config.vocabularySize)
+    const measurement = { ...pace, fixedMs: 0, digest: '' }
+    return { kind: 'speech', speech, manifest, bytesOf: token => bytes[token], measurement, memoryBytes }
   })
 }
 
@@ -133,5 +185,16 @@ function requirePath(paths: ReadonlyMap<string, string>, sha256: string): string
 /** Frees it. Resolves once its memory is free. */
 export async function unloadModel(loaded: LoadedModel): Promise<void> {
   if (loaded.kind === 'stage') loaded.constraints[Symbol.dispose]()
-  await (loaded.kind === 'stage' ? loaded.stage : loaded.encoder)[Symbol.asyncDispose]()
+  await runsOf(loaded)[Symbol.asyncDispose]()
+}
+
+function runsOf(loaded: LoadedModel): AsyncDisposable {
+  switch (loaded.kind) {
+    case 'stage':
+      return loaded.stage
+    case 'encoder':
+      return loaded.encoder
+    case 'speech':
+      return loaded.speech
+  }
 }

@@ -2,6 +2,8 @@ import { ConstraintCompiler, type Engine } from '@resultity/engine'
 import {
   type BlobRef,
   formatRange,
+  isServedWhole,
+  kindOf,
   type LayerRange,
   MeshError,
   type ModelManifest,
@@ -10,14 +12,7 @@ import {
   systemScheduler
 } from '@resultity/interface'
 import type { Assignment, StageProgress } from './assignment.ts'
-import {
-  type LoadedModel,
-  loadModel,
-  needsOf,
-  type ReadyEncoder,
-  type ReadyStage,
-  unloadModel
-} from './loaded-model.ts'
+import { type LoadedModel, loadModel, needsOf, type ReadyStage, type ReadyWhole, unloadModel } from './loaded-model.ts'
 
 /** Brings the manifest and the weight files of a range into the local store. */
 export interface WeightSource {
@@ -52,15 +47,15 @@ interface Entry {
   memoryBytes: number
   ready: Promise<LoadedModel>
   loaded: LoadedModel | undefined
-  /** Jobs at work, of an encoder. */
+  /** Jobs at work, of a model that is served whole. */
   jobsOpen: number
   /** Its files in the store, which it has mapped. */
   readonly files: DisposableStack
 }
 
-/** One of the job slots of an encoder. Dispose when the job is over. */
+/** A model that is served whole, and one of the jobs that it takes at once. Dispose when the job is over. */
 export interface JobSlot extends Disposable {
-  readonly ready: ReadyEncoder
+  readonly ready: ReadyWhole
   readonly placementId: string
 }
 
@@ -163,17 +158,17 @@ export class StageTable {
   }
 
   /**
-   * Takes one of the job slots of the encoder with this manifest, if it serves a placement that `mayUse` allows.
+   * Takes one of the job slots of the whole model with this manifest, if it serves a placement that `mayUse` allows.
    *
-   * @throws MeshError `unavailable` when there is no such encoder (yet, or any more), `resource_exhausted` when it has
+   * @throws MeshError `unavailable` when there is no such model (yet, or any more), `resource_exhausted` when it has
    *   no free slot
    */
   takeJob(manifestSha256: string, mayUse: (placementId: string) => boolean): JobSlot {
     for (const entry of this.#entries.values()) {
       const { loaded, assignment, placements } = entry
       const placementId = [...placements].find(mayUse)
-      if (assignment.manifestSha256 !== manifestSha256 || loaded?.kind !== 'encoder' || placementId === undefined)
-        continue
+      if (assignment.manifestSha256 !== manifestSha256 || placementId === undefined) continue
+      if (loaded === undefined || loaded.kind === 'stage') continue
       if (entry.jobsOpen >= assignment.sessionsMax) {
         throw new MeshError(
           'resource_exhausted',
@@ -187,7 +182,7 @@ export class StageTable {
     }
     throw new MeshError(
       'unavailable',
-      `this node serves no encoder with the manifest ${manifestSha256} for this peer`,
+      `this node serves no whole model with the manifest ${manifestSha256} for this peer`,
       {
         hint: 'the placement was released or is not ready yet; ask again, or another node'
       }
@@ -255,7 +250,7 @@ export class StageTable {
   }
 }
 
-function takeSlot(entry: Entry, ready: ReadyEncoder, placementId: string): JobSlot {
+function takeSlot(entry: Entry, ready: ReadyWhole, placementId: string): JobSlot {
   entry.jobsOpen++
   let held = true
   return {
@@ -269,13 +264,15 @@ function takeSlot(entry: Entry, ready: ReadyEncoder, placementId: string): JobSl
 }
 
 /** @throws MeshError `invalid_request` for layers that the model does not have, or a part of a model that is not cut */
-function admitRange({ name, config, ...manifest }: ModelManifest, range: LayerRange): void {
-  const { layerCount } = config
+function admitRange(manifest: ModelManifest, range: LayerRange): void {
+  const { name } = manifest
+  const layerCount = manifest.layers.length
   if (range.end > layerCount) {
     throw new MeshError('invalid_request', `${name} has ${layerCount} layers, not ${formatRange(range)}`)
   }
-  if (manifest.architecture === 'bert' && (range.first > 0 || range.end < layerCount)) {
-    throw new MeshError('invalid_request', `${name} is an encoder and served whole, not as ${formatRange(range)}`)
+  if (isServedWhole(manifest) && (range.first > 0 || range.end < layerCount)) {
+    const message = `${name} ${kindOf(manifest)} and is served whole, not as ${formatRange(range)}`
+    throw new MeshError('invalid_request', message)
   }
 }
 

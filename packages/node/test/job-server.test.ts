@@ -7,7 +7,11 @@ import {
   type EmbeddingJob,
   type EmbeddingResult,
   fromEmbeddingResult,
-  type ModelManifest
+  type ModelManifest,
+  readTranscriptionResult,
+  TRANSCRIPTIONS_ENDPOINT,
+  type TranscriptionJob,
+  toPcm
 } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost } from '@resultity/mesh'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
@@ -25,6 +29,7 @@ import { JobServer } from '../src/job-server.ts'
 import { StageTable } from '../src/stage-table.ts'
 
 const encoder = join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')
+const speech = join(import.meta.dirname, '../../../whisper/test/fixtures/tiny-whisper')
 const PLACEMENT = 'placement-1'
 
 interface Workplace {
@@ -119,7 +124,7 @@ async function assign(
   model: { manifest: ModelManifest; manifestSha256: string; sessionsMax: number }
 ): Promise<void> {
   const { manifest, manifestSha256, sessionsMax } = model
-  const range = { first: 0, end: manifest.config.layerCount }
+  const range = { first: 0, end: manifest.layers.length }
   const source = {
     hold: () => new DisposableStack(),
     manifest: async () => manifest,
@@ -209,6 +214,41 @@ t.test('what it may not or cannot run is refused, and it serves on', async t => 
   const { events, ended } = await call(coordinator, request())
   await ended
   t.equal(events.at(-1)?.type, 'result')
+})
+
+t.test('a speech model takes pieces of sound, and an encoder does not', async t => {
+  const { coordinator, call, request } = await workplace(t, { kind: speech })
+  const job: TranscriptionJob = {
+    pcm: toPcm(Float32Array.from({ length: 16_000 }, (_, index) => Math.sin(index / 9) / 4)),
+    task: 'transcribe',
+    prompt: [5],
+    temperatures: [0, 1],
+    words: true,
+    seed: 7
+  }
+  const bodyOfJob = (changes: object): Uint8Array => new TextEncoder().encode(JSON.stringify({ ...job, ...changes }))
+  const hear = (changes: object = {}) => request({ endpoint: TRANSCRIPTIONS_ENDPOINT, body: bodyOfJob(changes) })
+  const results: (string | undefined)[] = []
+  for (let time = 0; time < 2; time++) {
+    const { events, ended } = await call(coordinator, hear())
+    await ended
+    const last = events.at(-1)
+    if (last?.type !== 'result') throw new Error(JSON.stringify(last))
+    t.ok(readTranscriptionResult(last.result), 'its result is one')
+    results.push(new TextDecoder().decode(last.result))
+  }
+  t.equal(results[0], results[1], 'the same seed gives the same text')
+  const cases: Record<string, [Partial<JobRequest>, string]> = {
+    'half a sample': [hear({ pcm: 'QUJD' }), 'protocol_violation'],
+    'no sound': [hear({ pcm: '' }), 'protocol_violation'],
+    'a language that it does not know': [hear({ language: 'xx' }), 'invalid_request'],
+    texts: [{ body: bodyOf([[2, 7, 3]]) }, 'invalid_request']
+  }
+  for (const [name, [changes, code]] of Object.entries(cases)) {
+    const { events, ended } = await call(coordinator, request(changes))
+    await ended
+    t.match(events.at(-1), { type: 'error', error: { code } }, name)
+  }
 })
 
 t.test('a silent stream is ended, and told why', async t => {

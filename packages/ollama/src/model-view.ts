@@ -1,4 +1,4 @@
-import { isEncoder, type ModelManifest, type TensorEntry, weightFiles } from '@resultity/interface'
+import { isServedWhole, isSpeech, type ModelManifest, type TensorEntry, weightFiles } from '@resultity/interface'
 import { canReason } from '@resultity/openai'
 import type { ServedModel } from '@resultity/placement'
 import type { ListedModel, ModelDetails, ShownModel } from './model-schema.ts'
@@ -36,6 +36,7 @@ function capabilitiesOf(model: ServedModel): string[] {
     case 'encoder':
       return ['embedding']
     case 'classifier':
+    case 'speech':
       return []
   }
 }
@@ -59,17 +60,21 @@ function detailsOf(manifest: ModelManifest): ModelDetails {
 
 /** By the names that GGUF files have for them: programs look sizes up by these. */
 function infoOf({ placeable: { manifest, contextLength } }: ServedModel): Readonly<Record<string, string | number>> {
-  const { architecture: family, config } = manifest
+  const { architecture: family, config, layers } = manifest
+  // of a model for speech, its decoder's
+  const { feedForward, heads } = isSpeech(manifest)
+    ? { feedForward: manifest.config.decoderFeedForwardSize, heads: manifest.config.decoderHeadCount }
+    : { feedForward: manifest.config.intermediateSize, heads: manifest.config.headCount }
   return {
     'general.architecture': family,
     'general.basename': manifest.name,
     'general.parameter_count': weightsOf(manifest).count,
     [`${family}.context_length`]: contextLength,
-    [`${family}.block_count`]: config.layerCount,
+    [`${family}.block_count`]: layers.length,
     [`${family}.embedding_length`]: config.hiddenSize,
-    [`${family}.feed_forward_length`]: config.intermediateSize,
-    [`${family}.attention.head_count`]: config.headCount,
-    ...(isEncoder(manifest) ? {} : { [`${family}.attention.head_count_kv`]: manifest.config.kvHeadCount }),
+    [`${family}.feed_forward_length`]: feedForward,
+    [`${family}.attention.head_count`]: heads,
+    ...(isServedWhole(manifest) ? {} : { [`${family}.attention.head_count_kv`]: manifest.config.kvHeadCount }),
     [`${family}.vocab_size`]: config.vocabularySize
   }
 }

@@ -35,6 +35,7 @@ export {
   type MemberReport
 } from './ensembles/ensemble-schema.ts'
 export { addFileRoutes, type FileRouteComponents } from './files/file-routes.ts'
+export { letGo, type ReadForm, readForm, withForms } from './files/form-reader.ts'
 export { addJobRoute, type HttpEndpoint } from './requests/job-routes.ts'
 export { addRequestRoutes, type RequestRouteComponents } from './requests/request-routes.ts'
 export type { ResponseConversations } from './responses/response-conversation.ts'

@@ -9,6 +9,7 @@ export type { PlaceableModel } from './placement/placeable-model.ts'
 export { Placement } from './placement/placement.ts'
 export { PlacementDirector } from './placement/placement-director.ts'
 export { PlacementLoop } from './placement/placement-loop.ts'
+export { Replicas } from './placement/replicas.ts'
 export { DEFAULT_PLACEMENT_LIMITS, type PlacementLimits } from './placement-limits.ts'
 export {
   type FailedModel,
@@ -16,7 +17,8 @@ export {
   type ServedDecoder,
   type ServedEncoder,
   type ServedModel,
-  ServedModels
+  ServedModels,
+  type ServedSpeech
 } from './served-models.ts'
 export { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
 export { servedIn } from './subclouds/served-in.ts'

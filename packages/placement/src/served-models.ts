@@ -33,8 +33,15 @@ export interface ServedClassifier extends Served {
   readonly classifier: Classifier
 }
 
+/** A model that writes what is said in a recording. */
+export interface ServedSpeech extends Served {
+  readonly kind: 'speech'
+  /** Turns what was decoded into text, and a prompt into tokens; ids of timestamps are no text. */
+  readonly tokenizer: ModelTokenizer
+}
+
 /** A model that requests may name. */
-export type ServedModel = ServedDecoder | ServedEncoder | ServedClassifier
+export type ServedModel = ServedDecoder | ServedEncoder | ServedClassifier | ServedSpeech
 
 type Kind = ServedModel['kind']
 
@@ -42,7 +49,8 @@ type Kind = ServedModel['kind']
 const kinds: Readonly<Record<Kind, { readonly does: string; readonly path: string }>> = {
   decoder: { does: 'generates text', path: '/v1/chat/completions' },
   encoder: { does: 'turns texts into vectors', path: '/v1/embeddings' },
-  classifier: { does: 'scores texts', path: '/v1/rerank or /v1/moderations' }
+  classifier: { does: 'scores texts', path: '/v1/rerank or /v1/moderations' },
+  speech: { does: 'writes what is said', path: '/v1/audio/transcriptions' }
 }
 
 /** A model that should be served and is not. */
@@ -168,7 +176,7 @@ export class ServedModels implements AsyncDisposable {
   /** One that tells how well two texts go together. @throws MeshError `model_not_found`; `invalid_request` for another kind */
   findScorer(name: string | undefined): ServedEncoder | ServedClassifier {
     const model = this.find(name)
-    if (model.kind !== 'decoder') return model
+    if (model.kind === 'encoder' || model.kind === 'classifier') return model
     throw this.#otherKind(model, 'does not compare texts', ['encoder', 'classifier'])
   }
 
@@ -177,6 +185,13 @@ export class ServedModels implements AsyncDisposable {
     const model = this.find(name)
     if (model.kind === 'classifier') return model
     throw this.#otherKind(model, 'has no labels for texts', ['classifier'])
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
+  findSpeech(name: string | undefined): ServedSpeech {
+    const model = this.find(name)
+    if (model.kind === 'speech') return model
+    throw this.#otherKind(model, 'hears no speech', ['speech'])
   }
 
   /** Why is for the operator: it names files of this machine. */

@@ -1,4 +1,4 @@
-import { DatabaseBatchStore, DatabaseFileStore, type NewBatch, type StoredFile } from '../src/index.ts'
+import { DatabaseBatchStore, DatabaseFileStore, type NewBatch, REQUEST_FILE, type StoredFile } from '../src/index.ts'
 import { onBothDatabases } from './support/both-databases.ts'
 
 function newBatch(id: string, overrides: Partial<NewBatch> = {}): NewBatch {
@@ -103,6 +103,9 @@ onBothDatabases('files are kept, replaced, listed and removed', async (t, { open
   t.same(await ids({ order: 'asc', after: 'a' }), ['b', 'c', 'o'])
   t.same(await ids({ purpose: 'batch', after: 'c' }), ['b', 'a'])
   t.same(await ids({ namespace: 'other' }), [])
+  await store.put(file('r', { purpose: REQUEST_FILE }))
+  t.same(await ids({}), ['o', 'c', 'b', 'a'], 'one that came with a request is part of that')
+  t.same(await ids({ purpose: REQUEST_FILE }), [])
   t.same([...(await store.kept(['cnt_a', 'cnt_x', 'cnt_b']))].toSorted(), ['cnt_a', 'cnt_b'])
   t.equal(await store.remove('a'), true)
   t.equal(await store.remove('a'), false)

@@ -6,6 +6,7 @@ import {
   type SessionInit,
   SessionTurns,
   ShapedStage,
+  type SpeechModel,
   type Stage,
   type StageInit,
   type StageSession,
@@ -53,6 +54,11 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadEncoder(): Promise<Encoder> {
+    throw new MeshError('engine_failed', 'the engine in memory runs decoders only')
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadSpeech(): Promise<SpeechModel> {
     throw new MeshError('engine_failed', 'the engine in memory runs decoders only')
   }
 }

@@ -101,3 +101,46 @@ export function placeableEncoder(): PlaceableSpecimen {
   const manifestSha256 = 'e'.repeat(64)
   return { name: 'encoder', manifest, manifestSha256, manifestBytes: 1, contextLength: 512, sessionsMax: 2 }
 }
+
+/** A Whisper of one layer on either side, with two languages; its vocabulary has 100 texts. */
+export function placeableSpeech(multilingual = true): PlaceableSpecimen {
+  const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'speech',
+    architecture: 'whisper',
+    config: {
+      melBins: 80,
+      audioContext: 1500,
+      textContext: 448,
+      hiddenSize: 64,
+      encoderLayerCount: 1,
+      encoderHeadCount: 1,
+      encoderFeedForwardSize: 128,
+      decoderLayerCount: 1,
+      decoderHeadCount: 1,
+      decoderFeedForwardSize: 128,
+      vocabularySize: 2000,
+      multilingual,
+      tokens: {
+        endOfText: 100,
+        startOfTranscript: 101,
+        translate: 104,
+        transcribe: 105,
+        startOfPrevious: 106,
+        noSpeech: 107,
+        noTimestamps: 108,
+        firstTimestamp: 110
+      },
+      languages: multilingual ? { en: 102, de: 103 } : {},
+      suppress: [],
+      suppressAtBegin: [],
+      alignmentHeads: [[0, 0]]
+    },
+    tokenizer: { definition: file(100), config: file(101), endTokenIds: [] },
+    embedding: file(0),
+    layers: [file(1), file(2)]
+  }
+  const manifestSha256 = 'f'.repeat(64)
+  return { name: 'speech', manifest, manifestSha256, manifestBytes: 1, contextLength: 448, sessionsMax: 2 }
+}

@@ -8,5 +8,5 @@ export { PROBE_CALL, type TemplateCapabilities, templateShortcomings } from './t
 export * from './tokenizer.ts'
 export * from './tokenizer-decoder.ts'
 export * from './tokenizer-files.ts'
-export { loadVocabulary, readVocabulary, type TokenVocabulary } from './vocabulary.ts'
+export { loadVocabulary, readTokenBytes, readVocabulary, type TokenVocabulary } from './vocabulary.ts'
 export { buildVocabularyTrie, type VocabularyTrie } from './vocabulary-trie.ts'

@@ -1,5 +1,12 @@
 import { Tokenizer } from '@huggingface/tokenizers'
-import { type AbortOptions, type BlobStore, type DecoderManifest, MeshError } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type BlobStore,
+  type DecoderManifest,
+  isSpeech,
+  MeshError,
+  type SpeechManifest
+} from '@resultity/interface'
 import type { ChatMessage } from './templates/chat-message.ts'
 import { ChatTemplate, type ChatTemplateOptions } from './templates/chat-template.ts'
 import type { TemplateCapabilities } from './templates/template-capabilities.ts'
@@ -113,9 +120,9 @@ export interface LoadTokenizerOptions extends AbortOptions {
  * @throws MeshError `blob_not_found`, `model_invalid`
  */
 export async function loadTokenizer(
-  manifest: DecoderManifest,
+  manifest: DecoderManifest | SpeechManifest,
   store: BlobStore,
-  { contextLength = manifest.config.contextLength, ...options }: LoadTokenizerOptions = {}
+  { contextLength = contextOf(manifest), ...options }: LoadTokenizerOptions = {}
 ): Promise<ModelTokenizer> {
   const { definition, config, endTokenIds } = manifest.tokenizer
   if (definition.bytes + config.bytes > TOKENIZER_BYTES_MAX) {
@@ -128,7 +135,11 @@ export async function loadTokenizer(
     config: await store.read(config.sha256, options),
     endTokenIds
   }
-  return createTokenizer(files, { ...manifest.config, contextLength })
+  return createTokenizer(files, { vocabularySize: manifest.config.vocabularySize, contextLength })
+}
+
+function contextOf(manifest: DecoderManifest | SpeechManifest): number {
+  return isSpeech(manifest) ? manifest.config.textContext : manifest.config.contextLength
 }
 
 /**

@@ -31,6 +31,24 @@ export function readVocabulary(definitionBytes: Uint8Array, vocabularySize: numb
   return { size: vocabularySize, leadingSpaces: spelling.leadingSpaces, trie: buildVocabularyTrie(spellings) }
 }
 
+/**
+ * The bytes that each token adds to a text, by its id; undefined for special ones, and for rows without a token.
+ *
+ * @throws MeshError `model_invalid`
+ */
+export function readTokenBytes(definitionBytes: Uint8Array, vocabularySize: number): (Uint8Array | undefined)[] {
+  const definition = parseTokenizerDefinition(definitionBytes)
+  const spelling = tokenSpelling(definition.decoder)
+  const bytes: (Uint8Array | undefined)[] = new Array(vocabularySize)
+  for (const [token, id] of Object.entries(definition.model.vocab)) {
+    if (id < vocabularySize) bytes[id] = tokenBytes(token, false, spelling)
+  }
+  for (const { id, content, special } of definition.added_tokens) {
+    if (id < vocabularySize) bytes[id] = special ? undefined : tokenBytes(content, true, spelling)
+  }
+  return bytes
+}
+
 const utf8 = new TextEncoder()
 
 function specialBytes(name: string): Uint8Array {

@@ -139,7 +139,7 @@ function toModel({ id, createdAt, placeable, kind }: ServedModel): z.infer<typeo
     created: createdAt,
     owned_by: 'resultity',
     contextLength: placeable.contextLength,
-    layers: placeable.manifest.config.layerCount,
+    layers: placeable.manifest.layers.length,
     kind,
     manifestSha256: placeable.manifestSha256
   }

@@ -127,8 +127,8 @@ export const modelSchema = z
     /** Of a model, not of an ensemble. */
     layers: z.int().optional(),
     manifestSha256: z.string().optional(),
-    /** A decoder generates text, an encoder gives embeddings. */
-    kind: z.enum(['decoder', 'encoder', 'classifier']),
+    /** A decoder generates text, an encoder gives embeddings, a classifier scores, and speech is written by a model of its own. */
+    kind: z.enum(['decoder', 'encoder', 'classifier', 'speech']),
     /** Of an ensemble: whom it asks. */
     ensemble: z.object({ models: z.array(z.string()), strategy: z.enum(strategies) }).optional()
   })

@@ -4,8 +4,9 @@ import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
-import { Binding, RunOptions } from './binding.ts'
+import { Binding } from './binding.ts'
 import { GraphSession } from './graph-session.ts'
+import { runBound } from './run-bound.ts'
 import { getRuntime, type Runtime } from './runtime.ts'
 import { NativeTensor } from './tensor.ts'
 
@@ -39,16 +40,7 @@ class CapiEncoderSession implements EncoderSession {
     binding.input(graph.lengths, tensor(inputs.lengths, count))
     binding.input(graph.shares, tensor(inputs.shares, count, 1, width))
     binding.output(graph.output, output)
-    const runOptions = memory.use(new RunOptions(runtime))
-    const onAbort = (): void => runOptions.terminate()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    try {
-      await finished(binding, runOptions)
-    } catch (error) {
-      throw signal?.aborted === true ? signal.reason : error
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-    }
+    await runBound(runtime, binding, signal)
     return output.data
   }
 
@@ -80,10 +72,4 @@ export async function loadCapiEncoder(
   const encoder = new Encoder(manifest, new CapiEncoderSession({ runtime, session, source, dimensions }), gate)
   loading.move()
   return encoder
-}
-
-function finished(binding: Binding, runOptions: RunOptions): Promise<void> {
-  const { promise, resolve, reject } = Promise.withResolvers<void>()
-  binding.run(runOptions, error => (error === undefined ? resolve() : reject(error)))
-  return promise
 }

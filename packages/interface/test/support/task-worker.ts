@@ -3,6 +3,7 @@ import { serveTasks } from '../../src/serve-tasks.ts'
 
 export type TestTask =
   | { readonly type: 'echo'; readonly value: unknown }
+  | { readonly type: 'later'; readonly value: unknown }
   | { readonly type: 'fail' }
   | { readonly type: 'spin'; readonly where: string }
   | { readonly type: 'grow' }
@@ -12,6 +13,8 @@ serveTasks<TestTask>((task, progress) => {
   switch (task.type) {
     case 'echo':
       return { result: task.value }
+    case 'later':
+      return Promise.resolve({ result: task.value })
     case 'fail':
       throw new MeshError('invalid_request', 'it is wrong', { hint: 'Mend it.', details: { param: 'x' } })
     case 'spin':

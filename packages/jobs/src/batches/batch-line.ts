@@ -80,13 +80,20 @@ export function readBatchRequest(value: unknown, rules: BatchLineRules): BatchLi
  * Prepares the request of a line. A permanent fault is the line's error; a temporary one is thrown.
  *
  * @param endpointOf the endpoint of a path that requests of this batch may ask, or a MeshError
+ * @param namespace whose stored things its body may refer to. Default: nobody's
  * @throws MeshError after which the same line can be tried again
  */
-export async function prepareLine(line: BatchLine, endpointOf: (url: string) => JobKind): Promise<PreparedLine> {
+export async function prepareLine(
+  line: BatchLine,
+  endpointOf: (url: string) => JobKind,
+  namespace?: string
+): Promise<PreparedLine> {
   if (line.type === 'error') return line
   const { customId, url, body } = line
   try {
-    return { type: 'job', customId, prepared: await endpointOf(url).prepare(body) }
+    const kind = endpointOf(url)
+    const complete = namespace === undefined ? undefined : await kind.complete?.(body, namespace)
+    return { type: 'job', customId, prepared: await kind.prepare(complete ?? body) }
   } catch (error) {
     const known = MeshError.from(error)
     if (known.retryable) throw known

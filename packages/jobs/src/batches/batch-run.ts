@@ -223,17 +223,17 @@ export class BatchRun {
   async #prepareLine(line: BatchLine, holder: Caller | undefined): Promise<PreparedLine> {
     const check = (work: () => void): PreparedLine | undefined => {
       try {
-        work()
-        return undefined
+        return void work()
       } catch (error) {
         const customId = line.type === 'request' ? line.customId : null
         return { type: 'error', customId, error: MeshError.from(error) }
       }
     }
     const { admission } = this.#components
-    if (holder === undefined) return await prepareLine(line, url => this.#endpoint(url))
+    const prepare = async () => await prepareLine(line, url => this.#endpoint(url), this.#batch.namespace)
+    if (holder === undefined) return await prepare()
     const forbidden = line.type === 'request' ? check(() => requireSubcloudsOf(holder, line.body)) : undefined
-    const prepared = forbidden ?? (await prepareLine(line, url => this.#endpoint(url)))
+    const prepared = forbidden ?? (await prepare())
     if (prepared.type === 'error') return prepared
     return check(() => admission.requirePossible(holder, this.#batch.endpoint, weightOf(prepared.prepared))) ?? prepared
   }

@@ -7,16 +7,17 @@ import {
   systemScheduler,
   type Timer
 } from '@resultity/interface'
-import type {
-  BatchStore,
-  ByteReservation,
-  ContentStore,
-  FileFilter,
-  FileStore,
-  JobStore,
-  NamespaceBytes,
-  StoredContent,
-  StoredFile
+import {
+  type BatchStore,
+  type ByteReservation,
+  type ContentStore,
+  type FileFilter,
+  type FileStore,
+  type JobStore,
+  type NamespaceBytes,
+  REQUEST_FILE,
+  type StoredContent,
+  type StoredFile
 } from '@resultity/store'
 import type { Logger } from 'pino'
 import type { DiskSpace } from './disk-space.ts'
@@ -129,6 +130,29 @@ export class FileService implements Disposable {
     return stored
   }
 
+  /**
+   * Makes received bytes a part of a request: a file that is not listed, for {@link removeOf} to remove when the request
+   * has ended. It goes by itself `expiresAfterMs` later, whatever happens.
+   */
+  async keepFor(
+    requestId: string,
+    { content, reservation }: ReceivedFile,
+    file: Omit<NewFile, 'purpose'> & { readonly expiresAfterMs: number }
+  ): Promise<StoredFile> {
+    const stored = await this.#put(content, { ...file, purpose: REQUEST_FILE }, fileIdOf(requestId))
+    await reservation.release()
+    return stored
+  }
+
+  /** Removes the file that came with a request, if one did. */
+  async removeOf(requestId: string): Promise<void> {
+    const { files, content } = this.#components
+    const file = await files.find(fileIdOf(requestId))
+    if (file?.purpose !== REQUEST_FILE) return
+    await files.remove(file.id)
+    await content.remove(file.contentId)
+  }
+
   /** @throws MeshError `storage_quota_exceeded` when the namespace is full; `storage_low` */
   async requireRoom(namespace: string): Promise<void> {
     await this.#components.disk.requireSpace()
@@ -163,11 +187,11 @@ export class FileService implements Disposable {
   /** @throws MeshError `not_found`, also for a file of another namespace */
   async find(id: string, namespace: string): Promise<StoredFile> {
     const file = await this.findInUse(id, namespace)
-    if (!this.#isOver(file)) return file
+    if (!this.#isOver(file) && file.purpose !== REQUEST_FILE) return file
     throw noSuchFile(id)
   }
 
-  /** As {@link find}, even past its time: a batch may read its input to the end. */
+  /** As {@link find}, for jobs: even past its time, and if it came with a request. A batch may read its input to the end. */
   async findInUse(id: string, namespace: string): Promise<StoredFile> {
     const file = await this.#components.files.find(id)
     if (file?.namespace === namespace) return file
@@ -222,6 +246,11 @@ function noSuchFile(id: string): MeshError {
     hint: 'GET /v1/files lists yours; files are removed when their time is over.',
     details: { param: 'file_id' }
   })
+}
+
+/** A request has one file at the most, whose id follows from its own. */
+function fileIdOf(requestId: string): string {
+  return requestId.replace(/^req_/, 'file-')
 }
 
 function newFileId(): string {

@@ -1,6 +1,7 @@
 import type { Stats } from 'node:fs'
 import { chmod, mkdir, readdir, readFile, rename, rm, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
+import { storageError, WrittenFile } from '@resultity/formats'
 import {
   type AbortOptions,
   type BlobStore,
@@ -12,7 +13,6 @@ import {
   systemClock
 } from '@resultity/interface'
 import { BlobCache, type BlobCacheLimits } from './blob-cache.ts'
-import { BlobFile, storageError } from './blob-file.ts'
 import { FileHasher } from './file-hash.ts'
 import { VerificationLog } from './verification-log.ts'
 
@@ -129,7 +129,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
     try {
       const path = join(this.#directory, 'partial', sha256)
       await this.#cache?.expect(sha256, bytes)
-      return this.#blobWriter(sha256, bytes, await BlobFile.open(path, bytes))
+      return this.#blobWriter(sha256, bytes, await WrittenFile.open(path, bytes))
     } catch (error) {
       this.#free(sha256)
       throw error
@@ -150,7 +150,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
   ): Promise<{ sha256: string; bytes: number }> {
     this.#ingestCount += 1
     const name = `ingest-${process.pid}-${performance.timeOrigin}-${this.#ingestCount}`
-    const file = await BlobFile.open(join(this.#directory, 'partial', name), 0)
+    const file = await WrittenFile.open(join(this.#directory, 'partial', name), 0)
     try {
       for await (const chunk of chunks) {
         options.signal?.throwIfAborted()
@@ -206,7 +206,7 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
     this.#cache?.arrived(sha256)
   }
 
-  #blobWriter(sha256: string, bytes: number, file: BlobFile): BlobWriter {
+  #blobWriter(sha256: string, bytes: number, file: WrittenFile): BlobWriter {
     const offset = file.bytes
     const release = async (): Promise<void> => {
       this.#free(sha256)

@@ -1,8 +1,14 @@
 import { attendsByGroups, type LayerTraits, type ModelConfig } from '@resultity/interface'
-import { type Attribute, GraphWriter } from './graph-writer.ts'
+import {
+  type Attribute,
+  findTensor,
+  GraphWriter,
+  type LocatedFile,
+  project,
+  projectWithBias
+} from '@resultity/onnx-graph'
 import { names } from './names.ts'
 import { normalize } from './norm.ts'
-import { findTensor, type LocatedFile, project, projectWithBias } from './projection.ts'
 import type { RopeName } from './rotary.ts'
 
 /**

@@ -1,8 +1,14 @@
 import type { DecoderManifest, ModelConfig } from '@resultity/interface'
+import {
+  findTensor,
+  floatInitializer,
+  type GraphWriter,
+  type LocatedFile,
+  project,
+  requirePlain
+} from '@resultity/onnx-graph'
 import { attention } from './attention.ts'
-import type { GraphWriter } from './graph-writer.ts'
 import { normalize } from './norm.ts'
-import { findTensor, floatInitializer, type LocatedFile, project, requirePlain } from './projection.ts'
 
 /**
  * The residual stream between two blocks, as a sum not yet taken: the norm that follows adds `input` and `skip` and

@@ -1,9 +1,15 @@
 import type { ModelConfig } from '@resultity/interface'
+import {
+  codeBits,
+  ElementType,
+  type GraphWriter,
+  type LocatedFile,
+  plainInitializer,
+  quantizedInitializers,
+  requireTensor
+} from '@resultity/onnx-graph'
 import type { Residual } from './decoder-layer.ts'
-import type { GraphWriter } from './graph-writer.ts'
 import { names } from './names.ts'
-import { ElementType } from './onnx-schema.ts'
-import { codeBits, type LocatedFile, plainInitializer, quantizedInitializers, requireTensor } from './projection.ts'
 
 /**
  * Looks up the rows of the tokens, converting only these: the table stays as it is stored, mapped from its file.

@@ -1,7 +1,12 @@
 import { type EncoderManifest, MeshError, outputSize, type WeightFile } from '@resultity/interface'
-import { GraphWriter } from './graph-writer.ts'
-import { ElementType } from './onnx-schema.ts'
-import { floatInitializer, type LocatedFile, project, requirePlain } from './projection.ts'
+import {
+  ElementType,
+  floatInitializer,
+  GraphWriter,
+  type LocatedFile,
+  project,
+  requirePlain
+} from '@resultity/onnx-graph'
 
 export interface EncoderGraphInit {
   readonly manifest: EncoderManifest

@@ -1,9 +1,14 @@
 import type { DecoderManifest } from '@resultity/interface'
+import {
+  ElementType,
+  floatInitializer,
+  type GraphWriter,
+  type LocatedFile,
+  projectQuantized,
+  requireTensor
+} from '@resultity/onnx-graph'
 import { type Residual, skipNorm } from './decoder-layer.ts'
-import type { GraphWriter } from './graph-writer.ts'
 import { names } from './names.ts'
-import { ElementType } from './onnx-schema.ts'
-import { floatInitializer, type LocatedFile, projectQuantized, requireTensor } from './projection.ts'
 
 export interface HeadInit {
   readonly located: LocatedFile

@@ -1,6 +1,5 @@
 import type { ModelConfig } from '@resultity/interface'
-import type { GraphWriter } from './graph-writer.ts'
-import { floatInitializer, type LocatedFile, requirePlain } from './projection.ts'
+import { floatInitializer, type GraphWriter, type LocatedFile, requirePlain } from '@resultity/onnx-graph'
 
 /** RMSNorm (Zhang & Sennrich, arXiv:1910.07467) of the last dimension of `input`, by the weights `tensorName`. */
 export function normalize(

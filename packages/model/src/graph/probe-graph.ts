@@ -1,6 +1,4 @@
-import { GraphWriter } from './graph-writer.ts'
-import { ElementType } from './onnx-schema.ts'
-import { INTEGER_ARITHMETIC } from './projection.ts'
+import { ElementType, GraphWriter, INTEGER_ARITHMETIC } from '@resultity/onnx-graph'
 
 /** Inputs and outputs of each matrix of the probe. */
 const WIDTH = 2048

@@ -6,14 +6,12 @@ import {
   MeshError,
   type WeightFile
 } from '@resultity/interface'
+import { ElementType, GraphWriter, type LocatedFile } from '@resultity/onnx-graph'
 import { prepareGroups, ropeOfLayer } from './attention.ts'
 import { decoderLayer, type Residual } from './decoder-layer.ts'
 import { embed } from './embedding.ts'
-import { GraphWriter } from './graph-writer.ts'
 import { head } from './head.ts'
 import { names } from './names.ts'
-import { ElementType } from './onnx-schema.ts'
-import type { LocatedFile } from './projection.ts'
 import { type RopeName, rotaryDim } from './rotary.ts'
 
 export interface StageGraphInit {

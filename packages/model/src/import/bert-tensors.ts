@@ -1,12 +1,11 @@
+import { type NamedTensors, type SourceTensor, TensorFinder } from '@resultity/formats'
 import type { EncoderConfig } from '@resultity/interface'
 import type {
   EncoderEmbeddingTensorName,
   EncoderHeadTensors,
   EncoderLayerTensorName,
-  EncoderLayerTensors,
-  SourceTensor
+  EncoderLayerTensors
 } from './model-source.ts'
-import { type NamedTensors, TensorFinder } from './tensor-finder.ts'
 
 /** What checkpoints carry beside the encoder: indices, and heads of other tasks. */
 const NOT_WEIGHTS = /(^|\.)(embeddings\.position_ids|embeddings\.token_type_ids)$|^cls\./

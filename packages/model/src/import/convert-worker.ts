@@ -1,11 +1,13 @@
 import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
+import type { WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError } from '@resultity/interface'
+import { isCt2Folder, openCt2Whisper, openHubWhisper, planWhisperFiles } from '@resultity/whisper'
 import type { ConvertReply, ConvertRequest, ConvertWorkerInit, ModelDescription } from './convert.ts'
 import { planEncoderFiles } from './encoder-weight-file.ts'
 import { openGguf } from './gguf-source.ts'
 import { modelTypeOf, openEncoderDirectory, openSafetensorsDirectory } from './safetensors-source.ts'
-import { planWeightFiles, type WeightFilePlan } from './weight-file.ts'
+import { planWeightFiles } from './weight-file.ts'
 
 /** A model, described and laid out, before any of its weights is read. */
 interface PlannedModel extends Disposable {
@@ -15,11 +17,16 @@ interface PlannedModel extends Disposable {
 
 function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
   using opening = new DisposableStack()
-  if (isDirectory(path) && modelTypeOf(path) === 'bert') {
+  const directory = isDirectory(path)
+  if (directory && modelTypeOf(path) === 'bert') {
     const source = opening.use(openEncoderDirectory(path))
     return planned({ architecture: 'bert', config: source.config }, planEncoderFiles(source), opening)
   }
-  const source = opening.use(isDirectory(path) ? openSafetensorsDirectory(path) : openGguf(path))
+  if (directory && (modelTypeOf(path) === 'whisper' || isCt2Folder(path))) {
+    const source = opening.use(modelTypeOf(path) === 'whisper' ? openHubWhisper(path) : openCt2Whisper(path))
+    return planned({ architecture: 'whisper', config: source.config }, planWhisperFiles(source), opening)
+  }
+  const source = opening.use(directory ? openSafetensorsDirectory(path) : openGguf(path))
   const { embedding, layers, head } = planWeightFiles(source, { dequantize })
   const { config } = source
   return planned({ architecture: decoderArchitecture(config), config }, [embedding, ...layers, head], opening)

@@ -13,7 +13,8 @@ import {
   modelInvalid,
   modelManifestSchema,
   safeParse,
-  type WeightFile
+  type WeightFile,
+  type WhisperConfig
 } from '@resultity/interface'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 
@@ -50,6 +51,7 @@ export interface ConvertWorkerInit {
 export type ModelDescription =
   | { readonly architecture: 'llama' | 'decoder'; readonly config: ModelConfig }
   | { readonly architecture: 'bert'; readonly config: EncoderConfig }
+  | { readonly architecture: 'whisper'; readonly config: WhisperConfig }
 /** Asks for the next reply; the worker computes nothing that was not asked for. */
 export type ConvertRequest = 'next'
 export type WeightLayout = Omit<WeightFile, 'sha256'>
@@ -85,10 +87,12 @@ export async function convertModel(path: string, init: ConvertInit): Promise<Con
 }
 
 async function storeManifest(
-  { architecture, config }: ModelDescription,
+  description: ModelDescription,
   files: WeightFile[],
   init: ConvertInit
 ): Promise<ConvertedModel> {
+  const { architecture, config } = description
+  const layersEnd = 1 + layerCountOf(description)
   const { definition, config: tokenizerConfig, endTokenIds } = init.tokenizerFiles
   const putRef = async (bytes: Uint8Array): Promise<BlobRef> => {
     return { sha256: await init.store.put(bytes), bytes: bytes.byteLength }
@@ -106,15 +110,19 @@ async function storeManifest(
       endTokenIds: endTokenIds.filter(id => id < config.vocabularySize)
     },
     embedding: files[0],
-    layers: files.slice(1, 1 + config.layerCount),
-    // a sentence encoder has no head
-    ...(files.length > 1 + config.layerCount ? { head: files.at(-1) } : {})
+    layers: files.slice(1, layersEnd),
+    // not every model has one
+    ...(files.length > layersEnd ? { head: files.at(-1) } : {})
   }
   const parsed = safeParse(modelManifestSchema, candidate)
   if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
   const manifest = parsed.data
   const manifestSha256 = await init.store.put(new TextEncoder().encode(JSON.stringify(manifest)))
   return { manifest, manifestSha256 }
+}
+
+function layerCountOf({ architecture, config }: ModelDescription): number {
+  return architecture === 'whisper' ? config.encoderLayerCount + config.decoderLayerCount : config.layerCount
 }
 
 /** The main thread's end of the conversation with `convert-worker.ts`. */

@@ -7,9 +7,9 @@ import {
   type TensorNaming,
   type TensorShape
 } from '@resultity/families'
+import { type NamedTensors, type SourceTensor, TensorFinder } from '@resultity/formats'
 import type { ModelConfig } from '@resultity/interface'
-import type { LayerTensors, SourceTensor } from './model-source.ts'
-import { type NamedTensors, TensorFinder } from './tensor-finder.ts'
+import type { LayerTensors } from './model-source.ts'
 
 export interface DecoderTensorsInit {
   /** Names the file or folder in errors. */

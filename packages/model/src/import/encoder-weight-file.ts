@@ -1,12 +1,14 @@
-import { stack } from './matrix.ts'
-import type {
-  EncoderHeadTensors,
-  EncoderLayerTensorName,
-  EncoderLayerTensors,
-  EncoderSource,
-  SourceTensor
-} from './model-source.ts'
-import { floatTable, planFile, projection, type TensorPlan, vector, type WeightFilePlan } from './weight-file.ts'
+import {
+  floatTable,
+  floatVector,
+  planFile,
+  projection,
+  type SourceTensor,
+  stack,
+  type TensorPlan,
+  type WeightFilePlan
+} from '@resultity/formats'
+import type { EncoderHeadTensors, EncoderLayerTensorName, EncoderLayerTensors, EncoderSource } from './model-source.ts'
 
 /** Encoders come in plain numbers, and are stored as f32. */
 const PLAIN = { dequantize: true }
@@ -18,8 +20,8 @@ export function planEncoderFiles({ embedding, layers, head }: EncoderSource): We
     floatTable('words', words),
     floatTable('positions', positions),
     floatTable('token_types', token_types),
-    vector('norm', [norm]),
-    vector('norm_bias', [norm_bias])
+    floatVector('norm', [norm]),
+    floatVector('norm_bias', [norm_bias])
   ])
   const heads = head === undefined ? [] : [planFile(headTensors(head))]
   return [tables, ...layers.map(layer => planFile(layerTensors(layer))), ...heads]
@@ -28,9 +30,9 @@ export function planEncoderFiles({ embedding, layers, head }: EncoderSource): We
 function headTensors(head: EncoderHeadTensors): TensorPlan[] {
   return [
     projection(stack('pooler', [head.pooler]), PLAIN),
-    vector('pooler_bias', [head.pooler_bias]),
+    floatVector('pooler_bias', [head.pooler_bias]),
     projection(stack('classifier', [head.classifier]), PLAIN),
-    vector('classifier_bias', [head.classifier_bias])
+    floatVector('classifier_bias', [head.classifier_bias])
   ]
 }
 
@@ -38,16 +40,16 @@ function layerTensors(layer: EncoderLayerTensors): TensorPlan[] {
   const single = (name: EncoderLayerTensorName): readonly [SourceTensor] => [layer[name]]
   return [
     projection(stack('qkv', [layer.q, layer.k, layer.v]), PLAIN),
-    vector('qkv_bias', [layer.q_bias, layer.k_bias, layer.v_bias]),
+    floatVector('qkv_bias', [layer.q_bias, layer.k_bias, layer.v_bias]),
     projection(stack('output', single('output')), PLAIN),
-    vector('output_bias', single('output_bias')),
-    vector('attention_norm', single('attention_norm')),
-    vector('attention_norm_bias', single('attention_norm_bias')),
+    floatVector('output_bias', single('output_bias')),
+    floatVector('attention_norm', single('attention_norm')),
+    floatVector('attention_norm_bias', single('attention_norm_bias')),
     projection(stack('up', single('up')), PLAIN),
-    vector('up_bias', single('up_bias')),
+    floatVector('up_bias', single('up_bias')),
     projection(stack('down', single('down')), PLAIN),
-    vector('down_bias', single('down_bias')),
-    vector('output_norm', single('output_norm')),
-    vector('output_norm_bias', single('output_norm_bias'))
+    floatVector('down_bias', single('down_bias')),
+    floatVector('output_norm', single('output_norm')),
+    floatVector('output_norm_bias', single('output_norm_bias'))
   ]
 }

@@ -1,15 +1,17 @@
 import { existsSync } from 'node:fs'
 import { basename } from 'node:path'
-import { modelInvalid } from '@resultity/interface'
-import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
 import {
+  type ByteSource,
+  checkGgufPart,
   type GgufHeader,
   type GgufMetadata,
   type GgufTensor,
+  ggufFilesOf,
+  openFileSource,
   parseGgufHeader,
   readGgufHeader
-} from '../formats/gguf.ts'
-import { checkGgufPart, ggufFilesOf } from '../formats/gguf-split.ts'
+} from '@resultity/formats'
+import { modelInvalid } from '@resultity/interface'
 
 /** A tensor, and the file that it lies in. */
 export interface LocatedTensor extends GgufTensor {

@@ -1,9 +1,9 @@
 import { describeGgufModel } from '@resultity/families'
+import { dequantize, type SourceTensor } from '@resultity/formats'
 import { MeshError, modelInvalid } from '@resultity/interface'
-import { dequantize } from '../quantization/encoding.ts'
 import { DecoderTensors } from './decoder-tensors.ts'
 import { type GgufFiles, type LocatedTensor, openGgufFiles } from './gguf-files.ts'
-import type { ModelSource, SourceTensor } from './model-source.ts'
+import type { ModelSource } from './model-source.ts'
 
 /** Opens a GGUF file, or all parts of the model of which it is one, as a decoder of a known family. The caller disposes it. */
 export function openGguf(path: string): ModelSource {

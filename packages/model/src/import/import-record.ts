@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import type { Stats } from 'node:fs'
 import { mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
 import { dirname, join, resolve } from 'node:path'
+import { ggufPartPaths } from '@resultity/formats'
 import {
   type BlobStore,
   type ModelManifest,
@@ -11,7 +12,6 @@ import {
   weightFiles
 } from '@resultity/interface'
 import { z } from 'zod'
-import { ggufPartPaths } from '../formats/gguf-split.ts'
 import { type CatalogueSource, findCatalogueEntry } from '../sources/catalogue.ts'
 import { formatModelReference, type ModelReference } from '../sources/reference.ts'
 

@@ -1,19 +1,17 @@
-import { existsSync, readdirSync, readFileSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { type DescribedModel, describeHubModel, encoderConfigFromDirectory, type Family } from '@resultity/families'
-import { describeIssues, isLfsPointer, lfsPointerError, MeshError, modelInvalid, safeParse } from '@resultity/interface'
+import {
+  disposeOnError,
+  type NamedTensors,
+  openSafetensorsFolder,
+  readFolderText,
+  readOptionalFolderText
+} from '@resultity/formats'
+import { MeshError, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
-import { type ByteSource, openFileSource } from '../formats/byte-source.ts'
-import { parseSafetensors, type SafetensorsEntry } from '../formats/safetensors.ts'
-import { chooseWeights, SHARDS_MAX, WEIGHTS_INDEX, WHOLE_WEIGHTS } from '../formats/weight-choice.ts'
 import { BertTensors, notWeights } from './bert-tensors.ts'
 import { DecoderTensors } from './decoder-tensors.ts'
-import type { EncoderSource, ModelSource, SourceTensor } from './model-source.ts'
-import type { NamedTensors } from './tensor-finder.ts'
-
-const JSON_BYTES_MAX = 64 * 1024 * 1024
-
-const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string()) })
+import type { EncoderSource, ModelSource } from './model-source.ts'
 
 /**
  * Opens a folder in the Hugging Face layout as a decoder of one of the families. The caller disposes it.
@@ -22,9 +20,9 @@ const indexSchema = z.looseObject({ weight_map: z.record(z.string(), z.string())
  */
 export function openSafetensorsDirectory(directory: string, families?: readonly Family[]): ModelSource {
   const configPath = join(directory, 'config.json')
-  const text = readText(configPath)
+  const text = readFolderText(configPath)
   const model = describeHubModel(configPath, text, families)
-  const { tensors, dispose } = openTensors(directory)
+  const { tensors, dispose } = openSafetensorsFolder(directory)
   return disposeOnError(dispose, () => {
     const found = collectTensors(directory, model, tensors, quantizationOf(text))
     return { config: model.config, ...found, [Symbol.dispose]: dispose }
@@ -65,8 +63,8 @@ function collectTensors(
 
 /** Opens a folder in the layout of sentence-transformers as a BERT. The caller disposes it. */
 export function openEncoderDirectory(directory: string): EncoderSource {
-  const config = encoderConfigFromDirectory(directory, name => readOptionalText(join(directory, name)))
-  const { tensors, dispose } = openTensors(directory, notWeights(config))
+  const config = encoderConfigFromDirectory(directory, name => readOptionalFolderText(join(directory, name)))
+  const { tensors, dispose } = openSafetensorsFolder(directory, notWeights(config))
   return disposeOnError(dispose, () => {
     const found = new BertTensors(directory, config, tensors).collect()
     return { config, ...found, [Symbol.dispose]: dispose }
@@ -75,125 +73,12 @@ export function openEncoderDirectory(directory: string): EncoderSource {
 
 /** The `model_type` of a folder's `config.json`; undefined where there is none. */
 export function modelTypeOf(directory: string): string | undefined {
-  const text = readOptionalText(join(directory, 'config.json'))
+  const text = readOptionalFolderText(join(directory, 'config.json'))
   if (text === undefined) return undefined
   try {
     return safeParse(z.looseObject({ model_type: z.string() }), JSON.parse(text)).data?.model_type
   } catch {
     // the reader of the whole file says what is wrong with it
     return undefined
-  }
-}
-
-interface OpenTensors {
-  readonly tensors: NamedTensors
-  dispose(): void
-}
-
-/** What models count or mask with, and not what they multiply by. */
-const WHOLE_NUMBERS: ReadonlySet<string> = new Set('BOOL U8 I8 U16 I16 U32 I32 U64 I64'.split(' '))
-
-function openTensors(directory: string, ignored?: RegExp): OpenTensors {
-  const files: ByteSource[] = []
-  const dispose = (): void => {
-    for (const file of files) file[Symbol.dispose]()
-  }
-  return disposeOnError(dispose, () => {
-    const tensors = new Map<string, { readonly file: ByteSource; readonly entry: SafetensorsEntry }>()
-    for (const path of weightPaths(directory)) {
-      const file = openFileSource(path)
-      files.push(file)
-      for (const [name, entry] of parseSafetensors(file, ignored)) tensors.set(name, { file, entry })
-    }
-    const weights = [...tensors].filter(([, { entry }]) => !WHOLE_NUMBERS.has(entry.dtype))
-    const get = (name: string): SourceTensor | undefined => {
-      const found = tensors.get(name)
-      return found && sourceTensor(found.file, name, found.entry)
-    }
-    return { tensors: { names: weights.map(([name]) => name), get }, dispose }
-  })
-}
-
-function disposeOnError<T>(dispose: () => void, work: () => T): T {
-  try {
-    return work()
-  } catch (error) {
-    dispose()
-    throw error
-  }
-}
-
-/** The weight files of the folder. @throws MeshError `model_invalid` saying what it has instead */
-function weightPaths(directory: string): string[] {
-  const names = readdirSync(directory)
-  // transformers looks for the whole file first: beside it, an index is of something else
-  const indexed = !names.includes(WHOLE_WEIGHTS) && names.includes(WEIGHTS_INDEX)
-  const choice = chooseWeights(names, indexed ? readIndex(directory, names) : undefined)
-  if ('problem' in choice) throw modelInvalid(directory, choice.problem, choice.hint)
-  return choice.files.map(name => join(directory, name))
-}
-
-/** The files that the index names; undefined when it cannot be read and the shards do without it. */
-function readIndex(directory: string, names: readonly string[]): string[] | undefined {
-  const path = join(directory, WEIGHTS_INDEX)
-  let json: unknown
-  try {
-    json = JSON.parse(readText(path))
-  } catch (error) {
-    if ('files' in chooseWeights(names)) return undefined
-    throw error instanceof MeshError ? error : modelInvalid(path, 'not JSON')
-  }
-  const parsed = safeParse(indexSchema, json)
-  if (!parsed.success) throw modelInvalid(path, describeIssues(parsed.error, json))
-  const shards = [...new Set(Object.values(parsed.data.weight_map))].sort()
-  if (shards.length === 0 || shards.length > SHARDS_MAX) throw modelInvalid(path, `names ${shards.length} files`)
-  const outside = shards.find(shard => shard !== basename(shard) || shard.startsWith('.'))
-  if (outside !== undefined) throw modelInvalid(path, `names "${outside}", which is not a file of the folder`)
-  return shards
-}
-
-function readOptionalText(path: string): string | undefined {
-  return existsSync(path) ? readText(path) : undefined
-}
-
-function readText(path: string): string {
-  try {
-    const { size } = statSync(path)
-    if (size > JSON_BYTES_MAX) throw modelInvalid(path, `has ${size} bytes, over the limit of ${JSON_BYTES_MAX}`)
-    const bytes = readFileSync(path)
-    if (isLfsPointer(bytes)) throw lfsPointerError(path)
-    // drops the mark that some editors put before a text
-    return new TextDecoder().decode(bytes)
-  } catch (error) {
-    if (error instanceof MeshError) throw error
-    throw new MeshError('model_not_found', `cannot read ${path}`, {
-      hint: 'a model folder holds config.json and model.safetensors (or its index and shards)',
-      cause: error
-    })
-  }
-}
-
-function sourceTensor(
-  file: ByteSource,
-  name: string,
-  { dtype, shape, encoding, offset, bytes }: SafetensorsEntry
-): SourceTensor {
-  if (encoding === undefined) {
-    throw modelInvalid(
-      file.name,
-      `tensor "${name}" is stored as ${dtype}; supported are F32, F16 and BF16`,
-      'Use a version of the model in one of these, or a GGUF version.'
-    )
-  }
-  const columns = shape.at(-1) ?? 1
-  const rows = shape.slice(0, -1).reduce((product, dimension) => product * dimension, 1)
-  const rowBytes = rows === 0 ? 0 : bytes / rows
-  return {
-    name,
-    encoding,
-    rows,
-    columns,
-    rowBytes,
-    read: (first, count) => file.read(offset + first * rowBytes, count * rowBytes)
   }
 }

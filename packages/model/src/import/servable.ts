@@ -14,6 +14,11 @@ export function checkServable(files: TokenizerFiles, description: ModelDescripti
     createEncoderTokenizer(files.definition, description.config)
     return
   }
+  if (description.architecture === 'whisper') {
+    const { vocabularySize, textContext } = description.config
+    createTokenizer(files, { vocabularySize, contextLength: textContext })
+    return
+  }
   checkConversation(createTokenizer(files, description.config))
 }
 

@@ -1,12 +1,13 @@
-import { MeshError } from '@resultity/interface'
-import { ggufPartPaths } from '../formats/gguf-split.ts'
 import {
   chooseWeights,
+  ggufPartPaths,
   isNumberedShard,
   WEIGHTS_INDEX,
   type WeightChoice,
   WHOLE_WEIGHTS
-} from '../formats/weight-choice.ts'
+} from '@resultity/formats'
+import { MeshError } from '@resultity/interface'
+import { CT2_WEIGHTS } from '@resultity/whisper'
 
 /** What choosing needs of an entry in a repository's file list. */
 export interface RepositoryEntry {
@@ -58,7 +59,7 @@ export function chooseHubFiles<Entry extends RepositoryEntry>(
   const plain = files.filter(entry => plainName.test(entry.path)).map(entry => entry.path)
   const ggufs = new Set(plain.filter(path => path.endsWith('.gguf')).map(path => ggufPartPaths(path)[0] ?? path))
   if (plain.includes('config.json')) {
-    const choice = chooseListedWeights(plain)
+    const choice = weightsOf(plain)
     if ('files' in choice) {
       const whole = choice.files.includes(WHOLE_WEIGHTS)
       const beside = files
@@ -87,6 +88,13 @@ function partsOf<Entry extends RepositoryEntry>(
   if (paths.length === 1) throw notFound(name, 'there is no such file', files)
   const shown = missing.slice(0, 8).join(', ')
   throw notFound(name, `of the ${paths.length} parts of this model ${missing.length} are not there: ${shown}`, files)
+}
+
+/** Safetensors; where there are none, what CTranslate2 has converted. */
+function weightsOf(names: readonly string[]): WeightChoice {
+  const choice = chooseListedWeights(names)
+  const converted = 'problem' in choice && names.includes(CT2_WEIGHTS) && names.includes('tokenizer.json')
+  return converted ? { files: [CT2_WEIGHTS] } : choice
 }
 
 /** A list of names does not say what is in the index: shards that are not numbered are all taken. */

@@ -1,8 +1,8 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HubApiError, downloadFile as hubFile, type ListFileEntry, listFiles } from '@huggingface/hub'
+import { ggufPartPaths } from '@resultity/formats'
 import { MeshError } from '@resultity/interface'
-import { ggufPartPaths } from '../formats/gguf-split.ts'
 import { type DownloadOptions, downloadFile, type FileDigest, isFile, type RemoteFile, reasonOf } from './download.ts'
 import { chooseHubFiles, findHubFiles, POOLING_FOLDER } from './hub-files.ts'
 

@@ -3,8 +3,8 @@ import {
   type BlobStore,
   type BlobWriter,
   type DecoderManifest,
-  isEncoder,
   MeshError,
+  requireDecoder,
   type WeightFile
 } from '@resultity/interface'
 import { placeable } from '@resultity/test-nodes'
@@ -20,8 +20,8 @@ export interface HeldModel {
 }
 
 export function heldModel(layers: number): HeldModel {
-  const { manifest: specimen, contextLength, sessionsMax } = placeable(layers)
-  if (isEncoder(specimen)) throw new Error('the specimen is no decoder')
+  const { manifest: anyKind, contextLength, sessionsMax } = placeable(layers)
+  const specimen = requireDecoder(anyKind)
   const manifest: DecoderManifest = {
     ...specimen,
     embedding: withTensor(specimen.embedding),

@@ -1,11 +1,11 @@
 import { Readable } from 'node:stream'
-import multipart, { type Multipart, type MultipartFile } from '@fastify/multipart'
 import { addRoute, type ById, deletedOf, parseInput, Resource, textPagedListOf, toTextPage } from '@resultity/api-kit'
-import { invalidRequest, MeshError } from '@resultity/interface'
-import type { FileService, FileServiceInit, ReceivedFile } from '@resultity/jobs'
+import { invalidRequest } from '@resultity/interface'
+import type { FileService, FileServiceInit } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
+import { readForm, withForms } from './form-reader.ts'
 
 export interface FileRouteComponents {
   readonly fileService: FileService
@@ -90,13 +90,10 @@ const routes = {
 
 /** `/v1/files`. */
 export function addFileRoutes(server: FastifyInstance, { fileService, limits }: FileRouteComponents): void {
-  // a scope of its own: everywhere else a form is no JSON
-  server.register(async scope => {
-    await scope.register(multipart, {
-      limits: { fileSize: limits.fileBytesMax, files: 1, fields: FIELDS_MAX, fieldSize: FIELD_BYTES_MAX }
-    })
+  const form = { fileBytesMax: limits.fileBytesMax, fieldsMax: FIELDS_MAX, fieldBytesMax: FIELD_BYTES_MAX }
+  withForms(server, form, scope =>
     addRoute(scope, routes.create, async request => toFile(await receive(fileService, request, limits)))
-  })
+  )
   addRoute(server, routes.list, async request => list(fileService, request))
   addRoute<ById>(server, routes.retrieve, async request => toFile(await own(fileService, request)))
   addRoute<ById>(server, routes.remove, async request => {
@@ -107,7 +104,6 @@ export function addFileRoutes(server: FastifyInstance, { fileService, limits }: 
   addRoute<ById>(server, routes.content, async (request, reply) => download(fileService, request, reply))
 }
 
-/** The file may come before the fields that say what it is: its bytes are stored first. */
 async function receive(
   fileService: FileService,
   request: FastifyRequest,
@@ -116,65 +112,20 @@ async function receive(
   if (!request.isMultipart()) {
     throw invalidRequest(null, 'the body is not multipart/form-data', 'Send the file as a form with "file", "purpose".')
   }
-  const fields: Record<string, unknown> = {}
-  let received: { readonly file: ReceivedFile; readonly filename: string } | undefined
+  const { file, filename, fields } = await readForm(fileService, request, limits)
+  if (file === undefined) throw invalidRequest('file', 'the form has no file', 'Add a part named "file".')
   try {
-    for await (const part of request.parts()) {
-      if (isFile(part)) received = { file: await spool(fileService, part, request, limits), filename: part.filename }
-      else fields[part.fieldname] = part.value
-    }
-    if (received === undefined) throw invalidRequest('file', 'the form has no file', 'Add a part named "file".')
-    const { purpose, 'expires_after[seconds]': seconds } = parseInput(fieldsSchema, fields)
-    return await fileService.keep(received.file, {
+    const { purpose, 'expires_after[seconds]': seconds } = parseInput(fieldsSchema, Object.fromEntries(fields))
+    return await fileService.keep(file, {
       namespace: request.caller.namespace,
-      filename: received.filename.slice(0, FILENAME_CHARACTERS_MAX),
+      filename: filename.slice(0, FILENAME_CHARACTERS_MAX),
       purpose,
       ...(seconds === undefined ? {} : { expiresAfterMs: seconds * 1000 })
     })
   } catch (error) {
-    if (received !== undefined) await fileService.drop(received.file)
-    // what is still on its way has to go somewhere, or the client never reads why
-    request.raw.unpipe()
-    request.raw.resume()
-    throw formError(error)
+    await fileService.drop(file)
+    throw error
   }
-}
-
-function isFile(part: Multipart): part is MultipartFile {
-  return part.type === 'file'
-}
-
-async function spool(
-  fileService: FileService,
-  part: MultipartFile,
-  { caller, headers }: FastifyRequest,
-  limits: FileServiceInit
-): Promise<ReceivedFile> {
-  if (part.fieldname !== 'file') {
-    part.file.resume()
-    throw invalidRequest(part.fieldname.slice(0, 64), 'a file came under another name', 'Name its part "file".')
-  }
-  const received = await fileService.receive(part.file, caller.namespace, Number(headers['content-length'] ?? 1))
-  if (!part.file.truncated) return received
-  await fileService.drop(received)
-  throw tooLarge('file', `the file is larger than ${limits.fileBytesMax} bytes`)
-}
-
-/** The parser's complaints, in our terms. */
-function formError(error: unknown): MeshError {
-  if (error instanceof MeshError) return error
-  const { statusCode, message } = error as Partial<Error & { statusCode: number }>
-  if (statusCode === 413) return tooLarge(null, `the form is too large: ${message}`)
-  if (statusCode !== undefined && statusCode < 500) return invalidRequest(null, `the form cannot be read: ${message}`)
-  // broken off, or no form behind its heading
-  return invalidRequest(null, `the form cannot be read: ${MeshError.from(error).message}`, 'Send it again.')
-}
-
-function tooLarge(param: string | null, message: string): MeshError {
-  return new MeshError('invalid_request', message, {
-    hint: 'Split it.',
-    details: { param, reason: 'request_too_large' }
-  })
 }
 
 async function own(fileService: FileService, request: FastifyRequest<ById>): Promise<StoredFile> {

@@ -68,7 +68,7 @@ function measuredHeadMs(peerId: string, model: PlaceableModel, placements: reado
   for (const placement of placements) {
     if (placement.model.manifestSha256 !== model.manifestSha256) continue
     const stage = placement.stageOn(peerId)
-    if (stage?.range.end === model.manifest.config.layerCount && stage.report.fixedDecodeMs > 0) {
+    if (stage?.range.end === model.manifest.layers.length && stage.report.fixedDecodeMs > 0) {
       return stage.report.fixedDecodeMs
     }
   }

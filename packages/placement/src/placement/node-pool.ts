@@ -42,3 +42,14 @@ export const oneForAll: PoolSource = {
   standing: () => [],
   has: () => true
 }
+
+/** One node of a pool. Made for one request. */
+export function poolOfNode(pool: NodePool, peerId: string): NodePool {
+  return {
+    key: `${pool.key} ${JSON.stringify([null, [peerId]])}`,
+    subcloud: pool.subcloud,
+    adHoc: true,
+    where: `${pool.where} on ${peerId}`,
+    admits: node => node.peerId === peerId && pool.admits(node)
+  }
+}

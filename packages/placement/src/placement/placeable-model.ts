@@ -1,6 +1,7 @@
-import { isEncoder, kvBytesPerPosition, type ModelManifest } from '@resultity/interface'
+import { isEncoder, isSpeech, kvBytesPerPosition, type ModelManifest, requireDecoder } from '@resultity/interface'
 import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
+import { speechMemory } from '@resultity/whisper'
 
 /** A model as placements need it: identity, sizes, and how it is to be served. */
 export interface PlaceableModel {
@@ -11,7 +12,7 @@ export interface PlaceableModel {
   readonly manifestBytes: number
   /** Positions of one KV slot; tokens of an encoder's longest input. */
   readonly contextLength: number
-  /** KV slots of each stage; jobs that an encoder takes at once. */
+  /** KV slots of each stage; jobs that a model which is served whole takes at once. */
   readonly sessionsMax: number
 }
 
@@ -24,12 +25,23 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = embedding.bytes + (head?.bytes ?? 0) + encoderMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
+  if (isSpeech(manifest)) {
+    const { weightBytes, cacheBytes, workBytes } = speechMemory({
+      manifest,
+      windowsMax: sessionsMax,
+      sessionsPerWindow: 1
+    })
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
+  const { embedding, head, config } = requireDecoder(manifest)
   return {
     layerBytes,
-    embeddingBytes: manifest.embedding.bytes,
-    headBytes: manifest.head.bytes,
-    tiedEmbedding: manifest.config.tiedEmbedding,
-    kvBytesPerLayer: kvBytesPerPosition(manifest.config) * contextLength * sessionsMax
+    embeddingBytes: embedding.bytes,
+    headBytes: head.bytes,
+    tiedEmbedding: config.tiedEmbedding,
+    kvBytesPerLayer: kvBytesPerPosition(config) * contextLength * sessionsMax
   }
 }
 
@@ -39,6 +51,10 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     const { hiddenSize, intermediateSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
   }
-  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = manifest.config
+  if (isSpeech(manifest)) {
+    const { hiddenSize, encoderFeedForwardSize } = manifest.config
+    return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
+  }
+  const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim } = requireDecoder(manifest).config
   return hiddenSize * (headDim * (2 * headCount + 2 * kvHeadCount) + 3 * intermediateSize)
 }

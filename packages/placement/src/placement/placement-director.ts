@@ -1,4 +1,4 @@
-import { isEncoder } from '@resultity/interface'
+import { isServedWhole } from '@resultity/interface'
 import type { PlacementPlan, PlacementShortfall } from '@resultity/planner'
 import type { NodeChange } from '../membership/node-registry.ts'
 import { Evacuation, type HandoverListener } from './evacuation.ts'
@@ -246,7 +246,7 @@ export class PlacementDirector {
     const wanted = this.#planner.wantedStages(target)
     if (current !== undefined && (wanted === 'auto' || current.stages.length >= wanted)) return undefined
     const wakeMs = this.#lastJoinMs + this.#init.fewerStagesAfterMs
-    const fewer = wanted !== 'auto' && !isEncoder(model.manifest) && nodes.length < Number(this.#init.stages)
+    const fewer = wanted !== 'auto' && !isServedWhole(model.manifest) && nodes.length < Number(this.#init.stages)
     if (fewer && nodes.length > 0 && now < wakeMs && !this.table.wasBroken(model, pool)) return wakeMs
     const plan = this.#planner.plan(target, wanted)
     const fallback = 'missing' in plan && current === undefined ? this.#planMakingRoom(target, 'auto') : plan

@@ -1,4 +1,4 @@
-import { formatRange, type LayerRange, MeshError } from '@resultity/interface'
+import { formatRange, isServedWhole, type LayerRange, MeshError } from '@resultity/interface'
 import { ForeignSessions } from './foreign-sessions.ts'
 import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
@@ -53,8 +53,10 @@ export class PlacementTable {
   ): Placement | undefined {
     const candidates = this.of(model)
       .filter(one => one.serving && (stages === undefined || one.stages.length === stages) && fits(one))
-      .map(placement => ({ placement, rank: rank(placement, this.hasFreeSlot(placement), pool) }))
-      .toSorted((a, b) => a.rank - b.rank)
+      .map(placement => ({ placement, order: orderOf(placement, this.hasFreeSlot(placement), pool) }))
+      .toSorted(
+        (a, b) => a.order.readiness - b.order.readiness || a.order.load - b.order.load || a.order.rank - b.order.rank
+      )
     return candidates[0]?.placement
   }
 
@@ -128,7 +130,7 @@ export class PlacementTable {
     const key = keyOf(placement.model, placement.pool)
     const others = (this.#lost.get(key) ?? []).filter(one => formatRange(one.range) !== formatRange(stage.range))
     // one entry per layer at most, whatever the history
-    this.#lost.set(key, [...others, { peerId, range: stage.range }].slice(-placement.model.manifest.config.layerCount))
+    this.#lost.set(key, [...others, { peerId, range: stage.range }].slice(-placement.model.manifest.layers.length))
   }
 }
 
@@ -138,12 +140,21 @@ export function keyOf(model: PlaceableModel, pool: NodePool): string {
 }
 
 /**
- * Order of preference: a free slot, then a busy placement, then a loading one; the pool's own placement before another
- * on its nodes; the default before one made for a request.
+ * Order of preference: a free slot, then a busy placement, then a loading one; of a model that is served whole the one
+ * with the fewest jobs, so that nodes share them; the pool's own placement before another on its nodes; the default
+ * before one made for a request.
  */
-function rank(placement: Placement, free: boolean, pool: NodePool): number {
-  const state = placement.state === 'loading' ? 8 : free ? 0 : 4
-  return state + (placement.pool.key === pool.key ? 0 : 2) + (placement.purpose === 'default' ? 0 : 1)
+function orderOf(
+  placement: Placement,
+  free: boolean,
+  pool: NodePool
+): { readonly readiness: number; readonly load: number; readonly rank: number } {
+  const { state, sessionsOpen, model, purpose } = placement
+  return {
+    readiness: state === 'loading' ? 2 : free ? 0 : 1,
+    load: isServedWhole(model.manifest) ? sessionsOpen : 0,
+    rank: (placement.pool.key === pool.key ? 0 : 2) + (purpose === 'default' ? 0 : 1)
+  }
 }
 
 function isSame(one: LayerRange | undefined, other: LayerRange): boolean {

@@ -1,4 +1,4 @@
-import { formatRange, isEncoder, type LayerRange, layerCount, MeshError } from '@resultity/interface'
+import { formatRange, isServedWhole, kindOf, type LayerRange, layerCount, MeshError } from '@resultity/interface'
 import type { PlacementShortfall } from '@resultity/planner'
 import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
@@ -37,13 +37,17 @@ export function layersMissing({ model, pool, shortfall, lost, failure, usableCou
 
 /** @throws MeshError `invalid_request` naming `param` */
 export function refuseMoreStagesThanLayers(model: PlaceableModel, stages: number, param: string): void {
-  if (isEncoder(model.manifest) && stages > 1) {
-    throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} is an encoder, which is not cut`, {
-      hint: 'Ask for 1 stage, or leave it out.',
-      details: { param }
-    })
+  if (isServedWhole(model.manifest) && stages > 1) {
+    throw new MeshError(
+      'invalid_request',
+      `${param} is ${stages} and ${model.name} ${kindOf(model.manifest)} and is not cut`,
+      {
+        hint: 'Ask for 1 stage, or leave it out.',
+        details: { param }
+      }
+    )
   }
-  const layers = model.manifest.config.layerCount
+  const layers = model.manifest.layers.length
   if (stages <= layers) return
   throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} has ${layers} layers`, {
     hint: `Ask for at most ${layers} stages.`,

@@ -1,4 +1,4 @@
-import { isEncoder, type MeshError } from '@resultity/interface'
+import { isServedWhole, type MeshError } from '@resultity/interface'
 import {
   type PlacementPlan,
   type PlacementShortfall,
@@ -40,10 +40,10 @@ export class TargetPlanner {
   /** Stages of a target's default placement on the nodes that are there. */
   wantedStages(target: Target): 'auto' | number {
     const { model } = target
-    if (isEncoder(model.manifest)) return 1
+    if (isServedWhole(model.manifest)) return 1
     if (this.#stages === 'auto') return 'auto'
     const nodeCount = this.usableNodes(target).length
-    return Math.max(1, Math.min(this.#stages, nodeCount, model.manifest.config.layerCount))
+    return Math.max(1, Math.min(this.#stages, nodeCount, model.manifest.layers.length))
   }
 
   /** Whether a placement is on nodes of `pool` only, whatever pool it was made for. */
@@ -69,8 +69,8 @@ export class TargetPlanner {
     placements: readonly Placement[] = this.#components.table.all()
   ): PlacementPlan | PlacementShortfall {
     const { model } = target
-    // an encoder is served whole
-    const count = isEncoder(model.manifest) ? 1 : stages
+    // some models are not cut
+    const count = isServedWhole(model.manifest) ? 1 : stages
     return planPlacement({
       model: shapeOf(model),
       nodes: this.#nodes(target, placements),
@@ -139,7 +139,7 @@ export class TargetPlanner {
   #fitsOn({ model, stages, purpose }: Placement, nodes: readonly PlannerNode[]): boolean {
     const input = { model: shapeOf(model), stages, nodes, hopMs: HOP_MS }
     if (repairPlacement(input) !== undefined) return true
-    const count = isEncoder(model.manifest) ? 1 : purpose === 'default' ? 'auto' : stages.length
+    const count = isServedWhole(model.manifest) ? 1 : purpose === 'default' ? 'auto' : stages.length
     return !('missing' in planPlacement({ ...input, stages: count }))
   }
 

@@ -5,7 +5,7 @@ import { decodeJson, encodeJson } from '../database/json-column.ts'
 import { cursorOf, isAfter } from '../database/pages.ts'
 import type { Tables } from '../database/tables.ts'
 import type { FileTable } from '../migrations/0006-batches.ts'
-import type { FileFilter, FileStore, StoredFile } from './stored-file.ts'
+import { type FileFilter, type FileStore, REQUEST_FILE, type StoredFile } from './stored-file.ts'
 
 /** Ids in one statement. */
 const IDS_MAX = 500
@@ -39,6 +39,7 @@ export class DatabaseFileStore implements FileStore {
       .selectFrom('file')
       .selectAll()
       .where('namespace', '=', namespace)
+      .where('purpose', '!=', REQUEST_FILE)
       .$if(purpose !== undefined, query => query.where('purpose', '=', purpose ?? ''))
       .where(isAfter(cursor, order))
       .orderBy('created_at_ms', order)

@@ -1,3 +1,6 @@
+/** The purpose of files that came with a request: they are part of it, so that no list shows them. */
+export const REQUEST_FILE = 'request'
+
 /** A file of a client, or one made for it. */
 export interface StoredFile {
   readonly id: string
@@ -28,7 +31,7 @@ export interface FileStore {
   /** Replaces one of the same id. */
   put(file: StoredFile): Promise<void>
   find(id: string): Promise<StoredFile | undefined>
-  /** @throws MeshError `not_found` when `filter.after` names no file */
+  /** Without those of requests. @throws MeshError `not_found` when `filter.after` names no file */
   list(filter: FileFilter): Promise<{ readonly files: readonly StoredFile[]; readonly hasMore: boolean }>
   /** Bytes of all files of a namespace. */
   bytesOf(namespace: string): Promise<number>

@@ -1,0 +1,18 @@
+/** What one file may cost. */
+export interface AudioLimits {
+  /** Bytes of the file. */
+  readonly bytesMax: number
+  /** Seconds of sound, counted while they are decoded: headers are not believed. A second takes 64 kB. */
+  readonly secondsMax: number
+  readonly channelsMax: number
+}
+
+/** 25 MiB as OpenAI's API has it, and four hours: as long as an Opus file of that size for speech lasts. */
+export const DEFAULT_AUDIO_LIMITS: AudioLimits = { bytesMax: 25 * 1024 * 1024, secondsMax: 4 * 3600, channelsMax: 16 }
+
+/** Samples a second of everything that is decoded. */
+export const SAMPLE_RATE = 16_000
+
+/** Rates of files that are taken, in samples a second. */
+export const RATE_MIN = 8000
+export const RATE_MAX = 192_000

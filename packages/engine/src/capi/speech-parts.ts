@@ -1,0 +1,15 @@
+import type { WhisperConfig } from '@resultity/interface'
+import type { AudioGraph, TextGraph } from '@resultity/whisper'
+import type { GraphSource } from '../graph-source.ts'
+import type { GraphSession } from './graph-session.ts'
+import type { Runtime } from './runtime.ts'
+
+/** Both graphs of a speech model, loaded by the runtime, and where they came from. */
+export interface CapiSpeechParts {
+  readonly runtime: Runtime
+  readonly config: WhisperConfig
+  readonly audio: GraphSession
+  readonly text: GraphSession
+  readonly audioSource: GraphSource<AudioGraph>
+  readonly textSource: GraphSource<TextGraph>
+}

@@ -1,0 +1,40 @@
+import { EMBEDDINGS_ENDPOINT, MeshError, TRANSCRIPTIONS_ENDPOINT, type WorkOptions } from '@resultity/interface'
+import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
+import type { ReadyWhole } from './loaded-model.ts'
+import { parseTranscriptionJob, runTranscriptionJob } from './transcription-job.ts'
+
+/** Work whose body was read, for a model to do. @returns UTF-8 JSON of its result */
+export type JobWork = (ready: ReadyWhole, options: WorkOptions) => Promise<Uint8Array>
+
+/** Reads the body of a job, UTF-8 JSON. @throws MeshError `protocol_violation` */
+export type JobEndpoint = (body: Uint8Array) => JobWork
+
+/** What jobs this node runs, by their endpoint. */
+export const JOB_ENDPOINTS: ReadonlyMap<string, JobEndpoint> = new Map([
+  [
+    EMBEDDINGS_ENDPOINT,
+    body => {
+      const job = parseEmbeddingJob(body)
+      return async (ready, options) => {
+        if (ready.kind !== 'encoder') throw otherKind(ready, 'gives no vectors')
+        return await runEmbeddingJob(ready, job, options)
+      }
+    }
+  ],
+  [
+    TRANSCRIPTIONS_ENDPOINT,
+    body => {
+      const job = parseTranscriptionJob(body)
+      return async (ready, options) => {
+        if (ready.kind !== 'speech') throw otherKind(ready, 'hears no speech')
+        return await runTranscriptionJob(ready, job, options)
+      }
+    }
+  ]
+])
+
+function otherKind({ manifest }: ReadyWhole, lacks: string): MeshError {
+  return new MeshError('invalid_request', `${manifest.name} ${lacks}`, {
+    hint: 'the coordinator sent the job to the wrong model; upgrade it if it is older than this node'
+  })
+}

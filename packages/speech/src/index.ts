@@ -1,0 +1,8 @@
+export { previousTokensMax, type SpeechTask } from './decoding-prompt.ts'
+export { FALLBACK_TEMPERATURES } from './fallback.ts'
+export { hearPiece, type PieceInit, type SpokenPiece, type SpokenSegment } from './hear-piece.ts'
+export type { SpokenLanguage } from './language.ts'
+export type { LogMel } from './log-mel.ts'
+export * from './port.ts'
+export { textOf } from './token-text.ts'
+export type { TimedWord } from './word-times.ts'

@@ -1,0 +1,7 @@
+export { type AudioGraph, buildAudioGraph } from './graph/audio-graph.ts'
+export type { CrossEdges, WhisperGraphInit } from './graph/edges.ts'
+export * from './graph/speech-memory.ts'
+export { buildTextGraph, type TextGraph } from './graph/text-graph.ts'
+export { CT2_WEIGHTS, isCt2Folder, openCt2Whisper, openHubWhisper } from './import/open-whisper.ts'
+export { planWhisperFiles } from './import/weight-files.ts'
+export type { WhisperSource } from './import/whisper-source.ts'
