@@ -39,6 +39,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'test-mesh'
   ],
   speech: ['interface'],
+  upstream: ['interface'],
   mesh: ['interface', 'wire'],
   node: [
     'interface',
@@ -51,6 +52,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'model',
     'engine',
     'speech',
+    'upstream',
     'mesh'
   ],
   'api-kit': ['interface', 'store'],
