@@ -91,6 +91,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
   ollama: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
   scoring: ['interface', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
+  relayed: ['interface', 'test-nodes', 'store', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -113,7 +114,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'anthropic',
     'tokens',
     'ollama',
-    'scoring'
+    'scoring',
+    'relayed'
   ],
   simulation: [
     'interface',
@@ -162,6 +164,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'tokens',
     'ollama',
     'scoring',
+    'relayed',
     'node',
     'coordinator',
     'cli'

@@ -242,15 +242,19 @@ function buildHttp(
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
-  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
+  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints, relays } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
   const answers = { models, director, pools, constraints, generator, nodeJobs, metrics, scheduler }
-  const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
-    limits,
-    aliases: names,
-    placesMax: generator.placesMax,
-    truncateInputs
-  })
+  const jobs = buildJobs(
+    { answers, relays, admission: access.jobs, disk, contentDisk, scheduler, clock, logger },
+    stores,
+    {
+      limits,
+      aliases: names,
+      placesMax: generator.placesMax,
+      truncateInputs
+    }
+  )
   const { runtime, fileService } = jobs
   runtime.onEnd(job => access.jobEnded(job))
   metrics.watchJobs(runtime)
@@ -270,6 +274,7 @@ function buildHttp(
     disk,
     registry,
     models,
+    offered: relays.offered,
     director,
     pools,
     subclouds,

@@ -21,6 +21,7 @@ import {
   Subclouds,
   toStageReport
 } from '@resultity/placement'
+import { OfferedModels, type RelayCallComponents } from '@resultity/relayed'
 import type { Logger } from 'pino'
 import { type CoordinatorLimits, DEFAULT_BATCH_PREFILL_CHUNK, DEFAULT_PREFILL_CHUNK } from './settings.ts'
 
@@ -46,6 +47,9 @@ export interface MeshParts {
   readonly driver: GenerationDriver
   readonly nodeJobs: NodeJobs
   readonly constraints: Constraints
+  /** Models of servers beside nodes, and how their nodes are asked. */
+  readonly offered: OfferedModels
+  readonly relays: RelayCallComponents
 }
 
 export interface MeshPartsComponents {
@@ -74,7 +78,8 @@ export function buildMesh(
     ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
     send: (peerId, message) => membership.send(peerId, message)
   })
-  const models = new ServedModels()
+  const offered = new OfferedModels({ registry, clock })
+  const models = new ServedModels(name => offered.elsewhere(name))
   const subclouds = new Subclouds(init.subclouds)
   const pools = new NodePools({ subclouds, models })
   const director = new PlacementDirector(
@@ -120,7 +125,10 @@ export function buildMesh(
   const nodeJobs = new NodeJobs(nodes, limits)
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
-  return { registry, membership, models, subclouds, pools, director, loop, leases, driver, nodeJobs, constraints }
+  const { addressOf, onNodeLeft } = nodes
+  const relays = { offered, opener: host, scheduler, addressOf, onNodeLeft }
+  const served = { models, offered, relays, subclouds, pools }
+  return { registry, membership, ...served, director, loop, leases, driver, nodeJobs, constraints }
 }
 
 /** Where nodes are, and when one goes. */

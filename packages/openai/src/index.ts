@@ -17,9 +17,9 @@ export { promptOf, promptTextOf } from './chat/chat-prompt.ts'
 export { withSeed } from './chat/chat-request.ts'
 export { chatRequestSchema, meshFields } from './chat/chat-schema.ts'
 export { addStoredChatRoutes, type StoredChatRouteComponents } from './chat/stored-chat-routes.ts'
-export { contentPartSchema, spokenText } from './chat/text-parts.ts'
+export { contentPartSchema, partText, spokenText } from './chat/text-parts.ts'
 export { CompletionEndpoint } from './completions/completion-endpoint.ts'
-export type { CompletionLogprobs } from './completions/completion-schema.ts'
+export { type CompletionLogprobs, completionRequestSchema } from './completions/completion-schema.ts'
 export {
   EmbeddingsEndpoint,
   type EmbeddingsEndpointComponents,
@@ -34,6 +34,7 @@ export {
   ensembleRequestSchema,
   type MemberReport
 } from './ensembles/ensemble-schema.ts'
+export { refuseUnserved } from './fields/refuse-unserved.ts'
 export { addFileRoutes, type FileRouteComponents } from './files/file-routes.ts'
 export { letGo, type ReadForm, readForm, withForms } from './files/form-reader.ts'
 export { addJobRoute, type HttpEndpoint } from './requests/job-routes.ts'

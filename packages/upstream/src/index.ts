@@ -1,3 +1,4 @@
+export { readKeyFile } from './key-file.ts'
 export { AUTO_UPSTREAMS } from './upstream-address.ts'
 export type { UpstreamLimits } from './upstream-limits.ts'
 export type { UpstreamLog } from './upstream-server.ts'
