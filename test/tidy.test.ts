@@ -43,6 +43,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'test-mesh'
   ],
   speech: ['interface'],
+  upstream: ['interface'],
   mesh: ['interface', 'wire'],
   node: [
     'interface',
@@ -56,6 +57,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'model',
     'engine',
     'speech',
+    'upstream',
     'mesh'
   ],
   'api-kit': ['interface', 'store'],
@@ -107,6 +109,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'jobs',
     'openai'
   ],
+  relayed: ['interface', 'test-nodes', 'store', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   coordinator: [
     'interface',
     'runtime-tuning',
@@ -133,7 +136,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'scoring',
     'transcription',
     'speaking',
-    'phonemes'
+    'phonemes',
+    'relayed'
   ],
   simulation: [
     'interface',
@@ -186,6 +190,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'transcription',
     'speaking',
     'audio',
+    'relayed',
     'node',
     'coordinator',
     'cli'

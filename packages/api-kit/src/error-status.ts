@@ -75,7 +75,8 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   storage_low: 507,
   storage_quota_exceeded: 429,
   unauthenticated: 401,
-  unavailable: 503
+  unavailable: 503,
+  upstream_failed: 502
 }
 
 const statuses: ReadonlyMap<string, number> = new Map(Object.entries({ ...codes, ...reasons }))

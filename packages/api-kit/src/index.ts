@@ -1,4 +1,4 @@
-export { type ApiRoute, ApiRoutes, addRoute, collectRoutes } from './api-route.ts'
+export { type ApiAnswer, type ApiRoute, ApiRoutes, addRoute, collectRoutes } from './api-route.ts'
 export { BinaryStream } from './binary-stream.ts'
 export { inflateBodies } from './body-encoding.ts'
 export { answerBadPath, answerBrokenRequest, answerExpectation, fromFastify, newRequestId } from './client-errors.ts'

@@ -77,7 +77,9 @@ const repeated: ReadonlySet<SettingName> = new Set([
   'alias',
   'subcloud',
   'label',
-  'blobSource'
+  'blobSource',
+  'upstream',
+  'upstreamModel'
 ])
 
 /** Commands about one thing: `keys create`, `keys list`. */

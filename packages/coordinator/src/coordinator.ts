@@ -246,16 +246,20 @@ function buildHttp(
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
-  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
+  const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints, relays } = mesh
   const metrics = new Metrics({ registry, director, leases, driver })
   const sound = { replicas: mesh.replicas, encoding: mesh.encoding, phonemes: mesh.phonemes, audio }
   const answers = { models, director, pools, constraints, generator, nodeJobs, ...sound, metrics, scheduler }
-  const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
-    limits,
-    aliases: names,
-    placesMax: generator.placesMax,
-    truncateInputs
-  })
+  const jobs = buildJobs(
+    { answers, relays, admission: access.jobs, disk, contentDisk, scheduler, clock, logger },
+    stores,
+    {
+      limits,
+      aliases: names,
+      placesMax: generator.placesMax,
+      truncateInputs
+    }
+  )
   const { runtime, fileService } = jobs
   runtime.onEnd(job => access.jobEnded(job))
   metrics.watchJobs(runtime)
@@ -275,6 +279,7 @@ function buildHttp(
     disk,
     registry,
     models,
+    offered: relays.offered,
     director,
     pools,
     subclouds,

@@ -35,6 +35,7 @@ import {
   type InputReading,
   ResponseEndpoint
 } from '@resultity/openai'
+import { chatRelay, completionRelay, embeddingRelay, type RelayCallComponents, RelayEndpoint } from '@resultity/relayed'
 import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
 import { type SpeakingComponents, SpeechEndpoint } from '@resultity/speaking'
 import {
@@ -102,6 +103,8 @@ export interface JobPartsComponents {
     EmbeddingsEndpointComponents &
     Omit<TranscriptionEndpointComponents, 'fileService' | 'recordings'> &
     SpeakingComponents
+  /** How nodes are asked to pass requests on. */
+  readonly relays: RelayCallComponents
   readonly clock: Clock
   readonly scheduler: Scheduler
   readonly logger: Logger
@@ -143,7 +146,7 @@ export function buildJobs(
   stores: Stores,
   { limits, aliases: names, placesMax, ...reading }: JobPartsInit
 ): JobParts {
-  const { answers, clock, scheduler, logger, admission, disk, contentDisk } = components
+  const { answers, relays, clock, scheduler, logger, admission, disk, contentDisk } = components
   const { models, director, pools } = answers
   const { store, files, content, bytes, batches } = stores
   const aliases = new EnsembleAliases(names)
@@ -154,21 +157,22 @@ export function buildJobs(
   )
   const chat = new ChatEndpoint(answers)
   const ensembles = { models, aliases, children, judging: () => chats, scheduler }
-  const chats = new EnsembleEndpoint(ensembles, chat, chatDialect)
+  const completion = new CompletionEndpoint(answers)
+  const embeddings = new EmbeddingsEndpoint(answers, reading)
+  const relayed = passedOn({ answers, relays, aliases }, limits, { chats: chat, completions: completion, embeddings })
+  const chats = new EnsembleEndpoint(ensembles, relayed.chats, chatDialect)
   const conversations = new ConversationService(
     { conversations: stores.conversations, bytes, disk, clock },
     { conversationBytesMax: limits.bodyBytesMax }
   )
   const responses = new ResponseEndpoint({ models, chat, store, conversations, clock })
   const messages = new MessageEndpoint({ models, chat })
-  const completion = new CompletionEndpoint(answers)
-  const embeddings = new EmbeddingsEndpoint(answers, reading)
   const single = [
     chats,
-    new EnsembleEndpoint(ensembles, completion, completionDialect),
+    new EnsembleEndpoint(ensembles, relayed.completions, completionDialect),
     responses,
     messages,
-    embeddings,
+    relayed.embeddings,
     new ModerationEndpoint(answers, reading),
     ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect, reading)),
     ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect, reading))
@@ -188,13 +192,37 @@ export function buildJobs(
   // what it answers is no JSON, which lines of batches are
   const httpEndpoints = [...single, speech, inlineBatch, ...ollama]
   const kinds = new JobKinds([...httpEndpoints, ...speechEndpoints, batchEndpoint])
-  const places = new ModelPlaces({ models, director, pools }, { groupsMax: limits.groupsMax, placesMax })
+  const places = new ModelPlaces(
+    { models, director, pools, offered: relays.offered },
+    { groupsMax: limits.groupsMax, placesMax }
+  )
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const heard = new Set(speechEndpoints.map(({ path }) => path))
   removeRecordingsWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
   const endpoints = { kinds, httpEndpoints, speechEndpoints, responses, conversations, messages, batchEndpoint }
   return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
+}
+
+/** Endpoints that pass on what names a model of a server beside a node. */
+function passedOn(
+  { answers, relays, aliases }: Pick<JobPartsComponents, 'answers' | 'relays'> & { readonly aliases: EnsembleAliases },
+  limits: CoordinatorLimits,
+  own: Readonly<Record<'chats' | 'completions' | 'embeddings', HttpEndpoint>>
+): Readonly<Record<'chats' | 'completions' | 'embeddings', HttpEndpoint>> {
+  const { models, pools, metrics } = answers
+  const components = { ...relays, models, pools, aliases, metrics }
+  const calls = {
+    startMs: limits.jobStartMs,
+    graceMs: limits.jobGraceMs,
+    runMs: limits.relayRunMs,
+    nodesMax: limits.routeAttemptsMax
+  }
+  return {
+    chats: new RelayEndpoint(components, calls, own.chats, chatRelay),
+    completions: new RelayEndpoint(components, calls, own.completions, completionRelay),
+    embeddings: new RelayEndpoint(components, calls, own.embeddings, embeddingRelay)
+  }
 }
 
 function ollamaEndpoints(components: TextEndpointComponents & EmbedEndpointComponents): HttpEndpoint[] {

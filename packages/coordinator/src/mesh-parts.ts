@@ -24,6 +24,7 @@ import {
   Subclouds,
   toStageReport
 } from '@resultity/placement'
+import { OfferedModels, type RelayCallComponents } from '@resultity/relayed'
 import type { Logger } from 'pino'
 import { type CoordinatorLimits, DEFAULT_BATCH_PREFILL_CHUNK, DEFAULT_PREFILL_CHUNK } from './settings.ts'
 
@@ -55,6 +56,9 @@ export interface MeshParts {
   /** Reads texts that are said. */
   readonly phonemes: PhonemeThread
   readonly constraints: Constraints
+  /** Models of servers beside nodes, and how their nodes are asked. */
+  readonly offered: OfferedModels
+  readonly relays: RelayCallComponents
 }
 
 export interface MeshPartsComponents {
@@ -83,7 +87,8 @@ export function buildMesh(
     ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
     send: (peerId, message) => membership.send(peerId, message)
   })
-  const models = new ServedModels()
+  const offered = new OfferedModels({ registry, clock })
+  const models = new ServedModels(name => offered.elsewhere(name))
   const subclouds = new Subclouds(init.subclouds)
   const pools = new NodePools({ subclouds, models })
   const director = new PlacementDirector(
@@ -131,8 +136,10 @@ export function buildMesh(
   const voices = { encoding: new EncodingThread(scheduler), phonemes: new PhonemeThread(scheduler) }
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
-  const parts = { registry, membership, models, subclouds, pools, director, loop }
-  return { ...parts, leases, driver, nodeJobs, replicas, ...voices, constraints }
+  const { addressOf, onNodeLeft } = nodes
+  const relays = { offered, opener: host, scheduler, addressOf, onNodeLeft }
+  const served = { models, offered, relays, subclouds, pools }
+  return { registry, membership, ...served, director, loop, leases, driver, nodeJobs, replicas, ...voices, constraints }
 }
 
 /** Where nodes are, and when one goes. */

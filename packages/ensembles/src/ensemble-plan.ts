@@ -81,7 +81,9 @@ function requestedOf(request: EnsembleRequest, { models, aliases }: EnsembleName
     }
   }
   const parts = model.split('+').filter(part => part !== '')
-  return parts.length < 2 ? undefined : { ...common, models: parts, strategy: 'all', param: () => 'model' }
+  return parts.length < 2 || models.isElsewhere(model)
+    ? undefined
+    : { ...common, models: parts, strategy: 'all', param: () => 'model' }
 }
 
 /** What is not said follows from what is. */
@@ -101,6 +103,8 @@ function idsOfAll(models: ServedModels, wanted: RequestedEnsemble): string[] {
  * @throws MeshError `model_not_found` when none is served; `unavailable` while it may be one of those still imported
  */
 function idsOfSome(models: ServedModels, wanted: RequestedEnsemble): string[] {
+  // an ensemble knows its models: one that only a server beside a node knows has no part in it
+  if (wanted.models.some(name => models.isElsewhere(name))) return idsOfAll(models, wanted)
   if (models.complete && wanted.models.some(name => models.has(name))) {
     return wanted.models.map(name => (models.has(name) ? models.find(name).id : name))
   }

@@ -29,6 +29,8 @@ export interface GenerationLimits {
   readonly jobStartMs: number
   /** The whole of a job on one node. */
   readonly jobRunMs: number
+  /** The whole of a request that a node passes on to a server beside it. */
+  readonly relayRunMs: number
   /** Beyond that, for what the node has to say at its end. */
   readonly jobGraceMs: number
   /** Time to find out whether the schemas of a request can be enforced; the request is refused if it takes longer. */
@@ -56,6 +58,7 @@ export const DEFAULT_GENERATION_LIMITS: GenerationLimits = {
   sessionCloseMs: 1000,
   jobStartMs: 10_000,
   jobRunMs: 120_000,
+  relayRunMs: 900_000,
   jobGraceMs: 2000,
   constraintCheckMs: 2000,
   answerCheckMs: 10_000,

@@ -1,18 +1,10 @@
 import { z } from 'zod'
 import { layerRangeSchema } from './layer-range.ts'
 import { sha256Schema } from './manifest.ts'
+import { OFFERED_MODELS_MAX, offeredModelSchema } from './offered-model.ts'
+import { shown } from './shown-text.ts'
 
 const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'letters, digits, and . _ / - inside, 63 at most')
-
-/** Control characters, and what turns or hides the text beside it: in no text that a peer has shown to people. */
-export const UNPRINTABLE = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/u
-
-/** Text that is shown to people. */
-const shown = (charactersMax: number) =>
-  z
-    .string()
-    .max(charactersMax)
-    .refine(text => !UNPRINTABLE.test(text), 'control characters are not allowed')
 
 const gpuSchema = z.object({
   vendor: shown(128),
@@ -66,6 +58,8 @@ export const advertSchema = z.object({
     message: 'at most 32 labels'
   }),
   stages: z.array(servedStageSchema).max(256),
+  /** Models of servers beside it, to which it passes requests on. */
+  offered: z.array(offeredModelSchema).max(OFFERED_MODELS_MAX).optional(),
   /** It is about to leave: it takes nothing new, and what it has is to go elsewhere. */
   draining: z.boolean().optional()
 })

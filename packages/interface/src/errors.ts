@@ -48,7 +48,8 @@ export const errorCodes = [
   'storage_low', // the disk is nearly full: nothing new is stored
   'storage_quota_exceeded', // this namespace has stored as much as it may
   'unauthenticated', // no key, or one that is unknown, expired or revoked
-  'unavailable' // the part is starting, stopping or gone; another may serve
+  'unavailable', // the part is starting, stopping or gone; another may serve
+  'upstream_failed' // a server that a node passes requests on to failed, or answered with what is no answer
 ] as const
 
 export type ErrorCode = (typeof errorCodes)[number]
@@ -63,7 +64,8 @@ const retryable: ReadonlySet<ErrorCode> = new Set([
   'rate_limited',
   'resource_exhausted',
   'storage_low',
-  'unavailable'
+  'unavailable',
+  'upstream_failed'
 ])
 
 export interface MeshErrorOptions {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { UNPRINTABLE } from './capability.ts'
+import { UNPRINTABLE } from './shown-text.ts'
 
 /** Of one invite; enough for any machine. */
 export const INVITE_ADDRESSES_MAX = 8

@@ -1,4 +1,4 @@
-import type { NodePools, PlacementDirector, ServedModels } from '@resultity/placement'
+import type { NodePool, NodePools, PlacementDirector, ServedModels } from '@resultity/placement'
 import { ofModelLane } from '@resultity/store'
 import type { Places } from './job-queue.ts'
 
@@ -6,6 +6,12 @@ export interface ModelPlacesComponents {
   readonly models: ServedModels
   readonly director: PlacementDirector
   readonly pools: NodePools
+  /** Models that nodes have of servers beside them. */
+  readonly offered: {
+    places(model: string, pool: NodePool): number
+    /** @returns stops listening */
+    onChange(listener: () => void): () => void
+  }
 }
 
 export interface ModelPlacesInit {
@@ -15,7 +21,7 @@ export interface ModelPlacesInit {
   readonly placesMax?: number | undefined
 }
 
-/** As many places as a model's ready placements have slots. */
+/** As many places as a model's ready placements have slots, or as its nodes pass on at once. */
 export class ModelPlaces implements Places {
   readonly #components: ModelPlacesComponents
   readonly #init: ModelPlacesInit
@@ -28,11 +34,11 @@ export class ModelPlaces implements Places {
   places(lane: string): number {
     const of = ofModelLane(lane)
     if (of === undefined) return this.#init.groupsMax
-    const { models, director, pools } = this.#components
+    const { models, director, pools, offered } = this.#components
     const model = models.list().find(one => one.id === of.model)?.placeable
-    if (model === undefined) return 0
-    if (this.#init.placesMax !== undefined) return this.#init.placesMax
     const pool = of.subcloud === undefined ? pools.general : pools.named(of.subcloud)
+    if (model === undefined) return offered.places(of.model, pool)
+    if (this.#init.placesMax !== undefined) return this.#init.placesMax
     const ready = director.table.of(model).filter(one => one.state === 'ready' && director.fits(one, pool)).length
     if (ready > 0) return ready * model.sessionsMax
     // a placement that loads is waited for by requests that hold their place, so that they hear why when it fails
@@ -45,6 +51,10 @@ export class ModelPlaces implements Places {
   }
 
   onChange(listener: () => void): () => void {
-    return this.#components.director.onChange(listener)
+    const { director, offered } = this.#components
+    const stops = [director.onChange(listener), offered.onChange(listener)]
+    return () => {
+      for (const stop of stops) stop()
+    }
   }
 }

@@ -1,4 +1,4 @@
-import type { Advert, Clock } from '@resultity/interface'
+import type { Advert, Clock, OfferedModel } from '@resultity/interface'
 import { type PrivateKey, sealAdvert } from '@resultity/mesh'
 import type { Hardware } from './hardware.ts'
 import type { StageTable } from './stage-table.ts'
@@ -9,6 +9,8 @@ export interface AdvertiserComponents {
   readonly clock: Clock
   /** Addresses to be dialled at; they can change while the node runs. */
   readonly multiaddrs: () => string[]
+  /** Models of servers beside this node. Default: none. */
+  readonly offered?: (() => readonly OfferedModel[]) | undefined
 }
 
 export interface AdvertiserInit {
@@ -64,6 +66,7 @@ export class Advertiser {
 
   #statement() {
     const { stages, multiaddrs } = this.#components
+    const offered = this.#draining ? [] : (this.#components.offered?.() ?? [])
     const { ttlMs: _, labels, ...fixed } = this.#init
     return {
       ...fixed,
@@ -71,6 +74,7 @@ export class Advertiser {
       multiaddrs: multiaddrs().slice(0, 16),
       memoryFreeBytes: stages.memoryFreeBytes,
       stages: stages.served(),
+      ...(offered.length === 0 ? {} : { offered: [...offered] }),
       ...(this.#draining ? { draining: true } : {})
     }
   }

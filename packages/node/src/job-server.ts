@@ -1,5 +1,6 @@
 import { MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
 import type { MeshHost } from '@resultity/mesh'
+import type { RelayWork, Upstreams } from '@resultity/upstream'
 import {
   type ByteStream,
   FIRST_FRAME_BYTES_MAX,
@@ -19,6 +20,8 @@ import type { StageTable } from './stage-table.ts'
 export interface JobServerComponents {
   readonly host: MeshHost
   readonly stages: StageTable
+  /** Passes requests on to servers beside this node. Default: it has none. */
+  readonly relay?: Pick<Upstreams, 'take'> | undefined
   readonly logger: Logger
   /** Default: the machine's time. */
   readonly scheduler?: Scheduler
@@ -36,7 +39,8 @@ export interface JobServerInit {
 }
 
 interface RunningJob {
-  readonly placementId: string
+  /** Undefined: it is passed on to a server beside this node. */
+  readonly placementId: string | undefined
   readonly abort: AbortController
 }
 
@@ -73,6 +77,11 @@ export class JobServer {
   /** Jobs at work. */
   get jobsOpen(): number {
     return this.#running.size
+  }
+
+  /** Of these, jobs that are passed on. */
+  get relayedOpen(): number {
+    return [...this.#running].filter(job => job.placementId === undefined).length
   }
 
   async listen(): Promise<void> {
@@ -159,30 +168,56 @@ export class JobServer {
 
   /** @returns the job's last event. @throws MeshError when it did not begin */
   async #run(frames: JobStream, request: JobRequest, remotePeer: string, abort: AbortController): Promise<JobEvent> {
-    const { stages } = this.#components
+    this.#requireTaking(remotePeer)
     // before anything is awaited: the bytes belong to the stream
-    const work = this.#admit(request, remotePeer)(request.body)
+    if (request.manifestSha256 === '') return await this.#relay(frames, request, abort)
+    const { stages } = this.#components
+    const work = endpointOf(request)(request.body)
     using slot = stages.takeJob(request.manifestSha256, id => this.#components.mayUse(remotePeer, id))
-    const job: RunningJob = { placementId: slot.placementId, abort }
+    const told = new ToldEvents(frames, abort.signal)
+    return await this.#work(request, { placementId: slot.placementId, abort }, told, signal =>
+      work(slot.ready, { signal, workClass: request.workClass ?? 'interactive' })
+    )
+  }
+
+  /** A request for a model of a server beside this node. */
+  async #relay(frames: JobStream, request: JobRequest, abort: AbortController): Promise<JobEvent> {
+    using work = this.#takeRelay(request)
+    const told = new ToldEvents(frames, abort.signal)
+    return await this.#work(request, { placementId: undefined, abort }, told, signal =>
+      work.run({ signal, onEvent: event => told.chunk(event) })
+    )
+  }
+
+  #takeRelay(request: JobRequest): RelayWork {
+    const work = this.#components.relay?.take(request)
+    if (work !== undefined) return work
+    throw new MeshError('not_implemented', 'this node passes no requests on', {
+      hint: 'Its operator names servers beside it by --upstream.'
+    })
+  }
+
+  async #work(
+    { jobId, deadlineMs }: JobRequest,
+    job: RunningJob,
+    told: ToldEvents,
+    work: (signal: AbortSignal) => Promise<Uint8Array>
+  ): Promise<JobEvent> {
     this.#running.add(job)
+    const { signal } = job.abort
     try {
-      await frames.send({ type: 'started', sequence: 0 }, { signal: abort.signal })
-      const result = await withDeadline(
-        `job ${request.jobId}`,
-        request.deadlineMs,
-        signal => work(slot.ready, { signal, workClass: request.workClass ?? 'interactive' }),
-        { signal: abort.signal, scheduler: this.#scheduler }
-      )
-      return { type: 'result', sequence: 1, result }
+      await told.started()
+      const result = await withDeadline(`job ${jobId}`, deadlineMs, work, { signal, scheduler: this.#scheduler })
+      return { type: 'result', sequence: told.next, result }
     } catch (error) {
-      return { type: 'error', sequence: 1, error: MeshError.from(error, 'engine_failed') }
+      return { type: 'error', sequence: told.next, error: MeshError.from(error, 'engine_failed') }
     } finally {
       this.#running.delete(job)
     }
   }
 
-  /** The one place that decides whether a job may begin. */
-  #admit({ endpoint }: JobRequest, remotePeer: string): JobEndpoint {
+  /** The one place that decides whether a peer's job may begin. */
+  #requireTaking(remotePeer: string): void {
     if (this.#closing) throw new MeshError('unavailable', 'the node is shutting down')
     if (!this.#components.mayAsk(remotePeer)) {
       throw new MeshError('peer_refused', `${remotePeer} assigned nothing to this node`, {
@@ -190,10 +225,39 @@ export class JobServer {
       })
     }
     if (this.#draining) throw drainingError()
-    const known = JOB_ENDPOINTS.get(endpoint)
-    if (known !== undefined) return known
-    throw new MeshError('not_implemented', `this node runs no jobs for ${endpoint.slice(0, 64)}`, {
-      hint: `it runs jobs for ${[...JOB_ENDPOINTS.keys()].join(', ')}; upgrade it if it should run others`
-    })
   }
+}
+
+/** What a job's coordinator is told before its last event, in order. */
+class ToldEvents {
+  readonly #frames: JobStream
+  readonly #signal: AbortSignal
+  #sequence = 0
+
+  constructor(frames: JobStream, signal: AbortSignal) {
+    this.#frames = frames
+    this.#signal = signal
+  }
+
+  /** Number of the next event. */
+  get next(): number {
+    return this.#sequence
+  }
+
+  started(): Promise<void> {
+    return this.#frames.send({ type: 'started', sequence: this.#sequence++ }, { signal: this.#signal })
+  }
+
+  /** Resolves when there is room for the next. */
+  chunk(chunk: Uint8Array): Promise<void> {
+    return this.#frames.send({ type: 'chunk', sequence: this.#sequence++, chunk }, { signal: this.#signal })
+  }
+}
+
+function endpointOf({ endpoint }: JobRequest): JobEndpoint {
+  const known = JOB_ENDPOINTS.get(endpoint)
+  if (known !== undefined) return known
+  throw new MeshError('not_implemented', `this node runs no jobs for ${endpoint.slice(0, 64)}`, {
+    hint: `it runs jobs for ${[...JOB_ENDPOINTS.keys()].join(', ')}; upgrade it if it should run others`
+  })
 }

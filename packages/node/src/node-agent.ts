@@ -5,6 +5,7 @@ import { availableExecutionProviders, createEngine, probeMachine } from '@result
 import { type BlobStore, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import type { Upstreams } from '@resultity/upstream'
 import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
 import type { DrainOptions, DrainOutcome, DrainProgress } from './draining.ts'
@@ -15,6 +16,8 @@ import { AcceptedInvites, type HeldInvite, joinTargets, refusesInvite } from './
 import { KnownPeers } from './known-peers.ts'
 import { Membership } from './membership.ts'
 import { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'
+import { openUpstreams } from './node-upstreams.ts'
+import { retryMs } from './retry-wait.ts'
 import { ServedPlacements } from './served-placements.ts'
 import { StageServer } from './stage-server.ts'
 import { StageTable } from './stage-table.ts'
@@ -27,16 +30,12 @@ const DRAIN_LOOK_MS = 50
 /** Between the end of a membership and the next attempt at one. */
 const REJOIN_MS = 250
 
-/** Between attempts at a membership that fail one after the other. */
-const RETRY_MS_MIN = 250
-const RETRY_MS_MAX = 10_000
-const RETRY_FACTOR = 1.6
-
 export interface NodeAgentComponents {
   readonly host: MeshHost
   readonly store: BlobStore & AsyncDisposable
   readonly stages: StageTable
   readonly advertiser: Advertiser
+  readonly upstreams?: Upstreams | undefined
   readonly logger: Logger
   /** Called with the id of an invite by which this node was taken in. */
   readonly onInviteAccepted?: (id: string) => Promise<void>
@@ -61,11 +60,12 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   const privateKey = await loadIdentity(dataDir)
   const engineOptions = { tuning, otherKernels: init.otherKernels ?? false }
   const engine = await createEngine(init.engine, engineOptions)
-  const [hardware, memoryBytes, probe, store] = await Promise.all([
+  const [hardware, memoryBytes, probe, store, upstreams] = await Promise.all([
     probeHardware(availableExecutionProviders()),
     init.memoryBytes ?? defaultMemoryOffer(),
     probeMachine(threads, engineOptions),
-    openStore(init)
+    openStore(init),
+    openUpstreams(init)
   ])
   const stages = new StageTable(
     { engine, scheduler },
@@ -82,7 +82,13 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     ...(init.announce === undefined ? {} : { announce: [...init.announce] })
   })
   const advertiser = new Advertiser(
-    { privateKey, stages, clock: scheduler, multiaddrs: () => host.multiaddrs() },
+    {
+      privateKey,
+      stages,
+      clock: scheduler,
+      multiaddrs: () => host.multiaddrs(),
+      offered: upstreams === undefined ? undefined : () => upstreams.offered()
+    },
     {
       peerId: host.peerId,
       agentVersion: AGENT_VERSION,
@@ -96,7 +102,10 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     }
   )
   const onInviteAccepted = (id: string): Promise<void> => accepted.add(id)
-  const agent = new NodeAgent({ host, store, stages, advertiser, logger, scheduler, onInviteAccepted }, limits)
+  const agent = new NodeAgent(
+    { host, store, stages, advertiser, upstreams, logger, scheduler, onInviteAccepted },
+    limits
+  )
   await agent.listen()
   agent.joinCoordinators(targets.addresses, targets.invites)
   return {
@@ -137,7 +146,7 @@ export class NodeAgent {
   #discovery: Promise<void> = Promise.resolve()
 
   constructor(components: NodeAgentComponents, limits: NodeLimits) {
-    const { host, stages, store, logger, scheduler = systemScheduler } = components
+    const { host, stages, store, upstreams, logger, scheduler = systemScheduler } = components
     this.#scheduler = scheduler
     this.#components = components
     this.#limits = limits
@@ -180,7 +189,9 @@ export class NodeAgent {
         stages,
         logger,
         scheduler,
-        mayAsk: peerId => this.#placements.ownsAny(peerId),
+        relay: upstreams,
+        mayAsk: peerId =>
+          this.#placements.ownsAny(peerId) || (upstreams !== undefined && this.#memberships.has(peerId)),
         mayUse: (peerId, placementId) => this.#placements.owns(peerId, placementId)
       },
       { streamsPerPeerMax: limits.jobStreamsPerPeerMax, requestTimeoutMs: limits.jobRequestTimeoutMs }
@@ -190,6 +201,7 @@ export class NodeAgent {
   async listen(): Promise<void> {
     await this.#server.listen()
     await this.#jobs.listen()
+    this.#components.upstreams?.onChange(() => this.#advertise())
     const isKnown = (peerId: string): boolean => this.#known.has(peerId)
     this.#components.host.setMembers(isKnown)
     await serveBlobs(this.#components.host, this.#components.store, { allow: isKnown }, this.#scheduler)
@@ -223,20 +235,25 @@ export class NodeAgent {
     const { advertiser } = this.#components
     const endsAt = this.#scheduler.monotonic() + deadlineMs
     for (const part of [advertiser, this.#placements, this.#server, this.#jobs]) part.startDraining()
-    for (const membership of this.#memberships.values()) {
-      // not awaited: a coordinator that does not read must hold up nobody; if the stream fails, the membership ends
-      membership.tell().catch(() => undefined)
-    }
+    this.#advertise()
     let told = ''
     for (;;) {
       const left = this.#left()
-      if (left.placements === 0) return { ...left, drained: true }
+      if (left.placements === 0 && this.#jobs.relayedOpen === 0) return { ...left, drained: true }
       const progress = JSON.stringify(left)
       if (progress !== told) onProgress?.(left)
       told = progress
       const leftMs = endsAt - this.#scheduler.monotonic()
       if (leftMs <= 0) return { ...left, drained: false }
       await this.#scheduler.sleep(Math.min(DRAIN_LOOK_MS, leftMs))
+    }
+  }
+
+  /** Tells coordinators what has changed, before the next heartbeat is due. */
+  #advertise(): void {
+    for (const membership of this.#memberships.values()) {
+      // not awaited: a coordinator that does not read must hold up nobody; if the stream fails, the membership ends
+      membership.tell().catch(() => undefined)
     }
   }
 
@@ -256,6 +273,7 @@ export class NodeAgent {
     this.#placements.close()
     await this.#server.close()
     await this.#jobs.close()
+    await this.#components.upstreams?.close()
     await this.#components.stages.close()
     await this.#components.host.close()
     await this.#components.store[Symbol.asyncDispose]()
@@ -378,9 +396,4 @@ export class NodeAgent {
     timer.unref()
     this.#orphanTimers.set(coordinator, timer)
   }
-}
-
-/** Longer each time, and another for each node, so that those that lost one coordinator do not come back as one. */
-function retryMs(attempt: number, random: number): number {
-  return Math.min(RETRY_MS_MAX, RETRY_MS_MIN * (1 + random) * RETRY_FACTOR ** (attempt - 1))
 }

@@ -4,6 +4,18 @@ import { FIRST_FRAME_MS } from '@resultity/wire'
 import type { Logger } from 'pino'
 import type { DrainOptions, DrainOutcome } from './draining.ts'
 
+/** Servers that the operator runs beside the node, and whose models it offers. */
+export interface NodeUpstreams {
+  /** Addresses such as `http://127.0.0.1:8000/v1`, and `auto` for those that are usual on this machine. */
+  readonly targets: readonly string[]
+  /** Names of the models that are offered. Default: all. */
+  readonly models?: readonly string[] | undefined
+  /** File of the key that the servers named are shown. */
+  readonly keyFile?: string | undefined
+  /** Requests passed on at once for each model. Default 8. */
+  readonly jobsMax?: number | undefined
+}
+
 export interface NodeInit {
   /** Identity, weights and scratch files; one daemon at a time. */
   readonly dataDir: string
@@ -26,6 +38,8 @@ export interface NodeInit {
   /** Bytes of disk for weights. Default: half of the free space when the store is empty. */
   readonly blobCacheBytes?: number
   readonly engine?: EngineKind
+  /** Servers beside this node, to which it passes requests on. Default: none. */
+  readonly upstreams?: NodeUpstreams
   /** Results of another kind of processor, for tests. Default false. */
   readonly otherKernels?: boolean
   /** Tuning for speed and memory by `@resultity/runtime-tuning` and mesh, for the whole process. Default false. */

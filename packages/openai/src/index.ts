@@ -19,9 +19,9 @@ export { withSeed } from './chat/chat-request.ts'
 export { chatRequestSchema, meshFields, steeringFields } from './chat/chat-schema.ts'
 export { addStoredChatRoutes, type StoredChatRouteComponents } from './chat/stored-chat-routes.ts'
 export { templateFields, templateUseOf } from './chat/template-fields.ts'
-export { contentPartSchema, spokenText } from './chat/text-parts.ts'
+export { contentPartSchema, partText, spokenText } from './chat/text-parts.ts'
 export { CompletionEndpoint } from './completions/completion-endpoint.ts'
-export type { CompletionLogprobs } from './completions/completion-schema.ts'
+export { type CompletionLogprobs, completionRequestSchema } from './completions/completion-schema.ts'
 export {
   EmbeddingsEndpoint,
   type EmbeddingsEndpointComponents,
@@ -36,6 +36,7 @@ export {
   ensembleRequestSchema,
   type MemberReport
 } from './ensembles/ensemble-schema.ts'
+export { refuseUnserved } from './fields/refuse-unserved.ts'
 export { addFileRoutes, type FileRouteComponents } from './files/file-routes.ts'
 export { isForm, readForm, withForms } from './files/form-reader.ts'
 export { addJobRoute, type HttpEndpoint } from './requests/job-routes.ts'

@@ -21,7 +21,7 @@ export {
   type ServedSpeech,
   type ServedVoice
 } from './served-models.ts'
-export { NodePools, requireSubcloudModels } from './subclouds/node-pools.ts'
+export { NodePools, requireSubcloudModels, type Steering } from './subclouds/node-pools.ts'
 export { servedIn } from './subclouds/served-in.ts'
 export { SubcloudService } from './subclouds/subcloud-service.ts'
 export { hasNode, type Subcloud, Subclouds } from './subclouds/subclouds.ts'

@@ -77,6 +77,12 @@ export class ServedModels implements AsyncDisposable {
   complete = true
   readonly #models: ServedModel[] = []
   readonly #failed: FailedModel[] = []
+  readonly #elsewhere: (name: string) => MeshError | undefined
+
+  /** @param elsewhere says of a name that none of these has where it is served, if it is */
+  constructor(elsewhere: (name: string) => MeshError | undefined = () => undefined) {
+    this.#elsewhere = elsewhere
+  }
 
   /**
    * The model by a name that no other one has: where its own is taken, with the beginning of its manifest's hash behind
@@ -149,11 +155,18 @@ export class ServedModels implements AsyncDisposable {
     return this.#named(name) !== undefined
   }
 
+  /** Whether a name is none of these models', and is served in another way. */
+  isElsewhere(name: string): boolean {
+    return !this.has(name) && this.#elsewhere(name) !== undefined
+  }
+
   /** @throws MeshError `model_not_found` naming what is served; `unavailable` while models are still being imported */
   find(name: string | undefined): ServedModel {
     const found = name === undefined ? undefined : this.#named(name)
     if (found !== undefined) return found
     if (name !== undefined && this.hasFailed(name)) throw this.#notLoaded(name)
+    const elsewhere = name === undefined ? undefined : this.#elsewhere(name)
+    if (elsewhere !== undefined) throw elsewhere
     if (!this.complete) {
       throw new MeshError('unavailable', `the coordinator is starting and still imports its models`, {
         hint: 'Try again in a moment; GET /v1/models lists those that are here.'

@@ -179,7 +179,9 @@ export class Swarm implements AsyncDisposable {
     await this.#until(
       'a placement',
       async signal => {
-        const models = (await this.api.models({ signal })).filter(model => model.ensemble === undefined)
+        const models = (await this.api.models({ signal })).filter(
+          ({ ensemble, kind }) => ensemble === undefined && kind !== 'upstream'
+        )
         const placements = await this.api.placements({ signal })
         return models.every(({ id }) => placements.some(placement => placement.model === id && wanted(placement)))
       },

@@ -28,6 +28,7 @@ export interface JobRequest {
   /** Such as /v1/embeddings. */
   readonly endpoint: string
   readonly model: string
+  /** As 64 hexadecimal digits; empty for a model that the mesh does not have: one of a server beside the node. */
   readonly manifestSha256: string
   /** UTF-8 JSON, already checked by the coordinator. */
   readonly body: Uint8Array
@@ -46,7 +47,7 @@ export type JobEvent =
 /** The coordinator's side of {@link JOB_PROTOCOL}. */
 export const jobRequestCodec: FrameCodec<JobRequest, JobEvent> = {
   encode(request, headroom) {
-    const manifestSha256 = sha256ToWire(request.manifestSha256)
+    const manifestSha256 = request.manifestSha256 === '' ? null : sha256ToWire(request.manifestSha256)
     const workClass = workClassToWire(request.workClass)
     const wired = { ...request, manifestSha256, workClass, protocolVersion: PROTOCOL_VERSION }
     return encodeGenerated(wire.JobRequest, wired, headroom)
@@ -68,7 +69,8 @@ function requestFromWire(wired: resultity.job.v1.JobRequest.$Properties): JobReq
     attempt: integer(wired.attempt, 'request.attempt', 0, ATTEMPT_MAX),
     endpoint: text(wired.endpoint, 'request.endpoint', NAME_CHARACTERS_MAX, 1),
     model: text(wired.model, 'request.model', NAME_CHARACTERS_MAX, 1),
-    manifestSha256: sha256FromWire(wired.manifestSha256, 'request.manifest_sha256'),
+    manifestSha256:
+      (wired.manifestSha256?.length ?? 0) === 0 ? '' : sha256FromWire(wired.manifestSha256, 'request.manifest_sha256'),
     body: wired.body ?? new Uint8Array(0),
     deadlineMs: integer(wired.deadlineMs, 'request.deadline_ms', 1, DEADLINE_MS_MAX),
     ...workClassFromWire(wired.workClass)

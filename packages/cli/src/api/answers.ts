@@ -8,13 +8,18 @@ export const modelsSchema = z.looseObject({
   data: z.array(
     z.looseObject({
       id: z.string(),
-      kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice']).default('decoder'),
+      kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice', 'upstream']).default('decoder'),
       /** Set for an ensemble, which has no layers of its own. */
       ensemble: z.unknown().optional()
     })
   )
 })
 export type ApiModel = z.infer<typeof modelsSchema>['data'][number]
+
+/** Whether nodes are given its layers: an ensemble has none of its own, and a server beside a node has its models itself. */
+export function isPlaced({ ensemble, kind }: ApiModel): boolean {
+  return ensemble === undefined && kind !== 'upstream'
+}
 
 export const nodesSchema = z.looseObject({
   data: z.array(
@@ -26,6 +31,10 @@ export const nodesSchema = z.looseObject({
       labels: z.record(z.string(), z.string()),
       subclouds: z.array(z.string()).default([]),
       draining: z.boolean().default(false),
+      /** Models of servers beside it. */
+      offered: z
+        .array(z.looseObject({ name: z.string(), contextLength: z.int().optional(), endpoints: z.array(z.string()) }))
+        .default([]),
       hardware: z.looseObject({ cpuModel: z.string() }),
       /** Of an older coordinator nothing is known. */
       kernels: z.string().nullable().default(null)

@@ -27,6 +27,10 @@ export const nodeCommand: CommandDefinition = {
     'label',
     'blobSource',
     'blobCache',
+    'upstream',
+    'upstreamModel',
+    'upstreamKeyFile',
+    'upstreamJobs',
     'drainDeadline',
     'logLevel'
   ],
@@ -38,7 +42,8 @@ export const nodeCommand: CommandDefinition = {
     'resultity node',
     'resultity node --join rinvite_CiQ… --memory 8GiB',
     'resultity node --join /ip4/192.0.2.7/tcp/4001/p2p/12D3KooW…',
-    'resultity node --data /srv/node-2 --threads 4 --label zone=attic'
+    'resultity node --data /srv/node-2 --threads 4 --label zone=attic',
+    'resultity node --upstream http://127.0.0.1:8000/v1'
   ],
   run: input => runDaemon(input, logger => start(input, logger), 'node')
 }
@@ -63,6 +68,12 @@ async function start({ settings }: CommandRun, logger: Logger): Promise<StartedD
     labels: settings.label,
     blobSources: settings.blobSource,
     ...(settings.blobCache === undefined ? {} : { blobCacheBytes: settings.blobCache }),
+    upstreams: {
+      targets: settings.upstream,
+      ...(settings.upstreamModel.length === 0 ? {} : { models: settings.upstreamModel }),
+      keyFile: settings.upstreamKeyFile,
+      jobsMax: settings.upstreamJobs
+    },
     logger
   })
   const multiaddrs = node.multiaddrs()

@@ -50,6 +50,17 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
     formatTable(['node', 'processor', 'kernels', 'threads', 'memory free', 'labels', 'subclouds'], nodeRows),
     formatTable(['model', 'subcloud', 'placement', 'layers', 'node', 'stage', 'self-test'], stageRows)
   ]
+  const offeredRows = nodes.flatMap(({ peerId, offered }) =>
+    offered.map(({ name, contextLength, endpoints }) => [
+      name,
+      shortPeer(peerId),
+      contextLength === undefined ? '' : String(contextLength),
+      endpoints.join(' ')
+    ])
+  )
+  if (offeredRows.length > 0) {
+    tables.push(formatTable(['model of a server beside a node', 'node', 'context', 'asked by'], offeredRows))
+  }
   if (links.length === 0) return joined(tables, '\n')
   const linkRows = links.map(({ peers, why, forMs }) => [
     peers.map(shortPeer).join(' – '),

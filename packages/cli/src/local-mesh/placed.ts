@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import { type AbortOptions, formatRange, type LayerRange, MeshError, withDeadline } from '@resultity/interface'
-import type { ApiModel, ApiPlacement } from '../api/answers.ts'
+import { type ApiModel, type ApiPlacement, isPlaced } from '../api/answers.ts'
 import type { MeshApi } from '../api/mesh-api.ts'
 import type { ProgressStep } from '../output/progress.ts'
 import { shortPeer } from '../output/table.ts'
@@ -33,7 +33,7 @@ export async function waitUntilPlaced(
     'loading the model',
     PLACEMENT_TIMEOUT_MS,
     async limit => {
-      const models = (await api.models({ signal: limit })).filter(model => model.ensemble === undefined)
+      const models = (await api.models({ signal: limit })).filter(isPlaced)
       for (;;) {
         if (mesh.nodesUp === 0)
           throw new MeshError('unavailable', 'every node has ended before the model was loaded', {

@@ -167,6 +167,9 @@ const origin = z
 const hostName = z
   .string()
   .regex(/^(\*|[a-z0-9._-]{1,253}|\[?[0-9a-f:.]{2,45}\]?)$/i, 'expected a host name or address without a port, or *')
+const upstream = z.union([z.literal('auto'), z.url({ protocol: /^https?$/ })], {
+  error: 'expected a URL such as http://127.0.0.1:8000/v1, or auto'
+})
 const path = z.string('expected a path').min(1, 'expected a path')
 
 /**
@@ -255,6 +258,14 @@ export const settingsSchema = z.object({
   webhookPrivate: flag.describe('let webhooks go to private addresses and over plain HTTP'),
   openJoin: flag.describe('let every node join that reaches the coordinator, also from other machines'),
   allowNode: list(peerId).describe('peer id of a node on another machine that may join'),
+  upstream: list(upstream).describe(
+    'server beside this node whose models it offers: the address of its API, such as http://127.0.0.1:8000/v1, or auto for usual ones of this machine'
+  ),
+  upstreamModel: list(z.string('expected a model').min(1).max(256)).describe(
+    'model of these servers to offer; all when not given'
+  ),
+  upstreamKeyFile: path.describe('file of the key that the servers named by --upstream are shown'),
+  upstreamJobs: whole(1, 1024).describe('requests passed on at once for each model of these servers; 8 when not given'),
   blobCache: bytes.describe(
     'disk space that a node keeps weights in; the ones used longest ago go first; half of the disk when not given'
   ),
@@ -292,6 +303,8 @@ export const defaultSettings = {
   alias: {},
   subcloud: {},
   blobSource: [],
+  upstream: [],
+  upstreamModel: [],
   url: `http://127.0.0.1:${DEFAULT_HTTP_PORT}`,
   open: false,
   truncateInputs: false,

@@ -15,6 +15,7 @@ import {
   type Subclouds,
   servedIn
 } from '@resultity/placement'
+import { isRelayed, type OfferedModels, type UpstreamModel } from '@resultity/relayed'
 import type { FastifyInstance } from 'fastify'
 import type { z } from 'zod'
 import {
@@ -28,6 +29,7 @@ import {
 
 export interface MeshRouteComponents {
   readonly models: ServedModels
+  readonly offered: OfferedModels
   readonly aliases: EnsembleAliases
   readonly registry: NodeRegistry
   readonly director: PlacementDirector
@@ -100,12 +102,15 @@ export function addMeshRoutes(server: FastifyInstance, components: MeshRouteComp
           .list()
           .filter(({ id }) => served(id))
           .map(toModel),
-        ...ensembles.map(([name, alias]) => toEnsemble(name, alias, models))
+        ...ensembles.map(([name, alias]) => toEnsemble(name, alias, models)),
+        ...upstreamsIn(subcloudOf(request), components).map(toUpstream)
       ]
     }
   })
   addRoute<{ Params: { '*': string } }>(server, retrieveModel, async request => {
     const id = request.params['*']
+    const upstream = upstreamsIn(subcloudOf(request), components).find(model => model.id === id)
+    if (upstream !== undefined) return toUpstream(upstream)
     const alias = models.has(id) ? undefined : aliases.get(id)
     return alias === undefined ? toModel(models.find(id)) : toEnsemble(id, alias, models)
   })
@@ -145,6 +150,27 @@ function toModel({ id, createdAt, placeable, kind }: ServedModel): z.infer<typeo
   }
 }
 
+/** Models of servers beside the nodes of a subcloud, by names that mean nothing else here. */
+function upstreamsIn(name: string | undefined, components: MeshRouteComponents): readonly UpstreamModel[] {
+  const { offered, pools, subclouds } = components
+  if (name !== undefined && subclouds.find(name).definition.models !== undefined) return []
+  const pool = name === undefined ? pools.general : pools.named(name)
+  return offered.list(pool).filter(({ id }) => isRelayed(components, id))
+}
+
+function toUpstream({ id, createdAt, contextLength, endpoints, offers }: UpstreamModel): z.infer<typeof modelSchema> {
+  return {
+    id,
+    object: 'model',
+    created: createdAt,
+    owned_by: 'resultity',
+    ...(contextLength === undefined ? {} : { contextLength }),
+    kind: 'upstream',
+    endpoints: [...endpoints],
+    nodes: offers.map(({ node }) => node.peerId)
+  }
+}
+
 /** An ensemble as a model: with the context that all of its models have. */
 function toEnsemble(id: string, alias: EnsembleAlias, models: ServedModels): z.infer<typeof modelSchema> {
   const members = alias.models.map(name => models.find(name))
@@ -174,6 +200,7 @@ function toNode(record: NodeRecord, models: ServedModels, subclouds: readonly Su
     labels: advert.labels,
     subclouds: subclouds.map(({ name }) => name),
     stages: advert.stages.map(({ manifest, ...stage }) => ({ ...stage, model: nameOf(manifest, models) })),
+    offered: advert.offered ?? [],
     draining: advert.draining === true,
     joinedAtMs,
     lastSeenMs

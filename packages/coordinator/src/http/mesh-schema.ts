@@ -1,4 +1,4 @@
-import { layerRangeSchema, strategies } from '@resultity/interface'
+import { layerRangeSchema, offeredModelSchema, strategies } from '@resultity/interface'
 import { z } from 'zod'
 
 const nodeStage = z.object({
@@ -35,6 +35,8 @@ export const nodeSchema = z
     /** Names of subclouds that it is of. */
     subclouds: z.array(z.string()),
     stages: z.array(nodeStage),
+    /** Models of servers beside it. */
+    offered: z.array(offeredModelSchema),
     /** It is about to leave: its answers and layers go to others. */
     draining: z.boolean(),
     /** Unix milliseconds. */
@@ -123,12 +125,19 @@ export const modelSchema = z
     object: z.literal('model'),
     created: z.int(),
     owned_by: z.string(),
-    contextLength: z.int(),
+    /** Of a server's model: where the server says it. */
+    contextLength: z.int().optional(),
     /** Of a model, not of an ensemble. */
     layers: z.int().optional(),
     manifestSha256: z.string().optional(),
-    /** A decoder generates text, an encoder gives embeddings, a classifier scores, speech is written by a model of its own, and a voice says texts. */
-    kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice']),
+    /**
+     * A decoder generates text, an encoder gives embeddings, a classifier scores, speech is written by a model of its own, and a
+     * voice says texts. An upstream is a model of a server beside a node: only that knows more of it.
+     */
+    kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice', 'upstream']),
+    /** Of an upstream: where it may be asked, and the nodes that have it. */
+    endpoints: z.array(z.string()).optional(),
+    nodes: z.array(z.string()).optional(),
     /** Of an ensemble: whom it asks. */
     ensemble: z.object({ models: z.array(z.string()), strategy: z.enum(strategies) }).optional()
   })

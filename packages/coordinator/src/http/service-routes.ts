@@ -1,6 +1,7 @@
 import { type ApiRoute, type ApiRoutes, addRoute, openApiDocument } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
 import type { PlacementDirector } from '@resultity/placement'
+import type { OfferedModels } from '@resultity/relayed'
 import type { FastifyInstance } from 'fastify'
 import { aboutSchema, healthSchema } from './mesh-schema.ts'
 import type { Metrics } from './metrics.ts'
@@ -62,10 +63,13 @@ export function addAboutRoute(server: FastifyInstance): void {
 }
 
 /** `/healthz`, `/health`: the process answers. `/readyz`: it can answer a prompt. */
-export function addHealthRoutes(server: FastifyInstance, { director }: { readonly director: PlacementDirector }): void {
+export function addHealthRoutes(
+  server: FastifyInstance,
+  { director, offered }: { readonly director: PlacementDirector; readonly offered: OfferedModels }
+): void {
   for (const route of [health, healthAlias]) addRoute(server, route, async () => ({ status: 'ok' }))
   addRoute(server, ready, async () => {
-    if (director.table.all().some(placement => placement.state === 'ready')) return { status: 'ready' }
+    if (offered.some || director.table.all().some(placement => placement.state === 'ready')) return { status: 'ready' }
     throw new MeshError('unavailable', 'no model has a ready placement', {
       hint: 'GET /v1/mesh/nodes and /v1/mesh/placements show what is there and how far it is.'
     })

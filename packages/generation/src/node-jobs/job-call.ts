@@ -17,6 +17,24 @@ export interface JobCallComponents {
   onNodeLeft(listener: (peerId: string) => void): () => void
 }
 
+/** Events of an answer that a node tells as it comes. */
+export interface JobChunks {
+  readonly chunkBytesMax: number
+  /** Of all together. */
+  readonly bytesMax: number
+  readonly countMax: number
+  /**
+   * Takes one. While the promise is pending nothing more is read, and in time the node waits.
+   * @throws what the job then fails with
+   */
+  take(chunk: Uint8Array): Promise<void> | undefined
+}
+
+export interface JobCallOptions extends AbortOptions {
+  /** Default: the job has a result and no events. */
+  readonly chunks?: JobChunks | undefined
+}
+
 export interface JobCallInit {
   /** Time from dialling the node to its `started` event. */
   readonly startMs: number
@@ -36,11 +54,11 @@ export async function callJob(
   init: JobCallInit,
   node: NodeAddress,
   request: JobRequest,
-  options: AbortOptions = {}
+  { chunks, ...options }: JobCallOptions = {}
 ): Promise<Uint8Array> {
   const { scheduler = systemScheduler } = components
   const timed = { ...options, scheduler }
-  const call = new JobCall(node.peerId, scheduler)
+  const call = new JobCall(node.peerId, scheduler, chunks)
   const stopListening = components.onNodeLeft(peerId => {
     if (peerId === node.peerId) call.fail(nodeLost(node.peerId, 'left the mesh'))
   })
@@ -68,13 +86,17 @@ class JobCall {
   readonly #scheduler: Scheduler
   readonly #started = Promise.withResolvers<void>()
   readonly #result = Promise.withResolvers<Uint8Array>()
+  readonly #chunks: JobChunks | undefined
   #frames: FrameStream<JobRequest, JobEvent> | undefined
   #nextSequence = 0
+  #chunkCount = 0
+  #chunkBytes = 0
   #over = false
 
-  constructor(peerId: string, scheduler: Scheduler) {
+  constructor(peerId: string, scheduler: Scheduler, chunks: JobChunks | undefined) {
     this.#peerId = peerId
     this.#scheduler = scheduler
+    this.#chunks = chunks
     // a caller that waits for one of them gets the error; nobody waits for the other one then
     this.#started.promise.catch(heardElsewhere)
     this.#result.promise.catch(heardElsewhere)
@@ -130,7 +152,7 @@ class JobCall {
     else this.#frames.abort(new MeshError('canceled', 'the job is not waited for any more'))
   }
 
-  #admit(event: JobEvent): void {
+  #admit(event: JobEvent): void | Promise<void> {
     if (this.#over) return
     if (event.sequence !== this.#nextSequence) {
       throw this.#violation(`event ${event.sequence} came, ${this.#nextSequence} is next`)
@@ -141,6 +163,7 @@ class JobCall {
       this.fail(nodeError(this.#peerId, event.error))
       return
     }
+    if (event.type === 'chunk' && this.#chunks !== undefined && !first) return this.#take(event.chunk, this.#chunks)
     if (event.type === 'chunk' || first !== (event.type === 'started')) {
       throw this.#violation(`a job's event ${event.sequence} may not be "${event.type}"`)
     }
@@ -151,6 +174,28 @@ class JobCall {
     this.#over = true
     // a copy: the frame's bytes belong to the stream
     this.#result.resolve(event.result.slice())
+  }
+
+  #take(chunk: Uint8Array, { chunkBytesMax, bytesMax, countMax, take }: JobChunks): Promise<void> | undefined {
+    this.#chunkCount++
+    this.#chunkBytes += chunk.length
+    if (chunk.length > chunkBytesMax || this.#chunkBytes > bytesMax || this.#chunkCount > countMax) {
+      throw this.#violation(`a job's answer is longer than ${bytesMax} bytes in ${countMax} events`)
+    }
+    try {
+      // a copy: the frame's bytes belong to the stream
+      return take(chunk.slice())?.catch(error => this.#refuse(error))
+    } catch (error) {
+      this.#refuse(error)
+      return undefined
+    }
+  }
+
+  /** What the node said is not taken: it need not go on. */
+  #refuse(error: unknown): void {
+    const known = MeshError.from(error)
+    if (!this.#over) this.fail(known)
+    this.#frames?.abort(known)
   }
 
   #onEnd(error: MeshError | undefined): void {

@@ -65,24 +65,44 @@ export class NodePools implements PoolSource {
    * @throws MeshError `not_found` for an unknown subcloud, `model_not_found` for a model that it does not serve
    */
   routing(model: ServedModel, steering: Steering | null | undefined): RouteConstraints {
-    const { stages, subcloud, region, nodes } = steering ?? {}
+    const { subcloud } = steering ?? {}
     if (subcloud != null) this.#requireServed(model, this.#components.subclouds.find(subcloud))
+    return this.#steered(steering)
+  }
+
+  /**
+   * Where a request for a model that the mesh does not have itself wants to run. A subcloud that names its models serves no other.
+   * @throws MeshError `not_found` for an unknown subcloud, `model_not_found` for a model that it does not serve
+   */
+  routingTo(name: string, steering: Steering | null | undefined): RouteConstraints & { readonly pool: NodePool } {
+    const { subcloud } = steering ?? {}
+    const models = subcloud == null ? undefined : this.#components.subclouds.find(subcloud).definition.models
+    if (models !== undefined) throw notServed(subcloud ?? '', name, models)
+    return this.#steered(steering)
+  }
+
+  #steered(steering: Steering | null | undefined): RouteConstraints & { readonly pool: NodePool } {
+    const { stages, subcloud, region, nodes } = steering ?? {}
     const base = subcloud == null ? this.general : this.named(subcloud)
     return { stages: stages ?? undefined, pool: narrowed(base, region ?? undefined, nodes ?? undefined) }
   }
 
   #requireServed(model: ServedModel, { name, definition: { models } }: Subcloud): void {
     if (models === undefined || this.#isAmong(model.placeable, models)) return
-    throw new MeshError('model_not_found', `subcloud "${name}" does not serve "${model.id}"`, {
-      hint: `It serves ${models.join(', ')}.`,
-      details: { param: 'model' }
-    })
+    throw notServed(name, model.id, models)
   }
 
   #isAmong({ manifestSha256 }: PlaceableModel, names: readonly string[]): boolean {
     const { models } = this.#components
     return names.some(name => models.has(name) && models.find(name).placeable.manifestSha256 === manifestSha256)
   }
+}
+
+function notServed(subcloud: string, model: string, models: readonly string[]): MeshError {
+  return new MeshError('model_not_found', `subcloud "${subcloud}" does not serve "${model}"`, {
+    hint: `It serves ${models.join(', ')}.`,
+    details: { param: 'model' }
+  })
 }
 
 /** @throws MeshError `invalid_request` for a model that is named and not served */

@@ -1,0 +1,6 @@
+export { chatRelay } from './chat-dialect.ts'
+export { completionRelay } from './completion-dialect.ts'
+export { embeddingRelay } from './embedding-dialect.ts'
+export { OfferedModels, type UpstreamModel } from './offered-models.ts'
+export type { RelayCallComponents, RelayCallInit } from './relay-calls.ts'
+export { isRelayed, type RelayComponents, RelayEndpoint } from './relay-endpoint.ts'
