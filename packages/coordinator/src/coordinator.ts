@@ -1,6 +1,6 @@
 import { type AccessControl, openAccessControl } from '@resultity/access'
 import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
-import { AudioDecoder } from '@resultity/audio'
+import type { AudioDecoder, FindFfmpegInit } from '@resultity/audio'
 import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
@@ -27,6 +27,7 @@ import { createHttpServer, type HttpComponents, type HttpServer } from './http/s
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { buildMesh, type MeshParts } from './mesh-parts.ts'
 import { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'
+import { openSound } from './sound-parts.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit, ModelSettings {
@@ -66,6 +67,8 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   readonly contentDir?: string
   /** Named subsets of the nodes, beside those that are made over the API. */
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
+  /** Which ffmpeg decodes what is not decoded here, or where it is looked for. Default: none. */
+  readonly ffmpeg?: FindFfmpegInit
   readonly limits?: Partial<CoordinatorLimits>
   /** Files that this process may have open; default: no limit. */
   readonly openFilesMax?: number | undefined
@@ -107,6 +110,8 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const limits = boundedByFiles({ ...DEFAULT_LIMITS, ...init.limits }, init.openFilesMax)
   const { scheduler = systemScheduler } = init
   const { clock = scheduler } = init
+  // before anything else runs: an ffmpeg that was set may not start
+  const audio = starting.use(await openSound(init, limits, { scheduler, ...options }))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -119,7 +124,6 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
-  const audio = starting.use(new AudioDecoder({ scheduler }))
   starting.use(mesh.encoding)
   starting.use(mesh.leases)
   starting.use(mesh.loop)

@@ -1,0 +1,37 @@
+import { AudioDecoder, DEFAULT_AUDIO_LIMITS, type Ffmpeg, type FindFfmpegInit, findFfmpeg } from '@resultity/audio'
+import type { AbortOptions, Scheduler } from '@resultity/interface'
+import type { Logger } from 'pino'
+
+/** What recordings may cost. */
+export interface SoundLimits {
+  /** The longest recording, in seconds; while it is read, each takes 64 kB of memory, and 96 kB through ffmpeg. */
+  readonly recordingSecondsMax: number
+}
+
+export const DEFAULT_SOUND_LIMITS: SoundLimits = { recordingSecondsMax: DEFAULT_AUDIO_LIMITS.secondsMax }
+
+export interface SoundInit {
+  /** Which ffmpeg decodes what is not decoded here, or where it is looked for. Default: none. */
+  readonly ffmpeg?: FindFfmpegInit
+  readonly logger: Logger
+}
+
+/**
+ * Opens what reads recordings, and says in the log by what.
+ *
+ * @throws MeshError `settings_invalid` for an ffmpeg that was set and does not run; the signal's reason
+ */
+export async function openSound(
+  { ffmpeg: wanted = { setting: false }, logger }: SoundInit,
+  { recordingSecondsMax: secondsMax }: SoundLimits,
+  { scheduler, signal }: AbortOptions & { readonly scheduler: Scheduler }
+): Promise<AudioDecoder> {
+  const ffmpeg = await findFfmpeg(wanted, { ...(signal && { signal }) })
+  logFfmpeg(ffmpeg, logger)
+  return new AudioDecoder({ scheduler, limits: { secondsMax }, ffmpeg: ffmpeg?.file ?? false })
+}
+
+function logFfmpeg(ffmpeg: Ffmpeg | undefined, logger: Logger): void {
+  if (ffmpeg === undefined) logger.info('there is no ffmpeg: m4a, mp4 with AAC and the like cannot be heard')
+  else logger.info({ ffmpeg: ffmpeg.file, version: ffmpeg.version }, 'ffmpeg reads m4a, mp4 with AAC and the like')
+}
