@@ -1,7 +1,6 @@
 import { MPEGDecoder } from 'mpg123-decoder'
 import { OpusDecoder } from 'opus-decoder'
 import t from 'tap'
-import { RateChange } from '../../src/encode/rate-change.ts'
 import {
   type AudioFormat,
   audioFormats,
@@ -10,6 +9,7 @@ import {
   EncodingThread,
   PCM_RATE
 } from '../../src/index.ts'
+import { RateChange } from '../../src/resampling/rate-change.ts'
 import { decodeFlac } from './flac-decoder.ts'
 import { packetsOf } from './ogg-packets.ts'
 
