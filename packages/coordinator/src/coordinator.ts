@@ -1,6 +1,6 @@
 import { type AccessControl, openAccessControl } from '@resultity/access'
 import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
-import type { AudioDecoder, FindFfmpegInit } from '@resultity/audio'
+import type { FindFfmpegInit } from '@resultity/audio'
 import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
@@ -27,7 +27,7 @@ import { createHttpServer, type HttpComponents, type HttpServer } from './http/s
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { buildMesh, type MeshParts } from './mesh-parts.ts'
 import { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'
-import { openSound } from './sound-parts.ts'
+import { openSound, type SoundParts } from './sound-parts.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit, ModelSettings {
@@ -67,7 +67,7 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   readonly contentDir?: string
   /** Named subsets of the nodes, beside those that are made over the API. */
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
-  /** Which ffmpeg decodes what is not decoded here, or where it is looked for. Default: none. */
+  /** Which ffmpeg reads what is not read here and writes AAC, or where it is looked for. Default: none. */
   readonly ffmpeg?: FindFfmpegInit
   readonly limits?: Partial<CoordinatorLimits>
   /** Files that this process may have open; default: no limit. */
@@ -111,7 +111,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const { scheduler = systemScheduler } = init
   const { clock = scheduler } = init
   // before anything else runs: an ffmpeg that was set may not start
-  const audio = starting.use(await openSound(init, limits, { scheduler, ...options }))
+  const sound = starting.use(await openSound(init, limits, { scheduler, ...options }))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -124,7 +124,6 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
-  starting.use(mesh.encoding)
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -134,7 +133,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock, audio },
+    { scheduler, clock, sound },
     limits,
     init
   )
@@ -245,16 +244,16 @@ function buildHttp(
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock, audio }: Times & { readonly audio: AudioDecoder },
+  { scheduler, clock, sound }: Times & { readonly sound: SoundParts },
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints } = mesh
-  const { replicas, encoding } = mesh
+  const { replicas } = mesh
+  const { audio, encoding } = sound
   const metrics = new Metrics({ registry, director, leases, driver })
-  const sound = { audio, encoding }
   const jobNodes = { nodeJobs, replicas }
-  const answers = { models, director, pools, constraints, generator, ...jobNodes, ...sound, metrics, scheduler }
+  const answers = { models, director, pools, constraints, generator, ...jobNodes, audio, encoding, metrics, scheduler }
   const jobs = buildJobs({ answers, admission: access.jobs, disk, contentDisk, scheduler, clock, logger }, stores, {
     limits,
     aliases: names,

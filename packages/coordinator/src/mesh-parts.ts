@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { EncodingThread } from '@resultity/audio'
 import {
   Constraints,
   GenerationDriver,
@@ -49,8 +48,6 @@ export interface MeshParts {
   readonly nodeJobs: NodeJobs
   /** Further placements, for work of many parts. */
   readonly replicas: Replicas
-  /** Writes sound. */
-  readonly encoding: EncodingThread
   readonly constraints: Constraints
 }
 
@@ -125,11 +122,10 @@ export function buildMesh(
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const nodeJobs = new NodeJobs(nodes, limits)
   const replicas = new Replicas({ registry, director, general: pools.general })
-  const encoding = new EncodingThread(scheduler)
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
   const parts = { registry, membership, models, subclouds, pools, director, loop }
-  return { ...parts, leases, driver, nodeJobs, replicas, encoding, constraints }
+  return { ...parts, leases, driver, nodeJobs, replicas, constraints }
 }
 
 /** Where nodes are, and when one goes. */

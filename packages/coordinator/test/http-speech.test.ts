@@ -199,7 +199,7 @@ t.test('what is wrong with a request is said, naming the field, before any node 
     'a voice that is no name': [{ voice: 5 }, 400, 'voice'],
     'a voice without id': [{ voice: {} }, 400, 'voice'],
     instructions: [{ instructions: 'Whisper it.' }, 400, 'instructions', /change the sound/],
-    aac: [{ response_format: 'aac' }, 400, 'response_format', /mp3, opus/],
+    aac: [{ response_format: 'aac' }, 400, 'response_format', /has no ffmpeg/],
     'another format': [{ response_format: 'midi' }, 400, 'response_format'],
     'too slow': [{ speed: 0.2 }, 400, 'speed'],
     'too fast': [{ speed: 4.1 }, 400, 'speed'],

@@ -15,7 +15,10 @@ function served(speakers: Readonly<Record<string, number>> = {}): ServedVoice {
 const dictionary = { lookup: (word: string) => (word === 'hello' ? ['HH', 'AH0', 'L', 'OW1'] : undefined) }
 
 function plan(fields: Partial<SpeechRequest>) {
-  return toSpeechPlan(speechRequestSchema.parse({ input: 'Hello', ...fields }), served(), dictionary)
+  return toSpeechPlan(speechRequestSchema.parse({ input: 'Hello', ...fields }), served(), {
+    dictionary,
+    writes: format => format !== 'aac'
+  })
 }
 
 t.test('a text is sentences of ids, framed and padded', async t => {

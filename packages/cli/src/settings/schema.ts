@@ -269,7 +269,7 @@ export const settingsSchema = z.object({
   ),
   diskReserve: bytes.describe('free space on the disk below which nothing new is stored; 1GiB when not given'),
   ffmpeg: program.describe(
-    'ffmpeg program that reads recordings in m4a, mp4 and other forms, or off; the one in PATH when not given'
+    'ffmpeg program that reads recordings in m4a, mp4 and other forms and writes AAC, or off; the one in PATH when not given'
   ),
   recordingHours: whole(1, 24).describe('longest recording that is taken, in hours; 2 when not given'),
   logLevel: z
