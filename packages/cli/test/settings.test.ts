@@ -61,6 +61,16 @@ t.test('an alias names a model or an ensemble, as text or in full', async t => {
   t.same(fromFlags.alias, { 'gpt-4o': 'tiny-chat', quick, panel })
 })
 
+t.test('a program is its path, or off', async t => {
+  const data = t.testdir({ 'config.json': '{"ffmpeg": false}' })
+  const ffmpegOf = async (flags: SettingsInput['flags'], defaultData = '/nowhere') =>
+    (await resolveSettings({ flags, env: {}, defaultData })).ffmpeg
+  t.equal(await ffmpegOf({}), undefined)
+  t.equal(await ffmpegOf({ ffmpeg: '/usr/bin/ffmpeg' }), '/usr/bin/ffmpeg')
+  t.equal(await ffmpegOf({ ffmpeg: 'off' }), false)
+  t.equal(await ffmpegOf({}, data), false)
+})
+
 t.test('the file is read from the data directory that a flag or a variable names', async t => {
   const first = t.testdir({ flag: { 'config.json': '{"threads": 4}' }, variable: { 'config.json': '{"threads": 5}' } })
   const env = { RESULTITY_DATA: join(first, 'variable') }
@@ -72,6 +82,8 @@ t.test('the file is read from the data directory that a flag or a variable names
 
 const wrong: readonly (Said & { readonly id: string; readonly message: RegExp; readonly hint?: RegExp })[] = [
   { id: 'a word for a number', flags: { threads: 'many' }, message: /^--threads: expected a whole number/ },
+  { id: 'no program', flags: { ffmpeg: '' }, message: /^--ffmpeg: expected the path of a program, or off/ },
+  { id: 'too long', flags: { recordingHours: '25' }, message: /^--recording-hours: must be 24 or less/ },
   { id: 'none of something', flags: { nodes: '0' }, message: /^--nodes: must be 1 or more/ },
   { id: 'a fraction', config: { threads: 1.5 }, message: /config\.json: threads: expected a whole number/ },
   { id: 'no port', env: { RESULTITY_HTTP: 'localhost' }, message: /^RESULTITY_HTTP: expected HOST:PORT/ },

@@ -1,6 +1,6 @@
 import { type AccessControl, openAccessControl } from '@resultity/access'
 import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
-import { AudioDecoder } from '@resultity/audio'
+import type { FindFfmpegInit } from '@resultity/audio'
 import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
@@ -27,6 +27,7 @@ import { createHttpServer, type HttpComponents, type HttpServer } from './http/s
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
 import { buildMesh, type MeshParts } from './mesh-parts.ts'
 import { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'
+import { openSound, type SoundParts } from './sound-parts.ts'
 import { COORDINATOR_VERSION } from './version.ts'
 
 export interface CoordinatorInit extends StoreInit, ModelSettings {
@@ -66,6 +67,8 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   readonly contentDir?: string
   /** Named subsets of the nodes, beside those that are made over the API. */
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
+  /** Which ffmpeg reads what is not read here and writes AAC, or where it is looked for. Default: none. */
+  readonly ffmpeg?: FindFfmpegInit
   readonly limits?: Partial<CoordinatorLimits>
   /** Files that this process may have open; default: no limit. */
   readonly openFilesMax?: number | undefined
@@ -107,6 +110,8 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const limits = boundedByFiles({ ...DEFAULT_LIMITS, ...init.limits }, init.openFilesMax)
   const { scheduler = systemScheduler } = init
   const { clock = scheduler } = init
+  // before anything else runs: an ffmpeg that was set may not start
+  const sound = starting.use(await openSound(init, limits, { scheduler, ...options }))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -119,9 +124,6 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
-  starting.use(mesh.encoding)
-  starting.use(mesh.phonemes)
-  const audio = starting.use(new AudioDecoder({ scheduler }))
   starting.use(mesh.leases)
   starting.use(mesh.loop)
   starting.use(mesh.membership)
@@ -131,7 +133,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock, audio },
+    { scheduler, clock, sound },
     limits,
     init
   )
@@ -242,23 +244,21 @@ function buildHttp(
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock, audio }: Times & { readonly audio: AudioDecoder },
+  { scheduler, clock, sound }: Times & { readonly sound: SoundParts },
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints, relays } = mesh
+  const { audio, encoding, phonemes } = sound
   const metrics = new Metrics({ registry, director, leases, driver })
-  const sound = { replicas: mesh.replicas, encoding: mesh.encoding, phonemes: mesh.phonemes, audio }
-  const answers = { models, director, pools, constraints, generator, nodeJobs, ...sound, metrics, scheduler }
+  const nodes = { nodeJobs, replicas: mesh.replicas }
+  const media = { audio, encoding, phonemes }
+  const answers = { models, director, pools, constraints, generator, ...nodes, ...media, metrics, scheduler }
+  const { placesMax } = generator
   const jobs = buildJobs(
     { answers, relays, admission: access.jobs, disk, contentDisk, scheduler, clock, logger },
     stores,
-    {
-      limits,
-      aliases: names,
-      placesMax: generator.placesMax,
-      truncateInputs
-    }
+    { limits, aliases: names, placesMax, truncateInputs }
   )
   const { runtime, fileService } = jobs
   runtime.onEnd(job => access.jobEnded(job))

@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { EncodingThread } from '@resultity/audio'
 import {
   Constraints,
   GenerationDriver,
@@ -9,7 +8,6 @@ import {
 } from '@resultity/generation'
 import { type Clock, type Scheduler, type SubcloudDefinition, steadyClockOf } from '@resultity/interface'
 import { type MeshHost, openAdvert } from '@resultity/mesh'
-import { PhonemeThread } from '@resultity/phonemes'
 import {
   AssignmentSender,
   GREETERS_MAX,
@@ -51,10 +49,6 @@ export interface MeshParts {
   readonly nodeJobs: NodeJobs
   /** Further placements, for work of many parts. */
   readonly replicas: Replicas
-  /** Writes sound. */
-  readonly encoding: EncodingThread
-  /** Reads texts that are said. */
-  readonly phonemes: PhonemeThread
   readonly constraints: Constraints
   /** Models of servers beside nodes, and how their nodes are asked. */
   readonly offered: OfferedModels
@@ -133,13 +127,12 @@ export function buildMesh(
   const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
   const nodeJobs = new NodeJobs(nodes, limits)
   const replicas = new Replicas({ registry, director, general: pools.general })
-  const voices = { encoding: new EncodingThread(scheduler), phonemes: new PhonemeThread(scheduler) }
   logNodes(registry, init.logger)
   const constraints = new Constraints(limits)
   const { addressOf, onNodeLeft } = nodes
   const relays = { offered, opener: host, scheduler, addressOf, onNodeLeft }
   const served = { models, offered, relays, subclouds, pools }
-  return { registry, membership, ...served, director, loop, leases, driver, nodeJobs, replicas, ...voices, constraints }
+  return { registry, membership, ...served, director, loop, leases, driver, nodeJobs, replicas, constraints }
 }
 
 /** Where nodes are, and when one goes. */

@@ -1,12 +1,13 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { findFfmpeg } from '@resultity/audio'
 import { MeshError, type SynthesisJob, toSynthesisResult } from '@resultity/interface'
 import { eventually, openAiErrors } from '@resultity/test-api'
 import { type ScriptedJob, ScriptedNode, TINY_SAMPLE_RATE, tinyVoice } from '@resultity/test-nodes'
 import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { type CoordinatorLimits, startCoordinator } from '../src/index.ts'
+import { type CoordinatorInit, startCoordinator } from '../src/index.ts'
 
 interface Mesh {
   readonly url: string
@@ -32,7 +33,7 @@ const answer = async (job: ScriptedJob): Promise<void> => {
   await job.send({ type: 'result', sequence: 1, result: resultOf(job) })
 }
 
-async function startMesh(t: Test, nodeCount: number, limits: Partial<CoordinatorLimits> = {}): Promise<Mesh> {
+async function startMesh(t: Test, nodeCount: number, init: Partial<CoordinatorInit> = {}): Promise<Mesh> {
   const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
   const models: string[] = []
   for (const [name, speakers] of [
@@ -55,7 +56,8 @@ async function startMesh(t: Test, nodeCount: number, limits: Partial<Coordinator
     models: [...models, 'tiny-chat'],
     logger: pino({ level: 'silent' }),
     // scripted nodes have no heart
-    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0, ...limits }
+    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0 },
+    ...init
   })
   const nodes: ScriptedNode[] = []
   const jobs: ScriptedJob[] = []
@@ -141,6 +143,21 @@ t.test('samples are those of the nodes, sentence by sentence, with a pause betwe
   t.strictSame(said, [...(first ?? []), ...pause, ...(second ?? [])])
 })
 
+const searchPath = process.env.PATH
+const skip =
+  (await findFfmpeg({ searchPath })) === undefined
+    ? 'NO FFMPEG ON THIS MACHINE: nothing here shows that speech is written as AAC'
+    : false
+
+t.test('a text is said as aac where there is an ffmpeg', { skip }, async t => {
+  const one = await startMesh(t, 1, { ffmpeg: { searchPath } })
+  const response = await one.post({ ...VOICE, input: 'Hello, world! How are you?', response_format: 'aac' })
+  t.equal(response.status, 200)
+  t.equal(response.headers.get('content-type'), 'audio/aac')
+  const file = Buffer.from(await response.arrayBuffer())
+  t.equal(file.readUInt16BE(0) & 0xfff6, 0xfff0, 'the head of an ADTS frame')
+})
+
 t.test('speed is length, and voices are speakers', async t => {
   await (await mesh.post({ ...VOICE, input: 'Hello', speed: 2 })).arrayBuffer()
   const choir = { model: 'tiny-choir', input: 'Hello', voice: { id: 'cleo' }, speed: 0.25 }
@@ -199,7 +216,7 @@ t.test('what is wrong with a request is said, naming the field, before any node 
     'a voice that is no name': [{ voice: 5 }, 400, 'voice'],
     'a voice without id': [{ voice: {} }, 400, 'voice'],
     instructions: [{ instructions: 'Whisper it.' }, 400, 'instructions', /change the sound/],
-    aac: [{ response_format: 'aac' }, 400, 'response_format', /mp3, opus/],
+    aac: [{ response_format: 'aac' }, 400, 'response_format', /has no ffmpeg/],
     'another format': [{ response_format: 'midi' }, 400, 'response_format'],
     'too slow': [{ speed: 0.2 }, 400, 'speed'],
     'too fast': [{ speed: 4.1 }, 400, 'speed'],

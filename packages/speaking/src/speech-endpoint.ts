@@ -63,11 +63,11 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedSpeech>> {
-    const { models, pools, phonemes } = this.#components
+    const { models, pools, phonemes, encoding } = this.#components
     const request = parseInput(speechRequestSchema, body)
     const model = models.findVoice(voiceModelName(models, request.model))
     const routing = pools.routing(model, request.mesh)
-    const plan = await toSpeechPlan(request, model, phonemes)
+    const plan = await toSpeechPlan(request, model, { phonemes, writes: format => encoding.writes(format) })
     return {
       ...answerJob(request, model, routing),
       // whoever waits gets the sound as it is made
@@ -86,7 +86,7 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
   async run({ plan, routing }: PreparedSpeech, { job, signal, log, losses }: JobContext): Promise<JobAnswer> {
     const { model, format, lengthScale, voice, sentences } = plan
     const { sampleRate } = model.config
-    using writer = this.#components.encoding.open(format, sampleRate)
+    using writer = this.#components.encoding.open(format, sampleRate, { signal })
     const parts: Uint8Array[] = []
     const add = async (bytes: Uint8Array): Promise<void> => {
       if (bytes.length === 0) return

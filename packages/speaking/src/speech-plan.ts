@@ -22,12 +22,20 @@ export interface SpeechPlan {
   readonly unspoken: readonly string[]
 }
 
+/** What a plan is made with. */
+export interface PlanParts {
+  readonly phonemes: Pick<PhonemeThread, 'phonemize'>
+  /** Whether a form is written here. */
+  readonly writes: (format: AudioFormat) => boolean
+}
+
 /** The longest that a phoneme of a published voice lasts on average over a sentence, pauses included. */
 const PHONEME_SECONDS_MAX = 0.25
 
 /** Bytes of a second of sound. */
 const bytesPerSecond: Readonly<Record<AudioFormat, number>> = {
   mp3: 8192,
+  aac: 12_000,
   opus: 6144,
   // as many as bare samples at the highest rate
   flac: 100_000,
@@ -43,7 +51,7 @@ const bytesPerSecond: Readonly<Record<AudioFormat, number>> = {
 export async function toSpeechPlan(
   request: SpeechRequest,
   model: ServedVoice,
-  phonemes: Pick<PhonemeThread, 'phonemize'>
+  { phonemes, writes }: PlanParts
 ): Promise<SpeechPlan> {
   const { input, instructions, response_format: format, speed } = request
   if (instructions?.trim()) {
@@ -53,8 +61,12 @@ export async function toSpeechPlan(
       'Leave it out.'
     )
   }
-  if (format === 'aac') {
-    throw invalidRequest('response_format', '"aac" is not written here', 'Ask for mp3, opus, flac, wav or pcm.')
+  if (!writes(format ?? 'mp3')) {
+    throw invalidRequest(
+      'response_format',
+      `"${format}" is not written here, since the coordinator has no ffmpeg`,
+      'Ask for mp3, opus, flac, wav or pcm, or install ffmpeg on the coordinator.'
+    )
   }
   const voice = chooseVoice(request.voice, model)
   const lengthScale = 1 / (speed ?? 1)

@@ -25,8 +25,8 @@ export const speechRequestSchema = z
       .nullish(),
     /** What changes the sound is not served: empty, or left out. */
     instructions: z.string().max(INPUT_CHARACTERS_MAX).nullish(),
-    /** "aac" is known, and not written here. */
-    response_format: z.enum([...audioFormats, 'aac']).nullish(),
+    /** "aac" needs an ffmpeg on the coordinator. */
+    response_format: z.enum(audioFormats).nullish(),
     /** As fast as usual times this. The pitch stays as it is. */
     speed: z.number().min(SPEED_MIN).max(SPEED_MAX).nullish(),
     /** The file's own bytes as they are made, or server-sent events that carry them in base64. */

@@ -31,9 +31,9 @@ const events: StreamView = {
   end: ({ usage }) => [{ type: 'speech.audio.done', usage: toSpeechUsage(usage) } satisfies SpeechEvent]
 }
 
-function bytesOf(format: AudioFormat | 'aac'): StreamView {
+function bytesOf(format: AudioFormat): StreamView {
   return {
-    mediaType: format === 'aac' ? 'audio/aac' : audioMediaTypes[format],
+    mediaType: audioMediaTypes[format],
     begin: () => [],
     render: event => {
       const audio = audioOf(event)

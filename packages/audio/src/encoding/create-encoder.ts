@@ -1,4 +1,4 @@
-import type { AudioEncoder, AudioFormat } from './audio-encoder.ts'
+import type { AudioEncoder, OwnFormat } from './audio-encoder.ts'
 import { FlacEncoder } from './flac-encoder.ts'
 import { createMp3 } from './mp3-encoder.ts'
 import { OpusEncoder } from './opus-encoder.ts'
@@ -10,7 +10,7 @@ import { WavEncoder } from './wav-encoder.ts'
  *
  * @param rate of what comes, in Hz
  */
-export async function createEncoder(format: AudioFormat, rate: number): Promise<AudioEncoder> {
+export async function createEncoder(format: OwnFormat, rate: number): Promise<AudioEncoder> {
   switch (format) {
     case 'mp3':
       return await createMp3(rate)

@@ -1,11 +1,12 @@
-import { type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
-import type { AudioFormat } from './audio-encoder.ts'
+import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
+import { AacWriter } from '../ffmpeg/aac-writer.ts'
+import type { AudioFormat, OwnFormat } from './audio-encoder.ts'
 
 /** What the thread is asked. */
 export interface EncodingTask {
   /** Which file. */
   readonly id: number
-  readonly format: AudioFormat
+  readonly format: OwnFormat
   readonly rate: number
   readonly samples: Int16Array | undefined
   /** This is the first of a file: there is no encoder for it yet. */
@@ -24,6 +25,9 @@ const IDLE_MS = 15 * 60_000
 
 const TASKS_MAX = 4096
 
+/** Processes of ffmpeg at once, one for each file. */
+const PROCESSES_MAX = 64
+
 /** Sound that is being written. Dispose of one that was not finished. */
 export interface SoundWriter extends Disposable {
   /**
@@ -36,12 +40,23 @@ export interface SoundWriter extends Disposable {
   finish(): Promise<Uint8Array>
 }
 
-/** Encodes sound away from the event loop, in one thread for all. */
+export interface EncodingThreadInit {
+  readonly scheduler?: Scheduler
+  /** The file of an ffmpeg program, as `findFfmpeg` finds it: it writes AAC. Default `false`: that is not written. */
+  readonly ffmpeg?: string | false
+}
+
+/** Encodes sound away from the event loop, in one thread for all; AAC in a process for each file. */
 export class EncodingThread implements AsyncDisposable {
   readonly #thread: TaskThread
+  readonly #scheduler: Scheduler
+  readonly #ffmpeg: string | false
+  readonly #processes = new Set<AacWriter>()
   #files = 0
 
-  constructor(scheduler: Scheduler = systemScheduler) {
+  constructor({ scheduler = systemScheduler, ffmpeg = false }: EncodingThreadInit = {}) {
+    this.#scheduler = scheduler
+    this.#ffmpeg = ffmpeg
     this.#thread = new TaskThread({
       url: new URL('./sound-encoder-worker.js', import.meta.url),
       tasksMax: TASKS_MAX,
@@ -52,8 +67,17 @@ export class EncodingThread implements AsyncDisposable {
     })
   }
 
-  /** @param rate of the samples, in Hz */
-  open(format: AudioFormat, rate: number): SoundWriter {
+  /** Whether it writes this form. */
+  writes(format: AudioFormat): boolean {
+    return format !== 'aac' || this.#ffmpeg !== false
+  }
+
+  /**
+   * @param rate of the samples, in Hz
+   * @throws MeshError `unavailable` for a form that it does not write; `resource_exhausted` where many are written by ffmpeg
+   */
+  open(format: AudioFormat, rate: number, options: AbortOptions = {}): SoundWriter {
+    if (format === 'aac') return this.#openAac(rate, options)
     const id = this.#files++
     let begins = true
     let over = false
@@ -79,6 +103,31 @@ export class EncodingThread implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    for (const writer of this.#processes) writer[Symbol.dispose]()
     await this.#thread[Symbol.asyncDispose]()
+  }
+
+  #openAac(rate: number, options: AbortOptions): SoundWriter {
+    const program = this.#ffmpeg
+    if (program === false) {
+      throw new MeshError('unavailable', 'AAC is written by ffmpeg, which is not set up here', {
+        hint: 'Ask for mp3, opus, flac, wav or pcm.'
+      })
+    }
+    if (this.#processes.size >= PROCESSES_MAX) {
+      throw new MeshError('resource_exhausted', `${PROCESSES_MAX} sounds are written as AAC already`, {
+        hint: 'Try again later, or ask for another form.'
+      })
+    }
+    const writer = new AacWriter({ program, rate, scheduler: this.#scheduler, ...options })
+    this.#processes.add(writer)
+    return {
+      write: samples => writer.write(samples),
+      finish: () => writer.finish(),
+      [Symbol.dispose]: () => {
+        this.#processes.delete(writer)
+        writer[Symbol.dispose]()
+      }
+    }
   }
 }

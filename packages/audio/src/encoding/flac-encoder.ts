@@ -1,3 +1,4 @@
+import { crc8, crc16 } from '../decoding/flac-checksums.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
 import { BitWriter } from './bit-writer.ts'
 
@@ -64,9 +65,9 @@ export class FlacEncoder implements AudioEncoder {
     this.#heldCount = 0
     const header = frameHeader(samples.length, this.#frames++)
     const body = subframe(samples)
-    const frame = Buffer.concat([header, Buffer.from([crc8(header)]), body])
+    const frame = Buffer.concat([header, Buffer.from([crc8(header, 0, header.length)]), body])
     const end = Buffer.alloc(2)
-    end.writeUInt16BE(crc16(frame))
+    end.writeUInt16BE(crc16(frame, 0, frame.length))
     return Buffer.concat([frame, end])
   }
 }
@@ -147,24 +148,4 @@ function riceOf(values: Int32Array): { readonly rice: number; readonly bits: num
 /** Numbers with a sign as numbers without: 0, -1, 1, -2, … */
 function fold(value: number): number {
   return value < 0 ? -2 * value - 1 : 2 * value
-}
-
-/** x^8 + x^2 + x + 1. */
-function crc8(bytes: Uint8Array): number {
-  let crc = 0
-  for (const byte of bytes) {
-    crc ^= byte
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x80 ? ((crc << 1) ^ 0x07) & 0xff : (crc << 1) & 0xff
-  }
-  return crc
-}
-
-/** x^16 + x^15 + x^2 + 1. */
-function crc16(bytes: Uint8Array): number {
-  let crc = 0
-  for (const byte of bytes) {
-    crc ^= byte << 8
-    for (let bit = 0; bit < 8; bit++) crc = crc & 0x8000 ? ((crc << 1) ^ 0x8005) & 0xffff : (crc << 1) & 0xffff
-  }
-  return crc
 }

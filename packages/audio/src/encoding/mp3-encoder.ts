@@ -1,6 +1,6 @@
 import { createMp3Encoder } from 'wasm-media-encoders'
+import { RateChange } from '../resampling/rate-change.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
-import { RateChange } from './rate-change.ts'
 
 /** Rates that MPEG-1 and MPEG-2 layer III know. */
 const RATES: readonly number[] = [16_000, 22_050, 24_000, 32_000, 44_100, 48_000]

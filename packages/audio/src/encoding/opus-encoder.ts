@@ -1,8 +1,8 @@
 import { Encoder } from '@evan/opus'
+import { RateChange } from '../resampling/rate-change.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
 import { OggPages } from './ogg-pages.ts'
 import { littleEndian } from './pcm-encoder.ts'
-import { RateChange } from './rate-change.ts'
 
 /** A rate that Opus knows, at which a voice keeps all of its sound. */
 const RATE = 24_000

@@ -1,5 +1,5 @@
+import { RateChange } from '../resampling/rate-change.ts'
 import type { AudioEncoder } from './audio-encoder.ts'
-import { RateChange } from './rate-change.ts'
 
 /** The rate that clients of OpenAI's API play bare samples at: there is no header that says another. */
 export const PCM_RATE = 24_000

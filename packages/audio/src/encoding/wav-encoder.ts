@@ -2,7 +2,7 @@ import type { AudioEncoder } from './audio-encoder.ts'
 import { littleEndian } from './pcm-encoder.ts'
 import { wavHead } from './wav-head.ts'
 
-/** A wave file, s16 at the rate of what comes. Its head does not know how long it will be. */
+/** RIFF WAVE, s16 at the rate of what comes. Its head does not know how long it will be. */
 export class WavEncoder implements AudioEncoder {
   readonly #rate: number
   #begun = false
@@ -25,12 +25,4 @@ export class WavEncoder implements AudioEncoder {
     this.#begun = true
     return wavHead({ rate: this.#rate })
   }
-}
-
-/** Writes the lengths into a whole file of {@link WavEncoder}, in place. */
-export function completeWav(file: Uint8Array): void {
-  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
-  const rate = view.getUint32(24, true)
-  const head = wavHead({ rate, dataBytes: file.byteLength - wavHead({ rate }).length })
-  file.set(head)
 }

@@ -12,7 +12,7 @@ const HEAD_BYTES = 44
 /** What streams write in place of a size. */
 const UNKNOWN_SIZE = 0xffff_ffff
 
-/** The head of a wave file of 16-bit integers, as {@link encodePcm} writes them; its samples follow. */
+/** The head of a wave file of 16-bit integers, the lower byte first; its samples follow. */
 export function wavHead({ rate, channels = 1, dataBytes }: WavHeadInit): Uint8Array<ArrayBuffer> {
   const head = Buffer.alloc(HEAD_BYTES)
   head.write('RIFF', 0, 'latin1')
@@ -29,4 +29,11 @@ export function wavHead({ rate, channels = 1, dataBytes }: WavHeadInit): Uint8Ar
   head.write('data', 36, 'latin1')
   head.writeUInt32LE(dataBytes ?? UNKNOWN_SIZE, 40)
   return new Uint8Array(head)
+}
+
+/** Writes the lengths into a whole file that begins with {@link wavHead}, in place. */
+export function completeWav(file: Uint8Array): void {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength)
+  view.setUint32(4, file.byteLength - 8, true)
+  view.setUint32(40, file.byteLength - HEAD_BYTES, true)
 }

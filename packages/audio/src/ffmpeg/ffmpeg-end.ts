@@ -31,7 +31,7 @@ export function ffmpegError(name: string, { code, signal }: ProcessEnd, said: st
 }
 
 /** The last line, in plain characters and short: files may have it say anything. */
-function quoted(said: string): string {
+export function quoted(said: string): string {
   const plain = said.replaceAll(/[^ -~\n]/g, '?')
   // where it lies in memory
   const lines = plain.split('\n').map(line => line.replaceAll(/ @ 0x[0-9a-f]+/g, '').trim())

@@ -63,7 +63,7 @@ async function isProgram(file: string): Promise<boolean> {
 }
 
 async function askVersion(file: string, { signal }: AbortOptions): Promise<Ffmpeg> {
-  const hint = 'Give the absolute path of an ffmpeg program, or `false` for none.'
+  const hint = 'Give the absolute path of an ffmpeg program, or turn it off.'
   if (!isAbsolute(file)) throw new MeshError('settings_invalid', `ffmpeg: ${file} is no absolute path`, { hint })
   try {
     const limits = { timeout: ANSWER_MS_MAX, maxBuffer: ANSWER_BYTES_MAX, env: {}, killSignal: 'SIGKILL' } as const

@@ -1,14 +1,13 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
-import { setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
 import { type AbortOptions, MeshError, type Scheduler } from '@resultity/interface'
 import { audioInvalid } from '../audio-invalid.ts'
 import type { AudioLimits } from '../audio-limits.ts'
 import type { ForeignAudio } from '../decoding/foreign-audio.ts'
 import { ffmpegArguments } from './ffmpeg-arguments.ts'
-import { ffmpegError, type ProcessEnd } from './ffmpeg-end.ts'
+import { ffmpegError } from './ffmpeg-end.ts'
+import { endOf, errorsOf, lower, notStarted } from './ffmpeg-process.ts'
 import { WaveBuffer } from './wave-buffer.ts'
 
 export interface FfmpegRunInit {
@@ -18,12 +17,6 @@ export interface FfmpegRunInit {
   readonly deadlineMs: number
   readonly scheduler: Scheduler
 }
-
-/** What is kept of its error output: the end. */
-const SAID_BYTES_MAX = 4096
-
-/** Answers come first: a coordinator has other work. */
-const NICE = 10
 
 /**
  * Runs ffmpeg over a file, once. It has no environment, no input but the file, and is killed when the time is up, when
@@ -78,13 +71,6 @@ export async function runFfmpeg(
   }
 }
 
-/** After "exit", its last output may still come: "close" is last, also of a process that did not start. */
-async function endOf(child: ChildProcess): Promise<ProcessEnd> {
-  const { promise, resolve } = Promise.withResolvers<ProcessEnd>()
-  child.once('close', (code, signal) => resolve({ code, signal }))
-  return await promise
-}
-
 function soundOf(stdout: Readable, { secondsMax }: AudioLimits, stop: (reason: unknown) => void): WaveBuffer {
   const sound = new WaveBuffer(secondsMax)
   stdout.on('error', stop)
@@ -96,32 +82,4 @@ function soundOf(stdout: Readable, { secondsMax }: AudioLimits, stop: (reason: u
     }
   })
   return sound
-}
-
-function errorsOf(stderr: Readable): () => string {
-  let said: Buffer = Buffer.alloc(0)
-  // what it said is told with its exit code, if at all
-  stderr.on('error', () => undefined)
-  stderr.on('data', (chunk: Buffer) => {
-    said = Buffer.concat([said, chunk]).subarray(-SAID_BYTES_MAX)
-  })
-  return () => said.toString('latin1')
-}
-
-/** Others run first, and when memory is short it goes first. */
-function lower(pid: number | undefined): void {
-  if (pid === undefined) return
-  try {
-    setPriority(pid, NICE)
-    if (process.platform === 'linux') writeFileSync(`/proc/${pid}/oom_score_adj`, '1000')
-  } catch {
-    // it has ended already, or may not be lowered: its limits hold all the same
-  }
-}
-
-function notStarted(program: string, error: Error): MeshError {
-  return new MeshError('unavailable', `ffmpeg does not start: ${error.message}`, {
-    hint: `Check that ${program} is an ffmpeg that this user may run.`,
-    cause: error
-  })
 }

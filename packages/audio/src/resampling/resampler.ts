@@ -1,10 +1,8 @@
 import { SAMPLE_RATE } from '../audio-limits.ts'
+import { greatestDivisor, kaiser, sinc } from './windowed-sinc.ts'
 
 /** Zero crossings of the filter on each side of a sample. */
 const CROSSINGS = 32
-
-/** The window's shape: what aliases is 80 dB down (Kaiser 1974: 0.1102 (A - 8.7)). */
-const BETA = 7.857
 
 /** Half of what is let through is at this part of the lower of both Nyquist frequencies; at all of it nothing is. */
 const CUTOFF = 0.92
@@ -132,28 +130,4 @@ function filtersOf(phases: number, reach: number, cutoff: number): Float32Array 
     )
   }
   return filters
-}
-
-function sinc(x: number): number {
-  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)
-}
-
-/** @param x from -1 to 1 */
-function kaiser(x: number): number {
-  return Math.abs(x) >= 1 ? 0 : bessel(BETA * Math.sqrt(1 - x * x))
-}
-
-/** The modified Bessel function of order zero, by its series. */
-function bessel(x: number): number {
-  let term = 1
-  let sum = 1
-  for (let index = 1; term > sum * 1e-12; index++) {
-    term *= (x / (2 * index)) ** 2
-    sum += term
-  }
-  return sum
-}
-
-function greatestDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestDivisor(b, a % b)
 }

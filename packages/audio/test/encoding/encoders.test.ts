@@ -1,19 +1,14 @@
 import { MPEGDecoder } from 'mpg123-decoder'
 import { OpusDecoder } from 'opus-decoder'
 import t from 'tap'
-import { RateChange } from '../../src/encoding/rate-change.ts'
-import {
-  type AudioFormat,
-  audioFormats,
-  completeWav,
-  createEncoder,
-  EncodingThread,
-  PCM_RATE
-} from '../../src/index.ts'
+import { audioFormats, completeWav, createEncoder, EncodingThread, PCM_RATE } from '../../src/index.ts'
+import { RateChange } from '../../src/resampling/rate-change.ts'
 import { decodeFlac } from './flac-decoder.ts'
 import { packetsOf } from './ogg-packets.ts'
 
 const RATE = 22_050
+/** Those that are written without ffmpeg. */
+const formats = audioFormats.filter(format => format !== 'aac')
 const tone = toneOf(3 * RATE + 123, RATE)
 
 function toneOf(length: number, rate: number): Int16Array {
@@ -22,7 +17,7 @@ function toneOf(length: number, rate: number): Int16Array {
   )
 }
 
-async function encode(format: AudioFormat, samples = tone, part = 5000): Promise<Buffer> {
+async function encode(format: (typeof formats)[number], samples = tone, part = 5000): Promise<Buffer> {
   const encoder = await createEncoder(format, RATE)
   const parts: Uint8Array[] = []
   for (let at = 0; at < samples.length; at += part) parts.push(encoder.encode(samples.subarray(at, at + part)))
@@ -118,13 +113,13 @@ t.test('mp3 is what came, at its rate', async t => {
 t.test('a thread writes several files at once, each as it would be alone', async t => {
   await using thread = new EncodingThread()
   const written = await Promise.all(
-    audioFormats.map(async format => {
+    formats.map(async format => {
       using writer = thread.open(format, RATE)
       const parts = [await writer.write(tone.subarray(0, 9000)), await writer.write(tone.subarray(9000))]
       return Buffer.concat([...parts, await writer.finish()])
     })
   )
-  for (const [index, format] of audioFormats.entries()) {
+  for (const [index, format] of formats.entries()) {
     const alone = await encode(format, tone, 9000)
     t.equal(written[index]?.length, alone.length, format)
     t.ok(format === 'opus' || format === 'mp3' || written[index]?.equals(alone), format)

@@ -40,6 +40,8 @@ export const coordinatorCommand: CommandDefinition = {
     'tuning',
     'nodeSilence',
     'jobCrashesMax',
+    'ffmpeg',
+    'recordingHours',
     'logLevel'
   ],
   dataDirectory: 'coordinator',
@@ -54,7 +56,7 @@ export const coordinatorCommand: CommandDefinition = {
 }
 
 async function start(
-  { settings }: CommandRun,
+  { settings, context }: CommandRun,
   logger: Logger,
   signal: AbortSignal,
   openFilesMax: number | undefined
@@ -87,6 +89,7 @@ async function start(
         ...(settings.prefillChunk === undefined ? {} : { prefillChunk: settings.prefillChunk }),
         truncateInputs: settings.truncateInputs,
         tuning: parseTuning(settings.tuning) ?? true,
+        ffmpeg: { setting: settings.ffmpeg, searchPath: context.env.PATH },
         limits: limitsOf(settings),
         openFilesMax,
         logger,
@@ -136,7 +139,8 @@ function limitsOf({
   httpConnections,
   httpConnectionsPerAddress,
   namespaceBytes,
-  diskReserve
+  diskReserve,
+  recordingHours
 }: CommandRun['settings']) {
   return {
     connectionsMax: httpConnections,
@@ -147,7 +151,8 @@ function limitsOf({
       : { heartbeatMissesMax: nodeSilence, probeAnswerMs: (nodeSilence * 1000) / PROBES_PER_SILENCE }),
     ...(jobCrashesMax === undefined ? {} : { jobCrashesMax }),
     ...(namespaceBytes === undefined ? {} : { namespaceBytesMax: namespaceBytes }),
-    ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve })
+    ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve }),
+    ...(recordingHours === undefined ? {} : { recordingSecondsMax: recordingHours * 3600 })
   }
 }
 

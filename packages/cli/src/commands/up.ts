@@ -45,6 +45,8 @@ export const upCommand: CommandDefinition = {
     'prefillChunk',
     'nodeSilence',
     'blobSource',
+    'ffmpeg',
+    'recordingHours',
     'logLevel'
   ],
   options: [

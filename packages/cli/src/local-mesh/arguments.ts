@@ -28,6 +28,8 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       prefillChunk: settings.prefillChunk,
       tuning: settings.tuning,
       nodeSilence: settings.nodeSilence,
+      ffmpeg: settings.ffmpeg === false ? 'off' : settings.ffmpeg,
+      recordingHours: settings.recordingHours,
       logLevel: settings.logLevel
     })
   ]

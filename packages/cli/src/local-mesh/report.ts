@@ -1,8 +1,8 @@
 import { formatRange } from '@resultity/interface'
 import { formatTable, shortPeer } from '../output/table.ts'
 import { bold, cyan, joined, type Text, text } from '../output/text.ts'
-import { DEFAULT_HTTP_PORT } from '../settings/schema.ts'
 import type { LocalMesh } from './local-mesh.ts'
+import { nextCommands, urlOption } from './next-commands.ts'
 import type { PlacedModel } from './placed.ts'
 
 /** Text that says who runs what, where the API and the status are, and what to try next. */
@@ -13,13 +13,16 @@ export function describeMesh(mesh: LocalMesh, placed: readonly PlacedModel[]): T
     shortPeer(peerId),
     layersOf(peerId, placed)
   ])
-  const url = mesh.http === `http://127.0.0.1:${DEFAULT_HTTP_PORT}` ? '' : ` --url ${mesh.http}`
+  const next = nextCommands(mesh.http, placed).map((command, index) => {
+    return text`  ${index === 0 ? 'next  ' : '      '}  ${bold(command)}`
+  })
   const lines = [
     '',
     formatTable(['process', 'pid', 'peer', 'layers'], rows),
     text`  API     ${cyan(`${mesh.http}/v1`)}  (OpenAI-compatible; any key)`,
-    text`  status  ${cyan(`${mesh.http}/v1/mesh/placements`)}  or  npx resultity status${url}`,
-    text`  next    ${bold(`npx resultity chat${url}`)}   in another terminal; Ctrl-C here stops everything`,
+    text`  status  ${cyan(`${mesh.http}/v1/mesh/placements`)}  or  npx resultity status${urlOption(mesh.http)}`,
+    ...next,
+    text`          in another terminal; Ctrl-C here stops everything`,
     ''
   ]
   return joined(lines, '\n')

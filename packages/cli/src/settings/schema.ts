@@ -172,6 +172,12 @@ const upstream = z.union([z.literal('auto'), z.url({ protocol: /^https?$/ })], {
 })
 const path = z.string('expected a path').min(1, 'expected a path')
 
+const PROGRAM_EXPECTED = 'expected the path of a program, or off'
+const program = z
+  .union([z.string(), z.literal(false)], PROGRAM_EXPECTED)
+  .transform(said => (said === 'off' ? false : said))
+  .refine(said => said !== '', PROGRAM_EXPECTED)
+
 /**
  * All settings. A flag, a `RESULTITY_*` variable and a key of `config.json` of the same name all go through this one
  * schema. Each command's own file says which settings it takes.
@@ -273,6 +279,10 @@ export const settingsSchema = z.object({
     'what each namespace may have stored: files, and what requests say and are answered; 20GiB when not given'
   ),
   diskReserve: bytes.describe('free space on the disk below which nothing new is stored; 1GiB when not given'),
+  ffmpeg: program.describe(
+    'ffmpeg program that reads recordings in m4a, mp4 and other forms and writes AAC, or off; the one in PATH when not given'
+  ),
+  recordingHours: whole(1, 24).describe('longest recording that is taken, in hours; 2 when not given'),
   logLevel: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

@@ -1,8 +1,7 @@
+import { greatestDivisor, kaiser, sinc } from './windowed-sinc.ts'
+
 /** Zero crossings of the filter on each side of a sample, at the lower of both rates. */
 const CROSSINGS = 24
-
-/** The window's shape: what aliases is 80 dB down (Kaiser 1974: 0.1102 (A - 8.7)). */
-const BETA = 7.857
 
 /** Half of what is let through is at this part of the lower of both Nyquist frequencies. */
 const CUTOFF = 0.94
@@ -75,7 +74,7 @@ export class RateChange {
     if (known !== undefined) return known
     const filter = Float64Array.from({ length: 2 * this.#reach }, (_, tap) => {
       const distance = tap - this.#reach + 1 - phase / this.#to
-      return this.#cutoff * sinc(this.#cutoff * distance) * kaiser(distance / this.#reach)
+      return sinc(this.#cutoff * distance) * kaiser(distance / this.#reach)
     })
     // equal levels stay equal
     const sum = filter.reduce((total, tap) => total + tap, 0)
@@ -83,27 +82,4 @@ export class RateChange {
     this.#filters.set(phase, filter)
     return filter
   }
-}
-
-function sinc(x: number): number {
-  return x === 0 ? 1 : Math.sin(Math.PI * x) / (Math.PI * x)
-}
-
-function kaiser(x: number): number {
-  return Math.abs(x) >= 1 ? 0 : bessel(BETA * Math.sqrt(1 - x * x)) / bessel(BETA)
-}
-
-/** The modified Bessel function of order 0, by its series. */
-function bessel(x: number): number {
-  let term = 1
-  let sum = 1
-  for (let k = 1; term > 1e-12 * sum; k++) {
-    term *= (x / (2 * k)) ** 2
-    sum += term
-  }
-  return sum
-}
-
-function greatestDivisor(a: number, b: number): number {
-  return b === 0 ? a : greatestDivisor(b, a % b)
 }
