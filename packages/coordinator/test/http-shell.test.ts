@@ -46,7 +46,7 @@ t.test('what is not served says whether it exists, for whom, and whether to try 
     ['POST', '/v1/models/tiny-chat', 405, 'method_not_allowed'],
     ['PROPFIND', '/v1/models', 405, 'method_not_allowed'],
     ['POST', '/v1/images/generations', 501, 'not_implemented'],
-    ['POST', '/v1/audio/speech', 501, 'not_implemented'],
+    ['POST', '/v1/videos', 501, 'not_implemented'],
     ['POST', '/v1/responses/compact', 501, 'not_implemented'],
     ['POST', '/v1/responses/resp_1', 405, 'method_not_allowed'],
     ['POST', '/v1/messages/batches', 501, 'not_implemented'],
