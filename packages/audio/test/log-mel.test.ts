@@ -1,5 +1,6 @@
 import t from 'tap'
 import { logMel, WINDOW_FRAMES, WINDOW_SAMPLES } from '../src/mel/log-mel.ts'
+import { MelThread } from '../src/mel/mel-thread.ts'
 import { reference, speech } from './support/fixtures.ts'
 
 t.test('a window is what Whisper hears: numpy gives the same', async t => {
@@ -33,4 +34,23 @@ t.test('a tone is loudest in its own bin, whatever its frame', async t => {
     return column.indexOf(Math.max(...column))
   }
   t.strictSame(new Set([10, 11, 1500, 2989].map(loudestAt)).size, 1)
+})
+
+t.test('what follows the last sample is silence, wherever that is', async t => {
+  for (const length of [1, 159, 200, 361, 16_000, WINDOW_SAMPLES - 201, WINDOW_SAMPLES - 100]) {
+    const samples = Float32Array.from({ length }, (_, at) => Math.sin(at * at))
+    const padded = new Float32Array(WINDOW_SAMPLES)
+    padded.set(samples)
+    t.strictSame(logMel(samples, 80), logMel(padded, 80), `${length} samples`)
+  }
+})
+
+t.test('a thread makes the same spectrogram', async t => {
+  await using thread = new MelThread()
+  const samples = Float32Array.from({ length: 20_000 }, (_, at) => Math.sin(at / 9))
+  const expected = logMel(samples, 80)
+  t.strictSame(await thread.logMel(samples, 80), expected)
+  const gone = new AbortController()
+  gone.abort(new Error('not wanted'))
+  await t.rejects(thread.logMel(new Float32Array(10), 80, { signal: gone.signal }), { message: 'not wanted' })
 })

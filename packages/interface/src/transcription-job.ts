@@ -103,11 +103,13 @@ export function toPcm(samples: Float32Array): string {
 }
 
 /** The samples of a job, f32 from -1 to 1. @returns undefined where there is half a sample */
-export function fromPcm(pcm: string): Float32Array | undefined {
+export function fromPcm(pcm: string): Float32Array<ArrayBuffer> | undefined {
   const bytes = Buffer.from(pcm, 'base64')
   const count = bytes.length / Int16Array.BYTES_PER_ELEMENT
   if (!Number.isInteger(count)) return undefined
-  return Float32Array.from({ length: count }, (_, index) => bytes.readInt16LE(index * 2) / 32_768)
+  const samples = new Float32Array(count)
+  for (let index = 0; index < count; index++) samples[index] = bytes.readInt16LE(index * 2) / 32_768
+  return samples
 }
 
 /** What a node answered. @returns undefined where that is not the form of a result, or far too long */

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises'
+import { MelThread } from '@resultity/audio'
 import {
   type ConstraintCompiler,
   type Encoder,
@@ -66,6 +67,7 @@ export interface ReadySpeech extends Ready {
   readonly speech: SpeechModel
   readonly manifest: SpeechManifest
   readonly bytesOf: TokenBytes
+  readonly spectrograms: MelThread
 }
 
 /** A voice that serves. */
@@ -172,17 +174,21 @@ async function loadSpeech(
   const { manifest, threads, spinning, workDir, signal, onProgress, memoryBytes, paths, assignment } = init
   const weightPath = (file: WeightFile): string => requirePath(paths, file.sha256)
   const windowsMax = assignment.sessionsMax
+  await using loading = new AsyncDisposableStack()
+  const spectrograms = loading.use(new MelThread(init.scheduler))
   const speech = await engine.loadSpeech(
     { manifest, threads, spinning, workDir, weightPath, windowsMax, sessionsPerWindow: 1 },
     { signal }
   )
-  return measured(speech, onProgress, async () => {
+  return await measured(speech, onProgress, async () => {
     const { msPerTokenLayer } = await measureSpeech(speech, { signal })
     const pace = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer }
     const definition = await readFile(requirePath(paths, manifest.tokenizer.definition.sha256), { signal })
     const bytes = readTokenBytes(definition, manifest.config.vocabularySize)
     const measurement = { ...pace, fixedMs: 0, digest: '' }
-    return { kind: 'speech', speech, manifest, bytesOf: token => bytes[token], measurement, memoryBytes }
+    const bytesOf: TokenBytes = token => bytes[token]
+    loading.move()
+    return { kind: 'speech', speech, manifest, bytesOf, spectrograms, measurement, memoryBytes }
   })
 }
 
@@ -209,6 +215,7 @@ function requirePath(paths: ReadonlyMap<string, string>, sha256: string): string
 /** Frees it. Resolves once its memory is free. */
 export async function unloadModel(loaded: LoadedModel): Promise<void> {
   if (loaded.kind === 'stage') loaded.constraints[Symbol.dispose]()
+  if (loaded.kind === 'speech') await loaded.spectrograms[Symbol.asyncDispose]()
   await runsOf(loaded)[Symbol.asyncDispose]()
 }
 

@@ -1,4 +1,4 @@
-import { logMel } from '@resultity/audio'
+import type { MelThread } from '@resultity/audio'
 import { uniformAt } from '@resultity/engine'
 import {
   fromPcm,
@@ -23,16 +23,17 @@ const SAMPLES_PER_FRAME = SPEECH_SAMPLE_RATE / FRAMES_PER_SECOND
  *   the signal
  */
 export async function runTranscriptionJob(
-  { speech, bytesOf }: ReadySpeech,
+  { speech, bytesOf, spectrograms }: ReadySpeech,
   { pcm, seed, ...job }: TranscriptionJob,
   options: WorkOptions
 ): Promise<Uint8Array> {
   let draws = 0
+  const mel = await spectrogram(pcm, speech.config, spectrograms, options)
   const piece = await hearPiece(
     speech,
     {
       ...job,
-      mel: spectrogram(pcm, speech.config),
+      mel,
       bytesOf,
       chance: () => uniformAt(BigInt(seed), draws++)
     },
@@ -48,12 +49,18 @@ export function parseTranscriptionJob(body: Uint8Array): TranscriptionJob {
   throw new MeshError('protocol_violation', 'the body of the job is wrong at pcm: it ends amid a sample')
 }
 
-function spectrogram(pcm: string, { melBins, audioContext }: ReadySpeech['speech']['config']): LogMel {
+async function spectrogram(
+  pcm: string,
+  { melBins, audioContext }: ReadySpeech['speech']['config'],
+  spectrograms: Pick<MelThread, 'logMel'>,
+  { signal }: WorkOptions
+): Promise<LogMel> {
   const samples = fromPcm(pcm) ?? new Float32Array()
   const width = FRAMES_PER_POSITION * audioContext
   // a piece that is shorter than a frame has one all the same
   const frames = Math.min(width, Math.max(1, Math.floor(samples.length / SAMPLES_PER_FRAME)))
-  return { values: logMel(samples, melBins), bands: melBins, width, frames }
+  const values = await spectrograms.logMel(samples, melBins, { ...(signal && { signal }) })
+  return { values, bands: melBins, width, frames }
 }
 
 /** Texts are left out: who reads the result has the vocabulary. */

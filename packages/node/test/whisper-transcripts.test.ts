@@ -1,7 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { AudioDecoder } from '@resultity/audio'
+import { AudioDecoder, MelThread } from '@resultity/audio'
 import { createEngine } from '@resultity/engine'
 import {
   MeshError,
@@ -90,8 +90,9 @@ t.test('whisper-tiny.en writes what faster-whisper writes', async t => {
   })
   const bytes = readTokenBytes(tokenizerFiles.definition, manifest.config.vocabularySize)
   const bytesOf = (token: number) => bytes[token]
+  await using spectrograms = new MelThread()
   const measurement = { decodeMsPerLayer: 0, prefillMsPerPositionLayer: 0, fixedMs: 0, digest: '' }
-  const ready: ReadySpeech = { kind: 'speech', speech, manifest, bytesOf, measurement, memoryBytes: 0 }
+  const ready: ReadySpeech = { kind: 'speech', speech, manifest, bytesOf, spectrograms, measurement, memoryBytes: 0 }
   const hear = async (samples: Float32Array, changes: Partial<TranscriptionJob>): Promise<TranscriptionResult> => {
     const job = {
       pcm: toPcm(samples),

@@ -10,6 +10,10 @@ const HOP = 160
 
 const FREQUENCIES = FFT_SIZE / 2 + 1
 
+/** The least power that is told apart from none, and its logarithm. */
+const POWER_MIN = 1e-10
+const SILENCE = -10
+
 /** Seconds that Whisper hears at once. */
 export const WINDOW_SECONDS = 30
 
@@ -34,10 +38,10 @@ const filtersOf = new Map<number, readonly MelFilter[]>()
  * @param bins mel bins: 80, and 128 of `large-v3`
  * @returns f32 [bins, 3000]
  */
-export function logMel(samples: Float32Array, bins: number): Float32Array {
+export function logMel(samples: Float32Array, bins: number): Float32Array<ArrayBuffer> {
   const filters = filtersOf.get(bins) ?? melFilters(bins, FFT_SIZE)
   filtersOf.set(bins, filters)
-  const mel = new Float32Array(bins * WINDOW_FRAMES)
+  const mel = new Float32Array(bins * WINDOW_FRAMES).fill(SILENCE)
   const padded = reflected(samples)
   const real = new Float64Array(FFT_SIZE)
   const imaginary = new Float64Array(FFT_SIZE)
@@ -45,9 +49,10 @@ export function logMel(samples: Float32Array, bins: number): Float32Array {
   const outImaginary = new Float64Array(FFT_SIZE)
   const even = new Float64Array(FREQUENCIES)
   const odd = new Float64Array(FREQUENCIES)
-  let loudest = -10
+  let loudest = SILENCE
   // two frames at once, one as the imaginary part of the other: both are real
-  for (let frame = 0; frame < WINDOW_FRAMES; frame += 2) {
+  const frames = framesHeard(samples)
+  for (let frame = 0; frame < frames; frame += 2) {
     const begin = frame * HOP
     for (let at = 0; at < FFT_SIZE; at++) {
       const weight = hann[at] ?? 0
@@ -66,6 +71,11 @@ export function logMel(samples: Float32Array, bins: number): Float32Array {
   }
   for (let at = 0; at < mel.length; at++) mel[at] = (Math.max(mel[at] ?? 0, loudest - 8) + 4) / 4
   return mel
+}
+
+/** Frames that reach into the samples; those behind them are silence. */
+function framesHeard(samples: Float32Array): number {
+  return Math.min(WINDOW_FRAMES, Math.ceil((samples.length + FFT_SIZE / 2) / HOP))
 }
 
 /** A whole window, with half a transform's samples mirrored on both sides. */
@@ -94,9 +104,9 @@ function powersOf(real: Float64Array, imaginary: Float64Array, first: Float64Arr
 }
 
 function logOf(filter: MelFilter | undefined, powers: Float64Array): number {
-  if (filter === undefined) return -10
+  if (filter === undefined) return SILENCE
   const { first, weights } = filter
   let sum = 0
   for (let at = 0; at < weights.length; at++) sum += (weights[at] ?? 0) * (powers[first + at] ?? 0)
-  return Math.log10(Math.max(sum, 1e-10))
+  return Math.log10(Math.max(sum, POWER_MIN))
 }
