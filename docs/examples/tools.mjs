@@ -22,7 +22,8 @@ const asked = await client.chat.completions.create({
   messages,
   tools,
   tool_choice: 'required',
-  parallel_tool_calls: false
+  parallel_tool_calls: false,
+  temperature: 0
 })
 const [{ message, finish_reason: reason }] = asked.choices
 // a call that was cut off at the token limit has no whole arguments
