@@ -14,12 +14,12 @@ const fixtures = join(import.meta.dirname, '../../packages/audio/test/fixtures')
 const dataDir = join(import.meta.dirname, '../../data/test')
 
 const RATE = 16_000
-const PARTS = 9
+const PARTS = 5
 /** Of the mesh, which hears it as one of them does. */
 const NODES = 3
 const SAID = /my fellow Americans/gi
 
-/** A recording of eleven seconds, `PARTS` times with a pause of two behind each: two minutes, which all nodes hear at once. */
+/** A recording of eleven seconds, `PARTS` times with a pause of two behind each: a minute, which all nodes hear at once. */
 async function longRecording(): Promise<Buffer> {
   await using decoder = new AudioDecoder()
   const { samples } = await decoder.decode(new Uint8Array(await readFile(join(fixtures, 'jfk.mp3'))))

@@ -5,7 +5,9 @@ import { PromptEncoder } from '@resultity/tokenizer'
 import { HeldBlobs } from './held-blobs.ts'
 
 const LAYERS = 8
-const HIDDEN_SIZE = 16
+const HIDDEN_SIZE = 8
+/** The least that is served. */
+const HEAD_DIM = 16
 const CONTEXT_LENGTH = 128
 const SESSIONS_MAX = 3
 
@@ -36,7 +38,7 @@ export async function simulatedModel(): Promise<SimulatedModel> {
       intermediateSize: 2 * HIDDEN_SIZE,
       headCount: 1,
       kvHeadCount: 1,
-      headDim: HIDDEN_SIZE,
+      headDim: HEAD_DIM,
       vocabularySize: VOCABULARY_SIZE,
       contextLength: CONTEXT_LENGTH,
       rmsNormEpsilon: 1e-5,
