@@ -1,10 +1,15 @@
-import { MeshError, type WhisperConfig, type WorkOptions } from '@resultity/interface'
+import {
+  MeshError,
+  type SpeechModel,
+  type SpeechSession,
+  type WhisperConfig,
+  type WorkOptions
+} from '@resultity/interface'
 import { openingTokens, type SpeechTask, taskTokens } from './decoding-prompt.ts'
 import { isContext, isSilence, needsFallback, surestOf } from './fallback.ts'
 import { ENGLISH, type SpokenLanguage, spokenLanguage } from './language.ts'
 import { type LogMel, windowOf } from './log-mel.ts'
-import type { SpeechModel, SpeechSession, TokenBytes } from './port.ts'
-import { FRAMES_PER_POSITION } from './port.ts'
+import { FRAMES_PER_POSITION, type TokenBytes } from './speech-units.ts'
 import { logSumExp } from './token-choice.ts'
 import { textOf } from './token-text.ts'
 import { splitWindow, type WindowFrames } from './window-segments.ts'
@@ -65,7 +70,11 @@ export const PIECE_TOKENS_MAX = 2688
  * @throws MeshError `invalid_request` for a language or a task that the model does not know, `engine_failed`; the signal's
  *   reason, between two tokens
  */
-export async function hearPiece(model: SpeechModel, init: PieceInit, options: WorkOptions = {}): Promise<SpokenPiece> {
+export async function hearPiece(
+  model: Pick<SpeechModel, 'config' | 'hear'>,
+  init: PieceInit,
+  options: WorkOptions = {}
+): Promise<SpokenPiece> {
   const { mel } = init
   const { config } = model
   requireTask(config, init)

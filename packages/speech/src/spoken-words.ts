@@ -1,4 +1,4 @@
-import type { TokenBytes } from './port.ts'
+import type { TokenBytes } from './speech-units.ts'
 import { textOf } from './token-text.ts'
 
 /** A word, and the tokens that write it. Its text begins with the space before it, where it has one. */

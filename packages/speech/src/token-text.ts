@@ -1,5 +1,5 @@
 import { deflateSync } from 'node:zlib'
-import type { TokenBytes } from './port.ts'
+import type { TokenBytes } from './speech-units.ts'
 
 /** Text of the tokens that write some; an unfinished character is U+FFFD. */
 export function textOf(tokens: readonly number[], bytesOf: TokenBytes): string {

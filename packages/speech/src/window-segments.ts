@@ -1,5 +1,5 @@
 import type { WhisperTokens } from '@resultity/interface'
-import { FRAMES_PER_POSITION, FRAMES_PER_SECOND } from './port.ts'
+import { FRAMES_PER_POSITION, FRAMES_PER_SECOND } from './speech-units.ts'
 
 /** Frames of one window in a piece of sound. */
 export interface WindowFrames {

@@ -1,7 +1,7 @@
-import type { WhisperConfig, WorkOptions } from '@resultity/interface'
+import type { SpeechSession, WhisperConfig, WorkOptions } from '@resultity/interface'
 import { windowTokensMax } from './decoding-prompt.ts'
 import { applyRules } from './logit-rules.ts'
-import type { SpeechSession, TokenBytes } from './port.ts'
+import type { TokenBytes } from './speech-units.ts'
 import { drawn, likeliest, logSumExp } from './token-choice.ts'
 import { compressionRatio, textOf } from './token-text.ts'
 

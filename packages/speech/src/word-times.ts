@@ -1,13 +1,7 @@
-import type { WhisperConfig, WorkOptions } from '@resultity/interface'
+import type { SpeechSession, WhisperConfig, WorkOptions } from '@resultity/interface'
 import { firstColumns, tokenAlignment } from './alignment.ts'
 import { type SpeechTask, taskTokens } from './decoding-prompt.ts'
-import {
-  FRAMES_PER_POSITION,
-  FRAMES_PER_SECOND,
-  type SpeechSession,
-  TIMESTAMP_SECONDS,
-  type TokenBytes
-} from './port.ts'
+import { FRAMES_PER_POSITION, FRAMES_PER_SECOND, TIMESTAMP_SECONDS, type TokenBytes } from './speech-units.ts'
 import { type SpokenWord, withPunctuation, wordsOf } from './spoken-words.ts'
 import type { WindowFrames } from './window-segments.ts'
 

@@ -1,5 +1,4 @@
-import type { WhisperConfig } from '@resultity/interface'
-import type { HeardWindow, SpeechModel, SpeechSession } from '../../src/port.ts'
+import type { HeardWindow, SpeechModel, SpeechSession, WhisperConfig } from '@resultity/interface'
 
 const texts = [' a', ' b', ' c', '.', ' é', '!', ' "', '"', 'x', ' the']
 const bytes = texts.map(text => new TextEncoder().encode(text))
@@ -53,7 +52,7 @@ export type Script = (asked: Asked) => Readonly<Record<number, number>>
 export const LOW = -20
 
 /** A model whose logits are written down. */
-export class ScriptedSpeech implements SpeechModel {
+export class ScriptedSpeech implements Pick<SpeechModel, 'config' | 'hear'> {
   readonly config: WhisperConfig
   readonly #script: Script
   /** The windows that were heard. */
