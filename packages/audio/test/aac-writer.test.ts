@@ -1,5 +1,8 @@
+import { execFile } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import t, { type Test } from 'tap'
 import { AudioDecoder, EncodingThread, findFfmpeg, type SoundWriter } from '../src/index.ts'
 import { levelOf } from './support/tone.ts'
@@ -8,6 +11,7 @@ const ffmpeg = await findFfmpeg({ searchPath: process.env.PATH })
 const skip =
   ffmpeg === undefined ? 'NO FFMPEG ON THIS MACHINE: nothing here shows that it writes AAC (install ffmpeg)' : false
 
+const run = promisify(execFile)
 const RATE = 22_050
 const tone = Int16Array.from({ length: 2 * RATE }, (_, at) => 16_000 * Math.sin((2 * Math.PI * 440 * at) / RATE))
 
@@ -55,6 +59,12 @@ t.test('a program that fails says why', async t => {
   await t.rejects(writeAll(writer), { code: 'unavailable', message: /exit code 3.*no such encoder/ })
   using none = new EncodingThread({ ffmpeg: join(t.testdir({}), 'none') }).open('aac', RATE)
   await t.rejects(writeAll(none), { code: 'unavailable', message: /does not start/ })
+})
+
+t.test('where no file can be opened any more, that is said', async t => {
+  const child = fileURLToPath(new URL('./support/no-descriptors.js', import.meta.url))
+  const { stdout } = await run('/bin/sh', ['-c', 'ulimit -n 128; exec "$0" "$1"', process.execPath, child])
+  t.match(stdout, /^unavailable: .*ffmpeg does not start: this process has no file descriptors left/)
 })
 
 t.test('an abort and a disposal end the program', async t => {

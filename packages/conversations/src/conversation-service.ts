@@ -53,10 +53,7 @@ export class ConversationService implements ResponseConversations {
     const size = { items: stored.length, bytes: sizeOf(metadata, stored) }
     requireSize(size, this.#most)
     const conversation = { id: newId('conv'), namespace, metadata, createdAtMs: clock.now() }
-    await this.#withRoom(namespace, size.bytes, async () => {
-      await conversations.add(conversation)
-      await conversations.addItems(conversation.id, stored)
-    })
+    await this.#withRoom(namespace, size.bytes, () => conversations.add(conversation, stored))
     return { ...conversation, itemCount: size.items, bytes: size.bytes }
   }
 

@@ -43,7 +43,11 @@ export class ConversationStore {
     this.#kysely = kysely
   }
 
-  async add({ id, namespace, metadata, createdAtMs }: Omit<Conversation, 'itemCount' | 'bytes'>): Promise<void> {
+  /** With its first items, or not at all. */
+  async add(
+    { id, namespace, metadata, createdAtMs }: Omit<Conversation, 'itemCount' | 'bytes'>,
+    items: readonly StoredItem[] = []
+  ): Promise<void> {
     const row = {
       id,
       namespace,
@@ -53,7 +57,10 @@ export class ConversationStore {
       item_count: 0,
       bytes: conversationBytes(metadata)
     }
-    await this.#kysely.insertInto('conversation').values(row).execute()
+    await this.#kysely.transaction().execute(async transaction => {
+      await transaction.insertInto('conversation').values(row).execute()
+      if (items.length > 0) await addWithin(transaction, id, items)
+    })
   }
 
   async find(id: string): Promise<Conversation | undefined> {
@@ -98,24 +105,7 @@ export class ConversationStore {
    * @throws MeshError `invalid_request` for more than that, and then nothing changes
    */
   async addItems(id: string, items: readonly StoredItem[], most?: ConversationSize): Promise<boolean> {
-    return await this.#kysely.transaction().execute(async transaction => {
-      const first = await takePlaces(transaction, id, items.length)
-      if (first === undefined) return false
-      const there = await idsThere(transaction, id, items)
-      const fresh = new Map(items.map((item, index) => [item.id, toRow(id, first + index, item)]))
-      for (const known of there) fresh.delete(known)
-      const rows = [...fresh.values()]
-      for (let at = 0; at < rows.length; at += ITEMS_AT_ONCE) {
-        await transaction
-          .insertInto('conversation_item')
-          .values(rows.slice(at, at + ITEMS_AT_ONCE))
-          .execute()
-      }
-      const more = { items: rows.length, bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0) }
-      const size = await grow(transaction, id, more)
-      if (most !== undefined) requireSize(size, most)
-      return true
-    })
+    return await this.#kysely.transaction().execute(transaction => addWithin(transaction, id, items, most))
   }
 
   async items(id: string, { after, order, limit }: ItemFilter) {
@@ -147,6 +137,8 @@ export class ConversationStore {
   /** @returns whether there was one */
   async removeItem(id: string, itemId: string): Promise<boolean> {
     return await this.#kysely.transaction().execute(async transaction => {
+      // the conversation first, as everywhere: two that lock in another order wait for each other
+      await takePlaces(transaction, id, 0)
       const removed = await transaction
         .deleteFrom('conversation_item')
         .where('conversation_id', '=', id)
@@ -189,6 +181,31 @@ export function requireSize({ items, bytes }: ConversationSize, most: Conversati
   if (items <= most.items && bytes <= most.bytes) return
   const what = items > most.items ? `${items} items, at most ${most.items}` : `${bytes} bytes, at most ${most.bytes}`
   throw invalidRequest('conversation', `the conversation would have ${what}`, 'Begin another, or delete items of it.')
+}
+
+/** As {@link ConversationStore.addItems}. */
+async function addWithin(
+  transaction: Transaction<Tables>,
+  id: string,
+  items: readonly StoredItem[],
+  most?: ConversationSize
+): Promise<boolean> {
+  const first = await takePlaces(transaction, id, items.length)
+  if (first === undefined) return false
+  const there = await idsThere(transaction, id, items)
+  const fresh = new Map(items.map((item, index) => [item.id, toRow(id, first + index, item)]))
+  for (const known of there) fresh.delete(known)
+  const rows = [...fresh.values()]
+  for (let at = 0; at < rows.length; at += ITEMS_AT_ONCE) {
+    await transaction
+      .insertInto('conversation_item')
+      .values(rows.slice(at, at + ITEMS_AT_ONCE))
+      .execute()
+  }
+  const more = { items: rows.length, bytes: rows.reduce((sum, { bytes }) => sum + bytes, 0) }
+  const size = await grow(transaction, id, more)
+  if (most !== undefined) requireSize(size, most)
+  return true
 }
 
 /** Takes places at the end, and keeps others from doing so until the transaction ends. */

@@ -61,6 +61,21 @@ onBothDatabases('many add at once', async (t, database) => {
   }
 })
 
+onBothDatabases('items go one by one while all of them go', async (t, database) => {
+  const store = new ConversationStore(database)
+  const items = Array.from({ length: 40 }, (_, index) => said(`i${index}`))
+  for (let round = 0; round < 10; round++) {
+    await store.add({ ...conversation, id: `conv_${round}` }, items)
+    await Promise.all([
+      ...items.slice(0, 20).map(({ id }) => store.removeItem(`conv_${round}`, id)),
+      store.remove(`conv_${round}`),
+      ...items.slice(20).map(({ id }) => store.removeItem(`conv_${round}`, id))
+    ])
+    t.equal(await store.item(`conv_${round}`, 'i39'), undefined)
+  }
+  t.equal(await new NamespaceBytes(database, 1e6).count('here'), 0)
+})
+
 onBothDatabases('what is stored counts in its namespace until it is gone', async (t, database) => {
   const store = new ConversationStore(database)
   const bytes = new NamespaceBytes(database, 1e6)

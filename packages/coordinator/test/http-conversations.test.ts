@@ -1,6 +1,6 @@
 import { openAiErrors } from '@resultity/test-api'
 import type { Ring } from '@resultity/test-nodes'
-import OpenAI from 'openai'
+import OpenAI, { toFile } from 'openai'
 import t from 'tap'
 import { startScriptedMesh } from './support/scripted-mesh.ts'
 
@@ -162,6 +162,31 @@ t.test('in the background too, and nothing of one that failed', async t => {
   await t.rejects(broken, { status: 502, code: 'protocol_violation' })
   t.same(await texts(id), ['user: Now?', 'assistant: Later.'])
   answers('Fine.')
+})
+
+t.test('a line of a file goes on with its conversation, and one of a call does not', async t => {
+  const { id } = await client.conversations.create({ items: [user('My name is Bo.')] })
+  answers('Hello Bo.')
+  const line = {
+    custom_id: 'one',
+    method: 'POST',
+    url: '/v1/responses',
+    body: { model, input: 'Hi.', conversation: id }
+  }
+  const file = await client.files.create({
+    file: await toFile(Buffer.from(JSON.stringify(line)), 'lines.jsonl'),
+    purpose: 'batch'
+  })
+  const asked = { input_file_id: file.id, endpoint: '/v1/responses', completion_window: '24h' } as const
+  let batch = await client.batches.create(asked)
+  while (!['completed', 'failed'].includes(batch.status)) batch = await client.batches.retrieve(batch.id)
+  t.match(batch, { status: 'completed', request_counts: { completed: 1, failed: 0 } })
+  t.match(prompt, /My name is Bo\.[\s\S]*Hi\./)
+  const turns = ['user: My name is Bo.', 'user: Hi.', 'assistant: Hello Bo.']
+  t.same(await texts(id), turns)
+  const answer = await client.post<object>('/batch', { body: { requests: [line] } })
+  t.match(JSON.stringify(answer), /"status_code":400.*"param":"conversation"/)
+  t.same(await texts(id), turns)
 })
 
 t.test('what cannot be gone on with is refused by name', async t => {

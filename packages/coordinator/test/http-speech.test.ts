@@ -330,3 +330,12 @@ t.test('a lost node’s sentence is said by another', async t => {
   t.ok((await response.arrayBuffer()).byteLength > 0)
   t.ok(two.jobs.length > 3, 'one was said again')
 })
+
+t.test('where no voice is served, the answer says which would do', async t => {
+  const mute = await startMesh(t, 0, { models: ['tiny-chat'] })
+  const response = await mute.post({ input: 'Hello' })
+  t.equal(response.status, 501)
+  t.match(await response.json(), {
+    error: { code: 'not_implemented', message: /no model does that.*piper-joe.*--model/ }
+  })
+})

@@ -142,27 +142,29 @@ function fraction(top: string, bottom: string): Token[] | undefined {
   return words(`${cardinal(top)} ${named[bottom] ?? `${ordinal(bottom)}${many}`}`)
 }
 
-const ADDRESS_SIGNS: Readonly<Record<string, string>> = {
-  '.': 'dot',
-  '@': 'at',
-  '/': 'slash',
-  '-': 'dash',
-  _: 'underscore',
-  ':': 'colon',
-  '?': 'question mark',
-  '&': 'and',
-  '=': 'equals',
-  '#': 'hash',
-  '+': 'plus',
-  '%': 'percent',
-  '~': 'tilde'
-}
+const ADDRESS_SIGNS: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    '.': 'dot',
+    '@': 'at',
+    '/': 'slash',
+    '-': 'dash',
+    _: 'underscore',
+    ':': 'colon',
+    '?': 'question mark',
+    '&': 'and',
+    '=': 'equals',
+    '#': 'hash',
+    '+': 'plus',
+    '%': 'percent',
+    '~': 'tilde'
+  })
+)
 
 function readAddress(address: string): Token[] {
   const parts = address.match(/\p{L}+|\d+|[^\p{L}\d]/gu) ?? []
   return parts.flatMap(part => {
     if (/^\d/.test(part)) return words(eachDigit(part))
     if (/^(?:www|io|edu)$/.test(part)) return [letters(part)]
-    return words(ADDRESS_SIGNS[part] ?? part)
+    return words(ADDRESS_SIGNS.get(part) ?? part)
   })
 }

@@ -88,6 +88,13 @@ t.test('any text gives characters that a voice knows, or none', async () => {
   )
 })
 
+t.test('words that are names of every object in JavaScript are words', async t => {
+  const say = (text: string): string => phonemize(text, dictionary).sentences.join('|')
+  t.equal(say('Call the constructor.'), 'kˈɔːl ðə kənstɹˈʌktɚ.')
+  t.match(say('Constructor. Next, the constructor. 5'), /^kənstɹˈʌktɚ\.\|nˈɛkst, ðə kənstɹˈʌktɚ\.\|/)
+  t.match(say('https://mesh.org/toString'), /slˈæʃ tˈɑːstɹɪŋ\.$/)
+})
+
 t.test('ids have padding between, a beginning and an end', async t => {
   const ids = { _: [0], '^': [1], $: [2], a: [14], '.': [10], ː: [122] }
   t.strictSame(toPhonemeIds('aːx.', ids), [1, 0, 14, 0, 122, 0, 10, 0, 2])

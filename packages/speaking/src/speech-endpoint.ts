@@ -3,7 +3,7 @@ import { audioMediaTypes, completeWav, type EncodingThread } from '@resultity/au
 import { type SpeakerComponents, speak } from '@resultity/generation'
 import { MeshError, type Route } from '@resultity/interface'
 import { BEGUN, type JobAnswer, type JobContext, type PreparedJob, type StreamView } from '@resultity/jobs'
-import { answerJob, type HttpEndpoint, requirePlace, routeHeader } from '@resultity/openai'
+import { answerJob, type HttpEndpoint, modelName, requirePlace, routeHeader } from '@resultity/openai'
 import type { PhonemeThread } from '@resultity/phonemes'
 import type { NodePools, PlacementDirector, RouteConstraints, ServedModels } from '@resultity/placement'
 import type { Job } from '@resultity/store'
@@ -65,7 +65,12 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
   async prepare(body: unknown): Promise<PreparedJob<PreparedSpeech>> {
     const { models, pools, phonemes, encoding } = this.#components
     const request = parseInput(speechRequestSchema, body)
-    const model = models.findVoice(voiceModelName(models, request.model))
+    const name = modelName(models, request.model, {
+      fits: ({ kind }) => kind === 'voice',
+      path: this.path,
+      what: 'a voice, such as piper-joe'
+    })
+    const model = models.findVoice(name)
     const routing = pools.routing(model, request.mesh)
     const plan = await toSpeechPlan(request, model, { phonemes, writes: format => encoding.writes(format) })
     return {
@@ -139,20 +144,4 @@ function headersOf({ voice, unspoken }: SpeechPlan): Record<string, string> {
     'x-resultity-voice': encodeURIComponent(voice.name),
     ...(unspoken.length === 0 ? {} : { 'x-resultity-unspoken': String(unspoken.length) })
   }
-}
-
-/**
- * The name of the model that a request means: clients of servers with one voice name none.
- *
- * @throws MeshError `not_implemented` where no voice is served at all, and none is being imported
- */
-function voiceModelName(models: ServedModels, name: string | null | undefined): string | undefined {
-  const voices = models.list().filter(({ kind }) => kind === 'voice')
-  if (models.complete && voices.length === 0) {
-    throw new MeshError('not_implemented', 'POST /v1/audio/speech is not served here: no model has a voice', {
-      hint: 'Serve one: `resultity up --model piper-joe`.'
-    })
-  }
-  const [only] = voices
-  return name ?? (models.complete && voices.length === 1 ? only?.id : undefined)
 }

@@ -1,5 +1,5 @@
 import { type AudioFormat, PCM_RATE } from '@resultity/audio'
-import { invalidRequest, LENGTH_SCALE_MIN } from '@resultity/interface'
+import { invalidRequest } from '@resultity/interface'
 import { type PhonemeThread, SENTENCE_PHONEMES_MAX, toPhonemeIds } from '@resultity/phonemes'
 import type { ServedVoice } from '@resultity/placement'
 import type { SpeechRequest } from './speech-schema.ts'
@@ -82,7 +82,7 @@ export async function toSpeechPlan(
     model,
     voice,
     sentences: sentences.map(sentence => toPhonemeIds(sentence, model.config.phonemeIds)),
-    lengthScale: Math.max(LENGTH_SCALE_MIN, lengthScale),
+    lengthScale,
     format: format ?? 'mp3',
     characters: Array.from(input).length,
     secondsMax: Math.ceil(phonemeCount * PHONEME_SECONDS_MAX * lengthScale),

@@ -29,11 +29,12 @@ serveTasks(async (task: EncodingTask) => {
     return { result: new Uint8Array() }
   }
   const encoder = await encoderOf(task)
+  // also when its end fails: nobody closes what was ended
+  if (ends) encoders.delete(id)
   const parts = [
     samples === undefined ? new Uint8Array() : encoder.encode(samples),
     ends ? encoder.finish() : new Uint8Array()
   ]
-  if (ends) encoders.delete(id)
   // bytes of its own, so that they can be handed over
   const bytes = new Uint8Array(parts.reduce((sum, { length }) => sum + length, 0))
   bytes.set(parts[0] ?? [], 0)

@@ -1,8 +1,7 @@
-import { type ChildProcess, spawn } from 'node:child_process'
 import { type AbortOptions, MeshError, type Scheduler } from '@resultity/interface'
 import { littleEndian } from '../encoding/pcm-encoder.ts'
 import { quoted } from './ffmpeg-end.ts'
-import { endOf, errorsOf, lower, notStarted } from './ffmpeg-process.ts'
+import { endOf, errorsOf, type FfmpegProcess, lower, notStarted, startFfmpeg } from './ffmpeg-process.ts'
 
 export interface AacWriterInit extends AbortOptions {
   /** The program's file. */
@@ -26,7 +25,7 @@ const HELD_BYTES_MAX = 8 * 1024 * 1024
  * nothing but its pipes, and is killed when a step takes too long, when the signal aborts, and when this is disposed.
  */
 export class AacWriter implements Disposable {
-  readonly #child: ChildProcess
+  readonly #child: FfmpegProcess
   readonly #ended: Promise<unknown>
   readonly #scheduler: Scheduler
   readonly #stops = Promise.withResolvers<never>()
@@ -34,17 +33,18 @@ export class AacWriter implements Disposable {
   #made: Buffer[] = []
   #madeBytes = 0
 
+  /** @throws MeshError `unavailable` where the system has no room for another process */
   constructor({ program, rate, scheduler, signal }: AacWriterInit) {
     this.#scheduler = scheduler
     // an error that no step waits for any more
     this.#stops.promise.catch(() => {})
-    const child = spawn(program, aacArguments(rate), { cwd: '/', env: {}, stdio: ['pipe', 'pipe', 'pipe'] })
+    const child = startFfmpeg(program, aacArguments(rate), { cwd: '/', stdin: 'pipe' })
     this.#child = child
     lower(child.pid)
     const said = errorsOf(child.stderr)
     child.on('error', error => this.#stop(notStarted(program, error)))
     // its end says why
-    child.stdin.on('error', () => {})
+    child.stdin?.on('error', () => {})
     child.stdout.on('error', error => this.#stop(error))
     child.stdout.on('data', (chunk: Buffer) => this.#take(chunk))
     this.#ended = endOf(child).then(({ code, signal: killedBy }) => {

@@ -1,4 +1,4 @@
-import type { ChildProcess } from 'node:child_process'
+import { type ChildProcess, spawn } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import type { Readable } from 'node:stream'
@@ -10,6 +10,41 @@ const SAID_BYTES_MAX = 4096
 
 /** Answers come first: a coordinator has other work. */
 const NICE = 10
+
+/** A process whose output is read here. */
+export interface FfmpegProcess extends ChildProcess {
+  readonly stdout: Readable
+  readonly stderr: Readable
+}
+
+/**
+ * Starts ffmpeg without an environment. What goes wrong with a program that is not there comes as its event "error".
+ *
+ * @param cwd its working directory
+ * @param stdin an open file, or a pipe
+ * @throws MeshError `unavailable` where the system has no room for another process, or for its pipes
+ */
+export function startFfmpeg(
+  program: string,
+  args: readonly string[],
+  { cwd, stdin }: { readonly cwd: string; readonly stdin: 'pipe' | number }
+): FfmpegProcess {
+  let child: ChildProcess
+  try {
+    child = spawn(program, args, { cwd, env: {}, stdio: [stdin, 'pipe', 'pipe'] })
+  } catch (error) {
+    throw notStarted(program, MeshError.from(error))
+  }
+  if (hasOutput(child)) return child
+  // without file descriptors it has no pipes, and says so later, when nobody listens
+  child.on('error', () => {})
+  throw notStarted(program, new Error('this process has no file descriptors left'))
+}
+
+/** Node leaves the pipes of a process undefined, and not null, that it had no descriptors for. */
+function hasOutput(child: ChildProcess): child is FfmpegProcess {
+  return child.stdout != null && child.stderr != null
+}
 
 /** After "exit", its last output may still come: "close" is last, also of a process that did not start. */
 export async function endOf(child: ChildProcess): Promise<ProcessEnd> {

@@ -1,13 +1,12 @@
-import { spawn } from 'node:child_process'
 import type { FileHandle } from 'node:fs/promises'
 import type { Readable } from 'node:stream'
-import { type AbortOptions, MeshError, type Scheduler } from '@resultity/interface'
+import type { AbortOptions, Scheduler } from '@resultity/interface'
 import { audioInvalid } from '../audio-invalid.ts'
 import type { AudioLimits } from '../audio-limits.ts'
 import type { ForeignAudio } from '../decoding/foreign-audio.ts'
 import { ffmpegArguments } from './ffmpeg-arguments.ts'
 import { ffmpegError } from './ffmpeg-end.ts'
-import { endOf, errorsOf, lower, notStarted } from './ffmpeg-process.ts'
+import { endOf, errorsOf, lower, notStarted, startFfmpeg } from './ffmpeg-process.ts'
 import { WaveBuffer } from './wave-buffer.ts'
 
 export interface FfmpegRunInit {
@@ -35,13 +34,8 @@ export async function runFfmpeg(
   { signal }: AbortOptions = {}
 ): Promise<Uint8Array<ArrayBuffer>> {
   signal?.throwIfAborted()
-  const child = spawn(program, ffmpegArguments(foreign, limits, deadlineMs), {
-    cwd: folder,
-    env: {},
-    stdio: [file.fd, 'pipe', 'pipe']
-  })
+  const child = startFfmpeg(program, ffmpegArguments(foreign, limits, deadlineMs), { cwd: folder, stdin: file.fd })
   const { stdout, stderr } = child
-  if (stdout === null || stderr === null) throw new MeshError('internal', 'a program was started without its pipes')
   let failed = false
   let failure: unknown
   const stop = (reason: unknown): void => {

@@ -1,8 +1,9 @@
 import { type AbortOptions, SENTENCE_SAMPLES_MAX } from '@resultity/interface'
 import type { EngineContext } from '../engine-context.ts'
 import { readVoiceGraph, Voice, type VoiceInit, type VoiceInputs, type VoiceSession } from '../voice.ts'
-import { Binding, RunOptions } from './binding.ts'
+import { Binding } from './binding.ts'
 import { GraphSession } from './graph-session.ts'
+import { runBound } from './run-bound.ts'
 import { getRuntime, type Runtime } from './runtime.ts'
 import { NativeTensor, type TensorData } from './tensor.ts'
 
@@ -31,18 +32,7 @@ class CapiVoiceSession implements VoiceSession {
     binding.input('scales', tensor(scales, scales.length))
     if (speaker !== undefined) binding.input('sid', tensor(BigInt64Array.of(BigInt(speaker)), 1))
     binding.outputOfAnySize('output')
-    const options = memory.use(new RunOptions(runtime, RUN_ENTRIES))
-    const onAbort = (): void => options.terminate()
-    signal?.addEventListener('abort', onAbort, { once: true })
-    const { promise, resolve, reject } = Promise.withResolvers<void>()
-    binding.run(options, error => (error === undefined ? resolve() : reject(error)))
-    try {
-      await promise
-    } catch (error) {
-      throw signal?.aborted === true ? signal.reason : error
-    } finally {
-      signal?.removeEventListener('abort', onAbort)
-    }
+    await runBound(runtime, binding, signal, RUN_ENTRIES)
     return binding.takeOutput(SENTENCE_SAMPLES_MAX)
   }
 

@@ -4,10 +4,16 @@ import type { Runtime } from './runtime.ts'
 /**
  * Runs what is bound, off the event loop.
  *
+ * @param entries of onnxruntime_run_options_config_keys.h, for this run
  * @throws MeshError `engine_failed`; the reason of `signal`, once the runtime has left the memory
  */
-export async function runBound(runtime: Runtime, binding: Binding, signal: AbortSignal | undefined): Promise<void> {
-  using options = new RunOptions(runtime)
+export async function runBound(
+  runtime: Runtime,
+  binding: Binding,
+  signal: AbortSignal | undefined,
+  entries: Readonly<Record<string, string>> = {}
+): Promise<void> {
+  using options = new RunOptions(runtime, entries)
   const onAbort = (): void => options.terminate()
   signal?.addEventListener('abort', onAbort, { once: true })
   const { promise, resolve, reject } = Promise.withResolvers<void>()

@@ -11,7 +11,6 @@ export interface GraphValue {
 export interface GraphSummary {
   readonly inputs: readonly GraphValue[]
   readonly outputs: readonly GraphValue[]
-  readonly nodeCount: number
 }
 
 /** Why a graph is not run here. Whoever reads it says of which file. */
@@ -60,11 +59,11 @@ export function summarizeGraph(model: Uint8Array): GraphSummary {
     summary = check.graph(bytesOf(field), 0)
   }
   if (summary === undefined) throw new GraphRefused('it has no graph')
-  return { ...summary, nodeCount: check.nodeCount }
+  return summary
 }
 
 class GraphCheck {
-  nodeCount = 0
+  #nodeCount = 0
 
   graph(bytes: Uint8Array, depth: number): GraphSummary {
     if (depth > DEPTH_MAX) throw new GraphRefused(`its graphs lie more than ${DEPTH_MAX} deep in each other`)
@@ -77,11 +76,11 @@ class GraphCheck {
       else if (field.number === Graph.inputs) inputs.push(graphValueOf(bytesOf(field)))
       else if (field.number === Graph.outputs) outputs.push(graphValueOf(bytesOf(field)))
     }
-    return { inputs, outputs, nodeCount: 0 }
+    return { inputs, outputs }
   }
 
   #node(bytes: Uint8Array, depth: number): void {
-    if (++this.nodeCount > NODES_MAX) throw new GraphRefused(`it has more than ${NODES_MAX} nodes`)
+    if (++this.#nodeCount > NODES_MAX) throw new GraphRefused(`it has more than ${NODES_MAX} nodes`)
     for (const field of protobufFields(bytes)) {
       if (field.number === Node.domain && !STANDARD_DOMAINS.has(textOf(field))) {
         throw new GraphRefused(`it has an operator of "${textOf(field).slice(0, 64)}", which is no standard one`)

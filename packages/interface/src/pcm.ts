@@ -2,7 +2,7 @@
 const FULL_SCALE = 32_768
 
 /**
- * Samples as whole numbers of 16 bits, the lower byte first: `pcm` of OpenAI's API, and how they travel to nodes.
+ * Samples as whole numbers of 16 bits, the lower byte first, as they travel to nodes.
  * @param samples f32; beyond -1 and 1 they are cut off
  */
 export function encodePcm(samples: Float32Array): Uint8Array<ArrayBuffer> {
@@ -20,6 +20,7 @@ export function encodePcm(samples: Float32Array): Uint8Array<ArrayBuffer> {
  */
 export function decodePcm(bytes: Uint8Array): Float32Array<ArrayBuffer> {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength)
-  const length = Math.floor(bytes.length / 2)
-  return Float32Array.from({ length }, (_, at) => view.getInt16(2 * at, true) / FULL_SCALE)
+  const samples = new Float32Array(Math.floor(bytes.length / 2))
+  for (let at = 0; at < samples.length; at++) samples[at] = view.getInt16(2 * at, true) / FULL_SCALE
+  return samples
 }
