@@ -3,7 +3,7 @@ import {
   MeshError,
   type Scheduler,
   systemScheduler,
-  TaskOverrun,
+  type TaskOverrun,
   TaskThread
 } from '@resultity/interface'
 import { audioInvalid } from '../audio-invalid.ts'
@@ -138,18 +138,16 @@ export class AudioDecoder implements AsyncDisposable {
   /** @param transfer what is handed over to the thread rather than copied */
   async #ask(
     bytes: Uint8Array<ArrayBuffer>,
-    { speech, signal }: DecodeOptions,
+    { speech, ...options }: DecodeOptions,
     transfer: readonly ArrayBuffer[] = []
   ): Promise<AudioAnswer> {
     const [thread] = this.#threads.toSorted((a, b) => a.tasks - b.tasks)
     if (thread === undefined) throw new RangeError('a decoder of audio needs a thread')
     const task: AudioTask = { bytes, limits: this.limits, speech }
-    try {
-      return await thread.run<AudioAnswer>(task, { deadlineMs: this.#deadlineMs, transfer, ...(signal && { signal }) })
-    } catch (error) {
-      if (!(error instanceof TaskOverrun)) throw error
+    const overrun = (error: TaskOverrun): MeshError => {
       const what = error.limit === 'time' ? `more than ${this.#deadlineMs} ms` : 'too much memory'
-      throw audioInvalid('too_costly', `the audio took ${what} (${error.progress ?? 'starting'})`, error)
+      return audioInvalid('too_costly', `the audio took ${what} (${error.progress ?? 'starting'})`, error)
     }
+    return await thread.run<AudioAnswer>(task, { ...options, deadlineMs: this.#deadlineMs, transfer, overrun })
   }
 }
