@@ -17,10 +17,10 @@ export interface Recording {
 }
 
 /**
- * The seconds of a stored recording, all of which are decoded: headers are not believed.
+ * The seconds of a stored recording, all of which are decoded, since headers are not believed, and none of which are kept.
  *
  * @throws MeshError `not_found` for a file that is not there; `invalid_request` for one that is no audio, or too much of it;
- *   `resource_exhausted` when too many are being decoded
+ *   `resource_exhausted` when too many are being read
  */
 export async function measureRecording(
   components: RecordingComponents,
@@ -28,8 +28,7 @@ export async function measureRecording(
   namespace: string
 ): Promise<number> {
   const file = await findFile(components, id, namespace)
-  const { seconds } = await components.audio.decode(await bytesOf(components, file))
-  return seconds
+  return await components.audio.measure(await bytesOf(components, file))
 }
 
 /**
