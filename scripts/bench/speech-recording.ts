@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { existsSync } from 'node:fs'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { AudioDecoder, encodePcm, wavHead } from '@resultity/audio'
-import { MeshError } from '@resultity/interface'
+import { AudioDecoder, wavHead } from '@resultity/audio'
+import { encodePcm, MeshError } from '@resultity/interface'
 import { SeededRandom } from './seeded-random.ts'
 
 const RATE = 16_000

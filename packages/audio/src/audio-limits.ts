@@ -9,7 +9,7 @@ export interface AudioLimits {
 
 /**
  * 25 MiB as OpenAI's API has it, and two hours, which are 460 MB of samples: a meeting, as an MP3 of 29 kbit/s. Samples stay
- * f32, since all that reads them wants that; who keeps many of them has `toPcm`, which takes half.
+ * f32, since all that reads them wants that; who keeps many of them has `encodePcm`, which takes half.
  */
 export const DEFAULT_AUDIO_LIMITS: AudioLimits = { bytesMax: 25 * 1024 * 1024, secondsMax: 2 * 3600, channelsMax: 16 }
 

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { decodePcm, encodePcm } from './pcm.ts'
 import { safeParse } from './safe-parse.ts'
 
 /** The endpoint of a job that writes what is said in a piece of sound. */
@@ -15,6 +16,9 @@ const PROMPT_TOKENS_MAX = 1024
 
 /** Times that one window is written at the most. */
 const TEMPERATURES_MAX = 8
+
+/** How hot a window's text is written, try by try, where nobody says otherwise: those of OpenAI's reference (`transcribe.py`). */
+export const FALLBACK_TEMPERATURES: readonly number[] = [0, 0.2, 0.4, 0.6, 0.8, 1]
 
 /** Segments of one piece: a window has half as many as tokens, and pieces have few windows. */
 const SEGMENTS_MAX = 1024
@@ -94,22 +98,13 @@ export type TranscriptionResult = z.infer<typeof transcriptionResultSchema>
 
 /** The samples as a job carries them: of f32 from -1 to 1, what is beyond is cut. */
 export function toPcm(samples: Float32Array): string {
-  const bytes = Buffer.alloc(samples.length * Int16Array.BYTES_PER_ELEMENT)
-  for (const [index, sample] of samples.entries()) {
-    const scaled = Math.round(sample * 32_768)
-    bytes.writeInt16LE(Math.max(-32_768, Math.min(32_767, scaled)), index * Int16Array.BYTES_PER_ELEMENT)
-  }
-  return bytes.toString('base64')
+  return Buffer.from(encodePcm(samples).buffer).toString('base64')
 }
 
 /** The samples of a job, f32 from -1 to 1. @returns undefined where there is half a sample */
 export function fromPcm(pcm: string): Float32Array<ArrayBuffer> | undefined {
   const bytes = Buffer.from(pcm, 'base64')
-  const count = bytes.length / Int16Array.BYTES_PER_ELEMENT
-  if (!Number.isInteger(count)) return undefined
-  const samples = new Float32Array(count)
-  for (let index = 0; index < count; index++) samples[index] = bytes.readInt16LE(index * 2) / 32_768
-  return samples
+  return bytes.length % Int16Array.BYTES_PER_ELEMENT === 0 ? decodePcm(bytes) : undefined
 }
 
 /** What a node answered. @returns undefined where that is not the form of a result, or far too long */

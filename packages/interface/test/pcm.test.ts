@@ -1,7 +1,7 @@
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { decodePcm, encodePcm } from '../../src/encoding/pcm.ts'
+import { decodePcm, encodePcm } from '../src/pcm.ts'
 
 t.test('samples of 16 bits come back as they were', async t => {
   assertProperty(
