@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { decodePcm, encodePcm } from './pcm.ts'
-import { safeParse } from './safe-parse.ts'
+import { readJson } from './read-json.ts'
 
 /** The endpoint of a job that writes what is said in a piece of sound. */
 export const TRANSCRIPTIONS_ENDPOINT = '/v1/audio/transcriptions'
@@ -109,13 +109,5 @@ export function fromPcm(pcm: string): Float32Array<ArrayBuffer> | undefined {
 
 /** What a node answered. @returns undefined where that is not the form of a result, or far too long */
 export function readTranscriptionResult(result: Uint8Array): TranscriptionResult | undefined {
-  if (result.length > TRANSCRIPTION_RESULT_BYTES_MAX) return undefined
-  let json: unknown
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(result))
-  } catch {
-    return undefined
-  }
-  const parsed = safeParse(transcriptionResultSchema, json)
-  return parsed.success ? parsed.data : undefined
+  return result.length > TRANSCRIPTION_RESULT_BYTES_MAX ? undefined : readJson(transcriptionResultSchema, result)
 }
