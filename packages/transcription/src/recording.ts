@@ -32,17 +32,22 @@ export interface Recording {
  * The seconds of a stored recording, all of which are decoded, since headers are not believed, and none of which are kept.
  *
  * @throws MeshError `not_found` for a file that is not there; `invalid_request` for one that is no audio, or too much of it;
- *   `resource_exhausted` when too many are being read
+ *   `resource_exhausted` when too many are being read; the signal's reason
  */
-export async function measureRecording(components: MeasureComponents, id: string, namespace: string): Promise<number> {
+export async function measureRecording(
+  components: MeasureComponents,
+  id: string,
+  namespace: string,
+  options: AbortOptions = {}
+): Promise<number> {
   const file = await findFile(components, id, namespace)
-  return await components.audio.measure(await bytesOf(components, file))
+  return await components.audio.measure(await bytesOf(components, file, options), options)
 }
 
 /**
  * Reads a stored recording, and cuts it at pauses into pieces that a model hears at once.
  *
- * @throws MeshError as {@link measureRecording} does; the signal's reason
+ * @throws MeshError as {@link measureRecording} does
  */
 export async function readRecording(
   components: RecordingComponents,

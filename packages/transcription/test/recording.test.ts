@@ -46,6 +46,9 @@ t.test('attempts that begin in one moment read their recordings one after the ot
 t.test('a recording is measured as it is read, and a fault names the field', async t => {
   await using audio = new AudioDecoder({ limits: { bytesMax: bytes.length } })
   t.equal(await measureRecording({ fileService, audio }, stored.id, NAMESPACE), SECONDS)
+  const signal = AbortSignal.abort(new Error('the client hung up'))
+  const left = measureRecording({ fileService, audio }, stored.id, NAMESPACE, { signal })
+  await t.rejects(left, { message: 'the client hung up' })
   const lost = measureRecording({ fileService, audio }, 'file-2', NAMESPACE)
   await t.rejects(lost, { code: 'invalid_request', details: { param: 'file' } })
   await using narrow = new AudioDecoder({ limits: { bytesMax: bytes.length - 1 } })
