@@ -26,6 +26,26 @@ t.test('a file is decoded in a thread, and speech is found in it', async t => {
   t.equal((await decoder.decode(bytes)).speech, undefined, 'not asked for')
 })
 
+t.test('a file is measured as it is decoded', async t => {
+  const decoder = decoderFor(t)
+  t.equal(await decoder.measure(fixture('jfk.wav')), 4.2)
+  t.equal(await decoder.measure(fixture('jfk.mp3')), 11)
+  const fault = (fault: string) => ({ code: 'invalid_request', details: { param: 'file', fault } })
+  await t.rejects(decoder.measure(new Uint8Array([1, 2, 3])), fault('not_audio'))
+  await t.rejects(decoder.measure(fixture('tone-aac.m4a')), fault('unsupported'))
+  await t.rejects(decoderFor(t, { limits: { bytesMax: 1000 } }).measure(fixture('jfk.wav')), fault('too_large'))
+})
+
+t.test('files that are measured leave room for one that is decoded', async t => {
+  const decoder = decoderFor(t, { threadsMax: 1, waitingMax: 2 })
+  const bytes = fixture('tone-opus.ogg')
+  const measured = [decoder.measure(bytes), decoder.measure(bytes)]
+  await t.rejects(decoder.measure(bytes), { code: 'resource_exhausted', message: /2 audio files wait/ })
+  const { codec, seconds } = await decoder.decode(bytes)
+  t.equal(codec, 'opus')
+  t.strictSame(await Promise.all(measured), [seconds, seconds])
+})
+
 t.test('what is wrong with a file comes back, and the thread goes on', async t => {
   const decoder = decoderFor(t, { threadsMax: 1 })
   const broken = decoder.decode(new Uint8Array([1, 2, 3]))

@@ -1,7 +1,10 @@
 import t from 'tap'
 import { DEFAULT_AUDIO_LIMITS } from '../src/audio-limits.ts'
+import { measureFile } from '../src/decoding/decode-file.ts'
+import { MonoTrack } from '../src/decoding/mono-track.ts'
 import type { ForeignContainer } from '../src/decoding/sniff.ts'
 import { toldSize } from '../src/decoding/told-size.ts'
+import { TrackLength } from '../src/decoding/track-length.ts'
 import { decodeHere } from './support/decode-here.ts'
 import { fixture, speech } from './support/fixtures.ts'
 import { levelOf } from './support/tone.ts'
@@ -42,6 +45,8 @@ t.test('tones of every format', async t => {
       t.ok(Math.abs(level - (levels[index] ?? 9)) < 0.02, `${name} has ${hertz} Hz at ${level}`)
     }
     t.ok(levelOf(decoded.samples, 700) < 0.01, `${name} has nothing else`)
+    const measured = await measureFile(fixture(name), DEFAULT_AUDIO_LIMITS)
+    t.strictSame(measured, { sampleCount: decoded.samples.length }, `${name} is measured as it is decoded`)
   }
 })
 
@@ -118,6 +123,43 @@ t.test('seconds are counted, not believed', async t => {
     details: { fault: 'too_long' }
   })
   t.equal((await decode(fixture('jfk.mp3'), { secondsMax: 11 })).samples.length, 176_000)
+  const measure = async (secondsMax: number) =>
+    await measureFile(fixture('jfk.mp3'), { ...DEFAULT_AUDIO_LIMITS, secondsMax })
+  await t.rejects(measure(10.9), { code: 'invalid_request', details: { fault: 'too_long' } })
+  t.strictSame(await measure(11), { sampleCount: 176_000 })
+})
+
+t.test('sound that is measured is as long as sound that is kept, at any rates', t => {
+  const cases: [rate: number, samples: number][][] = [
+    [[16_000, 1]],
+    [[8000, 1]],
+    [[192_000, 13]],
+    [[11_025, 4000]],
+    [
+      [44_100, 1152],
+      [44_100, 7],
+      [22_050, 576],
+      [16_000, 100],
+      [44_100, 1]
+    ]
+  ]
+  for (const blocks of cases) {
+    const track = new MonoTrack(DEFAULT_AUDIO_LIMITS)
+    const length = new TrackLength(DEFAULT_AUDIO_LIMITS)
+    for (const [rate, samples] of blocks) {
+      const block = { rate, channels: [new Float32Array(samples).fill(0.5)] }
+      track.add(block)
+      length.add(block)
+    }
+    const kept = track.end()
+    t.equal(length.end(), kept.length, JSON.stringify(blocks))
+    t.ok(
+      kept.every(sample => sample > 0),
+      'and nothing behind it'
+    )
+  }
+  t.throws(() => new TrackLength(DEFAULT_AUDIO_LIMITS).end(), { code: 'invalid_request', details: { fault: 'empty' } })
+  t.end()
 })
 
 t.test('a header that claims a day of sound costs nothing', async t => {

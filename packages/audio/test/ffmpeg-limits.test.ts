@@ -39,7 +39,9 @@ function noted(path: string): Record<string, unknown> {
 
 /** Resolves once the program has noted something. */
 async function onceNoted(path: string): Promise<Record<string, unknown>> {
-  while (!existsSync(path) || statSync(path).size === 0) await setTimeout(20)
+  // keeps a broken build from hanging
+  const signal = AbortSignal.timeout(300_000)
+  while (!existsSync(path) || statSync(path).size === 0) await setTimeout(20, undefined, { signal })
   return noted(path)
 }
 
@@ -88,6 +90,8 @@ t.test('one that writes without end is killed at the limit of seconds', async t 
   const { decoder, notes } = stageFor(t, code, { limits: { secondsMax: 90 } })
   await t.rejects(decoder.decode(m4a), fault('too_long', /^the audio is longer than 90 seconds$/))
   t.notOk(lives(noted(notes).pid), 'it has ended')
+  await t.rejects(decoder.measure(m4a), fault('too_long', /^the audio is longer than 90 seconds$/))
+  t.notOk(lives(noted(notes).pid), 'it has ended')
 })
 
 t.test('as many seconds as may be are taken', async t => {
@@ -95,6 +99,7 @@ t.test('as many seconds as may be are taken', async t => {
     limits: { secondsMax: 90 }
   })
   t.equal((await decoder.decode(m4a)).seconds, 90)
+  t.equal(await decoder.measure(m4a), 90)
 })
 
 t.test('one that does not end is killed at its deadline, whatever it does about signals', async t => {

@@ -34,6 +34,7 @@ t.test('ffmpeg decodes what is not decoded here', { skip }, async t => {
     t.strictSame(file, expected, name)
     t.ok(Math.abs(seconds - 0.5) < 0.06, `${name} lasts ${seconds} s`)
     t.strictSame(speech, [], 'a tone is no speech')
+    t.equal(await decoder.measure(fixture(name)), seconds, `${name} is measured as it is decoded`)
     const inside = samples.subarray(1600, 6400)
     const level = levelOf(inside, 440)
     t.ok(level > 0.4, `${name} has 440 Hz at ${level}`)

@@ -1,5 +1,6 @@
 import type { JobAdmission } from '@resultity/access'
 import { MessageEndpoint } from '@resultity/anthropic'
+import { Turns } from '@resultity/audio'
 import { ConversationService, ConversationStore } from '@resultity/conversations'
 import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
 import type { Clock, ModelAliases, Scheduler } from '@resultity/interface'
@@ -101,7 +102,7 @@ export interface JobPartsComponents {
   /** What endpoints make answers with. */
   readonly answers: AnswerEndpointComponents &
     EmbeddingsEndpointComponents &
-    Omit<TranscriptionEndpointComponents, 'fileService' | 'recordings'> &
+    Omit<TranscriptionEndpointComponents, 'fileService' | 'recordings' | 'reading'> &
     SpeakingComponents
   /** How nodes are asked to pass requests on. */
   readonly relays: RelayCallComponents
@@ -177,7 +178,9 @@ export function buildJobs(
     ...rerankDialects.map(dialect => new PairEndpoint(answers, dialect, reading)),
     ...scoreDialects.map(dialect => new PairEndpoint(answers, dialect, reading))
   ]
-  const heardBy = { ...answers, fileService, recordings: new RecordingsInMemory(answers.audio.limits.secondsMax) }
+  const { audio } = answers
+  const recordings = new RecordingsInMemory(audio.limits.secondsMax)
+  const heardBy = { ...answers, fileService, recordings, reading: new Turns(audio.atOnce) }
   const speechEndpoints = speechRoutes.map(route => new TranscriptionEndpoint(heardBy, route))
   // what a batch may ask: no further batches
   const lines = new JobKinds([...single, ...speechEndpoints])

@@ -12,7 +12,7 @@ import type { Logger } from 'pino'
 
 /** What recordings may cost. */
 export interface SoundLimits {
-  /** The longest recording, in seconds; while it is read, each takes 64 kB of memory, and 96 kB through ffmpeg. */
+  /** The longest recording, and the most sound heard at once, in seconds: each takes 64 kB of memory, 96 kB from ffmpeg. */
   readonly recordingSecondsMax: number
 }
 

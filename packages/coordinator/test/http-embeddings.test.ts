@@ -1,103 +1,46 @@
-import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddingJob, MeshError, toEmbeddingResult } from '@resultity/interface'
 import { openAiErrors } from '@resultity/test-api'
-import { type ScriptedJob, ScriptedNode } from '@resultity/test-nodes'
+import type { ScriptedJob } from '@resultity/test-nodes'
 import type { JobEvent } from '@resultity/wire'
-import { pino } from 'pino'
 import t, { type Test } from 'tap'
-import { type CoordinatorInit, type CoordinatorLimits, startCoordinator } from '../src/index.ts'
+import type { CoordinatorInit } from '../src/index.ts'
+import { answering, bodyOf, type JobMesh, type JobScript, startJobMesh } from './support/job-mesh.ts'
 
 const encoder = `file:${join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')}`
 const DIMENSIONS = 32
 
-type JobScript = (job: ScriptedJob) => void | Promise<void>
-
-interface Mesh {
-  readonly nodes: readonly ScriptedNode[]
-  readonly jobs: readonly ScriptedJob[]
-  /** What the next job does. */
-  script: JobScript
-  /** As it was at first: no job has come, and each is answered. */
-  reset(): void
+interface Mesh extends JobMesh {
   post(body: unknown, options?: RequestInit): Promise<Response>
 }
 
-const inputsOf = ({ request }: ScriptedJob): EmbeddingJob['inputs'] =>
-  (JSON.parse(new TextDecoder().decode(request.body)) as EmbeddingJob).inputs
+const inputsOf = (job: ScriptedJob): EmbeddingJob['inputs'] => bodyOf<EmbeddingJob>(job).inputs
 
 /** The vector of an input that begins with token x is x, 1, 0, 0 … */
-function resultOf(job: ScriptedJob): Uint8Array {
+const answer = answering(job => {
   const inputs = inputsOf(job)
   const vectors = new Float32Array(inputs.length * DIMENSIONS)
   for (const [index, input] of inputs.entries()) vectors.set([input[1] ?? 0, 1], index * DIMENSIONS)
-  return new TextEncoder().encode(JSON.stringify(toEmbeddingResult(vectors, DIMENSIONS)))
-}
+  return toEmbeddingResult(vectors, DIMENSIONS)
+})
 
-const answer: JobScript = async job => {
-  await job.send({ type: 'started', sequence: 0 })
-  await job.send({ type: 'result', sequence: 1, result: resultOf(job) })
-}
-
-async function startMesh(
-  t: Test,
-  nodeCount: number,
-  limits: Partial<CoordinatorLimits> = {},
-  models: readonly string[] = [encoder],
-  more: Partial<CoordinatorInit> = {}
-): Promise<Mesh> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
-  const coordinator = await startCoordinator({
-    dataDir,
-    http: { host: '127.0.0.1', port: 0 },
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    mdns: false,
-    models,
-    logger: pino({ level: 'silent' }),
-    // scripted nodes have no heart
-    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0, ...limits },
-    ...more
-  })
-  const nodes: ScriptedNode[] = []
-  const jobs: ScriptedJob[] = []
-  const mesh: Mesh = {
-    nodes,
-    jobs,
-    script: answer,
-    reset: () => {
-      jobs.length = 0
-      mesh.script = answer
-    },
-    post: (body, options = {}) =>
-      fetch(`${coordinator.httpUrl}/v1/embeddings`, {
+async function startMesh(t: Test, nodeCount: number, init: Partial<CoordinatorInit> = {}): Promise<Mesh> {
+  const mesh = await startJobMesh(t, nodeCount, answer, { models: [encoder], ...init })
+  return Object.assign(mesh, {
+    post: (body: unknown, options: RequestInit = {}) =>
+      fetch(`${mesh.url}/v1/embeddings`, {
         method: 'POST',
         headers: { 'content-type': 'application/json' },
         body: JSON.stringify(body),
         ...options
       })
-  }
-  for (let index = 0; index < nodeCount; index++) {
-    const onJob = (job: ScriptedJob): void => {
-      jobs.push(job)
-      void mesh.script(job)
-    }
-    const node = await ScriptedNode.start({ onJob })
-    await node.join({ peerId: coordinator.peerId, multiaddrs: coordinator.multiaddrs() })
-    nodes.push(node)
-  }
-  t.teardown(async () => {
-    await coordinator.close()
-    await Promise.all(nodes.map(node => node.kill()))
-    await rm(dataDir, { recursive: true, force: true })
   })
-  return mesh
 }
 
 const MODEL = 'tiny-encoder'
 
 /** Of one node that outlives every test that uses it. */
-const shared = await startMesh(t, 1, {}, [encoder, 'tiny-chat'])
+const shared = await startMesh(t, 1, { models: [encoder, 'tiny-chat'] })
 t.beforeEach(() => shared.reset())
 
 t.test('answers are as OpenAI publishes them, in both encodings', async t => {
@@ -250,7 +193,7 @@ t.test('a node that dies, stops or forgets the model costs the client nothing wh
     }
   }
   for (const [name, lose] of Object.entries(lost)) {
-    const mesh = await startMesh(t, 2, { lossNoticeMs: 600_000 })
+    const mesh = await startMesh(t, 2, { limits: { lossNoticeMs: 600_000 } })
     mesh.script = job => {
       mesh.script = answer
       return lose(job)
@@ -303,7 +246,7 @@ t.test('what a node does wrong is an error and not an answer', async t => {
 })
 
 t.test('a node that says nothing is not waited for longer than its deadline', async t => {
-  const mesh = await startMesh(t, 1, { jobStartMs: 200, jobRunMs: 100, jobGraceMs: 100 })
+  const mesh = await startMesh(t, 1, { limits: { jobStartMs: 200, jobRunMs: 100, jobGraceMs: 100 } })
   mesh.script = () => {}
   const silent = await mesh.post({ model: MODEL, input: [4] })
   t.match(
@@ -333,7 +276,7 @@ t.test('a client that hangs up ends its job', async t => {
 })
 
 t.test('an operator has inputs cut off that are too long, unless a request says how long they may be', async t => {
-  const mesh = await startMesh(t, 1, {}, [encoder], { truncateInputs: true })
+  const mesh = await startMesh(t, 1, { truncateInputs: true })
   const input = Array(50).fill(7)
   t.match(await (await mesh.post({ model: MODEL, input })).json(), { usage: { prompt_tokens: 40 } })
   const shorter = await mesh.post({ model: MODEL, input, truncate_prompt_tokens: 10 })

@@ -4,95 +4,49 @@ import { join } from 'node:path'
 import { findFfmpeg } from '@resultity/audio'
 import { MeshError, type SynthesisJob, toSynthesisResult } from '@resultity/interface'
 import { eventually, openAiErrors } from '@resultity/test-api'
-import { type ScriptedJob, ScriptedNode, TINY_SAMPLE_RATE, tinyVoice } from '@resultity/test-nodes'
-import { pino } from 'pino'
+import { type ScriptedJob, TINY_SAMPLE_RATE, tinyVoice } from '@resultity/test-nodes'
 import t, { type Test } from 'tap'
-import { type CoordinatorInit, startCoordinator } from '../src/index.ts'
+import type { CoordinatorInit } from '../src/index.ts'
+import { answering, bodyOf, type JobMesh, startJobMesh } from './support/job-mesh.ts'
 
-interface Mesh {
-  readonly url: string
-  readonly nodes: readonly ScriptedNode[]
-  readonly jobs: readonly ScriptedJob[]
-  /** What the next job does. */
-  script: (job: ScriptedJob) => void | Promise<void>
-  reset(): void
+interface Mesh extends JobMesh {
   post(body: unknown, options?: RequestInit & { query?: string }): Promise<Response>
 }
 
-const jobOf = ({ request }: ScriptedJob): SynthesisJob => JSON.parse(new TextDecoder().decode(request.body))
+const jobOf = (job: ScriptedJob): SynthesisJob => bodyOf(job)
 
 /** Says each phoneme as one sample. */
-function resultOf(job: ScriptedJob): Uint8Array {
-  const { phonemeIds } = jobOf(job)
-  const samples = Float32Array.from(phonemeIds, id => id / 128)
-  return new TextEncoder().encode(JSON.stringify(toSynthesisResult(samples, TINY_SAMPLE_RATE)))
-}
+const answer = answering(job => {
+  const samples = Float32Array.from(jobOf(job).phonemeIds, id => id / 128)
+  return toSynthesisResult(samples, TINY_SAMPLE_RATE)
+})
 
-const answer = async (job: ScriptedJob): Promise<void> => {
-  await job.send({ type: 'started', sequence: 0 })
-  await job.send({ type: 'result', sequence: 1, result: resultOf(job) })
+const voices = await mkdtemp(join(tmpdir(), 'resultity-voices-'))
+t.teardown(() => rm(voices, { recursive: true, force: true }))
+for (const [name, speakers] of [
+  ['tiny-voice', false],
+  ['tiny-choir', true]
+] as const) {
+  const folder = join(voices, name)
+  const { onnx, json } = tinyVoice({ speakers })
+  await mkdir(folder)
+  await writeFile(join(folder, `${name}.onnx`), onnx)
+  await writeFile(join(folder, `${name}.onnx.json`), json)
+  await writeFile(join(folder, 'MODEL_CARD'), 'License: CC0\n')
 }
 
 async function startMesh(t: Test, nodeCount: number, init: Partial<CoordinatorInit> = {}): Promise<Mesh> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
-  const models: string[] = []
-  for (const [name, speakers] of [
-    ['tiny-voice', false],
-    ['tiny-choir', true]
-  ] as const) {
-    const folder = join(dataDir, name)
-    const { onnx, json } = tinyVoice({ speakers })
-    await mkdir(folder)
-    await writeFile(join(folder, `${name}.onnx`), onnx)
-    await writeFile(join(folder, `${name}.onnx.json`), json)
-    await writeFile(join(folder, 'MODEL_CARD'), 'License: CC0\n')
-    models.push(`file:${folder}`)
-  }
-  const coordinator = await startCoordinator({
-    dataDir,
-    http: { host: '127.0.0.1', port: 0 },
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    mdns: false,
-    models: [...models, 'tiny-chat'],
-    logger: pino({ level: 'silent' }),
-    // scripted nodes have no heart
-    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0 },
-    ...init
-  })
-  const nodes: ScriptedNode[] = []
-  const jobs: ScriptedJob[] = []
-  const mesh: Mesh = {
-    url: coordinator.httpUrl,
-    nodes,
-    jobs,
-    script: answer,
-    reset: () => {
-      jobs.length = 0
-      mesh.script = answer
-    },
-    post: (body, { query = '', ...options } = {}) =>
-      fetch(`${coordinator.httpUrl}/v1/audio/speech${query}`, {
+  const models = [`file:${join(voices, 'tiny-voice')}`, `file:${join(voices, 'tiny-choir')}`, 'tiny-chat']
+  const mesh = await startJobMesh(t, nodeCount, answer, { models, ...init })
+  return Object.assign(mesh, {
+    post: (body: unknown, { query = '', ...options }: RequestInit & { query?: string } = {}) =>
+      fetch(`${mesh.url}/v1/audio/speech${query}`, {
         method: 'POST',
         body: JSON.stringify(body),
         ...options,
         headers: { 'content-type': 'application/json', ...options.headers }
       })
-  }
-  for (let index = 0; index < nodeCount; index++) {
-    const onJob = (job: ScriptedJob): void => {
-      jobs.push(job)
-      void mesh.script(job)
-    }
-    const node = await ScriptedNode.start({ onJob })
-    await node.join({ peerId: coordinator.peerId, multiaddrs: coordinator.multiaddrs() })
-    nodes.push(node)
-  }
-  t.teardown(async () => {
-    await coordinator.close()
-    await Promise.all(nodes.map(node => node.kill()))
-    await rm(dataDir, { recursive: true, force: true })
   })
-  return mesh
 }
 
 const jobCount = (count: number) =>

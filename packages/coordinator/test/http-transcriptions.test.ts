@@ -1,12 +1,10 @@
-import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fromPcm, MeshError, type TranscriptionJob, type TranscriptionResult } from '@resultity/interface'
-import { openAiErrors } from '@resultity/test-api'
-import { type ScriptedJob, ScriptedNode } from '@resultity/test-nodes'
-import { pino } from 'pino'
+import { eventually, openAiErrors } from '@resultity/test-api'
+import type { ScriptedJob } from '@resultity/test-nodes'
 import t, { type Test } from 'tap'
-import { type CoordinatorInit, startCoordinator } from '../src/index.ts'
+import { answering, bodyOf, startJobMesh } from './support/job-mesh.ts'
 
 const fixtures = join(import.meta.dirname, '../../..')
 const whisper = `file:${join(fixtures, 'whisper/test/fixtures/tiny-whisper')}`
@@ -19,9 +17,7 @@ const at = (seconds: number): number => FIRST_TIMESTAMP + Math.round(50 * second
 
 const recording = await readFile(join(fixtures, 'audio/test/fixtures/jfk.wav'))
 
-type JobScript = (job: ScriptedJob) => void | Promise<void>
-
-const jobOf = ({ request }: ScriptedJob): TranscriptionJob => JSON.parse(new TextDecoder().decode(request.body))
+const jobOf = (job: ScriptedJob): TranscriptionJob => bodyOf(job)
 
 const said = (
   tokens: readonly number[],
@@ -45,77 +41,28 @@ const said = (
   ]
 })
 
-const answering =
-  (result: unknown): JobScript =>
-  async job => {
-    await job.send({ type: 'started', sequence: 0 })
-    await job.send({ type: 'result', sequence: 1, result: new TextEncoder().encode(JSON.stringify(result)) })
-  }
+type Fields = Record<string, string | readonly string[] | Blob>
 
-interface Mesh {
-  readonly nodes: readonly ScriptedNode[]
-  readonly jobs: ScriptedJob[]
-  readonly url: string
-  readonly dataDir: string
-  script: JobScript
-  post(
-    fields: Record<string, string | readonly string[] | Blob>,
-    options?: { path?: string; headers?: Record<string, string> }
-  ): Promise<Response>
-}
-
-async function startMesh(t: Test, nodeCount: number, more: Partial<CoordinatorInit> = {}): Promise<Mesh> {
-  const dataDir = await mkdtemp(join(tmpdir(), 'resultity-speech-'))
-  const coordinator = await startCoordinator({
-    dataDir,
-    http: { host: '127.0.0.1', port: 0 },
-    listen: ['/ip4/127.0.0.1/tcp/0'],
-    mdns: false,
-    models: [whisper, encoder],
-    logger: pino({ level: 'silent' }),
-    // scripted nodes have no heart
-    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0 },
-    ...more
-  })
-  const nodes: ScriptedNode[] = []
-  const jobs: ScriptedJob[] = []
-  const mesh: Mesh = {
-    nodes,
-    jobs,
-    url: coordinator.httpUrl,
-    dataDir,
-    script: answering(said([5, 6])),
-    post: (fields, { path = '/v1/audio/transcriptions', headers = {} } = {}) => {
-      const form = new FormData()
-      for (const [name, value] of Object.entries(fields)) {
-        if (value instanceof Blob) form.append(name, value, 'speech.wav')
-        else for (const one of [value].flat()) form.append(name, String(one))
-      }
-      return fetch(`${coordinator.httpUrl}${path}`, { method: 'POST', body: form, headers })
+const started = await startJobMesh(
+  t,
+  1,
+  answering(() => said([5, 6])),
+  { models: [whisper, encoder] }
+)
+const mesh = Object.assign(started, {
+  post: (
+    fields: Fields,
+    { path = '/v1/audio/transcriptions', headers = {} }: { path?: string; headers?: Record<string, string> } = {}
+  ) => {
+    const form = new FormData()
+    for (const [name, value] of Object.entries(fields)) {
+      if (value instanceof Blob) form.append(name, value, 'speech.wav')
+      else for (const one of [value].flat()) form.append(name, String(one))
     }
+    return fetch(`${started.url}${path}`, { method: 'POST', body: form, headers })
   }
-  for (let index = 0; index < nodeCount; index++) {
-    const onJob = (job: ScriptedJob): void => {
-      jobs.push(job)
-      void mesh.script(job)
-    }
-    const node = await ScriptedNode.start({ onJob })
-    await node.join({ peerId: coordinator.peerId, multiaddrs: coordinator.multiaddrs() })
-    nodes.push(node)
-  }
-  t.teardown(async () => {
-    await coordinator.close()
-    await Promise.all(nodes.map(node => node.kill()))
-    await rm(dataDir, { recursive: true, force: true })
-  })
-  return mesh
-}
-
-const mesh = await startMesh(t, 1)
-t.beforeEach(() => {
-  mesh.jobs.length = 0
-  mesh.script = answering(said([5, 6]))
 })
+t.beforeEach(() => mesh.reset())
 const file = new Blob([recording])
 
 /** What the fixture's vocabulary writes for tokens 5 and 6. */
@@ -317,8 +264,11 @@ t.test('a client may come back for it, and what repeats a request is told by its
   t.equal(again.headers.get('idempotency-replayed'), 'true')
   const other = await mesh.post({ file, model: MODEL, prompt: 'else' }, { headers })
   t.equal(other.status, 422)
-  let result = await fetch(`${mesh.url}${url}`)
-  while (result.status === 202) result = await fetch(`${mesh.url}${url}`)
+  const result = await eventually(
+    'there is an answer',
+    () => fetch(`${mesh.url}${url}`),
+    ({ status }) => status !== 202
+  )
   t.match(await result.json(), { text: spoken })
   const { usage } = await (await fetch(`${mesh.url}/v1/requests/${id}`)).json()
   t.same(
@@ -330,7 +280,7 @@ t.test('a client may come back for it, and what repeats a request is told by its
 })
 
 t.test('a node that is lost, or gives what no model gives, is told of', async t => {
-  mesh.script = answering({ ...said([5]), language: { code: 'fr', probability: 1 } })
+  mesh.script = answering(() => ({ ...said([5]), language: { code: 'fr', probability: 1 } }))
   const wrong = await mesh.post({ file, model: MODEL })
   t.equal(wrong.status, 502)
   t.match(await wrong.json(), { error: { code: 'protocol_violation' } })
@@ -348,7 +298,7 @@ async function untilGone(): Promise<void> {
     const names = await readdir(join(mesh.dataDir, 'content'), { recursive: true })
     return names.filter((name: string) => name.includes('cnt_'))
   }
-  while ((await contents()).length > 0) await new Promise(resolve => setImmediate(resolve))
+  await eventually('no recording is stored', contents, names => names.length === 0)
 }
 
 /** Runs a batch of transcriptions. @returns the bodies of its answers */
@@ -365,11 +315,13 @@ async function batched(t: Test, bodies: readonly object[]): Promise<{ usage: unk
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({ input_file_id: id, endpoint: '/v1/audio/transcriptions', completion_window: '24h' })
   })
-  let batch = await created.json()
-  t.equal(created.status, 200, JSON.stringify(batch))
-  while (!['completed', 'failed'].includes(batch.status)) {
-    batch = await (await fetch(`${mesh.url}/v1/batches/${batch.id}`)).json()
-  }
+  const accepted = await created.json()
+  t.equal(created.status, 200, JSON.stringify(accepted))
+  const batch = await eventually(
+    'the batch ends',
+    async () => await (await fetch(`${mesh.url}/v1/batches/${accepted.id}`)).json(),
+    ({ status }) => ['completed', 'failed'].includes(status)
+  )
   const output = await (await fetch(`${mesh.url}/v1/files/${batch.output_file_id}/content`)).text()
   for (const one of [id, batch.output_file_id]) await fetch(`${mesh.url}/v1/files/${one}`, { method: 'DELETE' })
   return {

@@ -2,7 +2,7 @@
 const FULL_SCALE = 32_768
 
 /**
- * Samples as whole numbers of 16 bits, the lower byte first, as they travel to nodes.
+ * Samples as whole numbers of 16 bits, the lower byte first, as jobs carry them.
  * @param samples f32; beyond -1 and 1 they are cut off
  */
 export function encodePcm(samples: Float32Array): Uint8Array<ArrayBuffer> {

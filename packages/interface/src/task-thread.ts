@@ -40,6 +40,8 @@ export interface TaskOptions extends AbortOptions {
   readonly deadlineMs: number
   /** Buffers of the input that are handed over rather than copied: the caller has them no more. Default none. */
   readonly transfer?: readonly Transferable[]
+  /** The error of a task that takes too much, in the caller's terms. Default: the {@link TaskOverrun} itself. */
+  readonly overrun?: (overrun: TaskOverrun) => Error
 }
 
 /** Left to itself a thread's young generation grows to 128 MB under load and stays so. */
@@ -52,6 +54,7 @@ interface Task {
   readonly input: unknown
   readonly deadlineMs: number
   readonly transfer: readonly Transferable[]
+  readonly overrun: (overrun: TaskOverrun) => Error
   readonly outcome: PromiseWithResolvers<unknown>
   progress?: string
 }
@@ -96,10 +99,11 @@ export class TaskThread implements AsyncDisposable {
 
   /**
    * @param input what structured cloning can copy
-   * @throws TaskOverrun; MeshError what the task throws; `resource_exhausted` when too many wait; `unavailable`; the
+   * @throws what `overrun` makes of a TaskOverrun; MeshError what the task throws; `resource_exhausted` when too many wait; `unavailable`; the
    * signal's reason, which ends a task that runs
    */
-  async run<Result>(input: unknown, { deadlineMs, transfer = [], signal }: TaskOptions): Promise<Result> {
+  async run<Result>(input: unknown, options: TaskOptions): Promise<Result> {
+    const { deadlineMs, transfer = [], overrun = itself, signal } = options
     signal?.throwIfAborted()
     if (this.#disposed) throw this.#gone()
     const { tasksMax, tasks } = this.#init
@@ -108,7 +112,7 @@ export class TaskThread implements AsyncDisposable {
         hint: 'Try again in some seconds.'
       })
     }
-    const task: Task = { input, deadlineMs, transfer, outcome: Promise.withResolvers<unknown>() }
+    const task: Task = { input, deadlineMs, transfer, overrun, outcome: Promise.withResolvers<unknown>() }
     const onAbort = (): void => this.#drop(task, signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#waiting.push(task)
@@ -190,7 +194,8 @@ export class TaskThread implements AsyncDisposable {
   }
 
   #overrun(limit: 'time' | 'memory'): void {
-    this.#broke(new TaskOverrun(limit, this.#running?.progress))
+    const { progress, overrun = itself } = this.#running ?? {}
+    this.#broke(overrun(new TaskOverrun(limit, progress)))
   }
 
   /** The thread is of no use any more; what waits goes on in another. */
@@ -222,4 +227,8 @@ export class TaskThread implements AsyncDisposable {
   #gone(): MeshError {
     return new MeshError('unavailable', `the thread that reads ${this.#init.tasks} ended`, { hint: 'Try again.' })
   }
+}
+
+function itself(overrun: TaskOverrun): Error {
+  return overrun
 }

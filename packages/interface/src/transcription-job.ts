@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { decodePcm, encodePcm } from './pcm.ts'
-import { safeParse } from './safe-parse.ts'
+import { readJson } from './read-json.ts'
 
 /** The endpoint of a job that writes what is said in a piece of sound. */
 export const TRANSCRIPTIONS_ENDPOINT = '/v1/audio/transcriptions'
@@ -16,6 +16,9 @@ const PROMPT_TOKENS_MAX = 1024
 
 /** Times that one window is written at the most. */
 const TEMPERATURES_MAX = 8
+
+/** How hot a window's text is written, try by try, where nobody says otherwise: those of OpenAI's reference (`transcribe.py`). */
+export const FALLBACK_TEMPERATURES: readonly number[] = [0, 0.2, 0.4, 0.6, 0.8, 1]
 
 /** Segments of one piece: a window has half as many as tokens, and pieces have few windows. */
 const SEGMENTS_MAX = 1024
@@ -106,13 +109,5 @@ export function fromPcm(pcm: string): Float32Array<ArrayBuffer> | undefined {
 
 /** What a node answered. @returns undefined where that is not the form of a result, or far too long */
 export function readTranscriptionResult(result: Uint8Array): TranscriptionResult | undefined {
-  if (result.length > TRANSCRIPTION_RESULT_BYTES_MAX) return undefined
-  let json: unknown
-  try {
-    json = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(result))
-  } catch {
-    return undefined
-  }
-  const parsed = safeParse(transcriptionResultSchema, json)
-  return parsed.success ? parsed.data : undefined
+  return result.length > TRANSCRIPTION_RESULT_BYTES_MAX ? undefined : readJson(transcriptionResultSchema, result)
 }

@@ -76,6 +76,11 @@ export const whisperConfigSchema = z
   })
 export type WhisperConfig = z.infer<typeof whisperConfigSchema>
 
+/** The most tokens that what was said before may take: half of the context less the one before them. */
+export function previousTokensMax({ textContext }: Pick<WhisperConfig, 'textContext'>): number {
+  return Math.floor(textContext / 2) - 1
+}
+
 interface Wrong {
   readonly path: (string | number)[]
   readonly message: string

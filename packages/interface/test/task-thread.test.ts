@@ -61,6 +61,22 @@ t.test('a task that needs too much memory ends alone', async t => {
   t.equal(await waiting, 'next')
 })
 
+t.test('a task that takes too much has the error that its caller makes of it', async t => {
+  const url = new URL('./support/task-worker.js', import.meta.url)
+  const thread = new TaskThread({ url, tasksMax: 1, idleMs: PATIENCE_MS, tasks: 'tests' })
+  t.teardown(() => thread[Symbol.asyncDispose]())
+  const spin: TestTask = { type: 'spin', where: 'the third line' }
+  const spinning = thread.run(spin, {
+    deadlineMs: 50,
+    overrun: cause => new MeshError('resource_exhausted', `it took too much ${cause.limit}`, { cause })
+  })
+  await t.rejects(spinning, {
+    code: 'resource_exhausted',
+    message: 'it took too much time',
+    cause: { name: 'TaskOverrun', progress: 'the third line' }
+  })
+})
+
 t.test('a thread that exits fails its task and no other', async t => {
   const run = threadFor(t)
   const exiting = run({ type: 'exit' })

@@ -1,5 +1,5 @@
 import type { ErrorFormat } from '@resultity/api-kit'
-import { MeshError } from '@resultity/interface'
+import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { NodeLosses } from '@resultity/placement'
 import type { Job, JobError, JobEvent, JobMetadata, JobResult, JobUsage, JsonValue } from '@resultity/store'
 
@@ -97,9 +97,9 @@ export interface JobKind<Data = unknown> {
   readonly errorFormat?: ErrorFormat
   /**
    * Puts stored things that a body refers to into it: {@link prepare} looks nothing up.
-   * @throws MeshError `invalid_request`
+   * @throws MeshError `invalid_request`; the signal's reason
    */
-  complete?(body: unknown, namespace: string): Promise<unknown>
+  complete?(body: unknown, namespace: string, options?: AbortOptions): Promise<unknown>
   /**
    * Checks a whole body: every fault is reported here and not later.
    * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`

@@ -174,8 +174,6 @@ async function loadSpeech(
   const { manifest, threads, spinning, workDir, signal, onProgress, memoryBytes, paths, assignment } = init
   const weightPath = (file: WeightFile): string => requirePath(paths, file.sha256)
   const windowsMax = assignment.sessionsMax
-  await using loading = new AsyncDisposableStack()
-  const spectrograms = loading.use(new MelThread(init.scheduler))
   const speech = await engine.loadSpeech(
     { manifest, threads, spinning, workDir, weightPath, windowsMax, sessionsPerWindow: 1 },
     { signal }
@@ -187,7 +185,8 @@ async function loadSpeech(
     const bytes = readTokenBytes(definition, manifest.config.vocabularySize)
     const measurement = { ...pace, fixedMs: 0, digest: '' }
     const bytesOf: TokenBytes = token => bytes[token]
-    loading.move()
+    // its thread starts with the first job
+    const spectrograms = new MelThread(init.scheduler)
     return { kind: 'speech', speech, manifest, bytesOf, spectrograms, measurement, memoryBytes }
   })
 }

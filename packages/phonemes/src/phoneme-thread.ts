@@ -1,11 +1,4 @@
-import {
-  type AbortOptions,
-  MeshError,
-  type Scheduler,
-  systemScheduler,
-  TaskOverrun,
-  TaskThread
-} from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
 import { SENTENCE_PHONEMES_MAX, type SpokenText } from './phonemize.ts'
 
 /** What the thread is asked. */
@@ -44,20 +37,18 @@ export class PhonemeThread implements AsyncDisposable {
   async phonemize(
     text: string,
     { phonemesMax = SENTENCE_PHONEMES_MAX }: { readonly phonemesMax?: number } = {},
-    { signal }: AbortOptions = {}
+    options: AbortOptions = {}
   ): Promise<SpokenText> {
     const task: PhonemeTask = { text, phonemesMax }
-    try {
-      const options = { deadlineMs: TASK_MS_MAX, ...(signal === undefined ? {} : { signal }) }
-      return await this.#thread.run<SpokenText>(task, options)
-    } catch (cause) {
-      if (!(cause instanceof TaskOverrun)) throw cause
-      const hint = 'Send a shorter text, or try again.'
-      throw new MeshError('resource_exhausted', 'the text could not be read in time', { cause, hint })
-    }
+    return await this.#thread.run<SpokenText>(task, { ...options, deadlineMs: TASK_MS_MAX, overrun: tooLong })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#thread[Symbol.asyncDispose]()
   }
+}
+
+function tooLong(cause: Error): MeshError {
+  const hint = 'Send a shorter text, or try again.'
+  return new MeshError('resource_exhausted', 'the text could not be read in time', { cause, hint })
 }

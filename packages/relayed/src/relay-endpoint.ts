@@ -1,5 +1,6 @@
 import type { ApiAnswer, ApiRoute } from '@resultity/api-kit'
 import {
+  type AbortOptions,
   invalidRequest,
   MeshError,
   RELAYED_ANSWER_BYTES_MAX,
@@ -67,8 +68,8 @@ export class RelayEndpoint<Request extends RelayableRequest> implements HttpEndp
     this.path = endpoint.path
   }
 
-  async complete(body: unknown, namespace: string): Promise<unknown> {
-    return (await this.#endpoint.complete?.(body, namespace)) ?? body
+  async complete(body: unknown, namespace: string, options: AbortOptions = {}): Promise<unknown> {
+    return (await this.#endpoint.complete?.(body, namespace, options)) ?? body
   }
 
   async prepare(body: unknown): Promise<PreparedJob<OwnOrRelayed<Request>>> {

@@ -1,4 +1,4 @@
-import { MeshError, type WhisperConfig } from '@resultity/interface'
+import { MeshError, previousTokensMax, type WhisperConfig } from '@resultity/interface'
 
 /** What is written of what is heard: its own words, or English. */
 export type SpeechTask = 'transcribe' | 'translate'
@@ -9,11 +9,6 @@ export interface DecodingPromptInit {
   /** A code of the model's languages; ignored by a model that only knows English. */
   readonly language: string
   readonly task: SpeechTask
-}
-
-/** The most tokens that what was said before may take: half of the context less the one before them. */
-export function previousTokensMax({ textContext }: WhisperConfig): number {
-  return Math.floor(textContext / 2) - 1
 }
 
 /**

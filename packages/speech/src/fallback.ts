@@ -12,9 +12,6 @@ const NO_SPEECH_MAX = 0.6
 /** Above it, a text was drawn rather than heard, and is no context for the next window. */
 const CONTEXT_TEMPERATURE_MAX = 0.5
 
-/** How hot a window's text is written, try by try. */
-export const FALLBACK_TEMPERATURES: readonly number[] = [0, 0.2, 0.4, 0.6, 0.8, 1]
-
 type Quality = Pick<WindowText, 'averageLogprob' | 'compressionRatio'>
 
 /** Whether a text should be written again at the next temperature. @param noSpeech probability that nobody speaks */

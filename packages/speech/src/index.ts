@@ -1,5 +1,4 @@
-export { previousTokensMax, type SpeechTask } from './decoding-prompt.ts'
-export { FALLBACK_TEMPERATURES } from './fallback.ts'
+export type { SpeechTask } from './decoding-prompt.ts'
 export { hearPiece, type PieceInit, type SpokenPiece, type SpokenSegment } from './hear-piece.ts'
 export type { SpokenLanguage } from './language.ts'
 export type { LogMel } from './log-mel.ts'

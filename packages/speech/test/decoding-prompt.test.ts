@@ -1,5 +1,6 @@
+import { previousTokensMax } from '@resultity/interface'
 import t from 'tap'
-import { openingTokens, previousTokensMax, taskTokens, windowTokensMax } from '../src/decoding-prompt.ts'
+import { openingTokens, taskTokens, windowTokensMax } from '../src/decoding-prompt.ts'
 import { config } from './support/scripted-speech.ts'
 
 const { startOfTranscript, startOfPrevious, transcribe, translate } = config.tokens

@@ -1,6 +1,5 @@
-import { MeshError } from '@resultity/interface'
+import { FALLBACK_TEMPERATURES, MeshError } from '@resultity/interface'
 import t from 'tap'
-import { FALLBACK_TEMPERATURES } from '../src/fallback.ts'
 import { hearPiece, PIECE_TOKENS_MAX, PIECE_WINDOWS_MAX, type PieceInit } from '../src/hear-piece.ts'
 import { textOf } from '../src/token-text.ts'
 import { at, bytesOf, config, type Script, ScriptedSpeech, saying } from './support/scripted-speech.ts'

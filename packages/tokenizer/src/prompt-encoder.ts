@@ -4,7 +4,7 @@ import {
   type DecoderManifest,
   MeshError,
   type Scheduler,
-  TaskOverrun,
+  type TaskOverrun,
   TaskThread
 } from '@resultity/interface'
 import type { PromptThreadInit, PromptWork } from './prompt-messages.ts'
@@ -147,12 +147,9 @@ export class PromptEncoder implements AsyncDisposable {
 
   async #run<Result>(work: PromptWork): Promise<Result> {
     if (this.#disposed) throw new MeshError('unavailable', 'the model is no longer served')
-    try {
-      return await this.#thread.run<Result>(work, { deadlineMs: this.#deadlineMs })
-    } catch (error) {
-      if (!(error instanceof TaskOverrun)) throw error
-      throw this.#tooMuch(error, work.type === 'texts' ? 'prompt' : 'messages')
-    }
+    const param = work.type === 'texts' ? 'prompt' : 'messages'
+    const overrun = (error: TaskOverrun): MeshError => this.#tooMuch(error, param)
+    return await this.#thread.run<Result>(work, { deadlineMs: this.#deadlineMs, overrun })
   }
 
   #tooMuch({ limit }: TaskOverrun, param: string): MeshError {

@@ -1,11 +1,23 @@
-import { type AudioDecoder, type AudioLimits, cutAtPauses, type SampleSpan, type SpeechRules } from '@resultity/audio'
+import {
+  type AudioDecoder,
+  type AudioLimits,
+  cutAtPauses,
+  type SampleSpan,
+  type SpeechRules,
+  type Turns
+} from '@resultity/audio'
 import { type AbortOptions, invalidRequest, MeshError } from '@resultity/interface'
 import type { FileService } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 
-export interface RecordingComponents {
-  readonly fileService: FileService
+export interface MeasureComponents {
+  readonly fileService: Pick<FileService, 'findInUse' | 'read'>
   readonly audio: AudioDecoder
+}
+
+export interface RecordingComponents extends MeasureComponents {
+  /** As many as are decoded at once: many attempts may begin in one moment, and none of them is refused. */
+  readonly reading: Turns
 }
 
 /** A recording, and the pieces of it in which somebody speaks. */
@@ -17,42 +29,40 @@ export interface Recording {
 }
 
 /**
- * The seconds of a stored recording, all of which are decoded: headers are not believed.
+ * The seconds of a stored recording, all of which are decoded, since headers are not believed, and none of which are kept.
  *
  * @throws MeshError `not_found` for a file that is not there; `invalid_request` for one that is no audio, or too much of it;
- *   `resource_exhausted` when too many are being decoded
+ *   `resource_exhausted` when too many are being read; the signal's reason
  */
 export async function measureRecording(
-  components: RecordingComponents,
+  components: MeasureComponents,
   id: string,
-  namespace: string
+  namespace: string,
+  options: AbortOptions = {}
 ): Promise<number> {
   const file = await findFile(components, id, namespace)
-  const { seconds } = await components.audio.decode(await bytesOf(components, file))
-  return seconds
+  return await components.audio.measure(await bytesOf(components, file, options), options)
 }
 
 /**
  * Reads a stored recording, and cuts it at pauses into pieces that a model hears at once.
  *
- * @throws MeshError as {@link measureRecording} does; the signal's reason
+ * @throws MeshError as {@link measureRecording} does
  */
 export async function readRecording(
   components: RecordingComponents,
   { id, namespace, rules }: { readonly id: string; readonly namespace: string; readonly rules: SpeechRules },
   options: AbortOptions
 ): Promise<Recording> {
-  const bytes = await bytesOf(components, await findFile(components, id, namespace), options)
-  const { samples, seconds, speech } = await components.audio.decode(bytes, { speech: rules, ...options })
+  const { audio, reading } = components
+  const file = await findFile(components, id, namespace)
+  const read = async () => await audio.decode(await bytesOf(components, file, options), { speech: rules, ...options })
+  const { samples, seconds, speech } = await reading.run(read, options)
   const spans = cutAtPauses(speech ?? [], samples.length)
   return { seconds, spans, pieces: spans.map(({ start, end }) => samples.subarray(start, end)) }
 }
 
-async function findFile(
-  { fileService, audio }: RecordingComponents,
-  id: string,
-  namespace: string
-): Promise<StoredFile> {
+async function findFile({ fileService, audio }: MeasureComponents, id: string, namespace: string): Promise<StoredFile> {
   const file = await fileService.findInUse(id, namespace).catch((error: unknown) => {
     throw named(error)
   })
@@ -77,7 +87,7 @@ function named(error: unknown): MeshError {
 }
 
 async function bytesOf(
-  { fileService }: RecordingComponents,
+  { fileService }: MeasureComponents,
   file: StoredFile,
   options: AbortOptions = {}
 ): Promise<Uint8Array<ArrayBuffer>> {

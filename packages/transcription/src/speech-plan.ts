@@ -1,13 +1,16 @@
 import type { SpeechRules } from '@resultity/audio'
-import { invalidRequest, MeshError, requireSpeech } from '@resultity/interface'
+import {
+  FALLBACK_TEMPERATURES,
+  invalidRequest,
+  MeshError,
+  previousTokensMax,
+  requireSpeech
+} from '@resultity/interface'
 import type { ServedSpeech } from '@resultity/placement'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import { languageCode } from './spoken-language.ts'
 import type { AnswerForm } from './transcript-answer.ts'
 import type { ResponseFormat, SpeechRequest } from './transcription-schema.ts'
-
-/** Temperatures at which texts are written, try by try, as OpenAI's reference has them. */
-const TEMPERATURES: readonly number[] = [0, 0.2, 0.4, 0.6, 0.8, 1]
 
 /** Fields of OpenAI's that change an answer, and what to do instead. */
 const UNSERVED: readonly (readonly [field: string, hint: string])[] = [
@@ -42,8 +45,9 @@ export function toSpeechPlan(request: SpeechRequest, task: SpeechPlan['task'], m
   return {
     task,
     language: isNamed(language) ? languageCode(language, config) : undefined,
-    prompt: promptTokens(prompt ?? '', model.tokenizer, Math.floor(config.textContext / 2) - 1),
-    temperatures: temperature === undefined || temperature === null || temperature === 0 ? TEMPERATURES : [temperature],
+    prompt: promptTokens(prompt ?? '', model.tokenizer, previousTokensMax(config)),
+    temperatures:
+      temperature === undefined || temperature === null || temperature === 0 ? FALLBACK_TEMPERATURES : [temperature],
     form: formOf(request),
     rules: rulesOf(request)
   }

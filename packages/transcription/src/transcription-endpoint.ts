@@ -1,5 +1,5 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
-import { invalidRequest, safeParse } from '@resultity/interface'
+import { type AbortOptions, invalidRequest, safeParse } from '@resultity/interface'
 import type { JobAnswer, JobContext, PreparedJob, StreamView } from '@resultity/jobs'
 import { answerJob, type HttpEndpoint, modelName, randomSeed, requirePlace } from '@resultity/openai'
 import type { NodePools, PlacementDirector, ServedModels, ServedSpeech } from '@resultity/placement'
@@ -105,11 +105,11 @@ export class TranscriptionEndpoint implements HttpEndpoint<PreparedTranscription
   }
 
   /** Decodes the whole recording: what is no audio is refused before it waits for a place, and its seconds are known. */
-  async complete(body: unknown, namespace: string): Promise<unknown> {
+  async complete(body: unknown, namespace: string, options: AbortOptions = {}): Promise<unknown> {
     const request = parseInput(this.#route.schema, body)
     // a fault of the request is told before one of the recording, which takes time to find
     this.#plan(request)
-    const seconds = await measureRecording(this.#components, request.file, namespace)
+    const seconds = await measureRecording(this.#components, request.file, namespace, options)
     return { ...request, recording_seconds: seconds }
   }
 

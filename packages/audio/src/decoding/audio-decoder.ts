@@ -3,7 +3,7 @@ import {
   MeshError,
   type Scheduler,
   systemScheduler,
-  TaskOverrun,
+  type TaskOverrun,
   TaskThread
 } from '@resultity/interface'
 import { audioInvalid } from '../audio-invalid.ts'
@@ -11,8 +11,9 @@ import { type AudioLimits, DEFAULT_AUDIO_LIMITS, SAMPLE_RATE } from '../audio-li
 import { ForeignDecoder } from '../ffmpeg/foreign-decoder.ts'
 import type { SampleSpan } from '../voice/sample-span.ts'
 import type { SpeechRules } from '../voice/speech-spans.ts'
-import type { AudioAnswer, AudioTask, HeardFile } from './audio-task.ts'
-import { withoutFfmpeg } from './foreign-audio.ts'
+import type { AudioTask, HeardFile } from './audio-task.ts'
+import type { MeasuredFile } from './decode-file.ts'
+import { type ForeignAudio, withoutFfmpeg } from './foreign-audio.ts'
 import type { AudioContainer } from './sniff.ts'
 
 /** Two files at once, which use two processors: the coordinator has other work. */
@@ -93,6 +94,11 @@ export class AudioDecoder implements AsyncDisposable {
     this.#foreign = new ForeignDecoder({ program: ffmpeg, processesMax: threadsMax, limits, deadlineMs, scheduler })
   }
 
+  /** Files that are decoded at once. */
+  get atOnce(): number {
+    return this.#threads.length
+  }
+
   /**
    * @param bytes the whole file, whatever its name; it is copied
    * @throws MeshError `invalid_request` of the field `file`, with an `AudioFault` in `details.fault`;
@@ -100,23 +106,23 @@ export class AudioDecoder implements AsyncDisposable {
    * signal's reason
    */
   async decode(bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions = {}): Promise<DecodedAudio> {
-    const { limits } = this
-    // before it is copied
-    if (bytes.length > limits.bytesMax) {
-      throw audioInvalid('too_large', `the file has ${bytes.length} bytes; at most ${limits.bytesMax} are taken`)
-    }
-    // here and not at each thread: a file that ffmpeg has decoded is not refused on its way back
-    if (this.#files >= this.#filesMax) {
-      const message = `${this.#filesMax} audio files wait to be read`
-      throw new MeshError('resource_exhausted', message, { hint: 'Try again in some seconds.' })
-    }
-    this.#files++
-    try {
-      const file = await this.#hear(bytes, options)
-      return { ...file, seconds: file.samples.length / SAMPLE_RATE }
-    } finally {
-      this.#files--
-    }
+    using _counted = this.#admit(bytes, this.#filesMax)
+    const file = await this.#hear(bytes, options)
+    return { ...file, seconds: file.samples.length / SAMPLE_RATE }
+  }
+
+  /**
+   * Decodes a file, and keeps nothing of it but how long it is. Files that are measured leave {@link atOnce} places to such
+   * as are decoded, which are not refused for them.
+   *
+   * @returns seconds, as {@link decode} says them
+   * @throws MeshError as {@link decode} does
+   */
+  async measure(bytes: Uint8Array<ArrayBuffer>, options: AbortOptions = {}): Promise<number> {
+    using _counted = this.#admit(bytes, Math.max(1, this.#filesMax - this.atOnce))
+    const answer = await this.#ask<MeasuredFile>({ bytes, measured: true, speech: undefined }, options)
+    if ('sampleCount' in answer) return answer.sampleCount / SAMPLE_RATE
+    return (await this.#requireForeign(answer).measure(bytes, answer, options)) / SAMPLE_RATE
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -124,32 +130,47 @@ export class AudioDecoder implements AsyncDisposable {
     await Promise.all([...ends, this.#foreign?.[Symbol.asyncDispose]()])
   }
 
-  async #hear(bytes: Uint8Array<ArrayBuffer>, options: DecodeOptions): Promise<HeardFile> {
-    const { signal } = options
-    const answer = await this.#ask(bytes, options)
+  /** Before it is copied, and not at each thread: a file that ffmpeg has decoded is not refused on its way back. */
+  #admit(bytes: Uint8Array<ArrayBuffer>, filesMax: number): Disposable {
+    const { bytesMax } = this.limits
+    if (bytes.length > bytesMax) {
+      throw audioInvalid('too_large', `the file has ${bytes.length} bytes; at most ${bytesMax} are taken`)
+    }
+    if (this.#files >= filesMax) {
+      const message = `${filesMax} audio files wait to be read`
+      throw new MeshError('resource_exhausted', message, { hint: 'Try again in some seconds.' })
+    }
+    this.#files++
+    return { [Symbol.dispose]: () => void this.#files-- }
+  }
+
+  async #hear(bytes: Uint8Array<ArrayBuffer>, { speech, ...options }: DecodeOptions): Promise<HeardFile> {
+    const answer = await this.#ask<HeardFile>({ bytes, measured: false, speech }, options)
     if ('samples' in answer) return answer
-    if (this.#foreign === undefined) throw withoutFfmpeg(answer)
-    const wave = await this.#foreign.decode(bytes, answer, { ...(signal && { signal }) })
-    const heard = await this.#ask(wave, options, [wave.buffer])
+    const wave = await this.#requireForeign(answer).decode(bytes, answer, options)
+    const heard = await this.#ask<HeardFile>({ bytes: wave, measured: false, speech }, options, [wave.buffer])
     if (!('samples' in heard)) throw new MeshError('internal', 'a wave file was taken for another')
     return { ...heard, container: answer.container, codec: answer.codec }
   }
 
+  #requireForeign(file: ForeignAudio): ForeignDecoder {
+    if (this.#foreign === undefined) throw withoutFfmpeg(file)
+    return this.#foreign
+  }
+
   /** @param transfer what is handed over to the thread rather than copied */
-  async #ask(
-    bytes: Uint8Array<ArrayBuffer>,
-    { speech, signal }: DecodeOptions,
+  async #ask<Answer>(
+    task: Omit<AudioTask, 'limits'>,
+    options: AbortOptions,
     transfer: readonly ArrayBuffer[] = []
-  ): Promise<AudioAnswer> {
+  ): Promise<Answer | ForeignAudio> {
     const [thread] = this.#threads.toSorted((a, b) => a.tasks - b.tasks)
     if (thread === undefined) throw new RangeError('a decoder of audio needs a thread')
-    const task: AudioTask = { bytes, limits: this.limits, speech }
-    try {
-      return await thread.run<AudioAnswer>(task, { deadlineMs: this.#deadlineMs, transfer, ...(signal && { signal }) })
-    } catch (error) {
-      if (!(error instanceof TaskOverrun)) throw error
+    const overrun = (error: TaskOverrun): MeshError => {
       const what = error.limit === 'time' ? `more than ${this.#deadlineMs} ms` : 'too much memory'
-      throw audioInvalid('too_costly', `the audio took ${what} (${error.progress ?? 'starting'})`, error)
+      return audioInvalid('too_costly', `the audio took ${what} (${error.progress ?? 'starting'})`, error)
     }
+    const { limits } = this
+    return await thread.run({ ...task, limits }, { ...options, deadlineMs: this.#deadlineMs, transfer, overrun })
   }
 }

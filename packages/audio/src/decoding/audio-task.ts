@@ -2,12 +2,13 @@ import type { AudioLimits } from '../audio-limits.ts'
 import type { SampleSpan } from '../voice/sample-span.ts'
 import type { SpeechRules } from '../voice/speech-spans.ts'
 import type { DecodedFile } from './decode-file.ts'
-import type { ForeignAudio } from './foreign-audio.ts'
 
-/** What a thread is asked. */
+/** What a thread is asked. A file that only ffmpeg decodes is named by its answer (`ForeignAudio`). */
 export interface AudioTask {
   readonly bytes: Uint8Array<ArrayBuffer>
   readonly limits: AudioLimits
+  /** Nothing but how long it is is wanted. */
+  readonly measured: boolean
   /** Where somebody speaks is told by these rules, if any. */
   readonly speech: SpeechRules | undefined
 }
@@ -16,6 +17,3 @@ export interface AudioTask {
 export interface HeardFile extends DecodedFile {
   readonly speech: SampleSpan[] | undefined
 }
-
-/** What it answers: a file that only ffmpeg decodes is named. */
-export type AudioAnswer = HeardFile | ForeignAudio

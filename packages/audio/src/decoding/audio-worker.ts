@@ -2,7 +2,7 @@ import { serveTasks } from '@resultity/interface'
 import { speechSpans } from '../voice/speech-spans.ts'
 import { VoiceActivity, voiceOf } from '../voice/voice-activity.ts'
 import type { AudioTask, HeardFile } from './audio-task.ts'
-import { decodeFile } from './decode-file.ts'
+import { decodeFile, measureFile } from './decode-file.ts'
 
 // decoders print what is wrong with a file, which whoever sends files would fill the log with
 const silent = (): undefined => undefined
@@ -10,8 +10,9 @@ Object.assign(console, { error: silent, warn: silent, info: silent, log: silent 
 
 let voice: VoiceActivity | undefined
 
-serveTasks(async ({ bytes, limits, speech }: AudioTask, progress) => {
+serveTasks(async ({ bytes, limits, measured, speech }: AudioTask, progress) => {
   progress('decoding')
+  if (measured) return { result: await measureFile(bytes, limits) }
   const file = await decodeFile(bytes, limits)
   if (!('samples' in file)) return { result: file }
   const { samples } = file

@@ -6,6 +6,7 @@ import { MonoTrack } from './mono-track.ts'
 import { openMp3 } from './mp3.ts'
 import { openOgg } from './ogg.ts'
 import { type AudioContainer, sniffAudio } from './sniff.ts'
+import { TrackLength } from './track-length.ts'
 import { openWav } from './wav.ts'
 import { openWebm } from './webm.ts'
 
@@ -15,6 +16,12 @@ export interface DecodedFile {
   readonly samples: Float32Array<ArrayBuffer>
   readonly container: AudioContainer
   readonly codec: string
+}
+
+/** A file whose sound was counted and not kept. */
+export interface MeasuredFile {
+  /** At 16 kHz. */
+  readonly sampleCount: number
 }
 
 /**
@@ -28,16 +35,37 @@ export async function decodeFile(
   bytes: Uint8Array<ArrayBuffer>,
   limits: AudioLimits
 ): Promise<DecodedFile | ForeignAudio> {
-  const container = sniffAudio(bytes)
-  const foreign = foreignAudio(bytes, container)
-  if (foreign !== undefined) return foreign
-  const { codec, blocks } = open(bytes, container)
+  const file = open(bytes)
+  if (!('blocks' in file)) return file
+  const { container, codec, blocks } = file
   const track = new MonoTrack(limits)
   for await (const block of blocks) track.add(block)
   return { samples: track.end(), container, codec }
 }
 
-function open(bytes: Uint8Array, container: AudioContainer): AudioStream {
+/**
+ * Decodes a file as {@link decodeFile} does, and keeps nothing but how long it is.
+ *
+ * @returns samples at 16 kHz, or what ffmpeg has to know of a file that only it decodes
+ * @throws MeshError as {@link decodeFile} does
+ */
+export async function measureFile(
+  bytes: Uint8Array<ArrayBuffer>,
+  limits: AudioLimits
+): Promise<MeasuredFile | ForeignAudio> {
+  const file = open(bytes)
+  if (!('blocks' in file)) return file
+  const length = new TrackLength(limits)
+  for await (const block of file.blocks) length.add(block)
+  return { sampleCount: length.end() }
+}
+
+function open(bytes: Uint8Array): (AudioStream & { readonly container: AudioContainer }) | ForeignAudio {
+  const container = sniffAudio(bytes)
+  return foreignAudio(bytes, container) ?? { ...streamOf(bytes, container), container }
+}
+
+function streamOf(bytes: Uint8Array, container: AudioContainer): AudioStream {
   if (container === 'wav') return openWav(bytes)
   if (container === 'mp3') return openMp3(bytes)
   if (container === 'flac') return openFlac(bytes)

@@ -33,7 +33,7 @@ export interface SoundWriter extends Disposable {
   /**
    * @param samples s16, one channel
    * @returns what is complete of the file
-   * @throws MeshError `resource_exhausted`, `unavailable` when the thread has ended; TaskOverrun
+   * @throws MeshError `resource_exhausted` when too many wait, or when it takes too long; `unavailable` when the thread has ended
    */
   write(samples: Int16Array): Promise<Uint8Array>
   /** @returns the rest of the file @throws MeshError as {@link write} */
@@ -85,7 +85,7 @@ export class EncodingThread implements AsyncDisposable {
       const whole: EncodingTask = { id, format, rate, samples: undefined, begins, ends: false, closes: false, ...task }
       begins = false
       // no signal: that would end the thread, and with it what others write
-      return this.#thread.run<Uint8Array>(whole, { deadlineMs: ENCODE_MS_MAX })
+      return this.#thread.run<Uint8Array>(whole, { deadlineMs: ENCODE_MS_MAX, overrun: tooLong })
     }
     return {
       write: samples => run({ samples }),
@@ -130,4 +130,11 @@ export class EncodingThread implements AsyncDisposable {
       }
     }
   }
+}
+
+function tooLong(cause: Error): MeshError {
+  return new MeshError('resource_exhausted', 'the sound could not be written in time', {
+    cause,
+    hint: 'Try again, or send a shorter text.'
+  })
 }

@@ -1,8 +1,10 @@
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { ForeignAudio } from '../decoding/foreign-audio.ts'
+import { PcmLength } from './pcm-length.ts'
 import { withPrivateFile } from './private-file.ts'
-import { type FfmpegRunInit, runFfmpeg } from './run-ffmpeg.ts'
+import { type FfmpegRunInit, type PcmSink, runFfmpeg } from './run-ffmpeg.ts'
 import { Turns } from './turns.ts'
+import { WaveBuffer } from './wave-buffer.ts'
 
 export interface ForeignDecoderInit extends FfmpegRunInit {
   /** Processes at once. Whoever calls bounds how many files wait. */
@@ -31,15 +33,20 @@ export class ForeignDecoder implements AsyncDisposable {
     foreign: ForeignAudio,
     options: AbortOptions = {}
   ): Promise<Uint8Array<ArrayBuffer>> {
-    const closing = this.#closing.signal
-    const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
-    const work = this.#turns.run(async () => await this.#run(bytes, foreign, signal), { signal })
-    this.#running.add(work)
-    try {
-      return await work
-    } finally {
-      this.#running.delete(work)
-    }
+    const wave = new WaveBuffer(this.#init.limits.secondsMax)
+    await this.#take(bytes, foreign, wave, options)
+    return wave.end()
+  }
+
+  /**
+   * Decodes it, and keeps nothing but how long it is.
+   * @returns samples at 16 kHz
+   * @throws MeshError as {@link decode} does
+   */
+  async measure(bytes: Uint8Array<ArrayBuffer>, foreign: ForeignAudio, options: AbortOptions = {}): Promise<number> {
+    const length = new PcmLength(this.#init.limits.secondsMax)
+    await this.#take(bytes, foreign, length, options)
+    return length.end()
   }
 
   /** Resolves when every process has ended. */
@@ -48,15 +55,34 @@ export class ForeignDecoder implements AsyncDisposable {
     await Promise.allSettled(this.#running)
   }
 
+  /** Waits for a turn, and lets ffmpeg write the sound into `sound`. */
+  async #take(
+    bytes: Uint8Array<ArrayBuffer>,
+    foreign: ForeignAudio,
+    sound: PcmSink,
+    options: AbortOptions
+  ): Promise<void> {
+    const closing = this.#closing.signal
+    const signal = options.signal === undefined ? closing : AbortSignal.any([closing, options.signal])
+    const work = this.#turns.run(async () => await this.#run(bytes, foreign, sound, signal), { signal })
+    this.#running.add(work)
+    try {
+      await work
+    } finally {
+      this.#running.delete(work)
+    }
+  }
+
   async #run(
     bytes: Uint8Array<ArrayBuffer>,
     foreign: ForeignAudio,
+    sound: PcmSink,
     signal: AbortSignal
-  ): Promise<Uint8Array<ArrayBuffer>> {
+  ): Promise<void> {
     try {
-      return await withPrivateFile(
+      await withPrivateFile(
         bytes,
-        async (file, folder) => await runFfmpeg(this.#init, foreign, { file, folder }, { signal }),
+        async (file, folder) => await runFfmpeg(this.#init, foreign, { file, folder }, sound, { signal }),
         { signal }
       )
     } catch (error) {

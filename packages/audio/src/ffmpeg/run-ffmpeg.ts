@@ -7,7 +7,6 @@ import type { ForeignAudio } from '../decoding/foreign-audio.ts'
 import { ffmpegArguments } from './ffmpeg-arguments.ts'
 import { ffmpegError } from './ffmpeg-end.ts'
 import { endOf, errorsOf, lower, notStarted, startFfmpeg } from './ffmpeg-process.ts'
-import { WaveBuffer } from './wave-buffer.ts'
 
 export interface FfmpegRunInit {
   /** The program's file. */
@@ -17,13 +16,19 @@ export interface FfmpegRunInit {
   readonly scheduler: Scheduler
 }
 
+/** Takes what ffmpeg writes: samples of 16 bits, of one channel at 16 kHz. */
+export interface PcmSink {
+  /** @throws MeshError when that is more than may be: ffmpeg is ended then */
+  add(chunk: Uint8Array): void
+}
+
 /**
  * Runs ffmpeg over a file, once. It has no environment, no input but the file, and is killed when the time is up, when
  * there is more sound than may be, or when the signal aborts. It has ended when this settles.
  *
  * @param file its input
  * @param folder its working directory
- * @returns a wave file of one channel at 16 kHz
+ * @param sound takes the sound as it comes
  * @throws MeshError `invalid_request` with the fault in `details.fault`; `unavailable` when it does not start; the
  * signal's reason
  */
@@ -31,8 +36,9 @@ export async function runFfmpeg(
   { program, limits, deadlineMs, scheduler }: FfmpegRunInit,
   foreign: ForeignAudio,
   { file, folder }: { readonly file: FileHandle; readonly folder: string },
+  sound: PcmSink,
   { signal }: AbortOptions = {}
-): Promise<Uint8Array<ArrayBuffer>> {
+): Promise<void> {
   signal?.throwIfAborted()
   const child = startFfmpeg(program, ffmpegArguments(foreign, limits, deadlineMs), { cwd: folder, stdin: file.fd })
   const { stdout, stderr } = child
@@ -53,20 +59,18 @@ export async function runFfmpeg(
   child.on('error', error => stop(notStarted(program, error)))
   try {
     lower(child.pid)
-    const sound = soundOf(stdout, limits, stop)
+    passOn(stdout, sound, stop)
     const said = errorsOf(stderr)
     const end = await endOf(child)
     if (failed) throw failure
     if (end.code !== 0) throw ffmpegError(foreign.name, end, said())
-    return sound.end()
   } finally {
     scheduler.clear(timer)
     signal?.removeEventListener('abort', onAbort)
   }
 }
 
-function soundOf(stdout: Readable, { secondsMax }: AudioLimits, stop: (reason: unknown) => void): WaveBuffer {
-  const sound = new WaveBuffer(secondsMax)
+function passOn(stdout: Readable, sound: PcmSink, stop: (reason: unknown) => void): void {
   stdout.on('error', stop)
   stdout.on('data', (chunk: Buffer) => {
     try {
@@ -75,5 +79,4 @@ function soundOf(stdout: Readable, { secondsMax }: AudioLimits, stop: (reason: u
       stop(error)
     }
   })
-  return sound
 }

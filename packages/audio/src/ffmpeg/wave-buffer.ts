@@ -1,8 +1,6 @@
-import { audioInvalid } from '../audio-invalid.ts'
 import { SAMPLE_RATE } from '../audio-limits.ts'
 import { wavHead } from '../encoding/wav-head.ts'
-
-const SAMPLE_BYTES = 2
+import { PcmLength, SAMPLE_BYTES } from './pcm-length.ts'
 
 const HEAD_BYTES = wavHead({ rate: SAMPLE_RATE }).length
 
@@ -11,21 +9,20 @@ const FIRST_BYTES = HEAD_BYTES + 60 * SAMPLE_RATE * SAMPLE_BYTES
 
 /** Collects samples of 16 bits, of one channel at 16 kHz, as a wave file. */
 export class WaveBuffer {
-  readonly #secondsMax: number
-  #bytes = new Uint8Array(FIRST_BYTES)
+  readonly #length: PcmLength
+  #bytes = new Uint8Array(HEAD_BYTES)
   #end = HEAD_BYTES
 
   constructor(secondsMax: number) {
-    this.#secondsMax = secondsMax
+    this.#length = new PcmLength(secondsMax)
   }
 
   /** @throws MeshError `invalid_request`: `too_long` */
   add(chunk: Uint8Array): void {
+    this.#length.add(chunk)
     const end = this.#end + chunk.length
-    const endMax = HEAD_BYTES + SAMPLE_BYTES * Math.floor(this.#secondsMax * SAMPLE_RATE)
-    if (end > endMax) throw audioInvalid('too_long', `the audio is longer than ${this.#secondsMax} seconds`)
     if (end > this.#bytes.length) {
-      const length = Math.min(Math.max(2 * this.#bytes.length, end), endMax)
+      const length = Math.min(Math.max(2 * this.#bytes.length, end, FIRST_BYTES), HEAD_BYTES + this.#length.bytesMax)
       this.#bytes = new Uint8Array(this.#bytes.buffer.transfer(length))
     }
     this.#bytes.set(chunk, this.#end)
@@ -37,9 +34,7 @@ export class WaveBuffer {
    * @throws MeshError `invalid_request`: `empty`
    */
   end(): Uint8Array<ArrayBuffer> {
-    // half a sample is none
-    const dataBytes = this.#end - HEAD_BYTES - ((this.#end - HEAD_BYTES) % SAMPLE_BYTES)
-    if (dataBytes === 0) throw audioInvalid('empty', 'the audio has no samples')
+    const dataBytes = SAMPLE_BYTES * this.#length.end()
     const file = new Uint8Array(this.#bytes.buffer.transfer(HEAD_BYTES + dataBytes))
     file.set(wavHead({ rate: SAMPLE_RATE, dataBytes }))
     return file

@@ -1,11 +1,4 @@
-import {
-  type AbortOptions,
-  MeshError,
-  type Scheduler,
-  systemScheduler,
-  TaskOverrun,
-  TaskThread
-} from '@resultity/interface'
+import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
 
 /** What the thread is asked. */
 export interface MelTask {
@@ -45,23 +38,23 @@ export class MelThread implements AsyncDisposable {
    *   signal's reason
    */
   async logMel(samples: Float32Array<ArrayBuffer>, bins: number, { signal }: AbortOptions = {}): Promise<Float32Array> {
+    signal?.throwIfAborted()
     const task: MelTask = { samples, bins }
+    const options = { deadlineMs: WINDOW_MS_MAX, transfer: [samples.buffer], overrun: tooLong }
     // no signal for the thread: it would end with the task, and others wait for it
-    const mel = this.#thread.run<Float32Array>(task, { deadlineMs: WINDOW_MS_MAX, transfer: [samples.buffer] })
-    try {
-      const spectrogram = await mel
-      signal?.throwIfAborted()
-      return spectrogram
-    } catch (cause) {
-      if (!(cause instanceof TaskOverrun)) throw cause
-      throw new MeshError('resource_exhausted', 'the spectrogram of a recording could not be made in time', {
-        cause,
-        hint: 'Try again: the node has too much to do.'
-      })
-    }
+    const spectrogram = await this.#thread.run<Float32Array>(task, options)
+    signal?.throwIfAborted()
+    return spectrogram
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#thread[Symbol.asyncDispose]()
   }
+}
+
+function tooLong(cause: Error): MeshError {
+  return new MeshError('resource_exhausted', 'the spectrogram of a recording could not be made in time', {
+    cause,
+    hint: 'Try again: the node has too much to do.'
+  })
 }

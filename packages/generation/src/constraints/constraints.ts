@@ -91,15 +91,12 @@ export class Constraints implements AsyncDisposable {
   ): Promise<boolean> {
     const task: ConstraintTask = { type: 'answer', constraint, text, extent }
     const { answerCheckMs: deadlineMs } = this.#init
-    try {
-      return await this.#answers.run<boolean>(task, { ...options, deadlineMs })
-    } catch (error) {
-      if (!(error instanceof TaskOverrun)) throw error
-      throw new MeshError('deadline_exceeded', `checking the answer took longer than ${deadlineMs} ms`, {
+    const overrun = (cause: TaskOverrun): MeshError =>
+      new MeshError('deadline_exceeded', `checking the answer took longer than ${deadlineMs} ms`, {
         hint: 'Ask for it by a simpler schema.',
-        cause: error
+        cause
       })
-    }
+    return await this.#answers.run<boolean>(task, { ...options, deadlineMs, overrun })
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

@@ -8,11 +8,12 @@ import {
   MeshError,
   outputSize,
   type Route,
-  requireEncoder,
-  safeParse
+  readJson,
+  requireEncoder
 } from '@resultity/interface'
 import type { PlaceableModel, RouteConstraints } from '@resultity/placement'
 import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
+import { wrongResult } from './wrong-result.ts'
 
 /** Vectors of all inputs, one after the other, and who computed the last of them. */
 export interface Embedded {
@@ -71,23 +72,8 @@ function readVectors(
 ): Float32Array {
   // base64 has four characters for three bytes; a longer result is not even parsed
   const bytesMax = Math.ceil((inputs * outputSize(config) * Float32Array.BYTES_PER_ELEMENT * 4) / 3) + FRAMING_BYTES_MAX
-  const parsed = safeParse(embeddingResultSchema, result.length > bytesMax ? undefined : parseJson(result))
-  if (parsed.success && parsed.data.dimensions === outputSize(config)) {
-    const vectors = fromEmbeddingResult(parsed.data, inputs)
-    if (vectors !== undefined) return vectors
-  }
-  const peerId = route.stages[0]?.peerId
-  throw new MeshError('protocol_violation', `node ${peerId}: its result is not ${inputs} vectors of ${name}`, {
-    hint: 'The node is faulty or runs another release; compare the versions on both sides.',
-    details: { peerId }
-  })
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    // the schema reports what is wrong
-    return undefined
-  }
+  const read = result.length > bytesMax ? undefined : readJson(embeddingResultSchema, result)
+  const vectors = read?.dimensions === outputSize(config) ? fromEmbeddingResult(read, inputs) : undefined
+  if (vectors === undefined) throw wrongResult(route, `not ${inputs} vectors of ${name}`)
+  return vectors
 }

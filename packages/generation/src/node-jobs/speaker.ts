@@ -1,17 +1,17 @@
 import {
   fromSynthesisResult,
-  MeshError,
   type Route,
+  readJson,
   requireVoice,
   SPEECH_ENDPOINT,
   type SynthesisJob,
-  safeParse,
   synthesisResultSchema,
   type VoiceManifest
 } from '@resultity/interface'
 import type { PlaceableModel, Replicas, RouteConstraints } from '@resultity/placement'
 import { fanOut } from './fan-out.ts'
 import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
+import { wrongResult } from './wrong-result.ts'
 
 export interface SpeakerComponents {
   readonly nodeJobs: Pick<NodeJobs, 'run'>
@@ -71,22 +71,8 @@ export function speak(
 
 /** @throws MeshError `protocol_violation` naming the node */
 function readSamples({ result, route }: NodeJobResult, { name, config }: VoiceManifest): Int16Array<ArrayBuffer> {
-  const parsed = safeParse(synthesisResultSchema, parseJson(result))
-  const samples =
-    parsed.success && parsed.data.sampleRate === config.sampleRate ? fromSynthesisResult(parsed.data) : undefined
-  if (samples !== undefined) return samples
-  const peerId = route.stages[0]?.peerId
-  throw new MeshError('protocol_violation', `node ${peerId}: its result is nothing that ${name} says`, {
-    hint: 'The node is faulty or runs another release; compare the versions on both sides.',
-    details: { peerId }
-  })
-}
-
-function parseJson(bytes: Uint8Array): unknown {
-  try {
-    return JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(bytes))
-  } catch {
-    // the schema reports what is wrong
-    return undefined
-  }
+  const read = readJson(synthesisResultSchema, result)
+  const samples = read?.sampleRate === config.sampleRate ? fromSynthesisResult(read) : undefined
+  if (samples === undefined) throw wrongResult(route, `nothing that ${name} says`)
+  return samples
 }

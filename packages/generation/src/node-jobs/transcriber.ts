@@ -1,5 +1,4 @@
 import {
-  MeshError,
   type Route,
   readTranscriptionResult,
   requireSpeech,
@@ -13,6 +12,7 @@ import {
 import type { PlaceableModel, Replicas, RouteConstraints } from '@resultity/placement'
 import { fanOut } from './fan-out.ts'
 import type { NodeJobOptions, NodeJobResult, NodeJobs } from './node-jobs.ts'
+import { wrongResult } from './wrong-result.ts'
 
 export interface TranscriberComponents {
   readonly nodeJobs: Pick<NodeJobs, 'run'>
@@ -94,13 +94,7 @@ async function hear(
 /** @throws MeshError `protocol_violation` naming the node */
 function readPiece({ result, route }: NodeJobResult, manifest: SpeechManifest, seconds: number): TranscribedPiece {
   const piece = readTranscriptionResult(result)
-  if (piece === undefined || !isOf(manifest, piece)) {
-    const peerId = route.stages[0]?.peerId
-    throw new MeshError('protocol_violation', `node ${peerId}: its result is nothing that ${manifest.name} writes`, {
-      hint: 'The node is faulty or runs another release; compare the versions on both sides.',
-      details: { peerId }
-    })
-  }
+  if (piece === undefined || !isOf(manifest, piece)) throw wrongResult(route, `nothing that ${manifest.name} writes`)
   const within = <T extends { readonly start: number; readonly end: number }>(one: T): T => ({
     ...one,
     // a window is longer than a short piece, and so may be what a model says of it

@@ -76,12 +76,24 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
     request.body = bodyInSubcloud(request)
     requireSubcloudsOf(request.caller, request.body)
     await components.disk.requireSpace()
-    const complete = await endpoint.complete?.(request.body, request.caller.namespace)
+    const complete = await completed(components, endpoint, request, reply)
     const prepared = await endpoint.prepare(complete ?? request.body)
     reply.headers(prepared.headers ?? {})
     if (wantsAsync(request)) return await accept(components, endpoint, prepared, request, reply)
     return await answer(components, endpoint, prepared, request, reply)
   })
+}
+
+/** Looking things up may take seconds, as of a recording that is measured: it ends when the client hangs up. */
+async function completed(
+  { requestLimiter }: JobRouteComponents,
+  endpoint: JobKind,
+  { body, caller }: FastifyRequest,
+  reply: FastifyReply
+): Promise<unknown> {
+  if (endpoint.complete === undefined) return undefined
+  using admitted = requestLimiter.admit(reply.raw)
+  return await endpoint.complete(body, caller.namespace, { signal: admitted.signal })
 }
 
 /** 202: the client comes back for it. */
