@@ -1,5 +1,6 @@
 import { deletedOf, textPagedListOf } from '@resultity/api-kit'
-import { metadataSchema, responseItemSchema } from '@resultity/openai'
+import { metadataSchema } from '@resultity/openai'
+import { responseItemSchema } from '@resultity/responses'
 import { z } from 'zod'
 
 /** Items of one request, as OpenAI limits them. */

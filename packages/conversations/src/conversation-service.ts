@@ -1,7 +1,13 @@
 import { randomUUID } from 'node:crypto'
 import { type Clock, MeshError } from '@resultity/interface'
 import type { DiskSpace } from '@resultity/jobs'
-import { itemPrefix, type ResponseConversations, type ResponseItem, requireServed, toItemView } from '@resultity/openai'
+import {
+  itemPrefix,
+  type ResponseConversations,
+  type ResponseItem,
+  requireServed,
+  toItemView
+} from '@resultity/responses'
 import type { NamespaceBytes } from '@resultity/store'
 import {
   type Conversation,

@@ -33,10 +33,10 @@ import {
   type EmbeddingsEndpointComponents,
   type HttpEndpoint,
   InlineBatchEndpoint,
-  type InputReading,
-  ResponseEndpoint
+  type InputReading
 } from '@resultity/openai'
 import { chatRelay, completionRelay, embeddingRelay, type RelayCallComponents, RelayEndpoint } from '@resultity/relayed'
+import { ResponseEndpoint } from '@resultity/responses'
 import { ModerationEndpoint, PairEndpoint, rerankDialects, scoreDialects } from '@resultity/scoring'
 import { type SpeakingComponents, SpeechEndpoint } from '@resultity/speaking'
 import {

@@ -1,18 +1,9 @@
 import t from 'tap'
 import { partText } from '../src/chat/text-parts.ts'
-import { toChatMessages } from '../src/responses/response-input.ts'
 
 t.test('parts that are text are taken under all of their names', t => {
   for (const type of ['text', 'input_text', 'output_text']) t.equal(partText({ type, text: 'a' }, 'x'), 'a')
   t.equal(partText({ type: 'refusal', refusal: 'I will not.' }, 'x'), 'I will not.')
-  const item = {
-    role: 'assistant',
-    content: [
-      { type: 'refusal', refusal: 'No.' },
-      { type: 'output_text', text: ' Sorry.' }
-    ]
-  }
-  t.same(toChatMessages([item], 'input'), [{ role: 'assistant', content: 'No. Sorry.' }], 'in responses too')
   t.end()
 })
 

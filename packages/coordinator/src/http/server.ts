@@ -23,14 +23,13 @@ import {
   addFileRoutes,
   addJobRoute,
   addRequestRoutes,
-  addResponseRoutes,
   addStoredChatRoutes,
   type BatchRouteComponents,
   type FileRouteComponents,
   type HttpEndpoint,
-  type RequestRouteComponents,
-  type ResponseRouteComponents
+  type RequestRouteComponents
 } from '@resultity/openai'
+import { addResponseRoutes, type ResponseRouteComponents } from '@resultity/responses'
 import { addVoiceRoutes } from '@resultity/speaking'
 import { addTokenRoutes } from '@resultity/tokens'
 import { addRecordingRoutes } from '@resultity/transcription'

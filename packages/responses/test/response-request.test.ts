@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import t from 'tap'
-import { inResponseTerms, toChatBody } from '../src/responses/response-request.ts'
-import type { ResponseRequest } from '../src/responses/response-schema.ts'
+import { inResponseTerms, toChatBody } from '../src/response-request.ts'
+import type { ResponseRequest } from '../src/response-schema.ts'
 
 const messagesOf = (request: ResponseRequest): unknown => toChatBody(request).messages
 

@@ -1,7 +1,6 @@
 import type { StreamView } from '@resultity/jobs'
+import { CHOICE, chatPieceSchema } from '@resultity/openai'
 import type { Job, JobError, JobEvent } from '@resultity/store'
-import { CHOICE } from '../answer/answer-run.ts'
-import { chatPieceSchema } from '../chat/chat-piece.ts'
 import { finishReasonOf, requestOf, responseOf, unfinished } from './response-object.ts'
 import { type OutputEvent, piecesOf, ResponseOutput } from './response-output.ts'
 import type { ResponseEvent, ResponseRequest } from './response-schema.ts'

@@ -1,8 +1,5 @@
 import { invalidRequest, MeshError, withParam } from '@resultity/interface'
-import { endingFields } from '../answer/ending-fields.ts'
-import { guidedFields } from '../answer/response-format.ts'
-import { samplingFields } from '../answer/sampling-fields.ts'
-import { templateFields } from '../chat/template-fields.ts'
+import { endingFields, guidedFields, samplingFields, templateFields } from '@resultity/openai'
 import { toChatMessages } from './response-input.ts'
 import type { ResponseItem, ResponseRequest, ResponseTextFormat, ResponseTool } from './response-schema.ts'
 

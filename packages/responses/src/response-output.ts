@@ -1,5 +1,5 @@
+import type { ChatPiece, ToolDelta, TopLogprob } from '@resultity/openai'
 import type { Job } from '@resultity/store'
-import type { ChatPiece, ToolDelta, TopLogprob } from '../chat/chat-piece.ts'
 import { itemIdOf } from './response-ids.ts'
 import type {
   CustomToolCall,

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict'
+import { chatPieceSchema } from '@resultity/openai'
 import type { Job, JobEvent, JsonValue } from '@resultity/store'
 import { openAiErrors } from '@resultity/test-api'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t from 'tap'
-import { chatPieceSchema } from '../src/chat/chat-piece.ts'
-import { finished, responseOf } from '../src/responses/response-object.ts'
-import { ResponseOutput } from '../src/responses/response-output.ts'
-import type { ResponseEvent, ResponseObject } from '../src/responses/response-schema.ts'
-import { ResponseView } from '../src/responses/response-view.ts'
+import { finished, responseOf } from '../src/response-object.ts'
+import { ResponseOutput } from '../src/response-output.ts'
+import type { ResponseEvent, ResponseObject } from '../src/response-schema.ts'
+import { ResponseView } from '../src/response-view.ts'
 
 const HEX = 'a1'.repeat(16)
 

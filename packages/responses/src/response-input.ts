@@ -1,6 +1,5 @@
 import { invalidRequest } from '@resultity/interface'
-import type { ChatRequest } from '../chat/chat-schema.ts'
-import { partText, spokenText } from '../chat/text-parts.ts'
+import { type ChatRequest, partText, spokenText } from '@resultity/openai'
 import type { ResponseItem } from './response-schema.ts'
 
 type ChatMessage = ChatRequest['messages'][number]

@@ -1,15 +1,17 @@
 import { type ApiRoute, parseInput } from '@resultity/api-kit'
 import type { Clock } from '@resultity/interface'
 import type { JobAnswer, JobContext, JobKind, PreparedJob, StreamView } from '@resultity/jobs'
+import {
+  type HttpEndpoint,
+  IGNORED_FIELDS,
+  IGNORED_TOOLS,
+  RELAXED_HEADER,
+  refuseUnserved,
+  wholePiece,
+  withSeed
+} from '@resultity/openai'
 import type { ServedModels } from '@resultity/placement'
 import type { Job, JobStore, JsonValue } from '@resultity/store'
-import { IGNORED_FIELDS } from '../answer/ignored-fields.ts'
-import { IGNORED_TOOLS } from '../answer/ignored-tools.ts'
-import { RELAXED_HEADER } from '../answer/relaxed-header.ts'
-import { wholePiece } from '../chat/chat-piece.ts'
-import { withSeed } from '../chat/chat-request.ts'
-import { refuseUnserved } from '../fields/refuse-unserved.ts'
-import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { addedItems, conversationOf, type ResponseConversations } from './response-conversation.ts'
 import { withHistory } from './response-history.ts'
 import { RESPONSES } from './response-ids.ts'

@@ -1,13 +1,16 @@
 import { REASONING_EFFORTS } from '@resultity/interface'
+import {
+  contentPartSchema,
+  endingFields,
+  guidedFields,
+  meshFields,
+  metadataSchema,
+  reasoningFields,
+  samplingFields,
+  streamOptions,
+  templateFields
+} from '@resultity/openai'
 import { z } from 'zod'
-import { endingFields } from '../answer/ending-fields.ts'
-import { metadataSchema } from '../answer/metadata.ts'
-import { reasoningFields } from '../answer/reasoning-fields.ts'
-import { guidedFields } from '../answer/response-format.ts'
-import { samplingFields } from '../answer/sampling-fields.ts'
-import { meshFields, streamOptions } from '../chat/chat-schema.ts'
-import { templateFields } from '../chat/template-fields.ts'
-import { contentPartSchema } from '../chat/text-parts.ts'
 
 const ITEMS_MAX = 8192
 const PARTS_MAX = 1024

@@ -1,12 +1,15 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { MeshError } from '@resultity/interface'
+import {
+  chatRequestSchema,
+  completionRequestSchema,
+  embeddingsRequestSchema,
+  type FieldEndpoint,
+  refuseUnserved,
+  UNSERVED_FIELDS
+} from '@resultity/openai'
 import t from 'tap'
-import { chatRequestSchema } from '../src/chat/chat-schema.ts'
-import { completionRequestSchema } from '../src/completions/completion-schema.ts'
-import { embeddingsRequestSchema } from '../src/embeddings/embeddings-schema.ts'
-import { refuseUnserved } from '../src/fields/refuse-unserved.ts'
-import { type FieldEndpoint, UNSERVED_FIELDS } from '../src/fields/request-fields.ts'
-import { responseRequestSchema } from '../src/responses/response-schema.ts'
+import { responseRequestSchema } from '../src/response-schema.ts'
 
 const endpoints = ['chat', 'completions', 'responses', 'embeddings'] as const
 const schemas = {
@@ -96,7 +99,7 @@ t.test('docs/api.md lists the fields as they are served', async t => {
   if (process.env.TAP_SNAPSHOT === '1') {
     await writeFile(path, `${before}<!-- fields:begin -->\n\n${reference()}\n\n<!-- fields:end -->\n${after}`)
   } else {
-    const hint = 'write it anew with: npm test -- --snapshot packages/openai/dist/test/request-fields.test.js'
+    const hint = 'write it anew with: npm test -- --snapshot packages/responses/dist/test/request-fields.test.js'
     t.equal(cells(listed), cells(reference()), hint)
   }
 })

@@ -10,10 +10,10 @@ import {
   textPagedListOf
 } from '@resultity/api-kit'
 import { MeshError } from '@resultity/interface'
+import { type JobRouteComponents, sendStream } from '@resultity/openai'
 import { isFinal, type Job, type JobStore } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { type JobRouteComponents, sendStream } from '../requests/job-routes.ts'
 import type { ResponseEndpoint } from './response-endpoint.ts'
 import { findResponse, inputItemsOf } from './response-history.ts'
 import { toItemView } from './response-item-view.ts'

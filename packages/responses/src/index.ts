@@ -1,0 +1,7 @@
+export type { ResponseConversations } from './response-conversation.ts'
+export { ResponseEndpoint } from './response-endpoint.ts'
+export { itemPrefix } from './response-ids.ts'
+export { requireServed } from './response-input.ts'
+export { toItemView } from './response-item-view.ts'
+export { addResponseRoutes, type ResponseRouteComponents } from './response-routes.ts'
+export { type ResponseItem, responseItemSchema } from './response-schema.ts'
