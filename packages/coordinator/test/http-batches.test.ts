@@ -121,7 +121,13 @@ t.test('the parts of a form may come in any order', async t => {
   }
 })
 
-const wrongForms: { id: string; parts: [string, string | Blob][]; status: number; param?: string | null }[] = [
+const wrongForms: {
+  id: string
+  parts: [string, string | Blob][]
+  status: number
+  param?: string | null
+  message?: string
+}[] = [
   { id: 'no file', parts: [['purpose', 'batch']], status: 400, param: 'file' },
   { id: 'no purpose', parts: [['file', blob(3)]], status: 400, param: 'purpose' },
   {
@@ -148,7 +154,9 @@ const wrongForms: { id: string; parts: [string, string | Blob][]; status: number
       ['file', blob(5_000_001)],
       ['purpose', 'batch']
     ],
-    status: 413
+    status: 413,
+    param: 'file',
+    message: 'the file is larger than 5000000 bytes. Split it into several files.'
   },
   {
     id: 'two files',
@@ -157,9 +165,27 @@ const wrongForms: { id: string; parts: [string, string | Blob][]; status: number
       ['file', blob(3)],
       ['purpose', 'batch']
     ],
-    status: 413
+    status: 413,
+    param: 'file',
+    message: 'the form has more than one file. Send each file in a request of its own.'
   },
-  { id: 'a field too many', parts: Array.from({ length: 20 }, (_, at) => [`f${at}`, 'x']), status: 413 },
+  {
+    id: 'a field too many',
+    parts: Array.from({ length: 20 }, (_, at) => [`f${at}`, 'x']),
+    status: 413,
+    param: null,
+    message: 'the form has more than 16 fields. Leave out fields that the endpoint does not know.'
+  },
+  {
+    id: 'a field too long',
+    parts: [
+      ['file', blob(3)],
+      ['purpose', 'x'.repeat(4097)]
+    ],
+    status: 413,
+    param: 'purpose',
+    message: 'the field "purpose" is longer than 4096 bytes. Send a shorter one.'
+  },
   {
     id: 'an expiry too soon',
     parts: [
@@ -171,11 +197,12 @@ const wrongForms: { id: string; parts: [string, string | Blob][]; status: number
     param: 'expires_after[seconds]'
   }
 ]
-for (const { id, parts, status, param } of wrongForms) {
+for (const { id, parts, status, param, message } of wrongForms) {
   t.test(`a form is refused: ${id}`, async t => {
     const answered = await form(parts)
     t.equal(answered.status, status, JSON.stringify(answered.body))
     if (param !== undefined) t.equal(answered.body.error.param, param)
+    if (message !== undefined) t.equal(answered.body.error.message, message)
   })
 }
 
