@@ -45,6 +45,7 @@ function testFiles() {
 }
 
 const files = testFiles()
+const preload = new URL('test-preload.mjs', import.meta.url).href
 // what `tap run` tells a file
 process.env.TAP_CWD = root
 process.env.TAP_TIMEOUT = String(timeout)
@@ -56,7 +57,7 @@ t.setTimeout(0)
 t.plan(files.length)
 for (const name of files) {
   // tap hands its loader on in NODE_OPTIONS
-  t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--enable-source-maps', name], {
+  t.spawn('env', ['-u', 'NODE_OPTIONS', process.execPath, '--import', preload, name], {
     name,
     cwd: root,
     at: null,

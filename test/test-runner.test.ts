@@ -65,6 +65,32 @@ t.test('runs that make different numbers of assertions are not green', async t =
   t.match(output, /different numbers of assertions/)
 })
 
+/** Two tests end though something went wrong beside them; the third has nothing to do with it. */
+const late = `
+import { setTimeout } from 'node:timers/promises'
+import t from 'tap'
+t.test('throws later', async () => {
+  globalThis.setTimeout(() => { throw new Error('out of a timer') }, 1)
+  await setTimeout(100)
+})
+t.test('has a part', t => t.test('that rejects later', async () => {
+  void Promise.reject(new Error('of a promise'))
+  await setTimeout(100)
+}))
+t.test('is fine', async t => { t.pass() })
+t.teardown(() => process.stderr.write('torn down\\n'))
+`
+
+t.test('an error that nobody awaits is that of the test that it came from, and the file is torn down', async t => {
+  const directory = t.testdir({ 'late.test.mjs': late })
+  const { code, output, errors } = await npmTest(join(directory, 'late.test.mjs'))
+  t.equal(code, 1)
+  const failed = [...output.matchAll(/✗ \S*late\.test\.mjs › (.*)/g)].map(match => match[1])
+  t.same(failed, ['throws later › out of a timer', 'has a part › that rejects later › of a promise'])
+  t.match(output, /1 passed, 2 failed\n$/)
+  t.match(errors, /torn down/)
+})
+
 t.test('a seed is handed on, and a fresh one is drawn for each run and said', async t => {
   const directory = t.testdir({ 'seeds.test.mjs': uneven.replace('runs === 2', 'runs === 0') })
   const path = join(directory, 'seeds.test.mjs')

@@ -4,6 +4,7 @@ import { named, packageOf, product, read, sources, withoutComments } from './tid
 
 const FILE_LINES_MAX = 400
 const FUNCTION_LINES_MAX = 70
+const PACKAGE_LINES_MAX = 7000
 
 t.test(`no file has more than ${FILE_LINES_MAX} lines`, async t => {
   for (const path of sources) {
@@ -20,6 +21,13 @@ t.test('things are called what the field calls them', async t => {
   for (const path of sources) {
     const picture = PICTURES.exec(read(path))
     if (picture) t.fail(`${named(path)} has ${picture[0]}: use a word of the glossary in docs/architecture.md`)
+  }
+})
+
+t.test(`no package has more than ${PACKAGE_LINES_MAX} lines of src`, async t => {
+  for (const [name, paths] of Map.groupBy(product, packageOf)) {
+    const lines = paths.reduce((sum, path) => sum + read(path).split('\n').length - 1, 0)
+    if (lines > PACKAGE_LINES_MAX) t.fail(`packages/${name} has ${lines} lines of src: part it in two`)
   }
 })
 

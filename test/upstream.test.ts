@@ -68,10 +68,12 @@ t.test('answers are those of the server, whole and streamed', async t => {
   t.equal(ours.route, node?.peerId)
   const streamed = await askStreaming(swarm.url, { ...question, temperature: 0 })
   t.match(streamed, { text: theirs.answer.choices[0]?.message.content, done: true, error: undefined })
-  const scored = await ask(swarm.url, { ...question, logprobs: true, top_logprobs: 2 })
+  const scoring = { ...question, logprobs: true, top_logprobs: 2 }
+  const scored = await ask(swarm.url, scoring)
   const tokens = scored.answer.choices[0]?.logprobs?.content ?? []
   t.ok(tokens.length > 0)
   for (const token of tokens) t.match(token, { token: String, logprob: Number, top_logprobs: [{}, {}] })
+  t.same(tokens, (await ask(computing.url, scoring)).answer.choices[0]?.logprobs?.content)
 })
 
 t.test('a tool that must be called is called', async t => {

@@ -10,6 +10,7 @@ import {
   ChildJobs,
   type DiskSpace,
   endChildrenWithParents,
+  FileContentStore,
   FileService,
   JobKinds,
   JobRuntime,
@@ -42,7 +43,6 @@ import { type SpeakingComponents, SpeechEndpoint } from '@resultity/speaking'
 import {
   DatabaseBatchStore,
   DatabaseFileStore,
-  FileContentStore,
   GROUP_LANES,
   InviteStore,
   type JobStore,

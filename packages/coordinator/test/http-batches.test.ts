@@ -93,8 +93,10 @@ t.test('a file is kept as it was sent, under whatever name', async t => {
   }
 })
 
+type Part = readonly [name: string, value: string | Blob]
+
 /** A form part by part, in an order that no client helps with. */
-async function form(parts: readonly (readonly [name: string, value: string | Blob])[]) {
+async function form(parts: readonly Part[]) {
   const body = new FormData()
   for (const [name, value] of parts) {
     if (typeof value === 'string') body.append(name, value)
@@ -107,75 +109,69 @@ async function form(parts: readonly (readonly [name: string, value: string | Blo
 const blob = (bytes: number): Blob => new Blob([Buffer.alloc(bytes, 'x')])
 
 t.test('the parts of a form may come in any order', async t => {
-  const after: [string, string][] = [
+  const after: Part[] = [
     ['expires_after[anchor]', 'created_at'],
     ['expires_after[seconds]', '3600']
   ]
-  for (const parts of [
-    [['file', blob(3)], ['purpose', 'batch'], ...after],
-    [...after, ['purpose', 'batch'], ['file', blob(3)]]
-  ]) {
-    const { status, body } = await form(parts as [string, string | Blob][])
+  const parts: Part[] = [['file', blob(3)], ['purpose', 'batch'], ...after]
+  for (const ordered of [parts, parts.toReversed()]) {
+    const { status, body } = await form(ordered)
     t.equal(status, 200)
     t.equal(body.expires_at - body.created_at, 3600)
   }
 })
 
-const wrongForms: { id: string; parts: [string, string | Blob][]; status: number; param?: string | null }[] = [
-  { id: 'no file', parts: [['purpose', 'batch']], status: 400, param: 'file' },
-  { id: 'no purpose', parts: [['file', blob(3)]], status: 400, param: 'purpose' },
-  {
-    id: 'an unknown purpose',
+const forBatch: Part = ['purpose', 'batch']
+
+const wrongForms: Record<string, { parts: Part[]; status?: number; param?: string | null; message?: string }> = {
+  'no file': { parts: [forBatch], param: 'file' },
+  'no purpose': { parts: [['file', blob(3)]], param: 'purpose' },
+  'an unknown purpose': {
     parts: [
       ['file', blob(3)],
       ['purpose', 'fun']
     ],
-    status: 400,
     param: 'purpose'
   },
-  {
-    id: 'a file under another name',
-    parts: [
-      ['data', blob(3)],
-      ['purpose', 'batch']
-    ],
-    status: 400,
-    param: 'data'
+  'a file under another name': { parts: [['data', blob(3)], forBatch], param: 'data' },
+  'a file too large': {
+    parts: [['file', blob(5_000_001)], forBatch],
+    status: 413,
+    param: 'file',
+    message: 'the file is larger than 5000000 bytes. Split it into several files.'
   },
-  {
-    id: 'a file too large',
-    parts: [
-      ['file', blob(5_000_001)],
-      ['purpose', 'batch']
-    ],
-    status: 413
+  'two files': {
+    parts: [['file', blob(3)], ['file', blob(3)], forBatch],
+    status: 413,
+    param: 'file',
+    message: 'the form has more than one file. Send each file in a request of its own.'
   },
-  {
-    id: 'two files',
+  'a field too many': {
+    parts: Array.from({ length: 20 }, (_, at) => [`f${at}`, 'x']),
+    status: 413,
+    param: null,
+    message: 'the form has more than 16 fields. Leave out fields that the endpoint does not know.'
+  },
+  'a field too long': {
     parts: [
       ['file', blob(3)],
-      ['file', blob(3)],
-      ['purpose', 'batch']
+      ['purpose', 'x'.repeat(4097)]
     ],
-    status: 413
+    status: 413,
+    param: 'purpose',
+    message: 'the field "purpose" is longer than 4096 bytes. Send a shorter one.'
   },
-  { id: 'a field too many', parts: Array.from({ length: 20 }, (_, at) => [`f${at}`, 'x']), status: 413 },
-  {
-    id: 'an expiry too soon',
-    parts: [
-      ['file', blob(3)],
-      ['purpose', 'batch'],
-      ['expires_after[seconds]', '3']
-    ],
-    status: 400,
+  'an expiry too soon': {
+    parts: [['file', blob(3)], forBatch, ['expires_after[seconds]', '3']],
     param: 'expires_after[seconds]'
   }
-]
-for (const { id, parts, status, param } of wrongForms) {
+}
+for (const [id, { parts, status = 400, param, message }] of Object.entries(wrongForms)) {
   t.test(`a form is refused: ${id}`, async t => {
     const answered = await form(parts)
     t.equal(answered.status, status, JSON.stringify(answered.body))
     if (param !== undefined) t.equal(answered.body.error.param, param)
+    if (message !== undefined) t.equal(answered.body.error.message, message)
   })
 }
 

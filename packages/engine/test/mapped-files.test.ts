@@ -20,7 +20,7 @@ async function forgetPages(folder: string): Promise<number> {
 }
 
 t.test('a stage computes the same when its weight files are replaced or deleted', async t => {
-  await using fixture = await openTinyChat()
+  await using fixture = await openTinyChat({ ownWeights: true })
   await using stage = await (await createEngine()).loadStage(fixture.init({ first: 0, end: 4 }))
   const folder = dirname(fixture.weightPath(fixture.manifest.embedding))
   const expected = await logits(stage)

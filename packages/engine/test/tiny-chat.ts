@@ -1,3 +1,4 @@
+import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -35,10 +36,17 @@ export interface Fixture extends AsyncDisposable {
   init(range: LayerRange, changes?: Partial<StageInit>): StageInit
 }
 
-/** tiny-chat, imported into a directory of its own that goes with the fixture. */
-export async function openTinyChat(): Promise<Fixture> {
-  const directory = await mkdtemp(join(tmpdir(), 'engine-test-'))
-  const store = await FileBlobStore.open(join(directory, 'blobs'))
+interface Imported {
+  readonly manifest: DecoderManifest
+  /** By hash, where each weight file lies. */
+  readonly paths: ReadonlyMap<string, string>
+}
+
+/** Imports tiny-chat into a directory that goes when this process ends. */
+async function importTinyChat(): Promise<Imported> {
+  const directory = await mkdtemp(join(tmpdir(), 'engine-test-model-'))
+  process.once('exit', () => rmSync(directory, { recursive: true, force: true }))
+  await using store = await FileBlobStore.open(join(directory, 'blobs'))
   const converted = await convertModel(modelDir, {
     store,
     name: 'tiny-chat',
@@ -54,6 +62,24 @@ export async function openTinyChat(): Promise<Fixture> {
     const path = await store.find(file.sha256)
     if (path !== undefined) paths.set(file.sha256, path)
   }
+  return { manifest, paths }
+}
+
+let shared: Promise<Imported> | undefined
+
+function sharedTinyChat(): Promise<Imported> {
+  shared ??= importTinyChat()
+  return shared
+}
+
+/**
+ * tiny-chat, and a directory to work in that goes with the fixture.
+ *
+ * @param ownWeights true for files that may be changed; those of all other fixtures are the same
+ */
+export async function openTinyChat({ ownWeights = false } = {}): Promise<Fixture> {
+  const { manifest, paths } = await (ownWeights ? importTinyChat() : sharedTinyChat())
+  const directory = await mkdtemp(join(tmpdir(), 'engine-test-'))
   const workDir = await mkdtemp(join(directory, 'work-'))
   const weightPath = (file: WeightFile): string => paths.get(file.sha256) ?? join(directory, 'missing')
   return {
@@ -72,10 +98,7 @@ export async function openTinyChat(): Promise<Fixture> {
       workDir,
       ...changes
     }),
-    async [Symbol.asyncDispose]() {
-      await store[Symbol.asyncDispose]()
-      await rm(directory, { recursive: true, force: true })
-    }
+    [Symbol.asyncDispose]: () => rm(directory, { recursive: true, force: true })
   }
 }
 

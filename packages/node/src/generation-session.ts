@@ -65,6 +65,8 @@ export class GenerationSession {
   readonly #sampler: TokenSampler
   readonly #scores: TokenScore[] = []
   readonly #committed: readonly number[]
+  /** Logits whose log-probabilities are told while the next run is under way. */
+  #kept: Float32Array | undefined
   #prompted = false
   #constrained = false
   /** The mask of the next token is being computed; no input can be next before that. */
@@ -224,11 +226,20 @@ export class GenerationSession {
     const token = this.#sampler.next(logits, position)
     this.#tokenCount++
     const finish = endTokens.has(token) ? 'end_token' : this.#tokenCount >= tokensMax ? 'tokens_max' : 'continues'
+    // on a stage that feeds itself the next run begins with the next token, and writes over the logits
+    const kept = logprobs && this.#spec.first ? this.#keep(logits) : logits
     // the first stage waits for this token, the coordinator only watches
     if (finish === 'continues') this.#outputs.nextToken(position, token)
     else this.#finished = true
-    const { logprob, top } = logprobs ? logprobsOf(logits, token, topLogprobs) : { logprob: 0, top: [] }
+    const { logprob, top } = logprobs ? logprobsOf(kept, token, topLogprobs) : { logprob: 0, top: [] }
     this.#outputs.sampled({ position, token, finish, logprob, top })
+  }
+
+  /** A copy that later runs leave alone: it takes a few hundredths of what log-probabilities take. */
+  #keep(logits: Float32Array): Float32Array {
+    this.#kept ??= new Float32Array(logits.length)
+    this.#kept.set(logits)
+    return this.#kept
   }
 
   /** Scores the prompt's next token with the logits of the positions so far. */

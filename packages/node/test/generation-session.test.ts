@@ -244,6 +244,45 @@ test('a stage alone goes on by itself', async t => {
   t.match(sent.sampled, [{ position: 6, token: 3, finish: 'tokens_max' }])
 })
 
+test('log-probabilities are those of their own step where the next one begins at once', async t => {
+  // as an engine may: one buffer for the logits of all runs, written over as soon as the next begins
+  const logits = new Float32Array(VOCABULARY)
+  let position = 0
+  const slot: StageSession = {
+    get position() {
+      return position
+    },
+    run: async input => {
+      position += input.length
+      for (let token = 0; token < VOCABULARY; token++) logits[token] = ((token * 7 + position * 5) % VOCABULARY) / 4
+      return logits
+    },
+    truncate: () => undefined,
+    [Symbol.dispose]: () => undefined
+  }
+  const sampled: SampledToken[] = []
+  const full = { ...spec, last: true, tokensMax: 3, endTokens: new Set<number>(), logprobs: true, topLogprobs: 2 }
+  const steps: Promise<void>[] = []
+  const session: GenerationSession = new GenerationSession(full, slot, {
+    hidden: () => undefined,
+    nextToken: (position, token) => void steps.push(session.next(position, token)),
+    sampled: token => void sampled.push(token),
+    scores: () => undefined,
+    replayed: () => undefined
+  })
+  await session.prompt(Uint32Array.of(1, 2, 3, 4, 5))
+  // each step begins within the one before
+  for (const step of steps) await step
+  t.equal(sampled.length, 3)
+  const highest = (VOCABULARY - 1) / 4
+  const sum = Array.from({ length: VOCABULARY }, (_, rank) => Math.exp(rank / 4 - highest)).reduce((a, b) => a + b)
+  for (const { token, logprob, top } of sampled) {
+    t.equal(top[0]?.token, token, 'what was taken was the most probable')
+    t.ok(Math.abs(logprob + Math.log(sum)) < 1e-6)
+    t.ok(Math.abs((top[1]?.logprob ?? 0) + Math.log(sum) + 0.25) < 1e-6)
+  }
+})
+
 test('penalties and a constraint know of tokens that stand as if they had been sampled', async t => {
   const committed = [5, 6]
   // what has come twice is not picked again, and what has come once hardly

@@ -1,7 +1,5 @@
 export * from './batches/batch.ts'
 export { DatabaseBatchStore } from './batches/database-batch-store.ts'
-export { FileContentStore } from './content/file-content-store.ts'
-export * from './content-store.ts'
 export {
   type DatabaseInit,
   openDatabase,

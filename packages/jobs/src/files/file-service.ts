@@ -10,16 +10,15 @@ import {
 import {
   type BatchStore,
   type ByteReservation,
-  type ContentStore,
   type FileFilter,
   type FileStore,
   type JobStore,
   type NamespaceBytes,
   REQUEST_FILE,
-  type StoredContent,
   type StoredFile
 } from '@resultity/store'
 import type { Logger } from 'pino'
+import type { ContentStore, StoredContent } from './content-store.ts'
 import type { DiskSpace } from './disk-space.ts'
 import { reservedAhead } from './reserved-stream.ts'
 

@@ -7,7 +7,6 @@ import {
   type Batch,
   DatabaseBatchStore,
   DatabaseFileStore,
-  FileContentStore,
   GROUP_LANES,
   type JsonValue,
   NamespaceBytes,
@@ -17,6 +16,7 @@ import {
 import { pino } from 'pino'
 import type { Test } from 'tap'
 import { BatchRun, type BatchRunComponents, type BatchRunInit } from '../../src/batches/batch-run.ts'
+import { FileContentStore } from '../../src/files/file-content-store.ts'
 import { FileService } from '../../src/files/file-service.ts'
 import { type JobKind, JobKinds } from '../../src/job-kind.ts'
 import { DEFAULT_JOB_LIMITS } from '../../src/job-limits.ts'

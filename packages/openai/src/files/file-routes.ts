@@ -5,7 +5,7 @@ import type { FileService, FileServiceInit } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { isForm, readForm, withForms } from './form-reader.ts'
+import { type FormLimits, isForm, readForm, withForms } from './form-reader.ts'
 
 export interface FileRouteComponents {
   readonly fileService: FileService
@@ -92,7 +92,7 @@ const routes = {
 export function addFileRoutes(server: FastifyInstance, { fileService, limits }: FileRouteComponents): void {
   const form = { fileBytesMax: limits.fileBytesMax, fieldsMax: FIELDS_MAX, fieldBytesMax: FIELD_BYTES_MAX }
   withForms(server, form, scope =>
-    addRoute(scope, routes.create, async request => toFile(await receive(fileService, request, limits)))
+    addRoute(scope, routes.create, async request => toFile(await receive(fileService, request, form)))
   )
   addRoute(server, routes.list, async request => list(fileService, request))
   addRoute<ById>(server, routes.retrieve, async request => toFile(await own(fileService, request)))
@@ -104,11 +104,7 @@ export function addFileRoutes(server: FastifyInstance, { fileService, limits }: 
   addRoute<ById>(server, routes.content, async (request, reply) => download(fileService, request, reply))
 }
 
-async function receive(
-  fileService: FileService,
-  request: FastifyRequest,
-  limits: FileServiceInit
-): Promise<StoredFile> {
+async function receive(fileService: FileService, request: FastifyRequest, limits: FormLimits): Promise<StoredFile> {
   if (!isForm(request)) {
     throw invalidRequest(null, 'the body is not multipart/form-data', 'Send the file as a form with "file", "purpose".')
   }

@@ -43,13 +43,14 @@ export function isForm(request: FastifyRequest): boolean {
 /**
  * Reads a form; its file may come before the fields that say what it is, so its bytes are stored first.
  *
- * @throws MeshError `invalid_request` for what is no form, a file of another name than `file`, two files, or one that is too
- *   large; `storage_quota_exceeded`; `storage_low`. Nothing is stored then
+ * @param limits those that {@link withForms} was given
+ * @throws MeshError `invalid_request` for what is no form, a file of another name than `file`, two files, too many fields, or
+ *   a file or field that is too large; `storage_quota_exceeded`; `storage_low`. Nothing is stored then
  */
 export async function readForm(
   fileService: FileService,
   request: FastifyRequest,
-  { fileBytesMax }: Pick<FormLimits, 'fileBytesMax'>
+  limits: FormLimits
 ): Promise<ReadForm> {
   const fields: [string, unknown][] = []
   let file: ReceivedFile | undefined
@@ -57,9 +58,11 @@ export async function readForm(
   try {
     for await (const part of request.parts()) {
       if (isFile(part)) {
-        file = await spool(fileService, part, request, fileBytesMax)
+        file = await spool(fileService, part, request, limits)
         filename = part.filename
       } else {
+        // the parser only cuts it off
+        if (part.valueTruncated) throw fieldTooLarge(part.fieldname, limits)
         fields.push([part.fieldname, part.value])
       }
     }
@@ -69,7 +72,7 @@ export async function readForm(
     // what is still on its way has to go somewhere, or the client never reads why it was refused
     request.raw.unpipe()
     request.raw.resume()
-    throw formError(error)
+    throw formError(error, limits)
   }
 }
 
@@ -81,7 +84,7 @@ async function spool(
   fileService: FileService,
   part: MultipartFile,
   { caller, headers }: FastifyRequest,
-  fileBytesMax: number
+  limits: FormLimits
 ): Promise<ReceivedFile> {
   if (part.fieldname !== 'file') {
     part.file.resume()
@@ -90,22 +93,43 @@ async function spool(
   const received = await fileService.receive(part.file, caller.namespace, Number(headers['content-length'] ?? 1))
   if (!part.file.truncated) return received
   await fileService.drop(received)
-  throw tooLarge('file', `the file is larger than ${fileBytesMax} bytes`)
+  throw fileTooLarge(limits)
+}
+
+/** What the parser says by these codes, in our terms. */
+const LIMITS_REACHED: Readonly<Record<string, (limits: FormLimits) => MeshError>> = {
+  FST_FILES_LIMIT: () => tooLarge('file', 'the form has more than one file', 'Send each file in a request of its own.'),
+  FST_FIELDS_LIMIT: ({ fieldsMax }) =>
+    tooLarge(null, `the form has more than ${fieldsMax} fields`, 'Leave out fields that the endpoint does not know.'),
+  FST_PARTS_LIMIT: ({ fieldsMax }) =>
+    tooLarge(null, 'the form has too many parts', `Send one file and at most ${fieldsMax} fields.`),
+  FST_REQ_FILE_TOO_LARGE: fileTooLarge
 }
 
 /** The parser's complaints, in our terms. */
-function formError(error: unknown): MeshError {
+function formError(error: unknown, limits: FormLimits): MeshError {
   if (error instanceof MeshError) return error
-  const { statusCode, message } = error as Partial<Error & { statusCode: number }>
-  if (statusCode === 413) return tooLarge(null, `the form is too large: ${message}`)
+  const { code = '', statusCode, message } = error as Partial<Error & { code: string; statusCode: number }>
+  const reached = LIMITS_REACHED[code]
+  if (reached !== undefined) return reached(limits)
+  if (statusCode === 413) return tooLarge(null, `the form is too large: ${message}`, 'Send less in one form.')
   if (statusCode !== undefined && statusCode < 500) return invalidRequest(null, `the form cannot be read: ${message}`)
   // broken off, or no form behind its heading
   return invalidRequest(null, `the form cannot be read: ${MeshError.from(error).message}`, 'Send it again.')
 }
 
-function tooLarge(param: string | null, message: string): MeshError {
+function fileTooLarge({ fileBytesMax }: FormLimits): MeshError {
+  return tooLarge('file', `the file is larger than ${fileBytesMax} bytes`, 'Split it into several files.')
+}
+
+function fieldTooLarge(name: string, { fieldBytesMax }: FormLimits): MeshError {
+  const param = name.slice(0, 64)
+  return tooLarge(param, `the field "${param}" is longer than ${fieldBytesMax} bytes`, 'Send a shorter one.')
+}
+
+function tooLarge(param: string | null, message: string, hint: string): MeshError {
   return new MeshError('invalid_request', message, {
-    hint: 'Split it.',
+    hint,
     details: { param, reason: 'request_too_large' }
   })
 }

@@ -4,7 +4,7 @@ export const REQUEST_FILE = 'request'
 /** A file of a client, or one made for it. */
 export interface StoredFile {
   readonly id: string
-  /** Id of its bytes in the {@link ContentStore}. */
+  /** Id of its bytes, which are kept elsewhere. */
   readonly contentId: string
   readonly namespace: string
   /** The client's name for it: for people, never a path. */
@@ -26,7 +26,7 @@ export interface FileFilter {
   readonly limit: number
 }
 
-/** Metadata of files; their bytes are in the {@link ContentStore}. */
+/** Metadata of files; their bytes are elsewhere. */
 export interface FileStore {
   /** Replaces one of the same id. */
   put(file: StoredFile): Promise<void>

@@ -1,5 +1,7 @@
+import { execFileSync } from 'node:child_process'
 import { createHash } from 'node:crypto'
-import { existsSync, readdirSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
@@ -138,4 +140,37 @@ t.test('what nobody keeps goes, when it is old; and what broken writes left', as
   utimesSync(partial, longAgo, longAgo)
   await store.prune(0, isKept)
   t.notOk(existsSync(partial))
+})
+
+/** A file system of its own, of some megabytes; undefined where this user may not make one. */
+function smallDisk(t: Test): string | undefined {
+  const directory = mkdtempSync(join(tmpdir(), 'resultity-disk-'))
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=2m', 'tmpfs', directory], { stdio: 'pipe' })
+  } catch (error) {
+    rmSync(directory, { recursive: true })
+    t.comment(`NOT SHOWN HERE: this user may not mount a small disk (${String(error).split('\n')[0]})`)
+    return undefined
+  }
+  t.teardown(() => {
+    execFileSync('umount', ['-l', directory])
+    rmSync(directory, { recursive: true })
+  })
+  return directory
+}
+
+t.test('a full disk is an error that says so, what is there is read, and there is room again', async t => {
+  const dataDir = smallDisk(t)
+  if (dataDir === undefined) return
+  const store = await FileContentStore.open(dataDir)
+  const { id } = await store.write(chunked(bytes), bytes.length)
+  const endless = (async function* () {
+    for (;;) yield Buffer.alloc(64 * 1024)
+  })()
+  await t.rejects(store.write(endless, Number.MAX_SAFE_INTEGER), {
+    code: 'resource_exhausted',
+    message: /disk is full/
+  })
+  t.ok((await collect(store.read(id))).equals(bytes))
+  t.equal((await store.write(chunked(bytes), bytes.length)).bytes, bytes.length, 'nothing of the other stayed')
 })

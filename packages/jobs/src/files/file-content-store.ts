@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdir, open, opendir, readdir, rename, rm, rmdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { type AbortOptions, type Clock, MeshError, systemClock } from '@resultity/interface'
-import type { ByteRange, ContentStore, StoredContent } from '../content-store.ts'
+import type { ByteRange, ContentStore, StoredContent } from './content-store.ts'
 
 const ID = /^cnt_([0-9a-f]{2})[0-9a-f]{30}$/
 
