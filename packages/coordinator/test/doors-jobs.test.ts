@@ -1,7 +1,7 @@
 import t from 'tap'
 import { CHAT, QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
 
-const mesh = await startScriptedMesh(1, { contextLength: 256 })
+const mesh = await startScriptedMesh(1, { contextLength: 256, limits: { lossNoticeMs: 1 } })
 t.teardown(() => mesh[Symbol.asyncDispose]())
 const url = mesh.coordinator.httpUrl
 

@@ -4,7 +4,7 @@ import type { Ring } from '@resultity/test-nodes'
 import t from 'tap'
 import { CHAT, QUESTION, readEvents, startScriptedMesh } from './support/scripted-mesh.ts'
 
-const mesh = await startScriptedMesh(2, { contextLength: 256 })
+const mesh = await startScriptedMesh(2, { contextLength: 256, limits: { lossNoticeMs: 1 } })
 t.teardown(() => mesh[Symbol.asyncDispose]())
 const [tokenIdsOf, textOf] = [mesh.tokenizer.encode.bind(mesh.tokenizer), mesh.tokenizer.decode.bind(mesh.tokenizer)]
 const ANSWER = 'The capital of France is Paris.'

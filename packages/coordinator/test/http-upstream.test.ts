@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { type ErrorCode, MeshError } from '@resultity/interface'
 import { openAiErrors } from '@resultity/test-api'
 import type { ScriptedJob } from '@resultity/test-nodes'
 import t from 'tap'
@@ -126,6 +126,22 @@ t.test('where nothing was told, another node is asked', async t => {
       t.equal(new Set(shared.jobs.map(({ node }) => node.peerId)).size, other ? 1 : 2)
     }
   }
+})
+
+t.test('a node that refuses a request is not lost with it, and counts as none of those that may try', async t => {
+  const mesh = await startMesh(t, 3, [], offer(), { routeAttemptsMax: 1, jobNodeLossesMax: 1 })
+  const refusing =
+    (code: ErrorCode): Script =>
+    job =>
+      job.send({ type: 'error', sequence: 0, error: new MeshError(code, 'not here') })
+  mesh.scripts = [refusing('resource_exhausted'), refusing('unavailable'), says(whole)]
+  const response = await mesh.post(CHAT, question)
+  t.equal(response.status, 200)
+  t.equal(new Set(mesh.jobs.map(({ node }) => node.peerId)).size, 3)
+  mesh.jobs.length = 0
+  mesh.scripts = [refusing('unavailable'), async job => job.cut()]
+  t.match(await (await mesh.post(CHAT, question)).json(), { error: { code: 'nodes_lost_too_often' } })
+  t.equal(mesh.jobs.length, 2, 'the second had it')
 })
 
 t.test('what the server refuses is the client\u2019s fault, and nobody else is asked', async t => {

@@ -28,14 +28,14 @@ export class NodeLosses {
   }
 
   /**
-   * Counts a lost node, if `error` says that one was lost. A node that could not be reached never had the job.
+   * Counts a lost node, if `error` says that one was lost. A node that could not be reached, or refused the job, never had it.
    * @returns `error`, or another error to report once too many were lost
    */
   told(error: unknown): unknown {
-    if (!(error instanceof MeshError) || error.code !== 'node_lost' || error.details.unreached === true) return error
-    const { peerId, placementId, link } = error.details
-    // its nodes are there
-    if (link !== undefined) return error
+    if (!(error instanceof MeshError) || error.code !== 'node_lost') return error
+    const { peerId, placementId, link, unreached, refused } = error.details
+    // of a link its nodes are there
+    if (link !== undefined || unreached === true || refused === true) return error
     const lost = `${peerId} ${placementId}`
     if (!this.#lost.has(lost) && !this.#gotFurther) this.#count++
     if (!this.#lost.has(lost)) this.#gotFurther = false

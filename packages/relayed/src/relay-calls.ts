@@ -18,7 +18,7 @@ export interface RelayCallComponents extends JobCallComponents {
 export interface RelayCallInit extends JobCallInit {
   /** The whole of a request on one node. */
   readonly runMs: number
-  /** Nodes tried for one request. */
+  /** Nodes that may begin one request. Those that refuse it are not counted: each is asked once. */
   readonly nodesMax: number
 }
 
@@ -79,7 +79,9 @@ export async function relay(
   call: RelayCall,
   options: RelayCallOptions
 ): Promise<RelayResult> {
+  /** Nodes that were asked. */
   const failed = new Set<string>()
+  let begun = 0
   let last: unknown
   for (;;) {
     using place = components.offered.take({ ...call, without: failed })
@@ -95,8 +97,9 @@ export async function relay(
       options.signal?.throwIfAborted()
       last = options.losses.told(error)
       failed.add(peerId)
-      const final = !(error instanceof MeshError) || FINAL.has(error.code)
-      if (final || last !== error || listener.told || failed.size >= init.nodesMax) throw last
+      if (!(error instanceof MeshError) || FINAL.has(error.code)) throw last
+      if (error.details.refused !== true) begun++
+      if (last !== error || listener.told || begun >= init.nodesMax) throw last
     }
   }
 }

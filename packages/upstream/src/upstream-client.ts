@@ -1,5 +1,6 @@
 import { type AbortOptions, MeshError, type Scheduler, withDeadline } from '@resultity/interface'
 import { readEvents } from './event-reader.ts'
+import { type HttpAnswer, type HttpRequest, sendRequest } from './http-request.ts'
 import { limited, wholeBody } from './limited-body.ts'
 import { errorInEvent, refusalOf } from './upstream-errors.ts'
 import type { UpstreamLimits } from './upstream-limits.ts'
@@ -38,7 +39,7 @@ export class UpstreamClient {
       'the list of its models',
       limits.lookMs,
       async signal => {
-        const response = await this.#fetch('/models', { method: 'GET', signal })
+        const response = await this.#send('/models', { method: 'GET', signal })
         return parsed(await this.#read(() => wholeBody(response.body, limits.listBytesMax), signal))
       },
       { scheduler, ...(signal === undefined ? {} : { signal }) }
@@ -70,10 +71,9 @@ export class UpstreamClient {
     body: Readonly<Record<string, unknown>>,
     { signal, onEvent }: AskOptions & { readonly signal: AbortSignal }
   ): Promise<Uint8Array> {
-    const response = await this.#fetch(path, { method: 'POST', body: JSON.stringify(body), signal })
-    const type = response.headers.get('content-type') ?? ''
+    const response = await this.#send(path, { method: 'POST', body: JSON.stringify(body), signal })
     const streamed = body.stream === true
-    if (type.startsWith('text/event-stream') !== streamed) {
+    if (response.contentType.startsWith('text/event-stream') !== streamed) {
       throw failed(
         streamed ? 'it was asked for events and gave none' : 'it was asked for a whole answer and gave events'
       )
@@ -88,7 +88,7 @@ export class UpstreamClient {
     throw failed('its answer is no JSON object')
   }
 
-  async #events(response: Response, signal: AbortSignal, onEvent: AskOptions['onEvent']): Promise<void> {
+  async #events(response: HttpAnswer, signal: AbortSignal, onEvent: AskOptions['onEvent']): Promise<void> {
     const { answerBytesMax, eventBytesMax } = this.#init.limits
     const silence = new AbortController()
     const either = AbortSignal.any([signal, silence.signal])
@@ -107,12 +107,15 @@ export class UpstreamClient {
     }
   }
 
-  /** The bytes of a body; `silence` aborts when none come for too long while they are waited for. */
+  /**
+   * The bytes of a body; `silence` aborts when none come for too long while they are waited for. The first may take as long as
+   * the job: some servers send the head of an answer while its request still waits there.
+   */
   async *#watched(body: AsyncGenerator<Uint8Array, void>, silence: AbortController): AsyncGenerator<Uint8Array, void> {
     const { scheduler, limits } = this.#init
     const late = (): void => silence.abort(failed(`it was silent for ${limits.silenceMs} ms within an answer`))
-    for (;;) {
-      const timer = scheduler.setTimeout(late, limits.silenceMs)
+    for (let begun = false; ; begun = true) {
+      const timer = begun ? scheduler.setTimeout(late, limits.silenceMs) : undefined
       // nobody is silent while what came is being passed on
       const { value, done } = await body.next().finally(() => scheduler.clear(timer))
       if (done === true) return
@@ -121,15 +124,17 @@ export class UpstreamClient {
   }
 
   /** @throws MeshError for an answer that is none, the signal's reason */
-  async #fetch(path: string, init: RequestInit & { readonly signal: AbortSignal }): Promise<Response> {
+  async #send(
+    path: string,
+    init: Omit<HttpRequest, 'headers'> & { readonly signal: AbortSignal }
+  ): Promise<HttpAnswer> {
     const { base, key } = this.#init
     const headers = {
       ...(init.body === undefined ? {} : { 'content-type': 'application/json' }),
       ...(key === undefined ? {} : { authorization: `Bearer ${key}` })
     }
-    const request = { ...init, headers, redirect: 'manual' as const, cache: 'no-store' as const }
-    const response = await this.#read(() => fetch(`${base}${path}`, request), init.signal)
-    if (response.ok) return response
+    const response = await this.#read(() => sendRequest(`${base}${path}`, { ...init, headers }), init.signal)
+    if (response.status >= 200 && response.status < 300) return response
     const said = await this.#read(() => wholeBody(response.body, ERROR_BYTES_MAX), init.signal).catch(error => {
       init.signal.throwIfAborted()
       return new TextEncoder().encode(JSON.stringify({ message: MeshError.from(error).message }))
@@ -168,10 +173,7 @@ function failed(what: string): MeshError {
   return new MeshError('upstream_failed', what)
 }
 
-/** `fetch` says only that it failed; its cause says why. */
 function causeOf(error: unknown): string {
-  const { cause } = error as { readonly cause?: unknown }
-  const told = cause instanceof Error ? cause : error
-  if (told instanceof Error && 'code' in told) return String(told.code)
-  return told instanceof Error ? told.message : String(told)
+  if (error instanceof Error && 'code' in error) return String(error.code)
+  return error instanceof Error ? error.message : String(error)
 }

@@ -23,15 +23,25 @@ const BUSY: readonly number[] = [429, 503]
 /** What a server's refusal means for the client. Pure. */
 export function refusalOf(status: number, body: unknown): MeshError {
   const said = saidIn(body)
+  const details = { status }
   const message = `the server answered ${status}${said.message === '' ? '' : `: ${said.message}`}`
-  if (said.code === 'context_length_exceeded') return new MeshError('context_length_exceeded', message)
-  if (CLIENT_FAULTS.includes(status)) return new MeshError('invalid_request', message)
-  if (BUSY.includes(status)) return new MeshError('resource_exhausted', message, { hint: 'Try again in a moment.' })
+  if (said.code === 'context_length_exceeded') return new MeshError('context_length_exceeded', message, { details })
+  if (CLIENT_FAULTS.includes(status)) return new MeshError('invalid_request', message, { details })
+  if (BUSY.includes(status)) {
+    return new MeshError('resource_exhausted', message, { hint: 'Try again in a moment.', details })
+  }
   const code: ErrorCode = 'upstream_failed'
-  if (status >= 300 && status < 400) return new MeshError(code, `the server answered ${status}: it sends us elsewhere`)
+  if (status >= 300 && status < 400) {
+    return new MeshError(code, `the server answered ${status}: it sends us elsewhere`, { details })
+  }
   const hint =
     status === 401 || status === 403 ? 'The node\u2019s operator gives its key by --upstream-key-file.' : undefined
-  return new MeshError(code, message, { hint })
+  return new MeshError(code, message, { hint, details })
+}
+
+/** Whether a server that failed so may be well a moment later: it was slow, busy or failed by itself. Pure. */
+export function mayPass({ code, details: { status } }: MeshError): boolean {
+  return code === 'deadline_exceeded' || code === 'resource_exhausted' || (typeof status === 'number' && status >= 500)
 }
 
 /** The error that an event of a streamed answer is, if it is one. Pure. */

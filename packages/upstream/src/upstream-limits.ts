@@ -4,9 +4,12 @@ export interface UpstreamLimits {
   readonly lookEveryMs: number
   /** A server that has not listed its models by then did not answer. */
   readonly lookMs: number
-  /** Looks in a row without an answer after which a server counts as gone. One that refuses the connection is gone at once. */
+  /**
+   * Looks in a row after which a server counts as gone that did not answer in time, was busy or failed by itself (429, 5xx). One
+   * that refuses the connection, or answers anything else than a list, is gone at once.
+   */
   readonly missesMax: number
-  /** Silence within an answer that is told as it comes. Its first event may take as long as the whole job. */
+  /** Silence within an answer that is told as it comes, once it has begun. Its first bytes may take as long as the whole job. */
   readonly silenceMs: number
   /** Bytes of a list of models. */
   readonly listBytesMax: number

@@ -1,6 +1,7 @@
 import { type AbortOptions, MeshError, type OfferedModel, type Scheduler } from '@resultity/interface'
 import { modelsOf, type Offering } from './model-list.ts'
 import type { UpstreamClient } from './upstream-client.ts'
+import { mayPass } from './upstream-errors.ts'
 import type { UpstreamLimits } from './upstream-limits.ts'
 
 /** Writes what changes of a server into a log. */
@@ -71,7 +72,7 @@ export class UpstreamServer {
     } catch (error) {
       if (signal?.aborted === true) return
       const known = MeshError.from(error)
-      this.#misses = known.code === 'deadline_exceeded' ? this.#misses + 1 : limits.missesMax
+      this.#misses = mayPass(known) ? this.#misses + 1 : limits.missesMax
       if (this.#misses >= limits.missesMax) this.#take([], `${base} is not used: ${known.message}`, known)
     }
   }

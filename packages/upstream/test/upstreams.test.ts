@@ -1,4 +1,5 @@
 import { once } from 'node:events'
+import { setTimeout } from 'node:timers/promises'
 import { MeshError } from '@resultity/interface'
 import t, { type Test } from 'tap'
 import { type RelayWork, Upstreams, type UpstreamsInit } from '../src/index.ts'
@@ -215,6 +216,45 @@ t.test('what is no answer fails by code, and what was told before stands', async
   t.strictSame(elsewhere.heard, [], 'nobody was asked that the operator did not name')
 })
 
+t.test('an answer may take long to begin, whole or by events', async t => {
+  // nothing goes by fetch, which gives an answer up whose head has not come after five minutes
+  const fetched = t.capture(globalThis, 'fetch')
+  const limits = { silenceMs: 1 }
+  const stub = await startStub(
+    t,
+    lister(async ({ body }, response) => {
+      const streamed = body.includes('"stream":true')
+      if (streamed) response.writeHead(200, { 'content-type': 'text/event-stream' }).flushHeaders()
+      // longer than silence may be within an answer
+      await setTimeout(50)
+      if (streamed) response.end('data: {"n":1}\n\ndata: [DONE]\n\n')
+      else json(response, { n: 1 })
+    })
+  )
+  const upstreams = await beside(t, [stub], { limits })
+  t.strictSame(await told(upstreams, {}), { heard: [], result: '{"n":1}' })
+  t.strictSame(await told(upstreams, { stream: true }), { heard: [{ n: 1 }], result: '' })
+  t.strictSame(fetched(), [])
+})
+
+t.test('a server that is busy or fails at one look is looked at again before it is left', async t => {
+  const looks = [200, 500, 429, 200, 503, 502, 504, 200, 401]
+  const left: number[] = []
+  let look = 0
+  let upstreams: Upstreams | undefined
+  const over = Promise.withResolvers<void>()
+  const stub = await startStub(t, (_, response) => {
+    // what is offered after the look before this one
+    if (upstreams?.offered().length === 0) left.push(look)
+    const status = looks[look++]
+    if (status === undefined) over.resolve()
+    json(response, status === 200 ? models : {}, status ?? 200)
+  })
+  upstreams = await beside(t, [stub], { limits: { lookEveryMs: 1, missesMax: 3 } })
+  await over.promise
+  t.strictSame(left, [7, 9], 'after the third failure in a row, and at once where the key is wrong')
+})
+
 t.test('who leaves ends the request at the server', async t => {
   const left = Promise.withResolvers<void>()
   const begun = Promise.withResolvers<void>()
@@ -248,7 +288,7 @@ t.test('a server that goes away offers nothing, and what another has is served b
   const upstreams = await beside(t, [first, second], { limits: { lookEveryMs: 10 } })
   t.match(await told(upstreams, {}), { result: '{"from":"first"}' })
   await first.stop()
-  t.match(await told(upstreams, {}), { code: 'upstream_failed', message: /ECONNREFUSED|other side closed|UND_ERR/ })
+  t.match(await told(upstreams, {}), { code: 'upstream_failed', message: /ECONNREFUSED/ })
   await new Promise<void>(resolve => {
     const look = async (): Promise<void> => {
       const { result } = await told(upstreams, {})

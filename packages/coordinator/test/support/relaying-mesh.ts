@@ -6,7 +6,7 @@ import { checkFetches } from '@resultity/test-api'
 import { type ScriptedJob, ScriptedNode } from '@resultity/test-nodes'
 import { pino } from 'pino'
 import type { Test } from 'tap'
-import { startCoordinator } from '../../src/index.ts'
+import { type CoordinatorInit, startCoordinator } from '../../src/index.ts'
 
 export const CHAT = '/v1/chat/completions'
 export const MODEL = 'org/qwen'
@@ -65,7 +65,8 @@ export async function startMesh(
   t: Test,
   nodeCount: number,
   models: readonly string[] = [],
-  offered: OfferedModel = offer()
+  offered: OfferedModel = offer(),
+  limits: CoordinatorInit['limits'] = {}
 ): Promise<Mesh> {
   const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
   const coordinator = await startCoordinator({
@@ -76,7 +77,7 @@ export async function startMesh(
     models,
     logger: pino({ level: 'silent' }),
     // scripted nodes have no heart
-    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0 }
+    limits: { heartbeatIntervalMs: 600_000, joinSettleMs: 0, ...limits }
   })
   const check = checkFetches(coordinator.httpUrl)
   const nodes: ScriptedNode[] = []

@@ -47,7 +47,8 @@ export interface JobCallInit {
  *
  * @returns the node's result, UTF-8 JSON
  * @throws MeshError `node_lost` when the node cannot be reached or goes before its result; `deadline_exceeded`;
- * `protocol_violation` for events out of order; the node's own error, naming the node; the signal's reason
+ * `protocol_violation` for events out of order; the node's own error, naming the node, with `details.refused` where it did not
+ * begin the job; the signal's reason
  */
 export async function callJob(
   components: JobCallComponents,
@@ -160,7 +161,7 @@ class JobCall {
     this.#nextSequence++
     const first = event.sequence === 0
     if (event.type === 'error') {
-      this.fail(nodeError(this.#peerId, event.error))
+      this.fail(nodeError(this.#peerId, event.error, first ? { refused: true } : {}))
       return
     }
     if (event.type === 'chunk' && this.#chunks !== undefined && !first) return this.#take(event.chunk, this.#chunks)
@@ -224,12 +225,12 @@ function nodeLost(peerId: string, what: string, cause?: unknown, facts: { readon
 
 /**
  * The error that a node reported. For the client, a node that is stopping or was told to forget the model is a lost
- * node.
+ * node. One that refused the job never had it.
  */
-function nodeError(peerId: string, error: MeshError): MeshError {
+function nodeError(peerId: string, error: MeshError, facts: { readonly refused?: true } = {}): MeshError {
   return new MeshError(error.code === 'unavailable' ? 'node_lost' : error.code, `node ${peerId}: ${error.message}`, {
     hint: error.hint,
-    details: { peerId },
+    details: { peerId, ...facts },
     cause: error
   })
 }
