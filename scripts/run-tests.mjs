@@ -13,10 +13,16 @@ const LONG_FIRST = [
   'packages/cli/dist/test/up.test.js',
   'test/dist/failures.test.js',
   'test/dist/smollm2-exact.test.js',
+  'test/dist/transcriptions.test.js',
   'test/dist/crash.test.js',
-  'packages/engine/dist/test/reference-logits.test.js',
-  'test/dist/golden.test.js',
+  'packages/engine/dist/test/families.test.js',
+  'test/dist/rolling-restart.test.js',
+  'test/dist/failover.test.js',
+  'packages/engine/dist/test/same-bits.test.js',
   'packages/simulation/dist/test/seeds.test.js',
+  'packages/coordinator/dist/test/node-loss.test.js',
+  'packages/model/dist/test/fuzz.test.js',
+  'packages/engine/dist/test/reference-logits.test.js',
   'packages/store/dist/test/crash.test.js',
   'packages/store/dist/test/postgres-job-store.test.js'
 ]

@@ -1,6 +1,6 @@
 import { swarmFor } from '@resultity/testkit'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { test } from 'tap'
+import t from 'tap'
 import { ask, askStreaming, type ChatBody } from './chat-client.ts'
 
 const ajv = new Ajv2020({ strict: false, validateFormats: false })
@@ -48,10 +48,11 @@ const samplings: Record<string, object> = {
   }
 }
 
+const swarm = await swarmFor(t, { nodes: 4, models: ['tiny-chat'] })
+
 const formatOf = (schema: object) => ({ type: 'json_schema', json_schema: { name: 'answer', schema, strict: true } })
 
-test('an answer that is held to a schema is the same on 1 to 4 stages, and valid', async t => {
-  const swarm = await swarmFor(t, { nodes: 4, models: ['tiny-chat'] })
+t.test('an answer that is held to a schema is the same on 1 to 4 stages, and valid', async t => {
   const contentOf = async (body: ChatBody) => {
     const { answer } = await ask(swarm.url, body)
     const [choice] = answer.choices
@@ -113,8 +114,7 @@ function topOf(answer: object): unknown {
   return JSON.parse(JSON.stringify(answer)).choices[0].logprobs.content[0].top_logprobs
 }
 
-test('a pattern that is too much work fails its own answer, and no node', async t => {
-  const swarm = await swarmFor(t, { nodes: 2, models: ['tiny-chat'] })
+t.test('a pattern that is too much work fails its own answer, and no node', async t => {
   const nodes = async (): Promise<number> => {
     const response = await fetch(`${swarm.url}/v1/mesh/nodes`)
     const { data } = (await response.json()) as { data: readonly unknown[] }
@@ -137,8 +137,7 @@ test('a pattern that is too much work fails its own answer, and no node', async 
   t.equal(await nodes(), before)
 })
 
-test('text that is no JSON, and a least number of tokens, hold on every number of stages too', async t => {
-  const swarm = await swarmFor(t, { nodes: 3, models: ['tiny-chat'] })
+t.test('text that is no JSON, and a least number of tokens, hold on every number of stages too', async t => {
   const ways: readonly (readonly [name: string, fields: object, isFit: (text: string) => boolean])[] = [
     [
       'a pattern',

@@ -1,5 +1,4 @@
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { AudioDecoder, wavHead } from '@resultity/audio'
 import { encodePcm, MeshError } from '@resultity/interface'
@@ -18,6 +17,7 @@ const PARTS = 5
 /** Of the mesh, which hears it as one of them does. */
 const NODES = 3
 const SAID = /my fellow Americans/gi
+const NO_AUDIO = /status 400.*"param":"file"/
 
 /** A recording of eleven seconds, `PARTS` times with a pause of two behind each: a minute, which all nodes hear at once. */
 async function longRecording(): Promise<Buffer> {
@@ -137,6 +137,18 @@ test('a long recording is heard by three nodes, and its text is that of one', as
     t.match(error, { status: 400, message: /only knows English/ })
   })
 
+  await t.test('what is no audio is refused, and leaves nothing on the disk', async t => {
+    const kept = (): Promise<string[]> => readdir(join(swarm.coordinator.dataDir, 'content'), { recursive: true })
+    const before = await kept()
+    await t.rejects(transcribe(url, Buffer.from('no sound, though its name says so'.repeat(100))), NO_AUDIO)
+    const whole = await readFile(join(fixtures, 'jfk.mp3'))
+    await t.rejects(transcribe(url, Buffer.from(whole.subarray(0, 40))), NO_AUDIO)
+    // a folder stays when its last file goes
+    const left = (names: readonly string[]): string[] =>
+      names.filter(name => /cnt_/.test(name) && !before.includes(name))
+    await eventually('nothing more is kept', kept, names => left(names).length === 0)
+  })
+
   await t.test('a node that is killed amid a recording is a pause', async t => {
     const running = transcribe(url, recording)
     await eventually(
@@ -148,17 +160,4 @@ test('a long recording is heard by three nodes, and its text is that of one', as
     await lost?.kill('SIGKILL')
     t.equal((await running).text, first.text)
   })
-})
-
-test('what is no audio is refused, and leaves nothing on the disk', async t => {
-  const model = await realModel(t)
-  if (model === undefined) return
-  const directory = await mkdtemp(join(tmpdir(), 'resultity-no-audio-'))
-  t.teardown(() => rm(directory, { recursive: true, force: true }))
-  const path = join(directory, 'text.mp3')
-  await writeFile(path, 'no sound, though its name says so'.repeat(100))
-  const swarm = await swarmFor(t, { nodes: 1, models: [`file:${model}`] })
-  await t.rejects(transcribe(swarm.url, await readFile(path)), /status 400.*"param":"file"/)
-  const whole = await readFile(join(fixtures, 'jfk.mp3'))
-  await t.rejects(transcribe(swarm.url, Buffer.from(whole.subarray(0, 40))), /status 400.*"param":"file"/)
 })
