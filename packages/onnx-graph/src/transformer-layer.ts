@@ -2,13 +2,14 @@ import type { GraphWriter } from './graph-writer.ts'
 import { floatInitializer, type LocatedFile, project, projectWithBias, requirePlain } from './projection.ts'
 
 /**
- * Parts of a transformer layer as GPT-2 has it (Radford et al., 2019), and encoders and decoders of speech after it: a LayerNorm
- * with bias before each part, projections with bias, GELU with the error function, and the part's input added to what comes out.
+ * Parts of a transformer layer with biases: projections, GELU with the error function, the part's input added to what comes out,
+ * and a LayerNorm. That stands before each part as GPT-2 has it (Radford et al., 2019), and encoders and decoders of speech after
+ * it; or behind the sum, as BERT has it (Devlin et al., arXiv:1810.04805).
  *
  * Each takes and gives the hidden state f32 `[1, positions, hidden]`, and reads its tensors from one weight file:
  * `NAME_norm`, `qkv`, `output`, `cross_q`, `cross_output`, `up` and `down`, each with its `…_bias`.
  */
-export interface PreNormLayer {
+export interface TransformerLayer {
   readonly graph: GraphWriter
   readonly located: LocatedFile
   readonly headCount: number
@@ -16,7 +17,12 @@ export interface PreNormLayer {
   readonly hiddenSize: number
   /** Added to the variance. */
   readonly epsilon: number
+  /** Where each part's LayerNorm stands. Default `before`. */
+  readonly norms?: 'before' | 'behind'
 }
+
+/** A part of a layer, and its tensors' name in `NAME_norm`. */
+type Part = 'attention' | 'cross' | 'feed_forward'
 
 /** A layer's keys and values of the positions before, f32 `[1, heads, capacity, headDim]`, and those with the run's added. */
 export interface LayerCache {
@@ -40,7 +46,7 @@ export interface CrossInputs {
 
 /** LayerNorm (Ba et al., arXiv:1607.06450) by the weights `name`. */
 export function layerNorm(
-  { graph, located, epsilon }: Pick<PreNormLayer, 'graph' | 'located' | 'epsilon'>,
+  { graph, located, epsilon }: Pick<TransformerLayer, 'graph' | 'located' | 'epsilon'>,
   name: string,
   input: string
 ): string {
@@ -52,10 +58,10 @@ export function layerNorm(
 }
 
 /** Every position attends to every other. */
-export function attendToAll(layer: PreNormLayer, input: string): string {
+export function attendToAll(layer: TransformerLayer, input: string): string {
   const { graph, located, headCount, hiddenSize } = layer
   const edge = (name: string): string => `${located.prefix}${name}`
-  const projected = project(graph, located, 'qkv', layerNorm(layer, 'attention_norm', input))
+  const projected = project(graph, located, 'qkv', taken(layer, 'attention', input))
   const heads = ['q', 'k', 'v'].map(name => edge(`${name}_in`))
   const sizes = BigInt64Array.of(BigInt(hiddenSize), BigInt(hiddenSize), BigInt(hiddenSize))
   graph.nodeWithOutputs('Split', heads, [projected, graph.constant('qkv_sizes', sizes, [3])], { axis: 2 })
@@ -65,9 +71,9 @@ export function attendToAll(layer: PreNormLayer, input: string): string {
 }
 
 /** Every position attends to itself and to those before, whose keys and values are kept in place. */
-export function attendWithCache(layer: PreNormLayer, input: string, cache: LayerCache): string {
+export function attendWithCache(layer: TransformerLayer, input: string, cache: LayerCache): string {
   const { graph, located, headCount } = layer
-  const packed = projectWithBias(graph, located, 'qkv', layerNorm(layer, 'attention_norm', input))
+  const packed = projectWithBias(graph, located, 'qkv', taken(layer, 'attention', input))
   const attended = `${located.prefix}attended`
   graph.nodeWithOutputs(
     'GroupQueryAttention',
@@ -84,7 +90,7 @@ export function attendWithCache(layer: PreNormLayer, input: string, cache: Layer
  * @returns the hidden state, and the weights f32 `[1, heads, positions, length]`, each row of sum 1
  */
 export function attendAcross(
-  layer: PreNormLayer,
+  layer: TransformerLayer,
   input: string,
   { keys, values }: CrossInputs
 ): { readonly hidden: string; readonly weights: string } {
@@ -93,7 +99,7 @@ export function attendAcross(
   const headDim = hiddenSize / headCount
   const shape = (name: string, ...sizes: number[]): string =>
     graph.constant(name, BigInt64Array.from(sizes, BigInt), [sizes.length])
-  const projected = projectWithBias(graph, located, 'cross_q', layerNorm(layer, 'cross_norm', input))
+  const projected = projectWithBias(graph, located, 'cross_q', taken(layer, 'cross', input))
   // scaled by itself: the runtime has a fast product of one row and a matrix where nothing is to be scaled
   const scale = graph.constant('cross_scale', Float32Array.of(1 / Math.sqrt(headDim)), [1])
   const scaled = graph.node('Mul', edge('scaled'), [projected, scale])
@@ -108,9 +114,9 @@ export function attendAcross(
 }
 
 /** Two projections with GELU (Hendrycks & Gimpel, arXiv:1606.08415) between them. */
-export function feedForward(layer: PreNormLayer, input: string): string {
+export function feedForward(layer: TransformerLayer, input: string): string {
   const { graph, located } = layer
-  const wide = project(graph, located, 'up', layerNorm(layer, 'feed_forward_norm', input))
+  const wide = project(graph, located, 'up', taken(layer, 'feed_forward', input))
   const bent = graph.node('BiasGelu', `${located.prefix}bent`, [wide, weight(graph, located, 'up_bias')])
   return added(layer, input, 'feed_forward', projectWithBias(graph, located, 'down', bent))
 }
@@ -120,6 +126,12 @@ function weight(graph: GraphWriter, located: LocatedFile, name: string): string 
   return floatInitializer(graph, located, requirePlain(located, name))
 }
 
-function added({ graph, located }: PreNormLayer, input: string, part: string, output: string): string {
-  return graph.node('Add', `${located.prefix}after_${part}`, [input, output])
+/** What a part computes of. */
+function taken(layer: TransformerLayer, part: Part, input: string): string {
+  return layer.norms === 'behind' ? input : layerNorm(layer, `${part}_norm`, input)
+}
+
+function added(layer: TransformerLayer, input: string, part: Part, output: string): string {
+  const sum = layer.graph.node('Add', `${layer.located.prefix}after_${part}`, [input, output])
+  return layer.norms === 'behind' ? layerNorm(layer, `${part}_norm`, sum) : sum
 }
