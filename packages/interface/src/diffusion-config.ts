@@ -2,6 +2,24 @@ import { z } from 'zod'
 
 const size = z.int().positive()
 
+/**
+ * The rules by which noise becomes a picture: `ddim`, Euler's method, the same that adds noise on the way (`euler_a`), DPM-Solver++
+ * over two steps, latent consistency, and DPM-Solver++ and Euler's method for models in EDM's terms. `karras` spaces noise closer
+ * where there is little.
+ */
+export const pictureSchedulers = [
+  'ddim',
+  'euler',
+  'euler_karras',
+  'euler_a',
+  'dpmpp_2m',
+  'dpmpp_2m_karras',
+  'lcm',
+  'edm',
+  'edm_euler'
+] as const
+export type PictureScheduler = (typeof pictureSchedulers)[number]
+
 /** How noise was added while a denoiser was trained, and what it predicts: a folder's `scheduler_config.json`. */
 export const diffusionScheduleSchema = z.object({
   /** Training steps. */
@@ -19,7 +37,7 @@ export const diffusionScheduleSchema = z.object({
   sigmaMin: z.number().positive().optional(),
   sigmaMax: z.number().positive().optional(),
   /** The scheduler that the publisher chose, where a request names none. */
-  scheduler: z.enum(['ddim', 'euler', 'euler_a', 'dpmpp_2m', 'dpmpp_2m_karras', 'lcm', 'edm'])
+  scheduler: z.enum(pictureSchedulers)
 })
 export type DiffusionSchedule = z.infer<typeof diffusionScheduleSchema>
 
