@@ -1,5 +1,6 @@
 import {
   type AbortOptions,
+  isDiffusion,
   isEncoder,
   isServedWhole,
   isSpeech,
@@ -70,6 +71,9 @@ export async function loadModel(
     return { ...served, kind: 'speech', tokenizer: await loadTokenizer(manifest, store, options) }
   }
   if (isVoice(manifest)) return { ...served, kind: 'voice', config: manifest.config }
+  if (isDiffusion(manifest)) {
+    throw new MeshError('not_implemented', `${manifest.name} draws pictures, and this version serves none`)
+  }
   const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
   return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }
 }
@@ -77,5 +81,6 @@ export async function loadModel(
 /** Tokens, or phonemes of a sentence, that a model takes at the most. */
 function inputMaxOf(manifest: ModelManifest): number {
   if (isVoice(manifest)) return SENTENCE_IDS_MAX
+  if (isDiffusion(manifest)) return manifest.config.textEncoders[0]?.length ?? 1
   return isSpeech(manifest) ? manifest.config.textContext : manifest.config.contextLength
 }

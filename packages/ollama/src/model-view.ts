@@ -1,4 +1,5 @@
 import {
+  isDiffusion,
   isServedWhole,
   isSpeech,
   isVoice,
@@ -73,8 +74,8 @@ function infoOf({ placeable: { manifest, contextLength } }: ServedModel): Readon
     'general.basename': manifest.name,
     'general.parameter_count': weightsOf(manifest).count
   }
-  // its file is not looked into
-  if (isVoice(manifest)) return general
+  // of a file that is not looked into, or of several models in one
+  if (isVoice(manifest) || isDiffusion(manifest)) return general
   const { architecture: family, config, layers } = manifest
   // of a model for speech, its decoder's
   const { feedForward, heads } = isSpeech(manifest)

@@ -5,11 +5,11 @@ import { dirname, join, resolve } from 'node:path'
 import { ggufPartPaths } from '@resultity/formats'
 import {
   type BlobStore,
-  isVoice,
   type ModelManifest,
   modelManifestSchema,
   safeParse,
   sha256Schema,
+  tokenizerFilesOf,
   weightFiles
 } from '@resultity/interface'
 import { z } from 'zod'
@@ -93,8 +93,7 @@ export async function findManifest(store: BlobStore, manifestSha256: string): Pr
   const text = new TextDecoder().decode(await store.read(manifestSha256))
   const manifest = safeParse(modelManifestSchema, parseOrUndefined(text)).data
   if (manifest === undefined) return undefined
-  const tokenizer = isVoice(manifest) ? [] : [manifest.tokenizer.definition, manifest.tokenizer.config]
-  for (const { sha256 } of [...tokenizer, ...weightFiles(manifest)]) {
+  for (const { sha256 } of [...tokenizerFilesOf(manifest), ...weightFiles(manifest)]) {
     if ((await store.find(sha256)) === undefined) return undefined
   }
   return manifest
