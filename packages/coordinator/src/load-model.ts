@@ -1,5 +1,6 @@
 import {
   type AbortOptions,
+  isCaptioner,
   isDiffusion,
   isEncoder,
   isServedWhole,
@@ -74,6 +75,9 @@ export async function loadModel(
   if (isDiffusion(manifest)) {
     throw new MeshError('not_implemented', `${manifest.name} draws pictures, and this version serves none`)
   }
+  if (isCaptioner(manifest)) {
+    throw new MeshError('not_implemented', `${manifest.name} describes pictures, and this version serves none of these`)
+  }
   const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
   return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }
 }
@@ -82,5 +86,5 @@ export async function loadModel(
 function inputMaxOf(manifest: ModelManifest): number {
   if (isVoice(manifest)) return SENTENCE_IDS_MAX
   if (isDiffusion(manifest)) return manifest.config.textEncoders[0]?.length ?? 1
-  return isSpeech(manifest) ? manifest.config.textContext : manifest.config.contextLength
+  return isSpeech(manifest) || isCaptioner(manifest) ? manifest.config.textContext : manifest.config.contextLength
 }

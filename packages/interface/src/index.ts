@@ -1,4 +1,6 @@
 export * from './abort-options.ts'
+export * from './blip-config.ts'
+export * from './blip-manifest.ts'
 export * from './blob-store.ts'
 export * from './bytes-message.ts'
 export * from './cache-weight.ts'

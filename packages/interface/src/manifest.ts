@@ -1,11 +1,13 @@
 import { z } from 'zod'
+import { type CaptionManifest, captionManifestSchema } from './blip-manifest.ts'
 import { checkDecoderTraits } from './decoder-checks.ts'
 import { decoderTraitsSchema, type Experts, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
 import { type DiffusionManifest, diffusionManifestSchema } from './diffusion-manifest.ts'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
+import { tokenizerFilesSchema } from './tokenizer-files.ts'
 import { voiceConfigSchema } from './voice-config.ts'
-import { type BlobRef, blobRefSchema, layerFiles, type WeightFile, weightFileSchema } from './weight-file.ts'
+import { type BlobRef, layerFiles, type WeightFile, weightFileSchema } from './weight-file.ts'
 import { whisperConfigSchema } from './whisper-config.ts'
 
 const size = z.int().positive()
@@ -91,14 +93,6 @@ export const encoderConfigSchema = z
   })
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>
 
-const tokenizerSchema = z.object({
-  /** A Hugging Face `tokenizer.json`. */
-  definition: blobRefSchema,
-  /** A Hugging Face `tokenizer_config.json`, with `chat_template` where the model has one. */
-  config: blobRefSchema,
-  endTokenIds: z.array(z.int().nonnegative().max(4_294_967_295)).max(64)
-})
-
 /** The manifest's architecture of a model that generates text. */
 export function decoderArchitecture({ traits }: Pick<ModelConfig, 'traits'>): 'llama' | 'decoder' {
   return traits === undefined ? 'llama' : 'decoder'
@@ -125,7 +119,7 @@ const decoderManifestSchema = z
     name: z.string().min(1).max(256),
     architecture: z.enum(['llama', 'decoder']),
     config: modelConfigSchema,
-    tokenizer: tokenizerSchema,
+    tokenizer: tokenizerFilesSchema,
     embedding: weightFileSchema,
     layers: layerFiles,
     head: weightFileSchema
@@ -149,7 +143,7 @@ const encoderManifestSchema = z
     name: z.string().min(1).max(256),
     architecture: z.literal('bert'),
     config: encoderConfigSchema,
-    tokenizer: tokenizerSchema,
+    tokenizer: tokenizerFilesSchema,
     embedding: weightFileSchema,
     layers: layerFiles,
     /** Of a classifier. */
@@ -175,7 +169,7 @@ const speechManifestSchema = z
     name: z.string().min(1).max(256),
     architecture: z.literal('whisper'),
     config: whisperConfigSchema,
-    tokenizer: tokenizerSchema,
+    tokenizer: tokenizerFilesSchema,
     /** What is no layer's: the convolutions, the tables and the last norms of encoder and decoder. */
     embedding: weightFileSchema,
     /** The encoder's, and behind them the decoder's. */
@@ -206,12 +200,13 @@ export const modelManifestSchema = z.discriminatedUnion('architecture', [
   encoderManifestSchema,
   speechManifestSchema,
   voiceManifestSchema,
-  diffusionManifestSchema
+  diffusionManifestSchema,
+  captionManifestSchema
 ])
 export type ModelManifest = DecoderManifest | WholeManifest
 
 /** A model that is not cut: one node serves all of it, and takes jobs. */
-export type WholeManifest = EncoderManifest | SpeechManifest | VoiceManifest | DiffusionManifest
+export type WholeManifest = EncoderManifest | SpeechManifest | VoiceManifest | DiffusionManifest | CaptionManifest
 
 /** True for a model that turns texts into vectors or labels. */
 export function isEncoder(manifest: ModelManifest): manifest is EncoderManifest {
@@ -233,6 +228,11 @@ export function isDiffusion(manifest: ModelManifest): manifest is DiffusionManif
   return manifest.architecture === 'diffusion'
 }
 
+/** True for a model that says what pictures show. */
+export function isCaptioner(manifest: ModelManifest): manifest is CaptionManifest {
+  return manifest.architecture === 'blip'
+}
+
 /** True for a model that is served whole and takes jobs, false for one that is cut into stages. */
 export function isServedWhole(manifest: ModelManifest): manifest is WholeManifest {
   return manifest.architecture !== 'llama' && manifest.architecture !== 'decoder'
@@ -243,6 +243,7 @@ export function kindOf(manifest: ModelManifest): string {
   if (isEncoder(manifest)) return 'is an encoder'
   if (isVoice(manifest)) return 'says texts'
   if (isDiffusion(manifest)) return 'draws pictures'
+  if (isCaptioner(manifest)) return 'says what pictures show'
   return isSpeech(manifest) ? 'writes what is said' : 'generates text'
 }
 
@@ -276,11 +277,17 @@ export function requireDiffusion(manifest: ModelManifest): DiffusionManifest {
   throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and draws no pictures`)
 }
 
+/** @throws MeshError `invalid_request` when the model is of another kind */
+export function requireCaptioner(manifest: ModelManifest): CaptionManifest {
+  if (isCaptioner(manifest)) return manifest
+  throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and describes no pictures`)
+}
+
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
   if (isVoice(manifest) || isDiffusion(manifest)) return [...manifest.layers]
   const { embedding, layers } = manifest
-  const head = isSpeech(manifest) ? undefined : manifest.head
+  const head = isSpeech(manifest) || isCaptioner(manifest) ? undefined : manifest.head
   return [embedding, ...layers, ...(head === undefined ? [] : [head])]
 }
 
