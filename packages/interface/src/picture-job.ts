@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { fromFloatBlock, readBytesMessage, toFloatBlock, writeBytesMessage } from './bytes-message.ts'
-import { pictureSchedulers } from './diffusion-config.ts'
+import { type PictureScheduler, pictureSchedulers } from './diffusion-config.ts'
 import { MeshError } from './errors.ts'
 import { safeParse } from './safe-parse.ts'
 
@@ -33,8 +33,11 @@ export const PICTURE_GUIDANCE_MAX = 100
 /** Values of one picture's latents; those of 2 MP have 131,072 in published models. */
 export const LATENT_VALUES_MAX = 262_144
 
-/** What samplers of several steps keep of the steps before: one prediction each. */
-const CARRIED_MAX = 2
+/** Schedulers that look back one step, and keep what they saw then. */
+const LOOKING_BACK: ReadonlySet<PictureScheduler> = new Set(['dpmpp_2m', 'dpmpp_2m_karras', 'edm'])
+
+/** What any scheduler keeps of the steps before. */
+const CARRIED_MAX = 1
 
 /** Of a job's settings: most are tokens. */
 const HEAD_BYTES_MAX = 1024 * 1024
@@ -160,6 +163,11 @@ export interface StepsAsked {
   readonly start?: Pick<PictureStart, 'strength'> | undefined
 }
 
+/** How many values for each of the latents a scheduler keeps of the steps before. */
+export function carriedCount(scheduler: PictureScheduler): number {
+  return LOOKING_BACK.has(scheduler) ? CARRIED_MAX : 0
+}
+
 /** Steps that are left out: of a picture that begins with another, those in which it would be noise. One at least is made. */
 export function firstStep({ steps, start }: StepsAsked): number {
   return start === undefined ? 0 : steps - Math.max(1, Math.floor(steps * start.strength))
@@ -186,6 +194,7 @@ export function readPictureJob(body: Uint8Array): PictureJob {
     throw wrongBody(`at ${issue?.path.join('.')}: ${issue?.message}`)
   }
   const { start, from, ...settings } = data
+  if (from !== undefined && from.carried !== carriedCount(data.scheduler)) throw wrongBody('at from.carried')
   const pixels = settings.width * settings.height
   const blocks = [...message.blocks]
   const rgb = start && takeBlock(blocks, 3 * pixels, 'start.rgb')
@@ -211,11 +220,13 @@ export function writePictureEvent(event: PictureEvent): Uint8Array<ArrayBuffer> 
   return writeBytesMessage({ head: { type, step, carried: state.carried.length }, blocks: stateBlocks(state) })
 }
 
-/** What a picture is in pixels, and in values of its latents. */
+/** What a picture is in pixels, and what its states are. */
 export interface PictureSizes {
   readonly width: number
   readonly height: number
   readonly latentValues: number
+  /** {@link carriedCount} of its scheduler. */
+  readonly carried: number
 }
 
 /** What a node told. @returns undefined where it is no event of a picture of these sizes, with all numbers finite */
@@ -231,19 +242,22 @@ export function readPictureEvent(bytes: Uint8Array, sizes: PictureSizes): Pictur
   }
   const { type, step, carried } = head
   if (carried === undefined) return blocks.length === 0 ? { type, step } : undefined
-  const state = blocks.length === 1 + carried ? readState(blocks, step, carried, sizes.latentValues) : undefined
+  const whole = carried === sizes.carried && blocks.length === 1 + carried
+  const state = whole ? readState(blocks, step, carried, sizes.latentValues) : undefined
   return state && { type, step, state }
 }
 
+type Extent = Pick<PictureSizes, 'width' | 'height'>
+
 /** What a node answers. @param rgb u8 `[height, width, 3]` */
-export function writePictureResult(rgb: Uint8Array, { width, height }: PictureSizes): Uint8Array<ArrayBuffer> {
+export function writePictureResult(rgb: Uint8Array, { width, height }: Extent): Uint8Array<ArrayBuffer> {
   return writeBytesMessage({ head: { width, height }, blocks: [rgb] })
 }
 
 const resultHeadSchema = z.object({ width: side, height: side })
 
 /** The picture that a node answered with, u8 `[height, width, 3]`. @returns undefined where it is none of this size */
-export function readPictureResult(result: Uint8Array, sizes: PictureSizes): Uint8Array | undefined {
+export function readPictureResult(result: Uint8Array, sizes: Extent): Uint8Array | undefined {
   const message = readBytesMessage(result, HEAD_BYTES_MAX)
   const head = message && safeParse(resultHeadSchema, message.head).data
   if (head?.width !== sizes.width || head.height !== sizes.height) return undefined
