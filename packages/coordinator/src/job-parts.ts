@@ -1,9 +1,8 @@
 import type { JobAdmission } from '@resultity/access'
 import { MessageEndpoint } from '@resultity/anthropic'
-import { Turns } from '@resultity/audio'
 import { ConversationService, ConversationStore } from '@resultity/conversations'
 import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
-import type { Clock, ModelAliases, Scheduler } from '@resultity/interface'
+import { type Clock, type ModelAliases, type Scheduler, Turns } from '@resultity/interface'
 import {
   BATCHES_PATH,
   BatchEndpoint,

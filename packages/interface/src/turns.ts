@@ -1,4 +1,4 @@
-import type { AbortOptions } from '@resultity/interface'
+import type { AbortOptions } from './abort-options.ts'
 
 /** Lets so many at once, and the others in their order. Whoever uses it bounds how many wait. */
 export class Turns {
