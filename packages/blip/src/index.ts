@@ -1,1 +1,8 @@
-export {}
+export { type CaptionMemory, type CaptionMemoryInit, captionMemory, pictureBytes } from './graph/caption-memory.ts'
+export type { BlipGraphInit, CrossEdges } from './graph/located-files.ts'
+export { buildSightGraph, type SightGraph } from './graph/sight-graph.ts'
+export { buildCaptionTextGraph, type CaptionTextGraph } from './graph/text-graph.ts'
+export type { BlipSource } from './import/blip-source.ts'
+export { openBlip } from './import/open-blip.ts'
+export { planBlipFiles } from './import/weight-files.ts'
+export { lookedAt } from './picture/looked-at.ts'

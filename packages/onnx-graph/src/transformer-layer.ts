@@ -113,6 +113,27 @@ export function attendAcross(
   return { hidden: added(layer, input, 'cross', projectWithBias(graph, located, 'cross_output', attended)), weights }
 }
 
+/**
+ * What {@link attendAcross} reads of another sequence, f32 `[1, length, size]`: the tensors `cross_kv`, of keys and of values
+ * one after the other.
+ *
+ * @returns `edges`
+ */
+export function keysAndValues(layer: TransformerLayer, states: string, edges: CrossInputs): CrossInputs {
+  const { graph, located, headCount, hiddenSize } = layer
+  const edge = (name: string): string => `${located.prefix}${name}`
+  const integers = (name: string, ...values: number[]): string =>
+    graph.constant(name, BigInt64Array.from(values, BigInt), [values.length])
+  const both = projectWithBias(graph, located, 'cross_kv', states)
+  const halves = [edge('cross_k'), edge('cross_v')]
+  graph.nodeWithOutputs('Split', halves, [both, integers('kv_sizes', hiddenSize, hiddenSize)], { axis: 2 })
+  const shape = integers('cross_apart', 0, 0, headCount, hiddenSize / headCount)
+  const [keys, values] = halves.map(half => graph.node('Reshape', `${half}_apart`, [half, shape]))
+  graph.node('Transpose', edges.keys, [keys ?? ''], { perm: [0, 2, 3, 1] })
+  graph.node('Transpose', edges.values, [values ?? ''], { perm: [0, 2, 1, 3] })
+  return edges
+}
+
 /** Two projections with GELU (Hendrycks & Gimpel, arXiv:1606.08415) between them. */
 export function feedForward(layer: TransformerLayer, input: string): string {
   const { graph, located } = layer
