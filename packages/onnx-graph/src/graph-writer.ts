@@ -9,6 +9,7 @@ const standardOperators: ReadonlySet<string> = new Set([
   'ArgMax',
   'AveragePool',
   'Cast',
+  'Clip',
   'Concat',
   'Conv',
   'Cos',
