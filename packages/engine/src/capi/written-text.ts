@@ -1,9 +1,20 @@
 import type { AbortOptions } from '@resultity/interface'
-import type { TextRun, TextRunResult, TextState } from '../speech-graphs.ts'
+import type { TextEdges, TextRun, TextRunResult, TextShape, TextState } from '../speech-graphs.ts'
 import { Binding } from './binding.ts'
+import type { GraphSession } from './graph-session.ts'
 import { runBound } from './run-bound.ts'
-import type { CapiSpeechParts } from './speech-parts.ts'
+import type { Runtime } from './runtime.ts'
 import { NativeTensor, type TensorData } from './tensor.ts'
+
+/** What writes texts, loaded by the runtime. */
+export interface CapiTextParts {
+  readonly runtime: Runtime
+  readonly session: GraphSession
+  readonly edges: TextEdges
+  readonly shape: TextShape
+  /** Of a graph that says where heads look: what gives it, f32 `[1, heads, tokens, length]`. */
+  readonly looks?: { readonly edge: string; readonly heads: number; readonly length: number }
+}
 
 /** What a run of one length reads and writes beside the cache. */
 interface BoundRun extends Disposable {
@@ -17,8 +28,8 @@ interface BoundRun extends Disposable {
   readonly looks: Float32Array
 }
 
-/** A tensor of the window, and the input that reads it. */
-interface BoundWindow {
+/** Keys or values of what is written about, and the edge that reads them. */
+export interface BoundWindow {
   readonly edge: string
   readonly tensor: NativeTensor
 }
@@ -36,7 +47,7 @@ const NONE = new Float32Array(0)
  * by the system when first touched: positions that no run has reached cost nothing.
  */
 export class CapiText implements TextState {
-  readonly #parts: CapiSpeechParts
+  readonly #parts: CapiTextParts
   readonly #window: readonly BoundWindow[]
   readonly #planes: readonly Float32Array<ArrayBuffer>[]
   readonly #cache: readonly NativeTensor[]
@@ -44,12 +55,12 @@ export class CapiText implements TextState {
   #step: BoundRun | undefined
   #closed = false
 
-  constructor(parts: CapiSpeechParts, window: readonly BoundWindow[]) {
+  constructor(parts: CapiTextParts, window: readonly BoundWindow[]) {
     this.#parts = parts
     this.#window = window
-    const { runtime, config, textSource } = parts
-    const { textContext, hiddenSize, decoderHeadCount: heads } = config
-    this.#planes = textSource.graph.cache.map(() => new Float32Array(textContext * hiddenSize))
+    const { runtime, edges, shape } = parts
+    const { textContext, hiddenSize, headCount: heads } = shape
+    this.#planes = edges.cache.map(() => new Float32Array(textContext * hiddenSize))
     this.#cache = this.#planes.map(
       data =>
         new NativeTensor(runtime, data, [1, heads, textContext, hiddenSize / heads], () => void data.buffer.transfer(0))
@@ -57,11 +68,11 @@ export class CapiText implements TextState {
   }
 
   async run(run: TextRun, { signal }: AbortOptions): Promise<TextRunResult> {
-    const { runtime, text } = this.#parts
+    const { runtime, session } = this.#parts
     const { tokens, position, firstRow, needLooks } = run
     const count = tokens.length
     using memory = new DisposableStack()
-    memory.use(text.callers.work())
+    memory.use(session.callers.work())
     const single = count === 1 && !needLooks
     if (single) this.#step ??= this.#bind({ count: 1, rows: 1, needLooks: false })
     const bound =
@@ -79,7 +90,7 @@ export class CapiText implements TextState {
 
   wipe(position: number): void {
     if (this.#closed) return
-    const { textContext, decoderHeadCount: heads } = this.#parts.config
+    const { textContext, headCount: heads } = this.#parts.shape
     for (const data of this.#planes) {
       const headLength = data.length / heads
       const from = (position * headLength) / textContext
@@ -96,12 +107,10 @@ export class CapiText implements TextState {
   }
 
   #bind({ count, rows, needLooks }: RunShape): BoundRun {
-    const { runtime, config, text, textSource } = this.#parts
-    const { graph } = textSource
-    const { vocabularySize, audioContext, alignmentHeads } = config
-    const heads = alignmentHeads.length
+    const { runtime, session, edges, shape, looks } = this.#parts
+    const { vocabularySize } = shape
     using binding = new DisposableStack()
-    const bound = binding.use(new Binding(runtime, text))
+    const bound = binding.use(new Binding(runtime, session))
     // the binding keeps them
     using own = new DisposableStack()
     const tensor = <Data extends TensorData>(data: Data, shape: number[]): NativeTensor<Data> =>
@@ -115,7 +124,7 @@ export class CapiText implements TextState {
       return data
     }
     for (const { edge, tensor: keysOrValues } of this.#window) bound.input(edge, keysOrValues)
-    for (const [index, { past, present }] of graph.cache.entries()) {
+    for (const [index, { past, present }] of edges.cache.entries()) {
       const kept = this.#cache[index]
       if (kept === undefined) continue
       bound.input(past, kept)
@@ -123,18 +132,23 @@ export class CapiText implements TextState {
     }
     const run: BoundRun = {
       binding: bound,
-      tokens: input(graph.tokens, new Int32Array(count), [1, count]),
-      positions: input(graph.positions, new BigInt64Array(count), [count]),
-      firstRow: input(graph.firstRow, new BigInt64Array(1), [1]),
-      lastPosition: input(graph.lastPosition, new Int32Array(1), [1]),
-      totalPositions: input(graph.totalPositions, new Int32Array(1), []),
-      logits: output(graph.logits, new Float32Array(rows * vocabularySize), [rows, vocabularySize]),
-      looks: needLooks
-        ? output(graph.looks, new Float32Array(heads * count * audioContext), [1, heads, count, audioContext])
-        : NONE,
+      tokens: input(edges.tokens, new Int32Array(count), [1, count]),
+      positions: input(edges.positions, new BigInt64Array(count), [count]),
+      firstRow: input(edges.firstRow, new BigInt64Array(1), [1]),
+      lastPosition: input(edges.lastPosition, new Int32Array(1), [1]),
+      totalPositions: input(edges.totalPositions, new Int32Array(1), []),
+      logits: output(edges.logits, new Float32Array(rows * vocabularySize), [rows, vocabularySize]),
+      looks: needLooks && looks !== undefined ? output(looks.edge, ...looked(looks, count)) : NONE,
       [Symbol.dispose]: () => bound[Symbol.dispose]()
     }
     binding.move()
     return run
   }
+}
+
+function looked(
+  { heads, length }: NonNullable<CapiTextParts['looks']>,
+  count: number
+): [data: Float32Array, shape: number[]] {
+  return [new Float32Array(heads * count * length), [1, heads, count, length]]
 }
