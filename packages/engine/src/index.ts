@@ -1,5 +1,6 @@
 export { BatchGate } from './batch-gate.ts'
 export { availableExecutionProviders } from './capi/execution-providers.ts'
+export { type CaptionMeasurement, measureCaptioner } from './caption-measurement.ts'
 export { createEngine, type EngineKind, type EngineOptions } from './create-engine.ts'
 export { ENCODER_INPUTS_MAX, Encoder, type EncoderInit } from './encoder.ts'
 export { type EncoderMeasurement, measureEncoder } from './encoder-measurement.ts'

@@ -1,5 +1,7 @@
 import type {
   AbortOptions,
+  Captioner,
+  CaptionManifest,
   DecoderManifest,
   LayerRange,
   SpeechManifest,
@@ -48,6 +50,11 @@ export interface Engine {
    *   limit
    */
   loadSpeech(init: SpeechInit, options?: AbortOptions): Promise<SpeechModel>
+  /**
+   * @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph, `invalid_request` for a wrong
+   *   limit
+   */
+  loadCaptioner(init: CaptionerInit, options?: AbortOptions): Promise<Captioner>
   /** @throws MeshError `engine_failed` when the file does not make a graph */
   loadVoice(init: VoiceInit, options?: AbortOptions): Promise<Voice>
 }
@@ -131,6 +138,18 @@ export interface SpeechInit {
   readonly windowsMax: number
   /** Sessions that may be open on one window at once. Default 1. */
   readonly sessionsPerWindow?: number
+  /** Where a weight file of the manifest lies on this machine. */
+  weightPath(file: WeightFile): string
+  /** As {@link StageInit.workDir}. */
+  readonly workDir: string
+}
+
+export interface CaptionerInit {
+  readonly manifest: CaptionManifest
+  readonly threads: number
+  readonly spinning: Spinning
+  /** Pictures that may be open at once, each with its keys and values and those of its text. */
+  readonly picturesMax: number
   /** Where a weight file of the manifest lies on this machine. */
   weightPath(file: WeightFile): string
   /** As {@link StageInit.workDir}. */
