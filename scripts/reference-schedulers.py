@@ -7,7 +7,7 @@
 Writes packages/diffusion/test/fixtures/schedulers.json. A case is a scheduler with a schedule, a number of steps and a first
 step; its figures are the timesteps, noise over signal at each step, the scale of the first noise, and the latents before the
 first step and after each. Noise and predictions follow the closed formulas `noise` and `predict`, which the test has too, so
-they are not written down. Numbers are little-endian float32 in base64. `spacings` sums up the timesteps of 1 to 1000 steps.
+they are not written down. Numbers are little-endian float32 in base64. `spacings` sums up the timesteps of 1 to 1000 steps, `guidance` has predictions of guided steps.
 `noise.json` has values of this project's own stream of noise, by a second implementation of docs/diffusion.md.
 `--check` compares with the committed figures instead.
 """
@@ -21,6 +21,7 @@ import sys
 import diffusers
 import numpy as np
 import torch
+from diffusers.pipelines.stable_diffusion_xl.pipeline_stable_diffusion_xl import rescale_noise_cfg
 from diffusers.schedulers import (
     scheduling_edm_dpmsolver_multistep,
     scheduling_edm_euler,
@@ -165,6 +166,16 @@ def spacings() -> dict:
     return made
 
 
+def guidance() -> list[dict]:
+    without, prompted = predict(3, noise(2)), predict(8, noise(5))
+    made = []
+    for scale, rescale in ((7.5, 0.0), (7.5, 0.7), (1.5, 1.0)):
+        guided = (without + scale * (prompted - without))[None]
+        values = rescale_noise_cfg(guided, prompted[None], rescale)[0] if rescale > 0 else guided[0]
+        made.append({"scale": scale, "rescale": rescale, "values": packed(values.numpy())})
+    return made
+
+
 def stream() -> list[dict]:
     keys = [(0, 0, 0), (42, 0, 0), (42, 1, 0), (42, 0, 16), (2**64 - 1, 9, 1015), (0x123456789ABCDEF0, 2**32 - 1, 2)]
     return [
@@ -198,7 +209,10 @@ def main() -> int:
     parser.add_argument("--check", action="store_true")
     args = parser.parse_args()
     torch.set_num_threads(1)
-    made = {"schedulers.json": {"cases": cases(), "spacings": spacings()}, "noise.json": {"draws": stream()}}
+    made = {
+        "schedulers.json": {"cases": cases(), "spacings": spacings(), "guidance": guidance()},
+        "noise.json": {"draws": stream()},
+    }
     same = True
     for name, figures in made.items():
         path = FIXTURES / name

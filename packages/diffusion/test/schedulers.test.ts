@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { type DiffusionSchedule, diffusionScheduleSchema, MeshError, pictureSchedulers } from '@resultity/interface'
 import t from 'tap'
+import { guided } from '../src/guidance.ts'
 import { pictureNoise } from '../src/noise.ts'
 import { createSampler, type PictureState, type Sampler } from '../src/sampler.ts'
 import { evenTimesteps, roundHalfEven, solverTimesteps } from '../src/timesteps.ts'
@@ -35,6 +36,7 @@ interface Case {
 interface Golden {
   readonly cases: readonly Case[]
   readonly spacings: Readonly<Record<string, string>>
+  readonly guidance: readonly { readonly scale: number; readonly rescale: number; readonly values: string }[]
 }
 
 const fixtures = new URL('../../test/fixtures/', import.meta.url)
@@ -145,6 +147,15 @@ t.test('timesteps are spaced as in diffusers for any number of steps', async t =
       t.strictSame(ours, theirs, `${name}, ${spacing}`)
     }
   }
+})
+
+t.test('guidance and its rescaling are as in diffusers', async t => {
+  const [without, withPrompt] = [predict(3, noise(2)), predict(8, noise(5))]
+  for (const { scale, rescale, values } of golden.guidance) {
+    const ours = guided(without, withPrompt, scale, rescale)
+    t.ok(difference(ours, floats(values)) <= TOLERANCE, `scale ${scale}, rescale ${rescale}`)
+  }
+  t.strictSame(guided(without, withPrompt, 1, 0), withPrompt)
 })
 
 t.test('a state that went as text over a wire gives the same bits', async t => {
