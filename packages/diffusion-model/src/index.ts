@@ -7,3 +7,6 @@ export {
 export { buildDenoiserGraph, type DenoiserGraph } from './graph/denoiser-graph.ts'
 export type { GraphInit } from './graph/graph-init.ts'
 export { buildTextEncoderGraph, type TextEncoderGraph } from './graph/text-graph.ts'
+export type { ClipTokenizer } from './import/clip-tokenizer.ts'
+export { DESCRIBING_FILES, describeDiffusersFolder, MODEL_INDEX } from './import/diffusers-folder.ts'
+export { type DiffusionSource, isDiffusersFolder, openDiffusersFolder, weightStem } from './import/open-diffusers.ts'

@@ -118,8 +118,6 @@ export const denoiserConfigSchema = z
     contextSize: channels,
     normGroups: size.max(1024),
     epsilon,
-    /** Whether what goes into transformer layers and comes out is projected by matrices; else by convolutions of one pixel. */
-    linearProjection: z.boolean(),
     /** What XL adds to the time: the pooled prompt and {@link TIME_ID_COUNT} numbers, each as `timeSize` waves. */
     addition: z.object({ pooledSize: channels, timeSize: channels.multipleOf(2) }).optional()
   })

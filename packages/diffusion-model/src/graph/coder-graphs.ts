@@ -37,7 +37,7 @@ const LOG_VARIANCE = { min: -30, max: 20 } as const
 export function buildPictureDecoderGraph(init: GraphInit): PictureDecoderGraph {
   const { config, name } = init.manifest
   const graph = new GraphWriter()
-  const edges = decoderGraph({ graph, weights: weightsOf(init, graph, 'decoder') }, config.coder)
+  const edges = pictureDecoderGraph({ graph, weights: weightsOf(init, graph, 'decoder') }, config.coder)
   addWatched(graph, init.watched)
   return { bytes: graph.finish(`${name} decoder`), ...edges }
 }
@@ -50,13 +50,13 @@ export function buildPictureDecoderGraph(init: GraphInit): PictureDecoderGraph {
 export function buildPictureEncoderGraph(init: GraphInit): PictureEncoderGraph {
   const { config, name } = init.manifest
   const graph = new GraphWriter()
-  const edges = encoderGraph({ graph, weights: weightsOf(init, graph, 'encoder') }, config.coder)
+  const edges = pictureEncoderGraph({ graph, weights: weightsOf(init, graph, 'encoder') }, config.coder)
   addWatched(graph, init.watched)
   return { bytes: graph.finish(`${name} encoder`), ...edges }
 }
 
 /** The graph's edges; what it asks for are the weights of a decoder. */
-export function decoderGraph(blocks: Blocks, config: PictureCoderConfig): Omit<PictureDecoderGraph, 'bytes'> {
+export function pictureDecoderGraph(blocks: Blocks, config: PictureCoderConfig): Omit<PictureDecoderGraph, 'bytes'> {
   const { graph } = blocks
   const { latentChannels, levels, blockCount } = config
   const latents = graph.input('latents', ElementType.float32, [1, latentChannels, 'height', 'width'])
@@ -101,7 +101,7 @@ function unscale(graph: GraphWriter, config: PictureCoderConfig, latents: string
 }
 
 /** The graph's edges; what it asks for are the weights of an encoder. */
-export function encoderGraph(blocks: Blocks, config: PictureCoderConfig): Omit<PictureEncoderGraph, 'bytes'> {
+export function pictureEncoderGraph(blocks: Blocks, config: PictureCoderConfig): Omit<PictureEncoderGraph, 'bytes'> {
   const { graph } = blocks
   const { latentChannels, levels, blockCount } = config
   const pixels = graph.input('pixels', ElementType.float32, [1, COLOURS, 'rows', 'columns'])

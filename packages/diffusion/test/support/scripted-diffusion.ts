@@ -58,7 +58,6 @@ export function configOf(kind: Kind = 'plain'): DiffusionConfig {
       contextSize: xl ? 4 : 2,
       normGroups: 1,
       epsilon: 1e-5,
-      linearProjection: true,
       ...(xl && { addition: { pooledSize: 3, timeSize: 2 } })
     },
     coder: {
