@@ -168,9 +168,9 @@ export function carriedCount(scheduler: PictureScheduler): number {
   return LOOKING_BACK.has(scheduler) ? CARRIED_MAX : 0
 }
 
-/** Steps that are left out: of a picture that begins with another, those in which it would be noise. One at least is made. */
+/** Steps that are left out: of a picture that begins with another, those in which it would be noise. Of a low strength, all. */
 export function firstStep({ steps, start }: StepsAsked): number {
-  return start === undefined ? 0 : steps - Math.max(1, Math.floor(steps * start.strength))
+  return start === undefined ? 0 : steps - Math.floor(steps * start.strength)
 }
 
 /** A job as its body carries it. */
@@ -194,6 +194,7 @@ export function readPictureJob(body: Uint8Array): PictureJob {
     throw wrongBody(`at ${issue?.path.join('.')}: ${issue?.message}`)
   }
   const { start, from, ...settings } = data
+  if (firstStep(data) === data.steps) throw wrongBody('at start.strength: it leaves no step to make')
   if (from !== undefined && from.carried !== carriedCount(data.scheduler)) throw wrongBody('at from.carried')
   const pixels = settings.width * settings.height
   const blocks = [...message.blocks]

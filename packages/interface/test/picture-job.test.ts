@@ -57,6 +57,7 @@ t.test('a job that is wrong is refused, and what is wrong is named', async t => 
     [{ negative: [[[1], [2]]] }, 'at negative'],
     [{ prompt: [Array.from({ length: 17 }, () => [1])] }, 'at prompt.0'],
     [{ start: { ...start, strength: 0 } }, 'at start.strength'],
+    [{ start: { ...start, strength: 0.09 } }, 'at start.strength: it leaves no step'],
     [{ start: { ...start, rgb: new Uint8Array(23) } }, 'at start.rgb: 23 bytes came, not 24'],
     [{ start: { ...start, mask: new Uint8Array(9) } }, 'at start.mask'],
     [{ from: { ...state, step: 11 } }, 'at from.step'],

@@ -2,6 +2,8 @@ import {
   carriedCount,
   type DiffusionManifest,
   firstStep,
+  invalidRequest,
+  LATENT_VALUES_MAX,
   latentScale,
   MeshError,
   PICTURES_ENDPOINT,
@@ -198,15 +200,20 @@ class Progress {
   }
 }
 
-/** @throws MeshError `invalid_request` */
-function sizesOf({ name, config }: DiffusionManifest, { width, height, scheduler }: PaintRequest): PictureSizes {
-  const scale = latentScale(config)
-  if (width % scale === 0 && height % scale === 0) {
-    const latentValues = config.coder.latentChannels * (width / scale) * (height / scale)
-    return { width, height, latentValues, carried: carriedCount(scheduler) }
+/** @throws MeshError `invalid_request` naming the field */
+function sizesOf({ name, config }: DiffusionManifest, request: PaintRequest): PictureSizes {
+  const { width, height, scheduler, steps } = request
+  if (firstStep(request) === steps) {
+    throw invalidRequest('strength', `it leaves none of ${steps} steps`, 'Send a greater strength, or more steps.')
   }
-  throw new MeshError('invalid_request', `${name} draws no picture of ${width} × ${height}`, {
-    hint: `Width and height are multiples of ${scale}.`,
-    details: { param: 'size' }
-  })
+  const scale = latentScale(config)
+  if (width % scale !== 0 || height % scale !== 0) {
+    const sides = `${name} draws multiples of ${scale}`
+    throw invalidRequest('size', `${width} × ${height} pixels; ${sides}`, 'Send another size.')
+  }
+  const latentValues = config.coder.latentChannels * (width / scale) * (height / scale)
+  if (latentValues > LATENT_VALUES_MAX) {
+    throw invalidRequest('size', `${latentValues} values of latents, and ${LATENT_VALUES_MAX} are taken`)
+  }
+  return { width, height, latentValues, carried: carriedCount(scheduler) }
 }
