@@ -32,7 +32,8 @@ import {
   type EmbeddingsEndpointComponents,
   type HttpEndpoint,
   InlineBatchEndpoint,
-  type InputReading
+  type InputReading,
+  removeFilesWithRequests
 } from '@resultity/openai'
 import { chatRelay, completionRelay, embeddingRelay, type RelayCallComponents, RelayEndpoint } from '@resultity/relayed'
 import { ResponseEndpoint } from '@resultity/responses'
@@ -52,7 +53,6 @@ import {
 } from '@resultity/store'
 import {
   RecordingsInMemory,
-  removeRecordingsWithRequests,
   speechRoutes,
   TranscriptionEndpoint,
   type TranscriptionEndpointComponents
@@ -201,7 +201,7 @@ export function buildJobs(
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const heard = new Set(speechEndpoints.map(({ path }) => path))
-  removeRecordingsWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
+  removeFilesWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
   const endpoints = { kinds, httpEndpoints, speechEndpoints, responses, conversations, messages, batchEndpoint }
   return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
 }

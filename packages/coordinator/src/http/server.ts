@@ -21,6 +21,7 @@ import { addOllamaRoutes, type OllamaRouteComponents } from '@resultity/ollama'
 import {
   addBatchRoutes,
   addFileRoutes,
+  addFormJobRoutes,
   addJobRoute,
   addRequestRoutes,
   addStoredChatRoutes,
@@ -32,7 +33,7 @@ import {
 import { addResponseRoutes, type ResponseRouteComponents } from '@resultity/responses'
 import { addVoiceRoutes } from '@resultity/speaking'
 import { addTokenRoutes } from '@resultity/tokens'
-import { addRecordingRoutes } from '@resultity/transcription'
+import { recordingForm } from '@resultity/transcription'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
 import type { CoordinatorLimits } from '../settings.ts'
@@ -125,7 +126,7 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
-  addRecordingRoutes(server, components, components.speechEndpoints, limits)
+  addFormJobRoutes(server, components, components.speechEndpoints, { ...limits, form: recordingForm })
   addResponseRoutes(server, components)
   addStoredChatRoutes(server, components)
   addConversationRoutes(server, components)

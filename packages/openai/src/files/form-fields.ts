@@ -1,13 +1,14 @@
 import { invalidRequest } from '@resultity/interface'
 
-/** Fields that may come several times, by OpenAI's clients with brackets behind their names. */
-const LISTS: ReadonlySet<string> = new Set(['timestamp_granularities', 'include'])
-
-/** Fields that are JSON where they are more than a word. */
-const OBJECTS: ReadonlySet<string> = new Set(['chunking_strategy', 'mesh'])
-
-const NUMBERS: ReadonlySet<string> = new Set(['temperature', 'seed'])
-const BOOLEANS: ReadonlySet<string> = new Set(['stream', 'store'])
+/** The fields of a form that are more than texts. */
+export interface FormFields {
+  /** May come several times, by OpenAI's clients with brackets behind their names. */
+  readonly lists?: ReadonlySet<string>
+  /** Are JSON where they are more than a word. */
+  readonly objects: ReadonlySet<string>
+  readonly numbers: ReadonlySet<string>
+  readonly booleans: ReadonlySet<string>
+}
 
 /** Of an object in pieces, as clients write it: `mesh[subcloud]`. */
 const MEMBER = /^(\w+)\[(\w+)\]$/
@@ -17,27 +18,30 @@ const MEMBER = /^(\w+)\[(\w+)\]$/
  *
  * @throws MeshError `invalid_request` for a field that should be JSON and is not
  */
-export function bodyOfForm(fields: readonly (readonly [name: string, value: unknown])[]): Record<string, unknown> {
+export function bodyOfForm(
+  fields: readonly (readonly [name: string, value: unknown])[],
+  kinds: FormFields
+): Record<string, unknown> {
   const body = new Map<string, unknown>()
   for (const [written, value] of fields) {
     const name = written.replace(/\[\]$/, '')
     const [, object, member] = MEMBER.exec(written) ?? []
-    if (object !== undefined && member !== undefined && OBJECTS.has(object)) {
+    if (object !== undefined && member !== undefined && kinds.objects.has(object)) {
       body.set(object, { ...(body.get(object) as object | undefined), [member]: scalarOf(member, value) })
-    } else if (LISTS.has(name)) {
+    } else if (kinds.lists?.has(name)) {
       body.set(name, [...((body.get(name) as unknown[] | undefined) ?? []), value])
     } else {
-      body.set(name, fieldOf(name, value))
+      body.set(name, fieldOf(name, value, kinds))
     }
   }
   return Object.fromEntries(body)
 }
 
-function fieldOf(name: string, value: unknown): unknown {
+function fieldOf(name: string, value: unknown, { objects, numbers, booleans }: FormFields): unknown {
   if (typeof value !== 'string') return value
-  if (NUMBERS.has(name)) return numberOf(value)
-  if (BOOLEANS.has(name)) return booleanOf(value)
-  return OBJECTS.has(name) && value.trimStart().startsWith('{') ? jsonOf(name, value) : value
+  if (numbers.has(name)) return numberOf(value)
+  if (booleans.has(name)) return booleanOf(value)
+  return objects.has(name) && value.trimStart().startsWith('{') ? jsonOf(name, value) : value
 }
 
 /** A member of an object that came by itself: its name does not tell what it is. */

@@ -1,5 +1,12 @@
 import t from 'tap'
-import { bodyOfForm } from '../src/form-fields.ts'
+import { bodyOfForm, type FormFields } from '../src/files/form-fields.ts'
+
+const kinds: FormFields = {
+  lists: new Set(['timestamp_granularities', 'include']),
+  objects: new Set(['chunking_strategy', 'mesh']),
+  numbers: new Set(['temperature', 'seed']),
+  booleans: new Set(['stream', 'store'])
+}
 
 const cases: Readonly<Record<string, readonly [readonly (readonly [string, string])[], object]>> = {
   'texts stay texts': [
@@ -51,18 +58,21 @@ const cases: Readonly<Record<string, readonly [readonly (readonly [string, strin
   'other fields': [[['known_speaker_names[]', 'me']], { known_speaker_names: 'me' }]
 }
 for (const [name, [fields, body]] of Object.entries(cases)) {
-  t.test(name, async t => t.strictSame(bodyOfForm(fields), body))
+  t.test(name, async t => t.strictSame(bodyOfForm(fields, kinds), body))
 }
 
 t.test('what should be JSON and is not is named', async t => {
-  t.throws(() => bodyOfForm([['mesh', '{']]), { code: 'invalid_request', details: { param: 'mesh' } })
+  t.throws(() => bodyOfForm([['mesh', '{']], kinds), { code: 'invalid_request', details: { param: 'mesh' } })
 })
 
 t.test('a field cannot change what all objects have', async t => {
-  const body = bodyOfForm([
-    ['__proto__', 'x'],
-    ['mesh[__proto__]', 'x']
-  ])
+  const body = bodyOfForm(
+    [
+      ['__proto__', 'x'],
+      ['mesh[__proto__]', 'x']
+    ],
+    kinds
+  )
   t.equal(({} as Record<string, unknown>).x, undefined)
   t.equal(Object.getPrototypeOf(body), Object.prototype)
 })
