@@ -25,6 +25,7 @@ const cases: Readonly<Record<string, readonly [readonly (readonly [string, strin
     ],
     { temperature: 0.2, seed: 7, stream: true, store: false }
   ],
+  'a seed of 64 bits keeps its digits': [[['seed', '9223372036854775807']], { seed: '9223372036854775807' }],
   'what is no number is left for the schema to name': [
     [
       ['temperature', 'warm'],

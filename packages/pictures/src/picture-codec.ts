@@ -16,6 +16,9 @@ export interface PictureCodecInit {
 /** Half of the threads that Node has for such work: files are read and names looked up on the others. */
 export const DEFAULT_AT_ONCE = 2
 
+/** What is made of a file that is only checked. */
+const CHECKED: PictureFit = { width: 1, height: 1, how: 'stretch' }
+
 /** Of one picture: 16 megapixels take less than one on a slow machine. */
 const SECONDS_MAX = 30
 
@@ -96,6 +99,18 @@ export class PictureCodec {
       throw pictureInvalid(param, 'animated', `${param} is a moving picture, and one picture is taken`)
     }
     return { format, width, height, hasAlpha: metadata.hasAlpha }
+  }
+
+  /**
+   * Decodes a file to its end, and keeps nothing of it.
+   *
+   * @throws MeshError as {@link decode} does
+   */
+  async check(bytes: Uint8Array, { param, signal }: ReadOptions): Promise<PictureHead> {
+    const head = await this.head(bytes, { param, ...options(signal) })
+    // every pixel has a part in these
+    await this.#raw(fitted(openPicture(bytes, this.limits.pixelsMax), CHECKED), param, signal)
+    return head
   }
 
   /**

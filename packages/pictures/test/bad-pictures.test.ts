@@ -107,6 +107,13 @@ t.test('what is no picture is refused, saying why and where', async t => {
     )
     t.ok(error instanceof MeshError, `${name}: ${String(error)}`)
     t.match(error, { code: 'invalid_request', message, details: { param, fault } }, `${name}: ${String(error)}`)
+    t.match(await codec.check(file, { param }).catch(error => error), { details: { fault } }, `${name}, checked`)
+  }
+})
+
+t.test('a good picture passes its check', async t => {
+  for (const [format, file] of Object.entries(good)) {
+    t.match(await codec.check(file, { param }), { format, width: 96, height: 64 })
   }
 })
 

@@ -51,7 +51,9 @@ function scalarOf(name: string, value: unknown): unknown {
 
 function numberOf(value: string): unknown {
   const number = Number(value)
-  return value.trim() === '' || Number.isNaN(number) ? value : number
+  // digits that a number does not hold stay as they are, as in JSON
+  const inexact = /^-?\d+$/.test(value) && !Number.isSafeInteger(number)
+  return value.trim() === '' || Number.isNaN(number) || inexact ? value : number
 }
 
 function booleanOf(value: string): unknown {
