@@ -1,3 +1,4 @@
+export { type DescriptionInit, describePicture, type TokenChooser } from './driver/describe-picture.ts'
 export { type CaptionMemory, type CaptionMemoryInit, captionMemory, pictureBytes } from './graph/caption-memory.ts'
 export type { BlipGraphInit, CrossEdges } from './graph/located-files.ts'
 export { buildSightGraph, type SightGraph } from './graph/sight-graph.ts'

@@ -13,7 +13,14 @@ import {
   StageShape,
   type Voice
 } from '@resultity/engine'
-import { type AbortOptions, formatRange, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type Captioner,
+  formatRange,
+  MeshError,
+  type Scheduler,
+  systemScheduler
+} from '@resultity/interface'
 import { MemorySession } from './memory-session.ts'
 
 export interface MemoryEngineInit {
@@ -65,6 +72,11 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadVoice(): Promise<Voice> {
+    throw decodersOnly()
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadCaptioner(): Promise<Captioner> {
     throw decodersOnly()
   }
 }
