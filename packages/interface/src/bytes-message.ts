@@ -1,3 +1,5 @@
+import { allFinite } from './finite.ts'
+
 /** Length of the head's length, and of each block's. */
 const LENGTH_BYTES = 4
 
@@ -62,5 +64,5 @@ export function fromFloatBlock(block: Uint8Array | undefined, count: number): Fl
   const view = new DataView(block.buffer, block.byteOffset, block.byteLength)
   const values = new Float32Array(count)
   for (let at = 0; at < count; at++) values[at] = view.getFloat32(4 * at, true)
-  return values.every(Number.isFinite) ? values : undefined
+  return allFinite(values) ? values : undefined
 }

@@ -16,6 +16,7 @@ import {
 import {
   type AbortOptions,
   type Captioner,
+  type DiffusionModel,
   formatRange,
   MeshError,
   type Scheduler,
@@ -72,6 +73,11 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadVoice(): Promise<Voice> {
+    throw decodersOnly()
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadDiffusion(): Promise<DiffusionModel> {
     throw decodersOnly()
   }
 
