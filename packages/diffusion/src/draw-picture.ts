@@ -1,10 +1,12 @@
 import {
   type DenoiseInput,
   type DiffusionModel,
+  firstStep,
   invalidRequest,
   type Latents,
   latentScale,
   MeshError,
+  type PictureState,
   type Pixels,
   type TextStates,
   type WorkOptions
@@ -13,8 +15,8 @@ import { guided } from './guidance.ts'
 import { draws, type NoiseSource, pictureNoise } from './noise.ts'
 import { allFinite, checkPictureRequest, type PictureRequest } from './picture-request.ts'
 import { encodePrompts, type PromptStates } from './prompt-states.ts'
-import { createSampler, type PictureState, type Sampler } from './sampler.ts'
-import { beginPicture, joined, keepSource, prepareSource, type SourceParts, startOf } from './source-parts.ts'
+import { createSampler, type Sampler } from './sampler.ts'
+import { beginPicture, joined, keepSource, prepareSource, type SourceParts } from './source-parts.ts'
 
 /** A finished step. */
 export interface PictureStep {
@@ -83,8 +85,8 @@ export async function drawPicture(
 }
 
 function samplerOf({ config }: DiffusionModel, request: PictureRequest): Sampler {
-  const { steps, eta = 0, scheduler = config.schedule.scheduler } = request
-  return createSampler(config.schedule, { scheduler, steps, start: startOf(request), eta })
+  const { steps, source, eta = 0, scheduler = config.schedule.scheduler } = request
+  return createSampler(config.schedule, { scheduler, steps, start: firstStep({ steps, start: source }), eta })
 }
 
 async function makeStep(drawing: Drawing, before: PictureState, options: WorkOptions): Promise<PictureStep> {

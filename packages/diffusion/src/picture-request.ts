@@ -1,7 +1,10 @@
 import {
   type DiffusionConfig,
+  firstStep,
   invalidRequest,
   latentScale,
+  PICTURE_GUIDANCE_MAX,
+  PICTURE_SIDE_MAX,
   type PictureScheduler,
   type Pixels
 } from '@resultity/interface'
@@ -43,22 +46,16 @@ export interface PictureRequest {
   readonly source?: SourcePicture
 }
 
-/** Pixels a side. The model has limits of its own. */
-const SIDE_MAX = 16_384
-
-/** More is no guidance any more, and float32 has an end. */
-const GUIDANCE_SCALE_MAX = 1000
-
 /** @throws MeshError `invalid_request`, naming the field */
 export function checkPictureRequest(config: DiffusionConfig, request: PictureRequest): void {
   const scale = latentScale(config)
   for (const side of ['width', 'height'] as const) {
     const pixels = request[side]
-    if (Number.isInteger(pixels) && pixels >= scale && pixels <= SIDE_MAX && pixels % scale === 0) continue
-    const sides = `this model draws multiples of ${scale} up to ${SIDE_MAX}`
+    if (Number.isInteger(pixels) && pixels >= scale && pixels <= PICTURE_SIDE_MAX && pixels % scale === 0) continue
+    const sides = `this model draws multiples of ${scale} up to ${PICTURE_SIDE_MAX}`
     throw invalidRequest('size', `a ${side} of ${pixels} pixels; ${sides}`, 'Send another size.')
   }
-  checkNumber('guidance_scale', request.guidanceScale, 0, GUIDANCE_SCALE_MAX)
+  checkNumber('guidance_scale', request.guidanceScale, 0, PICTURE_GUIDANCE_MAX)
   checkNumber('guidance_rescale', request.guidanceRescale ?? 0, 0, 1)
   checkNumber('eta', request.eta ?? 0, 0, 1)
   if (request.seed < 0n || request.seed >= 2n ** 64n) throw invalidRequest('seed', `${request.seed} is not below 2^64`)
@@ -105,7 +102,7 @@ function checkSource({ width, height, steps }: PictureRequest, { pixels, strengt
   if (!(strength > 0 && strength <= 1)) {
     throw invalidRequest('strength', `${strength}; it is above 0 and up to 1`, 'Send another strength.')
   }
-  if (Math.floor(steps * strength) < 1) {
+  if (firstStep({ steps, start: { strength } }) === steps) {
     const none = `a strength of ${strength} leaves none of ${steps} steps`
     throw invalidRequest('strength', none, 'Send a greater strength, or more steps.')
   }

@@ -1,20 +1,15 @@
-import { type DiffusionSchedule, invalidRequest, modelInvalid, type PictureScheduler } from '@resultity/interface'
+import {
+  type DiffusionSchedule,
+  invalidRequest,
+  modelInvalid,
+  PICTURE_STEPS_MAX,
+  type PictureScheduler,
+  type PictureState
+} from '@resultity/interface'
 import { consistency, ddim } from './level-samplers.ts'
 import { edm, euler, eulerAncestral, solver } from './sigma-samplers.ts'
 import type { StepTable, StepWeights } from './step-weights.ts'
 import { CONSISTENCY_STEPS } from './timesteps.ts'
-
-/** A picture between two steps: plain data that can be sent, kept, and gone on from. */
-export interface PictureState {
-  /** Steps that are done. A picture that is made from another begins behind those that are left out. */
-  readonly step: number
-  readonly latents: Float32Array
-  /**
-   * What the sampler has to know of the step before, each as long as the latents: the picture as it was seen then, of samplers
-   * that look back and have made a step; else nothing.
-   */
-  readonly carried: readonly Float32Array[]
-}
 
 /** What a step makes. */
 export interface SampledStep {
@@ -57,9 +52,6 @@ export interface Sampler {
   /** @param noise of a step that adds some */
   step(state: PictureState, prediction: Float32Array, noise?: Float32Array): SampledStep
 }
-
-/** Steps of one picture. A schedule of fewer training steps allows fewer. */
-export const PICTURE_STEPS_MAX = 1000
 
 /**
  * A sampler as in diffusers 0.29.2: the same tables and steps, to 1e-5. Nothing is clipped or thresholded, and the last step leaves no

@@ -1,7 +1,14 @@
-import { type DiffusionModel, invalidRequest, type Pixels, takesMask, type WorkOptions } from '@resultity/interface'
+import {
+  type DiffusionModel,
+  invalidRequest,
+  type PictureState,
+  type Pixels,
+  takesMask,
+  type WorkOptions
+} from '@resultity/interface'
 import { draws, type NoiseSource } from './noise.ts'
 import type { PictureRequest } from './picture-request.ts'
-import type { PictureState, Sampler } from './sampler.ts'
+import type { Sampler } from './sampler.ts'
 import { blended, latentMask, latentsOf, withoutMasked } from './source-latents.ts'
 
 /** What of another picture the steps of one need. */
@@ -12,11 +19,6 @@ export interface SourceParts {
   readonly kept?: { readonly latents: Float32Array; readonly mask: Float32Array }
   /** Mask and masked picture, as a denoiser with channels for them is given them behind the latents. */
   readonly beside?: Float32Array
-}
-
-/** First step that is made: a picture that is made from another leaves out as many as its strength is below 1. */
-export function startOf({ steps, source }: Pick<PictureRequest, 'steps' | 'source'>): number {
-  return source === undefined ? 0 : steps - Math.floor(steps * source.strength)
 }
 
 /**
