@@ -10,9 +10,10 @@ Makes in packages/diffusion-model/test/fixtures, for each of the models NAME (de
   NAME.safetensors        what goes in, and of every block what comes out, f32
   NAME.json               tokens of a prompt, and sizes
 
-and of each published model (`--indexes`), without weights and without a network:
+and with `--indexes` of each published model, without weights and without a network:
 
-  indexes/NAME.json       its components' config.json and, of every tensor, name and shape
+  indexes/NAME.json       its components' config.json and, as a tree, the shape of every tensor by its name; a tree that stands
+                          there several times is written once, and its place says which
 
 Weights are exact in f16, and everything is computed in f32. `--check` compares with the committed figures, and makes nothing.
 """
@@ -27,6 +28,7 @@ import tempfile
 
 import numpy as np
 import torch
+from accelerate import init_empty_weights
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
@@ -318,6 +320,125 @@ def figures(model, tokenizers):
     return told, {name: tensor.contiguous() for name, tensor in found.items()}
 
 
+SD15_UNET = {
+    "sample_size": 64,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "cross_attention_dim": 768,
+    "attention_head_dim": 8,
+}
+SD21_UNET = {
+    "sample_size": 96,
+    "block_out_channels": [320, 640, 1280, 1280],
+    "cross_attention_dim": 1024,
+    "attention_head_dim": [5, 10, 20, 20],
+    "use_linear_projection": True,
+    "upcast_attention": True,
+}
+XL_UNET = {
+    "sample_size": 128,
+    "down_block_types": ["DownBlock2D", "CrossAttnDownBlock2D", "CrossAttnDownBlock2D"],
+    "up_block_types": ["CrossAttnUpBlock2D", "CrossAttnUpBlock2D", "UpBlock2D"],
+    "block_out_channels": [320, 640, 1280],
+    "cross_attention_dim": 2048,
+    "attention_head_dim": [5, 10, 20],
+    "transformer_layers_per_block": [1, 2, 10],
+    "use_linear_projection": True,
+    "addition_embed_type": "text_time",
+    "addition_time_embed_dim": 256,
+    "projection_class_embeddings_input_dim": 2816,
+}
+REAL_VAE = {
+    "down_block_types": ["DownEncoderBlock2D"] * 4,
+    "up_block_types": ["UpDecoderBlock2D"] * 4,
+    "block_out_channels": [128, 256, 512, 512],
+    "layers_per_block": 2,
+    "sample_size": 512,
+}
+# as their own files have them; those of Playground v2.5 name the channels that its latents were measured to have
+PLAYGROUND_VAE = {
+    **REAL_VAE,
+    "sample_size": 1024,
+    "scaling_factor": 0.5,
+    "latents_mean": [-1.6574, 1.886, -1.383, 2.5155],
+    "latents_std": [8.4927, 5.9022, 6.5498, 5.2299],
+}
+CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "projection_dim": 768}
+OPENCLIP_H = {
+    "hidden_size": 1024,
+    "intermediate_size": 4096,
+    "num_hidden_layers": 23,
+    "num_attention_heads": 16,
+    "hidden_act": "gelu",
+    "projection_dim": 512,
+}
+OPENCLIP_G = {
+    "hidden_size": 1280,
+    "intermediate_size": 5120,
+    "num_hidden_layers": 32,
+    "num_attention_heads": 20,
+    "hidden_act": "gelu",
+    "projection_dim": 1280,
+}
+XL_TEXT = [(CLIPTextModel, CLIP_L), (CLIPTextModelWithProjection, OPENCLIP_G)]
+REAL = {
+    "stable-diffusion-1.5": ([(CLIPTextModel, CLIP_L)], SD15_UNET, REAL_VAE),
+    "stable-diffusion-1.5-inpainting": ([(CLIPTextModel, CLIP_L)], {**SD15_UNET, "in_channels": 9}, REAL_VAE),
+    "stable-diffusion-2.1": ([(CLIPTextModel, OPENCLIP_H)], SD21_UNET, {**REAL_VAE, "sample_size": 768}),
+    "stable-diffusion-xl": (XL_TEXT, XL_UNET, {**REAL_VAE, "sample_size": 1024, "scaling_factor": 0.13025}),
+    "playground-2.5": (XL_TEXT, XL_UNET, PLAYGROUND_VAE),
+}
+
+
+def tree_of(shapes):
+    root = {}
+    for name, shape in shapes.items():
+        *path, last = name.split(".")
+        place = root
+        for part in path:
+            place = place.setdefault(part, {})
+        place[last] = shape
+    return root
+
+
+def folded(tree, kept):
+    """The tree with each of its trees that was there before as its number."""
+    if not isinstance(tree, dict):
+        return tree
+    small = {name: folded(part, kept) for name, part in tree.items()}
+    key = json.dumps(small)
+    if len(key) < 40:
+        return small
+    return kept.setdefault(key, len(kept))
+
+
+def index_of(module):
+    kept = {}
+    shapes = {name: list(tensor.shape) for name, tensor in module.state_dict().items() if tensor.is_floating_point()}
+    root = folded(tree_of(shapes), kept)
+    config = json.loads(module.config.to_json_string()) if hasattr(module.config, "to_json_string") else dict(module.config)
+    config = {name: value for name, value in config.items() if not name.startswith("_") or name == "_class_name"}
+    if isinstance(module, CLIPTextModel | CLIPTextModelWithProjection):
+        config["architectures"] = [type(module).__name__]
+    else:
+        config["_class_name"] = type(module).__name__
+    count = sum(tensor.numel() for tensor in module.parameters())
+    return {"config": config, "parameters": count, "tensors": len(shapes), "trees": [json.loads(key) for key in kept], "root": root}
+
+
+def make_index(name):
+    texts, unet, vae = REAL[name]
+    with init_empty_weights():
+        parts = {
+            f"text_encoder{'' if number == 0 else f'_{number + 1}'}": kind(CLIPTextConfig(**config))
+            for number, (kind, config) in enumerate(texts)
+        }
+        parts["unet"] = UNet2DConditionModel(**unet)
+        parts["vae"] = AutoencoderKL(**vae)
+    (FIXTURES / "indexes").mkdir(exist_ok=True)
+    index = {folder: index_of(module) for folder, module in parts.items()}
+    (FIXTURES / "indexes" / f"{name}.json").write_text(json.dumps(index, separators=(",", ":")) + "\n")
+
+
 def seed_of(name):
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little")
 
@@ -347,7 +468,12 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODELS)}")
     parser.add_argument("--check", action="store_true")
+    parser.add_argument("--indexes", action="store_true")
     options = parser.parse_args()
+    if options.indexes:
+        for name in options.names or REAL:
+            make_index(name)
+        return
     for name in options.names or MODELS:
         make(name, options.check)
 

@@ -16,7 +16,13 @@ import { denoiserGraph } from '../graph/denoiser-graph.ts'
 import { textEncoderGraph } from '../graph/text-graph.ts'
 import { type AskedWeight, NotedWeights } from '../graph/weights.ts'
 import type { ClipTokenizer } from './clip-tokenizer.ts'
-import { CODER_FOLDER, DENOISER_FOLDER, describeDiffusersFolder, MODEL_INDEX } from './diffusers-folder.ts'
+import {
+  CODER_FOLDER,
+  DENOISER_FOLDER,
+  type DescribedFolder,
+  describeDiffusersFolder,
+  MODEL_INDEX
+} from './diffusers-folder.ts'
 import { coderNaming, denoiserNaming, textNaming } from './naming.ts'
 import { findWeights, type PlanOptions, planFiles } from './weight-plan.ts'
 
@@ -40,31 +46,41 @@ export function isDiffusersFolder(directory: string): boolean {
  * @throws MeshError `model_invalid` for a field or a tensor that is wrong, missing or unknown
  */
 export function openDiffusersFolder(directory: string, options: PlanOptions): DiffusionSource {
-  const { config, tokenizers, textFolders } = describeDiffusersFolder(path =>
-    readOptionalFolderText(join(directory, path))
-  )
+  const described = describeDiffusersFolder(path => readOptionalFolderText(join(directory, path)))
   using opening = new DisposableStack()
-  const open = (folder: string): TensorsOf => {
+  const laid = layOut(described, options, folder => {
     const path = join(directory, folder)
-    const opened = openSafetensorsFiles(componentPaths(path))
+    const opened = openSafetensorsFiles(componentPaths(path, folder))
     opening.defer(opened.dispose)
     return { path, tensors: opened.tensors }
-  }
+  })
+  const { config, tokenizers } = described
+  const opened = opening.move()
+  return { config, tokenizers, ...laid, [Symbol.dispose]: () => opened.dispose() }
+}
+
+/**
+ * Finds every tensor of every component, and says in which files of ours they lie.
+ *
+ * @param open gives a component's tensors
+ * @throws MeshError `model_invalid` for a tensor that is missing, unknown or of another shape
+ */
+export function layOut(
+  { config, textFolders }: Pick<DescribedFolder, 'config' | 'textFolders'>,
+  options: PlanOptions,
+  open: (folder: string) => ComponentTensors
+): Pick<DiffusionSource, 'parts' | 'files'> {
   const textEncoders = textFolders.map((folder, index) => textFiles(open(folder), config, index, options))
   const denoiser = denoiserFiles(open(DENOISER_FOLDER), config, options)
   const { decoder, encoder } = coderFiles(open(CODER_FOLDER), config, options)
-  const opened = opening.move()
   return {
-    config,
-    tokenizers,
     parts: {
       textEncoders: textEncoders.map(({ length }) => length),
       denoiser: denoiser.length,
       decoder: decoder.length,
       encoder: encoder.length
     },
-    files: [...textEncoders.flat(), ...denoiser, ...decoder, ...encoder],
-    [Symbol.dispose]: () => opened.dispose()
+    files: [...textEncoders.flat(), ...denoiser, ...decoder, ...encoder]
   }
 }
 
@@ -76,15 +92,17 @@ export function weightStem(folder: string): string {
   return folder.startsWith('text_encoder') ? STEMS.text : STEMS.other
 }
 
-interface TensorsOf {
+/** What one component has. */
+export interface ComponentTensors {
+  /** Names the component in errors. */
   readonly path: string
   readonly tensors: NamedTensors
 }
 
-function componentPaths(directory: string): string[] {
+function componentPaths(directory: string, folder: string): string[] {
   if (!existsSync(directory)) throw modelInvalid(directory, 'is not there', 'Download the whole folder.')
   const names = readdirSync(directory)
-  const choice = chooseComponentWeights(names, weightStem(directory.split(/[\\/]/).at(-1) ?? ''))
+  const choice = chooseComponentWeights(names, weightStem(folder))
   if ('problem' in choice) throw modelInvalid(directory, choice.problem, choice.hint)
   return choice.files.map(name => join(directory, name))
 }
@@ -99,7 +117,7 @@ export function askedBy(build: (blocks: Blocks) => unknown): readonly AskedWeigh
 const UNKNOWN = 'supported are components as diffusers and transformers publish them'
 
 function textFiles(
-  { path, tensors }: TensorsOf,
+  { path, tensors }: ComponentTensors,
   config: DiffusionConfig,
   index: number,
   options: PlanOptions
@@ -126,7 +144,11 @@ function levelOf(name: string): string {
   return /^((down|up)\.\d+|middle)\./.exec(name)?.[1] ?? 'ends'
 }
 
-function denoiserFiles({ path, tensors }: TensorsOf, config: DiffusionConfig, options: PlanOptions): WeightFilePlan[] {
+function denoiserFiles(
+  { path, tensors }: ComponentTensors,
+  config: DiffusionConfig,
+  options: PlanOptions
+): WeightFilePlan[] {
   const finder = new TensorFinder(path, tensors)
   const asked = askedBy(blocks => denoiserGraph(blocks, config.denoiser))
   const found = findWeights(finder, asked, denoiserNaming)
@@ -135,7 +157,7 @@ function denoiserFiles({ path, tensors }: TensorsOf, config: DiffusionConfig, op
 }
 
 function coderFiles(
-  { path, tensors }: TensorsOf,
+  { path, tensors }: ComponentTensors,
   { coder }: DiffusionConfig,
   options: PlanOptions
 ): { decoder: WeightFilePlan[]; encoder: WeightFilePlan[] } {
