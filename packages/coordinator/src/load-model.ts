@@ -76,7 +76,10 @@ export async function loadModel(
     throw new MeshError('not_implemented', `${manifest.name} draws pictures, and this version serves none`)
   }
   if (isCaptioner(manifest)) {
-    throw new MeshError('not_implemented', `${manifest.name} describes pictures, and this version serves none of these`)
+    const { config } = manifest
+    const limits = { vocabularySize: config.vocabularySize, contextLength: config.textContext }
+    const tokenizer = await loadEncoderTokenizer({ tokenizer: manifest.tokenizer, config: limits }, store, options)
+    return { ...served, kind: 'captioner', config, tokenizer }
   }
   const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
   return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }

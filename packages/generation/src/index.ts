@@ -10,6 +10,7 @@ export {
   type Usage
 } from './generation.ts'
 export { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from './generation-limits.ts'
+export { type DescriberComponents, type Description, describe } from './node-jobs/describer.ts'
 export { embed } from './node-jobs/embedder.ts'
 export { callJob, type JobCallComponents, type JobCallInit, type JobChunks } from './node-jobs/job-call.ts'
 export { NodeJobs } from './node-jobs/node-jobs.ts'

@@ -1,9 +1,11 @@
 import { readFile } from 'node:fs/promises'
 import { MelThread } from '@resultity/audio'
+import { captionMemory } from '@resultity/blip'
 import {
   type ConstraintCompiler,
   type Encoder,
   type Engine,
+  measureCaptioner,
   measureEncoder,
   measureSpeech,
   measureStage,
@@ -16,8 +18,11 @@ import {
 } from '@resultity/engine'
 import {
   type BlobRef,
+  type Captioner,
+  type CaptionManifest,
   type DecoderManifest,
   type EncoderManifest,
+  isCaptioner,
   isEncoder,
   isSpeech,
   isVoice,
@@ -77,8 +82,15 @@ export interface ReadyVoice extends Ready {
   readonly manifest: VoiceManifest
 }
 
+/** A whole model that says what pictures show, and serves. */
+export interface ReadyCaptioner extends Ready {
+  readonly kind: 'captioner'
+  readonly captioner: Captioner
+  readonly manifest: CaptionManifest
+}
+
 /** A model that takes jobs. */
-export type ReadyWhole = ReadyEncoder | ReadySpeech | ReadyVoice
+export type ReadyWhole = ReadyEncoder | ReadySpeech | ReadyVoice | ReadyCaptioner
 
 export type LoadedModel = ReadyStage | ReadyWhole
 
@@ -99,6 +111,10 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
   if (isVoice(manifest)) {
     const { weightBytes, workBytes } = voiceMemory(manifest)
     return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
+  }
+  if (isCaptioner(manifest)) {
+    const { weightBytes, cacheBytes, workBytes } = captionMemory({ manifest, picturesMax: assignment.sessionsMax })
+    return { files: weightFiles(manifest), bytes: weightBytes + cacheBytes + workBytes }
   }
   const { range } = assignment
   const decoder = requireDecoder(manifest)
@@ -151,6 +167,15 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
       const { msPerPhoneme } = await measureVoice(voice, { signal })
       const pace = { decodeMsPerLayer: msPerPhoneme, prefillMsPerPositionLayer: msPerPhoneme }
       return { kind: 'voice', voice, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
+    })
+  }
+  if (isCaptioner(manifest)) {
+    const picturesMax = init.assignment.sessionsMax
+    const captioner = await engine.loadCaptioner({ ...common, manifest, picturesMax }, { signal })
+    return measured(captioner, onProgress, async () => {
+      const { msPerTokenLayer } = await measureCaptioner(captioner, { signal })
+      const pace = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer }
+      return { kind: 'captioner', captioner, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
     })
   }
   const { range, contextLength, sessionsMax } = init.assignment
@@ -228,5 +253,7 @@ function runsOf(loaded: LoadedModel): AsyncDisposable {
       return loaded.speech
     case 'voice':
       return loaded.voice
+    case 'captioner':
+      return loaded.captioner
   }
 }

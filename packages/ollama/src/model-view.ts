@@ -47,6 +47,7 @@ function capabilitiesOf(model: ServedModel): string[] {
     case 'classifier':
     case 'speech':
     case 'voice':
+    case 'captioner':
       return []
   }
 }

@@ -1,4 +1,4 @@
-import { type Classifier, MeshError, type VoiceConfig } from '@resultity/interface'
+import { type BlipConfig, type Classifier, MeshError, type VoiceConfig } from '@resultity/interface'
 import type { EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
@@ -46,8 +46,22 @@ export interface ServedVoice extends Served {
   readonly config: VoiceConfig
 }
 
+/** A model that says what pictures show. */
+export interface ServedCaptioner extends Served {
+  readonly kind: 'captioner'
+  readonly config: BlipConfig
+  /** Turns a question or a beginning into tokens, and what was written into text. */
+  readonly tokenizer: EncoderTokenizer
+}
+
 /** A model that requests may name. */
-export type ServedModel = ServedDecoder | ServedEncoder | ServedClassifier | ServedSpeech | ServedVoice
+export type ServedModel =
+  | ServedDecoder
+  | ServedEncoder
+  | ServedClassifier
+  | ServedSpeech
+  | ServedVoice
+  | ServedCaptioner
 
 type Kind = ServedModel['kind']
 
@@ -57,7 +71,8 @@ const kinds: Readonly<Record<Kind, { readonly does: string; readonly path: strin
   encoder: { does: 'turns texts into vectors', path: '/v1/embeddings' },
   classifier: { does: 'scores texts', path: '/v1/rerank or /v1/moderations' },
   speech: { does: 'writes what is said', path: '/v1/audio/transcriptions' },
-  voice: { does: 'says texts', path: '/v1/audio/speech' }
+  voice: { does: 'says texts', path: '/v1/audio/speech' },
+  captioner: { does: 'says what pictures show', path: '/v1/images/description' }
 }
 
 /** A model that should be served and is not. */
@@ -219,6 +234,13 @@ export class ServedModels implements AsyncDisposable {
     const model = this.find(name)
     if (model.kind === 'voice') return model
     throw this.#otherKind(model, 'has no voice', ['voice'])
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
+  findCaptioner(name: string | undefined): ServedCaptioner {
+    const model = this.find(name)
+    if (model.kind === 'captioner') return model
+    throw this.#otherKind(model, 'describes no pictures', ['captioner'])
   }
 
   /** Why is for the operator: it names files of this machine. */

@@ -29,6 +29,10 @@ export function nextCommands(http: string, models: readonly Served[]): readonly 
   if (speech !== undefined) {
     commands.push(`curl ${http}/v1/audio/transcriptions -F file=@speech.mp3 -F ${quoted(`model=${speech}`)}`)
   }
+  const captioner = firstOf('captioner')
+  if (captioner !== undefined) {
+    commands.push(`curl ${http}/v1/images/description -F image=@picture.png -F ${quoted(`model=${captioner}`)}`)
+  }
   const encoder = firstOf('encoder')
   if (encoder !== undefined) commands.push(post('/v1/embeddings', { model: encoder, input: 'A cat sat on the mat.' }))
   return commands.length === 0 ? [`curl ${http}/v1/models`] : commands

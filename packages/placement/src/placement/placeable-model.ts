@@ -1,4 +1,6 @@
+import { captionMemory } from '@resultity/blip'
 import {
+  isCaptioner,
   isEncoder,
   isSpeech,
   isVoice,
@@ -47,6 +49,12 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
+  if (isCaptioner(manifest)) {
+    const { weightBytes, cacheBytes, workBytes } = captionMemory({ manifest, picturesMax: sessionsMax })
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
   const { embedding, head, config } = requireDecoder(manifest)
   return {
     layerBytes,
@@ -67,6 +75,10 @@ export function weightsPerLayer(manifest: ModelManifest): number {
   if (isSpeech(manifest)) {
     const { hiddenSize, encoderFeedForwardSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
+  }
+  if (isCaptioner(manifest)) {
+    const { hiddenSize, feedForwardSize } = manifest.config.text
+    return hiddenSize * (6 * hiddenSize + 2 * feedForwardSize)
   }
   const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim, traits } = requireDecoder(manifest).config
   const experts = traits?.experts
