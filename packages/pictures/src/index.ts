@@ -1,3 +1,5 @@
+export { resizeBicubic } from './bicubic.ts'
+export { BicubicThread } from './bicubic-thread.ts'
 export type { Picture, PictureFit, PictureHead } from './picture.ts'
 export {
   DEFAULT_AT_ONCE,
