@@ -1,4 +1,5 @@
 import {
+  allFinite,
   type DenoiseInput,
   type DiffusionModel,
   firstStep,
@@ -13,7 +14,7 @@ import {
 } from '@resultity/interface'
 import { guided } from './guidance.ts'
 import { draws, type NoiseSource, pictureNoise } from './noise.ts'
-import { allFinite, checkPictureRequest, type PictureRequest } from './picture-request.ts'
+import { checkPictureRequest, type PictureRequest } from './picture-request.ts'
 import { encodePrompts, type PromptStates } from './prompt-states.ts'
 import { createSampler, type Sampler } from './sampler.ts'
 import { beginPicture, joined, keepSource, prepareSource, type SourceParts } from './source-parts.ts'

@@ -1,4 +1,5 @@
 import {
+  allFinite,
   type DiffusionConfig,
   firstStep,
   invalidRequest,
@@ -115,8 +116,4 @@ function checkSource({ width, height, steps }: PictureRequest, { pixels, strengt
 function checkNumber(param: string, value: number, least: number, most: number): void {
   if (value >= least && value <= most) return
   throw invalidRequest(param, `${value}; it is from ${least} to ${most}`, `Send another ${param}.`)
-}
-
-export function allFinite(values: Float32Array): boolean {
-  return values.every(Number.isFinite)
 }

@@ -1,4 +1,5 @@
 import {
+  allFinite,
   type DiffusionConfig,
   type DiffusionModel,
   type Latents,
@@ -8,7 +9,6 @@ import {
   type WorkOptions
 } from '@resultity/interface'
 import { exponential } from './exact-math.ts'
-import { allFinite } from './picture-request.ts'
 
 /** From this value on a mask's pixel is drawn anew. */
 const ANEW = 0.5
