@@ -5,9 +5,9 @@ import {
   type Latents,
   latentScale,
   MeshError,
-  PICTURE_PIXELS_MAX,
   type Pixels,
   PROMPT_CHUNKS_MAX,
+  picturePixelsMax,
   type TextStates,
   TIME_ID_COUNT
 } from '@resultity/interface'
@@ -63,7 +63,7 @@ export function checkLatents(config: DiffusionConfig, latents: Latents, wanted: 
     const came = `${values.length} values of ${channels} × ${height} × ${width} latents came`
     throw invalid('latents', `${came}, and ${wanted} channels are taken`)
   }
-  checkArea(height * width * latentScale(config) ** 2)
+  checkArea(config, height * width * latentScale(config) ** 2)
   if (!allFinite(values)) throw invalid('latents', 'the latents have what is no number')
 }
 
@@ -75,19 +75,16 @@ export function checkPixels(config: DiffusionConfig, { height, width, values }: 
     const came = `${values.length} values of ${height} × ${width} pixels came`
     throw invalid('pixels', `${came}, and multiples of ${scale} are taken`)
   }
-  checkArea(height * width)
+  checkArea(config, height * width)
   if (!allFinite(values)) throw invalid('pixels', 'the picture has what is no number')
 }
 
-function checkArea(pixels: number): void {
-  if (pixels <= PICTURE_PIXELS_MAX) return
-  throw new MeshError(
-    'resource_exhausted',
-    `a picture of ${pixels} pixels is over the limit of ${PICTURE_PIXELS_MAX}`,
-    {
-      hint: 'ask for a smaller picture'
-    }
-  )
+function checkArea(config: DiffusionConfig, pixels: number): void {
+  const most = picturePixelsMax(config)
+  if (pixels <= most) return
+  throw new MeshError('resource_exhausted', `a picture of ${pixels} pixels is over the model's limit of ${most}`, {
+    hint: 'ask for a smaller picture'
+  })
 }
 
 function invalid(param: string, message: string): MeshError {

@@ -1,4 +1,11 @@
-import { type AbortOptions, type DiffusionModel, type Latents, TIME_ID_COUNT } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type DiffusionModel,
+  type Latents,
+  latentScale,
+  picturePixelsMax,
+  TIME_ID_COUNT
+} from '@resultity/interface'
 import { median } from './median.ts'
 
 /** What pictures cost on this machine as it is now, other load included. */
@@ -7,7 +14,7 @@ export interface DiffusionMeasurement {
   readonly msPerPosition: number
 }
 
-/** Rows and columns of latents: a picture of 128 × 128 of published models, which keeps a processor busy. */
+/** Rows and columns of latents, where a model draws as many: a picture of 128 × 128 of published models, which keeps a processor busy. */
 const SIDE = 16
 const RUNS = 3
 
@@ -21,7 +28,8 @@ export async function measureDiffusion(
     Uint32Array.from({ length }, (_, at) => (at === 0 ? beginToken : at === 1 ? endToken : padToken))
   ])
   const text = await model.encodeText(prompt, options)
-  const latents = greyLatents(denoiser.inChannels)
+  const side = Math.min(SIDE, Math.floor(Math.sqrt(picturePixelsMax(model.config)) / latentScale(model.config)))
+  const latents = greyLatents(denoiser.inChannels, side)
   const timeIds = denoiser.addition === undefined ? [] : Array.from({ length: TIME_ID_COUNT }, () => 0)
   const times: number[] = []
   for (let run = 0; run < RUNS; run++) {
@@ -29,10 +37,10 @@ export async function measureDiffusion(
     await model.denoise({ latents, timestep: 1, text, timeIds }, options)
     times.push(performance.now() - start)
   }
-  await model.decode(greyLatents(coder.latentChannels), options)
-  return { msPerPosition: median(times) / (SIDE * SIDE) }
+  await model.decode(greyLatents(coder.latentChannels, side), options)
+  return { msPerPosition: median(times) / (side * side) }
 }
 
-function greyLatents(channels: number): Latents {
-  return { channels, height: SIDE, width: SIDE, values: new Float32Array(channels * SIDE * SIDE) }
+function greyLatents(channels: number, side: number): Latents {
+  return { channels, height: side, width: side, values: new Float32Array(channels * side * side) }
 }

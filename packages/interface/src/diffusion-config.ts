@@ -212,6 +212,17 @@ function* wrongSizes({ textEncoders, denoiser, coder }: Sizes): Generator<{ path
   }
 }
 
+/**
+ * Pixels of any picture, as 1448 × 1448 or 2048 × 1024: a job that begins with a picture and a mask, and goes on from another
+ * node's state, fits a frame.
+ */
+export const PICTURE_PIXELS_MAX = 2_097_152
+
+/** Pixels of one picture of a model: twice as high and wide as those that it was trained for. What its runs need follows from it. */
+export function picturePixelsMax({ pictureSize }: Pick<DiffusionConfig, 'pictureSize'>): number {
+  return Math.min(4 * pictureSize ** 2, PICTURE_PIXELS_MAX)
+}
+
 /** Pixels a side for one latent. */
 export function latentScale({ coder }: Pick<DiffusionConfig, 'coder'>): number {
   return 2 ** (coder.levels.length - 1)

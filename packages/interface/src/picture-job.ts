@@ -1,17 +1,11 @@
 import { z } from 'zod'
 import { fromFloatBlock, readBytesMessage, toFloatBlock, writeBytesMessage } from './bytes-message.ts'
-import { type PictureScheduler, pictureSchedulers } from './diffusion-config.ts'
+import { PICTURE_PIXELS_MAX, type PictureScheduler, pictureSchedulers } from './diffusion-config.ts'
 import { MeshError } from './errors.ts'
 import { safeParse } from './safe-parse.ts'
 
 /** The endpoint of a job that draws one picture. */
 export const PICTURES_ENDPOINT = '/v1/images/generations'
-
-/**
- * Pixels of one picture, as 1448 × 1448 or 2048 × 1024: a job that begins with a picture and a mask, and goes on from another
- * node's state, fits a frame.
- */
-export const PICTURE_PIXELS_MAX = 2_097_152
 
 /** Pixels of a side. */
 export const PICTURE_SIDE_MAX = 4096
@@ -47,9 +41,11 @@ const CHUNK_TOKENS_MAX = 1024
 
 const SEED_MAX = 2n ** 64n - 1n
 
+const token = z.int().nonnegative().max(4_294_967_295)
+
 /** For each text encoder of the model, in its order: chunks of token ids, framed and filled up. */
 const promptSchema = z
-  .array(z.array(z.array(z.int().nonnegative()).min(1).max(CHUNK_TOKENS_MAX)).min(1).max(PROMPT_CHUNKS_MAX))
+  .array(z.array(z.array(token).min(1).max(CHUNK_TOKENS_MAX)).min(1).max(PROMPT_CHUNKS_MAX))
   .min(1)
   .max(ENCODERS_MAX)
   .refine(encoders => encoders.every(chunks => chunks.length === encoders[0]?.length), {

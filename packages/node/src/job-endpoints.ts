@@ -2,7 +2,10 @@ import {
   DESCRIPTIONS_ENDPOINT,
   EMBEDDINGS_ENDPOINT,
   MeshError,
+  PICTURES_ENDPOINT,
   readDescriptionJob,
+  readPictureJob,
+  type Scheduler,
   SPEECH_ENDPOINT,
   TRANSCRIPTIONS_ENDPOINT,
   type WorkOptions
@@ -10,11 +13,18 @@ import {
 import { runDescriptionJob } from './description-job.ts'
 import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
 import type { ReadyWhole } from './loaded-model.ts'
+import { runPictureJob } from './picture-job.ts'
 import { parseSynthesisJob, runSynthesisJob } from './synthesis-job.ts'
 import { parseTranscriptionJob, runTranscriptionJob } from './transcription-job.ts'
 
-/** Work whose body was read, for a model to do. @returns UTF-8 JSON of its result */
-export type JobWork = (ready: ReadyWhole, options: WorkOptions) => Promise<Uint8Array>
+export interface JobWorkOptions extends WorkOptions {
+  readonly scheduler: Scheduler
+  /** Tells the coordinator of work that is not done yet. Resolves when there is room for more. */
+  tell(chunk: Uint8Array): Promise<void>
+}
+
+/** Work whose body was read, for a model to do. @returns its result: UTF-8 JSON of most */
+export type JobWork = (ready: ReadyWhole, options: JobWorkOptions) => Promise<Uint8Array>
 
 /** Reads the body of a job, UTF-8 JSON of most. @throws MeshError `protocol_violation` */
 export type JobEndpoint = (body: Uint8Array) => JobWork
@@ -58,6 +68,16 @@ export const JOB_ENDPOINTS: ReadonlyMap<string, JobEndpoint> = new Map([
       return async (ready, options) => {
         if (ready.kind !== 'captioner') throw otherKind(ready, 'describes no pictures')
         return await runDescriptionJob(ready, job, options)
+      }
+    }
+  ],
+  [
+    PICTURES_ENDPOINT,
+    body => {
+      const job = readPictureJob(body)
+      return async (ready, options) => {
+        if (ready.kind !== 'diffusion') throw otherKind(ready, 'draws no pictures')
+        return await runPictureJob(ready, job, options)
       }
     }
   ]

@@ -176,7 +176,12 @@ export class JobServer {
     using slot = stages.takeJob(request.manifestSha256, id => this.#components.mayUse(remotePeer, id))
     const told = new ToldEvents(frames, abort.signal)
     return await this.#work(request, { placementId: slot.placementId, abort }, told, signal =>
-      work(slot.ready, { signal, workClass: request.workClass ?? 'interactive' })
+      work(slot.ready, {
+        signal,
+        workClass: request.workClass ?? 'interactive',
+        scheduler: this.#scheduler,
+        tell: chunk => told.chunk(chunk)
+      })
     )
   }
 

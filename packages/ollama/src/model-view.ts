@@ -48,6 +48,7 @@ function capabilitiesOf(model: ServedModel): string[] {
     case 'speech':
     case 'voice':
     case 'captioner':
+    case 'diffusion':
       return []
   }
 }

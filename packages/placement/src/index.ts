@@ -16,6 +16,7 @@ export {
   type ServedCaptioner,
   type ServedClassifier,
   type ServedDecoder,
+  type ServedDiffusion,
   type ServedEncoder,
   type ServedModel,
   ServedModels,

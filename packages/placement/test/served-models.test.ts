@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
-import { placeable } from '@resultity/test-nodes'
-import { createTokenizer } from '@resultity/tokenizer'
+import { placeable, placeableCaptioner } from '@resultity/test-nodes'
+import { createEncoderTokenizer, createTokenizer } from '@resultity/tokenizer'
 import t from 'tap'
 import { type ServedModel, ServedModels } from '../src/index.ts'
 
@@ -27,4 +27,20 @@ t.test('a model for speech is found for speech, and nothing else', async t => {
       find
     )
   }
+})
+
+t.test('a model that describes pictures is found for that, and nothing else', async t => {
+  const placeable = placeableCaptioner()
+  const { manifest } = placeable
+  if (manifest.architecture !== 'blip') throw new Error('it is none')
+  const words = new URL('../../../blip/test/fixtures/tiny-captioner/tokenizer.json', import.meta.url)
+  const limits = { vocabularySize: 100, contextLength: 40 }
+  const tokenizer = createEncoderTokenizer(readFileSync(words), limits)
+  await using models = new ServedModels()
+  const { config } = manifest
+  models.add({ kind: 'captioner', id: 'blip', aliases: [], placeable, createdAt: 0, config, tokenizer })
+  models.add(speech('whisper'))
+  t.equal(models.findCaptioner('blip').id, 'blip')
+  t.throws(() => models.findCaptioner('whisper'), { code: 'invalid_request', hint: /"blip"/ })
+  t.throws(() => models.findVoice('blip'), { message: /says what pictures show/, hint: /\/v1\/images\/description/ })
 })

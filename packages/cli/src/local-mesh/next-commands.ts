@@ -29,6 +29,11 @@ export function nextCommands(http: string, models: readonly Served[]): readonly 
   if (speech !== undefined) {
     commands.push(`curl ${http}/v1/audio/transcriptions -F file=@speech.mp3 -F ${quoted(`model=${speech}`)}`)
   }
+  const painter = firstOf('diffusion')
+  if (painter !== undefined) {
+    const drawn = post('/v1/images/generations', { model: painter, prompt: 'A cat on a mat.' })
+    commands.push(`${drawn} | jq -r .data[0].b64_json | base64 -d > picture.png`)
+  }
   const captioner = firstOf('captioner')
   if (captioner !== undefined) {
     commands.push(`curl ${http}/v1/images/description -F image=@picture.png -F ${quoted(`model=${captioner}`)}`)

@@ -11,6 +11,7 @@ import {
   type PictureSizes,
   type PictureState,
   pictureEventBytesMax,
+  picturePixelsMax,
   type Route,
   readPictureEvent,
   readPictureResult,
@@ -210,6 +211,11 @@ function sizesOf({ name, config }: DiffusionManifest, request: PaintRequest): Pi
   if (width % scale !== 0 || height % scale !== 0) {
     const sides = `${name} draws multiples of ${scale}`
     throw invalidRequest('size', `${width} × ${height} pixels; ${sides}`, 'Send another size.')
+  }
+  const pixelsMax = picturePixelsMax(config)
+  if (width * height > pixelsMax) {
+    const most = `${name} draws up to ${pixelsMax}`
+    throw invalidRequest('size', `${width} × ${height} pixels; ${most}`, 'Send a smaller size.')
   }
   const latentValues = config.coder.latentChannels * (width / scale) * (height / scale)
   if (latentValues > LATENT_VALUES_MAX) {

@@ -1,6 +1,8 @@
 import { captionMemory } from '@resultity/blip'
+import { diffusionMemory, diffusionWork } from '@resultity/diffusion-model'
 import {
   isCaptioner,
+  isDiffusion,
   isEncoder,
   isSpeech,
   isVoice,
@@ -39,6 +41,13 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = voiceMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
+  if (isDiffusion(manifest)) {
+    const { weightBytes, workBytes } = diffusionMemory(manifest)
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    // of half-precision files, what they are more in memory
+    const embeddingBytes = Math.max(0, weightBytes - inLayers) + workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
   if (isSpeech(manifest)) {
     const { weightBytes, cacheBytes, workBytes } = speechMemory({
       manifest,
@@ -75,6 +84,9 @@ export function weightsPerLayer(manifest: ModelManifest): number {
   if (isSpeech(manifest)) {
     const { hiddenSize, encoderFeedForwardSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
+  }
+  if (isDiffusion(manifest)) {
+    return diffusionWork(manifest) / manifest.layers.length
   }
   if (isCaptioner(manifest)) {
     const { hiddenSize, feedForwardSize } = manifest.config.text
