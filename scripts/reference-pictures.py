@@ -6,7 +6,8 @@
 
 Draws with the tiny models of packages/diffusion-model/test/fixtures (see reference-diffusion.py), in f32, and writes
 test/fixtures/pictures.json: for each case the request, the last latents (f32 in base64) and the pixels as the decoder gives them (f16 in
-base64). Noise is this project's own, by seed, picture and draw, as docs/diffusion.md specifies it, put in diffusers' place. Source
+base64). Two of the models are drawn with as variants, too: in EDM's terms with means and deviations of latents, as Playground v2.5, and
+with channels for a mask and what is masked. Noise is this project's own, by seed, picture and draw, as docs/diffusion.md specifies it, put in diffusers' place. Source
 pictures and masks follow the closed formulas `picture` and `mask`, which the test has too. `--check` compares with the committed
 figures instead, to 1e-4.
 """
@@ -23,6 +24,7 @@ import numpy as np
 import torch
 from diffusers.models.autoencoders import vae
 from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion_img2img, pipeline_stable_diffusion_inpaint
+from diffusers.pipelines.stable_diffusion_xl import pipeline_stable_diffusion_xl_img2img
 from diffusers.schedulers import scheduling_euler_ancestral_discrete, scheduling_euler_discrete, scheduling_lcm
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -56,12 +58,16 @@ def mask() -> torch.Tensor:
     return ((rows + 2 * columns) % 40 >= 17).float()[None, None]
 
 
-def inject(start: int) -> None:
-    """Has every module that draws noise draw this project's."""
-    inside = iter([noise(1), noise(2)])
+def inject(start: int, encoded: list[int]) -> None:
+    """Has every module that draws noise draw this project's; pictures are encoded in the order of `encoded`."""
+    inside = iter([noise(draw) for draw in encoded])
     steps = iter(noise(16 + step) for step in range(start, 1000))
     vae.randn_tensor = lambda *_, **__: next(inside)
-    for module in (pipeline_stable_diffusion_img2img, pipeline_stable_diffusion_inpaint):
+    for module in (
+        pipeline_stable_diffusion_img2img,
+        pipeline_stable_diffusion_inpaint,
+        pipeline_stable_diffusion_xl_img2img,
+    ):
         module.randn_tensor = lambda *_, **__: noise(0)
     for module in (scheduling_euler_ancestral_discrete, scheduling_euler_discrete, scheduling_lcm):
         module.randn_tensor = lambda *_, **__: next(steps)
@@ -74,19 +80,50 @@ PIPELINES = {
 }
 
 
-def load(model: str, scheduler: str):
+MEANS, DEVIATIONS = [-1.5, 0.25, 0.5, 2.0], [4.0, 2.0, 5.0, 8.0]
+
+
+def in_edm_terms(pipe, scheduler: str) -> None:
+    pipe.vae.register_to_config(latents_mean=MEANS, latents_std=DEVIATIONS)
+    made, _ = schedulers.CLASSES[scheduler]
+    pipe.scheduler = made(sigma_min=0.002, sigma_max=80.0, sigma_data=0.5)
+
+
+def with_mask_channels(pipe) -> None:
+    old = pipe.unet.conv_in
+    made = torch.nn.Conv2d(9, old.out_channels, 3, padding=1)
+    index = torch.arange(made.weight.numel()).reshape(made.weight.shape)
+    weight = ((index * 31 % 61) - 30) / 256
+    weight[:, :4] = old.weight
+    made.weight, made.bias = torch.nn.Parameter(weight), old.bias
+    pipe.unet.conv_in = made
+    pipe.unet.register_to_config(in_channels=9)
+
+
+def load(model: str, scheduler: str, variant: str | None):
+    pipe = load_folder(model)
+    if variant == "edm":
+        in_edm_terms(pipe, scheduler)
+        return pipe
+    if variant == "masks":
+        with_mask_channels(pipe)
+    made, options = schedulers.CLASSES[scheduler]
+    pipe.scheduler = made.from_config(pipe.scheduler.config, **options)
+    return pipe
+
+
+def load_folder(model: str):
     variant = dict(variant="fp16") if model == "tiny-xl" else {}
     extra = {} if model == "tiny-xl" else dict(safety_checker=None, feature_extractor=None, requires_safety_checker=False)
     pipe = PIPELINES[model].from_pretrained(MODELS / model, torch_dtype=torch.float32, **variant, **extra)
-    made, options = schedulers.CLASSES[scheduler]
-    pipe.scheduler = made.from_config(pipe.scheduler.config, **options)
     pipe.set_progress_bar_config(disable=True)
     return pipe
 
 
 @torch.no_grad()
 def case(model: str, scheduler: str, **request) -> dict:
-    pipe = load(model, scheduler)
+    variant = request.get("variant")
+    pipe = load(model, scheduler, variant)
     steps, strength, guidance = request.get("steps", 6), request.get("strength"), request.get("guidance", 5.0)
     common = dict(
         num_inference_steps=steps,
@@ -95,10 +132,16 @@ def case(model: str, scheduler: str, **request) -> dict:
         prompt=request.get("prompt", PROMPT),
         negative_prompt=request.get("negative", NEGATIVE) or None,
     )
-    inject(0 if strength is None else steps - int(steps * strength))
+    # what is drawn anew at full strength is not encoded where the denoiser has channels for the rest
+    encoded = [2] if variant == "masks" and strength == 1 else [1, 2]
+    inject(0 if strength is None else steps - int(steps * strength), encoded)
     if strength is None:
         rescale = dict(guidance_rescale=request["rescale"]) if "rescale" in request else {}
         latents = pipe(height=HEIGHT, width=WIDTH, latents=noise(0), **rescale, **common).images
+    elif model == "tiny-xl":
+        parts = {name: part for name, part in pipe.components.items() if part is not None}
+        made = diffusers.StableDiffusionXLImg2ImgPipeline(**parts)
+        latents = made(image=picture(), strength=strength, **common).images
     else:
         source = dict(image=picture(), strength=strength)
         if request.get("masked"):
@@ -107,7 +150,11 @@ def case(model: str, scheduler: str, **request) -> dict:
         else:
             made = diffusers.StableDiffusionImg2ImgPipeline
         latents = made(**pipe.components, requires_safety_checker=False)(**source, **common).images
-    pixels = pipe.vae.decode(latents / pipe.vae.config.scaling_factor).sample
+    scaled = latents / pipe.vae.config.scaling_factor
+    if variant == "edm":
+        means, deviations = (torch.tensor(each).reshape(1, 4, 1, 1) for each in (MEANS, DEVIATIONS))
+        scaled = scaled * deviations + means
+    pixels = pipe.vae.decode(scaled).sample
     return {
         "model": model,
         "scheduler": scheduler,
@@ -115,7 +162,7 @@ def case(model: str, scheduler: str, **request) -> dict:
         "negative": common["negative_prompt"] or "",
         "steps": steps,
         "guidance": guidance,
-        **{name: request[name] for name in ("rescale", "strength", "masked") if name in request},
+        **{name: request[name] for name in ("variant", "rescale", "strength", "masked") if name in request},
         "latents": base64.b64encode(latents.numpy().astype("<f4").tobytes()).decode(),
         "pixels": base64.b64encode(pixels.numpy().astype("<f2").tobytes()).decode(),
     }
@@ -135,6 +182,9 @@ def cases() -> list[dict]:
         *(case("tiny-sd", name, strength=0.7) for name in ("ddim", "euler_a", "dpmpp_2m")),
         *(case("tiny-sd", name, strength=0.7, masked=True) for name in ("euler", "dpmpp_2m")),
         case("tiny-sd", "ddim", strength=1.0, masked=True),
+        *(case("tiny-sd", "euler", strength=strength, masked=True, variant="masks") for strength in (0.7, 1.0)),
+        *(case("tiny-xl", name, variant="edm") for name in ("edm", "edm_euler")),
+        case("tiny-xl", "edm", strength=0.7, variant="edm"),
     ]
 
 
