@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { createEngine } from '@resultity/engine'
 import {
   type DescriptionJob,
+  readDescriptionJob,
   readDescriptionResult,
   requireCaptioner,
   weightFiles,
@@ -11,7 +12,7 @@ import {
 } from '@resultity/interface'
 import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
 import t from 'tap'
-import { JOB_ENDPOINTS } from '../src/job-endpoints.ts'
+import { runDescriptionJob } from '../src/description-job.ts'
 import type { ReadyCaptioner } from '../src/loaded-model.ts'
 
 const fixtures = join(import.meta.dirname, '../../../blip/test/fixtures')
@@ -74,9 +75,8 @@ const asked: DescriptionJob = {
 }
 
 async function run(ready: ReadyCaptioner, job: Partial<DescriptionJob> = {}) {
-  const work = JOB_ENDPOINTS.get('/v1/images/description')?.(writeDescriptionJob({ ...asked, ...job }))
-  const result = await work?.(ready, {})
-  return readDescriptionResult(result ?? new Uint8Array())
+  const sent = readDescriptionJob(writeDescriptionJob({ ...asked, ...job }))
+  return readDescriptionResult(await runDescriptionJob(ready, sent, {}))
 }
 
 for (const { folder, file } of [

@@ -3,6 +3,7 @@ export { type Ring, readyReport, type ScriptedJob, ScriptedNode, ScriptedRing } 
 export {
   advert,
   placeable,
+  placeableCaptioner,
   placeableDiffusion,
   placeableEncoder,
   placeableSpeech,

@@ -170,6 +170,34 @@ export function placeableVoice(speakers: Readonly<Record<string, number>> = {}):
   return { name: 'voice', manifest, manifestSha256, manifestBytes: 1, contextLength: 640, sessionsMax: 2 }
 }
 
+/** A BLIP that looks at pictures of 32 pixels a side; it takes some 4 MiB and what its runs need. */
+export function placeableCaptioner(task: 'caption' | 'answer' = 'caption'): PlaceableSpecimen {
+  const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
+  const tower = { layerCount: 1, hiddenSize: 32, headCount: 4, feedForwardSize: 64, epsilon: 1e-5 }
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'captioner',
+    architecture: 'blip',
+    config: {
+      task,
+      imageSize: 32,
+      patchSize: 16,
+      mean: [0.5, 0.5, 0.5],
+      deviation: [0.25, 0.25, 0.25],
+      vision: tower,
+      text: tower,
+      textContext: 40,
+      vocabularySize: 100,
+      tokens: { begin: 98, end: 3 }
+    },
+    tokenizer: { definition: file(100), config: file(101), endTokenIds: [] },
+    embedding: file(0),
+    layers: Array.from({ length: task === 'answer' ? 3 : 2 }, (_, index) => file(index + 1))
+  }
+  const manifestSha256 = 'b'.repeat(64)
+  return { name: 'captioner', manifest, manifestSha256, manifestBytes: 1, contextLength: 40, sessionsMax: 2 }
+}
+
 /** A model that draws pictures in multiples of 8 pixels, of latents of four channels; it takes some 4 MiB and what its runs need. */
 export function placeableDiffusion(): PlaceableSpecimen {
   const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
