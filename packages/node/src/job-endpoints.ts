@@ -5,29 +5,16 @@ import {
   PICTURES_ENDPOINT,
   readDescriptionJob,
   readPictureJob,
-  type Scheduler,
   SPEECH_ENDPOINT,
-  TRANSCRIPTIONS_ENDPOINT,
-  type WorkOptions
+  TRANSCRIPTIONS_ENDPOINT
 } from '@resultity/interface'
 import { runDescriptionJob } from './description-job.ts'
 import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
+import type { JobEndpoint } from './job-work.ts'
 import type { ReadyWhole } from './loaded-model.ts'
 import { runPictureJob } from './picture-job.ts'
 import { parseSynthesisJob, runSynthesisJob } from './synthesis-job.ts'
 import { parseTranscriptionJob, runTranscriptionJob } from './transcription-job.ts'
-
-export interface JobWorkOptions extends WorkOptions {
-  readonly scheduler: Scheduler
-  /** Tells the coordinator of work that is not done yet. Resolves when there is room for more. */
-  tell(chunk: Uint8Array): Promise<void>
-}
-
-/** Work whose body was read, for a model to do. @returns its result: UTF-8 JSON of most */
-export type JobWork = (ready: ReadyWhole, options: JobWorkOptions) => Promise<Uint8Array>
-
-/** Reads the body of a job, UTF-8 JSON of most. @throws MeshError `protocol_violation` */
-export type JobEndpoint = (body: Uint8Array) => JobWork
 
 /** What jobs this node runs, by their endpoint. */
 export const JOB_ENDPOINTS: ReadonlyMap<string, JobEndpoint> = new Map([

@@ -14,7 +14,8 @@ import {
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
-import { JOB_ENDPOINTS, type JobEndpoint } from './job-endpoints.ts'
+import { JOB_ENDPOINTS } from './job-endpoints.ts'
+import type { JobEndpoint } from './job-work.ts'
 import type { StageTable } from './stage-table.ts'
 
 export interface JobServerComponents {

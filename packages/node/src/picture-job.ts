@@ -8,7 +8,7 @@ import {
   writePictureEvent,
   writePictureResult
 } from '@resultity/interface'
-import type { JobWorkOptions } from './job-endpoints.ts'
+import type { JobWorkOptions } from './job-work.ts'
 import type { ReadyDiffusion } from './loaded-model.ts'
 
 /**
