@@ -1,7 +1,6 @@
 import {
   type DiffusionSchedule,
   invalidRequest,
-  modelInvalid,
   PICTURE_STEPS_MAX,
   type PictureScheduler,
   type PictureState
@@ -57,7 +56,7 @@ export interface Sampler {
  * A sampler as in diffusers 0.29.2: the same tables and steps, to 1e-5. Nothing is clipped or thresholded, and the last step leaves no
  * noise.
  *
- * @throws MeshError `invalid_request` naming `steps` or `scheduler`; `model_invalid` for a schedule that contradicts itself
+ * @throws MeshError `invalid_request` naming `steps`, `strength` or `scheduler`
  */
 export function createSampler(schedule: DiffusionSchedule, init: SamplerInit): Sampler {
   checkSteps(schedule, init)
@@ -111,7 +110,8 @@ function checkSteps(schedule: DiffusionSchedule, { scheduler, steps, start = 0 }
   const endless = schedule.rescaleBetasZeroSnr && schedule.prediction === 'epsilon'
   if (endless && (scheduler === 'ddim' || scheduler === 'lcm')) {
     // at the last training step there is nothing but noise, and knowing the noise says nothing of a picture
-    throw modelInvalid('scheduler_config.json', `'${scheduler}' cannot use predictions of noise with betas of zero SNR`)
+    const why = `'${scheduler}' takes no predictions of noise where the noise has no end, as this model has it`
+    throw invalidRequest('scheduler', why, 'Name another scheduler.')
   }
 }
 

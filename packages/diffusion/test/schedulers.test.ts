@@ -222,7 +222,11 @@ t.test('numbers of steps and schedulers that a model does not take are refused',
     t.throws(() => createSampler(schedule, init), refused, JSON.stringify(init))
   }
   const endless = { ...stable, rescaleBetasZeroSnr: true }
-  t.throws(() => createSampler(endless, { scheduler: 'ddim', steps: 4 }), { code: 'model_invalid' })
+  for (const scheduler of ['ddim', 'lcm'] as const) {
+    const refused = { code: 'invalid_request', details: { param: 'scheduler' } }
+    t.throws(() => createSampler(endless, { scheduler, steps: 4 }), refused)
+  }
+  t.doesNotThrow(() => createSampler(endless, { scheduler: 'euler', steps: 4 }))
   t.throws(() => createSampler({ ...stable, trainSteps: 10 }, { scheduler: 'euler', steps: 11 }), MeshError)
 })
 

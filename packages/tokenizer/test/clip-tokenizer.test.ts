@@ -84,8 +84,9 @@ t.test('what no model takes is refused, and the field named', async t => {
   t.doesNotThrow(of('a '.repeat(150), ''))
   t.throws(of('a '.repeat(151), ''), { ...refused('prompt'), message: /151 tokens/ })
   t.throws(of('', 'a '.repeat(151)), refused('negative_prompt'))
-  t.throws(of('a'.repeat(4801), ''), { ...refused('prompt'), message: /uncounted/ })
-  t.throws(of('', ' '.repeat(4801)), { ...refused('negative_prompt'), message: /uncounted/ })
+  t.throws(of('a '.repeat(301), ''), { ...refused('prompt'), message: /more than 300 tokens/ })
+  t.throws(of('a'.repeat(2401), ''), { ...refused('prompt'), message: /uncounted/ })
+  t.throws(of('', ' '.repeat(2401)), { ...refused('negative_prompt'), message: /uncounted/ })
 })
 
 t.test('broken files are refused, saying which', async t => {
