@@ -6,7 +6,7 @@ import type { NodeAddress } from '../stage-control.ts'
 import { callJob, type JobCallComponents, type JobCallInit, type JobChunks } from './job-call.ts'
 
 export interface NodeJobsComponents extends JobCallComponents {
-  readonly leases: RouteLeases
+  readonly leases: Pick<RouteLeases, 'lease' | 'untilBroken'>
   /** Where a node is; undefined when it is not here any more. */
   addressOf(peerId: string): NodeAddress | undefined
 }
