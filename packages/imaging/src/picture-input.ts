@@ -32,6 +32,11 @@ export class PictureInput {
     return await this.#components.pictures.check(await this.#bytes(ref, place), place)
   }
 
+  /** What a picture says of itself. @throws MeshError as {@link check} does */
+  async head(ref: PictureRef, place: PicturePlace): Promise<PictureHead> {
+    return await this.#components.pictures.head(await this.#bytes(ref, place), place)
+  }
+
   /** @throws MeshError as {@link check} does */
   async decode(ref: PictureRef, place: PicturePlace, fit?: PictureFit): Promise<Picture> {
     return await this.#components.pictures.decode(await this.#bytes(ref, place), { ...place, ...(fit && { fit }) })

@@ -16,6 +16,7 @@ import {
   withoutSubcloud
 } from '@resultity/api-kit'
 import { addConversationRoutes, type ConversationRouteComponents } from '@resultity/conversations'
+import { addPictureRoutes, type PictureRouteComponents } from '@resultity/imaging'
 import { MeshError } from '@resultity/interface'
 import { addOllamaRoutes, type OllamaRouteComponents } from '@resultity/ollama'
 import {
@@ -36,6 +37,7 @@ import { addTokenRoutes } from '@resultity/tokens'
 import { recordingForm } from '@resultity/transcription'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
+import type { ImageParts } from '../image-parts.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 import { addDocsPage } from './docs-page.ts'
 import { guardSubclouds } from './guard-subclouds.ts'
@@ -56,6 +58,7 @@ export interface HttpComponents
     SubcloudRouteComponents,
     InviteRouteComponents,
     FileRouteComponents,
+    PictureRouteComponents,
     BatchRouteComponents {
   readonly access: AccessControl
   readonly limits: CoordinatorLimits
@@ -64,6 +67,8 @@ export interface HttpComponents
   readonly httpEndpoints: readonly HttpEndpoint[]
   /** The same, of what comes with a recording. */
   readonly speechEndpoints: readonly HttpEndpoint[]
+  /** The same, of what comes with pictures. */
+  readonly withPictures: ImageParts['withPictures']
 }
 
 export interface HttpServerInit {
@@ -127,6 +132,10 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
   addFormJobRoutes(server, components, components.speechEndpoints, { ...limits, form: recordingForm })
+  for (const { endpoint, form } of components.withPictures) {
+    addFormJobRoutes(server, components, [endpoint], { ...limits, form })
+  }
+  addPictureRoutes(server, components)
   addResponseRoutes(server, components)
   addStoredChatRoutes(server, components)
   addConversationRoutes(server, components)

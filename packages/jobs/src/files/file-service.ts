@@ -203,6 +203,18 @@ export class FileService implements Disposable {
     throw noSuchFile(id)
   }
 
+  /**
+   * A file of somebody's request, for whoever was given a link to it: not past its time.
+   * @throws MeshError `not_found`
+   */
+  async findLinked(id: string): Promise<StoredFile> {
+    const file = await this.#components.files.find(id)
+    if (file?.purpose === REQUEST_FILE && !this.#isOver(file)) return file
+    throw new MeshError('not_found', `there is no file "${id.slice(0, 64)}" any more`, {
+      hint: 'Pictures are kept for a while; ask for b64_json to keep them yourself.'
+    })
+  }
+
   async list(filter: FileFilter): Promise<{ readonly files: readonly StoredFile[]; readonly hasMore: boolean }> {
     return await this.#components.files.list(filter)
   }
