@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs'
-import { placeable, placeableCaptioner } from '@resultity/test-nodes'
+import { placeable, placeableCaptioner, placeableDiffusion } from '@resultity/test-nodes'
 import { createEncoderTokenizer, createTokenizer } from '@resultity/tokenizer'
 import t from 'tap'
 import { type ServedModel, ServedModels } from '../src/index.ts'
+import { shapeOf } from '../src/placement/placeable-model.ts'
 
 const definition = readFileSync(new URL('../../../whisper/test/fixtures/tiny-whisper/tokenizer.json', import.meta.url))
 const tokenizer = createTokenizer(
@@ -43,4 +44,22 @@ t.test('a model that describes pictures is found for that, and nothing else', as
   t.equal(models.findCaptioner('blip').id, 'blip')
   t.throws(() => models.findCaptioner('whisper'), { code: 'invalid_request', hint: /"blip"/ })
   t.throws(() => models.findVoice('blip'), { message: /says what pictures show/, hint: /\/v1\/images\/description/ })
+})
+
+t.test('a model that draws is found for that, and its placement has room for its runs', async t => {
+  const placeable = placeableDiffusion()
+  const { manifest } = placeable
+  if (manifest.architecture !== 'diffusion') throw new Error('it draws nothing')
+  await using models = new ServedModels()
+  const { config } = manifest
+  models.add({ kind: 'diffusion', id: 'painter', aliases: [], placeable, createdAt: 0, config, tokenizers: [] })
+  models.add(speech('whisper'))
+  t.equal(models.findDiffusion('painter').id, 'painter')
+  t.throws(() => models.findDiffusion('whisper'), { code: 'invalid_request', hint: /"painter"/ })
+  t.throws(() => models.findDecoder('painter'), { message: /draws pictures/, hint: /\/v1\/images\/generations/ })
+  const { layerBytes, embeddingBytes, kvBytesPerLayer } = shapeOf(placeable)
+  t.equal(layerBytes.length, 4)
+  // the largest picture has 4 times the pixels it was made for: of 32 channels each, the decoder has six at once
+  t.equal(embeddingBytes, 4 * 64 * 64 * 6 * 32 * 4)
+  t.equal(kvBytesPerLayer, 0)
 })

@@ -10,7 +10,7 @@ export function urlOption(http: string): string {
 
 /**
  * What to try with the models that are served: a command for each kind of model. The file that a voice writes is the one
- * that is heard next.
+ * that is heard next, and a picture that is drawn the one that is described.
  *
  * @param http base URL of the API
  * @returns lines for a shell; one at least
@@ -32,7 +32,9 @@ export function nextCommands(http: string, models: readonly Served[]): readonly 
   const painter = firstOf('diffusion')
   if (painter !== undefined) {
     const drawn = post('/v1/images/generations', { model: painter, prompt: 'A cat on a mat.' })
-    commands.push(`${drawn} | jq -r .data[0].b64_json | base64 -d > picture.png`)
+    // the answer has a link to the picture
+    const link = String.raw`sed -n 's/.*"url":"\([^"]*\)".*/\1/p'`
+    commands.push(`curl "$(${drawn} | ${link})" -o picture.png`)
   }
   const captioner = firstOf('captioner')
   if (captioner !== undefined) {
