@@ -126,7 +126,8 @@ export class ImageEndpoint implements HttpEndpoint<PreparedImages> {
     // a fault of the request is told before one of a picture, which takes time to find
     const model = this.#model(request)
     const linkBase = this.#init.publicUrl ?? origin
-    const links = linkBase === undefined ? {} : { link_base: linkBase }
+    // whatever the client wrote there
+    const links = { link_base: linkBase }
     if (this.#route.kind === 'generation') return { ...request, ...links }
     const looked = await this.#look(request, model, { namespace, ...(signal && { signal }) })
     return { ...request, ...links, ...looked }

@@ -113,7 +113,8 @@ const valuesSchema = z
     model: z.string(),
     /** In pixels. */
     size: z.string(),
-    seed: seedSchema,
+    /** The digits of one that a number does not hold. */
+    seed: z.union([z.int(), z.string()]),
     steps: z.int(),
     scheduler: z.enum(pictureSchedulers),
     guidance_scale: z.number(),
