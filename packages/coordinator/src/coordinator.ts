@@ -15,7 +15,7 @@ import {
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, sealInvite, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
-import { PictureCodec } from '@resultity/pictures'
+import { BicubicThread, PictureCodec } from '@resultity/pictures'
 import { type FailedModel, Invites, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
@@ -115,6 +115,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const { clock = scheduler } = init
   // before anything else runs: an ffmpeg that was set may not start
   const sound = starting.use(await openSound(init, limits, { scheduler, ...options }))
+  const resizing = starting.use(new BicubicThread(scheduler))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -136,7 +137,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock, sound },
+    { scheduler, clock, sound, resizing },
     limits,
     init
   )
@@ -247,7 +248,7 @@ function buildHttp(
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock, sound }: Times & { readonly sound: SoundParts },
+  { scheduler, clock, sound, resizing }: Times & { readonly sound: SoundParts; readonly resizing: BicubicThread },
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs, publicUrl }: CoordinatorInit
 ): HttpParts {
@@ -256,7 +257,7 @@ function buildHttp(
   const metrics = new Metrics({ registry, director, leases, driver })
   const nodes = { nodeJobs, replicas: mesh.replicas }
   const pictures = new PictureCodec({ limits: { pixelsMax: limits.picturePixelsMax } })
-  const media = { audio, encoding, phonemes, pictures }
+  const media = { audio, encoding, phonemes, pictures, resizing }
   const answers = { models, director, pools, constraints, generator, ...nodes, ...media, metrics, scheduler }
   const { placesMax } = generator
   const jobs = buildJobs(

@@ -1,4 +1,7 @@
 import {
+  DescriptionEndpoint,
+  type DescriptionEndpointComponents,
+  descriptionForm,
   ImageEndpoint,
   type ImageEndpointComponents,
   imageRoutes,
@@ -22,7 +25,8 @@ export const DEFAULT_IMAGE_LIMITS: ImageLimits = { picturePixelsMax: DEFAULT_PIC
 export type ImageAnswerComponents = Omit<
   ImageEndpointComponents,
   'pictureInput' | 'pictureLinks' | 'fileService' | 'clock'
->
+> &
+  Pick<DescriptionEndpointComponents, 'resizing' | 'nodeJobs'>
 
 export interface ImageParts {
   /** Takes JSON alone. */
@@ -40,7 +44,7 @@ export interface ImagePartsInit {
   readonly publicUrl: string | undefined
 }
 
-/** What draws pictures and takes them. */
+/** What draws pictures, and what describes them. */
 export function buildImages(
   answers: ImageAnswerComponents,
   { fileService, clock }: { readonly fileService: FileService; readonly clock: Clock },
@@ -59,7 +63,8 @@ export function buildImages(
         endpoint: endpointOf(imageRoutes.edit),
         form: pictureForm(pictures.limits, { names: ['mask'], lists: ['image'] })
       },
-      { endpoint: endpointOf(imageRoutes.variation), form: pictureForm(pictures.limits, { names: ['image'] }) }
+      { endpoint: endpointOf(imageRoutes.variation), form: pictureForm(pictures.limits, { names: ['image'] }) },
+      { endpoint: new DescriptionEndpoint(components), form: descriptionForm(pictures.limits) }
     ],
     pictureInput,
     pictureLinks
