@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { diffusionMemory } from '@resultity/diffusion-model'
 import { placeable, placeableCaptioner, placeableDiffusion } from '@resultity/test-nodes'
 import { createEncoderTokenizer, createTokenizer } from '@resultity/tokenizer'
 import t from 'tap'
@@ -59,7 +60,6 @@ t.test('a model that draws is found for that, and its placement has room for its
   t.throws(() => models.findDecoder('painter'), { message: /draws pictures/, hint: /\/v1\/images\/generations/ })
   const { layerBytes, embeddingBytes, kvBytesPerLayer } = shapeOf(placeable)
   t.equal(layerBytes.length, 4)
-  // the largest picture has 4 times the pixels it was made for: of 32 channels each, the decoder has six at once
-  t.equal(embeddingBytes, 4 * 64 * 64 * 6 * 32 * 4)
+  t.ok(embeddingBytes >= diffusionMemory(manifest).workBytes)
   t.equal(kvBytesPerLayer, 0)
 })
