@@ -107,12 +107,14 @@ export function toImagePlan(
     seed: BigInt.asUintN(64, BigInt(request.seed)).toString(),
     previews: request.stream === true ? previewsOf(request.partial_images ?? 0, { first, steps }) : []
   }
+  const form = formOf(request)
+  requireLog(settings, count, form.format)
   return {
     model,
     count,
     settings,
     start,
-    ...formOf(request),
+    ...form,
     linkBase: linkBaseOf(request, completed),
     values: valuesOf(model, request.seed, settings, start),
     usage: {
@@ -230,10 +232,29 @@ function valuesOf(
 /** Bytes of a pixel in a file, at the most: as many as it has, and what frames them. */
 const FILE_BYTES_PER_PIXEL: Readonly<Record<WrittenFormat, number>> = { png: 3.2, jpeg: 2, webp: 2 }
 
+/** Base64 has four characters for three bytes. */
+const BASE64 = 4 / 3
+
+/** Of the pictures on the way, in the log of a request, which has at most 64 MiB with its body. */
+const LOGGED_BYTES_MAX = 56 * 1024 * 1024
+
+function fileBytes({ width, height }: PictureSize, format: WrittenFormat): number {
+  return FILE_BYTES_PER_PIXEL[format] * width * height + 4096
+}
+
+function loggedBytes(settings: PictureSettings, count: number, format: WrittenFormat): number {
+  return count * settings.previews.length * fileBytes(settings, format) * BASE64
+}
+
+function requireLog(settings: PictureSettings, count: number, format: WrittenFormat): void {
+  if (loggedBytes(settings, count, format) <= LOGGED_BYTES_MAX) return
+  const shown = count * settings.previews.length
+  const message = `${shown} pictures of ${settings.width}x${settings.height} on the way are too many for one stream`
+  throw invalidRequest('partial_images', message, 'Ask for fewer, for a smaller size, or for jpeg or webp.')
+}
+
 /** Bytes of what a plan makes: in the answer or as files, and on the way. */
 export function storedBytes({ settings, count, format, linkBase }: ImagePlan): number {
-  const { width, height, previews } = settings
-  const file = FILE_BYTES_PER_PIXEL[format] * width * height + 4096
-  const inAnswer = linkBase === undefined ? (file * 4) / 3 : file
-  return Math.ceil(count * (inAnswer + (previews.length * file * 4) / 3))
+  const inAnswer = fileBytes(settings, format) * (linkBase === undefined ? BASE64 : 1)
+  return Math.ceil(count * inAnswer + loggedBytes(settings, count, format))
 }

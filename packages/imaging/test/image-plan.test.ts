@@ -130,6 +130,7 @@ t.test('what is not drawn is refused, naming the field', async t => {
     [{ response_format: 'url', stream: true }, 'response_format', /stream/],
     [{ image: ['file-1', 'file-2'] }, 'image', /2 pictures/],
     [{ images: ['file-1', 'file-2'] }, 'images', /2 pictures/],
+    [{ size: '1024x1024', n: 5, stream: true, partial_images: 3 }, 'partial_images', /15 pictures.*jpeg or webp/],
     [{ image: 'file-1', strength: 0.01 }, 'strength', /none of 30 steps/]
   ]
   for (const [fields, param, message] of cases) {
