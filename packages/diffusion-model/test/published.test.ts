@@ -21,7 +21,7 @@ import {
 function imported(name: string): DiffusionManifest {
   const index = publishedIndex(name)
   const described = describeDiffusersFolder(reading(publishedTexts(name)))
-  const { parts, files } = layOut(described, { dequantize: false }, folder => {
+  const { parts, files } = layOut(described, folder => {
     const component = index[folder]
     if (component === undefined) throw new Error(`${name} has no ${folder}`)
     return { path: folder, tensors: withoutNumbers(shapesOf(component)) }

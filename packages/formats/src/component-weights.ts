@@ -5,7 +5,7 @@ const HALF = '.fp16'
 
 /**
  * Chooses the weight files of one component of a diffusers folder from the names in it. Where the publisher gives half precision
- * beside full, that is taken: half as much is stored on every node, and a node widens it to the numbers it computes with.
+ * beside full, that is taken: half as much is fetched.
  *
  * @param stem of the file's name, such as `diffusion_pytorch_model`
  */

@@ -45,32 +45,26 @@ interface Located {
   readonly location: string
 }
 
-const elementTypes = { f32: ElementType.float32, f16: ElementType.float16, bf16: ElementType.bfloat16 } as const
-
 /** The tensors of a component's weight files. */
 export class LocatedWeights implements Weights {
   readonly #graph: GraphWriter
   readonly #tensors = new Map<string, Located>()
 
-  /** @throws MeshError `model_invalid` for a quantized tensor */
+  /** @throws MeshError `model_invalid` for a tensor that is not f32 */
   constructor({ graph, files, weightLocation }: LocatedWeightsInit) {
     this.#graph = graph
     for (const file of files) {
       const location = weightLocation(file)
       for (const tensor of file.tensors) {
-        if ('scales' in tensor) {
-          throw new MeshError('model_invalid', `tensor "${tensor.name}" of ${file.sha256} is quantized and must not be`)
+        if ('scales' in tensor || tensor.encoding !== 'f32') {
+          throw unfit(`tensor "${tensor.name}" of ${file.sha256} is ${tensor.encoding} and must be f32`)
         }
         this.#tensors.set(tensor.name, { tensor, location })
       }
     }
   }
 
-  /**
-   * Half-precision numbers stay as they are on the disk: the runtime widens them when it loads the graph.
-   *
-   * @throws MeshError `model_invalid` for a tensor that is missing, or has another size
-   */
+  /** @throws MeshError `model_invalid` for a tensor that is missing, or has another size */
   ask({ name, dims }: AskedWeight): string {
     const found = this.#tensors.get(name)
     if (found === undefined) throw unfit(`the weight files have no tensor "${name}"`)
@@ -78,16 +72,14 @@ export class LocatedWeights implements Weights {
     if (countOf(tensor.shape) !== countOf(dims)) {
       throw unfit(`tensor "${name}" is [${tensor.shape.join(', ')}] and should be [${dims.join(', ')}]`)
     }
-    const edge = this.#graph.external({
+    return this.#graph.external({
       name,
-      elementType: elementTypes[tensor.encoding],
+      elementType: ElementType.float32,
       dims,
       location,
       offset: tensor.data.offset,
       bytes: tensor.data.bytes
     })
-    if (tensor.encoding === 'f32') return edge
-    return this.#graph.node('Cast', `${name}_f32`, [edge], { to: ElementType.float32 })
   }
 }
 

@@ -24,7 +24,7 @@ import {
   MODEL_INDEX
 } from './diffusers-folder.ts'
 import { coderNaming, denoiserNaming, textNaming } from './naming.ts'
-import { findWeights, type PlanOptions, planFiles } from './weight-plan.ts'
+import { findWeights, planFiles } from './weight-plan.ts'
 
 /** A diffusion model, described and laid out, before any of its weights is read. */
 export interface DiffusionSource extends Disposable {
@@ -45,10 +45,10 @@ export function isDiffusersFolder(directory: string): boolean {
  *
  * @throws MeshError `model_invalid` for a field or a tensor that is wrong, missing or unknown
  */
-export function openDiffusersFolder(directory: string, options: PlanOptions): DiffusionSource {
+export function openDiffusersFolder(directory: string): DiffusionSource {
   const described = describeDiffusersFolder(path => readOptionalFolderText(join(directory, path)))
   using opening = new DisposableStack()
-  const laid = layOut(described, options, folder => {
+  const laid = layOut(described, folder => {
     const path = join(directory, folder)
     const opened = openSafetensorsFiles(componentPaths(path, folder))
     opening.defer(opened.dispose)
@@ -67,12 +67,11 @@ export function openDiffusersFolder(directory: string, options: PlanOptions): Di
  */
 export function layOut(
   { config, textFolders }: Pick<DescribedFolder, 'config' | 'textFolders'>,
-  options: PlanOptions,
   open: (folder: string) => ComponentTensors
 ): Pick<DiffusionSource, 'parts' | 'files'> {
-  const textEncoders = textFolders.map((folder, index) => textFiles(open(folder), config, index, options))
-  const denoiser = denoiserFiles(open(DENOISER_FOLDER), config, options)
-  const { decoder, encoder } = coderFiles(open(CODER_FOLDER), config, options)
+  const textEncoders = textFolders.map((folder, index) => textFiles(open(folder), config, index))
+  const denoiser = denoiserFiles(open(DENOISER_FOLDER), config)
+  const { decoder, encoder } = coderFiles(open(CODER_FOLDER), config)
   return {
     parts: {
       textEncoders: textEncoders.map(({ length }) => length),
@@ -116,12 +115,7 @@ export function askedBy(build: (blocks: Blocks) => unknown): readonly AskedWeigh
 
 const UNKNOWN = 'supported are components as diffusers and transformers publish them'
 
-function textFiles(
-  { path, tensors }: ComponentTensors,
-  config: DiffusionConfig,
-  index: number,
-  options: PlanOptions
-): WeightFilePlan[] {
+function textFiles({ path, tensors }: ComponentTensors, config: DiffusionConfig, index: number): WeightFilePlan[] {
   const encoder = config.textEncoders[index]
   if (encoder === undefined) throw new RangeError(`no text encoder ${index}`)
   const finder = new TensorFinder(path, tensors)
@@ -136,7 +130,7 @@ function textFiles(
     `^${prefix}(encoder\\.layers\\.${encoder.layerCount - 1}\\.|final_layer_norm\\.)|^text_projection\\.`
   )
   finder.refuseOthers(name => unused.test(name), 'CLIP', UNKNOWN)
-  return planFiles(found, options)
+  return planFiles(found)
 }
 
 /** Of a denoiser's file, which part of it a node that serves some resolutions only would need. */
@@ -144,22 +138,17 @@ function levelOf(name: string): string {
   return /^((down|up)\.\d+|middle)\./.exec(name)?.[1] ?? 'ends'
 }
 
-function denoiserFiles(
-  { path, tensors }: ComponentTensors,
-  config: DiffusionConfig,
-  options: PlanOptions
-): WeightFilePlan[] {
+function denoiserFiles({ path, tensors }: ComponentTensors, config: DiffusionConfig): WeightFilePlan[] {
   const finder = new TensorFinder(path, tensors)
   const asked = askedBy(blocks => denoiserGraph(blocks, config.denoiser))
   const found = findWeights(finder, asked, denoiserNaming)
   finder.refuseOthers(() => false, 'UNet', UNKNOWN)
-  return planFiles(found, options, levelOf)
+  return planFiles(found, levelOf)
 }
 
 function coderFiles(
   { path, tensors }: ComponentTensors,
-  { coder }: DiffusionConfig,
-  options: PlanOptions
+  { coder }: DiffusionConfig
 ): { decoder: WeightFilePlan[]; encoder: WeightFilePlan[] } {
   const finder = new TensorFinder(path, tensors)
   const old = tensors.get('decoder.mid_block.attentions.0.query.weight') !== undefined
@@ -170,5 +159,5 @@ function coderFiles(
     encoder: findWeights(finder, encoder, coderNaming('encoder', old))
   }
   finder.refuseOthers(() => false, 'AutoencoderKL', UNKNOWN)
-  return { decoder: planFiles(found.decoder, options), encoder: planFiles(found.encoder, options) }
+  return { decoder: planFiles(found.decoder), encoder: planFiles(found.encoder) }
 }

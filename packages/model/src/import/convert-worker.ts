@@ -27,7 +27,7 @@ function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
     return planned({ architecture: 'piper', config }, [file], opening)
   }
   if (directory && isDiffusersFolder(path)) {
-    const { config, parts, tokenizers, files } = opening.use(openDiffusersFolder(path, { dequantize }))
+    const { config, parts, tokenizers, files } = opening.use(openDiffusersFolder(path))
     return planned({ architecture: 'diffusion', config, parts, tokenizers }, files, opening)
   }
   if (directory && modelTypeOf(path) === 'bert') {
