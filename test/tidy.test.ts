@@ -27,8 +27,12 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   formats: ['interface'],
   'onnx-graph': ['interface'],
   whisper: ['interface', 'formats', 'onnx-graph'],
+  pictures: ['interface'],
+  diffusion: ['interface'],
+  'diffusion-model': ['interface', 'formats', 'onnx-graph'],
+  blip: ['interface', 'formats', 'onnx-graph'],
   voice: ['interface', 'formats', 'test-nodes'],
-  model: ['interface', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper', 'voice'],
+  model: ['interface', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper', 'voice', 'diffusion-model', 'blip'],
   engine: [
     'interface',
     'grammar',
@@ -38,6 +42,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'formats',
     'whisper',
     'voice',
+    'diffusion-model',
+    'blip',
     'test-nodes',
     'model',
     'test-mesh'
@@ -54,6 +60,10 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'audio',
     'whisper',
     'voice',
+    'pictures',
+    'diffusion',
+    'diffusion-model',
+    'blip',
     'model',
     'engine',
     'speech',
@@ -63,7 +73,20 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'api-kit': ['interface', 'store'],
   'test-nodes': ['interface', 'wire', 'mesh'],
   'test-mesh': ['interface', 'wire', 'engine', 'mesh'],
-  placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'tokenizer', 'whisper', 'voice', 'model', 'mesh'],
+  placement: [
+    'interface',
+    'test-nodes',
+    'wire',
+    'planner',
+    'store',
+    'tokenizer',
+    'whisper',
+    'voice',
+    'diffusion-model',
+    'blip',
+    'model',
+    'mesh'
+  ],
   generation: [
     'interface',
     'grammar',
@@ -109,6 +132,18 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'jobs',
     'openai'
   ],
+  imaging: [
+    'interface',
+    'pictures',
+    'test-nodes',
+    'store',
+    'tokenizer',
+    'api-kit',
+    'placement',
+    'generation',
+    'jobs',
+    'openai'
+  ],
   relayed: ['interface', 'test-nodes', 'store', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   coordinator: [
     'interface',
@@ -137,6 +172,8 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'scoring',
     'transcription',
     'speaking',
+    'pictures',
+    'imaging',
     'phonemes',
     'relayed'
   ],

@@ -1,5 +1,8 @@
 import type { Scope } from './keys/caller.ts'
 
+/** Routes of what a link shows, which is signed and expires: who has it needs no key. */
+const LINKED = /^\/v1\/images\/files\//
+
 /** Routes that answer everybody: they tell nothing of the mesh or its users. */
 const PUBLIC = /^\/(?:$|(?:health|healthz|readyz|openapi\.json|docs)(?:\/|$))/
 
@@ -27,6 +30,9 @@ const PLAIN_INFERENCE: ReadonlySet<string> = new Set([
   'POST /v1/audio/transcriptions',
   'POST /v1/audio/translations',
   'POST /v1/audio/translation',
+  'POST /v1/images/generations',
+  'POST /v1/images/edits',
+  'POST /v1/images/variations',
   'POST /api/chat',
   'POST /api/generate',
   'POST /api/embed',
@@ -58,7 +64,7 @@ const areas: readonly (readonly [RegExp, Scope])[] = [
  */
 export function scopeOf(url: string): Scope | undefined {
   const path = url.replace(SUBCLOUD, '')
-  if (PUBLIC.test(path)) return undefined
+  if (PUBLIC.test(path) || LINKED.test(path)) return undefined
   return areas.find(([pattern]) => pattern.test(path))?.[1] ?? 'inference'
 }
 

@@ -13,6 +13,12 @@ t.test('what is told to try next fits the models', async t => {
   const hear = `curl ${HTTP}/v1/audio/transcriptions -F file=@speech.mp3 -F model=whisper-base`
   t.strictSame(nextCommands(HTTP, [whisper, joe]), [say, hear], 'what is said is heard next')
   t.strictSame(nextCommands(HTTP, [whisper, joe, chat]), ['npx resultity chat', say, hear])
+  const painter = { model: 'sd-turbo', kind: 'diffusion' } as const
+  const draw = `curl ${HTTP}/v1/images/generations -H 'content-type: application/json' -d '{"model":"sd-turbo","prompt":"A cat on a mat."}'`
+  const look = `curl ${HTTP}/v1/images/description -F image=@picture.png -F model=blip`
+  const [first, second] = nextCommands(HTTP, [{ model: 'blip', kind: 'captioner' }, painter])
+  t.equal(first, String.raw`curl "$(${draw} | sed -n 's/.*"url":"\([^"]*\)".*/\1/p')" -o picture.png`)
+  t.equal(second, look, 'what is drawn is described next')
   t.match(nextCommands(HTTP, [{ model: 'minilm', kind: 'encoder' }]), [/^curl \S+\/v1\/embeddings .*"minilm"/])
   t.strictSame(nextCommands(HTTP, [{ model: 'judge', kind: 'classifier' }]), [`curl ${HTTP}/v1/models`])
 })

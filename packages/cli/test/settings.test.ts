@@ -71,6 +71,15 @@ t.test('a program is its path, or off', async t => {
   t.equal(await ffmpegOf({}, data), false)
 })
 
+t.test('the address of the API has no slash at its end', async t => {
+  const { publicUrl } = await resolveSettings({
+    flags: { publicUrl: 'https://Here:443/' },
+    env: {},
+    defaultData: '/nowhere'
+  })
+  t.equal(publicUrl, 'https://here')
+})
+
 t.test('the file is read from the data directory that a flag or a variable names', async t => {
   const first = t.testdir({ flag: { 'config.json': '{"threads": 4}' }, variable: { 'config.json': '{"threads": 5}' } })
   const env = { RESULTITY_DATA: join(first, 'variable') }
@@ -84,6 +93,13 @@ const wrong: readonly (Said & { readonly id: string; readonly message: RegExp; r
   { id: 'a word for a number', flags: { threads: 'many' }, message: /^--threads: expected a whole number/ },
   { id: 'no program', flags: { ffmpeg: '' }, message: /^--ffmpeg: expected the path of a program, or off/ },
   { id: 'too long', flags: { recordingHours: '25' }, message: /^--recording-hours: must be 24 or less/ },
+  {
+    id: 'a URL with a path',
+    flags: { publicUrl: 'https://here/v1' },
+    message: /^--public-url: expected a URL without/
+  },
+  { id: 'another protocol', flags: { publicUrl: 'ftp://here' }, message: /^--public-url: expected a URL without/ },
+  { id: 'a gigapixel', flags: { pictureMegapixels: '1000' }, message: /^--picture-megapixels: must be 256 or less/ },
   { id: 'none of something', flags: { nodes: '0' }, message: /^--nodes: must be 1 or more/ },
   { id: 'a fraction', config: { threads: 1.5 }, message: /config\.json: threads: expected a whole number/ },
   { id: 'no port', env: { RESULTITY_HTTP: 'localhost' }, message: /^RESULTITY_HTTP: expected HOST:PORT/ },

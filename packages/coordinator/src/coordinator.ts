@@ -15,6 +15,7 @@ import {
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, sealInvite, serveBlobs } from '@resultity/mesh'
 import { FileBlobStore } from '@resultity/model'
+import { BicubicThread, PictureCodec } from '@resultity/pictures'
 import { type FailedModel, Invites, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
@@ -69,6 +70,8 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
   /** Which ffmpeg reads what is not read here and writes AAC, or where it is looked for. Default: none. */
   readonly ffmpeg?: FindFfmpegInit
+  /** Where clients reach the API, such as `https://models.example`, for links in answers. Default: where each says that it does. */
+  readonly publicUrl?: string
   readonly limits?: Partial<CoordinatorLimits>
   /** Files that this process may have open; default: no limit. */
   readonly openFilesMax?: number | undefined
@@ -112,6 +115,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const { clock = scheduler } = init
   // before anything else runs: an ffmpeg that was set may not start
   const sound = starting.use(await openSound(init, limits, { scheduler, ...options }))
+  const resizing = starting.use(new BicubicThread(scheduler))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -133,7 +137,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock, sound },
+    { scheduler, clock, sound, resizing },
     limits,
     init
   )
@@ -244,21 +248,22 @@ function buildHttp(
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock, sound }: Times & { readonly sound: SoundParts },
+  { scheduler, clock, sound, resizing }: Times & { readonly sound: SoundParts; readonly resizing: BicubicThread },
   limits: CoordinatorLimits,
-  { logger, aliases: names = {}, generator = mesh.driver, truncateInputs }: CoordinatorInit
+  { logger, aliases: names = {}, generator = mesh.driver, truncateInputs, publicUrl }: CoordinatorInit
 ): HttpParts {
   const { registry, director, leases, driver, models, subclouds, pools, nodeJobs, constraints, relays } = mesh
   const { audio, encoding, phonemes } = sound
   const metrics = new Metrics({ registry, director, leases, driver })
   const nodes = { nodeJobs, replicas: mesh.replicas }
-  const media = { audio, encoding, phonemes }
+  const pictures = new PictureCodec({ limits: { pixelsMax: limits.picturePixelsMax } })
+  const media = { audio, encoding, phonemes, pictures, resizing }
   const answers = { models, director, pools, constraints, generator, ...nodes, ...media, metrics, scheduler }
   const { placesMax } = generator
   const jobs = buildJobs(
     { answers, relays, admission: access.jobs, disk, contentDisk, scheduler, clock, logger },
     stores,
-    { limits, aliases: names, placesMax, truncateInputs }
+    { limits, aliases: names, placesMax, publicUrl, truncateInputs }
   )
   const { runtime, fileService } = jobs
   runtime.onEnd(job => access.jobEnded(job))
@@ -293,6 +298,7 @@ function buildHttp(
     kinds: jobs.kinds,
     httpEndpoints: jobs.httpEndpoints,
     speechEndpoints: jobs.speechEndpoints,
+    ...jobs.images,
     responses: jobs.responses,
     conversations: jobs.conversations,
     messages: jobs.messages,

@@ -1,9 +1,8 @@
 import type { JobAdmission } from '@resultity/access'
 import { MessageEndpoint } from '@resultity/anthropic'
-import { Turns } from '@resultity/audio'
 import { ConversationService, ConversationStore } from '@resultity/conversations'
 import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
-import type { Clock, ModelAliases, Scheduler } from '@resultity/interface'
+import { type Clock, type ModelAliases, type Scheduler, Turns } from '@resultity/interface'
 import {
   BATCHES_PATH,
   BatchEndpoint,
@@ -34,7 +33,8 @@ import {
   type EmbeddingsEndpointComponents,
   type HttpEndpoint,
   InlineBatchEndpoint,
-  type InputReading
+  type InputReading,
+  removeFilesWithRequests
 } from '@resultity/openai'
 import { chatRelay, completionRelay, embeddingRelay, type RelayCallComponents, RelayEndpoint } from '@resultity/relayed'
 import { ResponseEndpoint } from '@resultity/responses'
@@ -48,17 +48,18 @@ import {
   type JobStore,
   NamespaceBytes,
   openJobStore,
+  SecretStore,
   type StoreDatabase,
   SubcloudStore
 } from '@resultity/store'
 import {
   RecordingsInMemory,
-  removeRecordingsWithRequests,
   speechRoutes,
   TranscriptionEndpoint,
   type TranscriptionEndpointComponents
 } from '@resultity/transcription'
 import type { Logger } from 'pino'
+import { buildImages, type ImageAnswerComponents, type ImageParts } from './image-parts.ts'
 import type { CoordinatorLimits } from './settings.ts'
 
 /** What is kept across the end of the process. */
@@ -71,6 +72,8 @@ export interface Stores {
   readonly subclouds: SubcloudStore
   readonly invites: InviteStore
   readonly bytes: NamespaceBytes
+  /** Signs links to pictures, on every coordinator of the database. */
+  readonly linkSecret: Uint8Array
 }
 
 /** @throws MeshError `unavailable` */
@@ -94,7 +97,8 @@ export async function openStores(
     conversations: new ConversationStore(database),
     subclouds: new SubcloudStore(database),
     invites: new InviteStore(database),
-    bytes: new NamespaceBytes(database, namespaceBytesMax)
+    bytes: new NamespaceBytes(database, namespaceBytesMax),
+    linkSecret: await new SecretStore(database).get('picture-links')
   }
 }
 
@@ -103,7 +107,8 @@ export interface JobPartsComponents {
   readonly answers: AnswerEndpointComponents &
     EmbeddingsEndpointComponents &
     Omit<TranscriptionEndpointComponents, 'fileService' | 'recordings' | 'reading'> &
-    SpeakingComponents
+    SpeakingComponents &
+    ImageAnswerComponents
   /** How nodes are asked to pass requests on. */
   readonly relays: RelayCallComponents
   readonly clock: Clock
@@ -120,6 +125,8 @@ export interface JobPartsInit extends InputReading {
   readonly aliases: ModelAliases
   /** Places of every model, where that is not a matter of slots on nodes. */
   readonly placesMax: number | undefined
+  /** Where clients reach the API. Default: where each says that it does. */
+  readonly publicUrl: string | undefined
 }
 
 /** What makes jobs of requests, and what runs them. */
@@ -133,6 +140,7 @@ export interface JobParts {
   readonly httpEndpoints: readonly HttpEndpoint[]
   /** Those whose requests come with a recording. */
   readonly speechEndpoints: readonly HttpEndpoint[]
+  readonly images: ImageParts
   readonly responses: ResponseEndpoint
   readonly conversations: ConversationService
   readonly messages: MessageEndpoint
@@ -145,7 +153,7 @@ export interface JobParts {
 export function buildJobs(
   components: JobPartsComponents,
   stores: Stores,
-  { limits, aliases: names, placesMax, ...reading }: JobPartsInit
+  { limits, aliases: names, placesMax, publicUrl, ...reading }: JobPartsInit
 ): JobParts {
   const { answers, relays, clock, scheduler, logger, admission, disk, contentDisk } = components
   const { models, director, pools } = answers
@@ -182,8 +190,10 @@ export function buildJobs(
   const recordings = new RecordingsInMemory(audio.limits.secondsMax)
   const heardBy = { ...answers, fileService, recordings, reading: new Turns(audio.atOnce) }
   const speechEndpoints = speechRoutes.map(route => new TranscriptionEndpoint(heardBy, route))
+  const images = buildImages(answers, { fileService, clock }, { linkSecret: stores.linkSecret, publicUrl })
+  const fromFiles = [...speechEndpoints, ...images.withPictures.map(one => one.endpoint)]
   // what a batch may ask: no further batches
-  const lines = new JobKinds([...single, ...speechEndpoints])
+  const lines = new JobKinds([...single, images.generation, ...fromFiles])
   const endpoint = lines.get.bind(lines)
   const batchEndpoint = new BatchEndpoint(
     { store, batches, fileService, clock, scheduler, admission, disk, runtime: () => runtime, endpoint },
@@ -193,17 +203,17 @@ export function buildJobs(
   const ollama = ollamaEndpoints({ models, chat, completion, embeddings, scheduler })
   const speech = new SpeechEndpoint(answers)
   // what it answers is no JSON, which lines of batches are
-  const httpEndpoints = [...single, speech, inlineBatch, ...ollama]
-  const kinds = new JobKinds([...httpEndpoints, ...speechEndpoints, batchEndpoint])
+  const httpEndpoints = [...single, images.generation, speech, inlineBatch, ...ollama]
+  const kinds = new JobKinds([...httpEndpoints, ...fromFiles, batchEndpoint])
   const places = new ModelPlaces(
     { models, director, pools, offered: relays.offered },
     { groupsMax: limits.groupsMax, placesMax }
   )
   const runtime: JobRuntime = new JobRuntime({ store, kinds, places, clock, scheduler, logger, admission }, limits)
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
-  const heard = new Set(speechEndpoints.map(({ path }) => path))
-  removeRecordingsWithRequests(runtime, fileService, heard, err => logger.error({ err }, 'a recording was not removed'))
-  const endpoints = { kinds, httpEndpoints, speechEndpoints, responses, conversations, messages, batchEndpoint }
+  const paths = new Set(fromFiles.map(({ path }) => path))
+  removeFilesWithRequests(runtime, fileService, paths, err => logger.error({ err }, 'a file of a request stays'))
+  const endpoints = { kinds, httpEndpoints, speechEndpoints, images, responses, conversations, messages, batchEndpoint }
   return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
 }
 

@@ -1,5 +1,7 @@
 import {
   type AbortOptions,
+  isCaptioner,
+  isDiffusion,
   isEncoder,
   isServedWhole,
   isSpeech,
@@ -10,7 +12,7 @@ import {
 } from '@resultity/interface'
 import { type FileBlobStore, type ImportOptions, importModel, parseModelReference } from '@resultity/model'
 import type { ServedModel } from '@resultity/placement'
-import { loadEncoderTokenizer, loadTokenizer, PromptEncoder } from '@resultity/tokenizer'
+import { loadClipTokenizers, loadEncoderTokenizer, loadTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_SESSIONS_MAX } from './settings.ts'
 
 /** How far the import of a model is, as `@resultity/model` reports it. */
@@ -70,6 +72,16 @@ export async function loadModel(
     return { ...served, kind: 'speech', tokenizer: await loadTokenizer(manifest, store, options) }
   }
   if (isVoice(manifest)) return { ...served, kind: 'voice', config: manifest.config }
+  if (isDiffusion(manifest)) {
+    const tokenizers = await loadClipTokenizers(manifest, store, options)
+    return { ...served, kind: 'diffusion', config: manifest.config, tokenizers }
+  }
+  if (isCaptioner(manifest)) {
+    const { config } = manifest
+    const limits = { vocabularySize: config.vocabularySize, contextLength: config.textContext }
+    const tokenizer = await loadEncoderTokenizer({ tokenizer: manifest.tokenizer, config: limits }, store, options)
+    return { ...served, kind: 'captioner', config, tokenizer }
+  }
   const prompts = await PromptEncoder.open(manifest, contextLength, store, options)
   return { ...served, kind: 'decoder', tokenizer: prompts.tokenizer, prompts }
 }
@@ -77,5 +89,6 @@ export async function loadModel(
 /** Tokens, or phonemes of a sentence, that a model takes at the most. */
 function inputMaxOf(manifest: ModelManifest): number {
   if (isVoice(manifest)) return SENTENCE_IDS_MAX
-  return isSpeech(manifest) ? manifest.config.textContext : manifest.config.contextLength
+  if (isDiffusion(manifest)) return manifest.config.textEncoders[0]?.length ?? 1
+  return isSpeech(manifest) || isCaptioner(manifest) ? manifest.config.textContext : manifest.config.contextLength
 }

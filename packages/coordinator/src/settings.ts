@@ -3,6 +3,7 @@ import { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from '@resultity/gen
 import { DEFAULT_JOB_LIMITS, type JobLimits } from '@resultity/jobs'
 import { INLINE_BATCH_MAX, type InlineBatchInit } from '@resultity/openai'
 import { DEFAULT_PLACEMENT_LIMITS, type PlacementLimits } from '@resultity/placement'
+import { DEFAULT_IMAGE_LIMITS, type ImageLimits } from './image-parts.ts'
 import { DEFAULT_SOUND_LIMITS, type SoundLimits } from './sound-parts.ts'
 
 /** Every limit and deadline of a coordinator. All have defaults, in the packages that hold to them. */
@@ -12,6 +13,7 @@ export interface CoordinatorLimits
     JobLimits,
     HttpLimits,
     SoundLimits,
+    ImageLimits,
     Pick<InlineBatchInit, 'inlineBatchMax'> {
   /** At most so long is waited for answers to end when the coordinator stops. */
   readonly stopMs: number
@@ -23,6 +25,7 @@ export const DEFAULT_LIMITS: CoordinatorLimits = {
   ...DEFAULT_JOB_LIMITS,
   ...DEFAULT_HTTP_LIMITS,
   ...DEFAULT_SOUND_LIMITS,
+  ...DEFAULT_IMAGE_LIMITS,
   inlineBatchMax: INLINE_BATCH_MAX,
   stopMs: 2000
 }

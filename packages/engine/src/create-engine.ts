@@ -1,6 +1,8 @@
 import type { Tuning } from '@resultity/interface'
 import { processTuning } from '@resultity/runtime-tuning'
 import { BatchGate } from './batch-gate.ts'
+import { loadCapiCaptioner } from './capi/capi-captioner.ts'
+import { loadCapiDiffusion } from './capi/capi-diffusion.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
 import { loadCapiSpeech } from './capi/capi-speech.ts'
 import { CapiStage } from './capi/capi-stage.ts'
@@ -36,17 +38,28 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
   }
   if (kind === 'node') {
     // loaded when asked for: a node process never is
-    const [{ NodeStage }, { loadNodeEncoder }, { loadNodeSpeech }, { loadNodeVoice }] = await Promise.all([
+    const [
+      { NodeStage },
+      { loadNodeEncoder },
+      { loadNodeSpeech },
+      { loadNodeVoice },
+      { loadNodeCaptioner },
+      { loadNodeDiffusion }
+    ] = await Promise.all([
       import('./node/node-stage.ts'),
       import('./node/node-encoder.ts'),
       import('./node/node-speech.ts'),
-      import('./node/node-voice.ts')
+      import('./node/node-voice.ts'),
+      import('./node/node-captioner.ts'),
+      import('./node/node-diffusion.ts')
     ])
     return {
       loadStage: (init, options) => NodeStage.load(init, context, options),
       loadEncoder: (init, options) => loadNodeEncoder(init, context, options),
       loadSpeech: (init, options) => loadNodeSpeech(init, context, options),
-      loadVoice: (init, options) => loadNodeVoice(init, context, options)
+      loadVoice: (init, options) => loadNodeVoice(init, context, options),
+      loadCaptioner: (init, options) => loadNodeCaptioner(init, context, options),
+      loadDiffusion: (init, options) => loadNodeDiffusion(init, context, options)
     }
   }
   getRuntime()
@@ -54,6 +67,8 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
     loadStage: (init, options) => CapiStage.load(init, context, options),
     loadEncoder: (init, options) => loadCapiEncoder(init, context, options),
     loadSpeech: (init, options) => loadCapiSpeech(init, context, options),
-    loadVoice: (init, options) => loadCapiVoice(init, context, options)
+    loadVoice: (init, options) => loadCapiVoice(init, context, options),
+    loadCaptioner: (init, options) => loadCapiCaptioner(init, context, options),
+    loadDiffusion: (init, options) => loadCapiDiffusion(init, context, options)
   }
 }

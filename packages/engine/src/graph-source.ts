@@ -1,12 +1,17 @@
 import { constants, copyFile, link, mkdtemp, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
+import { buildCaptionTextGraph, buildSightGraph, type CaptionTextGraph, type SightGraph } from '@resultity/blip'
+import type { GraphInit } from '@resultity/diffusion-model'
 import { MeshError, stageFiles, type WeightFile, weightFiles } from '@resultity/interface'
 import { buildEncoderGraph, buildStageGraph, type EncoderGraph, type StageGraph } from '@resultity/model'
 import { type AudioGraph, buildAudioGraph, buildTextGraph, type TextGraph } from '@resultity/whisper'
 import type { EncoderInit } from './encoder.ts'
-import type { SpeechInit, StageInit } from './port.ts'
+import type { CaptionerInit, DiffusionInit, SpeechInit, StageInit } from './port.ts'
 
 type Places = Pick<StageInit, 'workDir' | 'weightPath'>
+
+/** `everyState`: also the states behind each layer, which only a comparison needs. */
+type CaptionGraphInit = Pick<CaptionerInit, 'manifest' | 'workDir' | 'weightPath'> & { readonly everyState?: boolean }
 
 /** Real path of each weight file, by its hash. */
 type Paths = ReadonlyMap<string, string>
@@ -74,6 +79,44 @@ export class GraphSource<Graph extends { readonly bytes: Uint8Array }> implement
     return GraphSource.#place(weightFiles(manifest), init, weightLocation =>
       buildTextGraph({ manifest, weightLocation })
     )
+  }
+
+  /**
+   * What looks at pictures. It reads the decoder's files too, for the keys and values of cross attention.
+   *
+   * @throws MeshError as {@link forStage}, and what {@link buildSightGraph} throws
+   */
+  static forSight({ everyState = false, ...init }: CaptionGraphInit): Promise<GraphSource<SightGraph>> {
+    const { manifest } = init
+    return GraphSource.#place(weightFiles(manifest), init, weightLocation =>
+      buildSightGraph({ manifest, weightLocation, everyState })
+    )
+  }
+
+  /**
+   * What writes of pictures.
+   *
+   * @throws MeshError as {@link forStage}, and what {@link buildCaptionTextGraph} throws
+   */
+  static forCaption({ everyState = false, ...init }: CaptionGraphInit): Promise<GraphSource<CaptionTextGraph>> {
+    const { manifest } = init
+    return GraphSource.#place(weightFiles(manifest), init, weightLocation =>
+      buildCaptionTextGraph({ manifest, weightLocation, everyState })
+    )
+  }
+
+  /**
+   * A component of a model that draws pictures, and the weight files of this component alone.
+   *
+   * @throws MeshError as {@link forStage}, and what `build` throws
+   */
+  static forComponent<Graph extends { readonly bytes: Uint8Array }>(
+    init: DiffusionInit,
+    files: readonly WeightFile[],
+    build: (init: GraphInit) => Graph
+  ): Promise<GraphSource<Graph>> {
+    const { manifest } = init
+    return GraphSource.#place(files, init, weightLocation => build({ manifest, weightLocation }))
   }
 
   /**

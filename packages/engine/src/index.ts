@@ -1,6 +1,8 @@
 export { BatchGate } from './batch-gate.ts'
 export { availableExecutionProviders } from './capi/execution-providers.ts'
+export { type CaptionMeasurement, measureCaptioner } from './caption-measurement.ts'
 export { createEngine, type EngineKind, type EngineOptions } from './create-engine.ts'
+export { type DiffusionMeasurement, measureDiffusion } from './diffusion-measurement.ts'
 export { ENCODER_INPUTS_MAX, Encoder, type EncoderInit } from './encoder.ts'
 export { type EncoderMeasurement, measureEncoder } from './encoder-measurement.ts'
 export { type Logprobs, logprobsOf, TOP_LOGPROBS_MAX, type TokenLogprob } from './logprobs.ts'

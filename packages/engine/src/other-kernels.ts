@@ -5,15 +5,17 @@ const DROPPED_BITS = 10
 
 /**
  * An engine whose results differ from this machine's as those of another kind of processor would: a stand-in for tests,
- * which have one machine. Results of stages are rounded to fewer bits, the same way each time; encoders, speech models and
- * voices are left as they are.
+ * which have one machine. Results of stages are rounded to fewer bits, the same way each time; models that are
+ * served whole are left as they are.
  */
 export function withOtherKernels(engine: Engine): Engine {
   return {
     loadStage: async (init, options) => otherStage(await engine.loadStage(init, options)),
     loadEncoder: (init, options) => engine.loadEncoder(init, options),
     loadSpeech: (init, options) => engine.loadSpeech(init, options),
-    loadVoice: (init, options) => engine.loadVoice(init, options)
+    loadVoice: (init, options) => engine.loadVoice(init, options),
+    loadDiffusion: (init, options) => engine.loadDiffusion(init, options),
+    loadCaptioner: (init, options) => engine.loadCaptioner(init, options)
   }
 }
 

@@ -1,6 +1,10 @@
 import type {
   AbortOptions,
+  Captioner,
+  CaptionManifest,
   DecoderManifest,
+  DiffusionManifest,
+  DiffusionModel,
   LayerRange,
   SpeechManifest,
   SpeechModel,
@@ -34,7 +38,7 @@ export interface StageInit {
   readonly logits?: 'last' | 'all'
 }
 
-/** Builds and runs layer ranges, whole encoders and whole speech models. Two implementations and one compliance suite stand behind this port. */
+/** Builds and runs layer ranges, and whole models of other kinds. Two implementations and one compliance suite stand behind this port. */
 export interface Engine {
   /**
    * @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph, `invalid_request` for a
@@ -48,6 +52,13 @@ export interface Engine {
    *   limit
    */
   loadSpeech(init: SpeechInit, options?: AbortOptions): Promise<SpeechModel>
+  /**
+   * @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph, `invalid_request` for a wrong
+   *   limit
+   */
+  loadCaptioner(init: CaptionerInit, options?: AbortOptions): Promise<Captioner>
+  /** @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph */
+  loadDiffusion(init: DiffusionInit, options?: AbortOptions): Promise<DiffusionModel>
   /** @throws MeshError `engine_failed` when the file does not make a graph */
   loadVoice(init: VoiceInit, options?: AbortOptions): Promise<Voice>
 }
@@ -131,6 +142,28 @@ export interface SpeechInit {
   readonly windowsMax: number
   /** Sessions that may be open on one window at once. Default 1. */
   readonly sessionsPerWindow?: number
+  /** Where a weight file of the manifest lies on this machine. */
+  weightPath(file: WeightFile): string
+  /** As {@link StageInit.workDir}. */
+  readonly workDir: string
+}
+
+export interface CaptionerInit {
+  readonly manifest: CaptionManifest
+  readonly threads: number
+  readonly spinning: Spinning
+  /** Pictures that may be open at once, each with its keys and values and those of its text. */
+  readonly picturesMax: number
+  /** Where a weight file of the manifest lies on this machine. */
+  weightPath(file: WeightFile): string
+  /** As {@link StageInit.workDir}. */
+  readonly workDir: string
+}
+
+export interface DiffusionInit {
+  readonly manifest: DiffusionManifest
+  readonly threads: number
+  readonly spinning: Spinning
   /** Where a weight file of the manifest lies on this machine. */
   weightPath(file: WeightFile): string
   /** As {@link StageInit.workDir}. */

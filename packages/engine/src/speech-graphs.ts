@@ -1,4 +1,4 @@
-import type { AbortOptions } from '@resultity/interface'
+import type { AbortOptions, WhisperConfig } from '@resultity/interface'
 
 /** The two graphs of a speech model in some runtime: what an engine adds to `WholeSpeechModel`. One run at a time. */
 export interface SpeechGraphs extends AsyncDisposable {
@@ -10,10 +10,34 @@ export interface SpeechGraphs extends AsyncDisposable {
   hear(mel: Float32Array, options: AbortOptions): Promise<WindowState>
 }
 
-/** Keys and values of a window, in memory of the runtime. */
+/** Keys and values of what is written about, a window or a picture, in memory of the runtime. */
 export interface WindowState extends Disposable {
   /** A text that has no tokens yet. */
   begin(): TextState
+}
+
+/** Sizes of what writes a text. */
+export interface TextShape {
+  readonly textContext: number
+  readonly hiddenSize: number
+  readonly headCount: number
+  readonly vocabularySize: number
+}
+
+/** Of a speech model. */
+export function textShapeOf({ textContext, hiddenSize, decoderHeadCount, vocabularySize }: WhisperConfig): TextShape {
+  return { textContext, hiddenSize, headCount: decoderHeadCount, vocabularySize }
+}
+
+/** How a graph that writes texts is fed; a run adds its tokens to those that the cache has. */
+export interface TextEdges {
+  readonly tokens: string
+  readonly positions: string
+  readonly firstRow: string
+  readonly lastPosition: string
+  readonly totalPositions: string
+  readonly cache: readonly { readonly past: string; readonly present: string }[]
+  readonly logits: string
 }
 
 /** Some tokens of a text, one after the other. */

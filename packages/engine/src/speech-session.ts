@@ -4,7 +4,7 @@ import type { SpeechRunOptions, SpeechSession } from './port.ts'
 import type { TextRun, TextRunResult, TextState } from './speech-graphs.ts'
 
 export interface SpeechSessionInit {
-  readonly config: WhisperConfig
+  readonly config: Pick<WhisperConfig, 'vocabularySize' | 'textContext'>
   readonly turns: CallTurns
   readonly state: TextState
   /** Called once, when the session is disposed. */
@@ -18,7 +18,7 @@ export interface SpeechSessionInit {
  */
 type State = 'idle' | 'running' | 'closed'
 
-/** A text of a window, whose runs take turns with those of all others. */
+/** A text of a window or a picture, whose runs take turns with those of all others. */
 export class WindowSession implements SpeechSession {
   readonly #init: SpeechSessionInit
   readonly #closing = new AbortController()
@@ -115,7 +115,7 @@ function closedError(): MeshError {
 }
 
 function noNumbers(): MeshError {
-  return new MeshError('engine_failed', 'the speech model gave logits that are no numbers', {
+  return new MeshError('engine_failed', 'the model gave logits that are no numbers', {
     hint: 'its weights may be damaged; import the model again'
   })
 }

@@ -1,4 +1,5 @@
 export * from './byte-source.ts'
+export * from './component-weights.ts'
 export * from './ctranslate2.ts'
 export * from './gguf.ts'
 export * from './gguf-split.ts'

@@ -28,13 +28,23 @@ const WHOLE_NUMBERS: ReadonlySet<string> = new Set('BOOL U8 I8 U16 I16 U32 I32 U
  * @throws MeshError `model_invalid` for a damaged file, or saying what the folder has instead
  */
 export function openSafetensorsFolder(directory: string, ignored?: RegExp): OpenTensors {
+  return openSafetensorsFiles(weightPaths(directory), ignored)
+}
+
+/**
+ * Opens safetensors files as one. The caller disposes of them.
+ *
+ * @param ignored names that are passed over
+ * @throws MeshError `model_invalid` for a damaged file
+ */
+export function openSafetensorsFiles(paths: readonly string[], ignored?: RegExp): OpenTensors {
   const files: ByteSource[] = []
   const dispose = (): void => {
     for (const file of files) file[Symbol.dispose]()
   }
   return disposeOnError(dispose, () => {
     const tensors = new Map<string, { readonly file: ByteSource; readonly entry: SafetensorsEntry }>()
-    for (const path of weightPaths(directory)) {
+    for (const path of paths) {
       const file = openFileSource(path)
       files.push(file)
       for (const [name, entry] of parseSafetensors(file, ignored)) tensors.set(name, { file, entry })

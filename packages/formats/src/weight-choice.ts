@@ -75,8 +75,8 @@ function incomplete(missing: readonly string[], indexed: boolean): WeightChoice 
   return { problem: `lacks ${listed(missing)}${why}`, hint: 'Download all files of the model into one folder.' }
 }
 
-/** Says what is there instead: most folders without weights hold them in another form. */
-function withoutWeights(names: readonly string[]): WeightChoice {
+/** Says what a folder has instead of weights: most folders without weights hold them in another form. */
+export function withoutWeights(names: readonly string[], whole = WHOLE_WEIGHTS): WeightChoice {
   const ending = (...endings: string[]): string[] => names.filter(name => endings.some(end => name.endsWith(end)))
   const ggufs = ending('.gguf')
   if (ggufs.length > 0) {
@@ -99,7 +99,7 @@ function withoutWeights(names: readonly string[]): WeightChoice {
   if (others.length > 0) {
     return { problem: `has its weights in a format that is not read: ${listed(others)}`, hint: FORMATS }
   }
-  return { problem: `has no weights: no ${WHOLE_WEIGHTS}, no ${WEIGHTS_INDEX} and no shards`, hint: FORMATS }
+  return { problem: `has no weights: no ${whole}, no ${whole}.index.json and no shards`, hint: FORMATS }
 }
 
 const FORMATS = 'Use the safetensors or GGUF version of the model.'

@@ -10,9 +10,11 @@ export {
   type Usage
 } from './generation.ts'
 export { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from './generation-limits.ts'
+export { type DescriberComponents, type Description, describe } from './node-jobs/describer.ts'
 export { embed } from './node-jobs/embedder.ts'
 export { callJob, type JobCallComponents, type JobCallInit, type JobChunks } from './node-jobs/job-call.ts'
 export { NodeJobs } from './node-jobs/node-jobs.ts'
+export { type PaintEvent, type PainterComponents, type PaintRequest, paint } from './node-jobs/painter.ts'
 export { type SpeakerComponents, type SpokenSentence, speak } from './node-jobs/speaker.ts'
 export { type TranscribedPiece, type TranscriberComponents, transcribe } from './node-jobs/transcriber.ts'
 export type { Reroutes } from './recovery-state.ts'

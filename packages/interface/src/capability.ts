@@ -1,8 +1,8 @@
 import { z } from 'zod'
 import { layerRangeSchema } from './layer-range.ts'
-import { sha256Schema } from './manifest.ts'
 import { OFFERED_MODELS_MAX, offeredModelSchema } from './offered-model.ts'
 import { shown } from './shown-text.ts'
+import { sha256Schema } from './weight-file.ts'
 
 const label = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._/-]{0,62}$/, 'letters, digits, and . _ / - inside, 63 at most')
 

@@ -1,30 +1,16 @@
 import { z } from 'zod'
+import { type CaptionManifest, captionManifestSchema } from './blip-manifest.ts'
 import { checkDecoderTraits } from './decoder-checks.ts'
 import { decoderTraitsSchema, type Experts, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
+import { type DiffusionManifest, diffusionManifestSchema } from './diffusion-manifest.ts'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
-import { tensorEntrySchema } from './tensor-entry.ts'
+import { tokenizerFilesSchema } from './tokenizer-files.ts'
 import { voiceConfigSchema } from './voice-config.ts'
-import { checkWeightFile } from './weight-file-checks.ts'
+import { type BlobRef, layerFiles, type WeightFile, weightFileSchema } from './weight-file.ts'
 import { whisperConfigSchema } from './whisper-config.ts'
 
-/** Lower-case hex SHA-256. */
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits')
-
 const size = z.int().positive()
-
-/** One content-addressed file; every extent in it starts on a multiple of {@link TENSOR_ALIGNMENT_BYTES}. */
-export const weightFileSchema = z
-  .object({
-    sha256: sha256Schema,
-    bytes: size,
-    tensors: z.array(tensorEntrySchema).max(64)
-  })
-  .superRefine(checkWeightFile)
-export type WeightFile = z.infer<typeof weightFileSchema>
-
-/** ONNX Runtime maps external data in place only at page-aligned offsets. */
-export const TENSOR_ALIGNMENT_BYTES = 4096
 
 /** Added to a mean of squares, so that nothing is divided by zero. */
 const epsilon = z.number().min(1e-20).max(1)
@@ -107,23 +93,10 @@ export const encoderConfigSchema = z
   })
 export type EncoderConfig = z.infer<typeof encoderConfigSchema>
 
-const blobRefSchema = z.object({ sha256: sha256Schema, bytes: size })
-export type BlobRef = z.infer<typeof blobRefSchema>
-
-const tokenizerSchema = z.object({
-  /** A Hugging Face `tokenizer.json`. */
-  definition: blobRefSchema,
-  /** A Hugging Face `tokenizer_config.json`, with `chat_template` where the model has one. */
-  config: blobRefSchema,
-  endTokenIds: z.array(z.int().nonnegative().max(4_294_967_295)).max(64)
-})
-
 /** The manifest's architecture of a model that generates text. */
 export function decoderArchitecture({ traits }: Pick<ModelConfig, 'traits'>): 'llama' | 'decoder' {
   return traits === undefined ? 'llama' : 'decoder'
 }
-
-const layerFiles = z.array(weightFileSchema).min(1).max(LAYERS_MAX)
 
 const ONE_FILE_A_LAYER = {
   message: 'the manifest lists as many weight files as the model has layers',
@@ -146,7 +119,7 @@ const decoderManifestSchema = z
     name: z.string().min(1).max(256),
     architecture: z.enum(['llama', 'decoder']),
     config: modelConfigSchema,
-    tokenizer: tokenizerSchema,
+    tokenizer: tokenizerFilesSchema,
     embedding: weightFileSchema,
     layers: layerFiles,
     head: weightFileSchema
@@ -170,7 +143,7 @@ const encoderManifestSchema = z
     name: z.string().min(1).max(256),
     architecture: z.literal('bert'),
     config: encoderConfigSchema,
-    tokenizer: tokenizerSchema,
+    tokenizer: tokenizerFilesSchema,
     embedding: weightFileSchema,
     layers: layerFiles,
     /** Of a classifier. */
@@ -196,7 +169,7 @@ const speechManifestSchema = z
     name: z.string().min(1).max(256),
     architecture: z.literal('whisper'),
     config: whisperConfigSchema,
-    tokenizer: tokenizerSchema,
+    tokenizer: tokenizerFilesSchema,
     /** What is no layer's: the convolutions, the tables and the last norms of encoder and decoder. */
     embedding: weightFileSchema,
     /** The encoder's, and behind them the decoder's. */
@@ -226,12 +199,14 @@ export const modelManifestSchema = z.discriminatedUnion('architecture', [
   decoderManifestSchema,
   encoderManifestSchema,
   speechManifestSchema,
-  voiceManifestSchema
+  voiceManifestSchema,
+  diffusionManifestSchema,
+  captionManifestSchema
 ])
-export type ModelManifest = DecoderManifest | EncoderManifest | SpeechManifest | VoiceManifest
+export type ModelManifest = DecoderManifest | WholeManifest
 
 /** A model that is not cut: one node serves all of it, and takes jobs. */
-export type WholeManifest = EncoderManifest | SpeechManifest | VoiceManifest
+export type WholeManifest = EncoderManifest | SpeechManifest | VoiceManifest | DiffusionManifest | CaptionManifest
 
 /** True for a model that turns texts into vectors or labels. */
 export function isEncoder(manifest: ModelManifest): manifest is EncoderManifest {
@@ -248,15 +223,27 @@ export function isVoice(manifest: ModelManifest): manifest is VoiceManifest {
   return manifest.architecture === 'piper'
 }
 
+/** True for a model that draws pictures. */
+export function isDiffusion(manifest: ModelManifest): manifest is DiffusionManifest {
+  return manifest.architecture === 'diffusion'
+}
+
+/** True for a model that says what pictures show. */
+export function isCaptioner(manifest: ModelManifest): manifest is CaptionManifest {
+  return manifest.architecture === 'blip'
+}
+
 /** True for a model that is served whole and takes jobs, false for one that is cut into stages. */
 export function isServedWhole(manifest: ModelManifest): manifest is WholeManifest {
-  return isEncoder(manifest) || isSpeech(manifest) || isVoice(manifest)
+  return manifest.architecture !== 'llama' && manifest.architecture !== 'decoder'
 }
 
 /** What `manifest` is and does, for messages: `NAME …`. */
 export function kindOf(manifest: ModelManifest): string {
   if (isEncoder(manifest)) return 'is an encoder'
   if (isVoice(manifest)) return 'says texts'
+  if (isDiffusion(manifest)) return 'draws pictures'
+  if (isCaptioner(manifest)) return 'says what pictures show'
   return isSpeech(manifest) ? 'writes what is said' : 'generates text'
 }
 
@@ -284,12 +271,31 @@ export function requireVoice(manifest: ModelManifest): VoiceManifest {
   throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and is no voice`)
 }
 
+/** @throws MeshError `invalid_request` when the model is of another kind */
+export function requireDiffusion(manifest: ModelManifest): DiffusionManifest {
+  if (isDiffusion(manifest)) return manifest
+  throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and draws no pictures`)
+}
+
+/** @throws MeshError `invalid_request` when the model is of another kind */
+export function requireCaptioner(manifest: ModelManifest): CaptionManifest {
+  if (isCaptioner(manifest)) return manifest
+  throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and describes no pictures`)
+}
+
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
-  if (isVoice(manifest)) return [...manifest.layers]
+  if (isVoice(manifest) || isDiffusion(manifest)) return [...manifest.layers]
   const { embedding, layers } = manifest
-  const head = isSpeech(manifest) ? undefined : manifest.head
+  const head = isSpeech(manifest) || isCaptioner(manifest) ? undefined : manifest.head
   return [embedding, ...layers, ...(head === undefined ? [] : [head])]
+}
+
+/** The files beside the weights that say how the model reads text, in order; a voice has none. */
+export function tokenizerFilesOf(manifest: ModelManifest): BlobRef[] {
+  if (isVoice(manifest)) return []
+  if (isDiffusion(manifest)) return manifest.tokenizers.flatMap(({ vocabulary, merges }) => [vocabulary, merges])
+  return [manifest.tokenizer.definition, manifest.tokenizer.config]
 }
 
 /** Numbers that an encoder gives of each input: a vector, or one for each label. */

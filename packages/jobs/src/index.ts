@@ -13,6 +13,7 @@ export {
   BEGUN,
   type Begun,
   begunOf,
+  type CompleteOptions,
   type JobAnswer,
   type JobContext,
   type JobKind,

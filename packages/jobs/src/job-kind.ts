@@ -88,6 +88,11 @@ export interface StreamView {
   idle?(): unknown
 }
 
+export interface CompleteOptions extends AbortOptions {
+  /** Where the client reached this server, such as `http://127.0.0.1:8420`. Absent: the request is a line of a file. */
+  readonly origin?: string
+}
+
 /** The jobs of one path of the API: how its requests are checked, run and answered. */
 export interface JobKind<Data = unknown> {
   readonly path: string
@@ -99,7 +104,7 @@ export interface JobKind<Data = unknown> {
    * Puts stored things that a body refers to into it: {@link prepare} looks nothing up.
    * @throws MeshError `invalid_request`; the signal's reason
    */
-  complete?(body: unknown, namespace: string, options?: AbortOptions): Promise<unknown>
+  complete?(body: unknown, namespace: string, options?: CompleteOptions): Promise<unknown>
   /**
    * Checks a whole body: every fault is reported here and not later.
    * @throws MeshError `invalid_request`, `model_not_found`, `context_length_exceeded`

@@ -31,6 +31,22 @@ t.test('a file that came with a request is found by its jobs alone, and goes wit
   await fileService.removeOf(REQUEST)
 })
 
+t.test('all files of a request go with it', async t => {
+  const bench = await BatchBench.open(t)
+  const { fileService } = bench.components
+  const ids: string[] = []
+  for (const [index, text] of ['one', 'two', 'three'].entries()) {
+    const received = await fileService.receive(bytes(text), 'default', 5)
+    ids.push((await fileService.keepFor(REQUEST, received, file, index)).id)
+  }
+  t.equal(new Set(ids).size, 3)
+  for (const [index, text] of ['one', 'two', 'three'].entries()) {
+    t.equal(await read(fileService.read(await fileService.findInUse(ids[index] ?? '', 'default'))), text)
+  }
+  await fileService.removeOf(REQUEST)
+  for (const id of ids) await t.rejects(fileService.findInUse(id, 'default'), { code: 'not_found' })
+})
+
 t.test('a file of a client whose name is like that of a request is no part of it', async t => {
   const bench = await BatchBench.open(t)
   const { fileService } = bench.components

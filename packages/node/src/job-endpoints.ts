@@ -1,20 +1,20 @@
 import {
+  DESCRIPTIONS_ENDPOINT,
   EMBEDDINGS_ENDPOINT,
   MeshError,
+  PICTURES_ENDPOINT,
+  readDescriptionJob,
+  readPictureJob,
   SPEECH_ENDPOINT,
-  TRANSCRIPTIONS_ENDPOINT,
-  type WorkOptions
+  TRANSCRIPTIONS_ENDPOINT
 } from '@resultity/interface'
+import { runDescriptionJob } from './description-job.ts'
 import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
+import type { JobEndpoint } from './job-work.ts'
 import type { ReadyWhole } from './loaded-model.ts'
+import { runPictureJob } from './picture-job.ts'
 import { parseSynthesisJob, runSynthesisJob } from './synthesis-job.ts'
 import { parseTranscriptionJob, runTranscriptionJob } from './transcription-job.ts'
-
-/** Work whose body was read, for a model to do. @returns UTF-8 JSON of its result */
-export type JobWork = (ready: ReadyWhole, options: WorkOptions) => Promise<Uint8Array>
-
-/** Reads the body of a job, UTF-8 JSON. @throws MeshError `protocol_violation` */
-export type JobEndpoint = (body: Uint8Array) => JobWork
 
 /** What jobs this node runs, by their endpoint. */
 export const JOB_ENDPOINTS: ReadonlyMap<string, JobEndpoint> = new Map([
@@ -45,6 +45,26 @@ export const JOB_ENDPOINTS: ReadonlyMap<string, JobEndpoint> = new Map([
       return async (ready, options) => {
         if (ready.kind !== 'voice') throw otherKind(ready, 'has no voice')
         return await runSynthesisJob(ready, job, options)
+      }
+    }
+  ],
+  [
+    DESCRIPTIONS_ENDPOINT,
+    body => {
+      const job = readDescriptionJob(body)
+      return async (ready, options) => {
+        if (ready.kind !== 'captioner') throw otherKind(ready, 'describes no pictures')
+        return await runDescriptionJob(ready, job, options)
+      }
+    }
+  ],
+  [
+    PICTURES_ENDPOINT,
+    body => {
+      const job = readPictureJob(body)
+      return async (ready, options) => {
+        if (ready.kind !== 'diffusion') throw otherKind(ready, 'draws no pictures')
+        return await runPictureJob(ready, job, options)
       }
     }
   ]

@@ -14,7 +14,8 @@ import {
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
-import { JOB_ENDPOINTS, type JobEndpoint } from './job-endpoints.ts'
+import { JOB_ENDPOINTS } from './job-endpoints.ts'
+import type { JobEndpoint } from './job-work.ts'
 import type { StageTable } from './stage-table.ts'
 
 export interface JobServerComponents {
@@ -176,7 +177,12 @@ export class JobServer {
     using slot = stages.takeJob(request.manifestSha256, id => this.#components.mayUse(remotePeer, id))
     const told = new ToldEvents(frames, abort.signal)
     return await this.#work(request, { placementId: slot.placementId, abort }, told, signal =>
-      work(slot.ready, { signal, workClass: request.workClass ?? 'interactive' })
+      work(slot.ready, {
+        signal,
+        workClass: request.workClass ?? 'interactive',
+        scheduler: this.#scheduler,
+        tell: chunk => told.chunk(chunk)
+      })
     )
   }
 

@@ -1,5 +1,5 @@
 import type { StageSession, TokenConstraint } from '@resultity/engine'
-import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import { allFinite, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import {
   type Activations,
   floatsToHidden,
@@ -12,7 +12,6 @@ import {
   type StageFrame,
   sameSession
 } from '@resultity/wire'
-import { allFinite } from './finite.ts'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { HopAcks } from './hop-acks.ts'
 import { HopWatch } from './hop-watch.ts'

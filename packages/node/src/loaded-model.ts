@@ -1,9 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import { MelThread } from '@resultity/audio'
+import { captionMemory } from '@resultity/blip'
+import { diffusionMemory } from '@resultity/diffusion-model'
 import {
   type ConstraintCompiler,
   type Encoder,
   type Engine,
+  measureCaptioner,
+  measureDiffusion,
   measureEncoder,
   measureSpeech,
   measureStage,
@@ -16,8 +20,14 @@ import {
 } from '@resultity/engine'
 import {
   type BlobRef,
+  type Captioner,
+  type CaptionManifest,
   type DecoderManifest,
+  type DiffusionManifest,
+  type DiffusionModel,
   type EncoderManifest,
+  isCaptioner,
+  isDiffusion,
   isEncoder,
   isSpeech,
   isVoice,
@@ -40,7 +50,7 @@ import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
 
 interface Ready {
-  /** Measurement for the coordinator's planner; for an encoder, a token counts as a decode step, and for a voice a phoneme. */
+  /** Measurement for the coordinator's planner; of an encoder's, a token counts as a decode step, of a voice's a phoneme, of pictures' a position of the latents. */
   readonly measurement: StageMeasurement
   readonly memoryBytes: number
 }
@@ -77,8 +87,22 @@ export interface ReadyVoice extends Ready {
   readonly manifest: VoiceManifest
 }
 
+/** A whole model that says what pictures show, and serves. */
+export interface ReadyCaptioner extends Ready {
+  readonly kind: 'captioner'
+  readonly captioner: Captioner
+  readonly manifest: CaptionManifest
+}
+
+/** A whole model that draws pictures, and serves. */
+export interface ReadyDiffusion extends Ready {
+  readonly kind: 'diffusion'
+  readonly diffusion: DiffusionModel
+  readonly manifest: DiffusionManifest
+}
+
 /** A model that takes jobs. */
-export type ReadyWhole = ReadyEncoder | ReadySpeech | ReadyVoice
+export type ReadyWhole = ReadyEncoder | ReadySpeech | ReadyVoice | ReadyCaptioner | ReadyDiffusion
 
 export type LoadedModel = ReadyStage | ReadyWhole
 
@@ -99,6 +123,14 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
   if (isVoice(manifest)) {
     const { weightBytes, workBytes } = voiceMemory(manifest)
     return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
+  }
+  if (isDiffusion(manifest)) {
+    const { weightBytes, workBytes } = diffusionMemory(manifest)
+    return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
+  }
+  if (isCaptioner(manifest)) {
+    const { weightBytes, cacheBytes, workBytes } = captionMemory({ manifest, picturesMax: assignment.sessionsMax })
+    return { files: weightFiles(manifest), bytes: weightBytes + cacheBytes + workBytes }
   }
   const { range } = assignment
   const decoder = requireDecoder(manifest)
@@ -151,6 +183,24 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
       const { msPerPhoneme } = await measureVoice(voice, { signal })
       const pace = { decodeMsPerLayer: msPerPhoneme, prefillMsPerPositionLayer: msPerPhoneme }
       return { kind: 'voice', voice, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
+    })
+  }
+  if (isDiffusion(manifest)) {
+    const diffusion = await engine.loadDiffusion({ ...common, manifest }, { signal })
+    return measured(diffusion, onProgress, async () => {
+      const { msPerPosition } = await measureDiffusion(diffusion, { signal })
+      const msPerLayer = msPerPosition / manifest.layers.length
+      const pace = { decodeMsPerLayer: msPerLayer, prefillMsPerPositionLayer: msPerLayer }
+      return { kind: 'diffusion', diffusion, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
+    })
+  }
+  if (isCaptioner(manifest)) {
+    const picturesMax = init.assignment.sessionsMax
+    const captioner = await engine.loadCaptioner({ ...common, manifest, picturesMax }, { signal })
+    return measured(captioner, onProgress, async () => {
+      const { msPerTokenLayer } = await measureCaptioner(captioner, { signal })
+      const pace = { decodeMsPerLayer: msPerTokenLayer, prefillMsPerPositionLayer: msPerTokenLayer }
+      return { kind: 'captioner', captioner, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
     })
   }
   const { range, contextLength, sessionsMax } = init.assignment
@@ -228,5 +278,9 @@ function runsOf(loaded: LoadedModel): AsyncDisposable {
       return loaded.speech
     case 'voice':
       return loaded.voice
+    case 'captioner':
+      return loaded.captioner
+    case 'diffusion':
+      return loaded.diffusion
   }
 }

@@ -8,10 +8,14 @@ import {
   type EmbeddingResult,
   fromEmbeddingResult,
   type ModelManifest,
+  PICTURES_ENDPOINT,
+  type PictureJob,
+  readPictureResult,
   readTranscriptionResult,
   TRANSCRIPTIONS_ENDPOINT,
   type TranscriptionJob,
-  toPcm
+  toPcm,
+  writePictureJob
 } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost } from '@resultity/mesh'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
@@ -30,7 +34,22 @@ import { StageTable } from '../src/stage-table.ts'
 
 const encoder = join(import.meta.dirname, '../../../model/test/fixtures/tiny-encoder')
 const speech = join(import.meta.dirname, '../../../whisper/test/fixtures/tiny-whisper')
+const painter = join(import.meta.dirname, '../../../diffusion-model/test/fixtures/tiny-sd')
 const PLACEMENT = 'placement-1'
+
+const picture: PictureJob = {
+  picture: 0,
+  prompt: [[Array(77).fill(5)]],
+  negative: [[Array(77).fill(6)]],
+  width: 16,
+  height: 16,
+  steps: 2,
+  scheduler: 'ddim',
+  guidance: 2,
+  guidanceRescale: 0,
+  seed: '1',
+  previews: []
+}
 
 interface Workplace {
   readonly server: JobServer
@@ -249,6 +268,46 @@ t.test('a speech model takes pieces of sound, and an encoder does not', async t 
     await ended
     t.match(events.at(-1), { type: 'error', error: { code } }, name)
   }
+})
+
+t.test('a picture is told step by step, and a model of another kind draws none', async t => {
+  const { coordinator, call, request } = await workplace(t, { kind: painter })
+  const body = (change: Partial<PictureJob> = {}) => writePictureJob({ ...picture, ...change })
+  const draw = (change?: Partial<PictureJob>) => request({ endpoint: PICTURES_ENDPOINT, body: body(change) })
+  const { events, ended } = await call(coordinator, draw())
+  await ended
+  t.strictSame(
+    events.map(({ type, sequence }) => [type, sequence]),
+    [
+      ['started', 0],
+      ['chunk', 1],
+      ['chunk', 2],
+      ['result', 3]
+    ]
+  )
+  const last = events.at(-1)
+  t.ok(last?.type === 'result' && readPictureResult(last.result, picture))
+  const cases: Record<string, [Partial<JobRequest>, string]> = {
+    'no job': [{ ...draw(), body: new TextEncoder().encode('{}') }, 'protocol_violation'],
+    'too many steps': [draw({ steps: 1001 }), 'protocol_violation'],
+    'tokens that it lacks': [draw({ prompt: [[Array(77).fill(4_000_000)]] }), 'invalid_request'],
+    texts: [{ body: bodyOf([[2, 7, 3]]) }, 'invalid_request']
+  }
+  for (const [name, [changes, code]] of Object.entries(cases)) {
+    const { events, ended } = await call(coordinator, request(changes))
+    await ended
+    t.match(events.at(-1), { type: 'error', error: { code } }, name)
+  }
+  const long = await call(coordinator, draw({ steps: 1000 }))
+  await long.started
+  long.frames.abort(new Error('enough'))
+  const encoders = await workplace(t)
+  const wrong = await encoders.call(
+    encoders.coordinator,
+    encoders.request({ endpoint: PICTURES_ENDPOINT, body: body() })
+  )
+  await wrong.ended
+  t.match(wrong.events.at(-1), { type: 'error', error: { code: 'invalid_request', message: /draws no pictures/ } })
 })
 
 t.test('a silent stream is ended, and told why', async t => {

@@ -1,10 +1,10 @@
 import type { StageSession } from '@resultity/engine'
-import { GREEDY, MeshError } from '@resultity/interface'
+import { allFinite, GREEDY, MeshError } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
 import { floatsToHidden, type OpenSession, type StageFrame } from '@resultity/wire'
 import fc from 'fast-check'
 import { test } from 'tap'
-import { allFinite } from '../src/finite.ts'
+
 import { LinkedSession } from '../src/linked-session.ts'
 import type { StageStream } from '../src/stage-stream.ts'
 

@@ -1,4 +1,6 @@
 import {
+  isCaptioner,
+  isDiffusion,
   isServedWhole,
   isSpeech,
   isVoice,
@@ -45,6 +47,8 @@ function capabilitiesOf(model: ServedModel): string[] {
     case 'classifier':
     case 'speech':
     case 'voice':
+    case 'captioner':
+    case 'diffusion':
       return []
   }
 }
@@ -73,8 +77,8 @@ function infoOf({ placeable: { manifest, contextLength } }: ServedModel): Readon
     'general.basename': manifest.name,
     'general.parameter_count': weightsOf(manifest).count
   }
-  // its file is not looked into
-  if (isVoice(manifest)) return general
+  // of a file that is not looked into, or of several models in one
+  if (isVoice(manifest) || isDiffusion(manifest) || isCaptioner(manifest)) return general
   const { architecture: family, config, layers } = manifest
   // of a model for speech, its decoder's
   const { feedForward, heads } = isSpeech(manifest)

@@ -6,10 +6,13 @@ const CONTRIB_DOMAIN = 'com.microsoft'
 /** Operators of ONNX's own domain; every other one that graphs use is in {@link CONTRIB_DOMAIN}. */
 const standardOperators: ReadonlySet<string> = new Set([
   'Add',
+  'ArgMax',
   'AveragePool',
   'Cast',
+  'Clip',
   'Concat',
   'Conv',
+  'Cos',
   'Div',
   'Equal',
   'Expand',
@@ -18,6 +21,7 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Greater',
   'Identity',
   'If',
+  'InstanceNormalization',
   'LayerNormalization',
   'MatMul',
   'Max',
@@ -26,9 +30,11 @@ const standardOperators: ReadonlySet<string> = new Set([
   'ReduceL2',
   'ReduceSum',
   'Reshape',
+  'Resize',
   'Shape',
-  'SimplifiedLayerNormalization',
   'Sigmoid',
+  'SimplifiedLayerNormalization',
+  'Sin',
   'Slice',
   'Softmax',
   'Split',
@@ -46,8 +52,13 @@ type Dimension = number | string
 /** What a constant of the graph may hold: f32, u8 or i64. */
 type ConstantData = Float32Array | Uint8Array | BigInt64Array
 
-/** Integers are ONNX ints, `{ float }` an ONNX float, arrays ONNX ints lists. */
-export type Attribute = number | { readonly float: number } | readonly number[] | { readonly graph: GraphProto }
+/** Integers are ONNX ints, `{ float }` an ONNX float, `{ text }` a string, arrays ONNX ints lists. */
+export type Attribute =
+  | number
+  | { readonly float: number }
+  | { readonly text: string }
+  | readonly number[]
+  | { readonly graph: GraphProto }
 
 /** A graph as the plain object that the schema describes. */
 type GraphProto = Readonly<Record<string, unknown>>
@@ -184,6 +195,7 @@ function constantType(data: ConstantData): ElementType {
 function attributeProto(name: string, value: Attribute): Record<string, unknown> {
   if (typeof value === 'number') return { name, type: AttributeType.int, i: value }
   if ('float' in value) return { name, type: AttributeType.float, f: value.float }
+  if ('text' in value) return { name, type: AttributeType.string, s: new TextEncoder().encode(value.text) }
   if ('graph' in value) return { name, type: AttributeType.graph, g: value.graph }
   return { name, type: AttributeType.ints, ints: [...value] }
 }

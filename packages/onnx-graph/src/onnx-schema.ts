@@ -16,7 +16,7 @@ export type ElementType = (typeof ElementType)[keyof typeof ElementType]
 export const DataLocation = { inline: 0, external: 1 } as const
 
 /** `AttributeProto.AttributeType`. */
-export const AttributeType = { float: 1, int: 2, graph: 5, ints: 7 } as const
+export const AttributeType = { float: 1, int: 2, string: 3, graph: 5, ints: 7 } as const
 
 /** Version of the file format that knows opset 24. */
 export const IR_VERSION = 11
@@ -35,6 +35,7 @@ const schema = protobuf.Root.fromJSON({
         name: { type: 'string', id: 1 },
         f: { type: 'float', id: 2 },
         i: { type: 'int64', id: 3 },
+        s: { type: 'bytes', id: 4 },
         g: { type: 'GraphProto', id: 6 },
         ints: { rule: 'repeated', type: 'int64', id: 8 },
         type: { type: 'int32', id: 20 }

@@ -13,8 +13,10 @@ export { Replicas } from './placement/replicas.ts'
 export { DEFAULT_PLACEMENT_LIMITS, type PlacementLimits } from './placement-limits.ts'
 export {
   type FailedModel,
+  type ServedCaptioner,
   type ServedClassifier,
   type ServedDecoder,
+  type ServedDiffusion,
   type ServedEncoder,
   type ServedModel,
   ServedModels,

@@ -1,5 +1,11 @@
-import { type Classifier, MeshError, type VoiceConfig } from '@resultity/interface'
-import type { EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/tokenizer'
+import {
+  type BlipConfig,
+  type Classifier,
+  type DiffusionConfig,
+  MeshError,
+  type VoiceConfig
+} from '@resultity/interface'
+import type { ClipTokenizer, EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/tokenizer'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
 interface Served {
@@ -46,8 +52,31 @@ export interface ServedVoice extends Served {
   readonly config: VoiceConfig
 }
 
+/** A model that says what pictures show. */
+export interface ServedCaptioner extends Served {
+  readonly kind: 'captioner'
+  readonly config: BlipConfig
+  /** Turns a question or a beginning into tokens, and what was written into text. */
+  readonly tokenizer: EncoderTokenizer
+}
+
+/** A model that draws pictures. */
+export interface ServedDiffusion extends Served {
+  readonly kind: 'diffusion'
+  readonly config: DiffusionConfig
+  /** One for each text encoder: they turn prompts into chunks of tokens. */
+  readonly tokenizers: readonly ClipTokenizer[]
+}
+
 /** A model that requests may name. */
-export type ServedModel = ServedDecoder | ServedEncoder | ServedClassifier | ServedSpeech | ServedVoice
+export type ServedModel =
+  | ServedDecoder
+  | ServedEncoder
+  | ServedClassifier
+  | ServedSpeech
+  | ServedVoice
+  | ServedCaptioner
+  | ServedDiffusion
 
 type Kind = ServedModel['kind']
 
@@ -57,7 +86,9 @@ const kinds: Readonly<Record<Kind, { readonly does: string; readonly path: strin
   encoder: { does: 'turns texts into vectors', path: '/v1/embeddings' },
   classifier: { does: 'scores texts', path: '/v1/rerank or /v1/moderations' },
   speech: { does: 'writes what is said', path: '/v1/audio/transcriptions' },
-  voice: { does: 'says texts', path: '/v1/audio/speech' }
+  voice: { does: 'says texts', path: '/v1/audio/speech' },
+  captioner: { does: 'says what pictures show', path: '/v1/images/description' },
+  diffusion: { does: 'draws pictures', path: '/v1/images/generations' }
 }
 
 /** A model that should be served and is not. */
@@ -219,6 +250,20 @@ export class ServedModels implements AsyncDisposable {
     const model = this.find(name)
     if (model.kind === 'voice') return model
     throw this.#otherKind(model, 'has no voice', ['voice'])
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
+  findCaptioner(name: string | undefined): ServedCaptioner {
+    const model = this.find(name)
+    if (model.kind === 'captioner') return model
+    throw this.#otherKind(model, 'describes no pictures', ['captioner'])
+  }
+
+  /** @throws MeshError `model_not_found`; `invalid_request` for a model of another kind */
+  findDiffusion(name: string | undefined): ServedDiffusion {
+    const model = this.find(name)
+    if (model.kind === 'diffusion') return model
+    throw this.#otherKind(model, 'draws no pictures', ['diffusion'])
   }
 
   /** Why is for the operator: it names files of this machine. */

@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs'
-import { placeable } from '@resultity/test-nodes'
-import { createTokenizer } from '@resultity/tokenizer'
+import { diffusionMemory } from '@resultity/diffusion-model'
+import { placeable, placeableCaptioner, placeableDiffusion } from '@resultity/test-nodes'
+import { createEncoderTokenizer, createTokenizer } from '@resultity/tokenizer'
 import t from 'tap'
 import { type ServedModel, ServedModels } from '../src/index.ts'
+import { shapeOf } from '../src/placement/placeable-model.ts'
 
 const definition = readFileSync(new URL('../../../whisper/test/fixtures/tiny-whisper/tokenizer.json', import.meta.url))
 const tokenizer = createTokenizer(
@@ -27,4 +29,37 @@ t.test('a model for speech is found for speech, and nothing else', async t => {
       find
     )
   }
+})
+
+t.test('a model that describes pictures is found for that, and nothing else', async t => {
+  const placeable = placeableCaptioner()
+  const { manifest } = placeable
+  if (manifest.architecture !== 'blip') throw new Error('it is none')
+  const words = new URL('../../../blip/test/fixtures/tiny-captioner/tokenizer.json', import.meta.url)
+  const limits = { vocabularySize: 100, contextLength: 40 }
+  const tokenizer = createEncoderTokenizer(readFileSync(words), limits)
+  await using models = new ServedModels()
+  const { config } = manifest
+  models.add({ kind: 'captioner', id: 'blip', aliases: [], placeable, createdAt: 0, config, tokenizer })
+  models.add(speech('whisper'))
+  t.equal(models.findCaptioner('blip').id, 'blip')
+  t.throws(() => models.findCaptioner('whisper'), { code: 'invalid_request', hint: /"blip"/ })
+  t.throws(() => models.findVoice('blip'), { message: /says what pictures show/, hint: /\/v1\/images\/description/ })
+})
+
+t.test('a model that draws is found for that, and its placement has room for its runs', async t => {
+  const placeable = placeableDiffusion()
+  const { manifest } = placeable
+  if (manifest.architecture !== 'diffusion') throw new Error('it draws nothing')
+  await using models = new ServedModels()
+  const { config } = manifest
+  models.add({ kind: 'diffusion', id: 'painter', aliases: [], placeable, createdAt: 0, config, tokenizers: [] })
+  models.add(speech('whisper'))
+  t.equal(models.findDiffusion('painter').id, 'painter')
+  t.throws(() => models.findDiffusion('whisper'), { code: 'invalid_request', hint: /"painter"/ })
+  t.throws(() => models.findDecoder('painter'), { message: /draws pictures/, hint: /\/v1\/images\/generations/ })
+  const { layerBytes, embeddingBytes, kvBytesPerLayer } = shapeOf(placeable)
+  t.equal(layerBytes.length, 4)
+  t.ok(embeddingBytes >= diffusionMemory(manifest).workBytes)
+  t.equal(kvBytesPerLayer, 0)
 })

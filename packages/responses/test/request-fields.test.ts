@@ -4,7 +4,6 @@ import {
   chatRequestSchema,
   completionRequestSchema,
   embeddingsRequestSchema,
-  type FieldEndpoint,
   refuseUnserved,
   UNSERVED_FIELDS
 } from '@resultity/openai'
@@ -12,6 +11,7 @@ import t from 'tap'
 import { responseRequestSchema } from '../src/response-schema.ts'
 
 const endpoints = ['chat', 'completions', 'responses', 'embeddings'] as const
+type Endpoint = (typeof endpoints)[number]
 const schemas = {
   chat: chatRequestSchema,
   completions: completionRequestSchema,
@@ -20,7 +20,7 @@ const schemas = {
 }
 
 /** What is said of a field at an endpoint; undefined: nobody documents it there. */
-function standing(name: string, endpoint: FieldEndpoint): string | undefined {
+function standing(name: string, endpoint: Endpoint): string | undefined {
   const field = UNSERVED_FIELDS.find(one => one.name === name && one.endpoints.includes(endpoint))
   if (field === undefined) return Object.hasOwn(schemas[endpoint].shape, name) ? 'served' : undefined
   if (field.neutral === undefined) return 'no effect'
@@ -28,7 +28,7 @@ function standing(name: string, endpoint: FieldEndpoint): string | undefined {
   return values.length === 0 ? '400' : `400 unless ${values.join(' or ')}`
 }
 
-function param(endpoint: FieldEndpoint, body: Record<string, unknown>): unknown {
+function param(endpoint: Endpoint, body: Record<string, unknown>): unknown {
   try {
     refuseUnserved(endpoint, body)
     return undefined
@@ -71,7 +71,7 @@ t.test('a field that nobody documents passes, and so does what is no object', t 
 })
 
 /** Of OpenAI's description 2.3.0, the bodies of these operations. */
-const openAi: Readonly<Record<FieldEndpoint, string>> = {
+const openAi: Readonly<Record<Endpoint, string>> = {
   chat: `audio frequency_penalty function_call functions logit_bias logprobs max_completion_tokens max_tokens messages metadata
     modalities model moderation n parallel_tool_calls prediction presence_penalty prompt_cache_key prompt_cache_options
     prompt_cache_retention reasoning_effort response_format safety_identifier seed service_tier stop store stream stream_options
@@ -107,7 +107,8 @@ t.test('docs/api.md lists the fields as they are served', async t => {
 /** A table of all fields, those at one place or another in the order of the alphabet. */
 function reference(): string {
   const served = endpoints.flatMap(endpoint => Object.keys(schemas[endpoint].shape))
-  const names = [...new Set([...served, ...UNSERVED_FIELDS.map(({ name }) => name)])].toSorted()
+  const unserved = UNSERVED_FIELDS.filter(({ endpoints: at }) => endpoints.some(one => at.includes(one)))
+  const names = [...new Set([...served, ...unserved.map(({ name }) => name)])].toSorted()
   const rows = names.map(name => [`\`${name}\``, ...endpoints.map(endpoint => standing(name, endpoint) ?? '')])
   const lines = [['field', ...endpoints], endpoints.concat('chat').map(() => '---'), ...rows]
   return lines.map(row => `| ${row.join(' | ')} |`).join('\n')

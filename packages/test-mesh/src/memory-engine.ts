@@ -13,7 +13,15 @@ import {
   StageShape,
   type Voice
 } from '@resultity/engine'
-import { type AbortOptions, formatRange, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type Captioner,
+  type DiffusionModel,
+  formatRange,
+  MeshError,
+  type Scheduler,
+  systemScheduler
+} from '@resultity/interface'
 import { MemorySession } from './memory-session.ts'
 
 export interface MemoryEngineInit {
@@ -65,6 +73,16 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadVoice(): Promise<Voice> {
+    throw decodersOnly()
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadDiffusion(): Promise<DiffusionModel> {
+    throw decodersOnly()
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadCaptioner(): Promise<Captioner> {
     throw decodersOnly()
   }
 }

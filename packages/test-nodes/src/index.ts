@@ -1,6 +1,14 @@
 export { ManualClock } from './manual-clock.ts'
 export { type Ring, readyReport, type ScriptedJob, ScriptedNode, ScriptedRing } from './scripted-node.ts'
-export { advert, placeable, placeableEncoder, placeableSpeech, placeableVoice } from './specimens.ts'
+export {
+  advert,
+  placeable,
+  placeableCaptioner,
+  placeableDiffusion,
+  placeableEncoder,
+  placeableSpeech,
+  placeableVoice
+} from './specimens.ts'
 export {
   field,
   number,

@@ -169,3 +169,98 @@ export function placeableVoice(speakers: Readonly<Record<string, number>> = {}):
   const manifestSha256 = 'd'.repeat(64)
   return { name: 'voice', manifest, manifestSha256, manifestBytes: 1, contextLength: 640, sessionsMax: 2 }
 }
+
+/** A BLIP that looks at pictures of 32 pixels a side; it takes some 4 MiB and what its runs need. */
+export function placeableCaptioner(task: 'caption' | 'answer' = 'caption'): PlaceableSpecimen {
+  const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
+  const tower = { layerCount: 1, hiddenSize: 32, headCount: 4, feedForwardSize: 64, epsilon: 1e-5 }
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'captioner',
+    architecture: 'blip',
+    config: {
+      task,
+      imageSize: 32,
+      patchSize: 16,
+      mean: [0.5, 0.5, 0.5],
+      deviation: [0.25, 0.25, 0.25],
+      vision: tower,
+      text: tower,
+      textContext: 40,
+      vocabularySize: 100,
+      tokens: { begin: 98, end: 3 }
+    },
+    tokenizer: { definition: file(100), config: file(101), endTokenIds: [] },
+    embedding: file(0),
+    layers: Array.from({ length: task === 'answer' ? 3 : 2 }, (_, index) => file(index + 1))
+  }
+  const manifestSha256 = 'b'.repeat(64)
+  return { name: 'captioner', manifest, manifestSha256, manifestBytes: 1, contextLength: 40, sessionsMax: 2 }
+}
+
+/** A model that draws pictures in multiples of 8 pixels, of latents of four channels; it takes some 4 MiB and what its runs need. */
+export function placeableDiffusion(): PlaceableSpecimen {
+  const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'painter',
+    architecture: 'diffusion',
+    config: {
+      schedule: {
+        trainSteps: 1000,
+        betaStart: 0.00085,
+        betaEnd: 0.012,
+        betaSchedule: 'scaled_linear',
+        prediction: 'epsilon',
+        timestepSpacing: 'leading',
+        stepsOffset: 1,
+        setAlphaToOne: false,
+        rescaleBetasZeroSnr: false,
+        scheduler: 'ddim'
+      },
+      textEncoders: [
+        {
+          layerCount: 1,
+          hiddenSize: 32,
+          headCount: 2,
+          intermediateSize: 64,
+          vocabularySize: 100,
+          length: 77,
+          activation: 'quick_gelu',
+          epsilon: 1e-5,
+          states: 'last',
+          beginToken: 98,
+          endToken: 99,
+          padToken: 99
+        }
+      ],
+      denoiser: {
+        inChannels: 4,
+        outChannels: 4,
+        levels: [{ channels: 32, blockCount: 1, attends: true, headCount: 2, transformerDepth: 1 }],
+        contextSize: 32,
+        normGroups: 32,
+        epsilon: 1e-5
+      },
+      coder: {
+        latentChannels: 4,
+        levels: [32, 32, 32, 32],
+        blockCount: 1,
+        normGroups: 32,
+        epsilon: 1e-6,
+        middleAttends: true,
+        afterEncoder: true,
+        beforeDecoder: true,
+        scalingFactor: 0.18215,
+        shift: 0
+      },
+      zeroForEmpty: false,
+      pictureSize: 64
+    },
+    tokenizers: [{ vocabulary: { sha256: '2'.repeat(64), bytes: 1 }, merges: { sha256: '3'.repeat(64), bytes: 1 } }],
+    parts: { textEncoders: [1], denoiser: 1, decoder: 1, encoder: 1 },
+    layers: [file(1), file(2), file(3), file(4)]
+  }
+  const manifestSha256 = 'c'.repeat(64)
+  return { name: 'painter', manifest, manifestSha256, manifestBytes: 1, contextLength: 77, sessionsMax: 2 }
+}

@@ -9,6 +9,7 @@ import {
   tokenizerInvalid,
   vocabularySchema
 } from './tokenizer-definition.ts'
+import { wordPieceText } from './word-piece-text.ts'
 
 export interface EncodeInputOptions {
   /**
@@ -55,6 +56,8 @@ export interface EncoderTokenizer {
    * @throws MeshError `context_length_exceeded` when both together are more than {@link inputTokensMax}
    */
   encodePair(first: string, second: string, options?: EncodeInputOptions): EncodedPair
+  /** The text of token ids, without special tokens and those that have no text. */
+  decode(tokens: readonly number[]): string
 }
 
 /**
@@ -98,21 +101,27 @@ const framingSchema = z.union([
     .transform(({ cls, sep }) => ({ first: cls[0], last: sep[0] }))
 ])
 
+/** What is asked of a manifest. */
+interface WithWordPieces {
+  readonly tokenizer: EncoderManifest['tokenizer']
+  readonly config: { readonly vocabularySize: number; readonly contextLength: number }
+}
+
 /**
  * Reads an encoder's tokenizer from its blobs.
  *
  * @throws MeshError `blob_not_found`, `model_invalid`
  */
 export async function loadEncoderTokenizer(
-  manifest: EncoderManifest,
+  { tokenizer, config }: WithWordPieces,
   store: BlobStore,
   options: AbortOptions = {}
 ): Promise<EncoderTokenizer> {
-  const { definition } = manifest.tokenizer
+  const { definition } = tokenizer
   if (definition.bytes > TOKENIZER_BYTES_MAX) {
     throw tokenizerInvalid(`the tokenizer has ${definition.bytes} bytes, the limit is ${TOKENIZER_BYTES_MAX}`)
   }
-  return createEncoderTokenizer(await store.read(definition.sha256, options), manifest.config)
+  return createEncoderTokenizer(await store.read(definition.sha256, options), config)
 }
 
 /**
@@ -143,6 +152,9 @@ class WordPieceTokenizer implements EncoderTokenizer {
   readonly #unknown: number
   readonly #first: number
   readonly #last: number
+  /** Tokens by their ids, but for special ones; made when a text is first written. */
+  #pieces: ReadonlyMap<number, string> | undefined
+  readonly #special: ReadonlySet<string>
   /** The first text of the last pair: a reranker pairs one question with thousands of texts. */
   #firstText: { readonly text: string; readonly cut: boolean; readonly ids: readonly number[] } | undefined
 
@@ -157,6 +169,7 @@ class WordPieceTokenizer implements EncoderTokenizer {
     this.vocabularySize = vocabularySize
     this.#vocabulary = new Map(Object.entries(model.vocab))
     this.#added = new AddedTokens(added)
+    this.#special = new Set(added.filter(({ special }) => special).map(({ content }) => content))
     this.#normalizer = readBertNormalizer(normalizer)
     this.#continuation = model.continuing_subword_prefix
     this.#wordCharactersMax = model.max_input_chars_per_word
@@ -235,6 +248,17 @@ class WordPieceTokenizer implements EncoderTokenizer {
       )
     }
     return this.#framed(tokens, options)
+  }
+
+  decode(tokens: readonly number[]): string {
+    this.#pieces ??= new Map(
+      [...this.#vocabulary].flatMap(([piece, id]) => (this.#special.has(piece) ? [] : [[id, piece] as const]))
+    )
+    const pieces = tokens.map(token => this.#pieces?.get(token))
+    return wordPieceText(
+      pieces.filter(piece => piece !== undefined),
+      this.#continuation
+    )
   }
 
   /** Takes the longest piece that fits, again and again; a word with a stretch that no piece fits is unknown as a whole. */

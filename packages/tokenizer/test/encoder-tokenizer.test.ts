@@ -101,3 +101,37 @@ t.test('what is no WordPiece tokenizer of this model is refused', async t => {
     message: /needs a byte-pair/
   })
 })
+
+t.test('tokens become text again, without those that frame it', async t => {
+  const vocab = [
+    '[CLS]',
+    '[SEP]',
+    '[UNK]',
+    'it',
+    "'",
+    's',
+    'my',
+    'dog',
+    '##s',
+    ',',
+    'don',
+    't',
+    'who',
+    '?',
+    '.',
+    '##ing'
+  ]
+  const tokenizer = create({
+    model: { type: 'WordPiece', vocab: Object.fromEntries(vocab.map((piece, id) => [piece, id])), unk_token: '[UNK]' },
+    added_tokens: ['[CLS]', '[SEP]', '[UNK]'].map((content, id) => ({ id, content, special: true })),
+    post_processor: { type: 'BertProcessing', cls: ['[CLS]', 0], sep: ['[SEP]', 1] }
+  })
+  // as transformers 4.45.2 writes them
+  const cases = [
+    { ids: [0, 3, 4, 5, 6, 7, 8, 9, 12, 13, 1], text: "it's my dogs, who?" },
+    { ids: [10, 4, 11, 7, 15, 14], text: "don't doging." },
+    { ids: [15, 7, 2, 7], text: '##ing dog dog' },
+    { ids: [0, 1, 9999], text: '' }
+  ]
+  for (const { ids, text } of cases) t.equal(tokenizer.decode(ids), text)
+})

@@ -1,3 +1,3 @@
-export { addRecordingRoutes, removeRecordingsWithRequests } from './recording-forms.ts'
+export { recordingForm } from './recording-form.ts'
 export { RecordingsInMemory } from './recordings-in-memory.ts'
 export { speechRoutes, TranscriptionEndpoint, type TranscriptionEndpointComponents } from './transcription-endpoint.ts'

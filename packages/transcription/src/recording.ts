@@ -1,12 +1,5 @@
-import {
-  type AudioDecoder,
-  type AudioLimits,
-  cutAtPauses,
-  type SampleSpan,
-  type SpeechRules,
-  type Turns
-} from '@resultity/audio'
-import { type AbortOptions, invalidRequest, MeshError } from '@resultity/interface'
+import { type AudioDecoder, type AudioLimits, cutAtPauses, type SampleSpan, type SpeechRules } from '@resultity/audio'
+import { type AbortOptions, invalidRequest, MeshError, type Turns } from '@resultity/interface'
 import type { FileService } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises'
-import { AudioDecoder, Turns } from '@resultity/audio'
-import { MeshError } from '@resultity/interface'
+import { AudioDecoder } from '@resultity/audio'
+import { MeshError, Turns } from '@resultity/interface'
 import type { StoredFile } from '@resultity/store'
 import t from 'tap'
 import { measureRecording, type RecordingComponents, readRecording } from '../src/recording.ts'

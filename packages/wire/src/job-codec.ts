@@ -30,7 +30,7 @@ export interface JobRequest {
   readonly model: string
   /** As 64 hexadecimal digits; empty for a model that the mesh does not have: one of a server beside the node. */
   readonly manifestSha256: string
-  /** UTF-8 JSON, already checked by the coordinator. */
+  /** As the endpoint has it, already checked by the coordinator: UTF-8 JSON of most. */
   readonly body: Uint8Array
   readonly deadlineMs: number
   /** Default `interactive`. */

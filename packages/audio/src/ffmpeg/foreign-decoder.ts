@@ -1,9 +1,8 @@
-import { type AbortOptions, MeshError } from '@resultity/interface'
+import { type AbortOptions, MeshError, Turns } from '@resultity/interface'
 import type { ForeignAudio } from '../decoding/foreign-audio.ts'
 import { PcmLength } from './pcm-length.ts'
 import { withPrivateFile } from './private-file.ts'
 import { type FfmpegRunInit, type PcmSink, runFfmpeg } from './run-ffmpeg.ts'
-import { Turns } from './turns.ts'
 import { WaveBuffer } from './wave-buffer.ts'
 
 export interface ForeignDecoderInit extends FfmpegRunInit {

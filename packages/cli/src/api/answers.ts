@@ -8,7 +8,9 @@ export const modelsSchema = z.looseObject({
   data: z.array(
     z.looseObject({
       id: z.string(),
-      kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice', 'upstream']).default('decoder'),
+      kind: z
+        .enum(['decoder', 'encoder', 'classifier', 'speech', 'voice', 'captioner', 'diffusion', 'upstream'])
+        .default('decoder'),
       /** Set for an ensemble, which has no layers of its own. */
       ensemble: z.unknown().optional()
     })

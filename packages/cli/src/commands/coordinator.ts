@@ -42,6 +42,8 @@ export const coordinatorCommand: CommandDefinition = {
     'jobCrashesMax',
     'ffmpeg',
     'recordingHours',
+    'pictureMegapixels',
+    'publicUrl',
     'logLevel'
   ],
   dataDirectory: 'coordinator',
@@ -90,6 +92,7 @@ async function start(
         truncateInputs: settings.truncateInputs,
         tuning: parseTuning(settings.tuning) ?? true,
         ffmpeg: { setting: settings.ffmpeg, searchPath: context.env.PATH },
+        ...(settings.publicUrl === undefined ? {} : { publicUrl: settings.publicUrl }),
         limits: limitsOf(settings),
         openFilesMax,
         logger,
@@ -140,7 +143,8 @@ function limitsOf({
   httpConnectionsPerAddress,
   namespaceBytes,
   diskReserve,
-  recordingHours
+  recordingHours,
+  pictureMegapixels
 }: CommandRun['settings']) {
   return {
     connectionsMax: httpConnections,
@@ -152,7 +156,8 @@ function limitsOf({
     ...(jobCrashesMax === undefined ? {} : { jobCrashesMax }),
     ...(namespaceBytes === undefined ? {} : { namespaceBytesMax: namespaceBytes }),
     ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve }),
-    ...(recordingHours === undefined ? {} : { recordingSecondsMax: recordingHours * 3600 })
+    ...(recordingHours === undefined ? {} : { recordingSecondsMax: recordingHours * 3600 }),
+    ...(pictureMegapixels === undefined ? {} : { picturePixelsMax: pictureMegapixels * 1024 * 1024 })
   }
 }
 

@@ -47,6 +47,8 @@ export const upCommand: CommandDefinition = {
     'blobSource',
     'ffmpeg',
     'recordingHours',
+    'pictureMegapixels',
+    'publicUrl',
     'logLevel'
   ],
   options: [

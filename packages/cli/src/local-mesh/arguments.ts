@@ -30,6 +30,8 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       nodeSilence: settings.nodeSilence,
       ffmpeg: settings.ffmpeg === false ? 'off' : settings.ffmpeg,
       recordingHours: settings.recordingHours,
+      pictureMegapixels: settings.pictureMegapixels,
+      publicUrl: settings.publicUrl,
       logLevel: settings.logLevel
     })
   ]

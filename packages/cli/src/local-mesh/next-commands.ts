@@ -10,7 +10,7 @@ export function urlOption(http: string): string {
 
 /**
  * What to try with the models that are served: a command for each kind of model. The file that a voice writes is the one
- * that is heard next.
+ * that is heard next, and a picture that is drawn the one that is described.
  *
  * @param http base URL of the API
  * @returns lines for a shell; one at least
@@ -28,6 +28,17 @@ export function nextCommands(http: string, models: readonly Served[]): readonly 
   const speech = firstOf('speech')
   if (speech !== undefined) {
     commands.push(`curl ${http}/v1/audio/transcriptions -F file=@speech.mp3 -F ${quoted(`model=${speech}`)}`)
+  }
+  const painter = firstOf('diffusion')
+  if (painter !== undefined) {
+    const drawn = post('/v1/images/generations', { model: painter, prompt: 'A cat on a mat.' })
+    // the answer has a link to the picture
+    const link = String.raw`sed -n 's/.*"url":"\([^"]*\)".*/\1/p'`
+    commands.push(`curl "$(${drawn} | ${link})" -o picture.png`)
+  }
+  const captioner = firstOf('captioner')
+  if (captioner !== undefined) {
+    commands.push(`curl ${http}/v1/images/description -F image=@picture.png -F ${quoted(`model=${captioner}`)}`)
   }
   const encoder = firstOf('encoder')
   if (encoder !== undefined) commands.push(post('/v1/embeddings', { model: encoder, input: 'A cat sat on the mat.' }))

@@ -170,6 +170,15 @@ const hostName = z
 const upstream = z.union([z.literal('auto'), z.url({ protocol: /^https?$/ })], {
   error: 'expected a URL such as http://127.0.0.1:8000/v1, or auto'
 })
+const URL_EXPECTED = 'expected a URL without a path, such as https://models.example'
+/** Without the slash at its end. */
+const publicUrl = z
+  .url({ protocol: /^https?$/, error: URL_EXPECTED })
+  .refine(text => {
+    const { pathname, search, hash, username, password } = new URL(text)
+    return pathname === '/' && `${search}${hash}${username}${password}` === ''
+  }, URL_EXPECTED)
+  .transform(text => new URL(text).origin)
 const path = z.string('expected a path').min(1, 'expected a path')
 
 const PROGRAM_EXPECTED = 'expected the path of a program, or off'
@@ -283,6 +292,12 @@ export const settingsSchema = z.object({
     'ffmpeg program that reads recordings in m4a, mp4 and other forms and writes AAC, or off; the one in PATH when not given'
   ),
   recordingHours: whole(1, 24).describe('longest recording that is taken, in hours; 2 when not given'),
+  pictureMegapixels: whole(1, 256).describe(
+    'largest picture that is taken, in megapixels; 16, which take some 130 MB each, when not given'
+  ),
+  publicUrl: publicUrl.describe(
+    'address that clients reach the HTTP API by, for links in answers; the one that each client names when not given'
+  ),
   logLevel: z
     .enum(
       ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],

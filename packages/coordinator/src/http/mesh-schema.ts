@@ -134,7 +134,7 @@ export const modelSchema = z
      * A decoder generates text, an encoder gives embeddings, a classifier scores, speech is written by a model of its own, and a
      * voice says texts. An upstream is a model of a server beside a node: only that knows more of it.
      */
-    kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice', 'upstream']),
+    kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice', 'captioner', 'diffusion', 'upstream']),
     /** Of an upstream: where it may be asked, and the nodes that have it. */
     endpoints: z.array(z.string()).optional(),
     nodes: z.array(z.string()).optional(),

@@ -16,11 +16,13 @@ import {
   withoutSubcloud
 } from '@resultity/api-kit'
 import { addConversationRoutes, type ConversationRouteComponents } from '@resultity/conversations'
+import { addPictureRoutes, type PictureRouteComponents } from '@resultity/imaging'
 import { MeshError } from '@resultity/interface'
 import { addOllamaRoutes, type OllamaRouteComponents } from '@resultity/ollama'
 import {
   addBatchRoutes,
   addFileRoutes,
+  addFormJobRoutes,
   addJobRoute,
   addRequestRoutes,
   addStoredChatRoutes,
@@ -32,9 +34,10 @@ import {
 import { addResponseRoutes, type ResponseRouteComponents } from '@resultity/responses'
 import { addVoiceRoutes } from '@resultity/speaking'
 import { addTokenRoutes } from '@resultity/tokens'
-import { addRecordingRoutes } from '@resultity/transcription'
+import { recordingForm } from '@resultity/transcription'
 import { type FastifyError, type FastifyInstance, fastify } from 'fastify'
 import helmet from 'helmet'
+import type { ImageParts } from '../image-parts.ts'
 import type { CoordinatorLimits } from '../settings.ts'
 import { addDocsPage } from './docs-page.ts'
 import { guardSubclouds } from './guard-subclouds.ts'
@@ -55,6 +58,7 @@ export interface HttpComponents
     SubcloudRouteComponents,
     InviteRouteComponents,
     FileRouteComponents,
+    PictureRouteComponents,
     BatchRouteComponents {
   readonly access: AccessControl
   readonly limits: CoordinatorLimits
@@ -63,6 +67,8 @@ export interface HttpComponents
   readonly httpEndpoints: readonly HttpEndpoint[]
   /** The same, of what comes with a recording. */
   readonly speechEndpoints: readonly HttpEndpoint[]
+  /** The same, of what comes with pictures. */
+  readonly withPictures: ImageParts['withPictures']
 }
 
 export interface HttpServerInit {
@@ -125,7 +131,11 @@ export function createHttpServer(components: HttpComponents, init: HttpServerIni
   addAboutRoute(server)
   addHealthRoutes(server, components)
   for (const endpoint of components.httpEndpoints) addJobRoute(server, components, endpoint)
-  addRecordingRoutes(server, components, components.speechEndpoints, limits)
+  addFormJobRoutes(server, components, components.speechEndpoints, { ...limits, form: recordingForm })
+  for (const { endpoint, form } of components.withPictures) {
+    addFormJobRoutes(server, components, [endpoint], { ...limits, form })
+  }
+  addPictureRoutes(server, components)
   addResponseRoutes(server, components)
   addStoredChatRoutes(server, components)
   addConversationRoutes(server, components)

@@ -3,15 +3,15 @@ import type { CrossEdges } from '@resultity/whisper'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SpeechInit, SpeechModel } from '../port.ts'
-import type { SpeechGraphs, TextState, WindowState } from '../speech-graphs.ts'
+import { type SpeechGraphs, type TextState, textShapeOf, type WindowState } from '../speech-graphs.ts'
 import { checkSpeechLimits, WholeSpeechModel } from '../speech-model.ts'
 import { Binding } from './binding.ts'
 import { GraphSession } from './graph-session.ts'
 import { runBound } from './run-bound.ts'
 import { getRuntime } from './runtime.ts'
 import type { CapiSpeechParts } from './speech-parts.ts'
-import { CapiText } from './speech-text.ts'
 import { NativeTensor } from './tensor.ts'
+import { CapiText } from './written-text.ts'
 
 /** Both graphs of a speech model on ONNX Runtime's C API. */
 class CapiSpeech implements SpeechGraphs {
@@ -40,7 +40,7 @@ class CapiSpeech implements SpeechGraphs {
   async [Symbol.asyncDispose](): Promise<void> {
     const { audio, text, audioSource, textSource } = this.#parts
     audio[Symbol.dispose]()
-    text[Symbol.dispose]()
+    text.session[Symbol.dispose]()
     await audioSource[Symbol.asyncDispose]()
     await textSource[Symbol.asyncDispose]()
   }
@@ -67,7 +67,7 @@ class CapiWindow implements WindowState {
   }
 
   begin(): TextState {
-    return new CapiText(this.#parts, this.tensors)
+    return new CapiText(this.#parts.text, this.tensors)
   }
 
   [Symbol.dispose](): void {
@@ -97,9 +97,12 @@ export async function loadCapiSpeech(
   const audioSource = loading.use(await GraphSource.forAudio(init))
   const audio = await load(audioSource)
   const textSource = loading.use(await GraphSource.forText(init))
-  const text = await load(textSource)
+  const session = await load(textSource)
   await tuning.releaseFreedMemory()
-  const graphs = new CapiSpeech({ runtime, config: manifest.config, audio, text, audioSource, textSource })
+  const { config } = manifest
+  const looks = { edge: textSource.graph.looks, heads: config.alignmentHeads.length, length: config.audioContext }
+  const text = { runtime, session, edges: textSource.graph, shape: textShapeOf(config), looks }
+  const graphs = new CapiSpeech({ runtime, config, audio, text, audioSource, textSource })
   const model = new WholeSpeechModel(init, graphs, gate)
   loading.move()
   return model

@@ -3,13 +3,14 @@ import type { AudioGraph, TextGraph } from '@resultity/whisper'
 import type { GraphSource } from '../graph-source.ts'
 import type { GraphSession } from './graph-session.ts'
 import type { Runtime } from './runtime.ts'
+import type { CapiTextParts } from './written-text.ts'
 
 /** Both graphs of a speech model, loaded by the runtime, and where they came from. */
 export interface CapiSpeechParts {
   readonly runtime: Runtime
   readonly config: WhisperConfig
   readonly audio: GraphSession
-  readonly text: GraphSession
+  readonly text: CapiTextParts
   readonly audioSource: GraphSource<AudioGraph>
   readonly textSource: GraphSource<TextGraph>
 }

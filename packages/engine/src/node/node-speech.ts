@@ -4,16 +4,15 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SpeechInit, SpeechModel } from '../port.ts'
-import type { SpeechGraphs, TextRun, TextRunResult, TextState, WindowState } from '../speech-graphs.ts'
+import { type SpeechGraphs, textShapeOf, type WindowState } from '../speech-graphs.ts'
 import { checkSpeechLimits, WholeSpeechModel } from '../speech-model.ts'
 import { createNodeSession } from './node-runtime.ts'
-
-type Feeds = Record<string, Tensor>
+import { type Feeds, NodeText, type NodeTextParts, tensorOf } from './written-text.ts'
 
 interface NodeSpeechParts {
   readonly init: SpeechInit
   readonly audio: InferenceSession
-  readonly text: InferenceSession
+  readonly text: NodeTextParts
   readonly audioSource: GraphSource<AudioGraph>
   readonly textSource: GraphSource<TextGraph>
 }
@@ -35,75 +34,16 @@ class NodeSpeech implements SpeechGraphs {
     signal?.throwIfAborted()
     const cross: Feeds = {}
     for (const edge of graph.cross.flatMap(({ keys, values }) => [keys, values])) cross[edge] = tensorOf(results, edge)
-    return { begin: () => new NodeText(this.#parts, cross), [Symbol.dispose]: () => undefined }
+    return { begin: () => new NodeText(this.#parts.text, cross), [Symbol.dispose]: () => undefined }
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
     const { audio, text, audioSource, textSource } = this.#parts
     await audio.release()
-    await text.release()
+    await text.session.release()
     await audioSource[Symbol.asyncDispose]()
     await textSource[Symbol.asyncDispose]()
   }
-}
-
-/** A text that hands its cache in and out of the runtime at every run. */
-class NodeText implements TextState {
-  readonly #parts: NodeSpeechParts
-  readonly #cross: Feeds
-  #cache: Tensor[]
-
-  constructor(parts: NodeSpeechParts, cross: Feeds) {
-    this.#parts = parts
-    this.#cross = cross
-    const { textContext, hiddenSize, decoderHeadCount: heads } = parts.init.manifest.config
-    this.#cache = parts.textSource.graph.cache.map(
-      () =>
-        new Tensor('float32', new Float32Array(textContext * hiddenSize), [1, heads, textContext, hiddenSize / heads])
-    )
-  }
-
-  async run({ tokens, position, firstRow }: TextRun, { signal }: AbortOptions): Promise<TextRunResult> {
-    const { text, textSource } = this.#parts
-    const { graph } = textSource
-    const count = tokens.length
-    const positions = BigInt64Array.from(tokens, (_, index) => BigInt(position + index))
-    const feeds: Feeds = {
-      ...this.#cross,
-      [graph.tokens]: new Tensor('int32', Int32Array.from(tokens), [1, count]),
-      [graph.positions]: new Tensor('int64', positions, [count]),
-      [graph.firstRow]: new Tensor('int64', BigInt64Array.of(BigInt(firstRow)), [1]),
-      [graph.lastPosition]: new Tensor('int32', Int32Array.of(position + count - 1), [1]),
-      [graph.totalPositions]: new Tensor('int32', Int32Array.of(position + count), [])
-    }
-    for (const [index, { past }] of graph.cache.entries()) {
-      const kept = this.#cache[index]
-      if (kept !== undefined) feeds[past] = kept
-    }
-    const results = await text.run(feeds)
-    signal?.throwIfAborted()
-    this.#cache = graph.cache.map(({ present }) => tensorOf(results, present))
-    return { logits: floatsOf(results, graph.logits), looks: floatsOf(results, graph.looks) }
-  }
-
-  /** A run that failed has given nothing back. */
-  wipe(): void {}
-
-  [Symbol.dispose](): void {
-    this.#cache = []
-  }
-}
-
-function tensorOf(results: InferenceSession.ReturnType, edge: string): Tensor {
-  const tensor = results[edge]
-  if (tensor instanceof Tensor) return tensor
-  throw new MeshError('engine_failed', `the speech model gave no tensor "${edge}"`)
-}
-
-function floatsOf(results: InferenceSession.ReturnType, edge: string): Float32Array {
-  const { data } = tensorOf(results, edge)
-  if (data instanceof Float32Array) return data
-  throw new MeshError('engine_failed', `the speech model gave no f32 "${edge}"`)
 }
 
 /** @throws MeshError `engine_failed`, `model_invalid`, `invalid_request`; the reason of `signal` */
@@ -123,7 +63,11 @@ export async function loadNodeSpeech(
     }
     const audioSource = loading.use(await GraphSource.forAudio(init))
     const textSource = loading.use(await GraphSource.forText(init))
-    const parts = { init, audio: await load(audioSource), text: await load(textSource), audioSource, textSource }
+    const audio = await load(audioSource)
+    const { graph } = textSource
+    const shape = textShapeOf(init.manifest.config)
+    const text = { session: await load(textSource), edges: graph, shape, looks: graph.looks }
+    const parts = { init, audio, text, audioSource, textSource }
     const model = new WholeSpeechModel(init, new NodeSpeech(parts), gate)
     loading.move()
     return model

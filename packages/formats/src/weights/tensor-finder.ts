@@ -21,6 +21,11 @@ export class TensorFinder {
     return this.matrix(name, 1, size)
   }
 
+  /** The innermost dimension of a tensor; undefined where it is missing. */
+  columnsOf(name: string): number | undefined {
+    return this.#tensors.get(name)?.columns
+  }
+
   /** @throws MeshError `model_invalid` when it is missing or of another shape */
   matrix(name: string, rows: number, columns: number): SourceTensor {
     const tensor = this.#tensors.get(name)

@@ -1,4 +1,11 @@
-import { type AbortOptions, MeshError, type Scheduler, systemScheduler, withDeadline } from '@resultity/interface'
+import {
+  type AbortOptions,
+  MeshError,
+  type Scheduler,
+  systemScheduler,
+  type Timer,
+  withDeadline
+} from '@resultity/interface'
 import {
   FrameStream,
   JOB_FRAME_BYTES_MAX,
@@ -23,6 +30,8 @@ export interface JobChunks {
   /** Of all together. */
   readonly bytesMax: number
   readonly countMax: number
+  /** How long a node may say nothing while it is listened to. Default: as long as the job may take. */
+  readonly silenceMs?: number
   /**
    * Takes one. While the promise is pending nothing more is read, and in time the node waits.
    * @throws what the job then fails with
@@ -92,6 +101,7 @@ class JobCall {
   #nextSequence = 0
   #chunkCount = 0
   #chunkBytes = 0
+  #silence: Timer | undefined
   #over = false
 
   constructor(peerId: string, scheduler: Scheduler, chunks: JobChunks | undefined) {
@@ -140,6 +150,7 @@ class JobCall {
 
   fail(error: MeshError): void {
     this.#over = true
+    this.#scheduler.clear(this.#silence)
     this.#started.reject(error)
     this.#result.reject(error)
   }
@@ -148,6 +159,7 @@ class JobCall {
   end(): void {
     const done = this.#over
     this.#over = true
+    this.#scheduler.clear(this.#silence)
     if (this.#frames === undefined || this.#frames.closed) return
     if (done) this.#frames.close().catch((error: unknown) => this.#frames?.abort(MeshError.from(error)))
     else this.#frames.abort(new MeshError('canceled', 'the job is not waited for any more'))
@@ -170,6 +182,7 @@ class JobCall {
     }
     if (event.type === 'started') {
       this.#started.resolve()
+      this.#listen()
       return
     }
     this.#over = true
@@ -183,13 +196,30 @@ class JobCall {
     if (chunk.length > chunkBytesMax || this.#chunkBytes > bytesMax || this.#chunkCount > countMax) {
       throw this.#violation(`a job's answer is longer than ${bytesMax} bytes in ${countMax} events`)
     }
+    this.#scheduler.clear(this.#silence)
     try {
       // a copy: the frame's bytes belong to the stream
-      return take(chunk.slice())?.catch(error => this.#refuse(error))
+      const taken = take(chunk.slice())
+      if (taken === undefined) this.#listen()
+      return taken?.then(
+        () => this.#listen(),
+        error => this.#refuse(error)
+      )
     } catch (error) {
       this.#refuse(error)
       return undefined
     }
+  }
+
+  /** The node is to say something in time. While what it said is taken, it need not. */
+  #listen(): void {
+    const ms = this.#chunks?.silenceMs
+    if (ms === undefined || this.#over) return
+    this.#silence = this.#scheduler.setTimeout(() => {
+      const silent = nodeLost(this.#peerId, `said nothing for ${ms} ms`)
+      this.fail(silent)
+      this.#frames?.abort(silent)
+    }, ms)
   }
 
   /** What the node said is not taken: it need not go on. */

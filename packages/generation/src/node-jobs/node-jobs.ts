@@ -3,10 +3,10 @@ import type { NodeLosses, PlaceableModel, RouteConstraints } from '@resultity/pl
 import { BATCH_PATIENCE } from '../batch-patience.ts'
 import type { RouteLease, RouteLeases } from '../route-leases.ts'
 import type { NodeAddress } from '../stage-control.ts'
-import { callJob, type JobCallComponents, type JobCallInit } from './job-call.ts'
+import { callJob, type JobCallComponents, type JobCallInit, type JobChunks } from './job-call.ts'
 
 export interface NodeJobsComponents extends JobCallComponents {
-  readonly leases: RouteLeases
+  readonly leases: Pick<RouteLeases, 'lease' | 'untilBroken'>
   /** Where a node is; undefined when it is not here any more. */
   addressOf(peerId: string): NodeAddress | undefined
 }
@@ -24,8 +24,7 @@ export interface NodeJobsInit {
   readonly routeAttemptsMax: number
 }
 
-/** A job for a model that one node serves whole. */
-export interface NodeJob {
+interface AnyNodeJob {
   /** Names it in logs. */
   readonly jobId: string
   readonly model: PlaceableModel
@@ -33,8 +32,30 @@ export interface NodeJob {
   readonly routing?: RouteConstraints
   /** Such as `/v1/embeddings`. */
   readonly endpoint: string
-  /** UTF-8 JSON, wholly checked. */
+}
+
+/** A job for a model that one node serves whole. */
+export interface NodeJob extends AnyNodeJob {
+  /** As the endpoint has it, wholly checked: UTF-8 JSON of most. */
   readonly body: Uint8Array
+}
+
+/** One try at a job that is told as it goes. */
+export interface JobAttempt {
+  readonly body: Uint8Array
+  readonly events: Omit<JobChunks, 'silenceMs'>
+  /** Whether it left less to do than it was sent. */
+  gotFurther(): boolean
+}
+
+/** A long job, which the next node goes on with where one is lost. */
+export interface FollowedJob extends AnyNodeJob {
+  /** What `route` is sent: what is left to do. */
+  attempt(route: Route): JobAttempt
+  /** Events that it has, its result included. */
+  readonly eventCount: number
+  /** Time from one event to the next, in those that a whole job of another kind may take. At least 1. */
+  readonly jobsPerEvent: number
 }
 
 export interface NodeJobOptions extends WorkOptions {
@@ -48,6 +69,22 @@ export interface NodeJobResult {
   /** The node that computed the result. */
   readonly route: Route
 }
+
+interface Attempt {
+  readonly body: Uint8Array
+  readonly chunks?: JobChunks
+  /** The whole of it, of a job that somebody waits for. */
+  readonly runMs: number
+  gotFurther?(): boolean
+}
+
+interface Asked {
+  readonly options: NodeJobOptions
+  of(route: Route): Attempt
+}
+
+/** What a node takes at the most. */
+const DEADLINE_MS_MAX = 24 * 60 * 60 * 1000
 
 /** Runs whole jobs on nodes: takes a place, opens the job's stream, and goes to another node when one is lost. */
 export class NodeJobs {
@@ -71,38 +108,62 @@ export class NodeJobs {
    *
    * @throws MeshError as {@link RouteLeases.lease} and {@link callJob} do
    */
-  async run(job: NodeJob, options: NodeJobOptions = {}): Promise<NodeJobResult> {
+  run(job: NodeJob, options: NodeJobOptions = {}): Promise<NodeJobResult> {
+    const { jobRunMs: runMs } = this.#init
+    return this.#run(job, { options, of: () => ({ body: job.body, runMs }) })
+  }
+
+  /**
+   * As {@link run}, of a job that is told as it goes: each node is sent what those before it have left.
+   *
+   * @throws MeshError as {@link run} does; `node_lost` also where nodes say nothing for too long; what its events are refused with
+   */
+  follow(job: FollowedJob, options: NodeJobOptions = {}): Promise<NodeJobResult> {
+    const eventMs = this.#init.jobRunMs * job.jobsPerEvent
+    const silenceMs = options.workClass === 'batch' ? eventMs * BATCH_PATIENCE : eventMs
+    const of = (route: Route): Attempt => {
+      const { events, ...attempt } = job.attempt(route)
+      return { ...attempt, runMs: eventMs * job.eventCount, chunks: { ...events, silenceMs } }
+    }
+    return this.#run(job, { options, of })
+  }
+
+  async #run(job: AnyNodeJob, { options, of }: Asked): Promise<NodeJobResult> {
     const { leases } = this.#components
-    for (let attempt = 1; ; attempt++) {
-      const lease = await leases.lease(job.model, job.routing, options)
+    // in a row that got no further
+    let failed = 0
+    for (let number = 1; ; number++) {
+      using lease = await leases.lease(job.model, job.routing, options)
+      const attempt = of(lease.route)
       try {
-        return { result: await this.#attempt(job, attempt, lease, options), route: lease.route }
+        return { result: await this.#attempt(job, number, lease, attempt, options), route: lease.route }
       } catch (error) {
         const lost = error instanceof MeshError && (error.code === 'node_lost' || error.code === 'node_draining')
         const told = options.losses?.told(error) ?? error
-        if (!lost || told !== error || attempt >= this.#init.routeAttemptsMax) throw told
+        failed = attempt.gotFurther?.() === true ? 1 : failed + 1
+        if (!lost || told !== error || failed >= this.#init.routeAttemptsMax) throw told
+        lease[Symbol.dispose]()
         await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)
       }
     }
   }
 
-  async #attempt(job: NodeJob, attempt: number, lease: RouteLease, options: WorkOptions): Promise<Uint8Array> {
-    using _held = lease
-    const { jobStartMs: startMs, jobGraceMs: graceMs, jobRunMs } = this.#init
+  async #attempt(
+    { jobId, model, endpoint }: AnyNodeJob,
+    attempt: number,
+    lease: RouteLease,
+    { body, runMs, chunks }: Attempt,
+    options: NodeJobOptions
+  ): Promise<Uint8Array> {
+    const { jobStartMs: startMs, jobGraceMs: graceMs } = this.#init
     const { workClass = 'interactive' } = options
-    const deadlineMs = workClass === 'batch' ? jobRunMs * BATCH_PATIENCE : jobRunMs
-    const { jobId, model, endpoint, body } = job
+    const deadlineMs = Math.min(workClass === 'batch' ? runMs * BATCH_PATIENCE : runMs, DEADLINE_MS_MAX)
     const { name, manifestSha256 } = model
     const request = { jobId, attempt, endpoint, model: name, manifestSha256, body, deadlineMs, workClass }
     this.#active++
     try {
-      return await callJob(
-        this.#components,
-        { startMs, graceMs } satisfies JobCallInit,
-        this.#nodeOf(lease),
-        request,
-        options
-      )
+      const init: JobCallInit = { startMs, graceMs }
+      return await callJob(this.#components, init, this.#nodeOf(lease), request, { ...options, chunks })
     } finally {
       this.#active--
     }

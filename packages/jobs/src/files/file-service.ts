@@ -132,24 +132,29 @@ export class FileService implements Disposable {
   /**
    * Makes received bytes a part of a request: a file that is not listed, for {@link removeOf} to remove when the request
    * has ended. It goes by itself `expiresAfterMs` later, whatever happens.
+   *
+   * @param index of the request's files, which are kept in order. Default 0
    */
   async keepFor(
     requestId: string,
     { content, reservation }: ReceivedFile,
-    file: Omit<NewFile, 'purpose'> & { readonly expiresAfterMs: number }
+    file: Omit<NewFile, 'purpose'> & { readonly expiresAfterMs: number },
+    index = 0
   ): Promise<StoredFile> {
-    const stored = await this.#put(content, { ...file, purpose: REQUEST_FILE }, fileIdOf(requestId))
+    const stored = await this.#put(content, { ...file, purpose: REQUEST_FILE }, fileIdOf(requestId, index))
     await reservation.release()
     return stored
   }
 
-  /** Removes the file that came with a request, if one did. */
+  /** Removes the files that came with a request, if any did. */
   async removeOf(requestId: string): Promise<void> {
     const { files, content } = this.#components
-    const file = await files.find(fileIdOf(requestId))
-    if (file?.purpose !== REQUEST_FILE) return
-    await files.remove(file.id)
-    await content.remove(file.contentId)
+    for (let index = 0; ; index++) {
+      const file = await files.find(fileIdOf(requestId, index))
+      if (file?.purpose !== REQUEST_FILE) return
+      await files.remove(file.id)
+      await content.remove(file.contentId)
+    }
   }
 
   /** @throws MeshError `storage_quota_exceeded` when the namespace is full; `storage_low` */
@@ -195,6 +200,18 @@ export class FileService implements Disposable {
     const file = await this.#components.files.find(id)
     if (file?.namespace === namespace) return file
     throw noSuchFile(id)
+  }
+
+  /**
+   * A file of somebody's request, for whoever was given a link to it: not past its time.
+   * @throws MeshError `not_found`
+   */
+  async findLinked(id: string): Promise<StoredFile> {
+    const file = await this.#components.files.find(id)
+    if (file?.purpose === REQUEST_FILE && !this.#isOver(file)) return file
+    throw new MeshError('not_found', `there is no file "${id.slice(0, 64)}" any more`, {
+      hint: 'Pictures are kept for a while; ask for b64_json to keep them yourself.'
+    })
   }
 
   async list(filter: FileFilter): Promise<{ readonly files: readonly StoredFile[]; readonly hasMore: boolean }> {
@@ -247,9 +264,10 @@ function noSuchFile(id: string): MeshError {
   })
 }
 
-/** A request has one file at the most, whose id follows from its own. */
-function fileIdOf(requestId: string): string {
-  return requestId.replace(/^req_/, 'file-')
+/** The ids of a request's files follow from its own. */
+function fileIdOf(requestId: string, index: number): string {
+  const first = requestId.replace(/^req_/, 'file-')
+  return index === 0 ? first : `${first}-${index}`
 }
 
 function newFileId(): string {

@@ -1,5 +1,7 @@
 import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
+import { openBlip, planBlipFiles } from '@resultity/blip'
+import { isDiffusersFolder, openDiffusersFolder } from '@resultity/diffusion-model'
 import type { WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError } from '@resultity/interface'
 import { openPiperVoice, piperVoiceAt } from '@resultity/voice'
@@ -24,6 +26,10 @@ function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
     const { config, file } = openPiperVoice(voice)
     return planned({ architecture: 'piper', config }, [file], opening)
   }
+  if (directory && isDiffusersFolder(path)) {
+    const { config, parts, tokenizers, files } = opening.use(openDiffusersFolder(path))
+    return planned({ architecture: 'diffusion', config, parts, tokenizers }, files, opening)
+  }
   if (directory && modelTypeOf(path) === 'bert') {
     const source = opening.use(openEncoderDirectory(path))
     return planned({ architecture: 'bert', config: source.config }, planEncoderFiles(source), opening)
@@ -31,6 +37,10 @@ function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
   if (directory && (modelTypeOf(path) === 'whisper' || isCt2Folder(path))) {
     const source = opening.use(modelTypeOf(path) === 'whisper' ? openHubWhisper(path) : openCt2Whisper(path))
     return planned({ architecture: 'whisper', config: source.config }, planWhisperFiles(source), opening)
+  }
+  if (directory && modelTypeOf(path) === 'blip') {
+    const source = opening.use(openBlip(path))
+    return planned({ architecture: 'blip', config: source.config }, planBlipFiles(source), opening)
   }
   const source = opening.use(directory ? openSafetensorsDirectory(path) : openGguf(path))
   const { embedding, layers, head } = planWeightFiles(source, { dequantize })

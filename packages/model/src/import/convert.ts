@@ -1,9 +1,14 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { ClipTokenizer } from '@resultity/diffusion-model'
 import {
   type AbortOptions,
+  askedLayerCount,
+  type BlipConfig,
   type BlobProgress,
   type BlobRef,
+  type DiffusionConfig,
+  type DiffusionManifest,
   describeIssues,
   type EncoderConfig,
   type ErrorCode,
@@ -31,7 +36,7 @@ export interface ConvertInit extends AbortOptions {
   readonly store: IngestingBlobStore
   /** Name in the manifest, by which clients ask for the model. */
   readonly name: string
-  /** Of every model but a voice. */
+  /** Of every model but a voice, and one that draws pictures. */
   readonly tokenizerFiles?: TokenizerParts | undefined
   /** Called before any weight is read; what it throws ends the conversion. */
   check?(description: ModelDescription): void
@@ -56,7 +61,15 @@ export type ModelDescription =
   | { readonly architecture: 'llama' | 'decoder'; readonly config: ModelConfig }
   | { readonly architecture: 'bert'; readonly config: EncoderConfig }
   | { readonly architecture: 'whisper'; readonly config: WhisperConfig }
+  | { readonly architecture: 'blip'; readonly config: BlipConfig }
   | { readonly architecture: 'piper'; readonly config: VoiceConfig }
+  | DiffusionDescription
+/** What a model is that draws pictures, with what its manifest has of its folder beside the weights. */
+export interface DiffusionDescription extends Pick<DiffusionManifest, 'parts'> {
+  readonly architecture: 'diffusion'
+  readonly config: DiffusionConfig
+  readonly tokenizers: readonly Pick<ClipTokenizer, 'vocabulary' | 'merges'>[]
+}
 /** Asks for the next reply; the worker computes nothing that was not asked for. */
 export type ConvertRequest = 'next'
 export type WeightLayout = Omit<WeightFile, 'sha256'>
@@ -98,8 +111,7 @@ async function storeManifest(
 ): Promise<ConvertedModel> {
   const { architecture, config } = description
   const head = { version: 1, name: init.name, architecture, config }
-  const rest = architecture === 'piper' ? { layers: files } : await partsOf(description, files, init)
-  const candidate = { ...head, ...rest }
+  const candidate = { ...head, ...(await partsOf(description, files, init)) }
   const parsed = safeParse(modelManifestSchema, candidate)
   if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
   const manifest = parsed.data
@@ -107,10 +119,40 @@ async function storeManifest(
   return { manifest, manifestSha256 }
 }
 
-type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' }>
+type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' | 'diffusion' }>
+
+/** What a manifest has behind its config. */
+async function partsOf(
+  description: ModelDescription,
+  files: readonly WeightFile[],
+  init: ConvertInit
+): Promise<Record<string, unknown>> {
+  if (description.architecture === 'piper') return { layers: files }
+  if (description.architecture === 'diffusion') {
+    const { parts, tokenizers } = description
+    return { tokenizers: await storeClipTokenizers(tokenizers, init), parts, layers: files }
+  }
+  return await layeredPartsOf(description, files, init)
+}
+
+async function putRef(bytes: Uint8Array, { store }: ConvertInit): Promise<BlobRef> {
+  return { sha256: await store.put(bytes), bytes: bytes.byteLength }
+}
+
+async function storeClipTokenizers(
+  tokenizers: DiffusionDescription['tokenizers'],
+  init: ConvertInit
+): Promise<DiffusionManifest['tokenizers']> {
+  const put = (text: string): Promise<BlobRef> => putRef(new TextEncoder().encode(text), init)
+  const stored: DiffusionManifest['tokenizers'] = []
+  for (const { vocabulary, merges } of tokenizers) {
+    stored.push({ vocabulary: await put(vocabulary), merges: await put(merges) })
+  }
+  return stored
+}
 
 /** The tokenizer and the weight files of a model that is made of layers. */
-async function partsOf(
+async function layeredPartsOf(
   description: LayeredDescription,
   files: readonly WeightFile[],
   init: ConvertInit
@@ -118,14 +160,11 @@ async function partsOf(
   const layersEnd = 1 + layerCountOf(description)
   if (init.tokenizerFiles === undefined) throw modelInvalid(init.name, 'has no tokenizer')
   const { definition, config: tokenizerConfig, endTokenIds } = init.tokenizerFiles
-  const putRef = async (bytes: Uint8Array): Promise<BlobRef> => {
-    return { sha256: await init.store.put(bytes), bytes: bytes.byteLength }
-  }
   // the schema's order of fields decides the JSON, so the identity does not depend on how this object was built
   return {
     tokenizer: {
-      definition: await putRef(definition),
-      config: await putRef(tokenizerConfig),
+      definition: await putRef(definition, init),
+      config: await putRef(tokenizerConfig, init),
       // some publishers list tokens that the model has not, and cannot write
       endTokenIds: endTokenIds.filter(id => id < description.config.vocabularySize)
     },
@@ -137,7 +176,9 @@ async function partsOf(
 }
 
 function layerCountOf({ architecture, config }: LayeredDescription): number {
-  return architecture === 'whisper' ? config.encoderLayerCount + config.decoderLayerCount : config.layerCount
+  if (architecture === 'whisper') return config.encoderLayerCount + config.decoderLayerCount
+  if (architecture === 'blip') return config.vision.layerCount + askedLayerCount(config) + config.text.layerCount
+  return config.layerCount
 }
 
 /** The main thread's end of the conversation with `convert-worker.ts`. */

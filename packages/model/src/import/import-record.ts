@@ -5,11 +5,11 @@ import { dirname, join, resolve } from 'node:path'
 import { ggufPartPaths } from '@resultity/formats'
 import {
   type BlobStore,
-  isVoice,
   type ModelManifest,
   modelManifestSchema,
   safeParse,
   sha256Schema,
+  tokenizerFilesOf,
   weightFiles
 } from '@resultity/interface'
 import { z } from 'zod'
@@ -93,8 +93,7 @@ export async function findManifest(store: BlobStore, manifestSha256: string): Pr
   const text = new TextDecoder().decode(await store.read(manifestSha256))
   const manifest = safeParse(modelManifestSchema, parseOrUndefined(text)).data
   if (manifest === undefined) return undefined
-  const tokenizer = isVoice(manifest) ? [] : [manifest.tokenizer.definition, manifest.tokenizer.config]
-  for (const { sha256 } of [...tokenizer, ...weightFiles(manifest)]) {
+  for (const { sha256 } of [...tokenizerFilesOf(manifest), ...weightFiles(manifest)]) {
     if ((await store.find(sha256)) === undefined) return undefined
   }
   return manifest
@@ -124,14 +123,21 @@ async function pinOf(source: CatalogueSource): Promise<string> {
   return [...Object.values(source.files), ...joined.map(({ sha256 }) => sha256)].join('+')
 }
 
-/** Which inodes a file, or the files in a folder, are, their sizes and times; that of change cannot be set by programs. */
+/**
+ * Which inodes a file, or the files in a folder and the folders in it, are, their sizes and times; that of change cannot be set by
+ * programs.
+ */
 async function fileFingerprint(path: string): Promise<string> {
   const stats = await stat(path).catch(() => undefined)
   if (stats === undefined) return 'gone'
-  if (!stats.isDirectory()) return stateOf(stats)
+  return stats.isDirectory() ? await folderFingerprint(path, true) : stateOf(stats)
+}
+
+async function folderFingerprint(path: string, deeper: boolean): Promise<string> {
   const names = (await readdir(path)).toSorted()
   const files = names.map(async name => {
     const found = await stat(join(path, name)).catch(() => undefined)
+    if (deeper && found?.isDirectory() === true) return `${name}(${await folderFingerprint(join(path, name), false)})`
     return `${name}:${found === undefined ? 'gone' : stateOf(found)}`
   })
   return (await Promise.all(files)).join(' ')

@@ -1,5 +1,6 @@
 import { mkdir, stat } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
+import { isDiffusersFolder } from '@resultity/diffusion-model'
 import { ggufModelName } from '@resultity/formats'
 import { MeshError, type ModelManifest, modelInvalid } from '@resultity/interface'
 import { type TokenizerFiles, tokenizerFilesFromDirectory, tokenizerFilesFromGguf } from '@resultity/tokenizer'
@@ -89,8 +90,9 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
 
 async function convert(path: string, name: string, options: ImportOptions): Promise<ConvertedModel> {
   try {
-    // a voice reads phonemes
-    const tokenizerFiles = piperVoiceAt(path) === undefined ? await readTokenizerFiles(path, options) : undefined
+    // a voice reads phonemes, and what draws pictures has tokenizers of another kind
+    const without = piperVoiceAt(path) !== undefined || isDiffusersFolder(path)
+    const tokenizerFiles = without ? undefined : await readTokenizerFiles(path, options)
     return await convertModel(path, {
       store: options.store,
       name,

@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import type { TokenizerFiles } from '@resultity/tokenizer'
-import { createEncoderTokenizer, createTokenizer, type ModelTokenizer } from '@resultity/tokenizer'
-import type { ModelDescription } from './convert.ts'
+import { createClipTokenizer, createEncoderTokenizer, createTokenizer, type ModelTokenizer } from '@resultity/tokenizer'
+import type { DiffusionDescription, ModelDescription } from './convert.ts'
 
 /**
  * Tries what serving does with a model's tokenizer and chat template, so that who imports a model learns what who asks it
@@ -10,9 +10,18 @@ import type { ModelDescription } from './convert.ts'
  * @throws MeshError `model_invalid`
  */
 export function checkServable(files: TokenizerFiles | undefined, description: ModelDescription): void {
+  if (description.architecture === 'diffusion') {
+    checkClipTokenizers(description)
+    return
+  }
   if (description.architecture === 'piper' || files === undefined) return
   if (description.architecture === 'bert') {
     createEncoderTokenizer(files.definition, description.config)
+    return
+  }
+  if (description.architecture === 'blip') {
+    const { vocabularySize, textContext } = description.config
+    createEncoderTokenizer(files.definition, { vocabularySize, contextLength: textContext })
     return
   }
   if (description.architecture === 'whisper') {
@@ -21,6 +30,14 @@ export function checkServable(files: TokenizerFiles | undefined, description: Mo
     return
   }
   checkConversation(createTokenizer(files, description.config))
+}
+
+function checkClipTokenizers({ tokenizers, config }: DiffusionDescription): void {
+  const encoder = new TextEncoder()
+  for (const [index, tokens] of config.textEncoders.entries()) {
+    const { vocabulary = '', merges = '' } = tokenizers[index] ?? {}
+    createClipTokenizer({ vocabulary: encoder.encode(vocabulary), merges: encoder.encode(merges) }, tokens)
+  }
 }
 
 const question = { role: 'user', content: 'What is the capital of France?' } as const

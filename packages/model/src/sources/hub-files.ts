@@ -31,6 +31,7 @@ const FOLDER_FILES: ReadonlySet<string> = new Set([
   'config.json',
   'generation_config.json',
   'modules.json',
+  'preprocessor_config.json',
   'sentence_bert_config.json',
   'tokenizer.json',
   'tokenizer_config.json',

@@ -12,7 +12,10 @@ const refusals: Readonly<Record<FieldEndpoint, readonly Refusal[]>> = {
   chat: refusalsAt('chat'),
   completions: refusalsAt('completions'),
   responses: refusalsAt('responses'),
-  embeddings: refusalsAt('embeddings')
+  embeddings: refusalsAt('embeddings'),
+  generations: refusalsAt('generations'),
+  edits: refusalsAt('edits'),
+  variations: refusalsAt('variations')
 }
 
 /**

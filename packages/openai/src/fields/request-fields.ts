@@ -1,7 +1,7 @@
 import type { JsonValue } from '@resultity/store'
 
-/** Endpoints that make answers or vectors, as the table of fields calls them. */
-export type FieldEndpoint = 'chat' | 'completions' | 'responses' | 'embeddings'
+/** Endpoints that make answers, vectors or pictures, as the tables of fields call them. */
+export type FieldEndpoint = 'chat' | 'completions' | 'responses' | 'embeddings' | 'generations' | 'edits' | 'variations'
 
 /** A field that some server documents and that no schema here has. */
 export interface UnservedField {
@@ -193,8 +193,71 @@ const llamaCpp: readonly UnservedField[] = [
   ...refused(RESPONSES, [['reasoning_format', ['auto']]])
 ]
 
+const PICTURES = ['generations', 'edits', 'variations'] as const
+const EDITS = 'Use /v1/images/edits.'
+
+/** Of pictures: OpenAI, and what diffusers, stable-diffusion-webui and LocalAI call what is called otherwise here. */
+const pictures: readonly UnservedField[] = [
+  // nothing here looks at what is drawn, so there is nothing to be less strict
+  ...noEffect(PICTURES, ['user', 'metadata', 'safety_identifier', 'service_tier', 'moderation']),
+  ...refused(PICTURES, [
+    ['style', ['vivid'], 'Say it in the prompt.'],
+    ['input_fidelity', ['low'], 'Use strength.'],
+    ['num_inference_steps', [], 'Use steps.'],
+    ['step', [], 'Use steps.'],
+    ['guidance', [], 'Use guidance_scale.'],
+    ['cfg_scale', [], 'Use guidance_scale.'],
+    ['true_cfg_scale', [], 'Use guidance_scale.'],
+    ['cfg_rescale', [], 'Use guidance_rescale.'],
+    ['sampler', [], 'Use scheduler.'],
+    ['sampler_name', [], 'Use scheduler.'],
+    ['sample_method', [], 'Use scheduler.'],
+    ['num_images_per_prompt', [1], 'Use n.'],
+    ['batch_size', [1], 'Use n.'],
+    ['n_iter', [1], 'Use n.'],
+    ['width', [], 'Use size.'],
+    ['height', [], 'Use size.'],
+    ['aspect_ratio', [], 'Use size.'],
+    ['resolution', [], 'Use size.'],
+    ['denoising_strength', [], EDITS],
+    ['init_images', [[]], EDITS],
+    ['clip_skip', [0]],
+    ['eta', [0]],
+    ['lora', [[]]],
+    ['loras', [[]]],
+    ['controlnet', [[]]],
+    ['hires_fix', [false]],
+    ['enable_hr', [false]],
+    ['restore_faces', [false]],
+    ['tiling', [false]],
+    ['styles', [[]]],
+    ['subseed', [-1]],
+    ['subseed_strength', [0]]
+  ]),
+  ...refused(
+    ['generations'],
+    [
+      ['image', [], EDITS],
+      ['images', [[]], EDITS],
+      ['mask', [], EDITS],
+      ['strength', [], EDITS]
+    ]
+  ),
+  ...refused(
+    ['variations'],
+    [
+      ['prompt', [''], EDITS],
+      ['negative_prompt', [''], EDITS],
+      ['images', [[]], 'Use image.'],
+      ['mask', [], EDITS],
+      ['stream', [false], EDITS],
+      ['partial_images', [0], EDITS]
+    ]
+  )
+]
+
 /**
  * What clients send that is not served, by who documents it: OpenAI, vLLM, llama.cpp. What changes an answer is refused, so that
  * nobody takes an answer for one that it had part in. A field that no server documents passes.
  */
-export const UNSERVED_FIELDS: readonly UnservedField[] = [...openAi, ...ours, ...vllm, ...llamaCpp]
+export const UNSERVED_FIELDS: readonly UnservedField[] = [...openAi, ...ours, ...vllm, ...llamaCpp, ...pictures]

@@ -5,7 +5,7 @@ import type { FileService, FileServiceInit } from '@resultity/jobs'
 import type { StoredFile } from '@resultity/store'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { z } from 'zod'
-import { type FormLimits, isForm, readForm, withForms } from './form-reader.ts'
+import { dropFiles, type FormLimits, isForm, readForm, withForms } from './form-reader.ts'
 
 export interface FileRouteComponents {
   readonly fileService: FileService
@@ -108,18 +108,19 @@ async function receive(fileService: FileService, request: FastifyRequest, limits
   if (!isForm(request)) {
     throw invalidRequest(null, 'the body is not multipart/form-data', 'Send the file as a form with "file", "purpose".')
   }
-  const { file, filename, fields } = await readForm(fileService, request, limits)
+  const { files, fields } = await readForm(fileService, request, limits)
+  const [file] = files
   if (file === undefined) throw invalidRequest('file', 'the form has no file', 'Add a part named "file".')
   try {
     const { purpose, 'expires_after[seconds]': seconds } = parseInput(fieldsSchema, Object.fromEntries(fields))
-    return await fileService.keep(file, {
+    return await fileService.keep(file.received, {
       namespace: request.caller.namespace,
-      filename: filename.slice(0, FILENAME_CHARACTERS_MAX),
+      filename: file.filename.slice(0, FILENAME_CHARACTERS_MAX),
       purpose,
       ...(seconds === undefined ? {} : { expiresAfterMs: seconds * 1000 })
     })
   } catch (error) {
-    await fileService.drop(file)
+    await dropFiles(fileService, files)
     throw error
   }
 }

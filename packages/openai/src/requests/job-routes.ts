@@ -88,12 +88,20 @@ export function addJobRoute(server: FastifyInstance, components: JobRouteCompone
 async function completed(
   { requestLimiter }: JobRouteComponents,
   endpoint: JobKind,
-  { body, caller }: FastifyRequest,
+  request: FastifyRequest,
   reply: FastifyReply
 ): Promise<unknown> {
   if (endpoint.complete === undefined) return undefined
   using admitted = requestLimiter.admit(reply.raw)
-  return await endpoint.complete(body, caller.namespace, { signal: admitted.signal })
+  const { body, caller } = request
+  const origin = originOf(request)
+  return await endpoint.complete(body, caller.namespace, { signal: admitted.signal, ...(origin && { origin }) })
+}
+
+/** By the client's own words: what is made of it is told to that client alone. */
+function originOf({ protocol, headers }: FastifyRequest): string | undefined {
+  const url = URL.parse(`${protocol}://${headers.host}`)
+  return url === null || url.pathname !== '/' || url.search !== '' || url.username !== '' ? undefined : url.origin
 }
 
 /** 202: the client comes back for it. */

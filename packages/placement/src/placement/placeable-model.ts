@@ -1,4 +1,8 @@
+import { captionMemory } from '@resultity/blip'
+import { diffusionMemory, diffusionWork } from '@resultity/diffusion-model'
 import {
+  isCaptioner,
+  isDiffusion,
   isEncoder,
   isSpeech,
   isVoice,
@@ -37,12 +41,25 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = voiceMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
+  if (isDiffusion(manifest)) {
+    const { weightBytes, workBytes } = diffusionMemory(manifest)
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    // of half-precision files, what they are more in memory
+    const embeddingBytes = Math.max(0, weightBytes - inLayers) + workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
   if (isSpeech(manifest)) {
     const { weightBytes, cacheBytes, workBytes } = speechMemory({
       manifest,
       windowsMax: sessionsMax,
       sessionsPerWindow: 1
     })
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
+    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+  }
+  if (isCaptioner(manifest)) {
+    const { weightBytes, cacheBytes, workBytes } = captionMemory({ manifest, picturesMax: sessionsMax })
     const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
     const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
@@ -67,6 +84,13 @@ export function weightsPerLayer(manifest: ModelManifest): number {
   if (isSpeech(manifest)) {
     const { hiddenSize, encoderFeedForwardSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
+  }
+  if (isDiffusion(manifest)) {
+    return diffusionWork(manifest) / manifest.layers.length
+  }
+  if (isCaptioner(manifest)) {
+    const { hiddenSize, feedForwardSize } = manifest.config.text
+    return hiddenSize * (6 * hiddenSize + 2 * feedForwardSize)
   }
   const { hiddenSize, intermediateSize, headCount, kvHeadCount, headDim, traits } = requireDecoder(manifest).config
   const experts = traits?.experts

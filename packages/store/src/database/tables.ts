@@ -8,6 +8,7 @@ import type { SubcloudTables } from '../migrations/0007-subclouds.ts'
 import type { StorageTables } from '../migrations/0010-storage.ts'
 import type { InviteTables } from '../migrations/0013-invites.ts'
 import type { ConversationTables } from '../migrations/0014-conversations.ts'
+import type { SecretTables } from '../migrations/0015-secrets.ts'
 
 /** Every table, by feature. A feature adds its own interface here, and a migration that creates its tables. */
 export interface Tables
@@ -20,4 +21,5 @@ export interface Tables
     SubcloudTables,
     StorageTables,
     InviteTables,
-    ConversationTables {}
+    ConversationTables,
+    SecretTables {}

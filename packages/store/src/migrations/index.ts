@@ -13,6 +13,7 @@ import { createPoison } from './0011-poison.ts'
 import { createMetadata } from './0012-metadata.ts'
 import { createInvites } from './0013-invites.ts'
 import { createConversations } from './0014-conversations.ts'
+import { createSecrets } from './0015-secrets.ts'
 
 /** By name, run in the order of the names. One that was released is never changed and never renamed. */
 export const migrations: Readonly<Record<string, Migration>> = {
@@ -29,5 +30,6 @@ export const migrations: Readonly<Record<string, Migration>> = {
   '0011-poison': createPoison,
   '0012-metadata': createMetadata,
   '0013-invites': createInvites,
-  '0014-conversations': createConversations
+  '0014-conversations': createConversations,
+  '0015-secrets': createSecrets
 }

@@ -5,9 +5,9 @@ import {
   feedForward,
   floatInitializer,
   GraphWriter,
+  keysAndValues,
   type LocatedFile,
   layerNorm,
-  projectWithBias,
   requirePlain
 } from '@resultity/onnx-graph'
 import { type CrossEdges, crossEdges, EPSILON, locatedFiles, type WhisperGraphInit } from './edges.ts'
@@ -40,7 +40,7 @@ export function buildAudioGraph(init: WhisperGraphInit): AudioGraph {
     hidden = feedForward(layer, attendToAll(layer, hidden))
   }
   const heard = layerNorm({ ...shape, located: ends }, 'audio_norm', hidden)
-  const cross = decoderLayers.map((located, index) => keysAndValues(graph, config, located, heard, crossEdges(index)))
+  const cross = decoderLayers.map((located, index) => crossOutputs(graph, config, located, heard, crossEdges(index)))
   return { bytes: graph.finish(`${name} audio`), mel, cross }
 }
 
@@ -79,25 +79,17 @@ function convolved(
   return graph.node('Gelu', `${name}_bent`, [sum])
 }
 
-function keysAndValues(
+/** Outputs of the graph. */
+function crossOutputs(
   graph: GraphWriter,
-  { hiddenSize, decoderHeadCount, audioContext }: WhisperConfig,
+  { hiddenSize, decoderHeadCount: headCount, audioContext }: WhisperConfig,
   located: LocatedFile,
   heard: string,
   edges: CrossEdges
 ): CrossEdges {
-  const edge = (name: string): string => `${located.prefix}${name}`
-  const headDim = hiddenSize / decoderHeadCount
-  const integers = (name: string, ...values: number[]): string =>
-    graph.constant(name, BigInt64Array.from(values, BigInt), [values.length])
-  const both = projectWithBias(graph, located, 'cross_kv', heard)
-  const halves = [edge('cross_k'), edge('cross_v')]
-  graph.nodeWithOutputs('Split', halves, [both, integers('kv_sizes', hiddenSize, hiddenSize)], { axis: 2 })
-  const shape = integers('cross_apart', 0, 0, decoderHeadCount, headDim)
-  const [keys, values] = halves.map(half => graph.node('Reshape', `${half}_apart`, [half, shape]))
-  graph.node('Transpose', edges.keys, [keys ?? ''], { perm: [0, 2, 3, 1] })
-  graph.node('Transpose', edges.values, [values ?? ''], { perm: [0, 2, 1, 3] })
-  graph.output(edges.keys, ElementType.float32, [1, decoderHeadCount, headDim, audioContext])
-  graph.output(edges.values, ElementType.float32, [1, decoderHeadCount, audioContext, headDim])
+  const headDim = hiddenSize / headCount
+  keysAndValues({ graph, located, headCount, hiddenSize, epsilon: EPSILON }, heard, edges)
+  graph.output(edges.keys, ElementType.float32, [1, headCount, headDim, audioContext])
+  graph.output(edges.values, ElementType.float32, [1, headCount, audioContext, headDim])
   return edges
 }

@@ -1,0 +1,163 @@
+import { existsSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
+import {
+  chooseComponentWeights,
+  type NamedTensors,
+  openSafetensorsFiles,
+  readOptionalFolderText,
+  TensorFinder,
+  type WeightFilePlan
+} from '@resultity/formats'
+import { type DiffusionConfig, type DiffusionManifest, modelInvalid } from '@resultity/interface'
+import { GraphWriter } from '@resultity/onnx-graph'
+import type { Blocks } from '../graph/blocks.ts'
+import { pictureDecoderGraph, pictureEncoderGraph } from '../graph/coder-graphs.ts'
+import { denoiserGraph } from '../graph/denoiser-graph.ts'
+import { textEncoderGraph } from '../graph/text-graph.ts'
+import { type AskedWeight, NotedWeights } from '../graph/weights.ts'
+import type { ClipTokenizer } from './clip-tokenizer.ts'
+import {
+  CODER_FOLDER,
+  DENOISER_FOLDER,
+  type DescribedFolder,
+  describeDiffusersFolder,
+  MODEL_INDEX
+} from './diffusers-folder.ts'
+import { coderNaming, denoiserNaming, textNaming } from './naming.ts'
+import { findWeights, planFiles } from './weight-plan.ts'
+
+/** A diffusion model, described and laid out, before any of its weights is read. */
+export interface DiffusionSource extends Disposable {
+  readonly config: DiffusionConfig
+  readonly tokenizers: readonly ClipTokenizer[]
+  readonly parts: DiffusionManifest['parts']
+  /** The weight files of all parts in the manifest's order. */
+  readonly files: readonly WeightFilePlan[]
+}
+
+/** Whether a folder is in the layout of diffusers. */
+export function isDiffusersFolder(directory: string): boolean {
+  return existsSync(join(directory, MODEL_INDEX))
+}
+
+/**
+ * Opens a folder in the layout of diffusers. The caller disposes of it.
+ *
+ * @throws MeshError `model_invalid` for a field or a tensor that is wrong, missing or unknown
+ */
+export function openDiffusersFolder(directory: string): DiffusionSource {
+  const described = describeDiffusersFolder(path => readOptionalFolderText(join(directory, path)))
+  using opening = new DisposableStack()
+  const laid = layOut(described, folder => {
+    const path = join(directory, folder)
+    const opened = openSafetensorsFiles(componentPaths(path, folder))
+    opening.defer(opened.dispose)
+    return { path, tensors: opened.tensors }
+  })
+  const { config, tokenizers } = described
+  const opened = opening.move()
+  return { config, tokenizers, ...laid, [Symbol.dispose]: () => opened.dispose() }
+}
+
+/**
+ * Finds every tensor of every component, and says in which files of ours they lie.
+ *
+ * @param open gives a component's tensors
+ * @throws MeshError `model_invalid` for a tensor that is missing, unknown or of another shape
+ */
+export function layOut(
+  { config, textFolders }: Pick<DescribedFolder, 'config' | 'textFolders'>,
+  open: (folder: string) => ComponentTensors
+): Pick<DiffusionSource, 'parts' | 'files'> {
+  const textEncoders = textFolders.map((folder, index) => textFiles(open(folder), config, index))
+  const denoiser = denoiserFiles(open(DENOISER_FOLDER), config)
+  const { decoder, encoder } = coderFiles(open(CODER_FOLDER), config)
+  return {
+    parts: {
+      textEncoders: textEncoders.map(({ length }) => length),
+      denoiser: denoiser.length,
+      decoder: decoder.length,
+      encoder: encoder.length
+    },
+    files: [...textEncoders.flat(), ...denoiser, ...decoder, ...encoder]
+  }
+}
+
+/** Of transformers' components and of diffusers' own. */
+const STEMS = { text: 'model', other: 'diffusion_pytorch_model' } as const
+
+/** How the weights of a component are named before `.safetensors`. */
+export function weightStem(folder: string): string {
+  return folder.startsWith('text_encoder') ? STEMS.text : STEMS.other
+}
+
+/** What one component has. */
+export interface ComponentTensors {
+  /** Names the component in errors. */
+  readonly path: string
+  readonly tensors: NamedTensors
+}
+
+function componentPaths(directory: string, folder: string): string[] {
+  if (!existsSync(directory)) throw modelInvalid(directory, 'is not there', 'Download the whole folder.')
+  const names = readdirSync(directory)
+  const choice = chooseComponentWeights(names, weightStem(folder))
+  if ('problem' in choice) throw modelInvalid(directory, choice.problem, choice.hint)
+  return choice.files.map(name => join(directory, name))
+}
+
+/** What a graph asks for. */
+export function askedBy(build: (blocks: Blocks) => unknown): readonly AskedWeight[] {
+  const weights = new NotedWeights()
+  build({ graph: new GraphWriter(), weights })
+  return weights.asked
+}
+
+const UNKNOWN = 'supported are components as diffusers and transformers publish them'
+
+function textFiles({ path, tensors }: ComponentTensors, config: DiffusionConfig, index: number): WeightFilePlan[] {
+  const encoder = config.textEncoders[index]
+  if (encoder === undefined) throw new RangeError(`no text encoder ${index}`)
+  const finder = new TensorFinder(path, tensors)
+  const prefix = tensors.get('text_model.embeddings.token_embedding.weight') === undefined ? '' : 'text_model.'
+  const found = findWeights(
+    finder,
+    askedBy(blocks => textEncoderGraph(blocks, encoder)),
+    textNaming(prefix)
+  )
+  // what comes behind the states that are taken
+  const unused = new RegExp(
+    `^${prefix}(encoder\\.layers\\.${encoder.layerCount - 1}\\.|final_layer_norm\\.)|^text_projection\\.`
+  )
+  finder.refuseOthers(name => unused.test(name), 'CLIP', UNKNOWN)
+  return planFiles(found)
+}
+
+/** Of a denoiser's file, which part of it a node that serves some resolutions only would need. */
+function levelOf(name: string): string {
+  return /^((down|up)\.\d+|middle)\./.exec(name)?.[1] ?? 'ends'
+}
+
+function denoiserFiles({ path, tensors }: ComponentTensors, config: DiffusionConfig): WeightFilePlan[] {
+  const finder = new TensorFinder(path, tensors)
+  const asked = askedBy(blocks => denoiserGraph(blocks, config.denoiser))
+  const found = findWeights(finder, asked, denoiserNaming)
+  finder.refuseOthers(() => false, 'UNet', UNKNOWN)
+  return planFiles(found, levelOf)
+}
+
+function coderFiles(
+  { path, tensors }: ComponentTensors,
+  { coder }: DiffusionConfig
+): { decoder: WeightFilePlan[]; encoder: WeightFilePlan[] } {
+  const finder = new TensorFinder(path, tensors)
+  const old = tensors.get('decoder.mid_block.attentions.0.query.weight') !== undefined
+  const decoder = askedBy(blocks => pictureDecoderGraph(blocks, coder))
+  const encoder = askedBy(blocks => pictureEncoderGraph(blocks, coder))
+  const found = {
+    decoder: findWeights(finder, decoder, coderNaming('decoder', old)),
+    encoder: findWeights(finder, encoder, coderNaming('encoder', old))
+  }
+  finder.refuseOthers(() => false, 'AutoencoderKL', UNKNOWN)
+  return { decoder: planFiles(found.decoder), encoder: planFiles(found.encoder) }
+}

@@ -1,0 +1,13 @@
+export {
+  buildPictureDecoderGraph,
+  buildPictureEncoderGraph,
+  type PictureDecoderGraph,
+  type PictureEncoderGraph
+} from './graph/coder-graphs.ts'
+export { buildDenoiserGraph, type DenoiserGraph } from './graph/denoiser-graph.ts'
+export { type DiffusionMemory, diffusionMemory, diffusionWork } from './graph/diffusion-memory.ts'
+export type { GraphInit } from './graph/graph-init.ts'
+export { buildTextEncoderGraph, type TextEncoderGraph } from './graph/text-graph.ts'
+export type { ClipTokenizer } from './import/clip-tokenizer.ts'
+export { DESCRIBING_FILES, describeDiffusersFolder, MODEL_INDEX } from './import/diffusers-folder.ts'
+export { type DiffusionSource, isDiffusersFolder, openDiffusersFolder, weightStem } from './import/open-diffusers.ts'

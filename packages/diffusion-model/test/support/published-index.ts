@@ -1,0 +1,113 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { NamedTensors, SourceTensor } from '@resultity/formats'
+
+/** The shape of a tensor, or parts by name; a number stands for a tree of the list. */
+type Tree = readonly number[] | number | { readonly [name: string]: Tree }
+
+/** What scripts/reference-diffusion.py says of one component of a published model. */
+export interface PublishedComponent {
+  readonly config: Readonly<Record<string, unknown>>
+  readonly parameters: number
+  readonly tensors: number
+  readonly trees: readonly Tree[]
+  readonly root: Tree
+}
+
+export type PublishedIndex = Readonly<Record<string, PublishedComponent>>
+
+export const publishedNames = [
+  'stable-diffusion-1.5',
+  'stable-diffusion-1.5-inpainting',
+  'stable-diffusion-2.1',
+  'stable-diffusion-xl',
+  'playground-2.5'
+] as const
+
+export const fixtures = join(import.meta.dirname, '../../../test/fixtures')
+
+export function publishedIndex(name: string): PublishedIndex {
+  return JSON.parse(readFileSync(join(fixtures, 'indexes', `${name}.json`), 'utf8'))
+}
+
+/** The shape of each tensor by its name. */
+export function shapesOf({ trees, root }: PublishedComponent): Map<string, readonly number[]> {
+  const shapes = new Map<string, readonly number[]>()
+  const walk = (tree: Tree, path: readonly string[]): void => {
+    if (typeof tree === 'number') walk(trees[tree] ?? {}, path)
+    else if (Array.isArray(tree)) shapes.set(path.join('.'), tree)
+    else for (const [name, part] of Object.entries(tree)) walk(part, [...path, name])
+  }
+  walk(root, [])
+  return shapes
+}
+
+/** Tensors that have no numbers: whoever reads one fails. */
+export function withoutNumbers(shapes: ReadonlyMap<string, readonly number[]>): NamedTensors {
+  return {
+    names: [...shapes.keys()],
+    get(name): SourceTensor | undefined {
+      const shape = shapes.get(name)
+      if (shape === undefined) return undefined
+      const columns = shape.at(-1) ?? 1
+      const rows = shape.slice(0, -1).reduce((product, size) => product * size, 1)
+      const read = (): never => {
+        throw new Error(`${name} is read`)
+      }
+      return { name, encoding: 'F16', rows, columns, rowBytes: 2 * columns, read }
+    }
+  }
+}
+
+const SCHEDULE = {
+  _class_name: 'EulerDiscreteScheduler',
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: 'scaled_linear',
+  clip_sample: false,
+  steps_offset: 1,
+  timestep_spacing: 'leading',
+  skip_prk_steps: true,
+  interpolation_type: 'linear'
+}
+const EDM = { _class_name: 'EDMDPMSolverMultistepScheduler', sigma_min: 0.002, sigma_max: 80, sigma_data: 0.5 }
+
+/** Of 49,408 tokens, those that frame a chunk. */
+const VOCABULARY = { '!': 0, '<|startoftext|>': 49_406, '<|endoftext|>': 49_407 }
+
+/** The texts of a published model's folder. */
+export function publishedTexts(name: string): Record<string, unknown> {
+  const index = publishedIndex(name)
+  const xl = Object.hasOwn(index, 'text_encoder_2')
+  const texts: Record<string, unknown> = {
+    'model_index.json': {
+      _class_name: xl ? 'StableDiffusionXLPipeline' : 'StableDiffusionPipeline',
+      _diffusers_version: '0.29.2',
+      feature_extractor: [null, null],
+      image_encoder: [null, null],
+      safety_checker: [null, null],
+      requires_safety_checker: false,
+      text_encoder: ['transformers', 'CLIPTextModel'],
+      ...(xl ? { text_encoder_2: ['transformers', 'CLIPTextModelWithProjection'] } : {}),
+      unet: ['diffusers', 'UNet2DConditionModel'],
+      vae: ['diffusers', 'AutoencoderKL']
+    },
+    'scheduler/scheduler_config.json': name.startsWith('playground') ? EDM : SCHEDULE
+  }
+  for (const [folder, { config }] of Object.entries(index)) texts[`${folder}/config.json`] = config
+  for (const folder of xl ? ['tokenizer', 'tokenizer_2'] : ['tokenizer']) {
+    texts[`${folder}/vocab.json`] = VOCABULARY
+    texts[`${folder}/merges.txt`] = '#version: 0.2\na b\n'
+    const pad = folder === 'tokenizer' ? '<|endoftext|>' : '!'
+    texts[`${folder}/special_tokens_map.json`] = { pad_token: pad, eos_token: { content: '<|endoftext|>' } }
+  }
+  return texts
+}
+
+/** Reads them as a folder is read. */
+export function reading(texts: Readonly<Record<string, unknown>>): (path: string) => string | undefined {
+  return path => {
+    const text = texts[path]
+    return text === undefined || typeof text === 'string' ? text : JSON.stringify(text)
+  }
+}

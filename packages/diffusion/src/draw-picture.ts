@@ -1,0 +1,180 @@
+import {
+  allFinite,
+  type DenoiseInput,
+  type DiffusionModel,
+  firstStep,
+  invalidRequest,
+  type Latents,
+  latentScale,
+  MeshError,
+  type PictureState,
+  type Pixels,
+  type TextStates,
+  type WorkOptions
+} from '@resultity/interface'
+import { guided } from './guidance.ts'
+import { draws, type NoiseSource, pictureNoise } from './noise.ts'
+import { checkPictureRequest, type PictureRequest } from './picture-request.ts'
+import { encodePrompts, type PromptStates } from './prompt-states.ts'
+import { createSampler, type Sampler } from './sampler.ts'
+import { beginPicture, joined, keepSource, prepareSource, type SourceParts } from './source-parts.ts'
+
+/** A finished step. */
+export interface PictureStep {
+  /** Steps that are done, those that are left out included, of `steps`. */
+  readonly step: number
+  readonly steps: number
+  /** What the picture can go on from. */
+  readonly state: PictureState
+  /** The picture without noise, as far as it can be told now: decoded it is a preview. */
+  readonly clean: Latents
+}
+
+export interface DrawOptions extends WorkOptions {
+  /** Called after each step, and awaited. What it throws ends the picture. */
+  readonly onStep?: (step: PictureStep) => void | Promise<void>
+  /** The state after some step of the same request: the picture goes on behind it, and becomes the same. */
+  readonly from?: PictureState
+  /** Noise other than the request's own, to compare with other programs. */
+  readonly noise?: NoiseSource
+}
+
+/** What stays the same from step to step. */
+interface Drawing {
+  readonly model: DiffusionModel
+  readonly sampler: Sampler
+  readonly states: PromptStates
+  readonly parts: SourceParts
+  readonly request: PictureRequest
+  readonly noise: NoiseSource
+  readonly startNoise: Float32Array
+}
+
+/**
+ * Draws one picture. The same request gives the same bits, from whichever finished step it is gone on from, on models that compute
+ * the same bits.
+ *
+ * @returns the picture's pixels, as the model's decoder gives them: some may lie outside -1 and 1
+ * @throws MeshError `invalid_request`, naming the field of the request; `engine_failed` for a model that gives what are no
+ *   numbers, with the `part` of it and the `step`; what the model throws; the signal's reason, between two runs
+ */
+export async function drawPicture(
+  model: DiffusionModel,
+  request: PictureRequest,
+  { onStep, from, noise = pictureNoise(request.seed, request.picture), ...options }: DrawOptions = {}
+): Promise<Pixels> {
+  checkPictureRequest(model.config, request)
+  const sampler = samplerOf(model, request)
+  if (from !== undefined) checkState(model, request, sampler, from)
+  options.signal?.throwIfAborted()
+  const parts = await prepareSource(model, request, noise, { ...options, resumed: from !== undefined })
+  options.signal?.throwIfAborted()
+  const states = await encodePrompts(model, request, options)
+  const startNoise = noise(draws.start, latentCount(model, request))
+  const drawing: Drawing = { model, sampler, states, parts, request, noise, startNoise }
+  let state = from ?? beginPicture(sampler, parts, startNoise)
+  while (state.step < sampler.steps) {
+    options.signal?.throwIfAborted()
+    const done = await makeStep(drawing, state, options)
+    state = done.state
+    await onStep?.(done)
+  }
+  options.signal?.throwIfAborted()
+  const pixels = await model.decode(asLatents(model, request, state.latents), options)
+  if (!allFinite(pixels.values)) throw noNumbers('decoder', sampler.steps, sampler.steps)
+  return pixels
+}
+
+function samplerOf({ config }: DiffusionModel, request: PictureRequest): Sampler {
+  const { steps, source, eta = 0, scheduler = config.schedule.scheduler } = request
+  return createSampler(config.schedule, { scheduler, steps, start: firstStep({ steps, start: source }), eta })
+}
+
+async function makeStep(drawing: Drawing, before: PictureState, options: WorkOptions): Promise<PictureStep> {
+  const { model, sampler, parts, request, noise, startNoise } = drawing
+  const { step } = before
+  const prediction = await predict(drawing, before, options)
+  const added = sampler.addsNoise(step) ? noise(draws.step(step), before.latents.length) : undefined
+  const sampled = sampler.step(before, prediction, added)
+  const state = keepSource(sampler, parts, sampled.state, startNoise)
+  // numbers that are finite each may still pass the end of float32 together
+  if (!allFinite(state.latents)) throw noNumbers('denoiser', step, sampler.steps)
+  return { step: state.step, steps: sampler.steps, state, clean: asLatents(model, request, sampled.clean) }
+}
+
+/** What the denoiser says of a step: with guidance by two runs, which may be made on two nodes at once. */
+async function predict(drawing: Drawing, state: PictureState, options: WorkOptions): Promise<Float32Array> {
+  const { states, request } = drawing
+  const { prompt, negative } = states
+  if (negative === undefined) return denoise(drawing, state, prompt, options)
+  const [without, withPrompt] = await bothOf(
+    denoise(drawing, state, negative, options),
+    denoise(drawing, state, prompt, options)
+  )
+  return guided(without, withPrompt, request.guidanceScale, request.guidanceRescale ?? 0)
+}
+
+async function denoise(
+  { model, sampler, parts, request }: Drawing,
+  state: PictureState,
+  text: TextStates,
+  options: WorkOptions
+): Promise<Float32Array> {
+  const scaled = sampler.scaled(state)
+  const input: DenoiseInput = {
+    latents: asLatents(model, request, parts.beside === undefined ? scaled : joined(scaled, parts.beside)),
+    timestep: sampler.timesteps[state.step] ?? Number.NaN,
+    text,
+    timeIds: timeIds(model, request)
+  }
+  const prediction = await model.denoise(input, options)
+  if (prediction.length !== scaled.length || !allFinite(prediction)) {
+    throw noNumbers('denoiser', state.step, sampler.steps)
+  }
+  return prediction
+}
+
+/** Both results; when one fails, once the other has ended too, so that nothing runs on behind a picture. */
+async function bothOf<T>(one: Promise<T>, other: Promise<T>): Promise<[T, T]> {
+  await Promise.allSettled([one, other])
+  return [await one, await other]
+}
+
+/** What XL is told of a picture: as large as it is drawn, and nothing cut off. */
+function timeIds({ config }: DiffusionModel, { width, height }: PictureRequest): number[] {
+  return config.denoiser.addition === undefined ? [] : [height, width, 0, 0, height, width]
+}
+
+/** As many channels as there are values for. */
+function asLatents({ config }: DiffusionModel, request: PictureRequest, values: Float32Array): Latents {
+  const scale = latentScale(config)
+  const width = request.width / scale
+  const height = request.height / scale
+  return { channels: values.length / (width * height), height, width, values }
+}
+
+function latentCount({ config }: DiffusionModel, { width, height }: PictureRequest): number {
+  const scale = latentScale(config)
+  return config.coder.latentChannels * (width / scale) * (height / scale)
+}
+
+/** @throws MeshError `invalid_request` for a state that no step of this request can have left */
+function checkState(model: DiffusionModel, request: PictureRequest, sampler: Sampler, state: PictureState): void {
+  const { step, latents, carried } = state
+  const count = latentCount(model, request)
+  const known = Number.isInteger(step) && step > sampler.start && step <= sampler.steps
+  if (!known) throw invalidRequest('from', `no state is after step ${step} of ${sampler.start} to ${sampler.steps}`)
+  const remembered = sampler.looksBack ? 1 : 0
+  if (carried.length !== remembered || [latents, ...carried].some(values => values.length !== count)) {
+    throw invalidRequest('from', `the state does not have ${1 + remembered} times ${count} values`)
+  }
+  if (![latents, ...carried].every(allFinite)) throw invalidRequest('from', 'the state has values that are no numbers')
+}
+
+function noNumbers(part: 'denoiser' | 'decoder', step: number, steps: number): MeshError {
+  const when = part === 'denoiser' ? ` in step ${step + 1} of ${steps}` : ''
+  return new MeshError('engine_failed', `the model's ${part} gave no numbers${when}`, {
+    hint: 'The weights may be damaged, or too large for the numbers they are computed with.',
+    details: { part, step }
+  })
+}

@@ -1,0 +1,225 @@
+import {
+  carriedCount,
+  type DiffusionManifest,
+  firstStep,
+  invalidRequest,
+  LATENT_VALUES_MAX,
+  latentScale,
+  MeshError,
+  PICTURES_ENDPOINT,
+  type PictureJob,
+  type PictureSizes,
+  type PictureState,
+  pictureEventBytesMax,
+  picturePixelsMax,
+  type Route,
+  readPictureEvent,
+  readPictureResult,
+  requireDiffusion,
+  writePictureJob
+} from '@resultity/interface'
+import type { PlaceableModel, Replicas, RouteConstraints } from '@resultity/placement'
+import { fanOut } from './fan-out.ts'
+import { MergedEvents } from './merged-events.ts'
+import type { JobAttempt, NodeJobOptions, NodeJobs } from './node-jobs.ts'
+import { wrongResult } from './wrong-result.ts'
+
+export interface PainterComponents {
+  readonly nodeJobs: Pick<NodeJobs, 'follow'>
+  readonly replicas: Pick<Replicas, 'ask' | 'jobsMax' | 'onChange'>
+}
+
+/** Pictures that differ in their noise alone. */
+export interface PaintRequest extends Omit<PictureJob, 'picture' | 'from'> {
+  readonly jobId: string
+  readonly model: PlaceableModel
+  readonly routing: RouteConstraints
+  /** How many. */
+  readonly pictures: number
+}
+
+/** What happens to the picture with the number `picture`, from 0. */
+export type PaintEvent =
+  /** A step is done: each is told once, in order, whatever nodes are lost. */
+  | { readonly type: 'step'; readonly picture: number; readonly step: number; readonly steps: number }
+  /** The picture behind a step, u8 `[height, width, 3]`; it comes before that step. */
+  | { readonly type: 'preview'; readonly picture: number; readonly step: number; readonly rgb: Uint8Array }
+  /** It is done, u8 `[height, width, 3]`. */
+  | { readonly type: 'picture'; readonly picture: number; readonly rgb: Uint8Array; readonly route: Route }
+
+/** Pixels for which a step may take as long as a whole job of another kind. */
+const PIXELS_PER_JOB = 512 * 512
+
+/**
+ * Has nodes draw pictures, each as a job of its own, on all of them that serve the model. Where a node is lost, another goes on from
+ * the last step that is known, and the picture is the same.
+ *
+ * @returns what happens, in the order in which it does: events of different pictures are mixed
+ * @throws MeshError as {@link NodeJobs.follow} does; `protocol_violation`, naming the node, for a step out of order, a state with
+ *   what is no number, a picture of another size; `invalid_request` for a size that the model does not draw
+ */
+export async function* paint(
+  components: PainterComponents,
+  request: PaintRequest,
+  options: NodeJobOptions = {}
+): AsyncGenerator<PaintEvent, void> {
+  const { replicas } = components
+  const { model, routing, pictures } = request
+  const sizes = sizesOf(requireDiffusion(model.manifest), request)
+  if (pictures > 1) replicas.ask(model, routing, pictures)
+  const events = new MergedEvents<PaintEvent>()
+  const stop = new AbortController()
+  const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
+  const painted = fanOut(
+    {
+      count: pictures,
+      atOnce: () => replicas.jobsMax(model, routing),
+      onChange: listener => replicas.onChange(listener),
+      signal
+    },
+    (picture, signal) => paintOne(components, { request, sizes, picture, events }, { ...options, signal })
+  )
+  const all = allOf(painted).finally(() => events.end())
+  // heard below
+  all.catch(() => {})
+  try {
+    yield* events
+    await all
+  } finally {
+    stop.abort(new MeshError('canceled', 'the pictures are not needed any more'))
+    await all.catch(() => {})
+  }
+}
+
+async function allOf(work: AsyncIterable<void>): Promise<void> {
+  for await (const _ of work);
+}
+
+interface OnePicture {
+  readonly request: PaintRequest
+  readonly sizes: PictureSizes
+  readonly picture: number
+  readonly events: MergedEvents<PaintEvent>
+}
+
+async function paintOne({ nodeJobs }: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
+  const { request, sizes, picture, events } = one
+  const { jobId, model, routing, steps } = request
+  const progress = new Progress(one, options)
+  const { result, route } = await nodeJobs.follow(
+    {
+      jobId,
+      model,
+      routing,
+      endpoint: PICTURES_ENDPOINT,
+      attempt: route => progress.attempt(route),
+      // encoding the prompt and decoding the picture take time, too
+      eventCount: steps + 2,
+      jobsPerEvent: Math.max(1, (sizes.width * sizes.height) / PIXELS_PER_JOB)
+    },
+    options
+  )
+  const rgb = progress.done ? readPictureResult(result, sizes) : undefined
+  if (rgb === undefined) throw wrongResult(route, `no picture of ${sizes.width} × ${sizes.height} in ${steps} steps`)
+  await events.tell({ type: 'picture', picture, rgb, route })
+}
+
+/** How far one picture is, over all nodes that have had it. */
+class Progress {
+  readonly #one: OnePicture
+  readonly #job: PictureJob
+  readonly #options: NodeJobOptions
+  /** The last that a node told and that was found right. */
+  #state: PictureState | undefined
+  /** The last step that a node of this attempt has done. */
+  #step: number
+  /** The last step that was told on. */
+  #told: number
+  readonly #shown = new Set<number>()
+
+  constructor(one: OnePicture, options: NodeJobOptions) {
+    const { jobId: _, model: __, routing: ___, pictures: ____, ...settings } = one.request
+    this.#one = one
+    this.#options = options
+    this.#job = { ...settings, picture: one.picture }
+    this.#step = firstStep(settings)
+    this.#told = this.#step
+  }
+
+  /** Whether all steps were done by the node that was asked last. */
+  get done(): boolean {
+    return this.#step === this.#job.steps
+  }
+
+  /** What `route` has to do, and how it is listened to. */
+  attempt(route: Route): JobAttempt {
+    const { width, height, latentValues } = this.#one.sizes
+    const job = this.#job
+    const from = this.#state
+    this.#step = from?.step ?? firstStep(job)
+    const left = job.steps - this.#step
+    const shows = new Set<number>()
+    const chunkBytesMax = pictureEventBytesMax(width * height, latentValues)
+    const countMax = left + job.previews.length
+    return {
+      body: writePictureJob({ ...job, from }),
+      events: {
+        chunkBytesMax,
+        bytesMax: chunkBytesMax * countMax,
+        countMax,
+        take: chunk => this.#take(chunk, route, shows)
+      },
+      gotFurther: () => (this.#state?.step ?? 0) > (from?.step ?? 0)
+    }
+  }
+
+  /** @throws MeshError `protocol_violation` naming the node */
+  #take(chunk: Uint8Array, route: Route, shows: Set<number>): Promise<void> | undefined {
+    const { sizes, picture, events } = this.#one
+    const { steps, previews } = this.#job
+    const event = readPictureEvent(chunk, sizes)
+    if (event === undefined) throw wrongResult(route, 'no step of the picture that was asked for')
+    const { step } = event
+    if (step !== this.#step + 1 || step > steps) {
+      throw wrongResult(route, `step ${step} of ${steps}, and ${this.#step + 1} is next`)
+    }
+    if (event.type === 'preview') {
+      if (!previews.includes(step) || shows.has(step))
+        throw wrongResult(route, `a picture behind step ${step}, unasked`)
+      shows.add(step)
+      if (this.#shown.has(step)) return undefined
+      this.#shown.add(step)
+      return events.tell({ type: 'preview', picture, step, rgb: event.rgb })
+    }
+    this.#step = step
+    this.#state = event.state ?? this.#state
+    // a node before this one had done it as well
+    if (step <= this.#told) return undefined
+    this.#told = step
+    this.#options.losses?.gotFurther()
+    return events.tell({ type: 'step', picture, step, steps })
+  }
+}
+
+/** @throws MeshError `invalid_request` naming the field */
+function sizesOf({ name, config }: DiffusionManifest, request: PaintRequest): PictureSizes {
+  const { width, height, scheduler, steps } = request
+  if (firstStep(request) === steps) {
+    throw invalidRequest('strength', `it leaves none of ${steps} steps`, 'Send a greater strength, or more steps.')
+  }
+  const scale = latentScale(config)
+  if (width % scale !== 0 || height % scale !== 0) {
+    const sides = `${name} draws multiples of ${scale}`
+    throw invalidRequest('size', `${width} × ${height} pixels; ${sides}`, 'Send another size.')
+  }
+  const pixelsMax = picturePixelsMax(config)
+  if (width * height > pixelsMax) {
+    const most = `${name} draws up to ${pixelsMax}`
+    throw invalidRequest('size', `${width} × ${height} pixels; ${most}`, 'Send a smaller size.')
+  }
+  const latentValues = config.coder.latentChannels * (width / scale) * (height / scale)
+  if (latentValues > LATENT_VALUES_MAX) {
+    throw invalidRequest('size', `${latentValues} values of latents, and ${LATENT_VALUES_MAX} are taken`)
+  }
+  return { width, height, latentValues, carried: carriedCount(scheduler) }
+}

@@ -1,0 +1,250 @@
+import {
+  MeshError,
+  type PictureEvent,
+  type PictureJob,
+  readPictureJob,
+  writePictureEvent,
+  writePictureResult
+} from '@resultity/interface'
+import { placeableDiffusion } from '@resultity/test-nodes'
+import t from 'tap'
+import type { FollowedJob } from '../src/node-jobs/node-jobs.ts'
+import { type PaintEvent, type PaintRequest, paint } from '../src/node-jobs/painter.ts'
+
+/** What a node does with a job: tells events, and gives its result. What it throws ends the attempt. */
+type Node = (job: PictureJob, tell: (event: PictureEvent) => Promise<void>) => Promise<Uint8Array>
+
+const routeOf = (peerId: string) => ({ placementId: 'p1', stages: [{ peerId, range: { first: 0, end: 1 } }] })
+const lost = new MeshError('node_lost', 'gone')
+
+const request: PaintRequest = {
+  jobId: 'job',
+  model: placeableDiffusion(),
+  routing: {},
+  pictures: 1,
+  prompt: [[[98, 5, 99]]],
+  negative: [[[98, 99, 99]]],
+  width: 16,
+  height: 8,
+  steps: 4,
+  scheduler: 'ddim',
+  guidance: 7,
+  guidanceRescale: 0,
+  seed: '1',
+  previews: []
+}
+const sizes = { width: 16, height: 8 }
+
+/** Its latents are the number of the step, and its picture is the sum of all steps of all nodes. */
+const stateAt = (step: number, sum: number) => ({ step, latents: new Float32Array(8).fill(sum), carried: [] })
+const pictureOf = (value: number) => new Uint8Array(3 * 16 * 8).fill(value)
+
+/** A node that draws, and dies behind step `diesAt`. */
+const painter =
+  (diesAt = Number.POSITIVE_INFINITY, stateEvery = 1): Node =>
+  async (job, tell) => {
+    let sum = job.from?.latents[0] ?? 0
+    for (let step = (job.from?.step ?? 0) + 1; step <= job.steps; step++) {
+      sum += step
+      if (job.previews.includes(step)) await tell({ type: 'preview', step, rgb: pictureOf(sum) })
+      await tell({ type: 'step', step, ...(step % stateEvery === 0 ? { state: stateAt(step, sum) } : {}) })
+      if (step >= diesAt) throw lost
+    }
+    return writePictureResult(pictureOf(sum + job.picture), sizes)
+  }
+
+/** Paints on nodes that are asked one after the other; where one is lost, the next is. */
+async function run(nodes: readonly Node[], change: Partial<PaintRequest> = {}, signal?: AbortSignal) {
+  const jobs: PictureJob[] = []
+  const gotFurther: boolean[] = []
+  const asked: number[] = []
+  let next = 0
+  const follow = async (job: FollowedJob) => {
+    for (;;) {
+      const at = next++
+      const route = routeOf(`node ${at}`)
+      const attempt = job.attempt(route)
+      const sent = readPictureJob(attempt.body)
+      jobs.push(sent)
+      const tell = async (event: PictureEvent) => await attempt.events.take(writePictureEvent(event))
+      try {
+        return { result: await (nodes[at] ?? painter())(sent, tell), route }
+      } catch (error) {
+        if (error !== lost) throw error
+        gotFurther.push(attempt.gotFurther())
+      }
+    }
+  }
+  const replicas = {
+    ask: (_: unknown, __: unknown, count: number) => void asked.push(count),
+    jobsMax: () => 2,
+    onChange: () => () => {}
+  }
+  const events: PaintEvent[] = []
+  const components = { nodeJobs: { follow }, replicas }
+  const options = signal === undefined ? {} : { signal }
+  for await (const event of paint(components, { ...request, ...change }, options)) events.push(event)
+  return { jobs, events, asked, gotFurther }
+}
+
+const stepsOf = (events: readonly PaintEvent[], picture = 0) =>
+  events.flatMap(event => (event.type === 'step' && event.picture === picture ? [event.step] : []))
+const lastOf = (events: readonly PaintEvent[]) => events.at(-1)
+
+t.test('the steps of a picture are told, and then the picture', async t => {
+  const { events, jobs, asked } = await run([], { previews: [2] })
+  t.strictSame(
+    events.map(({ type }) => type),
+    ['step', 'preview', 'step', 'step', 'step', 'picture']
+  )
+  t.strictSame(events[1], { type: 'preview', picture: 0, step: 2, rgb: pictureOf(3) })
+  t.strictSame(events[2], { type: 'step', picture: 0, step: 2, steps: 4 })
+  t.strictSame(lastOf(events), { type: 'picture', picture: 0, rgb: pictureOf(10), route: routeOf('node 0') })
+  t.match(jobs, [{ picture: 0, seed: '1', from: undefined }])
+  t.strictSame(asked, [], 'one picture needs one node')
+})
+
+t.test('where a node is lost, the next goes on from its last state, and no step is told twice', async t => {
+  const { events, jobs, gotFurther } = await run([painter(2), painter(3)], { previews: [1, 3] })
+  t.strictSame(
+    jobs.map(({ from }) => from?.step),
+    [undefined, 2, 3]
+  )
+  t.strictSame(stepsOf(events), [1, 2, 3, 4])
+  t.strictSame(
+    events.flatMap(event => (event.type === 'preview' ? [event.step] : [])),
+    [1, 3]
+  )
+  t.match(lastOf(events), { type: 'picture', rgb: pictureOf(10), route: routeOf('node 2') })
+  t.strictSame(gotFurther, [true, true])
+})
+
+t.test('steps that came without a state are done again, and not told again', async t => {
+  const { events, jobs, gotFurther } = await run([painter(3, 2), painter(3, 10), painter(4, 10)], { previews: [3] })
+  t.strictSame(
+    jobs.map(({ from }) => from?.step),
+    [undefined, 2, 2, 2]
+  )
+  t.strictSame(stepsOf(events), [1, 2, 3, 4])
+  t.equal(events.filter(({ type }) => type === 'preview').length, 1, 'nor is a preview')
+  t.match(lastOf(events), { rgb: pictureOf(10) })
+  t.strictSame(gotFurther, [true, false, false])
+})
+
+t.test('a node lost while it decodes leaves nothing but that to do', async t => {
+  const { jobs, events } = await run([painter(4)])
+  t.equal(jobs[1]?.from?.step, 4)
+  t.match(lastOf(events), { rgb: pictureOf(10) })
+})
+
+t.test('pictures are drawn side by side, each with a number of its own', async t => {
+  const { jobs, events, asked } = await run([], { pictures: 3 })
+  t.strictSame(asked, [3])
+  t.strictSame(jobs.map(({ picture }) => picture).toSorted(), [0, 1, 2])
+  for (const picture of [0, 1, 2]) t.strictSame(stepsOf(events, picture), [1, 2, 3, 4])
+  const rgbs = events.flatMap(event => (event.type === 'picture' ? [[event.picture, event.rgb[0]]] : []))
+  t.strictSame(rgbs.toSorted(), [
+    [0, 10],
+    [1, 11],
+    [2, 12]
+  ])
+  const firstThree = events.slice(0, 3).map(({ picture }) => picture)
+  t.ok(new Set(firstThree).size > 1, 'two at once')
+})
+
+t.test('what a lying node says is told of it, and not used', async t => {
+  const rgb = pictureOf(1)
+  const liars: Record<string, Node> = {
+    'jumps ahead': async (_, tell) => {
+      await tell({ type: 'step', step: 2, state: stateAt(2, 1) })
+      return rgb
+    },
+    'says a step twice': async (_, tell) => {
+      await tell({ type: 'step', step: 1 })
+      await tell({ type: 'step', step: 1 })
+      return rgb
+    },
+    'goes on behind the end': async (_, tell) => {
+      for (let step = 1; step <= 5; step++) await tell({ type: 'step', step })
+      return rgb
+    },
+    'has a state that is no number': async (_, tell) => {
+      await tell({ type: 'step', step: 1, state: stateAt(1, Number.NaN) })
+      return rgb
+    },
+    'has a state of another size': async (_, tell) => {
+      await tell({ type: 'step', step: 1, state: { step: 1, latents: new Float32Array(9), carried: [] } })
+      return rgb
+    },
+    'carries what its scheduler does not': async (_, tell) => {
+      await tell({ type: 'step', step: 1, state: { ...stateAt(1, 1), carried: [new Float32Array(8)] } })
+      return rgb
+    },
+    'shows what nobody asked for': async (_, tell) => {
+      await tell({ type: 'preview', step: 1, rgb })
+      return rgb
+    },
+    'draws nothing': async () => writePictureResult(rgb, sizes),
+    'draws another size': async (job, tell) => {
+      await painter()(job, tell)
+      return writePictureResult(rgb, { width: 8, height: 16 })
+    },
+    'answers with something else': async (job, tell) => {
+      await painter()(job, tell)
+      return new TextEncoder().encode('{}')
+    }
+  }
+  for (const [what, liar] of Object.entries(liars)) {
+    await t.rejects(run([liar]), { code: 'protocol_violation', details: { peerId: 'node 0' } }, what)
+  }
+})
+
+t.test('what the model does not draw is refused before a node is asked', async t => {
+  await t.rejects(run([], { width: 12 }), { code: 'invalid_request', details: { param: 'size' } })
+  const start = { strength: 0.2, rgb: pictureOf(1) }
+  await t.rejects(run([], { start }), { code: 'invalid_request', details: { param: 'strength' } })
+})
+
+t.test('a picture begun from another has fewer steps', async t => {
+  const from: Node = async (_, tell) => {
+    for (const step of [3, 4]) await tell({ type: 'step', step, state: stateAt(step, step) })
+    return writePictureResult(pictureOf(7), sizes)
+  }
+  const { events, jobs } = await run([from], { start: { strength: 0.5, rgb: pictureOf(1) } })
+  t.strictSame(stepsOf(events), [3, 4])
+  t.strictSame(jobs[0]?.start?.rgb, pictureOf(1))
+})
+
+t.test('the first failure ends all, and so does leaving', async t => {
+  const failed = new MeshError('engine_failed', 'broken')
+  await t.rejects(run([painter(), () => Promise.reject(failed)], { pictures: 3 }), failed)
+  const gone = new AbortController()
+  const canceled = new MeshError('canceled', 'the client left')
+  const hangs: Node = async (_, tell) => {
+    await tell({ type: 'step', step: 1 })
+    gone.abort(canceled)
+    throw canceled
+  }
+  await t.rejects(run([hangs], {}, gone.signal), canceled)
+})
+
+t.test('leaving the loop ends what is under way', async t => {
+  const ended = Promise.withResolvers<unknown>()
+  const nodeJobs = {
+    follow: async (job: FollowedJob, { signal }: { readonly signal?: AbortSignal } = {}): Promise<never> => {
+      const { promise, reject } = Promise.withResolvers<never>()
+      signal?.addEventListener('abort', () => {
+        ended.resolve(signal.reason)
+        reject(signal.reason)
+      })
+      await job.attempt(routeOf('node')).events.take(writePictureEvent({ type: 'step', step: 1 }))
+      return await promise
+    }
+  }
+  const replicas = { ask: () => {}, jobsMax: () => 2, onChange: () => () => {} }
+  for await (const event of paint({ nodeJobs, replicas }, { ...request, pictures: 2 })) {
+    t.equal(event.type, 'step')
+    break
+  }
+  t.match(await ended.promise, { code: 'canceled' })
+})

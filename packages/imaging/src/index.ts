@@ -1,0 +1,8 @@
+export { DescriptionEndpoint, type DescriptionEndpointComponents } from './description/description-endpoint.ts'
+export { descriptionForm } from './description/description-form.ts'
+export { ImageEndpoint, type ImageEndpointComponents, type ImageEndpointInit, imageRoutes } from './image-endpoint.ts'
+export { PICTURES_IN_MAX, pictureForm } from './picture-form.ts'
+export { PictureInput, type PictureInputComponents, type PicturePlace } from './picture-input.ts'
+export { PictureLinks } from './picture-links.ts'
+export { type PictureRef, pictureRefSchema } from './picture-ref.ts'
+export { addPictureRoutes, type PictureRouteComponents } from './picture-routes.ts'

@@ -1,0 +1,92 @@
+import { z } from 'zod'
+import { diffusionConfigSchema } from './diffusion-config.ts'
+import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
+import { blobRefSchema, layerFiles, type WeightFile } from './weight-file.ts'
+
+const size = z.int().positive()
+
+/** How an encoder of CLIP reads text. */
+const clipTokenizerSchema = z.object({
+  /** A `vocab.json`: the id of each token. */
+  vocabulary: blobRefSchema,
+  /** A `merges.txt`: pairs of tokens, those that are put together first before others. */
+  merges: blobRefSchema
+})
+export type ClipTokenizerRefs = z.infer<typeof clipTokenizerSchema>
+
+const fileCount = size.max(LAYERS_MAX)
+const diffusionPartsSchema = z.object({
+  textEncoders: z.array(fileCount).min(1).max(2),
+  denoiser: fileCount,
+  /** From latents to pixels. */
+  decoder: fileCount,
+  /** From pixels to latents. */
+  encoder: fileCount
+})
+
+/**
+ * A model that draws pictures of texts. Its layers are files, and each component has files of its own: `parts` says how many, in
+ * this order. So a node reads only what it serves.
+ *
+ * Tensor names are those of `packages/diffusion-model`: matrices are `[out, in]`, and a convolution's has the taps of each input
+ * side by side, `[out, in · height · width]`.
+ */
+export const diffusionManifestSchema = z
+  .object({
+    version: z.literal(1),
+    name: z.string().min(1).max(256),
+    architecture: z.literal('diffusion'),
+    config: diffusionConfigSchema,
+    /** One for each text encoder. */
+    tokenizers: z.array(clipTokenizerSchema).min(1).max(2),
+    parts: diffusionPartsSchema,
+    layers: layerFiles
+  })
+  .refine(({ config, tokenizers }) => tokenizers.length === config.textEncoders.length, {
+    message: 'the manifest lists as many tokenizers as the model has text encoders',
+    path: ['tokenizers']
+  })
+  .refine(({ config, parts }) => parts.textEncoders.length === config.textEncoders.length, {
+    message: 'the manifest has files of as many text encoders as the model has',
+    path: ['parts', 'textEncoders']
+  })
+  .refine(({ parts, layers }) => partRanges(parts).encoder.end === layers.length, {
+    message: 'the manifest lists as many weight files as its parts have',
+    path: ['layers']
+  })
+export interface DiffusionManifest extends z.infer<typeof diffusionManifestSchema> {}
+
+/** Which of a manifest's layers hold what. */
+export interface DiffusionParts<Part> {
+  readonly textEncoders: readonly Part[]
+  readonly denoiser: Part
+  readonly decoder: Part
+  readonly encoder: Part
+}
+
+/** The layers of each component. */
+export function partRanges(parts: z.infer<typeof diffusionPartsSchema>): DiffusionParts<LayerRange> {
+  let end = 0
+  const next = (count: number): LayerRange => {
+    end += count
+    return { first: end - count, end }
+  }
+  return {
+    textEncoders: parts.textEncoders.map(next),
+    denoiser: next(parts.denoiser),
+    decoder: next(parts.decoder),
+    encoder: next(parts.encoder)
+  }
+}
+
+/** The weight files of each component. */
+export function partFiles({ parts, layers }: DiffusionManifest): DiffusionParts<readonly WeightFile[]> {
+  const filesOf = ({ first, end }: LayerRange): readonly WeightFile[] => layers.slice(first, end)
+  const { textEncoders, denoiser, decoder, encoder } = partRanges(parts)
+  return {
+    textEncoders: textEncoders.map(filesOf),
+    denoiser: filesOf(denoiser),
+    decoder: filesOf(decoder),
+    encoder: filesOf(encoder)
+  }
+}

@@ -1,0 +1,108 @@
+import type { Picture } from './picture.ts'
+
+const COLOURS = 3
+
+/** Bits of a weight behind the point. */
+const WEIGHT_BITS = 22
+
+/** Pixels on either side that a pixel is made of, where it is no smaller than they are. */
+const REACH = 2
+
+type Size = Pick<Picture, 'width' | 'height'>
+
+/**
+ * A picture of another size, by cubic convolution (Keys, IEEE TASSP 29(6), 1981) over as many pixels as one of the new covers:
+ * columns first, then rows, each rounded to bytes. In the arithmetic of Pillow's `BICUBIC`, bit for bit: models were trained on
+ * pictures of its making, and other libraries shrink by whole numbers first. (Since Pillow 12 it may take the rows of tall
+ * pictures first, which makes a difference of a few in 255.)
+ *
+ * It takes time with the pixels, 0.4 s for 16 million: a thread's work.
+ */
+export function resizeBicubic(picture: Picture, { width, height }: Size): Picture {
+  const narrowed = width === picture.width ? picture : withWidth(picture, width)
+  return height === narrowed.height ? narrowed : withHeight(narrowed, height)
+}
+
+/** What one new pixel is made of: the first of the old ones, and the weight of each. */
+interface Mix {
+  readonly first: number
+  readonly weights: readonly number[]
+}
+
+function withWidth({ width: from, height, rgb }: Picture, width: number): Picture {
+  const made = new Uint8Array(COLOURS * width * height)
+  for (const [x, { first, weights }] of mixes(from, width).entries()) {
+    for (let y = 0; y < height; y++) {
+      const source = COLOURS * (y * from + first)
+      mix(rgb, { at: source, step: COLOURS, weights }, made, COLOURS * (y * width + x))
+    }
+  }
+  return { width, height, rgb: made }
+}
+
+function withHeight({ width, height: from, rgb }: Picture, height: number): Picture {
+  const made = new Uint8Array(COLOURS * width * height)
+  for (const [y, { first, weights }] of mixes(from, height).entries()) {
+    for (let x = 0; x < width; x++) {
+      const source = COLOURS * (first * width + x)
+      mix(rgb, { at: source, step: COLOURS * width, weights }, made, COLOURS * (y * width + x))
+    }
+  }
+  return { width, height, rgb: made }
+}
+
+interface Taken {
+  readonly at: number
+  /** Bytes from one pixel to the next. */
+  readonly step: number
+  readonly weights: readonly number[]
+}
+
+/** One pixel of others, its three colours. */
+function mix(rgb: Uint8Array, { at, step, weights }: Taken, made: Uint8Array, to: number): void {
+  const half = 2 ** (WEIGHT_BITS - 1)
+  let [red, green, blue] = [half, half, half]
+  for (let index = 0; index < weights.length; index++) {
+    const weight = weights[index] ?? 0
+    const pixel = at + index * step
+    red += (rgb[pixel] ?? 0) * weight
+    green += (rgb[pixel + 1] ?? 0) * weight
+    blue += (rgb[pixel + 2] ?? 0) * weight
+  }
+  made[to] = toByte(red)
+  made[to + 1] = toByte(green)
+  made[to + 2] = toByte(blue)
+}
+
+/** All sums are below 2³¹: weights overshoot 1 by a third at most. */
+function toByte(sum: number): number {
+  return Math.max(0, Math.min(sum >> WEIGHT_BITS, 255))
+}
+
+/** For each of `to` pixels in a row. */
+function mixes(from: number, to: number): Mix[] {
+  const scale = from / to
+  const spread = Math.max(1, scale)
+  const reach = REACH * spread
+  return Array.from({ length: to }, (_, index) => {
+    const centre = (index + 0.5) * scale
+    const first = Math.max(0, Math.trunc(centre - reach + 0.5))
+    const end = Math.min(from, Math.trunc(centre + reach + 0.5))
+    // divided as the reference divides: another order of the same gives other last bits
+    const parts = Array.from({ length: end - first }, (__, at) => cubic((at + first - centre + 0.5) * (1 / spread)))
+    const sum = parts.reduce((total, part) => total + part, 0)
+    return { first, weights: parts.map(part => wholeWeight(part / sum)) }
+  })
+}
+
+function wholeWeight(weight: number): number {
+  return Math.trunc(weight * 2 ** WEIGHT_BITS + (weight < 0 ? -0.5 : 0.5))
+}
+
+const SHARPNESS = -0.5
+
+function cubic(distance: number): number {
+  const x = Math.abs(distance)
+  if (x < 1) return ((SHARPNESS + 2) * x - (SHARPNESS + 3)) * x * x + 1
+  return x < 2 ? (((x - 5) * x + 8) * x - 4) * SHARPNESS : 0
+}

@@ -1,0 +1,19 @@
+export { resizeBicubic } from './bicubic.ts'
+export { BicubicThread } from './bicubic-thread.ts'
+export type { Picture, PictureFit, PictureHead } from './picture.ts'
+export {
+  DEFAULT_AT_ONCE,
+  type DecodeOptions,
+  type MaskOptions,
+  PictureCodec,
+  type PictureCodecInit,
+  pictureMediaTypes,
+  type ReadOptions,
+  type WriteOptions,
+  type WrittenFormat,
+  writtenFormats
+} from './picture-codec.ts'
+export { type PictureFormat, sniffPicture } from './picture-format.ts'
+export { type PictureFault, pictureInvalid } from './picture-invalid.ts'
+export { DEFAULT_PICTURE_LIMITS, type PictureLimits } from './picture-limits.ts'
+export { fromPixels, toPixels } from './picture-pixels.ts'
