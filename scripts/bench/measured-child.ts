@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngine, type Stage, type StageSession, sampleToken } from '@resultity/engine'
+import { createEngine, type Stage, type StageSession } from '@resultity/engine'
 import { GREEDY, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
 import { prefillStep } from '@resultity/planner'
+import { sampleToken } from '@resultity/sampling'
 import type { ChildInit, ChildReply, ChildRequest } from './child-messages.ts'
 import { median, type Sample, type Workload } from './contestant.ts'
 

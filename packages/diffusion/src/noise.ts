@@ -1,5 +1,5 @@
+import { philox } from '@resultity/interface'
 import { naturalLog, ofTurns } from './exact-math.ts'
-import { philox } from './philox.ts'
 
 /**
  * What a picture draws noise for, by number. Every use has its own, so that a picture that goes on elsewhere draws what it

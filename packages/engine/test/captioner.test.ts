@@ -12,11 +12,12 @@ import {
 } from '@resultity/interface'
 import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
 import { processTuning } from '@resultity/runtime-tuning'
+import { TokenSampler } from '@resultity/sampling'
 import { createEncoderTokenizer } from '@resultity/tokenizer'
 import { Tensor } from 'onnxruntime-node'
 import t, { type Test } from 'tap'
 import { GraphSource } from '../src/graph-source.ts'
-import { type CaptionerInit, createEngine, measureCaptioner, TokenSampler } from '../src/index.ts'
+import { type CaptionerInit, createEngine, measureCaptioner } from '../src/index.ts'
 import { createNodeSession } from '../src/node/node-runtime.ts'
 
 const fixtures = join(import.meta.dirname, '../../../blip/test/fixtures')

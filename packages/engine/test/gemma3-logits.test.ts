@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import { fetchModel, parseModelReference } from '@resultity/model'
+import { argmax } from '@resultity/sampling'
 import t from 'tap'
-import { argmax, createEngine, type Stage } from '../src/index.ts'
+import { createEngine, type Stage } from '../src/index.ts'
 import { convertGguf } from './convert-gguf.ts'
 
 /** Where a download of `gemma3-270m` lies once somebody has made it; a test does not download 250 MB. */

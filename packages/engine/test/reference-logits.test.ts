@@ -3,8 +3,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MeshError, requireDecoder, type WeightFile, weightFiles } from '@resultity/interface'
 import { convertModel, FileBlobStore, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
+import { argmax } from '@resultity/sampling'
 import t from 'tap'
-import { argmax, createEngine } from '../src/index.ts'
+import { createEngine } from '../src/index.ts'
 
 const fixtures = join(import.meta.dirname, '../../test/fixtures/smollm2-logits')
 /** Kept between runs of the tests, so that the model is downloaded once. */

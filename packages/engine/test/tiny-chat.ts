@@ -10,7 +10,7 @@ import {
   weightFiles
 } from '@resultity/interface'
 import { convertModel, FileBlobStore } from '@resultity/model'
-import { argmax } from '../src/index.ts'
+import { argmax } from '@resultity/sampling'
 import type { Engine, Stage, StageInit, StageSession } from '../src/port.ts'
 
 const modelDir = join(import.meta.dirname, '../../../model/models/tiny-chat')

@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MeshError, requireSpeech, type WhisperConfig, weightFiles } from '@resultity/interface'
 import { convertModel, FileBlobStore, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
+import { argmax } from '@resultity/sampling'
 import { createTokenizer } from '@resultity/tokenizer'
 import t from 'tap'
-import { argmax, createEngine, type SpeechSession } from '../src/index.ts'
+import { createEngine, type SpeechSession } from '../src/index.ts'
 
 const fixtures = join(import.meta.dirname, '../../../whisper/test/fixtures')
 /** Kept between runs of the tests, so that the model is downloaded once. */

@@ -1,5 +1,5 @@
-import type { ConstraintCompiler, TokenConstraint } from '@resultity/engine'
 import { MeshError, type OutputConstraint } from '@resultity/interface'
+import type { ConstraintCompiler, TokenConstraint } from '@resultity/sampling'
 import type { TokenVocabulary } from '@resultity/tokenizer'
 
 /**

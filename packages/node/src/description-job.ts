@@ -1,6 +1,6 @@
 import { describePicture, lookedAt } from '@resultity/blip'
-import { TokenSampler } from '@resultity/engine'
 import { type DescriptionJob, type WorkOptions, writeDescriptionResult } from '@resultity/interface'
+import { TokenSampler } from '@resultity/sampling'
 import type { ReadyCaptioner } from './loaded-model.ts'
 
 /**

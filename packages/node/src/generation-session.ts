@@ -1,5 +1,6 @@
-import { logprobsOf, type StageSession, type TokenConstraint, TokenSampler } from '@resultity/engine'
+import type { StageSession } from '@resultity/engine'
 import { MeshError, type Sampling } from '@resultity/interface'
+import { logprobsOf, type TokenConstraint, TokenSampler } from '@resultity/sampling'
 import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wire'
 
 /** Settings that the coordinator fixed when it opened the session. */

@@ -1,5 +1,6 @@
-import type { StageSession, TokenConstraint } from '@resultity/engine'
+import type { StageSession } from '@resultity/engine'
 import { allFinite, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import type { TokenConstraint } from '@resultity/sampling'
 import {
   type Activations,
   floatsToHidden,

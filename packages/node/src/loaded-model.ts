@@ -3,7 +3,6 @@ import { MelThread } from '@resultity/audio'
 import { captionMemory } from '@resultity/blip'
 import { diffusionMemory } from '@resultity/diffusion-model'
 import {
-  type ConstraintCompiler,
   type Encoder,
   type Engine,
   measureCaptioner,
@@ -42,6 +41,7 @@ import {
   weightFiles
 } from '@resultity/interface'
 import { encoderMemory, stageMemory } from '@resultity/model'
+import type { ConstraintCompiler } from '@resultity/sampling'
 import type { TokenBytes } from '@resultity/speech'
 import { loadVocabulary, readTokenBytes } from '@resultity/tokenizer'
 import { voiceMemory } from '@resultity/voice'

@@ -1,4 +1,4 @@
-import { ConstraintCompiler, type Engine } from '@resultity/engine'
+import type { Engine } from '@resultity/engine'
 import {
   type BlobRef,
   formatRange,
@@ -11,6 +11,7 @@ import {
   type ServedStage,
   systemScheduler
 } from '@resultity/interface'
+import { ConstraintCompiler } from '@resultity/sampling'
 import type { Assignment, StageProgress } from './assignment.ts'
 import { type LoadedModel, loadModel, needsOf, type ReadyStage, type ReadyWhole, unloadModel } from './loaded-model.ts'
 

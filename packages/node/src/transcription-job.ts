@@ -1,5 +1,4 @@
 import type { MelThread } from '@resultity/audio'
-import { uniformAt } from '@resultity/engine'
 import {
   fromPcm,
   MeshError,
@@ -9,6 +8,7 @@ import {
   transcriptionJobSchema,
   type WorkOptions
 } from '@resultity/interface'
+import { uniformAt } from '@resultity/sampling'
 import { FRAMES_PER_POSITION, FRAMES_PER_SECOND, hearPiece, type LogMel, type SpokenPiece } from '@resultity/speech'
 import { parseJobBody } from './job-body.ts'
 import type { ReadySpeech } from './loaded-model.ts'

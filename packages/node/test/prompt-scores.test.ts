@@ -1,9 +1,10 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createEngine, logprobsOf, type Stage } from '@resultity/engine'
+import { createEngine, type Stage } from '@resultity/engine'
 import { GREEDY, type LayerRange, requireDecoder } from '@resultity/interface'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
+import { logprobsOf } from '@resultity/sampling'
 import { test } from 'tap'
 import { type GenerationOutputs, GenerationSession, type SampledToken } from '../src/generation-session.ts'
 

@@ -6,7 +6,9 @@ import t from 'tap'
 import { ConstraintCache } from '../src/constraint-cache.ts'
 import { ConstraintThread } from '../src/constraint-thread.ts'
 import { ConstraintCompiler, type TokenConstraint } from '../src/index.ts'
-import { END_TOKEN } from './tiny-chat.ts'
+
+/** tiny-chat's end of an answer. */
+const END_TOKEN = 6
 
 const modelDir = join(import.meta.dirname, '../../../model/models/tiny-chat')
 const definition = readFileSync(join(modelDir, 'tokenizer.json'))

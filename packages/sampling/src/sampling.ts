@@ -1,5 +1,5 @@
 import { MeshError, type Sampling } from '@resultity/interface'
-import { uniformAt } from './philox.ts'
+import { uniformAt } from './uniform.ts'
 
 /**
  * Picks the token at `position`.

@@ -1,0 +1,5 @@
+export { type Logprobs, logprobsOf, TOP_LOGPROBS_MAX, type TokenLogprob } from './logprobs.ts'
+export { argmax, sampleToken } from './sampling.ts'
+export { ConstraintCompiler, type ConstraintCompilerInit, type TokenConstraint } from './token-constraint.ts'
+export { TokenSampler, type TokenSamplerInit } from './token-sampler.ts'
+export { uniformAt } from './uniform.ts'
