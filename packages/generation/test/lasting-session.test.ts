@@ -1,32 +1,13 @@
-import { GREEDY, MeshError } from '@resultity/interface'
+import { MeshError } from '@resultity/interface'
 import { Placement } from '@resultity/placement'
-import {
-  createMemoryHost,
-  identityFromSeed,
-  type MemoryHost,
-  SimulatedNetwork,
-  VirtualScheduler
-} from '@resultity/test-mesh'
 import { placeable } from '@resultity/test-nodes'
-import { FrameStream, type OpenSession, STAGE_PROTOCOL, type StageFrame, stageCodec } from '@resultity/wire'
+import type { OpenSession, StageFrame } from '@resultity/wire'
 import t from 'tap'
 import { LastingSession } from '../src/lasting-session.ts'
 import type { Reroutes } from '../src/recovery-state.ts'
+import { ANSWER, LIMITS, type StageScript, stagesByScript } from './support/stages-by-script.ts'
 
-const LIMITS = {
-  sessionOpenMs: 10_000,
-  firstTokenMs: 60_000,
-  promptTokenMs: 100,
-  nextTokenMs: 30_000,
-  tellWithinMs: 0,
-  sessionLeaseMs: 120_000,
-  sessionCloseMs: 1000,
-  lossGraceMs: 300,
-  probeAnswerMs: 500
-}
-
-const PROMPT = [1, 2, 3]
-const TOKENS = 3
+const { prompt: PROMPT, tokensMax: TOKENS } = ANSWER
 
 /** A node that serves the whole model. */
 interface NodeInit {
@@ -50,21 +31,10 @@ function* answerTo({ session, epoch, committed = [] }: OpenSession, tokens: numb
 
 /** How an answer came about that goes from one node to the next. */
 async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readonly tokens: readonly number[] }> {
-  const scheduler = new VirtualScheduler({ seed: 1 })
-  const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
-  const start = async (number: number): Promise<MemoryHost> =>
-    createMemoryHost(network, {
-      privateKey: await identityFromSeed(new Uint8Array(32).fill(number)),
-      listen: [`/ip4/10.0.0.${number}/tcp/4701`],
-      agent: 'resultity-node/test',
-      scheduler: scheduler.process()
-    })
-  const coordinator = await start(1)
-  const hosts = await Promise.all(nodes.map((_, index) => start(index + 2)))
-  for (const [index, host] of hosts.entries()) await serve(host, nodes[index]?.tokens ?? 0)
+  const { scheduler, peerIds, components } = await stagesByScript(nodes.map(({ tokens }) => answering(tokens)))
   const model = placeable(2)
   const placements = nodes.map(({ kernels }, index) => {
-    const peerId = hosts[index]?.peerId ?? ''
+    const peerId = peerIds[index] ?? ''
     const stage = { peerId, range: { first: 0, end: 2 }, kernels, memoryBytes: 0, computeMs: 1, hopMs: 0 }
     const plan = { stages: [stage], tokenMs: 1, bottleneckMs: 1, bytesToMove: 0 }
     const pool = { key: '', subcloud: undefined, adHoc: false, where: '', admits: () => true }
@@ -73,12 +43,7 @@ async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readon
   const left = [...placements]
   const session = new LastingSession(
     {
-      opener: coordinator,
-      scheduler: coordinator.scheduler,
-      addressOf: peerId => ({ peerId, multiaddrs: hosts.find(host => host.peerId === peerId)?.multiaddrs() ?? [] }),
-      onNodeLeft: () => () => {},
-      suspect: () => false,
-      suspectLink: () => false,
+      ...components,
       hasRoute: () => true,
       onHandover: () => () => {},
       untilBroken: async () => {},
@@ -107,48 +72,25 @@ async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readon
   return { ...session.reroutes, tokens }
 }
 
-const ANSWER = {
-  prompt: PROMPT,
-  tokensMax: TOKENS,
-  prefillChunk: 8,
-  endTokens: new Set<number>(),
-  tokensMin: 0,
-  sampling: GREEDY,
-  logprobs: false,
-  topLogprobs: 0,
-  vocabularySize: 64,
-  promptLogprobs: false,
-  workClass: 'interactive',
-  watched: true
-} as const
-
 /** Opens sessions, and answers prompts with so many new tokens. */
-async function serve(host: MemoryHost, tokens: number): Promise<void> {
-  const accept = (stream: ConstructorParameters<typeof FrameStream>[0]): void => {
+const answering =
+  (tokens: number): StageScript =>
+  stream => {
     let frames: Iterator<StageFrame> | undefined
     const sayNext = (): boolean => {
       const next = frames?.next()
       if (next === undefined || next.done === true) return false
-      void stage.send(next.value)
+      void stream.send(next.value)
       return true
     }
-    const onFrame = (frame: StageFrame): void => {
+    return frame => {
       if (frame.type === 'open') {
         frames = answerTo(frame, tokens)
         sayNext()
       } else if (frame.type === 'prompt') while (sayNext());
-      else if (frame.type === 'close') void stage.close()
+      else if (frame.type === 'close') void stream.close()
     }
-    const init = { frameBytesMax: 1 << 20, scheduler: host.scheduler }
-    const stage: FrameStream<StageFrame, StageFrame> = new FrameStream<StageFrame, StageFrame>(
-      stream,
-      stageCodec,
-      { onFrame, onEnd: () => {} },
-      init
-    )
   }
-  await host.handle(STAGE_PROTOCOL, accept, { inboundStreamsMax: 8 })
-}
 
 t.test('an answer that goes on on nodes that compute otherwise is not called exact', async t => {
   const alike = await rerouted([

@@ -1,26 +1,8 @@
-import { GREEDY, MeshError } from '@resultity/interface'
-import {
-  createMemoryHost,
-  identityFromSeed,
-  type MemoryHost,
-  SimulatedNetwork,
-  VirtualScheduler
-} from '@resultity/test-mesh'
-import { FrameStream, type OpenSession, STAGE_PROTOCOL, type StageFrame, stageCodec } from '@resultity/wire'
+import { MeshError } from '@resultity/interface'
+import type { OpenSession, StageFrame } from '@resultity/wire'
 import t from 'tap'
 import { RouteSession } from '../src/route-session.ts'
-
-const LIMITS = {
-  sessionOpenMs: 10_000,
-  firstTokenMs: 60_000,
-  promptTokenMs: 100,
-  nextTokenMs: 30_000,
-  tellWithinMs: 250,
-  sessionLeaseMs: 120_000,
-  sessionCloseMs: 1000,
-  lossGraceMs: 300,
-  probeAnswerMs: 500
-}
+import { ANSWER, LIMITS, type StageScript, stagesByScript } from './support/stages-by-script.ts'
 
 /** Says so long after it was asked to open what it says. */
 type Script = readonly (readonly [afterMs: number, say: (open: OpenSession) => StageFrame])[]
@@ -30,66 +12,21 @@ const neighbourLost = ({ session, epoch }: OpenSession): StageFrame => {
   return { type: 'fault', session, epoch, error: new MeshError('node_lost', 'the previous stage went away') }
 }
 
-/** A route over stages that follow scripts, in virtual time. */
-async function routeOf(scripts: readonly Script[]) {
-  const scheduler = new VirtualScheduler({ seed: 1 })
-  const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
-  const start = async (number: number): Promise<MemoryHost> =>
-    createMemoryHost(network, {
-      privateKey: await identityFromSeed(new Uint8Array(32).fill(number)),
-      listen: [`/ip4/10.0.0.${number}/tcp/4701`],
-      agent: 'resultity-node/test',
-      scheduler: scheduler.process()
-    })
-  const coordinator = await start(1)
-  const hosts = await Promise.all(scripts.map((_, index) => start(index + 2)))
-  for (const [index, host] of hosts.entries()) {
-    const accept = (stream: ConstructorParameters<typeof FrameStream>[0]): void => {
-      const onFrame = (frame: StageFrame): void => {
-        if (frame.type !== 'open') return
-        for (const [ms, say] of scripts[index] ?? []) host.scheduler.setTimeout(() => void frames.send(say(frame)), ms)
-      }
-      const frames: FrameStream<StageFrame, StageFrame> = new FrameStream<StageFrame, StageFrame>(
-        stream,
-        stageCodec,
-        { onFrame, onEnd: () => {} },
-        { frameBytesMax: 1 << 20, scheduler: host.scheduler }
-      )
-    }
-    await host.handle(STAGE_PROTOCOL, accept, { inboundStreamsMax: 8 })
+const following =
+  (script: Script): StageScript =>
+  (stream, { scheduler }) =>
+  frame => {
+    if (frame.type !== 'open') return
+    for (const [ms, say] of script) scheduler.setTimeout(() => void stream.send(say(frame)), ms)
   }
-  const addresses = new Map(hosts.map(host => [host.peerId, { peerId: host.peerId, multiaddrs: host.multiaddrs() }]))
-  const stages = hosts.map(({ peerId }, index) => ({ peerId, range: { first: index, end: index + 1 } }))
-  const opening = RouteSession.open(
-    {
-      opener: coordinator,
-      scheduler: coordinator.scheduler,
-      addressOf: peerId => addresses.get(peerId),
-      onNodeLeft: () => () => {},
-      suspect: () => false,
-      suspectLink: () => false
-    },
-    LIMITS,
-    {
-      route: { placementId: 'p1', stages },
-      session: new Uint8Array(16),
-      epoch: 1,
-      committed: [],
-      prompt: [1, 2, 3],
-      tokensMax: 4,
-      prefillChunk: 8,
-      endTokens: new Set(),
-      tokensMin: 0,
-      sampling: GREEDY,
-      logprobs: false,
-      topLogprobs: 0,
-      vocabularySize: 64,
-      promptLogprobs: false,
-      workClass: 'interactive',
-      watched: true
-    }
-  )
-  return { scheduler, opening }
+
+/** A route over stages that follow scripts. */
+async function routeOf(scripts: readonly Script[]) {
+  const { scheduler, peerIds, components } = await stagesByScript(scripts.map(following))
+  const stages = peerIds.map((peerId, index) => ({ peerId, range: { first: index, end: index + 1 } }))
+  const route = { placementId: 'p1', stages }
+  const init = { ...ANSWER, route, session: new Uint8Array(16), epoch: 1, committed: [] }
+  return { scheduler, opening: RouteSession.open(components, LIMITS, init) }
 }
 
 t.test('a route opens when all of its stages have', async t => {

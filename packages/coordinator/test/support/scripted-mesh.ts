@@ -1,4 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { rmSync } from 'node:fs'
+import { cp, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { requireDecoder } from '@resultity/interface'
@@ -30,6 +31,7 @@ export async function startScriptedMesh(
   overrides: Partial<CoordinatorInit> = {}
 ): Promise<ScriptedMesh> {
   const dataDir = await mkdtemp(join(tmpdir(), 'resultity-coordinator-'))
+  await cp(await importedTinyChat(), overrides.dataDir ?? dataDir, { recursive: true, force: false })
   const coordinator = await startCoordinator({
     dataDir,
     http: { host: '127.0.0.1', port: 0 },
@@ -57,7 +59,7 @@ export async function startScriptedMesh(
     coordinator,
     nodes,
     ring,
-    tokenizer: await tinyChatTokenizer(dataDir),
+    tokenizer: await tinyChatTokenizer(),
     post: (body, options = {}) => {
       const text = typeof body === 'string' ? body : JSON.stringify(body)
       return fetch(`${coordinator.httpUrl}${CHAT}`, {
@@ -85,7 +87,22 @@ export async function startScriptedMesh(
   return mesh
 }
 
-async function tinyChatTokenizer(dataDir: string): Promise<ModelTokenizer> {
+let imported: Promise<string> | undefined
+
+/** A data directory with tiny-chat and nothing else. Every mesh of this process begins with a copy, and imports nothing. */
+function importedTinyChat(): Promise<string> {
+  imported ??= (async () => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'resultity-imported-'))
+    process.once('exit', () => rmSync(dataDir, { recursive: true, force: true }))
+    await using store = await FileBlobStore.open(dataDir)
+    await importModel(parseModelReference('tiny-chat'), { dataDir, store })
+    return dataDir
+  })()
+  return imported
+}
+
+async function tinyChatTokenizer(): Promise<ModelTokenizer> {
+  const dataDir = await importedTinyChat()
   await using store = await FileBlobStore.open(dataDir)
   const { manifest } = await importModel(parseModelReference('tiny-chat'), { dataDir, store })
   return loadTokenizer(requireDecoder(manifest), store)
