@@ -64,6 +64,7 @@ const REAL_TIME: Readonly<Record<string, string>> = {
   'packages/interface/src/(scheduler|system-scheduler)\\.ts': 'the port itself',
   'packages/engine/src/':
     'measures and keeps native code, which takes real time; a simulation has an engine of its own',
+  'packages/sampling/src/constraint-thread\\.ts': 'ends a thread that takes too long',
   'packages/model/src/(sources/hub|blobs/file-hash)\\.ts': 'waits for other people’s servers, and keeps a thread',
   'packages/store/src/(database/sqlite-worker|jobs/postgres-(listener|transactions))\\.ts':
     'waits for a thread or a server',
