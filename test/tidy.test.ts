@@ -64,17 +64,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-nodes': ['interface', 'wire', 'mesh'],
   'test-mesh': ['interface', 'wire', 'engine', 'mesh'],
   placement: ['interface', 'test-nodes', 'wire', 'planner', 'store', 'tokenizer', 'whisper', 'voice', 'model', 'mesh'],
-  generation: [
-    'interface',
-    'grammar',
-    'dialects',
-    'test-mesh',
-    'test-nodes',
-    'wire',
-    'planner',
-    'tokenizer',
-    'placement'
-  ],
+  generation: ['interface', 'grammar', 'dialects', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
   jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
   openai: [

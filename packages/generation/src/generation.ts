@@ -14,7 +14,6 @@ import {
   type WorkOptions
 } from '@resultity/interface'
 import type { NodeLosses, PlaceableModel, Placement, RouteConstraints } from '@resultity/placement'
-import { prefillStep } from '@resultity/planner'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import type { Sampled, SessionFence, TokenLogprob, TokenScore } from '@resultity/wire'
 import { AnswerText, type AnswerTextPiece } from './answer-text.ts'
@@ -267,7 +266,7 @@ export class GenerationDriver implements Generator {
     return {
       prompt: request.prompt,
       tokensMax: request.tokensMax,
-      prefillChunk: prefillStep(request.prompt.length, workClass === 'batch' ? batchPrefillChunk : prefillChunk),
+      prefillChunk: workClass === 'batch' ? batchPrefillChunk : prefillChunk,
       workClass,
       // a stop text is noticed here, and tokens computed after it are wasted
       watched: watched || request.stop.length > 0,

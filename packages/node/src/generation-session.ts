@@ -1,5 +1,5 @@
 import { logprobsOf, type StageSession, type TokenConstraint, TokenSampler } from '@resultity/engine'
-import { MeshError, type Sampling } from '@resultity/interface'
+import { MeshError, prefillEnd, type Sampling } from '@resultity/interface'
 import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wire'
 
 /** Settings that the coordinator fixed when it opened the session. */
@@ -7,7 +7,7 @@ export interface GenerationSpec {
   readonly promptCount: number
   /** Most tokens to sample. */
   readonly tokensMax: number
-  /** Positions of one prefill step. */
+  /** Positions of one prefill step, see `prefillEnd`. */
   readonly prefillChunk: number
   /** The last stage stops after sampling one of these. */
   readonly endTokens: ReadonlySet<number>
@@ -107,10 +107,11 @@ export class GenerationSession {
     if (this.#prompted) throw violation('a prompt came twice')
     this.#prompted = true
     for (const token of tokens) this.#admitToken(token)
-    for (let at = 0; at < tokens.length; at += this.#spec.prefillChunk) {
-      const chunk = tokens.subarray(at, at + this.#spec.prefillChunk)
+    for (let at = 0; at < tokens.length; at = this.#stage.position) {
+      const chunk = tokens.subarray(at, prefillEnd(at, tokens.length, this.#spec.prefillChunk))
       this.#admit(at, chunk.length)
       await this.#step(chunk)
+      if (this.#finished) return
     }
     // one position a step, as they ran before: in longer steps they would come out otherwise
     for (const token of this.#committed) await this.#run(token)
@@ -153,7 +154,7 @@ export class GenerationSession {
     if (position !== this.#stage.position) {
       throw violation(`position ${position} came, ${this.#stage.position} is next`)
     }
-    const countMax = position < promptCount ? Math.min(prefillChunk, promptCount - position) : 1
+    const countMax = position < promptCount ? prefillEnd(position, promptCount, prefillChunk) - position : 1
     if (count < 1 || count > countMax)
       throw violation(`${count} positions at ${position}, at most ${countMax} may come`)
     // the last sampled token is never fed back, so it takes no position

@@ -1,5 +1,5 @@
 import type { StageSession, TokenConstraint } from '@resultity/engine'
-import { MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import { longestPrefillStep, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import {
   type Activations,
   floatsToHidden,
@@ -95,7 +95,8 @@ export class LinkedSession implements GenerationOutputs {
 
   /** What the previous stage may send at once: the longest prefill step, or a token. */
   get hopFrameBytesMax(): number {
-    const bytes = this.open.prefillChunk * this.#hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
+    const positions = longestPrefillStep(this.open.prefillChunk)
+    const bytes = positions * this.#hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
     return Math.min(bytes, STAGE_FRAME_BYTES_MAX)
   }
 

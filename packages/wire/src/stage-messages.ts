@@ -54,7 +54,7 @@ export interface OpenSession extends OfSession {
   readonly promptCount: number
   /** Tokens to sample at the most. */
   readonly tokensMax: number
-  /** Positions of one prefill step. */
+  /** Positions of one prefill step; the last may be a quarter longer, see `prefillEnd`. */
   readonly prefillChunk: number
   /** The last stage stops after sampling one of these. */
   readonly endTokens: readonly number[]

@@ -241,7 +241,7 @@ export const settingsSchema = z.object({
   truncateInputs: flag.describe(
     'cut off inputs of embeddings and scores that are too long, where a request does not say, and do not refuse them'
   ),
-  prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step, about; 128 when not given'),
+  prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step, about; 64 when not given'),
   nodeSilence: whole(1, 100).describe(
     'seconds without a heartbeat after which a node counts as lost; 3 when not given'
   ),
