@@ -93,6 +93,11 @@ export class LinkedSession implements GenerationOutputs {
     return this.#closed
   }
 
+  /** Before the first input: positions of the prefix that this stage has kept. */
+  get kept(): number {
+    return this.#generation.position
+  }
+
   /** What the previous stage may send at once: the longest prefill step, or a token. */
   get hopFrameBytesMax(): number {
     const positions = longestPrefillStep(this.open.prefillChunk)
@@ -225,7 +230,13 @@ export class LinkedSession implements GenerationOutputs {
     void sendLast(this.#control, { type: 'fault', session, epoch, error, ...blame }, this.#scheduler)
   }
 
-  /** Ends the session: the coordinator said so, or is gone. */
+  /** Ends the session as the coordinator said. @param keep nothing went wrong: what it has of its prefix may be kept */
+  end(keep: boolean): void {
+    if (keep && !this.#closed) this.#generation.leavePrefix()
+    this.close()
+  }
+
+  /** Ends the session: it is replaced, or the coordinator is gone. */
   close(): void {
     if (this.#closed) return
     this.#release(undefined)
@@ -264,7 +275,7 @@ export class LinkedSession implements GenerationOutputs {
     } else if (this.open.next !== undefined && this.#next === undefined) {
       throw violation('the prompt came before the session was opened')
     } else {
-      await this.#generation.prompt(Uint32Array.from(frame.tokens))
+      await this.#generation.prompt(Uint32Array.from(frame.tokens), frame.kept)
     }
   }
 
