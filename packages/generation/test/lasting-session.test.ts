@@ -49,7 +49,10 @@ function* answerTo({ session, epoch, committed = [] }: OpenSession, tokens: numb
 }
 
 /** How an answer came about that goes from one node to the next. */
-async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readonly tokens: readonly number[] }> {
+async function rerouted(
+  nodes: readonly NodeInit[],
+  opens: OpenSession[] = []
+): Promise<Reroutes & { readonly tokens: readonly number[] }> {
   const scheduler = new VirtualScheduler({ seed: 1 })
   const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
   const start = async (number: number): Promise<MemoryHost> =>
@@ -61,7 +64,7 @@ async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readon
     })
   const coordinator = await start(1)
   const hosts = await Promise.all(nodes.map((_, index) => start(index + 2)))
-  for (const [index, host] of hosts.entries()) await serve(host, nodes[index]?.tokens ?? 0)
+  for (const [index, host] of hosts.entries()) await serve(host, nodes[index]?.tokens ?? 0, opens)
   const model = placeable(2)
   const placements = nodes.map(({ kernels }, index) => {
     const peerId = hosts[index]?.peerId ?? ''
@@ -88,7 +91,13 @@ async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readon
         return { placement, route: placement.route, [Symbol.dispose]: () => {} }
       }
     },
-    { answer: ANSWER, limits: LIMITS, attemptsMax: 3, slotWaitMs: 1000 }
+    {
+      answer: ANSWER,
+      limits: LIMITS,
+      attemptsMax: 3,
+      slotWaitMs: 1000,
+      prefixNames: ({ placementId }) => [nameOf(placementId)]
+    }
   )
   const tokens: number[] = []
   const reading = (async () => {
@@ -107,6 +116,10 @@ async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readon
   return { ...session.reroutes, tokens }
 }
 
+function nameOf(placementId: string): string {
+  return Buffer.from(placementId.padEnd(16)).toString('hex')
+}
+
 const ANSWER = {
   prompt: PROMPT,
   tokensMax: TOKENS,
@@ -123,7 +136,7 @@ const ANSWER = {
 } as const
 
 /** Opens sessions, and answers prompts with so many new tokens. */
-async function serve(host: MemoryHost, tokens: number): Promise<void> {
+async function serve(host: MemoryHost, tokens: number, opens: OpenSession[]): Promise<void> {
   const accept = (stream: ConstructorParameters<typeof FrameStream>[0]): void => {
     let frames: Iterator<StageFrame> | undefined
     const sayNext = (): boolean => {
@@ -134,6 +147,7 @@ async function serve(host: MemoryHost, tokens: number): Promise<void> {
     }
     const onFrame = (frame: StageFrame): void => {
       if (frame.type === 'open') {
+        opens.push(frame)
         frames = answerTo(frame, tokens)
         sayNext()
       } else if (frame.type === 'prompt') while (sayNext());
@@ -170,4 +184,18 @@ t.test('nodes that made no token of it do not count', async t => {
     { kernels: 'y', tokens: TOKENS }
   ])
   t.same(answer, { count: 2, exact: true, tokens: [0, 1, 2] })
+})
+
+t.test('a route that takes the place of another begins with nothing that was kept', async t => {
+  const opens: OpenSession[] = []
+  const nodes = [1, 1, TOKENS].map(tokens => ({ kernels: 'x', tokens }))
+  t.match(await rerouted(nodes, opens), { count: 2, tokens: [0, 1, 2] })
+  t.same(
+    opens.map(({ epoch, prefix }) => ({ epoch, prefix })),
+    [
+      { epoch: 1, prefix: { blocks: [nameOf('p1')], afresh: false } },
+      { epoch: 2, prefix: { blocks: [nameOf('p2')], afresh: true } },
+      { epoch: 3, prefix: { blocks: [nameOf('p3')], afresh: true } }
+    ]
+  )
 })

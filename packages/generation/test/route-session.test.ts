@@ -31,7 +31,8 @@ const neighbourLost = ({ session, epoch }: OpenSession): StageFrame => {
 }
 
 /** A route over stages that follow scripts, in virtual time. */
-async function routeOf(scripts: readonly Script[]) {
+async function routeOf(scripts: readonly Script[], fields: Partial<Parameters<typeof RouteSession.open>[2]> = {}) {
+  const heard: StageFrame[][] = scripts.map(() => [])
   const scheduler = new VirtualScheduler({ seed: 1 })
   const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
   const start = async (number: number): Promise<MemoryHost> =>
@@ -46,6 +47,8 @@ async function routeOf(scripts: readonly Script[]) {
   for (const [index, host] of hosts.entries()) {
     const accept = (stream: ConstructorParameters<typeof FrameStream>[0]): void => {
       const onFrame = (frame: StageFrame): void => {
+        if (frame.type !== 'probe') heard[index]?.push(frame)
+        if (frame.type === 'close') void frames.close()
         if (frame.type !== 'open') return
         for (const [ms, say] of scripts[index] ?? []) host.scheduler.setTimeout(() => void frames.send(say(frame)), ms)
       }
@@ -86,10 +89,11 @@ async function routeOf(scripts: readonly Script[]) {
       vocabularySize: 64,
       promptLogprobs: false,
       workClass: 'interactive',
-      watched: true
+      watched: true,
+      ...fields
     }
   )
-  return { scheduler, opening }
+  return { scheduler, opening, heard }
 }
 
 t.test('a route opens when all of its stages have', async t => {
@@ -134,5 +138,45 @@ t.test('a stage that loses its neighbour while another opens ends the opening at
     await trying
     t.match(failed, { code: 'node_lost', message: /the previous stage went away/ }, name)
     t.ok(scheduler.elapsedMs < 3000, `${name}: after ${scheduler.elapsedMs} ms`)
+  }
+})
+
+t.test('the prompt begins behind what all stages have kept, and they may keep what went well', async t => {
+  const prompt = Array.from({ length: 30 }, (_, index) => index)
+  const prefix = { blocks: ['00'.repeat(16), '11'.repeat(16)], afresh: false }
+  const keeping =
+    (kept: number) =>
+    (open: OpenSession): StageFrame =>
+      ({ ...opened(open), kept }) as StageFrame
+  const fault = ({ session, epoch }: OpenSession): StageFrame => {
+    return { type: 'fault', session, epoch, error: new MeshError('engine_failed', 'it broke') }
+  }
+  const ends: Record<string, { readonly last: Script; readonly fail?: MeshError; readonly keep: boolean | undefined }> =
+    {
+      'it is complete': { last: [], keep: true },
+      'the client hung up': { last: [], fail: new MeshError('canceled', 'the client hung up'), keep: true },
+      'it took too long': { last: [], fail: new MeshError('deadline_exceeded', 'too long'), keep: undefined },
+      'a stage failed': { last: [[200, fault]], keep: undefined }
+    }
+  for (const [name, { last, fail, keep }] of Object.entries(ends)) {
+    const scripts: Script[] = [[[10, keeping(16)]], [[20, keeping(8)], ...last]]
+    const { scheduler, opening, heard } = await routeOf(scripts, { prompt, prefix })
+    let session: RouteSession | undefined
+    void opening.then(open => {
+      session = open
+    })
+    await scheduler.run(() => session !== undefined, 10_000)
+    t.equal(session?.kept, 8)
+    await scheduler.run(() => false, 1000)
+    if (fail !== undefined) session?.fail(fail)
+    const ending = session?.close(name)
+    await scheduler.run(() => false, 5000)
+    await ending
+    t.match(heard[0], [{ type: 'open', prefix }, { type: 'prompt', kept: 8 }, { type: 'close' }], name)
+    t.match(heard[1], [{ type: 'open', prefix }, { type: 'close' }])
+    t.same(
+      heard.map(frames => frames.flatMap(frame => (frame.type === 'close' ? [frame.keep] : []))),
+      [[keep], [keep]]
+    )
   }
 })
