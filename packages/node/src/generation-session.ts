@@ -244,10 +244,13 @@ export class GenerationSession {
     const token = this.#sampler.next(logits, position)
     this.#tokenCount++
     const finish = endTokens.has(token) ? 'end_token' : this.#tokenCount >= tokensMax ? 'tokens_max' : 'continues'
+    const score = (): TokenScore => (logprobs ? logprobsOf(logits, token, topLogprobs) : { logprob: 0, top: [] })
+    // alone, this stage begins the next run at once, which writes over the logits
+    const scored = this.#spec.first ? score() : undefined
     // the first stage waits for this token, the coordinator only watches
     if (finish === 'continues') this.#outputs.nextToken(position, token)
     else this.#finished = true
-    const { logprob, top } = logprobs ? logprobsOf(logits, token, topLogprobs) : { logprob: 0, top: [] }
+    const { logprob, top } = scored ?? score()
     this.#outputs.sampled({ position, token, finish, logprob, top })
   }
 

@@ -245,6 +245,28 @@ test('a stage alone goes on by itself', async t => {
   t.match(sent.sampled, [{ position: 6, token: 3, finish: 'tokens_max' }])
 })
 
+test('a stage alone scores its token before the next run, which begins at once, writes over the logits', async t => {
+  const slot = new CountingSlot({ first: true, last: true, tokens: [7, 3] })
+  const run = slot.run.bind(slot)
+  let logits = new Float32Array()
+  slot.run = async input => {
+    logits = Float32Array.from(await run(input))
+    return logits
+  }
+  const sampled: SampledToken[] = []
+  const session = new GenerationSession({ ...spec, last: true, logprobs: true, topLogprobs: 1 }, slot, {
+    hidden: () => {},
+    nextToken: () => void logits.fill(99),
+    sampled: token => void sampled.push(token),
+    scores: () => {},
+    replayed: () => {}
+  })
+  await session.prompt(Uint32Array.of(1, 2, 3, 4, 5))
+  const [first] = sampled
+  t.same(first?.top, [{ token: 7, logprob: first?.logprob }])
+  t.ok((first?.logprob ?? 1) < 0)
+})
+
 test('penalties and a constraint know of tokens that stand as if they had been sampled', async t => {
   const committed = [5, 6]
   // what has come twice is not picked again, and what has come once hardly
