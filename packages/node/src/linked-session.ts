@@ -222,6 +222,8 @@ export class LinkedSession implements GenerationOutputs {
   fail(error: MeshError): void {
     if (this.#closed) return
     const { session, epoch } = this.open
+    // mostly the answer has ended, and the neighbour heard of it first; what has been computed is right all the same
+    if (error.code === 'node_lost') this.leavePrefix()
     this.#reports.flush()
     this.#release(error)
     // a coordinator that is gone cannot be told, and has given the session up itself
@@ -230,13 +232,12 @@ export class LinkedSession implements GenerationOutputs {
     void sendLast(this.#control, { type: 'fault', session, epoch, error, ...blame }, this.#scheduler)
   }
 
-  /** Ends the session as the coordinator said. @param keep nothing went wrong: what it has of its prefix may be kept */
-  end(keep: boolean): void {
-    if (keep && !this.#closed) this.#generation.leavePrefix()
-    this.close()
+  /** Later sessions may begin with what this one has computed of its prefix. */
+  leavePrefix(): void {
+    if (!this.#closed) this.#generation.leavePrefix()
   }
 
-  /** Ends the session: it is replaced, or the coordinator is gone. */
+  /** Ends the session: the coordinator said so, or is gone. */
   close(): void {
     if (this.#closed) return
     this.#release(undefined)

@@ -216,7 +216,10 @@ export class StageServer {
       // a prompt takes long, and what comes behind it, an end or a probe, must not wait
       return control ? undefined : input
     }
-    if (frame.type === 'close' && control) return session.end(frame.keep === true)
+    if (frame.type === 'close' && control) {
+      if (frame.keep === true) session.leavePrefix()
+      return session.close()
+    }
     session.fail(
       new MeshError('protocol_violation', `${frame.type} does not belong on a ${control ? 'control' : 'hop'} stream`)
     )
