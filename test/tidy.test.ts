@@ -89,17 +89,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'model',
     'mesh'
   ],
-  generation: [
-    'interface',
-    'grammar',
-    'dialects',
-    'test-mesh',
-    'test-nodes',
-    'wire',
-    'planner',
-    'tokenizer',
-    'placement'
-  ],
+  generation: ['interface', 'grammar', 'dialects', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'placement'],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
   jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
   openai: [

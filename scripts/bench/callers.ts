@@ -113,7 +113,7 @@ function startCallersSwarm(init: CallersInit, path: string, stages: number): Pro
 }
 
 /** The server at `url`, and its first model. */
-async function serverAt(url: string): Promise<ChatServer> {
+export async function serverAt(url: string): Promise<ChatServer> {
   const response = await fetch(`${url}/v1/models`)
   const list = (await response.json()) as { readonly data?: readonly { readonly id: string }[] }
   const [model] = list.data ?? []

@@ -8,7 +8,16 @@ import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
 import { llamaPrograms } from './llama-programs.ts'
-import { renderApi, renderCallers, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
+import { benchPrefix } from './prefix.ts'
+import {
+  renderApi,
+  renderCallers,
+  renderFairness,
+  renderGrammar,
+  renderPrefix,
+  renderSplit,
+  renderStore
+} from './render.ts'
 import { renderChaos } from './render-chaos.ts'
 import { renderHostile } from './render-hostile.ts'
 import { renderSpeech } from './render-speech.ts'
@@ -18,7 +27,7 @@ import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|speech|hostile|chaos [options]
+const usage = `Usage: npm run bench -- split|callers|prefix|llama.cpp|tuning|store|api|fairness|grammar|speech|hostile|chaos [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -54,6 +63,14 @@ long each waits for its next token.
   --answer-tokens N   tokens of each answer (default: 128)
   --node-args ARGS    further arguments of every node, such as --spinning=on
   --beside NAME=URL   another server of the chat API, measured in turns with ours; may be given several times
+
+prefix measures the time to the first token of the second turn of a conversation, on swarms of processes: with what the
+stages have kept of the first turn, and where nobody has asked for that.
+
+  --model, --threads   as above
+  --rounds N           rounds that count (default: 3 here)
+  --stages N,…         stages of the model, a swarm for each (default: 1,3 here)
+  --prompt-tokens N    tokens of the first turn, about (default: 1000 here)
 
 store measures the job stores: SQLite, SQLite that waits for the disk, and a PostgreSQL of its own (or the one that
 RESULTITY_TEST_POSTGRES names).
@@ -124,7 +141,7 @@ const { positionals, values } = parseArgs({
     model: { type: 'string', default: 'smollm2-135m' },
     threads: { type: 'string', default: String(availableParallelism()) },
     rounds: { type: 'string' },
-    'prompt-tokens': { type: 'string', default: '128' },
+    'prompt-tokens': { type: 'string' },
     'decode-tokens': { type: 'string', default: '64' },
     without: { type: 'string', default: '' },
     cache: { type: 'string', default: join(homedir(), '.cache', 'resultity-bench') },
@@ -172,7 +189,7 @@ async function split(): Promise<string> {
     cacheDir: values.cache,
     threads: Number(values.threads),
     rounds: rounds(5),
-    workload: { promptTokens: Number(values['prompt-tokens']), decodeTokens: Number(values['decode-tokens']) },
+    workload: { promptTokens: Number(values['prompt-tokens'] ?? 128), decodeTokens: Number(values['decode-tokens']) },
     without: new Set(values.without.split(',')),
     log
   })
@@ -190,7 +207,7 @@ async function tuning(): Promise<string> {
     cacheDir: values.cache,
     threads: Number(values.threads),
     rounds: rounds(3),
-    workload: { promptTokens: Number(values['prompt-tokens']), decodeTokens: Number(values['decode-tokens']) },
+    workload: { promptTokens: Number(values['prompt-tokens'] ?? 128), decodeTokens: Number(values['decode-tokens']) },
     only: new Set((values.only ?? '').split(',').filter(name => name !== '')),
     log
   })
@@ -213,6 +230,19 @@ async function callers(): Promise<string> {
     log
   })
   return values.json ? `${JSON.stringify(report)}\n` : renderCallers(report)
+}
+
+async function prefix(): Promise<string> {
+  const report = await benchPrefix({
+    model: values.model,
+    cacheDir: values.cache,
+    stages: (values.stages ?? '1,3').split(',').map(Number),
+    threads: Number(values.threads),
+    rounds: rounds(3),
+    promptTokens: Number(values['prompt-tokens'] ?? 1000),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderPrefix(report)
 }
 
 async function store(): Promise<string> {
@@ -306,6 +336,7 @@ const benches = new Map([
   ['llama.cpp', llamaCpp],
   ['tuning', tuning],
   ['callers', callers],
+  ['prefix', prefix],
   ['store', store],
   ['api', api],
   ['fairness', fairness],

@@ -2,9 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createEngine, type Stage, type StageSession } from '@resultity/engine'
-import { GREEDY, requireDecoder, stageFiles } from '@resultity/interface'
+import { GREEDY, prefillEnd, requireDecoder, stageFiles } from '@resultity/interface'
 import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
-import { prefillStep } from '@resultity/planner'
 import { sampleToken } from '@resultity/sampling'
 import type { ChildInit, ChildReply, ChildRequest } from './child-messages.ts'
 import { median, type Sample, type Workload } from './contestant.ts'
@@ -26,7 +25,7 @@ function promptIds(count: number): number[] {
 const CONTEXTS_MAX = 4
 
 /** Positions of one prefill step, about, as the coordinator asks for. */
-const PREFILL_CHUNK = 128
+const PREFILL_CHUNK = 64
 
 async function engineAlone(init: ChildInit): Promise<Measured> {
   const store = await FileBlobStore.open(init.dataDir)
@@ -101,9 +100,9 @@ async function decodeInTurns(
 async function prefill(session: StageSession, count: number): Promise<number> {
   const ids = Uint32Array.from(promptIds(count))
   let logits: Float32Array = new Float32Array(0)
-  const step = prefillStep(count, PREFILL_CHUNK)
-  for (let at = 0; at < ids.length; at += step) {
-    logits = await session.run(ids.subarray(at, at + step))
+  while (session.position < count) {
+    const at = session.position
+    logits = await session.run(ids.subarray(at, prefillEnd(at, count, PREFILL_CHUNK)))
   }
   return sampleToken(logits, GREEDY, session.position).token
 }

@@ -3,6 +3,7 @@ import type { ApiReport } from './api.ts'
 import type { CallersReport } from './callers.ts'
 import type { FairnessReport } from './fairness.ts'
 import type { GrammarReport } from './grammar.ts'
+import type { PrefixReport } from './prefix.ts'
 import type { SplitReport } from './split.ts'
 import type { StoreReport } from './store.ts'
 
@@ -64,6 +65,22 @@ export function renderCallers(report: CallersReport): string {
   const load = report.load.map(value => value.toFixed(1)).join(' to ')
   return [
     `${report.model}: ${report.answerTokens} tokens a caller, ${report.threads} threads, medians of ${report.rounds} rounds, load ${load}`,
+    table.toString(),
+    ''
+  ].join('\n')
+}
+
+export function renderPrefix(report: PrefixReport): string {
+  const table = new Table({
+    head: ['', 'prompt tokens', 'kept', 'first token ms, cold', 'warm', 'warm / cold'],
+    style: { head: [], border: [] }
+  })
+  for (const { name, promptTokens, cachedTokens, coldMs, warmMs, ratio } of report.results) {
+    table.push([name, promptTokens, cachedTokens, coldMs.toFixed(0), warmMs.toFixed(0), ratio.toFixed(3)])
+  }
+  const load = report.load.map(value => value.toFixed(1)).join(' to ')
+  return [
+    `${report.model}: the second turn of a conversation, ${report.threads} threads, medians of ${report.rounds} rounds, load ${load}`,
     table.toString(),
     ''
   ].join('\n')

@@ -38,12 +38,13 @@ const stopReasons: Readonly<Record<string, StopReason>> = {
   content_filter: 'refusal'
 }
 
-export function toUsage({ promptTokens, completionTokens }: JobUsage): MessageUsage {
+/** What was found in a cache is no part of `input_tokens` here. */
+export function toUsage({ promptTokens, cachedTokens = 0, completionTokens }: JobUsage): MessageUsage {
   return {
-    input_tokens: promptTokens,
+    input_tokens: promptTokens - cachedTokens,
     output_tokens: completionTokens,
     cache_creation_input_tokens: 0,
-    cache_read_input_tokens: 0
+    cache_read_input_tokens: cachedTokens
   }
 }
 

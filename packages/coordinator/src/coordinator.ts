@@ -56,8 +56,10 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   readonly mdns: boolean
   /** Cut off inputs of embeddings and scores that are too long, where a request does not say, and do not refuse them. Default false. */
   readonly truncateInputs?: boolean | undefined
-  /** Positions of one prefill step; default 128. */
+  /** Positions of one prefill step; default 64. */
   readonly prefillChunk?: number
+  /** Stages keep the beginnings of prompts for later ones of the same namespace. Default true. */
+  readonly reusePrompts?: boolean
   /** What `@resultity/runtime-tuning` and mesh do for speed and memory, of the whole process. Default false. */
   readonly tuning?: Tuning
   /** Stages of each model's default placement. A number is taken as far as there are nodes; default `auto`. */

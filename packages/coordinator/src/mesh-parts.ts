@@ -32,6 +32,7 @@ export interface MeshPartsInit {
   readonly openJoin?: boolean
   readonly allowNodes?: readonly string[]
   readonly prefillChunk?: number
+  readonly reusePrompts?: boolean
   readonly logger: Logger
 }
 
@@ -124,7 +125,8 @@ export function buildMesh(
   const nodes = { leases, opener: host, scheduler, ...nodesOf(registry, loop, init.logger) }
   const prefillChunk = init.prefillChunk ?? DEFAULT_PREFILL_CHUNK
   const batchPrefillChunk = Math.min(prefillChunk, DEFAULT_BATCH_PREFILL_CHUNK)
-  const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk })
+  const keepsPrompts = init.reusePrompts ?? true
+  const driver = new GenerationDriver(nodes, { ...limits, prefillChunk, batchPrefillChunk, keepsPrompts })
   const nodeJobs = new NodeJobs(nodes, limits)
   const replicas = new Replicas({ registry, director, general: pools.general })
   logNodes(registry, init.logger)

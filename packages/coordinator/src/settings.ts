@@ -36,8 +36,8 @@ export const DEFAULT_CONTEXT_LENGTH_MAX = 4096
 /** KV slots of one stage, i.e. answers that one placement makes at once. */
 export const DEFAULT_SESSIONS_MAX = 4
 
-/** Positions of one prefill step, about: small enough that stages overlap, large enough that matrices are efficient. */
-export const DEFAULT_PREFILL_CHUNK = 128
+/** Positions of one prefill step: small enough that stages overlap and prompts share many, large enough for the matrices. */
+export const DEFAULT_PREFILL_CHUNK = 64
 
-/** The same of batch work: a run that others wait for, if they come while it is at work, is a quarter as long. */
+/** The same of batch work: a run that others wait for, if they come while it is at work, is half as long. */
 export const DEFAULT_BATCH_PREFILL_CHUNK = 32

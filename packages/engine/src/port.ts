@@ -89,6 +89,23 @@ export interface Stage extends AsyncDisposable {
    *   over the stage's context, `unavailable` after disposal
    */
   open(init: SessionInit): StageSession
+  /** Nothing that sessions of this scope have left is used from now on. An engine that keeps nothing has no such method. */
+  forgetPrefixes?(scope: string): void
+}
+
+/** The beginning of a session's prompt, which another session may have computed already, or may begin with later. */
+export interface PrefixInit {
+  /** Nothing is shared between scopes. */
+  readonly scope: string
+  /** Positions of a block: a run of exactly so many, from a multiple of it on, computes one. */
+  readonly blockPositions: number
+  /**
+   * A name for each block, which nobody can guess who may not share it. It stands for all tokens up to the end of its block, and
+   * for all else that decides what a run of them leaves in the cache.
+   */
+  readonly blocks: readonly string[]
+  /** Begin with blocks that are kept; else all of them are computed. */
+  readonly reuse: boolean
 }
 
 export interface SessionInit {
@@ -101,6 +118,8 @@ export interface SessionInit {
    * begins behind so many positions. Default 0: they do only while its runs wait or are at work.
    */
   readonly promptCount?: number
+  /** Default: it begins with nothing, and leaves nothing. */
+  readonly prefix?: PrefixInit
 }
 
 export interface RunOptions extends AbortOptions {
@@ -110,7 +129,7 @@ export interface RunOptions extends AbortOptions {
 
 /** One generation's KV cache on one stage. */
 export interface StageSession extends Disposable {
-  /** Positions in the cache: the index of the next one. */
+  /** Positions in the cache: the index of the next one. A session that begins with blocks that were kept has theirs at once. */
   readonly position: number
   /**
    * Runs the next positions through the layers and keeps their keys and values.
@@ -132,6 +151,11 @@ export interface StageSession extends Disposable {
    * @throws MeshError `invalid_request` when the session is not that long, or is running
    */
   truncate(position: number): void
+  /**
+   * Once it is disposed, later sessions may begin with its blocks, those of its {@link PrefixInit} that it has computed. An engine
+   * that keeps nothing has no such method.
+   */
+  leavePrefix?(): void
 }
 
 export interface SpeechInit {

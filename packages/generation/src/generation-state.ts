@@ -5,6 +5,7 @@ import {
   type PromptScores,
   type Replayed,
   type Sampled,
+  type SessionOpened,
   type StageFrame,
   sameSession
 } from '@resultity/wire'
@@ -33,11 +34,18 @@ export interface GenerationStateInit extends ReportRules {
   readonly tokensMin: number
   /** Scores of the prompt come before the first token. */
   readonly promptLogprobs: boolean
+  /** What stages may have kept of the prompt. Default: nothing. */
+  readonly prefix?: {
+    readonly blockCount: number
+    /** Of each block. */
+    readonly positions: number
+  }
 }
 
 /** The driver's next step after a frame; undefined: none. */
 export type GenerationStep =
-  | { readonly type: 'opened' }
+  /** All stages are open. Every one of them has kept so many positions of the prompt. */
+  | { readonly type: 'opened'; readonly kept: number }
   | { readonly type: 'scores'; readonly scores: PromptScores }
   | { readonly type: 'replayed'; readonly replayed: Replayed }
   | { readonly type: 'token'; readonly sampled: Sampled }
@@ -51,6 +59,7 @@ export class GenerationState {
   readonly #init: GenerationStateInit
   readonly #epoch: number
   readonly #opened = new Set<number>()
+  #kept = Number.POSITIVE_INFINITY
   readonly #tokens: number[]
   /** Position of the prompt token that is scored next; nothing comes before the first. */
   #nextScored: number
@@ -88,7 +97,7 @@ export class GenerationState {
     if (frame.type === 'fault') throw faultOf(frame)
     if (!('session' in frame) || !sameSession(frame.session, this.#init.session))
       throw violation('a frame of another session came')
-    if (frame.type === 'opened') return this.#admitOpened(stageIndex, frame.epoch)
+    if (frame.type === 'opened') return this.#admitOpened(stageIndex, frame)
     if (frame.type === 'sampled') return this.#admitSampled(stageIndex, frame)
     if (frame.type === 'scores') return this.#admitScores(stageIndex, frame)
     if (frame.type === 'probe_ack') {
@@ -99,13 +108,19 @@ export class GenerationState {
     throw violation(`a stage may not send "${frame.type}" to the coordinator`)
   }
 
-  #admitOpened(stageIndex: number, epoch: number): GenerationStep | undefined {
+  #admitOpened(stageIndex: number, { epoch, kept = 0 }: SessionOpened): GenerationStep | undefined {
     if (this.#isStale(epoch)) return undefined
     if (this.#phase !== 'opening' || this.#opened.has(stageIndex)) throw violation('a session was opened twice')
+    const { blockCount, positions } = this.#init.prefix ?? { blockCount: 0, positions: 1 }
+    if (kept > blockCount * positions || kept % positions !== 0) {
+      throw violation(`a stage has kept ${kept} positions, of ${blockCount} times ${positions}`)
+    }
     this.#opened.add(stageIndex)
+    // what a stage says decides where all begin, and nothing else: one that has not what it says computes wrong answers by itself
+    this.#kept = Math.min(this.#kept, kept)
     if (this.#opened.size < this.#init.stageCount) return undefined
     this.#phase = 'prompted'
-    return { type: 'opened' }
+    return { type: 'opened', kept: this.#kept }
   }
 
   #admitScores(stageIndex: number, scores: PromptScores): GenerationStep | undefined {

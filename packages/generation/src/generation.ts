@@ -10,19 +10,21 @@ import {
   requireDecoder,
   type Sampling,
   type SingleConstraint,
+  systemScheduler,
   type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
 import type { NodeLosses, PlaceableModel, Placement, RouteConstraints } from '@resultity/placement'
-import { prefillStep } from '@resultity/planner'
 import type { ModelTokenizer } from '@resultity/tokenizer'
 import type { Sampled, SessionFence, TokenLogprob, TokenScore } from '@resultity/wire'
 import { AnswerText, type AnswerTextPiece } from './answer-text.ts'
 import { BATCH_PATIENCE } from './batch-patience.ts'
 import { LastingSession, type LastingSessionInit } from './lasting-session.ts'
+import { PromptNames } from './prompt-names.ts'
 import type { Reroutes } from './recovery-state.ts'
 import type { LeaseOptions, RouteLease, RouteLeases } from './route-leases.ts'
 import type { RouteSessionComponents, RouteSessionLimits } from './route-session-init.ts'
+import { type Usage, usageOf } from './usage.ts'
 
 /** A generation that a caller asks for. */
 export interface GenerationRequest {
@@ -58,14 +60,6 @@ export interface GenerationRequest {
   readonly markers?: readonly string[]
   /** Where to run it. Default: anywhere in the general pool. */
   readonly routing?: RouteConstraints
-}
-
-export interface Usage {
-  readonly promptTokens: number
-  /** Sampled tokens, an end token included. */
-  readonly completionTokens: number
-  /** Those of the reasoning, its tags included. Absent: none. */
-  readonly reasoningTokens?: number
 }
 
 export type GenerationEvent =
@@ -117,6 +111,8 @@ export interface GenerationOptions extends WorkOptions {
   readonly losses?: NodeLosses
   /** Which attempt at which request it is: nodes end earlier ones. Default: it is not fenced. */
   readonly fence?: SessionFence
+  /** Whose prompt it is: stages keep it for prompts of the same namespace that begin alike. Default: they do not. */
+  readonly namespace?: string
 }
 
 /** An answer in the making. Leaving `events` early, or disposing, cancels it and frees every slot. */
@@ -136,6 +132,11 @@ export interface Generator {
   /** Answers it makes at once, where that is not a matter of slots on nodes. */
   readonly placesMax?: number
   /**
+   * Whether answers of one namespace that begin while another with the same prompt has its first token already need not compute all of
+   * the prompt again. Default: they have to.
+   */
+  keepsPrompt?(request: GenerationRequest, workClass: WorkClass): boolean
+  /**
    * Resolves once the answer is certain to begin.
    *
    * @param options the signal also cancels the generation later
@@ -152,6 +153,8 @@ export interface GenerationDriverInit extends RouteSessionLimits {
   readonly prefillChunk: number
   /** Prefill chunk of batch work: interactive work that arrives waits for at most one of them. */
   readonly batchPrefillChunk: number
+  /** Stages keep the beginnings of prompts for later ones. */
+  readonly keepsPrompts: boolean
   readonly lossNoticeMs: number
   readonly routeAttemptsMax: number
   readonly slotWaitMs: number
@@ -161,16 +164,25 @@ export interface GenerationDriverInit extends RouteSessionLimits {
 export class GenerationDriver implements Generator {
   readonly #components: GenerationDriverComponents
   readonly #init: GenerationDriverInit
+  readonly #names: PromptNames
   #active = 0
 
   constructor(components: GenerationDriverComponents, init: GenerationDriverInit) {
     this.#components = components
     this.#init = init
+    this.#names = new PromptNames((components.scheduler ?? systemScheduler).randomBytes(32))
   }
 
   /** Generations that hold a slot. */
   get active(): number {
     return this.#active
+  }
+
+  keepsPrompt({ prompt, promptLogprobs = false }: GenerationRequest, workClass: WorkClass): boolean {
+    // a prompt that is scored runs as a whole, position by position
+    return (
+      this.#init.keepsPrompts && !promptLogprobs && this.#names.areFor(prompt.length, this.#prefillChunk(workClass))
+    )
   }
 
   /**
@@ -211,7 +223,7 @@ export class GenerationDriver implements Generator {
         return session.route
       },
       get usage() {
-        return usageOf(request, text)
+        return usageOf(request.prompt.length, text, session.kept)
       },
       get reroutes() {
         return session.reroutes
@@ -251,6 +263,7 @@ export class GenerationDriver implements Generator {
     const { workClass = 'interactive' } = options
     return {
       answer: this.#answerInit(request, options),
+      ...this.#prefixNames(request, options),
       limits: this.#limitsOf(workClass),
       attemptsMax: this.#init.routeAttemptsMax,
       slotWaitMs: this.#init.slotWaitMs,
@@ -258,16 +271,33 @@ export class GenerationDriver implements Generator {
     }
   }
 
+  #prefixNames(
+    request: GenerationRequest,
+    { namespace, workClass = 'interactive' }: GenerationOptions
+  ): Pick<LastingSessionInit, 'prefixNames'> {
+    if (namespace === undefined || !this.keepsPrompt(request, workClass)) return {}
+    const { prompt, model } = request
+    const { manifestSha256 } = model
+    const prefillChunk = this.#prefillChunk(workClass)
+    const prefixNames = ({ placementId }: Route): readonly string[] =>
+      this.#names.of({ namespace, placementId, manifestSha256, prompt, prefillChunk })
+    return { prefixNames }
+  }
+
+  #prefillChunk(workClass: WorkClass): number {
+    const { prefillChunk, batchPrefillChunk } = this.#init
+    return workClass === 'batch' ? batchPrefillChunk : prefillChunk
+  }
+
   #answerInit(
     request: GenerationRequest,
     { workClass = 'interactive', watched = true, fence }: GenerationOptions
   ): LastingSessionInit['answer'] {
-    const { prefillChunk, batchPrefillChunk } = this.#init
     const constraint = heldConstraint(request)
     return {
       prompt: request.prompt,
       tokensMax: request.tokensMax,
-      prefillChunk: prefillStep(request.prompt.length, workClass === 'batch' ? batchPrefillChunk : prefillChunk),
+      prefillChunk: this.#prefillChunk(workClass),
       workClass,
       // a stop text is noticed here, and tokens computed after it are wasted
       watched: watched || request.stop.length > 0,
@@ -304,21 +334,13 @@ function answerText(request: GenerationRequest): AnswerText {
   return new AnswerText({ tokenizer, reasoning, markers, stop, stopTokenIds, includeStop, tokensMin })
 }
 
-function usageOf({ prompt }: GenerationRequest, { count, reasoningCount }: AnswerText): Usage {
-  return {
-    promptTokens: prompt.length,
-    completionTokens: count,
-    ...(reasoningCount === 0 ? {} : { reasoningTokens: reasoningCount })
-  }
-}
-
 async function* answer(
   request: GenerationRequest,
   session: LastingSession,
   text: AnswerText,
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
-  const usage = (): Usage => usageOf(request, text)
+  const usage = (): Usage => usageOf(request.prompt.length, text, session.kept)
   try {
     for (;;) {
       const sampled = await session.next()

@@ -6,8 +6,7 @@ export {
   type GenerationEvent,
   type GenerationRequest,
   type Generator,
-  heldConstraint,
-  type Usage
+  heldConstraint
 } from './generation.ts'
 export { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from './generation-limits.ts'
 export { type DescriberComponents, type Description, describe } from './node-jobs/describer.ts'
@@ -21,3 +20,4 @@ export type { Reroutes } from './recovery-state.ts'
 export { RouteLeases } from './route-leases.ts'
 export type { RouteSessionComponents } from './route-session-init.ts'
 export type { NodeAddress } from './stage-control.ts'
+export type { Usage } from './usage.ts'

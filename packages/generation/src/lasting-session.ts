@@ -19,7 +19,9 @@ export interface LastingSessionComponents extends RouteSessionComponents {
 
 export interface LastingSessionInit {
   /** The same on every route: exactness needs the same prefill steps. */
-  readonly answer: Omit<RouteSessionInit, 'route' | 'session' | 'epoch' | 'committed'>
+  readonly answer: Omit<RouteSessionInit, 'route' | 'session' | 'epoch' | 'committed' | 'prefix'>
+  /** Names of what the stages of a route may keep of the prompt. Default: they keep nothing. */
+  readonly prefixNames?: (route: Route) => readonly string[]
   readonly limits: RouteSessionLimits
   /** How many routes are tried before the first one opens. */
   readonly attemptsMax: number
@@ -56,6 +58,7 @@ export class LastingSession {
   /** Resolves when the stages of the last route that was left have confirmed it. */
   #left: Promise<void> = Promise.resolve()
   #route: Route | undefined
+  #kept = 0
   /** The placement that made the beginning of the answer; undefined until the client was told some of it. */
   #first: Placement | undefined
   /** When the wait for a slot is given up. */
@@ -73,6 +76,11 @@ export class LastingSession {
   get route(): Route {
     if (this.#route === undefined) throw new MeshError('internal', 'the answer has no route yet')
     return this.#route
+  }
+
+  /** Positions of the prompt that the first route had kept from earlier answers. */
+  get kept(): number {
+    return this.#kept
   }
 
   get reroutes(): Reroutes {
@@ -178,14 +186,22 @@ export class LastingSession {
     const { signal } = this.#ended
     const { answer, limits } = this.#init
     const { epoch, committed } = this.#state
-    const init = { ...answer, route: lease.route, session: this.#session, epoch, committed: [...committed] }
+    const route = { route: lease.route, session: this.#session, epoch, committed: [...committed] }
+    const init = { ...answer, ...route, ...this.#prefixOf(lease.route) }
     const session = await RouteSession.open(this.#components, limits, init, { signal })
     this.#held = { lease, session }
     this.#slotWaitEndsMs = undefined
+    if (this.#route === undefined) this.#kept = session.kept
     this.#route = lease.route
     this.#state.opened(this.#first === undefined || computeAlike(this.#first, lease.placement))
     // it ended while the last stage answered; the reader learns of it
     if (signal.aborted) this.#leave('the answer ended')
+  }
+
+  /** A route that takes another's place begins with nothing: what went wrong may have left its mark on what was kept. */
+  #prefixOf(route: Route): Pick<RouteSessionInit, 'prefix'> {
+    const blocks = this.#init.prefixNames?.(route) ?? []
+    return blocks.length === 0 ? {} : { prefix: { blocks, afresh: this.#route !== undefined } }
   }
 
   async #awaitBreak(step: RecoveryStep, { placement }: RouteLease): Promise<void> {

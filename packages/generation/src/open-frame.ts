@@ -43,6 +43,7 @@ export function openFrame(
     topLogprobs,
     workClass,
     ...(init.fence === undefined ? {} : { fence: init.fence }),
+    ...(init.prefix === undefined ? {} : { prefix: init.prefix }),
     ...(index === 0 || last ? committedOf(init) : {}),
     ...(last ? lastStageFields(init, limits) : {})
   }

@@ -1,5 +1,5 @@
 import type { OutputConstraint, Route, Sampling, Scheduler, WorkClass } from '@resultity/interface'
-import type { SessionFence } from '@resultity/wire'
+import type { PromptPrefix, SessionFence } from '@resultity/wire'
 import type { NodeAddress, StreamOpener } from './stage-control.ts'
 
 export interface RouteSessionComponents {
@@ -61,6 +61,8 @@ export interface RouteSessionInit {
   readonly workClass: WorkClass
   /** Which attempt at which request it is for. */
   readonly fence?: SessionFence
+  /** What stages may keep of the prompt, and have kept. Default: nothing. */
+  readonly prefix?: PromptPrefix
   /** Whether each token is wanted as it comes; else some come late, and several at once. */
   readonly watched: boolean
 }

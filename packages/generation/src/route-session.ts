@@ -7,8 +7,8 @@ import {
   type Timer,
   withDeadline
 } from '@resultity/interface'
-import type { LinkFault, PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
-import { GenerationState } from './generation-state.ts'
+import type { CloseSession, LinkFault, PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
+import { GenerationState, type GenerationStateInit } from './generation-state.ts'
 import { openFrame } from './open-frame.ts'
 import { RouteFaults } from './route-faults.ts'
 import { RoutePulse } from './route-pulse.ts'
@@ -32,7 +32,9 @@ export class RouteSession {
   readonly #init: RouteSessionInit
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
-  readonly #opened = Promise.withResolvers<void>()
+  /** Resolves with the positions of the prompt that all stages have kept. */
+  readonly #opened = Promise.withResolvers<number>()
+  #kept = 0
   /** Results that were not read yet: no more than the prompt and `tokensMax`, which the context bounds. */
   readonly #results: RouteResult[] = []
   readonly #stopListening: () => void
@@ -58,6 +60,7 @@ export class RouteSession {
       endTokens: init.endTokens,
       tokensMin: init.tokensMin,
       promptLogprobs: init.promptLogprobs,
+      ...prefixSizes(init),
       vocabularySize: init.vocabularySize,
       topLogprobs: init.logprobs || init.promptLogprobs ? init.topLogprobs : undefined
     })
@@ -100,7 +103,9 @@ export class RouteSession {
       await withDeadline(
         'opening the session on all stages',
         limits.sessionOpenMs,
-        signal => session.#openAll(signal),
+        async signal => {
+          session.#kept = await session.#openAll(signal)
+        },
         { ...options, scheduler: session.#scheduler }
       )
       session.#sendPrompt()
@@ -128,6 +133,11 @@ export class RouteSession {
     }
   }
 
+  /** Positions of the prompt that are not computed: all stages have kept them. */
+  get kept(): number {
+    return this.#kept
+  }
+
   /** Whether all tokens have come. */
   get ended(): boolean {
     return this.#state.phase === 'ended'
@@ -151,10 +161,11 @@ export class RouteSession {
   async #close(reason: string): Promise<void> {
     this.#stopWaiting()
     this.#stopListening()
-    const shortReason = reason.slice(0, 256)
-    await Promise.all(
-      this.#controls.map(control => control.end(this.#init.session, shortReason, this.#limits.sessionCloseMs))
-    )
+    const { session } = this.#init
+    // a client that went away is no fault
+    const keep = this.#error === undefined || this.#error.code === 'canceled'
+    const close: CloseSession = { type: 'close', session, reason: reason.slice(0, 256), keep }
+    await Promise.all(this.#controls.map(control => control.end(close, this.#limits.sessionCloseMs)))
   }
 
   #stopWaiting(): void {
@@ -163,11 +174,11 @@ export class RouteSession {
     this.#faults[Symbol.dispose]()
   }
 
-  async #openAll(signal: AbortSignal): Promise<void> {
+  async #openAll(signal: AbortSignal): Promise<number> {
     const { stages } = this.#init.route
     const addresses = stages.map(stage => this.#address(stage))
     await Promise.all(stages.map((stage, index) => this.#openStage(stage, index, addresses, signal)))
-    await this.#opened.promise
+    return await this.#opened.promise
   }
 
   async #openStage(
@@ -205,7 +216,8 @@ export class RouteSession {
     // the session failed while the last stage answered
     if (this.#closed !== undefined) return
     const { session, epoch, prompt, committed } = this.#init
-    void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt })
+    const kept = this.#kept > 0 ? { kept: this.#kept } : {}
+    void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt, ...kept })
     this.#pulse.begin()
     const waitMs = this.#limits.firstTokenMs + (prompt.length + committed.length) * this.#limits.promptTokenMs
     if (!this.#faults.begun) this.#watch(waitMs, 'no first token came')
@@ -222,7 +234,7 @@ export class RouteSession {
     try {
       const step = this.#state.admit(stageIndex, frame)
       // a stage may lose its neighbour while others still open: then the session fails in a moment
-      if (step?.type === 'opened' && !this.#faults.begun) this.#opened.resolve()
+      if (step?.type === 'opened' && !this.#faults.begun) this.#opened.resolve(step.kept)
       if (step?.type === 'token') this.#onToken(step.sampled)
       if (step?.type === 'scores') this.#onProgress(step.scores)
       if (step?.type === 'replayed') this.#onProgress(step.replayed)
@@ -310,4 +322,9 @@ export class RouteSession {
     if (address === undefined) throw stageLost(stage, 'left the mesh', undefined, { unreached: true })
     return address
   }
+}
+
+function prefixSizes({ prefix, prefillChunk }: RouteSessionInit): Pick<GenerationStateInit, 'prefix'> {
+  if (prefix === undefined || prefix.afresh) return {}
+  return { prefix: { blockCount: prefix.blocks.length, positions: prefillChunk } }
 }

@@ -8,6 +8,7 @@ import {
 } from '@resultity/interface'
 import {
   type ByteStream,
+  type CloseSession,
   FrameStream,
   STAGE_FRAME_BYTES_MAX,
   STAGE_PROTOCOL,
@@ -91,11 +92,11 @@ export class StageControl {
    * Tells the stage that the session is over, and waits until it has ended the stream too: the slot is free then. If
    * the stage does not answer within `closeMs`, the stream is cut, which frees the slot as well.
    */
-  async end(session: Uint8Array, reason: string, closeMs: number): Promise<void> {
+  async end(close: CloseSession, closeMs: number): Promise<void> {
     const late = (): void => this.abort(new MeshError('deadline_exceeded', 'the stage did not end'))
     const cut = this.#scheduler.setTimeout(late, closeMs)
     try {
-      await this.#frames.send({ type: 'close', session, reason })
+      await this.#frames.send(close)
       await this.#frames.close()
       await this.#ended.promise
     } catch (error) {

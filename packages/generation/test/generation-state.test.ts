@@ -46,7 +46,7 @@ t.test('a generation opens, is prompted, decodes and ends', async t => {
   const state = fresh()
   t.equal(state.admit(1, opened), undefined, 'one stage of two')
   t.equal(state.phase, 'opening')
-  t.same(state.admit(0, opened), { type: 'opened' })
+  t.same(state.admit(0, opened), { type: 'opened', kept: 0 })
   t.equal(state.phase, 'prompted')
   t.match(state.admit(1, sampled(10)), { type: 'token' })
   t.equal(state.phase, 'decoding')
@@ -56,6 +56,30 @@ t.test('a generation opens, is prompted, decodes and ends', async t => {
   t.equal(state.phase, 'ended')
   t.same(state.tokens, [5, 5, 5])
 })
+
+t.test(
+  'a route begins where the stage that has kept the least does, and none may have kept what it was not asked',
+  async t => {
+    const counts = { stageCount: 3, promptCount: 40, tokensMax: 3, vocabularySize: 100, topLogprobs: undefined }
+    const rules = { endTokens: new Set([9]), tokensMin: 0, promptLogprobs: false, committed: [] }
+    const routeOf = (): GenerationState =>
+      new GenerationState({ session, epoch: 1, ...counts, ...rules, prefix: { blockCount: 4, positions: 8 } })
+    const cases = [
+      { kept: [32, 16, 32], begins: 16 },
+      { kept: [32, 32, 0], begins: 0 },
+      { kept: [32, 32, 32], begins: 32 }
+    ]
+    for (const { kept, begins } of cases) {
+      const state = routeOf()
+      const steps = kept.map((one, stage) => state.admit(stage, { ...opened, kept: one }))
+      t.same(steps.at(-1), { type: 'opened', kept: begins })
+    }
+    for (const kept of [40, 12, 2 ** 31 - 8]) {
+      t.throws(() => routeOf().admit(0, { ...opened, kept }), { code: 'protocol_violation', message: /of 4 times 8/ })
+    }
+    t.throws(() => fresh().admit(0, { ...opened, kept: 8 }), { code: 'protocol_violation' }, 'nobody asked')
+  }
+)
 
 t.test('an end token ends it early', async t => {
   const state = open()

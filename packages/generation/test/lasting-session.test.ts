@@ -30,8 +30,11 @@ function* answerTo({ session, epoch, committed = [] }: OpenSession, tokens: numb
 }
 
 /** How an answer came about that goes from one node to the next. */
-async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readonly tokens: readonly number[] }> {
-  const { scheduler, peerIds, components } = await stagesByScript(nodes.map(({ tokens }) => answering(tokens)))
+async function rerouted(
+  nodes: readonly NodeInit[],
+  opens: OpenSession[] = []
+): Promise<Reroutes & { readonly tokens: readonly number[] }> {
+  const { scheduler, peerIds, components } = await stagesByScript(nodes.map(({ tokens }) => answering(tokens, opens)))
   const model = placeable(2)
   const placements = nodes.map(({ kernels }, index) => {
     const peerId = peerIds[index] ?? ''
@@ -53,7 +56,13 @@ async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readon
         return { placement, route: placement.route, [Symbol.dispose]: () => {} }
       }
     },
-    { answer: ANSWER, limits: LIMITS, attemptsMax: 3, slotWaitMs: 1000 }
+    {
+      answer: ANSWER,
+      limits: LIMITS,
+      attemptsMax: 3,
+      slotWaitMs: 1000,
+      prefixNames: ({ placementId }) => [nameOf(placementId)]
+    }
   )
   const tokens: number[] = []
   const reading = (async () => {
@@ -72,9 +81,13 @@ async function rerouted(nodes: readonly NodeInit[]): Promise<Reroutes & { readon
   return { ...session.reroutes, tokens }
 }
 
+function nameOf(placementId: string): string {
+  return Buffer.from(placementId.padEnd(16)).toString('hex')
+}
+
 /** Opens sessions, and answers prompts with so many new tokens. */
 const answering =
-  (tokens: number): StageScript =>
+  (tokens: number, opens: OpenSession[]): StageScript =>
   stream => {
     let frames: Iterator<StageFrame> | undefined
     const sayNext = (): boolean => {
@@ -85,6 +98,7 @@ const answering =
     }
     return frame => {
       if (frame.type === 'open') {
+        opens.push(frame)
         frames = answerTo(frame, tokens)
         sayNext()
       } else if (frame.type === 'prompt') while (sayNext());
@@ -112,4 +126,18 @@ t.test('nodes that made no token of it do not count', async t => {
     { kernels: 'y', tokens: TOKENS }
   ])
   t.same(answer, { count: 2, exact: true, tokens: [0, 1, 2] })
+})
+
+t.test('a route that takes the place of another begins with nothing that was kept', async t => {
+  const opens: OpenSession[] = []
+  const nodes = [1, 1, TOKENS].map(tokens => ({ kernels: 'x', tokens }))
+  t.match(await rerouted(nodes, opens), { count: 2, tokens: [0, 1, 2] })
+  t.same(
+    opens.map(({ epoch, prefix }) => ({ epoch, prefix })),
+    [
+      { epoch: 1, prefix: { blocks: [nameOf('p1')], afresh: false } },
+      { epoch: 2, prefix: { blocks: [nameOf('p2')], afresh: true } },
+      { epoch: 3, prefix: { blocks: [nameOf('p3')], afresh: true } }
+    ]
+  )
 })

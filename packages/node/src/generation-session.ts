@@ -1,5 +1,5 @@
 import type { StageSession } from '@resultity/engine'
-import { MeshError, type Sampling } from '@resultity/interface'
+import { MeshError, prefillEnd, type Sampling } from '@resultity/interface'
 import { logprobsOf, type TokenConstraint, TokenSampler } from '@resultity/sampling'
 import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wire'
 
@@ -8,7 +8,7 @@ export interface GenerationSpec {
   readonly promptCount: number
   /** Most tokens to sample. */
   readonly tokensMax: number
-  /** Positions of one prefill step. */
+  /** Positions of one prefill step, see `prefillEnd`. */
   readonly prefillChunk: number
   /** The last stage stops after sampling one of these. */
   readonly endTokens: ReadonlySet<number>
@@ -69,6 +69,8 @@ export class GenerationSession {
   /** Logits whose log-probabilities are told while the next run is under way. */
   #kept: Float32Array | undefined
   #prompted = false
+  /** The first input has come, which says with how much of what was kept the session begins. */
+  #begun = false
   #constrained = false
   /** The mask of the next token is being computed; no input can be next before that. */
   #awaitsMask = false
@@ -101,19 +103,24 @@ export class GenerationSession {
     return this.#stage.position
   }
 
-  /** The whole prompt, on the first stage. Resolves once its last chunk, or the last committed token, has left this stage. */
-  async prompt(tokens: Uint32Array): Promise<void> {
+  /**
+   * The whole prompt, on the first stage, of which all stages have kept the first `kept` positions. Resolves once its last chunk,
+   * or the last committed token, has left this stage.
+   */
+  async prompt(tokens: Uint32Array, kept = 0): Promise<void> {
     if (!this.#spec.first) throw violation('a prompt goes to the first stage only')
     if (tokens.length !== this.#spec.promptCount) {
       throw violation(`a prompt of ${tokens.length} tokens in a session opened for ${this.#spec.promptCount}`)
     }
     if (this.#prompted) throw violation('a prompt came twice')
+    if (kept >= tokens.length) throw violation(`${kept} positions are said to be kept, of ${tokens.length} in all`)
     this.#prompted = true
     for (const token of tokens) this.#admitToken(token)
-    for (let at = 0; at < tokens.length; at += this.#spec.prefillChunk) {
-      const chunk = tokens.subarray(at, at + this.#spec.prefillChunk)
+    for (let at = kept; at < tokens.length; at = this.#stage.position) {
+      const chunk = tokens.subarray(at, prefillEnd(at, tokens.length, this.#spec.prefillChunk))
       this.#admit(at, chunk.length)
       await this.#step(chunk)
+      if (this.#finished) return
     }
     // one position a step, as they ran before: in longer steps they would come out otherwise
     for (const token of this.#committed) await this.#run(token)
@@ -141,6 +148,11 @@ export class GenerationSession {
     return this.#step(hidden)
   }
 
+  /** Later sessions may begin with what this one has computed of its prefix, once it is disposed. */
+  leavePrefix(): void {
+    this.#stage.leavePrefix?.()
+  }
+
   /** Stops a run in flight; the slot is free when this returns. */
   [Symbol.dispose](): void {
     this.#finished = true
@@ -153,16 +165,24 @@ export class GenerationSession {
     const { promptCount, tokensMax, prefillChunk } = this.#spec
     if (this.#finished) throw violation('the generation has ended')
     if (this.#awaitsMask) throw violation('an input came before the token that it must follow')
+    if (!this.#begun) this.#begin(position)
     if (position !== this.#stage.position) {
       throw violation(`position ${position} came, ${this.#stage.position} is next`)
     }
-    const countMax = position < promptCount ? Math.min(prefillChunk, promptCount - position) : 1
+    const countMax = position < promptCount ? prefillEnd(position, promptCount, prefillChunk) - position : 1
     if (count < 1 || count > countMax)
       throw violation(`${count} positions at ${position}, at most ${countMax} may come`)
     // the last sampled token is never fed back, so it takes no position
     if (position + count > promptCount + tokensMax - 1) {
       throw violation(`position ${position} is beyond the ${tokensMax} tokens the session was opened for`)
     }
+  }
+
+  /** All stages of a route begin where the one that has kept the least does; what this one has kept beyond that is forgotten. */
+  #begin(position: number): void {
+    this.#begun = true
+    const begins = position % this.#spec.prefillChunk === 0
+    if (begins && position < this.#stage.position) this.#stage.truncate(position)
   }
 
   #admitToken(token: number): void {

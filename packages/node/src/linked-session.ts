@@ -1,5 +1,5 @@
 import type { StageSession } from '@resultity/engine'
-import { allFinite, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import { allFinite, longestPrefillStep, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import type { TokenConstraint } from '@resultity/sampling'
 import {
   type Activations,
@@ -93,9 +93,15 @@ export class LinkedSession implements GenerationOutputs {
     return this.#closed
   }
 
+  /** Before the first input: positions of the prefix that this stage has kept. */
+  get kept(): number {
+    return this.#generation.position
+  }
+
   /** What the previous stage may send at once: the longest prefill step, or a token. */
   get hopFrameBytesMax(): number {
-    const bytes = this.open.prefillChunk * this.#hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
+    const positions = longestPrefillStep(this.open.prefillChunk)
+    const bytes = positions * this.#hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
     return Math.min(bytes, STAGE_FRAME_BYTES_MAX)
   }
 
@@ -216,12 +222,19 @@ export class LinkedSession implements GenerationOutputs {
   fail(error: MeshError): void {
     if (this.#closed) return
     const { session, epoch } = this.open
+    // mostly the answer has ended, and the neighbour heard of it first; what has been computed is right all the same
+    if (error.code === 'node_lost') this.leavePrefix()
     this.#reports.flush()
     this.#release(error)
     // a coordinator that is gone cannot be told, and has given the session up itself
     const { blamedPeer } = error.details
     const blame = typeof blamedPeer === 'string' ? { blamedPeer } : {}
     void sendLast(this.#control, { type: 'fault', session, epoch, error, ...blame }, this.#scheduler)
+  }
+
+  /** Later sessions may begin with what this one has computed of its prefix. */
+  leavePrefix(): void {
+    if (!this.#closed) this.#generation.leavePrefix()
   }
 
   /** Ends the session: the coordinator said so, or is gone. */
@@ -263,7 +276,7 @@ export class LinkedSession implements GenerationOutputs {
     } else if (this.open.next !== undefined && this.#next === undefined) {
       throw violation('the prompt came before the session was opened')
     } else {
-      await this.#generation.prompt(Uint32Array.from(frame.tokens))
+      await this.#generation.prompt(Uint32Array.from(frame.tokens), frame.kept)
     }
   }
 

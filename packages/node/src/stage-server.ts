@@ -22,6 +22,7 @@ import { LinkedSession } from './linked-session.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
 import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
+import { prefixOf } from './session-prefix.ts'
 import { type StageStream, sendLast } from './stage-stream.ts'
 import type { StageTable } from './stage-table.ts'
 
@@ -134,6 +135,7 @@ export class StageServer {
     for (const session of this.#sessions.values()) {
       if (session.open.placementId === placementId) session.fail(new MeshError('unavailable', reason))
     }
+    this.#stages.forgetPrefixes(placementId)
   }
 
   async close(): Promise<void> {
@@ -214,7 +216,10 @@ export class StageServer {
       // a prompt takes long, and what comes behind it, an end or a probe, must not wait
       return control ? undefined : input
     }
-    if (frame.type === 'close' && control) return session.close()
+    if (frame.type === 'close' && control) {
+      if (frame.keep === true) session.leavePrefix()
+      return session.close()
+    }
     session.fail(
       new MeshError('protocol_violation', `${frame.type} does not belong on a ${control ? 'control' : 'hop'} stream`)
     )
@@ -233,7 +238,7 @@ export class StageServer {
       onOpened(session)
       this.#joins.arrived(session)
       await Promise.all([this.#constrain(session, open), this.#linkNext(session, open, coordinator, signal)])
-      await control.send({ type: 'opened', session: id, epoch })
+      await control.send({ type: 'opened', session: id, epoch, ...(session.kept > 0 ? { kept: session.kept } : {}) })
     } catch (error) {
       const failure = MeshError.from(error)
       const session = this.#sessions.get(sessionKey(id))
@@ -268,7 +273,7 @@ export class StageServer {
     const session: LinkedSession = new LinkedSession(
       {
         control,
-        stage: stage.open({ positionsMax, workClass, promptCount: open.promptCount }),
+        stage: stage.open({ positionsMax, workClass, promptCount: open.promptCount, ...prefixOf(open) }),
         now: () => this.#scheduler.monotonic(),
         scheduler: this.#scheduler,
         onClosed: (closed, cause) => this.#forget(key, closed, cause)

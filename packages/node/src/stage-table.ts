@@ -158,6 +158,13 @@ export class StageTable {
     })
   }
 
+  /** Nothing that sessions of this placement have left in a cache is used any more. */
+  forgetPrefixes(placementId: string): void {
+    for (const { loaded } of this.#entries.values()) {
+      if (loaded?.kind === 'stage') loaded.stage.forgetPrefixes?.(placementId)
+    }
+  }
+
   /**
    * Takes one of the job slots of the whole model with this manifest, if it serves a placement that `mayUse` allows.
    *

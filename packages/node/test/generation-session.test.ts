@@ -70,9 +70,10 @@ interface Sent {
   readonly replayed: Parameters<GenerationOutputs['replayed']>[0][]
 }
 
-function start(overrides: Partial<GenerationSpec>, tokens: number[] = []) {
+function start(overrides: Partial<GenerationSpec>, tokens: number[] = [], kept = 0) {
   const full = { ...spec, ...overrides }
   const slot = new CountingSlot({ first: full.first, last: full.last, tokens })
+  slot.position = kept
   const sent: Sent = { hidden: [], next: [], sampled: [], scores: [], replayed: [] }
   const session = new GenerationSession(full, slot, {
     hidden: (position, count) => void sent.hidden.push([position, count]),
@@ -345,4 +346,37 @@ test('a prompt cannot be scored in chunks, nor without its tokens', async t => {
     { ...scoring, promptTokens: [1, 2, 3, 4, VOCABULARY] }
   ]
   for (const spec of cases) t.throws(() => start(spec), { code: 'protocol_violation' })
+})
+
+test('a prompt begins behind what all stages have kept, in the steps that it would have', async t => {
+  const first = start({ promptCount: 8 }, [], 4)
+  await first.session.prompt(Uint32Array.of(1, 2, 3, 4, 5, 6, 7, 8), 2)
+  t.same(first.slot.runs, [2, 2, 2], 'this stage has kept more than another')
+  t.same(first.sent.hidden, [
+    [2, 2],
+    [4, 2],
+    [6, 2]
+  ])
+  const second = start({ first: false, promptCount: 8 }, [], 6)
+  await second.session.hidden(2, 2, new Float32Array(2 * HIDDEN))
+  t.equal(second.slot.position, 4, 'what it has kept behind that is forgotten')
+  t.throws(
+    () => second.session.hidden(2, 2, new Float32Array(2 * HIDDEN)),
+    { message: /4 is next/ },
+    'only at the beginning'
+  )
+})
+
+test('nobody begins where it has kept nothing, or within a step', async t => {
+  const tokens = Uint32Array.of(1, 2, 3, 4, 5)
+  const cases = [
+    { id: 'more than there is', kept: 2, from: 4, message: /position 4 came, 2 is next/ },
+    { id: 'within a step', kept: 4, from: 3, message: /position 3 came, 4 is next/ },
+    { id: 'all of the prompt', kept: 4, from: 5, message: /5 positions are said to be kept, of 5/ }
+  ]
+  for (const { id, kept, from, message } of cases) {
+    const { session, slot } = start({}, [], kept)
+    await t.rejects(session.prompt(tokens, from), { code: 'protocol_violation', message }, id)
+    t.same(slot.runs, [], id)
+  }
 })

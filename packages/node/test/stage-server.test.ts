@@ -214,3 +214,40 @@ t.test('a prompt before the session is open is refused', async t => {
   t.match(said, [{ type: 'fault', error: { code: 'protocol_violation', message: /before the session was opened/ } }])
   t.equal(server.sessionsOpen, 0)
 })
+
+t.test('what went well is kept for the next session of the placement, until the placement ends', async t => {
+  const { scheduler, dial, server, range } = await slowStage(LAYERS)
+  const blocks = [1, 2, 3].map(number => `0${number}`.repeat(16))
+  const ask = async (
+    number: number,
+    fields: Partial<OpenSession>,
+    keep: boolean
+  ): Promise<{ readonly kept: number | undefined; readonly token: number | undefined }> => {
+    const { control, said } = await dial()
+    const id = { session: new Uint8Array(16).fill(number), epoch: 1 }
+    void control.send({ ...openFrame(range), prefix: { blocks, afresh: false }, ...fields, ...id })
+    await scheduler.run(() => said.length > 0, 1000)
+    const [opened] = said
+    const kept = opened?.type === 'opened' ? opened.kept : undefined
+    void control.send({ type: 'prompt', ...id, tokens: PROMPT, ...(kept === undefined ? {} : { kept }) })
+    await scheduler.run(() => said.some(({ type }) => type === 'sampled'), 60_000)
+    void control.send({ type: 'close', session: id.session, reason: 'done', keep })
+    await scheduler.run(() => server.sessionsOpen === 0, 1000)
+    const sampled = said.find(frame => frame.type === 'sampled')
+    return { kept, token: sampled?.type === 'sampled' ? sampled.token : undefined }
+  }
+  const cold = await ask(1, {}, false)
+  t.equal(cold.kept, undefined)
+  t.same(await ask(2, {}, true), cold, 'nothing was to be kept')
+  t.same(await ask(3, {}, true), { ...cold, kept: 24 })
+  t.same(await ask(4, { prefix: { blocks, afresh: true } }, false), cold, 'it begins afresh')
+  t.same(await ask(5, { prefix: { blocks: [...blocks.slice(0, 1), 'ff'.repeat(16)], afresh: false } }, false), {
+    ...cold,
+    kept: 8
+  })
+  const many = Array.from({ length: 9 }, (_, index) => `${index}f`.repeat(16))
+  t.same(await ask(6, { prefix: { blocks: [...blocks, ...many], afresh: false } }, true), { ...cold, kept: 24 })
+  t.same(await ask(7, { prefillChunk: 4 }, false), cold, 'in other steps')
+  server.endPlacement('p1', 'it was released')
+  t.same(await ask(8, {}, true), cold)
+})

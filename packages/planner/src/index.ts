@@ -1,6 +1,5 @@
 export * from './cut.ts'
 export * from './plan.ts'
 export * from './predict.ts'
-export * from './prefill-step.ts'
 export * from './repair.ts'
 export * from './shape.ts'

@@ -1,6 +1,6 @@
 import { parseInput } from '@resultity/api-kit'
 import { CHAT_ENDPOINT, invalidRequest } from '@resultity/interface'
-import { chatRequestSchema, partText, refuseUnserved } from '@resultity/openai'
+import { chatRequestSchema, partText, refuseUnserved, toTokenUsage } from '@resultity/openai'
 import type { JsonValue } from '@resultity/store'
 import { z } from 'zod'
 import { chatAnswerSchema } from './chat-answer.ts'
@@ -11,7 +11,7 @@ import type { AnswerFacts, RelayDialect, RelayedAnswer } from './relay-dialect.t
 import { relayedSchemaOf, reportOf } from './relayed-schema.ts'
 import { relayedView } from './relayed-view.ts'
 import { longSeedRefused } from './seeds.ts'
-import { answerUsage, estimatedTokens, jobUsageOf } from './told-usage.ts'
+import { estimatedTokens, jobUsageOf } from './told-usage.ts'
 
 export type ChatRequest = z.infer<typeof chatRequestSchema>
 
@@ -108,7 +108,7 @@ const write: ChatWriter = (choices, told, bytes, facts): RelayedAnswer => {
     ...headOf(facts),
     object: 'chat.completion',
     choices: [...choices],
-    usage: answerUsage(usage, told),
+    usage: toTokenUsage(usage),
     mesh: reportOf(facts)
   }
   return { body: body as JsonValue, usage }

@@ -1,6 +1,6 @@
 import { parseInput } from '@resultity/api-kit'
 import { COMPLETIONS_ENDPOINT } from '@resultity/interface'
-import { completionRequestSchema, refuseUnserved } from '@resultity/openai'
+import { completionRequestSchema, refuseUnserved, toTokenUsage } from '@resultity/openai'
 import type { JsonValue } from '@resultity/store'
 import { z } from 'zod'
 import { notAnAnswer, readAnswer } from './not-an-answer.ts'
@@ -9,7 +9,7 @@ import type { AnswerFacts, AnswerGatherer, RelayDialect, RelayedAnswer } from '.
 import { relayedSchemaOf, reportOf } from './relayed-schema.ts'
 import { relayedView } from './relayed-view.ts'
 import { longSeedRefused } from './seeds.ts'
-import { answerUsage, estimatedTokens, jobUsageOf, type ToldUsage, toldUsageSchema } from './told-usage.ts'
+import { estimatedTokens, jobUsageOf, type ToldUsage, toldUsageSchema } from './told-usage.ts'
 
 export type CompletionRequest = z.infer<typeof completionRequestSchema>
 
@@ -114,7 +114,7 @@ class CompletionGatherer implements AnswerGatherer {
         logprobs: logprobs ?? null,
         finish_reason: finish ?? 'stop'
       })),
-      usage: answerUsage(usage, this.#usage),
+      usage: toTokenUsage(usage),
       mesh: reportOf(facts)
     }
     return { body: body as JsonValue, usage }

@@ -1,4 +1,3 @@
-import { toTokenUsage } from '@resultity/openai'
 import type { JobUsage } from '@resultity/store'
 import { z } from 'zod'
 
@@ -29,16 +28,11 @@ export function jobUsageOf(told: ToldUsage | null | undefined, estimate: JobUsag
   if (told === null || told === undefined) return estimate
   const completionTokens = told.completion_tokens ?? 0
   const reasoningTokens = Math.min(told.completion_tokens_details?.reasoning_tokens ?? 0, completionTokens)
+  const cachedTokens = Math.min(told.prompt_tokens_details?.cached_tokens ?? 0, told.prompt_tokens)
   return {
     promptTokens: told.prompt_tokens,
+    ...(cachedTokens === 0 ? {} : { cachedTokens }),
     completionTokens,
     ...(reasoningTokens === 0 ? {} : { reasoningTokens })
   }
-}
-
-/** The same as an answer says it, with what the server has from its cache. Pure. */
-export function answerUsage(usage: JobUsage, told: ToldUsage | null | undefined) {
-  const written = toTokenUsage(usage)
-  const cached = Math.min(told?.prompt_tokens_details?.cached_tokens ?? 0, usage.promptTokens)
-  return { ...written, prompt_tokens_details: { ...written.prompt_tokens_details, cached_tokens: cached } }
 }

@@ -133,12 +133,14 @@ function toToolView(tool: ResponseTool): ResponseTool {
   return { ...tool, description, parameters, strict: strict ?? false }
 }
 
+const NO_USAGE: JobUsage = { promptTokens: 0, completionTokens: 0 }
+
 /** Zero before there is an answer: OpenAI's schema lets it not be null. */
 function toResponseUsage(usage: JobUsage | null | undefined): ResponseUsage {
-  const { promptTokens, completionTokens, reasoningTokens = 0 } = usage ?? { promptTokens: 0, completionTokens: 0 }
+  const { promptTokens, cachedTokens = 0, completionTokens, reasoningTokens = 0 } = usage ?? NO_USAGE
   return {
     input_tokens: promptTokens,
-    input_tokens_details: { cached_tokens: 0, cache_write_tokens: 0 },
+    input_tokens_details: { cached_tokens: cachedTokens, cache_write_tokens: 0 },
     output_tokens: completionTokens,
     output_tokens_details: { reasoning_tokens: reasoningTokens },
     total_tokens: promptTokens + completionTokens

@@ -1,5 +1,6 @@
 import type { WorkClass } from '@resultity/interface'
 import type { SeededRandom } from '@resultity/test-mesh'
+import { PREFILL_CHUNK } from './asked-prompts.ts'
 import { LIMITS } from './simulated-coordinator.ts'
 import { JOB_LIMITS } from './simulated-jobs.ts'
 
@@ -11,6 +12,8 @@ export interface RequestInit {
    * - `detached` by a job that goes on without its client, and without this coordinator
    */
   readonly via: 'driver' | 'attached' | 'detached'
+  /** Whose it is. */
+  readonly namespace: string
   readonly prompt: readonly number[]
   readonly tokensMax: number
   readonly workClass: WorkClass
@@ -23,15 +26,30 @@ export interface RequestInit {
 const PROMPT_MAX = 40
 const ANSWER_MAX = 32
 
+const NAMESPACES = ['default', 'other']
+
+/** Texts with which prompts begin, of whatever namespace; their lengths are drawn. */
+const BEGINNINGS = 3
+const BEGINNING_MAX = 50
+
 export function drawRequest(random: SeededRandom, vocabularySize: number): RequestInit {
   return {
     via: random.pick(['driver', 'driver', 'attached', 'detached'] as const),
-    prompt: Array.from({ length: random.between(1, PROMPT_MAX) }, () => random.below(vocabularySize - 1)),
+    namespace: random.pick(NAMESPACES),
+    prompt: drawPrompt(random, vocabularySize),
     tokensMax: random.between(1, ANSWER_MAX),
     workClass: random.chance(0.2) ? 'batch' : 'interactive',
     patienceMs: random.chance(0.15) ? 5000 * random.fraction() : undefined,
     readMs: random.chance(0.2) ? 50 * random.fraction() : 0
   }
+}
+
+function drawPrompt(random: SeededRandom, vocabularySize: number): number[] {
+  const text = random.below(BEGINNINGS)
+  const length = random.chance(0.6) ? random.between(PREFILL_CHUNK, BEGINNING_MAX) : 0
+  const beginning = Array.from({ length }, (_, index) => (7 * text + index * (text + 1)) % (vocabularySize - 1))
+  const own = Array.from({ length: random.between(1, PROMPT_MAX) }, () => random.below(vocabularySize - 1))
+  return [...beginning, ...own]
 }
 
 /** Batch work waits that much longer, by `BATCH_PATIENCE` of generation. */

@@ -3,6 +3,7 @@ import { identityFromSeed, type PrivateKey } from '@resultity/mesh'
 import { MemoryDisk } from '@resultity/store'
 import { createMemoryHost, type MemoryHost, type VirtualProcess } from '@resultity/test-mesh'
 import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
+import { PREFILL_CHUNK } from './asked-prompts.ts'
 import { SimulatedJobs } from './simulated-jobs.ts'
 import type { World } from './world.ts'
 
@@ -80,7 +81,12 @@ export class SimulatedCoordinator {
     })
     const newId = (): string => Buffer.from(machine.randomBytes(8)).toString('hex')
     const components = { host, scheduler: machine, clock: machine, newId }
-    const mesh = buildMesh(components, LIMITS, { openJoin: true, stages: this.#stages, logger })
+    const mesh = buildMesh(components, LIMITS, {
+      openJoin: true,
+      stages: this.#stages,
+      prefillChunk: PREFILL_CHUNK,
+      logger
+    })
     this.#world.whenOver(() => {
       mesh.membership[Symbol.dispose]()
       mesh.leases[Symbol.dispose]()

@@ -105,14 +105,18 @@ export class SimulatedJobs {
     const { placeable, tokenizer } = model.served
     const generation = await mesh.driver.start(
       { model: placeable, tokenizer, prompt, tokensMax, sampling: GREEDY, stop: [], ignoreEndTokens: false },
-      { signal, workClass: job.class, watched: log.wanted, losses }
+      { signal, workClass: job.class, namespace: job.namespace, watched: log.wanted, losses }
     )
     await using _ = generation
     const tokens: number[] = []
     let count = 0
+    let cached = 0
     try {
       for await (const event of generation.events) {
-        if (event.type === 'end') count = event.usage.completionTokens
+        if (event.type === 'end') {
+          count = event.usage.completionTokens
+          cached = event.usage.cachedTokens ?? 0
+        }
         if (event.type !== 'token') continue
         tokens.push(event.tokenId)
         await log.add(TOKEN, { index: 0, token: event.tokenId })
@@ -120,7 +124,7 @@ export class SimulatedJobs {
     } catch (error) {
       throw losses.told(error)
     }
-    const usage = { promptTokens: prompt.length, completionTokens: count }
+    const usage = { promptTokens: prompt.length, cachedTokens: cached, completionTokens: count }
     return { result: { status: 200, headers: {}, body: { tokens, count } }, usage }
   }
 }

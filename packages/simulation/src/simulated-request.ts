@@ -71,7 +71,8 @@ export class SimulatedRequest {
     if (mesh === undefined || jobs === undefined || machine === undefined) {
       return this.#end('abandoned', 'no coordinator')
     }
-    const { via, workClass, patienceMs, tokensMax, prompt } = this.init
+    const { via, workClass, patienceMs, tokensMax, prompt, namespace } = this.init
+    this.#world.prompts.add(namespace, prompt)
     this.#world.trace.add(this.name, `asks for ${tokensMax} tokens after ${prompt.length}, ${workClass}, ${via}`)
     if (patienceMs !== undefined) {
       machine.setTimeout(() => this.#hangUp.abort(new MeshError('canceled', 'hung up')), patienceMs)
@@ -108,17 +109,18 @@ export class SimulatedRequest {
   }
 
   async #ofDriver(driver: NonNullable<SimulatedCoordinator['mesh']>['driver'], machine: VirtualProcess): Promise<void> {
-    const { prompt, tokensMax, workClass } = this.init
+    const { prompt, tokensMax, workClass, namespace } = this.init
     const { placeable, tokenizer } = this.#world.model.served
     const generation = await driver.start(
       { model: placeable, tokenizer, prompt, tokensMax, sampling: GREEDY, stop: [], ignoreEndTokens: false },
-      { signal: this.#hangUp.signal, workClass }
+      { signal: this.#hangUp.signal, workClass, namespace }
     )
     await using _ = generation
     for await (const event of this.#wiring(generation.events)) {
       if (event.type === 'token') this.#token(event.tokenId)
       if (event.type === 'end') {
         this.#answer.requireWhole(event.usage.completionTokens)
+        this.#requireKept(event.usage.cachedTokens)
         return this.#end('answered', `${event.usage.completionTokens} tokens`)
       }
       await this.#read(machine)
@@ -127,11 +129,11 @@ export class SimulatedRequest {
   }
 
   async #submit(jobs: SimulatedJobs): Promise<void> {
-    const { via, workClass } = this.init
+    const { via, workClass, namespace } = this.init
     await jobs.runtime.submit(jobs.prepare(this.init, workClass === 'interactive'), {
       id: this.#id,
       endpoint: jobs.path,
-      namespace: 'default',
+      namespace,
       keyId: null,
       class: workClass,
       detached: via === 'detached'
@@ -163,10 +165,16 @@ export class SimulatedRequest {
     if (type === TOKEN) this.#token(tokenSchema.parse(data).token)
   }
 
-  #jobEnded({ state, result, error }: Job): void {
+  #requireKept(cachedTokens = 0): void {
+    const { namespace, prompt } = this.init
+    this.#world.prompts.requireKept(this.name, namespace, prompt, cachedTokens)
+  }
+
+  #jobEnded({ state, result, error, usage }: Job): void {
     if (state === 'succeeded') {
       const { tokens, count } = resultSchema.parse(result?.body)
       this.#answer.requireSame(tokens, count)
+      this.#requireKept(usage?.cachedTokens)
       if (this.init.workClass === 'interactive') this.#answer.requireWhole(count)
       this.#end('answered', `${count} tokens`)
     } else if (state === 'failed') this.#fail(error?.code ?? 'no code', error?.message ?? '', error)

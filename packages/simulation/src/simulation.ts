@@ -28,6 +28,8 @@ export interface SimulationReport {
   readonly requests: Readonly<Record<RequestOutcome, number>>
   /** Of those that were answered: requests whose coordinator crashed meanwhile. */
   readonly resumed: number
+  /** Of those that were answered: requests of whose prompt the stages had kept something. */
+  readonly reused: number
   readonly faults: number
   /** Virtual time, and steps of it. */
   readonly elapsedMs: number
@@ -252,6 +254,7 @@ class Simulation {
       nodeCount: this.#nodeCount,
       requests: { answered: count('answered'), failed: count('failed'), abandoned: count('abandoned') },
       resumed: this.#requests.filter(({ outcome, crashes }) => outcome === 'answered' && crashes > 0).length,
+      reused: this.#world.prompts.reused,
       faults: this.#faultCount,
       elapsedMs: scheduler.elapsedMs,
       steps: scheduler.steps,

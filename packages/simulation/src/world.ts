@@ -1,5 +1,6 @@
 import { type PrivateKey, peerIdOf } from '@resultity/mesh'
 import { SeededRandom, SimulatedNetwork, VirtualScheduler } from '@resultity/test-mesh'
+import { AskedPrompts } from './asked-prompts.ts'
 import { type SimulatedModel, simulatedModel } from './simulated-model.ts'
 import { Trace } from './trace.ts'
 
@@ -16,6 +17,7 @@ export class World {
   readonly network: SimulatedNetwork
   readonly model: SimulatedModel
   readonly trace: Trace
+  readonly prompts = new AskedPrompts()
   /** How long an engine takes for one position on one layer, this time. */
   readonly positionLayerMs: () => number
   readonly #releases: (() => void)[] = []

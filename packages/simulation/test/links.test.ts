@@ -84,6 +84,7 @@ t.test(
       }
       const init = {
         via: 'driver',
+        namespace: 'default',
         prompt,
         tokensMax,
         workClass: 'interactive',

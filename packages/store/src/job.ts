@@ -68,6 +68,8 @@ export interface JobSubmission {
 /** Tokens, as the API counts them. */
 export interface JobUsage {
   readonly promptTokens: number
+  /** Those of them that were not computed anew, but found in a cache. Absent: none. */
+  readonly cachedTokens?: number
   readonly completionTokens: number
   /** Those of them that were reasoning. Absent: none. */
   readonly reasoningTokens?: number

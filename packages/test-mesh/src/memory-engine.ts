@@ -22,6 +22,7 @@ import {
   type Scheduler,
   systemScheduler
 } from '@resultity/interface'
+import { MemoryRows } from './memory-rows.ts'
 import { MemorySession } from './memory-session.ts'
 
 export interface MemoryEngineInit {
@@ -102,6 +103,7 @@ class MemoryStage extends ShapedStage implements Stage {
   readonly #shape: StageShape
   readonly #context: StageContext
   readonly #queue: RunQueue
+  readonly #rows: MemoryRows
   readonly #sessions = new Set<StageSession>()
   #closing: Promise<void> | undefined
 
@@ -111,6 +113,7 @@ class MemoryStage extends ShapedStage implements Stage {
     this.#shape = shape
     this.#context = context
     this.#queue = new RunQueue(context.gate, context.scheduler)
+    this.#rows = new MemoryRows(shape.range, shape.sessionsMax, () => context.gate.now())
   }
 
   get sessionsOpen(): number {
@@ -130,6 +133,7 @@ class MemoryStage extends ShapedStage implements Stage {
       {
         shape: this.#shape,
         turns,
+        row: this.#rows.open(init.prefix),
         work: (positions, options) => scheduler.sleep(positions * layers * positionLayerMs(), options),
         onDisposed: closed => {
           this.#sessions.delete(closed)
@@ -140,6 +144,10 @@ class MemoryStage extends ShapedStage implements Stage {
     )
     this.#sessions.add(session)
     return session
+  }
+
+  forgetPrefixes(scope: string): void {
+    this.#rows.forget(scope)
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -1,18 +1,12 @@
 import type { RunOptions, SessionTurns, StageInit, StageSession, StageShape } from '@resultity/engine'
 import { type AbortOptions, MeshError } from '@resultity/interface'
-import {
-  embed,
-  emptyMemory,
-  type LayerMemory,
-  logitsOf,
-  readHidden,
-  throughLayer,
-  writeHidden
-} from './memory-model.ts'
+import { embed, type LayerMemory, logitsOf, readHidden, throughLayer, writeHidden } from './memory-model.ts'
+import type { MemoryRow } from './memory-rows.ts'
 
 export interface MemorySessionComponents {
   readonly shape: StageShape
   readonly turns: SessionTurns
+  readonly row: MemoryRow
   /** Takes as long as a run of so many positions. @throws the reason of the signal */
   work(positions: number, options: AbortOptions): Promise<void>
   /** Called once. */
@@ -36,15 +30,14 @@ type SessionState = 'idle' | 'running' | 'broken' | 'disposed'
 export class MemorySession implements StageSession {
   readonly #components: MemorySessionComponents
   readonly #init: MemorySessionInit
-  readonly #memory: LayerMemory[]
   readonly #closing = new AbortController()
   #state: SessionState = 'idle'
-  #position = 0
+  #position: number
 
   constructor(components: MemorySessionComponents, init: MemorySessionInit) {
     this.#components = components
     this.#init = init
-    this.#memory = emptyMemory(init.stage.range)
+    this.#position = components.row.keptPositions
   }
 
   get position(): number {
@@ -65,8 +58,12 @@ export class MemorySession implements StageSession {
       if (this.#is('running')) this.#state = 'broken'
       throw error
     }
+    if (this.#is('disposed')) throw new MeshError('unavailable', 'the session is closed')
     this.#state = 'idle'
-    const states = Array.from({ length: count }, (_, index) => this.#through(own, index))
+    const { row } = this.#components
+    const layers = row.layers(this.#position)
+    const states = Array.from({ length: count }, (_, index) => this.#through(own, index, layers))
+    row.ran(this.#position, count)
     this.#position += count
     return this.#output(states, options.needLogits ?? true)
   }
@@ -77,13 +74,18 @@ export class MemorySession implements StageSession {
       throw new MeshError('invalid_request', `there is no position ${position} among ${this.#position}`)
     }
     this.#position = position
-    for (const layer of this.#memory) layer.length = position
+    this.#components.row.truncate(position)
+  }
+
+  leavePrefix(): void {
+    this.#components.row.leavePrefix()
   }
 
   [Symbol.dispose](): void {
     if (this.#state === 'disposed') return
     this.#state = 'disposed'
     this.#closing.abort(new MeshError('unavailable', 'the session is closed'))
+    this.#components.row.release()
     this.#components.onDisposed(this)
   }
 
@@ -119,7 +121,7 @@ export class MemorySession implements StageSession {
     }
   }
 
-  #through(input: Uint32Array | Float32Array, index: number): number {
+  #through(input: Uint32Array | Float32Array, index: number, layers: readonly LayerMemory[]): number {
     const { manifest, range } = this.#init.stage
     const { hiddenSize } = this.#components.shape
     let state =
@@ -127,7 +129,7 @@ export class MemorySession implements StageSession {
         ? embed(manifest, input[index] ?? 0)
         : readHidden(input.subarray(index * hiddenSize, (index + 1) * hiddenSize))
     for (const [offset, file] of manifest.layers.slice(range.first, range.end).entries()) {
-      state = throughLayer(file, this.#memory[offset] ?? [], state)
+      state = throughLayer(file, layers[offset] ?? [], state)
     }
     return state
   }

@@ -11,6 +11,7 @@ import {
   workClassToWire
 } from './field-checks.ts'
 import { decodeGenerated, encodeGenerated, type FrameCodec, violation } from './frame-codec.ts'
+import { prefixFromWire, prefixToWire } from './prompt-prefix.ts'
 import { PROTOCOL_VERSION } from './protocols.ts'
 import { constraintFromWire, constraintToWire, samplingFromWire, samplingToWire } from './stage-answer.ts'
 import { decodeHotFrame, type HotFields } from './stage-hot-decode.ts'
@@ -73,11 +74,13 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
     case 'open':
       return { open: openToWire(frame) }
     case 'opened':
-      return { opened: frame }
+      return { opened: { ...frame, kept: frame.kept ?? 0 } }
     case 'join':
       return { join: { protocolVersion: PROTOCOL_VERSION, session: frame.session, epoch: frame.epoch } }
     case 'prompt':
-      return { prompt: { session: frame.session, epoch: frame.epoch, tokens: [...frame.tokens] } }
+      return {
+        prompt: { session: frame.session, epoch: frame.epoch, tokens: [...frame.tokens], kept: frame.kept ?? 0 }
+      }
     case 'activations':
       return { activations: frame }
     case 'next':
@@ -101,7 +104,7 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
     case 'hop_tried':
       return { hopTried: frame }
     case 'close':
-      return { close: frame }
+      return { close: { ...frame, keep: frame.keep ?? false } }
     case 'fault':
       return {
         fault: {
@@ -116,7 +119,7 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
 
 function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properties {
   const { range, next, sampling, endTokens, constraint, promptTokens = [], committed = [], ...others } = open
-  const { workClass, fence, ...rest } = others
+  const { workClass, fence, prefix, ...rest } = others
   return {
     ...rest,
     protocolVersion: PROTOCOL_VERSION,
@@ -130,7 +133,8 @@ function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properti
     committed: [...committed],
     workClass: workClassToWire(workClass),
     term: fence?.term ?? 0,
-    fence: fence?.key ?? NO_FENCE
+    fence: fence?.key ?? NO_FENCE,
+    ...prefixToWire(prefix)
   }
 }
 
@@ -152,7 +156,10 @@ function fromWire(frame: WireFrame): StageFrame {
   if (frame.linkFault) return linkFaultFromWire(frame.linkFault)
   if (frame.prompt) return promptFromWire(frame.prompt)
   if (frame.open) return openFromWire(frame.open)
-  if (frame.opened) return { type: 'opened', ...ofSession(frame.opened.session, frame.opened.epoch) }
+  if (frame.opened) {
+    const { session, epoch, kept } = frame.opened
+    return { type: 'opened', ...ofSession(session, epoch), ...keptFromWire(kept) }
+  }
   if (frame.join) {
     checkVersion(frame.join.protocolVersion, 'the stage protocol')
     return { type: 'join', ...ofSession(frame.join.session, frame.join.epoch) }
@@ -166,7 +173,8 @@ function fromWire(frame: WireFrame): StageFrame {
   }
   if (frame.close) {
     const reason = text(frame.close.reason, 'close.reason', REASON_CHARACTERS_MAX)
-    return { type: 'close', session: sessionId(frame.close.session), reason }
+    const keep = frame.close.keep === true ? { keep: true } : {}
+    return { type: 'close', session: sessionId(frame.close.session), reason, ...keep }
   }
   if (frame.fault) {
     const { session, epoch, error } = frame.fault
@@ -266,7 +274,11 @@ function linkFaultFromWire(wired: resultity.stage.v1.LinkFault.$Properties): Lin
 function promptFromWire(wired: resultity.stage.v1.Prompt.$Properties): Prompt {
   const tokens = wired.tokens ?? []
   if (tokens.length === 0) throw violation('a prompt frame has no tokens')
-  return { type: 'prompt', ...ofSession(wired.session, wired.epoch), tokens }
+  return { type: 'prompt', ...ofSession(wired.session, wired.epoch), tokens, ...keptFromWire(wired.kept) }
+}
+
+function keptFromWire(kept: number | null | undefined): { readonly kept?: number } {
+  return kept ? { kept: integer(kept, 'kept', 0, POSITION_MAX) } : {}
 }
 
 function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSession {
@@ -297,7 +309,15 @@ function optionalsFromWire(
   wired: resultity.stage.v1.OpenSession.$Properties
 ): Pick<
   OpenSession,
-  'constraint' | 'promptTokens' | 'promptLogprobs' | 'workClass' | 'tellWithinMs' | 'committed' | 'tokensMin' | 'fence'
+  | 'constraint'
+  | 'promptTokens'
+  | 'promptLogprobs'
+  | 'workClass'
+  | 'tellWithinMs'
+  | 'committed'
+  | 'tokensMin'
+  | 'fence'
+  | 'prefix'
 > {
   const tellWithinMs = integer(wired.tellWithinMs, 'open.tell_within_ms', 0, TELL_WITHIN_MS_MAX)
   const tokensMin = integer(wired.tokensMin, 'open.tokens_min', 0, POSITION_MAX)
@@ -311,7 +331,8 @@ function optionalsFromWire(
     ...(tellWithinMs > 0 ? { tellWithinMs } : {}),
     ...(committed.length > 0 ? { committed } : {}),
     ...(tokensMin > 0 ? { tokensMin } : {}),
-    ...fenceFromWire(wired)
+    ...fenceFromWire(wired),
+    ...prefixFromWire(wired)
   }
 }
 

@@ -41,6 +41,17 @@ export interface SessionFence {
   readonly term: number
 }
 
+/** What the first steps of a prompt leave in a cache, by name. */
+export interface PromptPrefix {
+  /**
+   * For each step of exactly `prefillChunk` positions from the first on: 32 hexadecimal digits that stand for all tokens up to its
+   * end, the length of the steps and whom the tokens belong to.
+   */
+  readonly blocks: readonly string[]
+  /** The session begins with nothing, whatever is kept. */
+  readonly afresh: boolean
+}
+
 /** Takes a KV slot on a stage, and tells it its place in the route. */
 export interface OpenSession extends OfSession {
   readonly type: 'open'
@@ -54,7 +65,7 @@ export interface OpenSession extends OfSession {
   readonly promptCount: number
   /** Tokens to sample at the most. */
   readonly tokensMax: number
-  /** Positions of one prefill step. */
+  /** Positions of one prefill step; the last may be a quarter longer, see `prefillEnd`. */
   readonly prefillChunk: number
   /** The last stage stops after sampling one of these. */
   readonly endTokens: readonly number[]
@@ -83,11 +94,15 @@ export interface OpenSession extends OfSession {
   readonly committed?: readonly number[]
   /** Tokens to sample before one of `endTokens` may come. Default 0. */
   readonly tokensMin?: number
+  /** What the stage may keep of the prompt, and begin with. Default: nothing. */
+  readonly prefix?: PromptPrefix
 }
 
 /** The slot is taken and the next hop connected. */
 export interface SessionOpened extends OfSession {
   readonly type: 'opened'
+  /** Positions of the prefix that this stage has kept. Default 0. */
+  readonly kept?: number
 }
 
 /** Only frame of a stage on a stream to the next one: whether that takes its hops. */
@@ -110,6 +125,8 @@ export interface JoinHop extends OfSession {
 export interface Prompt extends OfSession {
   readonly type: 'prompt'
   readonly tokens: readonly number[]
+  /** Positions that all stages have kept: the first step begins there. Default 0. */
+  readonly kept?: number
 }
 
 /** Hidden states of `count` consecutive positions. */
@@ -201,6 +218,8 @@ export interface CloseSession {
   readonly type: 'close'
   readonly session: Uint8Array
   readonly reason: string
+  /** Nothing went wrong: what the stage has computed of the prefix may be kept. Default false. */
+  readonly keep?: boolean
 }
 
 /** The session failed; the stream ends. The session is all zeros when the fault is the stream's, not a session's. */

@@ -64,6 +64,8 @@ const stageFrames: Record<string, StageFrame> = {
   'open, one stage': opened,
   'open, that may not end at once': { ...opened, endTokens: [2], tokensMin: 8 },
   'open, of a second attempt': { ...opened, fence: { key: new Uint8Array(16).fill(7), term: 2 } },
+  'open, with what may be kept': { ...opened, prefix: { blocks: ['00'.repeat(16), 'f7'.repeat(16)], afresh: false } },
+  'open, with nothing that was kept': { ...opened, prefix: { blocks: ['a5'.repeat(16)], afresh: true } },
   'open, all of sampling': {
     ...opened,
     sampling: {
@@ -155,8 +157,10 @@ const stageFrames: Record<string, StageFrame> = {
     constraint: { type: 'any_of', options: [{ type: 'json_object' }, { type: 'json_schema', schema: '{}' }] }
   },
   opened: { type: 'opened', session, epoch: 1 },
+  'opened, where something was kept': { type: 'opened', session, epoch: 1, kept: 128 },
   join: { type: 'join', session, epoch: 300 },
   prompt: { type: 'prompt', session, epoch: 1, tokens: [0, 127, 128, 49_151] },
+  'prompt, of which something is kept': { type: 'prompt', session, epoch: 1, tokens: [1, 2, 3], kept: 2 },
   activations: {
     type: 'activations',
     session,
@@ -216,6 +220,7 @@ const stageFrames: Record<string, StageFrame> = {
     ]
   },
   close: { type: 'close', session, reason: 'done' },
+  'close, and keep': { type: 'close', session, reason: 'done', keep: true },
   fault: { type: 'fault', session, epoch: 2, error }
 }
 

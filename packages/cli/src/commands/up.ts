@@ -43,6 +43,7 @@ export const upCommand: CommandDefinition = {
     'sessions',
     'truncateInputs',
     'prefillChunk',
+    'reusePrompts',
     'nodeSilence',
     'blobSource',
     'ffmpeg',

@@ -14,6 +14,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
     '--no-mdns',
     settings.open ? '--open' : '--no-open',
     settings.truncateInputs ? '--truncate-inputs' : '--no-truncate-inputs',
+    settings.reusePrompts ? '--reuse-prompts' : '--no-reuse-prompts',
     ...flags({
       data,
       http: formatHttpAddress(settings.http),

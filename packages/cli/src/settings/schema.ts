@@ -250,7 +250,8 @@ export const settingsSchema = z.object({
   truncateInputs: flag.describe(
     'cut off inputs of embeddings and scores that are too long, where a request does not say, and do not refuse them'
   ),
-  prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step, about; 128 when not given'),
+  prefillChunk: whole(1, 8192).describe('prompt tokens computed in one step, about; 64 when not given'),
+  reusePrompts: flag.describe('keep the beginnings of prompts on the stages, for later prompts of the same namespace'),
   nodeSilence: whole(1, 100).describe(
     'seconds without a heartbeat after which a node counts as lost; 3 when not given'
   ),
@@ -321,6 +322,7 @@ export const defaultSettings = {
   announce: [],
   join: [],
   mdns: true,
+  reusePrompts: true,
   store: 'sqlite',
   nodes: 3,
   tuning: 'on',

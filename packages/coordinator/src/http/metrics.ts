@@ -24,6 +24,7 @@ export class Metrics implements AnswerMetrics {
   readonly generations: Counter<'model' | 'outcome'>
   readonly reroutes: Counter<'model' | 'exact'>
   readonly promptTokens: Counter<'model'>
+  readonly cachedTokens: Counter<'model'>
   readonly completionTokens: Counter<'model'>
   readonly firstTokenSeconds: Histogram<'model'>
   readonly tokenSeconds: Histogram<'model'>
@@ -52,6 +53,12 @@ export class Metrics implements AnswerMetrics {
     this.promptTokens = new Counter({
       name: 'resultity_prompt_tokens_total',
       help: 'Tokens of the prompts of answers that ended.',
+      labelNames: ['model'],
+      registers
+    })
+    this.cachedTokens = new Counter({
+      name: 'resultity_prompt_tokens_cached_total',
+      help: 'Those of them that stages had kept from earlier prompts, and did not compute.',
       labelNames: ['model'],
       registers
     })

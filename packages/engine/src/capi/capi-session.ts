@@ -3,6 +3,7 @@ import type { RunOptions, StageSession } from '../port.ts'
 import type { SessionTurns } from '../session-turns.ts'
 import type { StageShape } from '../stage-shape.ts'
 import type { BoundRun, KvSlot } from './kv-slot.ts'
+import type { SessionRow } from './session-row.ts'
 import type { SessionStep } from './step-runner.ts'
 
 export interface CapiSessionComponents {
@@ -10,14 +11,13 @@ export interface CapiSessionComponents {
   readonly turns: SessionTurns<SessionStep>
   /** Steps of this stage's sessions may be computed together. */
   readonly sharesSteps: boolean
-  /** The memory of a session whose first run begins. */
-  take(): KvSlot
+  readonly row: SessionRow
   /** Prepares a step of the session that has `slot`. */
   warm(slot: KvSlot): void
   /** Called once, when the session is disposed: it counts no more. */
   vacate(): void
-  /** Called once after that, when no run is this session's any more, with what it took. */
-  release(session: CapiSession, slot: KvSlot | undefined): void
+  /** Called once after that, when no run is this session's any more, and its row is given back. */
+  release(session: CapiSession): void
 }
 
 /**
@@ -47,8 +47,7 @@ export class CapiSession implements StageSession, SessionStep {
   readonly #components: CapiSessionComponents
   readonly #positionsMax: number
   #state: State = 'idle'
-  #position = 0
-  #slot: KvSlot | undefined
+  #position: number
   #pending: PendingRun | undefined
   /** In the runtime is a run of this session and no other: it can be told to stop. */
   #runsAlone = false
@@ -56,6 +55,7 @@ export class CapiSession implements StageSession, SessionStep {
   constructor(components: CapiSessionComponents, positionsMax: number) {
     this.#components = components
     this.#positionsMax = positionsMax
+    this.#position = components.row.keptPositions
   }
 
   get position(): number {
@@ -67,18 +67,19 @@ export class CapiSession implements StageSession, SessionStep {
       const { signal, needLogits = true } = options
       signal?.throwIfAborted()
       this.#requireIdle()
-      const { shape, turns, sharesSteps } = this.#components
+      const { shape, turns, sharesSteps, row } = this.#components
       const count = shape.admitInput(input, this.#position, this.#positionsMax)
       this.#pending = { input, count, signal, needLogits, resolve, reject }
       this.#state = 'waiting'
       signal?.addEventListener('abort', this.#onAbort, { once: true })
-      if (count === 1 && sharesSteps) turns.enterStep(this, this.#position)
+      if (count === 1 && sharesSteps && !row.isElsewhere) turns.enterStep(this, this.#position)
       else turns.enter(this.#start, this.#position)
     })
   }
 
   warm(): void {
-    if (this.#state === 'idle' && this.#slot !== undefined) this.#components.warm(this.#slot)
+    const { row, warm } = this.#components
+    if (this.#state === 'idle' && row.slot !== undefined) warm(row.slot)
   }
 
   truncate(position: number): void {
@@ -91,7 +92,12 @@ export class CapiSession implements StageSession, SessionStep {
       )
     }
     // later positions stay in the cache until they are overwritten; the graph reads none beyond its total
+    this.#components.row.truncate(position)
     this.#moveTo(position)
+  }
+
+  leavePrefix(): void {
+    this.#components.row.leavePrefix()
   }
 
   [Symbol.dispose](): void {
@@ -117,11 +123,11 @@ export class CapiSession implements StageSession, SessionStep {
   begin(): KvSlot | undefined {
     this.#state = 'running'
     try {
-      this.#slot ??= this.#components.take()
+      return this.#components.row.begin(this.#position)
     } catch (error) {
       this.#finish(MeshError.from(error, 'engine_failed'))
+      return undefined
     }
-    return this.#slot
   }
 
   get wanted(): boolean {
@@ -133,7 +139,7 @@ export class CapiSession implements StageSession, SessionStep {
   }
 
   runAlone(done: () => void): void {
-    const slot = this.#slot
+    const { slot } = this.#components.row
     const pending = this.#pending
     if (slot === undefined || pending === undefined) {
       done()
@@ -162,10 +168,11 @@ export class CapiSession implements StageSession, SessionStep {
   }
 
   computed(output: Float32Array): void {
-    const own = this.#slot?.stepOutput
+    const { slot } = this.#components.row
+    const own = slot?.stepOutput
     // others' steps are computed into the shared memory while this is read
     if (this.#pending?.needLogits === true || !this.#components.shape.last) own?.set(output)
-    if (!endsFinite(output)) this.#slot?.damage()
+    if (!endsFinite(output)) slot?.damage()
     this.#finish(undefined, own)
   }
 
@@ -178,9 +185,16 @@ export class CapiSession implements StageSession, SessionStep {
   }
 
   readonly #start = (): void => {
-    const { turns } = this.#components
-    if (this.begin() === undefined) turns.leave()
-    else this.runAlone(() => turns.leave())
+    const { turns, row } = this.#components
+    const leave = (): void => turns.leave()
+    this.#state = 'running'
+    row.fill(() => {
+      if (!this.wanted) {
+        this.dropped()
+        leave()
+      } else if (this.begin() === undefined) leave()
+      else this.runAlone(leave)
+    })
   }
 
   #requireIdle(): void {
@@ -214,6 +228,7 @@ export class CapiSession implements StageSession, SessionStep {
       pending?.reject(error)
     } else if (pending !== undefined) {
       this.#state = 'idle'
+      this.#components.row.ran(this.#position, pending.count)
       this.#moveTo(this.#position + pending.count)
       pending.resolve(pending.needLogits || !this.#components.shape.last ? output : NO_LOGITS)
     }
@@ -232,7 +247,7 @@ export class CapiSession implements StageSession, SessionStep {
   }
 
   #stop(): void {
-    if (this.#runsAlone) this.#slot?.runOptions.terminate()
+    if (this.#runsAlone) this.#components.row.slot?.runOptions.terminate()
   }
 
   #withdraw(): boolean {
@@ -242,7 +257,8 @@ export class CapiSession implements StageSession, SessionStep {
 
   #moveTo(position: number): void {
     this.#position = position
-    if (this.#slot !== undefined) this.#slot.position = position
+    const { slot } = this.#components.row
+    if (slot !== undefined) slot.position = position
   }
 
   #settle(): PendingRun | undefined {
@@ -253,9 +269,8 @@ export class CapiSession implements StageSession, SessionStep {
   }
 
   #release(): void {
-    const slot = this.#slot
-    this.#slot = undefined
-    this.#components.release(this, slot)
+    this.#components.row.release()
+    this.#components.release(this)
   }
 }
 

@@ -13,6 +13,7 @@ import { IdleMemory } from './idle-memory.ts'
 import type { BoundTable, KvSlot, SlotComponents } from './kv-slot.ts'
 import { probeRows } from './row-probe.ts'
 import { getRuntime } from './runtime.ts'
+import { SessionRow } from './session-row.ts'
 import { SlotPool } from './slot-pool.ts'
 import { type SessionStep, StepRunner } from './step-runner.ts'
 import { NativeTensor } from './tensor.ts'
@@ -92,7 +93,7 @@ export class CapiStage extends ShapedStage implements Stage {
       return [bound('cos'), bound('sin')]
     })
     const components = { runtime, graph: source.graph, session, shape, config, rotary }
-    const slots = loading.use(new SlotPool(components))
+    const slots = loading.use(new SlotPool(components, () => context.gate.now()))
     const shares = shape.sessionsMax > 1 && (!shape.last || source.graph.outputRows === 'last')
     const widthMin = shares ? await probeRows(components, slots) : undefined
     options.signal?.throwIfAborted()
@@ -114,9 +115,8 @@ export class CapiStage extends ShapedStage implements Stage {
     this.#slots.admit()
     this.#idleMemory.sessionOpened()
     const work = this.#components.session.callers.work()
-    const release = (session: CapiSession, slot: KvSlot | undefined): void => {
+    const release = (session: CapiSession): void => {
       this.#sessions.delete(session)
-      if (slot !== undefined) this.#slots.give(slot)
       if (this.sessionsOpen === 0) this.#idleMemory.sessionsEnded()
     }
     const turns = new SessionTurns(this.#queue, this.#context.gate, init)
@@ -125,11 +125,15 @@ export class CapiStage extends ShapedStage implements Stage {
       work[Symbol.dispose]()
     }
     const sharesSteps = this.#sharesSteps
-    const take = (): KvSlot => this.#slots.take()
+    const row = new SessionRow(this.#slots, init.prefix)
     const warm = (slot: KvSlot): void => this.#steps.warm(slot)
-    const session = new CapiSession({ shape, turns, sharesSteps, take, warm, vacate, release }, init.positionsMax)
+    const session = new CapiSession({ shape, turns, sharesSteps, row, warm, vacate, release }, init.positionsMax)
     this.#sessions.add(session)
     return session
+  }
+
+  forgetPrefixes(scope: string): void {
+    this.#slots.forget(scope)
   }
 
   /** Closes the sessions, waits until the runtime has left their memory, and frees it and the weights. */

@@ -1,4 +1,5 @@
 import type { ProcessTuning } from '@resultity/runtime-tuning'
+import { PREFIX_KEPT_MS } from '../cache-rows.ts'
 import type { RunQueue } from '../run-queue.ts'
 import { RunOptions } from './binding.ts'
 import type { BoundRun } from './kv-slot.ts'
@@ -8,7 +9,7 @@ import type { SessionStep } from './step-runner.ts'
 
 /** Without a session for so long a stage is idle: one request after the other shall find all memory where it was. */
 const IDLE_MS = 1000
-/** And for so long it is left alone: whoever comes now can wait some 20 ms for a new slot. */
+/** And for so long it is left alone, where nothing is kept: whoever comes now can wait some 20 ms for a new slot. */
 const ALONE_MS = 60_000
 
 export interface IdleMemoryInit {
@@ -25,7 +26,8 @@ export interface IdleMemoryInit {
  *
  * With tuning: what the runtime's arena keeps for the activations of the next prompt, and the pages of files that
  * prompts have brought in. Always, when the stage is left alone: the KV slots, which may be far more: each has touched as
- * much of its cache as its longest session.
+ * much of its cache as its longest session. Slots in which sessions have left the beginnings of prompts stay as long as those
+ * may be used.
  */
 export class IdleMemory implements AsyncDisposable {
   readonly #init: IdleMemoryInit
@@ -53,7 +55,7 @@ export class IdleMemory implements AsyncDisposable {
       this.#leftAlone = true
       slots.empty()
     }
-    this.#aloneTimer = setTimeout(empty, ALONE_MS).unref()
+    this.#aloneTimer = setTimeout(empty, slots.keeps ? PREFIX_KEPT_MS : ALONE_MS).unref()
   }
 
   sessionOpened(): void {
@@ -77,7 +79,7 @@ export class IdleMemory implements AsyncDisposable {
       return
     }
     const finish = (): void => {
-      slots.give(slot)
+      slots.giveBack()
       this.#end()
     }
     let bound: BoundRun

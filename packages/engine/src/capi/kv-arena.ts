@@ -30,6 +30,9 @@ interface Plane {
   readonly memory: NativeHandle
 }
 
+/** Numbers that are copied at once: some tenths of a millisecond. */
+const PIECE_NUMBERS = 2 ** 18
+
 /**
  * The KV caches of a stage, one row for each session, so that rows that lie side by side are one tensor of a batch.
  *
@@ -86,6 +89,31 @@ export class KvArena implements Disposable {
       for (let stretch = 0; stretch < stretches; stretch++) {
         const start = stretch * positions
         data.fill(0, (start + from) * numbers, (start + Math.min(end, positions)) * numbers)
+      }
+    }
+  }
+
+  /**
+   * Copies the first `positions` of a row to another, about a mebibyte at a time. A row's transposed values are not copied: they
+   * follow from the others. Nothing may write to these positions of either row.
+   */
+  *copy(from: number, to: number, positions: number): Generator<void, void> {
+    let copied = 0
+    for (const { data, shape, positions: along } of this.#planes) {
+      if (along === 'columns') continue
+      const [heads, rows, columns] = shape
+      const step = Math.max(1, Math.floor(PIECE_NUMBERS / columns))
+      for (let head = 0; head < heads; head++) {
+        const source = (from * heads + head) * rows * columns
+        const target = (to * heads + head) * rows * columns
+        for (let at = 0; at < positions; at += step) {
+          const [start, end] = [at * columns, Math.min(at + step, positions) * columns]
+          data.copyWithin(target + start, source + start, source + end)
+          copied += end - start
+          if (copied < PIECE_NUMBERS) continue
+          copied = 0
+          yield
+        }
       }
     }
   }

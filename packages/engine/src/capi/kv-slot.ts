@@ -82,13 +82,30 @@ export class KvSlot implements Disposable {
     this.#made = creating.move()
   }
 
-  /** It is another session's from now on, which meets nothing that is no number. No run may be under way. */
-  begin(): void {
+  /**
+   * It is another session's from now on, which meets nothing that is no number. No run of this row may be under way, but one that
+   * is computed along.
+   *
+   * @param position of that session; what is before it stays, and was {@link isSound}
+   */
+  begin(position = 0): void {
     if (this.#damagedFrom < this.#reached) this.#arena.wipe(this.row, this.#damagedFrom, this.#reached)
     this.#damagedFrom = Number.POSITIVE_INFINITY
-    this.position = 0
-    this.#transposed = 0
+    this.position = position
+    this.#transposed = Math.min(this.#transposed, position)
     this.runOptions.allow()
+  }
+
+  /** As {@link begin}, with positions that are copied into it. */
+  beginWithCopy(position: number): void {
+    this.begin()
+    this.position = position
+    this.#reached = Math.max(this.#reached, position)
+  }
+
+  /** Whether the positions before `end` hold numbers. */
+  isSound(end: number): boolean {
+    return this.#damagedFrom >= end
   }
 
   /**

@@ -15,6 +15,8 @@ export interface AnswerMetrics {
   /** Routes that were lost from under answers that went on and ended. */
   readonly reroutes: Count<'model' | 'exact'>
   readonly promptTokens: Count<'model'>
+  /** Those of them that stages had kept, and did not compute. */
+  readonly cachedTokens: Count<'model'>
   readonly completionTokens: Count<'model'>
   /** From the request to its first token. */
   readonly firstTokenSeconds: Distribution<'model'>

@@ -17,6 +17,7 @@ import { AnswerCheck } from './answer-check.ts'
 import type { AnswerMetrics } from './answer-metrics.ts'
 import { AnswerTiming } from './answer-timing.ts'
 import { relaxedHeaders } from './relaxed-header.ts'
+import { SharedPrompts } from './shared-prompts.ts'
 
 /** Entries of an answer's log: a piece of a choice, how its computing went, what it all took. */
 export const CHOICE = 'choice'
@@ -73,7 +74,9 @@ export class AnswerRun<C> {
   readonly #plan: AnswerPlan<C>
   readonly #context: JobContext
   readonly #timing: AnswerTiming
+  readonly #prompts: SharedPrompts
   readonly #choices: C[] = []
+  #cachedTokens = 0
   #completionTokens = 0
   #reasoningTokens = 0
   #mesh: MeshReport | undefined
@@ -85,6 +88,11 @@ export class AnswerRun<C> {
     this.#timing = new AnswerTiming(() => scheduler.monotonic())
     this.#plan = plan
     this.#context = context
+    const { generator } = components
+    this.#prompts = new SharedPrompts(
+      plan.requests,
+      request => generator.keepsPrompt?.(request, context.job.class) ?? false
+    )
   }
 
   /** @throws MeshError as {@link Generator.start} and a generation's events do */
@@ -100,12 +108,14 @@ export class AnswerRun<C> {
 
   async #answer(): Promise<Answer<C>> {
     await this.#makeChoices().finally(() => this.#observePace())
-    const usage = {
+    const spent = {
       promptTokens: this.#plan.promptTokens,
       completionTokens: this.#completionTokens,
       ...(this.#reasoningTokens === 0 ? {} : { reasoningTokens: this.#reasoningTokens })
     }
-    await this.#context.log.add(USAGE, usage)
+    // without what stages had kept: another attempt may find more of it, or less
+    await this.#context.log.add(USAGE, spent)
+    const usage = this.#cachedTokens === 0 ? spent : { ...spent, cachedTokens: this.#cachedTokens }
     if (this.#mesh === undefined || this.#headers === undefined) throw new MeshError('internal', 'there was no answer')
     return { choices: this.#choices, usage, mesh: this.#mesh, headers: this.#headers }
   }
@@ -119,7 +129,7 @@ export class AnswerRun<C> {
     const work = async (): Promise<void> => {
       for (const [index, request] of waiting) {
         if (signal.aborted) return
-        await this.#choice(index, request, signal)
+        await this.#choice(index, request, signal).finally(() => this.#prompts.computed(index))
       }
     }
     const workers = Math.min(requests.length, model.placeable.sessionsMax)
@@ -138,7 +148,9 @@ export class AnswerRun<C> {
   async #choice(index: number, request: GenerationRequest, signal: AbortSignal): Promise<void> {
     const { generator } = this.#components
     const { job, log, losses } = this.#context
-    const options = { signal, workClass: job.class, watched: log.wanted, losses, fence: fenceOf(job) }
+    const { class: workClass, namespace } = job
+    const options = { signal, workClass, namespace, watched: log.wanted, losses, fence: fenceOf(job) }
+    await this.#prompts.turn(index)
     await using generation = await generator.start(request, options)
     if (this.#headers === undefined) {
       // said by whichever comes first: a reader sees nothing that was logged before
@@ -161,7 +173,7 @@ export class AnswerRun<C> {
       if (event.type === 'end') await check.end(event.complete ? 'whole' : 'beginning', generation.route, this.#context)
       const behind = this.#log(builder.take(event))
       if (behind !== undefined) await behind
-      if (event.type === 'token') this.#countToken()
+      if (event.type === 'token') this.#countToken(index)
       if (event.type !== 'end' && builder.done !== true) continue
       if (event.type !== 'end') await check.end('beginning', generation.route, this.#context)
       const usage = event.type === 'end' ? event.usage : generation.usage
@@ -177,7 +189,10 @@ export class AnswerRun<C> {
     const { metrics } = this.#components
     const model = this.#plan.model.id
     metrics.generations.inc({ model, outcome })
-    metrics.promptTokens.inc({ model }, usage.promptTokens)
+    const { promptTokens, cachedTokens = 0 } = usage
+    metrics.promptTokens.inc({ model }, promptTokens)
+    if (cachedTokens > 0) metrics.cachedTokens.inc({ model }, cachedTokens)
+    if (this.#prompts.isFirst(index)) this.#cachedTokens += cachedTokens
     this.#completionTokens += usage.completionTokens
     this.#reasoningTokens += usage.reasoningTokens ?? 0
     const mesh = this.#timing.report(generation)
@@ -195,7 +210,8 @@ export class AnswerRun<C> {
     return behind.length === 0 ? undefined : Promise.all(behind).then(() => {})
   }
 
-  #countToken(): void {
+  #countToken(index: number): void {
+    this.#prompts.computed(index)
     const { metrics } = this.#components
     const model = this.#plan.model.id
     const { first, ms } = this.#timing.token()

@@ -16,12 +16,13 @@ export const tokenUsageSchema = z.object({
 })
 export type TokenUsage = z.infer<typeof tokenUsageSchema>
 
-export function toTokenUsage({ promptTokens, completionTokens, reasoningTokens = 0 }: JobUsage): TokenUsage {
+export function toTokenUsage(usage: JobUsage): TokenUsage {
+  const { promptTokens, cachedTokens = 0, completionTokens, reasoningTokens = 0 } = usage
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
-    prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+    prompt_tokens_details: { cached_tokens: cachedTokens, audio_tokens: 0 },
     completion_tokens_details: {
       reasoning_tokens: reasoningTokens,
       audio_tokens: 0,
@@ -33,9 +34,11 @@ export function toTokenUsage({ promptTokens, completionTokens, reasoningTokens =
 
 /** What several took together. */
 export function sumUsage(usages: readonly JobUsage[]): JobUsage {
+  const cachedTokens = usages.reduce((sum, usage) => sum + (usage.cachedTokens ?? 0), 0)
   const reasoningTokens = usages.reduce((sum, usage) => sum + (usage.reasoningTokens ?? 0), 0)
   return {
     promptTokens: usages.reduce((sum, usage) => sum + usage.promptTokens, 0),
+    ...(cachedTokens === 0 ? {} : { cachedTokens }),
     completionTokens: usages.reduce((sum, usage) => sum + usage.completionTokens, 0),
     ...(reasoningTokens === 0 ? {} : { reasoningTokens })
   }

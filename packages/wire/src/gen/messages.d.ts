@@ -1882,6 +1882,12 @@ export namespace resultity {
                 /** OpenSession fence. */
                 fence: Uint8Array;
 
+                /** OpenSession prefix. */
+                prefix: Uint8Array;
+
+                /** OpenSession prefixAfresh. */
+                prefixAfresh: boolean;
+
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
                  * @param message OpenSession message or plain object to encode
@@ -1981,6 +1987,12 @@ export namespace resultity {
                     /** OpenSession fence */
                     fence?: (Uint8Array|null);
 
+                    /** OpenSession prefix */
+                    prefix?: (Uint8Array|null);
+
+                    /** OpenSession prefixAfresh */
+                    prefixAfresh?: (boolean|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -2012,6 +2024,8 @@ export namespace resultity {
                   tokensMin?: number|null;
                   term?: number|null;
                   fence?: Uint8Array|null;
+                  prefix?: Uint8Array|null;
+                  prefixAfresh?: boolean|null;
                   $unknowns?: Uint8Array[];
                 };
             }
@@ -2945,6 +2959,9 @@ export namespace resultity {
                 /** SessionOpened epoch. */
                 epoch: number;
 
+                /** SessionOpened kept. */
+                kept: number;
+
                 /**
                  * Encodes the specified SessionOpened message. Does not implicitly {@link resultity.stage.v1.SessionOpened.verify|verify} messages.
                  * @param message SessionOpened message or plain object to encode
@@ -2974,6 +2991,9 @@ export namespace resultity {
 
                     /** SessionOpened epoch */
                     epoch?: (number|null);
+
+                    /** SessionOpened kept */
+                    kept?: (number|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -3080,6 +3100,9 @@ export namespace resultity {
                 /** Prompt tokens. */
                 tokens: number[];
 
+                /** Prompt kept. */
+                kept: number;
+
                 /**
                  * Encodes the specified Prompt message. Does not implicitly {@link resultity.stage.v1.Prompt.verify|verify} messages.
                  * @param message Prompt message or plain object to encode
@@ -3112,6 +3135,9 @@ export namespace resultity {
 
                     /** Prompt tokens */
                     tokens?: (number[]|null);
+
+                    /** Prompt kept */
+                    kept?: (number|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -4086,6 +4112,9 @@ export namespace resultity {
                 /** CloseSession reason. */
                 reason: string;
 
+                /** CloseSession keep. */
+                keep: boolean;
+
                 /**
                  * Encodes the specified CloseSession message. Does not implicitly {@link resultity.stage.v1.CloseSession.verify|verify} messages.
                  * @param message CloseSession message or plain object to encode
@@ -4115,6 +4144,9 @@ export namespace resultity {
 
                     /** CloseSession reason */
                     reason?: (string|null);
+
+                    /** CloseSession keep */
+                    keep?: (boolean|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

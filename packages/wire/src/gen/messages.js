@@ -2659,6 +2659,8 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.tokensMin = 0;
                 OpenSession.prototype.term = 0;
                 OpenSession.prototype.fence = $util.newBuffer([]);
+                OpenSession.prototype.prefix = $util.newBuffer([]);
+                OpenSession.prototype.prefixAfresh = false;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2717,6 +2719,10 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(216).uint32(message.term);
                     if (message.fence != null && $Object.hasOwnProperty.call(message, "fence") && message.fence.length)
                         writer.uint32(226).bytes(message.fence);
+                    if (message.prefix != null && $Object.hasOwnProperty.call(message, "prefix") && message.prefix.length)
+                        writer.uint32(258).bytes(message.prefix);
+                    if (message.prefixAfresh != null && $Object.hasOwnProperty.call(message, "prefixAfresh") && message.prefixAfresh !== false)
+                        writer.uint32(264).bool(message.prefixAfresh);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2979,6 +2985,24 @@ export const resultity = $root.resultity = (() => {
                                     message.fence = value;
                                 else
                                     delete message.fence;
+                                continue;
+                            }
+                        case 32: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.prefix = value;
+                                else
+                                    delete message.prefix;
+                                continue;
+                            }
+                        case 33: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.prefixAfresh = value;
+                                else
+                                    delete message.prefixAfresh;
                                 continue;
                             }
                         }
@@ -4357,6 +4381,7 @@ export const resultity = $root.resultity = (() => {
 
                 SessionOpened.prototype.session = $util.newBuffer([]);
                 SessionOpened.prototype.epoch = 0;
+                SessionOpened.prototype.kept = 0;
 
                 SessionOpened.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -4369,6 +4394,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(10).bytes(message.session);
                     if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
                         writer.uint32(16).uint32(message.epoch);
+                    if (message.kept != null && $Object.hasOwnProperty.call(message, "kept") && message.kept !== 0)
+                        writer.uint32(24).uint32(message.kept);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -4418,6 +4445,15 @@ export const resultity = $root.resultity = (() => {
                                     message.epoch = value;
                                 else
                                     delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.kept = value;
+                                else
+                                    delete message.kept;
                                 continue;
                             }
                         }
@@ -4559,6 +4595,7 @@ export const resultity = $root.resultity = (() => {
                 Prompt.prototype.session = $util.newBuffer([]);
                 Prompt.prototype.epoch = 0;
                 Prompt.prototype.tokens = $util.emptyArray;
+                Prompt.prototype.kept = 0;
 
                 Prompt.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -4573,6 +4610,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(16).uint32(message.epoch);
                     if (message.tokens != null && message.tokens.length)
                         writer.uint32(26).uint32s(message.tokens);
+                    if (message.kept != null && $Object.hasOwnProperty.call(message, "kept") && message.kept !== 0)
+                        writer.uint32(32).uint32(message.kept);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -4636,6 +4675,15 @@ export const resultity = $root.resultity = (() => {
                                 if (!(message.tokens && message.tokens.length))
                                     message.tokens = [];
                                 message.tokens.push(reader.uint32());
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.kept = value;
+                                else
+                                    delete message.kept;
                                 continue;
                             }
                         }
@@ -6118,6 +6166,7 @@ export const resultity = $root.resultity = (() => {
 
                 CloseSession.prototype.session = $util.newBuffer([]);
                 CloseSession.prototype.reason = "";
+                CloseSession.prototype.keep = false;
 
                 CloseSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -6130,6 +6179,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(10).bytes(message.session);
                     if (message.reason != null && $Object.hasOwnProperty.call(message, "reason") && message.reason !== "")
                         writer.uint32(18).string(message.reason);
+                    if (message.keep != null && $Object.hasOwnProperty.call(message, "keep") && message.keep !== false)
+                        writer.uint32(24).bool(message.keep);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -6179,6 +6230,15 @@ export const resultity = $root.resultity = (() => {
                                     message.reason = value;
                                 else
                                     delete message.reason;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.keep = value;
+                                else
+                                    delete message.keep;
                                 continue;
                             }
                         }
