@@ -20,6 +20,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'test-postgres': [],
   'test-api': [],
   'test-property': [],
+  'test-hub': [],
   store: ['interface', 'test-postgres'],
   tokenizer: ['interface'],
   audio: ['interface'],
@@ -28,7 +29,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   'onnx-graph': ['interface'],
   whisper: ['interface', 'formats', 'onnx-graph'],
   voice: ['interface', 'formats', 'test-nodes'],
-  model: ['interface', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper', 'voice'],
+  model: ['interface', 'test-hub', 'tokenizer', 'families', 'formats', 'onnx-graph', 'whisper', 'voice'],
   engine: [
     'interface',
     'grammar',

@@ -1,5 +1,6 @@
 export * from './byte-source.ts'
 export * from './ctranslate2.ts'
+export * from './file-extent.ts'
 export * from './gguf.ts'
 export * from './gguf-split.ts'
 export * from './gguf-writer.ts'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { layerRangeSchema } from './layer-range.ts'
-import { sha256Schema } from './manifest.ts'
+import { sha256Schema } from './model-recipe.ts'
 import { OFFERED_MODELS_MAX, offeredModelSchema } from './offered-model.ts'
 import { shown } from './shown-text.ts'
 

@@ -3,19 +3,21 @@ import { checkDecoderTraits } from './decoder-checks.ts'
 import { decoderTraitsSchema, type Experts, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
+import { type ModelRecipe, modelRecipeSchema, sha256Schema } from './model-recipe.ts'
 import { tensorEntrySchema } from './tensor-entry.ts'
 import { voiceConfigSchema } from './voice-config.ts'
 import { checkWeightFile } from './weight-file-checks.ts'
 import { whisperConfigSchema } from './whisper-config.ts'
 
-/** Lower-case hex SHA-256. */
-export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 lower-case hexadecimal digits')
-
 const size = z.int().positive()
 
-/** One content-addressed file; every extent in it starts on a multiple of {@link TENSOR_ALIGNMENT_BYTES}. */
+/** One file; every extent in it starts on a multiple of {@link TENSOR_ALIGNMENT_BYTES}. */
 export const weightFileSchema = z
   .object({
+    /**
+     * What names the file: the SHA-256 of its bytes. In a manifest with a recipe nobody knows that yet, and it is the SHA-256 of
+     * how the file is made, see `fileNames` of `@resultity/model`.
+     */
     sha256: sha256Schema,
     bytes: size,
     tensors: z.array(tensorEntrySchema).max(64)
@@ -142,14 +144,21 @@ const ONE_FILE_A_LAYER = {
  */
 const decoderManifestSchema = z
   .object({
-    version: z.literal(1),
+    /** 2 where there is a recipe, so that nodes refuse it which know none. */
+    version: z.union([z.literal(1), z.literal(2)]),
     name: z.string().min(1).max(256),
     architecture: z.enum(['llama', 'decoder']),
     config: modelConfigSchema,
     tokenizer: tokenizerSchema,
     embedding: weightFileSchema,
     layers: layerFiles,
-    head: weightFileSchema
+    head: weightFileSchema,
+    /** By which nodes make the weight files, each those of its own layers. Absent: the coordinator has them. */
+    recipe: modelRecipeSchema.optional()
+  })
+  .refine(({ version, recipe }) => (version === 2) === (recipe !== undefined), {
+    message: 'a manifest with a recipe is of version 2, one without of version 1',
+    path: ['version']
   })
   .refine(manifest => manifest.layers.length === manifest.config.layerCount, ONE_FILE_A_LAYER)
   .refine(({ architecture, config }) => architecture === decoderArchitecture(config), {
@@ -290,6 +299,11 @@ export function weightFiles(manifest: ModelManifest): WeightFile[] {
   const { embedding, layers } = manifest
   const head = isSpeech(manifest) ? undefined : manifest.head
   return [embedding, ...layers, ...(head === undefined ? [] : [head])]
+}
+
+/** By which nodes make the weight files of a model; undefined where files are named by their bytes. */
+export function recipeOf(manifest: ModelManifest): ModelRecipe | undefined {
+  return isServedWhole(manifest) ? undefined : manifest.recipe
 }
 
 /** Numbers that an encoder gives of each input: a vector, or one for each label. */

@@ -10,6 +10,7 @@ import {
   MeshError,
   type ModelConfig,
   type ModelManifest,
+  type ModelRecipe,
   modelInvalid,
   modelManifestSchema,
   safeParse,
@@ -91,15 +92,28 @@ export async function convertModel(path: string, init: ConvertInit): Promise<Con
   return storeManifest(plan.description, files, init)
 }
 
-async function storeManifest(
+export interface ManifestInit extends Pick<ConvertInit, 'name' | 'tokenizerFiles'> {
+  readonly store: Pick<IngestingBlobStore, 'put'>
+  /** By which the weight files are made, where nobody has made them yet. */
+  readonly recipe?: ModelRecipe | undefined
+}
+
+/**
+ * Puts a manifest and the tokenizer it names into the store.
+ *
+ * @param files in order: embedding, layers, head
+ * @throws MeshError `model_invalid`
+ */
+export async function storeManifest(
   description: ModelDescription,
-  files: WeightFile[],
-  init: ConvertInit
+  files: readonly WeightFile[],
+  init: ManifestInit
 ): Promise<ConvertedModel> {
   const { architecture, config } = description
-  const head = { version: 1, name: init.name, architecture, config }
+  const { recipe } = init
+  const head = { version: recipe === undefined ? 1 : 2, name: init.name, architecture, config }
   const rest = architecture === 'piper' ? { layers: files } : await partsOf(description, files, init)
-  const candidate = { ...head, ...rest }
+  const candidate = { ...head, ...rest, ...(recipe === undefined ? {} : { recipe }) }
   const parsed = safeParse(modelManifestSchema, candidate)
   if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
   const manifest = parsed.data
@@ -113,7 +127,7 @@ type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' }>
 async function partsOf(
   description: LayeredDescription,
   files: readonly WeightFile[],
-  init: ConvertInit
+  init: ManifestInit
 ): Promise<Record<string, unknown>> {
   const layersEnd = 1 + layerCountOf(description)
   if (init.tokenizerFiles === undefined) throw modelInvalid(init.name, 'has no tokenizer')
