@@ -48,6 +48,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
   mesh: ['interface', 'wire'],
   node: [
     'interface',
+    'test-hub',
     'test-mesh',
     'test-nodes',
     'wire',

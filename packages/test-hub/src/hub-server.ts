@@ -19,6 +19,8 @@ export interface HubFaults {
   ignoreRanges?: boolean
   /** Breaks the connection after so many bytes of a file, at each of the next answers. */
   breakAfter?: number[]
+  /** Sends so much of each file of weights and then nothing, until {@link TestHub.release}. */
+  stallAfter?: number
   /** Answers the next requests for files with these statuses. */
   statuses?: number[]
   /** Announces this hash of every file of weights. */
@@ -47,6 +49,9 @@ export class TestHub implements AsyncDisposable {
   readonly faults: HubFaults = {}
   /** Bytes of files sent so far. */
   bytesSent = 0
+  /** Answers that wait to be released. */
+  stalled = 0
+  #released = Promise.withResolvers<void>()
   readonly #init: TestHubInit
   readonly #server: Server
 
@@ -63,6 +68,13 @@ export class TestHub implements AsyncDisposable {
     const hub = new TestHub(init, server, (server.address() as AddressInfo).port)
     server.on('request', (request, response) => void hub.#answer(request, response))
     return hub
+  }
+
+  /** Lets stalled answers go on, and stalls none any more. */
+  release(): void {
+    delete this.faults.stallAfter
+    this.#released.resolve()
+    this.#released = Promise.withResolvers()
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -132,7 +144,12 @@ export class TestHub implements AsyncDisposable {
   async #sendBytes(file: ServedFile, from: number, end: number, response: ServerResponse): Promise<void> {
     const breakAt = from + (this.faults.breakAfter?.shift() ?? Number.POSITIVE_INFINITY)
     for (let at = from; at < end && !response.destroyed; ) {
-      const length = Math.min(CHUNK_BYTES, end - at, breakAt - at)
+      const { stallAfter } = this.faults
+      if (stallAfter !== undefined && at - from >= stallAfter) {
+        this.stalled += 1
+        await this.#released.promise
+      }
+      const length = Math.min(CHUNK_BYTES, end - at, breakAt - at, stallAfter ?? CHUNK_BYTES)
       this.bytesSent += length
       const room = response.write(file.read(at, length))
       at += length

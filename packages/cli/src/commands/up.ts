@@ -45,6 +45,9 @@ export const upCommand: CommandDefinition = {
     'prefillChunk',
     'nodeSilence',
     'blobSource',
+    'hub',
+    'hubTokenFile',
+    'importMax',
     'ffmpeg',
     'recordingHours',
     'logLevel'

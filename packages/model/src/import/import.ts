@@ -7,6 +7,7 @@ import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { type DescribedHubModel, describeHubModel } from '../remote/describe-model.ts'
 import { HubClient } from '../remote/hub-client.ts'
+import { isWeights } from '../remote/remote-model.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
 import { isDownloaded } from '../sources/hub-downloads.ts'
@@ -76,7 +77,7 @@ async function recall(reference: ModelReference, options: ImportOptions): Promis
   const { manifestSha256, source } = record
   const manifest = await findManifest(options.store, manifestSha256)
   // described for nodes, and now asked for whole
-  if (manifest !== undefined && recipeOf(manifest) !== undefined && options.describeFrom === undefined) return undefined
+  if (manifest !== undefined && isSmaller(manifest, options.describeFrom)) return undefined
   return manifest === undefined ? undefined : { manifest, manifestSha256, source, failures: [], fellBack: false }
 }
 
@@ -100,6 +101,13 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   }
   await records.remember(reference, { manifestSha256, source, sourceFingerprint })
   return { manifest, manifestSha256, source, failures, fellBack: false }
+}
+
+/** Whether a model was described that is described no more: nodes make those of so many bytes and more. */
+function isSmaller(manifest: ModelManifest, describeFrom = Number.POSITIVE_INFINITY): boolean {
+  const recipe = recipeOf(manifest)
+  const weights = recipe?.files.filter(isWeights) ?? []
+  return recipe !== undefined && weights.reduce((sum, { bytes }) => sum + bytes, 0) < describeFrom
 }
 
 /** A large model of the hub without its weights; undefined for any other, and for one that is on this machine already. */
