@@ -169,6 +169,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'runtime-tuning',
     'test-postgres',
     'test-api',
+    'test-hub',
     'test-mesh',
     'test-nodes',
     'wire',

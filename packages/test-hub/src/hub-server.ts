@@ -49,6 +49,8 @@ export class TestHub implements AsyncDisposable {
   readonly faults: HubFaults = {}
   /** Bytes of files sent so far. */
   bytesSent = 0
+  /** The same by the token that was shown; without one, by an empty text. */
+  readonly sentTo = new Map<string, number>()
   /** Answers that wait to be released. */
   stalled = 0
   #released = Promise.withResolvers<void>()
@@ -138,10 +140,16 @@ export class TestHub implements AsyncDisposable {
     response.setHeader('content-length', end - from)
     if (ranged) response.setHeader('content-range', `bytes ${from}-${end - 1}/${file.bytes}`)
     response.writeHead(ranged ? 206 : 200)
-    await this.#sendBytes(file, from, end, response)
+    await this.#sendBytes(file, from, end, response, (request.headers.authorization ?? '').replace('Bearer ', ''))
   }
 
-  async #sendBytes(file: ServedFile, from: number, end: number, response: ServerResponse): Promise<void> {
+  async #sendBytes(
+    file: ServedFile,
+    from: number,
+    end: number,
+    response: ServerResponse,
+    token: string
+  ): Promise<void> {
     const breakAt = from + (this.faults.breakAfter?.shift() ?? Number.POSITIVE_INFINITY)
     for (let at = from; at < end && !response.destroyed; ) {
       const { stallAfter } = this.faults
@@ -151,6 +159,7 @@ export class TestHub implements AsyncDisposable {
       }
       const length = Math.min(CHUNK_BYTES, end - at, breakAt - at, stallAfter ?? CHUNK_BYTES)
       this.bytesSent += length
+      this.sentTo.set(token, (this.sentTo.get(token) ?? 0) + length)
       const room = response.write(file.read(at, length))
       at += length
       if (at >= breakAt) {
@@ -166,7 +175,10 @@ export class TestHub implements AsyncDisposable {
 
 function roomOrEnd(response: ServerResponse): Promise<void> {
   return new Promise(resolve => {
-    response.once('drain', resolve)
-    response.once('close', resolve)
+    const over = (): void => {
+      response.off('drain', over).off('close', over)
+      resolve()
+    }
+    response.on('drain', over).on('close', over)
   })
 }
