@@ -117,6 +117,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'runtime-tuning',
     'test-postgres',
     'test-api',
+    'test-hub',
     'test-nodes',
     'wire',
     'store',

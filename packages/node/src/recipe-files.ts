@@ -1,6 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import {
+  type BlobProgress,
   type BlobRef,
   type FileContent,
   MeshError,
@@ -40,8 +41,8 @@ export interface RecipeFilesInit {
 export interface RecipeFilesComponents {
   readonly store: MakingStore
   readonly hub: HubPart
-  /** Fetches a blob by the hash of its bytes. */
-  fromPeers(blob: BlobRef, signal: AbortSignal): Promise<string>
+  /** Fetches a blob by the hash of its bytes; reports how many have come. */
+  fromPeers(blob: BlobRef, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string>
 }
 
 type Progress = (bytesDone: number, bytesTotal: number) => void
@@ -115,7 +116,8 @@ export class RecipeFiles {
       const file = this.#files[index]
       if (file === undefined || paths.has(name)) continue
       const want = { file, index, known: this.#known.get(name) }
-      const path = (await this.#present(want)) ?? (await this.#settled(want, signal))
+      const path =
+        (await this.#present(want)) ?? (await this.#settled(want, signal, bytes => onProgress(done + bytes, total)))
       if (path === undefined) {
         wanted.push(want)
         continue
@@ -148,11 +150,11 @@ export class RecipeFiles {
   }
 
   /** From peers, where its hash is settled; undefined when none has it and this node may make it. */
-  async #settled(want: Wanted, signal: AbortSignal): Promise<string | undefined> {
+  async #settled(want: Wanted, signal: AbortSignal, onBytes: (bytes: number) => void): Promise<string | undefined> {
     const { client } = this.#components.hub
     if (want.known === undefined || (!want.known.verified && client !== undefined)) return undefined
     try {
-      return await this.#fetch(want.file, want.known, signal)
+      return await this.#fetch(want.file, want.known, signal, onBytes)
     } catch (error) {
       signal.throwIfAborted()
       if (client === undefined) throw error
@@ -160,49 +162,70 @@ export class RecipeFiles {
     }
   }
 
-  async #fetch(file: WeightFile, known: FileContent, signal: AbortSignal): Promise<string> {
+  async #fetch(
+    file: WeightFile,
+    known: FileContent,
+    signal: AbortSignal,
+    onBytes: (bytes: number) => void
+  ): Promise<string> {
     await this.#components.store.makeRoom(file.bytes)
-    await this.#components.fromPeers({ sha256: known.sha256, bytes: file.bytes }, signal)
+    await this.#components.fromPeers({ sha256: known.sha256, bytes: file.bytes }, signal, onBytes)
     return await this.#keep({ ...known, verified: false })
   }
 
   async #make(wanted: readonly Wanted[], signal: AbortSignal, onProgress: Progress): Promise<Map<string, string>> {
+    const { client } = this.#components.hub
     const paths = new Map<string, string>()
-    const { client, directory } = this.#components.hub
     if (wanted.length === 0) return paths
     if (client === undefined) throw this.#nobodyHas(wanted)
-    const folder = join(directory, (this.#files[0]?.sha256 ?? '').slice(0, 16))
-    const toMake = new Map(wanted.map(want => [want.index, want]))
+    const left = new Map(wanted.map(want => [want.index, want]))
     try {
-      await using model = await RemoteModel.open(this.#recipe, { client, directory: folder }, { signal })
-      model.requireLayouts(this.#files)
-      const spooled = wanted.map(({ index }) => model.sourceBytes(index)).toSorted((a, b) => b - a)
-      const written = wanted.reduce((sum, { file }) => sum + file.bytes, 0)
-      // two are fetched ahead of what is written
-      await this.#components.store.makeRoom(written + (spooled[0] ?? 0) + (spooled[1] ?? 0))
-      const options = {
-        signal,
-        onProgress: (at: { bytesDone: number; bytesTotal: number }) => onProgress(at.bytesDone, at.bytesTotal)
+      for await (const { want, path } of this.#made(client, left, signal, onProgress)) {
+        paths.set(want.file.sha256, path)
+        left.delete(want.index)
       }
-      for await (const { index, sha256 } of model.make([...toMake.keys()], this.#components.store, options)) {
-        const want = toMake.get(index)
-        if (want === undefined) throw new MeshError('internal', `file ${index} was made and not asked for`)
-        this.#requireSettled(want, sha256)
-        paths.set(want.file.sha256, await this.#keep({ file: want.file.sha256, sha256, verified: true }))
-        toMake.delete(index)
-      }
-      await rm(folder, { recursive: true, force: true })
-      return paths
     } catch (error) {
       signal.throwIfAborted()
       const failure = MeshError.from(error)
-      const left = [...toMake.values()]
-      if (!ELSEWHERE.has(failure.code) || left.some(({ known }) => known === undefined)) throw failure
-      for (const { file, known } of left) {
-        if (known !== undefined) paths.set(file.sha256, await this.#fetch(file, known, signal))
+      const others = [...left.values()]
+      if (!ELSEWHERE.has(failure.code) || others.some(({ known }) => known === undefined)) throw failure
+      const total = others.reduce((sum, { file }) => sum + file.bytes, 0)
+      let done = 0
+      for (const { file, known } of others) {
+        if (known === undefined) continue
+        paths.set(file.sha256, await this.#fetch(file, known, signal, bytes => onProgress(done + bytes, total)))
+        done += file.bytes
       }
-      return paths
     }
+    return paths
+  }
+
+  /** Makes these files from the hub. */
+  async *#made(
+    client: HubClient,
+    wanted: ReadonlyMap<number, Wanted>,
+    signal: AbortSignal,
+    onProgress: Progress
+  ): AsyncGenerator<{ want: Wanted; path: string }> {
+    const { store, hub } = this.#components
+    const directory = join(hub.directory, (this.#files[0]?.sha256 ?? '').slice(0, 16))
+    const indices = [...wanted.keys()]
+    {
+      await using model = await RemoteModel.open(this.#recipe, { client, directory }, { signal })
+      model.requireLayouts(this.#files)
+      const [largest = 0, next = 0] = indices.map(index => model.sourceBytes(index)).toSorted((a, b) => b - a)
+      const written = [...wanted.values()].reduce((sum, { file }) => sum + file.bytes, 0)
+      // the ranges of two are there beside what is written
+      await store.makeRoom(written + largest + next)
+      const progress = ({ bytesDone, bytesTotal }: BlobProgress): void => onProgress(bytesDone, bytesTotal)
+      for await (const { index, sha256 } of model.make(indices, store, { signal, onProgress: progress })) {
+        const want = wanted.get(index)
+        if (want === undefined) throw new MeshError('internal', `file ${index} was made and not asked for`)
+        this.#requireSettled(want, sha256)
+        yield { want, path: await this.#keep({ file: want.file.sha256, sha256, verified: true }) }
+      }
+    }
+    await rm(directory, { recursive: true, force: true })
   }
 
   #requireSettled({ index, known }: Wanted, sha256: string): void {

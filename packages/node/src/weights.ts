@@ -11,7 +11,7 @@ import {
 } from '@resultity/interface'
 import { fetchBlob, type MeshHost, type PeerAddress } from '@resultity/mesh'
 import { reachablePeer } from './peer-addresses.ts'
-import { type HubPart, type MakingStore, RecipeFiles } from './recipe-files.ts'
+import { type HubPart, type MakingStore, RecipeFiles, type RecipeFilesComponents } from './recipe-files.ts'
 import type { WeightSource } from './stage-table.ts'
 
 /** A manifest of a thousand layers is some hundred kilobytes. */
@@ -56,8 +56,8 @@ export function peerWeights(components: PeerWeightsComponents, init: PeerWeights
     return fetchBlob(host, { sha256, bytes, sources }, store, { signal, onProgress, scheduler })
   }
 
-  const fromPeers = ({ sha256, bytes }: BlobRef, signal: AbortSignal): Promise<string> =>
-    fetch(sha256, bytes, signal, () => {})
+  const fromPeers: RecipeFilesComponents['fromPeers'] = ({ sha256, bytes }, signal, onBytes) =>
+    fetch(sha256, bytes, signal, onBytes)
 
   return {
     hold: sha256s => {
