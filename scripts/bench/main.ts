@@ -7,6 +7,7 @@ import { benchChaos } from './chaos.ts'
 import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
+import { benchHub, renderHub } from './hub.ts'
 import { llamaPrograms } from './llama-programs.ts'
 import { benchPrefix } from './prefix.ts'
 import {
@@ -27,7 +28,7 @@ import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|callers|prefix|llama.cpp|tuning|store|api|fairness|grammar|speech|hostile|chaos [options]
+const usage = `Usage: npm run bench -- split|callers|prefix|llama.cpp|tuning|store|api|fairness|grammar|speech|hub|hostile|chaos [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -112,6 +113,12 @@ voice over a mesh; and a long recording over several nodes of one thread each. I
   --minutes N         of the recording, which the voice says once and the cache keeps; 13 at the most (default: 10 here)
   --long              watch the memory of a mesh of one node over an hour of such recordings
 
+hub has a coordinator describe a checkpoint of 8 GB, which a hub on this machine makes up as it is read, and processes make its
+layers as nodes do; both are killed in the middle. It takes some 20 GB of disk for a while.
+
+  --nodes N           processes that make layers (default: 3 here)
+  --tiny              a checkpoint of some megabytes instead
+
 hostile sends seeded hostile input to a swarm of processes and watches what that does to it; it ends with 1 when an aim is
 missed. Half an hour of it: --minutes 30.
 
@@ -162,7 +169,8 @@ const { positionals, values } = parseArgs({
     jobs: { type: 'string', default: String(availableParallelism()) },
     minutes: { type: 'string' },
     python: { type: 'string' },
-    nodes: { type: 'string', default: '1,2,4' },
+    nodes: { type: 'string' },
+    tiny: { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '8' },
@@ -293,13 +301,18 @@ async function speech(): Promise<string> {
     rounds: rounds(3),
     python: values.python,
     parts: parseSpeechParts(values.only),
-    nodes: values.nodes.split(',').map(Number),
+    nodes: (values.nodes ?? '1,2,4').split(',').map(Number),
     minutes: Number(values.minutes ?? 10),
     long: values.long,
     log
   })
   missed = report.missed.length > 0
   return values.json ? `${JSON.stringify(report)}\n` : renderSpeech(report)
+}
+
+async function hub(): Promise<string> {
+  const report = await benchHub({ nodes: Number(values.nodes ?? 3), tiny: values.tiny, log })
+  return values.json ? `${JSON.stringify(report)}\n` : renderHub(report)
 }
 
 async function hostile(): Promise<string> {
@@ -342,6 +355,7 @@ const benches = new Map([
   ['fairness', fairness],
   ['grammar', grammar],
   ['speech', speech],
+  ['hub', hub],
   ['hostile', hostile],
   ['chaos', chaos]
 ])

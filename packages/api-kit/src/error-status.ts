@@ -51,6 +51,8 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   invite_used_up: 403,
   job_lease_lost: 503,
   layers_missing: 503,
+  // what is missing is the operator's, and no request mends it
+  model_gated: 500,
   model_invalid: 500,
   model_not_found: 404,
   model_unavailable: 503,
@@ -72,6 +74,7 @@ const codes: Readonly<Record<ErrorCode, number>> = {
   session_forbidden: 502,
   session_unknown: 502,
   settings_invalid: 500,
+  source_changed: 500,
   storage_low: 507,
   storage_quota_exceeded: 429,
   unauthenticated: 401,

@@ -6,7 +6,7 @@ import {
   type ModelAliases,
   type SubcloudDefinition
 } from '@resultity/interface'
-import { type FileBlobStore, modelNameOf, parseModelReference } from '@resultity/model'
+import { type FileBlobStore, type HubAccess, modelNameOf, parseModelReference } from '@resultity/model'
 import { type FailedModel, requireSubcloudModels } from '@resultity/placement'
 import { templateShortcomings } from '@resultity/tokenizer'
 import type { Logger } from 'pino'
@@ -21,6 +21,13 @@ export interface ModelSettings {
   readonly contextLength?: number
   /** Sessions that one placement serves at once; default 4. */
   readonly sessionsMax?: number
+  /** The hub that models come from. Default: the public one, without a token. */
+  readonly hub?: HubAccess | undefined
+  /**
+   * Largest weights of a hub's model that this coordinator fetches and converts itself. Of a larger one it reads the headers, and
+   * each node makes its own layers. Default 2 GB.
+   */
+  readonly importMaxBytes?: number | undefined
   /** Further names of models, and names of ensembles. */
   readonly aliases?: ModelAliases
   readonly onProgress?: (reference: string, progress: ModelProgress) => void
@@ -87,6 +94,8 @@ async function addModel(
       dataDir: init.dataDir,
       store,
       nowMs: clock.now(),
+      hub: init.hub,
+      importMaxBytes: init.importMaxBytes,
       ...(init.contextLength === undefined ? {} : { contextLength: init.contextLength }),
       ...(init.sessionsMax === undefined ? {} : { sessionsMax: init.sessionsMax }),
       onProgress: progress => init.onProgress?.(reference, progress)

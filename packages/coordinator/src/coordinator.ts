@@ -1,3 +1,4 @@
+import { join } from 'node:path'
 import { type AccessControl, openAccessControl } from '@resultity/access'
 import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
 import type { FindFfmpegInit } from '@resultity/audio'
@@ -14,7 +15,7 @@ import {
 } from '@resultity/interface'
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, sealInvite, serveBlobs } from '@resultity/mesh'
-import { FileBlobStore } from '@resultity/model'
+import { ContentRecords, FileBlobStore } from '@resultity/model'
 import { BicubicThread, PictureCodec } from '@resultity/pictures'
 import { type FailedModel, Invites, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
@@ -23,10 +24,11 @@ import { MEMBERSHIP_PROTOCOL } from '@resultity/wire'
 import type { FastifyInstance } from 'fastify'
 import type { Logger } from 'pino'
 import { addModels, type ModelSettings } from './add-models.ts'
+import { contentJudge } from './content-judge.ts'
 import { Metrics } from './http/metrics.ts'
 import { createHttpServer, type HttpComponents, type HttpServer } from './http/server.ts'
 import { buildJobs, openStores, type Stores } from './job-parts.ts'
-import { buildMesh, type MeshParts } from './mesh-parts.ts'
+import { buildMesh, type MeshParts, type MeshPartsComponents } from './mesh-parts.ts'
 import { type CoordinatorLimits, DEFAULT_LIMITS } from './settings.ts'
 import { openSound, type SoundParts } from './sound-parts.ts'
 import { COORDINATOR_VERSION } from './version.ts'
@@ -126,7 +128,8 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   starting.use(stores.store)
   const dismiss = (peerId: string, reason: string): void => mesh.membership.dismiss(peerId, reason)
   const invites = await openInvites(init, { host, stores, scheduler, clock, dismiss })
-  const mesh: MeshParts = buildMesh({ host, scheduler, clock, invites }, limits, init)
+  const contents = await openContents(init, starting)
+  const mesh: MeshParts = buildMesh({ host, scheduler, clock, invites, contents }, limits, init)
   mesh.models.complete = false
   starting.use(mesh.models)
   starting.use(mesh.constraints)
@@ -204,6 +207,17 @@ async function openHost(init: CoordinatorInit, limits: CoordinatorLimits): Promi
     limits: { connectionsMax: limits.nodesMax + SPARE_CONNECTIONS },
     logger: init.logger
   })
+}
+
+/** What nodes' weight files hold, and how disputes about that are settled as long as the coordinator runs. */
+async function openContents(
+  { dataDir, hub }: CoordinatorInit,
+  running: AsyncDisposableStack
+): Promise<NonNullable<MeshPartsComponents['contents']>> {
+  const stopping = new AbortController()
+  running.defer(() => stopping.abort(new MeshError('canceled', 'the coordinator is stopping')))
+  const records = await ContentRecords.open(join(dataDir, 'contents.json'))
+  return { records, judge: contentJudge({ dataDir, hub, signal: stopping.signal }) }
 }
 
 interface InviteParts extends Times {

@@ -10,10 +10,17 @@ import {
   type ModelManifest,
   SENTENCE_IDS_MAX
 } from '@resultity/interface'
-import { type FileBlobStore, type ImportOptions, importModel, parseModelReference } from '@resultity/model'
+import {
+  type FileBlobStore,
+  type HubAccess,
+  hubOptions,
+  type ImportOptions,
+  importModel,
+  parseModelReference
+} from '@resultity/model'
 import type { ServedModel } from '@resultity/placement'
 import { loadClipTokenizers, loadEncoderTokenizer, loadTokenizer, PromptEncoder } from '@resultity/tokenizer'
-import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_SESSIONS_MAX } from './settings.ts'
+import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_IMPORT_MAX_BYTES, DEFAULT_SESSIONS_MAX } from './settings.ts'
 
 /** How far the import of a model is, as `@resultity/model` reports it. */
 export type ModelProgress = Parameters<NonNullable<ImportOptions['onProgress']>>[0]
@@ -24,6 +31,10 @@ export interface LoadModelInit {
   /** Positions of one KV slot; the default is the model's own, up to {@link DEFAULT_CONTEXT_LENGTH_MAX}. */
   readonly contextLength?: number
   readonly sessionsMax?: number
+  /** The hub that models come from. Default: the public one, without a token. */
+  readonly hub?: HubAccess | undefined
+  /** See {@link ModelSettings.importMaxBytes}. */
+  readonly importMaxBytes?: number | undefined
   readonly nowMs: number
   readonly onProgress?: (progress: ModelProgress) => void
 }
@@ -38,10 +49,12 @@ export async function loadModel(
   init: LoadModelInit,
   options: AbortOptions = {}
 ): Promise<ServedModel> {
-  const { dataDir, store, onProgress } = init
+  const { dataDir, store, onProgress, importMaxBytes = DEFAULT_IMPORT_MAX_BYTES } = init
   const { manifest, manifestSha256 } = await importModel(parseModelReference(reference), {
     dataDir,
     store,
+    hub: hubOptions(init.hub ?? {}),
+    describeFrom: importMaxBytes + 1,
     ...options,
     ...(onProgress === undefined ? {} : { onProgress })
   })

@@ -10,6 +10,8 @@ import { type Clock, type Scheduler, type SubcloudDefinition, steadyClockOf } fr
 import { type MeshHost, openAdvert } from '@resultity/mesh'
 import {
   AssignmentSender,
+  ContentLedger,
+  type ContentLedgerComponents,
   GREETERS_MAX,
   type Invites,
   Membership,
@@ -63,13 +65,15 @@ export interface MeshPartsComponents {
   readonly clock: Clock
   /** Who may join by an invite. Default: nobody. */
   readonly invites?: Pick<Invites, 'admits' | 'invitedAmong'>
+  /** Where is kept what nodes' weight files hold, and who settles disputes. Default: nowhere, nobody. */
+  readonly contents?: Omit<ContentLedgerComponents, 'logger'>
   /** Names placements. Default: random UUIDs. */
   readonly newId?: () => string
 }
 
 /** Everything between the mesh and HTTP. */
 export function buildMesh(
-  { host, scheduler, clock, invites, newId = randomUUID }: MeshPartsComponents,
+  { host, scheduler, clock, invites, contents, newId = randomUUID }: MeshPartsComponents,
   limits: CoordinatorLimits,
   init: MeshPartsInit
 ): MeshParts {
@@ -79,6 +83,7 @@ export function buildMesh(
   const registry = new NodeRegistry(steady, { nodesMax: limits.nodesMax, silenceMaxMs })
   const assignments = new AssignmentSender({
     registry,
+    contents: { known: (model, stage) => ledger.known(model, stage) },
     ownAddress: () => ({ peerId: host.peerId, multiaddrs: host.multiaddrs() }),
     send: (peerId, message) => membership.send(peerId, message)
   })
@@ -92,6 +97,7 @@ export function buildMesh(
   )
   const loop = new PlacementLoop({ registry, director, clock: steady, scheduler }, limits.joinSettleMs)
   subclouds.onChange(() => loop.poolsChanged())
+  const ledger = buildLedger({ ...contents, logger: init.logger }, director, loop)
   const membership: Membership = new Membership(
     {
       registry,
@@ -107,7 +113,7 @@ export function buildMesh(
             'a stage does not reach the next'
           )
         }
-        loop.report(peerId, placementId, toStageReport(update))
+        loop.report(peerId, placementId, ledger.admit(peerId, director.table.get(placementId), toStageReport(update)))
       }
     },
     {
@@ -135,6 +141,22 @@ export function buildMesh(
   const relays = { offered, opener: host, scheduler, addressOf, onNodeLeft }
   const served = { models, offered, relays, subclouds, pools }
   return { registry, membership, ...served, director, loop, leases, driver, nodeJobs, replicas, constraints }
+}
+
+/** A node that turns out to have been wrong loses its stage as if it had reported a failure. */
+function buildLedger(
+  components: ContentLedgerComponents,
+  { table }: PlacementDirector,
+  loop: PlacementLoop
+): ContentLedger {
+  return new ContentLedger(
+    components,
+    () => table.all(),
+    (peerId, placementId, error) => {
+      const stage = table.get(placementId)?.stageOn(peerId)
+      if (stage !== undefined) loop.report(peerId, placementId, { ...stage.report, state: 'failed', error })
+    }
+  )
 }
 
 /** Where nodes are, and when one goes. */

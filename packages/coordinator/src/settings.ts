@@ -41,3 +41,6 @@ export const DEFAULT_PREFILL_CHUNK = 64
 
 /** The same of batch work: a run that others wait for, if they come while it is at work, is half as long. */
 export const DEFAULT_BATCH_PREFILL_CHUNK = 32
+
+/** Weights of a hub's model that the coordinator fetches whole. Nodes make the layers of larger ones. */
+export const DEFAULT_IMPORT_MAX_BYTES = 2_000_000_000

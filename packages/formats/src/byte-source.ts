@@ -1,5 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync, statSync } from 'node:fs'
 import { isLfsPointer, lfsPointerError, MeshError, modelInvalid, POINTER_BYTES_MAX } from '@resultity/interface'
+import type { FileExtent } from './file-extent.ts'
 
 /**
  * Bytes of a model file, read synchronously: formats are parsed and converted in a worker thread, where
@@ -86,6 +87,44 @@ export function memorySource(name: string, content: Uint8Array): ByteSource {
     read(offset, length) {
       checkExtent(source, offset, length)
       return new Uint8Array(content.subarray(offset, offset + length))
+    },
+    [Symbol.dispose]: () => undefined
+  }
+}
+
+/** Bytes are asked for that are not on this machine (yet). Whoever reads a file by ranges fetches them and begins anew. */
+export class MissingBytes extends Error {
+  override readonly name = 'MissingBytes'
+  readonly extent: FileExtent
+
+  constructor(extent: FileExtent) {
+    super(`bytes ${extent.offset} to ${extent.offset + extent.bytes} of ${extent.file} are not here`)
+    this.extent = extent
+  }
+}
+
+/** Bytes of a file, and how they are read: `at` counts from the extent's own beginning. */
+export interface HeldExtent extends FileExtent {
+  read(at: number, length: number): Uint8Array<ArrayBuffer>
+}
+
+/**
+ * A file of which only some extents are here.
+ *
+ * @param held what is here now of all files; asked anew at every read
+ * @throws MissingBytes when a read is not inside one of them
+ */
+export function heldSource(name: string, bytes: number, held: () => readonly HeldExtent[]): ByteSource {
+  const source = { name, bytes }
+  return {
+    ...source,
+    read(offset, length) {
+      checkExtent(source, offset, length)
+      const found = held().find(
+        extent => extent.file === name && offset >= extent.offset && offset + length <= extent.offset + extent.bytes
+      )
+      if (found === undefined) throw new MissingBytes({ file: name, offset, bytes: length })
+      return found.read(offset - found.offset, length)
     },
     [Symbol.dispose]: () => undefined
   }

@@ -1,6 +1,7 @@
 export * from './byte-source.ts'
 export * from './component-weights.ts'
 export * from './ctranslate2.ts'
+export * from './file-extent.ts'
 export * from './gguf.ts'
 export * from './gguf-split.ts'
 export * from './gguf-writer.ts'

@@ -21,31 +21,50 @@ export interface OpenTensors {
 /** What models count or mask with, and not what they multiply by. */
 const WHOLE_NUMBERS: ReadonlySet<string> = new Set('BOOL U8 I8 U16 I16 U32 I32 U64 I64'.split(' '))
 
+/** Weight files that are not in the folder they belong to. */
+export interface WeightsElsewhere {
+  /** Those of the folder, beside what is in it. */
+  readonly names: readonly string[]
+  open(name: string): ByteSource
+}
+
+export interface SafetensorsFolderInit {
+  /** Names of tensors that are passed over. */
+  readonly ignored?: RegExp | undefined
+  /** Default: all files are in the folder. */
+  readonly elsewhere?: WeightsElsewhere | undefined
+}
+
 /**
  * Opens the safetensors files of a folder. The caller disposes of them.
  *
- * @param ignored names that are passed over
  * @throws MeshError `model_invalid` for a damaged file, or saying what the folder has instead
  */
-export function openSafetensorsFolder(directory: string, ignored?: RegExp): OpenTensors {
-  return openSafetensorsFiles(weightPaths(directory), ignored)
+export function openSafetensorsFolder(directory: string, init: SafetensorsFolderInit = {}): OpenTensors {
+  const { ignored, elsewhere } = init
+  const open = (name: string): ByteSource =>
+    elsewhere?.names.includes(name) === true ? elsewhere.open(name) : openFileSource(join(directory, name))
+  return openTogether(weightNames(directory, elsewhere?.names), open, ignored)
 }
 
 /**
  * Opens safetensors files as one. The caller disposes of them.
  *
- * @param ignored names that are passed over
  * @throws MeshError `model_invalid` for a damaged file
  */
-export function openSafetensorsFiles(paths: readonly string[], ignored?: RegExp): OpenTensors {
+export function openSafetensorsFiles(paths: readonly string[]): OpenTensors {
+  return openTogether(paths, openFileSource)
+}
+
+function openTogether(names: readonly string[], open: (name: string) => ByteSource, ignored?: RegExp): OpenTensors {
   const files: ByteSource[] = []
   const dispose = (): void => {
     for (const file of files) file[Symbol.dispose]()
   }
   return disposeOnError(dispose, () => {
     const tensors = new Map<string, { readonly file: ByteSource; readonly entry: SafetensorsEntry }>()
-    for (const path of paths) {
-      const file = openFileSource(path)
+    for (const name of names) {
+      const file = open(name)
       files.push(file)
       for (const [name, entry] of parseSafetensors(file, ignored)) tensors.set(name, { file, entry })
     }
@@ -69,13 +88,13 @@ export function disposeOnError<T>(dispose: () => void, work: () => T): T {
 }
 
 /** The weight files of the folder. @throws MeshError `model_invalid` saying what it has instead */
-function weightPaths(directory: string): string[] {
-  const names = readdirSync(directory)
+function weightNames(directory: string, elsewhere: readonly string[] = []): readonly string[] {
+  const names = [...readdirSync(directory), ...elsewhere]
   // transformers looks for the whole file first: beside it, an index is of something else
   const indexed = !names.includes(WHOLE_WEIGHTS) && names.includes(WEIGHTS_INDEX)
   const choice = chooseWeights(names, indexed ? readIndex(directory, names) : undefined)
   if ('problem' in choice) throw modelInvalid(directory, choice.problem, choice.hint)
-  return choice.files.map(name => join(directory, name))
+  return choice.files
 }
 
 /** The files that the index names; undefined when it cannot be read and the shards do without it. */
@@ -141,6 +160,7 @@ function sourceTensor(
     rows,
     columns,
     rowBytes,
+    extent: { file: file.name, offset, bytes },
     read: (first, count) => file.read(offset + first * rowBytes, count * rowBytes)
   }
 }

@@ -42,6 +42,25 @@ export class WrittenFile {
     }
   }
 
+  /** Gives up all but the first `bytes`. */
+  async shorten(bytes: number): Promise<void> {
+    try {
+      await this.#handle.truncate(bytes)
+      this.#bytes = bytes
+    } catch (error) {
+      throw storageError(`cannot shorten ${this.path}`, error)
+    }
+  }
+
+  /** Its bytes are on the disk then. */
+  async sync(): Promise<void> {
+    try {
+      await this.#handle.datasync()
+    } catch (error) {
+      throw storageError(`cannot write ${this.path}`, error)
+    }
+  }
+
   /** Closes the file; its bytes are on the disk, so that a power cut cannot leave a visible blob with holes. */
   async finish(): Promise<void> {
     try {

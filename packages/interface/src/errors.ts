@@ -25,6 +25,7 @@ export const errorCodes = [
   'invalid_request', // input breaks its schema; `details.param` names the field
   'job_lease_lost', // this coordinator no longer holds the job; another may
   'layers_missing', // no live node serves some layer range, and none can be given it
+  'model_gated', // a repository asks for its licence to be accepted, or for a token
   'model_invalid', // a model file is truncated, corrupt or of an unsupported kind
   'model_not_found', // no such model reference, or this coordinator does not serve it
   'model_unavailable', // none of the model's sources answered
@@ -45,6 +46,7 @@ export const errorCodes = [
   'session_forbidden', // the sender has no part in this session
   'session_unknown', // no such session on this stage, or its lease ended
   'settings_invalid', // a flag, variable or configuration entry is wrong
+  'source_changed', // a file that a model is made from is another than its manifest says
   'storage_low', // the disk is nearly full: nothing new is stored
   'storage_quota_exceeded', // this namespace has stored as much as it may
   'unauthenticated', // no key, or one that is unknown, expired or revoked

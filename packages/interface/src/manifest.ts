@@ -5,6 +5,7 @@ import { decoderTraitsSchema, type Experts, ropeScalingSchema, ropeThetaSchema }
 import { type DiffusionManifest, diffusionManifestSchema } from './diffusion-manifest.ts'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
+import { type ModelRecipe, modelRecipeSchema } from './model-recipe.ts'
 import { tokenizerFilesSchema } from './tokenizer-files.ts'
 import { voiceConfigSchema } from './voice-config.ts'
 import { type BlobRef, layerFiles, type WeightFile, weightFileSchema } from './weight-file.ts'
@@ -115,14 +116,21 @@ const ONE_FILE_A_LAYER = {
  */
 const decoderManifestSchema = z
   .object({
-    version: z.literal(1),
+    /** 2 where there is a recipe, so that nodes refuse it which know none. */
+    version: z.union([z.literal(1), z.literal(2)]),
     name: z.string().min(1).max(256),
     architecture: z.enum(['llama', 'decoder']),
     config: modelConfigSchema,
     tokenizer: tokenizerFilesSchema,
     embedding: weightFileSchema,
     layers: layerFiles,
-    head: weightFileSchema
+    head: weightFileSchema,
+    /** By which nodes make the weight files, each those of its own layers. Absent: the coordinator has them. */
+    recipe: modelRecipeSchema.optional()
+  })
+  .refine(({ version, recipe }) => (version === 2) === (recipe !== undefined), {
+    message: 'a manifest with a recipe is of version 2, one without of version 1',
+    path: ['version']
   })
   .refine(manifest => manifest.layers.length === manifest.config.layerCount, ONE_FILE_A_LAYER)
   .refine(({ architecture, config }) => architecture === decoderArchitecture(config), {
@@ -296,6 +304,11 @@ export function tokenizerFilesOf(manifest: ModelManifest): BlobRef[] {
   if (isVoice(manifest)) return []
   if (isDiffusion(manifest)) return manifest.tokenizers.flatMap(({ vocabulary, merges }) => [vocabulary, merges])
   return [manifest.tokenizer.definition, manifest.tokenizer.config]
+}
+
+/** By which nodes make the weight files of a model; undefined where files are named by their bytes. */
+export function recipeOf(manifest: ModelManifest): ModelRecipe | undefined {
+  return isServedWhole(manifest) ? undefined : manifest.recipe
 }
 
 /** Numbers that an encoder gives of each input: a vector, or one for each label. */

@@ -8,9 +8,13 @@ export const sha256Schema = z.string().regex(/^[0-9a-f]{64}$/, 'a SHA-256 is 64 
 
 const size = z.int().positive()
 
-/** One content-addressed file; every extent in it starts on a multiple of {@link TENSOR_ALIGNMENT_BYTES}. */
+/** One file; every extent in it starts on a multiple of {@link TENSOR_ALIGNMENT_BYTES}. */
 export const weightFileSchema = z
   .object({
+    /**
+     * What names the file: the SHA-256 of its bytes. In a manifest with a recipe nobody knows that yet, and it is the SHA-256 of
+     * how the file is made, see `fileNames` of `@resultity/model`.
+     */
     sha256: sha256Schema,
     bytes: size,
     tensors: z.array(tensorEntrySchema).max(64)

@@ -34,7 +34,7 @@ function writeModel(directory: string, config: object, shapes: readonly (readonl
 
 /** Everything that decides what a model computes. */
 function converted(directory: string, known: readonly Family[]) {
-  using source = openSafetensorsDirectory(directory, known)
+  using source = openSafetensorsDirectory(directory, { families: known })
   const { embedding, layers, head } = planWeightFiles(source, { dequantize: false })
   const files = [embedding, ...layers, head].map(({ layout, chunks }) => ({
     layout,

@@ -96,7 +96,7 @@ t.test('a hub that is silent, refuses or does not know the model gives a typed e
   await t.rejects(fetchModel(reference, options(dataDir, 'http://127.0.0.1:1')), { code: 'model_unavailable' })
   await using hub = await startFakeHub('org/repo', { 'a.gguf': model, 'b.gguf': model })
   for (const [text, hint] of [
-    ['hf:org/other', /access token/],
+    ['hf:org/other', /HF_TOKEN/],
     ['hf:org/repo:c.gguf', /a\.gguf, b\.gguf/],
     ['hf:org/repo', /a\.gguf, b\.gguf/]
   ] as const) {

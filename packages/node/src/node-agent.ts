@@ -4,7 +4,6 @@ import { join } from 'node:path'
 import { availableExecutionProviders, createEngine, probeMachine } from '@resultity/engine'
 import { type BlobStore, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost, type PeerAddress, serveBlobs } from '@resultity/mesh'
-import { FileBlobStore } from '@resultity/model'
 import type { Upstreams } from '@resultity/upstream'
 import type { Logger } from 'pino'
 import { Advertiser } from './advertiser.ts'
@@ -16,6 +15,7 @@ import { AcceptedInvites, type HeldInvite, joinTargets, refusesInvite } from './
 import { KnownPeers } from './known-peers.ts'
 import { Membership } from './membership.ts'
 import { DEFAULT_NODE_LIMITS, type NodeInit, type NodeLimits, type RunningNode } from './node-init.ts'
+import { type NodeStore, openNodeStore } from './node-store.ts'
 import { openUpstreams } from './node-upstreams.ts'
 import { retryMs } from './retry-wait.ts'
 import { ServedPlacements } from './served-placements.ts'
@@ -33,6 +33,8 @@ const REJOIN_MS = 250
 export interface NodeAgentComponents {
   readonly host: MeshHost
   readonly store: BlobStore & AsyncDisposable
+  /** Default: this node makes no weight files. */
+  readonly maker?: NodeStore['maker'] | undefined
   readonly stages: StageTable
   readonly advertiser: Advertiser
   readonly upstreams?: Upstreams | undefined
@@ -60,11 +62,11 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   const privateKey = await loadIdentity(dataDir)
   const engineOptions = { tuning, otherKernels: init.otherKernels ?? false }
   const engine = await createEngine(init.engine, engineOptions)
-  const [hardware, memoryBytes, probe, store, upstreams] = await Promise.all([
+  const [hardware, memoryBytes, probe, { store, maker }, upstreams] = await Promise.all([
     probeHardware(availableExecutionProviders()),
     init.memoryBytes ?? defaultMemoryOffer(),
     probeMachine(threads, engineOptions),
-    openStore(init),
+    openNodeStore(init),
     openUpstreams(init)
   ])
   const stages = new StageTable(
@@ -103,7 +105,7 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
   )
   const onInviteAccepted = (id: string): Promise<void> => accepted.add(id)
   const agent = new NodeAgent(
-    { host, store, stages, advertiser, upstreams, logger, scheduler, onInviteAccepted },
+    { host, store, maker, stages, advertiser, upstreams, logger, scheduler, onInviteAccepted },
     limits
   )
   await agent.listen()
@@ -115,15 +117,6 @@ export async function startNode(init: NodeInit): Promise<RunningNode> {
     drain: options => agent.drain(options),
     close: () => agent.close()
   }
-}
-
-/** Coordinators decide what is fetched, so the store has a size limit. */
-function openStore({ dataDir, blobSources = [], blobCacheBytes, logger }: NodeInit): Promise<FileBlobStore> {
-  return FileBlobStore.open(dataDir, {
-    readOnlySources: blobSources,
-    cache: blobCacheBytes === undefined ? {} : { bytesMax: blobCacheBytes },
-    onDamaged: path => logger.warn({ path }, 'a weight file is damaged; it is fetched again')
-  })
 }
 
 /** The running agent: memberships with coordinators, and the stages they assigned. */
@@ -146,7 +139,7 @@ export class NodeAgent {
   #discovery: Promise<void> = Promise.resolve()
 
   constructor(components: NodeAgentComponents, limits: NodeLimits) {
-    const { host, stages, store, upstreams, logger, scheduler = systemScheduler } = components
+    const { host, stages, store, maker, upstreams, logger, scheduler = systemScheduler } = components
     this.#scheduler = scheduler
     this.#components = components
     this.#limits = limits
@@ -155,8 +148,9 @@ export class NodeAgent {
       logger,
       trials: new HopTrials({ host, scheduler }, limits),
       weights: (assign, coordinator, onBytes) => {
-        const { sources, manifestBytes } = assign
-        return peerWeights({ host, store, scheduler }, { sources, coordinator, manifestBytes, onProgress: onBytes })
+        const { sources, manifestBytes, contents } = assign
+        const init = { sources, coordinator, manifestBytes, contents, onProgress: onBytes }
+        return peerWeights({ host, store, maker, scheduler }, init)
       },
       onReleasing: (placementId, reason) => {
         this.#server.endPlacement(placementId, reason)

@@ -1,5 +1,6 @@
 import type { EngineKind } from '@resultity/engine'
 import type { MeshError, Scheduler, Tuning } from '@resultity/interface'
+import type { HubClientInit } from '@resultity/model'
 import { FIRST_FRAME_MS } from '@resultity/wire'
 import type { Logger } from 'pino'
 import type { DrainOptions, DrainOutcome } from './draining.ts'
@@ -37,6 +38,8 @@ export interface NodeInit {
   readonly blobSources?: readonly string[]
   /** Bytes of disk for weights. Default: half of the free space when the store is empty. */
   readonly blobCacheBytes?: number
+  /** The hub that this node may fetch from, to make weight files itself. Default: none. */
+  readonly hub?: HubClientInit | undefined
   readonly engine?: EngineKind
   /** Servers beside this node, to which it passes requests on. Default: none. */
   readonly upstreams?: NodeUpstreams

@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import type { Assign, AssignmentUpdate } from '@resultity/wire'
+import { type Assign, type AssignmentUpdate, CONTENTS_MAX } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
 import type { HopTrials } from './hop-trials.ts'
@@ -104,7 +104,8 @@ export class ServedPlacements {
       })
       await this.#link(assign, coordinator, update, signal)
       const { fixedMs: fixedDecodeMs, digest: selfTestSha256, ...perLayer } = measurement
-      update({ state: 'ready', memoryBytes, fixedDecodeMs, selfTestSha256, ...perLayer })
+      const contents = this.#components.stages.contentsOf(placementId).slice(0, CONTENTS_MAX)
+      update({ state: 'ready', memoryBytes, fixedDecodeMs, selfTestSha256, contents, ...perLayer })
       this.#components.logger.info({ model, range, placement: placementId, ...measurement }, 'stage ready')
     } catch (cause) {
       const error = MeshError.from(cause, 'engine_failed')

@@ -1,6 +1,7 @@
 import type { Engine } from '@resultity/engine'
 import {
   type BlobRef,
+  type FileContent,
   formatRange,
   isServedWhole,
   kindOf,
@@ -22,6 +23,8 @@ export interface WeightSource {
   manifest(sha256: string, signal: AbortSignal): Promise<ModelManifest>
   /** @returns path by SHA-256 of every file in `files` */
   files(files: readonly BlobRef[], signal: AbortSignal): Promise<ReadonlyMap<string, string>>
+  /** What the files hold that their manifest names by how they are made. Absent: none is. */
+  contents?(): readonly FileContent[]
 }
 
 export interface StageTableComponents {
@@ -48,6 +51,8 @@ interface Entry {
   memoryBytes: number
   ready: Promise<LoadedModel>
   loaded: LoadedModel | undefined
+  /** What its files hold that its manifest names by how they are made. */
+  contents: readonly FileContent[]
   /** Jobs at work, of a model that is served whole. */
   jobsOpen: number
   /** Its files in the store, which it has mapped. */
@@ -134,6 +139,7 @@ export class StageTable {
       memoryBytes: 0,
       ready: Promise.resolve().then(() => this.#enqueue(entry, source, onProgress)),
       loaded: undefined,
+      contents: [],
       jobsOpen: 0,
       files: new DisposableStack()
     }
@@ -146,6 +152,11 @@ export class StageTable {
       if (this.#entries.get(key) === entry) this.#entries.delete(key)
       throw error
     }
+  }
+
+  /** What the weight files of a placement hold, of a model whose files nodes make. */
+  contentsOf(placementId: string): readonly FileContent[] {
+    return [...this.#entries.values()].find(({ placements }) => placements.has(placementId))?.contents ?? []
   }
 
   /** The stage that serves `placementId`. @throws MeshError `session_unknown` */
@@ -231,6 +242,7 @@ export class StageTable {
     const files = this.#reserve(entry, manifest)
     entry.files.use(source.hold(files.map(({ sha256 }) => sha256)))
     const paths = await source.files(files, signal)
+    entry.contents = source.contents?.() ?? []
     const { threads, spinning, workDir } = this.#init
     const { memoryBytes } = entry
     const where = { threads, spinning, workDir, memoryBytes, compiler: this.#compiler, scheduler: this.#scheduler }

@@ -1,14 +1,17 @@
 import {
   type BlobRef,
   type BlobStore,
+  type FileContent,
   MeshError,
   type ModelManifest,
   parseModelManifest,
+  recipeOf,
   type Scheduler,
   systemScheduler
 } from '@resultity/interface'
 import { fetchBlob, type MeshHost, type PeerAddress } from '@resultity/mesh'
 import { reachablePeer } from './peer-addresses.ts'
+import { type HubPart, type MakingStore, RecipeFiles, type RecipeFilesComponents } from './recipe-files.ts'
 import type { WeightSource } from './stage-table.ts'
 
 /** A manifest of a thousand layers is some hundred kilobytes. */
@@ -17,6 +20,8 @@ const MANIFEST_BYTES_MAX = 16 * 1024 * 1024
 export interface PeerWeightsComponents {
   readonly host: MeshHost
   readonly store: BlobStore
+  /** How weight files are made here. Default: they are not, and models that need it are refused. */
+  readonly maker?: { readonly hub: HubPart; readonly store: MakingStore } | undefined
   /** Default: the machine's time. */
   readonly scheduler?: Scheduler
 }
@@ -27,6 +32,8 @@ export interface PeerWeightsInit {
   /** Peer id of the coordinator that asks. */
   readonly coordinator: string
   readonly manifestBytes: number
+  /** What the coordinator knows of files that nodes make. */
+  readonly contents?: readonly FileContent[] | undefined
   readonly onProgress: (bytesDone: number, bytesTotal: number) => void
 }
 
@@ -35,7 +42,8 @@ const SOURCES_MAX = 8
 
 /** Weights out of the local store where they are there already, else from `sources` by hash. */
 export function peerWeights(components: PeerWeightsComponents, init: PeerWeightsInit): WeightSource {
-  const { host, store, scheduler = systemScheduler } = components
+  const { host, store, maker, scheduler = systemScheduler } = components
+  let made: RecipeFiles | undefined
   const fetch = async (
     sha256: string,
     bytes: number,
@@ -48,8 +56,21 @@ export function peerWeights(components: PeerWeightsComponents, init: PeerWeights
     return fetchBlob(host, { sha256, bytes, sources }, store, { signal, onProgress, scheduler })
   }
 
+  const fromPeers: RecipeFilesComponents['fromPeers'] = ({ sha256, bytes }, signal, onBytes) =>
+    fetch(sha256, bytes, signal, onBytes)
+
   return {
-    hold: sha256s => store.hold?.(sha256s) ?? { [Symbol.dispose]: () => {} },
+    hold: sha256s => {
+      const held = store.hold?.(sha256s)
+      return {
+        [Symbol.dispose]: () => {
+          held?.[Symbol.dispose]()
+          made?.release()
+        }
+      }
+    },
+
+    contents: () => made?.contents ?? [],
 
     async manifest(sha256, signal): Promise<ModelManifest> {
       if (init.manifestBytes > MANIFEST_BYTES_MAX) {
@@ -59,10 +80,19 @@ export function peerWeights(components: PeerWeightsComponents, init: PeerWeights
         )
       }
       if ((await store.find(sha256)) === undefined) await fetch(sha256, init.manifestBytes, signal, () => {})
-      return parseModelManifest(sha256, await store.read(sha256, { signal }))
+      const manifest = parseModelManifest(sha256, await store.read(sha256, { signal }))
+      const recipe = recipeOf(manifest)
+      if (recipe === undefined) return manifest
+      if (maker === undefined) {
+        throw new MeshError('not_implemented', `${manifest.name} is made by its nodes, and this one makes nothing`)
+      }
+      made = new RecipeFiles({ ...maker, fromPeers }, { manifest, recipe, known: init.contents ?? [] })
+      return manifest
     },
 
-    async files(files, signal): Promise<ReadonlyMap<string, string>> {
+    async files(all, signal): Promise<ReadonlyMap<string, string>> {
+      const toMake = all.filter(({ sha256 }) => made?.has(sha256) === true)
+      const files = all.filter(file => !toMake.includes(file))
       const paths = new Map<string, string>()
       // refused before a byte is fetched, rather than when the disk is full
       await store.makeRoom?.(await missingBytes(store, files))
@@ -76,6 +106,7 @@ export function peerWeights(components: PeerWeightsComponents, init: PeerWeights
         bytesBefore += file.bytes
         init.onProgress(bytesBefore, bytesTotal)
       }
+      for (const [name, path] of (await made?.bring(toMake, signal, init.onProgress)) ?? []) paths.set(name, path)
       return paths
     }
   }

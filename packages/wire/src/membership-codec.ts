@@ -1,3 +1,4 @@
+import type { FileContent } from '@resultity/interface'
 import { resultity } from '#gen'
 import {
   bytes,
@@ -20,7 +21,7 @@ import type {
   CoordinatorMessage,
   NodeMessage
 } from './membership-messages.ts'
-import { PROTOCOL_VERSION } from './protocols.ts'
+import { CONTENTS_MAX, PROTOCOL_VERSION } from './protocols.ts'
 import { errorFromWire, errorToWire } from './wire-error.ts'
 
 const wire = resultity.membership.v1
@@ -71,8 +72,9 @@ function nodeMessageToWire(message: NodeMessage): WireNodeMessage {
     case 'assignment': {
       const state = states.indexOf(message.state) + 1
       const error = message.error === undefined ? null : errorToWire(message.error)
-      const { selfTestSha256, unreachedPeer = '', ...rest } = message
-      return { assignment: { ...rest, state, error, unreachedPeer, ...digestToWire(selfTestSha256) } }
+      const { selfTestSha256, unreachedPeer = '', contents = [], ...rest } = message
+      const listed = { contents: contents.map(contentToWire) }
+      return { assignment: { ...rest, ...listed, state, error, unreachedPeer, ...digestToWire(selfTestSha256) } }
     }
     case 'goodbye':
       return { goodbye: { reason: message.reason } }
@@ -95,7 +97,16 @@ function coordinatorMessageToWire(message: CoordinatorMessage): WireCoordinatorM
 }
 
 function assignToWire(assign: Assign): resultity.membership.v1.Assign.$Properties {
-  const { manifestSha256, range, sources, activationType: _f32, next, previousPeer = '', ...rest } = assign
+  const {
+    manifestSha256,
+    range,
+    sources,
+    activationType: _f32,
+    next,
+    previousPeer = '',
+    contents = [],
+    ...rest
+  } = assign
   return {
     ...rest,
     manifestSha256: sha256ToWire(manifestSha256),
@@ -104,8 +115,26 @@ function assignToWire(assign: Assign): resultity.membership.v1.Assign.$Propertie
     sources: sources.map(source => ({ peerId: source.peerId, multiaddrs: [...source.multiaddrs] })),
     activationType: wire.ActivationType.F32,
     next: next === undefined ? null : { peerId: next.peerId, multiaddrs: [...next.multiaddrs] },
-    previousPeer
+    previousPeer,
+    contents: contents.map(contentToWire)
   }
+}
+
+function contentToWire({ file, sha256, verified }: FileContent): resultity.membership.v1.FileContent.$Properties {
+  return { file: sha256ToWire(file), sha256: sha256ToWire(sha256), verified }
+}
+
+function contentsFromWire(
+  wired: readonly resultity.membership.v1.FileContent.$Properties[] | null | undefined,
+  field: string
+): { contents?: FileContent[] } {
+  const contents = list(wired, field, CONTENTS_MAX).map(({ file, sha256, verified }) => ({
+    file: sha256FromWire(file, `${field}.file`),
+    sha256: sha256FromWire(sha256, `${field}.sha256`),
+    verified: verified === true
+  }))
+  if (new Set(contents.map(({ file }) => file)).size !== contents.length) throw violation(`${field} names a file twice`)
+  return contents.length === 0 ? {} : { contents }
 }
 
 function nodeMessageFromWire(message: WireNodeMessage): NodeMessage {
@@ -152,6 +181,7 @@ function assignmentFromWire(wired: resultity.membership.v1.AssignmentUpdate.$Pro
     fixedDecodeMs: milliseconds(wired.fixedDecodeMs, 'assignment.fixed_decode_ms'),
     memoryBytes: integer64(wired.memoryBytes, 'assignment.memory_bytes'),
     selfTestSha256: digestFromWire(wired.selfTestSha256),
+    ...(state === 'ready' ? contentsFromWire(wired.contents, 'assignment.contents') : {}),
     error: state === 'failed' || unreached ? errorFromWire(wired.error) : undefined,
     ...(unreached ? { unreachedPeer } : {})
   }
@@ -217,7 +247,8 @@ function assignFromWire(wired: resultity.membership.v1.Assign.$Properties): Assi
     sources: list(wired.sources, 'assign.sources', SOURCES_MAX).map(source => peerFromWire(source, 'source')),
     activationType: 'f32',
     ...(wired.next ? { next: peerFromWire(wired.next, 'next') } : {}),
-    ...(previousPeer === '' ? {} : { previousPeer })
+    ...(previousPeer === '' ? {} : { previousPeer }),
+    ...contentsFromWire(wired.contents, 'assign.contents')
   }
 }
 

@@ -1,4 +1,4 @@
-import type { LayerRange, MeshError } from '@resultity/interface'
+import type { FileContent, LayerRange, MeshError } from '@resultity/interface'
 
 /** Messages of a node to a coordinator. `Hello` comes first, exactly once. */
 export type NodeMessage = Hello | Heartbeat | AssignmentUpdate | Goodbye
@@ -40,6 +40,8 @@ export interface AssignmentUpdate {
   readonly memoryBytes: number
   /** SHA-256 of the self-test's results, as 64 hexadecimal digits: the same on nodes whose kernels agree. Empty until ready. */
   readonly selfTestSha256: string
+  /** With `ready`: what the weight files of the range hold, of a model whose files nodes make themselves. */
+  readonly contents?: readonly FileContent[]
   /** Set when `state` is `failed`, and why the next stage is not reached. */
   readonly error: MeshError | undefined
   /** With `linking`: the peer of the next stage, when it was not reached. It is tried on. */
@@ -96,6 +98,8 @@ export interface Assign {
   readonly next?: NextStage
   /** Whose next stage this one is. */
   readonly previousPeer?: string
+  /** What is known of weight files of the range that nodes make themselves. */
+  readonly contents?: readonly FileContent[]
 }
 
 export interface Release {

@@ -39,3 +39,6 @@ export const BLOB_CHUNK_BYTES = 256 * 1024
 
 /** One chunk and the head around it. */
 export const BLOB_FRAME_BYTES_MAX = BLOB_CHUNK_BYTES + 4096
+
+/** Weight files of which a message of a membership says what they hold. At some 70 bytes each they fit a node's message. */
+export const CONTENTS_MAX = 800

@@ -224,6 +224,16 @@ const stageFrames: Record<string, StageFrame> = {
   fault: { type: 'fault', session, epoch: 2, error }
 }
 
+const nothingMeasured = {
+  bytesDone: 0,
+  bytesTotal: 0,
+  decodeMsPerLayer: 0,
+  prefillMsPerPositionLayer: 0,
+  fixedDecodeMs: 0,
+  memoryBytes: 0,
+  selfTestSha256: ''
+}
+
 const nodeMessages: Record<string, NodeMessage> = {
   hello: { type: 'hello', advert: Uint8Array.of(1, 2, 3) },
   heartbeat: { type: 'heartbeat', sequence: 2 ** 40, advert: undefined },
@@ -241,30 +251,29 @@ const nodeMessages: Record<string, NodeMessage> = {
     selfTestSha256: 'ab'.repeat(32),
     error: undefined
   },
+  'assignment, ready with contents': {
+    type: 'assignment',
+    placementId: 'p-1',
+    state: 'ready',
+    ...nothingMeasured,
+    error: undefined,
+    contents: [
+      { file: 'cd'.repeat(32), sha256, verified: true },
+      { file: 'ef'.repeat(32), sha256, verified: false }
+    ]
+  },
   'assignment, failed': {
     type: 'assignment',
     placementId: 'p-1',
     state: 'failed',
-    bytesDone: 0,
-    bytesTotal: 0,
-    decodeMsPerLayer: 0,
-    prefillMsPerPositionLayer: 0,
-    fixedDecodeMs: 0,
-    memoryBytes: 0,
-    selfTestSha256: '',
+    ...nothingMeasured,
     error
   },
   'assignment, next stage not reached': {
     type: 'assignment',
     placementId: 'p-1',
     state: 'linking',
-    bytesDone: 0,
-    bytesTotal: 0,
-    decodeMsPerLayer: 0,
-    prefillMsPerPositionLayer: 0,
-    fixedDecodeMs: 0,
-    memoryBytes: 0,
-    selfTestSha256: '',
+    ...nothingMeasured,
     error,
     unreachedPeer: '12D3KooWNext'
   },
@@ -299,6 +308,19 @@ const coordinatorMessages: Record<string, CoordinatorMessage> = {
     activationType: 'f32',
     next: { peerId: '12D3KooWNext', multiaddrs: ['/ip4/10.0.0.3/tcp/1'] },
     previousPeer: '12D3KooWPrevious'
+  },
+  'assign, with contents': {
+    type: 'assign',
+    placementId: 'p-1',
+    model: 'org/large',
+    manifestSha256: sha256,
+    manifestBytes: 123_456,
+    range: { first: 10, end: 20 },
+    contextLength: 2048,
+    sessionsMax: 4,
+    sources: [],
+    activationType: 'f32',
+    contents: [{ file: 'cd'.repeat(32), sha256, verified: false }]
   },
   release: { type: 'release', placementId: 'p-1', reason: 'moved' },
   'heartbeat ack': { type: 'heartbeat_ack', sequence: 7 },

@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { tellParent } from '../daemon/parent-channel.ts'
 import { runDaemon, type StartedDaemon } from '../daemon/run-daemon.ts'
+import { hubAccess } from '../models/hub-access.ts'
 
 type FailedModel = RunningCoordinator['failedModels'][number]
 
@@ -26,6 +27,9 @@ export const coordinatorCommand: CommandDefinition = {
     'mdns',
     'data',
     'model',
+    'hub',
+    'hubTokenFile',
+    'importMax',
     'store',
     'alias',
     'subcloud',
@@ -67,6 +71,7 @@ async function start(
   // loaded only here: the other commands must start without libp2p and the inference runtime
   const { startCoordinator } = await import('@resultity/coordinator')
   const { toStep } = await import('../models/import.ts')
+  const hub = await hubAccess(settings, context.env)
   const coordinator = await withFallback(settings.model ?? [], logger, models =>
     startCoordinator(
       {
@@ -82,6 +87,8 @@ async function start(
         announce: settings.announce,
         mdns: settings.mdns,
         models,
+        hub,
+        importMaxBytes: settings.importMax,
         store: settings.store,
         aliases: settings.alias,
         subclouds: settings.subcloud,

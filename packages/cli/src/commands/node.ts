@@ -5,6 +5,7 @@ import type { Logger } from 'pino'
 import type { CommandDefinition, CommandRun } from '../command.ts'
 import { type DrainReport, writeDrainReport } from '../daemon/drain-report.ts'
 import { runDaemon, type StartedDaemon } from '../daemon/run-daemon.ts'
+import { hubAccess } from '../models/hub-access.ts'
 import { nodeDrainCommand } from './node-drain.ts'
 
 /** An answer goes on elsewhere within seconds; layers that others must fetch first may take longer. */
@@ -27,6 +28,8 @@ export const nodeCommand: CommandDefinition = {
     'label',
     'blobSource',
     'blobCache',
+    'hub',
+    'hubTokenFile',
     'upstream',
     'upstreamModel',
     'upstreamKeyFile',
@@ -48,12 +51,14 @@ export const nodeCommand: CommandDefinition = {
   run: input => runDaemon(input, logger => start(input, logger), 'node')
 }
 
-async function start({ settings }: CommandRun, logger: Logger): Promise<StartedDaemon> {
+async function start({ settings, context }: CommandRun, logger: Logger): Promise<StartedDaemon> {
   // an agent's garbage is small and short-lived: a young generation that never grows saves 25 MB beside the weights
   setFlagsFromString('--semi-space-growth-factor=1')
   // loaded only here: the other commands must start without libp2p and the inference runtime
   const { startNode } = await import('@resultity/node')
+  const hub = settings.hub === 'off' ? undefined : await hubAccess(settings, context.env)
   const node = await startNode({
+    ...(hub === undefined ? {} : { hub }),
     dataDir: settings.data,
     listen: settings.listen,
     announce: settings.announce,

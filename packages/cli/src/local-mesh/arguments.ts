@@ -22,6 +22,9 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       allowedHost: settings.allowedHost,
       listen: [LOOPBACK],
       model: settings.model,
+      hub: settings.hub,
+      hubTokenFile: settings.hubTokenFile,
+      importMax: settings.importMax,
       alias: Object.entries(settings.alias).map(([name, alias]) => `${name}=${aliasText(alias)}`),
       stages: settings.stages ?? settings.nodes,
       contextLength: settings.contextLength,
@@ -57,6 +60,8 @@ export function nodeArguments(
       memory: settings.memory ?? share,
       threads: settings.threads ?? availableParallelism(),
       engine: settings.engine,
+      hub: settings.hub,
+      hubTokenFile: settings.hubTokenFile,
       tuning: settings.tuning,
       // they all stop together: there is nobody to hand anything over to
       drainDeadline: 0,

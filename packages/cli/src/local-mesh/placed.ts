@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers/promises'
-import { type AbortOptions, formatRange, type LayerRange, MeshError, withDeadline } from '@resultity/interface'
+import { type AbortOptions, formatRange, type LayerRange, MeshError } from '@resultity/interface'
 import { type ApiModel, type ApiPlacement, isPlaced } from '../api/answers.ts'
 import type { MeshApi } from '../api/mesh-api.ts'
 import type { ProgressStep } from '../output/progress.ts'
@@ -8,8 +8,8 @@ import type { LocalMesh } from './local-mesh.ts'
 
 const POLL_MS = 250
 
-/** Reading and testing the weights of a big model takes minutes on a slow disk. */
-const PLACEMENT_TIMEOUT_MS = 15 * 60_000
+/** Reading and testing the weights of a big model takes minutes on a slow disk. While they come from a hub, hours may pass. */
+const SILENCE_MAX_MS = 15 * 60_000
 
 /** A model that is ready to answer, and who serves which layers of it. */
 export interface PlacedModel {
@@ -22,35 +22,42 @@ export interface PlacedModel {
 /**
  * Waits until every model of the mesh has a placement that serves.
  *
- * @throws MeshError `unavailable` when the coordinator or every node has ended; `deadline_exceeded`
+ * @throws MeshError `unavailable` when the coordinator or every node has ended; `deadline_exceeded` when nothing has changed for
+ * a quarter of an hour
  */
 export async function waitUntilPlaced(
   mesh: LocalMesh,
   api: MeshApi,
-  { signal, onProgress }: AbortOptions & { readonly onProgress: (step: ProgressStep) => void }
+  { onProgress, ...options }: AbortOptions & { readonly onProgress: (step: ProgressStep) => void }
 ): Promise<PlacedModel[]> {
-  return withDeadline(
-    'loading the model',
-    PLACEMENT_TIMEOUT_MS,
-    async limit => {
-      const models = (await api.models({ signal: limit })).filter(isPlaced)
-      for (;;) {
-        if (mesh.nodesUp === 0)
-          throw new MeshError('unavailable', 'every node has ended before the model was loaded', {
-            hint: 'Their logs are in the data directory, below logs/.'
-          })
-        const placements = await api.placements({ signal: limit })
-        const placed = models.flatMap(model => {
-          const ready = placements.find(candidate => isReady(candidate, model.id))
-          return ready === undefined ? [] : [toPlaced(ready, model.kind)]
-        })
-        if (placed.length === models.length) return placed
-        onProgress(describeLoading(placements))
-        await setTimeout(POLL_MS, undefined, { signal: limit })
-      }
-    },
-    { ...(signal ? { signal } : {}) }
-  )
+  const models = (await api.models(options)).filter(isPlaced)
+  let shown = ''
+  let changedAtMs = performance.now()
+  for (;;) {
+    if (mesh.nodesUp === 0) {
+      throw new MeshError('unavailable', 'every node has ended before the model was loaded', {
+        hint: 'Their logs are in the data directory, below logs/.'
+      })
+    }
+    const placements = await api.placements(options)
+    const placed = models.flatMap(model => {
+      const ready = placements.find(candidate => isReady(candidate, model.id))
+      return ready === undefined ? [] : [toPlaced(ready, model.kind)]
+    })
+    if (placed.length === models.length) return placed
+    const step = describeLoading(placements)
+    onProgress(step)
+    const seen = JSON.stringify(step)
+    if (seen !== shown) changedAtMs = performance.now()
+    shown = seen
+    if (performance.now() - changedAtMs > SILENCE_MAX_MS) {
+      throw new MeshError(
+        'deadline_exceeded',
+        `nothing has changed for ${SILENCE_MAX_MS / 60_000} minutes: ${step.text}`
+      )
+    }
+    await setTimeout(POLL_MS, undefined, options)
+  }
 }
 
 function isReady(placement: ApiPlacement, model: string): boolean {

@@ -1,9 +1,10 @@
-import { FileBlobStore, type ImportedModel, type ImportProgress, importModel, parseModelReference } from '@resultity/model'
+import { FileBlobStore, type HubAccess, hubOptions, type ImportedModel, type ImportProgress, importModel, parseModelReference } from '@resultity/model'
 import type { ProgressStep } from '../output/progress.ts'
 
 export interface ImportOptions {
   /** A coordinator's data directory. */
   readonly dataDir: string
+  readonly hub: HubAccess
   readonly signal: AbortSignal
   readonly onProgress: (step: ProgressStep) => void
 }
@@ -15,11 +16,12 @@ export interface ImportOptions {
  */
 export async function importIntoDirectory(
   reference: string,
-  { dataDir, signal, onProgress }: ImportOptions
+  { dataDir, hub, signal, onProgress }: ImportOptions
 ): Promise<ImportedModel> {
   const parsed = parseModelReference(reference)
   await using store = await FileBlobStore.open(dataDir)
-  return await importModel(parsed, { dataDir, store, signal, onProgress: progress => onProgress(toStep(progress)) })
+  const options = { dataDir, store, signal, hub: hubOptions(hub) }
+  return await importModel(parsed, { ...options, onProgress: progress => onProgress(toStep(progress)) })
 }
 
 const verbs: Readonly<Record<ImportProgress['phase'], string>> = {

@@ -179,6 +179,9 @@ const publicUrl = z
     return pathname === '/' && `${search}${hash}${username}${password}` === ''
   }, URL_EXPECTED)
   .transform(text => new URL(text).origin)
+const hub = z.union([z.literal('off'), z.url({ protocol: /^https?$/ })], {
+  error: 'expected a URL such as https://huggingface.co, or off'
+})
 const path = z.string('expected a path').min(1, 'expected a path')
 
 const PROGRAM_EXPECTED = 'expected the path of a program, or off'
@@ -284,6 +287,13 @@ export const settingsSchema = z.object({
   upstreamJobs: whole(1, 1024).describe('requests passed on at once for each model of these servers; 8 when not given'),
   blobCache: bytes.describe(
     'disk space that a node keeps weights in; the ones used longest ago go first; half of the disk when not given'
+  ),
+  hub: hub.describe(
+    'hub that models come from, or off: nodes then make no layers themselves; $HF_ENDPOINT or the public one when not given'
+  ),
+  hubTokenFile: path.describe('file of the token that this hub is shown; $HF_TOKEN when not given'),
+  importMax: bytes.describe(
+    'weights of a hub’s model up to which the coordinator fetches it whole; of a larger one nodes fetch their layers; 2GB when not given'
   ),
   namespaceBytes: bytes.describe(
     'what each namespace may have stored: files, and what requests say and are answered; 20GiB when not given'

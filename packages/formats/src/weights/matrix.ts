@@ -5,6 +5,9 @@ import type { SourceTensor } from './source-tensor.ts'
 /** Source bytes converted at a time: large enough for fast reads, small beside any layer. */
 const BATCH_BYTES = 4 * 1024 * 1024
 
+/** What a transpose holds: all of a matrix of 64 million numbers, which is any of an 8 B model but its head. */
+const BAND_BYTES = 256 * 1024 * 1024
+
 /** One of our matrices: the rows of one or more source tensors, one after the other. */
 export interface Matrix {
   readonly name: string
@@ -125,27 +128,50 @@ export function* sourceRows(matrix: Matrix): Generator<Uint8Array<ArrayBuffer>> 
   for (const { source } of rowBatches(matrix)) yield source
 }
 
-/** f32 `[columns, rows]`, as `x · W` reads it. Holds the whole matrix for the transpose. */
-export function* floatColumns(matrix: Matrix): Generator<Uint8Array<ArrayBuffer>> {
+/**
+ * f32 `[columns, rows]`, as `x · W` reads it. Holds a band of columns for the transpose; where the matrix has several, its
+ * source is read once for each.
+ *
+ * @param bandBytes of a band as f32
+ */
+export function* floatColumns(matrix: Matrix, bandBytes = BAND_BYTES): Generator<Uint8Array<ArrayBuffer>> {
   const { rows, columns } = matrix
-  const values = new Float32Array(rows * columns)
+  const columnBytes = rows * Float32Array.BYTES_PER_ELEMENT
+  const bandColumns = Math.max(1, Math.floor(bandBytes / columnBytes))
+  const batchColumns = Math.max(1, Math.floor(BATCH_BYTES / columnBytes))
+  for (let start = 0; start < columns; start += bandColumns) {
+    const width = Math.min(bandColumns, columns - start)
+    const band = floatBand(matrix, start, width)
+    for (let first = 0; first < width; first += batchColumns) {
+      const count = Math.min(batchColumns, width - first)
+      const transposed = new Float32Array(count * rows)
+      for (let row = 0; row < rows; row += 1) {
+        for (let column = 0; column < count; column += 1) {
+          transposed[column * rows + row] = band[row * width + first + column] ?? 0
+        }
+      }
+      yield bytesOf(transposed)
+    }
+  }
+}
+
+/** Columns `[start, start + width)` of all rows, row by row. */
+function floatBand(matrix: Matrix, start: number, width: number): Float32Array {
+  const { rows, columns } = matrix
+  const values = new Float32Array(rows * width)
   let filled = 0
   for (const { part, source } of rowBatches(matrix)) {
     const batch = dequantize(part.encoding, source)
-    values.set(batch, filled)
-    filled += batch.length
-  }
-  const batchColumns = Math.max(1, Math.floor(BATCH_BYTES / (rows * Float32Array.BYTES_PER_ELEMENT)))
-  for (let first = 0; first < columns; first += batchColumns) {
-    const count = Math.min(batchColumns, columns - first)
-    const transposed = new Float32Array(count * rows)
-    for (let row = 0; row < rows; row += 1) {
-      for (let column = 0; column < count; column += 1) {
-        transposed[column * rows + row] = values[row * columns + first + column] ?? 0
-      }
+    if (width === columns) {
+      values.set(batch, filled)
+      filled += batch.length
+      continue
     }
-    yield bytesOf(transposed)
+    for (let row = start; row < batch.length; row += columns, filled += width) {
+      values.set(batch.subarray(row, row + width), filled)
+    }
   }
+  return values
 }
 
 function bytesOf(values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {

@@ -1,3 +1,4 @@
+import type { FileExtent } from '../file-extent.ts'
 import type { SourceEncoding } from '../quantization/encoding.ts'
 
 /** A tensor of a model file, as the file has it. */
@@ -15,6 +16,8 @@ export interface SourceTensor {
   readonly interleavedHeadDim?: number
   /** Added to every number. */
   readonly addend?: number
+  /** Where its rows lie, one behind the other; absent where only whole files are read. */
+  readonly extent?: FileExtent
   /** Reads rows `[first, first + count)` in the order of the file. */
   read(first: number, count: number): Uint8Array<ArrayBuffer>
 }

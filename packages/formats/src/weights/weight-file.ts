@@ -16,6 +16,8 @@ import type { SourceTensor } from './source-tensor.ts'
 /** A weight file before it is written: everything but its hash, and where its bytes come from. */
 export interface WeightFilePlan {
   readonly layout: Omit<WeightFile, 'sha256'>
+  /** What it is made of. */
+  readonly sources: readonly SourceTensor[]
   /** All bytes of the file in order, padding included. */
   chunks(): Generator<Uint8Array<ArrayBuffer>>
 }
@@ -27,7 +29,7 @@ export interface WeightFileOptions {
 
 type Extent = { offset: number; bytes: number }
 type Content = { extent: Extent; chunks: () => Generator<Uint8Array<ArrayBuffer>> }
-type PlannedTensor = { entry: TensorEntry; contents: Content[] }
+type PlannedTensor = { entry: TensorEntry; contents: Content[]; sources: readonly SourceTensor[] }
 /** Reserves the next aligned extent of a file. */
 type Reserve = (bytes: number, chunks: () => Generator<Uint8Array<ArrayBuffer>>) => Content
 export type TensorPlan = (reserve: Reserve) => PlannedTensor
@@ -54,7 +56,8 @@ export function floatVector(name: string, tensors: readonly [SourceTensor, ...So
   const size = matrix.parts.reduce((sum, part) => sum + part.rows * part.columns, 0)
   return reserve => {
     const data = reserve(size * Float32Array.BYTES_PER_ELEMENT, () => floatRows(matrix))
-    return { entry: { name, encoding: 'f32', shape: [size], data: data.extent }, contents: [data] }
+    const entry: TensorEntry = { name, encoding: 'f32', shape: [size], data: data.extent }
+    return { entry, contents: [data], sources: tensors }
   }
 }
 
@@ -73,7 +76,8 @@ export function plainMatrix(
 ): TensorPlan {
   return reserve => {
     const data = reserve(matrix.rows * matrix.columns * (encoding === 'f32' ? 4 : 2), chunks)
-    return { entry: { name: matrix.name, encoding, shape, data: data.extent }, contents: [data] }
+    const entry: TensorEntry = { name: matrix.name, encoding, shape, data: data.extent }
+    return { entry, contents: [data], sources: matrix.parts }
   }
 }
 
@@ -95,11 +99,13 @@ export function quantizedMatrix(matrix: Matrix, format: BlockFormat): TensorPlan
       data: data.extent,
       scales: scales.extent
     }
-    if (minima === undefined) return { entry, contents: [data, scales] }
+    const sources = matrix.parts
+    if (minima === undefined) return { entry, contents: [data, scales], sources }
     const zeroPoints = reserve(rows * minima.zeroPointBytes, () => packedZeroPoints(matrix, format))
     return {
       entry: { ...entry, meanColumns: minima.meanColumns, zeroPoints: zeroPoints.extent },
-      contents: [data, scales, zeroPoints]
+      contents: [data, scales, zeroPoints],
+      sources
     }
   }
 }
@@ -115,7 +121,11 @@ export function planFile(plans: readonly TensorPlan[]): WeightFilePlan {
     })
   )
   const contents = planned.flatMap(tensor => tensor.contents)
-  return { layout: { bytes: end, tensors: planned.map(tensor => tensor.entry) }, chunks: () => fileChunks(contents) }
+  return {
+    layout: { bytes: end, tensors: planned.map(tensor => tensor.entry) },
+    sources: planned.flatMap(tensor => tensor.sources),
+    chunks: () => fileChunks(contents)
+  }
 }
 
 function* fileChunks(contents: readonly Content[]): Generator<Uint8Array<ArrayBuffer>> {

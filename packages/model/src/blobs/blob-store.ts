@@ -151,6 +151,8 @@ export class FileBlobStore implements IngestingBlobStore, AsyncDisposable {
     this.#ingestCount += 1
     const name = `ingest-${process.pid}-${performance.timeOrigin}-${this.#ingestCount}`
     const file = await WrittenFile.open(join(this.#directory, 'partial', name), 0)
+    // room for others is not made of it
+    using _held = this.hold([name])
     try {
       for await (const chunk of chunks) {
         options.signal?.throwIfAborted()

@@ -15,6 +15,7 @@ import {
   MeshError,
   type ModelConfig,
   type ModelManifest,
+  type ModelRecipe,
   modelInvalid,
   modelManifestSchema,
   safeParse,
@@ -104,14 +105,28 @@ export async function convertModel(path: string, init: ConvertInit): Promise<Con
   return storeManifest(plan.description, files, init)
 }
 
-async function storeManifest(
+export interface ManifestInit extends Pick<ConvertInit, 'name' | 'tokenizerFiles'> {
+  readonly store: Pick<IngestingBlobStore, 'put'>
+  /** By which the weight files are made, where nobody has made them yet. */
+  readonly recipe?: ModelRecipe | undefined
+}
+
+/**
+ * Puts a manifest and the tokenizer it names into the store.
+ *
+ * @param files in order: embedding, layers, head
+ * @throws MeshError `model_invalid`
+ */
+export async function storeManifest(
   description: ModelDescription,
-  files: WeightFile[],
-  init: ConvertInit
+  files: readonly WeightFile[],
+  init: ManifestInit
 ): Promise<ConvertedModel> {
   const { architecture, config } = description
-  const head = { version: 1, name: init.name, architecture, config }
-  const candidate = { ...head, ...(await partsOf(description, files, init)) }
+  const { recipe } = init
+  const head = { version: recipe === undefined ? 1 : 2, name: init.name, architecture, config }
+  const rest = await partsOf(description, files, init)
+  const candidate = { ...head, ...rest, ...(recipe === undefined ? {} : { recipe }) }
   const parsed = safeParse(modelManifestSchema, candidate)
   if (!parsed.success) throw modelInvalid(init.name, describeIssues(parsed.error, candidate))
   const manifest = parsed.data
@@ -125,7 +140,7 @@ type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' | 'd
 async function partsOf(
   description: ModelDescription,
   files: readonly WeightFile[],
-  init: ConvertInit
+  init: ManifestInit
 ): Promise<Record<string, unknown>> {
   if (description.architecture === 'piper') return { layers: files }
   if (description.architecture === 'diffusion') {
@@ -135,13 +150,13 @@ async function partsOf(
   return await layeredPartsOf(description, files, init)
 }
 
-async function putRef(bytes: Uint8Array, { store }: ConvertInit): Promise<BlobRef> {
+async function putRef(bytes: Uint8Array, { store }: ManifestInit): Promise<BlobRef> {
   return { sha256: await store.put(bytes), bytes: bytes.byteLength }
 }
 
 async function storeClipTokenizers(
   tokenizers: DiffusionDescription['tokenizers'],
-  init: ConvertInit
+  init: ManifestInit
 ): Promise<DiffusionManifest['tokenizers']> {
   const put = (text: string): Promise<BlobRef> => putRef(new TextEncoder().encode(text), init)
   const stored: DiffusionManifest['tokenizers'] = []
@@ -155,7 +170,7 @@ async function storeClipTokenizers(
 async function layeredPartsOf(
   description: LayeredDescription,
   files: readonly WeightFile[],
-  init: ConvertInit
+  init: ManifestInit
 ): Promise<Record<string, unknown>> {
   const layersEnd = 1 + layerCountOf(description)
   if (init.tokenizerFiles === undefined) throw modelInvalid(init.name, 'has no tokenizer')

@@ -126,5 +126,7 @@ export function namingOf(
 
 /** Rows `[first, first + rows)` of a matrix as a tensor of its own. */
 function rowsOf(matrix: SourceTensor, first: number, rows: number): SourceTensor {
-  return { ...matrix, rows, read: (start, count) => matrix.read(first + start, count) }
+  const { rowBytes, extent: whole } = matrix
+  const extent = whole && { ...whole, offset: whole.offset + first * rowBytes, bytes: rows * rowBytes }
+  return { ...matrix, rows, ...(extent && { extent }), read: (start, count) => matrix.read(first + start, count) }
 }

@@ -50,6 +50,7 @@ function sourceTensor({ name, file, shape, bytes, offset, encoding }: LocatedTen
     rows,
     columns,
     rowBytes,
+    extent: { file: file.name, offset, bytes },
     read: (first, count) => file.read(offset + first * rowBytes, count * rowBytes)
   }
 }

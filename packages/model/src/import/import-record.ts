@@ -7,6 +7,7 @@ import {
   type BlobStore,
   type ModelManifest,
   modelManifestSchema,
+  recipeOf,
   safeParse,
   sha256Schema,
   tokenizerFilesOf,
@@ -87,13 +88,14 @@ export class ImportRecords {
   }
 }
 
-/** The manifest, if it and every blob it names are in the store. */
+/** The manifest, if it and every blob it names are in the store. Weights that nodes make by a recipe are not here. */
 export async function findManifest(store: BlobStore, manifestSha256: string): Promise<ModelManifest | undefined> {
   if ((await store.find(manifestSha256)) === undefined) return undefined
   const text = new TextDecoder().decode(await store.read(manifestSha256))
   const manifest = safeParse(modelManifestSchema, parseOrUndefined(text)).data
   if (manifest === undefined) return undefined
-  for (const { sha256 } of [...tokenizerFilesOf(manifest), ...weightFiles(manifest)]) {
+  const weights = recipeOf(manifest) === undefined ? weightFiles(manifest) : []
+  for (const { sha256 } of [...tokenizerFilesOf(manifest), ...weights]) {
     if ((await store.find(sha256)) === undefined) return undefined
   }
   return manifest

@@ -1,23 +1,31 @@
-import { mkdir, stat } from 'node:fs/promises'
+import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { isDiffusersFolder } from '@resultity/diffusion-model'
 import { ggufModelName } from '@resultity/formats'
-import { MeshError, type ModelManifest, modelInvalid } from '@resultity/interface'
-import { type TokenizerFiles, tokenizerFilesFromDirectory, tokenizerFilesFromGguf } from '@resultity/tokenizer'
+import { MeshError, type ModelManifest, modelInvalid, recipeOf } from '@resultity/interface'
 import { piperVoiceAt } from '@resultity/voice'
 import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
+import { type DescribedHubModel, describeHubModel } from '../remote/describe-model.ts'
+import { HubClient } from '../remote/hub-client.ts'
+import { isWeights } from '../remote/remote-model.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
+import { isDownloaded } from '../sources/hub-downloads.ts'
 import { formatModelReference, type ModelReference } from '../sources/reference.ts'
 import { type ConvertedModel, convertModel } from './convert.ts'
-import { readGgufMetadata } from './gguf-files.ts'
 import { findManifest, ImportRecords } from './import-record.ts'
 import { checkServable, namingModel } from './servable.ts'
+import { readTokenizerFiles } from './tokenizer-of.ts'
 
 export interface ImportOptions extends FetchModelOptions {
   /** Where the weight files, the tokenizer and the manifest go. */
   readonly store: IngestingBlobStore
+  /**
+   * Bytes of weights from which on a model of the hub is only described, and nodes fetch and convert its layers. Default:
+   * every model is fetched whole.
+   */
+  readonly describeFrom?: number | undefined
   /** When no source of a catalogue model answers, import the one that comes with the program. Default false. */
   readonly allowFallback?: boolean
 }
@@ -69,6 +77,8 @@ async function recall(reference: ModelReference, options: ImportOptions): Promis
   if (record === undefined) return undefined
   const { manifestSha256, source } = record
   const manifest = await findManifest(options.store, manifestSha256)
+  // described for nodes, and now asked for whole
+  if (manifest !== undefined && isSmaller(manifest, options.describeFrom)) return undefined
   return manifest === undefined ? undefined : { manifest, manifestSha256, source, failures: [], fellBack: false }
 }
 
@@ -76,8 +86,14 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   // another process may have done it while this one waited
   const known = await recall(reference, options)
   if (known !== undefined) return known
-  const { path, source, failures } = await fetchModel(reference, options)
   const records = new ImportRecords(options.dataDir)
+  const described = await describeInstead(reference, options)
+  if (described !== undefined) {
+    const { manifest, manifestSha256, source } = described
+    await records.remember(reference, { manifestSha256, source, sourceFingerprint: '' })
+    return { manifest, manifestSha256, source, failures: [], fellBack: false }
+  }
+  const { path, source, failures } = await fetchModel(reference, options)
   const sourceFingerprint = await records.fingerprint(reference)
   const { manifest, manifestSha256 } = await convert(path, modelNameOf(reference), options)
   // what was read may be half of one model and half of another
@@ -86,6 +102,28 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   }
   await records.remember(reference, { manifestSha256, source, sourceFingerprint })
   return { manifest, manifestSha256, source, failures, fellBack: false }
+}
+
+/** Whether a model was described that is described no more: nodes make those of so many bytes and more. */
+function isSmaller(manifest: ModelManifest, describeFrom = Number.POSITIVE_INFINITY): boolean {
+  const recipe = recipeOf(manifest)
+  const weights = recipe?.files.filter(isWeights) ?? []
+  return recipe !== undefined && weights.reduce((sum, { bytes }) => sum + bytes, 0) < describeFrom
+}
+
+/** A large model of the hub without its weights; undefined for any other, and for one that is on this machine already. */
+async function describeInstead(
+  reference: ModelReference,
+  options: ImportOptions
+): Promise<DescribedHubModel | undefined> {
+  const { describeFrom, dataDir, hub = {}, store } = options
+  if (describeFrom === undefined || reference.kind !== 'hub' || reference.file !== undefined) return undefined
+  const directory = join(dataDir, 'downloads')
+  if (await isDownloaded(reference, directory)) return undefined
+  const { hubUrl, accessToken, ...times } = hub
+  const client = new HubClient({ url: hubUrl, token: accessToken, ...times })
+  const init = { client, store, directory: join(directory, 'hub'), name: modelNameOf(reference) }
+  return await describeHubModel(reference, { ...init, weightBytesMin: describeFrom }, options)
 }
 
 async function convert(path: string, name: string, options: ImportOptions): Promise<ConvertedModel> {
@@ -104,19 +142,6 @@ async function convert(path: string, name: string, options: ImportOptions): Prom
   } catch (error) {
     throw namingModel(path, error)
   }
-}
-
-/**
- * The tokenizer of a model folder or of a GGUF file.
- *
- * @throws MeshError `model_invalid`
- */
-export async function readTokenizerFiles(
-  path: string,
-  options: { readonly signal?: AbortSignal } = {}
-): Promise<TokenizerFiles> {
-  if ((await stat(path)).isDirectory()) return await tokenizerFilesFromDirectory(path, options)
-  return tokenizerFilesFromGguf(Object.fromEntries(readGgufMetadata(path)))
 }
 
 /** The name by which clients ask for a model. */

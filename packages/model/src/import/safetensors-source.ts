@@ -2,10 +2,12 @@ import { join } from 'node:path'
 import { type DescribedModel, describeHubModel, encoderConfigFromDirectory, type Family } from '@resultity/families'
 import {
   disposeOnError,
+  MissingBytes,
   type NamedTensors,
   openSafetensorsFolder,
   readFolderText,
-  readOptionalFolderText
+  readOptionalFolderText,
+  type WeightsElsewhere
 } from '@resultity/formats'
 import { MeshError, modelInvalid, safeParse } from '@resultity/interface'
 import { z } from 'zod'
@@ -13,16 +15,20 @@ import { BertTensors, notWeights } from './bert-tensors.ts'
 import { DecoderTensors, namingOf } from './decoder-tensors.ts'
 import type { EncoderSource, ModelSource } from './model-source.ts'
 
-/**
- * Opens a folder in the Hugging Face layout as a decoder of one of the families. The caller disposes it.
- *
- * @param families default: all that are known
- */
-export function openSafetensorsDirectory(directory: string, families?: readonly Family[]): ModelSource {
+export interface SafetensorsDirectoryInit {
+  /** Default: all that are known. */
+  readonly families?: readonly Family[] | undefined
+  /** Default: all weight files are in the folder. */
+  readonly elsewhere?: WeightsElsewhere | undefined
+}
+
+/** Opens a folder in the Hugging Face layout as a decoder of one of the families. The caller disposes it. */
+export function openSafetensorsDirectory(directory: string, init: SafetensorsDirectoryInit = {}): ModelSource {
+  const { families, elsewhere } = init
   const configPath = join(directory, 'config.json')
   const text = readFolderText(configPath)
   const model = describeHubModel(configPath, text, families)
-  const { tensors, dispose } = openSafetensorsFolder(directory)
+  const { tensors, dispose } = openSafetensorsFolder(directory, { elsewhere })
   return disposeOnError(dispose, () => {
     const found = collectTensors(directory, model, tensors, quantizationOf(text))
     return { config: model.config, ...found, [Symbol.dispose]: dispose }
@@ -51,7 +57,7 @@ function collectTensors(
   try {
     return new DecoderTensors({ file: directory, title, config, tensors, naming, normOffset }).collect()
   } catch (error) {
-    if (quantization === undefined) throw error
+    if (quantization === undefined || error instanceof MissingBytes) throw error
     const reason = MeshError.from(error).message
     throw modelInvalid(
       directory,
@@ -64,7 +70,7 @@ function collectTensors(
 /** Opens a folder in the layout of sentence-transformers as a BERT. The caller disposes it. */
 export function openEncoderDirectory(directory: string): EncoderSource {
   const config = encoderConfigFromDirectory(directory, name => readOptionalFolderText(join(directory, name)))
-  const { tensors, dispose } = openSafetensorsFolder(directory, notWeights(config))
+  const { tensors, dispose } = openSafetensorsFolder(directory, { ignored: notWeights(config) })
   return disposeOnError(dispose, () => {
     const found = new BertTensors(directory, config, tensors).collect()
     return { config, ...found, [Symbol.dispose]: dispose }

@@ -1,15 +1,10 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { MeshError, withDeadline } from '@resultity/interface'
+import { type FileDigest, MeshError, withDeadline } from '@resultity/interface'
 import pRetry from 'p-retry'
 import { FileHasher } from '../blobs/file-hash.ts'
 import type { ProgressOptions } from './progress.ts'
-
-/** What a file's bytes are checked by. A git blob's is the SHA-1 that git names its contents with. */
-export type FileDigest =
-  | { readonly kind: 'sha256'; readonly hex: string }
-  | { readonly kind: 'git-blob'; readonly hex: string }
 
 /** A file somewhere else. */
 export interface RemoteFile {
@@ -108,7 +103,8 @@ async function continueDownload(remote: RemoteFile, partial: string, options: Do
   }
 }
 
-async function* readWithDeadline(
+/** The chunks of `stream`; it fails when none comes for `idleMs`. */
+export async function* readWithDeadline(
   stream: ReadableStream<Uint8Array>,
   name: string,
   idleMs: number,

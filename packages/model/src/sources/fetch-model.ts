@@ -2,6 +2,7 @@ import { mkdir, readdir, stat } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { ggufPartPaths, LLAMA_1_1B, writeRandomGguf } from '@resultity/formats'
 import { MeshError } from '@resultity/interface'
+import type { HubAccess } from '../remote/hub-client.ts'
 import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
 import { isFile } from './download.ts'
 import type { HubOptions } from './hub.ts'
@@ -14,6 +15,11 @@ export interface FetchModelOptions extends ProgressOptions {
   readonly dataDir: string
   readonly hub?: Pick<HubOptions, 'hubUrl' | 'accessToken' | 'connectMs' | 'idleMs' | 'retryMs'>
   readonly pip?: Pick<PipOptions, 'pipArguments' | 'pipCommands'>
+}
+
+/** What an operator set of a hub, as options of a fetch. */
+export function hubOptions({ url, token }: HubAccess): NonNullable<FetchModelOptions['hub']> {
+  return { ...(url === undefined ? {} : { hubUrl: url }), ...(token === undefined ? {} : { accessToken: token }) }
 }
 
 /** A source that was tried and did not serve. */

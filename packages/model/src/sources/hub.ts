@@ -2,9 +2,11 @@ import { readFile, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { HubApiError, downloadFile as hubFile, type ListFileEntry, listFiles } from '@huggingface/hub'
 import { ggufPartPaths } from '@resultity/formats'
-import { MeshError } from '@resultity/interface'
-import { type DownloadOptions, downloadFile, type FileDigest, isFile, type RemoteFile, reasonOf } from './download.ts'
+import { type FileDigest, MeshError } from '@resultity/interface'
+import { type DownloadOptions, downloadFile, isFile, type RemoteFile, reasonOf } from './download.ts'
+import { COMPLETE, DEFAULT_REVISION, downloadFolder } from './hub-downloads.ts'
 import { chooseHubFiles, findHubFiles, POOLING_FOLDER } from './hub-files.ts'
+import { PUBLIC_HUB, refusalError } from './hub-refusal.ts'
 
 export interface HubSource {
   readonly repo: string
@@ -36,9 +38,6 @@ const ENTRIES_MAX = 2000
 const LISTING_BYTES_MAX = 16 * 1024 * 1024
 const LISTING_PAGES_MAX = 64
 
-/** Written last into a repository's folder; holds the path of the model in it, `.` for the folder itself. */
-const COMPLETE = '.complete'
-
 /**
  * Fetches a model from the Hugging Face hub.
  *
@@ -47,8 +46,8 @@ const COMPLETE = '.complete'
  * `model_unavailable` or `deadline_exceeded` when the hub does not answer; `hash_mismatch`
  */
 export async function fetchFromHub(source: HubSource, options: HubOptions): Promise<string> {
-  const revision = source.revision ?? 'main'
-  const directory = join(options.directory, 'hub', source.repo.replace('/', '--'), revision.replaceAll('/', '--'))
+  const revision = source.revision ?? DEFAULT_REVISION
+  const directory = downloadFolder(source, options.directory)
   const marker = join(directory, COMPLETE)
   const named = source.file === undefined ? [] : ggufPartPaths(join(directory, source.file))
   const [first] = named
@@ -125,10 +124,11 @@ class HubSession {
     this.#options.signal?.throwIfAborted()
     const cause = error instanceof MeshError && error.cause instanceof HubApiError ? error.cause : error
     if (cause instanceof HubApiError && [401, 403, 404].includes(cause.statusCode)) {
-      return new MeshError('model_not_found', `${this.name} is not there, or not open to everybody`, {
-        hint: 'Check the name; for a gated model accept its licence and give an access token.',
-        cause
-      })
+      const { hubUrl = PUBLIC_HUB, accessToken } = this.#options
+      return refusalError(
+        { name: this.name, repository: this.#source.repo, url: hubUrl, withToken: accessToken !== undefined },
+        { status: cause.statusCode, cause }
+      )
     }
     if (error instanceof MeshError) return error
     return new MeshError('model_unavailable', `the model hub did not serve ${this.name}: ${reasonOf(error)}`, {

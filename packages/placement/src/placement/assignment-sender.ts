@@ -1,5 +1,6 @@
-import type { AssignmentUpdate, BlobSource, CoordinatorMessage } from '@resultity/wire'
+import { type AssignmentUpdate, type BlobSource, CONTENTS_MAX, type CoordinatorMessage } from '@resultity/wire'
 import type { NodeRegistry } from '../membership/node-registry.ts'
+import type { ContentLedger } from './content-ledger.ts'
 import type { AssignmentPort } from './handover.ts'
 import type { PlacedStage, Placement, StageReport } from './placement.ts'
 
@@ -11,7 +12,9 @@ const REASON_CHARACTERS_MAX = 256
 
 export interface AssignmentSenderComponents {
   readonly registry: NodeRegistry
-  /** This coordinator, which has every weight file of the models it serves. */
+  /** What weight files hold that nodes make. Default: nothing is known of any. */
+  readonly contents?: Pick<ContentLedger, 'known'>
+  /** This coordinator, which has the manifests and tokenizers of all models, and the weight files that nodes do not make. */
   ownAddress(): BlobSource
   send(peerId: string, message: CoordinatorMessage): void
 }
@@ -28,6 +31,7 @@ export class AssignmentSender implements AssignmentPort {
     const { model } = placement
     const next = placement.nextOf(stage.peerId)
     const previous = placement.previousOf(stage.peerId)
+    const contents = this.#components.contents?.known(model, stage).slice(0, CONTENTS_MAX) ?? []
     this.#components.send(stage.peerId, {
       type: 'assign',
       placementId: placement.id,
@@ -40,7 +44,8 @@ export class AssignmentSender implements AssignmentPort {
       sources: this.#sources(model.manifestSha256, stage.peerId),
       activationType: 'f32',
       ...(next === undefined ? {} : { next: this.#addressOf(next.peerId, stage.peerId) }),
-      ...(previous === undefined ? {} : { previousPeer: previous.peerId })
+      ...(previous === undefined ? {} : { previousPeer: previous.peerId }),
+      ...(contents.length === 0 ? {} : { contents })
     })
   }
 
@@ -64,7 +69,8 @@ export class AssignmentSender implements AssignmentPort {
 
 /** A node's report, as the placement states know it. */
 export function toStageReport(update: AssignmentUpdate): StageReport {
-  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, selfTestSha256, error, unreachedPeer } = update
+  const { state, bytesDone, bytesTotal, decodeMsPerLayer, fixedDecodeMs, selfTestSha256 } = update
+  const { contents, error, unreachedPeer } = update
   return {
     state,
     bytesDone,
@@ -72,6 +78,7 @@ export function toStageReport(update: AssignmentUpdate): StageReport {
     decodeMsPerLayer,
     fixedDecodeMs,
     selfTestSha256,
+    ...(contents === undefined ? {} : { contents }),
     ...(error === undefined ? {} : { error }),
     ...(unreachedPeer === undefined ? {} : { unreachedPeer })
   }

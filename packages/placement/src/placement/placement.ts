@@ -1,4 +1,4 @@
-import { formatRange, type LayerRange, MeshError, type Route } from '@resultity/interface'
+import { type FileContent, formatRange, type LayerRange, MeshError, type Route } from '@resultity/interface'
 import type { PlacementPlan } from '@resultity/planner'
 import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
@@ -29,6 +29,8 @@ export interface StageReport {
   readonly fixedDecodeMs: number
   /** Of the self-test's results, with `ready`: the same where two nodes compute the same layers alike. Else empty. */
   readonly selfTestSha256: string
+  /** With `ready`: what the weight files hold that the node made or fetched, where their manifest does not say. */
+  readonly contents?: readonly FileContent[]
   /** With `failed`, and with `unreachedPeer`. */
   readonly error?: MeshError
   /** With `linking`: the next stage's node, which this one does not reach. */

@@ -56,6 +56,7 @@ export function openPiperVoice(path: string): PiperVoice {
     config,
     file: {
       layout: { bytes: bytes.byteLength, tensors: [] },
+      sources: [],
       *chunks() {
         for (let at = 0; at < bytes.byteLength; at += CHUNK_BYTES) yield bytes.slice(at, at + CHUNK_BYTES)
       }

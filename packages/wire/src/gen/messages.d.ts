@@ -1191,6 +1191,9 @@ export namespace resultity {
                 /** Assign previousPeer. */
                 previousPeer: string;
 
+                /** Assign contents. */
+                contents: resultity.membership.v1.FileContent.$Properties[];
+
                 /**
                  * Encodes the specified Assign message. Does not implicitly {@link resultity.membership.v1.Assign.verify|verify} messages.
                  * @param message Assign message or plain object to encode
@@ -1251,12 +1254,84 @@ export namespace resultity {
                     /** Assign previousPeer */
                     previousPeer?: (string|null);
 
+                    /** Assign contents */
+                    contents?: (resultity.membership.v1.FileContent.$Properties[]|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of an Assign. */
                 type $Shape = resultity.membership.v1.Assign.$Properties;
+            }
+
+            /**
+             * Properties of a FileContent.
+             * @deprecated Use resultity.membership.v1.FileContent.$Properties instead.
+             */
+            interface IFileContent extends resultity.membership.v1.FileContent.$Properties {
+            }
+
+            /** Represents a FileContent. */
+            class FileContent {
+
+                /**
+                 * Constructs a new FileContent.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.membership.v1.FileContent.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** FileContent file. */
+                file: Uint8Array;
+
+                /** FileContent sha256. */
+                sha256: Uint8Array;
+
+                /** FileContent verified. */
+                verified: boolean;
+
+                /**
+                 * Encodes the specified FileContent message. Does not implicitly {@link resultity.membership.v1.FileContent.verify|verify} messages.
+                 * @param message FileContent message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.membership.v1.FileContent.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a FileContent message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.membership.v1.FileContent & resultity.membership.v1.FileContent.$Shape} FileContent
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.membership.v1.FileContent & resultity.membership.v1.FileContent.$Shape;
+            }
+
+            namespace FileContent {
+
+                /** Properties of a FileContent. */
+                interface $Properties {
+
+                    /** FileContent file */
+                    file?: (Uint8Array|null);
+
+                    /** FileContent sha256 */
+                    sha256?: (Uint8Array|null);
+
+                    /** FileContent verified */
+                    verified?: (boolean|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a FileContent. */
+                type $Shape = resultity.membership.v1.FileContent.$Properties;
             }
 
             /**
@@ -1441,6 +1516,9 @@ export namespace resultity {
                 /** AssignmentUpdate selfTestSha256. */
                 selfTestSha256: Uint8Array;
 
+                /** AssignmentUpdate contents. */
+                contents: resultity.membership.v1.FileContent.$Properties[];
+
                 /** AssignmentUpdate unreachedPeer. */
                 unreachedPeer: string;
 
@@ -1497,6 +1575,9 @@ export namespace resultity {
 
                     /** AssignmentUpdate selfTestSha256 */
                     selfTestSha256?: (Uint8Array|null);
+
+                    /** AssignmentUpdate contents */
+                    contents?: (resultity.membership.v1.FileContent.$Properties[]|null);
 
                     /** AssignmentUpdate unreachedPeer */
                     unreachedPeer?: (string|null);

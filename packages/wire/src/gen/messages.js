@@ -1651,6 +1651,7 @@ export const resultity = $root.resultity = (() => {
 
                 const Assign = function (properties) {
                     this.sources = [];
+                    this.contents = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -1669,6 +1670,7 @@ export const resultity = $root.resultity = (() => {
                 Assign.prototype.activationType = 0;
                 Assign.prototype.next = null;
                 Assign.prototype.previousPeer = "";
+                Assign.prototype.contents = $util.emptyArray;
 
                 Assign.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -1702,6 +1704,9 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.membership.v1.NextStage.encode(message.next, writer.uint32(322).fork(), _depth + 1).ldelim();
                     if (message.previousPeer != null && $Object.hasOwnProperty.call(message, "previousPeer") && message.previousPeer !== "")
                         writer.uint32(330).string(message.previousPeer);
+                    if (message.contents != null && message.contents.length)
+                        for (let i = 0; i < message.contents.length; ++i)
+                            $root.resultity.membership.v1.FileContent.encode(message.contents[i], writer.uint32(402).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -1839,6 +1844,14 @@ export const resultity = $root.resultity = (() => {
                                     delete message.previousPeer;
                                 continue;
                             }
+                        case 50: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.contents && message.contents.length))
+                                    message.contents = [];
+                                message.contents.push($root.resultity.membership.v1.FileContent.decode(reader, reader.size(), $undefined, _depth + 1));
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -1857,6 +1870,112 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return Assign;
+            })();
+
+            v1.FileContent = (function() {
+
+                const FileContent = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                FileContent.prototype.file = $util.newBuffer([]);
+                FileContent.prototype.sha256 = $util.newBuffer([]);
+                FileContent.prototype.verified = false;
+
+                FileContent.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.file != null && $Object.hasOwnProperty.call(message, "file") && message.file.length)
+                        writer.uint32(10).bytes(message.file);
+                    if (message.sha256 != null && $Object.hasOwnProperty.call(message, "sha256") && message.sha256.length)
+                        writer.uint32(18).bytes(message.sha256);
+                    if (message.verified != null && $Object.hasOwnProperty.call(message, "verified") && message.verified !== false)
+                        writer.uint32(24).bool(message.verified);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                FileContent.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.membership.v1.FileContent();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.file = value;
+                                else
+                                    delete message.file;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.sha256 = value;
+                                else
+                                    delete message.sha256;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.verified = value;
+                                else
+                                    delete message.verified;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return FileContent;
             })();
 
             v1.NextStage = (function() {
@@ -2058,6 +2177,7 @@ export const resultity = $root.resultity = (() => {
             v1.AssignmentUpdate = (function() {
 
                 const AssignmentUpdate = function (properties) {
+                    this.contents = [];
                     if (properties)
                         for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
                             if (properties[keys[i]] != null && keys[i] !== "__proto__")
@@ -2074,6 +2194,7 @@ export const resultity = $root.resultity = (() => {
                 AssignmentUpdate.prototype.memoryBytes = $util.Long ? $util.Long.fromBits(0,0,true) : 0;
                 AssignmentUpdate.prototype.error = null;
                 AssignmentUpdate.prototype.selfTestSha256 = $util.newBuffer([]);
+                AssignmentUpdate.prototype.contents = $util.emptyArray;
                 AssignmentUpdate.prototype.unreachedPeer = "";
 
                 AssignmentUpdate.encode = function (message, writer, _depth) {
@@ -2105,6 +2226,9 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(242).bytes(message.selfTestSha256);
                     if (message.unreachedPeer != null && $Object.hasOwnProperty.call(message, "unreachedPeer") && message.unreachedPeer !== "")
                         writer.uint32(322).string(message.unreachedPeer);
+                    if (message.contents != null && message.contents.length)
+                        for (let i = 0; i < message.contents.length; ++i)
+                            $root.resultity.membership.v1.FileContent.encode(message.contents[i], writer.uint32(402).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2223,6 +2347,14 @@ export const resultity = $root.resultity = (() => {
                                     message.selfTestSha256 = value;
                                 else
                                     delete message.selfTestSha256;
+                                continue;
+                            }
+                        case 50: {
+                                if (wireType !== 2)
+                                    break;
+                                if (!(message.contents && message.contents.length))
+                                    message.contents = [];
+                                message.contents.push($root.resultity.membership.v1.FileContent.decode(reader, reader.size(), $undefined, _depth + 1));
                                 continue;
                             }
                         case 40: {

@@ -1,0 +1,122 @@
+import { createHash } from 'node:crypto'
+import { closeSync, openSync, readSync } from 'node:fs'
+import { parentPort, workerData } from 'node:worker_threads'
+import {
+  type HeldExtent,
+  heldSource,
+  MissingBytes,
+  mergeExtents,
+  type WeightFilePlan,
+  type WeightsElsewhere
+} from '@resultity/formats'
+import { decoderArchitecture, MeshError, modelInvalid } from '@resultity/interface'
+import { openSafetensorsDirectory } from '../import/safetensors-source.ts'
+import { planWeightFiles } from '../import/weight-file.ts'
+import type { Head, RemotePlan, RemoteReply, RemoteRequest, RemoteWorkerInit } from './remote-messages.ts'
+import type { SpoolContent } from './spool.ts'
+
+/** A model of which this thread reads headers from memory, and weights from what one file's conversion has spooled. */
+class RemoteConversion {
+  readonly #init: RemoteWorkerInit
+  #heads: readonly HeldExtent[] = []
+  #spooled: readonly HeldExtent[] = []
+  #files: readonly WeightFilePlan[] = []
+
+  constructor(init: RemoteWorkerInit) {
+    this.#init = init
+  }
+
+  /** @throws MissingBytes */
+  plan(heads: readonly Head[]): RemotePlan {
+    this.#heads = heads.map(head => ({
+      ...head,
+      read: (at, length) => head.content.slice(at, at + length)
+    }))
+    const { directory, weights } = this.#init
+    const elsewhere: WeightsElsewhere = {
+      names: weights.map(({ path }) => path),
+      open: name => {
+        const bytes = weights.find(({ path }) => path === name)?.bytes ?? 0
+        return heldSource(name, bytes, () => [...this.#spooled, ...this.#heads])
+      }
+    }
+    // nothing of it is open: the files are elsewhere
+    const source = openSafetensorsDirectory(directory, { elsewhere })
+    const { embedding, layers, head } = planWeightFiles(source, { dequantize: false })
+    this.#files = [embedding, ...layers, head]
+    const { config } = source
+    return {
+      description: { architecture: decoderArchitecture(config), config },
+      layouts: this.#files.map(({ layout }) => layout),
+      sources: this.#files.map(({ sources }) => mergeExtents(sources.flatMap(tensor => tensor.extent ?? [])))
+    }
+  }
+
+  *convert(index: number, spool: SpoolContent): Generator<Uint8Array<ArrayBuffer>> {
+    const file = this.#files[index]
+    if (file === undefined) throw new MeshError('internal', `the model has ${this.#files.length} files, not ${index}`)
+    const descriptor = openSync(spool.path, 'r')
+    try {
+      let start = 0
+      this.#spooled = spool.extents.map(extent => {
+        const from = start
+        start += extent.bytes
+        return { ...extent, read: (at, length) => readFully(descriptor, spool.path, from + at, length) }
+      })
+      yield* file.chunks()
+    } finally {
+      this.#spooled = []
+      closeSync(descriptor)
+    }
+  }
+}
+
+function readFully(descriptor: number, path: string, offset: number, length: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(length)
+  for (let done = 0; done < length; ) {
+    const count = readSync(descriptor, bytes, done, length - done, offset + done)
+    if (count === 0) throw modelInvalid(path, `became shorter while it was read, at byte ${offset + done}`)
+    done += count
+  }
+  return bytes
+}
+
+const conversion = new RemoteConversion(workerData)
+let chunks: Generator<Uint8Array<ArrayBuffer>> | undefined
+
+function answer(request: RemoteRequest): RemoteReply {
+  switch (request.kind) {
+    case 'plan':
+      return { kind: 'plan', ...conversion.plan(request.heads) }
+    case 'hash': {
+      const hash = createHash('sha256')
+      for (const chunk of conversion.convert(request.index, request.spool)) hash.update(chunk)
+      return { kind: 'hashed', sha256: hash.digest('hex') }
+    }
+    case 'convert':
+      chunks = conversion.convert(request.index, request.spool)
+      return nextChunk()
+    case 'next':
+      return nextChunk()
+  }
+}
+
+function nextChunk(): RemoteReply {
+  const next = chunks?.next()
+  return next === undefined || next.done === true ? { kind: 'file-end' } : { kind: 'chunk', chunk: next.value }
+}
+
+function answerOrFailure(request: RemoteRequest): RemoteReply {
+  try {
+    return answer(request)
+  } catch (error) {
+    if (error instanceof MissingBytes) return { kind: 'missing', extent: error.extent }
+    const { code, message, hint } = MeshError.from(error)
+    return { kind: 'failure', code, message, hint }
+  }
+}
+
+parentPort?.on('message', (request: RemoteRequest) => {
+  const reply = answerOrFailure(request)
+  parentPort?.postMessage(reply, reply.kind === 'chunk' ? [reply.chunk.buffer] : [])
+})

@@ -1,0 +1,2 @@
+export * from './hub-run.ts'
+export { EIGHT_GB, TINY } from './shapes.ts'
