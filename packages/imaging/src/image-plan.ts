@@ -3,14 +3,15 @@ import {
   firstStep,
   invalidRequest,
   type PictureScheduler,
-  type PictureSettings
+  type PictureSettings,
+  PROMPT_CHUNKS_MAX
 } from '@resultity/interface'
 import type { WrittenFormat } from '@resultity/pictures'
 import type { ServedDiffusion } from '@resultity/placement'
+import { encodePicturePrompts } from '@resultity/tokenizer'
 import type { ImageRequest, ImageValues } from './image-schema.ts'
 import type { PictureRef } from './picture-ref.ts'
 import { type PictureSize, pictureTokens, sizeOf } from './picture-size.ts'
-import { type TokenizedPrompts, tokenizePrompts } from './prompt-tokens.ts'
 
 /** The picture that a request begins with. */
 export interface PlannedStart {
@@ -93,12 +94,11 @@ export function toImagePlan(
     const none = `strength is ${start?.strength}, which leaves none of ${steps} steps`
     throw invalidRequest('strength', none, 'Send a greater strength, or more steps.')
   }
-  const prompts = tokenizePrompts(model.tokenizers, {
-    prompt: request.prompt,
-    negative: request.negative_prompt ?? ''
-  })
+  const texts = { prompt: request.prompt, negative: request.negative_prompt ?? '' }
+  const prompts = encodePicturePrompts(model.tokenizers, texts, { chunksMax: PROMPT_CHUNKS_MAX })
   const settings: PictureSettings = {
-    ...promptsOf(prompts),
+    prompt: prompts.prompt,
+    negative: prompts.negative,
     ...size,
     steps,
     scheduler,
@@ -118,15 +118,11 @@ export function toImagePlan(
     linkBase: linkBaseOf(request, completed),
     values: valuesOf(model, request.seed, settings, start),
     usage: {
-      text: prompts.count,
+      text: prompts.promptTokens + prompts.negativeTokens,
       image: start === undefined ? 0 : pictureTokens(size),
       picture: pictureTokens(size, steps - first)
     }
   }
-}
-
-function promptsOf({ prompt, negative }: TokenizedPrompts): Pick<PictureSettings, 'prompt' | 'negative'> {
-  return { prompt, negative }
 }
 
 function stepsOf({ steps, quality }: ImageRequest, { schedule }: DiffusionConfig, scheduler: PictureScheduler): number {
