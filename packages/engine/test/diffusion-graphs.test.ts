@@ -24,7 +24,7 @@ for (const system of diffusionSystems) {
 }
 
 t.test('the table of the documentation is the one that is printed', async t => {
-  const text = await readFile(join(import.meta.dirname, '../../../../docs/families.md'), 'utf8')
-  const [, found] = /<!-- systems:begin -->\n\n([^]*?)\n<!-- systems:end -->/.exec(text) ?? []
+  const text = await readFile(join(import.meta.dirname, '../../../../docs/systems.md'), 'utf8')
+  const [, found] = /<!-- systems:begin -->\n\n(.*?)\n<!-- systems:end -->/s.exec(text) ?? []
   t.equal(found, systemsTable(rows))
 })
