@@ -23,15 +23,19 @@ export function resizeBicubic(picture: Picture, { width, height }: Size): Pictur
   return height === narrowed.height ? narrowed : withHeight(narrowed, height)
 }
 
-/** What one new pixel is made of: the first of the old ones, and the weight of each. */
+/** What one new pixel is made of. */
 interface Mix {
+  /** Its place in the row. */
+  readonly to: number
+  /** The first of the old ones. */
   readonly first: number
-  readonly weights: readonly number[]
+  /** Of each of them. */
+  readonly weights: Int32Array
 }
 
 function withWidth({ width: from, height, rgb }: Picture, width: number): Picture {
   const made = new Uint8Array(COLOURS * width * height)
-  for (const [x, { first, weights }] of mixes(from, width).entries()) {
+  for (const { to: x, first, weights } of mixes(from, width)) {
     for (let y = 0; y < height; y++) {
       const source = COLOURS * (y * from + first)
       mix(rgb, { at: source, step: COLOURS, weights }, made, COLOURS * (y * width + x))
@@ -42,7 +46,7 @@ function withWidth({ width: from, height, rgb }: Picture, width: number): Pictur
 
 function withHeight({ width, height: from, rgb }: Picture, height: number): Picture {
   const made = new Uint8Array(COLOURS * width * height)
-  for (const [y, { first, weights }] of mixes(from, height).entries()) {
+  for (const { to: y, first, weights } of mixes(from, height)) {
     for (let x = 0; x < width; x++) {
       const source = COLOURS * (first * width + x)
       mix(rgb, { at: source, step: COLOURS * width, weights }, made, COLOURS * (y * width + x))
@@ -55,7 +59,7 @@ interface Taken {
   readonly at: number
   /** Bytes from one pixel to the next. */
   readonly step: number
-  readonly weights: readonly number[]
+  readonly weights: Int32Array
 }
 
 /** One pixel of others, its three colours. */
@@ -79,20 +83,23 @@ function toByte(sum: number): number {
   return Math.max(0, Math.min(sum >> WEIGHT_BITS, 255))
 }
 
-/** For each of `to` pixels in a row. */
-function mixes(from: number, to: number): Mix[] {
-  const scale = from / to
+/** For each of `count` pixels in a row, one at a time: of a row of millions, one has a hundred thousand weights. */
+function* mixes(from: number, count: number): Generator<Mix> {
+  const scale = from / count
   const spread = Math.max(1, scale)
   const reach = REACH * spread
-  return Array.from({ length: to }, (_, index) => {
-    const centre = (index + 0.5) * scale
+  for (let to = 0; to < count; to++) {
+    const centre = (to + 0.5) * scale
     const first = Math.max(0, Math.trunc(centre - reach + 0.5))
     const end = Math.min(from, Math.trunc(centre + reach + 0.5))
     // divided as the reference divides: another order of the same gives other last bits
-    const parts = Array.from({ length: end - first }, (__, at) => cubic((at + first - centre + 0.5) * (1 / spread)))
-    const sum = parts.reduce((total, part) => total + part, 0)
-    return { first, weights: parts.map(part => wholeWeight(part / sum)) }
-  })
+    const part = (at: number): number => cubic((at + first - centre + 0.5) * (1 / spread))
+    const weights = new Int32Array(end - first)
+    let sum = 0
+    for (let at = 0; at < weights.length; at++) sum += part(at)
+    for (let at = 0; at < weights.length; at++) weights[at] = wholeWeight(part(at) / sum)
+    yield { to, first, weights }
+  }
 }
 
 function wholeWeight(weight: number): number {
