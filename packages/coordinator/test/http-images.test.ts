@@ -223,6 +223,19 @@ t.test('lines of batches have their pictures in them', async t => {
 
 const words = 'word '.repeat(10_000)
 
+t.test('many requests in one call have their pictures in them', async t => {
+  const requests = [7, 8].map(seed => ({
+    custom_id: `${seed}`,
+    url: GENERATIONS,
+    body: { prompt: 'a', steps: 1, seed }
+  }))
+  const { responses } = await (await mesh.post({ requests }, { path: '/v1/batch' })).json()
+  for (const [index, { response }] of responses.entries()) {
+    t.match(response, { status_code: 200, body: { mesh: { seed: 7 + index } } })
+    t.match(await pixelsOf(response.body.data[0].b64_json), { width: 64 })
+  }
+})
+
 t.test('what is wrong with a request is said, naming the field, before any node hears of it', async t => {
   const cases: Record<string, [object, number, string | null, RegExp?]> = {
     'no prompt': [{ prompt: undefined }, 400, 'prompt'],
@@ -256,6 +269,7 @@ t.test('what is wrong with a request is said, naming the field, before any node 
     'another style': [{ style: 'natural' }, 400, 'style', /prompt/],
     'steps by another name': [{ num_inference_steps: 5 }, 400, 'num_inference_steps', /Use steps/],
     'guidance by another name': [{ cfg_scale: 5 }, 400, 'cfg_scale', /Use guidance_scale/],
+    'several models': [{ models: ['a', 'b'] }, 400, 'models', /\/v1\/batch/],
     'a picture to change': [{ image: 'file-1' }, 400, 'image', /\/v1\/images\/edits/],
     'a model that is not served': [{ model: 'dall-e-3' }, 404, 'model', /tiny-sd/],
     'a model of another kind': [{ model: 'tiny-encoder' }, 400, 'model', /draws no pictures/]
@@ -291,6 +305,14 @@ t.test('links hold without a key where the API needs one', async t => {
   const made = await mesh.post({ name: 'admin', scopes: ['admin'] }, { path: '/v1/admin/keys' })
   t.equal(made.status, 200, await made.clone().text())
   t.equal((await mesh.post({ prompt: 'a' })).status, 401)
+  const authorization = `Bearer ${(await made.json()).key}`
+  const limited = { scopes: ['inference'], limits: { tokens_per_minute: 100 } }
+  const { key } = await (await mesh.post(limited, { path: '/v1/admin/keys', headers: { authorization } })).json()
+  const asked = { prompt: 'a', size: '1024x1024', steps: 4 }
+  const much = await mesh.post(asked, { headers: { authorization: `Bearer ${key}` } })
+  t.equal(much.status, 429, 'a megapixel in four steps is 128 tokens')
+  t.equal(much.headers.get('x-should-retry'), 'false')
+  await much.text()
   t.equal((await fetch(data[0].url)).status, 200)
   t.equal((await fetch(data[0].url.replace(/.$/, '_'))).status, 403)
 })
