@@ -36,7 +36,7 @@ t.test('pictures come to another size as Pillow brings them there, byte by byte'
   t.equal(resizeBicubic(same, same), same, 'one of the size stays as it is')
 })
 
-t.test('a row of millions takes no more memory than a thread has', async t => {
+t.test('a row or a column of millions takes no more memory than a thread has', async t => {
   await using thread = new BicubicThread()
   const length = 4 * 1024 * 1024
   const rgb = new Uint8Array(3 * length).fill(77)
