@@ -3,12 +3,10 @@ import {
   firstStep,
   invalidRequest,
   type PictureScheduler,
-  type PictureSettings,
-  PROMPT_CHUNKS_MAX
+  type PictureSettings
 } from '@resultity/interface'
 import type { WrittenFormat } from '@resultity/pictures'
 import type { ServedDiffusion } from '@resultity/placement'
-import { encodePicturePrompts } from '@resultity/tokenizer'
 import type { ImageRequest, ImageValues } from './image-schema.ts'
 import type { PictureRef } from './picture-ref.ts'
 import { type PictureSize, pictureTokens, sizeOf } from './picture-size.ts'
@@ -77,12 +75,12 @@ const shares: Readonly<Record<string, number>> = { low: 0.5, high: 1.5, hd: 1.5 
  *
  * @throws MeshError `invalid_request` or `context_length_exceeded`, naming the field
  */
-export function toImagePlan(
+export async function toImagePlan(
   request: ImageRequest & { readonly seed: number | string },
   model: ServedDiffusion,
   task: ImageTask,
   completed: Completed
-): ImagePlan {
+): Promise<ImagePlan> {
   const { config } = model
   const count = request.n ?? 1
   const size = sizeOf({ size: request.size, n: count }, config, completed.picture)
@@ -95,7 +93,7 @@ export function toImagePlan(
     throw invalidRequest('strength', none, 'Send a greater strength, or more steps.')
   }
   const texts = { prompt: request.prompt, negative: request.negative_prompt ?? '' }
-  const prompts = encodePicturePrompts(model.tokenizers, texts, { chunksMax: PROMPT_CHUNKS_MAX })
+  const prompts = await model.prompts.encode(texts)
   const settings: PictureSettings = {
     prompt: prompts.prompt,
     negative: prompts.negative,

@@ -9,7 +9,7 @@ import { PictureInput } from '../src/picture-input.ts'
 import { servedPainter } from './support/painter.ts'
 
 const models = new ServedModels()
-models.add(servedPainter())
+models.add(await servedPainter(t))
 const pictures = new PictureCodec()
 const fileService = {
   findInUse: (id: string) => Promise.reject(new MeshError('not_found', `there is no file "${id}"`)),
