@@ -7,10 +7,12 @@ import { benchChaos } from './chaos.ts'
 import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
+import { benchImages, parseImageModels } from './images.ts'
 import { llamaPrograms } from './llama-programs.ts'
 import { renderApi, renderCallers, renderFairness, renderGrammar, renderSplit, renderStore } from './render.ts'
 import { renderChaos } from './render-chaos.ts'
 import { renderHostile } from './render-hostile.ts'
+import { renderImages } from './render-images.ts'
 import { renderSpeech } from './render-speech.ts'
 import { renderTuning } from './render-tuning.ts'
 import { benchSpeech, parseSpeechParts } from './speech.ts'
@@ -18,7 +20,7 @@ import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|speech|hostile|chaos [options]
+const usage = `Usage: npm run bench -- split|callers|llama.cpp|tuning|store|api|fairness|grammar|speech|images|hostile|chaos [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -95,6 +97,15 @@ voice over a mesh; and a long recording over several nodes of one thread each. I
   --minutes N         of the recording, which the voice says once and the cache keeps; 13 at the most (default: 10 here)
   --long              watch the memory of a mesh of one node over an hour of such recordings
 
+images measures how fast pictures are drawn, by the engine alone and beside diffusers with the same weights, and the most memory that
+each takes: with a tiny model, and with random weights of Stable Diffusion 1.5's full width, which diffusers writes to the cache.
+
+  --threads, --cache  as above
+  --rounds N          rounds that count (default: 3 here)
+  --models NAME,…     tiny, sd-1.5 (default: both)
+  --python PROGRAM    a Python that has scripts/bench/diffusers.requirements.txt (default: diffusers is left out)
+  --side N            of the wide model's picture, in pixels (default: 512)
+
 hostile sends seeded hostile input to a swarm of processes and watches what that does to it; it ends with 1 when an aim is
 missed. Half an hour of it: --minutes 30.
 
@@ -146,6 +157,7 @@ const { positionals, values } = parseArgs({
     minutes: { type: 'string' },
     python: { type: 'string' },
     nodes: { type: 'string', default: '1,2,4' },
+    side: { type: 'string', default: '512' },
     long: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '8' },
@@ -272,6 +284,19 @@ async function speech(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderSpeech(report)
 }
 
+async function images(): Promise<string> {
+  const report = await benchImages({
+    models: parseImageModels(values.models),
+    cacheDir: values.cache,
+    threads: Number(values.threads),
+    rounds: rounds(3),
+    python: values.python,
+    side: Number(values.side),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderImages(report)
+}
+
 async function hostile(): Promise<string> {
   const result = await benchHostile({
     seed: Number(values.seed),
@@ -311,6 +336,7 @@ const benches = new Map([
   ['fairness', fairness],
   ['grammar', grammar],
   ['speech', speech],
+  ['images', images],
   ['hostile', hostile],
   ['chaos', chaos]
 ])
