@@ -96,6 +96,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'wire',
     'planner',
     'tokenizer',
+    'diffusion',
     'placement'
   ],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
