@@ -10,7 +10,7 @@ Makes in packages/diffusion-model/test/fixtures, for each of the models NAME (de
   NAME.safetensors        what goes in, and of every block what comes out, f32
   NAME.json               tokens of a prompt, and sizes
 
-  tiny-inpaint, tiny-playground
+  tiny-inpaint, tiny-small, tiny-playground
                           what another model has in place of the same files of tiny-sd or tiny-xl
 
 and with `--indexes` of each published model, without weights and without a network:
@@ -323,12 +323,21 @@ def figures(model, tokenizers):
     return told, {name: tensor.contiguous() for name, tensor in found.items()}
 
 
-@torch.no_grad()
 def tiny_inpaint(folder):
     """Stable Diffusion's inpainting: a mask and the masked picture stand behind the latents."""
-    unet = randomize(UNet2DConditionModel(**{**UNET, "in_channels": 9}))
+    return other_unet(folder, {"in_channels": 9})
+
+
+def tiny_small(folder):
+    """BK-SDM: Stable Diffusion 1 with fewer blocks, and none in the middle."""
+    return other_unet(folder, {"mid_block_type": None})
+
+
+@torch.no_grad()
+def other_unet(folder, changes):
+    unet = randomize(UNet2DConditionModel(**{**UNET, **changes}))
     save_component(folder / "unet", unet, "diffusion_pytorch_model")
-    latents = torch.randn(1, 9, HEIGHT, WIDTH)
+    latents = torch.randn(1, unet.config.in_channels, HEIGHT, WIDTH)
     text = load_file(FIXTURES / "tiny-sd.safetensors")["text.0.states"]
     told = json.loads((FIXTURES / "tiny-sd.json").read_text())
     out = unet(latents, told["timestep"], text[None]).sample
@@ -352,7 +361,7 @@ def tiny_playground(folder):
     return told, {"vae.latents": latents, "vae.pixels": pixels}
 
 
-OVERLAYS = {"tiny-inpaint": tiny_inpaint, "tiny-playground": tiny_playground}
+OVERLAYS = {"tiny-inpaint": tiny_inpaint, "tiny-small": tiny_small, "tiny-playground": tiny_playground}
 
 PLAYGROUND_LATENTS = {
     "scaling_factor": 0.5,
@@ -365,6 +374,13 @@ SD15_UNET = {
     "block_out_channels": [320, 640, 1280, 1280],
     "cross_attention_dim": 768,
     "attention_head_dim": 8,
+}
+BK_SMALL_UNET = {**SD15_UNET, "layers_per_block": 1, "mid_block_type": None}
+BK_TINY_UNET = {
+    **BK_SMALL_UNET,
+    "block_out_channels": [320, 640, 1280],
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3,
+    "up_block_types": ["CrossAttnUpBlock2D"] * 3,
 }
 SD21_UNET = {
     "sample_size": 96,
@@ -417,6 +433,8 @@ XL_TEXT = [(CLIPTextModel, CLIP_L), (CLIPTextModelWithProjection, OPENCLIP_G)]
 REAL = {
     "stable-diffusion-1.5": ([(CLIPTextModel, CLIP_L)], SD15_UNET, REAL_VAE),
     "stable-diffusion-1.5-inpainting": ([(CLIPTextModel, CLIP_L)], {**SD15_UNET, "in_channels": 9}, REAL_VAE),
+    "bk-sdm-small": ([(CLIPTextModel, CLIP_L)], BK_SMALL_UNET, REAL_VAE),
+    "bk-sdm-tiny": ([(CLIPTextModel, CLIP_L)], BK_TINY_UNET, REAL_VAE),
     "stable-diffusion-2.1": ([(CLIPTextModel, OPENCLIP_H)], SD21_UNET, {**REAL_VAE, "sample_size": 768}),
     "stable-diffusion-xl": (XL_TEXT, XL_UNET, {**REAL_VAE, "sample_size": 1024, "scaling_factor": 0.13025}),
     "playground-2.5": (XL_TEXT, XL_UNET, PLAYGROUND_VAE),

@@ -15,6 +15,7 @@ import { processTuning } from '@resultity/runtime-tuning'
 import { Tensor } from 'onnxruntime-node'
 import { createNodeSession } from '../src/node/node-runtime.ts'
 import { cosineOf } from './cosine.ts'
+import { markdownTable } from './markdown-table.ts'
 
 const fixtures = join(import.meta.dirname, '../../../diffusion-model/test/fixtures')
 
@@ -29,6 +30,7 @@ export interface DiffusionSystem {
 export const diffusionSystems: readonly DiffusionSystem[] = [
   { system: 'Stable Diffusion 1.5', model: 'tiny-sd' },
   { system: 'Stable Diffusion 1.5 inpainting', model: 'tiny-inpaint', over: 'tiny-sd' },
+  { system: 'BK-SDM small and tiny', model: 'tiny-small', over: 'tiny-sd' },
   { system: 'Stable Diffusion 2.1, Turbo', model: 'tiny-sd2' },
   { system: 'Stable Diffusion XL, Turbo, Playground v2', model: 'tiny-xl' },
   { system: 'Playground v2.5', model: 'tiny-playground', over: 'tiny-xl' }
@@ -274,12 +276,7 @@ const HEADER = ['system', 'diffusers', 'weights', 'figures', 'cosine', 'off by',
 
 /** A table in Markdown, a row for each system. */
 export function systemsTable(rows: readonly DiffusionParity[]): string {
-  const cells = [HEADER, ...rows.map(cellsOf)]
-  const widths = HEADER.map((_, column) => Math.max(3, ...cells.map(row => row[column]?.length ?? 0)))
-  const line = (row: readonly string[]): string =>
-    `| ${widths.map((width, column) => (row[column] ?? '').padEnd(width)).join(' | ')} |\n`
-  const [header = [], ...body] = cells
-  return [line(header), line(widths.map(width => '-'.repeat(width))), ...body.map(line)].join('')
+  return markdownTable(HEADER, rows.map(cellsOf))
 }
 
 function cellsOf(parity: DiffusionParity): string[] {

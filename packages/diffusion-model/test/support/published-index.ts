@@ -22,6 +22,8 @@ export type PublishedIndex = Readonly<Record<string, PublishedComponent>>
 export const publishedNames = [
   'stable-diffusion-1.5',
   'stable-diffusion-1.5-inpainting',
+  'bk-sdm-small',
+  'bk-sdm-tiny',
   'stable-diffusion-2.1',
   'stable-diffusion-xl',
   'playground-2.5'
