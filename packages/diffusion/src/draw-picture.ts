@@ -90,6 +90,8 @@ export async function drawLatents(
   const sampler = samplerOf(model, request)
   if (from !== undefined) checkState(model, request, sampler, from)
   options.signal?.throwIfAborted()
+  // nothing is left to do, and so no text is needed
+  if (from?.step === sampler.steps) return asLatents(model, request, from.latents)
   const parts = await prepareSource(model, request, noise, { ...options, resumed: from !== undefined })
   options.signal?.throwIfAborted()
   const states = await encodePrompts(model, request, options)
