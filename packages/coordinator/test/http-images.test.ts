@@ -234,6 +234,11 @@ t.test('many requests in one call have their pictures in them', async t => {
     t.match(response, { status_code: 200, body: { mesh: { seed: 7 + index } } })
     t.match(await pixelsOf(response.body.data[0].b64_json), { width: 64 })
   }
+  const large = requests.flatMap(one => new Array(10).fill({ ...one, body: { ...one.body, size: '1024x1024' } }))
+  const many = large.map((one, index) => ({ ...one, custom_id: `${index}` }))
+  const refused = await mesh.post({ requests: many }, { path: '/v1/batch' })
+  t.equal(refused.status, 400)
+  t.match(await refused.json(), { error: { param: 'requests', message: /too large for one.*\/v1\/batches/ } })
 })
 
 t.test('what is wrong with a request is said, naming the field, before any node hears of it', async t => {
