@@ -11,6 +11,7 @@ const EXTERNAL = [
   '@evan/opus',
   'koffi',
   'onnxruntime-node',
+  'sharp',
   // its optional native part is not installed
   'pg-native',
   // WebAssembly as text; two of them have LGPL parts, to be exchanged by whoever wants to

@@ -10,6 +10,9 @@ Makes in packages/diffusion-model/test/fixtures, for each of the models NAME (de
   NAME.safetensors        what goes in, and of every block what comes out, f32
   NAME.json               tokens of a prompt, and sizes
 
+  tiny-inpaint, tiny-small, tiny-playground
+                          what another model has in place of the same files of tiny-sd or tiny-xl
+
 and with `--indexes` of each published model, without weights and without a network:
 
   indexes/NAME.json       its components' config.json and, as a tree, the shape of every tensor by its name; a tree that stands
@@ -32,6 +35,7 @@ from accelerate import init_empty_weights
 from diffusers import (
     AutoencoderKL,
     DDIMScheduler,
+    EDMDPMSolverMultistepScheduler,
     EulerDiscreteScheduler,
     PNDMScheduler,
     UNet2DConditionModel,
@@ -243,7 +247,6 @@ def save_component(folder, module, stem, variant=None, sharded=False, state=None
 
 
 def save_folder(folder, model):
-    shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     index = {"_class_name": model["pipeline"], "_diffusers_version": "0.29.2"}
     tokenizers = []
@@ -320,11 +323,64 @@ def figures(model, tokenizers):
     return told, {name: tensor.contiguous() for name, tensor in found.items()}
 
 
+def tiny_inpaint(folder):
+    """Stable Diffusion's inpainting: a mask and the masked picture stand behind the latents."""
+    return other_unet(folder, {"in_channels": 9})
+
+
+def tiny_small(folder):
+    """BK-SDM: Stable Diffusion 1 with fewer blocks, and none in the middle."""
+    return other_unet(folder, {"mid_block_type": None})
+
+
+@torch.no_grad()
+def other_unet(folder, changes):
+    unet = randomize(UNet2DConditionModel(**{**UNET, **changes}))
+    save_component(folder / "unet", unet, "diffusion_pytorch_model")
+    latents = torch.randn(1, unet.config.in_channels, HEIGHT, WIDTH)
+    text = load_file(FIXTURES / "tiny-sd.safetensors")["text.0.states"]
+    told = json.loads((FIXTURES / "tiny-sd.json").read_text())
+    out = unet(latents, told["timestep"], text[None]).sample
+    return told, {"text.0.states": text, "unet.latents": latents, "unet.prediction": out}
+
+
+@torch.no_grad()
+def tiny_playground(folder):
+    """Playground v2.5: latents by the mean and deviation of each channel, and a schedule in EDM's terms."""
+    path = FIXTURES / "tiny-xl/vae"
+    vae = AutoencoderKL.from_config({**json.loads((path / "config.json").read_text()), **PLAYGROUND_LATENTS})
+    vae.load_state_dict(load_file(path / "diffusion_pytorch_model.fp16.safetensors"))
+    vae = vae.float().eval()
+    (folder / "vae").mkdir(parents=True)
+    (folder / "vae/config.json").write_text(json.dumps({"_class_name": "AutoencoderKL", **vae.config}, indent=1))
+    EDMDPMSolverMultistepScheduler(sigma_max=80, sigma_min=0.002, sigma_data=0.5).save_config(folder / "scheduler")
+    latents = torch.randn(1, 4, 3, 5)
+    mean, std = (torch.tensor(PLAYGROUND_LATENTS[name])[None, :, None, None] for name in ("latents_mean", "latents_std"))
+    pixels = vae.decode(latents * std / vae.config.scaling_factor + mean).sample
+    told = json.loads((FIXTURES / "tiny-xl.json").read_text())
+    return told, {"vae.latents": latents, "vae.pixels": pixels}
+
+
+OVERLAYS = {"tiny-inpaint": tiny_inpaint, "tiny-small": tiny_small, "tiny-playground": tiny_playground}
+
+PLAYGROUND_LATENTS = {
+    "scaling_factor": 0.5,
+    "latents_mean": [-1.6574, 1.886, -1.383, 2.5155],
+    "latents_std": [8.4927, 5.9022, 6.5498, 5.2299],
+}
+
 SD15_UNET = {
     "sample_size": 64,
     "block_out_channels": [320, 640, 1280, 1280],
     "cross_attention_dim": 768,
     "attention_head_dim": 8,
+}
+BK_SMALL_UNET = {**SD15_UNET, "layers_per_block": 1, "mid_block_type": None}
+BK_TINY_UNET = {
+    **BK_SMALL_UNET,
+    "block_out_channels": [320, 640, 1280],
+    "down_block_types": ["CrossAttnDownBlock2D"] * 3,
+    "up_block_types": ["CrossAttnUpBlock2D"] * 3,
 }
 SD21_UNET = {
     "sample_size": 96,
@@ -355,13 +411,7 @@ REAL_VAE = {
     "sample_size": 512,
 }
 # as their own files have them; those of Playground v2.5 name the channels that its latents were measured to have
-PLAYGROUND_VAE = {
-    **REAL_VAE,
-    "sample_size": 1024,
-    "scaling_factor": 0.5,
-    "latents_mean": [-1.6574, 1.886, -1.383, 2.5155],
-    "latents_std": [8.4927, 5.9022, 6.5498, 5.2299],
-}
+PLAYGROUND_VAE = {**REAL_VAE, **PLAYGROUND_LATENTS, "sample_size": 1024}
 CLIP_L = {"hidden_size": 768, "intermediate_size": 3072, "num_hidden_layers": 12, "num_attention_heads": 12, "projection_dim": 768}
 OPENCLIP_H = {
     "hidden_size": 1024,
@@ -383,6 +433,8 @@ XL_TEXT = [(CLIPTextModel, CLIP_L), (CLIPTextModelWithProjection, OPENCLIP_G)]
 REAL = {
     "stable-diffusion-1.5": ([(CLIPTextModel, CLIP_L)], SD15_UNET, REAL_VAE),
     "stable-diffusion-1.5-inpainting": ([(CLIPTextModel, CLIP_L)], {**SD15_UNET, "in_channels": 9}, REAL_VAE),
+    "bk-sdm-small": ([(CLIPTextModel, CLIP_L)], BK_SMALL_UNET, REAL_VAE),
+    "bk-sdm-tiny": ([(CLIPTextModel, CLIP_L)], BK_TINY_UNET, REAL_VAE),
     "stable-diffusion-2.1": ([(CLIPTextModel, OPENCLIP_H)], SD21_UNET, {**REAL_VAE, "sample_size": 768}),
     "stable-diffusion-xl": (XL_TEXT, XL_UNET, {**REAL_VAE, "sample_size": 1024, "scaling_factor": 0.13025}),
     "playground-2.5": (XL_TEXT, XL_UNET, PLAYGROUND_VAE),
@@ -443,14 +495,19 @@ def seed_of(name):
     return int.from_bytes(hashlib.sha256(name.encode()).digest()[:4], "little")
 
 
-def make(name, check):
-    torch.manual_seed(seed_of(name))
+def whole(name, folder):
     model = MODELS[name](len(vocabulary()))
     for module in [*model["text"], model["unet"], model["vae"]]:
         randomize(module)
+    return figures(model, save_folder(folder, model))
+
+
+def make(name, check):
+    torch.manual_seed(seed_of(name))
     with tempfile.TemporaryDirectory() as directory:
         folder = pathlib.Path(directory) / name if check else FIXTURES / name
-        told, found = figures(model, save_folder(folder, model))
+        shutil.rmtree(folder, ignore_errors=True)
+        told, found = OVERLAYS[name](folder) if name in OVERLAYS else whole(name, folder)
     if check:
         kept = load_file(FIXTURES / f"{name}.safetensors")
         assert kept.keys() == found.keys(), name
@@ -460,13 +517,11 @@ def make(name, check):
         return
     save_file(found, FIXTURES / f"{name}.safetensors")
     (FIXTURES / f"{name}.json").write_text(json.dumps(told))
-    for part in [*model["text"], model["unet"], model["vae"]]:
-        print(name, type(part).__name__, sum(parameter.numel() for parameter in part.parameters()))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(MODELS)}")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join([*MODELS, *OVERLAYS])}")
     parser.add_argument("--check", action="store_true")
     parser.add_argument("--indexes", action="store_true")
     options = parser.parse_args()
@@ -474,7 +529,7 @@ def main():
         for name in options.names or REAL:
             make_index(name)
         return
-    for name in options.names or MODELS:
+    for name in options.names or [*MODELS, *OVERLAYS]:
         make(name, options.check)
 
 

@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { PictureCodec } from '@resultity/pictures'
 import { type Swarm, swarmFor } from '@resultity/testkit'
+import OpenAI from 'openai'
 import { test } from 'tap'
 import { eventually } from './mesh-state.ts'
 
@@ -97,6 +98,15 @@ test('descriptions are those of transformers, on any node, and none is lost with
     })
     t.equal(chat.status, 400)
     t.match(await chat.json(), { error: { param: 'model', message: /says what pictures show/ } })
+  })
+
+  await t.test('the official client asks for what it has no method for', async t => {
+    const client = new OpenAI({ baseURL: `${url}/v1`, apiKey: 'none', maxRetries: 0 })
+    const body = { model: CAPTIONER, image: { image_url: { url: image } }, max_tokens: 3 }
+    t.match(await client.post('/images/description', { body }), { model: CAPTIONER, usage: { completion_tokens: 3 } })
+    const address = { ...body, image: 'https://example.org/cat.png' }
+    const refused: unknown = await client.post('/images/description', { body: address }).catch(error => error)
+    t.match(refused, { status: 400, param: 'image' })
   })
 
   const settings = { model: CAPTIONER, temperature: 1.2, seed: 11, min_tokens: 20, max_tokens: 30 }

@@ -102,7 +102,17 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'model',
     'mesh'
   ],
-  generation: ['interface', 'grammar', 'dialects', 'test-mesh', 'test-nodes', 'wire', 'tokenizer', 'placement'],
+  generation: [
+    'interface',
+    'grammar',
+    'dialects',
+    'test-mesh',
+    'test-nodes',
+    'wire',
+    'tokenizer',
+    'diffusion',
+    'placement'
+  ],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
   jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
   openai: [

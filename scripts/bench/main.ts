@@ -8,6 +8,7 @@ import { benchFairness } from './fairness.ts'
 import { benchGrammar } from './grammar.ts'
 import { benchHostile } from './hostile.ts'
 import { benchHub, renderHub } from './hub.ts'
+import { benchImages, parseImageModels } from './images.ts'
 import { llamaPrograms } from './llama-programs.ts'
 import { benchPrefix } from './prefix.ts'
 import {
@@ -21,6 +22,7 @@ import {
 } from './render.ts'
 import { renderChaos } from './render-chaos.ts'
 import { renderHostile } from './render-hostile.ts'
+import { renderImages } from './render-images.ts'
 import { renderSpeech } from './render-speech.ts'
 import { renderTuning } from './render-tuning.ts'
 import { benchSpeech, parseSpeechParts } from './speech.ts'
@@ -28,7 +30,7 @@ import { benchSplit } from './split.ts'
 import { benchStore } from './store.ts'
 import { benchTuning } from './tuning.ts'
 
-const usage = `Usage: npm run bench -- split|callers|prefix|llama.cpp|tuning|store|api|fairness|grammar|speech|hub|hostile|chaos [options]
+const usage = `Usage: npm run bench -- split|callers|prefix|llama.cpp|tuning|store|api|fairness|grammar|speech|images|hub|hostile|chaos [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -119,6 +121,15 @@ layers as nodes do; both are killed in the middle. It takes some 20 GB of disk f
   --nodes N           processes that make layers (default: 3 here)
   --tiny              a checkpoint of some megabytes instead
 
+images measures how fast pictures are drawn, by the engine alone and beside diffusers with the same weights, and the most memory that
+each takes: with a tiny model, and with random weights of Stable Diffusion 1.5's full width, which diffusers writes to the cache.
+
+  --threads, --cache  as above
+  --rounds N          rounds that count (default: 3 here)
+  --models NAME,…     tiny, sd-1.5 (default: both)
+  --python PROGRAM    a Python that has scripts/bench/diffusers.requirements.txt (default: diffusers is left out)
+  --side N            of the wide model's picture, in pixels (default: 512)
+
 hostile sends seeded hostile input to a swarm of processes and watches what that does to it; it ends with 1 when an aim is
 missed. Half an hour of it: --minutes 30.
 
@@ -171,6 +182,7 @@ const { positionals, values } = parseArgs({
     python: { type: 'string' },
     nodes: { type: 'string' },
     tiny: { type: 'boolean', default: false },
+    side: { type: 'string', default: '512' },
     long: { type: 'boolean', default: false },
     seed: { type: 'string', default: '1' },
     clients: { type: 'string', default: '8' },
@@ -315,6 +327,19 @@ async function hub(): Promise<string> {
   return values.json ? `${JSON.stringify(report)}\n` : renderHub(report)
 }
 
+async function images(): Promise<string> {
+  const report = await benchImages({
+    models: parseImageModels(values.models),
+    cacheDir: values.cache,
+    threads: Number(values.threads),
+    rounds: rounds(3),
+    python: values.python,
+    side: Number(values.side),
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderImages(report)
+}
+
 async function hostile(): Promise<string> {
   const result = await benchHostile({
     seed: Number(values.seed),
@@ -356,6 +381,7 @@ const benches = new Map([
   ['grammar', grammar],
   ['speech', speech],
   ['hub', hub],
+  ['images', images],
   ['hostile', hostile],
   ['chaos', chaos]
 ])

@@ -33,6 +33,7 @@ const PLAIN_INFERENCE: ReadonlySet<string> = new Set([
   'POST /v1/images/generations',
   'POST /v1/images/edits',
   'POST /v1/images/variations',
+  'POST /v1/images/description',
   'POST /api/chat',
   'POST /api/generate',
   'POST /api/embed',

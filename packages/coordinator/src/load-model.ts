@@ -19,7 +19,7 @@ import {
   parseModelReference
 } from '@resultity/model'
 import type { ServedModel } from '@resultity/placement'
-import { loadClipTokenizers, loadEncoderTokenizer, loadTokenizer, PromptEncoder } from '@resultity/tokenizer'
+import { loadEncoderTokenizer, loadTokenizer, PicturePromptEncoder, PromptEncoder } from '@resultity/tokenizer'
 import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_IMPORT_MAX_BYTES, DEFAULT_SESSIONS_MAX } from './settings.ts'
 
 /** How far the import of a model is, as `@resultity/model` reports it. */
@@ -86,8 +86,8 @@ export async function loadModel(
   }
   if (isVoice(manifest)) return { ...served, kind: 'voice', config: manifest.config }
   if (isDiffusion(manifest)) {
-    const tokenizers = await loadClipTokenizers(manifest, store, options)
-    return { ...served, kind: 'diffusion', config: manifest.config, tokenizers }
+    const prompts = await PicturePromptEncoder.open(manifest, store, options)
+    return { ...served, kind: 'diffusion', config: manifest.config, prompts }
   }
   if (isCaptioner(manifest)) {
     const { config } = manifest

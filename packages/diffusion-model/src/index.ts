@@ -9,5 +9,5 @@ export { type DiffusionMemory, diffusionMemory, diffusionWork } from './graph/di
 export type { GraphInit } from './graph/graph-init.ts'
 export { buildTextEncoderGraph, type TextEncoderGraph } from './graph/text-graph.ts'
 export type { ClipTokenizer } from './import/clip-tokenizer.ts'
-export { DESCRIBING_FILES, describeDiffusersFolder, MODEL_INDEX } from './import/diffusers-folder.ts'
+export { componentFolders, DESCRIBING_FILES, describeDiffusersFolder, MODEL_INDEX } from './import/diffusers-folder.ts'
 export { type DiffusionSource, isDiffusersFolder, openDiffusersFolder, weightStem } from './import/open-diffusers.ts'

@@ -1,48 +1,12 @@
-import { type DiffusionManifest, modelManifestSchema, requireDiffusion, type WeightFile } from '@resultity/interface'
+import type { WeightFile } from '@resultity/interface'
 import t from 'tap'
-import { describeDiffusersFolder } from '../src/import/diffusers-folder.ts'
-import { layOut } from '../src/import/open-diffusers.ts'
 import {
   buildDenoiserGraph,
   buildPictureDecoderGraph,
   buildPictureEncoderGraph,
   buildTextEncoderGraph
 } from '../src/index.ts'
-import {
-  publishedIndex,
-  publishedNames,
-  publishedTexts,
-  reading,
-  shapesOf,
-  withoutNumbers
-} from './support/published-index.ts'
-
-/** What a published model would be imported as. */
-function imported(name: string): DiffusionManifest {
-  const index = publishedIndex(name)
-  const described = describeDiffusersFolder(reading(publishedTexts(name)))
-  const { parts, files } = layOut(described, folder => {
-    const component = index[folder]
-    if (component === undefined) throw new Error(`${name} has no ${folder}`)
-    return { path: folder, tensors: withoutNumbers(shapesOf(component)) }
-  })
-  const layers: WeightFile[] = files.map(({ layout }, place) => ({
-    sha256: place.toString(16).padStart(64, '0'),
-    ...layout
-  }))
-  const blob = { sha256: 'f'.repeat(64), bytes: 1 }
-  const tokenizers = described.tokenizers.map(() => ({ vocabulary: blob, merges: blob }))
-  const candidate = {
-    version: 1,
-    name,
-    architecture: 'diffusion',
-    config: described.config,
-    tokenizers,
-    parts,
-    layers
-  }
-  return requireDiffusion(modelManifestSchema.parse(candidate))
-}
+import { imported, publishedIndex, publishedNames } from './support/published-index.ts'
 
 /** Numbers that nothing reads, of the layer and the norm behind the states that XL takes of its first text encoder. */
 const UNREAD = { 'stable-diffusion-xl': 7_089_408, 'playground-2.5': 7_089_408 } as const

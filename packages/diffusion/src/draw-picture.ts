@@ -39,9 +39,12 @@ export interface DrawOptions extends WorkOptions {
   readonly noise?: NoiseSource
 }
 
+/** What of a model the steps of a picture need. */
+export type StepModel = Pick<DiffusionModel, 'config' | 'encodeText' | 'denoise' | 'encode'>
+
 /** What stays the same from step to step. */
 interface Drawing {
-  readonly model: DiffusionModel
+  readonly model: StepModel
   readonly sampler: Sampler
   readonly states: PromptStates
   readonly parts: SourceParts
@@ -61,12 +64,34 @@ interface Drawing {
 export async function drawPicture(
   model: DiffusionModel,
   request: PictureRequest,
-  { onStep, from, noise = pictureNoise(request.seed, request.picture), ...options }: DrawOptions = {}
+  drawing: DrawOptions = {}
 ): Promise<Pixels> {
+  const latents = await drawLatents(model, request, drawing)
+  const { signal, workClass } = drawing
+  const options: WorkOptions = { ...(signal && { signal }), ...(workClass && { workClass }) }
+  options.signal?.throwIfAborted()
+  const pixels = await model.decode(latents, options)
+  if (!allFinite(pixels.values)) throw noNumbers('decoder', request.steps, request.steps)
+  return pixels
+}
+
+/**
+ * Makes the steps of one picture, and does not decode it.
+ *
+ * @returns latents as the decoder reads them
+ * @throws MeshError as {@link drawPicture} does
+ */
+export async function drawLatents(
+  model: StepModel,
+  request: PictureRequest,
+  { onStep, from, noise = pictureNoise(request.seed, request.picture), ...options }: DrawOptions = {}
+): Promise<Latents> {
   checkPictureRequest(model.config, request)
   const sampler = samplerOf(model, request)
   if (from !== undefined) checkState(model, request, sampler, from)
   options.signal?.throwIfAborted()
+  // nothing is left to do, and so no text is needed
+  if (from?.step === sampler.steps) return asLatents(model, request, from.latents)
   const parts = await prepareSource(model, request, noise, { ...options, resumed: from !== undefined })
   options.signal?.throwIfAborted()
   const states = await encodePrompts(model, request, options)
@@ -79,13 +104,10 @@ export async function drawPicture(
     state = done.state
     await onStep?.(done)
   }
-  options.signal?.throwIfAborted()
-  const pixels = await model.decode(asLatents(model, request, state.latents), options)
-  if (!allFinite(pixels.values)) throw noNumbers('decoder', sampler.steps, sampler.steps)
-  return pixels
+  return asLatents(model, request, state.latents)
 }
 
-function samplerOf({ config }: DiffusionModel, request: PictureRequest): Sampler {
+function samplerOf({ config }: StepModel, request: PictureRequest): Sampler {
   const { steps, source, eta = 0, scheduler = config.schedule.scheduler } = request
   return createSampler(config.schedule, { scheduler, steps, start: firstStep({ steps, start: source }), eta })
 }
@@ -141,25 +163,25 @@ async function bothOf<T>(one: Promise<T>, other: Promise<T>): Promise<[T, T]> {
 }
 
 /** What XL is told of a picture: as large as it is drawn, and nothing cut off. */
-function timeIds({ config }: DiffusionModel, { width, height }: PictureRequest): number[] {
+function timeIds({ config }: StepModel, { width, height }: PictureRequest): number[] {
   return config.denoiser.addition === undefined ? [] : [height, width, 0, 0, height, width]
 }
 
 /** As many channels as there are values for. */
-function asLatents({ config }: DiffusionModel, request: PictureRequest, values: Float32Array): Latents {
+function asLatents({ config }: StepModel, request: PictureRequest, values: Float32Array): Latents {
   const scale = latentScale(config)
   const width = request.width / scale
   const height = request.height / scale
   return { channels: values.length / (width * height), height, width, values }
 }
 
-function latentCount({ config }: DiffusionModel, { width, height }: PictureRequest): number {
+function latentCount({ config }: StepModel, { width, height }: PictureRequest): number {
   const scale = latentScale(config)
   return config.coder.latentChannels * (width / scale) * (height / scale)
 }
 
 /** @throws MeshError `invalid_request` for a state that no step of this request can have left */
-function checkState(model: DiffusionModel, request: PictureRequest, sampler: Sampler, state: PictureState): void {
+function checkState(model: StepModel, request: PictureRequest, sampler: Sampler, state: PictureState): void {
   const { step, latents, carried } = state
   const count = latentCount(model, request)
   const known = Number.isInteger(step) && step > sampler.start && step <= sampler.steps

@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@resultity/interface'
-import type { WindowState } from './speech-graphs.ts'
+import type { TextSubject } from './text-state.ts'
 
 /** What a run of the sight graph reads. */
 export interface Look {
@@ -11,5 +11,5 @@ export interface Look {
 
 /** The two graphs of a model that says what pictures show, in some runtime: what an engine adds to `WholeCaptioner`. */
 export interface CaptionGraphs extends AsyncDisposable {
-  look(look: Look, options: AbortOptions): Promise<WindowState>
+  look(look: Look, options: AbortOptions): Promise<TextSubject>
 }

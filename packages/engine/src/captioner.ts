@@ -10,8 +10,8 @@ import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
 import type { CaptionGraphs, Look } from './caption-graphs.ts'
 import type { CaptionerInit } from './port.ts'
-import type { WindowState } from './speech-graphs.ts'
-import { WindowSession } from './speech-session.ts'
+import { TextSession } from './text-session.ts'
+import type { TextSubject } from './text-state.ts'
 
 /** Pictures that one model may have open; each takes some 50 MB of a large one. */
 const PICTURES_MAX = 1024
@@ -54,7 +54,7 @@ export class WholeCaptioner implements Captioner {
     }
     this.#looking++
     try {
-      const run = (): Promise<WindowState> => this.#graphs.look(look, { signal })
+      const run = (): Promise<TextSubject> => this.#graphs.look(look, { signal })
       return this.#open(await this.#turns.take(run, signal, options.workClass))
     } finally {
       this.#looking--
@@ -69,8 +69,8 @@ export class WholeCaptioner implements Captioner {
     await this.#graphs[Symbol.asyncDispose]()
   }
 
-  #open(picture: WindowState): PictureText {
-    const text: WindowSession = new WindowSession({
+  #open(picture: TextSubject): PictureText {
+    const text: TextSession = new TextSession({
       config: this.config,
       turns: this.#turns,
       state: picture.begin(),

@@ -2,8 +2,9 @@ import { MeshError, type WhisperConfig, type WorkOptions } from '@resultity/inte
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
 import type { HeardWindow, SpeechInit, SpeechModel, SpeechSession } from './port.ts'
-import type { SpeechGraphs, WindowState } from './speech-graphs.ts'
-import { WindowSession } from './speech-session.ts'
+import type { SpeechGraphs } from './speech-graphs.ts'
+import { TextSession } from './text-session.ts'
+import type { TextSubject } from './text-state.ts'
 
 /** Windows that one model may have open; each takes some hundred MB of a large one. */
 const WINDOWS_MAX = 1024
@@ -57,7 +58,7 @@ export class WholeSpeechModel implements SpeechModel {
     }
     this.#hearing++
     try {
-      const run = (): Promise<WindowState> => this.#graphs.hear(mel, { signal })
+      const run = (): Promise<TextSubject> => this.#graphs.hear(mel, { signal })
       const window: OpenWindow = new OpenWindow({
         config: this.config,
         turns: this.#turns,
@@ -97,14 +98,14 @@ interface OpenWindowInit {
   readonly config: WhisperConfig
   readonly turns: CallTurns
   readonly sessionsMax: number
-  readonly state: WindowState
+  readonly state: TextSubject
   /** Called once, when the window is disposed. */
   release(): void
 }
 
 class OpenWindow implements HeardWindow {
   readonly #init: OpenWindowInit
-  readonly #sessions = new Set<WindowSession>()
+  readonly #sessions = new Set<TextSession>()
   #closed = false
 
   constructor(init: OpenWindowInit) {
@@ -117,7 +118,7 @@ class OpenWindow implements HeardWindow {
     if (this.#sessions.size >= sessionsMax) {
       throw new MeshError('resource_exhausted', `all ${sessionsMax} sessions of this window are open`)
     }
-    const session: WindowSession = new WindowSession({
+    const session: TextSession = new TextSession({
       config,
       turns,
       state: state.begin(),

@@ -1,14 +1,20 @@
+import { drawLatents, requestOfSettings, type StepModel } from '@resultity/diffusion'
 import {
+  DENOISE_ENDPOINT,
   MeshError,
   type PictureEvent,
   type PictureJob,
+  type PictureState,
+  readDenoiseJob,
   readPictureJob,
+  requireDiffusion,
+  writeDenoiseResult,
   writePictureEvent,
   writePictureResult
 } from '@resultity/interface'
 import { placeableDiffusion } from '@resultity/test-nodes'
 import t from 'tap'
-import type { FollowedJob } from '../src/node-jobs/node-jobs.ts'
+import type { FollowedJob, NodeJob, NodeJobResult } from '../src/node-jobs/node-jobs.ts'
 import { type PaintEvent, type PaintRequest, paint } from '../src/node-jobs/painter.ts'
 
 /** What a node does with a job: tells events, and gives its result. What it throws ends the attempt. */
@@ -17,13 +23,16 @@ type Node = (job: PictureJob, tell: (event: PictureEvent) => Promise<void>) => P
 const routeOf = (peerId: string) => ({ placementId: 'p1', stages: [{ peerId, range: { first: 0, end: 1 } }] })
 const lost = new MeshError('node_lost', 'gone')
 
+/** Whole chunks: who draws looks at them. */
+const chunk = (token: number): number[] => Array.from({ length: 77 }, (_, at) => [98, token][at] ?? 99)
+
 const request: PaintRequest = {
   jobId: 'job',
   model: placeableDiffusion(),
   routing: {},
   pictures: 1,
-  prompt: [[[98, 5, 99]]],
-  negative: [[[98, 99, 99]]],
+  prompt: [[chunk(5)]],
+  negative: [[chunk(7)]],
   width: 16,
   height: 8,
   steps: 4,
@@ -53,8 +62,19 @@ const painter =
     return writePictureResult(pictureOf(sum + job.picture), sizes)
   }
 
+/** Runs of the denoiser alone, and milliseconds a position of idle nodes. */
+interface Runs {
+  run(job: NodeJob): Promise<NodeJobResult>
+  readonly idle: readonly number[]
+}
+
 /** Paints on nodes that are asked one after the other; where one is lost, the next is. */
-async function run(nodes: readonly Node[], change: Partial<PaintRequest> = {}, signal?: AbortSignal) {
+async function run(
+  nodes: readonly Node[],
+  change: Partial<PaintRequest> = {},
+  signal?: AbortSignal,
+  runs: Runs = { run: () => Promise.reject(new Error('no run was expected')), idle: [] }
+) {
   const jobs: PictureJob[] = []
   const gotFurther: boolean[] = []
   const asked: number[] = []
@@ -77,11 +97,12 @@ async function run(nodes: readonly Node[], change: Partial<PaintRequest> = {}, s
   }
   const replicas = {
     ask: (_: unknown, __: unknown, count: number) => void asked.push(count),
+    idle: () => runs.idle,
     jobsMax: () => 2,
     onChange: () => () => {}
   }
   const events: PaintEvent[] = []
-  const components = { nodeJobs: { follow }, replicas }
+  const components = { nodeJobs: { follow, run: runs.run }, replicas }
   const options = signal === undefined ? {} : { signal }
   for await (const event of paint(components, { ...request, ...change }, options)) events.push(event)
   return { jobs, events, asked, gotFurther }
@@ -231,6 +252,7 @@ t.test('the first failure ends all, and so does leaving', async t => {
 t.test('leaving the loop ends what is under way', async t => {
   const ended = Promise.withResolvers<unknown>()
   const nodeJobs = {
+    run: () => Promise.reject(new Error('no run was expected')),
     follow: async (job: FollowedJob, { signal }: { readonly signal?: AbortSignal } = {}): Promise<never> => {
       const { promise, reject } = Promise.withResolvers<never>()
       signal?.addEventListener('abort', () => {
@@ -241,10 +263,84 @@ t.test('leaving the loop ends what is under way', async t => {
       return await promise
     }
   }
-  const replicas = { ask: () => {}, jobsMax: () => 2, onChange: () => () => {} }
+  const replicas = { ask: () => {}, idle: () => [], jobsMax: () => 2, onChange: () => () => {} }
   for await (const event of paint({ nodeJobs, replicas }, { ...request, pictures: 2 })) {
     t.equal(event.type, 'step')
     break
   }
   t.match(await ended.promise, { code: 'canceled' })
+})
+
+t.test('both runs of a step are made at once where two nodes are idle, and give the same', async t => {
+  const idle = [400, 400]
+  /** What a denoiser predicts: a little of the latents, the prompt's second token, and the time. */
+  const predict = (values: Float32Array, token: number, timestep: number): Float32Array =>
+    values.map((value, at) => value / 10 + token / 100 + timestep / 1000 + at / 50)
+  let [atOnce, mostAtOnce, count] = [0, 0, 0]
+  const runs: Runs = {
+    idle,
+    run: async ({ endpoint, body, jobs }) => {
+      t.equal(endpoint, DENOISE_ENDPOINT)
+      t.equal(jobs, 1)
+      mostAtOnce = Math.max(mostAtOnce, ++atOnce)
+      count++
+      await new Promise(resolve => setImmediate(resolve))
+      atOnce--
+      const { latents, timestep, prompt } = readDenoiseJob(body)
+      const prediction = predict(latents.values, prompt?.[0]?.[0]?.[1] ?? 0, timestep)
+      return { result: writeDenoiseResult(prediction), route: routeOf('half') }
+    }
+  }
+  for (const scheduler of ['ddim', 'dpmpp_2m'] as const) {
+    const change = { scheduler, previews: [2], steps: 3 }
+    const states: PictureState[] = []
+    const { config } = requireDiffusion(placeableDiffusion().manifest)
+    const tokens = new Map<object, number>()
+    const alone: StepModel = {
+      config,
+      encodeText: async prompt => {
+        const text = { states: new Float32Array(), pooled: new Float32Array(), length: 77, size: 32 }
+        tokens.set(text, prompt[0]?.[0]?.[1] ?? 0)
+        return text
+      },
+      denoise: async ({ latents, timestep, text }) => predict(latents.values, tokens.get(text) ?? 0, timestep),
+      encode: () => Promise.reject(new Error('there is no picture'))
+    }
+    const onStep = ({ state }: { readonly state: PictureState }): void => void states.push(state)
+    await drawLatents(alone, requestOfSettings({ ...request, ...change }, 0), { onStep })
+    const { events, jobs } = await run([], change, undefined, runs)
+    t.strictSame(stepsOf(events), [1, 2, 3])
+    t.strictSame(
+      events.map(({ type }) => type),
+      ['step', 'preview', 'step', 'step', 'picture']
+    )
+    t.equal(jobs.length, 2, 'nodes decode the picture, and the one on its way')
+    t.strictSame(jobs[1]?.from, states.at(-1), 'its latents are those of one node')
+  }
+  t.equal(mostAtOnce, 2)
+  t.equal(count, 12)
+})
+
+t.test('a step is not split where that does not help', async t => {
+  const none = { run: () => Promise.reject(new Error('no run was expected')) }
+  const rgb = pictureOf(1)
+  const cases: Record<string, [Partial<PaintRequest>, number[], number[]]> = {
+    'runs that are short': [{}, [100, 100], []],
+    'one idle node': [{}, [400], [2]],
+    'no guidance': [{ guidance: 1 }, [400, 400], []],
+    'several pictures': [{ pictures: 2 }, [400, 400], [2]],
+    'a picture to begin with': [{ start: { rgb, strength: 1 } }, [400, 400], []]
+  }
+  for (const [what, [change, idle, asks]] of Object.entries(cases)) {
+    const { asked } = await run([], change, undefined, { ...none, idle })
+    t.strictSame(asked, asks, what)
+  }
+})
+
+t.test('what is no prediction names the node', async t => {
+  for (const prediction of [new Float32Array(7), new Float32Array(8).fill(Number.NaN), new Float32Array(9)]) {
+    const result = writeDenoiseResult(prediction)
+    const lies: Runs = { idle: [400, 400], run: async () => ({ result, route: routeOf('liar') }) }
+    await t.rejects(run([], {}, undefined, lies), { code: 'protocol_violation', details: { peerId: 'liar' } })
+  }
 })

@@ -138,7 +138,7 @@ export class ImageEndpoint implements HttpEndpoint<PreparedImages> {
     const completed = this.#completed(body)
     const request = { ...parsed, seed: parsed.seed ?? randomSeed() }
     const model = this.#model(request)
-    const plan = toImagePlan(request, model, this.#route, completed)
+    const plan = await toImagePlan(request, model, this.#route, completed)
     const routing = this.#components.pools.routing(model, request.mesh)
     const { text, image, picture } = plan.usage
     return {

@@ -10,7 +10,6 @@ import type { ServedDiffusion } from '@resultity/placement'
 import type { ImageRequest, ImageValues } from './image-schema.ts'
 import type { PictureRef } from './picture-ref.ts'
 import { type PictureSize, pictureTokens, sizeOf } from './picture-size.ts'
-import { type TokenizedPrompts, tokenizePrompts } from './prompt-tokens.ts'
 
 /** The picture that a request begins with. */
 export interface PlannedStart {
@@ -76,12 +75,12 @@ const shares: Readonly<Record<string, number>> = { low: 0.5, high: 1.5, hd: 1.5 
  *
  * @throws MeshError `invalid_request` or `context_length_exceeded`, naming the field
  */
-export function toImagePlan(
+export async function toImagePlan(
   request: ImageRequest & { readonly seed: number | string },
   model: ServedDiffusion,
   task: ImageTask,
   completed: Completed
-): ImagePlan {
+): Promise<ImagePlan> {
   const { config } = model
   const count = request.n ?? 1
   const size = sizeOf({ size: request.size, n: count }, config, completed.picture)
@@ -93,12 +92,11 @@ export function toImagePlan(
     const none = `strength is ${start?.strength}, which leaves none of ${steps} steps`
     throw invalidRequest('strength', none, 'Send a greater strength, or more steps.')
   }
-  const prompts = tokenizePrompts(model.tokenizers, {
-    prompt: request.prompt,
-    negative: request.negative_prompt ?? ''
-  })
+  const texts = { prompt: request.prompt, negative: request.negative_prompt ?? '' }
+  const prompts = await model.prompts.encode(texts)
   const settings: PictureSettings = {
-    ...promptsOf(prompts),
+    prompt: prompts.prompt,
+    negative: prompts.negative,
     ...size,
     steps,
     scheduler,
@@ -118,15 +116,11 @@ export function toImagePlan(
     linkBase: linkBaseOf(request, completed),
     values: valuesOf(model, request.seed, settings, start),
     usage: {
-      text: prompts.count,
+      text: prompts.promptTokens + prompts.negativeTokens,
       image: start === undefined ? 0 : pictureTokens(size),
       picture: pictureTokens(size, steps - first)
     }
   }
-}
-
-function promptsOf({ prompt, negative }: TokenizedPrompts): Pick<PictureSettings, 'prompt' | 'negative'> {
-  return { prompt, negative }
 }
 
 function stepsOf({ steps, quality }: ImageRequest, { schedule }: DiffusionConfig, scheduler: PictureScheduler): number {

@@ -1,4 +1,4 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, safeParse } from '@resultity/interface'
 import type { StreamView } from '@resultity/jobs'
 import type { Job, JobEvent } from '@resultity/store'
 import { z } from 'zod'
@@ -55,7 +55,7 @@ export function imageView(name: 'image_generation' | 'image_edit'): StreamView {
 
 /** An event for each picture. What came with the request counts with the first, so that all together count as the request does. */
 function completedEvents(name: string, job: Job): readonly object[] {
-  const { data: answer } = imagesAnswerSchema.safeParse(job.result?.body)
+  const { data: answer } = safeParse(imagesAnswerSchema, job.result?.body)
   if (answer === undefined) throw new MeshError('internal', `request ${job.id} ended without pictures`)
   return answer.data.map(({ b64_json }, index) => ({
     type: `${name}.completed`,

@@ -6,7 +6,7 @@ import { PictureInput } from '../src/picture-input.ts'
 import { servedPainter } from './support/painter.ts'
 
 const models = new ServedModels()
-models.add(servedPainter())
+models.add(await servedPainter(t))
 const pictures = new PictureCodec()
 const fileService = {
   findInUse: () => Promise.reject(new Error('no file is looked for')),

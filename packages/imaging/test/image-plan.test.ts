@@ -4,7 +4,7 @@ import { type Completed, type ImagePlan, storedBytes, toImagePlan } from '../src
 import type { ImageRequest } from '../src/image-schema.ts'
 import { servedPainter } from './support/painter.ts'
 
-const model = servedPainter()
+const model = await servedPainter(t)
 const generation = { kind: 'generation', strength: 1 } as const
 const edit = { kind: 'edit', strength: 0.8 } as const
 
@@ -12,11 +12,15 @@ const plan = (
   fields: Partial<ImageRequest> = {},
   completed: Completed = {},
   task = generation as typeof edit | typeof generation
-): ImagePlan => toImagePlan({ prompt: 'a', ...fields, seed: fields.seed ?? 7 }, model, task, completed)
+): Promise<ImagePlan> => toImagePlan({ prompt: 'a', ...fields, seed: fields.seed ?? 7 }, model, task, completed)
 
-function refusal(fields: Partial<ImageRequest>, completed: Completed = {}, task?: typeof edit): MeshError {
+async function refusal(
+  fields: Partial<ImageRequest>,
+  completed: Completed = {},
+  task?: typeof edit
+): Promise<MeshError> {
   try {
-    plan(fields, completed, task)
+    await plan(fields, completed, task)
   } catch (error) {
     return MeshError.from(error)
   }
@@ -24,7 +28,7 @@ function refusal(fields: Partial<ImageRequest>, completed: Completed = {}, task?
 }
 
 t.test('what a request leaves open is decided', async t => {
-  const { settings, values, count, format, quality, start, usage } = plan()
+  const { settings, values, count, format, quality, start, usage } = await plan()
   t.match(settings, {
     width: 64,
     height: 64,
@@ -51,15 +55,17 @@ t.test('what a request leaves open is decided', async t => {
 })
 
 t.test('quality and schedulers decide steps, unless a request does', async t => {
-  const steps = (fields: Partial<ImageRequest>) => plan(fields).settings.steps
+  const steps = async (fields: Partial<ImageRequest>) => (await plan(fields)).settings.steps
   t.strictSame(
-    (['auto', 'standard', 'medium', 'low', 'high', 'hd'] as const).map(quality => steps({ quality })),
+    await Promise.all(
+      (['auto', 'standard', 'medium', 'low', 'high', 'hd'] as const).map(quality => steps({ quality }))
+    ),
     [30, 30, 30, 15, 45, 45]
   )
-  t.equal(steps({ steps: 9, quality: 'standard' }), 9)
-  const quick = plan({ scheduler: 'lcm' }).settings
+  t.equal(await steps({ steps: 9, quality: 'standard' }), 9)
+  const quick = (await plan({ scheduler: 'lcm' })).settings
   t.strictSame([quick.steps, quick.guidance], [4, 1])
-  t.match(refusal({ steps: 9, quality: 'high' }), { details: { param: 'quality' } })
+  t.match(await refusal({ steps: 9, quality: 'high' }), { details: { param: 'quality' } })
 })
 
 t.test('a seed is 64 bits, and is told as it was sent', async t => {
@@ -68,52 +74,52 @@ t.test('a seed is 64 bits, and is told as it was sent', async t => {
     [-1, '18446744073709551615'],
     ['9223372036854775807', '9223372036854775807']
   ] as const) {
-    const { settings, values } = toImagePlan({ prompt: 'a', seed }, model, generation, {})
+    const { settings, values } = await toImagePlan({ prompt: 'a', seed }, model, generation, {})
     t.strictSame([settings.seed, values.seed], [bits, seed])
   }
 })
 
 t.test('long prompts are chunks, as many of both', async t => {
-  const { settings, usage } = plan({ prompt: 'a '.repeat(160), negative_prompt: 'b' })
+  const { settings, usage } = await plan({ prompt: 'a '.repeat(160), negative_prompt: 'b' })
   t.strictSame([settings.prompt[0]?.length, settings.negative[0]?.length, usage.text], [3, 3, 161])
-  const { code, details } = refusal({ prompt: 'a '.repeat(10_000) })
+  const { code, details } = await refusal({ prompt: 'a '.repeat(10_000) })
   t.strictSame([code, details.param], ['context_length_exceeded', 'prompt'])
-  t.match(refusal({ negative_prompt: 'b '.repeat(1201) }), { details: { param: 'negative_prompt' } })
+  t.match(await refusal({ negative_prompt: 'b '.repeat(1201) }), { details: { param: 'negative_prompt' } })
 })
 
 t.test('a picture that begins with another has its shape, and a mask is painted wholly', async t => {
   const picture = { width: 300, height: 100 }
   const image = 'file-1'
-  const one = plan({ image }, { picture }, edit)
+  const one = await plan({ image }, { picture }, edit)
   t.strictSame([one.settings.width, one.settings.height], [104, 32], 'as many pixels as the model was trained for')
   t.strictSame(one.start, { image, mask: undefined, strength: 0.8 })
   t.strictSame(one.usage, { text: 1, image: 1, picture: 3 }, '24 of 30 steps')
   t.equal(one.values.strength, 0.8)
-  const small = plan({ image }, { picture: { width: 21, height: 7 } }, edit).settings
+  const small = (await plan({ image }, { picture: { width: 21, height: 7 } }, edit)).settings
   t.strictSame([small.width, small.height], [16, 8])
-  t.match(plan({ image, mask: 'file-2' }, { picture }, edit).start, { mask: 'file-2', strength: 1 })
-  t.match(plan({ image }, { picture, ownMask: true }, edit).start, { mask: image, strength: 1 })
-  t.match(plan({ image, mask: 'file-2', strength: 0.5 }, { picture }, edit).start, { strength: 0.5 })
-  t.match(plan({ images: [{ file_id: 'file-3' }] }, { picture }, edit).start, { image: { file_id: 'file-3' } })
+  t.match((await plan({ image, mask: 'file-2' }, { picture }, edit)).start, { mask: 'file-2', strength: 1 })
+  t.match((await plan({ image }, { picture, ownMask: true }, edit)).start, { mask: image, strength: 1 })
+  t.match((await plan({ image, mask: 'file-2', strength: 0.5 }, { picture }, edit)).start, { strength: 0.5 })
+  t.match((await plan({ images: [{ file_id: 'file-3' }] }, { picture }, edit)).start, { image: { file_id: 'file-3' } })
 })
 
 t.test('pictures on the way are spread over the steps that are made', async t => {
-  const previews = (fields: Partial<ImageRequest>) =>
-    plan({ stream: true, ...fields }, { picture: { width: 64, height: 64 } }, edit).settings.previews
-  t.strictSame(previews({ partial_images: 3, steps: 8 }), [2, 4, 6])
-  t.strictSame(previews({ partial_images: 3, steps: 2 }), [1])
-  t.strictSame(previews({ partial_images: 3, steps: 1 }), [])
-  t.strictSame(previews({ partial_images: 1, steps: 10, image: 'file-1', strength: 0.5 }), [8])
-  t.strictSame(previews({ partial_images: 3, steps: 8, stream: false }), [], 'nobody would see them')
+  const previews = async (fields: Partial<ImageRequest>) =>
+    (await plan({ stream: true, ...fields }, { picture: { width: 64, height: 64 } }, edit)).settings.previews
+  t.strictSame(await previews({ partial_images: 3, steps: 8 }), [2, 4, 6])
+  t.strictSame(await previews({ partial_images: 3, steps: 2 }), [1])
+  t.strictSame(await previews({ partial_images: 3, steps: 1 }), [])
+  t.strictSame(await previews({ partial_images: 1, steps: 10, image: 'file-1', strength: 0.5 }), [8])
+  t.strictSame(await previews({ partial_images: 3, steps: 8, stream: false }), [], 'nobody would see them')
 })
 
 t.test('answers have links where the client can be told of one', async t => {
   const linkBase = 'http://here:1'
-  t.equal(plan({}, { linkBase }).linkBase, linkBase)
-  t.equal(plan({ response_format: 'url' }, { linkBase }).linkBase, linkBase)
-  t.equal(plan({ response_format: 'b64_json' }, { linkBase }).linkBase, undefined)
-  t.equal(plan({ stream: true }, { linkBase }).linkBase, undefined)
-  t.equal(plan().linkBase, undefined)
+  t.equal((await plan({}, { linkBase })).linkBase, linkBase)
+  t.equal((await plan({ response_format: 'url' }, { linkBase })).linkBase, linkBase)
+  t.equal((await plan({ response_format: 'b64_json' }, { linkBase })).linkBase, undefined)
+  t.equal((await plan({ stream: true }, { linkBase })).linkBase, undefined)
+  t.equal((await plan()).linkBase, undefined)
 })
 
 t.test('what is not drawn is refused, naming the field', async t => {
@@ -134,19 +140,19 @@ t.test('what is not drawn is refused, naming the field', async t => {
     [{ image: 'file-1', strength: 0.01 }, 'strength', /none of 30 steps/]
   ]
   for (const [fields, param, message] of cases) {
-    const error = refusal(fields, { picture: { width: 64, height: 64 } }, edit)
+    const error = await refusal(fields, { picture: { width: 64, height: 64 } }, edit)
     t.match(error, { code: 'invalid_request', details: { param } }, JSON.stringify(fields))
     t.match(`${error.message} ${error.hint}`, message, JSON.stringify(fields))
   }
-  t.equal(plan({ output_compression: 50, output_format: 'webp' }).quality, 50)
-  t.equal(plan({ output_compression: 100 }).quality, 100)
+  t.equal((await plan({ output_compression: 50, output_format: 'webp' })).quality, 50)
+  t.equal((await plan({ output_compression: 100 })).quality, 100)
 })
 
 t.test('room is kept for what is made', async t => {
   const linkBase = 'http://here:1'
-  const one = storedBytes(plan({ size: '512x512' }, { linkBase }))
+  const one = storedBytes(await plan({ size: '512x512' }, { linkBase }))
   t.ok(one > 512 * 512 * 3)
-  t.ok(storedBytes(plan({ size: '512x512' })) > one * 1.3, 'base64 takes more')
-  t.equal(storedBytes(plan({ size: '512x512', n: 4 }, { linkBase })), 4 * one)
-  t.ok(storedBytes(plan({ size: '512x512', output_format: 'webp' }, { linkBase })) < one)
+  t.ok(storedBytes(await plan({ size: '512x512' })) > one * 1.3, 'base64 takes more')
+  t.equal(storedBytes(await plan({ size: '512x512', n: 4 }, { linkBase })), 4 * one)
+  t.ok(storedBytes(await plan({ size: '512x512', output_format: 'webp' }, { linkBase })) < one)
 })

@@ -6,9 +6,9 @@ import { editEventSchema, generationEventSchema } from '../src/image-schema.ts'
 import { imageView, PARTIAL, type PartialEntry, STEP } from '../src/image-view.ts'
 import { servedPainter } from './support/painter.ts'
 
-const plan = toImagePlan(
+const plan = await toImagePlan(
   { prompt: 'a', seed: 1, n: 2, size: '1024x1024', steps: 1 },
-  servedPainter(),
+  await servedPainter(t),
   { kind: 'generation', strength: 1 },
   {}
 )

@@ -92,7 +92,7 @@ const denoiserLevelSchema = z
     channels,
     /** Residual blocks on the way down. */
     blockCount: size.max(64),
-    /** Whether its blocks attend to the text. The middle, which has the last level's sizes, always does. */
+    /** Whether its blocks attend to the text. The middle, which has the last level's sizes, always does where there is one. */
     attends: z.boolean(),
     headCount: size.max(1024),
     /** Layers of each attending block. */
@@ -116,6 +116,8 @@ export const denoiserConfigSchema = z
     levels: z.array(denoiserLevelSchema).min(1).max(8),
     /** Numbers of one position of the text. */
     contextSize: channels,
+    /** False in a small model that has no blocks between the way down and the way up. */
+    middle: z.literal(false).optional(),
     normGroups: size.max(1024),
     epsilon,
     /** What XL adds to the time: the pooled prompt and {@link TIME_ID_COUNT} numbers, each as `timeSize` waves. */

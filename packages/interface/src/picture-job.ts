@@ -44,14 +44,14 @@ const SEED_MAX = 2n ** 64n - 1n
 const token = z.int().nonnegative().max(4_294_967_295)
 
 /** For each text encoder of the model, in its order: chunks of token ids, framed and filled up. */
-const promptSchema = z
+export const promptTokensSchema = z
   .array(z.array(z.array(token).min(1).max(CHUNK_TOKENS_MAX)).min(1).max(PROMPT_CHUNKS_MAX))
   .min(1)
   .max(ENCODERS_MAX)
   .refine(encoders => encoders.every(chunks => chunks.length === encoders[0]?.length), {
     message: 'all encoders get as many chunks'
   })
-export type PromptTokens = z.infer<typeof promptSchema>
+export type PromptTokens = z.infer<typeof promptTokensSchema>
 
 const side = z.int().min(1).max(PICTURE_SIDE_MAX)
 const step = z.int().min(1).max(PICTURE_STEPS_MAX)
@@ -59,9 +59,9 @@ const step = z.int().min(1).max(PICTURE_STEPS_MAX)
 /** Settings of one picture, all of them decided. */
 export const pictureSettingsSchema = z
   .object({
-    prompt: promptSchema,
+    prompt: promptTokensSchema,
     /** What the picture should not be like, in as many chunks; the empty prompt where nothing is said. */
-    negative: promptSchema,
+    negative: promptTokensSchema,
     width: side,
     height: side,
     /** Steps from noise alone; a picture that begins with another has fewer ({@link firstStep}). */

@@ -1,4 +1,4 @@
-export { placesOf } from './answer-size.ts'
+export { expectedBytes, placesOf } from './answer-size.ts'
 export { BATCHES_PATH, BatchEndpoint } from './batches/batch-endpoint.ts'
 export { batchRequestSchema, type PreparedLine, prepareLine, readBatchRequest } from './batches/batch-line.ts'
 export { type BatchCounts, countLines } from './batches/batch-progress.ts'

@@ -32,6 +32,7 @@ import { buildEncoderGraph, buildStageGraph, encoderMemory, rotaryTables, stageM
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { extractModel } from '../src/sources/wheel.ts'
 import { blipTargets } from './fuzz-blip.ts'
+import { diffusionTargets } from './fuzz-diffusion.ts'
 import { damagedBytes, damagedJson, grownTemplates } from './fuzz-inputs.ts'
 import { drain, type FuzzTarget, refuse } from './fuzz-target.ts'
 import { speechManifestTarget, whisperTargets } from './fuzz-whisper.ts'
@@ -323,6 +324,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   manifestTarget(sampleManifest()),
   ...whisperTargets,
   ...blipTargets,
+  ...diffusionTargets,
   speechManifestTarget
 ]
 

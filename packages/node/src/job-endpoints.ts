@@ -1,13 +1,16 @@
 import {
+  DENOISE_ENDPOINT,
   DESCRIPTIONS_ENDPOINT,
   EMBEDDINGS_ENDPOINT,
   MeshError,
   PICTURES_ENDPOINT,
+  readDenoiseJob,
   readDescriptionJob,
   readPictureJob,
   SPEECH_ENDPOINT,
   TRANSCRIPTIONS_ENDPOINT
 } from '@resultity/interface'
+import { runDenoiseJob } from './denoise-job.ts'
 import { runDescriptionJob } from './description-job.ts'
 import { parseEmbeddingJob, runEmbeddingJob } from './embedding-job.ts'
 import type { JobEndpoint } from './job-work.ts'
@@ -65,6 +68,16 @@ export const JOB_ENDPOINTS: ReadonlyMap<string, JobEndpoint> = new Map([
       return async (ready, options) => {
         if (ready.kind !== 'diffusion') throw otherKind(ready, 'draws no pictures')
         return await runPictureJob(ready, job, options)
+      }
+    }
+  ],
+  [
+    DENOISE_ENDPOINT,
+    body => {
+      const job = readDenoiseJob(body)
+      return async (ready, options) => {
+        if (ready.kind !== 'diffusion') throw otherKind(ready, 'draws no pictures')
+        return await runDenoiseJob(ready, job, options)
       }
     }
   ]

@@ -48,6 +48,7 @@ import { voiceMemory } from '@resultity/voice'
 import { speechMemory } from '@resultity/whisper'
 import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
+import { TextCache } from './text-cache.ts'
 
 interface Ready {
   /** Measurement for the coordinator's planner; of an encoder's, a token counts as a decode step, of a voice's a phoneme, of pictures' a position of the latents. */
@@ -99,6 +100,7 @@ export interface ReadyDiffusion extends Ready {
   readonly kind: 'diffusion'
   readonly diffusion: DiffusionModel
   readonly manifest: DiffusionManifest
+  readonly texts: TextCache
 }
 
 /** A model that takes jobs. */
@@ -191,7 +193,8 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
       const { msPerPosition } = await measureDiffusion(diffusion, { signal })
       const msPerLayer = msPerPosition / manifest.layers.length
       const pace = { decodeMsPerLayer: msPerLayer, prefillMsPerPositionLayer: msPerLayer }
-      return { kind: 'diffusion', diffusion, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
+      const measurement = { ...pace, fixedMs: 0, digest: '' }
+      return { kind: 'diffusion', diffusion, manifest, texts: new TextCache(), measurement, memoryBytes }
     })
   }
   if (isCaptioner(manifest)) {

@@ -1,5 +1,5 @@
 import { setImmediate } from 'node:timers/promises'
-import { drawPicture, type PictureRequest, type PictureStep, type SourcePicture } from '@resultity/diffusion'
+import { drawPicture, type PictureStep, requestOfSettings, type SourcePicture } from '@resultity/diffusion'
 import {
   type DiffusionModel,
   type PictureJob,
@@ -35,7 +35,7 @@ export async function runPictureJob(
   const told = new ToldSteps(diffusion, job, options)
   const { signal, workClass } = options
   const work = { ...(signal && { signal }), ...(workClass && { workClass }) }
-  const request = requestOf(job, start && (await sourceOf(job, start)))
+  const request = requestOfSettings(job, job.picture, start && (await sourceOf(job, start)))
   const onStep = (step: PictureStep): Promise<void> => told.step(step)
   const pixels = await drawPicture(diffusion, request, { ...work, onStep, ...(from && { from }) })
   await told.sent
@@ -77,25 +77,6 @@ class ToldSteps {
     this.#sent = tell(writePictureEvent({ type: 'step', step, ...(due ? { state } : {}) }))
     // heard with the next step, or at the end
     this.#sent.catch(() => {})
-  }
-}
-
-function requestOf(job: PictureJob, source: SourcePicture | undefined): PictureRequest {
-  const { width, height, steps, scheduler, picture } = job
-  const tokens = (prompt: PictureJob['prompt']): Uint32Array[][] =>
-    prompt.map(chunks => chunks.map(chunk => Uint32Array.from(chunk)))
-  return {
-    prompt: tokens(job.prompt),
-    negative: tokens(job.negative),
-    width,
-    height,
-    steps,
-    scheduler,
-    picture,
-    guidanceScale: job.guidance,
-    guidanceRescale: job.guidanceRescale,
-    seed: BigInt(job.seed),
-    ...(source && { source })
   }
 }
 

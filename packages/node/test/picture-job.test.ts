@@ -1,8 +1,11 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { drawLatents, requestOfSettings, type StepModel } from '@resultity/diffusion'
 import { createEngine } from '@resultity/engine'
 import {
+  DENOISE_ENDPOINT,
+  type DenoiseJob,
   type DiffusionManifest,
   type DiffusionModel,
   latentScale,
@@ -11,16 +14,21 @@ import {
   type PictureEvent,
   type PictureJob,
   type PictureState,
+  type PromptTokens,
+  readDenoiseResult,
   readPictureEvent,
   readPictureResult,
   requireDiffusion,
   systemScheduler,
+  type TextStates,
   weightFiles,
+  writeDenoiseJob,
   writePictureJob
 } from '@resultity/interface'
 import { convertModel, FileBlobStore } from '@resultity/model'
 import t from 'tap'
 import { JOB_ENDPOINTS } from '../src/job-endpoints.ts'
+import { TextCache } from '../src/text-cache.ts'
 
 const folder = join(import.meta.dirname, '../../../diffusion-model/test/fixtures/tiny-sd')
 
@@ -84,7 +92,7 @@ async function run(change: Partial<PictureJob> = {}, { signal, msPerStep = 1000,
   const work = JOB_ENDPOINTS.get(PICTURES_ENDPOINT)?.(writePictureJob(asked))
   const events: PictureEvent[] = []
   const result = await work?.(
-    { kind: 'diffusion', diffusion, manifest, measurement, memoryBytes: 0 },
+    { kind: 'diffusion', diffusion, manifest, texts: new TextCache(), measurement, memoryBytes: 0 },
     {
       ...(signal && { signal }),
       scheduler: clock(msPerStep),
@@ -132,6 +140,79 @@ t.test('a picture goes on from any of its states, on any node, and is the same',
   t.equal(pictures.size, 4, 'they differ from each other')
   const other = await run({ picture: 1 })
   t.notSame(other.rgb, (await run()).rgb, 'another picture of the same request has noise of its own')
+})
+
+t.test('steps that are made elsewhere, of runs on nodes, are the same', async t => {
+  const texts = new TextCache()
+  const ready = { kind: 'diffusion', diffusion: model, manifest, texts, measurement, memoryBytes: 0 } as const
+  const options = { scheduler: systemScheduler, tell: async () => {} }
+  const denoise = async (job: DenoiseJob): Promise<Float32Array> => {
+    const result = await JOB_ENDPOINTS.get(DENOISE_ENDPOINT)?.(writeDenoiseJob(job))(ready, options)
+    return readDenoiseResult(result ?? new Uint8Array(), job.latents.values.length) ?? new Float32Array()
+  }
+  const prompts = new Map<TextStates, PromptTokens>()
+  const nodes: StepModel = {
+    config: manifest.config,
+    encodeText: async prompt => {
+      const none = new Float32Array()
+      const text = { states: none, pooled: none, length, size: 0 }
+      prompts.set(
+        text,
+        prompt.map(all => all.map(chunk => [...chunk]))
+      )
+      return text
+    },
+    denoise: ({ text, ...input }) => denoise({ ...input, prompt: prompts.get(text), chunks: 1 }),
+    encode: () => Promise.reject(new Error('there is no picture'))
+  }
+  const { values } = await drawLatents(nodes, requestOfSettings(job, 0))
+  t.strictSame(values, statesOf((await run()).events).at(-1)?.latents)
+
+  const [height, width] = [6, 8]
+  const latents = { channels: 4, height, width, values: new Float32Array(4 * height * width).fill(0.3) }
+  const input = { latents, timestep: 10, timeIds: [] }
+  const { contextSize } = manifest.config.denoiser
+  const zeros = {
+    states: new Float32Array(length * contextSize),
+    pooled: new Float32Array(),
+    length,
+    size: contextSize
+  }
+  const unsaid = await denoise({ ...input, prompt: undefined, chunks: 1 })
+  t.strictSame(unsaid, await model.denoise({ ...input, text: zeros }), 'a prompt of zeros')
+  const wrong: [string, Uint8Array, string][] = [
+    ['no job', new Uint8Array(3), 'protocol_violation'],
+    [
+      'too few numbers',
+      writeDenoiseJob({ ...input, latents: { ...latents, height: 7 }, prompt: undefined, chunks: 1 }),
+      'protocol_violation'
+    ],
+    ['no chunk', writeDenoiseJob({ ...input, prompt: undefined, chunks: 0 }), 'protocol_violation'],
+    ['time ids too many', writeDenoiseJob({ ...input, prompt: undefined, chunks: 1, timeIds: [1] }), 'invalid_request'],
+    ['tokens that it lacks', writeDenoiseJob({ ...input, prompt: [[chunk(4_000_000)]], chunks: 1 }), 'invalid_request']
+  ]
+  for (const [what, body, code] of wrong) {
+    const work = async () => await JOB_ENDPOINTS.get(DENOISE_ENDPOINT)?.(body)(ready, options)
+    await t.rejects(work(), { code }, what)
+  }
+})
+
+t.test('states of prompts are kept, those that were used last', async t => {
+  const texts = new TextCache()
+  let encoded = 0
+  const ask = (prompt: number) =>
+    texts.of([[[prompt]]], async () => {
+      encoded++
+      return { states: Float32Array.of(prompt), pooled: new Float32Array(), length: 1, size: 1 }
+    })
+  for (let prompt = 0; prompt < 16; prompt++) await ask(prompt)
+  t.strictSame((await ask(0)).states, Float32Array.of(0))
+  t.equal(encoded, 16)
+  await ask(16)
+  await ask(0)
+  t.equal(encoded, 17)
+  await ask(1)
+  t.equal(encoded, 18, 'the one that was not used for the longest time went')
 })
 
 t.test('previews come before the steps that they show', async t => {

@@ -21,7 +21,6 @@ const standardOperators: ReadonlySet<string> = new Set([
   'Greater',
   'Identity',
   'If',
-  'InstanceNormalization',
   'LayerNormalization',
   'MatMul',
   'Max',

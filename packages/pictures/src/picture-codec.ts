@@ -1,6 +1,6 @@
 import { type AbortOptions, Turns } from '@resultity/interface'
 import type { Metadata, Sharp } from 'sharp'
-import { sharp } from './library.ts'
+import { loadLibrary } from './library.ts'
 import type { Picture, PictureFit, PictureHead } from './picture.ts'
 import { isAnimatedPng, sniffPicture } from './picture-format.ts'
 import { type PictureFault, pictureInvalid } from './picture-invalid.ts'
@@ -85,11 +85,13 @@ export class PictureCodec {
       )
     }
     const format = sniffPicture(bytes, param)
-    const read = async () => await openPicture(bytes, Number.MAX_SAFE_INTEGER).metadata()
-    const metadata = await this.#turns.run(read, options(signal)).catch((error: unknown) => {
-      signal?.throwIfAborted()
-      throw unreadable(param, error)
-    })
+    const file = await openPicture(bytes, Number.MAX_SAFE_INTEGER)
+    const metadata = await this.#turns
+      .run(async () => await file.metadata(), options(signal))
+      .catch((error: unknown) => {
+        signal?.throwIfAborted()
+        throw unreadable(param, error)
+      })
     const { width, height } = metadata.autoOrient
     if (width * height > pixelsMax) {
       const message = `${param} has ${width} \u00d7 ${height} pixels, and pictures have at most ${pixelsMax}`
@@ -109,7 +111,7 @@ export class PictureCodec {
   async check(bytes: Uint8Array, { param, signal }: ReadOptions): Promise<PictureHead> {
     const head = await this.head(bytes, { param, ...options(signal) })
     // every pixel has a part in these
-    await this.#raw(fitted(openPicture(bytes, this.limits.pixelsMax), CHECKED), param, signal)
+    await this.#raw(fitted(await openPicture(bytes, this.limits.pixelsMax), CHECKED), param, signal)
     return head
   }
 
@@ -120,8 +122,9 @@ export class PictureCodec {
    */
   async decode(bytes: Uint8Array, { param, fit, signal }: DecodeOptions): Promise<Picture> {
     await this.head(bytes, { param, ...options(signal) })
-    const image = openPicture(bytes, this.limits.pixelsMax).autoOrient().flatten({ background: '#ffffff' })
-    const { data, info } = await this.#raw(fitted(image, fit).toColourspace('srgb'), param, signal)
+    const file = await openPicture(bytes, this.limits.pixelsMax)
+    const image = fitted(file.autoOrient().flatten({ background: '#ffffff' }), fit)
+    const { data, info } = await this.#raw(image.toColourspace('srgb'), param, signal)
     return { width: info.width, height: info.height, rgb: data }
   }
 
@@ -139,7 +142,7 @@ export class PictureCodec {
       throw pictureInvalid(param, 'other_size', message)
     }
     if (!hasAlpha) throw pictureInvalid(param, 'no_alpha', `${param} has no alpha channel, which says where to paint`)
-    const image = openPicture(bytes, this.limits.pixelsMax).autoOrient()
+    const image = (await openPicture(bytes, this.limits.pixelsMax)).autoOrient()
     // a pixel that is partly transparent stays, so none may be mixed of others
     const alpha = fitted(image, { ...fit, kernel: 'nearest' })
       .toColourspace('srgb')
@@ -157,7 +160,8 @@ export class PictureCodec {
     { width, height, rgb }: Picture,
     { format, quality = 100, text, signal }: WriteOptions
   ): Promise<Uint8Array> {
-    const image = sharp(rgb, { raw: { width, height, channels: 3 } }).timeout({ seconds: SECONDS_MAX })
+    const library = await loadLibrary()
+    const image = library(rgb, { raw: { width, height, channels: 3 } }).timeout({ seconds: SECONDS_MAX })
     const described =
       text === undefined || format === 'png' ? image : image.withExif({ IFD0: { ImageDescription: toAsciiJson(text) } })
     const file = await this.#turns.run(
@@ -183,9 +187,10 @@ function options(signal: AbortSignal | undefined): AbortOptions {
   return signal === undefined ? {} : { signal }
 }
 
-function openPicture(bytes: Uint8Array, pixelsMax: number): Sharp {
+async function openPicture(bytes: Uint8Array, pixelsMax: number): Promise<Sharp> {
+  const library = await loadLibrary()
   // libraries give what they have of a file that ends too soon unless they are told not to
-  const image = sharp(bytes, { failOn: 'error', limitInputPixels: pixelsMax, sequentialRead: true })
+  const image = library(bytes, { failOn: 'error', limitInputPixels: pixelsMax, sequentialRead: true })
   return image.timeout({ seconds: SECONDS_MAX })
 }
 

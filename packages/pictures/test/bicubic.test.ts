@@ -36,6 +36,20 @@ t.test('pictures come to another size as Pillow brings them there, byte by byte'
   t.equal(resizeBicubic(same, same), same, 'one of the size stays as it is')
 })
 
+t.test('a row or a column of millions takes no more memory than a thread has', async t => {
+  await using thread = new BicubicThread()
+  const length = 4 * 1024 * 1024
+  const rgb = new Uint8Array(3 * length).fill(77)
+  for (const size of [
+    { width: length, height: 1 },
+    { width: 1, height: length }
+  ]) {
+    const made = await thread.resize({ ...size, rgb }, { width: 384, height: 384 })
+    // weights have 22 bits, and each of so many is small
+    t.ok(made.rgb.every(value => Math.abs(value - 77) <= 1))
+  }
+})
+
 t.test('a thread does it, and keeps the picture that it was given whole', async t => {
   await using thread = new BicubicThread()
   const picture = drawn(61, 47)

@@ -97,6 +97,13 @@ t.test('what is transparent is white', async t => {
   t.equal((await codec.head(clear, { param })).hasAlpha, true)
   const { rgb } = await codec.decode(clear, { param })
   t.ok(rgb.every(value => value === 255))
+  for (const space of ['rgb16', 'b-w', 'grey16']) {
+    const file = await image().ensureAlpha(0).toColourspace(space).png().toBuffer()
+    t.ok(
+      (await codec.decode(file, { param })).rgb.every(value => value === 255),
+      space
+    )
+  }
 })
 
 t.test('a picture is scaled and cut evenly, or stretched', async t => {

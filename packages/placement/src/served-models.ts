@@ -5,7 +5,7 @@ import {
   MeshError,
   type VoiceConfig
 } from '@resultity/interface'
-import type { ClipTokenizer, EncoderTokenizer, ModelTokenizer, PromptEncoder } from '@resultity/tokenizer'
+import type { EncoderTokenizer, ModelTokenizer, PicturePromptEncoder, PromptEncoder } from '@resultity/tokenizer'
 import type { PlaceableModel } from './placement/placeable-model.ts'
 
 interface Served {
@@ -64,8 +64,8 @@ export interface ServedCaptioner extends Served {
 export interface ServedDiffusion extends Served {
   readonly kind: 'diffusion'
   readonly config: DiffusionConfig
-  /** One for each text encoder: they turn prompts into chunks of tokens. */
-  readonly tokenizers: readonly ClipTokenizer[]
+  /** Makes tokens of prompts, however long, for each text encoder. */
+  readonly prompts: PicturePromptEncoder
 }
 
 /** A model that requests may name. */
@@ -147,8 +147,8 @@ export class ServedModels implements AsyncDisposable {
 
   /** Ends what runs for them. */
   async [Symbol.asyncDispose](): Promise<void> {
-    const decoders = this.#models.filter(model => model.kind === 'decoder')
-    await Promise.all(decoders.map(({ prompts }) => prompts[Symbol.asyncDispose]()))
+    const reading = this.#models.flatMap(model => ('prompts' in model ? [model.prompts] : []))
+    await Promise.all(reading.map(prompts => prompts[Symbol.asyncDispose]()))
   }
 
   list(): readonly ServedModel[] {

@@ -46,6 +46,23 @@ t.test('jobs go where the fewest are', async t => {
   t.strictSame([...new Set(taken.slice(3))].length, 3, 'then a second on each')
 })
 
+t.test('nodes that serve and do nothing are idle, at the pace that they measured', async t => {
+  const { replicas, director, model, allReady } = served(['a', 'b'])
+  const pace = replicas.idle(model, {})
+  t.equal(pace.length, 1)
+  replicas.ask(model, {}, 2)
+  t.equal(replicas.idle(model, {}).length, 1, 'one that loads is not there yet')
+  for (const placement of director.table.of(model)) if (placement.state === 'loading') allReady(placement)
+  t.strictSame(replicas.idle(model, {}), [pace[0], pace[0]])
+  const choice = director.choose(model)
+  if (choice.type !== 'ready') throw new Error(choice.type)
+  t.equal(pace[0], 2 * (choice.placement.stages[0]?.report.decodeMsPerLayer ?? 0), 'of both layers')
+  director.takeSlot(choice.placement)
+  t.equal(replicas.idle(model, {}).length, 1)
+  const pool = { ...oneForAll.general, key: 'mine', admits: () => false }
+  t.strictSame(replicas.idle(model, { pool }), [], 'in another pool there is none')
+})
+
 t.test('a node without room is passed over', async t => {
   const { replicas, registry, model, takeAssignments } = served(['a'])
   registry.join(advert('small', 1))

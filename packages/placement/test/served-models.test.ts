@@ -1,7 +1,9 @@
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { diffusionMemory } from '@resultity/diffusion-model'
+import type { BlobStore } from '@resultity/interface'
 import { placeable, placeableCaptioner, placeableDiffusion } from '@resultity/test-nodes'
-import { createEncoderTokenizer, createTokenizer } from '@resultity/tokenizer'
+import { createEncoderTokenizer, createTokenizer, PicturePromptEncoder } from '@resultity/tokenizer'
 import t from 'tap'
 import { type ServedModel, ServedModels } from '../src/index.ts'
 import { shapeOf } from '../src/placement/placeable-model.ts'
@@ -53,7 +55,15 @@ t.test('a model that draws is found for that, and its placement has room for its
   if (manifest.architecture !== 'diffusion') throw new Error('it draws nothing')
   await using models = new ServedModels()
   const { config } = manifest
-  models.add({ kind: 'diffusion', id: 'painter', aliases: [], placeable, createdAt: 0, config, tokenizers: [] })
+  const vocabulary = '{"a</w>":0,"<|startoftext|>":98,"<|endoftext|>":99}'
+  const folder = t.testdir({ vocabulary, merges: '#version: 0.2' })
+  const pathOf = (sha256: string): string => join(folder, sha256.startsWith('2') ? 'vocabulary' : 'merges')
+  const store = {
+    find: async (sha256: string) => pathOf(sha256),
+    read: async (sha256: string) => readFileSync(pathOf(sha256))
+  }
+  const prompts = await PicturePromptEncoder.open(manifest, store as unknown as BlobStore)
+  models.add({ kind: 'diffusion', id: 'painter', aliases: [], placeable, createdAt: 0, config, prompts })
   models.add(speech('whisper'))
   t.equal(models.findDiffusion('painter').id, 'painter')
   t.throws(() => models.findDiffusion('whisper'), { code: 'invalid_request', hint: /"painter"/ })

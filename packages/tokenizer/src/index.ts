@@ -1,6 +1,7 @@
 export * from './clip-tokenizer.ts'
 export * from './encoder-tokenizer.ts'
 export * from './gguf-tokenizer.ts'
+export { PicturePromptEncoder } from './picture-prompt-encoder.ts'
 export * from './picture-prompts.ts'
 export { PromptEncoder } from './prompt-encoder.ts'
 export * from './templates/chat-message.ts'

@@ -110,7 +110,7 @@ class Unet {
     const skips: State[] = [{ edge: entered, channels: first }]
     let state: State = { edge: entered, channels: first }
     for (const index of levels.keys()) state = this.#down(index, state, skips)
-    state = this.#middle(state)
+    if (this.#config.middle !== false) state = this.#middle(state)
     for (const index of [...levels.keys()].reverse()) state = this.#up(index, state, skips)
     const normed = groupNorm(this.#blocks, 'out_norm', state.edge, { ...this.#config, channels: state.channels })
     return convolve(this.#blocks, 'out', silu(this.#blocks, normed), { inputs: state.channels, outputs: outChannels })

@@ -40,11 +40,12 @@ function workBytes(config: DiffusionConfig): number {
   const pixels = picturePixelsMax(config)
   const latents = Math.ceil(pixels / latentScale(config) ** 2)
   const length = PROMPT_CHUNKS_MAX * (config.textEncoders[0]?.length ?? 0)
-  return Math.max(
+  const runs = [
     ...config.textEncoders.map(textBytes),
     denoisingBytes(config.denoiser, latents, length),
     codingBytes(config.coder, pixels)
-  )
+  ]
+  return Math.ceil(Math.max(...runs))
 }
 
 /** Hidden states with q, k and v, and the wide state of the feed-forward, of one chunk. */

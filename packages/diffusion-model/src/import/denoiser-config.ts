@@ -34,7 +34,7 @@ const schema = z.looseObject({
   addition_embed_type: z.literal('text_time').nullish(),
   addition_time_embed_dim: z.number().nullish(),
   projection_class_embeddings_input_dim: z.number().nullish(),
-  mid_block_type: only('UNetMidBlock2DCrossAttn'),
+  mid_block_type: z.literal('UNetMidBlock2DCrossAttn').nullable().default('UNetMidBlock2DCrossAttn'),
   act_fn: only('silu'),
   center_input_sample: only(false),
   flip_sin_to_cos: only(true),
@@ -104,6 +104,7 @@ export function denoiserConfigOf(read: ReadText): { readonly denoiser: DenoiserC
     outChannels: file.out_channels,
     levels,
     contextSize: file.cross_attention_dim,
+    ...(file.mid_block_type === null ? { middle: false as const } : {}),
     normGroups: file.norm_num_groups,
     epsilon: file.norm_eps,
     ...additionOf(file)

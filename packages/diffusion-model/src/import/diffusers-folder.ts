@@ -92,6 +92,11 @@ function textUse(folders: readonly string[], position: number, two: boolean) {
   return { folder: folders[position] ?? '', states, pooled: two && position === 1 }
 }
 
+/** The folders whose weights are read. */
+export function componentFolders({ textFolders }: Pick<DescribedFolder, 'textFolders'>): string[] {
+  return [...textFolders, DENOISER_FOLDER, CODER_FOLDER]
+}
+
 /** Every text that {@link describeDiffusersFolder} may ask for. */
 export const DESCRIBING_FILES: readonly string[] = [
   MODEL_INDEX,

@@ -4,7 +4,10 @@ import type { ClipTokenizer } from './clip-tokenizer.ts'
 import { type ReadText, readConfig } from './read-config.ts'
 
 const schema = z.looseObject({
-  architectures: z.array(z.enum(['CLIPTextModel', 'CLIPTextModelWithProjection'])).max(1),
+  architectures: z
+    .array(z.enum(['CLIPTextModel', 'CLIPTextModelWithProjection']))
+    .max(1)
+    .nullish(),
   hidden_size: z.number(),
   intermediate_size: z.number(),
   num_hidden_layers: z.number(),

@@ -1,6 +1,9 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NamedTensors, SourceTensor } from '@resultity/formats'
+import { type DiffusionManifest, modelManifestSchema, requireDiffusion, type WeightFile } from '@resultity/interface'
+import { describeDiffusersFolder } from '../../src/import/diffusers-folder.ts'
+import { layOut } from '../../src/import/open-diffusers.ts'
 
 /** The shape of a tensor, or parts by name; a number stands for a tree of the list. */
 type Tree = readonly number[] | number | { readonly [name: string]: Tree }
@@ -19,6 +22,8 @@ export type PublishedIndex = Readonly<Record<string, PublishedComponent>>
 export const publishedNames = [
   'stable-diffusion-1.5',
   'stable-diffusion-1.5-inpainting',
+  'bk-sdm-small',
+  'bk-sdm-tiny',
   'stable-diffusion-2.1',
   'stable-diffusion-xl',
   'playground-2.5'
@@ -110,4 +115,31 @@ export function reading(texts: Readonly<Record<string, unknown>>): (path: string
     const text = texts[path]
     return text === undefined || typeof text === 'string' ? text : JSON.stringify(text)
   }
+}
+
+/** What a published model would be imported as. */
+export function imported(name: string): DiffusionManifest {
+  const index = publishedIndex(name)
+  const described = describeDiffusersFolder(reading(publishedTexts(name)))
+  const { parts, files } = layOut(described, folder => {
+    const component = index[folder]
+    if (component === undefined) throw new Error(`${name} has no ${folder}`)
+    return { path: folder, tensors: withoutNumbers(shapesOf(component)) }
+  })
+  const layers: WeightFile[] = files.map(({ layout }, place) => ({
+    sha256: place.toString(16).padStart(64, '0'),
+    ...layout
+  }))
+  const blob = { sha256: 'f'.repeat(64), bytes: 1 }
+  const tokenizers = described.tokenizers.map(() => ({ vocabulary: blob, merges: blob }))
+  const candidate = {
+    version: 1,
+    name,
+    architecture: 'diffusion',
+    config: described.config,
+    tokenizers,
+    parts,
+    layers
+  }
+  return requireDiffusion(modelManifestSchema.parse(candidate))
 }

@@ -5,7 +5,7 @@ import { checkPicturesMax, WholeCaptioner } from '../captioner.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { CaptionerInit } from '../port.ts'
-import type { TextState, WindowState } from '../speech-graphs.ts'
+import type { TextState, TextSubject } from '../text-state.ts'
 import { Binding } from './binding.ts'
 import { GraphSession } from './graph-session.ts'
 import { runBound } from './run-bound.ts'
@@ -31,7 +31,7 @@ class CapiCaptioner implements CaptionGraphs {
     this.#parts = parts
   }
 
-  async look({ pixels, question }: Look, { signal }: AbortOptions): Promise<WindowState> {
+  async look({ pixels, question }: Look, { signal }: AbortOptions): Promise<TextSubject> {
     const { runtime, config, sight, sightSource } = this.#parts
     const { graph } = sightSource
     using seen = new DisposableStack()
@@ -63,7 +63,7 @@ class CapiCaptioner implements CaptionGraphs {
 }
 
 /** Memory of what is written about, a picture's keys and values or a question's: written by one graph and read by the other. */
-class CapiPicture implements WindowState {
+class CapiPicture implements TextSubject {
   readonly tensors: readonly BoundWindow[]
   readonly #text: CapiTextParts
 

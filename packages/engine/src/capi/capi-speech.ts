@@ -3,8 +3,9 @@ import type { CrossEdges } from '@resultity/whisper'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SpeechInit, SpeechModel } from '../port.ts'
-import { type SpeechGraphs, type TextState, textShapeOf, type WindowState } from '../speech-graphs.ts'
+import { type SpeechGraphs, textShapeOf } from '../speech-graphs.ts'
 import { checkSpeechLimits, WholeSpeechModel } from '../speech-model.ts'
+import type { TextState, TextSubject } from '../text-state.ts'
 import { Binding } from './binding.ts'
 import { GraphSession } from './graph-session.ts'
 import { runBound } from './run-bound.ts'
@@ -21,7 +22,7 @@ class CapiSpeech implements SpeechGraphs {
     this.#parts = parts
   }
 
-  async hear(mel: Float32Array, { signal }: AbortOptions): Promise<WindowState> {
+  async hear(mel: Float32Array, { signal }: AbortOptions): Promise<TextSubject> {
     const { runtime, config, audio, audioSource } = this.#parts
     const { graph } = audioSource
     using heard = new DisposableStack()
@@ -47,7 +48,7 @@ class CapiSpeech implements SpeechGraphs {
 }
 
 /** Memory of a window's keys and values, written by one graph and read by the other. */
-class CapiWindow implements WindowState {
+class CapiWindow implements TextSubject {
   readonly tensors: readonly { readonly edge: string; readonly tensor: NativeTensor }[]
   readonly #parts: CapiSpeechParts
 

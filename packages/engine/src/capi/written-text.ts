@@ -1,5 +1,5 @@
 import type { AbortOptions } from '@resultity/interface'
-import type { TextEdges, TextRun, TextRunResult, TextShape, TextState } from '../speech-graphs.ts'
+import type { TextEdges, TextRun, TextRunResult, TextShape, TextState } from '../text-state.ts'
 import { Binding } from './binding.ts'
 import type { GraphSession } from './graph-session.ts'
 import { runBound } from './run-bound.ts'

@@ -6,7 +6,7 @@ import { checkPicturesMax, WholeCaptioner } from '../captioner.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { CaptionerInit } from '../port.ts'
-import type { WindowState } from '../speech-graphs.ts'
+import type { TextSubject } from '../text-state.ts'
 import { createNodeSession } from './node-runtime.ts'
 import { type Feeds, NodeText, type NodeTextParts, tensorOf } from './written-text.ts'
 
@@ -26,7 +26,7 @@ class NodeCaptioner implements CaptionGraphs {
     this.#parts = parts
   }
 
-  async look({ pixels, question }: Look, { signal }: AbortOptions): Promise<WindowState> {
+  async look({ pixels, question }: Look, { signal }: AbortOptions): Promise<TextSubject> {
     const { sight, sightSource, init } = this.#parts
     const { graph } = sightSource
     const { imageSize } = init.manifest.config

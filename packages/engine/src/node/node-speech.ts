@@ -4,8 +4,9 @@ import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SpeechInit, SpeechModel } from '../port.ts'
-import { type SpeechGraphs, textShapeOf, type WindowState } from '../speech-graphs.ts'
+import { type SpeechGraphs, textShapeOf } from '../speech-graphs.ts'
 import { checkSpeechLimits, WholeSpeechModel } from '../speech-model.ts'
+import type { TextSubject } from '../text-state.ts'
 import { createNodeSession } from './node-runtime.ts'
 import { type Feeds, NodeText, type NodeTextParts, tensorOf } from './written-text.ts'
 
@@ -25,7 +26,7 @@ class NodeSpeech implements SpeechGraphs {
     this.#parts = parts
   }
 
-  async hear(mel: Float32Array, { signal }: AbortOptions): Promise<WindowState> {
+  async hear(mel: Float32Array, { signal }: AbortOptions): Promise<TextSubject> {
     const { audio, audioSource, init } = this.#parts
     const { graph } = audioSource
     const { melBins, audioContext } = init.manifest.config

@@ -1,6 +1,6 @@
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
-import type { TextEdges, TextRun, TextRunResult, TextShape, TextState } from '../speech-graphs.ts'
+import type { TextEdges, TextRun, TextRunResult, TextShape, TextState } from '../text-state.ts'
 
 /** Tensors by the edges that read them. */
 export type Feeds = Record<string, Tensor>

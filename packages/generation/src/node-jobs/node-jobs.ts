@@ -38,6 +38,8 @@ interface AnyNodeJob {
 export interface NodeJob extends AnyNodeJob {
   /** As the endpoint has it, wholly checked: UTF-8 JSON of most. */
   readonly body: Uint8Array
+  /** How many times as long as usual it may take. Default 1. */
+  readonly jobs?: number
 }
 
 /** One try at a job that is told as it goes. */
@@ -109,7 +111,7 @@ export class NodeJobs {
    * @throws MeshError as {@link RouteLeases.lease} and {@link callJob} do
    */
   run(job: NodeJob, options: NodeJobOptions = {}): Promise<NodeJobResult> {
-    const { jobRunMs: runMs } = this.#init
+    const runMs = this.#init.jobRunMs * (job.jobs ?? 1)
     return this.#run(job, { options, of: () => ({ body: job.body, runMs }) })
   }
 

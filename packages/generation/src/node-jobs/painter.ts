@@ -1,3 +1,4 @@
+import { requestOfSettings } from '@resultity/diffusion'
 import {
   carriedCount,
   type DiffusionManifest,
@@ -22,11 +23,12 @@ import type { PlaceableModel, Replicas, RouteConstraints } from '@resultity/plac
 import { fanOut } from './fan-out.ts'
 import { MergedEvents } from './merged-events.ts'
 import type { JobAttempt, NodeJobOptions, NodeJobs } from './node-jobs.ts'
+import { drawSplit } from './split-picture.ts'
 import { wrongResult } from './wrong-result.ts'
 
 export interface PainterComponents {
-  readonly nodeJobs: Pick<NodeJobs, 'follow'>
-  readonly replicas: Pick<Replicas, 'ask' | 'jobsMax' | 'onChange'>
+  readonly nodeJobs: Pick<NodeJobs, 'follow' | 'run'>
+  readonly replicas: Pick<Replicas, 'ask' | 'idle' | 'jobsMax' | 'onChange'>
 }
 
 /** Pictures that differ in their noise alone. */
@@ -47,12 +49,19 @@ export type PaintEvent =
   /** It is done, u8 `[height, width, 3]`. */
   | { readonly type: 'picture'; readonly picture: number; readonly rgb: Uint8Array; readonly route: Route }
 
+/**
+ * From so many milliseconds of a run on, the two runs of a step are worth two nodes: beside it, a run's way there and back is
+ * short.
+ */
+const SPLIT_FROM_MS = 500
+
 /** Pixels for which a step may take as long as a whole job of another kind. */
 const PIXELS_PER_JOB = 512 * 512
 
 /**
  * Has nodes draw pictures, each as a job of its own, on all of them that serve the model. Where a node is lost, another goes on from
- * the last step that is known, and the picture is the same.
+ * the last step that is known, and the picture is the same. One picture alone whose steps take long has both runs of each
+ * step made at once, where two nodes have nothing else to do.
  *
  * @returns what happens, in the order in which it does: events of different pictures are mixed
  * @throws MeshError as {@link NodeJobs.follow} does; `protocol_violation`, naming the node, for a step out of order, a state with
@@ -67,6 +76,7 @@ export async function* paint(
   const { model, routing, pictures } = request
   const sizes = sizesOf(requireDiffusion(model.manifest), request)
   if (pictures > 1) replicas.ask(model, routing, pictures)
+  const split = splits(replicas, request, sizes)
   const events = new MergedEvents<PaintEvent>()
   const stop = new AbortController()
   const signal = options.signal === undefined ? stop.signal : AbortSignal.any([options.signal, stop.signal])
@@ -77,7 +87,8 @@ export async function* paint(
       onChange: listener => replicas.onChange(listener),
       signal
     },
-    (picture, signal) => paintOne(components, { request, sizes, picture, events }, { ...options, signal })
+    (picture, signal) =>
+      (split ? paintSplit : paintOne)(components, { request, sizes, picture, events }, { ...options, signal })
   )
   const all = allOf(painted).finally(() => events.end())
   // heard below
@@ -102,10 +113,74 @@ interface OnePicture {
   readonly events: MergedEvents<PaintEvent>
 }
 
-async function paintOne({ nodeJobs }: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
-  const { request, sizes, picture, events } = one
+/** Whether both runs of a step are made on two nodes. */
+function splits(replicas: PainterComponents['replicas'], request: PaintRequest, sizes: PictureSizes): boolean {
+  const { model, routing, pictures, guidance, start } = request
+  if (pictures > 1 || guidance <= 1 || start !== undefined) return false
+  const { config } = requireDiffusion(model.manifest)
+  const positions = sizes.latentValues / config.coder.latentChannels
+  const long = replicas.idle(model, routing).filter(msPerPosition => msPerPosition * positions >= SPLIT_FROM_MS)
+  // the next picture finds another node
+  if (long.length === 1) replicas.ask(model, routing, 2)
+  return long.length > 1
+}
+
+async function paintSplit(components: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
+  const { request, picture, sizes, events } = one
+  const { jobId, model, routing, steps, previews } = request
+  const state = await drawSplit(
+    components.nodeJobs,
+    {
+      jobId,
+      model,
+      routing,
+      request: requestOfSettings(request, picture),
+      jobsPerRun: jobsFor(sizes)
+    },
+    {
+      ...options,
+      onStep: async ({ step, clean }) => {
+        if (previews.includes(step)) {
+          // as if it had been the last step
+          const shown = { step: steps, latents: clean.values, carried: carriedOf(sizes, clean.values) }
+          const { rgb } = await decoded(components, one, shown, options)
+          await events.tell({ type: 'preview', picture, step, rgb })
+        }
+        options.losses?.gotFurther()
+        await events.tell({ type: 'step', picture, step, steps })
+      }
+    }
+  )
+  await events.tell({ type: 'picture', picture, ...(await decoded(components, one, state, options)) })
+}
+
+/** A picture whose steps are all done: a node has nothing to do but to decode it. */
+async function decoded(components: PainterComponents, one: OnePicture, state: PictureState, options: NodeJobOptions) {
+  const whole = { ...one, request: { ...one.request, previews: [] } }
+  return await drawn(components, new Progress(whole, options, state), whole, options)
+}
+
+function carriedOf({ carried }: PictureSizes, values: Float32Array): Float32Array[] {
+  return Array.from({ length: carried }, () => values)
+}
+
+/** How many usual jobs long a run of the model may be. */
+function jobsFor({ width, height }: PictureSizes): number {
+  return Math.max(1, (width * height) / PIXELS_PER_JOB)
+}
+
+async function paintOne(components: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
+  const { rgb, route } = await drawn(components, new Progress(one, options), one, options)
+  await one.events.tell({ type: 'picture', picture: one.picture, rgb, route })
+}
+
+async function drawn(
+  { nodeJobs }: PainterComponents,
+  progress: Progress,
+  { request, sizes }: OnePicture,
+  options: NodeJobOptions
+): Promise<{ readonly rgb: Uint8Array; readonly route: Route }> {
   const { jobId, model, routing, steps } = request
-  const progress = new Progress(one, options)
   const { result, route } = await nodeJobs.follow(
     {
       jobId,
@@ -115,13 +190,13 @@ async function paintOne({ nodeJobs }: PainterComponents, one: OnePicture, option
       attempt: route => progress.attempt(route),
       // encoding the prompt and decoding the picture take time, too
       eventCount: steps + 2,
-      jobsPerEvent: Math.max(1, (sizes.width * sizes.height) / PIXELS_PER_JOB)
+      jobsPerEvent: jobsFor(sizes)
     },
     options
   )
   const rgb = progress.done ? readPictureResult(result, sizes) : undefined
   if (rgb === undefined) throw wrongResult(route, `no picture of ${sizes.width} × ${sizes.height} in ${steps} steps`)
-  await events.tell({ type: 'picture', picture, rgb, route })
+  return { rgb, route }
 }
 
 /** How far one picture is, over all nodes that have had it. */
@@ -137,12 +212,14 @@ class Progress {
   #told: number
   readonly #shown = new Set<number>()
 
-  constructor(one: OnePicture, options: NodeJobOptions) {
+  /** @param state that is known before any node is asked */
+  constructor(one: OnePicture, options: NodeJobOptions, state?: PictureState) {
     const { jobId: _, model: __, routing: ___, pictures: ____, ...settings } = one.request
     this.#one = one
     this.#options = options
     this.#job = { ...settings, picture: one.picture }
-    this.#step = firstStep(settings)
+    this.#state = state
+    this.#step = state?.step ?? firstStep(settings)
     this.#told = this.#step
   }
 

@@ -43,6 +43,11 @@ const FOLDER_FILES: ReadonlySet<string> = new Set([
 // a listing comes from outside: nothing in it may lead out of the folder
 const plainName = /^[A-Za-z0-9_][A-Za-z0-9._-]*$/
 
+/** Whether a name that comes from outside is that of a file in the folder where it stands. */
+export function isPlainName(name: string): boolean {
+  return plainName.test(name)
+}
+
 /**
  * Chooses the files of a model: `file` where it is named, else the safetensors model in the root, else the only GGUF file.
  * A GGUF model that is split comes with all its parts.

@@ -4,6 +4,7 @@ import { HubApiError, downloadFile as hubFile, type ListFileEntry, listFiles } f
 import { ggufPartPaths } from '@resultity/formats'
 import { type FileDigest, MeshError } from '@resultity/interface'
 import { type DownloadOptions, downloadFile, isFile, type RemoteFile, reasonOf } from './download.ts'
+import { fetchDiffusersFolder, isDiffusersRepository } from './hub-diffusers.ts'
 import { COMPLETE, DEFAULT_REVISION, downloadFolder } from './hub-downloads.ts'
 import { chooseHubFiles, findHubFiles, POOLING_FOLDER } from './hub-files.ts'
 import { PUBLIC_HUB, refusalError } from './hub-refusal.ts'
@@ -56,6 +57,11 @@ export async function fetchFromHub(source: HubSource, options: HubOptions): Prom
   const session = new HubSession(source, revision, options)
   try {
     const entries = await session.list(source.file === undefined ? '.' : dirname(source.file))
+    if (source.file === undefined && source.pinned === undefined && isDiffusersRepository(entries)) {
+      await fetchDiffusersFolder(session, entries, directory)
+      await writeFile(marker, '.')
+      return directory
+    }
     if (
       source.file === undefined &&
       entries.some(({ type, path }) => type === 'directory' && path === POOLING_FOLDER)

@@ -1,8 +1,9 @@
 import { type ApiRoute, errorReply, jobErrorReply, parseInput } from '@resultity/api-kit'
-import { MeshError, safeParse } from '@resultity/interface'
+import { invalidRequest, MeshError, safeParse } from '@resultity/interface'
 import {
   batchRequestSchema,
   type ChildJobs,
+  expectedBytes,
   type JobAnswer,
   type JobContext,
   type JobKind,
@@ -64,6 +65,9 @@ const answerSchema = z
   })
   .meta({ id: 'InlineBatch' })
 
+/** Of all answers together, which are one answer in memory: as much as ten pictures of a megapixel. */
+const RESULT_BYTES_MAX = 64 * 1024 * 1024
+
 /** What makes one answer of the batch. */
 interface Item {
   readonly index: number
@@ -96,6 +100,7 @@ export class InlineBatchEndpoint implements HttpEndpoint<readonly Item[]> {
     const parsed = parseInput(z.looseObject({ requests, store: z.boolean().nullish(), ...meshField }), body)
     const items = await this.#items(parsed.requests, parsed.mesh?.subcloud ?? undefined)
     const prepared = items.flatMap(({ line }) => (line.type === 'job' ? [line.prepared] : []))
+    const resultBytes = resultBytesOf(prepared)
     return {
       lane: OUTER_GROUP_LANE,
       // with what each request was completed by: a seed
@@ -109,6 +114,7 @@ export class InlineBatchEndpoint implements HttpEndpoint<readonly Item[]> {
         prompt: prepared.reduce((sum, { tokens }) => sum + tokens.prompt, 0),
         answerMax: prepared.reduce((sum, { tokens }) => sum + tokens.answerMax, 0)
       },
+      ...(resultBytes === undefined ? {} : { resultBytes }),
       unstored: parsed.store === false,
       data: items
     }
@@ -168,6 +174,19 @@ export class InlineBatchEndpoint implements HttpEndpoint<readonly Item[]> {
       return known
     }
   }
+}
+
+/**
+ * Bytes of all answers, where tokens do not bound them.
+ * @throws MeshError `invalid_request` where they are too many for one answer
+ */
+function resultBytesOf(prepared: readonly PreparedJob[]): number | undefined {
+  if (prepared.every(({ resultBytes }) => resultBytes === undefined)) return undefined
+  const bytes = prepared.reduce((sum, one) => sum + expectedBytes(one, false), 0)
+  if (bytes <= RESULT_BYTES_MAX) return bytes
+  const most = `these may have ${bytes} bytes, and one answer has at most ${RESULT_BYTES_MAX}`
+  const hint = 'Send fewer in one call, smaller pictures, or a batch of /v1/batches.'
+  throw invalidRequest('requests', `the answers are too large for one: ${most}`, hint)
 }
 
 function stored(request: unknown, line: PreparedLine): unknown {

@@ -195,6 +195,7 @@ const llamaCpp: readonly UnservedField[] = [
 
 const PICTURES = ['generations', 'edits', 'variations'] as const
 const EDITS = 'Use /v1/images/edits.'
+const ONE_MODEL = 'Send a request for each model: /v1/batch takes them in one call.'
 
 /** Of pictures: OpenAI, and what diffusers, stable-diffusion-webui and LocalAI call what is called otherwise here. */
 const pictures: readonly UnservedField[] = [
@@ -230,6 +231,8 @@ const pictures: readonly UnservedField[] = [
     ['enable_hr', [false]],
     ['restore_faces', [false]],
     ['tiling', [false]],
+    ['models', [], ONE_MODEL],
+    ['strategy', [], ONE_MODEL],
     ['styles', [[]]],
     ['subseed', [-1]],
     ['subseed_strength', [0]]

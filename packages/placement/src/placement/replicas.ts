@@ -46,6 +46,18 @@ export class Replicas {
     return nodes * Math.min(JOBS_PER_NODE, model.sessionsMax)
   }
 
+  /** Of each node that serves the model and does nothing for it now: milliseconds that one of its runs takes for each position. */
+  idle(model: PlaceableModel, routing: RouteConstraints): readonly number[] {
+    const { director } = this.#components
+    const pool = this.#poolOf(routing)
+    const idle = director.table
+      .of(model)
+      .filter(one => one.state === 'ready' && one.sessionsOpen === 0 && director.fits(one, pool))
+    return idle.flatMap(({ stages }) =>
+      stages.map(({ report, range }) => report.decodeMsPerLayer * (range.end - range.first))
+    )
+  }
+
   /** @returns stops listening */
   onChange(listener: () => void): () => void {
     return this.#components.director.onChange(listener)

@@ -1,10 +1,10 @@
-import { MeshError, type WhisperConfig, type WorkOptions } from '@resultity/interface'
+import { MeshError, type WorkOptions } from '@resultity/interface'
 import type { CallTurns } from './call-turns.ts'
 import type { SpeechRunOptions, SpeechSession } from './port.ts'
-import type { TextRun, TextRunResult, TextState } from './speech-graphs.ts'
+import type { TextRun, TextRunResult, TextShape, TextState } from './text-state.ts'
 
-export interface SpeechSessionInit {
-  readonly config: Pick<WhisperConfig, 'vocabularySize' | 'textContext'>
+export interface TextSessionInit {
+  readonly config: Pick<TextShape, 'vocabularySize' | 'textContext'>
   readonly turns: CallTurns
   readonly state: TextState
   /** Called once, when the session is disposed. */
@@ -19,13 +19,13 @@ export interface SpeechSessionInit {
 type State = 'idle' | 'running' | 'closed'
 
 /** A text of a window or a picture, whose runs take turns with those of all others. */
-export class WindowSession implements SpeechSession {
-  readonly #init: SpeechSessionInit
+export class TextSession implements SpeechSession {
+  readonly #init: TextSessionInit
   readonly #closing = new AbortController()
   #state: State = 'idle'
   #position = 0
 
-  constructor(init: SpeechSessionInit) {
+  constructor(init: TextSessionInit) {
     this.#init = init
   }
 
