@@ -1,10 +1,13 @@
+import { join } from 'node:path'
+import { writeRandomGguf } from '@resultity/formats'
 import { prefillEnd, sharedPrefillSteps } from '@resultity/interface'
 import t, { type Test } from 'tap'
 import { KvArena } from '../src/capi/kv-arena.ts'
-import { argmax, createEngine, type PrefixInit, type Stage, type StageSession } from '../src/index.ts'
+import { argmax, createEngine, type PrefixInit, type Stage, type StageInit, type StageSession } from '../src/index.ts'
 import { watchRuns } from './company.ts'
+import { convertGguf } from './convert-gguf.ts'
 import { encodeTinyChat } from './quantized-tiny-chat.ts'
-import { openTinyChat, Pipeline } from './tiny-chat.ts'
+import { type Fixture, openTinyChat, Pipeline } from './tiny-chat.ts'
 
 const BLOCK = 16
 const STEPS = 6
@@ -18,7 +21,16 @@ interface Asked {
 
 /** Any tokens: those of one seed go on where shorter ones of it end. */
 function tokens(count: number, seed = 1): number[] {
-  return Array.from({ length: count }, (_, index) => 8 + ((index * 37 * seed + seed) % 700))
+  return Array.from({ length: count }, (_, index) => 8 + ((index * 37 * seed + seed) % 290))
+}
+
+/** A model whose steps attend by groups of heads from position 96 on, where a stage has 256. */
+async function grouped(fixture: Fixture): Promise<Partial<StageInit>> {
+  const path = join(fixture.workDir, '..', 'groups.gguf')
+  const heads = { headCount: 16, kvHeadCount: 2 }
+  const sizes = { layerCount: 4, hiddenSize: 256, intermediateSize: 512, vocabularySize: 300, contextLength: 512 }
+  await writeRandomGguf(path, { shape: { ...sizes, ...heads, tiedEmbedding: true }, seed: 11, encoding: 'F32' })
+  return { ...(await convertGguf(path, join(fixture.workDir, '..', 'groups'))), contextLength: 256 }
 }
 
 /** Blocks are named by all tokens up to their ends, so that no two mean the same. */
@@ -100,7 +112,7 @@ function sameBits(t: Test, warm: readonly Buffer[], cold: readonly Buffer[], wha
 t.test('what is kept has the bits of a cold run, taken over or copied, however the model is cut', async t => {
   await using fixture = await openTinyChat()
   const engine = await createEngine()
-  const variants = [{}, (await encodeTinyChat(fixture, 'q4')).encoded]
+  const variants = [{}, (await encodeTinyChat(fixture, 'q4')).encoded, await grouped(fixture)]
   for (const [index, variant] of variants.entries()) {
     for (const ends of [[4], [1, 2, 4]]) {
       await using pipeline = await Pipeline.load(engine, ends, fixture.init, { ...variant, threads: 1 + index })
