@@ -229,6 +229,34 @@ t.test('who ends before its first run leaves what was there', async t => {
   t.equal(stages[0]?.sessionsOpen, 1)
 })
 
+t.test('a session may forget some of what it has found before its first run, to any position', async t => {
+  await using fixture = await openTinyChat()
+  await using pipeline = await Pipeline.load(await createEngine(), [4], fixture.init, { sessionsMax: 3 })
+  const [stage] = pipeline.stages
+  if (stage === undefined) throw new Error('there is no stage')
+  const prompt = tokens(4 * BLOCK + 9)
+  using turn = new Asking(pipeline.stages, { prompt, scope: 'a' })
+  await turn.answer()
+  const at = 2 * BLOCK + 5
+  const prefix = prefixOf({ prompt, scope: 'a' })
+  const rest = Uint32Array.from(prompt.slice(at))
+  const run = async (): Promise<Buffer> => {
+    using session = stage.open({ positionsMax: 100, ...(prefix === undefined ? {} : { prefix }) })
+    t.equal(session.position, 4 * BLOCK)
+    session.truncate(at)
+    return Buffer.from((await session.run(rest)).slice().buffer)
+  }
+  const copied = await run()
+  turn.end()
+  t.ok((await run()).equals(copied), 'copied as taken over')
+  using cold = stage.open({ positionsMax: 100 })
+  for (let block = 0; block < 3; block++) {
+    await cold.run(Uint32Array.from(prompt.slice(block * BLOCK, (block + 1) * BLOCK)))
+  }
+  cold.truncate(at)
+  t.ok(Buffer.from((await cold.run(rest)).slice().buffer).equals(copied))
+})
+
 t.test('what a run that gave no numbers has touched is not kept', async t => {
   await using fixture = await openTinyChat()
   const init = fixture.init({ first: 2, end: 4 })
