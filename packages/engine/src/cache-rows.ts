@@ -4,8 +4,10 @@ import type { PrefixInit } from './port.ts'
 /** A row of its own for a session that begins with what is kept. */
 export interface ClaimedRow {
   readonly row: number
-  /** What is in it, or will be once `copyFrom` has been copied. */
+  /** What is in it, or will be once `copyFrom` has been copied; its session may forget some of it before. */
   readonly prefix: KeptPrefix
+  /** Of the prefix, as it was claimed. */
+  readonly positions: number
   /** Holds those positions, and does so until {@link CacheRows.unpin}; undefined: they are in `row` already. */
   readonly copyFrom: number | undefined
 }
@@ -68,14 +70,15 @@ export class CacheRows {
     if (found === undefined) return undefined
     const { row, common } = found
     const prefix = new KeptPrefix(wanted, common)
+    const positions = prefix.positions()
     const left = this.#left.get(row)
     const whole = left !== undefined && left.prefix.count === common && !this.#pinned.has(row)
     const own = whole ? row : (this.#empty() ?? this.#leftLongest())
     if (own === undefined) return undefined
     this.#give(own, prefix)
-    if (own === row) return { row, prefix, copyFrom: undefined }
+    if (own === row) return { row, prefix, positions, copyFrom: undefined }
     this.#pinned.set(row, (this.#pinned.get(row) ?? 0) + 1)
-    return { row: own, prefix, copyFrom: row }
+    return { row: own, prefix, positions, copyFrom: row }
   }
 
   /** What was claimed of this row has been copied, or is wanted no more. */

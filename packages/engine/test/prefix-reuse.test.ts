@@ -1,11 +1,14 @@
+import { join } from 'node:path'
+import { writeRandomGguf } from '@resultity/formats'
 import { prefillEnd, sharedPrefillSteps } from '@resultity/interface'
 import { argmax } from '@resultity/sampling'
 import t, { type Test } from 'tap'
 import { KvArena } from '../src/capi/kv-arena.ts'
-import { createEngine, type PrefixInit, type Stage, type StageSession } from '../src/index.ts'
+import { createEngine, type PrefixInit, type Stage, type StageInit, type StageSession } from '../src/index.ts'
 import { watchRuns } from './company.ts'
+import { convertGguf } from './convert-gguf.ts'
 import { encodeTinyChat } from './quantized-tiny-chat.ts'
-import { openTinyChat, Pipeline } from './tiny-chat.ts'
+import { type Fixture, openTinyChat, Pipeline } from './tiny-chat.ts'
 
 const BLOCK = 16
 const STEPS = 6
@@ -19,7 +22,16 @@ interface Asked {
 
 /** Any tokens: those of one seed go on where shorter ones of it end. */
 function tokens(count: number, seed = 1): number[] {
-  return Array.from({ length: count }, (_, index) => 8 + ((index * 37 * seed + seed) % 700))
+  return Array.from({ length: count }, (_, index) => 8 + ((index * 37 * seed + seed) % 290))
+}
+
+/** A model whose steps attend by groups of heads from position 96 on, where a stage has 256. */
+async function grouped(fixture: Fixture): Promise<Partial<StageInit>> {
+  const path = join(fixture.workDir, '..', 'groups.gguf')
+  const heads = { headCount: 16, kvHeadCount: 2 }
+  const sizes = { layerCount: 4, hiddenSize: 256, intermediateSize: 512, vocabularySize: 300, contextLength: 512 }
+  await writeRandomGguf(path, { shape: { ...sizes, ...heads, tiedEmbedding: true }, seed: 11, encoding: 'F32' })
+  return { ...(await convertGguf(path, join(fixture.workDir, '..', 'groups'))), contextLength: 256 }
 }
 
 /** Blocks are named by all tokens up to their ends, so that no two mean the same. */
@@ -101,7 +113,7 @@ function sameBits(t: Test, warm: readonly Buffer[], cold: readonly Buffer[], wha
 t.test('what is kept has the bits of a cold run, taken over or copied, however the model is cut', async t => {
   await using fixture = await openTinyChat()
   const engine = await createEngine()
-  const variants = [{}, (await encodeTinyChat(fixture, 'q4')).encoded]
+  const variants = [{}, (await encodeTinyChat(fixture, 'q4')).encoded, await grouped(fixture)]
   for (const [index, variant] of variants.entries()) {
     for (const ends of [[4], [1, 2, 4]]) {
       await using pipeline = await Pipeline.load(engine, ends, fixture.init, { ...variant, threads: 1 + index })
@@ -216,6 +228,34 @@ t.test('who ends before its first run leaves what was there', async t => {
   await t.rejects(answer, { code: 'unavailable' })
   t.equal(watch.count, 0, 'closed while its beginning is copied, it does not run')
   t.equal(stages[0]?.sessionsOpen, 1)
+})
+
+t.test('a session may forget some of what it has found before its first run, to any position', async t => {
+  await using fixture = await openTinyChat()
+  await using pipeline = await Pipeline.load(await createEngine(), [4], fixture.init, { sessionsMax: 3 })
+  const [stage] = pipeline.stages
+  if (stage === undefined) throw new Error('there is no stage')
+  const prompt = tokens(4 * BLOCK + 9)
+  using turn = new Asking(pipeline.stages, { prompt, scope: 'a' })
+  await turn.answer()
+  const at = 2 * BLOCK + 5
+  const prefix = prefixOf({ prompt, scope: 'a' })
+  const rest = Uint32Array.from(prompt.slice(at))
+  const run = async (): Promise<Buffer> => {
+    using session = stage.open({ positionsMax: 100, ...(prefix === undefined ? {} : { prefix }) })
+    t.equal(session.position, 4 * BLOCK)
+    session.truncate(at)
+    return Buffer.from((await session.run(rest)).slice().buffer)
+  }
+  const copied = await run()
+  turn.end()
+  t.ok((await run()).equals(copied), 'copied as taken over')
+  using cold = stage.open({ positionsMax: 100 })
+  for (let block = 0; block < 3; block++) {
+    await cold.run(Uint32Array.from(prompt.slice(block * BLOCK, (block + 1) * BLOCK)))
+  }
+  cold.truncate(at)
+  t.ok(Buffer.from((await cold.run(rest)).slice().buffer).equals(copied))
 })
 
 t.test('what a run that gave no numbers has touched is not kept', async t => {

@@ -39,11 +39,11 @@ export class MemoryRows {
 
   /** Does what is still to be copied for a session. */
   fill(claimed: ClaimedRow): void {
-    const { row, copyFrom, prefix } = claimed
+    const { row, copyFrom, positions } = claimed
     if (!this.#waiting.delete(claimed) || copyFrom === undefined) return
     this.#contents.set(
       row,
-      this.contentOf(copyFrom).map(layer => layer.slice(0, prefix.positions()))
+      this.contentOf(copyFrom).map(layer => layer.slice(0, positions))
     )
     this.#rows.unpin(copyFrom)
   }
@@ -84,7 +84,7 @@ export class MemoryRow {
 
   /** Positions that its session begins with. */
   get keptPositions(): number {
-    return this.#claimed?.prefix.positions() ?? 0
+    return this.#claimed?.positions ?? 0
   }
 
   /** What its layers remember of the first `position` positions, to be added to. */

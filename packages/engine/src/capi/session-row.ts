@@ -20,7 +20,7 @@ export class SessionRow {
 
   /** Positions that it begins with. */
   get keptPositions(): number {
-    return this.#claimed?.prefix.positions() ?? 0
+    return this.#claimed?.positions ?? 0
   }
 
   /** Undefined before its first run. */

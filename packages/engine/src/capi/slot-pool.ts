@@ -115,10 +115,9 @@ export class SlotPool implements Disposable {
 
   /** Copies what the row is to hold, a piece at a time; undefined where that is there. No run may be under way. */
   copy(claimed: ClaimedRow): Generator<void, void> | undefined {
-    const { copyFrom, row, prefix } = claimed
+    const { copyFrom, row, positions } = claimed
     if (copyFrom === undefined || !this.#waiting.delete(claimed)) return undefined
     const { arena, rows } = this.#required
-    const positions = prefix.positions()
     this.#slot(row).beginWithCopy(positions)
     const unpinned = function* (): Generator<void, void> {
       try {
@@ -131,9 +130,9 @@ export class SlotPool implements Disposable {
   }
 
   /** The slot of a row that was claimed, for the first run of its session. Called between two runs. */
-  slotOf({ row, prefix, copyFrom }: ClaimedRow): KvSlot {
+  slotOf({ row, positions, copyFrom }: ClaimedRow): KvSlot {
     const slot = this.#slot(row)
-    if (copyFrom === undefined) slot.begin(prefix.positions())
+    if (copyFrom === undefined) slot.begin(positions)
     return slot
   }
 
