@@ -6,19 +6,22 @@ import {
   picturePixelsMax,
   TIME_ID_COUNT
 } from '@resultity/interface'
+import { KernelDigest } from './kernel-digest.ts'
 import { median } from './median.ts'
 
 /** What pictures cost on this machine as it is now, other load included. */
 export interface DiffusionMeasurement {
   /** Milliseconds of one position of the latents in one run of the denoiser: a step with guidance has two. */
   readonly msPerPosition: number
+  /** What the runs came out as: the same where two nodes draw the same pictures. */
+  readonly digest: string
 }
 
 /** Rows and columns of latents, where a model draws as many: a picture of 128 × 128 of published models, which keeps a processor busy. */
 const SIDE = 16
 const RUNS = 3
 
-/** Encodes, denoises and decodes grey, which also shows that all components' weights give numbers. */
+/** Encodes, denoises and decodes what is no picture, which also shows that all components' weights give numbers. */
 export async function measureDiffusion(
   model: DiffusionModel,
   options: AbortOptions = {}
@@ -29,18 +32,23 @@ export async function measureDiffusion(
   ])
   const text = await model.encodeText(prompt, options)
   const side = Math.min(SIDE, Math.floor(Math.sqrt(picturePixelsMax(model.config)) / latentScale(model.config)))
-  const latents = greyLatents(denoiser.inChannels, side)
+  const latents = patternOf(denoiser.inChannels, side)
+  const digest = new KernelDigest()
   const timeIds = denoiser.addition === undefined ? [] : Array.from({ length: TIME_ID_COUNT }, () => 0)
   const times: number[] = []
   for (let run = 0; run < RUNS; run++) {
     const start = performance.now()
-    await model.denoise({ latents, timestep: 1, text, timeIds }, options)
+    const prediction = await model.denoise({ latents, timestep: 1, text, timeIds }, options)
     times.push(performance.now() - start)
+    digest.add(prediction)
   }
-  await model.decode(greyLatents(coder.latentChannels, side), options)
-  return { msPerPosition: median(times) / (side * side) }
+  const { values } = await model.decode(patternOf(coder.latentChannels, side), options)
+  digest.add(values)
+  return { msPerPosition: median(times) / (side * side), digest: digest.end() }
 }
 
-function greyLatents(channels: number, side: number): Latents {
-  return { channels, height: side, width: side, values: new Float32Array(channels * side * side) }
+/** From -1 to 1, and the same numbers on every machine. */
+function patternOf(channels: number, side: number): Latents {
+  const values = Float32Array.from({ length: channels * side * side }, (_, at) => ((37 * at) % 101) / 50 - 1)
+  return { channels, height: side, width: side, values }
 }

@@ -194,8 +194,9 @@ for (const kind of kinds) {
 
 t.test('measuring runs all that makes a picture', async t => {
   const model = await load(t, 'capi', await initOf('tiny-xl'))
-  const { msPerPosition } = await measureDiffusion(model)
+  const { msPerPosition, digest } = await measureDiffusion(model)
   t.ok(msPerPosition > 0)
+  t.equal((await measureDiffusion(model)).digest, digest, 'its digest is always the same')
   t.equal(latentScale(model.config), 4)
 })
 

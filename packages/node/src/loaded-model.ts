@@ -190,10 +190,10 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
   if (isDiffusion(manifest)) {
     const diffusion = await engine.loadDiffusion({ ...common, manifest }, { signal })
     return measured(diffusion, onProgress, async () => {
-      const { msPerPosition } = await measureDiffusion(diffusion, { signal })
+      const { msPerPosition, digest } = await measureDiffusion(diffusion, { signal })
       const msPerLayer = msPerPosition / manifest.layers.length
       const pace = { decodeMsPerLayer: msPerLayer, prefillMsPerPositionLayer: msPerLayer }
-      const measurement = { ...pace, fixedMs: 0, digest: '' }
+      const measurement = { ...pace, fixedMs: 0, digest }
       return { kind: 'diffusion', diffusion, manifest, texts: new TextCache(), measurement, memoryBytes }
     })
   }

@@ -1,8 +1,9 @@
 import { advert, placeableEncoder } from '@resultity/test-nodes'
 import t from 'tap'
 import { oneForAll } from '../src/placement/node-pool.ts'
+import type { Placement } from '../src/placement/placement.ts'
 import { Replicas } from '../src/placement/replicas.ts'
-import { setUp } from './support/director.ts'
+import { report, setUp } from './support/director.ts'
 
 /** A whole model that is ready on one of these nodes. */
 function served(peers: readonly string[], layersOfRoom = 64) {
@@ -47,20 +48,26 @@ t.test('jobs go where the fewest are', async t => {
 })
 
 t.test('nodes that serve and do nothing are idle, at the pace that they measured', async t => {
-  const { replicas, director, model, allReady } = served(['a', 'b'])
-  const pace = replicas.idle(model, {})
-  t.equal(pace.length, 1)
+  const { replicas, director, model } = served(['a', 'b'])
+  const ready = (placement: Placement | undefined, decodeMsPerLayer: number, selfTestSha256: string): void => {
+    const told = { ...report('ready'), decodeMsPerLayer, selfTestSha256 }
+    for (const { peerId } of placement?.stages ?? []) director.report(peerId, placement?.id ?? '', told)
+  }
+  ready(director.table.get('p1'), 3, 'one')
+  t.strictSame(replicas.idle(model, {}), [6], 'of both layers')
   replicas.ask(model, {}, 2)
-  t.equal(replicas.idle(model, {}).length, 1, 'one that loads is not there yet')
-  for (const placement of director.table.of(model)) if (placement.state === 'loading') allReady(placement)
-  t.strictSame(replicas.idle(model, {}), [pace[0], pace[0]])
+  t.strictSame(replicas.idle(model, {}), [6], 'one that loads is not there yet')
+  ready(director.table.get('p2'), 4, 'one')
+  t.strictSame(replicas.idle(model, {}), [6, 8])
   const choice = director.choose(model)
   if (choice.type !== 'ready') throw new Error(choice.type)
-  t.equal(pace[0], 2 * (choice.placement.stages[0]?.report.decodeMsPerLayer ?? 0), 'of both layers')
   director.takeSlot(choice.placement)
   t.equal(replicas.idle(model, {}).length, 1)
+  director.freeSlot(choice.placement)
   const pool = { ...oneForAll.general, key: 'mine', admits: () => false }
   t.strictSame(replicas.idle(model, { pool }), [], 'in another pool there is none')
+  ready(director.table.get('p2'), 4, 'another')
+  t.strictSame(replicas.idle(model, {}), [], 'nor where their self-tests differ')
 })
 
 t.test('a node without room is passed over', async t => {

@@ -1,4 +1,5 @@
 import type { NodeRegistry } from '../membership/node-registry.ts'
+import { computeAlike } from './kernels.ts'
 import { type NodePool, poolOfNode, type RouteConstraints } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
 import type { PlacementDirector } from './placement-director.ts'
@@ -46,13 +47,17 @@ export class Replicas {
     return nodes * Math.min(JOBS_PER_NODE, model.sessionsMax)
   }
 
-  /** Of each node that serves the model and does nothing for it now: milliseconds that one of its runs takes for each position. */
+  /**
+   * Of each node that serves the model and does nothing for it now: milliseconds that one of its runs takes for each position. None
+   * where one of all that serve it computes otherwise, so that parts of one result may come from any of them.
+   */
   idle(model: PlaceableModel, routing: RouteConstraints): readonly number[] {
     const { director } = this.#components
     const pool = this.#poolOf(routing)
-    const idle = director.table
-      .of(model)
-      .filter(one => one.state === 'ready' && one.sessionsOpen === 0 && director.fits(one, pool))
+    const ready = director.table.of(model).filter(one => one.state === 'ready' && director.fits(one, pool))
+    const [first] = ready
+    if (first === undefined || !ready.every(one => computeAlike(first, one))) return []
+    const idle = ready.filter(({ sessionsOpen }) => sessionsOpen === 0)
     return idle.flatMap(({ stages }) =>
       stages.map(({ report, range }) => report.decodeMsPerLayer * (range.end - range.first))
     )
