@@ -4,7 +4,7 @@ import { isDiffusersFolder } from '@resultity/diffusion-model'
 import { ggufModelName } from '@resultity/formats'
 import { MeshError, type ModelManifest, modelInvalid } from '@resultity/interface'
 import { type TokenizerFiles, tokenizerFilesFromDirectory, tokenizerFilesFromGguf } from '@resultity/tokenizer'
-import { piperVoiceAt } from '@resultity/voice'
+import { kokoroAt, piperVoiceAt } from '@resultity/voice'
 import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
@@ -91,7 +91,8 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
 async function convert(path: string, name: string, options: ImportOptions): Promise<ConvertedModel> {
   try {
     // a voice reads phonemes, and what draws pictures has tokenizers of another kind
-    const without = piperVoiceAt(path) !== undefined || isDiffusersFolder(path)
+    const voice = piperVoiceAt(path) !== undefined || kokoroAt(path) !== undefined
+    const without = voice || isDiffusersFolder(path)
     const tokenizerFiles = without ? undefined : await readTokenizerFiles(path, options)
     return await convertModel(path, {
       store: options.store,
