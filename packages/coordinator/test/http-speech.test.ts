@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { findFfmpeg } from '@resultity/audio'
 import { MeshError, type SynthesisJob, toSynthesisResult } from '@resultity/interface'
 import { eventually, openAiErrors } from '@resultity/test-api'
-import { type ScriptedJob, TINY_SAMPLE_RATE, tinyVoice } from '@resultity/test-nodes'
+import { type ScriptedJob, TINY_SAMPLE_RATE, tinyKokoro, tinyVoice } from '@resultity/test-nodes'
 import t, { type Test } from 'tap'
 import type { CoordinatorInit } from '../src/index.ts'
 import { answering, bodyOf, type JobMesh, startJobMesh } from './support/job-mesh.ts'
@@ -34,9 +34,18 @@ for (const [name, speakers] of [
   await writeFile(join(folder, `${name}.onnx.json`), json)
   await writeFile(join(folder, 'MODEL_CARD'), 'License: CC0\n')
 }
+const kokoro = tinyKokoro()
+await mkdir(join(voices, 'tiny-kokoro/voices'), { recursive: true })
+await writeFile(join(voices, 'tiny-kokoro/model.onnx'), kokoro.onnx)
+await writeFile(join(voices, 'tiny-kokoro/vocab.json'), kokoro.vocabulary)
+await writeFile(join(voices, 'tiny-kokoro/MODEL_CARD'), 'License: Apache-2.0\n')
+for (const [name, table] of Object.entries(kokoro.voices)) {
+  await writeFile(join(voices, `tiny-kokoro/voices/${name}.bin`), table)
+}
 
 async function startMesh(t: Test, nodeCount: number, init: Partial<CoordinatorInit> = {}): Promise<Mesh> {
-  const models = [`file:${join(voices, 'tiny-voice')}`, `file:${join(voices, 'tiny-choir')}`, 'tiny-chat']
+  const folders = ['tiny-voice', 'tiny-choir', 'tiny-kokoro'].map(name => `file:${join(voices, name)}`)
+  const models = [...folders, 'tiny-chat']
   const mesh = await startJobMesh(t, nodeCount, answer, { models, ...init })
   return Object.assign(mesh, {
     post: (body: unknown, { query = '', ...options }: RequestInit & { query?: string } = {}) =>
@@ -127,6 +136,22 @@ t.test('speed is length, and voices are speakers', async t => {
   )
 })
 
+t.test('speakers of Kokoro are told by number, with the sounds of their accent', async t => {
+  mesh.script = answering(job => toSynthesisResult(new Float32Array(jobOf(job).phonemeIds.length), 24_000))
+  const asked = { model: 'tiny-kokoro', input: 'Hello.', response_format: 'wav' }
+  for (const voice of ['alloy', 'af_anna', 'bm_ben']) {
+    const response = await mesh.post({ ...asked, voice })
+    t.equal(response.headers.get('x-resultity-voice'), voice === 'alloy' ? 'af_heart' : voice)
+    t.equal(Buffer.from(await response.arrayBuffer()).readUInt32LE(24), 24_000, 'the rate in the file')
+  }
+  const [heart, anna, ben] = mesh.jobs.map(jobOf)
+  t.strictSame([heart?.speaker, anna?.speaker, ben?.speaker], [0, 1, 2])
+  t.strictSame(heart?.phonemeIds, anna?.phonemeIds)
+  t.not(String(ben?.phonemeIds), String(anna?.phonemeIds))
+  const foreign = await mesh.post({ ...asked, voice: 'jf_alpha' })
+  t.match(await foreign.json(), { error: { param: 'voice', message: /no voice "jf_alpha".*"bm_ben"/ } })
+})
+
 t.test('events carry the same file', async t => {
   const asked = { ...VOICE, input: 'Hello there. Good morning.', response_format: 'pcm' }
   const plain = Buffer.from(await (await mesh.post(asked)).arrayBuffer())
@@ -148,14 +173,18 @@ t.test('events carry the same file', async t => {
 t.test('voices are listed with language, licence and rate', async t => {
   const { data } = await (await fetch(`${mesh.url}/v1/audio/voices`)).json()
   const common = { object: 'audio.voice', language: 'en_US', license: 'CC0', sample_rate: TINY_SAMPLE_RATE }
+  const ofKokoro = { license: 'Apache-2.0', sample_rate: 24_000 }
   t.strictSame(
     data,
     [
-      ['tiny-voice', 'tiny-voice', true],
-      ['anna', 'tiny-choir', true],
-      ['ben', 'tiny-choir', false],
-      ['cleo', 'tiny-choir', false]
-    ].map(([name, model, main]) => ({ id: name, ...common, name, model, default: main }))
+      { name: 'tiny-voice', model: 'tiny-voice', default: true },
+      { name: 'anna', model: 'tiny-choir', default: true },
+      { name: 'ben', model: 'tiny-choir', default: false },
+      { name: 'cleo', model: 'tiny-choir', default: false },
+      { ...ofKokoro, name: 'af_heart', model: 'tiny-kokoro', default: true },
+      { ...ofKokoro, name: 'af_anna', model: 'tiny-kokoro', default: false },
+      { ...ofKokoro, name: 'bm_ben', model: 'tiny-kokoro', default: false, language: 'en_GB' }
+    ].map(voice => ({ id: voice.name, ...common, ...voice }))
   )
 })
 

@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises'
 import {
   type AbortOptions,
   MeshError,
-  SENTENCE_IDS_MAX,
   type SynthesisJob,
   type VoiceConfig,
   type VoiceManifest,
@@ -12,6 +11,7 @@ import {
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
 import type { Spinning } from './spinning.ts'
+import { type VoiceReader, type VoiceRun, voiceReader } from './voice-inputs.ts'
 
 export interface VoiceInit {
   readonly manifest: VoiceManifest
@@ -21,37 +21,28 @@ export interface VoiceInit {
   weightPath(file: WeightFile): string
 }
 
-/** What one run of a voice's graph reads. */
-export interface VoiceInputs {
-  /** i64 `[1, ids]`. */
-  readonly ids: BigInt64Array
-  /** f32 `[3]`: chance in the sound, length of sounds, chance in their length. */
-  readonly scales: Float32Array
-  /** Undefined for a model with one voice. */
-  readonly speaker: number | undefined
-}
-
 /** The graph in some runtime: what an engine adds to {@link Voice}. */
 export interface VoiceSession extends AsyncDisposable {
   /** One run, off the event loop where the engine can. @returns f32 samples of its own */
-  run(inputs: VoiceInputs, options: AbortOptions): Promise<Float32Array>
+  run(inputs: VoiceRun, options: AbortOptions): Promise<Float32Array>
 }
 
 /**
  * A whole voice, loaded. Sentences of its callers take turns: one at a time, interactive ones first.
  *
- * The graph draws its own noise: the same sentence never comes out as the same samples twice, except of a voice whose noise is
- * set to 0.
+ * Piper's graphs draw their own noise: the same sentence never comes out as the same samples twice, except of a voice whose noise
+ * is set to 0. Kokoro's have no noise.
  */
 export class Voice implements AsyncDisposable {
   readonly config: VoiceConfig
   readonly #session: VoiceSession
   readonly #turns: CallTurns
-  readonly #speakers: ReadonlySet<number>
+  readonly #read: VoiceReader
 
-  constructor({ config }: VoiceManifest, session: VoiceSession, gate: BatchGate) {
-    this.config = config
-    this.#speakers = new Set(Object.values(config.speakers))
+  /** @param styles what {@link readVoiceFiles} gives */
+  constructor(manifest: VoiceManifest, styles: Uint8Array, session: VoiceSession, gate: BatchGate) {
+    this.config = manifest.config
+    this.#read = voiceReader(manifest, styles)
     this.#session = session
     this.#turns = new CallTurns(gate, 'the voice')
   }
@@ -65,7 +56,7 @@ export class Voice implements AsyncDisposable {
    */
   async say(sentence: SynthesisJob, options: WorkOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted()
-    const inputs = this.#inputsOf(sentence)
+    const inputs = this.#read(sentence)
     const signal = this.#turns.signalOf(options)
     const samples = await this.#turns.take(() => this.#session.run(inputs, { signal }), signal, options.workClass)
     if (samples.length > 0 && samples.every(Number.isFinite)) return samples
@@ -80,31 +71,28 @@ export class Voice implements AsyncDisposable {
     await this.#turns.close()
     await this.#session[Symbol.asyncDispose]()
   }
+}
 
-  #inputsOf({ phonemeIds, speaker, lengthScale }: SynthesisJob): VoiceInputs {
-    const { phonemeCount, noiseScale, noiseWidth, lengthScale: own } = this.config
-    if (phonemeIds.length === 0 || phonemeIds.length > SENTENCE_IDS_MAX) {
-      throw invalid('phonemeIds', `${phonemeIds.length} phonemes came, 1 to ${SENTENCE_IDS_MAX} are taken`)
-    }
-    const wrong = phonemeIds.find(id => !Number.isInteger(id) || id < 0 || id >= phonemeCount)
-    if (wrong !== undefined) throw invalid('phonemeIds', `phoneme ${wrong} came, the voice has ${phonemeCount}`)
-    if (speaker !== undefined && !this.#speakers.has(speaker)) {
-      throw invalid('speaker', `speaker ${speaker} came, the voice has ${this.#speakers.size || 'none to choose'}`)
-    }
-    const [first] = this.#speakers
-    return {
-      ids: BigInt64Array.from(phonemeIds, BigInt),
-      scales: Float32Array.of(noiseScale, own * lengthScale, noiseWidth),
-      speaker: speaker ?? first
-    }
+export interface VoiceFiles {
+  readonly graph: Uint8Array
+  /** Of Kokoro's speakers; empty for Piper. */
+  readonly styles: Uint8Array
+}
+
+/** The files of a voice. @throws MeshError `engine_failed` where they are not there, or not as long as the manifest says */
+export async function readVoiceFiles({ manifest, weightPath }: VoiceInit): Promise<VoiceFiles> {
+  const [graph] = manifest.layers
+  if (graph === undefined) throw new MeshError('internal', `${manifest.name} has no file`)
+  return {
+    graph: await readWhole(graph, weightPath(graph)),
+    styles:
+      manifest.architecture === 'kokoro'
+        ? await readWhole(manifest.styles, weightPath(manifest.styles))
+        : new Uint8Array()
   }
 }
 
-/** The bytes of a voice's graph. @throws MeshError `engine_failed` where they are not there, or not as long as the manifest says */
-export async function readVoiceGraph({ manifest, weightPath }: VoiceInit): Promise<Uint8Array> {
-  const [file] = manifest.layers
-  if (file === undefined) throw new MeshError('internal', `${manifest.name} has no file`)
-  const path = weightPath(file)
+async function readWhole(file: WeightFile, path: string): Promise<Uint8Array> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new MeshError('engine_failed', `the weight file ${path} cannot be read`, { cause, hint: FETCHED_ANEW })
   })
@@ -114,7 +102,3 @@ export async function readVoiceGraph({ manifest, weightPath }: VoiceInit): Promi
 }
 
 const FETCHED_ANEW = 'load the model again: a damaged file is fetched anew'
-
-function invalid(param: string, message: string): MeshError {
-  return new MeshError('invalid_request', message, { details: { param } })
-}

@@ -7,7 +7,7 @@ import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 import { type ModelRecipe, modelRecipeSchema } from './model-recipe.ts'
 import { tokenizerFilesSchema } from './tokenizer-files.ts'
-import { voiceConfigSchema } from './voice-config.ts'
+import { kokoroManifestSchema, piperManifestSchema, type VoiceManifest } from './voice-manifest.ts'
 import { type BlobRef, layerFiles, type WeightFile, weightFileSchema } from './weight-file.ts'
 import { whisperConfigSchema } from './whisper-config.ts'
 
@@ -189,25 +189,13 @@ const speechManifestSchema = z
   )
 export interface SpeechManifest extends z.infer<typeof speechManifestSchema> {}
 
-/**
- * A voice: a model that says texts. Its graph and its weights are one ONNX file, as its publisher made it, and the only layer.
- * It is served whole, by one node.
- */
-const voiceManifestSchema = z.object({
-  version: z.literal(1),
-  name: z.string().min(1).max(256),
-  architecture: z.literal('piper'),
-  config: voiceConfigSchema,
-  layers: z.array(weightFileSchema).length(1)
-})
-export interface VoiceManifest extends z.infer<typeof voiceManifestSchema> {}
-
 /** What a model is. Its own SHA-256 (of the UTF-8 JSON that the importer wrote) is the model's identity on the mesh. */
 export const modelManifestSchema = z.discriminatedUnion('architecture', [
   decoderManifestSchema,
   encoderManifestSchema,
   speechManifestSchema,
-  voiceManifestSchema,
+  piperManifestSchema,
+  kokoroManifestSchema,
   diffusionManifestSchema,
   captionManifestSchema
 ])
@@ -228,7 +216,7 @@ export function isSpeech(manifest: ModelManifest): manifest is SpeechManifest {
 
 /** True for a model that says texts. */
 export function isVoice(manifest: ModelManifest): manifest is VoiceManifest {
-  return manifest.architecture === 'piper'
+  return manifest.architecture === 'piper' || manifest.architecture === 'kokoro'
 }
 
 /** True for a model that draws pictures. */
@@ -293,6 +281,7 @@ export function requireCaptioner(manifest: ModelManifest): CaptionManifest {
 
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
+  if (manifest.architecture === 'kokoro') return [...manifest.layers, manifest.styles]
   if (isVoice(manifest) || isDiffusion(manifest)) return [...manifest.layers]
   const { embedding, layers } = manifest
   const head = isSpeech(manifest) || isCaptioner(manifest) ? undefined : manifest.head

@@ -1,10 +1,12 @@
 import t from 'tap'
 import {
   fromSynthesisResult,
+  kokoroConfigSchema,
+  piperConfigSchema,
   SENTENCE_SAMPLES_MAX,
+  styleBytes,
   synthesisJobSchema,
-  toSynthesisResult,
-  voiceConfigSchema
+  toSynthesisResult
 } from '../src/index.ts'
 
 t.test('samples come back as they were sent, and what is too loud is clipped', async t => {
@@ -37,8 +39,32 @@ t.test('a voice has no ids beyond its phonemes', async t => {
     lengthScale: 1,
     speakers: {}
   }
-  t.ok(voiceConfigSchema.safeParse(config).success)
-  t.notOk(voiceConfigSchema.safeParse({ ...config, phonemeCount: 3 }).success)
-  t.notOk(voiceConfigSchema.safeParse({ ...config, language: 'english' }).success)
-  t.notOk(voiceConfigSchema.safeParse({ ...config, sampleRate: 96_000 }).success)
+  t.ok(piperConfigSchema.safeParse(config).success)
+  t.notOk(piperConfigSchema.safeParse({ ...config, phonemeCount: 3 }).success)
+  t.notOk(piperConfigSchema.safeParse({ ...config, language: 'english' }).success)
+  t.notOk(piperConfigSchema.safeParse({ ...config, sampleRate: 96_000 }).success)
+})
+
+t.test('each speaker of Kokoro has a table and a language', async t => {
+  const config = {
+    sampleRate: 24_000,
+    language: 'en_US',
+    phonemeIds: { '^': [0], $: [0], a: [3] },
+    phonemeCount: 4,
+    styleRows: 10,
+    styleSize: 8,
+    speakers: { af_anna: 0, bm_ben: 1 },
+    languages: { af_anna: 'en_US', bm_ben: 'en_GB' }
+  }
+  t.equal(styleBytes(kokoroConfigSchema.parse(config)), 4 * 2 * 10 * 8)
+  for (const wrong of [
+    { speakers: {}, languages: {} },
+    { speakers: { af_anna: 0, bm_ben: 0 } },
+    { speakers: { af_anna: 0, bm_ben: 2 } },
+    { languages: { af_anna: 'en_US' } },
+    { phonemeCount: 3 },
+    { styleRows: 0 }
+  ]) {
+    t.notOk(kokoroConfigSchema.safeParse({ ...config, ...wrong }).success, JSON.stringify(wrong))
+  }
 })

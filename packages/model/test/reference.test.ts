@@ -74,7 +74,7 @@ t.test('a wrong reference says what is wrong and which forms there are', t => {
       () => parseModelReference(text),
       {
         code: 'model_not_found',
-        hint: /smollm2-135m, gemma3-270m, all-minilm-l6-v2, whisper-tiny.en, whisper-base, piper-joe, tiny-chat/
+        hint: /smollm2-135m, gemma3-270m, all-minilm-l6-v2, whisper-tiny.en, whisper-base, piper-joe, kokoro, tiny-chat/
       },
       `"${text}"`
     )

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { crc32, deflateRawSync } from 'node:zlib'
+import { crc32, deflateRawSync, gzipSync } from 'node:zlib'
 
 export function sha256(bytes: Uint8Array): string {
   return createHash('sha256').update(bytes).digest('hex')
@@ -145,4 +145,35 @@ export function makeWheel(project: string, version: string, files: Readonly<Reco
     [`${info}/WHEEL`]: Buffer.from('Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n'),
     [`${info}/RECORD`]: Buffer.from('')
   })
+}
+
+/** What an archive of tar may have beside plain files. */
+export interface TarOptions {
+  /** Type of every entry. Default: a plain file. */
+  readonly type?: string
+  /** Without the blocks of zeros that end it. */
+  readonly endless?: boolean
+}
+
+/** An archive of tar and gzip, as npm makes it. */
+export function makeTarball(files: Readonly<Record<string, Uint8Array>>, options: TarOptions = {}): Buffer {
+  const blocks = Object.entries(files).flatMap(([name, bytes]) => [
+    tarHeader(name, bytes.length, options.type ?? '0'),
+    bytes,
+    Buffer.alloc((512 - (bytes.length % 512)) % 512)
+  ])
+  return gzipSync(Buffer.concat([...blocks, Buffer.alloc(options.endless === true ? 0 : 1024)]))
+}
+
+function tarHeader(name: string, bytes: number, type: string): Buffer {
+  const header = Buffer.alloc(512)
+  header.write(name, 0, 100)
+  header.write('000644 \0', 100)
+  header.write(`${bytes.toString(8).padStart(11, '0')} `, 124)
+  header.write(' '.repeat(8), 148)
+  header.write(type, 156)
+  header.write('ustar\x0000', 257)
+  const sum = header.reduce((total, byte) => total + byte, 0)
+  header.write(`${sum.toString(8).padStart(6, '0')}\0 `, 148)
+  return header
 }

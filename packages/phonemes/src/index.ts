@@ -1,5 +1,6 @@
 export { PronouncingDictionary } from './dictionary.ts'
+export { type Alphabet, alphabets } from './misaki-ipa.ts'
 export { type PhonemeIdMap, toPhonemeIds } from './phoneme-ids.ts'
 export { PhonemeThread } from './phoneme-thread.ts'
-export { phonemize, SENTENCE_PHONEMES_MAX, type SpokenText } from './phonemize.ts'
+export { type PhonemizeOptions, phonemize, SENTENCE_PHONEMES_MAX, type SpokenText } from './phonemize.ts'
 export type { Dictionary } from './pronounce.ts'

@@ -1,10 +1,9 @@
 import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
-import { SENTENCE_PHONEMES_MAX, type SpokenText } from './phonemize.ts'
+import type { PhonemizeOptions, SpokenText } from './phonemize.ts'
 
 /** What the thread is asked. */
-export interface PhonemeTask {
+export interface PhonemeTask extends PhonemizeOptions {
   readonly text: string
-  readonly phonemesMax: number
 }
 
 /** The longest text that is said takes a fifth of a second. */
@@ -34,12 +33,8 @@ export class PhonemeThread implements AsyncDisposable {
    *
    * @throws MeshError `resource_exhausted` when too many wait, or when it takes too long; `unavailable` after disposal
    */
-  async phonemize(
-    text: string,
-    { phonemesMax = SENTENCE_PHONEMES_MAX }: { readonly phonemesMax?: number } = {},
-    options: AbortOptions = {}
-  ): Promise<SpokenText> {
-    const task: PhonemeTask = { text, phonemesMax }
+  async phonemize(text: string, how: PhonemizeOptions = {}, options: AbortOptions = {}): Promise<SpokenText> {
+    const task: PhonemeTask = { ...how, text }
     return await this.#thread.run<SpokenText>(task, { ...options, deadlineMs: TASK_MS_MAX, overrun: tooLong })
   }
 

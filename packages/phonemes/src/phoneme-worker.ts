@@ -5,7 +5,7 @@ import { phonemize } from './phonemize.ts'
 
 let opened: Promise<PronouncingDictionary> | undefined
 
-serveTasks(async ({ text, phonemesMax }: PhonemeTask) => {
+serveTasks(async ({ text, ...how }: PhonemeTask) => {
   opened ??= PronouncingDictionary.open()
-  return { result: phonemize(text, await opened, { phonemesMax }) }
+  return { result: phonemize(text, await opened, how) }
 })

@@ -1,6 +1,7 @@
 import { toEspeakIpa } from './espeak-ipa.ts'
 import { weakForm } from './function-words.ts'
 import { heteronym } from './heteronyms.ts'
+import { type Alphabet, writeIn } from './misaki-ipa.ts'
 import { type Dictionary, pronounce, spell } from './pronounce.ts'
 import { isEnd, tokenize } from './tokenize.ts'
 import type { Token } from './tokens.ts'
@@ -9,7 +10,7 @@ import type { Token } from './tokens.ts'
 export const SENTENCE_PHONEMES_MAX = 300
 
 export interface SpokenText {
-  /** Phonemes of each sentence: IPA characters, stress marks, spaces and punctuation, as espeak-ng writes American English. */
+  /** Phonemes of each sentence: IPA characters, stress marks, spaces and punctuation, in the alphabet that was asked for. */
   readonly sentences: readonly string[]
   /** Characters of the text for which there is no sound, such as those of other scripts, each once. */
   readonly unspoken: readonly string[]
@@ -21,20 +22,28 @@ interface SpokenWord {
   readonly mark: string
 }
 
+export interface PhonemizeOptions {
+  /** Of one sentence, at least 32. Default {@link SENTENCE_PHONEMES_MAX}. */
+  readonly phonemesMax?: number
+  /** How sounds are written. Default: as espeak-ng writes American English. */
+  readonly alphabet?: Alphabet
+}
+
 /**
  * English text as phonemes. Pure; the work is bounded by the length of the text.
  *
- * @param phonemesMax of one sentence, at least 32
  * @returns no sentence where nothing of the text is said
  */
 export function phonemize(
   text: string,
   dictionary: Dictionary,
-  { phonemesMax = SENTENCE_PHONEMES_MAX } = {}
+  { phonemesMax = SENTENCE_PHONEMES_MAX, alphabet = 'espeak' }: PhonemizeOptions = {}
 ): SpokenText {
   const { tokens, unspoken } = tokenize(text)
   const once = remembering(dictionary)
-  const sentences = sentencesOf(tokens).flatMap(sentence => cut(speak(sentence, once), phonemesMax))
+  const written = (words: readonly SpokenWord[]): SpokenWord[] =>
+    words.map(({ ipa, mark }) => ({ ipa: writeIn(alphabet, ipa), mark }))
+  const sentences = sentencesOf(tokens).flatMap(sentence => cut(written(speak(sentence, once)), phonemesMax))
   return { sentences, unspoken }
 }
 

@@ -30,6 +30,28 @@ t.test('phonemes are those that the voices were trained with, nearly', async t =
   t.ok(wrong / all < 0.06, `${wrong} edits of ${all} characters`)
 })
 
+t.test("sounds are written in misaki's letters, of either accent", async t => {
+  const say = (text: string, alphabet: 'misaki-us' | 'misaki-gb') =>
+    phonemize(text, dictionary, { alphabet }).sentences.join('|')
+  const text = 'The lazy boy joined our church. How are you, little bird? My letter is near the door.'
+  t.equal(say(text, 'misaki-us'), 'ðə lˈAzi bˈY ʤˈYnd ˌWəɹ ʧˈɜɹʧ.|hˌW ɑɹ ju, lˈɪTᵊl bˈɜɹd?|mI lˈɛTəɹ ɪz nˈɪɹ ðə dˈɔɹ.')
+  t.equal(say(text, 'misaki-gb'), 'ðə lˈAzi bˈY ʤˈYnd ˌWə ʧˈɜːʧ.|hˌW ɑː juː, lˈɪtᵊl bˈɜːd?|mI lˈɛtə ɪz nˈɪə ðə dˈɔː.')
+  t.match(say('Hello, the button and the worry', 'misaki-us'), /^həlˈO, .*bˈʌtᵊn .*wˈɜɹi\.$/)
+  t.match(say('Hello, fairy story', 'misaki-gb'), /^həlˈQ, fˈɛɹi stˈɔːɹi\.$/)
+  const known = new Set(';:,.!? AIOQTWYabdefhijklmnpstuvwzæðŋɑɔəɛɜɡɪɹʃʊʌʒʤʧθᵊᵻˈˌː')
+  for (const sentence of Object.keys(espeak)) {
+    for (const alphabet of ['misaki-us', 'misaki-gb'] as const) {
+      const lost = Array.from(say(sentence, alphabet)).filter(one => one !== '|' && !known.has(one))
+      t.strictSame(lost, [], sentence)
+    }
+  }
+  const long = phonemize('letter '.repeat(100), dictionary, { alphabet: 'misaki-us', phonemesMax: 50 })
+  t.ok(
+    long.sentences.every(({ length }) => length <= 50),
+    'longer letters are cut as they are written'
+  )
+})
+
 t.test('words depend on their neighbours', async t => {
   const say = (text: string): string => phonemize(text, dictionary).sentences.join('|')
   t.equal(say('the apple, the pear'), 'ðɪ ˈæpəl, ðə pˈɛɹ.')

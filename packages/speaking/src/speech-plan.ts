@@ -32,6 +32,9 @@ export interface PlanParts {
 /** The longest that a phoneme of a published voice lasts on average over a sentence, pauses included. */
 const PHONEME_SECONDS_MAX = 0.25
 
+/** The longest silence that a published voice sets before and behind a sentence. */
+const SILENCE_SECONDS_MAX = 1.5
+
 /** Bytes of a second of sound. */
 const bytesPerSecond: Readonly<Record<AudioFormat, number>> = {
   mp3: 8192,
@@ -71,7 +74,8 @@ export async function toSpeechPlan(
   const voice = chooseVoice(request.voice, model)
   const lengthScale = 1 / (speed ?? 1)
   const { sentences, unspoken } = await phonemes.phonemize(input, {
-    phonemesMax: Math.floor(SENTENCE_PHONEMES_MAX / Math.max(1, lengthScale))
+    phonemesMax: Math.floor(SENTENCE_PHONEMES_MAX / Math.max(1, lengthScale)),
+    alphabet: voice.alphabet
   })
   if (sentences.length === 0) {
     const which = unspoken.length === 0 ? '' : ` (${unspoken.slice(0, 8).join(' ')})`
@@ -85,7 +89,7 @@ export async function toSpeechPlan(
     lengthScale,
     format: format ?? 'mp3',
     characters: Array.from(input).length,
-    secondsMax: Math.ceil(phonemeCount * PHONEME_SECONDS_MAX * lengthScale),
+    secondsMax: Math.ceil((phonemeCount * PHONEME_SECONDS_MAX + sentences.length * SILENCE_SECONDS_MAX) * lengthScale),
     unspoken
   }
 }

@@ -1,4 +1,5 @@
-import { invalidRequest } from '@resultity/interface'
+import { invalidRequest, isKokoroConfig, type VoiceConfig } from '@resultity/interface'
+import type { Alphabet } from '@resultity/phonemes'
 import type { ServedVoice } from '@resultity/placement'
 import type { SpeechRequest, Voice } from './speech-schema.ts'
 
@@ -24,18 +25,20 @@ export interface ChosenVoice {
   readonly name: string
   /** Undefined for a model with one voice. */
   readonly speaker: number | undefined
+  /** How it reads sounds. */
+  readonly alphabet: Alphabet
 }
 
 /** The voices of a model: its speakers, or the one that it is. The first is its default. */
 export function voicesOf({ id, config }: ServedVoice): readonly Voice[] {
   const names = Object.keys(config.speakers)
-  const { language, license = null, sampleRate } = config
+  const { license = null, sampleRate } = config
   return (names.length === 0 ? [id] : names).map((name, index) => ({
     id: name,
     object: 'audio.voice',
     name,
     model: id,
-    language,
+    language: languageOf(config, name),
     license,
     sample_rate: sampleRate,
     default: index === 0
@@ -48,7 +51,9 @@ export function chooseVoice(voice: SpeechRequest['voice'], model: ServedVoice): 
   const asked = typeof voice === 'string' ? voice : voice?.id
   const fallsBack = asked === undefined || asked === 'default' || OPENAI_VOICES.has(asked)
   const name = own.find(one => one === asked) ?? (fallsBack ? own[0] : undefined)
-  if (name !== undefined) return { name, speaker: model.config.speakers[name] }
+  if (name !== undefined) {
+    return { name, speaker: model.config.speakers[name], alphabet: alphabetOf(model.config, name) }
+  }
   const some = own.slice(0, 16).map(one => `"${one}"`)
   const more = own.length > some.length ? ` and ${own.length - some.length} more of GET /v1/audio/voices` : ''
   throw invalidRequest(
@@ -56,4 +61,13 @@ export function chooseVoice(voice: SpeechRequest['voice'], model: ServedVoice): 
     `the model "${model.id}" has no voice "${asked?.slice(0, 64)}"`,
     `Name one of ${some.join(', ')}${more}, or leave it out.`
   )
+}
+
+function languageOf(config: VoiceConfig, speaker: string): string {
+  return (isKokoroConfig(config) ? config.languages[speaker] : undefined) ?? config.language
+}
+
+function alphabetOf(config: VoiceConfig, speaker: string): Alphabet {
+  if (!isKokoroConfig(config)) return 'espeak'
+  return languageOf(config, speaker) === 'en_GB' ? 'misaki-gb' : 'misaki-us'
 }

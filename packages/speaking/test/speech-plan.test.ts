@@ -1,6 +1,6 @@
 import { phonemize } from '@resultity/phonemes'
 import type { ServedVoice } from '@resultity/placement'
-import { placeableVoice } from '@resultity/test-nodes'
+import { placeableKokoro, placeableVoice } from '@resultity/test-nodes'
 import t from 'tap'
 import { storedBytes, toSpeechPlan } from '../src/speech-plan.ts'
 import { type SpeechRequest, speechRequestSchema } from '../src/speech-schema.ts'
@@ -13,14 +13,21 @@ function served(speakers: Readonly<Record<string, number>> = {}): ServedVoice {
   return { kind: 'voice', id: 'v', aliases: [], placeable, createdAt: 0, config: manifest.config }
 }
 
+function servedKokoro(): ServedVoice {
+  const placeable = placeableKokoro()
+  const { manifest } = placeable
+  if (manifest.architecture !== 'kokoro') throw new Error('no Kokoro')
+  return { kind: 'voice', id: 'k', aliases: [], placeable, createdAt: 0, config: manifest.config }
+}
+
 const dictionary = { lookup: (word: string) => (word === 'hello' ? ['HH', 'AH0', 'L', 'OW1'] : undefined) }
 
 const phonemes = {
   phonemize: async (text: string, options = {}) => phonemize(text, dictionary, options)
 }
 
-function plan(fields: Partial<SpeechRequest>) {
-  return toSpeechPlan(speechRequestSchema.parse({ input: 'Hello', ...fields }), served(), {
+function plan(fields: Partial<SpeechRequest>, model = served()) {
+  return toSpeechPlan(speechRequestSchema.parse({ input: 'Hello', ...fields }), model, {
     phonemes,
     writes: format => format !== 'aac'
   })
@@ -66,11 +73,33 @@ t.test('a voice is one of the model, or its own', async t => {
     ]
   )
   for (const voice of [undefined, null, 'alloy', 'default', { id: 'verse' }]) {
-    t.strictSame(chooseVoice(voice, choir), { name: 'anna', speaker: 0 })
+    t.strictSame(chooseVoice(voice, choir), { name: 'anna', speaker: 0, alphabet: 'espeak' })
   }
-  t.strictSame(chooseVoice({ id: 'ben' }, choir), { name: 'ben', speaker: 1 })
-  t.strictSame(chooseVoice('v', served()), { name: 'v', speaker: undefined })
+  t.strictSame(chooseVoice({ id: 'ben' }, choir), { name: 'ben', speaker: 1, alphabet: 'espeak' })
+  t.strictSame(chooseVoice('v', served()), { name: 'v', speaker: undefined, alphabet: 'espeak' })
   for (const voice of ['bob', 'constructor', { id: '__proto__' }]) {
     t.throws(() => chooseVoice(voice, choir), { code: 'invalid_request', details: { param: 'voice' } })
+  }
+})
+
+t.test('speakers of Kokoro have a language each, and sentences in its letters without padding', async t => {
+  const model = servedKokoro()
+  t.strictSame(
+    voicesOf(model).map(({ name, language, license, sample_rate: rate }) => [name, language, license, rate]),
+    [
+      ['af_heart', 'en_US', 'Apache-2.0', 24_000],
+      ['bm_ben', 'en_GB', 'Apache-2.0', 24_000]
+    ]
+  )
+  const { phonemeIds } = model.config
+  const idsOf = (letters: string) => Array.from(letters, letter => phonemeIds[letter]?.[0] ?? -1)
+  t.strictSame((await plan({}, model)).sentences, [[0, ...idsOf('həlˈO.'), 0]])
+  t.strictSame((await plan({ voice: 'bm_ben' }, model)).sentences, [[0, ...idsOf('həlˈQ.'), 0]])
+  for (const speed of [0.25, 1, 4]) {
+    const { sentences, lengthScale } = await plan({ input: 'hello '.repeat(200), speed }, model)
+    t.ok(
+      sentences.every(ids => ids.length * Math.max(1, lengthScale) <= 320),
+      `speed ${speed}: a node takes them`
+    )
   }
 })

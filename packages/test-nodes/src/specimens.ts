@@ -170,6 +170,35 @@ export function placeableVoice(speakers: Readonly<Record<string, number>> = {}):
   return { name: 'voice', manifest, manifestSha256, manifestBytes: 1, contextLength: 640, sessionsMax: 2 }
 }
 
+/** A Kokoro at 24 kHz with an American and a British speaker. */
+export function placeableKokoro(): PlaceableSpecimen {
+  const letters = ';:,.!? AIOQTWYabdefhijklmnpstuvwzæðŋɑɔəɛɜɡɪɹʃʊʌʒʤʧθᵊᵻˈˌː'
+  const manifest: ModelManifest = {
+    version: 1,
+    name: 'kokoro',
+    architecture: 'kokoro',
+    config: {
+      sampleRate: 24_000,
+      language: 'en_US',
+      phonemeIds: {
+        ...Object.fromEntries(Array.from(letters, (letter, at) => [letter, [at + 1]])),
+        '^': [0],
+        $: [0]
+      },
+      phonemeCount: letters.length + 1,
+      styleRows: 510,
+      styleSize: 256,
+      speakers: { af_heart: 0, bm_ben: 1 },
+      languages: { af_heart: 'en_US', bm_ben: 'en_GB' },
+      license: 'Apache-2.0'
+    },
+    layers: [{ sha256: '2'.repeat(64), bytes: MIB, tensors: [] }],
+    styles: { sha256: '3'.repeat(64), bytes: 4 * 2 * 510 * 256, tensors: [] }
+  }
+  const manifestSha256 = 'a'.repeat(64)
+  return { name: 'kokoro', manifest, manifestSha256, manifestBytes: 1, contextLength: 640, sessionsMax: 2 }
+}
+
 /** A BLIP that looks at pictures of 32 pixels a side; it takes some 4 MiB and what its runs need. */
 export function placeableCaptioner(task: 'caption' | 'answer' = 'caption'): PlaceableSpecimen {
   const file = (index: number) => ({ sha256: index.toString(16).padStart(64, '0'), bytes: MIB, tensors: [] })

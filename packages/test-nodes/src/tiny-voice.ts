@@ -1,3 +1,5 @@
+import { attribute, constant, FLOAT32, f32, field, INT64, i64, model, operator, value } from './onnx-writer.ts'
+
 /**
  * A voice of Piper's form without weights: it says each phoneme as a tone, {@link TINY_SAMPLES} samples long at the usual speed.
  * Its graph is `sin(tile(input · 0.05, samples · scales[1]))`, as an ONNX model of 600 bytes.
@@ -47,24 +49,9 @@ export function tinyVoice({ speakers = false, more, node }: TinyVoiceInit = {}):
     constant('first', INT64, [1], i64(1)),
     constant('axes', INT64, [2], i64(1, 2))
   ]
-  const graph = join(
-    ...nodes,
-    field(2, text('voice')),
-    ...constants,
-    ...inputs.map(one => field(11, one)),
-    field(12, value('output', FLOAT32, 4))
-  )
-  const model = join(
-    number(1, 8),
-    field(7, graph),
-    field(8, join(field(1, text('')), number(2, 17))),
-    more ?? new Uint8Array()
-  )
-  return { onnx: model, json: JSON.stringify(settings(speakers)) }
+  const onnx = model({ name: 'voice', nodes, constants, inputs, output: value('output', FLOAT32, 4), more })
+  return { onnx, json: JSON.stringify(settings(speakers)) }
 }
-
-const FLOAT32 = 1
-const INT64 = 7
 
 function settings(speakers: boolean): Record<string, unknown> {
   const letters = "_^$ !',.:;?abcdefhijklmnopqrstuvwxyzæðŋɐɑɔəɚɛɜɡɪɹɾʃʊʌʒʔθᵻˈˌː\u0329"
@@ -79,63 +66,4 @@ function settings(speakers: boolean): Record<string, unknown> {
     speaker_id_map: speakers ? { anna: 0, ben: 1, cleo: 2 } : {},
     language: { code: 'en_US' }
   }
-}
-
-/** A field of a protobuf message that holds bytes: for nodes that a test adds. */
-export function field(id: number, bytes: Uint8Array): Uint8Array {
-  return join(varint(8 * id + 2), varint(bytes.length), bytes)
-}
-
-/** A field of a protobuf message that holds a number. */
-export function number(id: number, value: number): Uint8Array {
-  return join(varint(8 * id), varint(value))
-}
-
-function operator(type: string, inputs: readonly string[], output: string, ...attributes: Uint8Array[]): Uint8Array {
-  return field(
-    1,
-    join(
-      ...inputs.map(input => field(1, text(input))),
-      field(2, text(output)),
-      field(4, text(type)),
-      ...attributes.map(one => field(5, one))
-    )
-  )
-}
-
-function attribute(name: string, value: number): Uint8Array {
-  return join(field(1, text(name)), number(3, value), number(20, 2))
-}
-
-function constant(name: string, type: number, shape: readonly number[], bytes: Uint8Array): Uint8Array {
-  return field(5, join(...shape.map(size => number(1, size)), number(2, type), field(8, text(name)), field(9, bytes)))
-}
-
-function value(name: string, type: number, dimensions: number): Uint8Array {
-  const shape = Array.from({ length: dimensions }, (_, index) => field(1, field(2, text(`${name}_${index}`))))
-  return join(field(1, text(name)), field(2, field(1, join(number(1, type), field(2, join(...shape))))))
-}
-
-function varint(value: number): Uint8Array {
-  const bytes: number[] = []
-  for (let rest = value; ; rest >>>= 7) {
-    if (rest < 0x80) return Uint8Array.from([...bytes, rest])
-    bytes.push((rest & 0x7f) | 0x80)
-  }
-}
-
-function text(value: string): Uint8Array {
-  return new TextEncoder().encode(value)
-}
-
-function f32(...values: number[]): Uint8Array {
-  return new Uint8Array(Float32Array.from(values).buffer)
-}
-
-function i64(...values: number[]): Uint8Array {
-  return new Uint8Array(BigInt64Array.from(values, BigInt).buffer)
-}
-
-function join(...parts: Uint8Array[]): Uint8Array {
-  return Buffer.concat(parts)
 }

@@ -1,10 +1,11 @@
-import type { VoiceManifest } from '@resultity/interface'
+import { type VoiceManifest, weightFiles } from '@resultity/interface'
 
 /**
- * Bytes that a run takes beside the weights, for each byte of them: measured with voices of medium quality, 63 MB, whose longest
- * sentence (`SENTENCE_IDS_MAX`) takes 300 MB. A voice with wider layers takes more of both.
+ * Bytes that a run takes beside the weights, for each byte of them. Measured with voices of Piper of medium quality, 63 MB, whose
+ * longest sentence (`SENTENCE_IDS_MAX`) takes 300 MB; and with Kokoro in 8 bit, 92 MB, which takes 130 MB more than its files
+ * once it is loaded, and 450 MB for 15 s of speech. A voice with wider layers takes more of all.
  */
-const WORK_PER_WEIGHT = 6
+const WORK_PER_WEIGHT = { piper: 6, kokoro: 8 } as const
 
 export interface VoiceMemory {
   readonly weightBytes: number
@@ -13,12 +14,16 @@ export interface VoiceMemory {
 }
 
 /** What serving a voice needs. Pure; the planner's input and the node's admission check. */
-export function voiceMemory({ layers }: VoiceManifest): VoiceMemory {
-  const weightBytes = layers.reduce((sum, file) => sum + file.bytes, 0)
-  return { weightBytes, workBytes: WORK_PER_WEIGHT * weightBytes }
+export function voiceMemory(manifest: VoiceManifest): VoiceMemory {
+  const weightBytes = weightFiles(manifest).reduce((sum, file) => sum + file.bytes, 0)
+  return { weightBytes, workBytes: WORK_PER_WEIGHT[manifest.architecture] * graphBytes(manifest) }
 }
 
 /** Multiplications of one phoneme: each weight works on some 100 samples or frames. A guess that only orders nodes. */
-export function voiceWork({ layers }: VoiceManifest): number {
-  return layers.reduce((sum, file) => sum + 25 * file.bytes, 0)
+export function voiceWork(manifest: VoiceManifest): number {
+  return 25 * graphBytes(manifest)
+}
+
+function graphBytes({ layers }: VoiceManifest): number {
+  return layers.reduce((sum, file) => sum + file.bytes, 0)
 }

@@ -1,11 +1,12 @@
 import { type AbortOptions, SENTENCE_SAMPLES_MAX } from '@resultity/interface'
 import type { EngineContext } from '../engine-context.ts'
-import { readVoiceGraph, Voice, type VoiceInit, type VoiceInputs, type VoiceSession } from '../voice.ts'
+import { readVoiceFiles, Voice, type VoiceInit, type VoiceSession } from '../voice.ts'
+import type { VoiceRun } from '../voice-inputs.ts'
 import { Binding } from './binding.ts'
 import { GraphSession } from './graph-session.ts'
 import { runBound } from './run-bound.ts'
 import { getRuntime, type Runtime } from './runtime.ts'
-import { NativeTensor, type TensorData } from './tensor.ts'
+import { NativeTensor } from './tensor.ts'
 
 /** What a long sentence took goes back to the system after it: the next may be short, or never come. */
 const RUN_ENTRIES = { 'memory.enable_memory_arena_shrinkage': 'cpu:0' }
@@ -20,18 +21,15 @@ class CapiVoiceSession implements VoiceSession {
     this.#session = session
   }
 
-  async run({ ids, scales, speaker }: VoiceInputs, { signal }: AbortOptions): Promise<Float32Array> {
+  async run({ inputs, output }: VoiceRun, { signal }: AbortOptions): Promise<Float32Array> {
     const runtime = this.#runtime
     using memory = new DisposableStack()
     memory.use(this.#session.callers.work())
-    const tensor = (data: TensorData, ...shape: number[]): NativeTensor =>
-      memory.use(new NativeTensor(runtime, data, shape))
     const binding = memory.use(new Binding(runtime, this.#session))
-    binding.input('input', tensor(ids, 1, ids.length))
-    binding.input('input_lengths', tensor(BigInt64Array.of(BigInt(ids.length)), 1))
-    binding.input('scales', tensor(scales, scales.length))
-    if (speaker !== undefined) binding.input('sid', tensor(BigInt64Array.of(BigInt(speaker)), 1))
-    binding.outputOfAnySize('output')
+    for (const [name, { data, shape }] of Object.entries(inputs)) {
+      binding.input(name, memory.use(new NativeTensor(runtime, data, shape)))
+    }
+    binding.outputOfAnySize(output)
     await runBound(runtime, binding, signal, RUN_ENTRIES)
     return binding.takeOutput(SENTENCE_SAMPLES_MAX)
   }
@@ -49,10 +47,10 @@ export async function loadCapiVoice(
 ): Promise<Voice> {
   options.signal?.throwIfAborted()
   const runtime = getRuntime()
-  const graph = await readVoiceGraph(init)
+  const { graph, styles } = await readVoiceFiles(init)
   options.signal?.throwIfAborted()
   const { threads, spinning, manifest } = init
   const session = await GraphSession.load(runtime, { graph, threads, spinning, tuning })
   await tuning.releaseFreedMemory()
-  return new Voice(manifest, new CapiVoiceSession(runtime, session), gate)
+  return new Voice(manifest, styles, new CapiVoiceSession(runtime, session), gate)
 }

@@ -1,7 +1,8 @@
 import { type AbortOptions, MeshError, SENTENCE_SAMPLES_MAX } from '@resultity/interface'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { EngineContext } from '../engine-context.ts'
-import { readVoiceGraph, Voice, type VoiceInit, type VoiceInputs, type VoiceSession } from '../voice.ts'
+import { readVoiceFiles, Voice, type VoiceInit, type VoiceSession } from '../voice.ts'
+import type { VoiceRun } from '../voice-inputs.ts'
 import { createNodeSession } from './node-runtime.ts'
 
 /** A voice's graph on onnxruntime-node's own API. */
@@ -12,14 +13,16 @@ class NodeVoiceSession implements VoiceSession {
     this.#session = session
   }
 
-  async run({ ids, scales, speaker }: VoiceInputs): Promise<Float32Array> {
-    const results = await this.#session.run({
-      input: new Tensor('int64', ids, [1, ids.length]),
-      input_lengths: new Tensor('int64', BigInt64Array.of(BigInt(ids.length)), [1]),
-      scales: new Tensor('float32', scales, [scales.length]),
-      ...(speaker === undefined ? {} : { sid: new Tensor('int64', BigInt64Array.of(BigInt(speaker)), [1]) })
-    })
-    const data = results.output?.data
+  async run({ inputs, output }: VoiceRun): Promise<Float32Array> {
+    const results = await this.#session.run(
+      Object.fromEntries(
+        Object.entries(inputs).map(([name, { data, shape }]) => {
+          const type = data instanceof Float32Array ? 'float32' : 'int64'
+          return [name, new Tensor(type, data, [...shape])]
+        })
+      )
+    )
+    const data = results[output]?.data
     if (data instanceof Float32Array && data.length <= SENTENCE_SAMPLES_MAX) return data
     throw new MeshError('engine_failed', 'the voice gave no f32 output, or too much')
   }
@@ -36,10 +39,11 @@ export async function loadNodeVoice(
   options: AbortOptions = {}
 ): Promise<Voice> {
   options.signal?.throwIfAborted()
-  const bytes = await readVoiceGraph(init)
+  const { graph: bytes, styles } = await readVoiceFiles(init)
   try {
     return new Voice(
       init.manifest,
+      styles,
       new NodeVoiceSession(await createNodeSession({ graph: { bytes } }, init, tuning)),
       gate
     )

@@ -4,7 +4,7 @@ import { openBlip, planBlipFiles } from '@resultity/blip'
 import { isDiffusersFolder, openDiffusersFolder } from '@resultity/diffusion-model'
 import type { WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError } from '@resultity/interface'
-import { openPiperVoice, piperVoiceAt } from '@resultity/voice'
+import { kokoroAt, openKokoro, openPiperVoice, piperVoiceAt } from '@resultity/voice'
 import { isCt2Folder, openCt2Whisper, openHubWhisper, planWhisperFiles } from '@resultity/whisper'
 import type { ConvertReply, ConvertRequest, ConvertWorkerInit, ModelDescription } from './convert.ts'
 import { planEncoderFiles } from './encoder-weight-file.ts'
@@ -25,6 +25,11 @@ function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
   if (voice !== undefined) {
     const { config, file } = openPiperVoice(voice)
     return planned({ architecture: 'piper', config }, [file], opening)
+  }
+  const kokoro = kokoroAt(path)
+  if (kokoro !== undefined) {
+    const { config, file, styles } = openKokoro(kokoro)
+    return planned({ architecture: 'kokoro', config }, [file, styles], opening)
   }
   if (directory && isDiffusersFolder(path)) {
     const { config, parts, tokenizers, files } = opening.use(openDiffusersFolder(path))

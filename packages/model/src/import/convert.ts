@@ -12,14 +12,15 @@ import {
   describeIssues,
   type EncoderConfig,
   type ErrorCode,
+  type KokoroConfig,
   MeshError,
   type ModelConfig,
   type ModelManifest,
   type ModelRecipe,
   modelInvalid,
   modelManifestSchema,
+  type PiperConfig,
   safeParse,
-  type VoiceConfig,
   type WeightFile,
   type WhisperConfig
 } from '@resultity/interface'
@@ -63,7 +64,8 @@ export type ModelDescription =
   | { readonly architecture: 'bert'; readonly config: EncoderConfig }
   | { readonly architecture: 'whisper'; readonly config: WhisperConfig }
   | { readonly architecture: 'blip'; readonly config: BlipConfig }
-  | { readonly architecture: 'piper'; readonly config: VoiceConfig }
+  | { readonly architecture: 'piper'; readonly config: PiperConfig }
+  | { readonly architecture: 'kokoro'; readonly config: KokoroConfig }
   | DiffusionDescription
 /** What a model is that draws pictures, with what its manifest has of its folder beside the weights. */
 export interface DiffusionDescription extends Pick<DiffusionManifest, 'parts'> {
@@ -134,7 +136,7 @@ export async function storeManifest(
   return { manifest, manifestSha256 }
 }
 
-type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' | 'diffusion' }>
+type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' | 'kokoro' | 'diffusion' }>
 
 /** What a manifest has behind its config. */
 async function partsOf(
@@ -143,6 +145,7 @@ async function partsOf(
   init: ManifestInit
 ): Promise<Record<string, unknown>> {
   if (description.architecture === 'piper') return { layers: files }
+  if (description.architecture === 'kokoro') return { layers: files.slice(0, 1), styles: files[1] }
   if (description.architecture === 'diffusion') {
     const { parts, tokenizers } = description
     return { tokenizers: await storeClipTokenizers(tokenizers, init), parts, layers: files }

@@ -3,7 +3,7 @@ import { basename, join, resolve } from 'node:path'
 import { isDiffusersFolder } from '@resultity/diffusion-model'
 import { ggufModelName } from '@resultity/formats'
 import { MeshError, type ModelManifest, modelInvalid, recipeOf } from '@resultity/interface'
-import { piperVoiceAt } from '@resultity/voice'
+import { kokoroAt, piperVoiceAt } from '@resultity/voice'
 import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { type DescribedHubModel, describeHubModel } from '../remote/describe-model.ts'
@@ -129,7 +129,8 @@ async function describeInstead(
 async function convert(path: string, name: string, options: ImportOptions): Promise<ConvertedModel> {
   try {
     // a voice reads phonemes, and what draws pictures has tokenizers of another kind
-    const without = piperVoiceAt(path) !== undefined || isDiffusersFolder(path)
+    const voice = piperVoiceAt(path) !== undefined || kokoroAt(path) !== undefined
+    const without = voice || isDiffusersFolder(path)
     const tokenizerFiles = without ? undefined : await readTokenizerFiles(path, options)
     return await convertModel(path, {
       store: options.store,

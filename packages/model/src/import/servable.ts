@@ -14,7 +14,7 @@ export function checkServable(files: TokenizerFiles | undefined, description: Mo
     checkClipTokenizers(description)
     return
   }
-  if (description.architecture === 'piper' || files === undefined) return
+  if (description.architecture === 'piper' || description.architecture === 'kokoro' || files === undefined) return
   if (description.architecture === 'bert') {
     createEncoderTokenizer(files.definition, description.config)
     return

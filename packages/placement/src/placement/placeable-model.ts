@@ -38,7 +38,10 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   if (isVoice(manifest)) {
-    const embeddingBytes = voiceMemory(manifest).workBytes
+    const { weightBytes, workBytes } = voiceMemory(manifest)
+    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
+    // styles of speakers lie in a file of their own
+    const embeddingBytes = weightBytes - inLayers + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   if (isDiffusion(manifest)) {

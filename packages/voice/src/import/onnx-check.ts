@@ -13,6 +13,16 @@ export interface GraphSummary {
   readonly outputs: readonly GraphValue[]
 }
 
+/** What a graph may have beside standard operators. */
+export interface GraphRules {
+  /** Operators of the runtime itself, each as `DOMAIN:NAME`. */
+  readonly operators: ReadonlySet<string>
+  /** Domains that the model may name without using them. */
+  readonly domains: ReadonlySet<string>
+}
+
+const STANDARD_ALONE: GraphRules = { operators: new Set(), domains: new Set() }
+
 /** Why a graph is not run here. Whoever reads it says of which file. */
 export class GraphRefused extends Error {}
 
@@ -43,17 +53,17 @@ const Value = { name: 1, type: 2 } as const
 
 /**
  * Reads a whole ONNX model that somebody else made, and refuses what could reach beyond it or keep a runtime busy for ever:
- * weights in other files, operators that are not the standard ones, functions, training, loops.
+ * weights in other files, operators that are neither standard ones nor named by `rules`, functions, training, loops.
  *
  * @throws GraphRefused; ProtobufError where the bytes are no message
  */
-export function summarizeGraph(model: Uint8Array): GraphSummary {
-  const check = new GraphCheck()
+export function summarizeGraph(model: Uint8Array, rules: GraphRules = STANDARD_ALONE): GraphSummary {
+  const check = new GraphCheck(rules)
   let summary: GraphSummary | undefined
   for (const field of protobufFields(model)) {
     if (field.number === Model.training) throw new GraphRefused('it has a part for training')
     if (field.number === Model.functions) throw new GraphRefused('it defines operators of its own')
-    if (field.number === Model.opsets) checkOpset(bytesOf(field))
+    if (field.number === Model.opsets) checkOpset(bytesOf(field), rules)
     if (field.number !== Model.graph) continue
     if (summary !== undefined) throw new GraphRefused('it has two graphs')
     summary = check.graph(bytesOf(field), 0)
@@ -63,7 +73,12 @@ export function summarizeGraph(model: Uint8Array): GraphSummary {
 }
 
 class GraphCheck {
+  readonly #rules: GraphRules
   #nodeCount = 0
+
+  constructor(rules: GraphRules) {
+    this.#rules = rules
+  }
 
   graph(bytes: Uint8Array, depth: number): GraphSummary {
     if (depth > DEPTH_MAX) throw new GraphRefused(`its graphs lie more than ${DEPTH_MAX} deep in each other`)
@@ -81,15 +96,18 @@ class GraphCheck {
 
   #node(bytes: Uint8Array, depth: number): void {
     if (++this.#nodeCount > NODES_MAX) throw new GraphRefused(`it has more than ${NODES_MAX} nodes`)
+    let operator = ''
+    let domain = ''
     for (const field of protobufFields(bytes)) {
-      if (field.number === Node.domain && !STANDARD_DOMAINS.has(textOf(field))) {
-        throw new GraphRefused(`it has an operator of "${textOf(field).slice(0, 64)}", which is no standard one`)
-      }
-      if (field.number === Node.operator && REPEATING.has(textOf(field))) {
-        throw new GraphRefused(`it has the operator ${textOf(field)}, whose runs have no bound`)
-      }
+      if (field.number === Node.operator) operator = textOf(field)
+      if (field.number === Node.domain) domain = textOf(field)
       if (field.number === Node.attributes) this.#attribute(bytesOf(field), depth)
     }
+    if (!STANDARD_DOMAINS.has(domain) && !this.#rules.operators.has(`${domain}:${operator}`)) {
+      const name = operator.slice(0, 64)
+      throw new GraphRefused(`it has the operator ${name} of "${domain.slice(0, 64)}", which is no standard one`)
+    }
+    if (REPEATING.has(operator)) throw new GraphRefused(`it has the operator ${operator}, whose runs have no bound`)
   }
 
   #attribute(bytes: Uint8Array, depth: number): void {
@@ -111,13 +129,14 @@ class GraphCheck {
   }
 }
 
-function checkOpset(bytes: Uint8Array): void {
+function checkOpset(bytes: Uint8Array, { domains }: GraphRules): void {
   let domain = ''
   let version = 0
   for (const field of protobufFields(bytes)) {
     if (field.number === Opset.domain) domain = textOf(field)
     if (field.number === Opset.version && field.kind === 'varint') version = field.value
   }
+  if (domains.has(domain)) return
   if (!STANDARD_DOMAINS.has(domain)) {
     throw new GraphRefused(`it uses operators of "${domain.slice(0, 64)}", which are no standard ones`)
   }

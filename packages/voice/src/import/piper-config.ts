@@ -1,8 +1,9 @@
-import { describeIssues, modelInvalid, safeParse, type VoiceConfig, voiceConfigSchema } from '@resultity/interface'
+import { describeIssues, modelInvalid, type PiperConfig, piperConfigSchema, safeParse } from '@resultity/interface'
 import { z } from 'zod'
+import { licenseOf, parseVoiceJson } from './voice-file.ts'
 
 /** What is read of a voice's `.onnx.json`. */
-const piperConfigSchema = z.looseObject({
+const settingsSchema = z.looseObject({
   audio: z.looseObject({ sample_rate: z.number() }),
   espeak: z.looseObject({ voice: z.string() }).optional(),
   language: z.looseObject({ code: z.string() }).optional(),
@@ -22,9 +23,9 @@ const piperConfigSchema = z.looseObject({
  * @throws MeshError `model_invalid` for a file that is no such settings, and for a voice that cannot be served: of another
  *   language than English, or one that reads no phonemes of espeak-ng
  */
-export function readPiperConfig(name: string, text: string, card: string | undefined): VoiceConfig {
-  const json = parseJson(name, text)
-  const parsed = safeParse(piperConfigSchema, json)
+export function readPiperConfig(name: string, text: string, card: string | undefined): PiperConfig {
+  const json = parseVoiceJson(name, text)
+  const parsed = safeParse(settingsSchema, json)
   if (!parsed.success) throw modelInvalid(name, describeIssues(parsed.error, json))
   const { audio, espeak, inference, phoneme_type: phonemeType, ...rest } = parsed.data
   if (phonemeType !== 'espeak' || espeak === undefined) {
@@ -56,23 +57,7 @@ export function readPiperConfig(name: string, text: string, card: string | undef
     speakers: rest.num_speakers > 1 ? rest.speaker_id_map : {},
     ...licenseOf(card)
   }
-  const config = safeParse(voiceConfigSchema, candidate)
+  const config = safeParse(piperConfigSchema, candidate)
   if (!config.success) throw modelInvalid(name, describeIssues(config.error, candidate))
   return config.data
-}
-
-function licenseOf(card: string | undefined): { license?: string } {
-  const license = /^\W*license:\s*(\S.*)$/im
-    .exec(card ?? '')?.[1]
-    ?.trim()
-    .slice(0, 512)
-  return license === undefined ? {} : { license }
-}
-
-function parseJson(name: string, text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw modelInvalid(name, 'is no JSON')
-  }
 }
