@@ -37,6 +37,10 @@ export interface PeerWeightsInit {
   readonly onProgress: (bytesDone: number, bytesTotal: number) => void
 }
 
+/** Members hear of a node that has joined with their next heartbeat, a second later; until then they give it no blobs. */
+const INTRODUCTION_PAUSE_MS = 500
+const INTRODUCTION_TRIES = 8
+
 /** Peers that are asked for one blob. */
 const SOURCES_MAX = 8
 
@@ -57,7 +61,7 @@ export function peerWeights(components: PeerWeightsComponents, init: PeerWeights
   }
 
   const fromPeers: RecipeFilesComponents['fromPeers'] = ({ sha256, bytes }, signal, onBytes) =>
-    fetch(sha256, bytes, signal, onBytes)
+    onceIntroduced(scheduler, signal, () => fetch(sha256, bytes, signal, onBytes))
 
   return {
     hold: sha256s => {
@@ -110,6 +114,24 @@ export function peerWeights(components: PeerWeightsComponents, init: PeerWeights
       return paths
     }
   }
+}
+
+/** Tries `work` again where a peer refuses this node, because it may not have heard of it yet. */
+async function onceIntroduced<T>(scheduler: Scheduler, signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries++) {
+    try {
+      return await work()
+    } catch (error) {
+      signal.throwIfAborted()
+      if (tries === INTRODUCTION_TRIES || !wasRefused(error)) throw error
+      await scheduler.sleep(INTRODUCTION_PAUSE_MS, { signal })
+    }
+  }
+}
+
+function wasRefused(error: unknown): boolean {
+  const sources = error instanceof MeshError ? error.details.sources : undefined
+  return Array.isArray(sources) && sources.some(source => source?.code === 'peer_refused')
 }
 
 async function missingBytes(store: BlobStore, files: readonly BlobRef[]): Promise<number> {
