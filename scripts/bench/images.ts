@@ -4,6 +4,7 @@ import { access, mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import { median } from './contestant.ts'
+import { drawOnMesh, type MeshPictureRow } from './images-mesh.ts'
 import { type Drawn, diffusersProgram, Painter, type PainterInit } from './painter.ts'
 
 /** Models that are measured: of the tests, and of Stable Diffusion 1.5's full width with random weights. */
@@ -20,6 +21,8 @@ export interface ImagesBenchInit {
   readonly python: string | undefined
   /** Of the wide model's picture, in pixels. */
   readonly side: number
+  /** Draws the wide model's picture over a mesh of one node and of two, too. */
+  readonly nodes: boolean
   readonly log: (line: string) => void
 }
 
@@ -41,6 +44,8 @@ export interface ImagesReport {
   readonly threads: number
   readonly rounds: number
   readonly rows: PainterRow[]
+  readonly nodes: MeshPictureRow[]
+  readonly missed: string[]
 }
 
 const fixtures = join(import.meta.dirname, '../../../packages/diffusion-model/test/fixtures')
@@ -54,7 +59,9 @@ export async function benchImages(init: ImagesBenchInit): Promise<ImagesReport> 
   await mkdir(init.cacheDir, { recursive: true })
   const rows: PainterRow[] = []
   for (const model of models) rows.push(...(await benchModel(init, model)))
-  return { threads, rounds, rows }
+  const nodes = init.nodes ? await benchNodes(init) : []
+  const missed = nodes.filter(row => !row.samePicture).map(row => `${row.nodes} nodes draw another picture`)
+  return { threads, rounds, rows, nodes, missed }
 }
 
 async function benchModel(init: ImagesBenchInit, name: ImageModel): Promise<PainterRow[]> {
@@ -75,6 +82,12 @@ async function benchModel(init: ImagesBenchInit, name: ImageModel): Promise<Pain
     }
   }
   return all.map((painter, index) => rowOf(name, asked, painter.name, drawn[index] ?? [], drawn[0] ?? []))
+}
+
+async function benchNodes(init: ImagesBenchInit): Promise<MeshPictureRow[]> {
+  const { side, rounds, log } = init
+  const coordinatorData = join(init.cacheDir, 'coordinator')
+  return await drawOnMesh({ model: await wideModel(init), side, rounds, coordinatorData, log })
 }
 
 function rowOf(
@@ -122,6 +135,7 @@ async function wideModel({ cacheDir, python, log }: ImagesBenchInit): Promise<st
 /** @throws MeshError `settings_invalid` for a name of none */
 export function parseImageModels(text: string | undefined): readonly ImageModel[] {
   if (text === undefined) return imageModels
+  if (text === '') return []
   return text.split(',').map(name => {
     const model = imageModels.find(known => known === name)
     if (model !== undefined) return model

@@ -4,7 +4,7 @@ import type { ImagesReport } from './images.ts'
 const MIB = 1024 * 1024
 
 /** The report as a table for a terminal. */
-export function renderImages({ threads, rounds, rows }: ImagesReport): string {
+export function renderImages({ threads, rounds, rows, nodes, missed }: ImagesReport): string {
   const table = new Table({
     head: ['model', 'picture', '', 'steps/s', 'of ours', 'text ms', 'decoder ms', 'peak MiB'],
     style: { head: [], border: [] }
@@ -21,5 +21,26 @@ export function renderImages({ threads, rounds, rows }: ImagesReport): string {
       (peakBytes / MIB).toFixed(0)
     ])
   }
-  return `${threads} threads, medians of ${rounds} rounds; a step runs the denoiser twice\n${table.toString()}\n`
+  const parts = [`${threads} threads, medians of ${rounds} rounds; a step runs the denoiser twice`]
+  if (rows.length > 0) parts.push(table.toString())
+  if (nodes.length > 0) parts.push(nodesTable(nodes))
+  if (missed.length > 0) parts.push(`missed: ${missed.join('; ')}`)
+  return [...parts, ''].join('\n')
+}
+
+function nodesTable(nodes: ImagesReport['nodes']): string {
+  const table = new Table({
+    head: ['nodes of one thread', 'picture', 'seconds', 'speedup', ''],
+    style: { head: [], border: [] }
+  })
+  for (const { nodes: count, side, seconds, speedup, samePicture } of nodes) {
+    table.push([
+      count,
+      `${side} × ${side}`,
+      seconds.toFixed(1),
+      speedup.toFixed(2),
+      samePicture ? 'the same' : 'differs'
+    ])
+  }
+  return table.toString()
 }
