@@ -4,31 +4,19 @@ import { fetchModel, parseModelReference } from '@resultity/model'
 import { swarmFor } from '@resultity/testkit'
 import OpenAI, { toFile } from 'openai'
 import { type Test, test } from 'tap'
+import { sentences, wordErrors, wordsOf } from './heard-words.ts'
 
 /** Kept between runs of the tests, so that models are downloaded once. */
 const dataDir = join(import.meta.dirname, '../../data/test')
 
 /** A voice draws its own noise, so that each take is another: a slip of one take is no fault of the voice. */
 const TAKES = 3
+/** The first four are heard without an error; of the others the smallest listener may take a word for another. */
 const EXACT = 4
 const WORD_ERRORS_MAX = 0.05
 
 const VOICE = 'piper-joe'
 const LISTENER = 'whisper-tiny.en'
-
-/** The first four are heard without an error; of the others the smallest listener may take a word for another. */
-const sentences = [
-  'The quick brown fox jumps over the lazy dog.',
-  'Please send the letter to my office before noon.',
-  'She opened the window and looked at the garden.',
-  'We walked along the river until it was dark.',
-  'Many machines can say one text at the same time.',
-  'The weather is nice today, and the birds are singing.',
-  'There are twenty one apples in the basket.',
-  'He met the president in nineteen ninety nine.',
-  'Could you tell me where the station is?',
-  'It was a long day, but we finished the work.'
-]
 
 /** The folder of a real model; undefined, with the reason told, where no source answers. */
 async function realModel(t: Test, name: string): Promise<string | undefined> {
@@ -39,33 +27,6 @@ async function realModel(t: Test, name: string): Promise<string | undefined> {
     t.plan(0, `no source of ${name} answered on this machine: ${error.message}`)
     return undefined
   }
-}
-
-/** Words alone, in small letters, and numbers as they are said. */
-function wordsOf(text: string): string {
-  return text
-    .toLowerCase()
-    .replaceAll('21', 'twenty one')
-    .replaceAll('1999', 'nineteen ninety nine')
-    .replaceAll('-', ' ')
-    .replaceAll(/[^a-z ]/g, '')
-    .replaceAll(/ +/g, ' ')
-    .trim()
-}
-
-/** Words that were put in, left out or changed, at the least. */
-function wordErrors(wanted: string, heard: string): number {
-  const words = heard.split(' ')
-  let row = Array.from({ length: words.length + 1 }, (_, index) => index)
-  for (const [index, word] of wanted.split(' ').entries()) {
-    const next = [index + 1]
-    for (const [at, other] of words.entries()) {
-      const changed = (row[at] ?? 0) + (word === other ? 0 : 1)
-      next.push(Math.min((row[at + 1] ?? 0) + 1, (next[at] ?? 0) + 1, changed))
-    }
-    row = next
-  }
-  return row.at(-1) ?? 0
 }
 
 test('ten sentences become speech over three nodes, and are heard back word for word', async t => {

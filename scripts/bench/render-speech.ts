@@ -41,10 +41,10 @@ function listenersTable(listeners: SpeechReport['listeners']): string {
 function nodesTable({ nodes, minutes }: SpeechReport): string {
   const head = ['nodes', `seconds, ${minutes} min`, 'times real time', 'speedup', 'words', 'text']
   const table = new Table({ head, style: { head: [], border: [] } })
-  for (const { nodes: count, seconds, speedup, words, sameText } of nodes) {
+  for (const { nodes: count, killed, seconds, speedup, words, sameText } of nodes) {
     const times = (60 * minutes) / seconds
     table.push([
-      count,
+      killed ? `${count}, one killed midway` : count,
       seconds.toFixed(1),
       times.toFixed(1),
       speedup.toFixed(2),

@@ -14,6 +14,8 @@ const answerSchema = z.looseObject({ text: z.string() })
 /** A recording as a mesh of so many nodes writes it down. */
 export interface MeshTranscript {
   readonly nodes: number
+  /** Whether one of them was killed midway. */
+  readonly killed: boolean
   readonly seconds: number
   readonly text: string
 }
@@ -72,6 +74,29 @@ export async function transcribe(url: string, { file }: Recording): Promise<{ se
   const body = await response.text()
   if (response.status !== 200) throw new MeshError('internal', `the mesh heard nothing: ${response.status} ${body}`)
   return { seconds: (performance.now() - begun) / 1000, text: answerSchema.parse(JSON.parse(body)).text }
+}
+
+/**
+ * Kills a node while the recording is heard.
+ *
+ * @param afterSeconds when: half of what it takes without that
+ * @throws MeshError `internal` when all was heard before
+ */
+export async function transcribeKilling(
+  swarm: Swarm,
+  recording: Recording,
+  afterSeconds: number
+): Promise<{ seconds: number; text: string }> {
+  let done = false
+  const heard = transcribe(swarm.url, recording).finally(() => {
+    done = true
+  })
+  // who waits for it comes below
+  heard.catch(() => undefined)
+  await setTimeout(1000 * afterSeconds)
+  if (done) throw new MeshError('internal', 'all was heard before a node could be killed')
+  await swarm.nodes.at(-1)?.kill('SIGKILL')
+  return await heard
 }
 
 /** Hears the recording `times` times and watches what the processes take meanwhile. */

@@ -15,6 +15,7 @@ import {
   type MeshTranscript,
   startSpeechSwarm,
   transcribe,
+  transcribeKilling,
   warmUp,
   watchMemory
 } from './speech-mesh.ts'
@@ -102,7 +103,9 @@ export async function benchSpeech(init: SpeechBenchInit): Promise<SpeechReport> 
   const { rows: nodes, memory } = parts.has('nodes') || init.long ? await benchNodes(init) : { rows: [], memory: [] }
   const missed = [
     ...listeners.filter(row => !row.sameText).map(row => `${row.name} writes another text with ${row.model}`),
-    ...nodes.filter(row => !row.sameText).map(row => `${row.nodes} nodes write another text`)
+    ...nodes
+      .filter(row => !row.sameText)
+      .map(({ nodes, killed }) => `${nodes} nodes${killed ? ', one of which was killed,' : ''} write another text`)
   ]
   return { threads, rounds, minutes, listeners, ...(voice === undefined ? {} : { voice }), nodes, memory, missed }
 }
@@ -238,8 +241,13 @@ async function benchNodes(init: SpeechBenchInit): Promise<{ readonly rows: Nodes
     for (let round = 1; round <= init.rounds; round++) {
       const one = await transcribe(swarm.url, recording)
       init.log(`round ${round}/${init.rounds} ${nodes} nodes: ${one.seconds.toFixed(1)} s`)
-      heard.push({ nodes, ...one })
+      heard.push({ nodes, killed: false, ...one })
     }
+    if (nodes === 1 || nodes < Math.max(...counts)) continue
+    const usual = median(heard.filter(one => one.nodes === nodes).map(({ seconds }) => seconds))
+    const one = await transcribeKilling(swarm, recording, usual / 2)
+    init.log(`${nodes} nodes, one killed midway: ${one.seconds.toFixed(1)} s`)
+    heard.push({ nodes, killed: true, ...one })
   }
   if (!init.long) return { rows: nodeRows(counts, heard), memory: [] }
   await using swarm = await start(1)
@@ -249,15 +257,19 @@ async function benchNodes(init: SpeechBenchInit): Promise<{ readonly rows: Nodes
 
 function nodeRows(counts: readonly number[], heard: readonly MeshTranscript[]): NodesRow[] {
   const text = heard[0]?.text ?? ''
-  const secondsOf = (count: number | undefined): number =>
-    median(heard.filter(({ nodes }) => nodes === count).map(({ seconds }) => seconds))
-  return counts.map(nodes => ({
-    nodes,
-    seconds: secondsOf(nodes),
-    speedup: secondsOf(counts[0]) / secondsOf(nodes),
-    words: text.split(' ').length,
-    sameText: heard.filter(one => one.nodes === nodes).every(one => one.text === text)
-  }))
+  const of = (nodes: number | undefined, killed: boolean): MeshTranscript[] =>
+    heard.filter(one => one.nodes === nodes && one.killed === killed)
+  const secondsOf = (rows: readonly MeshTranscript[]): number => median(rows.map(({ seconds }) => seconds))
+  return [...counts.map(nodes => ({ nodes, killed: false })), ...heard.filter(({ killed }) => killed)].map(
+    ({ nodes, killed }) => ({
+      nodes,
+      killed,
+      seconds: secondsOf(of(nodes, killed)),
+      speedup: secondsOf(of(counts[0], false)) / secondsOf(of(nodes, killed)),
+      words: text.split(' ').length,
+      sameText: of(nodes, killed).every(one => one.text === text)
+    })
+  )
 }
 
 /** @throws MeshError `invalid_request` for a part that there is not */
