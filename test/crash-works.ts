@@ -87,8 +87,8 @@ export function textsOf(answer: Readonly<Record<string, unknown>>): string[] {
   return output === undefined ? [] : [output.flatMap(item => item.content?.map(({ text }) => text) ?? []).join('')]
 }
 
-/** Who gave an answer, under which name, when and how fast: that differs between runs, and all else must not. */
-const PASSING = /^(?:id|call_id|request_id|placementId|route|created|\w+_at|ms|ttftMs|tokensPerSecond)$/
+/** Who gave an answer, under which name, when, how fast and from how much that was kept: all else must not differ. */
+const PASSING = /^(?:id|call_id|request_id|placementId|route|created|\w+_at|ms|ttftMs|tokensPerSecond|cached_tokens)$/
 
 /** An answer without what may differ. */
 export function lasting(value: unknown): unknown {
