@@ -153,6 +153,7 @@ const arrows: Readonly<Record<string, readonly string[]>> = {
     'test-nodes',
     'store',
     'tokenizer',
+    'diffusion',
     'api-kit',
     'placement',
     'generation',

@@ -234,7 +234,7 @@ t.test('many requests in one call have their pictures in them', async t => {
     t.match(response, { status_code: 200, body: { mesh: { seed: 7 + index } } })
     t.match(await pixelsOf(response.body.data[0].b64_json), { width: 64 })
   }
-  const large = requests.flatMap(one => new Array(10).fill({ ...one, body: { ...one.body, size: '1024x1024' } }))
+  const large = requests.flatMap(one => new Array(50).fill({ ...one, body: { ...one.body, size: '128x128', n: 10 } }))
   const many = large.map((one, index) => ({ ...one, custom_id: `${index}` }))
   const refused = await mesh.post({ requests: many }, { path: '/v1/batch' })
   t.equal(refused.status, 400)
@@ -257,6 +257,7 @@ t.test('what is wrong with a request is said, naming the field, before any node 
     'a size in words': [{ size: 'large' }, 400, 'size'],
     'a size that is not drawn': [{ size: '15x16' }, 400, 'size', /multiples of 4/],
     'a size too large': [{ size: '4096x4096' }, 400, 'size', /pixels/],
+    'a size too large for the model': [{ size: '132x128' }, 400, 'size', /16384 pixels/],
     'another quality': [{ quality: 'ultra' }, 400, 'quality'],
     'steps and quality': [{ quality: 'hd', steps: 3 }, 400, 'quality'],
     'another form': [{ response_format: 'bmp' }, 400, 'response_format'],
@@ -271,6 +272,8 @@ t.test('what is wrong with a request is said, naming the field, before any node 
     'guidance below zero': [{ guidance_scale: -1 }, 400, 'guidance_scale'],
     'too much rescaling': [{ guidance_rescale: 1.1 }, 400, 'guidance_rescale'],
     'another scheduler': [{ scheduler: 'magic' }, 400, 'scheduler'],
+    'a scheduler of other models': [{ scheduler: 'edm' }, 400, 'scheduler', /EDM's terms/],
+    'more steps than a scheduler makes': [{ scheduler: 'lcm', steps: 51 }, 400, 'steps', /1 to 50/],
     'another style': [{ style: 'natural' }, 400, 'style', /prompt/],
     'steps by another name': [{ num_inference_steps: 5 }, 400, 'num_inference_steps', /Use steps/],
     'guidance by another name': [{ cfg_scale: 5 }, 400, 'cfg_scale', /Use guidance_scale/],
@@ -313,9 +316,9 @@ t.test('links hold without a key where the API needs one', async t => {
   const authorization = `Bearer ${(await made.json()).key}`
   const limited = { scopes: ['inference'], limits: { tokens_per_minute: 100 } }
   const { key } = await (await mesh.post(limited, { path: '/v1/admin/keys', headers: { authorization } })).json()
-  const asked = { prompt: 'a', size: '1024x1024', steps: 4 }
+  const asked = { prompt: 'a', size: '128x128', n: 10, steps: 24 }
   const much = await mesh.post(asked, { headers: { authorization: `Bearer ${key}` } })
-  t.equal(much.status, 429, 'a megapixel in four steps is 128 tokens')
+  t.equal(much.status, 429, 'ten times a 64th of a megapixel in 24 steps are 120 tokens')
   t.equal(much.headers.get('x-should-retry'), 'false')
   await much.text()
   t.equal((await fetch(data[0].url)).status, 200)

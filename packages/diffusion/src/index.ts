@@ -1,5 +1,4 @@
 export { type DrawOptions, drawLatents, drawPicture, type PictureStep, type StepModel } from './draw-picture.ts'
-export { draws, type NoiseSource, pictureNoise } from './noise.ts'
 export type { PictureRequest, PromptTokens, SourcePicture } from './picture-request.ts'
-export { createSampler, type Sampler, type SamplerInit } from './sampler.ts'
+export { checkSteps, type SamplerInit } from './sampler.ts'
 export { requestOfSettings } from './settings-request.ts'

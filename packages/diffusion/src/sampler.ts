@@ -86,7 +86,12 @@ function tableOf(schedule: DiffusionSchedule, { scheduler, steps, start = 0, eta
   }
 }
 
-function checkSteps(schedule: DiffusionSchedule, { scheduler, steps, start = 0 }: SamplerInit): void {
+/**
+ * Whether a scheduler makes so many steps with a model. It is quick: no table is made.
+ *
+ * @throws MeshError `invalid_request` naming `steps`, `strength` or `scheduler`
+ */
+export function checkSteps(schedule: DiffusionSchedule, { scheduler, steps, start = 0 }: SamplerInit): void {
   const distilled = scheduler === 'lcm' ? CONSISTENCY_STEPS : PICTURE_STEPS_MAX
   const most = Math.min(schedule.trainSteps, distilled)
   if (!Number.isInteger(steps) || steps < 1 || steps > most) {

@@ -1,9 +1,11 @@
+import { checkSteps } from '@resultity/diffusion'
 import {
   type DiffusionConfig,
   firstStep,
   invalidRequest,
   type PictureScheduler,
-  type PictureSettings
+  type PictureSettings,
+  takesMask
 } from '@resultity/interface'
 import type { WrittenFormat } from '@resultity/pictures'
 import type { ServedDiffusion } from '@resultity/placement'
@@ -87,11 +89,16 @@ export async function toImagePlan(
   const scheduler = request.scheduler ?? config.schedule.scheduler
   const steps = stepsOf(request, config, scheduler)
   const start = startOf(request, task, completed)
+  if (start === undefined && takesMask(config)) {
+    const message = `the model "${model.id}" draws into pictures, and the request has none`
+    throw invalidRequest('image', message, 'Send a picture and a mask to /v1/images/edits, or name another model.')
+  }
   const first = firstStep({ steps, start })
   if (first === steps) {
     const none = `strength is ${start?.strength}, which leaves none of ${steps} steps`
     throw invalidRequest('strength', none, 'Send a greater strength, or more steps.')
   }
+  checkSteps(config.schedule, { scheduler, steps, start: first })
   const texts = { prompt: request.prompt, negative: request.negative_prompt ?? '' }
   const prompts = await model.prompts.encode(texts)
   const settings: PictureSettings = {

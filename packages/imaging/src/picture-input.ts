@@ -1,6 +1,13 @@
-import { type AbortOptions, invalidRequest, MeshError } from '@resultity/interface'
+import { type AbortOptions, invalidRequest, MeshError, Turns } from '@resultity/interface'
 import type { FileService } from '@resultity/jobs'
-import { type Picture, type PictureCodec, type PictureFit, type PictureHead, pictureInvalid } from '@resultity/pictures'
+import {
+  DEFAULT_AT_ONCE,
+  type Picture,
+  type PictureCodec,
+  type PictureFit,
+  type PictureHead,
+  pictureInvalid
+} from '@resultity/pictures'
 import { bytesOfBase64, type PictureRef, sourceOf } from './picture-ref.ts'
 
 export interface PictureInputComponents {
@@ -15,9 +22,13 @@ export interface PicturePlace extends AbortOptions {
   readonly param: string
 }
 
-/** The pictures that requests name: files of their namespace, or data URLs. */
+/** Files in memory, whole: while some are decoded, as many are read. Each has up to 25 MiB. */
+const FILES_AT_ONCE = 2 * DEFAULT_AT_ONCE
+
+/** The pictures that requests name: files of their namespace, or data URLs. So many are in memory at once; the others wait. */
 export class PictureInput {
   readonly #components: PictureInputComponents
+  readonly #turns = new Turns(FILES_AT_ONCE)
 
   constructor(components: PictureInputComponents) {
     this.#components = components
@@ -29,17 +40,17 @@ export class PictureInput {
    * @throws MeshError `invalid_request` naming the field, for pictures with `details.fault`; the signal's reason
    */
   async check(ref: PictureRef, place: PicturePlace): Promise<PictureHead> {
-    return await this.#components.pictures.check(await this.#bytes(ref, place), place)
+    return await this.#read(ref, place, (pictures, bytes) => pictures.check(bytes, place))
   }
 
   /** What a picture says of itself. @throws MeshError as {@link check} does */
   async head(ref: PictureRef, place: PicturePlace): Promise<PictureHead> {
-    return await this.#components.pictures.head(await this.#bytes(ref, place), place)
+    return await this.#read(ref, place, (pictures, bytes) => pictures.head(bytes, place))
   }
 
   /** @throws MeshError as {@link check} does */
   async decode(ref: PictureRef, place: PicturePlace, fit?: PictureFit): Promise<Picture> {
-    return await this.#components.pictures.decode(await this.#bytes(ref, place), { ...place, ...(fit && { fit }) })
+    return await this.#read(ref, place, (pictures, bytes) => pictures.decode(bytes, { ...place, ...(fit && { fit }) }))
   }
 
   /**
@@ -54,7 +65,17 @@ export class PictureInput {
     place: PicturePlace,
     { of, fit }: { readonly of: Pick<PictureHead, 'width' | 'height'>; readonly fit: PictureFit }
   ): Promise<Uint8Array> {
-    return await this.#components.pictures.decodeMask(await this.#bytes(ref, place), { ...place, of, fit })
+    return await this.#read(ref, place, (pictures, bytes) => pictures.decodeMask(bytes, { ...place, of, fit }))
+  }
+
+  async #read<T>(
+    ref: PictureRef,
+    place: PicturePlace,
+    use: (pictures: PictureCodec, bytes: Uint8Array) => Promise<T>
+  ): Promise<T> {
+    const { signal } = place
+    const read = async (): Promise<T> => await use(this.#components.pictures, await this.#bytes(ref, place))
+    return await this.#turns.run(read, signal === undefined ? {} : { signal })
   }
 
   async #bytes(ref: PictureRef, place: PicturePlace): Promise<Uint8Array> {

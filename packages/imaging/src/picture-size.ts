@@ -3,7 +3,8 @@ import {
   invalidRequest,
   latentScale,
   PICTURE_PIXELS_MAX,
-  PICTURE_SIDE_MAX
+  PICTURE_SIDE_MAX,
+  picturePixelsMax
 } from '@resultity/interface'
 
 /** Pixels a side. */
@@ -39,11 +40,12 @@ export function sizeOf(
       `Send ${near}x${across}, or leave it out.`
     )
   }
-  if (width * height > PICTURE_PIXELS_MAX || Math.max(width, height) > PICTURE_SIDE_MAX) {
-    const most = `${PICTURE_PIXELS_MAX} pixels, and ${PICTURE_SIDE_MAX} a side`
+  const pixelsMax = picturePixelsMax(config)
+  if (width * height > pixelsMax || Math.max(width, height) > PICTURE_SIDE_MAX) {
+    const most = `${pixelsMax} pixels, and ${PICTURE_SIDE_MAX} a side`
     throw invalidRequest(
       'size',
-      `size is ${width}x${height}, and pictures have at most ${most}`,
+      `size is ${width}x${height}, and pictures of this model have at most ${most}`,
       'Send a smaller size.'
     )
   }

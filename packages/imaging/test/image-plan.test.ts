@@ -1,26 +1,30 @@
 import { MeshError } from '@resultity/interface'
+import type { ServedDiffusion } from '@resultity/placement'
 import t from 'tap'
 import { type Completed, type ImagePlan, storedBytes, toImagePlan } from '../src/image-plan.ts'
 import type { ImageRequest } from '../src/image-schema.ts'
 import { servedPainter } from './support/painter.ts'
 
 const model = await servedPainter(t)
+const large = { ...model, config: { ...model.config, pictureSize: 1024 } }
 const generation = { kind: 'generation', strength: 1 } as const
 const edit = { kind: 'edit', strength: 0.8 } as const
 
 const plan = (
   fields: Partial<ImageRequest> = {},
   completed: Completed = {},
-  task = generation as typeof edit | typeof generation
-): Promise<ImagePlan> => toImagePlan({ prompt: 'a', ...fields, seed: fields.seed ?? 7 }, model, task, completed)
+  task = generation as typeof edit | typeof generation,
+  painter: ServedDiffusion = model
+): Promise<ImagePlan> => toImagePlan({ prompt: 'a', ...fields, seed: fields.seed ?? 7 }, painter, task, completed)
 
 async function refusal(
   fields: Partial<ImageRequest>,
   completed: Completed = {},
-  task?: typeof edit
+  task?: typeof edit | typeof generation,
+  painter?: ServedDiffusion
 ): Promise<MeshError> {
   try {
-    await plan(fields, completed, task)
+    await plan(fields, completed, task, painter)
   } catch (error) {
     return MeshError.from(error)
   }
@@ -130,6 +134,8 @@ t.test('what is not drawn is refused, naming the field', async t => {
     [{ size: '8192x8' }, 'size', /4096 a side/],
     [{ size: '1448x1448', n: 7 }, 'n', /too many at once.*at most 6/],
     [{ steps: 1001 }, 'steps', /trained with 1000/],
+    [{ steps: 51, scheduler: 'lcm' }, 'steps', /'lcm' takes from 1 to 50/],
+    [{ scheduler: 'edm' }, 'scheduler', /EDM's terms.*another/],
     [{ background: 'transparent' }, 'background', /transparent/],
     [{ output_compression: 50 }, 'output_compression', /png/],
     [{ response_format: 'url' }, 'response_format', /--public-url/],
@@ -140,19 +146,33 @@ t.test('what is not drawn is refused, naming the field', async t => {
     [{ image: 'file-1', strength: 0.01 }, 'strength', /none of 30 steps/]
   ]
   for (const [fields, param, message] of cases) {
-    const error = await refusal(fields, { picture: { width: 64, height: 64 } }, edit)
+    const error = await refusal(fields, { picture: { width: 64, height: 64 } }, edit, large)
     t.match(error, { code: 'invalid_request', details: { param } }, JSON.stringify(fields))
     t.match(`${error.message} ${error.hint}`, message, JSON.stringify(fields))
   }
+  const past = await refusal({ size: '136x128' })
+  t.match(past, { message: /at most 16384 pixels/, details: { param: 'size' } }, 'the limit is that of the model')
+  t.equal((await plan({ size: '128x128' })).settings.width, 128)
   t.equal((await plan({ output_compression: 50, output_format: 'webp' })).quality, 50)
   t.equal((await plan({ output_compression: 100 })).quality, 100)
 })
 
+t.test('a model that fills masks is not asked for a picture of its own', async t => {
+  const { denoiser } = model.config
+  const filling = { ...model, config: { ...model.config, denoiser: { ...denoiser, inChannels: 9 } } }
+  const error = await refusal({}, {}, generation, filling)
+  t.match(error, { code: 'invalid_request', details: { param: 'image' }, message: /draws into pictures/ })
+  const completed = { picture: { width: 64, height: 64 } }
+  t.match((await plan({ image: 'file-1', mask: 'file-2' }, completed, edit, filling)).start, { mask: 'file-2' })
+})
+
 t.test('room is kept for what is made', async t => {
   const linkBase = 'http://here:1'
-  const one = storedBytes(await plan({ size: '512x512' }, { linkBase }))
+  const bytes = async (fields: Partial<ImageRequest>, completed?: Completed) =>
+    storedBytes(await plan({ size: '512x512', ...fields }, completed, generation, large))
+  const one = await bytes({}, { linkBase })
   t.ok(one > 512 * 512 * 3)
-  t.ok(storedBytes(await plan({ size: '512x512' })) > one * 1.3, 'base64 takes more')
-  t.equal(storedBytes(await plan({ size: '512x512', n: 4 }, { linkBase })), 4 * one)
-  t.ok(storedBytes(await plan({ size: '512x512', output_format: 'webp' }, { linkBase })) < one)
+  t.ok((await bytes({})) > one * 1.3, 'base64 takes more')
+  t.equal(await bytes({ n: 4 }, { linkBase }), 4 * one)
+  t.ok((await bytes({ output_format: 'webp' }, { linkBase })) < one)
 })

@@ -62,6 +62,29 @@ t.test('what is no picture of the namespace is refused, naming the field; addres
   await t.rejects(input.check('file-1', { ...place, namespace: 'theirs' }), { code: 'invalid_request' })
 })
 
+t.test('however many ask, few files are in memory', async t => {
+  let open = 0
+  let most = 0
+  const counted = new PictureInput({
+    pictures,
+    fileService: {
+      ...fileService,
+      read: async function* () {
+        most = Math.max(most, ++open)
+        yield* fileService.read()
+      }
+    }
+  })
+  const checks = Array.from({ length: 32 }, () => counted.check('file-1', place).finally(() => open--))
+  t.equal((await Promise.all(checks)).length, 32)
+  t.ok(most <= 5, `${most} were read and not done with`)
+  const stop = new AbortController()
+  const waiting = Array.from({ length: 8 }, () => counted.check('file-1', { ...place, signal: stop.signal }))
+  stop.abort(new MeshError('canceled', 'gone'))
+  for (const check of waiting) await t.rejects(check, { code: 'canceled' })
+  t.match(await counted.check('file-1', place), { width: 4 }, 'and none keeps a place')
+})
+
 t.test('a form with pictures is a body with their ids', async t => {
   const { bodyOf } = pictureForm(pictures.limits, { names: ['mask'], lists: ['image'] })
   t.strictSame(

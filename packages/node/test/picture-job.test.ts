@@ -213,6 +213,18 @@ t.test('states of prompts are kept, those that were used last', async t => {
   t.equal(encoded, 17)
   await ask(1)
   t.equal(encoded, 18, 'the one that was not used for the longest time went')
+
+  const long = (prompt: number) =>
+    texts.of([[[prompt], [prompt]]], async () => {
+      encoded++
+      return { states: new Float32Array(2_500_000), pooled: new Float32Array(), length: 1232, size: 2048 }
+    })
+  encoded = 0
+  for (let prompt = 0; prompt < 5; prompt++) await long(prompt)
+  for (let prompt = 2; prompt < 5; prompt++) await long(prompt)
+  t.equal(encoded, 5, 'three of 10 MB are kept')
+  await long(1)
+  t.equal(encoded, 6, 'and no more')
 })
 
 t.test('previews come before the steps that they show', async t => {

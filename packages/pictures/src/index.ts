@@ -1,4 +1,3 @@
-export { resizeBicubic } from './bicubic.ts'
 export { BicubicThread } from './bicubic-thread.ts'
 export type { Picture, PictureFit, PictureHead } from './picture.ts'
 export {
@@ -13,7 +12,5 @@ export {
   type WrittenFormat,
   writtenFormats
 } from './picture-codec.ts'
-export { type PictureFormat, sniffPicture } from './picture-format.ts'
 export { type PictureFault, pictureInvalid } from './picture-invalid.ts'
 export { DEFAULT_PICTURE_LIMITS, type PictureLimits } from './picture-limits.ts'
-export { fromPixels, toPixels } from './picture-pixels.ts'
