@@ -205,6 +205,8 @@ t.test('a hub cannot send this machine to what is beside it, nor its token elsew
     'https://[::1]/x',
     'https://metadata/x',
     'https://db.internal/x',
+    'https://db.internal./x',
+    'https://localhost./x',
     'http://files.example.org/x',
     'https://me:secret@files.example.org/x',
     'file:///etc/passwd',
