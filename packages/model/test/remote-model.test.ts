@@ -205,6 +205,8 @@ t.test('a hub cannot send this machine to what is beside it, nor its token elsew
     'https://[::1]/x',
     'https://metadata/x',
     'https://db.internal/x',
+    'https://db.internal./x',
+    'https://localhost./x',
     'http://files.example.org/x',
     'https://me:secret@files.example.org/x',
     'file:///etc/passwd',
@@ -216,6 +218,23 @@ t.test('a hub cannot send this machine to what is beside it, nor its token elsew
   hub.faults.redirectTo = `${hub.url}/${REPO}/resolve/main/config.json`
   const request = { signal: new AbortController().signal, headers: {}, secret: { authorization: 'Bearer hf_secret' } }
   await t.rejects(followRedirects(`${hub.url}/${REPO}/resolve/main/config.json`, request), { message: /without end/ })
+})
+
+t.test('models that are served whole are not described, whatever their size', async t => {
+  const settings = (type: string): Record<string, ServedFile> => {
+    const content = Buffer.from(JSON.stringify({ model_type: type }))
+    return { ...tinyFiles(), 'config.json': servedBytes(content) }
+  }
+  const diffusers = {
+    'model_index.json': servedBytes(Buffer.from('{}')),
+    'unet/diffusion_pytorch_model.safetensors': servedBytes(new Uint8Array(64))
+  }
+  for (const files of [diffusers, settings('blip'), settings('bert'), settings('whisper')]) {
+    await using hub = await TestHub.start({ repository: REPO, files })
+    await using store = await FileBlobStore.open(join(t.testdir(), 'store'))
+    const init = { client: new HubClient({ url: hub.url }), store, directory: t.testdirName, name: REPO }
+    t.equal(await describeHubModel({ repo: REPO }, { ...init, weightBytesMin: 0 }), undefined)
+  }
 })
 
 t.test('an import describes large models only, and answers without the hub the second time', async t => {

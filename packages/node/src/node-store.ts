@@ -1,9 +1,9 @@
-import { readdir, rm, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type Clock, systemClock } from '@resultity/interface'
+import { systemClock } from '@resultity/interface'
 import { ContentRecords, FileBlobStore, HubClient } from '@resultity/model'
 import type { NodeInit } from './node-init.ts'
 import type { HubPart, MakingStore } from './recipe-files.ts'
+import { removeUnfinished } from './unfinished-models.ts'
 
 /** The weights of a node, and how it makes some. */
 export interface NodeStore {
@@ -23,20 +23,8 @@ export async function openNodeStore(init: NodeInit): Promise<NodeStore> {
     onDamaged: path => logger.warn({ path }, 'a weight file is damaged; it is fetched again')
   })
   const directory = join(dataDir, 'hub')
-  await removeLeftovers(directory, init.scheduler ?? systemClock)
+  await removeUnfinished(directory, { changedAfter: (init.scheduler ?? systemClock).now() - LEFTOVER_AGE_MAX_MS })
   const records = await ContentRecords.open(join(directory, 'contents.json'))
   const client = hub === undefined ? undefined : new HubClient(hub)
   return { store, maker: { store, hub: { client, directory, records } } }
-}
-
-/** Removes the folders of models that nobody has continued. */
-async function removeLeftovers(directory: string, clock: Clock): Promise<void> {
-  // the folder is made with the first model
-  const names = await readdir(directory).catch(() => [])
-  for (const name of names) {
-    const path = join(directory, name)
-    const stats = await stat(path).catch(() => undefined)
-    const old = stats?.isDirectory() === true && clock.now() - stats.mtimeMs > LEFTOVER_AGE_MAX_MS
-    if (old) await rm(path, { recursive: true, force: true })
-  }
 }

@@ -18,6 +18,7 @@ import {
   type HubClient,
   RemoteModel
 } from '@resultity/model'
+import { removeUnfinished } from './unfinished-models.ts'
 
 /** The store as making files needs it. */
 export type MakingStore = Pick<FileBlobStore, 'find' | 'hold' | 'ingest' | 'makeRoom'>
@@ -53,6 +54,9 @@ interface Wanted {
   readonly index: number
   readonly known: FileContent | undefined
 }
+
+/** Models of which ranges are kept that are not converted yet. A coordinator chooses how many it begins, and these are in no cache. */
+const UNFINISHED_MAX = 4
 
 /** Errors of the hub's that a peer may help out of. */
 const ELSEWHERE: ReadonlySet<string> = new Set([
@@ -210,6 +214,7 @@ export class RecipeFiles {
     const { store, hub } = this.#components
     const directory = join(hub.directory, (this.#files[0]?.sha256 ?? '').slice(0, 16))
     const indices = [...wanted.keys()]
+    await removeUnfinished(hub.directory, { countMax: UNFINISHED_MAX - 1, inUse: directory })
     {
       await using model = await RemoteModel.open(this.#recipe, { client, directory }, { signal })
       model.requireLayouts(this.#files)

@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs'
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type BlobRef, type FileContent, MeshError, recipeOf, type WeightFile, weightFiles } from '@resultity/interface'
@@ -137,4 +137,19 @@ t.test('what comes out otherwise than is settled is an error that names the laye
   const { made, bring } = await node('node', { known })
   await t.rejects(bring(files.slice(2, 3)), { code: 'hash_mismatch', message: /^layer 1 of org\/random came out as/ })
   t.strictSame(made.contents, [])
+})
+
+t.test('of models whose layers were not all made the ranges of a few are kept', async t => {
+  await using hub = await startHub()
+  const { node } = await setUp(t, hub)
+  const { bring } = await node('node', {})
+  const directory = join(t.testdirName, 'node', 'hub')
+  for (let at = 0; at < 6; at++) {
+    const folder = join(directory, String(at))
+    mkdirSync(folder, { recursive: true })
+    writeFileSync(join(folder, '0.spool'), 'ranges')
+    utimesSync(folder, at, at)
+  }
+  await bring()
+  t.strictSame(readdirSync(directory).toSorted(), ['3', '4', '5', 'contents.json'], 'the latest, and what is known')
 })

@@ -136,7 +136,9 @@ t.test('what is known is kept over a restart, and what is reported of other file
     }
   }
   const before = setUp({ records })
+  before.reports('a', lie)
   before.reports('a', right)
+  t.strictSame(setUp({ records }).known(), before.known(), 'a node has corrected itself')
   before.reports('b', right)
   const { ledger, known, model, reports } = setUp({ records })
   t.strictSame(known(), before.known())

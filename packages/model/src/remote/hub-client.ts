@@ -96,19 +96,22 @@ export class HubClient {
    */
   async repository(repository: string, revision: string, signal?: AbortSignal): Promise<ListedRepository> {
     const url = `${this.url}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`
-    const answer = await this.#ask(url, repository, {}, signal)
+    const { response, end } = await this.#ask(url, repository, {}, signal)
     const parts: Uint8Array[] = []
     let bytes = 0
-    for await (const part of this.#chunks(answer.response, `the list of files of ${repository}`, signal)) {
-      bytes += part.byteLength
-      if (bytes > LISTING_BYTES_MAX) {
-        answer.end()
-        throw new MeshError(
-          'resource_exhausted',
-          `the list of files of ${repository} is over ${LISTING_BYTES_MAX} bytes`
-        )
+    try {
+      for await (const part of this.#chunks(response, `the list of files of ${repository}`, signal)) {
+        bytes += part.byteLength
+        if (bytes > LISTING_BYTES_MAX) {
+          throw new MeshError(
+            'resource_exhausted',
+            `the list of files of ${repository} is over ${LISTING_BYTES_MAX} bytes`
+          )
+        }
+        parts.push(part)
       }
-      parts.push(part)
+    } finally {
+      end()
     }
     const parsed = safeParse(listingSchema, parseJson(Buffer.concat(parts)))
     if (!parsed.success) {

@@ -42,7 +42,8 @@ export async function followRedirects(url: string, request: RedirectedRequest): 
 function redirectTarget(location: string, from: URL, origin: string): URL {
   const target = URL.canParse(location, from) ? new URL(location, from) : undefined
   if (target?.origin === origin) return target
-  const host = target?.hostname.replace(/^\[|\]$/g, '') ?? ''
+  // a name may end with the dot of the root
+  const host = target?.hostname.replace(/^\[|\]$|\.$/g, '') ?? ''
   const named = isIP(host) === 0 && host.includes('.') && !/(^|\.)(localhost|local|internal)$/.test(host)
   if (target?.protocol === 'https:' && named && target.username === '') return target
   throw new MeshError('model_unavailable', `${origin} sends elsewhere: ${location.slice(0, 200)}`, {

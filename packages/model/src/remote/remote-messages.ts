@@ -17,6 +17,7 @@ export interface RemoteWorkerInit {
 
 /** One request, one reply; after `convert` come chunks, each asked for by `next`. */
 export type RemoteRequest =
+  /** With what was missing the time before. */
   | { readonly kind: 'plan'; readonly heads: readonly Head[] }
   | { readonly kind: 'convert'; readonly index: number; readonly spool: SpoolContent }
   /** Converts, and keeps nothing but the hash. */

@@ -212,26 +212,35 @@ async function removeSpools(directory: string, wanted: readonly number[]): Promi
   for (const name of names) await rm(join(directory, name), { force: true })
 }
 
-/** Asks for the plan again and again, each time with the bytes that were missing the time before. */
+/**
+ * Asks for the plan again and again, each time with the bytes that were missing the time before. As soon as the first are missing,
+ * and the settings thus are those of a model that is known, the beginnings of all weight files come: each try reads all headers.
+ */
 async function planModel(
   recipe: ModelRecipe,
   client: HubClient,
   thread: RemoteThread,
   options: HubReadOptions
 ): Promise<RemotePlan> {
-  const heads: Head[] = []
+  let bytesRead = 0
+  const read = async ({ file: path, offset, bytes: least }: FileExtent): Promise<Head> => {
+    const file = fileOf(recipe, path)
+    const bytes = Math.min(Math.max(least, HEAD_BYTES), file.bytes - offset)
+    bytesRead += bytes
+    if (bytesRead > HEADS_BYTES_MAX) {
+      throw modelInvalid(recipe.repository, `has headers of more than ${HEADS_BYTES_MAX} bytes`)
+    }
+    const content = await readRange(client, { source: recipe, file, offset, bytes }, options)
+    return { file: path, offset, bytes, content }
+  }
+  let heads: Head[] = []
   for (;;) {
     const reply = await thread.ask({ kind: 'plan', heads }, options)
     if (reply.kind === 'plan') return reply
     if (reply.kind !== 'missing') throw unexpected(reply.kind)
-    const file = fileOf(recipe, reply.extent.file)
-    const { offset } = reply.extent
-    const bytes = Math.min(Math.max(reply.extent.bytes, HEAD_BYTES), file.bytes - offset)
-    if (sumOf(heads) + bytes > HEADS_BYTES_MAX) {
-      throw modelInvalid(recipe.repository, `has headers of more than ${HEADS_BYTES_MAX} bytes`)
-    }
-    const content = await readRange(client, { source: recipe, file, offset, bytes }, options)
-    heads.push({ file: file.path, offset, bytes, content })
+    const beginnings = recipe.files.filter(isWeights).map(({ path: file }) => ({ file, offset: 0, bytes: 0 }))
+    heads = []
+    for (const extent of bytesRead === 0 ? beginnings : [reply.extent]) heads.push(await read(extent))
   }
 }
 

@@ -18,7 +18,7 @@ import type { SpoolContent } from './spool.ts'
 /** A model of which this thread reads headers from memory, and weights from what one file's conversion has spooled. */
 class RemoteConversion {
   readonly #init: RemoteWorkerInit
-  #heads: readonly HeldExtent[] = []
+  readonly #heads: HeldExtent[] = []
   #spooled: readonly HeldExtent[] = []
   #files: readonly WeightFilePlan[] = []
 
@@ -26,12 +26,14 @@ class RemoteConversion {
     this.#init = init
   }
 
-  /** @throws MissingBytes */
+  /**
+   * @param heads more of them
+   * @throws MissingBytes
+   */
   plan(heads: readonly Head[]): RemotePlan {
-    this.#heads = heads.map(head => ({
-      ...head,
-      read: (at, length) => head.content.slice(at, at + length)
-    }))
+    for (const head of heads) {
+      this.#heads.push({ ...head, read: (at, length) => head.content.slice(at, at + length) })
+    }
     const { directory, weights } = this.#init
     const elsewhere: WeightsElsewhere = {
       names: weights.map(({ path }) => path),

@@ -8,26 +8,24 @@ export interface SpoolContent {
   readonly extents: readonly FileExtent[]
 }
 
-/** Bytes after which what came is on the disk for certain; as much may be fetched again after a crash. */
+/** At each multiple of so many bytes what came is on the disk for certain; as much may be fetched again after a crash. */
 export const SPOOL_SYNC_BYTES = 64 * 1024 * 1024
 
 /**
- * Takes the bytes of some extents in order. A spool that was not filled is continued by the next one at its path, from the last
- * whole multiple of {@link SPOOL_SYNC_BYTES} on: what is behind may not have reached the disk.
+ * Takes the bytes of some extents in order. What an earlier one at its path took is continued from the last whole multiple of
+ * {@link SPOOL_SYNC_BYTES} on, even where all came: what is behind may have its length on the disk, and not its bytes.
  */
 export class Spool implements AsyncDisposable {
   readonly content: SpoolContent
   readonly bytesTotal: number
   readonly #file: WrittenFile
   readonly #syncBytes: number
-  #synced: number
 
   private constructor(content: SpoolContent, file: WrittenFile, syncBytes: number) {
     this.content = content
     this.bytesTotal = sumOf(content.extents)
     this.#file = file
     this.#syncBytes = syncBytes
-    this.#synced = file.bytes
   }
 
   static async open(content: SpoolContent, syncBytes = SPOOL_SYNC_BYTES): Promise<Spool> {
@@ -38,7 +36,9 @@ export class Spool implements AsyncDisposable {
     }
     const total = sumOf(content.extents)
     const file = await WrittenFile.open(content.path, total)
-    if (file.bytes < total) await file.shorten(file.bytes - (file.bytes % syncBytes))
+    // a multiple that was reached and not passed may still wait for its sync
+    const passed = Math.max(0, file.bytes - 1)
+    await file.shorten(passed - (passed % syncBytes))
     return new Spool(content, file, syncBytes)
   }
 
@@ -59,10 +59,12 @@ export class Spool implements AsyncDisposable {
   }
 
   async append(chunk: Uint8Array): Promise<void> {
-    await this.#file.append(chunk)
-    if (this.bytes - this.#synced < this.#syncBytes && this.bytes < this.bytesTotal) return
-    await this.#file.sync()
-    this.#synced = this.bytes
+    for (let at = 0; at < chunk.byteLength; ) {
+      const piece = chunk.subarray(at, at + this.#syncBytes - (this.bytes % this.#syncBytes))
+      await this.#file.append(piece)
+      at += piece.byteLength
+      if (this.bytes % this.#syncBytes === 0) await this.#file.sync()
+    }
   }
 
   /** Keeps what came. */

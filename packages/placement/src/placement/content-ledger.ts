@@ -97,8 +97,9 @@ export class ContentLedger {
 
   #take(peerId: string, manifest: ModelManifest, content: FileContent): MeshError | undefined {
     const { file, sha256, verified } = content
-    const entry = this.#find(file) ?? { sha256, settled: 'no', said: new Map(), judging: false }
-    const isNew = !this.#entries.has(file)
+    const present = this.#find(file)
+    const noted = present?.sha256
+    const entry = present ?? { sha256, settled: 'no', said: new Map(), judging: false }
     this.#entries.set(file, entry)
     entry.said.delete(peerId)
     // nobody else has said anything else: a node may correct itself
@@ -113,7 +114,7 @@ export class ContentLedger {
     const makers = [...entry.said.values()].filter(said => said.verified && said.sha256 === sha256)
     const settles = entry.settled === 'no' && verified && makers.length > 1
     if (settles) entry.settled = 'made-twice'
-    if (isNew || settles) this.#note(file, entry)
+    if (noted !== sha256 || settles) this.#note(file, entry)
     return undefined
   }
 
