@@ -72,13 +72,18 @@ export class CacheRows {
     const prefix = new KeptPrefix(wanted, common)
     const positions = prefix.positions()
     const left = this.#left.get(row)
-    const whole = left !== undefined && left.prefix.count === common && !this.#pinned.has(row)
+    const whole = left !== undefined && left.prefix.count === common && !this.isPinned(row)
     const own = whole ? row : (this.#empty() ?? this.#leftLongest())
     if (own === undefined) return undefined
     this.#give(own, prefix)
     if (own === row) return { row, prefix, positions, copyFrom: undefined }
     this.#pinned.set(row, (this.#pinned.get(row) ?? 0) + 1)
     return { row: own, prefix, positions, copyFrom: row }
+  }
+
+  /** What is in it is still to be copied. */
+  isPinned(row: number): boolean {
+    return this.#pinned.has(row)
   }
 
   /** What was claimed of this row has been copied, or is wanted no more. */
@@ -106,13 +111,13 @@ export class CacheRows {
 
   #empty(): number | undefined {
     for (let row = 0; row < this.#rows; row++) {
-      if (!this.#taken.has(row) && !this.#left.has(row) && !this.#pinned.has(row)) return row
+      if (!this.#taken.has(row) && !this.#left.has(row) && !this.isPinned(row)) return row
     }
     return undefined
   }
 
   #leftLongest(): number | undefined {
-    for (const row of this.#left.keys()) if (!this.#pinned.has(row)) return row
+    for (const row of this.#left.keys()) if (!this.isPinned(row)) return row
     return undefined
   }
 

@@ -197,6 +197,30 @@ t.test('a session that is waited for gets what it was promised, and its source i
   sameBits(t, await promised.answer(), coldBranch, 'and so has who waited')
 })
 
+t.test('the source of a copy is not written to by steps beside it, though its session failed', async t => {
+  await using fixture = await openTinyChat()
+  await using pipeline = await Pipeline.load(await createEngine(), [4], fixture.init, { sessionsMax: 5 })
+  const { stages } = pipeline
+  const [stage] = stages
+  if (stage === undefined) throw new Error('there is no stage')
+  const prompt = tokens(4 * BLOCK + 9)
+  const cold = await coldAnswer(stages, prompt)
+  using sessions = new DisposableStack()
+  const open = (): StageSession => sessions.use(stage.open({ positionsMax: 100 }))
+  const [below, above, other] = [open(), open(), open()]
+  await below.run(Uint32Array.from(tokens(3)))
+  const source = new Asking(stages, { prompt, scope: 'a' })
+  await source.answer()
+  await above.run(Uint32Array.from(tokens(5)))
+  using promised = new Asking(stages, { prompt, scope: 'a' })
+  t.same(promised.found, [4 * BLOCK])
+  source[Symbol.dispose]()
+  // while the first run is under way the steps of both wait, and are computed together, with the row between them
+  const steps = [other.run(Uint32Array.from(tokens(40))), below.run(Uint32Array.of(9)), above.run(Uint32Array.of(9))]
+  await Promise.all(steps)
+  sameBits(t, await promised.answer(), cold, 'copied after that')
+})
+
 t.test('who ends before its first run leaves what was there', async t => {
   await using fixture = await openTinyChat()
   await using pipeline = await Pipeline.load(await createEngine(), [4], fixture.init, { sessionsMax: 2 })

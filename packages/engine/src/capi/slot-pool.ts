@@ -144,7 +144,8 @@ export class SlotPool implements Disposable {
   give(slot: KvSlot, prefix?: KeptPrefix): void {
     const left = prefix !== undefined && slot.isSound(prefix.positions()) ? prefix : undefined
     this.#memory?.rows.release(slot.row, left)
-    slot.position = left?.positions() ?? 0
+    // steps beside it are computed along behind its position: not where others still copy from
+    if (this.#memory?.rows.isPinned(slot.row) !== true) slot.position = left?.positions() ?? 0
   }
 
   /** The session of this row ends without a run. What was in the row is there again. */
