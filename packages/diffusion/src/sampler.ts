@@ -92,8 +92,7 @@ function tableOf(schedule: DiffusionSchedule, { scheduler, steps, start = 0, eta
  * @throws MeshError `invalid_request` naming `steps`, `strength` or `scheduler`
  */
 export function checkSteps(schedule: DiffusionSchedule, { scheduler, steps, start = 0 }: SamplerInit): void {
-  const distilled = scheduler === 'lcm' ? CONSISTENCY_STEPS : PICTURE_STEPS_MAX
-  const most = Math.min(schedule.trainSteps, distilled)
+  const most = stepsMax(schedule, scheduler)
   if (!Number.isInteger(steps) || steps < 1 || steps > most) {
     const known = `'${scheduler}' takes from 1 to ${most} with this model`
     throw invalidRequest('steps', `${steps} steps; ${known}`, 'Send another number of steps.')
@@ -118,6 +117,13 @@ export function checkSteps(schedule: DiffusionSchedule, { scheduler, steps, star
     const why = `'${scheduler}' takes no predictions of noise where the noise has no end, as this model has it`
     throw invalidRequest('scheduler', why, 'Name another scheduler.')
   }
+}
+
+function stepsMax({ trainSteps, timestepSpacing }: DiffusionSchedule, scheduler: PictureScheduler): number {
+  if (scheduler === 'lcm') return Math.min(trainSteps, CONSISTENCY_STEPS)
+  // it divides the training steps by one more, which would leave nothing between them
+  const left = scheduler === 'dpmpp_2m' && timestepSpacing === 'leading' ? trainSteps - 1 : trainSteps
+  return Math.min(left, PICTURE_STEPS_MAX)
 }
 
 class TableSampler implements Sampler {

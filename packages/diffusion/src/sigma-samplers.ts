@@ -119,10 +119,11 @@ function towards(sigma: number, next: number): NextWeights {
   return { latents: rest, clean: 1 - rest, earlier: 0, noise: 0 }
 }
 
-/** A step that knows the picture of the step before, where there is one, and is not the last. */
+/** A step that knows the picture of the step before, where that took noise away, and is not the last. */
 function twoStep(sigma: number, next: number, before: number | undefined): NextWeights {
   const move = towards(sigma, next)
-  if (before === undefined || next === 0) return move
+  // of nearly as many steps as a model was trained with, some that follow each other have one sigma
+  if (before === undefined || before === sigma || next === 0) return move
   // half of the change since the step before, in proportion to the steps' lengths in log sigma
   const bend = (0.5 * naturalLog(sigma / next)) / naturalLog(before / sigma)
   return { ...move, clean: move.clean * (1 + bend), earlier: -move.clean * bend }

@@ -72,7 +72,12 @@ interface Sides {
 /** A picture with what is drawn anew in middle grey. */
 export function withoutMasked(pixels: Pixels, mask: Float32Array): Pixels {
   const plane = pixels.width * pixels.height
-  const values = pixels.values.map((value, index) => ((mask[index % plane] ?? 0) >= ANEW ? 0 : value))
+  const values = pixels.values.slice()
+  // a loop: a call for each of six million values would keep the event loop for some tenths of a second
+  for (let at = 0; at < plane; at++) {
+    if ((mask[at] ?? 0) < ANEW) continue
+    for (let colour = 0; colour < 3; colour++) values[colour * plane + at] = 0
+  }
   return { ...pixels, values }
 }
 

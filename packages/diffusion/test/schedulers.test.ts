@@ -205,6 +205,20 @@ t.test('what is left of a picture without noise is the picture', async t => {
   }
 })
 
+t.test('as many steps as may be are numbers to the end', async t => {
+  for (const scheduler of pictureSchedulers) {
+    const edm = scheduler.startsWith('edm') ? { sigmaData: 0.5 } : {}
+    for (const timestepSpacing of ['leading', 'linspace', 'trailing'] as const) {
+      for (const steps of scheduler === 'lcm' ? [49, 50] : [998, 999, 1000]) {
+        if (scheduler === 'dpmpp_2m' && timestepSpacing === 'leading' && steps === 1000) continue
+        const sampler = createSampler({ ...stable, ...edm, timestepSpacing }, { scheduler, steps })
+        const last = runOf(sampler, sampler.begin(noise(0))).at(-1) ?? []
+        t.ok(last.length === VALUES && last.every(Number.isFinite), `${scheduler}, ${timestepSpacing}, ${steps} steps`)
+      }
+    }
+  }
+})
+
 t.test('numbers of steps and schedulers that a model does not take are refused', async t => {
   const cases = [
     { init: { scheduler: 'euler', steps: 0 }, param: 'steps' },
@@ -212,6 +226,7 @@ t.test('numbers of steps and schedulers that a model does not take are refused',
     { init: { scheduler: 'euler', steps: Number.NaN }, param: 'steps' },
     { init: { scheduler: 'ddim', steps: 1001 }, param: 'steps' },
     { init: { scheduler: 'lcm', steps: 51 }, param: 'steps' },
+    { init: { scheduler: 'dpmpp_2m', steps: 1000 }, param: 'steps' },
     { init: { scheduler: 'ddim', steps: 4, start: 4 }, param: 'strength' },
     { init: { scheduler: 'edm', steps: 4 }, param: 'scheduler' },
     { init: { scheduler: 'euler', steps: 4 }, schedule: { ...stable, sigmaData: 0.5 }, param: 'scheduler' }

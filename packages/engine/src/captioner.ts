@@ -1,4 +1,5 @@
 import {
+  allFinite,
   type BlipConfig,
   type Captioner,
   type LookOptions,
@@ -88,7 +89,7 @@ export class WholeCaptioner implements Captioner {
     const size = lookedAtSize(this.config)
     if (pixels.length !== size)
       throw invalid('picture', `a picture of ${pixels.length} numbers came, ${size} are taken`)
-    if (!pixels.every(Number.isFinite)) throw invalid('picture', 'the picture holds what is no number')
+    if (!allFinite(pixels)) throw invalid('picture', 'the picture holds what is no number')
     if ((task === 'answer') !== (question !== undefined && question.length > 0)) {
       const what = task === 'answer' ? 'answers questions, and none came' : 'writes captions, and a question came'
       throw invalid('question', `the model ${what}`)

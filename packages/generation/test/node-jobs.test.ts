@@ -28,7 +28,7 @@ const text = (bytes: Uint8Array): string => new TextDecoder().decode(bytes)
 const bytes = (said: string): Uint8Array => new TextEncoder().encode(said)
 
 /** Counts to 9 on nodes that follow scripts, in virtual time: what is told is how far it is. */
-async function count(scripts: readonly Script[], options: NodeJobOptions = {}) {
+async function count(scripts: readonly Script[], options: NodeJobOptions = {}, change: Partial<FollowedJob> = {}) {
   const scheduler = new VirtualScheduler({ seed: 1 })
   const network = new SimulatedNetwork({ latencyMs: () => 5, deadAfterMs: 49_000 })
   const start = async (number: number): Promise<MemoryHost> =>
@@ -70,6 +70,7 @@ async function count(scripts: readonly Script[], options: NodeJobOptions = {}) {
   })
   let asked = 0
   let held = 0
+  const resumed: boolean[] = []
   const jobs = new NodeJobs(
     {
       opener: coordinator,
@@ -80,7 +81,8 @@ async function count(scripts: readonly Script[], options: NodeJobOptions = {}) {
       },
       onNodeLeft: () => () => {},
       leases: {
-        lease: async () => {
+        lease: async (_model, _routing, { resumes } = {}) => {
+          resumed.push(resumes === true)
           const placement = placements[asked++ % placements.length]
           if (placement === undefined) throw new Error('no node')
           held++
@@ -119,7 +121,8 @@ async function count(scripts: readonly Script[], options: NodeJobOptions = {}) {
         },
         gotFurther: () => known > from
       }
-    }
+    },
+    ...change
   }
   const outcome = jobs.follow(job, options).then(
     ({ result, route }) => `${text(result)} of ${route.placementId}`,
@@ -130,7 +133,7 @@ async function count(scripts: readonly Script[], options: NodeJobOptions = {}) {
     ended = value
   })
   await scheduler.run(() => ended !== undefined, 600_000)
-  return { ended, requests, held, active: jobs.active, ms: scheduler.elapsedMs }
+  return { ended, requests, resumed, held, active: jobs.active, ms: scheduler.elapsedMs }
 }
 
 t.test('where a node is lost, the next is sent what is left', async t => {
@@ -162,6 +165,18 @@ t.test('nodes that get on may be lost more often than those that do not', async 
   t.equal(requests.length, 3, 'it was tried three times without getting on')
   const told = await count(Array(5).fill(dies(1)), { losses: new NodeLosses(2, 0) })
   t.match(told.ended, { code: 'nodes_lost_too_often' })
+})
+
+t.test('work that has begun goes before what has not', async t => {
+  const gone: Script = [[100, 'gone']]
+  const further: Script = [
+    [100, '1'],
+    [200, 'gone']
+  ]
+  const done: Script = [[100, 'result 9']]
+  t.strictSame((await count([gone, further, done])).resumed, [false, false, true])
+  t.strictSame((await count([further, gone, done])).resumed, [false, true, true])
+  t.strictSame((await count([gone, done], {}, { begun: true })).resumed, [true, true])
 })
 
 t.test('a node that says nothing for too long is lost, one that goes on saying something is not', async t => {

@@ -77,9 +77,11 @@ async function run(
 ) {
   const jobs: PictureJob[] = []
   const gotFurther: boolean[] = []
+  const begun: unknown[] = []
   const asked: number[] = []
   let next = 0
   const follow = async (job: FollowedJob) => {
+    begun.push(job.begun)
     for (;;) {
       const at = next++
       const route = routeOf(`node ${at}`)
@@ -105,7 +107,7 @@ async function run(
   const components = { nodeJobs: { follow, run: runs.run }, replicas }
   const options = signal === undefined ? {} : { signal }
   for await (const event of paint(components, { ...request, ...change }, options)) events.push(event)
-  return { jobs, events, asked, gotFurther }
+  return { jobs, events, asked, gotFurther, begun }
 }
 
 const stepsOf = (events: readonly PaintEvent[], picture = 0) =>
@@ -277,9 +279,11 @@ t.test('both runs of a step are made at once where two nodes are idle, and give 
   const predict = (values: Float32Array, token: number, timestep: number): Float32Array =>
     values.map((value, at) => value / 10 + token / 100 + timestep / 1000 + at / 50)
   let [atOnce, mostAtOnce, count] = [0, 0, 0]
+  const begun: unknown[] = []
   const runs: Runs = {
     idle,
-    run: async ({ endpoint, body, jobs }) => {
+    run: async ({ endpoint, body, jobs, begun: has }) => {
+      begun.push(has)
       t.equal(endpoint, DENOISE_ENDPOINT)
       t.equal(jobs, 1)
       mostAtOnce = Math.max(mostAtOnce, ++atOnce)
@@ -308,13 +312,15 @@ t.test('both runs of a step are made at once where two nodes are idle, and give 
     }
     const onStep = ({ state }: { readonly state: PictureState }): void => void states.push(state)
     await drawLatents(alone, requestOfSettings({ ...request, ...change }, 0), { onStep })
-    const { events, jobs } = await run([], change, undefined, runs)
+    const { events, jobs, begun: begunJobs } = await run([], change, undefined, runs)
     t.strictSame(stepsOf(events), [1, 2, 3])
     t.strictSame(
       events.map(({ type }) => type),
       ['step', 'preview', 'step', 'step', 'picture']
     )
     t.equal(jobs.length, 2, 'nodes decode the picture, and the one on its way')
+    t.strictSame(begun.splice(0), [false, false, true, true, true, true], 'it is not turned away between its steps')
+    t.strictSame(begunJobs, [true, true])
     t.strictSame(jobs[1]?.from, states.at(-1), 'its latents are those of one node')
   }
   t.equal(mostAtOnce, 2)

@@ -96,7 +96,7 @@ export type ImageRequest = z.infer<typeof generationRequestSchema> &
   Pick<z.infer<typeof editRequestSchema>, 'image' | 'images' | 'mask' | 'strength'>
 
 const usageSchema = z.object({
-  /** Tokens of the prompts, and 32 for each megapixel of a picture that came with them. */
+  /** Tokens of the prompts, and 32 for each megapixel of a picture that came with them, in the size that is drawn. */
   input_tokens: z.int(),
   input_tokens_details: z.object({ text_tokens: z.int(), image_tokens: z.int() }),
   /** 32 for each megapixel of each step. */

@@ -27,6 +27,9 @@ const headSchema = z.object({
 /** Of settings, most of which are tokens. */
 const HEAD_BYTES_MAX = 512 * 1024
 
+/** A result says nothing beside its numbers. */
+const RESULT_HEAD_BYTES_MAX = 64
+
 /** What a coordinator sends. */
 export interface DenoiseJob {
   readonly prompt: PromptTokens | undefined
@@ -66,7 +69,7 @@ export function writeDenoiseResult(prediction: Float32Array): Uint8Array<ArrayBu
 
 /** What a node answered. @returns undefined where it is not `count` finite numbers */
 export function readDenoiseResult(result: Uint8Array, count: number): Float32Array | undefined {
-  const [block, ...others] = readBytesMessage(result, HEAD_BYTES_MAX)?.blocks ?? []
+  const [block, ...others] = readBytesMessage(result, RESULT_HEAD_BYTES_MAX)?.blocks ?? []
   return others.length > 0 ? undefined : fromFloatBlock(block, count)
 }
 

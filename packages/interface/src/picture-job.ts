@@ -36,6 +36,9 @@ const CARRIED_MAX = 1
 /** Of a job's settings: most are tokens. */
 const HEAD_BYTES_MAX = 1024 * 1024
 
+/** Of what a node tells and answers: a few numbers. */
+const EVENT_HEAD_BYTES_MAX = 512
+
 const ENCODERS_MAX = 2
 const CHUNK_TOKENS_MAX = 1024
 
@@ -228,7 +231,7 @@ export interface PictureSizes {
 
 /** What a node told. @returns undefined where it is no event of a picture of these sizes, with all numbers finite */
 export function readPictureEvent(bytes: Uint8Array, sizes: PictureSizes): PictureEvent | undefined {
-  const message = readBytesMessage(bytes, HEAD_BYTES_MAX)
+  const message = readBytesMessage(bytes, EVENT_HEAD_BYTES_MAX)
   const head = message && safeParse(eventHeadSchema, message.head).data
   if (message === undefined || head === undefined) return undefined
   const { blocks } = message
@@ -255,7 +258,7 @@ const resultHeadSchema = z.object({ width: side, height: side })
 
 /** The picture that a node answered with, u8 `[height, width, 3]`. @returns undefined where it is none of this size */
 export function readPictureResult(result: Uint8Array, sizes: Extent): Uint8Array | undefined {
-  const message = readBytesMessage(result, HEAD_BYTES_MAX)
+  const message = readBytesMessage(result, EVENT_HEAD_BYTES_MAX)
   const head = message && safeParse(resultHeadSchema, message.head).data
   if (head?.width !== sizes.width || head.height !== sizes.height) return undefined
   const [rgb, ...others] = message?.blocks ?? []

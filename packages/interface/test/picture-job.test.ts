@@ -86,6 +86,8 @@ t.test('events and results come as they were sent, and of the right sizes alone'
     t.strictSame(readPictureEvent(writePictureEvent(event), sizes), event)
   }
   const told = writePictureEvent({ type: 'step', step: 6, state })
+  const wordy = { type: 'step', step: 6, more: 'x'.repeat(512) }
+  t.equal(readPictureEvent(writeBytesMessage({ head: wordy, blocks: [] }), sizes), undefined, 'a head is a few numbers')
   t.equal(readPictureEvent(told, { ...sizes, latentValues: 3 }), undefined)
   t.equal(readPictureEvent(told, { ...sizes, carried: 0 }), undefined)
   t.equal(readPictureEvent(writePictureEvent(preview), { ...sizes, width: 2 }), undefined)

@@ -84,15 +84,15 @@ class ToldSteps {
 async function sourceOf({ width, height }: PictureJob, { rgb, strength, mask }: PictureStart): Promise<SourcePicture> {
   const count = width * height
   const values = new Float32Array(3 * count)
+  const anew = new Float32Array(mask?.length ?? 0)
   await inParts(count, pixel => {
     for (let colour = 0; colour < 3; colour++) {
       values[colour * count + pixel] = (rgb[3 * pixel + colour] ?? 0) / 127.5 - 1
     }
+    if (mask !== undefined) anew[pixel] = (mask[pixel] ?? 0) / 255
   })
   const pixels = { width, height, values }
-  return mask === undefined
-    ? { pixels, strength }
-    : { pixels, strength, mask: Float32Array.from(mask, value => value / 255) }
+  return mask === undefined ? { pixels, strength } : { pixels, strength, mask: anew }
 }
 
 /** u8 `[height, width, 3]`; what is darker or lighter than can be is as dark or light as can be. */

@@ -148,7 +148,8 @@ export class PictureCodec {
       .toColourspace('srgb')
       .extractChannel('alpha')
     const { data } = await this.#raw(alpha, param, signal)
-    const painted = data.map(value => (value === 0 ? 255 : 0))
+    const painted = new Uint8Array(data.length)
+    for (let at = 0; at < data.length; at++) painted[at] = data[at] === 0 ? 255 : 0
     if (!painted.includes(255)) {
       throw pictureInvalid(param, 'no_alpha', `${param} has no pixel that is transparent, so nothing would be painted`)
     }

@@ -32,6 +32,8 @@ interface AnyNodeJob {
   readonly routing?: RouteConstraints
   /** Such as `/v1/embeddings`. */
   readonly endpoint: string
+  /** Other work was done for the same answer: it goes before what has not begun, and is never turned away. Default false. */
+  readonly begun?: boolean
 }
 
 /** A job for a model that one node serves whole. */
@@ -134,15 +136,18 @@ export class NodeJobs {
     const { leases } = this.#components
     // in a row that got no further
     let failed = 0
+    let { begun: resumes = false } = job
     for (let number = 1; ; number++) {
-      using lease = await leases.lease(job.model, job.routing, options)
+      using lease = await leases.lease(job.model, job.routing, { ...options, resumes })
       const attempt = of(lease.route)
       try {
         return { result: await this.#attempt(job, number, lease, attempt, options), route: lease.route }
       } catch (error) {
         const lost = error instanceof MeshError && (error.code === 'node_lost' || error.code === 'node_draining')
         const told = options.losses?.told(error) ?? error
-        failed = attempt.gotFurther?.() === true ? 1 : failed + 1
+        const further = attempt.gotFurther?.() === true
+        failed = further ? 1 : failed + 1
+        resumes ||= further
         if (!lost || told !== error || failed >= this.#init.routeAttemptsMax) throw told
         lease[Symbol.dispose]()
         await leases.untilBroken(lease.placement, this.#init.lossNoticeMs, options)

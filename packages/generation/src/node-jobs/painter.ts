@@ -187,6 +187,7 @@ async function drawn(
       model,
       routing,
       endpoint: PICTURES_ENDPOINT,
+      begun: progress.begun,
       attempt: route => progress.attempt(route),
       // encoding the prompt and decoding the picture take time, too
       eventCount: steps + 2,
@@ -221,6 +222,11 @@ class Progress {
     this.#state = state
     this.#step = state?.step ?? firstStep(settings)
     this.#told = this.#step
+  }
+
+  /** Whether steps are done already. */
+  get begun(): boolean {
+    return this.#state !== undefined
   }
 
   /** Whether all steps were done by the node that was asked last. */

@@ -61,6 +61,7 @@ class DenoisingNodes implements StepModel {
   readonly #nodeJobs: Pick<NodeJobs, 'run'>
   readonly #picture: SplitPicture
   readonly #options: NodeJobOptions
+  #begun = false
   readonly #prompts = new WeakMap<TextStates, PromptTokens>()
 
   constructor(nodeJobs: Pick<NodeJobs, 'run'>, picture: SplitPicture, options: NodeJobOptions) {
@@ -93,8 +94,11 @@ class DenoisingNodes implements StepModel {
       timestep,
       timeIds
     })
-    const job = { jobId, model, routing, endpoint: DENOISE_ENDPOINT, body, jobs: jobsPerRun }
+    // each run takes a place of its own: a picture that is half done is not turned away because others came since
+    const begun = this.#begun
+    const job = { jobId, model, routing, endpoint: DENOISE_ENDPOINT, body, jobs: jobsPerRun, begun }
     const { result, route } = await this.#nodeJobs.run(job, this.#options)
+    this.#begun = true
     const prediction = readDenoiseResult(result, denoiser.outChannels * latents.height * latents.width)
     if (prediction === undefined) throw wrongResult(route, `nothing that the denoiser of ${model.name} predicts`)
     return prediction
