@@ -187,6 +187,16 @@ t.test('a hub that serves whole files only is refused, and one that fails for a 
   await t.rejects(describe(t, hub), { code: 'not_implemented', hint: /--import-max/ })
 })
 
+t.test('a hub that asks for patience is waited for, and whoever looks on hears of it', async t => {
+  await using hub = await TestHub.start({ repository: REPO, files: tinyFiles() })
+  const { manifest, client, store } = await describe(t, hub)
+  await using model = await openRemote(t, manifest, client)
+  hub.faults.statuses = [429, 429, 429]
+  const heard: number[] = []
+  await model.make([1], store, { onProgress: ({ bytesDone }) => heard.push(bytesDone) }).next()
+  t.strictSame(heard.slice(0, 4), [0, 0, 0, 0], 'at the beginning, and before each pause')
+})
+
 t.test('a file that is not the one described any more is an error, not another model', async t => {
   await using hub = await TestHub.start({ repository: REPO, files: tinyFiles() })
   const { manifest, client, store } = await describe(t, hub)
