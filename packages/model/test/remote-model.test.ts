@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { FileBlobStore } from '../src/blobs/blob-store.ts'
 import { convertModel } from '../src/import/convert.ts'
 import { importModel } from '../src/import/import.ts'
+import { ImportRecords } from '../src/import/import-record.ts'
 import { readTokenizerFiles } from '../src/import/tokenizer-of.ts'
 import { type DescribedHubModel, describeHubModel } from '../src/remote/describe-model.ts'
 import { HubClient, type HubClientInit } from '../src/remote/hub-client.ts'
@@ -261,6 +262,12 @@ t.test('an import describes large models only, and answers without the hub the s
   t.equal(hub.requests.length, asked)
   const directory = readdirSync(join(dataDir, 'blobs'))
   t.equal(directory.length, 3, 'the store has the manifest and the tokenizer, and no weights')
+  const recipe = { ...recipeOf(imported.manifest), converter: 1000 }
+  const other = await store.put(new TextEncoder().encode(JSON.stringify({ ...imported.manifest, recipe })))
+  const records = new ImportRecords(dataDir)
+  await records.remember(reference, { manifestSha256: other, source: imported.source, sourceFingerprint: '' })
+  const anew = await importModel(reference, options)
+  t.equal(anew.manifestSha256, imported.manifestSha256, 'what another version was to make is described anew')
   // asked for whole, a description does not serve; this hub has no listing of folders
   await t.rejects(importModel(reference, { ...options, describeFrom: undefined }))
   const small = { ...options, dataDir: join(dataDir, 'other'), describeFrom: 1e12 }
