@@ -231,6 +231,26 @@ t.test('a hub cannot send this machine to what is beside it, nor its token elsew
   await t.rejects(followRedirects(`${hub.url}/${REPO}/resolve/main/config.json`, request), { message: /without end/ })
 })
 
+t.test('a host that the hub sends to gets no token, and what it refuses is no matter of licences', async t => {
+  await using hub = await TestHub.start({ repository: REPO, files: tinyFiles(), token: 'hf_secret' })
+  hub.faults.redirectTo = 'https://files.example.org/kept'
+  const tokens: (string | null)[] = []
+  const { fetch } = globalThis
+  // no name but this machine's leads to a server here
+  t.intercept(globalThis, 'fetch', {
+    value: async (target: URL, init: RequestInit) => {
+      if (target.host !== 'files.example.org') return await fetch(target, init)
+      tokens.push(new Headers(init.headers).get('authorization'))
+      return Object.defineProperty(new Response(null, { status: 403 }), 'url', { value: target.href })
+    }
+  })
+  await t.rejects(describe(t, hub, { token: 'hf_secret' }), {
+    code: 'model_unavailable',
+    message: /files\.example\.org answered with 403/
+  })
+  t.strictSame(tokens, Array(5).fill(null))
+})
+
 t.test('models that are served whole are not described, whatever their size', async t => {
   const settings = (type: string): Record<string, ServedFile> => {
     const content = Buffer.from(JSON.stringify({ model_type: type }))
