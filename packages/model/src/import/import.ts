@@ -8,6 +8,7 @@ import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { type DescribedHubModel, describeHubModel } from '../remote/describe-model.ts'
 import { HubClient } from '../remote/hub-client.ts'
+import { CONVERTER_VERSION } from '../remote/recipe.ts'
 import { isWeights } from '../remote/remote-model.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
@@ -77,8 +78,7 @@ async function recall(reference: ModelReference, options: ImportOptions): Promis
   if (record === undefined) return undefined
   const { manifestSha256, source } = record
   const manifest = await findManifest(options.store, manifestSha256)
-  // described for nodes, and now asked for whole
-  if (manifest !== undefined && isSmaller(manifest, options.describeFrom)) return undefined
+  if (manifest !== undefined && isDescribedOtherwise(manifest, options.describeFrom)) return undefined
   return manifest === undefined ? undefined : { manifest, manifestSha256, source, failures: [], fellBack: false }
 }
 
@@ -104,11 +104,12 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   return { manifest, manifestSha256, source, failures, fellBack: false }
 }
 
-/** Whether a model was described that is described no more: nodes make those of so many bytes and more. */
-function isSmaller(manifest: ModelManifest, describeFrom = Number.POSITIVE_INFINITY): boolean {
+/** Whether a model was described for nodes that is now asked for whole, or that another version of the conversion was to make. */
+function isDescribedOtherwise(manifest: ModelManifest, describeFrom = Number.POSITIVE_INFINITY): boolean {
   const recipe = recipeOf(manifest)
-  const weights = recipe?.files.filter(isWeights) ?? []
-  return recipe !== undefined && weights.reduce((sum, { bytes }) => sum + bytes, 0) < describeFrom
+  if (recipe === undefined) return false
+  const bytes = recipe.files.filter(isWeights).reduce((sum, file) => sum + file.bytes, 0)
+  return recipe.converter !== CONVERTER_VERSION || bytes < describeFrom
 }
 
 /** A large model of the hub without its weights; undefined for any other, and for one that is on this machine already. */

@@ -14,6 +14,11 @@ export interface HubReadOptions extends AbortOptions {
   readonly scheduler?: Scheduler | undefined
 }
 
+export interface FillOptions extends HubReadOptions {
+  /** How many bytes came; none, before each pause, so that a wait for the hub does not look like an end. */
+  onBytes?(bytes: number): void
+}
+
 /**
  * Fetches what a spool still wants. What broke off is continued at the byte where it broke.
  *
@@ -23,7 +28,7 @@ export async function fillSpool(
   client: HubClient,
   recipe: ModelRecipe,
   spool: Spool,
-  options: HubReadOptions & { readonly onBytes?: (bytes: number) => void } = {}
+  options: FillOptions = {}
 ): Promise<void> {
   while (spool.bytes < spool.bytesTotal) {
     const [extent] = spool.rest()
@@ -64,7 +69,7 @@ export async function readRange(
 async function withRetries(
   client: HubClient,
   rest: () => RangeWanted,
-  { signal, scheduler = systemScheduler }: HubReadOptions,
+  { signal, scheduler = systemScheduler, onBytes }: FillOptions,
   take: (chunk: Uint8Array) => Promise<void>
 ): Promise<void> {
   for (let tries = 1; ; tries++) {
@@ -85,6 +90,7 @@ async function withRetries(
         })
       }
       const pause = error.retryAfterMs ?? Math.min(client.retryMs * 2 ** (tries - 1), PAUSE_MAX_MS)
+      onBytes?.(0)
       await scheduler.sleep(pause, signal === undefined ? {} : { signal })
     }
   }

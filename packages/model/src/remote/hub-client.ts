@@ -181,7 +181,7 @@ export class HubClient {
     const secret = token === undefined ? {} : { authorization: `Bearer ${token}` }
     const init = { signal: AbortSignal.any(signals), headers: { ...headers, 'accept-encoding': 'identity' } }
     try {
-      const response = await withDeadline(
+      const { response, own } = await withDeadline(
         `an answer of ${new URL(url).host}`,
         connectMs,
         () => followRedirects(url, { ...init, secret, onAnswer: one => wanted && checkIdentity(one, wanted) }),
@@ -189,7 +189,7 @@ export class HubClient {
       )
       if (response.ok) return { response, end }
       await response.body?.cancel()
-      throw this.#refused(repository, response)
+      throw this.#refused(repository, response, own)
     } catch (error) {
       end()
       signal?.throwIfAborted()
@@ -197,13 +197,12 @@ export class HubClient {
     }
   }
 
-  #refused(repository: string, response: Response): Error {
-    const { status, headers } = response
+  #refused(repository: string, { status, headers, url }: Response, own: boolean): Error {
     const code = headers.get('x-error-code') ?? undefined
     const question = { name: `hf:${repository}`, repository, url: this.url, withToken: this.#init.token !== undefined }
-    if ([401, 403, 404].includes(status)) return refusalError(question, { status, code } satisfies HubRefusal)
+    if (own && [401, 403, 404].includes(status)) return refusalError(question, { status, code } satisfies HubRefusal)
     if (status === 416) return changed(repository, 'is shorter than it was')
-    return new HubTrouble(`${new URL(this.url).host} answered with ${status}`, retryAfterMs(headers.get('retry-after')))
+    return new HubTrouble(`${new URL(url).host} answered with ${status}`, retryAfterMs(headers.get('retry-after')))
   }
 }
 

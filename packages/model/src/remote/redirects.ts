@@ -10,6 +10,12 @@ export interface RedirectedRequest {
   onAnswer?(response: Response): void
 }
 
+export interface RedirectedAnswer {
+  readonly response: Response
+  /** Whether the first host gave it: what another one refuses says nothing of who may read the file. */
+  readonly own: boolean
+}
+
 /** From a hub to where it keeps the file is one; two where it was renamed. */
 const REDIRECTS_MAX = 5
 
@@ -19,7 +25,7 @@ const REDIRECTS_MAX = 5
  *
  * @throws MeshError `model_unavailable` for another target, and for too many
  */
-export async function followRedirects(url: string, request: RedirectedRequest): Promise<Response> {
+export async function followRedirects(url: string, request: RedirectedRequest): Promise<RedirectedAnswer> {
   const { signal, headers, secret, onAnswer } = request
   const { origin } = new URL(url)
   let target = new URL(url)
@@ -32,7 +38,7 @@ export async function followRedirects(url: string, request: RedirectedRequest): 
     })
     if (own) onAnswer?.(response)
     const location = response.headers.get('location')
-    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return response
+    if (![301, 302, 303, 307, 308].includes(response.status) || location === null) return { response, own }
     await response.body?.cancel()
     target = redirectTarget(location, target, origin)
   }

