@@ -197,9 +197,15 @@ t.test('an answer that breaks its constraint fails, naming the node that sampled
   ]
   const peerId = mesh.nodes.map(node => node.peerId)
   for (const [text, fields, honest] of cases) {
-    mesh.ring.script = says(text)
+    let stages: Ring['stages'] = []
+    mesh.ring.script = ring => {
+      stages = ring.stages
+      return says(text)(ring)
+    }
     const response = await mesh.post({ ...QUESTION, ...fields })
     const body = await response.json()
+    const keeps = await Promise.all(stages.map(stage => stage.keeps))
+    t.same(keeps, [honest, honest], 'of a wrong answer nothing is kept')
     if (honest) t.equal(response.status, 200, text)
     else {
       t.match(

@@ -29,9 +29,9 @@ export class KeptPrefix {
     return this.#settled
   }
 
-  /** Positions of so many blocks; of all by default. */
-  positions(count = this.#count): number {
-    return count * this.#init.blockPositions
+  /** Positions of its blocks. */
+  positions(): number {
+    return this.#count * this.#init.blockPositions
   }
 
   /** A run of `count` positions from `position` on is over, and gave numbers. */

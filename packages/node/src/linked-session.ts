@@ -48,6 +48,8 @@ export interface LinkedSessionInit {
  */
 export class LinkedSession implements GenerationOutputs {
   readonly open: OpenSession
+  /** Positions of the prefix that this stage has kept, whatever inputs have come since. */
+  readonly kept: number
   /** Values of one position's hidden state. */
   readonly #hiddenSize: number
   readonly #control: StageStream
@@ -87,15 +89,11 @@ export class LinkedSession implements GenerationOutputs {
       components.stage,
       this
     )
+    this.kept = components.stage.position
   }
 
   get closed(): boolean {
     return this.#closed
-  }
-
-  /** Before the first input: positions of the prefix that this stage has kept. */
-  get kept(): number {
-    return this.#generation.position
   }
 
   /** What the previous stage may send at once: the longest prefill step, or a token. */

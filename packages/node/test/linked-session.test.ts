@@ -127,3 +127,12 @@ test('a hop that broke is named before the session fails', async t => {
   ])
   t.equal(told.length, 2)
 })
+
+test('a previous stage that does not wait until all are open makes nobody say that it has kept more', async t => {
+  const { linked, runs } = setUp()
+  const hidden = floatsToHidden(new Float32Array(4 * HIDDEN))
+  await linked.input({ type: 'activations', session, epoch: 1, position: 0, count: 4, hidden })
+  t.equal(runs(), 1)
+  t.equal(linked.kept, 0)
+  linked.close()
+})

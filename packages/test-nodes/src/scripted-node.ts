@@ -33,6 +33,8 @@ export interface ScriptedSession {
   readonly prompt: Promise<readonly number[]>
   /** Resolves when the slot is free: the coordinator closed the session or its stream. */
   readonly ended: Promise<void>
+  /** Then: whether the stage may keep what it has computed of the prompt. */
+  readonly keeps: Promise<boolean>
   send(frame: StageFrame): Promise<void>
   /** Cuts the control stream without a word. */
   cut(): void
@@ -183,10 +185,12 @@ export class ScriptedNode {
   #accept(stream: ConstructorParameters<typeof FrameStream>[0]): void {
     const prompt = Promise.withResolvers<readonly number[]>()
     const ended = Promise.withResolvers<void>()
+    const keeps = Promise.withResolvers<boolean>()
     let session: ScriptedSession | undefined
-    const end = (): void => {
+    const end = (keep = false): void => {
       if (session !== undefined) this.#open.delete(session)
       ended.resolve()
+      keeps.resolve(keep)
     }
     const frames = new FrameStream<StageFrame, StageFrame>(
       stream,
@@ -194,18 +198,26 @@ export class ScriptedNode {
       {
         onFrame: async frame => {
           if (frame.type === 'prompt') prompt.resolve(frame.tokens)
-          if (frame.type === 'close') end()
+          if (frame.type === 'close') end(frame.keep)
           if (frame.type === 'probe') this.onProbe()
           if (frame.type === 'probe' && !this.deaf) void frames.send({ ...frame, type: 'probe_ack' })
           if (frame.type !== 'open') return
           const open = { ...frame, session: frame.session.slice() }
           const send = (out: StageFrame): Promise<void> => frames.send(out)
           const cut = (): void => frames.abort(new Error('cut'))
-          session = { node: this, open, prompt: prompt.promise, ended: ended.promise, send, cut }
+          session = {
+            node: this,
+            open,
+            prompt: prompt.promise,
+            ended: ended.promise,
+            keeps: keeps.promise,
+            send,
+            cut
+          }
           this.#open.add(session)
           void this.#script.onSession?.(session)
         },
-        onEnd: end
+        onEnd: () => end()
       },
       { frameBytesMax: STAGE_FRAME_BYTES_MAX }
     )

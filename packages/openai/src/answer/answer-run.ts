@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type {
+  AnswerExtent,
   Constraints,
   Generation,
   GenerationEvent,
@@ -149,7 +150,15 @@ export class AnswerRun<C> {
     const { generator } = this.#components
     const { job, log, losses } = this.#context
     const { class: workClass, namespace } = job
-    const options = { signal, workClass, namespace, watched: log.wanted, losses, fence: fenceOf(job) }
+    const wrong = new AbortController()
+    const options = {
+      signal: AbortSignal.any([signal, wrong.signal]),
+      workClass,
+      namespace,
+      watched: log.wanted,
+      losses,
+      fence: fenceOf(job)
+    }
     await this.#prompts.turn(index)
     await using generation = await generator.start(request, options)
     if (this.#headers === undefined) {
@@ -158,24 +167,30 @@ export class AnswerRun<C> {
       this.#headers = { 'x-resultity-route': routeHeader(generation.route), ...relaxed }
       await log.note(BEGUN, { headers: this.#headers })
     }
-    const choice = await this.#read(index, generation, request).catch(error => {
+    const choice = await this.#read(index, generation, request, wrong).catch(error => {
       throw losses.told(error)
     })
     this.#choices[index] = choice
   }
 
-  async #read(index: number, generation: Generation, request: GenerationRequest): Promise<C> {
+  /** @param wrong ends the generation as one whose answer is wrong: its stages keep nothing of it */
+  async #read(index: number, generation: Generation, request: GenerationRequest, wrong: AbortController): Promise<C> {
     const builder = this.#plan.builder(index)
     const check = new AnswerCheck(this.#components.constraints, request)
+    const end = (extent: AnswerExtent): Promise<void> =>
+      check.end(extent, generation.route, this.#context).catch(error => {
+        wrong.abort(error)
+        throw error
+      })
     for await (const event of generation.events) {
       check.push(event)
       // before its last piece is told, as far as there is one
-      if (event.type === 'end') await check.end(event.complete ? 'whole' : 'beginning', generation.route, this.#context)
+      if (event.type === 'end') await end(event.complete ? 'whole' : 'beginning')
       const behind = this.#log(builder.take(event))
       if (behind !== undefined) await behind
       if (event.type === 'token') this.#countToken(index)
       if (event.type !== 'end' && builder.done !== true) continue
-      if (event.type !== 'end') await check.end('beginning', generation.route, this.#context)
+      if (event.type !== 'end') await end('beginning')
       const usage = event.type === 'end' ? event.usage : generation.usage
       const { entries, outcome } = builder.finish(event.type === 'end' ? event.finishReason : 'stop')
       await this.#end(index, generation, usage, outcome)
