@@ -121,7 +121,7 @@ t.test('what is no picture, or not one that is taken, is refused, and nothing of
     'a path': [{ image: '/etc/passwd' }, 400, 'image', /neither/],
     'a file of nobody': [{ image: 'file-00' }, 400, 'image', /there is no file/],
     'two pictures': [{ 'image[]': [photoBlob, photoBlob] }, 400, 'image', /one/],
-    'seventeen pictures': [{ 'image[]': new Array(18).fill(photoBlob) }, 413, '', /files limit/],
+    'too many pictures': [{ 'image[]': new Array(18).fill(photoBlob) }, 413, '', /more than 17 files/],
     'a mask without alpha': [{ image: photoBlob, mask: photoBlob }, 400, 'mask', /no alpha/],
     'a mask of another size': [{ image: small, mask: holed }, 400, 'mask', /32 × 16.*16 × 16/],
     'two masks': [{ image: photoBlob, mask: [holed, holed] }, 400, 'mask', /several/],
