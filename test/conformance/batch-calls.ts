@@ -126,7 +126,7 @@ export async function refusals(t: Test, { client, errors }: Client): Promise<voi
     [() => client.files.list({ after: 'file-garbage' }), errors.NotFoundError, undefined],
     [() => client.files.content('file-nobody'), errors.NotFoundError, 'file_id'],
     [() => create({ input_file_id: 'file-nobody' }), errors.NotFoundError, 'input_file_id'],
-    [() => create({ endpoint: '/v1/images/generations' }), errors.BadRequestError, 'endpoint'],
+    [() => create({ endpoint: '/v1/videos' }), errors.BadRequestError, 'endpoint'],
     [() => create({ completion_window: '1h' }), errors.BadRequestError, 'completion_window'],
     [() => client.batches.retrieve('batch_nobody'), errors.NotFoundError, 'batch_id'],
     [() => client.batches.cancel('batch_nobody'), errors.NotFoundError, 'batch_id'],

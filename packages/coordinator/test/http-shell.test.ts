@@ -45,13 +45,13 @@ t.test('what is not served says whether it exists, for whom, and whether to try 
     ['DELETE', `${CHAT}?x=1`, 405, 'method_not_allowed'],
     ['POST', '/v1/models/tiny-chat', 405, 'method_not_allowed'],
     ['PROPFIND', '/v1/models', 405, 'method_not_allowed'],
-    ['POST', '/v1/images/generations', 501, 'not_implemented'],
+    ['POST', '/v1/uploads', 501, 'not_implemented'],
     ['POST', '/v1/videos', 501, 'not_implemented'],
     ['POST', '/v1/responses/compact', 501, 'not_implemented'],
     ['POST', '/v1/responses/resp_1', 405, 'method_not_allowed'],
     ['POST', '/v1/messages/batches', 501, 'not_implemented'],
     ['GET', '/v1/videos/video_1/content?variant=thumbnail', 501, 'not_implemented'],
-    ['GET', '/v1/images/generations', 404, 'unknown_url']
+    ['GET', '/v1/uploads', 404, 'unknown_url']
   ] as const
   for (const [method, path, status, code] of cases) {
     const answer = await ask(method, path)
@@ -64,7 +64,7 @@ t.test('what is not served says whether it exists, for whom, and whether to try 
   t.match(await ask('DELETE', '/v1/models'), { headers: { allow: 'GET, HEAD' } })
   const form = new FormData()
   form.set('image', new Blob(['x'.repeat(100_000)]), 'x.png')
-  t.match(await ask('POST', '/v1/images/edits', { body: form }), { status: 501 }, 'the body is not looked at')
+  t.match(await ask('POST', '/v1/videos', { body: form }), { status: 501 }, 'the body is not looked at')
   t.match(await ask('HEAD', '/v1/models'), { status: 200, body: '' })
 })
 

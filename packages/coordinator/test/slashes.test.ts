@@ -52,7 +52,7 @@ t.test('a path of a subcloud is one however it is written', async t => {
 t.test('what is not there is told as without them', async t => {
   t.match(await ask('GET', '//v1//nothing/'), { status: 404, body: { error: { code: 'unknown_url' } } })
   t.match(await ask('PUT', '/v1//chat/completions/'), { status: 405 })
-  t.match(await ask('POST', '/v1/images//generations/'), { status: 501 })
+  t.match(await ask('POST', '/v1//videos/'), { status: 501 })
 })
 
 t.test('keys are asked for what the route asks, by whatever path it is reached', async t => {
