@@ -28,9 +28,10 @@ export class AskedPrompts {
     if (cachedTokens === 0) return
     this.#reused++
     const begins = (other: readonly number[]): boolean =>
-      other !== prompt && prompt.slice(0, cachedTokens).every((token, index) => other[index] === token)
+      prompt.slice(0, cachedTokens).every((token, index) => other[index] === token)
     const possible = cachedTokens % PREFILL_CHUNK === 0 && cachedTokens < prompt.length
-    if (possible && (this.#prompts.get(namespace) ?? []).some(begins)) return
+    // this one, and another
+    if (possible && (this.#prompts.get(namespace) ?? []).filter(begins).length > 1) return
     throw new Violation(`${name} begins with ${cachedTokens} tokens that nobody of "${namespace}" has asked for`)
   }
 }
