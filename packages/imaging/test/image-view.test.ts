@@ -6,9 +6,10 @@ import { editEventSchema, generationEventSchema } from '../src/image-schema.ts'
 import { imageView, PARTIAL, type PartialEntry, STEP } from '../src/image-view.ts'
 import { servedPainter } from './support/painter.ts'
 
+const model = await servedPainter(t)
 const plan = await toImagePlan(
   { prompt: 'a', seed: 1, n: 2, size: '1024x1024', steps: 1 },
-  await servedPainter(t),
+  { ...model, config: { ...model.config, pictureSize: 1024 } },
   { kind: 'generation', strength: 1 },
   {}
 )
