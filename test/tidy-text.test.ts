@@ -1,13 +1,13 @@
 import t from 'tap'
 import { functionsOf } from './tidy-code.ts'
-import { named, packageOf, product, read, sources, withoutComments } from './tidy-sources.ts'
+import { named, packageOf, product, read, sources, tests, withoutComments } from './tidy-sources.ts'
 
 const FILE_LINES_MAX = 400
 const FUNCTION_LINES_MAX = 70
 const PACKAGE_LINES_MAX = 7000
 
 t.test(`no file has more than ${FILE_LINES_MAX} lines`, async t => {
-  for (const path of sources) {
+  for (const path of new Set([...sources, ...tests])) {
     const lines = read(path).split('\n').length
     if (lines > FILE_LINES_MAX) t.fail(`${named(path)} has ${lines} lines`)
   }

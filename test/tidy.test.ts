@@ -2,260 +2,8 @@ import { readdirSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { dirname, join } from 'node:path'
 import t from 'tap'
+import { arrows, FOR_ALL_TESTS } from './package-arrows.ts'
 import { importsOf, named, packageOf, product, read, root, sources, withoutComments } from './tidy-sources.ts'
-
-/**
- * Who may import whom, as docs/architecture.md draws it. Whoever a package may import, its tests may, and the tests of
- * every package {@link FOR_ALL_TESTS}.
- */
-const arrows: Readonly<Record<string, readonly string[]>> = {
-  interface: [],
-  grammar: ['interface'],
-  dialects: ['interface'],
-  phonemes: ['interface'],
-  'native-call': [],
-  'runtime-tuning': ['interface', 'native-call'],
-  wire: ['interface'],
-  planner: ['interface'],
-  'test-postgres': [],
-  'test-api': [],
-  'test-property': [],
-  'test-hub': [],
-  store: ['interface', 'test-postgres'],
-  tokenizer: ['interface'],
-  audio: ['interface'],
-  families: ['interface'],
-  formats: ['interface'],
-  'onnx-graph': ['interface'],
-  whisper: ['interface', 'formats', 'onnx-graph'],
-  pictures: ['interface'],
-  diffusion: ['interface'],
-  'diffusion-model': ['interface', 'formats', 'onnx-graph'],
-  blip: ['interface', 'formats', 'onnx-graph'],
-  voice: ['interface', 'formats', 'test-nodes'],
-  model: [
-    'interface',
-    'test-hub',
-    'tokenizer',
-    'families',
-    'formats',
-    'onnx-graph',
-    'whisper',
-    'voice',
-    'diffusion-model',
-    'blip'
-  ],
-  sampling: ['interface', 'grammar', 'tokenizer'],
-  engine: [
-    'interface',
-    'sampling',
-    'native-call',
-    'runtime-tuning',
-    'tokenizer',
-    'formats',
-    'whisper',
-    'voice',
-    'diffusion-model',
-    'blip',
-    'test-nodes',
-    'model',
-    'test-mesh'
-  ],
-  speech: ['interface'],
-  upstream: ['interface'],
-  mesh: ['interface', 'wire'],
-  node: [
-    'interface',
-    'test-hub',
-    'test-mesh',
-    'test-nodes',
-    'wire',
-    'tokenizer',
-    'audio',
-    'whisper',
-    'voice',
-    'pictures',
-    'diffusion',
-    'diffusion-model',
-    'blip',
-    'model',
-    'sampling',
-    'engine',
-    'speech',
-    'upstream',
-    'mesh'
-  ],
-  'api-kit': ['interface', 'store'],
-  'test-nodes': ['interface', 'wire', 'mesh'],
-  'test-mesh': ['interface', 'wire', 'engine', 'mesh'],
-  placement: [
-    'interface',
-    'test-nodes',
-    'wire',
-    'planner',
-    'store',
-    'tokenizer',
-    'whisper',
-    'voice',
-    'diffusion-model',
-    'blip',
-    'model',
-    'mesh'
-  ],
-  generation: [
-    'interface',
-    'grammar',
-    'dialects',
-    'test-mesh',
-    'test-nodes',
-    'wire',
-    'tokenizer',
-    'diffusion',
-    'placement'
-  ],
-  access: ['interface', 'test-nodes', 'store', 'api-kit'],
-  jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
-  openai: [
-    'interface',
-    'grammar',
-    'dialects',
-    'store',
-    'tokenizer',
-    'api-kit',
-    'placement',
-    'generation',
-    'access',
-    'jobs'
-  ],
-  responses: ['interface', 'test-api', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
-  conversations: ['interface', 'test-postgres', 'store', 'api-kit', 'jobs', 'openai', 'responses'],
-  ensembles: ['interface', 'store', 'api-kit', 'placement', 'jobs', 'openai'],
-  anthropic: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
-  tokens: ['interface', 'api-kit', 'placement', 'jobs', 'openai'],
-  ollama: ['interface', 'store', 'api-kit', 'placement', 'access', 'jobs', 'openai'],
-  scoring: ['interface', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
-  transcription: ['interface', 'audio', 'store', 'tokenizer', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
-  speaking: [
-    'interface',
-    'phonemes',
-    'audio',
-    'test-nodes',
-    'store',
-    'api-kit',
-    'placement',
-    'generation',
-    'jobs',
-    'openai'
-  ],
-  imaging: [
-    'interface',
-    'pictures',
-    'test-nodes',
-    'store',
-    'tokenizer',
-    'diffusion',
-    'api-kit',
-    'placement',
-    'generation',
-    'jobs',
-    'openai'
-  ],
-  relayed: ['interface', 'test-nodes', 'store', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
-  coordinator: [
-    'interface',
-    'runtime-tuning',
-    'test-postgres',
-    'test-api',
-    'test-hub',
-    'test-nodes',
-    'wire',
-    'store',
-    'tokenizer',
-    'model',
-    'audio',
-    'mesh',
-    'api-kit',
-    'placement',
-    'generation',
-    'access',
-    'jobs',
-    'openai',
-    'responses',
-    'conversations',
-    'ensembles',
-    'anthropic',
-    'tokens',
-    'ollama',
-    'scoring',
-    'transcription',
-    'speaking',
-    'pictures',
-    'imaging',
-    'phonemes',
-    'relayed'
-  ],
-  simulation: [
-    'interface',
-    'test-mesh',
-    'wire',
-    'store',
-    'tokenizer',
-    'mesh',
-    'placement',
-    'generation',
-    'jobs',
-    'node',
-    'coordinator'
-  ],
-  cli: ['interface', 'model', 'node', 'coordinator'],
-  testkit: [
-    'interface',
-    'families',
-    'formats',
-    'onnx-graph',
-    'whisper',
-    'grammar',
-    'dialects',
-    'phonemes',
-    'native-call',
-    'runtime-tuning',
-    'test-postgres',
-    'test-api',
-    'test-hub',
-    'test-mesh',
-    'test-nodes',
-    'wire',
-    'planner',
-    'store',
-    'tokenizer',
-    'model',
-    'sampling',
-    'engine',
-    'mesh',
-    'api-kit',
-    'placement',
-    'generation',
-    'access',
-    'jobs',
-    'openai',
-    'responses',
-    'conversations',
-    'ensembles',
-    'anthropic',
-    'tokens',
-    'ollama',
-    'scoring',
-    'transcription',
-    'speaking',
-    'audio',
-    'relayed',
-    'node',
-    'coordinator',
-    'cli'
-  ]
-}
-
-const FOR_ALL_TESTS = 'test-property'
 
 interface PackageFile {
   readonly dependencies?: Readonly<Record<string, string>>
@@ -273,6 +21,23 @@ function dependenciesOf({ dependencies, devDependencies, optionalDependencies }:
 
 t.test('every package is in the drawing', async t => {
   t.strictSame(readdirSync(join(root, 'packages')).toSorted(), Object.keys(arrows).toSorted())
+})
+
+t.test('docs/architecture.md draws what the product imports', async t => {
+  const lines = read(join(root, 'docs/architecture.md')).split('\n')
+  for (const name of Object.keys(arrows)) {
+    const line = lines.find(text => text.startsWith(`${name} `)) ?? ''
+    t.ok(line, `${name} has a line`)
+    // what is said of these in words
+    if (/^(?:cli|simulation|testkit|test-.*)$/.test(name)) continue
+    const [drawn = ''] = line.split(/ {2,}/).slice(-1)
+    const imported = product
+      .filter(path => packageOf(path) === name)
+      .flatMap(path => importsOf(path))
+      .flatMap(specifier => /^@resultity\/(.+)$/.exec(specifier)?.[1] ?? [])
+    const expected = [...new Set(imported)].toSorted()
+    t.strictSame(drawn === 'imports none of ours' ? [] : drawn.split(' ').toSorted(), expected, name)
+  }
 })
 
 t.test('imports follow the arrows, and nobody reaches past an index', async t => {
