@@ -1,6 +1,6 @@
 export { type DescriptionInit, describePicture, type TokenChooser } from './driver/describe-picture.ts'
 export { type CaptionMemory, type CaptionMemoryInit, captionMemory } from './graph/caption-memory.ts'
-export type { BlipGraphInit, CrossEdges } from './graph/located-files.ts'
+export type { BlipGraphInit } from './graph/located-files.ts'
 export { buildSightGraph, type SightGraph } from './graph/sight-graph.ts'
 export { buildCaptionTextGraph, type CaptionTextGraph } from './graph/text-graph.ts'
 export type { BlipSource } from './import/blip-source.ts'

@@ -1,3 +1,4 @@
+export * from './cached-text-graph.ts'
 export * from './graph-writer.ts'
 export { ElementType } from './onnx-schema.ts'
 export * from './projection.ts'

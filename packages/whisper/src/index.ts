@@ -1,5 +1,6 @@
+export type { CrossEdges } from '@resultity/onnx-graph'
 export { type AudioGraph, buildAudioGraph } from './graph/audio-graph.ts'
-export type { CrossEdges, WhisperGraphInit } from './graph/edges.ts'
+export type { WhisperGraphInit } from './graph/edges.ts'
 export * from './graph/speech-memory.ts'
 export { buildTextGraph, type TextGraph } from './graph/text-graph.ts'
 export { CT2_WEIGHTS, isCt2Folder, openCt2Whisper, openHubWhisper } from './import/open-whisper.ts'

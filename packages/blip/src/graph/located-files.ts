@@ -36,16 +36,3 @@ export function locatedFiles({ manifest, weightLocation }: BlipGraphInit): Locat
     writing: layers.slice(askedEnd).map(locate('writing_'))
   }
 }
-
-/** A layer's keys and values of what is written about. */
-export interface CrossEdges {
-  /** f32 `[1, headCount, headDim, length]`. */
-  readonly keys: string
-  /** f32 `[1, headCount, length, headDim]`. */
-  readonly values: string
-}
-
-/** Named alike in both graphs. */
-export function crossEdges(layer: number): CrossEdges {
-  return { keys: `cross_keys_${layer}`, values: `cross_values_${layer}` }
-}

@@ -2,6 +2,8 @@ import { type BlipConfig, lookedAtLength } from '@resultity/interface'
 import {
   attendAcross,
   attendToAll,
+  type CrossEdges,
+  crossEdges,
   ElementType,
   feedForward,
   floatInitializer,
@@ -12,7 +14,7 @@ import {
   requirePlain,
   type TransformerLayer
 } from '@resultity/onnx-graph'
-import { type BlipGraphInit, type CrossEdges, crossEdges, type LocatedFiles, locatedFiles } from './located-files.ts'
+import { type BlipGraphInit, type LocatedFiles, locatedFiles } from './located-files.ts'
 import { embeddedTokens } from './text-states.ts'
 
 /** What looks at a picture, and reads the question of it, as an ONNX model. */

@@ -2,6 +2,9 @@ import { type BlipConfig, lookedAtLength } from '@resultity/interface'
 import {
   attendAcross,
   attendWithCache,
+  type CachedTextGraph,
+  type CrossEdges,
+  crossEdges,
   ElementType,
   feedForward,
   findTensor,
@@ -14,29 +17,11 @@ import {
   requirePlain,
   type TransformerLayer
 } from '@resultity/onnx-graph'
-import { type BlipGraphInit, type CrossEdges, crossEdges, locatedFiles } from './located-files.ts'
+import { type BlipGraphInit, locatedFiles } from './located-files.ts'
 import { embeddedTokens } from './text-states.ts'
 
 /** What writes of a picture, as an ONNX model. A run adds N tokens to those that the cache has. */
-export interface CaptionTextGraph {
-  /** The serialized model. Weights are external data. */
-  readonly bytes: Uint8Array
-  /** int32 `[1, N]` token ids. */
-  readonly tokens: string
-  /** int64 `[N]`: position of each. */
-  readonly positions: string
-  /** int64 `[1]`: the first of the run's tokens whose logits are wanted; all behind it are, too. */
-  readonly firstRow: string
-  /** int32 `[1]`: position of the run's last token. */
-  readonly lastPosition: string
-  /** int32 scalar: tokens in the cache after the run. */
-  readonly totalPositions: string
-  /** Inputs: what the sight graph gives. */
-  readonly cross: readonly CrossEdges[]
-  /** f32 `[1, headCount, textContext, headDim]` each; what goes in and what comes out are bound to the same memory. */
-  readonly cache: readonly { readonly past: string; readonly present: string }[]
-  /** f32 `[rows, vocabularySize]`. */
-  readonly logits: string
+export interface CaptionTextGraph extends CachedTextGraph {
   /** Outputs, where every state was asked for: f32 `[1, N, hiddenSize]` of the embedded tokens, and behind each layer. */
   readonly states: readonly string[]
 }

@@ -1,6 +1,8 @@
 import type { WhisperConfig } from '@resultity/interface'
 import {
   attendToAll,
+  type CrossEdges,
+  crossEdges,
   ElementType,
   feedForward,
   floatInitializer,
@@ -10,7 +12,7 @@ import {
   layerNorm,
   requirePlain
 } from '@resultity/onnx-graph'
-import { type CrossEdges, crossEdges, EPSILON, locatedFiles, type WhisperGraphInit } from './edges.ts'
+import { EPSILON, locatedFiles, type WhisperGraphInit } from './edges.ts'
 
 /** What hears a window, as an ONNX model. */
 export interface AudioGraph {

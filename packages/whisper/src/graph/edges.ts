@@ -10,19 +10,6 @@ export interface WhisperGraphInit {
 /** As torch's LayerNorm has it; no Whisper says otherwise. */
 export const EPSILON = 1e-5
 
-/** A decoder layer's keys and values of a window. */
-export interface CrossEdges {
-  /** f32 `[1, decoderHeadCount, headDim, audioContext]`. */
-  readonly keys: string
-  /** f32 `[1, decoderHeadCount, audioContext, headDim]`. */
-  readonly values: string
-}
-
-/** Named alike in both graphs. */
-export function crossEdges(layer: number): CrossEdges {
-  return { keys: `cross_keys_${layer}`, values: `cross_values_${layer}` }
-}
-
 /** The weight files as a graph finds them, by what they hold. */
 export interface LocatedFiles {
   readonly ends: LocatedFile

@@ -2,6 +2,9 @@ import type { WhisperConfig } from '@resultity/interface'
 import {
   attendAcross,
   attendWithCache,
+  type CachedTextGraph,
+  type CrossEdges,
+  crossEdges,
   ElementType,
   feedForward,
   floatInitializer,
@@ -11,28 +14,10 @@ import {
   layerNorm,
   requirePlain
 } from '@resultity/onnx-graph'
-import { type CrossEdges, crossEdges, EPSILON, locatedFiles, type WhisperGraphInit } from './edges.ts'
+import { EPSILON, locatedFiles, type WhisperGraphInit } from './edges.ts'
 
 /** What writes the text of a window, as an ONNX model. A run adds N tokens to those that the cache has. */
-export interface TextGraph {
-  /** The serialized model. Weights are external data. */
-  readonly bytes: Uint8Array
-  /** int32 `[1, N]` token ids. */
-  readonly tokens: string
-  /** int64 `[N]`: position of each. */
-  readonly positions: string
-  /** int64 `[1]`: the first of the run's tokens whose logits are wanted; all behind it are, too. */
-  readonly firstRow: string
-  /** int32 `[1]`: position of the run's last token. */
-  readonly lastPosition: string
-  /** int32 scalar: tokens in the cache after the run. */
-  readonly totalPositions: string
-  /** Inputs: what the audio graph gives of the window. */
-  readonly cross: readonly CrossEdges[]
-  /** f32 `[1, decoderHeadCount, textContext, headDim]` each; what goes in and what comes out are bound to the same memory. */
-  readonly cache: readonly { readonly past: string; readonly present: string }[]
-  /** f32 `[rows, vocabularySize]`. */
-  readonly logits: string
+export interface TextGraph extends CachedTextGraph {
   /** f32 `[1, alignmentHeads, N, audioContext]`: where these heads look, as a softmax. */
   readonly looks: string
 }
