@@ -1,10 +1,8 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
-import { MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
+import { LineProcess } from './line-process.ts'
 import type { Heard, Listener, ListenerInit } from './listener.ts'
 
 const directory = join(import.meta.dirname, '../../bench')
@@ -30,45 +28,26 @@ export async function hasFasterWhisper(python: string): Promise<boolean> {
 /** faster-whisper in a Python of its own. */
 export class FasterWhisper implements Listener {
   readonly name: string
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>
-  readonly #lines: AsyncIterator<string>
+  readonly #process: LineProcess
 
-  private constructor(
-    name: string,
-    child: ChildProcessByStdio<Writable, Readable, null>,
-    lines: AsyncIterator<string>
-  ) {
+  private constructor(name: string, process: LineProcess) {
     this.name = name
-    this.#child = child
-    this.#lines = lines
+    this.#process = process
   }
 
   /** @throws MeshError `internal` when the program ends or answers something else; its own words are on stderr */
   static async start(python: string, init: ListenerInit): Promise<FasterWhisper> {
     const args = [join(directory, 'faster-whisper.py'), JSON.stringify(init)]
-    const child = spawn(python, args, { stdio: ['pipe', 'pipe', 'inherit'] })
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    const versions = await nextLine(lines, versionsSchema)
-    return new FasterWhisper(`faster-whisper ${versions['faster-whisper']}`, child, lines)
+    const started = new LineProcess('faster-whisper', python, args)
+    const versions = await started.next(versionsSchema)
+    return new FasterWhisper(`faster-whisper ${versions['faster-whisper']}`, started)
   }
 
   async hear(words: boolean): Promise<Heard> {
-    this.#child.stdin.write(`${JSON.stringify({ words })}\n`)
-    return await nextLine(this.#lines, heardSchema)
+    return await this.#process.ask(JSON.stringify({ words }), heardSchema)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return
-    const exited = once(this.#child, 'exit')
-    this.#child.stdin.end()
-    await exited
+    await this.#process[Symbol.asyncDispose]()
   }
-}
-
-async function nextLine<T>(lines: AsyncIterator<string>, schema: z.ZodType<T>): Promise<T> {
-  const { value, done } = await lines.next()
-  if (done === true) throw new MeshError('internal', 'faster-whisper ended before it answered; its words are above')
-  const { data } = safeParse(schema, JSON.parse(value))
-  if (data === undefined) throw new MeshError('internal', `faster-whisper answered ${value}`)
-  return data
 }

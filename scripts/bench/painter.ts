@@ -1,10 +1,6 @@
-import { type ChildProcessByStdio, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import type { Readable, Writable } from 'node:stream'
-import { MeshError, safeParse } from '@resultity/interface'
 import { z } from 'zod'
+import { LineProcess } from './line-process.ts'
 
 /** How who draws is started: each draws the same of the same weights. */
 export interface PainterInit {
@@ -36,17 +32,11 @@ export type Drawn = z.infer<typeof drawnSchema>
 /** A process that draws a picture for each line that it is sent, and says in a line how long that took. */
 export class Painter implements AsyncDisposable {
   readonly name: string
-  readonly #child: ChildProcessByStdio<Writable, Readable, null>
-  readonly #lines: AsyncIterator<string>
+  readonly #process: LineProcess
 
-  private constructor(
-    name: string,
-    child: ChildProcessByStdio<Writable, Readable, null>,
-    lines: AsyncIterator<string>
-  ) {
+  private constructor(name: string, process: LineProcess) {
     this.name = name
-    this.#child = child
-    this.#lines = lines
+    this.#process = process
   }
 
   /** Our engine. @throws MeshError `internal` when the process ends or answers something else; its own words are on stderr */
@@ -63,31 +53,18 @@ export class Painter implements AsyncDisposable {
   }
 
   async draw(): Promise<Drawn> {
-    this.#child.stdin.write('\n')
-    return await nextLine(this.#lines, drawnSchema)
+    return await this.#process.ask('', drawnSchema)
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    if (this.#child.exitCode !== null) return
-    const exited = once(this.#child, 'exit')
-    this.#child.stdin.end()
-    await exited
+    await this.#process[Symbol.asyncDispose]()
   }
 
   static async #start(program: string, args: readonly string[], env = process.env): Promise<Painter> {
-    const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'], env })
-    const lines = createInterface({ input: child.stdout })[Symbol.asyncIterator]()
-    const { name } = await nextLine(lines, helloSchema)
-    return new Painter(name, child, lines)
+    const started = new LineProcess('the process that draws', program, args, env)
+    const { name } = await started.next(helloSchema)
+    return new Painter(name, started)
   }
 }
 
 export const diffusersProgram = join(import.meta.dirname, '../../bench/diffusers-painter.py')
-
-async function nextLine<T>(lines: AsyncIterator<string>, schema: z.ZodType<T>): Promise<T> {
-  const { value, done } = await lines.next()
-  if (done === true) throw new MeshError('internal', 'a process ended before it answered; its words are above')
-  const { data } = safeParse(schema, JSON.parse(value))
-  if (data === undefined) throw new MeshError('internal', `a process answered ${value}`)
-  return data
-}
