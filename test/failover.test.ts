@@ -4,7 +4,7 @@ import { eventually, meshNodes, slotsTaken } from './mesh-state.ts'
 import { type Asked, ask, type Told } from './told-answer.ts'
 
 const messages = [{ role: 'user', content: 'What is the capital of France?' }]
-const endless = { model: 'tiny-chat', messages, max_tokens: 400, ignore_eos: true }
+const endless = { model: 'tiny-chat', messages, max_tokens: 250, ignore_eos: true }
 const long = 'What is the capital of France? '.repeat(30)
 const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 99 }, minItems: 150, maxItems: 150 }
 

@@ -15,15 +15,16 @@ const SESSIONS = 4
 
 const goldenPath = new URL('../../packages/model/models/tiny-chat/golden.json', import.meta.url)
 
-test('every golden answer of tiny-chat comes through HTTP on 1, 2, 3 and 4 stages, streamed or not', async t => {
+test('the golden answers of tiny-chat come through HTTP on 1, 2, 3 and 4 stages, streamed or not', async t => {
   const golden: Golden[] = JSON.parse(await readFile(goldenPath, 'utf8'))
   const swarm = await swarmFor(t, { nodes: 4, models: ['tiny-chat'] })
 
   for (const stages of [1, 2, 3, 4]) {
     await t.test(`${stages} stages`, async t => {
-      // each is streamed on some numbers of stages, and not on the others
-      await inParallel([...golden.entries()], SESSIONS, ([index, entry]) =>
-        (index + stages) % 2 === 0 ? askWhole(t, swarm, entry, stages) : askPieces(t, swarm, entry, stages)
+      // each is asked for on two numbers of stages, and streamed on one of them
+      const asked = [...golden.entries()].filter(([index]) => (index + stages) % 2 === 0)
+      await inParallel(asked, SESSIONS, ([index, entry]) =>
+        (index + stages) % 4 === 0 ? askWhole(t, swarm, entry, stages) : askPieces(t, swarm, entry, stages)
       )
     })
   }

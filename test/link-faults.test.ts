@@ -3,7 +3,7 @@ import { test } from 'tap'
 import { type Asked, ask, type Told } from './told-answer.ts'
 
 const messages = [{ role: 'user', content: 'What is the capital of France?' }]
-const endless = { model: 'tiny-chat', messages, max_tokens: 400, ignore_eos: true, temperature: 0 }
+const endless = { model: 'tiny-chat', messages, max_tokens: 250, ignore_eos: true, temperature: 0 }
 const streamed: Asked = { body: { ...endless, stream: true } }
 
 test('an answer outlives the links between its nodes, which are all there', async t => {

