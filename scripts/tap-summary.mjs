@@ -2,23 +2,16 @@
 // A reporter for tap: one line a file, every failure with its place and difference, and a plain last line,
 // "N passed, N failed". Counts assertions, not files; a file that crashed or timed out is one failure more.
 import { Parser } from 'tap-parser'
+import { GROUP } from './test-groups.mjs'
 
 const DIAGNOSTIC_LINES_MAX = 60
 
-const total = { passed: 0, failed: 0, skipped: 0 }
 /** Names of what failed, for whoever started this with a channel. */
 const failures = []
 const files = new Map()
 const root = new Parser()
 
-root.on('child', file => files.set(file.name, watch(file, [file.name])))
-root.on('assert', point => {
-  const counts = files.get(point.name) ?? { passed: 0, failed: 0, skipped: 0 }
-  // a file that fails though no assertion of it did: it crashed, was killed or broke its plan
-  if (isFailure(point) && counts.failed === 0) fail(point, counts, [])
-  printFile(point, counts)
-  add(total, counts)
-})
+const total = watchFiles(root)
 root.on('bailout', reason => fail({ name: `bailed out: ${reason}` }, total, []))
 root.on('complete', results => {
   // nothing ran, or the stream broke off: that is not a pass
@@ -29,6 +22,25 @@ root.on('complete', results => {
   process.send?.({ passed: total.passed, failed: total.failed, failures }, () => process.disconnect())
 })
 process.stdin.pipe(root)
+
+/** Prints a line for each file of `parser`, also for those of its groups. @returns what they come to, so far */
+function watchFiles(parser) {
+  const sum = { passed: 0, failed: 0, skipped: 0 }
+  const groups = new Map()
+  parser.on('child', child => {
+    if (child.name.startsWith(GROUP)) groups.set(child.name, watchFiles(child))
+    else files.set(child.name, watch(child, [child.name]))
+  })
+  parser.on('assert', point => {
+    const group = groups.get(point.name)
+    const counts = group ?? files.get(point.name) ?? { passed: 0, failed: 0, skipped: 0 }
+    // a file or group that fails though no assertion of it did: it crashed, was killed or broke its plan
+    if (isFailure(point) && counts.failed === 0) fail(point, counts, [])
+    if (group === undefined) printFile(point, counts)
+    add(sum, counts)
+  })
+  return sum
+}
 
 /** Counts the assertions of `parser` and of its subtests; a subtest's own closing line repeats them and is left out. */
 function watch(parser, path) {

@@ -42,7 +42,8 @@ t.test('a looser directory is tightened and said of, and links are left alone', 
   const said: unknown[] = []
   const logger = { warn: (...args: unknown[]) => said.push(args) }
   // of what was made below it since
-  await writeFile(join(outside, 'file'), 'x', { mode: 0o644 })
+  await writeFile(join(outside, 'file'), 'x')
+  await chmod(join(outside, 'file'), 0o644)
   await keepPrivate(join(directory, 'coordinator'), logger)
   t.strictSame(await shared(join(directory, 'coordinator')), [])
   t.equal((await stat(join(outside, 'file'))).mode & 0o777, 0o644)
