@@ -138,6 +138,49 @@ t.test('tensors that do not fit their storages are refused', async t => {
   refused(t, () => open(tensorPickle({ kind: 'StringStorage' })), /names "torch\.StringStorage"/)
 })
 
+/** The same archive as one of 64 bits: sizes and places stand in further fields. */
+function widened(archive: Buffer): Buffer {
+  const end = archive.length - 22
+  const listed = archive.readUInt32LE(end + 16)
+  const entries: Buffer[] = []
+  for (let at = listed; at < end; ) {
+    const nameEnd = at + 46 + archive.readUInt16LE(at + 28)
+    const entry = Buffer.from(archive.subarray(at, nameEnd))
+    const extra = Buffer.alloc(28)
+    extra.writeUInt16LE(1, 0)
+    extra.writeUInt16LE(24, 2)
+    for (const [index, field] of [24, 20, 42].entries()) {
+      extra.writeBigUInt64LE(BigInt(entry.readUInt32LE(field)), 4 + 8 * index)
+      entry.writeUInt32LE(0xffff_ffff, field)
+    }
+    entry.writeUInt16LE(extra.length, 30)
+    entries.push(Buffer.concat([entry, extra]))
+    at = nameEnd
+  }
+  const directory = Buffer.concat(entries)
+  const record = Buffer.alloc(56)
+  record.write('PK\x06\x06')
+  for (const [index, value] of [entries.length, directory.length, listed].entries()) {
+    record.writeBigUInt64LE(BigInt(value), 32 + 8 * index)
+  }
+  const locator = Buffer.alloc(20)
+  locator.write('PK\x06\x07')
+  locator.writeBigUInt64LE(BigInt(listed + directory.length), 8)
+  const last = Buffer.alloc(22, 0xff)
+  last.write('PK\x05\x06')
+  last.writeUInt16LE(0, 20)
+  return Buffer.concat([archive.subarray(0, listed), directory, record, locator, last])
+}
+
+t.test('an archive of 64 bits is read, as those over 4 GB are', async t => {
+  const archive = widened(zipOf({ 'a/data.pkl': tensorPickle(), 'a/data/0': numbers() }))
+  const tensor = openTorchCheckpoint(memorySource('large.bin', archive)).get('w')
+  t.strictSame([...dequantize('F32', tensor?.read(0, 2) ?? new Uint8Array())], [1, 2, 3, 4])
+  const far = Buffer.from(archive)
+  far.writeBigUInt64LE(2n ** 60n, far.length - 22 - 20 + 8)
+  refused(t, () => openTorchCheckpoint(memorySource('large.bin', far)), /damaged/)
+})
+
 t.test('archives that are damaged are refused, and a file by its checksum', async t => {
   const archive = zipOf({ a: ascii('hello'), b: new Uint8Array(100_000) }, ['b'])
   const entries = readZipDirectory(memorySource('zip', archive))

@@ -198,6 +198,12 @@ t.test('chance is as documented, and draws by its settings', async t => {
     drawToken(logits, { temperature: 1, topK: 1, topP: 1 }, () => 0.99),
     1
   )
+  const many = Float32Array.from({ length: 2000 }, (_, at) => Math.round(9 * Math.sin(at)))
+  const draw = { temperature: 3, topK: 250, topP: 0.9 }
+  const order = [...many.keys()].sort((a, b) => (many[b] ?? 0) - (many[a] ?? 0) || a - b)
+  const selected = [0, 0.4, 0.8].map(chance => drawToken(many, draw, () => chance))
+  t.equal(selected[0], order[0], 'few of many are selected in the order of all')
+  t.ok(selected.every(index => order.indexOf(index) < 250))
   t.equal(
     drawToken(logits, { temperature: 1, topK: 2, topP: 1 }, () => 0.99),
     3

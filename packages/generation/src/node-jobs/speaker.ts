@@ -36,7 +36,7 @@ export interface SpeakRequest {
 }
 
 /** How many times as long a sentence may take that is written token by token: a processor says 15 s in minutes. */
-const TOKEN_JOBS = 10
+const TOKEN_JOBS = 20
 
 export interface SpokenSentence {
   /** s16, one channel, at the voice's rate. */

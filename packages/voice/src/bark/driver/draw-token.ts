@@ -10,6 +10,9 @@ export interface DrawSettings {
   readonly topP: number
 }
 
+/** So many are selected one by one, and more by sorting all. */
+const SELECTED_MAX = 256
+
 /**
  * Draws one of `logits`.
  *
@@ -18,8 +21,7 @@ export interface DrawSettings {
 export function drawToken(logits: Float32Array, { temperature, topK, topP }: DrawSettings, chance: Chance): number {
   if (temperature === 0) return indexOfMost(logits)
   if ((topK === 0 || topK >= logits.length) && topP >= 1) return drawOfAll(logits, temperature, chance)
-  const order = [...logits.keys()].sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b)
-  const kept = topK === 0 ? order : order.slice(0, topK)
+  const kept = mostLikely(logits, topK === 0 ? logits.length : Math.min(topK, logits.length))
   const most = logits[kept[0] ?? 0] ?? 0
   const weights = kept.map(index => Math.exp(((logits[index] ?? 0) - most) / temperature))
   const total = weights.reduce((sum, weight) => sum + weight, 0)
@@ -34,6 +36,23 @@ export function drawToken(logits: Float32Array, { temperature, topK, topP }: Dra
     if (left < 0) return kept[at] ?? 0
   }
   return kept[count - 1] ?? 0
+}
+
+/** Indices of so many with the highest logits, in their order; of two alike the lower first. */
+function mostLikely(logits: Float32Array, count: number): number[] {
+  // few of many are found without sorting all, which would take longer than some models think
+  if (count > SELECTED_MAX)
+    return [...logits.keys()].sort((a, b) => (logits[b] ?? 0) - (logits[a] ?? 0) || a - b).slice(0, count)
+  const kept: number[] = []
+  for (let index = 0; index < logits.length; index++) {
+    const logit = logits[index] ?? 0
+    if (kept.length === count && !(logit > (logits[kept[count - 1] ?? 0] ?? 0))) continue
+    let at = kept.length
+    while (at > 0 && logit > (logits[kept[at - 1] ?? 0] ?? 0)) at -= 1
+    kept.splice(at, 0, index)
+    if (kept.length > count) kept.pop()
+  }
+  return kept
 }
 
 /** Index of the highest, of these the first. */
