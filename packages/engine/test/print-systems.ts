@@ -24,4 +24,6 @@ process.stderr.write('Bark\n')
 const bark = await measureBark()
 const code = rows.every(isSamePicture) && captions.every(describesAlike) && saysAlike(bark) ? 0 : 1
 // at once: the runtime's library ends the process with 0 when nothing is left to do
-process.stdout.write(`${systemsTable(rows)}\n${captionsTable(captions)}\n${barkTable(bark)}\n`, () => process.exit(code))
+process.stdout.write(`${systemsTable(rows)}\n${captionsTable(captions)}\n${barkTable(bark)}\n`, () =>
+  process.exit(code)
+)
