@@ -33,11 +33,20 @@ export async function setUp(project = '.') {
 
 /** Sets the checkout up, then is the program at this path of it: its arguments, its streams, its exit code. */
 export async function become(path, nodeOptions = []) {
+  await becomeEach([path], nodeOptions)
+}
+
+/** As {@link become}, of several programs one after the other: all of them run, and the exit code is the worst. */
+export async function becomeEach(paths, nodeOptions = []) {
   try {
     const runtime = await setUp()
-    const args = [...nodeOptions, join(root, path), ...process.argv.slice(2)]
-    const { code } = await run(runtime, args, { stdio: 'inherit' })
-    process.exit(code ?? 1)
+    let worst = 0
+    for (const path of paths) {
+      const args = [...nodeOptions, join(root, path), ...process.argv.slice(2)]
+      const { code } = await run(runtime, args, { stdio: 'inherit' })
+      worst = Math.max(worst, code ?? 1)
+    }
+    process.exit(worst)
   } catch (error) {
     if (!(error instanceof SetupError)) throw error
     process.stderr.write(`${error.message}\n`)

@@ -1,4 +1,4 @@
-// `npm run systems`: sets the checkout up, then prints how each system that draws pictures compares with its reference.
-import { become } from './setup.mjs'
+// `npm run systems`: sets the checkout up, then prints how each system that draws, describes, hears or speaks compares with its reference.
+import { becomeEach } from './setup.mjs'
 
-await become('packages/engine/dist/test/print-systems.js', ['--enable-source-maps'])
+await becomeEach(['packages/engine/dist/test/print-systems.js', 'test/dist/print-speech.js'], ['--enable-source-maps'])

@@ -26,7 +26,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   diffusion: ['interface'],
   'diffusion-model': ['interface', 'formats', 'onnx-graph'],
   blip: ['interface', 'formats', 'onnx-graph'],
-  voice: ['interface', 'formats', 'test-nodes'],
+  voice: ['interface', 'formats', 'onnx-graph', 'test-nodes'],
   model: [
     'interface',
     'test-hub',

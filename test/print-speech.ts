@@ -1,7 +1,7 @@
 import { committedSystems, fetchedSystems, type SpeechParity } from './speech-parity.ts'
 import { speechTable } from './speech-table.ts'
 
-// `npm run systems:speech`: every system that hears or speaks, beside its reference
+// `npm run systems`: every system that hears or speaks, beside its reference; Bark's are printed with the engine's
 const rows: SpeechParity[] = []
 for (const { system, measure } of [...committedSystems, ...fetchedSystems]) {
   process.stderr.write(`${system}\n`)

@@ -1,5 +1,6 @@
 import {
   type AbortOptions,
+  isBark,
   isCaptioner,
   isDiffusion,
   isEncoder,
@@ -21,6 +22,9 @@ import {
 import type { ServedModel } from '@resultity/placement'
 import { loadEncoderTokenizer, loadTokenizer, PicturePromptEncoder, PromptEncoder } from '@resultity/tokenizer'
 import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_IMPORT_MAX_BYTES, DEFAULT_SESSIONS_MAX } from './settings.ts'
+
+/** Tokens of one text for a voice that reads tokens: some for each of its 4,096 characters. */
+const INPUT_TOKENS_MAX = 16_384
 
 /** How far the import of a model is, as `@resultity/model` reports it. */
 export type ModelProgress = Parameters<NonNullable<ImportOptions['onProgress']>>[0]
@@ -85,6 +89,14 @@ export async function loadModel(
     return { ...served, kind: 'speech', tokenizer: await loadTokenizer(manifest, store, options) }
   }
   if (isVoice(manifest)) return { ...served, kind: 'voice', config: manifest.config }
+  if (isBark(manifest)) {
+    const { config, tokenizer: files } = manifest
+    const { inputVocabularySize, textOffset } = config.semantic
+    // of the whole text: sentences are cut by their tokens
+    const limits = { vocabularySize: inputVocabularySize - textOffset, contextLength: INPUT_TOKENS_MAX }
+    const tokenizer = await loadEncoderTokenizer({ tokenizer: files, config: limits }, store, options)
+    return { ...served, kind: 'voice', config, tokenizer }
+  }
   if (isDiffusion(manifest)) {
     const prompts = await PicturePromptEncoder.open(manifest, store, options)
     return { ...served, kind: 'diffusion', config: manifest.config, prompts }
@@ -102,6 +114,7 @@ export async function loadModel(
 /** Tokens, or phonemes of a sentence, that a model takes at the most. */
 function inputMaxOf(manifest: ModelManifest): number {
   if (isVoice(manifest)) return SENTENCE_IDS_MAX
+  if (isBark(manifest)) return manifest.config.semantic.inputLength
   if (isDiffusion(manifest)) return manifest.config.textEncoders[0]?.length ?? 1
   return isSpeech(manifest) || isCaptioner(manifest) ? manifest.config.textContext : manifest.config.contextLength
 }

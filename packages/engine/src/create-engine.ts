@@ -1,6 +1,7 @@
 import type { Tuning } from '@resultity/interface'
 import { processTuning } from '@resultity/runtime-tuning'
 import { BatchGate } from './batch-gate.ts'
+import { loadCapiBark } from './capi/capi-bark.ts'
 import { loadCapiCaptioner } from './capi/capi-captioner.ts'
 import { loadCapiDiffusion } from './capi/capi-diffusion.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
@@ -43,6 +44,7 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       { loadNodeEncoder },
       { loadNodeSpeech },
       { loadNodeVoice },
+      { loadNodeBark },
       { loadNodeCaptioner },
       { loadNodeDiffusion }
     ] = await Promise.all([
@@ -50,6 +52,7 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       import('./node/node-encoder.ts'),
       import('./node/node-speech.ts'),
       import('./node/node-voice.ts'),
+      import('./node/node-bark.ts'),
       import('./node/node-captioner.ts'),
       import('./node/node-diffusion.ts')
     ])
@@ -58,6 +61,7 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       loadEncoder: (init, options) => loadNodeEncoder(init, context, options),
       loadSpeech: (init, options) => loadNodeSpeech(init, context, options),
       loadVoice: (init, options) => loadNodeVoice(init, context, options),
+      loadBark: (init, options) => loadNodeBark(init, context, options),
       loadCaptioner: (init, options) => loadNodeCaptioner(init, context, options),
       loadDiffusion: (init, options) => loadNodeDiffusion(init, context, options)
     }
@@ -68,6 +72,7 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
     loadEncoder: (init, options) => loadCapiEncoder(init, context, options),
     loadSpeech: (init, options) => loadCapiSpeech(init, context, options),
     loadVoice: (init, options) => loadCapiVoice(init, context, options),
+    loadBark: (init, options) => loadCapiBark(init, context, options),
     loadCaptioner: (init, options) => loadCapiCaptioner(init, context, options),
     loadDiffusion: (init, options) => loadCapiDiffusion(init, context, options)
   }

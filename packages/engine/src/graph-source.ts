@@ -1,12 +1,11 @@
 import { constants, copyFile, link, mkdtemp, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
 import { buildCaptionTextGraph, buildSightGraph, type CaptionTextGraph, type SightGraph } from '@resultity/blip'
-import type { GraphInit } from '@resultity/diffusion-model'
 import { MeshError, stageFiles, type WeightFile, weightFiles } from '@resultity/interface'
 import { buildEncoderGraph, buildStageGraph, type EncoderGraph, type StageGraph } from '@resultity/model'
 import { type AudioGraph, buildAudioGraph, buildTextGraph, type TextGraph } from '@resultity/whisper'
 import type { EncoderInit } from './encoder.ts'
-import type { CaptionerInit, DiffusionInit, SpeechInit, StageInit } from './port.ts'
+import type { CaptionerInit, SpeechInit, StageInit } from './port.ts'
 
 type Places = Pick<StageInit, 'workDir' | 'weightPath'>
 
@@ -106,14 +105,14 @@ export class GraphSource<Graph extends { readonly bytes: Uint8Array }> implement
   }
 
   /**
-   * A component of a model that draws pictures, and the weight files of this component alone.
+   * A component of a model that has several, and the weight files of this component alone.
    *
    * @throws MeshError as {@link forStage}, and what `build` throws
    */
-  static forComponent<Graph extends { readonly bytes: Uint8Array }>(
-    init: DiffusionInit,
+  static forComponent<Manifest, Graph extends { readonly bytes: Uint8Array }>(
+    init: Places & { readonly manifest: Manifest },
     files: readonly WeightFile[],
-    build: (init: GraphInit) => Graph
+    build: (init: { readonly manifest: Manifest; weightLocation(file: WeightFile): string }) => Graph
   ): Promise<GraphSource<Graph>> {
     const { manifest } = init
     return GraphSource.#place(files, init, weightLocation => build({ manifest, weightLocation }))

@@ -1,3 +1,4 @@
+export { type BarkInit, BarkVoice } from './bark-voice.ts'
 export { BatchGate } from './batch-gate.ts'
 export { CacheRows, type ClaimedRow, PREFIX_KEPT_MS } from './cache-rows.ts'
 export { availableExecutionProviders } from './capi/execution-providers.ts'

@@ -14,6 +14,7 @@ export function withOtherKernels(engine: Engine): Engine {
     loadEncoder: (init, options) => engine.loadEncoder(init, options),
     loadSpeech: (init, options) => engine.loadSpeech(init, options),
     loadVoice: (init, options) => engine.loadVoice(init, options),
+    loadBark: (init, options) => engine.loadBark(init, options),
     loadDiffusion: (init, options) => engine.loadDiffusion(init, options),
     loadCaptioner: (init, options) => engine.loadCaptioner(init, options)
   }

@@ -11,6 +11,7 @@ import type {
   WeightFile,
   WorkClass
 } from '@resultity/interface'
+import type { BarkInit, BarkVoice } from './bark-voice.ts'
 import type { Encoder, EncoderInit } from './encoder.ts'
 import type { Spinning } from './spinning.ts'
 
@@ -61,6 +62,8 @@ export interface Engine {
   loadDiffusion(init: DiffusionInit, options?: AbortOptions): Promise<DiffusionModel>
   /** @throws MeshError `engine_failed` when the file does not make a graph */
   loadVoice(init: VoiceInit, options?: AbortOptions): Promise<Voice>
+  /** @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph */
+  loadBark(init: BarkInit, options?: AbortOptions): Promise<BarkVoice>
 }
 
 /**

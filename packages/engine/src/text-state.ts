@@ -17,6 +17,8 @@ export interface TextShape {
 /** How a graph that writes texts is fed; a run adds its tokens to those that the cache has. */
 export interface TextEdges {
   readonly tokens: string
+  /** Of a graph that adds the vectors of others to those of its tokens. */
+  readonly beside?: string
   readonly positions: string
   readonly firstRow: string
   readonly lastPosition: string
@@ -28,6 +30,8 @@ export interface TextEdges {
 /** Some tokens of a text, one after the other. */
 export interface TextRun {
   readonly tokens: readonly number[]
+  /** One for each, whose vector is added to its own; less than 0 for none, and so is the default. */
+  readonly beside?: readonly number[]
   /** Of the first of them. */
   readonly position: number
   /** The first of them whose logits are wanted; all behind it are, too. */

@@ -8,10 +8,10 @@ import {
   type WeightFile,
   type WorkOptions
 } from '@resultity/interface'
+import { type VoiceReader, type VoiceRun, voiceReader } from '@resultity/voice'
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
 import type { Spinning } from './spinning.ts'
-import { type VoiceReader, type VoiceRun, voiceReader } from './voice-inputs.ts'
 
 export interface VoiceInit {
   readonly manifest: VoiceManifest
@@ -84,15 +84,16 @@ export async function readVoiceFiles({ manifest, weightPath }: VoiceInit): Promi
   const [graph] = manifest.layers
   if (graph === undefined) throw new MeshError('internal', `${manifest.name} has no file`)
   return {
-    graph: await readWhole(graph, weightPath(graph)),
+    graph: await readWholeFile(graph, weightPath(graph)),
     styles:
       manifest.architecture === 'kokoro'
-        ? await readWhole(manifest.styles, weightPath(manifest.styles))
+        ? await readWholeFile(manifest.styles, weightPath(manifest.styles))
         : new Uint8Array()
   }
 }
 
-async function readWhole(file: WeightFile, path: string): Promise<Uint8Array> {
+/** @throws MeshError `engine_failed` where it is not there, or not as long as the manifest says */
+export async function readWholeFile(file: WeightFile, path: string): Promise<Uint8Array> {
   const bytes = await readFile(path).catch((cause: unknown) => {
     throw new MeshError('engine_failed', `the weight file ${path} cannot be read`, { cause, hint: FETCHED_ANEW })
   })

@@ -1,4 +1,7 @@
 export * from './byte-source.ts'
+export * from './checkpoint/numpy-array.ts'
+export * from './checkpoint/torch-checkpoint.ts'
+export { readZipDirectory, readZipEntry, type ZipEntry } from './checkpoint/zip-archive.ts'
 export * from './component-weights.ts'
 export * from './ctranslate2.ts'
 export * from './file-extent.ts'

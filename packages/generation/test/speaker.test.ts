@@ -23,7 +23,13 @@ async function run(answer: (job: SynthesisJob) => unknown, sentences: number[][]
       onChange: () => () => {}
     }
   }
-  const request = { jobId: 'job', model: placeableVoice({ a: 0, b: 1 }), routing: {}, sentences, lengthScale: 0.5 }
+  const request = {
+    jobId: 'job',
+    model: placeableVoice({ a: 0, b: 1 }),
+    routing: {},
+    sentences,
+    manner: { lengthScale: 0.5 }
+  }
   const spoken = []
   for await (const one of speak(components, { ...request, ...(speaker === undefined ? {} : { speaker }) }))
     spoken.push(one)

@@ -1,4 +1,6 @@
 export * from './abort-options.ts'
+export * from './bark-config.ts'
+export * from './bark-manifest.ts'
 export * from './blip-config.ts'
 export * from './blip-manifest.ts'
 export * from './blob-store.ts'

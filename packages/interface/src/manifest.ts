@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { type BarkManifest, barkManifestSchema } from './bark-manifest.ts'
 import { type CaptionManifest, captionManifestSchema } from './blip-manifest.ts'
 import { checkDecoderTraits } from './decoder-checks.ts'
 import { decoderTraitsSchema, type Experts, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
@@ -196,13 +197,20 @@ export const modelManifestSchema = z.discriminatedUnion('architecture', [
   speechManifestSchema,
   piperManifestSchema,
   kokoroManifestSchema,
+  barkManifestSchema,
   diffusionManifestSchema,
   captionManifestSchema
 ])
 export type ModelManifest = DecoderManifest | WholeManifest
 
 /** A model that is not cut: one node serves all of it, and takes jobs. */
-export type WholeManifest = EncoderManifest | SpeechManifest | VoiceManifest | DiffusionManifest | CaptionManifest
+export type WholeManifest =
+  | EncoderManifest
+  | SpeechManifest
+  | VoiceManifest
+  | BarkManifest
+  | DiffusionManifest
+  | CaptionManifest
 
 /** True for a model that turns texts into vectors or labels. */
 export function isEncoder(manifest: ModelManifest): manifest is EncoderManifest {
@@ -214,7 +222,12 @@ export function isSpeech(manifest: ModelManifest): manifest is SpeechManifest {
   return manifest.architecture === 'whisper'
 }
 
-/** True for a model that says texts. */
+/** True for Bark, which says texts by their tokens. */
+export function isBark(manifest: ModelManifest): manifest is BarkManifest {
+  return manifest.architecture === 'bark'
+}
+
+/** True for a model that says texts by their sounds. */
 export function isVoice(manifest: ModelManifest): manifest is VoiceManifest {
   return manifest.architecture === 'piper' || manifest.architecture === 'kokoro'
 }
@@ -237,7 +250,7 @@ export function isServedWhole(manifest: ModelManifest): manifest is WholeManifes
 /** What `manifest` is and does, for messages: `NAME …`. */
 export function kindOf(manifest: ModelManifest): string {
   if (isEncoder(manifest)) return 'is an encoder'
-  if (isVoice(manifest)) return 'says texts'
+  if (isVoice(manifest) || isBark(manifest)) return 'says texts'
   if (isDiffusion(manifest)) return 'draws pictures'
   if (isCaptioner(manifest)) return 'says what pictures show'
   return isSpeech(manifest) ? 'writes what is said' : 'generates text'
@@ -262,8 +275,8 @@ export function requireSpeech(manifest: ModelManifest): SpeechManifest {
 }
 
 /** @throws MeshError `invalid_request` when the model is of another kind */
-export function requireVoice(manifest: ModelManifest): VoiceManifest {
-  if (isVoice(manifest)) return manifest
+export function requireVoice(manifest: ModelManifest): VoiceManifest | BarkManifest {
+  if (isVoice(manifest) || isBark(manifest)) return manifest
   throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and is no voice`)
 }
 
@@ -282,6 +295,7 @@ export function requireCaptioner(manifest: ModelManifest): CaptionManifest {
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
   if (manifest.architecture === 'kokoro') return [...manifest.layers, manifest.styles]
+  if (isBark(manifest)) return [...manifest.layers, ...(manifest.prompts === undefined ? [] : [manifest.prompts])]
   if (isVoice(manifest) || isDiffusion(manifest)) return [...manifest.layers]
   const { embedding, layers } = manifest
   const head = isSpeech(manifest) || isCaptioner(manifest) ? undefined : manifest.head

@@ -31,6 +31,31 @@ export const synthesisJobSchema = z
   })
 export type SynthesisJob = z.infer<typeof synthesisJobSchema>
 
+/** Tokens of one sentence at the most, for a model that reads tokens: published ones read 256. */
+export const SENTENCE_TOKENS_MAX = 1024
+
+/** What a coordinator sends to a model that reads tokens: one sentence, and whom and how it is said by. */
+export const tokenSynthesisJobSchema = z.object({
+  /** Ids of the model's tokenizer. */
+  tokens: z.array(z.int().nonnegative()).min(1).max(SENTENCE_TOKENS_MAX),
+  /** Of a model with several voices. */
+  speaker: z.int().nonnegative().optional(),
+  /** Of all chance: an unsigned number of 64 bits, in decimal. */
+  seed: z
+    .string()
+    .regex(/^\d{1,20}$/)
+    .refine(seed => BigInt(seed) < 2n ** 64n, 'a seed has 64 bits'),
+  /** Which sentence of its text it is: each has chance of its own. */
+  sentence: z.int().nonnegative().max(4_294_967_295),
+  /** 0: the most likely tokens. Default: the model's own. */
+  temperature: z.number().min(0).max(2).optional()
+})
+export type TokenSynthesisJob = z.infer<typeof tokenSynthesisJobSchema>
+
+/** A sentence, as a model of either kind reads it. */
+export const sentenceJobSchema = z.union([synthesisJobSchema, tokenSynthesisJobSchema])
+export type SentenceJob = z.infer<typeof sentenceJobSchema>
+
 /** What a node answers. */
 export const synthesisResultSchema = z.object({
   /** In Hz. */

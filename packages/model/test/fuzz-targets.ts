@@ -31,6 +31,7 @@ import { planWeightFiles } from '../src/import/weight-file.ts'
 import { buildEncoderGraph, buildStageGraph, encoderMemory, rotaryTables, stageMemory } from '../src/index.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { extractModel } from '../src/sources/wheel.ts'
+import { barkTargets } from './fuzz-bark.ts'
 import { blipTargets } from './fuzz-blip.ts'
 import { diffusionTargets } from './fuzz-diffusion.ts'
 import { damagedBytes, damagedJson, grownTemplates } from './fuzz-inputs.ts'
@@ -323,6 +324,7 @@ export const fuzzTargets: readonly FuzzTarget[] = [
   hub,
   manifestTarget(sampleManifest()),
   ...whisperTargets,
+  ...barkTargets,
   ...blipTargets,
   ...diffusionTargets,
   speechManifestTarget

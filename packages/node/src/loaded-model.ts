@@ -3,6 +3,7 @@ import { MelThread } from '@resultity/audio'
 import { captionMemory } from '@resultity/blip'
 import { diffusionMemory } from '@resultity/diffusion-model'
 import {
+  type BarkVoice,
   type Encoder,
   type Engine,
   measureCaptioner,
@@ -18,6 +19,7 @@ import {
   type Voice
 } from '@resultity/engine'
 import {
+  type BarkManifest,
   type BlobRef,
   type Captioner,
   type CaptionManifest,
@@ -25,6 +27,7 @@ import {
   type DiffusionManifest,
   type DiffusionModel,
   type EncoderManifest,
+  isBark,
   isCaptioner,
   isDiffusion,
   isEncoder,
@@ -44,7 +47,7 @@ import { encoderMemory, stageMemory } from '@resultity/model'
 import type { ConstraintCompiler } from '@resultity/sampling'
 import type { TokenBytes } from '@resultity/speech'
 import { loadVocabulary, readTokenBytes } from '@resultity/tokenizer'
-import { voiceMemory } from '@resultity/voice'
+import { barkMemory, voiceMemory } from '@resultity/voice'
 import { speechMemory } from '@resultity/whisper'
 import { AnswerConstraints } from './answer-constraints.ts'
 import type { Assignment, StageProgress } from './assignment.ts'
@@ -84,8 +87,8 @@ export interface ReadySpeech extends Ready {
 /** A voice that serves. */
 export interface ReadyVoice extends Ready {
   readonly kind: 'voice'
-  readonly voice: Voice
-  readonly manifest: VoiceManifest
+  readonly voice: Voice | BarkVoice
+  readonly manifest: VoiceManifest | BarkManifest
 }
 
 /** A whole model that says what pictures show, and serves. */
@@ -124,6 +127,10 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
   }
   if (isVoice(manifest)) {
     const { weightBytes, workBytes } = voiceMemory(manifest)
+    return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
+  }
+  if (isBark(manifest)) {
+    const { weightBytes, workBytes } = barkMemory(manifest)
     return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
   }
   if (isDiffusion(manifest)) {
@@ -184,6 +191,14 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
     return measured(voice, onProgress, async () => {
       const { msPerPhoneme } = await measureVoice(voice, { signal })
       const pace = { decodeMsPerLayer: msPerPhoneme, prefillMsPerPositionLayer: msPerPhoneme }
+      return { kind: 'voice', voice, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
+    })
+  }
+  if (isBark(manifest)) {
+    const voice = await engine.loadBark({ ...common, manifest }, { signal })
+    return measured(voice, onProgress, async () => {
+      const msPerToken = (await voice.measure({ signal })) / manifest.layers.length
+      const pace = { decodeMsPerLayer: msPerToken, prefillMsPerPositionLayer: msPerToken }
       return { kind: 'voice', voice, manifest, measurement: { ...pace, fixedMs: 0, digest: '' }, memoryBytes }
     })
   }

@@ -1,4 +1,5 @@
 import {
+  isBark,
   isCaptioner,
   isDiffusion,
   isServedWhole,
@@ -78,7 +79,7 @@ function infoOf({ placeable: { manifest, contextLength } }: ServedModel): Readon
     'general.parameter_count': weightsOf(manifest).count
   }
   // of a file that is not looked into, or of several models in one
-  if (isVoice(manifest) || isDiffusion(manifest) || isCaptioner(manifest)) return general
+  if (isVoice(manifest) || isBark(manifest) || isDiffusion(manifest) || isCaptioner(manifest)) return general
   const { architecture: family, config, layers } = manifest
   // of a model for speech, its decoder's
   const { feedForward, heads } = isSpeech(manifest)

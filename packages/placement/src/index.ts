@@ -21,7 +21,9 @@ export {
   type ServedEncoder,
   type ServedModel,
   ServedModels,
+  type ServedSoundVoice,
   type ServedSpeech,
+  type ServedTokenVoice,
   type ServedVoice
 } from './served-models.ts'
 export { NodePools, requireSubcloudModels, type Steering } from './subclouds/node-pools.ts'

@@ -1,4 +1,5 @@
 import {
+  type BarkConfig,
   type BlipConfig,
   type Classifier,
   type DiffusionConfig,
@@ -46,11 +47,22 @@ export interface ServedSpeech extends Served {
   readonly tokenizer: ModelTokenizer
 }
 
-/** A model that says texts. */
-export interface ServedVoice extends Served {
+/** A model that says texts by their sounds. */
+export interface ServedSoundVoice extends Served {
   readonly kind: 'voice'
   readonly config: VoiceConfig
+  readonly tokenizer?: undefined
 }
+
+/** A model that says texts by their tokens. */
+export interface ServedTokenVoice extends Served {
+  readonly kind: 'voice'
+  readonly config: BarkConfig
+  readonly tokenizer: EncoderTokenizer
+}
+
+/** A model that says texts. */
+export type ServedVoice = ServedSoundVoice | ServedTokenVoice
 
 /** A model that says what pictures show. */
 export interface ServedCaptioner extends Served {

@@ -3,12 +3,12 @@ import { audioMediaTypes, completeWav, type EncodingThread } from '@resultity/au
 import { type SpeakerComponents, speak } from '@resultity/generation'
 import { MeshError, type Route } from '@resultity/interface'
 import { BEGUN, type JobAnswer, type JobContext, type PreparedJob, type StreamView } from '@resultity/jobs'
-import { answerJob, type HttpEndpoint, modelName, requirePlace, routeHeader } from '@resultity/openai'
+import { answerJob, type HttpEndpoint, modelName, randomSeed, requirePlace, routeHeader } from '@resultity/openai'
 import type { PhonemeThread } from '@resultity/phonemes'
 import type { NodePools, PlacementDirector, RouteConstraints, ServedModels } from '@resultity/placement'
 import type { Job } from '@resultity/store'
 import { type SpeechPlan, storedBytes, toSpeechPlan } from './speech-plan.ts'
-import { speechEventSchema, speechRequestSchema } from './speech-schema.ts'
+import { type SpeechRequest, speechEventSchema, speechRequestSchema } from './speech-schema.ts'
 import { AUDIO, speechView } from './speech-view.ts'
 
 export interface SpeakingComponents extends SpeakerComponents {
@@ -23,6 +23,8 @@ export interface SpeakingComponents extends SpeakerComponents {
 
 interface PreparedSpeech {
   readonly plan: SpeechPlan
+  /** As the request has it, or as it was drawn. */
+  readonly seed: SpeechRequest['seed']
   readonly routing: RouteConstraints
 }
 
@@ -44,6 +46,7 @@ const createSpeech: ApiRoute = {
       events: speechEventSchema,
       headers: {
         'x-resultity-voice': 'The voice that speaks.',
+        'x-resultity-seed': 'Of a voice that draws its tokens: what it drew by.',
         'x-resultity-unspoken': 'How many different characters of the input have no sound here, where there are any.',
         'x-resultity-route': 'Who said the first sentence: `PEER[first,end)`.'
       }
@@ -64,13 +67,15 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedSpeech>> {
     const { models, pools, phonemes, encoding } = this.#components
-    const request = parseInput(speechRequestSchema, body)
-    const name = modelName(models, request.model, {
+    const parsed = parseInput(speechRequestSchema, body)
+    const name = modelName(models, parsed.model, {
       fits: ({ kind }) => kind === 'voice',
       path: this.path,
       what: 'a voice, such as piper-joe'
     })
     const model = models.findVoice(name)
+    // of a voice that draws, it is drawn now: another attempt says the same
+    const request = model.tokenizer === undefined ? parsed : { ...parsed, seed: parsed.seed ?? randomSeed() }
     const routing = pools.routing(model, request.mesh)
     const plan = await toSpeechPlan(request, model, { phonemes, writes: format => encoding.writes(format) })
     return {
@@ -79,8 +84,8 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
       streamed: true,
       tokens: { prompt: plan.characters, answerMax: plan.secondsMax },
       resultBytes: storedBytes(plan),
-      headers: headersOf(plan),
-      data: { plan, routing }
+      headers: headersOf(plan, request.seed),
+      data: { plan, routing, seed: request.seed ?? undefined }
     }
   }
 
@@ -88,8 +93,8 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
     requirePlace(this.#components.director, plan.model.placeable, routing)
   }
 
-  async run({ plan, routing }: PreparedSpeech, { job, signal, log, losses }: JobContext): Promise<JobAnswer> {
-    const { model, format, lengthScale, voice, sentences } = plan
+  async run({ plan, routing, seed }: PreparedSpeech, { job, signal, log, losses }: JobContext): Promise<JobAnswer> {
+    const { model, format, lengthScale, manner, voice, sentences } = plan
     const { sampleRate } = model.config
     using writer = this.#components.encoding.open(format, sampleRate, { signal })
     const parts: Uint8Array[] = []
@@ -98,7 +103,7 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
       parts.push(bytes)
       await log.add(AUDIO, { audio: Buffer.from(bytes).toString('base64') })
     }
-    const asked = { jobId: job.id, model: model.placeable, routing, sentences, lengthScale }
+    const asked = { jobId: job.id, model: model.placeable, routing, sentences, manner }
     const speaker = voice.speaker === undefined ? {} : { speaker: voice.speaker }
     const pause = new Int16Array(Math.round(PAUSE_SECONDS * sampleRate * lengthScale))
     let first: Route | undefined
@@ -110,7 +115,7 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
     )) {
       if (first === undefined) {
         first = route
-        await log.note(BEGUN, { headers: { ...headersOf(plan), 'x-resultity-route': routeHeader(route) } })
+        await log.note(BEGUN, { headers: { ...headersOf(plan, seed), 'x-resultity-route': routeHeader(route) } })
       } else {
         sampleCount += pause.length
         await add(await writer.write(pause))
@@ -123,7 +128,7 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
     const file = Buffer.concat(parts)
     if (format === 'wav') completeWav(file)
     const headers = {
-      ...headersOf(plan),
+      ...headersOf(plan, seed),
       'content-type': audioMediaTypes[format],
       'x-resultity-route': routeHeader(first)
     }
@@ -138,10 +143,11 @@ export class SpeechEndpoint implements HttpEndpoint<PreparedSpeech> {
   }
 }
 
-function headersOf({ voice, unspoken }: SpeechPlan): Record<string, string> {
+function headersOf({ voice, unspoken }: SpeechPlan, seed: SpeechRequest['seed']): Record<string, string> {
   return {
     // a header is Latin-1, and names of voices need not be
     'x-resultity-voice': encodeURIComponent(voice.name),
+    ...(seed === undefined || seed === null ? {} : { 'x-resultity-seed': String(seed) }),
     ...(unspoken.length === 0 ? {} : { 'x-resultity-unspoken': String(unspoken.length) })
   }
 }

@@ -1,17 +1,21 @@
 import { type AudioFormat, PCM_RATE } from '@resultity/audio'
-import { invalidRequest } from '@resultity/interface'
+import type { Manner } from '@resultity/generation'
+import { invalidRequest, MeshError } from '@resultity/interface'
 import { type PhonemeThread, SENTENCE_PHONEMES_MAX, toPhonemeIds } from '@resultity/phonemes'
-import type { ServedVoice } from '@resultity/placement'
+import type { ServedSoundVoice, ServedTokenVoice, ServedVoice } from '@resultity/placement'
 import type { SpeechRequest } from './speech-schema.ts'
+import { tokenSentences } from './token-sentences.ts'
 import { type ChosenVoice, chooseVoice } from './voice-choice.ts'
 
 /** What is said, by whom, and how it is written. */
 export interface SpeechPlan {
   readonly model: ServedVoice
   readonly voice: ChosenVoice
-  /** Phoneme ids of each sentence. */
+  /** Of each sentence, ids of its sounds, or of its tokens. */
   readonly sentences: readonly (readonly number[])[]
-  /** Length of sounds against the usual one. */
+  /** How sentences are said. */
+  readonly manner: Manner
+  /** Length of pauses against the usual one. */
   readonly lengthScale: number
   readonly format: AudioFormat
   /** Characters of the input. */
@@ -35,6 +39,10 @@ const PHONEME_SECONDS_MAX = 0.25
 /** The longest silence that a published voice sets before and behind a sentence. */
 const SILENCE_SECONDS_MAX = 1.5
 
+/** Tokens that are said in a second, when somebody speaks slowly: a sentence with more would be cut off. */
+const TOKENS_PER_SECOND = 3.5
+const SENTENCE_TOKENS_MIN = 8
+
 /** Bytes of a second of sound. */
 const bytesPerSecond: Readonly<Record<AudioFormat, number>> = {
   mp3: 8192,
@@ -56,7 +64,7 @@ export async function toSpeechPlan(
   model: ServedVoice,
   { phonemes, writes }: PlanParts
 ): Promise<SpeechPlan> {
-  const { input, instructions, response_format: format, speed } = request
+  const { input, instructions, response_format: format } = request
   if (instructions?.trim()) {
     throw invalidRequest(
       'instructions',
@@ -71,26 +79,66 @@ export async function toSpeechPlan(
       'Ask for mp3, opus, flac, wav or pcm, or install ffmpeg on the coordinator.'
     )
   }
+  const said = await (model.tokenizer === undefined ? readSounds(request, model, phonemes) : readTokens(request, model))
+  if (said.sentences.length === 0) {
+    const which = said.unspoken.length === 0 ? '' : ` (${said.unspoken.slice(0, 8).join(' ')})`
+    const how = model.tokenizer === undefined ? ' in English' : ''
+    throw invalidRequest('input', `nothing of input is said${how}${which}`, 'Send text in Latin letters.')
+  }
+  return { model, format: format ?? 'mp3', characters: Array.from(input).length, ...said }
+}
+
+type Read = Pick<SpeechPlan, 'voice' | 'sentences' | 'manner' | 'lengthScale' | 'secondsMax' | 'unspoken'>
+
+async function readSounds(
+  { input, speed, seed, temperature, ...request }: SpeechRequest,
+  model: ServedSoundVoice,
+  phonemes: PlanParts['phonemes']
+): Promise<Read> {
+  for (const [param, value] of Object.entries({ seed, temperature })) {
+    if (value === undefined || value === null) continue
+    throw invalidRequest(param, `"${model.id}" draws no tokens, so that ${param} changes nothing`, 'Leave it out.')
+  }
   const voice = chooseVoice(request.voice, model)
   const lengthScale = 1 / (speed ?? 1)
   const { sentences, unspoken } = await phonemes.phonemize(input, {
     phonemesMax: Math.floor(SENTENCE_PHONEMES_MAX / Math.max(1, lengthScale)),
-    alphabet: voice.alphabet
+    ...(voice.alphabet === undefined ? {} : { alphabet: voice.alphabet })
   })
-  if (sentences.length === 0) {
-    const which = unspoken.length === 0 ? '' : ` (${unspoken.slice(0, 8).join(' ')})`
-    throw invalidRequest('input', `nothing of input is said in English${which}`, 'Send text in Latin letters.')
-  }
   const phonemeCount = sentences.reduce((sum, sentence) => sum + sentence.length, 0)
   return {
-    model,
     voice,
     sentences: sentences.map(sentence => toPhonemeIds(sentence, model.config.phonemeIds)),
+    manner: { lengthScale },
     lengthScale,
-    format: format ?? 'mp3',
-    characters: Array.from(input).length,
     secondsMax: Math.ceil((phonemeCount * PHONEME_SECONDS_MAX + sentences.length * SILENCE_SECONDS_MAX) * lengthScale),
     unspoken
+  }
+}
+
+async function readTokens(
+  { input, speed, seed, temperature, ...request }: SpeechRequest,
+  model: ServedTokenVoice
+): Promise<Read> {
+  if (speed !== undefined && speed !== null && speed !== 1) {
+    throw invalidRequest('speed', `"${model.id}" speaks as fast as it does, and speed is 1`, 'Leave it out.')
+  }
+  if (seed === undefined || seed === null) throw new MeshError('internal', 'a seed was to be drawn before')
+  const voice = chooseVoice(request.voice, model)
+  const { inputLength, newTokensMax, rate } = model.config.semantic
+  const secondsMax = newTokensMax / rate
+  const tokensMax = Math.min(inputLength, Math.max(SENTENCE_TOKENS_MIN, Math.floor(secondsMax * TOKENS_PER_SECOND)))
+  const sentences = tokenSentences(input, model.tokenizer, tokensMax)
+  return {
+    voice,
+    sentences,
+    manner: {
+      seed: BigInt.asUintN(64, BigInt(seed)).toString(),
+      ...(temperature === undefined || temperature === null ? {} : { temperature })
+    },
+    lengthScale: 1,
+    secondsMax: Math.ceil(sentences.length * (secondsMax + SILENCE_SECONDS_MAX)),
+    unspoken: []
   }
 }
 

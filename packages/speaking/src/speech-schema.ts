@@ -1,5 +1,5 @@
 import { audioFormats } from '@resultity/audio'
-import { embeddingsRequestSchema } from '@resultity/openai'
+import { embeddingsRequestSchema, seedSchema } from '@resultity/openai'
 import { z } from 'zod'
 
 const { store, mesh } = embeddingsRequestSchema.shape
@@ -17,7 +17,7 @@ export const speechRequestSchema = z
   .looseObject({
     /** May be left out where one voice is served. */
     model: z.string().max(512).nullish(),
-    /** English text. */
+    /** A text: English, or for a voice that reads tokens in any language that it knows. */
     input: z.string().min(1).max(INPUT_CHARACTERS_MAX),
     /** One of `GET /v1/audio/voices`. OpenAI's names, such as "alloy", are the model's own voice. Default: that one. */
     voice: z
@@ -29,6 +29,10 @@ export const speechRequestSchema = z
     response_format: z.enum(audioFormats).nullish(),
     /** As fast as usual times this. The pitch stays as it is. */
     speed: z.number().min(SPEED_MIN).max(SPEED_MAX).nullish(),
+    /** Of a voice that draws its tokens: the same seed says the same. Default: one is drawn, and told in `x-resultity-seed`. */
+    seed: seedSchema.nullish(),
+    /** Of a voice that draws its tokens: 0 for the most likely ones. Default: the model's own. */
+    temperature: z.number().min(0).max(2).nullish(),
     /** The file's own bytes as they are made, or server-sent events that carry them in base64. */
     stream_format: z.enum(['audio', 'sse']).nullish(),
     store,

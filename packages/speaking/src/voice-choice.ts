@@ -1,4 +1,4 @@
-import { invalidRequest, isKokoroConfig, type VoiceConfig } from '@resultity/interface'
+import { type BarkConfig, invalidRequest, isKokoroConfig, type VoiceConfig } from '@resultity/interface'
 import type { Alphabet } from '@resultity/phonemes'
 import type { ServedVoice } from '@resultity/placement'
 import type { SpeechRequest, Voice } from './speech-schema.ts'
@@ -25,8 +25,8 @@ export interface ChosenVoice {
   readonly name: string
   /** Undefined for a model with one voice. */
   readonly speaker: number | undefined
-  /** How it reads sounds. */
-  readonly alphabet: Alphabet
+  /** How it reads sounds; undefined for one that reads tokens. */
+  readonly alphabet: Alphabet | undefined
 }
 
 /** The voices of a model: its speakers, or the one that it is. The first is its default. */
@@ -50,7 +50,7 @@ export function chooseVoice(voice: SpeechRequest['voice'], model: ServedVoice): 
   const own = voicesOf(model).map(({ name }) => name)
   const asked = typeof voice === 'string' ? voice : voice?.id
   const fallsBack = asked === undefined || asked === 'default' || OPENAI_VOICES.has(asked)
-  const name = own.find(one => one === asked) ?? (fallsBack ? own[0] : undefined)
+  const name = namedBy(own, asked) ?? (fallsBack ? own[0] : undefined)
   if (name !== undefined) {
     return { name, speaker: model.config.speakers[name], alphabet: alphabetOf(model.config, name) }
   }
@@ -63,11 +63,18 @@ export function chooseVoice(voice: SpeechRequest['voice'], model: ServedVoice): 
   )
 }
 
-function languageOf(config: VoiceConfig, speaker: string): string {
-  return (isKokoroConfig(config) ? config.languages[speaker] : undefined) ?? config.language
+/** By its name, or by what stands behind the last slash of it, where only one has that. */
+function namedBy(own: readonly string[], asked: string | undefined): string | undefined {
+  const [short, ...others] = own.filter(one => one.endsWith(`/${asked}`))
+  return own.find(one => one === asked) ?? (others.length === 0 ? short : undefined)
 }
 
-function alphabetOf(config: VoiceConfig, speaker: string): Alphabet {
+function languageOf(config: VoiceConfig | BarkConfig, speaker: string): string {
+  return ('languages' in config ? config.languages[speaker] : undefined) ?? config.language
+}
+
+function alphabetOf(config: VoiceConfig | BarkConfig, speaker: string): Alphabet | undefined {
+  if ('semantic' in config) return undefined
   if (!isKokoroConfig(config)) return 'espeak'
   return languageOf(config, speaker) === 'en_GB' ? 'misaki-gb' : 'misaki-us'
 }

@@ -1,19 +1,19 @@
 import { phonemize } from '@resultity/phonemes'
-import type { ServedVoice } from '@resultity/placement'
+import type { ServedSoundVoice, ServedVoice } from '@resultity/placement'
 import { placeableKokoro, placeableVoice } from '@resultity/test-nodes'
 import t from 'tap'
 import { storedBytes, toSpeechPlan } from '../src/speech-plan.ts'
 import { type SpeechRequest, speechRequestSchema } from '../src/speech-schema.ts'
 import { chooseVoice, voicesOf } from '../src/voice-choice.ts'
 
-function served(speakers: Readonly<Record<string, number>> = {}): ServedVoice {
+function served(speakers: Readonly<Record<string, number>> = {}): ServedSoundVoice {
   const placeable = placeableVoice(speakers)
   const { manifest } = placeable
   if (manifest.architecture !== 'piper') throw new Error('no voice')
   return { kind: 'voice', id: 'v', aliases: [], placeable, createdAt: 0, config: manifest.config }
 }
 
-function servedKokoro(): ServedVoice {
+function servedKokoro(): ServedSoundVoice {
   const placeable = placeableKokoro()
   const { manifest } = placeable
   if (manifest.architecture !== 'kokoro') throw new Error('no Kokoro')
@@ -26,7 +26,7 @@ const phonemes = {
   phonemize: async (text: string, options = {}) => phonemize(text, dictionary, options)
 }
 
-function plan(fields: Partial<SpeechRequest>, model = served()) {
+function plan(fields: Partial<SpeechRequest>, model: ServedVoice = served()) {
   return toSpeechPlan(speechRequestSchema.parse({ input: 'Hello', ...fields }), model, {
     phonemes,
     writes: format => format !== 'aac'

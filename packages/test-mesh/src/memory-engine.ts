@@ -1,4 +1,5 @@
 import {
+  type BarkVoice,
   BatchGate,
   type Encoder,
   type Engine,
@@ -74,6 +75,11 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadVoice(): Promise<Voice> {
+    throw decodersOnly()
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadBark(): Promise<BarkVoice> {
     throw decodersOnly()
   }
 

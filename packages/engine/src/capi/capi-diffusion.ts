@@ -21,8 +21,8 @@ import { NativeTensor } from './tensor.ts'
  */
 const RUN_ENTRIES = { 'memory.enable_memory_arena_shrinkage': 'cpu:0' }
 
-/** One component on ONNX Runtime's C API: every run binds tensors of its own, since pictures have sizes of their own. */
-class CapiTensorGraph implements TensorGraph {
+/** A graph on ONNX Runtime's C API: every run binds tensors of its own, since each may have sizes of its own. */
+export class CapiTensorGraph implements TensorGraph {
   readonly #runtime: Runtime
   readonly #session: GraphSession
 

@@ -1,7 +1,7 @@
 import { type AbortOptions, SENTENCE_SAMPLES_MAX } from '@resultity/interface'
+import type { VoiceRun } from '@resultity/voice'
 import type { EngineContext } from '../engine-context.ts'
 import { readVoiceFiles, Voice, type VoiceInit, type VoiceSession } from '../voice.ts'
-import type { VoiceRun } from '../voice-inputs.ts'
 import { Binding } from './binding.ts'
 import { GraphSession } from './graph-session.ts'
 import { runBound } from './run-bound.ts'

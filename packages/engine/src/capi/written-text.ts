@@ -20,6 +20,7 @@ export interface CapiTextParts {
 interface BoundRun extends Disposable {
   readonly binding: Binding
   readonly tokens: Int32Array
+  readonly beside: Int32Array | undefined
   readonly positions: BigInt64Array
   readonly firstRow: BigInt64Array
   readonly lastPosition: Int32Array
@@ -80,6 +81,8 @@ export class CapiText implements TextState {
         ? this.#step
         : memory.use(this.#bind({ count, rows: count - firstRow, needLooks }))
     bound.tokens.set(tokens)
+    if (run.beside === undefined) bound.beside?.fill(-1)
+    else bound.beside?.set(run.beside)
     for (let index = 0; index < count; index++) bound.positions[index] = BigInt(position + index)
     bound.firstRow[0] = BigInt(firstRow)
     bound.lastPosition[0] = position + count - 1
@@ -133,6 +136,7 @@ export class CapiText implements TextState {
     const run: BoundRun = {
       binding: bound,
       tokens: input(edges.tokens, new Int32Array(count), [1, count]),
+      beside: edges.beside === undefined ? undefined : input(edges.beside, new Int32Array(count), [1, count]),
       positions: input(edges.positions, new BigInt64Array(count), [count]),
       firstRow: input(edges.firstRow, new BigInt64Array(1), [1]),
       lastPosition: input(edges.lastPosition, new Int32Array(1), [1]),

@@ -12,8 +12,8 @@ import type { EngineContext } from '../engine-context.ts'
 import type { DiffusionInit } from '../port.ts'
 import { createNodeSession } from './node-runtime.ts'
 
-/** One component on onnxruntime-node's own API: on the event loop, and a run is not to be stopped. */
-class NodeTensorGraph implements TensorGraph {
+/** A graph on onnxruntime-node's own API: on the event loop, and a run is not to be stopped. */
+export class NodeTensorGraph implements TensorGraph {
   readonly #session: InferenceSession
 
   constructor(session: InferenceSession) {

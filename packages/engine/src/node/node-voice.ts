@@ -1,8 +1,8 @@
 import { type AbortOptions, MeshError, SENTENCE_SAMPLES_MAX } from '@resultity/interface'
+import type { VoiceRun } from '@resultity/voice'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
 import type { EngineContext } from '../engine-context.ts'
 import { readVoiceFiles, Voice, type VoiceInit, type VoiceSession } from '../voice.ts'
-import type { VoiceRun } from '../voice-inputs.ts'
 import { createNodeSession } from './node-runtime.ts'
 
 /** A voice's graph on onnxruntime-node's own API. */

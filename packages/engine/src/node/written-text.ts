@@ -32,7 +32,7 @@ export class NodeText implements TextState {
     )
   }
 
-  async run({ tokens, position, firstRow }: TextRun, { signal }: AbortOptions): Promise<TextRunResult> {
+  async run({ tokens, beside, position, firstRow }: TextRun, { signal }: AbortOptions): Promise<TextRunResult> {
     const { session, edges, looks } = this.#parts
     const count = tokens.length
     const positions = BigInt64Array.from(tokens, (_, index) => BigInt(position + index))
@@ -43,6 +43,10 @@ export class NodeText implements TextState {
       [edges.firstRow]: new Tensor('int64', BigInt64Array.of(BigInt(firstRow)), [1]),
       [edges.lastPosition]: new Tensor('int32', Int32Array.of(position + count - 1), [1]),
       [edges.totalPositions]: new Tensor('int32', Int32Array.of(position + count), [])
+    }
+    if (edges.beside !== undefined) {
+      const others = beside === undefined ? new Int32Array(count).fill(-1) : Int32Array.from(beside)
+      feeds[edges.beside] = new Tensor('int32', others, [1, count])
     }
     for (const [index, { past }] of edges.cache.entries()) {
       const kept = this.#cache[index]

@@ -1,11 +1,14 @@
 import {
+  type BarkManifest,
   fromSynthesisResult,
   type Route,
   readJson,
   requireVoice,
+  type SentenceJob,
   SPEECH_ENDPOINT,
   type SynthesisJob,
   synthesisResultSchema,
+  type TokenSynthesisJob,
   type VoiceManifest
 } from '@resultity/interface'
 import type { PlaceableModel, Replicas, RouteConstraints } from '@resultity/placement'
@@ -18,13 +21,22 @@ export interface SpeakerComponents {
   readonly replicas: Pick<Replicas, 'ask' | 'jobsMax' | 'onChange'>
 }
 
-export interface SpeakRequest extends Omit<SynthesisJob, 'phonemeIds'> {
+/** How a model says sentences that reads sounds, or one that reads tokens. */
+export type Manner = Pick<SynthesisJob, 'lengthScale'> | Pick<TokenSynthesisJob, 'seed' | 'temperature'>
+
+export interface SpeakRequest {
   readonly jobId: string
   readonly model: PlaceableModel
   readonly routing: RouteConstraints
-  /** Phoneme ids of each sentence, in the voice's own ids. */
+  /** Of each sentence, ids of its sounds or its tokens, as the model has them. */
   readonly sentences: readonly (readonly number[])[]
+  /** Of a model with several voices. */
+  readonly speaker?: number
+  readonly manner: Manner
 }
+
+/** How many times as long a sentence may take that is written token by token: a processor says 15 s in minutes. */
+const TOKEN_JOBS = 20
 
 export interface SpokenSentence {
   /** s16, one channel, at the voice's rate. */
@@ -41,7 +53,7 @@ export interface SpokenSentence {
  */
 export function speak(
   { nodeJobs, replicas }: SpeakerComponents,
-  { jobId, model, routing, sentences, speaker, lengthScale }: SpeakRequest,
+  { jobId, model, routing, sentences, speaker, manner }: SpeakRequest,
   options: NodeJobOptions = {}
 ): AsyncGenerator<SpokenSentence> {
   const manifest = requireVoice(model.manifest)
@@ -54,14 +66,13 @@ export function speak(
       signal: options.signal
     },
     async (index, signal) => {
-      const job: SynthesisJob = {
-        phonemeIds: [...(sentences[index] ?? [])],
-        ...(speaker === undefined ? {} : { speaker }),
-        lengthScale
-      }
+      const ids = [...(sentences[index] ?? [])]
+      const who = speaker === undefined ? {} : { speaker }
+      const job: SentenceJob =
+        'seed' in manner ? { tokens: ids, ...who, ...manner, sentence: index } : { phonemeIds: ids, ...who, ...manner }
       const body = new TextEncoder().encode(JSON.stringify(job))
       const done = await nodeJobs.run(
-        { jobId, model, routing, endpoint: SPEECH_ENDPOINT, body },
+        { jobId, model, routing, endpoint: SPEECH_ENDPOINT, body, jobs: 'seed' in manner ? TOKEN_JOBS : 1 },
         { ...options, signal }
       )
       return { samples: readSamples(done, manifest), route: done.route }
@@ -70,7 +81,10 @@ export function speak(
 }
 
 /** @throws MeshError `protocol_violation` naming the node */
-function readSamples({ result, route }: NodeJobResult, { name, config }: VoiceManifest): Int16Array<ArrayBuffer> {
+function readSamples(
+  { result, route }: NodeJobResult,
+  { name, config }: VoiceManifest | BarkManifest
+): Int16Array<ArrayBuffer> {
   const read = readJson(synthesisResultSchema, result)
   const samples = read?.sampleRate === config.sampleRate ? fromSynthesisResult(read) : undefined
   if (samples === undefined) throw wrongResult(route, `nothing that ${name} says`)

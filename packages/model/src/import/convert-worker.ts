@@ -4,7 +4,15 @@ import { openBlip, planBlipFiles } from '@resultity/blip'
 import { isDiffusersFolder, openDiffusersFolder } from '@resultity/diffusion-model'
 import type { WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError } from '@resultity/interface'
-import { kokoroAt, openKokoro, openPiperVoice, piperVoiceAt } from '@resultity/voice'
+import {
+  isBarkFolder,
+  kokoroAt,
+  openBark,
+  openKokoro,
+  openPiperVoice,
+  piperVoiceAt,
+  planBarkFiles
+} from '@resultity/voice'
 import { isCt2Folder, openCt2Whisper, openHubWhisper, planWhisperFiles } from '@resultity/whisper'
 import type { ConvertReply, ConvertRequest, ConvertWorkerInit, ModelDescription } from './convert.ts'
 import { planEncoderFiles } from './encoder-weight-file.ts'
@@ -30,6 +38,12 @@ function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
   if (kokoro !== undefined) {
     const { config, file, styles } = openKokoro(kokoro)
     return planned({ architecture: 'kokoro', config }, [file, styles], opening)
+  }
+  if (isBarkFolder(path)) {
+    const source = opening.use(openBark(path))
+    const { layers, prompts } = planBarkFiles(source)
+    const files = prompts === undefined ? layers : [...layers, prompts]
+    return planned({ architecture: 'bark', config: source.config }, files, opening)
   }
   if (directory && isDiffusersFolder(path)) {
     const { config, parts, tokenizers, files } = opening.use(openDiffusersFolder(path))

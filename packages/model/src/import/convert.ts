@@ -4,9 +4,11 @@ import type { ClipTokenizer } from '@resultity/diffusion-model'
 import {
   type AbortOptions,
   askedLayerCount,
+  type BarkConfig,
   type BlipConfig,
   type BlobProgress,
   type BlobRef,
+  type DecoderManifest,
   type DiffusionConfig,
   type DiffusionManifest,
   describeIssues,
@@ -66,6 +68,7 @@ export type ModelDescription =
   | { readonly architecture: 'blip'; readonly config: BlipConfig }
   | { readonly architecture: 'piper'; readonly config: PiperConfig }
   | { readonly architecture: 'kokoro'; readonly config: KokoroConfig }
+  | { readonly architecture: 'bark'; readonly config: BarkConfig }
   | DiffusionDescription
 /** What a model is that draws pictures, with what its manifest has of its folder beside the weights. */
 export interface DiffusionDescription extends Pick<DiffusionManifest, 'parts'> {
@@ -136,7 +139,7 @@ export async function storeManifest(
   return { manifest, manifestSha256 }
 }
 
-type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' | 'kokoro' | 'diffusion' }>
+type LayeredDescription = Exclude<ModelDescription, { architecture: 'piper' | 'kokoro' | 'bark' | 'diffusion' }>
 
 /** What a manifest has behind its config. */
 async function partsOf(
@@ -146,6 +149,13 @@ async function partsOf(
 ): Promise<Record<string, unknown>> {
   if (description.architecture === 'piper') return { layers: files }
   if (description.architecture === 'kokoro') return { layers: files.slice(0, 1), styles: files[1] }
+  if (description.architecture === 'bark') {
+    const { prompts, semantic } = description.config
+    const tokenizer = await storeTokenizer(semantic.inputVocabularySize - semantic.textOffset, init)
+    return prompts.length === 0
+      ? { tokenizer, layers: files }
+      : { tokenizer, layers: files.slice(0, -1), prompts: files.at(-1) }
+  }
   if (description.architecture === 'diffusion') {
     const { parts, tokenizers } = description
     return { tokenizers: await storeClipTokenizers(tokenizers, init), parts, layers: files }
@@ -176,20 +186,24 @@ async function layeredPartsOf(
   init: ManifestInit
 ): Promise<Record<string, unknown>> {
   const layersEnd = 1 + layerCountOf(description)
-  if (init.tokenizerFiles === undefined) throw modelInvalid(init.name, 'has no tokenizer')
-  const { definition, config: tokenizerConfig, endTokenIds } = init.tokenizerFiles
   // the schema's order of fields decides the JSON, so the identity does not depend on how this object was built
   return {
-    tokenizer: {
-      definition: await putRef(definition, init),
-      config: await putRef(tokenizerConfig, init),
-      // some publishers list tokens that the model has not, and cannot write
-      endTokenIds: endTokenIds.filter(id => id < description.config.vocabularySize)
-    },
+    tokenizer: await storeTokenizer(description.config.vocabularySize, init),
     embedding: files[0],
     layers: files.slice(1, layersEnd),
     // not every model has one
     ...(files.length > layersEnd ? { head: files.at(-1) } : {})
+  }
+}
+
+async function storeTokenizer(vocabularySize: number, init: ManifestInit): Promise<DecoderManifest['tokenizer']> {
+  if (init.tokenizerFiles === undefined) throw modelInvalid(init.name, 'has no tokenizer')
+  const { definition, config, endTokenIds } = init.tokenizerFiles
+  return {
+    definition: await putRef(definition, init),
+    config: await putRef(config, init),
+    // some publishers list tokens that the model has not, and cannot write
+    endTokenIds: endTokenIds.filter(id => id < vocabularySize)
   }
 }
 

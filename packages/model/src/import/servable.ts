@@ -1,6 +1,12 @@
 import { MeshError } from '@resultity/interface'
 import type { TokenizerFiles } from '@resultity/tokenizer'
-import { createClipTokenizer, createEncoderTokenizer, createTokenizer, type ModelTokenizer } from '@resultity/tokenizer'
+import {
+  createClipTokenizer,
+  createEncoderTokenizer,
+  createTokenizer,
+  FRAMING_TOKENS,
+  type ModelTokenizer
+} from '@resultity/tokenizer'
 import type { DiffusionDescription, ModelDescription } from './convert.ts'
 
 /**
@@ -17,6 +23,12 @@ export function checkServable(files: TokenizerFiles | undefined, description: Mo
   if (description.architecture === 'piper' || description.architecture === 'kokoro' || files === undefined) return
   if (description.architecture === 'bert') {
     createEncoderTokenizer(files.definition, description.config)
+    return
+  }
+  if (description.architecture === 'bark') {
+    const { textOffset, inputVocabularySize, inputLength } = description.config.semantic
+    const limits = { vocabularySize: inputVocabularySize - textOffset, contextLength: inputLength + FRAMING_TOKENS }
+    createEncoderTokenizer(files.definition, limits)
     return
   }
   if (description.architecture === 'blip') {

@@ -13,6 +13,7 @@ import { storeManifest } from '../import/convert.ts'
 import { modelTypeOf } from '../import/safetensors-source.ts'
 import { checkServable, namingModel } from '../import/servable.ts'
 import { readTokenizerFiles } from '../import/tokenizer-of.ts'
+import { isBarkRepository } from '../sources/hub-bark.ts'
 import { isDiffusersRepository } from '../sources/hub-diffusers.ts'
 import { DEFAULT_REVISION } from '../sources/hub-downloads.ts'
 import { chooseHubFiles } from '../sources/hub-files.ts'
@@ -41,7 +42,7 @@ export interface DescribedHubModel {
 }
 
 /** Of another kind than those that nodes make layers of: they are served whole. */
-const SERVED_WHOLE: ReadonlySet<string> = new Set(['bert', 'blip', 'whisper'])
+const SERVED_WHOLE: ReadonlySet<string> = new Set(['bark', 'bert', 'blip', 'whisper'])
 
 /**
  * Makes the manifest of a large model of the hub from its headers and small files. Its weights are not fetched: nodes make
@@ -59,7 +60,7 @@ export async function describeHubModel(
   const name = `hf:${repo}`
   options.onProgress?.({ phase: 'connect', what: name, bytesDone: 0, bytesTotal: 0 })
   const { commit, files } = await listed(client, repo, revision, options.signal)
-  if (isDiffusersRepository(files)) return undefined
+  if (isDiffusersRepository(files) || isBarkRepository(files)) return undefined
   const chosen = chooseHubFiles(name, files, undefined)
   const weights = chosen.files.filter(isWeights)
   const bytes = weights.reduce((sum, { size }) => sum + size, 0)

@@ -4,6 +4,7 @@ import { HubApiError, downloadFile as hubFile, type ListFileEntry, listFiles } f
 import { ggufPartPaths } from '@resultity/formats'
 import { type FileDigest, MeshError } from '@resultity/interface'
 import { type DownloadOptions, downloadFile, isFile, type RemoteFile, reasonOf } from './download.ts'
+import { fetchBarkFolder, isBarkRepository } from './hub-bark.ts'
 import { fetchDiffusersFolder, isDiffusersRepository } from './hub-diffusers.ts'
 import { COMPLETE, DEFAULT_REVISION, downloadFolder } from './hub-downloads.ts'
 import { chooseHubFiles, findHubFiles, POOLING_FOLDER } from './hub-files.ts'
@@ -57,8 +58,13 @@ export async function fetchFromHub(source: HubSource, options: HubOptions): Prom
   const session = new HubSession(source, revision, options)
   try {
     const entries = await session.list(source.file === undefined ? '.' : dirname(source.file))
-    if (source.file === undefined && source.pinned === undefined && isDiffusersRepository(entries)) {
-      await fetchDiffusersFolder(session, entries, directory)
+    const fetchFolder = isDiffusersRepository(entries)
+      ? fetchDiffusersFolder
+      : isBarkRepository(entries)
+        ? fetchBarkFolder
+        : undefined
+    if (source.file === undefined && source.pinned === undefined && fetchFolder !== undefined) {
+      await fetchFolder(session, entries, directory)
       await writeFile(marker, '.')
       return directory
     }

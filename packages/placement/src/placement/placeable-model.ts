@@ -1,6 +1,7 @@
 import { captionMemory } from '@resultity/blip'
 import { diffusionMemory, diffusionWork } from '@resultity/diffusion-model'
 import {
+  isBark,
   isCaptioner,
   isDiffusion,
   isEncoder,
@@ -12,7 +13,7 @@ import {
 } from '@resultity/interface'
 import { encoderMemory } from '@resultity/model'
 import type { ModelShape } from '@resultity/planner'
-import { voiceMemory, voiceWork } from '@resultity/voice'
+import { barkMemory, barkWork, voiceMemory, voiceWork } from '@resultity/voice'
 import { speechMemory } from '@resultity/whisper'
 
 /** A model as placements need it: identity, sizes, and how it is to be served. */
@@ -37,10 +38,10 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = embedding.bytes + (head?.bytes ?? 0) + encoderMemory(manifest).workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
-  if (isVoice(manifest)) {
-    const { weightBytes, workBytes } = voiceMemory(manifest)
+  if (isVoice(manifest) || isBark(manifest)) {
+    const { weightBytes, workBytes } = isBark(manifest) ? barkMemory(manifest) : voiceMemory(manifest)
     const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
-    // styles of speakers lie in a file of their own
+    // styles of speakers, and what they have said, lie in files of their own
     const embeddingBytes = weightBytes - inLayers + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
@@ -84,6 +85,7 @@ export function weightsPerLayer(manifest: ModelManifest): number {
     return hiddenSize * (4 * hiddenSize + 2 * intermediateSize)
   }
   if (isVoice(manifest)) return voiceWork(manifest)
+  if (isBark(manifest)) return barkWork(manifest.config)
   if (isSpeech(manifest)) {
     const { hiddenSize, encoderFeedForwardSize } = manifest.config
     return hiddenSize * (4 * hiddenSize + 2 * encoderFeedForwardSize)
