@@ -118,6 +118,8 @@ function splits(replicas: PainterComponents['replicas'], request: PaintRequest, 
   const { model, routing, pictures, guidance, start } = request
   if (pictures > 1 || guidance <= 1 || start !== undefined) return false
   const { config } = requireDiffusion(model.manifest)
+  // a run is told a prompt, and not what a prior makes of it
+  if (config.prior !== undefined) return false
   const positions = sizes.latentValues / config.coder.latentChannels
   const long = replicas.idle(model, routing).filter(msPerPosition => msPerPosition * positions >= SPLIT_FROM_MS)
   // the next picture finds another node
