@@ -7,7 +7,16 @@ export {
 export { buildDenoiserGraph, type DenoiserGraph } from './graph/denoiser-graph.ts'
 export { type DiffusionMemory, diffusionMemory, diffusionWork } from './graph/diffusion-memory.ts'
 export type { GraphInit } from './graph/graph-init.ts'
+export { buildPriorGraph, type PriorGraph, UNSEEN } from './graph/prior-graph.ts'
+export { buildClipSightGraph, type ClipSightGraph } from './graph/sight-graph.ts'
 export { buildTextEncoderGraph, type TextEncoderGraph } from './graph/text-graph.ts'
 export type { ClipTokenizer } from './import/clip-tokenizer.ts'
-export { componentFolders, DESCRIBING_FILES, describeDiffusersFolder, MODEL_INDEX } from './import/diffusers-folder.ts'
+export {
+  componentFolders,
+  DESCRIBING_FILES,
+  describeDiffusersFolder,
+  hasPriorApart,
+  MODEL_INDEX,
+  PRIOR_PREFIX
+} from './import/diffusers-folder.ts'
 export { type DiffusionSource, isDiffusersFolder, openDiffusersFolder, weightStem } from './import/open-diffusers.ts'

@@ -27,6 +27,44 @@ function changed(texts: Texts, file: string, fields: Readonly<Record<string, unk
   return { ...texts, [file]: { ...Object(texts[file]), ...fields } }
 }
 
+t.test('of a Kandinsky, what is not its architecture is refused with the file and the field that say so', async t => {
+  const texts = textsOf('tiny-kandinsky')
+  const cases: readonly [file: string, fields: Record<string, unknown>, message: RegExp][] = [
+    [
+      'model_index.json',
+      { _class_name: 'KandinskyV22InpaintPipeline' },
+      /"_class_name" is "KandinskyV22InpaintPipeline"/
+    ],
+    ['unet/config.json', { in_channels: 9 }, /takes no mask/],
+    ['unet/config.json', { out_channels: 4 }, /latents have 4 channels/],
+    ['unet/config.json', { encoder_hid_dim: 24 }, /the denoiser reads 24/],
+    ['unet/config.json', { addition_embed_type: 'image_hint' }, /"addition_embed_type" is "image_hint"/],
+    ['unet/config.json', { resnet_time_scale_shift: 'default' }, /"resnet_time_scale_shift" is "default"/],
+    ['unet/config.json', { up_block_types: ['ResnetUpsampleBlock2D', 'SimpleCrossAttnUpBlock2D'] }, /mirror/],
+    ['unet/config.json', { attention_head_dim: 5 }, /headCount/],
+    ['movq/config.json', { norm_type: 'group' }, /"norm_type" is "group"/],
+    ['movq/config.json', { up_block_types: ['UpDecoderBlock2D', 'AttnUpDecoderBlock2D'] }, /deepest level/],
+    ['movq/config.json', { block_out_channels: [16, 32] }, /16 channels/],
+    ['movq/config.json', { vq_embed_dim: 8 }, /"vq_embed_dim" is 8/],
+    ['prior_prior/config.json', { added_emb_type: null, norm_in_type: 'layer' }, /"norm_in_type" is "layer"/],
+    ['prior_prior/config.json', { clip_embed_dim: 8 }, /"clip_embed_dim" is 8, and must be 16/],
+    ['prior_prior/config.json', { num_embeddings: 50 }, /it reads one text encoder, of its own sizes/],
+    ['prior_scheduler/scheduler_config.json', { prediction_type: 'epsilon' }, /"prediction_type" is "epsilon"/],
+    ['prior_scheduler/scheduler_config.json', { variance_type: 'learned_range' }, /"variance_type"/],
+    ['prior_image_encoder/config.json', { projection_dim: 8 }, /"projection_dim" is 8/],
+    ['prior_image_encoder/config.json', { patch_size: 5 }, /no whole number of parts/],
+    ['prior_text_encoder/config.json', { projection_dim: 8 }, /and 16 are read/],
+    ['scheduler/scheduler_config.json', { thresholding: true }, /"thresholding"/]
+  ]
+  t.match(describe(texts), { prior: { length: 77, clip: 5 }, schedule: { scheduler: 'ddpm', clip: 2 } })
+  for (const [file, fields, message] of cases) {
+    const expected = { code: 'model_invalid', message }
+    t.throws(() => describe(changed(texts, file, fields)), expected, `${file} ${JSON.stringify(fields)}`)
+  }
+  const fixed = changed(texts, 'scheduler/scheduler_config.json', { variance_type: 'fixed_small', clip_sample: false })
+  t.match(describe(fixed).schedule, { scheduler: 'ddim', clip: undefined }, 'one that does not add predicted noise')
+})
+
 t.test('what is not supported is refused with the file and the field that say so', async t => {
   const texts = textsOf('tiny-sd')
   const cases: readonly [file: string, fields: Record<string, unknown>, message: RegExp][] = [

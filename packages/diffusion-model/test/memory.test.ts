@@ -23,6 +23,11 @@ t.test('what serving takes is bounded by what was measured', async t => {
   t.ok(diffusionMemory(imported('stable-diffusion-xl')).weightBytes > 3 * weightBytes)
 })
 
+t.test('what looks at pictures beside a prior is counted apart: it is gone before the rest is loaded', async t => {
+  const { weightBytes } = diffusionMemory(imported('kandinsky-2.2'))
+  t.ok(weightBytes > 4 * 3_041_000_000 && weightBytes < 4 * 3_060_000_000, `${weightBytes}`)
+})
+
 t.test('a step costs what its denoiser has', async t => {
   const [small, large] = (['stable-diffusion-1.5', 'stable-diffusion-xl'] as const).map(name =>
     diffusionWork(imported(name))

@@ -1,15 +1,17 @@
-import type { WeightFile } from '@resultity/interface'
+import { sideStep, type WeightFile } from '@resultity/interface'
 import t from 'tap'
 import {
+  buildClipSightGraph,
   buildDenoiserGraph,
   buildPictureDecoderGraph,
   buildPictureEncoderGraph,
+  buildPriorGraph,
   buildTextEncoderGraph
 } from '../src/index.ts'
 import { imported, publishedIndex, publishedNames } from './support/published-index.ts'
 
-/** Numbers that nothing reads, of the layer and the norm behind the states that XL takes of its first text encoder. */
-const UNREAD = { 'stable-diffusion-xl': 7_089_408, 'playground-2.5': 7_089_408 } as const
+/** Numbers that nothing reads: of the layer and the norm behind the states that XL takes of its first text encoder, and of a codebook. */
+const UNREAD = { 'stable-diffusion-xl': 7_089_408, 'playground-2.5': 7_089_408, 'kandinsky-2.2': 65_536 } as const
 const unreadOf: Readonly<Record<string, number>> = UNREAD
 
 for (const name of publishedNames) {
@@ -30,13 +32,15 @@ for (const name of publishedNames) {
     const init = { manifest, weightLocation: (file: WeightFile) => file.sha256 }
     const texts = manifest.config.textEncoders.map((_, place) => buildTextEncoderGraph(init, place))
     const denoiser = buildDenoiserGraph(init)
-    const graphs = [...texts, denoiser, buildPictureDecoderGraph(init), buildPictureEncoderGraph(init)]
+    const { prior } = manifest.config
+    const looking = prior === undefined ? [] : [buildPriorGraph(init), buildClipSightGraph(init)]
+    const graphs = [...texts, denoiser, buildPictureDecoderGraph(init), buildPictureEncoderGraph(init), ...looking]
     for (const { bytes } of graphs) t.ok(bytes.length > 10_000 && bytes.length < 4_000_000, `${bytes.length} bytes`)
     const xl = manifest.config.textEncoders.length === 2
     t.equal(denoiser.addition !== undefined, xl)
     t.same(
       texts.map(({ pooled }) => pooled !== undefined),
-      xl ? [false, true] : [false]
+      xl ? [false, true] : [prior !== undefined]
     )
     t.ok(JSON.stringify(manifest).length < 2_000_000, `a manifest of ${JSON.stringify(manifest).length} bytes`)
   })
@@ -74,6 +78,16 @@ t.test('sizes and settings are those of the published files', async t => {
     { states: 'second_last', pooledSize: 1280, padToken: 0 }
   ])
   t.ok(xl.zeroForEmpty)
+
+  const kandinsky = imported('kandinsky-2.2').config
+  t.match(kandinsky.schedule, { scheduler: 'ddpm', clip: 2, betaSchedule: 'linear' })
+  t.match(kandinsky.prior, { hiddenSize: 2048, layerCount: 20, embeddingSize: 1280, clip: 5, sight: { patchSize: 14 } })
+  t.same(
+    kandinsky.denoiser.levels.map(({ headCount, attends }) => (attends ? headCount : 0)),
+    [0, 12, 18, 24]
+  )
+  t.equal(kandinsky.pictureSize, 512)
+  t.equal(sideStep(kandinsky), 64)
 
   const playground = imported('playground-2.5').config
   t.match(playground.schedule, { scheduler: 'edm', sigmaData: 0.5, sigmaMin: 0.002, sigmaMax: 80 })

@@ -40,7 +40,7 @@ export interface DrawOptions extends WorkOptions {
 }
 
 /** What of a model the steps of a picture need. */
-export type StepModel = Pick<DiffusionModel, 'config' | 'encodeText' | 'denoise' | 'encode'>
+export type StepModel = Pick<DiffusionModel, 'config' | 'encodeText' | 'prior' | 'denoise' | 'encode'>
 
 /** What stays the same from step to step. */
 interface Drawing {
@@ -94,7 +94,7 @@ export async function drawLatents(
   if (from?.step === sampler.steps) return asLatents(model, request, from.latents)
   const parts = await prepareSource(model, request, noise, { ...options, resumed: from !== undefined })
   options.signal?.throwIfAborted()
-  const states = await encodePrompts(model, request, options)
+  const states = await encodePrompts(model, request, noise, options)
   const startNoise = noise(draws.start, latentCount(model, request))
   const drawing: Drawing = { model, sampler, states, parts, request, noise, startNoise }
   let state = from ?? beginPicture(sampler, parts, startNoise)
@@ -133,7 +133,8 @@ async function predict(drawing: Drawing, state: PictureState, options: WorkOptio
     denoise(drawing, state, negative, options),
     denoise(drawing, state, prompt, options)
   )
-  return guided(without, withPrompt, request.guidanceScale, request.guidanceRescale ?? 0)
+  const { guidanceScale: scale, guidanceRescale: rescale = 0 } = request
+  return guided(without, withPrompt, { scale, rescale, count: state.latents.length })
 }
 
 async function denoise(
@@ -150,7 +151,9 @@ async function denoise(
     timeIds: timeIds(model, request)
   }
   const prediction = await model.denoise(input, options)
-  if (prediction.length !== scaled.length || !allFinite(prediction)) {
+  const { outChannels } = model.config.denoiser
+  const count = (scaled.length / model.config.coder.latentChannels) * outChannels
+  if (prediction.length !== count || !allFinite(prediction)) {
     throw noNumbers('denoiser', state.step, sampler.steps)
   }
   return prediction

@@ -24,7 +24,8 @@ export function sigmasOf(schedule: DiffusionSchedule): Float32Array {
   return levels.map(level => Math.sqrt((1 - level) / level))
 }
 
-function betasOf({ betaSchedule, betaStart, betaEnd, trainSteps }: DiffusionSchedule): Float32Array {
+/** How much of what is left each training step takes, in float32. */
+export function betasOf({ betaSchedule, betaStart, betaEnd, trainSteps }: DiffusionSchedule): Float32Array {
   switch (betaSchedule) {
     case 'linear':
       return evenly(betaStart, betaEnd, trainSteps)

@@ -13,7 +13,11 @@ export const draws = {
   /** The same of that picture with what is to be drawn anew left out. */
   masked: 2,
   /** What is added in a step, counted from 0. */
-  step: (step: number): number => FIRST_STEP_DRAW + step
+  step: (step: number): number => FIRST_STEP_DRAW + step,
+  /** Before the draws of a prior, which begins as noise and adds some in its steps as a picture does: of the prompt. */
+  prior: 4096,
+  /** The same of the negative prompt. */
+  priorNegative: 8192
 } as const
 
 /** The draws before it are kept for other uses. */

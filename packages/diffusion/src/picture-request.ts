@@ -3,11 +3,11 @@ import {
   type DiffusionConfig,
   firstStep,
   invalidRequest,
-  latentScale,
   PICTURE_GUIDANCE_MAX,
   PICTURE_SIDE_MAX,
   type PictureScheduler,
-  type Pixels
+  type Pixels,
+  sideStep
 } from '@resultity/interface'
 
 /** A prompt as the text encoders read it: for each of them, chunks of token ids. */
@@ -49,7 +49,7 @@ export interface PictureRequest {
 
 /** @throws MeshError `invalid_request`, naming the field */
 export function checkPictureRequest(config: DiffusionConfig, request: PictureRequest): void {
-  const scale = latentScale(config)
+  const scale = sideStep(config)
   for (const side of ['width', 'height'] as const) {
     const pixels = request[side]
     if (Number.isInteger(pixels) && pixels >= scale && pixels <= PICTURE_SIDE_MAX && pixels % scale === 0) continue
@@ -68,6 +68,9 @@ export function checkPictureRequest(config: DiffusionConfig, request: PictureReq
   if (chunksOf(request.prompt) !== chunksOf(request.negative)) {
     const counts = `${chunksOf(request.prompt)} and ${chunksOf(request.negative)} chunks`
     throw invalidRequest('negative_prompt', `prompt and negative prompt have ${counts}, not as many`)
+  }
+  if (config.prior !== undefined && chunksOf(request.prompt) > 1) {
+    throw invalidRequest('prompt', `the prior of this model reads one chunk, and ${chunksOf(request.prompt)} came`)
   }
   if (request.source !== undefined) checkSource(request, request.source)
 }

@@ -5,7 +5,8 @@ import {
   type PictureScheduler,
   type PictureState
 } from '@resultity/interface'
-import { consistency, ddim } from './level-samplers.ts'
+import { exponential } from './exact-math.ts'
+import { consistency, ddim, ddpm, type PriorSchedule, unclip } from './level-samplers.ts'
 import { edm, euler, eulerAncestral, solver } from './sigma-samplers.ts'
 import type { StepTable, StepWeights } from './step-weights.ts'
 import { CONSISTENCY_STEPS } from './timesteps.ts'
@@ -53,8 +54,7 @@ export interface Sampler {
 }
 
 /**
- * A sampler as in diffusers 0.29.2: the same tables and steps, to 1e-5. Nothing is clipped or thresholded, and the last step leaves no
- * noise.
+ * A sampler as in diffusers 0.29.2: the same tables and steps, to 1e-5. Nothing is thresholded, and the last step leaves no noise.
  *
  * @throws MeshError `invalid_request` naming `steps`, `strength` or `scheduler`
  */
@@ -63,10 +63,17 @@ export function createSampler(schedule: DiffusionSchedule, init: SamplerInit): S
   return new TableSampler(tableOf(schedule, init), init.start ?? 0)
 }
 
+/** A sampler of embeddings. */
+export function createPriorSampler(schedule: PriorSchedule, steps: number): Sampler {
+  return new TableSampler(unclip(schedule, steps), 0)
+}
+
 function tableOf(schedule: DiffusionSchedule, { scheduler, steps, start = 0, eta = 0 }: SamplerInit): StepTable {
   switch (scheduler) {
     case 'ddim':
       return ddim(schedule, steps, eta)
+    case 'ddpm':
+      return ddpm(schedule, steps)
     case 'lcm':
       return consistency(schedule, steps)
     case 'euler':
@@ -112,12 +119,15 @@ export function checkSteps(schedule: DiffusionSchedule, { scheduler, steps, star
     )
   }
   const endless = schedule.rescaleBetasZeroSnr && schedule.prediction === 'epsilon'
-  if (endless && (scheduler === 'ddim' || scheduler === 'lcm')) {
+  if (endless && (scheduler === 'ddim' || scheduler === 'ddpm' || scheduler === 'lcm')) {
     // at the last training step there is nothing but noise, and knowing the noise says nothing of a picture
     const why = `'${scheduler}' takes no predictions of noise where the noise has no end, as this model has it`
     throw invalidRequest('scheduler', why, 'Name another scheduler.')
   }
 }
+
+/** Powers of {@link exponential}: a share is of no bounds. */
+const POWER_MAX = 600
 
 function stepsMax({ trainSteps, timestepSpacing }: DiffusionSchedule, scheduler: PictureScheduler): number {
   if (scheduler === 'lcm') return Math.min(trainSteps, CONSISTENCY_STEPS)
@@ -169,13 +179,20 @@ class TableSampler implements Sampler {
   step({ step, latents, carried }: PictureState, prediction: Float32Array, noise?: Float32Array): SampledStep {
     const weights = this.#weights(step)
     const [earlier] = carried
+    const { clip = Number.POSITIVE_INFINITY, unclipped = 0, variance } = weights
+    const learned = prediction.length > latents.length ? variance : undefined
     const clean = new Float32Array(latents.length)
     const next = latents.map((value, index) => {
-      const picture = weights.cleanOfLatents * value + weights.cleanOfPrediction * (prediction[index] ?? Number.NaN)
+      const told = weights.cleanOfLatents * value + weights.cleanOfPrediction * (prediction[index] ?? Number.NaN)
+      const picture = Math.min(Math.max(told, -clip), clip)
       clean[index] = picture
       let sum = weights.latents * value + weights.clean * picture
+      if (unclipped !== 0) sum += unclipped * told
       if (weights.earlier !== 0) sum += weights.earlier * (earlier?.[index] ?? Number.NaN)
-      if (weights.noise !== 0) sum += weights.noise * (noise?.[index] ?? Number.NaN)
+      if (weights.noise === 0) return sum
+      const share = prediction[latents.length + index] ?? Number.NaN
+      const scale = learned === undefined ? weights.noise : learnedNoise(learned, share)
+      sum += scale * (noise?.[index] ?? Number.NaN)
       return sum
     })
     const state = { step: step + 1, latents: next, carried: this.looksBack ? [clean] : [] }
@@ -187,4 +204,11 @@ class TableSampler implements Sampler {
     if (weights === undefined) throw new RangeError(`step ${step} of ${this.steps}`)
     return weights
   }
+}
+
+/** Noise that a step adds whose variance is between two, `share` of the way from -1 to 1, of their logarithms. */
+function learnedNoise({ least, most }: NonNullable<StepWeights['variance']>, share: number): number {
+  const part = (share + 1) / 2
+  const power = (part * most + (1 - part) * least) / 2
+  return Number.isFinite(power) ? exponential(Math.min(Math.max(power, -POWER_MAX), POWER_MAX)) : Number.NaN
 }

@@ -29,12 +29,14 @@ export async function latentsOf(
   options: WorkOptions
 ): Promise<Float32Array> {
   const { mean, logVariance } = await model.encode(pixels, options)
-  if (!allFinite(mean.values) || logVariance.length !== mean.values.length || !allFinite(logVariance)) {
+  const spread = logVariance === undefined || (logVariance.length === mean.values.length && allFinite(logVariance))
+  if (!allFinite(mean.values) || !spread) {
     throw new MeshError('engine_failed', "the model's encoder gave no numbers for a picture", {
       hint: 'The weights may be damaged, or too large for the numbers they are computed with.',
       details: { part: 'encoder' }
     })
   }
+  if (logVariance === undefined) return scaledLatents(model.config, mean, mean.values)
   const draws = noise(mean.values.length)
   const sampled = mean.values.map((value, index) => {
     const power = Math.min(Math.max(logVariance[index] ?? 0, LOG_VARIANCE_MIN), LOG_VARIANCE_MAX)

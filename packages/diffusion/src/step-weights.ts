@@ -17,6 +17,15 @@ export interface StepWeights {
   readonly earlier: number
   /** Not 0 where a step adds noise. */
   readonly noise: number
+  /**
+   * Of a step that lets the denoiser say how much noise it adds: the logarithms of the least and the most variance. A prediction that
+   * says so has as many numbers again, from -1 for the least to 1 for the most; of one that does not, `noise` counts.
+   */
+  readonly variance?: { readonly least: number; readonly most: number }
+  /** No number of `clean` is further from 0. */
+  readonly clip?: number
+  /** What of `clean` before it was clipped is added, where that counts. */
+  readonly unclipped?: number
   /** A finished picture with noise added is at this step as `signalLevel · picture + noiseLevel · noise`. */
   readonly signalLevel: number
   readonly noiseLevel: number

@@ -7,7 +7,9 @@ import {
   MeshError,
   type Pixels,
   PROMPT_CHUNKS_MAX,
+  type PriorInput,
   picturePixelsMax,
+  sideStep,
   type TextStates,
   TIME_ID_COUNT
 } from '@resultity/interface'
@@ -37,6 +39,10 @@ export function checkPrompt({ textEncoders }: DiffusionConfig, prompt: readonly 
 export function checkDenoise(config: DiffusionConfig, { latents, timestep, text, timeIds }: DenoiseInput): void {
   const { inChannels, addition } = config.denoiser
   checkLatents(config, latents, inChannels)
+  const step = sideStep(config) / latentScale(config)
+  if (latents.height % step !== 0 || latents.width % step !== 0) {
+    throw invalid('latents', `${latents.height} × ${latents.width} latents came, and multiples of ${step} are taken`)
+  }
   if (!Number.isFinite(timestep)) throw invalid('timestep', `${timestep} is no step`)
   checkText(config, text)
   const idCount = addition === undefined ? 0 : TIME_ID_COUNT
@@ -47,12 +53,28 @@ export function checkDenoise(config: DiffusionConfig, { latents, timestep, text,
 
 function checkText({ denoiser }: DiffusionConfig, { states, length, size, pooled }: TextStates): void {
   const pooledSize = denoiser.addition?.pooledSize ?? 0
-  const fits = size === denoiser.contextSize && states.length === length * size && pooled.length === pooledSize
+  const own = size === denoiser.contextSize && states.length === length * size && pooled.length === pooledSize
+  const fits = own && (denoiser.embedding === undefined || length === 1)
   if (!Number.isInteger(length) || length < 1 || !fits) {
     const taken = `${denoiser.contextSize} of each token and ${pooledSize} of all are taken`
     throw invalid('text', `${states.length} numbers of ${length} tokens and ${pooled.length} of all came; ${taken}`)
   }
   if (!allFinite(states) || !allFinite(pooled)) throw invalid('text', 'the text has what is no number')
+}
+
+/** @throws MeshError `invalid_request` for sizes that are not the prior's, and for what is no number */
+export function checkPrior({ prior }: DiffusionConfig, { noisy, timestep, text, tokenCount }: PriorInput): void {
+  const { embeddingSize: size = 0, length = 0 } = prior ?? {}
+  const sizes = [noisy.length, text.size, text.pooled.length]
+  const states = text.length === length && text.states.length === length * size
+  if (!states || sizes.some(own => own !== size)) {
+    throw invalid('text', `${text.length} states came; ${length}, a vector and an embedding of ${size} are taken`)
+  }
+  if (!Number.isInteger(tokenCount) || tokenCount < 1 || tokenCount > length) {
+    throw invalid('text', `${tokenCount} tokens of ${length}`)
+  }
+  if (!Number.isFinite(timestep)) throw invalid('timestep', `${timestep} is no step`)
+  if (![noisy, text.states, text.pooled].every(allFinite)) throw invalid('text', 'there is what is no number')
 }
 
 /** @throws MeshError `invalid_request`, `resource_exhausted` for more than a picture may have */

@@ -1,15 +1,25 @@
 import {
+  buildClipSightGraph,
   buildDenoiserGraph,
   buildPictureDecoderGraph,
   buildPictureEncoderGraph,
+  buildPriorGraph,
   buildTextEncoderGraph,
   type DenoiserGraph,
   type GraphInit,
   type PictureDecoderGraph,
   type PictureEncoderGraph,
+  type PriorGraph,
   type TextEncoderGraph
 } from '@resultity/diffusion-model'
-import { type AbortOptions, type DiffusionParts, partFiles, type WeightFile } from '@resultity/interface'
+import {
+  type AbortOptions,
+  allFinite,
+  type DiffusionParts,
+  MeshError,
+  partFiles,
+  type WeightFile
+} from '@resultity/interface'
 import { GraphSource } from './graph-source.ts'
 import type { DiffusionInit } from './port.ts'
 
@@ -48,6 +58,8 @@ export interface DiffusionGraphs extends AsyncDisposable {
   readonly denoiser: LoadedPart<DenoiserGraph>
   readonly decoder: LoadedPart<PictureDecoderGraph>
   readonly encoder: LoadedPart<PictureEncoderGraph>
+  /** Of a model that draws embeddings, with the one that stands for no picture. */
+  readonly prior: (LoadedPart<PriorGraph> & { readonly nothing: Float32Array }) | undefined
 }
 
 /** A graph that was built, and where its weights are. */
@@ -74,6 +86,7 @@ export async function loadDiffusionGraphs(
     return { edges: source.graph, runs: loading.use(await load(source)) }
   }
   const files: DiffusionParts<readonly WeightFile[]> = partFiles(init.manifest)
+  const nothing = await lookAtNothing(init, load, { ...(signal && { signal }) })
   const textEncoders: LoadedPart<TextEncoderGraph>[] = []
   for (const [index, own] of files.textEncoders.entries()) {
     textEncoders.push(await open(own, graph => buildTextEncoderGraph(graph, index)))
@@ -81,7 +94,33 @@ export async function loadDiffusionGraphs(
   const denoiser = await open(files.denoiser, buildDenoiserGraph)
   const decoder = await open(files.decoder, buildPictureDecoderGraph)
   const encoder = await open(files.encoder, buildPictureEncoderGraph)
+  const prior = nothing && { ...(await open(files.prior, buildPriorGraph)), nothing }
   signal?.throwIfAborted()
   const loaded = loading.move()
-  return { textEncoders, denoiser, decoder, encoder, [Symbol.asyncDispose]: () => loaded.disposeAsync() }
+  return { textEncoders, denoiser, decoder, encoder, prior, [Symbol.asyncDispose]: () => loaded.disposeAsync() }
+}
+
+/**
+ * Of a model that draws embeddings, that of a picture without light. What looks at pictures has more weights than all the rest, and is
+ * asked this once: it is gone before the rest is loaded.
+ */
+async function lookAtNothing(
+  init: DiffusionInit,
+  load: (source: BuiltSource) => Promise<TensorGraph>,
+  options: AbortOptions
+): Promise<Float32Array | undefined> {
+  const { prior } = init.manifest.config
+  if (prior === undefined) return undefined
+  options.signal?.throwIfAborted()
+  await using source = await GraphSource.forComponent(init, partFiles(init.manifest).sight, buildClipSightGraph)
+  await using sight = await load(source)
+  const { pictureSize: side } = prior.sight
+  const pixels = { edge: source.graph.pixels, data: new Float32Array(3 * side * side), shape: [1, 3, side, side] }
+  const embedding = { edge: source.graph.embedding, shape: [1, prior.embeddingSize] }
+  const [nothing = new Float32Array()] = await sight.run([pixels], [embedding], options)
+  if (allFinite(nothing)) return nothing
+  throw new MeshError('engine_failed', 'what looks at pictures gave what are no numbers', {
+    hint: 'its weights may be damaged; import the model again',
+    details: { part: 'sight' }
+  })
 }

@@ -3,7 +3,9 @@ import {
   type DiffusionModel,
   type Latents,
   latentScale,
+  type Prior,
   picturePixelsMax,
+  type TextStates,
   TIME_ID_COUNT
 } from '@resultity/interface'
 import { KernelDigest } from './kernel-digest.ts'
@@ -30,7 +32,8 @@ export async function measureDiffusion(
   const prompt = textEncoders.map(({ length, beginToken, endToken, padToken }) => [
     Uint32Array.from({ length }, (_, at) => (at === 0 ? beginToken : at === 1 ? endToken : padToken))
   ])
-  const text = await model.encodeText(prompt, options)
+  const read = await model.encodeText(prompt, options)
+  const text = model.prior === undefined ? read : await imagine(model.prior, read, options)
   const side = Math.min(SIDE, Math.floor(Math.sqrt(picturePixelsMax(model.config)) / latentScale(model.config)))
   const latents = patternOf(denoiser.inChannels, side)
   const digest = new KernelDigest()
@@ -51,4 +54,10 @@ export async function measureDiffusion(
 function patternOf(channels: number, side: number): Latents {
   const values = Float32Array.from({ length: channels * side * side }, (_, at) => ((37 * at) % 101) / 50 - 1)
   return { channels, height: side, width: side, values }
+}
+
+/** One run of a prior, and what stands for no picture in the place of a text: it shows more than numbers that are small. */
+async function imagine({ nothing, ...prior }: Prior, text: TextStates, options: AbortOptions): Promise<TextStates> {
+  await prior.imagine({ noisy: nothing, timestep: 1, text, tokenCount: 2 }, options)
+  return { states: nothing, length: 1, size: nothing.length, pooled: new Float32Array() }
 }

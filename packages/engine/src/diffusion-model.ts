@@ -1,18 +1,23 @@
+import { UNSEEN } from '@resultity/diffusion-model'
 import {
   allFinite,
   type DenoiseInput,
   type DiffusionConfig,
   type DiffusionModel,
+  type EncodedPicture,
   type Latents,
   latentScale,
   MeshError,
   type Pixels,
+  type Prior,
+  type PriorInput,
+  type PriorResult,
   type TextStates,
   type WorkOptions
 } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
-import { checkDenoise, checkLatents, checkPixels, checkPrompt } from './diffusion-checks.ts'
+import { checkDenoise, checkLatents, checkPixels, checkPrior, checkPrompt } from './diffusion-checks.ts'
 import type { DiffusionGraphs, LoadedPart, RunInput, RunOutput } from './diffusion-graphs.ts'
 import type { DiffusionInit } from './port.ts'
 
@@ -21,12 +26,18 @@ const COLOURS = 3
 /** A whole model that draws pictures, over the graphs of some runtime: checks and turns. */
 export class WholeDiffusionModel implements DiffusionModel {
   readonly config: DiffusionConfig
+  readonly prior: Prior | undefined
   readonly #graphs: DiffusionGraphs
   readonly #turns: CallTurns
 
   constructor({ manifest }: Pick<DiffusionInit, 'manifest'>, graphs: DiffusionGraphs, gate: BatchGate) {
     this.config = manifest.config
     this.#graphs = graphs
+    const { prior } = graphs
+    this.prior = prior && {
+      nothing: prior.nothing,
+      imagine: (input, options = {}) => this.#imagine(prior, input, options)
+    }
     this.#turns = new CallTurns(gate, 'the model that draws pictures')
   }
 
@@ -88,10 +99,7 @@ export class WholeDiffusionModel implements DiffusionModel {
     return { height: rows, width: columns, values: pixels }
   }
 
-  async encode(
-    pixels: Pixels,
-    options: WorkOptions = {}
-  ): Promise<{ readonly mean: Latents; readonly logVariance: Float32Array }> {
+  async encode(pixels: Pixels, options: WorkOptions = {}): Promise<EncodedPicture> {
     options.signal?.throwIfAborted()
     checkPixels(this.config, pixels)
     const { encoder } = this.#graphs
@@ -101,8 +109,9 @@ export class WholeDiffusionModel implements DiffusionModel {
     const [height, width] = [pixels.height / scale, pixels.width / scale]
     const shape = [1, channels, height, width]
     const inputs = [{ edge: edges.pixels, data: pixels.values, shape: [1, COLOURS, pixels.height, pixels.width] }]
-    const outputs = [edges.mean, edges.logVariance].map(edge => ({ edge, shape }))
-    const [mean = NOTHING, logVariance = NOTHING] = await this.#run('encoder', encoder, { inputs, outputs }, options)
+    const { mean: place, logVariance: spread } = edges
+    const outputs = (spread === undefined ? [place] : [place, spread]).map(edge => ({ edge, shape }))
+    const [mean = NOTHING, logVariance] = await this.#run('encoder', encoder, { inputs, outputs }, options)
     return { mean: { channels, height, width, values: mean }, logVariance }
   }
 
@@ -111,6 +120,29 @@ export class WholeDiffusionModel implements DiffusionModel {
     if (this.#turns.closed) return
     await this.#turns.close()
     await this.#graphs[Symbol.asyncDispose]()
+  }
+
+  async #imagine(
+    prior: NonNullable<DiffusionGraphs['prior']>,
+    input: PriorInput,
+    options: WorkOptions
+  ): Promise<PriorResult> {
+    options.signal?.throwIfAborted()
+    checkPrior(this.config, input)
+    const { edges } = prior
+    const { noisy, timestep, text, tokenCount } = input
+    const shape = [1, noisy.length]
+    const mask = Float32Array.from({ length: text.length }, (_, at) => (at < tokenCount ? 0 : UNSEEN))
+    const inputs: RunInput[] = [
+      { edge: edges.noisy, data: noisy, shape },
+      { edge: edges.timestep, data: Float32Array.of(timestep), shape: [1] },
+      { edge: edges.states, data: text.states, shape: [text.length, text.size] },
+      { edge: edges.pooled, data: text.pooled, shape },
+      { edge: edges.mask, data: mask, shape: [1, text.length] }
+    ]
+    const outputs = [edges.prediction, edges.embedding].map(edge => ({ edge, shape }))
+    const [prediction = NOTHING, embedding = NOTHING] = await this.#run('prior', prior, { inputs, outputs }, options)
+    return { prediction, embedding }
   }
 
   async #encodeChunk(

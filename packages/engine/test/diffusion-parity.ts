@@ -16,6 +16,7 @@ import { Tensor } from 'onnxruntime-node'
 import { createNodeSession } from '../src/node/node-runtime.ts'
 import { cosineOf } from './cosine.ts'
 import { markdownTable } from './markdown-table.ts'
+import { comparePrior } from './prior-parity.ts'
 
 const fixtures = join(import.meta.dirname, '../../../diffusion-model/test/fixtures')
 
@@ -33,7 +34,8 @@ export const diffusionSystems: readonly DiffusionSystem[] = [
   { system: 'BK-SDM small and tiny', model: 'tiny-small', over: 'tiny-sd' },
   { system: 'Stable Diffusion 2.1, Turbo', model: 'tiny-sd2' },
   { system: 'Stable Diffusion XL, Turbo, Playground v2', model: 'tiny-xl' },
-  { system: 'Playground v2.5', model: 'tiny-playground', over: 'tiny-xl' }
+  { system: 'Playground v2.5', model: 'tiny-playground', over: 'tiny-xl' },
+  { system: 'Kandinsky 2.2', model: 'tiny-kandinsky' }
 ]
 
 /** What one edge has, beside the reference's. */
@@ -68,6 +70,7 @@ export async function measureDiffusion(system: DiffusionSystem): Promise<Diffusi
   await using model = await TinyModel.open(system)
   const comparison = new Comparison(await referenceOf(system.model))
   const text = await compareText(model, comparison)
+  await comparePrior(model, comparison, text)
   await compareDenoiser(model, comparison, text)
   await compareCoder(model, comparison)
   return { ...system, figures: comparison.figures, left: comparison.left }
@@ -93,9 +96,17 @@ async function referenceOf(name: string): Promise<Reference> {
 }
 
 /** Figures that go in, and do not come out. */
-const INPUTS: ReadonlySet<string> = new Set(['unet.latents', 'unet.time_ids', 'vae.latents', 'vae.picture'])
+const INPUTS: ReadonlySet<string> = new Set([
+  'unet.latents',
+  'unet.time_ids',
+  'unet.shown',
+  'vae.latents',
+  'vae.picture',
+  'sight.pixels',
+  'prior.noisy'
+])
 
-class Comparison {
+export class Comparison {
   readonly reference: Reference
   readonly figures: ComparedFigure[] = []
 
@@ -143,10 +154,13 @@ function pathOf(name: string): string {
     .replace(/\.upsamplers\.0$/, '.double_out')
 }
 
+/** Of a denoiser whose resolution residual blocks change. */
+const inBlock = (path: string): string => path.replace(/\.(half|double)_out$/, '.$1')
+
 type Feeds = Readonly<Record<string, Tensor>>
 
 /** An imported model, and its graphs on onnxruntime-node. */
-class TinyModel implements AsyncDisposable {
+export class TinyModel implements AsyncDisposable {
   readonly manifest: DiffusionManifest
   readonly #folder: string
   readonly #paths: ReadonlyMap<string, string>
@@ -203,9 +217,9 @@ class TinyModel implements AsyncDisposable {
   }
 }
 
-const floats = (data: Float32Array, dims: readonly number[]): Tensor => new Tensor('float32', data, dims)
+export const floats = (data: Float32Array, dims: readonly number[]): Tensor => new Tensor('float32', data, dims)
 
-interface EncodedText {
+export interface EncodedText {
   readonly states: Float32Array
   readonly length: number
   readonly pooled: Float32Array | undefined
@@ -236,12 +250,14 @@ async function compareText(model: TinyModel, comparison: Comparison): Promise<En
 async function compareDenoiser(model: TinyModel, comparison: Comparison, text: EncodedText): Promise<void> {
   if (!comparison.has('unet.prediction')) return
   const { denoiser } = model.manifest.config
-  const blocks = comparison.blocks('unet.')
+  const draws = denoiser.embedding !== undefined
+  const blocks = new Map([...comparison.blocks('unet.')].map(([path, name]) => [draws ? inBlock(path) : path, name]))
   const graph = buildDenoiserGraph(model.init([...blocks.keys()]))
+  const told = draws ? { states: comparison.wanted('unet.shown'), length: 1 } : text
   const feeds: Record<string, Tensor> = {
-    [graph.latents]: floats(comparison.wanted('unet.latents'), [1, denoiser.inChannels, 7, 5]),
+    [graph.latents]: floats(comparison.wanted('unet.latents'), [1, denoiser.inChannels, ...(draws ? [6, 4] : [7, 5])]),
     [graph.timestep]: floats(Float32Array.of(comparison.reference.timestep), [1]),
-    [graph.text]: floats(text.states, [text.length, denoiser.contextSize])
+    [graph.text]: floats(told.states, [told.length, denoiser.contextSize])
   }
   if (graph.addition !== undefined) {
     feeds[graph.addition.pooled] = floats(text.pooled ?? new Float32Array(), [1, denoiser.addition?.pooledSize ?? 0])
@@ -264,11 +280,14 @@ async function compareCoder(model: TinyModel, comparison: Comparison): Promise<v
   if (comparison.has('vae.mean')) {
     const down = comparison.blocks('vae.encoder.')
     const encoder = buildPictureEncoderGraph(model.init([...down.keys()]))
-    const picture = floats(comparison.wanted('vae.picture'), [1, 3, 24, 20])
+    const sides = encoder.logVariance === undefined ? [8, 6] : [24, 20]
+    const picture = floats(comparison.wanted('vae.picture'), [1, 3, ...sides])
     const results = await model.run(encoder.bytes, { [encoder.pixels]: picture })
     for (const [path, name] of down) comparison.compare(name, results.get(path))
     comparison.compare('vae.mean', results.get(encoder.mean))
-    comparison.compare('vae.log_variance', results.get(encoder.logVariance))
+    if (encoder.logVariance !== undefined) {
+      comparison.compare('vae.log_variance', results.get(encoder.logVariance))
+    }
   }
 }
 

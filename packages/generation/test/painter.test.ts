@@ -78,10 +78,12 @@ async function run(
   const jobs: PictureJob[] = []
   const gotFurther: boolean[] = []
   const begun: unknown[] = []
+  const patience: number[] = []
   const asked: number[] = []
   let next = 0
   const follow = async (job: FollowedJob) => {
     begun.push(job.begun)
+    patience.push(job.jobsPerEvent)
     for (;;) {
       const at = next++
       const route = routeOf(`node ${at}`)
@@ -107,7 +109,7 @@ async function run(
   const components = { nodeJobs: { follow, run: runs.run }, replicas }
   const options = signal === undefined ? {} : { signal }
   for await (const event of paint(components, { ...request, ...change }, options)) events.push(event)
-  return { jobs, events, asked, gotFurther, begun }
+  return { jobs, events, asked, gotFurther, begun, patience }
 }
 
 const stepsOf = (events: readonly PaintEvent[], picture = 0) =>
@@ -341,6 +343,18 @@ t.test('a step is not split where that does not help', async t => {
     const { asked } = await run([], change, undefined, { ...none, idle })
     t.strictSame(asked, asks, what)
   }
+})
+
+t.test('a model with a prior is drawn by one node, which may say nothing for longer', async t => {
+  const model = placeableDiffusion()
+  const manifest = requireDiffusion(model.manifest)
+  const prior = { layerCount: 1 } as NonNullable<typeof manifest.config.prior>
+  const imagining = { ...model, manifest: { ...manifest, config: { ...manifest.config, prior } } }
+  const runs = { run: () => Promise.reject(new Error('no run was expected')), idle: [1e9, 1e9] }
+  const { patience, jobs } = await run([painter()], { model: imagining }, undefined, runs)
+  t.same(patience, [4])
+  t.equal(jobs.length, 1)
+  t.same((await run([painter()])).patience, [1])
 })
 
 t.test('what is no prediction names the node', async t => {

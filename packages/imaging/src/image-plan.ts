@@ -61,7 +61,8 @@ export interface ImageTask {
 }
 
 /** Steps and guidance by the scheduler: as publishers of models recommend them. */
-const usual: Partial<Readonly<Record<PictureScheduler, { readonly steps: number; readonly guidance: number }>>> = {
+const usual: Partial<Readonly<Record<PictureScheduler, { readonly steps: number; readonly guidance?: number }>>> = {
+  ddpm: { steps: 50 },
   lcm: { steps: 4, guidance: 1 },
   edm: { steps: 25, guidance: 3 }
 }
@@ -69,6 +70,8 @@ const STEPS = 30
 const GUIDANCE = 7.5
 /** Of models like XL. */
 const GUIDANCE_WITH_ADDITION = 5
+/** Of models that draw embeddings. */
+const GUIDANCE_WITH_PRIOR = 4
 
 const shares: Readonly<Record<string, number>> = { low: 0.5, high: 1.5, hd: 1.5 }
 
@@ -151,6 +154,7 @@ function stepsOf({ steps, quality }: ImageRequest, { schedule }: DiffusionConfig
 }
 
 function guidanceOf({ denoiser }: DiffusionConfig, scheduler: PictureScheduler): number {
+  if (denoiser.embedding !== undefined) return GUIDANCE_WITH_PRIOR
   return usual[scheduler]?.guidance ?? (denoiser.addition === undefined ? GUIDANCE : GUIDANCE_WITH_ADDITION)
 }
 

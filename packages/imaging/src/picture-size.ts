@@ -1,10 +1,10 @@
 import {
   type DiffusionConfig,
   invalidRequest,
-  latentScale,
   PICTURE_PIXELS_MAX,
   PICTURE_SIDE_MAX,
-  picturePixelsMax
+  picturePixelsMax,
+  sideStep
 } from '@resultity/interface'
 
 /** Pixels a side. */
@@ -28,7 +28,7 @@ export function sizeOf(
   config: DiffusionConfig,
   source?: PictureSize
 ): PictureSize {
-  const scale = latentScale(config)
+  const scale = sideStep(config)
   const auto = size === undefined || size === null || size === 'auto'
   const wanted = auto ? autoSize(config, source) : parseSize(size)
   const { width, height } = wanted
@@ -66,7 +66,7 @@ function autoSize(config: DiffusionConfig, source: PictureSize | undefined): Pic
   if (source === undefined) return { width: side, height: side }
   const area = Math.min(side * side, PICTURE_PIXELS_MAX)
   const by = Math.min(1, Math.sqrt(area / (source.width * source.height)))
-  const scale = latentScale(config)
+  const scale = sideStep(config)
   // rounded down, so that no limit is passed
   const scaled = (pixels: number): number =>
     Math.min(PICTURE_SIDE_MAX, Math.max(scale, Math.floor((pixels * by) / scale) * scale))

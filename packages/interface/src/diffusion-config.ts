@@ -1,14 +1,16 @@
 import { z } from 'zod'
+import { CHUNK_TOKENS_MAX, priorConfigSchema } from './prior-config.ts'
 
 const size = z.int().positive()
 
 /**
- * The rules by which noise becomes a picture: `ddim`, Euler's method, the same that adds noise on the way (`euler_a`), DPM-Solver++
- * over two steps, latent consistency, and DPM-Solver++ and Euler's method for models in EDM's terms. `karras` spaces noise closer
- * where there is little.
+ * The rules by which noise becomes a picture: `ddim`, `ddpm`, which adds as much noise on the way as the training took, Euler's method,
+ * the same that adds noise on the way (`euler_a`), DPM-Solver++ over two steps, latent consistency, and DPM-Solver++ and Euler's
+ * method for models in EDM's terms. `karras` spaces noise closer where there is little.
  */
 export const pictureSchedulers = [
   'ddim',
+  'ddpm',
   'euler',
   'euler_karras',
   'euler_a',
@@ -32,6 +34,8 @@ export const diffusionScheduleSchema = z.object({
   stepsOffset: z.int().nonnegative().max(1000),
   setAlphaToOne: z.boolean(),
   rescaleBetasZeroSnr: z.boolean(),
+  /** No number of a picture without noise, as far as it can be told, is further from 0. Absent: any number is taken. */
+  clip: z.number().positive().max(1000).optional(),
   /** Set for models in EDM's terms (Karras et al., arXiv:2206.00364), such as Playground v2.5. */
   sigmaData: z.number().positive().optional(),
   sigmaMin: z.number().positive().optional(),
@@ -45,9 +49,6 @@ const channels = size.max(65_536)
 /** Added to a variance, so that nothing is divided by zero. */
 const epsilon = z.number().min(1e-20).max(1)
 const token = z.int().nonnegative().max(4_194_303)
-
-/** Tokens of one chunk of a prompt. Published encoders have 77. */
-const CHUNK_TOKENS_MAX = 1024
 
 /** A text encoder of CLIP (Radford et al., arXiv:2103.00020), or of OpenCLIP, which differs in sizes and in `activation`. */
 export const clipTextConfigSchema = z
@@ -121,7 +122,13 @@ export const denoiserConfigSchema = z
     normGroups: size.max(1024),
     epsilon,
     /** What XL adds to the time: the pooled prompt and {@link TIME_ID_COUNT} numbers, each as `timeSize` waves. */
-    addition: z.object({ pooledSize: channels, timeSize: channels.multipleOf(2) }).optional()
+    addition: z.object({ pooledSize: channels, timeSize: channels.multipleOf(2) }).optional(),
+    /**
+     * Set where it draws an embedding of a picture (Kandinsky), which is then the one position of its text. The embedding becomes
+     * `tokenCount` positions of `tokenSize`, and a part of the time. Pixels attend to them and to each other at once, the time scales
+     * as well as shifts, residual blocks change the resolution, and how much noise to add is predicted, too.
+     */
+    embedding: z.object({ tokenCount: size.max(1024), tokenSize: channels }).optional()
   })
   .superRefine(({ levels, normGroups }, { addIssue }) => {
     for (const [index, level] of levels.entries()) {
@@ -150,13 +157,18 @@ export const pictureCoderConfigSchema = z
     /** The sampler's latents are the encoder's, less {@link shift} (or `means`), times this (and over `stds`). */
     scalingFactor: z.number().positive().max(1000),
     shift: z.number().min(-1000).max(1000).default(0),
+    /**
+     * Set for MoVQ (Zheng et al., arXiv:2209.09002): a picture has one place in latents, its deepest level attends, and latents scale and
+     * shift what the decoder's norms give, which have groups of their own number.
+     */
+    latentNorm: z.object({ normGroups: size.max(1024) }).optional(),
     /** Of each latent channel; both or none. */
     means: z.array(z.number()).max(65_536).optional(),
     stds: z.array(z.number().positive()).max(65_536).optional()
   })
-  .superRefine(({ levels, normGroups, latentChannels, means, stds }, { addIssue }) => {
+  .superRefine(({ levels, normGroups, latentNorm, latentChannels, means, stds }, { addIssue }) => {
     for (const [index, level] of levels.entries()) {
-      if (level % normGroups === 0) continue
+      if (level % normGroups === 0 && level % (latentNorm?.normGroups ?? 1) === 0) continue
       const message = `${level} channels do not make ${normGroups} groups`
       addIssue({ code: 'custom', path: ['levels', index], message })
     }
@@ -175,6 +187,8 @@ export const diffusionConfigSchema = z
     textEncoders: z.array(clipTextConfigSchema).min(1).max(2),
     denoiser: denoiserConfigSchema,
     coder: pictureCoderConfigSchema,
+    /** Stands between the text encoder and a denoiser that draws embeddings. */
+    prior: priorConfigSchema.optional(),
     /** Whether the states of an empty negative prompt are zeros, as XL was trained. */
     zeroForEmpty: z.boolean(),
     /** Side in pixels of the pictures that the model was trained for, where a request names no size. */
@@ -185,18 +199,20 @@ export const diffusionConfigSchema = z
   })
 export type DiffusionConfig = z.infer<typeof diffusionConfigSchema>
 
-type Sizes = Pick<DiffusionConfig, 'textEncoders' | 'denoiser' | 'coder'>
+type Sizes = Pick<DiffusionConfig, 'textEncoders' | 'denoiser' | 'coder' | 'prior'>
 
 /** What does not go together. */
-function* wrongSizes({ textEncoders, denoiser, coder }: Sizes): Generator<{ path: string[]; message: string }> {
+function* wrongSizes(sizes: Sizes): Generator<{ path: string[]; message: string }> {
+  const { textEncoders, denoiser, coder, prior } = sizes
   const contextSize = textEncoders.reduce((sum, { hiddenSize }) => sum + hiddenSize, 0)
   if (contextSize !== denoiser.contextSize) {
     const message = `the text encoders make ${contextSize} numbers a token, and the denoiser reads ${denoiser.contextSize}`
     yield { path: ['denoiser', 'contextSize'], message }
   }
   const pooled = textEncoders.reduce((sum, { pooledSize = 0 }) => sum + pooledSize, 0)
-  if (pooled !== (denoiser.addition?.pooledSize ?? 0)) {
-    const message = `the text encoders make ${pooled} numbers of a prompt, and the denoiser reads ${denoiser.addition?.pooledSize ?? 0}`
+  const read = prior?.embeddingSize ?? denoiser.addition?.pooledSize ?? 0
+  if (pooled !== read) {
+    const message = `the text encoders make ${pooled} numbers of a prompt, and ${read} are read`
     yield { path: ['denoiser', 'addition'], message }
   }
   if (new Set(textEncoders.map(({ length }) => length)).size > 1) {
@@ -208,9 +224,25 @@ function* wrongSizes({ textEncoders, denoiser, coder }: Sizes): Generator<{ path
     const message = `${denoiser.inChannels}; latents of ${latentChannels} channels make ${kinds[0]}, or ${kinds[1]} with a mask`
     yield { path: ['denoiser', 'inChannels'], message }
   }
-  if (denoiser.outChannels !== latentChannels) {
+  // with how much noise to add beside what is predicted
+  const out = denoiser.embedding === undefined ? latentChannels : 2 * latentChannels
+  if (denoiser.outChannels !== out) {
     const message = `${denoiser.outChannels}, and latents have ${latentChannels} channels`
     yield { path: ['denoiser', 'outChannels'], message }
+  }
+  yield* wrongPrior(sizes)
+}
+
+function* wrongPrior({ textEncoders, denoiser, prior }: Sizes): Generator<{ path: string[]; message: string }> {
+  if ((prior === undefined) !== (denoiser.embedding === undefined)) {
+    yield { path: ['prior'], message: 'a prior and a denoiser that draws embeddings go together' }
+  }
+  if (prior === undefined) return
+  const [first, ...others] = textEncoders
+  const fits = first?.length === prior.length && first.hiddenSize === prior.embeddingSize && others.length === 0
+  if (!fits) yield { path: ['prior'], message: 'it reads one text encoder, of its own sizes' }
+  if (denoiser.inChannels !== denoiser.outChannels / 2) {
+    yield { path: ['denoiser', 'inChannels'], message: 'a denoiser that draws embeddings takes no mask' }
   }
 }
 
@@ -228,6 +260,12 @@ export function picturePixelsMax({ pictureSize }: Pick<DiffusionConfig, 'picture
 /** Pixels a side for one latent. */
 export function latentScale({ coder }: Pick<DiffusionConfig, 'coder'>): number {
   return 2 ** (coder.levels.length - 1)
+}
+
+/** Pixels that a picture's sides are multiples of: a resolution of residual blocks is whole pixels of the next. */
+export function sideStep({ coder, denoiser }: Pick<DiffusionConfig, 'coder' | 'denoiser'>): number {
+  const scale = latentScale({ coder })
+  return denoiser.embedding === undefined ? scale : scale * 2 ** (denoiser.levels.length - 1)
 }
 
 /** Whether the denoiser takes a mask and a masked picture beside the latents. */

@@ -21,7 +21,10 @@ const diffusionPartsSchema = z.object({
   /** From latents to pixels. */
   decoder: fileCount,
   /** From pixels to latents. */
-  encoder: fileCount
+  encoder: fileCount,
+  /** From a text to the embedding of a picture, and from a picture to its embedding: of a model with a prior. */
+  prior: fileCount.optional(),
+  sight: fileCount.optional()
 })
 
 /**
@@ -50,7 +53,15 @@ export const diffusionManifestSchema = z
     message: 'the manifest has files of as many text encoders as the model has',
     path: ['parts', 'textEncoders']
   })
-  .refine(({ parts, layers }) => partRanges(parts).encoder.end === layers.length, {
+  .refine(
+    ({ config, parts }) =>
+      [parts.prior, parts.sight].every(part => (part === undefined) === (config.prior === undefined)),
+    {
+      message: 'the manifest has files of a prior where the model has one',
+      path: ['parts', 'prior']
+    }
+  )
+  .refine(({ parts, layers }) => partRanges(parts).sight.end === layers.length, {
     message: 'the manifest lists as many weight files as its parts have',
     path: ['layers']
   })
@@ -62,6 +73,9 @@ export interface DiffusionParts<Part> {
   readonly denoiser: Part
   readonly decoder: Part
   readonly encoder: Part
+  /** Empty where the model has no prior. */
+  readonly prior: Part
+  readonly sight: Part
 }
 
 /** The layers of each component. */
@@ -75,18 +89,22 @@ export function partRanges(parts: z.infer<typeof diffusionPartsSchema>): Diffusi
     textEncoders: parts.textEncoders.map(next),
     denoiser: next(parts.denoiser),
     decoder: next(parts.decoder),
-    encoder: next(parts.encoder)
+    encoder: next(parts.encoder),
+    prior: next(parts.prior ?? 0),
+    sight: next(parts.sight ?? 0)
   }
 }
 
 /** The weight files of each component. */
 export function partFiles({ parts, layers }: DiffusionManifest): DiffusionParts<readonly WeightFile[]> {
   const filesOf = ({ first, end }: LayerRange): readonly WeightFile[] => layers.slice(first, end)
-  const { textEncoders, denoiser, decoder, encoder } = partRanges(parts)
+  const { textEncoders, ...others } = partRanges(parts)
   return {
     textEncoders: textEncoders.map(filesOf),
-    denoiser: filesOf(denoiser),
-    decoder: filesOf(decoder),
-    encoder: filesOf(encoder)
+    denoiser: filesOf(others.denoiser),
+    decoder: filesOf(others.decoder),
+    encoder: filesOf(others.encoder),
+    prior: filesOf(others.prior),
+    sight: filesOf(others.sight)
   }
 }

@@ -143,6 +143,55 @@ t.test('of a repository, the components that are served are fetched, and what sa
   t.equal(hub.requests.length, requests)
 })
 
+const PRIOR = 'prior_'
+
+/** The combined folder of a Kandinsky as its publisher has it: what draws, and its prior. */
+async function kandinskyRepositories(card: string): Promise<Record<'decoder' | 'prior', Record<string, Uint8Array>>> {
+  const files = Object.entries(await filesOf('tiny-kandinsky'))
+  const own = files.filter(([path]) => !path.startsWith(PRIOR))
+  const prior = files.filter(([path]) => path.startsWith(PRIOR))
+  const encoder = new TextEncoder()
+  const index = encoder.encode(JSON.stringify({ _class_name: 'KandinskyV22Pipeline' }))
+  return {
+    decoder: { ...Object.fromEntries(own), 'model_index.json': index, 'README.md': encoder.encode(card) },
+    prior: {
+      ...Object.fromEntries(prior.map(([path, bytes]) => [path.slice(PRIOR.length), bytes])),
+      'model_index.json': encoder.encode(JSON.stringify({ _class_name: 'KandinskyV22PriorPipeline' }))
+    }
+  }
+}
+
+t.test('a model whose prior is another repository is fetched of both, as one folder', async t => {
+  const { decoder, prior } = await kandinskyRepositories(
+    '---\nlicense: apache-2.0\nprior:\n- a/prior\ntags:\n- b/c\n---\n# A card\n'
+  )
+  await using hub = await startFakeHub('a/decoder', decoder, { others: { 'a/prior': prior } })
+  const directory = await mkdtemp(join(tmpdir(), 'diffusion-hub-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const source = { repo: 'a/decoder', file: undefined }
+  const options = { directory, hubUrl: hub.url, retryMs: 1 }
+  const path = await fetchFromHub(source, options)
+  const { manifest, manifestSha256 } = await convert(path)
+  t.equal(manifestSha256, (await convert(join(fixtures, 'tiny-kandinsky'))).manifestSha256)
+  const { prior: own, sight, textEncoders } = partFiles(requireDiffusion(manifest))
+  t.ok(own.length > 0 && sight.length > 0 && textEncoders.length === 1)
+  const requests = hub.requests.length
+  t.equal(await fetchFromHub(source, options), path)
+  t.equal(hub.requests.length, requests, 'nothing is asked again')
+})
+
+t.test('without a prior, a model that draws embeddings is refused, and says what to do', async t => {
+  const { decoder } = await kandinskyRepositories('# A card without settings\n\nprior: a/prior\n')
+  await using hub = await startFakeHub('a/decoder', decoder)
+  const directory = await mkdtemp(join(tmpdir(), 'diffusion-hub-'))
+  t.teardown(() => rm(directory, { recursive: true, force: true }))
+  const fetched = fetchFromHub({ repo: 'a/decoder', file: undefined }, { directory, hubUrl: hub.url, retryMs: 1 })
+  await t.rejects(fetched, { code: 'model_not_found', message: /README.md names none/ })
+  const folder = await copyOf(t, 'tiny-kandinsky')
+  await rm(join(folder, 'prior_prior'), { recursive: true })
+  await t.rejects(convert(folder), { code: 'model_invalid', message: /the folder has none/, hint: /prior_/ })
+})
+
 t.test('of a repository whose model is not supported, no weight is fetched', async t => {
   const repository = await filesOf('tiny-sd')
   const index = { ...JSON.parse(new TextDecoder().decode(repository['model_index.json'])), _class_name: 'FluxPipeline' }

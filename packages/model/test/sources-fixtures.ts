@@ -20,6 +20,8 @@ export interface HubFault {
   readonly wrongHash?: boolean
   /** Accepts the request and never answers. */
   readonly silent?: boolean
+  /** Files of further repositories. */
+  readonly others?: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>
 }
 
 export interface FakeHub extends AsyncDisposable {
@@ -39,14 +41,16 @@ export async function startFakeHub(
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     if (fault.silent === true) return
     const { pathname } = new URL(request.url ?? '/', 'http://hub')
-    const listing = `/api/models/${repo}/tree/main`
+    const asked = Object.keys(fault.others ?? {}).find(other => pathname.includes(`/${other}/`)) ?? repo
+    const served = fault.others?.[asked] ?? files
+    const listing = `/api/models/${asked}/tree/main`
     if (pathname.startsWith(listing)) {
       requests.push('list')
       response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(listFolder(files, pathname.slice(listing.length + 1), fault)))
+      response.end(JSON.stringify(listFolder(served, pathname.slice(listing.length + 1), fault)))
       return
     }
-    const bytes = files[pathname.replace(`/${repo}/resolve/main/`, '')]
+    const bytes = served[pathname.replace(`/${asked}/resolve/main/`, '')]
     if (bytes === undefined) {
       response.writeHead(404, { 'x-error-code': 'RepoNotFound' }).end()
       return

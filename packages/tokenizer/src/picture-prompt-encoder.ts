@@ -35,16 +35,19 @@ export interface PicturePromptOptions extends AbortOptions {
 export class PicturePromptEncoder implements AsyncDisposable {
   readonly #name: string
   readonly #tokenizers: readonly ClipTokenizer[]
+  readonly #chunksMax: number
   readonly #thread: TaskThread
 
   private constructor(
-    name: string,
+    { name, config }: Pick<DiffusionManifest, 'name' | 'config'>,
     tokenizers: readonly ClipTokenizer[],
     workerData: PicturePromptThreadInit,
     { scheduler }: PicturePromptOptions
   ) {
     this.#name = name
     this.#tokenizers = tokenizers
+    // a prior reads one chunk
+    this.#chunksMax = config.prior === undefined ? PROMPT_CHUNKS_MAX : 1
     this.#thread = new TaskThread({
       url: new URL('./picture-prompt-worker.js', import.meta.url),
       workerData,
@@ -72,15 +75,15 @@ export class PicturePromptEncoder implements AsyncDisposable {
         }
       })
     )
-    return new PicturePromptEncoder(manifest.name, tokenizers, { encoders }, options)
+    return new PicturePromptEncoder(manifest, tokenizers, { encoders }, options)
   }
 
   /**
-   * As {@link encodePicturePrompts}, of as many chunks as a node takes.
+   * As {@link encodePicturePrompts}, of as many chunks as the model takes.
    * @throws also MeshError `resource_exhausted`; `invalid_request` for texts that take too long
    */
   async encode(texts: PromptTexts): Promise<PicturePrompts> {
-    const chunksMax = PROMPT_CHUNKS_MAX
+    const chunksMax = this.#chunksMax
     if (texts.prompt.length + texts.negative.length <= INLINE_CHARACTERS_MAX) {
       return encodePicturePrompts(this.#tokenizers, texts, { chunksMax })
     }

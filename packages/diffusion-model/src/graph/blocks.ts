@@ -29,12 +29,25 @@ export interface Convolution extends Sizes {
 
 /** A convolution over pixels `[1, inputs, height, width]`, with bias. */
 export function convolve(blocks: Blocks, path: string, input: string, convolution: Convolution): string {
-  const { inputs, outputs, taps = 3, stride = 1 } = convolution
+  const { outputs } = convolution
+  const kernel = kernelOf(blocks, path, convolution)
+  const bias = blocks.weights.ask({ name: `${path}_bias`, kind: 'vector', dims: [outputs] })
+  return convolved(blocks, path, [input, kernel, bias], convolution)
+}
+
+/** A convolution without bias. */
+export function convolvePlainly(blocks: Blocks, path: string, input: string, convolution: Convolution): string {
+  return convolved(blocks, path, [input, kernelOf(blocks, path, convolution)], convolution)
+}
+
+function kernelOf({ weights }: Blocks, path: string, { inputs, outputs, taps = 3 }: Convolution): string {
+  return weights.ask({ name: path, kind: 'kernel', dims: [outputs, inputs, taps, taps] })
+}
+
+function convolved({ graph }: Blocks, path: string, inputs: readonly string[], convolution: Convolution): string {
+  const { taps = 3, stride = 1 } = convolution
   const [before, behind] = convolution.pads ?? [(taps - 1) / 2, (taps - 1) / 2]
-  const { graph, weights } = blocks
-  const kernel = weights.ask({ name: path, kind: 'kernel', dims: [outputs, inputs, taps, taps] })
-  const bias = weights.ask({ name: `${path}_bias`, kind: 'vector', dims: [outputs] })
-  return graph.node('Conv', `${path}_out`, [input, kernel, bias], {
+  return graph.node('Conv', `${path}_out`, inputs, {
     kernel_shape: [taps, taps],
     pads: [before, before, behind, behind],
     strides: [stride, stride]
@@ -127,6 +140,8 @@ export interface AttentionRows {
   readonly size: number
   /** Whether a position attends to none behind it; default false. */
   readonly causal?: boolean
+  /** f32 `[1, 1, positions, length]`, added to scores. */
+  readonly bias?: string
 }
 
 /**
@@ -134,14 +149,20 @@ export interface AttentionRows {
  * scores (Dao et al., arXiv:2205.14135), so that memory does not grow with the square of the pixels.
  */
 export function attend({ graph }: Blocks, path: string, attention: AttentionRows): string {
-  const { queries, keys, values, headCount, size, causal = false } = attention
+  const { queries, keys, values, headCount, size, causal = false, bias } = attention
   const batch = integers(graph, 1, -1, size)
   const inputs = [queries, keys, values].map((rows, index) =>
     graph.node('Reshape', `${path}_${'qkv'[index]}_batch`, [rows, batch])
   )
   const attributes: Record<string, Attribute> = { num_heads: headCount, ...(causal ? { unidirectional: 1 } : {}) }
+  if (bias !== undefined) inputs.push('', '', bias)
   const mixed = graph.node('MultiHeadAttention', `${path}_mixed`, inputs, attributes)
   return graph.node('Reshape', `${path}_mixed_rows`, [mixed, integers(graph, -1, size)])
+}
+
+/** The mean of each two by two pixels. */
+export function shrink({ graph }: Blocks, path: string, input: string): string {
+  return graph.node('AveragePool', `${path}_small`, [input], { kernel_shape: [2, 2], strides: [2, 2] })
 }
 
 /** Each pixel as often as it takes to have the height and width of another edge, or twice each way. */

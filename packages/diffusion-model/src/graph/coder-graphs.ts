@@ -2,6 +2,7 @@ import type { PictureCoderConfig } from '@resultity/interface'
 import { ElementType, GraphWriter } from '@resultity/onnx-graph'
 import { attend, type Blocks, convolve, enlarge, groupNorm, project, silu, toPixels, toRows } from './blocks.ts'
 import { addWatched, type GraphInit, weightsOf } from './graph-init.ts'
+import { type LatentNorm, latentNorm } from './latent-norm.ts'
 import { residualBlock } from './residual-block.ts'
 
 /** What makes pixels of latents, as an ONNX model. */
@@ -21,8 +22,8 @@ export interface PictureEncoderGraph {
   readonly pixels: string
   /** f32 `[1, latentChannels, height, width]`, before the scale that samplers work in. */
   readonly mean: string
-  /** In the shape of {@link mean}, from -30 to 20. */
-  readonly logVariance: string
+  /** In the shape of {@link mean}, from -30 to 20; undefined where a picture has one place in latents. */
+  readonly logVariance: string | undefined
 }
 
 const COLOURS = 3
@@ -64,21 +65,45 @@ export function pictureDecoderGraph(blocks: Blocks, config: PictureCoderConfig):
   const unscaled = unscale(graph, config, latents)
   const entered = config.beforeDecoder ? convolve(blocks, 'before', unscaled, square) : unscaled
   let channels = levels.at(-1) ?? 0
+  const norms = normsOf(config, unscaled)
   let edge = convolve(blocks, 'in', entered, { inputs: latentChannels, outputs: channels })
-  edge = middle(blocks, edge, config)
+  edge = middle(blocks, edge, config, norms)
   for (const [index, outputs] of levels.toReversed().entries()) {
     for (let block = 0; block <= blockCount; block++) {
-      edge = residualBlock(blocks, `up.${index}.block.${block}`, edge, { ...config, inputs: channels, outputs })
+      const sizes = { inputs: channels, outputs }
+      edge = residualBlock(blocks, `up.${index}.block.${block}`, edge, { ...norms, ...sizes })
       channels = outputs
+      const attends = config.latentNorm !== undefined && index === 0
+      if (attends) edge = attendToAll(blocks, `up.0.attend.${block}`, edge, { ...norms, channels })
     }
     if (index === levels.length - 1) continue
     const path = `up.${index}.double`
     edge = convolve(blocks, path, enlarge(blocks, path, edge), { inputs: channels, outputs: channels })
   }
-  const normed = groupNorm(blocks, 'out_norm', edge, { ...config, channels })
+  const normed = normOf(blocks, 'out_norm', edge, { ...norms, channels })
   const pixels = convolve(blocks, 'out', silu(blocks, normed), { inputs: channels, outputs: COLOURS })
   graph.output(pixels, ElementType.float32, [1, COLOURS, 'rows', 'columns'])
   return { latents, pixels }
+}
+
+/** How a coder's blocks norm. */
+type Norms = Pick<PictureCoderConfig, 'normGroups' | 'epsilon'> & { readonly latents?: LatentNorm }
+
+/** @param latents of a decoder, as the encoder gave them */
+function normsOf({ normGroups, epsilon, latentNorm, latentChannels }: PictureCoderConfig, latents: string): Norms {
+  if (latentNorm === undefined) return { normGroups, epsilon }
+  return { normGroups, epsilon, latents: { edge: latents, latentChannels, epsilon, ...latentNorm } }
+}
+
+function normOf(
+  blocks: Blocks,
+  path: string,
+  input: string,
+  { latents, ...group }: Norms & { readonly channels: number }
+): string {
+  return latents === undefined
+    ? groupNorm(blocks, path, input, group)
+    : latentNorm(blocks, path, input, { ...latents, channels: group.channels })
 }
 
 /** Into the numbers that the encoder gave. */
@@ -105,23 +130,33 @@ export function pictureEncoderGraph(blocks: Blocks, config: PictureCoderConfig):
   const { graph } = blocks
   const { latentChannels, levels, blockCount } = config
   const pixels = graph.input('pixels', ElementType.float32, [1, COLOURS, 'rows', 'columns'])
+  const { normGroups, epsilon } = config
+  const norms: Norms = { normGroups, epsilon }
   let channels = levels[0] ?? 0
   let edge = convolve(blocks, 'in', pixels, { inputs: COLOURS, outputs: channels })
   for (const [index, outputs] of levels.entries()) {
     for (let block = 0; block < blockCount; block++) {
-      edge = residualBlock(blocks, `down.${index}.block.${block}`, edge, { ...config, inputs: channels, outputs })
+      const sizes = { inputs: channels, outputs }
+      edge = residualBlock(blocks, `down.${index}.block.${block}`, edge, { ...norms, ...sizes })
       channels = outputs
+      const attends = config.latentNorm !== undefined && index === levels.length - 1
+      if (attends) edge = attendToAll(blocks, `down.${index}.attend.${block}`, edge, { ...norms, channels })
     }
     if (index === levels.length - 1) continue
     // zeros below and to the right only
     const convolution = { inputs: channels, outputs: channels, stride: 2, pads: [0, 1] } as const
     edge = convolve(blocks, `down.${index}.half`, edge, convolution)
   }
-  edge = middle(blocks, edge, config)
-  const normed = groupNorm(blocks, 'out_norm', edge, { ...config, channels })
-  const both = 2 * latentChannels
+  edge = middle(blocks, edge, config, norms)
+  const normed = normOf(blocks, 'out_norm', edge, { ...norms, channels })
+  const both = config.latentNorm === undefined ? 2 * latentChannels : latentChannels
   let moments = convolve(blocks, 'out', silu(blocks, normed), { inputs: channels, outputs: both })
   if (config.afterEncoder) moments = convolve(blocks, 'after', moments, { inputs: both, outputs: both, taps: 1 })
+  if (config.latentNorm !== undefined) {
+    const place = graph.node('Identity', 'mean', [moments])
+    graph.output(place, ElementType.float32, [1, latentChannels, 'height', 'width'])
+    return { pixels, mean: place, logVariance: undefined }
+  }
   const [mean, spread] = ['mean', 'log_variance_unbounded']
   graph.nodeWithOutputs('Split', [mean, spread], [moments], { axis: 1, num_outputs: 2 })
   const [least, most] = [LOG_VARIANCE.min, LOG_VARIANCE.max].map((bound, index) =>
@@ -134,11 +169,11 @@ export function pictureEncoderGraph(blocks: Blocks, config: PictureCoderConfig):
   return { pixels, mean, logVariance }
 }
 
-function middle(blocks: Blocks, input: string, config: PictureCoderConfig): string {
-  const channels = config.levels.at(-1) ?? 0
-  const residual = { ...config, inputs: channels, outputs: channels }
+function middle(blocks: Blocks, input: string, { levels, middleAttends }: PictureCoderConfig, norms: Norms): string {
+  const channels = levels.at(-1) ?? 0
+  const residual = { ...norms, inputs: channels, outputs: channels }
   let edge = residualBlock(blocks, 'middle.block.0', input, residual)
-  if (config.middleAttends) edge = attendToAll(blocks, 'middle.attend.0', edge, { ...config, channels })
+  if (middleAttends) edge = attendToAll(blocks, 'middle.attend.0', edge, { ...norms, channels })
   return residualBlock(blocks, 'middle.block.1', edge, residual)
 }
 
@@ -147,10 +182,10 @@ function attendToAll(
   blocks: Blocks,
   path: string,
   input: string,
-  config: PictureCoderConfig & { readonly channels: number }
+  norms: Norms & { readonly channels: number }
 ): string {
-  const { channels: size } = config
-  const rows = toRows(blocks, path, groupNorm(blocks, `${path}.norm`, input, config), size)
+  const { channels: size } = norms
+  const rows = toRows(blocks, path, normOf(blocks, `${path}.norm`, input, norms), size)
   const [queries = '', keys = '', values = ''] = ['q', 'k', 'v'].map(name =>
     project(blocks, `${path}.${name}`, rows, { inputs: size, outputs: size })
   )

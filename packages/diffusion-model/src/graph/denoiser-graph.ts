@@ -1,6 +1,7 @@
 import { type DenoiserConfig, type DenoiserLevel, TIME_ID_COUNT } from '@resultity/interface'
 import { ElementType, GraphWriter } from '@resultity/onnx-graph'
-import { type Blocks, convolve, enlarge, groupNorm, project, silu } from './blocks.ts'
+import { type Blocks, convolve, enlarge, groupNorm, integers, layerNorm, project, silu } from './blocks.ts'
+import { embeddingAttention } from './embedding-attention.ts'
 import { addWatched, type GraphInit, weightsOf } from './graph-init.ts'
 import { type Context, pixelTransformer } from './pixel-transformer.ts'
 import { residualBlock, type TimeState } from './residual-block.ts'
@@ -14,7 +15,7 @@ export interface DenoiserGraph {
   readonly latents: string
   /** f32 `[1]`: in training steps. */
   readonly timestep: string
-  /** f32 `[length, contextSize]`. */
+  /** f32 `[length, contextSize]`; of a model that draws embeddings one of them, `[1, contextSize]`. */
   readonly text: string
   /** Inputs of a model that takes them, and of no other. */
   readonly addition:
@@ -48,12 +49,25 @@ export function denoiserGraph(blocks: Blocks, config: DenoiserConfig): Omit<Deno
   const { graph } = blocks
   const latents = graph.input('latents', ElementType.float32, [1, config.inChannels, 'height', 'width'])
   const timestep = graph.input('timestep', ElementType.float32, [1])
-  const text = graph.input('text', ElementType.float32, ['length', config.contextSize])
-  const { time, addition } = timeState(blocks, config, timestep)
-  const unet = new Unet(blocks, config, time, { edge: text, size: config.contextSize })
+  const length = config.embedding === undefined ? 'length' : 1
+  const text = graph.input('text', ElementType.float32, [length, config.contextSize])
+  const { time, addition } = timeState(blocks, config, { timestep, text })
+  const unet = new Unet(blocks, config, time, contextOf(blocks, config, text))
   const prediction = unet.draw(latents)
   graph.output(prediction, ElementType.float32, [1, config.outChannels, 'height', 'width'])
   return { latents, timestep, text, addition, prediction }
+}
+
+/** As torch's LayerNorm has it; no denoiser says otherwise. */
+const LAYER_NORM_EPSILON = 1e-5
+
+/** What pixels attend to: the text, or positions that an embedding is made to. */
+function contextOf(blocks: Blocks, { contextSize, embedding }: DenoiserConfig, text: string): Context {
+  if (embedding === undefined) return { edge: text, size: contextSize }
+  const { tokenCount, tokenSize: size } = embedding
+  const wide = project(blocks, 'embedding', text, { inputs: contextSize, outputs: tokenCount * size })
+  const rows = blocks.graph.node('Reshape', 'embedding_rows', [wide, integers(blocks.graph, tokenCount, size)])
+  return { edge: layerNorm(blocks, 'embedding_norm', rows, { size, epsilon: LAYER_NORM_EPSILON }), size }
 }
 
 /** Numbers of the time to those of the first level: of every published UNet. */
@@ -61,8 +75,8 @@ const TIME_FACTOR = 4
 
 function timeState(
   blocks: Blocks,
-  { levels, addition }: DenoiserConfig,
-  timestep: string
+  { levels, addition, embedding, contextSize }: DenoiserConfig,
+  { timestep, text }: { readonly timestep: string; readonly text: string }
 ): { time: TimeState; addition: DenoiserGraph['addition'] } {
   const { graph } = blocks
   const first = firstOf(levels).channels
@@ -72,6 +86,12 @@ function timeState(
     return project(blocks, `${name}.2`, silu(blocks, wide), { inputs: size, outputs: size })
   }
   const time = perceptron('time', waves(graph, 'time_waves', timestep, { count: 1, size: first }), first)
+  if (embedding !== undefined) {
+    const shown = project(blocks, 'shown', text, { inputs: contextSize, outputs: size })
+    const normed = layerNorm(blocks, 'shown_norm', shown, { size, epsilon: LAYER_NORM_EPSILON })
+    const both = graph.node('Add', 'time_and_shown', [time, normed])
+    return { time: { edge: silu(blocks, both), size, scales: true }, addition: undefined }
+  }
   if (addition === undefined) return { time: { edge: silu(blocks, time), size }, addition }
   const { pooledSize, timeSize } = addition
   const pooled = graph.input('pooled', ElementType.float32, [1, pooledSize])
@@ -129,8 +149,12 @@ class Unet {
       skips.push(state)
     }
     if (index === this.#config.levels.length - 1) return state
+    const path = `down.${index}.half`
     const convolution = { inputs: channels, outputs: channels, stride: 2 }
-    state = { edge: convolve(this.#blocks, `down.${index}.half`, state.edge, convolution), channels }
+    state =
+      this.#config.embedding === undefined
+        ? { edge: convolve(this.#blocks, path, state.edge, convolution), channels }
+        : this.#residual(path, state, channels, 'half')
     skips.push(state)
     return state
   }
@@ -154,6 +178,7 @@ class Unet {
       state = this.#block(path, block, { edge, channels: state.channels + skip.channels }, level)
     }
     if (index === 0) return state
+    if (this.#config.embedding !== undefined) return this.#residual(`${path}.double`, state, channels, 'double')
     // sides that are not even are halved up, and doubled to what they were
     const large = enlarge(this.#blocks, `${path}.double`, state.edge, skips.at(-1)?.edge)
     return {
@@ -168,20 +193,19 @@ class Unet {
     return { ...state, edge: this.#attending(`${path}.attend.${index}`, state.edge, level) }
   }
 
-  #residual(path: string, { edge, channels }: State, outputs: number): State {
-    const block = { ...this.#config, inputs: channels, outputs, time: this.#time }
+  #residual(path: string, { edge, channels }: State, outputs: number, resolution?: 'half' | 'double'): State {
+    const { normGroups, epsilon } = this.#config
+    const sizes = { normGroups, epsilon, inputs: channels, outputs }
+    const block = { ...sizes, time: this.#time, ...(resolution && { resolution }) }
     return { edge: residualBlock(this.#blocks, path, edge, block), channels: outputs }
   }
 
   #attending(path: string, edge: string, { channels, headCount, transformerDepth: depth }: DenoiserLevel): string {
-    const { normGroups } = this.#config
-    return pixelTransformer(this.#blocks, path, edge, {
-      channels,
-      headCount,
-      depth,
-      normGroups,
-      context: this.#context
-    })
+    const { normGroups, embedding } = this.#config
+    const attending = { channels, headCount, normGroups, context: this.#context }
+    return embedding === undefined
+      ? pixelTransformer(this.#blocks, path, edge, { ...attending, depth })
+      : embeddingAttention(this.#blocks, path, edge, attending)
   }
 }
 

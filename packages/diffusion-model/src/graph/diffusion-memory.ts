@@ -6,13 +6,18 @@ import {
   latentScale,
   type PictureCoderConfig,
   PROMPT_CHUNKS_MAX,
+  type PriorConfig,
   partFiles,
   picturePixelsMax,
+  type WeightFile,
   weightFiles
 } from '@resultity/interface'
 
 export interface DiffusionMemory {
-  /** Bytes of all weight files, which the runtime keeps as it packs them. */
+  /**
+   * Bytes of weight files, which the runtime keeps as it packs them. What looks at pictures beside a prior is asked once, before the
+   * rest is loaded: the larger of both.
+   */
   readonly weightBytes: number
   /** Bytes that the largest run of a component needs beside them; runs take turns, and give back what they took. */
   readonly workBytes: number
@@ -22,9 +27,16 @@ const F32 = Float32Array.BYTES_PER_ELEMENT
 
 /** What serving a whole diffusion model needs. Pure; the planner's input and the node's admission check. */
 export function diffusionMemory(manifest: DiffusionManifest): DiffusionMemory {
-  const files = new Map(weightFiles(manifest).map(file => [file.sha256, file.bytes]))
-  const weightBytes = [...files.values()].reduce((sum, bytes) => sum + bytes, 0)
+  const { sight } = partFiles(manifest)
+  const looking = new Set(sight)
+  const rest = weightFiles(manifest).filter(file => !looking.has(file))
+  const weightBytes = Math.max(bytesOf(sight), bytesOf(rest))
   return { weightBytes, workBytes: workBytes(manifest.config) }
+}
+
+function bytesOf(files: readonly WeightFile[]): number {
+  const once = new Map(files.map(({ sha256, bytes }) => [sha256, bytes]))
+  return [...once.values()].reduce((sum, bytes) => sum + bytes, 0)
 }
 
 /** Multiplications of one position of the latents in a step. Deep levels have fewer positions: a guess that only orders nodes. */
@@ -42,6 +54,7 @@ function workBytes(config: DiffusionConfig): number {
   const length = PROMPT_CHUNKS_MAX * (config.textEncoders[0]?.length ?? 0)
   const runs = [
     ...config.textEncoders.map(textBytes),
+    ...(config.prior === undefined ? [] : priorBytes(config.prior)),
     denoisingBytes(config.denoiser, latents, length),
     codingBytes(config.coder, pixels)
   ]
@@ -49,8 +62,22 @@ function workBytes(config: DiffusionConfig): number {
 }
 
 /** Hidden states with q, k and v, and the wide state of the feed-forward, of one chunk. */
-function textBytes({ length, hiddenSize, intermediateSize }: ClipTextConfig): number {
+function textBytes({
+  length,
+  hiddenSize,
+  intermediateSize
+}: Pick<ClipTextConfig, 'length' | 'hiddenSize' | 'intermediateSize'>): number {
   return length * (10 * hiddenSize + 3 * intermediateSize) * F32
+}
+
+/** The same of a prior, whose feed-forward is four times as wide, and of what looks at pictures. */
+function priorBytes({ length, hiddenSize, sight }: PriorConfig): number[] {
+  const positions = (sight.pictureSize / sight.patchSize) ** 2 + 1
+  return [
+    // with the scores of all heads
+    2 * textBytes({ length: 2 * length, hiddenSize, intermediateSize: 4 * hiddenSize }),
+    2 * textBytes({ length: positions, ...sight })
+  ]
 }
 
 /**

@@ -1,4 +1,11 @@
-import { type DiffusionManifest, type DiffusionParts, partFiles, type WeightFile } from '@resultity/interface'
+import {
+  type DiffusionManifest,
+  type DiffusionParts,
+  modelInvalid,
+  type PriorConfig,
+  partFiles,
+  type WeightFile
+} from '@resultity/interface'
 import { ElementType, type GraphWriter } from '@resultity/onnx-graph'
 import { LocatedWeights } from './weights.ts'
 
@@ -27,4 +34,11 @@ export function addWatched(graph: GraphWriter, watched: readonly string[] = []):
   for (const edge of watched) {
     graph.output(edge, ElementType.float32, [1, `${edge}.channels`, `${edge}.height`, `${edge}.width`])
   }
+}
+
+/** @throws MeshError `model_invalid` for a model without one */
+export function priorOf({ manifest }: Pick<GraphInit, 'manifest'>): PriorConfig {
+  const { prior } = manifest.config
+  if (prior !== undefined) return prior
+  throw modelInvalid(manifest.name, 'has no prior')
 }

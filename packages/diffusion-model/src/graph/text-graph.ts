@@ -42,7 +42,7 @@ export function textEncoderGraph(blocks: Blocks, config: ClipTextConfig): Omit<T
   const needed = config.states === 'second_last' && pooledSize === undefined ? layerCount - 1 : layerCount
   for (let index = 0; index < needed; index++) {
     before.push(rows)
-    rows = layer(blocks, `layer.${index}`, rows, config)
+    rows = clipLayer(blocks, `layer.${index}`, rows, { ...config, causal: true })
   }
   const ending = { size: hiddenSize, epsilon: config.epsilon }
   const last = needed < layerCount ? undefined : layerNorm(blocks, 'norm', rows, ending)
@@ -65,9 +65,16 @@ function embedded({ graph, weights }: Blocks, config: ClipTextConfig, tokens: st
   return graph.node('Add', 'embedded', [found, positions])
 }
 
-function layer(blocks: Blocks, path: string, input: string, config: ClipTextConfig): string {
+/** A layer of a transformer of CLIP, of text or of pictures. */
+export interface ClipLayer
+  extends Pick<ClipTextConfig, 'hiddenSize' | 'headCount' | 'intermediateSize' | 'activation' | 'epsilon'> {
+  readonly causal: boolean
+}
+
+/** Rows behind a layer: each attends to the others, or to those before it, and is made wide and narrow again. */
+export function clipLayer(blocks: Blocks, path: string, input: string, config: ClipLayer): string {
   const { graph } = blocks
-  const { hiddenSize: size, headCount, intermediateSize } = config
+  const { hiddenSize: size, headCount, intermediateSize, causal } = config
   const square = { inputs: size, outputs: size }
   const norm = (name: string, rows: string): string =>
     layerNorm(blocks, `${path}.${name}`, rows, { size, epsilon: config.epsilon })
@@ -75,7 +82,7 @@ function layer(blocks: Blocks, path: string, input: string, config: ClipTextConf
   const [queries = '', keys = '', values = ''] = ['q', 'k', 'v'].map(name =>
     project(blocks, `${path}.self.${name}`, first, square)
   )
-  const mixed = attend(blocks, path, { queries, keys, values, headCount, size, causal: true })
+  const mixed = attend(blocks, path, { queries, keys, values, headCount, size, causal })
   const attended = project(blocks, `${path}.self.output`, mixed, square)
   const between = graph.node('Add', `${path}.after_self`, [input, attended])
   const wide = { inputs: size, outputs: intermediateSize }

@@ -10,6 +10,9 @@ import { z } from 'zod'
 import { type ClipTokenizer, readClipTokenizer, TOKENIZER_FILES } from './clip-tokenizer.ts'
 import { CODER_CONFIG, coderConfigOf } from './coder-config.ts'
 import { DENOISER_CONFIG, denoiserConfigOf } from './denoiser-config.ts'
+import { embeddingDenoiserOf } from './embedding-denoiser-config.ts'
+import { MOVQ_CONFIG, movqConfigOf } from './movq-config.ts'
+import { PRIOR_CONFIG, PRIOR_SCHEDULER, priorConfigOf, SIGHT_CONFIG } from './prior-config.ts'
 import { type ReadText, readConfig } from './read-config.ts'
 import { SCHEDULER_CONFIG, scheduleOf } from './schedule-config.ts'
 import { textConfigOf } from './text-config.ts'
@@ -23,7 +26,11 @@ const pipelines = {
   StableDiffusionInpaintPipeline: 'one encoder',
   StableDiffusionXLPipeline: 'two encoders',
   StableDiffusionXLImg2ImgPipeline: 'two encoders',
-  StableDiffusionXLInpaintPipeline: 'two encoders'
+  StableDiffusionXLInpaintPipeline: 'two encoders',
+  KandinskyV22Pipeline: 'a prior',
+  KandinskyV22CombinedPipeline: 'a prior',
+  KandinskyV22Img2ImgPipeline: 'a prior',
+  KandinskyV22Img2ImgCombinedPipeline: 'a prior'
 } as const
 
 type Pipeline = keyof typeof pipelines
@@ -46,7 +53,17 @@ export interface DescribedFolder {
   /** One for each text encoder, as are the folders. */
   readonly tokenizers: readonly ClipTokenizer[]
   readonly textFolders: readonly string[]
+  readonly coderFolder: string
+  /** Of a model with a prior: those of the prior, and of what looks at pictures. */
+  readonly priorFolders: readonly string[]
 }
+
+/** Before the names of a prior's folders, where they stand beside those of the model that draws what it makes. */
+export const PRIOR_PREFIX = 'prior_'
+const PRIOR_TEXT = `${PRIOR_PREFIX}text_encoder`
+export const PRIOR_FOLDER = `${PRIOR_PREFIX}prior`
+export const SIGHT_FOLDER = `${PRIOR_PREFIX}image_encoder`
+export const MOVQ_FOLDER = 'movq'
 
 /** The folders in which components have their weights. */
 export const CODER_FOLDER = 'vae'
@@ -59,6 +76,7 @@ export const DENOISER_FOLDER = 'unet'
  */
 export function describeDiffusersFolder(read: ReadText): DescribedFolder {
   const index = readConfig(read, MODEL_INDEX, indexSchema)
+  if (pipelines[index._class_name] === 'a prior') return describeWithPrior(read)
   const two = pipelines[index._class_name] === 'two encoders'
   const textFolders = two ? ['text_encoder', 'text_encoder_2'] : ['text_encoder']
   for (const folder of textFolders) {
@@ -81,9 +99,40 @@ export function describeDiffusersFolder(read: ReadText): DescribedFolder {
     zeroForEmpty: two && (index.force_zeros_for_empty_prompt ?? true),
     pictureSize: latentSize * 2 ** (coder.levels.length - 1)
   }
+  return { config: checked(candidate), tokenizers, textFolders, coderFolder: CODER_FOLDER, priorFolders: [] }
+}
+
+function checked(candidate: object): DiffusionConfig {
   const parsed = safeParse(diffusionConfigSchema, candidate)
-  if (parsed.success) return { config: parsed.data, tokenizers, textFolders }
+  if (parsed.success) return parsed.data
   throw modelInvalid(MODEL_INDEX, `the model's configuration is wrong: ${describeIssues(parsed.error, candidate)}`)
+}
+
+/** Of Kandinsky 2.2, as its combined pipeline is saved: the prior's folders beside those of what draws. */
+function describeWithPrior(read: ReadText): DescribedFolder {
+  if (read(PRIOR_CONFIG) === undefined) {
+    const hint = `Put the folders of its prior beside its own, under names that begin with "${PRIOR_PREFIX}", as diffusers saves the combined pipeline.`
+    throw modelInvalid(MODEL_INDEX, 'draws what a prior makes of a text, and the folder has none', hint)
+  }
+  const tokenizer = readClipTokenizer(read, `${PRIOR_PREFIX}tokenizer`)
+  const { denoiser, latentSize } = embeddingDenoiserOf(read, DENOISER_CONFIG)
+  const coder = movqConfigOf(read)
+  const config = checked({
+    schedule: scheduleOf(read),
+    textEncoders: [textConfigOf(read, { folder: PRIOR_TEXT, states: 'last', pooled: true }, tokenizer)],
+    denoiser,
+    coder,
+    prior: priorConfigOf(read),
+    zeroForEmpty: false,
+    pictureSize: latentSize * 2 ** (coder.levels.length - 1)
+  })
+  return {
+    config,
+    tokenizers: [tokenizer],
+    textFolders: [PRIOR_TEXT],
+    coderFolder: MOVQ_FOLDER,
+    priorFolders: [PRIOR_FOLDER, SIGHT_FOLDER]
+  }
 }
 
 /** XL reads the states before the last layer of both encoders, and a vector of the second. */
@@ -93,8 +142,17 @@ function textUse(folders: readonly string[], position: number, two: boolean) {
 }
 
 /** The folders whose weights are read. */
-export function componentFolders({ textFolders }: Pick<DescribedFolder, 'textFolders'>): string[] {
-  return [...textFolders, DENOISER_FOLDER, CODER_FOLDER]
+export function componentFolders({
+  textFolders,
+  coderFolder,
+  priorFolders
+}: Pick<DescribedFolder, 'textFolders' | 'coderFolder' | 'priorFolders'>): string[] {
+  return [...textFolders, DENOISER_FOLDER, coderFolder, ...priorFolders]
+}
+
+/** Whether what a `model_index.json` says is a model that draws what a prior makes, which is published apart from it. */
+export function hasPriorApart(read: ReadText): boolean {
+  return readConfig(read, MODEL_INDEX, indexSchema)._class_name === 'KandinskyV22Pipeline'
 }
 
 /** Every text that {@link describeDiffusersFolder} may ask for. */
@@ -105,5 +163,12 @@ export const DESCRIBING_FILES: readonly string[] = [
   CODER_CONFIG,
   'text_encoder/config.json',
   'text_encoder_2/config.json',
-  ...['tokenizer', 'tokenizer_2'].flatMap(folder => TOKENIZER_FILES.map(name => `${folder}/${name}`))
+  MOVQ_CONFIG,
+  PRIOR_CONFIG,
+  PRIOR_SCHEDULER,
+  SIGHT_CONFIG,
+  `${PRIOR_TEXT}/config.json`,
+  ...['tokenizer', 'tokenizer_2', `${PRIOR_PREFIX}tokenizer`].flatMap(folder =>
+    TOKENIZER_FILES.map(name => `${folder}/${name}`)
+  )
 ]

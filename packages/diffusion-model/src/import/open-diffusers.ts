@@ -13,17 +13,21 @@ import { GraphWriter } from '@resultity/onnx-graph'
 import type { Blocks } from '../graph/blocks.ts'
 import { pictureDecoderGraph, pictureEncoderGraph } from '../graph/coder-graphs.ts'
 import { denoiserGraph } from '../graph/denoiser-graph.ts'
+import { priorGraph } from '../graph/prior-graph.ts'
+import { clipSightGraph } from '../graph/sight-graph.ts'
 import { textEncoderGraph } from '../graph/text-graph.ts'
 import { type AskedWeight, NotedWeights } from '../graph/weights.ts'
 import type { ClipTokenizer } from './clip-tokenizer.ts'
+import { DENOISER_FOLDER, type DescribedFolder, describeDiffusersFolder, MODEL_INDEX } from './diffusers-folder.ts'
 import {
-  CODER_FOLDER,
-  DENOISER_FOLDER,
-  type DescribedFolder,
-  describeDiffusersFolder,
-  MODEL_INDEX
-} from './diffusers-folder.ts'
-import { coderNaming, denoiserNaming, textNaming } from './naming.ts'
+  coderNaming,
+  denoiserNaming,
+  embeddingDenoiserNaming,
+  type Naming,
+  priorNaming,
+  sightNaming,
+  textNaming
+} from './naming.ts'
 import { findWeights, planFiles } from './weight-plan.ts'
 
 /** A diffusion model, described and laid out, before any of its weights is read. */
@@ -66,20 +70,23 @@ export function openDiffusersFolder(directory: string): DiffusionSource {
  * @throws MeshError `model_invalid` for a tensor that is missing, unknown or of another shape
  */
 export function layOut(
-  { config, textFolders }: Pick<DescribedFolder, 'config' | 'textFolders'>,
+  { config, textFolders, coderFolder, priorFolders }: Omit<DescribedFolder, 'tokenizers'>,
   open: (folder: string) => ComponentTensors
 ): Pick<DiffusionSource, 'parts' | 'files'> {
   const textEncoders = textFolders.map((folder, index) => textFiles(open(folder), config, index))
   const denoiser = denoiserFiles(open(DENOISER_FOLDER), config)
-  const { decoder, encoder } = coderFiles(open(CODER_FOLDER), config)
+  const { decoder, encoder } = coderFiles(open(coderFolder), config)
+  const [prior, sight] = priorFiles(priorFolders.map(open), config)
   return {
     parts: {
       textEncoders: textEncoders.map(({ length }) => length),
       denoiser: denoiser.length,
       decoder: decoder.length,
-      encoder: encoder.length
+      encoder: encoder.length,
+      ...(prior && { prior: prior.length }),
+      ...(sight && { sight: sight.length })
     },
-    files: [...textEncoders.flat(), ...denoiser, ...decoder, ...encoder]
+    files: [...textEncoders.flat(), ...denoiser, ...decoder, ...encoder, ...(prior ?? []), ...(sight ?? [])]
   }
 }
 
@@ -88,7 +95,7 @@ const STEMS = { text: 'model', other: 'diffusion_pytorch_model' } as const
 
 /** How the weights of a component are named before `.safetensors`. */
 export function weightStem(folder: string): string {
-  return folder.startsWith('text_encoder') ? STEMS.text : STEMS.other
+  return /^(prior_)?(text|image)_encoder/.test(folder) ? STEMS.text : STEMS.other
 }
 
 /** What one component has. */
@@ -141,7 +148,7 @@ function levelOf(name: string): string {
 function denoiserFiles({ path, tensors }: ComponentTensors, config: DiffusionConfig): WeightFilePlan[] {
   const finder = new TensorFinder(path, tensors)
   const asked = askedBy(blocks => denoiserGraph(blocks, config.denoiser))
-  const found = findWeights(finder, asked, denoiserNaming)
+  const found = findWeights(finder, asked, config.denoiser.embedding ? embeddingDenoiserNaming : denoiserNaming)
   finder.refuseOthers(() => false, 'UNet', UNKNOWN)
   return planFiles(found, levelOf)
 }
@@ -158,6 +165,30 @@ function coderFiles(
     decoder: findWeights(finder, decoder, coderNaming('decoder', old)),
     encoder: findWeights(finder, encoder, coderNaming('encoder', old))
   }
-  finder.refuseOthers(() => false, 'AutoencoderKL', UNKNOWN)
+  // latents are drawn as they are, and not as the codebook's that are next to them
+  const codebook = (name: string): boolean => coder.latentNorm !== undefined && name === 'quantize.embedding.weight'
+  finder.refuseOthers(codebook, coder.latentNorm === undefined ? 'AutoencoderKL' : 'MoVQ', UNKNOWN)
   return { decoder: planFiles(found.decoder), encoder: planFiles(found.encoder) }
+}
+
+/** Of a prior, and of what looks at pictures beside it. */
+function priorFiles(opened: readonly ComponentTensors[], { prior }: DiffusionConfig): WeightFilePlan[][] {
+  if (prior === undefined) return []
+  const [priorTensors, sightTensors] = opened
+  if (priorTensors === undefined || sightTensors === undefined) throw new RangeError('no folders of a prior')
+  const filesOf = (
+    { path, tensors }: ComponentTensors,
+    kind: string,
+    naming: Naming,
+    build: (blocks: Blocks) => unknown
+  ): WeightFilePlan[] => {
+    const finder = new TensorFinder(path, tensors)
+    const found = findWeights(finder, askedBy(build), naming)
+    finder.refuseOthers(() => false, kind, UNKNOWN)
+    return planFiles(found)
+  }
+  return [
+    filesOf(priorTensors, 'prior', priorNaming, blocks => priorGraph(blocks, prior)),
+    filesOf(sightTensors, 'CLIP', sightNaming, blocks => clipSightGraph(blocks, prior))
+  ]
 }

@@ -24,7 +24,7 @@ export function readConfig<Schema extends z.ZodType>(read: ReadText, path: strin
 }
 
 const FOLDER = 'a folder of diffusers has model_index.json, and a folder with a config.json for each component'
-const SUPPORTED = 'supported are Stable Diffusion 1, 2 and XL, and models of their architecture'
+const SUPPORTED = 'supported are Stable Diffusion 1, 2 and XL, Kandinsky 2.2, and models of their architecture'
 
 /** A field that changes what is computed, with the one value that is supported; where it is missing, it has it. */
 export function only<Value extends string | number | boolean>(value: Value): z.ZodType {

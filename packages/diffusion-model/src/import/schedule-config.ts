@@ -70,6 +70,8 @@ const fileSchema = z.looseObject({
   rescale_betas_zero_snr: optional(z.boolean()),
   use_karras_sigmas: optional(z.boolean()),
   clip_sample: optional(z.boolean()),
+  clip_sample_range: optional(z.number()),
+  variance_type: optional(z.string()),
   thresholding: only(false),
   sigma_min: optional(z.number()),
   sigma_max: optional(z.number()),
@@ -87,8 +89,10 @@ export function scheduleOf(read: ReadText): DiffusionSchedule {
     const known = Object.keys(classes).join(', ')
     throw modelInvalid(SCHEDULER_CONFIG, `"${file._class_name}" is not supported`, `Name one of ${known}.`)
   }
+  // how much noise to add is predicted: it is added
+  const learned = file._class_name === 'DDPMScheduler' && file.variance_type === 'learned_range'
   // this class clips unless it is told not to
-  if (file.clip_sample ?? file._class_name === 'DDIMScheduler') {
+  if (!learned && (file.clip_sample ?? file._class_name === 'DDIMScheduler')) {
     throw modelInvalid(SCHEDULER_CONFIG, '"clip_sample" is true, and latents are not clipped', 'Set it to false.')
   }
   const candidate = {
@@ -101,7 +105,8 @@ export function scheduleOf(read: ReadText): DiffusionSchedule {
     stepsOffset: file.steps_offset ?? 0,
     setAlphaToOne: file.set_alpha_to_one ?? defaults.setAlphaToOne,
     rescaleBetasZeroSnr: file.rescale_betas_zero_snr ?? false,
-    scheduler: withKarras(defaults.scheduler, file.use_karras_sigmas === true),
+    ...(learned && file.clip_sample !== false ? { clip: file.clip_sample_range ?? 1 } : {}),
+    scheduler: learned ? 'ddpm' : withKarras(defaults.scheduler, file.use_karras_sigmas === true),
     ...(defaults.edm === true
       ? { sigmaData: file.sigma_data ?? 0.5, sigmaMin: file.sigma_min ?? 0.002, sigmaMax: file.sigma_max ?? 80 }
       : {})

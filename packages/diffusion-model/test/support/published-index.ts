@@ -26,7 +26,8 @@ export const publishedNames = [
   'bk-sdm-tiny',
   'stable-diffusion-2.1',
   'stable-diffusion-xl',
-  'playground-2.5'
+  'playground-2.5',
+  'kandinsky-2.2'
 ] as const
 
 export const fixtures = join(import.meta.dirname, '../../../test/fixtures')
@@ -77,12 +78,31 @@ const SCHEDULE = {
 }
 const EDM = { _class_name: 'EDMDPMSolverMultistepScheduler', sigma_min: 0.002, sigma_max: 80, sigma_data: 0.5 }
 
+/** As the repositories of Kandinsky's decoder and prior have them. */
+const LEARNED_NOISE = {
+  _class_name: 'DDPMScheduler',
+  beta_start: 0.00085,
+  beta_end: 0.012,
+  beta_schedule: 'linear',
+  clip_sample: true,
+  clip_sample_range: 2,
+  variance_type: 'learned_range'
+}
+const UNCLIP = {
+  _class_name: 'UnCLIPScheduler',
+  clip_sample: true,
+  clip_sample_range: 5,
+  prediction_type: 'sample',
+  variance_type: 'fixed_small_log'
+}
+
 /** Of 49,408 tokens, those that frame a chunk. */
 const VOCABULARY = { '!': 0, '<|startoftext|>': 49_406, '<|endoftext|>': 49_407 }
 
 /** The texts of a published model's folder. */
 export function publishedTexts(name: string): Record<string, unknown> {
   const index = publishedIndex(name)
+  if (name.startsWith('kandinsky')) return kandinskyTexts(index)
   const xl = Object.hasOwn(index, 'text_encoder_2')
   const texts: Record<string, unknown> = {
     'model_index.json': {
@@ -101,12 +121,29 @@ export function publishedTexts(name: string): Record<string, unknown> {
   }
   for (const [folder, { config }] of Object.entries(index)) texts[`${folder}/config.json`] = config
   for (const folder of xl ? ['tokenizer', 'tokenizer_2'] : ['tokenizer']) {
-    texts[`${folder}/vocab.json`] = VOCABULARY
-    texts[`${folder}/merges.txt`] = '#version: 0.2\na b\n'
-    const pad = folder === 'tokenizer' ? '<|endoftext|>' : '!'
-    texts[`${folder}/special_tokens_map.json`] = { pad_token: pad, eos_token: { content: '<|endoftext|>' } }
+    Object.assign(texts, tokenizerTexts(folder, folder === 'tokenizer' ? '<|endoftext|>' : '!'))
   }
   return texts
+}
+
+function tokenizerTexts(folder: string, pad: string): Record<string, unknown> {
+  return {
+    [`${folder}/vocab.json`]: VOCABULARY,
+    [`${folder}/merges.txt`]: '#version: 0.2\na b\n',
+    [`${folder}/special_tokens_map.json`]: { pad_token: pad, eos_token: { content: '<|endoftext|>' } }
+  }
+}
+
+/** Both repositories as one folder. */
+function kandinskyTexts(index: PublishedIndex): Record<string, unknown> {
+  const configs = Object.entries(index).map(([folder, { config }]) => [`${folder}/config.json`, config])
+  return {
+    'model_index.json': { _class_name: 'KandinskyV22Pipeline', _diffusers_version: '0.18.0.dev0' },
+    'scheduler/scheduler_config.json': LEARNED_NOISE,
+    'prior_scheduler/scheduler_config.json': UNCLIP,
+    ...tokenizerTexts('prior_tokenizer', '!'),
+    ...Object.fromEntries(configs)
+  }
 }
 
 /** Reads them as a folder is read. */

@@ -58,6 +58,9 @@ const SPLIT_FROM_MS = 500
 /** Pixels for which a step may take as long as a whole job of another kind. */
 const PIXELS_PER_JOB = 512 * 512
 
+/** Of models with a prior, times as long. */
+const JOBS_WITH_PRIOR = 4
+
 /**
  * Has nodes draw pictures, each as a job of its own, on all of them that serve the model. Where a node is lost, another goes on from
  * the last step that is known, and the picture is the same. One picture alone whose steps take long has both runs of each
@@ -118,6 +121,8 @@ function splits(replicas: PainterComponents['replicas'], request: PaintRequest, 
   const { model, routing, pictures, guidance, start } = request
   if (pictures > 1 || guidance <= 1 || start !== undefined) return false
   const { config } = requireDiffusion(model.manifest)
+  // a run is told a prompt, and not what a prior makes of it
+  if (config.prior !== undefined) return false
   const positions = sizes.latentValues / config.coder.latentChannels
   const long = replicas.idle(model, routing).filter(msPerPosition => msPerPosition * positions >= SPLIT_FROM_MS)
   // the next picture finds another node
@@ -169,6 +174,15 @@ function jobsFor({ width, height }: PictureSizes): number {
   return Math.max(1, (width * height) / PIXELS_PER_JOB)
 }
 
+/**
+ * How many usual jobs long a node may say nothing: before the first step a prior has up to 77 runs, which take a slow node some minutes
+ * and are no steps.
+ */
+function patienceOf({ request, sizes }: OnePicture): number {
+  const { prior } = requireDiffusion(request.model.manifest).config
+  return jobsFor(sizes) * (prior === undefined ? 1 : JOBS_WITH_PRIOR)
+}
+
 async function paintOne(components: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
   const { rgb, route } = await drawn(components, new Progress(one, options), one, options)
   await one.events.tell({ type: 'picture', picture: one.picture, rgb, route })
@@ -177,9 +191,10 @@ async function paintOne(components: PainterComponents, one: OnePicture, options:
 async function drawn(
   { nodeJobs }: PainterComponents,
   progress: Progress,
-  { request, sizes }: OnePicture,
+  one: OnePicture,
   options: NodeJobOptions
 ): Promise<{ readonly rgb: Uint8Array; readonly route: Route }> {
+  const { request, sizes } = one
   const { jobId, model, routing, steps } = request
   const { result, route } = await nodeJobs.follow(
     {
@@ -191,7 +206,7 @@ async function drawn(
       attempt: route => progress.attempt(route),
       // encoding the prompt and decoding the picture take time, too
       eventCount: steps + 2,
-      jobsPerEvent: jobsFor(sizes)
+      jobsPerEvent: patienceOf(one)
     },
     options
   )

@@ -3,7 +3,9 @@ import {
   componentFolders,
   DESCRIBING_FILES,
   describeDiffusersFolder,
+  hasPriorApart,
   MODEL_INDEX,
+  PRIOR_PREFIX,
   weightStem
 } from '@resultity/diffusion-model'
 import { chooseComponentWeights, readOptionalFolderText } from '@resultity/formats'
@@ -16,6 +18,8 @@ export interface DiffusersRepository<Entry extends RepositoryEntry> {
   readonly name: string
   list(folder: string): Promise<Entry[]>
   download(entry: Entry, path: string): Promise<void>
+  /** Another repository of the same hub. */
+  other(repo: string): DiffusersRepository<Entry>
 }
 
 /** Whether a repository's root is that of a folder of diffusers. */
@@ -26,6 +30,7 @@ export function isDiffusersRepository(root: readonly RepositoryEntry[]): boolean
 /**
  * Fetches a folder of diffusers: first what says what it is, so that a model which is not supported costs no download of gigabytes,
  * and then the weights of the components that are served. Safety checkers, and the same weights in other forms, are left out.
+ * Of a model whose prior has a repository of its own, that is fetched into the same folder.
  *
  * @param root the repository's files and folders
  * @throws MeshError `model_invalid` for a model that is not supported, `model_not_found` for a component without weights that are
@@ -36,19 +41,74 @@ export async function fetchDiffusersFolder<Entry extends RepositoryEntry>(
   root: readonly Entry[],
   directory: string
 ): Promise<void> {
+  const files = await listComponents(repository, root, '')
+  await downloadAll(files.filter(isIndex), directory)
+  const read = (path: string): string | undefined => readOptionalFolderText(join(directory, path))
+  if (files.some(isIndex) && hasPriorApart(read) && !files.some(({ path }) => path.startsWith(PRIOR_PREFIX))) {
+    const prior = repository.other(await priorOf(repository, files, directory))
+    files.push(...(await listComponents(prior, await prior.list('.'), PRIOR_PREFIX)))
+  }
+  await downloadAll(
+    files.filter(({ path }) => DESCRIBING_FILES.includes(path)),
+    directory
+  )
+  const described = describeDiffusersFolder(read)
+  const paths = componentFolders(described).flatMap(folder => weightPaths(repository.name, files, folder))
+  await downloadAll(findHubFiles(repository.name, files, paths), directory)
+}
+
+/** A file of a repository, and where it belongs. */
+interface PlacedFile extends RepositoryEntry {
+  fetch(path: string): Promise<void>
+}
+
+const isIndex = ({ path }: RepositoryEntry): boolean => path === MODEL_INDEX
+
+async function downloadAll(files: readonly PlacedFile[], directory: string): Promise<void> {
+  for (const file of files) await file.fetch(join(directory, file.path))
+}
+
+/** The files of its root, and of the folders of components that may be read; `prefix` comes before the names of folders. */
+async function listComponents<Entry extends RepositoryEntry>(
+  repository: DiffusersRepository<Entry>,
+  root: readonly Entry[],
+  prefix: string
+): Promise<PlacedFile[]> {
   const wanted = new Set(DESCRIBING_FILES.map(path => path.split('/')[0]))
   const entries: Entry[] = [...root]
   for (const { type, path } of root) {
-    if (type === 'directory' && wanted.has(path)) entries.push(...(await repository.list(path)))
+    if (type === 'directory' && wanted.has(`${prefix}${path}`)) entries.push(...(await repository.list(path)))
   }
-  const files = entries.filter(({ type }) => type === 'file')
-  const told = files.filter(({ path }) => DESCRIBING_FILES.includes(path))
-  for (const entry of told) await repository.download(entry, join(directory, entry.path))
-  const described = describeDiffusersFolder(path => readOptionalFolderText(join(directory, path)))
-  const paths = componentFolders(described).flatMap(folder => weightPaths(repository.name, files, folder))
-  for (const entry of findHubFiles(repository.name, files, paths)) {
-    await repository.download(entry, join(directory, entry.path))
-  }
+  return entries
+    .filter(({ type }) => type === 'file')
+    .map(entry => ({ ...entry, path: `${prefix}${entry.path}`, fetch: path => repository.download(entry, path) }))
+}
+
+/** Where a publisher says which repository has a model's prior. */
+const MODEL_CARD = 'README.md'
+
+/** A model card begins with settings between two lines of dashes; a setting is one value, or a list with one a line. */
+const PRIOR_SETTING = /^---\n(?:.*\n)*?prior:\s*(?:-\s*)?["']?([\w.-]+\/[\w.-]+)["']?[ \t]*\n(?:.*\n)*?---(?:\n|$)/
+
+/** @throws MeshError `model_not_found` where the publisher does not say */
+async function priorOf(
+  { name }: Pick<DiffusersRepository<RepositoryEntry>, 'name'>,
+  files: readonly PlacedFile[],
+  directory: string
+): Promise<string> {
+  const card = files.find(({ path }) => path === MODEL_CARD)
+  await card?.fetch(join(directory, MODEL_CARD))
+  const text = card && readOptionalFolderText(join(directory, MODEL_CARD))?.replaceAll('\r\n', '\n')
+  const [, repo] = PRIOR_SETTING.exec(text ?? '') ?? []
+  if (repo !== undefined) return repo
+  throw new MeshError(
+    'model_not_found',
+    `${name} draws what a prior makes of a text, and its ${MODEL_CARD} names none`,
+    {
+      hint: 'Put both into one folder, as diffusers saves the combined pipeline, and give file:FOLDER.',
+      details: { param: 'model' }
+    }
+  )
 }
 
 function weightPaths(name: string, files: readonly RepositoryEntry[], folder: string): string[] {

@@ -101,6 +101,10 @@ class HubSession {
     this.#options = options
   }
 
+  other(repo: string): HubSession {
+    return new HubSession({ repo, file: undefined }, DEFAULT_REVISION, this.#options)
+  }
+
   async list(folder: string): Promise<ListFileEntry[]> {
     this.#options.onProgress?.({ phase: 'connect', what: this.name, bytesDone: 0, bytesTotal: 0 })
     const path = folder === '.' ? {} : { path: folder }
