@@ -32,6 +32,7 @@ export interface MeshPartsInit {
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
   readonly stages?: 'auto' | number
   readonly openJoin?: boolean
+  readonly localJoin?: boolean
   readonly allowNodes?: readonly string[]
   readonly prefillChunk?: number
   readonly reusePrompts?: boolean
@@ -122,6 +123,7 @@ export function buildMesh(
       greetersMax: GREETERS_MAX,
       joins: {
         open: init.openJoin ?? false,
+        local: init.localJoin ?? true,
         allowed: new Set(init.allowNodes),
         ...(invites === undefined ? {} : { invites })
       }
