@@ -80,6 +80,8 @@ function muxer(limits: MeshLimits) {
   return yamux({
     maxInboundStreams: limits.streamsPerConnectionMax,
     maxOutboundStreams: limits.streamsPerConnectionMax,
+    // with more streams than that before the connection is known here it would be closed, and all who dialled at once refused
+    maxEarlyStreams: limits.streamsPerConnectionMax,
     streamOptions: {
       // The initial window stays at its default: it is never advertised, and one that differs ends the connection.
       maxStreamWindowSize: limits.streamWindowBytesMax,
