@@ -19,6 +19,7 @@ import {
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
 import { LinkedSession } from './linked-session.ts'
+import { blaming } from './neighbour-fault.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
 import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
@@ -388,6 +389,9 @@ function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activat
 }
 
 function loseHop(session: LinkedSession, which: 'previous' | 'next', peerId: string, cause?: MeshError): void {
+  const blamed = which === 'previous' && cause !== undefined ? blaming(cause, peerId) : cause
+  // bytes that are no frames: the link carries them well
+  if (blamed?.details.blamedPeer !== undefined) return session.fail(blamed)
   session.hopBroke(peerId)
   session.fail(
     new MeshError(
