@@ -96,7 +96,7 @@ function connectionManager(limits: MeshLimits) {
     maxConnections: limits.connectionsMax + limits.pendingInboundMax,
     maxPeerAddrsToDial: PEER_ADDRESSES_MAX,
     maxParallelDials: PARALLEL_DIALS_MAX,
-    maxIncomingPendingConnections: limits.pendingInboundMax,
+    maxIncomingPendingConnections: limits.connectionsMax + limits.pendingInboundMax,
     inboundConnectionThreshold: limits.inboundPerSecondMax,
     dialTimeout: limits.dialTimeoutMs,
     addressDialTimeout: limits.addressDialTimeoutMs,

@@ -391,7 +391,10 @@ function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activat
 function loseHop(session: LinkedSession, which: 'previous' | 'next', peerId: string, cause?: MeshError): void {
   const blamed = which === 'previous' && cause !== undefined ? blaming(cause, peerId) : cause
   // bytes that are no frames: the link carries them well
-  if (blamed?.details.blamedPeer !== undefined) return session.fail(blamed)
+  if (blamed?.details.blamedPeer !== undefined) {
+    session.fail(blamed)
+    return
+  }
   session.hopBroke(peerId)
   session.fail(
     new MeshError(
