@@ -178,6 +178,18 @@ t.test('joins of one peer have a rate, and others do not feel it', t => {
   t.end()
 })
 
+t.test('who says no Hello keeps nobody out', async t => {
+  const { address, registry, node } = await setUp(t, LOOPBACK)
+  const [silent, honest] = [await node(), await node()]
+  const open = (): ReturnType<typeof silent.host.open> => silent.host.open(address, MEMBERSHIP_PROTOCOL)
+  const streams = await Promise.all(Array.from({ length: 8 }, open))
+  const ended = Promise.race(streams.map(stream => new Promise(resolve => stream.addEventListener('close', resolve))))
+  await honest.join(address)
+  t.ok(registry.get(honest.peerId))
+  await ended
+  t.pass('one of the silent streams made way')
+})
+
 t.test('strangers do not fill the log', t => {
   const notes = new RefusalNotes(0)
   const written = Array.from({ length: 1000 }, (_, index) => notes.isNew(`peer ${index}`, 0)).filter(Boolean)
