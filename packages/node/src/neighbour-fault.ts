@@ -1,4 +1,12 @@
-import { MeshError } from '@resultity/interface'
+import { formatRange, MeshError } from '@resultity/interface'
+import type { OpenSession } from '@resultity/wire'
+
+/** A session that ends because of a neighbour. */
+export interface FailingSession {
+  readonly open: OpenSession
+  hopBroke(peerId: string): void
+  fail(error: MeshError): void
+}
 
 /** Codes of errors in what a peer sent, whatever state this node is in. */
 const SENDERS: ReadonlySet<string> = new Set(['protocol_violation', 'frame_too_large'])
@@ -16,4 +24,22 @@ export function blaming(error: MeshError, previousPeer: string): MeshError {
     details: { ...details, blamedPeer: previousPeer },
     cause: error
   })
+}
+
+/** Ends a session whose hop from or to a neighbour has ended. */
+export function loseHop(session: FailingSession, which: 'previous' | 'next', peerId: string, cause?: MeshError): void {
+  const blamed = which === 'previous' && cause !== undefined ? blaming(cause, peerId) : cause
+  // bytes that are no frames: the link carries them well
+  if (blamed?.details.blamedPeer !== undefined) {
+    session.fail(blamed)
+    return
+  }
+  session.hopBroke(peerId)
+  session.fail(
+    new MeshError(
+      'node_lost',
+      `the ${which} stage, at ${peerId}, went away while layers ${formatRange(session.open.range)} were waiting for it`,
+      { cause, hint: 'send the request again; it will be routed around the lost node', details: { peerId } }
+    )
+  )
 }
