@@ -82,9 +82,7 @@ async function start(
         allowedHosts: settings.allowedHost,
         open: settings.open,
         webhookPrivate: settings.webhookPrivate,
-        openJoin: settings.openJoin,
-        localJoin: settings.localJoin,
-        allowNodes: settings.allowNode,
+        ...joinSettings(settings),
         listen: settings.listen,
         announce: settings.announce,
         mdns: settings.mdns,
@@ -141,6 +139,11 @@ function describeFailure({ reference, error }: FailedModel): string {
 
 function toReadyFailure({ reference, error: { code, message, hint } }: FailedModel): object {
   return { model: reference, error: { code, message, hint } }
+}
+
+/** Which nodes may join. */
+function joinSettings({ openJoin, localJoin, allowNode }: CommandRun['settings']) {
+  return { openJoin, localJoin, allowNodes: allowNode }
 }
 
 /** A longer `--node-silence` gives nodes more time to answer probes too: by default half a second of three. */
