@@ -11,6 +11,7 @@ import { benchHostile } from './hostile.ts'
 import { benchHub, renderHub } from './hub.ts'
 import { benchImages, parseImageModels } from './images.ts'
 import { llamaPrograms } from './llama-programs.ts'
+import { benchOverhead, renderOverhead } from './overhead.ts'
 import { benchPrefix } from './prefix.ts'
 import {
   renderApi,
@@ -75,6 +76,7 @@ const { positionals, values } = parseArgs({
     runs: { type: 'string', default: '100' },
     first: { type: 'string', default: '0' },
     tokens: { type: 'string', default: '200' },
+    against: { type: 'string', default: '../before' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false }
   }
@@ -95,6 +97,20 @@ async function split(): Promise<string> {
     log
   })
   return values.json ? `${JSON.stringify(report)}\n` : renderSplit(report)
+}
+
+async function overhead(): Promise<string> {
+  const report = await benchOverhead({
+    model: values.model,
+    cacheDir: values.cache,
+    against: values.against,
+    stages: Number(values.stages ?? 3),
+    threads: Number(values.threads),
+    rounds: rounds(10),
+    workload: { promptTokens: Number(values['prompt-tokens'] ?? 128), decodeTokens: Number(values['decode-tokens']) },
+    log
+  })
+  return values.json ? `${JSON.stringify(report)}\n` : renderOverhead(report)
 }
 
 async function llamaCpp(): Promise<string> {
@@ -265,6 +281,7 @@ async function chaos(): Promise<string> {
 
 const benches = new Map([
   ['split', split],
+  ['overhead', overhead],
   ['llama.cpp', llamaCpp],
   ['tuning', tuning],
   ['callers', callers],

@@ -1,5 +1,5 @@
 /** What `npm run bench -- --help` prints. */
-export const usage = `Usage: npm run bench -- split|callers|prefix|llama.cpp|tuning|store|api|fairness|grammar|speech|images|hub|hostile|attacks|chaos [options]
+export const usage = `Usage: npm run bench -- split|overhead|callers|prefix|llama.cpp|tuning|store|api|fairness|grammar|speech|images|hub|hostile|attacks|chaos [options]
 
 split measures, in one run: the engine alone in one process, the same model as 1, 2 and 4 stages in processes of their own
 over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. That is built first where it is not there.
@@ -11,6 +11,14 @@ over libp2p on loopback, and llama.cpp's own benchmark on the same GGUF file. Th
   --decode-tokens N   tokens generated (default: 64)
   --without NAME,…    leave contestants out: engine, engine-spinning, engine-run-spinning, stages-1, stages-2, stages-4, llama.cpp
   --cache DIR         where models and llama.cpp are kept (default: ~/.cache/resultity-bench)
+
+overhead measures what this version costs an answer that nobody disturbs, against another checkout, which is installed and
+built: both as swarms of processes, in turns.
+
+  --against DIR       the other checkout (default: ../before)
+  --model, --threads, --prompt-tokens, --decode-tokens, --cache   as above
+  --stages N          stages of the model (default: 3 here)
+  --rounds N          rounds that count (default: 10 here)
 
 llama.cpp builds llama-bench and llama-server ahead of a measurement, from the sources that node-llama-cpp carries. It needs
 git, cmake and a C++ compiler, and takes a quarter of an hour on two cores.
