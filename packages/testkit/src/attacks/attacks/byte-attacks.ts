@@ -11,7 +11,7 @@ export const halfFrames: Attack = {
   name: '40 halves of frames of 16 MiB at once',
   refusals: ['frame_too_large', CLOSED],
   must: ['frame_too_large'],
-  pauseMs: 500,
+  pauseMs: 2_000,
   async begin({ ground, random, nextIp }) {
     const stranger = await Attacker.start({ ip: nextIp(), random })
     return runningAttack([stranger], async () => {
@@ -64,7 +64,7 @@ export const garbage: Attack = {
   name: 'any bytes on any protocol',
   refusals: ['protocol_violation', 'protocol_version', 'frame_too_large', 'peer_refused', 'session_unknown', CLOSED],
   must: ['protocol_violation', 'frame_too_large'],
-  pauseMs: 500,
+  pauseMs: 1_000,
   async begin({ ground, random, nextIp }) {
     const stranger = await Attacker.start({ ip: nextIp(), random })
     return runningAttack([stranger], () => {
@@ -78,7 +78,7 @@ export const strangersBlobs: Attack = {
   name: 'blobs asked for by a stranger',
   refusals: ['peer_refused', CLOSED],
   must: ['peer_refused'],
-  pauseMs: 100,
+  pauseMs: 500,
   async begin({ ground, random, nextIp }) {
     const stranger = await Attacker.start({ ip: nextIp(), random })
     const ask = { frames: [{ sha256: ground.blobSha256, offset: 0 }] }

@@ -44,7 +44,7 @@ export const manyPeers: Attack = {
   name: 'more peers than strangers have room for',
   refusals: ['protocol_violation', 'peer_refused', CLOSED],
   must: ['protocol_violation'],
-  pauseMs: 1_000,
+  pauseMs: 4_000,
   async begin({ ground, random, nextIp }) {
     const ips = [nextIp(), nextIp()]
     const start = (index: number): Promise<Attacker> => Attacker.start({ ip: ips[index % ips.length] ?? '', random })

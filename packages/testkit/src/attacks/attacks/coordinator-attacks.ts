@@ -13,7 +13,7 @@ export const impostor: Attack = {
   name: 'one that calls itself a coordinator gives orders',
   refusals: ['session_forbidden', 'peer_refused', 'protocol_version', CLOSED],
   must: ['session_forbidden', 'peer_refused', 'protocol_version'],
-  pauseMs: 200,
+  pauseMs: 500,
   async begin({ ground, random, nextIp }) {
     const trap = await Trap.open()
     const announce = [trap.multiaddr]

@@ -14,7 +14,7 @@ export const lyingTokens: Attack = {
   name: 'a stage tells tokens that the model does not have',
   refusals: ['protocol_violation', 'node_lost', CLOSED],
   must: ['protocol_violation'],
-  pauseMs: 1_000,
+  pauseMs: 3_000,
   begin: context => lies(context, 'token', 1)
 }
 
@@ -22,7 +22,7 @@ export const lyingStates: Attack = {
   name: 'a stage hands on hidden states and tokens that are none, and a stranger speaks on its session',
   refusals: ['node_lost', 'session_forbidden', 'protocol_violation', CLOSED],
   must: ['node_lost', 'session_forbidden', 'protocol_violation'],
-  pauseMs: 1_000,
+  pauseMs: 3_000,
   begin: context => lies(context, 'hidden', 2)
 }
 

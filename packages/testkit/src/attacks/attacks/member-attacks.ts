@@ -15,7 +15,7 @@ export const joins: Attack = {
   name: 'joins without an invite, and words before a Hello',
   refusals: ['peer_refused', 'rate_limited', 'protocol_violation', CLOSED],
   must: ['peer_refused', 'rate_limited', 'protocol_violation'],
-  pauseMs: 500,
+  pauseMs: 2_000,
   async begin({ ground, random, nextIp }) {
     const stranger = await Attacker.start({ ip: nextIp(), random })
     const early = await Attacker.start({ ip: nextIp(), random })
@@ -97,7 +97,7 @@ export const floods: Attack = {
   name: 'a member floods with heartbeats and adverts, and speaks for others',
   refusals: ['rate_limited', NOTHING, CLOSED],
   must: ['rate_limited', NOTHING],
-  pauseMs: 3_000,
+  pauseMs: 5_000,
   async begin({ ground, random, nextIp }) {
     const flooder = await Attacker.start({ ip: nextIp(), random })
     const join = async (): Promise<Member> =>
