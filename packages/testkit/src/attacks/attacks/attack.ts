@@ -1,5 +1,7 @@
+import { MeshError } from '@resultity/interface'
 import type { SeededRandom } from '@resultity/test-mesh'
 import type { Target } from '../peers/attacker.ts'
+import { CLOSED } from '../peers/conversation.ts'
 
 /** What is attacked, and what the attackers know of it. It travels as JSON. */
 export interface AttackGround {
@@ -57,4 +59,14 @@ export function runningAttack(
 /** Nodes that a stranger gets through to. */
 export function reachable({ nodes, crowded }: AttackGround): Target[] {
   return nodes.filter(({ peerId }) => peerId !== crowded.peerId)
+}
+
+/** What an attempt saw, or the code that it was refused with before it began. */
+export async function tried(attempt: () => Promise<string>): Promise<string> {
+  try {
+    return await attempt()
+  } catch (error) {
+    const { code, message } = MeshError.from(error)
+    return code === 'internal' ? message : CLOSED
+  }
 }

@@ -4,7 +4,7 @@ import { CLOSED, SILENCE, STAGE } from '../peers/conversation.ts'
 import { type Lie, LyingStage } from '../peers/lying-stage.ts'
 import { Member, updateOf } from '../peers/member.ts'
 import { sealed } from '../peers/own-advert.ts'
-import { type Attack, type AttackContext, type AttackGround, reachable, runningAttack } from './attack.ts'
+import { type Attack, type AttackContext, type AttackGround, reachable, runningAttack, tried } from './attack.ts'
 import { openSession } from './coordinator-attacks.ts'
 
 const ANSWER_MS = 60_000
@@ -39,12 +39,15 @@ async function lies({ ground, random, nextIp }: AttackContext, lie: Lie, stages:
     }
     await new LyingStage(liar.host, lie, onSession).listen()
     const offered = { memoryOfferedBytes: OFFERED_BYTES, memoryFreeBytes: OFFERED_BYTES }
-    await using _member = await Member.join(liar, ground.coordinator, {
-      invite: ground.invite,
-      advert: await sealed(liar, offered),
-      onAssign: ({ placementId }, member) => member.say(updateOf(placementId))
+    const answer = await tried(async () => {
+      await using _member = await Member.join(liar, ground.coordinator, {
+        invite: ground.invite,
+        advert: await sealed(liar, offered),
+        onAssign: ({ placementId }, member) => member.say(updateOf(placementId))
+      })
+      return await answerOver(ground, [liar.peerId, ...others.map(({ peerId }) => peerId)], stages)
     })
-    seen.push(await answerOver(ground, [liar.peerId, ...others.map(({ peerId }) => peerId)], stages))
+    seen.push(answer)
     return seen
   })
 }

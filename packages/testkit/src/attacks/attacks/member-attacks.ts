@@ -3,7 +3,7 @@ import { Attacker } from '../peers/attacker.ts'
 import { CLOSED, MEMBERSHIP } from '../peers/conversation.ts'
 import { Member, updateOf } from '../peers/member.ts'
 import { advertOf, sealed, sealedAnyway } from '../peers/own-advert.ts'
-import { type Attack, type AttackContext, type AttackGround, runningAttack } from './attack.ts'
+import { type Attack, type AttackContext, type AttackGround, runningAttack, tried } from './attack.ts'
 
 /** More than a member may say at once. */
 const FLOOD = 3_000
@@ -160,14 +160,4 @@ async function foreignUpdates(member: Member, ground: AttackGround): Promise<str
 
 async function read<T>({ apiUrl }: AttackGround, path: string): Promise<T> {
   return await (await fetch(`${apiUrl}${path}`)).json()
-}
-
-/** What an attempt saw, or the code that it was refused with before it began. */
-async function tried(attempt: () => Promise<string>): Promise<string> {
-  try {
-    return await attempt()
-  } catch (error) {
-    const { code, message } = MeshError.from(error)
-    return code === 'internal' ? message : CLOSED
-  }
 }
