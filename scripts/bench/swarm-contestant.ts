@@ -20,6 +20,8 @@ export interface SwarmContestantInit {
   readonly contextLength: number
   /** As `--tuning`, of all processes. Default: the daemons' own. */
   readonly tuning?: string
+  /** Starts its processes. Default: those of this version. */
+  readonly startSwarm?: typeof startSwarm
 }
 
 /** A coordinator and as many node processes as stages, on loopback, driven over HTTP as by any client. */
@@ -40,7 +42,7 @@ export class SwarmContestant implements Contestant {
   }
 
   static async start(init: SwarmContestantInit): Promise<SwarmContestant> {
-    const swarm = await startSwarm({
+    const swarm = await (init.startSwarm ?? startSwarm)({
       nodes: init.stages,
       stages: init.stages,
       models: [init.model],

@@ -40,7 +40,7 @@ const mistakes: readonly (readonly [string, readonly string[], RegExp])[] = [
   ]
 ]
 t.test('what is on or off is said by its flag, and its opposite', async t => {
-  for (const name of ['open', 'open-join', 'truncate-inputs', 'webhook-private', 'mdns']) {
+  for (const name of ['open', 'open-join', 'local-join', 'truncate-inputs', 'webhook-private', 'mdns']) {
     for (const flag of [`--${name}`, `--no-${name}`]) {
       const { stderr } = await runCommand(['coordinator', flag, '--http', '8420'])
       t.match(stderr, /--http: expected HOST:PORT/, `${flag} is taken`)

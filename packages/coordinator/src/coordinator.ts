@@ -48,6 +48,8 @@ export interface CoordinatorInit extends StoreInit, ModelSettings {
   readonly webhookPrivate?: boolean
   /** Let every node join that reaches this coordinator, also from other machines. Default false. */
   readonly openJoin?: boolean
+  /** Nodes of this machine join without an invite. Default true. */
+  readonly localJoin?: boolean
   /** Peer ids of nodes on other machines that may join. Default none. */
   readonly allowNodes?: readonly string[]
   /** Multiaddrs to listen on for nodes. */

@@ -14,6 +14,7 @@ import {
   type ContentLedgerComponents,
   GREETERS_MAX,
   type Invites,
+  type JoinPolicy,
   Membership,
   NodePools,
   NodeRegistry,
@@ -32,6 +33,7 @@ export interface MeshPartsInit {
   readonly subclouds?: Readonly<Record<string, SubcloudDefinition>>
   readonly stages?: 'auto' | number
   readonly openJoin?: boolean
+  readonly localJoin?: boolean
   readonly allowNodes?: readonly string[]
   readonly prefillChunk?: number
   readonly reusePrompts?: boolean
@@ -120,11 +122,7 @@ export function buildMesh(
       ...limits,
       scheduler,
       greetersMax: GREETERS_MAX,
-      joins: {
-        open: init.openJoin ?? false,
-        allowed: new Set(init.allowNodes),
-        ...(invites === undefined ? {} : { invites })
-      }
+      joins: joinPolicy(init, invites)
     }
   )
   const leases = new RouteLeases(director, limits, scheduler)
@@ -141,6 +139,14 @@ export function buildMesh(
   const relays = { offered, opener: host, scheduler, addressOf, onNodeLeft }
   const served = { models, offered, relays, subclouds, pools }
   return { registry, membership, ...served, director, loop, leases, driver, nodeJobs, replicas, constraints }
+}
+
+function joinPolicy(
+  { openJoin = false, localJoin = true, allowNodes = [] }: MeshPartsInit,
+  invites: MeshPartsComponents['invites']
+): JoinPolicy {
+  const policy = { open: openJoin, local: localJoin, allowed: new Set(allowNodes) }
+  return invites === undefined ? policy : { ...policy, invites }
 }
 
 /** A node that turns out to have been wrong loses its stage as if it had reported a failure. */

@@ -43,3 +43,18 @@ t.test('a stage may blame the one before it and nobody else', async t => {
   const { data } = await (await fetch(`${mesh.coordinator.httpUrl}/v1/mesh/placements`)).json()
   t.match(data, [{ state: 'ready', stages: { length: 2 } }], 'nobody is left out')
 })
+
+t.test('who tells the coordinator what it may not is left out, and the answer goes on elsewhere', async t => {
+  await using mesh = await startScriptedMesh(2)
+  let liar = ''
+  mesh.ring.script = async ring => {
+    if (ring.stages.length < 2) return ring.sample([5], 'tokens_max')
+    liar = ring.stages.at(-1)?.node.peerId ?? ''
+    await ring.sample([0xffff_fff0], 'tokens_max')
+  }
+  const first = await mesh.post({ ...QUESTION, max_tokens: 1 })
+  t.match(await first.json(), { choices: [{ message: { content: mesh.tokenizer.decode([5]) } }] })
+  const next = await mesh.post({ ...QUESTION, max_tokens: 1 })
+  t.equal(next.status, 200)
+  t.notMatch(next.headers.get('x-resultity-route'), liar)
+})

@@ -76,6 +76,19 @@ export class RouteFaults implements Disposable {
     }
   }
 
+  /**
+   * Takes in that a stage said what it may not, as is seen here. Where others can take its layers the answer goes on there, and
+   * it gets none for a while.
+   */
+  violated(index: number, error: MeshError): void {
+    const stage = this.#stages[index]
+    if (stage === undefined) return
+    const others = this.#init.suspect(stage.peerId, error.message)
+    this.#init.fail(
+      others ? stageLost(stage, 'broke the protocol', error, this.#facts) : stageFault(stage, error, this.#facts)
+    )
+  }
+
   /** A stage may blame only the stage before it, for what that stage sent. */
   #blamed(index: number, { details }: MeshError): StagePlacement | undefined {
     const previous = this.#stages[(index + this.#stages.length - 1) % this.#stages.length]

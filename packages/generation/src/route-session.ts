@@ -13,7 +13,7 @@ import { openFrame } from './open-frame.ts'
 import { RouteFaults } from './route-faults.ts'
 import { RoutePulse } from './route-pulse.ts'
 import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
-import { type LossFacts, type NodeAddress, StageControl, stageFault, stageLost } from './stage-control.ts'
+import { type LossFacts, type NodeAddress, StageControl, stageLost } from './stage-control.ts'
 
 /** What a route says of an answer. */
 export type RouteResult = PromptScores | Replayed | Sampled
@@ -241,13 +241,11 @@ export class RouteSession {
       if (step?.type === 'answered') this.#pulse.answered(stageIndex, step.nonce)
       if (step?.type === 'link') this.#onLinkFault(stageIndex, step.fault)
     } catch (error) {
-      this.#onStageFault(stageIndex, MeshError.from(error))
+      this.#scheduler.clear(this.#watchdog)
+      // of a fault it is the stage's word what went wrong
+      if (frame.type === 'fault') this.#faults.add(stageIndex, MeshError.from(error))
+      else this.#faults.violated(stageIndex, MeshError.from(error))
     }
-  }
-
-  #onStageFault(stageIndex: number, error: MeshError): void {
-    this.#scheduler.clear(this.#watchdog)
-    this.#faults.add(stageIndex, error)
   }
 
   #onLinkFault(stageIndex: number, { peerId, silentMs }: LinkFault): void {
@@ -279,11 +277,8 @@ export class RouteSession {
   #onStageEnd(stage: StagePlacement, index: number, error: MeshError | undefined): void {
     if (this.#closed !== undefined || this.#state.phase === 'ended' || this.#faults.has(index)) return
     const ownFault = error?.code === 'protocol_violation' || error?.code === 'frame_too_large'
-    this.fail(
-      ownFault && error !== undefined
-        ? stageFault(stage, error, this.#facts)
-        : stageLost(stage, 'was lost', error, this.#facts)
-    )
+    if (ownFault && error !== undefined) this.#faults.violated(index, error)
+    else this.fail(stageLost(stage, 'was lost', error, this.#facts))
   }
 
   /** @returns false when the route can only wait for these stages */

@@ -17,7 +17,9 @@ export interface ConnectionLimitsInit {
   readonly strangersMax: number
   /** Inbound connections of one address that are not members', those in their handshake included. */
   readonly strangersPerAddressMax: number
-  /** Inbound connections of one address in their handshake. */
+  /** Inbound connections in their handshake: one more takes the place of the oldest, of the address that has the most. */
+  readonly pendingMax: number
+  /** The same of one address: one more is refused. */
   readonly pendingPerAddressMax: number
   /** After this time, the connection of a stranger may be replaced by that of another. */
   readonly strangerGraceMs: number
@@ -61,11 +63,13 @@ export class ConnectionLimits {
 
   /** Whether an inbound connection may begin its handshake. */
   admitInbound(raw: RawConnection, ip: string): boolean {
-    const { strangersPerAddressMax, pendingPerAddressMax } = this.#init
+    const { strangersPerAddressMax, pendingMax, pendingPerAddressMax } = this.#init
     const ofAddress = [...this.#entries.values()].filter(entry => entry.inbound && entry.ip === ip)
     if (ofAddress.filter(({ peerId }) => peerId === undefined).length >= pendingPerAddressMax) return false
     const strangers = ofAddress.filter(({ peerId }) => peerId === undefined || this.#isStranger(peerId))
     if (strangers.length >= strangersPerAddressMax && !this.#evictOldStranger(strangers)) return false
+    // nobody knows yet who comes: those who hold handshakes open must not keep a member out
+    if (this.#pending().length >= pendingMax) this.#evict(oldestOfMost(this.#pending()))
     this.#track({ raw, ip, inbound: true, peerId: undefined, sinceMs: this.#now() })
     return true
   }
@@ -86,6 +90,10 @@ export class ConnectionLimits {
     entry.peerId = peerId
     entry.sinceMs = this.#now()
     return true
+  }
+
+  #pending(): Entry[] {
+    return [...this.#entries.values()].filter(({ inbound, peerId }) => inbound && peerId === undefined)
   }
 
   #isStranger(peerId: string | undefined): boolean {
@@ -111,6 +119,13 @@ export class ConnectionLimits {
     entry.raw.abort(new MeshError('resource_exhausted', 'the connection made way for another one'))
     return true
   }
+}
+
+/** Of the address with the most entries; of several such addresses, of the one with the oldest entry. */
+function oldestOfMost(entries: readonly Entry[]): Entry | undefined {
+  const byAddress = [...Map.groupBy(entries, ({ ip }) => ip).values()]
+  const most = Math.max(0, ...byAddress.map(({ length }) => length))
+  return oldest(byAddress.filter(({ length }) => length === most).flat())
 }
 
 function oldest(entries: readonly Entry[]): Entry | undefined {

@@ -111,7 +111,8 @@ export async function createMeshHost(init: MeshHostInit): Promise<MeshHost> {
   const named = new Set<string>()
   const known = new KnownCoordinators()
   const strangersMax = Math.max(1, Math.floor(limits.connectionsMax * strangersFraction))
-  const connections = new ConnectionLimits({ ...limits, strangersMax })
+  const pendingMax = limits.pendingInboundMax
+  const connections = new ConnectionLimits({ ...limits, strangersMax, pendingMax })
   const onFoundLocally = (id: string): void => known.add(id)
   const settings = { privateKey, agent, listen, announce, named, mdns, allowPeer, connections, onFoundLocally, tuning }
   const libp2p = await createLibp2p<MeshServices>(libp2pOptions(settings, limits))

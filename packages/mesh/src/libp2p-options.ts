@@ -80,6 +80,8 @@ function muxer(limits: MeshLimits) {
   return yamux({
     maxInboundStreams: limits.streamsPerConnectionMax,
     maxOutboundStreams: limits.streamsPerConnectionMax,
+    // with more streams than that before the connection is known here it would be closed, and all who dialled at once refused
+    maxEarlyStreams: limits.streamsPerConnectionMax,
     streamOptions: {
       // The initial window stays at its default: it is never advertised, and one that differs ends the connection.
       maxStreamWindowSize: limits.streamWindowBytesMax,
@@ -94,7 +96,7 @@ function connectionManager(limits: MeshLimits) {
     maxConnections: limits.connectionsMax + limits.pendingInboundMax,
     maxPeerAddrsToDial: PEER_ADDRESSES_MAX,
     maxParallelDials: PARALLEL_DIALS_MAX,
-    maxIncomingPendingConnections: limits.pendingInboundMax,
+    maxIncomingPendingConnections: limits.connectionsMax + limits.pendingInboundMax,
     inboundConnectionThreshold: limits.inboundPerSecondMax,
     dialTimeout: limits.dialTimeoutMs,
     addressDialTimeout: limits.addressDialTimeoutMs,

@@ -13,7 +13,7 @@ export interface MeshLimits {
   readonly strangersPerAddressMax: number
   /** After this time, the connection of a stranger may be replaced by that of another. */
   readonly strangerGraceMs: number
-  /** Inbound connections that have not finished their handshake. */
+  /** Inbound connections that have not finished their handshake. One more takes the place of the oldest. */
   readonly pendingInboundMax: number
   /** The same, of one address. */
   readonly pendingPerAddressMax: number

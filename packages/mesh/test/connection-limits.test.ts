@@ -29,6 +29,7 @@ const init = {
   connectionsPerPeerMax: 2,
   strangersMax: 3,
   strangersPerAddressMax: 2,
+  pendingMax: 4,
   pendingPerAddressMax: 2,
   strangerGraceMs: 1000
 }
@@ -57,6 +58,28 @@ t.test('handshakes of one address are limited, and one that ends makes room', as
   )
   raws[0]?.abort()
   t.ok(limits.admitInbound(new FakeConnection('a'), '/ip4/a/tcp/1'))
+})
+
+t.test('who holds handshakes open makes way: the oldest, of the address that has the most', async t => {
+  const { limits, pass } = setUp()
+  const pending = ['a', 'b', 'b', 'c'].map(ip => {
+    const raw = new FakeConnection(ip)
+    t.ok(limits.admitInbound(raw, ip))
+    pass(1)
+    return raw
+  })
+  const member = new FakeConnection('d')
+  t.ok(limits.admitInbound(member, 'd'))
+  t.same(
+    pending.map(({ aborted }) => aborted),
+    [false, true, false, false]
+  )
+  t.ok(limits.admitInbound(new FakeConnection('e'), 'e'))
+  t.ok(pending[0]?.aborted, 'where all have one, the oldest')
+  t.equal(limits.count, 4)
+  t.ok(limits.admitPeer(member, 'd', 'm', true))
+  t.ok(limits.admitInbound(new FakeConnection('f'), 'f'))
+  t.notOk(member.aborted, 'one that is through stays')
 })
 
 t.test('strangers have their share, and old ones make way for new ones', async t => {
@@ -176,4 +199,15 @@ t.test('a real host: handshakes that never go on do not keep others of another k
   const ended = () => idle.filter(socket => socket.closed).length
   await until(() => ended() === 36)
   t.equal(ended(), 36, 'all but four are cut at once')
+})
+
+t.test('a real host: a peer gets in though others hold all handshakes, from many addresses', async t => {
+  const host = await startHost(t, {
+    limits: { pendingPerAddressMax: 100, strangersPerAddressMax: 100, pendingInboundMax: 8 }
+  })
+  await host.handle('/test/1', stream => void stream.close(), { inboundStreamsMax: 8 })
+  const idle = sockets(t, 8, Number(/\/tcp\/(\d+)/.exec(host.multiaddrs()[0] ?? '')?.[1]))
+  await until(() => idle.every(socket => socket.readyState === 'open'))
+  const peer = await startHost(t)
+  t.ok(await peer.open(addressOf(host), '/test/1'))
 })

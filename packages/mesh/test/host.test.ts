@@ -1,6 +1,6 @@
 import { createSocket } from 'node:dgram'
 import t from 'tap'
-import { startHost } from './hosts.ts'
+import { addressOf, startHost } from './hosts.ts'
 
 /** Whether this machine lets multicast packets back to itself: some containers do not. */
 async function multicastWorks(): Promise<boolean> {
@@ -38,4 +38,12 @@ t.test('on the local network nodes find coordinators, by mDNS', { skip }, async 
     stop.abort()
   }
   t.same(seen, [coordinator.peerId])
+})
+
+t.test('many who dial a peer at the same moment are all let in', async t => {
+  const [peer, other] = [await startHost(t), await startHost(t)]
+  await peer.handle('/test/1', stream => void stream.close(), { inboundStreamsMax: 256 })
+  // over a connection that is not there yet: the peer hears of the first streams before it knows the connection
+  const opened = await Promise.all(Array.from({ length: 64 }, () => other.open(addressOf(peer), '/test/1')))
+  t.equal(opened.length, 64)
 })

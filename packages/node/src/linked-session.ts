@@ -16,6 +16,7 @@ import {
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { HopAcks } from './hop-acks.ts'
 import { HopWatch } from './hop-watch.ts'
+import { blaming } from './neighbour-fault.ts'
 import { type StageStream, sendLast } from './stage-stream.ts'
 import { TokenReports } from './token-reports.ts'
 
@@ -268,13 +269,22 @@ export class LinkedSession implements GenerationOutputs {
     if (frame.type === 'activations') {
       const hidden = hiddenToFloats(frame.hidden)
       if (!allFinite(hidden)) throw this.#notNumbers(frame)
-      await this.#generation.hidden(frame.position, frame.count, hidden)
+      await this.#fromPrevious(() => this.#generation.hidden(frame.position, frame.count, hidden))
     } else if (frame.type === 'next') {
-      await this.#generation.next(frame.position, frame.token)
+      await this.#fromPrevious(() => this.#generation.next(frame.position, frame.token))
     } else if (this.open.next !== undefined && this.#next === undefined) {
       throw violation('the prompt came before the session was opened')
     } else {
       await this.#generation.prompt(Uint32Array.from(frame.tokens), frame.kept)
+    }
+  }
+
+  /** What is refused before it is computed is the previous stage's fault. */
+  #fromPrevious(take: () => Promise<void>): Promise<void> {
+    try {
+      return take()
+    } catch (error) {
+      throw blaming(MeshError.from(error, 'engine_failed'), this.open.previousPeer)
     }
   }
 

@@ -19,6 +19,7 @@ import {
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
 import { LinkedSession } from './linked-session.ts'
+import { loseHop } from './neighbour-fault.ts'
 import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
 import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
@@ -385,15 +386,4 @@ export class StageServer {
 /** Prompts come from the coordinator, everything else from the previous stage. */
 function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activations | NextToken {
   return control ? frame.type === 'prompt' : frame.type === 'activations' || frame.type === 'next'
-}
-
-function loseHop(session: LinkedSession, which: 'previous' | 'next', peerId: string, cause?: MeshError): void {
-  session.hopBroke(peerId)
-  session.fail(
-    new MeshError(
-      'node_lost',
-      `the ${which} stage, at ${peerId}, went away while layers ${formatRange(session.open.range)} were waiting for it`,
-      { cause, hint: 'send the request again; it will be routed around the lost node', details: { peerId } }
-    )
-  )
 }

@@ -1,7 +1,7 @@
 import type { StageSession } from '@resultity/engine'
 import { allFinite, GREEDY, MeshError } from '@resultity/interface'
 import { assertProperty } from '@resultity/test-property'
-import { floatsToHidden, type OpenSession, type StageFrame } from '@resultity/wire'
+import { type Activations, floatsToHidden, type NextToken, type OpenSession, type StageFrame } from '@resultity/wire'
 import fc from 'fast-check'
 import { test } from 'tap'
 
@@ -76,6 +76,25 @@ test('hidden states that are no numbers end the session, name their sender and r
       t.ok(linked.closed)
       t.match(told, [{ type: 'fault', blamedPeer: 'previous', error: { message: /the stage at previous sent/ } }])
     }
+  }
+})
+
+test('what the previous stage may not send ends the session and names it', async t => {
+  const hidden = floatsToHidden(new Float32Array(HIDDEN))
+  const frames: { id: string; frame: Activations | NextToken }[] = [
+    { id: 'out of turn', frame: { type: 'activations', session, epoch: 1, position: 3, count: 1, hidden } },
+    { id: 'of another size', frame: { type: 'activations', session, epoch: 1, position: 0, count: 2, hidden } },
+    {
+      id: 'a token, to a stage that is not the first',
+      frame: { type: 'next', session, epoch: 1, position: 4, token: 1 }
+    }
+  ]
+  for (const { id, frame } of frames) {
+    const { linked, told, runs } = setUp()
+    await linked.input(frame)
+    t.equal(runs(), 0, id)
+    const error = { code: 'protocol_violation', message: /the stage at previous broke the protocol/ }
+    t.match(told, [{ type: 'fault', blamedPeer: 'previous', error }], id)
   }
 })
 

@@ -1,4 +1,5 @@
 export { Invites } from './membership/invites.ts'
+export type { JoinPolicy } from './membership/join-policy.ts'
 export { GREETERS_MAX, Membership } from './membership/membership.ts'
 export { type NodeRecord, NodeRegistry } from './membership/node-registry.ts'
 export { NodeLosses } from './node-losses.ts'

@@ -61,24 +61,33 @@ t.test('a node of another machine is refused, told why, and written of once', as
   t.equal(lines.length, 1)
 })
 
-t.test('nodes of this machine join, those that are allowed, and all where it is open', async t => {
-  const here = await setUp(t, LOOPBACK)
-  const local = await here.node()
-  await local.join(here.address)
-  t.ok(here.registry.get(local.peerId))
+t.test(
+  'nodes of this machine join unless told otherwise, those that are allowed, and all where it is open',
+  async t => {
+    const here = await setUp(t, LOOPBACK)
+    const local = await here.node()
+    await local.join(here.address)
+    t.ok(here.registry.get(local.peerId))
 
-  const allowed = new Set<string>()
-  const some = await setUp(t, ELSEWHERE, { open: false, allowed })
-  const invited = await some.node()
-  allowed.add(invited.peerId)
-  await invited.join(some.address)
-  t.ok(some.registry.get(invited.peerId))
+    const allowed = new Set<string>()
+    const some = await setUp(t, ELSEWHERE, { open: false, allowed })
+    const invited = await some.node()
+    allowed.add(invited.peerId)
+    await invited.join(some.address)
+    t.ok(some.registry.get(invited.peerId))
 
-  const open = await setUp(t, ELSEWHERE, { open: true, allowed: new Set() })
-  const anybody = await open.node()
-  await anybody.join(open.address)
-  t.ok(open.registry.get(anybody.peerId))
-})
+    const tunnel = await setUp(t, LOOPBACK, { open: false, local: false, allowed: new Set() })
+    const seemsLocal = await tunnel.node()
+    await seemsLocal.join(tunnel.address)
+    t.match(await seemsLocal.refused, { code: 'peer_refused', message: /without an invite/ })
+    t.same(tunnel.registry.list(), [])
+
+    const open = await setUp(t, ELSEWHERE, { open: true, allowed: new Set() })
+    const anybody = await open.node()
+    await anybody.join(open.address)
+    t.ok(open.registry.get(anybody.peerId))
+  }
+)
 
 t.test(
   'of a remote node’s addresses none is kept that is this machine’s, the link’s or a metadata service',
@@ -167,6 +176,18 @@ t.test('joins of one peer have a rate, and others do not feel it', t => {
   rate.admit('a', 2000)
   t.throws(() => rate.admit('a', 2000), { code: 'rate_limited' })
   t.end()
+})
+
+t.test('who says no Hello keeps nobody out', async t => {
+  const { address, registry, node } = await setUp(t, LOOPBACK)
+  const [silent, honest] = [await node(), await node()]
+  const open = (): ReturnType<typeof silent.host.open> => silent.host.open(address, MEMBERSHIP_PROTOCOL)
+  const streams = await Promise.all(Array.from({ length: 8 }, open))
+  const ended = Promise.race(streams.map(stream => new Promise(resolve => stream.addEventListener('close', resolve))))
+  await honest.join(address)
+  t.ok(registry.get(honest.peerId))
+  await ended
+  t.pass('one of the silent streams made way')
 })
 
 t.test('strangers do not fill the log', t => {

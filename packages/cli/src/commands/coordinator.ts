@@ -21,6 +21,7 @@ export const coordinatorCommand: CommandDefinition = {
     'open',
     'webhookPrivate',
     'openJoin',
+    'localJoin',
     'allowNode',
     'listen',
     'announce',
@@ -81,8 +82,7 @@ async function start(
         allowedHosts: settings.allowedHost,
         open: settings.open,
         webhookPrivate: settings.webhookPrivate,
-        openJoin: settings.openJoin,
-        allowNodes: settings.allowNode,
+        ...joinSettings(settings),
         listen: settings.listen,
         announce: settings.announce,
         mdns: settings.mdns,
@@ -139,6 +139,11 @@ function describeFailure({ reference, error }: FailedModel): string {
 
 function toReadyFailure({ reference, error: { code, message, hint } }: FailedModel): object {
   return { model: reference, error: { code, message, hint } }
+}
+
+/** Which nodes may join. */
+function joinSettings({ openJoin, localJoin, allowNode }: CommandRun['settings']) {
+  return { openJoin, localJoin, allowNodes: allowNode }
 }
 
 /** A longer `--node-silence` gives nodes more time to answer probes too: by default half a second of three. */

@@ -12,6 +12,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
   return [
     'coordinator',
     '--no-mdns',
+    '--local-join',
     settings.open ? '--open' : '--no-open',
     settings.truncateInputs ? '--truncate-inputs' : '--no-truncate-inputs',
     settings.reusePrompts ? '--reuse-prompts' : '--no-reuse-prompts',

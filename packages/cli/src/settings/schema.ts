@@ -276,6 +276,9 @@ export const settingsSchema = z.object({
   open: flag.describe('serve the API to everybody who reaches it, without keys'),
   webhookPrivate: flag.describe('let webhooks go to private addresses and over plain HTTP'),
   openJoin: flag.describe('let every node join that reaches the coordinator, also from other machines'),
+  localJoin: flag.describe(
+    'let nodes of this machine join without an invite; off where a proxy or tunnel makes others look like them'
+  ),
   allowNode: list(peerId).describe('peer id of a node on another machine that may join'),
   upstream: list(upstream).describe(
     'server beside this node whose models it offers: the address of its API, such as http://127.0.0.1:8000/v1, or auto for usual ones of this machine'
@@ -347,6 +350,7 @@ export const defaultSettings = {
   truncateInputs: false,
   webhookPrivate: false,
   openJoin: false,
+  localJoin: true,
   allowNode: [],
   logLevel: 'info'
 } as const satisfies Partial<Settings>

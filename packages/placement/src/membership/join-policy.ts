@@ -2,10 +2,12 @@ import { MeshError } from '@resultity/interface'
 import type { SeenPeer } from '@resultity/mesh'
 import { TokenBucket } from './token-bucket.ts'
 
-/** Which nodes may join in addition to those of this machine, which always may. */
+/** Which nodes may join. */
 export interface JoinPolicy {
   /** Any peer that reaches the coordinator may join. */
   readonly open: boolean
+  /** Nodes of this machine may. Default true. Behind a proxy or a tunnel all seem to be of this machine. */
+  readonly local?: boolean
   /** Peer ids. */
   readonly allowed: ReadonlySet<string>
   readonly invites?: InvitedPeers
@@ -24,12 +26,14 @@ export interface InvitedPeers {
  * and shapes answers.
  */
 export function joinRefusal(
-  { open, allowed }: JoinPolicy,
+  { open, local = true, allowed }: JoinPolicy,
   peerId: string,
   { scope, ip }: SeenPeer
 ): MeshError | undefined {
-  if (open || scope === 'this_machine' || allowed.has(peerId)) return undefined
-  return new MeshError('peer_refused', `this coordinator takes no node ${peerId} from another machine`, {
+  const here = scope === 'this_machine'
+  if (open || (here && local) || allowed.has(peerId)) return undefined
+  const from = here ? 'without an invite' : 'from another machine'
+  return new MeshError('peer_refused', `this coordinator takes no node ${peerId} ${from}`, {
     hint:
       'Make an invite with "resultity invite" on the coordinator’s machine and give it to the node with --join, or ' +
       `start the coordinator with --allow-node ${peerId}, or with --open-join to let every node join that reaches it.`,

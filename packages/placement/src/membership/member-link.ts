@@ -95,6 +95,11 @@ export class MemberLink {
     )
   }
 
+  /** Whether a Hello has come. */
+  get greeted(): boolean {
+    return this.#state !== 'greeting'
+  }
+
   /** A node that does not read its orders in time is noticed by its stream ending. */
   send(message: CoordinatorMessage): void {
     void this.#frames.send(message)

@@ -27,7 +27,7 @@ export interface MembershipComponents {
 }
 
 export interface MembershipInit extends MemberLinkInit {
-  /** Streams that have not said Hello yet, beside the members. */
+  /** Streams beside the members: one more takes the place of one that has not said Hello. */
   readonly greetersMax: number
   readonly joins: JoinPolicy
 }
@@ -78,8 +78,8 @@ export class Membership implements Disposable {
 
   /** Takes a stream that a peer opened from `remoteAddr`. */
   accept(stream: ByteStream, peerId: string, remoteAddr: string): void {
-    if (this.#stopped || this.#greeters.size >= this.#init.greetersMax) {
-      stream.abort(new MeshError('resource_exhausted', 'too many nodes are joining at once'))
+    if (this.#stopped || (this.#greeters.size >= this.#init.greetersMax && !this.#makeRoom())) {
+      stream.abort(crowded())
       return
     }
     const link = new MemberLink(stream, peerId, this.#handlers(peerId, seenFrom(remoteAddr)), this.#init)
@@ -104,6 +104,16 @@ export class Membership implements Disposable {
     this.#stopListening()
     const stopping = new MeshError('unavailable', 'the coordinator is stopping')
     for (const link of [...this.#greeters, ...this.#links.values()]) link.refuse(stopping)
+  }
+
+  /** Ends the stream of a peer that has not said Hello: the oldest, of whom has the most. @returns false where all have said it */
+  #makeRoom(): boolean {
+    const silent = [...this.#greeters].filter(({ greeted }) => !greeted)
+    const byPeer = [...Map.groupBy(silent, ({ peerId }) => peerId).values()]
+    // the greeters stand in the order in which they came
+    const [most] = byPeer.toSorted((a, b) => b.length - a.length)
+    most?.[0]?.refuse(crowded())
+    return most !== undefined
   }
 
   #handlers(peerId: string, from: SeenPeer): MemberLinkHandlers {
@@ -195,6 +205,10 @@ export class Membership implements Disposable {
     if (lateMs > OWN_DELAY_FACTOR * this.#init.heartbeatIntervalMs) return
     this.#components.registry.prune()
   }
+}
+
+function crowded(): MeshError {
+  return new MeshError('resource_exhausted', 'too many nodes are joining at once')
 }
 
 function letGo(reason: string): MeshError {

@@ -1,6 +1,5 @@
-import { readFile } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
+import { type GoldenQuestion, goldenQuestions } from '../../golden-questions.ts'
 import { SERVED } from '../corpus/hostile-case.ts'
 import type { ApiClient } from './api-client.ts'
 
@@ -10,11 +9,6 @@ export interface HonestReport {
   readonly refused: number
   /** What was wrong, or no answer at all. */
   readonly faults: readonly string[]
-}
-
-interface Question {
-  readonly body: Readonly<Record<string, unknown>>
-  readonly completion: string
 }
 
 const FAULTS_MAX = 50
@@ -27,13 +21,13 @@ const TEXT = 'Paris is where the French government sits.'
 /** Asks questions whose answers are known, one after the other, and now and then for a vector. */
 export class HonestClient {
   readonly #api: ApiClient
-  readonly #questions: readonly Question[]
+  readonly #questions: readonly GoldenQuestion[]
   readonly #vector: readonly number[]
   readonly #faults: string[] = []
   #right = 0
   #refused = 0
 
-  private constructor(api: ApiClient, questions: readonly Question[], vector: readonly number[]) {
+  private constructor(api: ApiClient, questions: readonly GoldenQuestion[], vector: readonly number[]) {
     this.#api = api
     this.#questions = questions
     this.#vector = vector
@@ -41,7 +35,7 @@ export class HonestClient {
 
   /** Asks once for the vector that it will expect. */
   static async start(api: ApiClient): Promise<HonestClient> {
-    return new HonestClient(api, await goldenQuestions(), await vectorOf(api))
+    return new HonestClient(api, await goldenQuestions(SERVED.chat), await vectorOf(api))
   }
 
   get report(): HonestReport {
@@ -68,7 +62,7 @@ export class HonestClient {
     }
   }
 
-  async #askQuestion({ body, completion }: Question, stream: boolean): Promise<void> {
+  async #askQuestion({ body, completion }: GoldenQuestion, stream: boolean): Promise<void> {
     const text = checked(await this.#api.send('POST', '/v1/chat/completions', { ...body, stream }))
     const content = stream ? streamedContent(text) : JSON.parse(text).choices[0].message.content
     if (content === completion) this.#right += 1
@@ -113,22 +107,4 @@ function streamedContent(text: string): string {
     content += choices[0]?.delta.content ?? ''
   }
   return content
-}
-
-/** Those of the model's own golden answers. */
-async function goldenQuestions(): Promise<Question[]> {
-  const path = fileURLToPath(import.meta.resolve('@resultity/model/models/tiny-chat/golden.json'))
-  const golden: { prompt: string; completion: string }[] = JSON.parse(await readFile(path, 'utf8'))
-  return golden.map(({ prompt, completion }) => ({
-    body: { model: SERVED.chat, messages: messagesOf(prompt), temperature: 0 },
-    completion
-  }))
-}
-
-/** The messages that the chat template turned into `prompt`. */
-function messagesOf(prompt: string): { role: string; content: string }[] {
-  return [...prompt.matchAll(/<\|(system|user|assistant)\|>\n(.*?)<\|end\|>/gs)].map(match => ({
-    role: match[1] ?? '',
-    content: match[2] ?? ''
-  }))
 }

@@ -1,0 +1,6 @@
+export { type ProcessReport, ProcessWatch } from '../hostile/drive/process-watch.ts'
+export { missedAttackAims, missedAttackTimes } from './run/attack-aims.ts'
+export { type AttackBenchInit, type AttackReport, type AttackTurn, benchAttacked } from './run/attack-bench.ts'
+export { type AttackedMesh, startAttackedMesh } from './run/attack-mesh.ts'
+export { type AttackRow, AttackRun } from './run/attack-run.ts'
+export { HonestCallers, type HonestTurn } from './run/honest-callers.ts'
