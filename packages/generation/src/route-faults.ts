@@ -85,7 +85,7 @@ export class RouteFaults implements Disposable {
   /** Its results are of no use: other nodes get its layers, and the answer goes on there. */
   #loseBlamed(stage: StagePlacement, error: MeshError): void {
     this.#init.suspect(stage.peerId, error.message)
-    this.#init.fail(stageLost(stage, 'sent what cannot be computed with', error, this.#facts))
+    this.#init.fail(stageLost(stage, 'sent what cannot be computed with', error, { ...this.#facts, faulty: true }))
   }
 
   /**
