@@ -276,7 +276,9 @@ export class LinkedSession implements GenerationOutputs {
 
   /** Later sessions may begin with what this one has computed of its prefix. */
   leavePrefix(): void {
-    if (!this.#closed) this.#generation.leavePrefix()
+    if (this.#closed) return
+    this.#generation.leavePrefix()
+    this.#resumption.log.leavePrefix()
   }
 
   /** Ends the session: the coordinator said so, or is gone. */

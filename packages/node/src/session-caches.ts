@@ -30,7 +30,7 @@ export class SessionCaches {
   constructor({ stages, scheduler, sentLogBytes }: SessionCachesComponents) {
     this.#stages = stages
     this.#scheduler = scheduler
-    this.#logs = new SentLogs(sentLogBytes)
+    this.#logs = new SentLogs(sentLogBytes, () => scheduler.monotonic())
   }
 
   /** Memory that is held for what sessions have sent, those that are parked included. */
@@ -73,8 +73,10 @@ export class SessionCaches {
     const { stage } = this.#stages.find(open.placementId)
     const { promptCount, tokensMax, workClass = 'interactive' } = open
     while (stage.sessionsOpen >= stage.sessionsMax && this.#stages.parked.evict(stage));
-    const slot = stage.open({ positionsMax: promptCount + tokensMax, workClass, promptCount, ...prefixOf(open) })
-    return { stage: slot, log: this.#logs.open() }
+    const { prefix } = prefixOf(open)
+    const sizes = { positionsMax: promptCount + tokensMax, workClass, promptCount }
+    const slot = stage.open({ ...sizes, ...(prefix === undefined ? {} : { prefix }) })
+    return { stage: slot, log: this.#logs.open(prefix) }
   }
 
   /** The session is open. */
@@ -92,9 +94,16 @@ export class SessionCaches {
     }
   }
 
-  /** Drops what was parked for longer than its lease. */
+  /** Drops what was parked for longer than its lease, and what was sent that nobody has used for long. */
   expire(): void {
     this.#stages.parked.expire(this.#scheduler.monotonic())
+    this.#logs.expire()
+  }
+
+  /** Nothing that sessions of this placement have left is used any more. */
+  forgetPrefixes(placementId: string): void {
+    this.#stages.forgetPrefixes(placementId)
+    this.#logs.forget(placementId)
   }
 
   clear(): void {

@@ -149,7 +149,7 @@ export class StageServer {
       if (stays) session.lose(error)
       else session.fail(error)
     }
-    this.#stages.forgetPrefixes(placementId)
+    this.#caches.forgetPrefixes(placementId)
   }
 
   async close(): Promise<void> {

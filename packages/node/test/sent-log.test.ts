@@ -64,3 +64,67 @@ t.test('a node that keeps nothing keeps nothing', async t => {
   add(log, [0, 8], [8, 8])
   t.same([log.from(16), log.since(0), logs.bytes], [16, undefined, 0])
 })
+
+const PREFIX = { scope: 'p1', blockPositions: 8, blocks: ['a', 'b', 'c'] }
+
+t.test('a session that begins with blocks of another has what was sent of them', async t => {
+  const logs = new SentLogs(1 << 20)
+  const one = logs.open(PREFIX)
+  add(one, [0, 8], [8, 8], [16, 3], [19, 1])
+  one.leavePrefix()
+  one[Symbol.dispose]()
+  t.equal(logs.bytes, 0, 'no session has it')
+  const next = logs.open(PREFIX)
+  add(next, [16, 5], [21, 1])
+  t.equal(next.from(22), 0)
+  t.same(
+    next.since(0)?.map(({ position, count }) => [position, count]),
+    [
+      [0, 8],
+      [8, 8],
+      [16, 5],
+      [21, 1]
+    ]
+  )
+  for (const prefix of [undefined, { ...PREFIX, scope: 'p2' }, { ...PREFIX, blocks: ['a', 'x'] }]) {
+    const other = logs.open(prefix)
+    add(other, [16, 5])
+    t.equal(other.from(21), 16, 'another has not')
+  }
+  const further = logs.open(PREFIX)
+  add(further, [24, 5])
+  t.equal(further.from(29), 24, 'nor one that began with more')
+  logs.forget('p1')
+  const late = logs.open(PREFIX)
+  add(late, [16, 5])
+  t.equal(late.from(21), 16)
+})
+
+t.test('blocks that no session has make room, and go when nobody has used them for long', async t => {
+  let now = 0
+  const logs = new SentLogs(12_000, () => now)
+  const begins = (): boolean => {
+    const log = logs.open(PREFIX)
+    add(log, [8, 1])
+    const from = log.from(9)
+    log[Symbol.dispose]()
+    return from === 0
+  }
+  const leave = (): void => {
+    const log = logs.open(PREFIX)
+    add(log, [0, 8])
+    log.leavePrefix()
+    log[Symbol.dispose]()
+  }
+  leave()
+  t.ok(begins())
+  now += 600_001
+  logs.expire()
+  t.notOk(begins())
+  leave()
+  const many = Array.from({ length: 9 }, () => logs.open())
+  for (const log of many) add(log, [0, 1])
+  t.ok(logs.bytes > 8000, 'a log takes the room of what is left')
+  for (const log of many) log[Symbol.dispose]()
+  t.notOk(begins())
+})

@@ -1,3 +1,4 @@
+import type { OpenSession } from '@resultity/wire'
 import t from 'tap'
 import { openOf, PREFILL_CHUNK, PROMPT, RingRoute, SESSION, StageRing, TOKENS_MAX } from './support/stage-ring.ts'
 
@@ -5,15 +6,16 @@ import { openOf, PREFILL_CHUNK, PROMPT, RingRoute, SESSION, StageRing, TOKENS_MA
 const BEFORE = 9
 
 /** An answer on three nodes, of which `lost` is killed in its midst; what is left of the others is parked. */
-async function interrupted(lost: number, sentLogBytes?: number) {
+async function interrupted(lost: number, sentLogBytes?: number, opened: Partial<OpenSession> = {}) {
   const ring = new StageRing()
   const coordinator = await ring.coordinator()
   const log = sentLogBytes === undefined ? {} : { sentLogBytes }
   const nodes = [await ring.node(0, log), await ring.node(1, log), await ring.node(2, log)]
-  const whole = await RingRoute.open(ring, coordinator, nodes)
+  const whole = await RingRoute.open(ring, coordinator, nodes, opened)
   const undisturbed = await whole.run(TOKENS_MAX)
   await whole.close(false)
-  const first = await RingRoute.open(ring, coordinator, nodes)
+  const first = await RingRoute.open(ring, coordinator, nodes, opened)
+  const kept = first.opened[0]?.kept ?? 0
   const committed = (await first.run(BEFORE)).slice(0, BEFORE)
   const [victim] = nodes.splice(lost, 1, await ring.node(lost, log))
   if (victim !== undefined) ring.kill(victim)
@@ -21,7 +23,7 @@ async function interrupted(lost: number, sentLogBytes?: number) {
   await first.close(true)
   const limit = PROMPT.length + BEFORE - 2
   const fields = { epoch: 2, placementId: 'p2', committed, keepPositions: limit }
-  return { ring, coordinator, nodes, undisturbed, committed, limit, fields }
+  return { ring, coordinator, nodes, undisturbed, committed, limit, fields, kept }
 }
 
 for (const [lost, what] of ['the first', 'the middle', 'the last'].entries()) {
@@ -57,6 +59,33 @@ for (const [lost, what] of ['the first', 'the middle', 'the last'].entries()) {
     }
   })
 }
+
+t.test('nor where the prompt began with what was kept of another: what was sent of that is kept, too', async t => {
+  const blocks = [1, 2, 3, 4].map(number => `0${number}`.repeat(16))
+  const prefix = { prefix: { blocks, afresh: false } }
+  const { ring, coordinator, nodes, undisturbed, committed, limit, fields, kept } = await interrupted(
+    2,
+    1 << 20,
+    prefix
+  )
+  t.equal(kept, 32)
+  const afresh = { ...fields, prefix: { blocks, afresh: true } }
+  const route = await RingRoute.open(ring, coordinator, nodes, afresh)
+  t.match(
+    route.opened.map(frame => frame?.resumes),
+    [
+      { held: limit, loggedFrom: 0 },
+      { held: limit, loggedFrom: 0 },
+      { held: 0, loggedFrom: 0 }
+    ]
+  )
+  const tokens = await route.run(TOKENS_MAX - BEFORE, [
+    { begin: limit, sendFrom: limit },
+    { begin: limit, sendFrom: 0 },
+    { begin: 0, sendFrom: 0 }
+  ])
+  t.same([...committed, ...tokens], undisturbed)
+})
 
 t.test('a stage that has kept nothing of what it sent computes it again, those behind the lost one do not', async t => {
   const { ring, coordinator, nodes, undisturbed, committed, limit, fields } = await interrupted(1, 0)

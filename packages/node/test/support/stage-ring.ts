@@ -210,7 +210,8 @@ export class RingRoute {
   async run(count: number, orders: readonly ResumeOrder[] = []): Promise<readonly number[]> {
     const id = { session: SESSION, epoch: this.#epoch }
     for (const [index, order] of orders.entries()) this.controls[index]?.send({ type: 'resume', ...id, ...order })
-    this.controls[0]?.send({ type: 'prompt', ...id, tokens: PROMPT })
+    const kept = Math.min(...this.opened.map(frame => frame?.kept ?? 0))
+    this.controls[0]?.send({ type: 'prompt', ...id, tokens: PROMPT, ...(kept > 0 ? { kept } : {}) })
     await this.#ring.scheduler.run(() => this.tokens.length >= count, 600_000)
     return this.tokens
   }
