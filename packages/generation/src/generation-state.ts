@@ -1,14 +1,17 @@
 import { MeshError } from '@resultity/interface'
 import {
   type Fault,
+  type HeldPositions,
   type LinkFault,
   type PromptScores,
   type Replayed,
+  type ResumeOrder,
   type Sampled,
   type SessionOpened,
   type StageFrame,
   sameSession
 } from '@resultity/wire'
+import { beginsStep, planResume } from './resume-plan.ts'
 import { checkLogprobs, checkToken, type ReportRules, violation } from './token-report.ts'
 
 /**
@@ -40,12 +43,21 @@ export interface GenerationStateInit extends ReportRules {
     /** Of each block. */
     readonly positions: number
   }
+  /** What stages may keep of the last route. Default: nothing. */
+  readonly resume?: {
+    readonly positionsMax: number
+    /** Of a step of the prompt. */
+    readonly prefillChunk: number
+  }
 }
 
 /** The driver's next step after a frame; undefined: none. */
 export type GenerationStep =
-  /** All stages are open. Every one of them has kept so many positions of the prompt. */
-  | { readonly type: 'opened'; readonly kept: number }
+  /**
+   * All stages are open. Every one of them has kept so many positions of the prompt. `resume` has what those are told, by their
+   * index, that wait for it.
+   */
+  | { readonly type: 'opened'; readonly kept: number; readonly resume?: ReadonlyMap<number, ResumeOrder> }
   | { readonly type: 'scores'; readonly scores: PromptScores }
   | { readonly type: 'replayed'; readonly replayed: Replayed }
   | { readonly type: 'token'; readonly sampled: Sampled }
@@ -58,7 +70,8 @@ export type GenerationStep =
 export class GenerationState {
   readonly #init: GenerationStateInit
   readonly #epoch: number
-  readonly #opened = new Set<number>()
+  /** What each stage that is open has of the last route. */
+  readonly #opened = new Map<number, HeldPositions | undefined>()
   #kept = Number.POSITIVE_INFINITY
   readonly #tokens: number[]
   /** Position of the prompt token that is scored next; nothing comes before the first. */
@@ -108,19 +121,37 @@ export class GenerationState {
     throw violation(`a stage may not send "${frame.type}" to the coordinator`)
   }
 
-  #admitOpened(stageIndex: number, { epoch, kept = 0 }: SessionOpened): GenerationStep | undefined {
+  #admitOpened(stageIndex: number, { epoch, kept = 0, resumes }: SessionOpened): GenerationStep | undefined {
     if (this.#isStale(epoch)) return undefined
     if (this.#phase !== 'opening' || this.#opened.has(stageIndex)) throw violation('a session was opened twice')
     const { blockCount, positions } = this.#init.prefix ?? { blockCount: 0, positions: 1 }
     if (kept > blockCount * positions || kept % positions !== 0) {
       throw violation(`a stage has kept ${kept} positions, of ${blockCount} times ${positions}`)
     }
-    this.#opened.add(stageIndex)
+    if (resumes !== undefined) this.#admitHeld(resumes)
+    this.#opened.set(stageIndex, resumes)
     // what a stage says decides where all begin, and nothing else: one that has not what it says computes wrong answers by itself
     this.#kept = Math.min(this.#kept, kept)
     if (this.#opened.size < this.#init.stageCount) return undefined
     this.#phase = 'prompted'
-    return { type: 'opened', kept: this.#kept }
+    const resume = this.#resume()
+    return { type: 'opened', kept: this.#kept, ...(resume.size > 0 ? { resume } : {}) }
+  }
+
+  #admitHeld({ held, loggedFrom }: HeldPositions): void {
+    const { promptCount, committed, resume } = this.#init
+    const { positionsMax, prefillChunk } = resume ?? { positionsMax: -1, prefillChunk: 1 }
+    const shape = { promptCount, committedCount: committed.length, prefillChunk }
+    if (held > positionsMax) throw violation(`a stage goes on with ${held} positions, of at most ${positionsMax}`)
+    if (!beginsStep(held, shape) || !beginsStep(loggedFrom, shape)) {
+      throw violation(`a stage has positions [${loggedFrom},${held}), which are no whole steps`)
+    }
+  }
+
+  #resume(): ReadonlyMap<number, ResumeOrder> {
+    const stages = Array.from({ length: this.#init.stageCount }, (_, index) => this.#opened.get(index))
+    // one that is of an earlier version waits for nothing
+    return new Map([...planResume(stages).entries()].filter(([index]) => stages[index] !== undefined))
   }
 
   #admitScores(stageIndex: number, scores: PromptScores): GenerationStep | undefined {

@@ -19,7 +19,7 @@ export interface LastingSessionComponents extends RouteSessionComponents {
 
 export interface LastingSessionInit {
   /** The same on every route: exactness needs the same prefill steps. */
-  readonly answer: Omit<RouteSessionInit, 'route' | 'session' | 'epoch' | 'committed' | 'prefix'>
+  readonly answer: Omit<RouteSessionInit, 'route' | 'session' | 'epoch' | 'committed' | 'keeps' | 'prefix'>
   /** Names of what the stages of a route may keep of the prompt. Default: they keep nothing. */
   readonly prefixNames?: (route: Route) => readonly string[]
   readonly limits: RouteSessionLimits
@@ -185,8 +185,8 @@ export class LastingSession {
   async #open(lease: RouteLease): Promise<void> {
     const { signal } = this.#ended
     const { answer, limits } = this.#init
-    const { epoch, committed } = this.#state
-    const route = { route: lease.route, session: this.#session, epoch, committed: [...committed] }
+    const { epoch, committed, keeps } = this.#state
+    const route = { route: lease.route, session: this.#session, epoch, committed: [...committed], keeps }
     const init = { ...answer, ...route, ...this.#prefixOf(lease.route) }
     const session = await RouteSession.open(this.#components, limits, init, { signal })
     this.#held = { lease, session }

@@ -1,5 +1,6 @@
 import type { Sampling } from '@resultity/interface'
 import type { OpenSession } from '@resultity/wire'
+import { keepLimit, type ResumeShape } from './resume-plan.ts'
 import type { RouteSessionInit } from './route-session-init.ts'
 import type { NodeAddress } from './stage-control.ts'
 
@@ -25,6 +26,7 @@ export function openFrame(
   const { stages } = route
   const alone = stages.length === 1
   const last = index === stages.length - 1
+  const keepPositions = keepPositionsOf(init)
   return {
     type: 'open',
     session,
@@ -35,7 +37,7 @@ export function openFrame(
     previousPeer: alone ? '' : (previous?.peerId ?? ''),
     promptCount: prompt.length,
     tokensMax,
-    prefillChunk: init.promptLogprobs ? 1 : init.prefillChunk,
+    prefillChunk: prefillChunkOf(init),
     endTokens: [...endTokens],
     sampling: last ? sampling : withoutBias(sampling),
     leaseMs: limits.sessionLeaseMs,
@@ -44,9 +46,28 @@ export function openFrame(
     workClass,
     ...(init.fence === undefined ? {} : { fence: init.fence }),
     ...(init.prefix === undefined ? {} : { prefix: init.prefix }),
+    ...(alone ? {} : { parks: true }),
+    ...(keepPositions > 0 ? { keepPositions } : {}),
     ...(index === 0 || last ? committedOf(init) : {}),
     ...(last ? lastStageFields(init, limits) : {})
   }
+}
+
+/** A prompt that is scored has logits at each position. */
+function prefillChunkOf({ promptLogprobs, prefillChunk }: RouteSessionInit): number {
+  return promptLogprobs ? 1 : prefillChunk
+}
+
+export function resumeShapeOf(init: RouteSessionInit): ResumeShape {
+  const { prompt, committed } = init
+  return { promptCount: prompt.length, committedCount: committed.length, prefillChunk: prefillChunkOf(init) }
+}
+
+/** Positions that stages may keep of the last route. A prompt that is still to be scored runs from its beginning. */
+export function keepPositionsOf(init: RouteSessionInit): number {
+  const { keeps = false, route, promptLogprobs, committed } = init
+  const scored = promptLogprobs && committed.length === 0
+  return keeps && route.stages.length > 1 && !scored ? keepLimit(resumeShapeOf(init)) : 0
 }
 
 function committedOf({ committed }: RouteSessionInit): Pick<OpenSession, 'committed'> {

@@ -1,5 +1,6 @@
 import { MeshError } from '@resultity/interface'
 import type { PromptScores, Sampled } from '@resultity/wire'
+import { leavesCaches } from './resume-plan.ts'
 import type { RouteResult } from './route-session.ts'
 
 /**
@@ -86,6 +87,10 @@ export class RecoveryState {
   #retriedOnce = false
   /** Routes since the last new token, this one among them. */
   #fruitless = 1
+  /** The stages of the next route may go on with what they have. */
+  #keeps = false
+  /** The answer went on, on the route that serves. */
+  #wentOn = false
 
   constructor({ attemptsMax }: RecoveryStateInit) {
     this.#attemptsMax = attemptsMax
@@ -103,6 +108,11 @@ export class RecoveryState {
   /** The tokens that the client was told, in order. */
   get committed(): readonly number[] {
     return this.#committed
+  }
+
+  /** Whether stages that were part of the last route may keep what they have computed. */
+  get keeps(): boolean {
+    return this.#keeps
   }
 
   get reroutes(): Reroutes {
@@ -124,6 +134,7 @@ export class RecoveryState {
 
   /** Takes in what the route says. @returns what of it is new to the client */
   take(result: RouteResult): PromptScores | Sampled | undefined {
+    this.#wentOn = true
     if (result.type === 'replayed') {
       this.#exact &&= result.exact
       return undefined
@@ -137,13 +148,16 @@ export class RecoveryState {
   /** The route has ended with `error`, or could not be opened. */
   lost(error: MeshError): RecoveryStep {
     if (error.code === 'resource_exhausted' && this.#phase !== 'serving') return this.#refused(error)
+    const unfit = this.#isUnfit(error)
+    this.#keeps = leavesCaches(error) && !unfit
+    this.#wentOn = false
     const handover = error.code === 'node_draining' && this.#handovers < HANDOVERS_MAX
     if (handover) this.#handovers++
     // after the loss of a link all nodes are still there to choose from
     const inARow = this.#phase === 'opening' && !isLinkLoss(error) ? this.#attemptsMax : EPOCHS_MAX
     const routes = this.#epoch - this.#handovers - this.#refusals
     const spent = !handover && (this.#fruitless >= inARow || routes >= ROUTES_MAX)
-    if (this.#phase === 'failed' || spent || !this.#isCurable(error)) return this.giveUp(toldOf(error))
+    if (this.#phase === 'failed' || spent || !(unfit || this.#isCurable(error))) return this.giveUp(toldOf(error))
     if (this.#phase === 'serving') this.#phase = 'recovering'
     this.#epoch++
     if (!handover) this.#fruitless++
@@ -164,6 +178,11 @@ export class RecoveryState {
     this.#refusals++
     this.#epoch++
     return { type: 'reopen', epoch: this.#epoch, awaitsBreak: false, awaitsSlot: true }
+  }
+
+  /** What stages said that they had kept did not do, as far as anybody knows: the answer can go on without it. */
+  #isUnfit(error: MeshError): boolean {
+    return this.#keeps && !this.#wentOn && !isNamedLoss(error) && !isLinkLoss(error) && !PASSING.has(error.code)
   }
 
   #isCurable(error: MeshError): boolean {

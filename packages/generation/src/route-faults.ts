@@ -84,8 +84,9 @@ export class RouteFaults implements Disposable {
     const stage = this.#stages[index]
     if (stage === undefined) return
     const others = this.#init.suspect(stage.peerId, error.message)
+    const facts = this.#facts
     this.#init.fail(
-      others ? stageLost(stage, 'broke the protocol', error, this.#facts) : stageFault(stage, error, this.#facts)
+      others ? stageLost(stage, 'broke the protocol', error, { ...facts, faulty: true }) : stageFault(stage, error, facts)
     )
   }
 
@@ -98,7 +99,7 @@ export class RouteFaults implements Disposable {
   /** Its results are of no use: other nodes get its layers, and the answer goes on there. */
   #loseBlamed(stage: StagePlacement, error: MeshError): void {
     this.#init.suspect(stage.peerId, error.message)
-    this.#init.fail(stageLost(stage, 'sent what cannot be computed with', error, this.#facts))
+    this.#init.fail(stageLost(stage, 'sent what cannot be computed with', error, { ...this.#facts, faulty: true }))
   }
 
   /**

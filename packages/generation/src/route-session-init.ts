@@ -44,6 +44,8 @@ export interface RouteSessionInit {
   readonly prompt: readonly number[]
   /** The tokens that earlier routes sampled; the answer goes on after them. */
   readonly committed: readonly number[]
+  /** Stages that were part of the last route go on with what they have. Default false: they begin with nothing. */
+  readonly keeps?: boolean
   /** Of the whole answer. */
   readonly tokensMax: number
   readonly prefillChunk: number

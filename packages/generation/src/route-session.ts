@@ -7,9 +7,10 @@ import {
   type Timer,
   withDeadline
 } from '@resultity/interface'
-import type { CloseSession, LinkFault, PromptScores, Replayed, Sampled, StageFrame } from '@resultity/wire'
+import type { CloseSession, LinkFault, PromptScores, Replayed, ResumeOrder, Sampled, StageFrame } from '@resultity/wire'
 import { GenerationState, type GenerationStateInit } from './generation-state.ts'
-import { openFrame } from './open-frame.ts'
+import { keepPositionsOf, openFrame, resumeShapeOf } from './open-frame.ts'
+import { leavesCaches } from './resume-plan.ts'
 import { RouteFaults } from './route-faults.ts'
 import { RoutePulse } from './route-pulse.ts'
 import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
@@ -32,9 +33,11 @@ export class RouteSession {
   readonly #init: RouteSessionInit
   readonly #state: GenerationState
   readonly #controls: StageControl[] = []
-  /** Resolves with the positions of the prompt that all stages have kept. */
-  readonly #opened = Promise.withResolvers<number>()
+  /** Resolves when all stages are open. */
+  readonly #opened = Promise.withResolvers<void>()
   #kept = 0
+  /** What stages are told that wait for it, by their index. */
+  #resume: ReadonlyMap<number, ResumeOrder> = new Map()
   /** Results that were not read yet: no more than the prompt and `tokensMax`, which the context bounds. */
   readonly #results: RouteResult[] = []
   readonly #stopListening: () => void
@@ -61,6 +64,7 @@ export class RouteSession {
       tokensMin: init.tokensMin,
       promptLogprobs: init.promptLogprobs,
       ...prefixSizes(init),
+      ...resumeSizes(init),
       vocabularySize: init.vocabularySize,
       topLogprobs: init.logprobs || init.promptLogprobs ? init.topLogprobs : undefined
     })
@@ -104,14 +108,14 @@ export class RouteSession {
         'opening the session on all stages',
         limits.sessionOpenMs,
         async signal => {
-          session.#kept = await session.#openAll(signal)
+          await session.#openAll(signal)
         },
         { ...options, scheduler: session.#scheduler }
       )
       session.#sendPrompt()
       return session
     } catch (error) {
-      await session.close('the session could not be opened')
+      await session.close('the session could not be opened', MeshError.from(error))
       throw session.#error ?? MeshError.from(error)
     }
   }
@@ -152,19 +156,23 @@ export class RouteSession {
     void this.close(error.message)
   }
 
-  /** Resolves once every stage has confirmed, or was cut off, within the deadline for that. Never rejects. */
-  close(reason: string): Promise<void> {
-    this.#closed ??= this.#close(reason)
+  /**
+   * Resolves once every stage has confirmed, or was cut off, within the deadline for that. Never rejects.
+   * @param error why, if something went wrong: after some errors stages keep what they have, for another route
+   */
+  close(reason: string, error = this.#error): Promise<void> {
+    this.#closed ??= this.#close(reason, error)
     return this.#closed
   }
 
-  async #close(reason: string): Promise<void> {
+  async #close(reason: string, error: MeshError | undefined): Promise<void> {
     this.#stopWaiting()
     this.#stopListening()
     const { session } = this.#init
     // a client that went away is no fault
-    const keep = this.#error === undefined || this.#error.code === 'canceled'
-    const close: CloseSession = { type: 'close', session, reason: reason.slice(0, 256), keep }
+    const keep = error === undefined || error.code === 'canceled'
+    const park = error !== undefined && this.#init.route.stages.length > 1 && leavesCaches(error)
+    const close: CloseSession = { type: 'close', session, reason: reason.slice(0, 256), keep, park }
     await Promise.all(this.#controls.map(control => control.end(close, this.#limits.sessionCloseMs)))
   }
 
@@ -174,11 +182,11 @@ export class RouteSession {
     this.#faults[Symbol.dispose]()
   }
 
-  async #openAll(signal: AbortSignal): Promise<number> {
+  async #openAll(signal: AbortSignal): Promise<void> {
     const { stages } = this.#init.route
     const addresses = stages.map(stage => this.#address(stage))
     await Promise.all(stages.map((stage, index) => this.#openStage(stage, index, addresses, signal)))
-    return await this.#opened.promise
+    await this.#opened.promise
   }
 
   async #openStage(
@@ -216,6 +224,9 @@ export class RouteSession {
     // the session failed while the last stage answered
     if (this.#closed !== undefined) return
     const { session, epoch, prompt, committed } = this.#init
+    for (const [index, order] of this.#resume) {
+      void this.#controls[index]?.send({ type: 'resume', session, epoch, ...order })
+    }
     const kept = this.#kept > 0 ? { kept: this.#kept } : {}
     void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt, ...kept })
     this.#pulse.begin()
@@ -234,7 +245,11 @@ export class RouteSession {
     try {
       const step = this.#state.admit(stageIndex, frame)
       // a stage may lose its neighbour while others still open: then the session fails in a moment
-      if (step?.type === 'opened' && !this.#faults.begun) this.#opened.resolve(step.kept)
+      if (step?.type === 'opened' && !this.#faults.begun) {
+        this.#kept = step.kept
+        this.#resume = step.resume ?? this.#resume
+        this.#opened.resolve()
+      }
       if (step?.type === 'token') this.#onToken(step.sampled)
       if (step?.type === 'scores') this.#onProgress(step.scores)
       if (step?.type === 'replayed') this.#onProgress(step.replayed)
@@ -322,4 +337,9 @@ export class RouteSession {
 function prefixSizes({ prefix, prefillChunk }: RouteSessionInit): Pick<GenerationStateInit, 'prefix'> {
   if (prefix === undefined || prefix.afresh) return {}
   return { prefix: { blockCount: prefix.blocks.length, positions: prefillChunk } }
+}
+
+function resumeSizes(init: RouteSessionInit): Pick<GenerationStateInit, 'resume'> {
+  const positionsMax = keepPositionsOf(init)
+  return positionsMax === 0 ? {} : { resume: { positionsMax, prefillChunk: resumeShapeOf(init).prefillChunk } }
 }

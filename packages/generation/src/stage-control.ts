@@ -117,6 +117,8 @@ export class StageControl {
 export interface LossFacts {
   /** It never heard of the session. */
   readonly unreached?: true
+  /** What it computed is of no use. */
+  readonly faulty?: true
   /** That it was lost from. */
   readonly placementId?: string
 }

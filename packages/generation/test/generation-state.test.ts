@@ -81,6 +81,52 @@ t.test(
   }
 )
 
+t.test('stages that wait for it are told where to go on, if what they say can be', async t => {
+  const counts = { stageCount: 3, promptCount: 10, tokensMax: 9, vocabularySize: 100, topLogprobs: undefined }
+  const rules = { endTokens: new Set([9]), tokensMin: 0, promptLogprobs: false, committed: [1, 2, 3] }
+  const resume = { positionsMax: 11, prefillChunk: 4 }
+  const routeOf = (): GenerationState => new GenerationState({ session, epoch: 2, ...counts, ...rules, resume })
+  const openedWith = (held?: number, loggedFrom = held): StageFrame => {
+    const resumes = held === undefined || loggedFrom === undefined ? {} : { resumes: { held, loggedFrom } }
+    return { type: 'opened', session, epoch: 2, ...resumes }
+  }
+  const all = (frames: readonly StageFrame[]) => {
+    const state = routeOf()
+    return frames.map((frame, stage) => state.admit(stage, frame)).at(-1)
+  }
+  t.match(all([openedWith(11, 0), openedWith(0), openedWith(11)]), {
+    resume: new Map([
+      [0, { begin: 11, sendFrom: 0 }],
+      [1, { begin: 0, sendFrom: 11 }],
+      [2, { begin: 11, sendFrom: 11 }]
+    ])
+  })
+  const nothing = { begin: 0, sendFrom: 0 }
+  t.same(
+    all([openedWith(11, 0), openedWith(), openedWith(11)]),
+    {
+      type: 'opened',
+      kept: 0,
+      resume: new Map([
+        [0, nothing],
+        [2, nothing]
+      ])
+    },
+    'one of an earlier version'
+  )
+  t.same(all([openedWith(), openedWith(), openedWith()]), { type: 'opened', kept: 0 }, 'all are')
+  for (const [held, loggedFrom] of [
+    [12, 12],
+    [5, 4],
+    [8, 2],
+    [11, 9]
+  ]) {
+    t.throws(() => routeOf().admit(0, openedWith(held, loggedFrom)), { code: 'protocol_violation' }, `${held}`)
+  }
+  const nobodyAsked = new GenerationState({ session, epoch: 2, ...counts, ...rules })
+  t.throws(() => nobodyAsked.admit(0, openedWith(0)), { code: 'protocol_violation' })
+})
+
 t.test('an end token ends it early', async t => {
   const state = open()
   state.admit(1, sampled(10, 'end_token', { token: 9 }))

@@ -238,3 +238,38 @@ function said(
   }
   return [...before, ...tokens.slice(committed.length).map(sampled)]
 }
+
+t.test('stages keep what they have after a loss, and nothing where that did not do', async t => {
+  const odd = new MeshError('protocol_violation', 'position 7 came, 9 is next', { details: { peerId: 'b' } })
+  const state = serving()
+  t.equal(state.keeps, false, 'there is nothing yet')
+  state.take(sampled(5))
+  state.lost(loss())
+  t.equal(state.keeps, true)
+  state.lost(new MeshError('resource_exhausted', 'it is full'))
+  t.equal(state.keeps, true, 'a wait for a slot changes nothing')
+  state.opened()
+  state.lost(loss('node_lost', 'b'))
+  t.equal(state.keeps, true, 'the next node is lost on the way')
+  state.opened()
+  t.match(state.lost(odd), { type: 'reopen' }, 'a stage that lied, or lost what it had')
+  t.equal(state.keeps, false)
+  state.opened()
+  t.match(state.lost(odd), { type: 'give_up' }, 'without it, that is no excuse')
+
+  const stuck = serving()
+  stuck.take(sampled(5))
+  stuck.lost(loss())
+  stuck.opened()
+  t.match(stuck.lost(unnamed), { type: 'reopen' }, 'nothing comes')
+  t.equal(stuck.keeps, false)
+  stuck.opened()
+  t.match(stuck.lost(unnamed), { type: 'reopen' }, 'it has its one more try as ever')
+
+  const proven = serving()
+  proven.take(sampled(5))
+  proven.lost(loss())
+  proven.opened()
+  proven.take(replayed(true))
+  t.match(proven.lost(odd), { type: 'give_up' }, 'what it had did well')
+})

@@ -2,6 +2,7 @@ import type { StageSession } from '@resultity/engine'
 import { MeshError, prefillEnd, type Sampling } from '@resultity/interface'
 import { logprobsOf, type TokenConstraint, TokenSampler } from '@resultity/sampling'
 import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wire'
+import type { SessionCache } from './parked-sessions.ts'
 
 /** Settings that the coordinator fixed when it opened the session. */
 export interface GenerationSpec {
@@ -77,12 +78,20 @@ export class GenerationSession {
   /** Of the answer, committed ones among them. */
   #tokenCount = 0
   #finished = false
+  #stopped = false
+  /** Positions that were computed. */
+  #computed = 0
+  /** Behind the last position whose result was handed on. */
+  #done: number
+  /** The last run that began; rejects where it broke off. */
+  #run: Promise<unknown> = Promise.resolve()
 
   /** @throws MeshError `protocol_violation` when the prompt cannot be scored as asked, or the answer not go on */
   constructor(spec: GenerationSpec, stage: StageSession, outputs: GenerationOutputs) {
     this.#spec = spec
     this.#stage = stage
     this.#outputs = outputs
+    this.#done = stage.position
     const { sampling, promptTokens = [], committed = [], endTokens, tokensMin = 0 } = spec
     this.#committed = committed
     for (const token of promptTokens) this.#admitToken(token)
@@ -103,6 +112,50 @@ export class GenerationSession {
     return this.#stage.position
   }
 
+  /** Positions that were computed, in this epoch. */
+  get computed(): number {
+    return this.#computed
+  }
+
+  /**
+   * Goes on from `begin`, behind which the cache is forgotten. Before the first input, in a session whose cache is that of an
+   * earlier epoch. On the last stage, the committed tokens that were sampled behind earlier positions count as taken.
+   */
+  async resume(begin: number): Promise<void> {
+    const { last, promptCount } = this.#spec
+    if (this.#begun) throw violation('a session is to go on that has begun')
+    if (begin > this.#stage.position) {
+      throw violation(`it is to go on from position ${begin}, and has ${this.#stage.position}`)
+    }
+    this.#begun = true
+    this.#stage.truncate(begin)
+    this.#done = begin
+    if (!last || begin < promptCount) return
+    for (const token of this.#committed.slice(0, begin - promptCount + 1)) {
+      await this.#untilMasked()
+      if (this.#finished) return
+      this.#sampler.take(token)
+      this.#tokenCount++
+    }
+  }
+
+  /** Nothing more is computed. The cache stays until this is disposed. */
+  stop(): void {
+    this.#finished = true
+    if (!this.#stopped) this.#sampler[Symbol.dispose]()
+    this.#stopped = true
+  }
+
+  /** Stops it. The cache is the caller's to dispose of. */
+  park(): Pick<SessionCache, 'positions' | 'settled' | 'stage'> {
+    this.stop()
+    const settled = this.#run.then(
+      () => true,
+      () => false
+    )
+    return { stage: this.#stage, positions: this.#done, settled }
+  }
+
   /**
    * The whole prompt, on the first stage, of which all stages have kept the first `kept` positions. Resolves once its last chunk,
    * or the last committed token, has left this stage.
@@ -116,14 +169,19 @@ export class GenerationSession {
     if (kept >= tokens.length) throw violation(`${kept} positions are said to be kept, of ${tokens.length} in all`)
     this.#prompted = true
     for (const token of tokens) this.#admitToken(token)
-    for (let at = kept; at < tokens.length; at = this.#stage.position) {
+    // an answer that goes on may have all of the prompt, and some of what stands
+    const start = this.#begun ? this.#stage.position : kept
+    for (let at = start; at < tokens.length; at = this.#stage.position) {
       const chunk = tokens.subarray(at, prefillEnd(at, tokens.length, this.#spec.prefillChunk))
       this.#admit(at, chunk.length)
       await this.#step(chunk)
       if (this.#finished) return
     }
     // one position a step, as they ran before: in longer steps they would come out otherwise
-    for (const token of this.#committed) await this.#run(token)
+    for (const token of this.#committed.slice(Math.max(0, start - tokens.length))) {
+      await this.#feed(token)
+      if (this.#finished) return
+    }
   }
 
   /** One token of the answer, on the first stage. */
@@ -135,7 +193,7 @@ export class GenerationSession {
     }
     this.#admit(position, 1)
     this.#admitToken(token)
-    return this.#run(token)
+    return this.#feed(token)
   }
 
   /** Hidden states `[count, hiddenSize]` of the previous stage. */
@@ -155,8 +213,7 @@ export class GenerationSession {
 
   /** Stops a run in flight; the slot is free when this returns. */
   [Symbol.dispose](): void {
-    this.#finished = true
-    this.#sampler[Symbol.dispose]()
+    this.stop()
     this.#stage[Symbol.dispose]()
   }
 
@@ -191,18 +248,24 @@ export class GenerationSession {
     }
   }
 
-  #run(token: number): Promise<void> {
+  #feed(token: number): Promise<void> {
     this.#tokenInput[0] = token
     return this.#step(this.#tokenInput)
   }
 
   async #step(input: Uint32Array | Float32Array): Promise<void> {
     const position = this.#stage.position
-    const output = await this.#stage.run(input)
+    const run = this.#stage.run(input)
+    this.#run = run
+    const output = await run
+    this.#computed += this.#stage.position - position
     // disposed while the run was in progress: nobody waits for its result
     if (this.#finished) return
     if (!this.#spec.last) {
-      await this.#outputs.hidden(position, this.#stage.position - position, output)
+      const end = this.#stage.position
+      const handedOn = this.#outputs.hidden(position, end - position, output)
+      this.#done = end
+      await handedOn
     } else if (this.#stage.position >= this.#spec.promptCount) {
       await this.#untilMasked()
       if (this.#finished) return
@@ -210,6 +273,7 @@ export class GenerationSession {
     } else if (this.#spec.promptLogprobs === true) {
       this.#score(output)
     }
+    if (this.#spec.last) this.#done = this.#stage.position
     this.#stage.warm?.()
   }
 

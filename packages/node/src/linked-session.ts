@@ -1,47 +1,27 @@
-import type { StageSession } from '@resultity/engine'
-import { allFinite, longestPrefillStep, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
+import { allFinite, MeshError, type Scheduler, systemScheduler } from '@resultity/interface'
 import type { TokenConstraint } from '@resultity/sampling'
 import {
-  type Activations,
   floatsToHidden,
+  type HeldPositions,
   hiddenToFloats,
   type NextToken,
   type OpenSession,
   type Probe,
-  type Prompt,
-  STAGE_FRAME_BYTES_MAX,
+  type Resume,
   type StageFrame,
   sameSession
 } from '@resultity/wire'
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { HopAcks } from './hop-acks.ts'
 import { HopWatch } from './hop-watch.ts'
+import type { LinkedSessionComponents, LinkedSessionInit } from './linked-session-init.ts'
 import { blaming } from './neighbour-fault.ts'
+import type { SessionCache } from './parked-sessions.ts'
+import { Resumption } from './resumption.ts'
+import type { SentStates } from './sent-log.ts'
+import { endOf, inputBytesMax, notNumbers, type StageInput } from './stage-inputs.ts'
 import { type StageStream, sendLast } from './stage-stream.ts'
 import { TokenReports } from './token-reports.ts'
-
-/** Beside the hidden states of a frame. */
-const ACTIVATIONS_HEAD_BYTES = 1024
-
-export interface LinkedSessionComponents {
-  /** Stream to the coordinator; when it ends, the session ends. */
-  readonly control: StageStream
-  readonly stage: StageSession
-  /** Milliseconds, monotonic. */
-  readonly now: () => number
-  /** Default: the machine's time. */
-  readonly scheduler?: Scheduler
-  /** Called once, when the session is over for whatever reason. */
-  readonly onClosed: (session: LinkedSession, cause: MeshError | undefined) => void
-}
-
-export interface LinkedSessionInit {
-  readonly open: OpenSession
-  readonly first: boolean
-  readonly last: boolean
-  readonly hiddenSize: number
-  readonly vocabularySize: number
-}
 
 /**
  * A generation session with its streams: the control stream to the coordinator, the hop from the previous stage and the
@@ -51,6 +31,8 @@ export class LinkedSession implements GenerationOutputs {
   readonly open: OpenSession
   /** Positions of the prefix that this stage has kept, whatever inputs have come since. */
   readonly kept: number
+  /** What it has of an earlier epoch; undefined where it was not asked to keep that. */
+  readonly resumes: HeldPositions | undefined
   /** Values of one position's hidden state. */
   readonly #hiddenSize: number
   readonly #control: StageStream
@@ -64,6 +46,11 @@ export class LinkedSession implements GenerationOutputs {
   #next: StageStream | undefined
   #previous: StageStream | undefined
   #closed = false
+  /** It has lost a neighbour, and computes nothing more. Its cache waits for what the coordinator says. */
+  #lost = false
+  /** Taken by {@link park}. */
+  #parked = false
+  readonly #resumption: Resumption
   /** The lease runs from here: bytes of a frame came, or a position was reached without one. */
   #lastFrameAt: number
   #lastPosition = 0
@@ -83,25 +70,36 @@ export class LinkedSession implements GenerationOutputs {
       scheduler,
       send: reports => this.#handOn(this.#control.sendAll(reports))
     })
-    this.#acks = new HopAcks({ scheduler, send: position => this.#acknowledge(position) })
+    this.#acks = new HopAcks({ scheduler, send: position => this.#tellCame(position) })
     this.#watch = new HopWatch({ scheduler, onSilent: silentMs => this.#tellLinkFault(open.next?.peerId, silentMs) })
     this.#generation = new GenerationSession(
       { ...init, ...open, endTokens: new Set(open.endTokens), constrained: open.constraint !== undefined },
       components.stage,
       this
     )
-    this.kept = components.stage.position
+    const goesOn = (open.keepPositions ?? 0) > 0
+    this.#resumption = new Resumption(components.log, goesOn)
+    this.resumes = this.#resumption.heldOf(components.stage.position)
+    this.kept = goesOn ? 0 : components.stage.position
   }
 
   get closed(): boolean {
     return this.#closed
   }
 
+  /** It lost a neighbour, and waits for what the coordinator says. */
+  get lost(): boolean {
+    return this.#lost
+  }
+
+  /** Positions that this stage has computed, in this epoch of the session. */
+  get computed(): number {
+    return this.#generation.computed
+  }
+
   /** What the previous stage may send at once: the longest prefill step, or a token. */
   get hopFrameBytesMax(): number {
-    const positions = longestPrefillStep(this.open.prefillChunk)
-    const bytes = positions * this.#hiddenSize * Float32Array.BYTES_PER_ELEMENT + ACTIVATIONS_HEAD_BYTES
-    return Math.min(bytes, STAGE_FRAME_BYTES_MAX)
+    return inputBytesMax(this.open, this.#hiddenSize)
   }
 
   /** True when no frame has come for the lease that the coordinator asked for, nor a step been done. */
@@ -114,12 +112,12 @@ export class LinkedSession implements GenerationOutputs {
 
   /** The next stage is being dialled. */
   dialNext(): void {
-    if (!this.#closed) this.#watch.dial()
+    if (this.#works) this.#watch.dial()
   }
 
   /** The hop stream to the next stage, ready to be written to. */
   connectNext(next: StageStream): void {
-    if (this.#closed) {
+    if (!this.#works) {
       next.abort(new MeshError('canceled', 'the session has ended'))
       return
     }
@@ -140,7 +138,27 @@ export class LinkedSession implements GenerationOutputs {
 
   /** The hop to or from a neighbour broke, or could not be made; the session is about to fail because of that. */
   hopBroke(peerId: string): void {
-    if (!this.#closed) this.#tellLinkFault(peerId, 0)
+    if (this.#works) this.#tellLinkFault(peerId, 0)
+  }
+
+  /**
+   * The coordinator says where the session goes on, of what the stage has. What the next stage lacks of that is sent first.
+   * Inputs that come meanwhile wait.
+   */
+  async resume(frame: Resume): Promise<void> {
+    try {
+      if (!this.#concerns(frame)) return
+      this.#lastFrameAt = this.#now()
+      const again = this.#resumption.start(frame)
+      await this.#generation.resume(frame.begin)
+      for (const states of again) {
+        if (!this.#works) return
+        await this.#send(states)
+      }
+      this.#resumption.release()
+    } catch (error) {
+      this.#broke(MeshError.from(error, 'engine_failed'))
+    }
   }
 
   /** The hop stream from the previous stage. @throws MeshError `protocol_violation` when there is one already */
@@ -151,32 +169,34 @@ export class LinkedSession implements GenerationOutputs {
 
   /** Bytes came from the previous stage. It hears of that, and the lease runs on: a large frame takes long on a slow link. */
   previousBytes(): void {
-    if (this.#closed) return
+    if (!this.#works) return
     this.#lastFrameAt = this.#now()
     this.#acks.received()
   }
 
   /** One input of the session; the promise settles when its result has been handed on. */
-  async input(frame: Prompt | Activations | NextToken): Promise<void> {
+  async input(frame: StageInput): Promise<void> {
     try {
       if (!this.#concerns(frame)) return
       this.#lastFrameAt = this.#now()
+      if (this.#resumption.waiting !== undefined) {
+        this.#acknowledge(frame)
+        await this.#resumption.waiting
+        if (!this.#works) return
+      }
       const stepped = this.#step(frame)
       // the step has begun by now, so the acknowledgement does not hold it up
-      if (frame.type !== 'prompt' && this.#previous !== undefined) this.#acks.came(endOf(frame))
+      this.#acknowledge(frame)
       await stepped
       this.#acks.done()
     } catch (error) {
-      this.fail(MeshError.from(error, 'engine_failed'))
+      this.#broke(MeshError.from(error, 'engine_failed'))
     }
   }
 
   hidden(position: number, count: number, hidden: Float32Array): Promise<void> | void {
-    const { session, epoch } = this.open
-    const frame: Activations = { type: 'activations', session, epoch, position, count, hidden: floatsToHidden(hidden) }
-    const sent = this.#next?.send(frame)
-    this.#watch.sent(position + count)
-    return sent
+    const states = { position, count, hidden: floatsToHidden(hidden) }
+    return this.#resumption.sends(states) ? this.#send(states) : undefined
   }
 
   nextToken(position: number, token: number): void {
@@ -208,13 +228,37 @@ export class LinkedSession implements GenerationOutputs {
   /** Says that this node is there. */
   answerProbe({ nonce }: Probe): Promise<void> {
     const { session, epoch } = this.open
+    // who asks has not given it up, though for long nothing may come while another stage catches up
+    this.#lastFrameAt = this.#now()
     return this.#control.send({ type: 'probe_ack', session, epoch, nonce })
   }
 
   /** Applies `constraint` to the answer. Call it before the session is reported as open. */
   constrain(constraint: TokenConstraint): void {
-    if (this.#closed) constraint[Symbol.dispose]()
+    if (!this.#works) constraint[Symbol.dispose]()
     else this.#generation.constrain(constraint)
+  }
+
+  /**
+   * A neighbour is gone, and the session cannot go on here. Its cache stays, if the coordinator asked for that, until it says what
+   * becomes of the session, or its stream ends.
+   */
+  lose(error: MeshError): void {
+    if (this.open.parks !== true) this.fail(error)
+    if (!this.#works) return
+    const { session, epoch } = this.open
+    this.#reports.flush()
+    this.#lost = true
+    this.#stop(error)
+    this.#forward(this.#control, { type: 'fault', session, epoch, error })
+  }
+
+  /** Ends the session. @returns its cache, for its next epoch */
+  park(): SessionCache {
+    this.#parked = true
+    const cache = { ...this.#generation.park(), log: this.#resumption.log }
+    this.close()
+    return cache
   }
 
   /** Ends the session, and tells the coordinator why if the stream still allows it. */
@@ -233,7 +277,9 @@ export class LinkedSession implements GenerationOutputs {
 
   /** Later sessions may begin with what this one has computed of its prefix. */
   leavePrefix(): void {
-    if (!this.#closed) this.#generation.leavePrefix()
+    if (this.#closed) return
+    this.#generation.leavePrefix()
+    this.#resumption.log.leavePrefix()
   }
 
   /** Ends the session: the coordinator said so, or is gone. */
@@ -243,16 +289,41 @@ export class LinkedSession implements GenerationOutputs {
     this.#control.abort(new MeshError('canceled', 'the session has ended'))
   }
 
+  /** Neither is it over, nor has it lost a neighbour. */
+  get #works(): boolean {
+    return !this.#closed && !this.#lost
+  }
+
   #release(cause: MeshError | undefined): void {
     this.#closed = true
+    this.#stop(cause ?? new MeshError('canceled', 'the session has ended'))
+    if (!this.#parked) {
+      this.#generation[Symbol.dispose]()
+      this.#resumption.log[Symbol.dispose]()
+    }
+    this.#onClosed(cause)
+  }
+
+  /** Nothing comes in or goes out any more but over the control stream. */
+  #stop(reason: MeshError): void {
     this.#reports[Symbol.dispose]()
     this.#acks[Symbol.dispose]()
     this.#watch[Symbol.dispose]()
-    this.#generation[Symbol.dispose]()
-    const reason = cause ?? new MeshError('canceled', 'the session has ended')
+    this.#generation.stop()
+    this.#resumption.release()
     this.#next?.abort(reason)
     this.#previous?.abort(reason)
-    this.#onClosed(this, cause)
+  }
+
+  #send(states: SentStates): Promise<void> | undefined {
+    const { session, epoch } = this.open
+    const sent = this.#next?.send({ type: 'activations', session, epoch, ...states })
+    this.#watch.sent(states.position + states.count)
+    return sent
+  }
+
+  #acknowledge(frame: StageInput): void {
+    if (frame.type !== 'prompt' && this.#previous !== undefined) this.#acks.came(endOf(frame))
   }
 
   /**
@@ -260,15 +331,16 @@ export class LinkedSession implements GenerationOutputs {
    * @throws MeshError `protocol_violation` for one of another session
    */
   #concerns({ session, epoch }: Pick<OpenSession, 'session' | 'epoch'>): boolean {
-    if (this.#closed || epoch !== this.open.epoch) return false
+    if (!this.#works || epoch !== this.open.epoch) return false
     if (sameSession(session, this.open.session)) return true
     throw violation('a frame names a session that its stream does not carry')
   }
 
-  async #step(frame: Prompt | Activations | NextToken): Promise<void> {
+  async #step(frame: StageInput): Promise<void> {
     if (frame.type === 'activations') {
       const hidden = hiddenToFloats(frame.hidden)
-      if (!allFinite(hidden)) throw this.#notNumbers(frame)
+      // checked before the values reach a cache, while it is clear who sent them
+      if (!allFinite(hidden)) throw notNumbers(frame, this.open.previousPeer)
       await this.#fromPrevious(() => this.#generation.hidden(frame.position, frame.count, hidden))
     } else if (frame.type === 'next') {
       await this.#fromPrevious(() => this.#generation.next(frame.position, frame.token))
@@ -288,7 +360,7 @@ export class LinkedSession implements GenerationOutputs {
     }
   }
 
-  #acknowledge(position: number): void {
+  #tellCame(position: number): void {
     const { session, epoch } = this.open
     this.#forward(this.#previous, { type: 'hop_ack', session, epoch, position })
   }
@@ -298,29 +370,20 @@ export class LinkedSession implements GenerationOutputs {
     if (peerId !== undefined) this.#forward(this.#control, { type: 'link_fault', session, epoch, peerId, silentMs })
   }
 
-  /** Checked before the values reach a cache, while it is clear who sent them. */
-  #notNumbers({ position }: Activations): MeshError {
-    const { previousPeer } = this.open
-    const what = `the stage at ${previousPeer} sent hidden states for position ${position} that are no finite numbers`
-    return new MeshError('protocol_violation', what, {
-      hint: 'That node is faulty, or its weights are damaged or overflow on its engine; verify the model there.',
-      details: { blamedPeer: previousPeer }
-    })
-  }
-
   /** Small frames are not waited for: there are at most `tokensMax` of them. */
   #forward(stream: StageStream | undefined, frame: StageFrame): void {
     if (stream !== undefined) this.#handOn(stream.send(frame))
   }
 
   #handOn(sent: Promise<void>): void {
-    sent.catch((error: unknown) => this.fail(MeshError.from(error, 'node_lost')))
+    sent.catch((error: unknown) => this.#broke(MeshError.from(error, 'node_lost')))
   }
-}
 
-/** Where the next frame begins. */
-function endOf(frame: Activations | NextToken): number {
-  return frame.position + (frame.type === 'activations' ? frame.count : 1)
+  /** A stream that broke is all that these errors tell of here: what was computed is right. */
+  #broke(error: MeshError): void {
+    if (error.code === 'node_lost' || error.code === 'peer_unreachable') this.lose(error)
+    else this.fail(error)
+  }
 }
 
 function violation(message: string): MeshError {

@@ -5,6 +5,8 @@ import type { OpenSession } from '@resultity/wire'
 export interface FailingSession {
   readonly open: OpenSession
   hopBroke(peerId: string): void
+  /** Ends it, and keeps what it has computed for another route. */
+  lose(error: MeshError): void
   fail(error: MeshError): void
 }
 
@@ -35,7 +37,7 @@ export function loseHop(session: FailingSession, which: 'previous' | 'next', pee
     return
   }
   session.hopBroke(peerId)
-  session.fail(
+  session.lose(
     new MeshError(
       'node_lost',
       `the ${which} stage, at ${peerId}, went away while layers ${formatRange(session.open.range)} were waiting for it`,

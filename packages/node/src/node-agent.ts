@@ -169,14 +169,7 @@ export class NodeAgent {
         admitHop: (peerId, placementId) => this.#placements.admitHop(peerId, placementId),
         isKnown: peerId => this.#known.has(peerId)
       },
-      {
-        streamsPerPeerMax: limits.stageStreamsPerPeerMax,
-        hopTimeoutMs: limits.hopTimeoutMs,
-        joinTimeoutMs: limits.joinTimeoutMs,
-        joinsPendingMax: limits.joinsPendingMax,
-        joinsPendingPerPeerMax: limits.joinsPendingPerPeerMax,
-        firstFrameMs: limits.firstFrameMs
-      }
+      { ...limits, streamsPerPeerMax: limits.stageStreamsPerPeerMax }
     )
     this.#jobs = new JobServer(
       {
@@ -250,6 +243,11 @@ export class NodeAgent {
       // not awaited: a coordinator that does not read must hold up nobody; if the stream fails, the membership ends
       membership.tell().catch(() => undefined)
     }
+  }
+
+  /** Memory that is held for what sessions have sent. */
+  get sentLogBytes(): number {
+    return this.#server.sentLogBytes
   }
 
   /** Counts no placements of a coordinator that is gone: it hands nothing over, and its sessions ended with it. */

@@ -72,6 +72,11 @@ export interface NodeLimits {
   readonly joinsPendingPerPeerMax: number
   /** Time from the opening of a stage stream to its first frame. */
   readonly firstFrameMs: number
+  /**
+   * Bytes, beside the memory that is offered, for what sessions have sent to their next stages, in case one of these is lost. One
+   * session takes at most a quarter. 0: all of an answer is then computed again.
+   */
+  readonly sentLogBytes: number
   /** Time from dialling a coordinator to its welcome. */
   readonly helloTimeoutMs: number
   /** How long an advert holds. */
@@ -90,6 +95,7 @@ export const DEFAULT_NODE_LIMITS: NodeLimits = {
   joinsPendingMax: 256,
   joinsPendingPerPeerMax: 64,
   firstFrameMs: FIRST_FRAME_MS,
+  sentLogBytes: 256 * 1024 * 1024,
   helloTimeoutMs: 10_000,
   advertTtlMs: 30_000,
   orphanedStageMs: 60_000

@@ -1,14 +1,10 @@
-import { formatRange, MeshError, type Scheduler, systemScheduler, type Timer, withDeadline } from '@resultity/interface'
+import { formatRange, MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { MeshHost } from '@resultity/mesh'
 import {
-  type Activations,
   type ByteStream,
   FIRST_FRAME_BYTES_MAX,
   FrameStream,
-  type Hop,
-  type NextToken,
   type OpenSession,
-  type Prompt,
   ReceiveBudgets,
   STAGE_FRAME_BYTES_MAX,
   STAGE_PROTOCOL,
@@ -20,10 +16,12 @@ import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
 import { LinkedSession } from './linked-session.ts'
 import { loseHop } from './neighbour-fault.ts'
-import { reachablePeer } from './peer-addresses.ts'
+import { NextHops } from './next-hop.ts'
+import type { SessionCache } from './parked-sessions.ts'
 import { PendingJoins } from './pending-joins.ts'
+import { SessionCaches } from './session-caches.ts'
 import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
-import { prefixOf } from './session-prefix.ts'
+import { isInput } from './stage-inputs.ts'
 import { type StageStream, sendLast } from './stage-stream.ts'
 import type { StageTable } from './stage-table.ts'
 
@@ -54,6 +52,8 @@ export interface StageServerInit {
   readonly joinsPendingPerPeerMax: number
   /** Time for a stream's first frame. */
   readonly firstFrameMs: number
+  /** Memory for what sessions have sent to their next stages. */
+  readonly sentLogBytes: number
 }
 
 /**
@@ -86,6 +86,8 @@ export class StageServer {
   readonly #sessions = new Map<string, LinkedSession>()
   readonly #fences = new SessionFences()
   readonly #joins: PendingJoins
+  readonly #hops: NextHops
+  readonly #caches: SessionCaches
   readonly #sweep: Timer
   #draining = false
 
@@ -103,6 +105,9 @@ export class StageServer {
     this.#budgets = new ReceiveBudgets(peerId =>
       isKnown(peerId) ? KNOWN_UNFINISHED_BYTES_MAX : STRANGER_UNFINISHED_BYTES_MAX
     )
+    this.#hops = new NextHops({ host: components.host, scheduler, hopTimeoutMs: init.hopTimeoutMs })
+    const { sentLogBytes } = init
+    this.#caches = new SessionCaches({ stages: components.stages, scheduler, sentLogBytes })
     this.#joins = new PendingJoins({
       scheduler,
       timeoutMs: init.joinTimeoutMs,
@@ -120,6 +125,11 @@ export class StageServer {
     return this.#sessions.size
   }
 
+  /** Memory that is held for what sessions have sent, those that are parked included. */
+  get sentLogBytes(): number {
+    return this.#caches.sentLogBytes
+  }
+
   async listen(): Promise<void> {
     await this.#host.handle(STAGE_PROTOCOL, (stream, remotePeer) => this.#accept(stream, remotePeer), {
       inboundStreamsMax: this.#init.streamsPerPeerMax
@@ -131,12 +141,16 @@ export class StageServer {
     this.#draining = true
   }
 
-  /** Ends every session that runs on `placementId`. */
+  /** Ends every session that runs on `placementId`. Where its stage stays, for another placement, their caches may stay, too. */
   endPlacement(placementId: string, reason: string): void {
+    const stays = this.#stages.isShared(placementId)
     for (const session of this.#sessions.values()) {
-      if (session.open.placementId === placementId) session.fail(new MeshError('unavailable', reason))
+      if (session.open.placementId !== placementId) continue
+      const error = new MeshError('unavailable', reason)
+      if (stays) session.lose(error)
+      else session.fail(error)
     }
-    this.#stages.forgetPrefixes(placementId)
+    this.#caches.forgetPrefixes(placementId)
   }
 
   async close(): Promise<void> {
@@ -148,6 +162,7 @@ export class StageServer {
         new MeshError('unavailable', 'the node is shutting down', { hint: 'another node can serve the request' })
       )
     }
+    this.#caches.clear()
   }
 
   /** The first frame says what the stream is: a coordinator's control stream or a hop. */
@@ -217,9 +232,11 @@ export class StageServer {
       // a prompt takes long, and what comes behind it, an end or a probe, must not wait
       return control ? undefined : input
     }
+    // not awaited either
+    if (frame.type === 'resume' && control) return void session.resume(frame)
     if (frame.type === 'close' && control) {
       if (frame.keep === true) session.leavePrefix()
-      return session.close()
+      return frame.park === true ? this.#caches.park(session) : session.close()
     }
     session.fail(
       new MeshError('protocol_violation', `${frame.type} does not belong on a ${control ? 'control' : 'hop'} stream`)
@@ -235,20 +252,24 @@ export class StageServer {
   ): Promise<void> {
     const { session: id, epoch } = open
     try {
-      const session = this.#createSession(open, coordinator, control)
+      this.#admit(open, coordinator)
+      // without a wait, as it mostly is, the session is open when the next frame is read
+      const cache = this.#caches.hasParked(open) ? await this.#caches.parkedOf(open, coordinator, signal) : undefined
+      const session = this.#createSession(open, coordinator, control, cache)
       onOpened(session)
       this.#joins.arrived(session)
-      await Promise.all([this.#constrain(session, open), this.#linkNext(session, open, coordinator, signal)])
-      await control.send({ type: 'opened', session: id, epoch, ...(session.kept > 0 ? { kept: session.kept } : {}) })
+      await Promise.all([this.#constrain(session, open), this.#hops.connect(session, coordinator, signal)])
+      if (!session.lost) await control.send(openedFrame(session))
     } catch (error) {
       const failure = MeshError.from(error)
       const session = this.#sessions.get(sessionKey(id))
-      if (session !== undefined && session.open === open) return session.fail(failure)
+      if (session !== undefined && session.open === open) return session.lost ? undefined : session.fail(failure)
       await sendLast(control, { type: 'fault', session: id, epoch, error: failure }, this.#scheduler)
     }
   }
 
-  #createSession(open: OpenSession, coordinator: string, control: StageStream): LinkedSession {
+  /** @throws MeshError when this coordinator may not open this session here */
+  #admit(open: OpenSession, coordinator: string): void {
     if (!this.#mayOpen(coordinator, open.placementId)) {
       throw new MeshError(
         'session_forbidden',
@@ -259,25 +280,34 @@ export class StageServer {
       )
     }
     if (this.#draining) throw drainingError()
-    const key = sessionKey(open.session)
     this.#fence(open)
-    this.#replaceOlder(key, open)
-    const { stage, manifest } = this.#stages.find(open.placementId)
+    this.#replaceOlder(sessionKey(open.session), open)
+    const { stage } = this.#stages.find(open.placementId)
     if (stage.range.first !== open.range.first || stage.range.end !== open.range.end) {
       throw new MeshError(
         'protocol_violation',
         `placement ${open.placementId} has layers ${formatRange(stage.range)} here, not ${formatRange(open.range)}`
       )
     }
-    const positionsMax = open.promptCount + open.tokensMax
-    const { workClass = 'interactive' } = open
+  }
+
+  #createSession(
+    open: OpenSession,
+    coordinator: string,
+    control: StageStream,
+    cache: SessionCache | undefined
+  ): LinkedSession {
+    const key = sessionKey(open.session)
+    const { stage, manifest } = this.#stages.find(open.placementId)
+    const slot = cache ?? this.#caches.fresh(open)
     const session: LinkedSession = new LinkedSession(
       {
         control,
-        stage: stage.open({ positionsMax, workClass, promptCount: open.promptCount, ...prefixOf(open) }),
+        stage: slot.stage,
+        log: slot.log,
         now: () => this.#scheduler.monotonic(),
         scheduler: this.#scheduler,
-        onClosed: (closed, cause) => this.#forget(key, closed, cause)
+        onClosed: cause => this.#forget(key, session, cause)
       },
       {
         open,
@@ -288,6 +318,7 @@ export class StageServer {
       }
     )
     this.#sessions.set(key, session)
+    this.#caches.opened(session, { coordinator, stage })
     return session
   }
 
@@ -295,6 +326,7 @@ export class StageServer {
   #fence({ fence }: OpenSession): void {
     if (fence === undefined) return
     this.#fences.admit(fence)
+    this.#stages.parked.fence(fence)
     for (const session of this.#sessions.values()) {
       const older = session.open.fence
       if (isFencedBy(older, fence)) session.fail(fenced(older?.term ?? 0, fence.term))
@@ -318,60 +350,16 @@ export class StageServer {
     session.constrain(await constraints.constrain(constraint, new Set(endTokens)))
   }
 
-  async #linkNext(
-    session: LinkedSession,
-    { next }: OpenSession,
-    coordinator: string,
-    signal: AbortSignal
-  ): Promise<void> {
-    if (next === undefined) return
-    session.dialNext()
-    try {
-      session.connectNext(await this.#connectNext(session, next, coordinator, signal))
-    } catch (error) {
-      const { code } = MeshError.from(error)
-      if (code === 'peer_unreachable' || code === 'deadline_exceeded') session.hopBroke(next.peerId)
-      throw error
-    }
-  }
-
-  #connectNext(session: LinkedSession, next: Hop, coordinator: string, gone: AbortSignal): Promise<StageStream> {
-    const scheduler = this.#scheduler
-    const connect = async (signal: AbortSignal): Promise<StageStream> => {
-      const peer = await reachablePeer(this.#host, next, coordinator)
-      const stream = await this.#host.open(peer, STAGE_PROTOCOL, { signal })
-      const frames: StageStream = new FrameStream(
-        stream,
-        stageCodec,
-        {
-          onFrame: frame => session.fromNext(frame),
-          onEnd: error => {
-            // whoever gave up connecting reports why
-            if (!signal.aborted) loseHop(session, 'next', next.peerId, error)
-          }
-        },
-        { frameBytesMax: STAGE_FRAME_BYTES_MAX, receivedBytesMax: FIRST_FRAME_BYTES_MAX, scheduler }
-      )
-      using _ended = frames.abortOn(signal)
-      try {
-        await frames.send({ type: 'join', session: session.open.session, epoch: session.open.epoch }, { signal })
-      } catch (error) {
-        frames.abort(MeshError.from(error))
-        throw error
-      }
-      return frames
-    }
-    const what = `connecting to the next stage at ${next.peerId}`
-    return withDeadline(what, this.#init.hopTimeoutMs, connect, { signal: gone, scheduler })
-  }
-
   #forget(key: string, session: LinkedSession, cause: MeshError | undefined): void {
     if (this.#sessions.get(key) === session) this.#sessions.delete(key)
-    this.#logger.debug({ session: key, err: cause }, cause === undefined ? 'session closed' : 'session failed')
+    const { computed, open, resumes } = session
+    const of = { session: key, epoch: open.epoch, range: open.range, held: resumes?.held ?? 0, computed }
+    this.#logger.debug({ ...of, err: cause }, cause === undefined ? 'session closed' : 'session failed')
   }
 
   #expireLeases(): void {
     const now = this.#scheduler.monotonic()
+    this.#caches.expire()
     for (const session of this.#sessions.values()) {
       if (!session.leaseExpired(now)) continue
       session.fail(
@@ -383,7 +371,13 @@ export class StageServer {
   }
 }
 
-/** Prompts come from the coordinator, everything else from the previous stage. */
-function isInput(frame: StageFrame, control: boolean): frame is Prompt | Activations | NextToken {
-  return control ? frame.type === 'prompt' : frame.type === 'activations' || frame.type === 'next'
+function openedFrame({ open, kept, resumes }: LinkedSession): StageFrame {
+  const { session, epoch } = open
+  return {
+    type: 'opened',
+    session,
+    epoch,
+    ...(kept > 0 ? { kept } : {}),
+    ...(resumes === undefined ? {} : { resumes })
+  }
 }

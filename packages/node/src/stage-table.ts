@@ -1,4 +1,4 @@
-import type { Engine } from '@resultity/engine'
+import type { Engine, Stage } from '@resultity/engine'
 import {
   type BlobRef,
   type FileContent,
@@ -15,6 +15,7 @@ import {
 import { ConstraintCompiler } from '@resultity/sampling'
 import type { Assignment, StageProgress } from './assignment.ts'
 import { type LoadedModel, loadModel, needsOf, type ReadyStage, type ReadyWhole, unloadModel } from './loaded-model.ts'
+import { ParkedSessions } from './parked-sessions.ts'
 
 /** Brings the manifest and the weight files of a range into the local store. */
 export interface WeightSource {
@@ -75,6 +76,8 @@ export class StageTable {
   readonly #init: StageTableInit
   /** Compiles constraints for the answers of all stages, which share its thread and its memory. */
   readonly #compiler = new ConstraintCompiler()
+  /** Sessions between two epochs, in slots of these stages. */
+  readonly parked = new ParkedSessions()
   readonly #entries = new Map<string, Entry>()
   /** Loads run one after another: two at once would fight for memory and falsify each other's measurement. */
   #tail: Promise<unknown> = Promise.resolve()
@@ -102,7 +105,9 @@ export class StageTable {
           manifest: assignment.manifestSha256,
           range: assignment.range,
           decodeMsPerLayer: loaded.measurement.decodeMsPerLayer,
-          sessionsOpen: loaded.kind === 'stage' ? loaded.stage.sessionsOpen : jobsOpen,
+          // those that are parked make room for any other
+          sessionsOpen:
+            loaded.kind === 'stage' ? loaded.stage.sessionsOpen - this.parked.countOn(loaded.stage) : jobsOpen,
           sessionsMax: assignment.sessionsMax
         })
       }
@@ -169,6 +174,16 @@ export class StageTable {
     })
   }
 
+  /** Whether the stage of `placementId` serves another placement, too. */
+  isShared(placementId: string): boolean {
+    return [...this.#entries.values()].some(({ placements }) => placements.has(placementId) && placements.size > 1)
+  }
+
+  /** Whether this stage is still here. */
+  serves(stage: Stage): boolean {
+    return [...this.#entries.values()].some(({ loaded }) => loaded?.kind === 'stage' && loaded.stage === stage)
+  }
+
   /** Nothing that sessions of this placement have left in a cache is used any more. */
   forgetPrefixes(placementId: string): void {
     for (const { loaded } of this.#entries.values()) {
@@ -214,6 +229,7 @@ export class StageTable {
       if (!entry.placements.delete(placementId) || entry.placements.size > 0) continue
       entry.loading.abort(new MeshError('canceled', `placement ${placementId} was released`))
       this.#entries.delete(entry.key)
+      if (entry.loaded?.kind === 'stage') this.parked.dropOn(entry.loaded.stage)
       await entry.ready.then(unloadModel, ignoreFailedLoad)
       entry.files.dispose()
     }

@@ -6,6 +6,7 @@ import fc from 'fast-check'
 import { test } from 'tap'
 
 import { LinkedSession } from '../src/linked-session.ts'
+import { SentLogs } from '../src/sent-log.ts'
 import type { StageStream } from '../src/stage-stream.ts'
 
 const HIDDEN = 8
@@ -58,7 +59,7 @@ function setUp() {
     [Symbol.dispose]: () => {}
   }
   const linked = new LinkedSession(
-    { control: stream, stage, now: () => 0, onClosed: () => {} },
+    { control: stream, stage, log: new SentLogs(0).open(), now: () => 0, onClosed: () => {} },
     { open, first: false, last: false, hiddenSize: HIDDEN, vocabularySize: 16 }
   )
   return { linked, told, runs: () => runs }

@@ -12,6 +12,7 @@ import {
 } from '@resultity/wire'
 import { pino } from 'pino'
 import { type Test, test } from 'tap'
+import { ParkedSessions } from '../src/parked-sessions.ts'
 import { StageServer } from '../src/stage-server.ts'
 import type { StageTable } from '../src/stage-table.ts'
 
@@ -56,10 +57,10 @@ async function setUp(t: Test) {
   }
   const stage = { range: open.range, first: true, last: true, hiddenSize: 4, open: () => slot }
   const served = { stage, manifest: { config: { vocabularySize: 16 } } }
-  const stages = { find: () => served } as unknown as StageTable
+  const stages = { find: () => served, parked: new ParkedSessions() } as unknown as StageTable
   const permissions = { mayOpen: () => true, mayAsk: () => true, isKnown: () => true, admitHop: () => {} }
   const limits = { streamsPerPeerMax: 8, joinsPendingMax: 8, joinsPendingPerPeerMax: 8 }
-  const times = { hopTimeoutMs: 60_000, joinTimeoutMs: 60_000, firstFrameMs: 60_000 }
+  const times = { hopTimeoutMs: 60_000, joinTimeoutMs: 60_000, firstFrameMs: 60_000, sentLogBytes: 0 }
   const logger = pino({ level: 'silent' })
   const server = new StageServer({ host: node, stages, logger, ...permissions }, { ...limits, ...times })
   await server.listen()

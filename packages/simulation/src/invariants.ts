@@ -28,6 +28,10 @@ export function whatIsLeft(
   if (leases.waiting > 0) return `${leases.waiting} requests wait for a slot`
   const placement = director.table.all().find(({ sessionsOpen }) => sessionsOpen > 0)
   if (placement !== undefined) return `placement ${placement.id} has ${placement.sessionsOpen} slots taken`
-  const node = nodes.find(({ sessionsOpen }) => sessionsOpen > 0)
-  return node === undefined ? undefined : `${node.name} has ${node.sessionsOpen} sessions open`
+  for (const { name, sessionsOpen, sessionsParked, sentLogBytes } of nodes) {
+    if (sessionsOpen > 0) return `${name} has ${sessionsOpen} sessions open`
+    if (sessionsParked > 0) return `${name} has ${sessionsParked} sessions parked`
+    if (sentLogBytes > 0) return `${name} holds ${sentLogBytes} bytes of what sessions have sent`
+  }
+  return undefined
 }

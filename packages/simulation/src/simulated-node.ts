@@ -51,6 +51,16 @@ export class SimulatedNode {
     return this.#running?.stages.served().reduce((sum, { sessionsOpen }) => sum + sessionsOpen, 0) ?? 0
   }
 
+  /** Sessions that wait in a slot of its engine for their next route. */
+  get sessionsParked(): number {
+    return this.#running?.stages.parked.size ?? 0
+  }
+
+  /** Memory that it holds for what sessions have sent. */
+  get sentLogBytes(): number {
+    return this.#running?.agent.sentLogBytes ?? 0
+  }
+
   /** Starts, once it has stopped, unless it runs. */
   start(coordinator: string): Promise<void> {
     this.#turn = this.#turn.then(() => this.#start(coordinator))

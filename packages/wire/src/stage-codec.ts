@@ -28,7 +28,9 @@ import {
   type Prompt,
   type PromptScores,
   type Replayed,
+  type Resume,
   type Sampled,
+  type SessionOpened,
   type StageFrame,
   type TokenLogprob
 } from './stage-messages.ts'
@@ -74,7 +76,7 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
     case 'open':
       return { open: openToWire(frame) }
     case 'opened':
-      return { opened: { ...frame, kept: frame.kept ?? 0 } }
+      return { opened: openedToWire(frame) }
     case 'join':
       return { join: { protocolVersion: PROTOCOL_VERSION, session: frame.session, epoch: frame.epoch } }
     case 'prompt':
@@ -103,8 +105,10 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
       return { tryHop: { protocolVersion: PROTOCOL_VERSION, placementId: frame.placementId } }
     case 'hop_tried':
       return { hopTried: frame }
+    case 'resume':
+      return { resume: frame }
     case 'close':
-      return { close: { ...frame, keep: frame.keep ?? false } }
+      return { close: { ...frame, keep: frame.keep ?? false, park: frame.park ?? false } }
     case 'fault':
       return {
         fault: {
@@ -115,6 +119,10 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
         }
       }
   }
+}
+
+function openedToWire({ session, epoch, kept = 0, resumes }: SessionOpened) {
+  return { session, epoch, kept, ...(resumes === undefined ? {} : { resumes: true, ...resumes }) }
 }
 
 function openToWire(open: OpenSession): resultity.stage.v1.OpenSession.$Properties {
@@ -158,7 +166,7 @@ function fromWire(frame: WireFrame): StageFrame {
   if (frame.open) return openFromWire(frame.open)
   if (frame.opened) {
     const { session, epoch, kept } = frame.opened
-    return { type: 'opened', ...ofSession(session, epoch), ...keptFromWire(kept) }
+    return { type: 'opened', ...ofSession(session, epoch), ...keptFromWire(kept), ...heldFromWire(frame.opened) }
   }
   if (frame.join) {
     checkVersion(frame.join.protocolVersion, 'the stage protocol')
@@ -171,10 +179,12 @@ function fromWire(frame: WireFrame): StageFrame {
   if (frame.hopTried) {
     return { type: 'hop_tried', placementId: placementIdFromWire(frame.hopTried.placementId, 'hop_tried') }
   }
+  if (frame.resume) return resumeFromWire(frame.resume)
   if (frame.close) {
     const reason = text(frame.close.reason, 'close.reason', REASON_CHARACTERS_MAX)
     const keep = frame.close.keep === true ? { keep: true } : {}
-    return { type: 'close', session: sessionId(frame.close.session), reason, ...keep }
+    const park = frame.close.park === true ? { park: true } : {}
+    return { type: 'close', session: sessionId(frame.close.session), reason, ...keep, ...park }
   }
   if (frame.fault) {
     const { session, epoch, error } = frame.fault
@@ -281,6 +291,21 @@ function keptFromWire(kept: number | null | undefined): { readonly kept?: number
   return kept ? { kept: integer(kept, 'kept', 0, POSITION_MAX) } : {}
 }
 
+function heldFromWire(wired: resultity.stage.v1.SessionOpened.$Properties): Pick<SessionOpened, 'resumes'> {
+  if (wired.resumes !== true) return {}
+  const held = integer(wired.held, 'opened.held', 0, POSITION_MAX)
+  return { resumes: { held, loggedFrom: integer(wired.loggedFrom, 'opened.logged_from', 0, held) } }
+}
+
+function resumeFromWire({ session, epoch, begin, sendFrom }: resultity.stage.v1.Resume.$Properties): Resume {
+  return {
+    type: 'resume',
+    ...ofSession(session, epoch),
+    begin: integer(begin, 'resume.begin', 0, POSITION_MAX),
+    sendFrom: integer(sendFrom, 'resume.send_from', 0, POSITION_MAX)
+  }
+}
+
 function openFromWire(wired: resultity.stage.v1.OpenSession.$Properties): OpenSession {
   checkVersion(wired.protocolVersion, 'the stage protocol')
   return {
@@ -318,11 +343,14 @@ function optionalsFromWire(
   | 'tokensMin'
   | 'fence'
   | 'prefix'
+  | 'parks'
+  | 'keepPositions'
 > {
   const tellWithinMs = integer(wired.tellWithinMs, 'open.tell_within_ms', 0, TELL_WITHIN_MS_MAX)
   const tokensMin = integer(wired.tokensMin, 'open.tokens_min', 0, POSITION_MAX)
   const promptTokens = list(wired.promptTokens, 'open.prompt_tokens', POSITION_MAX)
   const committed = list(wired.committed, 'open.committed', POSITION_MAX)
+  const keepPositions = integer(wired.keepPositions, 'open.keep_positions', 0, POSITION_MAX)
   return {
     ...(wired.constraint ? { constraint: constraintFromWire(wired.constraint) } : {}),
     ...(promptTokens.length > 0 ? { promptTokens } : {}),
@@ -332,7 +360,9 @@ function optionalsFromWire(
     ...(committed.length > 0 ? { committed } : {}),
     ...(tokensMin > 0 ? { tokensMin } : {}),
     ...fenceFromWire(wired),
-    ...prefixFromWire(wired)
+    ...prefixFromWire(wired),
+    ...(wired.parks === true ? { parks: true } : {}),
+    ...(keepPositions > 0 ? { keepPositions } : {})
   }
 }
 

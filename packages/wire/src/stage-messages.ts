@@ -17,6 +17,7 @@ export type StageFrame =
   | LinkFault
   | TryHop
   | HopTried
+  | Resume
   | CloseSession
   | Fault
 
@@ -96,6 +97,21 @@ export interface OpenSession extends OfSession {
   readonly tokensMin?: number
   /** What the stage may keep of the prompt, and begin with. Default: nothing. */
   readonly prefix?: PromptPrefix
+  /** When it loses a neighbour, the stage keeps the session's cache until the coordinator ends the session. Default false. */
+  readonly parks?: boolean
+  /**
+   * The session takes over so many positions, at the most, of what the stage has parked of its earlier epoch, and then waits for
+   * {@link Resume}. Default: it begins with nothing.
+   */
+  readonly keepPositions?: number
+}
+
+/** What a stage has of an earlier epoch. */
+export interface HeldPositions {
+  /** Positions in its cache. */
+  readonly held: number
+  /** From here to `held` it has kept what it sent to the next stage. */
+  readonly loggedFrom: number
 }
 
 /** The slot is taken and the next hop connected. */
@@ -103,6 +119,21 @@ export interface SessionOpened extends OfSession {
   readonly type: 'opened'
   /** Positions of the prefix that this stage has kept. Default 0. */
   readonly kept?: number
+  /** It was opened with `keepPositions`, and waits for {@link Resume}. */
+  readonly resumes?: HeldPositions
+}
+
+/** Where a stage goes on, in a route that takes another's place. */
+export interface ResumeOrder {
+  /** Position of its first input; it forgets what it has from there on. */
+  readonly begin: number
+  /** Where the next stage begins: nothing is sent of earlier positions. */
+  readonly sendFrom: number
+}
+
+/** To each stage, behind `SessionOpened` of all. */
+export interface Resume extends OfSession, ResumeOrder {
+  readonly type: 'resume'
 }
 
 /** Only frame of a stage on a stream to the next one: whether that takes its hops. */
@@ -220,6 +251,8 @@ export interface CloseSession {
   readonly reason: string
   /** Nothing went wrong: what the stage has computed of the prefix may be kept. Default false. */
   readonly keep?: boolean
+  /** The answer goes on, on another route: the stage keeps the session's cache for its next epoch. Default false. */
+  readonly park?: boolean
 }
 
 /** The session failed; the stream ends. The session is all zeros when the fault is the stream's, not a session's. */

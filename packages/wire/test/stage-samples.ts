@@ -69,6 +69,8 @@ export const stageFrames: Record<string, StageFrame> = {
   'open, for a batch': { ...opened, workClass: 'batch' },
   'open, watched by nobody': { ...opened, tellWithinMs: 250 },
   'open, in place of another route': { ...opened, committed: [0, 300] },
+  'open, whose cache may be kept': { ...opened, parks: true },
+  'open, with what was parked': { ...opened, epoch: 2, committed: [0, 300], parks: true, keepPositions: 41 },
   'open, held to an object': { ...opened, constraint: { type: 'json_object' } },
   'open, held to a schema': { ...opened, constraint: { type: 'json_schema', schema: '{"type":"null"}' } },
   'open, held to a pattern': { ...opened, constraint: { type: 'regex', pattern: '[a-c]+' } },
@@ -139,6 +141,9 @@ export const stageFrames: Record<string, StageFrame> = {
   },
   opened: { type: 'opened', session, epoch: 1 },
   'opened, where something was kept': { type: 'opened', session, epoch: 1, kept: 128 },
+  'opened, with what was parked': { type: 'opened', session, epoch: 2, resumes: { held: 300, loggedFrom: 128 } },
+  'opened, where nothing was parked': { type: 'opened', session, epoch: 2, resumes: { held: 0, loggedFrom: 0 } },
+  resume: { type: 'resume', session, epoch: 2, begin: 300, sendFrom: 0 },
   join: { type: 'join', session, epoch: 300 },
   prompt: { type: 'prompt', session, epoch: 1, tokens: [0, 127, 128, 49_151] },
   'prompt, of which something is kept': { type: 'prompt', session, epoch: 1, tokens: [1, 2, 3], kept: 2 },
@@ -201,6 +206,7 @@ export const stageFrames: Record<string, StageFrame> = {
     ]
   },
   close: { type: 'close', session, reason: 'done' },
+  'close, and park': { type: 'close', session, reason: 'lost', park: true },
   'close, and keep': { type: 'close', session, reason: 'done', keep: true },
   fault: { type: 'fault', session, epoch: 2, error }
 }

@@ -27,6 +27,7 @@ export const nodeCommand: CommandDefinition = {
     'tuning',
     'label',
     'blobSource',
+    'sentLog',
     'blobCache',
     'hub',
     'hubTokenFile',
@@ -73,6 +74,7 @@ async function start({ settings, context }: CommandRun, logger: Logger): Promise
     labels: settings.label,
     blobSources: settings.blobSource,
     ...(settings.blobCache === undefined ? {} : { blobCacheBytes: settings.blobCache }),
+    ...(settings.sentLog === undefined ? {} : { limits: { sentLogBytes: settings.sentLog } }),
     upstreams: {
       targets: settings.upstream,
       ...(settings.upstreamModel.length === 0 ? {} : { models: settings.upstreamModel }),

@@ -72,6 +72,10 @@ const bytes = z
     return z.NEVER
   })
 
+const memoryOrNone = z.union([z.literal([0, '0']).transform(() => 0), bytes], {
+  error: 'expected a size such as 8GiB, or 0'
+})
+
 /** A host and a port. An IPv6 host stands in brackets in text and without them here. */
 export interface HttpAddress {
   readonly host: string
@@ -288,6 +292,9 @@ export const settingsSchema = z.object({
   ),
   upstreamKeyFile: path.describe('file of the key that the servers named by --upstream are shown'),
   upstreamJobs: whole(1, 1024).describe('requests passed on at once for each model of these servers; 8 when not given'),
+  sentLog: memoryOrNone.describe(
+    'memory, beside --memory, in which a node keeps what its sessions have sent to their next stages, so that a stage which takes a lost one’s place is all that computes again; 0 for none; 256MiB when not given'
+  ),
   blobCache: bytes.describe(
     'disk space that a node keeps weights in; the ones used longest ago go first; half of the disk when not given'
   ),

@@ -1759,8 +1759,11 @@ export namespace resultity {
                 /** StageFrame hopTried. */
                 hopTried?: (resultity.stage.v1.HopTried.$Properties|null);
 
+                /** StageFrame resume. */
+                resume?: (resultity.stage.v1.Resume.$Properties|null);
+
                 /** StageFrame body. */
-                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried");
+                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried"|"resume");
 
                 /**
                  * Encodes the specified StageFrame message. Does not implicitly {@link resultity.stage.v1.StageFrame.verify|verify} messages.
@@ -1837,8 +1840,11 @@ export namespace resultity {
                     /** StageFrame hopTried */
                     hopTried?: (resultity.stage.v1.HopTried.$Properties|null);
 
+                    /** StageFrame resume */
+                    resume?: (resultity.stage.v1.Resume.$Properties|null);
+
                     /** StageFrame body */
-                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried");
+                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried"|"resume");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1863,9 +1869,10 @@ export namespace resultity {
                   linkFault?: resultity.stage.v1.LinkFault.$Shape|null;
                   tryHop?: resultity.stage.v1.TryHop.$Shape|null;
                   hopTried?: resultity.stage.v1.HopTried.$Shape|null;
+                  resume?: resultity.stage.v1.Resume.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "hopAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck: resultity.stage.v1.HopAck.$Shape; linkFault?: null; tryHop?: null; hopTried?: null }|{ body?: "linkFault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault: resultity.stage.v1.LinkFault.$Shape; tryHop?: null; hopTried?: null }|{ body?: "tryHop"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop: resultity.stage.v1.TryHop.$Shape; hopTried?: null }|{ body?: "hopTried"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried: resultity.stage.v1.HopTried.$Shape })
+                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "hopAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck: resultity.stage.v1.HopAck.$Shape; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "linkFault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault: resultity.stage.v1.LinkFault.$Shape; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "tryHop"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop: resultity.stage.v1.TryHop.$Shape; hopTried?: null; resume?: null }|{ body?: "hopTried"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried: resultity.stage.v1.HopTried.$Shape; resume?: null }|{ body?: "resume"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume: resultity.stage.v1.Resume.$Shape })
                 );
             }
 
@@ -1968,6 +1975,12 @@ export namespace resultity {
 
                 /** OpenSession prefixAfresh. */
                 prefixAfresh: boolean;
+
+                /** OpenSession parks. */
+                parks: boolean;
+
+                /** OpenSession keepPositions. */
+                keepPositions: number;
 
                 /**
                  * Encodes the specified OpenSession message. Does not implicitly {@link resultity.stage.v1.OpenSession.verify|verify} messages.
@@ -2074,6 +2087,12 @@ export namespace resultity {
                     /** OpenSession prefixAfresh */
                     prefixAfresh?: (boolean|null);
 
+                    /** OpenSession parks */
+                    parks?: (boolean|null);
+
+                    /** OpenSession keepPositions */
+                    keepPositions?: (number|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
@@ -2107,6 +2126,8 @@ export namespace resultity {
                   fence?: Uint8Array|null;
                   prefix?: Uint8Array|null;
                   prefixAfresh?: boolean|null;
+                  parks?: boolean|null;
+                  keepPositions?: number|null;
                   $unknowns?: Uint8Array[];
                 };
             }
@@ -3043,6 +3064,15 @@ export namespace resultity {
                 /** SessionOpened kept. */
                 kept: number;
 
+                /** SessionOpened resumes. */
+                resumes: boolean;
+
+                /** SessionOpened held. */
+                held: number;
+
+                /** SessionOpened loggedFrom. */
+                loggedFrom: number;
+
                 /**
                  * Encodes the specified SessionOpened message. Does not implicitly {@link resultity.stage.v1.SessionOpened.verify|verify} messages.
                  * @param message SessionOpened message or plain object to encode
@@ -3076,12 +3106,96 @@ export namespace resultity {
                     /** SessionOpened kept */
                     kept?: (number|null);
 
+                    /** SessionOpened resumes */
+                    resumes?: (boolean|null);
+
+                    /** SessionOpened held */
+                    held?: (number|null);
+
+                    /** SessionOpened loggedFrom */
+                    loggedFrom?: (number|null);
+
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
                 }
 
                 /** Shape of a SessionOpened. */
                 type $Shape = resultity.stage.v1.SessionOpened.$Properties;
+            }
+
+            /**
+             * Properties of a Resume.
+             * @deprecated Use resultity.stage.v1.Resume.$Properties instead.
+             */
+            interface IResume extends resultity.stage.v1.Resume.$Properties {
+            }
+
+            /** Represents a Resume. */
+            class Resume {
+
+                /**
+                 * Constructs a new Resume.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Resume.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Resume session. */
+                session: Uint8Array;
+
+                /** Resume epoch. */
+                epoch: number;
+
+                /** Resume begin. */
+                begin: number;
+
+                /** Resume sendFrom. */
+                sendFrom: number;
+
+                /**
+                 * Encodes the specified Resume message. Does not implicitly {@link resultity.stage.v1.Resume.verify|verify} messages.
+                 * @param message Resume message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Resume.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Resume message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Resume & resultity.stage.v1.Resume.$Shape} Resume
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Resume & resultity.stage.v1.Resume.$Shape;
+            }
+
+            namespace Resume {
+
+                /** Properties of a Resume. */
+                interface $Properties {
+
+                    /** Resume session */
+                    session?: (Uint8Array|null);
+
+                    /** Resume epoch */
+                    epoch?: (number|null);
+
+                    /** Resume begin */
+                    begin?: (number|null);
+
+                    /** Resume sendFrom */
+                    sendFrom?: (number|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Resume. */
+                type $Shape = resultity.stage.v1.Resume.$Properties;
             }
 
             /**
@@ -4196,6 +4310,9 @@ export namespace resultity {
                 /** CloseSession keep. */
                 keep: boolean;
 
+                /** CloseSession park. */
+                park: boolean;
+
                 /**
                  * Encodes the specified CloseSession message. Does not implicitly {@link resultity.stage.v1.CloseSession.verify|verify} messages.
                  * @param message CloseSession message or plain object to encode
@@ -4228,6 +4345,9 @@ export namespace resultity {
 
                     /** CloseSession keep */
                     keep?: (boolean|null);
+
+                    /** CloseSession park */
+                    park?: (boolean|null);
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];

@@ -2533,11 +2533,12 @@ export const resultity = $root.resultity = (() => {
                 StageFrame.prototype.linkFault = null;
                 StageFrame.prototype.tryHop = null;
                 StageFrame.prototype.hopTried = null;
+                StageFrame.prototype.resume = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(StageFrame.prototype, "body", {
-                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck", "hopAck", "linkFault", "tryHop", "hopTried"]),
+                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck", "hopAck", "linkFault", "tryHop", "hopTried", "resume"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2582,6 +2583,8 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.TryHop.encode(message.tryHop, writer.uint32(322).fork(), _depth + 1).ldelim();
                     if (message.hopTried != null && $Object.hasOwnProperty.call(message, "hopTried"))
                         $root.resultity.stage.v1.HopTried.encode(message.hopTried, writer.uint32(330).fork(), _depth + 1).ldelim();
+                    if (message.resume != null && $Object.hasOwnProperty.call(message, "resume"))
+                        $root.resultity.stage.v1.Resume.encode(message.resume, writer.uint32(354).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2734,6 +2737,13 @@ export const resultity = $root.resultity = (() => {
                                 message.body = "hopTried";
                                 continue;
                             }
+                        case 44: {
+                                if (wireType !== 2)
+                                    break;
+                                message.resume = $root.resultity.stage.v1.Resume.decode(reader, reader.size(), $undefined, _depth + 1, message.resume);
+                                message.body = "resume";
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -2793,6 +2803,8 @@ export const resultity = $root.resultity = (() => {
                 OpenSession.prototype.fence = $util.newBuffer([]);
                 OpenSession.prototype.prefix = $util.newBuffer([]);
                 OpenSession.prototype.prefixAfresh = false;
+                OpenSession.prototype.parks = false;
+                OpenSession.prototype.keepPositions = 0;
 
                 OpenSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -2855,6 +2867,10 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(258).bytes(message.prefix);
                     if (message.prefixAfresh != null && $Object.hasOwnProperty.call(message, "prefixAfresh") && message.prefixAfresh !== false)
                         writer.uint32(264).bool(message.prefixAfresh);
+                    if (message.parks != null && $Object.hasOwnProperty.call(message, "parks") && message.parks !== false)
+                        writer.uint32(352).bool(message.parks);
+                    if (message.keepPositions != null && $Object.hasOwnProperty.call(message, "keepPositions") && message.keepPositions !== 0)
+                        writer.uint32(360).uint32(message.keepPositions);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -3135,6 +3151,24 @@ export const resultity = $root.resultity = (() => {
                                     message.prefixAfresh = value;
                                 else
                                     delete message.prefixAfresh;
+                                continue;
+                            }
+                        case 44: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.parks = value;
+                                else
+                                    delete message.parks;
+                                continue;
+                            }
+                        case 45: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.keepPositions = value;
+                                else
+                                    delete message.keepPositions;
                                 continue;
                             }
                         }
@@ -4514,6 +4548,9 @@ export const resultity = $root.resultity = (() => {
                 SessionOpened.prototype.session = $util.newBuffer([]);
                 SessionOpened.prototype.epoch = 0;
                 SessionOpened.prototype.kept = 0;
+                SessionOpened.prototype.resumes = false;
+                SessionOpened.prototype.held = 0;
+                SessionOpened.prototype.loggedFrom = 0;
 
                 SessionOpened.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -4528,6 +4565,12 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(16).uint32(message.epoch);
                     if (message.kept != null && $Object.hasOwnProperty.call(message, "kept") && message.kept !== 0)
                         writer.uint32(24).uint32(message.kept);
+                    if (message.resumes != null && $Object.hasOwnProperty.call(message, "resumes") && message.resumes !== false)
+                        writer.uint32(352).bool(message.resumes);
+                    if (message.held != null && $Object.hasOwnProperty.call(message, "held") && message.held !== 0)
+                        writer.uint32(360).uint32(message.held);
+                    if (message.loggedFrom != null && $Object.hasOwnProperty.call(message, "loggedFrom") && message.loggedFrom !== 0)
+                        writer.uint32(368).uint32(message.loggedFrom);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -4588,6 +4631,33 @@ export const resultity = $root.resultity = (() => {
                                     delete message.kept;
                                 continue;
                             }
+                        case 44: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.resumes = value;
+                                else
+                                    delete message.resumes;
+                                continue;
+                            }
+                        case 45: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.held = value;
+                                else
+                                    delete message.held;
+                                continue;
+                            }
+                        case 46: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.loggedFrom = value;
+                                else
+                                    delete message.loggedFrom;
+                                continue;
+                            }
                         }
                         reader.skipType(wireType, _depth, tag);
                         if (!reader.discardUnknown) {
@@ -4606,6 +4676,124 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return SessionOpened;
+            })();
+
+            v1.Resume = (function() {
+
+                const Resume = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Resume.prototype.session = $util.newBuffer([]);
+                Resume.prototype.epoch = 0;
+                Resume.prototype.begin = 0;
+                Resume.prototype.sendFrom = 0;
+
+                Resume.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.begin != null && $Object.hasOwnProperty.call(message, "begin") && message.begin !== 0)
+                        writer.uint32(24).uint32(message.begin);
+                    if (message.sendFrom != null && $Object.hasOwnProperty.call(message, "sendFrom") && message.sendFrom !== 0)
+                        writer.uint32(32).uint32(message.sendFrom);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Resume.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Resume();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.begin = value;
+                                else
+                                    delete message.begin;
+                                continue;
+                            }
+                        case 4: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.sendFrom = value;
+                                else
+                                    delete message.sendFrom;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Resume;
             })();
 
             v1.JoinHop = (function() {
@@ -6299,6 +6487,7 @@ export const resultity = $root.resultity = (() => {
                 CloseSession.prototype.session = $util.newBuffer([]);
                 CloseSession.prototype.reason = "";
                 CloseSession.prototype.keep = false;
+                CloseSession.prototype.park = false;
 
                 CloseSession.encode = function (message, writer, _depth) {
                     if (!writer)
@@ -6313,6 +6502,8 @@ export const resultity = $root.resultity = (() => {
                         writer.uint32(18).string(message.reason);
                     if (message.keep != null && $Object.hasOwnProperty.call(message, "keep") && message.keep !== false)
                         writer.uint32(24).bool(message.keep);
+                    if (message.park != null && $Object.hasOwnProperty.call(message, "park") && message.park !== false)
+                        writer.uint32(352).bool(message.park);
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -6371,6 +6562,15 @@ export const resultity = $root.resultity = (() => {
                                     message.keep = value;
                                 else
                                     delete message.keep;
+                                continue;
+                            }
+                        case 44: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.bool())
+                                    message.park = value;
+                                else
+                                    delete message.park;
                                 continue;
                             }
                         }
