@@ -18,6 +18,8 @@ export class World {
   readonly model: SimulatedModel
   readonly trace: Trace
   readonly prompts = new AskedPrompts()
+  /** Tokens that attempts took over from earlier ones. */
+  takenOver = 0
   /** How long an engine takes for one position on one layer, this time. */
   readonly positionLayerMs: () => number
   readonly #releases: (() => void)[] = []
