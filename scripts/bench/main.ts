@@ -151,6 +151,9 @@ compares each answer with the undisturbed one; it ends with 1 when one differs o
   --seed N            of what is asked and what goes wrong (default: 1)
   --first N           number of the first run, to see one again (default: 0)
   --tokens N          of an answer (default: 200)
+  --coordinator       kill the coordinator instead, while it makes answers that it has promised: streams that are gone on with where
+                      they broke off, and answers that are come back for
+  --postgres          with --coordinator: two coordinators on one PostgreSQL, of which the second goes on
 
   --json              print one JSON document on stdout; progress stays on stderr
 `
@@ -164,6 +167,8 @@ const { positionals, values } = parseArgs({
     'prompt-tokens': { type: 'string' },
     'decode-tokens': { type: 'string', default: '64' },
     without: { type: 'string', default: '' },
+    coordinator: { type: 'boolean', default: false },
+    postgres: { type: 'boolean', default: false },
     cache: { type: 'string', default: join(homedir(), '.cache', 'resultity-bench') },
     seconds: { type: 'string' },
     concurrency: { type: 'string', default: '128' },
@@ -362,6 +367,7 @@ async function hostile(): Promise<string> {
 
 async function chaos(): Promise<string> {
   const result = await benchChaos({
+    coordinator: values.coordinator ? (values.postgres ? 'postgres' : 'sqlite') : undefined,
     models: (values.models ?? 'smollm2-135m,tiny-chat').split(','),
     cacheDir: values.cache,
     seed: Number(values.seed),
