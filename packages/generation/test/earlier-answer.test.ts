@@ -96,13 +96,13 @@ t.test('an answer to something else begins anew, and takes the place of what was
   first.begin(BEGINNING)
   for (const token of [1, 2, 3]) first.add(said(token), NEVER)
   const entries = [stored(first.take())]
-  for (const of of [answerDigest(MODEL, [1, 2]), answerDigest('0'.repeat(64), [1, 2, 3])]) {
+  for (const other of [answerDigest(MODEL, [1, 2]), answerDigest('0'.repeat(64), [1, 2, 3])]) {
     const second = attempt(entries)
-    t.equal(second.start(of), undefined)
+    t.equal(second.start(other), undefined)
     second.begin({ ...BEGINNING, prefillChunk: 16 })
     second.add(said(9), NEVER)
     const third = attempt([...entries, stored(second.take())])
-    t.match(third.start(of), { prefillChunk: 16, tokens: [{ token: 9 }] })
+    t.match(third.start(other), { prefillChunk: 16, tokens: [{ token: 9 }] })
   }
   t.end()
 })

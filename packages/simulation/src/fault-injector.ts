@@ -114,7 +114,10 @@ export class FaultInjector {
   }
 
   #crashCoordinatorAt({ ms, tokens }: { readonly ms: number; readonly tokens: number }): void {
-    if (tokens === 0) return this.#crashCoordinator(ms)
+    if (tokens === 0) {
+      this.#crashCoordinator(ms)
+      return
+    }
     const { world, machine } = this.#components
     let left = tokens
     const crash = (): void => {

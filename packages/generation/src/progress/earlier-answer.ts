@@ -1,4 +1,4 @@
-import type { Route } from '@resultity/interface'
+import { type Route, safeParse } from '@resultity/interface'
 import type { PlacementKernels } from '@resultity/placement'
 import type { PromptScores, Sampled, TokenScore } from '@resultity/wire'
 import type { Reroutes } from '../recovery-state.ts'
@@ -37,7 +37,7 @@ export function earlierAnswer(entries: readonly unknown[], index: number): Earli
   const tokens: ToldToken[] = []
   for (const entry of entries) {
     if (!isOf(entry, index)) continue
-    const parsed = progressEntrySchema.safeParse(entry)
+    const parsed = safeParse(progressEntrySchema, entry)
     if (!parsed.success) return undefined
     const { at, prompt, beginning } = parsed.data
     // nothing that comes behind a gap is of use
