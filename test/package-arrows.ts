@@ -108,7 +108,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'placement'
   ],
   access: ['interface', 'test-nodes', 'store', 'api-kit'],
-  jobs: ['interface', 'store', 'api-kit', 'placement', 'access'],
+  jobs: ['interface', 'store', 'api-kit', 'placement', 'access', 'test-postgres'],
   openai: [
     'interface',
     'grammar',

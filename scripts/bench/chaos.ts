@@ -1,8 +1,19 @@
 import { join } from 'node:path'
 import { fetchModel, parseModelReference } from '@resultity/model'
-import { ChaosMesh, type ChaosResult, type ChaosRow, runChaos, tabulate } from '@resultity/testkit/chaos'
+import { startPostgres } from '@resultity/test-postgres'
+import {
+  ChaosMesh,
+  type ChaosResult,
+  type ChaosRow,
+  CoordinatorMesh,
+  runChaos,
+  runCoordinatorChaos,
+  tabulate
+} from '@resultity/testkit/chaos'
 
 export interface ChaosBenchInit {
+  /** Kills the coordinator, which stores requests there; with PostgreSQL there are two. Undefined: strikes nodes and links. */
+  readonly coordinator: 'sqlite' | 'postgres' | undefined
   /** References; each is served in as many stages as said. */
   readonly models: readonly string[]
   /** Models and conversions are kept here between runs. */
@@ -28,15 +39,46 @@ const STAGES = 3
 
 /** Strikes nodes and links of a swarm while it answers, and compares each answer with the undisturbed one. */
 export async function benchChaos(init: ChaosBenchInit): Promise<ChaosBench> {
-  const { cacheDir, seed, runs, first, tokens, log } = init
+  const { cacheDir, seed } = init
   const models: string[] = []
   for (const reference of init.models) models.push(await referenceOf(reference, cacheDir))
-  log(`starting ${NODES} nodes`)
   const coordinatorData = join(cacheDir, `chaos-coordinator-${init.models.join('-').replaceAll(/[^\w-]/g, '_')}`)
-  await using mesh = await ChaosMesh.start({ models, nodes: NODES, stages: STAGES, coordinatorData })
-  const results = await runChaos(mesh, { seed, runs, first, stages: STAGES, tokens, log })
+  const strike = init.coordinator === undefined ? strikeNodes : killCoordinators
+  const results = await strike(init, models, coordinatorData)
   const missed = results.filter(({ outcome }) => outcome !== 'identical').map(({ plan }) => `run ${plan.index}`)
   return { seed, rows: tabulate(results), results, missed }
+}
+
+async function strikeNodes(
+  { seed, runs, first, tokens, log }: ChaosBenchInit,
+  models: readonly string[],
+  coordinatorData: string
+): Promise<readonly ChaosResult[]> {
+  log(`starting ${NODES} nodes`)
+  await using mesh = await ChaosMesh.start({ models, nodes: NODES, stages: STAGES, coordinatorData })
+  return await runChaos(mesh, { seed, runs, first, stages: STAGES, tokens, log })
+}
+
+/** Stages of a coordinator's models: there are no spare nodes, as none is lost. */
+async function killCoordinators(
+  { coordinator, seed, runs, first, tokens, log }: ChaosBenchInit,
+  models: readonly string[],
+  coordinatorData: string
+): Promise<readonly ChaosResult[]> {
+  const server = coordinator === 'postgres' ? await startPostgres() : undefined
+  try {
+    const postgresUrl = await server?.createDatabase()
+    await using mesh = await CoordinatorMesh.start({
+      models,
+      nodes: STAGES,
+      stages: STAGES,
+      coordinatorData,
+      postgresUrl
+    })
+    return await runCoordinatorChaos(mesh, { seed, runs, first, tokens, log })
+  } finally {
+    await server?.stop()
+  }
 }
 
 /** A model that comes with this software needs no fetching. */

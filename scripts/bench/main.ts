@@ -43,6 +43,8 @@ const { positionals, values } = parseArgs({
     'prompt-tokens': { type: 'string' },
     'decode-tokens': { type: 'string', default: '64' },
     without: { type: 'string', default: '' },
+    coordinator: { type: 'boolean', default: false },
+    postgres: { type: 'boolean', default: false },
     cache: { type: 'string', default: join(homedir(), '.cache', 'resultity-bench') },
     seconds: { type: 'string' },
     concurrency: { type: 'string', default: '128' },
@@ -267,6 +269,7 @@ async function attacks(): Promise<string> {
 
 async function chaos(): Promise<string> {
   const result = await benchChaos({
+    coordinator: values.coordinator ? (values.postgres ? 'postgres' : 'sqlite') : undefined,
     models: (values.models ?? 'smollm2-135m,tiny-chat').split(','),
     cacheDir: values.cache,
     seed: Number(values.seed),

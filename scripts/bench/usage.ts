@@ -136,6 +136,9 @@ compares each answer with the undisturbed one; it ends with 1 when one differs o
   --seed N            of what is asked and what goes wrong (default: 1)
   --first N           number of the first run, to see one again (default: 0)
   --tokens N          of an answer (default: 200)
+  --coordinator       kill the coordinator instead, while it makes answers that it has promised: streams that are gone on with where
+                      they broke off, and answers that are come back for
+  --postgres          with --coordinator: two coordinators on one PostgreSQL, of which the second goes on
 
   --json              print one JSON document on stdout; progress stays on stderr
 `

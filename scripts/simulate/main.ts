@@ -63,9 +63,19 @@ async function runSeeds(options: SimulateOptions): Promise<number> {
   return 0
 }
 
-function summary({ seed, nodeCount, requests, resumed, reused, faults, elapsedMs, digest }: SimulationReport): string {
+function summary({
+  seed,
+  nodeCount,
+  requests,
+  resumed,
+  takenOver,
+  reused,
+  faults,
+  elapsedMs,
+  digest
+}: SimulationReport): string {
   const { answered, failed, abandoned } = requests
-  const ends = `${answered} answered (${resumed} after a crash, ${reused} with kept prompts), ${failed} failed, ${abandoned} abandoned`
+  const ends = `${answered} answered (${resumed} after a crash, ${takenOver} tokens taken over, ${reused} with kept prompts), ${failed} failed, ${abandoned} abandoned`
   return `seed ${seed}: ${nodeCount} nodes, ${faults} faults, ${ends}, ${Math.round(elapsedMs / 1000)} s, trace ${digest.slice(0, 12)}`
 }
 

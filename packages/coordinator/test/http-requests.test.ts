@@ -82,9 +82,13 @@ t.test('a log can be read again from any entry, as it is and as the endpoint str
     log.map(entry => entry.id),
     log.map((_, index) => index + 1)
   )
-  for (let after = 0; after <= log.length; after++) {
-    t.same(await readLog(`/v1/requests/${id}/events?after=${after}`), log.slice(after), `after ${after}`)
-  }
+  // how many entries keep its tokens is a matter of time
+  const places = [...log.keys(), log.length]
+  const rests = await Promise.all(places.map(after => readLog(`/v1/requests/${id}/events?after=${after}`)))
+  t.same(
+    rests,
+    places.map(after => log.slice(after))
+  )
   t.same(await readLog(`/v1/requests/${id}/events`, { 'last-event-id': '3' }), log.slice(3), 'as an EventSource asks')
   const text = await (await fetch(`${url}/v1/requests/${id}/events?format=endpoint`)).text()
   const chunks = [...text.matchAll(/^data: (\{.*)$/gm)].map(match => JSON.parse(match[1] ?? ''))

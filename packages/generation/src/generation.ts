@@ -4,22 +4,23 @@ import {
   type AnswerConstraint,
   type FinishReason,
   MeshError,
-  type OutputConstraint,
-  type PrecededConstraint,
   type Route,
   requireDecoder,
   type Sampling,
-  type SingleConstraint,
   systemScheduler,
   type WorkClass,
   type WorkOptions
 } from '@resultity/interface'
 import type { NodeLosses, PlaceableModel, Placement, RouteConstraints } from '@resultity/placement'
 import type { ModelTokenizer } from '@resultity/tokenizer'
-import type { Sampled, SessionFence, TokenLogprob, TokenScore } from '@resultity/wire'
+import type { SessionFence, TokenLogprob, TokenScore } from '@resultity/wire'
 import { AnswerText, type AnswerTextPiece } from './answer-text.ts'
-import { BATCH_PATIENCE } from './batch-patience.ts'
-import { LastingSession, type LastingSessionInit } from './lasting-session.ts'
+import { patientLimits } from './batch-patience.ts'
+import { heldConstraint } from './held-constraint.ts'
+import { LastingSession, type LastingSessionComponents, type LastingSessionInit } from './lasting-session.ts'
+import { type AnswerProgress, answerDigest } from './progress/answer-progress.ts'
+import type { EarlierAnswer, ToldToken } from './progress/earlier-answer.ts'
+import { KeptSession, resumedInit } from './progress/kept-session.ts'
 import { PromptNames } from './prompt-names.ts'
 import type { Reroutes } from './recovery-state.ts'
 import type { LeaseOptions, RouteLease, RouteLeases } from './route-leases.ts'
@@ -111,6 +112,8 @@ export interface GenerationOptions extends WorkOptions {
   readonly losses?: NodeLosses
   /** Which attempt at which request it is: nodes end earlier ones. Default: it is not fenced. */
   readonly fence?: SessionFence
+  /** Keeps the answer for further attempts, and has what earlier ones kept. Default: it is not kept. */
+  readonly progress?: AnswerProgress | undefined
   /** Whose prompt it is: stages keep it for prompts of the same namespace that begin alike. Default: they do not. */
   readonly namespace?: string
 }
@@ -121,6 +124,8 @@ export interface Generation extends AsyncDisposable {
   readonly route: Route
   /** How often it went on on another route, if its maker knows of such. */
   readonly reroutes?: Reroutes
+  /** Its first tokens, so many, are of earlier attempts. Default 0. */
+  readonly resumed?: number
   /** What it took so far. */
   readonly usage: Usage
   /** Iterate once. Ends with exactly one `end` event, or throws MeshError (`node_lost`, …). */
@@ -202,7 +207,7 @@ export class GenerationDriver implements Generator {
       onHandover: leases.onHandover.bind(leases),
       untilBroken: (placement: Placement, how: AbortOptions) => leases.untilBroken(placement, lossNoticeMs, how)
     }
-    const session = new LastingSession(components, this.#sessionInit(request, options))
+    const session = this.#session(components, request, options)
     const { signal } = options
     const onAbort = (): void => session.fail(MeshError.from(signal?.reason, 'canceled'))
     signal?.addEventListener('abort', onAbort, { once: true })
@@ -228,9 +233,24 @@ export class GenerationDriver implements Generator {
       get reroutes() {
         return session.reroutes
       },
+      resumed: session instanceof KeptSession ? session.resumed : 0,
       events: answer(request, session, text, end),
       [Symbol.asyncDispose]: end
     }
+  }
+
+  #session(
+    components: LastingSessionComponents,
+    request: GenerationRequest,
+    options: GenerationOptions
+  ): LastingSession | KeptSession {
+    const { progress } = options
+    if (progress === undefined) return new LastingSession(components, this.#sessionInit(request, options))
+    const earlier = progress.start(answerDigest(request.model.manifestSha256, request.prompt))
+    const init = this.#sessionInit(request, options, earlier)
+    const { scheduler } = this.#components
+    const { prefillChunk } = init.answer
+    return new KeptSession(new LastingSession(components, init), { progress, earlier, prefillChunk, scheduler })
   }
 
   async #lease({ model, routing }: GenerationRequest, options: LeaseOptions): Promise<RouteLease> {
@@ -247,24 +267,12 @@ export class GenerationDriver implements Generator {
     }
   }
 
-  /** Batch work waits for other work on every stage, and is not stuck because of that. */
-  #limitsOf(workClass: WorkClass): RouteSessionLimits {
-    if (workClass === 'interactive') return this.#init
-    const { firstTokenMs, promptTokenMs, nextTokenMs } = this.#init
-    return {
-      ...this.#init,
-      firstTokenMs: firstTokenMs * BATCH_PATIENCE,
-      promptTokenMs: promptTokenMs * BATCH_PATIENCE,
-      nextTokenMs: nextTokenMs * BATCH_PATIENCE
-    }
-  }
-
-  #sessionInit(request: GenerationRequest, options: GenerationOptions): LastingSessionInit {
+  #sessionInit(request: GenerationRequest, options: GenerationOptions, earlier?: EarlierAnswer): LastingSessionInit {
     const { workClass = 'interactive' } = options
+    const answer = this.#answerInit(request, options)
     return {
-      answer: this.#answerInit(request, options),
-      ...this.#prefixNames(request, options),
-      limits: this.#limitsOf(workClass),
+      ...(earlier === undefined ? { answer, ...this.#prefixNames(request, options) } : resumedInit(answer, earlier)),
+      limits: patientLimits(this.#init, workClass),
       attemptsMax: this.#init.routeAttemptsMax,
       slotWaitMs: this.#init.slotWaitMs,
       losses: options.losses
@@ -314,17 +322,6 @@ export class GenerationDriver implements Generator {
   }
 }
 
-/** What all tokens are held to: reasoning may come first. */
-export function heldConstraint({ constraint, reasoning }: GenerationRequest): OutputConstraint | undefined {
-  if (constraint === undefined || reasoning === undefined) return constraint
-  const preceded = (answer: SingleConstraint): PrecededConstraint => {
-    const { preludes, callPreludes } = reasoning
-    return { type: 'preceded', preludes: answer.type === 'tool_calls' ? callPreludes : preludes, answer }
-  }
-  if (constraint.type !== 'any_of') return preceded(constraint)
-  return { type: 'any_of', options: constraint.options.map(preceded) }
-}
-
 function endTokensOf({ ignoreEndTokens, tokenizer, stopTokenIds = [] }: GenerationRequest): ReadonlySet<number> {
   return new Set([...(ignoreEndTokens ? [] : tokenizer.endTokenIds), ...stopTokenIds])
 }
@@ -336,7 +333,7 @@ function answerText(request: GenerationRequest): AnswerText {
 
 async function* answer(
   request: GenerationRequest,
-  session: LastingSession,
+  session: LastingSession | KeptSession,
   text: AnswerText,
   end: () => Promise<void>
 ): AsyncGenerator<GenerationEvent, void> {
@@ -381,7 +378,7 @@ async function* answer(
 
 function tokenEvent(
   request: GenerationRequest,
-  sampled: Sampled,
+  sampled: ToldToken,
   { text, reasoning, written }: AnswerTextPiece
 ): GenerationEvent {
   const event = {

@@ -5,10 +5,10 @@ export {
   GenerationDriver,
   type GenerationEvent,
   type GenerationRequest,
-  type Generator,
-  heldConstraint
+  type Generator
 } from './generation.ts'
 export { DEFAULT_GENERATION_LIMITS, type GenerationLimits } from './generation-limits.ts'
+export { heldConstraint } from './held-constraint.ts'
 export { type DescriberComponents, type Description, describe } from './node-jobs/describer.ts'
 export { embed } from './node-jobs/embedder.ts'
 export { callJob, type JobCallComponents, type JobCallInit, type JobChunks } from './node-jobs/job-call.ts'
@@ -16,6 +16,7 @@ export { NodeJobs } from './node-jobs/node-jobs.ts'
 export { type PaintEvent, type PainterComponents, type PaintRequest, paint } from './node-jobs/painter.ts'
 export { type Manner, type SpeakerComponents, type SpokenSentence, speak } from './node-jobs/speaker.ts'
 export { type TranscribedPiece, type TranscriberComponents, transcribe } from './node-jobs/transcriber.ts'
+export { AnswerProgress } from './progress/answer-progress.ts'
 export type { Reroutes } from './recovery-state.ts'
 export { RouteLeases } from './route-leases.ts'
 export type { RouteSessionComponents } from './route-session-init.ts'

@@ -1,7 +1,7 @@
 import { type AbortOptions, MeshError, type Route, systemScheduler } from '@resultity/interface'
-import { computeAlike, type NodeLosses, type Placement } from '@resultity/placement'
+import { computeAlike, type NodeLosses, type Placement, type PlacementKernels } from '@resultity/placement'
 import type { PromptScores, Sampled } from '@resultity/wire'
-import { RecoveryState, type RecoveryStep, type Reroutes } from './recovery-state.ts'
+import { RecoveryState, type RecoveryStep, type Reroutes, type ResumedAnswer } from './recovery-state.ts'
 import type { RouteLease } from './route-leases.ts'
 import { RouteSession } from './route-session.ts'
 import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
@@ -29,6 +29,8 @@ export interface LastingSessionInit {
   readonly slotWaitMs: number
   /** Counts the nodes that are lost during the session. */
   readonly losses?: NodeLosses | undefined
+  /** What the client was told before, when another process has begun the answer, and whose kernels made it. */
+  readonly resumed?: (ResumedAnswer & { readonly kernels: PlacementKernels }) | undefined
 }
 
 /** The wait between two tries at a stage whose slots are all taken: nothing tells when one comes free. */
@@ -59,8 +61,8 @@ export class LastingSession {
   #left: Promise<void> = Promise.resolve()
   #route: Route | undefined
   #kept = 0
-  /** The placement that made the beginning of the answer; undefined until the client was told some of it. */
-  #first: Placement | undefined
+  /** Of the placement that made the beginning of the answer; undefined until the client was told some of it. */
+  #first: PlacementKernels | undefined
   /** When the wait for a slot is given up. */
   #slotWaitEndsMs: number | undefined
 
@@ -69,6 +71,7 @@ export class LastingSession {
     this.#session = (components.scheduler ?? systemScheduler).randomBytes(16)
     this.#init = init
     this.#state = new RecoveryState(init)
+    this.#first = init.resumed?.kernels
     this.#stopListening = components.onHandover((placementId, peerId) => this.#handOver(placementId, peerId))
   }
 
@@ -76,6 +79,12 @@ export class LastingSession {
   get route(): Route {
     if (this.#route === undefined) throw new MeshError('internal', 'the answer has no route yet')
     return this.#route
+  }
+
+  /** Of the placement that made the beginning of the answer. Only once that was told. */
+  get kernels(): PlacementKernels {
+    if (this.#first === undefined) throw new MeshError('internal', 'the answer has no beginning yet')
+    return this.#first
   }
 
   /** Positions of the prompt that the first route had kept from earlier answers. */
@@ -175,7 +184,7 @@ export class LastingSession {
   async #lease(lost: MeshError | undefined): Promise<RouteLease> {
     const { signal } = this.#ended
     try {
-      return await this.#components.lease({ signal, resumes: lost !== undefined })
+      return await this.#components.lease({ signal, resumes: this.#state.phase === 'recovering' })
     } catch (error) {
       signal.throwIfAborted()
       throw lost ?? error

@@ -37,6 +37,14 @@ export interface Reroutes {
 export interface RecoveryStateInit {
   /** How many routes are tried before the first one opens. */
   readonly attemptsMax: number
+  /** What the client was told before, when another process has begun the answer. Default: it has not begun. */
+  readonly resumed?: ResumedAnswer | undefined
+}
+
+/** An answer that went on up to here without this process. */
+export interface ResumedAnswer {
+  readonly committed: readonly number[]
+  readonly reroutes: Reroutes
 }
 
 /** Most routes in a row that bring no new token: each one runs the prompt and the tokens once more. */
@@ -74,15 +82,15 @@ const PASSING: ReadonlySet<string> = new Set([
  */
 export class RecoveryState {
   readonly #attemptsMax: number
-  readonly #committed: number[] = []
-  #phase: RecoveryPhase = 'opening'
+  readonly #committed: number[]
+  #phase: RecoveryPhase
   #epoch = 1
   /** Position of the prompt token whose score is told next. */
   #nextScored = 1
-  #reroutes = 0
+  #reroutes: number
   #handovers = 0
   #refusals = 0
-  #exact = true
+  #exact: boolean
   /** An error that another route need not cure has had its one more try. */
   #retriedOnce = false
   /** Routes since the last new token, this one among them. */
@@ -92,8 +100,13 @@ export class RecoveryState {
   /** The answer went on, on the route that serves. */
   #wentOn = false
 
-  constructor({ attemptsMax }: RecoveryStateInit) {
+  constructor({ attemptsMax, resumed }: RecoveryStateInit) {
     this.#attemptsMax = attemptsMax
+    this.#phase = resumed === undefined ? 'opening' : 'recovering'
+    this.#committed = [...(resumed?.committed ?? [])]
+    const { count, exact } = resumed?.reroutes ?? { count: 0, exact: true }
+    this.#reroutes = count
+    this.#exact = exact
   }
 
   get phase(): RecoveryPhase {

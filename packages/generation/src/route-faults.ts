@@ -86,7 +86,9 @@ export class RouteFaults implements Disposable {
     const others = this.#init.suspect(stage.peerId, error.message)
     const facts = this.#facts
     this.#init.fail(
-      others ? stageLost(stage, 'broke the protocol', error, { ...facts, faulty: true }) : stageFault(stage, error, facts)
+      others
+        ? stageLost(stage, 'broke the protocol', error, { ...facts, faulty: true })
+        : stageFault(stage, error, facts)
     )
   }
 

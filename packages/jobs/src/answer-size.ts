@@ -5,8 +5,13 @@ import type { PreparedJob } from './job-kind.ts'
 const RESULT_TOKEN_BYTES = 8
 const LOG_TOKEN_BYTES = 128
 
-/** Bytes of one alternative of a token. */
+/** A token's id, kept for a further attempt: in an entry with others, and in one of its own ahead of what it says. */
+const KEPT_TOKEN_BYTES = 8
+const KEPT_ENTRY_BYTES = 64
+
+/** Bytes of one alternative of a token, and of one that is kept. */
 const ALTERNATIVE_BYTES = 100
+const KEPT_ALTERNATIVE_BYTES = 40
 
 /** Alternatives that a request asks for with each token, by OpenAI's fields. */
 function alternativesOf(request: PreparedJob['request']): number {
@@ -20,12 +25,16 @@ function alternativesOf(request: PreparedJob['request']): number {
  * Bytes that the log and the result of a job are likely to take at most: reserved in its namespace until it ends. Pure.
  *
  * @param logged whether its answer is logged as it comes
+ * @param kept whether it is kept for a further attempt
  */
-export function expectedBytes(prepared: PreparedJob, logged: boolean): number {
+export function expectedBytes(prepared: PreparedJob, logged: boolean, kept = false): number {
   const { tokens, request, resultBytes } = prepared
-  const alternatives = alternativesOf(request) * ALTERNATIVE_BYTES
+  const count = alternativesOf(request)
+  const alternatives = count * ALTERNATIVE_BYTES
   const result = resultBytes ?? tokens.answerMax * (RESULT_TOKEN_BYTES + alternatives)
-  return result + (logged ? tokens.answerMax * (LOG_TOKEN_BYTES + alternatives) : 0)
+  const log = logged ? LOG_TOKEN_BYTES + alternatives : 0
+  const progress = kept ? (logged ? KEPT_ENTRY_BYTES : KEPT_TOKEN_BYTES) + count * KEPT_ALTERNATIVE_BYTES : 0
+  return result + tokens.answerMax * (log + progress)
 }
 
 /** Places that a job may take at once; none where it only waits for others. */

@@ -1,19 +1,20 @@
 import { isDeepStrictEqual } from 'node:util'
 import { MeshError, type Scheduler, systemScheduler, type Timer } from '@resultity/interface'
 import type { JobClaim, JobEvent, JobStore, JsonValue, NewJobEvent } from '@resultity/store'
+import { AttemptProgress, isProgress, type JobProgress } from './attempt-progress.ts'
 import type { JobLog } from './job-kind.ts'
 
 export interface AttemptLogInit {
   readonly claim: JobClaim
   readonly wanted: boolean
-  /** Entries of earlier attempts that this one has to reproduce. */
+  /** Entries of earlier attempts: this one has to reproduce them, but for what they left to it. */
   readonly logged: readonly JobEvent[]
   /** Number of the last entry in the store. */
   readonly last: number
   /**
    * True: an entry is shown to followers once it is stored, so that a shown entry is never lost. While nobody follows,
    * entries are stored in groups. False: an entry is shown at once, and stored with others a little later; for answers
-   * that end with their client's connection.
+   * that end with their client's connection. Those leave nothing to a further attempt.
    */
   readonly durable: boolean
   /** How long entries that were shown may wait for others to be stored with. */
@@ -45,9 +46,10 @@ export class AttemptLog implements JobLog {
   readonly #init: AttemptLogInit
   /** Entries of earlier attempts that are still to be reproduced, by series. */
   readonly #expected = new Map<string, JobEvent[]>()
-  #last: number
+  readonly #progress: AttemptProgress
+  /** Number of the last entry in the store; those that are pending follow it. */
   #stored: number
-  #pending: JobEvent[] = []
+  #pending: NewJobEvent[] = []
   readonly #scheduler: Scheduler
   #timer: Timer | undefined
   #writing: Promise<void> | undefined
@@ -57,11 +59,14 @@ export class AttemptLog implements JobLog {
     this.#components = components
     this.#init = init
     this.#scheduler = components.scheduler ?? systemScheduler
-    this.#last = init.last
     this.#stored = init.last
+    this.#progress = new AttemptProgress(init.logged, () => this.#awaitMore())
     for (const event of init.logged) {
+      if (isProgress(event)) continue
       const series = seriesOf(event)
-      this.#expected.set(series, [...(this.#expected.get(series) ?? []), event])
+      const earlier = this.#expected.get(series)
+      if (earlier === undefined) this.#expected.set(series, [event])
+      else earlier.push(event)
     }
   }
 
@@ -69,9 +74,13 @@ export class AttemptLog implements JobLog {
     return this.#init.wanted
   }
 
+  get progress(): JobProgress | undefined {
+    return this.#init.durable ? this.#progress : undefined
+  }
+
   /** Entries that followers may see and the store does not have yet. */
   get unstored(): readonly JobEvent[] {
-    return this.#init.durable ? [] : this.#pending
+    return this.#init.durable ? [] : numbered(this.#pending, this.#stored)
   }
 
   add(type: string, data: JsonValue): Promise<void> | undefined {
@@ -90,10 +99,16 @@ export class AttemptLog implements JobLog {
 
   /** Resolves when everything is stored. @throws MeshError `job_lease_lost` */
   async flush(): Promise<void> {
+    while (this.#isBehind) await this.#write()
     this.#scheduler.clear(this.#timer)
     this.#timer = undefined
-    while (this.#pending.length > 0 && this.#error === undefined) await this.#write()
     if (this.#error !== undefined) throw this.#error
+  }
+
+  /** The answer is whole: as {@link flush}, but nothing is written only for a further attempt. */
+  async end(): Promise<void> {
+    if (this.#pending.length === 0) this.#progress.drop()
+    await this.flush()
   }
 
   /** There is a follower from now on. */
@@ -103,6 +118,7 @@ export class AttemptLog implements JobLog {
 
   /** Stops writing. */
   stop(): void {
+    this.#progress.drop()
     this.#scheduler.clear(this.#timer)
   }
 
@@ -114,9 +130,8 @@ export class AttemptLog implements JobLog {
   #push(event: NewJobEvent): Promise<void> | undefined {
     if (!this.#init.wanted) return undefined
     if (this.#error !== undefined) throw this.#error
-    const numbered = { number: ++this.#last, ...event }
-    this.#pending.push(numbered)
-    if (!this.#init.durable) this.#components.publish([numbered])
+    this.#pending.push(event)
+    if (!this.#init.durable) this.#components.publish(numbered([event], this.#stored + this.#pending.length - 1))
     if (this.#pending.length >= this.#init.pendingMax) return this.flush()
     this.#schedule()
     return undefined
@@ -127,10 +142,19 @@ export class AttemptLog implements JobLog {
       void this.#write()
       return
     }
+    this.#awaitMore()
+  }
+
+  /** Writes in a moment, together with what comes until then. */
+  #awaitMore(): void {
     this.#timer ??= this.#scheduler.setTimeout(() => {
       this.#timer = undefined
-      void this.#write()
+      if (this.#isBehind) void this.#write()
     }, this.#init.delayMs)
+  }
+
+  get #isBehind(): boolean {
+    return (this.#pending.length > 0 || this.#progress.changed) && this.#error === undefined
   }
 
   /** One write at a time; entries added since go with the next. Never rejects: the next caller gets the error. */
@@ -138,17 +162,19 @@ export class AttemptLog implements JobLog {
     this.#writing ??= this.#writePending().finally(() => {
       this.#writing = undefined
       if (this.#pending.length > 0 && this.#error === undefined) this.#schedule()
+      else if (this.#isBehind) this.#awaitMore()
     })
     return this.#writing
   }
 
   async #writePending(): Promise<void> {
     const batch = this.#pending.slice(0, ENTRIES_A_ROW_MAX)
+    // what is shown never goes further than what a further attempt can go on from
+    const events = [...this.#progress.take(), ...batch]
+    const last = this.#stored
     try {
-      const { claim } = this.#init
-      const events = batch.map(({ type, data }) => ({ type, data }))
-      this.#stored = await this.#components.store.append(claim, this.#stored, events)
-      if (this.#init.durable) this.#components.publish(batch)
+      this.#stored = await this.#components.store.append(this.#init.claim, last, events)
+      if (this.#init.durable) this.#components.publish(numbered(events, last))
       this.#pending = this.#pending.slice(batch.length)
     } catch (error) {
       this.#error = MeshError.from(error)
@@ -161,4 +187,9 @@ export class AttemptLog implements JobLog {
 function seriesOf({ type, data }: NewJobEvent): string {
   const index = data !== null && typeof data === 'object' && 'index' in data ? data.index : undefined
   return typeof index === 'number' ? `${type} ${index}` : type
+}
+
+/** @param last number of the entry before them */
+function numbered(events: readonly NewJobEvent[], last: number): JobEvent[] {
+  return events.map((event, index) => ({ number: last + 1 + index, ...event }))
 }

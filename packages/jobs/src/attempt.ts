@@ -123,7 +123,7 @@ export class Attempt {
       const { data } = this.#init.prepared ?? (await kind.prepare(jobBodyOf(job).request))
       const context = { job, signal: this.#controller.signal, log, losses: this.#losses }
       const { result, usage } = await kind.run(data, context)
-      await log.flush()
+      await log.end()
       return { state: 'succeeded', result, usage }
     } catch (error) {
       const known = MeshError.from(error)

@@ -1,4 +1,5 @@
 export { expectedBytes, placesOf } from './answer-size.ts'
+export type { JobProgress } from './attempt-progress.ts'
 export { BATCHES_PATH, BatchEndpoint } from './batches/batch-endpoint.ts'
 export { batchRequestSchema, type PreparedLine, prepareLine, readBatchRequest } from './batches/batch-line.ts'
 export { type BatchCounts, countLines } from './batches/batch-progress.ts'

@@ -2,6 +2,7 @@ import type { ErrorFormat } from '@resultity/api-kit'
 import { type AbortOptions, MeshError } from '@resultity/interface'
 import type { NodeLosses } from '@resultity/placement'
 import type { Job, JobError, JobEvent, JobMetadata, JobResult, JobUsage, JsonValue } from '@resultity/store'
+import type { JobProgress } from './attempt-progress.ts'
 
 /** The log of an attempt at a job. */
 export interface JobLog {
@@ -16,6 +17,8 @@ export interface JobLog {
   add(type: string, data: JsonValue): Promise<void> | undefined
   /** Adds an entry that may differ the next time (who answered, how fast); one that was logged before stays. */
   note(type: string, data: JsonValue): Promise<void> | undefined
+  /** Absent where a further attempt would be of no use: the answer ends with its client's connection. */
+  readonly progress?: JobProgress | undefined
 }
 
 export interface JobContext {

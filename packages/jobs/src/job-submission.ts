@@ -48,7 +48,7 @@ export function submissionOf(
     waitMs: options.waitMs ?? (detached ? detachedWaitMs : slotWaitMs),
     attemptsMax: jobAttemptsMax,
     places: prepared.places ?? 1,
-    reservedBytes: expectedBytes(prepared, logged),
+    reservedBytes: expectedBytes(prepared, logged, detached),
     // parts go with the whole
     ...(prepared.unstored === true && hidden !== true ? { unstored: true } : {}),
     ...(prepared.metadata === undefined || hidden === true ? {} : { metadata: prepared.metadata }),

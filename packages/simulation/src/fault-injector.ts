@@ -7,6 +7,9 @@ import type { World } from './world.ts'
 /** Given to a node that is asked to leave: some answers end in it, others go on elsewhere, and some are cut off. */
 const DRAIN_MS = 5000
 
+/** How long a crash waits for the tokens that it is to fall between. */
+const TOKENS_WAIT_MS = 5000
+
 export interface FaultInjectorComponents {
   readonly world: World
   readonly nodes: readonly SimulatedNode[]
@@ -79,7 +82,7 @@ export class FaultInjector {
         this.#machineOf(fault.peer)?.jumpClock(fault.byMs)
         return
       case 'coordinator':
-        return this.#crashCoordinator(fault.ms)
+        return this.#crashCoordinatorAt(fault)
     }
   }
 
@@ -110,9 +113,28 @@ export class FaultInjector {
     })
   }
 
+  #crashCoordinatorAt({ ms, tokens }: { readonly ms: number; readonly tokens: number }): void {
+    if (tokens === 0) {
+      this.#crashCoordinator(ms)
+      return
+    }
+    const { world, machine } = this.#components
+    let left = tokens
+    const crash = (): void => {
+      machine.clear(timer)
+      world.onLastingToken = () => {}
+      // not from within what is told
+      machine.setTimeout(() => this.#crashCoordinator(ms), 0)
+    }
+    const timer = machine.setTimeout(crash, TOKENS_WAIT_MS)
+    world.onLastingToken = () => {
+      if (--left === 0) crash()
+    }
+  }
+
   #crashCoordinator(ms: number): void {
     const { coordinator, machine, onCoordinatorCrash } = this.#components
-    if (coordinator.mesh === undefined) return
+    if (coordinator.mesh === undefined || this.#mended) return
     onCoordinatorCrash()
     coordinator.crash()
     machine.setTimeout(() => this.#startCoordinator(), ms)

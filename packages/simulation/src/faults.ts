@@ -9,7 +9,8 @@ export type Fault =
   | { readonly type: 'hang'; readonly node: number; readonly ms: number }
   | { readonly type: 'slow'; readonly node: number; readonly factor: number; readonly ms: number }
   | { readonly type: 'clock'; readonly peer: number; readonly byMs: number }
-  | { readonly type: 'coordinator'; readonly ms: number }
+  /** `tokens`: once so many more tokens of answers that outlive it were told, or some seconds have passed; 0: at once. */
+  | { readonly type: 'coordinator'; readonly ms: number; readonly tokens: number }
 
 /** How often each is drawn, of all together. */
 const WEIGHTS: readonly (readonly [Fault['type'], number])[] = [
@@ -52,7 +53,7 @@ export function drawFault(random: SeededRandom, nodeCount: number): Fault {
     case 'clock':
       return { type: 'clock', peer: a, byMs: Math.round(3_600_000 * (2 * random.fraction() - 1)) }
     case 'coordinator':
-      return { type: 'coordinator', ms }
+      return { type: 'coordinator', ms, tokens: random.chance(0.5) ? random.between(1, 12) : 0 }
   }
 }
 

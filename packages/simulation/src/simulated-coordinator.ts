@@ -99,7 +99,12 @@ export class SimulatedCoordinator {
     await host.handle(MEMBERSHIP_PROTOCOL, (stream, peerId, from) => mesh.membership.accept(stream, peerId, from), {
       inboundStreamsMax: 2
     })
-    const jobs = await SimulatedJobs.open({ mesh, model, machine, logger, disk: this.#disk })
+    const onResumed = (tokens: number): void => {
+      if (tokens === 0) return
+      this.#world.takenOver += tokens
+      trace.add('coordinator', `goes on from ${tokens} tokens`)
+    }
+    const jobs = await SimulatedJobs.open({ mesh, model, machine, logger, disk: this.#disk, onResumed })
     this.#world.whenOver(() => void jobs.runtime[Symbol.asyncDispose]())
     this.#running = { machine, host, mesh, jobs }
   }

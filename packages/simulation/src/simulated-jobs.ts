@@ -1,10 +1,12 @@
 import type { MeshParts } from '@resultity/coordinator'
+import { AnswerProgress } from '@resultity/generation'
 import { GREEDY } from '@resultity/interface'
 import {
   DEFAULT_JOB_LIMITS,
   type JobContext,
   type JobKind,
   JobKinds,
+  type JobProgress,
   JobRuntime,
   ModelPlaces,
   type PreparedJob
@@ -42,7 +44,12 @@ export interface SimulatedJobsComponents {
   readonly disk: MemoryDisk
   readonly machine: VirtualProcess
   readonly logger: Logger
+  /** An attempt went on from so many tokens of earlier ones. */
+  onResumed(tokens: number): void
 }
+
+/** Far more than any answer here has. */
+const PROGRESS_BYTES_MAX = 1024 * 1024
 
 /** The job runtime of a coordinator, over a database that outlives it; its one endpoint generates. */
 export class SimulatedJobs {
@@ -101,13 +108,15 @@ export class SimulatedJobs {
   }
 
   async #run({ prompt, tokensMax }: JobRequestBody, { job, signal, log, losses }: JobContext) {
-    const { mesh, model } = this.#components
+    const { mesh, model, onResumed } = this.#components
     const { placeable, tokenizer } = model.served
+    const progress = log.progress && keptIn(log.progress)
     const generation = await mesh.driver.start(
       { model: placeable, tokenizer, prompt, tokensMax, sampling: GREEDY, stop: [], ignoreEndTokens: false },
-      { signal, workClass: job.class, namespace: job.namespace, watched: log.wanted, losses }
+      { signal, workClass: job.class, namespace: job.namespace, watched: log.wanted, losses, progress }
     )
     await using _ = generation
+    onResumed(generation.resumed ?? 0)
     const tokens: number[] = []
     let count = 0
     let cached = 0
@@ -127,4 +136,10 @@ export class SimulatedJobs {
     const usage = { promptTokens: prompt.length, cachedTokens: cached, completionTokens: count }
     return { result: { status: 200, headers: {}, body: { tokens, count } }, usage }
   }
+}
+
+function keptIn(log: JobProgress): AnswerProgress {
+  const progress = new AnswerProgress({ index: 0, entries: log.earlier, bytesMax: PROGRESS_BYTES_MAX })
+  progress.onChange(log.keep(() => progress.take()))
+  return progress
 }

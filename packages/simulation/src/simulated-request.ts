@@ -192,6 +192,7 @@ export class SimulatedRequest {
 
   #token(token: number): void {
     this.#world.trace.add(this.name, `token ${this.#answer.take(token)} is ${token}`)
+    if (this.init.via === 'detached') this.#world.onLastingToken()
   }
 
   /** Takes the time that reading takes. */

@@ -28,6 +28,8 @@ export interface SimulationReport {
   readonly requests: Readonly<Record<RequestOutcome, number>>
   /** Of those that were answered: requests whose coordinator crashed meanwhile. */
   readonly resumed: number
+  /** Tokens of answers that attempts took over from earlier ones, and did not make again. */
+  readonly takenOver: number
   /** Of those that were answered: requests of whose prompt the stages had kept something. */
   readonly reused: number
   readonly faults: number
@@ -254,6 +256,7 @@ class Simulation {
       nodeCount: this.#nodeCount,
       requests: { answered: count('answered'), failed: count('failed'), abandoned: count('abandoned') },
       resumed: this.#requests.filter(({ outcome, crashes }) => outcome === 'answered' && crashes > 0).length,
+      takenOver: this.#world.takenOver,
       reused: this.#world.prompts.reused,
       faults: this.#faultCount,
       elapsedMs: scheduler.elapsedMs,

@@ -18,6 +18,10 @@ export class World {
   readonly model: SimulatedModel
   readonly trace: Trace
   readonly prompts = new AskedPrompts()
+  /** Called when a client is told a token of an answer that outlives its coordinator. */
+  onLastingToken = (): void => {}
+  /** Tokens that attempts took over from earlier ones. */
+  takenOver = 0
   /** How long an engine takes for one position on one layer, this time. */
   readonly positionLayerMs: () => number
   readonly #releases: (() => void)[] = []

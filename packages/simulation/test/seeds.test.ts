@@ -24,6 +24,8 @@ t.test(`${SEEDS} seeds: whatever goes wrong, each token comes once, requests end
   t.ok(count('abandoned') > 0, `${count('abandoned')} had their coordinator crash`)
   const resumed = reports.reduce((sum, report) => sum + report.resumed, 0)
   t.ok(resumed > 0, `${resumed} were answered though their coordinator crashed`)
+  const takenOver = reports.reduce((sum, report) => sum + report.takenOver, 0)
+  t.ok(takenOver > 0, `${takenOver} tokens of them were not made again`)
   const reused = reports.reduce((sum, report) => sum + report.reused, 0)
   t.ok(reused > SEEDS, `${reused} began with what stages had kept`)
   t.equal(new Set(reports.map(({ digest }) => digest)).size, SEEDS, 'no two alike')

@@ -17,6 +17,7 @@ import type { MeshReport } from '../chat/chat-schema.ts'
 import { AnswerCheck } from './answer-check.ts'
 import type { AnswerMetrics } from './answer-metrics.ts'
 import { AnswerTiming } from './answer-timing.ts'
+import { keptChoice } from './kept-choices.ts'
 import { relaxedHeaders } from './relaxed-header.ts'
 import { SharedPrompts } from './shared-prompts.ts'
 
@@ -151,13 +152,17 @@ export class AnswerRun<C> {
     const { job, log, losses } = this.#context
     const { class: workClass, namespace } = job
     const wrong = new AbortController()
+    const progress = keptChoice(log, index, this.#plan.requests.length)
+    // what is wrong is not gone on with
+    wrong.signal.addEventListener('abort', () => progress?.discard(), { once: true })
     const options = {
       signal: AbortSignal.any([signal, wrong.signal]),
       workClass,
       namespace,
       watched: log.wanted,
       losses,
-      fence: fenceOf(job)
+      fence: fenceOf(job),
+      progress
     }
     await this.#prompts.turn(index)
     await using generation = await generator.start(request, options)
@@ -173,7 +178,7 @@ export class AnswerRun<C> {
     this.#choices[index] = choice
   }
 
-  /** @param wrong ends the generation as one whose answer is wrong: its stages keep nothing of it */
+  /** @param wrong ends the generation as one whose answer is wrong: nothing is kept of it */
   async #read(index: number, generation: Generation, request: GenerationRequest, wrong: AbortController): Promise<C> {
     const builder = this.#plan.builder(index)
     const check = new AnswerCheck(this.#components.constraints, request)
@@ -182,13 +187,19 @@ export class AnswerRun<C> {
         wrong.abort(error)
         throw error
       })
+    let resumed = generation.resumed ?? 0
     for await (const event of generation.events) {
       check.push(event)
       // before its last piece is told, as far as there is one
       if (event.type === 'end') await end(event.complete ? 'whole' : 'beginning')
       const behind = this.#log(builder.take(event))
       if (behind !== undefined) await behind
-      if (event.type === 'token') this.#countToken(index)
+      if (event.type === 'token') {
+        this.#prompts.computed(index)
+        // those of an earlier attempt were counted then
+        if (resumed > 0) resumed--
+        else this.#countToken()
+      }
       if (event.type !== 'end' && builder.done !== true) continue
       if (event.type !== 'end') await end('beginning')
       const usage = event.type === 'end' ? event.usage : generation.usage
@@ -225,8 +236,7 @@ export class AnswerRun<C> {
     return behind.length === 0 ? undefined : Promise.all(behind).then(() => {})
   }
 
-  #countToken(index: number): void {
-    this.#prompts.computed(index)
+  #countToken(): void {
     const { metrics } = this.#components
     const model = this.#plan.model.id
     const { first, ms } = this.#timing.token()

@@ -37,7 +37,7 @@ export class AnswerTiming {
     return { count, ms: count === 0 ? 0 : decodeMs / count }
   }
 
-  report({ route, reroutes }: Pick<Generation, 'route' | 'reroutes'>): MeshReport {
+  report({ route, reroutes, resumed = 0 }: Pick<Generation, 'route' | 'reroutes' | 'resumed'>): MeshReport {
     const { ms } = this.pace
     const { count = 0, exact = true } = reroutes ?? {}
     return {
@@ -45,7 +45,8 @@ export class AnswerTiming {
       route: route.stages.map(({ peerId, range }) => ({ peerId, range: { first: range.first, end: range.end } })),
       ttftMs: round((this.#firstMs ?? this.#now()) - this.#startMs),
       tokensPerSecond: ms === 0 ? null : round(1000 / ms),
-      ...(count === 0 ? {} : { reroutes: { count, exact } })
+      ...(count === 0 ? {} : { reroutes: { count, exact } }),
+      ...(resumed === 0 ? {} : { resumedTokens: resumed })
     }
   }
 }

@@ -124,7 +124,9 @@ export const meshReport = z.object({
   ttftMs: z.number(),
   tokensPerSecond: z.number().nullable(),
   /** Where nodes were lost on the way and others went on; `exact`: as if nothing had happened. */
-  reroutes: z.object({ count: z.int(), exact: z.boolean() }).optional()
+  reroutes: z.object({ count: z.int(), exact: z.boolean() }).optional(),
+  /** Tokens that an earlier attempt had made, as where its coordinator ended. They were not made again. */
+  resumedTokens: z.int().optional()
 })
 export type MeshReport = z.infer<typeof meshReport>
 

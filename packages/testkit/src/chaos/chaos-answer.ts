@@ -3,7 +3,7 @@ import { EventSourceParserStream } from 'eventsource-parser/stream'
 import type { Form } from './chaos-plan.ts'
 
 /** Nobody waits longer for an answer, whatever happens to it. */
-const PATIENCE_MS = 180_000
+export const PATIENCE_MS = 180_000
 
 const QUESTION = 'Tell me a long story about a lighthouse keeper, his boat and the sea. '
 /** Positions enough for several steps of a prompt, and room for the answer in the context of tiny-chat. */
@@ -30,10 +30,13 @@ export interface SeenAnswer {
   readonly exact: boolean
 }
 
-interface Chunk {
+export interface Chunk {
   readonly choices?: readonly object[]
   readonly error?: { readonly message?: string }
-  readonly mesh?: { readonly reroutes?: { readonly count: number; readonly exact: boolean } }
+  readonly mesh?: {
+    readonly reroutes?: { readonly count: number; readonly exact: boolean }
+    readonly resumedTokens?: number
+  }
 }
 
 /** Whether its pieces are seen as they come. */
@@ -79,7 +82,7 @@ export async function askOnce(url: string, question: Question, onPiece = () => {
   throw new MeshError('unavailable', `the stream broke off after ${chunks.length} pieces`)
 }
 
-function requestOf({ model, form, tokens }: Question): { readonly path: string; readonly body: object } {
+export function requestOf({ model, form, tokens }: Question): { readonly path: string; readonly body: object } {
   const messages = [{ role: 'user', content: QUESTION.repeat(REPEATED) }]
   const plain = {
     model,
@@ -124,14 +127,16 @@ function numbers(tokens: number): object {
 }
 
 /** The answers in a body: of one request, or of each in a batch. */
-function answersOf(body: { readonly responses?: readonly { readonly response: { readonly body: Chunk } }[] } & Chunk) {
+export function answersOf(
+  body: { readonly responses?: readonly { readonly response: { readonly body: Chunk } }[] } & Chunk
+) {
   const answers = body.responses?.map(({ response }) => response.body) ?? [body]
   const failed = answers.find(({ choices }) => choices === undefined)
   if (failed !== undefined) throw new MeshError('unavailable', JSON.stringify(failed))
   return answers
 }
 
-function saidOf({ choices = [] }: Chunk): unknown[] {
+export function saidOf({ choices = [] }: Chunk): unknown[] {
   return choices.map(choice => joined([choice]))
 }
 
@@ -142,11 +147,11 @@ interface Piece {
   readonly finish_reason?: string | null
 }
 
-function tokensOf(piece: Piece | undefined): readonly object[] {
+export function tokensOf(piece: Piece | undefined): readonly object[] {
   return piece?.logprobs?.content ?? []
 }
 
-function joined(pieces: readonly Piece[]): object {
+export function joined(pieces: readonly Piece[]): object {
   return {
     text: pieces.map(({ delta, message }) => delta?.content ?? message?.content ?? '').join(''),
     tokens: pieces.flatMap(piece => [...tokensOf(piece)]),
@@ -154,11 +159,11 @@ function joined(pieces: readonly Piece[]): object {
   }
 }
 
-function reroutesOf(answers: readonly Chunk[]): Pick<SeenAnswer, 'reroutes' | 'exact'> {
+export function reroutesOf(answers: readonly Chunk[]): Pick<SeenAnswer, 'reroutes' | 'exact'> {
   const all = answers.flatMap(({ mesh }) => (mesh?.reroutes === undefined ? [] : [mesh.reroutes]))
   return { reroutes: all.reduce((sum, { count }) => sum + count, 0), exact: all.every(({ exact }) => exact) }
 }
 
-function events(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
+export function events(body: ReadableStream<Uint8Array<ArrayBuffer>>) {
   return body.pipeThrough(new TextDecoderStream()).pipeThrough(new EventSourceParserStream())
 }

@@ -15,8 +15,9 @@ export const FORMS = ['greedy', 'seeded', 'constrained', 'two choices', 'not str
 export type Form = (typeof FORMS)[number]
 
 export interface ChaosFault {
-  readonly kind: FaultKind
-  /** Index in the route as it is then. */
+  /** Of a node; or the coordinator is killed by kill -9. */
+  readonly kind: FaultKind | 'coordinator'
+  /** Of nodes: index in the route as it is then. */
   readonly stage: number
   /** In the prompt: after that share of the time to the undisturbed first token; else of the answer's tokens, or its time. */
   readonly inPrompt: boolean
@@ -33,6 +34,19 @@ export interface ChaosPlan {
 
 const TWO_FAULTS_CHANCE = 0.25
 const IN_PROMPT_CHANCE = 0.2
+
+/** Draws run number `index` of a seed in which the coordinator is killed. Forms take turns. Pure. */
+export function drawCoordinatorPlan(seed: number, index: number, models: readonly string[]): ChaosPlan {
+  const random = new SeededRandom(seed * 1_000_003 + index)
+  const form = FORMS[index % FORMS.length] ?? 'greedy'
+  const model = models[Math.floor(index / FORMS.length) % models.length] ?? ''
+  return {
+    index,
+    model,
+    form,
+    faults: [{ kind: 'coordinator', stage: 0, inPrompt: false, share: 0.8 * random.fraction() }]
+  }
+}
 
 /** Draws run number `index` of a seed. Kinds of faults take turns, so that each has its share of few runs. Pure. */
 export function drawPlan(seed: number, index: number, models: readonly string[], stages: number): ChaosPlan {

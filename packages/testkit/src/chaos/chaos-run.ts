@@ -67,7 +67,9 @@ async function askUndisturbed(mesh: ChaosMesh, question: Question): Promise<Seen
 async function runOnce(mesh: ChaosMesh, plan: ChaosPlan, usual: SeenAnswer, tokens: number): Promise<ChaosResult> {
   const question: Question = { model: plan.model, form: plan.form, tokens }
   const striking: Promise<string | undefined>[] = []
-  const strike = ({ kind, stage }: ChaosFault): void => void striking.push(mesh.strike(kind, plan.model, stage))
+  const strike = ({ kind, stage }: ChaosFault): void => {
+    if (kind !== 'coordinator') striking.push(mesh.strike(kind, plan.model, stage))
+  }
   const over = new AbortController()
   const waiting = plan.faults.filter(fault => fault.inPrompt || !isStreamed(plan.form))
   for (const fault of waiting) {
@@ -96,13 +98,13 @@ async function runOnce(mesh: ChaosMesh, plan: ChaosPlan, usual: SeenAnswer, toke
   return { plan, struck, outcome: same ? 'identical' : 'different', pauseMs, reroutes, exact, ...what }
 }
 
-function pauseOf({ form, faults }: ChaosPlan, seen: SeenAnswer, usual: SeenAnswer): number {
+export function pauseOf({ form, faults }: ChaosPlan, seen: SeenAnswer, usual: SeenAnswer): number {
   if (!isStreamed(form)) return seen.ms - usual.ms
   const first = seen.firstMs - usual.firstMs
   return faults.some(({ inPrompt }) => inPrompt) ? Math.max(first, seen.gapMs) : seen.gapMs
 }
 
-function firstDifference(usual: string, seen: string): string {
+export function firstDifference(usual: string, seen: string): string {
   let at = 0
   while (at < usual.length && usual[at] === seen[at]) at++
   return `at ${at}: ${usual.slice(at, at + 80)} <> ${seen.slice(at, at + 80)}`
@@ -110,9 +112,10 @@ function firstDifference(usual: string, seen: string): string {
 
 /** One run in a line. */
 export function describeRun({ plan, struck, outcome, pauseMs, reroutes, exact, what }: ChaosResult): string {
-  const faults = plan.faults.map(
-    ({ kind, stage, inPrompt, share }) => `${kind} of stage ${stage} at ${inPrompt ? 'prompt ' : ''}${share.toFixed(2)}`
-  )
+  const faults = plan.faults.map(({ kind, stage, inPrompt, share }) => {
+    const whose = kind === 'coordinator' ? '' : ` of stage ${stage}`
+    return `${kind}${whose} at ${inPrompt ? 'prompt ' : ''}${share.toFixed(2)}`
+  })
   const facts = `${plan.index}: ${plan.model}, ${plan.form}: ${faults.join(', ')}: ${outcome}, ${struck} struck`
   const rest = `${reroutes} reroutes${exact ? '' : ', not exact'}, pause ${pauseMs.toFixed(0)} ms`
   return [facts, rest, ...(what === undefined ? [] : [what.slice(0, 400)])].join(', ')
