@@ -2,3 +2,5 @@ export { type DrawOptions, drawLatents, drawPicture, type PictureStep, type Step
 export type { PictureRequest, PromptTokens, SourcePicture } from './picture-request.ts'
 export { checkSteps, type SamplerInit } from './sampler.ts'
 export { requestOfSettings } from './settings-request.ts'
+export type { PictureNumbers, PictureSums } from './step-sums.ts'
+export { SumsThread } from './sums-thread.ts'

@@ -1,4 +1,4 @@
-import { drawLatents, requestOfSettings, type StepModel } from '@resultity/diffusion'
+import { drawLatents, requestOfSettings, type StepModel, SumsThread } from '@resultity/diffusion'
 import {
   DENOISE_ENDPOINT,
   MeshError,
@@ -68,6 +68,9 @@ interface Runs {
   readonly idle: readonly number[]
 }
 
+const sums = new SumsThread()
+t.teardown(() => sums[Symbol.asyncDispose]())
+
 /** Paints on nodes that are asked one after the other; where one is lost, the next is. */
 async function run(
   nodes: readonly Node[],
@@ -104,7 +107,7 @@ async function run(
     onChange: () => () => {}
   }
   const events: PaintEvent[] = []
-  const components = { nodeJobs: { follow, run: runs.run }, replicas }
+  const components = { nodeJobs: { follow, run: runs.run }, replicas, sums }
   const options = signal === undefined ? {} : { signal }
   for await (const event of paint(components, { ...request, ...change }, options)) events.push(event)
   return { jobs, events, asked, gotFurther, begun }
@@ -266,7 +269,7 @@ t.test('leaving the loop ends what is under way', async t => {
     }
   }
   const replicas = { ask: () => {}, idle: () => [], jobsMax: () => 2, onChange: () => () => {} }
-  for await (const event of paint({ nodeJobs, replicas }, { ...request, pictures: 2 })) {
+  for await (const event of paint({ nodeJobs, replicas, sums }, { ...request, pictures: 2 })) {
     t.equal(event.type, 'step')
     break
   }

@@ -1,4 +1,4 @@
-import { requestOfSettings } from '@resultity/diffusion'
+import { requestOfSettings, type SumsThread } from '@resultity/diffusion'
 import {
   carriedCount,
   type DiffusionManifest,
@@ -29,6 +29,8 @@ import { wrongResult } from './wrong-result.ts'
 export interface PainterComponents {
   readonly nodeJobs: Pick<NodeJobs, 'follow' | 'run'>
   readonly replicas: Pick<Replicas, 'ask' | 'idle' | 'jobsMax' | 'onChange'>
+  /** Puts steps together that two nodes make. */
+  readonly sums: Pick<SumsThread, 'of'>
 }
 
 /** Pictures that differ in their noise alone. */
@@ -129,7 +131,7 @@ async function paintSplit(components: PainterComponents, one: OnePicture, option
   const { request, picture, sizes, events } = one
   const { jobId, model, routing, steps, previews } = request
   const state = await drawSplit(
-    components.nodeJobs,
+    components,
     {
       jobId,
       model,
