@@ -124,7 +124,7 @@ t.test('the steps of a picture are told, and then the picture', async t => {
     ['step', 'preview', 'step', 'step', 'step', 'picture']
   )
   t.strictSame(events[1], { type: 'preview', picture: 0, step: 2, rgb: pictureOf(3) })
-  t.strictSame(events[2], { type: 'step', picture: 0, step: 2, steps: 4 })
+  t.strictSame(events[2], { type: 'step', picture: 0, step: 2, steps: 4, state: stateAt(2, 3) })
   t.strictSame(lastOf(events), { type: 'picture', picture: 0, rgb: pictureOf(10), route: routeOf('node 0') })
   t.match(jobs, [{ picture: 0, seed: '1', from: undefined }])
   t.strictSame(asked, [], 'one picture needs one node')
@@ -176,6 +176,30 @@ t.test('pictures are drawn side by side, each with a number of its own', async t
   ])
   const firstThree = events.slice(0, 3).map(({ picture }) => picture)
   t.ok(new Set(firstThree).size > 1, 'two at once')
+})
+
+t.test('pictures that were begun before go on, and those that are done are left out', async t => {
+  const begun = new Map([[1, stateAt(2, 3)]])
+  const { jobs, events, asked, begun: begunJobs } = await run([], { pictures: 3, begun, done: new Set([0]) })
+  t.strictSame(asked, [2])
+  t.strictSame(
+    jobs.map(({ picture, from }) => [picture, from?.step]),
+    [
+      [1, 2],
+      [2, undefined]
+    ]
+  )
+  t.strictSame(begunJobs, [true, false], 'what was begun goes before what was not')
+  t.strictSame(
+    [0, 1, 2].map(picture => stepsOf(events, picture)),
+    [[], [3, 4], [1, 2, 3, 4]]
+  )
+  t.match(
+    events.find(({ type, picture }) => type === 'picture' && picture === 1),
+    { rgb: pictureOf(11) }
+  )
+  const states = events.flatMap(event => (event.type === 'step' && event.picture === 1 ? [event.state] : []))
+  t.strictSame(states, [stateAt(3, 6), stateAt(4, 10)], 'each step tells what it can be gone on from')
 })
 
 t.test('what a lying node says is told of it, and not used', async t => {
@@ -325,9 +349,14 @@ t.test('both runs of a step are made at once where two nodes are idle, and give 
     t.strictSame(begun.splice(0), [false, false, true, true, true, true], 'it is not turned away between its steps')
     t.strictSame(begunJobs, [true, true])
     t.strictSame(jobs[1]?.from, states.at(-1), 'its latents are those of one node')
+    const [first] = states
+    const resumed = await run([], { ...change, ...(first && { begun: new Map([[0, first]]) }) }, undefined, runs)
+    t.strictSame(stepsOf(resumed.events), [2, 3])
+    t.strictSame(resumed.jobs.at(-1)?.from, states.at(-1), 'also where it goes on')
+    begun.splice(0)
   }
   t.equal(mostAtOnce, 2)
-  t.equal(count, 12)
+  t.equal(count, 20)
 })
 
 t.test('a step is not split where that does not help', async t => {

@@ -48,6 +48,7 @@ export const coordinatorCommand: CommandDefinition = {
     'ffmpeg',
     'recordingHours',
     'pictureMegapixels',
+    'pictureStateSeconds',
     'publicUrl',
     'logLevel'
   ],
@@ -153,7 +154,8 @@ function limitsOf({
   namespaceBytes,
   diskReserve,
   recordingHours,
-  pictureMegapixels
+  pictureMegapixels,
+  pictureStateSeconds
 }: CommandRun['settings']) {
   return {
     connectionsMax: httpConnections,
@@ -166,7 +168,8 @@ function limitsOf({
     ...(namespaceBytes === undefined ? {} : { namespaceBytesMax: namespaceBytes }),
     ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve }),
     ...(recordingHours === undefined ? {} : { recordingSecondsMax: recordingHours * 3600 }),
-    ...(pictureMegapixels === undefined ? {} : { picturePixelsMax: pictureMegapixels * 1024 * 1024 })
+    ...(pictureMegapixels === undefined ? {} : { picturePixelsMax: pictureMegapixels * 1024 * 1024 }),
+    ...(pictureStateSeconds === undefined ? {} : { pictureStateMs: pictureStateSeconds * 1000 })
   }
 }
 

@@ -1,18 +1,12 @@
 import { requestOfSettings, type SumsThread } from '@resultity/diffusion'
 import {
-  carriedCount,
-  type DiffusionManifest,
   firstStep,
-  invalidRequest,
-  LATENT_VALUES_MAX,
-  latentScale,
   MeshError,
   PICTURES_ENDPOINT,
   type PictureJob,
   type PictureSizes,
   type PictureState,
   pictureEventBytesMax,
-  picturePixelsMax,
   type Route,
   readPictureEvent,
   readPictureResult,
@@ -23,6 +17,7 @@ import type { PlaceableModel, Replicas, RouteConstraints } from '@resultity/plac
 import { fanOut } from './fan-out.ts'
 import { MergedEvents } from './merged-events.ts'
 import type { JobAttempt, NodeJobOptions, NodeJobs } from './node-jobs.ts'
+import { pictureSizes } from './picture-sizes.ts'
 import { drawSplit } from './split-picture.ts'
 import { wrongResult } from './wrong-result.ts'
 
@@ -40,12 +35,23 @@ export interface PaintRequest extends Omit<PictureJob, 'picture' | 'from'> {
   readonly routing: RouteConstraints
   /** How many. */
   readonly pictures: number
+  /** Those that are begun already, by their numbers: they go on from there. */
+  readonly begun?: ReadonlyMap<number, PictureState>
+  /** Those that are done already: nothing happens to them. */
+  readonly done?: ReadonlySet<number>
 }
 
 /** What happens to the picture with the number `picture`, from 0. */
 export type PaintEvent =
   /** A step is done: each is told once, in order, whatever nodes are lost. */
-  | { readonly type: 'step'; readonly picture: number; readonly step: number; readonly steps: number }
+  | {
+      readonly type: 'step'
+      readonly picture: number
+      readonly step: number
+      readonly steps: number
+      /** What {@link PaintRequest.begun} takes: of steps that follow each other fast, some come without. */
+      readonly state?: PictureState | undefined
+    }
   /** The picture behind a step, u8 `[height, width, 3]`; it comes before that step. */
   | { readonly type: 'preview'; readonly picture: number; readonly step: number; readonly rgb: Uint8Array }
   /** It is done, u8 `[height, width, 3]`. */
@@ -75,9 +81,10 @@ export async function* paint(
   options: NodeJobOptions = {}
 ): AsyncGenerator<PaintEvent, void> {
   const { replicas } = components
-  const { model, routing, pictures } = request
-  const sizes = sizesOf(requireDiffusion(model.manifest), request)
-  if (pictures > 1) replicas.ask(model, routing, pictures)
+  const { model, routing, pictures, done } = request
+  const sizes = pictureSizes(requireDiffusion(model.manifest), request)
+  const left = pictures - (done?.size ?? 0)
+  if (left > 1) replicas.ask(model, routing, left)
   const split = splits(replicas, request, sizes)
   const events = new MergedEvents<PaintEvent>()
   const stop = new AbortController()
@@ -89,8 +96,10 @@ export async function* paint(
       onChange: listener => replicas.onChange(listener),
       signal
     },
-    (picture, signal) =>
-      (split ? paintSplit : paintOne)(components, { request, sizes, picture, events }, { ...options, signal })
+    async (picture, signal) => {
+      if (done?.has(picture) === true) return
+      await (split ? paintSplit : paintOne)(components, { request, sizes, picture, events }, { ...options, signal })
+    }
   )
   const all = allOf(painted).finally(() => events.end())
   // heard below
@@ -129,7 +138,7 @@ function splits(replicas: PainterComponents['replicas'], request: PaintRequest, 
 
 async function paintSplit(components: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
   const { request, picture, sizes, events } = one
-  const { jobId, model, routing, steps, previews } = request
+  const { jobId, model, routing, steps, previews, begun } = request
   const state = await drawSplit(
     components,
     {
@@ -137,11 +146,12 @@ async function paintSplit(components: PainterComponents, one: OnePicture, option
       model,
       routing,
       request: requestOfSettings(request, picture),
+      from: begun?.get(picture),
       jobsPerRun: jobsFor(sizes)
     },
     {
       ...options,
-      onStep: async ({ step, clean }) => {
+      onStep: async ({ step, clean, state }) => {
         if (previews.includes(step)) {
           // as if it had been the last step
           const shown = { step: steps, latents: clean.values, carried: carriedOf(sizes, clean.values) }
@@ -149,7 +159,7 @@ async function paintSplit(components: PainterComponents, one: OnePicture, option
           await events.tell({ type: 'preview', picture, step, rgb })
         }
         options.losses?.gotFurther()
-        await events.tell({ type: 'step', picture, step, steps })
+        await events.tell({ type: 'step', picture, step, steps, state })
       }
     }
   )
@@ -172,7 +182,8 @@ function jobsFor({ width, height }: PictureSizes): number {
 }
 
 async function paintOne(components: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
-  const { rgb, route } = await drawn(components, new Progress(one, options), one, options)
+  const progress = new Progress(one, options, one.request.begun?.get(one.picture))
+  const { rgb, route } = await drawn(components, progress, one, options)
   await one.events.tell({ type: 'picture', picture: one.picture, rgb, route })
 }
 
@@ -217,7 +228,7 @@ class Progress {
 
   /** @param state that is known before any node is asked */
   constructor(one: OnePicture, options: NodeJobOptions, state?: PictureState) {
-    const { jobId: _, model: __, routing: ___, pictures: ____, ...settings } = one.request
+    const { jobId, model, routing, pictures, begun, done, ...settings } = one.request
     this.#one = one
     this.#options = options
     this.#job = { ...settings, picture: one.picture }
@@ -282,29 +293,6 @@ class Progress {
     if (step <= this.#told) return undefined
     this.#told = step
     this.#options.losses?.gotFurther()
-    return events.tell({ type: 'step', picture, step, steps })
+    return events.tell({ type: 'step', picture, step, steps, state: event.state })
   }
-}
-
-/** @throws MeshError `invalid_request` naming the field */
-function sizesOf({ name, config }: DiffusionManifest, request: PaintRequest): PictureSizes {
-  const { width, height, scheduler, steps } = request
-  if (firstStep(request) === steps) {
-    throw invalidRequest('strength', `it leaves none of ${steps} steps`, 'Send a greater strength, or more steps.')
-  }
-  const scale = latentScale(config)
-  if (width % scale !== 0 || height % scale !== 0) {
-    const sides = `${name} draws multiples of ${scale}`
-    throw invalidRequest('size', `${width} × ${height} pixels; ${sides}`, 'Send another size.')
-  }
-  const pixelsMax = picturePixelsMax(config)
-  if (width * height > pixelsMax) {
-    const most = `${name} draws up to ${pixelsMax}`
-    throw invalidRequest('size', `${width} × ${height} pixels; ${most}`, 'Send a smaller size.')
-  }
-  const latentValues = config.coder.latentChannels * (width / scale) * (height / scale)
-  if (latentValues > LATENT_VALUES_MAX) {
-    throw invalidRequest('size', `${latentValues} values of latents, and ${LATENT_VALUES_MAX} are taken`)
-  }
-  return { width, height, latentValues, carried: carriedCount(scheduler) }
 }

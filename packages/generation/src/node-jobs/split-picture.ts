@@ -27,6 +27,8 @@ export interface SplitPicture {
   readonly routing: RouteConstraints
   /** It begins as noise alone. */
   readonly request: PictureRequest
+  /** Goes on from here. */
+  readonly from: PictureState | undefined
   /** Time of one run, in those that a whole job of another kind may take. */
   readonly jobsPerRun: number
 }
@@ -53,11 +55,12 @@ export async function drawSplit(
   picture: SplitPicture,
   { onStep, ...options }: SplitOptions
 ): Promise<PictureState> {
-  let last: PictureState | undefined
+  let last = picture.from
   const { signal, workClass } = options
   await drawLatents(new DenoisingNodes(nodeJobs, picture, options), picture.request, {
     ...(signal && { signal }),
     ...(workClass && { workClass }),
+    ...(last && { from: last }),
     sums: numbers => sums.of(numbers),
     onStep: async step => {
       last = step.state
