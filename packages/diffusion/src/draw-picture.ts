@@ -29,11 +29,21 @@ export interface PictureStep {
   readonly clean: Latents
 }
 
+/** What other nodes have made of a request: its text and the picture that it comes with need not be encoded. */
+export interface PreparedPicture {
+  readonly states: PromptStates
+  readonly parts: SourceParts
+  /** Steps that are left out. */
+  readonly first: number
+}
+
 export interface DrawOptions extends WorkOptions {
   /** Called after each step, and awaited. What it throws ends the picture. */
   readonly onStep?: (step: PictureStep) => void | Promise<void>
   /** The state after some step of the same request: the picture goes on behind it, and becomes the same. */
   readonly from?: PictureState
+  /** Of a request whose `source` is left out. */
+  readonly prepared?: PreparedPicture
   /** Noise other than the request's own, to compare with other programs. */
   readonly noise?: NoiseSource
   /** Where sums are made of a picture that begins as noise alone. Default: here. */
@@ -84,20 +94,21 @@ export async function drawPicture(
 export async function drawLatents(
   model: StepModel,
   request: PictureRequest,
-  { onStep, from, noise: given, sums: elsewhere, ...options }: DrawOptions = {}
+  { onStep, from, noise: given, sums: elsewhere, prepared, ...options }: DrawOptions = {}
 ): Promise<Latents> {
   checkPictureRequest(model.config, request)
-  const numbers = numbersOf(model, request)
+  const numbers = numbersOf(model, request, prepared?.first)
   const sampler = samplerOf(numbers)
   const noise = given ?? pictureNoise(request.seed, request.picture)
   if (from !== undefined) checkState(model, request, sampler, from)
   options.signal?.throwIfAborted()
   // nothing is left to do, and so no text is needed
   if (from?.step === sampler.steps) return asLatents(model, request, from.latents)
-  const parts = await prepareSource(model, request, noise, { ...options, resumed: from !== undefined })
+  const parts =
+    prepared?.parts ?? (await prepareSource(model, request, noise, { ...options, resumed: from !== undefined }))
   options.signal?.throwIfAborted()
-  const states = await encodePrompts(model, request, options)
-  const own = elsewhere === undefined || request.source !== undefined || given !== undefined
+  const states = prepared?.states ?? (await encodePrompts(model, request, options))
+  const own = elsewhere === undefined || request.source !== undefined || given !== undefined || prepared !== undefined
   const sums = own ? new OwnSums(numbers, { parts, noise }) : elsewhere(numbers)
   const drawing: Drawing = { model, sampler, states, parts, request, sums }
   let now = from === undefined ? await sums.begin() : await sums.resume(from)
@@ -112,11 +123,11 @@ export async function drawLatents(
   return asLatents(model, request, now.state.latents)
 }
 
-function numbersOf(model: StepModel, request: PictureRequest): PictureNumbers {
+function numbersOf(model: StepModel, request: PictureRequest, first: number | undefined): PictureNumbers {
   const { schedule } = model.config
   const { steps, source, seed, picture, eta = 0, scheduler = schedule.scheduler } = request
   const { guidanceScale, guidanceRescale = 0 } = request
-  const start = firstStep({ steps, start: source })
+  const start = first ?? firstStep({ steps, start: source })
   const latents = latentCount(model, request)
   const guidance = { guidanceScale, guidanceRescale }
   return { schedule, scheduler, steps, start, eta, ...guidance, seed, picture, latentCount: latents }

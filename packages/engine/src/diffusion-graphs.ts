@@ -9,7 +9,13 @@ import {
   type PictureEncoderGraph,
   type TextEncoderGraph
 } from '@resultity/diffusion-model'
-import { type AbortOptions, type DiffusionParts, partFiles, type WeightFile } from '@resultity/interface'
+import {
+  type AbortOptions,
+  type DiffusionParts,
+  partFiles,
+  sectionsWithin,
+  type WeightFile
+} from '@resultity/interface'
 import { GraphSource } from './graph-source.ts'
 import type { DiffusionInit } from './port.ts'
 
@@ -42,19 +48,19 @@ export interface LoadedPart<Edges> {
   readonly runs: TensorGraph
 }
 
-/** All components of a model that draws pictures, loaded. */
+/** Components of a model that draws pictures, loaded: undefined, and no text encoder, is what another node has. */
 export interface DiffusionGraphs extends AsyncDisposable {
   readonly textEncoders: readonly LoadedPart<TextEncoderGraph>[]
-  readonly denoiser: LoadedPart<DenoiserGraph>
-  readonly decoder: LoadedPart<PictureDecoderGraph>
-  readonly encoder: LoadedPart<PictureEncoderGraph>
+  readonly denoiser: LoadedPart<DenoiserGraph> | undefined
+  readonly decoder: LoadedPart<PictureDecoderGraph> | undefined
+  readonly encoder: LoadedPart<PictureEncoderGraph> | undefined
 }
 
 /** A graph that was built, and where its weights are. */
 export type BuiltSource = GraphSource<{ readonly bytes: Uint8Array }>
 
 /**
- * Builds the graphs of all components and loads them, one after the other.
+ * Builds the graphs of the components in the range and loads them, one after the other.
  *
  * @param load loads one in the runtime
  * @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal`; nothing is left loaded
@@ -74,13 +80,15 @@ export async function loadDiffusionGraphs(
     return { edges: source.graph, runs: loading.use(await load(source)) }
   }
   const files: DiffusionParts<readonly WeightFile[]> = partFiles(init.manifest)
+  const sections = sectionsWithin(init.manifest, init.range ?? { first: 0, end: init.manifest.layers.length })
   const textEncoders: LoadedPart<TextEncoderGraph>[] = []
-  for (const [index, own] of files.textEncoders.entries()) {
+  for (const [index, own] of sections.has('text') ? files.textEncoders.entries() : []) {
     textEncoders.push(await open(own, graph => buildTextEncoderGraph(graph, index)))
   }
-  const denoiser = await open(files.denoiser, buildDenoiserGraph)
-  const decoder = await open(files.decoder, buildPictureDecoderGraph)
-  const encoder = await open(files.encoder, buildPictureEncoderGraph)
+  const denoiser = sections.has('denoiser') ? await open(files.denoiser, buildDenoiserGraph) : undefined
+  const codes = sections.has('coder')
+  const decoder = codes ? await open(files.decoder, buildPictureDecoderGraph) : undefined
+  const encoder = codes ? await open(files.encoder, buildPictureEncoderGraph) : undefined
   signal?.throwIfAborted()
   const loaded = loading.move()
   return { textEncoders, denoiser, decoder, encoder, [Symbol.asyncDispose]: () => loaded.disposeAsync() }

@@ -15,7 +15,8 @@ import {
 import { placeableDiffusion } from '@resultity/test-nodes'
 import t from 'tap'
 import type { FollowedJob, NodeJob, NodeJobResult } from '../src/node-jobs/node-jobs.ts'
-import { type PaintEvent, type PaintRequest, paint } from '../src/node-jobs/painter.ts'
+import type { PaintEvent, PaintRequest } from '../src/node-jobs/paint-request.ts'
+import { paint } from '../src/node-jobs/painter.ts'
 
 /** What a node does with a job: tells events, and gives its result. What it throws ends the attempt. */
 type Node = (job: PictureJob, tell: (event: PictureEvent) => Promise<void>) => Promise<Uint8Array>

@@ -3,12 +3,16 @@ import {
   type DenoiserConfig,
   type DiffusionConfig,
   type DiffusionManifest,
+  type DiffusionSection,
+  diffusionSections,
+  type LayerRange,
   latentScale,
   type PictureCoderConfig,
   PROMPT_CHUNKS_MAX,
   partFiles,
   picturePixelsMax,
-  weightFiles
+  sectionRanges,
+  sectionsWithin
 } from '@resultity/interface'
 
 export interface DiffusionMemory {
@@ -20,11 +24,28 @@ export interface DiffusionMemory {
 
 const F32 = Float32Array.BYTES_PER_ELEMENT
 
-/** What serving a whole diffusion model needs. Pure; the planner's input and the node's admission check. */
-export function diffusionMemory(manifest: DiffusionManifest): DiffusionMemory {
-  const files = new Map(weightFiles(manifest).map(file => [file.sha256, file.bytes]))
+/**
+ * What serving the sections of a diffusion model needs that lie in `range`. Pure; the planner's input and the node's admission check.
+ *
+ * @param range default: all layers
+ */
+export function diffusionMemory(manifest: DiffusionManifest, range?: LayerRange): DiffusionMemory {
+  const { first, end } = range ?? { first: 0, end: manifest.layers.length }
+  const files = new Map(manifest.layers.slice(first, end).map(file => [file.sha256, file.bytes]))
   const weightBytes = [...files.values()].reduce((sum, bytes) => sum + bytes, 0)
-  return { weightBytes, workBytes: workBytes(manifest.config) }
+  const work = sectionWork(manifest.config)
+  const sections = [...sectionsWithin(manifest, { first, end })]
+  return { weightBytes, workBytes: sections.reduce((most, section) => Math.max(most, work[section]), 0) }
+}
+
+/** The same bytes of work for each layer: those that a run of its section needs. */
+export function workBytesPerLayer(manifest: DiffusionManifest): number[] {
+  const work = sectionWork(manifest.config)
+  const ranges = sectionRanges(manifest)
+  return diffusionSections.flatMap(section => {
+    const { first, end } = ranges[section]
+    return new Array<number>(end - first).fill(work[section])
+  })
 }
 
 /** Multiplications of one position of the latents in a step. Deep levels have fewer positions: a guess that only orders nodes. */
@@ -33,19 +54,18 @@ export function diffusionWork(manifest: DiffusionManifest): number {
 }
 
 /**
- * Of one run of the largest component. Measured of Stable Diffusion 1.5: its denoiser took 0.75 of this at 1024², its decoder at
+ * Of one run of the largest component of each section. Measured of Stable Diffusion 1.5: its denoiser took 0.75 of this at 1024², its decoder at
  * most 0.98 at 768².
  */
-function workBytes(config: DiffusionConfig): number {
+function sectionWork(config: DiffusionConfig): Readonly<Record<DiffusionSection, number>> {
   const pixels = picturePixelsMax(config)
   const latents = Math.ceil(pixels / latentScale(config) ** 2)
   const length = PROMPT_CHUNKS_MAX * (config.textEncoders[0]?.length ?? 0)
-  const runs = [
-    ...config.textEncoders.map(textBytes),
-    denoisingBytes(config.denoiser, latents, length),
-    codingBytes(config.coder, pixels)
-  ]
-  return Math.ceil(Math.max(...runs))
+  return {
+    text: Math.ceil(Math.max(...config.textEncoders.map(textBytes))),
+    denoiser: Math.ceil(denoisingBytes(config.denoiser, latents, length)),
+    coder: Math.ceil(codingBytes(config.coder, pixels))
+  }
 }
 
 /** Hidden states with q, k and v, and the wide state of the feed-forward, of one chunk. */

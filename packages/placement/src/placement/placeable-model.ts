@@ -1,6 +1,7 @@
 import { captionMemory } from '@resultity/blip'
-import { diffusionMemory, diffusionWork } from '@resultity/diffusion-model'
+import { diffusionWork, workBytesPerLayer } from '@resultity/diffusion-model'
 import {
+  cutsOf,
   isCaptioner,
   isDiffusion,
   isEncoder,
@@ -45,11 +46,9 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   if (isDiffusion(manifest)) {
-    const { weightBytes, workBytes } = diffusionMemory(manifest)
-    const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
-    // of half-precision files, what they are more in memory
-    const embeddingBytes = Math.max(0, weightBytes - inLayers) + workBytes
-    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+    const workBytes = workBytesPerLayer(manifest)
+    const ends = { embeddingBytes: 0, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+    return { layerBytes, ...ends, workBytes, cuts: cutsOf(manifest) ?? [] }
   }
   if (isSpeech(manifest)) {
     const { weightBytes, cacheBytes, workBytes } = speechMemory({
