@@ -184,6 +184,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'transcription',
     'speaking',
     'pictures',
+    'diffusion',
     'imaging',
     'phonemes',
     'relayed'

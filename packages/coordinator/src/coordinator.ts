@@ -2,6 +2,7 @@ import { join } from 'node:path'
 import { type AccessControl, openAccessControl } from '@resultity/access'
 import { connectionsWithin, RequestLimiter } from '@resultity/api-kit'
 import type { FindFfmpegInit } from '@resultity/audio'
+import { SumsThread } from '@resultity/diffusion'
 import type { Generator } from '@resultity/generation'
 import {
   type AbortOptions,
@@ -122,6 +123,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   // before anything else runs: an ffmpeg that was set may not start
   const sound = starting.use(await openSound(init, limits, { scheduler, ...options }))
   const resizing = starting.use(new BicubicThread(scheduler))
+  const sums = starting.use(new SumsThread(scheduler))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -144,7 +146,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock, sound, resizing },
+    { scheduler, clock, sound, threads: { resizing, sums } },
     limits,
     init
   )
@@ -260,13 +262,19 @@ interface Times {
   readonly clock: Clock
 }
 
+/** Where pictures are computed with, beside the event loop. */
+interface PictureThreads {
+  readonly resizing: BicubicThread
+  readonly sums: SumsThread
+}
+
 /** What stands before the mesh: jobs, and the server that makes them. */
 function buildHttp(
   mesh: MeshParts,
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock, sound, resizing }: Times & { readonly sound: SoundParts; readonly resizing: BicubicThread },
+  { scheduler, clock, sound, threads }: Times & { readonly sound: SoundParts; readonly threads: PictureThreads },
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs, publicUrl }: CoordinatorInit
 ): HttpParts {
@@ -275,7 +283,7 @@ function buildHttp(
   const metrics = new Metrics({ registry, director, leases, driver })
   const nodes = { nodeJobs, replicas: mesh.replicas }
   const pictures = new PictureCodec({ limits: { pixelsMax: limits.picturePixelsMax } })
-  const media = { audio, encoding, phonemes, pictures, resizing }
+  const media = { audio, encoding, phonemes, pictures, ...threads }
   const answers = { models, director, pools, constraints, generator, ...nodes, ...media, metrics, scheduler }
   const { placesMax } = generator
   const jobs = buildJobs(

@@ -59,7 +59,7 @@ import {
   type TranscriptionEndpointComponents
 } from '@resultity/transcription'
 import type { Logger } from 'pino'
-import { buildImages, type ImageAnswerComponents, type ImageParts } from './image-parts.ts'
+import { buildImages, forgetPicturesWithJobs, type ImageAnswerComponents, type ImageParts } from './image-parts.ts'
 import type { CoordinatorLimits } from './settings.ts'
 
 /** What is kept across the end of the process. */
@@ -190,7 +190,8 @@ export function buildJobs(
   const recordings = new RecordingsInMemory(audio.limits.secondsMax)
   const heardBy = { ...answers, fileService, recordings, reading: new Turns(audio.atOnce) }
   const speechEndpoints = speechRoutes.map(route => new TranscriptionEndpoint(heardBy, route))
-  const images = buildImages(answers, { fileService, clock }, { linkSecret: stores.linkSecret, publicUrl })
+  const kept = { linkSecret: stores.linkSecret, publicUrl, keeping: limits }
+  const images = buildImages(answers, { fileService, clock, logger }, kept)
   const fromFiles = [...speechEndpoints, ...images.withPictures.map(one => one.endpoint)]
   // what a batch may ask: no further batches
   const lines = new JobKinds([...single, images.generation, ...fromFiles])
@@ -213,6 +214,7 @@ export function buildJobs(
   endChildrenWithParents(runtime, store, err => logger.error({ err }, 'parts of a request were not ended'))
   const paths = new Set(fromFiles.map(({ path }) => path))
   removeFilesWithRequests(runtime, fileService, paths, err => logger.error({ err }, 'a file of a request stays'))
+  forgetPicturesWithJobs(runtime, fileService, err => logger.error({ err }, 'what was kept of pictures stays'))
   const endpoints = { kinds, httpEndpoints, speechEndpoints, images, responses, conversations, messages, batchEndpoint }
   return { runtime, fileService, aliases, ...endpoints, linePaths: lines.paths() }
 }

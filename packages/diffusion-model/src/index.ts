@@ -5,7 +5,7 @@ export {
   type PictureEncoderGraph
 } from './graph/coder-graphs.ts'
 export { buildDenoiserGraph, type DenoiserGraph } from './graph/denoiser-graph.ts'
-export { type DiffusionMemory, diffusionMemory, diffusionWork } from './graph/diffusion-memory.ts'
+export { type DiffusionMemory, diffusionMemory, diffusionWork, workBytesPerLayer } from './graph/diffusion-memory.ts'
 export type { GraphInit } from './graph/graph-init.ts'
 export { buildPriorGraph, type PriorGraph, UNSEEN } from './graph/prior-graph.ts'
 export { buildClipSightGraph, type ClipSightGraph } from './graph/sight-graph.ts'

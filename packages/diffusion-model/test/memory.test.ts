@@ -1,6 +1,18 @@
-import { type DiffusionManifest, partFiles, type WeightFile } from '@resultity/interface'
+import {
+  type DiffusionManifest,
+  diffusionSections,
+  partFiles,
+  sectionRanges,
+  type WeightFile
+} from '@resultity/interface'
 import t from 'tap'
-import { buildDenoiserGraph, buildTextEncoderGraph, diffusionMemory, diffusionWork } from '../src/index.ts'
+import {
+  buildDenoiserGraph,
+  buildTextEncoderGraph,
+  diffusionMemory,
+  diffusionWork,
+  workBytesPerLayer
+} from '../src/index.ts'
 import { imported } from './support/published-index.ts'
 
 const MIB = 1024 ** 2
@@ -26,6 +38,27 @@ t.test('what serving takes is bounded by what was measured', async t => {
 t.test('what looks at pictures beside a prior is counted apart: it is gone before the rest is loaded', async t => {
   const { weightBytes } = diffusionMemory(imported('kandinsky-2.2'))
   t.ok(weightBytes > 4 * 3_041_000_000 && weightBytes < 4 * 3_060_000_000, `${weightBytes}`)
+})
+
+t.test('sections need less each than the whole, and no less than their runs', async t => {
+  for (const name of ['stable-diffusion-1.5', 'stable-diffusion-xl'] as const) {
+    const manifest = imported(name)
+    const whole = diffusionMemory(manifest)
+    const ranges = sectionRanges(manifest)
+    const sections = diffusionSections.map(section => diffusionMemory(manifest, ranges[section]))
+    t.equal(
+      sections.reduce((sum, { weightBytes }) => sum + weightBytes, 0),
+      whole.weightBytes
+    )
+    t.equal(Math.max(...sections.map(({ workBytes }) => workBytes)), whole.workBytes)
+    const perLayer = workBytesPerLayer(manifest)
+    t.equal(perLayer.length, manifest.layers.length)
+    for (const [at, section] of diffusionSections.entries()) {
+      t.equal(perLayer[ranges[section].first], sections[at]?.workBytes)
+      t.equal(perLayer[ranges[section].end - 1], sections[at]?.workBytes)
+    }
+    t.comment(name, JSON.stringify([whole, ...sections]))
+  }
 })
 
 t.test('a step costs what its denoiser has', async t => {

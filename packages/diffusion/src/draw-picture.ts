@@ -6,18 +6,17 @@ import {
   invalidRequest,
   type Latents,
   latentScale,
-  MeshError,
   type PictureState,
   type Pixels,
   type TextStates,
   type WorkOptions
 } from '@resultity/interface'
-import { guided } from './guidance.ts'
-import { draws, type NoiseSource, pictureNoise } from './noise.ts'
+import { type NoiseSource, pictureNoise } from './noise.ts'
 import { checkPictureRequest, type PictureRequest } from './picture-request.ts'
 import { encodePrompts, type PromptStates } from './prompt-states.ts'
-import { createSampler, type Sampler } from './sampler.ts'
-import { beginPicture, joined, keepSource, prepareSource, type SourceParts } from './source-parts.ts'
+import type { Sampler } from './sampler.ts'
+import { joined, prepareSource, type SourceParts } from './source-parts.ts'
+import { noNumbers, OwnSums, type PictureNumbers, type PictureSums, type SummedState, samplerOf } from './step-sums.ts'
 
 /** A finished step. */
 export interface PictureStep {
@@ -30,13 +29,25 @@ export interface PictureStep {
   readonly clean: Latents
 }
 
+/** What other nodes have made of a request: its text and the picture that it comes with need not be encoded. */
+export interface PreparedPicture {
+  readonly states: PromptStates
+  readonly parts: SourceParts
+  /** Steps that are left out. */
+  readonly first: number
+}
+
 export interface DrawOptions extends WorkOptions {
   /** Called after each step, and awaited. What it throws ends the picture. */
   readonly onStep?: (step: PictureStep) => void | Promise<void>
   /** The state after some step of the same request: the picture goes on behind it, and becomes the same. */
   readonly from?: PictureState
+  /** Of a request whose `source` is left out. */
+  readonly prepared?: PreparedPicture
   /** Noise other than the request's own, to compare with other programs. */
   readonly noise?: NoiseSource
+  /** Where sums are made of a picture that begins as noise alone. Default: here. */
+  readonly sums?: (numbers: PictureNumbers) => PictureSums
 }
 
 /** What of a model the steps of a picture need. */
@@ -49,8 +60,7 @@ interface Drawing {
   readonly states: PromptStates
   readonly parts: SourceParts
   readonly request: PictureRequest
-  readonly noise: NoiseSource
-  readonly startNoise: Float32Array
+  readonly sums: PictureSums
 }
 
 /**
@@ -84,66 +94,58 @@ export async function drawPicture(
 export async function drawLatents(
   model: StepModel,
   request: PictureRequest,
-  { onStep, from, noise = pictureNoise(request.seed, request.picture), ...options }: DrawOptions = {}
+  { onStep, from, noise: given, sums: elsewhere, prepared, ...options }: DrawOptions = {}
 ): Promise<Latents> {
   checkPictureRequest(model.config, request)
-  const sampler = samplerOf(model, request)
+  const numbers = numbersOf(model, request, prepared?.first)
+  const sampler = samplerOf(numbers)
+  const noise = given ?? pictureNoise(request.seed, request.picture)
   if (from !== undefined) checkState(model, request, sampler, from)
   options.signal?.throwIfAborted()
   // nothing is left to do, and so no text is needed
   if (from?.step === sampler.steps) return asLatents(model, request, from.latents)
-  const parts = await prepareSource(model, request, noise, { ...options, resumed: from !== undefined })
+  const parts =
+    prepared?.parts ?? (await prepareSource(model, request, noise, { ...options, resumed: from !== undefined }))
   options.signal?.throwIfAborted()
-  const states = await encodePrompts(model, request, noise, options)
-  const startNoise = noise(draws.start, latentCount(model, request))
-  const drawing: Drawing = { model, sampler, states, parts, request, noise, startNoise }
-  let state = from ?? beginPicture(sampler, parts, startNoise)
-  while (state.step < sampler.steps) {
+  const states = prepared?.states ?? (await encodePrompts(model, request, noise, options))
+  const own = elsewhere === undefined || request.source !== undefined || given !== undefined || prepared !== undefined
+  const sums = own ? new OwnSums(numbers, { parts, noise }) : elsewhere(numbers)
+  const drawing: Drawing = { model, sampler, states, parts, request, sums }
+  let now = from === undefined ? await sums.begin() : await sums.resume(from)
+  while (now.state.step < sampler.steps) {
     options.signal?.throwIfAborted()
-    const done = await makeStep(drawing, state, options)
-    state = done.state
-    await onStep?.(done)
+    const predictions = await predict(drawing, now, options)
+    const { clean, ...next } = await sums.next(now.state, predictions)
+    now = next
+    const { state } = next
+    await onStep?.({ step: state.step, steps: sampler.steps, state, clean: asLatents(model, request, clean) })
   }
-  return asLatents(model, request, state.latents)
+  return asLatents(model, request, now.state.latents)
 }
 
-function samplerOf({ config }: StepModel, request: PictureRequest): Sampler {
-  const { steps, source, eta = 0, scheduler = config.schedule.scheduler } = request
-  return createSampler(config.schedule, { scheduler, steps, start: firstStep({ steps, start: source }), eta })
-}
-
-async function makeStep(drawing: Drawing, before: PictureState, options: WorkOptions): Promise<PictureStep> {
-  const { model, sampler, parts, request, noise, startNoise } = drawing
-  const { step } = before
-  const prediction = await predict(drawing, before, options)
-  const added = sampler.addsNoise(step) ? noise(draws.step(step), before.latents.length) : undefined
-  const sampled = sampler.step(before, prediction, added)
-  const state = keepSource(sampler, parts, sampled.state, startNoise)
-  // numbers that are finite each may still pass the end of float32 together
-  if (!allFinite(state.latents)) throw noNumbers('denoiser', step, sampler.steps)
-  return { step: state.step, steps: sampler.steps, state, clean: asLatents(model, request, sampled.clean) }
+function numbersOf(model: StepModel, request: PictureRequest, first: number | undefined): PictureNumbers {
+  const { schedule } = model.config
+  const { steps, source, seed, picture, eta = 0, scheduler = schedule.scheduler } = request
+  const { guidanceScale, guidanceRescale = 0 } = request
+  const start = first ?? firstStep({ steps, start: source })
+  const latents = latentCount(model, request)
+  const guidance = { guidanceScale, guidanceRescale }
+  return { schedule, scheduler, steps, start, eta, ...guidance, seed, picture, latentCount: latents }
 }
 
 /** What the denoiser says of a step: with guidance by two runs, which may be made on two nodes at once. */
-async function predict(drawing: Drawing, state: PictureState, options: WorkOptions): Promise<Float32Array> {
-  const { states, request } = drawing
-  const { prompt, negative } = states
-  if (negative === undefined) return denoise(drawing, state, prompt, options)
-  const [without, withPrompt] = await bothOf(
-    denoise(drawing, state, negative, options),
-    denoise(drawing, state, prompt, options)
-  )
-  const { guidanceScale: scale, guidanceRescale: rescale = 0 } = request
-  return guided(without, withPrompt, { scale, rescale, count: state.latents.length })
+async function predict(drawing: Drawing, now: SummedState, options: WorkOptions): Promise<readonly Float32Array[]> {
+  const { prompt, negative } = drawing.states
+  if (negative === undefined) return [await denoise(drawing, now, prompt, options)]
+  return await bothOf(denoise(drawing, now, negative, options), denoise(drawing, now, prompt, options))
 }
 
 async function denoise(
   { model, sampler, parts, request }: Drawing,
-  state: PictureState,
+  { state, input: scaled = NONE }: SummedState,
   text: TextStates,
   options: WorkOptions
 ): Promise<Float32Array> {
-  const scaled = sampler.scaled(state)
   const input: DenoiseInput = {
     latents: asLatents(model, request, parts.beside === undefined ? scaled : joined(scaled, parts.beside)),
     timestep: sampler.timesteps[state.step] ?? Number.NaN,
@@ -158,6 +160,8 @@ async function denoise(
   }
   return prediction
 }
+
+const NONE = new Float32Array()
 
 /** Both results; when one fails, once the other has ended too, so that nothing runs on behind a picture. */
 async function bothOf<T>(one: Promise<T>, other: Promise<T>): Promise<[T, T]> {
@@ -194,12 +198,4 @@ function checkState(model: StepModel, request: PictureRequest, sampler: Sampler,
     throw invalidRequest('from', `the state does not have ${1 + remembered} times ${count} values`)
   }
   if (![latents, ...carried].every(allFinite)) throw invalidRequest('from', 'the state has values that are no numbers')
-}
-
-function noNumbers(part: 'denoiser' | 'decoder', step: number, steps: number): MeshError {
-  const when = part === 'denoiser' ? ` in step ${step + 1} of ${steps}` : ''
-  return new MeshError('engine_failed', `the model's ${part} gave no numbers${when}`, {
-    hint: 'The weights may be damaged, or too large for the numbers they are computed with.',
-    details: { part, step }
-  })
 }

@@ -18,6 +18,7 @@ import {
   type DiffusionParts,
   MeshError,
   partFiles,
+  sectionsWithin,
   type WeightFile
 } from '@resultity/interface'
 import { GraphSource } from './graph-source.ts'
@@ -52,12 +53,12 @@ export interface LoadedPart<Edges> {
   readonly runs: TensorGraph
 }
 
-/** All components of a model that draws pictures, loaded. */
+/** Components of a model that draws pictures, loaded: undefined, and no text encoder, is what another node has. */
 export interface DiffusionGraphs extends AsyncDisposable {
   readonly textEncoders: readonly LoadedPart<TextEncoderGraph>[]
-  readonly denoiser: LoadedPart<DenoiserGraph>
-  readonly decoder: LoadedPart<PictureDecoderGraph>
-  readonly encoder: LoadedPart<PictureEncoderGraph>
+  readonly denoiser: LoadedPart<DenoiserGraph> | undefined
+  readonly decoder: LoadedPart<PictureDecoderGraph> | undefined
+  readonly encoder: LoadedPart<PictureEncoderGraph> | undefined
   /** Of a model that draws embeddings, with the one that stands for no picture. */
   readonly prior: (LoadedPart<PriorGraph> & { readonly nothing: Float32Array }) | undefined
 }
@@ -66,7 +67,7 @@ export interface DiffusionGraphs extends AsyncDisposable {
 export type BuiltSource = GraphSource<{ readonly bytes: Uint8Array }>
 
 /**
- * Builds the graphs of all components and loads them, one after the other.
+ * Builds the graphs of the components in the range and loads them, one after the other.
  *
  * @param load loads one in the runtime
  * @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal`; nothing is left loaded
@@ -86,14 +87,16 @@ export async function loadDiffusionGraphs(
     return { edges: source.graph, runs: loading.use(await load(source)) }
   }
   const files: DiffusionParts<readonly WeightFile[]> = partFiles(init.manifest)
+  const sections = sectionsWithin(init.manifest, init.range ?? { first: 0, end: init.manifest.layers.length })
   const nothing = await lookAtNothing(init, load, { ...(signal && { signal }) })
   const textEncoders: LoadedPart<TextEncoderGraph>[] = []
-  for (const [index, own] of files.textEncoders.entries()) {
+  for (const [index, own] of sections.has('text') ? files.textEncoders.entries() : []) {
     textEncoders.push(await open(own, graph => buildTextEncoderGraph(graph, index)))
   }
-  const denoiser = await open(files.denoiser, buildDenoiserGraph)
-  const decoder = await open(files.decoder, buildPictureDecoderGraph)
-  const encoder = await open(files.encoder, buildPictureEncoderGraph)
+  const denoiser = sections.has('denoiser') ? await open(files.denoiser, buildDenoiserGraph) : undefined
+  const codes = sections.has('coder')
+  const decoder = codes ? await open(files.decoder, buildPictureDecoderGraph) : undefined
+  const encoder = codes ? await open(files.encoder, buildPictureEncoderGraph) : undefined
   const prior = nothing && { ...(await open(files.prior, buildPriorGraph)), nothing }
   signal?.throwIfAborted()
   const loaded = loading.move()

@@ -67,7 +67,7 @@ export class WholeDiffusionModel implements DiffusionModel {
   async denoise(input: DenoiseInput, options: WorkOptions = {}): Promise<Float32Array> {
     options.signal?.throwIfAborted()
     checkDenoise(this.config, input)
-    const { denoiser } = this.#graphs
+    const denoiser = here('denoiser', this.#graphs.denoiser)
     const { edges } = denoiser
     const { latents, timestep, text, timeIds } = input
     const { channels, height, width, values } = latents
@@ -89,7 +89,7 @@ export class WholeDiffusionModel implements DiffusionModel {
   async decode(latents: Latents, options: WorkOptions = {}): Promise<Pixels> {
     options.signal?.throwIfAborted()
     checkLatents(this.config, latents, this.config.coder.latentChannels)
-    const { decoder } = this.#graphs
+    const decoder = here('decoder', this.#graphs.decoder)
     const { channels, height, width, values } = latents
     const scale = latentScale(this.config)
     const [rows, columns] = [height * scale, width * scale]
@@ -102,7 +102,7 @@ export class WholeDiffusionModel implements DiffusionModel {
   async encode(pixels: Pixels, options: WorkOptions = {}): Promise<EncodedPicture> {
     options.signal?.throwIfAborted()
     checkPixels(this.config, pixels)
-    const { encoder } = this.#graphs
+    const encoder = here('encoder', this.#graphs.encoder)
     const { edges } = encoder
     const channels = this.config.coder.latentChannels
     const scale = latentScale(this.config)
@@ -150,9 +150,9 @@ export class WholeDiffusionModel implements DiffusionModel {
     chunk: Uint32Array,
     options: WorkOptions
   ): Promise<{ readonly rows: Float32Array; readonly pooled: Float32Array | undefined }> {
-    const encoder = this.#graphs.textEncoders[index]
+    const encoder = here('text encoder', this.#graphs.textEncoders[index])
     const config = this.config.textEncoders[index]
-    if (encoder === undefined || config === undefined) throw new MeshError('internal', `no text encoder ${index}`)
+    if (config === undefined) throw new MeshError('internal', `no text encoder ${index}`)
     const { edges } = encoder
     const { length, hiddenSize, pooledSize = 0 } = config
     const inputs = [{ edge: edges.tokens, data: Int32Array.from(chunk), shape: [1, length] }]
@@ -180,6 +180,12 @@ export class WholeDiffusionModel implements DiffusionModel {
 }
 
 const NOTHING = new Float32Array()
+
+/** @throws MeshError `unavailable` for what another node has */
+function here<Part>(part: string, loaded: Part | undefined): Part {
+  if (loaded !== undefined) return loaded
+  throw new MeshError('unavailable', `the model's ${part} is not on this node`, { hint: 'ask the node that has it' })
+}
 
 interface Columns {
   readonly firstRow: number

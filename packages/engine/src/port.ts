@@ -189,6 +189,8 @@ export interface CaptionerInit {
 
 export interface DiffusionInit {
   readonly manifest: DiffusionManifest
+  /** The sections that lie in it are loaded; runs of others fail. Default: all layers. */
+  readonly range?: LayerRange
   readonly threads: number
   readonly spinning: Spinning
   /** Where a weight file of the manifest lies on this machine. */

@@ -1,4 +1,4 @@
-import { drawLatents, requestOfSettings, type StepModel } from '@resultity/diffusion'
+import { drawLatents, requestOfSettings, type StepModel, SumsThread } from '@resultity/diffusion'
 import {
   DENOISE_ENDPOINT,
   MeshError,
@@ -15,7 +15,8 @@ import {
 import { placeableDiffusion } from '@resultity/test-nodes'
 import t from 'tap'
 import type { FollowedJob, NodeJob, NodeJobResult } from '../src/node-jobs/node-jobs.ts'
-import { type PaintEvent, type PaintRequest, paint } from '../src/node-jobs/painter.ts'
+import type { PaintEvent, PaintRequest } from '../src/node-jobs/paint-request.ts'
+import { paint } from '../src/node-jobs/painter.ts'
 
 /** What a node does with a job: tells events, and gives its result. What it throws ends the attempt. */
 type Node = (job: PictureJob, tell: (event: PictureEvent) => Promise<void>) => Promise<Uint8Array>
@@ -68,6 +69,9 @@ interface Runs {
   readonly idle: readonly number[]
 }
 
+const sums = new SumsThread()
+t.teardown(() => sums[Symbol.asyncDispose]())
+
 /** Paints on nodes that are asked one after the other; where one is lost, the next is. */
 async function run(
   nodes: readonly Node[],
@@ -106,7 +110,7 @@ async function run(
     onChange: () => () => {}
   }
   const events: PaintEvent[] = []
-  const components = { nodeJobs: { follow, run: runs.run }, replicas }
+  const components = { nodeJobs: { follow, run: runs.run }, replicas, sums }
   const options = signal === undefined ? {} : { signal }
   for await (const event of paint(components, { ...request, ...change }, options)) events.push(event)
   return { jobs, events, asked, gotFurther, begun, patience }
@@ -123,7 +127,7 @@ t.test('the steps of a picture are told, and then the picture', async t => {
     ['step', 'preview', 'step', 'step', 'step', 'picture']
   )
   t.strictSame(events[1], { type: 'preview', picture: 0, step: 2, rgb: pictureOf(3) })
-  t.strictSame(events[2], { type: 'step', picture: 0, step: 2, steps: 4 })
+  t.strictSame(events[2], { type: 'step', picture: 0, step: 2, steps: 4, state: stateAt(2, 3) })
   t.strictSame(lastOf(events), { type: 'picture', picture: 0, rgb: pictureOf(10), route: routeOf('node 0') })
   t.match(jobs, [{ picture: 0, seed: '1', from: undefined }])
   t.strictSame(asked, [], 'one picture needs one node')
@@ -175,6 +179,30 @@ t.test('pictures are drawn side by side, each with a number of its own', async t
   ])
   const firstThree = events.slice(0, 3).map(({ picture }) => picture)
   t.ok(new Set(firstThree).size > 1, 'two at once')
+})
+
+t.test('pictures that were begun before go on, and those that are done are left out', async t => {
+  const begun = new Map([[1, stateAt(2, 3)]])
+  const { jobs, events, asked, begun: begunJobs } = await run([], { pictures: 3, begun, done: new Set([0]) })
+  t.strictSame(asked, [2])
+  t.strictSame(
+    jobs.map(({ picture, from }) => [picture, from?.step]),
+    [
+      [1, 2],
+      [2, undefined]
+    ]
+  )
+  t.strictSame(begunJobs, [true, false], 'what was begun goes before what was not')
+  t.strictSame(
+    [0, 1, 2].map(picture => stepsOf(events, picture)),
+    [[], [3, 4], [1, 2, 3, 4]]
+  )
+  t.match(
+    events.find(({ type, picture }) => type === 'picture' && picture === 1),
+    { rgb: pictureOf(11) }
+  )
+  const states = events.flatMap(event => (event.type === 'step' && event.picture === 1 ? [event.state] : []))
+  t.strictSame(states, [stateAt(3, 6), stateAt(4, 10)], 'each step tells what it can be gone on from')
 })
 
 t.test('what a lying node says is told of it, and not used', async t => {
@@ -268,7 +296,7 @@ t.test('leaving the loop ends what is under way', async t => {
     }
   }
   const replicas = { ask: () => {}, idle: () => [], jobsMax: () => 2, onChange: () => () => {} }
-  for await (const event of paint({ nodeJobs, replicas }, { ...request, pictures: 2 })) {
+  for await (const event of paint({ nodeJobs, replicas, sums }, { ...request, pictures: 2 })) {
     t.equal(event.type, 'step')
     break
   }
@@ -324,9 +352,14 @@ t.test('both runs of a step are made at once where two nodes are idle, and give 
     t.strictSame(begun.splice(0), [false, false, true, true, true, true], 'it is not turned away between its steps')
     t.strictSame(begunJobs, [true, true])
     t.strictSame(jobs[1]?.from, states.at(-1), 'its latents are those of one node')
+    const [first] = states
+    const resumed = await run([], { ...change, ...(first && { begun: new Map([[0, first]]) }) }, undefined, runs)
+    t.strictSame(stepsOf(resumed.events), [2, 3])
+    t.strictSame(resumed.jobs.at(-1)?.from, states.at(-1), 'also where it goes on')
+    begun.splice(0)
   }
   t.equal(mostAtOnce, 2)
-  t.equal(count, 12)
+  t.equal(count, 20)
 })
 
 t.test('a step is not split where that does not help', async t => {

@@ -243,7 +243,8 @@ const BASE64 = 4 / 3
 /** Of the pictures on the way, in the log of a request, which has at most 64 MiB with its body. */
 const LOGGED_BYTES_MAX = 56 * 1024 * 1024
 
-function fileBytes({ width, height }: PictureSize, format: WrittenFormat): number {
+/** Bytes of a picture's file, at the most. */
+export function fileBytes({ width, height }: PictureSize, format: WrittenFormat): number {
   return FILE_BYTES_PER_PIXEL[format] * width * height + 4096
 }
 

@@ -1,21 +1,23 @@
 import { type PaintEvent, type PainterComponents, paint } from '@resultity/generation'
-import type { AbortOptions, Clock, PictureStart } from '@resultity/interface'
-import { BEGUN, type FileService, type JobAnswer, type JobContext } from '@resultity/jobs'
+import { type AbortOptions, type Clock, firstStep, type PictureStart } from '@resultity/interface'
+import { BEGUN, type JobAnswer, type JobContext } from '@resultity/jobs'
 import { type AnswerMetrics, routeHeader } from '@resultity/openai'
 import type { PictureCodec } from '@resultity/pictures'
 import type { RouteConstraints } from '@resultity/placement'
 import { type Job, REQUEST_FILE } from '@resultity/store'
 import { type AnsweredPicture, imagesAnswer, jobUsageOf, listedQuality } from './image-answer.ts'
 import type { ImagePlan } from './image-plan.ts'
-import { PARTIAL, type PartialEntry, STEP, type StepEntry } from './image-view.ts'
+import { PARTIAL, type PartialEntry, RESUMED, STEP, type StepEntry } from './image-view.ts'
+import { KeptPictures, type KeptPicturesComponents, type KeptPicturesInit } from './kept-pictures.ts'
 import type { PictureInput } from './picture-input.ts'
 import { LINK_MS, type PictureLinks } from './picture-links.ts'
 
-export interface ImageRunComponents extends PainterComponents {
+export interface ImageRunComponents extends PainterComponents, Omit<KeptPicturesComponents, 'fileService'> {
   readonly pictures: PictureCodec
   readonly pictureInput: PictureInput
   readonly pictureLinks: PictureLinks
-  readonly fileService: Pick<FileService, 'write' | 'requireRoom'>
+  readonly fileService: KeptPicturesComponents['fileService']
+  readonly keeping: KeptPicturesInit
   readonly metrics: AnswerMetrics
   readonly clock: Clock
 }
@@ -35,30 +37,85 @@ const STEPS_TOLD_MAX = 50
 export async function runImages(
   components: ImageRunComponents,
   prepared: PreparedImages,
-  { job, signal, log, losses }: JobContext
+  context: JobContext
 ): Promise<JobAnswer> {
-  const { plan, routing } = prepared
-  const { placeable, id } = plan.model
+  const { job, signal } = context
+  const { plan } = prepared
+  const { id } = plan.model
   const writer = new PictureWriter(components, prepared, job)
-  const start = await startOf(components, plan, { namespace: job.namespace, signal })
-  const events = paint(
-    components,
-    { jobId: job.id, model: placeable, routing, pictures: plan.count, ...plan.settings, ...(start && { start }) },
-    { signal, workClass: job.class, losses }
-  )
-  let begun = false
-  for await (const event of events) {
-    if (!begun) await log.note(BEGUN, { headers: {} })
-    begun = true
-    if (event.type === 'step' && log.wanted && isTold(event)) await log.note(STEP, stepEntry(event))
-    if (event.type === 'preview' && log.wanted) await log.note(PARTIAL, await writer.partial(event, { signal }))
-    if (event.type === 'picture') await writer.add(event, { signal })
+  const kept = await KeptPictures.open(components, components.keeping, { ...context, plan })
+  try {
+    await drawAll(components, prepared, { ...context, kept, writer })
+  } catch (error) {
+    await kept.settle(signal.aborted ? signal.reason : error)
+    throw error
   }
+  await kept.settle()
   const body = imagesAnswer(plan, writer.pictures(), { job, quality: prepared.quality })
   const usage = jobUsageOf(body.usage)
   components.metrics.promptTokens.inc({ model: id }, usage.promptTokens)
   components.metrics.completionTokens.inc({ model: id }, usage.completionTokens)
   return { result: { status: 200, headers: { 'x-resultity-route': writer.routes() }, body }, usage }
+}
+
+interface Drawing extends JobContext {
+  readonly kept: KeptPictures
+  readonly writer: PictureWriter
+}
+
+/** Draws what is left to draw, and tells it. */
+async function drawAll(
+  components: ImageRunComponents,
+  { plan, routing }: PreparedImages,
+  { job, signal, log, losses, kept, writer }: Drawing
+): Promise<void> {
+  const { settings, count: pictures, model } = plan
+  const start = await startOf(components, plan, { namespace: job.namespace, signal })
+  const done = new Set(kept.files.keys())
+  const paintRequest = {
+    jobId: job.id,
+    model: model.placeable,
+    routing,
+    pictures,
+    begun: kept.states,
+    done,
+    ...settings
+  }
+  const options = { signal, workClass: job.class, losses }
+  let begun = await tellKept(plan, { log, kept })
+  for (const [picture, { file, route }] of kept.files) await writer.keep(picture, { file, route }, { signal })
+  for await (const event of paint(components, { ...paintRequest, ...(start && { start }) }, options)) {
+    if (!begun) await log.note(BEGUN, { headers: {} })
+    begun = true
+    if (event.type === 'step') {
+      if (log.wanted && isTold(event)) await log.note(STEP, stepEntry(event))
+      if (event.state !== undefined) kept.offer(event.picture, event.state)
+    }
+    if (event.type === 'preview' && log.wanted) await log.note(PARTIAL, await writer.partial(event, { signal }))
+    if (event.type === 'picture') {
+      const drawn = await writer.add(event, { signal })
+      if (pictures > 1) kept.done(event.picture, drawn)
+    }
+  }
+}
+
+/** What an earlier attempt did is in the log, all of it. @returns whether there was something */
+async function tellKept(
+  { settings, start }: ImagePlan,
+  { log, kept }: Pick<Drawing, 'log' | 'kept'>
+): Promise<boolean> {
+  const { steps } = settings
+  const begun = [...kept.states].map(([picture, { step }]) => ({ picture, step }))
+  const all = [...begun, ...[...kept.files.keys()].map(picture => ({ picture, step: steps }))]
+  if (all.length === 0 || !log.wanted) return false
+  await log.note(BEGUN, { headers: {} })
+  for (const { picture, step: last } of all) {
+    for (let step = firstStep({ steps, start }) + 1; step <= last; step++) {
+      if (isTold({ step, steps })) await log.note(STEP, stepEntry({ picture, step, steps }))
+    }
+    await log.note(RESUMED, stepEntry({ picture, step: last, steps }))
+  }
+  return true
 }
 
 /** The picture that the others begin with, in their size. */
@@ -84,8 +141,18 @@ function isTold({ step, steps }: { readonly step: number; readonly steps: number
   return Math.floor((step * share) / steps) > Math.floor(((step - 1) * share) / steps)
 }
 
-function stepEntry({ picture, step, steps }: Extract<PaintEvent, { type: 'step' }>) {
+function stepEntry({
+  picture,
+  step,
+  steps
+}: Pick<Extract<PaintEvent, { type: 'step' }>, 'picture' | 'step' | 'steps'>) {
   return { index: picture, step, steps } satisfies StepEntry
+}
+
+/** A picture's file, and who drew it, as answers say it. */
+interface WrittenPicture {
+  readonly file: Uint8Array
+  readonly route: string
 }
 
 /** Makes files of pictures, and answers of files. */
@@ -95,7 +162,6 @@ class PictureWriter {
   readonly #job: Job
   readonly #pictures: AnsweredPicture[] = []
   readonly #routes = new Set<string>()
-  readonly #partials = new Map<number, number>()
 
   constructor(components: ImageRunComponents, prepared: PreparedImages, job: Job) {
     this.#components = components
@@ -105,12 +171,11 @@ class PictureWriter {
 
   /** @returns what a log keeps of a picture on its way */
   async partial(
-    { picture, rgb }: Extract<PaintEvent, { type: 'preview' }>,
+    { picture, step, rgb }: Extract<PaintEvent, { type: 'preview' }>,
     options: AbortOptions
   ): Promise<PartialEntry> {
     const { plan, quality } = this.#prepared
-    const partial = this.#partials.get(picture) ?? 0
-    this.#partials.set(picture, partial + 1)
+    const partial = plan.settings.previews.indexOf(step)
     return {
       index: picture,
       partial,
@@ -122,11 +187,21 @@ class PictureWriter {
     }
   }
 
-  /** Keeps one that is done. */
-  async add({ picture, rgb, route }: Extract<PaintEvent, { type: 'picture' }>, options: AbortOptions): Promise<void> {
+  /** Keeps one that is done. @returns what {@link keep} takes */
+  async add(
+    { picture, rgb, route }: Extract<PaintEvent, { type: 'picture' }>,
+    options: AbortOptions
+  ): Promise<WrittenPicture> {
     const { values } = this.#prepared.plan
     const file = await this.#file(rgb, options, JSON.stringify({ ...values, picture }))
-    this.#routes.add(routeHeader(route))
+    const written = { file, route: routeHeader(route) }
+    await this.keep(picture, written, options)
+    return written
+  }
+
+  /** Keeps the file of one that is done. */
+  async keep(picture: number, { file, route }: WrittenPicture, options: AbortOptions): Promise<void> {
+    this.#routes.add(route)
     this.#pictures[picture] = await this.#answered(picture, file, options)
   }
 

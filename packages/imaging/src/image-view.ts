@@ -23,6 +23,10 @@ const partialSchema = z.object({
 })
 export type PartialEntry = z.infer<typeof partialSchema>
 
+/** Type of an entry for a picture that an attempt goes on with: what an earlier one had drawn was kept. */
+export const RESUMED = 'resumed'
+
+/** Of {@link STEP} and {@link RESUMED}. */
 export interface StepEntry {
   /** Of the request's pictures. */
   readonly index: number

@@ -1,6 +1,7 @@
 export { DescriptionEndpoint, type DescriptionEndpointComponents } from './description/description-endpoint.ts'
 export { descriptionForm } from './description/description-form.ts'
 export { ImageEndpoint, type ImageEndpointComponents, type ImageEndpointInit, imageRoutes } from './image-endpoint.ts'
+export { forgetKept, type KeptPicturesInit } from './kept-pictures.ts'
 export { pictureForm } from './picture-form.ts'
 export { PictureInput, type PictureInputComponents, type PicturePlace } from './picture-input.ts'
 export { PictureLinks } from './picture-links.ts'

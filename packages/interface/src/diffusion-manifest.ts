@@ -108,3 +108,30 @@ export function partFiles({ parts, layers }: DiffusionManifest): DiffusionParts<
     sight: filesOf(others.sight)
   }
 }
+
+/** What different nodes may serve of a model: all its text encoders, the denoiser, what makes pixels of latents and the reverse. */
+export const diffusionSections = ['text', 'denoiser', 'coder'] as const
+export type DiffusionSection = (typeof diffusionSections)[number]
+
+/** The layers of each section: they stand one behind the other. */
+export function sectionRanges({
+  parts
+}: Pick<DiffusionManifest, 'parts'>): Readonly<Record<DiffusionSection, LayerRange>> {
+  const { denoiser, encoder } = partRanges(parts)
+  return {
+    text: { first: 0, end: denoiser.first },
+    denoiser,
+    coder: { first: denoiser.end, end: encoder.end }
+  }
+}
+
+/** The sections that lie in `range`, whole. */
+export function sectionsWithin(
+  manifest: Pick<DiffusionManifest, 'parts'>,
+  range: LayerRange
+): ReadonlySet<DiffusionSection> {
+  const ranges = sectionRanges(manifest)
+  const isWithin = (section: DiffusionSection): boolean =>
+    range.first <= ranges[section].first && ranges[section].end <= range.end
+  return new Set(diffusionSections.filter(isWithin))
+}

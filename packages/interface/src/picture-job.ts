@@ -145,10 +145,18 @@ export type PictureEvent =
       /** u8 `[height, width, 3]`. */
       readonly rgb: Uint8Array
     }
+  | {
+      /** In place of a preview, from a node without a decoder. */
+      readonly type: 'clean'
+      readonly step: number
+      /** f32 `[channels, height, width]`: latents without noise, as far as it can be told now. */
+      readonly clean: Float32Array
+    }
 
 const eventHeadSchema = z.discriminatedUnion('type', [
   z.object({ type: z.literal('step'), step, carried: carried.optional() }),
-  z.object({ type: z.literal('preview'), step })
+  z.object({ type: z.literal('preview'), step }),
+  z.object({ type: z.literal('clean'), step })
 ])
 
 /** Bytes of the largest event that a picture of `pixels` and latents of `values` has. */
@@ -215,6 +223,7 @@ export function readPictureJob(body: Uint8Array): PictureJob {
 export function writePictureEvent(event: PictureEvent): Uint8Array<ArrayBuffer> {
   const { type, step } = event
   if (type === 'preview') return writeBytesMessage({ head: { type, step }, blocks: [event.rgb] })
+  if (type === 'clean') return writeBytesMessage({ head: { type, step }, blocks: [toFloatBlock(event.clean)] })
   const { state } = event
   if (state === undefined) return writeBytesMessage({ head: { type, step }, blocks: [] })
   return writeBytesMessage({ head: { type, step, carried: state.carried.length }, blocks: stateBlocks(state) })
@@ -239,6 +248,10 @@ export function readPictureEvent(bytes: Uint8Array, sizes: PictureSizes): Pictur
     const [rgb, ...others] = blocks
     const whole = rgb?.length === 3 * sizes.width * sizes.height && others.length === 0
     return whole ? { ...head, rgb } : undefined
+  }
+  if (head.type === 'clean') {
+    const clean = blocks.length === 1 ? fromFloatBlock(blocks[0], sizes.latentValues) : undefined
+    return clean && { ...head, clean }
   }
   const { type, step, carried } = head
   if (carried === undefined) return blocks.length === 0 ? { type, step } : undefined

@@ -183,10 +183,18 @@ export class AttemptLog implements JobLog {
   }
 }
 
-/** Answers made in parallel interleave in no fixed order, so each has a series of its own, by its index. */
+/** Fields that say what of an answer an entry is about. */
+const PLACES = ['index', 'step', 'partial'] as const
+
+/**
+ * Answers made in parallel interleave in no fixed order, so each has a series of its own, by its index. Entries that name their step
+ * are found again by an attempt that begins behind some of them.
+ */
 function seriesOf({ type, data }: NewJobEvent): string {
-  const index = data !== null && typeof data === 'object' && 'index' in data ? data.index : undefined
-  return typeof index === 'number' ? `${type} ${index}` : type
+  if (data === null || typeof data !== 'object') return type
+  const fields: Readonly<Record<string, unknown>> = { ...data }
+  const places = PLACES.map(place => fields[place]).filter(place => typeof place === 'number')
+  return [type, ...places].join(' ')
 }
 
 /** @param last number of the entry before them */

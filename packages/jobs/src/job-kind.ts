@@ -17,6 +17,8 @@ export interface JobLog {
   add(type: string, data: JsonValue): Promise<void> | undefined
   /** Adds an entry that may differ the next time (who answered, how fast); one that was logged before stays. */
   note(type: string, data: JsonValue): Promise<void> | undefined
+  /** Resolves when all entries up to now are stored. @throws MeshError as the store does */
+  flush(): Promise<void>
   /** Absent where a further attempt would be of no use: the answer ends with its client's connection. */
   readonly progress?: JobProgress | undefined
 }

@@ -256,3 +256,18 @@ t.test(
     t.strictSame(bench.errors, [])
   }
 )
+
+t.test('an attempt that begins behind some steps finds its own again, and adds those that are not there', async t => {
+  const bench = await Bench.open(t)
+  const first = await bench.attempt()
+  for (const step of [1, 2, 3]) await first.note('step', { index: 0, step })
+  await first.flush()
+  await bench.interrupt()
+  const second = await bench.attempt()
+  for (const step of [3, 4]) await second.note('step', { index: 0, step })
+  await second.flush()
+  t.strictSame(
+    await bench.said(),
+    [1, 2, 3, 4].map(step => ({ index: 0, step }))
+  )
+})

@@ -14,7 +14,7 @@ import {
 } from '@resultity/wire'
 import type { Logger } from 'pino'
 import { drainingError } from './draining.ts'
-import { JOB_ENDPOINTS } from './job-endpoints.ts'
+import { isFor, JOB_ENDPOINTS } from './job-endpoints.ts'
 import type { JobEndpoint } from './job-work.ts'
 import type { StageTable } from './stage-table.ts'
 
@@ -174,7 +174,11 @@ export class JobServer {
     if (request.manifestSha256 === '') return await this.#relay(frames, request, abort)
     const { stages } = this.#components
     const work = endpointOf(request)(request.body)
-    using slot = stages.takeJob(request.manifestSha256, id => this.#components.mayUse(remotePeer, id))
+    using slot = stages.takeJob(
+      request.manifestSha256,
+      id => this.#components.mayUse(remotePeer, id),
+      ready => isFor(request.endpoint, ready)
+    )
     const told = new ToldEvents(frames, abort.signal)
     return await this.#work(request, { placementId: slot.placementId, abort }, told, signal =>
       work(slot.ready, {

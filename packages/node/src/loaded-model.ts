@@ -26,6 +26,7 @@ import {
   type DecoderManifest,
   type DiffusionManifest,
   type DiffusionModel,
+  type DiffusionSection,
   type EncoderManifest,
   isBark,
   isCaptioner,
@@ -38,6 +39,7 @@ import {
   requireDecoder,
   type Scheduler,
   type SpeechManifest,
+  sectionsWithin,
   stageFiles,
   type VoiceManifest,
   type WeightFile,
@@ -98,11 +100,12 @@ export interface ReadyCaptioner extends Ready {
   readonly manifest: CaptionManifest
 }
 
-/** A whole model that draws pictures, and serves. */
+/** A model that draws pictures, or sections of one, and serves. */
 export interface ReadyDiffusion extends Ready {
   readonly kind: 'diffusion'
   readonly diffusion: DiffusionModel
   readonly manifest: DiffusionManifest
+  readonly sections: ReadonlySet<DiffusionSection>
   readonly texts: TextCache
 }
 
@@ -134,8 +137,9 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
     return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
   }
   if (isDiffusion(manifest)) {
-    const { weightBytes, workBytes } = diffusionMemory(manifest)
-    return { files: weightFiles(manifest), bytes: weightBytes + workBytes }
+    const { first, end } = assignment.range
+    const { weightBytes, workBytes } = diffusionMemory(manifest, assignment.range)
+    return { files: manifest.layers.slice(first, end), bytes: weightBytes + workBytes }
   }
   if (isCaptioner(manifest)) {
     const { weightBytes, cacheBytes, workBytes } = captionMemory({ manifest, picturesMax: assignment.sessionsMax })
@@ -203,13 +207,15 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
     })
   }
   if (isDiffusion(manifest)) {
-    const diffusion = await engine.loadDiffusion({ ...common, manifest }, { signal })
+    const { range } = init.assignment
+    const sections = sectionsWithin(manifest, range)
+    const diffusion = await engine.loadDiffusion({ ...common, manifest, range }, { signal })
     return measured(diffusion, onProgress, async () => {
-      const { msPerPosition, digest } = await measureDiffusion(diffusion, { signal })
+      const { msPerPosition, digest } = await measureDiffusion(diffusion, { signal, sections })
       const msPerLayer = msPerPosition / manifest.layers.length
       const pace = { decodeMsPerLayer: msPerLayer, prefillMsPerPositionLayer: msPerLayer }
       const measurement = { ...pace, fixedMs: 0, digest }
-      return { kind: 'diffusion', diffusion, manifest, texts: new TextCache(), measurement, memoryBytes }
+      return { kind: 'diffusion', diffusion, manifest, sections, texts: new TextCache(), measurement, memoryBytes }
     })
   }
   if (isCaptioner(manifest)) {

@@ -1,7 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import { drawPicture, type PictureStep, requestOfSettings, type SourcePicture } from '@resultity/diffusion'
 import {
-  type DiffusionModel,
+  type Latents,
+  type PictureEvent,
   type PictureJob,
   type PictureStart,
   type Pixels,
@@ -32,7 +33,12 @@ export async function runPictureJob(
   options: JobWorkOptions
 ): Promise<Uint8Array> {
   const { from, start } = job
-  const told = new ToldSteps(diffusion, job, options)
+  const show = async (step: number, clean: Latents): Promise<PictureEvent> => ({
+    type: 'preview',
+    step,
+    rgb: await toRgb(await diffusion.decode(clean, options))
+  })
+  const told = new ToldSteps(job, show, options)
   const { signal, workClass } = options
   const work = { ...(signal && { signal }), ...(workClass && { workClass }) }
   const request = requestOfSettings(job, job.picture, start && (await sourceOf(job, start)))
@@ -43,15 +49,20 @@ export async function runPictureJob(
 }
 
 /** What the coordinator is told of a picture on its way. */
-class ToldSteps {
-  readonly #model: Pick<DiffusionModel, 'decode'>
-  readonly #job: PictureJob
+export class ToldSteps {
+  readonly #show: (step: number, clean: Latents) => Promise<PictureEvent>
+  readonly #job: Pick<PictureJob, 'previews'>
   readonly #options: JobWorkOptions
   #stateAt = Number.NEGATIVE_INFINITY
   #sent: Promise<void> = Promise.resolve()
 
-  constructor(model: Pick<DiffusionModel, 'decode'>, job: PictureJob, options: JobWorkOptions) {
-    this.#model = model
+  /** @param show what is told of a step behind which the picture is to be shown */
+  constructor(
+    job: Pick<PictureJob, 'previews'>,
+    show: (step: number, clean: Latents) => Promise<PictureEvent>,
+    options: JobWorkOptions
+  ) {
+    this.#show = show
     this.#job = job
     this.#options = options
   }
@@ -65,9 +76,9 @@ class ToldSteps {
   async step({ step, steps, state, clean }: PictureStep): Promise<void> {
     const { scheduler, tell } = this.#options
     if (this.#job.previews.includes(step)) {
-      const rgb = await toRgb(await this.#model.decode(clean, this.#options))
+      const event = await this.#show(step, clean)
       await this.#sent
-      await tell(writePictureEvent({ type: 'preview', step, rgb }))
+      await tell(writePictureEvent(event))
     }
     const nowMs = scheduler.monotonic()
     // without the last one a node that is lost while it decodes would cost the steps before
@@ -81,7 +92,10 @@ class ToldSteps {
 }
 
 /** The picture that another begins with, as the model reads it. */
-async function sourceOf({ width, height }: PictureJob, { rgb, strength, mask }: PictureStart): Promise<SourcePicture> {
+export async function sourceOf(
+  { width, height }: PictureJob,
+  { rgb, strength, mask }: PictureStart
+): Promise<SourcePicture> {
   const count = width * height
   const values = new Float32Array(3 * count)
   const anew = new Float32Array(mask?.length ?? 0)
@@ -96,7 +110,7 @@ async function sourceOf({ width, height }: PictureJob, { rgb, strength, mask }: 
 }
 
 /** u8 `[height, width, 3]`; what is darker or lighter than can be is as dark or light as can be. */
-async function toRgb({ width, height, values }: Pixels): Promise<Uint8Array> {
+export async function toRgb({ width, height, values }: Pixels): Promise<Uint8Array> {
   const count = width * height
   // it rounds, and cuts off
   const rgb = new Uint8ClampedArray(3 * count)

@@ -1,9 +1,9 @@
 import type { Engine, Stage } from '@resultity/engine'
 import {
   type BlobRef,
+  cutsOf,
   type FileContent,
   formatRange,
-  isServedWhole,
   kindOf,
   type LayerRange,
   MeshError,
@@ -192,17 +192,22 @@ export class StageTable {
   }
 
   /**
-   * Takes one of the job slots of the whole model with this manifest, if it serves a placement that `mayUse` allows.
+   * Takes one of the job slots of the model with this manifest, if it serves a placement that `mayUse` allows.
    *
+   * @param fits whether the sections of it that are here are those that the job is for
    * @throws MeshError `unavailable` when there is no such model (yet, or any more), `resource_exhausted` when it has
    *   no free slot
    */
-  takeJob(manifestSha256: string, mayUse: (placementId: string) => boolean): JobSlot {
+  takeJob(
+    manifestSha256: string,
+    mayUse: (placementId: string) => boolean,
+    fits: (ready: ReadyWhole) => boolean = () => true
+  ): JobSlot {
     for (const entry of this.#entries.values()) {
       const { loaded, assignment, placements } = entry
       const placementId = [...placements].find(mayUse)
       if (assignment.manifestSha256 !== manifestSha256 || placementId === undefined) continue
-      if (loaded === undefined || loaded.kind === 'stage') continue
+      if (loaded === undefined || loaded.kind === 'stage' || !fits(loaded)) continue
       if (entry.jobsOpen >= assignment.sessionsMax) {
         throw new MeshError(
           'resource_exhausted',
@@ -306,10 +311,13 @@ function admitRange(manifest: ModelManifest, range: LayerRange): void {
   if (range.end > layerCount) {
     throw new MeshError('invalid_request', `${name} has ${layerCount} layers, not ${formatRange(range)}`)
   }
-  if (isServedWhole(manifest) && (range.first > 0 || range.end < layerCount)) {
-    const message = `${name} ${kindOf(manifest)} and is served whole, not as ${formatRange(range)}`
-    throw new MeshError('invalid_request', message)
-  }
+  const cuts = cutsOf(manifest)
+  if (cuts === undefined) return
+  const ends = [0, ...cuts, layerCount]
+  if (ends.includes(range.first) && ends.includes(range.end)) return
+  const parts = cuts.length === 0 ? 'whole' : `whole or cut before ${cuts.join(' and ')}`
+  const message = `${name} ${kindOf(manifest)} and is served ${parts}, not as ${formatRange(range)}`
+  throw new MeshError('invalid_request', message)
 }
 
 function stageKey({ manifestSha256, range, contextLength, sessionsMax }: Assignment): string {

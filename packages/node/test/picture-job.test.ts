@@ -8,6 +8,7 @@ import {
   type DenoiseJob,
   type DiffusionManifest,
   type DiffusionModel,
+  diffusionSections,
   latentScale,
   MeshError,
   PICTURES_ENDPOINT,
@@ -51,6 +52,7 @@ t.teardown(async () => {
   await rm(directory, { recursive: true, force: true })
 })
 
+const sections = new Set(diffusionSections)
 const measurement = { decodeMsPerLayer: 1, prefillMsPerPositionLayer: 1, fixedMs: 0, digest: '' }
 const { length, beginToken, endToken, padToken } = manifest.config.textEncoders[0] ?? { length: 0 }
 const chunk = (...tokens: number[]): number[] =>
@@ -92,7 +94,7 @@ async function run(change: Partial<PictureJob> = {}, { signal, msPerStep = 1000,
   const work = JOB_ENDPOINTS.get(PICTURES_ENDPOINT)?.(writePictureJob(asked))
   const events: PictureEvent[] = []
   const result = await work?.(
-    { kind: 'diffusion', diffusion, manifest, texts: new TextCache(), measurement, memoryBytes: 0 },
+    { kind: 'diffusion', diffusion, manifest, sections, texts: new TextCache(), measurement, memoryBytes: 0 },
     {
       ...(signal && { signal }),
       scheduler: clock(msPerStep),
@@ -144,7 +146,7 @@ t.test('a picture goes on from any of its states, on any node, and is the same',
 
 t.test('steps that are made elsewhere, of runs on nodes, are the same', async t => {
   const texts = new TextCache()
-  const ready = { kind: 'diffusion', diffusion: model, manifest, texts, measurement, memoryBytes: 0 } as const
+  const ready = { kind: 'diffusion', diffusion: model, manifest, sections, texts, measurement, memoryBytes: 0 } as const
   const options = { scheduler: systemScheduler, tell: async () => {} }
   const denoise = async (job: DenoiseJob): Promise<Float32Array> => {
     const result = await JOB_ENDPOINTS.get(DENOISE_ENDPOINT)?.(writeDenoiseJob(job))(ready, options)

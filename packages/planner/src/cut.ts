@@ -38,6 +38,7 @@ function bestStart(
 ): { ms: number; first: number } {
   let best = { ms: Number.POSITIVE_INFINITY, first: 0 }
   for (let first = end - 1; first >= 0; first--) {
+    if (!costs.mayBegin(first)) continue
     const range = { first, end }
     const ms = costs.stageMs(node, range)
     if (ms >= best.ms || costs.stageBytes(range) > node.memoryFreeBytes) break

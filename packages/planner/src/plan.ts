@@ -51,9 +51,9 @@ export interface PlacementShortfall {
 export function planPlacement(input: PlacementInput): PlacementPlan | PlacementShortfall {
   const costs = new ModelCosts(input.model)
   const nodes = input.nodes.toSorted((a, b) => (a.peerId < b.peerId ? -1 : 1))
-  const most = Math.min(nodes.length, costs.layerCount)
+  const most = Math.min(nodes.length, costs.stagesMax)
   if (input.stages !== 'auto') {
-    const reason = impossibleCount(input.stages, nodes.length, costs.layerCount)
+    const reason = impossibleCount(input.stages, nodes.length, costs.stagesMax)
     if (reason !== undefined) return { ...shortfall(costs, nodes, nodes.length), reason }
     return bestPlan(costs, nodes, input.stages, input.hopMs) ?? shortfall(costs, nodes, input.stages)
   }
@@ -64,9 +64,9 @@ export function planPlacement(input: PlacementInput): PlacementPlan | PlacementS
   return shortfall(costs, nodes, most)
 }
 
-function impossibleCount(stages: number, nodeCount: number, layerCount: number): string | undefined {
+function impossibleCount(stages: number, nodeCount: number, stagesMax: number): string | undefined {
   if (!Number.isInteger(stages) || stages < 1) return `${stages} is no number of stages`
-  if (stages > layerCount) return `${stages} stages need ${stages} layers and the model has ${layerCount}`
+  if (stages > stagesMax) return `${stages} stages need ${stages} layers and the model has ${stagesMax}`
   if (stages > nodeCount) return `${stages} stages need ${stages} nodes and there are ${nodeCount}`
   return undefined
 }

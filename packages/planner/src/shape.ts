@@ -12,6 +12,10 @@ export interface ModelShape {
   readonly tiedEmbedding: boolean
   /** KV-cache bytes that one layer takes for all session slots of a placement. */
   readonly kvBytesPerLayer: number
+  /** Bytes that runs of each layer need beside its weights: runs take turns, and a stage needs those of its largest. Default none. */
+  readonly workBytes?: readonly number[]
+  /** Layers that a stage may begin with, beside 0. Default: any. */
+  readonly cuts?: readonly number[]
 }
 
 /** The planner's view of a node. */
@@ -38,14 +42,26 @@ export class ModelCosts {
   readonly layerCount: number
   readonly shape: ModelShape
   readonly #prefixBytes: Float64Array
+  readonly #cuts: ReadonlySet<number> | undefined
 
   constructor(shape: ModelShape) {
     this.shape = shape
     this.layerCount = shape.layerBytes.length
+    this.#cuts = shape.cuts && new Set([0, ...shape.cuts])
     this.#prefixBytes = new Float64Array(this.layerCount + 1)
     for (const [index, bytes] of shape.layerBytes.entries()) {
       this.#prefixBytes[index + 1] = (this.#prefixBytes[index] ?? 0) + bytes
     }
+  }
+
+  /** Most stages that the model may be cut into. */
+  get stagesMax(): number {
+    return this.#cuts === undefined ? this.layerCount : Math.min(this.#cuts.size, this.layerCount)
+  }
+
+  /** Whether a stage may begin with this layer. */
+  mayBegin(layer: number): boolean {
+    return this.#cuts?.has(layer) ?? true
   }
 
   /** Weight bytes of the layers of `range` alone, without ends or caches. */
@@ -59,7 +75,13 @@ export class ModelCosts {
     const first = range.first === 0
     const last = range.end === this.layerCount
     const layers = this.layerBytes(range) + kvBytesPerLayer * (range.end - range.first)
-    return layers + (first || (last && tiedEmbedding) ? embeddingBytes : 0) + (last ? headBytes : 0)
+    return (
+      layers + (first || (last && tiedEmbedding) ? embeddingBytes : 0) + (last ? headBytes : 0) + this.#workBytes(range)
+    )
+  }
+
+  #workBytes({ first, end }: LayerRange): number {
+    return (this.shape.workBytes ?? []).slice(first, end).reduce((most, bytes) => Math.max(most, bytes), 0)
   }
 
   /** Milliseconds `node` computes on one token as the stage of `range`. */

@@ -263,3 +263,24 @@ t.test('many nodes that avoid each other are given up in time', async t => {
   const nodes = names.map(name => node(name, 1, 1, { avoids: new Set(names) }))
   t.match(planPlacement({ model: model(40), nodes, stages: 'auto', hopMs: 1 }), { missing: [] })
 })
+
+t.test('a model of sections is cut between them, and each stage has room for its largest run', async t => {
+  // text, a denoiser, a decoder whose runs take most
+  const shape = { ...model(6), cuts: [1, 4], workBytes: [1, 3, 3, 3, 9, 9].map(mib => mib * MIB) }
+  const plan = (nodes: PlannerNode[], stages: 'auto' | number = 'auto') =>
+    planPlacement({ model: shape, nodes, stages, hopMs: 1 })
+  t.strictSame(cuts(plan([node('a', 15, 1), node('b', 20, 1)])), { a: '0-6' }, 'one node that fits is enough')
+  t.strictSame(cuts(plan([node('a', 14, 1), node('b', 7, 1)])), { b: '0-4', a: '4-6' })
+  t.strictSame(cuts(plan([node('a', 11, 1), node('b', 6, 1), node('c', 2, 1)])), { c: '0-1', b: '1-4', a: '4-6' })
+  t.strictSame(cuts(plan([node('a', 40, 1), node('b', 40, 2), node('c', 40, 3)], 3)), { a: '1-4', b: '4-6', c: '0-1' })
+  t.match(
+    plan([node('a', 10, 1), node('b', 10, 1), node('c', 10, 1)]),
+    { reason: /memory/ },
+    'the decoder fits nowhere'
+  )
+  const four = plan(
+    ['a', 'b', 'c', 'd'].map(id => node(id, 40, 1)),
+    4
+  )
+  t.match(four, { reason: /4 stages need 4/ })
+})

@@ -237,9 +237,12 @@ export async function startSwarm(init: SwarmInit = {}): Promise<Swarm> {
     await Promise.all(Array.from({ length: nodes }, () => started.addNode()))
     if (nodes > 0) {
       const models = await started.api.models(init.signal ? { signal: init.signal } : {})
-      // only what generates text is cut
-      const whole = new Set(models.filter(({ kind }) => kind !== 'decoder').map(({ id }) => id))
-      const wanted = (model: string): number | 'auto' => (whole.has(model) ? 1 : stages)
+      const kinds = new Map(models.map(({ id, kind }) => [id, kind]))
+      // what generates text is cut, and what draws where it fits no node
+      const wanted = (model: string): number | 'auto' => {
+        const kind = kinds.get(model)
+        return kind === 'decoder' ? stages : kind === 'diffusion' ? 'auto' : 1
+      }
       await started.untilPlaced(
         ({ state, model, stages: { length } }) =>
           state === 'ready' && (wanted(model) === 'auto' || wanted(model) === length),

@@ -49,6 +49,7 @@ export const coordinatorCommand: CommandDefinition = {
     'ffmpeg',
     'recordingHours',
     'pictureMegapixels',
+    'pictureStateSeconds',
     'publicUrl',
     'logLevel'
   ],
@@ -158,7 +159,8 @@ function limitsOf({
   namespaceBytes,
   diskReserve,
   recordingHours,
-  pictureMegapixels
+  pictureMegapixels,
+  pictureStateSeconds
 }: CommandRun['settings']) {
   return {
     connectionsMax: httpConnections,
@@ -171,7 +173,8 @@ function limitsOf({
     ...(namespaceBytes === undefined ? {} : { namespaceBytesMax: namespaceBytes }),
     ...(diskReserve === undefined ? {} : { diskReserveBytes: diskReserve }),
     ...(recordingHours === undefined ? {} : { recordingSecondsMax: recordingHours * 3600 }),
-    ...(pictureMegapixels === undefined ? {} : { picturePixelsMax: pictureMegapixels * 1024 * 1024 })
+    ...(pictureMegapixels === undefined ? {} : { picturePixelsMax: pictureMegapixels * 1024 * 1024 }),
+    ...(pictureStateSeconds === undefined ? {} : { pictureStateMs: pictureStateSeconds * 1000 })
   }
 }
 

@@ -316,6 +316,9 @@ export const settingsSchema = z.object({
   pictureMegapixels: whole(1, 256).describe(
     'largest picture that is taken, in megapixels; 16, which take some 130 MB each, when not given'
   ),
+  pictureStateSeconds: whole(0, 3600).describe(
+    'seconds from one state of a picture that is kept for after a crash to the next; 2 when not given, 0: each that is known'
+  ),
   publicUrl: publicUrl.describe(
     'address that clients reach the HTTP API by, for links in answers; the one that each client names when not given'
   ),

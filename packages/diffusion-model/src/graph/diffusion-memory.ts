@@ -3,14 +3,18 @@ import {
   type DenoiserConfig,
   type DiffusionConfig,
   type DiffusionManifest,
+  type DiffusionSection,
+  diffusionSections,
+  type LayerRange,
   latentScale,
   type PictureCoderConfig,
   PROMPT_CHUNKS_MAX,
   type PriorConfig,
   partFiles,
   picturePixelsMax,
-  type WeightFile,
-  weightFiles
+  sectionRanges,
+  sectionsWithin,
+  type WeightFile
 } from '@resultity/interface'
 
 export interface DiffusionMemory {
@@ -25,13 +29,32 @@ export interface DiffusionMemory {
 
 const F32 = Float32Array.BYTES_PER_ELEMENT
 
-/** What serving a whole diffusion model needs. Pure; the planner's input and the node's admission check. */
-export function diffusionMemory(manifest: DiffusionManifest): DiffusionMemory {
-  const { sight } = partFiles(manifest)
-  const looking = new Set(sight)
-  const rest = weightFiles(manifest).filter(file => !looking.has(file))
-  const weightBytes = Math.max(bytesOf(sight), bytesOf(rest))
-  return { weightBytes, workBytes: workBytes(manifest.config) }
+/**
+ * What serving the sections of a diffusion model needs that lie in `range`. Pure; the planner's input and the node's admission check.
+ *
+ * @param range default: all layers
+ */
+export function diffusionMemory(manifest: DiffusionManifest, range?: LayerRange): DiffusionMemory {
+  const { first, end } = range ?? { first: 0, end: manifest.layers.length }
+  const looking = new Set(partFiles(manifest).sight)
+  const files = manifest.layers.slice(first, end)
+  const weightBytes = Math.max(
+    bytesOf(files.filter(file => looking.has(file))),
+    bytesOf(files.filter(file => !looking.has(file)))
+  )
+  const work = sectionWork(manifest.config)
+  const sections = [...sectionsWithin(manifest, { first, end })]
+  return { weightBytes, workBytes: sections.reduce((most, section) => Math.max(most, work[section]), 0) }
+}
+
+/** The same bytes of work for each layer: those that a run of its section needs. For models that may be cut. */
+export function workBytesPerLayer(manifest: DiffusionManifest): number[] {
+  const work = sectionWork(manifest.config)
+  const ranges = sectionRanges(manifest)
+  return diffusionSections.flatMap(section => {
+    const { first, end } = ranges[section]
+    return new Array<number>(end - first).fill(work[section])
+  })
 }
 
 function bytesOf(files: readonly WeightFile[]): number {
@@ -45,20 +68,18 @@ export function diffusionWork(manifest: DiffusionManifest): number {
 }
 
 /**
- * Of one run of the largest component. Measured of Stable Diffusion 1.5: its denoiser took 0.75 of this at 1024², its decoder at
+ * Of one run of the largest component of each section. Measured of Stable Diffusion 1.5: its denoiser took 0.75 of this at 1024², its decoder at
  * most 0.98 at 768².
  */
-function workBytes(config: DiffusionConfig): number {
+function sectionWork(config: DiffusionConfig): Readonly<Record<DiffusionSection, number>> {
   const pixels = picturePixelsMax(config)
   const latents = Math.ceil(pixels / latentScale(config) ** 2)
   const length = PROMPT_CHUNKS_MAX * (config.textEncoders[0]?.length ?? 0)
-  const runs = [
-    ...config.textEncoders.map(textBytes),
-    ...(config.prior === undefined ? [] : priorBytes(config.prior)),
-    denoisingBytes(config.denoiser, latents, length),
-    codingBytes(config.coder, pixels)
-  ]
-  return Math.ceil(Math.max(...runs))
+  return {
+    text: Math.ceil(Math.max(...config.textEncoders.map(textBytes), ...(config.prior ? priorBytes(config.prior) : []))),
+    denoiser: Math.ceil(denoisingBytes(config.denoiser, latents, length)),
+    coder: Math.ceil(codingBytes(config.coder, pixels))
+  }
 }
 
 /** Hidden states with q, k and v, and the wide state of the feed-forward, of one chunk. */

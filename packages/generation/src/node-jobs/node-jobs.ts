@@ -1,7 +1,7 @@
 import { MeshError, type Route, type WorkOptions } from '@resultity/interface'
 import type { NodeLosses, PlaceableModel, RouteConstraints } from '@resultity/placement'
 import { BATCH_PATIENCE } from '../batch-patience.ts'
-import type { RouteLease, RouteLeases } from '../route-leases.ts'
+import type { RouteLeases } from '../route-leases.ts'
 import type { NodeAddress } from '../stage-control.ts'
 import { callJob, type JobCallComponents, type JobCallInit, type JobChunks } from './job-call.ts'
 
@@ -32,6 +32,8 @@ interface AnyNodeJob {
   readonly routing?: RouteConstraints
   /** Such as `/v1/embeddings`. */
   readonly endpoint: string
+  /** The job goes to the node that has this layer. Default: to one that serves the whole model. */
+  readonly layer?: number
   /** Other work was done for the same answer: it goes before what has not begun, and is never turned away. Default false. */
   readonly begun?: boolean
 }
@@ -70,7 +72,7 @@ export interface NodeJobOptions extends WorkOptions {
 export interface NodeJobResult {
   /** UTF-8 JSON as the node sent it; not yet checked. */
   readonly result: Uint8Array
-  /** The node that computed the result. */
+  /** The node that computed the result, alone. */
   readonly route: Route
 }
 
@@ -139,9 +141,10 @@ export class NodeJobs {
     let { begun: resumes = false } = job
     for (let number = 1; ; number++) {
       using lease = await leases.lease(job.model, job.routing, { ...options, resumes })
-      const attempt = of(lease.route)
+      const route = routeTo(lease.route, job)
+      const attempt = of(route)
       try {
-        return { result: await this.#attempt(job, number, lease, attempt, options), route: lease.route }
+        return { result: await this.#attempt(job, number, route, attempt, options), route }
       } catch (error) {
         const lost = error instanceof MeshError && (error.code === 'node_lost' || error.code === 'node_draining')
         const told = options.losses?.told(error) ?? error
@@ -158,7 +161,7 @@ export class NodeJobs {
   async #attempt(
     { jobId, model, endpoint }: AnyNodeJob,
     attempt: number,
-    lease: RouteLease,
+    route: Route,
     { body, runMs, chunks }: Attempt,
     options: NodeJobOptions
   ): Promise<Uint8Array> {
@@ -170,17 +173,15 @@ export class NodeJobs {
     this.#active++
     try {
       const init: JobCallInit = { startMs, graceMs }
-      return await callJob(this.#components, init, this.#nodeOf(lease), request, { ...options, chunks })
+      return await callJob(this.#components, init, this.#nodeOf(route), request, { ...options, chunks })
     } finally {
       this.#active--
     }
   }
 
-  #nodeOf({ route }: RouteLease): NodeAddress {
-    const [stage, ...others] = route.stages
-    if (stage === undefined || others.length > 0) {
-      throw new MeshError('internal', `a job was given a route of ${route.stages.length} stages`)
-    }
+  #nodeOf({ stages }: Route): NodeAddress {
+    const [stage] = stages
+    if (stage === undefined) throw new MeshError('internal', 'a job was given a route without a node')
     const address = this.#components.addressOf(stage.peerId)
     if (address !== undefined) return address
     throw new MeshError('node_lost', `node ${stage.peerId} left the mesh`, {
@@ -188,4 +189,25 @@ export class NodeJobs {
       details: { peerId: stage.peerId }
     })
   }
+}
+
+/** The node of a route that a job goes to. @throws MeshError `unavailable` for a whole model that several nodes serve */
+function routeTo(route: Route, job: AnyNodeJob): Route {
+  const { layer } = job
+  if (layer === undefined && route.stages.length > 1) throw inParts(job)
+  const stages = route.stages.filter(({ range }) => layer === undefined || (range.first <= layer && layer < range.end))
+  return { ...route, stages }
+}
+
+/** The job is for a whole model, and no node has one: whoever can asks for its parts. */
+function inParts({ model }: AnyNodeJob): MeshError {
+  return new MeshError('unavailable', `${model.name} is served in parts, on several nodes`, {
+    hint: 'Start a node with room for all of it.',
+    details: { inParts: true }
+  })
+}
+
+/** Whether a job failed because several nodes serve its model. */
+export function isInParts(error: unknown): boolean {
+  return error instanceof MeshError && error.details.inParts === true
 }

@@ -1,65 +1,35 @@
-import { requestOfSettings } from '@resultity/diffusion'
+import { requestOfSettings, type SumsThread } from '@resultity/diffusion'
 import {
-  carriedCount,
-  type DiffusionManifest,
-  firstStep,
-  invalidRequest,
-  LATENT_VALUES_MAX,
-  latentScale,
   MeshError,
   PICTURES_ENDPOINT,
-  type PictureJob,
   type PictureSizes,
   type PictureState,
-  pictureEventBytesMax,
-  picturePixelsMax,
-  type Route,
-  readPictureEvent,
   readPictureResult,
-  requireDiffusion,
-  writePictureJob
+  requireDiffusion
 } from '@resultity/interface'
-import type { PlaceableModel, Replicas, RouteConstraints } from '@resultity/placement'
+import type { Replicas } from '@resultity/placement'
 import { fanOut } from './fan-out.ts'
 import { MergedEvents } from './merged-events.ts'
-import type { JobAttempt, NodeJobOptions, NodeJobs } from './node-jobs.ts'
+import { isInParts, type NodeJobOptions, type NodeJobs } from './node-jobs.ts'
+import type { PaintEvent, PaintRequest } from './paint-request.ts'
+import { type DrawnPicture, drawnInParts } from './parts-of-picture.ts'
+import { jobsFor, type OnePicture, Progress, patienceOf } from './picture-progress.ts'
+import { pictureSizes } from './picture-sizes.ts'
 import { drawSplit } from './split-picture.ts'
 import { wrongResult } from './wrong-result.ts'
 
 export interface PainterComponents {
   readonly nodeJobs: Pick<NodeJobs, 'follow' | 'run'>
   readonly replicas: Pick<Replicas, 'ask' | 'idle' | 'jobsMax' | 'onChange'>
+  /** Puts steps together that two nodes make. */
+  readonly sums: Pick<SumsThread, 'of'>
 }
-
-/** Pictures that differ in their noise alone. */
-export interface PaintRequest extends Omit<PictureJob, 'picture' | 'from'> {
-  readonly jobId: string
-  readonly model: PlaceableModel
-  readonly routing: RouteConstraints
-  /** How many. */
-  readonly pictures: number
-}
-
-/** What happens to the picture with the number `picture`, from 0. */
-export type PaintEvent =
-  /** A step is done: each is told once, in order, whatever nodes are lost. */
-  | { readonly type: 'step'; readonly picture: number; readonly step: number; readonly steps: number }
-  /** The picture behind a step, u8 `[height, width, 3]`; it comes before that step. */
-  | { readonly type: 'preview'; readonly picture: number; readonly step: number; readonly rgb: Uint8Array }
-  /** It is done, u8 `[height, width, 3]`. */
-  | { readonly type: 'picture'; readonly picture: number; readonly rgb: Uint8Array; readonly route: Route }
 
 /**
  * From so many milliseconds of a run on, the two runs of a step are worth two nodes: beside it, a run's way there and back is
  * short.
  */
 const SPLIT_FROM_MS = 500
-
-/** Pixels for which a step may take as long as a whole job of another kind. */
-const PIXELS_PER_JOB = 512 * 512
-
-/** Of models with a prior, times as long. */
-const JOBS_WITH_PRIOR = 4
 
 /**
  * Has nodes draw pictures, each as a job of its own, on all of them that serve the model. Where a node is lost, another goes on from
@@ -76,9 +46,10 @@ export async function* paint(
   options: NodeJobOptions = {}
 ): AsyncGenerator<PaintEvent, void> {
   const { replicas } = components
-  const { model, routing, pictures } = request
-  const sizes = sizesOf(requireDiffusion(model.manifest), request)
-  if (pictures > 1) replicas.ask(model, routing, pictures)
+  const { model, routing, pictures, done } = request
+  const sizes = pictureSizes(requireDiffusion(model.manifest), request)
+  const left = pictures - (done?.size ?? 0)
+  if (left > 1) replicas.ask(model, routing, left)
   const split = splits(replicas, request, sizes)
   const events = new MergedEvents<PaintEvent>()
   const stop = new AbortController()
@@ -90,8 +61,10 @@ export async function* paint(
       onChange: listener => replicas.onChange(listener),
       signal
     },
-    (picture, signal) =>
-      (split ? paintSplit : paintOne)(components, { request, sizes, picture, events }, { ...options, signal })
+    async (picture, signal) => {
+      if (done?.has(picture) === true) return
+      await (split ? paintSplit : paintOne)(components, { request, sizes, picture, events }, { ...options, signal })
+    }
   )
   const all = allOf(painted).finally(() => events.end())
   // heard below
@@ -107,13 +80,6 @@ export async function* paint(
 
 async function allOf(work: AsyncIterable<void>): Promise<void> {
   for await (const _ of work);
-}
-
-interface OnePicture {
-  readonly request: PaintRequest
-  readonly sizes: PictureSizes
-  readonly picture: number
-  readonly events: MergedEvents<PaintEvent>
 }
 
 /** Whether both runs of a step are made on two nodes. */
@@ -132,19 +98,21 @@ function splits(replicas: PainterComponents['replicas'], request: PaintRequest, 
 
 async function paintSplit(components: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
   const { request, picture, sizes, events } = one
-  const { jobId, model, routing, steps, previews } = request
+  const { jobId, model, routing, steps, previews, begun } = request
   const state = await drawSplit(
-    components.nodeJobs,
+    components,
     {
       jobId,
       model,
-      routing,
+      // each run reads its prompt itself
+      routing: { ...routing, stages: 1 },
       request: requestOfSettings(request, picture),
+      from: begun?.get(picture),
       jobsPerRun: jobsFor(sizes)
     },
     {
       ...options,
-      onStep: async ({ step, clean }) => {
+      onStep: async ({ step, clean, state }) => {
         if (previews.includes(step)) {
           // as if it had been the last step
           const shown = { step: steps, latents: clean.values, carried: carriedOf(sizes, clean.values) }
@@ -152,7 +120,7 @@ async function paintSplit(components: PainterComponents, one: OnePicture, option
           await events.tell({ type: 'preview', picture, step, rgb })
         }
         options.losses?.gotFurther()
-        await events.tell({ type: 'step', picture, step, steps })
+        await events.tell({ type: 'step', picture, step, steps, state })
       }
     }
   )
@@ -169,31 +137,33 @@ function carriedOf({ carried }: PictureSizes, values: Float32Array): Float32Arra
   return Array.from({ length: carried }, () => values)
 }
 
-/** How many usual jobs long a run of the model may be. */
-function jobsFor({ width, height }: PictureSizes): number {
-  return Math.max(1, (width * height) / PIXELS_PER_JOB)
-}
-
-/**
- * How many usual jobs long a node may say nothing: before the first step a prior has up to 77 runs, which take a slow node some minutes
- * and are no steps.
- */
-function patienceOf({ request, sizes }: OnePicture): number {
-  const { prior } = requireDiffusion(request.model.manifest).config
-  return jobsFor(sizes) * (prior === undefined ? 1 : JOBS_WITH_PRIOR)
-}
-
 async function paintOne(components: PainterComponents, one: OnePicture, options: NodeJobOptions): Promise<void> {
-  const { rgb, route } = await drawn(components, new Progress(one, options), one, options)
+  const progress = new Progress(one, options, one.request.begun?.get(one.picture))
+  const { rgb, route } = await drawn(components, progress, one, options)
   await one.events.tell({ type: 'picture', picture: one.picture, rgb, route })
 }
 
+/** By a node that serves the whole model, or where there is none by those that serve its sections. */
 async function drawn(
   { nodeJobs }: PainterComponents,
   progress: Progress,
   one: OnePicture,
   options: NodeJobOptions
-): Promise<{ readonly rgb: Uint8Array; readonly route: Route }> {
+): Promise<DrawnPicture> {
+  try {
+    return await drawnWhole(nodeJobs, progress, one, options)
+  } catch (error) {
+    if (!isInParts(error)) throw error
+    return await drawnInParts(nodeJobs, progress, one, options)
+  }
+}
+
+async function drawnWhole(
+  nodeJobs: PainterComponents['nodeJobs'],
+  progress: Progress,
+  one: OnePicture,
+  options: NodeJobOptions
+): Promise<DrawnPicture> {
   const { request, sizes } = one
   const { jobId, model, routing, steps } = request
   const { result, route } = await nodeJobs.follow(
@@ -213,111 +183,4 @@ async function drawn(
   const rgb = progress.done ? readPictureResult(result, sizes) : undefined
   if (rgb === undefined) throw wrongResult(route, `no picture of ${sizes.width} × ${sizes.height} in ${steps} steps`)
   return { rgb, route }
-}
-
-/** How far one picture is, over all nodes that have had it. */
-class Progress {
-  readonly #one: OnePicture
-  readonly #job: PictureJob
-  readonly #options: NodeJobOptions
-  /** The last that a node told and that was found right. */
-  #state: PictureState | undefined
-  /** The last step that a node of this attempt has done. */
-  #step: number
-  /** The last step that was told on. */
-  #told: number
-  readonly #shown = new Set<number>()
-
-  /** @param state that is known before any node is asked */
-  constructor(one: OnePicture, options: NodeJobOptions, state?: PictureState) {
-    const { jobId: _, model: __, routing: ___, pictures: ____, ...settings } = one.request
-    this.#one = one
-    this.#options = options
-    this.#job = { ...settings, picture: one.picture }
-    this.#state = state
-    this.#step = state?.step ?? firstStep(settings)
-    this.#told = this.#step
-  }
-
-  /** Whether steps are done already. */
-  get begun(): boolean {
-    return this.#state !== undefined
-  }
-
-  /** Whether all steps were done by the node that was asked last. */
-  get done(): boolean {
-    return this.#step === this.#job.steps
-  }
-
-  /** What `route` has to do, and how it is listened to. */
-  attempt(route: Route): JobAttempt {
-    const { width, height, latentValues } = this.#one.sizes
-    const job = this.#job
-    const from = this.#state
-    this.#step = from?.step ?? firstStep(job)
-    const left = job.steps - this.#step
-    const shows = new Set<number>()
-    const chunkBytesMax = pictureEventBytesMax(width * height, latentValues)
-    const countMax = left + job.previews.length
-    return {
-      body: writePictureJob({ ...job, from }),
-      events: {
-        chunkBytesMax,
-        bytesMax: chunkBytesMax * countMax,
-        countMax,
-        take: chunk => this.#take(chunk, route, shows)
-      },
-      gotFurther: () => (this.#state?.step ?? 0) > (from?.step ?? 0)
-    }
-  }
-
-  /** @throws MeshError `protocol_violation` naming the node */
-  #take(chunk: Uint8Array, route: Route, shows: Set<number>): Promise<void> | undefined {
-    const { sizes, picture, events } = this.#one
-    const { steps, previews } = this.#job
-    const event = readPictureEvent(chunk, sizes)
-    if (event === undefined) throw wrongResult(route, 'no step of the picture that was asked for')
-    const { step } = event
-    if (step !== this.#step + 1 || step > steps) {
-      throw wrongResult(route, `step ${step} of ${steps}, and ${this.#step + 1} is next`)
-    }
-    if (event.type === 'preview') {
-      if (!previews.includes(step) || shows.has(step))
-        throw wrongResult(route, `a picture behind step ${step}, unasked`)
-      shows.add(step)
-      if (this.#shown.has(step)) return undefined
-      this.#shown.add(step)
-      return events.tell({ type: 'preview', picture, step, rgb: event.rgb })
-    }
-    this.#step = step
-    this.#state = event.state ?? this.#state
-    // a node before this one had done it as well
-    if (step <= this.#told) return undefined
-    this.#told = step
-    this.#options.losses?.gotFurther()
-    return events.tell({ type: 'step', picture, step, steps })
-  }
-}
-
-/** @throws MeshError `invalid_request` naming the field */
-function sizesOf({ name, config }: DiffusionManifest, request: PaintRequest): PictureSizes {
-  const { width, height, scheduler, steps } = request
-  if (firstStep(request) === steps) {
-    throw invalidRequest('strength', `it leaves none of ${steps} steps`, 'Send a greater strength, or more steps.')
-  }
-  const scale = latentScale(config)
-  if (width % scale !== 0 || height % scale !== 0) {
-    const sides = `${name} draws multiples of ${scale}`
-    throw invalidRequest('size', `${width} × ${height} pixels; ${sides}`, 'Send another size.')
-  }
-  const pixelsMax = picturePixelsMax(config)
-  if (width * height > pixelsMax) {
-    const most = `${name} draws up to ${pixelsMax}`
-    throw invalidRequest('size', `${width} × ${height} pixels; ${most}`, 'Send a smaller size.')
-  }
-  const latentValues = config.coder.latentChannels * (width / scale) * (height / scale)
-  if (latentValues > LATENT_VALUES_MAX) {
-    throw invalidRequest('size', `${latentValues} values of latents, and ${LATENT_VALUES_MAX} are taken`)
-  }
-  return { width, height, latentValues, carried: carriedCount(scheduler) }
 }

@@ -1,4 +1,10 @@
-import { drawLatents, type PictureRequest, type PictureStep, type StepModel } from '@resultity/diffusion'
+import {
+  drawLatents,
+  type PictureRequest,
+  type PictureStep,
+  type StepModel,
+  type SumsThread
+} from '@resultity/diffusion'
 import {
   DENOISE_ENDPOINT,
   type DenoiseInput,
@@ -21,6 +27,8 @@ export interface SplitPicture {
   readonly routing: RouteConstraints
   /** It begins as noise alone. */
   readonly request: PictureRequest
+  /** Goes on from here. */
+  readonly from: PictureState | undefined
   /** Time of one run, in those that a whole job of another kind may take. */
   readonly jobsPerRun: number
 }
@@ -29,23 +37,31 @@ export interface SplitOptions extends NodeJobOptions {
   onStep(step: PictureStep): Promise<void>
 }
 
+export interface SplitComponents {
+  readonly nodeJobs: Pick<NodeJobs, 'run'>
+  /** Steps are put together there: at two megapixels one takes some tens of milliseconds. */
+  readonly sums: Pick<SumsThread, 'of'>
+}
+
 /**
- * Makes the steps of a picture here, and has nodes run the denoiser: with guidance twice a step, on two nodes at once. The bits
+ * Makes the steps of a picture here, in a thread, and has nodes run the denoiser: with guidance twice a step, on two nodes at once. The bits
  * are those of one node, for what is computed is the same; a run whose node is lost is made by another.
  *
  * @returns the state behind the last step
  * @throws MeshError as {@link NodeJobs.run} does; `protocol_violation`, naming the node, for what is no prediction
  */
 export async function drawSplit(
-  nodeJobs: Pick<NodeJobs, 'run'>,
+  { nodeJobs, sums }: SplitComponents,
   picture: SplitPicture,
   { onStep, ...options }: SplitOptions
 ): Promise<PictureState> {
-  let last: PictureState | undefined
+  let last = picture.from
   const { signal, workClass } = options
   await drawLatents(new DenoisingNodes(nodeJobs, picture, options), picture.request, {
     ...(signal && { signal }),
     ...(workClass && { workClass }),
+    ...(last && { from: last }),
+    sums: numbers => sums.of(numbers),
     onStep: async step => {
       last = step.state
       await onStep(step)

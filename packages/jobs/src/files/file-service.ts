@@ -188,6 +188,15 @@ export class FileService implements Disposable {
     return stored
   }
 
+  /** Removes a file of our own making, if it is there. */
+  async discard(id: string): Promise<void> {
+    const { files, content } = this.#components
+    const file = await files.find(id)
+    if (file === undefined) return
+    await files.remove(id)
+    await content.remove(file.contentId)
+  }
+
   /** @throws MeshError `not_found`, also for a file of another namespace */
   async find(id: string, namespace: string): Promise<StoredFile> {
     const file = await this.findInUse(id, namespace)

@@ -1,6 +1,7 @@
 import { captionMemory } from '@resultity/blip'
-import { diffusionMemory, diffusionWork } from '@resultity/diffusion-model'
+import { diffusionMemory, diffusionWork, workBytesPerLayer } from '@resultity/diffusion-model'
 import {
+  cutsOf,
   isBark,
   isCaptioner,
   isDiffusion,
@@ -46,11 +47,13 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
   if (isDiffusion(manifest)) {
+    const ends = { headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+    const cuts = cutsOf(manifest) ?? []
+    if (cuts.length > 0) return { layerBytes, ...ends, embeddingBytes: 0, workBytes: workBytesPerLayer(manifest), cuts }
     const { weightBytes, workBytes } = diffusionMemory(manifest)
     const inLayers = layerBytes.reduce((sum, bytes) => sum + bytes, 0)
     // of half-precision files, what they are more in memory
-    const embeddingBytes = Math.max(0, weightBytes - inLayers) + workBytes
-    return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
+    return { layerBytes, ...ends, embeddingBytes: Math.max(0, weightBytes - inLayers) + workBytes }
   }
   if (isSpeech(manifest)) {
     const { weightBytes, cacheBytes, workBytes } = speechMemory({

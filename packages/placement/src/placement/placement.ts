@@ -1,4 +1,11 @@
-import { type FileContent, formatRange, type LayerRange, MeshError, type Route } from '@resultity/interface'
+import {
+  type FileContent,
+  formatRange,
+  isServedWhole,
+  type LayerRange,
+  MeshError,
+  type Route
+} from '@resultity/interface'
 import type { PlacementPlan } from '@resultity/planner'
 import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
@@ -158,8 +165,12 @@ export class Placement {
     return { placementId: this.id, stages: this.#stages.map(({ peerId, range }) => ({ peerId, range })) }
   }
 
-  /** Whom the stage on this node sends to; undefined when there is no other stage, or none on it. */
+  /**
+   * Whom the stage on this node sends to; undefined when there is no other stage, or none on it, and of models that take jobs: their
+   * sections are asked one after the other.
+   */
   nextOf(peerId: string): PlacedStage | undefined {
+    if (isServedWhole(this.model.manifest)) return undefined
     const index = this.#stages.findIndex(stage => stage.peerId === peerId)
     return index < 0 || this.#stages.length < 2 ? undefined : this.#stages[(index + 1) % this.#stages.length]
   }

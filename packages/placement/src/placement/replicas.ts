@@ -43,8 +43,12 @@ export class Replicas {
 
   /** How many jobs may be at work at once on nodes that serve the model now. */
   jobsMax(model: PlaceableModel, routing: RouteConstraints): number {
-    const nodes = this.#nodesOf(model, this.#poolOf(routing), ['ready']).size
-    return nodes * Math.min(JOBS_PER_NODE, model.sessionsMax)
+    const pool = this.#poolOf(routing)
+    const { director } = this.#components
+    const ready = director.table.of(model).filter(one => one.state === 'ready' && director.fits(one, pool))
+    // of placements on several nodes each is one, wherever it begins
+    const nodes = new Set(ready.map(({ stages }) => stages[0]?.peerId))
+    return nodes.size * Math.min(JOBS_PER_NODE, model.sessionsMax)
   }
 
   /**
@@ -57,7 +61,8 @@ export class Replicas {
     const ready = director.table.of(model).filter(one => one.state === 'ready' && director.fits(one, pool))
     const [first] = ready
     if (first === undefined || !ready.every(one => computeAlike(first, one))) return []
-    const idle = ready.filter(({ sessionsOpen }) => sessionsOpen === 0)
+    // in parts, a step waits for other nodes than its own
+    const idle = ready.filter(({ sessionsOpen, stages }) => sessionsOpen === 0 && stages.length === 1)
     return idle.flatMap(({ stages }) =>
       stages.map(({ report, range }) => report.decodeMsPerLayer * (range.end - range.first))
     )

@@ -1,4 +1,12 @@
-import { formatRange, isServedWhole, kindOf, type LayerRange, layerCount, MeshError } from '@resultity/interface'
+import {
+  formatRange,
+  isServedWhole,
+  kindOf,
+  type LayerRange,
+  layerCount,
+  MeshError,
+  stagesMaxOf
+} from '@resultity/interface'
 import type { PlacementShortfall } from '@resultity/planner'
 import type { NodePool } from './node-pool.ts'
 import type { PlaceableModel } from './placeable-model.ts'
@@ -37,7 +45,8 @@ export function layersMissing({ model, pool, shortfall, lost, failure, usableCou
 
 /** @throws MeshError `invalid_request` naming `param` */
 export function refuseMoreStagesThanLayers(model: PlaceableModel, stages: number, param: string): void {
-  if (isServedWhole(model.manifest) && stages > 1) {
+  const most = stagesMaxOf(model.manifest)
+  if (most === 1 && stages > 1) {
     throw new MeshError(
       'invalid_request',
       `${param} is ${stages} and ${model.name} ${kindOf(model.manifest)} and is not cut`,
@@ -47,10 +56,10 @@ export function refuseMoreStagesThanLayers(model: PlaceableModel, stages: number
       }
     )
   }
-  const layers = model.manifest.layers.length
-  if (stages <= layers) return
-  throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} has ${layers} layers`, {
-    hint: `Ask for at most ${layers} stages.`,
+  if (stages <= most) return
+  const parts = isServedWhole(model.manifest) ? 'parts' : 'layers'
+  throw new MeshError('invalid_request', `${param} is ${stages} and ${model.name} has ${most} ${parts}`, {
+    hint: `Ask for at most ${most} stages.`,
     details: { param }
   })
 }

@@ -1,4 +1,4 @@
-import { isServedWhole, type MeshError } from '@resultity/interface'
+import { isServedWhole, type MeshError, stagesMaxOf } from '@resultity/interface'
 import {
   type PlacementPlan,
   type PlacementShortfall,
@@ -40,7 +40,9 @@ export class TargetPlanner {
   /** Stages of a target's default placement on the nodes that are there. */
   wantedStages(target: Target): 'auto' | number {
     const { model } = target
-    if (isServedWhole(model.manifest)) return 1
+    if (stagesMaxOf(model.manifest) === 1) return 1
+    // what takes jobs is on one node wherever that has room
+    if (isServedWhole(model.manifest)) return 'auto'
     if (this.#stages === 'auto') return 'auto'
     const nodeCount = this.usableNodes(target).length
     return Math.max(1, Math.min(this.#stages, nodeCount, model.manifest.layers.length))
@@ -70,7 +72,7 @@ export class TargetPlanner {
   ): PlacementPlan | PlacementShortfall {
     const { model } = target
     // some models are not cut
-    const count = isServedWhole(model.manifest) ? 1 : stages
+    const count = stagesMaxOf(model.manifest) === 1 ? 1 : stages
     return planPlacement({
       model: shapeOf(model),
       nodes: this.#nodes(target, placements),
@@ -139,7 +141,8 @@ export class TargetPlanner {
   #fitsOn({ model, stages, purpose }: Placement, nodes: readonly PlannerNode[]): boolean {
     const input = { model: shapeOf(model), stages, nodes, hopMs: HOP_MS }
     if (repairPlacement(input) !== undefined) return true
-    const count = isServedWhole(model.manifest) ? 1 : purpose === 'default' ? 'auto' : stages.length
+    const whole = stagesMaxOf(model.manifest) === 1
+    const count = whole ? 1 : purpose === 'default' ? 'auto' : stages.length
     return !('missing' in planPlacement({ ...input, stages: count }))
   }
 
