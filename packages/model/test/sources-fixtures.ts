@@ -20,15 +20,22 @@ export interface HubFault {
   readonly wrongHash?: boolean
   /** Accepts the request and never answers. */
   readonly silent?: boolean
+  /** Answers the next requests for the list of files with these statuses. */
+  readonly statuses?: number[]
+  /** Which commit each revision is; may be changed while it runs. Default: `main` is {@link COMMIT}. */
+  readonly revisions?: Record<string, string>
 }
+
+/** What the fake hub calls the state of its repository. */
+export const COMMIT = 'c0'.repeat(20)
 
 export interface FakeHub extends AsyncDisposable {
   readonly url: string
-  /** Range headers of the requests for bytes, and `list` for listings; in order. */
+  /** Range headers of the requests for bytes, and `list` for lists of files; in order. */
   readonly requests: string[]
 }
 
-/** A server that speaks as much of the hub's HTTP interface as `@huggingface/hub` uses, for one repository. */
+/** A server that speaks as much of the hub's HTTP interface as downloads use, for one repository. */
 export async function startFakeHub(
   repo: string,
   files: Readonly<Record<string, Uint8Array>>,
@@ -39,23 +46,27 @@ export async function startFakeHub(
   const serve = (request: IncomingMessage, response: ServerResponse): void => {
     if (fault.silent === true) return
     const { pathname } = new URL(request.url ?? '/', 'http://hub')
-    const listing = `/api/models/${repo}/tree/main`
+    const listing = `/api/models/${repo}/revision/`
+    const revisions = fault.revisions ?? { main: COMMIT }
     if (pathname.startsWith(listing)) {
       requests.push('list')
-      response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(listFolder(files, pathname.slice(listing.length + 1), fault)))
+      const status = fault.statuses?.shift()
+      const named = decodeURIComponent(pathname.slice(listing.length))
+      const sha = revisions[named] ?? Object.values(revisions).find(commit => commit === named)
+      if (status !== undefined) response.writeHead(status, { 'retry-after': '0' }).end()
+      else if (sha === undefined) response.writeHead(404, { 'x-error-code': 'RevisionNotFound' }).end()
+      else response.end(JSON.stringify({ sha, siblings: listFiles(files, fault) }))
       return
     }
-    const bytes = files[pathname.replace(`/${repo}/resolve/main/`, '')]
+    const [, commit = '', path = ''] = new RegExp(`^/${repo}/resolve/([0-9a-f]{40})/(.+)$`).exec(pathname) ?? []
+    const bytes = Object.values(revisions).includes(commit) ? files[path] : undefined
     if (bytes === undefined) {
       response.writeHead(404, { 'x-error-code': 'RepoNotFound' }).end()
       return
     }
-    const range = request.headers.range
-    if (range !== 'bytes=0-0') requests.push(range ?? 'all')
-    sendBytes(response, bytes, fault.ignoreRanges === true && range !== 'bytes=0-0' ? undefined : range, () =>
-      range === 'bytes=0-0' ? undefined : breaks.shift()
-    )
+    const { range } = request.headers
+    requests.push(range ?? 'all')
+    sendBytes(response, bytes, fault.ignoreRanges === true ? undefined : range, () => breaks.shift())
   }
   const server = createServer(serve)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -70,22 +81,12 @@ export async function startFakeHub(
   }
 }
 
-/** What lies directly in `folder`, folders among it. */
-function listFolder(files: Readonly<Record<string, Uint8Array>>, folder: string, fault: HubFault): object[] {
-  const prefix = folder === '' ? '' : `${folder}/`
-  const inside = Object.entries(files).filter(([path]) => path.startsWith(prefix))
-  const names = inside.map(([path]) => path.slice(prefix.length))
-  const folders = new Set(names.filter(name => name.includes('/')).map(name => name.split('/')[0]))
-  return [
-    ...[...folders].map(name => ({ type: 'directory', path: `${prefix}${name}`, size: 0, oid: 'x' })),
-    ...inside.flatMap(([path, bytes], at) => (names[at]?.includes('/') ? [] : [listEntry(path, bytes, fault)]))
-  ]
-}
-
-function listEntry(path: string, bytes: Uint8Array, fault: HubFault): object {
-  const hashed = fault.wrongHash === true ? Uint8Array.of(0) : bytes
-  const lfs = { oid: sha256(hashed), size: bytes.length, pointerSize: 100 }
-  return { type: 'file', path, size: bytes.length, oid: gitBlob(hashed), ...(bytes.length > 1000 ? { lfs } : {}) }
+function listFiles(files: Readonly<Record<string, Uint8Array>>, fault: HubFault): object[] {
+  return Object.entries(files).map(([rfilename, bytes]) => {
+    const hashed = fault.wrongHash === true ? Uint8Array.of(0) : bytes
+    const lfs = { sha256: sha256(hashed), size: bytes.length, pointerSize: 100 }
+    return { rfilename, size: bytes.length, blobId: gitBlob(hashed), ...(bytes.length > 1000 ? { lfs } : {}) }
+  })
 }
 
 function sendBytes(

