@@ -120,6 +120,7 @@ layers as nodes do; both are killed in the middle. It takes some 20 GB of disk f
 
   --nodes N           processes that make layers (default: 3 here)
   --tiny              a checkpoint of some megabytes instead
+  --gguf              GGUF files with 8 bits a number instead of safetensors with 16
 
 images measures how fast pictures are drawn, by the engine alone and beside diffusers with the same weights, and the most memory that
 each takes: with a tiny model, and with random weights of Stable Diffusion 1.5's full width, which diffusers writes to the cache. It
@@ -184,6 +185,7 @@ const { positionals, values } = parseArgs({
     python: { type: 'string' },
     nodes: { type: 'string' },
     tiny: { type: 'boolean', default: false },
+    gguf: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
     'over-nodes': { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
@@ -326,7 +328,7 @@ async function speech(): Promise<string> {
 }
 
 async function hub(): Promise<string> {
-  const report = await benchHub({ nodes: Number(values.nodes ?? 3), tiny: values.tiny, log })
+  const report = await benchHub({ nodes: Number(values.nodes ?? 3), tiny: values.tiny, gguf: values.gguf, log })
   return values.json ? `${JSON.stringify(report)}\n` : renderHub(report)
 }
 

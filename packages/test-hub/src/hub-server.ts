@@ -138,7 +138,7 @@ export class TestHub implements AsyncDisposable {
       response.writeHead(status, { 'retry-after': '0' }).end()
       return
     }
-    const changed = path.endsWith('.safetensors') ? faults.changedTo : undefined
+    const changed = /\.(safetensors|gguf)$/.test(path) ? faults.changedTo : undefined
     const { pathname } = new URL(request.url ?? '/', this.url)
     const known = Object.values(this.revisions).find(commit => pathname.includes(`/${commit}/`))
     response.setHeader('x-repo-commit', known ?? this.commit)

