@@ -18,7 +18,6 @@ const EXTERNAL = [
   'opus-decoder',
   'mpg123-decoder',
   '@wasm-audio-decoders/ogg-vorbis',
-  '@huggingface/hub',
   '@scalar/fastify-api-reference',
   'proper-lockfile'
 ]

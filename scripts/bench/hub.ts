@@ -5,12 +5,14 @@ export interface HubBenchInit {
   readonly nodes: number
   /** A checkpoint of some megabytes in place of the one of 8 GB. */
   readonly tiny: boolean
+  /** In GGUF, with 8 bits a number. */
+  readonly gguf: boolean
   log(line: string): void
 }
 
 /** A checkpoint of 8 GB that takes no disk, described by a coordinator and made by nodes; both are killed in the middle. */
-export async function benchHub({ nodes, tiny, log }: HubBenchInit): Promise<HubRunReport> {
-  return await runHub(tiny ? { shape: TINY, shards: 2, nodes, log } : { shape: EIGHT_GB, shards: 4, nodes, log })
+export async function benchHub({ nodes, tiny, gguf, log }: HubBenchInit): Promise<HubRunReport> {
+  return await runHub({ ...(tiny ? { shape: TINY, shards: 2 } : { shape: EIGHT_GB, shards: 4 }), gguf, nodes, log })
 }
 
 const mb = (bytes: number): string => `${(bytes / 1e6).toFixed(bytes < 1e7 ? 1 : 0)} MB`

@@ -65,6 +65,7 @@ const { positionals, values } = parseArgs({
     python: { type: 'string' },
     nodes: { type: 'string' },
     tiny: { type: 'boolean', default: false },
+    gguf: { type: 'boolean', default: false },
     side: { type: 'string', default: '512' },
     'over-nodes': { type: 'boolean', default: false },
     long: { type: 'boolean', default: false },
@@ -222,7 +223,7 @@ async function speech(): Promise<string> {
 }
 
 async function hub(): Promise<string> {
-  const report = await benchHub({ nodes: Number(values.nodes ?? 3), tiny: values.tiny, log })
+  const report = await benchHub({ nodes: Number(values.nodes ?? 3), tiny: values.tiny, gguf: values.gguf, log })
   return values.json ? `${JSON.stringify(report)}\n` : renderHub(report)
 }
 

@@ -97,6 +97,7 @@ layers as nodes do; both are killed in the middle. It takes some 20 GB of disk f
 
   --nodes N           processes that make layers (default: 3 here)
   --tiny              a checkpoint of some megabytes instead
+  --gguf              GGUF files with 8 bits a number instead of safetensors with 16
 
 images measures how fast pictures are drawn, by the engine alone and beside diffusers with the same weights, and the most memory that
 each takes: with a tiny model, and with random weights of Stable Diffusion 1.5's full width, which diffusers writes to the cache. It

@@ -4,6 +4,7 @@ import {
   type Clock,
   MeshError,
   type ModelAliases,
+  type Quantize,
   type SubcloudDefinition
 } from '@resultity/interface'
 import { type FileBlobStore, type HubAccess, modelNameOf, parseModelReference } from '@resultity/model'
@@ -28,6 +29,8 @@ export interface ModelSettings {
    * each node makes its own layers. Default 2 GB.
    */
   readonly importMaxBytes?: number | undefined
+  /** What becomes of matrices of plain numbers in models that generate text. Default `auto`. */
+  readonly quantize?: Quantize | undefined
   /** Further names of models, and names of ensembles. */
   readonly aliases?: ModelAliases
   readonly onProgress?: (reference: string, progress: ModelProgress) => void
@@ -96,6 +99,7 @@ async function addModel(
       nowMs: clock.now(),
       hub: init.hub,
       importMaxBytes: init.importMaxBytes,
+      quantize: init.quantize,
       ...(init.contextLength === undefined ? {} : { contextLength: init.contextLength }),
       ...(init.sessionsMax === undefined ? {} : { sessionsMax: init.sessionsMax }),
       onProgress: progress => init.onProgress?.(reference, progress)

@@ -9,6 +9,7 @@ import {
   isVoice,
   MeshError,
   type ModelManifest,
+  type Quantize,
   SENTENCE_IDS_MAX
 } from '@resultity/interface'
 import {
@@ -39,6 +40,8 @@ export interface LoadModelInit {
   readonly hub?: HubAccess | undefined
   /** See {@link ModelSettings.importMaxBytes}. */
   readonly importMaxBytes?: number | undefined
+  /** See {@link ModelSettings.quantize}. */
+  readonly quantize?: Quantize | undefined
   readonly nowMs: number
   readonly onProgress?: (progress: ModelProgress) => void
 }
@@ -59,6 +62,7 @@ export async function loadModel(
     store,
     hub: hubOptions(init.hub ?? {}),
     describeFrom: importMaxBytes + 1,
+    quantize: init.quantize,
     ...options,
     ...(onProgress === undefined ? {} : { onProgress })
   })

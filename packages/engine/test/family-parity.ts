@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type DecoderManifest, requireDecoder, type WeightFile, weightFiles } from '@resultity/interface'
+import { type DecoderManifest, type Quantize, requireDecoder, type WeightFile, weightFiles } from '@resultity/interface'
 import { convertModel, FileBlobStore } from '@resultity/model'
 import { argmax } from '@resultity/sampling'
 import type { Engine } from '../src/index.ts'
@@ -16,6 +16,12 @@ export const COSINE_MIN = 0.9995
  * three of four, for where two experts are nearly as good, rounding takes the other.
  */
 export const QUANTIZED_COSINE_MIN = 0.98
+/**
+ * Of weights that an import rounds, half of all positions have a cosine with those of 32 bits of so much or more, as was measured; the
+ * products round the activations to 8 bits, too. With experts it is less: where two are nearly as good, rounding takes the other.
+ */
+const ROUNDED_MEDIAN_MIN = { q8: 0.998, q4: 0.9 } as const
+const ROUNDED_EXPERTS_MEDIAN_MIN = { q8: 0.99, q4: 0.85 } as const
 /** Where the reference's two best logits are farther apart, the best must be ours too. */
 const GAP = 0.1
 /** The tests write no tokenizer: the ids of a prompt are given. */
@@ -38,8 +44,19 @@ export interface Parity {
   /** Ways of cutting the model that were tried, and those of them that gave other bits. */
   readonly cuts: number
   readonly otherBits: readonly string[]
+  /** What `--quantize` makes of it; undefined where the source is in blocks already. */
+  readonly rounded?: { readonly q8: RoundedParity; readonly q4: RoundedParity }
   /** Undefined where llama.cpp does not have the family, or the source is a GGUF itself. */
   readonly gguf?: GgufParity
+}
+
+export interface RoundedParity {
+  /** With the same model in 32 bits, at the position in the middle of all. */
+  readonly medianCosine: number
+  /** What it has to be. */
+  readonly medianMin: number
+  /** Of the weight files, of those in 32 bits. */
+  readonly share: number
 }
 
 export interface GgufParity {
@@ -51,8 +68,11 @@ export interface GgufParity {
 }
 
 /** True where everything is as it has to be. */
-export function isGreen({ cosine, wrong, otherBits, gguf }: Parity): boolean {
+export function isGreen({ cosine, wrong, otherBits, rounded, gguf }: Parity): boolean {
   if (!(cosine >= COSINE_MIN) || wrong.length + otherBits.length > 0) return false
+  for (const kind of ['q8', 'q4'] as const) {
+    if (rounded !== undefined && !(rounded[kind].medianCosine >= rounded[kind].medianMin)) return false
+  }
   if (gguf === undefined) return true
   return gguf.differences.length === 0 && gguf.quantizedCosine >= QUANTIZED_COSINE_MIN && gguf.quantizedSameBits
 }
@@ -71,6 +91,10 @@ export async function measureFamily(engine: Engine, name: string): Promise<Parit
       weights: 'tiny, random',
       ...(await compareLogits(engine, model, converted)),
       ...(await compareCuts(engine, model, converted)),
+      rounded: {
+        q8: await compareRounded(engine, model, converter, converted, 'q8'),
+        q4: await compareRounded(engine, model, converter, converted, 'q4')
+      },
       ...(model.gguf === undefined ? {} : { gguf: await compareGguf(engine, model, converter, converted) })
     }
   } finally {
@@ -106,6 +130,35 @@ async function compareCuts(engine: Engine, model: FamilyModel, { manifest, init 
     if (!sameBits(await logitsOf(engine, init, prompt, { chunk: 5, ends }), alone)) otherBits.push(`cut at ${ends}`)
   }
   return { cuts: ways.length, otherBits }
+}
+
+async function compareRounded(
+  engine: Engine,
+  model: FamilyModel,
+  converter: Converter,
+  plain: Converted,
+  quantize: 'q8' | 'q4'
+): Promise<RoundedParity> {
+  const rounded = await converter.convert(join(converter.directory, 'folder'), quantize)
+  const { layerCount, vocabularySize } = plain.manifest.config
+  const [prompt = []] = model.prompts
+  const ways = { chunk: prompt.length, ends: [layerCount] }
+  const found = await logitsOf(engine, rounded.init, prompt, ways)
+  const wanted = await logitsOf(engine, plain.init, prompt, ways)
+  const cosines = compare(found, wanted, vocabularySize).cosines.toSorted((a, b) => a - b)
+  const bytes = ({ manifest }: Converted): number =>
+    weightFiles(manifest).reduce(
+      (sum, { tensors }) =>
+        sum +
+        tensors.reduce((all, tensor) => all + tensor.data.bytes + ('scales' in tensor ? tensor.scales.bytes : 0), 0),
+      0
+    )
+  const least = plain.manifest.config.traits?.experts === undefined ? ROUNDED_MEDIAN_MIN : ROUNDED_EXPERTS_MEDIAN_MIN
+  return {
+    medianCosine: cosines[cosines.length >> 1] ?? 0,
+    medianMin: least[quantize],
+    share: bytes(rounded) / bytes(plain)
+  }
 }
 
 async function compareGguf(
@@ -150,9 +203,9 @@ class Converter {
     this.directory = directory
   }
 
-  async convert(path: string): Promise<Converted> {
+  async convert(path: string, quantize: Quantize = 'none'): Promise<Converted> {
     await using store = await FileBlobStore.open(join(this.directory, 'blobs'))
-    const converted = await convertModel(path, { store, name: 'family', tokenizerFiles })
+    const converted = await convertModel(path, { store, name: 'family', tokenizerFiles, quantize })
     const manifest = requireDecoder(converted.manifest)
     const paths = new Map<string, string>()
     for (const { sha256 } of weightFiles(manifest)) paths.set(sha256, (await store.find(sha256)) ?? '')

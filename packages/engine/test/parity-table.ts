@@ -1,4 +1,4 @@
-import { isGreen, type Parity } from './family-parity.ts'
+import { isGreen, type Parity, type RoundedParity } from './family-parity.ts'
 
 const HEADER = [
   'model',
@@ -9,6 +9,8 @@ const HEADER = [
   'cosine',
   'best token',
   'cut',
+  'q8',
+  'q4',
   'GGUF',
   ''
 ]
@@ -24,7 +26,7 @@ export function parityTable(rows: readonly Parity[]): string {
 }
 
 function cellsOf(parity: Parity): string[] {
-  const { model, family, reference, weights, positions, wrong, cuts, otherBits, gguf } = parity
+  const { model, family, reference, weights, positions, wrong, cuts, otherBits, rounded, gguf } = parity
   return [
     model,
     family,
@@ -34,6 +36,8 @@ function cellsOf(parity: Parity): string[] {
     shown(parity.cosine),
     wrong.length === 0 ? 'the same' : `${wrong.length} differ`,
     otherBits.length === 0 ? `${cuts} of ${cuts} the same bits` : otherBits.join('; '),
+    rounded === undefined ? '' : roundedCell(rounded.q8),
+    rounded === undefined ? '' : roundedCell(rounded.q4),
     gguf === undefined
       ? ''
       : gguf.differences.length === 0
@@ -41,6 +45,11 @@ function cellsOf(parity: Parity): string[] {
         : `differs: ${gguf.differences.join(', ')}`,
     isGreen(parity) ? 'green' : 'red'
   ]
+}
+
+/** Rounded down, for processors differ; and which part of the bytes is left. */
+function roundedCell({ medianCosine, share }: RoundedParity): string {
+  return `≥ ${(Math.floor(medianCosine * 1e3) / 1e3).toFixed(3)}, ${Math.round(share * 100)} %`
 }
 
 /** Rounded down to five digits: processors differ in the seventh. */

@@ -50,6 +50,8 @@ async function importTinyChat(): Promise<Imported> {
   const converted = await convertModel(modelDir, {
     store,
     name: 'tiny-chat',
+    // tests read and change numbers of 32 bits
+    dequantize: true,
     tokenizerFiles: {
       definition: await readFile(join(modelDir, 'tokenizer.json')),
       config: await readFile(join(modelDir, 'tokenizer_config.json')),

@@ -1,8 +1,8 @@
 import { modelInvalid } from '@resultity/interface'
 import type { ByteSource } from './byte-source.ts'
 
-/** One read of the file; a header of 50,000 tokens is some 2 MB. */
-const WINDOW_BYTES = 1024 * 1024
+/** One read of the file; a header of 50,000 tokens is some 2 MB, and that of a part without metadata some kilobytes. */
+export const GGUF_WINDOW_BYTES = 256 * 1024
 /** Longest string of a header: chat templates reach some 100 kB. */
 const STRING_BYTES_MAX = 16 * 1024 * 1024
 
@@ -118,7 +118,7 @@ export class GgufReader {
     const end = this.#position + bytes
     if (end > HEADER_BYTES_MAX) throw this.invalid(`its header is longer than ${HEADER_BYTES_MAX} bytes`)
     if (end > this.#windowStart + this.#window.byteLength) {
-      const length = Math.min(Math.max(bytes, WINDOW_BYTES), this.bytesLeft)
+      const length = Math.min(Math.max(bytes, GGUF_WINDOW_BYTES), this.bytesLeft)
       this.#window = new DataView(this.#source.read(this.#position, length).buffer)
       this.#windowStart = this.#position
     }

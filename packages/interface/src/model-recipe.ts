@@ -5,7 +5,7 @@ import { sha256Schema } from './weight-file.ts'
 export const RECIPE_FILES_MAX = 1100
 
 const repositoryName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/
-const filePath = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,255}$/
+const filePath = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,255}(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,255}){0,7}$/
 
 /** What a file's bytes are known by. A git blob's is the SHA-1 that git names its contents with. */
 export const fileDigestSchema = z.discriminatedUnion('kind', [
@@ -15,12 +15,19 @@ export const fileDigestSchema = z.discriminatedUnion('kind', [
 export type FileDigest = z.infer<typeof fileDigestSchema>
 
 const recipeFileSchema = z.object({
-  /** In the repository's root. */
-  path: z.string().regex(filePath, 'the name of a file in the root of the repository').max(256),
+  /** Inside the repository: in its root, or of GGUF files anywhere. */
+  path: z.string().regex(filePath, 'the path of a file in the repository').max(1024),
   bytes: z.int().positive(),
   digest: fileDigestSchema
 })
 export type RecipeFile = z.infer<typeof recipeFileSchema>
+
+/**
+ * What an import makes of matrices of plain numbers: blocks of 8 bits, or 4; `none` leaves them as they are; `auto` makes 8 bits of
+ * a large model's 16.
+ */
+export const quantizeSchema = z.enum(['auto', 'none', 'q8', 'q4'])
+export type Quantize = z.infer<typeof quantizeSchema>
 
 /**
  * How weight files are made that nobody has made yet: from which files of which commit, and by which version of the
@@ -37,9 +44,11 @@ export const modelRecipeSchema = z.object({
   commit: z.string().regex(/^[0-9a-f]{40}$/, 'a commit has 40 lower-case hexadecimal digits'),
   /** Raised when a conversion gives other bytes. */
   converter: z.int().positive().max(1_000_000),
+  /** Absent: `auto`. */
+  quantize: quantizeSchema.optional(),
   files: z
     .array(recipeFileSchema)
-    .min(2)
+    .min(1)
     .max(RECIPE_FILES_MAX)
     .refine(files => new Set(files.map(({ path }) => path)).size === files.length, 'a file is named twice')
 })

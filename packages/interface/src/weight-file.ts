@@ -25,6 +25,16 @@ export type WeightFile = z.infer<typeof weightFileSchema>
 /** ONNX Runtime maps external data in place only at page-aligned offsets. */
 export const TENSOR_ALIGNMENT_BYTES = 4096
 
+/**
+ * Bytes that a decoder's weight file takes in memory once it is loaded: processors multiply numbers of 16 bits as 32. A table that
+ * is only looked up stays as it is.
+ */
+export function loadedBytes({ bytes, tensors }: WeightFile, { lookedUp = false } = {}): number {
+  if (lookedUp) return bytes
+  const halves = tensors.filter(({ encoding }) => encoding === 'f16' || encoding === 'bf16')
+  return bytes + halves.reduce((sum, { data }) => sum + data.bytes, 0)
+}
+
 /** The weight files of a model, one a layer. */
 export const layerFiles = z.array(weightFileSchema).min(1).max(LAYERS_MAX)
 

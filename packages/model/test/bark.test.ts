@@ -54,7 +54,7 @@ t.test('of a repository, what says what it is comes first, then voices of the se
     'speaker_embeddings/v2/prompts.txt': bytes
   })
   const source = { repo: 'a/bark', file: undefined }
-  const path = await fetchFromHub(source, { directory, hubUrl: hub.url, retryMs: 1 })
+  const { path } = await fetchFromHub(source, { directory, hubUrl: hub.url, retryMs: 1 })
   const fetched = Object.keys(await filesOf(path)).filter(name => !name.startsWith('.'))
   t.strictSame(fetched.toSorted(), [
     'README.md',

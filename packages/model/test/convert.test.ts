@@ -65,16 +65,16 @@ t.test('tiny-chat becomes the same blobs everywhere', async t => {
   })
   t.same(manifest.layers[0]?.tensors.map(describe), [
     'input_norm f32 128',
-    'qkv f32 128×256',
-    'output f32 128×128',
+    'qkv f16 128×256',
+    'output f16 128×128',
     'post_norm f32 128',
-    'gate_up f32 128×704',
-    'down f32 352×128'
+    'gate_up f16 128×704',
+    'down f16 352×128'
   ])
-  t.same(manifest.embedding.tensors.map(describe), ['embedding f32 768×128'], 'f32, because the head multiplies by it')
+  t.same(manifest.embedding.tensors.map(describe), ['embedding f16 768×128'], 'as published')
   t.same(manifest.head.tensors.map(describe), ['final_norm f32 128'])
-  t.equal(manifest.embedding.sha256, 'bf8407a369adb5534e9f4ed61cb7298f6656c8e0919f025520523ce54f3af80e')
-  t.equal(manifest.layers[0]?.sha256, '4f55805be317aa51049acd2d2bb21ea11d9d11ad8f3d43fc920f61d52e68ad45')
+  t.equal(manifest.embedding.sha256, '302f8a4494f70dddbf7ec9c7ea266e112bd07026758733875c2e4d8cd691bd1d')
+  t.equal(manifest.layers[0]?.sha256, '89adefedebb9049815a49616da5700b9a5b28d9eedecd921fee00c0fdf935e30')
   t.equal(manifest.head.sha256, '697f4413e4813c3d30c63e5841b44e5e3522757d264233801d3bff7aa6dd8093')
   t.same(modelManifestSchema.parse(JSON.parse(new TextDecoder().decode(await store.read(manifestSha256)))), manifest)
   t.equal(progress.at(-1), 1)
@@ -84,7 +84,7 @@ t.test('tiny-chat becomes the same blobs everywhere', async t => {
 })
 
 t.test('projections are transposed, tables are not', async t => {
-  const { manifest, store } = await convert(t, TINY_CHAT)
+  const { manifest, store } = await convert(t, TINY_CHAT, { dequantize: true })
   const tensors = tinyChatTensors()
   const value = (name: string, index: number): number => {
     const bytes = tensors.get(name)?.bytes
@@ -100,6 +100,12 @@ t.test('projections are transposed, tables are not', async t => {
   t.equal(qkv[6 * 256 + 255], value('model.layers.3.self_attn.v_proj.weight', 63 * 128 + 6))
   const embedding = await floats(store, manifest.embedding, 'embedding')
   t.equal(embedding[700 * 128 + 9], value('model.embed_tokens.weight', 700 * 128 + 9))
+  const halves = await convert(t, TINY_CHAT)
+  const file = halves.manifest.layers[3]
+  const stored = file?.tensors.find(({ name }) => name === 'qkv')?.data
+  const blob = new Uint8Array(await halves.store.read(file?.sha256 ?? ''))
+  const qkvHalves = new Float16Array(blob.buffer, blob.byteOffset + (stored?.offset ?? 0), qkv.length)
+  t.strictSame(Float32Array.from(qkvHalves), qkv, 'of 16 bits the same numbers')
 })
 
 /** tiny-chat as llama.cpp's converter writes it, all f32: queries and keys with interleaved rotary pairs. */
@@ -155,7 +161,7 @@ function interleave(values: readonly number[], columns: number, headDim: number)
 
 t.test('a model has the same weight files from safetensors and from GGUF', async t => {
   const gguf = await convertGguf(t, tinyChatGguf())
-  const folder = await convert(t, TINY_CHAT)
+  const folder = await convert(t, TINY_CHAT, { dequantize: true })
   t.same(filesOf(gguf.manifest), filesOf(folder.manifest))
   t.match(gguf.manifest.config, { ...folder.manifest.config, rmsNormEpsilon: Math.fround(1e-5) })
 })

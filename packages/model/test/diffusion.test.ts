@@ -124,7 +124,7 @@ t.test('of a repository, the components that are served are fetched, and what sa
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   const source = { repo: 'a/painter', file: undefined }
   const options = { directory, hubUrl: hub.url, retryMs: 1 }
-  const path = await fetchFromHub(source, options)
+  const { path } = await fetchFromHub(source, options)
   t.same((await readdir(path)).filter(name => !name.startsWith('.')).toSorted(), [
     'model_index.json',
     'scheduler',
@@ -139,7 +139,7 @@ t.test('of a repository, the components that are served are fetched, and what sa
   const converted = await convert(path)
   t.equal(converted.manifestSha256, (await convert(join(fixtures, 'tiny-xl'))).manifestSha256)
   const requests = hub.requests.length
-  t.equal(await fetchFromHub(source, options), path, 'and it is not fetched again')
+  t.equal((await fetchFromHub(source, options)).path, path, 'and it is not fetched again')
   t.equal(hub.requests.length, requests)
 })
 
@@ -170,13 +170,13 @@ t.test('a model whose prior is another repository is fetched of both, as one fol
   t.teardown(() => rm(directory, { recursive: true, force: true }))
   const source = { repo: 'a/decoder', file: undefined }
   const options = { directory, hubUrl: hub.url, retryMs: 1 }
-  const path = await fetchFromHub(source, options)
+  const { path } = await fetchFromHub(source, options)
   const { manifest, manifestSha256 } = await convert(path)
   t.equal(manifestSha256, (await convert(join(fixtures, 'tiny-kandinsky'))).manifestSha256)
   const { prior: own, sight, textEncoders } = partFiles(requireDiffusion(manifest))
   t.ok(own.length > 0 && sight.length > 0 && textEncoders.length === 1)
   const requests = hub.requests.length
-  t.equal(await fetchFromHub(source, options), path)
+  t.equal((await fetchFromHub(source, options)).path, path)
   t.equal(hub.requests.length, requests, 'nothing is asked again')
 })
 

@@ -33,16 +33,16 @@ t.test('a folder of the hub comes with how it pools, whole and checked', async t
   const files = await encoderFiles()
   await using hub = await startFakeHub('org/encoder', { ...files, 'README.md': Buffer.from('not wanted') })
   const options = { directory: await folder(t), hubUrl: hub.url, retryMs: 1 }
-  const path = await fetchFromHub({ repo: 'org/encoder', file: undefined }, options)
+  const { path } = await fetchFromHub({ repo: 'org/encoder', file: undefined }, options)
   t.strictSame(await readFile(join(path, '1_Pooling/config.json')), files['1_Pooling/config.json'])
   t.notOk((await readdir(path)).includes('README.md'))
   const seen = hub.requests.length
-  t.equal(await fetchFromHub({ repo: 'org/encoder', file: undefined }, options), path)
+  t.equal((await fetchFromHub({ repo: 'org/encoder', file: undefined }, options)).path, path)
   t.equal(hub.requests.length, seen, 'once')
 
   const source = { repo: 'org/encoder', file: undefined, pinned: pinned(files) }
   const other = { ...options, directory: await folder(t) }
-  const whole = await fetchFromHub(source, other)
+  const { path: whole } = await fetchFromHub(source, other)
   t.same((await readdir(whole, { recursive: true })).filter(name => name.endsWith('.json')).length, 7)
   const changed = { ...source, pinned: { ...source.pinned, 'modules.json': sha256(Buffer.from('else')) } }
   await t.rejects(fetchFromHub(changed, { ...options, directory: await folder(t) }), { code: 'hash_mismatch' })

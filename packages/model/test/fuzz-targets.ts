@@ -199,20 +199,22 @@ const wheel: FuzzTarget = {
 const hub: FuzzTarget = {
   name: 'hub',
   runs: 36,
-  input: damagedJson([
-    { type: 'file', oid: 'a'.repeat(40), size: 3, path: 'config.json' },
-    {
-      type: 'file',
-      oid: 'b'.repeat(40),
-      size: 3,
-      path: 'model.safetensors',
-      lfs: { oid: 'c'.repeat(64), size: 3, pointerSize: 1 }
-    },
-    { type: 'directory', oid: 'd'.repeat(40), size: 0, path: '1_Pooling' }
-  ]),
+  input: damagedJson({
+    sha: 'e'.repeat(40),
+    siblings: [
+      { blobId: 'a'.repeat(40), size: 3, rfilename: 'config.json' },
+      {
+        blobId: 'b'.repeat(40),
+        size: 3,
+        rfilename: 'model.safetensors',
+        lfs: { sha256: 'c'.repeat(64), size: 3, pointerSize: 1 }
+      },
+      { blobId: 'd'.repeat(40), size: 3, rfilename: '1_Pooling/config.json' }
+    ]
+  }),
   read: async (listing, directory) => {
     const server = createServer(({ url }, response) => {
-      const list = url?.includes('/tree/') === true
+      const list = url?.includes('/revision/') === true
       response
         .setHeader('content-type', list ? 'application/json' : 'application/octet-stream')
         .end(list ? listing : 'abc')

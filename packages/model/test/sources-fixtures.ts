@@ -22,15 +22,22 @@ export interface HubFault {
   readonly silent?: boolean
   /** Files of further repositories. */
   readonly others?: Readonly<Record<string, Readonly<Record<string, Uint8Array>>>>
+  /** Answers the next requests for the list of files with these statuses. */
+  readonly statuses?: number[]
+  /** Which commit each revision is; may be changed while it runs. Default: `main` is {@link COMMIT}. */
+  readonly revisions?: Record<string, string>
 }
+
+/** What the fake hub calls the state of its repository. */
+export const COMMIT = 'c0'.repeat(20)
 
 export interface FakeHub extends AsyncDisposable {
   readonly url: string
-  /** Range headers of the requests for bytes, and `list` for listings; in order. */
+  /** Range headers of the requests for bytes, and `list` for lists of files; in order. */
   readonly requests: string[]
 }
 
-/** A server that speaks as much of the hub's HTTP interface as `@huggingface/hub` uses, for one repository. */
+/** A server that speaks as much of the hub's HTTP interface as downloads use, for one repository. */
 export async function startFakeHub(
   repo: string,
   files: Readonly<Record<string, Uint8Array>>,
@@ -43,23 +50,27 @@ export async function startFakeHub(
     const { pathname } = new URL(request.url ?? '/', 'http://hub')
     const asked = Object.keys(fault.others ?? {}).find(other => pathname.includes(`/${other}/`)) ?? repo
     const served = fault.others?.[asked] ?? files
-    const listing = `/api/models/${asked}/tree/main`
+    const listing = `/api/models/${asked}/revision/`
+    const revisions = fault.revisions ?? { main: COMMIT }
     if (pathname.startsWith(listing)) {
       requests.push('list')
-      response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify(listFolder(served, pathname.slice(listing.length + 1), fault)))
+      const status = fault.statuses?.shift()
+      const named = decodeURIComponent(pathname.slice(listing.length))
+      const sha = revisions[named] ?? Object.values(revisions).find(commit => commit === named)
+      if (status !== undefined) response.writeHead(status, { 'retry-after': '0' }).end()
+      else if (sha === undefined) response.writeHead(404, { 'x-error-code': 'RevisionNotFound' }).end()
+      else response.end(JSON.stringify({ sha, siblings: listFiles(served, fault) }))
       return
     }
-    const bytes = served[pathname.replace(`/${asked}/resolve/main/`, '')]
+    const [, commit = '', path = ''] = new RegExp(`^/${asked}/resolve/([0-9a-f]{40})/(.+)$`).exec(pathname) ?? []
+    const bytes = Object.values(revisions).includes(commit) ? served[path] : undefined
     if (bytes === undefined) {
       response.writeHead(404, { 'x-error-code': 'RepoNotFound' }).end()
       return
     }
-    const range = request.headers.range
-    if (range !== 'bytes=0-0') requests.push(range ?? 'all')
-    sendBytes(response, bytes, fault.ignoreRanges === true && range !== 'bytes=0-0' ? undefined : range, () =>
-      range === 'bytes=0-0' ? undefined : breaks.shift()
-    )
+    const { range } = request.headers
+    requests.push(range ?? 'all')
+    sendBytes(response, bytes, fault.ignoreRanges === true ? undefined : range, () => breaks.shift())
   }
   const server = createServer(serve)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -74,22 +85,12 @@ export async function startFakeHub(
   }
 }
 
-/** What lies directly in `folder`, folders among it. */
-function listFolder(files: Readonly<Record<string, Uint8Array>>, folder: string, fault: HubFault): object[] {
-  const prefix = folder === '' ? '' : `${folder}/`
-  const inside = Object.entries(files).filter(([path]) => path.startsWith(prefix))
-  const names = inside.map(([path]) => path.slice(prefix.length))
-  const folders = new Set(names.filter(name => name.includes('/')).map(name => name.split('/')[0]))
-  return [
-    ...[...folders].map(name => ({ type: 'directory', path: `${prefix}${name}`, size: 0, oid: 'x' })),
-    ...inside.flatMap(([path, bytes], at) => (names[at]?.includes('/') ? [] : [listEntry(path, bytes, fault)]))
-  ]
-}
-
-function listEntry(path: string, bytes: Uint8Array, fault: HubFault): object {
-  const hashed = fault.wrongHash === true ? Uint8Array.of(0) : bytes
-  const lfs = { oid: sha256(hashed), size: bytes.length, pointerSize: 100 }
-  return { type: 'file', path, size: bytes.length, oid: gitBlob(hashed), ...(bytes.length > 1000 ? { lfs } : {}) }
+function listFiles(files: Readonly<Record<string, Uint8Array>>, fault: HubFault): object[] {
+  return Object.entries(files).map(([rfilename, bytes]) => {
+    const hashed = fault.wrongHash === true ? Uint8Array.of(0) : bytes
+    const lfs = { sha256: sha256(hashed), size: bytes.length, pointerSize: 100 }
+    return { rfilename, size: bytes.length, blobId: gitBlob(hashed), ...(bytes.length > 1000 ? { lfs } : {}) }
+  })
 }
 
 function sendBytes(

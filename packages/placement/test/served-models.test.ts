@@ -33,6 +33,17 @@ t.test('a model for speech is found for speech, and nothing else', async t => {
   }
 })
 
+t.test('a model that is told apart from its namesake is placed by the name that tells it apart', async t => {
+  await using models = new ServedModels()
+  models.add(models.toldApart(speech('whisper')))
+  const second = speech('whisper')
+  const other = models.toldApart({ ...second, placeable: { ...second.placeable, manifestSha256: 'ab'.repeat(32) } })
+  t.match(other, { id: 'whisper@abababab', placeable: { name: 'whisper@abababab' } })
+  t.ok(models.add(other))
+  t.equal(models.findSpeech('whisper@abababab').placeable.name, 'whisper@abababab')
+  t.equal(models.findSpeech('whisper').placeable.name, 'whisper')
+})
+
 t.test('a model that describes pictures is found for that, and nothing else', async t => {
   const placeable = placeableCaptioner()
   const { manifest } = placeable

@@ -46,6 +46,8 @@ export class TestHub implements AsyncDisposable {
   readonly commit: string
   /** Requests for files, in order. */
   readonly requests: RangeRequest[] = []
+  /** Which commit each branch and tag is; may be changed while it runs. */
+  readonly revisions: Record<string, string>
   readonly faults: HubFaults = {}
   /** Bytes of files sent so far. */
   bytesSent = 0
@@ -61,6 +63,7 @@ export class TestHub implements AsyncDisposable {
     this.#init = init
     this.#server = server
     this.commit = init.commit ?? 'c0'.repeat(20)
+    this.revisions = { main: this.commit }
     this.url = `http://127.0.0.1:${port}`
   }
 
@@ -87,9 +90,9 @@ export class TestHub implements AsyncDisposable {
   async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const { repository, files, token } = this.#init
     const { pathname } = new URL(request.url ?? '/', this.url)
-    if (pathname.startsWith(`/api/models/${repository}/revision/`)) {
-      response.setHeader('content-type', 'application/json')
-      response.end(JSON.stringify({ id: repository, sha: this.commit, siblings: this.#siblings() }))
+    const listing = `/api/models/${repository}/revision/`
+    if (pathname.startsWith(listing)) {
+      this.#answerListing(decodeURIComponent(pathname.slice(listing.length)), response)
       return
     }
     const [, path = ''] = new RegExp(`^/${repository}/resolve/(?:main|[0-9a-f]{40})/(.+)$`).exec(pathname) ?? []
@@ -109,6 +112,16 @@ export class TestHub implements AsyncDisposable {
     await this.#sendFile(path, file, request, response)
   }
 
+  #answerListing(revision: string, response: ServerResponse): void {
+    const sha = this.revisions[revision] ?? Object.values(this.revisions).find(commit => commit === revision)
+    if (sha === undefined) {
+      response.writeHead(404, { 'x-error-code': 'RevisionNotFound' }).end()
+      return
+    }
+    response.setHeader('content-type', 'application/json')
+    response.end(JSON.stringify({ id: this.#init.repository, sha, siblings: this.#siblings() }))
+  }
+
   #siblings(): object[] {
     return Object.entries(this.#init.files).map(([rfilename, { bytes, sha256 }]) => ({
       rfilename,
@@ -125,8 +138,10 @@ export class TestHub implements AsyncDisposable {
       response.writeHead(status, { 'retry-after': '0' }).end()
       return
     }
-    const changed = path.endsWith('.safetensors') ? faults.changedTo : undefined
-    response.setHeader('x-repo-commit', this.commit)
+    const changed = /\.(safetensors|gguf)$/.test(path) ? faults.changedTo : undefined
+    const { pathname } = new URL(request.url ?? '/', this.url)
+    const known = Object.values(this.revisions).find(commit => pathname.includes(`/${commit}/`))
+    response.setHeader('x-repo-commit', known ?? this.commit)
     response.setHeader('x-linked-etag', `"${changed ?? file.sha256}"`)
     if (faults.redirectTo !== undefined) {
       response.writeHead(302, { location: faults.redirectTo }).end()

@@ -133,19 +133,39 @@ function shardFile(name: string, tensors: readonly Tensor[], table: Uint8Array):
   ])
   const text = Buffer.from(JSON.stringify(Object.fromEntries(entries)))
   const head = Buffer.concat([new Uint8Array(new BigUint64Array([BigInt(text.byteLength)]).buffer), text])
-  const parts = placed.map(({ name, start, bytes }) => ({
+  const pieces = placed.map(({ name, start, bytes }) => ({
+    name,
     from: head.byteLength + start,
     bytes,
-    // each tensor reads the table from a place of its own
-    shift: 2 * (createHash('sha256').update(name).digest().readUInt32LE(0) % (TABLE_BYTES / 2))
+    table,
+    unit: 2
   }))
+  return piecedFile(name, head, pieces)
+}
+
+/** Bytes of a file that are those of a table, again and again. */
+export interface FilePiece {
+  readonly name: string
+  readonly from: number
+  readonly bytes: number
+  readonly table: Uint8Array
+  /** Bytes of one number or block: the table begins with a whole one. */
+  readonly unit: number
+}
+
+/** A file of a head and of pieces behind it; between them are zeros. Each piece reads its table from a place of its own. */
+export function piecedFile(name: string, head: Uint8Array, pieces: readonly FilePiece[]): ServedFile {
+  const parts = pieces.map(piece => {
+    const number = createHash('sha256').update(piece.name).digest().readUInt32LE(0)
+    return { ...piece, shift: piece.unit * (number % (piece.table.byteLength / piece.unit)) }
+  })
   return {
-    bytes: head.byteLength + end,
+    bytes: Math.max(head.byteLength, ...pieces.map(({ from, bytes }) => from + bytes)),
     sha256: createHash('sha256').update(name).update(head).digest('hex'),
     read(offset, length) {
       const content = new Uint8Array(length)
       if (offset < head.byteLength) content.set(head.subarray(offset, Math.min(head.byteLength, offset + length)))
-      for (const { from, bytes, shift } of parts) {
+      for (const { from, bytes, table, shift } of parts) {
         const start = Math.max(offset, from)
         const stop = Math.min(offset + length, from + bytes)
         if (start < stop) copyCyclic(table, shift + start - from, content.subarray(start - offset, stop - offset))

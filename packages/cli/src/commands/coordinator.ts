@@ -31,6 +31,7 @@ export const coordinatorCommand: CommandDefinition = {
     'hub',
     'hubTokenFile',
     'importMax',
+    'quantize',
     'store',
     'alias',
     'subcloud',
@@ -73,8 +74,7 @@ async function start(
   // loaded only here: the other commands must start without libp2p and the inference runtime
   const { startCoordinator } = await import('@resultity/coordinator')
   const { toStep } = await import('../models/import.ts')
-  const hub = await hubAccess(settings, context.env)
-  const coordinator = await withFallback(settings.model ?? [], logger, models =>
+  const coordinator = await withFallback(settings.model ?? [], logger, async models =>
     startCoordinator(
       {
         dataDir: settings.data,
@@ -88,8 +88,9 @@ async function start(
         announce: settings.announce,
         mdns: settings.mdns,
         models,
-        hub,
+        hub: await hubAccess(settings, context.env),
         importMaxBytes: settings.importMax,
+        quantize: settings.quantize,
         store: settings.store,
         aliases: settings.alias,
         subclouds: settings.subcloud,

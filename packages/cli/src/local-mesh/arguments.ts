@@ -26,6 +26,7 @@ export function coordinatorArguments(settings: ResolvedSettings, data: string): 
       hub: settings.hub,
       hubTokenFile: settings.hubTokenFile,
       importMax: settings.importMax,
+      quantize: settings.quantize,
       alias: Object.entries(settings.alias).map(([name, alias]) => `${name}=${aliasText(alias)}`),
       stages: settings.stages ?? settings.nodes,
       contextLength: settings.contextLength,

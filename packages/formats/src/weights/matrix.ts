@@ -128,52 +128,76 @@ export function* sourceRows(matrix: Matrix): Generator<Uint8Array<ArrayBuffer>> 
   for (const { source } of rowBatches(matrix)) yield source
 }
 
+/** f32 `[columns, rows]`, as `x · W` reads it. @param bandBytes see {@link transposed} */
+export function floatColumns(matrix: Matrix, bandBytes = BAND_BYTES): Generator<Uint8Array<ArrayBuffer>> {
+  const read = (part: SourceTensor, source: Uint8Array<ArrayBuffer>) => dequantize(part.encoding, source)
+  return transposed(matrix, bandBytes, Float32Array, read)
+}
+
+/** The same of numbers of 16 bits, as they are. */
+export function halfColumns(matrix: Matrix, bandBytes = BAND_BYTES): Generator<Uint8Array<ArrayBuffer>> {
+  return transposed(matrix, bandBytes, Uint16Array, (_, source) => {
+    // a typed array cannot view an odd offset
+    const even = source.byteOffset % 2 === 0 ? source : source.slice()
+    return new Uint16Array(even.buffer, even.byteOffset, even.byteLength / 2)
+  })
+}
+
+type Numbers = Float32Array<ArrayBuffer> | Uint16Array<ArrayBuffer>
+type NumbersClass = { readonly BYTES_PER_ELEMENT: number; new (length: number): Numbers }
+type ReadNumbers = (part: SourceTensor, source: Uint8Array<ArrayBuffer>) => Numbers
+
 /**
- * f32 `[columns, rows]`, as `x · W` reads it. Holds a band of columns for the transpose; where the matrix has several, its
- * source is read once for each.
+ * `[columns, rows]`. Holds a band of columns for the transpose; where the matrix has several, its source is read once for
+ * each.
  *
- * @param bandBytes of a band as f32
+ * @param bandBytes of a band
  */
-export function* floatColumns(matrix: Matrix, bandBytes = BAND_BYTES): Generator<Uint8Array<ArrayBuffer>> {
+function* transposed(
+  matrix: Matrix,
+  bandBytes: number,
+  Class: NumbersClass,
+  read: ReadNumbers
+): Generator<Uint8Array<ArrayBuffer>> {
   const { rows, columns } = matrix
-  const columnBytes = rows * Float32Array.BYTES_PER_ELEMENT
+  const columnBytes = rows * Class.BYTES_PER_ELEMENT
   const bandColumns = Math.max(1, Math.floor(bandBytes / columnBytes))
   const batchColumns = Math.max(1, Math.floor(BATCH_BYTES / columnBytes))
   for (let start = 0; start < columns; start += bandColumns) {
     const width = Math.min(bandColumns, columns - start)
-    const band = floatBand(matrix, start, width)
+    const band = bandOf(matrix, start, new Class(rows * width), read)
     for (let first = 0; first < width; first += batchColumns) {
       const count = Math.min(batchColumns, width - first)
-      const transposed = new Float32Array(count * rows)
+      const turned = new Class(count * rows)
       for (let row = 0; row < rows; row += 1) {
         for (let column = 0; column < count; column += 1) {
-          transposed[column * rows + row] = band[row * width + first + column] ?? 0
+          turned[column * rows + row] = band[row * width + first + column] ?? 0
         }
       }
-      yield bytesOf(transposed)
+      yield bytesOf(turned)
     }
   }
 }
 
-/** Columns `[start, start + width)` of all rows, row by row. */
-function floatBand(matrix: Matrix, start: number, width: number): Float32Array {
+/** As many columns of all rows as `band` takes, from `start` on, row by row. */
+function bandOf(matrix: Matrix, start: number, band: Numbers, read: ReadNumbers): Numbers {
   const { rows, columns } = matrix
-  const values = new Float32Array(rows * width)
+  const width = band.length / rows
   let filled = 0
   for (const { part, source } of rowBatches(matrix)) {
-    const batch = dequantize(part.encoding, source)
+    const batch = read(part, source)
     if (width === columns) {
-      values.set(batch, filled)
+      band.set(batch, filled)
       filled += batch.length
       continue
     }
     for (let row = start; row < batch.length; row += columns, filled += width) {
-      values.set(batch.subarray(row, row + width), filled)
+      band.set(batch.subarray(row, row + width), filled)
     }
   }
-  return values
+  return band
 }
 
-function bytesOf(values: Float32Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+function bytesOf(values: Numbers): Uint8Array<ArrayBuffer> {
   return new Uint8Array(values.buffer, values.byteOffset, values.byteLength)
 }

@@ -5,6 +5,7 @@ import {
   commonFormat,
   floatColumns,
   floatRows,
+  halfColumns,
   type Matrix,
   packedData,
   packedScales,
@@ -45,9 +46,18 @@ export function projections(matrices: readonly [Matrix, ...Matrix[]], options: W
   const all = { name, rows: matrices.length * rows, columns, parts: matrices.flatMap(({ parts }) => parts) }
   const format = options.dequantize ? undefined : commonFormat(all)
   if (format !== undefined) return quantizedMatrix(all, format)
-  return plainMatrix(all, 'f32', [matrices.length * columns, rows], function* () {
-    for (const matrix of matrices) yield* floatColumns(matrix)
+  const encoding = plainEncoding(all, options)
+  return plainMatrix(all, encoding, [matrices.length * columns, rows], function* () {
+    for (const matrix of matrices) yield* encoding === 'f32' ? floatColumns(matrix) : halfColumns(matrix)
   })
+}
+
+/** Of a matrix that is not quantized: numbers of 16 bits stay so in the file. */
+export function plainEncoding({ parts }: Matrix, { dequantize }: WeightFileOptions): 'f32' | 'f16' | 'bf16' {
+  const encodings = new Set(parts.map(({ encoding }) => encoding))
+  if (dequantize || encodings.size !== 1) return 'f32'
+  if (encodings.has('F16')) return 'f16'
+  return encodings.has('BF16') ? 'bf16' : 'f32'
 }
 
 /** Vectors one after the other, as f32. */

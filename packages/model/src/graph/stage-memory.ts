@@ -1,4 +1,11 @@
-import { type DecoderManifest, kvBytesPerPosition, type LayerRange, layerCount, stageFiles } from '@resultity/interface'
+import {
+  type DecoderManifest,
+  kvBytesPerPosition,
+  type LayerRange,
+  layerCount,
+  loadedBytes,
+  stageFiles
+} from '@resultity/interface'
 
 export interface StageMemoryInit {
   readonly manifest: DecoderManifest
@@ -10,7 +17,7 @@ export interface StageMemoryInit {
 }
 
 export interface StageMemory {
-  /** Bytes of the weight files that the stage opens. */
+  /** Bytes of the weight files that the stage opens, as they are in memory. */
   readonly weightBytes: number
   /** Bytes of all KV caches when every session is as long as it may be. */
   readonly kvBytes: number
@@ -18,7 +25,14 @@ export interface StageMemory {
 
 /** What a stage of `range` needs. Pure; the planner's input and the node's admission check. */
 export function stageMemory({ manifest, range, contextLength, sessionsMax }: StageMemoryInit): StageMemory {
-  const files = new Map(stageFiles(manifest, range).map(file => [file.sha256, file.bytes]))
+  const { embedding, config } = manifest
+  const multiplies = config.tiedEmbedding && range.end === config.layerCount
+  const files = new Map(
+    stageFiles(manifest, range).map(file => {
+      const lookedUp = file.sha256 === embedding.sha256 && !multiplies
+      return [file.sha256, loadedBytes(file, { lookedUp })]
+    })
+  )
   return {
     weightBytes: [...files.values()].reduce((sum, bytes) => sum + bytes, 0),
     kvBytes: kvBytesPerPosition(manifest.config) * layerCount(range) * contextLength * sessionsMax

@@ -26,7 +26,7 @@ interface PlannedModel extends Disposable {
   readonly files: readonly WeightFilePlan[]
 }
 
-function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
+function planModel({ path, dequantize, quantize }: ConvertWorkerInit): PlannedModel {
   using opening = new DisposableStack()
   const directory = isDirectory(path)
   const voice = piperVoiceAt(path)
@@ -62,7 +62,7 @@ function planModel({ path, dequantize }: ConvertWorkerInit): PlannedModel {
     return planned({ architecture: 'blip', config: source.config }, planBlipFiles(source), opening)
   }
   const source = opening.use(directory ? openSafetensorsDirectory(path) : openGguf(path))
-  const { embedding, layers, head } = planWeightFiles(source, { dequantize })
+  const { embedding, layers, head } = planWeightFiles(source, { dequantize, quantize })
   const { config } = source
   return planned({ architecture: decoderArchitecture(config), config }, [embedding, ...layers, head], opening)
 }

@@ -22,6 +22,7 @@ import {
   modelInvalid,
   modelManifestSchema,
   type PiperConfig,
+  type Quantize,
   safeParse,
   type WeightFile,
   type WhisperConfig
@@ -48,6 +49,8 @@ export interface ConvertInit extends AbortOptions {
   onProgress?(progress: BlobProgress): void
   /** Stores every matrix as f32, for comparison with a reference in full precision. Default false. */
   readonly dequantize?: boolean
+  /** What becomes of a decoder's matrices of plain numbers. Default `auto`. */
+  readonly quantize?: Quantize | undefined
 }
 
 export interface ConvertedModel {
@@ -59,6 +62,7 @@ export interface ConvertedModel {
 export interface ConvertWorkerInit {
   readonly path: string
   readonly dequantize: boolean
+  readonly quantize: Quantize | undefined
 }
 /** What a model computes. */
 export type ModelDescription =
@@ -92,7 +96,7 @@ export type ConvertReply =
  * @throws MeshError `model_invalid` or `model_not_found` saying what is wrong and where; `canceled`
  */
 export async function convertModel(path: string, init: ConvertInit): Promise<ConvertedModel> {
-  await using worker = new ConvertWorker({ path, dequantize: init.dequantize ?? false }, init)
+  await using worker = new ConvertWorker({ path, dequantize: init.dequantize ?? false, quantize: init.quantize }, init)
   const plan = await worker.next()
   if (plan.kind !== 'plan') throw new MeshError('internal', `the converter began with "${plan.kind}"`)
   init.check?.(plan.description)

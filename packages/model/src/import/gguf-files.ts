@@ -28,20 +28,28 @@ export interface GgufFiles extends Disposable {
   readonly tensors: ReadonlyMap<string, LocatedTensor>
 }
 
+/** Where the files of a GGUF model are. */
+export interface GgufPlace {
+  exists(path: string): boolean
+  open(path: string): ByteSource
+}
+
+const onDisk: GgufPlace = { exists: existsSync, open: openFileSource }
+
 /**
  * Opens the model of which `path` is the file, or any one of its parts. The caller disposes it.
  *
  * @throws MeshError `model_not_found`; `model_invalid`, naming the parts that are not there
  */
-export function openGgufFiles(path: string): GgufFiles {
+export function openGgufFiles(path: string, place: GgufPlace = onDisk): GgufFiles {
   using opening = new DisposableStack()
-  const given = opening.use(openFileSource(path))
+  const given = opening.use(place.open(path))
   const givenHeader = parseGgufHeader(given)
   const paths = ggufFilesOf(path, givenHeader)
-  refuseMissing(paths)
+  refuseMissing(paths, place)
   const parts = paths.map(each => {
     if (each === path) return { file: given, header: givenHeader }
-    const file = opening.use(openFileSource(each))
+    const file = opening.use(place.open(each))
     return { file, header: parseGgufHeader(file) }
   })
   const tensors = new Map<string, LocatedTensor>()
@@ -70,12 +78,12 @@ export function readGgufMetadata(path: string): GgufMetadata {
   const paths = ggufFilesOf(path, header)
   const [first = path] = paths
   if (first === path) return header.metadata
-  refuseMissing(paths)
+  refuseMissing(paths, onDisk)
   return readGgufHeader(first).metadata
 }
 
-function refuseMissing(paths: readonly string[]): void {
-  const missing = paths.filter(path => !existsSync(path))
+function refuseMissing(paths: readonly string[], place: GgufPlace): void {
+  const missing = paths.filter(path => !place.exists(path))
   if (missing.length === 0) return
   const named = missing.slice(0, 8).map(path => basename(path))
   const more = missing.length > named.length ? ` and ${missing.length - named.length} more` : ''

@@ -2,12 +2,12 @@ import { describeGgufModel } from '@resultity/families'
 import { dequantize, type SourceTensor } from '@resultity/formats'
 import { MeshError, modelInvalid } from '@resultity/interface'
 import { DecoderTensors, namingOf } from './decoder-tensors.ts'
-import { type GgufFiles, type LocatedTensor, openGgufFiles } from './gguf-files.ts'
+import { type GgufFiles, type GgufPlace, type LocatedTensor, openGgufFiles } from './gguf-files.ts'
 import type { ModelSource } from './model-source.ts'
 
 /** Opens a GGUF file, or all parts of the model of which it is one, as a decoder of a known family. The caller disposes it. */
-export function openGguf(path: string): ModelSource {
-  const files = openGgufFiles(path)
+export function openGguf(path: string, place?: GgufPlace): ModelSource {
+  const files = openGgufFiles(path, place)
   try {
     return ggufModel(files)
   } catch (error) {

@@ -7,6 +7,7 @@ import {
   type BlobStore,
   type ModelManifest,
   modelManifestSchema,
+  type Quantize,
   recipeOf,
   safeParse,
   sha256Schema,
@@ -21,7 +22,7 @@ import { formatModelReference, type ModelReference } from '../sources/reference.
  * Raised when the importer turns the same source into other bytes, or refuses what it took: records of older versions are
  * then not used.
  */
-const IMPORTER_VERSION = 4
+const IMPORTER_VERSION = 5
 
 const recordSchema = z.object({
   version: z.literal(IMPORTER_VERSION),
@@ -41,9 +42,12 @@ export interface ImportedSource extends Pick<ImportRecord, 'manifestSha256' | 's
 /** Remembers what a reference was imported as: one small file each below `models/`. */
 export class ImportRecords {
   readonly #directory: string
+  readonly #quantize: Quantize
 
-  constructor(dataDir: string) {
+  /** @param quantize what imports make of plain matrices: each way makes a model of its own */
+  constructor(dataDir: string, quantize: Quantize = 'auto') {
     this.#directory = join(dataDir, 'models')
+    this.#quantize = quantize
   }
 
   /** The record of `reference`, if its source is still what it was. */
@@ -81,7 +85,7 @@ export class ImportRecords {
   }
 
   #path(reference: ModelReference): string {
-    const text = formatModelReference(reference)
+    const text = `${formatModelReference(reference)}${this.#quantize === 'auto' ? '' : `#${this.#quantize}`}`
     const readable = text.replaceAll(/[^A-Za-z0-9.=-]+/g, '-').slice(-80)
     const hash = createHash('sha256').update(text).digest('hex').slice(0, 12)
     return join(this.#directory, `${readable}-${hash}.json`)

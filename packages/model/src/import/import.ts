@@ -2,18 +2,17 @@ import { mkdir } from 'node:fs/promises'
 import { basename, join, resolve } from 'node:path'
 import { isDiffusersFolder } from '@resultity/diffusion-model'
 import { ggufModelName } from '@resultity/formats'
-import { MeshError, type ModelManifest, modelInvalid, recipeOf } from '@resultity/interface'
+import { MeshError, type ModelManifest, modelInvalid, type Quantize, recipeOf } from '@resultity/interface'
 import { kokoroAt, piperVoiceAt } from '@resultity/voice'
 import pRetry from 'p-retry'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { type DescribedHubModel, describeHubModel } from '../remote/describe-model.ts'
 import { HubClient } from '../remote/hub-client.ts'
-import { CONVERTER_VERSION } from '../remote/recipe.ts'
-import { isWeights } from '../remote/remote-model.ts'
+import { CONVERTER_VERSION, isWeights } from '../remote/recipe.ts'
 import { FALLBACK_MODEL } from '../sources/catalogue.ts'
 import { type FetchModelOptions, fetchModel, type SourceFailure } from '../sources/fetch-model.ts'
-import { isDownloaded } from '../sources/hub-downloads.ts'
-import { formatModelReference, type ModelReference } from '../sources/reference.ts'
+import { findDownload } from '../sources/hub-downloads.ts'
+import { formatModelReference, hubModelName, type ModelReference } from '../sources/reference.ts'
 import { type ConvertedModel, convertModel } from './convert.ts'
 import { findManifest, ImportRecords } from './import-record.ts'
 import { checkServable, namingModel } from './servable.ts'
@@ -27,6 +26,8 @@ export interface ImportOptions extends FetchModelOptions {
    * every model is fetched whole.
    */
   readonly describeFrom?: number | undefined
+  /** What becomes of a decoder's matrices of plain numbers. Default `auto`. */
+  readonly quantize?: Quantize | undefined
   /** When no source of a catalogue model answers, import the one that comes with the program. Default false. */
   readonly allowFallback?: boolean
 }
@@ -74,7 +75,7 @@ export async function importModel(reference: ModelReference, options: ImportOpti
 }
 
 async function recall(reference: ModelReference, options: ImportOptions): Promise<ImportedModel | undefined> {
-  const record = await new ImportRecords(options.dataDir).find(reference)
+  const record = await new ImportRecords(options.dataDir, options.quantize).find(reference)
   if (record === undefined) return undefined
   const { manifestSha256, source } = record
   const manifest = await findManifest(options.store, manifestSha256)
@@ -86,7 +87,7 @@ async function importLocked(reference: ModelReference, options: ImportOptions): 
   // another process may have done it while this one waited
   const known = await recall(reference, options)
   if (known !== undefined) return known
-  const records = new ImportRecords(options.dataDir)
+  const records = new ImportRecords(options.dataDir, options.quantize)
   const described = await describeInstead(reference, options)
   if (described !== undefined) {
     const { manifest, manifestSha256, source } = described
@@ -117,13 +118,13 @@ async function describeInstead(
   reference: ModelReference,
   options: ImportOptions
 ): Promise<DescribedHubModel | undefined> {
-  const { describeFrom, dataDir, hub = {}, store } = options
-  if (describeFrom === undefined || reference.kind !== 'hub' || reference.file !== undefined) return undefined
+  const { describeFrom, dataDir, hub = {}, store, quantize } = options
+  if (describeFrom === undefined || reference.kind !== 'hub') return undefined
   const directory = join(dataDir, 'downloads')
-  if (await isDownloaded(reference, directory)) return undefined
+  if ((await findDownload(reference, directory)) !== undefined) return undefined
   const { hubUrl, accessToken, ...times } = hub
   const client = new HubClient({ url: hubUrl, token: accessToken, ...times })
-  const init = { client, store, directory: join(directory, 'hub'), name: modelNameOf(reference) }
+  const init = { client, store, directory, quantize, name: modelNameOf(reference) }
   return await describeHubModel(reference, { ...init, weightBytesMin: describeFrom }, options)
 }
 
@@ -136,6 +137,7 @@ async function convert(path: string, name: string, options: ImportOptions): Prom
     return await convertModel(path, {
       store: options.store,
       name,
+      quantize: options.quantize,
       tokenizerFiles,
       check: description => checkServable(tokenizerFiles, description),
       ...(options.signal === undefined ? {} : { signal: options.signal }),
@@ -156,7 +158,7 @@ export function modelNameOf(reference: ModelReference): string {
       return voice === undefined ? ggufModelName(resolve(reference.path)) : basename(voice, '.onnx')
     }
     case 'hub':
-      return reference.file === undefined ? reference.repo : `${reference.repo}:${reference.file}`
+      return hubModelName(reference)
     case 'pypi':
       return reference.project
     case 'random':

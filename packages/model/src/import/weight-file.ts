@@ -5,6 +5,7 @@ import {
   floatRows,
   floatVector,
   type Matrix,
+  plainEncoding,
   plainMatrix,
   planFile,
   projections,
@@ -14,15 +15,26 @@ import {
   type TensorPlan,
   type WeightFileOptions
 } from '@resultity/formats'
+import type { Quantize } from '@resultity/interface'
 import type { LayerTensors, ModelSource } from './model-source.ts'
+import { roundedSource } from './rounded-source.ts'
+
+export interface DecoderFileOptions {
+  /** Stores every matrix as f32, for comparison with a reference in full precision. Default false. */
+  readonly dequantize?: boolean | undefined
+  /** What becomes of plain numbers. Default `auto`. */
+  readonly quantize?: Quantize | undefined
+}
 
 /** The weight files of a model in the manifest's order: embedding, layers, head. */
-export function planWeightFiles(source: ModelSource, options: WeightFileOptions) {
+export function planWeightFiles(whole: ModelSource, { dequantize = false, quantize }: DecoderFileOptions) {
+  const options = { dequantize }
+  const source = dequantize ? whole : roundedSource(whole, quantize)
   const { embedding, finalNorm, head } = source
   const headTensors = [floatVector('final_norm', [finalNorm])]
   if (head !== undefined) headTensors.push(outputTable(stack('head', [head]), options))
   return {
-    embedding: planFile([embeddingTable(source, stack('embedding', [embedding]), options)]),
+    embedding: planFile([embeddingTable(stack('embedding', [embedding]), options)]),
     layers: source.layers.map(layer => planFile(layerTensors(layer, options))),
     head: planFile(headTensors)
   }
@@ -88,24 +100,25 @@ function matricesOf(name: string, parts: readonly LayerTensorName[], layer: Laye
   })
 }
 
-/** The head: quantized like a projection, or f32 `[vocabulary, hidden]`. */
+/** The head: quantized like a projection, or plain `[vocabulary, hidden]`. */
 function outputTable(matrix: Matrix, options: WeightFileOptions): TensorPlan {
   const format = options.dequantize ? undefined : commonFormat(matrix)
   if (format !== undefined) return quantizedMatrix(matrix, format)
-  return plainMatrix(matrix, 'f32', [matrix.rows, matrix.columns], () => floatRows(matrix))
+  return plainTable(matrix, options)
 }
 
 /**
- * The embedding: looked up row by row, so a 16-bit table stays as it is unless it serves as the head too. A format
- * with minima becomes f32, because minima are stored for products, not for looking up rows.
+ * The embedding: looked up row by row. A format with minima becomes f32, because minima are stored for products, not for looking up
+ * rows.
  */
-function embeddingTable(source: ModelSource, matrix: Matrix, options: WeightFileOptions): TensorPlan {
-  const encoding = source.embedding.encoding
+function embeddingTable(matrix: Matrix, options: WeightFileOptions): TensorPlan {
   const format = options.dequantize ? undefined : commonFormat(matrix)
   if (format !== undefined && !format.corrected) return quantizedMatrix(matrix, format)
-  const shape = [matrix.rows, matrix.columns]
-  if (!options.dequantize && !source.config.tiedEmbedding && (encoding === 'F16' || encoding === 'BF16')) {
-    return plainMatrix(matrix, encoding === 'F16' ? 'f16' : 'bf16', shape, () => sourceRows(matrix))
-  }
-  return plainMatrix(matrix, 'f32', shape, () => floatRows(matrix))
+  return plainTable(matrix, options)
+}
+
+function plainTable(matrix: Matrix, options: WeightFileOptions): TensorPlan {
+  const encoding = plainEncoding(matrix, options)
+  const rows = encoding === 'f32' ? floatRows : sourceRows
+  return plainMatrix(matrix, encoding, [matrix.rows, matrix.columns], () => rows(matrix))
 }

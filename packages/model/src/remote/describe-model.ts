@@ -1,10 +1,10 @@
-import { join } from 'node:path'
 import { WEIGHTS_INDEX } from '@resultity/formats'
 import {
   type AbortOptions,
   MeshError,
   type ModelManifest,
   type ModelRecipe,
+  type Quantize,
   type RecipeFile,
   type WeightFile
 } from '@resultity/interface'
@@ -15,21 +15,24 @@ import { checkServable, namingModel } from '../import/servable.ts'
 import { readTokenizerFiles } from '../import/tokenizer-of.ts'
 import { isBarkRepository } from '../sources/hub-bark.ts'
 import { isDiffusersRepository } from '../sources/hub-diffusers.ts'
-import { DEFAULT_REVISION } from '../sources/hub-downloads.ts'
+import { commitFolder, type HubRevision } from '../sources/hub-downloads.ts'
 import { chooseHubFiles } from '../sources/hub-files.ts'
 import type { ProgressOptions } from '../sources/progress.ts'
-import type { HubClient, ListedFile, ListedRepository } from './hub-client.ts'
-import { HubTrouble } from './hub-trouble.ts'
-import { CONVERTER_VERSION, fileNames } from './recipe.ts'
-import { fetchSmall, isWeights, RemoteModel } from './remote-model.ts'
+import { hubModelName } from '../sources/reference.ts'
+import type { HubClient, ListedFile } from './hub-client.ts'
+import { listRepository } from './list-repository.ts'
+import { CONVERTER_VERSION, fileNames, isGguf, isWeights } from './recipe.ts'
+import { fetchSmall, RemoteModel } from './remote-model.ts'
 
 export interface DescribeInit {
   readonly client: HubClient
-  /** Keeps the small files, in a folder for each commit. */
+  /** Of downloads: keeps the small files, in a folder for each commit. */
   readonly directory: string
   /** In the manifest. */
   readonly name: string
   readonly store: Pick<IngestingBlobStore, 'put'>
+  /** What nodes make of plain matrices. Default `auto`. */
+  readonly quantize?: Quantize | undefined
   /** Smaller models are not described. */
   readonly weightBytesMin: number
 }
@@ -48,39 +51,46 @@ const SERVED_WHOLE: ReadonlySet<string> = new Set(['bark', 'bert', 'blip', 'whis
  * Makes the manifest of a large model of the hub from its headers and small files. Its weights are not fetched: nodes make
  * them by the manifest's recipe.
  *
- * @returns undefined for a model that is to be fetched whole: a small one, or none of safetensors, or no decoder
+ * @returns undefined for a model that is to be fetched whole: a small one, or none of safetensors or GGUF, or no decoder
  * @throws MeshError as `RemoteModel.open`; what choosing its files and trying its tokenizer throws
  */
 export async function describeHubModel(
-  { repo, revision = DEFAULT_REVISION }: { readonly repo: string; readonly revision?: string },
+  reference: HubRevision,
   init: DescribeInit,
   options: ProgressOptions = {}
 ): Promise<DescribedHubModel | undefined> {
   const { client } = init
-  const name = `hf:${repo}`
+  const { repo, file } = reference
+  const name = `hf:${hubModelName(reference)}`
   options.onProgress?.({ phase: 'connect', what: name, bytesDone: 0, bytesTotal: 0 })
-  const { commit, files } = await listed(client, repo, revision, options.signal)
-  if (isDiffusersRepository(files) || isBarkRepository(files)) return undefined
-  const chosen = chooseHubFiles(name, files, undefined)
+  const { commit, files } = await listRepository(client, reference, options)
+  if (file === undefined && (isDiffusersRepository(files) || isBarkRepository(files))) return undefined
+  const chosen = chooseHubFiles(name, files, file)
   const weights = chosen.files.filter(isWeights)
   const bytes = weights.reduce((sum, { size }) => sum + size, 0)
-  if (chosen.model !== '.' || weights.length === 0 || bytes < init.weightBytesMin) return undefined
+  if (weights.length === 0 || bytes < init.weightBytesMin) return undefined
   const source = { repository: repo, commit }
-  const directory = join(init.directory, repo.replace('/', '--'), commit)
+  const directory = commitFolder(repo, commit, init.directory)
   const folder = { client, directory }
-  for (const file of chosen.files) {
+  // what a GGUF model has beside its weights is in their headers
+  const small = chosen.model === '.' ? chosen.files : []
+  for (const file of small) {
     if (!isWeights(file) && !file.path.includes('/'))
       await fetchSmall(source, toRecipeFile(repo, file), folder, options)
   }
-  if (SERVED_WHOLE.has(modelTypeOf(directory) ?? '')) return undefined
-  const read = chosen.files.filter(file => isWeights(file) || isStructure(file))
+  if (chosen.model === '.' && SERVED_WHOLE.has(modelTypeOf(directory) ?? '')) return undefined
+  const read = chosen.files.filter(one => isWeights(one) || isStructure(one))
   const recipe: ModelRecipe = {
     ...source,
     converter: CONVERTER_VERSION,
-    files: read.map(file => toRecipeFile(repo, file)).toSorted((a, b) => (a.path < b.path ? -1 : 1))
+    quantize: init.quantize ?? 'auto',
+    files: read.map(one => toRecipeFile(repo, one)).toSorted((a, b) => (a.path < b.path ? -1 : 1))
   }
   try {
-    return { ...(await describe(recipe, init, directory, options)), source: `${name}@${commit}` }
+    return {
+      ...(await describe(recipe, init, directory, options)),
+      source: `hf:${hubModelName({ repo, revision: commit, file })}`
+    }
   } catch (error) {
     throw namingModel(name, error)
   }
@@ -94,28 +104,13 @@ async function describe(
 ): Promise<Omit<DescribedHubModel, 'source'>> {
   await using model = await RemoteModel.open(recipe, { client, directory }, options)
   const { description, layouts } = model.plan
-  const tokenizerFiles = await readTokenizerFiles(directory, options)
+  const tokenizerFiles = recipe.files.some(isGguf)
+    ? await model.tokenizerFiles(options)
+    : await readTokenizerFiles(directory, options)
   checkServable(tokenizerFiles, description)
   const names = fileNames(recipe, layouts.length)
   const files = layouts.map((layout, at): WeightFile => ({ sha256: names[at] ?? '', ...layout }))
   return await storeManifest(description, files, { store, name, tokenizerFiles, recipe })
-}
-
-async function listed(
-  client: HubClient,
-  repo: string,
-  revision: string,
-  signal: AbortSignal | undefined
-): Promise<ListedRepository> {
-  try {
-    return await client.repository(repo, revision, signal)
-  } catch (error) {
-    if (!(error instanceof HubTrouble)) throw error
-    throw new MeshError('model_unavailable', `the model hub did not list hf:${repo}: ${error.message}`, {
-      hint: 'Check the network and --hub, or use a model that is on this machine: file:DIR_OR_GGUF.',
-      cause: error
-    })
-  }
 }
 
 /** Files beside the weights that say what the tensors are. */

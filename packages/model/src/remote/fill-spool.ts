@@ -1,18 +1,7 @@
-import { type AbortOptions, MeshError, type ModelRecipe, type Scheduler, systemScheduler } from '@resultity/interface'
+import { MeshError, type ModelRecipe } from '@resultity/interface'
 import type { HubClient, RangeWanted } from './hub-client.ts'
-import { HubTrouble } from './hub-trouble.ts'
 import type { Spool } from './spool.ts'
-
-/** Tries without a byte between them; a connection that breaks more often will not carry a model. */
-const TRIES_MAX = 5
-
-/** Longest pause between two tries, where the hub asks for none. */
-const PAUSE_MAX_MS = 30_000
-
-export interface HubReadOptions extends AbortOptions {
-  /** Default: the machine's time. */
-  readonly scheduler?: Scheduler | undefined
-}
+import { type HubReadOptions, withTries } from './tries.ts'
 
 export interface FillOptions extends HubReadOptions {
   /** How many bytes came; none, before each pause, so that a wait for the hub does not look like an end. */
@@ -43,7 +32,7 @@ export async function fillSpool(
         bytes: extent.bytes - done
       }
     }
-    await withRetries(client, rest, options, async chunk => {
+    await readRest(client, rest, options, async chunk => {
       await spool.append(chunk)
       options.onBytes?.(chunk.byteLength)
     })
@@ -59,41 +48,40 @@ export async function readRange(
   const content = new Uint8Array(wanted.bytes)
   let done = 0
   const rest = (): RangeWanted => ({ ...wanted, offset: wanted.offset + done, bytes: wanted.bytes - done })
-  await withRetries(client, rest, options, async chunk => {
+  await readRest(client, rest, options, async chunk => {
     content.set(chunk, done)
     done += chunk.byteLength
   })
   return content
 }
 
-async function withRetries(
+async function readRest(
   client: HubClient,
   rest: () => RangeWanted,
-  { signal, scheduler = systemScheduler, onBytes }: FillOptions,
+  { onBytes, ...options }: FillOptions,
   take: (chunk: Uint8Array) => Promise<void>
 ): Promise<void> {
-  for (let tries = 1; ; tries++) {
-    try {
-      for await (const chunk of client.read(rest(), signal)) {
-        await take(chunk)
-        tries = 1
-      }
-      return
-    } catch (error) {
-      signal?.throwIfAborted()
-      if (!(error instanceof HubTrouble)) throw error
-      const { file } = rest()
-      if (tries >= TRIES_MAX) {
-        throw new MeshError('model_unavailable', `the hub did not serve ${file.path}: ${error.message}`, {
+  await withTries(
+    client,
+    {
+      ...options,
+      onPause: () => onBytes?.(0),
+      failed: trouble => {
+        const { file, source } = rest()
+        const what = `${file.path} of ${source.repository}@${source.commit}`
+        return new MeshError('model_unavailable', `the hub did not serve ${what}: ${trouble.message}`, {
           hint: 'Check the network. What has come is kept, so trying again continues there.',
-          cause: error
+          cause: trouble
         })
       }
-      const pause = error.retryAfterMs ?? Math.min(client.retryMs * 2 ** (tries - 1), PAUSE_MAX_MS)
-      onBytes?.(0)
-      await scheduler.sleep(pause, signal === undefined ? {} : { signal })
+    },
+    async progressed => {
+      for await (const chunk of client.read(rest(), options.signal)) {
+        await take(chunk)
+        progressed()
+      }
     }
-  }
+  )
 }
 
 /** @throws MeshError `internal` for a file that the recipe does not name */

@@ -8,7 +8,8 @@ import {
 } from '@resultity/interface'
 import { z } from 'zod'
 import { readWithDeadline } from '../sources/download.ts'
-import { type HubRefusal, PUBLIC_HUB, refusalError } from '../sources/hub-refusal.ts'
+import { type HubQuestion, type HubRefusal, PUBLIC_HUB, refusalError } from '../sources/hub-refusal.ts'
+import { hubModelName } from '../sources/reference.ts'
 import { HubTrouble, retryAfterMs } from './hub-trouble.ts'
 import { followRedirects } from './redirects.ts'
 
@@ -46,9 +47,18 @@ export interface ListedRepository {
 /** Where a file is: what a recipe says of it. */
 export type RecipeSource = Pick<ModelRecipe, 'repository' | 'commit'>
 
+/** Which state of a repository is asked for, and by what name errors call it. */
+export interface RepositoryWanted {
+  readonly repo: string
+  /** Branch, tag or commit. */
+  readonly revision: string
+  readonly name: string
+}
+
 export interface RangeWanted {
   readonly source: RecipeSource
-  readonly file: RecipeFile
+  /** Without a hash where its hub names none. */
+  readonly file: Omit<RecipeFile, 'digest'> & { readonly digest: RecipeFile['digest'] | undefined }
   readonly offset: number
   readonly bytes: number
 }
@@ -94,19 +104,19 @@ export class HubClient {
    *
    * @throws MeshError `model_not_found`, `model_gated`, `model_unavailable`
    */
-  async repository(repository: string, revision: string, signal?: AbortSignal): Promise<ListedRepository> {
+  async repository(
+    { repo: repository, revision, name }: RepositoryWanted,
+    signal?: AbortSignal
+  ): Promise<ListedRepository> {
     const url = `${this.url}/api/models/${repository}/revision/${encodeURIComponent(revision)}?blobs=true`
-    const { response, end } = await this.#ask(url, repository, {}, signal)
+    const { response, end } = await this.#ask(url, { repository, name }, {}, signal)
     const parts: Uint8Array[] = []
     let bytes = 0
     try {
-      for await (const part of this.#chunks(response, `the list of files of ${repository}`, signal)) {
+      for await (const part of this.#chunks(response, `the list of files of ${name}`, signal)) {
         bytes += part.byteLength
         if (bytes > LISTING_BYTES_MAX) {
-          throw new MeshError(
-            'resource_exhausted',
-            `the list of files of ${repository} is over ${LISTING_BYTES_MAX} bytes`
-          )
+          throw new MeshError('resource_exhausted', `the list of files of ${name} is over ${LISTING_BYTES_MAX} bytes`)
         }
         parts.push(part)
       }
@@ -115,7 +125,7 @@ export class HubClient {
     }
     const parsed = safeParse(listingSchema, parseJson(Buffer.concat(parts)))
     if (!parsed.success) {
-      throw new MeshError('model_unavailable', `${this.url} answered with no list of files of ${repository}`, {
+      throw new MeshError('model_unavailable', `${this.url} answered with no list of files of ${name}`, {
         hint: `Check that it is a hub, as HF_ENDPOINT or --hub says: ${describeIssues(parsed.error, {})}.`
       })
     }
@@ -139,7 +149,9 @@ export class HubClient {
     const path = file.path.split('/').map(encodeURIComponent).join('/')
     const url = `${this.url}/${source.repository}/resolve/${source.commit}/${path}`
     const range = `bytes=${offset}-${offset + bytes - 1}`
-    const { response, end } = await this.#ask(url, source.repository, { range }, signal, wanted)
+    const { repository, commit } = source
+    const name = `hf:${hubModelName({ repo: repository, revision: commit, file: file.path })}`
+    const { response, end } = await this.#ask(url, { repository, name }, { range }, signal, wanted)
     try {
       checkRange(response, wanted)
       let left = bytes
@@ -169,7 +181,7 @@ export class HubClient {
   /** An answer of success, and what ends its connection. */
   async #ask(
     url: string,
-    repository: string,
+    asked: Pick<HubQuestion, 'name' | 'repository'>,
     headers: Record<string, string>,
     signal: AbortSignal | undefined,
     wanted?: RangeWanted
@@ -189,20 +201,22 @@ export class HubClient {
       )
       if (response.ok) return { response, end }
       await response.body?.cancel()
-      throw this.#refused(repository, response, own)
+      throw this.#refused(asked, response, own)
     } catch (error) {
       end()
       signal?.throwIfAborted()
-      throw HubTrouble.from(error)
+      throw HubTrouble.from(error, { silent: true })
     }
   }
 
-  #refused(repository: string, { status, headers, url }: Response, own: boolean): Error {
+  #refused(asked: Pick<HubQuestion, 'name' | 'repository'>, { status, headers, url }: Response, own: boolean): Error {
     const code = headers.get('x-error-code') ?? undefined
-    const question = { name: `hf:${repository}`, repository, url: this.url, withToken: this.#init.token !== undefined }
+    const question = { ...asked, url: this.url, withToken: this.#init.token !== undefined }
     if (own && [401, 403, 404].includes(status)) return refusalError(question, { status, code } satisfies HubRefusal)
-    if (status === 416) return changed(repository, 'is shorter than it was')
-    return new HubTrouble(`${new URL(url).host} answered with ${status}`, retryAfterMs(headers.get('retry-after')))
+    if (status === 416) return changed(asked.name, 'is shorter than it was')
+    return new HubTrouble(`${new URL(url).host} answered with ${status}`, {
+      retryAfterMs: retryAfterMs(headers.get('retry-after'))
+    })
   }
 }
 
@@ -216,9 +230,10 @@ function checkIdentity({ headers }: Response, { source, file }: RangeWanted): vo
     throw changed(file.path, `is of commit ${commit.slice(0, 40)}, not of ${source.commit}`)
   }
   const etag = (headers.get('x-linked-etag') ?? headers.get('etag'))?.replace(/^W\//, '').replaceAll('"', '') ?? ''
-  const comparable = etag.length === file.digest.hex.length && /^[0-9a-f]+$/.test(etag)
-  if (comparable && etag !== file.digest.hex) {
-    throw changed(file.path, `has the hash ${etag}, and ${file.digest.hex} when its model was described`)
+  const hex = file.digest?.hex ?? ''
+  const comparable = etag.length === hex.length && /^[0-9a-f]+$/.test(etag)
+  if (comparable && etag !== hex) {
+    throw changed(file.path, `has the hash ${etag}, and not ${hex} as its model says`)
   }
   const size = headers.get('x-linked-size')
   if (size !== null && Number(size) !== file.bytes) throw changed(file.path, `has ${size} bytes, not ${file.bytes}`)

@@ -2,23 +2,34 @@ import { createHash } from 'node:crypto'
 import { MeshError, type ModelRecipe } from '@resultity/interface'
 
 /** Raised when conversion gives other bytes of the same files: a recipe of another version is refused, not guessed at. */
-export const CONVERTER_VERSION = 1
+export const CONVERTER_VERSION = 2
 
 /**
  * Names of the weight files that a recipe makes, in the manifest's order: embedding, layers, head. A name is the hash of how
  * the file is made, so it is the same on every machine before anybody has made it.
  */
 export function fileNames(recipe: ModelRecipe, count: number): string[] {
-  const { repository, commit, converter, files } = recipe
+  const { repository, commit, converter, quantize = 'auto', files } = recipe
   // the order of fields here, and not that of whoever built the object, decides the hash
   const text = JSON.stringify([
-    'resultity-recipe-1',
+    'resultity-recipe-2',
     repository,
     commit,
     converter,
+    quantize,
     files.map(({ path, bytes, digest }) => [path, bytes, digest.kind, digest.hex])
   ])
   return Array.from({ length: count }, (_, index) => createHash('sha256').update(`${text}\n${index}`).digest('hex'))
+}
+
+/** Whether a file of a recipe holds weights, which are read by ranges. */
+export function isWeights(file: { readonly path: string }): boolean {
+  return file.path.endsWith('.safetensors') || isGguf(file)
+}
+
+/** Whether it holds all that is known of a model, too. */
+export function isGguf({ path }: { readonly path: string }): boolean {
+  return path.endsWith('.gguf')
 }
 
 /** What one of these files is, for people. */

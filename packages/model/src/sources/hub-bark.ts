@@ -21,15 +21,13 @@ export function isBarkRepository(entries: readonly Pick<RepositoryEntry, 'path'>
  * Fetches a Bark: what says what it is first, then its voices, of which the second edition is taken where there is one, and its weights:
  * safetensors, or the checkpoint of torch that suno publishes.
  *
- * @param root the repository's files and folders
  * @throws MeshError `model_invalid` for a model of another kind, `model_not_found` for one without weights that are read
  */
 export async function fetchBarkFolder<Entry extends RepositoryEntry>(
-  repository: DiffusersRepository<Entry>,
-  root: readonly Entry[],
+  repository: Pick<DiffusersRepository<Entry>, 'name' | 'files' | 'download'>,
   directory: string
 ): Promise<void> {
-  const files = root.filter(({ type, path }) => type === 'file' && isPlainName(path))
+  const files = repository.files.filter(({ type, path }) => type === 'file' && isPlainName(path))
   const names = files.map(({ path }) => path)
   const fetchAll = async (entries: readonly Entry[]): Promise<void> => {
     for (const entry of entries) await repository.download(entry, join(directory, entry.path))
@@ -41,22 +39,23 @@ export async function fetchBarkFolder<Entry extends RepositoryEntry>(
     ])
   )
   if (!isBarkFolder(directory)) throw modelInvalid(repository.name, `has a folder "${VOICES_FOLDER}", and is no Bark`)
-  await fetchAll(await voiceFiles(repository))
+  await fetchAll(voiceFiles(repository))
   await fetchAll(findHubFiles(repository.name, files, weightNames(repository.name, names)))
 }
 
-async function voiceFiles<Entry extends RepositoryEntry>(repository: DiffusersRepository<Entry>): Promise<Entry[]> {
-  const first = await repository.list(VOICES_FOLDER)
-  const second = `${VOICES_FOLDER}/${SECOND_EDITION}`
-  const listed = first.some(({ type, path }) => type === 'directory' && path === second)
-    ? await repository.list(second)
-    : first
-  const found = listed.filter(({ type, path }) => type === 'file' && isVoiceFile(path.split('/').at(-1) ?? ''))
-  const outside = found.find(
-    ({ path }) => !path.startsWith(`${VOICES_FOLDER}/`) || path.split('/').some(part => part.startsWith('.'))
-  )
-  if (found.length <= VOICE_FILES_MAX && outside === undefined) return found
-  throw modelInvalid(repository.name, `lists ${found.length} files of voices, or some that are elsewhere`)
+function voiceFiles<Entry extends RepositoryEntry>({
+  name,
+  files
+}: Pick<DiffusersRepository<Entry>, 'name' | 'files'>): Entry[] {
+  const inFolder = (folder: string): Entry[] =>
+    files.filter(({ type, path }) => {
+      const file = path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : ''
+      return type === 'file' && isPlainName(file) && isVoiceFile(file)
+    })
+  const second = inFolder(`${VOICES_FOLDER}/${SECOND_EDITION}`)
+  const found = second.length > 0 ? second : inFolder(VOICES_FOLDER)
+  if (found.length <= VOICE_FILES_MAX) return found
+  throw modelInvalid(name, `lists ${found.length} files of voices`)
 }
 
 function weightNames(name: string, names: readonly string[]): readonly string[] {

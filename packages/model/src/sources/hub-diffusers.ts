@@ -16,10 +16,11 @@ import { findHubFiles, isPlainName, type RepositoryEntry } from './hub-files.ts'
 export interface DiffusersRepository<Entry extends RepositoryEntry> {
   /** For errors. */
   readonly name: string
-  list(folder: string): Promise<Entry[]>
-  download(entry: Entry, path: string): Promise<void>
+  /** All of them, those in folders too. */
+  readonly files: readonly Entry[]
+  readonly download: (entry: Entry, path: string) => Promise<void>
   /** Another repository of the same hub. */
-  other(repo: string): DiffusersRepository<Entry>
+  other(repo: string): Promise<DiffusersRepository<Entry>>
 }
 
 /** Whether a repository's root is that of a folder of diffusers. */
@@ -32,21 +33,19 @@ export function isDiffusersRepository(root: readonly RepositoryEntry[]): boolean
  * and then the weights of the components that are served. Safety checkers, and the same weights in other forms, are left out.
  * Of a model whose prior has a repository of its own, that is fetched into the same folder.
  *
- * @param root the repository's files and folders
  * @throws MeshError `model_invalid` for a model that is not supported, `model_not_found` for a component without weights that are
  *   read
  */
 export async function fetchDiffusersFolder<Entry extends RepositoryEntry>(
   repository: DiffusersRepository<Entry>,
-  root: readonly Entry[],
   directory: string
 ): Promise<void> {
-  const files = await listComponents(repository, root, '')
+  const files = placed(repository, '')
   await downloadAll(files.filter(isIndex), directory)
   const read = (path: string): string | undefined => readOptionalFolderText(join(directory, path))
   if (files.some(isIndex) && hasPriorApart(read) && !files.some(({ path }) => path.startsWith(PRIOR_PREFIX))) {
-    const prior = repository.other(await priorOf(repository, files, directory))
-    files.push(...(await listComponents(prior, await prior.list('.'), PRIOR_PREFIX)))
+    const prior = await repository.other(await priorOf(repository, files, directory))
+    files.push(...placed(prior, PRIOR_PREFIX))
   }
   await downloadAll(
     files.filter(({ path }) => DESCRIBING_FILES.includes(path)),
@@ -68,20 +67,14 @@ async function downloadAll(files: readonly PlacedFile[], directory: string): Pro
   for (const file of files) await file.fetch(join(directory, file.path))
 }
 
-/** The files of its root, and of the folders of components that may be read; `prefix` comes before the names of folders. */
-async function listComponents<Entry extends RepositoryEntry>(
-  repository: DiffusersRepository<Entry>,
-  root: readonly Entry[],
+/** The files of a repository; `prefix` comes before their paths. */
+function placed<Entry extends RepositoryEntry>(
+  { files, download }: DiffusersRepository<Entry>,
   prefix: string
-): Promise<PlacedFile[]> {
-  const wanted = new Set(DESCRIBING_FILES.map(path => path.split('/')[0]))
-  const entries: Entry[] = [...root]
-  for (const { type, path } of root) {
-    if (type === 'directory' && wanted.has(`${prefix}${path}`)) entries.push(...(await repository.list(path)))
-  }
-  return entries
+): PlacedFile[] {
+  return files
     .filter(({ type }) => type === 'file')
-    .map(entry => ({ ...entry, path: `${prefix}${entry.path}`, fetch: path => repository.download(entry, path) }))
+    .map(entry => ({ ...entry, path: `${prefix}${entry.path}`, fetch: path => download(entry, path) }))
 }
 
 /** Where a publisher says which repository has a model's prior. */

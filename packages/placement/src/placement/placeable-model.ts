@@ -9,6 +9,7 @@ import {
   isSpeech,
   isVoice,
   kvBytesPerPosition,
+  loadedBytes,
   type ModelManifest,
   requireDecoder
 } from '@resultity/interface'
@@ -71,11 +72,12 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
-  const { embedding, head, config } = requireDecoder(manifest)
+  const { layers, embedding, head, config } = requireDecoder(manifest)
   return {
-    layerBytes,
+    layerBytes: layers.map(file => loadedBytes(file)),
     embeddingBytes: embedding.bytes,
-    headBytes: head.bytes,
+    // what a tied table takes more where it is multiplied by
+    headBytes: loadedBytes(head) + (config.tiedEmbedding ? loadedBytes(embedding) - embedding.bytes : 0),
     tiedEmbedding: config.tiedEmbedding,
     kvBytesPerLayer: kvBytesPerPosition(config) * contextLength * sessionsMax
   }

@@ -12,6 +12,8 @@ import type { HubChildInit, HubChildReply, MakerInit, MakerReply } from './messa
 export interface HubRunInit {
   readonly shape: CheckpointShape
   readonly shards: number
+  /** GGUF files in Q8_0 in place of safetensors in bf16. Default false. */
+  readonly gguf?: boolean
   /** Processes that make layers, each of an equal range. */
   readonly nodes: number
   log(line: string): void
@@ -43,6 +45,8 @@ export interface HubRunReport {
 }
 
 const REPOSITORY = 'bench/random'
+/** Of a number: blocks of 32 have 34. */
+const Q8_0_BYTES = 34 / 32
 const DISK_LOOK_MS = 250
 const KILL_AT = 0.5
 
@@ -50,12 +54,12 @@ const KILL_AT = 0.5
  * Has a coordinator describe a checkpoint of a hub, and processes make its layers as nodes do. The coordinator is killed and
  * started again; of those that make layers the last one.
  */
-export async function runHub({ shape, shards, nodes, log }: HubRunInit): Promise<HubRunReport> {
+export async function runHub({ shape, shards, gguf = false, nodes, log }: HubRunInit): Promise<HubRunReport> {
   const names = ['tokenizer.json', 'tokenizer_config.json']
   const pathOf = (name: string): string =>
     fileURLToPath(import.meta.resolve(`@resultity/model/models/tiny-chat/${name}`))
   const small = Object.fromEntries(names.map(name => [name, pathOf(name)]))
-  await using hub = await HubProcess.start({ repository: REPOSITORY, shape, shards, small })
+  await using hub = await HubProcess.start({ repository: REPOSITORY, shape, shards, gguf, small })
   const begun = performance.now()
   const swarm = await startSwarm({
     nodes: 0,
@@ -79,7 +83,7 @@ export async function runHub({ shape, shards, nodes, log }: HubRunInit): Promise
     const manifest = (await swarm.api.models({})).at(0)?.manifestSha256 ?? ''
     const manifestPath = join(swarm.coordinator.dataDir, 'blobs', `sha256-${manifest}`)
     const ranges = rangesOf(shape.num_hidden_layers + 2, nodes)
-    const weightBytes = checkpointBytes(shape)
+    const weightBytes = checkpointBytes(shape, gguf ? Q8_0_BYTES : 2)
     const making = ranges.map(async (indices, at) => {
       const name = `node-${at + 1}`
       const init = { manifestPath, dataDir: join(swarm.directory, name), indices, hubUrl: hub.url, token: name }
@@ -189,10 +193,10 @@ function rangesOf(count: number, nodes: number): number[][] {
   )
 }
 
-function checkpointBytes(shape: CheckpointShape): number {
+function checkpointBytes(shape: CheckpointShape, bytesOfNumber: number): number {
   const { hidden_size: hidden, intermediate_size: inner, head_dim: head, vocab_size: vocabulary } = shape
   const heads = 2 * shape.num_attention_heads + 2 * shape.num_key_value_heads
   const layer = hidden * heads * head + 3 * hidden * inner + 2 * hidden
   const tables = shape.tie_word_embeddings ? 1 : 2
-  return 2 * (shape.num_hidden_layers * layer + tables * vocabulary * hidden + hidden)
+  return bytesOfNumber * (shape.num_hidden_layers * layer + tables * vocabulary * hidden + hidden)
 }

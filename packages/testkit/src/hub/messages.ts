@@ -5,6 +5,8 @@ export interface HubChildInit {
   readonly repository: string
   readonly shape: CheckpointShape
   readonly shards: number
+  /** GGUF files in Q8_0 in place of safetensors in bf16. */
+  readonly gguf: boolean
   /** Paths of the files beside the weights, by name. */
   readonly small: Readonly<Record<string, string>>
 }
