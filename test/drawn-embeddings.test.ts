@@ -1,10 +1,11 @@
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { drawPicture, type PictureRequest, type PictureStep } from '@resultity/diffusion'
 import { createEngine, type EngineKind } from '@resultity/engine'
 import { type DiffusionModel, type PictureScheduler, requireDiffusion, weightFiles } from '@resultity/interface'
-import { convertModel, FileBlobStore } from '@resultity/model'
+import { convertModel } from '@resultity/model'
 import { type ClipTokenizer, encodePicturePrompts, loadClipTokenizers } from '@resultity/tokenizer'
 import t from 'tap'
 

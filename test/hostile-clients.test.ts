@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url'
-import { missedAims, runHostile } from '@resultity/testkit/hostile'
+import { missedAims, runHostile } from '@resultity/test-attacks/hostile'
 import { test } from 'tap'
 
 const encoder = fileURLToPath(new URL('../../packages/model/test/fixtures/tiny-encoder', import.meta.url))

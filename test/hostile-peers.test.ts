@@ -1,4 +1,10 @@
-import { AttackRun, HonestCallers, missedAttackAims, ProcessWatch, startAttackedMesh } from '@resultity/testkit/attacks'
+import {
+  AttackRun,
+  HonestCallers,
+  missedAttackAims,
+  ProcessWatch,
+  startAttackedMesh
+} from '@resultity/test-attacks/attacks'
 import { test } from 'tap'
 import { eventually } from './mesh-state.ts'
 

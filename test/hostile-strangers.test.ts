@@ -1,9 +1,9 @@
 import { mkdtemp, readdir, rm, stat } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { type Advert, MeshError } from '@resultity/interface'
 import { createMeshHost, fetchBlob, loadIdentity, type MeshHost, type PrivateKey, sealAdvert } from '@resultity/mesh'
-import { FileBlobStore } from '@resultity/model'
 import { residentBytes, type Swarm, swarmFor } from '@resultity/testkit'
 import {
   BLOB_PROTOCOL,

@@ -1,7 +1,7 @@
 import { chmod, readFile, stat, truncate } from 'node:fs/promises'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { modelManifestSchema, requireDecoder } from '@resultity/interface'
-import { FileBlobStore } from '@resultity/model'
 import { type Swarm, type SwarmNode, swarmFor } from '@resultity/testkit'
 import { test } from 'tap'
 import { ask } from './chat-client.ts'

@@ -1,7 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { modelManifestSchema, requireDecoder, stageFiles } from '@resultity/interface'
-import { FileBlobStore } from '@resultity/model'
 import { swarmFor } from '@resultity/testkit'
 import { test } from 'tap'
 import { ask, routeRanges } from './chat-client.ts'

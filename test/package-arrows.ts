@@ -27,8 +27,10 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   'diffusion-model': ['interface', 'formats', 'onnx-graph'],
   blip: ['interface', 'formats', 'onnx-graph'],
   voice: ['interface', 'formats', 'onnx-graph', 'test-nodes'],
+  blobs: ['interface', 'formats'],
   model: [
     'interface',
+    'blobs',
     'test-hub',
     'tokenizer',
     'families',
@@ -40,10 +42,12 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'blip'
   ],
   sampling: ['interface', 'grammar', 'tokenizer'],
+  'onnx-runtime': ['interface', 'native-call', 'runtime-tuning'],
   engine: [
+    'onnx-runtime',
+    'blobs',
     'interface',
     'sampling',
-    'native-call',
     'runtime-tuning',
     'tokenizer',
     'formats',
@@ -59,6 +63,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   upstream: ['interface'],
   mesh: ['interface', 'wire'],
   node: [
+    'blobs',
     'interface',
     'test-hub',
     'test-mesh',
@@ -156,6 +161,7 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
   ],
   relayed: ['interface', 'test-nodes', 'store', 'api-kit', 'placement', 'generation', 'jobs', 'openai'],
   coordinator: [
+    'blobs',
     'interface',
     'runtime-tuning',
     'test-postgres',
@@ -202,8 +208,10 @@ export const arrows: Readonly<Record<string, readonly string[]>> = {
     'node',
     'coordinator'
   ],
-  cli: ['interface', 'model', 'node', 'coordinator'],
+  cli: ['blobs', 'interface', 'model', 'node', 'coordinator'],
+  'test-attacks': ['interface', 'mesh', 'test-mesh', 'testkit', 'wire'],
   testkit: [
+    'blobs',
     'interface',
     'families',
     'formats',

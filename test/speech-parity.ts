@@ -2,6 +2,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { logMel, VoiceActivity, voiceOf } from '@resultity/audio'
+import { FileBlobStore } from '@resultity/blobs'
 import { createEngine, type SpeechSession } from '@resultity/engine'
 import {
   isVoice,
@@ -11,7 +12,7 @@ import {
   type WhisperConfig,
   weightFiles
 } from '@resultity/interface'
-import { convertModel, FileBlobStore, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
+import { convertModel, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
 import { argmax } from '@resultity/sampling'
 
 const root = join(import.meta.dirname, '../..')

@@ -62,15 +62,15 @@ for (const [what, pattern] of forbidden) {
 /** The port of time and chance, and what is real whatever time it is: each with the reason. */
 const REAL_TIME: Readonly<Record<string, string>> = {
   'packages/interface/src/(scheduler|system-scheduler)\\.ts': 'the port itself',
-  'packages/engine/src/':
+  'packages/(engine|onnx-runtime)/src/':
     'measures and keeps native code, which takes real time; a simulation has an engine of its own',
   'packages/sampling/src/constraint-thread\\.ts': 'ends a thread that takes too long',
-  'packages/model/src/(sources/hub|blobs/file-hash)\\.ts': 'waits for other people’s servers, and keeps a thread',
+  'packages/blobs/src/file-hash\\.ts': 'keeps a thread',
   'packages/store/src/(database/sqlite-worker|jobs/postgres-(listener|transactions))\\.ts':
     'waits for a thread or a server',
   'packages/jobs/src/time-slice\\.ts': 'measures how long it has held the event loop',
   'packages/cli/src/': 'waits for processes, and shows people how long things took',
-  'packages/(testkit|test-api|test-nodes)/src/': 'watches real processes',
+  'packages/(testkit|test-attacks|test-api|test-nodes)/src/': 'watches real processes',
   'packages/test-mesh/src/virtual-process\\.ts': 'time of its own'
 }
 
@@ -99,7 +99,7 @@ t.test('no file is a drawer', async t => {
 
 t.test('the environment is read where the program starts, and nowhere else', async t => {
   // it writes a variable for a library that reads it
-  const exempt = 'packages/engine/src/telemetry.ts'
+  const exempt = 'packages/onnx-runtime/src/telemetry.ts'
   for (const path of product) {
     if (named(path) === exempt || /^test/.test(packageOf(path))) continue
     if (withoutComments(read(path)).includes('process.env')) t.fail(named(path))

@@ -103,8 +103,8 @@ t.test('only mesh knows libp2p, only engine ONNX Runtime, and few the C library'
       if (libp2p && packageOf(path) !== 'mesh') t.fail(`${named(path)} imports ${specifier}`)
       const owner = packageOf(path)
       const foreign =
-        (specifier === 'onnxruntime-node' && owner !== 'engine') ||
-        (specifier === 'koffi' && !['engine', 'native-call', 'runtime-tuning'].includes(owner))
+        (specifier === 'onnxruntime-node' && !['engine', 'onnx-runtime'].includes(owner)) ||
+        (specifier === 'koffi' && !['engine', 'onnx-runtime', 'native-call', 'runtime-tuning'].includes(owner))
       if (foreign) t.fail(`${named(path)} imports ${specifier}`)
     }
   }
@@ -119,7 +119,7 @@ t.test('native functions are called off the event loop in one place, which holds
 
 t.test('what is for tests stays out of the product', async t => {
   for (const path of product) {
-    if (['testkit', 'simulation'].includes(packageOf(path))) continue
+    if (['testkit', 'test-attacks', 'simulation'].includes(packageOf(path))) continue
     if (importsOf(path).some(specifier => specifier.startsWith('@resultity/test-'))) t.fail(named(path))
   }
 })

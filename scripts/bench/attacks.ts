@@ -1,4 +1,4 @@
-import { type AttackReport, benchAttacked, missedAttackAims, missedAttackTimes } from '@resultity/testkit/attacks'
+import { type AttackReport, benchAttacked, missedAttackAims, missedAttackTimes } from '@resultity/test-attacks/attacks'
 
 export interface AttacksInit {
   readonly seed: number

@@ -7,7 +7,7 @@ import {
   readCases,
   runHostile,
   writeCases
-} from '@resultity/testkit/hostile'
+} from '@resultity/test-attacks/hostile'
 
 export interface HostileInit {
   readonly seed: number

@@ -2,10 +2,11 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
+import { FileBlobStore } from '@resultity/blobs'
 import { drawPicture, type PictureRequest } from '@resultity/diffusion'
 import { createEngine } from '@resultity/engine'
 import { type DiffusionModel, requireDiffusion, weightFiles } from '@resultity/interface'
-import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
+import { importModel, parseModelReference } from '@resultity/model'
 import type { Drawn, PaintChildInit } from './painter.ts'
 
 /** One process in which our engine draws alone. Started by `painter.ts`. */

@@ -1,5 +1,6 @@
+import { FileBlobStore } from '@resultity/blobs'
 import { MeshError, requireDecoder, stageFiles } from '@resultity/interface'
-import { FileBlobStore, importModel, type ModelReference } from '@resultity/model'
+import { importModel, type ModelReference } from '@resultity/model'
 import { residentBytes, type Swarm, startSwarm } from '@resultity/testkit'
 import { z } from 'zod'
 import type { Contestant, ResidentMemory, Sample } from './contestant.ts'

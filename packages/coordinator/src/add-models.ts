@@ -1,3 +1,4 @@
+import type { FileBlobStore } from '@resultity/blobs'
 import { applyAliases } from '@resultity/ensembles'
 import {
   type AbortOptions,
@@ -7,7 +8,7 @@ import {
   type Quantize,
   type SubcloudDefinition
 } from '@resultity/interface'
-import { type FileBlobStore, type HubAccess, modelNameOf, parseModelReference } from '@resultity/model'
+import { type HubAccess, modelNameOf, parseModelReference } from '@resultity/model'
 import { type FailedModel, requireSubcloudModels } from '@resultity/placement'
 import { templateShortcomings } from '@resultity/tokenizer'
 import type { Logger } from 'pino'

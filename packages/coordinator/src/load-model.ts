@@ -1,3 +1,4 @@
+import type { FileBlobStore } from '@resultity/blobs'
 import {
   type AbortOptions,
   isBark,
@@ -12,14 +13,7 @@ import {
   type Quantize,
   SENTENCE_IDS_MAX
 } from '@resultity/interface'
-import {
-  type FileBlobStore,
-  type HubAccess,
-  hubOptions,
-  type ImportOptions,
-  importModel,
-  parseModelReference
-} from '@resultity/model'
+import { type HubAccess, hubOptions, type ImportOptions, importModel, parseModelReference } from '@resultity/model'
 import type { ServedModel } from '@resultity/placement'
 import { loadEncoderTokenizer, loadTokenizer, PicturePromptEncoder, PromptEncoder } from '@resultity/tokenizer'
 import { DEFAULT_CONTEXT_LENGTH_MAX, DEFAULT_IMPORT_MAX_BYTES, DEFAULT_SESSIONS_MAX } from './settings.ts'

@@ -6,6 +6,7 @@ import type {
   WeightFile,
   WorkOptions
 } from '@resultity/interface'
+import type { Spinning } from '@resultity/onnx-runtime'
 import {
   type BarkRuns,
   checkSentence,
@@ -18,7 +19,6 @@ import {
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
 import { median } from './median.ts'
-import type { Spinning } from './spinning.ts'
 import { readWholeFile } from './voice.ts'
 
 export interface BarkInit {

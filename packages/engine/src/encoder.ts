@@ -6,10 +6,10 @@ import {
   type WeightFile,
   type WorkOptions
 } from '@resultity/interface'
+import type { Spinning } from '@resultity/onnx-runtime'
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
 import { batchInputs, type EncoderInputs, planBatches } from './encoder-batches.ts'
-import type { Spinning } from './spinning.ts'
 
 export interface EncoderInit {
   readonly manifest: EncoderManifest

@@ -11,9 +11,9 @@ import type {
   WeightFile,
   WorkClass
 } from '@resultity/interface'
+import type { Spinning } from '@resultity/onnx-runtime'
 import type { BarkInit, BarkVoice } from './bark-voice.ts'
 import type { Encoder, EncoderInit } from './encoder.ts'
-import type { Spinning } from './spinning.ts'
 
 export type { HeardWindow, SpeechModel, SpeechRunOptions, SpeechSession } from '@resultity/interface'
 

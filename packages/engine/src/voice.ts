@@ -8,10 +8,10 @@ import {
   type WeightFile,
   type WorkOptions
 } from '@resultity/interface'
+import type { Spinning } from '@resultity/onnx-runtime'
 import { type VoiceReader, type VoiceRun, voiceReader } from '@resultity/voice'
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
-import type { Spinning } from './spinning.ts'
 
 export interface VoiceInit {
   readonly manifest: VoiceManifest

@@ -1,9 +1,6 @@
 import { pbkdf2 } from 'node:crypto'
 import { buildProbeGraph, buildStageGraph } from '@resultity/model'
-import { Binding, RunOptions } from '../src/capi/binding.ts'
-import { GraphSession } from '../src/capi/graph-session.ts'
-import { getRuntime } from '../src/capi/runtime.ts'
-import { NativeTensor } from '../src/capi/tensor.ts'
+import { Binding, GraphSession, getRuntime, NativeTensor, RunOptions } from '@resultity/onnx-runtime'
 import { createEngine } from '../src/index.ts'
 import { openTinyChat, Pipeline } from './tiny-chat.ts'
 

@@ -1,5 +1,5 @@
 import type { MeshError } from '@resultity/interface'
-import { Binding, type RunOptions } from '../src/capi/binding.ts'
+import { Binding, type RunOptions } from '@resultity/onnx-runtime'
 import type { Stage, StageSession } from '../src/port.ts'
 
 type Done = (error: MeshError | undefined) => void

@@ -1,5 +1,6 @@
+import { FileBlobStore } from '@resultity/blobs'
 import { requireDecoder, weightFiles } from '@resultity/interface'
-import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
+import { convertModel, readTokenizerFiles } from '@resultity/model'
 import type { Variant } from './quantized-tiny-chat.ts'
 
 /** Converts a GGUF file into weight files below `directory`. */

@@ -1,6 +1,6 @@
 import { MeshError } from '@resultity/interface'
+import { Binding, type RunOptions } from '@resultity/onnx-runtime'
 import t from 'tap'
-import { Binding, type RunOptions } from '../src/capi/binding.ts'
 import { KvArena } from '../src/capi/kv-arena.ts'
 import { type BoundRun, KvSlot } from '../src/capi/kv-slot.ts'
 import { createEngine, type Stage, type StageSession } from '../src/index.ts'

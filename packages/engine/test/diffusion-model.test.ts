@@ -1,6 +1,7 @@
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { decodeFloats, openSafetensorsFiles } from '@resultity/formats'
 import {
   type DenoiseInput,
@@ -10,7 +11,7 @@ import {
   requireDiffusion,
   weightFiles
 } from '@resultity/interface'
-import { convertModel, FileBlobStore } from '@resultity/model'
+import { convertModel } from '@resultity/model'
 import t, { type Test } from 'tap'
 import { createEngine, type DiffusionInit, type EngineKind, measureDiffusion } from '../src/index.ts'
 import { cosineOf } from './cosine.ts'

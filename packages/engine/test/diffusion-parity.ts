@@ -1,6 +1,7 @@
 import { cp, mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { basename, dirname, join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import {
   buildDenoiserGraph,
   buildPictureDecoderGraph,
@@ -10,7 +11,7 @@ import {
 } from '@resultity/diffusion-model'
 import { decodeFloats, openSafetensorsFiles } from '@resultity/formats'
 import { type DiffusionManifest, requireDiffusion, weightFiles } from '@resultity/interface'
-import { convertModel, FileBlobStore } from '@resultity/model'
+import { convertModel } from '@resultity/model'
 import { processTuning } from '@resultity/runtime-tuning'
 import { Tensor } from 'onnxruntime-node'
 import { createNodeSession } from '../src/node/node-runtime.ts'

@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
+import { getRuntime } from '@resultity/onnx-runtime'
 import t from 'tap'
 import { KvArena } from '../src/capi/kv-arena.ts'
-import { getRuntime } from '../src/capi/runtime.ts'
 import { createEngine, type Engine } from '../src/index.ts'
 import { stepTogether } from './company.ts'
 import { type Fixture, openTinyChat } from './tiny-chat.ts'

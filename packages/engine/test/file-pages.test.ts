@@ -1,7 +1,7 @@
 import { realpath } from 'node:fs/promises'
+import { findLibrary } from '@resultity/onnx-runtime'
 import { codeMappings, memoryMappings, releaseCodePages } from '@resultity/runtime-tuning'
 import t from 'tap'
-import { findLibrary } from '../src/capi/library.ts'
 import { createEngine } from '../src/index.ts'
 
 t.test('code that is let go leaves memory and runs on', { skip: process.platform !== 'linux' }, async t => {

@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import type { WorkClass } from '@resultity/interface'
+import { Binding, type RunOptions } from '@resultity/onnx-runtime'
 import t from 'tap'
-import { Binding, type RunOptions } from '../src/capi/binding.ts'
 import { KvArena } from '../src/capi/kv-arena.ts'
 import { createEngine, PREFIX_KEPT_MS, type Stage } from '../src/index.ts'
 import { watchRuns } from './company.ts'

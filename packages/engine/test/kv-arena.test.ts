@@ -1,8 +1,8 @@
 import type { ModelConfig } from '@resultity/interface'
 import type { StageGraph } from '@resultity/model'
+import { getRuntime } from '@resultity/onnx-runtime'
 import t from 'tap'
 import { KvArena } from '../src/capi/kv-arena.ts'
-import { getRuntime } from '../src/capi/runtime.ts'
 
 const HEADS = 2
 const HEAD_DIM = 3

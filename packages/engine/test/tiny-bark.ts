@@ -1,8 +1,9 @@
 import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { type BarkManifest, isBark, type TokenSynthesisJob, type WeightFile, weightFiles } from '@resultity/interface'
-import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
+import { convertModel, readTokenizerFiles } from '@resultity/model'
 import { createEncoderTokenizer, type EncoderTokenizer } from '@resultity/tokenizer'
 import type { BarkInit } from '../src/index.ts'
 

@@ -2,6 +2,7 @@ import { mkdtemp, readFile, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { lookedAt } from '@resultity/blip'
+import { FileBlobStore } from '@resultity/blobs'
 import {
   type Captioner,
   type CaptionManifest,
@@ -9,7 +10,7 @@ import {
   type WeightFile,
   weightFiles
 } from '@resultity/interface'
-import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
+import { convertModel, readTokenizerFiles } from '@resultity/model'
 import { TokenSampler } from '@resultity/sampling'
 import { createEncoderTokenizer, type EncoderTokenizer } from '@resultity/tokenizer'
 import type { CaptionerInit } from '../src/index.ts'

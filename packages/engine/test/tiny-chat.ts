@@ -2,6 +2,7 @@ import { rmSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import {
   type DecoderManifest,
   type LayerRange,
@@ -9,7 +10,7 @@ import {
   type WeightFile,
   weightFiles
 } from '@resultity/interface'
-import { convertModel, FileBlobStore } from '@resultity/model'
+import { convertModel } from '@resultity/model'
 import { argmax } from '@resultity/sampling'
 import type { Engine, Stage, StageInit, StageSession } from '../src/port.ts'
 

@@ -1,4 +1,3 @@
-export * from './blobs/blob-store.ts'
 export * from './graph/encoder-memory.ts'
 export * from './graph/index.ts'
 export * from './graph/stage-memory.ts'

@@ -1,9 +1,10 @@
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join, relative } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { isBark, kindOf, requireVoice, tokenizerFilesOf, weightFiles } from '@resultity/interface'
 import t, { type Test } from 'tap'
-import { FileBlobStore, importModel, parseModelReference } from '../src/index.ts'
+import { importModel, parseModelReference } from '../src/index.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { startFakeHub } from './sources-fixtures.ts'
 

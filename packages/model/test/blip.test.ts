@@ -2,9 +2,10 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { FileBlobStore } from '@resultity/blobs'
 import { requireCaptioner, weightFiles } from '@resultity/interface'
 import t from 'tap'
-import { FileBlobStore, importModel, parseModelReference } from '../src/index.ts'
+import { importModel, parseModelReference } from '../src/index.ts'
 import { chooseHubFiles } from '../src/sources/hub-files.ts'
 
 const folder = (name: string) => fileURLToPath(new URL(`../../../blip/test/fixtures/${name}`, import.meta.url))

@@ -1,5 +1,6 @@
 import { cpSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { decodeFloats, type GgufContent, randomGguf, writeRandomGguf } from '@resultity/formats'
 import {
   type DecoderManifest,
@@ -12,7 +13,6 @@ import {
   type WeightFile
 } from '@resultity/interface'
 import t, { type Test } from 'tap'
-import { FileBlobStore } from '../src/blobs/blob-store.ts'
 import { type ConvertedModel, type ConvertInit, convertModel } from '../src/import/convert.ts'
 import {
   floatTensor,

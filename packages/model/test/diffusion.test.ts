@@ -1,9 +1,10 @@
 import { cp, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { isDiffusion, kindOf, partFiles, requireDiffusion, requireVoice, tokenizerFilesOf } from '@resultity/interface'
 import t, { type Test } from 'tap'
-import { convertModel, FileBlobStore, importModel, parseModelReference } from '../src/index.ts'
+import { convertModel, importModel, parseModelReference } from '../src/index.ts'
 import { fetchFromHub } from '../src/sources/hub.ts'
 import { startFakeHub } from './sources-fixtures.ts'
 

@@ -4,12 +4,12 @@ import { cp, mkdtemp, readdir, rm, truncate, utimes, writeFile } from 'node:fs/p
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
+import { FileBlobStore } from '@resultity/blobs'
 import { writeRandomGguf } from '@resultity/formats'
 import { requireDecoder } from '@resultity/interface'
 import { loadTokenizer } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
 import {
-  FileBlobStore,
   type ImportedModel,
   type ImportOptions,
   type ImportProgress,

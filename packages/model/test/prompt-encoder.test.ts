@@ -2,10 +2,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout } from 'node:timers/promises'
+import { FileBlobStore } from '@resultity/blobs'
 import { requireDecoder } from '@resultity/interface'
 import { type ChatMessage, PromptEncoder } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
-import { FileBlobStore, importModel, parseModelReference } from '../src/index.ts'
+import { importModel, parseModelReference } from '../src/index.ts'
 import { HeldTimers } from './support/held-timers.ts'
 
 /** Longer than what is made tokens of at once. */

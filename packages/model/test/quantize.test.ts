@@ -1,11 +1,12 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import type { SourceTensor } from '@resultity/formats'
 import { type Quantize, recipeOf, requireDecoder, type TensorEntry, weightFiles } from '@resultity/interface'
 import { servedBytes, TestHub } from '@resultity/test-hub'
 import t from 'tap'
 import { AUTO_BYTES_MIN, roundedSource } from '../src/import/rounded-source.ts'
-import { FileBlobStore, HubClient, importModel, parseModelReference, RemoteModel } from '../src/index.ts'
+import { HubClient, importModel, parseModelReference, RemoteModel } from '../src/index.ts'
 import { TINY_CHAT } from './tiny-models.ts'
 
 const shown = (tensors: readonly TensorEntry[] = []): string =>

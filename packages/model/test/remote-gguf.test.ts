@@ -1,10 +1,11 @@
 import { readdirSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import type { GgufContent } from '@resultity/formats'
 import { type ModelManifest, recipeOf, weightFiles } from '@resultity/interface'
 import { type ServedFile, servedBytes, TestHub } from '@resultity/test-hub'
 import t, { type Test } from 'tap'
-import { FileBlobStore, HubClient, importModel, parseModelReference, RemoteModel } from '../src/index.ts'
+import { HubClient, importModel, parseModelReference, RemoteModel } from '../src/index.ts'
 import { ggufBytes, TINY_SHAPE, tinyGguf, withMetadata } from './tiny-models.ts'
 
 /** Large enough that a header and a layer are not one range. */

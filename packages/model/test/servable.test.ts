@@ -1,11 +1,12 @@
 import { cp, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import type { GgufEntry } from '@resultity/formats'
 import { requireDecoder } from '@resultity/interface'
 import { loadTokenizer } from '@resultity/tokenizer'
 import t, { type Test } from 'tap'
-import { FileBlobStore, type ImportedModel, importModel, parseModelReference } from '../src/index.ts'
+import { type ImportedModel, importModel, parseModelReference } from '../src/index.ts'
 import { ggufBytes, TINY_CHAT, tinyGguf, withMetadata } from './tiny-models.ts'
 
 interface Workplace {

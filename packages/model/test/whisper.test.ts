@@ -2,9 +2,10 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { FileBlobStore } from '@resultity/blobs'
 import { requireSpeech, weightFiles } from '@resultity/interface'
 import t from 'tap'
-import { convertModel, FileBlobStore, importModel, parseModelReference, readTokenizerFiles } from '../src/index.ts'
+import { convertModel, importModel, parseModelReference, readTokenizerFiles } from '../src/index.ts'
 import { chooseHubFiles } from '../src/sources/hub-files.ts'
 
 const folder = (name: string) => fileURLToPath(new URL(`../../../whisper/test/fixtures/${name}`, import.meta.url))

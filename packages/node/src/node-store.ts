@@ -1,6 +1,7 @@
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { systemClock } from '@resultity/interface'
-import { ContentRecords, FileBlobStore, HubClient } from '@resultity/model'
+import { ContentRecords, HubClient } from '@resultity/model'
 import type { NodeInit } from './node-init.ts'
 import type { HubPart, MakingStore } from './recipe-files.ts'
 import { removeUnfinished } from './unfinished-models.ts'

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { FileBlobStore } from '@resultity/blobs'
 import {
   type BlobProgress,
   type BlobRef,
@@ -10,14 +11,7 @@ import {
   type WeightFile,
   weightFiles
 } from '@resultity/interface'
-import {
-  type ContentRecords,
-  describeFile,
-  type FileBlobStore,
-  fileNames,
-  type HubClient,
-  RemoteModel
-} from '@resultity/model'
+import { type ContentRecords, describeFile, fileNames, type HubClient, RemoteModel } from '@resultity/model'
 import { removeUnfinished } from './unfinished-models.ts'
 
 /** The store as making files needs it. */

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { createEngine } from '@resultity/engine'
 import {
   type DescriptionJob,
@@ -10,7 +11,7 @@ import {
   weightFiles,
   writeDescriptionJob
 } from '@resultity/interface'
-import { convertModel, FileBlobStore, readTokenizerFiles } from '@resultity/model'
+import { convertModel, readTokenizerFiles } from '@resultity/model'
 import t from 'tap'
 import { runDescriptionJob } from '../src/description-job.ts'
 import type { ReadyCaptioner } from '../src/loaded-model.ts'

@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { createEngine } from '@resultity/engine'
 import {
   EMBEDDINGS_ENDPOINT,
@@ -18,7 +19,7 @@ import {
   writePictureJob
 } from '@resultity/interface'
 import { createMeshHost, loadIdentity, type MeshHost } from '@resultity/mesh'
-import { FileBlobStore, importModel, parseModelReference } from '@resultity/model'
+import { importModel, parseModelReference } from '@resultity/model'
 import {
   FrameStream,
   JOB_FRAME_BYTES_MAX,

@@ -1,6 +1,7 @@
 import { mkdtemp, realpath, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { drawLatents, requestOfSettings, type StepModel } from '@resultity/diffusion'
 import { createEngine } from '@resultity/engine'
 import {
@@ -26,7 +27,7 @@ import {
   writeDenoiseJob,
   writePictureJob
 } from '@resultity/interface'
-import { convertModel, FileBlobStore } from '@resultity/model'
+import { convertModel } from '@resultity/model'
 import t from 'tap'
 import { JOB_ENDPOINTS } from '../src/job-endpoints.ts'
 import { TextCache } from '../src/text-cache.ts'

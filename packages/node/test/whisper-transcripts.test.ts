@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { AudioDecoder, MelThread } from '@resultity/audio'
+import { FileBlobStore } from '@resultity/blobs'
 import { createEngine } from '@resultity/engine'
 import {
   MeshError,
@@ -13,7 +14,7 @@ import {
   toPcm,
   weightFiles
 } from '@resultity/interface'
-import { convertModel, FileBlobStore, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
+import { convertModel, fetchModel, parseModelReference, readTokenizerFiles } from '@resultity/model'
 import { textOf } from '@resultity/speech'
 import { readTokenBytes } from '@resultity/tokenizer'
 import t from 'tap'

@@ -1,3 +1,4 @@
+export * from './golden-questions.ts'
 export * from './resident-memory.ts'
 export * from './shaped-node.ts'
 export * from './shaper.ts'

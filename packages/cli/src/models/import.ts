@@ -1,4 +1,5 @@
-import { FileBlobStore, type HubAccess, hubOptions, type ImportedModel, type ImportProgress, importModel, parseModelReference } from '@resultity/model'
+import { type HubAccess, hubOptions, type ImportedModel, type ImportProgress, importModel, parseModelReference } from '@resultity/model'
+import { FileBlobStore } from '@resultity/blobs'
 import type { Quantize } from '@resultity/interface'
 import type { ProgressStep } from '../output/progress.ts'
 

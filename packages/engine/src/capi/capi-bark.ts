@@ -1,11 +1,10 @@
 import type { AbortOptions } from '@resultity/interface'
+import { GraphSession, getRuntime } from '@resultity/onnx-runtime'
 import { loadBarkGraphs } from '../bark-graphs.ts'
 import { type BarkInit, BarkVoice, readPrompts } from '../bark-voice.ts'
 import type { BuiltSource } from '../diffusion-graphs.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { CapiTensorGraph } from './capi-diffusion.ts'
-import { GraphSession } from './graph-session.ts'
-import { getRuntime } from './runtime.ts'
 import { CapiText } from './written-text.ts'
 
 /** @throws MeshError `engine_failed`, `model_invalid`; the reason of `signal` */

@@ -1,16 +1,20 @@
 import type { CaptionTextGraph, SightGraph } from '@resultity/blip'
 import { type AbortOptions, type BlipConfig, type Captioner, lookedAtLength } from '@resultity/interface'
+import {
+  Binding,
+  GraphSession,
+  getRuntime,
+  NativeTensor,
+  type Runtime,
+  runBound,
+  type TensorData
+} from '@resultity/onnx-runtime'
 import type { CaptionGraphs, Look } from '../caption-graphs.ts'
 import { checkPicturesMax, WholeCaptioner } from '../captioner.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { CaptionerInit } from '../port.ts'
 import type { TextState, TextSubject } from '../text-state.ts'
-import { Binding } from './binding.ts'
-import { GraphSession } from './graph-session.ts'
-import { runBound } from './run-bound.ts'
-import { getRuntime, type Runtime } from './runtime.ts'
-import { NativeTensor, type TensorData } from './tensor.ts'
 import { type BoundWindow, CapiText, type CapiTextParts } from './written-text.ts'
 
 /** Both graphs, loaded by the runtime, and where they came from. */

@@ -1,4 +1,5 @@
 import type { AbortOptions, DiffusionModel } from '@resultity/interface'
+import { Binding, GraphSession, getRuntime, NativeTensor, type Runtime, runBound } from '@resultity/onnx-runtime'
 import {
   type BuiltSource,
   loadDiffusionGraphs,
@@ -9,11 +10,6 @@ import {
 import { WholeDiffusionModel } from '../diffusion-model.ts'
 import type { EngineContext } from '../engine-context.ts'
 import type { DiffusionInit } from '../port.ts'
-import { Binding } from './binding.ts'
-import { GraphSession } from './graph-session.ts'
-import { runBound } from './run-bound.ts'
-import { getRuntime, type Runtime } from './runtime.ts'
-import { NativeTensor } from './tensor.ts'
 
 /**
  * What a run took goes back to the system after it: the next may be of a smaller picture, or another component. A step takes

@@ -1,14 +1,10 @@
 import { type AbortOptions, outputSize } from '@resultity/interface'
 import type { EncoderGraph } from '@resultity/model'
+import { Binding, GraphSession, getRuntime, NativeTensor, type Runtime, runBound } from '@resultity/onnx-runtime'
 import { Encoder, type EncoderInit, type EncoderSession } from '../encoder.ts'
 import type { EncoderInputs } from '../encoder-batches.ts'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
-import { Binding } from './binding.ts'
-import { GraphSession } from './graph-session.ts'
-import { runBound } from './run-bound.ts'
-import { getRuntime, type Runtime } from './runtime.ts'
-import { NativeTensor } from './tensor.ts'
 
 interface CapiEncoderComponents {
   readonly runtime: Runtime

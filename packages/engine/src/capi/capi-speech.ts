@@ -1,4 +1,5 @@
 import type { AbortOptions } from '@resultity/interface'
+import { Binding, GraphSession, getRuntime, NativeTensor, runBound } from '@resultity/onnx-runtime'
 import type { CrossEdges } from '@resultity/whisper'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
@@ -6,12 +7,7 @@ import type { SpeechInit, SpeechModel } from '../port.ts'
 import { type SpeechGraphs, textShapeOf } from '../speech-graphs.ts'
 import { checkSpeechLimits, WholeSpeechModel } from '../speech-model.ts'
 import type { TextState, TextSubject } from '../text-state.ts'
-import { Binding } from './binding.ts'
-import { GraphSession } from './graph-session.ts'
-import { runBound } from './run-bound.ts'
-import { getRuntime } from './runtime.ts'
 import type { CapiSpeechParts } from './speech-parts.ts'
-import { NativeTensor } from './tensor.ts'
 import { CapiText } from './written-text.ts'
 
 /** Both graphs of a speech model on ONNX Runtime's C API. */

@@ -1,5 +1,6 @@
 import { type AbortOptions, formatRange, MeshError, systemScheduler } from '@resultity/interface'
 import { rotaryTables, type StageGraph } from '@resultity/model'
+import { GraphSession, getRuntime, NativeTensor } from '@resultity/onnx-runtime'
 import type { EngineContext } from '../engine-context.ts'
 import { GraphSource } from '../graph-source.ts'
 import type { SessionInit, Stage, StageInit, StageSession } from '../port.ts'
@@ -8,15 +9,12 @@ import { SessionTurns } from '../session-turns.ts'
 import { ShapedStage } from '../shaped-stage.ts'
 import { StageShape } from '../stage-shape.ts'
 import { CapiSession } from './capi-session.ts'
-import { GraphSession } from './graph-session.ts'
 import { IdleMemory } from './idle-memory.ts'
 import type { BoundTable, KvSlot, SlotComponents } from './kv-slot.ts'
 import { probeRows } from './row-probe.ts'
-import { getRuntime } from './runtime.ts'
 import { SessionRow } from './session-row.ts'
 import { SlotPool } from './slot-pool.ts'
 import { type SessionStep, StepRunner } from './step-runner.ts'
-import { NativeTensor } from './tensor.ts'
 
 /** How a stage computes steps. */
 interface StageSteps {

@@ -1,12 +1,8 @@
 import { type AbortOptions, SENTENCE_SAMPLES_MAX } from '@resultity/interface'
+import { Binding, GraphSession, getRuntime, NativeTensor, type Runtime, runBound } from '@resultity/onnx-runtime'
 import type { VoiceRun } from '@resultity/voice'
 import type { EngineContext } from '../engine-context.ts'
 import { readVoiceFiles, Voice, type VoiceInit, type VoiceSession } from '../voice.ts'
-import { Binding } from './binding.ts'
-import { GraphSession } from './graph-session.ts'
-import { runBound } from './run-bound.ts'
-import { getRuntime, type Runtime } from './runtime.ts'
-import { NativeTensor } from './tensor.ts'
 
 /** What a long sentence took goes back to the system after it: the next may be short, or never come. */
 const RUN_ENTRIES = { 'memory.enable_memory_arena_shrinkage': 'cpu:0' }

@@ -1,9 +1,9 @@
+import type { Runtime } from '@resultity/onnx-runtime'
+import { RunOptions } from '@resultity/onnx-runtime'
 import type { ProcessTuning } from '@resultity/runtime-tuning'
 import { PREFIX_KEPT_MS } from '../cache-rows.ts'
 import type { RunQueue } from '../run-queue.ts'
-import { RunOptions } from './binding.ts'
 import type { BoundRun } from './kv-slot.ts'
-import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
 import type { SessionStep } from './step-runner.ts'
 

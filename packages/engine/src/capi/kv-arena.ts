@@ -1,8 +1,7 @@
 import type { ModelConfig } from '@resultity/interface'
 import type { CacheEdge, StageGraph } from '@resultity/model'
-import { NativeHandle } from './native-handle.ts'
-import type { Runtime } from './runtime.ts'
-import { NativeTensor } from './tensor.ts'
+import type { Runtime } from '@resultity/onnx-runtime'
+import { NativeHandle, NativeTensor } from '@resultity/onnx-runtime'
 
 export interface KvArenaInit {
   readonly runtime: Runtime

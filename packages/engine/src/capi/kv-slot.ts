@@ -1,12 +1,10 @@
 import type { ModelConfig } from '@resultity/interface'
 import type { StageGraph } from '@resultity/model'
+import type { GraphSession, Runtime } from '@resultity/onnx-runtime'
+import { Binding, NativeTensor, RunOptions } from '@resultity/onnx-runtime'
 import type { StageShape } from '../stage-shape.ts'
-import { Binding, RunOptions } from './binding.ts'
-import type { GraphSession } from './graph-session.ts'
 import type { BoundCache, KvArena } from './kv-arena.ts'
 import { headsPerGroup, PositionInputs } from './position-inputs.ts'
-import type { Runtime } from './runtime.ts'
-import { NativeTensor } from './tensor.ts'
 
 /** What all slots of a stage share. */
 export interface SlotComponents {

@@ -1,8 +1,7 @@
 import type { ModelConfig } from '@resultity/interface'
 import type { StageGraph } from '@resultity/model'
-import type { Binding } from './binding.ts'
-import type { Runtime } from './runtime.ts'
-import { NativeTensor, type TensorData } from './tensor.ts'
+import type { Binding, Runtime } from '@resultity/onnx-runtime'
+import { NativeTensor, type TensorData } from '@resultity/onnx-runtime'
 
 export interface PositionInputsInit {
   readonly runtime: Runtime

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
+import { RunOptions } from '@resultity/onnx-runtime'
 import { WINDOW_ROWS_MAX } from '../row-windows.ts'
-import { RunOptions } from './binding.ts'
 import type { KvSlot, SlotComponents } from './kv-slot.ts'
 import type { SlotPool } from './slot-pool.ts'
 

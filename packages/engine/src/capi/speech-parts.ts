@@ -1,8 +1,7 @@
 import type { WhisperConfig } from '@resultity/interface'
+import type { GraphSession, Runtime } from '@resultity/onnx-runtime'
 import type { AudioGraph, TextGraph } from '@resultity/whisper'
 import type { GraphSource } from '../graph-source.ts'
-import type { GraphSession } from './graph-session.ts'
-import type { Runtime } from './runtime.ts'
 import type { CapiTextParts } from './written-text.ts'
 
 /** Both graphs of a speech model, loaded by the runtime, and where they came from. */

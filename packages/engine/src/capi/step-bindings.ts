@@ -1,9 +1,9 @@
+import type { Binding } from '@resultity/onnx-runtime'
+import { NativeTensor } from '@resultity/onnx-runtime'
 import { type RowWindow, WINDOW_ROWS_MAX } from '../row-windows.ts'
-import type { Binding } from './binding.ts'
 import type { KvArena } from './kv-arena.ts'
 import { bindCache, type SlotComponents } from './kv-slot.ts'
 import { PositionInputs } from './position-inputs.ts'
-import { NativeTensor } from './tensor.ts'
 
 /** Bindings that are kept: what makes one takes some tenths of a millisecond, and sessions come and go in few patterns. */
 const KEPT_MAX = 32

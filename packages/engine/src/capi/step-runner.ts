@@ -1,9 +1,9 @@
 import { MeshError } from '@resultity/interface'
+import type { Runtime } from '@resultity/onnx-runtime'
+import { RunOptions } from '@resultity/onnx-runtime'
 import { planWindows, type RowWindow, windowOf } from '../row-windows.ts'
 import type { StageShape } from '../stage-shape.ts'
-import { RunOptions } from './binding.ts'
 import type { KvSlot } from './kv-slot.ts'
-import type { Runtime } from './runtime.ts'
 import type { SlotPool } from './slot-pool.ts'
 import type { BoundSteps } from './step-bindings.ts'
 

@@ -1,10 +1,7 @@
 import type { AbortOptions } from '@resultity/interface'
+import type { GraphSession, Runtime } from '@resultity/onnx-runtime'
+import { Binding, NativeTensor, runBound, type TensorData } from '@resultity/onnx-runtime'
 import type { TextEdges, TextRun, TextRunResult, TextShape, TextState } from '../text-state.ts'
-import { Binding } from './binding.ts'
-import type { GraphSession } from './graph-session.ts'
-import { runBound } from './run-bound.ts'
-import type { Runtime } from './runtime.ts'
-import { NativeTensor, type TensorData } from './tensor.ts'
 
 /** What writes texts, loaded by the runtime. */
 export interface CapiTextParts {

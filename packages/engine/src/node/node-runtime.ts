@@ -1,9 +1,8 @@
+import type { Spinning } from '@resultity/onnx-runtime'
+import { refuseTelemetry, sessionEntries } from '@resultity/onnx-runtime'
 import type { ProcessTuning } from '@resultity/runtime-tuning'
 import { InferenceSession } from 'onnxruntime-node'
-import { sessionEntries } from '../capi/graph-session.ts'
 import type { GraphSource } from '../graph-source.ts'
-import type { Spinning } from '../spinning.ts'
-import { refuseTelemetry } from '../telemetry.ts'
 
 /** A graph loaded by onnxruntime-node, set up as the C API's sessions are. */
 export function createNodeSession(

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { IngestingBlobStore } from '@resultity/blobs'
 import type { ClipTokenizer } from '@resultity/diffusion-model'
 import {
   type AbortOptions,
@@ -27,7 +28,6 @@ import {
   type WeightFile,
   type WhisperConfig
 } from '@resultity/interface'
-import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 
 export interface TokenizerParts {
   /** A Hugging Face `tokenizer.json`. */

@@ -1,3 +1,4 @@
+import type { IngestingBlobStore } from '@resultity/blobs'
 import { WEIGHTS_INDEX } from '@resultity/formats'
 import {
   type AbortOptions,
@@ -8,7 +9,6 @@ import {
   type RecipeFile,
   type WeightFile
 } from '@resultity/interface'
-import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { storeManifest } from '../import/convert.ts'
 import { modelTypeOf } from '../import/safetensors-source.ts'
 import { checkServable, namingModel } from '../import/servable.ts'

@@ -1,5 +1,6 @@
 import { mkdir, readdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { IngestingBlobStore } from '@resultity/blobs'
 import { type FileExtent, GGUF_WINDOW_BYTES } from '@resultity/formats'
 import {
   type AbortOptions,
@@ -11,7 +12,6 @@ import {
   type WeightFile
 } from '@resultity/interface'
 import type { TokenizerFiles } from '@resultity/tokenizer'
-import type { IngestingBlobStore } from '../blobs/blob-store.ts'
 import { downloadFile } from '../sources/download.ts'
 import { fileOf, fillSpool, readRange } from './fill-spool.ts'
 import type { HubClient, RecipeSource } from './hub-client.ts'

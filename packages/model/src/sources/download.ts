@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import { mkdir, open, readFile, rename, rm, stat } from 'node:fs/promises'
 import { dirname } from 'node:path'
+import { FileHasher } from '@resultity/blobs'
 import { type AbortOptions, type FileDigest, MeshError, systemScheduler, withDeadline } from '@resultity/interface'
 import pRetry from 'p-retry'
-import { FileHasher } from '../blobs/file-hash.ts'
 import type { ProgressOptions } from './progress.ts'
 
 /** A file somewhere else. */

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { FileBlobStore } from '@resultity/blobs'
 import { MeshError, parseModelManifest, recipeOf, weightFiles } from '@resultity/interface'
-import { ContentRecords, FileBlobStore, HubClient, RemoteModel } from '@resultity/model'
+import { ContentRecords, HubClient, RemoteModel } from '@resultity/model'
 import type { MakerInit, MakerReply } from './messages.ts'
 
 /** A process that makes the weight files of a range, as a node does, and runs nothing. */

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { assertProperty } from '@resultity/test-property'
 import fc from 'fast-check'
 import t, { type Test } from 'tap'
-import { blobsToDrop, type CachedBlob } from '../src/blobs/blob-cache.ts'
+import { blobsToDrop, type CachedBlob } from '../src/blob-cache.ts'
 import { FileBlobStore } from '../src/index.ts'
 
 const KIB = 1024

@@ -2,8 +2,8 @@ import { readdir } from 'node:fs/promises'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import { identityFromSeed, loadIdentity, openInvite, sealInvite } from '@resultity/mesh'
+import { type Swarm, startSwarm } from '@resultity/testkit'
 import { ApiClient } from '../../hostile/drive/api-client.ts'
-import { type Swarm, startSwarm } from '../../swarm.ts'
 import type { AttackGround } from '../attacks/attack.ts'
 
 const NODES = 3

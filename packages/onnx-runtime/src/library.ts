@@ -3,8 +3,8 @@ import { createRequire } from 'node:module'
 import { dirname, join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import koffi, { type LibraryHandle } from 'koffi'
-import { refuseTelemetry } from '../telemetry.ts'
 import { ORT_API_VERSION, type OrtApi, readOrtApi } from './ort-api.ts'
+import { refuseTelemetry } from './telemetry.ts'
 
 /** File name of the shared library inside onnxruntime-node, per platform. */
 const libraryNames: Readonly<Record<string, string>> = {

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises'
-import { type GoldenQuestion, goldenQuestions } from '../../golden-questions.ts'
+import { type GoldenQuestion, goldenQuestions } from '@resultity/testkit'
 import { SERVED } from '../corpus/hostile-case.ts'
 import type { ApiClient } from './api-client.ts'
 

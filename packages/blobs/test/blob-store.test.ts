@@ -12,7 +12,7 @@ import {
 } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { FileBlobStore } from '../src/blobs/blob-store.ts'
+import { FileBlobStore } from '../src/blob-store.ts'
 
 const content = new Uint8Array(300_000).map((_, index) => (index * 31) % 251)
 const sha256 = createHash('sha256').update(content).digest('hex')

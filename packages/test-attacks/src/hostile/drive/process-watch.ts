@@ -1,6 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { setTimeout as delay } from 'node:timers/promises'
-import { residentBytes } from '../../resident-memory.ts'
+import { residentBytes } from '@resultity/testkit'
 
 export interface WatchedProcess {
   readonly name: string

@@ -1,5 +1,5 @@
 import { join } from 'node:path'
-import { type Swarm, startSwarm } from '../../swarm.ts'
+import { type Swarm, startSwarm } from '@resultity/testkit'
 import { caseAt } from '../corpus/corpus.ts'
 import type { HostileCase } from '../corpus/hostile-case.ts'
 import { cancelAll, directoryBytes, loggedErrors, ownBatchFailures, ownFailures, settle } from './after-run.ts'

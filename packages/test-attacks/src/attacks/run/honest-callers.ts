@@ -1,4 +1,4 @@
-import { type GoldenQuestion, goldenQuestions } from '../../golden-questions.ts'
+import { type GoldenQuestion, goldenQuestions } from '@resultity/testkit'
 import { ApiClient } from '../../hostile/drive/api-client.ts'
 
 const FAULTS_MAX = 50

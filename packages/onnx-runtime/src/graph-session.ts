@@ -1,10 +1,10 @@
 import { MeshError } from '@resultity/interface'
 import { callAsync } from '@resultity/native-call'
 import { type CallerPlacement, type ProcessTuning, untuned } from '@resultity/runtime-tuning'
-import type { Spinning } from '../spinning.ts'
 import { NativeHandle } from './native-handle.ts'
 import type { Pointer, Status } from './ort-api.ts'
 import { check, obtain, type Runtime } from './runtime.ts'
+import type { Spinning } from './spinning.ts'
 
 /** `ORT_ENABLE_ALL` of the header. */
 const OPTIMIZE_ALL = 99
