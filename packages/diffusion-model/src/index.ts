@@ -7,6 +7,7 @@ export {
 export { buildDenoiserGraph, type DenoiserGraph } from './graph/denoiser-graph.ts'
 export { type DiffusionMemory, diffusionMemory, diffusionWork } from './graph/diffusion-memory.ts'
 export type { GraphInit } from './graph/graph-init.ts'
+export { checkDenoise, checkLatents, checkPixels, checkPrompt } from './graph/run-checks.ts'
 export { buildTextEncoderGraph, type TextEncoderGraph } from './graph/text-graph.ts'
 export type { ClipTokenizer } from './import/clip-tokenizer.ts'
 export { componentFolders, DESCRIBING_FILES, describeDiffusersFolder, MODEL_INDEX } from './import/diffusers-folder.ts'

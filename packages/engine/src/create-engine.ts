@@ -4,6 +4,7 @@ import { BatchGate } from './batch-gate.ts'
 import { loadCapiCaptioner } from './capi/capi-captioner.ts'
 import { loadCapiDiffusion } from './capi/capi-diffusion.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
+import { loadCapiPictureReader } from './capi/capi-picture-reader.ts'
 import { loadCapiSpeech } from './capi/capi-speech.ts'
 import { CapiStage } from './capi/capi-stage.ts'
 import { loadCapiVoice } from './capi/capi-voice.ts'
@@ -44,14 +45,16 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       { loadNodeSpeech },
       { loadNodeVoice },
       { loadNodeCaptioner },
-      { loadNodeDiffusion }
+      { loadNodeDiffusion },
+      { loadNodePictureReader }
     ] = await Promise.all([
       import('./node/node-stage.ts'),
       import('./node/node-encoder.ts'),
       import('./node/node-speech.ts'),
       import('./node/node-voice.ts'),
       import('./node/node-captioner.ts'),
-      import('./node/node-diffusion.ts')
+      import('./node/node-diffusion.ts'),
+      import('./node/node-picture-reader.ts')
     ])
     return {
       loadStage: (init, options) => NodeStage.load(init, context, options),
@@ -59,7 +62,8 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       loadSpeech: (init, options) => loadNodeSpeech(init, context, options),
       loadVoice: (init, options) => loadNodeVoice(init, context, options),
       loadCaptioner: (init, options) => loadNodeCaptioner(init, context, options),
-      loadDiffusion: (init, options) => loadNodeDiffusion(init, context, options)
+      loadDiffusion: (init, options) => loadNodeDiffusion(init, context, options),
+      loadPictureReader: (init, options) => loadNodePictureReader(init, context, options)
     }
   }
   getRuntime()
@@ -69,6 +73,7 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
     loadSpeech: (init, options) => loadCapiSpeech(init, context, options),
     loadVoice: (init, options) => loadCapiVoice(init, context, options),
     loadCaptioner: (init, options) => loadCapiCaptioner(init, context, options),
-    loadDiffusion: (init, options) => loadCapiDiffusion(init, context, options)
+    loadDiffusion: (init, options) => loadCapiDiffusion(init, context, options),
+    loadPictureReader: (init, options) => loadCapiPictureReader(init, context, options)
   }
 }

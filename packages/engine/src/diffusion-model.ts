@@ -1,3 +1,4 @@
+import { checkDenoise, checkLatents, checkPixels, checkPrompt } from '@resultity/diffusion-model'
 import {
   allFinite,
   type DenoiseInput,
@@ -12,7 +13,6 @@ import {
 } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
-import { checkDenoise, checkLatents, checkPixels, checkPrompt } from './diffusion-checks.ts'
 import type { DiffusionGraphs, LoadedPart, RunInput, RunOutput } from './diffusion-graphs.ts'
 import type { DiffusionInit } from './port.ts'
 

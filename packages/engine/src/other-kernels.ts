@@ -15,6 +15,7 @@ export function withOtherKernels(engine: Engine): Engine {
     loadSpeech: (init, options) => engine.loadSpeech(init, options),
     loadVoice: (init, options) => engine.loadVoice(init, options),
     loadDiffusion: (init, options) => engine.loadDiffusion(init, options),
+    loadPictureReader: (init, options) => engine.loadPictureReader(init, options),
     loadCaptioner: (init, options) => engine.loadCaptioner(init, options)
   }
 }

@@ -1,7 +1,7 @@
 import { type RowWindow, WINDOW_ROWS_MAX } from '../row-windows.ts'
 import type { Binding } from './binding.ts'
 import type { KvArena } from './kv-arena.ts'
-import { bindCache, type SlotComponents } from './kv-slot.ts'
+import { bindCache, bindShown, type SlotComponents } from './kv-slot.ts'
 import { PositionInputs } from './position-inputs.ts'
 import { NativeTensor } from './tensor.ts'
 
@@ -71,6 +71,7 @@ export class StepBindings implements Disposable {
     using outputTensor = new NativeTensor(runtime, output, [count, 1, width])
     binding.input(graph.input.name, inputTensor)
     binding.output(graph.output.name, outputTensor)
+    bindShown(this.#components, binding, [count, 1])
     const created = creating.move()
     return { binding, positions, input, output, free: () => created.dispose() }
   }
