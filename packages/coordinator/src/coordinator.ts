@@ -16,7 +16,7 @@ import {
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, sealInvite, serveBlobs } from '@resultity/mesh'
 import { ContentRecords, FileBlobStore } from '@resultity/model'
-import { BicubicThread, PictureCodec } from '@resultity/pictures'
+import { BicubicThread, PictureCodec, PiecesThread } from '@resultity/pictures'
 import { type FailedModel, Invites, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
@@ -120,6 +120,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   // before anything else runs: an ffmpeg that was set may not start
   const sound = starting.use(await openSound(init, limits, { scheduler, ...options }))
   const resizing = starting.use(new BicubicThread(scheduler))
+  const cutting = starting.use(new PiecesThread(scheduler))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -142,7 +143,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock, sound, resizing },
+    { scheduler, clock, sound, resizing, cutting },
     limits,
     init
   )
@@ -258,13 +259,18 @@ interface Times {
   readonly clock: Clock
 }
 
+interface PictureThreads {
+  readonly resizing: BicubicThread
+  readonly cutting: PiecesThread
+}
+
 /** What stands before the mesh: jobs, and the server that makes them. */
 function buildHttp(
   mesh: MeshParts,
   { disk, contentDisk }: Disks,
   access: AccessControl,
   stores: Stores & { readonly inviteBook: Invites },
-  { scheduler, clock, sound, resizing }: Times & { readonly sound: SoundParts; readonly resizing: BicubicThread },
+  { scheduler, clock, sound, ...threads }: Times & { readonly sound: SoundParts } & PictureThreads,
   limits: CoordinatorLimits,
   { logger, aliases: names = {}, generator = mesh.driver, truncateInputs, publicUrl }: CoordinatorInit
 ): HttpParts {
@@ -273,7 +279,7 @@ function buildHttp(
   const metrics = new Metrics({ registry, director, leases, driver })
   const nodes = { nodeJobs, replicas: mesh.replicas }
   const pictures = new PictureCodec({ limits: { pixelsMax: limits.picturePixelsMax } })
-  const media = { audio, encoding, phonemes, pictures, resizing }
+  const media = { audio, encoding, phonemes, pictures, ...threads }
   const answers = { models, director, pools, constraints, generator, ...nodes, ...media, metrics, scheduler }
   const { placesMax } = generator
   const jobs = buildJobs(

@@ -18,6 +18,6 @@ export { type SpeakerComponents, type SpokenSentence, speak } from './node-jobs/
 export { type TranscribedPiece, type TranscriberComponents, transcribe } from './node-jobs/transcriber.ts'
 export type { Reroutes } from './recovery-state.ts'
 export { RouteLeases } from './route-leases.ts'
-export type { RouteSessionComponents } from './route-session-init.ts'
+export type { PromptPiece, RouteSessionComponents } from './route-session-init.ts'
 export type { NodeAddress } from './stage-control.ts'
 export type { Usage } from './usage.ts'

@@ -1,7 +1,8 @@
-import type { StageSession } from '@resultity/engine'
+import type { ShownStates, StageSession } from '@resultity/engine'
 import { MeshError, prefillEnd, type Sampling } from '@resultity/interface'
 import { logprobsOf, type TokenConstraint, TokenSampler } from '@resultity/sampling'
 import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wire'
+import type { ShownPieces } from './shown-pieces.ts'
 
 /** Settings that the coordinator fixed when it opened the session. */
 export interface GenerationSpec {
@@ -31,6 +32,8 @@ export interface GenerationSpec {
   readonly first: boolean
   /** The stage projects and samples. */
   readonly last: boolean
+  /** On the first stage of a model that reads pictures: those that the prompt shows. */
+  readonly shown?: ShownPieces | undefined
 }
 
 /** A token that the last stage sampled, as the coordinator receives it. */
@@ -103,6 +106,11 @@ export class GenerationSession {
     return this.#stage.position
   }
 
+  /** Grows with every step, and with every piece of a picture that was looked at. */
+  get progress(): number {
+    return this.#stage.position + (this.#spec.shown?.looked ?? 0)
+  }
+
   /**
    * The whole prompt, on the first stage, of which all stages have kept the first `kept` positions. Resolves once its last chunk,
    * or the last committed token, has left this stage.
@@ -118,12 +126,22 @@ export class GenerationSession {
     for (const token of tokens) this.#admitToken(token)
     for (let at = kept; at < tokens.length; at = this.#stage.position) {
       const chunk = tokens.subarray(at, prefillEnd(at, tokens.length, this.#spec.prefillChunk))
+      const shown = await this.#spec.shown?.in(at, chunk.length)
+      if (this.#finished) return
       this.#admit(at, chunk.length)
-      await this.#step(chunk)
+      await this.#step(chunk, shown)
       if (this.#finished) return
     }
     // one position a step, as they ran before: in longer steps they would come out otherwise
     for (const token of this.#committed) await this.#run(token)
+  }
+
+  /** A piece of a picture that the prompt shows from `position` on, on the first stage, before the prompt. */
+  piece(position: number, pixels: Uint8Array): void {
+    const { shown } = this.#spec
+    if (shown === undefined) throw violation('a piece of a picture goes to the first stage of a model that reads them')
+    if (this.#prompted) throw violation('a piece of a picture came behind the prompt')
+    shown.add(position, pixels)
   }
 
   /** One token of the answer, on the first stage. */
@@ -157,6 +175,7 @@ export class GenerationSession {
   [Symbol.dispose](): void {
     this.#finished = true
     this.#sampler[Symbol.dispose]()
+    this.#spec.shown?.[Symbol.dispose]()
     this.#stage[Symbol.dispose]()
   }
 
@@ -196,9 +215,9 @@ export class GenerationSession {
     return this.#step(this.#tokenInput)
   }
 
-  async #step(input: Uint32Array | Float32Array): Promise<void> {
+  async #step(input: Uint32Array | Float32Array, shown: readonly ShownStates[] = []): Promise<void> {
     const position = this.#stage.position
-    const output = await this.#stage.run(input)
+    const output = await this.#stage.run(input, shown.length === 0 ? {} : { shown })
     // disposed while the run was in progress: nobody waits for its result
     if (this.#finished) return
     if (!this.#spec.last) {

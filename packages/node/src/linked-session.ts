@@ -7,6 +7,7 @@ import {
   hiddenToFloats,
   type NextToken,
   type OpenSession,
+  type Piece,
   type Probe,
   type Prompt,
   STAGE_FRAME_BYTES_MAX,
@@ -16,6 +17,7 @@ import {
 import { type GenerationOutputs, GenerationSession } from './generation-session.ts'
 import { HopAcks } from './hop-acks.ts'
 import { HopWatch } from './hop-watch.ts'
+import type { ShownPieces } from './shown-pieces.ts'
 import { type StageStream, sendLast } from './stage-stream.ts'
 import { TokenReports } from './token-reports.ts'
 
@@ -40,6 +42,8 @@ export interface LinkedSessionInit {
   readonly last: boolean
   readonly hiddenSize: number
   readonly vocabularySize: number
+  /** On the first stage of a model that reads pictures. */
+  readonly shown?: ShownPieces | undefined
 }
 
 /**
@@ -65,7 +69,7 @@ export class LinkedSession implements GenerationOutputs {
   #closed = false
   /** The lease runs from here: bytes of a frame came, or a position was reached without one. */
   #lastFrameAt: number
-  #lastPosition = 0
+  #lastProgress = 0
 
   constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
     const { open } = init
@@ -105,9 +109,9 @@ export class LinkedSession implements GenerationOutputs {
 
   /** True when no frame has come for the lease that the coordinator asked for, nor a step been done. */
   leaseExpired(now: number): boolean {
-    const { position } = this.#generation
-    if (position !== this.#lastPosition) this.#lastFrameAt = now
-    this.#lastPosition = position
+    const { progress } = this.#generation
+    if (progress !== this.#lastProgress) this.#lastFrameAt = now
+    this.#lastProgress = progress
     return now - this.#lastFrameAt > this.open.leaseMs
   }
 
@@ -153,6 +157,17 @@ export class LinkedSession implements GenerationOutputs {
     if (this.#closed) return
     this.#lastFrameAt = this.#now()
     this.#acks.received()
+  }
+
+  /** A piece of a picture that the prompt shows. */
+  piece(frame: Piece): void {
+    try {
+      if (!this.#concerns(frame)) return
+      this.#lastFrameAt = this.#now()
+      this.#generation.piece(frame.position, frame.pixels)
+    } catch (error) {
+      this.fail(MeshError.from(error))
+    }
   }
 
   /** One input of the session; the promise settles when its result has been handed on. */

@@ -23,6 +23,7 @@ import { reachablePeer } from './peer-addresses.ts'
 import { PendingJoins } from './pending-joins.ts'
 import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
 import { prefixOf } from './session-prefix.ts'
+import { ShownPieces } from './shown-pieces.ts'
 import { type StageStream, sendLast } from './stage-stream.ts'
 import type { StageTable } from './stage-table.ts'
 
@@ -211,6 +212,7 @@ export class StageServer {
 
   #continue(session: LinkedSession, frame: StageFrame, control: boolean): Promise<void> | void {
     if (frame.type === 'probe' && control) return session.answerProbe(frame)
+    if (frame.type === 'piece' && control) return session.piece(frame)
     if (isInput(frame, control)) {
       const input = session.input(frame)
       // a prompt takes long, and what comes behind it, an end or a probe, must not wait
@@ -249,31 +251,28 @@ export class StageServer {
 
   #createSession(open: OpenSession, coordinator: string, control: StageStream): LinkedSession {
     if (!this.#mayOpen(coordinator, open.placementId)) {
-      throw new MeshError(
-        'session_forbidden',
-        `${coordinator} did not assign placement ${open.placementId} to this node`,
-        {
-          hint: 'only the coordinator that assigned a placement may open sessions on it'
-        }
-      )
+      const message = `${coordinator} did not assign placement ${open.placementId} to this node`
+      throw new MeshError('session_forbidden', message, {
+        hint: 'only the coordinator that assigned a placement may open sessions on it'
+      })
     }
     if (this.#draining) throw drainingError()
     const key = sessionKey(open.session)
     this.#fence(open)
     this.#replaceOlder(key, open)
-    const { stage, manifest } = this.#stages.find(open.placementId)
+    const { stage, manifest, reader } = this.#stages.find(open.placementId)
     if (stage.range.first !== open.range.first || stage.range.end !== open.range.end) {
       throw new MeshError(
         'protocol_violation',
         `placement ${open.placementId} has layers ${formatRange(stage.range)} here, not ${formatRange(open.range)}`
       )
     }
-    const positionsMax = open.promptCount + open.tokensMax
-    const { workClass = 'interactive' } = open
+    const { workClass = 'interactive', promptCount } = open
+    const shown = reader && new ShownPieces({ reader, hiddenSize: stage.hiddenSize, promptCount, workClass })
     const session: LinkedSession = new LinkedSession(
       {
         control,
-        stage: stage.open({ positionsMax, workClass, promptCount: open.promptCount, ...prefixOf(open) }),
+        stage: stage.open({ positionsMax: promptCount + open.tokensMax, workClass, promptCount, ...prefixOf(open) }),
         now: () => this.#scheduler.monotonic(),
         scheduler: this.#scheduler,
         onClosed: (closed, cause) => this.#forget(key, closed, cause)
@@ -283,7 +282,8 @@ export class StageServer {
         first: stage.first,
         last: stage.last,
         hiddenSize: stage.hiddenSize,
-        vocabularySize: manifest.config.vocabularySize
+        vocabularySize: manifest.config.vocabularySize,
+        shown
       }
     )
     this.#sessions.set(key, session)

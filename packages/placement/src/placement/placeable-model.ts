@@ -1,4 +1,4 @@
-import { captionMemory } from '@resultity/blip'
+import { captionMemory, sightMemory } from '@resultity/blip'
 import { diffusionMemory, diffusionWork } from '@resultity/diffusion-model'
 import {
   isCaptioner,
@@ -67,10 +67,13 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
-  const { embedding, head, config } = requireDecoder(manifest)
+  const { embedding, head, config, sight } = requireDecoder(manifest)
+  const { weightBytes, workBytes } = sight ? sightMemory(sight, config.hiddenSize) : { weightBytes: 0, workBytes: 0 }
   return {
     layerBytes,
     embeddingBytes: embedding.bytes,
+    // beside the first stage, and nowhere else
+    firstBytes: weightBytes + workBytes,
     headBytes: head.bytes,
     tiedEmbedding: config.tiedEmbedding,
     kvBytesPerLayer: kvBytesPerPosition(config) * contextLength * sessionsMax
