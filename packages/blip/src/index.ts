@@ -5,5 +5,13 @@ export { buildSightGraph, type SightGraph } from './graph/sight-graph.ts'
 export { buildCaptionTextGraph, type CaptionTextGraph } from './graph/text-graph.ts'
 export type { BlipSource } from './import/blip-source.ts'
 export { openBlip } from './import/open-blip.ts'
-export { planBlipFiles } from './import/weight-files.ts'
+export { planBlipFiles, planSightFiles } from './import/weight-files.ts'
 export { lookedAt } from './picture/looked-at.ts'
+export { hasSight, openSight } from './sight/open-sight.ts'
+export {
+  buildPictureReaderGraph,
+  type PictureReaderGraph,
+  type PictureReaderGraphInit
+} from './sight/picture-reader-graph.ts'
+export { type SightMemory, sightMemory } from './sight/sight-memory.ts'
+export type { SightSource } from './sight/sight-source.ts'

@@ -5,7 +5,7 @@ import type { NamedTensors, SourceTensor } from '@resultity/formats'
 export const fixtures = join(import.meta.dirname, '../../test/fixtures')
 
 /** Made by scripts/reference-blip.py: a `config.json`, and of each tensor how many layers have it and its shape. */
-interface Published {
+export interface Published {
   readonly models: Readonly<
     Record<
       string,
@@ -20,9 +20,9 @@ interface Published {
 export const published: Published = JSON.parse(readFileSync(join(fixtures, 'published.json'), 'utf8'))
 
 /** The tensors of a published model, without their numbers: whoever reads one gets zeros. */
-export function publishedTensors(name: string): NamedTensors {
+export function publishedTensors(name: string, { models } = published): NamedTensors {
   const tensors = new Map<string, SourceTensor>()
-  for (const [pattern, [layers, shape]] of Object.entries(published.models[name]?.tensors ?? {})) {
+  for (const [pattern, [layers, shape]] of Object.entries(models[name]?.tensors ?? {})) {
     for (let layer = 0; layer < layers; layer++) {
       const tensor = pattern.replace('#', String(layer))
       tensors.set(tensor, withoutNumbers(tensor, shape))

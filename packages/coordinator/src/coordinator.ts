@@ -18,7 +18,7 @@ import {
 import { DiskSpace, type FileService, type JobRuntime } from '@resultity/jobs'
 import { createMeshHost, loadIdentity, type MeshHost, sealInvite, serveBlobs } from '@resultity/mesh'
 import { ContentRecords } from '@resultity/model'
-import { BicubicThread, PictureCodec } from '@resultity/pictures'
+import { BicubicThread, PictureCodec, PiecesThread } from '@resultity/pictures'
 import { type FailedModel, Invites, SubcloudService } from '@resultity/placement'
 import { type ProcessTuning, processTuning } from '@resultity/runtime-tuning'
 import { openStore, type StoreDatabase, type StoreInit } from '@resultity/store'
@@ -125,6 +125,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
   const sound = starting.use(await openSound(init, limits, { scheduler, ...options }))
   const resizing = starting.use(new BicubicThread(scheduler))
   const sums = starting.use(new SumsThread(scheduler))
+  const cutting = starting.use(new PiecesThread(scheduler))
   const database = starting.use(await openStore(init))
   const access = starting.use(await openAccess(init, database, { scheduler, clock }))
   const host = starting.use(await openHost(init, limits))
@@ -147,7 +148,7 @@ export async function startCoordinator(init: CoordinatorInit, options: AbortOpti
     disks,
     access,
     { ...stores, inviteBook: invites },
-    { scheduler, clock, sound, threads: { resizing, sums } },
+    { scheduler, clock, sound, threads: { resizing, sums, cutting } },
     limits,
     init
   )
@@ -267,6 +268,7 @@ interface Times {
 interface PictureThreads {
   readonly resizing: BicubicThread
   readonly sums: SumsThread
+  readonly cutting: PiecesThread
 }
 
 /** What stands before the mesh: jobs, and the server that makes them. */

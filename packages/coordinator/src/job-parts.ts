@@ -2,6 +2,7 @@ import type { JobAdmission } from '@resultity/access'
 import { MessageEndpoint } from '@resultity/anthropic'
 import { ConversationService, ConversationStore } from '@resultity/conversations'
 import { chatDialect, completionDialect, EnsembleAliases, EnsembleEndpoint } from '@resultity/ensembles'
+import { ChatPictureReader, type ChatPictureReaderComponents } from '@resultity/imaging'
 import { type Clock, type ModelAliases, type Scheduler, Turns } from '@resultity/interface'
 import {
   BATCHES_PATH,
@@ -108,7 +109,8 @@ export interface JobPartsComponents {
     EmbeddingsEndpointComponents &
     Omit<TranscriptionEndpointComponents, 'fileService' | 'recordings' | 'reading'> &
     SpeakingComponents &
-    ImageAnswerComponents
+    ImageAnswerComponents &
+    ChatPictureReaderComponents
   /** How nodes are asked to pass requests on. */
   readonly relays: RelayCallComponents
   readonly clock: Clock
@@ -164,7 +166,7 @@ export function buildJobs(
     { files, content, batches, bytes, store, clock, logger, scheduler, disk: contentDisk },
     limits
   )
-  const chat = new ChatEndpoint(answers)
+  const chat = new ChatEndpoint({ ...answers, chatPictures: new ChatPictureReader(answers) })
   const ensembles = { models, aliases, children, judging: () => chats, scheduler }
   const completion = new CompletionEndpoint(answers)
   const embeddings = new EmbeddingsEndpoint(answers, reading)

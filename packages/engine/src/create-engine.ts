@@ -6,6 +6,7 @@ import { loadCapiBark } from './capi/capi-bark.ts'
 import { loadCapiCaptioner } from './capi/capi-captioner.ts'
 import { loadCapiDiffusion } from './capi/capi-diffusion.ts'
 import { loadCapiEncoder } from './capi/capi-encoder.ts'
+import { loadCapiPictureReader } from './capi/capi-picture-reader.ts'
 import { loadCapiSpeech } from './capi/capi-speech.ts'
 import { CapiStage } from './capi/capi-stage.ts'
 import { loadCapiVoice } from './capi/capi-voice.ts'
@@ -46,7 +47,8 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       { loadNodeVoice },
       { loadNodeBark },
       { loadNodeCaptioner },
-      { loadNodeDiffusion }
+      { loadNodeDiffusion },
+      { loadNodePictureReader }
     ] = await Promise.all([
       import('./node/node-stage.ts'),
       import('./node/node-encoder.ts'),
@@ -54,7 +56,8 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       import('./node/node-voice.ts'),
       import('./node/node-bark.ts'),
       import('./node/node-captioner.ts'),
-      import('./node/node-diffusion.ts')
+      import('./node/node-diffusion.ts'),
+      import('./node/node-picture-reader.ts')
     ])
     return {
       loadStage: (init, options) => NodeStage.load(init, context, options),
@@ -63,7 +66,8 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
       loadVoice: (init, options) => loadNodeVoice(init, context, options),
       loadBark: (init, options) => loadNodeBark(init, context, options),
       loadCaptioner: (init, options) => loadNodeCaptioner(init, context, options),
-      loadDiffusion: (init, options) => loadNodeDiffusion(init, context, options)
+      loadDiffusion: (init, options) => loadNodeDiffusion(init, context, options),
+      loadPictureReader: (init, options) => loadNodePictureReader(init, context, options)
     }
   }
   getRuntime()
@@ -74,6 +78,7 @@ async function createOwnEngine(kind: EngineKind, options: EngineOptions): Promis
     loadVoice: (init, options) => loadCapiVoice(init, context, options),
     loadBark: (init, options) => loadCapiBark(init, context, options),
     loadCaptioner: (init, options) => loadCapiCaptioner(init, context, options),
-    loadDiffusion: (init, options) => loadCapiDiffusion(init, context, options)
+    loadDiffusion: (init, options) => loadCapiDiffusion(init, context, options),
+    loadPictureReader: (init, options) => loadCapiPictureReader(init, context, options)
   }
 }

@@ -1,4 +1,4 @@
-import { UNSEEN } from '@resultity/diffusion-model'
+import { checkDenoise, checkLatents, checkPixels, checkPrior, checkPrompt, UNSEEN } from '@resultity/diffusion-model'
 import {
   allFinite,
   type DenoiseInput,
@@ -17,7 +17,6 @@ import {
 } from '@resultity/interface'
 import type { BatchGate } from './batch-gate.ts'
 import { CallTurns } from './call-turns.ts'
-import { checkDenoise, checkLatents, checkPixels, checkPrior, checkPrompt } from './diffusion-checks.ts'
 import type { DiffusionGraphs, LoadedPart, RunInput, RunOutput } from './diffusion-graphs.ts'
 import type { DiffusionInit } from './port.ts'
 

@@ -1,7 +1,14 @@
 import { constants, copyFile, link, mkdtemp, realpath, rm, stat } from 'node:fs/promises'
 import { basename, dirname, join } from 'node:path'
-import { buildCaptionTextGraph, buildSightGraph, type CaptionTextGraph, type SightGraph } from '@resultity/blip'
-import { MeshError, stageFiles, type WeightFile, weightFiles } from '@resultity/interface'
+import {
+  buildCaptionTextGraph,
+  buildPictureReaderGraph,
+  buildSightGraph,
+  type CaptionTextGraph,
+  type PictureReaderGraph,
+  type SightGraph
+} from '@resultity/blip'
+import { MeshError, requireSight, stageFiles, type WeightFile, weightFiles } from '@resultity/interface'
 import { buildEncoderGraph, buildStageGraph, type EncoderGraph, type StageGraph } from '@resultity/model'
 import { type AudioGraph, buildAudioGraph, buildTextGraph, type TextGraph } from '@resultity/whisper'
 import type { EncoderInit } from './encoder.ts'
@@ -101,6 +108,22 @@ export class GraphSource<Graph extends { readonly bytes: Uint8Array }> implement
     const { manifest } = init
     return GraphSource.#place(weightFiles(manifest), init, weightLocation =>
       buildCaptionTextGraph({ manifest, weightLocation, everyState })
+    )
+  }
+
+  /**
+   * What looks at pictures for a first stage.
+   *
+   * @throws MeshError as {@link forStage}, `invalid_request` for a model that reads none
+   */
+  static forPictures(
+    init: Pick<StageInit, 'manifest' | 'workDir' | 'weightPath'> & { readonly everyState?: boolean }
+  ): Promise<GraphSource<PictureReaderGraph>> {
+    const { manifest, everyState = false } = init
+    const sight = requireSight(manifest)
+    const { hiddenSize } = manifest.config
+    return GraphSource.#place(sight.files, init, weightLocation =>
+      buildPictureReaderGraph({ sight, hiddenSize, weightLocation, everyState })
     )
   }
 

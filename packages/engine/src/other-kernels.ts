@@ -16,6 +16,7 @@ export function withOtherKernels(engine: Engine): Engine {
     loadVoice: (init, options) => engine.loadVoice(init, options),
     loadBark: (init, options) => engine.loadBark(init, options),
     loadDiffusion: (init, options) => engine.loadDiffusion(init, options),
+    loadPictureReader: (init, options) => engine.loadPictureReader(init, options),
     loadCaptioner: (init, options) => engine.loadCaptioner(init, options)
   }
 }

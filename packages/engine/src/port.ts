@@ -14,6 +14,7 @@ import type {
 import type { Spinning } from '@resultity/onnx-runtime'
 import type { BarkInit, BarkVoice } from './bark-voice.ts'
 import type { Encoder, EncoderInit } from './encoder.ts'
+import type { PictureReader, PictureReaderInit } from './picture-reader.ts'
 
 export type { HeardWindow, SpeechModel, SpeechRunOptions, SpeechSession } from '@resultity/interface'
 
@@ -60,6 +61,8 @@ export interface Engine {
   loadCaptioner(init: CaptionerInit, options?: AbortOptions): Promise<Captioner>
   /** @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph */
   loadDiffusion(init: DiffusionInit, options?: AbortOptions): Promise<DiffusionModel>
+  /** What looks at pictures for a first stage. @throws MeshError as {@link loadStage}, `invalid_request` for a model that reads none */
+  loadPictureReader(init: PictureReaderInit, options?: AbortOptions): Promise<PictureReader>
   /** @throws MeshError `engine_failed` when the file does not make a graph */
   loadVoice(init: VoiceInit, options?: AbortOptions): Promise<Voice>
   /** @throws MeshError `model_invalid` or `engine_failed` when the weights do not make a graph */
@@ -128,6 +131,16 @@ export interface SessionInit {
 export interface RunOptions extends AbortOptions {
   /** On the last stage, false skips reading the logits and resolves with an empty array. Default true. */
   readonly needLogits?: boolean
+  /** On the first stage of a model that reads pictures: what takes the place of tokens. Not for runs of one position. */
+  readonly shown?: readonly ShownStates[]
+}
+
+/** States that are read in the place of consecutive tokens. */
+export interface ShownStates {
+  /** Index of the first in the run's input. */
+  readonly at: number
+  /** f32 `[count, hiddenSize]`. */
+  readonly states: Float32Array
 }
 
 /** One generation's KV cache on one stage. */
@@ -141,7 +154,7 @@ export interface StageSession extends Disposable {
    *   the promise settles
    * @returns hidden states `[count, hiddenSize]`, or on the last stage logits `[1 or count, vocabularySize]`: a view,
    *   valid until this session's next run or disposal
-   * @throws MeshError `invalid_request` for input of a wrong kind, length or token id, `context_length_exceeded` over
+   * @throws MeshError `invalid_request` for input of a wrong kind, length or token id, or states that fit nowhere, `context_length_exceeded` over
    *   `positionsMax`, `engine_failed` when the runtime broke off, `unavailable` after disposal; the reason of
    *   `signal`. After a failed or aborted run the cache is unknown and every later run fails.
    */

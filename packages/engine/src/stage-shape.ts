@@ -1,5 +1,5 @@
 import { formatRange, type LayerRange, MeshError, type WeightFile } from '@resultity/interface'
-import type { StageInit } from './port.ts'
+import type { ShownStates, StageInit } from './port.ts'
 
 /** The sizes of a stage, and the checks that every implementation owes its callers. */
 export class StageShape {
@@ -11,6 +11,8 @@ export class StageShape {
   readonly contextLength: number
   readonly sessionsMax: number
   readonly layersShare: number
+  /** The graph has a further input, of what is read in the place of tokens. */
+  readonly readsPictures: boolean
 
   constructor(init: StageInit) {
     const { config } = init.manifest
@@ -23,6 +25,7 @@ export class StageShape {
     this.sessionsMax = positive('sessionsMax', init.sessionsMax)
     positive('threads', init.threads)
     this.layersShare = layersShare(init)
+    this.readsPictures = this.first && init.manifest.sight !== undefined
   }
 
   /** Positions of one session's cache: one more than it may have, for a session that is full and computed along. */
@@ -66,6 +69,23 @@ export class StageShape {
       `${count} more positions after ${position} are over the session's ${positionsMax}`,
       { hint: 'open the session for more positions', details: { positionsMax } }
     )
+  }
+
+  /** Puts what takes the place of tokens where a run reads it: the rows of {@link newInput} are negative there. */
+  placeShown(input: Int32Array | Float32Array, shown: readonly ShownStates[], rows: Float32Array): void {
+    for (const { at, states } of shown) {
+      input.fill(-1, at, at + states.length / this.hiddenSize)
+      rows.set(states, at * this.hiddenSize)
+    }
+  }
+
+  /** @throws MeshError `invalid_request` for states that fit no `count` tokens of this stage */
+  admitShown(shown: readonly ShownStates[] | undefined, count: number): void {
+    for (const { at, states } of shown ?? []) {
+      const length = states.length / this.hiddenSize
+      const fits = Number.isInteger(length) && Number.isSafeInteger(at) && at >= 0 && at + length <= count
+      if (!this.readsPictures || count === 1 || !fits) throw this.#wrongInput(`takes no ${length} states at ${at}`)
+    }
   }
 
   #admitTokens(input: Uint32Array | Float32Array): number {

@@ -2,6 +2,7 @@ import { gemma } from './families/gemma.ts'
 import { gemma2 } from './families/gemma2.ts'
 import { gemma3 } from './families/gemma3.ts'
 import { gemma3Images } from './families/gemma3-images.ts'
+import { idefics3 } from './families/idefics3.ts'
 import { llama } from './families/llama.ts'
 import { mistral } from './families/mistral.ts'
 import { mistral3 } from './families/mistral3.ts'
@@ -17,6 +18,7 @@ import type { Family } from './family.ts'
 /** The families that are supported. */
 export const families: readonly Family[] = [
   llama,
+  idefics3,
   smollm3,
   mistral,
   mistral3,

@@ -24,7 +24,7 @@ import { KeptSession, resumedInit } from './progress/kept-session.ts'
 import { PromptNames } from './prompt-names.ts'
 import type { Reroutes } from './recovery-state.ts'
 import type { LeaseOptions, RouteLease, RouteLeases } from './route-leases.ts'
-import type { RouteSessionComponents, RouteSessionLimits } from './route-session-init.ts'
+import type { PromptPiece, RouteSessionComponents, RouteSessionLimits } from './route-session-init.ts'
 import { type Usage, usageOf } from './usage.ts'
 
 /** A generation that a caller asks for. */
@@ -33,6 +33,8 @@ export interface GenerationRequest {
   readonly tokenizer: ModelTokenizer
   /** Token ids; with `tokensMax` at most the model's context length. */
   readonly prompt: readonly number[]
+  /** Pieces of pictures that the prompt shows, in the order of their positions. Default: none. */
+  readonly pieces?: readonly PromptPiece[]
   /** Most tokens of the answer; at least 1. */
   readonly tokensMax: number
   readonly sampling: Sampling
@@ -284,12 +286,10 @@ export class GenerationDriver implements Generator {
     { namespace, workClass = 'interactive' }: GenerationOptions
   ): Pick<LastingSessionInit, 'prefixNames'> {
     if (namespace === undefined || !this.keepsPrompt(request, workClass)) return {}
-    const { prompt, model } = request
+    const { prompt, model, pieces: shown } = request
+    const named = { namespace, prompt, shown, prefillChunk: this.#prefillChunk(workClass) }
     const { manifestSha256 } = model
-    const prefillChunk = this.#prefillChunk(workClass)
-    const prefixNames = ({ placementId }: Route): readonly string[] =>
-      this.#names.of({ namespace, placementId, manifestSha256, prompt, prefillChunk })
-    return { prefixNames }
+    return { prefixNames: ({ placementId }) => this.#names.of({ ...named, placementId, manifestSha256 }) }
   }
 
   #prefillChunk(workClass: WorkClass): number {
@@ -304,6 +304,7 @@ export class GenerationDriver implements Generator {
     const constraint = heldConstraint(request)
     return {
       prompt: request.prompt,
+      ...(request.pieces && { pieces: request.pieces }),
       tokensMax: request.tokensMax,
       prefillChunk: this.#prefillChunk(workClass),
       workClass,

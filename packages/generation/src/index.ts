@@ -21,6 +21,6 @@ export { type TranscribedPiece, type TranscriberComponents, transcribe } from '.
 export { AnswerProgress } from './progress/answer-progress.ts'
 export type { Reroutes } from './recovery-state.ts'
 export { RouteLeases } from './route-leases.ts'
-export type { RouteSessionComponents } from './route-session-init.ts'
+export type { PromptPiece, RouteSessionComponents } from './route-session-init.ts'
 export type { NodeAddress } from './stage-control.ts'
 export type { Usage } from './usage.ts'

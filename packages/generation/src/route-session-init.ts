@@ -1,5 +1,6 @@
 import type { OutputConstraint, Route, Sampling, Scheduler, WorkClass } from '@resultity/interface'
 import type { PromptPrefix, SessionFence } from '@resultity/wire'
+import type { ShownContent } from './prompt-names.ts'
 import type { NodeAddress, StreamOpener } from './stage-control.ts'
 
 export interface RouteSessionComponents {
@@ -34,6 +35,12 @@ export interface RouteSessionLimits {
   readonly probeAnswerMs: number
 }
 
+/** A piece of a picture that a prompt shows. */
+export interface PromptPiece extends ShownContent {
+  /** u8 `[side, side, 3]`, as the model cuts pictures. */
+  readonly pixels: Uint8Array
+}
+
 /** What is to be generated on which route, in token ids. */
 export interface RouteSessionInit {
   readonly route: Route
@@ -42,6 +49,8 @@ export interface RouteSessionInit {
   /** Number of the route among those that the answer took, from 1 up. */
   readonly epoch: number
   readonly prompt: readonly number[]
+  /** What the prompt shows, in the order of its positions. Default: no pictures. */
+  readonly pieces?: readonly PromptPiece[]
   /** The tokens that earlier routes sampled; the answer goes on after them. */
   readonly committed: readonly number[]
   /** Stages that were part of the last route go on with what they have. Default false: they begin with nothing. */

@@ -16,6 +16,9 @@ import { RoutePulse } from './route-pulse.ts'
 import type { RouteSessionComponents, RouteSessionInit, RouteSessionLimits } from './route-session-init.ts'
 import { type LossFacts, type NodeAddress, StageControl, stageLost } from './stage-control.ts'
 
+/** Longest wait for a node to have looked at one piece of a picture. */
+const PIECE_MS = 30_000
+
 /** What a route says of an answer. */
 export type RouteResult = PromptScores | Replayed | Sampled
 
@@ -112,7 +115,7 @@ export class RouteSession {
         },
         { ...options, scheduler: session.#scheduler }
       )
-      session.#sendPrompt()
+      session.#begin()
       return session
     } catch (error) {
       await session.close('the session could not be opened', MeshError.from(error))
@@ -220,18 +223,30 @@ export class RouteSession {
   }
 
   /** A prompt that cannot be sent ends the control stream, and that is reported. */
-  #sendPrompt(): void {
+  #begin(): void {
     // the session failed while the last stage answered
     if (this.#closed !== undefined) return
-    const { session, epoch, prompt, committed } = this.#init
+    const { session, epoch, prompt, committed, pieces = [] } = this.#init
     for (const [index, order] of this.#resume) {
       void this.#controls[index]?.send({ type: 'resume', session, epoch, ...order })
     }
-    const kept = this.#kept > 0 ? { kept: this.#kept } : {}
-    void this.#controls[0]?.send({ type: 'prompt', session, epoch, tokens: prompt, ...kept })
+    void this.#sendPrompt()
     this.#pulse.begin()
-    const waitMs = this.#limits.firstTokenMs + (prompt.length + committed.length) * this.#limits.promptTokenMs
+    const { firstTokenMs, promptTokenMs } = this.#limits
+    const waitMs = firstTokenMs + (prompt.length + committed.length) * promptTokenMs + pieces.length * PIECE_MS
     if (!this.#faults.begun) this.#watch(waitMs, 'no first token came')
+  }
+
+  /** Pictures one after the other: all of them at once would be in memory twice. */
+  async #sendPrompt(): Promise<void> {
+    const [first] = this.#controls
+    const { session, epoch, prompt, pieces = [] } = this.#init
+    for (const { position, count, pixels } of pieces) {
+      if (position + count > this.#kept) await first?.send({ type: 'piece', session, epoch, position, pixels })
+      if (this.#closed !== undefined) return
+    }
+    const kept = this.#kept > 0 ? { kept: this.#kept } : {}
+    await first?.send({ type: 'prompt', session, epoch, tokens: prompt, ...kept })
   }
 
   /** A probe that cannot be sent gets no answer, which says enough. */

@@ -1,3 +1,4 @@
+export { ChatPictureReader, type ChatPictureReaderComponents } from './chat-picture-reader.ts'
 export { DescriptionEndpoint, type DescriptionEndpointComponents } from './description/description-endpoint.ts'
 export { descriptionForm } from './description/description-form.ts'
 export { ImageEndpoint, type ImageEndpointComponents, type ImageEndpointInit, imageRoutes } from './image-endpoint.ts'

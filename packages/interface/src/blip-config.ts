@@ -8,7 +8,7 @@ const token = z.int().nonnegative().max(4_194_303)
 export const LOOKED_AT_SIDE_MAX = 1024
 
 /** Layers of a transformer that are all alike. */
-const towerSchema = z
+export const towerSchema = z
   .object({
     layerCount: size.max(LAYERS_MAX / 4),
     hiddenSize: size.max(65_536),

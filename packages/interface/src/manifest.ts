@@ -7,6 +7,7 @@ import { type DiffusionManifest, diffusionManifestSchema, sectionRanges } from '
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 import { type ModelRecipe, modelRecipeSchema } from './model-recipe.ts'
+import { type ManifestSight, sightSchema } from './sight-config.ts'
 import { tokenizerFilesSchema } from './tokenizer-files.ts'
 import { kokoroManifestSchema, piperManifestSchema, type VoiceManifest } from './voice-manifest.ts'
 import { type BlobRef, layerFiles, type WeightFile, weightFileSchema } from './weight-file.ts'
@@ -100,6 +101,12 @@ export function decoderArchitecture({ traits }: Pick<ModelConfig, 'traits'>): 'l
   return traits === undefined ? 'llama' : 'decoder'
 }
 
+/** The version of a decoder's manifest, by what it has. */
+export function decoderManifestVersion({ recipe, sight }: { recipe?: unknown; sight?: unknown }): 1 | 2 | 3 {
+  if (sight !== undefined) return 3
+  return recipe === undefined ? 1 : 2
+}
+
 const ONE_FILE_A_LAYER = {
   message: 'the manifest lists as many weight files as the model has layers',
   path: ['layers']
@@ -117,8 +124,8 @@ const ONE_FILE_A_LAYER = {
  */
 const decoderManifestSchema = z
   .object({
-    /** 2 where there is a recipe, so that nodes refuse it which know none. */
-    version: z.union([z.literal(1), z.literal(2)]),
+    /** 2 where there is a recipe and 3 where it reads pictures, so that nodes refuse it which know of neither. */
+    version: z.union([z.literal(1), z.literal(2), z.literal(3)]),
     name: z.string().min(1).max(256),
     architecture: z.enum(['llama', 'decoder']),
     config: modelConfigSchema,
@@ -127,11 +134,22 @@ const decoderManifestSchema = z
     layers: layerFiles,
     head: weightFileSchema,
     /** By which nodes make the weight files, each those of its own layers. Absent: the coordinator has them. */
-    recipe: modelRecipeSchema.optional()
+    recipe: modelRecipeSchema.optional(),
+    /** Of a model that reads pictures: the first stage has it too. */
+    sight: sightSchema.optional()
   })
-  .refine(({ version, recipe }) => (version === 2) === (recipe !== undefined), {
-    message: 'a manifest with a recipe is of version 2, one without of version 1',
+  .refine(({ recipe, sight }) => recipe === undefined || sight === undefined, {
+    message: 'what looks at pictures is not made by a recipe',
+    path: ['sight']
+  })
+  .refine(({ version, ...parts }) => version === decoderManifestVersion(parts), {
+    message:
+      'a manifest with a recipe is of version 2, one of a model that reads pictures of 3, any other of version 1',
     path: ['version']
+  })
+  .refine(({ sight, config }) => sight === undefined || sight.config.imageToken < config.vocabularySize, {
+    message: 'the token in whose place pictures are read is not of the vocabulary',
+    path: ['sight', 'config', 'imageToken']
   })
   .refine(manifest => manifest.layers.length === manifest.config.layerCount, ONE_FILE_A_LAYER)
   .refine(({ architecture, config }) => architecture === decoderArchitecture(config), {
@@ -311,6 +329,12 @@ export function requireCaptioner(manifest: ModelManifest): CaptionManifest {
   throw new MeshError('invalid_request', `${manifest.name} ${kindOf(manifest)} and describes no pictures`)
 }
 
+/** What looks at pictures. @throws MeshError `invalid_request` for a model that reads none */
+export function requireSight({ name, sight }: DecoderManifest): ManifestSight {
+  if (sight !== undefined) return sight
+  throw new MeshError('invalid_request', `${name} reads no pictures`)
+}
+
 /** Every weight file of the model, in order. */
 export function weightFiles(manifest: ModelManifest): WeightFile[] {
   if (manifest.architecture === 'kokoro') return [...manifest.layers, manifest.styles]
@@ -318,7 +342,8 @@ export function weightFiles(manifest: ModelManifest): WeightFile[] {
   if (isVoice(manifest) || isDiffusion(manifest)) return [...manifest.layers]
   const { embedding, layers } = manifest
   const head = isSpeech(manifest) || isCaptioner(manifest) ? undefined : manifest.head
-  return [embedding, ...layers, ...(head === undefined ? [] : [head])]
+  const sight = isServedWhole(manifest) ? [] : (manifest.sight?.files ?? [])
+  return [embedding, ...layers, ...(head === undefined ? [] : [head]), ...sight]
 }
 
 /** The files beside the weights that say how the model reads text, in order; a voice has none. */
@@ -338,12 +363,16 @@ export function outputSize({ hiddenSize, classifier }: EncoderConfig): number {
   return classifier?.labels.length ?? hiddenSize
 }
 
-/** The weight files a stage of `range` opens, and no others: embedding on the first, head (and a tied embedding) on the last. */
+/**
+ * The weight files a stage of `range` opens, and no others: embedding and what looks at pictures on the first, head (and a tied
+ * embedding) on the last.
+ */
 export function stageFiles(manifest: DecoderManifest, range: LayerRange): WeightFile[] {
   const files = manifest.layers.slice(range.first, range.end)
   const last = range.end === manifest.config.layerCount
   if (range.first === 0 || (last && manifest.config.tiedEmbedding)) files.unshift(manifest.embedding)
   if (last) files.push(manifest.head)
+  if (range.first === 0) files.push(...(manifest.sight?.files ?? []))
   return files
 }
 

@@ -1,8 +1,9 @@
-import type { StageSession } from '@resultity/engine'
+import type { ShownStates, StageSession } from '@resultity/engine'
 import { MeshError, prefillEnd, type Sampling } from '@resultity/interface'
 import { logprobsOf, type TokenConstraint, TokenSampler } from '@resultity/sampling'
 import type { PromptScores, Replayed, Sampled, TokenScore } from '@resultity/wire'
 import type { SessionCache } from './parked-sessions.ts'
+import type { ShownPieces } from './shown-pieces.ts'
 
 /** Settings that the coordinator fixed when it opened the session. */
 export interface GenerationSpec {
@@ -32,6 +33,8 @@ export interface GenerationSpec {
   readonly first: boolean
   /** The stage projects and samples. */
   readonly last: boolean
+  /** On the first stage of a model that reads pictures: those that the prompt shows. */
+  readonly shown?: ShownPieces | undefined
 }
 
 /** A token that the last stage sampled, as the coordinator receives it. */
@@ -144,6 +147,7 @@ export class GenerationSession {
     this.#finished = true
     if (!this.#stopped) this.#sampler[Symbol.dispose]()
     this.#stopped = true
+    this.#spec.shown?.[Symbol.dispose]()
   }
 
   /** Stops it. The cache is the caller's to dispose of. */
@@ -154,6 +158,11 @@ export class GenerationSession {
       () => false
     )
     return { stage: this.#stage, positions: this.#done, settled }
+  }
+
+  /** Grows with every step, and with every piece of a picture that was looked at. */
+  get progress(): number {
+    return this.#stage.position + (this.#spec.shown?.looked ?? 0)
   }
 
   /**
@@ -173,8 +182,10 @@ export class GenerationSession {
     const start = this.#begun ? this.#stage.position : kept
     for (let at = start; at < tokens.length; at = this.#stage.position) {
       const chunk = tokens.subarray(at, prefillEnd(at, tokens.length, this.#spec.prefillChunk))
+      const shown = await this.#spec.shown?.in(at, chunk.length)
+      if (this.#finished) return
       this.#admit(at, chunk.length)
-      await this.#step(chunk)
+      await this.#step(chunk, shown)
       if (this.#finished) return
     }
     // one position a step, as they ran before: in longer steps they would come out otherwise
@@ -182,6 +193,14 @@ export class GenerationSession {
       await this.#feed(token)
       if (this.#finished) return
     }
+  }
+
+  /** A piece of a picture that the prompt shows from `position` on, on the first stage, before the prompt. */
+  piece(position: number, pixels: Uint8Array): void {
+    const { shown } = this.#spec
+    if (shown === undefined) throw violation('a piece of a picture goes to the first stage of a model that reads them')
+    if (this.#prompted) throw violation('a piece of a picture came behind the prompt')
+    shown.add(position, pixels)
   }
 
   /** One token of the answer, on the first stage. */
@@ -253,9 +272,9 @@ export class GenerationSession {
     return this.#step(this.#tokenInput)
   }
 
-  async #step(input: Uint32Array | Float32Array): Promise<void> {
+  async #step(input: Uint32Array | Float32Array, shown: readonly ShownStates[] = []): Promise<void> {
     const position = this.#stage.position
-    const run = this.#stage.run(input)
+    const run = this.#stage.run(input, shown.length === 0 ? {} : { shown })
     this.#run = run
     const output = await run
     this.#computed += this.#stage.position - position

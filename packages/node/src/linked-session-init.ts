@@ -2,6 +2,7 @@ import type { StageSession } from '@resultity/engine'
 import type { MeshError, Scheduler } from '@resultity/interface'
 import type { OpenSession } from '@resultity/wire'
 import type { SentLog } from './sent-log.ts'
+import type { ShownPieces } from './shown-pieces.ts'
 import type { StageStream } from './stage-stream.ts'
 
 export interface LinkedSessionComponents {
@@ -24,4 +25,6 @@ export interface LinkedSessionInit {
   readonly last: boolean
   readonly hiddenSize: number
   readonly vocabularySize: number
+  /** On the first stage of a model that reads pictures. */
+  readonly shown?: ShownPieces | undefined
 }

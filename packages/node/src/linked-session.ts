@@ -6,6 +6,7 @@ import {
   hiddenToFloats,
   type NextToken,
   type OpenSession,
+  type Piece,
   type Probe,
   type Resume,
   type StageFrame,
@@ -15,7 +16,7 @@ import { type GenerationOutputs, GenerationSession } from './generation-session.
 import { HopAcks } from './hop-acks.ts'
 import { HopWatch } from './hop-watch.ts'
 import type { LinkedSessionComponents, LinkedSessionInit } from './linked-session-init.ts'
-import { blaming } from './neighbour-fault.ts'
+import { blamingFor } from './neighbour-fault.ts'
 import type { SessionCache } from './parked-sessions.ts'
 import { Resumption } from './resumption.ts'
 import type { SentStates } from './sent-log.ts'
@@ -53,7 +54,7 @@ export class LinkedSession implements GenerationOutputs {
   readonly #resumption: Resumption
   /** The lease runs from here: bytes of a frame came, or a position was reached without one. */
   #lastFrameAt: number
-  #lastPosition = 0
+  #lastProgress = 0
 
   constructor(components: LinkedSessionComponents, init: LinkedSessionInit) {
     const { open } = init
@@ -104,9 +105,9 @@ export class LinkedSession implements GenerationOutputs {
 
   /** True when no frame has come for the lease that the coordinator asked for, nor a step been done. */
   leaseExpired(now: number): boolean {
-    const { position } = this.#generation
-    if (position !== this.#lastPosition) this.#lastFrameAt = now
-    this.#lastPosition = position
+    const { progress } = this.#generation
+    if (progress !== this.#lastProgress) this.#lastFrameAt = now
+    this.#lastProgress = progress
     return now - this.#lastFrameAt > this.open.leaseMs
   }
 
@@ -172,6 +173,17 @@ export class LinkedSession implements GenerationOutputs {
     if (!this.#works) return
     this.#lastFrameAt = this.#now()
     this.#acks.received()
+  }
+
+  /** A piece of a picture that the prompt shows. */
+  piece(frame: Piece): void {
+    try {
+      if (!this.#concerns(frame)) return
+      this.#lastFrameAt = this.#now()
+      this.#generation.piece(frame.position, frame.pixels)
+    } catch (error) {
+      this.fail(MeshError.from(error))
+    }
   }
 
   /** One input of the session; the promise settles when its result has been handed on. */
@@ -337,26 +349,18 @@ export class LinkedSession implements GenerationOutputs {
   }
 
   async #step(frame: StageInput): Promise<void> {
+    const { previousPeer } = this.open
     if (frame.type === 'activations') {
       const hidden = hiddenToFloats(frame.hidden)
       // checked before the values reach a cache, while it is clear who sent them
-      if (!allFinite(hidden)) throw notNumbers(frame, this.open.previousPeer)
-      await this.#fromPrevious(() => this.#generation.hidden(frame.position, frame.count, hidden))
+      if (!allFinite(hidden)) throw notNumbers(frame, previousPeer)
+      await blamingFor(previousPeer, () => this.#generation.hidden(frame.position, frame.count, hidden))
     } else if (frame.type === 'next') {
-      await this.#fromPrevious(() => this.#generation.next(frame.position, frame.token))
+      await blamingFor(previousPeer, () => this.#generation.next(frame.position, frame.token))
     } else if (this.open.next !== undefined && this.#next === undefined) {
       throw violation('the prompt came before the session was opened')
     } else {
       await this.#generation.prompt(Uint32Array.from(frame.tokens), frame.kept)
-    }
-  }
-
-  /** What is refused before it is computed is the previous stage's fault. */
-  #fromPrevious(take: () => Promise<void>): Promise<void> {
-    try {
-      return take()
-    } catch (error) {
-      throw blaming(MeshError.from(error, 'engine_failed'), this.open.previousPeer)
     }
   }
 

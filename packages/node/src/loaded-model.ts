@@ -12,6 +12,7 @@ import {
   measureSpeech,
   measureStage,
   measureVoice,
+  type PictureReader,
   type SpeechModel,
   type Spinning,
   type Stage,
@@ -66,6 +67,8 @@ export interface ReadyStage extends Ready {
   readonly kind: 'stage'
   readonly stage: Stage
   readonly manifest: DecoderManifest
+  /** Of the first stage of a model that reads pictures. */
+  readonly reader: PictureReader | undefined
   /** Constraints of answers that the last stage samples. */
   readonly constraints: AnswerConstraints
 }
@@ -147,11 +150,14 @@ export function needsOf(manifest: ModelManifest, assignment: Assignment): { file
   }
   const { range } = assignment
   const decoder = requireDecoder(manifest)
-  const { weightBytes, kvBytes } = stageMemory({ manifest: decoder, ...assignment })
+  const { weightBytes, kvBytes, sightBytes = 0 } = stageMemory({ manifest: decoder, ...assignment })
   const files = stageFiles(decoder, range)
   // only the last stage meets tokens as texts
   const samples = range.end === decoder.layers.length
-  return { files: samples ? [...files, decoder.tokenizer.definition] : files, bytes: weightBytes + kvBytes }
+  return {
+    files: samples ? [...files, decoder.tokenizer.definition] : files,
+    bytes: weightBytes + kvBytes + sightBytes
+  }
 }
 
 export interface LoadInit {
@@ -230,14 +236,19 @@ export async function loadModel(engine: Engine, init: LoadInit): Promise<LoadedM
   const { range, contextLength, sessionsMax } = init.assignment
   const decoder = requireDecoder(manifest)
   const stageInit = { ...common, manifest: decoder, range, contextLength, sessionsMax }
-  const stage = await engine.loadStage(stageInit, { signal })
-  return measured(stage, onProgress, async () => {
-    const measurement = await measureStage(stage, { signal, scheduler })
+  await using loading = new AsyncDisposableStack()
+  const stage = loading.use(await engine.loadStage(stageInit, { signal }))
+  const reads = range.first === 0 && decoder.sight !== undefined
+  const reader = reads ? loading.use(await engine.loadPictureReader(stageInit, { signal })) : undefined
+  const loaded = loading.move()
+  return measured({ [Symbol.asyncDispose]: () => loaded.disposeAsync() }, onProgress, async () => {
+    const own = await measureStage(stage, { signal, scheduler })
+    const measurement = reader === undefined ? own : { ...own, digest: await reader.digestWith(own.digest, { signal }) }
     const { definition } = decoder.tokenizer
     const constraints = new AnswerConstraints(init.compiler, () =>
       loadVocabulary(decoder, requirePath(paths, definition.sha256))
     )
-    return { kind: 'stage', stage, manifest: decoder, measurement, memoryBytes, constraints }
+    return { kind: 'stage', stage, manifest: decoder, reader, measurement, memoryBytes, constraints }
   })
 }
 
@@ -287,7 +298,10 @@ function requirePath(paths: ReadonlyMap<string, string>, sha256: string): string
 
 /** Frees it. Resolves once its memory is free. */
 export async function unloadModel(loaded: LoadedModel): Promise<void> {
-  if (loaded.kind === 'stage') loaded.constraints[Symbol.dispose]()
+  if (loaded.kind === 'stage') {
+    loaded.constraints[Symbol.dispose]()
+    await loaded.reader?.[Symbol.asyncDispose]()
+  }
   if (loaded.kind === 'speech') await loaded.spectrograms[Symbol.asyncDispose]()
   await runsOf(loaded)[Symbol.asyncDispose]()
 }

@@ -28,6 +28,15 @@ export function blaming(error: MeshError, previousPeer: string): MeshError {
   })
 }
 
+/** Takes in what the previous stage sent: what is refused before it is computed is its fault. */
+export function blamingFor(previousPeer: string, take: () => Promise<void>): Promise<void> {
+  try {
+    return take()
+  } catch (error) {
+    throw blaming(MeshError.from(error, 'engine_failed'), previousPeer)
+  }
+}
+
 /** Ends a session whose hop from or to a neighbour has ended. */
 export function loseHop(session: FailingSession, which: 'previous' | 'next', peerId: string, cause?: MeshError): void {
   const blamed = which === 'previous' && cause !== undefined ? blaming(cause, peerId) : cause

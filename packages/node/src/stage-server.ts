@@ -21,6 +21,7 @@ import type { SessionCache } from './parked-sessions.ts'
 import { PendingJoins } from './pending-joins.ts'
 import { SessionCaches } from './session-caches.ts'
 import { fenced, isFencedBy, SessionFences } from './session-fences.ts'
+import { ShownPieces } from './shown-pieces.ts'
 import { isInput } from './stage-inputs.ts'
 import { type StageStream, sendLast } from './stage-stream.ts'
 import type { StageTable } from './stage-table.ts'
@@ -227,6 +228,7 @@ export class StageServer {
 
   #continue(session: LinkedSession, frame: StageFrame, control: boolean): Promise<void> | void {
     if (frame.type === 'probe' && control) return session.answerProbe(frame)
+    if (frame.type === 'piece' && control) return session.piece(frame)
     if (isInput(frame, control)) {
       const input = session.input(frame)
       // a prompt takes long, and what comes behind it, an end or a probe, must not wait
@@ -271,13 +273,10 @@ export class StageServer {
   /** @throws MeshError when this coordinator may not open this session here */
   #admit(open: OpenSession, coordinator: string): void {
     if (!this.#mayOpen(coordinator, open.placementId)) {
-      throw new MeshError(
-        'session_forbidden',
-        `${coordinator} did not assign placement ${open.placementId} to this node`,
-        {
-          hint: 'only the coordinator that assigned a placement may open sessions on it'
-        }
-      )
+      const message = `${coordinator} did not assign placement ${open.placementId} to this node`
+      throw new MeshError('session_forbidden', message, {
+        hint: 'only the coordinator that assigned a placement may open sessions on it'
+      })
     }
     if (this.#draining) throw drainingError()
     this.#fence(open)
@@ -298,8 +297,10 @@ export class StageServer {
     cache: SessionCache | undefined
   ): LinkedSession {
     const key = sessionKey(open.session)
-    const { stage, manifest } = this.#stages.find(open.placementId)
+    const { stage, manifest, reader } = this.#stages.find(open.placementId)
     const slot = cache ?? this.#caches.fresh(open)
+    const { workClass = 'interactive', promptCount } = open
+    const shown = reader && new ShownPieces({ reader, hiddenSize: stage.hiddenSize, promptCount, workClass })
     const session: LinkedSession = new LinkedSession(
       {
         control,
@@ -314,7 +315,8 @@ export class StageServer {
         first: stage.first,
         last: stage.last,
         hiddenSize: stage.hiddenSize,
-        vocabularySize: manifest.config.vocabularySize
+        vocabularySize: manifest.config.vocabularySize,
+        shown
       }
     )
     this.#sessions.set(key, session)

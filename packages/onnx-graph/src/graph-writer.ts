@@ -46,14 +46,15 @@ const standardOperators: ReadonlySet<string> = new Set([
   'TensorScatter',
   'TopK',
   'Transpose',
-  'Unsqueeze'
+  'Unsqueeze',
+  'Where'
 ])
 
 /** A number of positions that differs from run to run is written as its name. */
 type Dimension = number | string
 
 /** What a constant of the graph may hold: f32, u8 or i64. */
-type ConstantData = Float32Array | Uint8Array | BigInt64Array
+type ConstantData = Float32Array | Uint8Array | Int32Array | BigInt64Array
 
 /** Integers are ONNX ints, `{ float }` an ONNX float, `{ text }` a string, arrays ONNX ints lists. */
 export type Attribute =
@@ -192,6 +193,7 @@ export class GraphWriter {
 
 function constantType(data: ConstantData): ElementType {
   if (data instanceof Float32Array) return ElementType.float32
+  if (data instanceof Int32Array) return ElementType.int32
   return data instanceof Uint8Array ? ElementType.uint8 : ElementType.int64
 }
 

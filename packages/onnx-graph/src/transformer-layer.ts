@@ -2,7 +2,7 @@ import type { GraphWriter } from './graph-writer.ts'
 import { floatInitializer, type LocatedFile, project, projectWithBias, requirePlain } from './projection.ts'
 
 /**
- * Parts of a transformer layer with biases: projections, GELU with the error function, the part's input added to what comes out,
+ * Parts of a transformer layer with biases: projections, GELU, the part's input added to what comes out,
  * and a LayerNorm. That stands before each part as GPT-2 has it (Radford et al., 2019), and encoders and decoders of speech after
  * it; or behind the sum, as BERT has it (Devlin et al., arXiv:1810.04805).
  *
@@ -19,6 +19,8 @@ export interface TransformerLayer {
   readonly epsilon: number
   /** Where each part's LayerNorm stands. Default `before`. */
   readonly norms?: 'before' | 'behind'
+  /** Default: GELU with the error function; else its approximation with the hyperbolic tangent. */
+  readonly activation?: 'gelu' | 'gelu_tanh'
 }
 
 /** A part of a layer, and its tensors' name in `NAME_norm`. */
@@ -138,7 +140,10 @@ export function keysAndValues(layer: TransformerLayer, states: string, edges: Cr
 export function feedForward(layer: TransformerLayer, input: string): string {
   const { graph, located } = layer
   const wide = project(graph, located, 'up', taken(layer, 'feed_forward', input))
-  const bent = graph.node('BiasGelu', `${located.prefix}bent`, [wide, weight(graph, located, 'up_bias')])
+  const bent = graph.node(layer.activation === 'gelu_tanh' ? 'FastGelu' : 'BiasGelu', `${located.prefix}bent`, [
+    wide,
+    weight(graph, located, 'up_bias')
+  ])
   return added(layer, input, 'feed_forward', projectWithBias(graph, located, 'down', bent))
 }
 

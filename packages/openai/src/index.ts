@@ -17,6 +17,7 @@ export { addBatchRoutes, type BatchRouteComponents } from './batches/batch-route
 export { INLINE_BATCH_MAX, InlineBatchEndpoint, type InlineBatchInit } from './batches/inline-batch.ts'
 export { fingerprint, routeHeader } from './chat/chat-answer.ts'
 export { ChatEndpoint } from './chat/chat-endpoint.ts'
+export type { ChatPicture, ChatPictureGrid, ChatPictures } from './chat/chat-pictures.ts'
 export { type ChatPiece, chatPieceSchema, type ToolDelta, type TopLogprob, wholePiece } from './chat/chat-piece.ts'
 export { promptOf, promptTextOf } from './chat/chat-prompt.ts'
 export { withSeed } from './chat/chat-request.ts'

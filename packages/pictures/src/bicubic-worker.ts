@@ -1,5 +1,5 @@
 import { serveTasks } from '@resultity/interface'
-import { resizeBicubic } from './bicubic.ts'
 import type { BicubicTask } from './bicubic-thread.ts'
+import { resizeBicubic } from './resizing.ts'
 
 serveTasks(({ picture, width, height }: BicubicTask) => ({ result: resizeBicubic(picture, { width, height }) }))

@@ -14,3 +14,5 @@ export {
 } from './picture-codec.ts'
 export { type PictureFault, pictureInvalid } from './picture-invalid.ts'
 export { DEFAULT_PICTURE_LIMITS, type PictureLimits } from './picture-limits.ts'
+export { type PieceGrid, type PieceSizes, picturePieces, pieceCount, pieceGrid } from './picture-pieces.ts'
+export { PiecesThread } from './pieces-thread.ts'

@@ -6,6 +6,8 @@ export interface ModelShape {
   readonly layerBytes: readonly number[]
   /** Bytes that the first stage holds in addition to its layers. */
   readonly embeddingBytes: number
+  /** Further bytes of the first stage, which no other has. Default 0. */
+  readonly firstBytes?: number
   /** Bytes that the last stage holds in addition to its layers, without a tied embedding. */
   readonly headBytes: number
   /** The last stage multiplies by the embedding too, so it needs a copy unless it is also the first. */
@@ -71,13 +73,12 @@ export class ModelCosts {
 
   /** All memory of a stage: its layers, its KV slots, and the ends it carries. */
   stageBytes(range: LayerRange): number {
-    const { embeddingBytes, headBytes, tiedEmbedding, kvBytesPerLayer } = this.shape
+    const { embeddingBytes, firstBytes = 0, headBytes, tiedEmbedding, kvBytesPerLayer } = this.shape
     const first = range.first === 0
     const last = range.end === this.layerCount
     const layers = this.layerBytes(range) + kvBytesPerLayer * (range.end - range.first)
-    return (
-      layers + (first || (last && tiedEmbedding) ? embeddingBytes : 0) + (last ? headBytes : 0) + this.#workBytes(range)
-    )
+    const ends = (first || (last && tiedEmbedding) ? embeddingBytes : 0) + (last ? headBytes : 0)
+    return layers + ends + (first ? firstBytes : 0) + this.#workBytes(range)
   }
 
   #workBytes({ first, end }: LayerRange): number {

@@ -4,6 +4,7 @@ import type { ResponseItem } from './response-schema.ts'
 
 type ChatMessage = ChatRequest['messages'][number]
 
+const PICTURE = 'input_image'
 const roles = ['user', 'assistant', 'system', 'developer'] as const
 type Role = (typeof roles)[number]
 
@@ -27,7 +28,7 @@ export function requireServed(items: readonly ResponseItem[], field: string): vo
 function addItem(messages: ChatMessage[], item: ResponseItem, field: string): void {
   switch (item.type ?? 'message') {
     case 'message':
-      addMessage(messages, { role: roleOf(item, field), content: textOf(item.content, `${field}.content`) })
+      addMessage(messages, { role: roleOf(item, field), content: contentOf(item, `${field}.content`) })
       return
     case 'function_call':
     case 'custom_tool_call':
@@ -96,6 +97,20 @@ function required(item: ResponseItem, key: 'call_id' | 'name' | 'arguments' | 'i
   const value = item[key]
   if (value !== undefined) return value
   throw invalidRequest(`${field}.${key}`, `${field} has no ${key}, which a ${item.type} must have`)
+}
+
+/** The text of a message, or the parts of one of the user that shows pictures. */
+function contentOf(item: ResponseItem, field: string): ChatMessage['content'] {
+  const { content } = item
+  const shows = item.role === 'user' && Array.isArray(content) && content.some(({ type }) => type === PICTURE)
+  if (!shows) return textOf(content, field)
+  return content.map((part, index) => {
+    const place = `${field}[${index}]`
+    if (part.type !== PICTURE) return { type: 'text', text: partText(part, place) }
+    if (part.image_url !== undefined) return { type: 'image_url', image_url: part.image_url }
+    const hint = 'Send the picture itself as image_url, a data URL in base64.'
+    throw invalidRequest(`${place}.image_url`, `${place} has no image_url, and pictures of files are not served`, hint)
+  })
 }
 
 function textOf(content: ResponseItem['content'], field: string): string {

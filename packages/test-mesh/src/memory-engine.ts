@@ -3,6 +3,7 @@ import {
   BatchGate,
   type Encoder,
   type Engine,
+  type PictureReader,
   RunQueue,
   type SessionInit,
   SessionTurns,
@@ -85,6 +86,11 @@ export class MemoryEngine implements Engine {
 
   /** @throws MeshError `engine_failed`: it has none */
   async loadDiffusion(): Promise<DiffusionModel> {
+    throw decodersOnly()
+  }
+
+  /** @throws MeshError `engine_failed`: it has none */
+  async loadPictureReader(): Promise<PictureReader> {
     throw decodersOnly()
   }
 

@@ -25,6 +25,7 @@ import {
   type NextToken,
   NO_SESSION,
   type OpenSession,
+  type Piece,
   type Prompt,
   type PromptScores,
   type Replayed,
@@ -83,6 +84,8 @@ export function stageFrameToWire(frame: StageFrame): WireFrame {
       return {
         prompt: { session: frame.session, epoch: frame.epoch, tokens: [...frame.tokens], kept: frame.kept ?? 0 }
       }
+    case 'piece':
+      return { piece: frame }
     case 'activations':
       return { activations: frame }
     case 'next':
@@ -163,6 +166,7 @@ function fromWire(frame: WireFrame): StageFrame {
   if (frame.hopAck) return hopAckFromWire(frame.hopAck)
   if (frame.linkFault) return linkFaultFromWire(frame.linkFault)
   if (frame.prompt) return promptFromWire(frame.prompt)
+  if (frame.piece) return pieceFromWire(frame.piece)
   if (frame.open) return openFromWire(frame.open)
   if (frame.opened) {
     const { session, epoch, kept } = frame.opened
@@ -285,6 +289,11 @@ function promptFromWire(wired: resultity.stage.v1.Prompt.$Properties): Prompt {
   const tokens = wired.tokens ?? []
   if (tokens.length === 0) throw violation('a prompt frame has no tokens')
   return { type: 'prompt', ...ofSession(wired.session, wired.epoch), tokens, ...keptFromWire(wired.kept) }
+}
+
+function pieceFromWire({ session, epoch, position, pixels }: resultity.stage.v1.Piece.$Properties): Piece {
+  if (!pixels || pixels.length === 0) throw violation('a piece of a picture has no pixels')
+  return { type: 'piece', ...ofSession(session, epoch), position: at(position), pixels }
 }
 
 function keptFromWire(kept: number | null | undefined): { readonly kept?: number } {

@@ -6,6 +6,7 @@ export type StageFrame =
   | SessionOpened
   | JoinHop
   | Prompt
+  | Piece
   | Activations
   | NextToken
   | Sampled
@@ -151,6 +152,14 @@ export interface HopTried {
 /** First frame of a hop stream: which session it carries. */
 export interface JoinHop extends OfSession {
   readonly type: 'join'
+}
+
+/** A piece of a picture; what is made of it is read in the place of the prompt's tokens from `position` on. */
+export interface Piece extends OfSession {
+  readonly type: 'piece'
+  readonly position: number
+  /** u8 `[side, side, 3]`. */
+  readonly pixels: Uint8Array
 }
 
 export interface Prompt extends OfSession {

@@ -15,6 +15,7 @@ import {
   type TransformerLayer
 } from '@resultity/onnx-graph'
 import { type BlipGraphInit, type LocatedFiles, locatedFiles } from './located-files.ts'
+import { patchStates } from './patch-states.ts'
 import { embeddedTokens } from './text-states.ts'
 
 /** What looks at a picture, and reads the question of it, as an ONNX model. */
@@ -77,22 +78,7 @@ export function buildSightGraph(init: BlipGraphInit): SightGraph {
 
 /** A state for each patch and one before them for the whole, each with its place. */
 function patches(graph: GraphWriter, config: BlipConfig, ends: LocatedFile, pixels: string): string {
-  const { patchSize, vision } = config
-  const tensor = requirePlain(ends, 'patch')
-  const weights = graph.external({
-    name: `${ends.prefix}patch`,
-    elementType: ElementType.float32,
-    dims: [vision.hiddenSize, 3, patchSize, patchSize],
-    location: ends.location,
-    offset: tensor.data.offset,
-    bytes: tensor.data.bytes
-  })
-  const bias = floatInitializer(graph, ends, requirePlain(ends, 'patch_bias'))
-  const sides = [patchSize, patchSize]
-  const tiles = graph.node('Conv', 'tiles', [pixels, weights, bias], { kernel_shape: sides, strides: sides })
-  const rows = BigInt64Array.of(1n, BigInt(vision.hiddenSize), BigInt(lookedAtLength(config) - 1))
-  const flat = graph.node('Reshape', 'tiles_flat', [tiles, graph.constant('tiles_shape', rows, [3])])
-  const states = graph.node('Transpose', 'tile_states', [flat], { perm: [0, 2, 1] })
+  const states = patchStates(graph, ends, { ...config, hiddenSize: config.vision.hiddenSize }, pixels)
   const whole = graph.node('Unsqueeze', 'whole', [
     floatInitializer(graph, ends, requirePlain(ends, 'class')),
     graph.constant('first_axis', BigInt64Array.of(0n), [1])

@@ -65,7 +65,7 @@ const BICUBIC = 3
  * @throws MeshError `model_invalid` for a field that is wrong and for anything that would compute something else
  */
 export function blipConfig(model: NamedText, processor: NamedText | undefined, task: BlipConfig['task']): BlipConfig {
-  const { text_config: text, vision_config: vision } = parse(model, configSchema)
+  const { text_config: text, vision_config: vision } = parseText(model, configSchema)
   for (const { hidden_act } of [text, vision]) {
     if (hidden_act !== 'gelu') throw unsupported(model.file, `the activation "${hidden_act}"`)
   }
@@ -101,7 +101,7 @@ function preparation(
   imageSize: number
 ): { readonly mean: number[]; readonly deviation: number[] } {
   const { file, text } = processor ?? { file: 'preprocessor_config.json', text: '{}' }
-  const settings = parse({ file, text }, processorSchema)
+  const settings = parseText({ file, text }, processorSchema)
   const { size = imageSize, resample, rescale_factor: factor } = settings
   const { height, width } = typeof size === 'number' ? { height: size, width: size } : size
   if (height !== imageSize || width !== imageSize) {
@@ -115,7 +115,8 @@ function preparation(
   return { mean: settings.image_mean, deviation: settings.image_std }
 }
 
-function parse<Schema extends z.ZodType>({ file, text }: NamedText, schema: Schema): z.infer<Schema> {
+/** @throws MeshError `model_invalid` for what is no JSON, and naming the fields that are wrong */
+export function parseText<Schema extends z.ZodType>({ file, text }: NamedText, schema: Schema): z.infer<Schema> {
   let json: unknown
   try {
     json = JSON.parse(text)
@@ -128,5 +129,9 @@ function parse<Schema extends z.ZodType>({ file, text }: NamedText, schema: Sche
 }
 
 function unsupported(file: string, what: string): Error {
-  return modelInvalid(file, `${what} is not supported`, SUPPORTED)
+  return unsupportedIn(file, what, SUPPORTED)
+}
+
+export function unsupportedIn(file: string, what: string, supported: string): Error {
+  return modelInvalid(file, `${what} is not supported`, supported)
 }

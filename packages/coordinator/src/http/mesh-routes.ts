@@ -1,7 +1,7 @@
 import { maySee, requireSubcloud } from '@resultity/access'
 import { type ApiRoute, addRoute, listOf, parseInput, subcloudOf } from '@resultity/api-kit'
 import { type EnsembleAliases, strategyOf } from '@resultity/ensembles'
-import type { EnsembleAlias } from '@resultity/interface'
+import { type EnsembleAlias, isServedWhole } from '@resultity/interface'
 import {
   type NodePool,
   type NodePools,
@@ -146,8 +146,13 @@ function toModel({ id, createdAt, placeable, kind }: ServedModel): z.infer<typeo
     contextLength: placeable.contextLength,
     layers: placeable.manifest.layers.length,
     kind,
+    ...(readsPictures(placeable) ? { input_modalities: ['text' as const, 'image' as const] } : {}),
     manifestSha256: placeable.manifestSha256
   }
+}
+
+function readsPictures({ manifest }: ServedModel['placeable']): boolean {
+  return !isServedWhole(manifest) && manifest.sight !== undefined
 }
 
 /** Models of servers beside the nodes of a subcloud, by names that mean nothing else here. */

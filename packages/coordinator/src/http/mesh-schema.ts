@@ -135,6 +135,8 @@ export const modelSchema = z
      * voice says texts. An upstream is a model of a server beside a node: only that knows more of it.
      */
     kind: z.enum(['decoder', 'encoder', 'classifier', 'speech', 'voice', 'captioner', 'diffusion', 'upstream']),
+    /** Of a decoder that reads pictures too. */
+    input_modalities: z.array(z.enum(['text', 'image'])).optional(),
     /** Of an upstream: where it may be asked, and the nodes that have it. */
     endpoints: z.array(z.string()).optional(),
     nodes: z.array(z.string()).optional(),

@@ -1,5 +1,5 @@
 import { MeshError } from '@resultity/interface'
-import type { RunOptions, StageSession } from '../port.ts'
+import type { RunOptions, ShownStates, StageSession } from '../port.ts'
 import type { SessionTurns } from '../session-turns.ts'
 import type { StageShape } from '../stage-shape.ts'
 import type { BoundRun, KvSlot } from './kv-slot.ts'
@@ -35,6 +35,7 @@ interface PendingRun {
   readonly count: number
   readonly signal: AbortSignal | undefined
   readonly needLogits: boolean
+  readonly shown: readonly ShownStates[] | undefined
   resolve(output: Float32Array): void
   reject(error: unknown): void
 }
@@ -64,12 +65,13 @@ export class CapiSession implements StageSession, SessionStep {
 
   run(input: Uint32Array | Float32Array, options: RunOptions = {}): Promise<Float32Array> {
     return new Promise((resolve, reject) => {
-      const { signal, needLogits = true } = options
+      const { signal, needLogits = true, shown } = options
       signal?.throwIfAborted()
       this.#requireIdle()
       const { shape, turns, sharesSteps, row } = this.#components
       const count = shape.admitInput(input, this.#position, this.#positionsMax)
-      this.#pending = { input, count, signal, needLogits, resolve, reject }
+      shape.admitShown(shown, count)
+      this.#pending = { input, count, signal, needLogits, shown, resolve, reject }
       this.#state = 'waiting'
       signal?.addEventListener('abort', this.#onAbort, { once: true })
       if (count === 1 && sharesSteps && !row.isElsewhere) turns.enterStep(this, this.#position)
@@ -145,7 +147,7 @@ export class CapiSession implements StageSession, SessionStep {
       done()
       return
     }
-    const { input, count } = pending
+    const { input, count, shown } = pending
     let bound: BoundRun
     try {
       bound = slot.bind(count)
@@ -155,6 +157,8 @@ export class CapiSession implements StageSession, SessionStep {
       return
     }
     bound.input.set(input)
+    if (shown !== undefined && bound.shown !== undefined)
+      this.#components.shape.placeShown(bound.input, shown, bound.shown)
     slot.setPosition(count)
     this.#runsAlone = true
     bound.binding.run(slot.runOptions, error => {

@@ -27,6 +27,8 @@ export interface BoundTable {
 export interface BoundRun {
   readonly binding: Binding
   readonly input: Int32Array | Float32Array
+  /** Of a first stage that reads pictures: what is read where the input is negative. */
+  readonly shown: Float32Array | undefined
   readonly output: Float32Array
 }
 
@@ -197,7 +199,7 @@ export class KvSlot implements Disposable {
     using result = new NativeTensor(runtime, output, [1, output.length / width, width])
     binding.input(graph.input.name, input)
     binding.output(graph.output.name, result)
-    return { binding, input: inputData, output }
+    return { binding, input: inputData, shown: bindShown(this.#components, binding, [1, count]), output }
   }
 
   #outputLength(count: number): number {
@@ -208,6 +210,19 @@ export class KvSlot implements Disposable {
   [Symbol.dispose](): void {
     this.#made.dispose()
   }
+}
+
+/** Memory for what is read in the place of tokens, where the graph reads any: the binding keeps it. */
+export function bindShown(
+  { runtime, graph, shape }: SlotComponents,
+  binding: Binding,
+  [rows, count]: readonly [rows: number, count: number]
+): Float32Array | undefined {
+  if (graph.shown === undefined) return undefined
+  const shown = new Float32Array(rows * count * shape.hiddenSize)
+  using tensor = new NativeTensor(runtime, shown, [rows, count, shape.hiddenSize])
+  binding.input(graph.shown, tensor)
+  return shown
 }
 
 /** A binding of everything but the input and the output. */

@@ -2,7 +2,7 @@ import type { Binding } from '@resultity/onnx-runtime'
 import { NativeTensor } from '@resultity/onnx-runtime'
 import { type RowWindow, WINDOW_ROWS_MAX } from '../row-windows.ts'
 import type { KvArena } from './kv-arena.ts'
-import { bindCache, type SlotComponents } from './kv-slot.ts'
+import { bindCache, bindShown, type SlotComponents } from './kv-slot.ts'
 import { PositionInputs } from './position-inputs.ts'
 
 /** Bindings that are kept: what makes one takes some tenths of a millisecond, and sessions come and go in few patterns. */
@@ -71,6 +71,7 @@ export class StepBindings implements Disposable {
     using outputTensor = new NativeTensor(runtime, output, [count, 1, width])
     binding.input(graph.input.name, inputTensor)
     binding.output(graph.output.name, outputTensor)
+    bindShown(this.#components, binding, [count, 1])
     const created = creating.move()
     return { binding, positions, input, output, free: () => created.dispose() }
   }

@@ -1,7 +1,7 @@
 import { MeshError } from '@resultity/interface'
 import type { StageGraph } from '@resultity/model'
 import { type InferenceSession, Tensor } from 'onnxruntime-node'
-import type { RunOptions, StageSession } from '../port.ts'
+import type { RunOptions, ShownStates, StageSession } from '../port.ts'
 import type { StageShape } from '../stage-shape.ts'
 
 export interface NodeSessionComponents {
@@ -36,17 +36,21 @@ export class NodeSession implements StageSession {
   }
 
   async run(input: Uint32Array | Float32Array, options: RunOptions = {}): Promise<Float32Array> {
-    const { signal, needLogits = true } = options
+    const { signal, needLogits = true, shown = [] } = options
     signal?.throwIfAborted()
     this.#requireIdle()
     const { shape, graph, run } = this.#components
     const count = shape.admitInput(input, this.#position, this.#positionsMax)
+    shape.admitShown(shown, count)
     this.#state = 'running'
     const onAbort = Promise.withResolvers<never>()
     const abort = (): void => onAbort.reject(signal?.reason)
     signal?.addEventListener('abort', abort, { once: true })
     try {
-      const results = await Promise.race([run(this.#feeds(input, count), this.#position), onAbort.promise])
+      const results = await Promise.race([
+        run({ ...this.#feeds(input, count), ...this.#shownFeeds(input, shown) }, this.#position),
+        onAbort.promise
+      ])
       if (this.#isClosed()) throw closedError()
       this.#cache = graph.cache.map(edge => floatTensor(results, edge.present))
       this.#position += count
@@ -122,6 +126,17 @@ export class NodeSession implements StageSession {
       if (tensor !== undefined) feeds[edge.past] = tensor
     }
     return feeds
+  }
+
+  #shownFeeds(input: Uint32Array | Float32Array, shown: readonly ShownStates[]): Record<string, Tensor> {
+    const { shape, graph } = this.#components
+    if (graph.shown === undefined || input instanceof Float32Array) return {}
+    const [tokens, rows] = [Int32Array.from(input), new Float32Array(input.length * shape.hiddenSize)]
+    shape.placeShown(tokens, shown, rows)
+    return {
+      [graph.input.name]: new Tensor('int32', tokens, [1, tokens.length]),
+      [graph.shown]: new Tensor('float32', rows, [1, tokens.length, shape.hiddenSize])
+    }
   }
 
   #cacheTensor(data: Float32Array, positions: number): Tensor {

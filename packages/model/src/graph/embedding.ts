@@ -1,4 +1,4 @@
-import type { ModelConfig } from '@resultity/interface'
+import type { DecoderManifest } from '@resultity/interface'
 import {
   codeBits,
   ElementType,
@@ -11,18 +11,34 @@ import {
 import type { Residual } from './decoder-layer.ts'
 import { names } from './names.ts'
 
+/** What {@link embed} makes, and the input of states that are looked up nowhere, where the model has it. */
+export interface Embedded {
+  readonly residual: Residual
+  /** f32 `[B, P, hiddenSize]`: read where the token is negative. */
+  readonly shown: string | undefined
+}
+
 /**
  * Looks up the rows of the tokens, converting only these: the table stays as it is stored, mapped from its file.
  * Returned as a sum with zero, because a layer's norm takes a sum.
  */
-export function embed(graph: GraphWriter, { traits }: ModelConfig, located: LocatedFile): Residual {
+export function embed(graph: GraphWriter, { config, sight }: DecoderManifest, located: LocatedFile): Embedded {
+  const { traits, hiddenSize } = config
   const tokens = graph.input(names.tokens, ElementType.int32, ['batch', 'positions'])
-  const found = lookUp(graph, located, tokens)
+  const least = (): string => graph.constant('first_token', Int32Array.of(0), [1])
+  const known = sight === undefined ? tokens : graph.node('Max', 'known_tokens', [tokens, least()])
+  const found = lookUp(graph, located, known)
   const scale = traits?.embeddingScale
   const rows =
     scale === undefined ? found : graph.node('Mul', 'embedded_scaled', [found, scalar(graph, 'embedding_scale', scale)])
   const zero = graph.constant('zero', Float32Array.of(0), [1])
-  return { input: rows, skip: graph.node('Mul', 'no_skip', [rows, zero]) }
+  const summed = (input: string): Residual => ({ input, skip: graph.node('Mul', 'no_skip', [input, zero]) })
+  if (sight === undefined) return { residual: summed(rows), shown: undefined }
+  const shown = graph.input(names.shown, ElementType.float32, ['batch', 'positions', hiddenSize])
+  const unknown = graph.node('Greater', 'unknown_tokens', [least(), tokens])
+  const axis = graph.constant('last_axis', BigInt64Array.of(2n), [1])
+  const choice = graph.node('Unsqueeze', 'shown_where', [unknown, axis])
+  return { residual: summed(graph.node('Where', 'embedded_or_shown', [choice, shown, rows])), shown }
 }
 
 function scalar(graph: GraphWriter, name: string, value: number): string {

@@ -4,6 +4,7 @@ import type { RopeName } from './rotary.ts'
 export const names = {
   tokens: 'tokens',
   hidden: 'hidden',
+  shown: 'shown',
   lastPosition: 'last_position',
   totalPositions: 'total_positions',
   cos: (rope: RopeName) => (rope === 'model' ? 'rotary_cos' : `rotary_cos_${rope}`),

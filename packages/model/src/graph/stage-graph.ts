@@ -64,6 +64,11 @@ export interface StageGraph {
   readonly bytes: Uint8Array
   /** int32 `[B, P]` token ids on the first stage, f32 `[B, P, hiddenSize]` elsewhere. */
   readonly input: { readonly name: string; readonly kind: 'tokens' | 'hidden' }
+  /**
+   * On the first stage of a model that reads pictures, a further input: f32 `[B, P, hiddenSize]`, of which a row is read where the
+   * token is negative, in place of that token's.
+   */
+  readonly shown?: string
   /** f32 `[B, P, hiddenSize]`, or on the last stage f32 `[B, 1 or P, vocabularySize]`. */
   readonly output: { readonly name: string; readonly kind: 'hidden' | 'logits'; readonly width: number }
   /** Whether the output has a row for each position of a run or only for the last. */
@@ -106,9 +111,8 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
     prefix
   })
 
-  let residual = first
-    ? embed(graph, config, locate(manifest.embedding, 'embedding_'))
-    : receive(graph, config.hiddenSize)
+  const embedded = first ? embed(graph, manifest, locate(manifest.embedding, 'embedding_')) : undefined
+  let residual = embedded?.residual ?? receive(graph, config.hiddenSize)
   graph.input(names.lastPosition, ElementType.int32, ['batch'])
   graph.input(names.totalPositions, ElementType.int32, [])
   const rotary = declareRotary(graph, init)
@@ -133,6 +137,7 @@ export function buildStageGraph(init: StageGraphInit): StageGraph {
   return {
     bytes: graph.finish(`${manifest.name} ${formatRange(range)}`),
     input: first ? { name: names.tokens, kind: 'tokens' } : { name: names.hidden, kind: 'hidden' },
+    ...(embedded?.shown === undefined ? {} : { shown: embedded.shown }),
     output: last
       ? { name: names.output, kind: 'logits', width: config.vocabularySize }
       : { name: names.output, kind: 'hidden', width: config.hiddenSize },

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 import { parentPort, workerData } from 'node:worker_threads'
-import { openBlip, planBlipFiles } from '@resultity/blip'
+import { hasSight, openBlip, openSight, planBlipFiles, planSightFiles } from '@resultity/blip'
 import { isDiffusersFolder, openDiffusersFolder } from '@resultity/diffusion-model'
 import type { WeightFilePlan } from '@resultity/formats'
 import { decoderArchitecture, MeshError } from '@resultity/interface'
@@ -64,7 +64,11 @@ function planModel({ path, dequantize, quantize }: ConvertWorkerInit): PlannedMo
   const source = opening.use(directory ? openSafetensorsDirectory(path) : openGguf(path))
   const { embedding, layers, head } = planWeightFiles(source, { dequantize, quantize })
   const { config } = source
-  return planned({ architecture: decoderArchitecture(config), config }, [embedding, ...layers, head], opening)
+  const description = { architecture: decoderArchitecture(config), config }
+  const files = [embedding, ...layers, head]
+  if (!directory || !hasSight(modelTypeOf(path))) return planned(description, files, opening)
+  const sight = opening.use(openSight(path, config.hiddenSize))
+  return planned({ ...description, sight: sight.config }, [...files, ...planSightFiles(sight)], opening)
 }
 
 function planned(

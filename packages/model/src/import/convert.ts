@@ -12,6 +12,7 @@ import {
   type DecoderManifest,
   type DiffusionConfig,
   type DiffusionManifest,
+  decoderManifestVersion,
   describeIssues,
   type EncoderConfig,
   type ErrorCode,
@@ -24,6 +25,7 @@ import {
   modelManifestSchema,
   type PiperConfig,
   type Quantize,
+  type SightConfig,
   safeParse,
   type WeightFile,
   type WhisperConfig
@@ -66,7 +68,7 @@ export interface ConvertWorkerInit {
 }
 /** What a model computes. */
 export type ModelDescription =
-  | { readonly architecture: 'llama' | 'decoder'; readonly config: ModelConfig }
+  | { readonly architecture: 'llama' | 'decoder'; readonly config: ModelConfig; readonly sight?: SightConfig }
   | { readonly architecture: 'bert'; readonly config: EncoderConfig }
   | { readonly architecture: 'whisper'; readonly config: WhisperConfig }
   | { readonly architecture: 'blip'; readonly config: BlipConfig }
@@ -123,7 +125,7 @@ export interface ManifestInit extends Pick<ConvertInit, 'name' | 'tokenizerFiles
 /**
  * Puts a manifest and the tokenizer it names into the store.
  *
- * @param files in order: embedding, layers, head
+ * @param files in order: embedding, layers, head, and what looks at pictures
  * @throws MeshError `model_invalid`
  */
 export async function storeManifest(
@@ -133,7 +135,9 @@ export async function storeManifest(
 ): Promise<ConvertedModel> {
   const { architecture, config } = description
   const { recipe } = init
-  const head = { version: recipe === undefined ? 1 : 2, name: init.name, architecture, config }
+  const sight = 'sight' in description ? description.sight : undefined
+  const version = decoderManifestVersion({ recipe, sight })
+  const head = { version, name: init.name, architecture, config }
   const rest = await partsOf(description, files, init)
   const candidate = { ...head, ...rest, ...(recipe === undefined ? {} : { recipe }) }
   const parsed = safeParse(modelManifestSchema, candidate)
@@ -196,7 +200,8 @@ async function layeredPartsOf(
     embedding: files[0],
     layers: files.slice(1, layersEnd),
     // not every model has one
-    ...(files.length > layersEnd ? { head: files.at(-1) } : {})
+    ...(files.length > layersEnd ? { head: files[layersEnd] } : {}),
+    ...('sight' in description ? { sight: { config: description.sight, files: files.slice(layersEnd + 1) } } : {})
   }
 }
 

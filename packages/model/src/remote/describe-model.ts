@@ -44,8 +44,8 @@ export interface DescribedHubModel {
   readonly source: string
 }
 
-/** Of another kind than those that nodes make layers of: they are served whole. */
-const SERVED_WHOLE: ReadonlySet<string> = new Set(['bark', 'bert', 'blip', 'whisper'])
+/** Of another kind than those that nodes make layers of: they are served whole, or look at pictures before they read. */
+const FETCHED_WHOLE: ReadonlySet<string> = new Set(['bark', 'bert', 'blip', 'idefics3', 'smolvlm', 'whisper'])
 
 /**
  * Makes the manifest of a large model of the hub from its headers and small files. Its weights are not fetched: nodes make
@@ -78,7 +78,7 @@ export async function describeHubModel(
     if (!isWeights(file) && !file.path.includes('/'))
       await fetchSmall(source, toRecipeFile(repo, file), folder, options)
   }
-  if (chosen.model === '.' && SERVED_WHOLE.has(modelTypeOf(directory) ?? '')) return undefined
+  if (chosen.model === '.' && FETCHED_WHOLE.has(modelTypeOf(directory) ?? '')) return undefined
   const read = chosen.files.filter(one => isWeights(one) || isStructure(one))
   const recipe: ModelRecipe = {
     ...source,

@@ -14,7 +14,14 @@ import { refuseUnserved } from '../fields/refuse-unserved.ts'
 import type { HttpEndpoint } from '../requests/job-routes.ts'
 import { type ChoiceDelta, type ChoiceFinish, ChoiceText } from '../tools/choice-text.ts'
 import { ChatAnswer, type ChatChoice, type ChatChunkChoice, type LogprobEntry, logprobEntry } from './chat-answer.ts'
-import { type ChatGeneration, choiceRequest, toGenerationRequest, withSeed } from './chat-request.ts'
+import { shownPieces } from './chat-pictures.ts'
+import {
+  type ChatGeneration,
+  type ChatRequestComponents,
+  choiceRequest,
+  toGenerationRequest,
+  withSeed
+} from './chat-request.ts'
 import { type ChatRequest, chatChunkSchema, chatCompletionSchema, chatRequestSchema } from './chat-schema.ts'
 import { chatView } from './chat-view.ts'
 
@@ -40,22 +47,24 @@ const createChatCompletion: ApiRoute = {
   }
 }
 
+export type ChatEndpointComponents = AnswerEndpointComponents & Pick<ChatRequestComponents, 'chatPictures'>
+
 /** `POST /v1/chat/completions`, whole and streamed. */
 export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
   readonly api = createChatCompletion
   readonly path = createChatCompletion.path
-  readonly #components: AnswerEndpointComponents
+  readonly #components: ChatEndpointComponents
 
-  constructor(components: AnswerEndpointComponents) {
+  constructor(components: ChatEndpointComponents) {
     this.#components = components
   }
 
   async prepare(body: unknown): Promise<PreparedJob<PreparedChat>> {
-    const { models, pools, constraints } = this.#components
+    const { models, pools } = this.#components
     const request = withSeed(refuseUnserved('chat', parseInput(chatRequestSchema, body)))
     const model = models.findDecoder(request.model)
     const routing = pools.routing(model, request.mesh)
-    const generation = await toGenerationRequest(request, model, constraints, routing)
+    const generation = await toGenerationRequest(request, model, this.#components, routing)
     return {
       ...answerJob(request, model, routing),
       tokens: { prompt: generation.prompt.length, answerMax: generation.tokensMax * (request.n ?? 1) },
@@ -77,9 +86,10 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
 
   async run(chat: PreparedChat, context: JobContext): Promise<JobAnswer> {
     const { request, model, generation } = chat
+    const shown = await this.#shown(generation, context)
     const plan = {
       model,
-      requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(generation, index)),
+      requests: Array.from({ length: request.n ?? 1 }, (_, index) => choiceRequest(shown, index)),
       promptTokens: generation.prompt.length,
       relaxed: generation.relaxed,
       builder: (index: number) => new ChatChoiceBuilder(index, chat, context.job)
@@ -87,6 +97,14 @@ export class ChatEndpoint implements HttpEndpoint<PreparedChat> {
     const { choices, usage, mesh, headers } = await new AnswerRun(this.#components, plan, context).run()
     const body = answerOf(context.job, request, model).completion(choices, request.logprobs === true, usage, mesh)
     return { result: { status: 200, headers, body }, usage }
+  }
+
+  /** With the pictures that the prompt shows: they are cut when the answer begins, and not before. */
+  async #shown(generation: ChatGeneration, { signal }: JobContext): Promise<ChatGeneration> {
+    const { shown, prompt } = generation
+    const { chatPictures } = this.#components
+    if (shown === undefined || chatPictures === undefined) return generation
+    return { ...generation, pieces: await shownPieces(shown, prompt, chatPictures, { signal }) }
   }
 }
 

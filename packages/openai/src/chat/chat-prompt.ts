@@ -2,13 +2,20 @@ import { checkJsonShape } from '@resultity/api-kit'
 import { CUSTOM_ARGUMENT } from '@resultity/dialects'
 import { invalidRequest, MeshError } from '@resultity/interface'
 import type { ServedDecoder } from '@resultity/placement'
-import { type ChatMessage, type ChatTemplateOptions, normaliseTurns, type ToolCall } from '@resultity/tokenizer'
+import {
+  type ChatMessage,
+  type ChatPart,
+  type ChatTemplateOptions,
+  normaliseTurns,
+  type ToolCall
+} from '@resultity/tokenizer'
 import { nativeDialect } from '../tools/model-dialect.ts'
 import { withoutToolTurns } from '../tools/tool-prompt.ts'
 import type { PastCall } from '../tools/tool-schema.ts'
 import type { ToolUse } from '../tools/tool-use.ts'
+import { pictureUrlOf } from './chat-pictures.ts'
 import type { ChatRequest } from './chat-schema.ts'
-import { partText } from './text-parts.ts'
+import { type ContentPart, partText } from './text-parts.ts'
 
 type RequestMessage = ChatRequest['messages'][number]
 
@@ -29,7 +36,7 @@ export async function promptOf(
   model: ServedDecoder,
   own: ChatTemplateOptions = {}
 ): Promise<number[]> {
-  const { turns, options } = conversationOf(messages, toolUse, model)
+  const { turns, options } = conversationOf(messages, toolUse, model, own.pictures !== undefined)
   const prompt = await model.prompts.encodeChat(turns, { ...options, ...own })
   if (prompt.length > 0) return prompt
   throw invalidRequest(
@@ -57,9 +64,10 @@ export async function promptTextOf(
 function conversationOf(
   requestMessages: readonly RequestMessage[],
   toolUse: ToolUse | undefined,
-  model: ServedDecoder
+  model: ServedDecoder,
+  shows = false
 ): Conversation {
-  const messages = withCalls(requestMessages).map((message, index) => toChatMessage(message, index))
+  const messages = withCalls(requestMessages).map((message, index) => toChatMessage(message, index, shows))
   refuseHopeless(messages, model)
   const tools = toolUse?.tools ?? []
   const { capabilities } = model.tokenizer
@@ -82,13 +90,14 @@ function withCalls(messages: readonly RequestMessage[]): RequestMessage[] {
   })
 }
 
-function toChatMessage(message: RequestMessage, index: number): ChatMessage {
+/** @param shows pictures may come: what is made of them is known */
+function toChatMessage(message: RequestMessage, index: number, shows: boolean): ChatMessage {
   const role = message.role === 'function' ? 'tool' : message.role
   const { tool_calls: calls, tool_call_id: toolCallId, name } = message
   const reasoning = message.reasoning_content ?? message.reasoning
   return {
     role,
-    content: contentText(message, index),
+    ...contentOf(message, index, shows),
     ...(role === 'assistant' && reasoning ? { reasoning } : {}),
     ...(role === 'assistant' && calls
       ? { toolCalls: calls.map((call, at) => toToolCall(call, `messages[${index}].tool_calls[${at}]`)) }
@@ -119,6 +128,26 @@ function toToolCall(call: PastCall, field: string): ToolCall {
     // what a model once wrote wrong is shown to it as it was
     return { id, name, arguments: text }
   }
+}
+
+/** A turn that shows pictures has its parts in their order. */
+function contentOf(
+  message: RequestMessage,
+  index: number,
+  shows: boolean
+): Pick<ChatMessage, 'content'> & Partial<Pick<ChatMessage, 'parts'>> {
+  const { role, content } = message
+  const pictured = shows && role === 'user' && Array.isArray(content) && content.some(part => isPicture(part))
+  if (!pictured) return { content: contentText(message, index) }
+  const parts = content.map((part, at): ChatPart => {
+    if (isPicture(part)) return { type: 'image' }
+    return { type: 'text', text: partText(part, `messages[${index}].content[${at}]`) }
+  })
+  return { content: parts.map(part => (part.type === 'text' ? part.text : '')).join(''), parts }
+}
+
+function isPicture(part: ContentPart): boolean {
+  return pictureUrlOf(part) !== undefined
 }
 
 /** An assistant turn may have no content (it called a tool, or refused); any other message must say something. */

@@ -9,6 +9,7 @@ import { randomSeed, type Seed } from '../answer/seed.ts'
 import { dialectOf } from '../tools/model-dialect.ts'
 import { answerConstraint, readAsHeld, type ToolUse, toolUseOf } from '../tools/tool-use.ts'
 import { checkForm } from './chat-constraints.ts'
+import { type ChatPictures, type ShownPictures, shownPictures } from './chat-pictures.ts'
 import { promptOf } from './chat-prompt.ts'
 import type { ChatRequest } from './chat-schema.ts'
 import { templateUseOf } from './template-fields.ts'
@@ -21,6 +22,15 @@ export interface ChatGeneration extends GenerationRequest {
   readonly toolUse?: ToolUse
   /** Fields that the model has no use for. */
   readonly ignored: readonly string[]
+  /** What the prompt shows; undefined where it has no pictures. */
+  readonly shown?: ShownPictures
+}
+
+/** What requests are read with. */
+export interface ChatRequestComponents {
+  readonly constraints: Constraints
+  /** Default: no pictures are read. */
+  readonly chatPictures?: ChatPictures | undefined
 }
 
 /**
@@ -32,7 +42,7 @@ export interface ChatGeneration extends GenerationRequest {
 export async function toGenerationRequest(
   body: ChatRequest,
   model: ServedDecoder,
-  constraints: Constraints,
+  { constraints, chatPictures }: ChatRequestComponents,
   routing: RouteConstraints = {}
 ): Promise<ChatGeneration> {
   refuseUnsupported(body)
@@ -42,7 +52,9 @@ export async function toGenerationRequest(
   const toolUse = offered === undefined ? undefined : readAsHeld(offered, constraint)
   const relaxed = await checkForm({ toolUse, format, constraint }, constraints)
   const { options, ignored } = templateUseOf(body, model)
-  const prompt = await promptOf(body.messages, toolUse, model, options)
+  const shown = await shownPictures(body.messages, model, chatPictures)
+  const told = shown === undefined ? options : { ...options, pictures: shown.texts }
+  const prompt = await promptOf(body.messages, toolUse, model, told)
   const { reasoning, markers } = reasoningAfter(prompt, body, model)
   const tokensMax = tokenLimit(body, prompt.length, model.placeable.contextLength)
   const { vocabularySize } = requireDecoder(model.placeable.manifest).config
@@ -61,7 +73,8 @@ export async function toGenerationRequest(
     ...(toolUse === undefined ? {} : { toolUse }),
     routing,
     relaxed,
-    ignored
+    ignored,
+    ...(shown === undefined ? {} : { shown })
   }
 }
 

@@ -34,8 +34,8 @@ export function withoutToolTurns(messages: readonly ChatMessage[], tools: readon
       else turns.push({ role: 'user', content })
     } else {
       const content = [message.content, ...callTexts(message)].filter(Boolean).join('\n')
-      const { role, reasoning } = message
-      turns.push({ role, content, ...(reasoning === undefined ? {} : { reasoning }) })
+      const { role, reasoning, parts } = message
+      turns.push({ role, content, ...(parts && { parts }), ...(reasoning === undefined ? {} : { reasoning }) })
     }
   }
   return tools.length === 0 ? turns : introduced(turns, tools)

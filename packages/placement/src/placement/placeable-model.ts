@@ -1,4 +1,4 @@
-import { captionMemory } from '@resultity/blip'
+import { captionMemory, sightMemory } from '@resultity/blip'
 import { diffusionMemory, diffusionWork, workBytesPerLayer } from '@resultity/diffusion-model'
 import {
   cutsOf,
@@ -72,10 +72,13 @@ export function shapeOf(model: PlaceableModel): ModelShape {
     const embeddingBytes = weightBytes - inLayers + cacheBytes + workBytes
     return { layerBytes, embeddingBytes, headBytes: 0, tiedEmbedding: false, kvBytesPerLayer: 0 }
   }
-  const { layers, embedding, head, config } = requireDecoder(manifest)
+  const { layers, embedding, head, config, sight } = requireDecoder(manifest)
+  const { weightBytes, workBytes } = sight ? sightMemory(sight, config.hiddenSize) : { weightBytes: 0, workBytes: 0 }
   return {
     layerBytes: layers.map(file => loadedBytes(file)),
     embeddingBytes: embedding.bytes,
+    // beside the first stage, and nowhere else
+    firstBytes: weightBytes + workBytes,
     // what a tied table takes more where it is multiplied by
     headBytes: loadedBytes(head) + (config.tiedEmbedding ? loadedBytes(embedding) - embedding.bytes : 0),
     tiedEmbedding: config.tiedEmbedding,

@@ -2,6 +2,8 @@
 export interface ChatMessage {
   readonly role: 'system' | 'developer' | 'user' | 'assistant' | 'tool'
   readonly content: string
+  /** The content in its order, where it has pictures; {@link content} is its texts then. */
+  readonly parts?: readonly ChatPart[]
   /** Of an assistant's turn: what it reasoned before. Templates leave it out or write it, as their models learned. */
   readonly reasoning?: string
   /** Of an assistant's turn; for templates that write tools. */
@@ -11,6 +13,9 @@ export interface ChatMessage {
   /** Of a tool's turn: the function that was called. */
   readonly name?: string
 }
+
+/** A part of a turn: a text, or a picture, for which templates write a token. */
+export type ChatPart = { readonly type: 'text'; readonly text: string } | { readonly type: 'image' }
 
 /** A call that the model made in an earlier turn. */
 export interface ToolCall {

@@ -11,6 +11,14 @@ import {
   type TurnRole
 } from './template-capabilities.ts'
 
+/** What pictures are to the prompt of a conversation. */
+export interface PictureTexts {
+  /** The special token that a template writes for a picture. */
+  readonly token: string
+  /** What stands in its place. */
+  readonly texts: readonly string[]
+}
+
 export interface ChatTemplateOptions {
   /** Functions that the model may call, in OpenAI's form; for templates that {@link ChatTemplate.writesTools}. */
   readonly tools?: readonly unknown[]
@@ -18,6 +26,8 @@ export interface ChatTemplateOptions {
   readonly addGenerationPrompt?: boolean
   /** Ends the prompt within the last message, which the model goes on with. Default false. */
   readonly continueFinalMessage?: boolean
+  /** What is written in place of each picture's token, in their order; for models that read pictures. */
+  readonly pictures?: PictureTexts
   /** Variables of the template's own, such as `enable_thinking`. Those that every template has cannot be set. */
   readonly variables?: Readonly<Record<string, unknown>>
   /** How much the template may do. Default {@link FULL_RENDERING}. */
@@ -122,7 +132,8 @@ export class ChatTemplate {
     }
     if (typeof rendered !== 'string') throw renderError(new Error('it made no text'))
     if (rendered.length > RENDERED_CHARS_MAX) throw tooLong(rendered.length)
-    return options.continueFinalMessage === true ? endedWithin(rendered, messages) : rendered
+    const shown = options.pictures === undefined ? rendered : withPictures(rendered, options.pictures)
+    return options.continueFinalMessage === true ? endedWithin(shown, messages) : shown
   }
 
   #run(messages: readonly ChatMessage[], options: ChatTemplateOptions, parts: ReadonlySet<TurnRole>): unknown {
@@ -184,15 +195,26 @@ export class ChatTemplate {
   }
 }
 
+/** Names of tokens in messages were guarded before: each that is found is one that the template wrote. */
+function withPictures(rendered: string, { token, texts }: PictureTexts): string {
+  const [first = '', ...others] = rendered.split(token)
+  if (others.length === texts.length) return first + others.map((rest, at) => `${texts[at]}${rest}`).join('')
+  const message = `the model's chat template writes ${others.length} pictures of ${texts.length}`
+  throw new MeshError('invalid_request', message, {
+    hint: 'Send pictures in the turns of the user only.',
+    details: { param: 'messages' }
+  })
+}
+
 /** A message as templates know it: fields that it has not are not defined. */
 function templateMessage(
-  { role: said, content, toolCalls, toolCallId, name }: ChatMessage,
+  { role: said, content, parts: own, toolCalls, toolCallId, name }: ChatMessage,
   parts: ReadonlySet<TurnRole>
 ): Record<string, unknown> {
   const role = said === 'developer' ? 'system' : said
   return {
     role,
-    content: parts.has(role) ? [{ type: 'text', text: content }] : content,
+    content: own ?? (parts.has(role) ? [{ type: 'text', text: content }] : content),
     ...(toolCalls === undefined || toolCalls.length === 0
       ? {}
       : {

@@ -1,4 +1,4 @@
-import type { ChatMessage } from './chat-message.ts'
+import type { ChatMessage, ChatPart } from './chat-message.ts'
 import type { TemplateCapabilities } from './template-capabilities.ts'
 
 /** Between the texts of turns that become one. */
@@ -32,7 +32,7 @@ function folded(turns: readonly ChatMessage[]): ChatMessage[] {
   let pending: ChatMessage[] = []
   for (const turn of turns) {
     if (isSystem(turn)) {
-      pending.push({ role: 'user', content: turn.content })
+      pending.push({ role: 'user', content: turn.content, ...(turn.parts && { parts: turn.parts }) })
       continue
     }
     if (turn.role === 'user') result.push(joined([...pending, turn]))
@@ -67,14 +67,23 @@ function joined(turns: readonly ChatMessage[]): ChatMessage {
   if (first === undefined) throw new RangeError('no turns to join')
   if (others.length === 0) return first
   const content = turns.map(turn => turn.content).filter(text => text !== '')
+  const parts = turns.some(turn => turn.parts !== undefined) ? joinedParts(turns) : undefined
   const reasoning = turns.flatMap(turn => turn.reasoning ?? [])
   const toolCalls = turns.flatMap(turn => turn.toolCalls ?? [])
   return {
     ...first,
     content: content.join(SEPARATOR),
+    ...(parts === undefined ? {} : { parts }),
     ...(reasoning.length === 0 ? {} : { reasoning: reasoning.join(SEPARATOR) }),
     ...(toolCalls.length === 0 ? {} : { toolCalls })
   }
+}
+
+function joinedParts(turns: readonly ChatMessage[]): ChatPart[] {
+  return turns.flatMap(({ content, parts }, index) => {
+    const own = parts ?? (content === '' ? [] : [{ type: 'text' as const, text: content }])
+    return index === 0 || own.length === 0 ? own : [{ type: 'text' as const, text: SEPARATOR }, ...own]
+  })
 }
 
 function isSystem({ role }: ChatMessage): boolean {

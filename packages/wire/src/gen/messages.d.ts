@@ -1762,8 +1762,11 @@ export namespace resultity {
                 /** StageFrame resume. */
                 resume?: (resultity.stage.v1.Resume.$Properties|null);
 
+                /** StageFrame piece. */
+                piece?: (resultity.stage.v1.Piece.$Properties|null);
+
                 /** StageFrame body. */
-                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried"|"resume");
+                body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried"|"resume"|"piece");
 
                 /**
                  * Encodes the specified StageFrame message. Does not implicitly {@link resultity.stage.v1.StageFrame.verify|verify} messages.
@@ -1843,8 +1846,11 @@ export namespace resultity {
                     /** StageFrame resume */
                     resume?: (resultity.stage.v1.Resume.$Properties|null);
 
+                    /** StageFrame piece */
+                    piece?: (resultity.stage.v1.Piece.$Properties|null);
+
                     /** StageFrame body */
-                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried"|"resume");
+                    body?: ("open"|"opened"|"join"|"prompt"|"activations"|"next"|"sampled"|"close"|"fault"|"scores"|"replayed"|"probe"|"probeAck"|"hopAck"|"linkFault"|"tryHop"|"hopTried"|"resume"|"piece");
 
                     /** Unknown fields preserved while decoding when enabled */
                     $unknowns?: Uint8Array[];
@@ -1870,9 +1876,10 @@ export namespace resultity {
                   tryHop?: resultity.stage.v1.TryHop.$Shape|null;
                   hopTried?: resultity.stage.v1.HopTried.$Shape|null;
                   resume?: resultity.stage.v1.Resume.$Shape|null;
+                  piece?: resultity.stage.v1.Piece.$Shape|null;
                   $unknowns?: Uint8Array[];
                 } & (
-                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "hopAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck: resultity.stage.v1.HopAck.$Shape; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "linkFault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault: resultity.stage.v1.LinkFault.$Shape; tryHop?: null; hopTried?: null; resume?: null }|{ body?: "tryHop"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop: resultity.stage.v1.TryHop.$Shape; hopTried?: null; resume?: null }|{ body?: "hopTried"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried: resultity.stage.v1.HopTried.$Shape; resume?: null }|{ body?: "resume"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume: resultity.stage.v1.Resume.$Shape })
+                  ({ body?: undefined; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "open"; open: resultity.stage.v1.OpenSession.$Shape; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "opened"; open?: null; opened: resultity.stage.v1.SessionOpened.$Shape; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "join"; open?: null; opened?: null; join: resultity.stage.v1.JoinHop.$Shape; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "prompt"; open?: null; opened?: null; join?: null; prompt: resultity.stage.v1.Prompt.$Shape; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "activations"; open?: null; opened?: null; join?: null; prompt?: null; activations: resultity.stage.v1.Activations.$Shape; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "next"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next: resultity.stage.v1.NextToken.$Shape; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "sampled"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled: resultity.stage.v1.Sampled.$Shape; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "close"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close: resultity.stage.v1.CloseSession.$Shape; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "fault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault: resultity.stage.v1.Fault.$Shape; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "scores"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores: resultity.stage.v1.PromptScores.$Shape; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "replayed"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed: resultity.stage.v1.Replayed.$Shape; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "probe"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe: resultity.stage.v1.Probe.$Shape; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "probeAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck: resultity.stage.v1.ProbeAck.$Shape; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "hopAck"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck: resultity.stage.v1.HopAck.$Shape; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "linkFault"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault: resultity.stage.v1.LinkFault.$Shape; tryHop?: null; hopTried?: null; resume?: null; piece?: null }|{ body?: "tryHop"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop: resultity.stage.v1.TryHop.$Shape; hopTried?: null; resume?: null; piece?: null }|{ body?: "hopTried"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried: resultity.stage.v1.HopTried.$Shape; resume?: null; piece?: null }|{ body?: "resume"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume: resultity.stage.v1.Resume.$Shape; piece?: null }|{ body?: "piece"; open?: null; opened?: null; join?: null; prompt?: null; activations?: null; next?: null; sampled?: null; close?: null; fault?: null; scores?: null; replayed?: null; probe?: null; probeAck?: null; hopAck?: null; linkFault?: null; tryHop?: null; hopTried?: null; resume?: null; piece: resultity.stage.v1.Piece.$Shape })
                 );
             }
 
@@ -3340,6 +3347,81 @@ export namespace resultity {
 
                 /** Shape of a Prompt. */
                 type $Shape = resultity.stage.v1.Prompt.$Properties;
+            }
+
+            /**
+             * Properties of a Piece.
+             * @deprecated Use resultity.stage.v1.Piece.$Properties instead.
+             */
+            interface IPiece extends resultity.stage.v1.Piece.$Properties {
+            }
+
+            /** Represents a Piece. */
+            class Piece {
+
+                /**
+                 * Constructs a new Piece.
+                 * @param [properties] Properties to set
+                 */
+                constructor(properties?: resultity.stage.v1.Piece.$Properties);
+
+                /** Unknown fields preserved while decoding when enabled */
+                $unknowns?: Uint8Array[];
+
+                /** Piece session. */
+                session: Uint8Array;
+
+                /** Piece epoch. */
+                epoch: number;
+
+                /** Piece position. */
+                position: number;
+
+                /** Piece pixels. */
+                pixels: Uint8Array;
+
+                /**
+                 * Encodes the specified Piece message. Does not implicitly {@link resultity.stage.v1.Piece.verify|verify} messages.
+                 * @param message Piece message or plain object to encode
+                 * @param [writer] Writer to encode to
+                 * @returns Writer
+                 */
+                static encode(message: resultity.stage.v1.Piece.$Properties, writer?: $protobuf.Writer): $protobuf.Writer;
+
+                /**
+                 * Decodes a Piece message from the specified reader or buffer.
+                 * @param reader Reader or buffer to decode from
+                 * @param [length] Message length if known beforehand
+                 * @returns {resultity.stage.v1.Piece & resultity.stage.v1.Piece.$Shape} Piece
+                 * @throws {Error} If the payload is not a reader or valid buffer
+                 * @throws {$protobuf.util.ProtocolError} If required fields are missing
+                 */
+                static decode(reader: ($protobuf.Reader|Uint8Array), length?: number): resultity.stage.v1.Piece & resultity.stage.v1.Piece.$Shape;
+            }
+
+            namespace Piece {
+
+                /** Properties of a Piece. */
+                interface $Properties {
+
+                    /** Piece session */
+                    session?: (Uint8Array|null);
+
+                    /** Piece epoch */
+                    epoch?: (number|null);
+
+                    /** Piece position */
+                    position?: (number|null);
+
+                    /** Piece pixels */
+                    pixels?: (Uint8Array|null);
+
+                    /** Unknown fields preserved while decoding when enabled */
+                    $unknowns?: Uint8Array[];
+                }
+
+                /** Shape of a Piece. */
+                type $Shape = resultity.stage.v1.Piece.$Properties;
             }
 
             /**

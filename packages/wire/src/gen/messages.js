@@ -2534,11 +2534,12 @@ export const resultity = $root.resultity = (() => {
                 StageFrame.prototype.tryHop = null;
                 StageFrame.prototype.hopTried = null;
                 StageFrame.prototype.resume = null;
+                StageFrame.prototype.piece = null;
 
                 let $oneOfFields;
 
                 $Object.defineProperty(StageFrame.prototype, "body", {
-                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck", "hopAck", "linkFault", "tryHop", "hopTried", "resume"]),
+                    get: $util.oneOfGetter($oneOfFields = ["open", "opened", "join", "prompt", "activations", "next", "sampled", "close", "fault", "scores", "replayed", "probe", "probeAck", "hopAck", "linkFault", "tryHop", "hopTried", "resume", "piece"]),
                     set: $util.oneOfSetter($oneOfFields)
                 });
 
@@ -2585,6 +2586,8 @@ export const resultity = $root.resultity = (() => {
                         $root.resultity.stage.v1.HopTried.encode(message.hopTried, writer.uint32(330).fork(), _depth + 1).ldelim();
                     if (message.resume != null && $Object.hasOwnProperty.call(message, "resume"))
                         $root.resultity.stage.v1.Resume.encode(message.resume, writer.uint32(354).fork(), _depth + 1).ldelim();
+                    if (message.piece != null && $Object.hasOwnProperty.call(message, "piece"))
+                        $root.resultity.stage.v1.Piece.encode(message.piece, writer.uint32(402).fork(), _depth + 1).ldelim();
                     if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
                         for (let i = 0; i < message.$unknowns.length; ++i)
                             writer.raw(message.$unknowns[i]);
@@ -2742,6 +2745,13 @@ export const resultity = $root.resultity = (() => {
                                     break;
                                 message.resume = $root.resultity.stage.v1.Resume.decode(reader, reader.size(), $undefined, _depth + 1, message.resume);
                                 message.body = "resume";
+                                continue;
+                            }
+                        case 50: {
+                                if (wireType !== 2)
+                                    break;
+                                message.piece = $root.resultity.stage.v1.Piece.decode(reader, reader.size(), $undefined, _depth + 1, message.piece);
+                                message.body = "piece";
                                 continue;
                             }
                         }
@@ -5024,6 +5034,124 @@ export const resultity = $root.resultity = (() => {
                 };
 
                 return Prompt;
+            })();
+
+            v1.Piece = (function() {
+
+                const Piece = function (properties) {
+                    if (properties)
+                        for (let keys = $Object.keys(properties), i = 0; i < keys.length; ++i)
+                            if (properties[keys[i]] != null && keys[i] !== "__proto__")
+                                this[keys[i]] = properties[keys[i]];
+                };
+
+                Piece.prototype.session = $util.newBuffer([]);
+                Piece.prototype.epoch = 0;
+                Piece.prototype.position = 0;
+                Piece.prototype.pixels = $util.newBuffer([]);
+
+                Piece.encode = function (message, writer, _depth) {
+                    if (!writer)
+                        writer = $Writer.create();
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $util.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    if (message.session != null && $Object.hasOwnProperty.call(message, "session") && message.session.length)
+                        writer.uint32(10).bytes(message.session);
+                    if (message.epoch != null && $Object.hasOwnProperty.call(message, "epoch") && message.epoch !== 0)
+                        writer.uint32(16).uint32(message.epoch);
+                    if (message.position != null && $Object.hasOwnProperty.call(message, "position") && message.position !== 0)
+                        writer.uint32(24).uint32(message.position);
+                    if (message.pixels != null && $Object.hasOwnProperty.call(message, "pixels") && message.pixels.length)
+                        writer.uint32(122).bytes(message.pixels);
+                    if (message.$unknowns != null && $Object.hasOwnProperty.call(message, "$unknowns"))
+                        for (let i = 0; i < message.$unknowns.length; ++i)
+                            writer.raw(message.$unknowns[i]);
+                    return writer;
+                };
+
+                Piece.decode = function (reader, length, _end, _depth, _target) {
+                    if (!(reader instanceof $Reader))
+                        reader = $Reader.create(reader);
+                    if (_depth === $undefined)
+                        _depth = 0;
+                    if (_depth > $Reader.recursionLimit)
+                        throw $Error("max depth exceeded");
+                    let end, message, value;
+                    if (length === $undefined)
+                        end = reader.len;
+                    else {
+                        end = reader.pos + length;
+                        if (end > reader.len)
+                            throw $RangeError("index out of range");
+                        length = reader.len;
+                        reader.len = end;
+                    }
+                    message = _target || new $root.resultity.stage.v1.Piece();
+                    while (reader.pos < end) {
+                        let start = reader.pos;
+                        let tag = reader.tag();
+                        if (tag === _end) {
+                            _end = $undefined;
+                            break;
+                        }
+                        let wireType = tag & 7;
+                        switch (tag >>>= 3) {
+                        case 1: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.session = value;
+                                else
+                                    delete message.session;
+                                continue;
+                            }
+                        case 2: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.epoch = value;
+                                else
+                                    delete message.epoch;
+                                continue;
+                            }
+                        case 3: {
+                                if (wireType !== 0)
+                                    break;
+                                if (value = reader.uint32())
+                                    message.position = value;
+                                else
+                                    delete message.position;
+                                continue;
+                            }
+                        case 15: {
+                                if (wireType !== 2)
+                                    break;
+                                if ((value = reader.bytes()).length)
+                                    message.pixels = value;
+                                else
+                                    delete message.pixels;
+                                continue;
+                            }
+                        }
+                        reader.skipType(wireType, _depth, tag);
+                        if (!reader.discardUnknown) {
+                            $util.makeProp(message, "$unknowns", false);
+                            (message.$unknowns || (message.$unknowns = [])).push(reader.raw(start, reader.pos));
+                        }
+                    }
+                    if (length !== $undefined) {
+                        if (reader.pos !== end)
+                            throw $RangeError("index out of range");
+                        reader.len = length;
+                    }
+                    if (_end !== $undefined)
+                        throw $Error("missing end group");
+                    return message;
+                };
+
+                return Piece;
             })();
 
             v1.Activations = (function() {

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { MeshError } from '@resultity/interface'
 import t from 'tap'
-import { resizeBicubic } from '../src/bicubic.ts'
 import { BicubicThread, type Picture } from '../src/index.ts'
+import { resizeBicubic } from '../src/resizing.ts'
 
 /** Made by scripts/reference-blip.py with Pillow; u8 in base64. */
 const reference: {

@@ -5,9 +5,6 @@ const COLOURS = 3
 /** Bits of a weight behind the point. */
 const WEIGHT_BITS = 22
 
-/** Pixels on either side that a pixel is made of, where it is no smaller than they are. */
-const REACH = 2
-
 /** From here on a picture of 16 million pixels would have over 50 MB on its way to a few hundred columns. */
 const TALL = 100
 
@@ -22,9 +19,28 @@ type Size = Pick<Picture, 'width' | 'height'>
  *
  * It takes time with the pixels, 0.4 s for 16 million: a thread's work.
  */
-export function resizeBicubic(picture: Picture, { width, height }: Size): Picture {
-  if (picture.height > TALL * picture.width) return withWidth(withHeight(picture, height), width)
-  return withHeight(withWidth(picture, width), height)
+export function resizeBicubic(picture: Picture, size: Size): Picture {
+  return resized(picture, size, BICUBIC)
+}
+
+/** As {@link resizeBicubic}, by a windowed sinc (Duchon, J. Appl. Meteor. 18, 1979): Pillow's `LANCZOS`. */
+export function resizeLanczos(picture: Picture, size: Size): Picture {
+  return resized(picture, size, LANCZOS)
+}
+
+/** How much of a pixel another is made of, by their distance. */
+interface Kernel {
+  /** Pixels on either side that a pixel is made of, where it is no smaller than they are. */
+  readonly reach: number
+  at(distance: number): number
+}
+
+const BICUBIC: Kernel = { reach: 2, at: cubic }
+const LANCZOS: Kernel = { reach: 3, at: x => (x >= -3 && x < 3 ? sinc(x) * sinc(x / 3) : 0) }
+
+function resized(picture: Picture, { width, height }: Size, kernel: Kernel): Picture {
+  if (picture.height > TALL * picture.width) return withWidth(withHeight(picture, height, kernel), width, kernel)
+  return withHeight(withWidth(picture, width, kernel), height, kernel)
 }
 
 /** What one new pixel is made of. */
@@ -37,11 +53,11 @@ interface Mix {
   readonly weights: Int32Array
 }
 
-function withWidth(picture: Picture, width: number): Picture {
+function withWidth(picture: Picture, width: number, kernel: Kernel): Picture {
   const { width: from, height, rgb } = picture
   if (width === from) return picture
   const made = new Uint8Array(COLOURS * width * height)
-  for (const { to: x, first, weights } of mixes(from, width)) {
+  for (const { to: x, first, weights } of mixes(from, width, kernel)) {
     for (let y = 0; y < height; y++) {
       const source = COLOURS * (y * from + first)
       mix(rgb, { at: source, step: COLOURS, weights }, made, COLOURS * (y * width + x))
@@ -50,11 +66,11 @@ function withWidth(picture: Picture, width: number): Picture {
   return { width, height, rgb: made }
 }
 
-function withHeight(picture: Picture, height: number): Picture {
+function withHeight(picture: Picture, height: number, kernel: Kernel): Picture {
   const { width, height: from, rgb } = picture
   if (height === from) return picture
   const made = new Uint8Array(COLOURS * width * height)
-  for (const { to: y, first, weights } of mixes(from, height)) {
+  for (const { to: y, first, weights } of mixes(from, height, kernel)) {
     for (let x = 0; x < width; x++) {
       const source = COLOURS * (first * width + x)
       mix(rgb, { at: source, step: COLOURS * width, weights }, made, COLOURS * (y * width + x))
@@ -92,16 +108,16 @@ function toByte(sum: number): number {
 }
 
 /** For each of `count` pixels in a row, one at a time: of a row of millions, one has a hundred thousand weights. */
-function* mixes(from: number, count: number): Generator<Mix> {
+function* mixes(from: number, count: number, kernel: Kernel): Generator<Mix> {
   const scale = from / count
   const spread = Math.max(1, scale)
-  const reach = REACH * spread
+  const reach = kernel.reach * spread
   for (let to = 0; to < count; to++) {
     const centre = (to + 0.5) * scale
     const first = Math.max(0, Math.trunc(centre - reach + 0.5))
     const end = Math.min(from, Math.trunc(centre + reach + 0.5))
     // divided as the reference divides: another order of the same gives other last bits
-    const part = (at: number): number => cubic((at + first - centre + 0.5) * (1 / spread))
+    const part = (at: number): number => kernel.at((at + first - centre + 0.5) * (1 / spread))
     const weights = new Int32Array(end - first)
     let sum = 0
     for (let at = 0; at < weights.length; at++) sum += part(at)
@@ -112,6 +128,10 @@ function* mixes(from: number, count: number): Generator<Mix> {
 
 function wholeWeight(weight: number): number {
   return Math.trunc(weight * 2 ** WEIGHT_BITS + (weight < 0 ? -0.5 : 0.5))
+}
+
+function sinc(x: number): number {
+  return x === 0 ? 1 : Math.sin(x * Math.PI) / (x * Math.PI)
 }
 
 const SHARPNESS = -0.5
