@@ -53,6 +53,31 @@ t.test('whose tokens they are, and what computes them, is part of every name', t
   t.end()
 })
 
+t.test('pictures are part of the names of the steps that show them, and of those behind', t => {
+  const names = new PromptNames(secret)
+  const shown = (position: number, value: number) => ({ position, count: 4, digest: new Uint8Array(32).fill(value) })
+  const all = names.of({ ...named, shown: [shown(STEP + 2, 1)] })
+  const plain = names.of(named)
+  t.equal(all[0], plain[0], 'the step before it')
+  t.notOk(all.slice(1).some(name => plain.includes(name)))
+  const other = names.of({ ...named, shown: [shown(STEP + 2, 2)] })
+  t.equal(other[0], all[0])
+  t.notOk(
+    other.slice(1).some(name => all.includes(name)),
+    'another picture'
+  )
+  const moved = names.of({ ...named, shown: [shown(STEP + 3, 1)] })
+  t.notOk(
+    moved.slice(1).some(name => all.includes(name)),
+    'at another place'
+  )
+  const over = names.of({ ...named, shown: [shown(2 * STEP - 2, 1)] })
+  t.equal(over[0], plain[0], 'one that begins in a step and ends in the next')
+  t.notOk(over.slice(1).some(name => plain.includes(name)))
+  t.same(names.of({ ...named, shown: [shown(STEP + 2, 1)] }), all)
+  t.end()
+})
+
 t.test('names agree exactly as far as whole steps do', t => {
   const names = new PromptNames(secret)
   const tokens = fc.array(fc.nat({ max: 1 }), { minLength: 1, maxLength: 70 })

@@ -114,7 +114,7 @@ t.test('what is not served is refused, naming it', t => {
     [{ input: [{ role: 'tool', content: 'x' }] }, 'input[0].role'],
     [{ input: [{ content: 'x' }] }, 'input[0].role'],
     [{ input: [{ role: 'user' }] }, 'input[0].content'],
-    [{ input: [{ role: 'user', content: [{ type: 'input_image' }] }] }, 'input[0].content[0].type'],
+    [{ input: [{ role: 'user', content: [{ type: 'input_image' }] }] }, 'input[0].content[0].image_url'],
     [{ input: [{ role: 'user', content: [{ type: 'input_text' }] }] }, 'input[0].content[0].text'],
     [{ input: [{ type: 'function_call', name: 'f', arguments: '' }] }, 'input[0].call_id'],
     [{ input: [{ type: 'function_call_output', call_id: 'a' }] }, 'input[0].output'],

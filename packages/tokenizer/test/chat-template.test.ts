@@ -183,3 +183,20 @@ t.test('a template cannot hold the event loop or fill the memory', t => {
   t.equal(huge.render([{ role: 'user', content: 'fine' }]), 'fine', 'and goes on to serve')
   t.end()
 })
+
+t.test('what pictures are read as stands where the template writes their token, and nowhere else', t => {
+  const source =
+    '{% for message in messages %}{{ message.role }}:{% for part in message.content %}' +
+    "{% if part.type == 'image' %}<image>{% else %}{{ part.text }}{% endif %}{% endfor %};{% endfor %}"
+  const template = new ChatTemplate(source, { bos: '', eos: '', unk: '', pad: '' })
+  const text = (said: string) => ({ type: 'text' as const, text: said })
+  const image = { type: 'image' as const }
+  const shown = { role: 'user' as const, content: 'ab', parts: [text('a'), image, text('b'), image] }
+  const pictures = { token: '<image>', texts: ['[1]', '[2]'] }
+  t.equal(template.render([shown], { pictures, addGenerationPrompt: false }), 'user:a[1]b[2];')
+  t.throws(() => template.render([shown], { pictures: { ...pictures, texts: ['[1]'] } }), {
+    code: 'invalid_request',
+    details: { param: 'messages' }
+  })
+  t.end()
+})
