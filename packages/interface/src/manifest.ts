@@ -3,7 +3,7 @@ import { type BarkManifest, barkManifestSchema } from './bark-manifest.ts'
 import { type CaptionManifest, captionManifestSchema } from './blip-manifest.ts'
 import { checkDecoderTraits } from './decoder-checks.ts'
 import { decoderTraitsSchema, type Experts, ropeScalingSchema, ropeThetaSchema } from './decoder-traits.ts'
-import { type DiffusionManifest, diffusionManifestSchema, sectionRanges } from './diffusion-manifest.ts'
+import { type DiffusionManifest, diffusionManifestSchema } from './diffusion-manifest.ts'
 import { MeshError } from './errors.ts'
 import { LAYERS_MAX, type LayerRange } from './layer-range.ts'
 import { type ModelRecipe, modelRecipeSchema } from './model-recipe.ts'
@@ -263,25 +263,6 @@ export function isCaptioner(manifest: ModelManifest): manifest is CaptionManifes
 /** True for a model that is served whole and takes jobs, false for one that is cut into stages. */
 export function isServedWhole(manifest: ModelManifest): manifest is WholeManifest {
   return manifest.architecture !== 'llama' && manifest.architecture !== 'decoder'
-}
-
-/**
- * The layers at which a model may be cut: those that a stage may begin with, 0 left out. Undefined for one that may be cut anywhere.
- */
-export function cutsOf(manifest: ModelManifest): readonly number[] | undefined {
-  if (isDiffusion(manifest)) {
-    // its text encoder, its prior and its denoiser work on one embedding, on one node
-    if (manifest.config.prior !== undefined) return []
-    const { denoiser, coder } = sectionRanges(manifest)
-    return [denoiser.first, coder.first]
-  }
-  return isServedWhole(manifest) ? [] : undefined
-}
-
-/** Into how many stages a model may be cut, at the most. */
-export function stagesMaxOf(manifest: ModelManifest): number {
-  const cuts = cutsOf(manifest)
-  return cuts === undefined ? manifest.layers.length : cuts.length + 1
 }
 
 /** What `manifest` is and does, for messages: `NAME …`. */
