@@ -38,20 +38,34 @@ async function untilEntry({ url }: Swarm, { jobId }: Taken, isIt: (entry: Block)
   throw new Error(`the log of ${jobId} ended before that`)
 }
 
-/** Until so many more files were written of what is drawn: the last but one is in the database, too. */
-async function untilKept({ directory }: Swarm, count: number): Promise<void> {
-  const content = join(directory, 'coordinator/content')
-  const names = async () => (await readdir(content, { recursive: true })).filter(name => name.includes('cnt_'))
-  const before = new Set(await names())
-  const seen = new Set<string>()
-  await eventually(
-    `${count} files of pictures are kept`,
-    async () => {
-      for (const name of await names()) if (!before.has(name)) seen.add(name)
-      return seen.size
-    },
-    size => size >= count
-  )
+async function keptFiles({ directory }: Swarm): Promise<string[]> {
+  const names = await readdir(join(directory, 'coordinator/content'), { recursive: true })
+  return names.filter(name => name.includes('cnt_')).toSorted()
+}
+
+/**
+ * Kills the coordinator while its node stands still, so that it falls within a picture however fast that is drawn: once `count` files
+ * are kept beside those of `before`, and no other takes the place of one, which is the last thing that is done with a state.
+ */
+async function killAmid(swarm: Swarm, before: readonly string[], count: number): Promise<void> {
+  const pid = Number(swarm.nodes[0]?.pid)
+  process.kill(pid, 'SIGSTOP')
+  try {
+    let seen = ''
+    await eventually(
+      `${count} files of pictures are kept`,
+      async () => (await keptFiles(swarm)).filter(name => !before.includes(name)),
+      names => {
+        const settled = seen === names.join()
+        seen = names.join()
+        return settled && names.length >= count
+      }
+    )
+    process.kill(swarm.coordinator.pid, 'SIGKILL')
+  } finally {
+    process.kill(pid, 'SIGCONT')
+  }
+  await swarm.restartCoordinator('SIGKILL')
 }
 
 const isStep =
@@ -106,14 +120,13 @@ t.test('pictures go on where they were when the coordinator is killed, on SQLite
   await using swarm = await startPainter([])
   const expected = await undisturbed(swarm, two)
   t.equal(new Set(expected).size, 2)
+  const before = await keptFiles(swarm)
   const taken = await submit(swarm, two)
   await untilEntry(swarm, taken, isStep(0, 4))
-  await untilKept(swarm, 2)
-  await swarm.restartCoordinator('SIGKILL')
+  await killAmid(swarm, before, 1)
   await untilEntry(swarm, taken, isStep(1, 4))
   // the first one, and a state of the second
-  await untilKept(swarm, 3)
-  await swarm.restartCoordinator('SIGKILL')
+  await killAmid(swarm, before, 2)
   const resumed = await check(t, swarm, taken, expected)
   const steps = resumed.map(({ data }) => [data.index, data.step])
   t.match(steps, [
@@ -130,10 +143,10 @@ t.test('pictures go on where they were when the coordinator is killed, on SQLite
 t.test('and one that is watched on PostgreSQL, with what it shows on its way', beside(), async t => {
   await using swarm = await startPainter([`--store=${await server.createDatabase()}`])
   const expected = await undisturbed(swarm, shown)
+  const before = await keptFiles(swarm)
   const taken = await submit(swarm, shown)
   await untilEntry(swarm, taken, isStep(0, 52))
-  await untilKept(swarm, 2)
-  await swarm.restartCoordinator('SIGKILL')
+  await killAmid(swarm, before, 1)
   const resumed = await check(t, swarm, taken, expected)
   t.match(resumed, [{ data: { index: 0, step: Number, steps: STEPS } }])
   t.ok(isPart(Number(resumed[0]?.data.step)))

@@ -1,4 +1,4 @@
-import { type Swarm, swarmFor } from '@resultity/testkit'
+import { addShapedNode, type ShapedNode, type Swarm, swarmFor } from '@resultity/testkit'
 import { type Test, test } from 'tap'
 import { logOf, submit, type Taken } from './crash-client.ts'
 import type { Work } from './crash-works.ts'
@@ -88,7 +88,15 @@ async function untilKept(swarm: Swarm, count: number): Promise<readonly KeptToke
 }
 
 test('a coordinator that is killed goes on with answers where its log ends', async t => {
-  const swarm = await swarmFor(t, { nodes: 3, stages: 2 })
+  const swarm = await swarmFor(t, { nodes: 0, stages: 2 })
+  const shaped: ShapedNode[] = await Promise.all(Array.from({ length: 3 }, () => addShapedNode(swarm)))
+  t.teardown(async () => {
+    for (const { shaper } of shaped) await shaper[Symbol.asyncDispose]()
+  })
+  // so far apart that an answer is not through before it is stored
+  for (const { shaper } of shaped) shaper.set({ delayMs: 6 })
+  await swarm.untilNodes(3)
+  await swarm.untilPlaced(({ state, stages }) => state === 'ready' && stages.length === 2)
   for (const works of rounds) {
     await t.test(works.map(({ name }) => name).join('; '), async t => {
       const undisturbed = await Promise.all(works.map(async work => (await submit(swarm, work)).answer(swarm)))

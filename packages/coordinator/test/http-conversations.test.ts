@@ -95,8 +95,13 @@ t.test('its items are added, listed in pages, read and deleted', async t => {
 t.test('what a model could not be shown is refused by name', async t => {
   const { id } = await client.conversations.create()
   const add = (items: unknown) => client.conversations.items.create(id, { items: items as [] })
-  const image = { role: 'user', content: [{ type: 'input_image', image_url: 'x' }] }
-  await t.rejects(add([user('a'), image]), { status: 400, code: 'invalid_request', param: 'items[1].content[0].type' })
+  const refused = { status: 400, code: 'invalid_request' }
+  const shown = (part: object) => ({ role: 'user', content: [{ type: 'input_image', ...part }] })
+  for (const part of [{ image_url: 'https://example.com/cat.png' }, { image_url: 'x' }, { file_id: 'file-1' }]) {
+    await t.rejects(add([user('a'), shown(part)]), { ...refused, param: 'items[1].content[0].image_url' })
+  }
+  const heard = { role: 'user', content: [{ type: 'input_audio' }] }
+  await t.rejects(add([user('a'), heard]), { ...refused, param: 'items[1].content[0].type' })
   await t.rejects(add([{ type: 'web_search_call' }]), { status: 400, code: 'invalid_request', param: 'items[0].type' })
   await t.rejects(add(Array(21).fill(user('a'))), { status: 400, code: 'invalid_request', param: 'items' })
   await t.rejects(add('a'), { status: 400, code: 'invalid_request', param: 'items' })
@@ -108,6 +113,14 @@ t.test('what a model could not be shown is refused by name', async t => {
   t.same(await texts(id), [], 'nothing of it is kept')
   const nothing = await fetch(`${url}/v1/conversations`, { method: 'POST', body: 'null' })
   t.equal(nothing.status, 400)
+})
+
+t.test('a picture is kept as it came', async t => {
+  const { id } = await client.conversations.create()
+  const image = { type: 'input_image', image_url: 'data:image/png;base64,AAAA', detail: 'auto' } as const
+  await client.conversations.items.create(id, { items: [{ role: 'user', content: [image] }] })
+  const { data } = await client.conversations.items.list(id)
+  t.match(data, [{ type: 'message', role: 'user', content: [image] }])
 })
 
 t.test('a response goes on with its conversation and becomes part of it', async t => {

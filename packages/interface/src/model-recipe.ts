@@ -7,6 +7,9 @@ export const RECIPE_FILES_MAX = 1100
 const repositoryName = /^[A-Za-z0-9][A-Za-z0-9._-]{0,95}\/[A-Za-z0-9][A-Za-z0-9._-]{0,95}$/
 const filePath = /^[A-Za-z0-9_][A-Za-z0-9._-]{0,255}(\/[A-Za-z0-9_][A-Za-z0-9._-]{0,255}){0,7}$/
 
+const isGgufPath = (path: string): boolean => path.endsWith('.gguf')
+const isWeightPath = (path: string): boolean => isGgufPath(path) || path.endsWith('.safetensors')
+
 /** What a file's bytes are known by. A git blob's is the SHA-1 that git names its contents with. */
 export const fileDigestSchema = z.discriminatedUnion('kind', [
   z.object({ kind: z.literal('sha256'), hex: sha256Schema }),
@@ -16,7 +19,11 @@ export type FileDigest = z.infer<typeof fileDigestSchema>
 
 const recipeFileSchema = z.object({
   /** Inside the repository: in its root, or of GGUF files anywhere. */
-  path: z.string().regex(filePath, 'the path of a file in the repository').max(1024),
+  path: z
+    .string()
+    .regex(filePath, 'the path of a file in the repository')
+    .max(1024)
+    .refine(path => !path.includes('/') || isGgufPath(path), 'only GGUF files are read in folders'),
   bytes: z.int().positive(),
   digest: fileDigestSchema
 })
@@ -51,6 +58,7 @@ export const modelRecipeSchema = z.object({
     .min(1)
     .max(RECIPE_FILES_MAX)
     .refine(files => new Set(files.map(({ path }) => path)).size === files.length, 'a file is named twice')
+    .refine(files => files.some(({ path }) => isWeightPath(path)), 'no file has weights')
 })
 export type ModelRecipe = z.infer<typeof modelRecipeSchema>
 

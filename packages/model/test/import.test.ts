@@ -181,12 +181,13 @@ t.test('imports at the same time take turns, in one process and in several', asy
   const fresh = await workplace(t)
   const program = `
     const { workerData, parentPort } = require('node:worker_threads')
-    import(workerData.module).then(async ({ FileBlobStore, importModel, parseModelReference }) => {
+    Promise.all(workerData.modules.map(one => import(one))).then(async ([{ FileBlobStore }, { importModel, parseModelReference }]) => {
       await using store = await FileBlobStore.open(workerData.dataDir)
       const imported = await importModel(parseModelReference('tiny-chat'), { dataDir: workerData.dataDir, store })
       parentPort.postMessage(imported.manifestSha256)
     })`
-  const workerData = { module: new URL('../src/index.js', import.meta.url).href, dataDir: fresh.dataDir }
+  const modules = [import.meta.resolve('@resultity/blobs'), new URL('../src/index.js', import.meta.url).href]
+  const workerData = { modules, dataDir: fresh.dataDir }
   const workers = [1, 2].map(() => new Worker(program, { eval: true, workerData }))
   const hashes = await Promise.all(workers.map(async worker => (await once(worker, 'message'))[0]))
   t.strictSame(hashes, [together[0]?.manifestSha256, together[0]?.manifestSha256])

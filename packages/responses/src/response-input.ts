@@ -1,5 +1,5 @@
 import { invalidRequest } from '@resultity/interface'
-import { type ChatRequest, partText, spokenText } from '@resultity/openai'
+import { type ChatRequest, partText, refuseAddress, spokenText } from '@resultity/openai'
 import type { ResponseItem } from './response-schema.ts'
 
 type ChatMessage = ChatRequest['messages'][number]
@@ -107,7 +107,11 @@ function contentOf(item: ResponseItem, field: string): ChatMessage['content'] {
   return content.map((part, index) => {
     const place = `${field}[${index}]`
     if (part.type !== PICTURE) return { type: 'text', text: partText(part, place) }
-    if (part.image_url !== undefined) return { type: 'image_url', image_url: part.image_url }
+    if (part.image_url !== undefined) {
+      const url = typeof part.image_url === 'string' ? part.image_url : part.image_url.url
+      refuseAddress({ url, param: `${place}.image_url` })
+      return { type: 'image_url', image_url: url }
+    }
     const hint = 'Send the picture itself as image_url, a data URL in base64.'
     throw invalidRequest(`${place}.image_url`, `${place} has no image_url, and pictures of files are not served`, hint)
   })

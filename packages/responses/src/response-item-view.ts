@@ -1,3 +1,4 @@
+import type { ContentPart } from '@resultity/openai'
 import type { ResponseItem } from './response-schema.ts'
 
 /** An item as it is listed: with everything that the client may have left out. */
@@ -10,7 +11,12 @@ export function toItemView(item: ResponseItem): ResponseItem & { readonly id: st
     status: typeof status === 'string' ? status : 'completed'
   }
   if (common.type !== 'message') return common
-  return { ...common, content: typeof content === 'string' ? [textPart(content, role)] : content }
+  return { ...common, content: typeof content === 'string' ? [textPart(content, role)] : content?.map(partView) }
+}
+
+/** OpenAI lists of a picture how closely it is looked at, which is always as the model was trained to. */
+function partView(part: ContentPart): ContentPart {
+  return part.type === 'input_image' ? { detail: 'auto', ...part } : part
 }
 
 function textPart(text: string, role: string | undefined) {

@@ -16,5 +16,6 @@ t.test('a coordinator reads headers alone, and a node that was killed goes on wh
   const read = report.nodes.reduce((sum, { bytesRead }) => sum + bytesRead, 0)
   // so little of a spool is not kept over a crash: the range of the node that was killed comes twice at the most
   t.ok(read <= 2 * report.weightBytes + 3 * (shards * HEAD_BYTES + small), `${read} of ${report.weightBytes} bytes`)
-  t.equal(report.madeBytes > 1.9 * report.weightBytes, true, 'bf16 became f32')
+  const share = report.madeBytes / report.weightBytes
+  t.ok(share > 0.9 && share < 1.1, `16 bits stay 16: ${share}`)
 })

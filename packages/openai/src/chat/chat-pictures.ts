@@ -130,8 +130,11 @@ function picturesOf(messages: readonly Message[]): ChatPicture[] {
   })
 }
 
-/** What is fetched from an address that a stranger names may be anything, from anywhere this machine reaches. */
-function refuseAddress({ url, param }: ChatPicture): void {
+/**
+ * What is fetched from an address that a stranger names may be anything, from anywhere this machine reaches.
+ * @throws MeshError `invalid_request` for all but data URLs
+ */
+export function refuseAddress({ url, param }: Pick<ChatPicture, 'url' | 'param'>): void {
   if (/^data:/i.test(url)) return
   const hint = 'Send the picture itself as a data URL in base64: data:image/png;base64,…'
   if (/^\w+:\/\//.test(url)) throw invalidRequest(param, `${param} is an address, and none is fetched from here`, hint)

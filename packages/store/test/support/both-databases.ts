@@ -9,14 +9,25 @@ export interface FreshDatabase {
 
 let server: Promise<PostgresServer> | undefined
 
-t.teardown(async () => (await server)?.stop())
+/** One for all tests of a file. */
+function serverOfFile(): Promise<PostgresServer> {
+  if (server === undefined) {
+    const started = startPostgres()
+    server = started
+    t.teardown(async () => {
+      server = undefined
+      await (await started).stop()
+    })
+  }
+  return server
+}
 
 /** The same test on SQLite and on PostgreSQL, each time with an empty database. */
 export function onBothDatabases(promise: string, test: (t: Test, database: FreshDatabase) => Promise<void>): void {
   t.test(`${promise} (SQLite)`, t => run(t, { dataDir: t.testdir({}) }, test))
   t.test(`${promise} (PostgreSQL)`, async t => {
-    server ??= startPostgres()
-    await run(t, { postgresUrl: await (await server).createDatabase() }, test)
+    const { createDatabase } = await serverOfFile()
+    await run(t, { postgresUrl: await createDatabase() }, test)
   })
 }
 
