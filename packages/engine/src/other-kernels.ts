@@ -48,7 +48,8 @@ function replacing<Target extends object, Name extends keyof Target>(
     get: (_, key) => {
       if (key === name) return method
       const value: unknown = Reflect.get(target, key, target)
-      return typeof value === 'function' ? value.bind(target) : value
+      // not bound: V8's stacks of disposables take no bound functions
+      return typeof value === 'function' ? (...args: unknown[]) => Reflect.apply(value, target, args) : value
     }
   })
 }
