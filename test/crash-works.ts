@@ -87,8 +87,9 @@ export function textsOf(answer: Readonly<Record<string, unknown>>): string[] {
   return output === undefined ? [] : [output.flatMap(item => item.content?.map(({ text }) => text) ?? []).join('')]
 }
 
-/** Who gave an answer, under which name, when, how fast and from how much that was kept: all else must not differ. */
-const PASSING = /^(?:id|call_id|request_id|placementId|route|created|\w+_at|ms|ttftMs|tokensPerSecond|cached_tokens)$/
+/** Who gave an answer, under which name, when, how fast, from how much that was kept and by how many ways: all else must not differ. */
+const PASSING =
+  /^(?:id|call_id|request_id|placementId|route|created|\w+_at|ms|ttftMs|tokensPerSecond|cached_tokens|reroutes|resumedTokens)$/
 
 /** An answer without what may differ. */
 export function lasting(value: unknown): unknown {

@@ -6,7 +6,7 @@ const encoder = fileURLToPath(new URL('../../packages/model/test/fixtures/tiny-e
 
 /** Another seed sends other cases; `npm run bench -- hostile` sends many more of them. These have every idea in them. */
 const SEED = 13
-const CASES = 350
+const CASES = 270
 
 test('hostile clients get typed refusals, and whoever asks honestly right answers', async t => {
   const report = await runHostile({ seed: SEED, cases: CASES, encoder, log: line => t.comment(line) })

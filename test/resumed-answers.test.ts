@@ -10,12 +10,12 @@ const KEPT_MIN = 24
 
 const CHAT = '/v1/chat/completions'
 const messages = [{ role: 'user', content: 'What is the capital of France?' }]
-const endless = { model: 'tiny-chat', messages, max_tokens: 400, ignore_eos: true, temperature: 0 }
+const endless = { model: 'tiny-chat', messages, max_tokens: 280, ignore_eos: true, temperature: 0 }
 const drawn = { ...endless, temperature: 1.1, seed: 7, frequency_penalty: 0.4, repetition_penalty: 1.1 }
-const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 99 }, minItems: 130, maxItems: 130 }
+const numbers = { type: 'array', items: { type: 'integer', minimum: 0, maximum: 99 }, minItems: 80, maxItems: 80 }
 
 const schema = {
-  ...{ ...endless, temperature: 1, seed: 11, ignore_eos: false, max_tokens: 480 },
+  ...{ ...endless, temperature: 1, seed: 11, ignore_eos: false, max_tokens: 400 },
   response_format: { type: 'json_schema', json_schema: { name: 'numbers', schema: numbers, strict: true } }
 }
 

@@ -8,7 +8,7 @@ import { inParallel } from './in-parallel.ts'
  * Past every prompt's end. A difference between cuts shows in the log-probabilities of the first tokens, to the last bit, long
  * before it makes another token the likeliest.
  */
-const TOKENS = 16
+const TOKENS = 12
 const TOP_TOKENS = 5
 /** Slots of a stage by default. */
 const SESSIONS = 4
