@@ -13,13 +13,13 @@ const fixtures = join(import.meta.dirname, '../../packages/audio/test/fixtures')
 const dataDir = join(import.meta.dirname, '../../data/test')
 
 const RATE = 16_000
-const PARTS = 4
+const PARTS = 5
 /** Of the mesh, which hears it as one of them does. */
 const NODES = 3
 const SAID = /my fellow Americans/gi
 const NO_AUDIO = /status 400.*"param":"file"/
 
-/** A recording of eleven seconds, `PARTS` times with a pause of two behind each: most of a minute, which all nodes hear at once. */
+/** A recording of eleven seconds, `PARTS` times with a pause of two behind each: a minute, which all nodes hear at once. */
 async function longRecording(): Promise<Buffer> {
   await using decoder = new AudioDecoder()
   const { samples } = await decoder.decode(new Uint8Array(await readFile(join(fixtures, 'jfk.mp3'))))
