@@ -222,7 +222,7 @@ async function openContents(
 ): Promise<NonNullable<MeshPartsComponents['contents']>> {
   const stopping = new AbortController()
   running.defer(() => stopping.abort(new MeshError('canceled', 'the coordinator is stopping')))
-  const records = await ContentRecords.open(join(dataDir, 'contents.json'))
+  const records = running.use(await ContentRecords.open(join(dataDir, 'contents.json')))
   return { records, judge: contentJudge({ dataDir, hub, signal: stopping.signal }) }
 }
 

@@ -9,11 +9,12 @@ const recordsSchema = z.record(sha256Schema, z.object({ sha256: sha256Schema, ve
 const RECORDS_MAX = 8192
 
 /** Remembers which bytes this machine's weight files turned out to hold, by the files' names. One small file on the disk. */
-export class ContentRecords {
+export class ContentRecords implements AsyncDisposable {
   readonly #path: string
   readonly #records: Map<string, Omit<FileContent, 'file'>>
   /** Writes follow one another. */
   #tail: Promise<unknown> = Promise.resolve()
+  #closed = false
 
   private constructor(path: string, records: Map<string, Omit<FileContent, 'file'>>) {
     this.#path = path
@@ -41,9 +42,16 @@ export class ContentRecords {
       if (this.#records.size <= RECORDS_MAX) break
       this.#records.delete(oldest)
     }
+    if (this.#closed) return
     const written = this.#tail.then(() => this.#write())
     this.#tail = written.catch(() => undefined)
     await written
+  }
+
+  /** Resolves once nothing is being written. What is noted from now on is not kept. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closed = true
+    await this.#tail
   }
 
   async #write(): Promise<void> {
