@@ -1,4 +1,4 @@
-import { MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
+import { exhausting, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
 import type { PictureNumbers, PictureSums, SummedState, SummedStep } from './step-sums.ts'
 
 /** What the thread is asked; it keeps nothing from one to the next. */
@@ -12,20 +12,20 @@ export interface SumsTask {
 /** A step of the largest pictures takes some tens of milliseconds on a small machine. */
 const STEP_MS_MAX = 20_000
 
-const IDLE_MS = 60_000
-
 /** Waiting steps: one of each picture that is drawn by several nodes. */
 const TASKS_MAX = 256
 
-/** Makes the sums of pictures away from the event loop, in one thread that pictures take turns in. */
-export class SumsThread implements AsyncDisposable {
-  readonly #thread: TaskThread
+const tooLong = exhausting(
+  'a step of a picture could not be put together in time',
+  'Try again, or ask for a smaller picture: the coordinator has too much to do.'
+)
 
+/** Makes the sums of pictures away from the event loop, in one thread that pictures take turns in. */
+export class SumsThread extends TaskThread {
   constructor(scheduler: Scheduler = systemScheduler) {
-    this.#thread = new TaskThread({
+    super({
       url: new URL('./sums-worker.js', import.meta.url),
       tasksMax: TASKS_MAX,
-      idleMs: IDLE_MS,
       heapMib: 128,
       tasks: 'steps of pictures',
       scheduler
@@ -38,22 +38,11 @@ export class SumsThread implements AsyncDisposable {
    */
   of(numbers: PictureNumbers): PictureSums {
     const run = async <Result>(task: Omit<SumsTask, 'numbers'>): Promise<Result> =>
-      await this.#thread.run<Result>({ numbers, ...task }, { deadlineMs: STEP_MS_MAX, overrun: tooLong })
+      await this.run<Result>({ numbers, ...task }, { deadlineMs: STEP_MS_MAX, overrun: tooLong })
     return {
       begin: async () => await run<SummedState>({}),
       resume: async state => await run<SummedState>({ state }),
       next: async (state, predictions) => await run<SummedStep>({ state, predictions })
     }
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]()
-  }
-}
-
-function tooLong(cause: Error): MeshError {
-  return new MeshError('resource_exhausted', 'a step of a picture could not be put together in time', {
-    cause,
-    hint: 'Try again, or ask for a smaller picture: the coordinator has too much to do.'
-  })
 }

@@ -25,8 +25,8 @@ export interface TaskThreadInit {
   readonly workerData?: unknown
   /** Tasks that wait or run; more are refused. */
   readonly tasksMax: number
-  /** The thread ends after so long without a task. */
-  readonly idleMs: number
+  /** The thread ends after so long without a task. Default a minute. */
+  readonly idleMs?: number
   /** Heap of the thread: a task that needs more ends the thread and not the process. Default 1024. */
   readonly heapMib?: number
   /** The tasks in errors, such as "schemas". */
@@ -40,12 +40,19 @@ export interface TaskOptions extends AbortOptions {
   readonly deadlineMs: number
   /** Buffers of the input that are handed over rather than copied: the caller has them no more. Default none. */
   readonly transfer?: readonly Transferable[]
+  /**
+   * Whether a task that runs is finished although its signal aborts, unheard: for short ones, where a new thread for those that
+   * wait would cost more. Default false: the thread is ended.
+   */
+  readonly finishes?: boolean
   /** The error of a task that takes too much, in the caller's terms. Default: the {@link TaskOverrun} itself. */
   readonly overrun?: (overrun: TaskOverrun) => Error
 }
 
 /** Left to itself a thread's young generation grows to 128 MB under load and stays so. */
 const YOUNG_MIB = 24
+
+const IDLE_MS = 60_000
 
 /** For a thread to start and to begin its first task, on a busy machine. */
 const START_MS = 60_000
@@ -54,6 +61,7 @@ interface Task {
   readonly input: unknown
   readonly deadlineMs: number
   readonly transfer: readonly Transferable[]
+  readonly finishes: boolean
   readonly overrun: (overrun: TaskOverrun) => Error
   readonly outcome: PromiseWithResolvers<unknown>
   progress?: string
@@ -100,10 +108,10 @@ export class TaskThread implements AsyncDisposable {
   /**
    * @param input what structured cloning can copy
    * @throws what `overrun` makes of a TaskOverrun; MeshError what the task throws; `resource_exhausted` when too many wait; `unavailable`; the
-   * signal's reason, which ends a task that runs
+   * signal's reason, which ends a task that runs unless it `finishes`
    */
   async run<Result>(input: unknown, options: TaskOptions): Promise<Result> {
-    const { deadlineMs, transfer = [], overrun = itself, signal } = options
+    const { deadlineMs, transfer = [], finishes = false, overrun = itself, signal } = options
     signal?.throwIfAborted()
     if (this.#disposed) throw this.#gone()
     const { tasksMax, tasks } = this.#init
@@ -112,7 +120,7 @@ export class TaskThread implements AsyncDisposable {
         hint: 'Try again in some seconds.'
       })
     }
-    const task: Task = { input, deadlineMs, transfer, overrun, outcome: Promise.withResolvers<unknown>() }
+    const task: Task = { input, deadlineMs, transfer, finishes, overrun, outcome: Promise.withResolvers<unknown>() }
     const onAbort = (): void => this.#drop(task, signal?.reason)
     signal?.addEventListener('abort', onAbort, { once: true })
     this.#waiting.push(task)
@@ -189,7 +197,7 @@ export class TaskThread implements AsyncDisposable {
     this.#next()
     if (this.#running !== undefined) return
     this.#worker?.unref()
-    this.#idle = this.#scheduler.setTimeout(() => void this.#end(), this.#init.idleMs)
+    this.#idle = this.#scheduler.setTimeout(() => void this.#end(), this.#init.idleMs ?? IDLE_MS)
     this.#idle.unref()
   }
 
@@ -210,6 +218,8 @@ export class TaskThread implements AsyncDisposable {
     if (at >= 0) {
       this.#waiting.splice(at, 1)
       task.outcome.reject(reason)
+    } else if (task.finishes) {
+      task.outcome.reject(reason)
     } else if (this.#running === task) {
       this.#broke(MeshError.from(reason, 'canceled'))
     }
@@ -227,6 +237,11 @@ export class TaskThread implements AsyncDisposable {
   #gone(): MeshError {
     return new MeshError('unavailable', `the thread that reads ${this.#init.tasks} ended`, { hint: 'Try again.' })
   }
+}
+
+/** An `overrun` of {@link TaskOptions}: `resource_exhausted`, whatever was too much. */
+export function exhausting(message: string, hint: string): (cause: TaskOverrun) => MeshError {
+  return cause => new MeshError('resource_exhausted', message, { cause, hint })
 }
 
 function itself(overrun: TaskOverrun): Error {

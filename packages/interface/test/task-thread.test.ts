@@ -109,6 +109,27 @@ t.test('a caller that leaves ends its task, whether it waits or runs', async t =
   await t.rejects(run({ type: 'echo', value: 1 }, PATIENCE_MS, AbortSignal.abort(left)), left)
 })
 
+t.test('a task that finishes is not heard any more once its signal aborts, and its thread goes on', async t => {
+  const url = new URL('./support/task-worker.js', import.meta.url)
+  const thread = new TaskThread({ url, tasksMax: 8, idleMs: PATIENCE_MS, tasks: 'tests' })
+  t.teardown(() => thread[Symbol.asyncDispose]())
+  const run = (task: TestTask, signal?: AbortSignal): Promise<unknown> =>
+    thread.run(task, { deadlineMs: PATIENCE_MS, finishes: true, ...(signal && { signal }) })
+  const flags = new Int32Array(new SharedArrayBuffer(12))
+  const leaving = new AbortController()
+  const left = new MeshError('canceled', 'the client left')
+  const held = run({ type: 'hold', flags }, leaving.signal)
+  const waiting = run({ type: 'echo', value: 1 }, leaving.signal)
+  const next = run({ type: 'thread' })
+  await Atomics.waitAsync(flags, 0, 0).value
+  leaving.abort(left)
+  await t.rejects(held, left)
+  await t.rejects(waiting, left)
+  Atomics.store(flags, 1, 1)
+  Atomics.notify(flags, 1)
+  t.equal(await next, flags[2], 'in the same thread')
+})
+
 t.test('closed, it fails what waits and takes nothing more', async t => {
   const thread = new TaskThread({
     url: new URL('./support/task-worker.js', import.meta.url),

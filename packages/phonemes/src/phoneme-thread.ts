@@ -1,4 +1,4 @@
-import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
+import { type AbortOptions, exhausting, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
 import type { PhonemizeOptions, SpokenText } from './phonemize.ts'
 
 /** What the thread is asked. */
@@ -13,12 +13,12 @@ const IDLE_MS = 5 * 60_000
 
 const TASKS_MAX = 1024
 
-/** Reads texts away from the event loop, in one thread that has the dictionary. */
-export class PhonemeThread implements AsyncDisposable {
-  readonly #thread: TaskThread
+const tooLong = exhausting('the text could not be read in time', 'Send a shorter text, or try again.')
 
+/** Reads texts away from the event loop, in one thread that has the dictionary. */
+export class PhonemeThread extends TaskThread {
   constructor(scheduler: Scheduler = systemScheduler) {
-    this.#thread = new TaskThread({
+    super({
       url: new URL('./phoneme-worker.js', import.meta.url),
       tasksMax: TASKS_MAX,
       idleMs: IDLE_MS,
@@ -35,15 +35,6 @@ export class PhonemeThread implements AsyncDisposable {
    */
   async phonemize(text: string, how: PhonemizeOptions = {}, options: AbortOptions = {}): Promise<SpokenText> {
     const task: PhonemeTask = { ...how, text }
-    return await this.#thread.run<SpokenText>(task, { ...options, deadlineMs: TASK_MS_MAX, overrun: tooLong })
+    return await this.run<SpokenText>(task, { ...options, deadlineMs: TASK_MS_MAX, overrun: tooLong, finishes: true })
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]()
-  }
-}
-
-function tooLong(cause: Error): MeshError {
-  const hint = 'Send a shorter text, or try again.'
-  return new MeshError('resource_exhausted', 'the text could not be read in time', { cause, hint })
 }

@@ -1,4 +1,4 @@
-import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
+import { type AbortOptions, exhausting, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
 import type { Picture } from './picture.ts'
 
 /** What the thread is asked. */
@@ -11,20 +11,20 @@ export interface BicubicTask {
 /** 16 million pixels take less than one on a small machine. */
 const PICTURE_MS_MAX = 20_000
 
-const IDLE_MS = 60_000
-
 /** Waiting pictures; each has its bytes with it. */
 const TASKS_MAX = 64
 
-/** Resizes pictures away from the event loop, in one thread. */
-export class BicubicThread implements AsyncDisposable {
-  readonly #thread: TaskThread
+const tooLong = exhausting(
+  'a picture could not be brought to another size in time',
+  'Try again, or send a smaller one: the coordinator has too much to do.'
+)
 
+/** Resizes pictures away from the event loop, in one thread. */
+export class BicubicThread extends TaskThread {
   constructor(scheduler: Scheduler = systemScheduler) {
-    this.#thread = new TaskThread({
+    super({
       url: new URL('./bicubic-worker.js', import.meta.url),
       tasksMax: TASKS_MAX,
-      idleMs: IDLE_MS,
       heapMib: 64,
       tasks: 'pictures',
       scheduler
@@ -40,27 +40,17 @@ export class BicubicThread implements AsyncDisposable {
   async resize(
     picture: Picture,
     { width, height }: Pick<Picture, 'width' | 'height'>,
-    { signal }: AbortOptions = {}
+    options: AbortOptions = {}
   ): Promise<Picture> {
-    signal?.throwIfAborted()
     // a copy: memory of the library that decodes is not to be handed over
     const rgb = new Uint8Array(picture.rgb)
     const task: BicubicTask = { picture: { ...picture, rgb }, width, height }
-    const options = { deadlineMs: PICTURE_MS_MAX, transfer: [rgb.buffer], overrun: tooLong }
-    // no signal for the thread: it would end with the task, and others wait for it
-    const resized = await this.#thread.run<Picture>(task, options)
-    signal?.throwIfAborted()
-    return resized
+    return await this.run<Picture>(task, {
+      ...options,
+      deadlineMs: PICTURE_MS_MAX,
+      transfer: [rgb.buffer],
+      overrun: tooLong,
+      finishes: true
+    })
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]()
-  }
-}
-
-function tooLong(cause: Error): MeshError {
-  return new MeshError('resource_exhausted', 'a picture could not be brought to another size in time', {
-    cause,
-    hint: 'Try again, or send a smaller one: the coordinator has too much to do.'
-  })
 }

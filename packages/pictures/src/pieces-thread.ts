@@ -1,4 +1,4 @@
-import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
+import { type AbortOptions, exhausting, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
 import type { Picture } from './picture.ts'
 import type { PieceSizes } from './picture-pieces.ts'
 
@@ -11,20 +11,20 @@ export interface PiecesTask {
 /** One of 16 million pixels takes some seconds on a small machine. */
 const PICTURE_MS_MAX = 60_000
 
-const IDLE_MS = 60_000
-
 /** Waiting pictures; each has its bytes with it. */
 const TASKS_MAX = 32
 
-/** Cuts pictures away from the event loop, in one thread. */
-export class PiecesThread implements AsyncDisposable {
-  readonly #thread: TaskThread
+const tooLong = exhausting(
+  'a picture could not be cut into pieces in time',
+  'Try again, or send a smaller one: the coordinator has too much to do.'
+)
 
+/** Cuts pictures away from the event loop, in one thread. */
+export class PiecesThread extends TaskThread {
   constructor(scheduler: Scheduler = systemScheduler) {
-    this.#thread = new TaskThread({
+    super({
       url: new URL('./pieces-worker.js', import.meta.url),
       tasksMax: TASKS_MAX,
-      idleMs: IDLE_MS,
       heapMib: 64,
       tasks: 'pictures',
       scheduler
@@ -37,26 +37,16 @@ export class PiecesThread implements AsyncDisposable {
    * @throws MeshError `resource_exhausted` when too many wait, or when it takes too long; `unavailable` after disposal; the
    *   signal's reason
    */
-  async cut(picture: Picture, sizes: PieceSizes, { signal }: AbortOptions = {}): Promise<Uint8Array[]> {
-    signal?.throwIfAborted()
+  async cut(picture: Picture, sizes: PieceSizes, options: AbortOptions = {}): Promise<Uint8Array[]> {
     // a copy: memory of the library that decodes is not to be handed over
     const rgb = new Uint8Array(picture.rgb)
     const task: PiecesTask = { picture: { ...picture, rgb }, sizes }
-    const options = { deadlineMs: PICTURE_MS_MAX, transfer: [rgb.buffer], overrun: tooLong }
-    // no signal for the thread: it would end with the task, and others wait for it
-    const pieces = await this.#thread.run<Uint8Array[]>(task, options)
-    signal?.throwIfAborted()
-    return pieces
+    return await this.run<Uint8Array[]>(task, {
+      ...options,
+      deadlineMs: PICTURE_MS_MAX,
+      transfer: [rgb.buffer],
+      overrun: tooLong,
+      finishes: true
+    })
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]()
-  }
-}
-
-function tooLong(cause: Error): MeshError {
-  return new MeshError('resource_exhausted', 'a picture could not be cut into pieces in time', {
-    cause,
-    hint: 'Try again, or send a smaller one: the coordinator has too much to do.'
-  })
 }

@@ -1,4 +1,4 @@
-import { type AbortOptions, MeshError, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
+import { type AbortOptions, exhausting, type Scheduler, systemScheduler, TaskThread } from '@resultity/interface'
 
 /** What the thread is asked. */
 export interface MelTask {
@@ -9,19 +9,19 @@ export interface MelTask {
 /** A window takes some tens of milliseconds. */
 const WINDOW_MS_MAX = 10_000
 
-const IDLE_MS = 60_000
-
 const TASKS_MAX = 256
 
-/** Makes spectrograms away from the event loop, in one thread. */
-export class MelThread implements AsyncDisposable {
-  readonly #thread: TaskThread
+const tooLong = exhausting(
+  'the spectrogram of a recording could not be made in time',
+  'Try again: the node has too much to do.'
+)
 
+/** Makes spectrograms away from the event loop, in one thread. */
+export class MelThread extends TaskThread {
   constructor(scheduler: Scheduler = systemScheduler) {
-    this.#thread = new TaskThread({
+    super({
       url: new URL('./mel-worker.js', import.meta.url),
       tasksMax: TASKS_MAX,
-      idleMs: IDLE_MS,
       heapMib: 64,
       tasks: 'recordings',
       scheduler
@@ -37,24 +37,14 @@ export class MelThread implements AsyncDisposable {
    * @throws MeshError `resource_exhausted` when too many wait, or when it takes too long; `unavailable` after disposal; the
    *   signal's reason
    */
-  async logMel(samples: Float32Array<ArrayBuffer>, bins: number, { signal }: AbortOptions = {}): Promise<Float32Array> {
-    signal?.throwIfAborted()
+  async logMel(samples: Float32Array<ArrayBuffer>, bins: number, options: AbortOptions = {}): Promise<Float32Array> {
     const task: MelTask = { samples, bins }
-    const options = { deadlineMs: WINDOW_MS_MAX, transfer: [samples.buffer], overrun: tooLong }
-    // no signal for the thread: it would end with the task, and others wait for it
-    const spectrogram = await this.#thread.run<Float32Array>(task, options)
-    signal?.throwIfAborted()
-    return spectrogram
+    return await this.run<Float32Array>(task, {
+      ...options,
+      deadlineMs: WINDOW_MS_MAX,
+      transfer: [samples.buffer],
+      overrun: tooLong,
+      finishes: true
+    })
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#thread[Symbol.asyncDispose]()
-  }
-}
-
-function tooLong(cause: Error): MeshError {
-  return new MeshError('resource_exhausted', 'the spectrogram of a recording could not be made in time', {
-    cause,
-    hint: 'Try again: the node has too much to do.'
-  })
 }
